@@ -1,0 +1,35 @@
+// Installs and builds what is missing, so that a fresh clone needs no other command first.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Runs a program of the project in its folder, its output on ours. */
+export function run(program, ...args) {
+  execFileSync(program, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+}
+
+export function ready() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) {
+    throw new Error(`taskpipe needs Node 20.19 or later; this is ${process.versions.node}`);
+  }
+  if (changed('package-lock.json') > changed('node_modules/.package-lock.json')) {
+    run('npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund');
+  }
+  const newest = Math.max(changed('package.json'), changed('tsconfig.json'), changed('scripts/build.mjs'), newestIn('src'));
+  if (newest > changed('dist/index.d.ts')) run('node', 'scripts/build.mjs');
+}
+
+/** When a file of the project was changed last; 0 where there is none. */
+function changed(path) {
+  return existsSync(join(root, path)) ? statSync(join(root, path)).mtimeMs : 0;
+}
+
+function newestIn(folder) {
+  return Math.max(
+    ...readdirSync(join(root, folder), { recursive: true }).map((name) => changed(join(folder, String(name)))),
+  );
+}

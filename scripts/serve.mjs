@@ -1,0 +1,69 @@
+// A small local web server for the demo and the benchmarks: keep-alive, bodies of 250 bytes.
+//
+//   node scripts/serve.mjs [--port 8080] [--type json|html] [--fail-every N] [--delay MS]
+//
+// An option may also be a variable: SERVE_PORT, SERVE_TYPE, SERVE_FAIL_EVERY, SERVE_DELAY. Port 0 takes a free one. The
+// first line on stdout is the url. /count answers how many other requests there were; with --fail-every N, a url
+// whose trailing number is divisible by N answers 500.
+import { createServer } from 'node:http';
+import { parseArgs } from 'node:util';
+
+const { SERVE_PORT, SERVE_TYPE, SERVE_FAIL_EVERY, SERVE_DELAY } = process.env;
+const { values } = parseArgs({
+  options: {
+    port: { type: 'string', default: SERVE_PORT ?? '8080' },
+    type: { type: 'string', default: SERVE_TYPE ?? 'json' },
+    'fail-every': { type: 'string', default: SERVE_FAIL_EVERY ?? '0' },
+    delay: { type: 'string', default: SERVE_DELAY ?? '0' },
+  },
+});
+const failEvery = Number(values['fail-every']);
+const delay = Number(values.delay);
+const isHtml = values.type === 'html';
+const BYTES = 250;
+let count = 0;
+
+/** A body of 250 bytes that names its url, which is cut where it is too long for that. */
+function bodyOf(url) {
+  const [open, close] = isHtml
+    ? ['<!doctype html><title>', '</title><p>']
+    : ['{"ok":true,"url":', ',"items":[1,2,3],"text":"'];
+  const named = isHtml ? url.slice(0, 100).replace(/[<&]/g, '_') : JSON.stringify(url.slice(0, 100));
+  const end = isHtml ? '</p>' : '"}';
+  const start = `${open}${named}${close}`;
+  return start + 'x'.repeat(Math.max(0, BYTES - start.length - end.length)) + end;
+}
+
+function answer(request, response) {
+  request.resume();
+  const url = request.url;
+  if (url === '/count') {
+    response.end(String(count));
+    return;
+  }
+  count++;
+  const trailing = failEvery > 0 ? /(\d+)\D*$/.exec(url) : null;
+  const fails = trailing !== null && Number(trailing[1]) % failEvery === 0;
+  const body = fails ? '{"ok":false}' : bodyOf(url);
+  const headers = {
+    'content-type': isHtml && !fails ? 'text/html; charset=utf-8' : 'application/json',
+    'content-length': body.length,
+  };
+  response.writeHead(fails ? 500 : 200, headers);
+  response.end(body);
+}
+
+const server = createServer((request, response) => {
+  if (delay > 0) setTimeout(answer, delay, request, response);
+  else answer(request, response);
+});
+server.keepAliveTimeout = 60_000;
+server.listen(Number(values.port), '127.0.0.1', () => {
+  process.stdout.write(`http://127.0.0.1:${server.address().port}\n`);
+});
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    server.close();
+    server.closeAllConnections();
+  });
+}

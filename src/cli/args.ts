@@ -1,0 +1,192 @@
+import { readFileSync } from 'node:fs';
+import { closest, distance } from 'fastest-levenshtein';
+import yargs, { type Options as YargsOptions } from 'yargs';
+import { commands } from '../commands/index.ts';
+import type { Command } from '../core/command.ts';
+import { ioError, messageOf, TaskpipeError } from '../core/errors.ts';
+import { flag, kebab, type Option, type Options, optionName, parseOption, path } from '../core/option.ts';
+
+/** What every command takes. */
+const COMMON = {
+  config: path('read options from a JSON file, as in {"jobs": 20}; flags and environment beat it'),
+  quiet: flag('say nothing on stderr but errors'),
+  noProgress: flag('draw no progress line'),
+  help: flag('show this help'),
+  version: flag('show the version'),
+} as const;
+
+/** A parsed command line. */
+export interface Arguments {
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly operands: readonly string[];
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Parses a command line: a flag beats the environment (`TASK_` and the name), which beats `--config`.
+ * @throws {TaskpipeError} `USAGE`, naming the option, the rule and the value
+ */
+export async function parseArguments(
+  command: Command,
+  argv: readonly string[],
+  env: Environment,
+): Promise<Arguments> {
+  const table: Options = { ...command.options, ...COMMON };
+  const typed = parseFlags(table, argv);
+  const values: Record<string, unknown> = {};
+  for (const [key, option] of Object.entries(table)) {
+    const name = optionName(key);
+    const variable = option.env ?? `TASK_${kebab(key).toUpperCase().replaceAll('-', '_')}`;
+    const given = typed.flags.get(key);
+    if (given !== undefined) values[key] = combine(option, given, name);
+    else if (env[variable] !== undefined && env[variable] !== '')
+      values[key] = combine(option, [env[variable]], variable);
+  }
+  if (typeof values.config === 'string') await addConfig(values, table, values.config, command);
+  for (const [key, option] of Object.entries(table)) {
+    if (!(key in values)) values[key] = option.fallback;
+  }
+  return { values, operands: typed.operands };
+}
+
+/** The value of an option that was given once or more often: all of them, or the last. */
+function combine(option: Option<unknown>, texts: readonly string[], from: string): unknown {
+  const parsed = texts.map((text) => parseOption(option, text, from));
+  return option.many ? parsed.flat() : parsed.at(-1);
+}
+
+interface Typed {
+  readonly flags: ReadonlyMap<string, string[]>;
+  readonly operands: readonly string[];
+}
+
+function parseFlags(table: Options, argv: readonly string[]): Typed {
+  let failure: string | undefined;
+  const parsed = yargs()
+    .parserConfiguration({
+      'boolean-negation': false,
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'short-option-groups': true,
+      'strip-aliased': true,
+    })
+    .help(false)
+    .version(false)
+    .options(forYargs(table))
+    .exitProcess(false)
+    .fail((message) => {
+      failure ??= message;
+    })
+    .parseSync([...argv]) as Record<string, unknown>;
+  if (failure !== undefined) throw new TaskpipeError('USAGE', failure);
+  const keys = new Map(Object.keys(table).map((key) => [kebab(key), key]));
+  const flags = new Map<string, string[]>();
+  for (const [name, given] of Object.entries(parsed)) {
+    if (name === '_' || name === '$0' || given === undefined) continue;
+    const key = keys.get(name);
+    if (key === undefined) throw unknownOption(name.length === 1 ? `-${name}` : `--${name}`, table);
+    flags.set(key, [given].flat().map(String));
+  }
+  return { flags, operands: (parsed._ as unknown[]).map(String) };
+}
+
+function forYargs(table: Options): Record<string, YargsOptions> {
+  const entries = Object.entries(table).map(([key, option]): [string, YargsOptions] => {
+    const kind = option.placeholder === undefined ? { boolean: true } : { string: true, nargs: 1 };
+    return [kebab(key), option.alias === undefined ? kind : { ...kind, alias: [...option.alias] }];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** For the help text, where an option's name is followed by what stands for its value. */
+function forHelp(table: Options, group: string): Record<string, YargsOptions> {
+  const entries = Object.entries(table).map(([key, option]): [string, YargsOptions] => {
+    const name = option.placeholder === undefined ? kebab(key) : `${kebab(key)} ${option.placeholder}`;
+    const description =
+      option.shown === undefined ? option.words : `${option.words} (default: ${option.shown})`;
+    return [
+      name,
+      { description, group, ...(option.alias === undefined ? {} : { alias: [...option.alias] }) },
+    ];
+  });
+  return Object.fromEntries(entries);
+}
+
+function unknownOption(name: string, table: Options): TaskpipeError {
+  const names = Object.entries(table).flatMap(([key, { alias = [] }]) => [kebab(key), ...alias]);
+  const bare = name.replace(/^-+/, '');
+  const near = closest(
+    bare,
+    names.filter((other) => other.length > 1),
+  );
+  const hint = distance(bare, near) <= Math.max(2, bare.length / 3) ? `; did you mean --${near}?` : '';
+  return new TaskpipeError('USAGE', `unknown option ${name}${hint} (--help lists them)`);
+}
+
+/** Adds what the config file says and nothing else did. Options of the other commands in it are passed over. */
+async function addConfig(
+  values: Record<string, unknown>,
+  table: Options,
+  file: string,
+  command: Command,
+): Promise<void> {
+  let config: unknown;
+  try {
+    config = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    if (error instanceof SyntaxError)
+      throw new TaskpipeError('USAGE', `--config ${file}: not JSON: ${messageOf(error)}`);
+    throw ioError('cannot read --config', file, error);
+  }
+  if (typeof config !== 'object' || config === null || Array.isArray(config)) {
+    throw new TaskpipeError('USAGE', `--config ${file} must be a JSON object of options, as in {"jobs": 20}`);
+  }
+  const keys = new Map(
+    Object.keys(table).flatMap((key) => [
+      [kebab(key), key],
+      [key, key],
+    ]),
+  );
+  for (const [name, given] of Object.entries(config)) {
+    const key = keys.get(name);
+    if (key === undefined) {
+      if (!(await isKnownElsewhere(name, command))) throw unknownOption(`"${name}" in ${file}`, table);
+    } else if (!(key in values)) {
+      const option = table[key] as Option<unknown>;
+      values[key] = combine(option, [given].flat().map(asTyped), `"${name}" in ${file}`);
+    }
+  }
+}
+
+function asTyped(value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+async function isKnownElsewhere(name: string, command: Command): Promise<boolean> {
+  for (const [other, get] of Object.entries(commands)) {
+    if (other === command.name) continue;
+    const { options } = await get();
+    if (Object.keys(options).some((key) => key === name || kebab(key) === name)) return true;
+  }
+  return false;
+}
+
+/** The help text, no wider than `columns`. */
+export async function helpFor(command: Command, columns: number): Promise<string> {
+  const parser = yargs()
+    .help(false)
+    .version(false)
+    .usage(`${command.summary}\n\nUsage: ${command.name} ${command.usage}\n\n${command.about}`)
+    .options(forHelp(command.options, 'Options:'))
+    .options(forHelp(COMMON, 'Common options:'))
+    .wrap(Math.min(columns, 110));
+  for (const [line, words] of command.examples) parser.example(line, words);
+  parser.epilogue(
+    `Every option is also an environment variable: TASK_ and its name, as in TASK_LEDGER=done.jsonl.\n` +
+      `Exit codes: 0 all well, 1 some tasks or lines failed, 2 wrong usage, 65 unusable data, 74 reading or writing failed, 75 locked by another, 130 and 143 stopped, 141 the reader went away.`,
+  );
+  return `${await parser.getHelp()}\n`;
+}

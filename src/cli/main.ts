@@ -1,0 +1,80 @@
+import { writeSync } from 'node:fs';
+import type { CommandName } from '../commands/index.ts';
+import type { Command, Io } from '../core/command.ts';
+import { type ErrorCode, messageOf, TaskpipeError } from '../core/errors.ts';
+import { escapeControls } from './messages.ts';
+
+declare const TASKPIPE_VERSION: string;
+
+const EXIT_CODES: Readonly<Record<ErrorCode, number>> = { USAGE: 2, DATA: 65, IO: 74, LOCKED: 75, PIPE: 141 };
+/** A defect of ours: sysexits.h's EX_SOFTWARE. */
+const DEFECT = 70;
+
+/** Runs an executable, and sets the exit code of the process. */
+export async function main(name: CommandName): Promise<void> {
+  const argv = process.argv.slice(2);
+  if (argv.length === 1 && argv[0] === '--version') {
+    writeSync(1, `${name} ${TASKPIPE_VERSION}\n`);
+    return;
+  }
+  try {
+    process.exitCode = await runCommand(name, argv);
+  } catch (error) {
+    process.exitCode = report(name, error);
+  }
+}
+
+async function runCommand(name: CommandName, argv: readonly string[]): Promise<number> {
+  // Loaded here, so that --version pays for nothing.
+  const [{ commands }, args, pipes, signals] = await Promise.all([
+    import('../commands/index.ts'),
+    import('./args.ts'),
+    import('./pipes.ts'),
+    import('./signals.ts'),
+  ]);
+  const command: Command = await commands[name]();
+  const { values, operands } = await args.parseArguments(command, argv, process.env);
+  const stop = signals.listenForSignals();
+  const output = pipes.openOutput(stop.leave);
+  const say = (message: string): void => void process.stderr.write(`${name}: ${escapeControls(message)}\n`);
+  process.stderr.on('error', () => {}); // nobody reads what we say: that ends nothing
+  const io: Io = {
+    stdin: (until) => {
+      if (process.stdin.isTTY && values.quiet !== true) say('reading from the terminal; end with Ctrl-D');
+      return pipes.stdin(AbortSignal.any([until, stop.leaving]));
+    },
+    write: output.write,
+    say,
+    note: (message) => {
+      if (values.quiet !== true) say(message);
+    },
+    env: process.env,
+    stopping: stop.stopping,
+    leaving: stop.leaving,
+  };
+  try {
+    if (values.version === true) await output.write(`${name} ${TASKPIPE_VERSION}\n`);
+    else if (values.help === true)
+      await output.write(await args.helpFor(command, process.stdout.columns ?? 100));
+    else {
+      const code = await command.run(values as never, operands, io);
+      await output.finish();
+      return stop.signal === undefined ? code : (signals.SIGNAL_CODES[stop.signal] ?? code);
+    }
+    await output.finish();
+    return 0;
+  } finally {
+    stop.release();
+  }
+}
+
+/** Says what ended the stage. Returns the exit code. */
+function report(name: string, error: unknown): number {
+  const isOurs = error instanceof TaskpipeError;
+  if (isOurs && error.code === 'PIPE') return EXIT_CODES.PIPE; // as with head: not a word
+  const words = isOurs
+    ? messageOf(error)
+    : `a defect in ${name}, please report it: ${error instanceof Error ? (error.stack ?? messageOf(error)) : String(error)}`;
+  process.stderr.write(`${name}: ${escapeControls(words)}\n`);
+  return isOurs ? EXIT_CODES[error.code] : DEFECT;
+}

@@ -1,0 +1,114 @@
+import { close, constants, createReadStream, fstatSync, open, writeSync } from 'node:fs';
+import { ioError, systemCode, TaskpipeError } from '../core/errors.ts';
+
+/*
+ * The pipe mechanics, once for all commands. What is special about them on Node: touching `process.stdout` of a pipe
+ * makes its descriptor non-blocking, so that all must go through its stream; a file must not go through it, as that
+ * stream ignores short writes; SIGPIPE is ignored, so a reader that left is an EPIPE at the next write; and
+ * `process.exit()` cuts off what is still to be written, so nobody calls it.
+ */
+
+const FILE_CHUNK = 64 * 1024;
+
+/** The standard input in chunks. `signal` ends it as if it were at its end. */
+export async function* stdin(signal: AbortSignal): AsyncGenerator<Buffer> {
+  if (signal.aborted) return;
+  const stat = fstatSync(0);
+  const stream = stat.isFile()
+    ? createReadStream('', { fd: 0, autoClose: false, highWaterMark: FILE_CHUNK })
+    : process.stdin;
+  const stop = (): void => void stream.destroy();
+  signal.addEventListener('abort', stop);
+  try {
+    yield* stream as AsyncIterable<Buffer>;
+  } catch (error) {
+    if (signal.aborted || systemCode(error) === 'ERR_STREAM_PREMATURE_CLOSE') return;
+    throw ioError('cannot read', 'the standard input', error);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    stream.destroy();
+  }
+}
+
+/** The standard output. */
+export interface Output {
+  /** Resolves when more may be written. Rejects with `PIPE` once the reader is gone. */
+  write(data: string | Buffer): Promise<void>;
+  /** Resolves when everything is with the kernel. */
+  finish(): Promise<void>;
+}
+
+/**
+ * @param onGone is called once, when the reader of a pipe is found to have left; on Linux within a second also while
+ *   nothing is written
+ */
+export function openOutput(onGone: () => void): Output {
+  const stat = fstatSync(1);
+  return stat.isFIFO() || stat.isSocket() || process.stdout.isTTY
+    ? streamOutput(onGone, stat.isFIFO())
+    : { write: async (data) => writeWhole(data), finish: async () => {} };
+}
+
+/** Writes to a file or device, minding short writes. */
+function writeWhole(data: string | Buffer): void {
+  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
+  } catch (error) {
+    throw ioError('cannot write', 'the standard output', error);
+  }
+}
+
+function streamOutput(onGone: () => void, isPipe: boolean): Output {
+  const stream = process.stdout;
+  let failure: TaskpipeError | undefined;
+  let wake: (() => void) | undefined;
+  const fail = (error: TaskpipeError): void => {
+    if (failure !== undefined) return;
+    failure = error;
+    clearInterval(probe);
+    if (error.code === 'PIPE') onGone();
+    wake?.();
+  };
+  const gone = (cause?: unknown): void =>
+    fail(new TaskpipeError('PIPE', 'the reader of the output went away', { cause }));
+  stream.on('error', (error) => {
+    if (systemCode(error) === 'EPIPE' || systemCode(error) === 'ECONNRESET') gone(error);
+    else fail(ioError('cannot write', 'the standard output', error));
+  });
+  stream.on('drain', () => wake?.());
+  const probe = isPipe ? setInterval(() => probeReader(gone), 1000).unref() : undefined;
+
+  const settle = async (done: () => boolean): Promise<void> => {
+    while (failure === undefined && !done()) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    if (failure !== undefined) throw failure;
+  };
+  return {
+    async write(data) {
+      if (failure !== undefined) throw failure;
+      if (stream.write(data)) return;
+      await settle(() => !stream.writableNeedDrain);
+    },
+    async finish() {
+      clearInterval(probe);
+      if (failure !== undefined || stream.writableLength === 0) return;
+      stream.write('', () => wake?.());
+      await settle(() => stream.writableLength === 0);
+    },
+  };
+}
+
+/**
+ * An idle writer learns that its reader left only at its next write. But opening a FIFO for writing without blocking
+ * fails with ENXIO where nobody reads it (fifo(7)), and Linux opens our own pipe by this path.
+ */
+function probeReader(gone: () => void): void {
+  open('/proc/self/fd/1', constants.O_WRONLY | constants.O_NONBLOCK, (error, fd) => {
+    if (error === null) close(fd);
+    else if (systemCode(error) === 'ENXIO') gone();
+  });
+}

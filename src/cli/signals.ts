@@ -1,0 +1,46 @@
+/** What a stage hears of SIGINT and SIGTERM, and of a reader that left. */
+export interface Stop {
+  /** Aborted by the first signal. */
+  readonly stopping: AbortSignal;
+  /** Aborted by the second one, or by `leave()`. */
+  readonly leaving: AbortSignal;
+  /** The first signal that came. */
+  readonly signal: NodeJS.Signals | undefined;
+  leave(): void;
+  /** Takes no more signals: the next one ends the process as it does any other. */
+  release(): void;
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
+/** The exit codes of a process that these signals ended, as shells have them: 128 and the number. */
+export const SIGNAL_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 130, SIGTERM: 143 };
+
+/** Listens for signals: the first asks to stop, the second to leave, a third ends the process. */
+export function listenForSignals(): Stop {
+  const stopping = new AbortController();
+  const leaving = new AbortController();
+  let first: NodeJS.Signals | undefined;
+  const release = (): void => {
+    for (const name of SIGNALS) process.off(name, listener);
+  };
+  const listener = (name: NodeJS.Signals): void => {
+    if (first === undefined) {
+      first = name;
+      stopping.abort();
+    } else {
+      release();
+      leaving.abort();
+    }
+  };
+  for (const name of SIGNALS) process.on(name, listener);
+  return {
+    stopping: stopping.signal,
+    leaving: leaving.signal,
+    get signal() {
+      return first;
+    },
+    leave: () => leaving.abort(),
+    release,
+  };
+}

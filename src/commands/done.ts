@@ -1,0 +1,194 @@
+import { closest, distance } from 'fastest-levenshtein';
+import { type Command, defineCommand, type Io } from '../core/command.ts';
+import { TaskpipeError } from '../core/errors.ts';
+import { MAX_LINE } from '../core/lines.ts';
+import { flag, path, size, type Values } from '../core/option.ts';
+import { openRejects, type Rejects } from '../core/rejects.ts';
+import { uuidFault } from '../core/task.ts';
+import { type Ledger, openLedger } from '../ledgers/index.ts';
+import { hasAll, mark, type Named, readNamed, sift, unmark } from '../stages/done.ts';
+
+const options = {
+  yes: flag('with clear: yes, forget everything'),
+  rejects: path('write lines that are neither a record nor a uuid to this file, as NDJSON'),
+  maxLine: size('the longest line of the input', { default: MAX_LINE, shown: '16MB' }),
+};
+
+/** What a verb has to work with. */
+interface Context {
+  readonly ledger: Ledger;
+  readonly values: Values<typeof options>;
+  readonly io: Io;
+  /** The uuids of the command line, or what is on the standard input where there are none. */
+  readonly input: AsyncIterable<readonly Named[]>;
+  readonly hasOperands: boolean;
+  readonly rejects: Rejects;
+}
+
+/** The verbs: what each does with the ledger. Returns the exit code. */
+const verbs: Readonly<Record<string, (context: Context) => Promise<0 | 1>>> = {
+  mark: (context) => write(context, mark),
+  unmark: (context) => write(context, unmark),
+  skip: (context) => passOn(context, sift(context.input, context.ledger, 'unfinished')),
+  only: (context) => passOn(context, sift(context.input, context.ledger, 'finished')),
+  has: async ({ input, ledger }) => ((await hasAll(input, ledger)) ? 0 : 1),
+  list,
+  async count({ ledger, io }) {
+    await io.write(`${(await ledger.finished()).size}\n`);
+    return 0;
+  },
+  check,
+  async compact({ ledger, io }) {
+    const { before, after } = await ledger.compact();
+    io.note(`${ledger.place}: ${counted(before, 'line')} before, ${counted(after, 'line')} now`);
+    return 0;
+  },
+  async clear({ ledger, io, values }) {
+    if (!values.yes) {
+      throw new TaskpipeError(
+        'USAGE',
+        `clear makes ${ledger.place} forget everything; if that is meant, add --yes`,
+      );
+    }
+    await ledger.clear();
+    io.note(
+      `${ledger.place} is empty now; what outputs hold is still known to task-save, so move them away too`,
+    );
+    return 0;
+  },
+};
+
+const ONLY_LEDGER = ['list', 'count', 'check', 'compact', 'clear'];
+
+async function write({ ledger, input, hasOperands, io }: Context, verb: typeof mark): Promise<0> {
+  const writer = await ledger.open();
+  try {
+    for await (const batch of verb(input, writer)) if (!hasOperands) await io.write(textOf(batch));
+  } finally {
+    await writer.close();
+  }
+  return 0;
+}
+
+async function passOn({ io }: Context, batches: AsyncIterable<readonly Named[]>): Promise<0> {
+  for await (const batch of batches) await io.write(textOf(batch));
+  return 0;
+}
+
+function textOf(batch: readonly Named[]): string {
+  let text = '';
+  for (const { line } of batch) text += `${line}\n`;
+  return text;
+}
+
+async function list({ ledger, io }: Context): Promise<0> {
+  for await (const names of ledger.list()) {
+    if (io.leaving.aborted) break;
+    if (names.length > 0) await io.write(`${names.join('\n')}\n`);
+  }
+  return 0;
+}
+
+async function check({ ledger, io }: Context): Promise<0 | 1> {
+  const { lines, bad, finished, undone } = await ledger.check((line, message) =>
+    io.say(`${ledger.place}:${line}: ${message}`),
+  );
+  io.note(
+    `${ledger.place}: ${counted(lines, 'line')}, ${shown(finished)} finished, ${shown(undone)} undone, ${shown(bad)} torn or foreign`,
+  );
+  return bad === 0 ? 0 : 1;
+}
+
+function shown(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
+function counted(count: number, noun: string): string {
+  return `${shown(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+async function* fromOperands(uuids: readonly string[]): AsyncGenerator<readonly Named[]> {
+  yield uuids.map((uuid) => ({ uuid, line: uuid, isGood: true }));
+}
+
+/** What is wrong with the operands, and what to do about it; undefined where all is well. */
+function usageFault(
+  verb: string | undefined,
+  place: string | undefined,
+  uuids: readonly string[],
+): string | undefined {
+  const names = Object.keys(verbs);
+  if (verb === undefined) return `give a verb and a ledger, as in task-done count done.jsonl; ${theVerbs()}`;
+  if (!Object.hasOwn(verbs, verb)) {
+    const near = closest(verb, names);
+    const hint = distance(verb, near) <= 2 ? `did you mean ${near}?` : theVerbs();
+    return `unknown verb ${JSON.stringify(verb)}; ${hint}`;
+  }
+  if (place === undefined || place === '') {
+    return `give the ledger after the verb, as in task-done ${verb} done.jsonl`;
+  }
+  if (uuids.length > 0 && ONLY_LEDGER.includes(verb)) {
+    return `${verb} takes a ledger and no uuids; got ${JSON.stringify(uuids[0])}`;
+  }
+  const bad = uuids.find((uuid) => uuidFault(uuid) !== undefined);
+  return bad === undefined ? undefined : `${JSON.stringify(bad)} can't be a uuid: ${uuidFault(bad)}`;
+}
+
+function theVerbs(): string {
+  return `the verbs are ${Object.keys(verbs).join(', ')}`;
+}
+
+export const command: Command = defineCommand({
+  name: 'task-done',
+  summary: 'Knows which tasks are finished: reads and keeps the ledger.',
+  usage: 'VERB LEDGER [UUID...]',
+  about: `A ledger is a JSONL file of the uuids that are finished; many may read and write it at once.
+
+Uuids are taken from the command line or else from the standard input, one a line: a record, or a bare uuid. A filter passes lines on as they came.
+
+  mark      a filter: marks SUCCESS records, records without "run" and bare uuids as finished, and passes all on
+  unmark    a filter: takes uuids back, so that their tasks are loaded again, and passes all on
+  skip      a filter: lets through what is not finished
+  only      a filter: lets through what is finished
+  has       says nothing; exits 0 if all that are given are finished, and 1 if not
+  list      writes the finished uuids, each once
+  count     writes how many they are
+  check     names torn and foreign lines; exits 1 if there are any
+  compact   leaves out the lines that no longer count; nobody may be writing
+  clear     forgets everything (with --yes); nobody may be writing
+
+With uuids on the command line mark and unmark read and write nothing else.`,
+  options,
+  examples: [
+    ['task-done count done.jsonl', 'how many tasks are finished'],
+    ['task-load a.csv | task-done skip done.jsonl', 'the tasks that are not'],
+    ['my-program < tasks.ndjson | task-done mark done.jsonl', 'mark what another program has done'],
+    ['task-done unmark done.jsonl 6ba7b811-9dad-11d1-80b4-00c04fd430c8', 'have a task done again'],
+    ['task-done has done.jsonl a17 && echo finished', 'ask for one'],
+  ],
+  async run(values, operands, io) {
+    const [verb, place, ...uuids] = operands;
+    const fault = usageFault(verb, place, uuids);
+    if (fault !== undefined) throw new TaskpipeError('USAGE', fault);
+    const rejects = openRejects({ file: values.rejects, say: io.say });
+    const lineOptions = { source: 'stdin', reject: rejects.reject, maxLine: values.maxLine };
+    const input =
+      uuids.length > 0 ? fromOperands(uuids) : flushed(readNamed(io.stdin(io.leaving), lineOptions), rejects);
+    const ledger = openLedger(place as string, io.say);
+    const act = verbs[verb as string] as (context: Context) => Promise<0 | 1>;
+    try {
+      const code = await act({ ledger, values, io, input, hasOperands: uuids.length > 0, rejects });
+      return rejects.count > 0 ? 1 : code;
+    } finally {
+      await rejects.close();
+    }
+  },
+});
+
+/** Lets what was rejected be written before more is read. */
+async function* flushed<T>(batches: AsyncIterable<T>, rejects: Rejects): AsyncGenerator<T> {
+  for await (const batch of batches) {
+    await rejects.flush();
+    yield batch;
+  }
+}

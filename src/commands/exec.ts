@@ -1,0 +1,138 @@
+import { createWriteStream } from 'node:fs';
+import { finished } from 'node:stream/promises';
+import { type Command, defineCommand } from '../core/command.ts';
+import { ioError, TaskpipeError } from '../core/errors.ts';
+import { MAX_LINE } from '../core/lines.ts';
+import { readTasks } from '../core/ndjson.ts';
+import { count, duration, flag, path, Rule, size, value } from '../core/option.ts';
+import { type Rate, toRate } from '../core/rate.ts';
+import { openRejects } from '../core/rejects.ts';
+import { type Backoff, toBackoff } from '../core/retry.ts';
+import { counted, number } from '../core/words.ts';
+import { httpOptions } from '../executors/http/options.ts';
+import { executorFor, kindOptions } from '../executors/index.ts';
+import { type ExecCounts, exec } from '../stages/exec.ts';
+
+const options = {
+  ...(kindOptions as Record<'http', ReturnType<typeof flag>>),
+  jobs: count('how many tasks at once', { default: 10, alias: ['j', 'concurrency'] }),
+  keepOrder: flag('let tasks out in the order they came in; default: as they finish'),
+  as: value('the key that the result stands under', 'NAME', toKey, { default: 'result' }),
+  timeout: duration('for each attempt, first to last byte', { default: 30_000, shown: '30s' }),
+  retries: count('how often a task is tried again', { min: 0, default: 3 }),
+  backoff: value<Backoff>('how long to wait before: exponential, with full jitter', 'MIN..MAX', toBackoff, {
+    default: { min: 500, max: 30_000 },
+    shown: '500ms..30s',
+  }),
+  rate: value<Rate>('how many starts at most, as in 50/s or 100/m', 'RATE', toRate),
+  perHost: count('how many at once of one host; default: all where there is one host, else a fair share'),
+  hostRate: value<Rate>('how many starts of each host at most', 'RATE', toRate),
+  maxFailures: value('take no more tasks once so many failed, or so many of a hundred', 'N|N%', toFailures),
+  unfinished: path('write what was not finished to this file, in place of the output, when stopped'),
+  grace: duration('how long what runs may go on when stopped', { default: 10_000, shown: '10s' }),
+  dryRun: flag('do nothing: say what would be done, and pass the tasks on'),
+  rejects: path('keep input that is no task, as NDJSON with its place and the reason'),
+  maxLine: size('the longest record', { default: MAX_LINE, shown: '16MB' }),
+  ...httpOptions,
+} as const;
+
+export const command: Command = defineCommand({
+  name: 'task-exec',
+  summary: 'Does the tasks that it reads, and writes each with its result and how it went.',
+  usage: 'KIND [options]',
+  about:
+    'KIND is --http. A task that fails is a record like any other, with run.state FAILURE and run.error; one that ' +
+    'arrives as a failure passes untouched. Options from --url on are for --http.',
+  options,
+  examples: [
+    ['task-load a.csv | task-exec --http | task-save out.csv', 'fetch the url of every row'],
+    [
+      "task-exec --http --url 'https://api.example.com/items/{id}' -j 50 --host-rate 20/s",
+      'make the url, go gently',
+    ],
+    ['task-exec --http --header @token.txt --expect-json \'status == `"ok"`\'', 'only an ok is a success'],
+    ['task-exec --http --body-dir pages --as page', 'bodies as files, the result under "page"'],
+    ['task-exec --http --dry-run --print-curl', 'see what would be sent'],
+  ],
+  async run(values, operands, io) {
+    if (operands.length > 0) {
+      const [first] = operands;
+      throw new TaskpipeError(
+        'USAGE',
+        `task-exec reads tasks from its standard input and takes no FILE; got ${JSON.stringify(first)}`,
+      );
+    }
+    const rejects = openRejects({ file: values.rejects, say: io.say });
+    const executor = await executorFor({ ...values }, { timeout: values.timeout, env: io.env, say: io.say });
+    const unfinished = values.unfinished === undefined ? undefined : openUnfinished(values.unfinished);
+    const input = readTasks(io.stdin(io.stopping), {
+      source: 'stdin',
+      reject: rejects.reject,
+      maxLine: values.maxLine,
+    });
+    const { perHost: perLane, hostRate: laneRate, dryRun, ...rest } = values;
+    const tasks = exec(executor, {
+      ...rest,
+      ...{ perLane, laneRate, stopping: io.stopping, leaving: io.leaving },
+      dryRun: dryRun ? io.say : undefined,
+      unfinished: unfinished?.add,
+    })(input);
+    for await (const batch of tasks) {
+      await io.write(textOf(batch));
+      await rejects.flush();
+    }
+    await unfinished?.close();
+    await rejects.close();
+    io.note(summary(tasks.counts, rejects.count));
+    return tasks.counts.failed + tasks.counts.passed + rejects.count > 0 ? 1 : 0;
+  },
+});
+
+function textOf(batch: readonly { line: string }[]): string {
+  let text = '';
+  for (const { line } of batch) text += `${line}\n`;
+  return text;
+}
+
+/** A file that unfinished tasks are added to. */
+function openUnfinished(file: string): { add: (task: { line: string }) => void; close: () => Promise<void> } {
+  const out = createWriteStream(file, { flags: 'a' });
+  const closed = finished(out).catch((error) => {
+    throw ioError('cannot write --unfinished', file, error);
+  });
+  closed.catch(() => {}); // is thrown by close()
+  return {
+    add: ({ line }) => void out.write(`${line}\n`),
+    async close() {
+      out.end();
+      await closed;
+    },
+  };
+}
+
+function summary(counts: Readonly<ExecCounts>, rejected: number): string {
+  const { succeeded, failed, pending, passed, retries, causes, hasTooManyFailures } = counts;
+  const parts = [`${number(succeeded)} done`];
+  const worst = [...causes].sort((a, b) => b[1] - a[1]).map(([code, times]) => `${code} ${number(times)}`);
+  if (failed > 0) parts.push(`${number(failed)} failed (${worst.join(', ')})`);
+  if (passed > 0) parts.push(`${number(passed)} had failed before`);
+  if (retries > 0) parts.push(`tried again ${counted(retries, 'time')}`);
+  if (pending > 0) parts.push(`${number(pending)} not finished`);
+  if (rejected > 0) parts.push(counted(rejected, 'bad line'));
+  if (hasTooManyFailures) parts.push('stopped by --max-failures');
+  return parts.join(', ');
+}
+
+function toFailures(typed: string): { count: number } | { percent: number } {
+  const [, digits = '', sign] = /^(\d+)(%?)$/.exec(typed) ?? [];
+  const limit = Number(digits);
+  if (digits === '' || limit < 1 || (sign === '%' && limit > 100))
+    throw new Rule('must be a number or a percentage, as in 100 or 5%');
+  return sign === '%' ? { percent: limit } : { count: limit };
+}
+
+function toKey(typed: string): string {
+  if (typed === '' || typed === 'uuid' || typed === 'run')
+    throw new Rule('must be a name, and neither uuid nor run');
+  return typed;
+}

@@ -1,0 +1,131 @@
+import { type Command, defineCommand } from '../core/command.ts';
+import { TaskpipeError } from '../core/errors.ts';
+import { MAX_LINE } from '../core/lines.ts';
+import { choice, count, flag, list, path, Rule, size, text, value } from '../core/option.ts';
+import { openRejects } from '../core/rejects.ts';
+import { isEncoding } from '../core/text.ts';
+import type { UuidVersion } from '../core/uuid.ts';
+import { formats } from '../loaders/index.ts';
+import { type Loading, load } from '../stages/load.ts';
+
+const options = {
+  uuidFields: list('make the uuid of these attributes, as Python: uuid3(NAMESPACE_URL, value)'),
+  uuid: choice(
+    'the kind of uuid: 3 (MD5) or 5 (SHA-1) of values; 4 or 7 are random: no resuming',
+    ['3', '5', '4', '7'],
+    {
+      default: '3',
+      env: 'TASK_UUID_VERSION', // TASK_UUID is what a command finds its task's uuid in
+    },
+  ),
+  uuidSep: text("what joins several values; '' for plain concatenation", {
+    default: '\u001f',
+    shown: 'U+001F',
+  }),
+  ledger: path('leave out what this ledger says is finished', { placeholder: 'LEDGER' }),
+  again: flag('load what is finished too'),
+  duplicates: choice('a uuid that came before in this load', ['skip', 'keep', 'fail'], { default: 'skip' }),
+  format: choice('the format; default: by the ending, else by the first bytes', formats),
+  delimiter: value('what stands between two cells, one character (\\t is a tab)', 'CHAR', toDelimiter),
+  noHeader: flag('the first row is data; columns are column1, column2, …'),
+  columns: list('the names of the columns, in place of those in the header'),
+  encoding: value('the encoding, as in gbk, windows-1252, utf-16le (default: UTF-8)', 'NAME', toEncoding),
+  field: text('the attribute that a plain line becomes', { default: 'line', placeholder: 'NAME' }),
+  select: list('keep these attributes, in this order'),
+  rename: list('give attributes other names', { placeholder: 'OLD=NEW,…' }),
+  require: list('reject records where one of these is missing or empty'),
+  limit: count('load at most so many tasks, of those that are to be done', { min: 0 }),
+  offset: count('pass over so many records of the input first', { min: 0, default: 0 }),
+  sample: count('load so many, chosen evenly from all of the input, the same ones each time', { min: 0 }),
+  shard: value('load part I of N; which tasks are in it depends on their uuid alone', 'I/N', toShard),
+  rejects: path('keep input that is no task, as NDJSON with its place and the reason'),
+  maxLine: size('the longest line or row', { default: MAX_LINE, shown: '16MB' }),
+} as const;
+
+export const command: Command = defineCommand({
+  name: 'task-load',
+  summary:
+    'Reads CSV, TSV, NDJSON, a JSON array or plain lines, and writes tasks: NDJSON records with a uuid.',
+  usage: '[FILE...] [options]',
+  about:
+    'FILEs may be packed with gzip; - or no FILE is the standard input. Without --uuid-fields a record keeps the uuid ' +
+    'it has, else gets one made of all its values: the same input gives the same tasks, so a run can be resumed.',
+  options,
+  examples: [
+    ['task-load a.csv | task-exec --http | task-save out.csv', 'fetch the urls in a.csv'],
+    ['task-load a.csv --uuid-fields url --ledger done.jsonl', 'only what is not finished'],
+    ['task-load out.csv.rest.ndjson | task-exec --http | task-save out.csv', 'run again what failed'],
+    ['task-load urls.txt --field url', 'one url a line'],
+    ['task-load big.csv.gz --shard 1/4', 'the first quarter, for one of four machines'],
+  ],
+  async run(values, operands, io) {
+    const rejects = openRejects({ file: values.rejects, say: io.say });
+    const tasks = load(operands.length === 0 ? ['-'] : operands, {
+      ...values,
+      uuid: Number(values.uuid) as UuidVersion,
+      header: !values.noHeader,
+      rename: toRenames(values.rename),
+      reject: rejects.reject,
+      note: io.note,
+      stdin: () => io.stdin(io.stopping),
+      signal: AbortSignal.any([io.stopping, io.leaving]),
+    });
+    for await (const batch of tasks) {
+      if (batch.length > 0) await io.write(`${batch.map(({ line }) => line).join('\n')}\n`);
+      await rejects.flush();
+    }
+    await rejects.close();
+    io.note(summary(tasks, rejects.count, values.rejects));
+    return rejects.count > 0 ? 1 : 0;
+  },
+});
+
+function summary({ counts }: Loading, rejected: number, file: string | undefined): string {
+  const parts = [counts.loaded === 1 ? '1 task' : `${number(counts.loaded)} tasks`];
+  if (counts.finished > 0) parts.push(`${number(counts.finished)} finished before`);
+  if (counts.duplicates > 0) parts.push(`${number(counts.duplicates)} duplicates left out (--duplicates)`);
+  if (rejected > 0) {
+    parts.push(
+      `${number(rejected)} rejected, ${file === undefined ? '--rejects FILE keeps them' : `kept in ${file}`}`,
+    );
+  }
+  return parts.join(', ');
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+function toDelimiter(typed: string): string {
+  const delimiter = typed === '\\t' ? '\t' : typed;
+  if (delimiter.length !== 1 || /["\r\n]/.test(delimiter))
+    throw new Rule('must be one character, no quote or line end');
+  return delimiter;
+}
+
+function toEncoding(typed: string): string {
+  if (!isEncoding(typed))
+    throw new Rule('must be the name of an encoding, as in gbk, shift_jis or windows-1252');
+  return typed;
+}
+
+function toShard(typed: string): { index: number; of: number } {
+  const [index = 0, of = 0] = /^\d+\/\d+$/.test(typed) ? typed.split('/').map(Number) : [];
+  if (index < 1 || index > of) throw new Rule('must be I/N with I from 1 to N, as in 1/4');
+  return { index, of };
+}
+
+function toRenames(pairs: readonly string[] | undefined): Map<string, string> {
+  return new Map(
+    (pairs ?? []).map((pair) => {
+      const [from, to, ...more] = pair.split('=');
+      if (!from || !to || more.length > 0) {
+        throw new TaskpipeError(
+          'USAGE',
+          `--rename must be OLD=NEW pairs with commas between them; got ${JSON.stringify(pair)}`,
+        );
+      }
+      return [from, to] as const;
+    }),
+  );
+}

@@ -1,0 +1,110 @@
+import { type Command, defineCommand } from '../core/command.ts';
+import { TaskpipeError } from '../core/errors.ts';
+import { MAX_LINE } from '../core/lines.ts';
+import { readTasks } from '../core/ndjson.ts';
+import { choice, count, duration, flag, list, path, size } from '../core/option.ts';
+import { openRejects } from '../core/rejects.ts';
+import { saveFormats } from '../savers/index.ts';
+import { type SaveSummary, save } from '../stages/save.ts';
+
+const options = {
+  format: choice('the format; default: by the ending, and ndjson for -', saveFormats),
+  fields: list('save these attributes, nested ones with dots, and leave out the others'),
+  ledger: path('mark what is saved as finished in this ledger', { placeholder: 'LEDGER' }),
+  rest: path('where records go that are not saved', { shown: 'OUT.rest.ndjson' }),
+  all: flag('save failed records too; they count as finished then'),
+  widen: flag('add a column for an attribute that has none'),
+  overwrite: flag('put a new file in the place of OUT, at the end'),
+  tee: flag('write every record to stdout once it is safe, in OUT or in the rest file'),
+  escapeFormulas: flag("put a ' before cells that a spreadsheet would run as formulas"),
+  flush: count('commit at so many records', { default: 1000 }),
+  flushInterval: duration('commit when a record has waited so long', { default: 1000, shown: '1s' }),
+  sync: choice(
+    'batch: a commit is on the disk before it counts; none: left to the system',
+    ['batch', 'none'],
+    {
+      default: 'batch',
+    },
+  ),
+  rejects: path('keep input that is no task, as NDJSON with its place and the reason'),
+  maxLine: size('the longest line', { default: MAX_LINE, shown: '16MB' }),
+} as const;
+
+export const command: Command = defineCommand({
+  name: 'task-save',
+  summary: 'Saves tasks and their results: each uuid gives exactly one row, through any crash.',
+  usage: 'OUT [options]',
+  about: `OUT is a .csv, .tsv, .ndjson or .jsonl file, or - for the standard output. It is appended to; a uuid that has a row is not written again.
+
+SUCCESS records, and records without "run", go to OUT. All others go to the rest file, ready to be loaded again; it goes away once nothing is left in it.
+
+The columns of a CSV are those of its header, else --fields, else those of the first record: nested attributes with dots, arrays as JSON. A record with an attribute that has no column goes to the rest file, with the code COLUMNS and its result; to save it without doing the work again: jq -c 'del(.run)' OUT.rest.ndjson | task-save OUT --widen
+
+The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of the input. The second saves what came, and leaves.`,
+  options,
+  examples: [
+    ['task-load a.csv | task-exec --http | task-save out.csv', 'fetch the urls in a.csv'],
+    [
+      'task-save out.csv --fields uuid,url,result.status --ledger done.jsonl',
+      'three columns, and mark what is done',
+    ],
+    ['task-load out.csv.rest.ndjson | task-exec --http | task-save out.csv', 'run again what failed'],
+    [
+      'task-save out.ndjson --tee | task-exec --module mail.ts | task-save mails.csv',
+      'save between two steps',
+    ],
+    ['task-save - --format csv | head', 'look at the rows'],
+  ],
+  async run(values, operands, io) {
+    const [out, ...others] = operands;
+    if (out === undefined || out === '' || others.length > 0) {
+      const got =
+        operands.length === 0 ? 'none' : operands.map((operand) => JSON.stringify(operand)).join(' ');
+      throw new TaskpipeError('USAGE', `give one output, as in task-save out.csv; got ${got}`);
+    }
+    const rejects = openRejects({ file: values.rejects, say: io.say });
+    const lineOptions = { source: 'stdin', reject: rejects.reject, maxLine: values.maxLine };
+    // Not until the first signal: what the stages before this one still give is saved too.
+    const tasks = flushed(readTasks(io.stdin(io.leaving), lineOptions), rejects);
+    try {
+      const summary = await save(tasks, out, {
+        ...values,
+        tee: values.tee ? io.write : undefined,
+        write: io.write,
+        stopped: io.stopping,
+        say: io.say,
+        note: io.note,
+      });
+      io.note(inWords(summary, out, rejects.count));
+      return summary.failed + summary.misfits + rejects.count > 0 ? 1 : 0;
+    } finally {
+      await rejects.close();
+    }
+  },
+});
+
+/** Lets what was rejected be written before more is read. */
+async function* flushed<T>(
+  batches: AsyncIterable<T>,
+  rejects: { flush(): Promise<void> },
+): AsyncGenerator<T> {
+  for await (const batch of batches) {
+    await rejects.flush();
+    yield batch;
+  }
+}
+
+function inWords({ saved, present, rest, restFile }: SaveSummary, out: string, bad: number): string {
+  const parts = [`saved ${shown(saved)}`];
+  if (present > 0) parts.push(`${shown(present)} already there`);
+  if (rest > 0) {
+    const again = out === '-' ? '' : ` (task-load ${restFile} | … | task-save ${out} runs them again)`;
+    parts.push(`${shown(rest)} to ${restFile}${again}`);
+  }
+  if (bad > 0) parts.push(bad === 1 ? '1 bad line' : `${shown(bad)} bad lines`);
+  return parts.join(', ');
+}
+
+function shown(value: number): string {
+  return value.toLocaleString('en-US');
+}

@@ -1,0 +1,52 @@
+import type { Options, Values } from './option.ts';
+
+/** What a command has of the process it runs in. Only `cli/` makes one. */
+export interface Io {
+  /** The standard input, in chunks as they come. It ends when `until` is aborted, and when all is to be left. */
+  stdin(until: AbortSignal): AsyncIterable<Buffer>;
+  /**
+   * Writes to the standard output; resolves when more may be written.
+   * @throws {TaskpipeError} `PIPE` once the reader is gone, `IO` where writing failed
+   */
+  write(data: string | Buffer): Promise<void>;
+  /** A line for people, on the standard error. */
+  say(message: string): void;
+  /** The same, unless `--quiet` was given. */
+  note(message: string): void;
+  /** The environment. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborted by the first SIGINT or SIGTERM: come to an end in good order. */
+  readonly stopping: AbortSignal;
+  /** Aborted by the second one, or when the reader of the output is gone: leave at once. */
+  readonly leaving: AbortSignal;
+}
+
+/** What an executable is made of. `cli/` turns it into a process. */
+export interface Command<O extends Options = Options> {
+  /** As it is typed. */
+  readonly name: string;
+  /** In a line. */
+  readonly summary: string;
+  /** What follows the name, as in `[FILE...]`. */
+  readonly usage: string;
+  /** More for the help text, after the summary. */
+  readonly about: string;
+  readonly options: O;
+  /** Command lines, each with what it does. */
+  readonly examples: readonly (readonly [line: string, words: string])[];
+  /**
+   * @param operands what is no option, in order
+   * @returns the exit code where nothing was thrown: 0, or 1 where some tasks or lines failed
+   */
+  run(values: Values<O> & CommonValues, operands: readonly string[], io: Io): Promise<0 | 1>;
+}
+
+/** The options that every command has and that its code may want to know. */
+export interface CommonValues {
+  readonly quiet: boolean;
+}
+
+/** Types `run` by `options`. */
+export function defineCommand<const O extends Options>(command: Command<O>): Command {
+  return command as unknown as Command;
+}

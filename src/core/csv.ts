@@ -1,0 +1,224 @@
+/**
+ * Delimited text as RFC 4180 has it, and what is met in the wild: any delimiter, `\n` or `\r\n`, quotes inside an
+ * unquoted cell as they stand. Own code, because every row must know its line and its text, a row that is wrong must
+ * not stop the next, and the fast libraries tell neither.
+ */
+
+/** What can be wrong with a row. */
+export type RowFault = 'quote' | 'open' | 'long';
+
+/** One row. */
+export class Row {
+  /** Its cells; none for a blank line. Where the row has a fault, they mean nothing. */
+  readonly cells: readonly string[];
+  /** The number of the line where it begins, from 1. */
+  readonly line: number;
+  readonly fault: RowFault | undefined;
+  readonly #source: string;
+  readonly #start: number;
+  readonly #end: number;
+
+  constructor(
+    cells: readonly string[],
+    line: number,
+    source: string,
+    start: number,
+    end: number,
+    fault?: RowFault,
+  ) {
+    this.cells = cells;
+    this.line = line;
+    this.fault = fault;
+    this.#source = source;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  /** Its own text with its line end, which the last row of a file may lack. Empty where the row was over the cap. */
+  get text(): string {
+    return this.#source.slice(this.#start, this.#end);
+  }
+}
+
+/** The faults of rows, in words. */
+export const ROW_FAULTS: Readonly<Record<RowFault, string>> = {
+  quote: 'text follows a closing quote (a quote inside a quoted cell must be doubled)',
+  open: 'a quote is opened in this row and never closed',
+  long: 'the row is longer than --max-line; is a quote not closed?',
+};
+
+export interface CsvOptions {
+  /** One character. Default a comma. */
+  readonly delimiter?: string | undefined;
+  /** The longest row in characters. Default: no limit. */
+  readonly maxRow?: number | undefined;
+}
+
+const QUOTE = 34;
+const NEWLINE = 10;
+const RETURN = 13;
+
+/** A parser that is fed text as it comes, and gives the rows that each piece completes. */
+export class CsvParser {
+  readonly #delimiter: string;
+  readonly #maxRow: number;
+  /** What is not parsed yet: less than a row. */
+  #rest = '';
+  #line = 1;
+  /** Inside a row over the cap: whether a quote is open there. */
+  #skipping: { quoted: boolean } | undefined;
+
+  constructor({ delimiter = ',', maxRow = Number.POSITIVE_INFINITY }: CsvOptions = {}) {
+    this.#delimiter = delimiter;
+    this.#maxRow = maxRow;
+  }
+
+  /** The rows that this text completes. */
+  push(text: string): Row[] {
+    let all = this.#rest + text;
+    if (this.#skipping !== undefined) all = this.#skip(all, this.#skipping);
+    const rows: Row[] = [];
+    let at = 0;
+    let quote = all.indexOf('"');
+    for (;;) {
+      const newline = all.indexOf('\n', at);
+      if (newline < 0) break;
+      if (quote < 0 || quote > newline) {
+        rows.push(this.#plainRow(all, at, newline));
+        this.#line++;
+        at = newline + 1;
+        continue;
+      }
+      const row = this.#quotedRow(all, at);
+      if (row === undefined) break;
+      rows.push(row);
+      at += row.text.length;
+      if (quote < at) quote = all.indexOf('"', at);
+    }
+    this.#rest = all.slice(at);
+    if (this.#rest.length > this.#maxRow) rows.push(this.#startSkipping());
+    return rows;
+  }
+
+  /** The row that has no line end, if there is one. */
+  end(): Row[] {
+    const text = this.#rest;
+    this.#rest = '';
+    if (text === '' || this.#skipping !== undefined) return [];
+    if (!text.includes('"')) return [this.#plainRow(text, 0, text.length)];
+    // A newline closes the row for the parser; the row itself has none.
+    const row = this.#quotedRow(`${text}\n`, 0);
+    const [cells, fault] = row === undefined ? [[], 'open' as const] : [row.cells, row.fault];
+    return [new Row(cells, row?.line ?? this.#line, text, 0, text.length, fault)];
+  }
+
+  /** A row without quotes, `newline` being where it ends. */
+  #plainRow(all: string, at: number, newline: number): Row {
+    const end = newline > at && all.charCodeAt(newline - 1) === RETURN ? newline - 1 : newline;
+    const cells = end === at ? [] : all.slice(at, end).split(this.#delimiter);
+    return new Row(cells, this.#line, all, at, newline + 1);
+  }
+
+  /** A row with quotes; undefined where its end is not here yet. */
+  #quotedRow(all: string, start: number): Row | undefined {
+    const cells: string[] = [];
+    const delimiter = this.#delimiter.charCodeAt(0);
+    let fault: RowFault | undefined;
+    for (let at = start; ; ) {
+      let end: number;
+      if (all.charCodeAt(at) === QUOTE) {
+        const close = closingQuote(all, at);
+        if (close < 0) return undefined;
+        cells.push(all.slice(at + 1, close).replaceAll('""', '"'));
+        end = close + 1;
+        const next = all.charCodeAt(end);
+        if (
+          next !== delimiter &&
+          next !== NEWLINE &&
+          !(next === RETURN && all.charCodeAt(end + 1) === NEWLINE)
+        ) {
+          if (end + 1 >= all.length) return undefined;
+          fault = 'quote';
+          end = this.#cellEnd(all, end);
+        }
+      } else {
+        end = this.#cellEnd(all, at);
+        cells.push(
+          all.slice(
+            at,
+            all.charCodeAt(end) === NEWLINE && all.charCodeAt(end - 1) === RETURN ? end - 1 : end,
+          ),
+        );
+      }
+      if (end >= all.length) return undefined;
+      if (all.charCodeAt(end) === delimiter) {
+        at = end + 1;
+        continue;
+      }
+      const row = new Row(cells, this.#line, all, start, all.indexOf('\n', end) + 1, fault);
+      this.#line += newlinesIn(row.text);
+      return row;
+    }
+  }
+
+  /** Where the unquoted cell at `at` ends: at its delimiter, its newline, or the end of what is here. */
+  #cellEnd(all: string, at: number): number {
+    const newline = all.indexOf('\n', at);
+    const end = newline < 0 ? all.length : newline;
+    const delimiter = all.indexOf(this.#delimiter, at);
+    return delimiter < 0 || delimiter > end ? end : delimiter;
+  }
+
+  #startSkipping(): Row {
+    const row = new Row([], this.#line, '', 0, 0, 'long');
+    this.#skipping = { quoted: false };
+    this.#rest = this.#skip(this.#rest, this.#skipping);
+    return row;
+  }
+
+  /** Passes over the rest of a row over the cap. Returns what follows it. */
+  #skip(text: string, state: { quoted: boolean }): string {
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code === QUOTE) state.quoted = !state.quoted;
+      else if (code === NEWLINE) {
+        this.#line++;
+        if (state.quoted) continue;
+        this.#skipping = undefined;
+        return text.slice(i + 1);
+      }
+    }
+    return '';
+  }
+}
+
+/** Where the quote that opens at `open` is closed, or -1. A quote at the very end may be half of a doubled one. */
+function closingQuote(all: string, open: number): number {
+  for (let at = all.indexOf('"', open + 1); at >= 0; at = all.indexOf('"', at + 2)) {
+    if (at + 1 >= all.length) return -1;
+    if (all.charCodeAt(at + 1) !== QUOTE) return at;
+  }
+  return -1;
+}
+
+function newlinesIn(text: string): number {
+  let newlines = 0;
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) newlines++;
+  return newlines;
+}
+
+/** Writes rows: a function from cells to a row without its line end. A cell is quoted only where it must be. */
+export function rowEncoder(delimiter = ','): (cells: readonly string[]) => string {
+  const special = new RegExp(`["\\n\\r${delimiter.replace(/[\\\]^-]/, '\\$&')}]`);
+  return (cells) => {
+    // A single empty cell would be a blank line, which is no row.
+    if (cells.length === 1 && cells[0] === '') return '""';
+    let row = '';
+    for (let i = 0; i < cells.length; i++) {
+      const cell = cells[i] as string;
+      if (i > 0) row += delimiter;
+      row += special.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+    }
+    return row;
+  };
+}

@@ -1,0 +1,61 @@
+/**
+ * What ends a stage, and with which exit code:
+ *
+ * | code | exit | meaning |
+ * | --- | --- | --- |
+ * | `USAGE` | 2 | an option or argument is wrong |
+ * | `DATA` | 65 | the data as a whole is unusable |
+ * | `IO` | 74 | reading or writing failed |
+ * | `LOCKED` | 75 | somebody else holds the lock |
+ * | `PIPE` | 141 | the reader of our output went away |
+ */
+export type ErrorCode = 'USAGE' | 'DATA' | 'IO' | 'LOCKED' | 'PIPE';
+
+/**
+ * The one error that this project throws on purpose. A failed task is data (a record whose `run.state` is
+ * `FAILURE`), never this: this ends a stage.
+ */
+export class TaskpipeError extends Error {
+  override readonly name = 'TaskpipeError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The `code` of a system error (`'ENOENT'`), or undefined. */
+export function systemCode(error: unknown): string | undefined {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
+
+const SYSTEM_WORDS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  ENOENT: 'no such file or folder',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of the path is not a folder',
+  ENOSPC: 'no space left on the device',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'the file has reached its size limit',
+  EROFS: 'the file system is read-only',
+  EIO: 'input/output error',
+  EMFILE: 'too many open files',
+};
+
+/**
+ * An `IO` error that names what was being done to which path, and why it failed.
+ * @param doing what was tried, as in `cannot read`
+ */
+export function ioError(doing: string, path: string, cause: unknown): TaskpipeError {
+  if (cause instanceof TaskpipeError) return cause;
+  const why = SYSTEM_WORDS[systemCode(cause) ?? ''] ?? messageOf(cause);
+  return new TaskpipeError('IO', `${doing} ${path}: ${why}`, { cause });
+}

@@ -1,0 +1,106 @@
+/**
+ * Looking into the text of a JSON object without printing it again, so that what a stage does not own keeps its
+ * bytes. Everything here expects text that `JSON.parse` has accepted as an object.
+ */
+
+/** One top-level member of an object's text: `text.slice(start, end)` is `"key" : value`. */
+export interface Member {
+  /** The key, unescaped. */
+  readonly key: string;
+  readonly start: number;
+  /** Where the value begins. */
+  readonly value: number;
+  readonly end: number;
+}
+
+const QUOTE = 34;
+const BACKSLASH = 92;
+
+function skipSpace(text: string, from: number): number {
+  let i = from;
+  while (text.charCodeAt(i) <= 32) i++;
+  return i;
+}
+
+/** The index just past the string that begins at `from`. */
+function skipString(text: string, from: number): number {
+  let i = text.indexOf('"', from + 1);
+  for (;;) {
+    let slashes = 0;
+    while (text.charCodeAt(i - 1 - slashes) === BACKSLASH) slashes++;
+    if (slashes % 2 === 0) return i + 1;
+    i = text.indexOf('"', i + 1);
+  }
+}
+
+/** The index just past the value that begins at `from`. */
+export function skipValue(text: string, from: number): number {
+  let i = from;
+  let depth = 0;
+  for (;;) {
+    const c = text.charCodeAt(i);
+    if (c === QUOTE) {
+      i = skipString(text, i);
+      if (depth === 0) return i;
+      continue;
+    }
+    if (c === 123 || c === 91) depth++;
+    else if (c === 125 || c === 93) {
+      if (depth === 0) return i;
+      if (--depth === 0) return i + 1;
+    } else if (depth === 0 && (c === 44 || c <= 32)) return i;
+    else if (Number.isNaN(c)) return i;
+    i++;
+  }
+}
+
+/** The top-level members of an object's text, in order. */
+export function membersOf(text: string): Member[] {
+  const members: Member[] = [];
+  let i = skipSpace(text, text.indexOf('{') + 1);
+  while (text.charCodeAt(i) === QUOTE) {
+    const start = i;
+    i = skipString(text, i);
+    const quoted = text.slice(start, i);
+    const key = quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);
+    const value = skipSpace(text, text.indexOf(':', i) + 1);
+    const end = skipValue(text, value);
+    members.push({ key, start, value, end });
+    i = skipSpace(text, end);
+    if (text.charCodeAt(i) === 44) i = skipSpace(text, i + 1);
+  }
+  return members;
+}
+
+/** An object's text without the members that `drop` names; all else keeps its bytes, white space included. */
+export function withoutMembers(text: string, drop: (key: string) => boolean): string {
+  let kept = '';
+  let from = 0;
+  let lastKept = -1; // where the last member that stays ends in `kept`
+  const members = membersOf(text);
+  for (const [i, member] of members.entries()) {
+    const next = members[i + 1];
+    if (!drop(member.key)) {
+      kept += text.slice(from, member.end);
+      lastKept = kept.length;
+      from = member.end;
+    } else if (next !== undefined) {
+      kept += text.slice(from, member.start);
+      from = next.start;
+    } else {
+      // The last one goes with the comma before it.
+      if (lastKept >= 0) kept = kept.slice(0, lastKept);
+      else kept += text.slice(from, member.start);
+      from = member.end;
+    }
+  }
+  return kept + text.slice(from);
+}
+
+/**
+ * JSON text on one line: white space between tokens is left out, and every token keeps its bytes.
+ * @param text any valid JSON text
+ */
+export function minify(text: string): string {
+  return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1');
+}

@@ -1,0 +1,66 @@
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import ndjson from 'ndjson';
+import { ioError } from './errors.ts';
+import type { BadInput, Reject } from './lines.ts';
+import { encodeUtf8 } from './text.ts';
+
+/** Where input that is no task goes: `--rejects FILE`, or a word on stderr. */
+export interface Rejects {
+  readonly reject: Reject;
+  /** How many there were so far. */
+  readonly count: number;
+  /** Resolves when what was rejected so far no longer takes memory. To be awaited after each batch. */
+  flush(): Promise<void>;
+  /** Completes the file. @throws {TaskpipeError} `IO` */
+  close(): Promise<void>;
+}
+
+/** How many are said on stderr one by one; the rest are counted. */
+const SAID = 10;
+
+/**
+ * @param options.file NDJSON, one object for each: `{"source","line","code","message","text"}`, with `base64` in
+ *   place of `text` where that is no UTF-8
+ * @param options.say a line on stderr
+ */
+export function openRejects(options: { file?: string | undefined; say: (message: string) => void }): Rejects {
+  const { file, say } = options;
+  const out = file === undefined ? undefined : openFile(file);
+  let count = 0;
+  return {
+    get count() {
+      return count;
+    },
+    reject(bad) {
+      count++;
+      if (out !== undefined) out.lines.write(describe(bad));
+      if (count <= SAID) say(`${bad.source}:${bad.line}: ${bad.message}`);
+      else if (count === SAID + 1) say('more of them are counted, but not shown');
+    },
+    async flush() {
+      if (out?.lines.writableNeedDrain) await Promise.race([once(out.lines, 'drain'), out.ended]);
+    },
+    async close() {
+      out?.lines.end();
+      await out?.ended;
+    },
+  };
+}
+
+function openFile(file: string): { lines: Writable; ended: Promise<void> } {
+  const lines = ndjson.stringify() as Writable & NodeJS.ReadableStream;
+  const target = lines.pipe(createWriteStream(file));
+  const ended = finished(target).catch((error) => {
+    throw ioError('cannot write --rejects', file, error);
+  });
+  ended.catch(() => {}); // is thrown where it is awaited: flush() and close()
+  return { lines, ended };
+}
+
+function describe({ source, line, code, message, text }: BadInput): object {
+  const input = text.isWellFormed() ? { text } : { base64: encodeUtf8(text).toString('base64') };
+  return { source, line, code, message, ...input };
+}

@@ -1,0 +1,250 @@
+import { type Job, Lane } from './lane.ts';
+import { Pacer, type Rate } from './rate.ts';
+import type { Task } from './task.ts';
+
+export interface SchedulerOptions {
+  /** How many run at once; how many of one lane is worked out from it. */
+  readonly jobs: number;
+  /** The lane of a task. Default: one for all. */
+  readonly laneOf?: ((task: Task) => string) | undefined;
+  /** How many of one lane run at once. Default: a fair share, see `#share`. */
+  readonly perLane?: number | undefined;
+  readonly rate?: Rate | undefined;
+  /** The rate of each lane. */
+  readonly laneRate?: Rate | undefined;
+  /** How many tasks to read ahead at most, so that a slow lane does not keep others from being found. */
+  readonly window: number;
+  /** How many more count against the window: what is done but held back. */
+  readonly held?: () => number;
+  /** Called when there may be a job to take again, or when all is over: tasks came, or a time did. */
+  readonly onReady: () => void;
+}
+
+/** Lanes that are idle are forgotten beyond this number. */
+const LANES = 10_000;
+
+/**
+ * Says which task may start next. It reads tasks ahead, sorts them into lanes, and gives one out whenever the number
+ * of jobs, its lane and the rates allow it, lane by lane in turn. Whoever takes a job must tell of its end by
+ * `finish` or `again`, and then take the next.
+ */
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+  readonly #pacer: Pacer | undefined;
+  readonly #lanes = new Map<string, Lane>();
+  /** Lanes that may have a job to start, in turn. */
+  readonly #ready = new Set<Lane>();
+  /** Lanes that wait for a time. */
+  readonly #timed = new Set<Lane>();
+  /** Retries, the next one last. */
+  #delayed: { job: Job; at: number }[] = [];
+  #waiting = 0;
+  #running = 0;
+  #read = 0;
+  #isEnded = false;
+  /** Whether anything ever has to wait for a time: where nothing does, no clock is read. */
+  #isTimed: boolean;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #wakeReader: (() => void) | undefined;
+
+  /** Resolves when no more tasks come; rejects where reading them failed. What was read is done first. */
+  readonly input: Promise<void>;
+
+  constructor(batches: AsyncIterable<readonly Task[]>, options: SchedulerOptions) {
+    this.#options = options;
+    this.#isTimed = options.rate !== undefined || options.laneRate !== undefined;
+    this.#pacer = options.rate === undefined ? undefined : new Pacer(options.rate);
+    this.input = this.#readAll(batches).finally(() => this.#end());
+    this.input.catch(() => {}); // is thrown where it is awaited
+  }
+
+  /** Whether all tasks came to their end, and no more will come. */
+  get isOver(): boolean {
+    return this.#isEnded && this.#waiting + this.#running === 0;
+  }
+
+  /** A job came to its end. */
+  finish(job: Job, succeeded: boolean): void {
+    if (succeeded) job.lane.succeeded();
+    this.#release(job.lane);
+  }
+
+  /** A job is to be tried again, after some milliseconds. */
+  again(job: Job, delay: number): void {
+    this.#isTimed = true;
+    const at = performance.now() + delay;
+    let place = this.#delayed.length;
+    while (place > 0 && (this.#delayed[place - 1] as { at: number }).at < at) place--;
+    this.#delayed.splice(place, 0, { job, at });
+    job.lane.delayed++;
+    this.#waiting++;
+    this.#release(job.lane);
+  }
+
+  /** The other side asked for a pause of the job's whole lane: see `Lane.pause`. */
+  pause(job: Job, milliseconds: number): boolean {
+    this.#isTimed = true;
+    return job.lane.pause(performance.now(), milliseconds);
+  }
+
+  /** What was held back went out: there may be room to read. */
+  release(): void {
+    if (this.#hasRoom()) this.#wakeReader?.();
+  }
+
+  /** Starts no more. Returns the jobs that wait, in the order of the input. */
+  stop(): Job[] {
+    const left = this.#delayed.map(({ job }) => job);
+    this.#delayed = [];
+    for (const lane of this.#lanes.values()) {
+      for (let job = lane.shift(); job !== undefined; job = lane.shift()) left.push(job);
+      lane.delayed = 0;
+    }
+    this.#waiting = 0;
+    clearTimeout(this.#timer);
+    this.#end();
+    return left.sort((a, b) => a.ordinal - b.ordinal);
+  }
+
+  async #readAll(batches: AsyncIterable<readonly Task[]>): Promise<void> {
+    for await (const batch of batches) {
+      if (this.#isEnded) return;
+      for (const task of batch) this.#add(task);
+      this.#options.onReady();
+      while (!this.#hasRoom() && !this.#isEnded) {
+        await new Promise<void>((resolve) => {
+          this.#wakeReader = resolve;
+        });
+      }
+      if (this.#isEnded) return;
+    }
+  }
+
+  #hasRoom(): boolean {
+    return this.#waiting + (this.#options.held?.() ?? 0) < this.#options.window;
+  }
+
+  #add(task: Task): void {
+    const key = this.#options.laneOf?.(task) ?? '';
+    let lane = this.#lanes.get(key);
+    if (lane === undefined) {
+      lane = new Lane(key, this.#options.laneRate);
+      this.#lanes.set(key, lane);
+      if (this.#lanes.size > LANES) this.#forgetIdle();
+    }
+    lane.push({ task, lane, ordinal: this.#read++, attempts: 0, counted: 0, began: 0 });
+    this.#ready.add(lane);
+    this.#waiting++;
+  }
+
+  #forgetIdle(): void {
+    const now = performance.now();
+    for (const lane of this.#lanes.values())
+      if (lane.isIdle && lane.wait(now) <= 0) this.#lanes.delete(lane.key);
+  }
+
+  /** No more tasks come. */
+  #end(): void {
+    this.#isEnded = true;
+    this.#wakeReader?.();
+    for (const lane of this.#lanes.values()) if (lane.isIdle) this.#lanes.delete(lane.key);
+    this.#readyAll();
+    this.#options.onReady();
+  }
+
+  #readyAll(): void {
+    for (const lane of this.#lanes.values())
+      if (lane.waiting > 0 && !this.#timed.has(lane)) this.#ready.add(lane);
+  }
+
+  #release(lane: Lane): void {
+    this.#running--;
+    lane.running--;
+    if (lane.waiting > 0) this.#ready.add(lane);
+    else if (this.#isEnded && lane.isIdle) {
+      const before = this.#share();
+      this.#lanes.delete(lane.key);
+      if (this.#share() !== before) this.#readyAll();
+    }
+  }
+
+  /**
+   * How many of one lane may run at once. With one lane: all. With more of them, at most half, and about twice what
+   * would be its part: a lane whose other side hangs so leaves room for the rest.
+   */
+  #share(): number {
+    const { jobs, perLane } = this.#options;
+    if (perLane !== undefined) return perLane;
+    const lanes = this.#lanes.size;
+    return lanes <= 1 ? jobs : Math.max(1, Math.ceil(Math.min(jobs / 2, (2 * jobs) / lanes)));
+  }
+
+  /** A job to start now; undefined where none may. */
+  take(): Job | undefined {
+    if (this.#waiting === 0 || this.#running >= this.#options.jobs) return undefined;
+    const now = this.#isTimed ? performance.now() : 0;
+    if (this.#isTimed) this.#wakeDue(now);
+    const wait = this.#pacer?.wait(now) ?? 0;
+    if (wait > 0) return this.#wakeAt(now + wait);
+    for (const lane of this.#ready) {
+      this.#ready.delete(lane); // and back to the end, if it has more
+      if (lane.waiting === 0 || lane.running >= Math.min(this.#share(), Math.floor(lane.limit))) continue;
+      const laneWait = this.#isTimed ? lane.wait(now) : 0;
+      if (laneWait > 0) {
+        this.#timed.add(lane);
+        continue;
+      }
+      return this.#start(lane, now);
+    }
+    this.#wakeNext(now);
+    return undefined;
+  }
+
+  #start(lane: Lane, now: number): Job {
+    const job = lane.shift() as Job;
+    if (lane.waiting > 0) this.#ready.add(lane);
+    lane.running++;
+    lane.pacer?.start(now);
+    this.#pacer?.start(now);
+    this.#running++;
+    this.#waiting--;
+    if (this.#wakeReader !== undefined && this.#hasRoom()) this.#wakeReader();
+    return job;
+  }
+
+  /** Takes up lanes and retries whose time has come. */
+  #wakeDue(now: number): void {
+    for (const lane of this.#timed) {
+      if (lane.wait(now) > 0) continue;
+      this.#timed.delete(lane);
+      this.#ready.add(lane);
+    }
+    for (let next = this.#delayed.at(-1); next !== undefined && next.at <= now; next = this.#delayed.at(-1)) {
+      this.#delayed.pop();
+      const { job } = next;
+      job.lane.delayed--;
+      job.lane.pushFirst(job);
+      if (!this.#timed.has(job.lane)) this.#ready.add(job.lane);
+    }
+  }
+
+  #wakeNext(now: number): void {
+    let at = this.#delayed.at(-1)?.at ?? Number.POSITIVE_INFINITY;
+    for (const lane of this.#timed) at = Math.min(at, now + lane.wait(now));
+    if (at < Number.POSITIVE_INFINITY) this.#wakeAt(at);
+  }
+
+  #wakeAt(at: number): undefined {
+    if (at >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = setTimeout(
+      () => {
+        this.#timerAt = Number.POSITIVE_INFINITY;
+        this.#options.onReady();
+      },
+      Math.max(1, Math.ceil(at - performance.now())),
+    );
+  }
+}

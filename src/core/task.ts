@@ -1,0 +1,98 @@
+import { withoutMembers } from './members.ts';
+
+/** The attributes of a record. They come from outside: read one with `attribute()`, never by a bare `[name]`. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** How work on a task can end, as TaskFlow names it; `PENDING` is read, but not finished. */
+export type State = 'SUCCESS' | 'FAILURE' | 'PENDING' | 'REVERTED' | 'REVERT_FAILURE';
+
+/** Why a task failed. */
+export interface Failure {
+  /** A constant, as in `HTTP_STATUS`. */
+  readonly code: string;
+  /** For a person. */
+  readonly message: string;
+}
+
+/** The `run` of a record: how the work on it went. */
+export interface Run {
+  readonly state: State;
+  /** The key that the result stands under. */
+  readonly as: string;
+  readonly attempts: number;
+  /** When the first attempt began, ISO 8601 in UTC. */
+  readonly at: string;
+  /** From then to the end, in milliseconds. */
+  readonly ms: number;
+  readonly error?: Failure;
+}
+
+/**
+ * One task record. It keeps the text that it came in; a stage that adds to it splices into that text, so that what
+ * the stage does not own keeps its bytes.
+ */
+export class Task {
+  /** What identifies it. */
+  readonly uuid: string;
+  /** The record as JSON text on one line, `{` first and `}` last, without a newline. */
+  readonly line: string;
+  #fields: Fields | undefined;
+
+  constructor(uuid: string, line: string, fields?: Fields) {
+    this.uuid = uuid;
+    this.line = line;
+    this.#fields = fields;
+  }
+
+  /** The record, parsed when it is first asked for. */
+  get fields(): Fields {
+    this.#fields ??= JSON.parse(this.line) as Fields;
+    return this.#fields;
+  }
+}
+
+/** The value of an attribute, or undefined. `__proto__` and `constructor` are plain data. */
+export function attribute(fields: Fields, name: string): unknown {
+  return Object.hasOwn(fields, name) ? fields[name] : undefined;
+}
+
+/** The `run` that a record carries, where it has the form of one. */
+export function runOf(fields: Fields): Run | undefined {
+  const run = attribute(fields, 'run');
+  if (typeof run !== 'object' || run === null) return undefined;
+  return typeof (run as Run).state === 'string' ? (run as Run) : undefined;
+}
+
+/**
+ * A task with what its work gave: the result under `run.as`, and `run`. An earlier `run`, and an earlier value under
+ * that key, are left out; all else keeps its bytes.
+ * @param result JSON text on one line, or undefined where there is none
+ */
+export function withOutcome(task: Task, run: Run, result: string | undefined): Task {
+  const { fields } = task;
+  const clean =
+    Object.hasOwn(fields, 'run') || Object.hasOwn(fields, run.as)
+      ? withoutMembers(task.line, (key) => key === 'run' || key === run.as)
+      : task.line;
+  const open = clean.slice(0, -1);
+  const added = result === undefined ? '' : `,${JSON.stringify(run.as)}:${result}`;
+  return new Task(task.uuid, `${open}${added},"run":${runText(run)}}`);
+}
+
+/** `JSON.stringify` of a run, in a quarter of its time. */
+function runText({ state, as, attempts, at, ms, error }: Run): string {
+  const why = error === undefined ? '' : `,"error":${JSON.stringify(error)}`;
+  return `{"state":"${state}","as":${JSON.stringify(as)},"attempts":${attempts},"at":"${at}","ms":${ms}${why}}`;
+}
+
+const FORBIDDEN = /\p{Cc}/u;
+
+/** Why a value can't be a uuid, or undefined where it can: a string of 1 to 256 bytes without control characters. */
+export function uuidFault(value: unknown): string | undefined {
+  if (value === undefined) return 'it has no "uuid"';
+  if (typeof value !== 'string') return '"uuid" is not a string';
+  if (value === '') return '"uuid" is empty';
+  if (value.length > 64 && Buffer.byteLength(value) > 256) return '"uuid" is longer than 256 bytes';
+  if (FORBIDDEN.test(value)) return '"uuid" has a control character';
+  return value.isWellFormed() ? undefined : '"uuid" has half of a surrogate pair';
+}

@@ -1,0 +1,131 @@
+import { isAscii, isUtf8 } from 'node:buffer';
+import iconv from 'iconv-lite';
+
+/*
+ * Bytes that are no UTF-8 become lone surrogates U+DC80 to U+DCFF, one a byte, as in Python's "surrogateescape"
+ * (PEP 383). So a bad line can be told (`isWellFormed()` is false, which no decoded UTF-8 can be), shown, and kept
+ * with the bytes it had.
+ */
+
+/** Decodes whole UTF-8 text; a byte that is none becomes a lone surrogate. */
+export function decodeUtf8(bytes: Buffer): string {
+  if (isAscii(bytes)) return bytes.toString('latin1');
+  return isUtf8(bytes) ? bytes.toString() : decodeBroken(bytes);
+}
+
+function decodeBroken(bytes: Buffer): string {
+  const parts: string[] = [];
+  let good = 0;
+  for (let i = 0; i < bytes.length; ) {
+    const length = sequenceLength(bytes[i] as number);
+    if (length > 0 && i + length <= bytes.length && isUtf8(bytes.subarray(i, i + length))) {
+      i += length;
+      continue;
+    }
+    parts.push(bytes.toString('utf8', good, i), String.fromCharCode(0xdc00 + (bytes[i] as number)));
+    good = ++i;
+  }
+  parts.push(bytes.toString('utf8', good));
+  return parts.join('');
+}
+
+/** How many bytes a UTF-8 sequence has by its first one; 0 for a byte that can't be first. */
+function sequenceLength(first: number): number {
+  if (first < 0x80) return 1;
+  if (first < 0xc2) return 0;
+  if (first < 0xe0) return 2;
+  if (first < 0xf0) return 3;
+  return first < 0xf5 ? 4 : 0;
+}
+
+/** The bytes that `decodeUtf8` made this text of. */
+export function encodeUtf8(text: string): Buffer {
+  if (text.isWellFormed()) return Buffer.from(text);
+  const parts: Buffer[] = [];
+  let good = 0;
+  for (const match of text.matchAll(/\p{Surrogate}/gu)) {
+    parts.push(Buffer.from(text.slice(good, match.index)), Buffer.of(match[0].charCodeAt(0) & 0xff));
+    good = match.index + 1;
+  }
+  parts.push(Buffer.from(text.slice(good)));
+  return Buffer.concat(parts);
+}
+
+/** How many bytes at the end of a chunk begin a UTF-8 sequence that the next chunk may complete: 0 to 3. */
+function openTail(bytes: Buffer): number {
+  for (let back = 1; back <= 3 && back <= bytes.length; back++) {
+    const byte = bytes[bytes.length - back] as number;
+    if (byte < 0x80) return 0;
+    if (byte >= 0xc0) return sequenceLength(byte) > back ? back : 0;
+  }
+  return 0;
+}
+
+const BOM = '\ufeff';
+
+/** Whether an encoding is known by this name, as in `gbk`, `shift_jis` or `windows-1252`. */
+export function isEncoding(name: string): boolean {
+  return iconv.encodingExists(name);
+}
+
+function isUtf8Label(name: string): boolean {
+  return /^utf-?8$/i.test(name);
+}
+
+/**
+ * Decodes chunks of bytes as they come; a leading byte order mark is left out, and one of UTF-16 (little or big
+ * endian) is obeyed.
+ * @param encoding a name that iconv-lite knows, as in `gbk`; default UTF-8. Bytes that other encodings
+ *   than UTF-8 can't decode become U+FFFD.
+ */
+export async function* decodeText(chunks: AsyncIterable<Buffer>, encoding?: string): AsyncGenerator<string> {
+  const label = encoding === undefined || isUtf8Label(encoding) ? 'utf-8' : encoding;
+  let decode: ((bytes: Buffer, last: boolean) => string) | undefined;
+  let isStart = true;
+  let early = Buffer.alloc(0);
+  const textOf = (bytes: Buffer, last: boolean): string => {
+    if (decode === undefined) {
+      early = Buffer.concat([early, bytes]);
+      if (early.length < 2 && !last) return ''; // too short to tell a byte order mark
+      decode = decoderFor(label, early);
+      return decode(early, last);
+    }
+    return decode(bytes, last);
+  };
+  const withoutMark = (text: string): string => {
+    if (!isStart || text === '') return text;
+    isStart = false;
+    return text.startsWith(BOM) ? text.slice(1) : text;
+  };
+  for await (const chunk of chunks) {
+    const text = withoutMark(textOf(chunk, false));
+    if (text !== '') yield text;
+  }
+  const rest = withoutMark(textOf(Buffer.alloc(0), true));
+  if (rest !== '') yield rest;
+}
+
+function decoderFor(label: string, first: Buffer): (bytes: Buffer, last: boolean) => string {
+  const mark = first.length < 2 ? 0 : first.readUInt16BE(0);
+  const utf16 = mark === 0xfffe ? 'utf-16le' : mark === 0xfeff ? 'utf-16be' : undefined;
+  if (label !== 'utf-8' || utf16 !== undefined) {
+    const decoder = iconv.getDecoder(utf16 ?? label, { stripBOM: false });
+    return (bytes, last) => decoder.write(bytes) + (last ? (decoder.end() ?? '') : '');
+  }
+  let kept = Buffer.alloc(0);
+  return (bytes, last) => {
+    const all = kept.length === 0 ? bytes : Buffer.concat([kept, bytes]);
+    const tail = last ? 0 : openTail(all);
+    kept = Buffer.from(all.subarray(all.length - tail));
+    return decodeUtf8(tail === 0 ? all : all.subarray(0, all.length - tail));
+  };
+}
+
+/** U+FFFD: what stands for bytes that are none of a character in an encoding other than UTF-8. */
+export const REPLACEMENT = '\ufffd';
+
+/** Bytes in another encoding as UTF-8; bytes that have no `encoding` as they are. */
+export async function* recoded(chunks: AsyncIterable<Buffer>, encoding?: string): AsyncGenerator<Buffer> {
+  if (encoding === undefined) yield* chunks;
+  else for await (const text of decodeText(chunks, encoding)) yield Buffer.from(text);
+}

@@ -1,0 +1,9 @@
+/** A count for a person: `1,000,000`. */
+export function number(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
+/** A count with what is counted: `1 task`, `2,000 tasks`. */
+export function counted(count: number, noun: string): string {
+  return `${number(count)} ${noun}${count === 1 ? '' : 's'}`;
+}

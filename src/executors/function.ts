@@ -1,0 +1,46 @@
+import { messageOf } from '../core/errors.ts';
+import type { Task } from '../core/task.ts';
+import type { Executor } from './executor.ts';
+
+/** What a function is told beside its task. */
+export interface WorkContext {
+  /** Aborted where the work is to be given up. */
+  readonly signal: AbortSignal;
+  /** Which attempt this is, from 1. */
+  readonly attempt: number;
+}
+
+/**
+ * Work as a function: what it returns is the result, as JSON; undefined is none. What it throws makes the task a
+ * FAILURE, with the error's own `code` where it has one, else `ERROR`; an error whose `retry` is true is tried again.
+ */
+export type Work = (task: Task, context: WorkContext) => unknown;
+
+/** An executor that calls a function. */
+export function fromFunction(work: Work): Executor {
+  return {
+    attempt: (task, { signal, number }) => {
+      try {
+        const value = work(task, { signal, attempt: number });
+        return value instanceof Promise ? value.then(success, failure) : success(value);
+      } catch (error) {
+        return failure(error);
+      }
+    },
+    describe: (task) => `call ${work.name || 'a function'} for ${task.uuid}`,
+    close: async () => {},
+  };
+}
+
+function success(value: unknown): { result?: string } {
+  const result = JSON.stringify(value);
+  return result === undefined ? {} : { result };
+}
+
+function failure(error: unknown): { error: { code: string; message: string }; retry?: object } {
+  const { code, retry } = (error ?? {}) as { code?: unknown; retry?: unknown };
+  return {
+    error: { code: typeof code === 'string' ? code : 'ERROR', message: messageOf(error) },
+    ...(retry === true ? { retry: {} } : {}),
+  };
+}

@@ -1,0 +1,128 @@
+import { hash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import CachePolicy from 'http-cache-semantics';
+import { ioError, systemCode } from '../../core/errors.ts';
+import { type Answer, type AnswerHeaders, isFault } from './exchange.ts';
+import type { Fault } from './faults.ts';
+import { makeFolder, writeWhole } from './files.ts';
+import { type HeaderList, headerValue, mergeHeaders } from './headers.ts';
+import { isRedirect } from './redirect.ts';
+
+/** A private cache by RFC 9111, on disk, which several runs may share at once. */
+export interface Cache {
+  /**
+   * The answer to a request: a stored one that is fresh, or what `send` gives; a stored one that is stale is asked
+   * about first.
+   * @param send sends the request with these headers; the body of its answer is decoded
+   */
+  through(request: CachedRequest, send: Send): Promise<Answer | Fault>;
+}
+
+export interface CachedRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: HeaderList;
+}
+
+type Send = (headers: HeaderList) => Promise<Answer | Fault>;
+
+/** What is kept of an answer: one line of JSON, and after it the body. */
+interface Head {
+  readonly policy: CachePolicy.CachePolicyObject;
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: AnswerHeaders;
+  /** SHA-256 of the body, in hex. */
+  readonly sha256: string;
+}
+
+interface Entry {
+  readonly policy: CachePolicy;
+  readonly answer: Answer;
+}
+
+/**
+ * Opens `--cache DIR`.
+ * @param maxBody a stored body that is longer is as if absent
+ * @throws {TaskpipeError} `IO`
+ */
+export async function openCache(dir: string, maxBody: number): Promise<Cache> {
+  await makeFolder(dir);
+  return {
+    async through(request, send) {
+      const { method, headers } = request;
+      if (!isCacheable(method, headers)) return send(headers);
+      const asked = forPolicy(request);
+      const file = join(dir, hash('sha256', `${method} ${request.url}`));
+      const entry = await readEntry(file, maxBody);
+      if (entry?.policy.satisfiesWithoutRevalidation(asked) === true)
+        return { ...entry.answer, headers: entry.policy.responseHeaders() };
+      const conditions = entry === undefined ? [] : conditionsOf(entry.policy, asked);
+      const answer = await send(mergeHeaders(headers, conditions));
+      if (isFault(answer)) return answer;
+      if (entry === undefined || answer.status !== 304 || conditions.length === 0) {
+        return keep(file, new CachePolicy(asked, forResponse(answer), { shared: false }), answer);
+      }
+      const { policy, modified } = entry.policy.revalidatedPolicy(asked, forResponse(answer));
+      // Not modified, but not what we have either: ask again without conditions.
+      if (modified) return send(headers);
+      return keep(file, policy, { ...entry.answer, headers: policy.responseHeaders() });
+    },
+  };
+}
+
+/** Whether the cache may stand between: the user asks for all of a page, and sets no conditions. */
+function isCacheable(method: string, headers: HeaderList): boolean {
+  if (method !== 'GET' && method !== 'HEAD') return false;
+  const own = ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range', 'range'];
+  return own.every((name) => headerValue(headers, name) === undefined);
+}
+
+async function keep(file: string, policy: CachePolicy, answer: Answer): Promise<Answer> {
+  if (!policy.storable() || isRedirect(answer.status, answer.headers)) return answer;
+  const { status, reason, headers, body } = answer;
+  const head: Head = { policy: policy.toObject(), status, reason, headers, sha256: hash('sha256', body) };
+  await writeWhole(file, Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]));
+  return answer;
+}
+
+/** An entry; undefined where there is none, or one that is not whole. @throws {TaskpipeError} `IO` */
+async function readEntry(file: string, maxBody: number): Promise<Entry | undefined> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw ioError('cannot read --cache', file, error);
+  }
+  try {
+    const end = bytes.indexOf(10);
+    const { policy, status, reason, headers, sha256 } = JSON.parse(bytes.toString('utf8', 0, end)) as Head;
+    const body = bytes.subarray(end + 1);
+    if (body.length > maxBody || hash('sha256', body) !== sha256) return undefined;
+    return { policy: CachePolicy.fromObject(policy), answer: { status, reason, headers, body } };
+  } catch {
+    return undefined;
+  }
+}
+
+function conditionsOf(policy: CachePolicy, asked: CachePolicy.HttpRequest): HeaderList {
+  const { 'if-none-match': etag, 'if-modified-since': since } = policy.revalidationHeaders(asked);
+  return [
+    ...(typeof etag === 'string' ? ['if-none-match', etag] : []),
+    ...(typeof since === 'string' ? ['if-modified-since', since] : []),
+  ];
+}
+
+function forPolicy({ method, url, headers }: CachedRequest): CachePolicy.HttpRequest {
+  const fields: Record<string, string> = {};
+  for (let i = 0; i < headers.length; i += 2) {
+    fields[(headers[i] as string).toLowerCase()] = headers[i + 1] as string;
+  }
+  return { method, url, headers: { host: new URL(url).host, ...fields } };
+}
+
+function forResponse({ status, headers }: Answer): CachePolicy.HttpResponse {
+  return { status, headers: headers as CachePolicy.Headers };
+}

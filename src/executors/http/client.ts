@@ -1,0 +1,160 @@
+import type { Agent } from 'undici';
+import type { Cache } from './cache.ts';
+import type { Cookies } from './cookies.ts';
+import { ACCEPT_ENCODING, decoded } from './decode.ts';
+import { type Answer, type AnswerHeaders, Exchange, isFault, type Limits } from './exchange.ts';
+import type { Fault } from './faults.ts';
+import { type HeaderList, headerValue, mergeHeaders } from './headers.ts';
+import type { Dispatch } from './pool.ts';
+import type { Proxies } from './proxy.ts';
+import { type Hop, isRedirect } from './redirect.ts';
+import type { Target } from './target.ts';
+import type { Trip } from './trip.ts';
+
+export interface ClientOptions {
+  readonly pool: Agent;
+  readonly proxies: Proxies | undefined;
+  readonly cookies: Cookies | undefined;
+  readonly cache: Cache | undefined;
+  readonly userAgent: string;
+  /** What most requests have of the user's headers, so that they are put together once. */
+  readonly usualHeaders: HeaderList;
+  readonly maxBody: number;
+  /** After how many connection failures in a row a host is given up. */
+  readonly hostErrors: number | undefined;
+}
+
+/** Sends requests. */
+export interface Client {
+  /**
+   * @param key for `Idempotency-Key`
+   * @param follows whether a redirect will be followed, so that its body is of no interest
+   * @returns the answer, with its body decoded
+   */
+  send(hop: Hop, trip: Trip, key: string | undefined, follows: boolean): Promise<Answer | Fault>;
+}
+
+const keepsAll = (): boolean => false;
+
+export function createClient(options: ClientOptions): Client {
+  const { pool, proxies, cookies, cache, usualHeaders, maxBody, hostErrors } = options;
+  const own = ['user-agent', options.userAgent, 'accept', '*/*', 'accept-encoding', ACCEPT_ENCODING];
+  const usual = mergeHeaders(own, usualHeaders);
+  const lasting: Limits = { maxBody, skips: keepsAll };
+  const passing: Limits = {
+    maxBody,
+    skips: (status: number, headers: AnswerHeaders) => isRedirect(status, headers),
+  };
+  const failures = hostErrors === undefined ? undefined : countFailures(hostErrors);
+
+  const exchange = async (
+    hop: Hop,
+    headers: HeaderList,
+    trip: Trip,
+    limits: Limits,
+  ): Promise<Answer | Fault> => {
+    const { target } = hop;
+    const down = trip.over ?? failures?.fault(target);
+    if (down !== undefined) return down;
+    let ended = await dispatch(hop, headers, trip, limits);
+    failures?.note(target, ended);
+    if (isFault(ended)) return ended;
+    cookies?.take(target.href, ended.headers['set-cookie']);
+    if (ended.headers['content-encoding'] !== undefined) ended = await decoded(ended, maxBody, target.host);
+    return ended;
+  };
+
+  const dispatch = async (
+    hop: Hop,
+    headers: HeaderList,
+    trip: Trip,
+    limits: Limits,
+  ): Promise<Answer | Fault> => {
+    const { method, target, content } = hop;
+    const route = proxies?.route(target);
+    let settle: (ended: Answer | Fault) => void = () => {};
+    const settled = new Promise<Answer | Fault>((resolve) => {
+      settle = resolve;
+    });
+    const started = new Exchange(target.host, limits, settle);
+    trip.enter(started);
+    const request: Dispatch = {
+      origin: route?.origin ?? target.origin,
+      path: route?.path ?? target.path,
+      method,
+      headers: (route === undefined ? headers : forProxy(mergeHeaders(route.headers, headers))) as string[],
+      body: content?.text ?? null,
+      exchange: started,
+    };
+    (route?.dispatcher ?? pool).dispatch(request, started);
+    const ended = await settled;
+    return isFault(ended) ? ended : (started.lateFault() ?? ended);
+  };
+
+  const headersFor = (hop: Hop, key: string | undefined): HeaderList => {
+    const isUsual = hop.headers === usualHeaders;
+    if (isUsual && hop.content === undefined && key === undefined && cookies === undefined) return usual;
+    const more = [...own];
+    if (hop.content !== undefined) more.push('content-type', hop.content.type);
+    if (key !== undefined) more.push('idempotency-key', Buffer.from(key).toString('latin1'));
+    const jar = cookies?.of(hop.target.href) ?? '';
+    const said = headerValue(hop.headers, 'cookie');
+    const merged = mergeHeaders(more, hop.headers);
+    if (jar === '') return merged;
+    return mergeHeaders(merged, ['cookie', said === undefined ? jar : `${said}; ${jar}`]);
+  };
+
+  return {
+    send(hop, trip, key, follows) {
+      const headers = headersFor(hop, key);
+      const limits = follows ? passing : lasting;
+      if (cache === undefined) return exchange(hop, headers, trip, limits);
+      const request = { method: hop.method, url: hop.target.href, headers };
+      return cache.through(request, (conditional) => exchange(hop, conditional, trip, limits));
+    },
+  };
+}
+
+/** As an object, since the tunnel of undici would keep one of several headers of a name in a list. */
+function forProxy(list: HeaderList): Record<string, string | string[]> {
+  const fields: Record<string, string | string[]> = Object.create(null);
+  for (let i = 0; i < list.length; i += 2) {
+    const name = (list[i] as string).toLowerCase();
+    const value = list[i + 1] as string;
+    const before = fields[name];
+    fields[name] = before === undefined ? value : [before, value].flat();
+  }
+  return fields;
+}
+
+interface Failures {
+  fault(target: Target): Fault | undefined;
+  note(target: Target, ended: Answer | Fault): void;
+}
+
+/** Counts the connections to each host that failed since its last answer. */
+function countFailures(limit: number): Failures {
+  const inARow = new Map<string, number>();
+  return {
+    fault({ origin, host }) {
+      if ((inARow.get(origin) ?? 0) < limit) return undefined;
+      const times = limit === 1 ? 'a connection failure' : `${limit} connection failures in a row`;
+      return {
+        code: 'HOST_DOWN',
+        message: `${host} is given up after ${times} (--host-errors)`,
+        again: 'never',
+      };
+    },
+    note({ origin }, ended) {
+      if (!isFault(ended)) inARow.delete(origin);
+      else if (ended.code === 'CONNECTION' || ended.code === 'TLS' || isUnmade(ended)) {
+        inARow.set(origin, (inARow.get(origin) ?? 0) + 1);
+      }
+    },
+  };
+}
+
+/** Whether a time-out came before there was a connection. */
+function isUnmade({ code, again }: Fault): boolean {
+  return code === 'TIMEOUT' && again === 'always';
+}

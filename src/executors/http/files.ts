@@ -1,0 +1,36 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { ioError } from '../../core/errors.ts';
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+
+/**
+ * Writes a file under another name and renames it, so that nobody sees half of it.
+ * @param mode its permissions
+ * @throws {TaskpipeError} `IO`
+ */
+export async function writeWhole(path: string, data: Buffer | string, mode = 0o666): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  try {
+    const file = await open(temporary, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, mode);
+    try {
+      await file.writeFile(data);
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw ioError('cannot write', path, error);
+  }
+}
+
+/** Makes a folder, where it is not there yet. @throws {TaskpipeError} `IO` */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw ioError('cannot make', path, error);
+  }
+}

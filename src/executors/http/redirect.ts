@@ -1,0 +1,50 @@
+import { asSent } from './body.ts';
+import type { Content } from './content.ts';
+import type { Answer, AnswerHeaders } from './exchange.ts';
+import type { Fault } from './faults.ts';
+import { type HeaderList, withoutHeaders } from './headers.ts';
+import { parseTarget, shownUrl, type Target } from './target.ts';
+
+/** One request of those that a task's url leads to. */
+export interface Hop {
+  readonly method: string;
+  readonly target: Target;
+  /** The user's headers. */
+  readonly headers: HeaderList;
+  readonly content: Content | undefined;
+}
+
+/** Whether an answer sends us to another place. */
+export function isRedirect(status: number, headers: AnswerHeaders): boolean {
+  if (status < 301 || status > 308 || headers.location === undefined) return false;
+  return status <= 303 || status >= 307;
+}
+
+/**
+ * Where a redirect leads (RFC 9110, 15.4). On change of origin all headers of the user stay behind: who answers there
+ * has no claim to them.
+ */
+export function nextHop(hop: Hop, { status, headers }: Answer): Hop | Fault {
+  const location = asSent(String(headers.location));
+  const target = parseTarget(resolved(location, hop.target.href));
+  if ('code' in target) {
+    const message = `${hop.target.host} redirects to ${shownUrl(location)}, which is no url of http or https`;
+    return { code: 'REDIRECTS', message, again: 'never' };
+  }
+  const toGet = status === 303 ? hop.method !== 'HEAD' : status < 303 && hop.method === 'POST';
+  const kept = target.origin === hop.target.origin ? hop.headers : [];
+  return {
+    method: toGet ? 'GET' : hop.method,
+    target,
+    headers: toGet ? withoutHeaders(kept, (name) => name.startsWith('content-')) : kept,
+    content: toGet ? undefined : hop.content,
+  };
+}
+
+function resolved(location: string, base: string): string {
+  try {
+    return new URL(location, base).href;
+  } catch {
+    return location;
+  }
+}

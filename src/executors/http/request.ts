@@ -1,0 +1,123 @@
+import { milliseconds, Rule } from '../../core/option.ts';
+import { attribute, type Failure, type Task } from '../../core/task.ts';
+import { attributeText, type Template } from '../../core/template.ts';
+import { type Content, contentOf, named } from './content.ts';
+import { type HeaderList, header, headerValue, mergeHeaders } from './headers.ts';
+import { formOf, given, objectText, pairsOf } from './pairs.ts';
+import { parseTarget, type Target } from './target.ts';
+
+/** What a task asks for. */
+export interface Request {
+  /** In capitals. */
+  readonly method: string;
+  readonly target: Target;
+  /** The user's: of `--header`, of the record, and the `Authorization` that the url makes. */
+  readonly headers: HeaderList;
+  readonly content: Content | undefined;
+  /** From the first byte to the last, in milliseconds. */
+  readonly timeout: number;
+}
+
+export interface RequestDefaults {
+  readonly url: Template | undefined;
+  readonly method: string;
+  readonly headers: HeaderList;
+  readonly timeout: number;
+}
+
+/** The methods that a task may have, and `json`: a POST of JSON. */
+export const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'json'] as const;
+
+const NAMES: ReadonlySet<string> = new Set(METHODS);
+/** A body means nothing in these (RFC 9110, 9.3), so a `data` that the record has for other ends is not sent. */
+const WITHOUT_BODY: ReadonlySet<string> = new Set(['get', 'head', 'options']);
+
+/** The longest time that a timer takes. */
+const MAX_TIMEOUT = 2 ** 31 - 1;
+
+/** The url that a task says, as text; a failure `URL` or `TEMPLATE` where it says none. */
+export function urlOf(task: Task, template: Template | undefined): string | Failure {
+  const url = template === undefined ? attributeText(task, 'url') : template.expand(task, encodeURIComponent);
+  if (url !== undefined && url !== '') return url;
+  return { code: 'URL', message: 'the record has no "url" (--url makes one of other attributes)' };
+}
+
+/** Where a task's request goes, or why that can't be said: a failure `URL`, `TEMPLATE` or `REQUEST`. */
+function targetOf(task: Task, defaults: RequestDefaults): Target | Failure {
+  const url = urlOf(task, defaults.url);
+  if (typeof url === 'object') return url;
+  try {
+    return parseTarget(url, queryOf(task));
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+/** What a task asks for, or why that can't be: a failure `URL`, `TEMPLATE` or `REQUEST`. */
+export function requestOf(task: Task, defaults: RequestDefaults): Request | Failure {
+  const target = targetOf(task, defaults);
+  if ('code' in target) return target;
+  try {
+    const method = methodOf(task, defaults.method);
+    const own = mergeHeaders(defaults.headers, headersOf(task));
+    const { authorization } = target;
+    const headers = authorization === undefined ? own : mergeHeaders(['Authorization', authorization], own);
+    return {
+      method: method === 'json' ? 'POST' : method.toUpperCase(),
+      target,
+      headers,
+      content: WITHOUT_BODY.has(method)
+        ? undefined
+        : contentOf(task, method === 'json', headerValue(headers, 'content-type')),
+      timeout: timeoutOf(task, defaults.timeout),
+    };
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof Rule) return { code: 'REQUEST', message: error.message };
+  throw error;
+}
+
+function methodOf(task: Task, usual: string): string {
+  const value = attribute(task.fields, 'method');
+  if (value === undefined || value === null || value === '') return usual;
+  const method = String(value).trim().toLowerCase();
+  if (!NAMES.has(method)) {
+    throw new Rule(`method must be one of ${METHODS.join(', ')}; got ${JSON.stringify(value)}`);
+  }
+  return method;
+}
+
+function queryOf(task: Task): string {
+  const params = given(task, 'params');
+  if (params === undefined) return '';
+  if (params.kind === 'object') return formOf(params.raw);
+  if (params.kind === 'value') throw new Rule('params must be an object, its JSON text, or a=1&b=2');
+  const object = named('params', () => objectText(params.text));
+  return object === undefined ? params.text.trim().replace(/^[?&]/, '') : formOf(object);
+}
+
+function headersOf(task: Task): HeaderList {
+  const headers = given(task, 'headers');
+  if (headers === undefined) return [];
+  return named('headers', () => {
+    const raw = headers.kind === 'text' ? objectText(headers.text) : headers.raw;
+    if (raw === undefined || headers.kind === 'value') throw new Rule('must be an object, or its JSON text');
+    return pairsOf(raw).flatMap(([name, value]) => header(name, value));
+  });
+}
+
+/** A record's own time-out: seconds as a number, or a duration as in `500ms`. */
+function timeoutOf(task: Task, usual: number): number {
+  const value = attribute(task.fields, 'timeout');
+  if (value === undefined || value === null || value === '') return usual;
+  const text = String(value).trim();
+  const timeout = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : milliseconds(text);
+  if (timeout === undefined || timeout <= 0) {
+    throw new Rule(`timeout must be seconds, or a duration such as 500ms; got ${JSON.stringify(value)}`);
+  }
+  return Math.min(Math.ceil(timeout), MAX_TIMEOUT);
+}

@@ -1,0 +1,79 @@
+import type { Failure } from '../../core/task.ts';
+
+/** A url, taken apart for a request. */
+export interface Target {
+  /** For people and results: without user, password and fragment. */
+  readonly href: string;
+  /** As in `https://h:8443`. */
+  readonly origin: string;
+  /** As in `h:8443`, the port always there: for messages. */
+  readonly host: string;
+  /** Path and query. */
+  readonly path: string;
+  /** What user and password in the url make: the value of an `Authorization` header. */
+  readonly authorization: string | undefined;
+}
+
+/**
+ * Takes a url apart.
+ * @param query is added to the query that the url has
+ * @returns a failure `URL` where it is none, or not one of http or https
+ */
+export function parseTarget(text: string, query = ''): Target | Failure {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    return badUrl(text, 'is no url such as https://host/path');
+  }
+  const { protocol } = url;
+  if (protocol !== 'http:' && protocol !== 'https:')
+    return badUrl(text, 'must begin with http:// or https://');
+  if (query !== '') url.search = url.search === '' ? query : `${url.search}&${query}`;
+  const { origin } = url;
+  const path = url.pathname + url.search;
+  return {
+    href: origin + path,
+    origin,
+    host: url.port === '' ? `${url.hostname}:${protocol === 'http:' ? 80 : 443}` : url.host,
+    path,
+    authorization: url.username === '' && url.password === '' ? undefined : basic(url.username, url.password),
+  };
+}
+
+const origins = new Map<string, string>();
+
+/** The origin of a url, '' where it has none; what most urls of a list share is looked up. */
+export function originOf(text: string): string {
+  const [start] = /^https?:\/\/[^/?#\\@\s]+/i.exec(text) ?? [];
+  const known = start === undefined ? undefined : origins.get(start);
+  if (known !== undefined) return known;
+  const target = parseTarget(text);
+  if ('code' in target) return '';
+  if (start !== undefined && !/[\\@\s]/.test(text) && origins.size < 10_000)
+    origins.set(start, target.origin);
+  return target.origin;
+}
+
+/** The `Basic` credentials of a user and password as a url has them (RFC 7617, in UTF-8). */
+export function basic(username: string, password: string): string {
+  return `Basic ${Buffer.from(`${unescaped(username)}:${unescaped(password)}`).toString('base64')}`;
+}
+
+/** A url's text for a message: without user and password, and not endless. */
+export function shownUrl(text: string): string {
+  const bare = text.replace(/\/\/[^/?#]*@/, '//');
+  return JSON.stringify(bare.length > 200 ? `${bare.slice(0, 200)}…` : bare);
+}
+
+function badUrl(text: string, rule: string): Failure {
+  return { code: 'URL', message: `the url ${rule}; got ${shownUrl(text)}` };
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,65 @@
+import type { Exchange } from './exchange.ts';
+import { type Fault, timeoutFault } from './faults.ts';
+
+/** The trips that end when a signal is aborted: one listener a signal, not one a trip. */
+const underway = new WeakMap<AbortSignal, Set<Trip>>();
+
+const ABORTED: Fault = { code: 'ABORTED', message: 'given up', again: 'never' };
+
+/** One attempt at a task, over all redirects: it has one deadline, and ends when the stage leaves. */
+export class Trip {
+  readonly #timeout: number;
+  readonly #timer: NodeJS.Timeout;
+  readonly #others: Set<Trip>;
+  #exchange: Exchange | undefined;
+  #over: Fault | undefined;
+
+  /** @param timeout first to last byte, in milliseconds */
+  constructor(timeout: number, signal: AbortSignal) {
+    this.#timeout = timeout;
+    this.#timer = setTimeout(Trip.#ring, timeout, this);
+    this.#others = tripsOf(signal);
+    this.#others.add(this);
+    if (signal.aborted) this.abort();
+  }
+
+  /** Why it is over, if it is. */
+  get over(): Fault | undefined {
+    return this.#over;
+  }
+
+  /** What is under way now, and ends with the trip. */
+  enter(exchange: Exchange): void {
+    this.#exchange = exchange;
+  }
+
+  /** Ends it here. */
+  abort(): void {
+    this.#over ??= ABORTED;
+    this.#exchange?.giveUp(this.#over);
+  }
+
+  /** Gives back what it holds. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#others.delete(this);
+  }
+
+  static #ring(trip: Trip): void {
+    const nothing = { host: 'the host', isSent: true, isAnswered: false, received: 0, announced: undefined };
+    const progress = trip.#exchange ?? nothing;
+    trip.#over ??= timeoutFault(trip.#timeout, progress);
+    trip.#exchange?.giveUp(trip.#over);
+  }
+}
+
+function tripsOf(signal: AbortSignal): Set<Trip> {
+  let trips = underway.get(signal);
+  if (trips === undefined) {
+    const made = new Set<Trip>();
+    underway.set(signal, made);
+    signal.addEventListener('abort', () => made.forEach((trip) => void trip.abort()), { once: true });
+    trips = made;
+  }
+  return trips;
+}

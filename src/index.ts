@@ -1,0 +1,17 @@
+/** The library: everything that the commands do, typed. */
+
+export { type ErrorCode, TaskpipeError } from './core/errors.ts';
+export type { BadInput, Reject } from './core/lines.ts';
+export { readTasks } from './core/ndjson.ts';
+export type { Rate } from './core/rate.ts';
+export type { Backoff } from './core/retry.ts';
+export { type Failure, type Fields, type Run, type State, Task } from './core/task.ts';
+export { nameUuid, randomUuid } from './core/uuid.ts';
+export type { Attempt, Executor, Outcome, Retry } from './executors/executor.ts';
+export type { Work, WorkContext } from './executors/function.ts';
+export { type HttpOptions, http } from './executors/http/index.ts';
+export { finishedIn, type Ledger, type LedgerWriter, openLedger as ledger } from './ledgers/index.ts';
+export { type ExecCounts, type ExecOptions, type Execution, exec } from './stages/exec.ts';
+export { type LoadCounts, type Loading, type LoadOptions, load } from './stages/load.ts';
+export { type Procession, procession, type Tasks } from './stages/procession.ts';
+export { type SaveOptions, type SaveSummary, save } from './stages/save.ts';

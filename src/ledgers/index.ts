@@ -1,0 +1,34 @@
+import { TaskpipeError } from '../core/errors.ts';
+import type { IdSet } from '../core/idset.ts';
+import { jsonlLedger } from './jsonl.ts';
+import type { Ledger } from './ledger.ts';
+
+export type { Condition, Entry, History, Ledger, LedgerWriter } from './ledger.ts';
+
+/** The kinds of ledgers, by how their places begin. A place without `://` is a file. */
+const ledgers: Readonly<Record<string, (place: string, say: (message: string) => void) => Ledger>> = {
+  file: jsonlLedger,
+};
+
+/**
+ * The ledger at a place. Nothing is opened yet.
+ * @param place a path
+ * @param say a line on stderr
+ * @throws {TaskpipeError} `USAGE`, where the place is of no known kind
+ */
+export function openLedger(place: string, say: (message: string) => void): Ledger {
+  const kind = /^([a-z]+):\/\//.exec(place)?.[1] ?? 'file';
+  const make = ledgers[kind];
+  if (make === undefined || place === '') {
+    throw new TaskpipeError(
+      'USAGE',
+      `a ledger is a JSONL file, as in done.jsonl; got ${JSON.stringify(place)}`,
+    );
+  }
+  return make(place, say);
+}
+
+/** The uuids that are finished according to a ledger; none where it does not exist. @throws {TaskpipeError} */
+export function finishedIn(place: string): Promise<IdSet> {
+  return openLedger(place, () => {}).finished();
+}

@@ -1,0 +1,163 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { ioError, systemCode } from '../core/errors.ts';
+import { IdMap, IdSet } from '../core/idset.ts';
+import { datasync, syncFolder } from '../savers/durable.ts';
+import { openLocked } from '../savers/lock.ts';
+import { type Fast, type Line, uuidFound } from './jsonl-line.ts';
+import { scanChunks, scanLedger, type Visitor } from './jsonl-scan.ts';
+
+/** Holds a ledger alone while `work` runs. A ledger that does not exist is left so. */
+async function alone<T>(
+  path: string,
+  say: (message: string) => void,
+  otherwise: T,
+  work: () => Promise<T>,
+): Promise<T> {
+  let fd: number;
+  try {
+    const busy = `${path} is being written by another task; try again when it has ended`;
+    fd = openLocked(path, () => openSync(path, 'r+'), 'exclusive', busy, say);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return otherwise;
+    throw ioError('cannot open the ledger', path, error);
+  }
+  try {
+    return await work();
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Writes a file beside the ledger and renames it into its place: a crash leaves the old one or the new one. */
+async function replace(path: string, lines: AsyncIterable<string>): Promise<void> {
+  const temporary = `${path}.new`;
+  try {
+    const fd = openSync(temporary, 'w', 0o666);
+    try {
+      for await (const text of lines) {
+        const bytes = Buffer.from(text);
+        for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+      }
+      await datasync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    await rename(temporary, path);
+    syncFolder(path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw ioError('cannot write the ledger', path, error);
+  }
+}
+
+/** Forgets everything. @throws {TaskpipeError} `LOCKED` where somebody writes */
+export async function clearLedger(path: string, say: (message: string) => void): Promise<void> {
+  await alone(path, say, undefined, () => replace(path, (async function* () {})()));
+}
+
+/**
+ * Leaves out what no longer counts. One line a uuid is left; more where its row is in several outputs, as each of
+ * them needs its own to know the row. For the same reason a uuid that was taken back leaves a line where it has a
+ * row. Torn and foreign lines are left out.
+ * @returns how many lines there were, and are
+ * @throws {TaskpipeError} `LOCKED` where somebody writes
+ */
+export function compactLedger(
+  path: string,
+  say: (message: string) => void,
+): Promise<{ before: number; after: number }> {
+  return alone(path, say, { before: 0, after: 0 }, async () => {
+    const census = new Census();
+    await scanLedger(path, census);
+    let after = 0;
+    await replace(
+      path,
+      survivors(path, census, (count) => {
+        after += count;
+      }),
+    );
+    return { before: census.lines, after };
+  });
+}
+
+/** Where the last lines of each uuid are. */
+class Census implements Visitor {
+  lines = 0;
+  /** The last line of each uuid that has one without an `out`: finished or undone. */
+  readonly #plain = new IdMap();
+  /** By output, the last line of each uuid that is in it. */
+  readonly #placed = new Map<string, IdMap>();
+  readonly #withOut = new IdSet();
+  /** How far each output is known. */
+  readonly ends = new Map<string, number>();
+
+  fast(bytes: Buffer, found: Fast, out: string, place: number): void {
+    this.lines++;
+    const uuid = uuidFound(bytes, found);
+    if (found.end < 0) {
+      this.#plain.set(uuid, place);
+      return;
+    }
+    this.#place(uuid, out, place);
+    this.#know(out, found.end);
+  }
+
+  line({ uuid, out, end }: Line, place: number): void {
+    this.lines++;
+    if (out !== undefined && end !== undefined) this.#know(out, end);
+    if (uuid === undefined) return;
+    if (out === undefined) this.#plain.set(uuid, place);
+    else this.#place(uuid, out, place);
+  }
+
+  bad(): void {
+    this.lines++;
+  }
+
+  #place(uuid: string, out: string, place: number): void {
+    let places = this.#placed.get(out);
+    if (places === undefined) {
+      places = new IdMap();
+      this.#placed.set(out, places);
+    }
+    places.set(uuid, place);
+    this.#withOut.add(uuid);
+    // What was said of it before, without an output, no longer counts.
+    this.#plain.delete(uuid);
+  }
+
+  #know(out: string, end: number): void {
+    this.ends.set(out, Math.max(this.ends.get(out) ?? 0, end));
+  }
+
+  keeps(uuid: string, undone: boolean, out: string | undefined, place: number): boolean {
+    if (out !== undefined) return this.#placed.get(out)?.get(uuid) === place;
+    // A uuid with a row is finished by that line, and needs another one only to be taken back.
+    return this.#plain.get(uuid) === place && undone === this.#withOut.has(uuid);
+  }
+}
+
+async function* survivors(
+  path: string,
+  census: Census,
+  count: (lines: number) => void,
+): AsyncGenerator<string> {
+  let kept = [...census.ends].map(([out, end]) => JSON.stringify({ out, end, at: new Date().toISOString() }));
+  const chunks = scanChunks(path, {
+    fast(bytes, found, out, place) {
+      const uuid = uuidFound(bytes, found);
+      if (!census.keeps(uuid, false, found.end < 0 ? undefined : out, place)) return;
+      const line = bytes.subarray(found.from - '{"uuid":"'.length, bytes.indexOf(10, found.to));
+      kept.push(line.toString());
+    },
+    line(line, place, text) {
+      if (line.uuid !== undefined && census.keeps(line.uuid, line.undone, line.out, place)) kept.push(text);
+    },
+  });
+  for await (const _ of chunks) {
+    count(kept.length);
+    if (kept.length > 0) yield `${kept.join('\n')}\n`;
+    kept = [];
+  }
+}

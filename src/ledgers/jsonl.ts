@@ -1,0 +1,112 @@
+import { closeSync, constants, fstatSync, openSync, realpathSync, writeSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { ioError, systemCode, TaskpipeError } from '../core/errors.ts';
+import { IdSet } from '../core/idset.ts';
+import { datasync, syncFolder } from '../savers/durable.ts';
+import { openLocked } from '../savers/lock.ts';
+import { clearLedger, compactLedger } from './jsonl-compact.ts';
+import { addFound, linesOf, uuidFound } from './jsonl-line.ts';
+import { checkLedger, listLedger, readFinished } from './jsonl-read.ts';
+import { scanLedger } from './jsonl-scan.ts';
+import type { Entry, History, Ledger, LedgerWriter } from './ledger.ts';
+
+/**
+ * A ledger in a JSONL file that is only ever appended to, by many at once.
+ * @param say a line on stderr
+ */
+export function jsonlLedger(path: string, say: (message: string) => void): Ledger {
+  return {
+    place: path,
+    finished: () => readFinished(path),
+    list: () => listLedger(path),
+    history: (output) => readHistory(path, nameOf(output, path)),
+    open: async (output) => openWriter(path, output === undefined ? undefined : nameOf(output, path), say),
+    check: (fault) => checkLedger(path, fault),
+    compact: () => compactLedger(path, say),
+    clear: () => clearLedger(path, say),
+  };
+}
+
+/** An output as the ledger names it: relative to the ledger's folder, so that both can be moved together. */
+function nameOf(output: string, ledger: string): string {
+  return relative(realFolder(ledger), join(realFolder(output), basename(output)));
+}
+
+function realFolder(path: string): string {
+  const folder = dirname(resolve(path));
+  try {
+    return realpathSync(folder);
+  } catch (error) {
+    throw ioError('cannot use the folder of', path, error);
+  }
+}
+
+async function readHistory(path: string, output: string): Promise<History> {
+  const saved = new IdSet();
+  const undone = new IdSet();
+  let known: number | undefined;
+  await scanLedger(path, {
+    fast(bytes, found, out) {
+      if (found.end >= 0 && out === output) {
+        addFound(bytes, found, saved);
+        if (known === undefined || found.end > known) known = found.end;
+      }
+      if (undone.size > 0) undone.delete(uuidFound(bytes, found));
+    },
+    line({ uuid, undone: isUndone, out, end }) {
+      if (out === output) {
+        if (uuid !== undefined) saved.add(uuid);
+        if (end !== undefined) known = Math.max(known ?? 0, end);
+      }
+      if (uuid === undefined) return;
+      if (isUndone) undone.add(uuid);
+      else undone.delete(uuid);
+    },
+  });
+  return { saved, undone, end: known };
+}
+
+const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
+
+function openWriter(path: string, out: string | undefined, say: (message: string) => void): LedgerWriter {
+  let isNew = false;
+  const open = (): number => {
+    try {
+      try {
+        return openSync(path, APPEND & ~constants.O_CREAT);
+      } catch (error) {
+        if (systemCode(error) !== 'ENOENT') throw error;
+        isNew = true;
+        return openSync(path, APPEND, 0o666);
+      }
+    } catch (error) {
+      throw ioError('cannot open the ledger', path, error);
+    }
+  };
+  const busy = `${path} is being compacted or cleared by task-done; try again when it is done`;
+  const fd = openLocked(path, open, 'shared', busy, say);
+  if (isNew) syncFolder(path);
+  const canSync = fstatSync(fd).isFile();
+  const add = async (lines: string, sync: boolean): Promise<void> => {
+    // The newline in front closes a line that a crash has torn: ours can't become its tail.
+    const bytes = Buffer.from(`\n${lines}`);
+    try {
+      const written = writeSync(fd, bytes);
+      if (written < bytes.length)
+        throw new Error(`${written} of ${bytes.length} bytes were written; is the disk full?`);
+      if (sync && canSync) await datasync(fd);
+    } catch (error) {
+      throw ioError('cannot write to the ledger', path, error);
+    }
+  };
+  return {
+    append: async (entries: readonly Entry[], sync) => {
+      if (entries.length > 0) await add(linesOf(entries, out, new Date().toISOString()), sync);
+    },
+    async know(end, sync) {
+      if (out === undefined) throw new TaskpipeError('USAGE', 'the ledger was opened for no output');
+      await add(`${JSON.stringify({ out, end, at: new Date().toISOString() })}\n`, sync);
+    },
+    close: async () => closeSync(fd),
+  };
+}

@@ -1,0 +1,71 @@
+import type { IdSet } from '../core/idset.ts';
+
+/** What is written of one uuid. */
+export interface Entry {
+  readonly uuid: string;
+  /** Takes the uuid back: it is to be done again. */
+  readonly undone?: true;
+  /** Where its row ends in the output that the writer was opened for, in bytes from the start of the file. */
+  readonly end?: number;
+}
+
+/** What a ledger says of one output. */
+export interface History {
+  /** The uuids that were ever named with it: their rows are in it. */
+  readonly saved: IdSet;
+  /** Those of them that were taken back since. */
+  readonly undone: IdSet;
+  /** The largest `end`: up to there the output is known. Undefined where the ledger does not name the output. */
+  readonly end: number | undefined;
+}
+
+/** How a ledger is, for `task-done check`. */
+export interface Condition {
+  /** Lines that are not blank. */
+  readonly lines: number;
+  /** Torn or foreign lines: nobody reads them. */
+  readonly bad: number;
+  /** Uuids that are finished. */
+  readonly finished: number;
+  /** Uuids that were taken back. */
+  readonly undone: number;
+}
+
+/** A ledger: which uuids are finished. Many may read and write it at once. */
+export interface Ledger {
+  /** What it is called in messages. */
+  readonly place: string;
+  /** The uuids that are finished. A ledger that does not exist is empty. @throws {TaskpipeError} `IO` */
+  finished(): Promise<IdSet>;
+  /** The finished uuids by name, each once. */
+  list(): AsyncIterable<readonly string[]>;
+  /** @param output the path of an output */
+  history(output: string): Promise<History>;
+  /**
+   * Opens it for writing, for as long as `close()` is not called; it is made where there is none.
+   * @param output the path of the output that `end` is meant of
+   * @throws {TaskpipeError} `LOCKED` while it is compacted
+   */
+  open(output?: string): Promise<LedgerWriter>;
+  /** Looks at every line. @param fault is told of each that is torn or foreign */
+  check(fault: (line: number, message: string) => void): Promise<Condition>;
+  /**
+   * Leaves out what no longer counts. @returns how many lines there were, and are
+   * @throws {TaskpipeError} `LOCKED` where somebody writes
+   */
+  compact(): Promise<{ before: number; after: number }>;
+  /** Forgets everything. @throws {TaskpipeError} `LOCKED` where somebody writes */
+  clear(): Promise<void>;
+}
+
+/** A ledger that is open for writing. */
+export interface LedgerWriter {
+  /**
+   * Adds lines, all of them or, with an exception, an unknown part. With `sync` they are on the disk when it resolves.
+   * @throws {TaskpipeError} `IO`; not to be tried again
+   */
+  append(entries: readonly Entry[], sync: boolean): Promise<void>;
+  /** Says that the output is known up to `end` bytes, so that what is found behind it was left by a crash. */
+  know(end: number, sync: boolean): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,42 @@
+import { delimited } from './delimited.ts';
+import { json } from './json.ts';
+import { lines } from './lines.ts';
+import type { Loader } from './loader.ts';
+import { ndjson } from './ndjson.ts';
+
+export type { Loaded, Loader, ReadOptions, Shape } from './loader.ts';
+
+export type Format = 'csv' | 'tsv' | 'ndjson' | 'json' | 'lines';
+
+/** The formats that are read, by name: the endings of their files, and what reads them. */
+const loaders: Readonly<Record<Format, { endings: readonly string[]; read: Loader }>> = {
+  csv: { endings: ['.csv'], read: delimited(',') },
+  tsv: { endings: ['.tsv', '.tab'], read: delimited('\t') },
+  ndjson: { endings: ['.ndjson', '.jsonl'], read: ndjson },
+  json: { endings: ['.json'], read: json },
+  lines: { endings: ['.txt', '.list', '.lst'], read: lines },
+};
+
+export const formats: readonly Format[] = Object.keys(loaders) as Format[];
+
+/** The format of a file by its ending, `.gz` left out of account; undefined where that tells nothing. */
+export function formatOf(path: string): Format | undefined {
+  const name = path.toLowerCase().replace(/\.gz$/, '');
+  return formats.find((format) => loaders[format].endings.some((ending) => name.endsWith(ending)));
+}
+
+/** The likely format of text by its beginning. A single column of CSV can't be told from plain lines, and is those. */
+export function sniffFormat(text: string): Format {
+  const start = text.replace(/^\ufeff?\s*/, '');
+  if (start.startsWith('{')) return 'ndjson';
+  if (start.startsWith('[')) return 'json';
+  const first = start.slice(0, start.search(/[\r\n]|$/));
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(first)) return 'lines';
+  if (first.includes('\t')) return 'tsv';
+  return first.includes(',') ? 'csv' : 'lines';
+}
+
+/** What reads a format. */
+export function loaderFor(format: Format): Loader {
+  return loaders[format].read;
+}

@@ -1,0 +1,65 @@
+import split2 from 'split2';
+import { decodeText, REPLACEMENT } from '../core/text.ts';
+import type { Loader, ReadOptions } from './loader.ts';
+import { JsonLoaded } from './objects.ts';
+
+/** Stands for a line over the cap: half of a surrogate pair, which no decoded text has, and no escaped byte is. */
+const TOO_LONG = '\udfff';
+
+/** Plain lines: each becomes the one attribute of a task. Blank lines are passed over. */
+export const lines: Loader = async function* (bytes, options) {
+  const splitter = split2({ decodeStrings: false });
+  let number = 0;
+  for await (const text of capped(decodeText(bytes, options.encoding), options.maxLine)) {
+    splitter.write(text);
+    const batch: JsonLoaded[] = [];
+    for (let line = splitter.read(); line !== null; line = splitter.read()) {
+      number++;
+      if (!/\S/.test(line) || !isGood(line, number, options)) continue;
+      const fields = { [options.field]: line };
+      batch.push(new JsonLoaded({ text: JSON.stringify(fields), fields, line: number }, options));
+    }
+    yield batch;
+  }
+};
+
+function isGood(text: string, line: number, { source, reject, encoding, maxLine }: ReadOptions): boolean {
+  if (text === TOO_LONG) {
+    reject({
+      source,
+      line,
+      code: 'LONG',
+      message: `the line is longer than ${maxLine} bytes (--max-line)`,
+      text: '',
+    });
+  } else if (!text.isWellFormed()) {
+    reject({ source, line, code: 'UTF8', message: 'not valid UTF-8 (--encoding?)', text });
+  } else if (encoding !== undefined && text.includes(REPLACEMENT)) {
+    reject({ source, line, code: 'ENCODING', message: `not valid ${encoding} (--encoding)`, text });
+  } else return true;
+  return false;
+}
+
+/** Puts `TOO_LONG` in place of a line over the cap, so that splitting needs no more memory than that. Ends with a newline. */
+async function* capped(texts: AsyncIterable<string>, maxLine: number): AsyncGenerator<string> {
+  let kept = '';
+  let skipping = false;
+  for await (const text of texts) {
+    const last = text.lastIndexOf('\n');
+    if (last < 0) {
+      if (!skipping) kept += text;
+    } else {
+      let whole = text.slice(0, last + 1);
+      if (skipping) whole = TOO_LONG + whole.slice(whole.indexOf('\n'));
+      yield kept + whole;
+      kept = text.slice(last + 1);
+      skipping = false;
+    }
+    if (kept.length > maxLine) {
+      kept = '';
+      skipping = true;
+    }
+  }
+  if (skipping) yield `${TOO_LONG}\n`;
+  else if (kept !== '') yield `${kept}\n`;
+}

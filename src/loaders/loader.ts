@@ -1,0 +1,49 @@
+import type { Reject } from '../core/lines.ts';
+
+/** A record as a loader reads it, before it is a task. */
+export interface Loaded {
+  /** The line where it begins, from 1. */
+  readonly line: number;
+  /** Its text as it was read, for messages and rejects. */
+  readonly source: string;
+  /** Its own `uuid`, whatever that is; undefined where it has none. */
+  readonly uuid: unknown;
+  /** Whether it was a task before: it carries a `run`, so it keeps its uuid. */
+  readonly wasTask: boolean;
+  /** An attribute as text: a string as it is, any other value as it is written in JSON. Undefined where it has none. */
+  text(name: string): string | undefined;
+  /** All attributes as text, in their order, without uuid, run and result. */
+  texts(): readonly string[];
+  /** The task's record: the uuid, and those attributes that are selected. */
+  toLine(uuid: string): string;
+}
+
+/** What is done to the attributes of every record. */
+export interface Shape {
+  /** The attributes to keep, in order. Undefined: all. */
+  readonly select: readonly string[] | undefined;
+  /** Old name to new name. */
+  readonly rename: ReadonlyMap<string, string>;
+}
+
+/** How a file is to be read. */
+export interface ReadOptions extends Shape {
+  /** What to call it in messages. */
+  readonly source: string;
+  readonly reject: Reject;
+  readonly maxLine: number;
+  readonly encoding: string | undefined;
+  readonly delimiter: string | undefined;
+  /** Does a CSV begin with its header? */
+  readonly header: boolean;
+  /** The column names, in place of those in the header. */
+  readonly columns: readonly string[] | undefined;
+  /** The attribute that a plain line becomes. */
+  readonly field: string;
+  /** The attributes that the options name, with the option, so that a header without one is an error. */
+  readonly needed: ReadonlyMap<string, string>;
+  readonly note: (message: string) => void;
+}
+
+/** Reads one format: bytes to records, a batch for each chunk. Input that is no record goes to `reject`. */
+export type Loader = (bytes: AsyncIterable<Buffer>, options: ReadOptions) => AsyncIterable<readonly Loaded[]>;

@@ -1,0 +1,161 @@
+import type { Destination } from './saver.ts';
+
+/** When a batch is committed, and where its parts go. */
+export interface CommitOptions {
+  readonly destination: Pick<Destination, 'commit' | 'marks'>;
+  /** A commit begins when so many records have gathered, */
+  readonly flush: number;
+  /** or when the first of them has waited so long, in milliseconds; or at 4 MB. */
+  readonly flushInterval: number;
+  /** Makes records of the rest file safe. */
+  readonly addRest: (lines: string) => Promise<void>;
+  /** Is given the records, with newlines, once they are safe. */
+  readonly tee: ((lines: string) => Promise<void>) | undefined;
+  /** Is called once, where a commit fails: nothing more will be committed. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** What gathers while the batch before it is committed. */
+interface Gathering {
+  text: string;
+  bytes: number;
+  uuids: string[];
+  ends: number[];
+  rest: string;
+  tee: string;
+  records: number;
+  /** All that it holds, in characters. */
+  size: number;
+}
+
+/** A commit begins at so many characters. */
+const FULL = 4 * 1024 * 1024;
+/** While one runs, no more than this gathers: then whoever adds waits. */
+const MOST_SIZE = 16 * 1024 * 1024;
+const MOST_RECORDS = 100_000;
+
+function gathering(): Gathering {
+  return { text: '', bytes: 0, uuids: [], ends: [], rest: '', tee: '', records: 0, size: 0 };
+}
+
+/**
+ * Commits in groups: while one batch is being synced the next gathers, so that the rate does not hang on how long a
+ * sync takes. One commit runs at a time, in the order in which records came.
+ */
+export class Committer {
+  readonly #options: CommitOptions;
+  #gathering = gathering();
+  #running: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isDue = false;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(options: CommitOptions) {
+    this.#options = options;
+  }
+
+  /** Adds the row of a record. */
+  addRow(row: string, uuid: string): void {
+    const batch = this.#gathering;
+    batch.text += row;
+    if (this.#options.destination.marks) {
+      batch.bytes += Buffer.byteLength(row);
+      batch.uuids.push(uuid);
+      batch.ends.push(batch.bytes);
+    }
+    this.#count(row.length);
+  }
+
+  /** Adds a uuid that is to be marked, and has its row already. */
+  addMark(uuid: string): void {
+    this.#gathering.uuids.push(uuid);
+    this.#gathering.ends.push(-1);
+    this.#count(uuid.length);
+  }
+
+  /** Adds a record for the rest file. */
+  addRest(line: string): void {
+    this.#gathering.rest += `${line}\n`;
+    this.#count(line.length);
+  }
+
+  /** Adds a record that is to be given on with the others; without a tee it is nothing. */
+  addTee(line: string): void {
+    if (this.#options.tee === undefined) return;
+    this.#gathering.tee += `${line}\n`;
+    this.#gathering.size += line.length;
+    this.#wait();
+  }
+
+  #count(size: number): void {
+    const batch = this.#gathering;
+    batch.records++;
+    batch.size += size;
+    if (batch.records >= this.#options.flush || batch.size >= FULL) this.#begin();
+    else this.#wait();
+  }
+
+  /** Resolves when more may be added. @throws what a commit threw */
+  async room(): Promise<void> {
+    while (this.#gathering.size > MOST_SIZE || this.#gathering.records > MOST_RECORDS) {
+      this.#begin();
+      await this.#running;
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Commits all that was added. @throws what a commit threw */
+  async drain(): Promise<void> {
+    while (this.#failure === undefined && (this.#running !== undefined || this.#gathering.size > 0)) {
+      this.#begin();
+      await this.#running;
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Commits nothing more. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#failure ??= { error: undefined };
+  }
+
+  #wait(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#isDue = true;
+      this.#begin();
+    }, this.#options.flushInterval);
+  }
+
+  #begin(): void {
+    if (this.#running !== undefined || this.#failure !== undefined || this.#gathering.size === 0) return;
+    const batch = this.#gathering;
+    this.#gathering = gathering();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#isDue = false;
+    this.#running = this.#commit(batch).then(
+      () => this.#next(),
+      (error) => this.#fail(error),
+    );
+  }
+
+  async #commit(batch: Gathering): Promise<void> {
+    const { destination, addRest, tee } = this.#options;
+    if (batch.text !== '' || batch.uuids.length > 0) await destination.commit(batch);
+    if (batch.rest !== '') await addRest(batch.rest);
+    if (batch.tee !== '') await tee?.(batch.tee);
+  }
+
+  #next(): void {
+    this.#running = undefined;
+    const { records, size } = this.#gathering;
+    if (this.#isDue || records >= this.#options.flush || size >= FULL) this.#begin();
+  }
+
+  #fail(error: unknown): void {
+    this.#running = undefined;
+    this.#failure = { error };
+    clearTimeout(this.#timer);
+    this.#options.onFailure(error);
+  }
+}

@@ -1,0 +1,192 @@
+import { rename, rm, stat } from 'node:fs/promises';
+import { ioError, TaskpipeError } from '../core/errors.ts';
+import { IdSet } from '../core/idset.ts';
+import type { Task } from '../core/task.ts';
+import { type Entry, type History, type LedgerWriter, openLedger } from '../ledgers/index.ts';
+import { syncFolder } from './durable.ts';
+import { type OutputFile, openOutput } from './output.ts';
+import { cut, recover } from './recover.ts';
+import type { Destination, FormatOptions, Misfit, OpenRows, RowBatch, Rows } from './saver.ts';
+
+/** How a file is saved to. */
+export interface FileOptions extends FormatOptions {
+  readonly openRows: OpenRows;
+  readonly ledger?: string | undefined;
+  readonly overwrite?: boolean | undefined;
+  /** Whether everything is on the disk before it counts. */
+  readonly sync: boolean;
+  /** A line on stderr. */
+  readonly say: (message: string) => void;
+  readonly note: (message: string) => void;
+}
+
+/**
+ * Opens a file to save to: locks it, and brings it and the ledger to agree.
+ * @throws {TaskpipeError} `LOCKED`, `IO`, `DATA` where it is not what the ledger says, `USAGE` where it can't take
+ *   what is to be saved
+ */
+export async function openFile(options: FileOptions): Promise<Destination> {
+  return options.overwrite ? openOverwritten(options) : openAppended(options);
+}
+
+async function openAppended(options: FileOptions): Promise<Destination> {
+  const { path, ledger: place, say, sync } = options;
+  const output = openOutput(path, say);
+  let writer: LedgerWriter | undefined;
+  try {
+    const ledger = place === undefined ? undefined : openLedger(place, say);
+    writer = await ledger?.open(path);
+    const history = await ledger?.history(path);
+    const rows = await openRows(output, history, options);
+    if (history === undefined && !rows.hasUuid) {
+      options.note(
+        `${path} has no uuid column: only duplicates within this run are noticed (--ledger knows all)`,
+      );
+    }
+    const saved = await recover({ output, rows, history, writer, sync, say });
+    const file = new FileDestination(options, output, rows, saved, writer, history);
+    if (rows.lacking.length > 0) await file.widen(rows.lacking);
+    return file;
+  } catch (error) {
+    await output.close();
+    await writer?.close();
+    throw error;
+  }
+}
+
+async function openRows(
+  output: OutputFile,
+  history: History | undefined,
+  options: FileOptions,
+): Promise<Rows> {
+  const rows = await options.openRows(output.chunks(0), options);
+  if (rows === undefined && (history?.end ?? 0) === 0) await cut({ output, say: options.say }, 0);
+  const opened = rows ?? (await options.openRows(output.chunks(0), options));
+  if (opened === undefined) throw new TaskpipeError('DATA', `${options.path}: its first row has no end`);
+  if (options.widen && options.ledger !== undefined && !opened.hasUuid) {
+    throw new TaskpipeError(
+      'USAGE',
+      `--widen with --ledger needs a uuid column in ${options.path}: without one, nobody can tell which rows the ledger knows`,
+    );
+  }
+  return opened;
+}
+
+/** A new file that takes the place of the output at the end. The old one is locked too: nobody may add to it. */
+async function openOverwritten(options: FileOptions): Promise<Destination> {
+  const { path, say } = options;
+  const old = (await exists(path)) ? openOutput(path, say) : undefined;
+  try {
+    const output = openOutput(`${path}.new`, say, { empty: true, name: path });
+    const rows = (await options.openRows(output.chunks(0), options)) as Rows;
+    return new FileDestination(options, output, rows, new IdSet(), undefined, undefined, old);
+  } catch (error) {
+    await old?.close();
+    throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+class FileDestination implements Destination {
+  readonly saved: IdSet;
+  readonly marks: boolean;
+  readonly #options: FileOptions;
+  readonly #rows: Rows;
+  readonly #writer: LedgerWriter | undefined;
+  readonly #history: History | undefined;
+  /** With `--overwrite`: what is overwritten, where there is such a file. */
+  readonly #old: OutputFile | undefined;
+  #output: OutputFile;
+
+  constructor(
+    options: FileOptions,
+    output: OutputFile,
+    rows: Rows,
+    saved: IdSet,
+    writer: LedgerWriter | undefined,
+    history: History | undefined,
+    old?: OutputFile,
+  ) {
+    this.#options = options;
+    this.#output = output;
+    this.#rows = rows;
+    this.saved = saved;
+    this.#writer = writer;
+    this.#history = history;
+    this.#old = old;
+    this.marks = writer !== undefined;
+  }
+
+  isUnmarked(uuid: string): boolean {
+    return this.#history?.undone.delete(uuid) ?? false;
+  }
+
+  encode(task: Task): string | Misfit {
+    return this.#rows.encode(task);
+  }
+
+  /** Rows before the ledger, the ledger before anything else hears of them: see section 3 of the design. */
+  async commit({ text, uuids, ends }: RowBatch): Promise<void> {
+    const { sync } = this.#options;
+    const from = this.#output.size;
+    if (text !== '') {
+      await this.#output.append(Buffer.from(text));
+      if (sync) await this.#output.sync();
+    }
+    if (this.#writer === undefined || uuids.length === 0) return;
+    const entries = uuids.map((uuid, i): Entry => {
+      const end = ends[i] as number;
+      return end < 0 ? { uuid } : { uuid, end: from + end };
+    });
+    await this.#writer.append(entries, sync);
+  }
+
+  /** Writes the output anew with more columns, and renames that into its place. */
+  async widen(columns: readonly string[]): Promise<void> {
+    const { path, say, sync } = this.#options;
+    const old = this.#output;
+    const temporary = `${old.path}.wide`;
+    const wide = openOutput(temporary, say, { empty: true, name: path });
+    try {
+      for await (const bytes of this.#rows.widen(columns, old.chunks(0))) await wide.append(bytes);
+      await wide.sync();
+      await rename(temporary, old.path);
+      syncFolder(path);
+    } catch (error) {
+      await wide.close();
+      await rm(temporary, { force: true });
+      throw ioError('cannot widen', path, error);
+    }
+    this.#output = wide;
+    await old.close();
+    // The rows have moved: all that is in the output now is known.
+    await this.#writer?.know(wide.size, sync);
+  }
+
+  async finish(isWhole: boolean): Promise<boolean> {
+    const { path, overwrite, say } = this.#options;
+    if (!overwrite) return true;
+    if (!isWhole) {
+      say(`stopped: ${path} is as it was, and what came is in ${this.#output.path}`);
+      return false;
+    }
+    await this.#output.sync();
+    await rename(this.#output.path, path).catch((error) => {
+      throw ioError('cannot overwrite', path, error);
+    });
+    syncFolder(path);
+    return true;
+  }
+
+  async close(): Promise<void> {
+    await this.#output.close();
+    await this.#old?.close();
+    await this.#writer?.close();
+  }
+}

@@ -1,0 +1,27 @@
+import { delimited } from './delimited.ts';
+import { ndjson } from './ndjson.ts';
+import type { OpenRows } from './saver.ts';
+
+export type SaveFormat = 'csv' | 'tsv' | 'ndjson';
+
+/** A kind of output. */
+export interface Saver {
+  /** How its files' names end. */
+  readonly endings: readonly string[];
+  readonly rows: OpenRows;
+}
+
+/** The formats that are written, by name. */
+export const savers: Readonly<Record<SaveFormat, Saver>> = {
+  csv: { endings: ['.csv'], rows: delimited(',') },
+  tsv: { endings: ['.tsv', '.tab'], rows: delimited('\t') },
+  ndjson: { endings: ['.ndjson', '.jsonl'], rows: ndjson },
+};
+
+export const saveFormats: readonly SaveFormat[] = Object.keys(savers) as SaveFormat[];
+
+/** The format of an output by the ending of its name; undefined where that tells nothing. */
+export function saveFormatOf(path: string): SaveFormat | undefined {
+  const name = path.toLowerCase();
+  return saveFormats.find((format) => savers[format].endings.some((ending) => name.endsWith(ending)));
+}

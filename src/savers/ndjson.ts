@@ -1,0 +1,99 @@
+import { isUtf8 } from 'node:buffer';
+import { membersOf, minify } from '../core/members.ts';
+import { uuidFault } from '../core/task.ts';
+import type { FoundRow, OpenRows } from './saver.ts';
+
+const NEWLINE = 10;
+/** A line that is longer was never a row. */
+const MAX_ROW = 64 * 1024 * 1024;
+
+/**
+ * NDJSON: a record is its own row. With `--fields` it is an object of these attributes, each under the name that was
+ * given, as in `{"url":…,"result.status":200}`; values keep their bytes.
+ */
+export const ndjson: OpenRows = async (head, { fields }) => {
+  for await (const _ of head) break;
+  return {
+    hasUuid: fields === undefined || fields.includes('uuid'),
+    first: 0,
+    lacking: [],
+    encode: (task) => `${fields === undefined ? task.line : pick(task.line, fields)}\n`,
+    scan,
+    async *widen(_, chunks) {
+      yield* chunks;
+    },
+  };
+};
+
+function pick(line: string, fields: readonly string[]): string {
+  const members: string[] = [];
+  for (const name of fields) {
+    const raw = rawAt(line, name);
+    if (raw !== undefined) members.push(`${JSON.stringify(name)}:${minify(raw)}`);
+  }
+  return `{${members.join(',')}}`;
+}
+
+/** The text of the value at a path of names with dots, or undefined. A name that has the dots itself comes first. */
+function rawAt(text: string, path: string): string | undefined {
+  const members = membersOf(text);
+  const whole = members.findLast(({ key }) => key === path);
+  if (whole !== undefined) return text.slice(whole.value, whole.end);
+  for (let dot = path.indexOf('.'); dot >= 0; dot = path.indexOf('.', dot + 1)) {
+    const above = members.findLast(({ key }) => key === path.slice(0, dot));
+    const raw = above === undefined ? '' : text.slice(above.value, above.end);
+    const found = raw.startsWith('{') ? rawAt(raw, path.slice(dot + 1)) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+async function* scan(chunks: AsyncIterable<Buffer>, from: number): AsyncGenerator<readonly FoundRow[]> {
+  let kept: Buffer = Buffer.alloc(0);
+  let start = from;
+  let line = 0;
+  for await (const chunk of chunks) {
+    const bytes = kept.length === 0 ? chunk : Buffer.concat([kept, chunk]);
+    const found: FoundRow[] = [];
+    let at = 0;
+    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, at)) {
+      const row = rowOf(bytes.subarray(at, end), start, ++line);
+      start = row.end;
+      at = end + 1;
+      found.push(row);
+      if (row.fault !== undefined) break;
+    }
+    yield found;
+    if (found.at(-1)?.fault !== undefined) return;
+    kept = Buffer.from(bytes.subarray(at));
+    if (kept.length > MAX_ROW) break;
+  }
+  if (kept.length === 0) return;
+  yield [
+    {
+      uuid: undefined,
+      start,
+      end: start + kept.length,
+      line: line + 1,
+      fault: 'it has no line end',
+      isTorn: true,
+    },
+  ];
+}
+
+function rowOf(bytes: Buffer, start: number, line: number): FoundRow {
+  const place = { uuid: undefined, start, end: start + bytes.length + 1, line };
+  if (bytes.includes(0)) return { ...place, fault: 'it has a NUL', isTorn: true };
+  if (!isUtf8(bytes)) return { ...place, fault: 'it is not valid UTF-8', isTorn: false };
+  const text = bytes.toString().trim();
+  if (text === '') return place;
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null)
+      return { ...place, fault: 'it is no JSON object', isTorn: false };
+    const { uuid } = value as { uuid?: unknown };
+    return uuidFault(uuid) === undefined ? { ...place, uuid: uuid as string } : place;
+  } catch {
+    return { ...place, fault: 'it is not JSON', isTorn: false };
+  }
+}

@@ -1,0 +1,182 @@
+import {
+  close,
+  constants,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  read,
+  statSync,
+  write,
+} from 'node:fs';
+import { promisify } from 'node:util';
+import { ioError, systemCode, TaskpipeError } from '../core/errors.ts';
+import { datasync, syncFolder } from './durable.ts';
+import { openLocked } from './lock.ts';
+
+const readAt = promisify(read);
+const writeAt = promisify(write);
+const closeFile = promisify(close);
+
+const CHUNK = 1024 * 1024;
+
+/** A file that is appended to by this process alone: it is locked for as long as it is open. */
+export interface OutputFile {
+  readonly path: string;
+  /** How long it is, in bytes. */
+  readonly size: number;
+  /** Its bytes from `from`, in chunks of 1 MB. A chunk is good until the next is asked for. */
+  chunks(from: number): AsyncGenerator<Buffer>;
+  /**
+   * Writes all of the bytes to its end.
+   * @throws {TaskpipeError} `IO`; what was written of them is taken back as far as that is possible
+   */
+  append(bytes: Buffer): Promise<void>;
+  /** fdatasync. */
+  sync(): Promise<void>;
+  /** Copies what stands from `at` to a new file beside it, and cuts it off. Returns that file's path. */
+  cut(at: number): Promise<string>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens an output, and makes it where there is none.
+ * @param options.empty drops what is in it
+ * @param options.name what to call it where it is locked; default: its path
+ * @throws {TaskpipeError} `LOCKED`, `IO`, or `USAGE` where it is no file
+ */
+export function openOutput(
+  path: string,
+  say: (message: string) => void,
+  options: { empty?: boolean; name?: string } = {},
+): OutputFile {
+  let isNew = false;
+  const open = (): number => {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat !== undefined && !stat.isFile()) {
+      throw new TaskpipeError('USAGE', `${path} is not a file; - is the standard output`);
+    }
+    isNew = stat === undefined;
+    try {
+      return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o666);
+    } catch (error) {
+      throw ioError('cannot open', path, error);
+    }
+  };
+  const busy = `${options.name ?? path} is being written by another task-save`;
+  const fd = openLocked(path, open, 'exclusive', busy, say);
+  if (options.empty) ftruncateSync(fd, 0);
+  if (isNew) syncFolder(path);
+  return new OpenOutput(path, fd);
+}
+
+class OpenOutput implements OutputFile {
+  readonly path: string;
+  readonly #fd: number;
+  #size: number;
+
+  constructor(path: string, fd: number) {
+    this.path = path;
+    this.#fd = fd;
+    this.#size = fstatSync(fd).size;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  async *chunks(from: number): AsyncGenerator<Buffer> {
+    const buffer = Buffer.allocUnsafe(CHUNK);
+    for (let at = from; at < this.#size; ) {
+      const { bytesRead } = await readAt(this.#fd, buffer, 0, Math.min(CHUNK, this.#size - at), at).catch(
+        (error) => {
+          throw ioError('cannot read', this.path, error);
+        },
+      );
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+      at += bytesRead;
+    }
+  }
+
+  async append(bytes: Buffer): Promise<void> {
+    this.#checkSize();
+    try {
+      for (let at = 0; at < bytes.length; ) {
+        const { bytesWritten } = await writeAt(this.#fd, bytes, at, bytes.length - at, this.#size + at);
+        if (bytesWritten === 0) throw new Error('nothing more can be written');
+        at += bytesWritten;
+      }
+    } catch (error) {
+      this.#takeBack();
+      throw ioError('cannot write', this.path, error);
+    }
+    this.#size += bytes.length;
+  }
+
+  /** @throws {TaskpipeError} where somebody who does not ask for the lock has written too */
+  #checkSize(): void {
+    const { size } = fstatSync(this.#fd);
+    if (size === this.#size) return;
+    throw new TaskpipeError(
+      'IO',
+      `${this.path} has ${size} bytes where ${this.#size} were expected: another program is writing to it`,
+    );
+  }
+
+  #takeBack(): void {
+    try {
+      ftruncateSync(this.#fd, this.#size);
+    } catch {
+      // The next start finds what is not whole.
+    }
+  }
+
+  async sync(): Promise<void> {
+    try {
+      await datasync(this.#fd);
+    } catch (error) {
+      throw ioError('cannot sync', this.path, error);
+    }
+  }
+
+  async cut(at: number): Promise<string> {
+    const side = openSide(`${this.path}.torn-${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}`);
+    try {
+      let place = 0;
+      for await (const chunk of this.chunks(at)) {
+        for (let i = 0; i < chunk.length; ) {
+          const { bytesWritten } = await writeAt(side.fd, chunk, i, chunk.length - i, place);
+          i += bytesWritten;
+          place += bytesWritten;
+        }
+      }
+      fsyncSync(side.fd);
+      syncFolder(this.path);
+      ftruncateSync(this.#fd, at);
+      fsyncSync(this.#fd);
+      this.#size = at;
+      return side.path;
+    } catch (error) {
+      throw ioError('cannot save the torn end of', this.path, error);
+    } finally {
+      await closeFile(side.fd);
+    }
+  }
+
+  async close(): Promise<void> {
+    await closeFile(this.#fd);
+  }
+}
+
+/** Makes a file of a name that is not taken: the given one, or with a number. */
+function openSide(wanted: string): { fd: number; path: string } {
+  for (let i = 1; ; i++) {
+    const path = i === 1 ? wanted : `${wanted}-${i}`;
+    try {
+      return { fd: openSync(path, 'wx', 0o666), path };
+    } catch (error) {
+      if (systemCode(error) !== 'EEXIST') throw ioError('cannot write', path, error);
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import { IdSet } from '../core/idset.ts';
+import { withoutMembers } from '../core/members.ts';
+import { type Run, runOf, type Task } from '../core/task.ts';
+import { Committer } from './commit.ts';
+import type { Rest } from './rest.ts';
+import type { Destination, Misfit } from './saver.ts';
+
+/** What was done with the records that came. */
+export interface SaveSummary {
+  /** Records that came. */
+  read: number;
+  /** Rows that were written. */
+  saved: number;
+  /** Records whose uuid has a row already. */
+  present: number;
+  /** Records that this run left in the rest file. */
+  rest: number;
+  /** Records whose state was neither absent nor `SUCCESS`. */
+  failed: number;
+  /** Records that did not fit into the output. */
+  misfits: number;
+  /** The path of the rest file. */
+  readonly restFile: string;
+}
+
+/** What decides where a record goes. */
+export interface RouterOptions {
+  readonly all?: boolean | undefined;
+  readonly widen?: boolean | undefined;
+  readonly flush?: number | undefined;
+  readonly flushInterval?: number | undefined;
+  readonly sync?: 'batch' | 'none' | undefined;
+  readonly tee?: ((lines: string) => Promise<void>) | undefined;
+}
+
+/** Takes records, and gives each to where it belongs: the output, the rest file, or nowhere, as it is saved already. */
+export class Router {
+  readonly summary: SaveSummary;
+  /** Why records can no longer be given on. What came until then is saved all the same. */
+  teeFailure: { readonly error: unknown } | undefined;
+  readonly #destination: Destination;
+  readonly #options: RouterOptions;
+  readonly #committer: Committer;
+  /** The uuids that are in the rest file by this run. */
+  readonly #left = new IdSet();
+  #onFailure: (error: unknown) => void = () => {};
+
+  constructor(destination: Destination, rest: Rest, options: RouterOptions) {
+    const { flush = 1000, flushInterval = 1000, sync = 'batch', tee } = options;
+    this.summary = { read: 0, saved: 0, present: 0, rest: 0, failed: 0, misfits: 0, restFile: rest.path };
+    this.#destination = destination;
+    this.#options = options;
+    this.#committer = new Committer({
+      destination,
+      flush,
+      flushInterval,
+      addRest: (lines) => rest.add(lines, sync === 'batch'),
+      tee: tee === undefined ? undefined : (lines) => this.#tee(tee, lines),
+      onFailure: (error) => this.#onFailure(error),
+    });
+  }
+
+  /** Takes tasks until they end, and commits them all. @throws what a commit threw */
+  async takeAll(tasks: AsyncIterable<readonly Task[]>): Promise<void> {
+    const iterator = tasks[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await this.#nextOf(iterator);
+        if (next.done) break;
+        for (const task of next.value) {
+          const misfit = this.#take(task);
+          if (misfit !== undefined) await this.#widenFor(task, misfit);
+        }
+        await this.#committer.room();
+        if (this.teeFailure !== undefined) break;
+      }
+    } finally {
+      // Not awaited: it may be in the middle of waiting for more.
+      iterator.return?.().catch(() => {});
+    }
+    await this.#committer.drain();
+  }
+
+  /** Commits nothing more. */
+  stop(): void {
+    this.#committer.stop();
+  }
+
+  /** The next tasks; throws where a commit fails while nothing comes. */
+  #nextOf(iterator: AsyncIterator<readonly Task[]>): Promise<IteratorResult<readonly Task[]>> {
+    return new Promise((resolve, reject) => {
+      this.#onFailure = reject;
+      iterator.next().then(resolve, reject);
+    });
+  }
+
+  /** Takes a record. Returns why it does not fit where columns could be added for it. */
+  #take(task: Task): Misfit | undefined {
+    const { summary } = this;
+    summary.read++;
+    const state = runOf(task.fields)?.state;
+    const isGood = state === undefined || state === 'SUCCESS';
+    if (!isGood) summary.failed++;
+    // PENDING has not come to an end: as a row, it would never be done.
+    const isRow = isGood || (this.#options.all === true && state !== 'PENDING');
+    if (!isRow) {
+      if (this.#destination.saved.has(task.uuid)) this.#passOver(task);
+      else this.#leave(task.uuid, task.line);
+      return undefined;
+    }
+    if (!this.#destination.saved.add(task.uuid)) {
+      this.#passOver(task);
+      return undefined;
+    }
+    return this.#save(task, this.#options.widen === true);
+  }
+
+  /** Makes a row of a task whose uuid was put into `saved`. */
+  #save(task: Task, mayWiden: boolean): Misfit | undefined {
+    const row = this.#destination.encode(task);
+    if (typeof row !== 'string') {
+      this.#destination.saved.delete(task.uuid);
+      if (mayWiden && row.columns.length > 0) return row;
+      this.summary.misfits++;
+      this.#leave(task.uuid, withMisfit(task, row));
+      return undefined;
+    }
+    this.#committer.addRow(row, task.uuid);
+    this.#committer.addTee(task.line);
+    this.summary.saved++;
+    if (this.#left.size > 0 && this.#left.delete(task.uuid)) this.summary.rest--;
+    return undefined;
+  }
+
+  async #widenFor(task: Task, { columns }: Misfit): Promise<void> {
+    await this.#committer.drain();
+    await this.#destination.widen(columns);
+    this.#destination.saved.add(task.uuid);
+    this.#save(task, false);
+  }
+
+  #passOver(task: Task): void {
+    this.summary.present++;
+    if (this.#destination.isUnmarked(task.uuid)) this.#committer.addMark(task.uuid);
+    this.#committer.addTee(task.line);
+  }
+
+  #leave(uuid: string, line: string): void {
+    this.#committer.addRest(line);
+    this.#committer.addTee(line);
+    if (this.#left.add(uuid)) this.summary.rest++;
+  }
+
+  async #tee(tee: (lines: string) => Promise<void>, lines: string): Promise<void> {
+    if (this.teeFailure !== undefined) return;
+    try {
+      await tee(lines);
+    } catch (error) {
+      this.teeFailure = { error };
+    }
+  }
+}
+
+/** The record of a task that has no row: a failure with the result that it has, ready for `task-load`. */
+function withMisfit({ line, fields }: Task, { code, message }: Misfit): string {
+  const earlier = runOf(fields) ?? { as: 'result', attempts: 0, at: new Date().toISOString(), ms: 0 };
+  const run: Run = { ...earlier, state: 'FAILURE', error: { code, message } };
+  const clean = withoutMembers(line, (key) => key === 'run');
+  return `${clean.slice(0, -1)},"run":${JSON.stringify(run)}}`;
+}

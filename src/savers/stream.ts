@@ -1,0 +1,24 @@
+import { IdSet } from '../core/idset.ts';
+import type { Destination, FormatOptions, OpenRows, Rows } from './saver.ts';
+
+/**
+ * The standard output as a destination: nobody can tell when its rows are safe.
+ * @param write resolves when more may be written
+ */
+export async function openStream(
+  openRows: OpenRows,
+  options: FormatOptions,
+  write: (text: string) => Promise<void>,
+): Promise<Destination> {
+  const rows = (await openRows((async function* () {})(), options)) as Rows;
+  return {
+    saved: new IdSet(),
+    marks: false,
+    isUnmarked: () => false,
+    encode: (task) => rows.encode(task),
+    commit: ({ text }) => write(text),
+    widen: async () => {},
+    finish: async () => true,
+    close: async () => {},
+  };
+}

@@ -1,0 +1,107 @@
+import { type LineOptions, readLines } from '../core/lines.ts';
+import { parseTask } from '../core/ndjson.ts';
+import { runOf, Task, uuidFault } from '../core/task.ts';
+import type { Entry, Ledger, LedgerWriter } from '../ledgers/index.ts';
+
+/** One line of the input of `task-done`: a record, or a bare uuid. */
+export interface Named {
+  readonly uuid: string;
+  /** The line as it came, without its end. */
+  readonly line: string;
+  /** Whether a record says that its work went well, or says nothing of work; true for a bare uuid. */
+  readonly isGood: boolean;
+}
+
+/**
+ * Reads records and bare uuids, one a line. A uuid between double quotes is read as JSON, which is what `jq .uuid`
+ * without `-r` writes. Blank lines are passed over, and what is neither is rejected.
+ */
+export async function* readNamed(
+  chunks: AsyncIterable<Buffer>,
+  options: LineOptions,
+): AsyncGenerator<readonly Named[]> {
+  for await (const { texts, first } of readLines(chunks, options)) {
+    const named: Named[] = [];
+    for (let i = 0; i < texts.length; i++) {
+      const text = texts[i] as string;
+      const one = text === '' ? undefined : nameOf(text);
+      if (one === undefined) continue;
+      if ('code' in one) options.reject({ source: options.source, line: first + i, ...one, text });
+      else named.push(one);
+    }
+    yield named;
+  }
+}
+
+function nameOf(line: string): Named | Exclude<ReturnType<typeof parseTask>, Task> {
+  const start = line.trimStart();
+  if (start === '') return undefined;
+  if (start.startsWith('{')) {
+    const task = parseTask(line);
+    if (!(task instanceof Task)) return task;
+    const state = runOf(task.fields)?.state;
+    return { uuid: task.uuid, line, isGood: state === undefined || state === 'SUCCESS' };
+  }
+  const uuid = start.startsWith('"') ? unquoted(start) : start.trimEnd();
+  const fault = uuidFault(uuid);
+  return fault === undefined
+    ? { uuid: uuid as string, line, isGood: true }
+    : { code: 'UUID', message: `neither a record nor a uuid: ${fault}` };
+}
+
+function unquoted(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text.trim();
+  }
+}
+
+/**
+ * Marks what went well as finished, and passes everything on.
+ * Ledger before output: a crash between the two repeats records, and never loses one.
+ */
+export async function* mark(
+  batches: AsyncIterable<readonly Named[]>,
+  writer: LedgerWriter,
+): AsyncGenerator<readonly Named[]> {
+  for await (const batch of batches) {
+    const entries: Entry[] = [];
+    for (const { uuid, isGood } of batch) if (isGood) entries.push({ uuid });
+    await writer.append(entries, true);
+    yield batch;
+  }
+}
+
+/** Takes every uuid back, and passes everything on. */
+export async function* unmark(
+  batches: AsyncIterable<readonly Named[]>,
+  writer: LedgerWriter,
+): AsyncGenerator<readonly Named[]> {
+  for await (const batch of batches) {
+    await writer.append(
+      batch.map(({ uuid }) => ({ uuid, undone: true })),
+      true,
+    );
+    yield batch;
+  }
+}
+
+/** Lets through what is finished, or what is not. The ledger is read once, before the first of the input. */
+export async function* sift(
+  batches: AsyncIterable<readonly Named[]>,
+  ledger: Ledger,
+  keep: 'finished' | 'unfinished',
+): AsyncGenerator<readonly Named[]> {
+  const finished = await ledger.finished();
+  for await (const batch of batches) {
+    yield batch.filter(({ uuid }) => finished.has(uuid) === (keep === 'finished'));
+  }
+}
+
+/** Whether all of them are finished. Stops reading at the first that is not. */
+export async function hasAll(batches: AsyncIterable<readonly Named[]>, ledger: Ledger): Promise<boolean> {
+  const finished = await ledger.finished();
+  for await (const batch of batches) if (!batch.every(({ uuid }) => finished.has(uuid))) return false;
+  return true;
+}

@@ -1,0 +1,217 @@
+import { TaskpipeError } from '../core/errors.ts';
+import { IdSet, stableHash } from '../core/idset.ts';
+import { MAX_LINE, type Reject } from '../core/lines.ts';
+import { Task } from '../core/task.ts';
+import { finishedIn } from '../ledgers/index.ts';
+import { type IdentityOptions, identify, NoIdentity } from '../loaders/identity.ts';
+import {
+  type Format,
+  formatOf,
+  type Loaded,
+  loaderFor,
+  type ReadOptions,
+  sniffFormat,
+} from '../loaders/index.ts';
+import { openSource, peek, sourceName } from '../loaders/sources.ts';
+import { type Sample, sampleOf } from './sample.ts';
+
+/** All that `task-load` can be told; each option of the command has its counterpart here. */
+export interface LoadOptions extends IdentityOptions {
+  /** Default: by the ending of the file's name, else by its first bytes. */
+  readonly format?: Format | undefined;
+  /** Leaves out what this ledger says is finished. */
+  readonly ledger?: string | undefined;
+  /** Loads what is finished too. Default false. */
+  readonly again?: boolean | undefined;
+  /** What becomes of a uuid that came before in this load. Default `skip`. */
+  readonly duplicates?: 'skip' | 'keep' | 'fail' | undefined;
+  /** One character. Default a comma, or a tab for TSV. */
+  readonly delimiter?: string | undefined;
+  /** Does a CSV begin with its header? Default true; without one, columns are `column1` and so on. */
+  readonly header?: boolean | undefined;
+  /** Column names, in place of the header's. */
+  readonly columns?: readonly string[] | undefined;
+  /** The name of an encoding, as in `gbk`. Default UTF-8, or UTF-16 by its byte order mark. */
+  readonly encoding?: string | undefined;
+  /** The attribute that a plain line becomes. Default `line`. */
+  readonly field?: string | undefined;
+  /** The attributes to keep, in order. Identity is made of all, whatever is kept. */
+  readonly select?: readonly string[] | undefined;
+  /** Old name to new name, before all else. */
+  readonly rename?: ReadonlyMap<string, string> | undefined;
+  /** Attributes that every record must have, and not empty. */
+  readonly require?: readonly string[] | undefined;
+  /** How many tasks to load at most, of those that are to be done. */
+  readonly limit?: number | undefined;
+  /** How many records of the input to pass over first. */
+  readonly offset?: number | undefined;
+  /** Loads this many tasks, chosen evenly from all of the input; the same ones each time. */
+  readonly sample?: number | undefined;
+  /** Loads one part of `of`: which tasks are in it depends on their uuid alone. `index` is from 1. */
+  readonly shard?: { readonly index: number; readonly of: number } | undefined;
+  /** The longest line or row. Default 16 MiB. */
+  readonly maxLine?: number | undefined;
+  /** Is told of all input that is no task. Default: that ends the load with an error. */
+  readonly reject?: Reject | undefined;
+  /** Is told what a person may want to know. */
+  readonly note?: ((message: string) => void) | undefined;
+  /** Where `-` reads. */
+  readonly stdin?: (() => AsyncIterable<Buffer>) | undefined;
+  /** Ends the load after what it has read. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a load has done so far. */
+export interface LoadCounts {
+  /** Records that were read and have a uuid. */
+  read: number;
+  /** Tasks that came out. */
+  loaded: number;
+  /** Left out as the ledger says they are finished. */
+  finished: number;
+  /** Left out as their uuid came before. */
+  duplicates: number;
+}
+
+/** Tasks, in batches as they are read. */
+export interface Loading extends AsyncIterable<readonly Task[]> {
+  readonly counts: Readonly<LoadCounts>;
+}
+
+/**
+ * Reads tasks from files: CSV, TSV, NDJSON, a JSON array or plain lines, packed with gzip or not.
+ * @param from a path or several; `-` is the standard input
+ * @throws {TaskpipeError} `IO` where a file can't be read, `DATA` where one can't be understood
+ */
+export function load(from: string | readonly string[], options: LoadOptions = {}): Loading {
+  const counts: LoadCounts = { read: 0, loaded: 0, finished: 0, duplicates: 0 };
+  const paths = typeof from === 'string' ? [from] : from;
+  return { counts, [Symbol.asyncIterator]: () => batches(paths, options, counts) };
+}
+
+async function* batches(
+  paths: readonly string[],
+  options: LoadOptions,
+  counts: LoadCounts,
+): AsyncGenerator<readonly Task[]> {
+  const finished =
+    options.ledger === undefined || options.again ? undefined : await finishedIn(options.ledger);
+  const toTask = taskMaker(options, counts, finished);
+  const sample = options.sample === undefined ? undefined : sampleOf(options.sample);
+  const { limit = Number.POSITIVE_INFINITY, signal } = options;
+  for (const path of paths) {
+    const read = readOptions(path, options);
+    const records = readRecords(path, read, options);
+    try {
+      for await (const batch of records) {
+        const tasks: Task[] = [];
+        for (const record of batch) {
+          const task = toTask(record, read);
+          if (task !== undefined) tasks.push(task);
+        }
+        if (sample !== undefined) sample.add(tasks);
+        else {
+          if (tasks.length > limit - counts.loaded) tasks.length = limit - counts.loaded;
+          counts.loaded += tasks.length;
+          yield tasks; // also an empty one: whoever takes it may flush
+        }
+        if (signal?.aborted || counts.loaded >= limit) return;
+      }
+    } catch (error) {
+      if (!signal?.aborted) throw error;
+    }
+  }
+  if (sample !== undefined) yield sampled(sample, limit, counts);
+}
+
+function sampled(sample: Sample, limit: number, counts: LoadCounts): readonly Task[] {
+  const tasks = sample.tasks().slice(0, limit);
+  counts.loaded = tasks.length;
+  return tasks;
+}
+
+function readOptions(path: string, options: LoadOptions): ReadOptions {
+  const needed = new Map<string, string>();
+  for (const name of options.select ?? []) needed.set(name, '--select');
+  for (const name of options.require ?? []) needed.set(name, '--require');
+  for (const name of options.uuidFields ?? []) needed.set(name, '--uuid-fields');
+  return {
+    source: sourceName(path),
+    reject: options.reject ?? refuse,
+    maxLine: options.maxLine ?? MAX_LINE,
+    encoding: options.encoding,
+    delimiter: options.delimiter,
+    header: options.header ?? true,
+    columns: options.columns,
+    field: options.field ?? 'line',
+    select: options.select,
+    rename: options.rename ?? new Map(),
+    needed,
+    note: options.note ?? (() => {}),
+  };
+}
+
+const refuse: Reject = ({ source, line, message }) => {
+  throw new TaskpipeError('DATA', `${source}:${line}: ${message}`);
+};
+
+async function* readRecords(
+  path: string,
+  read: ReadOptions,
+  options: LoadOptions,
+): AsyncGenerator<readonly Loaded[]> {
+  const noStdin = (): never => {
+    throw new TaskpipeError('USAGE', 'load() reads "-" only where the option stdin says how');
+  };
+  const known = options.format ?? formatOf(path);
+  const bytes = openSource(path, options.stdin ?? noStdin);
+  if (known !== undefined) return yield* loaderFor(known)(bytes, read);
+  const { first, all } = await peek(bytes);
+  const format = sniffFormat(first.toString('latin1', 0, 4096));
+  if (first.length > 0) read.note(`${read.source}: read as ${format}, by its first bytes (--format)`);
+  yield* loaderFor(format)(all, read);
+}
+
+type ToTask = (record: Loaded, read: ReadOptions) => Task | undefined;
+
+/** What makes a record a task, or leaves it out. */
+function taskMaker(options: LoadOptions, counts: LoadCounts, finished: IdSet | undefined): ToTask {
+  const { offset = 0, shard, duplicates = 'skip', require = [], uuid: version } = options;
+  const identity = identify(options);
+  const isRandom = version === 4 || version === 7;
+  const seen = duplicates === 'keep' || isRandom ? undefined : new IdSet();
+  return (record, read) => {
+    const { source, reject } = read;
+    const missing = require.find((name) =>
+      ((text) => text === undefined || text === '' || text === 'null')(record.text(name)),
+    );
+    if (missing !== undefined) {
+      const message = `${JSON.stringify(missing)} is missing or empty (--require)`;
+      reject({ source, line: record.line, code: 'REQUIRED', message, text: record.source });
+      return undefined;
+    }
+    const uuid = identity(record);
+    if (uuid instanceof NoIdentity) {
+      reject({ source, line: record.line, code: 'UUID', message: uuid.why, text: record.source });
+      return undefined;
+    }
+    counts.read++;
+    if (counts.read <= offset) return undefined;
+    if (shard !== undefined && stableHash(uuid) % shard.of !== shard.index - 1) return undefined;
+    if (finished?.has(uuid)) {
+      counts.finished++;
+      return undefined;
+    }
+    if (seen !== undefined && !seen.add(uuid)) {
+      if (duplicates === 'fail') {
+        throw new TaskpipeError(
+          'DATA',
+          `${source}:${record.line}: the uuid ${uuid} came before (--duplicates fail)`,
+        );
+      }
+      counts.duplicates++;
+      return undefined;
+    }
+    return new Task(uuid, record.toLine(uuid));
+  };
+}

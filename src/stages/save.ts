@@ -1,0 +1,124 @@
+import { TaskpipeError } from '../core/errors.ts';
+import type { Task } from '../core/task.ts';
+import { openFile } from '../savers/file.ts';
+import { type SaveFormat, saveFormatOf, savers } from '../savers/index.ts';
+import { openRest, type Rest } from '../savers/rest.ts';
+import { Router, type SaveSummary } from '../savers/router.ts';
+import type { Destination } from '../savers/saver.ts';
+import { openStream } from '../savers/stream.ts';
+
+export type { SaveSummary } from '../savers/router.ts';
+
+/** All that `task-save` can be told; each option of the command has its counterpart here. */
+export interface SaveOptions {
+  /** Default: by the ending of the output's name; `ndjson` for `-`. */
+  readonly format?: SaveFormat | undefined;
+  /** The attributes that are saved, nested ones with dots; others are left out. Default: see `widen`. */
+  readonly fields?: readonly string[] | undefined;
+  /** Saves every record that has come to an end, failures too; `PENDING` ones go to the rest file. Default false. */
+  readonly all?: boolean | undefined;
+  /** Where records go that are not saved. Default: the output's path and `.rest.ndjson`. */
+  readonly rest?: string | undefined;
+  /** A commit begins at so many records. Default 1000. */
+  readonly flush?: number | undefined;
+  /** Or when a record has waited so long, in milliseconds. Default 1000. */
+  readonly flushInterval?: number | undefined;
+  /** Marks what is saved as finished in this ledger. */
+  readonly ledger?: string | undefined;
+  /** `batch`: every commit is on the disk before it counts. `none`: that is left to the system. Default `batch`. */
+  readonly sync?: 'batch' | 'none' | undefined;
+  /** Puts a new file in the place of the output, at the end. */
+  readonly overwrite?: boolean | undefined;
+  /** Adds columns for attributes that have none; otherwise their records go to the rest file, with code `COLUMNS`. */
+  readonly widen?: boolean | undefined;
+  /** Keeps spreadsheets from running cells as formulas, by a quote before them. */
+  readonly escapeFormulas?: boolean | undefined;
+  /** Is given every record, as lines, once it is safe: in the output or in the rest file. */
+  readonly tee?: ((lines: string) => Promise<void>) | undefined;
+  /** Where `-` writes. */
+  readonly write?: ((text: string) => Promise<void>) | undefined;
+  /** Aborted where the run was stopped: what came is saved all the same, but nothing is overwritten. */
+  readonly stopped?: AbortSignal | undefined;
+  /** Is told what a person must know, and what a person may want to know. */
+  readonly say?: ((message: string) => void) | undefined;
+  readonly note?: ((message: string) => void) | undefined;
+}
+
+/**
+ * Saves tasks. Each uuid gives one row, through any crash: rows are safe before the ledger names them, and the next
+ * start finds what a crash has left in between.
+ * @param out a path, or `-`
+ * @throws {TaskpipeError} `USAGE`, `DATA` where the output is not usable, `LOCKED` where another one saves to it, `IO`
+ */
+export async function save(
+  tasks: AsyncIterable<readonly Task[]>,
+  out: string,
+  options: SaveOptions = {},
+): Promise<SaveSummary> {
+  checkOptions(out, options);
+  const destination = await openDestination(out, options);
+  const rest = openRest(
+    options.rest ?? `${out === '-' ? 'task-save' : out}.rest.ndjson`,
+    options.say ?? quiet,
+  );
+  const router = new Router(destination, rest, options);
+  try {
+    // A crash has left them.
+    if (rest.isLeft) await mergeLeft(rest, destination);
+    await router.takeAll(tasks);
+    const isDone = await destination.finish(options.stopped?.aborted !== true);
+    await rest.merge(isDone ? destination.saved : { has: () => false });
+  } finally {
+    router.stop();
+    rest.close();
+    await destination.close();
+  }
+  if (router.teeFailure !== undefined) throw router.teeFailure.error;
+  return router.summary;
+}
+
+function quiet(): void {}
+
+/** Another one that writes to the same rest file still has it: then it is not left, and not ours. */
+async function mergeLeft(rest: Rest, { saved }: Destination): Promise<void> {
+  try {
+    await rest.merge(saved);
+  } catch (error) {
+    if (!(error instanceof TaskpipeError) || error.code !== 'LOCKED') throw error;
+  }
+}
+
+/** @throws {TaskpipeError} `USAGE`, for options that exclude each other */
+function checkOptions(out: string, options: SaveOptions): void {
+  const { ledger, overwrite, tee, widen } = options;
+  const refuse = (words: string): never => {
+    throw new TaskpipeError('USAGE', words);
+  };
+  if (out === '-') {
+    if (ledger !== undefined)
+      refuse('--ledger needs a file: nobody can tell when the standard output is safe');
+    if (tee !== undefined) refuse('--tee needs a file: the standard output has the rows already');
+    if (overwrite) refuse('--overwrite needs a file');
+    if (widen) refuse('--widen needs a file: what is on the standard output cannot be changed');
+  } else if (overwrite) {
+    if (ledger !== undefined)
+      refuse('--overwrite cannot be used with --ledger, which says what the output holds already');
+    if (tee !== undefined) refuse('--overwrite cannot be used with --tee: no row is safe before the end');
+  }
+}
+
+async function openDestination(out: string, options: SaveOptions): Promise<Destination> {
+  const format = options.format ?? (out === '-' ? 'ndjson' : saveFormatOf(out));
+  if (format === undefined) {
+    const endings = Object.values(savers).flatMap((saver) => saver.endings);
+    throw new TaskpipeError(
+      'USAGE',
+      `${out} must end in one of ${endings.join(', ')}; or say --format csv|tsv|ndjson`,
+    );
+  }
+  const { say = quiet, note = quiet, sync = 'batch' } = options;
+  const { rows: openRows } = savers[format];
+  return out === '-'
+    ? openStream(openRows, { ...options, path: 'the output' }, options.write ?? (async () => {}))
+    : openFile({ ...options, path: out, openRows, sync: sync === 'batch', say, note });
+}
