@@ -3,6 +3,7 @@ import type { CommandName } from '../commands/index.ts';
 import type { Command, Io } from '../core/command.ts';
 import { type ErrorCode, messageOf, TaskpipeError } from '../core/errors.ts';
 import { escapeControls } from './messages.ts';
+import type { Stop } from './signals.ts';
 
 declare const TASKPIPE_VERSION: string;
 
@@ -35,7 +36,8 @@ async function runCommand(name: CommandName, argv: readonly string[]): Promise<n
   const command: Command = await commands[name]();
   const { values, operands } = await args.parseArguments(command, argv, process.env);
   const stop = signals.listenForSignals();
-  const output = pipes.openOutput(stop.leave);
+  const emits = command.emits?.(values as never, operands) ?? true;
+  const output = pipes.openOutput({ onGone: emits ? stop.leave : undefined, leaving: stop.leaving });
   const say = (message: string): void => void process.stderr.write(`${name}: ${escapeControls(message)}\n`);
   process.stderr.on('error', () => {}); // nobody reads what we say: that ends nothing
   const io: Io = {
@@ -59,19 +61,34 @@ async function runCommand(name: CommandName, argv: readonly string[]): Promise<n
     else {
       const code = await command.run(values as never, operands, io);
       await output.finish();
-      return stop.signal === undefined ? code : (signals.SIGNAL_CODES[stop.signal] ?? code);
+      return codeOf(stop, signals.SIGNAL_CODES) ?? code;
     }
     await output.finish();
     return 0;
+  } catch (error) {
+    const code = isPipe(error) ? codeOf(stop, signals.SIGNAL_CODES) : undefined;
+    if (code === undefined) throw error;
+    return code;
   } finally {
     stop.release();
   }
 }
 
+function codeOf(
+  { signal }: Stop,
+  codes: Readonly<Partial<Record<NodeJS.Signals, number>>>,
+): number | undefined {
+  return signal === undefined ? undefined : codes[signal];
+}
+
+function isPipe(error: unknown): boolean {
+  return error instanceof TaskpipeError && error.code === 'PIPE';
+}
+
 /** Says what ended the stage. Returns the exit code. */
 function report(name: string, error: unknown): number {
+  if (isPipe(error)) return EXIT_CODES.PIPE; // as with head: not a word
   const isOurs = error instanceof TaskpipeError;
-  if (isOurs && error.code === 'PIPE') return EXIT_CODES.PIPE; // as with head: not a word
   const words = isOurs
     ? messageOf(error)
     : `a defect in ${name}, please report it: ${error instanceof Error ? (error.stack ?? messageOf(error)) : String(error)}`;

@@ -38,14 +38,23 @@ export interface Output {
   finish(): Promise<void>;
 }
 
-/**
- * @param onGone is called once, when the reader of a pipe is found to have left; on Linux within a second also while
- *   nothing is written
- */
-export function openOutput(onGone: () => void): Output {
+/** How long what is written may take once all is to be left, in milliseconds. */
+const LAST_WORDS = 1000;
+
+export interface OutputOptions {
+  /**
+   * Is called once, when the reader of a pipe is found to have left; on Linux within a second also while nothing is
+   * written. Without it only a write tells.
+   */
+  readonly onGone?: (() => void) | undefined;
+  /** Aborted where all is to be left: a reader that does not read is then no longer waited for. */
+  readonly leaving: AbortSignal;
+}
+
+export function openOutput(options: OutputOptions): Output {
   const stat = fstatSync(1);
   return stat.isFIFO() || stat.isSocket() || process.stdout.isTTY
-    ? streamOutput(onGone, stat.isFIFO())
+    ? streamOutput(options, stat.isFIFO())
     : { write: async (data) => writeWhole(data), finish: async () => {} };
 }
 
@@ -59,7 +68,7 @@ function writeWhole(data: string | Buffer): void {
   }
 }
 
-function streamOutput(onGone: () => void, isPipe: boolean): Output {
+function streamOutput({ onGone, leaving }: OutputOptions, isPipe: boolean): Output {
   const stream = process.stdout;
   let failure: TaskpipeError | undefined;
   let wake: (() => void) | undefined;
@@ -67,7 +76,8 @@ function streamOutput(onGone: () => void, isPipe: boolean): Output {
     if (failure !== undefined) return;
     failure = error;
     clearInterval(probe);
-    if (error.code === 'PIPE') onGone();
+    stream.destroy(); // what it still holds would keep the process alive
+    if (error.code === 'PIPE') onGone?.();
     wake?.();
   };
   const gone = (cause?: unknown): void =>
@@ -77,7 +87,11 @@ function streamOutput(onGone: () => void, isPipe: boolean): Output {
     else fail(ioError('cannot write', 'the standard output', error));
   });
   stream.on('drain', () => wake?.());
-  const probe = isPipe ? setInterval(() => probeReader(gone), 1000).unref() : undefined;
+  leaving.addEventListener('abort', () =>
+    setTimeout(() => stream.writableLength > 0 && gone(), LAST_WORDS).unref(),
+  );
+  const probe =
+    isPipe && onGone !== undefined ? setInterval(() => probeReader(gone), 1000).unref() : undefined;
 
   const settle = async (done: () => boolean): Promise<void> => {
     while (failure === undefined && !done()) {
@@ -95,7 +109,8 @@ function streamOutput(onGone: () => void, isPipe: boolean): Output {
     },
     async finish() {
       clearInterval(probe);
-      if (failure !== undefined || stream.writableLength === 0) return;
+      if (failure !== undefined) throw failure;
+      if (stream.writableLength === 0) return;
       stream.write('', () => wake?.());
       await settle(() => stream.writableLength === 0);
     },

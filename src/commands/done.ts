@@ -1,7 +1,7 @@
 import { closest, distance } from 'fastest-levenshtein';
 import { type Command, defineCommand, type Io } from '../core/command.ts';
 import { TaskpipeError } from '../core/errors.ts';
-import { MAX_LINE } from '../core/lines.ts';
+import { type BadInput, MAX_LINE } from '../core/lines.ts';
 import { flag, path, size, type Values } from '../core/option.ts';
 import { openRejects, type Rejects } from '../core/rejects.ts';
 import { uuidFault } from '../core/task.ts';
@@ -171,7 +171,12 @@ With uuids on the command line mark and unmark read and write nothing else.`,
     const fault = usageFault(verb, place, uuids);
     if (fault !== undefined) throw new TaskpipeError('USAGE', fault);
     const rejects = openRejects({ file: values.rejects, say: io.say });
-    const lineOptions = { source: 'stdin', reject: rejects.reject, maxLine: values.maxLine };
+    const lineOptions = {
+      source: 'stdin',
+      // Where all is left, the input ends in the middle of a line.
+      reject: (bad: BadInput): void => (io.leaving.aborted ? undefined : rejects.reject(bad)),
+      maxLine: values.maxLine,
+    };
     const input =
       uuids.length > 0 ? fromOperands(uuids) : flushed(readNamed(io.stdin(io.leaving), lineOptions), rejects);
     const ledger = openLedger(place as string, io.say);

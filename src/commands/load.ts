@@ -5,6 +5,7 @@ import { choice, count, flag, list, path, Rule, size, text, value } from '../cor
 import { openRejects } from '../core/rejects.ts';
 import { isEncoding } from '../core/text.ts';
 import type { UuidVersion } from '../core/uuid.ts';
+import { counted, number } from '../core/words.ts';
 import { formats } from '../loaders/index.ts';
 import { type Loading, load } from '../stages/load.ts';
 
@@ -81,19 +82,15 @@ export const command: Command = defineCommand({
 });
 
 function summary({ counts }: Loading, rejected: number, file: string | undefined): string {
-  const parts = [counts.loaded === 1 ? '1 task' : `${number(counts.loaded)} tasks`];
+  const parts = [counted(counts.loaded, 'task')];
   if (counts.finished > 0) parts.push(`${number(counts.finished)} finished before`);
-  if (counts.duplicates > 0) parts.push(`${number(counts.duplicates)} duplicates left out (--duplicates)`);
+  if (counts.duplicates > 0) parts.push(`${counted(counts.duplicates, 'duplicate')} left out (--duplicates)`);
   if (rejected > 0) {
     parts.push(
       `${number(rejected)} rejected, ${file === undefined ? '--rejects FILE keeps them' : `kept in ${file}`}`,
     );
   }
   return parts.join(', ');
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en-US');
 }
 
 function toDelimiter(typed: string): string {

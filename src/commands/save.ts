@@ -1,6 +1,6 @@
 import { type Command, defineCommand } from '../core/command.ts';
 import { TaskpipeError } from '../core/errors.ts';
-import { MAX_LINE } from '../core/lines.ts';
+import { type BadInput, MAX_LINE } from '../core/lines.ts';
 import { readTasks } from '../core/ndjson.ts';
 import { choice, count, duration, flag, list, path, size } from '../core/option.ts';
 import { openRejects } from '../core/rejects.ts';
@@ -55,6 +55,7 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
     ],
     ['task-save - --format csv | head', 'look at the rows'],
   ],
+  emits: (values, [out]) => values.tee || out === '-',
   async run(values, operands, io) {
     const [out, ...others] = operands;
     if (out === undefined || out === '' || others.length > 0) {
@@ -63,7 +64,12 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
       throw new TaskpipeError('USAGE', `give one output, as in task-save out.csv; got ${got}`);
     }
     const rejects = openRejects({ file: values.rejects, say: io.say });
-    const lineOptions = { source: 'stdin', reject: rejects.reject, maxLine: values.maxLine };
+    const lineOptions = {
+      source: 'stdin',
+      // Where all is left, the input ends in the middle of a line.
+      reject: (bad: BadInput): void => (io.leaving.aborted ? undefined : rejects.reject(bad)),
+      maxLine: values.maxLine,
+    };
     // Not until the first signal: what the stages before this one still give is saved too.
     const tasks = flushed(readTasks(io.stdin(io.leaving), lineOptions), rejects);
     try {

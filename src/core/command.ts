@@ -35,6 +35,11 @@ export interface Command<O extends Options = Options> {
   /** Command lines, each with what it does. */
   readonly examples: readonly (readonly [line: string, words: string])[];
   /**
+   * Whether all that it does is for who reads its output, so that it ends when that one leaves, also while it has
+   * nothing to write. Default: yes.
+   */
+  emits?(values: Values<O> & CommonValues, operands: readonly string[]): boolean;
+  /**
    * @param operands what is no option, in order
    * @returns the exit code where nothing was thrown: 0, or 1 where some tasks or lines failed
    */

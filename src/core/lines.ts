@@ -29,11 +29,16 @@ export interface LineOptions {
 
 /** Lines that were read together. */
 export interface Lines {
-  /** Without their ends. A line that was rejected already is empty here. */
+  /** Without their ends. */
   readonly texts: readonly string[];
   /** The number of the first one, from 1. */
   readonly first: number;
+  /** What is wrong with lines by their index here; such a line is empty in `texts`. Undefined: nothing. */
+  readonly faults: ReadonlyMap<number, LineFault> | undefined;
 }
+
+/** Why a line can't be looked at, with what can be shown of it. */
+export type LineFault = Pick<BadInput, 'code' | 'message' | 'text'>;
 
 const NEWLINE = 10;
 
@@ -58,12 +63,7 @@ export async function* readLines(chunks: AsyncIterable<Buffer>, options: LineOpt
       }
       if (last >= from) {
         const whole = chunk.subarray(from, last);
-        const lines = split(
-          keptBytes === 0 ? whole : Buffer.concat([...kept, whole]),
-          first,
-          maxLine,
-          options,
-        );
+        const lines = split(keptBytes === 0 ? whole : Buffer.concat([...kept, whole]), first, maxLine);
         yield lines;
         first += lines.texts.length;
       }
@@ -76,50 +76,42 @@ export async function* readLines(chunks: AsyncIterable<Buffer>, options: LineOpt
     kept.push(Buffer.from(tail));
     keptBytes += tail.length;
     if (keptBytes > maxLine) {
-      rejectLong(first, maxLine, options);
+      options.reject({ source: options.source, line: first, ...tooLong(maxLine) });
       kept = [];
       keptBytes = 0;
       skipping = true;
     }
   }
-  if (keptBytes > 0) yield split(Buffer.concat(kept), first, maxLine, options);
+  if (keptBytes > 0) yield split(Buffer.concat(kept), first, maxLine);
 }
 
-function split(bytes: Buffer, first: number, maxLine: number, options: LineOptions): Lines {
+function split(bytes: Buffer, first: number, maxLine: number): Lines {
   let text = decodeUtf8(bytes);
   if (first === 1 && text.charCodeAt(0) === 0xfeff) text = text.slice(1);
   const texts = text.split('\n');
-  const hasReturns = text.includes('\r');
+  if (text.includes('\r')) dropReturns(texts);
   const isWhole = text.isWellFormed();
-  const mayBeLong = bytes.length > maxLine;
-  if (hasReturns || !isWhole || mayBeLong) {
-    for (let i = 0; i < texts.length; i++) {
-      const line = texts[i] as string;
-      if (line.endsWith('\r')) texts[i] = line.slice(0, -1);
-      if (mayBeLong && line.length * 3 > maxLine && Buffer.byteLength(line) > maxLine) {
-        rejectLong(first + i, maxLine, options);
-        texts[i] = '';
-      } else if (!isWhole && !line.isWellFormed()) {
-        options.reject({
-          source: options.source,
-          line: first + i,
-          code: 'UTF8',
-          message: 'not valid UTF-8',
-          text: line,
-        });
-        texts[i] = '';
-      }
-    }
-  }
-  return { texts, first };
+  if (isWhole && bytes.length <= maxLine) return { texts, first, faults: undefined };
+  const faults = new Map<number, LineFault>();
+  texts.forEach((line, i) => {
+    if (isOver(line, maxLine)) faults.set(i, tooLong(maxLine));
+    else if (!isWhole && !line.isWellFormed())
+      faults.set(i, { code: 'UTF8', message: 'not valid UTF-8', text: line });
+    if (faults.has(i)) texts[i] = '';
+  });
+  return { texts, first, faults };
 }
 
-function rejectLong(line: number, maxLine: number, options: LineOptions): void {
-  options.reject({
-    source: options.source,
-    line,
-    code: 'LONG',
-    message: `the line is longer than ${maxLine} bytes (--max-line)`,
-    text: '',
-  });
+function dropReturns(texts: string[]): void {
+  for (const [i, line] of texts.entries()) if (line.endsWith('\r')) texts[i] = line.slice(0, -1);
+}
+
+/** Whether a text has more than so many bytes; counted only where it may have. */
+export function isOver(text: string, bytes: number): boolean {
+  return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
+}
+
+/** The fault of a line over the cap. */
+export function tooLong(maxLine: number): LineFault {
+  return { code: 'LONG', message: `the line is longer than ${maxLine} bytes (--max-line)`, text: '' };
 }

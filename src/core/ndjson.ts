@@ -14,44 +14,47 @@ export interface JsonRecord {
 /** The deepest nesting that is read. `JSON.parse` takes a million levels, but `JSON.stringify` fails by five thousand. */
 export const MAX_DEPTH = 64;
 
-/** Reads NDJSON, a batch for each chunk. Blank lines are passed over; a line that is no JSON object is rejected. */
-export async function* readJsonRecords(
+/** Why a line is not what is read. */
+export type Fault = Pick<BadInput, 'code' | 'message'>;
+
+/**
+ * Reads lines, a batch for each chunk. Blank lines are passed over.
+ * @param parse what a line is, or why it is none, which is rejected; undefined where it is blank
+ */
+export async function* parseLines<T extends object>(
+  chunks: AsyncIterable<Buffer>,
+  options: LineOptions,
+  parse: (text: string, line: number) => T | Fault | undefined,
+): AsyncGenerator<T[]> {
+  const { source, reject } = options;
+  for await (const { texts, first, faults } of readLines(chunks, options)) {
+    const batch: T[] = [];
+    for (let i = 0; i < texts.length; i++) {
+      const text = texts[i] as string;
+      const parsed = text === '' ? faults?.get(i) : parse(text, first + i);
+      if (parsed === undefined) continue;
+      if ('code' in parsed) reject({ source, line: first + i, text, ...parsed });
+      else batch.push(parsed);
+    }
+    yield batch;
+  }
+}
+
+/** Reads NDJSON; a line that is no JSON object is rejected. */
+export function readJsonRecords(
   chunks: AsyncIterable<Buffer>,
   options: LineOptions,
 ): AsyncGenerator<JsonRecord[]> {
-  for await (const { texts, first } of readLines(chunks, options)) {
-    const records: JsonRecord[] = [];
-    for (let i = 0; i < texts.length; i++) {
-      const text = texts[i] as string;
-      if (text === '') continue;
-      const parsed = parseRecord(text);
-      if (parsed === undefined) continue;
-      if ('code' in parsed) options.reject({ source: options.source, line: first + i, ...parsed, text });
-      else records.push({ text: parsed.text, fields: parsed.fields, line: first + i });
-    }
-    yield records;
-  }
+  return parseLines(chunks, options, (text, line) => {
+    const record = parseRecord(text);
+    return record === undefined || 'code' in record ? record : { ...record, line };
+  });
 }
 
 /** Reads tasks, which are records with a `uuid`: what stands between two stages. */
-export async function* readTasks(
-  chunks: AsyncIterable<Buffer>,
-  options: LineOptions,
-): AsyncGenerator<Task[]> {
-  for await (const { texts, first } of readLines(chunks, options)) {
-    const tasks: Task[] = [];
-    for (let i = 0; i < texts.length; i++) {
-      const text = texts[i] as string;
-      if (text === '') continue;
-      const task = parseTask(text);
-      if (task instanceof Task) tasks.push(task);
-      else if (task !== undefined) options.reject({ source: options.source, line: first + i, ...task, text });
-    }
-    yield tasks;
-  }
+export function readTasks(chunks: AsyncIterable<Buffer>, options: LineOptions): AsyncGenerator<Task[]> {
+  return parseLines(chunks, options, parseTask);
 }
-
-type Fault = Pick<BadInput, 'code' | 'message'>;
 
 /** A line as a task, or why it is none; undefined where it is blank. */
 export function parseTask(line: string): Task | Fault | undefined {

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fchmodSync, fstatSync, openSync, realpathSync, writeSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { ioError, systemCode } from '../core/errors.ts';
 import { IdMap, IdSet } from '../core/idset.ts';
@@ -12,7 +12,7 @@ async function alone<T>(
   path: string,
   say: (message: string) => void,
   otherwise: T,
-  work: () => Promise<T>,
+  work: (mode: number) => Promise<T>,
 ): Promise<T> {
   let fd: number;
   try {
@@ -23,18 +23,20 @@ async function alone<T>(
     throw ioError('cannot open the ledger', path, error);
   }
   try {
-    return await work();
+    return await work(fstatSync(fd).mode & 0o777);
   } finally {
     closeSync(fd);
   }
 }
 
 /** Writes a file beside the ledger and renames it into its place: a crash leaves the old one or the new one. */
-async function replace(path: string, lines: AsyncIterable<string>): Promise<void> {
+async function replace(link: string, mode: number, lines: AsyncIterable<string>): Promise<void> {
+  const path = realpathSync(link);
   const temporary = `${path}.new`;
   try {
-    const fd = openSync(temporary, 'w', 0o666);
+    const fd = openSync(temporary, 'w', mode);
     try {
+      fchmodSync(fd, mode);
       for await (const text of lines) {
         const bytes = Buffer.from(text);
         for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
@@ -53,7 +55,7 @@ async function replace(path: string, lines: AsyncIterable<string>): Promise<void
 
 /** Forgets everything. @throws {TaskpipeError} `LOCKED` where somebody writes */
 export async function clearLedger(path: string, say: (message: string) => void): Promise<void> {
-  await alone(path, say, undefined, () => replace(path, (async function* () {})()));
+  await alone(path, say, undefined, (mode) => replace(path, mode, (async function* () {})()));
 }
 
 /**
@@ -67,12 +69,13 @@ export function compactLedger(
   path: string,
   say: (message: string) => void,
 ): Promise<{ before: number; after: number }> {
-  return alone(path, say, { before: 0, after: 0 }, async () => {
+  return alone(path, say, { before: 0, after: 0 }, async (mode) => {
     const census = new Census();
     await scanLedger(path, census);
     let after = 0;
     await replace(
       path,
+      mode,
       survivors(path, census, (count) => {
         after += count;
       }),

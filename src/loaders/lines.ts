@@ -1,4 +1,5 @@
 import split2 from 'split2';
+import { isOver, tooLong } from '../core/lines.ts';
 import { decodeText, REPLACEMENT } from '../core/text.ts';
 import type { Loader, ReadOptions } from './loader.ts';
 import { JsonLoaded } from './objects.ts';
@@ -24,15 +25,8 @@ export const lines: Loader = async function* (bytes, options) {
 };
 
 function isGood(text: string, line: number, { source, reject, encoding, maxLine }: ReadOptions): boolean {
-  if (text === TOO_LONG) {
-    reject({
-      source,
-      line,
-      code: 'LONG',
-      message: `the line is longer than ${maxLine} bytes (--max-line)`,
-      text: '',
-    });
-  } else if (!text.isWellFormed()) {
+  if (text === TOO_LONG || isOver(text, maxLine)) reject({ source, line, ...tooLong(maxLine) });
+  else if (!text.isWellFormed()) {
     reject({ source, line, code: 'UTF8', message: 'not valid UTF-8 (--encoding?)', text });
   } else if (encoding !== undefined && text.includes(REPLACEMENT)) {
     reject({ source, line, code: 'ENCODING', message: `not valid ${encoding} (--encoding)`, text });

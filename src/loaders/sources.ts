@@ -1,6 +1,8 @@
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import pMap from 'p-map';
 import { ioError, messageOf, systemCode, TaskpipeError } from '../core/errors.ts';
 
 const CHUNK = 64 * 1024;
@@ -8,6 +10,22 @@ const CHUNK = 64 * 1024;
 /** What a file is called in messages. */
 export function sourceName(path: string): string {
   return path === '-' ? 'stdin' : path;
+}
+
+/**
+ * Makes sure that all files can be read before the first one is: a misspelt name should not show after an hour.
+ * @throws {TaskpipeError} `IO`, naming the first that can't
+ */
+export async function checkSources(paths: readonly string[]): Promise<void> {
+  const files = paths.filter((path) => path !== '-');
+  await pMap(
+    files,
+    (path) =>
+      access(path, constants.R_OK).catch((error) => {
+        throw ioError('cannot read', path, error);
+      }),
+    { concurrency: 16 },
+  );
 }
 
 /**

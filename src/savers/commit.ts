@@ -54,8 +54,8 @@ export class Committer {
     this.#options = options;
   }
 
-  /** Adds the row of a record. */
-  addRow(row: string, uuid: string): void {
+  /** Adds a record with its row. */
+  addRow(row: string, uuid: string, line: string): void {
     const batch = this.#gathering;
     batch.text += row;
     if (this.#options.destination.marks) {
@@ -63,34 +63,33 @@ export class Committer {
       batch.uuids.push(uuid);
       batch.ends.push(batch.bytes);
     }
-    this.#count(row.length);
+    this.#add(row.length, line);
   }
 
-  /** Adds a uuid that is to be marked, and has its row already. */
-  addMark(uuid: string): void {
-    this.#gathering.uuids.push(uuid);
-    this.#gathering.ends.push(-1);
-    this.#count(uuid.length);
+  /** Adds a record that has its row already. @param toMark whether it is still to be marked as finished */
+  addPresent(uuid: string, toMark: boolean, line: string): void {
+    if (!toMark && this.#options.tee === undefined) return;
+    if (toMark) {
+      this.#gathering.uuids.push(uuid);
+      this.#gathering.ends.push(-1);
+    }
+    this.#add(uuid.length, line);
   }
 
   /** Adds a record for the rest file. */
   addRest(line: string): void {
     this.#gathering.rest += `${line}\n`;
-    this.#count(line.length);
+    this.#add(line.length, line);
   }
 
-  /** Adds a record that is to be given on with the others; without a tee it is nothing. */
-  addTee(line: string): void {
-    if (this.#options.tee === undefined) return;
-    this.#gathering.tee += `${line}\n`;
-    this.#gathering.size += line.length;
-    this.#wait();
-  }
-
-  #count(size: number): void {
+  #add(size: number, line: string): void {
     const batch = this.#gathering;
     batch.records++;
     batch.size += size;
+    if (this.#options.tee !== undefined) {
+      batch.tee += `${line}\n`;
+      batch.size += line.length;
+    }
     if (batch.records >= this.#options.flush || batch.size >= FULL) this.#begin();
     else this.#wait();
   }

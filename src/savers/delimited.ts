@@ -65,8 +65,14 @@ function headerOf(row: Row, end: number, path: string): Header {
   return { names, end, newline: row.text.endsWith('\r\n') ? '\r\n' : '\n' };
 }
 
+const NOT_ASCII = /[\x80-\xff]/;
+
 function decoded(latin1: string): string {
   return Buffer.from(latin1, 'latin1').toString();
+}
+
+function uuidOf(cell: string | undefined): string | undefined {
+  return cell !== undefined && NOT_ASCII.test(cell) ? decoded(cell) : cell;
 }
 
 class DelimitedRows implements Rows {
@@ -147,7 +153,7 @@ class DelimitedRows implements Rows {
         if (row.cells.length === 0 && row.fault === undefined && row.text.endsWith('\n')) continue;
         const fault = faultOf(row, width);
         if (fault !== undefined) return [...found, { uuid: undefined, start, end, line: row.line, ...fault }];
-        found.push({ uuid: row.cells[uuidAt], start, end, line: row.line });
+        found.push({ uuid: uuidOf(row.cells[uuidAt]), start, end, line: row.line });
       }
       return found;
     };
@@ -188,7 +194,7 @@ function faultOf(row: Row, width: number): Pick<Required<FoundRow>, 'fault' | 'i
   if (cells.length !== width) {
     return { fault: `${cells.length} cells where the header has ${width}`, isTorn: false };
   }
-  return /[\x80-\xff]/.test(text) && !isUtf8(Buffer.from(text, 'latin1'))
+  return NOT_ASCII.test(text) && !isUtf8(Buffer.from(text, 'latin1'))
     ? { fault: 'it is not valid UTF-8', isTorn: false }
     : undefined;
 }

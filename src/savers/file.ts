@@ -1,4 +1,5 @@
-import { rename, rm, stat } from 'node:fs/promises';
+import { existsSync, lstatSync, realpathSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
 import type { Task } from '../core/task.ts';
@@ -26,7 +27,11 @@ export interface FileOptions extends FormatOptions {
  *   what is to be saved
  */
 export async function openFile(options: FileOptions): Promise<Destination> {
-  return options.overwrite ? openOverwritten(options) : openAppended(options);
+  // A new file must not take the place of a symbolic link to the old one.
+  const isLink =
+    lstatSync(options.path, { throwIfNoEntry: false })?.isSymbolicLink() && existsSync(options.path);
+  const real = isLink ? { ...options, path: realpathSync(options.path) } : options;
+  return options.overwrite ? openOverwritten(real) : openAppended(real);
 }
 
 async function openAppended(options: FileOptions): Promise<Destination> {
@@ -75,22 +80,15 @@ async function openRows(
 /** A new file that takes the place of the output at the end. The old one is locked too: nobody may add to it. */
 async function openOverwritten(options: FileOptions): Promise<Destination> {
   const { path, say } = options;
-  const old = (await exists(path)) ? openOutput(path, say) : undefined;
+  const old = existsSync(path) ? openOutput(path, say) : undefined;
   try {
-    const output = openOutput(`${path}.new`, say, { empty: true, name: path });
+    const output = openOutput(`${path}.new`, say, { instead: path, mode: old?.mode });
     const rows = (await options.openRows(output.chunks(0), options)) as Rows;
     return new FileDestination(options, output, rows, new IdSet(), undefined, undefined, old);
   } catch (error) {
     await old?.close();
     throw error;
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 class FileDestination implements Destination {
@@ -102,6 +100,8 @@ class FileDestination implements Destination {
   readonly #history: History | undefined;
   /** With `--overwrite`: what is overwritten, where there is such a file. */
   readonly #old: OutputFile | undefined;
+  /** Where the file is that is written: the output, or what takes its place at the end. */
+  readonly #place: string;
   #output: OutputFile;
 
   constructor(
@@ -115,6 +115,7 @@ class FileDestination implements Destination {
   ) {
     this.#options = options;
     this.#output = output;
+    this.#place = options.overwrite ? `${options.path}.new` : options.path;
     this.#rows = rows;
     this.saved = saved;
     this.#writer = writer;
@@ -151,12 +152,12 @@ class FileDestination implements Destination {
   async widen(columns: readonly string[]): Promise<void> {
     const { path, say, sync } = this.#options;
     const old = this.#output;
-    const temporary = `${old.path}.wide`;
-    const wide = openOutput(temporary, say, { empty: true, name: path });
+    const temporary = `${this.#place}.wide`;
+    const wide = openOutput(temporary, say, { instead: path, mode: old.mode });
     try {
       for await (const bytes of this.#rows.widen(columns, old.chunks(0))) await wide.append(bytes);
       await wide.sync();
-      await rename(temporary, old.path);
+      await rename(temporary, this.#place);
       syncFolder(path);
     } catch (error) {
       await wide.close();
@@ -173,11 +174,11 @@ class FileDestination implements Destination {
     const { path, overwrite, say } = this.#options;
     if (!overwrite) return true;
     if (!isWhole) {
-      say(`stopped: ${path} is as it was, and what came is in ${this.#output.path}`);
+      say(`stopped: ${path} is as it was, and what came is in ${this.#place}`);
       return false;
     }
     await this.#output.sync();
-    await rename(this.#output.path, path).catch((error) => {
+    await rename(this.#place, path).catch((error) => {
       throw ioError('cannot overwrite', path, error);
     });
     syncFolder(path);

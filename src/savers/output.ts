@@ -1,6 +1,7 @@
 import {
   close,
   constants,
+  fchmodSync,
   fstatSync,
   fsyncSync,
   ftruncateSync,
@@ -22,9 +23,12 @@ const CHUNK = 1024 * 1024;
 
 /** A file that is appended to by this process alone: it is locked for as long as it is open. */
 export interface OutputFile {
+  /** What it is called in messages. */
   readonly path: string;
   /** How long it is, in bytes. */
   readonly size: number;
+  /** Its permissions. */
+  readonly mode: number;
   /** Its bytes from `from`, in chunks of 1 MB. A chunk is good until the next is asked for. */
   chunks(from: number): AsyncGenerator<Buffer>;
   /**
@@ -41,14 +45,14 @@ export interface OutputFile {
 
 /**
  * Opens an output, and makes it where there is none.
- * @param options.empty drops what is in it
- * @param options.name what to call it where it is locked; default: its path
+ * @param options.instead what it will take the place of: it is emptied, and called by this name in messages
+ * @param options.mode its permissions; default: those of any new file
  * @throws {TaskpipeError} `LOCKED`, `IO`, or `USAGE` where it is no file
  */
 export function openOutput(
   path: string,
   say: (message: string) => void,
-  options: { empty?: boolean; name?: string } = {},
+  options: { instead?: string; mode?: number | undefined } = {},
 ): OutputFile {
   let isNew = false;
   const open = (): number => {
@@ -63,11 +67,12 @@ export function openOutput(
       throw ioError('cannot open', path, error);
     }
   };
-  const busy = `${options.name ?? path} is being written by another task-save`;
+  const busy = `${options.instead ?? path} is being written by another task-save`;
   const fd = openLocked(path, open, 'exclusive', busy, say);
-  if (options.empty) ftruncateSync(fd, 0);
+  if (options.instead !== undefined) ftruncateSync(fd, 0);
+  if (options.mode !== undefined) fchmodSync(fd, options.mode);
   if (isNew) syncFolder(path);
-  return new OpenOutput(path, fd);
+  return new OpenOutput(options.instead ?? path, fd);
 }
 
 class OpenOutput implements OutputFile {
@@ -79,6 +84,10 @@ class OpenOutput implements OutputFile {
     this.path = path;
     this.#fd = fd;
     this.#size = fstatSync(fd).size;
+  }
+
+  get mode(): number {
+    return fstatSync(this.#fd).mode & 0o777;
   }
 
   get size(): number {

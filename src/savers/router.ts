@@ -125,8 +125,7 @@ export class Router {
       this.#leave(task.uuid, withMisfit(task, row));
       return undefined;
     }
-    this.#committer.addRow(row, task.uuid);
-    this.#committer.addTee(task.line);
+    this.#committer.addRow(row, task.uuid, task.line);
     this.summary.saved++;
     if (this.#left.size > 0 && this.#left.delete(task.uuid)) this.summary.rest--;
     return undefined;
@@ -141,13 +140,11 @@ export class Router {
 
   #passOver(task: Task): void {
     this.summary.present++;
-    if (this.#destination.isUnmarked(task.uuid)) this.#committer.addMark(task.uuid);
-    this.#committer.addTee(task.line);
+    this.#committer.addPresent(task.uuid, this.#destination.isUnmarked(task.uuid), task.line);
   }
 
   #leave(uuid: string, line: string): void {
     this.#committer.addRest(line);
-    this.#committer.addTee(line);
     if (this.#left.add(uuid)) this.summary.rest++;
   }
 

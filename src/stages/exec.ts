@@ -1,5 +1,5 @@
 import type { Job } from '../core/lane.ts';
-import { MAX_LINE } from '../core/lines.ts';
+import { isOver, MAX_LINE } from '../core/lines.ts';
 import { Order, Outlet } from '../core/outlet.ts';
 import type { Rate } from '../core/rate.ts';
 import { type Backoff, backoffDelay } from '../core/retry.ts';
@@ -145,7 +145,10 @@ class ExecStage {
       if (job === undefined) break;
       this.#attempt(job);
     }
-    if (scheduler.isOver) {
+    if (!scheduler.isOver) return;
+    if (this.#isStopped)
+      this.#outlet.end(); // whatever the input may still do
+    else {
       scheduler.input.then(
         () => this.#outlet.end(),
         (error) => this.#outlet.end({ error }),
@@ -155,7 +158,7 @@ class ExecStage {
 
   #attempt(job: Job): void {
     const { task } = job;
-    const isPassed = isOver(task);
+    const isPassed = isSettled(task);
     if (isPassed || this.#options.dryRun !== undefined) {
       if (isPassed) this.counts.passed++;
       else this.#options.dryRun?.(this.#executor.describe(task));
@@ -187,7 +190,7 @@ class ExecStage {
     }
     let why = error;
     let task = this.#finished(job, why, result);
-    if (isLonger(task.line, this.#options.maxLine ?? MAX_LINE)) {
+    if (isOver(task.line, this.#options.maxLine ?? MAX_LINE)) {
       why = { code: 'RESULT_TOO_LONG', message: 'the record with its result is longer than --max-line' };
       task = this.#finished(job, why, undefined);
     }
@@ -278,7 +281,7 @@ class ExecStage {
     if (this.#isStopped || this.#scheduler === undefined) return;
     this.#isStopped = true;
     for (const job of this.#scheduler.stop())
-      this.#emit(job, isOver(job.task) ? job.task : this.#pending(job));
+      this.#emit(job, isSettled(job.task) ? job.task : this.#pending(job));
     this.#grace = setTimeout(() => this.#leave(), this.#options.grace ?? 10_000);
     this.#startJobs();
   }
@@ -299,14 +302,9 @@ const BACKOFF: Backoff = { min: 500, max: 30_000 };
 const FIRST_JUDGED = 100;
 
 /** Whether a task arrives as one that is not to be run: it failed before, or was taken back. */
-function isOver(task: Task): boolean {
+function isSettled(task: Task): boolean {
   const state = runOf(task.fields)?.state;
   return state !== undefined && state !== 'SUCCESS' && state !== 'PENDING';
-}
-
-/** Whether text has more than so many bytes; counted only where it may have. */
-function isLonger(text: string, bytes: number): boolean {
-  return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
 }
 
 let lastTime = Number.NaN;

@@ -12,7 +12,7 @@ import {
   type ReadOptions,
   sniffFormat,
 } from '../loaders/index.ts';
-import { openSource, peek, sourceName } from '../loaders/sources.ts';
+import { checkSources, openSource, peek, sourceName } from '../loaders/sources.ts';
 import { type Sample, sampleOf } from './sample.ts';
 
 /** All that `task-load` can be told; each option of the command has its counterpart here. */
@@ -94,6 +94,7 @@ async function* batches(
   options: LoadOptions,
   counts: LoadCounts,
 ): AsyncGenerator<readonly Task[]> {
+  await checkSources(paths);
   const finished =
     options.ledger === undefined || options.again ? undefined : await finishedIn(options.ledger);
   const toTask = taskMaker(options, counts, finished);

@@ -6,7 +6,7 @@ import { textOf } from './charset.ts';
 import type { Answer, AnswerHeaders } from './exchange.ts';
 import { writeWhole } from './files.ts';
 import { parseJson } from './json.ts';
-import { endingOf, mediaOf } from './media.ts';
+import { type ContentType, contentTypeOf, endingOf } from './media.ts';
 
 /** What becomes of a body: `auto` goes by its content type. */
 export type BodyMode = 'auto' | 'text' | 'json' | 'base64' | 'none';
@@ -38,51 +38,49 @@ export async function fileResult(
   options: ResultOptions & { readonly dir: string },
 ): Promise<Result> {
   if (method === 'HEAD' || WITHOUT_BODY.has(answer.status)) return result(answer, method, url, options);
-  const file = await writeBody(answer, task, options.dir);
-  return { text: assemble(answer, url, `,"file":${JSON.stringify(file)}`, options) };
+  const type = contentTypeOf(answer.headers);
+  const file = await writeBody(answer.body, type, task, options.dir);
+  return { text: assemble(answer, url, type, `,"file":${JSON.stringify(file)}`, options) };
 }
 
 /** An answer as a task's result: `{"status","url","type","text"|"json"|"base64"|"file","headers"}`. */
 export function result(answer: Answer, method: string, url: string, options: ResultOptions): Result {
-  const hasNone = options.body === 'none' || method === 'HEAD' || WITHOUT_BODY.has(answer.status);
-  if (hasNone) return { text: assemble(answer, url, '', options) };
-  const type = typeOf(answer.headers) ?? '';
-  if (options.body !== 'json') {
-    const mode = options.body === 'auto' ? modeOf(answer.body, type) : options.body;
-    return {
-      text: assemble(answer, url, member(answer.body, type, mode as 'json' | 'text' | 'base64'), options),
-    };
+  const { body } = answer;
+  const type = contentTypeOf(answer.headers);
+  const mode = options.body === 'auto' ? modeOf(body, type) : options.body;
+  if (mode === 'none' || method === 'HEAD' || WITHOUT_BODY.has(answer.status)) {
+    return { text: assemble(answer, url, type, '', options) };
   }
-  const text = textOf(answer.body, type);
-  const json = parseJson(text);
-  if ('text' in json) return { text: assemble(answer, url, `,"json":${json.text}`, options) };
-  const failure = { code: 'BODY_JSON', message: `the body is no JSON that can be kept: ${json.fault}` };
-  return { text: assemble(answer, url, `,"text":${JSON.stringify(text)}`, options), failure };
-}
-
-function assemble({ status, headers }: Answer, url: string, body: string, options: ResultOptions): string {
-  const type = typeOf(headers);
-  const start = `{"status":${status},"url":${JSON.stringify(url)},"type":${type === undefined ? 'null' : JSON.stringify(type)}`;
-  return options.headers ? `${start}${body},"headers":${headersText(headers)}}` : `${start}${body}}`;
-}
-
-function modeOf(body: Buffer, type: string): 'json' | 'text' | 'base64' {
-  const media = mediaOf(type);
-  if (media === 'none') return isUtf8(body) ? 'text' : 'base64';
-  return media === 'binary' ? 'base64' : media;
-}
-
-function member(body: Buffer, type: string, mode: 'json' | 'text' | 'base64'): string {
-  if (mode === 'base64') return `,"base64":"${body.toString('base64')}"`;
+  if (mode === 'base64') {
+    return { text: assemble(answer, url, type, `,"base64":"${body.toString('base64')}"`, options) };
+  }
   const text = textOf(body, type);
   const json = mode === 'json' ? parseJson(text) : undefined;
-  return json !== undefined && 'text' in json ? `,"json":${json.text}` : `,"text":${JSON.stringify(text)}`;
+  if (json !== undefined && 'text' in json) {
+    return { text: assemble(answer, url, type, `,"json":${json.text}`, options) };
+  }
+  const kept = assemble(answer, url, type, `,"text":${JSON.stringify(text)}`, options);
+  if (json === undefined || options.body !== 'json') return { text: kept };
+  const message = `the body is no JSON that can be kept: ${json.fault}`;
+  return { text: kept, failure: { code: 'BODY_JSON', message } };
 }
 
-/** The content type of an answer; the last, where there are several. */
-export function typeOf(headers: AnswerHeaders): string | undefined {
-  const type = headers['content-type'];
-  return typeof type === 'string' || type === undefined ? type : type.at(-1);
+function assemble(
+  answer: Answer,
+  url: string,
+  type: ContentType,
+  body: string,
+  options: ResultOptions,
+): string {
+  // A url has neither control characters nor quotes, so this is all that JSON escapes in it.
+  const quoted = url.includes('\\') ? JSON.stringify(url) : `"${url}"`;
+  const start = `{"status":${answer.status},"url":${quoted},"type":${type.quoted}${body}`;
+  return options.headers ? `${start},"headers":${headersText(answer.headers)}}` : `${start}}`;
+}
+
+function modeOf(body: Buffer, { media }: ContentType): 'json' | 'text' | 'base64' {
+  if (media === 'none') return isUtf8(body) ? 'text' : 'base64';
+  return media === 'binary' ? 'base64' : media;
 }
 
 /** undici reads headers as Latin-1; some servers send UTF-8. */
@@ -102,9 +100,9 @@ export function asSent(value: string): string {
  * @returns its path
  * @throws {TaskpipeError} `IO`
  */
-async function writeBody({ body, headers }: Answer, { uuid }: Task, dir: string): Promise<string> {
+async function writeBody(body: Buffer, type: ContentType, { uuid }: Task, dir: string): Promise<string> {
   const name = createHash('sha256').update(uuid).digest('hex').slice(0, 32);
-  const path = join(dir, name + endingOf(typeOf(headers) ?? ''));
+  const path = join(dir, name + endingOf(type));
   await writeWhole(path, body);
   return path;
 }

@@ -1,5 +1,6 @@
 import { isAscii } from 'node:buffer';
 import { TextDecoder } from 'node:util';
+import type { ContentType } from './media.ts';
 
 const decoders = new Map<string, TextDecoder>();
 
@@ -9,15 +10,17 @@ const SNIFFED = 1024;
 /**
  * The text of a body: by its byte order mark, else the charset of its content type, else what HTML or XML say of
  * themselves, else as UTF-8. Bytes that are none of a character become U+FFFD.
- * @param type the content type, '' where there is none
  */
-export function textOf(body: Buffer, type: string): string {
-  const charset = markOf(body) ?? charsetOf(type) ?? saidIn(body, type);
-  return charset === undefined ? utf8(body) : (decoderOf(charset)?.decode(body) ?? utf8(body));
+export function textOf(body: Buffer, type: ContentType): string {
+  const charset = markOf(body) ?? type.charset ?? saidIn(body, type);
+  return charset === undefined || charset === 'utf-8'
+    ? utf8(body)
+    : (decoderOf(charset)?.decode(body) ?? utf8(body));
 }
 
 function utf8(body: Buffer): string {
-  return body.toString(isAscii(body) ? 'latin1' : 'utf8');
+  if (isAscii(body)) return body.toString('latin1');
+  return body.toString('utf8', body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0);
 }
 
 function decoderOf(charset: string): TextDecoder | undefined {
@@ -32,7 +35,7 @@ function decoderOf(charset: string): TextDecoder | undefined {
   }
 }
 
-/** The encoding that a byte order mark says; the decoder leaves the mark itself out. */
+/** The encoding that a byte order mark says; decoding leaves the mark itself out. */
 function markOf(body: Buffer): string | undefined {
   if (body.length < 2) return undefined;
   const first = body[0] as number;
@@ -42,20 +45,13 @@ function markOf(body: Buffer): string | undefined {
   return first === 0xff && second === 0xfe ? 'utf-16le' : undefined;
 }
 
-/** The charset of a content type, where it is another than UTF-8. */
-function charsetOf(type: string): string | undefined {
-  const at = type.indexOf('charset');
-  const match = at < 0 && !/charset/i.test(type) ? null : /;\s*charset\s*=\s*["']?([^\s"';]+)/i.exec(type);
-  const charset = match?.[1]?.toLowerCase();
-  return charset === 'utf-8' || charset === 'utf8' ? 'utf-8' : charset;
-}
-
-function saidIn(body: Buffer, type: string): string | undefined {
-  if (!/html|xml/i.test(type)) return undefined;
+function saidIn(body: Buffer, { sniff }: ContentType): string | undefined {
+  if (sniff === undefined) return undefined;
   const head = body.toString('latin1', 0, SNIFFED);
-  const charset = /html/i.test(type)
-    ? /<meta[^>]+?charset\s*=\s*["']?\s*([^\s"'/>;]+)/i.exec(head)?.[1]
-    : /^\s*<\?xml[^>]*?encoding\s*=\s*["']([^"']+)/i.exec(head)?.[1];
+  const charset =
+    sniff === 'html'
+      ? /<meta[^>]+?charset\s*=\s*["']?\s*([^\s"'/>;]+)/i.exec(head)?.[1]
+      : /^\s*<\?xml[^>]*?encoding\s*=\s*["']([^"']+)/i.exec(head)?.[1];
   // Where this could be read, the bytes are no UTF-16 (HTML Standard, 13.2.3.2).
   return charset === undefined || /^utf-?16/i.test(charset) ? undefined : charset;
 }

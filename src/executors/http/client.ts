@@ -47,6 +47,32 @@ export function createClient(options: ClientOptions): Client {
   };
   const failures = hostErrors === undefined ? undefined : countFailures(hostErrors);
 
+  const requestFor = (hop: Hop, headers: HeaderList, exchange: Exchange): Dispatch => {
+    const { method, target, content } = hop;
+    const body = content?.text ?? null;
+    const route = proxies?.route(target);
+    if (route === undefined) {
+      return {
+        origin: target.origin,
+        path: target.path,
+        method,
+        headers: headers as string[],
+        body,
+        exchange,
+      };
+    }
+    const all = forProxy(mergeHeaders(route.headers, headers));
+    return {
+      origin: route.origin,
+      path: route.path,
+      method,
+      headers: all,
+      body,
+      exchange,
+      by: route.dispatcher,
+    };
+  };
+
   const exchange = async (
     hop: Hop,
     headers: HeaderList,
@@ -56,39 +82,16 @@ export function createClient(options: ClientOptions): Client {
     const { target } = hop;
     const down = trip.over ?? failures?.fault(target);
     if (down !== undefined) return down;
-    let ended = await dispatch(hop, headers, trip, limits);
+    const started = new Exchange(target.host, limits);
+    trip.enter(started);
+    const request = requestFor(hop, headers, started);
+    (request.by ?? pool).dispatch(request, started);
+    const settled = await started.ended;
+    const ended = isFault(settled) ? settled : (started.lateFault() ?? settled);
     failures?.note(target, ended);
     if (isFault(ended)) return ended;
     cookies?.take(target.href, ended.headers['set-cookie']);
-    if (ended.headers['content-encoding'] !== undefined) ended = await decoded(ended, maxBody, target.host);
-    return ended;
-  };
-
-  const dispatch = async (
-    hop: Hop,
-    headers: HeaderList,
-    trip: Trip,
-    limits: Limits,
-  ): Promise<Answer | Fault> => {
-    const { method, target, content } = hop;
-    const route = proxies?.route(target);
-    let settle: (ended: Answer | Fault) => void = () => {};
-    const settled = new Promise<Answer | Fault>((resolve) => {
-      settle = resolve;
-    });
-    const started = new Exchange(target.host, limits, settle);
-    trip.enter(started);
-    const request: Dispatch = {
-      origin: route?.origin ?? target.origin,
-      path: route?.path ?? target.path,
-      method,
-      headers: (route === undefined ? headers : forProxy(mergeHeaders(route.headers, headers))) as string[],
-      body: content?.text ?? null,
-      exchange: started,
-    };
-    (route?.dispatcher ?? pool).dispatch(request, started);
-    const ended = await settled;
-    return isFault(ended) ? ended : (started.lateFault() ?? ended);
+    return ended.headers['content-encoding'] === undefined ? ended : decoded(ended, maxBody, target.host);
   };
 
   const headersFor = (hop: Hop, key: string | undefined): HeaderList => {

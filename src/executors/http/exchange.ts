@@ -47,7 +47,9 @@ export class Exchange implements Dispatcher.DispatchHandler, Progress {
   received = 0;
   announced: number | undefined;
   readonly #limits: Limits;
-  readonly #settle: (ended: Answer | Fault) => void;
+  /** The answer or the fault; never rejects. */
+  readonly ended: Promise<Answer | Fault>;
+  #settle: (ended: Answer | Fault) => void = () => {};
   #controller: Dispatcher.DispatchController | undefined;
   #isDone = false;
   #isSkipped = false;
@@ -57,10 +59,12 @@ export class Exchange implements Dispatcher.DispatchHandler, Progress {
   #first: Buffer | undefined;
   #chunks: Buffer[] | undefined;
 
-  constructor(host: string, limits: Limits, settle: (ended: Answer | Fault) => void) {
+  constructor(host: string, limits: Limits) {
     this.host = host;
     this.#limits = limits;
-    this.#settle = settle;
+    this.ended = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

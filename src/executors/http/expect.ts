@@ -1,9 +1,9 @@
 import { messageOf, TaskpipeError } from '../../core/errors.ts';
 import { Rule } from '../../core/option.ts';
 import type { Failure } from '../../core/task.ts';
-import { typeOf } from './body.ts';
 import { textOf } from './charset.ts';
 import type { Answer } from './exchange.ts';
+import { contentTypeOf } from './media.ts';
 
 /** Says why an answer with an expected status is not the one that is wanted; undefined where it is. */
 export type Expectation = (answer: Answer) => Failure | undefined;
@@ -51,7 +51,7 @@ export async function compileExpectations(
   if (pattern !== undefined) {
     const failure = { code: 'EXPECT_BODY', message: `the body does not match ${pattern} (--expect-body)` };
     expectations.push(({ body, headers }) =>
-      pattern.test(textOf(body, typeOf(headers) ?? '')) ? undefined : failure,
+      pattern.test(textOf(body, contentTypeOf(headers))) ? undefined : failure,
     );
   }
   if (expectations.length === 0) return undefined;
@@ -80,7 +80,7 @@ async function expectJson(expression: string): Promise<Expectation> {
   return ({ body, headers }) => {
     let value: unknown;
     try {
-      value = JSON.parse(textOf(body, typeOf(headers) ?? ''));
+      value = JSON.parse(textOf(body, contentTypeOf(headers)));
     } catch {
       return fail('the body is no JSON');
     }

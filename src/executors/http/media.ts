@@ -1,30 +1,56 @@
-/** What kind of body a content type announces; `none` where there is no type. */
-export type Media = 'json' | 'text' | 'binary' | 'none';
+import type { AnswerHeaders } from './exchange.ts';
 
-const known = new Map<string, Media>();
+/** A content type, taken apart. */
+export interface ContentType {
+  /** As JSON text: the header's value, or `null` where there is none. */
+  readonly quoted: string;
+  /** Type and subtype in small letters, as in `text/html`; '' where there is none. */
+  readonly essence: string;
+  /** What kind of body it announces; `none` where there is no type. */
+  readonly media: 'json' | 'text' | 'binary' | 'none';
+  /** The charset that it says, in small letters. */
+  readonly charset: string | undefined;
+  /** Whether the body may say its charset itself. */
+  readonly sniff: 'html' | 'xml' | undefined;
+}
 
-/** The kind that a content type is of. @param type the header's value, '' where there is none */
-export function mediaOf(type: string): Media {
-  let media = known.get(type);
-  if (media === undefined) {
-    media = judge(essence(type));
-    if (known.size < 1000) known.set(type, media);
+const NONE: ContentType = {
+  quoted: 'null',
+  essence: '',
+  media: 'none',
+  charset: undefined,
+  sniff: undefined,
+};
+
+const known = new Map<string, ContentType>();
+
+/** The content type of an answer; the last, where there are several. */
+export function contentTypeOf(headers: AnswerHeaders): ContentType {
+  const value = headers['content-type'];
+  const text = typeof value === 'object' ? value.at(-1) : value;
+  if (text === undefined) return NONE;
+  let type = known.get(text);
+  if (type === undefined) {
+    type = parse(text);
+    if (known.size < 1000) known.set(text, type);
   }
-  return media;
+  return type;
+}
+
+function parse(text: string): ContentType {
+  const essence = (text.split(';', 1)[0] as string).trim().toLowerCase();
+  const charset = /;\s*charset\s*=\s*["']?([^\s"';]+)/i.exec(text)?.[1]?.toLowerCase();
+  const sniff = essence.includes('html') ? 'html' : /[/+]xml$/.test(essence) ? 'xml' : undefined;
+  return { quoted: JSON.stringify(text), essence, media: mediaOf(essence), charset, sniff };
 }
 
 const TEXT =
   /^application\/(.*javascript|ecmascript|x-www-form-urlencoded|(x-)?(ndjson|jsonl|yaml|toml)|sql)$/;
 
-function essence(type: string): string {
-  return (type.split(';', 1)[0] as string).trim().toLowerCase();
-}
-
-function judge(type: string): Media {
-  if (type === '') return 'none';
-  if (/^(application|text)\/json$|\+json$/.test(type)) return 'json';
-  if (type.startsWith('text/') || /[/+]xml$/.test(type)) return 'text';
-  return TEXT.test(type) ? 'text' : 'binary';
+function mediaOf(essence: string): ContentType['media'] {
+  if (essence === '') return 'none';
+  if (/^(application|text)\/json$|\+json$/.test(essence)) return 'json';
+  return essence.startsWith('text/') || /[/+]xml$/.test(essence) || TEXT.test(essence) ? 'text' : 'binary';
 }
 
 const ENDINGS: Readonly<Record<string, string>> = {
@@ -52,9 +78,8 @@ const ENDINGS: Readonly<Record<string, string>> = {
 };
 
 /** The ending of a file of a content type, with its dot. */
-export function endingOf(type: string): string {
-  const name = essence(type);
-  if (Object.hasOwn(ENDINGS, name)) return ENDINGS[name] as string;
-  const media = mediaOf(type);
-  return media === 'json' ? '.json' : /[/+]xml$/.test(name) ? '.xml' : media === 'text' ? '.txt' : '.bin';
+export function endingOf({ essence, media, sniff }: ContentType): string {
+  if (Object.hasOwn(ENDINGS, essence)) return ENDINGS[essence] as string;
+  if (media === 'json') return '.json';
+  return sniff === undefined ? (media === 'text' ? '.txt' : '.bin') : `.${sniff}`;
 }

@@ -11,6 +11,8 @@ export interface Line {
 /** What `dispatch` is given: what undici wants, and who is to be told of the connection. */
 export interface Dispatch extends Dispatcher.DispatchOptions {
   readonly exchange: { line: Line | undefined };
+  /** Who sends it, where that is not the pool. */
+  readonly by?: Dispatcher;
 }
 
 export interface PoolOptions {

@@ -14,12 +14,27 @@ export interface Target {
   readonly authorization: string | undefined;
 }
 
+/** A url that needs no parser: nothing in it is encoded or left out. Dots at the start of a name may be steps. */
+const PLAIN = /^(https?:\/\/[a-z0-9.:-]+)(\/[\w~!$&()*+,;=:@./-]*(?:\?[\w~!$&()*+,;=:@./?%-]*)?)$/;
+
+/** What the urls of a list share, by what stands before the path. */
+const origins = new Map<string, Target>();
+
 /**
  * Takes a url apart.
  * @param query is added to the query that the url has
  * @returns a failure `URL` where it is none, or not one of http or https
  */
 export function parseTarget(text: string, query = ''): Target | Failure {
+  const [, start = '', path = ''] = query === '' ? (PLAIN.exec(text) ?? []) : [];
+  if (start === '' || path.includes('/.')) return parseAny(text, query);
+  const root = rootOf(start);
+  if ('code' in root) return parseAny(text, query);
+  const { origin, host } = root;
+  return { href: origin + path, origin, host, path, authorization: undefined };
+}
+
+function parseAny(text: string, query: string): Target | Failure {
   let url: URL;
   try {
     url = new URL(text);
@@ -41,18 +56,20 @@ export function parseTarget(text: string, query = ''): Target | Failure {
   };
 }
 
-const origins = new Map<string, string>();
-
-/** The origin of a url, '' where it has none; what most urls of a list share is looked up. */
-export function originOf(text: string): string {
-  const [start] = /^https?:\/\/[^/?#\\@\s]+/i.exec(text) ?? [];
-  const known = start === undefined ? undefined : origins.get(start);
+/** The target of what stands before the path of a url; it has no user. */
+function rootOf(start: string): Target | Failure {
+  const known = origins.get(start);
   if (known !== undefined) return known;
-  const target = parseTarget(text);
-  if ('code' in target) return '';
-  if (start !== undefined && !/[\\@\s]/.test(text) && origins.size < 10_000)
-    origins.set(start, target.origin);
-  return target.origin;
+  const root = parseAny(start, '');
+  if (!('code' in root) && origins.size < 10_000) origins.set(start, root);
+  return root;
+}
+
+/** The origin of a url, '' where it has none. */
+export function originOf(text: string): string {
+  const [start] = /^https?:\/\/[a-z0-9.:-]+(?=[/?#]|$)/.exec(text) ?? [];
+  const root = start === undefined ? parseAny(text, '') : rootOf(start);
+  return 'code' in root ? '' : root.origin;
 }
 
 /** The `Basic` credentials of a user and password as a url has them (RFC 7617, in UTF-8). */

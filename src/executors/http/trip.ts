@@ -1,8 +1,11 @@
 import type { Exchange } from './exchange.ts';
 import { type Fault, timeoutFault } from './faults.ts';
 
-/** The trips that end when a signal is aborted: one listener a signal, not one a trip. */
-const underway = new WeakMap<AbortSignal, Set<Trip>>();
+/**
+ * The trips that end when a signal is aborted: one listener a signal, not one a trip. They are arrays, since what
+ * passes through a `Set` outlives many a collection of young garbage in its old tables.
+ */
+const underway = new WeakMap<AbortSignal, Trip[]>();
 
 const ABORTED: Fault = { code: 'ABORTED', message: 'given up', again: 'never' };
 
@@ -10,7 +13,9 @@ const ABORTED: Fault = { code: 'ABORTED', message: 'given up', again: 'never' };
 export class Trip {
   readonly #timeout: number;
   readonly #timer: NodeJS.Timeout;
-  readonly #others: Set<Trip>;
+  readonly #others: Trip[];
+  /** Where it is among the others. */
+  #place: number;
   #exchange: Exchange | undefined;
   #over: Fault | undefined;
 
@@ -19,7 +24,7 @@ export class Trip {
     this.#timeout = timeout;
     this.#timer = setTimeout(Trip.#ring, timeout, this);
     this.#others = tripsOf(signal);
-    this.#others.add(this);
+    this.#place = this.#others.push(this) - 1;
     if (signal.aborted) this.abort();
   }
 
@@ -42,7 +47,10 @@ export class Trip {
   /** Gives back what it holds. */
   end(): void {
     clearTimeout(this.#timer);
-    this.#others.delete(this);
+    const last = this.#others.pop() as Trip;
+    if (last === this) return;
+    this.#others[this.#place] = last;
+    last.#place = this.#place;
   }
 
   static #ring(trip: Trip): void {
@@ -53,12 +61,12 @@ export class Trip {
   }
 }
 
-function tripsOf(signal: AbortSignal): Set<Trip> {
+function tripsOf(signal: AbortSignal): Trip[] {
   let trips = underway.get(signal);
   if (trips === undefined) {
-    const made = new Set<Trip>();
+    const made: Trip[] = [];
     underway.set(signal, made);
-    signal.addEventListener('abort', () => made.forEach((trip) => void trip.abort()), { once: true });
+    signal.addEventListener('abort', () => void made.slice().map((trip) => trip.abort()), { once: true });
     trips = made;
   }
   return trips;

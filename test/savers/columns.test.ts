@@ -1,0 +1,135 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Task } from '../../src/core/task.ts';
+import { Columns, leafPaths } from '../../src/savers/columns.ts';
+
+function cells(line: string, names: readonly string[], isStrict = true): unknown {
+  const found = new Columns(names, isStrict).cellsOf(new Task('u', line));
+  return 'cells' in found ? [...found.cells] : found;
+}
+
+describe('the columns of a record', () => {
+  test('are its leaves with dots, the uuid first', () => {
+    const fields = { b: 1, uuid: 'u', a: { c: [1], d: {}, e: { f: null } } };
+    expect(leafPaths(fields)).toEqual(['uuid', 'b', 'a.c', 'a.e.f']);
+  });
+});
+
+describe('cells', () => {
+  test.each([
+    ['12345678901234567890', 'over 2^53'],
+    ['1.10', 'a trailing zero'],
+    ['1.0', 'a whole number with a point'],
+    ['1e999', 'more than a double holds'],
+    ['-0', 'minus zero'],
+    ['1E2', 'an exponent'],
+    ['200', 'a plain one'],
+    ['1.5', 'a fraction'],
+  ])('keep the digits of %s: %s', (digits) => {
+    expect(cells(`{"s":" 7","n":${digits}}`, ['s', 'n'])).toEqual([' 7', digits]);
+    expect(cells(`{"o":{"n": ${digits} ,"m":"x"},"n":1}`, ['n', 'o.n', 'o.m'])).toEqual(['1', digits, 'x']);
+    expect(cells(`{"o":{"n":1},"n":${digits}}`, ['n'], false)).toEqual([digits]);
+  });
+
+  test('are JSON text for an array, and for an object that has a column of its name', () => {
+    const line = '{"a":[1.0, {"b":"x, y"}],"o":{"p":2.50,"q":"é"}}';
+    expect(cells(line, ['a', 'o', 'o.p'], false)).toEqual([
+      '[1.0,{"b":"x, y"}]',
+      '{"p":2.50,"q":"é"}',
+      '2.50',
+    ]);
+  });
+
+  test('are empty for null and for what is absent, and never lack a column for it', () => {
+    expect(cells('{"a":null,"o":{"x":null,"y":{}},"b":false}', ['a', 'b', 'c'])).toEqual(['', 'false', '']);
+  });
+
+  test('name every attribute that has no column', () => {
+    expect(cells('{"a":1,"o":{"x":1,"y":[2]},"p":"q"}', ['a', 'o.x'])).toEqual({ missing: ['o.y', 'p'] });
+  });
+
+  test('fit names that have dots themselves, but not twice into one column', () => {
+    expect(cells('{"a.b":{"c":1}}', ['a.b.c'])).toEqual(['1']);
+    expect(cells('{"a.b":1,"a":{"b":2}}', ['a.b'])).toEqual({ missing: ['a.b'] });
+  });
+
+  test('treat __proto__ and constructor as plain data', () => {
+    expect(cells('{"__proto__":{"x":"1"},"constructor":"2"}', ['__proto__.x', 'constructor'])).toEqual([
+      '1',
+      '2',
+    ]);
+  });
+
+  test('of any record in its own columns are its leaves, digit for digit', () => {
+    const leaf = fc.oneof(
+      fc.constantFrom(
+        '1.0',
+        '0',
+        '-0',
+        '12',
+        '1e5',
+        '1.50',
+        '2.5',
+        'true',
+        'null',
+        '[1.0,"x"]',
+        '"a,b"',
+        '"\\"k\\":1"',
+        '"é"',
+      ),
+      fc.integer().map(String),
+      fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => JSON.stringify(value)),
+    );
+    const key = fc.constantFrom('id', 'x', 'k', 'no', 'long name', 'é');
+    const level = (value: fc.Arbitrary<string>): fc.Arbitrary<string> =>
+      fc
+        .uniqueArray(fc.tuple(key, value, fc.constantFrom('', ' ')), {
+          selector: ([name]) => name,
+          maxLength: 5,
+        })
+        .map((members) => `{${members.map(([name, raw, space]) => `"${name}":${space}${raw}`).join(',')}}`);
+    const record = level(fc.oneof(leaf, level(fc.oneof(leaf, level(leaf)))));
+    fc.assert(
+      fc.property(record, (line) => {
+        const task = new Task('u', line);
+        const names = leafPaths(task.fields).filter((name) => name !== 'uuid');
+        const columns = new Columns(names, true);
+        const found = columns.cellsOf(task);
+        expect('cells' in found && [...found.cells]).toEqual(
+          names.map((name) => plainCell(line, name.split('.'))),
+        );
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+/** The cell at a path, by a slow and plain reading of the text. */
+function plainCell(text: string, path: readonly string[]): string {
+  let raw = text;
+  for (const name of path) {
+    // JSON.parse with the source text of each value would do; Node 20 has no such thing.
+    let depth = 0;
+    let inString = false;
+    let found = '';
+    for (let i = 0; i < raw.length; i++) {
+      if (inString) {
+        if (raw[i] === '\\') i++;
+        else if (raw[i] === '"') inString = false;
+        continue;
+      }
+      if (depth === 1 && raw.startsWith(`"${name}":`, i)) {
+        found = raw.slice(i + name.length + 3);
+        break;
+      }
+      if (raw[i] === '"') inString = true;
+      if (raw[i] === '{' || raw[i] === '[') depth++;
+      if (raw[i] === '}' || raw[i] === ']') depth--;
+    }
+    raw = found.trimStart();
+  }
+  if (raw.startsWith('"')) return JSON.parse((/^"(?:[^"\\]|\\.)*"/.exec(raw) as RegExpExecArray)[0]);
+  if (raw.startsWith('[')) return raw.slice(0, raw.indexOf(']') + 1);
+  const token = (/^[^,}]*/.exec(raw) as RegExpExecArray)[0];
+  return token === 'null' ? '' : token;
+}
