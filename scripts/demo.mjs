@@ -11,23 +11,32 @@ ready();
 const folder = mkdtempSync(join(tmpdir(), 'taskpipe-demo-'));
 let server = await startServer('--fail-every', '7');
 try {
-  const rows = Array.from({ length: 20 }, (_, i) => `${i + 1},${server.url}/item/${i + 1},${i % 3 ? 'NY' : 'CA'}`);
+  const rows = Array.from(
+    { length: 20 },
+    (_, i) => `${i + 1},${server.url}/item/${i + 1},${i % 3 ? 'NY' : 'CA'}`,
+  );
   writeFileSync(join(folder, 'a.csv'), `id,url,state\n${rows.join('\n')}\n`);
   say('A list of 20 urls. The server behind them answers 500 for every seventh.');
   shell('head -3 a.csv');
   say('Load them, fetch them, save them; mark what is done in a ledger.');
   shell('export TASK_LEDGER=done.jsonl');
-  shell('task-load a.csv --uuid-fields url | task-exec --http --retries 1 --backoff 10ms..50ms | task-save out.csv --fields uuid,id,state,result.status,result.json.ok');
+  shell(
+    'task-load a.csv --uuid-fields url | task-exec --http --retries 1 --backoff 10ms..50ms | task-save out.csv --fields uuid,id,state,result.status,result.json.ok',
+  );
   shell('head -4 out.csv');
   say('What failed, and why, is in a file of its own.');
   shell('cut -c1-60 out.csv.rest.ndjson');
   say('The server is mended. What failed goes into the same pipeline again.');
   await stopServer(server);
   server = await startServer('--port', new URL(server.url).port);
-  shell('task-load out.csv.rest.ndjson | task-exec --http | task-save out.csv --fields uuid,id,state,result.status,result.json.ok');
+  shell(
+    'task-load out.csv.rest.ndjson | task-exec --http | task-save out.csv --fields uuid,id,state,result.status,result.json.ok',
+  );
   shell('wc -l out.csv; task-done count done.jsonl');
   say('All of it once more: the ledger knows that nothing is left to do.');
-  shell('task-load a.csv --uuid-fields url | task-exec --http | task-save out.csv --fields uuid,id,state,result.status,result.json.ok');
+  shell(
+    'task-load a.csv --uuid-fields url | task-exec --http | task-save out.csv --fields uuid,id,state,result.status,result.json.ok',
+  );
 } finally {
   await stopServer(server);
   rmSync(folder, { recursive: true });

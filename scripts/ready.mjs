@@ -19,7 +19,12 @@ export function ready() {
   if (changed('package-lock.json') > changed('node_modules/.package-lock.json')) {
     run('npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund');
   }
-  const newest = Math.max(changed('package.json'), changed('tsconfig.json'), changed('scripts/build.mjs'), newestIn('src'));
+  const newest = Math.max(
+    changed('package.json'),
+    changed('tsconfig.json'),
+    changed('scripts/build.mjs'),
+    newestIn('src'),
+  );
   if (newest > changed('dist/index.d.ts')) run('node', 'scripts/build.mjs');
 }
 
@@ -30,6 +35,8 @@ function changed(path) {
 
 function newestIn(folder) {
   return Math.max(
-    ...readdirSync(join(root, folder), { recursive: true }).map((name) => changed(join(folder, String(name)))),
+    ...readdirSync(join(root, folder), { recursive: true }).map((name) =>
+      changed(join(folder, String(name))),
+    ),
   );
 }

@@ -28,7 +28,17 @@ if (args.length === 0 && !renew) {
   checks.push(check('lint', bin('biome'), 'check', '--error-on-warnings'));
 }
 const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-const isGood = check('tests', bin('vitest'), 'run', '--dir', 'test', '--testTimeout=60000', ...reporters, ...(renew ? ['cases'] : []), ...args);
+const isGood = check(
+  'tests',
+  bin('vitest'),
+  'run',
+  '--dir',
+  'test',
+  '--testTimeout=60000',
+  ...reporters,
+  ...(renew ? ['cases'] : []),
+  ...args,
+);
 
 let { numPassedTests: passed = 0, numFailedTests: failed = 0, numPendingTests: skipped = 0 } = readReport();
 passed += checks.filter(Boolean).length;

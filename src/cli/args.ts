@@ -102,15 +102,13 @@ function forYargs(table: Options): Record<string, YargsOptions> {
 }
 
 /** For the help text, where an option's name is followed by what stands for its value. */
-function forHelp(table: Options, group: string): Record<string, YargsOptions> {
+function forHelp(table: Options, groupOf: (key: string) => string): Record<string, YargsOptions> {
   const entries = Object.entries(table).map(([key, option]): [string, YargsOptions] => {
     const name = option.placeholder === undefined ? kebab(key) : `${kebab(key)} ${option.placeholder}`;
     const description =
       option.shown === undefined ? option.words : `${option.words} (default: ${option.shown})`;
-    return [
-      name,
-      { description, group, ...(option.alias === undefined ? {} : { alias: [...option.alias] }) },
-    ];
+    const alias = option.alias === undefined ? {} : { alias: [...option.alias] };
+    return [name, { description, group: groupOf(key), ...alias }];
   });
   return Object.fromEntries(entries);
 }
@@ -176,17 +174,21 @@ async function isKnownElsewhere(name: string, command: Command): Promise<boolean
 
 /** The help text, no wider than `columns`. */
 export async function helpFor(command: Command, columns: number): Promise<string> {
+  const { name, summary, usage, about, options, groups = {}, examples } = command;
+  const groupOf = (key: string): string =>
+    Object.keys(groups).find((heading) => groups[heading]?.includes(key)) ?? 'Options:';
+  const shown = examples.map(([line, words]) => `  ${line}\n      ${words}`).join('\n');
   const parser = yargs()
     .help(false)
     .version(false)
-    .usage(`${command.summary}\n\nUsage: ${command.name} ${command.usage}\n\n${command.about}`)
-    .options(forHelp(command.options, 'Options:'))
-    .options(forHelp(COMMON, 'Common options:'))
+    .usage(`${summary}\n\nUsage: ${name} ${usage}\n\n${about}`)
+    .options(forHelp(options, groupOf))
+    .options(forHelp(COMMON, () => 'Common options:'))
+    .epilogue(`Examples:\n${shown}\n\n${CLOSING}`)
     .wrap(Math.min(columns, 110));
-  for (const [line, words] of command.examples) parser.example(line, words);
-  parser.epilogue(
-    `Every option is also an environment variable: TASK_ and its name, as in TASK_LEDGER=done.jsonl.\n` +
-      `Exit codes: 0 all well, 1 some tasks or lines failed, 2 wrong usage, 65 unusable data, 74 reading or writing failed, 75 locked by another, 130 and 143 stopped, 141 the reader went away.`,
-  );
   return `${await parser.getHelp()}\n`;
 }
+
+const CLOSING = `Every option is also an environment variable: TASK_ and its name, as in TASK_LEDGER=done.jsonl.
+
+Exit codes: 0 all well, 1 some tasks or lines failed, 2 wrong usage, 65 unusable data, 74 reading or writing failed, 75 locked by another, 130 and 143 stopped, 141 the reader went away.`;

@@ -42,8 +42,9 @@ export const command: Command = defineCommand({
   usage: 'KIND [options]',
   about:
     'KIND is --http. A task that fails is a record like any other, with run.state FAILURE and run.error; one that ' +
-    'arrives as a failure passes untouched. Options from --url on are for --http.',
+    'arrives as a failure passes untouched.',
   options,
+  groups: { 'Options of --http:': Object.keys(httpOptions) },
   examples: [
     ['task-load a.csv | task-exec --http | task-save out.csv', 'fetch the url of every row'],
     [

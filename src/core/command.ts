@@ -32,6 +32,8 @@ export interface Command<O extends Options = Options> {
   /** More for the help text, after the summary. */
   readonly about: string;
   readonly options: O;
+  /** Options that stand apart in the help text: a heading, and their keys. */
+  readonly groups?: Readonly<Record<string, readonly string[]>>;
   /** Command lines, each with what it does. */
   readonly examples: readonly (readonly [line: string, words: string])[];
   /**

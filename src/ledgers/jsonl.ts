@@ -1,6 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, realpathSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, realpathSync, writeSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { ioError, systemCode, TaskpipeError } from '../core/errors.ts';
+import { ioError, TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
 import { datasync, syncFolder } from '../savers/durable.ts';
 import { openLocked } from '../savers/lock.ts';
@@ -66,26 +66,16 @@ async function readHistory(path: string, output: string): Promise<History> {
   return { saved, undone, end: known };
 }
 
-const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
-
 function openWriter(path: string, out: string | undefined, say: (message: string) => void): LedgerWriter {
-  let isNew = false;
-  const open = (): number => {
-    try {
-      try {
-        return openSync(path, APPEND & ~constants.O_CREAT);
-      } catch (error) {
-        if (systemCode(error) !== 'ENOENT') throw error;
-        isNew = true;
-        return openSync(path, APPEND, 0o666);
-      }
-    } catch (error) {
-      throw ioError('cannot open the ledger', path, error);
-    }
-  };
-  const busy = `${path} is being compacted or cleared by task-done; try again when it is done`;
-  const fd = openLocked(path, open, 'shared', busy, say);
-  if (isNew) syncFolder(path);
+  let fd: number;
+  try {
+    const isNew = !existsSync(path);
+    const busy = `${path} is being compacted or cleared by task-done; try again when it is done`;
+    fd = openLocked(path, () => openSync(path, 'a', 0o666), 'shared', busy, say);
+    if (isNew) syncFolder(path);
+  } catch (error) {
+    throw ioError('cannot open the ledger', path, error);
+  }
   const canSync = fstatSync(fd).isFile();
   const add = async (lines: string, sync: boolean): Promise<void> => {
     // The newline in front closes a line that a crash has torn: ours can't become its tail.

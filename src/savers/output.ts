@@ -54,25 +54,27 @@ export function openOutput(
   say: (message: string) => void,
   options: { instead?: string; mode?: number | undefined } = {},
 ): OutputFile {
-  let isNew = false;
-  const open = (): number => {
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat !== undefined && !stat.isFile()) {
-      throw new TaskpipeError('USAGE', `${path} is not a file; - is the standard output`);
-    }
-    isNew = stat === undefined;
-    try {
-      return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o666);
-    } catch (error) {
-      throw ioError('cannot open', path, error);
-    }
-  };
   const busy = `${options.instead ?? path} is being written by another task-save`;
-  const fd = openLocked(path, open, 'exclusive', busy, say);
-  if (options.instead !== undefined) ftruncateSync(fd, 0);
-  if (options.mode !== undefined) fchmodSync(fd, options.mode);
-  if (isNew) syncFolder(path);
-  return new OpenOutput(options.instead ?? path, fd);
+  try {
+    const isNew = !isThere(path);
+    const open = (): number => openSync(path, constants.O_RDWR | constants.O_CREAT, 0o666);
+    const fd = openLocked(path, open, 'exclusive', busy, say);
+    if (options.instead !== undefined) ftruncateSync(fd, 0);
+    if (options.mode !== undefined) fchmodSync(fd, options.mode);
+    if (isNew) syncFolder(path);
+    return new OpenOutput(options.instead ?? path, fd);
+  } catch (error) {
+    throw ioError('cannot open', path, error);
+  }
+}
+
+/** @throws {TaskpipeError} `USAGE` where it is no file: opening a FIFO would wait for its other end */
+function isThere(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat !== undefined && !stat.isFile()) {
+    throw new TaskpipeError('USAGE', `${path} is not a file; - is the standard output`);
+  }
+  return stat !== undefined;
 }
 
 class OpenOutput implements OutputFile {

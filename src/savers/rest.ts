@@ -1,4 +1,4 @@
-import { closeSync, constants, createReadStream, existsSync, openSync, writeSync } from 'node:fs';
+import { closeSync, createReadStream, existsSync, openSync, writeSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { IdMap, type IdSet } from '../core/idset.ts';
@@ -34,16 +34,12 @@ export function openRest(path: string, say: (message: string) => void): Rest {
   let fd: number | undefined;
   const open = (): number => {
     const busy = `${path} is being written by another task-save; name another file with --rest`;
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
-    const attempt = (): number => {
-      try {
-        return openSync(run, flags, 0o666);
-      } catch (error) {
-        throw ioError('cannot write', run, error);
-      }
-    };
-    fd ??= openLocked(run, attempt, 'exclusive', busy, say);
-    return fd;
+    try {
+      fd ??= openLocked(run, () => openSync(run, 'a', 0o666), 'exclusive', busy, say);
+      return fd;
+    } catch (error) {
+      throw ioError('cannot write', run, error);
+    }
   };
   const close = (): void => {
     if (fd !== undefined) closeSync(fd);
@@ -79,42 +75,44 @@ async function writeWhole(fd: number, bytes: Buffer, path: string, sync: boolean
 
 /** Merges two files into the first one, by a temporary file that is renamed. */
 async function mergeFiles(path: string, run: string, saved: Pick<IdSet, 'has'>): Promise<void> {
+  const temporary = `${path}.new`;
+  try {
+    const fd = openSync(temporary, 'w', 0o666);
+    let bytes = 0;
+    try {
+      for await (const lines of merged(path, run, saved)) {
+        const all = Buffer.concat(lines);
+        bytes += all.length;
+        await writeWhole(fd, all, temporary, false);
+      }
+      await datasync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    if (bytes > 0) await rename(temporary, path);
+    else for (const gone of [temporary, path]) await rm(gone, { force: true });
+    syncFolder(path);
+  } catch (error) {
+    throw ioError('cannot write', path, error);
+  }
+}
+
+/** What is left of the rest file, then what the run has added to it. */
+async function* merged(path: string, run: string, saved: Pick<IdSet, 'has'>): AsyncGenerator<Buffer[]> {
   const newest = new IdMap();
   let number = 0;
   for await (const batch of readRest(run)) {
     for (const record of batch) if (record instanceof Task) newest.set(record.uuid, number++);
   }
-  const temporary = `${path}.new`;
-  const fd = openSync(temporary, 'w', 0o666);
-  let bytes = 0;
-  const write = async (lines: readonly Buffer[]): Promise<void> => {
-    const all = Buffer.concat(lines);
-    bytes += all.length;
-    await writeWhole(fd, all, temporary, false);
-  };
-  try {
-    for await (const batch of readRest(path)) {
-      const isKept = (record: Task | Buffer): boolean =>
-        !(record instanceof Task) || !(saved.has(record.uuid) || newest.has(record.uuid));
-      await write(batch.filter(isKept).map(bytesOf));
-    }
-    number = 0;
-    for await (const batch of readRest(run)) {
-      // What is no record here was torn by a crash, before it was called safe.
-      const tasks = batch.filter((record) => record instanceof Task);
-      await write(tasks.filter(({ uuid }) => newest.get(uuid) === number++ && !saved.has(uuid)).map(bytesOf));
-    }
-    await datasync(fd);
-  } catch (error) {
-    throw ioError('cannot write', temporary, error);
-  } finally {
-    closeSync(fd);
+  const isKept = (record: Task | Buffer): boolean =>
+    !(record instanceof Task) || !(saved.has(record.uuid) || newest.has(record.uuid));
+  for await (const batch of readRest(path)) yield batch.filter(isKept).map(bytesOf);
+  number = 0;
+  for await (const batch of readRest(run)) {
+    // What is no record here was torn by a crash, before it was called safe.
+    const tasks = batch.filter((record) => record instanceof Task);
+    yield tasks.filter(({ uuid }) => newest.get(uuid) === number++ && !saved.has(uuid)).map(bytesOf);
   }
-  if (bytes === 0) {
-    await rm(temporary);
-    await rm(path, { force: true });
-  } else await rename(temporary, path);
-  syncFolder(path);
 }
 
 function bytesOf(record: Task | Buffer): Buffer {

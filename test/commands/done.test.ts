@@ -1,7 +1,7 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { freshFolder, sh } from '../support/run.ts';
+import { ended, freshFolder, sh, start } from '../support/run.ts';
 
 describe('task-done', () => {
   test('mark marks what went well, and passes every line on byte for byte', async () => {
@@ -67,18 +67,22 @@ describe('task-done', () => {
   test('compact leaves one line a uuid, and is refused with 75 while another writes', async () => {
     const cwd = freshFolder();
     await sh('task-done mark l.jsonl a b a a', { cwd });
-    const { stdout } = await sh(
-      '(echo x; task-done compact l.jsonl; echo $? >&2) 2>&1 | cat | task-done mark l.jsonl',
-      { cwd },
-    );
-    expect(stdout).toContain('x');
-    const { stderr, code } = await sh('task-done compact l.jsonl', { cwd });
-    expect({ stderr, code }).toEqual({
-      stderr: expect.stringMatching(/lines before, \d lines now\n$/),
+    const writer = start('exec task-done mark l.jsonl', { cwd });
+    const end = ended(writer);
+    writer.stdin?.write('c\n');
+    await new Promise((resolve) => writer.stdout?.once('data', resolve));
+    expect(await sh('task-done compact l.jsonl', { cwd })).toMatchObject({
+      stderr: 'task-done: l.jsonl is being written by another task; try again when it has ended\n',
+      code: 75,
+    });
+    writer.stdin?.end();
+    await end;
+    expect(await sh('task-done compact l.jsonl', { cwd })).toMatchObject({
+      stderr: 'task-done: l.jsonl: 5 lines before, 3 lines now\n',
       code: 0,
     });
     const lines = readFileSync(join(cwd, 'l.jsonl'), 'utf8').trim().split('\n');
-    expect(new Set(lines.map((line) => JSON.parse(line).uuid)).size).toBe(lines.length);
+    expect(lines.map((line) => JSON.parse(line).uuid).sort()).toEqual(['a', 'b', 'c']);
   });
 
   test('clear wants to be told --yes', async () => {

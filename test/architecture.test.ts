@@ -1,0 +1,80 @@
+/* Rules of the design that no compiler checks. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { expect, test } from 'vitest';
+import { commands } from '../src/commands/index.ts';
+import { kebab } from '../src/core/option.ts';
+import { root } from './support/run.ts';
+
+const src = join(root, 'src');
+const files = readdirSync(src, { recursive: true })
+  .map(String)
+  .filter((name) => name.endsWith('.ts'));
+const textOf = (file: string): string => readFileSync(join(src, file), 'utf8');
+const roomOf = (file: string): string => file.split('/')[0] as string;
+
+/** What each room may import, besides itself. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  ledgers: ['core'],
+  loaders: ['core'],
+  executors: ['core'],
+  savers: ['core', 'ledgers'],
+  stages: ['core', 'ledgers', 'loaders', 'executors', 'savers'],
+  commands: ['core', 'ledgers', 'loaders', 'executors', 'savers', 'stages'],
+  cli: ['core', 'commands'],
+  'index.ts': ['core', 'ledgers', 'loaders', 'executors', 'savers', 'stages'],
+};
+
+test('imports go one way: cli, commands, stages, kinds, core', () => {
+  const wrong: string[] = [];
+  for (const file of files) {
+    for (const [, target] of textOf(file).matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)) {
+      const to = roomOf(relative(src, join(src, dirname(file), target as string)));
+      if (to !== roomOf(file) && !MAY_IMPORT[roomOf(file)]?.includes(to)) wrong.push(`${file} imports ${to}`);
+    }
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('only cli touches the process, and nobody ends it or prints past its output', () => {
+  const code = (file: string): string => textOf(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
+  expect(files.filter((file) => roomOf(file) !== 'cli' && /\bprocess\./.test(code(file)))).toEqual([]);
+  expect(files.filter((file) => /process\.exit\(|console\./.test(code(file)))).toEqual([]);
+});
+
+test('each executable has its launcher, its command and its place in package.json', async () => {
+  const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const names = Object.keys(commands).sort();
+  expect(readdirSync(join(root, 'bin')).sort()).toEqual(names);
+  expect(Object.keys(bin).sort()).toEqual(names);
+  for (const [name, get] of Object.entries(commands)) expect((await get()).name).toBe(name);
+});
+
+test('every option says what it does, and no two variables of the environment are the same', async () => {
+  for (const get of Object.values(commands)) {
+    const { name, options, examples } = await get();
+    expect(examples.length, name).toBeGreaterThanOrEqual(5);
+    const variables = Object.entries(options).map(([key, { env }]) => env ?? kebab(key));
+    expect(new Set(variables).size, name).toBe(variables.length);
+    for (const [key, { words }] of Object.entries(options)) {
+      expect(words.length, `${name} --${kebab(key)}`).toBeGreaterThan(10);
+      expect(words, `${name} --${kebab(key)}`).not.toMatch(/\.$/);
+    }
+  }
+});
+
+test('the options that the examples of help texts and the README name do exist', async () => {
+  const known = new Set(['--help', '--version', '--quiet', '--config', '--no-progress']);
+  const lines: string[] = [];
+  for (const get of Object.values(commands)) {
+    const { options, examples } = await get();
+    for (const key of Object.keys(options)) known.add(`--${kebab(key)}`);
+    lines.push(...examples.map(([line]) => line));
+  }
+  const ours = readFileSync(join(root, 'README.md'), 'utf8').split('\n');
+  lines.push(...ours.filter((line) => /task-(load|exec|save|done)|^- /.test(line)));
+  for (const other of ['--unbuffered', '--global']) known.add(other);
+  const named = lines.flatMap((line) => line.match(/(?<![\w-])--[a-z][a-z-]+/g) ?? []);
+  expect([...new Set(named)].filter((name) => !known.has(name))).toEqual([]);
+});
