@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { closest, distance } from 'fastest-levenshtein';
 import yargs, { type Options as YargsOptions } from 'yargs';
 import { commands } from '../commands/index.ts';
 import type { Command } from '../core/command.ts';
@@ -33,7 +32,7 @@ export async function parseArguments(
   env: Environment,
 ): Promise<Arguments> {
   const table: Options = { ...command.options, ...COMMON };
-  const typed = parseFlags(table, argv);
+  const typed = await parseFlags(table, argv);
   const values: Record<string, unknown> = {};
   for (const [key, option] of Object.entries(table)) {
     const name = optionName(key);
@@ -61,7 +60,7 @@ interface Typed {
   readonly operands: readonly string[];
 }
 
-function parseFlags(table: Options, argv: readonly string[]): Typed {
+async function parseFlags(table: Options, argv: readonly string[]): Promise<Typed> {
   let failure: string | undefined;
   const parsed = yargs()
     .parserConfiguration({
@@ -87,7 +86,7 @@ function parseFlags(table: Options, argv: readonly string[]): Typed {
   for (const [name, given] of Object.entries(parsed)) {
     if (name === '_' || name === '$0' || given === undefined) continue;
     const key = keys.get(name);
-    if (key === undefined) throw unknownOption(name.length === 1 ? `-${name}` : `--${name}`, table);
+    if (key === undefined) throw await unknownOption(name.length === 1 ? `-${name}` : `--${name}`, table);
     flags.set(key, [given].flat().map(String));
   }
   return { flags, operands: (parsed._ as unknown[]).map(String) };
@@ -113,7 +112,8 @@ function forHelp(table: Options, groupOf: (key: string) => string): Record<strin
   return Object.fromEntries(entries);
 }
 
-function unknownOption(name: string, table: Options): TaskpipeError {
+async function unknownOption(name: string, table: Options): Promise<TaskpipeError> {
+  const { closest, distance } = await import('fastest-levenshtein');
   const names = Object.entries(table).flatMap(([key, { alias = [] }]) => [kebab(key), ...alias]);
   const bare = name.replace(/^-+/, '');
   const near = closest(
@@ -151,7 +151,7 @@ async function addConfig(
   for (const [name, given] of Object.entries(config)) {
     const key = keys.get(name);
     if (key === undefined) {
-      if (!(await isKnownElsewhere(name, command))) throw unknownOption(`"${name}" in ${file}`, table);
+      if (!(await isKnownElsewhere(name, command))) throw await unknownOption(`"${name}" in ${file}`, table);
     } else if (!(key in values)) {
       const option = table[key] as Option<unknown>;
       values[key] = combine(option, [given].flat().map(asTyped), `"${name}" in ${file}`);

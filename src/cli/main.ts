@@ -36,6 +36,7 @@ async function runCommand(name: CommandName, argv: readonly string[]): Promise<n
   const command: Command = await commands[name]();
   const { values, operands } = await args.parseArguments(command, argv, process.env);
   const stop = signals.listenForSignals();
+  const ended = new AbortController();
   const emits = command.emits?.(values as never, operands) ?? true;
   const output = pipes.openOutput({ onGone: emits ? stop.leave : undefined, leaving: stop.leaving });
   const say = (message: string): void => void process.stderr.write(`${name}: ${escapeControls(message)}\n`);
@@ -43,7 +44,7 @@ async function runCommand(name: CommandName, argv: readonly string[]): Promise<n
   const io: Io = {
     stdin: (until) => {
       if (process.stdin.isTTY && values.quiet !== true) say('reading from the terminal; end with Ctrl-D');
-      return pipes.stdin(AbortSignal.any([until, stop.leaving]));
+      return pipes.stdin(AbortSignal.any([until, stop.leaving, ended.signal]));
     },
     write: output.write,
     say,
@@ -70,7 +71,9 @@ async function runCommand(name: CommandName, argv: readonly string[]): Promise<n
     if (code === undefined) throw error;
     return code;
   } finally {
+    output.close();
     stop.release();
+    ended.abort(); // an input that nobody reads to its end would keep the process alive
   }
 }
 

@@ -1,5 +1,6 @@
-import { close, constants, createReadStream, fstatSync, open, writeSync } from 'node:fs';
+import { createReadStream, fstatSync, writeSync } from 'node:fs';
 import { ioError, systemCode, TaskpipeError } from '../core/errors.ts';
+import { watchReader } from './reader.ts';
 
 /*
  * The pipe mechanics, once for all commands. What is special about them on Node: touching `process.stdout` of a pipe
@@ -36,6 +37,8 @@ export interface Output {
   write(data: string | Buffer): Promise<void>;
   /** Resolves when everything is with the kernel. */
   finish(): Promise<void>;
+  /** Gives back what it holds. */
+  close(): void;
 }
 
 /** How long what is written may take once all is to be left, in milliseconds. */
@@ -43,7 +46,7 @@ const LAST_WORDS = 1000;
 
 export interface OutputOptions {
   /**
-   * Is called once, when the reader of a pipe is found to have left; on Linux within a second also while nothing is
+   * Is called once, when the reader of a pipe is found to have left; on Linux within seconds also while nothing is
    * written. Without it only a write tells.
    */
   readonly onGone?: (() => void) | undefined;
@@ -55,7 +58,7 @@ export function openOutput(options: OutputOptions): Output {
   const stat = fstatSync(1);
   return stat.isFIFO() || stat.isSocket() || process.stdout.isTTY
     ? streamOutput(options, stat.isFIFO())
-    : { write: async (data) => writeWhole(data), finish: async () => {} };
+    : { write: async (data) => writeWhole(data), finish: async () => {}, close() {} };
 }
 
 /** Writes to a file or device, minding short writes. */
@@ -75,7 +78,7 @@ function streamOutput({ onGone, leaving }: OutputOptions, isPipe: boolean): Outp
   const fail = (error: TaskpipeError): void => {
     if (failure !== undefined) return;
     failure = error;
-    clearInterval(probe);
+    watch?.end();
     stream.destroy(); // what it still holds would keep the process alive
     if (error.code === 'PIPE') onGone?.();
     wake?.();
@@ -90,8 +93,7 @@ function streamOutput({ onGone, leaving }: OutputOptions, isPipe: boolean): Outp
   leaving.addEventListener('abort', () =>
     setTimeout(() => stream.writableLength > 0 && gone(), LAST_WORDS).unref(),
   );
-  const probe =
-    isPipe && onGone !== undefined ? setInterval(() => probeReader(gone), 1000).unref() : undefined;
+  const watch = isPipe && onGone !== undefined ? watchReader(gone) : undefined;
 
   const settle = async (done: () => boolean): Promise<void> => {
     while (failure === undefined && !done()) {
@@ -104,26 +106,16 @@ function streamOutput({ onGone, leaving }: OutputOptions, isPipe: boolean): Outp
   return {
     async write(data) {
       if (failure !== undefined) throw failure;
+      watch?.wrote();
       if (stream.write(data)) return;
       await settle(() => !stream.writableNeedDrain);
     },
     async finish() {
-      clearInterval(probe);
       if (failure !== undefined) throw failure;
       if (stream.writableLength === 0) return;
       stream.write('', () => wake?.());
       await settle(() => stream.writableLength === 0);
     },
+    close: () => watch?.end(),
   };
-}
-
-/**
- * An idle writer learns that its reader left only at its next write. But opening a FIFO for writing without blocking
- * fails with ENXIO where nobody reads it (fifo(7)), and Linux opens our own pipe by this path.
- */
-function probeReader(gone: () => void): void {
-  open('/proc/self/fd/1', constants.O_WRONLY | constants.O_NONBLOCK, (error, fd) => {
-    if (error === null) close(fd);
-    else if (systemCode(error) === 'ENXIO') gone();
-  });
 }

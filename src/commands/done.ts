@@ -1,10 +1,11 @@
 import { closest, distance } from 'fastest-levenshtein';
 import { type Command, defineCommand, type Io } from '../core/command.ts';
 import { TaskpipeError } from '../core/errors.ts';
-import { type BadInput, MAX_LINE } from '../core/lines.ts';
+import { MAX_LINE } from '../core/lines.ts';
 import { flag, path, size, type Values } from '../core/option.ts';
-import { openRejects, type Rejects } from '../core/rejects.ts';
+import { flushed, openRejects, type Rejects } from '../core/rejects.ts';
 import { uuidFault } from '../core/task.ts';
+import { counted, number } from '../core/words.ts';
 import { type Ledger, openLedger } from '../ledgers/index.ts';
 import { hasAll, mark, type Named, readNamed, sift, unmark } from '../stages/done.ts';
 
@@ -94,17 +95,9 @@ async function check({ ledger, io }: Context): Promise<0 | 1> {
     io.say(`${ledger.place}:${line}: ${message}`),
   );
   io.note(
-    `${ledger.place}: ${counted(lines, 'line')}, ${shown(finished)} finished, ${shown(undone)} undone, ${shown(bad)} torn or foreign`,
+    `${ledger.place}: ${counted(lines, 'line')}, ${number(finished)} finished, ${number(undone)} undone, ${number(bad)} torn or foreign`,
   );
   return bad === 0 ? 0 : 1;
-}
-
-function shown(count: number): string {
-  return count.toLocaleString('en-US');
-}
-
-function counted(count: number, noun: string): string {
-  return `${shown(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 async function* fromOperands(uuids: readonly string[]): AsyncGenerator<readonly Named[]> {
@@ -170,11 +163,11 @@ With uuids on the command line mark and unmark read and write nothing else.`,
     const [verb, place, ...uuids] = operands;
     const fault = usageFault(verb, place, uuids);
     if (fault !== undefined) throw new TaskpipeError('USAGE', fault);
-    const rejects = openRejects({ file: values.rejects, say: io.say });
+    const rejects = await openRejects({ file: values.rejects, say: io.say });
     const lineOptions = {
       source: 'stdin',
-      // Where all is left, the input ends in the middle of a line.
-      reject: (bad: BadInput): void => (io.leaving.aborted ? undefined : rejects.reject(bad)),
+      reject: rejects.reject,
+      cut: io.leaving,
       maxLine: values.maxLine,
     };
     const input =
@@ -189,11 +182,3 @@ With uuids on the command line mark and unmark read and write nothing else.`,
     }
   },
 });
-
-/** Lets what was rejected be written before more is read. */
-async function* flushed<T>(batches: AsyncIterable<T>, rejects: Rejects): AsyncGenerator<T> {
-  for await (const batch of batches) {
-    await rejects.flush();
-    yield batch;
-  }
-}

@@ -6,7 +6,7 @@ import { MAX_LINE } from '../core/lines.ts';
 import { readTasks } from '../core/ndjson.ts';
 import { count, duration, flag, path, Rule, size, value } from '../core/option.ts';
 import { type Rate, toRate } from '../core/rate.ts';
-import { openRejects } from '../core/rejects.ts';
+import { flushed, openRejects } from '../core/rejects.ts';
 import { type Backoff, toBackoff } from '../core/retry.ts';
 import { counted, number } from '../core/words.ts';
 import { httpOptions } from '../executors/http/options.ts';
@@ -63,12 +63,13 @@ export const command: Command = defineCommand({
         `task-exec reads tasks from its standard input and takes no FILE; got ${JSON.stringify(first)}`,
       );
     }
-    const rejects = openRejects({ file: values.rejects, say: io.say });
+    const rejects = await openRejects({ file: values.rejects, say: io.say });
     const executor = await executorFor({ ...values }, { timeout: values.timeout, env: io.env, say: io.say });
     const unfinished = values.unfinished === undefined ? undefined : openUnfinished(values.unfinished);
     const input = readTasks(io.stdin(io.stopping), {
       source: 'stdin',
       reject: rejects.reject,
+      cut: AbortSignal.any([io.stopping, io.leaving]),
       maxLine: values.maxLine,
     });
     const { perHost: perLane, hostRate: laneRate, dryRun, ...rest } = values;
@@ -77,11 +78,8 @@ export const command: Command = defineCommand({
       ...{ perLane, laneRate, stopping: io.stopping, leaving: io.leaving },
       dryRun: dryRun ? io.say : undefined,
       unfinished: unfinished?.add,
-    })(input);
-    for await (const batch of tasks) {
-      await io.write(textOf(batch));
-      await rejects.flush();
-    }
+    })(flushed(input, rejects));
+    for await (const batch of tasks) await io.write(textOf(batch));
     await unfinished?.close();
     await rejects.close();
     io.note(summary(tasks.counts, rejects.count));

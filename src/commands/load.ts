@@ -60,7 +60,7 @@ export const command: Command = defineCommand({
     ['task-load big.csv.gz --shard 1/4', 'the first quarter, for one of four machines'],
   ],
   async run(values, operands, io) {
-    const rejects = openRejects({ file: values.rejects, say: io.say });
+    const rejects = await openRejects({ file: values.rejects, say: io.say });
     const tasks = load(operands.length === 0 ? ['-'] : operands, {
       ...values,
       uuid: Number(values.uuid) as UuidVersion,

@@ -1,9 +1,10 @@
 import { type Command, defineCommand } from '../core/command.ts';
 import { TaskpipeError } from '../core/errors.ts';
-import { type BadInput, MAX_LINE } from '../core/lines.ts';
+import { MAX_LINE } from '../core/lines.ts';
 import { readTasks } from '../core/ndjson.ts';
 import { choice, count, duration, flag, list, path, size } from '../core/option.ts';
-import { openRejects } from '../core/rejects.ts';
+import { flushed, openRejects } from '../core/rejects.ts';
+import { counted, number } from '../core/words.ts';
 import { saveFormats } from '../savers/index.ts';
 import { type SaveSummary, save } from '../stages/save.ts';
 
@@ -49,10 +50,7 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
       'three columns, and mark what is done',
     ],
     ['task-load out.csv.rest.ndjson | task-exec --http | task-save out.csv', 'run again what failed'],
-    [
-      'task-save out.ndjson --tee | task-exec --module mail.ts | task-save mails.csv',
-      'save between two steps',
-    ],
+    ['task-save out.ndjson --tee | jq -r .url', 'what is safe, as it comes'],
     ['task-save - --format csv | head', 'look at the rows'],
   ],
   emits: (values, [out]) => values.tee || out === '-',
@@ -63,11 +61,11 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
         operands.length === 0 ? 'none' : operands.map((operand) => JSON.stringify(operand)).join(' ');
       throw new TaskpipeError('USAGE', `give one output, as in task-save out.csv; got ${got}`);
     }
-    const rejects = openRejects({ file: values.rejects, say: io.say });
+    const rejects = await openRejects({ file: values.rejects, say: io.say });
     const lineOptions = {
       source: 'stdin',
-      // Where all is left, the input ends in the middle of a line.
-      reject: (bad: BadInput): void => (io.leaving.aborted ? undefined : rejects.reject(bad)),
+      reject: rejects.reject,
+      cut: io.leaving,
       maxLine: values.maxLine,
     };
     // Not until the first signal: what the stages before this one still give is saved too.
@@ -89,28 +87,13 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
   },
 });
 
-/** Lets what was rejected be written before more is read. */
-async function* flushed<T>(
-  batches: AsyncIterable<T>,
-  rejects: { flush(): Promise<void> },
-): AsyncGenerator<T> {
-  for await (const batch of batches) {
-    await rejects.flush();
-    yield batch;
-  }
-}
-
 function inWords({ saved, present, rest, restFile }: SaveSummary, out: string, bad: number): string {
-  const parts = [`saved ${shown(saved)}`];
-  if (present > 0) parts.push(`${shown(present)} already there`);
+  const parts = [`saved ${number(saved)}`];
+  if (present > 0) parts.push(`${number(present)} already there`);
   if (rest > 0) {
     const again = out === '-' ? '' : ` (task-load ${restFile} | … | task-save ${out} runs them again)`;
-    parts.push(`${shown(rest)} to ${restFile}${again}`);
+    parts.push(`${number(rest)} to ${restFile}${again}`);
   }
-  if (bad > 0) parts.push(bad === 1 ? '1 bad line' : `${shown(bad)} bad lines`);
+  if (bad > 0) parts.push(counted(bad, 'bad line'));
   return parts.join(', ');
-}
-
-function shown(value: number): string {
-  return value.toLocaleString('en-US');
 }

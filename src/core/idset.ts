@@ -1,8 +1,8 @@
 import { hash, randomBytes } from 'node:crypto';
 
 /*
- * Ids as 128-bit keys. A canonical UUID (36 characters, lower-case hex) is its own key; any other id is the first
- * half of its SHA-256, so that nobody can choose two ids that meet. The four words of the key last computed stand
+ * Ids as 128-bit keys. A canonical UUID (36 characters, lower-case hex) is its own key, and so are 32 hex digits, set
+ * apart by a salt; any other id is the first half of its SHA-256, so that nobody can choose two ids that meet. The four words of the key last computed stand
  * in these variables: a key object for each call would cost more than the look-up.
  */
 let k0 = 0;
@@ -81,8 +81,36 @@ function setKeyOfBytes(bytes: Uint8Array, at: number): boolean {
   );
 }
 
+/** Kept apart from the UUIDs of the same digits by what nobody can know beforehand. */
+const SALT = randomBytes(16);
+const [S0, S1, S2, S3] = [0, 4, 8, 12].map((at) => SALT.readInt32LE(at)) as [number, number, number, number];
+
+/** 32 hex digits without dashes, as of an MD5. */
+function setKeyOfDigits(id: string): boolean {
+  const isHex = join(
+    textHex(id, 0),
+    textHex(id, 4),
+    textHex(id, 8),
+    textHex(id, 12),
+    textHex(id, 16),
+    textHex(id, 20),
+    textHex(id, 24),
+    textHex(id, 28),
+  );
+  k0 ^= S0;
+  k1 ^= S1;
+  k2 ^= S2;
+  k3 ^= S3;
+  return isHex;
+}
+
 function setKey(id: string): void {
   if (id.length === 36 && setKeyOfText(id)) return;
+  if (id.length === 32 && setKeyOfDigits(id)) return;
+  setKeyOfDigest(id);
+}
+
+function setKeyOfDigest(id: string): void {
   const digest = hash('sha256', id, 'buffer');
   k0 = digest.readInt32BE(0);
   k1 = digest.readInt32BE(4);
@@ -95,7 +123,7 @@ function setKey(id: string): void {
  * `--shard` divides by it.
  */
 export function stableHash(id: string): number {
-  setKey(id);
+  if (id.length !== 36 || !setKeyOfText(id)) setKeyOfDigest(id);
   return mix(0);
 }
 
@@ -129,11 +157,16 @@ export class IdMap {
   readonly #shards: (Shard | undefined)[] = new Array(SHARDS);
   readonly #seed = randomBytes(4).readUInt32LE();
   readonly #withValues: boolean;
+  /** How many slots a shard begins with. */
+  readonly #slots: number;
   #nil: number | undefined;
   #size = 0;
 
-  constructor(options: { values?: boolean } = {}) {
+  /** @param options.expected about how many ids will come, so that the tables need not grow */
+  constructor(options: { values?: boolean; expected?: number } = {}) {
     this.#withValues = options.values ?? true;
+    const slots = (options.expected ?? 0) / SHARDS / FULL;
+    this.#slots = Math.max(FIRST_SLOTS, 2 ** Math.ceil(Math.log2(Math.max(1, slots))));
   }
 
   /** How many ids are in. */
@@ -214,7 +247,7 @@ export class IdMap {
   }
 
   #newShard(index: number): Shard {
-    const shard = newShard(FIRST_SLOTS, this.#withValues);
+    const shard = newShard(this.#slots, this.#withValues);
     this.#shards[index] = shard;
     return shard;
   }
@@ -251,8 +284,8 @@ export class IdMap {
 
 /** A set of ids, 16 bytes a slot: see `IdMap`. */
 export class IdSet extends IdMap {
-  constructor() {
-    super({ values: false });
+  constructor(options: { expected?: number } = {}) {
+    super({ ...options, values: false });
   }
 
   /** Puts an id in. Returns whether it is new. */

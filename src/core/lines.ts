@@ -23,6 +23,8 @@ export interface LineOptions {
   /** What to call the input in messages. */
   readonly source: string;
   readonly reject: Reject;
+  /** Aborted where the input is cut short on our side: the last line, if it has no end, is then not looked at. */
+  readonly cut?: AbortSignal | undefined;
   /** The longest line, in bytes. Default `MAX_LINE`. A longer one is rejected, and takes no more memory than this. */
   readonly maxLine?: number | undefined;
 }
@@ -82,7 +84,7 @@ export async function* readLines(chunks: AsyncIterable<Buffer>, options: LineOpt
       skipping = true;
     }
   }
-  if (keptBytes > 0) yield split(Buffer.concat(kept), first, maxLine);
+  if (keptBytes > 0 && !options.cut?.aborted) yield split(Buffer.concat(kept), first, maxLine);
 }
 
 function split(bytes: Buffer, first: number, maxLine: number): Lines {

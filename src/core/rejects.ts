@@ -2,12 +2,11 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import ndjson from 'ndjson';
 import { ioError } from './errors.ts';
 import type { BadInput, Reject } from './lines.ts';
 import { encodeUtf8 } from './text.ts';
 
-/** Where input that is no task goes: `--rejects FILE`, or a word on stderr. */
+/** Where input that is no task goes: `--rejects FILE`, and a word on stderr. */
 export interface Rejects {
   readonly reject: Reject;
   /** How many there were so far. */
@@ -22,13 +21,16 @@ export interface Rejects {
 const SAID = 10;
 
 /**
- * @param options.file NDJSON, one object for each: `{"source","line","code","message","text"}`, with `base64` in
- *   place of `text` where that is no UTF-8
+ * @param options.file is added to, as several stages may have the same: NDJSON, an object for each,
+ *   `{"source","line","code","message","text"}`, with `base64` in place of `text` where that is no UTF-8
  * @param options.say a line on stderr
  */
-export function openRejects(options: { file?: string | undefined; say: (message: string) => void }): Rejects {
+export async function openRejects(options: {
+  file?: string | undefined;
+  say: (message: string) => void;
+}): Promise<Rejects> {
   const { file, say } = options;
-  const out = file === undefined ? undefined : openFile(file);
+  const out = file === undefined ? undefined : await openFile(file);
   let count = 0;
   return {
     get count() {
@@ -36,7 +38,7 @@ export function openRejects(options: { file?: string | undefined; say: (message:
     },
     reject(bad) {
       count++;
-      if (out !== undefined) out.lines.write(describe(bad));
+      out?.lines.write(describe(bad));
       if (count <= SAID) say(`${bad.source}:${bad.line}: ${bad.message}`);
       else if (count === SAID + 1) say('more of them are counted, but not shown');
     },
@@ -50,9 +52,18 @@ export function openRejects(options: { file?: string | undefined; say: (message:
   };
 }
 
-function openFile(file: string): { lines: Writable; ended: Promise<void> } {
+/** Lets what was rejected be written before more is read. */
+export async function* flushed<T>(batches: AsyncIterable<T>, rejects: Rejects): AsyncGenerator<T> {
+  for await (const batch of batches) {
+    await rejects.flush();
+    yield batch;
+  }
+}
+
+async function openFile(file: string): Promise<{ lines: Writable; ended: Promise<void> }> {
+  const { default: ndjson } = await import('ndjson'); // few runs need it
   const lines = ndjson.stringify() as Writable & NodeJS.ReadableStream;
-  const target = lines.pipe(createWriteStream(file));
+  const target = lines.pipe(createWriteStream(file, { flags: 'a' }));
   const ended = finished(target).catch((error) => {
     throw ioError('cannot write --rejects', file, error);
   });

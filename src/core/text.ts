@@ -1,5 +1,5 @@
 import { isAscii, isUtf8 } from 'node:buffer';
-import iconv from 'iconv-lite';
+import { createRequire } from 'node:module';
 
 /*
  * Bytes that are no UTF-8 become lone surrogates U+DC80 to U+DCFF, one a byte, as in Python's "surrogateescape"
@@ -63,9 +63,13 @@ function openTail(bytes: Buffer): number {
 
 const BOM = '\ufeff';
 
+type Iconv = typeof import('iconv-lite');
+/** Loaded when it is needed: few files are not UTF-8. */
+const iconv = (): Iconv => createRequire(import.meta.url)('iconv-lite') as Iconv;
+
 /** Whether an encoding is known by this name, as in `gbk`, `shift_jis` or `windows-1252`. */
 export function isEncoding(name: string): boolean {
-  return iconv.encodingExists(name);
+  return iconv().encodingExists(name);
 }
 
 function isUtf8Label(name: string): boolean {
@@ -109,7 +113,7 @@ function decoderFor(label: string, first: Buffer): (bytes: Buffer, last: boolean
   const mark = first.length < 2 ? 0 : first.readUInt16BE(0);
   const utf16 = mark === 0xfffe ? 'utf-16le' : mark === 0xfeff ? 'utf-16be' : undefined;
   if (label !== 'utf-8' || utf16 !== undefined) {
-    const decoder = iconv.getDecoder(utf16 ?? label, { stripBOM: false });
+    const decoder = iconv().getDecoder(utf16 ?? label, { stripBOM: false });
     return (bytes, last) => decoder.write(bytes) + (last ? (decoder.end() ?? '') : '');
   }
   let kept = Buffer.alloc(0);

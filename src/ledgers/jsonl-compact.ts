@@ -1,9 +1,9 @@
 import { closeSync, fchmodSync, fstatSync, openSync, realpathSync, writeSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
+import { datasync, syncFolder } from '../core/durable.ts';
 import { ioError, systemCode } from '../core/errors.ts';
 import { IdMap, IdSet } from '../core/idset.ts';
-import { datasync, syncFolder } from '../savers/durable.ts';
-import { openLocked } from '../savers/lock.ts';
+import { openLocked } from '../core/lock.ts';
 import { type Fast, type Line, uuidFound } from './jsonl-line.ts';
 import { scanChunks, scanLedger, type Visitor } from './jsonl-scan.ts';
 

@@ -1,11 +1,16 @@
+import { statSync } from 'node:fs';
 import { IdSet } from '../core/idset.ts';
 import { addFound, uuidFound } from './jsonl-line.ts';
 import { scanChunks, scanLedger } from './jsonl-scan.ts';
 import type { Condition } from './ledger.ts';
 
+/** How long a line mostly is, in bytes, with an output and its end. */
+const USUAL_LINE = 130;
+
 /** The finished uuids. */
 export async function readFinished(path: string): Promise<IdSet> {
-  const finished = new IdSet();
+  const bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  const finished = new IdSet({ expected: bytes / USUAL_LINE });
   await scanLedger(path, {
     fast: (bytes, found) => addFound(bytes, found, finished),
     line({ uuid, undone }) {

@@ -1,9 +1,9 @@
 import { closeSync, existsSync, fstatSync, openSync, realpathSync, writeSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
+import { datasync, syncFolder } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
-import { datasync, syncFolder } from '../savers/durable.ts';
-import { openLocked } from '../savers/lock.ts';
+import { openLocked } from '../core/lock.ts';
 import { clearLedger, compactLedger } from './jsonl-compact.ts';
 import { addFound, linesOf, uuidFound } from './jsonl-line.ts';
 import { checkLedger, listLedger, readFinished } from './jsonl-read.ts';

@@ -1,6 +1,5 @@
 import { delimited } from './delimited.ts';
 import { json } from './json.ts';
-import { lines } from './lines.ts';
 import type { Loader } from './loader.ts';
 import { ndjson } from './ndjson.ts';
 
@@ -14,7 +13,13 @@ const loaders: Readonly<Record<Format, { endings: readonly string[]; read: Loade
   tsv: { endings: ['.tsv', '.tab'], read: delimited('\t') },
   ndjson: { endings: ['.ndjson', '.jsonl'], read: ndjson },
   json: { endings: ['.json'], read: json },
-  lines: { endings: ['.txt', '.list', '.lst'], read: lines },
+  lines: {
+    endings: ['.txt', '.list', '.lst'],
+    read: async function* (...args) {
+      const { lines } = await import('./lines.ts'); // and split2, which other formats do not need
+      yield* lines(...args);
+    },
+  },
 };
 
 export const formats: readonly Format[] = Object.keys(loaders) as Format[];

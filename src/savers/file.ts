@@ -1,10 +1,10 @@
 import { existsSync, lstatSync, realpathSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
+import { syncFolder } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
 import type { Task } from '../core/task.ts';
 import { type Entry, type History, type LedgerWriter, openLedger } from '../ledgers/index.ts';
-import { syncFolder } from './durable.ts';
 import { type OutputFile, openOutput } from './output.ts';
 import { cut, recover } from './recover.ts';
 import type { Destination, FormatOptions, Misfit, OpenRows, RowBatch, Rows } from './saver.ts';

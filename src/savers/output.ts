@@ -11,9 +11,9 @@ import {
   write,
 } from 'node:fs';
 import { promisify } from 'node:util';
+import { datasync, syncFolder } from '../core/durable.ts';
 import { ioError, systemCode, TaskpipeError } from '../core/errors.ts';
-import { datasync, syncFolder } from './durable.ts';
-import { openLocked } from './lock.ts';
+import { openLocked } from '../core/lock.ts';
 
 const readAt = promisify(read);
 const writeAt = promisify(write);

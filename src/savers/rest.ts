@@ -1,13 +1,12 @@
 import { closeSync, createReadStream, existsSync, openSync, writeSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
+import { datasync, syncFolder } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { IdMap, type IdSet } from '../core/idset.ts';
-import { readLines } from '../core/lines.ts';
-import { parseTask } from '../core/ndjson.ts';
+import { openLocked } from '../core/lock.ts';
+import { readTasks } from '../core/ndjson.ts';
 import { Task } from '../core/task.ts';
 import { encodeUtf8 } from '../core/text.ts';
-import { datasync, syncFolder } from './durable.ts';
-import { openLocked } from './lock.ts';
 
 /**
  * The rest file: exactly the records that reached the saver and are not saved, the newest of each uuid. A run collects
@@ -125,19 +124,11 @@ async function* readRest(path: string): AsyncGenerator<(Task | Buffer)[]> {
   let foreign: Buffer[] = [];
   const reject = ({ text }: { text: string }): void => void foreign.push(encodeUtf8(`${text}\n`));
   const options = { source: path, reject, maxLine: Number.POSITIVE_INFINITY };
+  const bytes = createReadStream(path, { highWaterMark: 1024 * 1024 });
   try {
-    for await (const { texts } of readLines(
-      createReadStream(path, { highWaterMark: 1024 * 1024 }),
-      options,
-    )) {
-      const records: (Task | Buffer)[] = foreign;
+    for await (const tasks of readTasks(bytes, options)) {
+      yield [...foreign, ...tasks];
       foreign = [];
-      for (const text of texts) {
-        const task = text === '' ? undefined : parseTask(text);
-        if (task instanceof Task) records.push(task);
-        else if (task !== undefined) records.push(Buffer.from(`${text}\n`));
-      }
-      yield records;
     }
   } catch (error) {
     if (error instanceof TaskpipeError) throw error;

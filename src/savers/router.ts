@@ -1,9 +1,9 @@
 import { IdSet } from '../core/idset.ts';
 import { withoutMembers } from '../core/members.ts';
-import { type Run, runOf, type Task } from '../core/task.ts';
+import { type Run, runOf, Task } from '../core/task.ts';
 import { Committer } from './commit.ts';
 import type { Rest } from './rest.ts';
-import type { Destination, Misfit } from './saver.ts';
+import { type Destination, MISFITS, type Misfit } from './saver.ts';
 
 /** What was done with the records that came. */
 export interface SaveSummary {
@@ -68,8 +68,8 @@ export class Router {
         const next = await this.#nextOf(iterator);
         if (next.done) break;
         for (const task of next.value) {
-          const misfit = this.#take(task);
-          if (misfit !== undefined) await this.#widenFor(task, misfit);
+          const wider = this.#take(task);
+          if (wider !== undefined) await this.#widenFor(wider.task, wider.misfit);
         }
         await this.#committer.room();
         if (this.teeFailure !== undefined) break;
@@ -95,9 +95,10 @@ export class Router {
   }
 
   /** Takes a record. Returns why it does not fit where columns could be added for it. */
-  #take(task: Task): Misfit | undefined {
+  #take(record: Task): { task: Task; misfit: Misfit } | undefined {
     const { summary } = this;
     summary.read++;
+    const task = withoutMisfit(record);
     const state = runOf(task.fields)?.state;
     const isGood = state === undefined || state === 'SUCCESS';
     if (!isGood) summary.failed++;
@@ -112,7 +113,8 @@ export class Router {
       this.#passOver(task);
       return undefined;
     }
-    return this.#save(task, this.#options.widen === true);
+    const misfit = this.#save(task, this.#options.widen === true);
+    return misfit && { task, misfit };
   }
 
   /** Makes a row of a task whose uuid was put into `saved`. */
@@ -159,9 +161,21 @@ export class Router {
 }
 
 /** The record of a task that has no row: a failure with the result that it has, ready for `task-load`. */
-function withMisfit({ line, fields }: Task, { code, message }: Misfit): string {
-  const earlier = runOf(fields) ?? { as: 'result', attempts: 0, at: new Date().toISOString(), ms: 0 };
-  const run: Run = { ...earlier, state: 'FAILURE', error: { code, message } };
+function withMisfit(task: Task, error: Misfit): string {
+  const earlier = runOf(task.fields) ?? { as: 'result', attempts: 0, at: new Date().toISOString(), ms: 0 };
+  return withRun(task, { ...earlier, state: 'FAILURE', error: { code: error.code, message: error.message } })
+    .line;
+}
+
+/** A record that an earlier saver had no place for: its work went well, and need not be done again to be saved. */
+function withoutMisfit(task: Task): Task {
+  const { error, ...run }: Partial<Run> = runOf(task.fields) ?? {};
+  if (error === undefined || !MISFITS.includes(error.code)) return task;
+  // One that was never worked on had no run before.
+  return withRun(task, run.attempts === 0 ? undefined : { ...(run as Run), state: 'SUCCESS' });
+}
+
+function withRun({ uuid, line }: Task, run: Run | undefined): Task {
   const clean = withoutMembers(line, (key) => key === 'run');
-  return `${clean.slice(0, -1)},"run":${JSON.stringify(run)}}`;
+  return new Task(uuid, run === undefined ? clean : `${clean.slice(0, -1)},"run":${JSON.stringify(run)}}`);
 }

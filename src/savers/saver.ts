@@ -10,6 +10,9 @@ export interface Misfit {
   readonly columns: readonly string[];
 }
 
+/** The codes of misfits. */
+export const MISFITS: readonly string[] = ['COLUMNS', 'VALUE'] satisfies readonly Misfit['code'][];
+
 /** A row that was found in an output. Places are in bytes from the start of the file. */
 export interface FoundRow {
   readonly uuid: string | undefined;

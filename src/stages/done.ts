@@ -1,5 +1,5 @@
-import { type LineOptions, readLines } from '../core/lines.ts';
-import { parseTask } from '../core/ndjson.ts';
+import type { LineOptions } from '../core/lines.ts';
+import { parseLines, parseTask } from '../core/ndjson.ts';
 import { runOf, Task, uuidFault } from '../core/task.ts';
 import type { Entry, Ledger, LedgerWriter } from '../ledgers/index.ts';
 
@@ -16,21 +16,11 @@ export interface Named {
  * Reads records and bare uuids, one a line. A uuid between double quotes is read as JSON, which is what `jq .uuid`
  * without `-r` writes. Blank lines are passed over, and what is neither is rejected.
  */
-export async function* readNamed(
+export function readNamed(
   chunks: AsyncIterable<Buffer>,
   options: LineOptions,
 ): AsyncGenerator<readonly Named[]> {
-  for await (const { texts, first } of readLines(chunks, options)) {
-    const named: Named[] = [];
-    for (let i = 0; i < texts.length; i++) {
-      const text = texts[i] as string;
-      const one = text === '' ? undefined : nameOf(text);
-      if (one === undefined) continue;
-      if ('code' in one) options.reject({ source: options.source, line: first + i, ...one, text });
-      else named.push(one);
-    }
-    yield named;
-  }
+  return parseLines(chunks, options, nameOf);
 }
 
 function nameOf(line: string): Named | Exclude<ReturnType<typeof parseTask>, Task> {

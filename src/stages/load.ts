@@ -165,12 +165,18 @@ async function* readRecords(
     throw new TaskpipeError('USAGE', 'load() reads "-" only where the option stdin says how');
   };
   const known = options.format ?? formatOf(path);
-  const bytes = openSource(path, options.stdin ?? noStdin);
+  const bytes = uncut(openSource(path, options.stdin ?? noStdin), options.signal);
   if (known !== undefined) return yield* loaderFor(known)(bytes, read);
   const { first, all } = await peek(bytes);
   const format = sniffFormat(first.toString('latin1', 0, 4096));
   if (first.length > 0) read.note(`${read.source}: read as ${format}, by its first bytes (--format)`);
   yield* loaderFor(format)(all, read);
+}
+
+/** Bytes to their end. Where `signal` has cut that short, it throws: half of a row must not pass for a whole one. */
+async function* uncut(bytes: AsyncIterable<Buffer>, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+  yield* bytes;
+  signal?.throwIfAborted();
 }
 
 type ToTask = (record: Loaded, read: ReadOptions) => Task | undefined;

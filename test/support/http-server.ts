@@ -53,16 +53,20 @@ export async function serveRaw(
   answer: (socket: Socket, head: string, count: number) => void,
 ): Promise<TestServer> {
   let count = 0;
+  const heads = new WeakMap<Socket, string>();
+  return serveSocket((socket, chunk) => {
+    const head = (heads.get(socket) ?? '') + chunk.toString('latin1');
+    const isWhole = head.includes('\r\n\r\n');
+    heads.set(socket, isWhole ? '' : head);
+    if (isWhole) answer(socket, head, ++count);
+  });
+}
+
+/** Serves bytes, whatever comes: `answer` is given each chunk. */
+export async function serveSocket(answer: (socket: Socket, chunk: Buffer) => void): Promise<TestServer> {
   const server = createRawServer((socket) => {
-    let head = '';
     socket.on('error', () => {}); // resets are what some tests are about
-    socket.on('data', (chunk) => {
-      head += chunk.toString('latin1');
-      if (!head.includes('\r\n\r\n')) return;
-      const whole = head;
-      head = '';
-      answer(socket, whole, ++count);
-    });
+    socket.on('data', (chunk) => answer(socket, chunk));
   });
   return listen(server, 'http', []);
 }

@@ -13,9 +13,14 @@ const SNIFFED = 1024;
  */
 export function textOf(body: Buffer, type: ContentType): string {
   const charset = markOf(body) ?? type.charset ?? saidIn(body, type);
-  return charset === undefined || charset === 'utf-8'
-    ? utf8(body)
-    : (decoderOf(charset)?.decode(body) ?? utf8(body));
+  return charset === undefined || charset === 'utf-8' ? utf8(body) : decode(body, charset);
+}
+
+function decode(body: Buffer, charset: string): string {
+  const decoder = decoderOf(charset);
+  if (decoder === undefined) return utf8(body);
+  // Node 20 takes a short cut for windows-1252, by which 0x80 to 0x9f go wrong, unless it is a stream.
+  return decoder.decode(body, { stream: decoder.encoding === 'windows-1252' });
 }
 
 function utf8(body: Buffer): string {

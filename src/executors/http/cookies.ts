@@ -22,8 +22,12 @@ const PRIVATE = 0o600;
  */
 export async function openCookies(file: string): Promise<Cookies> {
   const store = new MemoryCookieStore();
-  // Loose: servers set cookies without a name. Special use: localhost is a host like any other here.
-  const jar = new CookieJar(store, { looseMode: true, allowSpecialUseDomain: true });
+  // Servers set cookies without a name; and localhost is a host like any other here, in both respects.
+  const jar = new CookieJar(store, {
+    looseMode: true,
+    allowSpecialUseDomain: true,
+    allowSecureOnLocal: false,
+  });
   for (const line of (await read(file)).split(/\r?\n/)) {
     const cookie = fromLine(line);
     if (cookie !== undefined) await store.putCookie(cookie);

@@ -126,13 +126,13 @@ export class Exchange implements Dispatcher.DispatchHandler, Progress {
     const { line } = this;
     if (line === undefined || this.#isSkipped) return undefined;
     if (line.hasExcess) return this.#excess();
-    const broken = line.socket?.errored as NodeJS.ErrnoException | null | undefined;
+    const broken: NodeJS.ErrnoException | null | undefined = line.socket?.errored;
     if (broken === undefined || broken === null || this.#status === 304) return undefined;
     // A reset is an end to undici where only the end of the connection ends a body.
     if (broken.code === 'ECONNRESET' && this.announced === undefined)
       return { code: 'CONNECTION', message: bodyMessage(this), again: 'idempotent' };
     // What undici says of bytes that nobody asked for: they begin like an answer, or like none.
-    return broken.message === 'bad response' || broken.code?.startsWith('HPE_') === true
+    return broken.message === 'bad response' || broken.name === 'HTTPParserError'
       ? this.#excess()
       : undefined;
   }

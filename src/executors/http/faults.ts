@@ -69,7 +69,7 @@ function connectionMessage(error: Error, code: string, progress: Progress): stri
     if (tunnel !== null) return `the proxy refuses a tunnel to ${host}: it answered ${tunnel[1]}`;
     return CONNECTING[code]?.(host) ?? `no connection to ${host}: ${error.message || code}`;
   }
-  if (code.startsWith('HPE_')) return `${host} does not answer in HTTP/1.1: ${reasonOf(error)}`;
+  if (error.name === 'HTTPParserError') return `${host} does not answer in HTTP/1.1: ${reasonOf(error)}`;
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return `the headers of the answer of ${host} are over 16 KB`;
   if (isAnswered) return bodyMessage(progress);
   if (code === 'ECONNRESET') return `${host} reset the connection before it answered`;

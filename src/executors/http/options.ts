@@ -2,6 +2,8 @@ import {
   count,
   flag,
   type Option,
+  optionName,
+  parseOption,
   path,
   Rule,
   size,
@@ -131,6 +133,15 @@ export function fromValues(
 ): HttpOptions {
   const { timeout, env, say } = setting;
   return { ...values, timeout, env, printCurl: values.printCurl ? say : undefined };
+}
+
+/** A value of the library's user, checked as on the command line. @throws {TaskpipeError} `USAGE` */
+export function checked(
+  name: 'url' | 'method' | 'expectStatus' | 'body',
+  value: string | undefined,
+): string | undefined {
+  if (value !== undefined) parseOption(httpOptions[name] as Option<unknown>, value, optionName(name));
+  return value;
 }
 
 function toTemplate(typed: string): string {

@@ -1,7 +1,7 @@
 import { closeSync, fdatasync, fsyncSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { systemCode } from '../core/errors.ts';
+import { systemCode } from './errors.ts';
 
 /** fdatasync(2). A failure is final: the kernel may have forgotten the data, so nobody tries it again. */
 export const datasync: (fd: number) => Promise<void> = promisify(fdatasync);

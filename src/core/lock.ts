@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, fstatSync, statSync } from 'node:fs';
-import { TaskpipeError } from '../core/errors.ts';
+import { TaskpipeError } from './errors.ts';
 
 /** How a file is locked: by one alone, or by many against one alone. */
 export type LockKind = 'exclusive' | 'shared';

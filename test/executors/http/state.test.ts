@@ -1,0 +1,151 @@
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { http } from '../../../src/executors/http/index.ts';
+import { serve } from '../../support/http-server.ts';
+import { freshFolder } from '../../support/run.ts';
+import { attempt, open } from './support.ts';
+
+describe('--cookies', () => {
+  test('sends what the file has by the rules of domain, path and secure', async () => {
+    const server = await serve((response) => response.end());
+    const cookies = join(freshFolder(), 'cookies.txt');
+    const lines = [
+      '# Netscape HTTP Cookie File',
+      '127.0.0.1\tFALSE\t/\tFALSE\t0\tsession\tabc',
+      '#HttpOnly_127.0.0.1\tFALSE\t/\tFALSE\t4102444800\thidden\tdef',
+      '127.0.0.1\tFALSE\t/deep\tFALSE\t0\tdeep\tghi',
+      '127.0.0.1\tFALSE\t/\tTRUE\t0\tsecure\tjkl',
+      '127.0.0.1\tFALSE\t/\tFALSE\t1\told\tmno',
+      '.example.com\tTRUE\t/\tFALSE\t0\tother\tpqr',
+      'a broken line',
+      '',
+    ];
+    writeFileSync(cookies, lines.join('\r\n'));
+    const executor = await open({ cookies });
+    await attempt(executor, { url: `${server.url}/` });
+    await attempt(executor, { url: `${server.url}/deep/x`, headers: { Cookie: 'mine=1' } });
+    const sent = server.seen.map(({ headers }) => headers.cookie?.split('; ').sort());
+    expect(sent).toEqual([
+      ['hidden=def', 'session=abc'],
+      ['deep=ghi', 'hidden=def', 'mine=1', 'session=abc'],
+    ]);
+  });
+
+  test('takes what answers set, at redirects too, and writes it back for nobody else to read', async () => {
+    const server = await serve((response, { url }) => {
+      if (url !== '/') return response.end();
+      const set = ['a=1; Path=/', 'b=2; Path=/; HttpOnly; Max-Age=3600', 'c=3; Domain=example.com'];
+      return response.writeHead(302, { location: '/in', 'set-cookie': set }).end();
+    });
+    const cookies = join(freshFolder(), 'cookies.txt');
+    const executor = await http({ cookies });
+    await attempt(executor, { url: `${server.url}/` });
+    await executor.close();
+    expect(server.seen[1]?.headers.cookie).toBe('a=1; b=2');
+    const lines = readFileSync(cookies, 'utf8')
+      .split('\n')
+      .filter((line) => line.includes('\t'));
+    expect(lines).toEqual([
+      '127.0.0.1\tFALSE\t/\tFALSE\t0\ta\t1',
+      expect.stringMatching(/^#HttpOnly_127\.0\.0\.1\tFALSE\t\/\tFALSE\t\d{10}\tb\t2$/),
+    ]);
+    expect(statSync(cookies).mode & 0o777).toBe(0o600);
+
+    const again = await open({ cookies });
+    await attempt(again, { url: `${server.url}/x` });
+    expect(server.seen[2]?.headers.cookie).toBe('a=1; b=2');
+  });
+});
+
+describe('--cache', () => {
+  test('asks once for what is fresh, in later runs too', async () => {
+    const server = await serve((response, { url }) => {
+      response.writeHead(200, { 'cache-control': 'max-age=60', 'content-type': 'text/plain' });
+      response.end(`body of ${url}`);
+    });
+    const cache = join(freshFolder(), 'cache');
+    for (let run = 0; run < 2; run++) {
+      const executor = await http({ cache });
+      for (const path of ['/a', '/b', '/a']) {
+        const { result } = await attempt(executor, { url: server.url + path });
+        expect(result).toMatchObject({ status: 200, type: 'text/plain', text: `body of ${path}` });
+      }
+      await executor.close();
+    }
+    expect(server.seen.map(({ url }) => url)).toEqual(['/a', '/b']);
+  });
+
+  test('asks whether what is stale still holds', async () => {
+    let body = 'one';
+    const server = await serve((response, { headers }) => {
+      const etag = `"${body}"`;
+      const isKnown = headers['if-none-match'] === etag;
+      response.writeHead(isKnown ? 304 : 200, {
+        etag,
+        'cache-control': 'no-cache',
+        ...(isKnown ? { 'content-length': '3' } : {}),
+      });
+      response.end(isKnown ? undefined : body);
+    });
+    const executor = await open({ cache: join(freshFolder(), 'cache') });
+    const texts: unknown[] = [];
+    for (const next of ['one', 'one', 'two', 'two']) {
+      body = next;
+      texts.push((await attempt(executor, { url: server.url })).result);
+    }
+    expect(texts).toEqual(
+      ['one', 'one', 'two', 'two'].map((text) => expect.objectContaining({ status: 200, text })),
+    );
+    expect(server.seen.map(({ headers }) => headers['if-none-match'])).toEqual([
+      undefined,
+      '"one"',
+      '"one"',
+      '"two"',
+    ]);
+  });
+
+  test('keeps what is packed unpacked, and heeds Vary', async () => {
+    const { gzipSync } = await import('node:zlib');
+    const server = await serve((response, { headers }) => {
+      const more = { 'content-encoding': 'gzip', vary: 'X-Language', 'cache-control': 'max-age=60' };
+      response.writeHead(200, more).end(gzipSync(`in ${headers['x-language']}`));
+    });
+    const executor = await open({ cache: join(freshFolder(), 'cache') });
+    const get = async (language: string): Promise<unknown> =>
+      (await attempt(executor, { url: server.url, headers: { 'X-Language': language } })).result?.text;
+    expect([await get('de'), await get('de'), await get('fr')]).toEqual(['in de', 'in de', 'in fr']);
+    expect(server.seen).toHaveLength(2);
+  });
+
+  test('keeps no POST, no error, and nothing that says no-store', async () => {
+    const server = await serve((response, { url }) => {
+      const control = url === '/no' ? 'no-store' : 'max-age=60';
+      response.writeHead(url === '/bad' ? 500 : 200, { 'cache-control': control }).end('x');
+    });
+    const executor = await open({ cache: join(freshFolder(), 'cache') });
+    for (let i = 0; i < 2; i++) {
+      await attempt(executor, { url: `${server.url}/post`, method: 'post' });
+      await attempt(executor, { url: `${server.url}/no` });
+      await attempt(executor, { url: `${server.url}/bad` });
+    }
+    expect(server.seen).toHaveLength(6);
+  });
+
+  test('takes an entry that was damaged as if it were absent', async () => {
+    const server = await serve((response) =>
+      response.writeHead(200, { 'cache-control': 'max-age=60' }).end('whole'),
+    );
+    const cache = join(freshFolder(), 'cache');
+    const executor = await open({ cache });
+    await attempt(executor, { url: server.url });
+    const file = join(cache, readdirSync(cache)[0] as string);
+    const whole = readFileSync(file);
+    for (const damaged of [whole.subarray(0, -1), Buffer.from('{"policy":{}}\nwhole'), Buffer.alloc(0)]) {
+      writeFileSync(file, damaged);
+      expect((await attempt(executor, { url: server.url })).result?.text).toBe('whole');
+    }
+    expect(server.seen).toHaveLength(4);
+    expect(existsSync(file)).toBe(true);
+  });
+});

@@ -1,0 +1,170 @@
+import { describe, expect, test } from 'vitest';
+import type { HttpOptions } from '../../../src/executors/http/index.ts';
+import { serve, type TestServer } from '../../support/http-server.ts';
+import { fetchOne, open, type Tried } from './support.ts';
+
+async function answering(
+  status: number,
+  headers: Record<string, string> = {},
+  body = 'x',
+): Promise<TestServer> {
+  return serve((response) => {
+    response.writeHead(status, headers);
+    response.end(body);
+  });
+}
+
+async function tried(
+  status: number,
+  headers: Record<string, string> = {},
+  record: object = {},
+  options: HttpOptions = {},
+): Promise<Tried> {
+  const server = await answering(status, headers);
+  return fetchOne({ url: server.url, ...record }, options);
+}
+
+describe('a status', () => {
+  test('that is not expected is a failure that keeps its result', async () => {
+    const { error, result, retry } = await tried(404);
+    expect(error).toEqual({ code: 'HTTP_STATUS', message: '404 Not Found' });
+    expect(result).toMatchObject({ status: 404, text: 'x' });
+    expect(retry).toBeUndefined();
+  });
+
+  test.each([
+    ['2xx', 204, true],
+    ['2xx', 301, false],
+    ['2xx, 404', 404, true],
+    ['200-204,500', 204, true],
+    ['200-204,500', 205, false],
+    ['5XX', 503, true],
+  ])('of --expect-status %s: %i is %s', async (expectStatus, status, isExpected) => {
+    expect((await tried(status, {}, {}, { expectStatus })).error === undefined).toBe(isExpected);
+  });
+
+  test.each(['', '2x', '600', '204-200', '2xx,', 'ok'])('can not be expected as %j', async (expectStatus) => {
+    await expect(open({ expectStatus })).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining('--expect-status must be statuses'),
+    });
+  });
+});
+
+describe('trying again', () => {
+  test.each([408, 425, 429, 500, 502, 503, 504])('makes sense after %i', async (status) => {
+    expect((await tried(status)).retry).toEqual({});
+  });
+
+  test.each([400, 401, 403, 404, 410, 501, 505])('makes none after %i', async (status) => {
+    expect((await tried(status)).retry).toBeUndefined();
+  });
+
+  test.each(['post', 'patch', 'json'])('of %s only where the server did not act', async (method) => {
+    expect((await tried(500, {}, { method })).retry).toBeUndefined();
+    expect((await tried(504, {}, { method })).retry).toBeUndefined();
+    expect((await tried(429, {}, { method })).retry).toEqual({});
+    expect((await tried(503, {}, { method })).retry).toEqual({});
+  });
+
+  test('of a POST goes for all that may pass where the uuid is sent along', async () => {
+    expect((await tried(500, {}, { method: 'post' }, { idempotencyHeader: true })).retry).toEqual({});
+  });
+
+  test('of a POST that has acted before its redirect makes none', async () => {
+    const server = await serve((response, { url }) => {
+      if (url === '/') response.writeHead(303, { location: '/done' }).end();
+      else response.writeHead(503).end();
+    });
+    expect((await fetchOne({ url: server.url, method: 'post' })).retry).toBeUndefined();
+    expect((await fetchOne({ url: server.url })).retry).toEqual({});
+  });
+
+  test('is not for a status that is expected', async () => {
+    expect(await tried(503, {}, {}, { expectStatus: '503' })).not.toHaveProperty('retry');
+  });
+});
+
+describe('Retry-After', () => {
+  const date = 'Sun, 06 Nov 1994 08:49:37 GMT';
+
+  test.each([
+    ['7', {}, 7000],
+    ['1.5', {}, 1500],
+    ['86400', {}, 3_600_000],
+    ['Sun, 06 Nov 1994 08:49:47 GMT', { date }, 10_000],
+    ['Sunday, 06-Nov-94 08:49:47 GMT', { date }, 10_000],
+    ['Sun Nov  6 08:49:47 1994', { date }, 10_000],
+    ['Fri, 31 Dec 9999 23:59:59 GMT', {}, 3_600_000],
+  ])('of %s waits, and pauses the host', async (value, headers, after) => {
+    for (const status of [429, 503]) {
+      const { retry } = await tried(status, { 'retry-after': value, ...headers });
+      expect(retry).toEqual({ after, pauseLane: true });
+    }
+  });
+
+  test.each(['0', '-3', 'soon', '', date, '1e9', '0x10'])(
+    'of %j leaves it to our own backoff',
+    async (value) => {
+      expect((await tried(429, { 'retry-after': value })).retry).toEqual({});
+    },
+  );
+
+  test('counts for 429 and 503 alone', async () => {
+    expect((await tried(500, { 'retry-after': '7' })).retry).toEqual({});
+    expect((await tried(404, { 'retry-after': '7' })).retry).toBeUndefined();
+  });
+});
+
+describe('--expect-json', () => {
+  async function judged(body: string, expectJson: string, type = 'application/json'): Promise<Tried> {
+    const server = await answering(200, { 'content-type': type }, body);
+    return fetchOne({ url: server.url }, { expectJson });
+  }
+
+  test.each([
+    ['{"status":"ok"}', "status == 'ok'", true],
+    ['{"status":"no"}', "status == 'ok'", false],
+    ['{"n":0}', 'n', true],
+    ['{"items":[]}', 'items', false],
+    ['{"items":{}}', 'items', false],
+    ['{"a":""}', 'a', false],
+    ['{"a":null}', 'a', false],
+    ['{}', 'a', false],
+    ['{"items":[1,2]}', 'length(items) > `1`', true],
+    ['{"items":7}', 'length(items) > `1`', false],
+    ['no json', 'a', false],
+  ])('%s: %s is %s', async (body, expression, passes) => {
+    const { error, result } = await judged(body, expression);
+    expect(error?.code).toBe(passes ? undefined : 'EXPECT_JSON');
+    expect(result?.status).toBe(200);
+  });
+
+  test('looks at the body whatever its type', async () => {
+    expect((await judged('{"a":1}', 'a', 'text/html')).error).toBeUndefined();
+  });
+
+  test('is wrong usage where it is no expression', async () => {
+    await expect(open({ expectJson: 'a ==' })).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining('--expect-json must be a JMESPath expression; got "a =="'),
+    });
+  });
+});
+
+test('--expect-body must match the text of the body, each time anew', async () => {
+  const server = await serve((response, { url }) => response.end(url === '/ready' ? 'It is READY' : 'wait'));
+  const executor = await open({ expectBody: /ready/i });
+  const signal = new AbortController().signal;
+  for (const [path, code] of [
+    ['/ready', undefined],
+    ['/', 'EXPECT_BODY'],
+    ['/ready', undefined],
+  ]) {
+    const { Task } = await import('../../../src/core/task.ts');
+    const task = new Task('u', JSON.stringify({ url: server.url + path }));
+    const outcome = await executor.attempt(task, { number: 1, signal });
+    expect(outcome.error?.code).toBe(code);
+    expect(outcome.result).toContain('"status":200');
+  }
+});

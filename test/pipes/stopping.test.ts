@@ -1,0 +1,187 @@
+/* Pipelines that are stopped by signals or killed, and run again. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { serve } from '../support/http-server.ts';
+import { freshFolder } from '../support/run.ts';
+import {
+  counter,
+  finishedOf,
+  linesOf,
+  parsed,
+  runPipeline,
+  startPipeline,
+  uuidsOf,
+  writeRows,
+} from './pipeline.ts';
+
+const ROWS = 3000;
+const WORK =
+  'task-load a.csv --uuid-fields url | task-exec --http -j 20 | task-save out.csv --flush 50 --fields uuid,n,result.status';
+const env = { TASK_LEDGER: 'done.jsonl' };
+
+/** A folder with rows for a server that takes a little for each, and tells when it was asked so often. */
+async function setUp() {
+  const asked = counter();
+  const { url } = await serve((response) => {
+    asked.add();
+    setTimeout(() => response.end('ok'), 2);
+  });
+  const cwd = freshFolder();
+  writeRows(cwd, 'a.csv', ROWS, (n) => `${url}/${n}`);
+  return { cwd, asked };
+}
+
+/** Runs the pipeline again to its end; each row is then there once, and the ledger says what the output does. */
+async function expectToFinish(cwd: string): Promise<void> {
+  const { codes, stderr } = await runPipeline(WORK, { cwd, env });
+  expect(codes, stderr).toBe('0 0 0');
+  const rows = linesOf(cwd, 'out.csv').slice(1);
+  expect(rows).toHaveLength(ROWS);
+  expect(new Set(rows.map((row) => row.split(',')[1])).size).toBe(ROWS);
+  expect(finishedOf(cwd, 'done.jsonl').sort()).toEqual(uuidsOf(cwd, 'out.csv').sort());
+  expect(existsSync(join(cwd, 'out.csv.rest.ndjson'))).toBe(false);
+}
+
+describe('a pipeline that is signalled in the middle', () => {
+  test.each([
+    ['SIGINT', '130 130 130'],
+    ['SIGTERM', '143 143 143'],
+  ] as const)('by %s keeps what is done, leaves the rest as PENDING, and is finished by the next run', async (name, codes) => {
+    const { cwd, asked } = await setUp();
+    const pipeline = startPipeline(WORK, { cwd, env });
+    await asked.reached(1000);
+    pipeline.signal(name);
+    const { stderr } = await pipeline.end;
+    expect(await pipeline.codes, stderr).toBe(codes);
+    expect(stderr).not.toMatch(/JSON|defect/);
+
+    const saved = uuidsOf(cwd, 'out.csv');
+    const rest = parsed(readFileSync(join(cwd, 'out.csv.rest.ndjson'), 'utf8'));
+    expect(saved.length).toBe(asked.count);
+    expect(finishedOf(cwd, 'done.jsonl').sort()).toEqual(saved.sort());
+    expect(rest.length).toBeGreaterThan(0);
+    expect(new Set(rest.map(({ run }) => run.state))).toEqual(new Set(['PENDING']));
+    expect(new Set([...saved, ...rest.map(({ uuid }) => uuid)]).size).toBe(saved.length + rest.length);
+
+    await expectToFinish(cwd);
+    expect(asked.count).toBe(ROWS);
+  });
+
+  test('leaves at the second signal although the server never answers', async () => {
+    const asked = counter();
+    const { url } = await serve(() => asked.add());
+    const cwd = freshFolder();
+    writeRows(cwd, 'a.csv', 10, (n) => `${url}/${n}`);
+    // tee shows that the first signal arrived: what was not started came through.
+    const pipeline = startPipeline(
+      "task-load a.csv | task-exec --http -j 4 --grace 1h | (trap '' INT; tee /dev/stderr) | task-save out.csv",
+      { cwd },
+    );
+    await asked.reached(4);
+    const passed = pipeline.said('stderr', /("PENDING".*\n){6}/);
+    pipeline.signal('SIGINT');
+    await passed;
+    pipeline.signal('SIGINT');
+    await pipeline.end;
+    expect(await pipeline.codes).toBe('0 130 0 130');
+    expect(asked.count).toBe(4);
+  });
+
+  test('gives the tasks that a server does not answer within --grace out as PENDING', async () => {
+    const asked = counter();
+    const { url } = await serve(() => asked.add());
+    const cwd = freshFolder();
+    writeRows(cwd, 'a.csv', 10, (n) => `${url}/${n}`);
+    const command = 'task-load a.csv | task-exec --http -j 4 --grace 100ms | task-save out.csv';
+    const pipeline = startPipeline(command, { cwd });
+    await asked.reached(4);
+    pipeline.signal('SIGTERM');
+    expect(await pipeline.codes).toBe('0 143 143');
+    const rest = parsed(readFileSync(join(cwd, 'out.csv.rest.ndjson'), 'utf8'));
+    expect(rest.map(({ run }) => `${run.state} ${run.attempts}`).sort()).toEqual([
+      ...Array(6).fill('PENDING 0'),
+      ...Array(4).fill('PENDING 1'),
+    ]);
+  });
+});
+
+describe('a stage whose reader does not read', () => {
+  test.each([
+    ['task-load', 'task-load a.ndjson', '143 0'],
+    ['task-exec', 'cat a.ndjson | task-exec --http --dry-run 2> words', '141 143 0'],
+    ['task-save', 'cat a.ndjson | task-save -', '141 143 0'],
+  ])('%s leaves at the second signal', async (stage, command, codes) => {
+    const cwd = freshFolder();
+    let text = '';
+    for (let n = 0; n < 100_000; n++) text += `{"uuid":"${n}","url":"http://localhost/${n}","more":"${'x'.repeat(99)}"}\n`;
+    writeFileSync(join(cwd, 'a.ndjson'), text);
+    const pipeline = startPipeline(`mkfifo gate; ${command} | cat gate`, { cwd });
+    const pid = await running(pipeline.pid, stage);
+    await isStill(pid);
+    process.kill(pid, 'SIGTERM');
+    await isStill(pid);
+    process.kill(pid, 'SIGTERM');
+    await ending(pid);
+    writeFileSync(join(cwd, 'gate'), '');
+    expect(await pipeline.codes).toBe(codes);
+  });
+});
+
+describe('a pipeline of which a stage is killed', () => {
+  test.each(['task-load', 'task-exec', 'task-save'])(
+    'as %s is by SIGKILL gives each row once when it is run again',
+    async (stage) => {
+      const { cwd, asked } = await setUp();
+      const held = stage === 'task-load';
+      // task-load is in the middle as long as its input is: the end of that is held back.
+      const pipeline = startPipeline(held ? WORK.replace('a.csv', '--format csv') : WORK, { cwd, env });
+      if (held) pipeline.child.stdin?.write(readFileSync(join(cwd, 'a.csv')).subarray(0, -20));
+      await asked.reached(1000);
+      process.kill(pipeline.pid(stage), 'SIGKILL');
+      const { stderr } = await pipeline.end;
+      expect(await pipeline.codes, stderr).toMatch(/137/);
+      expect(uuidsOf(cwd, 'out.csv').length).toBeGreaterThan(0);
+      await expectToFinish(cwd);
+    },
+  );
+});
+
+/** Waits until a stage is there. */
+async function running(pidOf: (stage: string) => number, stage: string): Promise<number> {
+  for (;;) {
+    try {
+      return pidOf(stage);
+    } catch {
+      await later();
+    }
+  }
+}
+
+/** Waits until a process neither reads nor writes any more, after it has: it is blocked. */
+async function isStill(pid: number): Promise<void> {
+  let last = '';
+  for (let same = 0; same < 10; ) {
+    const now = readFileSync(`/proc/${pid}/io`, 'utf8') + readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[13];
+    const hasWritten = Number(/wchar: (\d+)/.exec(now)?.[1]) > 65_536;
+    same = hasWritten && now === last ? same + 1 : 0;
+    last = now;
+    await later();
+  }
+}
+
+async function ending(pid: number): Promise<void> {
+  for (;;) {
+    try {
+      if (/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) return;
+    } catch {
+      return;
+    }
+    await later();
+  }
+}
+
+/** Between two looks at a process. */
+function later(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 20));
+}
