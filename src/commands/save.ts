@@ -87,12 +87,19 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
   },
 });
 
-function inWords({ saved, present, rest, restFile }: SaveSummary, out: string, bad: number): string {
+function inWords({ saved, present, rest, misfits, restFile }: SaveSummary, out: string, bad: number): string {
   const parts = [`saved ${number(saved)}`];
   if (present > 0) parts.push(`${number(present)} already there`);
-  if (rest > 0) {
-    const again = out === '-' ? '' : ` (task-load ${restFile} | … | task-save ${out} runs them again)`;
-    parts.push(`${number(rest)} to ${restFile}${again}`);
+  const hint = (words: string): string => (out === '-' ? '' : ` (${words})`);
+  if (rest > misfits) {
+    parts.push(
+      `${number(rest - misfits)} to ${restFile}${hint(`task-load ${restFile} | … | task-save ${out} runs them again`)}`,
+    );
+  }
+  if (misfits > 0) {
+    parts.push(
+      `${number(misfits)} that do not fit to ${restFile}${hint(`task-save ${out} --widen < ${restFile} adds columns for them`)}`,
+    );
   }
   if (bad > 0) parts.push(counted(bad, 'bad line'));
   return parts.join(', ');

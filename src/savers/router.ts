@@ -162,9 +162,10 @@ export class Router {
 
 /** The record of a task that has no row: a failure with the result that it has, ready for `task-load`. */
 function withMisfit(task: Task, error: Misfit): string {
-  const earlier = runOf(task.fields) ?? { as: 'result', attempts: 0, at: new Date().toISOString(), ms: 0 };
-  return withRun(task, { ...earlier, state: 'FAILURE', error: { code: error.code, message: error.message } })
-    .line;
+  const never = { as: 'result', attempts: 0, at: new Date().toISOString(), ms: 0 };
+  const { as, attempts, at, ms } = runOf(task.fields) ?? never;
+  const why = { code: error.code, message: error.message };
+  return withRun(task, { state: 'FAILURE', as, attempts, at, ms, error: why }).line;
 }
 
 /** A record that an earlier saver had no place for: its work went well, and need not be done again to be saved. */

@@ -31,7 +31,7 @@ export function parseTarget(text: string, query = ''): Target | Failure {
   const root = rootOf(start);
   if ('code' in root) return parseAny(text, query);
   const { origin, host } = root;
-  return { href: origin + path, origin, host, path, authorization: undefined };
+  return { href: origin === start ? text : origin + path, origin, host, path, authorization: undefined };
 }
 
 function parseAny(text: string, query: string): Target | Failure {
