@@ -45,6 +45,8 @@ export function createClient(options: ClientOptions): Client {
     maxBody,
     skips: (status: number, headers: AnswerHeaders) => isRedirect(status, headers),
   };
+  /** What HEAD tells of a length is of a body that does not come. */
+  const bodiless: Limits = { maxBody: Number.POSITIVE_INFINITY, skips: keepsAll };
   const failures = hostErrors === undefined ? undefined : countFailures(hostErrors);
 
   const requestFor = (hop: Hop, headers: HeaderList, exchange: Exchange): Dispatch => {
@@ -110,7 +112,7 @@ export function createClient(options: ClientOptions): Client {
   return {
     send(hop, trip, key, follows) {
       const headers = headersFor(hop, key);
-      const limits = follows ? passing : lasting;
+      const limits = hop.method === 'HEAD' ? bodiless : follows ? passing : lasting;
       if (cache === undefined) return exchange(hop, headers, trip, limits);
       const request = { method: hop.method, url: hop.target.href, headers };
       return cache.through(request, (conditional) => exchange(hop, conditional, trip, limits));

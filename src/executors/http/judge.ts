@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import type { Task } from '../../core/task.ts';
 import type { Outcome } from '../executor.ts';
 import { fileResult, type Result, type ResultOptions, result } from './body.ts';
@@ -45,7 +46,8 @@ function judged({ text, failure }: Result, answer: Answer, expectation: Expectat
 }
 
 function unexpected({ text }: Result, answer: Answer, { mayRepeat, hasActed }: Again): Outcome {
-  const error = { code: 'HTTP_STATUS', message: `${answer.status} ${answer.reason}`.trim() };
+  const reason = answer.reason || (STATUS_CODES[answer.status] ?? '');
+  const error = { code: 'HTTP_STATUS', message: `${answer.status} ${reason}`.trim() };
   const retry = retryOf(answer, mayRepeat, hasActed);
   return retry === undefined ? { result: text, error } : { result: text, error, retry };
 }

@@ -216,6 +216,13 @@ describe('--max-body', () => {
     expect((await get('x'.repeat(1001), {}, { maxBody: 1000 })).error?.code).toBe('BODY_TOO_LARGE');
   });
 
+  test('does not mind the length that HEAD tells of', async () => {
+    const server = await serve((response) => response.writeHead(200, { 'content-length': '5000' }).end());
+    const { error, result } = await fetchOne({ url: server.url, method: 'head' }, { maxBody: 1000 });
+    expect(error).toBeUndefined();
+    expect(result?.status).toBe(200);
+  });
+
   test('ends a body without an end', async () => {
     let written = 0;
     const server = await serve((response) => {

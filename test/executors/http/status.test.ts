@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { HttpOptions } from '../../../src/executors/http/index.ts';
-import { serve, type TestServer } from '../../support/http-server.ts';
-import { fetchOne, open, type Tried } from './support.ts';
+import { serve, serveRaw, type TestServer } from '../../support/http-server.ts';
+import { attempt, fetchOne, open, type Tried } from './support.ts';
 
 async function answering(
   status: number,
@@ -30,6 +30,11 @@ describe('a status', () => {
     expect(error).toEqual({ code: 'HTTP_STATUS', message: '404 Not Found' });
     expect(result).toMatchObject({ status: 404, text: 'x' });
     expect(retry).toBeUndefined();
+  });
+
+  test('is said in the words of HTTP where the server has none', async () => {
+    const server = await serveRaw((socket) => socket.end('HTTP/1.1 404 \r\ncontent-length: 0\r\n\r\n'));
+    expect((await fetchOne({ url: server.url })).error?.message).toBe('404 Not Found');
   });
 
   test.each([
@@ -155,16 +160,13 @@ describe('--expect-json', () => {
 test('--expect-body must match the text of the body, each time anew', async () => {
   const server = await serve((response, { url }) => response.end(url === '/ready' ? 'It is READY' : 'wait'));
   const executor = await open({ expectBody: /ready/i });
-  const signal = new AbortController().signal;
   for (const [path, code] of [
     ['/ready', undefined],
     ['/', 'EXPECT_BODY'],
     ['/ready', undefined],
   ]) {
-    const { Task } = await import('../../../src/core/task.ts');
-    const task = new Task('u', JSON.stringify({ url: server.url + path }));
-    const outcome = await executor.attempt(task, { number: 1, signal });
-    expect(outcome.error?.code).toBe(code);
-    expect(outcome.result).toContain('"status":200');
+    const { error, result } = await attempt(executor, { url: server.url + path });
+    expect(error?.code).toBe(code);
+    expect(result?.status).toBe(200);
   }
 });
