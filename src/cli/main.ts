@@ -51,6 +51,7 @@ async function runCommand(name: CommandName, argv: readonly string[]): Promise<n
     note: (message) => {
       if (values.quiet !== true) say(message);
     },
+    version: TASKPIPE_VERSION,
     env: process.env,
     stopping: stop.stopping,
     leaving: stop.leaving,

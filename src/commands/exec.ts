@@ -64,7 +64,8 @@ export const command: Command = defineCommand({
       );
     }
     const rejects = await openRejects({ file: values.rejects, say: io.say });
-    const executor = await executorFor({ ...values }, { timeout: values.timeout, env: io.env, say: io.say });
+    const { env, say, version } = io;
+    const executor = await executorFor({ ...values }, { timeout: values.timeout, env, say, version });
     const unfinished = values.unfinished === undefined ? undefined : openUnfinished(values.unfinished);
     const input = readTasks(io.stdin(io.stopping), {
       source: 'stdin',

@@ -98,7 +98,7 @@ function inWords({ saved, present, rest, misfits, restFile }: SaveSummary, out: 
   }
   if (misfits > 0) {
     parts.push(
-      `${number(misfits)} that do not fit to ${restFile}${hint(`task-save ${out} --widen < ${restFile} adds columns for them`)}`,
+      `${number(misfits)} that ${out} has no place for, to ${restFile}${hint(`task-save ${out} --widen < ${restFile} adds columns for them`)}`,
     );
   }
   if (bad > 0) parts.push(counted(bad, 'bad line'));

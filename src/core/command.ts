@@ -13,6 +13,8 @@ export interface Io {
   say(message: string): void;
   /** The same, unless `--quiet` was given. */
   note(message: string): void;
+  /** The version of this package. */
+  readonly version: string;
   /** The environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by the first SIGINT or SIGTERM: come to an end in good order. */

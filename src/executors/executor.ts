@@ -40,3 +40,14 @@ export interface Executor {
   /** Gives back what it holds. */
   close(): Promise<void>;
 }
+
+/** What an executor is told of the stage and the process it is in. */
+export interface Setting {
+  /** The version of this package. */
+  readonly version: string;
+  /** For each attempt, first to last byte, in milliseconds. */
+  readonly timeout: number;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** A line on stderr. */
+  readonly say: (message: string) => void;
+}

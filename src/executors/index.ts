@@ -1,16 +1,7 @@
 import { TaskpipeError } from '../core/errors.ts';
 import { flag, type Option, optionName, type Values } from '../core/option.ts';
-import type { Executor } from './executor.ts';
+import type { Executor, Setting } from './executor.ts';
 import type { httpOptions } from './http/options.ts';
-
-/** What an executor is told of the stage and the process it is in. */
-export interface Setting {
-  /** For each attempt, first to last byte, in milliseconds. */
-  readonly timeout: number;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** A line on stderr. */
-  readonly say: (message: string) => void;
-}
 
 /** A kind of work: the option that asks for it, and what makes its executor of the options' values. */
 interface Kind {

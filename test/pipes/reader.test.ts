@@ -1,5 +1,6 @@
 /* What becomes of a stage whose reader leaves, whose output can't be written, or whose input is not there. */
 import { writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { serve } from '../support/http-server.ts';
@@ -45,7 +46,7 @@ describe('a reader that leaves', () => {
     const pipeline = startPipeline('mkfifo gate; task-exec --http | read -r line < gate', { cwd });
     pipeline.child.stdin?.write(`{"uuid":"a","url":"${url}"}\n`);
     await asked.reached(1);
-    writeFileSync(join(cwd, 'gate'), 'leave\n');
+    await writeFile(join(cwd, 'gate'), 'leave\n');
     expect(await pipeline.codes).toBe('141 0');
     expect((await pipeline.end).stderr).toBe('');
   });

@@ -108,24 +108,23 @@ describe('a pipeline that is signalled in the middle', () => {
 
 describe('a stage whose reader does not read', () => {
   test.each([
-    ['task-load', 'task-load a.ndjson', '143 0'],
-    ['task-exec', 'cat a.ndjson | task-exec --http --dry-run 2> words', '141 143 0'],
-    ['task-save', 'cat a.ndjson | task-save -', '141 143 0'],
-  ])('%s leaves at the second signal', async (stage, command, codes) => {
+    ['task-load', 'task-load a.ndjson'],
+    ['task-exec', 'task-exec --http --dry-run < a.ndjson 2> words'],
+    ['task-save', 'task-save - < a.ndjson'],
+  ])('%s leaves at the second signal', async (stage, command) => {
     const cwd = freshFolder();
     let text = '';
-    for (let n = 0; n < 100_000; n++) text += `{"uuid":"${n}","url":"http://localhost/${n}","more":"${'x'.repeat(99)}"}\n`;
+    for (let n = 0; n < 100_000; n++) text += `{"uuid":"${n}","url":"http://h/${n}","more":"${'x'.repeat(99)}"}\n`;
     writeFileSync(join(cwd, 'a.ndjson'), text);
-    const pipeline = startPipeline(`mkfifo gate; ${command} | cat gate`, { cwd });
+    const pipeline = startPipeline(`{ ${command}; echo "code $?" >&2; } | sleep 60`, { cwd });
+    const left = pipeline.said('stderr', /^code 143$/m);
     const pid = await running(pipeline.pid, stage);
     await isStill(pid);
     process.kill(pid, 'SIGTERM');
     await isStill(pid);
     process.kill(pid, 'SIGTERM');
-    await ending(pid);
-    writeFileSync(join(cwd, 'gate'), '');
-    expect(await pipeline.codes).toBe(codes);
-  });
+    await left;
+  }, 20_000);
 });
 
 describe('a pipeline of which a stage is killed', () => {
@@ -166,17 +165,6 @@ async function isStill(pid: number): Promise<void> {
     const hasWritten = Number(/wchar: (\d+)/.exec(now)?.[1]) > 65_536;
     same = hasWritten && now === last ? same + 1 : 0;
     last = now;
-    await later();
-  }
-}
-
-async function ending(pid: number): Promise<void> {
-  for (;;) {
-    try {
-      if (/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) return;
-    } catch {
-      return;
-    }
     await later();
   }
 }

@@ -13,6 +13,7 @@ import {
   values,
 } from '../../core/option.ts';
 import { compileTemplate } from '../../core/template.ts';
+import type { Setting } from '../executor.ts';
 import type { BodyMode } from './body.ts';
 import { compileRegex, compileStatuses } from './expect.ts';
 import { METHODS } from './request.ts';
@@ -114,7 +115,7 @@ export const httpOptions: HttpOptionTable = {
   headers: flag('keep the headers of the answer in the result'),
   proxy: text('the HTTP proxy for all requests; default: http_proxy and its like', { placeholder: 'URL' }),
   insecure: flag('trust any certificate'),
-  userAgent: text('what to say we are', { shown: 'taskpipe' }),
+  userAgent: text('what to say we are', { shown: 'taskpipe/VERSION' }),
   idempotencyHeader: flag("send the task's uuid as Idempotency-Key, and try a POST again too"),
   cookies: path("keep cookies in this file, in curl's format"),
   cache: path('keep answers in this folder as long as HTTP allows', { placeholder: 'DIR' }),
@@ -125,14 +126,10 @@ export const httpOptions: HttpOptionTable = {
 /** What the options' values say, with what the stage and the process add. */
 export function fromValues(
   values: Values<HttpOptionTable>,
-  setting: {
-    readonly timeout: number;
-    readonly env: Readonly<Record<string, string | undefined>>;
-    readonly say: (line: string) => void;
-  },
+  { timeout, env, say, version }: Setting,
 ): HttpOptions {
-  const { timeout, env, say } = setting;
-  return { ...values, timeout, env, printCurl: values.printCurl ? say : undefined };
+  const { userAgent = `taskpipe/${version}`, printCurl } = values;
+  return { ...values, userAgent, timeout, env, printCurl: printCurl ? say : undefined };
 }
 
 /** A value of the library's user, checked as on the command line. @throws {TaskpipeError} `USAGE` */
