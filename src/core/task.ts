@@ -63,6 +63,12 @@ export function runOf(fields: Fields): Run | undefined {
   return typeof (run as Run).state === 'string' ? (run as Run) : undefined;
 }
 
+/** Whether a task arrives as one that is not to be run: it failed before, or was taken back. */
+export function isSettled(task: Task): boolean {
+  const state = runOf(task.fields)?.state;
+  return state !== undefined && state !== 'SUCCESS' && state !== 'PENDING';
+}
+
 /**
  * A task with what its work gave: the result under `run.as`, and `run`. An earlier `run`, and an earlier value under
  * that key, are left out; all else keeps its bytes.
@@ -95,4 +101,19 @@ export function uuidFault(value: unknown): string | undefined {
   if (value.length > 64 && Buffer.byteLength(value) > 256) return '"uuid" is longer than 256 bytes';
   if (FORBIDDEN.test(value)) return '"uuid" has a control character';
   return value.isWellFormed() ? undefined : '"uuid" has half of a surrogate pair';
+}
+
+let lastTime = Number.NaN;
+let lastStamp = '';
+
+/**
+ * A time in ISO 8601, as `run.at` has it. Thousands of tasks share a millisecond.
+ * @param time milliseconds, as of `Date.now()`
+ */
+export function timestamp(time: number): string {
+  if (time !== lastTime) {
+    lastTime = time;
+    lastStamp = new Date(time).toISOString();
+  }
+  return lastStamp;
 }

@@ -1,62 +1,14 @@
 import type { Job } from '../core/lane.ts';
 import { isOver, MAX_LINE } from '../core/lines.ts';
 import { Order, Outlet } from '../core/outlet.ts';
-import type { Rate } from '../core/rate.ts';
 import { type Backoff, backoffDelay } from '../core/retry.ts';
 import { Scheduler } from '../core/scheduler.ts';
-import { type Failure, type Run, runOf, type Task, withOutcome } from '../core/task.ts';
+import { type Failure, isSettled, type Run, runOf, type Task, timestamp, withOutcome } from '../core/task.ts';
 import type { Executor, Outcome, Retry } from '../executors/executor.ts';
 import { fromFunction, type Work } from '../executors/function.ts';
+import { type ExecCounts, type ExecOptions, hasTooManyFailures } from './exec-options.ts';
 
-/** All that an executor stage can be told, whatever its kind of work. */
-export interface ExecOptions {
-  /** How many tasks are worked on at once. Default 10. */
-  readonly jobs?: number | undefined;
-  /** Lets tasks out in the order they came in. Default: as they finish. */
-  readonly keepOrder?: boolean | undefined;
-  /** How often a task is tried again. Default 3. */
-  readonly retries?: number | undefined;
-  /** Default 500 ms to 30 s. */
-  readonly backoff?: Backoff | undefined;
-  /** How many starts at most. Default: no limit. */
-  readonly rate?: Rate | undefined;
-  /** The same for each lane, so for each host. */
-  readonly laneRate?: Rate | undefined;
-  /** How many of one lane run at once. Default: all of `jobs` where there is one lane, else a fair share. */
-  readonly perLane?: number | undefined;
-  /** Takes no more tasks once so many have failed, or so many of a hundred. */
-  readonly maxFailures?: { readonly count: number } | { readonly percent: number } | undefined;
-  /** The key that the result stands under. Default `result`. */
-  readonly as?: string | undefined;
-  /** Passes tasks on as they are, and tells what would be done. */
-  readonly dryRun?: ((words: string) => void) | undefined;
-  /** Takes the tasks that were not finished, in place of the output. */
-  readonly unfinished?: ((task: Task) => void) | undefined;
-  /** How long what runs may go on after `stopping`, in milliseconds. Default 10 s. */
-  readonly grace?: number | undefined;
-  /** Starts no more; what was read and not finished comes out as PENDING. */
-  readonly stopping?: AbortSignal | undefined;
-  /** Gives up what runs, too. */
-  readonly leaving?: AbortSignal | undefined;
-  /** The longest record to let out, in bytes; the result of a longer one is left out, and it fails. Default 16 MiB. */
-  readonly maxLine?: number | undefined;
-}
-
-/** What a stage has done so far. */
-export interface ExecCounts {
-  succeeded: number;
-  failed: number;
-  /** Passed on as PENDING. */
-  pending: number;
-  /** Arrived as FAILURE or REVERTED, and were passed on untouched. */
-  passed: number;
-  /** Attempts beyond the first. */
-  retries: number;
-  /** Failures by code. */
-  readonly causes: Map<string, number>;
-  /** Whether it was stopped by `maxFailures`. */
-  hasTooManyFailures: boolean;
-}
+export type { ExecCounts, ExecOptions } from './exec-options.ts';
 
 /** Tasks as they come out, in batches. */
 export interface Execution extends AsyncIterable<readonly Task[]> {
@@ -245,20 +197,11 @@ class ExecStage {
     else {
       counts.failed++;
       counts.causes.set(error.code, (counts.causes.get(error.code) ?? 0) + 1);
-      if (!this.#isStopped && this.#hasTooManyFailures()) {
+      if (!this.#isStopped && hasTooManyFailures(counts, this.#options.maxFailures)) {
         counts.hasTooManyFailures = true;
         this.#stop();
       }
     }
-  }
-
-  #hasTooManyFailures(): boolean {
-    const { maxFailures } = this.#options;
-    const { failed, succeeded } = this.counts;
-    if (maxFailures === undefined) return false;
-    if ('count' in maxFailures) return failed >= maxFailures.count;
-    const all = failed + succeeded;
-    return all >= FIRST_JUDGED && failed * 100 >= maxFailures.percent * all;
   }
 
   #pending(job: Job): Task {
@@ -297,24 +240,3 @@ class ExecStage {
 }
 
 const BACKOFF: Backoff = { min: 500, max: 30_000 };
-
-/** How many tasks must be done before `--max-failures 5%` is judged. */
-const FIRST_JUDGED = 100;
-
-/** Whether a task arrives as one that is not to be run: it failed before, or was taken back. */
-function isSettled(task: Task): boolean {
-  const state = runOf(task.fields)?.state;
-  return state !== undefined && state !== 'SUCCESS' && state !== 'PENDING';
-}
-
-let lastTime = Number.NaN;
-let lastStamp = '';
-
-/** A time in ISO 8601; thousands of tasks share a millisecond. */
-function timestamp(time: number): string {
-  if (time !== lastTime) {
-    lastTime = time;
-    lastStamp = new Date(time).toISOString();
-  }
-  return lastStamp;
-}

@@ -1,5 +1,6 @@
 import { TaskpipeError } from '../core/errors.ts';
-import { IdSet, stableHash } from '../core/idset.ts';
+import { stableHash } from '../core/idkey.ts';
+import { IdSet } from '../core/idset.ts';
 import { MAX_LINE, type Reject } from '../core/lines.ts';
 import { Task } from '../core/task.ts';
 import { finishedIn } from '../ledgers/index.ts';

@@ -177,7 +177,7 @@ export function uuidsOf(folder: string, name: string): string[] {
     .map((line) => line.slice(0, line.indexOf(',')));
 }
 
-/** The uuids of a ledger. */
+/** The uuids of a ledger, as often as they are there. Lines that name none say how far an output is saved. */
 export function finishedOf(folder: string, name: string): string[] {
-  return linesOf(folder, name).map((line) => (JSON.parse(line) as { uuid: string }).uuid);
+  return linesOf(folder, name).flatMap((line) => (JSON.parse(line) as { uuid?: string }).uuid ?? []);
 }

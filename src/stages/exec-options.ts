@@ -1,0 +1,67 @@
+import type { Rate } from '../core/rate.ts';
+import type { Backoff } from '../core/retry.ts';
+import type { Task } from '../core/task.ts';
+
+/** All that an executor stage can be told, whatever its kind of work. */
+export interface ExecOptions {
+  /** How many tasks are worked on at once. Default 10. */
+  readonly jobs?: number | undefined;
+  /** Lets tasks out in the order they came in. Default: as they finish. */
+  readonly keepOrder?: boolean | undefined;
+  /** How often a task is tried again. Default 3. */
+  readonly retries?: number | undefined;
+  /** Default 500 ms to 30 s. */
+  readonly backoff?: Backoff | undefined;
+  /** How many starts at most. Default: no limit. */
+  readonly rate?: Rate | undefined;
+  /** The same for each lane, so for each host. */
+  readonly laneRate?: Rate | undefined;
+  /** How many of one lane run at once. Default: all of `jobs` where there is one lane, else a fair share. */
+  readonly perLane?: number | undefined;
+  /** Takes no more tasks once so many have failed, or so many of a hundred. */
+  readonly maxFailures?: { readonly count: number } | { readonly percent: number } | undefined;
+  /** The key that the result stands under. Default `result`. */
+  readonly as?: string | undefined;
+  /** Passes tasks on as they are, and tells what would be done. */
+  readonly dryRun?: ((words: string) => void) | undefined;
+  /** Takes the tasks that were not finished, in place of the output. */
+  readonly unfinished?: ((task: Task) => void) | undefined;
+  /** How long what runs may go on after `stopping`, in milliseconds. Default 10 s. */
+  readonly grace?: number | undefined;
+  /** Starts no more; what was read and not finished comes out as PENDING. */
+  readonly stopping?: AbortSignal | undefined;
+  /** Gives up what runs, too. */
+  readonly leaving?: AbortSignal | undefined;
+  /** The longest record to let out, in bytes; the result of a longer one is left out, and it fails. Default 16 MiB. */
+  readonly maxLine?: number | undefined;
+}
+
+/** What a stage has done so far. */
+export interface ExecCounts {
+  succeeded: number;
+  failed: number;
+  /** Passed on as PENDING. */
+  pending: number;
+  /** Arrived as FAILURE or REVERTED, and were passed on untouched. */
+  passed: number;
+  /** Attempts beyond the first. */
+  retries: number;
+  /** Failures by code. */
+  readonly causes: Map<string, number>;
+  /** Whether it was stopped by `maxFailures`. */
+  hasTooManyFailures: boolean;
+}
+
+/** How many tasks must be done before a percentage of failures is judged. */
+const FIRST_JUDGED = 100;
+
+/** Whether so many have failed that no more should be tried. */
+export function hasTooManyFailures(
+  { failed, succeeded }: ExecCounts,
+  most: ExecOptions['maxFailures'],
+): boolean {
+  if (most === undefined) return false;
+  if ('count' in most) return failed >= most.count;
+  const all = failed + succeeded;
+  return all >= FIRST_JUDGED && failed * 100 >= most.percent * all;
+}

@@ -1,0 +1,114 @@
+/* How task-exec --http treats hosts: rates, shares, slow ones, and those that ask for a pause. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { serve } from '../support/http-server.ts';
+import { freshFolder } from '../support/run.ts';
+import { counter, parsed, runPipeline, writeRows } from './pipeline.ts';
+
+describe('task-exec --http', () => {
+  test('starts no more than --rate says', async () => {
+    const times: number[] = [];
+    const { url } = await serve((response) => {
+      times.push(performance.now());
+      response.end('ok');
+    });
+    const cwd = freshFolder();
+    writeRows(cwd, 'a.csv', 11, (n) => `${url}/${n}`);
+    await runPipeline('task-load a.csv | task-exec --http --rate 20/s', { cwd });
+    expect(times).toHaveLength(11);
+    expect((times[10] as number) - (times[0] as number)).toBeGreaterThan(400); // ten spaces of 50 ms, loosely
+  });
+
+  test('asks no more of a host at once than --per-host says, and so much it does ask', async () => {
+    const cwd = freshFolder();
+    const hosts = await Promise.all([1, 2].map(busyHost));
+    writeRows(cwd, 'a.csv', 40, (n) => `${hosts[n % 2]?.url}/${n}`);
+    const { codes } = await runPipeline('task-load a.csv | task-exec --http -j 20 --per-host 3', { cwd });
+    expect(codes).toBe('0 0');
+    expect(hosts.map(({ most }) => most())).toEqual([3, 3]);
+  });
+
+  test('does the tasks of nine hosts while the tenth answers nothing', async () => {
+    const others = counter();
+    const held: (() => void)[] = [];
+    const slow = await serve((response) => held.push(() => response.end('late')));
+    const hosts = await Promise.all(
+      Array.from({ length: 9 }, () =>
+        serve((response) => {
+          response.end('ok');
+          others.add();
+        }),
+      ),
+    );
+    const cwd = freshFolder();
+    const PER_HOST = 50;
+    writeRows(cwd, 'a.csv', 10 * PER_HOST, (n) => `${(n % 10 === 0 ? slow : hosts[(n % 10) - 1])?.url}/${n}`);
+    // The slow one wakes up when all the rest is done; if that had to wait for it, nothing would ever end.
+    const woken = others.reached(9 * PER_HOST).then(() => {
+      for (const answer of held.splice(0)) answer();
+      held.push = (answer) => (answer(), 0);
+    });
+    const { stdout, codes } = await runPipeline('task-load a.csv | task-exec --http -j 10', { cwd });
+    await woken;
+    expect(codes).toBe('0 0');
+    const texts = parsed(stdout).map(({ result }) => result.text);
+    expect(texts.slice(0, 400)).toEqual(Array(400).fill('ok'));
+    expect(texts.filter((text) => text === 'late')).toHaveLength(PER_HOST);
+  });
+
+  test.each([
+    ['seconds', () => '1'],
+    ['a date', () => new Date(Date.now() + 2000).toUTCString()],
+  ])('pauses a host that answers 429 with Retry-After as %s, and no other', async (_, after) => {
+    let refusedAt = 0;
+    const times: number[] = [];
+    const busy = await serve((response) => {
+      const now = performance.now();
+      if (refusedAt === 0) {
+        refusedAt = now;
+        response.writeHead(429, { 'retry-after': after() });
+      } else times.push(now);
+      response.end('ok');
+    });
+    const othersEnd = { at: 0 };
+    const other = await serve((response) => {
+      othersEnd.at = performance.now();
+      response.end('ok');
+    });
+    const cwd = freshFolder();
+    // The first task is alone, so that nothing of its host is under way when it is refused.
+    const rows = [
+      `${busy.url}/0`,
+      ...Array.from({ length: 20 }, (_, n) => `${n % 2 ? busy.url : other.url}/${n}`),
+    ];
+    writeFileSync(join(cwd, 'a.txt'), `${rows.join('\n')}\n`);
+    const { codes, stdout } = await runPipeline(
+      'task-load a.txt --field url | task-exec --http -j 4 --per-host 1 --backoff 1ms..2ms',
+      { cwd },
+    );
+    expect(codes).toBe('0 0');
+    expect(
+      parsed(stdout)
+        .map(({ run }) => run.attempts)
+        .sort(),
+    ).toEqual([...Array(20).fill(1), 2]);
+    expect(times).toHaveLength(11);
+    expect(Math.min(...times) - refusedAt).toBeGreaterThan(900);
+    expect(othersEnd.at).toBeLessThan(Math.min(...times));
+  });
+});
+
+/** A host that takes a while to answer, and knows how many requests it had at once. */
+async function busyHost() {
+  let now = 0;
+  let most = 0;
+  const { url } = await serve((response) => {
+    most = Math.max(most, ++now);
+    setTimeout(() => {
+      now--;
+      response.end('ok');
+    }, 20);
+  });
+  return { url, most: () => most };
+}
