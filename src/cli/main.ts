@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import type { CommandName } from '../commands/index.ts';
 import type { Command, Io } from '../core/command.ts';
 import { type ErrorCode, messageOf, TaskpipeError } from '../core/errors.ts';
@@ -59,7 +60,7 @@ async function runCommand(name: CommandName, argv: readonly string[]): Promise<n
   try {
     if (values.version === true) await output.write(`${name} ${TASKPIPE_VERSION}\n`);
     else if (values.help === true)
-      await output.write(await args.helpFor(command, process.stdout.columns ?? 100));
+      await output.write(await args.helpFor(command, isatty(1) ? process.stdout.columns : 100));
     else {
       const code = await command.run(values as never, operands, io);
       await output.finish();

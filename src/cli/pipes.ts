@@ -1,4 +1,5 @@
 import { createReadStream, fstatSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { ioError, systemCode, TaskpipeError } from '../core/errors.ts';
 import { watchReader } from './reader.ts';
 
@@ -56,8 +57,12 @@ export interface OutputOptions {
 
 export function openOutput(options: OutputOptions): Output {
   const stat = fstatSync(1);
-  return stat.isFIFO() || stat.isSocket() || process.stdout.isTTY
-    ? streamOutput(options, stat.isFIFO())
+  if (stat.isFIFO() || stat.isSocket()) {
+    // As process.stdout is, but that ignores destroy(), and what a pipe has no room for would keep the process alive.
+    return streamOutput(new Socket({ fd: 1, readable: false, writable: true }), options, stat.isFIFO());
+  }
+  return process.stdout.isTTY
+    ? streamOutput(process.stdout, options, false)
     : { write: async (data) => writeWhole(data), finish: async () => {}, close() {} };
 }
 
@@ -71,8 +76,7 @@ function writeWhole(data: string | Buffer): void {
   }
 }
 
-function streamOutput({ onGone, leaving }: OutputOptions, isPipe: boolean): Output {
-  const stream = process.stdout;
+function streamOutput(stream: Socket, { onGone, leaving }: OutputOptions, isPipe: boolean): Output {
   let failure: TaskpipeError | undefined;
   let wake: (() => void) | undefined;
   const fail = (error: TaskpipeError): void => {

@@ -79,7 +79,7 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
         say: io.say,
         note: io.note,
       });
-      io.note(inWords(summary, out, rejects.count));
+      io.note(inWords(summary, { out, fields: values.fields, bad: rejects.count }));
       return summary.failed + summary.misfits + rejects.count > 0 ? 1 : 0;
     } finally {
       await rejects.close();
@@ -87,19 +87,28 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
   },
 });
 
-function inWords({ saved, present, rest, misfits, restFile }: SaveSummary, out: string, bad: number): string {
+interface Told {
+  readonly out: string;
+  readonly fields: readonly string[] | undefined;
+  /** How many lines were no task. */
+  readonly bad: number;
+}
+
+function inWords(
+  { saved, present, rest, misfits, restFile }: SaveSummary,
+  { out, fields, bad }: Told,
+): string {
   const parts = [`saved ${number(saved)}`];
-  if (present > 0) parts.push(`${number(present)} already there`);
   const hint = (words: string): string => (out === '-' ? '' : ` (${words})`);
+  const again = fields === undefined ? `task-save ${out}` : `task-save ${out} --fields ${fields.join(',')}`;
+  if (present > 0) parts.push(`${number(present)} already there`);
   if (rest > misfits) {
-    parts.push(
-      `${number(rest - misfits)} to ${restFile}${hint(`task-load ${restFile} | … | task-save ${out} runs them again`)}`,
-    );
+    const words = hint(`task-load ${restFile} | … | ${again} runs them again`);
+    parts.push(`${number(rest - misfits)} to ${restFile}${words}`);
   }
   if (misfits > 0) {
-    parts.push(
-      `${number(misfits)} that ${out} has no place for, to ${restFile}${hint(`task-save ${out} --widen < ${restFile} adds columns for them`)}`,
-    );
+    const words = hint(`task-save ${out} --widen < ${restFile} adds columns for them`);
+    parts.push(`${number(misfits)} that ${out} has no place for, to ${restFile}${words}`);
   }
   if (bad > 0) parts.push(counted(bad, 'bad line'));
   return parts.join(', ');

@@ -28,10 +28,18 @@ export interface FileOptions extends FormatOptions {
  */
 export async function openFile(options: FileOptions): Promise<Destination> {
   // A new file must not take the place of a symbolic link to the old one.
-  const isLink =
-    lstatSync(options.path, { throwIfNoEntry: false })?.isSymbolicLink() && existsSync(options.path);
-  const real = isLink ? { ...options, path: realpathSync(options.path) } : options;
+  const real = { ...options, path: resolved(options.path) };
   return options.overwrite ? openOverwritten(real) : openAppended(real);
+}
+
+/** What a symbolic link leads to; any other path as it is. */
+function resolved(path: string): string {
+  try {
+    const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() && existsSync(path);
+    return isLink ? realpathSync(path) : path;
+  } catch (error) {
+    throw ioError('cannot open', path, error);
+  }
 }
 
 async function openAppended(options: FileOptions): Promise<Destination> {

@@ -61,7 +61,8 @@ export async function save(
     options.rest ?? `${out === '-' ? 'task-save' : out}.rest.ndjson`,
     options.say ?? quiet,
   );
-  const router = new Router(destination, rest, options);
+  // Nothing is waited for where nothing is synced.
+  const router = new Router(destination, rest, out === '-' ? { ...options, flushInterval: 0 } : options);
   try {
     // A crash has left them.
     if (rest.isLeft) await mergeLeft(rest, destination);
@@ -96,7 +97,7 @@ function checkOptions(out: string, options: SaveOptions): void {
   };
   if (out === '-') {
     if (ledger !== undefined)
-      refuse('--ledger needs a file: nobody can tell when the standard output is safe');
+      refuse('--ledger (or TASK_LEDGER) needs a file: nobody can tell when the standard output is safe');
     if (tee !== undefined) refuse('--tee needs a file: the standard output has the rows already');
     if (overwrite) refuse('--overwrite needs a file');
     if (widen) refuse('--widen needs a file: what is on the standard output cannot be changed');
