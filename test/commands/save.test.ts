@@ -59,7 +59,10 @@ describe('task-save', () => {
       'task-save out.xls',
       'out.xls must end in one of .csv, .tsv, .tab, .ndjson, .jsonl; or say --format csv|tsv|ndjson',
     ],
-    ['task-save - --ledger l', '--ledger (or TASK_LEDGER) needs a file: nobody can tell when the standard output is safe'],
+    [
+      'task-save - --ledger l',
+      '--ledger (or TASK_LEDGER) needs a file: nobody can tell when the standard output is safe',
+    ],
     ['task-save out.csv --flush 0', '--flush must be a whole number of at least 1; got "0"'],
   ])('refuses %s', async (command, words) => {
     const { code, stderr } = await sh(command);
