@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { ioError } from '../../core/errors.ts';
+import { ioError, systemCode } from '../../core/errors.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 
@@ -26,11 +26,11 @@ export async function writeWhole(path: string, data: Buffer | string, mode = 0o6
   }
 }
 
-/** Makes a folder, where it is not there yet. @throws {TaskpipeError} `IO` */
+/** Makes a folder, where it is not there yet; the one that it is to be in must be. @throws {TaskpipeError} `IO` */
 export async function makeFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await mkdir(path); // not with `recursive`: Node 20 loops for ever where the kernel denies a folder with ENOENT
   } catch (error) {
-    throw ioError('cannot make', path, error);
+    if (systemCode(error) !== 'EEXIST') throw ioError('cannot make', path, error);
   }
 }
