@@ -9,7 +9,7 @@ import { flag, kebab, type Option, type Options, optionName, parseOption, path }
 const COMMON = {
   config: path('read options from a JSON file, as in {"jobs": 20}; flags and environment beat it'),
   quiet: flag('say nothing on stderr but errors'),
-  noProgress: flag('draw no progress line'),
+  noProgress: flag('draw no progress line (there is none yet)'),
   help: flag('show this help'),
   version: flag('show the version'),
 } as const;
@@ -39,7 +39,7 @@ export async function parseArguments(
     const variable = option.env ?? `TASK_${kebab(key).toUpperCase().replaceAll('-', '_')}`;
     const given = typed.flags.get(key);
     if (given !== undefined) values[key] = combine(option, given, name);
-    else if (env[variable] !== undefined && env[variable] !== '')
+    else if (env[variable] !== undefined && (env[variable] !== '' || option.allowsEmpty === true))
       values[key] = combine(option, [env[variable]], variable);
   }
   if (typeof values.config === 'string') await addConfig(values, table, values.config, command);
@@ -80,7 +80,7 @@ async function parseFlags(table: Options, argv: readonly string[]): Promise<Type
       failure ??= message;
     })
     .parseSync([...argv]) as Record<string, unknown>;
-  if (failure !== undefined) throw new TaskpipeError('USAGE', failure);
+  if (failure !== undefined) throw new TaskpipeError('USAGE', inOurWords(failure));
   const keys = new Map(Object.keys(table).map((key) => [kebab(key), key]));
   const flags = new Map<string, string[]>();
   for (const [name, given] of Object.entries(parsed)) {
@@ -90,6 +90,14 @@ async function parseFlags(table: Options, argv: readonly string[]): Promise<Type
     flags.set(key, [given].flat().map(String));
   }
   return { flags, operands: (parsed._ as unknown[]).map(String) };
+}
+
+/** What yargs says of an option without its value; all else it finds is found by us. */
+function inOurWords(failure: string): string {
+  const [, name] = /^Not enough arguments following: (\S+)/.exec(failure) ?? [];
+  if (name === undefined) return failure;
+  const dashes = name.length === 1 ? '-' : '--';
+  return `${dashes}${name} needs a value; one that begins with a dash is given as ${dashes}${name}=VALUE`;
 }
 
 function forYargs(table: Options): Record<string, YargsOptions> {
@@ -154,6 +162,8 @@ async function addConfig(
       if (!(await isKnownElsewhere(name, command))) throw await unknownOption(`"${name}" in ${file}`, table);
     } else if (!(key in values)) {
       const option = table[key] as Option<unknown>;
+      if (given === null)
+        throw new TaskpipeError('USAGE', `"${name}" in ${file} must have a value; got null`);
       values[key] = combine(option, [given].flat().map(asTyped), `"${name}" in ${file}`);
     }
   }

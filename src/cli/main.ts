@@ -49,11 +49,13 @@ async function runCommand(name: CommandName, argv: readonly string[]): Promise<n
     },
     write: output.write,
     say,
+    tell: (line) => void process.stderr.write(`${escapeControls(line)}\n`),
     note: (message) => {
       if (values.quiet !== true) say(message);
     },
     version: TASKPIPE_VERSION,
     env: process.env,
+    cut: AbortSignal.any([stop.leaving, ended.signal]),
     stopping: stop.stopping,
     leaving: stop.leaving,
   };

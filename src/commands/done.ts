@@ -167,7 +167,7 @@ With uuids on the command line mark and unmark read and write nothing else.`,
     const lineOptions = {
       source: 'stdin',
       reject: rejects.reject,
-      cut: io.leaving,
+      cut: io.cut,
       maxLine: values.maxLine,
     };
     const input =

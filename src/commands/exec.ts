@@ -8,29 +8,34 @@ import { count, duration, flag, path, Rule, size, value } from '../core/option.t
 import { type Rate, toRate } from '../core/rate.ts';
 import { flushed, openRejects } from '../core/rejects.ts';
 import { type Backoff, toBackoff } from '../core/retry.ts';
-import { counted, number } from '../core/words.ts';
+import { counted, number, textOf } from '../core/words.ts';
 import { httpOptions } from '../executors/http/options.ts';
 import { executorFor, kindOptions } from '../executors/index.ts';
 import { type ExecCounts, exec } from '../stages/exec.ts';
+import { DEFAULTS } from '../stages/exec-options.ts';
 
 const options = {
   ...(kindOptions as Record<'http', ReturnType<typeof flag>>),
-  jobs: count('how many tasks at once', { default: 10, alias: ['j', 'concurrency'] }),
+  jobs: count('how many tasks at once', { default: DEFAULTS.jobs, alias: ['j', 'concurrency'] }),
   keepOrder: flag('let tasks out in the order they came in; default: as they finish'),
   as: value('the key that the result stands under', 'NAME', toKey, { default: 'result' }),
-  timeout: duration('for each attempt, first to last byte', { default: 30_000, shown: '30s' }),
-  retries: count('how often a task is tried again', { min: 0, default: 3 }),
+  timeout: duration('for each attempt, first to last byte', { default: 30_000, shown: '30s', min: 1 }),
+  retries: count('how often a task is tried again', { min: 0, default: DEFAULTS.retries }),
   backoff: value<Backoff>('how long to wait before: exponential, with full jitter', 'MIN..MAX', toBackoff, {
-    default: { min: 500, max: 30_000 },
+    default: DEFAULTS.backoff,
     shown: '500ms..30s',
   }),
   rate: value<Rate>('how many starts at most, as in 50/s or 100/m', 'RATE', toRate),
   perHost: count('how many at once of one host; default: all where there is one host, else a fair share'),
   hostRate: value<Rate>('how many starts of each host at most', 'RATE', toRate),
-  maxFailures: value('take no more tasks once so many failed, or so many of a hundred', 'N|N%', toFailures),
+  maxFailures: value(
+    'take no more tasks once so many failed, or so many of a hundred (judged from 100 on)',
+    'N|N%',
+    toFailures,
+  ),
   unfinished: path('write what was not finished to this file, in place of the output, when stopped'),
-  grace: duration('how long what runs may go on when stopped', { default: 10_000, shown: '10s' }),
-  dryRun: flag('do nothing: say what would be done, and pass the tasks on'),
+  grace: duration('how long what runs may go on when stopped', { default: DEFAULTS.grace, shown: '10s' }),
+  dryRun: flag('do nothing: say what would be done, and pass the tasks on as PENDING'),
   rejects: path('keep input that is no task, as NDJSON with its place and the reason'),
   maxLine: size('the longest record', { default: MAX_LINE, shown: '16MB' }),
   ...httpOptions,
@@ -64,35 +69,32 @@ export const command: Command = defineCommand({
       );
     }
     const rejects = await openRejects({ file: values.rejects, say: io.say });
-    const { env, say, version } = io;
-    const executor = await executorFor({ ...values }, { timeout: values.timeout, env, say, version });
+    const { env, tell, version } = io;
+    const executor = await executorFor({ ...values }, { timeout: values.timeout, env, tell, version });
     const unfinished = values.unfinished === undefined ? undefined : openUnfinished(values.unfinished);
     const input = readTasks(io.stdin(io.stopping), {
       source: 'stdin',
       reject: rejects.reject,
-      cut: AbortSignal.any([io.stopping, io.leaving]),
+      cut: AbortSignal.any([io.stopping, io.cut]),
       maxLine: values.maxLine,
     });
     const { perHost: perLane, hostRate: laneRate, dryRun, ...rest } = values;
     const tasks = exec(executor, {
       ...rest,
       ...{ perLane, laneRate, stopping: io.stopping, leaving: io.leaving },
-      dryRun: dryRun ? io.say : undefined,
+      dryRun: dryRun ? io.tell : undefined,
       unfinished: unfinished?.add,
     })(flushed(input, rejects));
-    for await (const batch of tasks) await io.write(textOf(batch));
-    await unfinished?.close();
-    await rejects.close();
+    try {
+      for await (const batch of tasks) await io.write(textOf(batch));
+    } finally {
+      await unfinished?.close();
+      await rejects.close();
+    }
     io.note(summary(tasks.counts, rejects.count));
     return tasks.counts.failed + tasks.counts.passed + rejects.count > 0 ? 1 : 0;
   },
 });
-
-function textOf(batch: readonly { line: string }[]): string {
-  let text = '';
-  for (const { line } of batch) text += `${line}\n`;
-  return text;
-}
 
 /** A file that unfinished tasks are added to. */
 function openUnfinished(file: string): { add: (task: { line: string }) => void; close: () => Promise<void> } {

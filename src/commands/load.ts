@@ -5,7 +5,7 @@ import { choice, count, flag, list, path, Rule, size, text, value } from '../cor
 import { openRejects } from '../core/rejects.ts';
 import { isEncoding } from '../core/text.ts';
 import type { UuidVersion } from '../core/uuid.ts';
-import { counted, number } from '../core/words.ts';
+import { counted, number, textOf } from '../core/words.ts';
 import { formats } from '../loaders/index.ts';
 import { type Loading, load } from '../stages/load.ts';
 
@@ -22,6 +22,7 @@ const options = {
   uuidSep: text("what joins several values; '' for plain concatenation", {
     default: '\u001f',
     shown: 'U+001F',
+    allowsEmpty: true,
   }),
   ledger: path('leave out what this ledger says is finished', { placeholder: 'LEDGER' }),
   again: flag('load what is finished too'),
@@ -71,11 +72,14 @@ export const command: Command = defineCommand({
       stdin: () => io.stdin(io.stopping),
       signal: AbortSignal.any([io.stopping, io.leaving]),
     });
-    for await (const batch of tasks) {
-      if (batch.length > 0) await io.write(`${batch.map(({ line }) => line).join('\n')}\n`);
-      await rejects.flush();
+    try {
+      for await (const batch of tasks) {
+        if (batch.length > 0) await io.write(textOf(batch));
+        await rejects.flush();
+      }
+    } finally {
+      await rejects.close();
     }
-    await rejects.close();
     io.note(summary(tasks, rejects.count, values.rejects));
     return rejects.count > 0 ? 1 : 0;
   },

@@ -65,7 +65,7 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
     const lineOptions = {
       source: 'stdin',
       reject: rejects.reject,
-      cut: io.leaving,
+      cut: io.cut,
       maxLine: values.maxLine,
     };
     // Not until the first signal: what the stages before this one still give is saved too.

@@ -11,12 +11,16 @@ export interface Io {
   write(data: string | Buffer): Promise<void>;
   /** A line for people, on the standard error. */
   say(message: string): void;
-  /** The same, unless `--quiet` was given. */
+  /** A line on the standard error as it is: to be copied, or run. */
+  tell(line: string): void;
+  /** The same as `say`, unless `--quiet` was given. */
   note(message: string): void;
   /** The version of this package. */
   readonly version: string;
   /** The environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborted where the standard input is cut short on our side, so that its last line means nothing. */
+  readonly cut: AbortSignal;
   /** Aborted by the first SIGINT or SIGTERM: come to an end in good order. */
   readonly stopping: AbortSignal;
   /** Aborted by the second one, or when the reader of the output is gone: leave at once. */

@@ -21,6 +21,8 @@ export class Lane {
   readonly key: string;
   readonly pacer: Pacer | undefined;
   running = 0;
+  /** The ordinal of its latest task. */
+  lastRead = 0;
   /** Jobs that wait for a retry. */
   delayed = 0;
   /** Nothing starts before this time. */

@@ -15,6 +15,8 @@ export interface Option<T> {
   readonly shown?: string;
   /** The environment variable, where it is not `TASK_` and the name. */
   readonly env?: string;
+  /** Is an empty variable a value? Otherwise it is as if it were not set. */
+  readonly allowsEmpty?: boolean;
   /** May it be given several times? Then its value is an array. */
   readonly many?: boolean;
   /** The value when it is not given. */
@@ -37,6 +39,7 @@ export class Rule extends Error {}
 
 interface Common {
   readonly alias?: readonly string[];
+  readonly allowsEmpty?: boolean;
   readonly env?: string;
 }
 
@@ -136,14 +139,22 @@ export function milliseconds(typed: string): number | undefined {
   return Number(match[1]) * (DURATIONS[(match[2] as string).toLowerCase()] as number);
 }
 
-/** A duration, in milliseconds. */
-export function duration(words: string, more: Valued & { default: number; shown: string }): Option<number> {
+/** A duration, in milliseconds: at least `min` (default 0), and no more than a timer can wait. */
+export function duration(
+  words: string,
+  more: Valued & { default: number; shown: string; min?: number },
+): Option<number> {
+  const { min = 0, ...rest } = more;
   const parse = (typed: string): number => {
     const value = milliseconds(typed);
-    if (value === undefined) throw new Rule('must be a duration such as 500ms, 30s, 5m or 2h');
+    if (value === undefined || value < min || value >= 2 ** 31) {
+      throw new Rule(
+        `must be a duration such as 500ms, 30s, 5m or 2h, ${min > 0 ? 'not 0, and ' : ''}of 24d at most`,
+      );
+    }
     return value;
   };
-  return option(words, more.placeholder ?? 'DURATION', parse, more);
+  return option(words, more.placeholder ?? 'DURATION', parse, rest);
 }
 
 /** One of some words. */
@@ -175,6 +186,7 @@ export function list(words: string, more: Valued = {}): Option<readonly string[]
   const parse = (typed: string): string[] => {
     const names = typed.split(',');
     if (names.includes('')) throw new Rule('must be names with commas between them');
+    if (new Set(names).size < names.length) throw new Rule('must name each only once');
     return names;
   };
   return {
@@ -213,6 +225,18 @@ export function values<T>(
   more: Valued = {},
 ): Option<readonly T[]> {
   return { ...option<readonly T[]>(words, placeholder, parse as never, more), fallback: [], many: true };
+}
+
+/**
+ * Checks a number that was given to the library.
+ * @throws {TaskpipeError} `USAGE`
+ */
+export function mustBeWhole(name: string, value: number | undefined, min: number): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= min)) return;
+  throw new TaskpipeError(
+    'USAGE',
+    `${name} must be a whole number of at least ${min}; got ${JSON.stringify(value)}`,
+  );
 }
 
 /** `maxBody` as it is typed: `--max-body`. */

@@ -64,6 +64,9 @@ async function openFile(file: string): Promise<{ lines: Writable; ended: Promise
   const { default: ndjson } = await import('ndjson'); // few runs need it
   const lines = ndjson.stringify() as Writable & NodeJS.ReadableStream;
   const target = lines.pipe(createWriteStream(file, { flags: 'a' }));
+  await once(target, 'open').catch((error) => {
+    throw ioError('cannot write --rejects', file, error);
+  });
   const ended = finished(target).catch((error) => {
     throw ioError('cannot write --rejects', file, error);
   });

@@ -20,6 +20,15 @@ export interface SchedulerOptions {
   readonly onReady: () => void;
 }
 
+/** How many characters to read ahead at most: there may be tasks of megabytes. */
+const WINDOW_SIZE = 16 * 1024 * 1024;
+
+/** A lane counts for the share of others while one of the last so many tasks was its own. */
+const RECENT = 1000;
+
+/** What a timer can wait, in milliseconds; more would be none at all. */
+const LONGEST = 2 ** 31 - 1;
+
 /** Lanes that are idle are forgotten beyond this number. */
 const LANES = 10_000;
 
@@ -32,6 +41,8 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #pacer: Pacer | undefined;
   readonly #lanes = new Map<string, Lane>();
+  /** The lanes of the last tasks that were read, the latest last. */
+  readonly #recent = new Set<Lane>();
   /** Lanes that may have a job to start, in turn. */
   readonly #ready = new Set<Lane>();
   /** Lanes that wait for a time. */
@@ -39,6 +50,8 @@ export class Scheduler {
   /** Retries, the next one last. */
   #delayed: { job: Job; at: number }[] = [];
   #waiting = 0;
+  /** The characters of what waits. */
+  #size = 0;
   #running = 0;
   #read = 0;
   #isEnded = false;
@@ -78,7 +91,7 @@ export class Scheduler {
     while (place > 0 && (this.#delayed[place - 1] as { at: number }).at < at) place--;
     this.#delayed.splice(place, 0, { job, at });
     job.lane.delayed++;
-    this.#waiting++;
+    this.#wait(job.task, 1);
     this.#release(job.lane);
   }
 
@@ -102,6 +115,7 @@ export class Scheduler {
       lane.delayed = 0;
     }
     this.#waiting = 0;
+    this.#size = 0;
     clearTimeout(this.#timer);
     this.#end();
     return left.sort((a, b) => a.ordinal - b.ordinal);
@@ -122,7 +136,9 @@ export class Scheduler {
   }
 
   #hasRoom(): boolean {
-    return this.#waiting + (this.#options.held?.() ?? 0) < this.#options.window;
+    const { window, jobs, held } = this.#options;
+    const waiting = this.#waiting + (held?.() ?? 0);
+    return waiting < window && (this.#size < WINDOW_SIZE || waiting < jobs);
   }
 
   #add(task: Task): void {
@@ -133,9 +149,25 @@ export class Scheduler {
       this.#lanes.set(key, lane);
       if (this.#lanes.size > LANES) this.#forgetIdle();
     }
-    lane.push({ task, lane, ordinal: this.#read++, attempts: 0, counted: 0, began: 0 });
+    lane.push({ task, lane, ordinal: this.#read, attempts: 0, counted: 0, began: 0 });
+    lane.lastRead = this.#read++;
     this.#ready.add(lane);
-    this.#waiting++;
+    this.#wait(task, 1);
+    this.#noteRecent(lane);
+  }
+
+  #noteRecent(lane: Lane): void {
+    this.#recent.delete(lane);
+    this.#recent.add(lane);
+    for (const oldest of this.#recent) {
+      if (oldest.lastRead >= this.#read - RECENT) break;
+      this.#recent.delete(oldest);
+    }
+  }
+
+  #wait(task: Task, change: 1 | -1): void {
+    this.#waiting += change;
+    this.#size += change * task.line.length;
   }
 
   #forgetIdle(): void {
@@ -176,7 +208,7 @@ export class Scheduler {
   #share(): number {
     const { jobs, perLane } = this.#options;
     if (perLane !== undefined) return perLane;
-    const lanes = this.#lanes.size;
+    const lanes = this.#isEnded ? this.#lanes.size : this.#recent.size;
     return lanes <= 1 ? jobs : Math.max(1, Math.ceil(Math.min(jobs / 2, (2 * jobs) / lanes)));
   }
 
@@ -208,7 +240,7 @@ export class Scheduler {
     lane.pacer?.start(now);
     this.#pacer?.start(now);
     this.#running++;
-    this.#waiting--;
+    this.#wait(job.task, -1);
     if (this.#wakeReader !== undefined && this.#hasRoom()) this.#wakeReader();
     return job;
   }
@@ -244,7 +276,7 @@ export class Scheduler {
         this.#timerAt = Number.POSITIVE_INFINITY;
         this.#options.onReady();
       },
-      Math.max(1, Math.ceil(at - performance.now())),
+      Math.min(LONGEST, Math.max(1, Math.ceil(at - performance.now()))),
     );
   }
 }

@@ -7,3 +7,10 @@ export function number(count: number): string {
 export function counted(count: number, noun: string): string {
   return `${number(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
+
+/** The lines of tasks, each with its newline. */
+export function textOf(batch: readonly { readonly line: string }[]): string {
+  let text = '';
+  for (const { line } of batch) text += `${line}\n`;
+  return text;
+}

@@ -48,6 +48,6 @@ export interface Setting {
   /** For each attempt, first to last byte, in milliseconds. */
   readonly timeout: number;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** A line on stderr. */
-  readonly say: (message: string) => void;
+  /** A line on stderr as it is: to be copied, or run. */
+  readonly tell: (line: string) => void;
 }

@@ -22,7 +22,7 @@ export function fromFunction(work: Work): Executor {
     attempt: (task, { signal, number }) => {
       try {
         const value = work(task, { signal, attempt: number });
-        return value instanceof Promise ? value.then(success, failure) : success(value);
+        return value instanceof Promise ? value.then(success).catch(failure) : success(value);
       } catch (error) {
         return failure(error);
       }

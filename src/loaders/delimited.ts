@@ -121,6 +121,7 @@ const ESCAPED = /["\\\u0000-\u001f]/;
 
 class CsvRecord implements Loaded {
   readonly wasTask = false;
+  readonly fault = undefined; // what could be wrong is in the header, and told there
   readonly #row: Row;
   readonly #columns: Columns;
 

@@ -73,6 +73,10 @@ class ElementSplitter {
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i);
       if (code === NEWLINE) this.#line++;
+      if (this.#quoted) {
+        this.#insideString(code);
+        continue;
+      }
       if (code <= 32) continue;
       if (this.#place !== 'in') {
         this.#outside(code, elements);
@@ -80,8 +84,7 @@ class ElementSplitter {
         continue;
       }
       if (this.#keptLine === 0) this.#keptLine = this.#line;
-      if (this.#quoted) this.#insideString(code);
-      else if (code === QUOTE) this.#quoted = true;
+      if (code === QUOTE) this.#quoted = true;
       else if (code === 123 || code === 91) this.#depth++;
       else if (this.#depth > 0) {
         if (code === 125 || code === 93) this.#depth--;

@@ -8,6 +8,8 @@ export interface Loaded {
   readonly source: string;
   /** Its own `uuid`, whatever that is; undefined where it has none. */
   readonly uuid: unknown;
+  /** Why it can be no task; undefined where it can. */
+  readonly fault: string | undefined;
   /** Whether it was a task before: it carries a `run`, so it keeps its uuid. */
   readonly wasTask: boolean;
   /** An attribute as text: a string as it is, any other value as it is written in JSON. Undefined where it has none. */

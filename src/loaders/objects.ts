@@ -18,7 +18,25 @@ export class JsonLoaded implements Loaded {
     this.wasTask = run !== undefined;
     this.#record = record;
     this.#shape = shape;
-    this.#ours = run === undefined ? PLAIN : new Set(['run', 'result', String(run.as)]);
+    this.#ours =
+      run === undefined ? PLAIN : new Set(['run', 'result', ...(run.as === 'uuid' ? [] : [String(run.as)])]);
+  }
+
+  /** An attribute of the user's that would be lost. */
+  get fault(): string | undefined {
+    const { fields } = this.#record;
+    if (!this.wasTask) {
+      const own = ['run', 'result'].find(
+        (name) => Object.hasOwn(fields, name) && !this.#shape.rename.has(name),
+      );
+      if (own !== undefined)
+        return `it has a ${JSON.stringify(own)}, which is a task's own; give it another name with --rename ${own}=old_${own}`;
+    }
+    for (const [from, to] of this.#shape.rename) {
+      if (!Object.hasOwn(fields, from) || !Object.hasOwn(fields, to) || this.#shape.rename.has(to)) continue;
+      return `--rename ${from}=${to} would put two attributes under one name`;
+    }
+    return undefined;
   }
 
   get source(): string {
@@ -76,7 +94,7 @@ export class JsonLoaded implements Loaded {
   }
 }
 
-const PLAIN: ReadonlySet<string> = new Set(['run', 'result']);
+const PLAIN: ReadonlySet<string> = new Set();
 
 function hasOurs(fields: JsonRecord['fields'], ours: ReadonlySet<string>): boolean {
   for (const name of ours) if (Object.hasOwn(fields, name)) return true;

@@ -1,3 +1,5 @@
+import { TaskpipeError } from '../core/errors.ts';
+import { mustBeWhole } from '../core/option.ts';
 import type { Rate } from '../core/rate.ts';
 import type { Backoff } from '../core/retry.ts';
 import type { Task } from '../core/task.ts';
@@ -50,6 +52,27 @@ export interface ExecCounts {
   readonly causes: Map<string, number>;
   /** Whether it was stopped by `maxFailures`. */
   hasTooManyFailures: boolean;
+}
+
+/** What holds where an option is not given. Times are in milliseconds. */
+export const DEFAULTS: Readonly<{ jobs: number; retries: number; backoff: Backoff; grace: number }> = {
+  jobs: 10,
+  retries: 3,
+  backoff: { min: 500, max: 30_000 },
+  grace: 10_000,
+};
+
+/** @throws {TaskpipeError} `USAGE` */
+export function checkExecOptions({ jobs, retries, perLane, as }: ExecOptions): void {
+  mustBeWhole('jobs', jobs, 1);
+  mustBeWhole('retries', retries, 0);
+  mustBeWhole('perLane', perLane, 1);
+  if (as === '' || as === 'uuid' || as === 'run') {
+    throw new TaskpipeError(
+      'USAGE',
+      `as must be a name, and neither uuid nor run; got ${JSON.stringify(as)}`,
+    );
+  }
 }
 
 /** How many tasks must be done before a percentage of failures is judged. */

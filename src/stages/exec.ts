@@ -1,12 +1,18 @@
 import type { Job } from '../core/lane.ts';
 import { isOver, MAX_LINE } from '../core/lines.ts';
 import { Order, Outlet } from '../core/outlet.ts';
-import { type Backoff, backoffDelay } from '../core/retry.ts';
+import { backoffDelay } from '../core/retry.ts';
 import { Scheduler } from '../core/scheduler.ts';
 import { type Failure, isSettled, type Run, runOf, type Task, timestamp, withOutcome } from '../core/task.ts';
 import type { Executor, Outcome, Retry } from '../executors/executor.ts';
 import { fromFunction, type Work } from '../executors/function.ts';
-import { type ExecCounts, type ExecOptions, hasTooManyFailures } from './exec-options.ts';
+import {
+  checkExecOptions,
+  DEFAULTS,
+  type ExecCounts,
+  type ExecOptions,
+  hasTooManyFailures,
+} from './exec-options.ts';
 
 export type { ExecCounts, ExecOptions } from './exec-options.ts';
 
@@ -22,11 +28,13 @@ const WINDOW = 10_000;
  * A stage that works on tasks: `exec(work, options)(tasks)`. It runs records without `run`, and those whose `run`
  * ended as SUCCESS or PENDING; what arrives as a failure it passes on untouched.
  * @param work a function, or an executor such as `http()`; an executor is closed at the end
+ * @throws {TaskpipeError} `USAGE`, for an option that breaks its rule
  */
 export function exec(
   work: Work | Executor,
   options: ExecOptions = {},
 ): (tasks: AsyncIterable<readonly Task[]>) => Execution {
+  checkExecOptions(options);
   const executor = typeof work === 'function' ? fromFunction(work) : work;
   return (tasks) => {
     const stage = new ExecStage(executor, options);
@@ -78,7 +86,7 @@ class ExecStage {
   }
 
   #schedule(tasks: AsyncIterable<readonly Task[]>): Scheduler {
-    const { jobs = 10, rate, laneRate, perLane } = this.#options;
+    const { jobs = DEFAULTS.jobs, rate, laneRate, perLane } = this.#options;
     const laneOf = this.#executor.lane?.bind(this.#executor);
     const few = this.#order === undefined ? jobs * 2 : jobs * 4;
     return new Scheduler(tasks, {
@@ -110,15 +118,24 @@ class ExecStage {
 
   #attempt(job: Job): void {
     const { task } = job;
-    const isPassed = isSettled(task);
-    if (isPassed || this.#options.dryRun !== undefined) {
-      if (isPassed) this.counts.passed++;
-      else this.#options.dryRun?.(this.#executor.describe(task));
+    if (isSettled(task)) {
+      this.counts.passed++;
       this.#end(job, task, true);
+    } else if (this.#options.dryRun !== undefined) {
+      this.#options.dryRun(this.#executor.describe(task));
+      this.#end(job, this.#pending(job), true); // not as it came: without a run it would pass for done
+    } else this.#try(job);
+  }
+
+  #try(job: Job): void {
+    if (job.attempts++ === 0) job.began = Date.now();
+    let outcome: Outcome | Promise<Outcome>;
+    try {
+      outcome = this.#executor.attempt(job.task, { number: job.attempts, signal: this.#giveUp.signal });
+    } catch (error) {
+      this.#outlet.end({ error });
       return;
     }
-    if (job.attempts++ === 0) job.began = Date.now();
-    const outcome = this.#executor.attempt(task, { number: job.attempts, signal: this.#giveUp.signal });
     if (!(outcome instanceof Promise)) {
       this.#conclude(job, outcome);
       return;
@@ -157,7 +174,7 @@ class ExecStage {
 
   /** Has a job tried again, where there are retries left. */
   #retry(job: Job, { after = 0, pauseLane = false }: Retry): boolean {
-    const { retries = 3, backoff = BACKOFF } = this.#options;
+    const { retries = DEFAULTS.retries, backoff = DEFAULTS.backoff } = this.#options;
     const scheduler = this.#scheduler as Scheduler;
     if (this.#isStopped) return false;
     // Of a burst that a host refuses, only the first answer counts against a task.
@@ -225,7 +242,7 @@ class ExecStage {
     this.#isStopped = true;
     for (const job of this.#scheduler.stop())
       this.#emit(job, isSettled(job.task) ? job.task : this.#pending(job));
-    this.#grace = setTimeout(() => this.#leave(), this.#options.grace ?? 10_000);
+    this.#grace = setTimeout(() => this.#leave(), this.#options.grace ?? DEFAULTS.grace);
     this.#startJobs();
   }
 
@@ -238,5 +255,3 @@ class ExecStage {
     this.#startJobs();
   }
 }
-
-const BACKOFF: Backoff = { min: 500, max: 30_000 };

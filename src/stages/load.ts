@@ -2,6 +2,7 @@ import { TaskpipeError } from '../core/errors.ts';
 import { stableHash } from '../core/idkey.ts';
 import { IdSet } from '../core/idset.ts';
 import { MAX_LINE, type Reject } from '../core/lines.ts';
+import { mustBeWhole } from '../core/option.ts';
 import { Task } from '../core/task.ts';
 import { finishedIn } from '../ledgers/index.ts';
 import { type IdentityOptions, identify, NoIdentity } from '../loaders/identity.ts';
@@ -85,9 +86,25 @@ export interface Loading extends AsyncIterable<readonly Task[]> {
  * @throws {TaskpipeError} `IO` where a file can't be read, `DATA` where one can't be understood
  */
 export function load(from: string | readonly string[], options: LoadOptions = {}): Loading {
+  checkOptions(options);
   const counts: LoadCounts = { read: 0, loaded: 0, finished: 0, duplicates: 0 };
   const paths = typeof from === 'string' ? [from] : from;
   return { counts, [Symbol.asyncIterator]: () => batches(paths, options, counts) };
+}
+
+/** @throws {TaskpipeError} `USAGE` */
+function checkOptions({ limit, offset, sample, shard, rename }: LoadOptions): void {
+  mustBeWhole('limit', limit, 0);
+  mustBeWhole('offset', offset, 0);
+  mustBeWhole('sample', sample, 0);
+  mustBeWhole('shard.of', shard?.of, 1);
+  for (const [from, to] of rename ?? []) {
+    if (to !== 'run' && to !== 'result') continue;
+    throw new TaskpipeError(
+      'USAGE',
+      `--rename must not make a "${to}", which is a task's own; got "${from}=${to}"`,
+    );
+  }
 }
 
 async function* batches(
@@ -165,7 +182,8 @@ async function* readRecords(
   const noStdin = (): never => {
     throw new TaskpipeError('USAGE', 'load() reads "-" only where the option stdin says how');
   };
-  const known = options.format ?? formatOf(path);
+  const isTable = options.delimiter ?? options.columns ?? (options.header === false ? '' : undefined);
+  const known = options.format ?? formatOf(path) ?? (isTable === undefined ? undefined : 'csv');
   const bytes = uncut(openSource(path, options.stdin ?? noStdin), options.signal);
   if (known !== undefined) return yield* loaderFor(known)(bytes, read);
   const { first, all } = await peek(bytes);
@@ -190,6 +208,10 @@ function taskMaker(options: LoadOptions, counts: LoadCounts, finished: IdSet | u
   const seen = duplicates === 'keep' || isRandom ? undefined : new IdSet();
   return (record, read) => {
     const { source, reject } = read;
+    if (record.fault !== undefined) {
+      reject({ source, line: record.line, code: 'OBJECT', message: record.fault, text: record.source });
+      return undefined;
+    }
     const missing = require.find((name) =>
       ((text) => text === undefined || text === '' || text === 'null')(record.text(name)),
     );

@@ -201,6 +201,46 @@ describe('lanes', () => {
     expect([most.get('a'), most.get('b')]).toEqual([2, 2]);
   });
 
+  test('a lane that is left alone gets the jobs of the many that were before it', async () => {
+    let running = 0;
+    let most = 0;
+    const executor = lanes(async ({ fields }) => {
+      if (fields.host !== 'last') return {};
+      most = Math.max(most, ++running);
+      await wait(1);
+      running--;
+      return {};
+    });
+    const early = numbered(500).map(({ uuid }) => task(uuid, { host: uuid }));
+    const late = Array.from({ length: 2000 }, (_, i) => task(`late${i}`, { host: 'last' }));
+    const input = async function* (): AsyncGenerator<readonly Task[]> {
+      yield early;
+      yield* batches(late, 100);
+      await wait(20); // the input is not at its end while they run
+    };
+    await run(executor, input(), { jobs: 20 });
+    expect(most).toBe(20);
+  });
+
+  test('reads ahead no more than some megabytes', async () => {
+    let read = 0;
+    const big = 'x'.repeat(1024 * 1024);
+    async function* endless(): AsyncGenerator<readonly Task[]> {
+      while (read < 1000) yield [task(`t${read++}`, { host: 'h', big })];
+    }
+    const leaving = new AbortController();
+    const running = run(
+      lanes(() => new Promise(() => {})),
+      endless(),
+      { jobs: 4, leaving: leaving.signal },
+    );
+    await wait(200);
+    const seen = read;
+    leaving.abort();
+    await running;
+    expect(seen).toBeLessThan(30);
+  });
+
   test('a pause holds for its lane alone, and a burst of refusals counts once', async () => {
     let refusedUntil = 0;
     const starts: [host: unknown, at: number][] = [];
@@ -233,6 +273,51 @@ describe('lanes', () => {
     const took = performance.now() - began;
     expect(took).toBeGreaterThan(25);
     expect(took).toBeLessThan(2000);
+  });
+});
+
+describe('what goes wrong', () => {
+  const broken = (number: number): Executor =>
+    lanes((_, attempt) => {
+      if (attempt === number) throw new Error('out of order');
+      return { error: { code: 'X', message: '' }, retry: {} };
+    });
+
+  test.each([1, 2])('an executor that throws at attempt %i ends the stage with its error', async (number) => {
+    await expect(run(broken(number), numbered(3, { host: 'h' }), { backoff: quick })).rejects.toThrow(
+      'out of order',
+    );
+  });
+
+  test('a result that JSON cannot hold is the failure of its task alone', async () => {
+    const circle: Record<string, unknown> = {};
+    circle.self = circle;
+    for (const work of [() => 10n, async () => 10n, async () => circle]) {
+      const { out } = await run(work, numbered(2));
+      expect(out.map((one) => runOf(one).state)).toEqual(['FAILURE', 'FAILURE']);
+    }
+  });
+
+  test.each([[{ jobs: 0 }], [{ jobs: Number.NaN }], [{ retries: -1 }], [{ perLane: 1.5 }], [{ as: 'uuid' }]])(
+    'refuses %o, naming the option',
+    (options) => {
+      const [name = ''] = Object.keys(options);
+      expect(() => exec(() => 1, options)).toThrow(new RegExp(`^${name} must be`));
+    },
+  );
+
+  test('a dry run passes tasks on as PENDING, so that nobody takes them for done', async () => {
+    const said: string[] = [];
+    const { out } = await run(
+      lanes(() => ({ result: '1' })),
+      numbered(2, { host: 'h' }),
+      { dryRun: (line) => said.push(line) },
+    );
+    expect(said).toEqual(['t0', 't1']);
+    expect(out.map((one) => [runOf(one).state, runOf(one).attempts])).toEqual([
+      ['PENDING', 0],
+      ['PENDING', 0],
+    ]);
   });
 });
 

@@ -126,10 +126,10 @@ export const httpOptions: HttpOptionTable = {
 /** What the options' values say, with what the stage and the process add. */
 export function fromValues(
   values: Values<HttpOptionTable>,
-  { timeout, env, say, version }: Setting,
+  { timeout, env, tell, version }: Setting,
 ): HttpOptions {
   const { userAgent = `taskpipe/${version}`, printCurl } = values;
-  return { ...values, userAgent, timeout, env, printCurl: printCurl ? say : undefined };
+  return { ...values, userAgent, timeout, env, printCurl: printCurl ? tell : undefined };
 }
 
 /** A value of the library's user, checked as on the command line. @throws {TaskpipeError} `USAGE` */
