@@ -22,6 +22,27 @@ describe('task-exec --http', () => {
     expect((times[10] as number) - (times[0] as number)).toBeGreaterThan(400); // ten spaces of 50 ms, loosely
   });
 
+  test('starts no more of each host than --host-rate says, whatever the others do', async () => {
+    const cwd = freshFolder();
+    const times: number[][] = [[], []];
+    const hosts = await Promise.all(
+      times.map((starts) =>
+        serve((response) => {
+          starts.push(performance.now());
+          response.end('ok');
+        }),
+      ),
+    );
+    writeRows(cwd, 'a.csv', 22, (n) => `${hosts[n % 2]?.url}/${n}`);
+    await runPipeline('task-load a.csv | task-exec --http --host-rate 20/s', { cwd });
+    for (const starts of times) {
+      expect(starts).toHaveLength(11);
+      expect((starts[10] as number) - (starts[0] as number)).toBeGreaterThan(400); // ten spaces of 50 ms, loosely
+    }
+    // Both at once: one after the other would have taken twice as long.
+    expect(Math.abs((times[0]?.[0] as number) - (times[1]?.[0] as number))).toBeLessThan(400);
+  });
+
   test('asks no more of a host at once than --per-host says, and so much it does ask', async () => {
     const cwd = freshFolder();
     const hosts = await Promise.all([1, 2].map(busyHost));

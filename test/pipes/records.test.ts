@@ -138,13 +138,19 @@ describe('options of a whole pipeline', () => {
     const { url, seen } = await serve((response) => response.end('ok'));
     const cwd = freshFolder();
     writeRows(cwd, 'a.csv', 2, (n) => `${url}/${n}`);
-    const { stdout, stderr } = await runPipeline('task-load a.csv | task-exec --http --dry-run', { cwd });
-    expect(stderr).toContain(`task-exec: GET ${url}/1\ntask-exec: GET ${url}/2\n`);
-    expect(parsed(stdout).map(({ n, run }) => [n, run])).toEqual([
-      ['1', undefined],
-      ['2', undefined],
-    ]);
+    const { stderr } = await runPipeline(
+      'task-load a.csv | task-exec --http --dry-run | task-save out.csv --ledger done.jsonl',
+      { cwd },
+    );
+    expect(stderr).toContain(`GET ${url}/1\nGET ${url}/2\n`);
     expect(seen).toEqual([]);
+    // Nobody takes them for done.
+    expect(finishedOf(cwd, 'done.jsonl')).toEqual([]);
+    const rest = parsed(readFileSync(join(cwd, 'out.csv.rest.ndjson'), 'utf8'));
+    expect(rest.map(({ n, run }) => [n, run.state])).toEqual([
+      ['1', 'PENDING'],
+      ['2', 'PENDING'],
+    ]);
   });
 
   test('--keep-order lets tasks out as they came in, though the first is answered last', async () => {

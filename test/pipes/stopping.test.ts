@@ -99,8 +99,10 @@ describe('a pipeline that is signalled in the middle', () => {
     const command = 'task-load a.csv | task-exec --http -j 4 --grace 100ms | task-save out.csv';
     const pipeline = startPipeline(command, { cwd });
     await asked.reached(4);
+    const stopped = performance.now();
     pipeline.signal('SIGTERM');
     expect(await pipeline.codes).toBe('0 143 143');
+    expect(performance.now() - stopped).toBeLessThan(5000); // half of the default grace
     const rest = parsed(readFileSync(join(cwd, 'out.csv.rest.ndjson'), 'utf8'));
     expect(rest.map(({ run }) => `${run.state} ${run.attempts}`).sort()).toEqual([
       ...Array(6).fill('PENDING 0'),
