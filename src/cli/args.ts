@@ -18,6 +18,8 @@ const COMMON = {
 export interface Arguments {
   readonly values: Readonly<Record<string, unknown>>;
   readonly operands: readonly string[];
+  /** What may be meant otherwise, for a person. */
+  readonly doubts: readonly string[];
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -36,7 +38,7 @@ export async function parseArguments(
   const values: Record<string, unknown> = {};
   for (const [key, option] of Object.entries(table)) {
     const name = optionName(key);
-    const variable = option.env ?? `TASK_${kebab(key).toUpperCase().replaceAll('-', '_')}`;
+    const variable = variableOf(key, option);
     const given = typed.flags.get(key);
     if (given !== undefined) values[key] = combine(option, given, name);
     else if (env[variable] !== undefined && (env[variable] !== '' || option.allowsEmpty === true))
@@ -46,7 +48,31 @@ export async function parseArguments(
   for (const [key, option] of Object.entries(table)) {
     if (!(key in values)) values[key] = option.fallback;
   }
-  return { values, operands: typed.operands };
+  return { values, operands: typed.operands, doubts: await doubtsOf(table, env) };
+}
+
+/** Variables that name no option of any command, but nearly do. */
+async function doubtsOf(table: Options, env: Environment): Promise<string[]> {
+  const own = variablesOf(table);
+  const strange = Object.keys(env).filter((name) => name.startsWith('TASK_') && !own.includes(name));
+  if (strange.length === 0) return [];
+  const { closest, distance } = await import('fastest-levenshtein');
+  const all = [...own];
+  for (const get of Object.values(commands)) all.push(...variablesOf((await get()).options));
+  return strange.flatMap((name) => {
+    const near = closest(name, all);
+    const isTypo = !all.includes(name) && distance(name, near) <= 2;
+    return isTypo ? [`no option reads the variable ${name}; did you mean ${near}?`] : [];
+  });
+}
+
+function variablesOf(table: Options): string[] {
+  return Object.entries(table).map(([key, option]) => variableOf(key, option));
+}
+
+/** The environment variable of an option. */
+function variableOf(key: string, option: Option<unknown>): string {
+  return option.env ?? `TASK_${kebab(key).toUpperCase().replaceAll('-', '_')}`;
 }
 
 /** The value of an option that was given once or more often: all of them, or the last. */

@@ -35,13 +35,14 @@ async function runCommand(name: CommandName, argv: readonly string[]): Promise<n
     import('./signals.ts'),
   ]);
   const command: Command = await commands[name]();
-  const { values, operands } = await args.parseArguments(command, argv, process.env);
+  const { values, operands, doubts } = await args.parseArguments(command, argv, process.env);
   const stop = signals.listenForSignals();
   const ended = new AbortController();
   const emits = command.emits?.(values as never, operands) ?? true;
   const output = pipes.openOutput({ onGone: emits ? stop.leave : undefined, leaving: stop.leaving });
   const say = (message: string): void => void process.stderr.write(`${name}: ${escapeControls(message)}\n`);
   process.stderr.on('error', () => {}); // nobody reads what we say: that ends nothing
+  if (values.quiet !== true) for (const doubt of doubts) say(doubt);
   const io: Io = {
     stdin: (until) => {
       if (process.stdin.isTTY && values.quiet !== true) say('reading from the terminal; end with Ctrl-D');

@@ -1,3 +1,4 @@
+import { Alarm } from './alarm.ts';
 import { type Job, Lane } from './lane.ts';
 import { Pacer, type Rate } from './rate.ts';
 import type { Task } from './task.ts';
@@ -25,9 +26,6 @@ const WINDOW_SIZE = 16 * 1024 * 1024;
 
 /** A lane counts for the share of others while one of the last so many tasks was its own. */
 const RECENT = 1000;
-
-/** What a timer can wait, in milliseconds; more would be none at all. */
-const LONGEST = 2 ** 31 - 1;
 
 /** Lanes that are idle are forgotten beyond this number. */
 const LANES = 10_000;
@@ -57,8 +55,7 @@ export class Scheduler {
   #isEnded = false;
   /** Whether anything ever has to wait for a time: where nothing does, no clock is read. */
   #isTimed: boolean;
-  #timer: NodeJS.Timeout | undefined;
-  #timerAt = Number.POSITIVE_INFINITY;
+  readonly #alarm: Alarm;
   #wakeReader: (() => void) | undefined;
 
   /** Resolves when no more tasks come; rejects where reading them failed. What was read is done first. */
@@ -66,6 +63,7 @@ export class Scheduler {
 
   constructor(batches: AsyncIterable<readonly Task[]>, options: SchedulerOptions) {
     this.#options = options;
+    this.#alarm = new Alarm(options.onReady);
     this.#isTimed = options.rate !== undefined || options.laneRate !== undefined;
     this.#pacer = options.rate === undefined ? undefined : new Pacer(options.rate);
     this.input = this.#readAll(batches).finally(() => this.#end());
@@ -116,7 +114,7 @@ export class Scheduler {
     }
     this.#waiting = 0;
     this.#size = 0;
-    clearTimeout(this.#timer);
+    this.#alarm.clear();
     this.#end();
     return left.sort((a, b) => a.ordinal - b.ordinal);
   }
@@ -218,7 +216,10 @@ export class Scheduler {
     const now = this.#isTimed ? performance.now() : 0;
     if (this.#isTimed) this.#wakeDue(now);
     const wait = this.#pacer?.wait(now) ?? 0;
-    if (wait > 0) return this.#wakeAt(now + wait);
+    if (wait > 0) {
+      this.#alarm.set(now + wait);
+      return undefined;
+    }
     for (const lane of this.#ready) {
       this.#ready.delete(lane); // and back to the end, if it has more
       if (lane.waiting === 0 || lane.running >= Math.min(this.#share(), Math.floor(lane.limit))) continue;
@@ -264,19 +265,6 @@ export class Scheduler {
   #wakeNext(now: number): void {
     let at = this.#delayed.at(-1)?.at ?? Number.POSITIVE_INFINITY;
     for (const lane of this.#timed) at = Math.min(at, now + lane.wait(now));
-    if (at < Number.POSITIVE_INFINITY) this.#wakeAt(at);
-  }
-
-  #wakeAt(at: number): undefined {
-    if (at >= this.#timerAt) return;
-    clearTimeout(this.#timer);
-    this.#timerAt = at;
-    this.#timer = setTimeout(
-      () => {
-        this.#timerAt = Number.POSITIVE_INFINITY;
-        this.#options.onReady();
-      },
-      Math.min(LONGEST, Math.max(1, Math.ceil(at - performance.now()))),
-    );
+    if (at < Number.POSITIVE_INFINITY) this.#alarm.set(at);
   }
 }

@@ -68,6 +68,21 @@ describe('the url', () => {
     expect(error?.message).not.toContain('secret');
   });
 
+  test('that has half of a surrogate pair fails the task, and has a lane', async () => {
+    const half = '\ud83d';
+    const made = await open({ url: 'http://127.0.0.1:1/{id}' });
+    expect(made.lane?.(taskOf({ id: half }))).toBe('');
+    expect(made.describe(taskOf({ id: half }))).toContain('surrogate');
+    expect((await attempt(made, { id: half })).error).toEqual({
+      code: 'TEMPLATE',
+      message: 'an attribute that --url needs has half of a surrogate pair',
+    });
+    expect((await fetchOne({ url: `http://127.0.0.1:1/${half}` })).error).toMatchObject({
+      code: 'URL',
+      message: expect.stringContaining('surrogate'),
+    });
+  });
+
   test('that is missing fails the task', async () => {
     expect((await fetchOne({})).error).toMatchObject({
       code: 'URL',

@@ -132,6 +132,51 @@ describe('--cache', () => {
     expect(server.seen).toHaveLength(6);
   });
 
+  test('heeds headers that come in several lines', async () => {
+    const server = await serve((response, { headers }) => {
+      const control = ['public', 'max-age=60'];
+      const more = { 'cache-control': control, vary: ['X-Language', 'X-Unit'], 'set-cookie': ['a=1', 'b=2'] };
+      response.writeHead(200, more).end(`in ${headers['x-language']}`);
+    });
+    const cache = join(freshFolder(), 'cache');
+    const seen: unknown[] = [];
+    for (let run = 0; run < 2; run++) {
+      const executor = await open({ cache, headers: true });
+      for (const language of ['de', 'fr']) {
+        const { result } = await attempt(executor, { url: server.url, headers: { 'X-Language': language } });
+        seen.push([result?.text, (result?.headers as Record<string, unknown>)['cache-control']]);
+      }
+      await attempt(executor, { url: `${server.url}/en`, headers: { 'X-Language': 'en' } });
+    }
+    const [sent, kept] = [['public', 'max-age=60'], 'public, max-age=60'];
+    expect(seen.map(([text]) => text)).toEqual(['in de', 'in fr', 'in de', 'in fr']);
+    expect(seen.map(([, control]) => control)).toContainEqual(sent);
+    const third = (await attempt(await open({ cache, headers: true }), {
+      url: `${server.url}/en`,
+      headers: { 'X-Language': 'en' },
+    })) as { result: { headers: Record<string, unknown> } };
+    expect(third.result.headers).toMatchObject({ 'cache-control': kept, vary: 'X-Language, X-Unit' });
+    expect(third.result.headers['set-cookie']).toBeUndefined();
+    expect(server.seen.filter(({ url }) => url === '/en')).toHaveLength(1);
+  });
+
+  test('takes an entry that the rules can not be asked about as if it were absent', async () => {
+    const server = await serve((response) =>
+      response.writeHead(200, { 'cache-control': 'max-age=60', vary: 'X-Unit', etag: '"1"' }).end('whole'),
+    );
+    const cache = join(freshFolder(), 'cache');
+    const executor = await open({ cache });
+    await attempt(executor, { url: server.url });
+    const file = join(cache, readdirSync(cache)[0] as string);
+    const [head = '', body] = readFileSync(file, 'utf8').split('\n');
+    const entry = JSON.parse(head) as { policy: { resh: Record<string, unknown> } };
+    for (const resh of [{ ...entry.policy.resh, vary: ['X-Unit', 'X-Time'] }, null]) {
+      writeFileSync(file, `${JSON.stringify({ ...entry, policy: { ...entry.policy, resh } })}\n${body}`);
+      expect((await attempt(executor, { url: server.url })).result?.text).toBe('whole');
+    }
+    expect(server.seen.map(({ headers }) => headers['if-none-match'])).toEqual([undefined, undefined, undefined]);
+  });
+
   test('takes an entry that was damaged as if it were absent', async () => {
     const server = await serve((response) =>
       response.writeHead(200, { 'cache-control': 'max-age=60' }).end('whole'),

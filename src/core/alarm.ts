@@ -1,0 +1,32 @@
+/** What a timer can wait, in milliseconds; Node takes more for 1. */
+const LONGEST = 2 ** 31 - 1;
+
+/** A timer that is set to the earliest of the times that were asked for. It may ring early, never late. */
+export class Alarm {
+  readonly #ring: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #at = Number.POSITIVE_INFINITY;
+
+  constructor(ring: () => void) {
+    this.#ring = ring;
+  }
+
+  /** @param time when to ring, as of `performance.now()` */
+  set(time: number): void {
+    if (time >= this.#at) return;
+    this.clear();
+    this.#at = time;
+    const wait = Math.max(1, Math.ceil(time - performance.now()));
+    this.#timer = setTimeout(() => this.#rings(), Math.min(LONGEST, wait));
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#at = Number.POSITIVE_INFINITY;
+  }
+
+  #rings(): void {
+    this.#at = Number.POSITIVE_INFINITY;
+    this.#ring();
+  }
+}
