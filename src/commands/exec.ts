@@ -9,7 +9,7 @@ import { type Rate, toRate } from '../core/rate.ts';
 import { flushed, openRejects } from '../core/rejects.ts';
 import { type Backoff, toBackoff } from '../core/retry.ts';
 import { counted, number, textOf } from '../core/words.ts';
-import { httpOptions } from '../executors/http/options.ts';
+import { httpOptions, TIMEOUT } from '../executors/http/options.ts';
 import { executorFor, kindOptions } from '../executors/index.ts';
 import { type ExecCounts, exec } from '../stages/exec.ts';
 import { DEFAULTS } from '../stages/exec-options.ts';
@@ -19,7 +19,7 @@ const options = {
   jobs: count('how many tasks at once', { default: DEFAULTS.jobs, alias: ['j', 'concurrency'] }),
   keepOrder: flag('let tasks out in the order they came in; default: as they finish'),
   as: value('the key that the result stands under', 'NAME', toKey, { default: 'result' }),
-  timeout: duration('for each attempt, first to last byte', { default: 30_000, shown: '30s', min: 1 }),
+  timeout: duration('for each attempt, first to last byte', { default: TIMEOUT, shown: '30s', min: 1 }),
   retries: count('how often a task is tried again', { min: 0, default: DEFAULTS.retries }),
   backoff: value<Backoff>('how long to wait before: exponential, with full jitter', 'MIN..MAX', toBackoff, {
     default: DEFAULTS.backoff,

@@ -1,10 +1,38 @@
-import { closeSync, fdatasync, fsyncSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  fchmodSync,
+  fdatasync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+  write,
+} from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { systemCode } from './errors.ts';
 
 /** fdatasync(2). A failure is final: the kernel may have forgotten the data, so nobody tries it again. */
 export const datasync: (fd: number) => Promise<void> = promisify(fdatasync);
+
+const writeAt = promisify(write);
+
+/**
+ * Writes all of the bytes, minding short writes.
+ * @param position where in the file; default: where the descriptor stands, or its end with `O_APPEND`
+ */
+export async function writeAll(fd: number, bytes: Buffer, position?: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const place = position === undefined ? null : position + at;
+    const { bytesWritten } = await writeAt(fd, bytes, at, bytes.length - at, place);
+    if (bytesWritten === 0) throw new Error('nothing more can be written');
+    at += bytesWritten;
+  }
+}
 
 /** What fsync of a folder gives where it is not to be had: the file system knows none, or the folder can't be read. */
 const NOT_HERE = ['EINVAL', 'ENOTSUP', 'EACCES', 'EPERM'];
@@ -20,4 +48,55 @@ export function syncFolder(path: string): void {
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
+}
+
+/**
+ * Writes a file beside another one and renames it into its place, with its permissions: a crash leaves the old one or
+ * the new one. A new file must not take the place of a symbolic link: give what `resolved` returns.
+ * @returns how many bytes it has
+ */
+export async function replaceFile(path: string, chunks: AsyncIterable<Buffer>): Promise<number> {
+  const temporary = `${path}.new`;
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode;
+  let bytes = 0;
+  try {
+    const fd = openSync(temporary, 'w', mode ?? 0o666);
+    try {
+      if (mode !== undefined) fchmodSync(fd, mode & 0o777);
+      for await (const chunk of chunks) {
+        await writeAll(fd, chunk);
+        bytes += chunk.length;
+      }
+      await datasync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    await rename(temporary, path);
+    syncFolder(path);
+    return bytes;
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** More links in a row are a ring, which whoever opens it is told. */
+const MOST_LINKS = 40;
+
+/** What a symbolic link leads to, whether that exists or not; any other path as it is. */
+export function resolved(path: string): string {
+  let place = path;
+  for (let i = 0; i < MOST_LINKS; i++) {
+    if (!lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink()) break;
+    if (existsSync(place)) return realpathSync(place);
+    place = resolve(realpathSync(dirname(place)), readlinkSync(place));
+  }
+  return place;
+}
+
+/** The one name of a file, by which two paths can be compared; it need not exist, nor its folder. */
+export function realPath(path: string): string {
+  const place = resolve(resolved(path));
+  const folder = dirname(place);
+  return existsSync(folder) ? join(realpathSync(folder), basename(place)) : place;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Failure, Task } from '../../core/task.ts';
 import { textOf } from './charset.ts';
 import type { Answer, AnswerHeaders } from './exchange.ts';
-import { writeWhole } from './files.ts';
+import { replaceFile } from './files.ts';
 import { parseJson } from './json.ts';
 import { type ContentType, contentTypeOf, endingOf } from './media.ts';
 
@@ -103,6 +103,6 @@ export function asSent(value: string): string {
 async function writeBody(body: Buffer, type: ContentType, { uuid }: Task, dir: string): Promise<string> {
   const name = createHash('sha256').update(uuid).digest('hex').slice(0, 32);
   const path = join(dir, name + endingOf(type));
-  await writeWhole(path, body);
+  await replaceFile(path, body);
   return path;
 }

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import CachePolicy from 'http-cache-semantics';
 import { ioError, systemCode } from '../../core/errors.ts';
 import { type Answer, type AnswerHeaders, isFault } from './exchange.ts';
-import type { Fault } from './faults.ts';
-import { makeFolder, writeWhole } from './files.ts';
+import type { HttpFault } from './faults.ts';
+import { makeFolder, replaceFile } from './files.ts';
 import { type HeaderList, headerValue, mergeHeaders } from './headers.ts';
 import { isRedirect } from './redirect.ts';
 
@@ -16,7 +16,7 @@ export interface Cache {
    * about first.
    * @param send sends the request with these headers; the body of its answer is decoded
    */
-  through(request: CachedRequest, send: Send): Promise<Answer | Fault>;
+  through(request: CachedRequest, send: Send): Promise<Answer | HttpFault>;
 }
 
 export interface CachedRequest {
@@ -25,7 +25,7 @@ export interface CachedRequest {
   readonly headers: HeaderList;
 }
 
-type Send = (headers: HeaderList) => Promise<Answer | Fault>;
+type Send = (headers: HeaderList) => Promise<Answer | HttpFault>;
 
 /** What is kept of an answer: one line of JSON, and after it the body. */
 interface Head {
@@ -56,18 +56,19 @@ export async function openCache(dir: string, maxBody: number): Promise<Cache> {
       const asked = forPolicy(request);
       const file = join(dir, hash('sha256', `${method} ${request.url}`));
       const entry = await readEntry(file, maxBody);
-      if (entry?.policy.satisfiesWithoutRevalidation(asked) === true)
-        return { ...entry.answer, headers: entry.policy.responseHeaders() };
-      const conditions = entry === undefined ? [] : conditionsOf(entry.policy, asked);
+      const stored = entry && unlessThrown(() => looked(entry, asked));
+      if (stored?.fresh !== undefined) return stored.fresh;
+      const conditions = stored?.conditions ?? [];
       const answer = await send(mergeHeaders(headers, conditions));
       if (isFault(answer)) return answer;
       if (entry === undefined || answer.status !== 304 || conditions.length === 0) {
-        return keep(file, new CachePolicy(asked, forResponse(answer), { shared: false }), answer);
+        const response = forResponse(answer);
+        const policy = unlessThrown(() => new CachePolicy(asked, response, { shared: false }));
+        return keep(file, policy, answer);
       }
-      const { policy, modified } = entry.policy.revalidatedPolicy(asked, forResponse(answer));
+      const held = unlessThrown(() => heldBy(entry, asked, answer));
       // Not modified, but not what we have either: ask again without conditions.
-      if (modified) return send(headers);
-      return keep(file, policy, { ...entry.answer, headers: policy.responseHeaders() });
+      return held === undefined ? send(headers) : keep(file, held.policy, held.answer);
     },
   };
 }
@@ -79,11 +80,39 @@ function isCacheable(method: string, headers: HeaderList): boolean {
   return own.every((name) => headerValue(headers, name) === undefined);
 }
 
-async function keep(file: string, policy: CachePolicy, answer: Answer): Promise<Answer> {
-  if (!policy.storable() || isRedirect(answer.status, answer.headers)) return answer;
+/**
+ * What the policy says; undefined where it throws, which it does at headers and entries that are not as it expects
+ * them. Whoever sends such ones is not cached.
+ */
+function unlessThrown<T>(ask: () => T): T | undefined {
+  try {
+    return ask();
+  } catch {
+    return undefined;
+  }
+}
+
+/** What an entry is good for: its answer where that is fresh, else the conditions to ask with. */
+function looked(
+  { policy, answer }: Entry,
+  asked: CachePolicy.HttpRequest,
+): { readonly fresh?: Answer; readonly conditions: HeaderList } {
+  if (!policy.satisfiesWithoutRevalidation(asked)) return { conditions: conditionsOf(policy, asked) };
+  return { fresh: { ...answer, headers: policy.responseHeaders() }, conditions: [] };
+}
+
+/** An entry after a 304, where that is about it. */
+function heldBy(entry: Entry, asked: CachePolicy.HttpRequest, answer: Answer): Entry | undefined {
+  const { policy, modified } = entry.policy.revalidatedPolicy(asked, forResponse(answer));
+  if (modified) return undefined;
+  return { policy, answer: { ...entry.answer, headers: policy.responseHeaders() } };
+}
+
+async function keep(file: string, policy: CachePolicy | undefined, answer: Answer): Promise<Answer> {
+  if (policy === undefined || !policy.storable() || isRedirect(answer.status, answer.headers)) return answer;
   const { status, reason, headers, body } = answer;
   const head: Head = { policy: policy.toObject(), status, reason, headers, sha256: hash('sha256', body) };
-  await writeWhole(file, Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]));
+  await replaceFile(file, Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]));
   return answer;
 }
 
@@ -123,6 +152,11 @@ function forPolicy({ method, url, headers }: CachedRequest): CachePolicy.HttpReq
   return { method, url, headers: { host: new URL(url).host, ...fields } };
 }
 
+/** The policy takes one line a header. Cookies can't be joined, and are set once; what is kept does without them. */
 function forResponse({ status, headers }: Answer): CachePolicy.HttpResponse {
-  return { status, headers: headers as CachePolicy.Headers };
+  const fields = Object.entries(headers).filter(([name]) => name !== 'set-cookie');
+  return {
+    status,
+    headers: Object.fromEntries(fields.map(([name, value]) => [name, [value].flat().join(', ')])),
+  };
 }

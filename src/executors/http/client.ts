@@ -3,7 +3,7 @@ import type { Cache } from './cache.ts';
 import type { Cookies } from './cookies.ts';
 import { ACCEPT_ENCODING, decoded } from './decode.ts';
 import { type Answer, type AnswerHeaders, Exchange, isFault, type Limits } from './exchange.ts';
-import type { Fault } from './faults.ts';
+import type { HttpFault } from './faults.ts';
 import { type HeaderList, headerValue, mergeHeaders } from './headers.ts';
 import type { Dispatch } from './pool.ts';
 import type { Proxies } from './proxy.ts';
@@ -31,7 +31,7 @@ export interface Client {
    * @param follows whether a redirect will be followed, so that its body is of no interest
    * @returns the answer, with its body decoded
    */
-  send(hop: Hop, trip: Trip, key: string | undefined, follows: boolean): Promise<Answer | Fault>;
+  send(hop: Hop, trip: Trip, key: string | undefined, follows: boolean): Promise<Answer | HttpFault>;
 }
 
 const keepsAll = (): boolean => false;
@@ -80,7 +80,7 @@ export function createClient(options: ClientOptions): Client {
     headers: HeaderList,
     trip: Trip,
     limits: Limits,
-  ): Promise<Answer | Fault> => {
+  ): Promise<Answer | HttpFault> => {
     const { target } = hop;
     const down = trip.over ?? failures?.fault(target);
     if (down !== undefined) return down;
@@ -133,8 +133,8 @@ function forProxy(list: HeaderList): Record<string, string | string[]> {
 }
 
 interface Failures {
-  fault(target: Target): Fault | undefined;
-  note(target: Target, ended: Answer | Fault): void;
+  fault(target: Target): HttpFault | undefined;
+  note(target: Target, ended: Answer | HttpFault): void;
 }
 
 /** Counts the connections to each host that failed since its last answer. */
@@ -160,6 +160,6 @@ function countFailures(limit: number): Failures {
 }
 
 /** Whether a time-out came before there was a connection. */
-function isUnmade({ code, again }: Fault): boolean {
+function isUnmade({ code, again }: HttpFault): boolean {
   return code === 'TIMEOUT' && again === 'always';
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Cookie, CookieJar, MemoryCookieStore } from 'tough-cookie';
 import { ioError, systemCode } from '../../core/errors.ts';
-import { writeWhole } from './files.ts';
+import { replaceFile } from './files.ts';
 
 /** The cookies of `--cookies FILE`. */
 export interface Cookies {
@@ -41,7 +41,7 @@ export async function openCookies(file: string): Promise<Cookies> {
       const cookies = await store.getAllCookies();
       const now = Date.now();
       const lines = cookies.filter((cookie) => cookie.TTL(now) > 0).map(toLine);
-      await writeWhole(file, `# Netscape HTTP Cookie File\n\n${lines.join('')}`, PRIVATE);
+      await replaceFile(file, `# Netscape HTTP Cookie File\n\n${lines.join('')}`, PRIVATE);
     },
   };
 }

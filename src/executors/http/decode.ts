@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { systemCode } from '../../core/errors.ts';
 import type { Answer } from './exchange.ts';
-import type { Fault } from './faults.ts';
+import type { HttpFault } from './faults.ts';
 
 interface Coding {
   sync(bytes: Buffer, options: zlib.ZlibOptions): Buffer;
@@ -50,7 +50,7 @@ export function decoded(
   answer: Answer,
   maxBody: number,
   host: string,
-): Answer | Promise<Answer | Fault> | Fault {
+): Answer | Promise<Answer | HttpFault> | HttpFault {
   const header = answer.headers['content-encoding'];
   if (header === undefined || answer.body.length === 0) return answer;
   const codings = String(header)
@@ -69,7 +69,7 @@ async function unpack(
   codings: readonly string[],
   maxBody: number,
   host: string,
-): Promise<Answer | Fault> {
+): Promise<Answer | HttpFault> {
   const options = { maxOutputLength: maxBody };
   let { body } = answer;
   for (const name of codings) {
@@ -78,7 +78,7 @@ async function unpack(
     try {
       body = body.length > MAX_SYNC ? await coding.async(body, options) : coding.sync(body, options);
     } catch (error) {
-      return faultOf(error, name, maxBody, host);
+      return decodeFault(error, name, maxBody, host);
     }
   }
   return { ...answer, body };
@@ -94,7 +94,7 @@ function codingOf(name: string, body: Buffer): Coding | undefined {
   return (first & 15) === 8 && ((first << 8) | second) % 31 === 0 ? inflate : inflateRaw;
 }
 
-function faultOf(error: unknown, name: string, maxBody: number, host: string): Fault {
+function decodeFault(error: unknown, name: string, maxBody: number, host: string): HttpFault {
   if (systemCode(error) === 'ERR_BUFFER_TOO_LARGE') {
     const message = `the body from ${host} unpacks to more than ${maxBody} bytes (--max-body)`;
     return { code: 'BODY_TOO_LARGE', message, again: 'never' };
@@ -103,7 +103,7 @@ function faultOf(error: unknown, name: string, maxBody: number, host: string): F
   return { code: 'DECODE', message, again: 'idempotent' };
 }
 
-function unknown(name: string, host: string): Fault {
+function unknown(name: string, host: string): HttpFault {
   const message = `the body from ${host} is packed as ${JSON.stringify(name)}, which was not asked for`;
   return { code: 'DECODE', message, again: 'never' };
 }

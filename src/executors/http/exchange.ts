@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import { bodyMessage, type Fault, faultOf, type Progress } from './faults.ts';
+import { bodyMessage, connectionFault, type HttpFault, type Progress } from './faults.ts';
 import type { Line } from './pool.ts';
 
 /** Headers of an answer: names in lower case, repeated ones as an array. */
@@ -16,7 +16,7 @@ export interface Answer {
 }
 
 /** Whether an exchange ended badly. */
-export function isFault<T extends object>(ended: T | Fault): ended is Fault {
+export function isFault<T extends object>(ended: T | HttpFault): ended is HttpFault {
   return 'again' in ended;
 }
 
@@ -48,8 +48,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Progress {
   announced: number | undefined;
   readonly #limits: Limits;
   /** The answer or the fault; never rejects. */
-  readonly ended: Promise<Answer | Fault>;
-  #settle: (ended: Answer | Fault) => void = () => {};
+  readonly ended: Promise<Answer | HttpFault>;
+  #settle: (ended: Answer | HttpFault) => void = () => {};
   #controller: Dispatcher.DispatchController | undefined;
   #isDone = false;
   #isSkipped = false;
@@ -107,11 +107,11 @@ export class Exchange implements Dispatcher.DispatchHandler, Progress {
     // A 304 may tell the length of the body that it does not have (RFC 9110, 8.6); undici misses the bytes.
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && this.#status === 304) this.#end(false);
-    else this.giveUp(faultOf(error, this));
+    else this.giveUp(connectionFault(error, this));
   }
 
   /** Ends it here, and drops the connection. */
-  giveUp(fault: Fault): void {
+  giveUp(fault: HttpFault): void {
     if (this.#isDone) return;
     this.#isDone = true;
     this.#settle(fault);
@@ -122,7 +122,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Progress {
    * Why an answer that has settled is not to be trusted after all. To be called once the parser is through with the
    * bytes that it has, so after an `await`.
    */
-  lateFault(): Fault | undefined {
+  lateFault(): HttpFault | undefined {
     const { line } = this;
     if (line === undefined || this.#isSkipped) return undefined;
     if (line.hasExcess) return this.#excess();
@@ -137,7 +137,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Progress {
       : undefined;
   }
 
-  #excess(): Fault {
+  #excess(): HttpFault {
     const message = `${this.host} sent more than the body of ${this.announced ?? this.received} bytes`;
     return { code: 'CONNECTION', message, again: 'idempotent' };
   }

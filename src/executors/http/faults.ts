@@ -1,7 +1,7 @@
 import { systemCode } from '../../core/errors.ts';
 
 /** Why an exchange gave no answer, or none that can be used. */
-export interface Fault {
+export interface HttpFault {
   /** `CONNECTION`, `TIMEOUT`, `TLS`, `BODY_TOO_LARGE`, `DECODE`, `REQUEST`, `REDIRECTS`, `HOST_DOWN`. */
   readonly code: string;
   readonly message: string;
@@ -42,7 +42,7 @@ const CERTIFICATE = /CERT|^UNABLE_TO_|CRL_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_
 const HANDSHAKE = /^(EPROTO|ERR_SSL_|ERR_TLS_)/;
 
 /** What an error of the connection is, for a stranger. */
-export function faultOf(error: Error, progress: Progress): Fault {
+export function connectionFault(error: Error, progress: Progress): HttpFault {
   const { host } = progress;
   const code = codeOf(error);
   if (CERTIFICATE.test(code)) {
@@ -85,7 +85,7 @@ export function bodyMessage({ host, received, announced }: Progress): string {
 }
 
 /** The fault of a total time-out. @param timeout in milliseconds */
-export function timeoutFault(timeout: number, { host, isSent, isAnswered, received }: Progress): Fault {
+export function timeoutFault(timeout: number, { host, isSent, isAnswered, received }: Progress): HttpFault {
   const span = timeout % 1000 === 0 ? `${timeout / 1000} s` : `${timeout} ms`;
   const message = !isSent
     ? `no connection to ${host} within ${span}`

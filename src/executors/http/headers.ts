@@ -29,8 +29,9 @@ export function header(name: string, value: string): HeaderList {
     throw new Rule(`must have names of letters, digits and dashes; got ${JSON.stringify(name)}`);
   if (CONTROL.test(value)) throw new Rule(`must be without control characters; the value of ${name} has one`);
   if (OF_THE_CONNECTION.has(name.toLowerCase())) return [];
-  const bytes = /[^\x20-\x7e]/.test(value) ? Buffer.from(value).toString('latin1') : value;
-  return [name, bytes.trim()];
+  // Trimmed before it is bytes: the last one of "à" looks like a space.
+  const text = value.trim();
+  return [name, /[^\x20-\x7e]/.test(text) ? Buffer.from(text).toString('latin1') : text];
 }
 
 /** A header as it is typed: `K: V`. @throws {Rule} which never shows the value */

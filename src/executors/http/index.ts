@@ -5,15 +5,13 @@ import { type Client, createClient } from './client.ts';
 import { curlLine } from './curl.ts';
 import { readHeaders } from './headers.ts';
 import { createJudge } from './judge.ts';
-import { checked, type HttpOptions, MAX_BODY } from './options.ts';
+import { checked, type HttpOptions, MAX_BODY, TIMEOUT } from './options.ts';
 import { openConnector, openPool } from './pool.ts';
-import { type Request, type RequestDefaults, requestOf, urlOf } from './request.ts';
+import { MAX_TIMEOUT, type Request, type RequestDefaults, requestOf, urlOf } from './request.ts';
 import { originOf } from './target.ts';
 import { keyOf, type Visitor, visit } from './visit.ts';
 
 export { fromValues, type HttpOptions, httpOptions } from './options.ts';
-
-const TIMEOUT = 30_000;
 
 /**
  * The executor of `--http`: one request for each task. Rates, lanes and trying again are the stage's.
@@ -28,7 +26,7 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
     url: url === undefined ? undefined : compileTemplate(url),
     method: checked('method', options.method) ?? 'get',
     headers,
-    timeout,
+    timeout: Math.min(timeout, MAX_TIMEOUT),
   };
   const judge = await createJudge(options);
   const { client, close } = await openClient(options, defaults);

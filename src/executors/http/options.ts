@@ -60,9 +60,15 @@ export interface HttpOptions {
   readonly hostErrors?: number | undefined;
   /** Is given each task as a curl command line. */
   readonly printCurl?: ((line: string) => void) | undefined;
-  /** For each attempt, first to last byte, in milliseconds. Default 30 s. A record's own `timeout` beats it. */
+  /**
+   * For each attempt, first to last byte, in milliseconds. Default 30 s; at most what a timer takes, 24 days.
+   * A record's own `timeout` beats it.
+   */
   readonly timeout?: number | undefined;
 }
+
+/** The default of `--timeout`, in milliseconds: 30 s. */
+export const TIMEOUT = 30_000;
 
 /** The default of `--max-body`: 16 MiB. */
 export const MAX_BODY: number = 16 * 1024 * 1024;

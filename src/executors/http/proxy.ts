@@ -66,9 +66,8 @@ function proxyUrl(text: string, from: string): URL {
     // is said below
   }
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
-  const rule =
-    url?.protocol.startsWith('socks') === true ? 'SOCKS proxies are not supported; give' : 'must be';
-  throw new TaskpipeError('USAGE', `${from} ${rule} the url of an HTTP proxy; got ${shownUrl(text)}`);
+  const rule = 'must be the url of an HTTP proxy (SOCKS is not supported)';
+  throw new TaskpipeError('USAGE', `${from} ${rule}; got ${shownUrl(text)}`);
 }
 
 /**

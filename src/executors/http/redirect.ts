@@ -1,7 +1,7 @@
 import { asSent } from './body.ts';
 import type { Content } from './content.ts';
 import type { Answer, AnswerHeaders } from './exchange.ts';
-import type { Fault } from './faults.ts';
+import type { HttpFault } from './faults.ts';
 import { type HeaderList, withoutHeaders } from './headers.ts';
 import { parseTarget, shownUrl, type Target } from './target.ts';
 
@@ -24,7 +24,7 @@ export function isRedirect(status: number, headers: AnswerHeaders): boolean {
  * Where a redirect leads (RFC 9110, 15.4). On change of origin all headers of the user stay behind: who answers there
  * has no claim to them.
  */
-export function nextHop(hop: Hop, { status, headers }: Answer): Hop | Fault {
+export function nextHop(hop: Hop, { status, headers }: Answer): Hop | HttpFault {
   const location = asSent(String(headers.location));
   const target = parseTarget(resolved(location, hop.target.href));
   if ('code' in target) {

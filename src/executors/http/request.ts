@@ -3,7 +3,7 @@ import { attribute, type Failure, type Task } from '../../core/task.ts';
 import { attributeText, type Template } from '../../core/template.ts';
 import { type Content, contentOf, named } from './content.ts';
 import { type HeaderList, header, headerValue, mergeHeaders } from './headers.ts';
-import { formOf, given, objectText, pairsOf } from './pairs.ts';
+import { formOf, type Given, given, isForm, objectText, pairsOf } from './pairs.ts';
 import { parseTarget, type Target } from './target.ts';
 
 /** What a task asks for. */
@@ -32,14 +32,32 @@ const NAMES: ReadonlySet<string> = new Set(METHODS);
 /** A body means nothing in these (RFC 9110, 9.3), so a `data` that the record has for other ends is not sent. */
 const WITHOUT_BODY: ReadonlySet<string> = new Set(['get', 'head', 'options']);
 
-/** The longest time that a timer takes. */
-const MAX_TIMEOUT = 2 ** 31 - 1;
+/** The longest time that a timer takes, in milliseconds; one that is set to more rings at once. */
+export const MAX_TIMEOUT: number = 2 ** 31 - 1;
 
 /** The url that a task says, as text; a failure `URL` or `TEMPLATE` where it says none. */
 export function urlOf(task: Task, template: Template | undefined): string | Failure {
-  const url = template === undefined ? attributeText(task, 'url') : template.expand(task, encodeURIComponent);
+  const url = template === undefined ? attributeText(task, 'url') : expanded(template, task);
   if (url !== undefined && url !== '') return url;
   return { code: 'URL', message: 'the record has no "url" (--url makes one of other attributes)' };
+}
+
+/** The url of a template. */
+function expanded(template: Template, task: Task): string | Failure {
+  try {
+    return template.expand(task, encodePart);
+  } catch (error) {
+    if (!(error instanceof Rule)) throw error;
+    return { code: 'TEMPLATE', message: `an attribute that --url needs ${error.message}` };
+  }
+}
+
+/** A value as a part of a url. Nothing, and dots alone, would make it another resource's. @throws {Rule} */
+function encodePart(value: string): string {
+  if (/^\.{0,2}$/.test(value))
+    throw new Rule(value === '' ? 'is empty' : `is ${value}, which is a step in a path`);
+  if (!value.isWellFormed()) throw new Rule('has half of a surrogate pair');
+  return encodeURIComponent(value);
 }
 
 /** Where a task's request goes, or why that can't be said: a failure `URL`, `TEMPLATE` or `REQUEST`. */
@@ -84,7 +102,7 @@ function failureOf(error: unknown): Failure {
 function methodOf(task: Task, usual: string): string {
   const value = attribute(task.fields, 'method');
   if (value === undefined || value === null || value === '') return usual;
-  const method = String(value).trim().toLowerCase();
+  const method = typeof value === 'string' ? value.trim().toLowerCase() : '';
   if (!NAMES.has(method)) {
     throw new Rule(`method must be one of ${METHODS.join(', ')}; got ${JSON.stringify(value)}`);
   }
@@ -104,17 +122,25 @@ function headersOf(task: Task): HeaderList {
   const headers = given(task, 'headers');
   if (headers === undefined) return [];
   return named('headers', () => {
-    const raw = headers.kind === 'text' ? objectText(headers.text) : headers.raw;
-    if (raw === undefined || headers.kind === 'value') throw new Rule('must be an object, or its JSON text');
-    return pairsOf(raw).flatMap(([name, value]) => header(name, value));
+    const object = headers.kind === 'text' ? objectText(headers.text) : headers.raw;
+    const pairs = object === undefined ? fieldsOf(headers) : pairsOf(object);
+    if (pairs === undefined || headers.kind === 'value') {
+      throw new Rule('must be an object, its JSON text, or a=1&b=2');
+    }
+    return pairs.flatMap(([name, value]) => header(name, value));
   });
+}
+
+function fieldsOf(headers: Given): [string, string][] | undefined {
+  if (headers.kind !== 'text' || !isForm(headers.text.trim())) return undefined;
+  return [...new URLSearchParams(headers.text.trim())];
 }
 
 /** A record's own time-out: seconds as a number, or a duration as in `500ms`. */
 function timeoutOf(task: Task, usual: number): number {
   const value = attribute(task.fields, 'timeout');
   if (value === undefined || value === null || value === '') return usual;
-  const text = String(value).trim();
+  const text = typeof value === 'string' || typeof value === 'number' ? String(value).trim() : '';
   const timeout = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : milliseconds(text);
   if (timeout === undefined || timeout <= 0) {
     throw new Rule(`timeout must be seconds, or a duration such as 500ms; got ${JSON.stringify(value)}`);

@@ -35,6 +35,7 @@ export function parseTarget(text: string, query = ''): Target | Failure {
 }
 
 function parseAny(text: string, query: string): Target | Failure {
+  if (!text.isWellFormed()) return badUrl(text, 'must be without halves of surrogate pairs');
   let url: URL;
   try {
     url = new URL(text);

@@ -1,5 +1,5 @@
 import type { Exchange } from './exchange.ts';
-import { type Fault, timeoutFault } from './faults.ts';
+import { type HttpFault, timeoutFault } from './faults.ts';
 
 /**
  * The trips that end when a signal is aborted: one listener a signal, not one a trip. They are arrays, since what
@@ -7,7 +7,7 @@ import { type Fault, timeoutFault } from './faults.ts';
  */
 const underway = new WeakMap<AbortSignal, Trip[]>();
 
-const ABORTED: Fault = { code: 'ABORTED', message: 'given up', again: 'never' };
+const ABORTED: HttpFault = { code: 'ABORTED', message: 'given up', again: 'never' };
 
 /** One attempt at a task, over all redirects: it has one deadline, and ends when the stage leaves. */
 export class Trip {
@@ -17,7 +17,7 @@ export class Trip {
   /** Where it is among the others. */
   #place: number;
   #exchange: Exchange | undefined;
-  #over: Fault | undefined;
+  #over: HttpFault | undefined;
 
   /** @param timeout first to last byte, in milliseconds */
   constructor(timeout: number, signal: AbortSignal) {
@@ -29,7 +29,7 @@ export class Trip {
   }
 
   /** Why it is over, if it is. */
-  get over(): Fault | undefined {
+  get over(): HttpFault | undefined {
     return this.#over;
   }
 

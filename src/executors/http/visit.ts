@@ -2,7 +2,7 @@ import type { Task } from '../../core/task.ts';
 import type { Attempt, Outcome } from '../executor.ts';
 import type { Client } from './client.ts';
 import { isFault } from './exchange.ts';
-import type { Fault } from './faults.ts';
+import type { HttpFault } from './faults.ts';
 import type { Again, Judge } from './judge.ts';
 import { type Hop, isRedirect, nextHop } from './redirect.ts';
 import type { Request } from './request.ts';
@@ -57,12 +57,12 @@ export async function visit(
   }
 }
 
-function tooMany(follow: number, { target }: Hop): Fault {
+function tooMany(follow: number, { target }: Hop): HttpFault {
   const message = `more than ${follow} redirects; the last one was from ${target.host} (--follow)`;
   return { code: 'REDIRECTS', message, again: 'never' };
 }
 
-function failed({ code, message, again }: Fault, { mayRepeat, hasActed }: Again): Outcome {
+function failed({ code, message, again }: HttpFault, { mayRepeat, hasActed }: Again): Outcome {
   const isSafe = again === 'idempotent' ? mayRepeat : again === 'always' && (mayRepeat || !hasActed);
   return isSafe ? { error: { code, message }, retry: {} } : { error: { code, message } };
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import zlib from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -260,6 +260,30 @@ describe('--body-dir', () => {
     const file = join(freshFolder(), 'file');
     writeFileSync(file, '');
     await expect(open({ bodyDir: join(file, 'x') })).rejects.toMatchObject({ code: 'IO' });
+    await expect(open({ bodyDir: file })).rejects.toMatchObject({
+      code: 'IO',
+      message: `cannot make ${file}: it is a file`,
+    });
     expect(statSync(file).size).toBe(0);
+  });
+
+  test('ends the stage, and says where, when a file has taken its place', async () => {
+    const dir = join(freshFolder(), 'pages');
+    const server = await serve((response) => response.end('x'));
+    const executor = await open({ bodyDir: dir });
+    rmdirSync(dir);
+    writeFileSync(dir, '');
+    await expect(attempt(executor, { url: server.url })).rejects.toMatchObject({
+      code: 'IO',
+      message: expect.stringMatching(`^cannot write ${dir}/.*: a part of the path is not a folder$`),
+    });
+  });
+
+  test('may be a link to a folder', async () => {
+    const folder = freshFolder();
+    symlinkSync(folder, join(folder, 'link'));
+    const server = await serve((response) => response.end('x'));
+    const executor = await open({ bodyDir: join(folder, 'link') });
+    expect((await attempt(executor, { url: server.url })).error).toBeUndefined();
   });
 });

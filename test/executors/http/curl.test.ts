@@ -67,6 +67,12 @@ describe('--print-curl', () => {
     expect(words(line)).toContain('$token`id`: ');
   });
 
+  test('has each of very many headers', async () => {
+    const executor = await open({ printCurl: () => {} });
+    const many = { url: 'https://h/x', headers: { 'X-A': new Array(200_000).fill('b') } };
+    expect(executor.describe(taskOf(many)).split("'X-A: b'")).toHaveLength(200_001);
+  });
+
   test('says what would be done', async () => {
     const executor = await open({ printCurl: () => {} });
     expect(executor.describe(taskOf({ url: 'https://h/x' }))).toMatch(/^curl .*https:\/\/h\/x/);

@@ -166,6 +166,15 @@ describe('the time-out', () => {
     expect(server.seen.length).toBeLessThan(6);
   });
 
+  test.each([{ timeout: 30 * 86_400_000 }, { timeout: Number.POSITIVE_INFINITY }])(
+    'of more than a timer can wait is as long as it can (%o)',
+    async (options) => {
+      const server = await serve((response) => setTimeout(() => response.end('ok'), 50));
+      expect((await fetchOne({ url: server.url }, options)).result?.text).toBe('ok');
+      expect((await fetchOne({ url: server.url, timeout: '30d' })).result?.text).toBe('ok');
+    },
+  );
+
   test.each([0.1, '0.1', '100ms'])('of a record (%j) beats that of the stage', async (timeout) => {
     const server = await serve(() => {});
     const { error } = await fetchOne({ url: server.url, timeout }, { timeout: 60_000 });

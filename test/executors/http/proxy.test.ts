@@ -119,8 +119,9 @@ describe('the settings', () => {
     expect(() => proxySettings(proxy, {})).toThrow(expect.objectContaining({ code: 'USAGE' }));
     expect(() => proxySettings(undefined, { all_proxy: proxy })).toThrow(/^all_proxy/);
     expect(() => proxySettings(proxy, {})).not.toThrow('secret');
-    if (proxy.startsWith('socks'))
-      expect(() => proxySettings(proxy, {})).toThrow('SOCKS proxies are not supported');
+    expect(() => proxySettings(proxy, {})).toThrow(
+      '--proxy must be the url of an HTTP proxy (SOCKS is not supported); got "',
+    );
   });
 
   test.each([

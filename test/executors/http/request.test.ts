@@ -44,6 +44,10 @@ describe('the url', () => {
     await attempt(executor, { id: 'a/b?c', page: 3 });
     expect(server.seen[0]?.url).toBe('/items/a%2Fb%3Fc?p=3');
     expect((await attempt(executor, { id: 'x' })).error).toMatchObject({ code: 'TEMPLATE' });
+    // Each of these would be another resource's url.
+    for (const id of ['', '.', '..']) {
+      expect((await attempt(executor, { id, page: 3 })).error).toMatchObject({ code: 'TEMPLATE' });
+    }
   });
 
   test('makes Basic authentication of its user and password, and shows them nowhere', async () => {
@@ -123,6 +127,23 @@ describe('method and body', () => {
     expect(text.headers['content-type']).toBe('application/x-www-form-urlencoded');
   });
 
+  test('headers may be a=1&b=2, as in a cell of a CSV', async () => {
+    const { headers } = await sent((url) => ({ url, headers: 'X-B=c&X-C=d%20e' }));
+    expect(headers).toMatchObject({ 'x-b': 'c', 'x-c': 'd e' });
+  });
+
+  test('data of millions of fields is a form too', async () => {
+    const { headers } = await sent((url) => ({
+      url,
+      method: 'post',
+      data: `a=1${'&a=1'.repeat(4_000_000)}`,
+    }));
+    expect(headers).toMatchObject({
+      'content-type': 'application/x-www-form-urlencoded',
+      'content-length': '16000003',
+    });
+  });
+
   test('JSON text in data stays text where a header says so', async () => {
     const seen = await sent((url) => ({
       url,
@@ -171,6 +192,8 @@ describe('method and body', () => {
     [{ headers: { a: 'secret\nInjected: 1' } }, 'headers must be without control characters'],
     [{ timeout: 'soon' }, 'timeout must be'],
     [{ timeout: 0 }, 'timeout must be'],
+    [{ method: { toString: 1 } }, 'method must be one of'],
+    [{ timeout: { toString: 1 } }, 'timeout must be'],
   ])('%o fails the task before anything is sent', async (record, words) => {
     const server = await echo();
     const { error } = await fetchOne({ url: server.url, ...record });
@@ -196,6 +219,11 @@ describe('headers', () => {
     const { headers } = await sent((url) => ({ url }), { header: [`@${file}`] });
     expect(headers.authorization).toBe('Bearer t0k');
     expect(Buffer.from(headers['x-b'] as string, 'latin1').toString()).toBe('ü');
+  });
+
+  test('keep their bytes at the end, and lose the white space there', async () => {
+    const { headers } = await sent((url) => ({ url, headers: { 'X-A': ' voilà ' } }));
+    expect(Buffer.from(headers['x-a'] as string, 'latin1').toString()).toBe('voilà');
   });
 
   test('that are about the connection are left out', async () => {

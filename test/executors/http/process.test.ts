@@ -1,0 +1,97 @@
+/* What the options of --http do when they are typed. */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { type Answering, serve, type TestServer } from '../../support/http-server.ts';
+import { type Ended, freshFolder, sh } from '../../support/run.ts';
+
+/** What a run of task-exec came to. */
+interface Ran extends Ended {
+  readonly records: readonly {
+    readonly result?: Record<string, unknown>;
+    readonly run: Record<string, unknown>;
+  }[];
+  readonly server: TestServer;
+  readonly cwd: string;
+}
+
+const ok: Answering = (response) => response.end('ok');
+
+/** Runs `task-exec --http` with options on two tasks of a server, one after the other. */
+async function exec(
+  options: string,
+  answer: Answering,
+  { times = 1, more = {}, cwd = freshFolder() } = {},
+): Promise<Ran> {
+  const server = await serve(answer);
+  const lines = ['a', 'b'].map((uuid) => JSON.stringify({ uuid, url: `${server.url}/${uuid}`, ...more }));
+  const input = `${lines.join('\n')}\n`;
+  let ended: Ended | undefined;
+  for (let run = 0; run < times; run++) {
+    ended = await sh(`task-exec --http --jobs 1 --keep-order --retries 0 ${options}`, { cwd, input });
+  }
+  const { stdout } = ended as Ended;
+  const records = stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
+  return { ...(ended as Ended), records, server, cwd };
+}
+
+test('--headers keeps the headers of the answer', async () => {
+  const { records, code } = await exec('--headers', (response) =>
+    response.setHeader('X-Kind', 'test').end('ok'),
+  );
+  expect(records.map(({ result }) => result?.headers)).toEqual([
+    expect.objectContaining({ 'x-kind': 'test' }),
+    expect.objectContaining({ 'x-kind': 'test' }),
+  ]);
+  expect(code).toBe(0);
+  expect((await exec('', ok)).records[0]?.result).not.toHaveProperty('headers');
+});
+
+test('--idempotency-header sends the uuid of each task, and nothing does without it', async () => {
+  const { server } = await exec('--idempotency-header', ok, { more: { method: 'post', data: 'x' } });
+  expect(server.seen.map(({ headers }) => headers['idempotency-key'])).toEqual(['a', 'b']);
+  const plain = await exec('', ok, { more: { method: 'post', data: 'x' } });
+  expect(plain.server.seen.map(({ headers }) => headers['idempotency-key'])).toEqual([undefined, undefined]);
+});
+
+test('--timeout fails a task whose answer does not come in time, and no other', async () => {
+  const { records, code } = await exec('--timeout 500ms', (response, { url }) => {
+    if (url === '/b') response.end('ok');
+  });
+  expect(records.map(({ run }) => [run.state, run.error])).toEqual([
+    ['FAILURE', { code: 'TIMEOUT', message: expect.stringMatching(/^no answer from .* within 500 ms$/) }],
+    ['SUCCESS', undefined],
+  ]);
+  expect(code).toBe(1);
+});
+
+test('--cache asks a server once in two runs', async () => {
+  const answer: Answering = (response, { url }) =>
+    response
+      .setHeader('cache-control', ['public', 'max-age=60'])
+      .setHeader('vary', ['Accept', 'X-A'])
+      .end(`of ${url}`);
+  const { records, server, code } = await exec('--cache kept', answer, { times: 2 });
+  expect(records.map(({ result }) => result?.text)).toEqual(['of /a', 'of /b']);
+  expect(server.seen.map(({ url }) => url)).toEqual(['/a', '/b']);
+  expect(code).toBe(0);
+});
+
+test('--cookies sends what its file has, and writes what it was given', async () => {
+  const cwd = freshFolder();
+  writeFileSync(join(cwd, 'jar.txt'), '127.0.0.1\tFALSE\t/\tFALSE\t0\told\t1\n');
+  const answer: Answering = (response) => response.setHeader('set-cookie', 'new=2; Path=/').end();
+  const { server } = await exec('--cookies jar.txt', answer, { cwd });
+  expect(server.seen.map(({ headers }) => headers.cookie)).toEqual(['old=1', 'old=1; new=2']);
+  expect(readFileSync(join(cwd, 'jar.txt'), 'utf8')).toContain('127.0.0.1\tFALSE\t/\tFALSE\t0\tnew\t2\n');
+});
+
+test('--body-dir writes each body to a file that the result names', async () => {
+  const { records, cwd } = await exec('--body-dir pages', (response, { url }) => response.end(`of ${url}`));
+  const files = records.map(({ result }) => result?.file as string);
+  expect(files.map((file) => readFileSync(join(cwd, file), 'utf8'))).toEqual(['of /a', 'of /b']);
+  expect(readdirSync(join(cwd, 'pages'))).toHaveLength(2);
+});
