@@ -3,9 +3,9 @@ import { type Command, defineCommand, type Io } from '../core/command.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
 import { flag, path, size, type Values } from '../core/option.ts';
-import { flushed, openRejects, type Rejects } from '../core/rejects.ts';
+import { flushed, openRejects } from '../core/rejects.ts';
 import { uuidFault } from '../core/task.ts';
-import { counted, number } from '../core/words.ts';
+import { counted, number, textOf } from '../core/words.ts';
 import { type Ledger, openLedger } from '../ledgers/index.ts';
 import { hasAll, mark, type Named, readNamed, sift, unmark } from '../stages/done.ts';
 
@@ -23,7 +23,6 @@ interface Context {
   /** The uuids of the command line, or what is on the standard input where there are none. */
   readonly input: AsyncIterable<readonly Named[]>;
   readonly hasOperands: boolean;
-  readonly rejects: Rejects;
 }
 
 /** The verbs: what each does with the ledger. Returns the exit code. */
@@ -74,12 +73,6 @@ async function write({ ledger, input, hasOperands, io }: Context, verb: typeof m
 async function passOn({ io }: Context, batches: AsyncIterable<readonly Named[]>): Promise<0> {
   for await (const batch of batches) await io.write(textOf(batch));
   return 0;
-}
-
-function textOf(batch: readonly Named[]): string {
-  let text = '';
-  for (const { line } of batch) text += `${line}\n`;
-  return text;
 }
 
 async function list({ ledger, io }: Context): Promise<0> {
@@ -175,7 +168,7 @@ With uuids on the command line mark and unmark read and write nothing else.`,
     const ledger = openLedger(place as string, io.say);
     const act = verbs[verb as string] as (context: Context) => Promise<0 | 1>;
     try {
-      const code = await act({ ledger, values, io, input, hasOperands: uuids.length > 0, rejects });
+      const code = await act({ ledger, values, io, input, hasOperands: uuids.length > 0 });
       return rejects.count > 0 ? 1 : code;
     } finally {
       await rejects.close();

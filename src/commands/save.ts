@@ -5,6 +5,7 @@ import { readTasks } from '../core/ndjson.ts';
 import { choice, count, duration, flag, list, path, size } from '../core/option.ts';
 import { flushed, openRejects } from '../core/rejects.ts';
 import { counted, number } from '../core/words.ts';
+import { FLUSH, FLUSH_INTERVAL } from '../savers/commit.ts';
 import { saveFormats } from '../savers/index.ts';
 import { type SaveSummary, save } from '../stages/save.ts';
 
@@ -18,8 +19,11 @@ const options = {
   overwrite: flag('put a new file in the place of OUT, at the end'),
   tee: flag('write every record to stdout once it is safe, in OUT or in the rest file'),
   escapeFormulas: flag("put a ' before cells that a spreadsheet would run as formulas"),
-  flush: count('commit at so many records', { default: 1000 }),
-  flushInterval: duration('commit when a record has waited so long', { default: 1000, shown: '1s' }),
+  flush: count('commit at so many records', { default: FLUSH }),
+  flushInterval: duration('commit when a record has waited so long', {
+    default: FLUSH_INTERVAL,
+    shown: '1s',
+  }),
   sync: choice(
     'batch: a commit is on the disk before it counts; none: left to the system',
     ['batch', 'none'],

@@ -1,6 +1,5 @@
-import { closeSync, fchmodSync, fstatSync, openSync, realpathSync, writeSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { datasync, syncFolder } from '../core/durable.ts';
+import { closeSync, openSync } from 'node:fs';
+import { replaceFile, resolved } from '../core/durable.ts';
 import { ioError, systemCode } from '../core/errors.ts';
 import { IdMap, IdSet } from '../core/idset.ts';
 import { openLocked } from '../core/lock.ts';
@@ -12,7 +11,7 @@ async function alone<T>(
   path: string,
   say: (message: string) => void,
   otherwise: T,
-  work: (mode: number) => Promise<T>,
+  work: () => Promise<T>,
 ): Promise<T> {
   let fd: number;
   try {
@@ -23,39 +22,23 @@ async function alone<T>(
     throw ioError('cannot open the ledger', path, error);
   }
   try {
-    return await work(fstatSync(fd).mode & 0o777);
+    return await work();
   } finally {
     closeSync(fd);
   }
 }
 
-/** Writes a file beside the ledger and renames it into its place: a crash leaves the old one or the new one. */
-async function replace(link: string, mode: number, lines: AsyncIterable<string>): Promise<void> {
-  const path = realpathSync(link);
-  const temporary = `${path}.new`;
+async function replace(path: string, lines: AsyncIterable<Buffer>): Promise<void> {
   try {
-    const fd = openSync(temporary, 'w', mode);
-    try {
-      fchmodSync(fd, mode);
-      for await (const text of lines) {
-        const bytes = Buffer.from(text);
-        for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-      }
-      await datasync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    await rename(temporary, path);
-    syncFolder(path);
+    await replaceFile(resolved(path), lines);
   } catch (error) {
-    await rm(temporary, { force: true });
     throw ioError('cannot write the ledger', path, error);
   }
 }
 
 /** Forgets everything. @throws {TaskpipeError} `LOCKED` where somebody writes */
 export async function clearLedger(path: string, say: (message: string) => void): Promise<void> {
-  await alone(path, say, undefined, (mode) => replace(path, mode, (async function* () {})()));
+  await alone(path, say, undefined, () => replace(path, (async function* () {})()));
 }
 
 /**
@@ -69,13 +52,12 @@ export function compactLedger(
   path: string,
   say: (message: string) => void,
 ): Promise<{ before: number; after: number }> {
-  return alone(path, say, { before: 0, after: 0 }, async (mode) => {
+  return alone(path, say, { before: 0, after: 0 }, async () => {
     const census = new Census();
     await scanLedger(path, census);
     let after = 0;
     await replace(
       path,
-      mode,
       survivors(path, census, (count) => {
         after += count;
       }),
@@ -145,7 +127,7 @@ async function* survivors(
   path: string,
   census: Census,
   count: (lines: number) => void,
-): AsyncGenerator<string> {
+): AsyncGenerator<Buffer> {
   let kept = [...census.ends].map(([out, end]) => JSON.stringify({ out, end, at: new Date().toISOString() }));
   const chunks = scanChunks(path, {
     fast(bytes, found, out, place) {
@@ -160,7 +142,7 @@ async function* survivors(
   });
   for await (const _ of chunks) {
     count(kept.length);
-    if (kept.length > 0) yield `${kept.join('\n')}\n`;
+    if (kept.length > 0) yield Buffer.from(`${kept.join('\n')}\n`);
     kept = [];
   }
 }

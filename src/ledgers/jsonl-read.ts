@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { ioError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
 import { addFound, uuidFound } from './jsonl-line.ts';
 import { scanChunks, scanLedger } from './jsonl-scan.ts';
@@ -9,8 +10,7 @@ const USUAL_LINE = 130;
 
 /** The finished uuids. */
 export async function readFinished(path: string): Promise<IdSet> {
-  const bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  const finished = new IdSet({ expected: bytes / USUAL_LINE });
+  const finished = new IdSet({ expected: sizeOf(path) / USUAL_LINE });
   await scanLedger(path, {
     fast: (bytes, found) => addFound(bytes, found, finished),
     line({ uuid, undone }) {
@@ -20,6 +20,15 @@ export async function readFinished(path: string): Promise<IdSet> {
     },
   });
   return finished;
+}
+
+/** No file is an empty one. @throws {TaskpipeError} `IO` */
+function sizeOf(path: string): number {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  } catch (error) {
+    throw ioError('cannot read the ledger', path, error);
+  }
 }
 
 /** The finished uuids by name, each once. Reads the file twice: first for which they are, then for their names. */

@@ -45,7 +45,7 @@ const COMMA = 44;
 const BRACE = 125;
 
 /** A number token that `String` would not give back, seen from the text before it. May also be met inside a string. */
-const ODD_NUMBER = /[:,[\s](?:-0|-?\d+[.eE])/;
+const ODD_NUMBER = /[:,[\s]-?(?:0(?<=-0)|\d+[.eE]|\d{16})/;
 
 /**
  * Puts records into columns. A nested attribute stands under its path (`result.status`), an array as JSON text, and
@@ -64,6 +64,8 @@ export class Columns {
   /** What the fast path reads, and how far it has looked into its text. */
   #line = '';
   #at = 0;
+  /** How many members it met. */
+  #met = 0;
   /** Whether it met numbers, and passed over objects or arrays, which may have members of the same names. */
   #hasNumbers = false;
   #hasSkipped = false;
@@ -86,7 +88,7 @@ export class Columns {
   cellsOf(task: Task): { cells: readonly string[] } | { missing: readonly string[] } {
     this.#reset(task.line);
     const isFilled = this.#fillFast(task.fields, this.#top);
-    if (!isFilled || (this.#hasNumbers && this.#hasSkipped && ODD_NUMBER.test(task.line))) {
+    if (!isFilled || (this.#hasNumbers && this.#mayMistake() && ODD_NUMBER.test(task.line))) {
       this.#reset(task.line);
       this.#fillFromText(task.line, this.#top);
     }
@@ -101,8 +103,14 @@ export class Columns {
     if (this.#missing.length > 0) this.#missing = [];
     this.#line = line;
     this.#at = 0;
+    this.#met = 0;
     this.#hasNumbers = false;
     this.#hasSkipped = false;
+  }
+
+  /** Whether the digits of a number may have been found in another member of its name. */
+  #mayMistake(): boolean {
+    return this.#hasSkipped || this.#hasMoreMembers();
   }
 
   #slotOf(level: Level, name: string): Slot {
@@ -144,6 +152,7 @@ export class Columns {
         else if (!this.#fillFast(value as Fields, slot.below as Level)) return false;
       } else this.#hasSkipped = true;
     }
+    this.#met += i;
     return true;
   }
 
@@ -164,6 +173,17 @@ export class Columns {
       return line.startsWith(digits, i) && (after === COMMA || after === BRACE);
     }
     return false;
+  }
+
+  /** Whether there may be members that were not met: several of one name, of which the last counts. */
+  #hasMoreMembers(): boolean {
+    const line = this.#line;
+    let members = 0;
+    for (let at = line.indexOf(':'); at >= 0; at = line.indexOf(':', at + 1)) {
+      const before = line.charCodeAt(at - 1);
+      if (before === QUOTE || before <= SPACE) members++;
+    }
+    return members > this.#met;
   }
 
   /** The same from the text. */

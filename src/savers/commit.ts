@@ -1,5 +1,10 @@
 import type { Destination } from './saver.ts';
 
+/** A commit begins at so many records, where nothing else is said, */
+export const FLUSH = 1000;
+/** or when a record has waited so long, in milliseconds. */
+export const FLUSH_INTERVAL = 1000;
+
 /** When a batch is committed, and where its parts go. */
 export interface CommitOptions {
   readonly destination: Pick<Destination, 'commit' | 'marks'>;
@@ -96,11 +101,15 @@ export class Committer {
 
   /** Resolves when more may be added. @throws what a commit threw */
   async room(): Promise<void> {
-    while (this.#gathering.size > MOST_SIZE || this.#gathering.records > MOST_RECORDS) {
+    while (this.#failure === undefined && this.#isOverfull()) {
       this.#begin();
       await this.#running;
     }
     if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  #isOverfull(): boolean {
+    return this.#gathering.size > MOST_SIZE || this.#gathering.records > MOST_RECORDS;
   }
 
   /** Commits all that was added. @throws what a commit threw */

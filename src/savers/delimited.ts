@@ -18,7 +18,9 @@ const BOM = '\xef\xbb\xbf';
 export function delimited(delimiter: string): OpenRows {
   return async (head, options) => {
     const header = await readHeader(head, delimiter, options);
-    return header === 'torn' ? undefined : new DelimitedRows(delimiter, header, options);
+    if (header === 'torn') return undefined;
+    const names = options.escapeFormulas ? header?.names.map(unescaped) : header?.names;
+    return new DelimitedRows(delimiter, header && { ...header, names: names as string[] }, options);
   };
 }
 
@@ -118,9 +120,8 @@ class DelimitedRows implements Rows {
   encode(task: Task): string | Misfit {
     const columns = this.#columns ?? this.#setColumns(this.#columnsOf(task));
     const found = columns.cellsOf(task);
-    if ('missing' in found) return misfit(found.missing, this.#options.path);
-    const cells = this.#options.escapeFormulas ? found.cells.map(escapeFormula) : found.cells;
-    const row = this.#encodeRow(cells) + this.#newline;
+    if ('missing' in found) return misfit(found.missing, columns.names, this.#options.path);
+    const row = this.#rowOf(found.cells, columns.names);
     if (row.includes('\0') || !row.isWellFormed()) {
       return {
         code: 'VALUE',
@@ -130,7 +131,20 @@ class DelimitedRows implements Rows {
     }
     if (!this.#isNew) return row;
     this.#isNew = false;
-    return this.#encodeRow(columns.names) + this.#newline + row;
+    return this.#rowOf(columns.names, columns.names) + row;
+  }
+
+  lackedBy(task: Task): readonly string[] {
+    const found = this.#columns?.cellsOf(task);
+    return found !== undefined && 'missing' in found ? lackingOf(found.missing, this.#columns?.names) : [];
+  }
+
+  /** The text of a row. What a task is called by is never changed: it is read back. */
+  #rowOf(cells: readonly string[], names: readonly string[]): string {
+    const escaped = this.#options.escapeFormulas
+      ? cells.map((cell, i) => (names[i] === 'uuid' ? cell : escapeFormula(cell)))
+      : cells;
+    return this.#encodeRow(escaped) + this.#newline;
   }
 
   /** The columns of a new output: those of its first record. With `all`, a failure that comes later fits too. */
@@ -175,7 +189,7 @@ class DelimitedRows implements Rows {
       if (end <= 0) return row.text;
       if (!isHeader) return row.text.slice(0, end) + added + row.text.slice(end);
       isHeader = false;
-      return Buffer.from(this.#encodeRow(names) + this.#newline).toString('latin1');
+      return Buffer.from(this.#rowOf(names, names)).toString('latin1');
     };
     for await (const chunk of chunks) {
       const text = parser.push(chunk.toString('latin1')).map(widened).join('');
@@ -199,12 +213,17 @@ function faultOf(row: Row, width: number): Pick<Required<FoundRow>, 'fault' | 'i
     : undefined;
 }
 
-function misfit(missing: readonly string[], path: string): Misfit {
+/** Those that can be added: a column that is there already was filled by another attribute of the same path. */
+function lackingOf(missing: readonly string[], names: readonly string[] = []): string[] {
+  return missing.filter((name) => !names.includes(name));
+}
+
+function misfit(missing: readonly string[], columns: readonly string[], path: string): Misfit {
   const names = missing.map((name) => JSON.stringify(name)).join(', ');
   return {
     code: 'COLUMNS',
     message: `${path} has no column for ${names}; --widen adds columns, --fields leaves attributes out`,
-    columns: missing,
+    columns: lackingOf(missing, columns),
   };
 }
 
@@ -214,4 +233,10 @@ const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 /** Keeps spreadsheets from running a cell (OWASP, "CSV Injection"). */
 function escapeFormula(cell: string): string {
   return FORMULA.test(cell) && !NUMBER.test(cell) ? `'${cell}` : cell;
+}
+
+/** The name of a column that was escaped. */
+function unescaped(name: string): string {
+  const bare = name.slice(1);
+  return name === `'${bare}` && escapeFormula(bare) === name ? bare : name;
 }

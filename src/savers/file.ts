@@ -1,6 +1,6 @@
-import { existsSync, lstatSync, realpathSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { syncFolder } from '../core/durable.ts';
+import { resolved, syncFolder } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
 import type { Task } from '../core/task.ts';
@@ -28,15 +28,13 @@ export interface FileOptions extends FormatOptions {
  */
 export async function openFile(options: FileOptions): Promise<Destination> {
   // A new file must not take the place of a symbolic link to the old one.
-  const real = { ...options, path: resolved(options.path) };
+  const real = { ...options, path: realOutput(options.path) };
   return options.overwrite ? openOverwritten(real) : openAppended(real);
 }
 
-/** What a symbolic link leads to; any other path as it is. */
-function resolved(path: string): string {
+function realOutput(path: string): string {
   try {
-    const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() && existsSync(path);
-    return isLink ? realpathSync(path) : path;
+    return resolved(path);
   } catch (error) {
     throw ioError('cannot open', path, error);
   }
@@ -138,6 +136,10 @@ class FileDestination implements Destination {
 
   encode(task: Task): string | Misfit {
     return this.#rows.encode(task);
+  }
+
+  lackedBy(task: Task): readonly string[] {
+    return this.#rows.lackedBy(task);
   }
 
   /** Rows before the ledger, the ledger before anything else hears of them: see section 3 of the design. */

@@ -18,6 +18,7 @@ export const ndjson: OpenRows = async (head, { fields }) => {
     first: 0,
     lacking: [],
     encode: (task) => `${fields === undefined ? task.line : pick(task.line, fields)}\n`,
+    lackedBy: () => [],
     scan,
     async *widen(_, chunks) {
       yield* chunks;

@@ -8,15 +8,13 @@ import {
   openSync,
   read,
   statSync,
-  write,
 } from 'node:fs';
 import { promisify } from 'node:util';
-import { datasync, syncFolder } from '../core/durable.ts';
+import { datasync, syncFolder, writeAll } from '../core/durable.ts';
 import { ioError, systemCode, TaskpipeError } from '../core/errors.ts';
 import { openLocked } from '../core/lock.ts';
 
 const readAt = promisify(read);
-const writeAt = promisify(write);
 const closeFile = promisify(close);
 
 const CHUNK = 1024 * 1024;
@@ -113,11 +111,7 @@ class OpenOutput implements OutputFile {
   async append(bytes: Buffer): Promise<void> {
     this.#checkSize();
     try {
-      for (let at = 0; at < bytes.length; ) {
-        const { bytesWritten } = await writeAt(this.#fd, bytes, at, bytes.length - at, this.#size + at);
-        if (bytesWritten === 0) throw new Error('nothing more can be written');
-        at += bytesWritten;
-      }
+      await writeAll(this.#fd, bytes, this.#size);
     } catch (error) {
       this.#takeBack();
       throw ioError('cannot write', this.path, error);
@@ -154,14 +148,7 @@ class OpenOutput implements OutputFile {
   async cut(at: number): Promise<string> {
     const side = openSide(`${this.path}.torn-${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}`);
     try {
-      let place = 0;
-      for await (const chunk of this.chunks(at)) {
-        for (let i = 0; i < chunk.length; ) {
-          const { bytesWritten } = await writeAt(side.fd, chunk, i, chunk.length - i, place);
-          i += bytesWritten;
-          place += bytesWritten;
-        }
-      }
+      for await (const chunk of this.chunks(at)) await writeAll(side.fd, chunk);
       fsyncSync(side.fd);
       syncFolder(this.path);
       ftruncateSync(this.#fd, at);

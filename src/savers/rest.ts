@@ -1,6 +1,6 @@
-import { closeSync, createReadStream, existsSync, openSync, writeSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { datasync, syncFolder } from '../core/durable.ts';
+import { closeSync, createReadStream, existsSync, openSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { datasync, replaceFile, resolved, syncFolder, writeAll } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { IdMap, type IdSet } from '../core/idset.ts';
 import { openLocked } from '../core/lock.ts';
@@ -27,77 +27,82 @@ export interface Rest {
   close(): void;
 }
 
-/** @param say a line on stderr */
-export function openRest(path: string, say: (message: string) => void): Rest {
+/**
+ * @param name its path; where that is a symbolic link, what it leads to is written
+ * @param say a line on stderr
+ * @throws {TaskpipeError} `IO`
+ */
+export function openRest(name: string, say: (message: string) => void): Rest {
+  const path = realRest(name);
   const run = `${path}.run`;
   let fd: number | undefined;
   const open = (): number => {
-    const busy = `${path} is being written by another task-save; name another file with --rest`;
-    try {
-      fd ??= openLocked(run, () => openSync(run, 'a', 0o666), 'exclusive', busy, say);
-      return fd;
-    } catch (error) {
-      throw ioError('cannot write', run, error);
-    }
+    fd ??= openRun(name, path, run, say);
+    return fd;
   };
   const close = (): void => {
     if (fd !== undefined) closeSync(fd);
     fd = undefined;
   };
   return {
-    path,
+    path: name,
     get isLeft() {
       return fd === undefined && existsSync(run);
     },
     async add(lines, sync) {
-      await writeWhole(open(), Buffer.from(lines), run, sync);
+      const to = open();
+      try {
+        await writeAll(to, Buffer.from(lines));
+        if (sync) await datasync(to);
+      } catch (error) {
+        throw ioError('cannot write', run, error);
+      }
     },
     async merge(saved) {
       if (fd === undefined && !existsSync(path) && !existsSync(run)) return;
       open(); // whoever merges holds the lock
       await mergeFiles(path, run, saved);
-      await rm(run, { force: true });
       close();
     },
     close,
   };
 }
 
-async function writeWhole(fd: number, bytes: Buffer, path: string, sync: boolean): Promise<void> {
+function realRest(name: string): string {
   try {
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-    if (sync) await datasync(fd);
+    return resolved(name);
   } catch (error) {
-    throw ioError('cannot write', path, error);
+    throw ioError('cannot write', name, error);
   }
 }
 
-/** Merges two files into the first one, by a temporary file that is renamed. */
-async function mergeFiles(path: string, run: string, saved: Pick<IdSet, 'has'>): Promise<void> {
-  const temporary = `${path}.new`;
+/** Opens and locks the file of a run. It has the permissions of the rest file: its records are no less private. */
+function openRun(name: string, path: string, run: string, say: (message: string) => void): number {
+  const busy = `${name} is being written by another task-save; name another file with --rest`;
   try {
-    const fd = openSync(temporary, 'w', 0o666);
-    let bytes = 0;
-    try {
-      for await (const lines of merged(path, run, saved)) {
-        const all = Buffer.concat(lines);
-        bytes += all.length;
-        await writeWhole(fd, all, temporary, false);
-      }
-      await datasync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    if (bytes > 0) await rename(temporary, path);
-    else for (const gone of [temporary, path]) await rm(gone, { force: true });
-    syncFolder(path);
+    const isNew = !existsSync(run);
+    const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0o666;
+    const fd = openLocked(run, () => openSync(run, 'a', mode), 'exclusive', busy, say);
+    if (isNew) syncFolder(run);
+    return fd;
+  } catch (error) {
+    throw ioError('cannot write', run, error);
+  }
+}
+
+/** Merges two files into the first one; the second goes away, and the first where nothing is left in it. */
+async function mergeFiles(path: string, run: string, saved: Pick<IdSet, 'has'>): Promise<void> {
+  try {
+    const bytes = await replaceFile(path, merged(path, run, saved));
+    if (bytes === 0) await rm(path, { force: true });
+    await rm(run, { force: true });
   } catch (error) {
     throw ioError('cannot write', path, error);
   }
 }
 
 /** What is left of the rest file, then what the run has added to it. */
-async function* merged(path: string, run: string, saved: Pick<IdSet, 'has'>): AsyncGenerator<Buffer[]> {
+async function* merged(path: string, run: string, saved: Pick<IdSet, 'has'>): AsyncGenerator<Buffer> {
   const newest = new IdMap();
   let number = 0;
   for await (const batch of readRest(run)) {
@@ -105,17 +110,19 @@ async function* merged(path: string, run: string, saved: Pick<IdSet, 'has'>): As
   }
   const isKept = (record: Task | Buffer): boolean =>
     !(record instanceof Task) || !(saved.has(record.uuid) || newest.has(record.uuid));
-  for await (const batch of readRest(path)) yield batch.filter(isKept).map(bytesOf);
+  for await (const batch of readRest(path)) yield bytesOf(batch.filter(isKept));
   number = 0;
   for await (const batch of readRest(run)) {
     // What is no record here was torn by a crash, before it was called safe.
     const tasks = batch.filter((record) => record instanceof Task);
-    yield tasks.filter(({ uuid }) => newest.get(uuid) === number++ && !saved.has(uuid)).map(bytesOf);
+    yield bytesOf(tasks.filter(({ uuid }) => newest.get(uuid) === number++ && !saved.has(uuid)));
   }
 }
 
-function bytesOf(record: Task | Buffer): Buffer {
-  return record instanceof Task ? Buffer.from(`${record.line}\n`) : record;
+function bytesOf(records: readonly (Task | Buffer)[]): Buffer {
+  return Buffer.concat(
+    records.map((record) => (record instanceof Task ? Buffer.from(`${record.line}\n`) : record)),
+  );
 }
 
 /** The records of a rest file; a line that is none as its bytes. No file is an empty one. */
@@ -130,6 +137,7 @@ async function* readRest(path: string): AsyncGenerator<(Task | Buffer)[]> {
       yield [...foreign, ...tasks];
       foreign = [];
     }
+    if (foreign.length > 0) yield foreign;
   } catch (error) {
     if (error instanceof TaskpipeError) throw error;
     throw ioError('cannot read', path, error);

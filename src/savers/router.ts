@@ -1,7 +1,7 @@
 import { IdSet } from '../core/idset.ts';
 import { withoutMembers } from '../core/members.ts';
 import { type Run, runOf, Task } from '../core/task.ts';
-import { Committer } from './commit.ts';
+import { Committer, FLUSH, FLUSH_INTERVAL } from './commit.ts';
 import type { Rest } from './rest.ts';
 import { type Destination, MISFITS, type Misfit } from './saver.ts';
 
@@ -46,7 +46,7 @@ export class Router {
   #onFailure: (error: unknown) => void = () => {};
 
   constructor(destination: Destination, rest: Rest, options: RouterOptions) {
-    const { flush = 1000, flushInterval = 1000, sync = 'batch', tee } = options;
+    const { flush = FLUSH, flushInterval = FLUSH_INTERVAL, sync = 'batch', tee } = options;
     this.summary = { read: 0, saved: 0, present: 0, rest: 0, failed: 0, misfits: 0, restFile: rest.path };
     this.#destination = destination;
     this.#options = options;
@@ -67,9 +67,14 @@ export class Router {
       for (;;) {
         const next = await this.#nextOf(iterator);
         if (next.done) break;
-        for (const task of next.value) {
-          const wider = this.#take(task);
-          if (wider !== undefined) await this.#widenFor(wider.task, wider.misfit);
+        let i = 0;
+        for (const record of next.value) {
+          const task = withoutMisfit(record);
+          if (!this.#take(task)) {
+            await this.#widenFor(next.value.slice(i).map(withoutMisfit));
+            this.#retake(task);
+          }
+          i++;
         }
         await this.#committer.room();
         if (this.teeFailure !== undefined) break;
@@ -94,48 +99,55 @@ export class Router {
     });
   }
 
-  /** Takes a record. Returns why it does not fit where columns could be added for it. */
-  #take(record: Task): { task: Task; misfit: Misfit } | undefined {
+  /** Takes a task. Returns false where columns are to be added for it first. */
+  #take(task: Task): boolean {
     const { summary } = this;
     summary.read++;
-    const task = withoutMisfit(record);
-    const state = runOf(task.fields)?.state;
-    const isGood = state === undefined || state === 'SUCCESS';
-    if (!isGood) summary.failed++;
-    // PENDING has not come to an end: as a row, it would never be done.
-    const isRow = isGood || (this.#options.all === true && state !== 'PENDING');
-    if (!isRow) {
+    const isFailed = !isGood(task);
+    if (isFailed) summary.failed++;
+    if (isFailed && !this.#isRow(task)) {
       if (this.#destination.saved.has(task.uuid)) this.#passOver(task);
       else this.#leave(task.uuid, task.line);
-      return undefined;
+      return true;
     }
-    if (!this.#destination.saved.add(task.uuid)) {
-      this.#passOver(task);
-      return undefined;
-    }
-    const misfit = this.#save(task, this.#options.widen === true);
-    return misfit && { task, misfit };
+    if (this.#destination.saved.add(task.uuid)) return this.#save(task, this.#options.widen === true);
+    this.#passOver(task);
+    return true;
   }
 
-  /** Makes a row of a task whose uuid was put into `saved`. */
-  #save(task: Task, mayWiden: boolean): Misfit | undefined {
+  #isRow(task: Task): boolean {
+    // PENDING has not come to an end: as a row, it would never be done.
+    return isGood(task) || (this.#options.all === true && runOf(task.fields)?.state !== 'PENDING');
+  }
+
+  /** Makes a row of a task whose uuid was put into `saved`. Returns false where it could have one with more columns. */
+  #save(task: Task, mayWiden: boolean): boolean {
     const row = this.#destination.encode(task);
     if (typeof row !== 'string') {
       this.#destination.saved.delete(task.uuid);
-      if (mayWiden && row.columns.length > 0) return row;
+      if (mayWiden && row.columns.length > 0) return false;
       this.summary.misfits++;
       this.#leave(task.uuid, withMisfit(task, row));
-      return undefined;
+      return true;
     }
     this.#committer.addRow(row, task.uuid, task.line);
     this.summary.saved++;
     if (this.#left.size > 0 && this.#left.delete(task.uuid)) this.summary.rest--;
-    return undefined;
+    return true;
   }
 
-  async #widenFor(task: Task, { columns }: Misfit): Promise<void> {
+  /** Adds columns for the first of some tasks, and for the others too: each time, the whole output is written anew. */
+  async #widenFor(tasks: readonly Task[]): Promise<void> {
+    const columns = new Set<string>();
+    for (const task of tasks) {
+      if (!this.#isRow(task) || this.#destination.saved.has(task.uuid)) continue;
+      for (const name of this.#destination.lackedBy(task)) columns.add(name);
+    }
     await this.#committer.drain();
-    await this.#destination.widen(columns);
+    await this.#destination.widen([...columns]);
+  }
+
+  #retake(task: Task): void {
     this.#destination.saved.add(task.uuid);
     this.#save(task, false);
   }
@@ -158,6 +170,12 @@ export class Router {
       this.teeFailure = { error };
     }
   }
+}
+
+/** Whether its work went well, or nothing is said of work. */
+function isGood(task: Task): boolean {
+  const state = runOf(task.fields)?.state;
+  return state === undefined || state === 'SUCCESS';
 }
 
 /** The record of a task that has no row: a failure with the result that it has, ready for `task-load`. */

@@ -44,6 +44,8 @@ export interface Rows {
   readonly first: number;
   /** The row of a task with its line end; before it, in a new output, the header. */
   encode(task: Task): string | Misfit;
+  /** The columns that would have to be there for a task, once a row was encoded. */
+  lackedBy(task: Task): readonly string[];
   /** Reads rows, from the start of one, up to the first that is not whole. */
   scan(chunks: AsyncIterable<Buffer>, from: number): AsyncIterable<readonly FoundRow[]>;
   /** Columns that an existing output has to get before anything is saved (`--widen`). */
@@ -80,6 +82,8 @@ export interface Destination {
   /** Whether a uuid whose row is in it is not marked as finished. */
   isUnmarked(uuid: string): boolean;
   encode(task: Task): string | Misfit;
+  /** The columns that would have to be there for a task. */
+  lackedBy(task: Task): readonly string[];
   /** Makes rows safe, then marks them. @throws {TaskpipeError} `IO`; not to be tried again */
   commit(batch: RowBatch): Promise<void>;
   /** Adds columns, while nothing is being committed. */

@@ -16,6 +16,7 @@ export async function openStream(
     marks: false,
     isUnmarked: () => false,
     encode: (task) => rows.encode(task),
+    lackedBy: () => [],
     commit: ({ text }) => write(text),
     widen: async () => {},
     finish: async () => true,

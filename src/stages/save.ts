@@ -2,6 +2,7 @@ import { TaskpipeError } from '../core/errors.ts';
 import type { Task } from '../core/task.ts';
 import { openFile } from '../savers/file.ts';
 import { type SaveFormat, saveFormatOf, savers } from '../savers/index.ts';
+import { checkPlaces, placesOf } from '../savers/places.ts';
 import { openRest, type Rest } from '../savers/rest.ts';
 import { Router, type SaveSummary } from '../savers/router.ts';
 import type { Destination } from '../savers/saver.ts';
@@ -19,6 +20,8 @@ export interface SaveOptions {
   readonly all?: boolean | undefined;
   /** Where records go that are not saved. Default: the output's path and `.rest.ndjson`. */
   readonly rest?: string | undefined;
+  /** A file that the caller writes meanwhile: an error where it is one of those that are written here. */
+  readonly rejects?: string | undefined;
   /** A commit begins at so many records. Default 1000. */
   readonly flush?: number | undefined;
   /** Or when a record has waited so long, in milliseconds. Default 1000. */
@@ -56,11 +59,11 @@ export async function save(
   options: SaveOptions = {},
 ): Promise<SaveSummary> {
   checkOptions(out, options);
+  const restFile = options.rest ?? `${out === '-' ? 'task-save' : out}.rest.ndjson`;
+  const { ledger, rejects } = options;
+  checkPlaces(placesOf(out === '-' ? undefined : out, { rest: restFile, ledger, rejects }));
+  const rest = openRest(restFile, options.say ?? quiet);
   const destination = await openDestination(out, options);
-  const rest = openRest(
-    options.rest ?? `${out === '-' ? 'task-save' : out}.rest.ndjson`,
-    options.say ?? quiet,
-  );
   // Nothing is waited for where nothing is synced.
   const router = new Router(destination, rest, out === '-' ? { ...options, flushInterval: 0 } : options);
   try {

@@ -110,6 +110,20 @@ describe('task-done', () => {
     expect(stderr).toMatch(new RegExp(`^task-done: ${words.replace(/[?.]/g, '\\$&')}`));
   });
 
+  test.each([
+    ['task-done count f/x', 'task-done'],
+    ['task-done has f/x a', 'task-done'],
+    ['task-done list f/x', 'task-done'],
+    ['task-load --format lines --ledger f/x', 'task-load'],
+  ])('%s exits 74 where f is a file', async (command, name) => {
+    const cwd = freshFolder();
+    writeFileSync(join(cwd, 'f'), '');
+    expect(await sh(command, { cwd, input: 'a\n' })).toMatchObject({
+      code: 74,
+      stderr: `${name}: cannot read the ledger f/x: a part of the path is not a folder\n`,
+    });
+  });
+
   test('passes on what is good, and counts what is neither a record nor a uuid', async () => {
     const cwd = freshFolder();
     const { stdout, stderr, code } = await sh('task-done mark l.jsonl', {

@@ -63,6 +63,11 @@ describe('task-save', () => {
       'task-save - --ledger l',
       '--ledger (or TASK_LEDGER) needs a file: nobody can tell when the standard output is safe',
     ],
+    ['task-save out.csv --rest ./out.csv', '--rest must be another file than OUT; both are ./out.csv'],
+    [
+      'task-save out.csv --rejects out.csv.rest.ndjson',
+      '--rejects must be another file than --rest; both are out.csv.rest.ndjson',
+    ],
     ['task-save out.csv --flush 0', '--flush must be a whole number of at least 1; got "0"'],
   ])('refuses %s', async (command, words) => {
     const { code, stderr } = await sh(command);

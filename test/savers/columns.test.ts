@@ -31,6 +31,19 @@ describe('cells', () => {
     expect(cells(`{"o":{"n":1},"n":${digits}}`, ['n'], false)).toEqual([digits]);
   });
 
+  test.each([
+    ['{"n":1,"n":1.0}', '1.0'],
+    ['{"n":1,"n" :1.0}', '1.0'],
+    ['{"n":1,"\\u006e":1.0}', '1.0'],
+    ['{"n":1.0,"n":1}', '1'],
+    ['{"n":0,"n":-0}', '-0'],
+    ['{"n":"1","n":1e0}', '1e0'],
+    ['{"n":12345678901234567000,"n":12345678901234567890}', '12345678901234567890'],
+    ['{"o":{"n":1},"n":1,"o":{},"n":1.0}', '1.0'],
+  ])('are those of the last of several members of one name: %s', (line, cell) => {
+    expect(cells(line, ['n'], false)).toEqual([cell]);
+  });
+
   test('are JSON text for an array, and for an object that has a column of its name', () => {
     const line = '{"a":[1.0, {"b":"x, y"}],"o":{"p":2.50,"q":"é"}}';
     expect(cells(line, ['a', 'o', 'o.p'], false)).toEqual([

@@ -1,9 +1,13 @@
 import {
   appendFileSync,
+  chmodSync,
   existsSync,
+  lstatSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -109,6 +113,41 @@ describe('what goes where', () => {
     expect(existsSync(`${out.path}.rest.ndjson.run`)).toBe(false);
   });
 
+  test.each([0o600, 0o664])(
+    'a rest file that is a link stays one, and its permissions stay %o',
+    async (mode) => {
+      const folder = freshFolder();
+      const rest = join(folder, 'rest.ndjson');
+      mkdirSync(join(folder, 'there'));
+      symlinkSync('there/real.ndjson', rest);
+      writeFileSync(rest, '');
+      chmodSync(rest, mode);
+      const modes: (number | undefined)[] = [];
+      const tee = async (): Promise<void> => {
+        modes.push(statSync(join(folder, 'there/real.ndjson.run')).mode & 0o777 & ~mode);
+      };
+      const out = saver(folder);
+      const { restFile } = await out.save([{ uuid: 'a', run: failed }], { rest, tee });
+      expect(restFile).toBe(rest);
+      expect(modes).toEqual([0]);
+      expect(lstatSync(rest).isSymbolicLink()).toBe(true);
+      expect(statSync(rest).mode & 0o777).toBe(mode);
+      expect(readFileSync(rest, 'utf8')).toContain('"a"');
+      await out.save([{ uuid: 'a' }], { rest });
+      expect(readdirSync(join(folder, 'there'))).toEqual([]);
+      await out.save([{ uuid: 'b', run: failed }], { rest });
+      expect(readFileSync(join(folder, 'there/real.ndjson'), 'utf8')).toContain('"b"');
+      expect(lstatSync(rest).isSymbolicLink()).toBe(true);
+    },
+  );
+
+  test('a rest file of nothing but foreign lines keeps them', async () => {
+    const out = saver(freshFolder());
+    writeFileSync(`${out.path}.rest.ndjson`, 'not mine\n');
+    await out.save([{ uuid: 'a' }]);
+    expect(out.rest()).toBe('not mine\n');
+  });
+
   test('--all saves failures, with columns for their errors from the start, but not what is PENDING', async () => {
     const out = saver(freshFolder());
     const pending = { uuid: 'c', run: { ...done, state: 'PENDING' } };
@@ -150,6 +189,26 @@ describe('columns', () => {
     );
     expect(out.text()).toBe('uuid,t,y.z,w\na,"two\nlines, ""q""",,\nb,,2,\nc,1,,3\n');
     expect(out.rest()).toBeUndefined();
+  });
+
+  test('--widen does not add a column twice for two attributes of one path', async () => {
+    const out = saver(freshFolder());
+    const twice = '{"uuid":"b","a.b":1,"a":{"b":2}}';
+    expect(await out.save([twice, { uuid: 'c', x: 1 }], { widen: true })).toMatchObject({
+      saved: 1,
+      misfits: 1,
+    });
+    expect(out.text()).toBe('uuid,a.b,x\nc,,1\n');
+    expect(await out.save([{ uuid: 'd', x: 2 }])).toMatchObject({ saved: 1 });
+  });
+
+  test('--widen adds none for what has no row, or has one already', async () => {
+    const out = saver(freshFolder());
+    await out.save(
+      [{ uuid: 'a' }, { uuid: 'b', x: 1 }, { uuid: 'a', y: 1 }, { uuid: 'c', z: 1, run: failed }],
+      { widen: true },
+    );
+    expect(out.text()).toBe('uuid,x\na,\nb,1\n');
   });
 
   test('--fields chooses them, and leaves out the others on purpose', async () => {
@@ -199,6 +258,25 @@ describe('columns', () => {
       escapeFormulas: true,
     });
     expect(out.text().split('\n')[1]).toBe("a,'=1+1,'+49,-1.5,'-x,'@a,'\tb,c=d");
+  });
+
+  test('--escape-formulas leaves what a task is called by alone, and so saves it once', async () => {
+    const out = saver(freshFolder());
+    const tasks = [{ uuid: '@handle', x: '@handle' }];
+    await out.save(tasks, { escapeFormulas: true });
+    expect(await out.save(tasks, { escapeFormulas: true })).toMatchObject({ saved: 0, present: 1 });
+    expect(out.text()).toBe("uuid,x\n@handle,'@handle\n");
+  });
+
+  test('--escape-formulas disarms the names of columns, and knows them again', async () => {
+    const out = saver(freshFolder());
+    const options = { escapeFormulas: true, widen: true };
+    await out.save([{ uuid: 'a', '=1+1': 1, '-2': 2, "'s": 3 }], options);
+    await out.save([{ uuid: 'b', '=1+1': 4, '+x': 5 }], options);
+    expect(out.text()).toBe("uuid,'=1+1,-2,'s,'+x\na,1,2,3,\nb,4,,,5\n");
+    expect(await out.save([{ uuid: 'c', '=1+1': 6, "'s": 7 }], { escapeFormulas: true })).toMatchObject({
+      saved: 1,
+    });
   });
 
   test('a value that no row can hold is not saved as another one', async () => {
@@ -290,6 +368,32 @@ describe('saving again', () => {
     [{ overwrite: true, tee: async () => {} }, /--overwrite cannot be used with --tee/],
   ])('refuses %o', async (options, words) => {
     await expect(saver(freshFolder()).save([], options)).rejects.toThrow(words);
+  });
+
+  test('refuses to write one file for two uses, by whatever path, and changes nothing', async () => {
+    const folder = freshFolder();
+    const at = (name: string): string => join(folder, name);
+    writeFileSync(at('out.csv'), 'uuid\na\n');
+    symlinkSync('out.csv', at('link'));
+    symlinkSync('.', at('here'));
+    const wrong: readonly SaveOptions[] = [
+      { rest: at('out.csv') },
+      { rest: at('link') },
+      { rest: at('here/out.csv') },
+      { rest: at('out.csv.new') },
+      { ledger: at('here/out.csv') },
+      { ledger: at('out.csv.rest.ndjson') },
+      { rejects: at('link') },
+      { rejects: at('out.csv.rest.ndjson.run') },
+      { ledger: at('new.jsonl'), rejects: at('here/new.jsonl') },
+      { ledger: at('no/new'), rejects: at('no/../no/new') },
+    ];
+    for (const options of wrong) {
+      const saved = save(tasksOf([{ uuid: 'b' }]), at('out.csv'), options);
+      await expect(saved, JSON.stringify(options)).rejects.toMatchObject({ code: 'USAGE' });
+    }
+    expect(readdirSync(folder).sort()).toEqual(['here', 'link', 'out.csv']);
+    expect(readFileSync(at('out.csv'), 'utf8')).toBe('uuid\na\n');
   });
 
   test('refuses an output that somebody else is saving to, and one that is no file', async () => {
