@@ -64,7 +64,7 @@ describe('an output that cannot be written', () => {
     ['task-done mark new.jsonl x --quiet; task-done list done.jsonl --quiet > /dev/full', full],
     [
       'task-load a.csv --quiet | task-save a.csv/out.csv',
-      /^task-save: cannot open a\.csv\/out\.csv: a part of the path is not a folder\n$/,
+      /^task-save: cannot use a\.csv\/out\.csv: a part of the path is not a folder\n$/,
     ],
     [
       'task-load a.csv --quiet | task-save none/out.csv',
@@ -72,7 +72,7 @@ describe('an output that cannot be written', () => {
     ],
     [
       'task-load a.csv --quiet | task-save out.csv --ledger a.csv/done.jsonl',
-      /^task-save: cannot open the ledger a\.csv\/done\.jsonl: a part of the path is not a folder\n$/,
+      /^task-save: cannot use a\.csv\/done\.jsonl: a part of the path is not a folder\n$/,
     ],
     [
       'task-load a.csv --quiet | task-exec --http --quiet --unfinished a.csv/u > /dev/null',

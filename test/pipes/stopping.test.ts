@@ -76,10 +76,15 @@ describe('a pipeline that is signalled in the middle', () => {
     const { url } = await serve(() => asked.add());
     const cwd = freshFolder();
     writeRows(cwd, 'a.csv', 10, (n) => `${url}/${n}`);
-    // tee shows that the first signal arrived: what was not started came through.
+    // tee shows that the first signal arrived: what was not started came through. Nothing is loaded before tee is deaf
+    // to that signal.
+    const load = 'mkfifo go; (read -r _ < go; exec task-load a.csv)';
+    const show = "(trap '' INT; echo > go; tee >(cat >&2))";
     const pipeline = startPipeline(
-      "task-load a.csv | task-exec --http -j 4 --grace 1h | (trap '' INT; tee >(cat >&2)) | task-save out.csv",
-      { cwd },
+      `${load} | task-exec --http -j 4 --grace 1h | ${show} | task-save out.csv`,
+      {
+        cwd,
+      },
     );
     await asked.reached(4);
     const passed = pipeline.said('stderr', /(?:[^\n]*PENDING[^\n]*\n){6}/);
