@@ -41,6 +41,7 @@ export class Scheduler {
   readonly #lanes = new Map<string, Lane>();
   /** The lanes of the last tasks that were read, the latest last. */
   readonly #recent = new Set<Lane>();
+  #latest: Lane | undefined;
   /** Lanes that may have a job to start, in turn. */
   readonly #ready = new Set<Lane>();
   /** Lanes that wait for a time. */
@@ -155,8 +156,12 @@ export class Scheduler {
   }
 
   #noteRecent(lane: Lane): void {
-    this.#recent.delete(lane);
-    this.#recent.add(lane);
+    if (lane !== this.#latest) {
+      this.#recent.delete(lane);
+      this.#recent.add(lane);
+      this.#latest = lane;
+    }
+    if (this.#read % 64 > 0) return; // often enough, and it costs
     for (const oldest of this.#recent) {
       if (oldest.lastRead >= this.#read - RECENT) break;
       this.#recent.delete(oldest);

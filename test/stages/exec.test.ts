@@ -204,19 +204,23 @@ describe('lanes', () => {
   test('a lane that is left alone gets the jobs of the many that were before it', async () => {
     let running = 0;
     let most = 0;
+    let late = 0;
+    let allDone = (): void => {};
+    const untilAllDone = new Promise<void>((resolve) => {
+      allDone = resolve;
+    });
     const executor = lanes(async ({ fields }) => {
       if (fields.host !== 'last') return {};
       most = Math.max(most, ++running);
       await wait(1);
       running--;
+      if (++late === 2000) allDone();
       return {};
     });
-    const early = numbered(500).map(({ uuid }) => task(uuid, { host: uuid }));
-    const late = Array.from({ length: 2000 }, (_, i) => task(`late${i}`, { host: 'last' }));
     const input = async function* (): AsyncGenerator<readonly Task[]> {
-      yield early;
-      yield* batches(late, 100);
-      await wait(20); // the input is not at its end while they run
+      yield numbered(500).map(({ uuid }) => task(uuid, { host: uuid }));
+      for (let i = 0; i < 20; i++) yield numbered(100, { host: 'last' });
+      await untilAllDone; // the input is not at its end while they run
     };
     await run(executor, input(), { jobs: 20 });
     expect(most).toBe(20);
