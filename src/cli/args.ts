@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import yargs, { type Options as YargsOptions } from 'yargs';
 import { commands } from '../commands/index.ts';
 import type { Command } from '../core/command.ts';
-import { ioError, messageOf, TaskpipeError } from '../core/errors.ts';
+import { ioError, jsonFault, TaskpipeError } from '../core/errors.ts';
 import { flag, kebab, type Option, type Options, optionName, parseOption, path } from '../core/option.ts';
 
 /** What every command takes. */
@@ -170,7 +170,7 @@ async function addConfig(
     config = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
     if (error instanceof SyntaxError)
-      throw new TaskpipeError('USAGE', `--config ${file}: not JSON: ${messageOf(error)}`);
+      throw new TaskpipeError('USAGE', `--config ${file}: not JSON: ${jsonFault(error)}`);
     throw ioError('cannot read --config', file, error);
   }
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {

@@ -2,8 +2,8 @@ import { writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import type { CommandName } from '../commands/index.ts';
 import type { Command, Io } from '../core/command.ts';
-import { type ErrorCode, messageOf, TaskpipeError } from '../core/errors.ts';
-import { escapeControls } from './messages.ts';
+import { type ErrorCode, ioError, messageOf, TaskpipeError } from '../core/errors.ts';
+import { escapeControls } from '../core/visible.ts';
 import type { Stop } from './signals.ts';
 
 declare const TASKPIPE_VERSION: string;
@@ -14,15 +14,24 @@ const DEFECT = 70;
 
 /** Runs an executable, and sets the exit code of the process. */
 export async function main(name: CommandName): Promise<void> {
+  process.stderr.on('error', () => {}); // nobody reads what we say: that ends nothing
   const argv = process.argv.slice(2);
-  if (argv.length === 1 && argv[0] === '--version') {
-    writeSync(1, `${name} ${TASKPIPE_VERSION}\n`);
-    return;
-  }
   try {
+    if (argv.length === 1 && argv[0] === '--version') {
+      writeVersion(name);
+      return;
+    }
     process.exitCode = await runCommand(name, argv);
   } catch (error) {
     process.exitCode = report(name, error);
+  }
+}
+
+function writeVersion(name: CommandName): void {
+  try {
+    writeSync(1, `${name} ${TASKPIPE_VERSION}\n`);
+  } catch (error) {
+    throw ioError('cannot write', 'the standard output', error);
   }
 }
 
@@ -41,7 +50,6 @@ async function runCommand(name: CommandName, argv: readonly string[]): Promise<n
   const emits = command.emits?.(values as never, operands) ?? true;
   const output = pipes.openOutput({ onGone: emits ? stop.leave : undefined, leaving: stop.leaving });
   const say = (message: string): void => void process.stderr.write(`${name}: ${escapeControls(message)}\n`);
-  process.stderr.on('error', () => {}); // nobody reads what we say: that ends nothing
   if (values.quiet !== true) for (const doubt of doubts) say(doubt);
   const io: Io = {
     stdin: (until) => {

@@ -12,24 +12,32 @@ import { watchReader } from './reader.ts';
 
 const FILE_CHUNK = 64 * 1024;
 
-/** The standard input in chunks. `signal` ends it as if it were at its end. */
+/**
+ * The standard input in chunks. `signal` ends it as if it were at its end, after what was taken from the pipe: that is
+ * nobody else's any more.
+ */
 export async function* stdin(signal: AbortSignal): AsyncGenerator<Buffer> {
   if (signal.aborted) return;
   const stat = fstatSync(0);
   const stream = stat.isFile()
     ? createReadStream('', { fd: 0, autoClose: false, highWaterMark: FILE_CHUNK })
     : process.stdin;
-  const stop = (): void => void stream.destroy();
+  let taken: Buffer | null = null;
+  const stop = (): void => {
+    taken = stream.read() as Buffer | null;
+    stream.destroy();
+  };
   signal.addEventListener('abort', stop);
   try {
     yield* stream as AsyncIterable<Buffer>;
   } catch (error) {
-    if (signal.aborted || systemCode(error) === 'ERR_STREAM_PREMATURE_CLOSE') return;
-    throw ioError('cannot read', 'the standard input', error);
+    if (!signal.aborted && systemCode(error) !== 'ERR_STREAM_PREMATURE_CLOSE')
+      throw ioError('cannot read', 'the standard input', error);
   } finally {
     signal.removeEventListener('abort', stop);
     stream.destroy();
   }
+  if (taken !== null) yield taken;
 }
 
 /** The standard output. */

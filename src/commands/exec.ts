@@ -65,7 +65,9 @@ export const command: Command = defineCommand({
       const [first] = operands;
       throw new TaskpipeError(
         'USAGE',
-        `task-exec reads tasks from its standard input and takes no FILE; got ${JSON.stringify(first)}`,
+        values.header.length > 0
+          ? 'task-exec takes no FILE; a --header that has a space in it goes between quotes'
+          : `task-exec reads tasks from its standard input and takes no FILE; got ${JSON.stringify(first)}`,
       );
     }
     const rejects = await openRejects({ file: values.rejects, say: io.say });
@@ -81,7 +83,7 @@ export const command: Command = defineCommand({
     const { perHost: perLane, hostRate: laneRate, dryRun, ...rest } = values;
     const tasks = exec(executor, {
       ...rest,
-      ...{ perLane, laneRate, stopping: io.stopping, leaving: io.leaving },
+      ...{ perLane, laneRate, stopping: io.stopping, drains: true, leaving: io.leaving },
       dryRun: dryRun ? io.tell : undefined,
       unfinished: unfinished?.add,
     })(flushed(input, rejects));

@@ -30,6 +30,13 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** What `JSON.parse` says of text that is none, without the piece of it that Node quotes: a secret may be in it. */
+export function jsonFault(error: unknown): string {
+  return messageOf(error)
+    .replace(/, (\.\.\.)?".*$/s, '')
+    .replace(/^".*" is /s, 'it is ');
+}
+
 /** The `code` of a system error (`'ENOENT'`), or undefined. */
 export function systemCode(error: unknown): string | undefined {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;

@@ -1,4 +1,5 @@
 import { TaskpipeError } from './errors.ts';
+import { quoted, withoutUser } from './visible.ts';
 
 /**
  * One option of a command, declared once: parsing, checking, help, environment, and whatever documents it come from
@@ -258,8 +259,8 @@ export function parseOption(option: Option<unknown>, typed: string, from: string
   try {
     return option.parse(typed);
   } catch (error) {
-    if (error instanceof Rule)
-      throw new TaskpipeError('USAGE', `${from} ${error.message}; got ${JSON.stringify(typed)}`);
-    throw error;
+    if (!(error instanceof Rule)) throw error;
+    const shown = typed.includes('://') ? withoutUser(typed) : typed;
+    throw new TaskpipeError('USAGE', `${from} ${error.message}; got ${quoted(shown)}`);
   }
 }

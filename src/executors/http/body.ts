@@ -103,6 +103,6 @@ export function asSent(value: string): string {
 async function writeBody(body: Buffer, type: ContentType, { uuid }: Task, dir: string): Promise<string> {
   const name = createHash('sha256').update(uuid).digest('hex').slice(0, 32);
   const path = join(dir, name + endingOf(type));
-  await replaceFile(path, body);
+  await replaceFile(path, body, { lasting: true }); // the row that names it will be
   return path;
 }

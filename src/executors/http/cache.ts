@@ -5,8 +5,8 @@ import CachePolicy from 'http-cache-semantics';
 import { ioError, systemCode } from '../../core/errors.ts';
 import { type Answer, type AnswerHeaders, isFault } from './exchange.ts';
 import type { HttpFault } from './faults.ts';
-import { makeFolder, replaceFile } from './files.ts';
-import { type HeaderList, headerValue, mergeHeaders } from './headers.ts';
+import { makeFolder, PRIVATE, replaceFile } from './files.ts';
+import { type HeaderList, headerValue, isSecret, mergeHeaders, withoutHeaders } from './headers.ts';
 import { isRedirect } from './redirect.ts';
 
 /** A private cache by RFC 9111, on disk, which several runs may share at once. */
@@ -48,13 +48,13 @@ interface Entry {
  * @throws {TaskpipeError} `IO`
  */
 export async function openCache(dir: string, maxBody: number): Promise<Cache> {
-  await makeFolder(dir);
+  await makeFolder(dir, 0o700);
   return {
     async through(request, send) {
       const { method, headers } = request;
       if (!isCacheable(method, headers)) return send(headers);
       const asked = forPolicy(request);
-      const file = join(dir, hash('sha256', `${method} ${request.url}`));
+      const file = join(dir, nameOf(request));
       const entry = await readEntry(file, maxBody);
       const stored = entry && unlessThrown(() => looked(entry, asked));
       if (stored?.fresh !== undefined) return stored.fresh;
@@ -71,6 +71,13 @@ export async function openCache(dir: string, maxBody: number): Promise<Cache> {
       return held === undefined ? send(headers) : keep(file, held.policy, held.answer);
     },
   };
+}
+
+/** The file of an entry. Who asks with other credentials is someone else, and has one of their own. */
+function nameOf({ method, url, headers }: CachedRequest): string {
+  const isWhose = (name: string): boolean => isSecret(name) && name !== 'cookie';
+  const whose = withoutHeaders(headers, (name) => !isWhose(name));
+  return hash('sha256', [`${method} ${url}`, ...whose].join('\n'));
 }
 
 /** Whether the cache may stand between: the user asks for all of a page, and sets no conditions. */
@@ -110,9 +117,11 @@ function heldBy(entry: Entry, asked: CachePolicy.HttpRequest, answer: Answer): E
 
 async function keep(file: string, policy: CachePolicy | undefined, answer: Answer): Promise<Answer> {
   if (policy === undefined || !policy.storable() || isRedirect(answer.status, answer.headers)) return answer;
-  const { status, reason, headers, body } = answer;
+  const { status, reason, body } = answer;
+  const { 'set-cookie': _, ...headers } = answer.headers;
   const head: Head = { policy: policy.toObject(), status, reason, headers, sha256: hash('sha256', body) };
-  await replaceFile(file, Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]));
+  const line = Buffer.from(`${JSON.stringify(head)}\n`);
+  await replaceFile(file, Buffer.concat([line, body]), { mode: PRIVATE });
   return answer;
 }
 
@@ -144,10 +153,16 @@ function conditionsOf(policy: CachePolicy, asked: CachePolicy.HttpRequest): Head
   ];
 }
 
+/** Headers of a request that the policy reads. The others it compares, and keeps where an answer varies by them. */
+const READ: ReadonlySet<string> = new Set(['cache-control', 'pragma', 'host']);
+
+/** What the policy is told: no value that may be secret, and so goes into a file, stands there as it is. */
 function forPolicy({ method, url, headers }: CachedRequest): CachePolicy.HttpRequest {
   const fields: Record<string, string> = {};
   for (let i = 0; i < headers.length; i += 2) {
-    fields[(headers[i] as string).toLowerCase()] = headers[i + 1] as string;
+    const name = (headers[i] as string).toLowerCase();
+    const value = headers[i + 1] as string;
+    fields[name] = READ.has(name) ? value : hash('sha256', value);
   }
   return { method, url, headers: { host: new URL(url).host, ...fields } };
 }

@@ -6,7 +6,7 @@ import { type Answer, type AnswerHeaders, Exchange, isFault, type Limits } from 
 import type { HttpFault } from './faults.ts';
 import { type HeaderList, headerValue, mergeHeaders } from './headers.ts';
 import type { Dispatch } from './pool.ts';
-import type { Proxies } from './proxy.ts';
+import type { Proxies, Route } from './proxy.ts';
 import { type Hop, isRedirect } from './redirect.ts';
 import type { Target } from './target.ts';
 import type { Trip } from './trip.ts';
@@ -49,10 +49,14 @@ export function createClient(options: ClientOptions): Client {
   const bodiless: Limits = { maxBody: Number.POSITIVE_INFINITY, skips: keepsAll };
   const failures = hostErrors === undefined ? undefined : countFailures(hostErrors);
 
-  const requestFor = (hop: Hop, headers: HeaderList, exchange: Exchange): Dispatch => {
+  const requestFor = (
+    hop: Hop,
+    headers: HeaderList,
+    route: Route | undefined,
+    exchange: Exchange,
+  ): Dispatch => {
     const { method, target, content } = hop;
     const body = content?.text ?? null;
-    const route = proxies?.route(target);
     if (route === undefined) {
       return {
         origin: target.origin,
@@ -63,12 +67,11 @@ export function createClient(options: ClientOptions): Client {
         exchange,
       };
     }
-    const all = forProxy(mergeHeaders(route.headers, headers));
     return {
       origin: route.origin,
       path: route.path,
       method,
-      headers: all,
+      headers: mergeHeaders(route.headers, headers) as string[],
       body,
       exchange,
       by: route.dispatcher,
@@ -84,16 +87,18 @@ export function createClient(options: ClientOptions): Client {
     const { target } = hop;
     const down = trip.over ?? failures?.fault(target);
     if (down !== undefined) return down;
-    const started = new Exchange(target.host, limits);
+    const route = proxies?.route(target);
+    const peer = route?.peer ?? target.host;
+    const started = new Exchange(peer, limits);
     trip.enter(started);
-    const request = requestFor(hop, headers, started);
+    const request = requestFor(hop, headers, route, started);
     (request.by ?? pool).dispatch(request, started);
     const settled = await started.ended;
     const ended = isFault(settled) ? settled : (started.lateFault() ?? settled);
     failures?.note(target, ended);
     if (isFault(ended)) return ended;
     cookies?.take(target.href, ended.headers['set-cookie']);
-    return ended.headers['content-encoding'] === undefined ? ended : decoded(ended, maxBody, target.host);
+    return ended.headers['content-encoding'] === undefined ? ended : decoded(ended, maxBody, peer);
   };
 
   const headersFor = (hop: Hop, key: string | undefined): HeaderList => {
@@ -118,18 +123,6 @@ export function createClient(options: ClientOptions): Client {
       return cache.through(request, (conditional) => exchange(hop, conditional, trip, limits));
     },
   };
-}
-
-/** As an object, since the tunnel of undici would keep one of several headers of a name in a list. */
-function forProxy(list: HeaderList): Record<string, string | string[]> {
-  const fields: Record<string, string | string[]> = Object.create(null);
-  for (let i = 0; i < list.length; i += 2) {
-    const name = (list[i] as string).toLowerCase();
-    const value = list[i + 1] as string;
-    const before = fields[name];
-    fields[name] = before === undefined ? value : [before, value].flat();
-  }
-  return fields;
 }
 
 interface Failures {

@@ -1,7 +1,8 @@
+import { jsonFault } from '../../core/errors.ts';
 import { minify } from '../../core/members.ts';
 import { Rule } from '../../core/option.ts';
 import type { Task } from '../../core/task.ts';
-import { formOf, type Given, given, isForm, objectText } from './pairs.ts';
+import { formOf, type Given, given, isForm, objectText, wellFormed } from './pairs.ts';
 
 /** What a request sends. */
 export interface Content {
@@ -29,7 +30,7 @@ export function contentOf(task: Task, asJson: boolean, type: string | undefined)
 }
 
 function dataContent(data: Given, type: string | undefined): Content {
-  if (data.kind === 'object') return { text: formOf(data.raw), type: FORM };
+  if (data.kind === 'object') return { text: named('data', () => formOf(data.raw)), type: FORM };
   if (data.kind === 'value') {
     if (data.raw.startsWith('[')) throw new Rule('data must be text or an object; "json" takes an array');
     return { text: data.raw, type: 'text/plain;charset=UTF-8' };
@@ -37,8 +38,9 @@ function dataContent(data: Given, type: string | undefined): Content {
   // Who says another type than a form's means the text itself.
   const isFormWanted = type === undefined || type.toLowerCase().startsWith(FORM);
   const object = isFormWanted ? named('data', () => objectText(data.text)) : undefined;
-  if (object !== undefined) return { text: formOf(object), type: FORM };
-  return { text: data.text, type: isForm(data.text) ? FORM : 'text/plain;charset=UTF-8' };
+  if (object !== undefined) return { text: named('data', () => formOf(object)), type: FORM };
+  const text = named('data', () => wellFormed(data.text));
+  return { text, type: isForm(text) ? FORM : 'text/plain;charset=UTF-8' };
 }
 
 /** A value as JSON. Text may be JSON already, or `a=1&b=2`; any other is a string. */
@@ -49,7 +51,7 @@ function jsonText(value: Given, name: string): string {
     JSON.parse(text);
     return text;
   } catch (error) {
-    if (/^[[{]/.test(text)) throw new Rule(`${name} is not valid JSON: ${(error as Error).message}`);
+    if (/^[[{]/.test(text)) throw new Rule(`${name} is not valid JSON: ${jsonFault(error)}`);
   }
   return JSON.stringify(isForm(text) ? fromForm(text) : value.text);
 }

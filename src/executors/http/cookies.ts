@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { Cookie, CookieJar, MemoryCookieStore } from 'tough-cookie';
+import { resolved } from '../../core/durable.ts';
 import { ioError, systemCode } from '../../core/errors.ts';
-import { replaceFile } from './files.ts';
+import { mustBeWritable, PRIVATE, replaceFile } from './files.ts';
 
 /** The cookies of `--cookies FILE`. */
 export interface Cookies {
@@ -14,13 +15,14 @@ export interface Cookies {
 }
 
 const HTTP_ONLY = '#HttpOnly_';
-const PRIVATE = 0o600;
 
 /**
  * Reads a file of cookies in the format of Netscape, as `curl -b` and `-c` have it. A missing file is empty.
  * @throws {TaskpipeError} `IO`
  */
 export async function openCookies(file: string): Promise<Cookies> {
+  const place = resolved(file);
+  await mustBeWritable('--cookies', place);
   const store = new MemoryCookieStore();
   // Servers set cookies without a name; and localhost is a host like any other here, in both respects.
   const jar = new CookieJar(store, {
@@ -41,7 +43,8 @@ export async function openCookies(file: string): Promise<Cookies> {
       const cookies = await store.getAllCookies();
       const now = Date.now();
       const lines = cookies.filter((cookie) => cookie.TTL(now) > 0).map(toLine);
-      await replaceFile(file, `# Netscape HTTP Cookie File\n\n${lines.join('')}`, PRIVATE);
+      const text = `# Netscape HTTP Cookie File\n\n${lines.join('')}`;
+      await replaceFile(place, text, { mode: PRIVATE, lasting: true });
     },
   };
 }

@@ -14,8 +14,9 @@ export interface CurlOptions {
 }
 
 /**
- * The same request as a command line that can be run. What is secret is not in it: such a header's value is a
- * variable, as in `-H "Authorization: $AUTHORIZATION"`, and user and password of the url are left out.
+ * The same request as a command line that can be run. What is secret is not in it: the value of a header is a
+ * variable, as in `-H "Authorization: $AUTHORIZATION"`, where it is of `--header`, or its name tells of a secret; and
+ * user and password of the url are left out.
  */
 export function curlLine(request: Request, options: CurlOptions): string {
   const { method, target, headers, content, timeout } = request;
@@ -41,7 +42,7 @@ function headerWords(headers: HeaderList, { typed, read }: CurlOptions): string[
   const words: string[] = [];
   for (const one of typed) {
     if (one.startsWith('@')) words.push('-H', quote(one));
-    else words.push(...headerWord(...(headerLine(one) as [string, string])));
+    else words.push(...secretWord(headerLine(one)[0]));
   }
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
@@ -51,9 +52,15 @@ function headerWords(headers: HeaderList, { typed, read }: CurlOptions): string[
   return words;
 }
 
-function headerWord(name: string | undefined, value: string): string[] {
+function headerWord(name: string, value: string): string[] {
+  return isSecret(name)
+    ? secretWord(name)
+    : ['-H', quote(`${name}: ${Buffer.from(value, 'latin1').toString()}`)];
+}
+
+/** @param name undefined where a header is one that is not sent */
+function secretWord(name: string | undefined): string[] {
   if (name === undefined) return [];
-  if (!isSecret(name)) return ['-H', quote(`${name}: ${Buffer.from(value, 'latin1').toString()}`)];
   const variable = name.toUpperCase().replace(/[^A-Z0-9]/g, '_');
   // A token may have characters that mean something to a shell between double quotes.
   return ['-H', /^[\w-]+$/.test(name) ? `"${name}: $${variable}"` : `${quote(`${name}: `)}"$${variable}"`];

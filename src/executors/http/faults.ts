@@ -1,8 +1,10 @@
 import { systemCode } from '../../core/errors.ts';
+import { DENIED } from './addresses.ts';
+import { type ProxyError, REFUSED } from './tunnel.ts';
 
 /** Why an exchange gave no answer, or none that can be used. */
 export interface HttpFault {
-  /** `CONNECTION`, `TIMEOUT`, `TLS`, `BODY_TOO_LARGE`, `DECODE`, `REQUEST`, `REDIRECTS`, `HOST_DOWN`. */
+  /** `CONNECTION`, `TIMEOUT`, `TLS`, `BODY_TOO_LARGE`, `DECODE`, `REQUEST`, `REDIRECTS`, `HOST_DOWN`, `DENIED`. */
   readonly code: string;
   readonly message: string;
   /**
@@ -14,7 +16,7 @@ export interface HttpFault {
 
 /** How far an exchange had come when it failed. */
 export interface Progress {
-  /** `host:port`, for messages. */
+  /** Who is spoken to, for messages: `host:port`. */
   readonly host: string;
   /** Whether there was a connection to send the request on. */
   readonly isSent: boolean;
@@ -28,7 +30,7 @@ export interface Progress {
 /** What a connection that can't be made says, by the code of its error. */
 const CONNECTING: Readonly<Record<string, (host: string) => string>> = {
   ECONNREFUSED: (host) => `connection refused by ${host}`,
-  ENOTFOUND: (host) => `there is no host ${host} (its name can't be resolved)`,
+  ENOTFOUND: (host) => `the name of ${host} can't be resolved: there is no such host`,
   EAI_AGAIN: (host) => `the name of ${host} can't be resolved for now`,
   EHOSTUNREACH: (host) => `there is no route to ${host}`,
   ENETUNREACH: (host) => `there is no route to the network of ${host}`,
@@ -45,6 +47,11 @@ const HANDSHAKE = /^(EPROTO|ERR_SSL_|ERR_TLS_)/;
 export function connectionFault(error: Error, progress: Progress): HttpFault {
   const { host } = progress;
   const code = codeOf(error);
+  if ('proxy' in error) return proxyFault(error as ProxyError, progress);
+  if (code === DENIED) {
+    const message = `${host} is at a private address (--deny-private)`;
+    return { code: 'DENIED', message, again: 'never' };
+  }
   if (CERTIFICATE.test(code)) {
     const message = `the certificate of ${host} is not trusted: ${error.message} (--insecure trusts any)`;
     return { code: 'TLS', message, again: 'never' };
@@ -62,13 +69,15 @@ export function connectionFault(error: Error, progress: Progress): HttpFault {
   return { code: 'CONNECTION', message: connectionMessage(error, code, progress), again };
 }
 
+function proxyFault({ proxy, cause }: ProxyError, progress: Progress): HttpFault {
+  if (codeOf(cause) !== REFUSED) return connectionFault(cause, { ...progress, host: `the proxy ${proxy}` });
+  const message = `the proxy ${proxy} refuses a tunnel to ${progress.host}: it answered ${cause.message}`;
+  return { code: 'CONNECTION', message, again: 'always' };
+}
+
 function connectionMessage(error: Error, code: string, progress: Progress): string {
   const { host, isSent, isAnswered } = progress;
-  if (!isSent) {
-    const tunnel = /^Proxy response \((\d+)\)/.exec(error.message);
-    if (tunnel !== null) return `the proxy refuses a tunnel to ${host}: it answered ${tunnel[1]}`;
-    return CONNECTING[code]?.(host) ?? `no connection to ${host}: ${error.message || code}`;
-  }
+  if (!isSent) return CONNECTING[code]?.(host) ?? `no connection to ${host}: ${error.message || code}`;
   if (error.name === 'HTTPParserError') return `${host} does not answer in HTTP/1.1: ${reasonOf(error)}`;
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return `the headers of the answer of ${host} are over 16 KB`;
   if (isAnswered) return bodyMessage(progress);

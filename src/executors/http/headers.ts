@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { ioError, TaskpipeError } from '../../core/errors.ts';
 import { Rule } from '../../core/option.ts';
+import { quoted } from '../../core/visible.ts';
+import { wellFormed } from './pairs.ts';
 
 /** Headers in the order they are sent: name, value, name, value. */
 export type HeaderList = readonly string[];
@@ -26,12 +28,17 @@ const CONTROL = /[^\t\x20-\x7e\x80-\u{10ffff}]/u;
  */
 export function header(name: string, value: string): HeaderList {
   if (!TOKEN.test(name))
-    throw new Rule(`must have names of letters, digits and dashes; got ${JSON.stringify(name)}`);
+    throw new Rule(`must have names of letters, digits and dashes; got ${shownName(name)}`);
   if (CONTROL.test(value)) throw new Rule(`must be without control characters; the value of ${name} has one`);
   if (OF_THE_CONNECTION.has(name.toLowerCase())) return [];
   // Trimmed before it is bytes: the last one of "à" looks like a space.
-  const text = value.trim();
+  const text = wellFormed(value.trim());
   return [name, /[^\x20-\x7e]/.test(text) ? Buffer.from(text).toString('latin1') : text];
+}
+
+/** A name that is none, as far as it could be one: the rest may be a value, where a colon is missing. */
+function shownName(name: string): string {
+  return quoted(`${/^[\w-]*/.exec(name)?.[0]}…`);
 }
 
 /** A header as it is typed: `K: V`. @throws {Rule} which never shows the value */
@@ -93,5 +100,7 @@ export function headerValue(list: HeaderList, name: string): string | undefined 
 
 /** Whether a header is likely to hold a secret. */
 export function isSecret(name: string): boolean {
-  return /auth|token|key|secret|session|password|cookie/i.test(name);
+  return /auth|token|key|secret|session|pass|pwd|cookie|credential|signature|bearer|jwt|csrf|xsrf/i.test(
+    name,
+  );
 }

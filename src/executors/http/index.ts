@@ -1,6 +1,9 @@
+import { BlockList } from 'node:net';
+import { TaskpipeError } from '../../core/errors.ts';
 import type { Task } from '../../core/task.ts';
 import { compileTemplate } from '../../core/template.ts';
 import type { Executor } from '../executor.ts';
+import { type AddressRule, publicOr, toNetworks } from './addresses.ts';
 import { type Client, createClient } from './client.ts';
 import { curlLine } from './curl.ts';
 import { readHeaders } from './headers.ts';
@@ -59,9 +62,11 @@ async function openClient(
   defaults: RequestDefaults,
 ): Promise<{ client: Client; close: () => Promise<void> }> {
   const { maxBody = MAX_BODY, userAgent = 'taskpipe', insecure = false } = options;
-  const limits = { timeout: defaults.timeout, insecure };
-  const connector = openConnector(limits);
-  const pool = openPool(connector);
+  const proxy = await import('./proxy.ts');
+  const settings = proxy.proxySettings(options.proxy, options.env ?? {});
+  const mayConnect = addressRule(options, settings?.from);
+  const connector = openConnector({ timeout: defaults.timeout, insecure, mayConnect });
+  const pool = openPool(connector.connect);
   const cookies =
     options.cookies === undefined
       ? undefined
@@ -70,9 +75,7 @@ async function openClient(
     options.cache === undefined
       ? undefined
       : await (await import('./cache.ts')).openCache(options.cache, maxBody);
-  const proxy = await import('./proxy.ts');
-  const settings = proxy.proxySettings(options.proxy, options.env ?? {});
-  const proxies = settings === undefined ? undefined : proxy.openProxies(settings, pool, limits);
+  const proxies = settings === undefined ? undefined : proxy.openProxies(settings, pool, connector);
   const { hostErrors } = options;
   const usualHeaders = defaults.headers;
   return {
@@ -83,4 +86,25 @@ async function openClient(
       await cookies?.save();
     },
   };
+}
+
+/**
+ * Which addresses may be connected to; undefined where all may.
+ * @param proxy where a proxy is from, if there is one
+ * @throws {TaskpipeError} `USAGE` where the options can't be kept together
+ */
+function addressRule(
+  { denyPrivate, allowAddress }: HttpOptions,
+  proxy: string | undefined,
+): AddressRule | undefined {
+  checked('allowAddress', allowAddress);
+  if (denyPrivate !== true) {
+    if (allowAddress === undefined) return undefined;
+    throw new TaskpipeError('USAGE', '--allow-address makes exceptions to --deny-private; give that too');
+  }
+  if (proxy !== undefined) {
+    const message = `--deny-private can't be kept with a proxy (${proxy}), which connects where it likes`;
+    throw new TaskpipeError('USAGE', `${message}; no_proxy='*' is without one`);
+  }
+  return publicOr(allowAddress === undefined ? new BlockList() : toNetworks(allowAddress));
 }

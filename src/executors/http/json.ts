@@ -1,3 +1,4 @@
+import { jsonFault } from '../../core/errors.ts';
 import { minify } from '../../core/members.ts';
 import { isDeeper } from '../../core/ndjson.ts';
 
@@ -13,7 +14,7 @@ export function parseJson(text: string): Json {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return { fault: (error as Error).message };
+    return { fault: jsonFault(error) };
   }
   if (typeof value === 'object' && value !== null && isDeeper(value, MAX_DEPTH)) {
     return { fault: `nested over ${MAX_DEPTH} levels` };

@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import type { Task } from '../../core/task.ts';
+import { escapeControls } from '../../core/visible.ts';
 import type { Outcome } from '../executor.ts';
-import { fileResult, type Result, type ResultOptions, result } from './body.ts';
+import { asSent, fileResult, type Result, type ResultOptions, result } from './body.ts';
 import type { Answer } from './exchange.ts';
 import { compileExpectations, compileStatuses, type Expectation } from './expect.ts';
 import { makeFolder } from './files.ts';
@@ -45,8 +46,12 @@ function judged({ text, failure }: Result, answer: Answer, expectation: Expectat
   return error === undefined ? { result: text } : { result: text, error };
 }
 
+/** As much of a server's words beside its status as a message has. */
+const MAX_REASON = 200;
+
 function unexpected({ text }: Result, answer: Answer, { mayRepeat, hasActed }: Again): Outcome {
-  const reason = answer.reason || (STATUS_CODES[answer.status] ?? '');
+  const reason =
+    escapeControls(asSent(answer.reason).slice(0, MAX_REASON)) || (STATUS_CODES[answer.status] ?? '');
   const error = { code: 'HTTP_STATUS', message: `${answer.status} ${reason}`.trim() };
   const retry = retryOf(answer, mayRepeat, hasActed);
   return retry === undefined ? { result: text, error } : { result: text, error, retry };

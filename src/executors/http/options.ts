@@ -14,6 +14,7 @@ import {
 } from '../../core/option.ts';
 import { compileTemplate } from '../../core/template.ts';
 import type { Setting } from '../executor.ts';
+import { toNetworks } from './addresses.ts';
 import type { BodyMode } from './body.ts';
 import { compileRegex, compileStatuses } from './expect.ts';
 import { METHODS } from './request.ts';
@@ -48,6 +49,10 @@ export interface HttpOptions {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Trusts any certificate. */
   readonly insecure?: boolean | undefined;
+  /** Connects to no address that is not of the public internet, redirects included. Not to be had with a proxy. */
+  readonly denyPrivate?: boolean | undefined;
+  /** What `denyPrivate` lets through all the same: addresses and networks, as in `10.1.0.0/16,::1`. */
+  readonly allowAddress?: string | undefined;
   /** Default `taskpipe`. */
   readonly userAgent?: string | undefined;
   /** Sends `Idempotency-Key` with the task's uuid, and so may try every task again. */
@@ -89,6 +94,8 @@ type HttpOptionTable = {
   readonly headers: Option<boolean>;
   readonly proxy: Option<string | undefined>;
   readonly insecure: Option<boolean>;
+  readonly denyPrivate: Option<boolean>;
+  readonly allowAddress: Option<string | undefined>;
   readonly userAgent: Option<string | undefined>;
   readonly idempotencyHeader: Option<boolean>;
   readonly cookies: Option<string | undefined>;
@@ -121,6 +128,12 @@ export const httpOptions: HttpOptionTable = {
   headers: flag('keep the headers of the answer in the result'),
   proxy: text('the HTTP proxy for all requests; default: http_proxy and its like', { placeholder: 'URL' }),
   insecure: flag('trust any certificate'),
+  denyPrivate: flag('connect to no private or local address, redirects included'),
+  allowAddress: value(
+    'let these through --deny-private all the same, as in 10.1.0.0/16,::1',
+    'LIST',
+    toAddresses,
+  ),
   userAgent: text('what to say we are', { shown: 'taskpipe/VERSION' }),
   idempotencyHeader: flag("send the task's uuid as Idempotency-Key, and try a POST again too"),
   cookies: path("keep cookies in this file, in curl's format"),
@@ -140,7 +153,7 @@ export function fromValues(
 
 /** A value of the library's user, checked as on the command line. @throws {TaskpipeError} `USAGE` */
 export function checked(
-  name: 'url' | 'method' | 'expectStatus' | 'body',
+  name: 'url' | 'method' | 'expectStatus' | 'body' | 'allowAddress',
   value: string | undefined,
 ): string | undefined {
   if (value !== undefined) parseOption(httpOptions[name] as Option<unknown>, value, optionName(name));
@@ -160,6 +173,11 @@ function toMethod(typed: string): string {
 
 function toStatuses(typed: string): string {
   compileStatuses(typed);
+  return typed;
+}
+
+function toAddresses(typed: string): string {
+  toNetworks(typed);
   return typed;
 }
 

@@ -1,3 +1,4 @@
+import { jsonFault } from '../../core/errors.ts';
 import { membersOf, skipValue } from '../../core/members.ts';
 import { Rule } from '../../core/option.ts';
 import { attribute, type Task } from '../../core/task.ts';
@@ -28,7 +29,7 @@ export function objectText(text: string): string | undefined {
   try {
     JSON.parse(trimmed);
   } catch (error) {
-    throw new Rule(`is not valid JSON: ${(error as Error).message}`);
+    throw new Rule(`is not valid JSON: ${jsonFault(error)}`);
   }
   return trimmed;
 }
@@ -42,16 +43,25 @@ export function isForm(text: string): boolean {
 /**
  * The members of a JSON object's text as names and values: strings without quotes, numbers with the digits they
  * have, nested values as JSON text. An array gives a pair for each item, null gives none.
+ * @throws {Rule} where they can't be sent
  */
 export function pairsOf(raw: string): [name: string, value: string][] {
   return membersOf(raw).flatMap(({ key, value, end }) => {
     const text = raw.slice(value, end);
     const items = text.startsWith('[') ? itemsOf(text) : [text];
-    return items.filter((item) => item !== 'null').map((item): [string, string] => [key, plain(item)]);
+    return items
+      .filter((item) => item !== 'null')
+      .map((item): [string, string] => [wellFormed(key), wellFormed(plain(item))]);
   });
 }
 
-/** `a=1&b=2` of a JSON object's text. */
+/** Text that can be sent. Half of a surrogate pair would go out as another character. @throws {Rule} */
+export function wellFormed(text: string): string {
+  if (text.isWellFormed()) return text;
+  throw new Rule('must be without halves of surrogate pairs');
+}
+
+/** `a=1&b=2` of a JSON object's text. @throws {Rule} as `pairsOf` does */
 export function formOf(raw: string): string {
   return new URLSearchParams(pairsOf(raw)).toString();
 }

@@ -1,5 +1,6 @@
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { Agent, buildConnector, Client, type Dispatcher, Pool } from 'undici';
+import { type AddressRule, deniedError, guardedLookup } from './addresses.ts';
 
 /** The connection that a request went out on. */
 export interface Line {
@@ -20,11 +21,19 @@ export interface PoolOptions {
   readonly timeout: number;
   /** Whether any certificate is trusted. */
   readonly insecure: boolean;
+  /** Which addresses may be connected to. Default: all. */
+  readonly mayConnect?: AddressRule | undefined;
 }
 
 /** How connections are made, and what ends those that are still being made. */
 export interface Connector {
+  /** The longest time to make a connection, in milliseconds. */
+  readonly timeout: number;
   readonly connect: buildConnector.connector;
+  /** Has a connection given up with those that are being made: it is not of use yet. */
+  hold(socket: Socket): void;
+  /** Takes that back. */
+  release(socket: Socket): void;
   /** Gives up all that are being made. */
   abandon(): void;
 }
@@ -70,27 +79,36 @@ function watch(socket: Socket, line: Line): void {
 }
 
 /** A pool of one origin. */
-export function originPool(origin: string | URL, options: object): Pool {
+function originPool(origin: string | URL, options: object): Pool {
   return new Pool(origin, { ...options, factory: (url, more) => new WatchedClient(url, more) });
 }
 
 /** undici's own time-outs are off: the deadline of an attempt is ours, and total. */
-export const UNLIMITED = { headersTimeout: 0, bodyTimeout: 0 } as const;
+const UNLIMITED = { headersTimeout: 0, bodyTimeout: 0 } as const;
 
-export function openConnector({ timeout, insecure }: PoolOptions): Connector {
+export function openConnector({ timeout, insecure, mayConnect }: PoolOptions): Connector {
+  const guard = mayConnect === undefined ? {} : { lookup: guardedLookup(mayConnect) };
   // Explicit, or NODE_TLS_REJECT_UNAUTHORIZED=0 would switch verifying off behind the user's back.
-  const build = buildConnector({ timeout, rejectUnauthorized: !insecure }) as (
+  const build = buildConnector({ timeout, rejectUnauthorized: !insecure, ...guard }) as (
     ...args: Parameters<buildConnector.connector>
   ) => Socket;
   const opening = new Set<Socket>();
   return {
+    timeout,
     connect(target, done) {
+      // An address is never looked up.
+      if (mayConnect !== undefined && isIP(target.hostname) !== 0 && !mayConnect(target.hostname)) {
+        queueMicrotask(() => done(deniedError(), null));
+        return;
+      }
       const socket = build(target, (...result) => {
         opening.delete(socket);
         done(...result);
       });
       opening.add(socket);
     },
+    hold: (socket) => void opening.add(socket),
+    release: (socket) => void opening.delete(socket),
     abandon() {
       for (const socket of opening) socket.destroy();
     },
@@ -98,6 +116,6 @@ export function openConnector({ timeout, insecure }: PoolOptions): Connector {
 }
 
 /** One keep-alive pool for all origins. How many connections there are is for the stage to limit. */
-export function openPool(connector: Connector): Agent {
-  return new Agent({ ...UNLIMITED, connect: connector.connect, factory: originPool });
+export function openPool(connect: buildConnector.connector): Agent {
+  return new Agent({ ...UNLIMITED, connect, factory: originPool });
 }

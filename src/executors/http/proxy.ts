@@ -1,9 +1,11 @@
 import { BlockList, isIP } from 'node:net';
-import { type Agent, type Dispatcher, ProxyAgent } from 'undici';
+import type { Agent, Dispatcher } from 'undici';
 import { TaskpipeError } from '../../core/errors.ts';
+import { addIfNetwork } from './addresses.ts';
 import type { HeaderList } from './headers.ts';
-import { originPool, type PoolOptions, UNLIMITED } from './pool.ts';
+import { type Connector, openPool } from './pool.ts';
 import { basic, shownUrl, type Target } from './target.ts';
+import { proxyHost, tunnelBy } from './tunnel.ts';
 
 /** The way to a target. */
 export interface Route {
@@ -14,6 +16,8 @@ export interface Route {
   readonly path: string;
   /** What to add to the headers. */
   readonly headers: HeaderList;
+  /** Who is spoken to, for messages, where that is not the target. */
+  readonly peer?: string;
 }
 
 /** What lies between here and the targets. */
@@ -29,6 +33,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface ProxySettings {
   readonly http: URL | undefined;
   readonly https: URL | undefined;
+  /** Where they are from, as in `--proxy`. */
+  readonly from: string;
   /** Whether a host, as a url has it, is reached without one. */
   isDirect(hostname: string, port: number): boolean;
 }
@@ -41,7 +47,7 @@ export interface ProxySettings {
 export function proxySettings(proxy: string | undefined, env: Environment): ProxySettings | undefined {
   if (proxy !== undefined) {
     const url = proxyUrl(proxy, '--proxy');
-    return { http: url, https: url, isDirect: () => false };
+    return { http: url, https: url, from: '--proxy', isDirect: () => false };
   }
   const from = (name: string): [value: string, name: string] | undefined => {
     const found = [name, name.toUpperCase()].find((one) => (env[one] ?? '') !== '');
@@ -50,11 +56,14 @@ export function proxySettings(proxy: string | undefined, env: Environment): Prox
   const all = from('all_proxy');
   const plain = from('http_proxy') ?? all;
   const secure = from('https_proxy') ?? all;
-  if (plain === undefined && secure === undefined) return undefined;
+  const [, name] = plain ?? secure ?? [];
+  const exceptions = from('no_proxy')?.[0] ?? '';
+  if (name === undefined || exceptions.trim() === '*') return undefined;
   return {
     http: plain && proxyUrl(...plain),
     https: secure && proxyUrl(...secure),
-    isDirect: compileNoProxy(from('no_proxy')?.[0] ?? ''),
+    from: name,
+    isDirect: compileNoProxy(exceptions),
   };
 }
 
@@ -83,12 +92,7 @@ export function compileNoProxy(list: string): (hostname: string, port: number) =
   const networks = new BlockList();
   const hosts: { host: string; port: number | undefined }[] = [];
   for (const entry of entries) {
-    const [, address = '', bits] = /^\[?([0-9a-f.:]+)\]?\/(\d+)$/.exec(entry) ?? [];
-    const family = isIP(address);
-    if (family !== 0 && Number(bits) <= (family === 4 ? 32 : 128)) {
-      networks.addSubnet(address, Number(bits), family === 4 ? 'ipv4' : 'ipv6');
-      continue;
-    }
+    if (addIfNetwork(networks, entry)) continue;
     const [, host = entry, port] = isIP(entry) === 6 ? [] : (/^(.+):(\d+)$/.exec(entry) ?? []);
     hosts.push({
       host: bare(host.replace(/^\*?\./, '')),
@@ -116,15 +120,15 @@ function bare(host: string): string {
  * tunnel (CONNECT).
  * @param direct the pool of connections, to proxies too
  */
-export function openProxies(settings: ProxySettings, direct: Agent, options: PoolOptions): Proxies {
-  const tunnels = new Map<string, ProxyAgent>();
-  const tunnelBy = (proxy: URL): ProxyAgent => {
-    let tunnel = tunnels.get(proxy.href);
-    if (tunnel === undefined) {
-      tunnel = openTunnel(proxy, options);
-      tunnels.set(proxy.href, tunnel);
+export function openProxies(settings: ProxySettings, direct: Agent, connector: Connector): Proxies {
+  const tunnels = new Map<string, Agent>();
+  const tunnelsBy = (proxy: URL): Agent => {
+    let pool = tunnels.get(proxy.href);
+    if (pool === undefined) {
+      pool = openPool(tunnelBy(proxy, credentialsOf(proxy), connector));
+      tunnels.set(proxy.href, pool);
     }
-    return tunnel;
+    return pool;
   };
   return {
     route(target) {
@@ -134,29 +138,17 @@ export function openProxies(settings: ProxySettings, direct: Agent, options: Poo
       if (proxy === undefined) return undefined;
       if (settings.isDirect(hostname, port === '' ? (isPlain ? 80 : 443) : Number(port))) return undefined;
       if (!isPlain)
-        return { dispatcher: tunnelBy(proxy), origin: target.origin, path: target.path, headers: [] };
+        return { dispatcher: tunnelsBy(proxy), origin: target.origin, path: target.path, headers: [] };
       const credentials = credentialsOf(proxy);
       const authorization = credentials === undefined ? [] : ['proxy-authorization', credentials];
       const headers = ['host', host, ...authorization];
-      return { dispatcher: direct, origin: proxy.origin, path: target.href, headers };
+      const peer = `the proxy ${proxyHost(proxy)}`;
+      return { dispatcher: direct, origin: proxy.origin, path: target.href, headers, peer };
     },
     async close() {
       await Promise.all([...tunnels.values()].map((tunnel) => tunnel.destroy()));
     },
   };
-}
-
-function openTunnel(proxy: URL, { timeout, insecure }: PoolOptions): ProxyAgent {
-  const tls = { timeout, rejectUnauthorized: !insecure };
-  const token = credentialsOf(proxy);
-  return new ProxyAgent({
-    ...UNLIMITED,
-    uri: proxy.origin,
-    ...(token === undefined ? {} : { token }),
-    requestTls: tls,
-    proxyTls: tls,
-    factory: originPool,
-  });
 }
 
 function credentialsOf({ username, password }: URL): string | undefined {

@@ -22,7 +22,7 @@ export function isRedirect(status: number, headers: AnswerHeaders): boolean {
 
 /**
  * Where a redirect leads (RFC 9110, 15.4). On change of origin all headers of the user stay behind: who answers there
- * has no claim to them.
+ * has no claim to them. A body does not go from https to http.
  */
 export function nextHop(hop: Hop, { status, headers }: Answer): Hop | HttpFault {
   const location = asSent(String(headers.location));
@@ -31,7 +31,12 @@ export function nextHop(hop: Hop, { status, headers }: Answer): Hop | HttpFault 
     const message = `${hop.target.host} redirects to ${shownUrl(location)}, which is no url of http or https`;
     return { code: 'REDIRECTS', message, again: 'never' };
   }
+  const isBare = hop.target.origin.startsWith('https:') && target.origin.startsWith('http:');
   const toGet = status === 303 ? hop.method !== 'HEAD' : status < 303 && hop.method === 'POST';
+  if (isBare && !toGet && hop.content !== undefined) {
+    const message = `${hop.target.host} redirects what was sent over https to http (${target.host})`;
+    return { code: 'REDIRECTS', message, again: 'never' };
+  }
   const kept = target.origin === hop.target.origin ? hop.headers : [];
   return {
     method: toGet ? 'GET' : hop.method,

@@ -3,7 +3,7 @@ import { attribute, type Failure, type Task } from '../../core/task.ts';
 import { attributeText, type Template } from '../../core/template.ts';
 import { type Content, contentOf, named } from './content.ts';
 import { type HeaderList, header, headerValue, mergeHeaders } from './headers.ts';
-import { formOf, type Given, given, isForm, objectText, pairsOf } from './pairs.ts';
+import { formOf, type Given, given, isForm, objectText, pairsOf, wellFormed } from './pairs.ts';
 import { parseTarget, type Target } from './target.ts';
 
 /** What a task asks for. */
@@ -112,10 +112,12 @@ function methodOf(task: Task, usual: string): string {
 function queryOf(task: Task): string {
   const params = given(task, 'params');
   if (params === undefined) return '';
-  if (params.kind === 'object') return formOf(params.raw);
   if (params.kind === 'value') throw new Rule('params must be an object, its JSON text, or a=1&b=2');
-  const object = named('params', () => objectText(params.text));
-  return object === undefined ? params.text.trim().replace(/^[?&]/, '') : formOf(object);
+  return named('params', () => {
+    const object = params.kind === 'object' ? params.raw : objectText(params.text);
+    if (object !== undefined) return formOf(object);
+    return params.kind === 'text' ? wellFormed(params.text.trim().replace(/^[?&]/, '')) : '';
+  });
 }
 
 function headersOf(task: Task): HeaderList {

@@ -1,4 +1,5 @@
 import type { Failure } from '../../core/task.ts';
+import { quoted, withoutUser } from '../../core/visible.ts';
 
 /** A url, taken apart for a request. */
 export interface Target {
@@ -80,8 +81,8 @@ export function basic(username: string, password: string): string {
 
 /** A url's text for a message: without user and password, and not endless. */
 export function shownUrl(text: string): string {
-  const bare = text.replace(/\/\/[^/?#]*@/, '//');
-  return JSON.stringify(bare.length > 200 ? `${bare.slice(0, 200)}…` : bare);
+  const bare = withoutUser(text);
+  return quoted(bare.length > 200 ? `${bare.slice(0, 200)}…` : bare);
 }
 
 function badUrl(text: string, rule: string): Failure {

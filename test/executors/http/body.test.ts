@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, rmdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import zlib from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -277,6 +287,45 @@ describe('--body-dir', () => {
       code: 'IO',
       message: expect.stringMatching(`^cannot write ${dir}/.*: a part of the path is not a folder$`),
     });
+  });
+
+  test('writes through no link that stands where a file is to be, nor into a file that is shared', async () => {
+    const folder = freshFolder();
+    const dir = join(folder, 'pages');
+    const precious = join(folder, 'precious');
+    mkdirSync(dir);
+    writeFileSync(precious, 'precious');
+    const names = ['a', 'b', 'c'].map(
+      (uuid) => `${createHash('sha256').update(uuid).digest('hex').slice(0, 32)}.txt`,
+    );
+    const [linked = '', dangling = '', shared = ''] = names.map((name) => join(dir, name));
+    symlinkSync(precious, linked);
+    symlinkSync(join(folder, 'nowhere'), dangling);
+    linkSync(precious, shared);
+    const server = await serve((response, { url }) =>
+      response.setHeader('content-type', 'text/plain').end(`of ${url}`),
+    );
+    const executor = await open({ bodyDir: dir });
+    for (const uuid of ['a', 'b', 'c']) {
+      const { result } = await attempt(executor, { url: `${server.url}/${uuid}` }, uuid);
+      expect(readFileSync(result?.file as string, 'utf8')).toBe(`of /${uuid}`);
+      expect(lstatSync(result?.file as string).isFile()).toBe(true);
+    }
+    expect(readFileSync(precious, 'utf8')).toBe('precious');
+    expect(readdirSync(folder).sort()).toEqual(['pages', 'precious']);
+    expect(readdirSync(dir).sort()).toEqual([...names].sort());
+  });
+
+  test('has names that are others even where capitals make no difference', async () => {
+    const dir = join(freshFolder(), 'pages');
+    const server = await serve((response) => response.end('x'));
+    const executor = await open({ bodyDir: dir });
+    for (const uuid of ['Task', 'task', 'TASK', '..', '/', 'CON']) {
+      await attempt(executor, { url: server.url }, uuid);
+    }
+    const names = readdirSync(dir);
+    expect(names).toHaveLength(6);
+    for (const name of names) expect(name).toMatch(/^[0-9a-f]{32}\.(txt|bin)$/);
   });
 
   test('may be a link to a folder', async () => {

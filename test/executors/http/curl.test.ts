@@ -50,12 +50,15 @@ describe('--print-curl', () => {
         url: server.url.replace('//', '//jo:urlsecret@'),
         headers: { 'x-api-key': 'keysecret', 'X-Plain': 'seen' },
       },
-      { header: ['Authorization: Bearer authsecret', `@${file}`, 'Cookie: cookiesecret'] },
+      {
+        header: ['Authorization: Bearer authsecret', `@${file}`, 'Cookie: cookiesecret', 'X-Any: anysecret'],
+      },
     );
     expect(line).not.toMatch(/secret/);
     expect(line).toContain('-H "Authorization: $AUTHORIZATION"');
     expect(line).toContain('-H "x-api-key: $X_API_KEY"');
     expect(line).toContain('-H "Cookie: $COOKIE"');
+    expect(line).toContain('-H "X-Any: $X_ANY"');
     expect(line).toContain(`-H @${file}`);
     expect(line).toContain("-H 'X-Plain: seen'");
     expect(words(line, { AUTHORIZATION: 'Bearer t' })).toContain('Authorization: Bearer t');

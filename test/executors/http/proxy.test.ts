@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { connect } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { compileNoProxy, proxySettings } from '../../../src/executors/http/proxy.ts';
-import { serve, serveTls } from '../../support/http-server.ts';
+import { KEY, SELF_SIGNED } from '../../support/certificates.ts';
+import { closedPort, serve, serveTls } from '../../support/http-server.ts';
 import { fetchOne } from './support.ts';
 
 interface TestProxy {
@@ -14,11 +16,13 @@ interface TestProxy {
 }
 
 /** A proxy that makes tunnels, or refuses them with a status. */
-async function tunnelling(refusal?: number): Promise<TestProxy> {
+async function tunnelling(refusal?: number | 'drop' | 'hang'): Promise<TestProxy> {
   const tunnels: string[] = [];
   const server: Server = createServer();
   server.on('connect', (request, socket) => {
     tunnels.push(`${request.url} ${request.headers['proxy-authorization'] ?? ''}`.trim());
+    if (refusal === 'drop') socket.destroy();
+    if (typeof refusal === 'string') return;
     if (refusal !== undefined) {
       socket.end(`HTTP/1.1 ${refusal} No\r\n\r\n`);
       return;
@@ -35,6 +39,16 @@ async function tunnelling(refusal?: number): Promise<TestProxy> {
   await once(server, 'listening');
   onTestFinished(() => void server.close());
   return { port: (server.address() as AddressInfo).port, tunnels };
+}
+
+/** Serves TLS with a certificate that nobody vouches for. @returns the port */
+async function listenTls(answer: (socket: Socket) => void): Promise<number> {
+  const server = createTlsServer({ key: KEY, cert: SELF_SIGNED }, answer);
+  server.on('tlsClientError', () => {});
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
 }
 
 describe('a proxy', () => {
@@ -81,11 +95,61 @@ describe('a proxy', () => {
     );
     expect(error).toEqual({
       code: 'CONNECTION',
-      message: 'the proxy refuses a tunnel to h.invalid:443: it answered 403',
+      message: `the proxy 127.0.0.1:${proxy.port} refuses a tunnel to h.invalid:443: it answered 403`,
     });
     const asking = await serve((response) => response.writeHead(407).end());
     const plain = await fetchOne({ url: 'http://h.invalid/' }, { proxy: asking.url });
     expect(plain.error).toMatchObject({ code: 'HTTP_STATUS', message: expect.stringContaining('407') });
+  });
+
+  test('that is not there, or drops what is asked, is named in place of the host behind it', async () => {
+    const place = `127.0.0.1:${await closedPort()}`;
+    for (const scheme of ['http', 'https']) {
+      const { error, retry } = await fetchOne(
+        { url: `${scheme}://h.invalid/` },
+        { proxy: `http://${place}` },
+      );
+      expect(error).toEqual({ code: 'CONNECTION', message: `connection refused by the proxy ${place}` });
+      expect(retry).toEqual({});
+    }
+    const unknown = await fetchOne(
+      { url: 'https://127.0.0.1/' },
+      { proxy: 'http://me:hush@nowhere.invalid' },
+    );
+    expect(unknown.error?.message).toBe(
+      "the name of the proxy nowhere.invalid:80 can't be resolved: there is no such host",
+    );
+    const proxy = await tunnelling('drop');
+    const dropped = await fetchOne(
+      { url: 'https://h.invalid/' },
+      { proxy: `http://127.0.0.1:${proxy.port}` },
+    );
+    expect(dropped.error?.code).toBe('CONNECTION');
+    expect(dropped.error?.message).toContain(`the proxy 127.0.0.1:${proxy.port} `);
+    expect(dropped.retry).toEqual({});
+  });
+
+  test('that says nothing to CONNECT ends by the deadline, and holds nobody up at the end', async () => {
+    const proxy = await tunnelling('hang');
+    const options = { proxy: `http://127.0.0.1:${proxy.port}`, timeout: 200 };
+    const { error, retry } = await fetchOne({ url: 'https://h.invalid/' }, options);
+    expect(error?.code).toBe('TIMEOUT');
+    expect(retry).toEqual({});
+  });
+
+  test('over TLS makes tunnels too, and its own certificate is verified', async () => {
+    const server = await serveTls((response) => response.end('ok'));
+    const { port } = await tunnelling();
+    const proxy = await listenTls((socket) => {
+      const on = connect(port, '127.0.0.1');
+      for (const end of [on, socket]) end.on('error', () => {});
+      on.pipe(socket).pipe(on);
+    });
+    const url = `https://127.0.0.1:${proxy}`;
+    expect((await fetchOne({ url: server.url }, { proxy: url, insecure: true })).result?.text).toBe('ok');
+    const { error } = await fetchOne({ url: server.url }, { proxy: url });
+    expect(error?.code).toBe('TLS');
+    expect(error?.message).toContain(`certificate of the proxy 127.0.0.1:${proxy} is not trusted`);
   });
 
   test('comes from the usual variables, small letters first, and no_proxy leaves hosts out', async () => {

@@ -103,6 +103,15 @@ describe('a redirect', () => {
     expect(server.seen).toHaveLength(1);
   });
 
+  test('shows no user, password or raw mark of the place that is none', async () => {
+    const location = 'http://jo:hush@:x/\u202e'; // as Latin-1 it could not be sent
+    const server = await serve(redirecting(() => Buffer.from(location).toString('latin1')));
+    const { error } = await fetchOne({ url: `${server.url}/302` });
+    expect(error?.message).toMatch(
+      / redirects to "http:\/\/…@:x\/\\u202e", which is no url of http or https$/,
+    );
+  });
+
   test('takes a place in raw UTF-8', async () => {
     const server = await serve(redirecting(() => Buffer.from('/grün').toString('latin1')));
     expect((await fetchOne({ url: `${server.url}/302` })).result?.url).toBe(`${server.url}/gr%C3%BCn`);

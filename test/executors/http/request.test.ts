@@ -192,6 +192,14 @@ describe('method and body', () => {
     [{ headers: { a: 'secret\nInjected: 1' } }, 'headers must be without control characters'],
     [{ timeout: 'soon' }, 'timeout must be'],
     [{ timeout: 0 }, 'timeout must be'],
+    [{ headers: '{"a": secret}' }, 'headers is not valid JSON'],
+    [{ headers: { 'a secret': 'x' } }, 'got "a…"'],
+    [{ params: { a: '\ud800' } }, 'params must be without halves of surrogate pairs'],
+    [{ params: { '\ud800': 1 } }, 'params must be without halves of surrogate pairs'],
+    [{ params: 'a=\udc00' }, 'params must be without halves of surrogate pairs'],
+    [{ method: 'post', data: 'a \ud800' }, 'data must be without halves of surrogate pairs'],
+    [{ method: 'post', data: { a: ['\ud800'] } }, 'data must be without halves of surrogate pairs'],
+    [{ headers: { a: '\ud800' } }, 'headers must be without halves of surrogate pairs'],
     [{ method: { toString: 1 } }, 'method must be one of'],
     [{ timeout: { toString: 1 } }, 'timeout must be'],
   ])('%o fails the task before anything is sent', async (record, words) => {
@@ -239,6 +247,9 @@ describe('headers', () => {
     const opening = open({ header: ['Authorization Bearer secret'] });
     await expect(opening).rejects.toMatchObject({ code: 'USAGE' });
     await expect(opening).rejects.not.toThrow('secret');
+    const misplaced = open({ header: ['Authorization Bearer secret: x'] });
+    await expect(misplaced).rejects.toThrow('got "Authorization…"');
+    await expect(misplaced).rejects.not.toThrow('secret');
     await expect(open({ header: ['@/nowhere/at/all'] })).rejects.toMatchObject({ code: 'IO' });
   });
 

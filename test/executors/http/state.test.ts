@@ -1,4 +1,12 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { http } from '../../../src/executors/http/index.ts';
@@ -58,7 +66,58 @@ describe('--cookies', () => {
   });
 });
 
+test('--cookies in a folder that is not there, or may not be written to, is told at once', async () => {
+  const folder = freshFolder();
+  await expect(http({ cookies: join(folder, 'no/jar.txt') })).rejects.toMatchObject({
+    code: 'IO',
+    message: expect.stringMatching(/^cannot write --cookies .*no\/jar\.txt: no such file or folder$/),
+  });
+});
+
+test('--cookies that is a link stays one', async () => {
+  const folder = freshFolder();
+  writeFileSync(join(folder, 'real.txt'), '');
+  symlinkSync('real.txt', join(folder, 'jar.txt'));
+  const server = await serve((response) => response.setHeader('set-cookie', 'a=1').end());
+  const executor = await http({ cookies: join(folder, 'jar.txt') });
+  await attempt(executor, { url: server.url });
+  await executor.close();
+  expect(lstatSync(join(folder, 'jar.txt')).isSymbolicLink()).toBe(true);
+  expect(readFileSync(join(folder, 'real.txt'), 'utf8')).toContain('\ta\t1\n');
+});
+
 describe('--cache', () => {
+  test('keeps no secret in its files, which nobody else may read', async () => {
+    const server = await serve((response) =>
+      response
+        .setHeader('cache-control', 'max-age=60')
+        .setHeader('vary', 'Authorization, Cookie, X-Plain')
+        .setHeader('set-cookie', 'session=hush-set')
+        .end('page'),
+    );
+    const cache = join(freshFolder(), 'cache');
+    const headers = { Authorization: 'Bearer hush-bearer', Cookie: 'a=hush-cookie', 'X-Plain': 'hush-plain' };
+    const executor = await open({ cache });
+    for (let i = 0; i < 2; i++) await attempt(executor, { url: server.url, headers });
+    expect(server.seen).toHaveLength(1);
+    expect(statSync(cache).mode & 0o777).toBe(0o700);
+    for (const name of readdirSync(cache)) {
+      expect(readFileSync(join(cache, name), 'utf8')).not.toContain('hush');
+      expect(statSync(join(cache, name)).mode & 0o777).toBe(0o600);
+    }
+  });
+
+  test('gives nobody what was answered to the credentials of another', async () => {
+    const server = await serve((response, { headers }) =>
+      response.setHeader('cache-control', 'max-age=60').end(`for ${headers.authorization}`),
+    );
+    const executor = await open({ cache: join(freshFolder(), 'cache') });
+    const get = async (Authorization: string): Promise<unknown> =>
+      (await attempt(executor, { url: server.url, headers: { Authorization } })).result?.text;
+    expect([await get('jo'), await get('jim'), await get('jo')]).toEqual(['for jo', 'for jim', 'for jo']);
+    expect(server.seen).toHaveLength(2);
+  });
+
   test('asks once for what is fresh, in later runs too', async () => {
     const server = await serve((response, { url }) => {
       response.writeHead(200, { 'cache-control': 'max-age=60', 'content-type': 'text/plain' });

@@ -32,6 +32,17 @@ describe('a status', () => {
     expect(retry).toBeUndefined();
   });
 
+  test('is said in the words of the server, without what drives a terminal, and not at length', async () => {
+    const server = await serveRaw((socket) =>
+      socket.end(
+        `HTTP/1.1 404 ${Buffer.from('\u202eno\x9b').toString('latin1')}${'x'.repeat(9999)}\r\n\r\n`,
+        'latin1',
+      ),
+    );
+    const { error } = await fetchOne({ url: server.url });
+    expect(error?.message).toMatch(/^404 \\u202eno\\x9bx{100,300}$/);
+  });
+
   test('is said in the words of HTTP where the server has none', async () => {
     const server = await serveRaw((socket) => socket.end('HTTP/1.1 404 \r\ncontent-length: 0\r\n\r\n'));
     expect((await fetchOne({ url: server.url })).error?.message).toBe('404 Not Found');

@@ -1,0 +1,45 @@
+/* What is secret is on no screen: messages of wrong usage, dry runs and bad input too. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { freshFolder, sh } from '../../support/run.ts';
+
+const record = (more: object): string => `${JSON.stringify({ uuid: 'a', ...more })}\n`;
+const secretHeaders = { Authorization: 'Bearer hush', Cookie: 'a=hush', 'X-Api-Key': 'hush' };
+
+test.each([
+  ['a url that is none', '', record({ url: 'https://jo:hu/sh-hush@h:99999/' })],
+  ['a url without a scheme', '', record({ url: 'hush:x@h/path' })],
+  ['a url of another scheme', '', record({ url: 'ftp://jo:hush@h/' })],
+  ['headers that are no JSON', '', record({ url: 'http://h/', headers: '{"Cookie": hush}' })],
+  ['a record that is no JSON', '', '{"uuid":"a","headers":{"Cookie": hush}}\n'],
+  ['a record with all of them', '', record({ url: 'https://jo:hush@h/', headers: secretHeaders })],
+  ['--header', "--header 'X-Any: hush'", record({ url: 'https://h/' })],
+])('%s shows none in a dry run', async (_, options, input) => {
+  for (const more of ['', '--print-curl']) {
+    const { stderr } = await sh(`task-exec --http --dry-run ${options} ${more}`, { input });
+    expect(stderr).not.toBe('');
+    expect(stderr).not.toContain('hush');
+  }
+});
+
+test.each([
+  ["--url 'https://jo:hush@h/{id'", {}],
+  ["--proxy 'socks5://jo:hush@h'", {}],
+  ['', { https_proxy: 'ftp://jo:hush@h' }],
+  ['', { TASK_URL: 'https://hush@h/{' }],
+  ["--header 'Bearer hush'", {}],
+  ["--header 'X Key: hush'", {}],
+  ["--header 'Key hush: x'", {}],
+  ["--header 'X-Key: hu\u0007sh-hush'", {}],
+  ['--header X-Key: hush', {}],
+  ['--header @headers.txt', {}],
+  ['--config config.json', {}],
+])('wrong usage shows none: %s %j', async (options, env) => {
+  const cwd = freshFolder();
+  writeFileSync(join(cwd, 'headers.txt'), 'hush without a colon\n');
+  writeFileSync(join(cwd, 'config.json'), '{"header": ["Cookie: x"], "proxy": hush}');
+  const { code, stderr } = await sh(`task-exec --http ${options}`, { cwd, env });
+  expect(code).toBe(2);
+  expect(stderr).not.toContain('hush');
+});
