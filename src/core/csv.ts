@@ -4,53 +4,14 @@
  * not stop the next, and the fast libraries tell neither.
  */
 
-/** What can be wrong with a row. */
-export type RowFault = 'quote' | 'open' | 'long';
+import { Row, type RowFault } from './csv-row.ts';
 
-/** One row. */
-export class Row {
-  /** Its cells; none for a blank line. Where the row has a fault, they mean nothing. */
-  readonly cells: readonly string[];
-  /** The number of the line where it begins, from 1. */
-  readonly line: number;
-  readonly fault: RowFault | undefined;
-  readonly #source: string;
-  readonly #start: number;
-  readonly #end: number;
-
-  constructor(
-    cells: readonly string[],
-    line: number,
-    source: string,
-    start: number,
-    end: number,
-    fault?: RowFault,
-  ) {
-    this.cells = cells;
-    this.line = line;
-    this.fault = fault;
-    this.#source = source;
-    this.#start = start;
-    this.#end = end;
-  }
-
-  /** Its own text with its line end, which the last row of a file may lack. Empty where the row was over the cap. */
-  get text(): string {
-    return this.#source.slice(this.#start, this.#end);
-  }
-}
-
-/** The faults of rows, in words. */
-export const ROW_FAULTS: Readonly<Record<RowFault, string>> = {
-  quote: 'text follows a closing quote (a quote inside a quoted cell must be doubled)',
-  open: 'a quote is opened in this row and never closed',
-  long: 'the row is longer than --max-line; is a quote not closed?',
-};
+export { ROW_FAULTS, Row, type RowFault } from './csv-row.ts';
 
 export interface CsvOptions {
   /** One character. Default a comma. */
   readonly delimiter?: string | undefined;
-  /** The longest row in characters. Default: no limit. */
+  /** The longest row in characters, without its newline. Default: no limit. */
   readonly maxRow?: number | undefined;
 }
 
@@ -65,8 +26,10 @@ export class CsvParser {
   /** What is not parsed yet: less than a row. */
   #rest = '';
   #line = 1;
-  /** Inside a row over the cap: whether a quote is open there. */
-  #skipping: { quoted: boolean } | undefined;
+  /** Where in a cell the rest ends, where it is large: a row is then looked at piece by piece. */
+  #place: Place | undefined;
+  /** Inside a row over the cap, of which nothing is kept. */
+  #isSkipping = false;
 
   constructor({ delimiter = ',', maxRow = Number.POSITIVE_INFINITY }: CsvOptions = {}) {
     this.#delimiter = delimiter;
@@ -75,8 +38,11 @@ export class CsvParser {
 
   /** The rows that this text completes. */
   push(text: string): Row[] {
-    let all = this.#rest + text;
-    if (this.#skipping !== undefined) all = this.#skip(all, this.#skipping);
+    const end = this.#place === undefined ? 0 : this.#rowEnd(text);
+    if (end < 0) return this.#keep(text);
+    if (this.#isSkipping) this.#line += newlinesIn(text.slice(0, end));
+    const all = this.#isSkipping ? text.slice(end) : this.#rest + text;
+    this.#isSkipping = false;
     const rows: Row[] = [];
     let at = 0;
     let quote = all.indexOf('"');
@@ -84,19 +50,19 @@ export class CsvParser {
       const newline = all.indexOf('\n', at);
       if (newline < 0) break;
       if (quote < 0 || quote > newline) {
-        rows.push(this.#plainRow(all, at, newline));
+        rows.push(this.#capped(this.#plainRow(all, at, newline)));
         this.#line++;
         at = newline + 1;
         continue;
       }
       const row = this.#quotedRow(all, at);
       if (row === undefined) break;
-      rows.push(row);
-      at += row.text.length;
+      rows.push(this.#capped(row));
+      at += row.length;
       if (quote < at) quote = all.indexOf('"', at);
     }
-    this.#rest = all.slice(at);
-    if (this.#rest.length > this.#maxRow) rows.push(this.#startSkipping());
+    this.#rest = '';
+    rows.push(...this.#keep(all.slice(at)));
     return rows;
   }
 
@@ -104,7 +70,7 @@ export class CsvParser {
   end(): Row[] {
     const text = this.#rest;
     this.#rest = '';
-    if (text === '' || this.#skipping !== undefined) return [];
+    if (text === '') return [];
     if (!text.includes('"')) return [this.#plainRow(text, 0, text.length)];
     // A newline closes the row for the parser; the row itself has none.
     const row = this.#quotedRow(`${text}\n`, 0);
@@ -169,27 +135,59 @@ export class CsvParser {
     return delimiter < 0 || delimiter > end ? end : delimiter;
   }
 
-  #startSkipping(): Row {
-    const row = new Row([], this.#line, '', 0, 0, 'long');
-    this.#skipping = { quoted: false };
-    this.#rest = this.#skip(this.#rest, this.#skipping);
-    return row;
+  /** The row, unless it is over the cap: whether it came in one piece or in many makes no difference. */
+  #capped(row: Row): Row {
+    return row.length - 1 > this.#maxRow ? longRow(row.line) : row;
   }
 
-  /** Passes over the rest of a row over the cap. Returns what follows it. */
-  #skip(text: string, state: { quoted: boolean }): string {
+  /** Keeps what is less than a row. Gives the row as one over the cap where it has become that. */
+  #keep(text: string): Row[] {
+    if (this.#isSkipping) {
+      this.#line += newlinesIn(text);
+      return [];
+    }
+    this.#rest += text;
+    const { length } = this.#rest;
+    if (this.#place === undefined && length > Math.min(LARGE, this.#maxRow)) {
+      this.#place = 'start';
+      this.#rowEnd(this.#rest);
+    }
+    if (length <= this.#maxRow) return [];
+    const row = longRow(this.#line);
+    this.#line += newlinesIn(this.#rest);
+    this.#rest = '';
+    this.#isSkipping = true;
+    return [row];
+  }
+
+  /** Where the row that is open ends, just past its newline, by the same rules as it is read; or -1. */
+  #rowEnd(text: string): number {
+    const delimiter = this.#delimiter.charCodeAt(0);
+    let place = this.#place as Place;
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i);
-      if (code === QUOTE) state.quoted = !state.quoted;
-      else if (code === NEWLINE) {
-        this.#line++;
-        if (state.quoted) continue;
-        this.#skipping = undefined;
-        return text.slice(i + 1);
-      }
+      if (place === 'quoted') {
+        if (code === QUOTE) place = 'closed';
+      } else if (code === QUOTE) {
+        if (place !== 'inside') place = 'quoted'; // after one that seemed to close: a doubled one
+      } else if (code === NEWLINE) {
+        this.#place = undefined;
+        return i + 1;
+      } else place = code === delimiter ? 'start' : 'inside';
     }
-    return '';
+    this.#place = place;
+    return -1;
   }
+}
+
+/** A row of so many characters that is not whole yet is not read again with each piece: that would never end. */
+const LARGE = 64 * 1024;
+
+/** A place in a cell: at its start, inside of one without quotes, between quotes, or after the second of them. */
+type Place = 'start' | 'inside' | 'quoted' | 'closed';
+
+function longRow(line: number): Row {
+  return new Row([], line, '', 0, 0, 'long');
 }
 
 /** Where the quote that opens at `open` is closed, or -1. A quote at the very end may be half of a doubled one. */

@@ -1,4 +1,4 @@
-import { decodeUtf8 } from './text.ts';
+import { decodeUtf8, encodeUtf8 } from './text.ts';
 
 /** Input that is no task, with its place. */
 export interface BadInput {
@@ -50,8 +50,7 @@ const NEWLINE = 10;
  */
 export async function* readLines(chunks: AsyncIterable<Buffer>, options: LineOptions): AsyncGenerator<Lines> {
   const { maxLine = MAX_LINE } = options;
-  let kept: Buffer[] = [];
-  let keptBytes = 0;
+  const kept = new Gathering();
   let skipping = false;
   let first = 1;
   for await (const chunk of chunks) {
@@ -64,44 +63,75 @@ export async function* readLines(chunks: AsyncIterable<Buffer>, options: LineOpt
         first++;
       }
       if (last >= from) {
-        const whole = chunk.subarray(from, last);
-        const lines = split(keptBytes === 0 ? whole : Buffer.concat([...kept, whole]), first, maxLine);
+        const lines = split(kept.take(chunk.subarray(from, last)), first, maxLine);
         yield lines;
         first += lines.texts.length;
       }
-      kept = [];
-      keptBytes = 0;
     }
     const tail = chunk.subarray(last + 1);
     if (skipping || tail.length === 0) continue;
-    // A copy, or one short tail would keep a whole chunk alive.
-    kept.push(Buffer.from(tail));
-    keptBytes += tail.length;
-    if (keptBytes > maxLine) {
+    if (kept.length + tail.length <= maxLine) kept.add(tail);
+    else {
       options.reject({ source: options.source, line: first, ...tooLong(maxLine) });
-      kept = [];
-      keptBytes = 0;
+      kept.take();
       skipping = true;
     }
   }
-  if (keptBytes > 0 && !options.cut?.aborted) yield split(Buffer.concat(kept), first, maxLine);
+  if (kept.length > 0 && !options.cut?.aborted) yield split(kept.take(), first, maxLine);
+}
+
+/** Gathers the pieces of a line. One buffer for all: millions of small ones would take many times their bytes. */
+class Gathering {
+  length = 0;
+  #bytes: Buffer = Buffer.alloc(0);
+
+  add(piece: Buffer): void {
+    const length = this.length + piece.length;
+    if (length > this.#bytes.length) {
+      const bigger = Buffer.allocUnsafe(Math.max(length, this.length * 2));
+      this.#bytes.copy(bigger, 0, 0, this.length);
+      this.#bytes = bigger;
+    }
+    piece.copy(this.#bytes, this.length);
+    this.length = length;
+  }
+
+  /** All that was added, and at last this piece. Nothing is left. */
+  take(piece: Buffer = Buffer.alloc(0)): Buffer {
+    if (this.length === 0) return piece;
+    this.add(piece);
+    const bytes = this.#bytes.subarray(0, this.length);
+    this.#bytes = Buffer.alloc(0);
+    this.length = 0;
+    return bytes;
+  }
 }
 
 function split(bytes: Buffer, first: number, maxLine: number): Lines {
   let text = decodeUtf8(bytes);
   if (first === 1 && text.charCodeAt(0) === 0xfeff) text = text.slice(1);
   const texts = text.split('\n');
-  if (text.includes('\r')) dropReturns(texts);
   const isWhole = text.isWellFormed();
-  if (isWhole && bytes.length <= maxLine) return { texts, first, faults: undefined };
-  const faults = new Map<number, LineFault>();
-  texts.forEach((line, i) => {
-    if (isOver(line, maxLine)) faults.set(i, tooLong(maxLine));
-    else if (!isWhole && !line.isWellFormed())
-      faults.set(i, { code: 'UTF8', message: 'not valid UTF-8', text: line });
-    if (faults.has(i)) texts[i] = '';
-  });
+  let faults: Map<number, LineFault> | undefined;
+  if (!isWhole || bytes.length > maxLine) {
+    faults = new Map();
+    for (const [i, line] of texts.entries()) {
+      const fault = lineFault(line, maxLine);
+      if (fault === undefined) continue;
+      faults.set(i, fault);
+      texts[i] = '';
+    }
+  }
+  if (text.includes('\r')) dropReturns(texts);
   return { texts, first, faults };
+}
+
+/** Why a line, as `decodeUtf8` made it, can't be looked at. @param maxLine in bytes */
+export function lineFault(line: string, maxLine: number): LineFault | undefined {
+  if (line.isWellFormed()) return isOver(line, maxLine) ? tooLong(maxLine) : undefined;
+  // Its bytes, of which those that are no UTF-8 would count for three in its text.
+  const isLong = isOver(line, maxLine) && encodeUtf8(line).length > maxLine;
+  return isLong ? tooLong(maxLine) : { code: 'UTF8', message: 'not valid UTF-8', text: line };
 }
 
 function dropReturns(texts: string[]): void {

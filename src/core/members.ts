@@ -1,6 +1,6 @@
 /**
  * Looking into the text of a JSON object without printing it again, so that what a stage does not own keeps its
- * bytes. Everything here expects text that `JSON.parse` has accepted as an object.
+ * bytes. Everything here but `opensDeeper` expects text that `JSON.parse` has accepted as an object.
  */
 
 /** One top-level member of an object's text: `text.slice(start, end)` is `"key" : value`. */
@@ -119,4 +119,20 @@ export function minify(text: string): string {
 /** Whether there is white space. Four searches for a character are faster than one for a class. */
 function hasSpace(text: string): boolean {
   return text.includes(' ') || text.includes('\n') || text.includes('\t') || text.includes('\r');
+}
+
+/** Whether text, JSON or not, has over `levels` brackets open at once. */
+export function opensDeeper(text: string, levels: number): boolean {
+  let depth = 0;
+  let isQuoted = false;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === QUOTE) isQuoted = !isQuoted;
+    else if (isQuoted) {
+      if (c === BACKSLASH) i++;
+    } else if (c === 123 || c === 91) {
+      if (++depth > levels) return true;
+    } else if (c === 125 || c === 93) depth--;
+  }
+  return false;
 }

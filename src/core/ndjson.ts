@@ -1,5 +1,6 @@
-import { messageOf } from './errors.ts';
+import { jsonFault } from './errors.ts';
 import { type BadInput, type LineOptions, readLines } from './lines.ts';
+import { opensDeeper } from './members.ts';
 import { type Fields, Task, uuidFault } from './task.ts';
 
 /** One record of NDJSON. */
@@ -16,6 +17,11 @@ export const MAX_DEPTH = 64;
 
 /** Why a line is not what is read. */
 export type Fault = Pick<BadInput, 'code' | 'message'>;
+
+const TOO_DEEP: Fault = { code: 'DEPTH', message: `nested over ${MAX_DEPTH} levels` };
+
+/** A text of so many characters is looked at for its nesting before it is parsed. */
+const LARGE = 256 * 1024;
 
 /**
  * Reads lines, a batch for each chunk. Blank lines are passed over.
@@ -74,16 +80,18 @@ export function parseRecord(line: string): { text: string; fields: Fields } | Fa
     text = line.trim();
     if (text === '') return undefined;
   }
+  // Only where there is room for so many that parsing them would take memory many times that of the text.
+  if (text.length > LARGE && opensDeeper(text, MAX_DEPTH)) return TOO_DEEP;
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return { code: 'JSON', message: `not JSON: ${messageOf(error)}` };
+    return { code: 'JSON', message: `not JSON: ${jsonFault(error)}` };
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { code: 'OBJECT', message: `expected a JSON object, got ${kindOf(value)}` };
   }
-  if (isDeeper(value, MAX_DEPTH)) return { code: 'DEPTH', message: `nested over ${MAX_DEPTH} levels` };
+  if (isDeeper(value, MAX_DEPTH)) return TOO_DEEP;
   return { text, fields: value as Fields };
 }
 

@@ -32,20 +32,28 @@ export async function openRejects(options: {
   const { file, say } = options;
   const out = file === undefined ? undefined : await openFile(file);
   let count = 0;
+  let waiting = '';
+  const write = (): boolean => {
+    const text = waiting;
+    waiting = '';
+    return text === '' || out === undefined || out.lines.write(text);
+  };
   return {
     get count() {
       return count;
     },
     reject(bad) {
       count++;
-      out?.lines.write(describe(bad));
+      // As text at once: the line itself would keep all of the chunk alive that it was cut from.
+      if (out !== undefined) waiting += `${JSON.stringify(describe(bad))}\n`;
       if (count <= SAID) say(`${bad.source}:${bad.line}: ${bad.message}`);
       else if (count === SAID + 1) say('more of them are counted, but not shown');
     },
     async flush() {
-      if (out?.lines.writableNeedDrain) await Promise.race([once(out.lines, 'drain'), out.ended]);
+      if (!write() && out !== undefined) await Promise.race([once(out.lines, 'drain'), out.ended]);
     },
     async close() {
+      write();
       out?.lines.end();
       await out?.ended;
     },
@@ -61,13 +69,11 @@ export async function* flushed<T>(batches: AsyncIterable<T>, rejects: Rejects): 
 }
 
 async function openFile(file: string): Promise<{ lines: Writable; ended: Promise<void> }> {
-  const { default: ndjson } = await import('ndjson'); // few runs need it
-  const lines = ndjson.stringify() as Writable & NodeJS.ReadableStream;
-  const target = lines.pipe(createWriteStream(file, { flags: 'a' }));
-  await once(target, 'open').catch((error) => {
+  const lines = createWriteStream(file, { flags: 'a' });
+  await once(lines, 'open').catch((error) => {
     throw ioError('cannot write --rejects', file, error);
   });
-  const ended = finished(target).catch((error) => {
+  const ended = finished(lines).catch((error) => {
     throw ioError('cannot write --rejects', file, error);
   });
   ended.catch(() => {}); // is thrown where it is awaited: flush() and close()

@@ -13,20 +13,26 @@ export function decodeUtf8(bytes: Buffer): string {
   return isUtf8(bytes) ? bytes.toString() : decodeBroken(bytes);
 }
 
+/** Into one buffer: a string for each byte that is wrong would take a hundred times the room of 16 MB of them. */
 function decodeBroken(bytes: Buffer): string {
-  const parts: string[] = [];
+  const units = Buffer.allocUnsafe(bytes.length * 2);
+  let end = 0;
   let good = 0;
+  const addGood = (to: number): void => {
+    if (to > good) end += units.write(bytes.toString('utf8', good, to), end, 'utf16le');
+  };
   for (let i = 0; i < bytes.length; ) {
     const length = sequenceLength(bytes[i] as number);
-    if (length > 0 && i + length <= bytes.length && isUtf8(bytes.subarray(i, i + length))) {
+    if (length === 1 || (length > 1 && isUtf8(bytes.subarray(i, i + length)))) {
       i += length;
       continue;
     }
-    parts.push(bytes.toString('utf8', good, i), String.fromCharCode(0xdc00 + (bytes[i] as number)));
+    addGood(i);
+    end = units.writeUInt16LE(0xdc00 + (bytes[i] as number), end);
     good = ++i;
   }
-  parts.push(bytes.toString('utf8', good));
-  return parts.join('');
+  addGood(bytes.length);
+  return units.toString('utf16le', 0, end);
 }
 
 /** How many bytes a UTF-8 sequence has by its first one; 0 for a byte that can't be first. */
@@ -41,14 +47,38 @@ function sequenceLength(first: number): number {
 /** The bytes that `decodeUtf8` made this text of. */
 export function encodeUtf8(text: string): Buffer {
   if (text.isWellFormed()) return Buffer.from(text);
-  const parts: Buffer[] = [];
+  const bytes = Buffer.allocUnsafe(Buffer.byteLength(text));
+  let end = 0;
   let good = 0;
-  for (const match of text.matchAll(/\p{Surrogate}/gu)) {
-    parts.push(Buffer.from(text.slice(good, match.index)), Buffer.of(match[0].charCodeAt(0) & 0xff));
-    good = match.index + 1;
+  const addGood = (to: number): void => {
+    if (to > good) end += bytes.write(text.slice(good, to), end);
+  };
+  for (let i = 0; i < text.length; i++) {
+    const code = text.codePointAt(i) as number;
+    if (code > 0xffff) i++;
+    else if (isSurrogate(code)) {
+      addGood(i);
+      bytes[end++] = code & 0xff;
+      good = i + 1;
+    }
   }
-  parts.push(Buffer.from(text.slice(good)));
-  return Buffer.concat(parts);
+  addGood(text.length);
+  return bytes.subarray(0, end);
+}
+
+function isSurrogate(code: number): boolean {
+  return code >= 0xd800 && code <= 0xdfff;
+}
+
+/** The beginning of a file as text, to be looked at: UTF-16 where its byte order mark says so, without the mark. */
+export function decodeStart(bytes: Buffer): string {
+  const mark = bytes.length < 2 ? 0 : bytes.readUInt16BE(0);
+  const pairs = bytes.subarray(0, bytes.length - (bytes.length % 2));
+  let text: string;
+  if (mark === 0xfffe) text = pairs.toString('utf16le');
+  else if (mark === 0xfeff) text = Buffer.from(pairs).swap16().toString('utf16le');
+  else text = bytes.toString();
+  return text.startsWith(BOM) ? text.slice(1) : text;
 }
 
 /** How many bytes at the end of a chunk begin a UTF-8 sequence that the next chunk may complete: 0 to 3. */

@@ -20,14 +20,20 @@ export class NoIdentity {
   }
 }
 
+const HALF = new NoIdentity('a value that its uuid is made of has half of a surrogate pair');
+
 /**
  * What gives each record its uuid. A record that was a task before keeps the one it has, so that what failed is the
  * same task when it is loaded again.
  */
 export function identify(options: IdentityOptions): (record: Loaded) => string | NoIdentity {
   const { uuidFields, uuid: version, uuidSep = '\u001f' } = options;
-  const make = (values: readonly string[]): string =>
-    version === 4 || version === 7 ? randomUuid(version) : nameUuid(values.join(uuidSep), version ?? 3);
+  const make = (values: readonly string[]): string | NoIdentity => {
+    if (version === 4 || version === 7) return randomUuid(version);
+    const name = values.join(uuidSep);
+    // In UTF-8 all halves are the same, and two tasks would be one.
+    return name.isWellFormed() ? nameUuid(name, version ?? 3) : HALF;
+  };
   const isMade = uuidFields !== undefined || version === 4 || version === 7;
   return (record) => {
     const { uuid } = record;

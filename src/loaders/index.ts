@@ -1,3 +1,4 @@
+import { decodeStart } from '../core/text.ts';
 import { delimited } from './delimited.ts';
 import { json } from './json.ts';
 import type { Loader } from './loader.ts';
@@ -30,9 +31,17 @@ export function formatOf(path: string): Format | undefined {
   return formats.find((format) => loaders[format].endings.some((ending) => name.endsWith(ending)));
 }
 
-/** The likely format of text by its beginning. A single column of CSV can't be told from plain lines, and is those. */
-export function sniffFormat(text: string): Format {
-  const start = text.replace(/^\ufeff?\s*/, '');
+/** How many bytes of a file are looked at to tell its format. */
+const SNIFFED = 4096;
+
+/** Whether these bytes, with which a file begins, tell its format: its first line is there. */
+export function canSniff(first: Buffer): boolean {
+  return first.length >= SNIFFED || /^\s*(?:[{[]|\S.*[\r\n])/.test(decodeStart(first));
+}
+
+/** The likely format of a file by its first bytes. One column of CSV can't be told from plain lines, and is those. */
+export function sniffFormat(bytes: Buffer): Format {
+  const start = decodeStart(bytes.subarray(0, SNIFFED)).trimStart();
   if (start.startsWith('{')) return 'ndjson';
   if (start.startsWith('[')) return 'json';
   const first = start.slice(0, start.search(/[\r\n]|$/));

@@ -83,7 +83,10 @@ class ElementSplitter {
         from = i + 1;
         continue;
       }
-      if (this.#keptLine === 0) this.#keptLine = this.#line;
+      if (this.#keptLine === 0) {
+        this.#keptLine = this.#line;
+        from = i; // white space before an element is none of it
+      }
       if (code === QUOTE) this.#quoted = true;
       else if (code === 123 || code === 91) this.#depth++;
       else if (this.#depth > 0) {
@@ -93,13 +96,14 @@ class ElementSplitter {
         from = i + 1;
       }
     }
-    if (this.#place === 'in') this.#keep(text.slice(from));
+    if (this.#place === 'in' && this.#keptLine > 0) this.#keep(text.slice(from));
     return elements;
   }
 
   end(): Element[] {
     if (this.#place !== 'in') return []; // an empty file holds no task, as an empty array does
     const text = this.#kept.trim() || '[';
+    if (this.#tooLong) return [{ text: '', line: this.#keptLine, fault: this.#longFault() }];
     return [
       { text, line: this.#keptLine || this.#line, fault: 'the array is cut short: its "]" is missing' },
     ];
@@ -130,16 +134,15 @@ class ElementSplitter {
     }
   }
 
+  #longFault(): string {
+    return `the element is longer than ${this.#maxElement} bytes (--max-line)`;
+  }
+
   #close(text: string, isLast: boolean, elements: Element[]): void {
     this.#keep(text);
     const line = this.#keptLine;
     const trimmed = this.#kept.trim();
-    if (this.#tooLong)
-      elements.push({
-        text: '',
-        line,
-        fault: `the element is longer than ${this.#maxElement} bytes (--max-line)`,
-      });
+    if (this.#tooLong) elements.push({ text: '', line, fault: this.#longFault() });
     else if (trimmed !== '' || !isLast) elements.push({ text: trimmed, line });
     this.#kept = '';
     this.#keptLine = 0;

@@ -1,5 +1,5 @@
 import split2 from 'split2';
-import { isOver, tooLong } from '../core/lines.ts';
+import { lineFault, tooLong } from '../core/lines.ts';
 import { decodeText, REPLACEMENT } from '../core/text.ts';
 import type { Loader, ReadOptions } from './loader.ts';
 import { JsonLoaded } from './objects.ts';
@@ -25,12 +25,12 @@ export const lines: Loader = async function* (bytes, options) {
 };
 
 function isGood(text: string, line: number, { source, reject, encoding, maxLine }: ReadOptions): boolean {
-  if (text === TOO_LONG || isOver(text, maxLine)) reject({ source, line, ...tooLong(maxLine) });
-  else if (!text.isWellFormed()) {
-    reject({ source, line, code: 'UTF8', message: 'not valid UTF-8 (--encoding?)', text });
-  } else if (encoding !== undefined && text.includes(REPLACEMENT)) {
+  const fault = text === TOO_LONG ? tooLong(maxLine) : lineFault(text, maxLine);
+  if (fault?.code === 'UTF8') reject({ source, line, ...fault, message: `${fault.message} (--encoding?)` });
+  else if (fault !== undefined) reject({ source, line, ...fault });
+  else if (encoding !== undefined && text.includes(REPLACEMENT))
     reject({ source, line, code: 'ENCODING', message: `not valid ${encoding} (--encoding)`, text });
-  } else return true;
+  else return true;
   return false;
 }
 

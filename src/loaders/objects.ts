@@ -1,4 +1,4 @@
-import { membersOf } from '../core/members.ts';
+import { type Member, membersOf } from '../core/members.ts';
 import type { JsonRecord } from '../core/ndjson.ts';
 import { attribute, runOf } from '../core/task.ts';
 import type { Loaded, Shape } from './loader.ts';
@@ -11,6 +11,9 @@ export class JsonLoaded implements Loaded {
   readonly #shape: Shape;
   /** The keys that an executor added: not attributes. */
   readonly #ours: ReadonlySet<string>;
+  /** Its members, once they were asked for; and the last of each name: to search them for each would take forever. */
+  #all: readonly Member[] | undefined;
+  #byName: ReadonlyMap<string, Member> | undefined;
 
   constructor(record: JsonRecord, shape: Shape) {
     const run = runOf(record.fields);
@@ -18,8 +21,7 @@ export class JsonLoaded implements Loaded {
     this.wasTask = run !== undefined;
     this.#record = record;
     this.#shape = shape;
-    this.#ours =
-      run === undefined ? PLAIN : new Set(['run', 'result', ...(run.as === 'uuid' ? [] : [String(run.as)])]);
+    this.#ours = run === undefined ? PLAIN : oursOf(run.as);
   }
 
   /** An attribute of the user's that would be lost. */
@@ -50,13 +52,13 @@ export class JsonLoaded implements Loaded {
   text(name: string): string | undefined {
     const value = this.#value(name);
     if (value === undefined || typeof value === 'string') return value;
-    const { text } = this.#record;
-    const member = membersOf(text).findLast(({ key }) => this.#renamed(key) === name);
-    return member === undefined ? undefined : text.slice(member.value, member.end);
+    this.#byName ??= new Map(this.#members().map((member) => [this.#renamed(member.key), member]));
+    const member = this.#byName.get(name);
+    return member === undefined ? undefined : this.#record.text.slice(member.value, member.end);
   }
 
   texts(): readonly string[] {
-    const names = membersOf(this.#record.text).map(({ key }) => this.#renamed(key));
+    const names = this.#members().map(({ key }) => this.#renamed(key));
     return names
       .filter((name) => name !== 'uuid' && !this.#ours.has(name))
       .map((name) => this.text(name) as string);
@@ -74,12 +76,17 @@ export class JsonLoaded implements Loaded {
       return rest === '}' ? `${first}}` : `${first},${rest}`;
     }
     const kept = new Map<string, string>();
-    for (const { key, value, end } of membersOf(text)) {
+    for (const { key, value, end } of this.#members()) {
       const name = this.#renamed(key);
       if (name !== 'uuid' && !this.#ours.has(key)) kept.set(name, text.slice(value, end));
     }
     const names = select === undefined ? [...kept.keys()] : select.filter((name) => kept.has(name));
     return `${[first, ...names.map((name) => `${JSON.stringify(name)}:${kept.get(name)}`)].join(',')}}`;
+  }
+
+  #members(): readonly Member[] {
+    this.#all ??= membersOf(this.#record.text);
+    return this.#all;
   }
 
   #renamed(key: string): string {
@@ -95,6 +102,11 @@ export class JsonLoaded implements Loaded {
 }
 
 const PLAIN: ReadonlySet<string> = new Set();
+
+/** @param as the key of the result, whatever the record says of it */
+function oursOf(as: unknown): ReadonlySet<string> {
+  return new Set(['run', 'result', ...(typeof as === 'string' && as !== 'uuid' ? [as] : [])]);
+}
 
 function hasOurs(fields: JsonRecord['fields'], ours: ReadonlySet<string>): boolean {
   for (const name of ours) if (Object.hasOwn(fields, name)) return true;

@@ -33,7 +33,7 @@ export async function checkSources(paths: readonly string[]): Promise<void> {
  * @throws {TaskpipeError} `IO` where it can't be read, `DATA` where the packing is broken
  */
 export async function* openSource(path: string, stdin: () => AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const { first, all } = await peek(path === '-' ? stdin() : fileBytes(path));
+  const { first, all } = await peek(path === '-' ? stdin() : fileBytes(path), ({ length }) => length >= 2);
   if (first[0] === 0x1f && first[1] === 0x8b) yield* unpacked(all, sourceName(path));
   else yield* all;
 }
@@ -59,18 +59,29 @@ async function* unpacked(bytes: AsyncIterable<Buffer>, name: string): AsyncGener
   }
 }
 
-/** Lets the beginning of a stream be looked at: its first chunk (empty at its end), and the whole stream. */
+/**
+ * Lets the beginning of a stream be looked at, which may come in small pieces.
+ * @param isEnough whether what has come can be looked at
+ * @returns what has come (empty where the stream is), and the whole stream
+ */
 export async function peek(
   bytes: AsyncIterable<Buffer>,
+  isEnough: (first: Buffer) => boolean,
 ): Promise<{ first: Buffer; all: AsyncIterable<Buffer> }> {
   const iterator = bytes[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  return { first: first.done ? Buffer.alloc(0) : first.value, all: chain(first, iterator) };
+  let first: Buffer = Buffer.alloc(0);
+  do {
+    const next = await iterator.next();
+    if (next.done) break;
+    first = first.length === 0 ? next.value : Buffer.concat([first, next.value]);
+  } while (!isEnough(first));
+  return { first, all: chain(first, iterator) };
 }
 
-async function* chain(first: IteratorResult<Buffer>, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+async function* chain(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
   try {
-    for (let next = first; !next.done; next = await rest.next()) yield next.value;
+    if (first.length > 0) yield first;
+    for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
   } finally {
     await rest.return?.();
   }

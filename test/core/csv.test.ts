@@ -109,6 +109,27 @@ test('a row over the cap is passed over to its real end, quotes and all', () => 
   ]);
 });
 
+test('whether a row is over the cap does not hang on the chunks, nor do the rows after it', () => {
+  fc.assert(
+    fc.property(table, cuts, fc.constantFrom('\n', '\r\n'), (rows, lengths, eol) => {
+      // As they stand, not encoded: quotes open and close anywhere.
+      const text = rows.map((cells) => cells.join(',')).join(eol);
+      const seen = (row: Row): unknown => [row.fault, row.line, row.fault === undefined && row.cells];
+      expect(parse(text, lengths, { maxRow: 6 }).map(seen)).toEqual(parse(text, [], { maxRow: 6 }).map(seen));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('a quote inside an unquoted cell of a row over the cap opens nothing', () => {
+  const rows = parse(`5" pipe ${'x'.repeat(100)},1\na,2\nb,3\n`, [16], { maxRow: 64 });
+  expect(rows.map(({ fault, cells, line }) => [fault, cells[0], line])).toEqual([
+    ['long', undefined, 1],
+    [undefined, 'a', 2],
+    [undefined, 'b', 3],
+  ]);
+});
+
 test('a single empty cell is a row, not a blank line', () => {
   expect(rowEncoder()([''])).toBe('""');
   expect(parse('""\n')[0]?.cells).toEqual(['']);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { membersOf, minify, withoutMembers } from '../../src/core/members.ts';
+import { membersOf, minify, opensDeeper, withoutMembers } from '../../src/core/members.ts';
 
 /** Objects as text in many layouts, with what must be told of them. */
 const spaced = fc.record({
@@ -33,4 +33,12 @@ test('minifying changes white space between tokens and nothing else', () => {
       expect(minify(JSON.stringify(value, null, 3))).toBe(JSON.stringify(value));
     }),
   );
+});
+
+test('nesting is seen before text is parsed, also in text that is no JSON', () => {
+  expect(opensDeeper('[[]]', 2)).toBe(false);
+  expect(opensDeeper('[[[]]]', 2)).toBe(true);
+  expect(opensDeeper('[{"a":[', 2)).toBe(true);
+  expect(opensDeeper('["[[[[", "\\"[[[["]', 2)).toBe(false);
+  expect(opensDeeper('[1,[2],[3],{}', 2)).toBe(false);
 });

@@ -106,6 +106,23 @@ test('a gigabyte without a newline needs no more memory than the cap', async () 
   expect(tasks.map(({ uuid }) => uuid)).toEqual(['after']);
 });
 
+test('a line that comes byte by byte takes the room of its bytes', async () => {
+  const bytes = Buffer.from(`{"a":"${'é'.repeat(200_000)}"}\n{"b":1}\n`);
+  const before = process.memoryUsage().rss;
+  const { records } = await read(bytes, [1]);
+  expect(records.map(({ text }) => text.length)).toEqual([200_008, 7]);
+  expect(process.memoryUsage().rss - before).toBeLessThan(40 * 1024 * 1024);
+});
+
+test('bytes that are no UTF-8 count as one each against the cap', async () => {
+  const line = Buffer.concat([Buffer.from('{"a":"'), Buffer.alloc(80, 0xff), Buffer.from('"}')]);
+  const { bad } = await read(Buffer.concat([line, Buffer.from('\n'), line, line]), [], 100);
+  expect(bad.map(({ line, code }) => [line, code])).toEqual([
+    [1, 'UTF8'],
+    [2, 'LONG'],
+  ]);
+});
+
 test('__proto__ and constructor are plain data', async () => {
   const { records } = await read(Buffer.from('{"__proto__":{"polluted":1},"constructor":2}'));
   expect(Object.keys(records[0]?.fields ?? {})).toEqual(['__proto__', 'constructor']);

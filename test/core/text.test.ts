@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeText, decodeUtf8, encodeUtf8 } from '../../src/core/text.ts';
+import { decodeStart, decodeText, decodeUtf8, encodeUtf8 } from '../../src/core/text.ts';
 
 async function* cut(bytes: Buffer, length: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
@@ -50,4 +50,12 @@ test('a byte order mark of UTF-16 is obeyed, both ways round', async () => {
 test('other encodings are decoded by their label', async () => {
   expect(await decoded(Buffer.of(0xd6, 0xd0, 0xce, 0xc4), 1, 'gbk')).toBe('中文');
   expect(await decoded(Buffer.of(0x61, 0xff, 0x0a, 0x62), 1, 'gbk')).toContain('\ufffd');
+});
+
+test('the beginning of a file is text without its byte order mark, UTF-16 too', () => {
+  const little = Buffer.from('\ufeff{"é"', 'utf16le');
+  expect(decodeStart(Buffer.from('\ufeff{"é"'))).toBe('{"é"');
+  expect(decodeStart(little)).toBe('{"é"');
+  expect(decodeStart(Buffer.from(little).swap16())).toBe('{"é"');
+  expect(decodeStart(little.subarray(0, 5))).toBe('{');
 });
