@@ -14,7 +14,7 @@ import {
 import { rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { systemCode } from './errors.ts';
+import { systemCode, TaskpipeError } from './errors.ts';
 
 /** fdatasync(2). A failure is final: the kernel may have forgotten the data, so nobody tries it again. */
 export const datasync: (fd: number) => Promise<void> = promisify(fdatasync);
@@ -51,13 +51,25 @@ export function syncFolder(path: string): void {
 }
 
 /**
+ * The mode of a file that is to be replaced; undefined where there is none.
+ * @throws {TaskpipeError} `USAGE` where it is no file: a rename would put one in the place of a device
+ */
+export function modeOf(path: string): number | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat !== undefined && !stat.isFile())
+    throw new TaskpipeError('USAGE', `${path} is not a file; name one`);
+  return stat?.mode;
+}
+
+/**
  * Writes a file beside another one and renames it into its place, with its permissions: a crash leaves the old one or
  * the new one. A new file must not take the place of a symbolic link: give what `resolved` returns.
  * @returns how many bytes it has
+ * @throws {TaskpipeError} `USAGE` where it is there, and no file
  */
 export async function replaceFile(path: string, chunks: AsyncIterable<Buffer>): Promise<number> {
   const temporary = `${path}.new`;
-  const mode = statSync(path, { throwIfNoEntry: false })?.mode;
+  const mode = modeOf(path);
   let bytes = 0;
   try {
     const fd = openSync(temporary, 'w', mode ?? 0o666);

@@ -58,6 +58,8 @@ export class Scheduler {
   #isTimed: boolean;
   readonly #alarm: Alarm;
   #wakeReader: (() => void) | undefined;
+  /** Is given the jobs that still come once no more are started. */
+  #onLate: ((job: Job) => void) | undefined;
 
   /** Resolves when no more tasks come; rejects where reading them failed. What was read is done first. */
   readonly input: Promise<void>;
@@ -105,8 +107,12 @@ export class Scheduler {
     if (this.#hasRoom()) this.#wakeReader?.();
   }
 
-  /** Starts no more. Returns the jobs that wait, in the order of the input. */
-  stop(): Job[] {
+  /**
+   * Starts no more. Returns the jobs that wait, in the order of the input.
+   * @param onLate is given those that still come, to the end of the input; without it, no more is read
+   */
+  stop(onLate?: (job: Job) => void): Job[] {
+    this.#onLate = onLate;
     const left = this.#delayed.map(({ job }) => job);
     this.#delayed = [];
     for (const lane of this.#lanes.values()) {
@@ -122,15 +128,17 @@ export class Scheduler {
 
   async #readAll(batches: AsyncIterable<readonly Task[]>): Promise<void> {
     for await (const batch of batches) {
-      if (this.#isEnded) return;
-      for (const task of batch) this.#add(task);
+      for (const task of batch) {
+        if (!this.#isEnded) this.#add(task);
+        else this.#onLate?.(this.#jobOf(task, this.#laneOf(task)));
+      }
       this.#options.onReady();
       while (!this.#hasRoom() && !this.#isEnded) {
         await new Promise<void>((resolve) => {
           this.#wakeReader = resolve;
         });
       }
-      if (this.#isEnded) return;
+      if (this.#isEnded && this.#onLate === undefined) return;
     }
   }
 
@@ -141,6 +149,20 @@ export class Scheduler {
   }
 
   #add(task: Task): void {
+    const lane = this.#laneOf(task);
+    const job = this.#jobOf(task, lane);
+    lane.push(job);
+    lane.lastRead = job.ordinal;
+    this.#ready.add(lane);
+    this.#wait(task, 1);
+    this.#noteRecent(lane);
+  }
+
+  #jobOf(task: Task, lane: Lane): Job {
+    return { task, lane, ordinal: this.#read++, attempts: 0, counted: 0, began: 0 };
+  }
+
+  #laneOf(task: Task): Lane {
     const key = this.#options.laneOf?.(task) ?? '';
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
@@ -148,11 +170,7 @@ export class Scheduler {
       this.#lanes.set(key, lane);
       if (this.#lanes.size > LANES) this.#forgetIdle();
     }
-    lane.push({ task, lane, ordinal: this.#read, attempts: 0, counted: 0, began: 0 });
-    lane.lastRead = this.#read++;
-    this.#ready.add(lane);
-    this.#wait(task, 1);
-    this.#noteRecent(lane);
+    return lane;
   }
 
   #noteRecent(lane: Lane): void {

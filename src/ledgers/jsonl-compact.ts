@@ -3,6 +3,7 @@ import { replaceFile, resolved } from '../core/durable.ts';
 import { ioError, systemCode } from '../core/errors.ts';
 import { IdMap, IdSet } from '../core/idset.ts';
 import { openLocked } from '../core/lock.ts';
+import { Known } from './jsonl-known.ts';
 import { type Fast, type Line, uuidFound } from './jsonl-line.ts';
 import { scanChunks, scanLedger, type Visitor } from './jsonl-scan.ts';
 
@@ -75,7 +76,7 @@ class Census implements Visitor {
   readonly #placed = new Map<string, IdMap>();
   readonly #withOut = new IdSet();
   /** How far each output is known. */
-  readonly ends = new Map<string, number>();
+  readonly known = new Map<string, Known>();
 
   fast(bytes: Buffer, found: Fast, out: string, place: number): void {
     this.lines++;
@@ -85,19 +86,23 @@ class Census implements Visitor {
       return;
     }
     this.#place(uuid, out, place);
-    this.#know(out, found.end);
+    this.#knownOf(out).row(found.end);
   }
 
   line({ uuid, out, end }: Line, place: number): void {
     this.lines++;
-    if (out !== undefined && end !== undefined) this.#know(out, end);
+    if (out !== undefined && end !== undefined) {
+      const known = this.#knownOf(out);
+      uuid === undefined ? known.all(end) : known.row(end);
+    }
     if (uuid === undefined) return;
     if (out === undefined) this.#plain.set(uuid, place);
     else this.#place(uuid, out, place);
   }
 
-  bad(): void {
+  bad(_: number, __: string, hasHole: boolean): void {
     this.lines++;
+    if (hasHole) for (const known of this.known.values()) known.hole();
   }
 
   #place(uuid: string, out: string, place: number): void {
@@ -112,8 +117,10 @@ class Census implements Visitor {
     this.#plain.delete(uuid);
   }
 
-  #know(out: string, end: number): void {
-    this.ends.set(out, Math.max(this.ends.get(out) ?? 0, end));
+  #knownOf(out: string): Known {
+    const known = this.known.get(out) ?? new Known();
+    this.known.set(out, known);
+    return known;
   }
 
   keeps(uuid: string, undone: boolean, out: string | undefined, place: number): boolean {
@@ -128,16 +135,23 @@ async function* survivors(
   census: Census,
   count: (lines: number) => void,
 ): AsyncGenerator<Buffer> {
-  let kept = [...census.ends].map(([out, end]) => JSON.stringify({ out, end, at: new Date().toISOString() }));
+  const at = new Date().toISOString();
+  let kept = [...census.known].map(([out, { named }]) => JSON.stringify({ out, end: named, at }));
+  // Past a hole an end would say that what the hole has swallowed is known, and the hole itself is left out.
+  const keep = (text: string, out: string | undefined, end: number): void => {
+    const isUnsure = out !== undefined && end > (census.known.get(out)?.named ?? end);
+    kept.push(isUnsure ? text.replace(/,"end":\d+\}$/, '}') : text);
+  };
   const chunks = scanChunks(path, {
     fast(bytes, found, out, place) {
       const uuid = uuidFound(bytes, found);
       if (!census.keeps(uuid, false, found.end < 0 ? undefined : out, place)) return;
       const line = bytes.subarray(found.from - '{"uuid":"'.length, bytes.indexOf(10, found.to));
-      kept.push(line.toString());
+      keep(line.toString(), out, found.end);
     },
     line(line, place, text) {
-      if (line.uuid !== undefined && census.keeps(line.uuid, line.undone, line.out, place)) kept.push(text);
+      const { uuid, undone, out, end = -1 } = line;
+      if (uuid !== undefined && census.keeps(uuid, undone, out, place)) keep(text, out, end);
     },
   });
   for await (const _ of chunks) {

@@ -13,8 +13,12 @@ export interface Visitor {
   fast(bytes: Buffer, found: Fast, out: string, place: number): void;
   /** Any other whole line, and its text. */
   line(line: Line, place: number, text: string): void;
-  /** A line that is torn, or was never one of a ledger. `number` counts from 1. */
-  bad?(number: number, message: string): void;
+  /**
+   * A line that is torn, or was never one of a ledger.
+   * @param number counts from 1
+   * @param hasHole whether it has NULs, where bytes never came to the disk: whole lines may be missing there
+   */
+  bad?(number: number, message: string, hasHole: boolean): void;
 }
 
 const CHUNK = 1024 * 1024;
@@ -33,6 +37,8 @@ export async function* scanChunks(path: string, visitor: Visitor): AsyncGenerato
   let file: FileHandle | undefined;
   try {
     file = await open(path);
+    // A device keeps nothing, and /dev/full or /dev/zero would never come to an end.
+    if ((await file.stat()).isCharacterDevice()) return;
     yield* scanFile(file, new LineScanner(visitor));
   } catch (error) {
     if (file !== undefined || systemCode(error) !== 'ENOENT')
@@ -103,11 +109,12 @@ class LineScanner {
 
   #slow(bytes: Buffer, place: number): void {
     this.#number++;
-    const line = this.#skipping ? 'longer than 1 MB' : bytes.length === 0 ? undefined : parseLine(bytes);
+    const isLong = this.#skipping;
+    const line = isLong ? 'longer than 1 MB' : bytes.length === 0 ? undefined : parseLine(bytes);
     this.#skipping = false;
     if (line === undefined) return;
     if (typeof line === 'string') {
-      this.#visitor.bad?.(this.#number, line);
+      this.#visitor.bad?.(this.#number, line, isLong || bytes.includes(0));
       return;
     }
     if (line.out !== undefined && line.out !== this.#out) {

@@ -1,10 +1,11 @@
-import { closeSync, existsSync, fstatSync, openSync, realpathSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, realpathSync, writeSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { datasync, syncFolder } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
 import { openLocked } from '../core/lock.ts';
 import { clearLedger, compactLedger } from './jsonl-compact.ts';
+import { Known } from './jsonl-known.ts';
 import { addFound, linesOf, uuidFound } from './jsonl-line.ts';
 import { checkLedger, listLedger, readFinished } from './jsonl-read.ts';
 import { scanLedger } from './jsonl-scan.ts';
@@ -44,35 +45,36 @@ function realFolder(path: string): string {
 async function readHistory(path: string, output: string): Promise<History> {
   const saved = new IdSet();
   const undone = new IdSet();
-  let known: number | undefined;
+  const known = new Known();
   await scanLedger(path, {
     fast(bytes, found, out) {
       if (found.end >= 0 && out === output) {
         addFound(bytes, found, saved);
-        if (known === undefined || found.end > known) known = found.end;
+        known.row(found.end);
       }
       if (undone.size > 0) undone.delete(uuidFound(bytes, found));
     },
     line({ uuid, undone: isUndone, out, end }) {
       if (out === output) {
         if (uuid !== undefined) saved.add(uuid);
-        if (end !== undefined) known = Math.max(known ?? 0, end);
+        if (end !== undefined) uuid === undefined ? known.all(end) : known.row(end);
       }
       if (uuid === undefined) return;
       if (isUndone) undone.add(uuid);
       else undone.delete(uuid);
     },
+    bad: (_, __, hasHole) => hasHole && known.hole(),
   });
-  return { saved, undone, end: known };
+  return { saved, undone, end: known.end, named: known.named, hasHole: known.hasHole };
 }
 
 function openWriter(path: string, out: string | undefined, say: (message: string) => void): LedgerWriter {
   let fd: number;
   try {
-    const isNew = !existsSync(path);
     const busy = `${path} is being compacted or cleared by task-done; try again when it is done`;
     fd = openLocked(path, () => openSync(path, 'a', 0o666), 'shared', busy, say);
-    if (isNew) syncFolder(path);
+    // Where it is empty, whoever made it may have been killed before its name was safe.
+    if (fstatSync(fd).size === 0) syncFolder(path);
   } catch (error) {
     throw ioError('cannot open the ledger', path, error);
   }

@@ -17,6 +17,10 @@ export interface History {
   readonly undone: IdSet;
   /** The largest `end`: up to there the output is known. Undefined where the ledger does not name the output. */
   readonly end: number | undefined;
+  /** Up to there, every row is named: less than `end` where lines are missing in between. */
+  readonly named: number;
+  /** Whether a power loss has left a hole in the ledger since somebody last looked at all rows. */
+  readonly hasHole: boolean;
 }
 
 /** How a ledger is, for `task-done check`. */

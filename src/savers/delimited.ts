@@ -3,16 +3,8 @@ import { CsvParser, ROW_FAULTS, type Row, rowEncoder } from '../core/csv.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import { runOf, type Task } from '../core/task.ts';
 import { Columns, leafPaths } from './columns.ts';
+import { decoded, type Header, MAX_ROW, NOT_ASCII, readHeader } from './header.ts';
 import type { FormatOptions, FoundRow, Misfit, OpenRows, Rows } from './saver.ts';
-
-/** A row that is longer was never one: a quote is open before it. */
-const MAX_ROW = 64 * 1024 * 1024;
-const BOM = '\xef\xbb\xbf';
-
-/*
- * Existing outputs are read as Latin-1: a character is a byte then, so that places in the text are places in the
- * file; delimiters, quotes and newlines are the same, and cells that matter are decoded.
- */
 
 /** CSV, and TSV with another delimiter. */
 export function delimited(delimiter: string): OpenRows {
@@ -24,60 +16,12 @@ export function delimited(delimiter: string): OpenRows {
   };
 }
 
-interface Header {
-  readonly names: readonly string[];
-  /** Its bytes. */
-  readonly end: number;
-  /** Its line end, and so that of the file. */
-  readonly newline: '\n' | '\r\n';
-}
-
-async function readHeader(
-  head: AsyncIterable<Buffer>,
-  delimiter: string,
-  { path }: FormatOptions,
-): Promise<Header | undefined | 'torn'> {
-  const parser = new CsvParser({ delimiter, maxRow: MAX_ROW });
-  let end = 0;
-  let isEmpty = true;
-  for await (const chunk of head) {
-    let text = chunk.toString('latin1');
-    if (isEmpty && text.startsWith(BOM)) {
-      text = text.slice(BOM.length);
-      end += BOM.length;
-    }
-    isEmpty = false;
-    for (const row of parser.push(text)) {
-      end += row.text.length;
-      if (row.cells.length > 0 || row.fault !== undefined) return headerOf(row, end, path);
-    }
-  }
-  return isEmpty ? undefined : 'torn';
-}
-
-function headerOf(row: Row, end: number, path: string): Header {
-  const fail = (words: string): never => {
-    throw new TaskpipeError('DATA', `${path}:${row.line}: the header ${words}`);
-  };
-  if (row.fault !== undefined) fail(`is unusable: ${ROW_FAULTS[row.fault]}`);
-  if (row.text.includes('\0') || !isUtf8(Buffer.from(row.text, 'latin1'))) fail('is not valid UTF-8');
-  const names = row.cells.map(decoded);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) fail(`has two columns named ${JSON.stringify(twice)}`);
-  return { names, end, newline: row.text.endsWith('\r\n') ? '\r\n' : '\n' };
-}
-
-const NOT_ASCII = /[\x80-\xff]/;
-
-function decoded(latin1: string): string {
-  return Buffer.from(latin1, 'latin1').toString();
-}
-
 function uuidOf(cell: string | undefined): string | undefined {
   return cell !== undefined && NOT_ASCII.test(cell) ? decoded(cell) : cell;
 }
 
 class DelimitedRows implements Rows {
+  readonly hasQuotes = true;
   readonly first: number;
   readonly #delimiter: string;
   readonly #options: FormatOptions;
@@ -118,17 +62,13 @@ class DelimitedRows implements Rows {
   }
 
   encode(task: Task): string | Misfit {
-    const columns = this.#columns ?? this.#setColumns(this.#columnsOf(task));
+    const names = this.#columns === undefined ? this.#columnsOf(task) : [];
+    if (!names.every(isText)) return notText('the name of an attribute');
+    const columns = this.#columns ?? this.#setColumns(names);
     const found = columns.cellsOf(task);
     if ('missing' in found) return misfit(found.missing, columns.names, this.#options.path);
     const row = this.#rowOf(found.cells, columns.names);
-    if (row.includes('\0') || !row.isWellFormed()) {
-      return {
-        code: 'VALUE',
-        message: 'a value has a NUL or half of a surrogate pair, which a row of text cannot hold',
-        columns: [],
-      };
-    }
+    if (!isText(row)) return notText('a value');
     if (!this.#isNew) return row;
     this.#isNew = false;
     return this.#rowOf(columns.names, columns.names) + row;
@@ -200,29 +140,44 @@ class DelimitedRows implements Rows {
 }
 
 /** Why a row is not whole, or undefined where it is. */
-function faultOf(row: Row, width: number): Pick<Required<FoundRow>, 'fault' | 'isTorn'> | undefined {
+function faultOf(row: Row, width: number): Pick<FoundRow, 'fault' | 'damage'> | undefined {
   const { text, cells, fault } = row;
-  if (text.includes('\0')) return { fault: 'it has a NUL', isTorn: true };
-  if (fault !== undefined) return { fault: ROW_FAULTS[fault], isTorn: fault === 'open' };
-  if (!text.endsWith('\n')) return { fault: 'it has no line end', isTorn: true };
-  if (cells.length !== width) {
-    return { fault: `${cells.length} cells where the header has ${width}`, isTorn: false };
-  }
+  if (text.includes('\0')) return { fault: 'it has a NUL', damage: 'nul' };
+  if (fault === 'open') return { fault: ROW_FAULTS.open, damage: 'open' };
+  if (fault !== undefined) return { fault: ROW_FAULTS[fault] };
+  if (!text.endsWith('\n')) return { fault: 'it has no line end', damage: 'open' };
+  if (cells.length !== width) return { fault: `${cells.length} cells where the header has ${width}` };
   return NOT_ASCII.test(text) && !isUtf8(Buffer.from(text, 'latin1'))
-    ? { fault: 'it is not valid UTF-8', isTorn: false }
+    ? { fault: 'it is not valid UTF-8' }
     : undefined;
+}
+
+/** Whether a file of text can hold it, so that it is read back as it is. */
+function isText(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
+}
+
+function notText(what: string): Misfit {
+  const message = `${what} has a NUL or half of a surrogate pair, which a row of text cannot hold`;
+  return { code: 'VALUE', message, columns: [] };
 }
 
 /** Those that can be added: a column that is there already was filled by another attribute of the same path. */
 function lackingOf(missing: readonly string[], names: readonly string[] = []): string[] {
-  return missing.filter((name) => !names.includes(name));
+  const there = new Set(names);
+  return missing.filter((name) => !there.has(name) && isText(name));
 }
 
+/** How many names a message has. */
+const NAMED = 20;
+
 function misfit(missing: readonly string[], columns: readonly string[], path: string): Misfit {
-  const names = missing.map((name) => JSON.stringify(name)).join(', ');
+  if (!missing.every(isText)) return notText('the name of an attribute');
+  const names = missing.slice(0, NAMED).map((name) => JSON.stringify(name));
+  if (missing.length > NAMED) names.push(`and ${missing.length - NAMED} more`);
   return {
     code: 'COLUMNS',
-    message: `${path} has no column for ${names}; --widen adds columns, --fields leaves attributes out`,
+    message: `${path} has no column for ${names.join(', ')}; --widen adds columns, --fields leaves attributes out`,
     columns: lackingOf(missing, columns),
   };
 }

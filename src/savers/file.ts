@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { resolved, syncFolder } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
@@ -6,7 +6,7 @@ import { IdSet } from '../core/idset.ts';
 import type { Task } from '../core/task.ts';
 import { type Entry, type History, type LedgerWriter, openLedger } from '../ledgers/index.ts';
 import { type OutputFile, openOutput } from './output.ts';
-import { cut, recover } from './recover.ts';
+import { type Head, recover, recoverHead } from './recover.ts';
 import type { Destination, FormatOptions, Misfit, OpenRows, RowBatch, Rows } from './saver.ts';
 
 /** How a file is saved to. */
@@ -48,7 +48,7 @@ async function openAppended(options: FileOptions): Promise<Destination> {
     const ledger = place === undefined ? undefined : openLedger(place, say);
     writer = await ledger?.open(path);
     const history = await ledger?.history(path);
-    const rows = await openRows(output, history, options);
+    const rows = await openRows({ output, history, say }, options);
     if (history === undefined && !rows.hasUuid) {
       options.note(
         `${path} has no uuid column: only duplicates within this run are noticed (--ledger knows all)`,
@@ -59,21 +59,18 @@ async function openAppended(options: FileOptions): Promise<Destination> {
     if (rows.lacking.length > 0) await file.widen(rows.lacking);
     return file;
   } catch (error) {
+    // Nothing is where nothing was: one that has gone away is to be missed the next time, too.
+    if (output.isNew && output.size === 0) rmSync(path, { force: true });
     await output.close();
     await writer?.close();
     throw error;
   }
 }
 
-async function openRows(
-  output: OutputFile,
-  history: History | undefined,
-  options: FileOptions,
-): Promise<Rows> {
+async function openRows({ output, history, say }: Head, options: FileOptions): Promise<Rows> {
   const rows = await options.openRows(output.chunks(0), options);
-  if (rows === undefined && (history?.end ?? 0) === 0) await cut({ output, say: options.say }, 0);
-  const opened = rows ?? (await options.openRows(output.chunks(0), options));
-  if (opened === undefined) throw new TaskpipeError('DATA', `${options.path}: its first row has no end`);
+  if (rows === undefined) await recoverHead({ output, history, say });
+  const opened = rows ?? ((await options.openRows(output.chunks(0), options)) as Rows);
   if (options.widen && options.ledger !== undefined && !opened.hasUuid) {
     throw new TaskpipeError(
       'USAGE',
@@ -188,10 +185,12 @@ class FileDestination implements Destination {
       return false;
     }
     await this.#output.sync();
-    await rename(this.#place, path).catch((error) => {
+    try {
+      await rename(this.#place, path);
+      syncFolder(path);
+    } catch (error) {
       throw ioError('cannot overwrite', path, error);
-    });
-    syncFolder(path);
+    }
     return true;
   }
 

@@ -15,6 +15,7 @@ export const ndjson: OpenRows = async (head, { fields }) => {
   for await (const _ of head) break;
   return {
     hasUuid: fields === undefined || fields.includes('uuid'),
+    hasQuotes: false,
     first: 0,
     lacking: [],
     encode: (task) => `${fields === undefined ? task.line : pick(task.line, fields)}\n`,
@@ -77,24 +78,23 @@ async function* scan(chunks: AsyncIterable<Buffer>, from: number): AsyncGenerato
       end: start + kept.length,
       line: line + 1,
       fault: 'it has no line end',
-      isTorn: true,
+      damage: 'open',
     },
   ];
 }
 
 function rowOf(bytes: Buffer, start: number, line: number): FoundRow {
   const place = { uuid: undefined, start, end: start + bytes.length + 1, line };
-  if (bytes.includes(0)) return { ...place, fault: 'it has a NUL', isTorn: true };
-  if (!isUtf8(bytes)) return { ...place, fault: 'it is not valid UTF-8', isTorn: false };
+  if (bytes.includes(0)) return { ...place, fault: 'it has a NUL', damage: 'nul' };
+  if (!isUtf8(bytes)) return { ...place, fault: 'it is not valid UTF-8' };
   const text = bytes.toString().trim();
   if (text === '') return place;
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value !== 'object' || value === null)
-      return { ...place, fault: 'it is no JSON object', isTorn: false };
+    if (typeof value !== 'object' || value === null) return { ...place, fault: 'it is no JSON object' };
     const { uuid } = value as { uuid?: unknown };
     return uuidFault(uuid) === undefined ? { ...place, uuid: uuid as string } : place;
   } catch {
-    return { ...place, fault: 'it is not JSON', isTorn: false };
+    return { ...place, fault: 'it is not JSON' };
   }
 }

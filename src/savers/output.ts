@@ -23,6 +23,8 @@ const CHUNK = 1024 * 1024;
 export interface OutputFile {
   /** What it is called in messages. */
   readonly path: string;
+  /** Whether it was not there before. */
+  readonly isNew: boolean;
   /** How long it is, in bytes. */
   readonly size: number;
   /** Its permissions. */
@@ -59,8 +61,10 @@ export function openOutput(
     const fd = openLocked(path, open, 'exclusive', busy, say);
     if (options.instead !== undefined) ftruncateSync(fd, 0);
     if (options.mode !== undefined) fchmodSync(fd, options.mode);
-    if (isNew) syncFolder(path);
-    return new OpenOutput(options.instead ?? path, fd);
+    const output = new OpenOutput(options.instead ?? path, fd, isNew);
+    // Where it is empty, whoever made it may have been killed before its name was safe.
+    if (output.size === 0) syncFolder(path);
+    return output;
   } catch (error) {
     throw ioError('cannot open', path, error);
   }
@@ -77,11 +81,13 @@ function isThere(path: string): boolean {
 
 class OpenOutput implements OutputFile {
   readonly path: string;
+  readonly isNew: boolean;
   readonly #fd: number;
   #size: number;
 
-  constructor(path: string, fd: number) {
+  constructor(path: string, fd: number, isNew: boolean) {
     this.path = path;
+    this.isNew = isNew;
     this.#fd = fd;
     this.#size = fstatSync(fd).size;
   }
@@ -95,13 +101,17 @@ class OpenOutput implements OutputFile {
   }
 
   async *chunks(from: number): AsyncGenerator<Buffer> {
-    const buffer = Buffer.allocUnsafe(CHUNK);
+    const buffer = Buffer.allocUnsafe(Math.min(CHUNK, Math.max(0, this.#size - from)));
     for (let at = from; at < this.#size; ) {
-      const { bytesRead } = await readAt(this.#fd, buffer, 0, Math.min(CHUNK, this.#size - at), at).catch(
-        (error) => {
-          throw ioError('cannot read', this.path, error);
-        },
-      );
+      const { bytesRead } = await readAt(
+        this.#fd,
+        buffer,
+        0,
+        Math.min(buffer.length, this.#size - at),
+        at,
+      ).catch((error) => {
+        throw ioError('cannot read', this.path, error);
+      });
       if (bytesRead === 0) return;
       yield buffer.subarray(0, bytesRead);
       at += bytesRead;

@@ -1,74 +1,110 @@
 import { TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
 import type { Entry, History, LedgerWriter } from '../ledgers/index.ts';
+import { areNew, isLineStart } from './boundary.ts';
+import { missing, tooShort } from './changed.ts';
 import type { OutputFile } from './output.ts';
 import type { FoundRow, Rows } from './saver.ts';
+import { isTorn, isUnsynced } from './torn.ts';
 
-/** What recovery works with. */
-export interface Recovery {
+/** What the beginning of an output is recovered with. */
+export interface Head {
   readonly output: OutputFile;
-  readonly rows: Rows;
-  /** What the ledger says, and the ledger, where there is one. */
+  /** What the ledger says, where there is one. */
   readonly history: History | undefined;
-  readonly writer: LedgerWriter | undefined;
-  readonly sync: boolean;
   /** A line on stderr. */
   readonly say: (message: string) => void;
 }
 
-const NEWLINE = 10;
+/** What recovery works with. */
+export interface Recovery extends Head {
+  readonly rows: Rows;
+  /** The ledger, where there is one. */
+  readonly writer: LedgerWriter | undefined;
+  readonly sync: boolean;
+}
+
 const BATCH = 10_000;
 
 /**
  * Brings an output and its ledger to agree, at every start: what a crash left that is not whole is cut off, into a
  * file beside the output; whole rows that the ledger does not know are added to it.
  * @returns the uuids whose rows are in the output
- * @throws {TaskpipeError} `DATA`, where the output is shorter than the ledger says, or has rows that are not whole and
- *   that no crash of ours can have left
+ * @throws {TaskpipeError} `DATA`, where rows are missing that the ledger knows, or the output has rows that are not
+ *   whole and that no crash of ours can have left
  */
 export async function recover(recovery: Recovery): Promise<IdSet> {
   const { output, rows, history, writer, sync } = recovery;
-  const saved = history?.saved ?? new IdSet();
+  // What a killed run wrote need not be on the disk yet; from here on, it is called safe.
+  if (sync && output.size > 0) await output.sync();
   const known = history?.end;
-  if (known !== undefined && output.size < known) throw tooShort(output, known);
-  if (known !== undefined && !rows.hasUuid) {
-    // Nobody can tell which tasks the rows past the known end are of: they are done again.
-    if (output.size > known) await cut(recovery, Math.max(known, rows.first));
-    return saved;
+  if (known !== undefined && output.size < known) throw await tooShort(output, known);
+  if (history !== undefined && known !== undefined && !rows.hasUuid) {
+    await cutUnknown(recovery, history, known);
+    if (history.hasHole) await writer?.know(output.size, sync);
+    return history.saved;
   }
-  if (known === undefined || output.size > known) {
-    const from = known !== undefined && (await isClean(recovery, known)) ? known : rows.first;
-    const fault = await addRows(recovery, from, saved);
-    if (fault !== undefined) await drop(recovery, fault);
-  }
+  const saved = history?.saved ?? new IdSet();
+  const { named = 0, hasHole = false } = history ?? {};
+  if (known === output.size && !hasHole) return saved;
+  const from = await unnamedFrom(recovery);
+  const fault = await addRows(recovery, from, saved);
+  if (fault !== undefined) await drop(recovery, fault);
   // From now on, what is found past this point is known to be ours.
-  if (history !== undefined && known === undefined) await writer?.know(output.size, sync);
+  if (known === undefined || from !== named || hasHole) await writer?.know(output.size, sync);
   return saved;
 }
 
-function tooShort({ path, size }: OutputFile, known: number): TaskpipeError {
-  return new TaskpipeError(
-    'DATA',
-    `${path} has ${size} bytes, but the ledger says that rows up to byte ${known} were saved: rows are missing. ` +
-      'Put the file back, or save to another one; to do all again, clear the ledger (task-done clear)',
-  );
+/** Where the rows begin that the ledger need not name. Where that is not plain to see, all rows are looked at. */
+async function unnamedFrom({ output, rows, history }: Recovery): Promise<number> {
+  if (history?.end === undefined) return rows.first;
+  const { saved, named, end: known } = history;
+  if (await areNew(output, rows, history)) return named;
+  const met = new IdSet();
+  let isBetweenRows = false;
+  let isNamed = true;
+  for await (const found of rows.scan(output.chunks(rows.first), rows.first)) {
+    for (const { uuid, start, end, fault } of found) {
+      // What stands behind it is not seen; it is told of in its turn.
+      if (fault !== undefined && start < known) return rows.first;
+      if (end === named && fault === undefined) isBetweenRows = true;
+      if (uuid === undefined) continue;
+      if (saved.has(uuid)) met.add(uuid);
+      else if (end <= named) isNamed = false;
+    }
+  }
+  if (met.size < saved.size) throw missing(output, saved.size - met.size);
+  return isBetweenRows && isNamed ? named : rows.first;
 }
 
 /**
- * Whether all that stands from `from` are whole rows. Where it is not, that may be as the file was rewritten since
- * (widened, without the ledger), so that `from` is no longer where a row begins: then all of it is read.
+ * The same for an output that a crash has torn before its first row: it begins anew.
+ * @throws {TaskpipeError} `DATA`, where that can't have been a crash of ours
  */
-async function isClean({ output, rows }: Recovery, from: number): Promise<boolean> {
-  if (from > rows.first) {
-    for await (const chunk of output.chunks(from - 1)) {
-      if (chunk[0] !== NEWLINE) return false;
-      break;
-    }
-  } else if (from < rows.first) return false;
-  for await (const found of rows.scan(output.chunks(from), from)) {
-    if (found.at(-1)?.fault !== undefined) return false;
+export async function recoverHead(head: Head): Promise<void> {
+  const { output, history } = head;
+  const isOurs = history?.end === 0 || (history?.end === undefined && (await isUnsynced(output, 0)));
+  if (!isOurs) throw new TaskpipeError('DATA', `${output.path}: its first row has no end, or a NUL`);
+  await cut(head, 0);
+}
+
+/** Where rows do not tell their uuid, nobody knows which tasks those past the known end are of: they are done again. */
+async function cutUnknown(recovery: Recovery, { named }: History, known: number): Promise<void> {
+  const { output, rows } = recovery;
+  const fail = (words: string): never => {
+    throw new TaskpipeError('DATA', `${output.path} has no uuid column, and ${words}`);
+  };
+  if (named < known) {
+    fail('a crash has left a hole in the ledger: which rows it told of is lost. Save to another file');
   }
-  return true;
+  if (output.size === known) return;
+  if (known > 0 && (known < rows.first || !(await isLineStart(output, known)))) {
+    fail(
+      `was changed since it was last saved to: no row ends at byte ${known}, up to which the ledger knows it. ` +
+        'Put the file back, or save to another one',
+    );
+  }
+  await cut(recovery, Math.max(known, rows.first));
 }
 
 /** Takes in the rows from `from`. Returns the first that is not whole. */
@@ -98,9 +134,8 @@ async function addRows(
 /** Cuts off what a crash has left, or says that it was none. */
 async function drop(recovery: Recovery, row: FoundRow): Promise<void> {
   const { output, history } = recovery;
-  const isOurs = history?.end !== undefined && row.start >= history.end;
-  const isTail = row.isTorn === true && row.end >= output.size;
-  if (!isOurs && !isTail) {
+  const isPastKnown = history?.end !== undefined && row.start >= history.end;
+  if (!isPastKnown && !(await isTorn(output, row))) {
     throw new TaskpipeError(
       'DATA',
       `${output.path}: a row is not whole, at byte ${row.start}: ${row.fault}; repair it, or save to another file`,
@@ -110,7 +145,7 @@ async function drop(recovery: Recovery, row: FoundRow): Promise<void> {
 }
 
 /** Cuts an output, and says so. */
-export async function cut({ output, say }: Pick<Recovery, 'output' | 'say'>, at: number): Promise<void> {
+async function cut({ output, say }: Pick<Recovery, 'output' | 'say'>, at: number): Promise<void> {
   const bytes = output.size - at;
   if (bytes <= 0) return;
   const side = await output.cut(at);

@@ -1,6 +1,6 @@
-import { closeSync, createReadStream, existsSync, openSync, statSync } from 'node:fs';
+import { closeSync, createReadStream, existsSync, fstatSync, openSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { datasync, replaceFile, resolved, syncFolder, writeAll } from '../core/durable.ts';
+import { datasync, modeOf, replaceFile, resolved, syncFolder, writeAll } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { IdMap, type IdSet } from '../core/idset.ts';
 import { openLocked } from '../core/lock.ts';
@@ -30,7 +30,7 @@ export interface Rest {
 /**
  * @param name its path; where that is a symbolic link, what it leads to is written
  * @param say a line on stderr
- * @throws {TaskpipeError} `IO`
+ * @throws {TaskpipeError} `IO`, or `USAGE` where it is no file
  */
 export function openRest(name: string, say: (message: string) => void): Rest {
   const path = realRest(name);
@@ -70,7 +70,9 @@ export function openRest(name: string, say: (message: string) => void): Rest {
 
 function realRest(name: string): string {
   try {
-    return resolved(name);
+    const path = resolved(name);
+    modeOf(path); // before anything is done, as it would be of no use
+    return path;
   } catch (error) {
     throw ioError('cannot write', name, error);
   }
@@ -80,10 +82,10 @@ function realRest(name: string): string {
 function openRun(name: string, path: string, run: string, say: (message: string) => void): number {
   const busy = `${name} is being written by another task-save; name another file with --rest`;
   try {
-    const isNew = !existsSync(run);
-    const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0o666;
+    const mode = modeOf(path) ?? 0o666;
     const fd = openLocked(run, () => openSync(run, 'a', mode), 'exclusive', busy, say);
-    if (isNew) syncFolder(run);
+    // Where it is empty, whoever made it may have been killed before its name was safe.
+    if (fstatSync(fd).size === 0) syncFolder(run);
     return fd;
   } catch (error) {
     throw ioError('cannot write', run, error);
@@ -94,10 +96,18 @@ function openRun(name: string, path: string, run: string, say: (message: string)
 async function mergeFiles(path: string, run: string, saved: Pick<IdSet, 'has'>): Promise<void> {
   try {
     const bytes = await replaceFile(path, merged(path, run, saved));
-    if (bytes === 0) await rm(path, { force: true });
-    await rm(run, { force: true });
+    if (bytes === 0) await remove(path);
+    await remove(run);
   } catch (error) {
     throw ioError('cannot write', path, error);
+  }
+}
+
+async function remove(path: string): Promise<void> {
+  try {
+    await rm(path, { force: true });
+  } catch (error) {
+    throw ioError('cannot remove', path, error);
   }
 }
 

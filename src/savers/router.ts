@@ -1,3 +1,4 @@
+import { TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
 import { withoutMembers } from '../core/members.ts';
 import { type Run, runOf, Task } from '../core/task.ts';
@@ -31,6 +32,7 @@ export interface RouterOptions {
   readonly flushInterval?: number | undefined;
   readonly sync?: 'batch' | 'none' | undefined;
   readonly tee?: ((lines: string) => Promise<void>) | undefined;
+  readonly stopped?: AbortSignal | undefined;
 }
 
 /** Takes records, and gives each to where it belongs: the output, the rest file, or nowhere, as it is saved already. */
@@ -44,6 +46,7 @@ export class Router {
   /** The uuids that are in the rest file by this run. */
   readonly #left = new IdSet();
   #onFailure: (error: unknown) => void = () => {};
+  #onTeeFailure: () => void = () => {};
 
   constructor(destination: Destination, rest: Rest, options: RouterOptions) {
     const { flush = FLUSH, flushInterval = FLUSH_INTERVAL, sync = 'batch', tee } = options;
@@ -77,7 +80,8 @@ export class Router {
           i++;
         }
         await this.#committer.room();
-        if (this.teeFailure !== undefined) break;
+        // Where the run was stopped the input ends by itself, and what was read of it is saved.
+        if (this.teeFailure !== undefined && this.#options.stopped?.aborted !== true) break;
       }
     } finally {
       // Not awaited: it may be in the middle of waiting for more.
@@ -91,10 +95,11 @@ export class Router {
     this.#committer.stop();
   }
 
-  /** The next tasks; throws where a commit fails while nothing comes. */
+  /** The next tasks. While nothing comes, it throws where a commit fails, and gives none where the tee does. */
   #nextOf(iterator: AsyncIterator<readonly Task[]>): Promise<IteratorResult<readonly Task[]>> {
     return new Promise((resolve, reject) => {
       this.#onFailure = reject;
+      this.#onTeeFailure = () => resolve({ done: true, value: undefined });
       iterator.next().then(resolve, reject);
     });
   }
@@ -168,6 +173,8 @@ export class Router {
       await tee(lines);
     } catch (error) {
       this.teeFailure = { error };
+      // A reader that left ends the input, too, and what was read of it is saved.
+      if (!(error instanceof TaskpipeError && error.code === 'PIPE')) this.#onTeeFailure();
     }
   }
 }
@@ -189,7 +196,8 @@ function withMisfit(task: Task, error: Misfit): string {
 /** A record that an earlier saver had no place for: its work went well, and need not be done again to be saved. */
 function withoutMisfit(task: Task): Task {
   const { error, ...run }: Partial<Run> = runOf(task.fields) ?? {};
-  if (error === undefined || !MISFITS.includes(error.code)) return task;
+  const { code } = error ?? {}; // a record may say anything of its error, also null
+  if (code === undefined || !MISFITS.includes(code)) return task;
   // One that was never worked on had no run before.
   return withRun(task, run.attempts === 0 ? undefined : { ...(run as Run), state: 'SUCCESS' });
 }

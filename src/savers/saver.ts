@@ -22,8 +22,8 @@ export interface FoundRow {
   readonly line: number;
   /** Why it is not whole. Nothing that follows such a row is found. */
   readonly fault?: string;
-  /** Whether it looks like what a crash leaves: it has no end, or a NUL. */
-  readonly isTorn?: boolean;
+  /** What a crash may have done to it: it has no end, or a NUL where bytes never came to the disk. */
+  readonly damage?: 'open' | 'nul';
 }
 
 /** What an output's format is told. */
@@ -40,6 +40,8 @@ export interface FormatOptions {
 export interface Rows {
   /** Whether rows tell their uuid. Known from the start, but for a new output, of which it is true until shown otherwise. */
   readonly hasUuid: boolean;
+  /** Whether a row may span several lines, in quotes. */
+  readonly hasQuotes: boolean;
   /** Where the rows of an existing output begin, past its header. */
   readonly first: number;
   /** The row of a task with its line end; before it, in a new output, the header. */

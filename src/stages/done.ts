@@ -24,15 +24,15 @@ export function readNamed(
 }
 
 function nameOf(line: string): Named | Exclude<ReturnType<typeof parseTask>, Task> {
-  const start = line.trimStart();
-  if (start === '') return undefined;
-  if (start.startsWith('{')) {
+  const text = line.trim();
+  if (text === '') return undefined;
+  if (text.startsWith('{')) {
     const task = parseTask(line);
     if (!(task instanceof Task)) return task;
     const state = runOf(task.fields)?.state;
     return { uuid: task.uuid, line, isGood: state === undefined || state === 'SUCCESS' };
   }
-  const uuid = start.startsWith('"') ? unquoted(start) : start.trimEnd();
+  const uuid = text.startsWith('"') ? unquoted(text) : text;
   const fault = uuidFault(uuid);
   return fault === undefined
     ? { uuid: uuid as string, line, isGood: true }
@@ -43,7 +43,7 @@ function unquoted(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return text.trim();
+    return text;
   }
 }
 

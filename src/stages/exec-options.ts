@@ -32,6 +32,11 @@ export interface ExecOptions {
   readonly grace?: number | undefined;
   /** Starts no more; what was read and not finished comes out as PENDING. */
   readonly stopping?: AbortSignal | undefined;
+  /**
+   * Whether the input ends by itself once `stopping` is aborted, and so is read to its end: what still comes comes out
+   * as PENDING. Default: it is read no more.
+   */
+  readonly drains?: boolean | undefined;
   /** Gives up what runs, too. */
   readonly leaving?: AbortSignal | undefined;
   /** The longest record to let out, in bytes; the result of a longer one is left out, and it fails. Default 16 MiB. */

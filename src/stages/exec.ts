@@ -106,7 +106,7 @@ class ExecStage {
       this.#attempt(job);
     }
     if (!scheduler.isOver) return;
-    if (this.#isStopped)
+    if (this.#isStopped && !this.#drains)
       this.#outlet.end(); // whatever the input may still do
     else {
       scheduler.input.then(
@@ -236,12 +236,18 @@ class ExecStage {
     } else if (!isKept) this.#outlet.put(task);
   }
 
+  /** Whether what still comes of the input is let out, too. */
+  get #drains(): boolean {
+    const { drains = false, stopping } = this.#options;
+    return drains && stopping?.aborted === true;
+  }
+
   /** Starts no more; what runs has the grace to finish. */
   #stop(): void {
     if (this.#isStopped || this.#scheduler === undefined) return;
     this.#isStopped = true;
-    for (const job of this.#scheduler.stop())
-      this.#emit(job, isSettled(job.task) ? job.task : this.#pending(job));
+    const letOut = (job: Job): void => this.#emit(job, isSettled(job.task) ? job.task : this.#pending(job));
+    this.#scheduler.stop(this.#drains ? letOut : undefined).forEach(letOut);
     this.#grace = setTimeout(() => this.#leave(), this.#options.grace ?? DEFAULTS.grace);
     this.#startJobs();
   }

@@ -7,6 +7,7 @@ import { Task } from '../core/task.ts';
 import { finishedIn } from '../ledgers/index.ts';
 import { type IdentityOptions, identify, NoIdentity } from '../loaders/identity.ts';
 import {
+  canSniff,
   type Format,
   formatOf,
   type Loaded,
@@ -57,7 +58,7 @@ export interface LoadOptions extends IdentityOptions {
   readonly reject?: Reject | undefined;
   /** Is told what a person may want to know. */
   readonly note?: ((message: string) => void) | undefined;
-  /** Where `-` reads. */
+  /** Where `-` reads. Once `signal` is aborted it has to end by itself: what was read until then is loaded. */
   readonly stdin?: (() => AsyncIterable<Buffer>) | undefined;
   /** Ends the load after what it has read. */
   readonly signal?: AbortSignal | undefined;
@@ -134,10 +135,11 @@ async function* batches(
           counts.loaded += tasks.length;
           yield tasks; // also an empty one: whoever takes it may flush
         }
-        if (signal?.aborted || counts.loaded >= limit) return;
+        if (counts.loaded >= limit || (signal?.aborted && path !== '-')) return;
       }
     } catch (error) {
       if (!signal?.aborted) throw error;
+      break;
     }
   }
   if (sample !== undefined) yield sampled(sample, limit, counts);
@@ -186,8 +188,8 @@ async function* readRecords(
   const known = options.format ?? formatOf(path) ?? (isTable === undefined ? undefined : 'csv');
   const bytes = uncut(openSource(path, options.stdin ?? noStdin), options.signal);
   if (known !== undefined) return yield* loaderFor(known)(bytes, read);
-  const { first, all } = await peek(bytes);
-  const format = sniffFormat(first.toString('latin1', 0, 4096));
+  const { first, all } = await peek(bytes, canSniff);
+  const format = sniffFormat(first);
   if (first.length > 0) read.note(`${read.source}: read as ${format}, by its first bytes (--format)`);
   yield* loaderFor(format)(all, read);
 }

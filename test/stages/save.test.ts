@@ -148,6 +148,12 @@ describe('what goes where', () => {
     expect(out.rest()).toBe('not mine\n');
   });
 
+  test('an error that is none, as another program may write it, is no error', async () => {
+    const out = saver(freshFolder());
+    for (const [i, error] of [null, 5, 'E', [], {}].entries())
+      expect(await out.save([{ uuid: `${i}`, run: { ...done, error } }])).toMatchObject({ saved: 1 });
+  });
+
   test('--all saves failures, with columns for their errors from the start, but not what is PENDING', async () => {
     const out = saver(freshFolder());
     const pending = { uuid: 'c', run: { ...done, state: 'PENDING' } };
@@ -277,6 +283,23 @@ describe('columns', () => {
     expect(await out.save([{ uuid: 'c', '=1+1': 6, "'s": 7 }], { escapeFormulas: true })).toMatchObject({
       saved: 1,
     });
+  });
+
+  test('a name that no header can hold is no column, of a new output or with --widen', async () => {
+    const out = saver(freshFolder());
+    const odd = ['{"uuid":"a","x\\u0000":1}', '{"uuid":"b","\\ud800":1}'];
+    expect(await out.save([...odd, { uuid: 'c', x: 1 }])).toMatchObject({ saved: 1, misfits: 2 });
+    expect(await out.save(odd, { widen: true })).toMatchObject({ saved: 0, misfits: 2 });
+    expect(out.text()).toBe('uuid,x\nc,1\n');
+    expect(out.rest()?.match(/"code":"VALUE"/g)).toHaveLength(2);
+  });
+
+  test('a record that lacks a hundred thousand columns is told of in a few words', async () => {
+    const out = saver(freshFolder());
+    const wide = Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`column ${i}`, 1]));
+    expect(await out.save([{ uuid: 'a' }, { uuid: 'b', ...wide }])).toMatchObject({ saved: 1, misfits: 1 });
+    const { message } = JSON.parse(out.rest() as string).run.error;
+    expect(message).toMatch(/"column 19", and 99980 more; --widen/);
   });
 
   test('a value that no row can hold is not saved as another one', async () => {

@@ -1,0 +1,335 @@
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parseTask } from '../../src/core/ndjson.ts';
+import type { Task } from '../../src/core/task.ts';
+import { finishedIn } from '../../src/ledgers/index.ts';
+import { type SaveOptions, type SaveSummary, save } from '../../src/stages/save.ts';
+import { freshFolder } from '../support/run.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** An output and its ledger, which hold a, b and c. */
+async function saved(name = 'out.csv', options: SaveOptions = { ledger: 'done.jsonl' }) {
+  const folder = freshFolder();
+  const out = outputIn(folder, name, options);
+  await out.save({ uuid: 'a', x: 'one\n"1"' }, { uuid: 'b', x: 'two' }, { uuid: 'c', x: 'three' });
+  out.said.length = 0;
+  return out;
+}
+
+function outputIn(folder: string, name: string, { ledger, ...options }: SaveOptions) {
+  const path = join(folder, name);
+  const said: string[] = [];
+  const say = (message: string): void => void said.push(message.replaceAll(folder, ''));
+  return {
+    folder,
+    path,
+    said,
+    async save(...records: readonly Json[]): Promise<SaveSummary> {
+      const tasks = (async function* () {
+        yield records.map((record) => parseTask(JSON.stringify(record)) as Task);
+      })();
+      const place = ledger && join(folder, ledger);
+      return save(tasks, path, { say, note: say, ...options, ledger: place });
+    },
+    text: () => readFileSync(path, 'utf8'),
+    edit: (change: (text: string) => string) => writeFileSync(path, change(readFileSync(path, 'utf8'))),
+    /** All that is in the folder, by name. */
+    files: () =>
+      Object.fromEntries(
+        readdirSync(folder).map((file) => [file, readFileSync(join(folder, file), 'latin1')]),
+      ),
+    finished: () => finishedIn(join(folder, 'done.jsonl')),
+    torn: () =>
+      readdirSync(folder)
+        .filter((file) => file.includes('.torn-'))
+        .map((file) => readFileSync(join(folder, file), 'utf8')),
+  };
+}
+
+type Output = Awaited<ReturnType<typeof saved>>;
+
+const D = { uuid: 'd', x: 'four' };
+const TEXT = 'uuid,x\na,"one\n""1"""\nb,two\nc,three\n';
+
+/** Expects that nothing is saved, that nothing is changed, and that it is said why. */
+async function refuses(out: Output, words: RegExp): Promise<void> {
+  const before = out.files();
+  await expect(out.save(D)).rejects.toMatchObject({ code: 'DATA', message: expect.stringMatching(words) });
+  expect(out.files()).toEqual(before);
+}
+
+describe('an output with a ledger', () => {
+  test.each([
+    [
+      'a row was taken out of',
+      (text: string) => text.replace('b,two\n', ''),
+      /out.csv has 29 bytes, but .* up to byte 35 .* rows are missing. Put the file back, or save to another one; or clear the ledger/,
+    ],
+    ['was emptied', () => '', /out.csv is empty or not there, but .* rows are missing/],
+    [
+      'lost its last line end',
+      (text: string) => text.slice(0, -1),
+      /out.csv was changed since .*: add its last line end/,
+    ],
+    [
+      'a row was taken out of, and others put in',
+      (text: string) => `${text.replace('b,two\n', '')}d,1\ne,1\nf,1\n`,
+      /was changed since .* rows of a task are missing that the ledger knows. Put the file back/,
+    ],
+    [
+      'was replaced by another file',
+      () => 'uuid,name\nfirst,somebody else\nsecond,another one\n',
+      /rows of 3 tasks are missing/,
+    ],
+    [
+      'has another name for the uuid',
+      (text: string) => text.replace('uuid', 'identifier'),
+      /has no uuid column, and was changed since .* no row ends at byte 35/,
+    ],
+  ])('that %s is left as it is', async (_, change, words) => {
+    const out = await saved();
+    expect(out.text()).toBe(TEXT);
+    out.edit(change);
+    await refuses(out, words);
+  });
+
+  test('that was removed is missed, and not begun anew', async () => {
+    const out = await saved();
+    rmSync(out.path);
+    await refuses(
+      out,
+      /out.csv is empty or not there, but the ledger says that rows up to byte 35 were saved/,
+    );
+    expect(existsSync(out.path)).toBe(false);
+  });
+
+  test('that was removed is begun anew once the ledger is cleared, as the message says', async () => {
+    const out = await saved();
+    rmSync(out.path);
+    rmSync(join(out.folder, 'done.jsonl'));
+    expect(await out.save(D)).toMatchObject({ saved: 1 });
+    expect(out.text()).toBe('uuid,x\nd,four\n');
+  });
+
+  test('whose last line end is put back can be saved to again', async () => {
+    const out = await saved();
+    out.edit((text) => text.slice(0, -1));
+    await refuses(out, /add its last line end/);
+    out.edit((text) => `${text}\n`);
+    await out.save(D, { uuid: 'c' });
+    expect(out.text()).toBe(`${TEXT}d,four\n`);
+  });
+
+  test('gets no second row for one that was added by hand', async () => {
+    const out = await saved();
+    out.edit((text) => `${text}d,mine\n`);
+    expect(await out.save(D, { uuid: 'e', x: 1 })).toMatchObject({ saved: 1, present: 1 });
+    expect(out.text()).toBe(`${TEXT}d,mine\ne,1\n`);
+    expect((await out.finished()).size).toBe(5);
+  });
+
+  test('gets no second row for one that was put in by hand, where others have moved to make room', async () => {
+    const out = outputIn(freshFolder(), 'out.csv', { ledger: 'done.jsonl' });
+    await out.save({ uuid: 'a', x: 1 }, { uuid: 'b', x: 1 });
+    out.edit((text) => text.replace('b,1\n', 'd,1\nb,1\n'));
+    expect(await out.save(D, { uuid: 'b', x: 1 })).toMatchObject({ saved: 0, present: 2 });
+    expect(out.text()).toBe('uuid,x\na,1\nd,1\nb,1\n');
+    expect((await out.finished()).has('d')).toBe(true);
+  });
+
+  test('keeps what was added by hand and is no row in a file beside it, and says so', async () => {
+    const out = await saved();
+    out.edit((text) => `${text}total: 3\n`);
+    await out.save(D);
+    expect(out.text()).toBe(`${TEXT}d,four\n`);
+    expect(out.torn()).toEqual(['total: 3\n']);
+    expect(out.said[0]).toMatch(/9 bytes of unfinished rows were moved to \/out.csv.torn-/);
+  });
+
+  test('that was sorted gets no second rows', async () => {
+    const out = await saved();
+    const sorted = 'uuid,x\nc,three\nb,two\na,"one\n""1"""\n';
+    out.edit(() => sorted);
+    expect(await out.save({ uuid: 'a' }, { uuid: 'b' }, { uuid: 'c' }, D)).toMatchObject({ present: 3 });
+    expect(out.text()).toBe(`${sorted}d,four\n`);
+  });
+
+  test('whose header was sorted away loses nothing: what has no column is in the rest file', async () => {
+    const out = await saved('out.csv', { ledger: 'done.jsonl', fields: undefined });
+    out.edit(() => 'b,two\nc,three\na,"one\n""1"""\nuuid,x\n');
+    const before = out.text();
+    expect(await out.save(D)).toMatchObject({ saved: 0, misfits: 1 });
+    expect(out.text()).toBe(before);
+    expect(readFileSync(`${out.path}.rest.ndjson`, 'utf8')).toMatch(
+      /no column for \\"uuid\\", \\"x\\"; --widen/,
+    );
+  });
+
+  test.each([
+    ['a longer header', (text: string) => text.replace('x', 'longer'), ['uuid', 'longer'], '\n'],
+    ['CRLF', (text: string) => text.replaceAll('\n', '\r\n'), ['uuid', 'x'], '\r\n'],
+  ])('that got %s is read anew: each uuid keeps its row', async (_, change, [, column = ''], newline) => {
+    const out = await saved();
+    out.edit(change);
+    const edited = out.text();
+    const tasks = [...'abcd'].map((uuid) => ({ uuid, [column]: 'new' }));
+    expect(await out.save(...tasks)).toMatchObject({ saved: 1, present: 3 });
+    expect(await out.save(...tasks)).toMatchObject({ saved: 0, present: 4 });
+    expect(out.text()).toBe(`${edited}d,new${newline}`);
+    expect(out.torn()).toEqual([]);
+  });
+
+  test('in which the known end came to lie inside a cell has no false rows', async () => {
+    const out = outputIn(freshFolder(), 'out.csv', { ledger: 'done.jsonl' });
+    await out.save({ uuid: 'a', t: 1, y: 2 });
+    const inside = 'uuid,t,y\na,"12\n';
+    expect(out.text()).toHaveLength(inside.length);
+    out.edit(() => `${inside}b,c",d\n`);
+    expect(await out.save({ uuid: 'b', t: 3, y: 4 })).toMatchObject({ saved: 1 });
+    expect(out.text()).toBe(`${inside}b,c",d\nb,3,4\n`);
+  });
+
+  test('whose ledger was removed is known by its rows, which are marked again', async () => {
+    const out = await saved();
+    rmSync(join(out.folder, 'done.jsonl'));
+    expect(await out.save({ uuid: 'a' }, D)).toMatchObject({ saved: 1, present: 1 });
+    expect((await out.finished()).size).toBe(4);
+  });
+
+  test('that was moved with its ledger is known there', async () => {
+    const out = await saved();
+    const folder = freshFolder();
+    cpSync(out.folder, folder, { recursive: true });
+    const moved = outputIn(folder, 'out.csv', { ledger: 'done.jsonl' });
+    expect(await moved.save({ uuid: 'a' }, D)).toMatchObject({ saved: 1, present: 1 });
+    writeFileSync(moved.path, '');
+    await refuses(moved, /rows are missing/);
+  });
+
+  test('of NDJSON that got CRLF, or a row by hand, has each uuid once', async () => {
+    const out = await saved('out.ndjson');
+    out.edit((text) => `${text.replaceAll('\n', '\r\n')}{"uuid":"d","by":"hand"}\r\n`);
+    const before = out.text();
+    expect(await out.save({ uuid: 'a' }, { uuid: 'c' }, D)).toMatchObject({ saved: 0, present: 3 });
+    expect(out.text()).toBe(before);
+  });
+});
+
+describe('an output without a ledger', () => {
+  const none = {};
+
+  test('that lost its last line end loses no byte: its last row is in a file beside it, which is said', async () => {
+    const out = await saved('out.csv', none);
+    out.edit((text) => text.slice(0, -1));
+    await out.save(D);
+    expect(out.text()).toBe(`${TEXT.replace('c,three\n', '')}d,four\n`);
+    expect(out.torn()).toEqual(['c,three']);
+    expect(out.said[0]).toMatch(/7 bytes of unfinished rows were moved/);
+  });
+
+  test.each([
+    ['CRLF', (text: string) => text.replaceAll('\n', '\r\n')],
+    ['other rows', () => 'uuid,x\na,1\nb,2\nc,3\n'],
+    ['its rows in another order', () => 'x,uuid\n3,c\n2,b\n1,a\n'],
+  ])('that got %s is known by the rows it has', async (_, change) => {
+    const out = await saved('out.csv', none);
+    out.edit(change);
+    const edited = out.text();
+    expect(await out.save({ uuid: 'a' }, { uuid: 'c' })).toMatchObject({ saved: 0, present: 2 });
+    expect(out.text()).toBe(edited);
+  });
+
+  test.each([
+    [
+      'a NUL in the midst',
+      (text: string) => text.replace('two', 't\0o'),
+      /not whole, at byte 21: it has a NUL; repair/,
+    ],
+    [
+      'a NUL in its last row',
+      (text: string) => text.replace('three', 'th\0ee'),
+      /not whole, at byte 27: it has a NUL/,
+    ],
+    ['a NUL in its header', (text: string) => text.replace('x', 'x\0'), /its first row has no end, or a NUL/],
+    [
+      'UTF-16',
+      (text: string) => Buffer.from(text, 'utf16le').toString('latin1'),
+      /its first row has no end, or a NUL/,
+    ],
+    ['a row of three cells', (text: string) => `${text}1,2,3\n`, /3 cells where the header has 2/],
+  ])('that has %s is left as it is', async (_, change, words) => {
+    const out = await saved('out.csv', none);
+    out.edit(change);
+    await refuses(out, words);
+  });
+
+  /** Rows of 16 bytes: 32 to a sector. */
+  const rows = (count: number): string =>
+    Array.from({ length: count }, (_, i) => `${String(i).padStart(7, '0')},1234567\n`).join('');
+
+  test.each(['out.csv', 'out.ndjson'])(
+    '%s whose last commit is a hole and whole rows behind it goes on from before the hole',
+    async (name) => {
+      const out = outputIn(freshFolder(), name, none);
+      const all =
+        name === 'out.csv'
+          ? `uuid   ,x      \n${rows(400)}`.replace('uuid   ,x      ', 'uuid,xxxxxxxxxx')
+          : rows(401)
+              .replace(/(.{7}),.{7}/g, '{"uuid":"$1"}  ')
+              .replaceAll('  \n', '\n');
+      const bytes = Buffer.from(all);
+      bytes.fill(0, 1024, 1536);
+      writeFileSync(out.path, bytes);
+      const before = bytes.toString('latin1');
+      await out.save();
+      const after = out.text();
+      expect(before.startsWith(after)).toBe(true);
+      expect(after).toHaveLength(before.lastIndexOf('\n', 1024) + 1);
+      expect(out.torn()).toEqual([before.slice(after.length)]);
+    },
+  );
+
+  test('with zeros that are no hole, or far from its end, is left as it is', async () => {
+    const out = outputIn(freshFolder(), 'out.csv', none);
+    const bytes = Buffer.from(`uuid,xxxxxxxxxx\n${rows(400)}`);
+    bytes.fill(0, 1024, 1535);
+    writeFileSync(out.path, bytes);
+    await refuses(out, /at byte 1024: it has a NUL/);
+    bytes.fill(0, 1024, 1536);
+    writeFileSync(out.path, Buffer.concat([bytes, Buffer.from(rows(400).repeat(10_600))]));
+    await refuses(out, /at byte 1024: it has a NUL/);
+  });
+});
+
+describe('a ledger with a hole, as a power loss may leave it', () => {
+  /** Zeros over the line of b. */
+  function hole(out: Output): void {
+    const path = join(out.folder, 'done.jsonl');
+    writeFileSync(
+      path,
+      readFileSync(path, 'utf8').replace(/.*"uuid":"b".*/, (line) => '\0'.repeat(line.length)),
+    );
+  }
+
+  test('is mended by the rows of the output, once', async () => {
+    const out = await saved();
+    hole(out);
+    expect(await out.save({ uuid: 'b', x: 'again' }, D)).toMatchObject({ saved: 1, present: 1 });
+    expect(out.text()).toBe(`${TEXT}d,four\n`);
+    expect((await out.finished()).size).toBe(4);
+    const ledger = readFileSync(join(out.folder, 'done.jsonl'), 'utf8');
+    await out.save({ uuid: 'b', x: 'again' }, D);
+    expect(readFileSync(join(out.folder, 'done.jsonl'), 'utf8')).toBe(ledger);
+  });
+
+  test('cannot be mended where rows tell no uuid, and then nothing is saved', async () => {
+    const out = await saved('out.csv', { ledger: 'done.jsonl', fields: ['x'] });
+    hole(out);
+    await refuses(
+      out,
+      /has no uuid column, and a crash has left a hole in the ledger: .* Save to another file/,
+    );
+  });
+});
