@@ -2,7 +2,7 @@
 // Arguments are handed on to vitest; --renew-cases writes what the golden cases print into their folders.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ready, root } from './ready.mjs';
 
@@ -35,6 +35,7 @@ const isGood = check(
   '--dir',
   'test',
   '--testTimeout=60000',
+  `--maxWorkers=${Math.max(2, availableParallelism() - 1)}`, // much of it waits
   ...reporters,
   ...(renew ? ['cases'] : []),
   ...args,

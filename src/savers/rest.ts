@@ -141,7 +141,7 @@ async function* readRest(path: string): AsyncGenerator<(Task | Buffer)[]> {
   let foreign: Buffer[] = [];
   const reject = ({ text }: { text: string }): void => void foreign.push(encodeUtf8(`${text}\n`));
   const options = { source: path, reject, maxLine: Number.POSITIVE_INFINITY };
-  const bytes = createReadStream(path, { highWaterMark: 1024 * 1024 });
+  const bytes = createReadStream(path, { highWaterMark: 128 * 1024 });
   try {
     for await (const tasks of readTasks(bytes, options)) {
       yield [...foreign, ...tasks];

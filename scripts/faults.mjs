@@ -1,0 +1,54 @@
+// `npm run faults`: the suite of faults alone; writes its figures as a table into docs/faults.md.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ready, root } from './ready.mjs';
+
+ready();
+const figures = mkdtempSync(join(tmpdir(), 'taskpipe-faults-'));
+const { status } = spawnSync(
+  join(root, 'node_modules/.bin/vitest'),
+  ['run', '--dir', 'test/faults', '--maxWorkers=2', ...process.argv.slice(2)],
+  { cwd: root, env: { ...process.env, FAULT_FIGURES: figures }, stdio: ['ignore', 'inherit', 'inherit'] },
+);
+if (status === 0) writeFileSync(join(root, 'docs/faults.md'), page(readFigures()));
+else process.stdout.write('docs/faults.md is as it was\n');
+rmSync(figures, { recursive: true });
+process.exitCode = status === 0 ? 0 : 1;
+
+function readFigures() {
+  return readdirSync(figures).map((name) => JSON.parse(readFileSync(join(figures, name), 'utf8')));
+}
+
+function page(reports) {
+  const kinds = ['lost', 'double', 'false ledger line'];
+  const cells = ({ fault, tried, breaches }) => {
+    const other = Object.keys(breaches).filter((kind) => !kinds.includes(kind));
+    const sum = (names) => names.reduce((total, kind) => total + (breaches[kind] ?? 0), 0);
+    return [fault, tried, ...kinds.map((kind) => sum([kind])), sum(other)];
+  };
+  const rows = [
+    ['fault', 'tried', 'rows lost', 'rows double', 'false ledger lines', 'other'],
+    ['---', '---', '---:', '---:', '---:', '---:'],
+    ...reports.map(cells).sort(([a], [b]) => a.localeCompare(b)),
+  ];
+  const table = rows.map((row) => `| ${row.join(' | ')} |`).join('\n');
+  return `# Faults
+
+What the promise of taskpipe is tried by, each time the tests run: **each uuid gives exactly one row per output, and a
+uuid is in the ledger only if its row is in the output**, whatever dies, and whenever.
+
+${table}
+
+- *lost*: a task that was acknowledged, or that the run was to do, has no row. *double*: a uuid has two rows. *false ledger
+  line*: a uuid is in the ledger, and its row is not in the output. *other*: an output that does not end whole, another
+  exit code than the one that is specified, a crash, a stage that hangs, memory that grows.
+- Outputs and ledgers are read by other code than the program's own: a plain reader of RFC 4180, and \`JSON.parse\`.
+- The suite is tried too: builds with a mistake in them (the ledger written before the rows, no newline before an append
+  to the ledger, a short write that is ignored, output that is cut off at the end, a failed fsync that is passed over) must
+  each make it fail (\`test/faults/teeth.test.ts\`).
+
+This page is written by \`npm run faults\`. The tests are in \`test/faults/\`.
+`;
+}

@@ -1,0 +1,8 @@
+import { test } from 'vitest';
+import { lateReader } from './late-reader.ts';
+import { ours } from './support/program.ts';
+import { prove } from './support/report.ts';
+
+test('a reader that begins late gets all that was written to a full pipe', async () => {
+  prove('a reader that begins when the pipe is full', await lateReader(ours), { stages: 4 });
+}, 60_000);

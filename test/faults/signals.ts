@@ -1,0 +1,238 @@
+import { join } from 'node:path';
+import { after, inFolder, inLanes, type Notes, notes } from './support/live.ts';
+import { finishedIn, rowsOf } from './support/oracle.ts';
+import { HANGING, type Pages, startPages } from './support/pages.ts';
+import type { Program } from './support/program.ts';
+import type { Report } from './support/report.ts';
+import { Stage } from './support/stage.ts';
+
+/*
+ * What ends a stage early, whatever it is doing: each is a process between two real pipes.
+ */
+
+const STAGES = ['task-load', 'task-exec', 'task-save', 'task-done mark'] as const;
+const MOODS = ['idle', 'busy', 'blocked'] as const;
+const EVENTS = ['SIGINT', 'SIGTERM', 'second SIGINT', 'reader gone'] as const;
+
+type Event = (typeof EVENTS)[number];
+
+interface Cell {
+  readonly name: (typeof STAGES)[number];
+  /**
+   * idle: its input is open, and nothing comes. busy: a flood comes. blocked: and nobody reads its output. hanging:
+   * the server never answers.
+   */
+  readonly mood: (typeof MOODS)[number] | 'hanging';
+  readonly event: Event;
+}
+
+const CODES: Readonly<Record<Event, number>> = {
+  SIGINT: 130,
+  SIGTERM: 143,
+  'second SIGINT': 130,
+  'reader gone': 141,
+};
+
+const COMMANDS: Readonly<Record<Cell['name'], string>> = {
+  'task-load': 'task-load --format ndjson --quiet',
+  'task-exec': 'task-exec --http --jobs 20 --quiet',
+  'task-save': 'task-save out.ndjson --tee --flush 500 --flush-interval 20ms --ledger ledger --quiet',
+  'task-done mark': 'task-done mark ledger --quiet',
+};
+
+function commandOf({ name, mood, event }: Cell): readonly string[] {
+  const grace = mood !== 'hanging' ? '' : event === 'second SIGINT' ? ' --grace 1h' : ' --grace 200ms';
+  return `${COMMANDS[name]}${grace}`.split(' ');
+}
+
+/** By then it must have ended, in milliseconds: less than the grace that work has by default. */
+const LIMIT = 9000;
+/** So many tasks are worked on at once. */
+const JOBS = 20;
+/** So many lines come before it is idle. */
+const FEW = 5;
+const FLOOD = 10_000_000;
+/** What it may take of a processor while it waits, in percent. */
+const MOST_SHARE = 10;
+
+/** A cell as it is tried. */
+interface Trial extends Cell {
+  readonly stage: Stage;
+  readonly folder: string;
+  readonly add: Notes['add'];
+  /** How many requests there were. */
+  asked: number;
+}
+
+/** @param isTried which cells to try; default: all */
+export async function signals(
+  program: Program,
+  isTried: (cell: Cell) => boolean = () => true,
+): Promise<Report> {
+  const pages = await startPages();
+  const report = notes();
+  const cells: Cell[] = STAGES.flatMap((name) =>
+    MOODS.flatMap((mood) => EVENTS.map((event) => ({ name, mood, event }))),
+  );
+  cells.push(...EVENTS.map((event) => ({ name: 'task-exec', mood: 'hanging', event }) as const));
+  try {
+    await inLanes(4, cells.filter(isTried), async (cell) => {
+      await inFolder((folder) => tryCell(cell, { program, folder, pages, report }));
+      report.count('cells');
+    });
+  } finally {
+    pages.close();
+  }
+  return report;
+}
+
+interface Place {
+  readonly program: Program;
+  readonly folder: string;
+  readonly pages: Pages;
+  readonly report: Notes;
+}
+
+async function tryCell(cell: Cell, { program, folder, pages, report }: Place): Promise<void> {
+  const { name, mood, event } = cell;
+  const add: Notes['add'] = (kind, words) => report.add(kind, `${name}, ${mood}, ${event}: ${words}`);
+  // Results are held back to 4 MB before an executor starts no more.
+  const more = 'x'.repeat(mood !== 'blocked' ? 10 : name === 'task-exec' ? 30_000 : 500);
+  const round = `${mood === 'hanging' ? HANGING : mood}-${folder.replace(/.*-/, '')}`;
+  const lineOf = (n: number): string =>
+    JSON.stringify({ uuid: uuidOf(n), url: `${pages.url}/${round}/${n * 10 + 1}`, more });
+  const stage = new Stage(program, folder, commandOf(cell), lineOf);
+  const trial: Trial = { ...cell, stage, folder, add, asked: 0 };
+  pages.asked.set(round, () => void trial.asked++);
+  try {
+    await prepare(trial);
+    const acted = await act(trial);
+    const code = await Promise.race([stage.ended, after(LIMIT).then(() => undefined)]);
+    const took = Math.round(performance.now() - acted);
+    report.figures['ms of the slowest'] = Math.max(report.figures['ms of the slowest'] ?? 0, took);
+    if (code === undefined) add('hang', `it did not end within ${LIMIT} ms`);
+    else if (code !== CODES[event]) add('exit code', `${code} in place of ${CODES[event]}`);
+    if (stage.stderr !== '') add('other', `it says ${stage.stderr}`);
+    const left = await stage.clean();
+    if (left !== '') add('other', `a process is left: ${left}`);
+    else await check(trial);
+  } catch (error) {
+    add('hang', String(error));
+    await stage.clean();
+  }
+}
+
+function uuidOf(n: number): string {
+  return `t${n}`;
+}
+
+/** Brings a stage into its mood. */
+async function prepare(trial: Trial): Promise<void> {
+  const { mood, stage, name, add } = trial;
+  if (mood === 'hanging') {
+    stage.read();
+    stage.give(JOBS + FEW);
+    await stage.until(() => trial.asked === JOBS);
+    await stage.isStill();
+  } else if (mood === 'blocked') {
+    stage.give(FLOOD);
+    await stage.until(() => stage.written > 60_000);
+    await stage.isStill();
+  } else {
+    const few = mood === 'idle' ? FEW : name === 'task-exec' ? 300 : 3000;
+    stage.give(mood === 'idle' ? FEW : FLOOD);
+    stage.read();
+    await stage.until(() => linesOf(stage.out).length >= few);
+    if (mood === 'idle') await stage.isStill();
+  }
+  if (mood !== 'busy') await quiet(stage, add);
+}
+
+/** It must not burn the processor while it waits; a moment of clearing up is none of that. */
+async function quiet(stage: Stage, add: Notes['add']): Promise<void> {
+  let share = 100;
+  for (let i = 0; i < 5 && share > MOST_SHARE; i++) {
+    const before = stage.ticks();
+    const began = performance.now();
+    await after(200);
+    share = ((stage.ticks() - before) * 1000) / (performance.now() - began);
+  }
+  if (share > MOST_SHARE) add('other', `it takes ${share.toFixed(0)} % of a processor while it waits`);
+}
+
+/** Does what is to end it. Returns when. */
+async function act(trial: Trial): Promise<number> {
+  const { stage, event, mood } = trial;
+  if (event === 'reader gone') stage.leave();
+  else stage.signal(event === 'SIGTERM' ? 'SIGTERM' : 'SIGINT');
+  if (event === 'second SIGINT') {
+    await stage.heard();
+    stage.signal('SIGINT');
+  }
+  const acted = performance.now();
+  if (event === 'SIGINT' || event === 'SIGTERM') await goOn(trial);
+  else if (event === 'second SIGINT' && mood === 'blocked') void stage.ended.then(() => stage.read());
+  return acted;
+}
+
+/** What may still be done after the first signal: filters at the end drain their input, and all wait for a reader. */
+async function goOn({ stage, mood, name, add }: Trial): Promise<void> {
+  const drains = name === 'task-save' || name === 'task-done mark';
+  await stage.heard();
+  if (mood === 'blocked') {
+    await stage.isStill();
+    await quiet(stage, add);
+    stage.read();
+  }
+  if (!drains) return;
+  const before = linesOf(stage.out).length;
+  if (mood === 'idle') stage.give(FEW);
+  const takesMore = (): boolean => linesOf(stage.out).length >= before + FEW;
+  await stage.until(takesMore);
+  if (!takesMore()) add('lost', 'it no longer takes what comes, at the first signal');
+  await stage.close();
+}
+
+/** Whole lines. */
+function linesOf(text: string): string[] {
+  return text.split('\n').slice(0, -1);
+}
+
+/** What must hold of what came out, and of what is kept. */
+async function check({ stage, name, mood, event, folder, add }: Trial): Promise<void> {
+  await stage.until(() => stage.isRead);
+  const consumed = Array.from({ length: stage.consumed() }, (_, n) => uuidOf(n));
+  // Who leaves at once cannot take back the half of a line that a full pipe had room for.
+  const mayBeCut = event === 'reader gone' || (event === 'second SIGINT' && mood === 'blocked');
+  if (!mayBeCut && !/^(.*\n)?$/s.test(stage.out)) add('torn', 'its output does not end with a newline');
+  const out = linesOf(stage.out).map((line) => (JSON.parse(line) as { uuid: string }).uuid);
+  const passed = new Set(out);
+  if (passed.size < out.length) add('double', `${out.length - passed.size} lines of its output`);
+  const all = (there: ReadonlySet<string>, wanted: Iterable<string>, words: string): void => {
+    const lost = [...wanted].filter((uuid) => !there.has(uuid));
+    if (lost.length > 0) add('lost', `${lost.length} of ${consumed.length}, as ${lost[0]}: ${words}`);
+  };
+  all(new Set(consumed), passed, 'what came out did not go in');
+  if (name === 'task-load') {
+    if (out.some((uuid, n) => uuid !== uuidOf(n)))
+      add('lost', 'what came out is not the beginning of what went in');
+    if (!mayBeCut) all(passed, consumed, 'it was read, and did not come out');
+    return;
+  }
+  if (name === 'task-exec') {
+    if (!mayBeCut) all(passed, consumed, 'it was read, and did not come out');
+    return;
+  }
+  const finished = finishedIn(join(folder, 'ledger'));
+  all(finished, passed, 'it came out, and is not in the ledger');
+  if (name === 'task-done mark') {
+    if (!mayBeCut) all(passed, consumed, 'it was read, and did not come out');
+    return;
+  }
+  const { uuids, isWhole } = rowsOf(join(folder, 'out.ndjson'));
+  const rows = new Set(uuids);
+  if (!isWhole || rows.size < uuids.length) add('torn', 'rows are torn, or there twice');
+  all(rows, finished, 'it is in the ledger, and has no row');
+  all(finished, rows, 'it has a row, and is not in the ledger');
+  if (event !== 'reader gone') all(rows, consumed, 'it was read, and has no row');
+}

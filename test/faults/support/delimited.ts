@@ -1,0 +1,61 @@
+/** A row of delimited text, as a reader of its own sees it. */
+export interface SeenRow {
+  readonly cells: readonly string[];
+  /** The line where it begins, from 1. */
+  readonly line: number;
+  /** A quote that is never closed, or text after one that closes a cell. */
+  readonly fault: 'open' | 'quote' | undefined;
+  /** Whether its line end is there. */
+  readonly isEnded: boolean;
+}
+
+/**
+ * Rows by RFC 4180, character by character: quotes inside an unquoted cell stand as they are, lines end in `\n` or
+ * `\r\n`, and blank lines are no rows.
+ */
+export function readRows(text: string, delimiter: string): SeenRow[] {
+  const rows: SeenRow[] = [];
+  let cells: string[] = [];
+  let cell = '';
+  let place: 'start' | 'plain' | 'quoted' | 'closed' = 'start';
+  let fault: SeenRow['fault'];
+  let line = 1;
+  let begins = 1;
+  const endCell = (isLast: boolean): void => {
+    if (isLast && place === 'plain' && cell.endsWith('\r')) cell = cell.slice(0, -1);
+    cells.push(cell);
+    cell = '';
+    place = 'start';
+  };
+  const endRow = (isEnded: boolean): void => {
+    const isOpen = place === 'quoted';
+    const isQuoted = place === 'closed';
+    endCell(true);
+    const isBlank = cells.length === 1 && cells[0] === '' && fault === undefined && !isQuoted && !isOpen;
+    if (!isBlank) rows.push({ cells, line: begins, fault: isOpen ? 'open' : fault, isEnded });
+    cells = [];
+    fault = undefined;
+    begins = line;
+  };
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i] as string;
+    if (character === '\n') line++;
+    if (place === 'quoted') {
+      if (character !== '"') cell += character;
+      else if (text[i + 1] === '"') cell += text[i++];
+      else place = 'closed';
+    } else if (character === '\n') endRow(true);
+    else if (character === delimiter) endCell(false);
+    else if (place === 'start' && character === '"') place = 'quoted';
+    else if (place === 'closed') {
+      const isLineEnd = character === '\r' && (i + 1 === text.length || text[i + 1] === '\n');
+      if (!isLineEnd) fault = 'quote';
+    } else {
+      place = 'plain';
+      cell += character;
+    }
+  }
+  const isAfterEnd = place === 'start' && cells.length === 0;
+  if (!isAfterEnd) endRow(false);
+  return rows;
+}

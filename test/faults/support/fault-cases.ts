@@ -1,0 +1,74 @@
+import { faultAnswers } from './fault-answers.ts';
+import { whole } from './fault-bytes.ts';
+import { alike, type FaultCase } from './fault-case.ts';
+import type { Places } from './fault-servers.ts';
+
+/** The table. */
+export function faultCases(places: Places): FaultCase[] {
+  return [...faultAnswers(), ...redirects(places), ...elsewhere(places)];
+}
+
+function moved(location: string, status = '302 There'): Buffer {
+  return whole(`location: ${location}\n`, 'moved', status);
+}
+
+function redirects({ other }: Places): FaultCase[] {
+  const posts = { method: 'post', data: 'a=1' };
+  const to = (path: string, status?: string): Pick<FaultCase, 'answer' | 'result'> => ({
+    answer: moved(other + path, status),
+    result: { url: other + path, text: `this is ${path}` },
+  });
+  return [
+    ...alike(
+      { code: 'REDIRECTS', again: false },
+      {
+        'redirects to itself': (socket, path) => void socket.write(moved(path)),
+        'redirects ever deeper': (socket, path) => void socket.write(moved(`${path}/x`)),
+        'redirects there and back': (socket, path) =>
+          void socket.write(moved(path.endsWith('/x') ? path.slice(0, -2) : `${path}/x`)),
+        'redirects to a file': moved('file:///etc/passwd'),
+        'redirects to a script': moved('javascript:alert(1)'),
+        'redirects to no url': moved('http://jo:hush-place@:x/\xc2\x9b\xe2\x80\xae'),
+      },
+    ),
+    { name: 'redirects to another origin', ...to('/a') },
+    { name: 'redirects by //host', ...to('/b'), answer: moved(`${other.slice('http:'.length)}/b`) },
+    { name: 'redirects a POST to another origin', record: posts, ...to('/c', '307 There') },
+    { name: 'redirects from https to http', isSecure: true, ...to('/d') },
+    {
+      name: 'redirects a POST from https to http',
+      isSecure: true,
+      record: posts,
+      answer: moved(`${other}/never`, '308 There'),
+      code: 'REDIRECTS',
+      again: false,
+    },
+    {
+      name: 'redirects with a user and password',
+      ...to('/e'),
+      answer: moved(`${other.replace('//', '//jo:hush-place@')}/e`),
+    },
+  ];
+}
+
+function elsewhere(places: Places): FaultCase[] {
+  const overTls = (origin: string): string => origin.replace('http:', 'https:');
+  const untrusted = { code: 'TLS', again: false };
+  const hangs = { code: 'TIMEOUT', again: true, record: { timeout: 1 } };
+  const fails = { code: 'CONNECTION', again: true };
+  const { ipv6 } = places;
+  const only6 = { name: 'has IPv6 alone', url: `${ipv6}/good/6`, result: { text: 'this is /good/6' } };
+  return [
+    { name: 'has a certificate of its own', url: `${places.selfSigned}/good/x`, ...untrusted },
+    { name: 'has a certificate that has expired', url: `${places.expired}/good/x`, ...untrusted },
+    { name: 'has a certificate of another host', url: `${places.elsewhere}/good/x`, ...untrusted },
+    { name: 'speaks no TLS', url: `${overTls(places.early)}/good/x`, ...untrusted },
+    { name: 'says nothing in the handshake', url: `${overTls(places.mute)}/`, ...hangs },
+    { name: 'takes connections and says nothing', url: `${places.mute}/`, ...hangs },
+    { name: 'answers before it is asked', url: `${places.early}/good/x`, result: { text: 'early' } },
+    { name: 'closes what it promised to keep', url: `${places.dying}/x`, result: { text: 'this is /x' } },
+    { name: 'is not there', url: `${places.closed}/`, ...fails },
+    { name: 'has no address', url: 'http://nowhere.invalid/', ...fails },
+    ...(ipv6 === undefined ? [] : [only6]),
+  ];
+}

@@ -1,0 +1,115 @@
+import { isUtf8 } from 'node:buffer';
+
+/** What a line is, by the rules of the design and JSON.parse: nothing of ours is asked. */
+export interface Judged {
+  readonly kind: 'blank' | 'bad' | 'good';
+  /** The line as it came, without its end. */
+  readonly line: string;
+  /** Without the white space around it. */
+  readonly text: string;
+  readonly uuid: string;
+  /** The record; none where a line is a bare uuid. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** Judges the lines of a text one by one. The array is by line number: the first is of no line. */
+export function judgeLines(bytes: Buffer, judge: (line: string) => Partial<Judged> | undefined): Judged[] {
+  const judged: Judged[] = [nothing('')];
+  for (let from = 0; from <= bytes.length; ) {
+    const newline = bytes.indexOf(10, from);
+    const end = newline < 0 ? bytes.length : newline;
+    const raw = bytes.subarray(from, end);
+    from = end + 1;
+    const decoded = raw.toString().replace(/\r$/, '');
+    const line = judged.length === 1 ? decoded.replace(/^\ufeff/, '') : decoded;
+    const text = line.trim();
+    if (!isUtf8(raw)) judged.push({ ...nothing(line), kind: 'bad' });
+    else if (text === '') judged.push(nothing(line));
+    else judged.push({ ...nothing(line), kind: 'bad', text, ...judge(line) });
+  }
+  return judged;
+}
+
+function nothing(line: string): Judged {
+  return { kind: 'blank', line, text: '', uuid: '', fields: {} };
+}
+
+/** A line as a record; undefined where it is none. @param levels how deep it may be nested */
+export function recordOf(line: string, levels = 64): Pick<Judged, 'text' | 'fields'> | undefined {
+  const text = line.trim();
+  try {
+    const fields = JSON.parse(text);
+    const isObject = typeof fields === 'object' && fields !== null && !Array.isArray(fields);
+    return isObject && depthOf(fields) <= levels ? { text, fields } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A line as a task. */
+export function judgeTask(line: string): Partial<Judged> | undefined {
+  const record = recordOf(line);
+  const uuid = own(record?.fields ?? {}, 'uuid');
+  return isUuid(uuid) ? { kind: 'good', uuid, ...record } : undefined;
+}
+
+/** A line as `task-done` reads it: a record, or a bare uuid, which may stand between quotes. */
+export function judgeNamed(line: string): Partial<Judged> | undefined {
+  const text = line.trim();
+  if (text.startsWith('{')) return judgeTask(line);
+  let uuid: unknown = text;
+  try {
+    if (text.startsWith('"')) uuid = JSON.parse(text);
+  } catch {}
+  return isUuid(uuid) ? { kind: 'good', uuid, fields: {} } : undefined;
+}
+
+/** A line as a record to be loaded. `uuid` is empty where it gets one. */
+export function judgeLoaded(line: string): Partial<Judged> | undefined {
+  const record = recordOf(line);
+  if (record === undefined) return undefined;
+  const { fields } = record;
+  const ours = oursOf(fields);
+  if (ours === undefined && (Object.hasOwn(fields, 'run') || Object.hasOwn(fields, 'result')))
+    return undefined;
+  const uuid = own(fields, 'uuid');
+  if (uuid !== undefined) return isUuid(uuid) ? { kind: 'good', uuid, ...record } : undefined;
+  const isMadeOf = ([key, value]: [string, unknown]): boolean => typeof value === 'string' && !ours?.has(key);
+  const isText = Object.entries(fields).every((one) => !isMadeOf(one) || (one[1] as string).isWellFormed());
+  return isText ? { kind: 'good', uuid: '', ...record } : undefined;
+}
+
+/** The keys that an executor gave to a record; undefined where none did. */
+export function oursOf(fields: Judged['fields']): ReadonlySet<string> | undefined {
+  const { state, as } = runOf(fields) ?? {};
+  if (typeof state !== 'string') return undefined;
+  return new Set(['run', 'result', ...(typeof as === 'string' && as !== 'uuid' ? [as] : [])]);
+}
+
+/** The state of a record's work; undefined where it says none. */
+export function stateOf(fields: Judged['fields']): string | undefined {
+  const { state } = runOf(fields) ?? {};
+  return typeof state === 'string' ? state : undefined;
+}
+
+function runOf(fields: Judged['fields']): Readonly<Record<string, unknown>> | undefined {
+  const run = own(fields, 'run');
+  return typeof run === 'object' && run !== null ? (run as Record<string, unknown>) : undefined;
+}
+
+/** The value of a member; what every object inherits is none. */
+export function own(fields: Judged['fields'], key: string): unknown {
+  return Object.hasOwn(fields, key) ? fields[key] : undefined;
+}
+
+export function isUuid(value: unknown): value is string {
+  if (typeof value !== 'string' || value === '' || Buffer.byteLength(value) > 256) return false;
+  return value.isWellFormed() && !/[\0-\x1f\x7f-\x9f]/.test(value);
+}
+
+function depthOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let deepest = 0;
+  for (const item of Object.values(value)) deepest = Math.max(deepest, depthOf(item));
+  return deepest + 1;
+}

@@ -1,0 +1,140 @@
+/* A suite that can't fail proves nothing: builds with a mistake in them must each make it fail. */
+import { describe, expect, test } from 'vitest';
+import { has } from '../support/run.ts';
+import { cutInput } from './cut-input.ts';
+import { failingCalls } from './failing-calls.ts';
+import { fullDisks, limitedFiles, mounts } from './full-disks.ts';
+import { killedAtCalls } from './killed-at-calls.ts';
+import { lateReader } from './late-reader.ts';
+import { ledgerWriters } from './ledger-writers.ts';
+import { servers } from './servers.ts';
+import { signals } from './signals.ts';
+import { type Mistake, type Program, wrong } from './support/program.ts';
+import type { Report } from './support/report.ts';
+
+/** A mistake, and what must notice it. */
+interface Bite extends Mistake {
+  readonly tried: (program: Program) => Promise<Report>;
+}
+
+const ROWS = `if (text !== "") {
+      await this.#output.append(Buffer.from(text));
+      if (sync) await this.#output.sync();
+    }
+    `;
+const LEDGER = `if (this.#writer === void 0 || uuids.length === 0) return;
+    const entries = uuids.map((uuid, i) => {
+      const end = ends[i];
+      return end < 0 ? { uuid } : { uuid, end: from + end };
+    });
+    await this.#writer.append(entries, sync);
+    `.trimEnd();
+const COMMIT = 'if (batch.text !== "" || batch.uuids.length > 0) await destination.commit(batch);';
+/** As it stands in the build: a template with a newline in it. */
+const APPENDED = `Buffer.from(\`\n\${lines}\`)`;
+
+const canTrace = await has('strace');
+
+async function notices({ tried, ...mistake }: Bite): Promise<void> {
+  const { breaches } = await tried(wrong(mistake));
+  expect(breaches.length, 'breaches').toBeGreaterThan(0);
+}
+
+const traced: readonly Bite[] = [
+  {
+    name: 'the ledger is written before the rows',
+    from: ROWS + LEDGER,
+    to: `{ ${LEDGER.replace('return;', '{} else {')} } }\n    ${ROWS}`,
+    tried: (program) =>
+      killedAtCalls(program, { savings: ['ndjson'], file: 'out.ndjson', recoveries: false }),
+  },
+  {
+    name: 'records are given on before they are safe',
+    from: COMMIT,
+    to: `if (batch.tee !== "") await tee?.(batch.tee);\n    ${COMMIT}\n    batch.tee = "";`,
+    tried: (program) =>
+      killedAtCalls(program, { savings: ['ndjson'], file: 'out.ndjson', recoveries: false }),
+  },
+  {
+    name: 'a failed fdatasync is passed over',
+    from: 'await datasync(this.#fd);',
+    to: 'await datasync(this.#fd).catch(() => {});',
+    tried: (program) => failingCalls(program, { savings: ['first'], file: 'out.csv' }),
+  },
+  {
+    name: 'a failed fdatasync is tried again',
+    from: 'await datasync(this.#fd);',
+    to: 'await datasync(this.#fd).catch(() => datasync(this.#fd));',
+    tried: (program) => failingCalls(program, { savings: ['first'], file: 'out.csv' }),
+  },
+];
+
+describe.skipIf(!canTrace)('the suite notices where (needs strace)', () => {
+  test.each(traced)('$name', notices, 120_000);
+});
+
+const others: readonly Bite[] = [
+  {
+    name: 'an append to the ledger has no newline before it',
+    from: APPENDED,
+    to: 'Buffer.from(lines)',
+    tried: (program) => limitedFiles(program, [3]),
+  },
+  {
+    name: 'a short append to the ledger is taken for a whole one',
+    from: 'if (written < bytes.length)',
+    to: 'if (false)',
+    tried: (program) => limitedFiles(program, [4]),
+  },
+  {
+    name: 'what a stage has read is dropped when it is stopped',
+    from: 'if (taken !== null) yield taken;',
+    to: '',
+    tried: (program) =>
+      signals(
+        program,
+        ({ name, mood, event }) => name === 'task-exec' && mood === 'busy' && event === 'SIGTERM',
+      ),
+  },
+  {
+    name: 'the end of the output is cut off',
+    from: 'await output.finish();\n      return codeOf(stop, signals.SIGNAL_CODES) ?? code;',
+    to: 'process.exit(codeOf(stop, signals.SIGNAL_CODES) ?? code);',
+    tried: (program) => lateReader(program),
+  },
+  {
+    name: 'two writers hold one lock',
+    from: 'if (!lock(fd, kind, say)) throw',
+    to: 'if (!lock(fd, kind, say) && kind === "none") throw',
+    tried: (program) => ledgerWriters(program, 24, 1),
+  },
+  {
+    name: 'the last line of a cut input is dropped',
+    from: 'if (kept.length > 0 && !options.cut?.aborted) yield',
+    to: 'if (false) yield',
+    tried: (program) => cutInput(program, { step: 23, processes: 1 }),
+  },
+  {
+    name: "the user's headers cross origins",
+    from: 'target.origin === hop.target.origin ? hop.headers : []',
+    to: 'hop.headers',
+    tried: (program) => servers(program, 0),
+  },
+];
+
+describe('the suite notices where', () => {
+  test.each(others)('$name', notices, 120_000);
+});
+
+test.skipIf(mounts === undefined)(
+  'the suite notices where a short write is ignored (needs mount)',
+  async () => {
+    await notices({
+      name: 'a short write is ignored',
+      from: 'at += bytesWritten;',
+      to: 'at += bytes.length;',
+      tried: (program) => fullDisks(program, [20]),
+    });
+  },
+  120_000,
+);
