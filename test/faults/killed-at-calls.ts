@@ -51,26 +51,15 @@ const LEFT: readonly Left[] = [
     torn: { file: 'l.jsonl', bytes: 30 },
   },
   {
-    saving: 'first',
-    kill: { call: 'fdatasync', file: 'out.csv', when: 1 },
-    torn: { file: 'out.csv', bytes: 60 },
-  },
-  {
     saving: 'append',
     kill: { call: 'fdatasync', file: 'out.csv.rest.ndjson.run', when: 2 },
     torn: { file: 'out.csv.rest.ndjson.run', bytes: 12 },
   },
-  { saving: 'append', kill: { call: 'unlink', file: 'out.csv.rest.ndjson.run', when: 1 } },
   { saving: 'widen', kill: { call: 'write', file: 'l.jsonl', when: 3 } },
   {
     saving: 'nameless',
     kill: { call: 'write', file: 'l.jsonl', when: 2 },
     torn: { file: 'out.csv', bytes: 5 },
-  },
-  {
-    saving: 'ndjson',
-    kill: { call: 'write', file: 'l.jsonl', when: 3 },
-    torn: { file: 'out.ndjson', bytes: 70 },
   },
 ];
 

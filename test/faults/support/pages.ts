@@ -32,16 +32,16 @@ export const HANGING = 'hanging';
 export interface Pages {
   /** As in `http://127.0.0.1:41234`; tasks have `URL/ROUND/NUMBER`. */
   readonly url: string;
-  /** By round. */
-  readonly asked: Map<string, (n: number) => void>;
+  /** By round; is told of each request, and of the user agent that it names. */
+  readonly asked: Map<string, (n: number, agent: string) => void>;
   close(): void;
 }
 
 export async function startPages(): Promise<Pages> {
-  const asked = new Map<string, (n: number) => void>();
+  const asked: Pages['asked'] = new Map();
   const server = createServer((request, response) => {
     const [, round = '', n = ''] = (request.url ?? '').split('/');
-    asked.get(round)?.(Number(n));
+    asked.get(round)?.(Number(n), request.headers['user-agent'] ?? '');
     if (!round.startsWith(HANGING)) answer(response, Number(n));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -24,13 +24,18 @@ export interface Way {
   readonly marks: boolean;
 }
 
+/** What the requests of a run are known by: those of a killed one may still be on their way when the next begins. */
+function agentOf(run: number): string {
+  return `run-${run}`;
+}
+
 /** @param run the number of the run in its folder: what the last stage passes on is kept of each */
 function stagesOf({ format, out, hasLedger, marks }: Way, run: number): ReadonlyMap<string, string> {
   const ledger = hasLedger ? '--ledger ledger' : '';
   const fields = '--fields uuid,note,result.status,result.text';
   const stages = new Map([
     ['load', `task-load in.${format} ${ledger} --quiet`],
-    ['exec', 'task-exec --http -j 20 --quiet'],
+    ['exec', `task-exec --http -j 20 --quiet --user-agent ${agentOf(run)}`],
     ['save', `task-save ${out} ${marks ? '--tee' : ledger} ${fields} --flush 20 --quiet`],
   ]);
   if (marks) stages.set('mark', `task-done mark ledger --quiet > tee.${run}`);
@@ -64,11 +69,14 @@ export type Start = Omit<Round, 'folder' | 'asked' | 'runs'> & { readonly pages:
 export function inRound<T>({ pages, ...start }: Start, work: (round: Round) => Promise<T>): Promise<T> {
   return inFolder(async (folder) => {
     const id = folder.replace(/.*-/, '');
-    const asked = new Map<number, number>();
-    pages.asked.set(id, (n) => void asked.set(n, (asked.get(n) ?? 0) + 1));
+    const round: Round = { ...start, folder, asked: new Map(), runs: 0 };
+    const { asked } = round;
+    pages.asked.set(id, (n, agent) => {
+      if (agent === agentOf(round.runs)) asked.set(n, (asked.get(n) ?? 0) + 1);
+    });
     const { format } = start.way;
     writeFileSync(join(folder, `in.${format}`), inputText(format, ROWS, `${pages.url}/${id}`));
-    return work({ ...start, folder, asked, runs: 0 });
+    return work(round);
   });
 }
 
