@@ -49,7 +49,8 @@ function unquoted(text: string): unknown {
 
 /**
  * Marks what went well as finished, and passes everything on.
- * Ledger before output: a crash between the two repeats records, and never loses one.
+ * Ledger before output: what is passed on is marked. A crash between the two leaves marked what nobody was given, so
+ * what comes should be kept already, as it is behind `task-save --tee`.
  */
 export async function* mark(
   batches: AsyncIterable<readonly Named[]>,
