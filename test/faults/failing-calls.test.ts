@@ -17,7 +17,7 @@ function check(report: Report, figure: string, least: number): void {
 
 afterAll(() =>
   prove(
-    '`inject … error=ENOSPC|EIO`, a 64 KB tmpfs, `/dev/full`, `ulimit -f`',
+    '`inject … error=ENOSPC` and `EIO`, a 64 KB tmpfs, `/dev/full`, `ulimit -f`',
     {
       figures: Object.assign({}, ...reports.map(({ figures }) => figures)),
       breaches: reports.flatMap(({ breaches }) => breaches),
