@@ -1,0 +1,44 @@
+import { TaskpipeError } from '../../core/errors.ts';
+import { compile } from '../../flow/compile.ts';
+import { openFlowLog } from '../../flow/log.ts';
+import { isFlow } from '../../flow/patterns.ts';
+import type { Executor, Setting } from '../executor.ts';
+import { loadDefault } from '../load-module.ts';
+import type { FlowValues } from './options.ts';
+import { type FlowExecutorOptions, FlowRuns, type FlowSource } from './runs.ts';
+
+export type { FlowExecutorOptions, FlowSource } from './runs.ts';
+
+/**
+ * The executor of `--flow`: runs a flow for each task. The task's attributes are the values that it starts with, and
+ * the result is what its atoms provide.
+ * @throws {TaskpipeError} `USAGE` where the flow can't run, `IO` where the log can't be used, `LOCKED` where another
+ *   process uses it
+ */
+export async function flow(source: FlowSource, options: FlowExecutorOptions = {}): Promise<Executor> {
+  if (isFlow(source)) compile(source);
+  const { log: path, note = () => {} } = options;
+  const log = path === undefined ? undefined : await openFlowLog(path, note);
+  const runs = new FlowRuns(source, options, log);
+  return {
+    attempt: (task, attempt) => runs.run(task, attempt),
+    describe: (task) =>
+      isFlow(source) ? `run the flow "${source.name}" for ${task.uuid}` : `run a flow for ${task.uuid}`,
+    close: () => runs.close(),
+  };
+}
+
+/** The executor that the options of the command line ask for. */
+export async function flowFromValues(values: FlowValues, setting: Setting): Promise<Executor> {
+  const { flow: file, engine, jobs, flowLog } = values;
+  const { timeout, stopping, note, notify, revert } = setting;
+  if (revert) throw new TaskpipeError('USAGE', '--revert is not for --flow: a flow undoes itself');
+  const source = await loadDefault(file, '--flow', 'a flow, as in: export default linear("name").add(...)');
+  if (!isFlow(source) && typeof source !== 'function') {
+    throw new TaskpipeError(
+      'USAGE',
+      `--flow ${file}: the default export must be a flow, or a function of the task that returns one; got ${typeof source}`,
+    );
+  }
+  return flow(source as FlowSource, { engine, jobs, timeout, log: flowLog, stopping, note, notify });
+}

@@ -1,0 +1,82 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ioError, messageOf, systemCode, TaskpipeError } from '../core/errors.ts';
+
+/** What a module exports, by name. */
+export type Exports = Readonly<Record<string, unknown>>;
+
+/**
+ * Loads a user's module: JavaScript as Node does, TypeScript without its types. It may import `taskpipe` and
+ * `taskpipe/flow` also where no package of that name is installed beside it.
+ * @param file relative to the working directory
+ * @param option what asks for it, as in `--flow`, for messages
+ * @throws {TaskpipeError} `IO` where there is no such file, `USAGE` where it can't be loaded
+ */
+export async function loadModule(file: string, option: string): Promise<Exports> {
+  const path = resolve(file);
+  try {
+    if (!statSync(path).isFile()) throw Object.assign(new Error('it is no file'), { code: 'EISDIR' });
+  } catch (error) {
+    throw ioError(`cannot read ${option}`, file, error);
+  }
+  try {
+    if (/\.[cm]?tsx?$/.test(path)) return await importWithJiti(path);
+    return (await import(pathToFileURL(path).href)) as Exports;
+  } catch (error) {
+    if (isOurOwnMissing(error)) return importWithJiti(path).catch((again) => fail(file, option, again, path));
+    return fail(file, option, error, path);
+  }
+}
+
+/**
+ * The default export of a module.
+ * @param what it should be, for messages
+ * @throws {TaskpipeError} as `loadModule` does, and `USAGE` where there is none
+ */
+export async function loadDefault(file: string, option: string, what: string): Promise<unknown> {
+  const exported = await loadModule(file, option);
+  const value = exported.default;
+  const isTranspiled = typeof value === 'object' && value !== null && '__esModule' in value;
+  const found = isTranspiled ? (value as Exports).default : value;
+  if (found !== undefined) return found;
+  throw new TaskpipeError('USAGE', `${option} ${file} has no default export; it must be ${what}`);
+}
+
+/** Whether the one module that was not found is this package. */
+function isOurOwnMissing(error: unknown): boolean {
+  return systemCode(error) === 'ERR_MODULE_NOT_FOUND' && /package 'taskpipe'/.test(messageOf(error));
+}
+
+async function importWithJiti(path: string): Promise<Exports> {
+  const { createJiti } = await import('jiti'); // few runs need it
+  const own = (name: string): string => new URL(import.meta.resolve(name)).pathname;
+  const alias = { 'taskpipe/flow': own('taskpipe/flow'), taskpipe: own('taskpipe') };
+  return createJiti(path, { alias, fsCache: false, interopDefault: false }).import(path);
+}
+
+async function fail(file: string, option: string, error: unknown, path: string): Promise<never> {
+  const place = placeIn(error) ?? (error instanceof SyntaxError ? await findPlace(path) : undefined);
+  const why = place ?? firstLine(messageOf(error));
+  throw new TaskpipeError('USAGE', `${option} ${file} can't be loaded: ${why}`, { cause: error });
+}
+
+/** Node says only why a file is no JavaScript; jiti says where. Nothing has run by then: it was not even linked. */
+async function findPlace(path: string): Promise<string | undefined> {
+  try {
+    await importWithJiti(path);
+    return undefined;
+  } catch (error) {
+    return placeIn(error);
+  }
+}
+
+/** The place in an error of jiti's parser, and what is wrong there. */
+function placeIn(error: unknown): string | undefined {
+  const [, why, place, column] = /ParseError: (.*?)\s*\n\s*(\S.*:\d+):(\d+)/.exec(messageOf(error)) ?? [];
+  return why === undefined ? undefined : `${place}:${Number(column) + 1}: ${why}`; // columns are from 1 elsewhere
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? '';
+}

@@ -1,0 +1,268 @@
+/* Random nested flows in which random atoms fail. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { compile } from '../../src/flow/compile.ts';
+import {
+  ATOM_TRANSITIONS,
+  type Atom,
+  type AtomState,
+  Engine,
+  type EngineKind,
+  FLOW_TRANSITIONS,
+  type Flow,
+  type FlowSnapshot,
+  type FlowState,
+  graph,
+  linear,
+  times,
+  unordered,
+} from '../../src/flow/index.ts';
+
+interface AtomSpec {
+  readonly turns: number;
+  /** Fails the first so many times. */
+  readonly failures: number;
+}
+
+interface FlowSpec {
+  readonly pattern: 'linear' | 'unordered' | 'graph';
+  readonly tries: number;
+  readonly links: readonly (readonly [number, number])[];
+  readonly parts: readonly (AtomSpec | FlowSpec)[];
+}
+
+const PATTERNS = { linear, unordered, graph };
+
+/** Any nested flow. @param tries the most tries that a retry controller has; 0: there is none */
+function flows(tries: number): fc.Arbitrary<FlowSpec> {
+  const { flow } = fc.letrec<{ part: AtomSpec | FlowSpec; flow: FlowSpec }>((tie) => ({
+    part: fc.oneof(
+      { maxDepth: 3 },
+      {
+        arbitrary: fc.record({ turns: fc.nat(3), failures: fc.nat(12).map((n) => Math.max(0, n - 10)) }),
+        weight: 3,
+      },
+      { arbitrary: tie('flow'), weight: 2 },
+    ),
+    flow: fc.record({
+      pattern: fc.constantFrom('linear', 'unordered', 'graph'),
+      tries: fc.nat(tries),
+      links: fc.array(fc.tuple(fc.nat(4), fc.nat(4)), { maxLength: 4 }),
+      parts: fc.array(tie('part'), { minLength: 1, maxLength: 4 }),
+    }),
+  }));
+  return flow;
+}
+
+/** What an atom was seen to do. */
+type Seen = readonly [what: 'call' | 'revert', atom: string];
+
+function build(spec: FlowSpec, seen: Seen[]): Flow {
+  let atoms = 0;
+  let nested = 0;
+  const turn = async (turns: number): Promise<void> => {
+    for (let left = turns; left > 0; left--) await new Promise(setImmediate);
+  };
+  const atomOf = ({ turns, failures }: AtomSpec): Atom => {
+    const name = `a${atoms++}`;
+    let left = failures;
+    const work = (): string => {
+      if (left-- > 0) throw new Error('bad');
+      return name;
+    };
+    return {
+      name,
+      provides: name,
+      execute() {
+        seen.push(['call', name]);
+        return turns === 0 ? work() : turn(turns).then(work);
+      },
+      revert() {
+        seen.push(['revert', name]);
+        return turn(turns);
+      },
+    };
+  };
+  const flowOf = ({ pattern, tries, links, parts }: FlowSpec): Flow => {
+    const made = PATTERNS[pattern](`f${nested++}`, tries > 0 ? { retry: times(tries) } : {});
+    const children = parts.map((part) => ('parts' in part ? flowOf(part) : atomOf(part)));
+    made.add(...children);
+    for (const [from, to] of pattern === 'graph' ? links : []) {
+      const [first, second] = [children[from], children[to]];
+      if (from < to && first !== undefined && second !== undefined) made.link(first, second);
+    }
+    return made;
+  };
+  return flowOf(spec);
+}
+
+/** Runs a flow, and checks each transition against the tables. */
+async function runChecked(flow: Flow, engine: EngineKind, resume?: FlowSnapshot): Promise<Engine> {
+  const run = new Engine(flow, { engine, jobs: 3, resume });
+  const states = new Map<string, AtomState>(
+    Object.entries(run.toJSON().atoms).map(([name, { state }]) => [name, state]),
+  );
+  let state: FlowState = run.state;
+  const faults: string[] = []; // what a listener throws is passed over
+  run.taskNotifier.register('*', (next, { atom: name = '', old_state }) => {
+    const kind = name.endsWith('_retry') ? 'retry' : 'task';
+    const isLegal = states.get(name) === old_state && ATOM_TRANSITIONS[kind][old_state].includes(next);
+    if (!isLegal) faults.push(`${name} ${states.get(name)}, ${old_state}>${next}`);
+    states.set(name, next);
+  });
+  run.notifier.register('*', (next, { old_state }) => {
+    const isLegal = state === old_state && FLOW_TRANSITIONS[old_state].includes(next);
+    if (!isLegal) faults.push(`flow ${state}, ${old_state}>${next}`);
+    state = next;
+  });
+  await run.run();
+  expect(faults).toEqual([]);
+  expect(Object.entries(run.toJSON().atoms).map(([name, record]) => [name, record.state])).toEqual([
+    ...states,
+  ]);
+  return run;
+}
+
+/** Runs a flow, checked, and gives the states that it and its atoms ended in. */
+async function runAll(
+  flow: Flow,
+  engine: EngineKind,
+): Promise<{ state: string; atoms: Record<string, string> }> {
+  const run = await runChecked(flow, engine);
+  const atoms = Object.fromEntries(
+    Object.entries(run.toJSON().atoms).map(([name, { state }]) => [name, state]),
+  );
+  return { state: run.state, atoms };
+}
+
+const RUNS = { numRuns: 150 };
+
+test('without controllers, all that ran is reverted when one atom fails, and nothing that did not', async () => {
+  await fc.assert(
+    fc.asyncProperty(flows(0), fc.constantFrom('serial', 'parallel'), async (spec, engine) => {
+      const seen: Seen[] = [];
+      const flow = build(spec, seen);
+      const { state, atoms } = await runAll(flow, engine);
+      const namesOf = (what: string): string[] =>
+        seen.filter(([one]) => one === what).map(([, name]) => name);
+      const [called, reverted] = [namesOf('call'), namesOf('revert')];
+      expect(new Set(called).size).toBe(called.length);
+      if (state === 'SUCCESS') {
+        expect(reverted).toEqual([]);
+        expect(called).toHaveLength(Object.keys(atoms).length);
+      } else {
+        expect(state).toBe('REVERTED');
+        expect([...reverted].sort()).toEqual([...called].sort());
+        for (const [name, end] of Object.entries(atoms))
+          expect(end).toBe(called.includes(name) ? 'REVERTED' : 'PENDING');
+      }
+      expectOrder(flow, called, reverted);
+    }),
+    RUNS,
+  );
+});
+
+/** What waits for an atom runs after it, and is reverted before it. */
+function expectOrder(flow: Flow, called: readonly string[], reverted: readonly string[]): void {
+  const { atoms, indexes } = compile(flow);
+  for (const [place, name] of called.entries()) {
+    const before =
+      atoms[indexes.get(name) as number]?.before.map((index) => atoms[index]?.name as string) ?? [];
+    for (const earlier of before) {
+      expect(called.indexOf(earlier)).toBeLessThan(place);
+      if (reverted.length > 0) expect(reverted.indexOf(earlier)).toBeGreaterThan(reverted.indexOf(name));
+    }
+  }
+}
+
+/** The same flow with all patterns linear. */
+function straight(spec: FlowSpec): FlowSpec {
+  const parts = spec.parts.map((part) => ('parts' in part ? straight(part) : part));
+  return { ...spec, pattern: 'linear', parts };
+}
+
+test('in a linear flow, however nested, the order of reverting is exactly the reverse', async () => {
+  await fc.assert(
+    fc.asyncProperty(flows(0).map(straight), async (spec) => {
+      const seen: Seen[] = [];
+      const { state } = await runAll(build(spec, seen), 'serial');
+      const called = seen.filter(([what]) => what === 'call').map(([, name]) => name);
+      const reverted = seen.filter(([what]) => what === 'revert').map(([, name]) => name);
+      expect(reverted).toEqual(state === 'SUCCESS' ? [] : called.reverse());
+    }),
+    RUNS,
+  );
+});
+
+test('a parallel engine ends as a serial one, but for atoms that one of them never began', async () => {
+  await fc.assert(
+    fc.asyncProperty(flows(0), async (spec) => {
+      const serial = await runAll(build(spec, []), 'serial');
+      const parallel = await runAll(build(spec, []), 'parallel');
+      expect(parallel.state).toBe(serial.state);
+      for (const [name, end] of Object.entries(serial.atoms)) {
+        const other = parallel.atoms[name];
+        const isUnbegun = end === 'PENDING' || other === 'PENDING';
+        if (!isUnbegun) expect(other).toBe(end);
+      }
+    }),
+    RUNS,
+  );
+});
+
+test('with controllers, every flow ends, and each atom has one more call than reverts, or as many', async () => {
+  await fc.assert(
+    fc.asyncProperty(flows(3), fc.constantFrom('serial', 'parallel'), async (spec, engine) => {
+      const seen: Seen[] = [];
+      const { state, atoms } = await runAll(build(spec, seen), engine);
+      expect(['SUCCESS', 'REVERTED']).toContain(state);
+      for (const [name, end] of Object.entries(atoms)) {
+        if (name.endsWith('_retry')) continue;
+        const count = (what: string): number =>
+          seen.filter(([one, atom]) => one === what && atom === name).length;
+        expect(['SUCCESS', 'REVERTED', 'PENDING']).toContain(end);
+        expect(count('call') - count('revert')).toBe(end === 'SUCCESS' ? 1 : 0);
+      }
+    }),
+    RUNS,
+  );
+});
+
+/** Suspends a flow after so many changes of state, and goes on with it, from JSON. */
+async function runInTwo(flow: Flow, stop: number): Promise<string> {
+  const first = new Engine(flow);
+  let changes = 0;
+  first.taskNotifier.register('*', () => {
+    if (changes++ === stop) first.suspend();
+  });
+  await first.run();
+  return (await runChecked(flow, 'serial', JSON.parse(JSON.stringify(first)) as FlowSnapshot)).state;
+}
+
+test('a linear flow that is suspended anywhere, kept as JSON and gone on with does what it does at one go', async () => {
+  await fc.assert(
+    fc.asyncProperty(flows(3).map(straight), fc.nat(40), async (spec, stop) => {
+      const [whole, parts]: [Seen[], Seen[]] = [[], []];
+      const { state } = await runAll(build(spec, whole), 'serial');
+      expect(await runInTwo(build(spec, parts), stop)).toBe(state);
+      expect(parts).toEqual(whole);
+    }),
+    RUNS,
+  );
+});
+
+test('any flow that is suspended anywhere ends as it does at one go, and is reverted as far as it ran', async () => {
+  await fc.assert(
+    fc.asyncProperty(flows(0), fc.nat(40), async (spec, stop) => {
+      const seen: Seen[] = [];
+      const { state } = await runAll(build(spec, []), 'serial');
+      expect(await runInTwo(build(spec, seen), stop)).toBe(state);
+      const namesOf = (what: string): string[] =>
+        seen.filter(([one]) => one === what).map(([, name]) => name);
+      const called = namesOf('call').sort();
+      expect(new Set(called).size).toBe(called.length);
+      expect(namesOf('revert').sort()).toEqual(state === 'SUCCESS' ? [] : called);
+    }),
+    RUNS,
+  );
+});

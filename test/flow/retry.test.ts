@@ -1,0 +1,202 @@
+/* Retry controllers: what they decide, and how far that reaches. */
+import { describe, expect, test } from 'vitest';
+import {
+  alwaysRevert,
+  alwaysRevertAll,
+  type Decision,
+  type Flow,
+  forEach,
+  type History,
+  linear,
+  parameterizedForEach,
+  type Retry,
+  run,
+  times,
+  unordered,
+} from '../../src/flow/index.ts';
+import { atom, newTrace, runTraced, type Trace } from './trace.ts';
+
+const callsIn = (trace: Trace): string =>
+  trace.atoms.filter((line) => /^(call|revert) /.test(line)).join(', ');
+
+/** `a`, then a nested flow of `b` (which fails so often) under a controller. */
+function nested(trace: Trace, retry: Retry, failures: number, outer?: Retry): Flow {
+  return linear('f', { retry: outer }).add(
+    atom(trace, 'a'),
+    linear('n', { retry }).add(atom(trace, 'b', { failures })),
+    atom(trace, 'c'),
+  );
+}
+
+describe('the scope of a decision', () => {
+  test.each([
+    ['alwaysRevert reverts its own flow alone', alwaysRevert(), 1, undefined, 'call a, call b, revert b'],
+    ['alwaysRevertAll reverts all', alwaysRevertAll(), 1, undefined, 'call a, call b, revert b, revert a'],
+    [
+      'times(2) gives up after two tries',
+      times(2),
+      2,
+      undefined,
+      'call a, call b, revert b, call b, revert b',
+    ],
+    [
+      'times(2) with revertAll then reverts all',
+      times(2, { revertAll: true }),
+      2,
+      undefined,
+      'call a, call b, revert b, call b, revert b, revert a',
+    ],
+    [
+      'what reverts asks the controller around it, which tries all again',
+      alwaysRevert(),
+      1,
+      times(2),
+      'call a, call b, revert b, revert a, call a, call b, call c',
+    ],
+    ['what reverts all asks nobody', alwaysRevertAll(), 1, times(2), 'call a, call b, revert b, revert a'],
+    [
+      'the controller around it may revert all',
+      alwaysRevert(),
+      1,
+      alwaysRevertAll(),
+      'call a, call b, revert b, revert a',
+    ],
+  ] as const)('%s', async (_, retry, failures, outer, calls) => {
+    const trace = newTrace();
+    await runTraced(trace, nested(trace, retry, failures, outer));
+    expect(callsIn(trace)).toBe(calls);
+  });
+
+  test('an inner controller begins anew when an outer one tries again', async () => {
+    const trace = newTrace();
+    const { state } = await runTraced(trace, nested(trace, times(2), 3, times(2)));
+    expect(state).toBe('SUCCESS');
+    expect(callsIn(trace)).toBe(
+      'call a, call b, revert b, call b, revert b, revert a, call a, call b, revert b, call b, call c',
+    );
+  });
+
+  test('a parallel branch outside of it goes on', async () => {
+    const trace = newTrace();
+    const good = linear('g').add(atom(trace, 'x'), atom(trace, 'y'), atom(trace, 'z'));
+    const flow = unordered('f').add(
+      linear('n', { retry: times(3) }).add(atom(trace, 'b', { failures: 1 })),
+      good,
+    );
+    expect((await runTraced(trace, flow)).state).toBe('SUCCESS');
+    expect(callsIn(trace).match(/[xyz]/g)).toEqual(['x', 'y', 'z']);
+  });
+});
+
+describe('the values of a try', () => {
+  const values = (trace: Trace): string =>
+    trace.atoms.flatMap((line) => /^call a (.*)/.exec(line)?.[1] ?? []).join(' ');
+
+  test.each([
+    ['times', times(3, { provides: 'v' }), '{"v":1} {"v":2} {"v":3}'],
+    ['forEach', forEach(new Set(['x', 'y', 'z']), { provides: 'v' }), '{"v":"x"} {"v":"y"} {"v":"z"}'],
+    [
+      'forEach, equal ones too,',
+      forEach([{ k: 1 }, { k: 1 }, 2], { provides: 'v' }),
+      '{"v":{"k":1}} {"v":{"k":1}} {"v":2}',
+    ],
+    ['parameterizedForEach', parameterizedForEach('list', { provides: 'v' }), '{"v":7} {"v":8} {"v":9}'],
+  ])('%s gives one after the other, until there is none left', async (_, retry, calls) => {
+    const trace = newTrace();
+    const flow = linear('f', { retry }).add(atom(trace, 'a', { requires: ['v'], failures: 9 }));
+    expect((await runTraced(trace, flow, { store: { list: [7, 8, 9] } })).state).toBe('REVERTED');
+    expect(values(trace)).toBe(calls);
+  });
+
+  test('parameterizedForEach takes its values from an atom, too', async () => {
+    const trace = newTrace();
+    const tries = linear('n', { retry: parameterizedForEach('list', { provides: 'v' }) });
+    const flow = linear('f').add(
+      atom(trace, 'l', { provides: 'list', gives: ['p', 'q'] }),
+      tries.add(atom(trace, 'a', { requires: ['v'], failures: 1 })),
+    );
+    expect(await runTraced(trace, flow)).toMatchObject({
+      state: 'SUCCESS',
+      provided: { list: ['p', 'q'], v: 'q' },
+    });
+  });
+
+  test('no value at all, or no list, fails the flow before its atoms run', async () => {
+    const trace = newTrace();
+    const flow = (retry: Retry): Flow => linear('f', { retry }).add(atom(trace, 'a'));
+    expect((await run(flow(forEach([])))).failures).toEqual({
+      f_retry: { code: 'EXHAUSTED', message: 'there is no value left to try' },
+    });
+    const { state, failures } = await run(flow(parameterizedForEach('x')), { store: { x: 'no list' } });
+    expect([state, failures.f_retry?.message]).toEqual([
+      'REVERTED',
+      '"x" must be an array to try its values',
+    ]);
+    expect(trace.atoms).toEqual([]);
+  });
+});
+
+describe('a controller of the user', () => {
+  test('is told the history of failures, runs before each try, and is reverted at the end', async () => {
+    const trace = newTrace();
+    const told: [string, string][] = [];
+    const tell = (what: string, history: History): void => void told.push([what, JSON.stringify(history)]);
+    const retry: Retry = {
+      name: 'r',
+      requires: ['from'],
+      provides: 'n',
+      execute(history, { from }) {
+        tell('execute', history);
+        return Number(from) + history.length;
+      },
+      async onFailure(history): Promise<Decision> {
+        tell('onFailure', history);
+        return history.length < 2 ? 'RETRY' : 'REVERT_ALL';
+      },
+      revert(history, _, { failures }) {
+        tell('revert', history);
+        told.push(['failures', Object.keys(failures).join()]);
+      },
+    };
+    const flow = linear('f', { retry }).add(atom(trace, 'a', { requires: ['n'], failures: 9 }));
+    const { state } = await runTraced(trace, flow, { store: { from: 10 } });
+    const failures = { a: { code: 'BAD', message: 'a is bad' } };
+    const [one, two] = [
+      { result: 10, failures },
+      { result: 11, failures },
+    ];
+    expect(told).toEqual([
+      ['execute', '[]'],
+      ['onFailure', JSON.stringify([one])],
+      ['execute', JSON.stringify([one])],
+      ['onFailure', JSON.stringify([one, two])],
+      ['revert', JSON.stringify([one, two])],
+      ['failures', 'a'],
+    ]);
+    expect(state).toBe('REVERTED');
+    expect(trace.atoms.filter((line) => line.startsWith('r '))).toEqual([
+      'r PENDING>RUNNING',
+      'r RUNNING>SUCCESS',
+      'r SUCCESS>RETRYING',
+      'r RETRYING>RUNNING',
+      'r RUNNING>SUCCESS',
+      'r SUCCESS>REVERTING',
+      'r REVERTING>REVERTED',
+    ]);
+  });
+
+  test.each([
+    ['throws', () => Promise.reject(new Error('oh')), 'oh'],
+    [
+      'answers otherwise',
+      () => 'AGAIN' as never,
+      'onFailure must give RETRY, REVERT or REVERT_ALL; got "AGAIN"',
+    ],
+  ])('that %s has all reverted, and is named', async (_, onFailure, message) => {
+    const trace = newTrace();
+    const { state, failures } = await runTraced(trace, nested(trace, { onFailure }, 1));
+    expect(state).toBe('REVERTED');
+    expect(failures).toMatchObject({ b: { code: 'BAD' }, n_retry: { code: 'ERROR', message } });
+    expect(callsIn(trace)).toBe('call a, call b, revert b, revert a');
+  });
+});

@@ -1,0 +1,135 @@
+/* How values go from the store and from atom to atom. */
+import { expect, test } from 'vitest';
+import {
+  type Atom,
+  type Flow,
+  graph,
+  type Inputs,
+  linear,
+  run,
+  task,
+  unordered,
+} from '../../src/flow/index.ts';
+
+/** An atom that gives what it gets. */
+const echo = (name: string, more: Omit<Atom, 'name' | 'execute'>): Atom =>
+  task(name, (inputs) => inputs, { provides: name, ...more });
+const giving = (name: string, value: unknown, provides: Atom['provides']): Atom =>
+  task(name, () => value, { provides: provides as string });
+
+/** What the atom `out` of a flow got. */
+async function got(flow: Flow, store: Inputs = {}): Promise<unknown> {
+  return (await run(flow, { store })).provided.out;
+}
+
+test('an atom gets what it requires and nothing else, under the names that it calls them by', async () => {
+  const store = { a: 1, b: 2, c: 3, d: 4 };
+  const more = { requires: ['a', 'x'], optional: ['c', 'none'], rebind: { x: 'b' }, inject: { d: 5, e: 6 } };
+  expect(await got(linear('f').add(echo('out', more)), store)).toEqual({ a: 1, x: 2, c: 3, d: 5, e: 6 });
+});
+
+test('a result that is an array, or an object, gives a value to each of several names', async () => {
+  const user = (): Atom => echo('out', { requires: ['x', 'y'] });
+  const both = { x: 1, y: 2 };
+  expect(await got(linear('f').add(giving('a', [1, 2], ['x', 'y']), user()))).toEqual(both);
+  expect(await got(linear('f').add(giving('a', { y: 2, x: 1 }, ['x', 'y']), user()))).toEqual(both);
+  expect(await got(linear('f').add(giving('a', { y: 2, x: 1 }, new Set(['x', 'y'])), user()))).toEqual(both);
+  expect(await got(linear('f').add(giving('a', { one: 1, two: 2 }, { x: 'one', y: 'two' }), user()))).toEqual(
+    both,
+  );
+  expect(await got(linear('f').add(giving('a', [0, 1, 2], { x: 1, y: 2 }), user()))).toEqual(both);
+});
+
+test('the nearest atom before it gives a value, and beats the store', async () => {
+  const flow = (): Flow =>
+    linear('f').add(
+      giving('a', 'far', 'x'),
+      linear('g').add(giving('b', 'near', 'x'), linear('h').add(echo('out', { requires: ['x'] }))),
+      giving('c', 'late', 'x'),
+    );
+  expect(await got(flow(), { x: 'store' })).toEqual({ x: 'near' });
+  const aside = unordered('f').add(giving('a', 'aside', 'x'), echo('out', { requires: ['x'] }));
+  expect(await got(aside, { x: 'store' })).toEqual({ x: 'store' });
+});
+
+test('a graph runs what provides a value before what requires it, in whatever order they were added', async () => {
+  const flow = graph('f').add(
+    echo('out', { requires: ['sum'] }),
+    task('add', ({ x, y }) => Number(x) + Number(y), { requires: ['x', 'y'], provides: 'sum' }),
+    linear('g').add(task('double', ({ x }) => Number(x) * 2, { requires: ['x'], provides: 'y' })),
+    giving('a', 7, 'x'),
+  );
+  expect(await got(flow)).toEqual({ sum: 21 });
+});
+
+test('an atom whose input is not given fails, and the flow is reverted', async () => {
+  const flow = linear('f').add(giving('a', { y: 1 }, new Set(['x'])), echo('out', { requires: ['x'] }));
+  expect(await run(flow)).toMatchObject({
+    state: 'REVERTED',
+    provided: {},
+    failures: { out: { code: 'INPUT', message: expect.stringContaining('its input "x" is nowhere') } },
+  });
+});
+
+test('the result is what the atoms provide, and no name of the language is special', async () => {
+  const flow = linear('f').add(
+    giving('a', 1, 'x'),
+    giving('b', 2, 'constructor'),
+    giving('c', 3, '__proto__'),
+    task('d', () => 4),
+  );
+  const { state, provided } = await run(flow);
+  expect(state).toBe('SUCCESS');
+  expect(Object.entries(provided)).toEqual([
+    ['x', 1],
+    ['constructor', 2],
+    ['__proto__', 3],
+  ]);
+});
+
+test('an atom is told of its flow, of itself and of the store; an object keeps its own this', async () => {
+  class Step {
+    readonly name = 'out';
+    readonly provides = 'out';
+    readonly #secret = 42;
+    execute(_: Inputs, { flow, atom, store, isRepeated, signal }: Parameters<Atom['execute']>[1]): unknown {
+      return [this.#secret, flow, atom, store, isRepeated, signal.aborted];
+    }
+  }
+  expect(await got(linear('f').add(linear('g').add(new Step())), { a: 1 })).toEqual([
+    42,
+    'f',
+    'out',
+    { a: 1 },
+    false,
+    false,
+  ]);
+});
+
+test('a plain function is an atom by its name, with what it says of itself', async () => {
+  function out({ x }: Inputs): unknown {
+    return x;
+  }
+  expect(await got(linear('f').add(Object.assign(out, { requires: ['x'], provides: 'out' })), { x: 5 })).toBe(
+    5,
+  );
+});
+
+test('a revert is told the inputs, the result or the failure, and all that failed', async () => {
+  const seen: unknown[] = [];
+  const revert: Atom['revert'] = (inputs, undoing, { atom }) => void seen.push([atom, inputs, undoing]);
+  const bad = (): never => {
+    throw Object.assign(new Error('no'), { code: 'NO' });
+  };
+  await run(
+    linear('f').add(
+      task('a', () => 'A', { provides: 'x', revert }),
+      task('b', bad, { requires: ['x'], revert }),
+    ),
+  );
+  const failures = { b: { code: 'NO', message: 'no' } };
+  expect(seen).toEqual([
+    ['b', { x: 'A' }, { result: undefined, failure: failures.b, failures }],
+    ['a', {}, { result: 'A', failure: undefined, failures }],
+  ]);
+});
