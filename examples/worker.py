@@ -1,0 +1,26 @@
+#!/usr/bin/env python3
+"""A worker: gets a task a line, and answers each with a line that has the same uuid.
+
+    task-load a.csv | task-exec --worker 'python3 examples/worker.py' -j 4 | task-save out.csv
+
+What is slow to set up (a model, a connection) is set up once, before the loop. Prints that are for people go to
+sys.stderr: they are shown with the number of the worker.
+"""
+
+import json
+import sys
+
+
+def work(task):
+    """The result: anything that JSON can hold."""
+    host = task["url"].split("/")[2]
+    return {"host": host, "length": len(task["url"])}
+
+
+for line in sys.stdin:
+    task = json.loads(line)
+    try:
+        answer = {"result": work(task)}
+    except Exception as error:  # this task fails, and the next one comes
+        answer = {"error": {"code": type(error).__name__, "message": str(error)}}
+    print(json.dumps({"uuid": task["uuid"], **answer}), flush=True)  # flushed, or it waits in a buffer

@@ -1,0 +1,33 @@
+import type { Executor } from '../executor.ts';
+import { MAX_OUTPUT, TIMEOUT } from '../process/options.ts';
+import { type Call, NOBODY, programOf } from '../process/program.ts';
+import { RETRY_ON, toRetryOn } from '../process/retry.ts';
+import { Crew } from './crew.ts';
+import type { WorkerOptions } from './options.ts';
+
+export { fromValues, type WorkerOptions, workerOptions } from './options.ts';
+
+/**
+ * The executor of `--worker`: long-lived processes, which get tasks on their standard input, a line each, and write a
+ * line with the same uuid for each, in any order; see `outcomeOf` for what it says.
+ * @param typed the command of a worker; its number is in `TASK_WORKER_NUMBER`, from 1
+ * @throws {TaskpipeError} `USAGE` where it can't be split into words, or there is no such program
+ */
+export async function worker(typed: string, options: WorkerOptions = {}): Promise<Executor> {
+  const { jobs = 10, perWorker, grace = 10_000, tell = () => {} } = options;
+  const { maxOutput = MAX_OUTPUT, timeout = TIMEOUT, retryOn = toRetryOn(RETRY_ON) } = options;
+  const program = programOf('worker', typed, options);
+  const { name, cwd, env } = program;
+  const call = program.callFor(NOBODY) as Call;
+  const crew = new Crew({
+    ...{ name, cwd, env, call, size: jobs, perWorker, timeout, maxOutput, retryOn, grace, tell },
+  });
+  return {
+    get capacity() {
+      return crew.capacity;
+    },
+    attempt: (task) => new Promise((settle, fail) => crew.do({ task, settle, fail })),
+    describe: ({ uuid }) => `give ${uuid} to a worker: ${program.show(call)}`,
+    close: () => crew.close(),
+  };
+}
