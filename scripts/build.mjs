@@ -10,7 +10,13 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 rmSync(`${root}dist`, { recursive: true, force: true });
 await build({
   absWorkingDir: root,
-  entryPoints: { cli: 'src/cli/main.ts', index: 'src/index.ts' },
+  entryPoints: {
+    cli: 'src/cli/main.ts',
+    index: 'src/index.ts',
+    flow: 'src/flow/index.ts',
+    thread: 'src/executors/module/thread.ts',
+    runner: 'src/executors/command/runner.ts',
+  },
   outdir: 'dist',
   bundle: true,
   splitting: true,

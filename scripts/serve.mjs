@@ -1,10 +1,11 @@
 // A small local web server for the demo and the benchmarks: keep-alive, bodies of 250 bytes.
 //
-//   node scripts/serve.mjs [--port 8080] [--type json|html] [--fail-every N] [--delay MS]
+//   node scripts/serve.mjs [--port 8080] [--type json|html] [--fail-every N] [--delay MS] [--pages N]
 //
 // An option may also be a variable: SERVE_PORT, SERVE_TYPE, SERVE_FAIL_EVERY, SERVE_DELAY. Port 0 takes a free one. The
 // first line on stdout is the url. /count answers how many other requests there were; with --fail-every N, a url
-// whose trailing number is divisible by N answers 500.
+// whose trailing number is divisible by N answers 500; with --pages N, /page/1 to /page/N are a site of HTML pages that
+// link to each other, all of them to be reached from the first.
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
 
@@ -14,11 +15,13 @@ const { values } = parseArgs({
     port: { type: 'string', default: SERVE_PORT ?? '8080' },
     type: { type: 'string', default: SERVE_TYPE ?? 'json' },
     'fail-every': { type: 'string', default: SERVE_FAIL_EVERY ?? '0' },
+    pages: { type: 'string', default: '0' },
     delay: { type: 'string', default: SERVE_DELAY ?? '0' },
   },
 });
 const failEvery = Number(values['fail-every']);
 const delay = Number(values.delay);
+const pages = Number(values.pages);
 const isHtml = values.type === 'html';
 const BYTES = 250;
 let count = 0;
@@ -34,6 +37,20 @@ function bodyOf(url) {
   return start + 'x'.repeat(Math.max(0, BYTES - start.length - end.length)) + end;
 }
 
+/** Page `n` of the site: a tree, with some links across it, and one to another site. */
+function pageOf(n) {
+  const links = [2 * n, 2 * n + 1, (n * 7) % pages, 1].filter((to) => to >= 1 && to <= pages);
+  const anchors = links.map((to) => `<a href="/page/${to}#top">page ${to}</a>`).join('\n');
+  return `<!doctype html><title>Page ${n}</title>\n${anchors}\n<a href="http://example.invalid/">elsewhere</a>\n`;
+}
+
+function answerPage(path, response) {
+  const n = Number(/^\/page\/(\d+)$/.exec(path)?.[1]);
+  const isThere = n >= 1 && n <= pages;
+  response.writeHead(isThere ? 200 : 404, { 'content-type': 'text/html; charset=utf-8' });
+  response.end(isThere ? pageOf(n) : 'no such page');
+}
+
 function answer(request, response) {
   request.resume();
   const url = request.url;
@@ -42,6 +59,10 @@ function answer(request, response) {
     return;
   }
   count++;
+  if (pages > 0) {
+    answerPage(url, response);
+    return;
+  }
   const trailing = failEvery > 0 ? /(\d+)\D*$/.exec(url) : null;
   const fails = trailing !== null && Number(trailing[1]) % failEvery === 0;
   const body = fails ? '{"ok":false}' : bodyOf(url);

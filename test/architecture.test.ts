@@ -18,12 +18,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   ledgers: ['core'],
   loaders: ['core'],
-  executors: ['core'],
+  flow: ['core'],
+  executors: ['core', 'flow'],
   savers: ['core', 'ledgers'],
   stages: ['core', 'ledgers', 'loaders', 'executors', 'savers'],
   commands: ['core', 'ledgers', 'loaders', 'executors', 'savers', 'stages'],
   cli: ['core', 'commands'],
-  'index.ts': ['core', 'ledgers', 'loaders', 'executors', 'savers', 'stages'],
+  'index.ts': ['core', 'flow', 'ledgers', 'loaders', 'executors', 'savers', 'stages'],
 };
 
 test('imports go one way: cli, commands, stages, kinds, core', () => {

@@ -67,6 +67,25 @@ const benchmarks = {
     server: true,
     least: 0.8,
   },
+  command: {
+    what: 'a /bin/true for each of a thousandth of the rows, two at once, against GNU parallel',
+    ours: [process.execPath, bin('task-exec'), '--command', '/bin/true', '-j', '2', '--quiet'],
+    peer: ['parallel', '-j2', '/bin/true'],
+    input: path('few.ndjson'),
+    least: 5,
+  },
+  xargs: {
+    what: 'the same against xargs -P2, which keeps nothing of what they write',
+    ours: [process.execPath, bin('task-exec'), '--command', '/bin/true', '-j', '2', '--quiet'],
+    peer: ['xargs', '-d', '\\n', '-P2', '-n1', '/bin/true'],
+    input: path('few.ndjson'),
+  },
+  worker: {
+    what: 'tasks through one worker that echoes (cat), against jq -c --unbuffered .',
+    ours: [process.execPath, bin('task-exec'), '--worker', 'cat', '-j', '1', '--quiet'],
+    peer: ['jq', '-c', '--unbuffered', '.'],
+    input: path('a.ndjson'),
+  },
   ledger: {
     what: 'a ledger of ten times the rows, from start to the first answer, against JSON.parse into a Set',
     ours: [process.execPath, bin('task-done'), 'has', path('big.jsonl'), 'nobody'],
@@ -124,6 +143,8 @@ async function prepare(name, input) {
   if (name === 'ledger') writeLedger(path('big.jsonl'), rows * 10);
   if (name === 'load' || input !== undefined) make(path('a.csv'), () => writeRows(path('a.csv'), rows, 8099));
   if (input === path('a.ndjson')) make(input, () => tasks('a.csv', input));
+  if (input === path('few.ndjson'))
+    make(input, () => tasks('a.csv', input, '--limit', String(Math.ceil(rows / 1000))));
   if (input === path('urls.ndjson'))
     make(input, () => tasks('a.csv', input, '--limit', String(Math.ceil(rows / 10))));
 }

@@ -9,17 +9,32 @@ import { type Rate, toRate } from '../core/rate.ts';
 import { flushed, openRejects } from '../core/rejects.ts';
 import { type Backoff, toBackoff } from '../core/retry.ts';
 import { counted, number, textOf } from '../core/words.ts';
-import { httpOptions, TIMEOUT } from '../executors/http/options.ts';
+import { commandOptions } from '../executors/command/options.ts';
+import { flowOptions } from '../executors/flow/options.ts';
+import { httpOptions } from '../executors/http/options.ts';
 import { executorFor, kindOptions } from '../executors/index.ts';
+import { moduleOptions } from '../executors/module/options.ts';
+import { processOptions } from '../executors/process/options.ts';
+import { workerOptions } from '../executors/worker/options.ts';
+import { finishedIn } from '../ledgers/index.ts';
+import { openEvents } from '../stages/events-file.ts';
 import { type ExecCounts, exec } from '../stages/exec.ts';
 import { DEFAULTS } from '../stages/exec-options.ts';
+import { openSpool } from '../stages/spool.ts';
 
 const options = {
-  ...(kindOptions as Record<'http', ReturnType<typeof flag>>),
+  ...(kindOptions as Record<string, ReturnType<typeof flag>>),
   jobs: count('how many tasks at once', { default: DEFAULTS.jobs, alias: ['j', 'concurrency'] }),
   keepOrder: flag('let tasks out in the order they came in; default: as they finish'),
   as: value('the key that the result stands under', 'NAME', toKey, { default: 'result' }),
-  timeout: duration('for each attempt, first to last byte', { default: TIMEOUT, shown: '30s', min: 1 }),
+  timeout: {
+    ...duration('for each attempt, first to last byte', {
+      default: 0,
+      shown: '30s for --http, else 1h',
+      min: 1,
+    }),
+    fallback: undefined as number | undefined,
+  },
   retries: count('how often a task is tried again', { min: 0, default: DEFAULTS.retries }),
   backoff: value<Backoff>('how long to wait before: exponential, with full jitter', 'MIN..MAX', toBackoff, {
     default: DEFAULTS.backoff,
@@ -35,10 +50,19 @@ const options = {
   ),
   unfinished: path('write what was not finished to this file, in place of the output, when stopped'),
   grace: duration('how long what runs may go on when stopped', { default: DEFAULTS.grace, shown: '10s' }),
+  revert: flag(
+    'undo tasks that failed in this work or after it: run it for them, or the revert of a --module',
+  ),
+  events: path('write a line for each change of state of a task, flow or atom to this file, as NDJSON'),
   dryRun: flag('do nothing: say what would be done, and pass the tasks on as PENDING'),
   rejects: path('keep input that is no task, as NDJSON with its place and the reason'),
   maxLine: size('the longest record', { default: MAX_LINE, shown: '16MB' }),
   ...httpOptions,
+  ...processOptions,
+  ...commandOptions,
+  ...workerOptions,
+  ...moduleOptions,
+  ...flowOptions,
 } as const;
 
 export const command: Command = defineCommand({
@@ -46,10 +70,19 @@ export const command: Command = defineCommand({
   summary: 'Does the tasks that it reads, and writes each with its result and how it went.',
   usage: 'KIND [options]',
   about:
-    'KIND is --http. A task that fails is a record like any other, with run.state FAILURE and run.error; one that ' +
-    'arrives as a failure passes untouched.',
+    'KIND is one of --http, --command, --worker, --module and --flow. A task that fails is a record like any other, ' +
+    'with run.state FAILURE (REVERTED, where a flow was undone) and run.error; one that arrives as a failure passes ' +
+    'untouched.',
   options,
-  groups: { 'Options of --http:': Object.keys(httpOptions) },
+  groups: {
+    'Options of --http, and of what a module fetches:': Object.keys(httpOptions),
+    'Options of --command and --worker:': Object.keys(processOptions),
+    'Options of --command:': Object.keys(commandOptions),
+    'Options of --worker, which gets a task a line, and writes {"uuid","result"} or {"uuid","error"} for each:':
+      Object.keys(workerOptions),
+    'Options of --module:': Object.keys(moduleOptions),
+    'Options of --flow:': Object.keys(flowOptions),
+  },
   examples: [
     ['task-load a.csv | task-exec --http | task-save out.csv', 'fetch the url of every row'],
     [
@@ -59,6 +92,17 @@ export const command: Command = defineCommand({
     ['task-exec --http --header @token.txt --expect-json \'status == `"ok"`\'', 'only an ok is a success'],
     ['task-exec --http --body-dir pages --as page', 'bodies as files, the result under "page"'],
     ['task-exec --http --dry-run --print-curl', 'see what would be sent'],
+    ["task-exec --command 'convert {file} -resize 200x out/{uuid}.png' -j 4", 'run a program for each task'],
+    ['task-exec --command \'curl -s "$TASK_url" | wc -c\' --shell', 'values as variables, for a shell'],
+    [
+      'task-exec --worker \'jq -c --unbuffered "{uuid, result: (.n|tonumber*2)}"\' -j 2',
+      'two programs that get tasks and answer, a line each',
+    ],
+    ['task-exec --module work.mjs -j 20 --log-dir logs', 'call a function of yours'],
+    [
+      'task-exec --flow signup.js --flow-log signup.log',
+      'run a flow for each task, and go on with it after a crash',
+    ],
   ],
   async run(values, operands, io) {
     if (operands.length > 0) {
@@ -71,9 +115,17 @@ export const command: Command = defineCommand({
       );
     }
     const rejects = await openRejects({ file: values.rejects, say: io.say });
-    const { env, tell, version } = io;
-    const executor = await executorFor({ ...values }, { timeout: values.timeout, env, tell, version });
+    const { env, tell, note, say, version, stopping } = io;
+    const { timeout, revert, logDir, spool: spoolFile, ledger } = values;
+    const events = values.events === undefined ? undefined : await openEvents(values.events);
+    const notify = events?.notify;
+    const executor = await executorFor(
+      { ...values },
+      { timeout, revert, logDir, env, tell, note, notify, version, stopping },
+    );
     const unfinished = values.unfinished === undefined ? undefined : openUnfinished(values.unfinished);
+    const spool = spoolFile === undefined ? undefined : openSpool(spoolFile, say);
+    const finished = ledger === undefined ? undefined : () => finishedIn(ledger);
     const input = readTasks(io.stdin(io.stopping), {
       source: 'stdin',
       reject: rejects.reject,
@@ -86,10 +138,14 @@ export const command: Command = defineCommand({
       ...{ perLane, laneRate, stopping: io.stopping, drains: true, leaving: io.leaving },
       dryRun: dryRun ? io.tell : undefined,
       unfinished: unfinished?.add,
+      notify,
+      children: { spool, finished },
     })(flushed(input, rejects));
     try {
       for await (const batch of tasks) await io.write(textOf(batch));
     } finally {
+      await spool?.close();
+      await events?.close();
       await unfinished?.close();
       await rejects.close();
     }
@@ -115,8 +171,11 @@ function openUnfinished(file: string): { add: (task: { line: string }) => void; 
 }
 
 function summary(counts: Readonly<ExecCounts>, rejected: number): string {
-  const { succeeded, failed, pending, passed, retries, causes, hasTooManyFailures } = counts;
-  const parts = [`${number(succeeded)} done`];
+  const { succeeded, failed, pending, passed, retries, causes, hasTooManyFailures, reverted, added, known } =
+    counts;
+  const parts = [reverted > 0 ? `${number(reverted)} reverted` : `${number(succeeded)} done`];
+  if (added > 0) parts.push(`${number(added)} added on the way`);
+  if (known > 0) parts.push(`${number(known)} known already`);
   const worst = [...causes].sort((a, b) => b[1] - a[1]).map(([code, times]) => `${code} ${number(times)}`);
   if (failed > 0) parts.push(`${number(failed)} failed (${worst.join(', ')})`);
   if (passed > 0) parts.push(`${number(passed)} had failed before`);

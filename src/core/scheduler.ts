@@ -78,6 +78,11 @@ export class Scheduler {
     return this.#isEnded && this.#waiting + this.#running === 0;
   }
 
+  /** Adds a task that was found by another one. @param first whether it goes before all that waits */
+  insert(task: Task, first: boolean): void {
+    this.#add(task, first);
+  }
+
   /** A job came to its end. */
   finish(job: Job, succeeded: boolean): void {
     if (succeeded) job.lane.succeeded();
@@ -112,7 +117,7 @@ export class Scheduler {
    * @param onLate is given those that still come, to the end of the input; without it, no more is read
    */
   stop(onLate?: (job: Job) => void): Job[] {
-    this.#onLate = onLate;
+    this.#onLate ??= onLate;
     const left = this.#delayed.map(({ job }) => job);
     this.#delayed = [];
     for (const lane of this.#lanes.values()) {
@@ -148,10 +153,11 @@ export class Scheduler {
     return waiting < window && (this.#size < WINDOW_SIZE || waiting < jobs);
   }
 
-  #add(task: Task): void {
+  #add(task: Task, first = false): void {
     const lane = this.#laneOf(task);
     const job = this.#jobOf(task, lane);
-    lane.push(job);
+    if (first) lane.pushFirst(job);
+    else lane.push(job);
     lane.lastRead = job.ordinal;
     this.#ready.add(lane);
     this.#wait(task, 1);

@@ -85,6 +85,12 @@ export function withOutcome(task: Task, run: Run, result: string | undefined): T
   return new Task(task.uuid, `${open}${added},"run":${runText(run)}}`);
 }
 
+/** A task with another `run`, or with none. All else keeps its bytes. */
+export function withRun({ uuid, line }: Task, run: Run | undefined): Task {
+  const clean = withoutMembers(line, (key) => key === 'run');
+  return new Task(uuid, run === undefined ? clean : `${clean.slice(0, -1)},"run":${runText(run)}}`);
+}
+
 /** `JSON.stringify` of a run, in a quarter of its time. */
 function runText({ state, as, attempts, at, ms, error }: Run): string {
   const why = error === undefined ? '' : `,"error":${JSON.stringify(error)}`;

@@ -1,6 +1,6 @@
 import { messageOf } from '../core/errors.ts';
 import type { Task } from '../core/task.ts';
-import type { Executor } from './executor.ts';
+import type { Executor, Outcome } from './executor.ts';
 
 /** What a function is told beside its task. */
 export interface WorkContext {
@@ -37,10 +37,13 @@ function success(value: unknown): { result?: string } {
   return result === undefined ? {} : { result };
 }
 
-function failure(error: unknown): { error: { code: string; message: string }; retry?: object } {
+/** The outcome of what a function threw. */
+export function failure(error: unknown): Outcome {
   const { code, retry } = (error ?? {}) as { code?: unknown; retry?: unknown };
+  const stack = error instanceof Error ? error.stack : undefined;
   return {
     error: { code: typeof code === 'string' ? code : 'ERROR', message: messageOf(error) },
     ...(retry === true ? { retry: {} } : {}),
+    ...(stack === undefined ? {} : { stack }),
   };
 }

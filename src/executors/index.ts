@@ -1,11 +1,17 @@
 import { TaskpipeError } from '../core/errors.ts';
-import { flag, type Option, optionName, type Values } from '../core/option.ts';
+import { flag, type Option, optionName, path, text, type Values } from '../core/option.ts';
+import type * as command from './command/index.ts';
 import type { Executor, Setting } from './executor.ts';
-import type { httpOptions } from './http/options.ts';
+import type { FlowValues } from './flow/options.ts';
+import { TIMEOUT as HTTP_TIMEOUT, type httpOptions } from './http/options.ts';
+import { TIMEOUT } from './process/options.ts';
+import type * as worker from './worker/index.ts';
 
 /** A kind of work: the option that asks for it, and what makes its executor of the options' values. */
 interface Kind {
   readonly option: Option<unknown>;
+  /** The default of `--timeout`, in milliseconds. */
+  readonly timeout: number;
   make(values: Readonly<Record<string, unknown>>, setting: Setting): Promise<Executor>;
 }
 
@@ -13,12 +19,50 @@ interface Kind {
 const kinds: Readonly<Record<string, Kind>> = {
   http: {
     option: flag('fetch the url of each task'),
+    timeout: HTTP_TIMEOUT,
     make: async (values, setting) => {
       const { http, fromValues } = await import('./http/index.ts');
       return http(fromValues(values as Values<typeof httpOptions>, setting));
     },
   },
+  command: {
+    option: text('run a program for each task, no shell; names in braces are attributes', {
+      placeholder: "'CMD {field}'",
+    }),
+    timeout: TIMEOUT,
+    make: async (values, setting) => {
+      const { command, fromValues } = await import('./command/index.ts');
+      return command(String(values.command), fromValues(values as CommandValues, setting));
+    },
+  },
+  worker: {
+    option: text('start -j programs that get tasks and answer, a line each', { placeholder: 'CMD' }),
+    timeout: TIMEOUT,
+    make: async (values, setting) => {
+      const { worker, fromValues } = await import('./worker/index.ts');
+      return worker(String(values.worker), fromValues(values as WorkerValues, setting));
+    },
+  },
+  module: {
+    option: path('call a function of this JavaScript or TypeScript module for each task'),
+    timeout: TIMEOUT,
+    make: async (values, setting) => {
+      const { moduleFromValues } = await import('./module/index.ts');
+      return moduleFromValues(values as never, setting);
+    },
+  },
+  flow: {
+    option: path('run the flow that FILE exports, which undoes what it did when a part of it fails'),
+    timeout: TIMEOUT,
+    make: async (values, setting) => {
+      const { flowFromValues } = await import('./flow/index.ts');
+      return flowFromValues(values as FlowValues, setting);
+    },
+  },
 };
+
+type CommandValues = Parameters<typeof command.fromValues>[0];
+type WorkerValues = Parameters<typeof worker.fromValues>[0];
 
 /** The options that ask for a kind of work. */
 export const kindOptions: Readonly<Record<string, Option<unknown>>> = Object.fromEntries(
@@ -29,7 +73,10 @@ export const kindOptions: Readonly<Record<string, Option<unknown>>> = Object.fro
  * The executor that the options ask for.
  * @throws {TaskpipeError} `USAGE`, where they do not ask for exactly one
  */
-export function executorFor(values: Readonly<Record<string, unknown>>, setting: Setting): Promise<Executor> {
+export function executorFor(
+  values: Readonly<Record<string, unknown>>,
+  setting: Omit<Setting, 'timeout'> & { readonly timeout: number | undefined },
+): Promise<Executor> {
   const asked = Object.entries(kinds).filter(
     ([name]) => values[name] === true || typeof values[name] === 'string',
   );
@@ -42,5 +89,6 @@ export function executorFor(values: Readonly<Record<string, unknown>>, setting: 
       `${optionName(only[0])} and ${optionName(another[0])} are two kinds of work; give one, and pipe into another task-exec for the other`,
     );
   }
-  return only[1].make(values, setting);
+  const [, kind] = only;
+  return kind.make(values, { ...setting, timeout: setting.timeout ?? kind.timeout });
 }

@@ -1,7 +1,6 @@
 import { TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
-import { withoutMembers } from '../core/members.ts';
-import { type Run, runOf, Task } from '../core/task.ts';
+import { type Run, runOf, type Task, withRun } from '../core/task.ts';
 import { Committer, FLUSH, FLUSH_INTERVAL } from './commit.ts';
 import type { Rest } from './rest.ts';
 import { type Destination, MISFITS, type Misfit } from './saver.ts';
@@ -200,9 +199,4 @@ function withoutMisfit(task: Task): Task {
   if (code === undefined || !MISFITS.includes(code)) return task;
   // One that was never worked on had no run before.
   return withRun(task, run.attempts === 0 ? undefined : { ...(run as Run), state: 'SUCCESS' });
-}
-
-function withRun({ uuid, line }: Task, run: Run | undefined): Task {
-  const clean = withoutMembers(line, (key) => key === 'run');
-  return new Task(uuid, run === undefined ? clean : `${clean.slice(0, -1)},"run":${JSON.stringify(run)}}`);
 }

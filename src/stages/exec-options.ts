@@ -1,8 +1,10 @@
 import { TaskpipeError } from '../core/errors.ts';
+import type { Notify } from '../core/event.ts';
 import { mustBeWhole } from '../core/option.ts';
 import type { Rate } from '../core/rate.ts';
 import type { Backoff } from '../core/retry.ts';
 import type { Task } from '../core/task.ts';
+import type { ChildrenOptions } from './children.ts';
 
 /** All that an executor stage can be told, whatever its kind of work. */
 export interface ExecOptions {
@@ -28,6 +30,12 @@ export interface ExecOptions {
   readonly dryRun?: ((words: string) => void) | undefined;
   /** Takes the tasks that were not finished, in place of the output. */
   readonly unfinished?: ((task: Task) => void) | undefined;
+  /** Undoes tasks that failed in this work or after it, in place of work on the others. Default false. */
+  readonly revert?: boolean | undefined;
+  /** Is told of every change of a task's state, in order. */
+  readonly notify?: Notify | undefined;
+  /** Where tasks that the work finds are kept, and which are finished. */
+  readonly children?: ChildrenOptions | undefined;
   /** How long what runs may go on after `stopping`, in milliseconds. Default 10 s. */
   readonly grace?: number | undefined;
   /** Starts no more; what was read and not finished comes out as PENDING. */
@@ -49,6 +57,12 @@ export interface ExecCounts {
   failed: number;
   /** Passed on as PENDING. */
   pending: number;
+  /** Failures that were undone. */
+  reverted: number;
+  /** Tasks that the work has found. */
+  added: number;
+  /** Tasks that were left out: seen before, or said to be done. */
+  known: number;
   /** Arrived as FAILURE or REVERTED, and were passed on untouched. */
   passed: number;
   /** Attempts beyond the first. */

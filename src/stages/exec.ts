@@ -1,11 +1,13 @@
+import { setMaxListeners } from 'node:events';
 import type { Job } from '../core/lane.ts';
-import { isOver, MAX_LINE } from '../core/lines.ts';
 import { Order, Outlet } from '../core/outlet.ts';
 import { backoffDelay } from '../core/retry.ts';
 import { Scheduler } from '../core/scheduler.ts';
-import { type Failure, isSettled, type Run, runOf, type Task, timestamp, withOutcome } from '../core/task.ts';
-import type { Executor, Outcome, Retry } from '../executors/executor.ts';
+import { isSettled, runOf, type Task } from '../core/task.ts';
+import type { Child, Executor, Outcome, Retry, StageControl } from '../executors/executor.ts';
 import { fromFunction, type Work } from '../executors/function.ts';
+import { Account } from './account.ts';
+import { Children } from './children.ts';
 import {
   checkExecOptions,
   DEFAULTS,
@@ -13,6 +15,7 @@ import {
   type ExecOptions,
   hasTooManyFailures,
 } from './exec-options.ts';
+import { isToRevert } from './record.ts';
 
 export type { ExecCounts, ExecOptions } from './exec-options.ts';
 
@@ -43,16 +46,19 @@ export function exec(
 }
 
 class ExecStage {
-  readonly counts: ExecCounts = {
-    ...{ succeeded: 0, failed: 0, pending: 0, passed: 0, retries: 0 },
-    causes: new Map(),
-    hasTooManyFailures: false,
-  };
   readonly #executor: Executor;
   readonly #options: ExecOptions;
   readonly #outlet = new Outlet(() => this.#startJobs());
   readonly #order: Order | undefined;
   readonly #giveUp = new AbortController();
+  readonly #children: Children | undefined;
+  /** What the work may ask for. */
+  readonly #control: StageControl = {
+    stop: () => this.#stop(),
+    done: (uuid) => this.#children?.done(uuid),
+  };
+  readonly #as: string;
+  readonly #account: Account;
   /** Jobs whose attempt is under way. */
   readonly #running = new Set<Job>();
   #scheduler: Scheduler | undefined;
@@ -62,7 +68,15 @@ class ExecStage {
   constructor(executor: Executor, options: ExecOptions) {
     this.#executor = executor;
     this.#options = options;
+    setMaxListeners(0, this.#giveUp.signal); // as many as there are jobs may listen
+    this.#as = options.as ?? 'result';
+    this.#account = new Account(options, this.#as);
+    this.#children = executor.finds ? new Children(options.children ?? {}, this.counts) : undefined;
     this.#order = options.keepOrder ? new Order((task) => this.#outlet.put(task)) : undefined;
+  }
+
+  get counts(): ExecCounts {
+    return this.#account.counts;
   }
 
   async *run(tasks: AsyncIterable<readonly Task[]>): AsyncGenerator<readonly Task[]> {
@@ -71,7 +85,7 @@ class ExecStage {
     const onLeave = (): void => this.#leave();
     stopping?.addEventListener('abort', onStop);
     leaving?.addEventListener('abort', onLeave);
-    const scheduler = this.#schedule(tasks);
+    const scheduler = this.#schedule(this.#children?.once(tasks) ?? tasks);
     this.#scheduler = scheduler;
     if (stopping?.aborted) this.#stop();
     try {
@@ -87,10 +101,14 @@ class ExecStage {
 
   #schedule(tasks: AsyncIterable<readonly Task[]>): Scheduler {
     const { jobs = DEFAULTS.jobs, rate, laneRate, perLane } = this.#options;
-    const laneOf = this.#executor.lane?.bind(this.#executor);
+    const executor = this.#executor;
+    const laneOf = executor.lane?.bind(executor);
     const few = this.#order === undefined ? jobs * 2 : jobs * 4;
     return new Scheduler(tasks, {
-      ...{ jobs, laneOf, perLane, rate, laneRate },
+      ...{ laneOf, perLane, rate, laneRate },
+      get jobs() {
+        return executor.capacity ?? jobs;
+      },
       window: laneOf === undefined || this.#order !== undefined ? few : WINDOW,
       held: () => this.#order?.held ?? 0,
       onReady: () => this.#startJobs(),
@@ -118,20 +136,25 @@ class ExecStage {
 
   #attempt(job: Job): void {
     const { task } = job;
-    if (isSettled(task)) {
-      this.counts.passed++;
+    const { revert, dryRun } = this.#options;
+    if (revert ? !isToRevert(task, this.#as) : isSettled(task)) {
+      if (isSettled(task)) this.counts.passed++;
       this.#end(job, task, true);
-    } else if (this.#options.dryRun !== undefined) {
-      this.#options.dryRun(this.#executor.describe(task));
-      this.#end(job, this.#pending(job), true); // not as it came: without a run it would pass for done
+    } else if (this.#children?.isDone(task.uuid)) {
+      this.counts.known++;
+      this.#end(job, undefined, true);
+    } else if (dryRun !== undefined) {
+      dryRun(this.#executor.describe(task));
+      this.#end(job, this.#account.pending(job), true); // not as it came: without a run it would pass for done
     } else this.#try(job);
   }
 
   #try(job: Job): void {
-    if (job.attempts++ === 0) job.began = Date.now();
+    this.#account.begun(job);
+    const attempt = { number: job.attempts, signal: this.#giveUp.signal, stage: this.#control };
     let outcome: Outcome | Promise<Outcome>;
     try {
-      outcome = this.#executor.attempt(job.task, { number: job.attempts, signal: this.#giveUp.signal });
+      outcome = this.#executor.attempt(job.task, attempt);
     } catch (error) {
       this.#outlet.end({ error });
       return;
@@ -149,31 +172,56 @@ class ExecStage {
     outcome.then(conclude).catch((error) => this.#outlet.end({ error }));
   }
 
-  #conclude(job: Job, { error, result, retry }: Outcome): void {
+  #conclude(job: Job, outcome: Outcome): void {
+    const { retry, children } = outcome;
+    if (outcome.state === 'PENDING') {
+      this.#giveBack(job);
+      return;
+    }
     if (retry !== undefined) {
-      if (this.#retry(job, retry)) return;
+      if (this.#retry(job, outcome, retry)) return;
       if (this.#isStopped) {
-        this.#end(job, this.#pending(job), false);
+        this.#giveBack(job);
         return;
       }
     }
-    let why = error;
-    let task = this.#finished(job, why, result);
-    if (isOver(task.line, this.#options.maxLine ?? MAX_LINE)) {
-      why = { code: 'RESULT_TOO_LONG', message: 'the record with its result is longer than --max-line' };
-      task = this.#finished(job, why, undefined);
-    }
-    this.#end(job, task, why === undefined);
-    this.#count(why);
+    if (children !== undefined && outcome.error === undefined) void this.#keep(job, outcome, children);
+    else this.#settle(job, outcome);
   }
 
-  #end(job: Job, task: Task, succeeded: boolean): void {
+  /** Keeps the tasks that a job has found, before its own record goes out. */
+  async #keep(job: Job, outcome: Outcome, children: readonly Child[]): Promise<void> {
+    try {
+      const fresh = await (this.#children as Children).keep(children);
+      const scheduler = this.#scheduler as Scheduler;
+      // The last of those that go first goes in first.
+      for (const { task } of fresh.filter(({ front }) => front).reverse()) scheduler.insert(task, true);
+      for (const { task, front } of fresh) if (!front) scheduler.insert(task, false);
+      if (this.#isStopped) this.#passOn(scheduler.stop());
+      this.#settle(job, outcome);
+      this.#startJobs();
+    } catch (error) {
+      this.#outlet.end({ error });
+    }
+  }
+
+  #settle(job: Job, outcome: Outcome): void {
+    const task = this.#account.settled(job, outcome);
+    this.#end(job, task, outcome.error === undefined);
+    if (outcome.error === undefined || this.#isStopped) return;
+    if (!hasTooManyFailures(this.counts, this.#options.maxFailures)) return;
+    this.counts.hasTooManyFailures = true;
+    this.#stop();
+  }
+
+  /** @param task undefined where nothing is to go out */
+  #end(job: Job, task: Task | undefined, succeeded: boolean): void {
     (this.#scheduler as Scheduler).finish(job, succeeded);
     this.#emit(job, task);
   }
 
   /** Has a job tried again, where there are retries left. */
-  #retry(job: Job, { after = 0, pauseLane = false }: Retry): boolean {
+  #retry(job: Job, outcome: Outcome, { after = 0, pauseLane = false }: Retry): boolean {
     const { retries = DEFAULTS.retries, backoff = DEFAULTS.backoff } = this.#options;
     const scheduler = this.#scheduler as Scheduler;
     if (this.#isStopped) return false;
@@ -181,59 +229,25 @@ class ExecStage {
     const counts = pauseLane ? scheduler.pause(job, after) : true;
     if (counts) job.counted++;
     if (job.counted > retries) return false;
-    this.counts.retries++;
+    this.#account.retried(job, outcome);
     scheduler.again(job, after + backoffDelay(Math.max(1, job.counted), backoff));
     return true;
   }
 
-  #finished(job: Job, error: Failure | undefined, result: string | undefined): Task {
-    return withOutcome(
-      job.task,
-      this.#runOf(job, error === undefined ? 'SUCCESS' : 'FAILURE', error),
-      result,
-    );
+  /** A task that was begun does not come to its end. */
+  #giveBack(job: Job): void {
+    this.#end(job, this.#account.givenBack(job), false);
   }
 
-  #runOf({ attempts, began }: Job, state: Run['state'], error?: Failure): Run {
-    const now = Date.now();
-    const at = attempts === 0 ? now : began;
-    const { as = 'result' } = this.#options;
-    return {
-      state,
-      as,
-      attempts,
-      at: timestamp(at),
-      ms: now - at,
-      ...(error === undefined ? {} : { error }),
-    };
-  }
-
-  #count(error: Failure | undefined): void {
-    const { counts } = this;
-    if (error === undefined) counts.succeeded++;
-    else {
-      counts.failed++;
-      counts.causes.set(error.code, (counts.causes.get(error.code) ?? 0) + 1);
-      if (!this.#isStopped && hasTooManyFailures(counts, this.#options.maxFailures)) {
-        counts.hasTooManyFailures = true;
-        this.#stop();
-      }
-    }
-  }
-
-  #pending(job: Job): Task {
-    this.counts.pending++;
-    return withOutcome(job.task, this.#runOf(job, 'PENDING'), undefined);
-  }
-
-  #emit(job: Job, task: Task): void {
+  #emit(job: Job, task: Task | undefined): void {
     const { unfinished } = this.#options;
-    const isKept = unfinished !== undefined && runOf(task.fields)?.state === 'PENDING';
+    const isKept = task !== undefined && unfinished !== undefined && runOf(task.fields)?.state === 'PENDING';
     if (isKept) unfinished(task);
+    const shown = isKept ? undefined : task;
     if (this.#order !== undefined) {
-      this.#order.put(job.ordinal, isKept ? undefined : task);
+      this.#order.put(job.ordinal, shown);
       this.#scheduler?.release();
-    } else if (!isKept) this.#outlet.put(task);
+    } else if (shown !== undefined) this.#outlet.put(shown);
   }
 
   /** Whether what still comes of the input is let out, too. */
@@ -246,17 +260,22 @@ class ExecStage {
   #stop(): void {
     if (this.#isStopped || this.#scheduler === undefined) return;
     this.#isStopped = true;
-    const letOut = (job: Job): void => this.#emit(job, isSettled(job.task) ? job.task : this.#pending(job));
-    this.#scheduler.stop(this.#drains ? letOut : undefined).forEach(letOut);
+    const letOut = (job: Job): void => this.#passOn([job]);
+    this.#passOn(this.#scheduler.stop(this.#drains ? letOut : undefined));
     this.#grace = setTimeout(() => this.#leave(), this.#options.grace ?? DEFAULTS.grace);
     this.#startJobs();
+  }
+
+  /** Lets out what was not begun, or waits to be tried again. */
+  #passOn(jobs: readonly Job[]): void {
+    for (const job of jobs) this.#emit(job, this.#account.dropped(job));
   }
 
   /** Gives up what runs: it comes out as PENDING. */
   #leave(): void {
     this.#stop();
     this.#giveUp.abort();
-    for (const job of this.#running) this.#end(job, this.#pending(job), false);
+    for (const job of this.#running) this.#giveBack(job);
     this.#running.clear();
     this.#startJobs();
   }

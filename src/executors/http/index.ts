@@ -57,7 +57,7 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
 }
 
 /** Opens what requests go through. What few ask for is loaded only for them. */
-async function openClient(
+export async function openClient(
   options: HttpOptions,
   defaults: RequestDefaults,
 ): Promise<{ client: Client; close: () => Promise<void> }> {

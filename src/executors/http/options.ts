@@ -145,7 +145,7 @@ export const httpOptions: HttpOptionTable = {
 /** What the options' values say, with what the stage and the process add. */
 export function fromValues(
   values: Values<HttpOptionTable>,
-  { timeout, env, tell, version }: Setting,
+  { timeout, env, tell, version }: Pick<Setting, 'timeout' | 'env' | 'tell' | 'version'>,
 ): HttpOptions {
   const { userAgent = `taskpipe/${version}`, printCurl } = values;
   return { ...values, userAgent, timeout, env, printCurl: printCurl ? tell : undefined };

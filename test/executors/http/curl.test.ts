@@ -5,14 +5,14 @@ import { describe, expect, test } from 'vitest';
 import type { HttpOptions } from '../../../src/executors/http/index.ts';
 import { serve } from '../../support/http-server.ts';
 import { freshFolder } from '../../support/run.ts';
-import { attempt, open, taskOf } from './support.ts';
+import { attempt, open, stage, taskOf } from './support.ts';
 
 async function linesOf(record: object, options: HttpOptions = {}): Promise<string[]> {
   const lines: string[] = [];
   const executor = await open({ ...options, printCurl: (line) => lines.push(line) });
   const signal = new AbortController().signal;
   const task = taskOf(record);
-  for (const number of [1, 2]) await executor.attempt(task, { number, signal });
+  for (const number of [1, 2]) await executor.attempt(task, { number, signal, stage });
   return lines;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { closedPort, serve, serveRaw, serveSocket, serveTls } from '../../support/http-server.ts';
-import { attempt, fetchOne, open, taskOf } from './support.ts';
+import { attempt, fetchOne, open, stage, taskOf } from './support.ts';
 
 const HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n';
 
@@ -204,12 +204,12 @@ test('an abort of the stage gives all attempts up at once', async () => {
   const executor = await open({ timeout: 60_000 });
   const stop = new AbortController();
   const attempts = Array.from({ length: 20 }, () =>
-    executor.attempt(taskOf({ url: server.url }), { number: 1, signal: stop.signal }),
+    executor.attempt(taskOf({ url: server.url }), { number: 1, signal: stop.signal, stage }),
   );
   setTimeout(() => stop.abort(), 50);
   const outcomes = await Promise.all(attempts);
   expect(outcomes.map(({ error }) => error?.code)).toEqual(Array(20).fill('ABORTED'));
-  const late = await executor.attempt(taskOf({ url: server.url }), { number: 1, signal: stop.signal });
+  const late = await executor.attempt(taskOf({ url: server.url }), { number: 1, signal: stop.signal, stage });
   expect(late.error?.code).toBe('ABORTED');
 });
 

@@ -1,7 +1,10 @@
 import { onTestFinished } from 'vitest';
 import { Task } from '../../../src/core/task.ts';
-import type { Executor, Outcome } from '../../../src/executors/executor.ts';
+import type { Executor, Outcome, StageControl } from '../../../src/executors/executor.ts';
 import { type HttpOptions, http } from '../../../src/executors/http/index.ts';
+
+/** A stage of which nothing is asked. */
+export const stage: StageControl = { stop() {}, done() {} };
 
 /** A task of some attributes, or of a record's text. */
 export function taskOf(record: object | string, uuid = 'u1'): Task {
@@ -28,6 +31,7 @@ export async function attempt(executor: Executor, record: object | string, uuid?
   const { result: raw, ...rest } = await executor.attempt(taskOf(record, uuid), {
     number: 1,
     signal: new AbortController().signal,
+    stage,
   });
   return { ...rest, raw, result: raw === undefined ? undefined : JSON.parse(raw) };
 }

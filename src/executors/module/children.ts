@@ -1,0 +1,54 @@
+import { runOf, Task, uuidFault } from '../../core/task.ts';
+import { nameUuid } from '../../core/uuid.ts';
+import type { Child } from '../executor.ts';
+
+/** How a task is added. */
+export interface AddOptions {
+  /** Does it before all that waits. Default false. */
+  readonly front?: boolean | undefined;
+  /** Does it although a task of its uuid was seen or is finished. Default false. */
+  readonly again?: boolean | undefined;
+}
+
+/** Chooses the uuid of a task that is added. */
+export type TaskId = (task: Readonly<Record<string, unknown>>) => string;
+
+/**
+ * A task of attributes. Its uuid is its own, else what `taskId` says, else that of all its values, as `task-load`
+ * gives it.
+ * @param parent the uuid of the task that adds it
+ * @throws {TypeError} where it can be no task
+ */
+export function childOf(
+  attributes: unknown,
+  parent: string,
+  { front = false, again = false }: AddOptions,
+  taskId: TaskId | undefined,
+): Child {
+  if (typeof attributes !== 'object' || attributes === null || Array.isArray(attributes))
+    throw new TypeError('ctx.add takes an object, the attributes of a task');
+  const clean = withoutOurs(attributes as Readonly<Record<string, unknown>>);
+  const uuid = clean.uuid ?? taskId?.(clean) ?? nameUuid(texts(clean).join('\u001f'));
+  const fault = uuidFault(uuid);
+  if (fault !== undefined) throw new TypeError(`ctx.add takes a task with a good uuid: ${fault}`);
+  // Said, not made of its values as for a page that links to itself: it was copied along.
+  if (clean.uuid === parent && !again)
+    throw new TypeError(
+      'ctx.add was given the uuid of the task itself; leave it out, or say { again: true }',
+    );
+  const line = JSON.stringify({ ...clean, uuid });
+  return { task: new Task(uuid as string, line), front, again };
+}
+
+/** The attributes alone: not what an executor has added to the record that they were copied from. */
+function withoutOurs(attributes: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const run = runOf(attributes);
+  const { run: _, result: __, ...clean }: Record<string, unknown> = attributes;
+  if (run !== undefined) delete clean[run.as];
+  return { uuid: undefined, ...clean };
+}
+
+function texts({ uuid: _, ...values }: Readonly<Record<string, unknown>>): string[] {
+  const known = Object.values(values).filter((value) => value !== undefined);
+  return known.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)));
+}

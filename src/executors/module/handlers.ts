@@ -1,0 +1,62 @@
+import { TaskpipeError } from '../../core/errors.ts';
+import { attribute, type Failure, type Fields } from '../../core/task.ts';
+import type { TaskId } from './children.ts';
+import type { ModuleContext } from './context.ts';
+
+/** A function of a module: what it returns is the result, as JSON; what it throws makes the task a FAILURE. */
+export type Handler = (task: Fields, context: ModuleContext) => unknown;
+
+/** What a module gives. */
+export interface Handlers {
+  /** The function of a task, or why it has none. */
+  of(fields: Fields): Handler | Failure;
+  readonly taskId: TaskId | undefined;
+}
+
+/** Exports with a meaning of their own: no record can name them. */
+const OWN: readonly string[] = ['default', 'revert', 'taskId'];
+
+/**
+ * The functions of a module: with `revert` its export of that name; else its default export, or for a record with a
+ * `handler` the export that it names.
+ * @throws {TaskpipeError} `USAGE` where the module does not have what is needed
+ */
+export function handlersOf(
+  exports: Readonly<Record<string, unknown>>,
+  file: string,
+  revert: boolean,
+): Handlers {
+  const own = (name: string): unknown => (Object.hasOwn(exports, name) ? exports[name] : undefined);
+  const functionOf = (name: string): Handler | undefined => {
+    const value = own(name);
+    return typeof value === 'function' ? (value as Handler) : undefined;
+  };
+  const taskId = functionOf('taskId') as TaskId | undefined;
+  if (revert) {
+    const undo = functionOf('revert');
+    if (undo === undefined) throw needs(file, 'export a function named revert, for --revert');
+    return { of: () => undo, taskId };
+  }
+  const usual = functionOf('default');
+  const named = Object.keys(exports).filter((name) => !OWN.includes(name) && functionOf(name) !== undefined);
+  if (usual === undefined && named.length === 0)
+    throw needs(file, 'export a function: export default async (task, ctx) => result');
+  return {
+    of(fields) {
+      const name = attribute(fields, 'handler');
+      if (name === undefined || name === null || name === '') return usual ?? lacking('no "handler"', named);
+      const found = typeof name === 'string' && named.includes(name) ? functionOf(name) : undefined;
+      return found ?? lacking(`the handler ${JSON.stringify(name)}`, named, usual);
+    },
+    taskId,
+  };
+}
+
+function needs(file: string, what: string): TaskpipeError {
+  return new TaskpipeError('USAGE', `${file} must ${what}`);
+}
+
+function lacking(what: string, named: readonly string[], usual?: Handler): Failure {
+  const there = [...(usual === undefined ? [] : ['the default export']), ...named].join(', ');
+  return { code: 'HANDLER', message: `the record has ${what}; the module has ${there}` };
+}

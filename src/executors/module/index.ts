@@ -1,0 +1,65 @@
+import type { Values } from '../../core/option.ts';
+import type { Executor, Setting } from '../executor.ts';
+import { fromValues, type HttpOptions, type httpOptions } from '../http/options.ts';
+import { openWork } from './open.ts';
+import type { moduleOptions } from './options.ts';
+import { openThreads } from './threads.ts';
+
+/** What the executor for modules can be told. It can be sent to another thread. */
+export interface ModuleOptions {
+  /** The path of a JavaScript or TypeScript module. */
+  readonly file: string;
+  /** For each attempt, in milliseconds. */
+  readonly timeout: number;
+  /** Calls the module's `revert`, in place of its work. Default false. */
+  readonly revert?: boolean | undefined;
+  /** A folder for the log of each task. Default: none. */
+  readonly logDir?: string | undefined;
+  /** Whether what tasks log is shown. Default false. */
+  readonly shows?: boolean | undefined;
+  /** For `ctx.fetch`. */
+  readonly http?: HttpOptions | undefined;
+}
+
+/** Beside those of `ModuleOptions`, what stays in this thread. */
+export interface ModuleSetting {
+  /** On how many threads. Default: on this one. */
+  readonly threads?: number | undefined;
+  /** Takes what tasks log, a line each. */
+  readonly show: (line: string) => void;
+}
+
+/**
+ * The executor of `--module`: calls a function of a module for each task.
+ * @throws {TaskpipeError} `USAGE` where the module can't be loaded, or has no function
+ */
+export async function moduleExecutor(options: ModuleOptions, setting: ModuleSetting): Promise<Executor> {
+  const { threads, show } = setting;
+  const work =
+    threads === undefined ? await openWork(options, show) : await openThreads(options, threads, show);
+  const does = options.revert ? 'revert' : 'call';
+  return {
+    finds: true,
+    attempt: work.attempt,
+    describe: ({ uuid, fields }) => {
+      const handler = typeof fields.handler === 'string' ? ` (${fields.handler})` : '';
+      return `${does} ${options.file}${handler} for ${uuid}`;
+    },
+    close: work.close,
+  };
+}
+
+/** The executor that the options' values ask for. */
+export function moduleFromValues(
+  values: Values<typeof moduleOptions & typeof httpOptions> & { module: string },
+  setting: Setting,
+): Promise<Executor> {
+  const { timeout, revert, logDir, env, note } = setting;
+  // A fetch has a time-out of its own: that of the stage is for the whole attempt.
+  const { printCurl: _, timeout: __, ...http } = fromValues(values, setting);
+  const shows = env.DISABLE_STREAM_HANDLER === undefined || env.DISABLE_STREAM_HANDLER === '';
+  return moduleExecutor(
+    { file: values.module, timeout, revert, logDir, shows, http: { ...http, env: { ...env } } },
+    { threads: values.threads, show: note },
+  );
+}

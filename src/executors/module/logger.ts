@@ -1,0 +1,64 @@
+import { appendFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { format } from 'node:util';
+import { ioError } from '../../core/errors.ts';
+import { nameUuid } from '../../core/uuid.ts';
+
+/** Writes what a task has to say: a format as in `console.log`, and its values. */
+export interface Logger {
+  debug(message: unknown, ...values: unknown[]): void;
+  info(message: unknown, ...values: unknown[]): void;
+  warn(message: unknown, ...values: unknown[]): void;
+  error(message: unknown, ...values: unknown[]): void;
+}
+
+/** Makes the logger of a task. */
+export type LoggerOf = (uuid: string) => Logger;
+
+/** What is a file's name on every system, and no other task's. */
+const PLAIN = /^[\w-][\w.-]{0,99}$/;
+
+/** The name of a task's log: its uuid, or a hash of it where that can't be the name of a file. */
+export function logName(uuid: string): string {
+  return `${PLAIN.test(uuid) ? uuid : nameUuid(uuid, 5)}.log`;
+}
+
+/**
+ * Loggers that append lines to `folder/<uuid>.log`, each with its time and level, and show them.
+ * @param folder undefined: to no file
+ * @param show takes each line, with its task's uuid; undefined: nobody does
+ * @throws {TaskpipeError} `IO` where the folder can't be made
+ */
+export async function openLogs(
+  folder: string | undefined,
+  show: ((line: string) => void) | undefined,
+): Promise<LoggerOf> {
+  if (folder !== undefined) {
+    await mkdir(folder, { recursive: true }).catch((error) => {
+      throw ioError('cannot make --log-dir', folder, error);
+    });
+  }
+  return (uuid) => {
+    const path = folder === undefined ? undefined : join(folder, logName(uuid));
+    const write = (level: string, message: unknown, values: readonly unknown[]): void => {
+      const words = format(message, ...values);
+      if (path !== undefined) append(path, `${new Date().toISOString()} ${level} ${words}\n`);
+      show?.(`${uuid} ${level} ${words}`);
+    };
+    return {
+      debug: (message, ...values) => write('DEBUG', message, values),
+      info: (message, ...values) => write('INFO', message, values),
+      warn: (message, ...values) => write('WARN', message, values),
+      error: (message, ...values) => write('ERROR', message, values),
+    };
+  };
+}
+
+function append(path: string, line: string): void {
+  try {
+    appendFileSync(path, line);
+  } catch (error) {
+    throw ioError('cannot write the log', path, error);
+  }
+}

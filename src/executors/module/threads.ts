@@ -1,0 +1,188 @@
+import { Worker } from 'node:worker_threads';
+import { messageOf, TaskpipeError } from '../../core/errors.ts';
+import { Task } from '../../core/task.ts';
+import type { Attempt, Outcome } from '../executor.ts';
+import type { ModuleOptions } from './index.ts';
+import type { FromThread, Order, Settled, ToThread } from './messages.ts';
+import type { OpenWork } from './open.ts';
+import { late } from './work.ts';
+
+/** How long a thread may say nothing of an attempt whose time is over: then it is busy, and ended. Milliseconds. */
+const BUSY = 1000;
+
+/** How long a thread has to close, in milliseconds. */
+const CLOSING = 1000;
+
+/** An attempt that is under way on a thread. */
+interface Pending {
+  readonly attempt: Attempt;
+  readonly began: number;
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * A module on threads of its own, which share the tasks. A function that never gives its thread back is ended with
+ * the thread when its time is over.
+ * @throws {TaskpipeError} as `openWork` does
+ */
+export async function openThreads(
+  options: ModuleOptions,
+  count: number,
+  show: (line: string) => void,
+): Promise<OpenWork> {
+  const threads = Array.from({ length: count }, () => new Thread(options, show));
+  const close = async (): Promise<void> => void (await Promise.all(threads.map((thread) => thread.close())));
+  try {
+    await Promise.all(threads.map(({ ready }) => ready));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    attempt(task, attempt) {
+      let least = threads[0] as Thread;
+      for (const thread of threads) if (thread.size < least.size) least = thread;
+      return least.attempt(task, attempt);
+    },
+    close,
+  };
+}
+
+class Thread {
+  /** Resolves once it can work; rejects where it never can. */
+  ready: Promise<void>;
+  readonly #options: ModuleOptions;
+  readonly #show: (line: string) => void;
+  readonly #pending = new Map<number, Pending>();
+  #worker!: Worker;
+  #orders: Order[] = [];
+  #next = 0;
+  #heeded: AbortSignal | undefined;
+  #watch: NodeJS.Timeout | undefined;
+  #isClosing = false;
+
+  constructor(options: ModuleOptions, show: (line: string) => void) {
+    this.#options = options;
+    this.#show = show;
+    this.ready = this.#start();
+  }
+
+  /** How many attempts are under way. */
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  attempt({ uuid, line }: Task, attempt: Attempt): Promise<Outcome> {
+    const id = this.#next++;
+    if (this.#orders.length === 0) setImmediate(() => this.#send());
+    this.#orders.push({ id, uuid, line, number: attempt.number });
+    this.#heed(attempt.signal);
+    this.#watch ??= setTimeout(() => this.#look(), this.#options.timeout + BUSY);
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { attempt, began: performance.now(), resolve, reject });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    clearTimeout(this.#watch);
+    this.#tell('close');
+    const timer = setTimeout(() => void this.#worker.terminate(), CLOSING);
+    await new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
+    clearTimeout(timer);
+  }
+
+  #tell(message: ToThread): void {
+    this.#worker.postMessage(message);
+  }
+
+  #send(): void {
+    if (this.#orders.length === 0) return;
+    this.#tell(this.#orders);
+    this.#orders = [];
+  }
+
+  #heed(signal: AbortSignal): void {
+    if (this.#heeded === signal) return;
+    this.#heeded = signal;
+    signal.addEventListener('abort', () => this.#tell('give up'));
+  }
+
+  #start(): Promise<void> {
+    const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: this.#options });
+    this.#worker = worker;
+    return new Promise((resolve, reject) => {
+      worker.on('message', (message: FromThread) => {
+        if (message.kind === 'ready') resolve();
+        else if (message.kind === 'failed') {
+          const { code, message: words } = message;
+          const error = code === undefined ? new Error(words) : new TaskpipeError(code, words);
+          reject(error);
+          this.#endAll(({ reject: refuse }) => refuse(error));
+        } else this.#take(message);
+      });
+      worker.on('error', (error) => {
+        reject(error);
+        this.#crashed(messageOf(error), worker);
+      });
+      worker.on('exit', () => this.#crashed('it ended its own thread', worker));
+    });
+  }
+
+  #take(message: Exclude<FromThread, { kind: 'ready' | 'failed' }>): void {
+    if (message.kind === 'show') this.#show(message.line);
+    else if (message.kind === 'settled') for (const settled of message.settled) this.#settle(settled);
+    else {
+      const [any] = this.#pending.values();
+      if (message.kind === 'stop') any?.attempt.stage.stop();
+      else any?.attempt.stage.done(message.uuid);
+    }
+  }
+
+  #settle({ id, outcome, children }: Settled): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    pending.resolve(
+      children === undefined
+        ? outcome
+        : {
+            ...outcome,
+            children: children.map(({ uuid, line, ...how }) => ({ task: new Task(uuid, line), ...how })),
+          },
+    );
+  }
+
+  /** The time of the oldest attempt is over, and nothing came: its function holds the thread. */
+  #look(): void {
+    this.#watch = undefined;
+    const { timeout } = this.#options;
+    const [oldest] = this.#pending.values();
+    if (oldest === undefined) return;
+    const left = oldest.began + timeout + BUSY - performance.now();
+    if (left > 0) this.#watch = setTimeout(() => this.#look(), left);
+    else {
+      const [id] = this.#pending.keys();
+      this.#pending.delete(id as number);
+      oldest.resolve(late(timeout));
+      void this.#worker.terminate();
+    }
+  }
+
+  #crashed(why: string, worker: Worker): void {
+    if (worker !== this.#worker || this.#isClosing) return;
+    const error = { code: 'THREAD', message: `the thread of the function ended: ${why}` };
+    // Which of them it was cannot be told: all may be tried again.
+    this.#orders = [];
+    this.ready = this.#start();
+    this.ready.catch(() => {});
+    this.#endAll(({ resolve }) => resolve({ error, retry: {} }));
+  }
+
+  #endAll(end: (pending: Pending) => void): void {
+    const all = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const pending of all) end(pending);
+  }
+}

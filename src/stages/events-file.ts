@@ -1,0 +1,34 @@
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { ioError } from '../core/errors.ts';
+import type { Notify } from '../core/event.ts';
+import { timestamp } from '../core/task.ts';
+
+/** A file that events are added to, as NDJSON. */
+export interface EventsFile {
+  readonly notify: Notify;
+  /** Completes it. @throws {TaskpipeError} `IO` */
+  close(): Promise<void>;
+}
+
+/** @throws {TaskpipeError} `IO` where it can't be opened */
+export async function openEvents(path: string): Promise<EventsFile> {
+  const { default: ndjson } = await import('ndjson'); // few runs need it
+  const lines = ndjson.stringify() as Writable & NodeJS.ReadableStream;
+  const target = lines.pipe(createWriteStream(path, { flags: 'a' }));
+  const failed = (error: unknown): never => {
+    throw ioError('cannot write --events', path, error);
+  };
+  await once(target, 'open').catch(failed);
+  const ended = finished(target).catch(failed);
+  ended.catch(() => {}); // is thrown by close()
+  return {
+    notify: (event) => void lines.write({ at: timestamp(Date.now()), ...event }),
+    async close() {
+      lines.end();
+      await ended;
+    },
+  };
+}
