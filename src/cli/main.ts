@@ -9,7 +9,7 @@ import type { Stop } from './signals.ts';
 declare const TASKPIPE_VERSION: string;
 
 const EXIT_CODES: Readonly<Record<ErrorCode, number>> = { USAGE: 2, DATA: 65, IO: 74, LOCKED: 75, PIPE: 141 };
-/** A defect of ours: sysexits.h's EX_SOFTWARE. */
+/** A defect of ours, or of the user's code: sysexits.h's EX_SOFTWARE. */
 const DEFECT = 70;
 
 /** Runs an executable, and sets the exit code of the process. */
@@ -68,6 +68,7 @@ async function runCommand(name: CommandName, argv: readonly string[]): Promise<n
     stopping: stop.stopping,
     leaving: stop.leaving,
   };
+  const escapes = command.runsUserCode?.(values as never) ? signals.listenForEscapes(stop, say) : undefined;
   try {
     if (values.version === true) await output.write(`${name} ${TASKPIPE_VERSION}\n`);
     else if (values.help === true)
@@ -75,7 +76,9 @@ async function runCommand(name: CommandName, argv: readonly string[]): Promise<n
     else {
       const code = await command.run(values as never, operands, io);
       await output.finish();
-      return codeOf(stop, signals.SIGNAL_CODES) ?? code;
+      return escapes !== undefined && escapes.count > 0
+        ? DEFECT
+        : (codeOf(stop, signals.SIGNAL_CODES) ?? code);
     }
     await output.finish();
     return 0;
@@ -85,6 +88,7 @@ async function runCommand(name: CommandName, argv: readonly string[]): Promise<n
     return code;
   } finally {
     output.close();
+    escapes?.release();
     stop.release();
     ended.abort(); // an input that nobody reads to its end would keep the process alive
   }

@@ -6,6 +6,7 @@ export interface Stop {
   readonly leaving: AbortSignal;
   /** The first signal that came. */
   readonly signal: NodeJS.Signals | undefined;
+  stop(): void;
   leave(): void;
   /** Takes no more signals: the next one ends the process as it does any other. */
   release(): void;
@@ -40,7 +41,38 @@ export function listenForSignals(): Stop {
     get signal() {
       return first;
     },
+    stop: () => stopping.abort(),
     leave: () => leaving.abort(),
     release,
+  };
+}
+
+/** Errors that escaped from code of the user's. */
+export interface Escapes {
+  /** How many there were. */
+  readonly count: number;
+  release(): void;
+}
+
+/**
+ * Listens for errors that nobody catches, as one that is thrown by a timer, or a promise that is rejected and not
+ * awaited: the first asks to stop, the second to leave.
+ * @param say a line on stderr
+ */
+export function listenForEscapes({ stop, leave }: Stop, say: (message: string) => void): Escapes {
+  let count = 0;
+  const listener = (error: unknown): void => {
+    say(
+      `an error that nobody caught: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+    if (count++ === 0) stop();
+    else leave();
+  };
+  process.on('uncaughtException', listener);
+  return {
+    get count() {
+      return count;
+    },
+    release: () => void process.off('uncaughtException', listener),
   };
 }

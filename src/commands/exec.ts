@@ -12,7 +12,7 @@ import { counted, number, textOf } from '../core/words.ts';
 import { commandOptions } from '../executors/command/options.ts';
 import { flowOptions } from '../executors/flow/options.ts';
 import { httpOptions } from '../executors/http/options.ts';
-import { executorFor, kindOptions } from '../executors/index.ts';
+import { callsUserCode, executorFor, kindOptions } from '../executors/index.ts';
 import { moduleOptions } from '../executors/module/options.ts';
 import { processOptions } from '../executors/process/options.ts';
 import { workerOptions } from '../executors/worker/options.ts';
@@ -104,6 +104,7 @@ export const command: Command = defineCommand({
       'run a flow for each task, and go on with it after a crash',
     ],
   ],
+  runsUserCode: (values) => callsUserCode({ ...values }),
   async run(values, operands, io) {
     if (operands.length > 0) {
       const [first] = operands;

@@ -48,6 +48,11 @@ export interface Command<O extends Options = Options> {
    */
   emits?(values: Values<O> & CommonValues, operands: readonly string[]): boolean;
   /**
+   * Whether it runs code of the user's in this process. An error that escapes from that then stops it in good order,
+   * as a signal does. Default: no, and an error that nobody catches is a defect, which ends the process.
+   */
+  runsUserCode?(values: Values<O> & CommonValues): boolean;
+  /**
    * @param operands what is no option, in order
    * @returns the exit code where nothing was thrown: 0, or 1 where some tasks or lines failed
    */

@@ -12,6 +12,8 @@ interface Kind {
   readonly option: Option<unknown>;
   /** The default of `--timeout`, in milliseconds. */
   readonly timeout: number;
+  /** Whether it calls code of the user's in this process. */
+  readonly callsUserCode?: true;
   make(values: Readonly<Record<string, unknown>>, setting: Setting): Promise<Executor>;
 }
 
@@ -46,6 +48,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   module: {
     option: path('call a function of this JavaScript or TypeScript module for each task'),
     timeout: TIMEOUT,
+    callsUserCode: true,
     make: async (values, setting) => {
       const { moduleFromValues } = await import('./module/index.ts');
       return moduleFromValues(values as never, setting);
@@ -54,6 +57,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   flow: {
     option: path('run the flow that FILE exports, which undoes what it did when a part of it fails'),
     timeout: TIMEOUT,
+    callsUserCode: true,
     make: async (values, setting) => {
       const { flowFromValues } = await import('./flow/index.ts');
       return flowFromValues(values as FlowValues, setting);
@@ -68,6 +72,11 @@ type WorkerValues = Parameters<typeof worker.fromValues>[0];
 export const kindOptions: Readonly<Record<string, Option<unknown>>> = Object.fromEntries(
   Object.entries(kinds).map(([name, { option }]) => [name, option]),
 );
+
+/** Whether the options ask for a kind that calls code of the user's in this process. */
+export function callsUserCode(values: Readonly<Record<string, unknown>>): boolean {
+  return Object.entries(kinds).some(([name, kind]) => kind.callsUserCode && values[name] !== undefined);
+}
 
 /**
  * The executor that the options ask for.

@@ -98,8 +98,8 @@ const others: readonly Bite[] = [
   },
   {
     name: 'the end of the output is cut off',
-    from: 'await output.finish();\n      return codeOf(stop, signals.SIGNAL_CODES) ?? code;',
-    to: 'process.exit(codeOf(stop, signals.SIGNAL_CODES) ?? code);',
+    from: 'await output.finish();\n      return escapes',
+    to: 'process.exit(code);\n      return escapes',
     tried: (program) => lateReader(program),
   },
   {

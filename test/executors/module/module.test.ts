@@ -166,6 +166,26 @@ describe('--module', () => {
   });
 });
 
+test.each([
+  ['thrown by a timer', "setTimeout(() => { throw new Error('stray'); }, 1)"],
+  ['of a promise that is not awaited', "Promise.reject(new Error('stray'))"],
+])('an error that is %s ends the stage in good order, and loses nothing', async (_, stray) => {
+  const code = `export default async ({ n }, { signal }) => {
+    if (n === 2) ${stray};
+    if (n > 1) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+  };`;
+  const tasks = [1, 2, 3, 4].map((n) => ({ n }));
+  const { rows, code: exit, stderr } = await run(code, tasks, '-j 2 --grace 50ms');
+  expect(rows.map(({ n, run }) => [n, run.state]).sort()).toEqual([
+    [1, 'SUCCESS'],
+    [2, 'PENDING'],
+    [3, 'PENDING'],
+    [4, 'PENDING'],
+  ]);
+  expect(stderr).toContain('task-exec: an error that nobody caught: Error: stray\n    at ');
+  expect(exit).toBe(70);
+});
+
 describe('ctx.logger', () => {
   const code =
     "export default ({ uuid }, { logger }) => { logger.info('saw %s', uuid); logger.error('ill \\u001b[31m'); };";
