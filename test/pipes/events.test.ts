@@ -1,25 +1,18 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { Event } from '../../src/core/event.ts';
 import { freshFolder, sh } from '../support/run.ts';
 import { linesOf, parsed, startPipeline } from './pipeline.ts';
 
-interface Event {
-  readonly at: string;
-  readonly uuid: string;
-  readonly flow?: string;
-  readonly atom?: string;
-  readonly old_state: string;
-  readonly state: string;
-  readonly attempt?: number;
-}
+type Told = Event & { readonly at: string };
 
-function eventsOf(cwd: string, name: string): Event[] {
+function eventsOf(cwd: string, name: string): Told[] {
   return linesOf(cwd, name).map((line) => JSON.parse(line));
 }
 
 /** The states of each task, flow and atom, in the order of the events; fails where one does not begin with the last. */
-function historiesOf(events: readonly Event[], first = 'PENDING'): Map<string, string[]> {
+function historiesOf(events: readonly Told[], first = 'PENDING'): Map<string, string[]> {
   const histories = new Map<string, string[]>();
   for (const { uuid, flow, atom, old_state, state } of events) {
     const key = [uuid, flow, atom].filter((part) => part !== undefined).join('/');
