@@ -115,45 +115,51 @@ export const command: Command = defineCommand({
           : `task-exec reads tasks from its standard input and takes no FILE; got ${JSON.stringify(first)}`,
       );
     }
-    const rejects = await openRejects({ file: values.rejects, say: io.say });
-    const { env, tell, note, say, version, stopping } = io;
-    const { timeout, revert, logDir, spool: spoolFile, ledger } = values;
-    const events = values.events === undefined ? undefined : await openEvents(values.events);
+    const { env, tell, note, version, stopping, leaving } = io;
+    const { timeout, revert, logDir, ledger, perHost: perLane, hostRate: laneRate, dryRun, ...rest } = values;
+    // Before the executor: it may have started programs or threads, which somebody would have to end.
+    const { rejects, events, unfinished, spool, close } = await openFiles(values, io.say);
     const notify = events?.notify;
-    const executor = await executorFor(
-      { ...values },
-      { timeout, revert, logDir, env, tell, note, notify, version, stopping },
-    );
-    const unfinished = values.unfinished === undefined ? undefined : openUnfinished(values.unfinished);
-    const spool = spoolFile === undefined ? undefined : openSpool(spoolFile, say);
-    const finished = ledger === undefined ? undefined : () => finishedIn(ledger);
-    const input = readTasks(io.stdin(io.stopping), {
+    const setting = { timeout, revert, logDir, env, tell, note, notify, version, stopping };
+    const executor = await executorFor({ ...values }, setting);
+    const input = readTasks(io.stdin(stopping), {
       source: 'stdin',
       reject: rejects.reject,
-      cut: AbortSignal.any([io.stopping, io.cut]),
+      cut: AbortSignal.any([stopping, io.cut]),
       maxLine: values.maxLine,
     });
-    const { perHost: perLane, hostRate: laneRate, dryRun, ...rest } = values;
     const tasks = exec(executor, {
       ...rest,
-      ...{ perLane, laneRate, stopping: io.stopping, drains: true, leaving: io.leaving },
-      dryRun: dryRun ? io.tell : undefined,
+      ...{ revert, perLane, laneRate, notify, stopping, drains: true, leaving },
+      dryRun: dryRun ? tell : undefined,
       unfinished: unfinished?.add,
-      notify,
-      children: { spool, finished },
+      children: { spool, finished: ledger === undefined ? undefined : () => finishedIn(ledger) },
     })(flushed(input, rejects));
     try {
       for await (const batch of tasks) await io.write(textOf(batch));
     } finally {
-      await spool?.close();
-      await events?.close();
-      await unfinished?.close();
-      await rejects.close();
+      await close();
     }
-    io.note(summary(tasks.counts, rejects.count));
+    note(summary(tasks.counts, rejects.count));
     return tasks.counts.failed + tasks.counts.passed + rejects.count > 0 ? 1 : 0;
   },
 });
+
+type FileNames = Readonly<Record<'rejects' | 'events' | 'unfinished' | 'spool', string | undefined>>;
+
+/** Opens what is written beside the output. */
+async function openFiles(names: FileNames, say: (message: string) => void) {
+  const rejects = await openRejects({ file: names.rejects, say });
+  const events = names.events === undefined ? undefined : await openEvents(names.events);
+  const unfinished = names.unfinished === undefined ? undefined : openUnfinished(names.unfinished);
+  const spool = names.spool === undefined ? undefined : openSpool(names.spool, say);
+  return {
+    ...{ rejects, events, unfinished, spool },
+    async close(): Promise<void> {
+      for (const file of [spool, events, unfinished, rejects]) await file?.close();
+    },
+  };
+}
 
 /** A file that unfinished tasks are added to. */
 function openUnfinished(file: string): { add: (task: { line: string }) => void; close: () => Promise<void> } {

@@ -81,7 +81,7 @@ describe('ctx.add', () => {
     const first = start('task-exec --module work.mjs --spool spool', { cwd });
     first.stdin?.write('{"uuid":"a"}\n');
     await new Promise((resolve) => first.stdout?.once('data', resolve)); // its first task is done: the spool is open
-    const { code, stderr } = await sh('task-exec --module work.mjs --spool spool', { cwd });
+    const { code, stderr } = await sh('task-exec --module work.mjs --threads 2 --spool spool', { cwd });
     first.stdin?.end();
     expect(code).toBe(75);
     expect(stderr).toContain('spool is being written by another task-exec; name another file with --spool');
