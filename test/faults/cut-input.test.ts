@@ -6,4 +6,4 @@ import { prove } from './support/report.ts';
 test('input that is cut at any offset gives the records before the cut, and names the one that is cut', async () => {
   const report = await cutInput(ours, { step: 1, processes: 15 });
   prove('input cut at every offset, into each stage', report, { offsets: 2000, formats: 3, processes: 100 });
-}, 600_000);
+}, 900_000);

@@ -29,27 +29,27 @@ afterAll(() =>
 describe.skipIf(!canTrace)('a system call of task-save that fails (needs strace)', () => {
   test('ends it with 74 and the cause, marks nothing that is not safe, and costs nothing in the next run', async () => {
     check(await failingCalls(ours), 'failures', 150);
-  }, 400_000);
+  }, 900_000);
 
   test('is not noticed where it was only interrupted', async () => {
     check(await interruptedCalls(ours), 'interrupted', 4);
-  }, 60_000);
+  }, 900_000);
 });
 
 describe.skipIf(mounts === undefined)('a file system of 64 KB (needs unshare and mount)', () => {
   test('that gets full at any moment ends task-save with 74, and with room the next run completes it', async () => {
     check(await fullDisks(ours), 'disks', 8);
-  }, 120_000);
+  }, 900_000);
 });
 
 test('a file that reaches its limit at any block ends task-save with 74, and without it the next run completes it', async () => {
   check(await limitedFiles(ours), 'limits', 15);
-}, 120_000);
+}, 900_000);
 
 test('/dev/full is an error with 74 wherever a command writes, and what is no file is refused', async () => {
   check(await fullDevices(ours), 'commands', 20);
-}, 120_000);
+}, 900_000);
 
 test('words that nobody hears change neither the records nor the exit code', async () => {
   check(await unheardWords(ours), 'unheard', 24);
-}, 120_000);
+}, 900_000);

@@ -12,5 +12,5 @@ describe.skipIf(!canTrace)('task-save killed at a system call (needs strace)', (
       report,
       { kills: 200 },
     );
-  }, 600_000);
+  }, 900_000);
 });

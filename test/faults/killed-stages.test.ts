@@ -11,4 +11,4 @@ test('a pipeline that is killed at any moment, in part or whole, comes to the sa
     save: 50,
     all: 50,
   });
-}, 300_000);
+}, 900_000);

@@ -70,7 +70,7 @@ const traced: readonly Bite[] = [
 ];
 
 describe.skipIf(!canTrace)('the suite notices where (needs strace)', () => {
-  test.each(traced)('$name', notices, 120_000);
+  test.each(traced)('$name', notices, 900_000);
 });
 
 const others: readonly Bite[] = [
@@ -123,7 +123,7 @@ const others: readonly Bite[] = [
 ];
 
 describe('the suite notices where', () => {
-  test.each(others)('$name', notices, 120_000);
+  test.each(others)('$name', notices, 900_000);
 });
 
 test.skipIf(mounts === undefined)(
@@ -136,5 +136,5 @@ test.skipIf(mounts === undefined)(
       tried: (program) => fullDisks(program, [20]),
     });
   },
-  120_000,
+  900_000,
 );
