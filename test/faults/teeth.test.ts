@@ -31,7 +31,8 @@ const LEDGER = `if (this.#writer === void 0 || uuids.length === 0) return;
     `.trimEnd();
 const COMMIT = 'if (batch.text !== "" || batch.uuids.length > 0) await destination.commit(batch);';
 /** As it stands in the build: a template with a newline in it. */
-const APPENDED = `Buffer.from(\`\n\${lines}\`)`;
+const APPENDED = `const bytes = Buffer.from(\`\n\${lines}\`);`;
+const SYNC = 'await datasync(this.#fd);\n    } catch (error) {\n      throw ioError("cannot sync"';
 
 const canTrace = await has('strace');
 
@@ -57,14 +58,14 @@ const traced: readonly Bite[] = [
   },
   {
     name: 'a failed fdatasync is passed over',
-    from: 'await datasync(this.#fd);',
-    to: 'await datasync(this.#fd).catch(() => {});',
+    from: SYNC,
+    to: SYNC.replace(';', '.catch(() => {});'),
     tried: (program) => failingCalls(program, { savings: ['first'], file: 'out.csv' }),
   },
   {
     name: 'a failed fdatasync is tried again',
-    from: 'await datasync(this.#fd);',
-    to: 'await datasync(this.#fd).catch(() => datasync(this.#fd));',
+    from: SYNC,
+    to: SYNC.replace(';', '.catch(() => datasync(this.#fd));'),
     tried: (program) => failingCalls(program, { savings: ['first'], file: 'out.csv' }),
   },
 ];
@@ -77,13 +78,13 @@ const others: readonly Bite[] = [
   {
     name: 'an append to the ledger has no newline before it',
     from: APPENDED,
-    to: 'Buffer.from(lines)',
+    to: 'const bytes = Buffer.from(lines);',
     tried: (program) => limitedFiles(program, [3]),
   },
   {
     name: 'a short append to the ledger is taken for a whole one',
-    from: 'if (written < bytes.length)',
-    to: 'if (false)',
+    from: 'const written = writeSync(fd, bytes);\n      if (written < bytes.length)',
+    to: 'const written = writeSync(fd, bytes);\n      if (false)',
     tried: (program) => limitedFiles(program, [4]),
   },
   {

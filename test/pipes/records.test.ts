@@ -174,7 +174,7 @@ describe('options of a whole pipeline', () => {
     const { signal, codes, end } = startPipeline(command, { cwd });
     await asked.reached(2);
     signal('SIGINT');
-    expect(await codes).toBe('0 130');
+    expect(await codes).toMatch(/^(0|130) 130$/); // task-load may have ended already
     expect(parsed((await end).stdout)).toEqual([]);
     expect(
       parsed(linesOf(cwd, 'left.ndjson').join('\n'))

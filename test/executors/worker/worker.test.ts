@@ -379,6 +379,7 @@ describe('ends', () => {
     const end = once(child, 'close');
     await until(() => pidsIn(join(made.cwd, 'tasks')).length === 1);
     child.kill('SIGINT');
+    await until(() => out.split('"PENDING"').length === 3); // it has heard of it
     writeFileSync(join(made.cwd, 'go'), '');
     const [code] = await end;
     const seen = out
