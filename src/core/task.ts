@@ -88,7 +88,8 @@ export function withOutcome(task: Task, run: Run, result: string | undefined): T
 /** A task with another `run`, or with none. All else keeps its bytes. */
 export function withRun({ uuid, line }: Task, run: Run | undefined): Task {
   const clean = withoutMembers(line, (key) => key === 'run');
-  return new Task(uuid, run === undefined ? clean : `${clean.slice(0, -1)},"run":${runText(run)}}`);
+  // A run that came from outside may lack anything.
+  return new Task(uuid, run === undefined ? clean : `${clean.slice(0, -1)},"run":${JSON.stringify(run)}}`);
 }
 
 /** `JSON.stringify` of a run, in a quarter of its time. */

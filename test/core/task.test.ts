@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Task, uuidFault, withOutcome } from '../../src/core/task.ts';
+import { type Run, Task, uuidFault, withOutcome, withRun } from '../../src/core/task.ts';
 
 const run = { state: 'SUCCESS', as: 'page', attempts: 1, at: '2026-01-01T00:00:00.000Z', ms: 5 } as const;
 
@@ -33,4 +33,11 @@ test('a uuid is a string of 1 to 256 bytes without control characters', () => {
   for (const bad of [undefined, null, 5, '', 'é'.repeat(129), 'a\nb', 'a\u0000', 'a\u0085', '\ud800']) {
     expect(uuidFault(bad)).toBeTypeOf('string');
   }
+});
+
+test('a run that came from outside may lack anything, and the record stays JSON', () => {
+  const task = new Task('a', '{"uuid":"a","n":1.10,"run":{"state":"FAILURE"}}');
+  const run = { ...(task.fields.run as Run), state: 'SUCCESS' as const, ms: undefined as never };
+  expect(withRun(task, run).line).toBe('{"uuid":"a","n":1.10,"run":{"state":"SUCCESS"}}');
+  expect(withRun(task, undefined).line).toBe('{"uuid":"a","n":1.10}');
 });
