@@ -36,8 +36,8 @@ interface Gathering {
 /** A commit begins at so many characters. */
 const FULL = 4 * 1024 * 1024;
 /** While one runs, no more than this gathers: then whoever adds waits. */
-const MOST_SIZE = 16 * 1024 * 1024;
-const MOST_RECORDS = 100_000;
+const MOST_SIZE = 8 * 1024 * 1024;
+const MOST_RECORDS = 20_000;
 
 function gathering(): Gathering {
   return { text: '', bytes: 0, uuids: [], ends: [], rest: '', tee: '', records: 0, size: 0 };
