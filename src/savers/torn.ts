@@ -1,7 +1,7 @@
 import type { OutputFile } from './output.ts';
 import type { FoundRow } from './saver.ts';
 
-/** No commit writes more: 16 MB of characters, of 3 bytes at most, and the record that went over. */
+/** No commit writes more: 8 MB of characters, of 3 bytes at most, and the record that went over. */
 const MOST = 64 * 1024 * 1024;
 /** What a disk writes is whole sectors. */
 const SECTOR = 512;
