@@ -136,7 +136,10 @@ export const command: Command = defineCommand({
       children: { spool, finished: ledger === undefined ? undefined : () => finishedIn(ledger) },
     })(flushed(input, rejects));
     try {
-      for await (const batch of tasks) await io.write(textOf(batch));
+      for await (const batch of tasks) {
+        await io.write(textOf(batch));
+        await events?.flush();
+      }
     } finally {
       await close();
     }

@@ -44,7 +44,9 @@ export class Account {
       settled = { error: { code: 'RESULT_TOO_LONG', message } };
       task = this.#recordOf(job, settled);
     }
-    this.#transitions.ended(job, runOf(task.fields)?.state as State, settled);
+    // Only where somebody listens: it parses the record.
+    if (this.#options.notify !== undefined)
+      this.#transitions.ended(job, runOf(task.fields)?.state as State, settled);
     this.#count(settled);
     return task;
   }

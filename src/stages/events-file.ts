@@ -9,6 +9,8 @@ import { timestamp } from '../core/task.ts';
 /** A file that events are added to, as NDJSON. */
 export interface EventsFile {
   readonly notify: Notify;
+  /** Resolves when what was told no longer takes memory. To be awaited after each batch. */
+  flush(): Promise<void>;
   /** Completes it. @throws {TaskpipeError} `IO` */
   close(): Promise<void>;
 }
@@ -26,6 +28,9 @@ export async function openEvents(path: string): Promise<EventsFile> {
   ended.catch(() => {}); // is thrown by close()
   return {
     notify: (event) => void lines.write({ at: timestamp(Date.now()), ...event }),
+    async flush() {
+      if (lines.writableNeedDrain) await Promise.race([once(lines, 'drain'), ended]);
+    },
     async close() {
       lines.end();
       await ended;
