@@ -66,7 +66,7 @@ test('every option says what it does, and no two variables of the environment ar
 });
 
 test('the options that the examples of help texts and the README name do exist', async () => {
-  const known = new Set(['--help', '--version', '--quiet', '--config', '--no-progress']);
+  const known = new Set(['--help', '--version', '--quiet', '--config', '--progress', '--no-progress']);
   const lines: string[] = [];
   for (const get of Object.values(commands)) {
     const { options, examples } = await get();

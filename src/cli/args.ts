@@ -3,13 +3,28 @@ import yargs, { type Options as YargsOptions } from 'yargs';
 import { commands } from '../commands/index.ts';
 import type { Command } from '../core/command.ts';
 import { ioError, jsonFault, TaskpipeError } from '../core/errors.ts';
-import { flag, kebab, type Option, type Options, optionName, parseOption, path } from '../core/option.ts';
+import {
+  choice,
+  flag,
+  kebab,
+  type Option,
+  type Options,
+  optionName,
+  parseOption,
+  path,
+} from '../core/option.ts';
+import { PROGRESS_MODES } from './progress.ts';
 
 /** What every command takes. */
 const COMMON = {
   config: path('read options from a JSON file, as in {"jobs": 20}; flags and environment beat it'),
   quiet: flag('say nothing on stderr but errors'),
-  noProgress: flag('draw no progress line (there is none yet)'),
+  progress: choice(
+    'auto, a line on a terminal, by the last stage; plain, a line every 10 s, for a log; or none',
+    PROGRESS_MODES,
+    { default: 'auto', placeholder: 'MODE' },
+  ),
+  noProgress: flag('the same as --progress none'),
   help: flag('show this help'),
   version: flag('show the version'),
 } as const;

@@ -4,7 +4,9 @@ import type { CommandName } from '../commands/index.ts';
 import type { Command, Io } from '../core/command.ts';
 import { type ErrorCode, ioError, messageOf, TaskpipeError } from '../core/errors.ts';
 import { escapeControls } from '../core/visible.ts';
+import type { ProgressMode } from './progress.ts';
 import type { Stop } from './signals.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
 
 declare const TASKPIPE_VERSION: string;
 
@@ -15,13 +17,14 @@ const DEFECT = 70;
 /** Runs an executable, and sets the exit code of the process. */
 export async function main(name: CommandName): Promise<void> {
   process.stderr.on('error', () => {}); // nobody reads what we say: that ends nothing
+  const terminal = openTerminal(); // before anything is said: an earlier stage may end while a later one draws
   const argv = process.argv.slice(2);
   try {
     if (argv.length === 1 && argv[0] === '--version') {
       writeVersion(name);
       return;
     }
-    process.exitCode = await runCommand(name, argv);
+    process.exitCode = await runCommand(name, argv, terminal);
   } catch (error) {
     process.exitCode = report(name, error);
   }
@@ -35,12 +38,17 @@ function writeVersion(name: CommandName): void {
   }
 }
 
-async function runCommand(name: CommandName, argv: readonly string[]): Promise<number> {
+async function runCommand(
+  name: CommandName,
+  argv: readonly string[],
+  terminal: Terminal | undefined,
+): Promise<number> {
   // Loaded here, so that --version pays for nothing.
-  const [{ commands }, args, pipes, signals] = await Promise.all([
+  const [{ commands }, args, pipes, progress, signals] = await Promise.all([
     import('../commands/index.ts'),
     import('./args.ts'),
     import('./pipes.ts'),
+    import('./progress.ts'),
     import('./signals.ts'),
   ]);
   const command: Command = await commands[name]();
@@ -50,18 +58,34 @@ async function runCommand(name: CommandName, argv: readonly string[]): Promise<n
   const emits = command.emits?.(values as never, operands) ?? true;
   const output = pipes.openOutput({ onGone: emits ? stop.leave : undefined, leaving: stop.leaving });
   const say = (message: string): void => void process.stderr.write(`${name}: ${escapeControls(message)}\n`);
+  const shown = progress.openProgress({
+    name,
+    mode: values.quiet || values.noProgress ? 'none' : (values.progress as ProgressMode),
+    terminal: pipes.isPiped() ? undefined : terminal, // a later stage draws
+    say,
+  });
+  stop.leaving.addEventListener('abort', shown.end); // the next signal ends the process
   if (values.quiet !== true) for (const doubt of doubts) say(doubt);
   const io: Io = {
     stdin: (until) => {
-      if (process.stdin.isTTY && values.quiet !== true) say('reading from the terminal; end with Ctrl-D');
+      if (process.stdin.isTTY) {
+        shown.end(); // it would be drawn over what is being typed
+        if (values.quiet !== true) say('reading from the terminal; end with Ctrl-D');
+      }
       return pipes.stdin(AbortSignal.any([until, stop.leaving, ended.signal]));
     },
-    write: output.write,
+    write: isatty(1)
+      ? (data) => {
+          terminal?.erase();
+          return output.write(data);
+        }
+      : output.write,
     say,
     tell: (line) => void process.stderr.write(`${escapeControls(line)}\n`),
     note: (message) => {
       if (values.quiet !== true) say(message);
     },
+    progress: shown.show,
     version: TASKPIPE_VERSION,
     env: process.env,
     cut: AbortSignal.any([stop.leaving, ended.signal]),
@@ -87,6 +111,7 @@ async function runCommand(name: CommandName, argv: readonly string[]): Promise<n
     if (code === undefined) throw error;
     return code;
   } finally {
+    shown.end();
     output.close();
     escapes?.release();
     stop.release();

@@ -40,6 +40,12 @@ export async function* stdin(signal: AbortSignal): AsyncGenerator<Buffer> {
   if (taken !== null) yield taken;
 }
 
+/** Whether the standard output goes on to another program. */
+export function isPiped(): boolean {
+  const stat = fstatSync(1);
+  return stat.isFIFO() || stat.isSocket();
+}
+
 /** The standard output. */
 export interface Output {
   /** Resolves when more may be written. Rejects with `PIPE` once the reader is gone. */

@@ -93,6 +93,16 @@ async function check({ ledger, io }: Context): Promise<0 | 1> {
   return bad === 0 ? 0 : 1;
 }
 
+/** What comes, with the progress line. */
+async function* shown(batches: AsyncIterable<readonly Named[]>, io: Io): AsyncGenerator<readonly Named[]> {
+  let read = 0;
+  io.progress(() => ({ through: read, counts: [{ count: read, words: 'read' }] }));
+  for await (const batch of batches) {
+    read += batch.length;
+    yield batch;
+  }
+}
+
 async function* fromOperands(uuids: readonly string[]): AsyncGenerator<readonly Named[]> {
   yield uuids.map((uuid) => ({ uuid, line: uuid, isGood: true }));
 }
@@ -164,7 +174,9 @@ With uuids on the command line mark and unmark read and write nothing else.`,
       maxLine: values.maxLine,
     };
     const input =
-      uuids.length > 0 ? fromOperands(uuids) : flushed(readNamed(io.stdin(io.leaving), lineOptions), rejects);
+      uuids.length > 0
+        ? fromOperands(uuids)
+        : shown(flushed(readNamed(io.stdin(io.leaving), lineOptions), rejects), io);
     const ledger = openLedger(place as string, io.say);
     const act = verbs[verb as string] as (context: Context) => Promise<0 | 1>;
     try {

@@ -5,6 +5,7 @@ import { ioError, TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
 import { readTasks } from '../core/ndjson.ts';
 import { count, duration, flag, path, Rule, size, value } from '../core/option.ts';
+import type { Progress } from '../core/progress.ts';
 import { type Rate, toRate } from '../core/rate.ts';
 import { flushed, openRejects } from '../core/rejects.ts';
 import { type Backoff, toBackoff } from '../core/retry.ts';
@@ -18,9 +19,10 @@ import { processOptions } from '../executors/process/options.ts';
 import { workerOptions } from '../executors/worker/options.ts';
 import { finishedIn } from '../ledgers/index.ts';
 import { openEvents } from '../stages/events-file.ts';
-import { type ExecCounts, exec } from '../stages/exec.ts';
+import { type ExecCounts, type Execution, exec } from '../stages/exec.ts';
 import { DEFAULTS } from '../stages/exec-options.ts';
 import { openSpool } from '../stages/spool.ts';
+import { totalOf, totalOption } from '../stages/total.ts';
 
 const options = {
   ...(kindOptions as Record<string, ReturnType<typeof flag>>),
@@ -55,6 +57,7 @@ const options = {
   ),
   events: path('write a line for each change of state of a task, flow or atom to this file, as NDJSON'),
   dryRun: flag('do nothing: say what would be done, and pass the tasks on as PENDING'),
+  total: totalOption,
   rejects: path('keep input that is no task, as NDJSON with its place and the reason'),
   maxLine: size('the longest record', { default: MAX_LINE, shown: '16MB' }),
   ...httpOptions,
@@ -115,6 +118,7 @@ export const command: Command = defineCommand({
           : `task-exec reads tasks from its standard input and takes no FILE; got ${JSON.stringify(first)}`,
       );
     }
+    const total = await totalOf(values.total);
     const { env, tell, note, version, stopping, leaving } = io;
     const { timeout, revert, logDir, ledger, perHost: perLane, hostRate: laneRate, dryRun, ...rest } = values;
     // Before the executor: it may have started programs or threads, which somebody would have to end.
@@ -135,6 +139,7 @@ export const command: Command = defineCommand({
       unfinished: unfinished?.add,
       children: { spool, finished: ledger === undefined ? undefined : () => finishedIn(ledger) },
     })(flushed(input, rejects));
+    io.progress(() => progressOf(tasks), total);
     try {
       for await (const batch of tasks) {
         await io.write(textOf(batch));
@@ -177,6 +182,20 @@ function openUnfinished(file: string): { add: (task: { line: string }) => void; 
       out.end();
       await closed;
     },
+  };
+}
+
+function progressOf({ counts, running }: Execution): Progress {
+  const { succeeded, failed, pending, passed, retries, reverted, known } = counts;
+  return {
+    through: succeeded + failed + pending + passed + reverted + known,
+    counts: [
+      reverted > 0 ? { count: reverted, words: 'reverted' } : { count: succeeded, words: 'done' },
+      { count: failed, words: 'failed', isFailure: true },
+      { count: running, words: 'running' },
+      { count: retries, words: 'tried again' },
+      { count: pending, words: 'not finished' },
+    ],
   };
 }
 

@@ -2,11 +2,13 @@ import { type Command, defineCommand } from '../core/command.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
 import { choice, count, flag, list, path, Rule, size, text, value } from '../core/option.ts';
+import type { Progress } from '../core/progress.ts';
 import { openRejects } from '../core/rejects.ts';
 import { isEncoding } from '../core/text.ts';
 import type { UuidVersion } from '../core/uuid.ts';
 import { counted, number, textOf } from '../core/words.ts';
 import { formats } from '../loaders/index.ts';
+import { sizeOf } from '../loaders/sources.ts';
 import { type Loading, load } from '../stages/load.ts';
 
 const options = {
@@ -62,7 +64,9 @@ export const command: Command = defineCommand({
   ],
   async run(values, operands, io) {
     const rejects = await openRejects({ file: values.rejects, say: io.say });
-    const tasks = load(operands.length === 0 ? ['-'] : operands, {
+    const from = operands.length === 0 ? ['-'] : operands;
+    const size = await sizeOf(from);
+    const tasks = load(from, {
       ...values,
       uuid: Number(values.uuid) as UuidVersion,
       header: !values.noHeader,
@@ -72,6 +76,7 @@ export const command: Command = defineCommand({
       stdin: () => io.stdin(io.stopping),
       signal: AbortSignal.any([io.stopping, io.leaving]),
     });
+    io.progress(() => progressOf(tasks, { size, limit: values.limit, rejected: rejects.count }));
     try {
       for await (const batch of tasks) {
         if (batch.length > 0) await io.write(textOf(batch));
@@ -84,6 +89,30 @@ export const command: Command = defineCommand({
     return rejects.count > 0 ? 1 : 0;
   },
 });
+
+/** What a load is to do. */
+interface Whole {
+  /** Of its files, in bytes; undefined where nobody knows. */
+  readonly size: number | undefined;
+  readonly limit: number | undefined;
+  /** How many records were no task. */
+  readonly rejected: number;
+}
+
+function progressOf({ counts }: Loading, { size, limit, rejected }: Whole): Progress {
+  const shares = [size ? counts.bytes / size : 0, limit ? counts.loaded / limit : 0];
+  const share = Math.min(1, Math.max(...shares)); // a file may grow
+  return {
+    through: counts.read,
+    counts: [
+      { count: counts.loaded, words: 'tasks' },
+      { count: rejected, words: 'rejected', isFailure: true },
+      { count: counts.finished, words: 'finished before' },
+      { count: counts.duplicates, words: 'duplicates' },
+    ],
+    share: share > 0 ? share : undefined,
+  };
+}
 
 function summary({ counts }: Loading, rejected: number, file: string | undefined): string {
   const parts = [counted(counts.loaded, 'task')];

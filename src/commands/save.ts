@@ -3,11 +3,13 @@ import { TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
 import { readTasks } from '../core/ndjson.ts';
 import { choice, count, duration, flag, list, path, size } from '../core/option.ts';
+import type { Progress } from '../core/progress.ts';
 import { flushed, openRejects } from '../core/rejects.ts';
 import { counted, number } from '../core/words.ts';
 import { FLUSH, FLUSH_INTERVAL } from '../savers/commit.ts';
 import { saveFormats } from '../savers/index.ts';
 import { type SaveSummary, save } from '../stages/save.ts';
+import { totalOf, totalOption } from '../stages/total.ts';
 
 const options = {
   format: choice('the format; default: by the ending, and ndjson for -', saveFormats),
@@ -31,6 +33,7 @@ const options = {
       default: 'batch',
     },
   ),
+  total: totalOption,
   rejects: path('keep input that is no task, as NDJSON with its place and the reason'),
   maxLine: size('the longest line', { default: MAX_LINE, shown: '16MB' }),
 } as const;
@@ -65,6 +68,7 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
         operands.length === 0 ? 'none' : operands.map((operand) => JSON.stringify(operand)).join(' ');
       throw new TaskpipeError('USAGE', `give one output, as in task-save out.csv; got ${got}`);
     }
+    const total = await totalOf(values.total);
     const rejects = await openRejects({ file: values.rejects, say: io.say });
     const lineOptions = {
       source: 'stdin',
@@ -82,6 +86,7 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
         stopped: io.stopping,
         say: io.say,
         note: io.note,
+        watch: (soFar) => io.progress(() => progressOf(soFar), total),
       });
       io.note(inWords(summary, { out, fields: values.fields, bad: rejects.count }));
       return summary.failed + summary.misfits + rejects.count > 0 ? 1 : 0;
@@ -90,6 +95,17 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
     }
   },
 });
+
+function progressOf({ read, saved, failed, misfits, present }: Readonly<SaveSummary>): Progress {
+  return {
+    through: read,
+    counts: [
+      { count: saved, words: 'saved' },
+      { count: failed + misfits, words: 'failed', isFailure: true },
+      { count: present, words: 'already there' },
+    ],
+  };
+}
 
 interface Told {
   readonly out: string;

@@ -1,4 +1,5 @@
 import type { Options, Values } from './option.ts';
+import type { Progress, Total } from './progress.ts';
 
 /** What a command has of the process it runs in. Only `cli/` makes one. */
 export interface Io {
@@ -15,6 +16,11 @@ export interface Io {
   tell(line: string): void;
   /** The same as `say`, unless `--quiet` was given. */
   note(message: string): void;
+  /**
+   * Shows how far the stage is, from now until it ends.
+   * @param read is called where a person is shown something, so a few times a second at most: a record costs nothing
+   */
+  progress(read: () => Progress, total?: Total): void;
   /** The version of this package. */
   readonly version: string;
   /** The environment. */

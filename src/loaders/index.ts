@@ -8,10 +8,17 @@ export type { Loaded, Loader, ReadOptions, Shape } from './loader.ts';
 
 export type Format = 'csv' | 'tsv' | 'ndjson' | 'json' | 'lines';
 
+interface Entry {
+  readonly endings: readonly string[];
+  readonly read: Loader;
+  /** Whether its first row is none of a task. */
+  readonly hasHeader?: boolean;
+}
+
 /** The formats that are read, by name: the endings of their files, and what reads them. */
-const loaders: Readonly<Record<Format, { endings: readonly string[]; read: Loader }>> = {
-  csv: { endings: ['.csv'], read: delimited(',') },
-  tsv: { endings: ['.tsv', '.tab'], read: delimited('\t') },
+const loaders: Readonly<Record<Format, Entry>> = {
+  csv: { endings: ['.csv'], read: delimited(','), hasHeader: true },
+  tsv: { endings: ['.tsv', '.tab'], read: delimited('\t'), hasHeader: true },
   ndjson: { endings: ['.ndjson', '.jsonl'], read: ndjson },
   json: { endings: ['.json'], read: json },
   lines: {
@@ -53,4 +60,9 @@ export function sniffFormat(bytes: Buffer): Format {
 /** What reads a format. */
 export function loaderFor(format: Format): Loader {
   return loaders[format].read;
+}
+
+/** Whether a file of a format begins with a row that is no task. */
+export function hasHeader(format: Format): boolean {
+  return loaders[format].hasHeader === true;
 }

@@ -1,5 +1,5 @@
 import { constants, createReadStream } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import pMap from 'p-map';
@@ -28,19 +28,36 @@ export async function checkSources(paths: readonly string[]): Promise<void> {
   );
 }
 
+/** The size of all files together, in bytes as they are on the disk; undefined where one is no file, or has gone. */
+export async function sizeOf(paths: readonly string[]): Promise<number | undefined> {
+  const files = await pMap(paths, (path) => stat(path).catch(() => undefined), { concurrency: 16 });
+  const sizes = files.map((file) => (file?.isFile() ? file.size : Number.NaN));
+  const size = sizes.reduce((sum, one) => sum + one, 0);
+  return Number.isNaN(size) ? undefined : size;
+}
+
 /**
  * The bytes of a file or of the standard input (`-`), unpacked where they begin as gzip does.
+ * @param onRead is told how many bytes were read of a file
  * @throws {TaskpipeError} `IO` where it can't be read, `DATA` where the packing is broken
  */
-export async function* openSource(path: string, stdin: () => AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const { first, all } = await peek(path === '-' ? stdin() : fileBytes(path), ({ length }) => length >= 2);
+export async function* openSource(
+  path: string,
+  stdin: () => AsyncIterable<Buffer>,
+  onRead: (bytes: number) => void = () => {},
+): AsyncGenerator<Buffer> {
+  const bytes = path === '-' ? stdin() : fileBytes(path, onRead);
+  const { first, all } = await peek(bytes, ({ length }) => length >= 2);
   if (first[0] === 0x1f && first[1] === 0x8b) yield* unpacked(all, sourceName(path));
   else yield* all;
 }
 
-async function* fileBytes(path: string): AsyncGenerator<Buffer> {
+async function* fileBytes(path: string, onRead: (bytes: number) => void): AsyncGenerator<Buffer> {
   try {
-    yield* createReadStream(path, { highWaterMark: CHUNK }) as AsyncIterable<Buffer>;
+    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK }) as AsyncIterable<Buffer>) {
+      onRead(chunk.length);
+      yield chunk;
+    }
   } catch (error) {
     throw ioError('cannot read', path, error);
   }

@@ -22,6 +22,8 @@ export type { ExecCounts, ExecOptions } from './exec-options.ts';
 /** Tasks as they come out, in batches. */
 export interface Execution extends AsyncIterable<readonly Task[]> {
   readonly counts: Readonly<ExecCounts>;
+  /** How many tasks are worked on at this moment. */
+  readonly running: number;
 }
 
 /** How many tasks are read ahead to find work for other hosts than the one that is slow. */
@@ -41,7 +43,13 @@ export function exec(
   const executor = typeof work === 'function' ? fromFunction(work) : work;
   return (tasks) => {
     const stage = new ExecStage(executor, options);
-    return { counts: stage.counts, [Symbol.asyncIterator]: () => stage.run(tasks) };
+    return {
+      counts: stage.counts,
+      get running() {
+        return stage.running;
+      },
+      [Symbol.asyncIterator]: () => stage.run(tasks),
+    };
   };
 }
 
@@ -77,6 +85,10 @@ class ExecStage {
 
   get counts(): ExecCounts {
     return this.#account.counts;
+  }
+
+  get running(): number {
+    return this.#running.size;
   }
 
   async *run(tasks: AsyncIterable<readonly Task[]>): AsyncGenerator<readonly Task[]> {

@@ -74,6 +74,8 @@ export interface LoadCounts {
   finished: number;
   /** Left out as their uuid came before. */
   duplicates: number;
+  /** Bytes that were read of files, as they are on the disk. */
+  bytes: number;
 }
 
 /** Tasks, in batches as they are read. */
@@ -88,7 +90,7 @@ export interface Loading extends AsyncIterable<readonly Task[]> {
  */
 export function load(from: string | readonly string[], options: LoadOptions = {}): Loading {
   checkOptions(options);
-  const counts: LoadCounts = { read: 0, loaded: 0, finished: 0, duplicates: 0 };
+  const counts: LoadCounts = { read: 0, loaded: 0, finished: 0, duplicates: 0, bytes: 0 };
   const paths = typeof from === 'string' ? [from] : from;
   return { counts, [Symbol.asyncIterator]: () => batches(paths, options, counts) };
 }
@@ -121,7 +123,7 @@ async function* batches(
   const { limit = Number.POSITIVE_INFINITY, signal } = options;
   for (const path of paths) {
     const read = readOptions(path, options);
-    const records = readRecords(path, read, options);
+    const records = readRecords(path, read, options, counts);
     try {
       for await (const batch of records) {
         const tasks: Task[] = [];
@@ -180,13 +182,17 @@ async function* readRecords(
   path: string,
   read: ReadOptions,
   options: LoadOptions,
+  counts: LoadCounts,
 ): AsyncGenerator<readonly Loaded[]> {
   const noStdin = (): never => {
     throw new TaskpipeError('USAGE', 'load() reads "-" only where the option stdin says how');
   };
   const isTable = options.delimiter ?? options.columns ?? (options.header === false ? '' : undefined);
   const known = options.format ?? formatOf(path) ?? (isTable === undefined ? undefined : 'csv');
-  const bytes = uncut(openSource(path, options.stdin ?? noStdin), options.signal);
+  const onRead = (count: number): void => {
+    counts.bytes += count;
+  };
+  const bytes = uncut(openSource(path, options.stdin ?? noStdin, onRead), options.signal);
   if (known !== undefined) return yield* loaderFor(known)(bytes, read);
   const { first, all } = await peek(bytes, canSniff);
   const format = sniffFormat(first);

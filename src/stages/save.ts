@@ -42,6 +42,8 @@ export interface SaveOptions {
   readonly write?: ((text: string) => Promise<void>) | undefined;
   /** Aborted where the run was stopped: what came is saved all the same, but nothing is overwritten. */
   readonly stopped?: AbortSignal | undefined;
+  /** Is given the summary once it is begun, to be looked at while it grows. */
+  readonly watch?: ((summary: Readonly<SaveSummary>) => void) | undefined;
   /** Is told what a person must know, and what a person may want to know. */
   readonly say?: ((message: string) => void) | undefined;
   readonly note?: ((message: string) => void) | undefined;
@@ -66,6 +68,7 @@ export async function save(
   const destination = await openDestination(out, options);
   // Nothing is waited for where nothing is synced.
   const router = new Router(destination, rest, out === '-' ? { ...options, flushInterval: 0 } : options);
+  options.watch?.(router.summary);
   try {
     // A crash has left them.
     if (rest.isLeft) await mergeLeft(rest, destination);
