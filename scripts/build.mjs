@@ -1,6 +1,7 @@
 // Builds dist/: the commands and the library, bundled so that each command loads only what it needs, and their types.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -24,9 +25,22 @@ await build({
   platform: 'node',
   target: 'node20.19',
   packages: 'external',
-  sourcemap: true,
-  sourcesContent: false,
   define: { TASKPIPE_VERSION: JSON.stringify(version) },
   logLevel: 'warning',
 });
 execFileSync('node_modules/.bin/tsc', { cwd: root, stdio: 'inherit' });
+removeTypesBut(['index.d.ts', 'flow/index.d.ts']);
+
+/** Deletes the declarations that the library's faces do not lead to: those of the commands, and of what is within. */
+function removeTypesBut(faces) {
+  const dist = join(root, 'dist');
+  const needed = new Set(faces.map((face) => join(dist, face)));
+  for (const file of needed) {
+    for (const [, path] of readFileSync(file, 'utf8').matchAll(/(?:from |import\()['"](\.[^'"]*)\.ts['"]/g)) {
+      needed.add(join(dirname(file), `${path}.d.ts`)); // visited too: a Set is walked while it grows
+    }
+  }
+  for (const name of readdirSync(dist, { recursive: true })) {
+    if (name.endsWith('.d.ts') && !needed.has(join(dist, name))) rmSync(join(dist, name));
+  }
+}

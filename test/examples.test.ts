@@ -1,8 +1,21 @@
 /* What is in examples/ does what it says. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { freshFolder, has, root, sh } from './support/run.ts';
+import {
+  finishedOf,
+  hasLines,
+  linesOf,
+  type PipelineOptions,
+  startPipeline,
+  uuidsOf,
+  writeRows,
+} from './pipes/pipeline.ts';
+import { serve, type TestServer } from './support/http-server.ts';
+import { type Ended, freshFolder, has, root, sh } from './support/run.ts';
+
+/** Small batches, so that a kill comes between two of them. */
+const env = { TASK_FLUSH: '5' };
 
 const csv = 'url\nhttp://a.example/1\nhttp://bb.example/2\nno url\n';
 
@@ -31,17 +44,114 @@ for (const [example, needs, code] of [
   });
 }
 
-test('convert.sh converts each file once', async (context) => {
+test('convert.sh converts each file once, also when it is killed and run again', async (context) => {
   if (!(await has('iconv'))) context.skip('iconv is not installed');
   const cwd = freshFolder();
-  mkdirSync(join(cwd, 'in put'));
-  writeFileSync(join(cwd, 'in put', "it's.txt"), Buffer.from('caf\xe9', 'latin1'));
-  writeFileSync(join(cwd, 'in put', 'b.txt'), 'plain');
-  const run = () => sh(`${join(root, 'examples/convert.sh')} 'in put' out`, { cwd });
-  const first = await run();
-  expect([first.code, first.stderr]).toEqual([0, expect.stringContaining('saved 2')]);
-  const rows = readFileSync(join(cwd, 'out/files.csv'), 'utf8').trim().split('\n').slice(1);
-  const texts = rows.map((row) => readFileSync(join(cwd, 'out', `${row.split(',')[0]}.txt`), 'utf8'));
-  expect(texts.sort()).toEqual(['café', 'plain']);
-  expect((await run()).stderr).toMatch(/task-exec: 0 done/);
+  const names = ["it's", 'b"$HOME"', ...Array.from({ length: 150 }, (_, i) => `${i}`)];
+  for (const folder of ['in put', 'in put/more']) mkdirSync(join(cwd, folder));
+  for (const [i, name] of names.entries()) {
+    const folder = i % 2 === 0 ? 'in put' : 'in put/more';
+    writeFileSync(join(cwd, folder, `${name}.txt`), Buffer.from(`caf\xe9 ${name}`, 'latin1'));
+  }
+  const command = `${join(root, 'examples/convert.sh')} 'in put' out`;
+  await killedAt(command, { cwd, env }, 'out/done.jsonl');
+  expect(finishedOf(cwd, 'out/done.jsonl').length).toBeLessThan(names.length);
+  expect(await sh(command, { cwd })).toMatchObject({ code: 0, stdout: '' });
+  const texts = uuidsOf(cwd, 'out/files.csv').map((uuid) =>
+    readFileSync(join(cwd, 'out', `${uuid}.txt`), 'utf8'),
+  );
+  expect(texts.sort()).toEqual(names.map((name) => `café ${name}`).sort());
+  expect((await sh(command, { cwd })).stderr).toMatch(/task-exec: 0 done/);
 });
+
+test('fetch.sh, killed and run again with the same command, makes one row of each url', async () => {
+  const cwd = freshFolder();
+  const server = await holdingServer();
+  writeRows(cwd, 'urls.csv', 300, (n) => `${server.url}/item/${n}`);
+  const command = `${join(root, 'examples/fetch.sh')} urls.csv out.csv`;
+  await killedAt(command, { cwd, env }, 'out.csv.done.jsonl');
+  server.release();
+  const { code, stderr } = await sh(command, { cwd });
+  expect([code, stderr]).toEqual([0, expect.stringMatching(/ finished before\n.*: saved \d+\n$/s)]);
+  expect(new Set(uuidsOf(cwd, 'out.csv')).size).toBe(300);
+  expect(linesOf(cwd, 'out.csv')).toHaveLength(301);
+  expect(linesOf(cwd, 'out.csv')[1]).toMatch(/,http:.*,200,text\/plain,hello$/);
+});
+
+test('api.sh keeps two fields, and asks again only what gave no such answer', async () => {
+  const cwd = freshFolder();
+  const { url, seen } = await serve((response, { url }) => {
+    const body = url.endsWith('/gone')
+      ? { message: 'Moved' }
+      : { stargazers_count: 0, open_issues_count: 7, id: 1 };
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(body));
+  });
+  writeFileSync(join(cwd, 'a.csv'), 'owner,name\nann,one\nb o/b,two\nann,gone\n');
+  const run = (): Promise<Ended> =>
+    sh(`${join(root, 'examples/api.sh')} a.csv out.csv`, { cwd, env: { API: url } });
+  const { code, stderr } = await run();
+  expect([code, stderr]).toEqual([1, expect.stringContaining('EXPECT_JSON 1')]);
+  const [header, ...rows] = linesOf(cwd, 'out.csv').map((line) => line.slice(line.indexOf(',')));
+  expect(header).toBe(',owner,name,result.json.stargazers_count,result.json.open_issues_count');
+  expect(rows.sort()).toEqual([',ann,one,0,7', ',b o/b,two,0,7']);
+  await run();
+  expect(seen.map(({ url }) => url).sort()).toEqual(
+    ['/repos/ann/gone', '/repos/ann/gone', '/repos/ann/one', '/repos/b%20o%2Fb/two'].sort(),
+  );
+});
+
+test('the Makefile makes its targets when they are complete, and runs again the shard that failed', async (context) => {
+  if (!(await has('make'))) context.skip('make is not installed');
+  const cwd = freshFolder();
+  copyFileSync(join(root, 'examples/Makefile'), join(cwd, 'Makefile'));
+  const server = await holdingServer();
+  writeRows(cwd, 'urls.csv', 200, (n) => `${server.url}/item/${n}`);
+  const make = (): Promise<Ended> => sh('make -j4 -k', { cwd, env: { TASK_RETRIES: '0' } });
+  const made = (): string[] => readdirSync(cwd).filter((name) => /^shard.*done$|^pages/.test(name));
+
+  await killedAt('make -j4 -k', { cwd, env }, 'done.jsonl');
+  expect(made()).toEqual([]);
+  server.release({ butFor: '/item/150' });
+  expect((await make()).code).toBe(2);
+  expect(made()).toHaveLength(3);
+
+  server.release();
+  const before = server.seen.length;
+  const { code, stdout } = await make();
+  expect([code, stdout.match(/task-load/g), server.seen.length - before]).toEqual([0, ['task-load'], 1]);
+  expect(new Set(uuidsOf(cwd, 'pages.csv')).size).toBe(200);
+  expect(linesOf(cwd, 'pages.csv')).toHaveLength(201);
+  expect((await make()).stdout).toMatch(/up to date|Nothing to be done/);
+});
+
+test('examples/README.md has a row for each example', () => {
+  const rows = readFileSync(join(root, 'examples/README.md'), 'utf8');
+  for (const name of readdirSync(join(root, 'examples'))) {
+    if (name !== 'README.md') expect(rows).toContain(name.endsWith('.csv') ? `\`${name}\`` : `](${name})`);
+  }
+});
+
+/** Starts a command and kills all of it when so much is in its ledger. */
+async function killedAt(command: string, options: PipelineOptions, ledger: string): Promise<void> {
+  const pipeline = startPipeline(command, options);
+  await hasLines(options.cwd as string, ledger, 20);
+  pipeline.signal('SIGKILL');
+  await pipeline.end;
+}
+
+/** A server that answers 60 requests, and holds the others back until it is told to answer all, but for one with 500. */
+async function holdingServer(): Promise<TestServer & { release: (how?: { butFor: string }) => void }> {
+  let isHolding = true;
+  let failing: string | undefined;
+  const server = await serve((response, { url }) => {
+    if (isHolding && server.seen.length > 60) return;
+    response.statusCode = url === failing ? 500 : 200;
+    response.setHeader('content-type', 'text/plain').end('hello');
+  });
+  return Object.assign(server, {
+    release(how?: { butFor: string }) {
+      isHolding = false;
+      failing = how?.butFor;
+    },
+  });
+}

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
+import { createRequire } from 'node:module';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { ioError } from '../core/errors.ts';
@@ -17,7 +18,8 @@ export interface EventsFile {
 
 /** @throws {TaskpipeError} `IO` where it can't be opened */
 export async function openEvents(path: string): Promise<EventsFile> {
-  const { default: ndjson } = await import('ndjson'); // few runs need it
+  // Few runs need it. Required: where packages are links, import() of it comes up empty in Node 22.
+  const ndjson = createRequire(import.meta.url)('ndjson') as typeof import('ndjson');
   const lines = ndjson.stringify() as Writable & NodeJS.ReadableStream;
   const target = lines.pipe(createWriteStream(path, { flags: 'a' }));
   const failed = (error: unknown): never => {

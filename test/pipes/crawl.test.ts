@@ -1,8 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { freshFolder, root } from '../support/run.ts';
-import { finishedOf, linesOf, runPipeline, startPipeline, startServer, uuidsOf } from './pipeline.ts';
+import {
+  finishedOf,
+  hasLines,
+  linesOf,
+  runPipeline,
+  startPipeline,
+  startServer,
+  uuidsOf,
+} from './pipeline.ts';
 
 const PAGES = 2000;
 
@@ -32,7 +39,7 @@ test('killed again and again, anywhere, it goes on with the same command, and sa
   const env = { TASK_LEDGER: 'done.jsonl' };
   for (const [i, stage] of ['task-exec', 'task-save', 'all', 'task-exec', 'all'].entries()) {
     const pipeline = startPipeline(crawl(url), { cwd, env });
-    await spooled(cwd, 1 + i * 300);
+    await hasLines(cwd, 'spool.ndjson', 1 + i * 300);
     if (stage === 'all') pipeline.signal('SIGKILL');
     else process.kill(pipeline.pid(stage), 'SIGKILL');
     await pipeline.end;
@@ -47,18 +54,3 @@ test('killed again and again, anywhere, it goes on with the same command, and sa
   expect(new Set(saved).size).toBe(PAGES);
   expect(new Set(finishedOf(cwd, 'done.jsonl'))).toEqual(new Set(saved));
 });
-
-/** Resolves when the spool has so many tasks. */
-async function spooled(cwd: string, count: number): Promise<void> {
-  for (;;) {
-    const text = (() => {
-      try {
-        return readFileSync(join(cwd, 'spool.ndjson'), 'utf8');
-      } catch {
-        return '';
-      }
-    })();
-    if (text.split('\n').filter((line) => line !== '').length >= count) return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type Ended, ended, environment, freshFolder, root } from '../support/run.ts';
@@ -143,6 +143,13 @@ export function writeRows(folder: string, name: string, count: number, urlOf: (n
 export function linesOf(folder: string, name: string): string[] {
   const text = readFileSync(join(folder, name), 'utf8');
   return text.split('\n').filter((line) => line !== '');
+}
+
+/** Resolves when a file is there and has so many lines. */
+export async function hasLines(folder: string, name: string, count: number): Promise<void> {
+  while (!existsSync(join(folder, name)) || linesOf(folder, name).length < count) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 /** NDJSON as objects. */

@@ -1,0 +1,104 @@
+/* The package as npm makes it: what is in it, what tools say of it, and how it runs where it is installed. */
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join, posix } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { startServer } from './pipes/pipeline.ts';
+import { copyPackage, install, type Packed, pack } from './support/package.ts';
+import { type Ended, root, sh } from './support/run.ts';
+
+let packed: Packed;
+/** A project in which the package is installed. */
+let project: string;
+beforeAll(async () => {
+  packed = await pack();
+  project = await install(packed.tarball);
+}, 240_000);
+
+test('the package has what users need, and nothing else', () => {
+  const paths = packed.files.map(({ path }) => path);
+  const allowed =
+    /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|bin\/task-[a-z]+|dist\/.*(\.js|\.d\.ts)|(docs|examples|man)\/.+)$/;
+  expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
+  expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/cli.js', 'dist/index.d.ts']));
+  expect(packed.files.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(2_000_000);
+});
+
+test('every file that its README names by a link is in the package', () => {
+  for (const page of ['README.md', 'examples/README.md']) {
+    const text = readFileSync(join(root, page), 'utf8');
+    const links = [...text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, path = '']) =>
+      posix.join(posix.dirname(page), path),
+    );
+    expect(links.length).toBeGreaterThan(3);
+    for (const link of links)
+      expect([link, existsSync(join(project, 'node_modules/taskpipe', link))]).toEqual([link, true]);
+  }
+});
+
+test('publint finds nothing to mend', async () => {
+  const { code, stdout, stderr } = await tool(`publint run '${packed.tarball}' --strict`);
+  expect([code, stdout + stderr]).toEqual([0, expect.stringContaining('All good!')]);
+});
+
+test('attw finds the types of every entry point, for Node and for bundlers', async () => {
+  const { code, stdout } = await tool(`attw '${packed.tarball}' --profile esm-only --format json`);
+  const { entrypoints } = JSON.parse(stdout).analysis;
+  expect([code, Object.keys(entrypoints)]).toEqual([0, ['.', './flow', './package.json']]);
+});
+
+for (const resolution of ['--module nodenext', '--module esnext --moduleResolution bundler']) {
+  test(`a program that imports it passes tsc ${resolution}, every declaration of the package too`, async () => {
+    const cwd = join(project, 'types');
+    mkdirSync(cwd, { recursive: true });
+    for (const name of ['@types/node', 'undici-types']) copyPackage(project, `node_modules/${name}`);
+    cpSync(join(root, 'test/support/consumer.ts'), join(cwd, 'consumer.ts'));
+    writeFileSync(join(cwd, 'package.json'), '{"type":"module"}');
+    const options = '--noEmit --strict --skipLibCheck false --types node --target es2023';
+    const { code, stdout } = await tool(`tsc ${resolution} ${options} consumer.ts`, cwd);
+    expect([code, stdout]).toEqual([0, '']);
+  });
+}
+
+/** What smoke.sh prints after the version of Node: the ledger's count, two rows an executor, the library. */
+const SMOKE = [
+  '2',
+  ...['1,200', '2,200'], // --http
+  ...['1,11', '2,22'], // --command
+  ...['1,0.5', '2,1'], // --worker
+  ...['1,2', '2,4'], // --module
+  ...['1,3', '2,6'], // --threads
+  ...['1,101', '2,102'], // --flow
+  '2 saved, {"b":1}',
+  'function, function',
+  '',
+];
+
+/** The folders of other Nodes, as in PATH: .ci/run installs them. */
+const others = (process.env.OTHER_NODES ?? '').split(delimiter).filter((folder) => folder !== '');
+const nodes = new Map<string, string>();
+for (const folder of [...others, dirname(process.execPath)]) {
+  const { stdout } = await sh(`'${folder}/node' --version`);
+  const [, major = '', minor] = /^v(\d+)\.(\d+)/.exec(stdout) ?? [];
+  nodes.set(major === '20' && minor === '19' ? '20.19' : major, folder);
+}
+
+for (const version of new Set(['20.19', '22', '24', ...nodes.keys()])) {
+  test(`installed, it runs on Node ${version}: pipeline, executors, flow, TypeScript, threads, library`, async (context) => {
+    const folder = nodes.get(version);
+    if (folder === undefined) return context.skip(`OTHER_NODES names no folder with Node ${version}`);
+    const cwd = join(project, `on-${version}`);
+    cpSync(join(root, 'test/support/smoke'), cwd, { recursive: true });
+    const { url } = await startServer();
+    const PATH = [folder, join(project, 'node_modules/.bin'), process.env.PATH].join(delimiter);
+    const { code, stdout, stderr } = await sh('./smoke.sh', { cwd, env: { PATH, URL: url } });
+    expect([code, stderr]).toEqual([0, '']);
+    const [printed, ...results] = stdout.split('\n');
+    expect(printed).toMatch(`v${version}.`);
+    expect(results).toEqual(SMOKE);
+  });
+}
+
+/** Runs a tool of this project. */
+function tool(command: string, cwd?: string): Promise<Ended> {
+  return sh(`'${root}node_modules/.bin/'${command}`, cwd === undefined ? {} : { cwd });
+}
