@@ -28,7 +28,24 @@ await build({
   define: { TASKPIPE_VERSION: JSON.stringify(version) },
   logLevel: 'warning',
 });
-execFileSync('node_modules/.bin/tsc', { cwd: root, stdio: 'inherit' });
+// What the page of a report has in it: its style, and the script that draws, with the licence of the library for that.
+const licence = readFileSync(new URL('../node_modules/uplot/LICENSE', import.meta.url), 'utf8').trim();
+await build({
+  absWorkingDir: root,
+  entryPoints: {
+    'report-page': 'src/reports/page/main.ts',
+    'report-page-style': 'src/reports/page/page.css',
+  },
+  outdir: 'dist',
+  bundle: true,
+  minify: true,
+  format: 'iife',
+  target: ['chrome109', 'firefox115', 'safari16'],
+  banner: { js: `/*! uPlot, which is part of this, is under this licence:\n${licence}\n*/` },
+  logLevel: 'warning',
+});
+for (const project of ['.', 'src/reports/page'])
+  execFileSync('node_modules/.bin/tsc', ['--project', project], { cwd: root, stdio: 'inherit' });
 removeTypesBut(['index.d.ts', 'flow/index.d.ts']);
 
 /** Deletes the declarations that the library's faces do not lead to: those of the commands, and of what is within. */

@@ -21,10 +21,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   flow: ['core'],
   executors: ['core', 'flow'],
   savers: ['core', 'ledgers'],
-  stages: ['core', 'ledgers', 'loaders', 'executors', 'savers'],
-  commands: ['core', 'ledgers', 'loaders', 'executors', 'savers', 'stages'],
+  reports: ['core'],
+  stages: ['core', 'ledgers', 'loaders', 'executors', 'savers', 'reports'],
+  commands: ['core', 'ledgers', 'loaders', 'executors', 'savers', 'reports', 'stages'],
   cli: ['core', 'commands'],
-  'index.ts': ['core', 'flow', 'ledgers', 'loaders', 'executors', 'savers', 'stages'],
+  'index.ts': ['core', 'flow', 'ledgers', 'loaders', 'executors', 'savers', 'reports', 'stages'],
 };
 
 test('imports go one way: cli, commands, stages, kinds, core', () => {

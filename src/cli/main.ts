@@ -87,6 +87,7 @@ async function runCommand(
     },
     progress: shown.show,
     version: TASKPIPE_VERSION,
+    argv,
     env: process.env,
     cut: AbortSignal.any([stop.leaving, ended.signal]),
     stopping: stop.stopping,

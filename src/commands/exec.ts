@@ -1,15 +1,16 @@
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
-import { type Command, defineCommand } from '../core/command.ts';
-import { ioError, TaskpipeError } from '../core/errors.ts';
+import { type Command, defineCommand, type Io } from '../core/command.ts';
+import { ioError, messageOf, TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
 import { readTasks } from '../core/ndjson.ts';
-import { count, duration, flag, path, Rule, size, value } from '../core/option.ts';
+import { count, duration, flag, path, Rule, size, type Values, value } from '../core/option.ts';
 import type { Progress } from '../core/progress.ts';
 import { type Rate, toRate } from '../core/rate.ts';
 import { flushed, openRejects } from '../core/rejects.ts';
 import { type Backoff, toBackoff } from '../core/retry.ts';
-import { counted, number, textOf } from '../core/words.ts';
+import { typedLine } from '../core/typed.ts';
+import { textOf } from '../core/words.ts';
 import { commandOptions } from '../executors/command/options.ts';
 import { flowOptions } from '../executors/flow/options.ts';
 import { httpOptions } from '../executors/http/options.ts';
@@ -18,8 +19,12 @@ import { moduleOptions } from '../executors/module/options.ts';
 import { processOptions } from '../executors/process/options.ts';
 import { workerOptions } from '../executors/worker/options.ts';
 import { finishedIn } from '../ledgers/index.ts';
+import { openReport } from '../reports/file.ts';
+import { REPORT_RULE, reportFormatOf } from '../reports/index.ts';
+import type { Report } from '../reports/report.ts';
+import { summaryLines } from '../reports/summary.ts';
 import { openEvents } from '../stages/events-file.ts';
-import { type ExecCounts, type Execution, exec } from '../stages/exec.ts';
+import { type Execution, exec } from '../stages/exec.ts';
 import { DEFAULTS } from '../stages/exec-options.ts';
 import { openSpool } from '../stages/spool.ts';
 import { totalOf, totalOption } from '../stages/total.ts';
@@ -56,6 +61,11 @@ const options = {
     'undo tasks that failed in this work or after it: run it for them, or the revert of a --module',
   ),
   events: path('write a line for each change of state of a task, flow or atom to this file, as NDJSON'),
+  report: value(
+    'write how the run went to this file: .json for data, .html for a page with plots',
+    'FILE',
+    toReport,
+  ),
   dryRun: flag('do nothing: say what would be done, and pass the tasks on as PENDING'),
   total: totalOption,
   rejects: path('keep input that is no task, as NDJSON with its place and the reason'),
@@ -95,6 +105,7 @@ export const command: Command = defineCommand({
     ['task-exec --http --header @token.txt --expect-json \'status == `"ok"`\'', 'only an ok is a success'],
     ['task-exec --http --body-dir pages --as page', 'bodies as files, the result under "page"'],
     ['task-exec --http --dry-run --print-curl', 'see what would be sent'],
+    ['task-exec --http --report run.html', 'a page that shows how the run went'],
     ["task-exec --command 'convert {file} -resize 200x out/{uuid}.png' -j 4", 'run a program for each task'],
     ['task-exec --command \'curl -s "$TASK_url" | wc -c\' --shell', 'values as variables, for a shell'],
     [
@@ -121,6 +132,7 @@ export const command: Command = defineCommand({
     const total = await totalOf(values.total);
     const { env, tell, note, version, stopping, leaving } = io;
     const { timeout, revert, logDir, ledger, perHost: perLane, hostRate: laneRate, dryRun, ...rest } = values;
+    const reporting = openReporting(values, io);
     // Before the executor: it may have started programs or threads, which somebody would have to end.
     const { rejects, events, unfinished, spool, close } = await openFiles(values, io.say);
     const notify = events?.notify;
@@ -141,14 +153,19 @@ export const command: Command = defineCommand({
     })(flushed(input, rejects));
     io.progress(() => progressOf(tasks), total);
     try {
-      for await (const batch of tasks) {
-        await io.write(textOf(batch));
-        await events?.flush();
+      try {
+        for await (const batch of tasks) {
+          await io.write(textOf(batch));
+          await events?.flush();
+        }
+      } finally {
+        await close();
       }
-    } finally {
-      await close();
+    } catch (error) {
+      await reporting.broken(tasks.report(), rejects.count);
+      throw error;
     }
-    note(summary(tasks.counts, rejects.count));
+    await reporting.ended(tasks.report(), rejects.count);
     return tasks.counts.failed + tasks.counts.passed + rejects.count > 0 ? 1 : 0;
   },
 });
@@ -199,20 +216,30 @@ function progressOf({ counts, running }: Execution): Progress {
   };
 }
 
-function summary(counts: Readonly<ExecCounts>, rejected: number): string {
-  const { succeeded, failed, pending, passed, retries, causes, hasTooManyFailures, reverted, added, known } =
-    counts;
-  const parts = [reverted > 0 ? `${number(reverted)} reverted` : `${number(succeeded)} done`];
-  if (added > 0) parts.push(`${number(added)} added on the way`);
-  if (known > 0) parts.push(`${number(known)} known already`);
-  const worst = [...causes].sort((a, b) => b[1] - a[1]).map(([code, times]) => `${code} ${number(times)}`);
-  if (failed > 0) parts.push(`${number(failed)} failed (${worst.join(', ')})`);
-  if (passed > 0) parts.push(`${number(passed)} had failed before`);
-  if (retries > 0) parts.push(`tried again ${counted(retries, 'time')}`);
-  if (pending > 0) parts.push(`${number(pending)} not finished`);
-  if (rejected > 0) parts.push(counted(rejected, 'bad line'));
-  if (hasTooManyFailures) parts.push('stopped by --max-failures');
-  return parts.join(', ');
+/** What is said of a run at its end, on the standard error and in the file of `--report`. */
+function openReporting(
+  { report: path, unfinished, dryRun }: Pick<Values<typeof options>, 'report' | 'unfinished' | 'dryRun'>,
+  { argv, version, note, say }: Io,
+) {
+  const file = path === undefined ? undefined : openReport(path);
+  const command = typedLine('task-exec', argv, options);
+  const whole = (measured: Report, rejected: number): Report => {
+    const tasks = { ...measured.tasks, rejected };
+    return { program: `task-exec ${version}`, command, ...measured, tasks };
+  };
+  return {
+    /** The run came to its end. @throws {TaskpipeError} `IO` */
+    async ended(measured: Report, rejected: number): Promise<void> {
+      const report = whole(measured, rejected);
+      const again = dryRun ? undefined : command;
+      for (const line of summaryLines(report, { unfinished, again })) note(line);
+      await file?.write(report);
+    },
+    /** An error has ended it, and is what is to be known; figures until then are better than none. */
+    async broken(measured: Report, rejected: number): Promise<void> {
+      await file?.write(whole(measured, rejected)).catch((failure) => say(messageOf(failure)));
+    },
+  };
 }
 
 function toFailures(typed: string): { count: number } | { percent: number } {
@@ -226,5 +253,10 @@ function toFailures(typed: string): { count: number } | { percent: number } {
 function toKey(typed: string): string {
   if (typed === '' || typed === 'uuid' || typed === 'run')
     throw new Rule('must be a name, and neither uuid nor run');
+  return typed;
+}
+
+function toReport(typed: string): string {
+  if (reportFormatOf(typed) === undefined) throw new Rule(REPORT_RULE);
   return typed;
 }

@@ -1,3 +1,4 @@
+import { quote } from 'shlex';
 import { type Command, defineCommand } from '../core/command.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
@@ -5,6 +6,7 @@ import { readTasks } from '../core/ndjson.ts';
 import { choice, count, duration, flag, list, path, size } from '../core/option.ts';
 import type { Progress } from '../core/progress.ts';
 import { flushed, openRejects } from '../core/rejects.ts';
+import { typedLine } from '../core/typed.ts';
 import { counted, number } from '../core/words.ts';
 import { FLUSH, FLUSH_INTERVAL } from '../savers/commit.ts';
 import { saveFormats } from '../savers/index.ts';
@@ -88,7 +90,7 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
         note: io.note,
         watch: (soFar) => io.progress(() => progressOf(soFar), total),
       });
-      io.note(inWords(summary, { out, fields: values.fields, bad: rejects.count }));
+      for (const line of inWords(summary, { out, argv: io.argv, bad: rejects.count })) io.note(line);
       return summary.failed + summary.misfits + rejects.count > 0 ? 1 : 0;
     } finally {
       await rejects.close();
@@ -109,27 +111,34 @@ function progressOf({ read, saved, failed, misfits, present }: Readonly<SaveSumm
 
 interface Told {
   readonly out: string;
-  readonly fields: readonly string[] | undefined;
+  readonly argv: readonly string[];
   /** How many lines were no task. */
   readonly bad: number;
 }
 
+/** What was saved, where the rest is, and what to type to have it saved, too. */
 function inWords(
   { saved, present, rest, misfits, restFile }: SaveSummary,
-  { out, fields, bad }: Told,
-): string {
+  { out, argv, bad }: Told,
+): string[] {
   const parts = [`saved ${number(saved)}`];
-  const hint = (words: string): string => (out === '-' ? '' : ` (${words})`);
-  const again = fields === undefined ? `task-save ${out}` : `task-save ${out} --fields ${fields.join(',')}`;
+  const more: string[] = [];
+  // A second run must not take the place of what the first has saved.
+  const again = typedLine(
+    'task-save',
+    argv.filter((word) => !/^--overwrite(=|$)/.test(word)),
+    options,
+  );
+  const file = quote(restFile);
   if (present > 0) parts.push(`${number(present)} already there`);
   if (rest > misfits) {
-    const words = hint(`task-load ${restFile} | … | ${again} runs them again`);
-    parts.push(`${number(rest - misfits)} to ${restFile}${words}`);
+    parts.push(`${number(rest - misfits)} to ${restFile}`);
+    more.push(`to run these again, with the same stages between: task-load ${file} | … | ${again}`);
   }
   if (misfits > 0) {
-    const words = hint(`task-save ${out} --widen < ${restFile} adds columns for them`);
-    parts.push(`${number(misfits)} that ${out} has no place for, to ${restFile}${words}`);
+    parts.push(`${number(misfits)} that ${out} has no place for, to ${restFile}`);
+    more.push(`to add columns for these, without doing their work again: ${again} --widen < ${file}`);
   }
   if (bad > 0) parts.push(counted(bad, 'bad line'));
-  return parts.join(', ');
+  return [parts.join(', '), ...(out === '-' ? [] : more)];
 }

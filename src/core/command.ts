@@ -23,6 +23,8 @@ export interface Io {
   progress(read: () => Progress, total?: Total): void;
   /** The version of this package. */
   readonly version: string;
+  /** What followed the name of the command, as it was typed. */
+  readonly argv: readonly string[];
   /** The environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted where the standard input is cut short on our side, so that its last line means nothing. */

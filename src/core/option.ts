@@ -22,6 +22,8 @@ export interface Option<T> {
   readonly many?: boolean;
   /** The value when it is not given. */
   readonly fallback: T;
+  /** What may be shown of a value that is secret, or of which a part is. Default: what does not look like a secret. */
+  shows?(typed: string): string;
   /**
    * The value of what was typed.
    * @throws {Rule} where it breaks the rule
@@ -47,6 +49,7 @@ interface Common {
 interface Valued extends Common {
   readonly placeholder?: string;
   readonly shown?: string;
+  shows?(typed: string): string;
 }
 
 function option<T>(

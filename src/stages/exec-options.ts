@@ -67,7 +67,7 @@ export interface ExecCounts {
   passed: number;
   /** Attempts beyond the first. */
   retries: number;
-  /** Failures by code. */
+  /** Failures by code; beyond 1,000 codes, others are `OTHER`. */
   readonly causes: Map<string, number>;
   /** Whether it was stopped by `maxFailures`. */
   hasTooManyFailures: boolean;

@@ -6,6 +6,7 @@ import { Scheduler } from '../core/scheduler.ts';
 import { isSettled, runOf, type Task } from '../core/task.ts';
 import type { Child, Executor, Outcome, Retry, StageControl } from '../executors/executor.ts';
 import { fromFunction, type Work } from '../executors/function.ts';
+import type { Report } from '../reports/report.ts';
 import { Account } from './account.ts';
 import { Children } from './children.ts';
 import {
@@ -24,6 +25,8 @@ export interface Execution extends AsyncIterable<readonly Task[]> {
   readonly counts: Readonly<ExecCounts>;
   /** How many tasks are worked on at this moment. */
   readonly running: number;
+  /** How it went, or how it goes so far. */
+  report(): Report;
 }
 
 /** How many tasks are read ahead to find work for other hosts than the one that is slow. */
@@ -48,6 +51,7 @@ export function exec(
       get running() {
         return stage.running;
       },
+      report: () => stage.report(),
       [Symbol.asyncIterator]: () => stage.run(tasks),
     };
   };
@@ -102,13 +106,19 @@ class ExecStage {
     if (stopping?.aborted) this.#stop();
     try {
       yield* this.#outlet;
+      this.#account.over(this.#isStopped ? 'stopped' : 'complete');
     } finally {
+      this.#account.over('broken'); // unless it was over before
       stopping?.removeEventListener('abort', onStop);
       leaving?.removeEventListener('abort', onLeave);
       this.#leave();
       clearTimeout(this.#grace);
       await this.#executor.close();
     }
+  }
+
+  report(): Report {
+    return this.#account.report();
   }
 
   #schedule(tasks: AsyncIterable<readonly Task[]>): Scheduler {

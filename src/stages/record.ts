@@ -2,27 +2,24 @@ import type { Job } from '../core/lane.ts';
 import { type Failure, type Run, runOf, type Task, timestamp, withOutcome, withRun } from '../core/task.ts';
 import type { Outcome } from '../executors/executor.ts';
 
-/** The record of a task that came to its end. */
-export function finishedTask(job: Job, { error, result, state }: Outcome, as: string): Task {
-  return withOutcome(
-    job.task,
-    runFor(job, as, state ?? (error === undefined ? 'SUCCESS' : 'FAILURE'), error),
-    result,
-  );
+/** The record of a task that came to its end. @param now `Date.now()` */
+export function finishedTask(job: Job, { error, result, state }: Outcome, as: string, now: number): Task {
+  const ended = state ?? (error === undefined ? 'SUCCESS' : 'FAILURE');
+  return withOutcome(job.task, runFor(job, as, ended, error, now), result);
 }
 
 /** The record of a task that was read, but not finished. */
 export function pendingTask(job: Job, as: string): Task {
-  return withOutcome(job.task, runFor(job, as, 'PENDING', undefined), undefined);
+  return withOutcome(job.task, runFor(job, as, 'PENDING', undefined, Date.now()), undefined);
 }
 
 /** The record of a failed task that was undone, with why it had failed; or that could not be, with both reasons. */
-export function revertedTask(job: Job, { error }: Outcome, as: string): Task {
+export function revertedTask(job: Job, { error }: Outcome, as: string, now: number): Task {
   const before = runOf(job.task.fields)?.error;
-  if (error === undefined) return withRun(job.task, runFor(job, as, 'REVERTED', before));
+  if (error === undefined) return withRun(job.task, runFor(job, as, 'REVERTED', before, now));
   const cause = before === undefined ? '' : `; it had failed with ${before.code}: ${before.message}`;
   const both = { code: error.code, message: `it could not be reverted: ${error.message}${cause}` };
-  return withRun(job.task, runFor(job, as, 'REVERT_FAILURE', both));
+  return withRun(job.task, runFor(job, as, 'REVERT_FAILURE', both, now));
 }
 
 /**
@@ -35,8 +32,13 @@ export function isToRevert({ fields }: Task, as: string): boolean {
   return isFailed && (Object.hasOwn(fields, as) || (run.as === as && run.state === 'FAILURE'));
 }
 
-function runFor({ attempts, began }: Job, as: string, state: Run['state'], error: Failure | undefined): Run {
-  const now = Date.now();
+function runFor(
+  { attempts, began }: Job,
+  as: string,
+  state: Run['state'],
+  error: Failure | undefined,
+  now: number,
+): Run {
   const at = attempts === 0 ? now : began;
   const run = { state, as, attempts, at: timestamp(at), ms: now - at };
   return error === undefined ? run : { ...run, error };

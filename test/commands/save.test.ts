@@ -34,7 +34,8 @@ describe('task-save', () => {
     const input = '{"uuid":"a"}\n{"uuid":"a"}\nx\n{"uuid":"b","run":{"state":"FAILURE"}}\n';
     const { code, stderr, stdout } = await sh('task-save out.csv', { input });
     expect(stderr.split('\n').slice(1)).toEqual([
-      'task-save: saved 1, 1 already there, 1 to out.csv.rest.ndjson (task-load out.csv.rest.ndjson | … | task-save out.csv runs them again), 1 bad line',
+      'task-save: saved 1, 1 already there, 1 to out.csv.rest.ndjson, 1 bad line',
+      'task-save: to run these again, with the same stages between: task-load out.csv.rest.ndjson | … | task-save out.csv',
       '',
     ]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });

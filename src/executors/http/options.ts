@@ -13,6 +13,7 @@ import {
   values,
 } from '../../core/option.ts';
 import { compileTemplate } from '../../core/template.ts';
+import { CONCEALED } from '../../core/typed.ts';
 import type { Setting } from '../executor.ts';
 import { toNetworks } from './addresses.ts';
 import type { BodyMode } from './body.ts';
@@ -113,6 +114,9 @@ export const httpOptions: HttpOptionTable = {
     'send this header; @FILE has one a line (for secrets); may be repeated',
     "'K: V'|@FILE",
     String,
+    {
+      shows: (typed) => (typed.startsWith('@') ? typed : typed.replace(/(?<=:\s*)\S.*|^[^:]*$/s, CONCEALED)),
+    },
   ),
   follow: count('follow so many redirects at most', { min: 0, default: 5 }),
   expectStatus: value('the statuses of success, as in 2xx,304,500-599', 'LIST', toStatuses, {

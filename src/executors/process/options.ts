@@ -1,4 +1,5 @@
 import { flag, type Option, path, size, value, values } from '../../core/option.ts';
+import { CONCEALED } from '../../core/typed.ts';
 import { toVariable } from './environment.ts';
 import { RETRY_ON, type RetryOn, toRetryOn } from './retry.ts';
 
@@ -26,6 +27,7 @@ export const processOptions: ProcessOptionTable = {
     'a variable that it gets, beside PATH, HOME, LANG and the like; may be repeated',
     'NAME|NAME=VALUE|START*',
     toVariable,
+    { shows: (typed) => typed.replace(/(?<==).*/s, CONCEALED) },
   ),
   maxOutput: size('the most that it may write for a task, before it is killed', {
     default: MAX_OUTPUT,

@@ -1,0 +1,45 @@
+import { join } from 'shlex';
+import { kebab, type Options } from './option.ts';
+
+/** What a value tells of itself in a text for people: nothing. */
+export const CONCEALED = '…';
+
+/** Names whose values are secret, as in `API_KEY=…`, `--password …` or `?access_token=…`. */
+const NAME = '[\\w-]*(?:passw(?:or)?d|pwd|passphrase|secret|token|key|credentials?|auth|signature|sig)';
+
+/** Shapes of secrets in any text, each with what stays of it. What a `{field}` stands for is none. */
+const SECRETS: readonly (readonly [RegExp, string])[] = [
+  [/([a-z][a-z\d+.-]*:\/\/)[^\s/?#'"@]*(?:@[^\s/?#'"@]*)*@/gi, `$1${CONCEALED}@`],
+  [
+    /\b((?:proxy-)?authorization|cookie|x-[\w-]*(?:auth|key|token|secret)[\w-]*)(\s*:\s*)[^'"\n]+/gi,
+    `$1$2${CONCEALED}`,
+  ],
+  [/\b(bearer|basic)(\s+)[\w+/=.~-]{8,}/gi, `$1$2${CONCEALED}`],
+  [new RegExp(`(--?${NAME}[= ]|(?<![a-z\\d])${NAME}=)(?![\\s{-])[^\\s&'";]+`, 'gi'), `$1${CONCEALED}`],
+  [/(?<=^|\s)(-u\s*|--user[= ])(?![{\s])[^\s:'"]+:[^\s'"]+/g, `$1${CONCEALED}`],
+];
+
+/** Text without what looks like a secret in it: user and password of urls, credentials in headers and assignments. */
+export function scrubbed(text: string): string {
+  return SECRETS.reduce((left, [shape, stays]) => left.replace(shape, stays), text);
+}
+
+/**
+ * A command line as it was typed, quoted for a shell, without secrets: of an option whose values may be some only what
+ * its `shows` lets through, and of all others what does not look like one.
+ * @param argv what followed the name
+ */
+export function typedLine(name: string, argv: readonly string[], options: Options): string {
+  const shows = new Map(Object.entries(options).map(([key, option]) => [`--${kebab(key)}`, option.shows]));
+  const words: string[] = [name];
+  let conceal: ((typed: string) => string) | undefined;
+  for (const word of argv) {
+    const [, dashed = word, value] = /^(--[^=]+)=(.*)$/s.exec(word) ?? [];
+    const show = conceal ?? scrubbed;
+    if (conceal === undefined && value !== undefined)
+      words.push(`${dashed}=${(shows.get(dashed) ?? scrubbed)(value)}`);
+    else words.push(show(word));
+    conceal = conceal === undefined && value === undefined ? shows.get(dashed) : undefined;
+  }
+  return join(words);
+}

@@ -1,0 +1,107 @@
+import { escapeControls } from '../core/visible.ts';
+import { counted, number } from '../core/words.ts';
+import { clipped } from './codes.ts';
+import type { Host, Report } from './report.ts';
+import { durationWords, rateWords } from './words.ts';
+
+/** A run is worth its figures when it took so long, in milliseconds, or has done so many tasks. */
+const LONG = 10_000;
+const MANY = 100;
+
+/** How many causes, and how many hosts, are named. */
+const CAUSES = 5;
+const HOSTS = 3;
+
+/** The longest message of a cause, in characters. */
+const LONGEST = 160;
+
+/**
+ * A report in some lines, for a person: one for a run of a few tasks that went well.
+ * @param more.unfinished the file that has what was not finished
+ * @param more.again the command that what failed, and what was not finished, can be piped into
+ */
+export function summaryLines(
+  report: Report,
+  { unfinished, again }: { readonly unfinished: string | undefined; readonly again: string | undefined },
+): string[] {
+  const { tasks, latency, ms, rate, hosts } = report;
+  const ended = endedOf(report);
+  const lines = [countsLine(report, unfinished), ...causeLines(report)];
+  const isLong = ended > 0 && (ms >= LONG || ended >= MANY);
+  if (isLong) {
+    const { p50, p95, p99, max } = latency;
+    const took = `p50 ${durationWords(p50)}, p95 ${durationWords(p95)}, p99 ${durationWords(p99)}`;
+    lines.push(
+      `${durationWords(ms)} at ${rateWords(rate)}; a task took ${took}, at most ${durationWords(max)}`,
+    );
+  }
+  if (hosts.length > 1) {
+    const slow = isLong ? slowest(hosts).slice(0, HOSTS) : [];
+    const words = ({ host, p95, tasks }: Host): string =>
+      `${oneLine(host)} (p95 ${durationWords(p95)}, ${counted(tasks, 'task')})`;
+    if (slow.length > 0) lines.push(`slowest hosts: ${slow.map(words).join(', ')}`);
+    const bad = worst(hosts).slice(0, HOSTS);
+    const share = ({ host, failed, tasks }: Host): string =>
+      `${oneLine(host)} (${number(failed)} of ${number(tasks)} failed)`;
+    if (bad.length > 0) lines.push(`worst hosts: ${bad.map(share).join(', ')}`);
+  }
+  if (again !== undefined && tasks.failed + tasks.pending > 0)
+    lines.push(`to run the rest again, pipe it into: ${again}`);
+  return lines;
+}
+
+/** What became of the tasks, in a few words. */
+export function headline({ tasks: { succeeded, reverted, failed, pending } }: Report): string {
+  const parts = [reverted > 0 ? `${number(reverted)} reverted` : `${number(succeeded)} done`];
+  parts.push(failed > 0 ? `${number(failed)} failed` : 'none failed');
+  if (pending > 0) parts.push(`${number(pending)} not finished`);
+  return parts.join(', ');
+}
+
+/** How many tasks came to an end. */
+export function endedOf({ tasks: { succeeded, reverted, failed } }: Report): number {
+  return succeeded + reverted + failed;
+}
+
+/** The hosts with the slowest tasks, the slowest first. */
+export function slowest(hosts: readonly Host[]): Host[] {
+  return hosts.toSorted((a, b) => b.p95 - a.p95 || b.mean - a.mean).filter(({ tasks }) => tasks > 0);
+}
+
+/** The hosts with failures, the one with the most of them first. */
+export function worst(hosts: readonly Host[]): Host[] {
+  return hosts.filter(({ failed }) => failed > 0).sort((a, b) => b.failed - a.failed);
+}
+
+/** Text from outside, so that it stays in its line, and drives no terminal. */
+function oneLine(text: string): string {
+  return escapeControls(text).replace(/[\n\t]/g, (space) => (space === '\n' ? '\\n' : '\\t'));
+}
+
+function countsLine({ tasks, retries, causes, outcome }: Report, unfinished: string | undefined): string {
+  const { succeeded, failed, reverted, pending, passed, added, known, rejected } = tasks;
+  const parts = [reverted > 0 ? `${number(reverted)} reverted` : `${number(succeeded)} done`];
+  if (added > 0) parts.push(`${number(added)} added on the way`);
+  if (known > 0) parts.push(`${number(known)} known already`);
+  const fatal = causes.filter((cause) => cause.failed > 0);
+  const named = fatal.slice(0, CAUSES).map((cause) => `${oneLine(cause.code)} ${number(cause.failed)}`);
+  if (fatal.length > CAUSES) named.push(`${fatal.length - CAUSES} causes more`);
+  if (failed > 0) parts.push(`${number(failed)} failed (${named.join(', ')})`);
+  if (passed > 0) parts.push(`${number(passed)} had failed before`);
+  if (retries > 0) parts.push(`tried again ${counted(retries, 'time')}`);
+  const where = unfinished === undefined ? '' : `, in ${unfinished}`;
+  if (pending > 0) parts.push(`${number(pending)} not finished${where}`);
+  if (rejected > 0) parts.push(counted(rejected, 'bad line'));
+  if (outcome === 'max-failures') parts.push('stopped by --max-failures');
+  return parts.join(', ');
+}
+
+/** What each cause looks like. */
+function causeLines({ causes }: Report): string[] {
+  return causes
+    .filter(({ failed }) => failed > 0)
+    .slice(0, CAUSES)
+    .map(({ code, example: { uuid, message } }) =>
+      oneLine(`${code}, as in ${uuid}: ${clipped(message, LONGEST)}`),
+    );
+}

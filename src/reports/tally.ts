@@ -1,0 +1,130 @@
+import { Histogram } from '../core/histogram.ts';
+import type { Job, Lane } from '../core/lane.ts';
+import type { Failure } from '../core/task.ts';
+import { clipped, detached, OTHER } from './codes.ts';
+import { Hosts } from './hosts.ts';
+import type { Cause, Report } from './report.ts';
+import { Timeline } from './timeline.ts';
+
+/** How many causes are told apart. */
+const CAUSES = 100;
+
+/** The longest code and message of a cause, in characters. */
+const LONGEST_CODE = 100;
+const LONGEST_MESSAGE = 500;
+
+/** How fine the bins of a report are: eight for each doubling. */
+const SHOWN_BITS = 3;
+
+type Entry = { -readonly [K in keyof Cause]: Cause[K] };
+
+interface Repeated {
+  readonly now: number;
+  readonly began: number;
+  readonly lane: Lane | undefined;
+  times: number;
+}
+
+const NONE: Repeated = { now: 0, began: 0, lane: undefined, times: 0 };
+
+/** What a report has that is measured on the way. */
+export type Measured = Pick<
+  Report,
+  'started' | 'ended' | 'ms' | 'rate' | 'latency' | 'throughput' | 'causes' | 'hosts' | 'otherHosts'
+>;
+
+/** Measures a run of a stage. Whatever comes, it takes less than 5 MB, and some nanoseconds for a task. */
+export class Tally {
+  readonly #latencies = new Histogram(6);
+  readonly #ofFailed = new Histogram(6);
+  readonly #causes = new Map<string, Entry>();
+  readonly #hosts = new Hosts();
+  /**
+   * Successes that are not counted yet, as the next one may be the same to the millisecond. Where a task takes a
+   * microsecond, nearly all are; where it takes longer, the little that they cost here does not matter.
+   */
+  #last: Repeated = NONE;
+  #start: number | undefined;
+  #timeline: Timeline | undefined;
+
+  /** A task was begun. @param now `Date.now()` */
+  began(now: number): void {
+    if (this.#start !== undefined) return;
+    this.#start = now;
+    this.#timeline = new Timeline(now);
+  }
+
+  /** An attempt failed, and is followed by another. */
+  retried({ task, lane }: Job, why: Failure | undefined, now: number): void {
+    this.#timeline?.count('retries', now);
+    this.#hosts.retried(lane.key);
+    if (why !== undefined) this.#causeOf(why, task.uuid).retries++;
+  }
+
+  /** A task came to its end. @param why absent where it succeeded */
+  ended({ task, lane, began }: Job, why: Failure | undefined, now: number): void {
+    if (why === undefined) {
+      const last = this.#last;
+      if (now === last.now && began === last.began && lane === last.lane) last.times++;
+      else {
+        this.#countLast();
+        this.#last = { now, began, lane, times: 1 };
+      }
+      return;
+    }
+    const ms = now - began;
+    this.#latencies.record(ms);
+    this.#timeline?.count('failed', now);
+    this.#ofFailed.record(ms);
+    const cause = this.#causeOf(why, task.uuid);
+    // A task that failed in the end is a better example than one that was tried again.
+    if (cause.failed++ === 0) cause.example = exampleOf(why, task.uuid);
+    this.#hosts.ended(lane.key, ms, cause.code);
+  }
+
+  #countLast(): void {
+    const { now, began, lane, times } = this.#last;
+    if (lane === undefined) return;
+    this.#latencies.record(now - began, times);
+    this.#timeline?.count('succeeded', now, times);
+    this.#hosts.ended(lane.key, now - began, undefined, times);
+    this.#last = NONE;
+  }
+
+  #causeOf(why: Failure, uuid: string): Entry {
+    const short = clipped(why.code, LONGEST_CODE);
+    const key = this.#causes.has(short) || this.#causes.size < CAUSES ? short : OTHER;
+    let cause = this.#causes.get(key);
+    if (cause === undefined) {
+      cause = { code: detached(key), failed: 0, retries: 0, example: exampleOf(why, uuid) };
+      this.#causes.set(cause.code, cause);
+    }
+    return cause;
+  }
+
+  /** What was measured until `now`. */
+  measured(now: number): Measured {
+    this.#countLast();
+    const start = this.#start ?? now;
+    const ms = Math.max(0, now - start);
+    const all = this.#latencies;
+    const [p50, p95, p99] = [0.5, 0.95, 0.99].map((part) => all.quantile(part)) as [number, number, number];
+    const failed = new Map(this.#ofFailed.bins(SHOWN_BITS).map(({ from, count }) => [from, count]));
+    const bins = all.bins(SHOWN_BITS).map((bin) => ({ ...bin, failed: failed.get(bin.from) ?? 0 }));
+    const causes = [...this.#causes.values()].sort((a, b) => b.failed - a.failed || b.retries - a.retries);
+    return {
+      started: new Date(start).toISOString(),
+      ended: new Date(start + ms).toISOString(),
+      ms,
+      rate: all.count / Math.max(0.001, ms / 1000),
+      latency: { mean: all.mean, p50, p95, p99, max: all.max, bins },
+      throughput: (this.#timeline ?? new Timeline(start)).throughput,
+      causes: causes.map((cause) => ({ ...cause })),
+      ...this.#hosts.report,
+    };
+  }
+}
+
+function exampleOf({ message }: Failure, uuid: string): Cause['example'] {
+  return { uuid: detached(uuid), message: detached(clipped(message, LONGEST_MESSAGE)) };
+}

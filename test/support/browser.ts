@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { onTestFinished } from 'vitest';
+import { freshFolder } from './run.ts';
+
+/** A page in a headless Chromium, driven by WebDriver (https://www.w3.org/TR/webdriver2/). */
+export interface Page {
+  /** Runs the body of a function in the page, and returns what it returns, or what that promises. */
+  evaluate<T>(body: string): Promise<T>;
+  /** Calls the protocol of Chromium's developer tools. */
+  tools(method: string, params: object): Promise<unknown>;
+  /** Moves the pointer to the middle of an element. */
+  point(selector: string): Promise<void>;
+  /** What the page has written to the console until now, errors of policies among it. */
+  readonly console: () => Promise<string[]>;
+  /** The urls that it has asked for until now. */
+  readonly requests: () => Promise<string[]>;
+}
+
+const ELEMENT = 'element-6066-11e4-a52e-4f735466cecf'; // as the standard has it
+
+/** Opens a page. The browser ends with the test. */
+export async function openPage(url: string): Promise<Page> {
+  const driver = spawn('chromedriver', ['--port=0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, HOME: freshFolder() },
+  });
+  onTestFinished(async () => {
+    driver.kill();
+    if (driver.exitCode === null && driver.signalCode === null) await once(driver, 'exit');
+  });
+  const base = await addressOf(driver.stdout);
+  const { sessionId } = (await call(`${base}/session`, {
+    capabilities: {
+      alwaysMatch: {
+        browserName: 'chrome',
+        'goog:chromeOptions': { args: ['--headless=new', '--no-sandbox', '--window-size=1180,900'] },
+        'goog:loggingPrefs': { browser: 'ALL', performance: 'ALL' },
+      },
+    },
+  })) as { sessionId: string };
+  const session = `${base}/session/${sessionId}`;
+  onTestFinished(() => call(session, undefined, 'DELETE').then(() => {}));
+  const logOf = async (type: string): Promise<string[]> => {
+    const entries = (await call(`${session}/se/log`, { type })) as { message: string }[];
+    return entries.map(({ message }) => message);
+  };
+  await call(`${session}/url`, { url });
+  return {
+    evaluate: (script) => call(`${session}/execute/sync`, { script, args: [] }) as never,
+    tools: (cmd, params) => call(`${session}/goog/cdp/execute`, { cmd, params }),
+    async point(value) {
+      const origin = await call(`${session}/element`, { using: 'css selector', value });
+      const move = {
+        type: 'pointerMove',
+        duration: 0,
+        x: 0,
+        y: 0,
+        origin: { [ELEMENT]: Object.values(origin as object)[0] },
+      };
+      await call(`${session}/actions`, { actions: [{ type: 'pointer', id: 'mouse', actions: [move] }] });
+    },
+    console: () => logOf('browser'),
+    async requests() {
+      const events = (await logOf('performance')).map((message) => JSON.parse(message).message);
+      return events
+        .filter(({ method }) => method === 'Network.requestWillBeSent')
+        .map(({ params }) => params.request.url);
+    },
+  };
+}
+
+/** Where a driver listens: it says so on its standard output. */
+async function addressOf(output: NodeJS.ReadableStream): Promise<string> {
+  for await (const line of createInterface({ input: output })) {
+    const [, port] = /started successfully on port (\d+)/.exec(line) ?? [];
+    if (port !== undefined) return `http://127.0.0.1:${port}`;
+  }
+  throw new Error('chromedriver ended without naming its port');
+}
+
+async function call(url: string, body: unknown, method = 'POST'): Promise<unknown> {
+  const response = await fetch(url, {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const { value } = (await response.json()) as { value: unknown };
+  if (!response.ok) throw new Error(`${method} ${url}: ${JSON.stringify(value)}`);
+  return value;
+}
