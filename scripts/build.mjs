@@ -1,6 +1,7 @@
-// Builds dist/: the commands and the library, bundled so that each command loads only what it needs, and their types.
+// Builds dist/: the commands and the library, bundled so that each command loads only what it needs, and their types;
+// and man/: the man pages, where man(1) finds them for a `bin` on the PATH beside it.
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -17,6 +18,7 @@ await build({
     flow: 'src/flow/index.ts',
     thread: 'src/executors/module/thread.ts',
     runner: 'src/executors/command/runner.ts',
+    manual: 'src/cli/manual/index.ts',
   },
   outdir: 'dist',
   bundle: true,
@@ -44,6 +46,15 @@ await build({
   banner: { js: `/*! uPlot, which is part of this, is under this licence:\n${licence}\n*/` },
   logLevel: 'warning',
 });
+// The day of the build; distributions that build the same bytes twice set SOURCE_DATE_EPOCH.
+const epoch = process.env.SOURCE_DATE_EPOCH;
+const date = (epoch ? new Date(epoch * 1000) : new Date()).toISOString().slice(0, 10);
+const { manPages } = await import('../dist/manual.js');
+rmSync(`${root}man`, { recursive: true, force: true });
+for (const { path, text } of await manPages({ version, date })) {
+  mkdirSync(dirname(`${root}man/${path}`), { recursive: true });
+  writeFileSync(`${root}man/${path}`, text);
+}
 for (const project of ['.', 'src/reports/page'])
   execFileSync('node_modules/.bin/tsc', ['--project', project], { cwd: root, stdio: 'inherit' });
 removeTypesBut(['index.d.ts', 'flow/index.d.ts']);

@@ -1,5 +1,6 @@
 // `npm test`: types, lint and all tests. The last line says how many passed and failed.
-// Arguments are handed on to vitest; --renew-cases writes what the golden cases print into their folders.
+// Arguments are handed on to vitest; --renew-cases writes what the golden cases print into their folders, and
+// docs/options.md.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -37,7 +38,7 @@ const isGood = check(
   '--testTimeout=60000',
   `--maxWorkers=${Math.max(2, availableParallelism() - 1)}`, // much of it waits
   ...reporters,
-  ...(renew ? ['cases'] : []),
+  ...(renew ? ['cases', 'manual/manual'] : []),
   ...args,
 );
 

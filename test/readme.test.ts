@@ -1,22 +1,11 @@
 /* What the README shows to type is typed here. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { freshFolder, has, root, sh } from './support/run.ts';
+import { serve } from './support/serve.ts';
 
-const server = spawn(process.execPath, [join(root, 'scripts/serve.mjs'), '--port', '0'], {
-  stdio: ['ignore', 'pipe', 'inherit'],
-});
-let address = '';
-beforeAll(async () => {
-  const [url] = await once(createInterface({ input: server.stdout }), 'line');
-  address = new URL(String(url)).host;
-});
-afterAll(() => void server.kill());
-
+const address = await serve();
 const text = readFileSync(join(root, 'README.md'), 'utf8');
 const blocks = (language: string): string[] =>
   [...text.matchAll(/^```(\w+)\n(.*?)^```/gms)].flatMap(([, kind, body = '']) =>

@@ -3,6 +3,7 @@ import yargs, { type Options as YargsOptions } from 'yargs';
 import { commands } from '../commands/index.ts';
 import type { Command } from '../core/command.ts';
 import { ioError, jsonFault, TaskpipeError } from '../core/errors.ts';
+import { nearest } from '../core/near.ts';
 import {
   choice,
   flag,
@@ -13,10 +14,15 @@ import {
   parseOption,
   path,
 } from '../core/option.ts';
+import { quoted } from '../core/visible.ts';
 import { PROGRESS_MODES } from './progress.ts';
 
+/** The shells that there is completion for. */
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof SHELLS)[number];
+
 /** What every command takes. */
-const COMMON = {
+export const COMMON: Options = {
   config: path('read options from a JSON file, as in {"jobs": 20}; flags and environment beat it'),
   quiet: flag('say nothing on stderr but errors'),
   progress: choice(
@@ -25,9 +31,13 @@ const COMMON = {
     { default: 'auto', placeholder: 'MODE' },
   ),
   noProgress: flag('the same as --progress none'),
+  completion: choice(
+    'print what completes all the commands in a shell: eval "$(… --completion bash)"',
+    SHELLS,
+  ),
   help: flag('show this help'),
   version: flag('show the version'),
-} as const;
+};
 
 /** A parsed command line. */
 export interface Arguments {
@@ -71,13 +81,11 @@ async function doubtsOf(table: Options, env: Environment): Promise<string[]> {
   const own = variablesOf(table);
   const strange = Object.keys(env).filter((name) => name.startsWith('TASK_') && !own.includes(name));
   if (strange.length === 0) return [];
-  const { closest, distance } = await import('fastest-levenshtein');
   const all = [...own];
   for (const get of Object.values(commands)) all.push(...variablesOf((await get()).options));
   return strange.flatMap((name) => {
-    const near = closest(name, all);
-    const isTypo = !all.includes(name) && distance(name, near) <= 2;
-    return isTypo ? [`no option reads the variable ${name}; did you mean ${near}?`] : [];
+    const near = all.includes(name) ? undefined : nearest(name, all, 2);
+    return near === undefined ? [] : [`no option reads the variable ${name}; did you mean ${near}?`];
   });
 }
 
@@ -86,7 +94,7 @@ function variablesOf(table: Options): string[] {
 }
 
 /** The environment variable of an option. */
-function variableOf(key: string, option: Option<unknown>): string {
+export function variableOf(key: string, option: Option<unknown>): string {
   return option.env ?? `TASK_${kebab(key).toUpperCase().replaceAll('-', '_')}`;
 }
 
@@ -127,7 +135,7 @@ async function parseFlags(table: Options, argv: readonly string[]): Promise<Type
   for (const [name, given] of Object.entries(parsed)) {
     if (name === '_' || name === '$0' || given === undefined) continue;
     const key = keys.get(name);
-    if (key === undefined) throw await unknownOption(name.length === 1 ? `-${name}` : `--${name}`, table);
+    if (key === undefined) throw unknownOption(name.length === 1 ? `-${name}` : `--${name}`, name, table);
     flags.set(key, [given].flat().map(String));
   }
   return { flags, operands: (parsed._ as unknown[]).map(String) };
@@ -149,28 +157,15 @@ function forYargs(table: Options): Record<string, YargsOptions> {
   return Object.fromEntries(entries);
 }
 
-/** For the help text, where an option's name is followed by what stands for its value. */
-function forHelp(table: Options, groupOf: (key: string) => string): Record<string, YargsOptions> {
-  const entries = Object.entries(table).map(([key, option]): [string, YargsOptions] => {
-    const name = option.placeholder === undefined ? kebab(key) : `${kebab(key)} ${option.placeholder}`;
-    const description =
-      option.shown === undefined ? option.words : `${option.words} (default: ${option.shown})`;
-    const alias = option.alias === undefined ? {} : { alias: [...option.alias] };
-    return [name, { description, group: groupOf(key), ...alias }];
-  });
-  return Object.fromEntries(entries);
-}
-
-async function unknownOption(name: string, table: Options): Promise<TaskpipeError> {
-  const { closest, distance } = await import('fastest-levenshtein');
+/** @param shown what is unknown, for the message. @param name the same without what stands around it */
+function unknownOption(shown: string, name: string, table: Options): TaskpipeError {
   const names = Object.entries(table).flatMap(([key, { alias = [] }]) => [kebab(key), ...alias]);
-  const bare = name.replace(/^-+/, '');
-  const near = closest(
-    bare,
+  const near = nearest(
+    kebab(name),
     names.filter((other) => other.length > 1),
   );
-  const hint = distance(bare, near) <= Math.max(2, bare.length / 3) ? `; did you mean --${near}?` : '';
-  return new TaskpipeError('USAGE', `unknown option ${name}${hint} (--help lists them)`);
+  const hint = near === undefined ? '' : `; did you mean --${near}?`;
+  return new TaskpipeError('USAGE', `unknown option ${shown}${hint} (--help lists them)`);
 }
 
 /** Adds what the config file says and nothing else did. Options of the other commands in it are passed over. */
@@ -200,7 +195,8 @@ async function addConfig(
   for (const [name, given] of Object.entries(config)) {
     const key = keys.get(name);
     if (key === undefined) {
-      if (!(await isKnownElsewhere(name, command))) throw await unknownOption(`"${name}" in ${file}`, table);
+      if (!(await isKnownElsewhere(name, command)))
+        throw unknownOption(`${quoted(name)} in ${file}`, name, table);
     } else if (!(key in values)) {
       const option = table[key] as Option<unknown>;
       if (given === null)
@@ -222,24 +218,3 @@ async function isKnownElsewhere(name: string, command: Command): Promise<boolean
   }
   return false;
 }
-
-/** The help text, no wider than `columns`. */
-export async function helpFor(command: Command, columns: number): Promise<string> {
-  const { name, summary, usage, about, options, groups = {}, examples } = command;
-  const groupOf = (key: string): string =>
-    Object.keys(groups).find((heading) => groups[heading]?.includes(key)) ?? 'Options:';
-  const shown = examples.map(([line, words]) => `  ${line}\n      ${words}`).join('\n');
-  const parser = yargs()
-    .help(false)
-    .version(false)
-    .usage(`${summary}\n\nUsage: ${name} ${usage}\n\n${about}`)
-    .options(forHelp(options, groupOf))
-    .options(forHelp(COMMON, () => 'Common options:'))
-    .epilogue(`Examples:\n${shown}\n\n${CLOSING}`)
-    .wrap(Math.min(columns, 110));
-  return `${await parser.getHelp()}\n`;
-}
-
-const CLOSING = `Every option is also an environment variable: TASK_ and its name, as in TASK_LEDGER=done.jsonl.
-
-Exit codes: 0 all well, 1 some tasks or lines failed, 2 wrong usage, 65 unusable data, 74 reading or writing failed, 75 locked by another, 130 and 143 stopped, 141 the reader went away.`;

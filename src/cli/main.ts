@@ -2,17 +2,15 @@ import { writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import type { CommandName } from '../commands/index.ts';
 import type { Command, Io } from '../core/command.ts';
-import { type ErrorCode, ioError, messageOf, TaskpipeError } from '../core/errors.ts';
+import { ioError, messageOf, TaskpipeError } from '../core/errors.ts';
 import { escapeControls } from '../core/visible.ts';
+import type { Arguments, Shell } from './args.ts';
+import { DEFECT, EXIT_CODES } from './exits.ts';
 import type { ProgressMode } from './progress.ts';
 import type { Stop } from './signals.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 declare const TASKPIPE_VERSION: string;
-
-const EXIT_CODES: Readonly<Record<ErrorCode, number>> = { USAGE: 2, DATA: 65, IO: 74, LOCKED: 75, PIPE: 141 };
-/** A defect of ours, or of the user's code: sysexits.h's EX_SOFTWARE. */
-const DEFECT = 70;
 
 /** Runs an executable, and sets the exit code of the process. */
 export async function main(name: CommandName): Promise<void> {
@@ -95,16 +93,15 @@ async function runCommand(
   };
   const escapes = command.runsUserCode?.(values as never) ? signals.listenForEscapes(stop, say) : undefined;
   try {
-    if (values.version === true) await output.write(`${name} ${TASKPIPE_VERSION}\n`);
-    else if (values.help === true)
-      await output.write(await args.helpFor(command, isatty(1) ? process.stdout.columns : 100));
-    else {
+    const text = await textFor(command, values);
+    if (text === undefined) {
       const code = await command.run(values as never, operands, io);
       await output.finish();
       return escapes !== undefined && escapes.count > 0
         ? DEFECT
         : (codeOf(stop, signals.SIGNAL_CODES) ?? code);
     }
+    await output.write(text);
     await output.finish();
     return 0;
   } catch (error) {
@@ -118,6 +115,18 @@ async function runCommand(
     stop.release();
     ended.abort(); // an input that nobody reads to its end would keep the process alive
   }
+}
+
+/** What is to be printed in place of a run; undefined where there is to be one. */
+async function textFor(command: Command, values: Arguments['values']): Promise<string | undefined> {
+  if (values.version === true) return `${command.name} ${TASKPIPE_VERSION}\n`;
+  if (values.help === true) {
+    const { helpFor } = await import('./help.ts');
+    return helpFor(command, isatty(1) ? process.stdout.columns : 100);
+  }
+  if (values.completion === undefined) return undefined;
+  const { completionFor } = await import('./completion/index.ts');
+  return completionFor(values.completion as Shell);
 }
 
 function codeOf(

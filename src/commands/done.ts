@@ -1,7 +1,7 @@
-import { closest, distance } from 'fastest-levenshtein';
 import { type Command, defineCommand, type Io } from '../core/command.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
+import { nearest } from '../core/near.ts';
 import { flag, path, size, type Values } from '../core/option.ts';
 import { flushed, openRejects } from '../core/rejects.ts';
 import { uuidFault } from '../core/task.ts';
@@ -10,7 +10,7 @@ import { type Ledger, openLedger } from '../ledgers/index.ts';
 import { hasAll, mark, type Named, readNamed, sift, unmark } from '../stages/done.ts';
 
 const options = {
-  yes: flag('with clear: yes, forget everything'),
+  yes: flag('say yes to clear, which forgets everything'),
   rejects: path('write lines that are neither a record nor a uuid to this file, as NDJSON'),
   maxLine: size('the longest line of the input', { default: MAX_LINE, shown: '16MB' }),
 };
@@ -25,40 +25,51 @@ interface Context {
   readonly hasOperands: boolean;
 }
 
-/** The verbs: what each does with the ledger. Returns the exit code. */
-const verbs: Readonly<Record<string, (context: Context) => Promise<0 | 1>>> = {
-  mark: (context) => write(context, mark),
-  unmark: (context) => write(context, unmark),
-  skip: (context) => passOn(context, sift(context.input, context.ledger, 'unfinished')),
-  only: (context) => passOn(context, sift(context.input, context.ledger, 'finished')),
-  has: async ({ input, ledger }) => ((await hasAll(input, ledger)) ? 0 : 1),
-  list,
-  async count({ ledger, io }) {
-    await io.write(`${(await ledger.finished()).size}\n`);
-    return 0;
+/** A verb, and what it does with the ledger. */
+interface Verb {
+  readonly words: string;
+  /** Whether it is about the ledger as a whole. Default: it takes uuids. */
+  readonly takesNoUuids?: true;
+  /** @returns the exit code */
+  act(context: Context): Promise<0 | 1>;
+}
+
+const verbs: Readonly<Record<string, Verb>> = {
+  mark: {
+    words:
+      'a filter: marks SUCCESS records, records without "run" and bare uuids as finished, and passes all on',
+    act: (context) => write(context, mark),
   },
-  check,
-  async compact({ ledger, io }) {
-    const { before, after } = await ledger.compact();
-    io.note(`${ledger.place}: ${counted(before, 'line')} before, ${counted(after, 'line')} now`);
-    return 0;
+  unmark: {
+    words: 'a filter: takes uuids back, so that their tasks are loaded again, and passes all on',
+    act: (context) => write(context, unmark),
   },
-  async clear({ ledger, io, values }) {
-    if (!values.yes) {
-      throw new TaskpipeError(
-        'USAGE',
-        `clear makes ${ledger.place} forget everything; if that is meant, add --yes`,
-      );
-    }
-    await ledger.clear();
-    io.note(
-      `${ledger.place} is empty now; what outputs hold is still known to task-save, so move them away too`,
-    );
-    return 0;
+  skip: {
+    words: 'a filter: lets through what is not finished',
+    act: (context) => passOn(context, sift(context.input, context.ledger, 'unfinished')),
+  },
+  only: {
+    words: 'a filter: lets through what is finished',
+    act: (context) => passOn(context, sift(context.input, context.ledger, 'finished')),
+  },
+  has: {
+    words: 'says nothing; exits 0 if all that are given are finished, and 1 if not',
+    act: async ({ input, ledger }) => ((await hasAll(input, ledger)) ? 0 : 1),
+  },
+  list: { words: 'writes the finished uuids, each once', takesNoUuids: true, act: list },
+  count: { words: 'writes how many they are', takesNoUuids: true, act: count },
+  check: { words: 'names torn and foreign lines; exits 1 if there are any', takesNoUuids: true, act: check },
+  compact: {
+    words: 'leaves out the lines that no longer count; nobody may be writing',
+    takesNoUuids: true,
+    act: compact,
+  },
+  clear: {
+    words: 'forgets everything (with --yes); nobody may be writing',
+    takesNoUuids: true,
+    act: clear,
   },
 };
-
-const ONLY_LEDGER = ['list', 'count', 'check', 'compact', 'clear'];
 
 async function write({ ledger, input, hasOperands, io }: Context, verb: typeof mark): Promise<0> {
   const writer = await ledger.open();
@@ -80,6 +91,31 @@ async function list({ ledger, io }: Context): Promise<0> {
     if (io.leaving.aborted) break;
     if (names.length > 0) await io.write(`${names.join('\n')}\n`);
   }
+  return 0;
+}
+
+async function count({ ledger, io }: Context): Promise<0> {
+  await io.write(`${(await ledger.finished()).size}\n`);
+  return 0;
+}
+
+async function compact({ ledger, io }: Context): Promise<0> {
+  const { before, after } = await ledger.compact();
+  io.note(`${ledger.place}: ${counted(before, 'line')} before, ${counted(after, 'line')} now`);
+  return 0;
+}
+
+async function clear({ ledger, io, values }: Context): Promise<0> {
+  if (!values.yes) {
+    throw new TaskpipeError(
+      'USAGE',
+      `clear makes ${ledger.place} forget everything; if that is meant, add --yes`,
+    );
+  }
+  await ledger.clear();
+  io.note(
+    `${ledger.place} is empty now; what outputs hold is still known to task-save, so move them away too`,
+  );
   return 0;
 }
 
@@ -116,14 +152,13 @@ function usageFault(
   const names = Object.keys(verbs);
   if (verb === undefined) return `give a verb and a ledger, as in task-done count done.jsonl; ${theVerbs()}`;
   if (!Object.hasOwn(verbs, verb)) {
-    const near = closest(verb, names);
-    const hint = distance(verb, near) <= 2 ? `did you mean ${near}?` : theVerbs();
-    return `unknown verb ${JSON.stringify(verb)}; ${hint}`;
+    const near = nearest(verb, names);
+    return `unknown verb ${JSON.stringify(verb)}; ${near === undefined ? theVerbs() : `did you mean ${near}?`}`;
   }
   if (place === undefined || place === '') {
     return `give the ledger after the verb, as in task-done ${verb} done.jsonl`;
   }
-  if (uuids.length > 0 && ONLY_LEDGER.includes(verb)) {
+  if (uuids.length > 0 && verbs[verb]?.takesNoUuids) {
     return `${verb} takes a ledger and no uuids; got ${JSON.stringify(uuids[0])}`;
   }
   const bad = uuids.find((uuid) => uuidFault(uuid) !== undefined);
@@ -142,23 +177,14 @@ export const command: Command = defineCommand({
 
 Uuids are taken from the command line or else from the standard input, one a line: a record, or a bare uuid. A filter passes lines on as they came.
 
-  mark      a filter: marks SUCCESS records, records without "run" and bare uuids as finished, and passes all on
-  unmark    a filter: takes uuids back, so that their tasks are loaded again, and passes all on
-  skip      a filter: lets through what is not finished
-  only      a filter: lets through what is finished
-  has       says nothing; exits 0 if all that are given are finished, and 1 if not
-  list      writes the finished uuids, each once
-  count     writes how many they are
-  check     names torn and foreign lines; exits 1 if there are any
-  compact   leaves out the lines that no longer count; nobody may be writing
-  clear     forgets everything (with --yes); nobody may be writing
-
 With uuids on the command line mark and unmark read and write nothing else.`,
+  verbs: Object.fromEntries(Object.entries(verbs).map(([name, { words }]) => [name, words])),
+  takesFiles: true,
   options,
   examples: [
     ['task-done count done.jsonl', 'how many tasks are finished'],
     ['task-load a.csv | task-done skip done.jsonl', 'the tasks that are not'],
-    ['my-program < tasks.ndjson | task-done mark done.jsonl', 'mark what another program has done'],
+    ['./my-program < tasks.ndjson | task-done mark done.jsonl', 'mark what another program has done'],
     ['task-done unmark done.jsonl 6ba7b811-9dad-11d1-80b4-00c04fd430c8', 'have a task done again'],
     ['task-done has done.jsonl a17 && echo finished', 'ask for one'],
   ],
@@ -178,7 +204,7 @@ With uuids on the command line mark and unmark read and write nothing else.`,
         ? fromOperands(uuids)
         : shown(flushed(readNamed(io.stdin(io.leaving), lineOptions), rejects), io);
     const ledger = openLedger(place as string, io.say);
-    const act = verbs[verb as string] as (context: Context) => Promise<0 | 1>;
+    const { act } = verbs[verb as string] as Verb;
     try {
       const code = await act({ ledger, values, io, input, hasOperands: uuids.length > 0 });
       return rejects.count > 0 ? 1 : code;

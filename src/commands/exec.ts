@@ -4,6 +4,7 @@ import { type Command, defineCommand, type Io } from '../core/command.ts';
 import { ioError, messageOf, TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
 import { readTasks } from '../core/ndjson.ts';
+import { nearest } from '../core/near.ts';
 import { count, duration, flag, path, Rule, size, type Values, value } from '../core/option.ts';
 import type { Progress } from '../core/progress.ts';
 import { type Rate, toRate } from '../core/rate.ts';
@@ -87,6 +88,14 @@ export const command: Command = defineCommand({
     'with run.state FAILURE (REVERTED, where a flow was undone) and run.error; one that arrives as a failure passes ' +
     'untouched.',
   options,
+  kinds: Object.keys(kindOptions),
+  variables: {
+    'http_proxy, https_proxy, no_proxy':
+      'The proxy for --http, and hosts that are reached without it; also in capitals.',
+    DISABLE_STREAM_HANDLER: 'Where it is set, what a --module logs is not shown on the standard error.',
+    TASK_UUID: 'Is set for a --command: the uuid of its task.',
+    TASK_WORKER_NUMBER: 'Is set for a --worker: its number, from 1.',
+  },
   groups: {
     'Options of --http, and of what a module fetches:': Object.keys(httpOptions),
     'Options of --command and --worker:': Object.keys(processOptions),
@@ -102,11 +111,11 @@ export const command: Command = defineCommand({
       "task-exec --http --url 'https://api.example.com/items/{id}' -j 50 --host-rate 20/s",
       'make the url, go gently',
     ],
-    ['task-exec --http --header @token.txt --expect-json \'status == `"ok"`\'', 'only an ok is a success'],
+    ["task-exec --http --header @token.txt --expect-json 'ok == `true`'", 'only an ok is a success'],
     ['task-exec --http --body-dir pages --as page', 'bodies as files, the result under "page"'],
     ['task-exec --http --dry-run --print-curl', 'see what would be sent'],
     ['task-exec --http --report run.html', 'a page that shows how the run went'],
-    ["task-exec --command 'convert {file} -resize 200x out/{uuid}.png' -j 4", 'run a program for each task'],
+    ["task-exec --command 'gzip -kf {file}' -j 4", 'run a program for each task'],
     ['task-exec --command \'curl -s "$TASK_url" | wc -c\' --shell', 'values as variables, for a shell'],
     [
       'task-exec --worker \'jq -c --unbuffered "{uuid, result: (.n|tonumber*2)}"\' -j 2',
@@ -122,11 +131,13 @@ export const command: Command = defineCommand({
   async run(values, operands, io) {
     if (operands.length > 0) {
       const [first] = operands;
+      const kind = nearest(first as string, Object.keys(kindOptions));
+      const hint = kind === undefined ? '' : `; did you mean --${kind}?`;
       throw new TaskpipeError(
         'USAGE',
         values.header.length > 0
           ? 'task-exec takes no FILE; a --header that has a space in it goes between quotes'
-          : `task-exec reads tasks from its standard input and takes no FILE; got ${JSON.stringify(first)}`,
+          : `task-exec reads tasks from its standard input and takes no FILE; got ${JSON.stringify(first)}${hint}`,
       );
     }
     const total = await totalOf(values.total);

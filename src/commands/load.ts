@@ -54,6 +54,7 @@ export const command: Command = defineCommand({
   about:
     'FILEs may be packed with gzip; - or no FILE is the standard input. Without --uuid-fields a record keeps the uuid ' +
     'it has, else gets one made of all its values: the same input gives the same tasks, so a run can be resumed.',
+  takesFiles: true,
   options,
   examples: [
     ['task-load a.csv | task-exec --http | task-save out.csv', 'fetch the urls in a.csv'],

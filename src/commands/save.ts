@@ -51,7 +51,16 @@ SUCCESS records, and records without "run", go to OUT. All others go to the rest
 The columns of a CSV are those of its header, else --fields, else those of the first record: nested attributes with dots, arrays as JSON. A record with an attribute that has no column goes to the rest file, with the code COLUMNS and its result; to save these without doing the work again: jq -c 'select(.run.error.code == "COLUMNS") | del(.run)' OUT.rest.ndjson | task-save OUT --widen
 
 The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of the input. The second saves what came, and leaves.`,
+  takesFiles: true,
   options,
+  files: {
+    'OUT.rest.ndjson':
+      'The records that are not saved, the newest of each uuid (--rest). While a run goes on, OUT.rest.ndjson.run has its own.',
+    'OUT.torn-TIME':
+      'What a crash had left of unfinished rows; they were cut off, and their tasks are done again.',
+    'OUT.new, OUT.wide, OUT.rest.ndjson.new':
+      'New files on the way to their places (--overwrite, --widen, the rest file).',
+  },
   examples: [
     ['task-load a.csv | task-exec --http | task-save out.csv', 'fetch the urls in a.csv'],
     [

@@ -46,6 +46,15 @@ export interface Command<O extends Options = Options> {
   /** More for the help text, after the summary. */
   readonly about: string;
   readonly options: O;
+  /** What its first operand may be, where that is a verb: each with what it does, in a line. */
+  readonly verbs?: Readonly<Record<string, string>>;
+  /** Keys of options of which exactly one is to be given: they say what is done. */
+  readonly kinds?: readonly string[];
+  /** Whether its operands, those after a verb, are files. Default: there are none, or they are something else. */
+  readonly takesFiles?: boolean;
+  /** Variables beside those of its options, and files beside those that they name, each with what it is. */
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string>>;
   /** Options that stand apart in the help text: a heading, and their keys. */
   readonly groups?: Readonly<Record<string, readonly string[]>>;
   /** Command lines, each with what it does. */

@@ -1,4 +1,5 @@
 import { TaskpipeError } from './errors.ts';
+import { hint } from './near.ts';
 import { quoted, withoutUser } from './visible.ts';
 
 /**
@@ -10,6 +11,10 @@ export interface Option<T> {
   readonly words: string;
   /** What stands for its value in help, as in `N`; absent for a flag. */
   readonly placeholder?: string;
+  /** The words that its value is one of, where it is. */
+  readonly choices?: readonly string[];
+  /** What its value is the path of, where it is one; for completion. */
+  readonly pathOf?: 'file' | 'folder';
   /** Other names, without dashes. */
   readonly alias?: readonly string[];
   /** The default in words, for help. */
@@ -47,6 +52,7 @@ interface Common {
 }
 
 interface Valued extends Common {
+  readonly choices?: readonly string[];
   readonly placeholder?: string;
   readonly shown?: string;
   shows?(typed: string): string;
@@ -87,13 +93,15 @@ export function text(words: string, more: Valued & { default?: string } = {}): O
   return option(words, more.placeholder ?? 'TEXT', (typed) => typed, more);
 }
 
-/** A path. */
+/** A path: of a file, or of a folder where its placeholder is `DIR`. */
 export function path(words: string, more: Valued = {}): Option<string | undefined> {
   const parse = (typed: string): string => {
     if (typed === '') throw new Rule('must be a path');
     return typed;
   };
-  return option<string | undefined>(words, more.placeholder ?? 'FILE', parse, more);
+  const { placeholder = 'FILE' } = more;
+  const pathOf = placeholder === 'DIR' ? 'folder' : 'file';
+  return { ...option<string | undefined>(words, placeholder, parse, more), pathOf };
 }
 
 /** A whole number of at least `min` (default 1). */
@@ -182,7 +190,7 @@ export function choice<T extends string>(
     if (found === undefined) throw new Rule(`must be one of ${of.join(', ')}`);
     return found;
   };
-  return option<T | undefined>(words, more.placeholder ?? of.join('|'), parse, more);
+  return option<T | undefined>(words, more.placeholder ?? of.join('|'), parse, { ...more, choices: of });
 }
 
 /** Names with commas between them; several times adds up. Values are split at every comma. */
@@ -264,6 +272,7 @@ export function parseOption(option: Option<unknown>, typed: string, from: string
   } catch (error) {
     if (!(error instanceof Rule)) throw error;
     const shown = typed.includes('://') ? withoutUser(typed) : typed;
-    throw new TaskpipeError('USAGE', `${from} ${error.message}; got ${quoted(shown)}`);
+    const meant = hint(typed, option.choices ?? []);
+    throw new TaskpipeError('USAGE', `${from} ${error.message}; got ${quoted(shown)}${meant}`);
   }
 }

@@ -108,7 +108,10 @@ type HttpOptionTable = {
 /** The options that belong to `--http` alone. */
 export const httpOptions: HttpOptionTable = {
   url: value('make the url of attributes, percent-encoded, as in https://h/{id}', 'TEMPLATE', toTemplate),
-  method: value('the method of records that have none', METHODS.join('|'), toMethod, { shown: 'get' }),
+  method: value('the method of records that have none', METHODS.join('|'), toMethod, {
+    shown: 'get',
+    choices: METHODS,
+  }),
   // Checked where it is read: a message of parse() would show the value, which may be secret.
   header: values(
     'send this header; @FILE has one a line (for secrets); may be repeated',
@@ -126,6 +129,7 @@ export const httpOptions: HttpOptionTable = {
   expectBody: value("what the body's text must match", '/RE/', compileRegex),
   body: value('what becomes of the body; auto goes by its content type', BODY_MODES.join('|'), toBodyMode, {
     default: 'auto' as BodyMode,
+    choices: BODY_MODES,
   }),
   bodyDir: path('write bodies to files in this folder', { placeholder: 'DIR' }),
   maxBody: size('the longest body, as it comes and unpacked', { default: MAX_BODY, shown: '16MB' }),

@@ -1,0 +1,16 @@
+import type { Shell } from '../args.ts';
+import { bashCompletion } from './bash.ts';
+import { fishCompletion } from './fish.ts';
+import { type CompletedCommand, completedCommands } from './table.ts';
+import { zshCompletion } from './zsh.ts';
+
+const scripts: Readonly<Record<Shell, (commands: readonly CompletedCommand[]) => string>> = {
+  bash: bashCompletion,
+  zsh: zshCompletion,
+  fish: fishCompletion,
+};
+
+/** A script that completes all commands in a shell. It has all that it needs in it: no process is started at a TAB. */
+export async function completionFor(shell: Shell): Promise<string> {
+  return scripts[shell](await completedCommands());
+}

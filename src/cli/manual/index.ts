@@ -1,0 +1,25 @@
+/* What the build writes, and no command loads: the man pages, and docs/options.md. */
+import { commands } from '../../commands/index.ts';
+import { overviewPage } from './overview.ts';
+import { commandPage, type Edition, sectionOf } from './page.ts';
+
+export { optionsTable } from './markdown.ts';
+export type { Edition } from './page.ts';
+
+/** A page of the manual. */
+export interface ManPage {
+  /** Below the folder of the manual, as in `man1/task-load.1`. */
+  readonly path: string;
+  /** In roff, for the macros of man(7). */
+  readonly text: string;
+}
+
+/** A page for each command, and one for all. */
+export async function manPages(edition: Edition): Promise<readonly ManPage[]> {
+  const all = await Promise.all(Object.values(commands).map((get) => get()));
+  const pages = all.map((command) => ({ name: command.name, text: commandPage(command, edition) }));
+  return [...pages, { name: 'taskpipe', text: overviewPage(all, edition) }].map(({ name, text }) => ({
+    path: `man${sectionOf(name)}/${name}.${sectionOf(name)}`,
+    text,
+  }));
+}

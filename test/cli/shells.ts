@@ -1,0 +1,98 @@
+/* Completion as a user has it: keys are typed into the real shell, on a terminal of its own. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Shell } from '../../src/cli/args.ts';
+import { commands } from '../../src/commands/index.ts';
+import { sh } from '../support/run.ts';
+
+/** What a shell offers for the last word of each line. @param cwd has what `--completion` printed, in `script` */
+export async function offered(shell: Shell, lines: readonly string[], cwd: string): Promise<string[][]> {
+  return (await shells[shell](lines, cwd)).map((words) => [...new Set(words)].sort());
+}
+
+/** What runs each shell. */
+export const NEEDS: Readonly<Record<Shell, readonly string[]>> = {
+  bash: ['bash', 'script'],
+  zsh: ['zsh'],
+  fish: ['fish'],
+};
+
+const shells: Readonly<
+  Record<Shell, (lines: readonly string[], cwd: string) => Promise<readonly (readonly string[])[]>>
+> = {
+  /* ESC * puts all that is offered into the line. It is then run, the commands being functions that tell their words. */
+  async bash(lines, cwd) {
+    const named = Object.keys(commands).map((name) => `${name}() { told "$@"; }`);
+    const setUp = [
+      `told() { printf '%s\\t' "$@"; printf '\\n'; } >> told`,
+      ...named,
+      '. ./script',
+      "bind 'set disable-completion off'",
+    ];
+    writeFileSync(join(cwd, 'set-up'), `${setUp.join('\n')}\n`);
+    const keys = lines.map((line) => `${line}\x1b*\n`).join('');
+    const { stdout } = await sh('TERM=dumb script -qec "bash --noprofile --rcfile ./set-up -i" /dev/null', {
+      cwd,
+      input: `${keys}exit\n`,
+    });
+    const told = existsSync(join(cwd, 'told')) ? readFileSync(join(cwd, 'told'), 'utf8').split('\n') : [];
+    if (told.length !== lines.length + 1) throw new Error(stdout);
+    return lines.map((line, i) => {
+      const typed = line.split(' ').slice(1, -1);
+      const words = (told[i] as string).split('\t').slice(typed.length, -1);
+      return words.filter((word) => word !== line.split(' ').at(-1));
+    });
+  },
+
+  /* compadd, which takes what is offered, tells of it. Each new line says when it is ready for keys. */
+  async zsh(lines, cwd) {
+    writeFileSync(
+      join(cwd, 'set-up'),
+      `PROMPT= n=0
+autoload -Uz compinit; compinit -u -d ./dump; . ./script
+bindkey '^I' complete-word
+compadd() {
+  local -a found; builtin compadd -A found "$@"
+  (( $#found )) && print -rl -- "\${(@Q)found}" >> offered.$n
+  builtin compadd "$@"
+}
+zle-line-init() { print -n "<ready $((++n))>" }
+zle -N zle-line-init
+`,
+    );
+    writeFileSync(
+      join(cwd, 'type'),
+      `zmodload zsh/zpty; zpty z zsh -f -i
+zpty -w z '. ./set-up'; n=0
+zpty -r z _ "*<ready $((++n))>*"
+for line; do
+  zpty -w -n z "$line"$'\\t\\C-u\\n'
+  zpty -r z _ "*<ready $((++n))>*"
+done
+zpty -d z
+`,
+    );
+    await sh(`TERM=dumb zsh -f ./type ${lines.map(quote).join(' ')}`, { cwd });
+    return lines.map((_, i) => {
+      const file = join(cwd, `offered.${i + 1}`);
+      return existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : [];
+    });
+  },
+
+  async fish(lines, cwd) {
+    const asked = lines.map((line) => `complete -C ${quote(line)}; echo ----`).join('\n');
+    writeFileSync(join(cwd, 'queries'), `source ./script\n${asked}\n`);
+    const { stdout } = await sh('fish --no-config ./queries', { cwd, env: { HOME: cwd } });
+    const parts = stdout.split('----\n').slice(0, -1);
+    return parts.map((part) =>
+      part
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => line.split('\t')[0] as string),
+    );
+  },
+};
+
+function quote(text: string): string {
+  return `'${text}'`;
+}
