@@ -106,7 +106,7 @@ describe('a pipeline that is signalled in the middle', () => {
     await asked.reached(4);
     const stopped = performance.now();
     pipeline.signal('SIGTERM');
-    expect(await pipeline.codes).toBe('0 143 143');
+    expect(await pipeline.codes).toMatch(/^(0|143) 143 143$/); // task-load may be at its end, or before it
     expect(performance.now() - stopped).toBeLessThan(5000); // half of the default grace
     const rest = parsed(readFileSync(join(cwd, 'out.csv.rest.ndjson'), 'utf8'));
     expect(rest.map(({ run }) => `${run.state} ${run.attempts}`).sort()).toEqual([
