@@ -1,19 +1,22 @@
-// Runs a command with our input, throws its output away, and says on stderr how long it took (ms) and what its
-// memory was at most (KB): of all children, so one command a process.
+// Runs a command with our input and output, and says on stderr, in a line of JSON, how long it took (ms), what its
+// memory was at most (KB), and how it ended.
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 
 const [program, ...args] = process.argv.slice(2);
 const before = performance.now();
-const child = spawn(program, args, { stdio: [0, 'ignore', 'inherit'] });
+const child = spawn(program, args, { stdio: 'inherit' });
 let memory = 0;
-const watch = setInterval(async () => {
-  const { readFile } = await import('node:fs/promises');
-  const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
-  memory = Math.max(memory, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0));
+const watch = setInterval(() => {
+  try {
+    const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+    memory = Math.max(memory, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0));
+  } catch {
+    // it has ended, or there is no /proc
+  }
 }, 50);
-child.on('close', (code) => {
+child.on('close', (code, signal) => {
   const took = performance.now() - before;
   clearInterval(watch);
-  process.stderr.write(`\n${took} ${memory}\n`);
-  process.exitCode = code ?? 1;
+  process.stderr.write(`\n${JSON.stringify({ took, memory, end: code ?? signal })}\n`);
 });

@@ -1,5 +1,39 @@
-// The data that is measured with, the same each time.
-import { closeSync, openSync, writeSync } from 'node:fs';
+// The data that is measured with, the same each time. A file is made when it is first needed.
+import { execFileSync } from 'node:child_process';
+import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../ready.mjs';
+
+/** @param port of the server that the urls lead to */
+export function openData(folder, port) {
+  const makers = new Map();
+  const file = (name, make) => {
+    const path = join(folder, name);
+    makers.set(path, make);
+    return path;
+  };
+  const csv = (count) => file(`rows-${count}.csv`, (path) => writeRows(path, count, port));
+  return {
+    /** A CSV of four columns: id, url, state, name. */
+    csv,
+    /** The tasks of such a CSV. */
+    tasks: (count) => file(`tasks-${count}.ndjson`, (path) => writeTasks(made(csv(count)), path)),
+    /** A configuration of curl with the same urls. */
+    curl: (count) => file(`curl-${count}.txt`, (path) => writeCurl(path, count, port)),
+    /** A ledger. */
+    big: (count) => file(`ledger-${count}.jsonl`, (path) => writeLedger(path, count)),
+    /** Where a saver writes. */
+    out: join(folder, 'out.csv'),
+    ledger: join(folder, 'done.jsonl'),
+    /** Makes those of the files that a program is given. */
+    makeFor: ({ stages, input }) => [...stages.flat(), input].forEach(made),
+  };
+
+  function made(path) {
+    if (makers.has(path) && !existsSync(path)) makers.get(path)(path);
+    return path;
+  }
+}
 
 /** Writes lines in blocks. */
 function writeLines(file, count, header, line) {
@@ -16,19 +50,30 @@ function writeLines(file, count, header, line) {
   closeSync(out);
 }
 
-/** A CSV of four columns: id, url, state, name. */
-export function writeRows(file, count, port) {
+const urlOf = (i, port) => `http://127.0.0.1:${port}/item/${i}`;
+
+function writeRows(file, count, port) {
   const states = ['CA', 'NY', 'TX', 'WA', 'MA'];
   writeLines(
     file,
     count,
     'id,url,state,name\n',
-    (i) => `${i},http://127.0.0.1:${port}/item/${i},${states[(i * 7) % 5]},Name number ${i}\n`,
+    (i) => `${i},${urlOf(i, port)},${states[(i * 7) % 5]},Name number ${i}\n`,
   );
 }
 
-/** A ledger of random-looking uuids. */
-export function writeLedger(file, count) {
+function writeTasks(from, to) {
+  const out = openSync(to, 'w');
+  const args = [from, '--uuid-fields', 'url', '--quiet'];
+  execFileSync(join(root, 'bin/task-load'), args, { stdio: ['ignore', out, 'inherit'] });
+  closeSync(out);
+}
+
+function writeCurl(file, count, port) {
+  writeLines(file, count, '', (i) => `url=${urlOf(i, port)}\noutput=/dev/null\n`);
+}
+
+function writeLedger(file, count) {
   let state = 1;
   const hex = (digits) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

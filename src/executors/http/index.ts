@@ -1,5 +1,6 @@
 import { BlockList } from 'node:net';
 import { TaskpipeError } from '../../core/errors.ts';
+import { optionName } from '../../core/option.ts';
 import type { Task } from '../../core/task.ts';
 import { compileTemplate } from '../../core/template.ts';
 import type { Executor } from '../executor.ts';
@@ -31,29 +32,67 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
     headers,
     timeout: Math.min(timeout, MAX_TIMEOUT),
   };
-  const judge = await createJudge(options);
-  const { client, close } = await openClient(options, defaults);
-  const visitor: Visitor = { client, judge, follow, sendsKey: options.idempotencyHeader === true };
+  const sendsKey = options.idempotencyHeader === true;
+  const work =
+    options.threads === undefined
+      ? await openHere(options, defaults, { follow, sendsKey })
+      : await openOnThreads(options, options.threads);
   const curlOf = (request: Request, { uuid }: Task): string =>
-    curlLine(request, { typed, read: headers, userAgent, follow, insecure, key: keyOf(visitor, uuid) });
+    curlLine(request, { typed, read: headers, userAgent, follow, insecure, key: keyOf({ sendsKey }, uuid) });
   return {
     lane(task) {
       const text = urlOf(task, defaults.url);
       return typeof text === 'string' ? originOf(text) : '';
     },
     attempt(task, attempt) {
-      const request = requestOf(task, defaults);
-      if ('code' in request) return { error: request };
-      if (printCurl !== undefined && attempt.number === 1) printCurl(curlOf(request, task));
-      return visit(visitor, task, request, attempt);
+      if (printCurl !== undefined && attempt.number === 1) {
+        const request = requestOf(task, defaults);
+        if (!('code' in request)) printCurl(curlOf(request, task));
+      }
+      return work.attempt(task, attempt);
     },
     describe(task) {
       const request = requestOf(task, defaults);
       if ('code' in request) return `nothing: ${request.message}`;
       return printCurl === undefined ? `${request.method} ${request.target.href}` : curlOf(request, task);
     },
+    close: work.close,
+  };
+}
+
+type Work = Pick<Executor, 'attempt' | 'close'>;
+
+/** The work on this thread. */
+async function openHere(
+  options: HttpOptions,
+  defaults: RequestDefaults,
+  how: Pick<Visitor, 'follow' | 'sendsKey'>,
+): Promise<Work> {
+  const judge = await createJudge(options);
+  const { client, close } = await openClient(options, defaults);
+  const visitor: Visitor = { client, judge, ...how };
+  return {
+    attempt(task, attempt) {
+      const request = requestOf(task, defaults);
+      return 'code' in request ? { error: request } : visit(visitor, task, request, attempt);
+    },
     close,
   };
+}
+
+/**
+ * The work on threads. Each is an executor of its own, so what they would have to share is refused; lanes, rates and
+ * pauses are the stage's, and so one for all.
+ */
+async function openOnThreads(options: HttpOptions, threads: number): Promise<Work> {
+  const shared = (['cookies', 'hostErrors'] as const).find((name) => options[name] !== undefined);
+  if (shared !== undefined) {
+    const message = `${optionName(shared)} is for one thread; leave out --threads`;
+    throw new TaskpipeError('USAGE', message);
+  }
+  const { openThreads } = await import('../module/threads.ts');
+  const { printCurl: _, threads: __, env, ...rest } = options;
+  return openThreads({ kind: 'http', options: { ...rest, env: { ...env } } }, undefined, threads, () => {});
 }
 
 /** Opens what requests go through. What few ask for is loaded only for them. */

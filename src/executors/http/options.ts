@@ -71,6 +71,8 @@ export interface HttpOptions {
    * A record's own `timeout` beats it.
    */
   readonly timeout?: number | undefined;
+  /** On how many threads. Not to be had with `cookies` and `hostErrors`. Default: on this one. */
+  readonly threads?: number | undefined;
 }
 
 /** The default of `--timeout`, in milliseconds: 30 s. */

@@ -19,7 +19,7 @@ export interface Visitor {
 }
 
 /** What goes along as `Idempotency-Key`. */
-export function keyOf({ sendsKey }: Visitor, uuid: string): string | undefined {
+export function keyOf({ sendsKey }: Pick<Visitor, 'sendsKey'>, uuid: string): string | undefined {
   return sendsKey ? uuid : undefined;
 }
 

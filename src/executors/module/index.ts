@@ -36,7 +36,9 @@ export interface ModuleSetting {
 export async function moduleExecutor(options: ModuleOptions, setting: ModuleSetting): Promise<Executor> {
   const { threads, show } = setting;
   const work =
-    threads === undefined ? await openWork(options, show) : await openThreads(options, threads, show);
+    threads === undefined
+      ? await openWork(options, show)
+      : await openThreads({ kind: 'module', options }, options.timeout, threads, show);
   const does = options.revert ? 'revert' : 'call';
   return {
     finds: true,

@@ -1,5 +1,12 @@
 import type { ErrorCode } from '../../core/errors.ts';
 import type { Outcome } from '../executor.ts';
+import type { HttpOptions } from '../http/options.ts';
+import type { ModuleOptions } from './index.ts';
+
+/** What a thread is for. */
+export type ThreadWork =
+  | { readonly kind: 'module'; readonly options: ModuleOptions }
+  | { readonly kind: 'http'; readonly options: HttpOptions };
 
 /** An attempt that a thread is to make. */
 export interface Order {

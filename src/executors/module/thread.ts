@@ -2,9 +2,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf, TaskpipeError } from '../../core/errors.ts';
 import { Task } from '../../core/task.ts';
 import type { Outcome } from '../executor.ts';
-import type { ModuleOptions } from './index.ts';
-import type { FromThread, Order, Settled, ToThread } from './messages.ts';
-import { type OpenWork, openWork } from './open.ts';
+import type { FromThread, Order, Settled, ThreadWork, ToThread } from './messages.ts';
+import type { OpenWork } from './open.ts';
 
 /*
  * A thread of `--threads`: it makes the attempts that it is sent, and tells what came of them, together what settled
@@ -48,8 +47,14 @@ function make(work: OpenWork, { id, uuid, line, number }: Order): void {
   }
 }
 
+async function open({ kind, options }: ThreadWork): Promise<OpenWork> {
+  if (kind === 'http') return (await import('../http/index.ts')).http(options);
+  const { openWork } = await import('./open.ts');
+  return openWork(options, (line) => tell({ kind: 'show', line }));
+}
+
 async function main(): Promise<void> {
-  const work = await openWork(workerData as ModuleOptions, (line) => tell({ kind: 'show', line }));
+  const work = await open(workerData as ThreadWork);
   parentPort?.on('message', (message: ToThread) => {
     if (message === 'give up') giveUp.abort();
     else if (message === 'close') void work.close().then(() => parentPort?.close());

@@ -2,8 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { messageOf, TaskpipeError } from '../../core/errors.ts';
 import { Task } from '../../core/task.ts';
 import type { Attempt, Outcome } from '../executor.ts';
-import type { ModuleOptions } from './index.ts';
-import type { FromThread, Order, Settled, ToThread } from './messages.ts';
+import type { FromThread, Order, Settled, ThreadWork, ToThread } from './messages.ts';
 import type { OpenWork } from './open.ts';
 import { late } from './work.ts';
 
@@ -22,16 +21,18 @@ interface Pending {
 }
 
 /**
- * A module on threads of its own, which share the tasks. A function that never gives its thread back is ended with
- * the thread when its time is over.
- * @throws {TaskpipeError} as `openWork` does
+ * Work on threads of its own, which share the tasks. A function that never gives its thread back is ended with the
+ * thread when its time is over.
+ * @param timeout for each attempt, in milliseconds; undefined where the work keeps its time by itself
+ * @throws {TaskpipeError} as the opening of the work does
  */
 export async function openThreads(
-  options: ModuleOptions,
+  work: ThreadWork,
+  timeout: number | undefined,
   count: number,
   show: (line: string) => void,
 ): Promise<OpenWork> {
-  const threads = Array.from({ length: count }, () => new Thread(options, show));
+  const threads = Array.from({ length: count }, () => new Thread(work, timeout, show));
   const close = async (): Promise<void> => void (await Promise.all(threads.map((thread) => thread.close())));
   try {
     await Promise.all(threads.map(({ ready }) => ready));
@@ -52,7 +53,8 @@ export async function openThreads(
 class Thread {
   /** Resolves once it can work; rejects where it never can. */
   ready: Promise<void>;
-  readonly #options: ModuleOptions;
+  readonly #work: ThreadWork;
+  readonly #timeout: number | undefined;
   readonly #show: (line: string) => void;
   readonly #pending = new Map<number, Pending>();
   #worker!: Worker;
@@ -62,8 +64,9 @@ class Thread {
   #watch: NodeJS.Timeout | undefined;
   #isClosing = false;
 
-  constructor(options: ModuleOptions, show: (line: string) => void) {
-    this.#options = options;
+  constructor(work: ThreadWork, timeout: number | undefined, show: (line: string) => void) {
+    this.#work = work;
+    this.#timeout = timeout;
     this.#show = show;
     this.ready = this.#start();
   }
@@ -78,7 +81,7 @@ class Thread {
     if (this.#orders.length === 0) setImmediate(() => this.#send());
     this.#orders.push({ id, uuid, line, number: attempt.number });
     this.#heed(attempt.signal);
-    this.#watch ??= setTimeout(() => this.#look(), this.#options.timeout + BUSY);
+    if (this.#timeout !== undefined) this.#watch ??= setTimeout(() => this.#look(), this.#timeout + BUSY);
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { attempt, began: performance.now(), resolve, reject });
     });
@@ -110,7 +113,7 @@ class Thread {
   }
 
   #start(): Promise<void> {
-    const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: this.#options });
+    const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: this.#work });
     this.#worker = worker;
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromThread) => {
@@ -157,7 +160,7 @@ class Thread {
   /** The time of the oldest attempt is over, and nothing came: its function holds the thread. */
   #look(): void {
     this.#watch = undefined;
-    const { timeout } = this.#options;
+    const timeout = this.#timeout ?? 0;
     const [oldest] = this.#pending.values();
     if (oldest === undefined) return;
     const left = oldest.began + timeout + BUSY - performance.now();

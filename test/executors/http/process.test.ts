@@ -95,3 +95,37 @@ test('--body-dir writes each body to a file that the result names', async () => 
   expect(files.map((file) => readFileSync(join(cwd, file), 'utf8'))).toEqual(['of /a', 'of /b']);
   expect(readdirSync(join(cwd, 'pages'))).toHaveLength(2);
 });
+
+test('--threads share the tasks, and all options hold on each of them', async () => {
+  const server = await serve((response, { url }) =>
+    response
+      .writeHead(url === '/7' ? 404 : 200, { 'content-type': 'application/json' })
+      .end(`{"at":"${url}"}`),
+  );
+  const lines = Array.from({ length: 20 }, (_, i) =>
+    JSON.stringify({ uuid: `u${i}`, url: `${server.url}/${i}` }),
+  );
+  const command =
+    "task-exec --http --threads 2 --header 'x-own: 1' --expect-json at --keep-order --print-curl";
+  const { stdout, stderr, code } = await sh(command, { input: lines.join('\n') });
+  const records = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(records.map(({ run }) => run.error?.code)).toEqual(
+    lines.map((_, i) => (i === 7 ? 'HTTP_STATUS' : undefined)),
+  );
+  expect(records[3].result.json).toEqual({ at: '/3' });
+  expect(server.seen.every(({ headers }) => headers['x-own'] === '1')).toBe(true);
+  expect(stderr.match(/^curl /gm)).toHaveLength(20);
+  expect(code).toBe(1);
+});
+
+test.each(['--cookies jar.txt', '--host-errors 3'])(
+  '--threads refuse %s, which they would share',
+  async (option) => {
+    const { stderr, code } = await sh(`task-exec --http --threads 2 ${option}`);
+    expect(stderr).toContain(`${option.split(' ')[0]} is for one thread; leave out --threads`);
+    expect(code).toBe(2);
+  },
+);

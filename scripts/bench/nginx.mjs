@@ -1,0 +1,51 @@
+// A web server for the benchmarks: nginx on a free port of the loopback, as the current user, in a folder of its own.
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+
+/** What each url answers: 246 bytes. */
+const BODY = `{"ok":true,"items":[1,2,3],"text":"${'x'.repeat(209)}"}`;
+
+/** A port that is free now. */
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/**
+ * @param folder is made, for its files
+ * @returns what ends it; undefined where nginx is not installed
+ */
+export async function startNginx(folder, port) {
+  if (spawnSync('nginx', ['-v']).error !== undefined) return undefined;
+  mkdirSync(folder);
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  const file = join(folder, 'nginx.conf');
+  writeFileSync(
+    file,
+    `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/errors;
+events { worker_connections 1024; }
+http {
+  access_log off; default_type application/json;
+  keepalive_requests 1000000000; keepalive_timeout 1h;
+${temporary.map((name) => `  ${name}_temp_path ${folder}/${name};`).join('\n')}
+  server { listen 127.0.0.1:${port}; location / { return 200 '${BODY}'; } }
+}
+`,
+  );
+  const child = spawn('nginx', ['-p', folder, '-c', file, '-e', `${folder}/errors`], { stdio: 'ignore' });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  for (;;) {
+    const answer = await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined);
+    if ((await answer?.text()) === BODY) break;
+    if (child.exitCode !== null) throw new Error(`nginx ended with ${child.exitCode}; see ${folder}/errors`);
+  }
+  return async () => {
+    child.kill();
+    await ended;
+  };
+}

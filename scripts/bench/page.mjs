@@ -1,0 +1,104 @@
+// docs/benchmarks.md: the machine, the versions, the table, the commands.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, totalmem, type } from 'node:os';
+import { join } from 'node:path';
+import { root } from '../ready.mjs';
+
+const file = join(root, 'docs/benchmarks.md');
+
+/** The head of the table; a row of it is named by its last cell. */
+export const HEAD = `| ratio | asked | work | beside | ours | theirs | memory, ours | name |
+| ---: | ---: | --- | --- | ---: | ---: | ---: | --- |`;
+
+/** The lines of a row that was measured. */
+export function lines(name, { what, ours, under, peers }, measured) {
+  const memory = `${measured.memory.map((peak) => peak.toFixed(0)).join(', ')} MB`;
+  const limit = under === undefined ? '' : `under ${under} MB`;
+  const own = rate(measured.rate, ours.count);
+  if (peers.length === 0) return [cells('', limit, what, '', own, '', memory, name)];
+  return measured.peers.map(({ rate: their, ratio }, i) => {
+    const { name: beside, least, count } = peers[i];
+    const asked = [least === undefined ? '' : least.toFixed(2), limit].filter((one) => one !== '').join(', ');
+    return cells(ratio.toFixed(2), asked, what, beside, own, rate(their, count), memory, name);
+  });
+}
+
+/** A count of more than one as tasks a second; else how long it took. */
+function rate(perSecond, count) {
+  return count > 1
+    ? `${Math.round(perSecond).toLocaleString('en-US')}/s`
+    : `${(1000 / perSecond).toFixed(0)} ms`;
+}
+
+function cells(...all) {
+  return `| ${all.join(' | ')} |`;
+}
+
+/**
+ * Writes the page. Rows that were not measured now stay as they were, as each is a comparison by itself.
+ * @param measured lines by the name of their row
+ * @param commands lines by the name of their row
+ * @param names of all rows, in order
+ */
+export function writePage(measured, commands, names, settings) {
+  const before = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+  const kept = (name) => before.filter((line) => line.startsWith('|') && line.endsWith(`| ${name} |`));
+  const said = (name) => before.filter((line) => line.startsWith(`    ${name}: `));
+  const all = (now, old) => names.flatMap((name) => now.get(name) ?? old(name)).join('\n');
+  writeFileSync(
+    file,
+    `# Benchmarks
+
+Each row is measured in one run, side by side (ours, each peer, ours, each peer, …), whole processes, the output thrown
+away; figures are medians of ${settings.runs} runs after one to warm up. **Look at the ratios**, of our rate to the
+peer's: more is better. Slow peers do fewer tasks; rates are compared.
+
+${HEAD}
+${all(measured, kept)}
+
+## Machine and versions
+
+${machine()}
+
+${versions()}
+
+## Commands
+
+As they were run, in a folder with their data; \`$bench\` is \`scripts/bench\`.
+
+${all(commands, said)}
+
+This page is written by \`npm run bench\`; \`npm run bench -- NAME…\` renews those rows of it.
+`,
+  );
+}
+
+function machine() {
+  const memory = (totalmem() / 2 ** 30).toFixed(0);
+  return `${availableParallelism()} x ${cpus()[0]?.model ?? 'unknown'}, ${memory} GB, ${type()}.`;
+}
+
+/** The first line of what each program says of itself. */
+function versions() {
+  const asked = [
+    [process.execPath, '--version', 'Node '],
+    ['mlr', '--version'],
+    ['jq', '--version'],
+    ['curl', '--version'],
+    ['nginx', '-v'],
+    ['parallel', '--version'],
+    ['xargs', '--version'],
+    ['/usr/bin/python3', '--version'],
+    ['/usr/bin/python3', '-c', 'import aiohttp; print("aiohttp", aiohttp.__version__)'],
+    ['/usr/bin/python3', '-c', 'import scrapy; print("Scrapy", scrapy.__version__)'],
+  ];
+  return asked
+    .map(([program, ...args]) => {
+      const before = args[0] === '--version' && args.length > 1 ? args.pop() : '';
+      const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
+      return status === 0 ? `- ${before}${(stdout || stderr).split('\n', 1)[0].slice(0, 60)}` : undefined;
+    })
+    .filter((line) => line !== undefined)
+    .join('\n');
+}

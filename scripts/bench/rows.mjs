@@ -1,0 +1,146 @@
+// The table of the benchmarks: what is measured, beside whom, and what is asked.
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { root } from '../ready.mjs';
+
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+const node = process.execPath;
+const ours = (name, ...args) => [node, `${root}bin/${name}`, ...args];
+const quiet = '--quiet';
+
+/** The Python that has a module; distributions keep theirs in /usr/bin. */
+function python(module) {
+  const has = (program) => spawnSync(program, ['-c', `import ${module}`]).status === 0;
+  return ['python3', '/usr/bin/python3'].find(has);
+}
+
+/** Whether there is such a program. */
+export function isThere(program) {
+  return program !== undefined && spawnSync('sh', ['-c', `command -v "${program}"`]).status === 0;
+}
+
+/**
+ * The rows by name. `ours` and each of `peers` is a program: the `stages` of a pipe, its `input`, the `count` of tasks
+ * that it does (slow peers do fewer: rates are compared), what to `clear` before, how it `ends`. `least` is the ratio
+ * of rates that is asked, `under` the memory of each stage in MB. `needs` a program beside the peers. What is run
+ * `once` is run for its memory.
+ * @param data see data.mjs
+ */
+export function table(data, rows) {
+  const part = (divisor) => Math.max(1, Math.ceil(rows / divisor));
+  const load = (count) => ours('task-load', data.csv(count), '--uuid-fields', 'url', quiet);
+  const empty = ours('task-exec', '--module', here('empty.mjs'), quiet);
+  const http = ours('task-exec', '--http', '-j', '50', quiet);
+  const save = (...args) => ours('task-save', data.out, quiet, ...args);
+  const clear = [data.out, data.ledger];
+  /** A program that reads tasks. */
+  const reads = (count, ...stages) => ({ stages, count, input: data.tasks(count) });
+  const alone = (count, ...stages) => ({ stages, count });
+  const [gets, few] = [part(10), part(500)];
+  const parallel = ['curl', '-s', '--parallel', '--parallel-max', '50', '--config', data.curl(gets)];
+  const curl = { ...alone(gets, parallel), name: 'curl --parallel' };
+  return {
+    load: {
+      what: 'CSV to tasks with --uuid-fields url',
+      ours: alone(rows, load(rows)),
+      peers: [
+        {
+          ...alone(rows, ['mlr', '--icsv', '--ojsonl', 'put', '$uuid=md5($url)', data.csv(rows)]),
+          name: 'Miller, md5',
+          least: 1,
+        },
+        {
+          ...alone(part(10), [python('uuid'), here('uuid3.py'), data.csv(part(10))]),
+          name: "Python's csv and uuid3",
+          least: 5,
+        },
+      ],
+    },
+    exec: {
+      what: 'tasks through task-exec --module of an empty function',
+      ours: reads(rows, empty),
+      peers: [
+        { ...reads(rows, ['jq', '-c', '.']), name: 'jq -c .', least: 2.5 },
+        { ...reads(rows, [node, here('ndjson.mjs')]), name: 'ndjson: parse() to stringify()', least: 3 },
+      ],
+    },
+    save: {
+      what: 'tasks to CSV',
+      ours: { ...reads(rows, save('--sync', 'none')), clear },
+      peers: [
+        { ...reads(rows, ['mlr', '--ijsonl', '--ocsv', 'cat']), name: 'mlr --ijsonl --ocsv cat', least: 3 },
+      ],
+    },
+    commit: {
+      what: 'tasks to CSV with a ledger and --sync batch',
+      ours: { ...reads(rows, save('--ledger', data.ledger, '--sync', 'batch')), clear },
+      peers: [{ ...reads(rows, save('--sync', 'none')), clear, name: 'the same without', least: 0.85 }],
+    },
+    http: {
+      what: 'GETs, 50 at once: task-exec --http -j 50',
+      needs: 'nginx',
+      ours: reads(gets, http),
+      peers: [
+        { ...curl, least: 1 },
+        { ...reads(gets, [node, here('dispatch.mjs')]), name: "undici's dispatch in a bare loop" },
+        { ...reads(part(100), [python('aiohttp'), here('aiohttp_get.py')]), name: 'aiohttp', least: 10 },
+        { ...reads(part(1000), [python('scrapy'), here('scrapy_get.py')]), name: 'Scrapy', least: 30 },
+      ],
+    },
+    threads: {
+      what: 'the same with --threads 2',
+      needs: 'nginx',
+      ours: reads(gets, [...http, '--threads', '2']),
+      peers: [{ ...curl, least: 1.3 }],
+    },
+    pipe: {
+      what: 'the whole pipe: load, task-exec --http -j 50, save with a ledger',
+      needs: 'nginx',
+      ours: {
+        ...alone(gets, load(gets), http, save('--ledger', data.ledger)),
+        clear,
+      },
+      peers: [{ ...reads(gets, http), name: 'task-exec --http alone', least: 0.8 }],
+    },
+    command: {
+      what: '--command /bin/true, two at once',
+      ours: reads(few, ours('task-exec', '--command', '/bin/true', '-j', '2', quiet)),
+      peers: [
+        { ...reads(part(2000), ['parallel', '-j2', '/bin/true']), name: 'GNU parallel -j2', least: 5 },
+        {
+          ...reads(few, ['xargs', '-d', '\\n', '-P2', '-n1', '/bin/true']),
+          name: 'xargs -P2, which keeps nothing of what they write (the aim)',
+        },
+      ],
+    },
+    worker: {
+      what: 'tasks through one worker that echoes: --worker cat -j 1',
+      ours: reads(part(10), ours('task-exec', '--worker', 'cat', '-j', '1', quiet)),
+      peers: [{ ...reads(part(10), ['jq', '-c', '--unbuffered', '.']), name: 'jq -c --unbuffered .' }],
+    },
+    ledger: {
+      what: 'a ledger of ten times the rows: from start to the first answer',
+      ours: { ...alone(rows * 10, ours('task-done', 'has', data.big(rows * 10), 'nobody')), ends: 1 },
+      under: 400,
+      peers: [
+        {
+          ...alone(rows * 10, [node, here('parse.mjs'), data.big(rows * 10)]),
+          name: 'JSON.parse into a Set',
+          least: 3,
+        },
+      ],
+    },
+    memory: {
+      what: 'ten times the rows through load --duplicates keep, exec, save',
+      once: true,
+      under: 200,
+      ours: { ...alone(rows * 10, [...load(rows * 10), '--duplicates', 'keep'], empty, save()), clear },
+      peers: [],
+    },
+    version: {
+      what: '--version',
+      ours: alone(1, ours('task-load', '--version')),
+      peers: [{ ...alone(1, [node, '-e', '0']), name: 'node -e 0', least: 1 / 1.35 }],
+    },
+  };
+}
