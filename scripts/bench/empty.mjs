@@ -1,2 +1,2 @@
 // The function that `task-exec --module` is measured with: it does nothing.
-export default () => {};
+export default async () => {};

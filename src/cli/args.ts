@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import yargs, { type Options as YargsOptions } from 'yargs';
+import yargsParser, { type Options as YargsParserOptions } from 'yargs-parser';
 import { commands } from '../commands/index.ts';
 import type { Command } from '../core/command.ts';
 import { ioError, jsonFault, TaskpipeError } from '../core/errors.ts';
@@ -110,9 +110,10 @@ interface Typed {
 }
 
 async function parseFlags(table: Options, argv: readonly string[]): Promise<Typed> {
-  let failure: string | undefined;
-  const parsed = yargs()
-    .parserConfiguration({
+  // The parser of yargs without yargs: that takes as long to load as all the rest of a stage.
+  const { argv: parsed, error } = yargsParser.detailed([...argv], {
+    ...forParser(table),
+    configuration: {
       'boolean-negation': false,
       'camel-case-expansion': false,
       'dot-notation': false,
@@ -120,28 +121,21 @@ async function parseFlags(table: Options, argv: readonly string[]): Promise<Type
       'parse-positional-numbers': false,
       'short-option-groups': true,
       'strip-aliased': true,
-    })
-    .help(false)
-    .version(false)
-    .options(forYargs(table))
-    .exitProcess(false)
-    .fail((message) => {
-      failure ??= message;
-    })
-    .parseSync([...argv]) as Record<string, unknown>;
-  if (failure !== undefined) throw new TaskpipeError('USAGE', inOurWords(failure));
+    },
+  });
+  if (error !== null) throw new TaskpipeError('USAGE', inOurWords(error.message));
   const keys = new Map(Object.keys(table).map((key) => [kebab(key), key]));
   const flags = new Map<string, string[]>();
   for (const [name, given] of Object.entries(parsed)) {
-    if (name === '_' || name === '$0' || given === undefined) continue;
+    if (name === '_' || given === undefined) continue;
     const key = keys.get(name);
     if (key === undefined) throw unknownOption(name.length === 1 ? `-${name}` : `--${name}`, name, table);
     flags.set(key, [given].flat().map(String));
   }
-  return { flags, operands: (parsed._ as unknown[]).map(String) };
+  return { flags, operands: parsed._.map(String) };
 }
 
-/** What yargs says of an option without its value; all else it finds is found by us. */
+/** What the parser says of an option without its value; all else it finds is found by us. */
 function inOurWords(failure: string): string {
   const [, name] = /^Not enough arguments following: (\S+)/.exec(failure) ?? [];
   if (name === undefined) return failure;
@@ -149,12 +143,16 @@ function inOurWords(failure: string): string {
   return `${dashes}${name} needs a value; one that begins with a dash is given as ${dashes}${name}=VALUE`;
 }
 
-function forYargs(table: Options): Record<string, YargsOptions> {
-  const entries = Object.entries(table).map(([key, option]): [string, YargsOptions] => {
-    const kind = option.placeholder === undefined ? { boolean: true } : { string: true, nargs: 1 };
-    return [kebab(key), option.alias === undefined ? kind : { ...kind, alias: [...option.alias] }];
-  });
-  return Object.fromEntries(entries);
+function forParser(table: Options): YargsParserOptions {
+  const boolean: string[] = [];
+  const string: string[] = [];
+  const alias: Record<string, string[]> = {};
+  for (const [key, option] of Object.entries(table)) {
+    const name = kebab(key);
+    (option.placeholder === undefined ? boolean : string).push(name);
+    if (option.alias !== undefined) alias[name] = [...option.alias];
+  }
+  return { boolean, string, alias, narg: Object.fromEntries(string.map((name) => [name, 1])) };
 }
 
 /** @param shown what is unknown, for the message. @param name the same without what stands around it */

@@ -3,6 +3,8 @@ import { hashOfKey, isKeyAt, isNilKey, loadKey, setKey, setKeyOfBytes, storeKey 
 
 const SHARDS = 256;
 const FIRST_SLOTS = 16;
+/** How many ids are put off, to be put in together. */
+const TOGETHER = 64;
 /** A shard grows when more than this part of its slots is taken. */
 const FULL = 0.8;
 
@@ -26,6 +28,12 @@ export class IdMap {
   readonly #slots: number;
   #nil: number | undefined;
   #size = 0;
+  /** The keys that were put off, and their hashes. */
+  readonly #later = new Int32Array(TOGETHER * 4);
+  readonly #hashes = new Uint32Array(TOGETHER);
+  #putOff = 0;
+  /** It means nothing: what is read ahead goes here, or nobody would read it. */
+  #ahead = 0;
 
   /** @param options.expected about how many ids will come, so that the tables need not grow */
   constructor(options: { values?: boolean; expected?: number } = {}) {
@@ -36,33 +44,63 @@ export class IdMap {
 
   /** How many ids are in. */
   get size(): number {
+    this.#putIn();
     return this.#size;
   }
 
   has(id: string): boolean {
+    this.#putIn();
     setKey(id);
     return this.#get() !== undefined;
   }
 
   /** The number of an id, or undefined where it is not in (0 in an `IdSet`). */
   get(id: string): number | undefined {
+    this.#putIn();
     setKey(id);
     return this.#get();
   }
 
   /** Puts an id in, or gives it another number. Returns whether it is new. */
   set(id: string, value: number): boolean {
+    this.#putIn();
     setKey(id);
     return this.#put(value);
   }
 
-  /** The same for a canonical UUID in the 36 bytes from `at`; undefined where they are no such thing. */
-  setBytes(bytes: Uint8Array, at: number, value: number): boolean | undefined {
-    return setKeyOfBytes(bytes, at) ? this.#put(value) : undefined;
+  /**
+   * Puts the canonical UUID in the 36 bytes from `at` in, with the number 0. Returns whether they are one. It may be
+   * put off until some are together: where a table is larger than the caches, one wait for memory then serves many.
+   */
+  addBytes(bytes: Uint8Array, at: number): boolean {
+    if (!setKeyOfBytes(bytes, at)) return false;
+    storeKey(this.#later, this.#putOff * 4);
+    this.#hashes[this.#putOff++] = hashOfKey(this.#seed);
+    if (this.#putOff === TOGETHER) this.#putIn();
+    return true;
+  }
+
+  /** Puts in what was put off. */
+  #putIn(): void {
+    const count = this.#putOff;
+    if (count === 0) return;
+    this.#putOff = 0;
+    let ahead = this.#ahead;
+    for (let i = 0; i < count; i++) {
+      const h = this.#hashes[i] as number;
+      const keys = this.#shards[h >>> 24]?.keys;
+      if (keys !== undefined) ahead |= keys[(h << 2) & (keys.length - 1)] as number;
+    }
+    this.#ahead = ahead;
+    for (let i = 0; i < count; i++) {
+      loadKey(this.#later, i * 4);
+      this.#put(0);
+    }
   }
 
   /** Takes an id out. Returns whether it was in. */
   delete(id: string): boolean {
+    this.#putIn();
     setKey(id);
     if (isNilKey()) {
       const was = this.#nil !== undefined;
@@ -156,11 +194,6 @@ export class IdSet extends IdMap {
   /** Puts an id in. Returns whether it is new. */
   add(id: string): boolean {
     return this.set(id, 0);
-  }
-
-  /** Puts the canonical UUID in the 36 bytes from `at` in; undefined where they are no such thing. */
-  addBytes(bytes: Uint8Array, at: number): boolean | undefined {
-    return this.setBytes(bytes, at, 0);
   }
 }
 

@@ -1,3 +1,4 @@
+import { Queue } from './queue.ts';
 import type { Rate } from './rate.ts';
 import { Pacer } from './rate.ts';
 import type { Task } from './task.ts';
@@ -14,13 +15,17 @@ export interface Job {
   counted: number;
   /** When the first one began: `Date.now()`. */
   began: number;
+  /** Among those that are under way. */
+  place: number;
 }
 
-/** The tasks that share a limit: those of one HTTP origin, or all. */
-export class Lane {
+/** The tasks that share a limit: those of one HTTP origin, or all. In its queue are those that wait to be started. */
+export class Lane extends Queue<Job> {
   readonly key: string;
   readonly pacer: Pacer | undefined;
   running = 0;
+  /** Whether it has its turn in the scheduler. */
+  isReady = false;
   /** The ordinal of its latest task. */
   lastRead = 0;
   /** Jobs that wait for a retry. */
@@ -29,45 +34,15 @@ export class Lane {
   pausedUntil = 0;
   /** How many may run at once by what the other side can bear; found out by being told to slow down. */
   limit: number = Number.POSITIVE_INFINITY;
-  #jobs: Job[] = [];
-  #head = 0;
 
   constructor(key: string, rate: Rate | undefined) {
+    super();
     this.key = key;
     this.pacer = rate === undefined ? undefined : new Pacer(rate);
   }
 
-  /** Jobs that wait to be started. */
-  get waiting(): number {
-    return this.#jobs.length - this.#head;
-  }
-
   get isIdle(): boolean {
-    return this.waiting + this.running + this.delayed === 0;
-  }
-
-  push(job: Job): void {
-    this.#jobs.push(job);
-  }
-
-  /** Puts a job before all others. */
-  pushFirst(job: Job): void {
-    if (this.#head > 0) this.#jobs[--this.#head] = job;
-    else this.#jobs.unshift(job);
-  }
-
-  shift(): Job | undefined {
-    const job = this.#jobs[this.#head];
-    if (job === undefined) return undefined;
-    this.#jobs[this.#head++] = undefined as never; // or it would be kept alive
-    if (this.#head === this.#jobs.length) {
-      this.#jobs = [];
-      this.#head = 0;
-    } else if (this.#head > 1024 && this.#head * 2 > this.#jobs.length) {
-      this.#jobs = this.#jobs.slice(this.#head);
-      this.#head = 0;
-    }
-    return job;
+    return this.length + this.running + this.delayed === 0;
   }
 
   /** How long the next start has to wait, from `now`, in milliseconds. */

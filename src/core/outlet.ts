@@ -1,7 +1,10 @@
 import type { Task } from './task.ts';
 
 /** How many characters may wait to be taken. */
-const FULL = 4 * 1024 * 1024;
+const FULL = 1024 * 1024;
+
+/** So many are handed on without waiting for the end of the turn, which may bring much more. */
+const LARGE = 64 * 1024;
 
 /**
  * Gathers tasks that come one by one into batches: all that came since the last one was taken, so that nothing waits
@@ -13,6 +16,7 @@ export class Outlet implements AsyncIterable<readonly Task[]> {
   #size = 0;
   #end: { error?: unknown } | undefined;
   #wakeTaker: (() => void) | undefined;
+  #soon: NodeJS.Immediate | undefined;
 
   /** @param onRoom called when it is no longer full */
   constructor(onRoom: () => void) {
@@ -38,9 +42,15 @@ export class Outlet implements AsyncIterable<readonly Task[]> {
 
   #wake(): void {
     if (this.#wakeTaker === undefined) return;
-    setImmediate(this.#wakeTaker); // not at once: what else comes in this turn joins the batch
-    this.#wakeTaker = undefined;
+    if (this.#size >= LARGE) this.#handOver();
+    else this.#soon ??= setImmediate(this.#handOver); // not at once: what else comes in this turn joins the batch
   }
+
+  readonly #handOver = (): void => {
+    this.#soon = undefined;
+    this.#wakeTaker?.();
+    this.#wakeTaker = undefined;
+  };
 
   async *[Symbol.asyncIterator](): AsyncGenerator<readonly Task[]> {
     for (;;) {
@@ -79,11 +89,20 @@ export class Order {
 
   /** @param task undefined where an ordinal has none to let out */
   put(ordinal: number, task: Task | undefined): void {
-    this.#early.set(ordinal, task);
-    for (; this.#early.has(this.#next); this.#next++) {
-      const next = this.#early.get(this.#next);
-      this.#early.delete(this.#next);
-      if (next !== undefined) this.#put(next);
+    if (ordinal !== this.#next) {
+      this.#early.set(ordinal, task);
+      return;
     }
+    this.#letOut(task);
+    while (this.#early.has(this.#next)) {
+      const early = this.#early.get(this.#next);
+      this.#early.delete(this.#next);
+      this.#letOut(early);
+    }
+  }
+
+  #letOut(task: Task | undefined): void {
+    this.#next++;
+    if (task !== undefined) this.#put(task);
   }
 }

@@ -1,5 +1,6 @@
 import { Alarm } from './alarm.ts';
 import { type Job, Lane } from './lane.ts';
+import { Queue } from './queue.ts';
 import { Pacer, type Rate } from './rate.ts';
 import type { Task } from './task.ts';
 
@@ -43,7 +44,7 @@ export class Scheduler {
   readonly #recent = new Set<Lane>();
   #latest: Lane | undefined;
   /** Lanes that may have a job to start, in turn. */
-  readonly #ready = new Set<Lane>();
+  readonly #ready = new Queue<Lane>();
   /** Lanes that wait for a time. */
   readonly #timed = new Set<Lane>();
   /** Retries, the next one last. */
@@ -159,13 +160,13 @@ export class Scheduler {
     if (first) lane.pushFirst(job);
     else lane.push(job);
     lane.lastRead = job.ordinal;
-    this.#ready.add(lane);
+    this.#makeReady(lane);
     this.#wait(task, 1);
     this.#noteRecent(lane);
   }
 
   #jobOf(task: Task, lane: Lane): Job {
-    return { task, lane, ordinal: this.#read++, attempts: 0, counted: 0, began: 0 };
+    return { task, lane, ordinal: this.#read++, attempts: 0, counted: 0, began: 0, place: -1 };
   }
 
   #laneOf(task: Task): Lane {
@@ -214,13 +215,19 @@ export class Scheduler {
 
   #readyAll(): void {
     for (const lane of this.#lanes.values())
-      if (lane.waiting > 0 && !this.#timed.has(lane)) this.#ready.add(lane);
+      if (lane.length > 0 && !this.#timed.has(lane)) this.#makeReady(lane);
+  }
+
+  #makeReady(lane: Lane): void {
+    if (lane.isReady) return;
+    lane.isReady = true;
+    this.#ready.push(lane);
   }
 
   #release(lane: Lane): void {
     this.#running--;
     lane.running--;
-    if (lane.waiting > 0) this.#ready.add(lane);
+    if (lane.length > 0) this.#makeReady(lane);
     else if (this.#isEnded && lane.isIdle) {
       const before = this.#share();
       this.#lanes.delete(lane.key);
@@ -249,9 +256,9 @@ export class Scheduler {
       this.#alarm.set(now + wait);
       return undefined;
     }
-    for (const lane of this.#ready) {
-      this.#ready.delete(lane); // and back to the end, if it has more
-      if (lane.waiting === 0 || lane.running >= Math.min(this.#share(), Math.floor(lane.limit))) continue;
+    for (let lane = this.#ready.shift(); lane !== undefined; lane = this.#ready.shift()) {
+      lane.isReady = false; // and back to the end, if it has more
+      if (lane.length === 0 || lane.running >= Math.min(this.#share(), Math.floor(lane.limit))) continue;
       const laneWait = this.#isTimed ? lane.wait(now) : 0;
       if (laneWait > 0) {
         this.#timed.add(lane);
@@ -265,7 +272,7 @@ export class Scheduler {
 
   #start(lane: Lane, now: number): Job {
     const job = lane.shift() as Job;
-    if (lane.waiting > 0) this.#ready.add(lane);
+    if (lane.length > 0) this.#makeReady(lane);
     lane.running++;
     lane.pacer?.start(now);
     this.#pacer?.start(now);
@@ -280,14 +287,14 @@ export class Scheduler {
     for (const lane of this.#timed) {
       if (lane.wait(now) > 0) continue;
       this.#timed.delete(lane);
-      this.#ready.add(lane);
+      this.#makeReady(lane);
     }
     for (let next = this.#delayed.at(-1); next !== undefined && next.at <= now; next = this.#delayed.at(-1)) {
       this.#delayed.pop();
       const { job } = next;
       job.lane.delayed--;
       job.lane.pushFirst(job);
-      if (!this.#timed.has(job.lane)) this.#ready.add(job.lane);
+      if (!this.#timed.has(job.lane)) this.#makeReady(job.lane);
     }
   }
 

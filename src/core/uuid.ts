@@ -9,6 +9,17 @@ const NAMESPACE_URL = Buffer.from('6ba7b8119dad11d180b400c04fd430c8', 'hex');
 let scratch = Buffer.alloc(4096);
 NAMESPACE_URL.copy(scratch);
 
+/** The first so many bytes of `scratch`, by their number: a view of a buffer is slow to make. */
+let views: Buffer[] = [];
+/** Of longer ones none is kept. */
+const MOST_VIEWED = 1024;
+
+function firstBytes(length: number): Buffer {
+  if (length > MOST_VIEWED) return scratch.subarray(0, length);
+  views[length] ??= scratch.subarray(0, length);
+  return views[length];
+}
+
 const VARIANT = '89ab89ab89ab89ab';
 
 /**
@@ -19,10 +30,11 @@ export function nameUuid(name: string, version: 3 | 5 = 3): string {
   const room = 16 + name.length * 3;
   if (room > scratch.length) {
     scratch = Buffer.alloc(room * 2);
+    views = [];
     NAMESPACE_URL.copy(scratch);
   }
   const length = 16 + scratch.write(name, 16);
-  const h = hash(version === 3 ? 'md5' : 'sha1', scratch.subarray(0, length), 'hex');
+  const h = hash(version === 3 ? 'md5' : 'sha1', firstBytes(length), 'hex');
   const variant = VARIANT[Number.parseInt(h[16] as string, 16)];
   return `${h.slice(0, 8)}-${h.slice(8, 12)}-${version}${h.slice(13, 16)}-${variant}${h.slice(17, 20)}-${h.slice(20, 32)}`;
 }

@@ -139,8 +139,7 @@ function digitAt(bytes: Uint8Array, at: number): number {
 
 /** Puts the uuid that `readFast` found into a set. */
 export function addFound(bytes: Buffer, { from, to }: Fast, ids: IdSet): void {
-  if (to - from !== 36 || ids.addBytes(bytes, from) === undefined)
-    ids.add(bytes.toString('latin1', from, to));
+  if (to - from !== 36 || !ids.addBytes(bytes, from)) ids.add(bytes.toString('latin1', from, to));
 }
 
 /** The uuid that `readFast` found. */

@@ -30,7 +30,7 @@ export function identify(options: IdentityOptions): (record: Loaded) => string |
   const { uuidFields, uuid: version, uuidSep = '\u001f' } = options;
   const make = (values: readonly string[]): string | NoIdentity => {
     if (version === 4 || version === 7) return randomUuid(version);
-    const name = values.join(uuidSep);
+    const name = values.length === 1 ? (values[0] as string) : values.join(uuidSep);
     // In UTF-8 all halves are the same, and two tasks would be one.
     return name.isWellFormed() ? nameUuid(name, version ?? 3) : HALF;
   };

@@ -68,7 +68,7 @@ class DelimitedRows implements Rows {
     const found = columns.cellsOf(task);
     if ('missing' in found) return misfit(found.missing, columns.names, this.#options.path);
     const row = this.#rowOf(found.cells, columns.names);
-    if (!isText(row)) return notText('a value');
+    if (!isPlain(task.line) && !isText(row)) return notText('a value');
     if (!this.#isNew) return row;
     this.#isNew = false;
     return this.#rowOf(columns.names, columns.names) + row;
@@ -150,6 +150,11 @@ function faultOf(row: Row, width: number): Pick<FoundRow, 'fault' | 'damage'> | 
   return NOT_ASCII.test(text) && !isUtf8(Buffer.from(text, 'latin1'))
     ? { fault: 'it is not valid UTF-8' }
     : undefined;
+}
+
+/** Whether what JSON says is text for sure: a NUL can only be escaped there. Told without making one string of a row. */
+function isPlain(line: string): boolean {
+  return line.isWellFormed() && !line.includes('\\u');
 }
 
 /** Whether a file of text can hold it, so that it is read back as it is. */

@@ -194,9 +194,10 @@ function withMisfit(task: Task, error: Misfit): string {
 
 /** A record that an earlier saver had no place for: its work went well, and need not be done again to be saved. */
 function withoutMisfit(task: Task): Task {
-  const { error, ...run }: Partial<Run> = runOf(task.fields) ?? {};
-  const { code } = error ?? {}; // a record may say anything of its error, also null
+  const found: Partial<Run> = runOf(task.fields) ?? {};
+  const code = found.error?.code; // a record may say anything of its error, also null
   if (code === undefined || !MISFITS.includes(code)) return task;
+  const { error: _, ...run } = found;
   // One that was never worked on had no run before.
   return withRun(task, run.attempts === 0 ? undefined : { ...(run as Run), state: 'SUCCESS' });
 }

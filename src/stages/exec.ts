@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { Bag } from '../core/bag.ts';
 import type { Job } from '../core/lane.ts';
 import { Order, Outlet } from '../core/outlet.ts';
 import { backoffDelay } from '../core/retry.ts';
@@ -72,10 +73,11 @@ class ExecStage {
   readonly #as: string;
   readonly #account: Account;
   /** Jobs whose attempt is under way. */
-  readonly #running = new Set<Job>();
+  readonly #running = new Bag<Job>();
   #scheduler: Scheduler | undefined;
   #grace: NodeJS.Timeout | undefined;
   #isStopped = false;
+  readonly #onError = (error: unknown): void => this.#outlet.end({ error });
 
   constructor(executor: Executor, options: ExecOptions) {
     this.#executor = executor;
@@ -186,12 +188,18 @@ class ExecStage {
       return;
     }
     this.#running.add(job);
-    const conclude = (settled: Outcome): void => {
-      if (!this.#running.delete(job)) return; // given up meanwhile
-      this.#conclude(job, settled);
+    outcome.then((settled) => this.#ended(job, settled), this.#onError);
+  }
+
+  /** An attempt that took its time has ended. */
+  #ended(job: Job, outcome: Outcome): void {
+    if (!this.#running.delete(job)) return; // given up meanwhile
+    try {
+      this.#conclude(job, outcome);
       this.#startJobs();
-    };
-    outcome.then(conclude).catch((error) => this.#outlet.end({ error }));
+    } catch (error) {
+      this.#onError(error);
+    }
   }
 
   #conclude(job: Job, outcome: Outcome): void {

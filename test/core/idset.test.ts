@@ -54,10 +54,25 @@ test('the bytes of a canonical uuid are that uuid; other bytes are told apart', 
   const bytes = Buffer.from('{"uuid":"f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4"}');
   expect(set.addBytes(bytes, 9)).toBe(true);
   expect(set.has('f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4')).toBe(true);
-  expect(set.addBytes(bytes, 9)).toBe(false);
-  expect(set.addBytes(bytes, 8)).toBeUndefined();
-  expect(set.addBytes(Buffer.from('F9168c5e-ceb2-4faa-b6bf-329bf39fa1e4'), 0)).toBeUndefined();
-  expect(set.addBytes(Buffer.from('short'), 0)).toBeUndefined();
+  expect(set.addBytes(bytes, 9)).toBe(true);
+  expect(set.size).toBe(1);
+  expect(set.addBytes(bytes, 8)).toBe(false);
+  expect(set.addBytes(Buffer.from('F9168c5e-ceb2-4faa-b6bf-329bf39fa1e4'), 0)).toBe(false);
+  expect(set.addBytes(Buffer.from('short'), 0)).toBe(false);
+});
+
+test('ids given as bytes are in at once for whoever asks, however many there are', () => {
+  const set = new IdSet();
+  const one = (i: number): string => `${i.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`;
+  for (let i = 0; i < 1000; i++) {
+    set.addBytes(Buffer.from(one(i)), 0);
+    if (i % 7 === 0) expect(set.delete(one(i))).toBe(true);
+    if (i % 9 === 0) expect(set.has(one(i))).toBe(i % 7 !== 0);
+    if (i % 11 === 0) expect(set.add(one(i))).toBe(i % 7 === 0);
+  }
+  const kept = Array.from({ length: 1000 }, (_, i) => i).filter((i) => i % 7 !== 0 || i % 11 === 0);
+  expect(set.size).toBe(kept.length);
+  expect(kept.every((i) => set.has(one(i)))).toBe(true);
 });
 
 test('an upper-case uuid is another id than the lower-case one', () => {

@@ -57,7 +57,7 @@ export class Context implements ModuleContext {
     if (this.#giveUp === undefined) {
       this.#giveUp = new AbortController();
       if (this.#leaving.aborted || this.#isOver) this.#giveUp.abort();
-      else this.#leaving.addEventListener('abort', this.#onLeave);
+      else this.#leaving.addEventListener('abort', this);
     }
     return this.#giveUp.signal;
   }
@@ -76,25 +76,34 @@ export class Context implements ModuleContext {
     return this.#children;
   }
 
-  // Own functions, not methods: they work taken out of the context, as in `async (task, { add }) => …`.
-  readonly add = (task: Readonly<Record<string, unknown>>, options: AddOptions = {}): string => {
-    const child = childOf(task, this.#uuid, options, this.#services.taskId);
-    this.#children ??= [];
-    this.#children.push(child);
-    return child.task.uuid;
-  };
+  // Functions, not methods: they work taken out of the context, as in `async (task, { add }) => …`.
+  get add(): ModuleContext['add'] {
+    return (task, options = {}) => {
+      const child = childOf(task, this.#uuid, options, this.#services.taskId);
+      this.#children ??= [];
+      this.#children.push(child);
+      return child.task.uuid;
+    };
+  }
 
-  readonly done = (uuid: string): void => this.#stage.done(uuid);
+  get done(): ModuleContext['done'] {
+    return (uuid) => this.#stage.done(uuid);
+  }
 
-  readonly stop = (): void => this.#stage.stop();
+  get stop(): ModuleContext['stop'] {
+    return () => this.#stage.stop();
+  }
 
   /** The attempt is over. @param isGivenUp whether the function may still be at work */
   end(isGivenUp: boolean): void {
     this.#isOver = true;
     if (this.#giveUp === undefined) return;
-    this.#leaving.removeEventListener('abort', this.#onLeave);
+    this.#leaving.removeEventListener('abort', this);
     if (isGivenUp) this.#giveUp.abort();
   }
 
-  readonly #onLeave = (): void => this.#giveUp?.abort();
+  /** The stage leaves. */
+  handleEvent(): void {
+    this.#giveUp?.abort();
+  }
 }

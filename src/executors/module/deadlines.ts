@@ -1,10 +1,10 @@
 import { Alarm } from '../../core/alarm.ts';
+import { Bag, type Bagged } from '../../core/bag.ts';
 
 /** One of those that are under way, with what is done when its time is over. */
-interface Running {
+interface Running extends Bagged {
   readonly due: number;
   readonly onLate: () => void;
-  place: number;
 }
 
 /**
@@ -13,7 +13,7 @@ interface Running {
  */
 export class Deadlines {
   readonly #timeout: number;
-  readonly #running: Running[] = [];
+  readonly #running = new Bag<Running>();
   readonly #alarm = new Alarm(() => this.#ring());
 
   /** @param timeout in milliseconds */
@@ -21,35 +21,29 @@ export class Deadlines {
     this.#timeout = timeout;
   }
 
-  /** Something begins. Returns what is to be called at its end; `onLate` is not called after that. */
-  begin(onLate: () => void): () => void {
-    const one = { due: performance.now() + this.#timeout, onLate, place: this.#running.length };
-    this.#running.push(one);
+  /** Something begins. Returns what `end` is to be told; `onLate` is not called after that. */
+  begin(onLate: () => void): Bagged {
+    const one = { due: performance.now() + this.#timeout, onLate, place: -1 };
+    this.#running.add(one);
     this.#alarm.set(one.due);
-    return () => this.#end(one);
+    return one;
+  }
+
+  end(one: Bagged): void {
+    this.#running.delete(one as Running);
   }
 
   /** Gives them all up. */
   close(): void {
     this.#alarm.clear();
-    this.#running.length = 0;
-  }
-
-  #end(one: Running): void {
-    if (this.#running[one.place] !== one) return;
-    const last = this.#running.pop() as Running;
-    if (last !== one) {
-      this.#running[one.place] = last;
-      last.place = one.place;
-    }
-    if (this.#running.length === 0) this.#alarm.clear();
+    this.#running.clear();
   }
 
   #ring(): void {
     const now = performance.now();
-    const late = this.#running.filter(({ due }) => due <= now);
+    const late = [...this.#running].filter(({ due }) => due <= now);
     for (const one of late) {
-      this.#end(one);
+      this.end(one);
       one.onLate();
     }
     let next = Number.POSITIVE_INFINITY;

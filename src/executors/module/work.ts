@@ -18,19 +18,22 @@ export function moduleWork(handlers: Handlers, services: Services, timeout: numb
   const deadlines = new Deadlines(timeout);
   const settled = (value: PromiseLike<unknown>, context: Context): Promise<Outcome> =>
     new Promise((resolve, reject) => {
-      const end = deadlines.begin(() => {
+      const deadline = deadlines.begin(() => {
         context.end(true);
         resolve(late(timeout));
       });
-      const succeed = (result: unknown): void => {
-        end();
-        resolve(succeeded(result, context));
+      const settle = (outcomeOf: typeof succeeded, what: unknown): void => {
+        deadlines.end(deadline);
+        try {
+          resolve(outcomeOf(what, context));
+        } catch (error) {
+          reject(error);
+        }
       };
-      const fail = (error: unknown): void => {
-        end();
-        resolve(failed(error, context));
-      };
-      value.then(succeed, fail).then(undefined, reject);
+      value.then(
+        (result) => settle(succeeded, result),
+        (error) => settle(failed, error),
+      );
     });
   return {
     attempt(task, attempt) {
