@@ -20,6 +20,7 @@ export { type RetryOn, toRetryOn } from './executors/process/retry.ts';
 export { type WorkerOptions, worker } from './executors/worker/index.ts';
 export { graph, linear, unordered } from './flow/index.ts';
 export { finishedIn, type Ledger, type LedgerWriter, openLedger as ledger } from './ledgers/index.ts';
+export { openQueues as queues, type Queue, type QueueSettings, type Queues } from './queues/index.ts';
 export { writeReport } from './reports/file.ts';
 export type { Cause, Host, HostCounts, Latency, Report, TaskCounts, Throughput } from './reports/report.ts';
 export { type ExecCounts, type ExecOptions, type Execution, exec } from './stages/exec.ts';

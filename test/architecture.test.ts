@@ -22,11 +22,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   flow: ['core'],
   executors: ['core', 'flow'],
   savers: ['core', 'ledgers'],
+  queues: ['core'],
   reports: ['core'],
-  stages: ['core', 'ledgers', 'loaders', 'executors', 'savers', 'reports'],
-  commands: ['core', 'ledgers', 'loaders', 'executors', 'savers', 'reports', 'stages'],
+  stages: ['core', 'ledgers', 'loaders', 'executors', 'savers', 'queues', 'reports'],
+  commands: ['core', 'ledgers', 'loaders', 'executors', 'savers', 'queues', 'reports', 'stages'],
   cli: ['core', 'commands'],
-  'index.ts': ['core', 'flow', 'ledgers', 'loaders', 'executors', 'savers', 'reports', 'stages'],
+  'index.ts': ['core', 'flow', 'ledgers', 'loaders', 'executors', 'savers', 'queues', 'reports', 'stages'],
 };
 
 test('imports go one way: cli, commands, stages, kinds, core', () => {
@@ -71,7 +72,9 @@ test('the options that the examples of help texts and the README name do exist',
     lines.push(...examples.map(([line]) => line));
   }
   const ours = readFileSync(join(root, 'README.md'), 'utf8').split('\n');
-  lines.push(...ours.filter((line) => /task-(load|exec|save|done)|^- /.test(line)));
+  for (const example of ['taskpipe-worker.service', 'compose.yaml'])
+    ours.push(...readFileSync(join(root, 'examples', example), 'utf8').split('\n'));
+  lines.push(...ours.filter((line) => /task-(load|exec|save|done|queue)|^- /.test(line)));
   for (const other of ['--unbuffered', '--global']) known.add(other);
   const named = lines.flatMap((line) => line.match(/(?<![\w-])--[a-z][a-z-]+/g) ?? []);
   expect([...new Set(named)].filter((name) => !known.has(name))).toEqual([]);

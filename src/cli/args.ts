@@ -23,7 +23,9 @@ export type Shell = (typeof SHELLS)[number];
 
 /** What every command takes. */
 export const COMMON: Options = {
-  config: path('read options from a JSON file, as in {"jobs": 20}; flags and environment beat it'),
+  config: path(
+    'read options from a file: JSON, as in {"jobs": 20}, or lines, as in jobs=20; flags and environment beat it',
+  ),
   quiet: flag('say nothing on stderr but errors'),
   progress: choice(
     'auto, a line on a terminal, by the last stage; plain, a line every 10 s, for a log; or none',
@@ -175,7 +177,8 @@ async function addConfig(
 ): Promise<void> {
   let config: unknown;
   try {
-    config = JSON.parse(readFileSync(file, 'utf8'));
+    const text = readFileSync(file, 'utf8');
+    config = pairsIn(text) ?? JSON.parse(text);
   } catch (error) {
     if (error instanceof SyntaxError)
       throw new TaskpipeError('USAGE', `--config ${file}: not JSON: ${jsonFault(error)}`);
@@ -202,6 +205,14 @@ async function addConfig(
       values[key] = combine(option, [given].flat().map(asTyped), `"${name}" in ${file}`);
     }
   }
+}
+
+/** The options of a file with `name=value` lines and comments; undefined where it is no such file. */
+function pairsIn(text: string): Record<string, string> | undefined {
+  const lines = text.split(/\r?\n/).filter((line) => !/^\s*(#.*)?$/.test(line));
+  const pairs = lines.map((line) => /^\s*([\w-]+)\s*=\s*(.*?)\s*$/.exec(line));
+  if (lines.length === 0 || pairs.includes(null)) return undefined;
+  return Object.fromEntries(pairs.map((pair) => [pair?.[1], pair?.[2]]));
 }
 
 function asTyped(value: unknown): string {

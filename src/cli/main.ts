@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { isatty } from 'node:tty';
 import type { CommandName } from '../commands/index.ts';
 import type { Command, Io } from '../core/command.ts';
@@ -78,6 +79,7 @@ async function runCommand(
           return output.write(data);
         }
       : output.write,
+    end: output.end,
     say,
     tell: (line) => void process.stderr.write(`${escapeControls(line)}\n`),
     note: (message) => {
@@ -86,6 +88,7 @@ async function runCommand(
     progress: shown.show,
     version: TASKPIPE_VERSION,
     argv,
+    pipe: `${hostname()}-${process.ppid}`,
     env: process.env,
     cut: AbortSignal.any([stop.leaving, ended.signal]),
     stopping: stop.stopping,

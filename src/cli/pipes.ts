@@ -1,4 +1,5 @@
-import { createReadStream, fstatSync, writeSync } from 'node:fs';
+import { once } from 'node:events';
+import { closeSync, createReadStream, fstatSync, openSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { ioError, systemCode, TaskpipeError } from '../core/errors.ts';
 import { watchReader } from './reader.ts';
@@ -52,6 +53,8 @@ export interface Output {
   write(data: string | Buffer): Promise<void>;
   /** Resolves when everything is with the kernel. */
   finish(): Promise<void>;
+  /** Finishes, and lets whoever reads come to the end; nothing can be written any more. */
+  end(): Promise<void>;
   /** Gives back what it holds. */
   close(): void;
 }
@@ -77,7 +80,7 @@ export function openOutput(options: OutputOptions): Output {
   }
   return process.stdout.isTTY
     ? streamOutput(process.stdout, options, false)
-    : { write: async (data) => writeWhole(data), finish: async () => {}, close() {} };
+    : { write: async (data) => writeWhole(data), finish: async () => {}, end: async () => {}, close() {} };
 }
 
 /** Writes to a file or device, minding short writes. */
@@ -93,6 +96,7 @@ function writeWhole(data: string | Buffer): void {
 function streamOutput(stream: Socket, { onGone, leaving }: OutputOptions, isPipe: boolean): Output {
   let failure: TaskpipeError | undefined;
   let wake: (() => void) | undefined;
+  let isEnded = false;
   const fail = (error: TaskpipeError): void => {
     if (failure !== undefined) return;
     failure = error;
@@ -121,6 +125,12 @@ function streamOutput(stream: Socket, { onGone, leaving }: OutputOptions, isPipe
     }
     if (failure !== undefined) throw failure;
   };
+  const finish = async (): Promise<void> => {
+    if (failure !== undefined) throw failure;
+    if (isEnded || stream.writableLength === 0) return;
+    stream.write('', () => wake?.());
+    await settle(() => stream.writableLength === 0);
+  };
   return {
     async write(data) {
       if (failure !== undefined) throw failure;
@@ -128,11 +138,17 @@ function streamOutput(stream: Socket, { onGone, leaving }: OutputOptions, isPipe
       if (stream.write(data)) return;
       await settle(() => !stream.writableNeedDrain);
     },
-    async finish() {
-      if (failure !== undefined) throw failure;
-      if (stream.writableLength === 0) return;
-      stream.write('', () => wake?.());
-      await settle(() => stream.writableLength === 0);
+    finish,
+    async end() {
+      await finish();
+      isEnded = true;
+      watch?.end();
+      if (stream.destroyed || stream === process.stdout) return; // a terminal has no end
+      const closed = once(stream, 'close');
+      stream.destroy();
+      await closed;
+      closeSync(1); // libuv leaves descriptors 0 to 2 open
+      openSync('/dev/null', 'w'); // in its place, or the next file or socket would be the standard output
     },
     close: () => watch?.end(),
   };

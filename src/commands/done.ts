@@ -3,6 +3,7 @@ import { TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
 import { nearest } from '../core/near.ts';
 import { flag, path, size, type Values } from '../core/option.ts';
+import { withPassword } from '../core/redis-address.ts';
 import { flushed, openRejects } from '../core/rejects.ts';
 import { uuidFault } from '../core/task.ts';
 import { counted, number, textOf } from '../core/words.ts';
@@ -173,7 +174,7 @@ export const command: Command = defineCommand({
   name: 'task-done',
   summary: 'Knows which tasks are finished: reads and keeps the ledger.',
   usage: 'VERB LEDGER [UUID...]',
-  about: `A ledger is a JSONL file of the uuids that are finished; many may read and write it at once.
+  about: `A ledger is a JSONL file of the uuids that are finished; many may read and write it at once. One in Redis is named by its url, redis://HOST/0#NAME: it is shared by machines, and by the task-queue of that name.
 
 Uuids are taken from the command line or else from the standard input, one a line: a record, or a bare uuid. A filter passes lines on as they came.
 
@@ -203,7 +204,7 @@ With uuids on the command line mark and unmark read and write nothing else.`,
       uuids.length > 0
         ? fromOperands(uuids)
         : shown(flushed(readNamed(io.stdin(io.leaving), lineOptions), rejects), io);
-    const ledger = openLedger(place as string, io.say);
+    const ledger = openLedger(withPassword(place as string, io.env), io.say);
     const { act } = verbs[verb as string] as Verb;
     try {
       const code = await act({ ledger, values, io, input, hasOperands: uuids.length > 0 });

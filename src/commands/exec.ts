@@ -8,6 +8,7 @@ import { nearest } from '../core/near.ts';
 import { count, duration, flag, path, Rule, size, type Values, value } from '../core/option.ts';
 import type { Progress } from '../core/progress.ts';
 import { type Rate, toRate } from '../core/rate.ts';
+import { withPassword } from '../core/redis-address.ts';
 import { flushed, openRejects } from '../core/rejects.ts';
 import { type Backoff, toBackoff } from '../core/retry.ts';
 import { typedLine } from '../core/typed.ts';
@@ -20,15 +21,19 @@ import { moduleOptions } from '../executors/module/options.ts';
 import { processOptions } from '../executors/process/options.ts';
 import { workerOptions } from '../executors/worker/options.ts';
 import { finishedIn } from '../ledgers/index.ts';
+import { connectionOptions } from '../queues/options.ts';
 import { openReport } from '../reports/file.ts';
 import { REPORT_RULE, reportFormatOf } from '../reports/index.ts';
 import type { Report } from '../reports/report.ts';
 import { summaryLines } from '../reports/summary.ts';
+import { childQueue } from '../stages/child-queue.ts';
 import { openEvents } from '../stages/events-file.ts';
 import { type Execution, exec } from '../stages/exec.ts';
 import { DEFAULTS } from '../stages/exec-options.ts';
+import { withSharedRate } from '../stages/shared-rate.ts';
 import { openSpool } from '../stages/spool.ts';
 import { totalOf, totalOption } from '../stages/total.ts';
+import { closing, openShared } from './exec-queue.ts';
 
 const options = {
   ...(kindOptions as Record<string, ReturnType<typeof flag>>),
@@ -51,6 +56,7 @@ const options = {
   rate: value<Rate>('how many starts at most, as in 50/s or 100/m', 'RATE', toRate),
   perHost: count('how many at once of one host; default: all where there is one host, else a fair share'),
   hostRate: value<Rate>('how many starts of each host at most', 'RATE', toRate),
+  shared: flag('with --host-rate and --queue: so many for all machines together'),
   maxFailures: value(
     'take no more tasks once so many failed, or so many of a hundred (judged from 100 on)',
     'N|N%',
@@ -77,6 +83,7 @@ const options = {
   ...workerOptions,
   ...moduleOptions,
   ...flowOptions,
+  ...connectionOptions,
 } as const;
 
 export const command: Command = defineCommand({
@@ -104,6 +111,8 @@ export const command: Command = defineCommand({
       Object.keys(workerOptions),
     'Options of --module:': Object.keys(moduleOptions),
     'Options of --flow:': Object.keys(flowOptions),
+    'Options of a queue, which takes the tasks that a --module adds, and counts for --shared:':
+      Object.keys(connectionOptions),
   },
   examples: [
     ['task-load a.csv | task-exec --http | task-save out.csv', 'fetch the url of every row'],
@@ -146,9 +155,15 @@ export const command: Command = defineCommand({
     const reporting = openReporting(values, io);
     // Before the executor: it may have started programs or threads, which somebody would have to end.
     const { rejects, events, unfinished, spool, close } = await openFiles(values, io.say);
+    const queues = await openShared(values, io).catch(closing(close));
     const notify = events?.notify;
     const setting = { timeout, revert, logDir, env, tell, note, notify, version, stopping };
-    const executor = await executorFor({ ...values }, setting);
+    const made = await executorFor({ ...values }, setting).catch(closing(close));
+    const executor =
+      queues === undefined || !values.shared || laneRate === undefined
+        ? made
+        : withSharedRate(made, laneRate, queues, stopping);
+    const queue = queues === undefined ? undefined : childQueue(queues.all);
     const input = readTasks(io.stdin(stopping), {
       source: 'stdin',
       reject: rejects.reject,
@@ -160,7 +175,10 @@ export const command: Command = defineCommand({
       ...{ revert, perLane, laneRate, notify, stopping, drains: true, leaving },
       dryRun: dryRun ? tell : undefined,
       unfinished: unfinished?.add,
-      children: { spool, finished: ledger === undefined ? undefined : () => finishedIn(ledger) },
+      children: {
+        ...{ spool, queue },
+        finished: ledger === undefined ? undefined : () => finishedIn(withPassword(ledger, env)),
+      },
     })(flushed(input, rejects));
     io.progress(() => progressOf(tasks), total);
     try {
@@ -169,8 +187,10 @@ export const command: Command = defineCommand({
           await io.write(textOf(batch));
           await events?.flush();
         }
+        await queue?.close();
       } finally {
         await close();
+        queues?.close();
       }
     } catch (error) {
       await reporting.broken(tasks.report(), rejects.count);

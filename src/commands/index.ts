@@ -6,6 +6,7 @@ export const commands = {
   'task-exec': async (): Promise<Command> => (await import('./exec.ts')).command,
   'task-save': async (): Promise<Command> => (await import('./save.ts')).command,
   'task-done': async (): Promise<Command> => (await import('./done.ts')).command,
+  'task-queue': async (): Promise<Command> => (await import('./queue.ts')).command,
 } as const;
 
 export type CommandName = keyof typeof commands;

@@ -3,6 +3,7 @@ import { TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
 import { choice, count, flag, list, path, Rule, size, text, value } from '../core/option.ts';
 import type { Progress } from '../core/progress.ts';
+import { withPassword } from '../core/redis-address.ts';
 import { openRejects } from '../core/rejects.ts';
 import { isEncoding } from '../core/text.ts';
 import type { UuidVersion } from '../core/uuid.ts';
@@ -69,6 +70,7 @@ export const command: Command = defineCommand({
     const size = await sizeOf(from);
     const tasks = load(from, {
       ...values,
+      ledger: withPassword(values.ledger, io.env),
       uuid: Number(values.uuid) as UuidVersion,
       header: !values.noHeader,
       rename: toRenames(values.rename),

@@ -5,6 +5,7 @@ import { MAX_LINE } from '../core/lines.ts';
 import { readTasks } from '../core/ndjson.ts';
 import { choice, count, duration, flag, list, path, size } from '../core/option.ts';
 import type { Progress } from '../core/progress.ts';
+import { withPassword } from '../core/redis-address.ts';
 import { flushed, openRejects } from '../core/rejects.ts';
 import { typedLine } from '../core/typed.ts';
 import { counted, number } from '../core/words.ts';
@@ -92,6 +93,7 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
     try {
       const summary = await save(tasks, out, {
         ...values,
+        ledger: withPassword(values.ledger, io.env),
         tee: values.tee ? io.write : undefined,
         write: io.write,
         stopped: io.stopping,

@@ -10,6 +10,8 @@ export interface Io {
    * @throws {TaskpipeError} `PIPE` once the reader is gone, `IO` where writing failed
    */
   write(data: string | Buffer): Promise<void>;
+  /** Ends the standard output, while this process goes on: whoever reads it comes to its end. */
+  end(): Promise<void>;
   /** A line for people, on the standard error. */
   say(message: string): void;
   /** A line on the standard error as it is: to be copied, or run. */
@@ -25,6 +27,8 @@ export interface Io {
   readonly version: string;
   /** What followed the name of the command, as it was typed. */
   readonly argv: readonly string[];
+  /** What the stages of one pipe have in common, and hardly any others: the machine, and who started them. */
+  readonly pipe: string;
   /** The environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted where the standard input is cut short on our side, so that its last line means nothing. */

@@ -1,18 +1,22 @@
 import { TaskpipeError } from '../core/errors.ts';
 import type { IdSet } from '../core/idset.ts';
+import { withoutUser } from '../core/visible.ts';
 import { jsonlLedger } from './jsonl.ts';
 import type { Ledger } from './ledger.ts';
+import { redisLedger } from './redis.ts';
 
 export type { Condition, Entry, History, Ledger, LedgerWriter } from './ledger.ts';
 
 /** The kinds of ledgers, by how their places begin. A place without `://` is a file. */
 const ledgers: Readonly<Record<string, (place: string, say: (message: string) => void) => Ledger>> = {
   file: jsonlLedger,
+  redis: redisLedger,
+  rediss: redisLedger,
 };
 
 /**
  * The ledger at a place. Nothing is opened yet.
- * @param place a path
+ * @param place a path, or the url of one in Redis: `redis://h/0#name`
  * @param say a line on stderr
  * @throws {TaskpipeError} `USAGE`, where the place is of no known kind
  */
@@ -22,7 +26,7 @@ export function openLedger(place: string, say: (message: string) => void): Ledge
   if (make === undefined || place === '') {
     throw new TaskpipeError(
       'USAGE',
-      `a ledger is a JSONL file, as in done.jsonl; got ${JSON.stringify(place)}`,
+      `a ledger is a JSONL file, as in done.jsonl, or redis://HOST/0#NAME; got ${JSON.stringify(withoutUser(place))}`,
     );
   }
   return make(place, say);

@@ -44,7 +44,7 @@ export function placesOf(
   return [
     ...besides('OUT', out, ['', '.new', '.wide']),
     ...besides('--rest', rest, ['', '.run', '.new']),
-    { use: '--ledger', path: ledger },
+    { use: '--ledger', path: ledger?.includes('://') ? undefined : ledger },
     { use: '--rejects', path: rejects },
   ];
 }

@@ -1,6 +1,7 @@
 import { IdSet } from '../core/idset.ts';
 import type { Task } from '../core/task.ts';
 import type { Child } from '../executors/executor.ts';
+import type { ChildQueue } from './child-queue.ts';
 import type { ExecCounts } from './exec-options.ts';
 import type { Spool } from './spool.ts';
 
@@ -8,6 +9,8 @@ import type { Spool } from './spool.ts';
 export interface ChildrenOptions {
   /** Keeps them for another run. Default: they are in memory alone. */
   readonly spool?: Spool | undefined;
+  /** Takes them all, for whoever pulls from it: then none is done here, and who is seen or finished is known there. */
+  readonly queue?: ChildQueue | undefined;
   /** The uuids that are finished, asked for when there is something to leave out. */
   readonly finished?: (() => Promise<Pick<IdSet, 'has'>>) | undefined;
 }
@@ -15,7 +18,9 @@ export interface ChildrenOptions {
 /** The tasks that work finds: which of them are new, and where they are kept. */
 export class Children {
   readonly #options: ChildrenOptions;
-  /** All that came in, was added or is done. */
+  /** What came in. It may come again, as a queue delivers again what has failed. */
+  readonly #read = new IdSet();
+  /** What was in the spool, was added or is done. */
   readonly #seen = new IdSet();
   /** Those that the work has said to be done. */
   readonly #done = new IdSet();
@@ -27,9 +32,13 @@ export class Children {
     this.#counts = counts;
   }
 
-  /** The tasks that come in, each once: first those that are in the spool. */
-  async *once(tasks: AsyncIterable<readonly Task[]>): AsyncGenerator<readonly Task[]> {
-    const { spool } = this.#options;
+  /** The tasks to do: first those that are in the spool, then those that come in and are not known of the work. */
+  async *toDo(tasks: AsyncIterable<readonly Task[]>): AsyncGenerator<readonly Task[]> {
+    const { spool, queue } = this.#options;
+    if (queue !== undefined) {
+      yield* tasks; // which are known is known there
+      return;
+    }
     if (spool !== undefined) {
       const finished = await this.#readFinished();
       for await (const batch of spool.tasks()) {
@@ -38,8 +47,9 @@ export class Children {
     }
     for await (const batch of tasks) {
       yield batch.filter(({ uuid }) => {
-        const isNew = this.#seen.add(uuid);
-        if (!isNew) this.#counts.known++;
+        const isNew = !this.#seen.has(uuid);
+        if (isNew) this.#read.add(uuid);
+        else this.#counts.known++;
         return isNew;
       });
     }
@@ -50,9 +60,16 @@ export class Children {
    * @throws {TaskpipeError} `IO`
    */
   async keep(children: readonly Child[]): Promise<readonly Child[]> {
+    const { queue } = this.#options;
+    if (queue !== undefined) {
+      const { added, seen, done } = await queue.add(children);
+      this.#counts.added += added;
+      this.#counts.known += seen + done;
+      return [];
+    }
     const finished = await this.#readFinished();
     const fresh = children.filter(({ task: { uuid }, again }) => {
-      const isNew = this.#seen.add(uuid);
+      const isNew = !this.#read.has(uuid) && this.#seen.add(uuid);
       if (again) this.#done.delete(uuid);
       const isWanted = again || (isNew && !finished.has(uuid));
       if (isWanted) this.#counts.added++;
@@ -65,6 +82,11 @@ export class Children {
 
   /** A task of that uuid is finished, whoever did it. */
   done(uuid: string): void {
+    const { queue } = this.#options;
+    if (queue !== undefined) {
+      queue.done(uuid);
+      return; // one that was delivered already must come out again
+    }
     this.#seen.add(uuid);
     this.#done.add(uuid);
   }

@@ -23,7 +23,8 @@ export function readNamed(
   return parseLines(chunks, options, nameOf);
 }
 
-function nameOf(line: string): Named | Exclude<ReturnType<typeof parseTask>, Task> {
+/** One line, as a record or a bare uuid; undefined where it is blank. */
+export function nameOf(line: string): Named | Exclude<ReturnType<typeof parseTask>, Task> {
   const text = line.trim();
   if (text === '') return undefined;
   if (text.startsWith('{')) {

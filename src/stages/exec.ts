@@ -103,7 +103,7 @@ class ExecStage {
     const onLeave = (): void => this.#leave();
     stopping?.addEventListener('abort', onStop);
     leaving?.addEventListener('abort', onLeave);
-    const scheduler = this.#schedule(this.#children?.once(tasks) ?? tasks);
+    const scheduler = this.#schedule(this.#children?.toDo(tasks) ?? tasks);
     this.#scheduler = scheduler;
     if (stopping?.aborted) this.#stop();
     try {

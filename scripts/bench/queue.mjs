@@ -1,0 +1,86 @@
+// `node scripts/bench/queue.mjs [--rows N]`: the rates of task-queue beside those of RQ and Celery (Debian's
+// python3-rq, python3-celery), on one Redis with appendonly yes. Prints rows of a table: whole processes, from start to
+// end. The peers get a tenth of the tasks. Whatever is not installed is skipped with a word.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { ready, root } from '../ready.mjs';
+
+const { values } = parseArgs({ options: { rows: { type: 'string', default: '20000' } } });
+const rows = Number(values.rows);
+const few = Math.ceil(rows / 10);
+
+ready();
+const folder = mkdtempSync(join(tmpdir(), 'taskpipe-bench-'));
+const tasks = join(folder, 'tasks.ndjson');
+writeFileSync(
+  tasks,
+  Array.from({ length: rows }, (_, i) => {
+    const uuid = `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`;
+    return `{"uuid":"${uuid}","url":"http://127.0.0.1:8080/item/${i}","state":"CA"}\n`;
+  }).join(''),
+);
+
+/** Runs a shell command. Returns how many seconds it took. */
+function time(command, env = {}) {
+  const began = performance.now();
+  const { status, stderr } = spawnSync('bash', ['-c', `set -o pipefail; ${command}`], {
+    cwd: folder,
+    env: { ...process.env, PATH: `${join(root, 'bin')}:${process.env.PATH}`, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  if (status !== 0) throw new Error(`${command} ended with ${status}: ${stderr}`);
+  return (performance.now() - began) / 1000;
+}
+
+function row(what, count, seconds, asked = '') {
+  const rate = Math.round(count / seconds).toLocaleString('en-US');
+  process.stdout.write(
+    `| ${what} | ${count.toLocaleString('en-US')} | ${seconds.toFixed(2)} s | ${rate}/s | ${asked} |\n`,
+  );
+}
+
+/** The Python that has a module; undefined where none has. */
+function pythonWith(module) {
+  return ['python3', '/usr/bin/python3'].find(
+    (python) => spawnSync(python, ['-c', `import ${module}`]).status === 0,
+  );
+}
+
+function measurePeer(module, url) {
+  const python = pythonWith(module);
+  if (python === undefined) {
+    process.stdout.write(`| ${module} | not installed: skipped |\n`);
+    return;
+  }
+  const run = (verb) =>
+    time(`${python} ${join(root, 'scripts/bench/queue_peers.py')} ${module} ${verb} ${url} ${few}`);
+  row(`${module}: push`, few, run('push'));
+  row(`${module}: one worker that does nothing`, few, run('work'));
+}
+
+const probe = createServer().listen(0, '127.0.0.1');
+await once(probe, 'listening');
+const { port } = probe.address();
+probe.close();
+const args = ['--port', String(port), '--appendonly', 'yes', '--save', '', '--dir', folder];
+const redis = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+try {
+  for await (const line of createInterface({ input: redis.stdout }))
+    if (/eady to accept connections/.test(line)) break;
+  const url = `redis://127.0.0.1:${port}/0`;
+  const at = `${url} --name bench --quiet`;
+  process.stdout.write('| work | tasks | time | rate | asked |\n| --- | --- | --- | --- | --- |\n');
+  row('task-queue push', rows, time(`task-queue push ${at} < ${tasks}`), '5,000/s');
+  const pull = `task-queue pull ${at} --until-empty --window 10000`;
+  row('task-queue pull, ack: one process each', rows, time(`${pull} | task-queue ack ${at}`), '3,000/s');
+  for (const module of ['rq', 'celery']) measurePeer(module, url.replace(/0$/, '1'));
+} finally {
+  redis.kill();
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,160 @@
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { realPath } from '../core/durable.ts';
+import { TaskpipeError } from '../core/errors.ts';
+import { IdSet } from '../core/idset.ts';
+import { connectRedis, type RedisLink } from '../core/redis.ts';
+import { type RedisAddress, redisAddress } from '../core/redis-address.ts';
+import { finishedKey, membersOf, undoneKey } from '../core/redis-keys.ts';
+import type { Entry, History, Ledger, LedgerWriter } from './ledger.ts';
+
+/**
+ * A ledger in Redis, for many machines: `redis://host/0#name`. What the queue of that name has finished is in it.
+ * It is a set of uuids, so nothing in it can be torn.
+ * @param say a line on stderr
+ * @throws {TaskpipeError} `USAGE` where the place is no such url
+ */
+export function redisLedger(place: string, say: (message: string) => void): Ledger {
+  const address = redisAddress(place, { env: {} });
+  const name = nameIn(address);
+  const finished = finishedKey(name);
+  const undone = undoneKey(name);
+  const within = <T>(work: (link: RedisLink) => Promise<T>): Promise<T> => connected(address, say, work);
+  return {
+    place: address.place,
+    finished: () => within((link) => idsOf(link, finished)),
+    list: () => listed(address, say, finished),
+    history: (output) => within((link) => historyOf(link, name, output)),
+    open: (output) => openWriter(address, say, output),
+    check: () =>
+      within(async ({ client }) => {
+        const counts = { finished: await client.scard(finished), undone: await client.scard(undone) };
+        return { lines: counts.finished + counts.undone, bad: 0, ...counts };
+      }),
+    compact: () =>
+      within(async ({ client }) => {
+        const size = await client.scard(finished);
+        return { before: size, after: size };
+      }),
+    clear: () =>
+      within(async ({ client }) => {
+        const outputs = await client.hkeys(endsKey(name));
+        await client.unlink(finished, undone, endsKey(name), ...outputs.map((out) => savedKey(name, out)));
+      }),
+  };
+}
+
+function nameIn({ name, place }: RedisAddress): string {
+  if (name === undefined || !/^[^\p{Cc}:{}#]{1,100}$/u.test(name))
+    throw new TaskpipeError(
+      'USAGE',
+      `a ledger in Redis has a name behind a #, as in ${place.split('#')[0]}#crawl`,
+    );
+  return name;
+}
+
+/** How far each output is known: a hash of `end` by output. */
+function endsKey(name: string): string {
+  return `taskpipe:${name}:ends`;
+}
+
+/** The set of the uuids whose rows are in an output. */
+function savedKey(name: string, output: string): string {
+  return `taskpipe:${name}:saved:${output}`;
+}
+
+/** An output as the ledger names it: many machines may have one of that path. */
+function outputName(path: string): string {
+  return `${hostname()}:${realPath(resolve(path))}`;
+}
+
+async function connected<T>(
+  address: RedisAddress,
+  say: (message: string) => void,
+  work: (link: RedisLink) => Promise<T>,
+): Promise<T> {
+  const link = await connectRedis(address, { say });
+  try {
+    return await link.run(() => work(link));
+  } finally {
+    link.close();
+  }
+}
+
+async function idsOf({ client }: RedisLink, key: string): Promise<IdSet> {
+  const ids = new IdSet({ expected: await client.scard(key) });
+  for await (const members of membersOf(client, key)) for (const uuid of members) ids.add(uuid);
+  return ids;
+}
+
+async function* listed(
+  address: RedisAddress,
+  say: (message: string) => void,
+  key: string,
+): AsyncGenerator<readonly string[]> {
+  const link = await connectRedis(address, { say });
+  const met = new IdSet(); // a scan may give a member twice
+  try {
+    for await (const members of membersOf(link.client, key)) yield members.filter((uuid) => met.add(uuid));
+  } catch (error) {
+    throw link.fault(error);
+  } finally {
+    link.close();
+  }
+}
+
+async function historyOf(link: RedisLink, name: string, path: string): Promise<History> {
+  const output = outputName(path);
+  const saved = await idsOf(link, savedKey(name, output));
+  const undone = new IdSet();
+  for await (const members of membersOf(link.client, undoneKey(name)))
+    for (const uuid of members) if (saved.has(uuid)) undone.add(uuid);
+  const end = await link.client.hget(endsKey(name), output);
+  return {
+    saved,
+    undone,
+    end: end === null ? undefined : Number(end),
+    named: Number(end ?? 0),
+    hasHole: false,
+  };
+}
+
+async function openWriter(
+  address: RedisAddress,
+  say: (message: string) => void,
+  path: string | undefined,
+): Promise<LedgerWriter> {
+  const name = nameIn(address);
+  const output = path === undefined ? undefined : outputName(path);
+  const link = await connectRedis(address, { say });
+  const known = async (end: number): Promise<void> => {
+    if (output === undefined) throw new TaskpipeError('USAGE', 'the ledger was opened for no output');
+    await link.run(() => link.client.hset(endsKey(name), output, end));
+  };
+  return {
+    append: (entries) => link.run(() => append(link, name, output, entries)),
+    know: known,
+    close: async () => link.close(),
+  };
+}
+
+/** All or nothing, by a transaction. */
+async function append(
+  { client }: RedisLink,
+  name: string,
+  output: string | undefined,
+  entries: readonly Entry[],
+): Promise<void> {
+  const named = (are: (entry: Entry) => boolean): string[] => entries.filter(are).map(({ uuid }) => uuid);
+  const marked = named(({ undone }) => undone !== true);
+  const unmarked = named(({ undone }) => undone === true);
+  const placed = output === undefined ? [] : named(({ end }) => end !== undefined);
+  const end = entries.reduce((most, entry) => Math.max(most, entry.end ?? 0), 0);
+  const change = client.multi();
+  if (marked.length > 0) change.sadd(finishedKey(name), ...marked).srem(undoneKey(name), ...marked);
+  if (unmarked.length > 0) change.srem(finishedKey(name), ...unmarked).sadd(undoneKey(name), ...unmarked);
+  if (output !== undefined && placed.length > 0)
+    change.sadd(savedKey(name, output), ...placed).hset(endsKey(name), output, end);
+  if (entries.length === 0) return;
+  for (const [error] of (await change.exec()) ?? []) if (error) throw error;
+}

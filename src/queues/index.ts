@@ -1,0 +1,41 @@
+import { TaskpipeError } from '../core/errors.ts';
+import type { RedisSettings } from '../core/redis.ts';
+import { redisAddress, type Secrets } from '../core/redis-address.ts';
+import type { Queues } from './queue.ts';
+
+export type * from './queue.ts';
+
+/** How queues are opened. */
+export interface QueueSettings extends RedisSettings, Secrets {
+  /** Whether a server may be used that forgets its tasks when it stops. */
+  readonly volatile?: boolean | undefined;
+}
+
+type Open = (url: string, names: readonly string[], settings: QueueSettings) => Promise<Queues>;
+
+const bullmq: Open = async (url, names, settings) => {
+  const address = redisAddress(url, settings);
+  const { openBullQueues } = await import('./bullmq.ts');
+  return openBullQueues(
+    { ...address, volatile: address.volatile || settings.volatile === true },
+    names,
+    settings,
+  );
+};
+
+/** The kinds of servers, by how their urls begin. */
+const kinds: Readonly<Record<string, Open>> = { redis: bullmq, rediss: bullmq };
+
+/**
+ * Connects to the queues of these names.
+ * @throws {TaskpipeError} `USAGE` where the url is of no known kind, or the server may forget tasks; `IO`
+ */
+export function openQueues(url: string, names: readonly string[], settings: QueueSettings): Promise<Queues> {
+  const kind = /^([a-z]+):\/\//.exec(url)?.[1] ?? '';
+  const open = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
+  if (open === undefined) {
+    const shown = url.includes('@') ? 'something else' : JSON.stringify(url);
+    throw new TaskpipeError('USAGE', `a queue is at redis://HOST:PORT/DB or rediss://…; got ${shown}`);
+  }
+  return open(url, names, settings);
+}

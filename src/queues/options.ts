@@ -1,0 +1,87 @@
+import { TaskpipeError } from '../core/errors.ts';
+import { duration, flag, type Option, path, Rule, text, type Values, value, values } from '../core/option.ts';
+import { PATIENCE } from '../core/redis.ts';
+import type { QueueSettings } from './index.ts';
+
+type ConnectionOptionTable = {
+  readonly queue: Option<string | undefined>;
+  readonly name: Option<readonly string[]>;
+  readonly passwordFile: Option<string | undefined>;
+  readonly volatile: Option<boolean>;
+  readonly patience: Option<number>;
+};
+
+/** Where the queues are, for every command that uses them. */
+export const connectionOptions: ConnectionOptionTable = {
+  queue: text('where the queues are: redis://HOST:PORT/DB, or rediss:// with TLS', { placeholder: 'URL' }),
+  name: values('the name of the queue; may be given several times', 'NAME', toName),
+  passwordFile: path('the password of Redis is in this file; default: TASK_REDIS_PASSWORD, or in the url'),
+  volatile: flag('use a Redis that forgets what it has when it stops, or drops it when it is full'),
+  patience: duration('how long Redis may be away before that is an error', {
+    default: PATIENCE,
+    shown: '1m',
+  }),
+};
+
+type ServerOptionTable = {
+  readonly backend: Option<string | undefined>;
+  readonly ip: Option<string | undefined>;
+  readonly port: Option<number | undefined>;
+};
+
+/** The same in other words, mostly from a file: `--config server.json`. */
+export const serverOptions: ServerOptionTable = {
+  backend: value(
+    'in place of a url, as in a file for --config: the kind of server, redis',
+    'redis',
+    toBackend,
+  ),
+  ip: text('in place of a url: the host', { placeholder: 'HOST' }),
+  port: value('in place of a url: the port', 'PORT', toPort),
+};
+
+function toName(typed: string): string {
+  if (!/^[^\p{Cc}:{}#]{1,100}$/u.test(typed))
+    throw new Rule('must be a name of at most 100 characters, without : # { }');
+  return typed;
+}
+
+function toBackend(typed: string): string {
+  if (typed !== 'redis') throw new Rule('must be redis');
+  return typed;
+}
+
+function toPort(typed: string): number {
+  const port = Number(typed);
+  if (!/^\d{1,5}$/.test(typed) || port < 1 || port > 65_535) throw new Rule('must be a port, 1 to 65535');
+  return port;
+}
+
+/** The url that the options say; undefined where they say none. */
+export function urlOf(
+  options: Partial<Values<ConnectionOptionTable & ServerOptionTable>>,
+): string | undefined {
+  const { queue, ip, port } = options;
+  if (queue !== undefined && queue !== '') return queue;
+  if (ip === undefined && port === undefined) return undefined;
+  const host = ip ?? '127.0.0.1';
+  return `redis://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port ?? 6379}/0`;
+}
+
+/** @throws {TaskpipeError} `USAGE` where no name was given, or one twice */
+export function namesOf(names: readonly string[]): readonly string[] {
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined)
+    throw new TaskpipeError('USAGE', `--name must name each queue once; got ${JSON.stringify(twice)} twice`);
+  if (names.length === 0)
+    throw new TaskpipeError('USAGE', 'say which queue with --name, as in --name crawl (or TASK_NAME=crawl)');
+  return names;
+}
+
+/** What opens the queues that the options tell of. */
+export function settingsOf(
+  { volatile: mayForget, patience, passwordFile }: Values<ConnectionOptionTable>,
+  { env, say, leaving }: Pick<QueueSettings, 'env' | 'say' | 'leaving'>,
+): QueueSettings {
+  return { env, say, leaving, volatile: mayForget, patience, passwordFile };
+}

@@ -1,0 +1,151 @@
+/* How a server is found, and which ones are refused. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { messageOf } from '../../src/core/errors.ts';
+import { openQueues, type QueueSettings } from '../../src/queues/index.ts';
+import * as certificates from '../support/certificates.ts';
+import { freePort, needsRedis, startRedis } from '../support/redis.ts';
+import { freshFolder, sh } from '../support/run.ts';
+
+beforeEach(needsRedis);
+
+const settings: QueueSettings = { env: {}, patience: 300 };
+
+/** What is said of a server, or `fine`. */
+async function told(url: string, more: Partial<QueueSettings> = {}): Promise<string> {
+  try {
+    const queues = await openQueues(url, ['q'], { ...settings, ...more });
+    try {
+      await queues.all[0]?.size();
+    } finally {
+      queues.close();
+    }
+    return 'fine';
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+test('where no Redis is, it says so at once, tries for a while, and ends with 74; never with the password', async () => {
+  const { code, stderr } = await sh(
+    'task-queue size redis://user:hidden@127.0.0.1:1/0 --name q --patience 400ms',
+  );
+  expect([code, stderr]).toEqual([
+    74,
+    'task-queue: no answer from redis://127.0.0.1:1/0: connection refused; is Redis running there?; trying for 0.4 s\n' +
+      'task-queue: redis://127.0.0.1:1/0: connection refused; is Redis running there?\n',
+  ]);
+});
+
+test('the password comes from the url, a file or the environment; a wrong one is hopeless', async () => {
+  const redis = await startRedis('--requirepass', 'pass word');
+  const file = join(freshFolder(), 'password');
+  writeFileSync(file, 'pass word\n');
+  const { url } = redis;
+  expect(await told(url.replace('//', '//:pass%20word@'))).toBe('fine');
+  expect(await told(url, { passwordFile: file })).toBe('fine');
+  expect(await told(`${url}?password-file=${file}`)).toBe('fine');
+  expect(await told(url, { env: { TASK_REDIS_PASSWORD: 'pass word' } })).toBe('fine');
+  const began = Date.now();
+  expect(await told(url, { patience: 60_000 })).toMatch(/a password is needed/);
+  expect(await told(url, { env: { TASK_REDIS_PASSWORD: 'guess' }, patience: 60_000 })).toMatch(
+    /wrong user or password/,
+  );
+  expect(Date.now() - began).toBeLessThan(20_000);
+  const marked = await sh(`task-done mark '${url}#l' a && task-done count '${url}#l'`, {
+    env: { TASK_REDIS_PASSWORD: 'pass word' },
+  });
+  expect(marked).toMatchObject({ code: 0, stdout: '1\n', stderr: '' });
+});
+
+test('a user of an ACL gets in over TLS, and one who may not do it is told', async () => {
+  const folder = freshFolder();
+  const files = { key: certificates.KEY, cert: certificates.GOOD, ca: certificates.AUTHORITY };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  const at = (name: string): string => join(folder, name);
+  const acl = at('users.acl');
+  writeFileSync(
+    acl,
+    'user default off\nuser worker on >pw ~* &* +@all\nuser guest on >pw ~other:* +@read +info\n',
+  );
+  const tls = ['--tls-cert-file', at('cert'), '--tls-key-file', at('key'), '--tls-ca-cert-file', at('ca')];
+  const port = await freePort();
+  await startRedis(
+    ...['--port', '0', '--aclfile', acl, '--tls-auth-clients', 'no', ...tls],
+    ...['--tls-port', String(port)],
+  );
+  const host = `127.0.0.1:${port}`;
+  expect(await told(`rediss://worker:pw@${host}/0?ca=${at('ca')}`)).toBe('fine');
+  expect(await told(`rediss://worker:pw@${host}/0`)).toMatch(/certificate is not trusted; .*\?ca=FILE/);
+  expect(await told(`rediss://guest:pw@${host}/0?ca=${at('ca')}`)).toMatch(/the user may not do this/);
+  expect(await told(`redis://worker:pw@${host}/0`)).toMatch(/connection|no answer/);
+});
+
+test('a Redis that forgets is refused, unless --volatile is given', async () => {
+  const redis = await startRedis('--appendonly', 'no');
+  expect(await told(redis.url)).toMatch(/forgets tasks when it stops: set "appendonly yes"/);
+  expect(await told(redis.url, { volatile: true })).toBe('fine');
+  expect(await told(`${redis.url}?volatile`)).toBe('fine');
+  const { code } = await sh(`task-queue size ${redis.url} --name q`);
+  expect(code).toBe(2);
+});
+
+test('a Redis that drops what it has when it is full is refused', async () => {
+  const redis = await startRedis('--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru');
+  expect(await told(redis.url)).toMatch(/maxmemory-policy allkeys-lru\): set "maxmemory-policy noeviction"/);
+});
+
+test('a full one that drops nothing says that it is full', async () => {
+  const redis = await startRedis('--maxmemory', '3mb', '--maxmemory-policy', 'noeviction');
+  const input = Array.from(
+    { length: 3000 },
+    (_, i) => `{"uuid":"t${i}","text":"${'x'.repeat(2000)}"}\n`,
+  ).join('');
+  const { code, stderr } = await sh(`task-queue push ${redis.url} --name q`, { input });
+  expect([code, stderr]).toEqual([74, expect.stringMatching(/its memory is full \(maxmemory\)/)]);
+});
+
+test('a read-only copy names its primary', async () => {
+  const primary = await startRedis();
+  const copy = await startRedis('--replicaof', `127.0.0.1 ${primary.port}`);
+  expect(await told(copy.url)).toBe(
+    `${copy.url} is a read-only copy; give its primary, 127.0.0.1:${primary.port}`,
+  );
+});
+
+test('a url that is none says what one is, and does not show what may be a password', async () => {
+  expect(await told('redis:/x')).toMatch(/a queue is at redis:\/\/HOST:PORT\/DB/);
+  expect(await told('redis://h/crawl')).toMatch(/the database is a number/);
+  expect(await told('redis://h/0?tls=1')).toMatch(/password-file=FILE, ca=FILE and volatile; got "tls"/);
+  expect(await told('redis://:secret@h:99999999/0')).not.toMatch(/secret/);
+});
+
+test('--config takes the words of server.json, as JSON or as lines', async () => {
+  const redis = await startRedis();
+  const cwd = freshFolder();
+  writeFileSync(
+    join(cwd, 'server.json'),
+    JSON.stringify({ backend: 'redis', ip: '127.0.0.1', port: redis.port }),
+  );
+  writeFileSync(join(cwd, 'server.conf'), `# ours\nbackend=redis\nip = 127.0.0.1\nport=${redis.port}\n`);
+  for (const file of ['server.json', 'server.conf']) {
+    const { stdout, code } = await sh(`task-queue size --config ${file} --name q`, { cwd });
+    expect([JSON.parse(stdout).waiting, code]).toEqual([0, 0]);
+  }
+});
+
+test('what is typed wrong is named, with what to type', async () => {
+  const said = async (command: string): Promise<string> => {
+    const { code, stderr } = await sh(`task-queue ${command}`);
+    expect(code).toBe(2);
+    return stderr.replace(/^task-queue: /, '').trim();
+  };
+  expect(await said('psuh redis://h/0 --name q')).toBe('unknown verb "psuh"; did you mean push?');
+  expect(await said('size --name q')).toMatch(/^give the url after the verb, as in task-queue size redis:/);
+  expect(await said('size redis://h/0')).toMatch(/^say which queue with --name/);
+  expect(await said('size redis://h/0 --name a:b')).toMatch(/^--name must be a name .*; got "a:b"$/);
+  expect(await said('size redis://h/0 --name a --name a')).toMatch(/^--name must name each queue once/);
+  expect(await said('push redis://h/0 x --name q')).toMatch(/^push takes a url and no uuids; got "x"$/);
+  expect(await said('clear redis://h/0 --name q')).toMatch(/add --yes$/);
+});

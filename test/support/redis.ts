@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { afterAll, type TestContext } from 'vitest';
+import { freshFolder, has } from './run.ts';
+
+/** A server of a test's own: on a free port, in a fresh folder, with a log that lasts. */
+export interface TestRedis {
+  readonly port: number;
+  /** `redis://127.0.0.1:PORT/0` */
+  readonly url: string;
+  readonly folder: string;
+  /** Ends it by SIGKILL. */
+  kill(): Promise<void>;
+  /** Starts it again on what it has on its disk. Resolves when it answers. */
+  start(): Promise<void>;
+}
+
+const running = new Set<ChildProcess>();
+afterAll(() => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** Skips a test where there is no redis-server. */
+export async function needsRedis(context: TestContext): Promise<void> {
+  if (!(await has('redis-server'))) context.skip('redis-server is not installed');
+}
+
+/** @param more arguments that come last, so that they win */
+export async function startRedis(...more: readonly string[]): Promise<TestRedis> {
+  const port = await freePort();
+  const folder = freshFolder();
+  const durable = ['--appendonly', 'yes', '--save', '', '--dir', folder, '--bind', '127.0.0.1'];
+  let child: ChildProcess | undefined;
+  const start = async (): Promise<void> => {
+    child = spawn('redis-server', ['--port', String(port), ...durable, ...more], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    running.add(child);
+    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+    let log = '';
+    await new Promise<void>((resolve, reject) => {
+      lines.on('line', (line) => {
+        log += `${line}\n`;
+        if (/eady to accept connections/.test(line)) resolve();
+      });
+      child?.once('exit', () => reject(new Error(`redis-server ended:\n${log}`)));
+    });
+  };
+  await start();
+  return {
+    port,
+    folder,
+    url: `redis://127.0.0.1:${port}/0`,
+    start,
+    async kill() {
+      if (child === undefined) return;
+      const gone = once(child, 'exit');
+      child.kill('SIGKILL');
+      await gone;
+      running.delete(child);
+    },
+  };
+}
+
+/** A port that nobody has. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
