@@ -16,7 +16,7 @@ await build({
     cli: 'src/cli/main.ts',
     index: 'src/index.ts',
     flow: 'src/flow/index.ts',
-    thread: 'src/executors/module/thread.ts',
+    thread: 'src/executors/threads/thread.ts',
     runner: 'src/executors/command/runner.ts',
     manual: 'src/cli/manual/index.ts',
   },

@@ -1,17 +1,13 @@
-import { createWriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
-import { type Command, defineCommand, type Io } from '../core/command.ts';
-import { ioError, messageOf, TaskpipeError } from '../core/errors.ts';
+import { type Command, defineCommand } from '../core/command.ts';
+import { TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
 import { readTasks } from '../core/ndjson.ts';
 import { nearest } from '../core/near.ts';
-import { count, duration, flag, path, Rule, size, type Values, value } from '../core/option.ts';
-import type { Progress } from '../core/progress.ts';
+import { count, duration, flag, path, Rule, size, value } from '../core/option.ts';
 import { type Rate, toRate } from '../core/rate.ts';
 import { withPassword } from '../core/redis-address.ts';
-import { flushed, openRejects } from '../core/rejects.ts';
+import { flushed } from '../core/rejects.ts';
 import { type Backoff, toBackoff } from '../core/retry.ts';
-import { typedLine } from '../core/typed.ts';
 import { textOf } from '../core/words.ts';
 import { commandOptions } from '../executors/command/options.ts';
 import { flowOptions } from '../executors/flow/options.ts';
@@ -22,18 +18,15 @@ import { processOptions } from '../executors/process/options.ts';
 import { workerOptions } from '../executors/worker/options.ts';
 import { finishedIn } from '../ledgers/index.ts';
 import { connectionOptions } from '../queues/options.ts';
-import { openReport } from '../reports/file.ts';
 import { REPORT_RULE, reportFormatOf } from '../reports/index.ts';
-import type { Report } from '../reports/report.ts';
-import { summaryLines } from '../reports/summary.ts';
 import { childQueue } from '../stages/child-queue.ts';
-import { openEvents } from '../stages/events-file.ts';
-import { type Execution, exec } from '../stages/exec.ts';
+import { exec } from '../stages/exec.ts';
 import { DEFAULTS } from '../stages/exec-options.ts';
 import { withSharedRate } from '../stages/shared-rate.ts';
-import { openSpool } from '../stages/spool.ts';
 import { totalOf, totalOption } from '../stages/total.ts';
+import { openFiles } from './exec-files.ts';
 import { closing, openShared } from './exec-queue.ts';
+import { openReporting, progressOf } from './exec-report.ts';
 
 const options = {
   ...(kindOptions as Record<string, ReturnType<typeof flag>>),
@@ -152,7 +145,7 @@ export const command: Command = defineCommand({
     const total = await totalOf(values.total);
     const { env, tell, note, version, stopping, leaving } = io;
     const { timeout, revert, logDir, ledger, perHost: perLane, hostRate: laneRate, dryRun, ...rest } = values;
-    const reporting = openReporting(values, io);
+    const reporting = openReporting({ ...values, path: values.report }, io, options);
     // Before the executor: it may have started programs or threads, which somebody would have to end.
     const { rejects, events, unfinished, spool, close } = await openFiles(values, io.say);
     const queues = await openShared(values, io).catch(closing(close));
@@ -200,78 +193,6 @@ export const command: Command = defineCommand({
     return tasks.counts.failed + tasks.counts.passed + rejects.count > 0 ? 1 : 0;
   },
 });
-
-type FileNames = Readonly<Record<'rejects' | 'events' | 'unfinished' | 'spool', string | undefined>>;
-
-/** Opens what is written beside the output. */
-async function openFiles(names: FileNames, say: (message: string) => void) {
-  const rejects = await openRejects({ file: names.rejects, say });
-  const events = names.events === undefined ? undefined : await openEvents(names.events);
-  const unfinished = names.unfinished === undefined ? undefined : openUnfinished(names.unfinished);
-  const spool = names.spool === undefined ? undefined : openSpool(names.spool, say);
-  return {
-    ...{ rejects, events, unfinished, spool },
-    async close(): Promise<void> {
-      for (const file of [spool, events, unfinished, rejects]) await file?.close();
-    },
-  };
-}
-
-/** A file that unfinished tasks are added to. */
-function openUnfinished(file: string): { add: (task: { line: string }) => void; close: () => Promise<void> } {
-  const out = createWriteStream(file, { flags: 'a' });
-  const closed = finished(out).catch((error) => {
-    throw ioError('cannot write --unfinished', file, error);
-  });
-  closed.catch(() => {}); // is thrown by close()
-  return {
-    add: ({ line }) => void out.write(`${line}\n`),
-    async close() {
-      out.end();
-      await closed;
-    },
-  };
-}
-
-function progressOf({ counts, running }: Execution): Progress {
-  const { succeeded, failed, pending, passed, retries, reverted, known } = counts;
-  return {
-    through: succeeded + failed + pending + passed + reverted + known,
-    counts: [
-      reverted > 0 ? { count: reverted, words: 'reverted' } : { count: succeeded, words: 'done' },
-      { count: failed, words: 'failed', isFailure: true },
-      { count: running, words: 'running' },
-      { count: retries, words: 'tried again' },
-      { count: pending, words: 'not finished' },
-    ],
-  };
-}
-
-/** What is said of a run at its end, on the standard error and in the file of `--report`. */
-function openReporting(
-  { report: path, unfinished, dryRun }: Pick<Values<typeof options>, 'report' | 'unfinished' | 'dryRun'>,
-  { argv, version, note, say }: Io,
-) {
-  const file = path === undefined ? undefined : openReport(path);
-  const command = typedLine('task-exec', argv, options);
-  const whole = (measured: Report, rejected: number): Report => {
-    const tasks = { ...measured.tasks, rejected };
-    return { program: `task-exec ${version}`, command, ...measured, tasks };
-  };
-  return {
-    /** The run came to its end. @throws {TaskpipeError} `IO` */
-    async ended(measured: Report, rejected: number): Promise<void> {
-      const report = whole(measured, rejected);
-      const again = dryRun ? undefined : command;
-      for (const line of summaryLines(report, { unfinished, again })) note(line);
-      await file?.write(report);
-    },
-    /** An error has ended it, and is what is to be known; figures until then are better than none. */
-    async broken(measured: Report, rejected: number): Promise<void> {
-      await file?.write(whole(measured, rejected)).catch((failure) => say(messageOf(failure)));
-    },
-  };
-}
 
 function toFailures(typed: string): { count: number } | { percent: number } {
   const [, digits = '', sign] = /^(\d+)(%?)$/.exec(typed) ?? [];

@@ -90,7 +90,7 @@ async function openOnThreads(options: HttpOptions, threads: number): Promise<Wor
     const message = `${optionName(shared)} is for one thread; leave out --threads`;
     throw new TaskpipeError('USAGE', message);
   }
-  const { openThreads } = await import('../module/threads.ts');
+  const { openThreads } = await import('../threads/threads.ts');
   const { printCurl: _, threads: __, env, ...rest } = options;
   return openThreads({ kind: 'http', options: { ...rest, env: { ...env } } }, undefined, threads, () => {});
 }

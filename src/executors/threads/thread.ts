@@ -2,8 +2,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf, TaskpipeError } from '../../core/errors.ts';
 import { Task } from '../../core/task.ts';
 import type { Outcome } from '../executor.ts';
+import type { OpenWork } from '../module/open.ts';
 import type { FromThread, Order, Settled, ThreadWork, ToThread } from './messages.ts';
-import type { OpenWork } from './open.ts';
 
 /*
  * A thread of `--threads`: it makes the attempts that it is sent, and tells what came of them, together what settled
@@ -49,7 +49,7 @@ function make(work: OpenWork, { id, uuid, line, number }: Order): void {
 
 async function open({ kind, options }: ThreadWork): Promise<OpenWork> {
   if (kind === 'http') return (await import('../http/index.ts')).http(options);
-  const { openWork } = await import('./open.ts');
+  const { openWork } = await import('../module/open.ts');
   return openWork(options, (line) => tell({ kind: 'show', line }));
 }
 

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../core/errors.ts';
 import type { Outcome } from '../executor.ts';
 import type { HttpOptions } from '../http/options.ts';
-import type { ModuleOptions } from './index.ts';
+import type { ModuleOptions } from '../module/index.ts';
 
 /** What a thread is for. */
 export type ThreadWork =

@@ -2,9 +2,9 @@ import { Worker } from 'node:worker_threads';
 import { messageOf, TaskpipeError } from '../../core/errors.ts';
 import { Task } from '../../core/task.ts';
 import type { Attempt, Outcome } from '../executor.ts';
+import type { OpenWork } from '../module/open.ts';
+import { late } from '../module/work.ts';
 import type { FromThread, Order, Settled, ThreadWork, ToThread } from './messages.ts';
-import type { OpenWork } from './open.ts';
-import { late } from './work.ts';
 
 /** How long a thread may say nothing of an attempt whose time is over: then it is busy, and ended. Milliseconds. */
 const BUSY = 1000;

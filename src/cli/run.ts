@@ -1,0 +1,124 @@
+import { hostname } from 'node:os';
+import { isatty } from 'node:tty';
+import { type CommandName, commands } from '../commands/index.ts';
+import type { Command, Io } from '../core/command.ts';
+import { TaskpipeError } from '../core/errors.ts';
+import { escapeControls } from '../core/visible.ts';
+import { type Arguments, parseArguments, type Shell } from './args.ts';
+import { DEFECT } from './exits.ts';
+import { isPiped, type Output, openOutput, stdin } from './pipes.ts';
+import { openProgress, type ProgressMode, type ShownProgress } from './progress.ts';
+import { listenForEscapes, listenForSignals, SIGNAL_CODES, type Stop } from './signals.ts';
+import type { Terminal } from './terminal.ts';
+
+/** How an executable is run. */
+export interface RunOptions {
+  readonly name: CommandName;
+  /** What followed the name. */
+  readonly argv: readonly string[];
+  readonly version: string;
+  readonly terminal: Terminal | undefined;
+}
+
+/** What the `Io` of a command is made of. */
+interface Parts extends RunOptions {
+  readonly isQuiet: boolean;
+  readonly stop: Stop;
+  readonly output: Output;
+  readonly shown: ShownProgress;
+  readonly say: (message: string) => void;
+  /** Aborted at the end: an input that nobody reads to its end would keep the process alive. */
+  readonly ended: AbortSignal;
+}
+
+/** Runs an executable to its end. Returns the exit code. @throws what ended it */
+export async function run(options: RunOptions): Promise<number> {
+  const { name, argv, terminal } = options;
+  const command: Command = await commands[name]();
+  const { values, operands, doubts } = await parseArguments(command, argv, process.env);
+  const isQuiet = values.quiet === true;
+  const say = (message: string): void => void process.stderr.write(`${name}: ${escapeControls(message)}\n`);
+  const stop = listenForSignals();
+  const ended = new AbortController();
+  const emits = command.emits?.(values as never, operands) ?? true;
+  const output = openOutput({ onGone: emits ? stop.leave : undefined, leaving: stop.leaving });
+  const shown = openProgress({
+    name,
+    mode: isQuiet || values.noProgress ? 'none' : (values.progress as ProgressMode),
+    terminal: isPiped() ? undefined : terminal, // a later stage draws
+    say,
+  });
+  stop.leaving.addEventListener('abort', shown.end); // the next signal ends the process
+  if (!isQuiet) for (const doubt of doubts) say(doubt);
+  const io = ioOf({ ...options, isQuiet, stop, output, shown, say, ended: ended.signal });
+  const escapes = command.runsUserCode?.(values as never) ? listenForEscapes(stop, say) : undefined;
+  try {
+    const text = await textFor(command, values, options.version);
+    if (text !== undefined) await output.write(text);
+    const code = text === undefined ? await command.run(values as never, operands, io) : undefined;
+    await output.finish();
+    if (code === undefined) return 0;
+    return escapes !== undefined && escapes.count > 0 ? DEFECT : (codeOf(stop) ?? code);
+  } catch (error) {
+    const code = error instanceof TaskpipeError && error.code === 'PIPE' ? codeOf(stop) : undefined;
+    if (code === undefined) throw error;
+    return code;
+  } finally {
+    shown.end();
+    output.close();
+    escapes?.release();
+    stop.release();
+    ended.abort();
+  }
+}
+
+function ioOf({ argv, version, terminal, isQuiet, stop, output, shown, say, ended }: Parts): Io {
+  return {
+    stdin(until) {
+      if (process.stdin.isTTY) {
+        shown.end(); // it would be drawn over what is being typed
+        if (!isQuiet) say('reading from the terminal; end with Ctrl-D');
+      }
+      return stdin(AbortSignal.any([until, stop.leaving, ended]));
+    },
+    write: isatty(1)
+      ? (data) => {
+          terminal?.erase();
+          return output.write(data);
+        }
+      : output.write,
+    end: output.end,
+    say,
+    tell: (line) => void process.stderr.write(`${escapeControls(line)}\n`),
+    note: isQuiet ? () => {} : say,
+    progress: shown.show,
+    version,
+    argv,
+    pipe: `${hostname()}-${process.ppid}`,
+    env: process.env,
+    cut: AbortSignal.any([stop.leaving, ended]),
+    stopping: stop.stopping,
+    leaving: stop.leaving,
+  };
+}
+
+/** What is to be printed in place of a run; undefined where there is to be one. */
+async function textFor(
+  command: Command,
+  values: Arguments['values'],
+  version: string,
+): Promise<string | undefined> {
+  if (values.version === true) return `${command.name} ${version}\n`;
+  if (values.help === true) {
+    const { helpFor } = await import('./help.ts');
+    return helpFor(command, isatty(1) ? process.stdout.columns : 100);
+  }
+  if (values.completion === undefined) return undefined;
+  const { completionFor } = await import('./completion/index.ts');
+  return completionFor(values.completion as Shell);
+}
+
+/** The exit code of a run that a signal has ended. */
+function codeOf({ signal }: Stop): number | undefined {
+  return signal === undefined ? undefined : SIGNAL_CODES[signal];
+}
