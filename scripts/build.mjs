@@ -16,6 +16,7 @@ await build({
     cli: 'src/cli/main.ts',
     index: 'src/index.ts',
     flow: 'src/flow/index.ts',
+    serve: 'src/serve/index.ts',
     thread: 'src/executors/threads/thread.ts',
     runner: 'src/executors/command/runner.ts',
     manual: 'src/cli/manual/index.ts',
@@ -30,13 +31,15 @@ await build({
   define: { TASKPIPE_VERSION: JSON.stringify(version) },
   logLevel: 'warning',
 });
-// What the page of a report has in it: its style, and the script that draws, with the licence of the library for that.
+// The pages of a report and of task-serve: their styles, and the scripts that draw, with the licence of the library for that.
 const licence = readFileSync(new URL('../node_modules/uplot/LICENSE', import.meta.url), 'utf8').trim();
 await build({
   absWorkingDir: root,
   entryPoints: {
     'report-page': 'src/reports/page/main.ts',
     'report-page-style': 'src/reports/page/page.css',
+    'serve-page': 'src/serve/page/main.ts',
+    'serve-page-style': 'src/serve/page/page.css',
   },
   outdir: 'dist',
   bundle: true,
@@ -55,9 +58,9 @@ for (const { path, text } of await manPages({ version, date })) {
   mkdirSync(dirname(`${root}man/${path}`), { recursive: true });
   writeFileSync(`${root}man/${path}`, text);
 }
-for (const project of ['.', 'src/reports/page'])
+for (const project of ['.', 'src/reports/page', 'src/serve/page'])
   execFileSync('node_modules/.bin/tsc', ['--project', project], { cwd: root, stdio: 'inherit' });
-removeTypesBut(['index.d.ts', 'flow/index.d.ts']);
+removeTypesBut(['index.d.ts', 'flow/index.d.ts', 'serve/index.d.ts']);
 
 /** Deletes the declarations that the library's faces do not lead to: those of the commands, and of what is within. */
 function removeTypesBut(faces) {

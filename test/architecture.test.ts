@@ -25,7 +25,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   queues: ['core'],
   reports: ['core'],
   stages: ['core', 'ledgers', 'loaders', 'executors', 'savers', 'queues', 'reports'],
-  commands: ['core', 'ledgers', 'loaders', 'executors', 'savers', 'queues', 'reports', 'stages'],
+  serve: ['core', 'executors', 'savers'],
+  commands: ['core', 'ledgers', 'loaders', 'executors', 'savers', 'queues', 'reports', 'stages', 'serve'],
   cli: ['core', 'commands'],
   'index.ts': ['core', 'flow', 'ledgers', 'loaders', 'executors', 'savers', 'queues', 'reports', 'stages'],
 };

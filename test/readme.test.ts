@@ -13,7 +13,8 @@ const blocks = (language: string): string[] =>
   );
 
 test('every shell example runs', async (context) => {
-  if (!(await has('jq'))) context.skip('jq is not installed');
+  for (const program of ['jq', 'sqlite3'])
+    if (!(await has(program))) context.skip(`${program} is not installed`);
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'my-program'), '#!/bin/sh\nexec cat\n');
   chmodSync(join(cwd, 'my-program'), 0o755);

@@ -37,7 +37,7 @@ export async function helpFor(command: Command, columns: number): Promise<string
   parser.usage(`${summary}\n\nUsage: ${name} ${usage}\n\n${about}`).updateStrings({ 'Commands:': 'Verbs:' });
   for (const [verb, words] of Object.entries(verbs)) parser.command(verb, words);
   for (const { heading, options } of groupsOf(command)) parser.options(forYargs(heading, options));
-  parser.epilogue(`Examples:\n${shown}\n\n${closing(name)}`).wrap(Math.min(columns, 110));
+  parser.epilogue(`Examples:\n${shown}\n\n${closing(name)}`).wrap(Math.min(columns, 120));
   return `${await parser.getHelp()}\n`;
 }
 

@@ -39,6 +39,8 @@ const options = {
   select: list('keep these attributes, in this order'),
   rename: list('give attributes other names', { placeholder: 'OLD=NEW,…' }),
   require: list('reject records where one of these is missing or empty'),
+  query: text('the rows of a SQLite database, by a SELECT', { placeholder: 'SQL', shown: 'all of --table' }),
+  table: text('the table of a SQLite database', { placeholder: 'NAME', shown: 'tasks' }),
   limit: count('load at most so many tasks, of those that are to be done', { min: 0 }),
   offset: count('pass over so many records of the input first', { min: 0, default: 0 }),
   sample: count('load so many, chosen evenly from all of the input, the same ones each time', { min: 0 }),
@@ -50,7 +52,7 @@ const options = {
 export const command: Command = defineCommand({
   name: 'task-load',
   summary:
-    'Reads CSV, TSV, NDJSON, a JSON array or plain lines, and writes tasks: NDJSON records with a uuid.',
+    'Reads CSV, TSV, NDJSON, a JSON array, plain lines or a SQLite database, and writes tasks: NDJSON records with a uuid.',
   usage: '[FILE...] [options]',
   about:
     'FILEs may be packed with gzip; - or no FILE is the standard input. Without --uuid-fields a record keeps the uuid ' +
@@ -62,6 +64,10 @@ export const command: Command = defineCommand({
     ['task-load a.csv --uuid-fields url --ledger done.jsonl', 'only what is not finished'],
     ['task-load out.csv.rest.ndjson | task-exec --http | task-save out.csv', 'run again what failed'],
     ['task-load urls.txt --field url', 'one url a line'],
+    [
+      `task-load tasks.db --query "select * from tasks where state = 'FAILURE'"`,
+      'what failed, of a database',
+    ],
     ['task-load big.csv.gz --shard 1/4', 'the first quarter, for one of four machines'],
   ],
   async run(values, operands, io) {

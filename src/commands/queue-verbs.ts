@@ -4,11 +4,11 @@ import { readTasks } from '../core/ndjson.ts';
 import { flushed, type Rejects } from '../core/rejects.ts';
 import { type Task, timestamp, withRun } from '../core/task.ts';
 import { counted, number, textOf } from '../core/words.ts';
-import type { PushCounts, Queue, SettleCounts } from '../queues/index.ts';
-import { SETTLING } from '../queues/queue.ts';
+import type { PushCounts, Queue } from '../queues/index.ts';
 import { Pull } from '../stages/pull.ts';
 import { inChunks, shareOut } from '../stages/push.ts';
-import { asFailed, type Judged, readJudged, settle } from '../stages/settle.ts';
+import { asFailed } from '../stages/settle.ts';
+import { giveBack } from './queue-settle.ts';
 
 /** The values of the options that verbs look at. */
 export interface VerbValues {
@@ -27,7 +27,7 @@ export interface VerbValues {
 }
 
 /** What a verb has to work with. */
-interface Context {
+export interface Context {
   readonly queues: readonly Queue[];
   /** Where they are, in words. */
   readonly place: string;
@@ -39,6 +39,8 @@ interface Context {
 }
 
 interface Verb {
+  /** What it does, in a line. */
+  readonly words: string;
   /** Whether all that it does is for who reads its output. */
   readonly emits?: true;
   /** @throws {TaskpipeError} `USAGE`, before anything is connected */
@@ -52,19 +54,38 @@ export const takesUuids: readonly string[] = ['ack', 'nack', 'retry'];
 
 /** The verbs: what each does with the queues. */
 export const verbs: Readonly<Record<string, Verb>> = {
-  push: { run: push },
-  pull: { emits: true, run: pull },
-  ack: { run: (context) => giveBack(context, (batches) => batches) },
-  nack: { run: (context) => giveBack(context, asFailed) },
+  push: {
+    words: 'puts in the tasks it reads; says how many were added, seen and finished already',
+    run: push,
+  },
+  pull: {
+    words: 'writes tasks, at most --window at a time, and keeps them leased while they are at work',
+    emits: true,
+    run: pull,
+  },
+  ack: {
+    words: 'settles records: SUCCESS is finished, FAILURE comes again, PENDING comes again first',
+    run: (context) => giveBack(context, (batches) => batches),
+  },
+  nack: {
+    words: 'gives back what it reads, as if it had failed',
+    run: (context) => giveBack(context, asFailed),
+  },
   size: {
+    words: 'writes how many tasks are where, and which workers there are, as JSON',
     emits: true,
     run: (context) =>
       each(context, async (queue) => {
         await context.io.write(`${JSON.stringify({ name: queue.name, ...(await queue.size()) })}\n`);
       }),
   },
-  dead: { emits: true, run: (context) => each(context, (queue) => listDead(queue, context.io)) },
+  dead: {
+    words: 'writes the tasks that were delivered for the last time, with the reason',
+    emits: true,
+    run: (context) => each(context, (queue) => listDead(queue, context.io)),
+  },
   retry: {
+    words: 'lets the dead in again, or those with the UUIDs that are given',
     run: (context) =>
       each(context, async (queue) => {
         const { uuids, io } = context;
@@ -73,6 +94,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
       }),
   },
   clear: {
+    words: 'forgets all tasks (with --yes); what is finished stays known',
     check({ yes }) {
       if (!yes)
         throw new TaskpipeError(
@@ -89,9 +111,12 @@ export const verbs: Readonly<Record<string, Verb>> = {
         );
       }),
   },
-  pause: { run: (context) => each(context, (queue) => queue.pause()) },
-  resume: { run: (context) => each(context, (queue) => queue.resume()) },
-  stop: { run: stop },
+  pause: {
+    words: 'delivers nothing for a while, until resume',
+    run: (context) => each(context, (queue) => queue.pause()),
+  },
+  resume: { words: 'ends that', run: (context) => each(context, (queue) => queue.resume()) },
+  stop: { words: 'asks the pulls of --worker to stop in good order, or all', run: stop },
 };
 
 async function each({ queues }: Context, work: (queue: Queue) => Promise<void>): Promise<0> {
@@ -108,6 +133,14 @@ async function push({ queues, values, io, rejects }: Context): Promise<0> {
   });
   const counts: PushCounts = { added: 0, seen: 0, done: 0 };
   const options = { ...values, again: values.idSeen === 'again' };
+  io.progress(() => ({
+    through: counts.added + counts.seen + counts.done,
+    counts: [
+      { count: counts.added, words: 'added' },
+      { count: counts.seen, words: 'seen already' },
+      { count: counts.done, words: 'finished already' },
+    ],
+  }));
   try {
     for await (const batch of flushed(input, rejects)) {
       for (const tasks of inChunks(batch)) await shareOut(tasks, queues, options, counts);
@@ -127,6 +160,10 @@ async function pull({ queues, values, io }: Context): Promise<0> {
   const worker = values.worker ?? io.pipe;
   const ending = AbortSignal.any([stopping, leaving]);
   const pulling = await Pull.open(queues, { ...values, worker, stopping: ending, say });
+  io.progress(() => ({
+    through: pulling.delivered,
+    counts: [{ count: pulling.delivered, words: 'delivered' }],
+  }));
   let putBack = 0;
   try {
     let gone: unknown;
@@ -148,49 +185,6 @@ async function pull({ queues, values, io }: Context): Promise<0> {
     note(`${worker}: ${counted(pulling.delivered, 'task')} delivered${back}`);
   }
   return 0;
-}
-
-type Judge = (batches: AsyncIterable<readonly Judged[]>) => AsyncIterable<readonly Judged[]>;
-
-async function giveBack({ queues, values, io, uuids, rejects }: Context, judge: Judge): Promise<0 | 1> {
-  const counts: SettleCounts = { done: 0, back: 0, again: 0, dead: 0, gone: 0 };
-  const input =
-    uuids.length > 0
-      ? fromOperands(uuids)
-      : readJudged(io.stdin(io.leaving), {
-          source: 'stdin',
-          reject: rejects.reject,
-          cut: io.cut,
-          maxLine: values.maxLine,
-        });
-  const options = { worker: values.worker ?? io.pipe, delay: values.delay };
-  const telling = setInterval(() => {
-    for (const queue of queues) queue.keepSettling(options.worker).catch(() => {}); // what comes next tells why
-  }, SETTLING);
-  try {
-    for await (const batch of settle(flushed(judge(input), rejects), queues, options, counts))
-      if (values.tee) await io.write(textOf(batch));
-    // The last of its pipe: what has not come by now will not come.
-    if (uuids.length === 0) for (const queue of queues) await queue.endSettling(options.worker);
-  } finally {
-    clearInterval(telling);
-    io.note(inWords(counts, rejects.count));
-  }
-  return counts.again + counts.dead > 0 ? 1 : 0;
-}
-
-async function* fromOperands(uuids: readonly string[]): AsyncGenerator<readonly Judged[]> {
-  yield uuids.map((uuid): Judged => ({ uuid, kind: 'done', line: uuid }));
-}
-
-function inWords({ done, back, again, dead, gone }: SettleCounts, bad: number): string {
-  const parts = [`${number(done)} done`];
-  if (again > 0) parts.push(`${number(again)} failed, to be delivered again`);
-  if (dead > 0) parts.push(`${number(dead)} failed for the last time (task-queue dead lists them)`);
-  if (back > 0) parts.push(`${number(back)} back to the front`);
-  if (gone > 0) parts.push(`${number(gone)} settled before, or with another worker`);
-  if (bad > 0) parts.push(counted(bad, 'bad line'));
-  return parts.join(', ');
 }
 
 async function listDead(queue: Queue, io: Io): Promise<void> {

@@ -1,7 +1,7 @@
-import { closest, distance } from 'fastest-levenshtein';
 import { type Command, defineCommand, type Io } from '../core/command.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
+import { nearest } from '../core/near.ts';
 import { choice, count, duration, flag, path, size, text } from '../core/option.ts';
 import { openRejects } from '../core/rejects.ts';
 import { uuidFault } from '../core/task.ts';
@@ -53,9 +53,9 @@ function readOperands(operands: readonly string[], url: string | undefined) {
   if (verb === undefined)
     return fail(`give a verb and a url, as in task-queue size redis://127.0.0.1/0 --name crawl; ${all}`);
   if (!Object.hasOwn(verbs, verb)) {
-    const near = closest(verb, names);
+    const near = nearest(verb, names);
     return fail(
-      `unknown verb ${JSON.stringify(verb)}; ${distance(verb, near) <= 2 ? `did you mean ${near}?` : all}`,
+      `unknown verb ${JSON.stringify(verb)}; ${near === undefined ? all : `did you mean ${near}?`}`,
     );
   }
   const place = more[0]?.includes('://') ? more.shift() : url;
@@ -76,19 +76,8 @@ export const command: Command = defineCommand({
   usage: 'VERB URL --name NAME [UUID...]',
   about: `URL is redis://USER@HOST:PORT/DB, or rediss:// with TLS (?ca=FILE for an authority of your own). The password is in TASK_REDIS_PASSWORD or --password-file, rather than in the url, which others can see.
 
-  push      puts in the tasks it reads; says how many were added, seen and finished already
-  pull      writes tasks, at most --window at a time, and keeps them leased while they are at work
-  ack       settles records: SUCCESS is finished, FAILURE comes again, PENDING comes again first
-  nack      gives back what it reads, as if it had failed
-  size      writes how many tasks are where, and which workers there are, as JSON
-  dead      writes the tasks that were delivered for the last time, with the reason
-  retry     lets the dead in again, or those with the UUIDs that are given
-  clear     forgets all tasks (with --yes); what is finished stays known
-  pause     delivers nothing for a while, until resume
-  resume    ends that
-  stop      asks the pulls of --worker to stop in good order, or all
-
 What is finished is a ledger with the name of the queue: task-done count redis://HOST/0#NAME.`,
+  verbs: Object.fromEntries(Object.entries(verbs).map(([name, { words }]) => [name, words])),
   options,
   groups: {
     'In place of a URL, as in --config server.json:': Object.keys(serverOptions),
@@ -96,7 +85,7 @@ What is finished is a ledger with the name of the queue: task-done count redis:/
   examples: [
     ['task-load a.csv | task-queue push redis://h/0 --name crawl', 'share the tasks'],
     [
-      'task-queue pull redis://h/0 --name crawl | task-exec --http | task-save out.csv --tee | task-queue ack redis://h/0 --name crawl',
+      'task-queue pull redis://h/0 --name q | task-exec --http | task-save b.csv --tee | task-queue ack redis://h/0 --name q',
       'on each machine: do them',
     ],
     ['task-queue push redis://h/0 --name crawl --front --attempts 5 < urgent.ndjson', 'before all others'],

@@ -3,14 +3,14 @@ import { type Command, defineCommand } from '../core/command.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
 import { readTasks } from '../core/ndjson.ts';
-import { choice, count, duration, flag, list, path, size } from '../core/option.ts';
+import { choice, count, duration, flag, list, path, size, text } from '../core/option.ts';
 import type { Progress } from '../core/progress.ts';
 import { withPassword } from '../core/redis-address.ts';
 import { flushed, openRejects } from '../core/rejects.ts';
 import { typedLine } from '../core/typed.ts';
 import { counted, number } from '../core/words.ts';
 import { FLUSH, FLUSH_INTERVAL } from '../savers/commit.ts';
-import { saveFormats } from '../savers/index.ts';
+import { saveFormatOf, saveFormats } from '../savers/index.ts';
 import { type SaveSummary, save } from '../stages/save.ts';
 import { totalOf, totalOption } from '../stages/total.ts';
 
@@ -37,6 +37,7 @@ const options = {
     },
   ),
   total: totalOption,
+  table: text('the table of a database', { placeholder: 'NAME', shown: 'tasks' }),
   rejects: path('keep input that is no task, as NDJSON with its place and the reason'),
   maxLine: size('the longest line', { default: MAX_LINE, shown: '16MB' }),
 } as const;
@@ -45,11 +46,13 @@ export const command: Command = defineCommand({
   name: 'task-save',
   summary: 'Saves tasks and their results: each uuid gives exactly one row, through any crash.',
   usage: 'OUT [options]',
-  about: `OUT is a .csv, .tsv, .ndjson or .jsonl file, or - for the standard output. It is appended to; a uuid that has a row is not written again.
+  about: `OUT is a .csv, .tsv, .ndjson or .jsonl file, a SQLite database (.db, .sqlite), or - for the standard output. It is appended to; a uuid that has a row is not written again.
 
 SUCCESS records, and records without "run", go to OUT. All others go to the rest file, ready to be loaded again; it goes away once nothing is left in it.
 
 The columns of a CSV are those of its header, else --fields, else those of the first record: nested attributes with dots, arrays as JSON. A record with an attribute that has no column goes to the rest file, with the code COLUMNS and its result; to save these without doing the work again: jq -c 'select(.run.error.code == "COLUMNS") | del(.run)' OUT.rest.ndjson | task-save OUT --widen
+
+In a database, a later record of a uuid takes the place of its row, but a failure (--all) not that of a success. A new attribute gets a column by itself; objects and arrays are JSON. Several may save to one at a time, each with a --rest of its own.
 
 The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of the input. The second saves what came, and leaves.`,
   takesFiles: true,
@@ -70,6 +73,7 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
     ],
     ['task-load out.csv.rest.ndjson | task-exec --http | task-save out.csv', 'run again what failed'],
     ['task-save out.ndjson --tee | jq -r .url', 'what is safe, as it comes'],
+    ['task-save tasks.db', 'a row a task in the table "tasks" of a SQLite database'],
     ['task-save - --format csv | head', 'look at the rows'],
   ],
   emits: (values, [out]) => values.tee || out === '-',
@@ -148,7 +152,8 @@ function inWords(
   }
   if (misfits > 0) {
     parts.push(`${number(misfits)} that ${out} has no place for, to ${restFile}`);
-    more.push(`to add columns for these, without doing their work again: ${again} --widen < ${file}`);
+    if (saveFormatOf(out) === 'sqlite') more.push(`why: jq -r .run.error.message ${file}`);
+    else more.push(`to add columns for these, without doing their work again: ${again} --widen < ${file}`);
   }
   if (bad > 0) parts.push(counted(bad, 'bad line'));
   return [parts.join(', '), ...(out === '-' ? [] : more)];

@@ -4,14 +4,16 @@ import { withoutUser } from '../core/visible.ts';
 import { jsonlLedger } from './jsonl.ts';
 import type { Ledger } from './ledger.ts';
 import { redisLedger } from './redis.ts';
+import { sqliteLedger } from './sqlite.ts';
 
 export type { Condition, Entry, History, Ledger, LedgerWriter } from './ledger.ts';
 
-/** The kinds of ledgers, by how their places begin. A place without `://` is a file. */
+/** The kinds of ledgers, by how their places begin. A place without `://` is a file, or by its ending a database. */
 const ledgers: Readonly<Record<string, (place: string, say: (message: string) => void) => Ledger>> = {
   file: jsonlLedger,
   redis: redisLedger,
   rediss: redisLedger,
+  sqlite: sqliteLedger,
 };
 
 /**
@@ -21,7 +23,7 @@ const ledgers: Readonly<Record<string, (place: string, say: (message: string) =>
  * @throws {TaskpipeError} `USAGE`, where the place is of no known kind
  */
 export function openLedger(place: string, say: (message: string) => void): Ledger {
-  const kind = /^([a-z]+):\/\//.exec(place)?.[1] ?? 'file';
+  const kind = /^([a-z]+):\/\//.exec(place)?.[1] ?? (/\.(db|sqlite3?)$/i.test(place) ? 'sqlite' : 'file');
   const make = ledgers[kind];
   if (make === undefined || place === '') {
     throw new TaskpipeError(

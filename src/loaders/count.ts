@@ -1,6 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MAX_LINE } from '../core/lines.ts';
-import { canSniff, formatOf, hasHeader, loaderFor, sniffFormat } from './index.ts';
+import {
+  canSniff,
+  formatOf,
+  hasHeader,
+  loaderFor,
+  openerFor,
+  type ReadOptions,
+  sniffFormat,
+} from './index.ts';
 import { openSource, peek } from './sources.ts';
 
 /**
@@ -22,7 +30,7 @@ export async function countRows(path: string, until: AbortSignal): Promise<numbe
   const { first, all } = await peek(openSource(path, stdin), canSniff);
   const format = formatOf(path) ?? sniffFormat(first);
   let rows = hasHeader(format) ? -1 : 0;
-  const batches = loaderFor(format)(all, {
+  const read: ReadOptions = {
     source: path,
     reject: () => rows++,
     maxLine: MAX_LINE,
@@ -36,8 +44,11 @@ export async function countRows(path: string, until: AbortSignal): Promise<numbe
     rename: new Map(),
     needed: new Map(),
     note: () => {},
-  });
-  for await (const batch of batches) {
+    query: undefined,
+    table: undefined,
+  };
+  const batches = openerFor(format)?.(path, read) ?? loaderFor(format)?.(all, read);
+  for await (const batch of batches ?? []) {
     rows += batch.length;
     if (until.aborted) break;
     await delay(REST, undefined, { ref: false });

@@ -1,16 +1,19 @@
 import { decodeStart } from '../core/text.ts';
 import { delimited } from './delimited.ts';
 import { json } from './json.ts';
-import type { Loader } from './loader.ts';
+import type { Loader, Opener } from './loader.ts';
 import { ndjson } from './ndjson.ts';
 
 export type { Loaded, Loader, ReadOptions, Shape } from './loader.ts';
 
-export type Format = 'csv' | 'tsv' | 'ndjson' | 'json' | 'lines';
+export type Format = 'csv' | 'tsv' | 'ndjson' | 'json' | 'lines' | 'sqlite';
 
 interface Entry {
   readonly endings: readonly string[];
-  readonly read: Loader;
+  /** Reads its bytes. */
+  readonly read?: Loader;
+  /** Reads it by its path, where it is no stream of bytes. */
+  readonly open?: Opener;
   /** Whether its first row is none of a task. */
   readonly hasHeader?: boolean;
 }
@@ -26,6 +29,13 @@ const loaders: Readonly<Record<Format, Entry>> = {
     read: async function* (...args) {
       const { lines } = await import('./lines.ts'); // and split2, which other formats do not need
       yield* lines(...args);
+    },
+  },
+  sqlite: {
+    endings: ['.db', '.sqlite', '.sqlite3'],
+    open: async function* (...args) {
+      const { sqlite } = await import('./sqlite.ts');
+      yield* sqlite(...args);
     },
   },
 };
@@ -48,6 +58,7 @@ export function canSniff(first: Buffer): boolean {
 
 /** The likely format of a file by its first bytes. One column of CSV can't be told from plain lines, and is those. */
 export function sniffFormat(bytes: Buffer): Format {
+  if (bytes.toString('latin1', 0, 15) === 'SQLite format 3') return 'sqlite';
   const start = decodeStart(bytes.subarray(0, SNIFFED)).trimStart();
   if (start.startsWith('{')) return 'ndjson';
   if (start.startsWith('[')) return 'json';
@@ -57,12 +68,17 @@ export function sniffFormat(bytes: Buffer): Format {
   return first.includes(',') ? 'csv' : 'lines';
 }
 
-/** What reads a format. */
-export function loaderFor(format: Format): Loader {
+/** What reads the bytes of a format; undefined where it is no stream of them. */
+export function loaderFor(format: Format): Loader | undefined {
   return loaders[format].read;
 }
 
 /** Whether a file of a format begins with a row that is no task. */
 export function hasHeader(format: Format): boolean {
   return loaders[format].hasHeader === true;
+}
+
+/** What reads a format by its path, where it is no stream of bytes. */
+export function openerFor(format: Format): Opener | undefined {
+  return loaders[format].open;
 }

@@ -44,8 +44,14 @@ export interface ReadOptions extends Shape {
   readonly field: string;
   /** The attributes that the options name, with the option, so that a header without one is an error. */
   readonly needed: ReadonlyMap<string, string>;
+  /** The statement whose rows are read of a database. Default: all of `table`, which is by default `tasks`. */
+  readonly query: string | undefined;
+  readonly table: string | undefined;
   readonly note: (message: string) => void;
 }
 
 /** Reads one format: bytes to records, a batch for each chunk. Input that is no record goes to `reject`. */
 export type Loader = (bytes: AsyncIterable<Buffer>, options: ReadOptions) => AsyncIterable<readonly Loaded[]>;
+
+/** Reads one kind of file that is no stream of bytes. */
+export type Opener = (path: string, options: ReadOptions) => AsyncIterable<readonly Loaded[]>;

@@ -7,18 +7,11 @@ import type { Task } from '../core/task.ts';
 import { type Entry, type History, type LedgerWriter, openLedger } from '../ledgers/index.ts';
 import { type OutputFile, openOutput } from './output.ts';
 import { type Head, recover, recoverHead } from './recover.ts';
-import type { Destination, FormatOptions, Misfit, OpenRows, RowBatch, Rows } from './saver.ts';
+import type { Destination, DestinationOptions, Misfit, OpenRows, RowBatch, Rows } from './saver.ts';
 
 /** How a file is saved to. */
-export interface FileOptions extends FormatOptions {
+export interface FileOptions extends DestinationOptions {
   readonly openRows: OpenRows;
-  readonly ledger?: string | undefined;
-  readonly overwrite?: boolean | undefined;
-  /** Whether everything is on the disk before it counts. */
-  readonly sync: boolean;
-  /** A line on stderr. */
-  readonly say: (message: string) => void;
-  readonly note: (message: string) => void;
 }
 
 /**

@@ -37,7 +37,7 @@ function pick(line: string, fields: readonly string[]): string {
 }
 
 /** The text of the value at a path of names with dots, or undefined. A name that has the dots itself comes first. */
-function rawAt(text: string, path: string): string | undefined {
+export function rawAt(text: string, path: string): string | undefined {
   const members = membersOf(text);
   const whole = members.findLast(({ key }) => key === path);
   if (whole !== undefined) return text.slice(whole.value, whole.end);

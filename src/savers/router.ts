@@ -114,7 +114,8 @@ export class Router {
       else this.#leave(task.uuid, task.line);
       return true;
     }
-    if (this.#destination.saved.add(task.uuid)) return this.#save(task, this.#options.widen === true);
+    if (this.#destination.saved.add(task.uuid) || this.#destination.replaces)
+      return this.#save(task, this.#options.widen === true);
     this.#passOver(task);
     return true;
   }

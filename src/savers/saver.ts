@@ -36,6 +36,19 @@ export interface FormatOptions {
   readonly escapeFormulas?: boolean | undefined;
 }
 
+/** What a destination is told. */
+export interface DestinationOptions extends FormatOptions {
+  readonly ledger?: string | undefined;
+  readonly overwrite?: boolean | undefined;
+  /** The table of a database. */
+  readonly table?: string | undefined;
+  /** Whether everything is on the disk before it counts. */
+  readonly sync: boolean;
+  /** A line on stderr. */
+  readonly say: (message: string) => void;
+  readonly note: (message: string) => void;
+}
+
 /** Rows of one output: tasks to text, and text to rows. */
 export interface Rows {
   /** Whether rows tell their uuid. Known from the start, but for a new output, of which it is true until shown otherwise. */
@@ -81,6 +94,8 @@ export interface Destination {
   readonly saved: IdSet;
   /** Whether batches must say what is finished. */
   readonly marks: boolean;
+  /** Whether a later record of a uuid takes the place of its row. Default: it is passed over. */
+  readonly replaces?: boolean;
   /** Whether a uuid whose row is in it is not marked as finished. */
   isUnmarked(uuid: string): boolean;
   encode(task: Task): string | Misfit;

@@ -21,11 +21,14 @@ export async function openEvents(path: string): Promise<EventsFile> {
   // Few runs need it. Required: where packages are links, import() of it comes up empty in Node 22.
   const ndjson = createRequire(import.meta.url)('ndjson') as typeof import('ndjson');
   const lines = ndjson.stringify() as Writable & NodeJS.ReadableStream;
-  const target = lines.pipe(createWriteStream(path, { flags: 'a' }));
+  // As a descriptor, it may be a socket too, which has no path to open: what Node gives its children is one.
+  const [, descriptor] = /^\/dev\/fd\/(\d+)$/.exec(path) ?? [];
+  const to = descriptor === undefined ? { flags: 'a' } : { fd: Number(descriptor) };
+  const target = lines.pipe(createWriteStream(path, to));
   const failed = (error: unknown): never => {
     throw ioError('cannot write --events', path, error);
   };
-  await once(target, 'open').catch(failed);
+  if (descriptor === undefined) await once(target, 'open').catch(failed);
   const ended = finished(target).catch(failed);
   ended.catch(() => {}); // is thrown by close()
   return {

@@ -12,6 +12,7 @@ import {
   formatOf,
   type Loaded,
   loaderFor,
+  openerFor,
   type ReadOptions,
   sniffFormat,
 } from '../loaders/index.ts';
@@ -44,6 +45,10 @@ export interface LoadOptions extends IdentityOptions {
   readonly rename?: ReadonlyMap<string, string> | undefined;
   /** Attributes that every record must have, and not empty. */
   readonly require?: readonly string[] | undefined;
+  /** A statement that gives rows, of a SQLite database. Default: all of `table`. */
+  readonly query?: string | undefined;
+  /** The table of a SQLite database. Default `tasks`. */
+  readonly table?: string | undefined;
   /** How many tasks to load at most, of those that are to be done. */
   readonly limit?: number | undefined;
   /** How many records of the input to pass over first. */
@@ -170,6 +175,8 @@ function readOptions(path: string, options: LoadOptions): ReadOptions {
     select: options.select,
     rename: options.rename ?? new Map(),
     needed,
+    query: options.query,
+    table: options.table,
     note: options.note ?? (() => {}),
   };
 }
@@ -188,16 +195,41 @@ async function* readRecords(
     throw new TaskpipeError('USAGE', 'load() reads "-" only where the option stdin says how');
   };
   const isTable = options.delimiter ?? options.columns ?? (options.header === false ? '' : undefined);
-  const known = options.format ?? formatOf(path) ?? (isTable === undefined ? undefined : 'csv');
+  const isDatabase = options.query ?? options.table;
+  const other = isTable === undefined ? isDatabase && 'sqlite' : 'csv';
+  const known = options.format ?? formatOf(path) ?? (other as Format | undefined);
+  const open = known === undefined || path === '-' ? undefined : openerFor(known);
+  if (open !== undefined) return yield* open(path, read);
+  if (isDatabase !== undefined)
+    throw new TaskpipeError(
+      'USAGE',
+      `--query and --table are for a database, as in tasks.db; got ${read.source}`,
+    );
   const onRead = (count: number): void => {
     counts.bytes += count;
   };
   const bytes = uncut(openSource(path, options.stdin ?? noStdin, onRead), options.signal);
-  if (known !== undefined) return yield* loaderFor(known)(bytes, read);
+  if (known !== undefined) return yield* loadBytes(known, bytes, read);
   const { first, all } = await peek(bytes, canSniff);
   const format = sniffFormat(first);
+  const opener = path === '-' ? undefined : openerFor(format);
+  if (opener !== undefined) return yield* opener(path, read);
   if (first.length > 0) read.note(`${read.source}: read as ${format}, by its first bytes (--format)`);
-  yield* loaderFor(format)(all, read);
+  yield* loadBytes(format, all, read);
+}
+
+function loadBytes(
+  format: Format,
+  bytes: AsyncIterable<Buffer>,
+  read: ReadOptions,
+): AsyncIterable<readonly Loaded[]> {
+  const loader = loaderFor(format);
+  if (loader === undefined)
+    throw new TaskpipeError(
+      'USAGE',
+      `${read.source}: ${format} is read from a file; name one, as in tasks.db`,
+    );
+  return loader(bytes, read);
 }
 
 /** Bytes to their end. Where `signal` has cut that short, it throws: half of a row must not pass for a whole one. */

@@ -1,7 +1,8 @@
+import { realPath } from '../core/durable.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import type { Task } from '../core/task.ts';
 import { openFile } from '../savers/file.ts';
-import { type SaveFormat, saveFormatOf, savers } from '../savers/index.ts';
+import { type SaveFormat, saveFormatOf, saveFormats, savers } from '../savers/index.ts';
 import { checkPlaces, placesOf } from '../savers/places.ts';
 import { openRest, type Rest } from '../savers/rest.ts';
 import { Router, type SaveSummary } from '../savers/router.ts';
@@ -26,6 +27,8 @@ export interface SaveOptions {
   readonly flush?: number | undefined;
   /** Or when a record has waited so long, in milliseconds. Default 1000. */
   readonly flushInterval?: number | undefined;
+  /** The table of a database. Default `tasks`. */
+  readonly table?: string | undefined;
   /** Marks what is saved as finished in this ledger. */
   readonly ledger?: string | undefined;
   /** `batch`: every commit is on the disk before it counts. `none`: that is left to the system. Default `batch`. */
@@ -62,10 +65,11 @@ export async function save(
 ): Promise<SaveSummary> {
   checkOptions(out, options);
   const restFile = options.rest ?? `${out === '-' ? 'task-save' : out}.rest.ndjson`;
-  const { ledger, rejects } = options;
+  const { rejects } = options;
+  const ledger = isOwnLedger(out, options) ? undefined : options.ledger;
   checkPlaces(placesOf(out === '-' ? undefined : out, { rest: restFile, ledger, rejects }));
   const rest = openRest(restFile, options.say ?? quiet);
-  const destination = await openDestination(out, options);
+  const destination = await openDestination(out, { ...options, ledger });
   // Nothing is waited for where nothing is synced.
   const router = new Router(destination, rest, out === '-' ? { ...options, flushInterval: 0 } : options);
   options.watch?.(router.summary);
@@ -85,6 +89,18 @@ export async function save(
 }
 
 function quiet(): void {}
+
+/** Whether the ledger is the database that is saved to: its rows say what is finished. */
+function isOwnLedger(out: string, { ledger, format, table }: SaveOptions): boolean {
+  const kind = format ?? saveFormatOf(out);
+  const isDatabase = kind !== undefined && savers[kind].open !== undefined;
+  if (!isDatabase || ledger === undefined || realPath(ledger) !== realPath(out)) return false;
+  if (table === undefined || table === 'tasks') return true;
+  throw new TaskpipeError(
+    'USAGE',
+    `${out} is a ledger by its table tasks; got --table ${table} with --ledger ${ledger}`,
+  );
+}
 
 /** Another one that writes to the same rest file still has it: then it is not left, and not ours. */
 async function mergeLeft(rest: Rest, { saved }: Destination): Promise<void> {
@@ -120,12 +136,20 @@ async function openDestination(out: string, options: SaveOptions): Promise<Desti
     const endings = Object.values(savers).flatMap((saver) => saver.endings);
     throw new TaskpipeError(
       'USAGE',
-      `${out} must end in one of ${endings.join(', ')}; or say --format csv|tsv|ndjson`,
+      `${out} must end in one of ${endings.join(', ')}; or say --format ${saveFormats.join('|')}`,
     );
   }
   const { say = quiet, note = quiet, sync = 'batch' } = options;
-  const { rows: openRows } = savers[format];
+  const { rows: openRows, open } = savers[format];
+  const told = { ...options, path: out, sync: sync === 'batch', say, note };
+  if (openRows === undefined) {
+    if (open === undefined || out === '-')
+      throw new TaskpipeError('USAGE', `--format ${format} needs a file, as in task-save tasks.db`);
+    return open(told);
+  }
+  if (options.table !== undefined)
+    throw new TaskpipeError('USAGE', `--table is for a database, as in tasks.db; ${out} has no tables`);
   return out === '-'
     ? openStream(openRows, { ...options, path: 'the output' }, options.write ?? (async () => {}))
-    : openFile({ ...options, path: out, openRows, sync: sync === 'batch', say, note });
+    : openFile({ ...told, openRows });
 }

@@ -36,7 +36,14 @@ function expectedOf({ name, options, kinds, verbs, takesFiles }: CompletedComman
     { line: `${name} --`, words: long },
     ...values,
     ...(verb === undefined ? [] : [{ line: `${name} `, words: Object.keys(verbs) }]),
-    ...(verb === undefined ? [] : [{ line: `${name} --quiet ${verb.slice(0, 2)}`, words: [verb] }]),
+    ...(verb === undefined
+      ? []
+      : [
+          {
+            line: `${name} --quiet ${verb.slice(0, 2)}`,
+            words: Object.keys(verbs).filter((other) => other.startsWith(verb.slice(0, 2))),
+          },
+        ]),
     ...(takesFiles ? [{ line: `${name} ${verb === undefined ? '' : `${verb} `}a`, words: FILES }] : []),
     ...kinds.map((kind) => {
       const typed = kind.slice(0, -1);
@@ -97,5 +104,5 @@ test('bash starts no process at a TAB', async () => {
   const cwd = await folderFor('bash');
   const ask = `. ./script; compopt() { :; }; PATH=
 COMP_WORDS=(task-load --format '') COMP_CWORD=2; _taskpipe task-load '' --format; echo "\${COMPREPLY[@]}"`;
-  expect(await sh(ask, { cwd })).toMatchObject({ stdout: 'csv tsv ndjson json lines\n', stderr: '' });
+  expect(await sh(ask, { cwd })).toMatchObject({ stdout: 'csv tsv ndjson json lines sqlite\n', stderr: '' });
 });

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { commands } from '../../src/commands/index.ts';
+import { startPipeline } from '../pipes/pipeline.ts';
+import { serve as serveTasks } from '../serve/service.ts';
+import { needsRedis, startRedis } from '../support/redis.ts';
 import { freshFolder, has, sh } from '../support/run.ts';
 import { serve } from '../support/serve.ts';
 
@@ -23,16 +26,19 @@ function folder(): string {
   write('big.csv.gz', gzipSync(csv));
   write('urls.txt', `http://${address}/a\nhttp://${address}/b\n`);
   write('out.csv.rest.ndjson', `{"uuid":"a17","url":"http://${address}/a17","run":{"state":"FAILURE"}}\n`);
-  write('tasks.ndjson', '{"uuid":"a17"}\n');
+  for (const name of ['tasks.ndjson', 'urgent.ndjson']) write(name, '{"uuid":"a17"}\n');
   write('done.jsonl', '{"uuid":"a17","at":"2026-01-31T00:00:00.000Z"}\n');
   write('token.txt', 'Authorization: Bearer of-the-test\n');
+  write('secret.txt', 'a-secret-of-the-test\n');
   write(
     'work.mjs',
     'export default (task, { logger }) => (logger.info("did it"), { length: task.url.length });\n',
   );
   write('signup.js', FLOW);
-  write('my-program', '#!/bin/sh\nexec cat\n');
-  chmodSync(join(cwd, 'my-program'), 0o755);
+  for (const name of ['my-program', 'work.sh']) {
+    write(name, '#!/bin/sh\nexec cat\n');
+    chmodSync(join(cwd, name), 0o755);
+  }
   for (const n of [1, 2, 3]) write(`${n}.txt`, 'text\n');
   return cwd;
 }
@@ -45,13 +51,47 @@ const examples = await Promise.all(
 );
 
 test.for(examples.flat())('$name: $line', async ({ line }, context) => {
-  if (line.includes('redis://')) context.skip('it needs a Redis, which the tests of task-queue have');
   for (const program of ['jq', 'curl'])
     if (line.includes(program) && !(await has(program))) context.skip(`${program} is not installed`);
   const cwd = folder();
+  if (line.includes('redis://')) await needsRedis(context);
+  if (line.startsWith('task-serve')) return staysUp(line, cwd);
+  if (line.includes('tasks.db'))
+    await sh('task-load a.csv | task-exec --command true | task-save tasks.db', { cwd });
   const { stdout: input } = await sh('task-load a.csv', { cwd });
-  const typed = line.replaceAll('https://api.example.com', `http://${address}`);
-  const { code, stderr, stdout } = await sh(`set -o pipefail; ${typed}`, { cwd, input });
+  let typed = line.replaceAll('https://api.example.com', `http://${address}`);
+  if (line.includes('127.0.0.1:8080')) {
+    const { url } = await serveTasks(cwd, ['--exec', 'cat', '--port', '0']);
+    typed = typed.replaceAll('127.0.0.1:8080', new URL(url).host);
+  }
+  if (line.includes('redis://')) typed = await withQueue(typed, cwd);
+  // A pull waits for more, if it is not told to end.
+  const env = { TASK_UNTIL_EMPTY: 'yes' };
+  const { code, stderr, stdout } = await sh(`set -o pipefail; ${typed}`, { cwd, input, env });
   expect([code, stderr, stdout]).toEqual([0, stderr, stdout]);
   expect(stderr).not.toMatch(/failed|rejected|did you mean|a defect/);
 });
+
+/** A service is up until it is told to stop. */
+async function staysUp(line: string, cwd: string): Promise<void> {
+  const pipeline = startPipeline(line, { cwd, env: { TASK_PORT: '0' } });
+  await pipeline.said('stderr', /^task-serve: http:/m);
+  pipeline.signal('SIGTERM');
+  const { stderr } = await pipeline.end;
+  expect(await pipeline.codes).toMatch(/^143( |$)/);
+  expect(stderr).not.toMatch(/failed|rejected|did you mean|a defect/);
+}
+
+/** The line, with a Redis that runs, and the queue and the worker that it names in it. */
+async function withQueue(line: string, cwd: string): Promise<string> {
+  const { url } = await startRedis();
+  const typed = line.replaceAll('redis://h/0', url);
+  const [, name] = /--name (\w+)/.exec(line) ?? [];
+  if (!line.includes(' push ')) await sh(`task-load a.csv | task-queue push ${url} --name ${name}`, { cwd });
+  const [worker] = /--worker \w+/.exec(line) ?? [];
+  if (worker !== undefined) {
+    const pull = startPipeline(`task-queue pull ${url} --name ${name} ${worker}`, { cwd });
+    await pull.said('stdout', /a/);
+  }
+  return typed;
+}

@@ -40,16 +40,20 @@ export interface ProgramOptions {
 }
 
 /**
- * @param key the option that it was typed for, as in `command`
+ * @param key the option that it was typed for, as in `command`, whose words are templates
  * @throws {TaskpipeError} `USAGE` where it can't be split, or there is no such program or folder
  */
-export function programOf(key: 'command' | 'worker', typed: string, options: ProgramOptions): Program {
+export function programOf(
+  key: 'command' | 'worker' | 'exec' | 'onDone',
+  typed: string,
+  options: ProgramOptions,
+): Program {
   const { shell = false, cwd, environment = {} } = options;
   const env = childEnvironment(environment, options.env);
   if (cwd !== undefined && !statSync(cwd, { throwIfNoEntry: false })?.isDirectory())
     throw new TaskpipeError('USAGE', `--cwd must be a folder; got ${JSON.stringify(cwd)}`);
   try {
-    const plain = key === 'worker' ? workerCalls : commandCalls;
+    const plain = key === 'command' ? commandCalls : workerCalls;
     return {
       ...(shell ? shellCalls(typed, key) : plain(typed, env, cwd)),
       cwd,
@@ -106,10 +110,10 @@ function refuseScript(words: readonly Template[]): void {
   );
 }
 
-function shellCalls(typed: string, key: 'command' | 'worker'): Calls {
+function shellCalls(typed: string, key: Parameters<typeof programOf>[0]): Calls {
   if (typed.trim() === '') throw new Rule('must be a command');
   const call = { file: '/bin/sh', words: ['sh', '-c', typed] };
-  if (key === 'worker') return { name: 'sh', callFor: () => ({ ...call, env: {} }) };
+  if (key !== 'command') return { name: 'sh', callFor: () => ({ ...call, env: {} }) };
   const [brace] = /(?<!\$)\{[\w.-]+\}/.exec(typed) ?? [];
   if (brace !== undefined) {
     const name = brace.slice(1, -1).replace(/\W/g, '_');

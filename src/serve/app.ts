@@ -1,0 +1,121 @@
+import Fastify, { type FastifyInstance } from 'fastify';
+import { TaskpipeError } from '../core/errors.ts';
+import type { Task } from '../core/task.ts';
+import { textOf } from '../core/words.ts';
+import { addAnswers, answerNoRequest } from './answers.ts';
+import { childStage, isTaskExec } from './child.ts';
+import { guard } from './guard.ts';
+import { metricsOf } from './metrics.ts';
+import { doneCaller } from './on-done.ts';
+import { type AppOptions, DEFAULTS } from './options.ts';
+import { addPages } from './pages.ts';
+import { addRoutes } from './routes.ts';
+import { Service } from './service.ts';
+import type { Stage } from './stage.ts';
+import { Store } from './store.ts';
+import { Watchers } from './watchers.ts';
+
+export type { AppOptions } from './options.ts';
+export type { Stage } from './stage.ts';
+
+/**
+ * A long-running function behind a url: tasks are submitted, and asked for how they went.
+ *
+ *     const service = app('/api', { store: 'tasks.db', exec: exec(async (task) => compute(task.fields)) });
+ *     await service.listen({ port: 8080 });
+ *
+ * @param endpoint a path, as in `/api`
+ * @returns a Fastify instance: listen with it, or have it answer requests of another server by `routing(request,
+ *   response)`, once it is `ready()`. Closing it ends the work in good order.
+ * @throws {TaskpipeError} `USAGE`; where it is made ready also `IO`, `DATA`
+ */
+export function app(endpoint: string, options: AppOptions): FastifyInstance {
+  checkEndpoint(endpoint);
+  const { maxBody = DEFAULTS.maxBody } = options;
+  const server = Fastify(serverOptions(options));
+  server.server.maxConnections = options.maxConnections ?? DEFAULTS.maxConnections;
+  let service: Service | undefined;
+  const metrics = metricsOf(() => service as Service);
+  addAnswers(server, metrics, options.say ?? (() => {}));
+  guard(server, options);
+  const closing = new AbortController();
+  const stopping = AbortSignal.any([closing.signal, ...(options.stopping ? [options.stopping] : [])]);
+  const stage = stageOf(options, stopping, (uuid) => service?.began(uuid));
+  const onDone = doneCaller(options);
+  server.register(async (scope) => {
+    await addPages(scope, endpoint, metrics, () => service);
+    const store = await Store.open(options.store, options.say ?? (() => {}));
+    service = new Service(store, {
+      stage,
+      stopping,
+      isAdopting: options.exec === undefined,
+      isToldOfBegin: typeof options.exec === 'string' && isTaskExec(options.exec, options.shell),
+      window: options.window ?? DEFAULTS.window,
+      timeout: options.timeout ?? DEFAULTS.timeout,
+      backlog: options.backlog ?? DEFAULTS.backlog,
+      rerunAfter: options.rerunAfter ?? Number.POSITIVE_INFINITY,
+      onDone: (end) => {
+        metrics.finished(end);
+        onDone?.(end);
+      },
+      say: options.say ?? (() => {}),
+    });
+    const watchers = new Watchers(service);
+    const room = { service, watchers, metrics, options, maxBody };
+    scope.register(async (routes) => addRoutes(routes, room), { prefix: endpoint });
+    scope.addHook('preClose', async () => watchers.close());
+    scope.addHook('onClose', async () => {
+      closing.abort();
+      await service?.stop();
+      await store.close();
+    });
+    await service.start();
+  });
+  return server;
+}
+
+function checkEndpoint(endpoint: string): void {
+  if (/^(\/[\w.~-]+)+$/.test(endpoint) && !/^\/(healthz|metrics)$/.test(endpoint)) return;
+  throw new TaskpipeError('USAGE', `the path must be one such as /api; got ${JSON.stringify(endpoint)}`);
+}
+
+/** Bounds of what a client may take: a slow one is left, and holds nobody up. */
+function serverOptions({
+  maxBody = DEFAULTS.maxBody,
+  requestTimeout = DEFAULTS.requestTimeout,
+}: AppOptions): object {
+  return {
+    bodyLimit: maxBody,
+    requestTimeout,
+    connectionTimeout: 60_000,
+    keepAliveTimeout: 10_000,
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+    http: {
+      headersTimeout: Math.min(requestTimeout, 10_000),
+      connectionsCheckingInterval: 1000,
+      maxHeaderSize: 16 * 1024,
+    },
+    clientErrorHandler: answerNoRequest,
+    routerOptions: { maxParamLength: 256 },
+    ajv: { customOptions: { coerceTypes: true, removeAdditional: false } },
+  };
+}
+
+function stageOf(options: AppOptions, stopping: AbortSignal, began: (uuid: string) => void): Stage {
+  const { exec, give, shell, environment = {}, timeout, logDir, say = () => {} } = options;
+  const leaving = options.leaving ?? new AbortController().signal;
+  if (typeof exec === 'function') return exec;
+  if (exec === undefined) return giveTo(give);
+  const also = { timeout: `${timeout ?? DEFAULTS.timeout}ms`, 'log-dir': logDir };
+  return childStage(exec, { shell, environment, also, began, stopping, leaving, say });
+}
+
+/** Gives tasks away; nothing comes back here. */
+function giveTo(give: AppOptions['give']): Stage {
+  if (give === undefined) throw new TaskpipeError('USAGE', 'app() needs exec, or give');
+  return async function* (tasks: AsyncIterable<readonly Task[]>) {
+    for await (const batch of tasks) await give(textOf(batch));
+    yield [];
+  };
+}

@@ -1,0 +1,120 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
+import { ioError, messageOf, TaskpipeError } from '../core/errors.ts';
+import { readJsonRecords, readTasks } from '../core/ndjson.ts';
+import type { Task } from '../core/task.ts';
+import { textOf } from '../core/words.ts';
+import { signalGroup } from '../executors/process/group.ts';
+import { type Call, NOBODY, programOf } from '../executors/process/program.ts';
+import { splitWords } from '../executors/process/words.ts';
+import type { Stage } from './stage.ts';
+
+export interface ChildOptions {
+  /** Has `sh -c` run it. */
+  readonly shell?: boolean | undefined;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Options that a `task-exec` is given where it does not have them itself. */
+  readonly also: Readonly<Record<string, string | undefined>>;
+  /** Is told that a task has begun. */
+  readonly began: (uuid: string) => void;
+  /** Aborted: it gets SIGTERM, so that it finishes what runs; then: it is killed. */
+  readonly stopping: AbortSignal;
+  readonly leaving: AbortSignal;
+  readonly say: (message: string) => void;
+}
+
+/** The stage that is a program, as in `task-exec --module work.mjs`: tasks on its standard input, records on its output. */
+export function childStage(command: string, options: ChildOptions): Stage {
+  const words = callOf(command, options);
+  return (tasks) => run(words, command, tasks, options);
+}
+
+/** Whether a command is a `task-exec`, which can be told more. */
+export function isTaskExec(command: string, shell: boolean | undefined): boolean {
+  return !shell && splitWords(command, false).some((word) => /(^|\/)task-exec$/.test(word));
+}
+
+/** @throws {TaskpipeError} `USAGE`, where there is no such program */
+function callOf(command: string, { shell, also, environment }: ChildOptions): readonly string[] {
+  const { file, words } = programOf('exec', command, { shell, environment }).callFor(NOBODY) as Call;
+  const args = words.slice(1);
+  if (!isTaskExec(command, shell)) return [file, ...args];
+  for (const [option, value] of Object.entries({ events: '/dev/fd/3', ...also })) {
+    const isThere = args.some((word) => word === `--${option}` || word.startsWith(`--${option}=`));
+    if (value !== undefined && !isThere) args.push(`--${option}=${value}`);
+  }
+  return [file, ...args];
+}
+
+async function* run(
+  [file = '', ...args]: readonly string[],
+  name: string,
+  tasks: AsyncIterable<readonly Task[]>,
+  options: ChildOptions,
+): AsyncGenerator<readonly Task[]> {
+  const { stopping, leaving, say, environment } = options;
+  if (stopping.aborted) return;
+  const env = Object.entries(environment).filter(([key]) => !OURS.test(key));
+  const child = spawn(file, args, {
+    stdio: ['pipe', 'pipe', 'inherit', 'pipe'],
+    detached: true, // a Ctrl-C is for us: we let it finish
+    env: Object.fromEntries(env),
+  });
+  const ended = once(child, 'close').catch((error) => {
+    throw ioError('cannot start', name, error);
+  });
+  ended.catch(() => {}); // is thrown below
+  const stop = (): void => void child.kill('SIGTERM');
+  const leave = (): void => void signalGroup(child.pid, 'SIGKILL');
+  stopping.addEventListener('abort', stop);
+  leaving.addEventListener('abort', leave);
+  const input = child.stdin as Writable;
+  input.on('error', () => {}); // its end is told of by `ended`
+  const fed = feed(tasks, input);
+  const watched = watch(child.stdio[3] as Readable, options.began);
+  try {
+    yield* readTasks(child.stdout as AsyncIterable<Buffer>, {
+      source: name,
+      reject: ({ line, message }) => say(`${name}, line ${line} of its output: ${message}`),
+    });
+    const [code, signal] = (await ended) as [number | null, string | null];
+    await watched;
+    if (!stopping.aborted)
+      throw new TaskpipeError('IO', `${name} ended, ${signal ?? `with ${code}`}; it is started again`);
+  } finally {
+    stopping.removeEventListener('abort', stop);
+    leaving.removeEventListener('abort', leave);
+    leave(); // whoever ends this by an error has nobody else to do it
+    input.destroy();
+    void fed;
+  }
+}
+
+/** Options of ours are in no environment of what we start: TASK_EXEC or TASK_TOKEN would be read there. */
+const OURS = /^TASK_/;
+
+async function feed(tasks: AsyncIterable<readonly Task[]>, input: Writable): Promise<void> {
+  try {
+    for await (const batch of tasks) {
+      if (input.destroyed) return;
+      if (!input.write(textOf(batch))) await Promise.race([once(input, 'drain'), once(input, 'close')]);
+    }
+    input.end();
+  } catch (error) {
+    input.destroy(error instanceof Error ? error : new Error(messageOf(error)));
+  }
+}
+
+/** Reads the events of a `task-exec`. */
+async function watch(events: Readable, began: (uuid: string) => void): Promise<void> {
+  try {
+    for await (const records of readJsonRecords(events, { source: 'events', reject: () => {} })) {
+      for (const { fields } of records)
+        if (fields.state === 'RUNNING' && fields.flow === undefined && typeof fields.uuid === 'string')
+          began(fields.uuid);
+    }
+  } catch {
+    // the program is gone, which its output tells
+  }
+}

@@ -1,0 +1,70 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Refusal } from './envelope.ts';
+import type { AppOptions } from './options.ts';
+
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+
+/** What anybody may ask for: the page, which has no data in it, and whether the service is up. */
+function isOpen({ routeOptions }: FastifyRequest): boolean {
+  return (routeOptions.config as { isOpen?: boolean }).isOpen === true;
+}
+
+/**
+ * Sees to it that only those ask who may. A page of another site can reach a loopback address through the browser of
+ * whoever looks at it: so the name that is called (against DNS rebinding) and the origin are checked.
+ */
+export function guard(app: FastifyInstance, options: AppOptions): void {
+  const { token, allowHost = [], allowOrigin = [] } = options;
+  const hosts = new Set([...LOOPBACK, ...allowHost].map((host) => host.toLowerCase()));
+  // Whoever has to show a token cannot be made to ask by a page that does not know it.
+  const isNamed = token === undefined || allowHost.length > 0;
+  const expected = token === undefined ? undefined : digest(token);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(HEADERS);
+    const host = (request.headers.host ?? '').toLowerCase();
+    const name = host.replace(/:\d+$/, '');
+    if (isNamed && !hosts.has(name)) {
+      const hint = 'task-serve --allow-host NAME lets it be called so';
+      throw new Refusal(403, 'HOST', `this service is not called ${JSON.stringify(name)}; ${hint}`);
+    }
+    const { origin } = request.headers;
+    const isSame = origin === undefined || origin === `http://${host}` || origin === `https://${host}`;
+    if (!isSame) {
+      if (!allowOrigin.includes(origin))
+        throw new Refusal(403, 'ORIGIN', `pages of ${origin} may not ask here`);
+      allow(reply, origin);
+      if (request.method === 'OPTIONS') return reply.code(204).send();
+    }
+    if (expected === undefined || isOpen(request)) return undefined;
+    const [, shown = ''] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? [];
+    // Of one length, so that the time tells nothing.
+    if (timingSafeEqual(digest(shown), expected)) return undefined;
+    reply.header('www-authenticate', 'Bearer');
+    throw new Refusal(401, 'TOKEN', 'show the token, as in Authorization: Bearer TOKEN');
+  });
+}
+
+/** No other host is asked for anything, and no other site shows the page inside its own. */
+const HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+  'cache-control': 'no-store',
+};
+
+function allow(reply: FastifyReply, origin: string): void {
+  reply.headers({
+    'access-control-allow-origin': origin,
+    'access-control-allow-headers': 'authorization, content-type',
+    'access-control-allow-methods': 'GET, POST, DELETE',
+    vary: 'origin',
+    'cross-origin-resource-policy': 'cross-origin',
+  });
+}
+
+function digest(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}

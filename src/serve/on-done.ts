@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process';
+import { messageOf } from '../core/errors.ts';
+import type { Call } from '../executors/process/program.ts';
+import { NOBODY, programOf } from '../executors/process/program.ts';
+import type { AppOptions } from './options.ts';
+import type { Finished } from './store.ts';
+
+/** How many commands of --on-done run at once. */
+const CALLS = 4;
+
+/**
+ * What runs a command for each task that has come to its end.
+ * @throws {TaskpipeError} `USAGE`, where there is no such program
+ */
+export function doneCaller(options: AppOptions): ((end: Finished) => void) | undefined {
+  const { onDone, environment = {}, say = () => {} } = options;
+  if (onDone === undefined) return undefined;
+  const { file, words } = programOf('onDone', onDone, { environment }).callFor(NOBODY) as Call;
+  const waiting: Finished[] = [];
+  let running = 0;
+  const next = (): void => {
+    const end = running < CALLS ? waiting.shift() : undefined;
+    if (end === undefined) return;
+    running++;
+    const { task, state } = end;
+    const env = { ...environment, TASK_UUID: task.uuid, TASK_STATE: state } as NodeJS.ProcessEnv;
+    const child = spawn(file, words.slice(1), { stdio: ['pipe', 'ignore', 'inherit'], env });
+    const fail = (why: string): void => say(`--on-done for ${task.uuid}: ${why}`);
+    child.on('error', (error) => fail(messageOf(error)));
+    child.stdin.on('error', () => {}); // it need not read it
+    child.stdin.end(`${task.line}\n`);
+    child.on('close', (code, signal) => {
+      running--;
+      if (code !== 0) fail(`it ended with ${signal ?? code}`);
+      next();
+    });
+  };
+  return (end) => {
+    waiting.push(end);
+    next();
+  };
+}

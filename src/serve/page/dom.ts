@@ -1,0 +1,27 @@
+type Content = Node | string;
+
+/** An element. What comes from outside is only ever text. */
+export function element<K extends keyof HTMLElementTagNameMap>(
+  name: K,
+  attributes: Readonly<Record<string, string>> = {},
+  ...content: readonly Content[]
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...content);
+  return made;
+}
+
+/** A button that says what went wrong, where something does. */
+export function button(words: string, act: () => Promise<void>): HTMLButtonElement {
+  const made = element('button', { type: 'button' }, words);
+  made.addEventListener('click', () => {
+    made.disabled = true;
+    act()
+      .catch((error: Error) => alert(error.message))
+      .finally(() => {
+        made.disabled = false;
+      });
+  });
+  return made;
+}
