@@ -11,6 +11,12 @@ const file = join(root, 'docs/benchmarks.md');
 export const HEAD = `| ratio | asked | work | beside | ours | theirs | memory, ours | name |
 | ---: | ---: | --- | --- | ---: | ---: | ---: | --- |`;
 
+/** The benchmarks that are programs of their own: the headings of their tables. */
+export const SECTIONS = {
+  queue: 'task-queue, beside RQ and Celery on the same Redis',
+  serve: 'task-serve, beside a bare Fastify route that writes to the same store',
+};
+
 /** The lines of a row that was measured. */
 export function lines(name, { what, ours, under, peers }, measured) {
   const memory = `${measured.memory.map((peak) => peak.toFixed(0)).join(', ')} MB`;
@@ -37,12 +43,16 @@ function cells(...all) {
 
 /**
  * Writes the page. Rows that were not measured now stay as they were, as each is a comparison by itself.
- * @param measured lines by the name of their row
- * @param commands lines by the name of their row
+ * @param now `measured` and `commands`, lines by the name of their row; `sections`, tables by their names
  * @param names of all rows, in order
  */
-export function writePage(measured, commands, names, settings) {
-  const before = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+export function writePage({ measured, commands, sections }, names, settings) {
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const before = text.split('\n');
+  const section = ([name, title]) => {
+    const old = text.split(`## ${title}\n\n`)[1]?.split('\n\n')[0];
+    return `## ${title}\n\n${sections.get(name) ?? old ?? 'Not measured yet.'}\n`;
+  };
   const kept = (name) => before.filter((line) => line.startsWith('|') && line.endsWith(`| ${name} |`));
   const said = (name) => before.filter((line) => line.startsWith(`    ${name}: `));
   const all = (now, old) => names.flatMap((name) => now.get(name) ?? old(name)).join('\n');
@@ -57,6 +67,7 @@ peer's: more is better. Slow peers do fewer tasks; rates are compared.
 ${HEAD}
 ${all(measured, kept)}
 
+${Object.entries(SECTIONS).map(section).join('\n')}
 ## Machine and versions
 
 ${machine()}
@@ -91,6 +102,7 @@ function versions() {
     ['xargs', '--version'],
     ['/usr/bin/python3', '--version'],
     ['/usr/bin/python3', '-c', 'import aiohttp; print("aiohttp", aiohttp.__version__)'],
+    ['redis-server', '--version'],
     ['/usr/bin/python3', '-c', 'import scrapy; print("Scrapy", scrapy.__version__)'],
   ];
   return asked

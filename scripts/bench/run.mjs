@@ -1,6 +1,7 @@
 // `npm run bench [-- NAME...] [--rows N] [--runs N]`: measures our commands beside their peers, and prints a table,
 // the ratios first. With the usual numbers of rows and runs it writes docs/benchmarks.md, too; of some rows, only
 // those in it. A peer that is not installed is skipped with a word.
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import { ready, root } from '../ready.mjs';
 import { openData } from './data.mjs';
 import { measure, shown } from './measure.mjs';
 import { freePort, startNginx } from './nginx.mjs';
-import { HEAD, lines, writePage } from './page.mjs';
+import { HEAD, lines, SECTIONS, writePage } from './page.mjs';
 import { isThere, table } from './rows.mjs';
 
 const USUAL = { rows: 1_000_000, runs: 5 };
@@ -29,23 +30,26 @@ process.env.PATH += ':/usr/sbin';
 const port = await freePort();
 const data = openData(folder, port);
 const all = table(data, rows);
-const chosen = positionals.length > 0 ? positionals : Object.keys(all);
-const unknown = chosen.find((name) => !Object.hasOwn(all, name));
-if (unknown !== undefined)
-  throw new Error(`no benchmark ${unknown}; there are ${Object.keys(all).join(', ')}`);
+const names = [...Object.keys(all), ...Object.keys(SECTIONS)];
+const chosen = positionals.length > 0 ? positionals : names;
+const unknown = chosen.find((name) => !names.includes(name));
+if (unknown !== undefined) throw new Error(`no benchmark ${unknown}; there are ${names.join(', ')}`);
 
-const [measured, commands] = [new Map(), new Map()];
+const [measured, commands, sections] = [new Map(), new Map(), new Map()];
+const chosenRows = chosen.filter((name) => Object.hasOwn(all, name));
 let stop;
 try {
-  if (chosen.some((name) => all[name].needs === 'nginx'))
+  if (chosenRows.some((name) => all[name].needs === 'nginx'))
     stop = await startNginx(join(folder, 'nginx'), port);
-  say(`${rows} rows, medians of ${runs} runs\n\n${HEAD}`);
-  for (const name of chosen) bench(name);
+  if (chosenRows.length > 0) say(`${rows} rows, medians of ${runs} runs\n\n${HEAD}`);
+  for (const name of chosenRows) bench(name);
 } finally {
   await stop?.();
   rmSync(folder, { recursive: true });
 }
-if (rows === USUAL.rows && runs === USUAL.runs) writePage(measured, commands, Object.keys(all), { runs });
+for (const name of chosen) if (Object.hasOwn(SECTIONS, name)) sections.set(name, tableOf(name));
+if (rows === USUAL.rows && runs === USUAL.runs)
+  writePage({ measured, commands, sections }, Object.keys(all), { runs });
 else say('\ndocs/benchmarks.md is as it was: it is for the usual rows and runs');
 
 function bench(name) {
@@ -68,6 +72,17 @@ function bench(name) {
     name,
     programs.map((program) => `    ${name}: ${shown(program, shorten)}`),
   );
+}
+
+/** The table that a benchmark of its own prints. */
+function tableOf(name) {
+  const { status, stdout } = spawnSync(process.execPath, [join(root, 'scripts/bench', `${name}.mjs`)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`the benchmark ${name} ended with ${status}`);
+  say(`\n${stdout}`);
+  return stdout.trimEnd();
 }
 
 /** A path as it may stand on a page. */

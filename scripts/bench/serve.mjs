@@ -106,6 +106,7 @@ else {
     rows['task-serve'].push(await measure(ours, port));
     rows['a bare Fastify route, the same store'].push(await measure(bare, port));
   }
+  process.stdout.write('| service | submissions | median | p99 |\n| --- | ---: | ---: | ---: |\n');
   for (const [name, runs] of Object.entries(rows)) {
     const [, { rate, median, p99 }] = runs.sort((a, b) => a.rate - b.rate);
     process.stdout.write(

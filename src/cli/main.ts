@@ -3,7 +3,6 @@ import type { CommandName } from '../commands/index.ts';
 import { ioError, messageOf, TaskpipeError } from '../core/errors.ts';
 import { escapeControls } from '../core/visible.ts';
 import { DEFECT, EXIT_CODES } from './exits.ts';
-import { openTerminal } from './terminal.ts';
 
 declare const TASKPIPE_VERSION: string;
 
@@ -17,9 +16,8 @@ export async function main(name: CommandName): Promise<void> {
       writeVersion(name);
       return;
     }
-    const terminal = openTerminal(); // before anything is said: an earlier stage may end while a later one draws
     const { run } = await import('./run.ts'); // so that --version pays for nothing
-    process.exitCode = await run({ name, argv, version, terminal });
+    process.exitCode = await run({ name, argv, version });
   } catch (error) {
     process.exitCode = report(name, error);
   }

@@ -9,7 +9,7 @@ import { DEFECT } from './exits.ts';
 import { isPiped, type Output, openOutput, stdin } from './pipes.ts';
 import { openProgress, type ProgressMode, type ShownProgress } from './progress.ts';
 import { listenForEscapes, listenForSignals, SIGNAL_CODES, type Stop } from './signals.ts';
-import type { Terminal } from './terminal.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
 
 /** How an executable is run. */
 export interface RunOptions {
@@ -17,11 +17,11 @@ export interface RunOptions {
   /** What followed the name. */
   readonly argv: readonly string[];
   readonly version: string;
-  readonly terminal: Terminal | undefined;
 }
 
 /** What the `Io` of a command is made of. */
 interface Parts extends RunOptions {
+  readonly terminal: Terminal | undefined;
   readonly isQuiet: boolean;
   readonly stop: Stop;
   readonly output: Output;
@@ -33,7 +33,8 @@ interface Parts extends RunOptions {
 
 /** Runs an executable to its end. Returns the exit code. @throws what ended it */
 export async function run(options: RunOptions): Promise<number> {
-  const { name, argv, terminal } = options;
+  const { name, argv } = options;
+  const terminal = openTerminal(); // before anything is said: an earlier stage may end while a later one draws
   const command: Command = await commands[name]();
   const { values, operands, doubts } = await parseArguments(command, argv, process.env);
   const isQuiet = values.quiet === true;
@@ -50,7 +51,7 @@ export async function run(options: RunOptions): Promise<number> {
   });
   stop.leaving.addEventListener('abort', shown.end); // the next signal ends the process
   if (!isQuiet) for (const doubt of doubts) say(doubt);
-  const io = ioOf({ ...options, isQuiet, stop, output, shown, say, ended: ended.signal });
+  const io = ioOf({ ...options, terminal, isQuiet, stop, output, shown, say, ended: ended.signal });
   const escapes = command.runsUserCode?.(values as never) ? listenForEscapes(stop, say) : undefined;
   try {
     const text = await textFor(command, values, options.version);
