@@ -82,6 +82,11 @@ server.keepAliveTimeout = 60_000;
 server.listen(Number(values.port), '127.0.0.1', () => {
   process.stdout.write(`http://127.0.0.1:${server.address().port}\n`);
 });
+server.on('error', ({ code, message }) => {
+  process.exitCode = 74;
+  const why = code === 'EADDRINUSE' ? `port ${values.port} is taken; --port 0 takes a free one` : message;
+  process.stderr.write(`serve: ${why}\n`);
+});
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => {
     server.close();

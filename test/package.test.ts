@@ -17,7 +17,7 @@ beforeAll(async () => {
 test('the package has what users need, and nothing else', () => {
   const paths = packed.files.map(({ path }) => path);
   const allowed =
-    /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|bin\/task-[a-z]+|dist\/.*(\.js|\.d\.ts)|(docs|examples|man)\/.+)$/;
+    /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|bin\/(task-[a-z]+|launch\.js)|dist\/.*(\.js|\.d\.ts)|(docs|examples|man)\/.+)$/;
   expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
   expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/cli.js', 'dist/index.d.ts']));
   expect(packed.files.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(2_000_000);

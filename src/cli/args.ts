@@ -15,6 +15,7 @@ import {
   path,
 } from '../core/option.ts';
 import { quoted } from '../core/visible.ts';
+import { checkKinds } from './kinds.ts';
 import { PROGRESS_MODES } from './progress.ts';
 
 /** The shells that there is completion for. */
@@ -61,7 +62,7 @@ export async function parseArguments(
   env: Environment,
 ): Promise<Arguments> {
   const table: Options = { ...command.options, ...COMMON };
-  const typed = await parseFlags(table, argv);
+  const typed = await parseFlags(command, table, argv);
   const values: Record<string, unknown> = {};
   for (const [key, option] of Object.entries(table)) {
     const name = optionName(key);
@@ -75,6 +76,7 @@ export async function parseArguments(
   for (const [key, option] of Object.entries(table)) {
     if (!(key in values)) values[key] = option.fallback;
   }
+  if (values.help !== true) checkKinds(command, [...typed.flags.keys()], values);
   return { values, operands: typed.operands, doubts: await doubtsOf(table, env) };
 }
 
@@ -111,7 +113,7 @@ interface Typed {
   readonly operands: readonly string[];
 }
 
-async function parseFlags(table: Options, argv: readonly string[]): Promise<Typed> {
+async function parseFlags(command: Command, table: Options, argv: readonly string[]): Promise<Typed> {
   // The parser of yargs without yargs: that takes as long to load as all the rest of a stage.
   const { argv: parsed, error } = yargsParser.detailed([...argv], {
     ...forParser(table),
@@ -131,8 +133,19 @@ async function parseFlags(table: Options, argv: readonly string[]): Promise<Type
   for (const [name, given] of Object.entries(parsed)) {
     if (name === '_' || given === undefined) continue;
     const key = keys.get(name);
-    if (key === undefined) throw unknownOption(name.length === 1 ? `-${name}` : `--${name}`, name, table);
+    if (key === undefined) {
+      const other = await ownerOf(name, command);
+      if (other !== undefined)
+        throw new TaskpipeError('USAGE', `--${name} is an option of ${other}, not of ${command.name}`);
+      throw unknownOption(name.length === 1 ? `-${name}` : `--${name}`, name, table);
+    }
     flags.set(key, [given].flat().map(String));
+  }
+  // The parser takes whatever follows the = of a flag for false.
+  for (const word of argv.slice(0, argv.includes('--') ? argv.indexOf('--') : undefined)) {
+    const [, name = '', text = ''] = /^--([^=]+)=(.*)$/s.exec(word) ?? [];
+    const key = keys.get(name);
+    if (key !== undefined && table[key]?.placeholder === undefined) flags.set(key, [text]);
   }
   return { flags, operands: parsed._.map(String) };
 }
@@ -196,7 +209,7 @@ async function addConfig(
   for (const [name, given] of Object.entries(config)) {
     const key = keys.get(name);
     if (key === undefined) {
-      if (!(await isKnownElsewhere(name, command)))
+      if ((await ownerOf(name, command)) === undefined)
         throw unknownOption(`${quoted(name)} in ${file}`, name, table);
     } else if (!(key in values)) {
       const option = table[key] as Option<unknown>;
@@ -219,11 +232,12 @@ function asTyped(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-async function isKnownElsewhere(name: string, command: Command): Promise<boolean> {
+/** Another command that has an option of that name. */
+async function ownerOf(name: string, command: Command): Promise<string | undefined> {
   for (const [other, get] of Object.entries(commands)) {
     if (other === command.name) continue;
     const { options } = await get();
-    if (Object.keys(options).some((key) => key === name || kebab(key) === name)) return true;
+    if (Object.keys(options).some((key) => key === name || kebab(key) === name)) return other;
   }
-  return false;
+  return undefined;
 }

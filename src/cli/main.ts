@@ -1,7 +1,8 @@
 import { writeSync } from 'node:fs';
 import type { CommandName } from '../commands/index.ts';
-import { ioError, messageOf, TaskpipeError } from '../core/errors.ts';
+import { ioError, messageOf, systemCode, TaskpipeError } from '../core/errors.ts';
 import { escapeControls } from '../core/visible.ts';
+import { watchEnding } from './ending.ts';
 import { DEFECT, EXIT_CODES } from './exits.ts';
 
 declare const TASKPIPE_VERSION: string;
@@ -11,6 +12,7 @@ export async function main(name: CommandName): Promise<void> {
   process.stderr.on('error', () => {}); // nobody reads what we say: that ends nothing
   const argv = process.argv.slice(2);
   const version = TASKPIPE_VERSION;
+  const over = watchEnding((message) => sayLast(`${name}: ${message}\n`));
   try {
     if (argv.length === 1 && argv[0] === '--version') {
       writeVersion(name);
@@ -20,7 +22,16 @@ export async function main(name: CommandName): Promise<void> {
     process.exitCode = await run({ name, argv, version });
   } catch (error) {
     process.exitCode = report(name, error);
+  } finally {
+    over();
   }
+}
+
+/** On stderr at once: a stream would be too late. */
+function sayLast(line: string): void {
+  try {
+    writeSync(2, line);
+  } catch {} // nobody reads it
 }
 
 function writeVersion(name: CommandName): void {
@@ -33,11 +44,17 @@ function writeVersion(name: CommandName): void {
 
 /** Says what ended the stage. Returns the exit code. */
 function report(name: string, error: unknown): number {
-  const isOurs = error instanceof TaskpipeError;
-  if (isOurs && error.code === 'PIPE') return EXIT_CODES.PIPE; // as with head: not a word
-  const words = isOurs
-    ? messageOf(error)
-    : `a defect in ${name}, please report it: ${error instanceof Error ? (error.stack ?? messageOf(error)) : String(error)}`;
-  process.stderr.write(`${name}: ${escapeControls(words)}\n`);
-  return isOurs ? EXIT_CODES[error.code] : DEFECT;
+  if (error instanceof TaskpipeError && error.code === 'PIPE') return EXIT_CODES.PIPE; // as with head: not a word
+  process.stderr.write(`${name}: ${escapeControls(wordsOf(name, error))}\n`);
+  if (systemCode(error) === 'EMFILE') return EXIT_CODES.IO;
+  return error instanceof TaskpipeError ? EXIT_CODES[error.code] : DEFECT;
+}
+
+function wordsOf(name: string, error: unknown): string {
+  const message = messageOf(error);
+  if (error instanceof TaskpipeError) return message;
+  const code = systemCode(error);
+  if (code === 'EMFILE') return 'too many open files: lower --jobs, or raise ulimit -n';
+  if (code === 'ERR_MODULE_NOT_FOUND') return `a part of the package is missing, run npm install: ${message}`;
+  return `a defect in ${name}, please report it: ${error instanceof Error ? (error.stack ?? message) : message}`;
 }

@@ -20,6 +20,7 @@ const FILE_CHUNK = 64 * 1024;
 export async function* stdin(signal: AbortSignal): AsyncGenerator<Buffer> {
   if (signal.aborted) return;
   const stat = fstatSync(0);
+  if (stat.isDirectory()) throw new TaskpipeError('IO', 'cannot read the standard input: it is a folder');
   const stream = stat.isFile()
     ? createReadStream('', { fd: 0, autoClose: false, highWaterMark: FILE_CHUNK })
     : process.stdin;

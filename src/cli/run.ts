@@ -68,7 +68,6 @@ export async function run(options: RunOptions): Promise<number> {
     shown.end();
     output.close();
     escapes?.release();
-    stop.release();
     ended.abort();
   }
 }

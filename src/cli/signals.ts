@@ -8,8 +8,6 @@ export interface Stop {
   readonly signal: NodeJS.Signals | undefined;
   stop(): void;
   leave(): void;
-  /** Takes no more signals: the next one ends the process as it does any other. */
-  release(): void;
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
@@ -17,7 +15,10 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 /** The exit codes of a process that these signals ended, as shells have them: 128 and the number. */
 export const SIGNAL_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 130, SIGTERM: 143 };
 
-/** Listens for signals: the first asks to stop, the second to leave, a third ends the process. */
+/**
+ * Listens for signals: the first asks to stop, the second to leave, a third ends the process. To the very end: a second
+ * one that comes when all is done is not to take the place of the exit code.
+ */
 export function listenForSignals(): Stop {
   const stopping = new AbortController();
   const leaving = new AbortController();
@@ -43,7 +44,6 @@ export function listenForSignals(): Stop {
     },
     stop: () => stopping.abort(),
     leave: () => leaving.abort(),
-    release,
   };
 }
 
@@ -63,7 +63,7 @@ export function listenForEscapes({ stop, leave }: Stop, say: (message: string) =
   let count = 0;
   const listener = (error: unknown): void => {
     say(
-      `an error that nobody caught: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      `an error that nobody caught, in a timer or a promise without await: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
     );
     if (count++ === 0) stop();
     else leave();

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { ioError } from '../core/errors.ts';
@@ -26,7 +27,7 @@ export interface Files {
 export async function openFiles(names: FileNames, say: (message: string) => void): Promise<Files> {
   const rejects = await openRejects({ file: names.rejects, say });
   const events = names.events === undefined ? undefined : await openEvents(names.events);
-  const unfinished = names.unfinished === undefined ? undefined : openUnfinished(names.unfinished);
+  const unfinished = names.unfinished === undefined ? undefined : await openUnfinished(names.unfinished);
   const spool = names.spool === undefined ? undefined : openSpool(names.spool, say);
   return {
     ...{ rejects, events, unfinished, spool },
@@ -37,12 +38,14 @@ export async function openFiles(names: FileNames, say: (message: string) => void
 }
 
 /** A file that unfinished tasks are added to. */
-function openUnfinished(file: string): Unfinished {
+async function openUnfinished(file: string): Promise<Unfinished> {
   const out = createWriteStream(file, { flags: 'a' });
-  const closed = finished(out).catch((error) => {
+  const fail = (error: unknown): never => {
     throw ioError('cannot write --unfinished', file, error);
-  });
+  };
+  const closed = finished(out).catch(fail);
   closed.catch(() => {}); // is thrown by close()
+  await once(out, 'open').catch(fail);
   return {
     add: ({ line }) => void out.write(`${line}\n`),
     async close() {

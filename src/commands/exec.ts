@@ -1,18 +1,20 @@
 import { type Command, defineCommand } from '../core/command.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
+import { optionsOf } from '../core/names.ts';
 import { readTasks } from '../core/ndjson.ts';
 import { nearest } from '../core/near.ts';
 import { count, duration, flag, path, Rule, size, value } from '../core/option.ts';
 import { type Rate, toRate } from '../core/rate.ts';
 import { withPassword } from '../core/redis-address.ts';
-import { flushed } from '../core/rejects.ts';
+import { flushed, NO_TASKS } from '../core/rejects.ts';
 import { type Backoff, toBackoff } from '../core/retry.ts';
 import { textOf } from '../core/words.ts';
 import { commandOptions } from '../executors/command/options.ts';
 import { flowOptions } from '../executors/flow/options.ts';
 import { httpOptions } from '../executors/http/options.ts';
 import { callsUserCode, executorFor, kindOptions } from '../executors/index.ts';
+import { KINDS_OF } from '../executors/kinds.ts';
 import { moduleOptions } from '../executors/module/options.ts';
 import { processOptions } from '../executors/process/options.ts';
 import { workerOptions } from '../executors/worker/options.ts';
@@ -21,7 +23,7 @@ import { connectionOptions } from '../queues/options.ts';
 import { REPORT_RULE, reportFormatOf } from '../reports/index.ts';
 import { childQueue } from '../stages/child-queue.ts';
 import { exec } from '../stages/exec.ts';
-import { DEFAULTS } from '../stages/exec-options.ts';
+import { DEFAULTS, EXEC_NAMES, type ExecOptions } from '../stages/exec-options.ts';
 import { withSharedRate } from '../stages/shared-rate.ts';
 import { totalOf, totalOption } from '../stages/total.ts';
 import { openFiles } from './exec-files.ts';
@@ -89,6 +91,7 @@ export const command: Command = defineCommand({
     'untouched.',
   options,
   kinds: Object.keys(kindOptions),
+  kindsOf: KINDS_OF,
   variables: {
     'http_proxy, https_proxy, no_proxy':
       'The proxy for --http, and hosts that are reached without it; also in capitals.',
@@ -163,7 +166,7 @@ export const command: Command = defineCommand({
       cut: AbortSignal.any([stopping, io.cut]),
       maxLine: values.maxLine,
     });
-    const tasks = exec(executor, {
+    const given = {
       ...rest,
       ...{ revert, perLane, laneRate, notify, stopping, drains: true, leaving },
       dryRun: dryRun ? tell : undefined,
@@ -172,7 +175,8 @@ export const command: Command = defineCommand({
         ...{ spool, queue },
         finished: ledger === undefined ? undefined : () => finishedIn(withPassword(ledger, env)),
       },
-    })(flushed(input, rejects));
+    };
+    const tasks = exec(executor, optionsOf<ExecOptions>(given, EXEC_NAMES))(flushed(input, rejects));
     io.progress(() => progressOf(tasks), total);
     try {
       try {
@@ -190,6 +194,7 @@ export const command: Command = defineCommand({
       throw error;
     }
     await reporting.ended(tasks.report(), rejects.count);
+    if (rejects.count > 0 && progressOf(tasks).through === 0) note(NO_TASKS);
     return tasks.counts.failed + tasks.counts.passed + rejects.count > 0 ? 1 : 0;
   },
 });

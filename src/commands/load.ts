@@ -1,6 +1,7 @@
 import { type Command, defineCommand } from '../core/command.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
+import { optionsOf } from '../core/names.ts';
 import { choice, count, flag, list, path, Rule, size, text, value } from '../core/option.ts';
 import type { Progress } from '../core/progress.ts';
 import { withPassword } from '../core/redis-address.ts';
@@ -10,7 +11,9 @@ import type { UuidVersion } from '../core/uuid.ts';
 import { counted, number, textOf } from '../core/words.ts';
 import { formats } from '../loaders/index.ts';
 import { sizeOf } from '../loaders/sources.ts';
+import { checkPlaces } from '../savers/places.ts';
 import { type Loading, load } from '../stages/load.ts';
+import { LOAD_NAMES, type LoadOptions } from '../stages/load-options.ts';
 
 const options = {
   uuidFields: list('make the uuid of these attributes, as Python: uuid3(NAMESPACE_URL, value)'),
@@ -71,10 +74,17 @@ export const command: Command = defineCommand({
     ['task-load big.csv.gz --shard 1/4', 'the first quarter, for one of four machines'],
   ],
   async run(values, operands, io) {
+    for (const path of operands) {
+      if (path !== '-')
+        checkPlaces([
+          { use: 'FILE', path },
+          { use: '--rejects', path: values.rejects },
+        ]);
+    }
     const rejects = await openRejects({ file: values.rejects, say: io.say });
     const from = operands.length === 0 ? ['-'] : operands;
     const size = await sizeOf(from);
-    const tasks = load(from, {
+    const given = {
       ...values,
       ledger: withPassword(values.ledger, io.env),
       uuid: Number(values.uuid) as UuidVersion,
@@ -84,7 +94,8 @@ export const command: Command = defineCommand({
       note: io.note,
       stdin: () => io.stdin(io.stopping),
       signal: AbortSignal.any([io.stopping, io.leaving]),
-    });
+    };
+    const tasks = load(from, optionsOf<LoadOptions>(given, LOAD_NAMES));
     io.progress(() => progressOf(tasks, { size, limit: values.limit, rejected: rejects.count }));
     try {
       for await (const batch of tasks) {

@@ -2,16 +2,17 @@ import { quote } from 'shlex';
 import { type Command, defineCommand } from '../core/command.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
+import { optionsOf } from '../core/names.ts';
 import { readTasks } from '../core/ndjson.ts';
 import { choice, count, duration, flag, list, path, size, text } from '../core/option.ts';
 import type { Progress } from '../core/progress.ts';
 import { withPassword } from '../core/redis-address.ts';
-import { flushed, openRejects } from '../core/rejects.ts';
+import { flushed, NO_TASKS, openRejects } from '../core/rejects.ts';
 import { typedLine } from '../core/typed.ts';
 import { counted, number } from '../core/words.ts';
 import { FLUSH, FLUSH_INTERVAL } from '../savers/commit.ts';
 import { saveFormatOf, saveFormats } from '../savers/index.ts';
-import { type SaveSummary, save } from '../stages/save.ts';
+import { SAVE_NAMES, type SaveOptions, type SaveSummary, save } from '../stages/save.ts';
 import { totalOf, totalOption } from '../stages/total.ts';
 
 const options = {
@@ -95,7 +96,7 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
     // Not until the first signal: what the stages before this one still give is saved too.
     const tasks = flushed(readTasks(io.stdin(io.leaving), lineOptions), rejects);
     try {
-      const summary = await save(tasks, out, {
+      const given = {
         ...values,
         ledger: withPassword(values.ledger, io.env),
         tee: values.tee ? io.write : undefined,
@@ -103,9 +104,11 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
         stopped: io.stopping,
         say: io.say,
         note: io.note,
-        watch: (soFar) => io.progress(() => progressOf(soFar), total),
-      });
+        watch: (soFar: Readonly<SaveSummary>) => io.progress(() => progressOf(soFar), total),
+      };
+      const summary = await save(tasks, out, optionsOf<SaveOptions>(given, SAVE_NAMES));
       for (const line of inWords(summary, { out, argv: io.argv, bad: rejects.count })) io.note(line);
+      if (rejects.count > 0 && summary.read === 0) io.note(NO_TASKS);
       return summary.failed + summary.misfits + rejects.count > 0 ? 1 : 0;
     } finally {
       await rejects.close();
@@ -133,7 +136,7 @@ interface Told {
 
 /** What was saved, where the rest is, and what to type to have it saved, too. */
 function inWords(
-  { saved, present, rest, misfits, restFile }: SaveSummary,
+  { saved, present, rest, misfits, lacking, restFile }: SaveSummary,
   { out, argv, bad }: Told,
 ): string[] {
   const parts = [`saved ${number(saved)}`];
@@ -152,8 +155,12 @@ function inWords(
   }
   if (misfits > 0) {
     parts.push(`${number(misfits)} that ${out} has no place for, to ${restFile}`);
-    if (saveFormatOf(out) === 'sqlite') more.push(`why: jq -r .run.error.message ${file}`);
-    else more.push(`to add columns for these, without doing their work again: ${again} --widen < ${file}`);
+    const isTable = saveFormatOf(out) === 'sqlite';
+    if (isTable) more.push(`why: jq -r .run.error.message ${file}`);
+    if (lacking > 0 && !isTable)
+      more.push(`to add columns for these, without doing their work again: ${again} --widen < ${file}`);
+    if (misfits > lacking && !isTable)
+      more.push(`to save what no CSV can hold (VALUE): task-save ${quote(`${out}.ndjson`)} < ${file}`);
   }
   if (bad > 0) parts.push(counted(bad, 'bad line'));
   return [parts.join(', '), ...(out === '-' ? [] : more)];

@@ -54,6 +54,8 @@ export interface Command<O extends Options = Options> {
   readonly verbs?: Readonly<Record<string, string>>;
   /** Keys of options of which exactly one is to be given: they say what is done. */
   readonly kinds?: readonly string[];
+  /** Keys of options that are of use to some kinds alone, and those. One that is typed with another kind is wrong usage. */
+  readonly kindsOf?: Readonly<Record<string, readonly string[]>>;
   /** Whether its operands, those after a verb, are files. Default: there are none, or they are something else. */
   readonly takesFiles?: boolean;
   /** Variables beside those of its options, and files beside those that they name, each with what it is. */

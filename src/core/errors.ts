@@ -1,3 +1,5 @@
+import { getSystemErrorMap } from 'node:util';
+
 /**
  * What ends a stage, and with which exit code:
  *
@@ -63,6 +65,12 @@ const SYSTEM_WORDS: Readonly<Record<string, string>> = {
  */
 export function ioError(doing: string, path: string, cause: unknown): TaskpipeError {
   if (cause instanceof TaskpipeError) return cause;
-  const why = SYSTEM_WORDS[systemCode(cause) ?? ''] ?? messageOf(cause);
+  const why = SYSTEM_WORDS[systemCode(cause) ?? ''] ?? systemWords(cause) ?? messageOf(cause);
   return new TaskpipeError('IO', `${doing} ${path}: ${why}`, { cause });
+}
+
+/** What the system says of any other of its errors, without its code and the path, which we name as it was typed. */
+function systemWords(error: unknown): string | undefined {
+  const number = error instanceof Error ? (error as NodeJS.ErrnoException).errno : undefined;
+  return number === undefined ? undefined : getSystemErrorMap().get(number)?.[1];
 }

@@ -17,6 +17,9 @@ export interface Rejects {
   close(): Promise<void>;
 }
 
+/** What is said where nothing that came was a task. */
+export const NO_TASKS = 'no line is a task: task-load FILE makes them; behind jq, it has to be jq -c';
+
 /** How many are said on stderr one by one; the rest are counted. */
 const SAID = 10;
 

@@ -57,7 +57,7 @@ async function importWithJiti(path: string): Promise<Exports> {
 
 async function fail(file: string, option: string, error: unknown, path: string): Promise<never> {
   const place = placeIn(error) ?? (error instanceof SyntaxError ? await findPlace(path) : undefined);
-  const why = place ?? firstLine(messageOf(error));
+  const why = place ?? `${firstLine(messageOf(error))}${frameIn(error, path)}`;
   throw new TaskpipeError('USAGE', `${option} ${file} can't be loaded: ${why}`, { cause: error });
 }
 
@@ -75,6 +75,19 @@ async function findPlace(path: string): Promise<string | undefined> {
 function placeIn(error: unknown): string | undefined {
   const [, why, place, column] = /ParseError: (.*?)\s*\n\s*(\S.*:\d+):(\d+)/.exec(messageOf(error)) ?? [];
   return why === undefined ? undefined : `${place}:${Number(column) + 1}: ${why}`; // columns are from 1 elsewhere
+}
+
+/** Ours, whose places in a stack tell nobody anything. */
+const OWN = new URL('.', import.meta.url).pathname;
+
+/** Where a module has thrown while it was loaded: the first place in its stack that is in a file of the user's. */
+function frameIn(error: unknown, path: string): string {
+  if (!(error instanceof Error) || firstLine(error.message).includes(path)) return '';
+  for (const [, place = ''] of (error.stack ?? '').matchAll(
+    /(?:file:\/\/|[\s(])(\/[^\s()]+?:\d+)(?::\d+)?\)?$/gm,
+  ))
+    if (!place.startsWith(OWN) && !place.includes('/node_modules/')) return ` (${place})`;
+  return '';
 }
 
 function firstLine(text: string): string {

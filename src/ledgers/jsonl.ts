@@ -5,6 +5,7 @@ import { ioError, TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
 import { openLocked } from '../core/lock.ts';
 import { clearLedger, compactLedger } from './jsonl-compact.ts';
+import { mustBeLedger } from './jsonl-foreign.ts';
 import { Known } from './jsonl-known.ts';
 import { addFound, linesOf, uuidFound } from './jsonl-line.ts';
 import { checkLedger, listLedger, readFinished } from './jsonl-read.ts';
@@ -18,13 +19,25 @@ import type { Entry, History, Ledger, LedgerWriter } from './ledger.ts';
 export function jsonlLedger(path: string, say: (message: string) => void): Ledger {
   return {
     place: path,
-    finished: () => readFinished(path),
+    async finished() {
+      mustBeLedger(path);
+      return readFinished(path);
+    },
     list: () => listLedger(path),
     history: (output) => readHistory(path, nameOf(output, path)),
-    open: async (output) => openWriter(path, output === undefined ? undefined : nameOf(output, path), say),
+    async open(output) {
+      mustBeLedger(path);
+      return openWriter(path, output === undefined ? undefined : nameOf(output, path), say);
+    },
     check: (fault) => checkLedger(path, fault),
-    compact: () => compactLedger(path, say),
-    clear: () => clearLedger(path, say),
+    async compact() {
+      mustBeLedger(path);
+      return compactLedger(path, say);
+    },
+    async clear() {
+      mustBeLedger(path);
+      return clearLedger(path, say);
+    },
   };
 }
 

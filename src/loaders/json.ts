@@ -120,7 +120,9 @@ class ElementSplitter {
     else if (!this.#saidAfter) {
       this.#saidAfter = true;
       const where =
-        this.#place === 'before' ? 'a JSON array begins with "["' : 'text follows the end of the array';
+        this.#place === 'before'
+          ? 'a JSON array begins with "["; objects, one a line, are --format ndjson'
+          : 'text follows the end of the array';
       elements.push({ text: String.fromCharCode(code), line: this.#line, fault: where });
       this.#place = 'after';
     }

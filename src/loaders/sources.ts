@@ -1,11 +1,15 @@
-import { constants, createReadStream } from 'node:fs';
+import { closeSync, constants, createReadStream, open, openSync } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { pipeline, Readable } from 'node:stream';
+import { promisify } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import pMap from 'p-map';
 import { ioError, messageOf, systemCode, TaskpipeError } from '../core/errors.ts';
 
 const CHUNK = 64 * 1024;
+/** With these a zip archive begins: `PK`, 3, 4. */
+const ZIP = 0x504b0304;
 
 /** What a file is called in messages. */
 export function sourceName(path: string): string {
@@ -39,28 +43,64 @@ export async function sizeOf(paths: readonly string[]): Promise<number | undefin
 /**
  * The bytes of a file or of the standard input (`-`), unpacked where they begin as gzip does.
  * @param onRead is told how many bytes were read of a file
+ * @param signal gives a named pipe up, whose writer may never come, or never write
  * @throws {TaskpipeError} `IO` where it can't be read, `DATA` where the packing is broken
  */
 export async function* openSource(
   path: string,
   stdin: () => AsyncIterable<Buffer>,
   onRead: (bytes: number) => void = () => {},
+  signal: AbortSignal = new AbortController().signal,
 ): AsyncGenerator<Buffer> {
-  const bytes = path === '-' ? stdin() : fileBytes(path, onRead);
-  const { first, all } = await peek(bytes, ({ length }) => length >= 2);
+  const bytes = path === '-' ? stdin() : fileBytes(path, onRead, signal);
+  const { first, all } = await peek(bytes, isTelling);
+  if (first.length >= 4 && first.readUInt32BE() === ZIP) {
+    throw new TaskpipeError(
+      'DATA',
+      `${sourceName(path)} is a zip archive, as the files of spreadsheets are: unpack it, or save it as CSV first`,
+    );
+  }
   if (first[0] === 0x1f && first[1] === 0x8b) yield* unpacked(all, sourceName(path));
   else yield* all;
 }
 
-async function* fileBytes(path: string, onRead: (bytes: number) => void): AsyncGenerator<Buffer> {
+/** Whether these bytes tell gzip and zip from text; a short line is not to wait for the next one. */
+function isTelling(first: Buffer): boolean {
+  return first.length >= 4 || (first.length >= 2 && first.readUInt16BE() !== ZIP >>> 16);
+}
+
+async function* fileBytes(
+  path: string,
+  onRead: (bytes: number) => void,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK }) as AsyncIterable<Buffer>) {
+    const isPipe = (await stat(path)).isFIFO();
+    const stream = isPipe ? await openPipe(path, signal) : createReadStream(path, { highWaterMark: CHUNK });
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
       onRead(chunk.length);
       yield chunk;
     }
   } catch (error) {
     throw ioError('cannot read', path, error);
   }
+}
+
+/** Opens a named pipe, which waits for a writer. Node can give up neither that nor a read, where it takes it for a file. */
+async function openPipe(path: string, signal: AbortSignal): Promise<Socket> {
+  const wake = (): void => {
+    try {
+      closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)); // a writer, for a moment
+    } catch {} // nobody waits
+  };
+  if (signal.aborted) throw signal.reason;
+  signal.addEventListener('abort', wake);
+  const fd = await promisify(open)(path, 'r');
+  signal.removeEventListener('abort', wake);
+  const pipe = new Socket({ fd, readable: true, writable: false });
+  if (signal.aborted) pipe.destroy();
+  signal.addEventListener('abort', () => pipe.destroy(), { once: true });
+  return pipe;
 }
 
 async function* unpacked(bytes: AsyncIterable<Buffer>, name: string): AsyncGenerator<Buffer> {

@@ -1,6 +1,13 @@
 import { membersOf, minify } from '../core/members.ts';
 import type { Fields, Task } from '../core/task.ts';
 
+/** Names that were asked for and that no record had. */
+export interface Unmet {
+  readonly names: readonly string[];
+  /** Names that a record had. */
+  readonly there: readonly string[];
+}
+
 /** Where an attribute goes: its own column, or the columns of what is nested in it. */
 interface Slot {
   readonly name: string;
@@ -61,6 +68,10 @@ export class Columns {
   /** The cells of the record at hand; the same array for all. */
   readonly #cells: (string | undefined)[];
   #missing: string[] = [];
+  /** The first record. */
+  #first = '';
+  /** The columns that a record had an attribute for. */
+  readonly #found = new Set<number>();
   /** What the fast path reads, and how far it has looked into its text. */
   #line = '';
   #at = 0;
@@ -98,10 +109,18 @@ export class Columns {
     return { cells: cells as string[] };
   }
 
+  /** The columns that no record had an attribute for, and the paths that the first record had; none before that. */
+  get unmet(): Unmet {
+    if (this.#first === '') return { names: [], there: [] };
+    const names = this.names.filter((_, i) => !this.#found.has(i));
+    return { names, there: names.length === 0 ? [] : leafPaths(JSON.parse(this.#first) as Fields) };
+  }
+
   #reset(line: string): void {
     for (let i = 0; i < this.#cells.length; i++) this.#cells[i] = undefined; // `fill` takes longer for so few
     if (this.#missing.length > 0) this.#missing = [];
     this.#line = line;
+    if (this.#first === '') this.#first = line;
     this.#at = 0;
     this.#met = 0;
     this.#hasNumbers = false;
@@ -125,6 +144,7 @@ export class Columns {
       below: isAbove || column < 0 ? { prefix: `${path}.`, slots: new Map(), order: [] } : undefined,
     };
     // Only names that lead to a column are kept, or names made up of data would pile up here.
+    if (column >= 0) this.#found.add(column);
     if (column >= 0 || isAbove) {
       level.slots.set(name, slot);
       level.order.push(slot);

@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { CsvParser, ROW_FAULTS, type Row, rowEncoder } from '../core/csv.ts';
 import { TaskpipeError } from '../core/errors.ts';
+import { hint } from '../core/near.ts';
 import { runOf, type Task } from '../core/task.ts';
-import { Columns, leafPaths } from './columns.ts';
+import { Columns, leafPaths, type Unmet } from './columns.ts';
 import { decoded, type Header, MAX_ROW, NOT_ASCII, readHeader } from './header.ts';
 import type { FormatOptions, FoundRow, Misfit, OpenRows, Rows } from './saver.ts';
 
@@ -43,7 +44,7 @@ class DelimitedRows implements Rows {
     if (this.lacking.length > 0 && !options.widen) {
       throw new TaskpipeError(
         'USAGE',
-        `--fields must be columns of ${options.path}, which has no ${this.lacking.join(', ')}; --widen adds them`,
+        `--fields must be columns of ${options.path}, which has no ${this.lacking.join(', ')}; --widen adds them${hint(this.lacking[0] ?? '', names ?? [])}`,
       );
     }
   }
@@ -54,6 +55,11 @@ class DelimitedRows implements Rows {
 
   get lacking(): readonly string[] {
     return this.#options.fields?.filter((name) => !this.#columns?.names.includes(name)) ?? [];
+  }
+
+  get unmet(): Unmet {
+    const { names = [], there = [] } = this.#columns?.unmet ?? {};
+    return { names: names.filter((name) => this.#options.fields?.includes(name)), there };
   }
 
   #setColumns(names: readonly string[]): Columns {

@@ -5,6 +5,7 @@ import { ioError, TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
 import type { Task } from '../core/task.ts';
 import { type Entry, type History, type LedgerWriter, openLedger } from '../ledgers/index.ts';
+import type { Unmet } from './columns.ts';
 import { type OutputFile, openOutput } from './output.ts';
 import { type Head, recover, recoverHead } from './recover.ts';
 import type { Destination, DestinationOptions, Misfit, OpenRows, RowBatch, Rows } from './saver.ts';
@@ -130,6 +131,10 @@ class FileDestination implements Destination {
 
   lackedBy(task: Task): readonly string[] {
     return this.#rows.lackedBy(task);
+  }
+
+  get unmet(): Unmet | undefined {
+    return this.#rows.unmet;
   }
 
   /** Rows before the ledger, the ledger before anything else hears of them: see section 3 of the design. */

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { membersOf, minify } from '../core/members.ts';
-import { uuidFault } from '../core/task.ts';
+import { type Task, uuidFault } from '../core/task.ts';
+import { leafPaths } from './columns.ts';
 import type { FoundRow, OpenRows } from './saver.ts';
 
 const NEWLINE = 10;
@@ -13,12 +14,21 @@ const MAX_ROW = 64 * 1024 * 1024;
  */
 export const ndjson: OpenRows = async (head, { fields }) => {
   for await (const _ of head) break;
+  const met = new Set<string>();
+  let first: Task | undefined;
   return {
     hasUuid: fields === undefined || fields.includes('uuid'),
     hasQuotes: false,
     first: 0,
     lacking: [],
-    encode: (task) => `${fields === undefined ? task.line : pick(task.line, fields)}\n`,
+    encode(task) {
+      first ??= task;
+      return `${fields === undefined ? task.line : pick(task.line, fields, met)}\n`;
+    },
+    get unmet() {
+      if (first === undefined) return { names: [], there: [] };
+      return { names: fields?.filter((name) => !met.has(name)) ?? [], there: leafPaths(first.fields) };
+    },
     lackedBy: () => [],
     scan,
     async *widen(_, chunks) {
@@ -27,11 +37,14 @@ export const ndjson: OpenRows = async (head, { fields }) => {
   };
 };
 
-function pick(line: string, fields: readonly string[]): string {
+/** @param met gets the names that the record has */
+function pick(line: string, fields: readonly string[], met: Set<string>): string {
   const members: string[] = [];
   for (const name of fields) {
     const raw = rawAt(line, name);
-    if (raw !== undefined) members.push(`${JSON.stringify(name)}:${minify(raw)}`);
+    if (raw === undefined) continue;
+    met.add(name);
+    members.push(`${JSON.stringify(name)}:${minify(raw)}`);
   }
   return `{${members.join(',')}}`;
 }

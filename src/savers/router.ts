@@ -19,6 +19,8 @@ export interface SaveSummary {
   failed: number;
   /** Records that did not fit into the output. */
   misfits: number;
+  /** Those of the misfits that would fit into more columns. */
+  lacking: number;
   /** The path of the rest file. */
   readonly restFile: string;
 }
@@ -49,7 +51,16 @@ export class Router {
 
   constructor(destination: Destination, rest: Rest, options: RouterOptions) {
     const { flush = FLUSH, flushInterval = FLUSH_INTERVAL, sync = 'batch', tee } = options;
-    this.summary = { read: 0, saved: 0, present: 0, rest: 0, failed: 0, misfits: 0, restFile: rest.path };
+    this.summary = {
+      read: 0,
+      saved: 0,
+      present: 0,
+      rest: 0,
+      failed: 0,
+      misfits: 0,
+      lacking: 0,
+      restFile: rest.path,
+    };
     this.#destination = destination;
     this.#options = options;
     this.#committer = new Committer({
@@ -132,6 +143,7 @@ export class Router {
       this.#destination.saved.delete(task.uuid);
       if (mayWiden && row.columns.length > 0) return false;
       this.summary.misfits++;
+      if (row.columns.length > 0) this.summary.lacking++;
       this.#leave(task.uuid, withMisfit(task, row));
       return true;
     }

@@ -1,5 +1,6 @@
 import type { IdSet } from '../core/idset.ts';
 import type { Task } from '../core/task.ts';
+import type { Unmet } from './columns.ts';
 
 /** Why a task has no row. */
 export interface Misfit {
@@ -61,6 +62,8 @@ export interface Rows {
   encode(task: Task): string | Misfit;
   /** The columns that would have to be there for a task, once a row was encoded. */
   lackedBy(task: Task): readonly string[];
+  /** Those of `fields` that no record had, as far as it can tell. */
+  readonly unmet?: Unmet;
   /** Reads rows, from the start of one, up to the first that is not whole. */
   scan(chunks: AsyncIterable<Buffer>, from: number): AsyncIterable<readonly FoundRow[]>;
   /** Columns that an existing output has to get before anything is saved (`--widen`). */
@@ -101,6 +104,8 @@ export interface Destination {
   encode(task: Task): string | Misfit;
   /** The columns that would have to be there for a task. */
   lackedBy(task: Task): readonly string[];
+  /** Those of `fields` that no record had, as far as it can tell. */
+  readonly unmet?: Unmet | undefined;
   /** Makes rows safe, then marks them. @throws {TaskpipeError} `IO`; not to be tried again */
   commit(batch: RowBatch): Promise<void>;
   /** Adds columns, while nothing is being committed. */

@@ -17,6 +17,9 @@ export async function openStream(
     isUnmarked: () => false,
     encode: (task) => rows.encode(task),
     lackedBy: () => [],
+    get unmet() {
+      return rows.unmet;
+    },
     commit: ({ text }) => write(text),
     widen: async () => {},
     finish: async () => true,

@@ -1,5 +1,6 @@
 import { TaskpipeError } from '../core/errors.ts';
 import type { Notify } from '../core/event.ts';
+import { checkNames, type Names } from '../core/names.ts';
 import { mustBeWhole } from '../core/option.ts';
 import type { Rate } from '../core/rate.ts';
 import type { Backoff } from '../core/retry.ts';
@@ -51,6 +52,29 @@ export interface ExecOptions {
   readonly maxLine?: number | undefined;
 }
 
+/** All of them. */
+export const EXEC_NAMES: Names<ExecOptions> = {
+  jobs: true,
+  keepOrder: true,
+  retries: true,
+  backoff: true,
+  rate: true,
+  laneRate: true,
+  perLane: true,
+  maxFailures: true,
+  as: true,
+  dryRun: true,
+  unfinished: true,
+  revert: true,
+  notify: true,
+  children: true,
+  grace: true,
+  stopping: true,
+  drains: true,
+  leaving: true,
+  maxLine: true,
+};
+
 /** What a stage has done so far. */
 export interface ExecCounts {
   succeeded: number;
@@ -82,7 +106,9 @@ export const DEFAULTS: Readonly<{ jobs: number; retries: number; backoff: Backof
 };
 
 /** @throws {TaskpipeError} `USAGE` */
-export function checkExecOptions({ jobs, retries, perLane, as }: ExecOptions): void {
+export function checkExecOptions(options: ExecOptions): void {
+  const { jobs, retries, perLane, as } = options;
+  checkNames('exec()', options, EXEC_NAMES);
   mustBeWhole('jobs', jobs, 1);
   mustBeWhole('retries', retries, 0);
   mustBeWhole('perLane', perLane, 1);

@@ -2,10 +2,9 @@ import { TaskpipeError } from '../core/errors.ts';
 import { stableHash } from '../core/idkey.ts';
 import { IdSet } from '../core/idset.ts';
 import { MAX_LINE, type Reject } from '../core/lines.ts';
-import { mustBeWhole } from '../core/option.ts';
 import { Task } from '../core/task.ts';
 import { finishedIn } from '../ledgers/index.ts';
-import { type IdentityOptions, identify, NoIdentity } from '../loaders/identity.ts';
+import { identify, NoIdentity } from '../loaders/identity.ts';
 import {
   canSniff,
   type Format,
@@ -17,57 +16,10 @@ import {
   sniffFormat,
 } from '../loaders/index.ts';
 import { checkSources, openSource, peek, sourceName } from '../loaders/sources.ts';
+import { checkLoadOptions, type LoadOptions } from './load-options.ts';
 import { type Sample, sampleOf } from './sample.ts';
 
-/** All that `task-load` can be told; each option of the command has its counterpart here. */
-export interface LoadOptions extends IdentityOptions {
-  /** Default: by the ending of the file's name, else by its first bytes. */
-  readonly format?: Format | undefined;
-  /** Leaves out what this ledger says is finished. */
-  readonly ledger?: string | undefined;
-  /** Loads what is finished too. Default false. */
-  readonly again?: boolean | undefined;
-  /** What becomes of a uuid that came before in this load. Default `skip`. */
-  readonly duplicates?: 'skip' | 'keep' | 'fail' | undefined;
-  /** One character. Default a comma, or a tab for TSV. */
-  readonly delimiter?: string | undefined;
-  /** Does a CSV begin with its header? Default true; without one, columns are `column1` and so on. */
-  readonly header?: boolean | undefined;
-  /** Column names, in place of the header's. */
-  readonly columns?: readonly string[] | undefined;
-  /** The name of an encoding, as in `gbk`. Default UTF-8, or UTF-16 by its byte order mark. */
-  readonly encoding?: string | undefined;
-  /** The attribute that a plain line becomes. Default `line`. */
-  readonly field?: string | undefined;
-  /** The attributes to keep, in order. Identity is made of all, whatever is kept. */
-  readonly select?: readonly string[] | undefined;
-  /** Old name to new name, before all else. */
-  readonly rename?: ReadonlyMap<string, string> | undefined;
-  /** Attributes that every record must have, and not empty. */
-  readonly require?: readonly string[] | undefined;
-  /** A statement that gives rows, of a SQLite database. Default: all of `table`. */
-  readonly query?: string | undefined;
-  /** The table of a SQLite database. Default `tasks`. */
-  readonly table?: string | undefined;
-  /** How many tasks to load at most, of those that are to be done. */
-  readonly limit?: number | undefined;
-  /** How many records of the input to pass over first. */
-  readonly offset?: number | undefined;
-  /** Loads this many tasks, chosen evenly from all of the input; the same ones each time. */
-  readonly sample?: number | undefined;
-  /** Loads one part of `of`: which tasks are in it depends on their uuid alone. `index` is from 1. */
-  readonly shard?: { readonly index: number; readonly of: number } | undefined;
-  /** The longest line or row. Default 16 MiB. */
-  readonly maxLine?: number | undefined;
-  /** Is told of all input that is no task. Default: that ends the load with an error. */
-  readonly reject?: Reject | undefined;
-  /** Is told what a person may want to know. */
-  readonly note?: ((message: string) => void) | undefined;
-  /** Where `-` reads. Once `signal` is aborted it has to end by itself: what was read until then is loaded. */
-  readonly stdin?: (() => AsyncIterable<Buffer>) | undefined;
-  /** Ends the load after what it has read. */
-  readonly signal?: AbortSignal | undefined;
-}
+export type { LoadOptions } from './load-options.ts';
 
 /** What a load has done so far. */
 export interface LoadCounts {
@@ -94,25 +46,10 @@ export interface Loading extends AsyncIterable<readonly Task[]> {
  * @throws {TaskpipeError} `IO` where a file can't be read, `DATA` where one can't be understood
  */
 export function load(from: string | readonly string[], options: LoadOptions = {}): Loading {
-  checkOptions(options);
+  checkLoadOptions(options);
   const counts: LoadCounts = { read: 0, loaded: 0, finished: 0, duplicates: 0, bytes: 0 };
   const paths = typeof from === 'string' ? [from] : from;
   return { counts, [Symbol.asyncIterator]: () => batches(paths, options, counts) };
-}
-
-/** @throws {TaskpipeError} `USAGE` */
-function checkOptions({ limit, offset, sample, shard, rename }: LoadOptions): void {
-  mustBeWhole('limit', limit, 0);
-  mustBeWhole('offset', offset, 0);
-  mustBeWhole('sample', sample, 0);
-  mustBeWhole('shard.of', shard?.of, 1);
-  for (const [from, to] of rename ?? []) {
-    if (to !== 'run' && to !== 'result') continue;
-    throw new TaskpipeError(
-      'USAGE',
-      `--rename must not make a "${to}", which is a task's own; got "${from}=${to}"`,
-    );
-  }
 }
 
 async function* batches(
@@ -208,7 +145,7 @@ async function* readRecords(
   const onRead = (count: number): void => {
     counts.bytes += count;
   };
-  const bytes = uncut(openSource(path, options.stdin ?? noStdin, onRead), options.signal);
+  const bytes = uncut(openSource(path, options.stdin ?? noStdin, onRead, options.signal), options.signal);
   if (known !== undefined) return yield* loadBytes(known, bytes, read);
   const { first, all } = await peek(bytes, canSniff);
   const format = sniffFormat(first);

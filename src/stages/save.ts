@@ -1,5 +1,9 @@
-import { realPath } from '../core/durable.ts';
-import { TaskpipeError } from '../core/errors.ts';
+import { accessSync, constants } from 'node:fs';
+import { dirname } from 'node:path';
+import { realPath, resolved } from '../core/durable.ts';
+import { ioError, TaskpipeError } from '../core/errors.ts';
+import { checkNames, type Names } from '../core/names.ts';
+import { hint } from '../core/near.ts';
 import type { Task } from '../core/task.ts';
 import { openFile } from '../savers/file.ts';
 import { type SaveFormat, saveFormatOf, saveFormats, savers } from '../savers/index.ts';
@@ -52,6 +56,29 @@ export interface SaveOptions {
   readonly note?: ((message: string) => void) | undefined;
 }
 
+/** All of them. */
+export const SAVE_NAMES: Names<SaveOptions> = {
+  format: true,
+  table: true,
+  fields: true,
+  all: true,
+  rest: true,
+  rejects: true,
+  flush: true,
+  flushInterval: true,
+  ledger: true,
+  sync: true,
+  overwrite: true,
+  widen: true,
+  escapeFormulas: true,
+  tee: true,
+  write: true,
+  stopped: true,
+  watch: true,
+  say: true,
+  note: true,
+};
+
 /**
  * Saves tasks. Each uuid gives one row, through any crash: rows are safe before the ledger names them, and the next
  * start finds what a crash has left in between.
@@ -68,6 +95,7 @@ export async function save(
   const { rejects } = options;
   const ledger = isOwnLedger(out, options) ? undefined : options.ledger;
   checkPlaces(placesOf(out === '-' ? undefined : out, { rest: restFile, ledger, rejects }));
+  if (options.rest !== undefined) mustBeThere('--rest', options.rest);
   const rest = openRest(restFile, options.say ?? quiet);
   const destination = await openDestination(out, { ...options, ledger });
   // Nothing is waited for where nothing is synced.
@@ -77,6 +105,7 @@ export async function save(
     // A crash has left them.
     if (rest.isLeft) await mergeLeft(rest, destination);
     await router.takeAll(tasks);
+    noteUnmet(destination, options.note);
     const isDone = await destination.finish(options.stopped?.aborted !== true);
     await rest.merge(isDone ? destination.saved : { has: () => false });
   } finally {
@@ -88,7 +117,25 @@ export async function save(
   return router.summary;
 }
 
-function quiet(): void {}
+/** A field that no record had is often a slip, and gives an empty column. */
+function noteUnmet({ unmet }: Destination, note = quiet): void {
+  const names = unmet?.names.filter((name) => !name.startsWith('run.')) ?? []; // a run without failures has no error
+  const [first] = names;
+  if (first === undefined) return;
+  const words = names.map((name) => JSON.stringify(name)).join(', ');
+  note(`no record had ${words} (--fields)${hint(first, unmet?.there ?? [])}`);
+}
+
+function quiet(_message: string): void {}
+
+/** The folder of a file that may only be written after hours. */
+function mustBeThere(option: string, path: string): void {
+  try {
+    accessSync(dirname(resolved(path)), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw ioError(`cannot write ${option}`, path, error);
+  }
+}
 
 /** Whether the ledger is the database that is saved to: its rows say what is finished. */
 function isOwnLedger(out: string, { ledger, format, table }: SaveOptions): boolean {
@@ -114,6 +161,7 @@ async function mergeLeft(rest: Rest, { saved }: Destination): Promise<void> {
 /** @throws {TaskpipeError} `USAGE`, for options that exclude each other */
 function checkOptions(out: string, options: SaveOptions): void {
   const { ledger, overwrite, tee, widen } = options;
+  checkNames('save()', options, SAVE_NAMES);
   const refuse = (words: string): never => {
     throw new TaskpipeError('USAGE', words);
   };

@@ -20,6 +20,10 @@ export interface Judged {
 const FAULTS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such program (or its interpreter, or the folder of --cwd, is not there)',
   EACCES: 'it may not be run (permission denied)',
+  ENOEXEC: 'it is no program; a script has to begin with a line such as #!/bin/sh',
+  EMFILE: 'too many open files (lower --jobs, or raise ulimit -n)',
+  EAGAIN: 'too many processes (lower --jobs, or raise ulimit -u)',
+  ENOMEM: 'out of memory (lower --jobs)',
   E2BIG:
     'its arguments or variables are too long: 128 KiB each, 2 MB in all (the record is on its standard input, too)',
   ERR_INVALID_ARG_VALUE: 'an argument or variable has a NUL character in it',

@@ -30,6 +30,11 @@ export function launch(order: Order, setup: Setup, done: (report: Report) => voi
     done(notStarted(order.id, error)); // NUL in a word, or too long a word
     return undefined;
   }
+  if (child.stdin === undefined) {
+    // Too many open files: Node gives it no streams, which its types do not know.
+    child.on('error', (error) => done(notStarted(order.id, error)));
+    return undefined;
+  }
   return watch(child, order, setup.maxOutput, done);
 }
 

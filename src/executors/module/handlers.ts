@@ -44,7 +44,8 @@ export function handlersOf(
   return {
     of(fields) {
       const name = attribute(fields, 'handler');
-      if (name === undefined || name === null || name === '') return usual ?? lacking('no "handler"', named);
+      if (name === undefined || name === null || name === '')
+        return usual ?? lacking('no "handler", which a module without a default export needs', named);
       const found = typeof name === 'string' && named.includes(name) ? functionOf(name) : undefined;
       return found ?? lacking(`the handler ${JSON.stringify(name)}`, named, usual);
     },
@@ -53,7 +54,7 @@ export function handlersOf(
 }
 
 function needs(file: string, what: string): TaskpipeError {
-  return new TaskpipeError('USAGE', `${file} must ${what}`);
+  return new TaskpipeError('USAGE', `--module ${file} must ${what}`);
 }
 
 function lacking(what: string, named: readonly string[], usual?: Handler): Failure {

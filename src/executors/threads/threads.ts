@@ -63,6 +63,8 @@ class Thread {
   #heeded: AbortSignal | undefined;
   #watch: NodeJS.Timeout | undefined;
   #isClosing = false;
+  /** Whether the module could be loaded once: then a thread that ends is started again. */
+  #wasReady = false;
 
   constructor(work: ThreadWork, timeout: number | undefined, show: (line: string) => void) {
     this.#work = work;
@@ -92,7 +94,8 @@ class Thread {
     clearTimeout(this.#watch);
     this.#tell('close');
     const timer = setTimeout(() => void this.#worker.terminate(), CLOSING);
-    await new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
+    if (this.#worker.threadId >= 0)
+      await new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
     clearTimeout(timer);
   }
 
@@ -117,7 +120,7 @@ class Thread {
     this.#worker = worker;
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromThread) => {
-        if (message.kind === 'ready') resolve();
+        if (message.kind === 'ready') this.#begin(resolve);
         else if (message.kind === 'failed') {
           const { code, message: words } = message;
           const error = code === undefined ? new Error(words) : new TaskpipeError(code, words);
@@ -129,8 +132,17 @@ class Thread {
         reject(error);
         this.#crashed(messageOf(error), worker);
       });
-      worker.on('exit', () => this.#crashed('it ended its own thread', worker));
+      worker.on('exit', (exit) => {
+        const what = this.#work.kind === 'module' ? `--module ${this.#work.options.file}` : '--threads';
+        reject(new TaskpipeError('USAGE', `${what} can't be loaded: ${whyEnded(exit)}`));
+        this.#crashed('it ended its own thread', worker);
+      });
     });
+  }
+
+  #begin(ready: () => void): void {
+    this.#wasReady = true;
+    ready();
   }
 
   #take(message: Exclude<FromThread, { kind: 'ready' | 'failed' }>): void {
@@ -174,7 +186,7 @@ class Thread {
   }
 
   #crashed(why: string, worker: Worker): void {
-    if (worker !== this.#worker || this.#isClosing) return;
+    if (worker !== this.#worker || this.#isClosing || !this.#wasReady) return;
     const error = { code: 'THREAD', message: `the thread of the function ended: ${why}` };
     // Which of them it was cannot be told: all may be tried again.
     this.#orders = [];
@@ -188,4 +200,9 @@ class Thread {
     this.#pending.clear();
     for (const pending of all) end(pending);
   }
+}
+
+/** Why a thread ended that never came to work. */
+function whyEnded(exit: number): string {
+  return `its thread ended (exit code ${exit}): an await at its top that nothing ends, or a call of exit()?`;
 }

@@ -182,7 +182,9 @@ test.each([
     [3, 'PENDING'],
     [4, 'PENDING'],
   ]);
-  expect(stderr).toContain('task-exec: an error that nobody caught: Error: stray\n    at ');
+  expect(stderr).toContain(
+    'task-exec: an error that nobody caught, in a timer or a promise without await: Error: stray\n    at ',
+  );
   expect(exit).toBe(70);
 });
 
