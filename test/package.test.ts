@@ -17,7 +17,7 @@ beforeAll(async () => {
 test('the package has what users need, and nothing else', () => {
   const paths = packed.files.map(({ path }) => path);
   const allowed =
-    /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|bin\/(task-[a-z]+|launch\.js)|dist\/.*(\.js|\.d\.ts)|(docs|examples|man)\/.+)$/;
+    /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|bin\/(task-[a-z]+|launch\.js)|dist\/.*(\.js|\.d\.ts|-style\.css)|(docs|examples|man)\/.+)$/;
   expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
   expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/cli.js', 'dist/index.d.ts']));
   expect(packed.files.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(2_000_000);
@@ -43,7 +43,7 @@ test('publint finds nothing to mend', async () => {
 test('attw finds the types of every entry point, for Node and for bundlers', async () => {
   const { code, stdout } = await tool(`attw '${packed.tarball}' --profile esm-only --format json`);
   const { entrypoints } = JSON.parse(stdout).analysis;
-  expect([code, Object.keys(entrypoints)]).toEqual([0, ['.', './flow', './package.json']]);
+  expect([code, Object.keys(entrypoints)]).toEqual([0, ['.', './flow', './serve', './package.json']]);
 });
 
 for (const resolution of ['--module nodenext', '--module esnext --moduleResolution bundler']) {

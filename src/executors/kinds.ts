@@ -9,12 +9,13 @@ import { workerOptions } from './worker/options.ts';
 export const KINDS_OF: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
   (
     [
-      [['perHost', 'hostRate'], ['http']],
+      [['perHost'], ['http']],
       [Object.keys(httpOptions), ['http', 'module']],
       [Object.keys(processOptions), ['command', 'worker']],
       [Object.keys(commandOptions), ['command']],
       [Object.keys(workerOptions), ['worker']],
       [Object.keys(moduleOptions), ['module']],
+      [['threads'], ['http', 'module']],
       [Object.keys(flowOptions), ['flow']],
     ] as const
   ).flatMap(([keys, kinds]) => keys.map((key) => [key, kinds] as const)),

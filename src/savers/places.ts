@@ -16,7 +16,7 @@ export function checkPlaces(places: readonly Place[]): void {
   const uses = new Map<string, string>();
   for (const { use, path } of places) {
     if (path === undefined) continue;
-    const real = realOf(path);
+    const real = realOf(use, path);
     const other = uses.get(real);
     if (other !== undefined) {
       throw new TaskpipeError('USAGE', `${use} must be another file than ${other}; both are ${path}`);
@@ -25,11 +25,11 @@ export function checkPlaces(places: readonly Place[]): void {
   }
 }
 
-function realOf(path: string): string {
+function realOf(use: string, path: string): string {
   try {
     return realPath(path);
   } catch (error) {
-    throw ioError('cannot use', path, error);
+    throw ioError(use.startsWith('--') ? `cannot use ${use}` : 'cannot use', path, error);
   }
 }
 

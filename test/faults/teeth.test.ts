@@ -99,8 +99,8 @@ const others: readonly Bite[] = [
   },
   {
     name: 'the end of the output is cut off',
-    from: 'await output.finish();\n      return escapes',
-    to: 'process.exit(code);\n      return escapes',
+    from: 'await output.finish();\n    if (code',
+    to: 'process.exit(code);\n    if (code',
     tried: (program) => lateReader(program),
   },
   {

@@ -132,7 +132,11 @@ describe.skipIf(!hasPython).concurrent('on a terminal, which python3 makes', () 
     await session.sees(/^task-save: \[=+> +\] 66%, 5 saved, 1 failed/m);
     expect(session.lines()).toHaveLength(1);
     feed.end();
-    await expectClean(session, [/^task-save: saved 5, 1 to out/, /again\)$/]);
+    await expectClean(session, [
+      /^task-save: saved 5, 1 to out/,
+      /^task-save: to run these again/,
+      /--total 9$/,
+    ]);
   });
 
   test('Ctrl-C stops a pipeline in good order, and leaves nothing of the line', async () => {
@@ -158,7 +162,11 @@ describe.skipIf(!hasPython).concurrent('on a terminal, which python3 makes', () 
     await session.sees(/1 running, 1 not finished/);
     session.type('\x03');
     expect(await session.ended).toBe(130);
-    await expectClean(session, [/^task-exec: 0 done, 2 not finished$/]);
+    await expectClean(session, [
+      /^task-exec: 0 done, 2 not finished$/,
+      /^task-exec: to run the rest again/,
+      /--grace 1h$/,
+    ]);
     feed.end();
   });
 

@@ -72,7 +72,7 @@ describe('an output that cannot be written', () => {
     ],
     [
       'task-load a.csv --quiet | task-save out.csv --ledger a.csv/done.jsonl',
-      /^task-save: cannot use a\.csv\/done\.jsonl: a part of the path is not a folder\n$/,
+      /^task-save: cannot use --ledger a\.csv\/done\.jsonl: a part of the path is not a folder\n$/,
     ],
     [
       'task-load a.csv --quiet | task-exec --http --quiet --unfinished a.csv/u > /dev/null',
@@ -80,7 +80,7 @@ describe('an output that cannot be written', () => {
     ],
     [
       'task-load a.csv --rejects a.csv/r > /dev/null',
-      /^task-load: cannot write --rejects a\.csv\/r: a part of the path is not a folder\n$/,
+      /^task-load: cannot use --rejects a\.csv\/r: a part of the path is not a folder\n$/,
     ],
   ])('ends %s with 74 and says why', async (command, words) => {
     const { url } = await serve((response) => response.end('ok'));

@@ -7,6 +7,7 @@ import { freshFolder } from '../support/run.ts';
 import {
   counter,
   finishedOf,
+  hasLines,
   linesOf,
   parsed,
   runPipeline,
@@ -104,6 +105,7 @@ describe('a pipeline that is signalled in the middle', () => {
     const command = 'task-load a.csv | task-exec --http -j 4 --grace 100ms | task-save out.csv';
     const pipeline = startPipeline(command, { cwd });
     await asked.reached(4);
+    await hasLines(cwd, 'out.csv', 0); // task-save is there too, and listens
     const stopped = performance.now();
     pipeline.signal('SIGTERM');
     expect(await pipeline.codes).toMatch(/^(0|143) 143 143$/); // task-load may be at its end, or before it
