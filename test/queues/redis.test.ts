@@ -5,7 +5,8 @@ import { beforeEach, expect, test } from 'vitest';
 import { messageOf } from '../../src/core/errors.ts';
 import { openQueues, type QueueSettings } from '../../src/queues/index.ts';
 import * as certificates from '../support/certificates.ts';
-import { freePort, needsRedis, startRedis } from '../support/redis.ts';
+import { freePort } from '../support/port.ts';
+import { needsRedis, startRedis } from '../support/redis.ts';
 import { freshFolder, sh } from '../support/run.ts';
 
 beforeEach(needsRedis);

@@ -6,8 +6,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../src/core/sqlite.ts';
+import { freePort } from '../support/port.ts';
 import { environment, freshFolder } from '../support/run.ts';
-import { freePort } from './service.ts';
 
 const CLIENTS = 500;
 const SUBMISSIONS = 20_000;

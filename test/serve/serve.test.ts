@@ -6,8 +6,9 @@ import { describe, expect, test } from 'vitest';
 import { nameUuid } from '../../src/core/uuid.ts';
 import { exec } from '../../src/index.ts';
 import { app } from '../../src/serve/index.ts';
+import { freePort } from '../support/port.ts';
 import { freshFolder, start } from '../support/run.ts';
-import { type Answer, ask, freePort, type Serving, serve, submit, until } from './service.ts';
+import { type Answer, ask, type Serving, serve, submit, until } from './service.ts';
 
 const WORK = `export default async (task, { logger, signal }) => {
   logger.info('on %s', task.n);

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
 import { environment } from '../support/run.ts';
@@ -92,14 +91,4 @@ export async function until(
     if (is(answer)) return answer;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-}
-
-/** A port that was free. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { afterAll, type TestContext } from 'vitest';
+import { freePort } from './port.ts';
 import { freshFolder, has } from './run.ts';
 
 /** A server of a test's own: on a free port, in a fresh folder, with a log that lasts. */
@@ -62,14 +62,4 @@ export async function startRedis(...more: readonly string[]): Promise<TestRedis>
       running.delete(child);
     },
   };
-}
-
-/** A port that nobody has. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
