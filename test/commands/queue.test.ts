@@ -283,10 +283,13 @@ describe('pull and ack', () => {
   test('the leases of a slow task are renewed', async () => {
     const { at } = fresh();
     await sh(`task-queue push ${at} --attempts 1`, { input: tasks('slow') });
-    const run = await sh(
-      `task-queue pull ${at} --until-empty --lease 600ms | (read line; sleep 2.5; echo "$line") | task-queue ack ${at} & task-queue pull ${at} --until-empty --lease 600ms > other; wait; cat other`,
+    const slow = sh(
+      `task-queue pull ${at} --until-empty --lease 600ms --worker slow | (read line; sleep 2.5; echo "$line") | task-queue ack ${at} --worker slow`,
     );
-    expect(run.stdout).toBe('');
+    await until(async () => (await sizeOf(at)).active === 1);
+    const other = await sh(`task-queue pull ${at} --until-empty --lease 600ms --worker other`);
+    expect(other.stdout).toBe('');
+    await slow;
     expect(await sizeOf(at)).toMatchObject({ finished: 1, dead: 0, waiting: 0, active: 0 });
   });
 
