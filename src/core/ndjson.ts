@@ -1,6 +1,7 @@
 import { jsonFault } from './errors.ts';
 import { type BadInput, type LineOptions, readLines } from './lines.ts';
 import { opensDeeper } from './members.ts';
+import { type Shape, Shapes } from './shape.ts';
 import { type Fields, Task, uuidFault } from './task.ts';
 
 /** One record of NDJSON. */
@@ -59,7 +60,17 @@ export function readJsonRecords(
 
 /** Reads tasks, which are records with a `uuid`: what stands between two stages. */
 export function readTasks(chunks: AsyncIterable<Buffer>, options: LineOptions): AsyncGenerator<Task[]> {
-  return parseLines(chunks, options, parseTask);
+  const shapes = new Shapes();
+  return parseLines(chunks, options, (line) => {
+    const values = shapes.match(line);
+    const shape = shapes.shape as Shape;
+    const uuid = values?.[shape.uuid];
+    if (uuid !== undefined && uuidFault(uuid) === undefined)
+      return new Task(uuid, line, undefined, shape, values);
+    const task = parseTask(line);
+    if (task instanceof Task) shapes.missed(line);
+    return task;
+  });
 }
 
 /** A line as a task, or why it is none; undefined where it is blank. */

@@ -1,4 +1,5 @@
 import { withoutMembers } from './members.ts';
+import type { Shape, Values } from './shape.ts';
 
 /** The attributes of a record. They come from outside: read one with `attribute()`, never by a bare `[name]`. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -36,18 +37,38 @@ export class Task {
   readonly uuid: string;
   /** The record as JSON text on one line, `{` first and `}` last, without a newline. */
   readonly line: string;
+  /** What the line looks like, where it was read by that; its values are then in `values`. */
+  readonly shape: Shape | undefined;
+  readonly values: Values | undefined;
   #fields: Fields | undefined;
 
-  constructor(uuid: string, line: string, fields?: Fields) {
+  /** @param fields the record, where it was parsed already */
+  constructor(uuid: string, line: string, fields?: Fields, shape?: Shape, values?: Values) {
     this.uuid = uuid;
     this.line = line;
+    this.shape = shape;
+    this.values = values;
     this.#fields = fields;
   }
 
   /** The record, parsed when it is first asked for. */
   get fields(): Fields {
-    this.#fields ??= JSON.parse(this.line) as Fields;
+    this.#fields ??= this.#shaped() ?? (JSON.parse(this.line) as Fields);
     return this.#fields;
+  }
+
+  /** The record for somebody who may change it. */
+  copy(): Record<string, unknown> {
+    return this.#shaped() ?? { ...this.fields };
+  }
+
+  #shaped(): Record<string, unknown> | undefined {
+    return this.shape?.fields(this.values as Values);
+  }
+
+  /** Whether the record has an attribute. */
+  has(name: string): boolean {
+    return this.shape?.has(name) ?? Object.hasOwn(this.fields, name);
   }
 }
 
@@ -64,9 +85,16 @@ export function runOf(fields: Fields): Run | undefined {
   return typeof (run as Run).state === 'string' ? (run as Run) : undefined;
 }
 
+/** The `run.state` that a task carries; undefined where it has no `run`. */
+export function stateOf(task: Task): string | undefined {
+  const { shape, values } = task;
+  if (shape === undefined) return runOf(task.fields)?.state;
+  return shape.state === 0 ? undefined : values?.[shape.state];
+}
+
 /** Whether a task arrives as one that is not to be run: it failed before, or was taken back. */
 export function isSettled(task: Task): boolean {
-  const state = runOf(task.fields)?.state;
+  const state = stateOf(task);
   return state !== undefined && state !== 'SUCCESS' && state !== 'PENDING';
 }
 
@@ -76,9 +104,8 @@ export function isSettled(task: Task): boolean {
  * @param result JSON text on one line, or undefined where there is none
  */
 export function withOutcome(task: Task, run: Run, result: string | undefined): Task {
-  const { fields } = task;
   const clean =
-    attribute(fields, 'run') !== undefined || attribute(fields, run.as) !== undefined
+    task.has('run') || task.has(run.as)
       ? withoutMembers(task.line, (key) => key === 'run' || key === run.as)
       : task.line;
   const open = clean.slice(0, -1);

@@ -1,5 +1,5 @@
 import { finishedKey, undoneKey } from '../core/redis-keys.ts';
-import { runOf, type Task, withRun } from '../core/task.ts';
+import { stateOf, type Task, withRun } from '../core/task.ts';
 import type { Bull } from './bullmq.ts';
 import { jobIdOf } from './keys.ts';
 import { ATTEMPTS, type PushCounts, type PushOptions } from './queue.ts';
@@ -53,7 +53,7 @@ function jobOf(id: string, task: Task, options: PushOptions) {
 
 /** A task that comes as a failure is to be done again. */
 function fresh(task: Task): Task {
-  const state = runOf(task.fields)?.state;
+  const state = stateOf(task);
   return state === undefined || state === 'SUCCESS' ? task : withRun(task, undefined);
 }
 

@@ -1,5 +1,7 @@
 import { membersOf, minify } from '../core/members.ts';
+import type { Values } from '../core/shape.ts';
 import type { Fields, Task } from '../core/task.ts';
+import { ShapeColumns } from './shape-columns.ts';
 
 /** Names that were asked for and that no record had. */
 export interface Unmet {
@@ -72,6 +74,7 @@ export class Columns {
   #first = '';
   /** The columns that a record had an attribute for. */
   readonly #found = new Set<number>();
+  readonly #shaped: ShapeColumns;
   /** What the fast path reads, and how far it has looked into its text. */
   #line = '';
   #at = 0;
@@ -92,11 +95,16 @@ export class Columns {
     }
     this.#top = { prefix: '', slots: new Map(), order: [] };
     this.#isStrict = isStrict;
+    this.#shaped = new ShapeColumns(names, isStrict, this.#found);
     this.#cells = new Array(names.length).fill(undefined);
   }
 
   /** The cells of a task, or the paths of the attributes that have no column. */
   cellsOf(task: Task): { cells: readonly string[] } | { missing: readonly string[] } {
+    if (this.#first === '') this.#first = task.line;
+    const { shape, values } = task;
+    const shaped = shape && this.#shaped.cellsOf(shape, values as Values);
+    if (shaped !== undefined) return { cells: shaped };
     this.#reset(task.line);
     const isFilled = this.#fillFast(task.fields, this.#top);
     if (!isFilled || (this.#hasNumbers && this.#mayMistake() && ODD_NUMBER.test(task.line))) {
@@ -120,7 +128,6 @@ export class Columns {
     for (let i = 0; i < this.#cells.length; i++) this.#cells[i] = undefined; // `fill` takes longer for so few
     if (this.#missing.length > 0) this.#missing = [];
     this.#line = line;
-    if (this.#first === '') this.#first = line;
     this.#at = 0;
     this.#met = 0;
     this.#hasNumbers = false;

@@ -1,6 +1,6 @@
 import { TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
-import { type Run, runOf, type Task, withRun } from '../core/task.ts';
+import { type Run, runOf, stateOf, type Task, withRun } from '../core/task.ts';
 import { Committer, FLUSH, FLUSH_INTERVAL } from './commit.ts';
 import type { Rest } from './rest.ts';
 import { type Destination, MISFITS, type Misfit } from './saver.ts';
@@ -133,7 +133,7 @@ export class Router {
 
   #isRow(task: Task): boolean {
     // PENDING has not come to an end: as a row, it would never be done.
-    return isGood(task) || (this.#options.all === true && runOf(task.fields)?.state !== 'PENDING');
+    return isGood(task) || (this.#options.all === true && stateOf(task) !== 'PENDING');
   }
 
   /** Makes a row of a task whose uuid was put into `saved`. Returns false where it could have one with more columns. */
@@ -193,7 +193,7 @@ export class Router {
 
 /** Whether its work went well, or nothing is said of work. */
 function isGood(task: Task): boolean {
-  const state = runOf(task.fields)?.state;
+  const state = stateOf(task);
   return state === undefined || state === 'SUCCESS';
 }
 
@@ -207,6 +207,7 @@ function withMisfit(task: Task, error: Misfit): string {
 
 /** A record that an earlier saver had no place for: its work went well, and need not be done again to be saved. */
 function withoutMisfit(task: Task): Task {
+  if (stateOf(task) !== 'FAILURE') return task;
   const found: Partial<Run> = runOf(task.fields) ?? {};
   const code = found.error?.code; // a record may say anything of its error, also null
   if (code === undefined || !MISFITS.includes(code)) return task;

@@ -1,6 +1,6 @@
 import type { Job } from '../core/lane.ts';
 import { isOver, MAX_LINE } from '../core/lines.ts';
-import { isSettled, runOf, type State, type Task } from '../core/task.ts';
+import { isSettled, type State, stateOf, type Task } from '../core/task.ts';
 import type { Outcome } from '../executors/executor.ts';
 import { addTo } from '../reports/codes.ts';
 import type { Report } from '../reports/report.ts';
@@ -58,8 +58,7 @@ export class Account {
       task = this.#recordOf(job, settled, now);
     }
     // Only where somebody listens: it parses the record.
-    if (this.#options.notify !== undefined)
-      this.#transitions.ended(job, runOf(task.fields)?.state as State, settled);
+    if (this.#options.notify !== undefined) this.#transitions.ended(job, stateOf(task) as State, settled);
     this.#count(settled);
     this.#tally.ended(job, settled.error, now);
     return task;

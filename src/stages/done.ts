@@ -1,6 +1,6 @@
 import type { LineOptions } from '../core/lines.ts';
 import { parseLines, parseTask } from '../core/ndjson.ts';
-import { runOf, Task, uuidFault } from '../core/task.ts';
+import { stateOf, Task, uuidFault } from '../core/task.ts';
 import type { Entry, Ledger, LedgerWriter } from '../ledgers/index.ts';
 
 /** One line of the input of `task-done`: a record, or a bare uuid. */
@@ -30,7 +30,7 @@ export function nameOf(line: string): Named | Exclude<ReturnType<typeof parseTas
   if (text.startsWith('{')) {
     const task = parseTask(line);
     if (!(task instanceof Task)) return task;
-    const state = runOf(task.fields)?.state;
+    const state = stateOf(task);
     return { uuid: task.uuid, line, isGood: state === undefined || state === 'SUCCESS' };
   }
   const uuid = text.startsWith('"') ? unquoted(text) : text;

@@ -4,7 +4,7 @@ import type { Job } from '../core/lane.ts';
 import { Order, Outlet } from '../core/outlet.ts';
 import { backoffDelay } from '../core/retry.ts';
 import { Scheduler } from '../core/scheduler.ts';
-import { isSettled, runOf, type Task } from '../core/task.ts';
+import { isSettled, stateOf, type Task } from '../core/task.ts';
 import type { Child, Executor, Outcome, Retry, StageControl } from '../executors/executor.ts';
 import { fromFunction, type Work } from '../executors/function.ts';
 import type { Report } from '../reports/report.ts';
@@ -271,7 +271,7 @@ class ExecStage {
 
   #emit(job: Job, task: Task | undefined): void {
     const { unfinished } = this.#options;
-    const isKept = task !== undefined && unfinished !== undefined && runOf(task.fields)?.state === 'PENDING';
+    const isKept = task !== undefined && unfinished !== undefined && stateOf(task) === 'PENDING';
     if (isKept) unfinished(task);
     const shown = isKept ? undefined : task;
     if (this.#order !== undefined) {

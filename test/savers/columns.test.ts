@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Shape } from '../../src/core/shape.ts';
 import { Task } from '../../src/core/task.ts';
 import { Columns, leafPaths } from '../../src/savers/columns.ts';
 
@@ -113,6 +114,33 @@ describe('cells', () => {
         );
       }),
       { numRuns: 1000 },
+    );
+  });
+
+  test('of a record that is read by its shape are those of one that is parsed', () => {
+    const leaf = fc.oneof(
+      fc.constantFrom('null', 'true', '1.10', '-0', '1e5', '""', '"a,b"', '"null"'),
+      fc.string().map((value) => JSON.stringify(value)),
+    );
+    const names = ['a', 'b', 'c', 'a.b', 'a.c', 'b.a', 'a.b.c'];
+    const level = (value: fc.Arbitrary<string>): fc.Arbitrary<string> =>
+      fc
+        .uniqueArray(fc.tuple(fc.constantFrom(...names), value), { selector: ([name]) => name, maxLength: 4 })
+        .map((members) => members.map(([name, raw]) => `"${name}":${raw}`).join(','));
+    const nested = level(leaf).map((members) => `{${members}}`);
+    const record = level(fc.oneof(leaf, nested)).map((members) => `{"uuid":"u"${members && ','}${members}}`);
+    fc.assert(
+      fc.property(record, fc.subarray(names), fc.boolean(), (line, some, isStrict) => {
+        const columns = ['uuid', ...some];
+        const shape = Shape.of(line);
+        const values = shape?.match(line);
+        if (values === undefined) return;
+        const [shaped, parsed] = [new Columns(columns, isStrict), new Columns(columns, isStrict)];
+        const found = shaped.cellsOf(new Task('u', line, undefined, shape, values));
+        expect(found).toEqual(parsed.cellsOf(new Task('u', line)));
+        expect(shaped.unmet).toEqual(parsed.unmet);
+      }),
+      { numRuns: 2000 },
     );
   });
 });

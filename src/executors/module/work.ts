@@ -37,8 +37,7 @@ export function moduleWork(handlers: Handlers, services: Services, timeout: numb
     });
   return {
     attempt(task, attempt) {
-      // A copy: what a function does to its task must not change what we know of the record.
-      const fields = { ...task.fields };
+      const fields = task.copy(); // its own: what a function does to it must not change what we know of the record
       const handler = handlers.of(fields);
       if (typeof handler !== 'function') return { error: handler };
       const context = new Context(task.uuid, attempt, services);
