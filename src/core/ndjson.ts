@@ -1,7 +1,8 @@
 import { jsonFault } from './errors.ts';
 import { type BadInput, type LineOptions, readLines } from './lines.ts';
 import { opensDeeper } from './members.ts';
-import { type Shape, Shapes } from './shape.ts';
+import type { Shape } from './shape.ts';
+import { Shapes } from './shapes.ts';
 import { type Fields, Task, uuidFault } from './task.ts';
 
 /** One record of NDJSON. */

@@ -5,12 +5,13 @@ import { membersOf } from './members.ts';
  * were parsed, an expression made of one of them reads the others in a fifth of the time of `JSON.parse`, and says
  * where each value stands; no object is made until somebody asks for it. (The idea is that of speculative parsing:
  * Li et al., "Mison: a fast JSON parser for data analytics", VLDB 2017.) What it matches is JSON for sure: the text
- * between the values is that of a record that was parsed, and values are strings without escapes, numbers, true,
- * false or null. All else is left to `JSON.parse`.
+ * between the values is that of a record that was parsed, and values are strings, numbers, true, false or null. All
+ * else is left to `JSON.parse`.
  */
 
-/** A string without its quotes: no escapes, no control characters. */
-const TEXT = '([^"\\\\\\x00-\\x1f]*)';
+/** A string without its quotes (RFC 8259, section 7). Few have escapes, so what lies between two is taken at once. */
+const PLAIN = '[^"\\\\\\x00-\\x1f]*';
+const TEXT = `(${PLAIN}(?:\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4})${PLAIN})*)`;
 /** Any other value that has nothing nested (RFC 8259, section 6). */
 const SCALAR = '(-?(?:0|[1-9]\\d*)(?:\\.\\d+)?(?:[eE][+-]?\\d+)?|true|false|null)';
 
@@ -22,7 +23,7 @@ export interface Leaf {
   readonly isText: boolean;
 }
 
-/** What matched: the values of the leaves as they are written, from 1; strings without their quotes. */
+/** What matched: the values of the leaves, from 1: strings as they are meant, others as they are written. */
 export type Values = readonly string[];
 
 /** One member of an object: a leaf, or an object itself. */
@@ -74,7 +75,14 @@ export class Shape {
 
   /** The values of a line, or undefined where it looks otherwise. */
   match(line: string): Values | undefined {
-    return this.#expression.exec(line) ?? undefined;
+    const values = this.#expression.exec(line) ?? undefined;
+    if (values === undefined || !line.includes('\\')) return values;
+    for (let i = 1; i < values.length; i++) {
+      const text = values[i] as string; // only in a string there are any
+      const first = text.indexOf('\\');
+      if (first >= 0) values[i] = unescaped(text, first);
+    }
+    return values;
   }
 
   /** Whether the record itself has such an attribute. */
@@ -142,6 +150,26 @@ function textAt(members: readonly Member[], [name, ...rest]: readonly string[]):
   return found.isText ? found.at : 0;
 }
 
+/** `JSON.parse` takes half a microsecond for any string, which is much for a short one, and little for a long one. */
+const SHORT = 1000;
+
+const SIGNS: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
+
+/** What a string with escapes means. @param first where the first one is */
+function unescaped(text: string, first: number): string {
+  if (text.length > SHORT) return JSON.parse(`"${text}"`) as string;
+  let meant = '';
+  let from = 0;
+  for (let at = first; at >= 0; at = text.indexOf('\\', from)) {
+    const sign = text.charAt(at + 1);
+    meant += text.slice(from, at);
+    from = at + (sign === 'u' ? 6 : 2);
+    meant +=
+      sign === 'u' ? String.fromCharCode(Number(`0x${text.slice(at + 2, from)}`)) : (SIGNS[sign] ?? sign);
+  }
+  return meant + text.slice(from);
+}
+
 function build(members: readonly Member[], values: Values): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
   for (let i = 0; i < members.length; i++) {
@@ -163,54 +191,4 @@ function owned(text: string): string {
 function scalarOf(text: string): unknown {
   if (text === 'null') return null;
   return text === 'true' ? true : text === 'false' ? false : Number(text);
-}
-
-/** Of so many records that no shape matched, one is made a shape: a short run makes none. */
-const PATIENCE = 16;
-/** Shapes that are known at once. */
-const KNOWN = 4;
-/** So many are tried in all: making one takes as long as parsing a hundred records. */
-const TRIED = 32;
-/** Longer lines are not looked at: one of many values takes its time anyway. */
-const LONG = 64 * 1024;
-
-/** The shapes of the records of one input. */
-export class Shapes {
-  /** The shape of the line that `match` matched last; that saves an object for each line. */
-  shape: Shape | undefined;
-  /** The one that matched last comes first. */
-  readonly #known: Shape[] = [];
-  #tried = 0;
-  #matches = 0;
-  #misses = 0;
-
-  /** The values of a line, whose shape is then in `shape`; undefined where none that is known matches. */
-  match(line: string): Values | undefined {
-    if (line.length > LONG) return undefined;
-    for (let i = 0; i < this.#known.length; i++) {
-      const shape = this.#known[i] as Shape;
-      const values = shape.match(line);
-      if (values === undefined) continue;
-      this.#matches++;
-      this.shape = shape;
-      if (i > 0) this.#putFirst(shape);
-      return values;
-    }
-    return undefined;
-  }
-
-  /** Is told of a record that no known shape matches. */
-  missed(line: string): void {
-    if (line.length > LONG || ++this.#misses % PATIENCE > 0) return;
-    if (this.#tried++ < TRIED) {
-      const shape = Shape.of(line);
-      if (shape !== undefined)
-        this.#putFirst(this.#known.find(({ source }) => source === shape.source) ?? shape);
-    } else if (this.#misses > this.#matches) this.#known.length = 0; // they do not look alike
-  }
-
-  #putFirst(shape: Shape): void {
-    const others = this.#known.filter((other) => other !== shape);
-    this.#known.splice(0, KNOWN, shape, ...others.slice(0, KNOWN - 1));
-  }
 }

@@ -74,8 +74,7 @@ class DelimitedRows implements Rows {
     const found = columns.cellsOf(task);
     if ('missing' in found) return misfit(found.missing, columns.names, this.#options.path);
     const row = this.#rowOf(found.cells, columns.names);
-    // What a shape matched has no escapes.
-    if (task.shape === undefined && !isPlain(task.line) && !isText(row)) return notText('a value');
+    if (!isPlain(task.line) && !isText(row)) return notText('a value');
     if (!this.#isNew) return row;
     this.#isNew = false;
     return this.#rowOf(columns.names, columns.names) + row;

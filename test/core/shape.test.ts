@@ -3,7 +3,8 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseTask, readTasks } from '../../src/core/ndjson.ts';
-import { Shape, Shapes } from '../../src/core/shape.ts';
+import { Shape } from '../../src/core/shape.ts';
+import { Shapes } from '../../src/core/shapes.ts';
 import { stateOf, Task } from '../../src/core/task.ts';
 
 async function* inOnePiece(lines: readonly string[]): AsyncGenerator<Buffer> {
@@ -89,7 +90,7 @@ test('reads every record as JSON.parse does, whatever came before it', async () 
           expect(task.has(name)).toBe(plain.has(name));
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
 
@@ -99,7 +100,7 @@ test('what looks nearly like a known record is told from it', () => {
       const values = Shape.of(good)?.match(line);
       if (values === undefined) return;
       expect(Shape.of(good)?.fields(values)).toEqual(JSON.parse(line));
-      expect(parseTask(line)).toBeInstanceOf(Task);
+      expect(parseTask(line)).not.toMatchObject({ code: 'JSON' });
     }),
     { numRuns: 5000 },
   );
