@@ -42,7 +42,7 @@ export class ShapeColumns {
   #learn(shape: Shape): readonly Place[] | undefined {
     const places = this.#fits(shape) ? this.#names.map((name) => placeOf(name, shape)) : undefined;
     this.#places.set(shape, places);
-    places?.forEach(({ at }, column) => at > 0 && this.#found.add(column));
+    for (const [column, { at }] of (places ?? []).entries()) if (at > 0) this.#found.add(column);
     return places;
   }
 
