@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { datasync, syncFolder } from '../core/durable.ts';
 import { ioError, type TaskpipeError } from '../core/errors.ts';
+import { mustBeOurFile } from '../core/foreign.ts';
 import { openLocked } from '../core/lock.ts';
 import { type KeptRun, readFlowLog, runKey } from './log-read.ts';
 import type { Journal } from './steps.ts';
@@ -30,9 +31,10 @@ export interface FlowLog {
 /**
  * Opens a log: JSONL that is only added to, a line for each change of an atom, and one that closes a run.
  * @param say a line for people
- * @throws {TaskpipeError} `IO`; `LOCKED` where another process has it open
+ * @throws {TaskpipeError} `IO`; `LOCKED` where another process has it open; `USAGE`, `DATA` where it is something else
  */
 export async function openFlowLog(path: string, say: (message: string) => void): Promise<FlowLog> {
+  mustBeOurFile(path, 'flow log');
   let fd: number;
   try {
     const isNew = !existsSync(path);

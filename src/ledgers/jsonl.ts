@@ -2,10 +2,10 @@ import { closeSync, fstatSync, openSync, realpathSync, writeSync } from 'node:fs
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { datasync, syncFolder } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
+import { mustBeOurs } from '../core/foreign.ts';
 import { IdSet } from '../core/idset.ts';
 import { openLocked } from '../core/lock.ts';
 import { clearLedger, compactLedger } from './jsonl-compact.ts';
-import { mustBeLedger } from './jsonl-foreign.ts';
 import { Known } from './jsonl-known.ts';
 import { addFound, linesOf, uuidFound } from './jsonl-line.ts';
 import { checkLedger, listLedger, readFinished } from './jsonl-read.ts';
@@ -20,22 +20,22 @@ export function jsonlLedger(path: string, say: (message: string) => void): Ledge
   return {
     place: path,
     async finished() {
-      mustBeLedger(path);
+      mustBeOurs(path, 'ledger');
       return readFinished(path);
     },
     list: () => listLedger(path),
     history: (output) => readHistory(path, nameOf(output, path)),
     async open(output) {
-      mustBeLedger(path);
+      mustBeOurs(path, 'ledger');
       return openWriter(path, output === undefined ? undefined : nameOf(output, path), say);
     },
     check: (fault) => checkLedger(path, fault),
     async compact() {
-      mustBeLedger(path);
+      mustBeOurs(path, 'ledger');
       return compactLedger(path, say);
     },
     async clear() {
-      mustBeLedger(path);
+      mustBeOurs(path, 'ledger');
       return clearLedger(path, say);
     },
   };

@@ -1,6 +1,7 @@
 import { closeSync, createReadStream, existsSync, openSync } from 'node:fs';
 import { datasync, syncFolder, writeAll } from '../core/durable.ts';
 import { ioError } from '../core/errors.ts';
+import { mustBeOurFile } from '../core/foreign.ts';
 import { openLocked } from '../core/lock.ts';
 import { readTasks } from '../core/ndjson.ts';
 import type { Task } from '../core/task.ts';
@@ -17,10 +18,11 @@ export interface Spool {
 /**
  * Opens a spool, and makes it where there is none: NDJSON, which is only ever appended to.
  * @param say a line on stderr
- * @throws {TaskpipeError} `LOCKED` where another task-exec writes to it, `IO`
+ * @throws {TaskpipeError} `LOCKED` where another task-exec writes to it, `IO`; `USAGE`, `DATA` where it is something else
  */
 export function openSpool(path: string, say: (message: string) => void): Spool {
   const busy = `${path} is being written by another task-exec; name another file with --spool`;
+  mustBeOurFile(path, 'spool');
   let fd: number;
   try {
     const isNew = !existsSync(path);
