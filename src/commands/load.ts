@@ -8,11 +8,11 @@ import { withPassword } from '../core/redis-address.ts';
 import { openRejects } from '../core/rejects.ts';
 import { isEncoding } from '../core/text.ts';
 import type { UuidVersion } from '../core/uuid.ts';
-import { counted, number, textOf } from '../core/words.ts';
+import { counted, number } from '../core/words.ts';
 import { formats } from '../loaders/index.ts';
 import { sizeOf } from '../loaders/sources.ts';
 import { checkPlaces } from '../savers/places.ts';
-import { type Loading, load } from '../stages/load.ts';
+import { type LoadingLines, loadLines } from '../stages/load.ts';
 import { LOAD_NAMES, type LoadOptions } from '../stages/load-options.ts';
 
 const options = {
@@ -95,11 +95,11 @@ export const command: Command = defineCommand({
       stdin: () => io.stdin(io.stopping),
       signal: AbortSignal.any([io.stopping, io.leaving]),
     };
-    const tasks = load(from, optionsOf<LoadOptions>(given, LOAD_NAMES));
+    const tasks = loadLines(from, optionsOf<LoadOptions>(given, LOAD_NAMES));
     io.progress(() => progressOf(tasks, { size, limit: values.limit, rejected: rejects.count }));
     try {
-      for await (const batch of tasks) {
-        if (batch.length > 0) await io.write(textOf(batch));
+      for await (const lines of tasks) {
+        if (lines.length > 0) await io.write(lines);
         await rejects.flush();
       }
     } finally {
@@ -119,7 +119,7 @@ interface Whole {
   readonly rejected: number;
 }
 
-function progressOf({ counts }: Loading, { size, limit, rejected }: Whole): Progress {
+function progressOf({ counts }: LoadingLines, { size, limit, rejected }: Whole): Progress {
   const shares = [size ? counts.bytes / size : 0, limit ? counts.loaded / limit : 0];
   const share = Math.min(1, Math.max(...shares)); // a file may grow
   return {
@@ -134,7 +134,7 @@ function progressOf({ counts }: Loading, { size, limit, rejected }: Whole): Prog
   };
 }
 
-function summary({ counts }: Loading, rejected: number, file: string | undefined): string {
+function summary({ counts }: LoadingLines, rejected: number, file: string | undefined): string {
   const parts = [counted(counts.loaded, 'task')];
   if (counts.finished > 0) parts.push(`${number(counts.finished)} finished before`);
   if (counts.duplicates > 0) parts.push(`${counted(counts.duplicates, 'duplicate')} left out (--duplicates)`);

@@ -36,6 +36,16 @@ export class CsvParser {
     this.#maxRow = maxRow;
   }
 
+  /** Whether the next text begins a row. */
+  get isBetweenRows(): boolean {
+    return this.#rest === '' && !this.#isSkipping;
+  }
+
+  /** Passes over lines that were read otherwise, so that later rows know theirs. */
+  passOver(lines: number): void {
+    this.#line += lines;
+  }
+
   /** The rows that this text completes. */
   push(text: string): Row[] {
     const end = this.#place === undefined ? 0 : this.#rowEnd(text);

@@ -82,6 +82,14 @@ export function setKeyOfBytes(bytes: Uint8Array, at: number): boolean {
   );
 }
 
+/** Makes the UUID of 16 bytes the current key. */
+export function setKeyOfUuid(uuid: DataView): void {
+  k0 = uuid.getInt32(0);
+  k1 = uuid.getInt32(4);
+  k2 = uuid.getInt32(8);
+  k3 = uuid.getInt32(12);
+}
+
 /** Kept apart from the UUIDs of the same digits by what nobody can know beforehand. */
 const SALT = randomBytes(16);
 const [S0, S1, S2, S3] = [0, 4, 8, 12].map((at) => SALT.readInt32LE(at)) as [number, number, number, number];

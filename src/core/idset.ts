@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { hashOfKey, isKeyAt, isNilKey, loadKey, setKey, setKeyOfBytes, storeKey } from './idkey.ts';
+import {
+  hashOfKey,
+  isKeyAt,
+  isNilKey,
+  loadKey,
+  setKey,
+  setKeyOfBytes,
+  setKeyOfUuid,
+  storeKey,
+} from './idkey.ts';
 
 const SHARDS = 256;
 const FIRST_SLOTS = 16;
@@ -78,6 +87,20 @@ export class IdMap {
     this.#hashes[this.#putOff++] = hashOfKey(this.#seed);
     if (this.#putOff === TOGETHER) this.#putIn();
     return true;
+  }
+
+  /** Whether the UUID of these 16 bytes is in. */
+  hasUuid(uuid: DataView): boolean {
+    this.#putIn();
+    setKeyOfUuid(uuid);
+    return this.#get() !== undefined;
+  }
+
+  /** Puts the UUID of these 16 bytes in, with the number 0. Returns whether it is new. */
+  addUuid(uuid: DataView): boolean {
+    this.#putIn();
+    setKeyOfUuid(uuid);
+    return this.#put(0);
   }
 
   /** Puts in what was put off. */

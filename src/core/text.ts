@@ -106,13 +106,19 @@ function isUtf8Label(name: string): boolean {
   return /^utf-?8$/i.test(name);
 }
 
+/** Decodes bytes as they come: a leading byte order mark is left out, and one of UTF-16 (little or big endian) is obeyed. */
+export interface ChunkDecoder {
+  /** The text that these bytes complete. */
+  push(bytes: Buffer): string;
+  /** The text that is left. */
+  end(): string;
+}
+
 /**
- * Decodes chunks of bytes as they come; a leading byte order mark is left out, and one of UTF-16 (little or big
- * endian) is obeyed.
  * @param encoding a name that iconv-lite knows, as in `gbk`; default UTF-8. Bytes that other encodings
  *   than UTF-8 can't decode become U+FFFD.
  */
-export async function* decodeText(chunks: AsyncIterable<Buffer>, encoding?: string): AsyncGenerator<string> {
+export function chunkDecoder(encoding?: string): ChunkDecoder {
   const label = encoding === undefined || isUtf8Label(encoding) ? 'utf-8' : encoding;
   let decode: ((bytes: Buffer, last: boolean) => string) | undefined;
   let isStart = true;
@@ -131,11 +137,20 @@ export async function* decodeText(chunks: AsyncIterable<Buffer>, encoding?: stri
     isStart = false;
     return text.startsWith(BOM) ? text.slice(1) : text;
   };
+  return {
+    push: (bytes) => withoutMark(textOf(bytes, false)),
+    end: () => withoutMark(textOf(Buffer.alloc(0), true)),
+  };
+}
+
+/** Decodes chunks of bytes as they come: see `chunkDecoder`. */
+export async function* decodeText(chunks: AsyncIterable<Buffer>, encoding?: string): AsyncGenerator<string> {
+  const decoder = chunkDecoder(encoding);
   for await (const chunk of chunks) {
-    const text = withoutMark(textOf(chunk, false));
+    const text = decoder.push(chunk);
     if (text !== '') yield text;
   }
-  const rest = withoutMark(textOf(Buffer.alloc(0), true));
+  const rest = decoder.end();
   if (rest !== '') yield rest;
 }
 

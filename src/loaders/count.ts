@@ -46,6 +46,7 @@ export async function countRows(path: string, until: AbortSignal): Promise<numbe
     note: () => {},
     query: undefined,
     table: undefined,
+    takesPlain: undefined,
   };
   const batches = openerFor(format)?.(path, read) ?? loaderFor(format)?.(all, read);
   for await (const batch of batches ?? []) {

@@ -1,36 +1,125 @@
+import { isUtf8 } from 'node:buffer';
 import { CsvParser, ROW_FAULTS, type Row } from '../core/csv.ts';
-import { TaskpipeError } from '../core/errors.ts';
 import type { BadInput } from '../core/lines.ts';
-import { decodeText, REPLACEMENT } from '../core/text.ts';
+import { type ChunkDecoder, chunkDecoder, REPLACEMENT } from '../core/text.ts';
+import { type Columns, columnsFor } from './columns.ts';
 import type { Loaded, Loader, ReadOptions } from './loader.ts';
+import { type PlainReader, type PlainRows, plainReader } from './plain-rows.ts';
 
 /** CSV, and TSV with another delimiter: a header, then a record a row. Values stay strings. */
 export function delimited(delimiter: string): Loader {
-  return async function* (bytes, options) {
-    const parser = new CsvParser({ delimiter: options.delimiter ?? delimiter, maxRow: options.maxLine });
-    let columns: Columns | undefined;
-    /** Whether there was anything that is no text: rows are then looked at one by one. */
-    let isSuspect = false;
-    const toRecords = (rows: readonly Row[]): Loaded[] => {
-      const records: Loaded[] = [];
-      for (const row of rows) {
-        if (row.cells.length === 0 && row.fault === undefined) continue;
-        if (columns === undefined) {
-          columns = columnsFor(row, options);
-          if (options.header) continue;
-        }
-        const bad = (isSuspect ? undecoded(row, options) : undefined) ?? faultOf(row, columns);
-        if (bad === undefined) records.push(new CsvRecord(row, columns));
-        else options.reject({ source: options.source, line: row.line, text: row.text, ...bad });
-      }
-      return records;
-    };
-    for await (const text of decodeText(bytes, options.encoding)) {
-      isSuspect ||= !text.isWellFormed() || (options.encoding !== undefined && text.includes(REPLACEMENT));
-      yield toRecords(parser.push(text));
-    }
-    yield toRecords(parser.end());
+  return (bytes, options) => {
+    const reader = new RecordReader(options, options.delimiter ?? delimiter);
+    return options.takesPlain === undefined ? inRecords(bytes, reader) : inRows(bytes, reader);
   };
+}
+
+async function* inRecords(
+  bytes: AsyncIterable<Buffer>,
+  reader: RecordReader,
+): AsyncGenerator<readonly Loaded[]> {
+  for await (const chunk of bytes) yield reader.push(chunk);
+  yield reader.end();
+}
+
+type Batch = readonly Loaded[] | PlainRows;
+
+const NEWLINE = 10;
+/** More bytes without a newline are not kept to be looked at again with the next ones: that would never end. */
+const LARGE = 64 * 1024;
+
+/** What is plain as bytes, whole rows of it, and all else as records. */
+async function* inRows(bytes: AsyncIterable<Buffer>, reader: RecordReader): AsyncGenerator<Batch> {
+  let kept: Buffer = Buffer.alloc(0);
+  for await (const chunk of bytes) {
+    const all = kept.length === 0 ? chunk : Buffer.concat([kept, chunk]);
+    const newline = all.lastIndexOf(NEWLINE);
+    const cut = newline < 0 && all.length > LARGE ? all.length : newline + 1;
+    yield* reader.pushRows(all.subarray(0, cut));
+    kept = all.subarray(cut);
+  }
+  yield reader.push(kept);
+  yield reader.end();
+}
+
+/** So many plain rows are worth to leave off making records: each time costs a write. */
+const WORTH = 64;
+
+/** Makes records of bytes as they come. */
+class RecordReader {
+  readonly #options: ReadOptions;
+  readonly #delimiter: string;
+  readonly #parser: CsvParser;
+  readonly #decoder: ChunkDecoder;
+  #columns: Columns | undefined;
+  #readPlain: PlainReader | undefined;
+  /** How many bytes, and then to the end of the line, become records where a row is not plain. */
+  #stretch = 0;
+  /** Whether there was anything that is no text: rows are then looked at one by one. */
+  #isSuspect = false;
+
+  constructor(options: ReadOptions, delimiter: string) {
+    this.#options = options;
+    this.#delimiter = delimiter;
+    this.#parser = new CsvParser({ delimiter, maxRow: options.maxLine });
+    this.#decoder = chunkDecoder(options.encoding);
+  }
+
+  push(bytes: Buffer): Loaded[] {
+    return this.#read(this.#decoder.push(bytes));
+  }
+
+  end(): Loaded[] {
+    return [...this.#read(this.#decoder.end()), ...this.#toRecords(this.#parser.end())];
+  }
+
+  /** @param bytes to the end of a line, but for a line that is very long */
+  *pushRows(bytes: Buffer): Generator<Batch> {
+    const canBePlain = isUtf8(bytes);
+    for (let at = 0; at < bytes.length; ) {
+      const rows = canBePlain ? this.#plainRows(bytes.subarray(at)) : undefined;
+      if (rows !== undefined) {
+        this.#parser.passOver(rows.length);
+        yield rows;
+        at += rows.end;
+        if (at === bytes.length) return;
+        if (rows.length >= WORTH) this.#stretch = 0;
+      }
+      const end = canBePlain ? bytes.indexOf(NEWLINE, at + this.#stretch) + 1 : 0;
+      yield this.push(bytes.subarray(at, end || bytes.length));
+      at = end || bytes.length;
+      this.#stretch = Math.min(LARGE, 2 * this.#stretch + 1024);
+    }
+  }
+
+  /** @param bytes UTF-8; of UTF-16 no row is plain, as each has a NUL */
+  #plainRows(bytes: Buffer): PlainRows | undefined {
+    if (this.#columns === undefined || !this.#parser.isBetweenRows) return undefined;
+    this.#readPlain ??= plainReader(this.#columns, this.#delimiter, this.#options);
+    return this.#readPlain(bytes);
+  }
+
+  #read(text: string): Loaded[] {
+    const { encoding } = this.#options;
+    this.#isSuspect ||= !text.isWellFormed() || (encoding !== undefined && text.includes(REPLACEMENT));
+    return this.#toRecords(this.#parser.push(text));
+  }
+
+  #toRecords(rows: readonly Row[]): Loaded[] {
+    const options = this.#options;
+    const records: Loaded[] = [];
+    for (const row of rows) {
+      if (row.cells.length === 0 && row.fault === undefined) continue;
+      if (this.#columns === undefined) {
+        this.#columns = columnsFor(row, options);
+        if (options.header) continue;
+      }
+      const bad = (this.#isSuspect ? undecoded(row, options) : undefined) ?? faultOf(row, this.#columns);
+      if (bad === undefined) records.push(new CsvRecord(row, this.#columns));
+      else options.reject({ source: options.source, line: row.line, text: row.text, ...bad });
+    }
+    return records;
+  }
 }
 
 type Fault = Pick<BadInput, 'code' | 'message'>;
@@ -48,72 +137,6 @@ function faultOf({ fault, cells: { length } }: Row, { names }: Columns): Fault |
     code: 'CSV',
     message: `${length} ${length === 1 ? 'cell' : 'cells'} where the header has ${names.length}`,
   };
-}
-
-/** What all rows of a file share. */
-interface Columns {
-  readonly names: readonly string[];
-  readonly indexes: ReadonlyMap<string, number>;
-  /** Where the `uuid` is. */
-  readonly uuid: number | undefined;
-  /** The columns of a task, in order: where each is, and the JSON text between its value and the one before. */
-  readonly kept: readonly { index: number; before: string }[];
-}
-
-/** @throws {TaskpipeError} `DATA`, where the header can't be that of tasks */
-function columnsFor(first: Row, options: ReadOptions): Columns {
-  const fail = (words: string): never => {
-    throw new TaskpipeError('DATA', `${options.source}:${first.line}: ${words}`);
-  };
-  if (first.fault !== undefined) fail(`the header is unusable: ${ROW_FAULTS[first.fault]}`);
-  if (!first.text.isWellFormed()) fail('the header is not valid UTF-8; name the encoding with --encoding');
-  if (options.header) checkHeader(first, options, fail);
-  const given =
-    options.columns ?? (options.header ? first.cells : first.cells.map((_, i) => `column${i + 1}`));
-  if (given.length !== first.cells.length) {
-    fail(`--columns must name every column: it names ${given.length}, and the row has ${first.cells.length}`);
-  }
-  for (const old of options.rename.keys()) {
-    if (!given.includes(old))
-      fail(`no column ${JSON.stringify(old)} (--rename); there are ${given.join(', ')}`);
-  }
-  const names = given.map((name) => options.rename.get(name) ?? name);
-  const indexes = new Map<string, number>();
-  names.forEach((name, i) => {
-    if (name.trim() === '') fail(`column ${i + 1} has an empty name; name the columns with --columns`);
-    if (indexes.has(name))
-      fail(`two columns are named ${JSON.stringify(name)}; name the columns with --columns`);
-    if (name === 'run' || name === 'result') {
-      fail(
-        `a column is named ${JSON.stringify(name)}, which is a task's own; give it another name with --rename ${name}=old_${name}`,
-      );
-    }
-    indexes.set(name, i);
-  });
-  for (const [name, option] of options.needed) {
-    if (!indexes.has(name))
-      fail(`no column ${JSON.stringify(name)} (${option}); there are ${names.join(', ')}`);
-  }
-  const kept = (options.select ?? names).filter((name) => name !== 'uuid');
-  return {
-    names,
-    indexes,
-    uuid: indexes.get('uuid'),
-    kept: kept.map((name) => ({ index: indexes.get(name) as number, before: `",${JSON.stringify(name)}:"` })),
-  };
-}
-
-function checkHeader(first: Row, options: ReadOptions, fail: (words: string) => never): void {
-  if (/\r./s.test(first.cells.join('\n')))
-    fail("lines end in a lone CR; turn them into newlines with: tr '\\r' '\\n'");
-  const [only, ...others] = first.cells;
-  if (others.length > 0 || options.delimiter !== undefined) return;
-  const better = [';', '\t', '|'].find((other) => only?.includes(other));
-  if (better !== undefined) {
-    options.note(
-      `${options.source}: one column, named ${JSON.stringify(only)}; is the delimiter ${JSON.stringify(better)}? (--delimiter)`,
-    );
-  }
 }
 
 /** What makes a cell more than its text between quotes in JSON. */

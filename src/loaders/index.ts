@@ -4,7 +4,9 @@ import { json } from './json.ts';
 import type { Loader, Opener } from './loader.ts';
 import { ndjson } from './ndjson.ts';
 
+export type { Columns } from './columns.ts';
 export type { Loaded, Loader, ReadOptions, Shape } from './loader.ts';
+export { PlainRows } from './plain-rows.ts';
 
 export type Format = 'csv' | 'tsv' | 'ndjson' | 'json' | 'lines' | 'sqlite';
 

@@ -1,4 +1,6 @@
 import type { Reject } from '../core/lines.ts';
+import type { Columns } from './columns.ts';
+import type { PlainRows } from './plain-rows.ts';
 
 /** A record as a loader reads it, before it is a task. */
 export interface Loaded {
@@ -48,10 +50,15 @@ export interface ReadOptions extends Shape {
   readonly query: string | undefined;
   readonly table: string | undefined;
   readonly note: (message: string) => void;
+  /** Whether rows with these columns may come as `PlainRows`. Undefined: none may. */
+  readonly takesPlain: ((columns: Columns) => boolean) | undefined;
 }
 
 /** Reads one format: bytes to records, a batch for each chunk. Input that is no record goes to `reject`. */
-export type Loader = (bytes: AsyncIterable<Buffer>, options: ReadOptions) => AsyncIterable<readonly Loaded[]>;
+export type Loader = (
+  bytes: AsyncIterable<Buffer>,
+  options: ReadOptions,
+) => AsyncIterable<readonly Loaded[] | PlainRows>;
 
 /** Reads one kind of file that is no stream of bytes. */
 export type Opener = (path: string, options: ReadOptions) => AsyncIterable<readonly Loaded[]>;

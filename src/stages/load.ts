@@ -1,10 +1,9 @@
 import { TaskpipeError } from '../core/errors.ts';
-import { stableHash } from '../core/idkey.ts';
 import { IdSet } from '../core/idset.ts';
 import { MAX_LINE, type Reject } from '../core/lines.ts';
-import { Task } from '../core/task.ts';
+import type { Task } from '../core/task.ts';
+import { textOf } from '../core/words.ts';
 import { finishedIn } from '../ledgers/index.ts';
-import { identify, NoIdentity } from '../loaders/identity.ts';
 import {
   canSniff,
   type Format,
@@ -12,28 +11,18 @@ import {
   type Loaded,
   loaderFor,
   openerFor,
+  PlainRows,
   type ReadOptions,
   sniffFormat,
 } from '../loaders/index.ts';
 import { checkSources, openSource, peek, sourceName } from '../loaders/sources.ts';
+import { type PlainMaker, plainMaker } from './load-lines.ts';
 import { checkLoadOptions, type LoadOptions } from './load-options.ts';
+import { type LeftOut, type LoadCounts, taskMaker } from './load-tasks.ts';
 import { type Sample, sampleOf } from './sample.ts';
 
 export type { LoadOptions } from './load-options.ts';
-
-/** What a load has done so far. */
-export interface LoadCounts {
-  /** Records that were read and have a uuid. */
-  read: number;
-  /** Tasks that came out. */
-  loaded: number;
-  /** Left out as the ledger says they are finished. */
-  finished: number;
-  /** Left out as their uuid came before. */
-  duplicates: number;
-  /** Bytes that were read of files, as they are on the disk. */
-  bytes: number;
-}
+export type { LoadCounts } from './load-tasks.ts';
 
 /** Tasks, in batches as they are read. */
 export interface Loading extends AsyncIterable<readonly Task[]> {
@@ -46,38 +35,64 @@ export interface Loading extends AsyncIterable<readonly Task[]> {
  * @throws {TaskpipeError} `IO` where a file can't be read, `DATA` where one can't be understood
  */
 export function load(from: string | readonly string[], options: LoadOptions = {}): Loading {
+  return loading(from, options, { ofTasks: (tasks) => tasks });
+}
+
+/** The lines of tasks, each with its newline, in pieces as they are read. */
+export interface LoadingLines extends AsyncIterable<string | Buffer> {
+  readonly counts: Readonly<LoadCounts>;
+}
+
+/** Reads tasks as `load` does, and gives them as lines. Where it can it makes these without the tasks, which is faster. */
+export function loadLines(from: readonly string[], options: LoadOptions): LoadingLines {
+  return loading<string | Buffer>(from, options, { ofTasks: textOf, ofLines: (lines) => lines });
+}
+
+/** What those who load get, of what was read together. */
+interface Yield<T> {
+  ofTasks(tasks: readonly Task[]): T;
+  /** Undefined where there are to be tasks. */
+  readonly ofLines?: (lines: Buffer) => T;
+}
+
+function loading<T>(
+  from: string | readonly string[],
+  options: LoadOptions,
+  give: Yield<T>,
+): AsyncIterable<T> & { readonly counts: LoadCounts } {
   checkLoadOptions(options);
   const counts: LoadCounts = { read: 0, loaded: 0, finished: 0, duplicates: 0, bytes: 0 };
   const paths = typeof from === 'string' ? [from] : from;
-  return { counts, [Symbol.asyncIterator]: () => batches(paths, options, counts) };
+  return { counts, [Symbol.asyncIterator]: () => batches(paths, options, counts, give) };
 }
 
-async function* batches(
+async function* batches<T>(
   paths: readonly string[],
   options: LoadOptions,
   counts: LoadCounts,
-): AsyncGenerator<readonly Task[]> {
+  { ofTasks, ofLines }: Yield<T>,
+): AsyncGenerator<T> {
   await checkSources(paths);
-  const finished =
-    options.ledger === undefined || options.again ? undefined : await finishedIn(options.ledger);
-  const toTask = taskMaker(options, counts, finished);
+  const leftOut = await leftOutBy(options);
+  const toTask = taskMaker(options, counts, leftOut);
+  const plain = ofLines && plainMaker(options, counts, leftOut);
   const sample = options.sample === undefined ? undefined : sampleOf(options.sample);
   const { limit = Number.POSITIVE_INFINITY, signal } = options;
   for (const path of paths) {
-    const read = readOptions(path, options);
+    const read = readOptions(path, options, plain);
     const records = readRecords(path, read, options, counts);
     try {
       for await (const batch of records) {
-        const tasks: Task[] = [];
-        for (const record of batch) {
-          const task = toTask(record, read);
-          if (task !== undefined) tasks.push(task);
-        }
-        if (sample !== undefined) sample.add(tasks);
-        else {
-          if (tasks.length > limit - counts.loaded) tasks.length = limit - counts.loaded;
-          counts.loaded += tasks.length;
-          yield tasks; // also an empty one: whoever takes it may flush
+        if (batch instanceof PlainRows) {
+          if (plain !== undefined && ofLines !== undefined) yield ofLines(plain.toLines(batch));
+        } else {
+          const tasks = tasksOf(batch, (record) => toTask(record, read));
+          if (sample !== undefined) sample.add(tasks);
+          else {
+            if (tasks.length > limit - counts.loaded) tasks.length = limit - counts.loaded;
+            counts.loaded += tasks.length;
+            yield ofTasks(tasks); // also where there are none: whoever takes it may flush
+          }
         }
         if (counts.loaded >= limit || (signal?.aborted && path !== '-')) return;
       }
@@ -86,7 +101,22 @@ async function* batches(
       break;
     }
   }
-  if (sample !== undefined) yield sampled(sample, limit, counts);
+  if (sample !== undefined) yield ofTasks(sampled(sample, limit, counts));
+}
+
+function tasksOf(batch: readonly Loaded[], toTask: (record: Loaded) => Task | undefined): Task[] {
+  const tasks: Task[] = [];
+  for (const record of batch) {
+    const task = toTask(record);
+    if (task !== undefined) tasks.push(task);
+  }
+  return tasks;
+}
+
+async function leftOutBy({ ledger, again, duplicates, uuid }: LoadOptions): Promise<LeftOut> {
+  const finished = ledger === undefined || again ? undefined : await finishedIn(ledger);
+  const isRandom = uuid === 4 || uuid === 7;
+  return { finished, seen: duplicates === 'keep' || isRandom ? undefined : new IdSet() };
 }
 
 function sampled(sample: Sample, limit: number, counts: LoadCounts): readonly Task[] {
@@ -95,7 +125,7 @@ function sampled(sample: Sample, limit: number, counts: LoadCounts): readonly Ta
   return tasks;
 }
 
-function readOptions(path: string, options: LoadOptions): ReadOptions {
+function readOptions(path: string, options: LoadOptions, plain: PlainMaker | undefined): ReadOptions {
   const needed = new Map<string, string>();
   for (const name of options.select ?? []) needed.set(name, '--select');
   for (const name of options.require ?? []) needed.set(name, '--require');
@@ -115,6 +145,7 @@ function readOptions(path: string, options: LoadOptions): ReadOptions {
     query: options.query,
     table: options.table,
     note: options.note ?? (() => {}),
+    takesPlain: plain?.takes,
   };
 }
 
@@ -127,7 +158,7 @@ async function* readRecords(
   read: ReadOptions,
   options: LoadOptions,
   counts: LoadCounts,
-): AsyncGenerator<readonly Loaded[]> {
+): AsyncGenerator<readonly Loaded[] | PlainRows> {
   const noStdin = (): never => {
     throw new TaskpipeError('USAGE', 'load() reads "-" only where the option stdin says how');
   };
@@ -159,7 +190,7 @@ function loadBytes(
   format: Format,
   bytes: AsyncIterable<Buffer>,
   read: ReadOptions,
-): AsyncIterable<readonly Loaded[]> {
+): AsyncIterable<readonly Loaded[] | PlainRows> {
   const loader = loaderFor(format);
   if (loader === undefined)
     throw new TaskpipeError(
@@ -173,52 +204,4 @@ function loadBytes(
 async function* uncut(bytes: AsyncIterable<Buffer>, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
   yield* bytes;
   signal?.throwIfAborted();
-}
-
-type ToTask = (record: Loaded, read: ReadOptions) => Task | undefined;
-
-/** What makes a record a task, or leaves it out. */
-function taskMaker(options: LoadOptions, counts: LoadCounts, finished: IdSet | undefined): ToTask {
-  const { offset = 0, shard, duplicates = 'skip', require = [], uuid: version } = options;
-  const identity = identify(options);
-  const isRandom = version === 4 || version === 7;
-  const seen = duplicates === 'keep' || isRandom ? undefined : new IdSet();
-  return (record, read) => {
-    const { source, reject } = read;
-    if (record.fault !== undefined) {
-      reject({ source, line: record.line, code: 'OBJECT', message: record.fault, text: record.source });
-      return undefined;
-    }
-    const missing = require.find((name) =>
-      ((text) => text === undefined || text === '' || text === 'null')(record.text(name)),
-    );
-    if (missing !== undefined) {
-      const message = `${JSON.stringify(missing)} is missing or empty (--require)`;
-      reject({ source, line: record.line, code: 'REQUIRED', message, text: record.source });
-      return undefined;
-    }
-    const uuid = identity(record);
-    if (uuid instanceof NoIdentity) {
-      reject({ source, line: record.line, code: 'UUID', message: uuid.why, text: record.source });
-      return undefined;
-    }
-    counts.read++;
-    if (counts.read <= offset) return undefined;
-    if (shard !== undefined && stableHash(uuid) % shard.of !== shard.index - 1) return undefined;
-    if (finished?.has(uuid)) {
-      counts.finished++;
-      return undefined;
-    }
-    if (seen !== undefined && !seen.add(uuid)) {
-      if (duplicates === 'fail') {
-        throw new TaskpipeError(
-          'DATA',
-          `${source}:${record.line}: the uuid ${uuid} came before (--duplicates fail)`,
-        );
-      }
-      counts.duplicates++;
-      return undefined;
-    }
-    return new Task(uuid, record.toLine(uuid));
-  };
 }

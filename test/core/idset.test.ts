@@ -75,6 +75,21 @@ test('ids given as bytes are in at once for whoever asks, however many there are
   expect(kept.every((i) => set.has(one(i)))).toBe(true);
 });
 
+test('the 16 bytes of a uuid are the id that its text is', () => {
+  const bytes = (text: string): DataView => new DataView(new Uint8Array(Buffer.from(text, 'hex')).buffer);
+  const set = new IdSet();
+  const uuid = bytes('f9168c5eceb24faab6bf329bf39fa1e4');
+  expect(set.hasUuid(uuid)).toBe(false);
+  expect(set.addUuid(uuid)).toBe(true);
+  expect(set.addUuid(uuid)).toBe(false);
+  expect(set.has('f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4')).toBe(true);
+  expect(set.add('00000000-0000-0000-0000-000000000000')).toBe(true);
+  expect(set.hasUuid(bytes('0'.repeat(32)))).toBe(true);
+  set.addBytes(Buffer.from('00000000-0000-4000-8000-000000000000'), 0);
+  expect(set.addUuid(bytes('00000000000040008000000000000000'))).toBe(false);
+  expect(set.size).toBe(3);
+});
+
 test('an upper-case uuid is another id than the lower-case one', () => {
   const set = new IdSet();
   set.add('f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4');

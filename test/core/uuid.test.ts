@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { nameUuid, randomUuid } from '../../src/core/uuid.ts';
+import { nameUuid, nameUuidBytes, randomUuid, writeUuid } from '../../src/core/uuid.ts';
 
 /** Printed by Python: `uuid.uuid3(uuid.NAMESPACE_URL, name)`, and `uuid5`. */
 const VECTORS = [
@@ -22,6 +24,44 @@ test('names longer than any buffer so far are hashed whole', () => {
   const name = 'é'.repeat(100_000);
   expect(nameUuid(name)).not.toBe(nameUuid(`${name}é`));
   expect(nameUuid('a')).toBe(VECTORS[2][1]);
+});
+
+/** As RFC 9562 tells it, by node:crypto. */
+function plainUuid(name: string, version: 3 | 5): string {
+  const hash = createHash(version === 3 ? 'md5' : 'sha1').update(
+    Buffer.from('6ba7b8119dad11d180b400c04fd430c8', 'hex'),
+  );
+  const bytes = hash.update(name).digest().subarray(0, 16);
+  bytes[6] = ((bytes[6] as number) & 0x0f) | (version << 4);
+  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
+
+function uuidOfBytes(name: string, version: 3 | 5): string {
+  const bytes = Buffer.from(`before${name}behind`);
+  const text = Buffer.alloc(40, ' ');
+  writeUuid(nameUuidBytes(bytes, 6, bytes.length - 6, version), text, 2);
+  return text.toString();
+}
+
+test('any name, as text or as bytes, gives the uuid that node:crypto gives', () => {
+  const any = fc.string({ unit: 'binary', maxLength: 400 });
+  fc.assert(
+    fc.property(any, fc.constantFrom<3 | 5>(3, 5), (name, version) => {
+      const expected = plainUuid(name, version);
+      expect(nameUuid(name, version)).toBe(expected);
+      expect(uuidOfBytes(name, version)).toBe(`  ${expected}  `);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('names of every length give the uuid that node:crypto gives, short ones after long ones too', () => {
+  for (let length = 300; length >= 0; length--) {
+    const name = 'a'.repeat(length);
+    for (const version of [3, 5] as const) expect(nameUuid(name, version)).toBe(plainUuid(name, version));
+  }
+  expect(uuidOfBytes('é'.repeat(100_000), 3)).toBe(`  ${plainUuid('é'.repeat(100_000), 3)}  `);
 });
 
 test('version 7 begins with the time, and differs each time', () => {

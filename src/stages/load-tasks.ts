@@ -1,0 +1,75 @@
+import { TaskpipeError } from '../core/errors.ts';
+import { stableHash } from '../core/idkey.ts';
+import type { IdSet } from '../core/idset.ts';
+import { Task } from '../core/task.ts';
+import { identify, NoIdentity } from '../loaders/identity.ts';
+import type { Loaded, ReadOptions } from '../loaders/index.ts';
+import type { LoadOptions } from './load-options.ts';
+
+/** What a load has done so far. */
+export interface LoadCounts {
+  /** Records that were read and have a uuid. */
+  read: number;
+  /** Tasks that came out. */
+  loaded: number;
+  /** Left out as the ledger says they are finished. */
+  finished: number;
+  /** Left out as their uuid came before. */
+  duplicates: number;
+  /** Bytes that were read of files, as they are on the disk. */
+  bytes: number;
+}
+
+/** The uuids that no task is made of. */
+export interface LeftOut {
+  /** According to the ledger. */
+  readonly finished: IdSet | undefined;
+  /** Those of this load so far. Undefined where one may come again. */
+  readonly seen: IdSet | undefined;
+}
+
+export type ToTask = (record: Loaded, read: ReadOptions) => Task | undefined;
+
+/** What makes a record a task, or leaves it out. */
+export function taskMaker(options: LoadOptions, counts: LoadCounts, { finished, seen }: LeftOut): ToTask {
+  const { offset = 0, shard, duplicates, require = [] } = options;
+  const identity = identify(options);
+  return (record, read) => {
+    const { source, reject } = read;
+    if (record.fault !== undefined) {
+      reject({ source, line: record.line, code: 'OBJECT', message: record.fault, text: record.source });
+      return undefined;
+    }
+    const missing = require.find((name) =>
+      ((text) => text === undefined || text === '' || text === 'null')(record.text(name)),
+    );
+    if (missing !== undefined) {
+      const message = `${JSON.stringify(missing)} is missing or empty (--require)`;
+      reject({ source, line: record.line, code: 'REQUIRED', message, text: record.source });
+      return undefined;
+    }
+    const uuid = identity(record);
+    if (uuid instanceof NoIdentity) {
+      reject({ source, line: record.line, code: 'UUID', message: uuid.why, text: record.source });
+      return undefined;
+    }
+    counts.read++;
+    if (counts.read <= offset) return undefined;
+    if (shard !== undefined && stableHash(uuid) % shard.of !== shard.index - 1) return undefined;
+    if (finished?.has(uuid)) {
+      counts.finished++;
+      return undefined;
+    }
+    if (seen !== undefined && !seen.add(uuid)) {
+      if (duplicates === 'fail') {
+        throw new TaskpipeError(
+          'DATA',
+          `${source}:${record.line}: the uuid ${uuid} came before (--duplicates fail)`,
+        );
+      }
+      counts.duplicates++;
+      return undefined;
+    }
+    return new Task(uuid, record.toLine(uuid));
+  };
+}
