@@ -18,7 +18,6 @@ await build({
     flow: 'src/flow/index.ts',
     serve: 'src/serve/index.ts',
     thread: 'src/executors/threads/thread.ts',
-    runner: 'src/executors/command/runner.ts',
     manual: 'src/cli/manual/index.ts',
   },
   outdir: 'dist',

@@ -1,16 +1,12 @@
-import { availableParallelism } from 'node:os';
 import type { Executor } from '../executor.ts';
 import { MAX_OUTPUT, TIMEOUT } from '../process/options.ts';
 import { isFailure, programOf } from '../process/program.ts';
 import { RETRY_ON, toRetryOn } from '../process/retry.ts';
 import { type Judged, judge } from './judge.ts';
 import type { CommandOptions } from './options.ts';
-import { openRunners } from './runners.ts';
+import { openSlots } from './slots.ts';
 
 export { type CommandOptions, commandOptions, fromValues } from './options.ts';
-
-/** Runners, at most: each takes some 45 MB, and a few start more than other programs bear. */
-const MOST = 8;
 
 /**
  * The executor of `--command`: one process for each task, with the record on its standard input and its uuid in
@@ -19,27 +15,22 @@ const MOST = 8;
  * @throws {TaskpipeError} `USAGE` where it can't be split into words, or there is no such program
  */
 export async function command(typed: string, options: CommandOptions = {}): Promise<Executor> {
-  const { maxOutput = MAX_OUTPUT, timeout = TIMEOUT, jobs = 10 } = options;
+  const { maxOutput = MAX_OUTPUT, timeout = TIMEOUT } = options;
   const { output = 'text', retryOn = toRetryOn(RETRY_ON) } = options;
   const program = programOf('command', typed, options);
-  const { env, cwd } = program;
-  const runners = openRunners(Math.min(jobs, availableParallelism(), MOST), {
-    env,
-    maxOutput,
-    ...(cwd === undefined ? {} : { cwd }),
-  });
+  const slots = openSlots({ env: program.env, cwd: program.cwd, maxOutput });
   const judged: Judged = { name: program.name, output, retryOn, timeout, maxOutput };
   return {
     async attempt(task) {
       const call = program.callFor(task);
       if (isFailure(call)) return { error: call };
-      const report = await runners.run({ ...call, input: `${task.line}\n`, timeout });
+      const report = await slots.run({ ...call, input: `${task.line}\n`, timeout });
       return judge(report, judged);
     },
     describe(task) {
       const call = program.callFor(task);
       return isFailure(call) ? `nothing: ${call.message}` : program.show(call);
     },
-    close: () => runners.close(),
+    close: () => slots.close(),
   };
 }

@@ -3,7 +3,7 @@ import type { Outcome } from '../executor.ts';
 import { parseJson } from '../http/json.ts';
 import { isRetried, type RetryOn } from '../process/retry.ts';
 import type { OutputMode } from './options.ts';
-import type { Output, Report } from './protocol.ts';
+import type { Output, Report } from './order.ts';
 
 /** What is known of the command that a report is of. */
 export interface Judged {
@@ -24,6 +24,7 @@ const FAULTS: Readonly<Record<string, string>> = {
   EMFILE: 'too many open files (lower --jobs, or raise ulimit -n)',
   EAGAIN: 'too many processes (lower --jobs, or raise ulimit -u)',
   ENOMEM: 'out of memory (lower --jobs)',
+  ENOSPC: 'no space left for its record in the folder for temporary files (TMPDIR)',
   E2BIG:
     'its arguments or variables are too long: 128 KiB each, 2 MB in all (the record is on its standard input, too)',
   ERR_INVALID_ARG_VALUE: 'an argument or variable has a NUL character in it',

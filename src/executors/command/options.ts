@@ -24,8 +24,6 @@ export interface CommandOptions {
   readonly retryOn?: RetryOn | undefined;
   /** For each attempt, in milliseconds. Default 1 h. */
   readonly timeout?: number | undefined;
-  /** How many run at once, at most; it bounds the processes that start them. Default 10. */
-  readonly jobs?: number | undefined;
 }
 
 type CommandOptionTable = { readonly output: Option<OutputMode> };
@@ -41,7 +39,7 @@ export const commandOptions: CommandOptionTable = {
   ),
 };
 
-type Given = Values<typeof processOptions & CommandOptionTable> & { readonly jobs: number };
+type Given = Values<typeof processOptions & CommandOptionTable>;
 
 /** What the options' values say, with what the stage and the process add. */
 export function fromValues(values: Given, { timeout, env: environment }: Setting): CommandOptions {

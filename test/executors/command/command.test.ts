@@ -243,17 +243,20 @@ describe('ends', () => {
     ['the second signal', ['SIGINT', 'SIGTERM']],
     ['kill -9 of task-exec', ['SIGKILL']],
   ] as const) {
-    test(`${how} leaves no command and no child of one alive`, async () => {
+    test(`${how} leaves no command and no child of one alive, and no temporary file`, async () => {
       const cwd = freshFolder();
+      const TMPDIR = freshFolder();
       writeFileSync(join(cwd, 'run.sh'), `exec task-exec -j 2 --grace 1h --command "$COMMAND"`);
-      const child = start('exec sh run.sh', { cwd, env: { COMMAND: stubborn } });
+      const child = start('exec sh run.sh', { cwd, env: { COMMAND: stubborn, TMPDIR } });
       child.stdin?.end(numbered(4));
       const end = once(child, 'close');
       await until(() => pidsIn(join(cwd, 'pids')).length === 4);
+      expect(readdirSync(TMPDIR)).toHaveLength(1);
       for (const signal of signals) child.kill(signal);
       await end;
       await until(() => !pidsIn(join(cwd, 'pids')).some(isAlive));
       expect(pidsIn(join(cwd, 'pids'))).toHaveLength(4); // nothing was started after it
+      await until(() => readdirSync(TMPDIR).length === 0);
     });
   }
 
@@ -279,6 +282,14 @@ describe('ends', () => {
     );
     expect(of.t1).toMatchObject({ result: { stdout: 'ok\n' }, run: { state: 'SUCCESS', attempts: 2 } });
     expect(code).toBe(0);
+  });
+
+  test('where no folder for temporary files can be made the run ends and says which', async () => {
+    const ran = await exec(['--command', 'true'], numbered(2), { env: { TMPDIR: '/no/such' } });
+    expect([ran.code, ran.stderr]).toEqual([
+      74,
+      expect.stringMatching(/commands in \/no\/such \(TMPDIR\): no such file/),
+    ]);
   });
 
   test('--dry-run starts nothing, and shows lines that do the same when they are pasted', async () => {
