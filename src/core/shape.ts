@@ -5,17 +5,21 @@ import { membersOf } from './members.ts';
  * were parsed, an expression made of one of them reads the others in a fifth of the time of `JSON.parse`, and says
  * where each value stands; no object is made until somebody asks for it. (The idea is that of speculative parsing:
  * Li et al., "Mison: a fast JSON parser for data analytics", VLDB 2017.) What it matches is JSON for sure: the text
- * between the values is that of a record that was parsed, and values are strings, numbers, true, false or null. All
- * else is left to `JSON.parse`.
+ * between the values is that of a record that was parsed, and values are strings, numbers, true, false, null, or
+ * arrays of these. All else is left to `JSON.parse`.
  */
 
 /** A string without its quotes (RFC 8259, section 7). Few have escapes, so what lies between two is taken at once. */
 const PLAIN = '[^"\\\\\\x00-\\x1f]*';
-const TEXT = `(${PLAIN}(?:\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4})${PLAIN})*)`;
+const TEXT = `${PLAIN}(?:\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4})${PLAIN})*`;
 /** Any other value that has nothing nested (RFC 8259, section 6). */
-const SCALAR = '(-?(?:0|[1-9]\\d*)(?:\\.\\d+)?(?:[eE][+-]?\\d+)?|true|false|null)';
+const SCALAR = '-?(?:0|[1-9]\\d*)(?:\\.\\d+)?(?:[eE][+-]?\\d+)?|true|false|null';
+/** An array of these, without white space. */
+const ITEM = `(?:"${TEXT}"|${SCALAR})`;
+const LIST = `\\[(?:${ITEM}(?:,${ITEM})*)?\\]`;
+const IS_LIST = new RegExp(`^${LIST}$`);
 
-/** A value that has nothing nested. */
+/** A value that is no object, and no array of such or of arrays. */
 export interface Leaf {
   /** The names that lead to it, with dots between them. */
   readonly path: string;
@@ -78,7 +82,8 @@ export class Shape {
     const values = this.#expression.exec(line) ?? undefined;
     if (values === undefined || !line.includes('\\')) return values;
     for (let i = 1; i < values.length; i++) {
-      const text = values[i] as string; // only in a string there are any
+      if (this.leaves[i - 1]?.isText !== true) continue;
+      const text = values[i] as string;
       const first = text.indexOf('\\');
       if (first >= 0) values[i] = unescaped(text, first);
     }
@@ -125,14 +130,15 @@ function addObject(draft: Draft, text: string, prefix: string): Member[] | undef
 
 function addValue(draft: Draft, raw: string, path: string, key: string): Member | undefined {
   const first = raw[0];
-  if (first === '[' || draft.leaves.length === MOST) return undefined;
+  const isList = first === '[';
+  if ((isList && !IS_LIST.test(raw)) || draft.leaves.length === MOST) return undefined;
   if (first === '{') {
     draft.objects.push(path);
     const below = addObject(draft, raw, `${path}.`);
     return below && { key, at: 0, isText: false, below };
   }
   const isText = first === '"';
-  draft.source += isText ? `"${TEXT}"` : SCALAR;
+  draft.source += isText ? `"(${TEXT})"` : `(${isList ? LIST : SCALAR})`;
   const at = draft.leaves.push({ path, isText });
   return { key, at, isText, below: undefined };
 }
@@ -190,5 +196,6 @@ function owned(text: string): string {
 
 function scalarOf(text: string): unknown {
   if (text === 'null') return null;
+  if (text.startsWith('[')) return JSON.parse(text);
   return text === 'true' ? true : text === 'false' ? false : Number(text);
 }

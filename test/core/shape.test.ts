@@ -56,8 +56,9 @@ function objectOf(value: fc.Arbitrary<string>): fc.Arbitrary<string> {
     );
 }
 
-const leaf = fc.oneof(text, scalar);
-const inner = objectOf(fc.oneof(leaf, objectOf(leaf), fc.constant('[1]')));
+const list = fc.array(fc.oneof(text, scalar), { maxLength: 3 }).map((items) => `[${items.join()}]`);
+const leaf = fc.oneof(text, scalar, list);
+const inner = objectOf(fc.oneof(leaf, objectOf(leaf), fc.constantFrom('[1, 2]', '[[]]', '[{"a":1}]')));
 const record = fc
   .tuple(objectOf(fc.oneof({ weight: 3, arbitrary: leaf }, inner)), fc.constantFrom('SUCCESS', 'FAILURE'))
   .map(([object, state]) => `{"uuid":"${uuid}","run":{"state":"${state}"},${object.slice(1)}`)
@@ -68,7 +69,7 @@ const spoilt = fc
   .tuple(
     record,
     fc.nat(),
-    fc.constantFrom('', '"', '\\', ',', '}', '{', ':', '0', '1', ' ', '\t', '\0', '-', 'e', 'é'),
+    fc.constantFrom('', '"', '\\', ',', '[', ']', '}', '{', ':', '0', '1', ' ', '\t', '\0', '-', 'e', 'é'),
   )
   .map(([line, at, sign]) => {
     const i = at % (line.length + 1);

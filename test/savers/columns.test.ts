@@ -119,7 +119,7 @@ describe('cells', () => {
 
   test('of a record that is read by its shape are those of one that is parsed', () => {
     const leaf = fc.oneof(
-      fc.constantFrom('null', 'true', '1.10', '-0', '1e5', '""', '"a,b"', '"null"'),
+      fc.constantFrom('null', 'true', '1.10', '-0', '1e5', '""', '"a,b"', '"null"', '[1,"x"]', '[]'),
       fc.string().map((value) => JSON.stringify(value)),
     );
     const names = ['a', 'b', 'c', 'a.b', 'a.c', 'b.a', 'a.b.c'];
