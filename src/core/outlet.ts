@@ -7,20 +7,38 @@ const FULL = 1024 * 1024;
 const LARGE = 64 * 1024;
 
 /**
+ * How long after a batch what comes may wait for more, in milliseconds: each batch wakes the stage behind it, which
+ * costs many times what a task does.
+ */
+const PAUSE = 4;
+
+export interface OutletOptions {
+  /** Called when it is no longer full. */
+  readonly onRoom: () => void;
+  /** Whether more is under way, which will come by itself. Then alone does anything wait. Default: never. */
+  readonly isBusy?: () => boolean;
+}
+
+/**
  * Gathers tasks that come one by one into batches: all that came since the last one was taken, so that nothing waits
- * for a batch to fill, and a flood makes large ones.
+ * for a batch to fill, and a flood makes large ones. What comes later than a moment after the last batch goes on at
+ * once, and so does all where nothing else is under way.
  */
 export class Outlet implements AsyncIterable<readonly Task[]> {
   readonly #onRoom: () => void;
+  readonly #isBusy: () => boolean;
   #tasks: Task[] = [];
   #size = 0;
   #end: { error?: unknown } | undefined;
   #wakeTaker: (() => void) | undefined;
   #soon: NodeJS.Immediate | undefined;
+  #later: NodeJS.Timeout | undefined;
+  /** When the last batch was handed over, by `performance.now()`. */
+  #handedOver = Number.NEGATIVE_INFINITY;
 
-  /** @param onRoom called when it is no longer full */
-  constructor(onRoom: () => void) {
+  constructor({ onRoom, isBusy = () => false }: OutletOptions) {
     this.#onRoom = onRoom;
+    this.#isBusy = isBusy;
   }
 
   /** Whether no more should be put in for now. */
@@ -31,24 +49,33 @@ export class Outlet implements AsyncIterable<readonly Task[]> {
   put(task: Task): void {
     this.#tasks.push(task);
     this.#size += task.line.length;
-    this.#wake();
+    if (this.#wakeTaker === undefined) return;
+    if (this.#size >= LARGE) this.#handOver();
+    // Not at once: what else comes in this turn joins the batch.
+    else if (this.#later === undefined || !this.#isBusy()) this.#soon ??= setImmediate(this.#look);
   }
 
   /** No more will come; with an error, that comes out after the last batch. */
   end(failure: { error?: unknown } = {}): void {
     this.#end ??= failure;
-    this.#wake();
+    this.#handOver();
   }
 
-  #wake(): void {
-    if (this.#wakeTaker === undefined) return;
-    if (this.#size >= LARGE) this.#handOver();
-    else this.#soon ??= setImmediate(this.#handOver); // not at once: what else comes in this turn joins the batch
-  }
+  readonly #look = (): void => {
+    this.#soon = undefined;
+    const wait = this.#isBusy() ? this.#handedOver + PAUSE - performance.now() : 0;
+    if (wait > 0) this.#later ??= setTimeout(this.#handOver, wait);
+    else this.#handOver();
+  };
 
   readonly #handOver = (): void => {
+    clearImmediate(this.#soon);
+    clearTimeout(this.#later);
     this.#soon = undefined;
-    this.#wakeTaker?.();
+    this.#later = undefined;
+    if (this.#wakeTaker === undefined) return;
+    this.#handedOver = performance.now();
+    this.#wakeTaker();
     this.#wakeTaker = undefined;
   };
 

@@ -61,7 +61,10 @@ export function exec(
 class ExecStage {
   readonly #executor: Executor;
   readonly #options: ExecOptions;
-  readonly #outlet = new Outlet(() => this.#startJobs());
+  readonly #outlet = new Outlet({
+    onRoom: () => this.#startJobs(),
+    isBusy: () => this.#running.size > 0,
+  });
   readonly #order: Order | undefined;
   readonly #giveUp = new AbortController();
   readonly #children: Children | undefined;

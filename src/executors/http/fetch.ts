@@ -74,7 +74,7 @@ export async function openFetcher(options: HttpOptions): Promise<Fetcher> {
         response = responseOf(hop, answer);
         return {};
       };
-      const visitor = { client, judge, follow, sendsKey: false };
+      const visitor = { client, judge, follow, sendsKey: false, underway: 0 };
       const { error, retry } = await visit(visitor, task, request, { number: 1, signal, stage: NOBODY });
       if (response === undefined || error !== undefined)
         throw fetchError(error ?? GIVEN_UP, retry !== undefined);

@@ -4,6 +4,8 @@ import { optionName } from '../../core/option.ts';
 import type { Task } from '../../core/task.ts';
 import { compileTemplate } from '../../core/template.ts';
 import type { Executor } from '../executor.ts';
+import type { OpenWork } from '../module/open.ts';
+import type { OwnWork } from '../threads/beside.ts';
 import { type AddressRule, publicOr, toNetworks } from './addresses.ts';
 import { type Client, createClient } from './client.ts';
 import { curlLine } from './curl.ts';
@@ -33,10 +35,10 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
     timeout: Math.min(timeout, MAX_TIMEOUT),
   };
   const sendsKey = options.idempotencyHeader === true;
-  const work =
-    options.threads === undefined
-      ? await openHere(options, defaults, { follow, sendsKey })
-      : await openOnThreads(options, options.threads);
+  const { threads = 1 } = options;
+  if (threads > 1) mustBeApart(options);
+  const here = await openHere(options, defaults, { follow, sendsKey });
+  const work = threads > 1 ? await besideThreads(here, options, threads - 1) : here;
   const curlOf = (request: Request, { uuid }: Task): string =>
     curlLine(request, { typed, read: headers, userAgent, follow, insecure, key: keyOf({ sendsKey }, uuid) });
   return {
@@ -60,18 +62,19 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
   };
 }
 
-type Work = Pick<Executor, 'attempt' | 'close'>;
-
 /** The work on this thread. */
 async function openHere(
   options: HttpOptions,
   defaults: RequestDefaults,
   how: Pick<Visitor, 'follow' | 'sendsKey'>,
-): Promise<Work> {
+): Promise<OwnWork> {
   const judge = await createJudge(options);
   const { client, close } = await openClient(options, defaults);
-  const visitor: Visitor = { client, judge, ...how };
+  const visitor: Visitor = { client, judge, ...how, underway: 0 };
   return {
+    get size() {
+      return visitor.underway;
+    },
     attempt(task, attempt) {
       const request = requestOf(task, defaults);
       return 'code' in request ? { error: request } : visit(visitor, task, request, attempt);
@@ -80,19 +83,21 @@ async function openHere(
   };
 }
 
-/**
- * The work on threads. Each is an executor of its own, so what they would have to share is refused; lanes, rates and
- * pauses are the stage's, and so one for all.
- */
-async function openOnThreads(options: HttpOptions, threads: number): Promise<Work> {
+/** Threads are executors of their own: what they would have to share is refused. @throws {TaskpipeError} `USAGE` */
+function mustBeApart(options: HttpOptions): void {
   const shared = (['cookies', 'hostErrors'] as const).find((name) => options[name] !== undefined);
-  if (shared !== undefined) {
-    const message = `${optionName(shared)} is for one thread; leave out --threads`;
-    throw new TaskpipeError('USAGE', message);
-  }
-  const { openThreads } = await import('../threads/threads.ts');
+  if (shared === undefined) return;
+  throw new TaskpipeError('USAGE', `${optionName(shared)} is for one thread; leave out --threads`);
+}
+
+/**
+ * The work on this thread and others. Nothing of it holds a thread, and it takes less to make requests here than to
+ * have one more thread for what is done here anyway. Lanes, rates and pauses are the stage's, and so one for all.
+ */
+async function besideThreads(here: OwnWork, options: HttpOptions, count: number): Promise<OpenWork> {
+  const { openBeside } = await import('../threads/beside.ts');
   const { printCurl: _, threads: __, env, ...rest } = options;
-  return openThreads({ kind: 'http', options: { ...rest, env: { ...env } } }, undefined, threads, () => {});
+  return openBeside(here, { work: { kind: 'http', options: { ...rest, env: { ...env } } }, count });
 }
 
 /** Opens what requests go through. What few ask for is loaded only for them. */

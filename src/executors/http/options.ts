@@ -71,7 +71,7 @@ export interface HttpOptions {
    * A record's own `timeout` beats it.
    */
   readonly timeout?: number | undefined;
-  /** On how many threads. Not to be had with `cookies` and `hostErrors`. Default: on this one. */
+  /** On how many threads, this one among them. Not to be had with `cookies` and `hostErrors`. Default 1. */
   readonly threads?: number | undefined;
 }
 

@@ -38,7 +38,12 @@ export async function moduleExecutor(options: ModuleOptions, setting: ModuleSett
   const work =
     threads === undefined
       ? await openWork(options, show)
-      : await openThreads({ kind: 'module', options }, options.timeout, threads, show);
+      : await openThreads({
+          work: { kind: 'module', options },
+          timeout: options.timeout,
+          count: threads,
+          show,
+        });
   const does = options.revert ? 'revert' : 'call';
   return {
     finds: true,

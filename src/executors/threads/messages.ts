@@ -8,19 +8,31 @@ export type ThreadWork =
   | { readonly kind: 'module'; readonly options: ModuleOptions }
   | { readonly kind: 'http'; readonly options: HttpOptions };
 
-/** An attempt that a thread is to make. */
-export interface Order {
-  readonly id: number;
-  readonly uuid: string;
-  /** The record. */
-  readonly line: string;
-  readonly number: number;
+/**
+ * Attempts that a thread is to make: arrays with a place for each, as names in an object each would be copied with
+ * every one of them.
+ */
+export interface Orders {
+  /** The number of the first; the others follow. */
+  readonly first: number;
+  readonly uuids: string[];
+  /** The records. */
+  readonly lines: string[];
+  /** Which attempt at its task each is, from 1. */
+  readonly numbers: number[];
 }
 
 /** What this thread tells another one: attempts to make, or to give all up. */
-export type ToThread = readonly Order[] | 'give up' | 'close';
+export type ToThread = Orders | 'give up' | 'close';
 
-/** What came of an attempt, fit to be sent: a `Task` among its children is a class, and would not arrive as one. */
+/** What came of attempts that gave a result and nothing else, as of most. */
+export interface Results {
+  /** The numbers of their orders. */
+  readonly ids: number[];
+  readonly results: (string | undefined)[];
+}
+
+/** What came of another attempt, fit to be sent: a `Task` among its children is a class, and would not arrive as one. */
 export interface Settled {
   readonly id: number;
   readonly outcome: Omit<Outcome, 'children'>;
@@ -30,7 +42,7 @@ export interface Settled {
 /** What a thread tells. */
 export type FromThread =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'settled'; readonly settled: readonly Settled[] }
+  | { readonly kind: 'settled'; readonly done: Results; readonly others: readonly Settled[] }
   | { readonly kind: 'show'; readonly line: string }
   | { readonly kind: 'stop' }
   | { readonly kind: 'done'; readonly uuid: string }

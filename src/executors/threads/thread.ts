@@ -3,11 +3,11 @@ import { messageOf, TaskpipeError } from '../../core/errors.ts';
 import { Task } from '../../core/task.ts';
 import type { Outcome } from '../executor.ts';
 import type { OpenWork } from '../module/open.ts';
-import type { FromThread, Order, Settled, ThreadWork, ToThread } from './messages.ts';
+import { gather } from './gather.ts';
+import type { FromThread, Orders, Results, Settled, ThreadWork, ToThread } from './messages.ts';
 
 /*
- * A thread of `--threads`: it makes the attempts that it is sent, and tells what came of them, together what settled
- * in one turn.
+ * A thread of `--threads`: it makes the attempts that it is sent, and tells what came of them.
  */
 
 const giveUp = new AbortController();
@@ -15,21 +15,39 @@ const stage = {
   stop: (): void => tell({ kind: 'stop' }),
   done: (uuid: string): void => tell({ kind: 'done', uuid }),
 };
-let settled: Settled[] = [];
+let done: Results = { ids: [], results: [] };
+let others: Settled[] = [];
+/** Of how many attempts it has not told what came of them. */
+let underway = 0;
+const settledOne = gather(flush, () => underway);
 
 function tell(message: FromThread): void {
   parentPort?.postMessage(message);
 }
 
-function settle(id: number, { children, ...outcome }: Outcome): void {
-  if (settled.length === 0) setImmediate(flush);
+function settle(id: number, settled: Outcome): void {
+  settledOne();
+  if (isPlain(settled)) {
+    done.ids.push(id);
+    done.results.push(settled.result);
+    return;
+  }
+  const { children, ...outcome } = settled;
   const plain = children?.map(({ task: { uuid, line }, front, again }) => ({ uuid, line, front, again }));
-  settled.push({ id, outcome, children: plain });
+  others.push({ id, outcome, children: plain });
+}
+
+/** Whether there is nothing but a result. */
+function isPlain(outcome: Outcome): boolean {
+  for (const name in outcome) if (name !== 'result') return false;
+  return true;
 }
 
 function flush(): void {
-  tell({ kind: 'settled', settled });
-  settled = [];
+  underway -= done.ids.length + others.length;
+  tell({ kind: 'settled', done, others });
+  done = { ids: [], results: [] };
+  others = [];
 }
 
 function fail(error: unknown): void {
@@ -37,9 +55,15 @@ function fail(error: unknown): void {
   tell({ kind: 'failed', code, message: messageOf(error) });
 }
 
-function make(work: OpenWork, { id, uuid, line, number }: Order): void {
+function makeAll(work: OpenWork, { first, uuids, lines, numbers }: Orders): void {
+  underway += uuids.length;
+  for (const [i, uuid] of uuids.entries())
+    make(work, first + i, new Task(uuid, lines[i] as string), numbers[i] as number);
+}
+
+function make(work: OpenWork, id: number, task: Task, number: number): void {
   try {
-    const outcome = work.attempt(new Task(uuid, line), { number, signal: giveUp.signal, stage });
+    const outcome = work.attempt(task, { number, signal: giveUp.signal, stage });
     if (outcome instanceof Promise) outcome.then((value) => settle(id, value)).catch(fail);
     else settle(id, outcome);
   } catch (error) {
@@ -58,7 +82,7 @@ async function main(): Promise<void> {
   parentPort?.on('message', (message: ToThread) => {
     if (message === 'give up') giveUp.abort();
     else if (message === 'close') void work.close().then(() => parentPort?.close());
-    else for (const order of message) make(work, order);
+    else makeAll(work, message);
   });
   tell({ kind: 'ready' });
 }

@@ -4,7 +4,8 @@ import { Task } from '../../core/task.ts';
 import type { Attempt, Outcome } from '../executor.ts';
 import type { OpenWork } from '../module/open.ts';
 import { late } from '../module/work.ts';
-import type { FromThread, Order, Settled, ThreadWork, ToThread } from './messages.ts';
+import { gather } from './gather.ts';
+import type { FromThread, Orders, Settled, ThreadWork, ToThread } from './messages.ts';
 
 /** How long a thread may say nothing of an attempt whose time is over: then it is busy, and ended. Milliseconds. */
 const BUSY = 1000;
@@ -20,19 +21,23 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
+/** What there is to tell of threads before they are started. */
+export interface ThreadsOptions {
+  readonly work: ThreadWork;
+  /** For each attempt, in milliseconds; undefined where the work keeps its time by itself. */
+  readonly timeout?: number | undefined;
+  readonly count: number;
+  /** Takes what tasks log, a line each. */
+  readonly show?: ((line: string) => void) | undefined;
+}
+
 /**
  * Work on threads of its own, which share the tasks. A function that never gives its thread back is ended with the
  * thread when its time is over.
- * @param timeout for each attempt, in milliseconds; undefined where the work keeps its time by itself
  * @throws {TaskpipeError} as the opening of the work does
  */
-export async function openThreads(
-  work: ThreadWork,
-  timeout: number | undefined,
-  count: number,
-  show: (line: string) => void,
-): Promise<OpenWork> {
-  const threads = Array.from({ length: count }, () => new Thread(work, timeout, show));
+export async function openThreads(options: ThreadsOptions): Promise<OpenWork> {
+  const threads = Array.from({ length: options.count }, () => new Thread(options));
   const close = async (): Promise<void> => void (await Promise.all(threads.map((thread) => thread.close())));
   try {
     await Promise.all(threads.map(({ ready }) => ready));
@@ -40,25 +45,30 @@ export async function openThreads(
     await close();
     throw error;
   }
-  return {
-    attempt(task, attempt) {
-      let least = threads[0] as Thread;
-      for (const thread of threads) if (thread.size < least.size) least = thread;
-      return least.attempt(task, attempt);
-    },
-    close,
-  };
+  return { attempt: (task, attempt) => leastOf(threads).attempt(task, attempt), close };
 }
 
-class Thread {
+/** Who has least to do. Who is slow so gets less, as what it has stays longer. */
+export function leastOf(threads: readonly Thread[]): Thread {
+  let least = threads[0] as Thread;
+  for (const thread of threads) if (thread.size < least.size) least = thread;
+  return least;
+}
+
+/** A thread, which is started again where it ends. */
+export class Thread {
   /** Resolves once it can work; rejects where it never can. */
   ready: Promise<void>;
   readonly #work: ThreadWork;
   readonly #timeout: number | undefined;
-  readonly #show: (line: string) => void;
+  readonly #show: ((line: string) => void) | undefined;
   readonly #pending = new Map<number, Pending>();
   #worker!: Worker;
-  #orders: Order[] = [];
+  #orders: Orders | undefined;
+  readonly #ordered: () => void = gather(
+    () => this.#send(),
+    () => this.#pending.size,
+  );
   #next = 0;
   #heeded: AbortSignal | undefined;
   #watch: NodeJS.Timeout | undefined;
@@ -66,7 +76,7 @@ class Thread {
   /** Whether the module could be loaded once: then a thread that ends is started again. */
   #wasReady = false;
 
-  constructor(work: ThreadWork, timeout: number | undefined, show: (line: string) => void) {
+  constructor({ work, timeout, show }: ThreadsOptions) {
     this.#work = work;
     this.#timeout = timeout;
     this.#show = show;
@@ -80,19 +90,23 @@ class Thread {
 
   attempt({ uuid, line }: Task, attempt: Attempt): Promise<Outcome> {
     const id = this.#next++;
-    if (this.#orders.length === 0) setImmediate(() => this.#send());
-    this.#orders.push({ id, uuid, line, number: attempt.number });
+    this.#orders ??= { first: id, uuids: [], lines: [], numbers: [] };
+    this.#orders.uuids.push(uuid);
+    this.#orders.lines.push(line);
+    this.#orders.numbers.push(attempt.number);
     this.#heed(attempt.signal);
     if (this.#timeout !== undefined) this.#watch ??= setTimeout(() => this.#look(), this.#timeout + BUSY);
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { attempt, began: performance.now(), resolve, reject });
+      this.#ordered();
     });
   }
 
   async close(): Promise<void> {
     this.#isClosing = true;
     clearTimeout(this.#watch);
-    this.#tell('close');
+    if (this.#wasReady) this.#tell('close');
+    else void this.#worker.terminate(); // it has nothing yet
     const timer = setTimeout(() => void this.#worker.terminate(), CLOSING);
     if (this.#worker.threadId >= 0)
       await new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
@@ -104,9 +118,8 @@ class Thread {
   }
 
   #send(): void {
-    if (this.#orders.length === 0) return;
-    this.#tell(this.#orders);
-    this.#orders = [];
+    if (this.#orders !== undefined) this.#tell(this.#orders);
+    this.#orders = undefined;
   }
 
   #heed(signal: AbortSignal): void {
@@ -146,9 +159,15 @@ class Thread {
   }
 
   #take(message: Exclude<FromThread, { kind: 'ready' | 'failed' }>): void {
-    if (message.kind === 'show') this.#show(message.line);
-    else if (message.kind === 'settled') for (const settled of message.settled) this.#settle(settled);
-    else {
+    if (message.kind === 'show') this.#show?.(message.line);
+    else if (message.kind === 'settled') {
+      const { ids, results } = message.done;
+      for (const [i, id] of ids.entries()) {
+        const result = results[i];
+        this.#resolve(id, result === undefined ? {} : { result });
+      }
+      for (const settled of message.others) this.#settle(settled);
+    } else {
       const [any] = this.#pending.values();
       if (message.kind === 'stop') any?.attempt.stage.stop();
       else any?.attempt.stage.done(message.uuid);
@@ -156,17 +175,15 @@ class Thread {
   }
 
   #settle({ id, outcome, children }: Settled): void {
+    const found = children?.map(({ uuid, line, ...how }) => ({ task: new Task(uuid, line), ...how }));
+    this.#resolve(id, found === undefined ? outcome : { ...outcome, children: found });
+  }
+
+  #resolve(id: number, outcome: Outcome): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     this.#pending.delete(id);
-    pending.resolve(
-      children === undefined
-        ? outcome
-        : {
-            ...outcome,
-            children: children.map(({ uuid, line, ...how }) => ({ task: new Task(uuid, line), ...how })),
-          },
-    );
+    pending.resolve(outcome);
   }
 
   /** The time of the oldest attempt is over, and nothing came: its function holds the thread. */
@@ -189,7 +206,7 @@ class Thread {
     if (worker !== this.#worker || this.#isClosing || !this.#wasReady) return;
     const error = { code: 'THREAD', message: `the thread of the function ended: ${why}` };
     // Which of them it was cannot be told: all may be tried again.
-    this.#orders = [];
+    this.#orders = undefined;
     this.ready = this.#start();
     this.ready.catch(() => {});
     this.#endAll(({ resolve }) => resolve({ error, retry: {} }));

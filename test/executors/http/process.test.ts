@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Answering, serve, type TestServer } from '../../support/http-server.ts';
-import { type Ended, freshFolder, sh } from '../../support/run.ts';
+import { type Ended, ended, freshFolder, sh, start } from '../../support/run.ts';
 
 /** What a run of task-exec came to. */
 interface Ran extends Ended {
@@ -26,16 +26,16 @@ async function exec(
   const server = await serve(answer);
   const lines = ['a', 'b'].map((uuid) => JSON.stringify({ uuid, url: `${server.url}/${uuid}`, ...more }));
   const input = `${lines.join('\n')}\n`;
-  let ended: Ended | undefined;
+  let last: Ended | undefined;
   for (let run = 0; run < times; run++) {
-    ended = await sh(`task-exec --http --jobs 1 --keep-order --retries 0 ${options}`, { cwd, input });
+    last = await sh(`task-exec --http --jobs 1 --keep-order --retries 0 ${options}`, { cwd, input });
   }
-  const { stdout } = ended as Ended;
+  const { stdout } = last as Ended;
   const records = stdout
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line));
-  return { ...(ended as Ended), records, server, cwd };
+  return { ...(last as Ended), records, server, cwd };
 }
 
 test('--headers keeps the headers of the answer', async () => {
@@ -119,6 +119,42 @@ test('--threads share the tasks, and all options hold on each of them', async ()
   expect(server.seen.every(({ headers }) => headers['x-own'] === '1')).toBe(true);
   expect(stderr.match(/^curl /gm)).toHaveLength(20);
   expect(code).toBe(1);
+});
+
+/** Has each request say which thread makes it, by the channel that undici has for that. */
+const NAMES_THREADS = `import { subscribe } from 'node:diagnostics_channel';
+import { threadId } from 'node:worker_threads';
+subscribe('undici:request:create', ({ request }) => request.addHeader('x-thread', String(threadId)));
+`;
+
+test('--threads 2 are the main thread and another one, and a stop gives up what either has under way', async () => {
+  const cwd = freshFolder();
+  writeFileSync(join(cwd, 'names.mjs'), NAMES_THREADS);
+  const held: unknown[] = [];
+  let stop = (): void => {};
+  const server = await serve((response, { headers }) => {
+    const thread = headers['x-thread'];
+    // Until the other thread is there, the main one goes on with a little for each.
+    if (held.length === 0 && thread === '0') setTimeout(() => response.end('ok'), 5);
+    else if (held.push(thread) === 8) stop();
+  });
+  const lines = Array.from({ length: 20_000 }, (_, i) => `{"uuid":"u${i}","url":"${server.url}/${i}"}\n`);
+  const child = start('exec task-exec --http -j 8 --threads 2 --grace 1ms', {
+    cwd,
+    env: { NODE_OPTIONS: '--import=./names.mjs' },
+  });
+  stop = () => child.kill('SIGTERM');
+  child.stdin?.on('error', () => {}); // it is not read to its end
+  child.stdin?.end(lines.join(''));
+  const { stdout, stderr, code } = await ended(child);
+  expect(code, stderr).toBe(143);
+  expect(new Set(held).size).toBe(2);
+  const states = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).run);
+  expect(new Set(states.map(({ state }) => state))).toEqual(new Set(['SUCCESS', 'PENDING']));
+  expect(states.filter(({ state, attempts }) => state === 'PENDING' && attempts === 1)).toHaveLength(8);
 });
 
 test.each(['--cookies jar.txt', '--host-errors 3'])(
