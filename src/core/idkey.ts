@@ -146,11 +146,6 @@ export function hashOfKey(seed: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** Whether all bits of the current key are zero. */
-export function isNilKey(): boolean {
-  return (k0 | k1 | k2 | k3) === 0;
-}
-
 /** Whether the four words from `i` are the current key. */
 export function isKeyAt(keys: Int32Array, i: number): boolean {
   return keys[i] === k0 && keys[i + 1] === k1 && keys[i + 2] === k2 && keys[i + 3] === k3;

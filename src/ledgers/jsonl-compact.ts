@@ -1,7 +1,8 @@
 import { closeSync, openSync } from 'node:fs';
 import { replaceFile, resolved } from '../core/durable.ts';
 import { ioError, systemCode } from '../core/errors.ts';
-import { IdMap, IdSet } from '../core/idset.ts';
+import { IdMap } from '../core/idmap.ts';
+import { IdSet } from '../core/idset.ts';
 import { openLocked } from '../core/lock.ts';
 import { Known } from './jsonl-known.ts';
 import { type Fast, type Line, uuidFound } from './jsonl-line.ts';

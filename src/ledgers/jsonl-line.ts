@@ -27,6 +27,31 @@ export function linesOf(entries: readonly Entry[], out: string | undefined, at: 
   return text;
 }
 
+/** What JSON would escape in a string. */
+const ESCAPED = /["\\\p{Cc}\p{Cs}]/u;
+
+/** The same for rows: see `LedgerWriter`. */
+export function linesOfRows(
+  uuids: readonly string[],
+  ends: readonly number[],
+  from: number,
+  out: string | undefined,
+  at: string,
+): string {
+  const isPlain = !ESCAPED.test(uuids.join(' '));
+  const place = out === undefined ? '' : `,"out":${JSON.stringify(out)}`;
+  const after = `,"at":"${at}"${place}`;
+  const placed = place === '' ? undefined : `"${after},"end":`;
+  let text = '';
+  for (let i = 0; i < uuids.length; i++) {
+    const uuid = isPlain ? uuids[i] : JSON.stringify(uuids[i]).slice(1, -1);
+    const end = ends[i] as number;
+    if (placed === undefined || end < 0) text += `{"uuid":"${uuid}"${after}}\n`;
+    else text += `{"uuid":"${uuid}${placed}${from + end}}\n`;
+  }
+  return text;
+}
+
 /** Any line, or what is wrong with it; undefined where it is blank. */
 export function parseLine(bytes: Buffer): Line | string | undefined {
   if (!isUtf8(bytes)) return 'not valid UTF-8';

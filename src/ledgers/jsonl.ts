@@ -5,9 +5,10 @@ import { ioError, TaskpipeError } from '../core/errors.ts';
 import { mustBeOurs } from '../core/foreign.ts';
 import { IdSet } from '../core/idset.ts';
 import { openLocked } from '../core/lock.ts';
+import { utf8Of } from '../core/text.ts';
 import { clearLedger, compactLedger } from './jsonl-compact.ts';
 import { Known } from './jsonl-known.ts';
-import { addFound, linesOf, uuidFound } from './jsonl-line.ts';
+import { addFound, linesOf, linesOfRows, uuidFound } from './jsonl-line.ts';
 import { checkLedger, listLedger, readFinished } from './jsonl-read.ts';
 import { scanLedger } from './jsonl-scan.ts';
 import type { Entry, History, Ledger, LedgerWriter } from './ledger.ts';
@@ -94,7 +95,7 @@ function openWriter(path: string, out: string | undefined, say: (message: string
   const canSync = fstatSync(fd).isFile();
   const add = async (lines: string, sync: boolean): Promise<void> => {
     // The newline in front closes a line that a crash has torn: ours can't become its tail.
-    const bytes = Buffer.from(`\n${lines}`);
+    const bytes = utf8Of(`\n${lines}`);
     try {
       const written = writeSync(fd, bytes);
       if (written < bytes.length)
@@ -107,6 +108,9 @@ function openWriter(path: string, out: string | undefined, say: (message: string
   return {
     append: async (entries: readonly Entry[], sync) => {
       if (entries.length > 0) await add(linesOf(entries, out, new Date().toISOString()), sync);
+    },
+    appendRows: async (uuids, ends, from, sync) => {
+      if (uuids.length > 0) await add(linesOfRows(uuids, ends, from, out, new Date().toISOString()), sync);
     },
     async know(end, sync) {
       if (out === undefined) throw new TaskpipeError('USAGE', 'the ledger was opened for no output');

@@ -69,6 +69,11 @@ export interface LedgerWriter {
    * @throws {TaskpipeError} `IO`; not to be tried again
    */
   append(entries: readonly Entry[], sync: boolean): Promise<void>;
+  /**
+   * The same for rows of the output, of which there are millions.
+   * @param ends where they end, by the index of their uuid, in bytes after `from`; -1: it has none
+   */
+  appendRows(uuids: readonly string[], ends: readonly number[], from: number, sync: boolean): Promise<void>;
   /** Says that the output is known up to `end` bytes, so that what is found behind it was left by a crash. */
   know(end: number, sync: boolean): Promise<void>;
   close(): Promise<void>;

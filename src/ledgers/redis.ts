@@ -133,6 +133,13 @@ async function openWriter(
   };
   return {
     append: (entries) => link.run(() => append(link, name, output, entries)),
+    appendRows: (uuids, ends, from) => {
+      const entries = uuids.map((uuid, i): Entry => {
+        const end = ends[i] as number;
+        return end < 0 ? { uuid } : { uuid, end: from + end };
+      });
+      return link.run(() => append(link, name, output, entries));
+    },
     know: known,
     close: async () => link.close(),
   };

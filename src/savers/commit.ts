@@ -22,10 +22,15 @@ export interface CommitOptions {
 
 /** What gathers while the batch before it is committed. */
 interface Gathering {
+  /** Rows that are still to be encoded. */
   text: string;
+  /** Those that are, which takes less memory than text, and so many bytes of it. */
+  rows: Buffer;
   bytes: number;
   uuids: string[];
+  /** Where the rows of the uuids end in all bytes; from `encoded` on, in `text`. */
   ends: number[];
+  encoded: number;
   rest: string;
   tee: string;
   records: number;
@@ -39,8 +44,43 @@ const FULL = 4 * 1024 * 1024;
 const MOST_SIZE = 8 * 1024 * 1024;
 const MOST_RECORDS = 20_000;
 
-function gathering(): Gathering {
-  return { text: '', bytes: 0, uuids: [], ends: [], rest: '', tee: '', records: 0, size: 0 };
+function gathering(rows: Buffer): Gathering {
+  return {
+    text: '',
+    rows,
+    bytes: 0,
+    uuids: [],
+    ends: [],
+    encoded: 0,
+    rest: '',
+    tee: '',
+    records: 0,
+    size: 0,
+  };
+}
+
+/** Encodes the rows that are still text, and tells where they end in bytes. */
+function encode(batch: Gathering): void {
+  const { text, ends, bytes: from } = batch;
+  const length = Buffer.byteLength(text);
+  const isAscii = length === text.length;
+  if (from + length > batch.rows.length) {
+    const rows = Buffer.allocUnsafeSlow(2 * (from + length));
+    batch.rows.copy(rows, 0, 0, from);
+    batch.rows = rows;
+  }
+  batch.rows.write(text, from, isAscii ? 'latin1' : 'utf8');
+  let [read, place] = [0, from];
+  for (let i = batch.encoded; i < ends.length; i++) {
+    const end = ends[i] as number;
+    if (end < 0) continue;
+    place = isAscii ? from + end : place + Buffer.byteLength(text.slice(read, end));
+    read = end;
+    ends[i] = place;
+  }
+  batch.bytes += length;
+  batch.text = '';
+  batch.encoded = ends.length;
 }
 
 /**
@@ -49,7 +89,9 @@ function gathering(): Gathering {
  */
 export class Committer {
   readonly #options: CommitOptions;
-  #gathering = gathering();
+  #gathering = gathering(Buffer.alloc(0));
+  /** What the rows of the batch before were in: the next are put there. */
+  #spare: Buffer = Buffer.alloc(0);
   #running: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isDue = false;
@@ -64,9 +106,8 @@ export class Committer {
     const batch = this.#gathering;
     batch.text += row;
     if (this.#options.destination.marks) {
-      batch.bytes += Buffer.byteLength(row);
       batch.uuids.push(uuid);
-      batch.ends.push(batch.bytes);
+      batch.ends.push(batch.text.length);
     }
     this.#add(row.length, line);
   }
@@ -101,6 +142,7 @@ export class Committer {
 
   /** Resolves when more may be added. @throws what a commit threw */
   async room(): Promise<void> {
+    encode(this.#gathering);
     while (this.#failure === undefined && this.#isOverfull()) {
       this.#begin();
       await this.#running;
@@ -137,7 +179,8 @@ export class Committer {
   #begin(): void {
     if (this.#running !== undefined || this.#failure !== undefined || this.#gathering.size === 0) return;
     const batch = this.#gathering;
-    this.#gathering = gathering();
+    encode(batch);
+    this.#gathering = gathering(this.#spare);
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#isDue = false;
@@ -149,7 +192,10 @@ export class Committer {
 
   async #commit(batch: Gathering): Promise<void> {
     const { destination, addRest, tee } = this.#options;
-    if (batch.text !== '' || batch.uuids.length > 0) await destination.commit(batch);
+    const rows = batch.rows.subarray(0, batch.bytes);
+    if (rows.length > 0 || batch.uuids.length > 0) await destination.commit({ ...batch, rows });
+    // Never that of the batch before, which the rows that gather now are in.
+    this.#spare = batch.rows.length <= MOST_SIZE ? batch.rows : Buffer.alloc(0);
     if (batch.rest !== '') await addRest(batch.rest);
     if (batch.tee !== '') await tee?.(batch.tee);
   }

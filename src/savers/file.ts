@@ -4,7 +4,7 @@ import { resolved, syncFolder } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
 import type { Task } from '../core/task.ts';
-import { type Entry, type History, type LedgerWriter, openLedger } from '../ledgers/index.ts';
+import { type History, type LedgerWriter, openLedger } from '../ledgers/index.ts';
 import type { Unmet } from './columns.ts';
 import { type OutputFile, openOutput } from './output.ts';
 import { type Head, recover, recoverHead } from './recover.ts';
@@ -138,19 +138,15 @@ class FileDestination implements Destination {
   }
 
   /** Rows before the ledger, the ledger before anything else hears of them: see section 3 of the design. */
-  async commit({ text, uuids, ends }: RowBatch): Promise<void> {
+  async commit({ rows, uuids, ends }: RowBatch): Promise<void> {
     const { sync } = this.#options;
     const from = this.#output.size;
-    if (text !== '') {
-      await this.#output.append(Buffer.from(text));
+    if (rows.length > 0) {
+      await this.#output.append(rows);
       if (sync) await this.#output.sync();
     }
     if (this.#writer === undefined || uuids.length === 0) return;
-    const entries = uuids.map((uuid, i): Entry => {
-      const end = ends[i] as number;
-      return end < 0 ? { uuid } : { uuid, end: from + end };
-    });
-    await this.#writer.append(entries, sync);
+    await this.#writer.appendRows(uuids, ends, from, sync);
   }
 
   /** Writes the output anew with more columns, and renames that into its place. */

@@ -2,7 +2,8 @@ import { closeSync, createReadStream, existsSync, fstatSync, openSync } from 'no
 import { rm } from 'node:fs/promises';
 import { datasync, modeOf, replaceFile, resolved, syncFolder, writeAll } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
-import { IdMap, type IdSet } from '../core/idset.ts';
+import { IdMap } from '../core/idmap.ts';
+import type { IdSet } from '../core/idset.ts';
 import { openLocked } from '../core/lock.ts';
 import { readTasks } from '../core/ndjson.ts';
 import { Task } from '../core/task.ts';

@@ -85,8 +85,9 @@ export type OpenRows = (head: AsyncIterable<Buffer>, options: FormatOptions) => 
 
 /** Rows that are committed together. */
 export interface RowBatch {
-  readonly text: string;
-  /** The uuids that are to be marked as finished, and where their rows end in the bytes of `text`; -1: not in it. */
+  /** Good until the commit has ended. */
+  readonly rows: Buffer;
+  /** The uuids that are to be marked as finished, and where their rows end in `rows`; -1: not in it. */
   readonly uuids: readonly string[];
   readonly ends: readonly number[];
 }

@@ -20,7 +20,7 @@ export async function openStream(
     get unmet() {
       return rows.unmet;
     },
-    commit: ({ text }) => write(text),
+    commit: ({ rows }) => write(rows.toString()),
     widen: async () => {},
     finish: async () => true,
     close: async () => {},

@@ -1,3 +1,4 @@
+import { IdList } from '../core/idlist.ts';
 import { IdSet } from '../core/idset.ts';
 import type { Task } from '../core/task.ts';
 import type { Child } from '../executors/executor.ts';
@@ -18,8 +19,11 @@ export interface ChildrenOptions {
 /** The tasks that work finds: which of them are new, and where they are kept. */
 export class Children {
   readonly #options: ChildrenOptions;
-  /** What came in. It may come again, as a queue delivers again what has failed. */
-  readonly #read = new IdSet();
+  /**
+   * What came in. It may come again, as a queue delivers again what has failed. Until the first child is found it is
+   * only written down, as most work finds none.
+   */
+  #read: IdList | IdSet = new IdList();
   /** What was in the spool, was added or is done. */
   readonly #seen = new IdSet();
   /** Those that the work has said to be done. */
@@ -68,8 +72,9 @@ export class Children {
       return [];
     }
     const finished = await this.#readFinished();
+    const read = this.#allRead();
     const fresh = children.filter(({ task: { uuid }, again }) => {
-      const isNew = !this.#read.has(uuid) && this.#seen.add(uuid);
+      const isNew = !read.has(uuid) && this.#seen.add(uuid);
       if (again) this.#done.delete(uuid);
       const isWanted = again || (isNew && !finished.has(uuid));
       if (isWanted) this.#counts.added++;
@@ -94,6 +99,11 @@ export class Children {
   /** Whether the work has said that a task is finished. */
   isDone(uuid: string): boolean {
     return this.#done.size > 0 && this.#done.has(uuid);
+  }
+
+  #allRead(): IdSet {
+    if (this.#read instanceof IdList) this.#read = new IdSet({ of: this.#read });
+    return this.#read;
   }
 
   async #readFinished(): Promise<Pick<IdSet, 'has'>> {

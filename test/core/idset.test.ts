@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { stableHash } from '../../src/core/idkey.ts';
-import { IdMap, IdSet } from '../../src/core/idset.ts';
+import { IdMap } from '../../src/core/idmap.ts';
+import { IdSet } from '../../src/core/idset.ts';
 
 const NIL = '00000000-0000-0000-0000-000000000000';
 const id = fc.oneof(

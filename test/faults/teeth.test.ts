@@ -17,21 +17,16 @@ interface Bite extends Mistake {
   readonly tried: (program: Program) => Promise<Report>;
 }
 
-const ROWS = `if (text !== "") {
-      await this.#output.append(Buffer.from(text));
+const ROWS = `if (rows.length > 0) {
+      await this.#output.append(rows);
       if (sync) await this.#output.sync();
     }
     `;
 const LEDGER = `if (this.#writer === void 0 || uuids.length === 0) return;
-    const entries = uuids.map((uuid, i) => {
-      const end = ends[i];
-      return end < 0 ? { uuid } : { uuid, end: from + end };
-    });
-    await this.#writer.append(entries, sync);
-    `.trimEnd();
-const COMMIT = 'if (batch.text !== "" || batch.uuids.length > 0) await destination.commit(batch);';
+    await this.#writer.appendRows(uuids, ends, from, sync);`;
+const COMMIT = 'if (rows.length > 0 || batch.uuids.length > 0) await destination.commit({ ...batch, rows });';
 /** As it stands in the build: a template with a newline in it. */
-const APPENDED = `const bytes = Buffer.from(\`\n\${lines}\`);`;
+const APPENDED = `const bytes = utf8Of(\`\n\${lines}\`);`;
 const SYNC = 'await datasync(this.#fd);\n    } catch (error) {\n      throw ioError("cannot sync"';
 
 const canTrace = await has('strace');
@@ -78,7 +73,7 @@ const others: readonly Bite[] = [
   {
     name: 'an append to the ledger has no newline before it',
     from: APPENDED,
-    to: 'const bytes = Buffer.from(lines);',
+    to: 'const bytes = utf8Of(lines);',
     tried: (program) => limitedFiles(program, [3]),
   },
   {

@@ -131,10 +131,10 @@ class TableDestination implements Destination {
   async widen(): Promise<void> {}
 
   /** All rows in one transaction, then the ledger. */
-  async commit({ text, uuids }: RowBatch): Promise<void> {
+  async commit({ rows, uuids }: RowBatch): Promise<void> {
     const { database, table, writer, options } = this.#parts;
-    if (text !== '') {
-      await inTransaction(database, () => table.write(text));
+    if (rows.length > 0) {
+      await inTransaction(database, () => table.write(rows.toString()));
     }
     await writer?.append(
       uuids.map((uuid) => ({ uuid })),
