@@ -79,13 +79,19 @@ export class Outlet implements AsyncIterable<readonly Task[]> {
     this.#wakeTaker = undefined;
   };
 
+  /** Resolves when there is a batch, or the end: not in the turn in which the last one was taken, unless there is much. */
+  #handedOverNext(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wakeTaker = resolve;
+      if (this.#tasks.length > 0) this.#soon ??= setImmediate(this.#look);
+    });
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<readonly Task[]> {
     for (;;) {
+      if (this.#size < LARGE && this.#end === undefined) await this.#handedOverNext();
       if (this.#tasks.length === 0) {
         if (this.#end !== undefined) break;
-        await new Promise<void>((resolve) => {
-          this.#wakeTaker = resolve;
-        });
         continue;
       }
       const tasks = this.#tasks;

@@ -1,3 +1,5 @@
+import { number } from '../core/words.ts';
+
 /** A duration for a person: `45 ms`, `1.2 s`, `2 min 5 s`, `3 h 10 min`. @param ms in milliseconds; clocks are no finer */
 export function durationWords(ms: number): string {
   if (ms < 1) return '<1 ms';
@@ -16,7 +18,7 @@ function joined(large: number, largeUnit: string, small: number, smallUnit: stri
 
 /** A rate for a person: `1,234/s`, `8.3/s`, `30/min`. @param perSecond how many in a second */
 export function rateWords(perSecond: number): string {
-  if (perSecond >= 9.95) return `${Math.round(perSecond).toLocaleString('en-US')}/s`;
+  if (perSecond >= 9.95) return `${number(Math.round(perSecond))}/s`;
   if (perSecond >= 1 || perSecond === 0) return `${Number(perSecond.toFixed(1))}/s`;
   return `${Number((perSecond * 60).toFixed(1))}/min`;
 }

@@ -28,8 +28,6 @@ const GIVEN_OUT = '2000::/3';
 /** Where the addresses of IPv4 lie in IPv6: as they are, and for who has IPv6 alone (NAT64, RFC 6052). */
 const OF_IPV4: readonly string[] = ['::ffff:', '64:ff9b::'];
 
-const isPublic = publicRule();
-
 function publicRule(): AddressRule {
   const denied = new BlockList();
   const given = new BlockList();
@@ -69,6 +67,7 @@ export function addIfNetwork(list: BlockList, text: string): boolean {
 
 /** What lets addresses of the public internet through, and those of some networks more. */
 export function publicOr(exceptions: BlockList): AddressRule {
+  const isPublic = publicRule(); // made here, as it takes 5 ms, and few ask for it
   return (found) => {
     const address = found.replace(/%.*$/, ''); // the zone of a link-local address
     const family = isIP(address);
