@@ -1,33 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { hashOfKey, loadKey, setKey, setKeyOfBytes, setKeyOfUuid, storeKey } from './idkey.ts';
 import { IdList } from './idlist.ts';
+import { IdTable, powerOfTwo } from './idtable.ts';
 
-/** A bucket is a line of the cache: so many tags, a byte each, and from `WORDS` (in words of 32 bits) as many words. */
-const SLOTS = 12;
-const WORDS = 4;
-const LINE = 64;
-/** Buckets of a shard, once there are several. */
-const BUCKETS = 16_384;
-/** The table grows when more than this part of a shard's slots is taken: */
-const FULL = 0.9;
-/** to twice as much while it is small, from so many shards on by this part. */
-const LARGE = 16;
-const GROWTH = 0.4;
 /** So many keys are put in together. */
 const TOGETHER = 64;
-
-/**
- * A part of the table. A slot is 40 bits: a tag of eight bits of the key's hash, of which none is 0, as that is an
- * empty slot; and a word, which is the number of the key, and above it as many bits of another hash as there is room
- * for. What a bucket has no room for is in the next one.
- */
-interface Shard {
-  readonly tags: Uint8Array;
-  readonly words: Int32Array;
-  /** How many keys it takes. */
-  readonly room: number;
-  size: number;
-}
 
 /**
  * A set of ids, which numbers them in the order in which they came. The table takes some 7 bytes an id, and leads to
@@ -36,9 +13,7 @@ interface Shard {
  */
 export class IdSet {
   readonly #list: IdList;
-  #shards: Shard[];
-  /** How many bits of a word are the number. */
-  #bits = 0;
+  readonly #table: IdTable;
   readonly #seeds = [randomBytes(4).readInt32LE(), randomBytes(4).readInt32LE()] as const;
   /** Those that were taken out, a bit for each number: they keep their slot. */
   #out: Uint32Array | undefined;
@@ -57,10 +32,7 @@ export class IdSet {
    */
   constructor({ expected = 0, of }: { expected?: number; of?: IdList | undefined } = {}) {
     this.#list = of ?? new IdList();
-    const buckets = Math.max(expected, this.#list.length) / (SLOTS * FULL);
-    const count = buckets > BUCKETS ? Math.ceil(buckets / BUCKETS) + 1 : 1;
-    this.#shards = Array.from({ length: count }, () => newShard(Math.min(powerOfTwo(buckets), BUCKETS)));
-    this.#setBits();
+    this.#table = new IdTable(Math.max(expected, this.#list.length));
     if (of !== undefined && !this.#enterAll(false)) this.#grow(false);
   }
 
@@ -91,7 +63,7 @@ export class IdSet {
 
   /** The number of the current key, or -1 where it is not in. */
   #current(): number {
-    const number = this.#find(hashOfKey(this.#seeds[0]), hashOfKey(this.#seeds[1]));
+    const number = this.#table.find(hashOfKey(this.#seeds[0]), hashOfKey(this.#seeds[1]), this.#list);
     return number >= 0 && this.#isOut(number) ? -1 : number;
   }
 
@@ -159,12 +131,12 @@ export class IdSet {
 
   /** Puts the current key in. Returns whether it is new. */
   #put(h: number, g: number): boolean {
-    const found = this.#find(h, g);
+    const found = this.#table.find(h, g, this.#list);
     if (found < 0) {
       this.#found = this.#list.length;
       this.#list.push();
       this.#size++;
-      if (!this.#place(h, g, this.#found)) this.#grow(true);
+      if (!this.#table.place(h, g, this.#found)) this.#grow(true);
       return true;
     }
     this.#found = found;
@@ -175,69 +147,10 @@ export class IdSet {
     return true;
   }
 
-  /** The number of the current key, or -1. @param h and @param g its hashes */
-  #find(h: number, g: number): number {
-    const { tags, words } = this.#shardOf(h);
-    const bits = this.#bits;
-    const wanted = tagOf(g);
-    for (let bucket = bucketOf(g, tags); ; bucket = bucketOf(bucket + 1, tags)) {
-      for (let slot = 0; slot < SLOTS; slot++) {
-        const tag = tags[bucket * LINE + slot] as number;
-        if (tag === 0) return -1;
-        if (tag !== wanted) continue;
-        const word = words[bucket * (LINE / 4) + WORDS + slot] as number;
-        if ((word ^ (h << bits)) >>> bits !== 0) continue;
-        const number = word & ((1 << bits) - 1);
-        if (this.#list.isCurrent(number)) return number;
-      }
-    }
-  }
-
-  /** Gives a number a slot. Returns false where the table must grow first. */
-  #place(h: number, g: number, number: number): boolean {
-    const shard = this.#shardOf(h);
-    const { tags, words } = shard;
-    if (shard.size >= shard.room || number >>> this.#bits !== 0) return false;
-    let bucket = bucketOf(g, tags);
-    let slot = 0;
-    while (tags[bucket * LINE + slot] !== 0) {
-      if (++slot < SLOTS) continue;
-      slot = 0;
-      bucket = bucketOf(bucket + 1, tags);
-    }
-    tags[bucket * LINE + slot] = tagOf(g);
-    words[bucket * (LINE / 4) + WORDS + slot] = (h << this.#bits) | number;
-    shard.size++;
-    return true;
-  }
-
-  #shardOf(h: number): Shard {
-    return this.#shards[Math.floor(((h >>> 0) * this.#shards.length) / 2 ** 32)] as Shard;
-  }
-
   /** Makes the table larger, until there is a slot for every number of the list. */
   #grow(isCounted: boolean): void {
-    do {
-      const [first] = this.#shards as [Shard];
-      const buckets = first.tags.length / LINE;
-      if (buckets < BUCKETS) this.#shards = [newShard(buckets * 2)];
-      else {
-        // Kept, as a table that is let go of would be in memory for a while, beside the new one.
-        for (const shard of this.#shards) {
-          shard.tags.fill(0);
-          shard.size = 0;
-        }
-        const { length } = this.#shards;
-        const more = length < LARGE ? length : Math.ceil(length * GROWTH);
-        for (let i = 0; i < more; i++) this.#shards.push(newShard(BUCKETS));
-      }
-      this.#setBits();
-    } while (!this.#enterAll(isCounted));
-  }
-
-  #setBits(): void {
-    const [{ tags }] = this.#shards as [Shard];
-    this.#bits = Math.ceil(Math.log2(this.#shards.length * tags.length * (SLOTS / LINE)));
+    do this.#table.enlarge();
+    while (!this.#enterAll(isCounted));
   }
 
   /**
@@ -256,10 +169,10 @@ export class IdSet {
           const g = hashes[i * 2 + 1] as number;
           if (!isCounted) {
             loadKey(keys, (from + i) * 4);
-            if (this.#find(h, g) >= 0) continue;
+            if (this.#table.find(h, g, this.#list) >= 0) continue;
             this.#size++;
           }
-          if (!this.#place(h, g, number + from + i)) return false;
+          if (!this.#table.place(h, g, number + from + i)) return false;
         }
       }
       return true;
@@ -275,28 +188,8 @@ export class IdSet {
     }
     let ahead = this.#ahead;
     for (let i = 0; i < count * 2; i += 2) {
-      const { tags } = this.#shardOf(hashes[i] as number);
-      ahead |= tags[bucketOf(hashes[i + 1] as number, tags) * LINE] as number;
+      ahead |= this.#table.touch(hashes[i] as number, hashes[i + 1] as number);
     }
     this.#ahead = ahead;
   }
-}
-
-function newShard(buckets: number): Shard {
-  const buffer = new ArrayBuffer(buckets * LINE);
-  const room = Math.floor(buckets * SLOTS * FULL);
-  return { tags: new Uint8Array(buffer), words: new Int32Array(buffer), room, size: 0 };
-}
-
-function tagOf(g: number): number {
-  return g >>> 24 || 1;
-}
-
-/** @param tags of which there are a power of two */
-function bucketOf(g: number, tags: Uint8Array): number {
-  return g & (tags.length / LINE - 1);
-}
-
-function powerOfTwo(atLeast: number): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(1, atLeast)));
 }
