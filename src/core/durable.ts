@@ -21,6 +21,11 @@ export const datasync: (fd: number) => Promise<void> = promisify(fdatasync);
 
 const writeAt = promisify(write);
 
+/** One write(2), off the main thread, where the descriptor stands, or at its end with `O_APPEND`. Returns how many bytes. */
+export async function writeOnce(fd: number, bytes: Buffer): Promise<number> {
+  return (await writeAt(fd, bytes)).bytesWritten;
+}
+
 /**
  * Writes all of the bytes, minding short writes.
  * @param position where in the file; default: where the descriptor stands, or its end with `O_APPEND`

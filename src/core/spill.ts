@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, unlinkSync, writeSync as writeSome } from 'node:fs';
+import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ioError } from './errors.ts';
@@ -39,7 +39,7 @@ class OpenSpill implements Spill {
   write(bytes: Uint8Array, place: number): boolean {
     try {
       for (let at = 0; at < bytes.length; )
-        at += writeSome(this.#fd, bytes, at, bytes.length - at, place + at);
+        at += writeSync(this.#fd, bytes, at, bytes.length - at, place + at);
       return true;
     } catch {
       return false;

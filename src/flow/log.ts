@@ -34,9 +34,9 @@ export interface FlowLog {
  * @throws {TaskpipeError} `IO`; `LOCKED` where another process has it open; `USAGE`, `DATA` where it is something else
  */
 export async function openFlowLog(path: string, say: (message: string) => void): Promise<FlowLog> {
-  mustBeOurFile(path, 'flow log');
   let fd: number;
   try {
+    mustBeOurFile(path, 'flow log');
     const isNew = !existsSync(path);
     const busy = `${path} is in use by another process; give each its own --flow-log`;
     fd = openLocked(path, () => openSync(path, 'a+', 0o666), 'exclusive', busy, say);

@@ -1,6 +1,6 @@
-import { closeSync, fstatSync, openSync, realpathSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { datasync, syncFolder } from '../core/durable.ts';
+import { datasync, syncFolder, writeOnce } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { mustBeOurs } from '../core/foreign.ts';
 import { IdSet } from '../core/idset.ts';
@@ -97,7 +97,7 @@ function openWriter(path: string, out: string | undefined, say: (message: string
     // The newline in front closes a line that a crash has torn: ours can't become its tail.
     const bytes = utf8Of(`\n${lines}`);
     try {
-      const written = writeSync(fd, bytes);
+      const written = await writeOnce(fd, bytes);
       if (written < bytes.length)
         throw new Error(`${written} of ${bytes.length} bytes were written; is the disk full?`);
       if (sync && canSync) await datasync(fd);

@@ -22,9 +22,9 @@ export interface Spool {
  */
 export function openSpool(path: string, say: (message: string) => void): Spool {
   const busy = `${path} is being written by another task-exec; name another file with --spool`;
-  mustBeOurFile(path, 'spool');
   let fd: number;
   try {
+    mustBeOurFile(path, 'spool');
     const isNew = !existsSync(path);
     fd = openLocked(path, () => openSync(path, 'a', 0o666), 'exclusive', busy, say);
     if (isNew) syncFolder(path);

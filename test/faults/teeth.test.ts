@@ -78,8 +78,8 @@ const others: readonly Bite[] = [
   },
   {
     name: 'a short append to the ledger is taken for a whole one',
-    from: 'const written = writeSync(fd, bytes);\n      if (written < bytes.length)',
-    to: 'const written = writeSync(fd, bytes);\n      if (false)',
+    from: 'const written = await writeOnce(fd, bytes);\n      if (written < bytes.length)',
+    to: 'const written = await writeOnce(fd, bytes);\n      if (false)',
     tried: (program) => limitedFiles(program, [4]),
   },
   {
