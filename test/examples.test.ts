@@ -111,7 +111,7 @@ test('the Makefile makes its targets when they are complete, and runs again the 
 
   await killedAt('make -j4 -k', { cwd, env }, 'done.jsonl');
   expect(made()).toEqual([]);
-  server.release({ butFor: '/item/150' });
+  server.release({ butFor: HELD });
   expect((await make()).code).toBe(2);
   expect(made()).toHaveLength(3);
 
@@ -139,12 +139,15 @@ async function killedAt(command: string, options: PipelineOptions, ledger: strin
   await pipeline.end;
 }
 
+/** One that a shard which is ahead of the others must not have done already. */
+const HELD = '/item/150';
+
 /** A server that answers 60 requests, and holds the others back until it is told to answer all, but for one with 500. */
 async function holdingServer(): Promise<TestServer & { release: (how?: { butFor: string }) => void }> {
   let isHolding = true;
   let failing: string | undefined;
   const server = await serve((response, { url }) => {
-    if (isHolding && server.seen.length > 60) return;
+    if (isHolding && (server.seen.length > 60 || url === HELD)) return;
     response.statusCode = url === failing ? 500 : 200;
     response.setHeader('content-type', 'text/plain').end('hello');
   });
