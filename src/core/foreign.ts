@@ -33,7 +33,7 @@ export function mustBeOurFile(path: string, what: 'spool' | 'flow log'): void {
 }
 
 /** The beginning of a file; '' where there is none, or it is no file. */
-function startOf(path: string, what: string): string {
+export function startOf(path: string, what: string): string {
   try {
     if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return '';
     const fd = openSync(path, 'r');

@@ -1,16 +1,13 @@
 import { statSync } from 'node:fs';
-import { ioError } from '../core/errors.ts';
+import { startOf } from '../core/foreign.ts';
 import { IdSet } from '../core/idset.ts';
 import { addFound, uuidFound } from './jsonl-line.ts';
 import { scanChunks, scanLedger } from './jsonl-scan.ts';
 import type { Condition } from './ledger.ts';
 
-/** How long a line mostly is, in bytes, with an output and its end. */
-const USUAL_LINE = 130;
-
 /** The finished uuids. */
 export async function readFinished(path: string): Promise<IdSet> {
-  const finished = new IdSet({ expected: sizeOf(path) / USUAL_LINE });
+  const finished = new IdSet({ expected: linesIn(path) });
   await scanLedger(path, {
     fast: (bytes, found) => addFound(bytes, found, finished),
     line({ uuid, undone }) {
@@ -22,13 +19,12 @@ export async function readFinished(path: string): Promise<IdSet> {
   return finished;
 }
 
-/** No file is an empty one. @throws {TaskpipeError} `IO` */
-function sizeOf(path: string): number {
-  try {
-    return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  } catch (error) {
-    throw ioError('cannot read the ledger', path, error);
-  }
+/** About how many lines there are, by how long the first ones are. @throws {TaskpipeError} `IO` */
+function linesIn(path: string): number {
+  const start = startOf(path, 'ledger');
+  if (start === '') return 0; // there is none, or it is no file
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  return (size / start.length) * (start.match(/\n/g)?.length ?? 0);
 }
 
 /** The finished uuids by name, each once. Reads the file twice: first for which they are, then for their names. */
