@@ -36,7 +36,7 @@ export function table(data, rows) {
   /** A program that reads tasks. */
   const reads = (count, ...stages) => ({ stages, count, input: data.tasks(count) });
   const alone = (count, ...stages) => ({ stages, count });
-  const [gets, few] = [part(10), part(500)];
+  const [gets, few] = [part(10), part(200)];
   const parallel = ['curl', '-s', '--parallel', '--parallel-max', '50', '--config', data.curl(gets)];
   const curl = { ...alone(gets, parallel), name: 'curl --parallel' };
   return {
@@ -106,7 +106,7 @@ export function table(data, rows) {
       what: '--command /bin/true, two at once',
       ours: reads(few, ours('task-exec', '--command', '/bin/true', '-j', '2', quiet)),
       peers: [
-        { ...reads(part(2000), ['parallel', '-j2', '/bin/true']), name: 'GNU parallel -j2', least: 5 },
+        { ...reads(part(1000), ['parallel', '-j2', '/bin/true']), name: 'GNU parallel -j2', least: 5 },
         {
           ...reads(few, ['xargs', '-d', '\\n', '-P2', '-n1', '/bin/true']),
           name: 'xargs -P2, which keeps nothing of what they write (the aim)',
