@@ -33,7 +33,7 @@ describe('the text of an order', () => {
         orderText({ ...order, file, words: [name] }, { env, maxOutput: 1 }, place, []),
       )?.[1];
     expect(called('/bin/convert', 'convert')).toBe('convert');
-    expect(called('/work/in/prog', './prog')).toBe('./prog');
+    expect(called('/srv/in/prog', './prog')).toBe('./prog');
     expect(called('/bin/-x', '-x')).toBe('/bin/-x');
     expect(called('/bin/sh', 'sh')).toBe('/bin/sh');
     expect(called('/usr/bin/convert', 'convert', {} as never)).toBe('/usr/bin/convert');
