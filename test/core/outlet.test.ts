@@ -31,13 +31,19 @@ test('a task goes on at once where none went before it, though more is under way
   expect(batches).toEqual([['a', 'b']]);
 });
 
-test('what comes right after a batch waits a moment for more, and no longer', async () => {
+/** An outlet that has let its first task out, and its batches. */
+async function begun(isBusy: () => boolean): Promise<{ outlet: Outlet; batches: string[][] }> {
   clock();
-  const outlet = new Outlet({ onRoom: () => {}, isBusy: () => true });
+  const outlet = new Outlet({ onRoom: () => {}, isBusy });
   const batches = taken(outlet);
   await turn();
   put(outlet, 'a');
   await turn();
+  return { outlet, batches };
+}
+
+test('what comes right after a batch waits a moment for more, and no longer', async () => {
+  const { outlet, batches } = await begun(() => true);
   put(outlet, 'b');
   await turn();
   put(outlet, 'c');
@@ -53,13 +59,8 @@ test('what comes right after a batch waits a moment for more, and no longer', as
 });
 
 test('nothing waits for what is not under way', async () => {
-  clock();
   let isBusy = true;
-  const outlet = new Outlet({ onRoom: () => {}, isBusy: () => isBusy });
-  const batches = taken(outlet);
-  await turn();
-  put(outlet, 'a');
-  await turn();
+  const { outlet, batches } = await begun(() => isBusy);
   put(outlet, 'b');
   await turn();
   isBusy = false;
@@ -69,12 +70,7 @@ test('nothing waits for what is not under way', async () => {
 });
 
 test('the end lets out at once what waits', async () => {
-  clock();
-  const outlet = new Outlet({ onRoom: () => {}, isBusy: () => true });
-  const batches = taken(outlet);
-  await turn();
-  put(outlet, 'a');
-  await turn();
+  const { outlet, batches } = await begun(() => true);
   put(outlet, 'b');
   outlet.end();
   await turn();
