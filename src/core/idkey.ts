@@ -1,9 +1,10 @@
 import { hash, randomBytes } from 'node:crypto';
 
 /*
- * Ids as 128-bit keys. A canonical UUID (36 characters, lower-case hex) is its own key, and so are 32 hex digits, set
- * apart by a salt; any other id is the first half of its SHA-256, so that nobody can choose two ids that meet. The four words of the key last computed stand
- * in these variables: a key object for each call would cost more than the look-up.
+ * Ids as 128-bit keys. A canonical UUID (36 characters, lower-case hex) is its own key. 32 hex digits are their own key
+ * too, XORed with a salt. The key of any other id is the first half of its SHA-256, so that an attacker cannot choose
+ * two ids that collide. These variables hold the four words of the current key: an object per call would cost more
+ * than the look-up.
  */
 let k0 = 0;
 let k1 = 0;
@@ -15,7 +16,7 @@ const NIBBLE = new Uint8Array(256).fill(16);
 for (let i = 0; i < 16; i++) NIBBLE['0123456789abcdef'.charCodeAt(i)] = i;
 const DASH = 45;
 
-/** The 16 bits of four hex digits, or less than 0. */
+/** Returns the 16 bits of four hex digits, or a negative number if one is not a hex digit. */
 function hex4(a: number, b: number, c: number, d: number): number {
   if ((a | b | c | d) > 255) return -1;
   const w = NIBBLE[a] as number;
@@ -33,7 +34,7 @@ function bytesHex(bytes: Uint8Array, at: number): number {
   return hex4(bytes[at] as number, bytes[at + 1] as number, bytes[at + 2] as number, bytes[at + 3] as number);
 }
 
-/** Sets the key of eight groups of four digits. Returns whether they all were. */
+/** Sets the current key from eight groups of 16 bits. Returns false if one is negative. */
 function join(
   a: number,
   b: number,
@@ -66,7 +67,7 @@ function setKeyOfText(id: string): boolean {
   );
 }
 
-/** Makes the canonical UUID in the 36 bytes from `at` the current key. Returns whether they are one. */
+/** Sets the current key to the canonical UUID in the 36 bytes from `at`. Returns false if they are not one. */
 export function setKeyOfBytes(bytes: Uint8Array, at: number): boolean {
   if (bytes[at + 8] !== DASH || bytes[at + 13] !== DASH) return false;
   if (bytes[at + 18] !== DASH || bytes[at + 23] !== DASH) return false;
@@ -82,7 +83,7 @@ export function setKeyOfBytes(bytes: Uint8Array, at: number): boolean {
   );
 }
 
-/** Makes the UUID of 16 bytes the current key. */
+/** Sets the current key to a UUID of 16 bytes. */
 export function setKeyOfUuid(uuid: DataView): void {
   k0 = uuid.getInt32(0);
   k1 = uuid.getInt32(4);
@@ -90,11 +91,11 @@ export function setKeyOfUuid(uuid: DataView): void {
   k3 = uuid.getInt32(12);
 }
 
-/** Kept apart from the UUIDs of the same digits by what nobody can know beforehand. */
+/** Separates 32 hex digits from the UUID of the same digits. It is random, so that it cannot be predicted. */
 const SALT = randomBytes(16);
 const [S0, S1, S2, S3] = [0, 4, 8, 12].map((at) => SALT.readInt32LE(at)) as [number, number, number, number];
 
-/** 32 hex digits without dashes, as of an MD5. */
+/** Sets the current key to 32 hex digits without dashes, such as an MD5. Returns false if they are not. */
 function setKeyOfDigits(id: string): boolean {
   const isHex = join(
     textHex(id, 0),
@@ -113,7 +114,7 @@ function setKeyOfDigits(id: string): boolean {
   return isHex;
 }
 
-/** Makes an id the current key. */
+/** Sets the current key to that of an id. */
 export function setKey(id: string): void {
   if (id.length === 36 && setKeyOfText(id)) return;
   if (id.length === 32 && setKeyOfDigits(id)) return;
@@ -129,7 +130,7 @@ function setKeyOfDigest(id: string): void {
 }
 
 /**
- * A number from 0 to 2^32-1 that depends on the id alone, the same in every run and on every machine.
+ * Returns a number from 0 to 2^32-1 that depends on the id alone: it is the same in every run and on every machine.
  * `--shard` divides by it.
  */
 export function stableHash(id: string): number {
@@ -137,7 +138,7 @@ export function stableHash(id: string): number {
   return hashOfKey(0);
 }
 
-/** A hash of the current key, 0 to 2^32-1: the mixing steps of MurmurHash3 (Austin Appleby, public domain). */
+/** Returns a hash of the current key, 0 to 2^32-1, by the mixing steps of MurmurHash3 (Austin Appleby, public domain). */
 export function hashOfKey(seed: number): number {
   let h = Math.imul(seed ^ k0, 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13) ^ k1, 0xc2b2ae35);
@@ -146,12 +147,12 @@ export function hashOfKey(seed: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** Whether the four words from `i` are the current key. */
+/** Tells whether the four words from `i` are the current key. */
 export function isKeyAt(keys: Int32Array, i: number): boolean {
   return keys[i] === k0 && keys[i + 1] === k1 && keys[i + 2] === k2 && keys[i + 3] === k3;
 }
 
-/** Makes the four words from `i` the current key. */
+/** Sets the current key to the four words from `i`. */
 export function loadKey(keys: Int32Array, i: number): void {
   k0 = keys[i] as number;
   k1 = keys[i + 1] as number;

@@ -1,15 +1,15 @@
 import { IdSet } from './idset.ts';
 
-/** Values of a chunk. */
+/** Values per chunk. */
 const CHUNK = 65_536;
 
-/** Numbers by id, 8 bytes more for each than in an `IdSet`. */
+/** A map from ids to numbers. An entry takes 8 bytes more than in an `IdSet`. */
 export class IdMap {
   readonly #ids = new IdSet();
-  /** The values by the numbers of their ids. */
+  /** Values, indexed by the number of their id. */
   readonly #values: Float64Array[] = [];
 
-  /** How many ids are in. */
+  /** Number of ids in the map. */
   get size(): number {
     return this.#ids.size;
   }
@@ -18,13 +18,13 @@ export class IdMap {
     return this.#ids.has(id);
   }
 
-  /** The number of an id, or undefined where it is not in. */
+  /** Returns the value of an id, or undefined if the id is not in the map. */
   get(id: string): number | undefined {
     const number = this.#ids.numberOf(id);
     return number < 0 ? undefined : this.#values[number >>> 16]?.[number & (CHUNK - 1)];
   }
 
-  /** Puts an id in, or gives it another number. Returns whether it is new. */
+  /** Sets the value of an id. Returns whether the id is new. */
   set(id: string, value: number): boolean {
     const isNew = this.#ids.add(id);
     const number = this.#ids.added;
@@ -34,7 +34,7 @@ export class IdMap {
     return isNew;
   }
 
-  /** Takes an id out. Returns whether it was in. */
+  /** Removes an id. Returns whether it was in the map. */
   delete(id: string): boolean {
     return this.#ids.delete(id);
   }

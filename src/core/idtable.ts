@@ -1,37 +1,37 @@
 import type { IdList } from './idlist.ts';
 
-/** A bucket is a line of the cache: so many tags, a byte each, and from `WORDS` (in words of 32 bits) as many words. */
+/** A bucket is one cache line: `SLOTS` tags of one byte, then, from 32-bit word `WORDS` on, as many words. */
 const SLOTS = 12;
 const WORDS = 4;
 const LINE = 64;
-/** Buckets of a shard, once there are several. */
+/** Buckets of a shard if there are several shards. */
 const BUCKETS = 16_384;
-/** The table grows when more than this part of a shard's slots is taken: */
+/** Load factor of a shard at which the table grows. */
 const FULL = 0.9;
-/** to twice as much while it is small, from so many shards on by this part. */
+/** A table of fewer shards doubles; a larger one grows by the factor `GROWTH`. */
 const LARGE = 16;
 const GROWTH = 0.4;
 
 /**
- * A part of the table. A slot is 40 bits: a tag of eight bits of the key's hash, of which none is 0, as that is an
- * empty slot; and a word, which is the number of the key, and above it as many bits of another hash as there is room
- * for. What a bucket has no room for is in the next one.
+ * A part of the table. A slot has 40 bits: a tag, which is eight bits of the key's hash and never 0 (0 marks an empty
+ * slot), and a word, which holds the number of the key and above it as many bits of a second hash as fit. If a bucket
+ * is full, the next one is used (linear probing).
  */
 interface Shard {
   readonly tags: Uint8Array;
   readonly words: Int32Array;
-  /** How many keys it takes. */
+  /** Capacity in keys. */
   readonly room: number;
   size: number;
 }
 
-/** Where the keys of a list are, by two hashes of each, `h` and `g`: some 7 bytes a key. */
+/** A hash table that finds the keys of an `IdList` by two hashes of each, `h` and `g`. Takes about 7 bytes a key. */
 export class IdTable {
   #shards: Shard[];
-  /** How many bits of a word are the number. */
+  /** Bits of a word that hold the number. */
   #bits = 0;
 
-  /** @param expected about how many keys will come */
+  /** @param expected estimated number of keys */
   constructor(expected: number) {
     const buckets = expected / (SLOTS * FULL);
     const count = buckets > BUCKETS ? Math.ceil(buckets / BUCKETS) + 1 : 1;
@@ -39,7 +39,7 @@ export class IdTable {
     this.#setBits();
   }
 
-  /** The number of the current key, or -1. */
+  /** Returns the number of the current key, or -1. */
   find(h: number, g: number, list: IdList): number {
     const { tags, words } = this.#shardOf(h);
     const bits = this.#bits;
@@ -57,7 +57,7 @@ export class IdTable {
     }
   }
 
-  /** Gives a number a slot. Returns false where the table must grow first. */
+  /** Gives a number a slot. Returns false if the table must grow first. */
   place(h: number, g: number, number: number): boolean {
     const shard = this.#shardOf(h);
     const { tags, words } = shard;
@@ -75,19 +75,19 @@ export class IdTable {
     return true;
   }
 
-  /** Reads the place of a key, to have it in the caches. What it returns means nothing. */
+  /** Prefetches the bucket of a key. The returned value only keeps the read from being optimized away. */
   touch(h: number, g: number): number {
     const { tags } = this.#shardOf(h);
     return tags[bucketOf(g, tags) * LINE] as number;
   }
 
-  /** Makes it larger, and empty. */
+  /** Enlarges the table and empties it. */
   enlarge(): void {
     const [first] = this.#shards as [Shard];
     const buckets = first.tags.length / LINE;
     if (buckets < BUCKETS) this.#shards = [newShard(buckets * 2)];
     else {
-      // Kept, as a table that is let go of would be in memory for a while, beside the new one.
+      // Reuses the shards: freed ones would stay in memory for a while, beside the new ones.
       for (const shard of this.#shards) {
         shard.tags.fill(0);
         shard.size = 0;
@@ -119,12 +119,12 @@ function tagOf(g: number): number {
   return g >>> 24 || 1;
 }
 
-/** @param tags of which there are a power of two */
+/** @param tags tags of a power of two of buckets */
 function bucketOf(g: number, tags: Uint8Array): number {
   return g & (tags.length / LINE - 1);
 }
 
-/** The first power of two that is not below a number. */
+/** Returns the smallest power of two that is at least `atLeast`. */
 export function powerOfTwo(atLeast: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(1, atLeast)));
 }

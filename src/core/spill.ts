@@ -4,32 +4,32 @@ import { join } from 'node:path';
 import { ioError } from './errors.ts';
 import { randomUuid } from './uuid.ts';
 
-/** A file without a name, for what need not be in memory: it goes away with the process, however that ends. */
-export interface Spill {
-  /** Writes all of the bytes. Returns false where that fails, as on a full disk. */
+/** An unlinked file for data that need not be in memory. It disappears with the process, however that ends. */
+export interface TempFile {
+  /** Writes all of the bytes. Returns false if that fails, for example on a full disk. */
   write(bytes: Uint8Array, place: number): boolean;
-  /** Reads what was written into so many of the bytes. @throws {TaskpipeError} `IO` */
+  /** Reads `count` bytes into `bytes`. @throws {TaskpipeError} `IO` */
   read(bytes: Uint8Array, from: number, count: number, place: number): void;
 }
 
-/** Descriptors whose spill nobody has any more. */
+/** Closes the descriptors of files that were garbage-collected. */
 const forgotten = new FinalizationRegistry<number>((fd) => closeSync(fd));
 
-/** Opens one in the folder for temporary files; undefined where that is not to be had. */
-export function openSpill(): Spill | undefined {
+/** Opens a temporary file; returns undefined if the folder for temporary files cannot be used. */
+export function openTempFile(): TempFile | undefined {
   const path = join(tmpdir(), `taskpipe-${randomUuid(4)}`);
   try {
     const fd = openSync(path, 'wx+', 0o600);
-    const spill = new OpenSpill(fd);
-    forgotten.register(spill, fd);
+    const file = new OpenTempFile(fd);
+    forgotten.register(file, fd);
     unlinkSync(path);
-    return spill;
+    return file;
   } catch {
     return undefined;
   }
 }
 
-class OpenSpill implements Spill {
+class OpenTempFile implements TempFile {
   readonly #fd: number;
 
   constructor(fd: number) {
