@@ -1,7 +1,7 @@
-/** What a timer can wait, in milliseconds; Node takes more for 1. */
+/** Longest wait of a timer, in milliseconds; Node treats a longer one as 1. */
 const LONGEST = 2 ** 31 - 1;
 
-/** A timer that is set to the earliest of the times that were asked for. It may ring early, never late. */
+/** A timer set to the earliest of the requested times. It may fire early, never late. */
 export class Alarm {
   readonly #ring: () => void;
   #timer: NodeJS.Timeout | undefined;
@@ -11,7 +11,7 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** @param time when to ring, as of `performance.now()` */
+  /** Requests a call. @param time the time to fire at, by `performance.now()` */
   set(time: number): void {
     if (time >= this.#at) return;
     this.clear();

@@ -1,13 +1,13 @@
-/** What can be in one bag at a time. */
+/** An item that can be in one pool at a time. */
 export interface Bagged {
-  /** Where it is there; -1: in none. */
+  /** Index in the pool; -1 if it is in none. */
   place: number;
 }
 
 /**
- * What is under way, in no order. Not a `Set`: V8 links each table that a Set outgrows to the next one, so where items
- * come and go by the million, one dead table that grew old keeps all later ones, and their items, from the quick
- * garbage collection.
+ * Items in flight, unordered. This is not a `Set` because V8 links each table that a Set outgrows to the next one: if
+ * items come and go by the million, one dead table in the old generation keeps all later ones, and their items, from
+ * being collected by the scavenger.
  */
 export class Bag<T extends Bagged> implements Iterable<T> {
   readonly #items: T[] = [];
@@ -21,7 +21,7 @@ export class Bag<T extends Bagged> implements Iterable<T> {
     this.#items.push(item);
   }
 
-  /** Takes an item out. Returns whether it was in. */
+  /** Removes an item. Returns whether it was in the pool. */
   delete(item: T): boolean {
     if (item.place < 0) return false;
     const last = this.#items.pop() as T;
@@ -33,7 +33,7 @@ export class Bag<T extends Bagged> implements Iterable<T> {
     return true;
   }
 
-  /** Takes all out. */
+  /** Removes all items. */
   clear(): void {
     for (const item of this.#items) item.place = -1;
     this.#items.length = 0;

@@ -1,18 +1,17 @@
-/** A range of values, from `from` to less than `to`, and how many there were. */
+/** A range of values, from `from` to less than `to`, and the number of values in it. */
 export interface Bin {
   readonly from: number;
   readonly to: number;
   readonly count: number;
 }
 
-/** The largest value that is told from others. */
+/** Largest distinct value; larger ones are counted as this. */
 const MOST = 2 ** 31 - 1;
 
 /**
- * Counts whole numbers in bins whose width grows with the values, as HdrHistogram does: `2 ** bits` bins for each
- * doubling. Memory is bounded, whatever comes, and what it answers is off by at most one part in `2 ** (bits + 1)`;
- * values below `2 ** (bits + 1)` are exact. (Node has an HdrHistogram of its own, but its bins can't be read, and a
- * call into it costs more than all of this.)
+ * A histogram of whole numbers in bins whose width grows with the values, like HdrHistogram: `2 ** bits` bins for each
+ * doubling. Memory is bounded. The relative error of quantiles is at most one part in `2 ** (bits + 1)`; values below
+ * `2 ** (bits + 1)` are exact. (The bins of Node's own histogram cannot be read, and recording a value there is slower.)
  */
 export class Histogram {
   readonly #bits: number;
@@ -30,17 +29,17 @@ export class Histogram {
     return this.#count;
   }
 
-  /** The mean of the values, exactly; 0 where there are none. */
+  /** Exact mean of the values; 0 if there are none. */
   get mean(): number {
     return this.#count === 0 ? 0 : this.#sum / this.#count;
   }
 
-  /** The largest value, exactly. */
+  /** Exact maximum of the values. */
   get max(): number {
     return this.#max;
   }
 
-  /** Counts a value, once or more often; one below 0 as 0. */
+  /** Records a value `times` times; a negative value counts as 0. */
   record(value: number, times = 1): void {
     const whole = value < 0 ? 0 : value > MOST ? MOST : Math.trunc(value);
     const bin = binOf(whole, this.#bits);
@@ -57,7 +56,7 @@ export class Histogram {
     this.#counts = larger;
   }
 
-  /** The value that a part of all values does not exceed. @param part from 0 to 1, as in 0.95 */
+  /** Returns a quantile. @param part from 0 to 1, for example 0.95 */
   quantile(part: number): number {
     let left = Math.max(1, Math.ceil(part * this.#count));
     for (let bin = 0; bin < this.#counts.length; bin++) {
@@ -71,7 +70,7 @@ export class Histogram {
     return this.#max;
   }
 
-  /** The bins that are not empty. @param bits coarser than its own, for fewer of them */
+  /** Returns the bins that are not empty. @param bits fewer than the histogram's own merge bins */
   bins(bits: number = this.#bits): Bin[] {
     const counts = new Map<number, number>();
     this.#counts.forEach((count, bin) => {
@@ -92,7 +91,7 @@ function binOf(value: number, bits: number): number {
   return shift <= 0 ? value : (shift << bits) + (value >>> shift);
 }
 
-/** The least value of a bin. */
+/** Returns the smallest value of a bin. */
 function startOf(bin: number, bits: number): number {
   const shift = Math.max(0, (bin >> bits) - 1);
   return (bin - (shift << bits)) * 2 ** shift;

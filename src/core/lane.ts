@@ -7,32 +7,32 @@ import type { Task } from './task.ts';
 export interface Job {
   readonly task: Task;
   readonly lane: Lane;
-  /** Its place in the input, from 0. */
+  /** Position in the input, from 0. */
   readonly ordinal: number;
-  /** Attempts that were begun. */
+  /** Attempts that were started. */
   attempts: number;
-  /** Those that count against `--retries`. */
+  /** Attempts that count against `--retries`. */
   counted: number;
-  /** When the first one began: `Date.now()`. */
+  /** Start of the first attempt, by `Date.now()`. */
   began: number;
-  /** Among those that are under way. */
+  /** Index among the running jobs. */
   place: number;
 }
 
-/** The tasks that share a limit: those of one HTTP origin, or all. In its queue are those that wait to be started. */
+/** The tasks that share a limit, for example those of one HTTP origin. The queue holds those that wait to start. */
 export class Lane extends Queue<Job> {
   readonly key: string;
   readonly pacer: Pacer | undefined;
   running = 0;
-  /** Whether it has its turn in the scheduler. */
+  /** Whether the lane is in the scheduler's queue of ready lanes. */
   isReady = false;
-  /** The ordinal of its latest task. */
+  /** Ordinal of the latest task. */
   lastRead = 0;
-  /** Jobs that wait for a retry. */
+  /** Number of jobs that wait for a retry. */
   delayed = 0;
-  /** Nothing starts before this time. */
+  /** Time before which nothing starts. */
   pausedUntil = 0;
-  /** How many may run at once by what the other side can bear; found out by being told to slow down. */
+  /** Concurrency that the server can bear, learned from its requests to slow down. */
   limit: number = Number.POSITIVE_INFINITY;
 
   constructor(key: string, rate: Rate | undefined) {
@@ -45,16 +45,16 @@ export class Lane extends Queue<Job> {
     return this.length + this.running + this.delayed === 0;
   }
 
-  /** How long the next start has to wait, from `now`, in milliseconds. */
+  /** Returns how long the next start has to wait, from `now`, in milliseconds. */
   wait(now: number): number {
     return Math.max(this.pausedUntil - now, this.pacer?.wait(now) ?? 0);
   }
 
   /**
-   * The other side asked to be left alone for a while. Afterwards half as many run at once, and one more for each
-   * round of successes: additive increase, multiplicative decrease, as TCP does. What else comes of the same burst
-   * changes nothing.
-   * @returns whether this is news
+   * Pauses the lane because the server asked for it. Afterwards half as many jobs run at once, and one more for each
+   * round of successes: additive increase, multiplicative decrease, as in TCP. Further requests for a pause from the
+   * same burst do not lower the limit again.
+   * @returns whether the lane was not paused already
    */
   pause(now: number, milliseconds: number): boolean {
     const isNews = now >= this.pausedUntil;

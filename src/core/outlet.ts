@@ -1,28 +1,28 @@
 import type { Task } from './task.ts';
 
-/** How many characters may wait to be taken. */
+/** Characters that may wait to be taken. */
 const FULL = 1024 * 1024;
 
-/** So many are handed on without waiting for the end of the turn, which may bring much more. */
+/** Characters that are handed over before the end of the event-loop turn. */
 const LARGE = 64 * 1024;
 
 /**
- * How long after a batch what comes may wait for more, in milliseconds: each batch wakes the stage behind it, which
- * costs many times what a task does.
+ * Time after a batch during which tasks are gathered for the next one, in milliseconds: each batch wakes the next
+ * stage, which costs many times as much as a task.
  */
 const PAUSE = 4;
 
 export interface OutletOptions {
-  /** Called when it is no longer full. */
+  /** Called when the batcher is no longer full. */
   readonly onRoom: () => void;
-  /** Whether more is under way, which will come by itself. Then alone does anything wait. Default: never. */
+  /** Tells whether more results are expected. Output is delayed only while they are. Default: never. */
   readonly isBusy?: () => boolean;
 }
 
 /**
- * Gathers tasks that come one by one into batches: all that came since the last one was taken, so that nothing waits
- * for a batch to fill, and a flood makes large ones. What comes later than a moment after the last batch goes on at
- * once, and so does all where nothing else is under way.
+ * Gathers tasks into batches. A batch holds all tasks that arrived since the last batch was taken: no task waits for a
+ * batch to fill, and a flood makes large batches. A task that arrives more than `PAUSE` after the last batch, or while
+ * no other work is in flight, is passed on at once.
  */
 export class Outlet implements AsyncIterable<readonly Task[]> {
   readonly #onRoom: () => void;
@@ -33,7 +33,7 @@ export class Outlet implements AsyncIterable<readonly Task[]> {
   #wakeTaker: (() => void) | undefined;
   #soon: NodeJS.Immediate | undefined;
   #later: NodeJS.Timeout | undefined;
-  /** When the last batch was handed over, by `performance.now()`. */
+  /** Time of the last batch, by `performance.now()`. */
   #handedOver = Number.NEGATIVE_INFINITY;
 
   constructor({ onRoom, isBusy = () => false }: OutletOptions) {
@@ -41,7 +41,7 @@ export class Outlet implements AsyncIterable<readonly Task[]> {
     this.#isBusy = isBusy;
   }
 
-  /** Whether no more should be put in for now. */
+  /** Whether producers should pause. */
   get isFull(): boolean {
     return this.#size >= FULL;
   }
@@ -51,11 +51,11 @@ export class Outlet implements AsyncIterable<readonly Task[]> {
     this.#size += task.line.length;
     if (this.#wakeTaker === undefined) return;
     if (this.#size >= LARGE) this.#handOver();
-    // Not at once: what else comes in this turn joins the batch.
+    // Deferred, so that other tasks of this turn join the batch.
     else if (this.#later === undefined || !this.#isBusy()) this.#soon ??= setImmediate(this.#look);
   }
 
-  /** No more will come; with an error, that comes out after the last batch. */
+  /** Ends the input; an error is thrown to the consumer after the last batch. */
   end(failure: { error?: unknown } = {}): void {
     this.#end ??= failure;
     this.#handOver();
@@ -79,7 +79,7 @@ export class Outlet implements AsyncIterable<readonly Task[]> {
     this.#wakeTaker = undefined;
   };
 
-  /** Resolves when there is a batch, or the end: not in the turn in which the last one was taken, unless there is much. */
+  /** Resolves when there is a batch or the end, in a later turn of the event loop than the last batch. */
   #handedOverNext(): Promise<void> {
     return new Promise((resolve) => {
       this.#wakeTaker = resolve;
@@ -105,7 +105,7 @@ export class Outlet implements AsyncIterable<readonly Task[]> {
   }
 }
 
-/** Lets tasks out in the order of their ordinals, and holds back what comes early. */
+/** A buffer that passes tasks on in the order of their ordinals and holds back those that come early. */
 export class Order {
   readonly #put: (task: Task) => void;
   readonly #early = new Map<number, Task | undefined>();
@@ -115,12 +115,12 @@ export class Order {
     this.#put = put;
   }
 
-  /** How many are held back. */
+  /** Number of tasks held back. */
   get held(): number {
     return this.#early.size;
   }
 
-  /** @param task undefined where an ordinal has none to let out */
+  /** Adds a task. @param task undefined if this ordinal has no output */
   put(ordinal: number, task: Task | undefined): void {
     if (ordinal !== this.#next) {
       this.#early.set(ordinal, task);

@@ -1,23 +1,23 @@
-/** A count with what it is of: `{ count: 12, words: 'saved' }`. */
+/** A count with its label: `{ count: 12, words: 'saved' }`. */
 export interface Count {
   readonly count: number;
-  /** ASCII. */
+  /** Label, in ASCII. */
   readonly words: string;
   readonly isFailure?: boolean;
 }
 
-/** How far a stage is. */
+/** Progress of a stage. */
 export interface Progress {
-  /** Tasks that are through with the stage, whatever came of them: what rate and percentage are of. */
+  /** Tasks that left the stage, failed ones included. Rate and percentage are computed from it. */
   readonly through: number;
-  /** What came of them, the most telling first. A zero is not shown, but for the first. */
+  /** Outcomes, the most important first. Zeros are hidden, except for the first. */
   readonly counts: readonly Count[];
-  /** How much of all that is, from 0 to 1, where the stage itself knows. */
+  /** Fraction of all tasks, from 0 to 1, if the stage knows it. */
   readonly share?: number | undefined;
 }
 
 /**
- * How many tasks will come, or what finds that out; it is called only where somebody looks.
- * `until` is aborted where nobody looks any more; what it then resolves to is nobody's business.
+ * Expected number of tasks, or a function that counts them. It is called only if progress is shown. `until` is aborted
+ * when progress is no longer shown; the result is then ignored.
  */
 export type Total = number | ((until: AbortSignal) => Promise<number>);

@@ -1,4 +1,4 @@
-/** First in, first out. Taking one costs the same however many there are. */
+/** A first-in, first-out queue. `shift` takes constant time, however long the queue. */
 export class Queue<T extends object> {
   #items: T[] = [];
   #head = 0;
@@ -11,7 +11,7 @@ export class Queue<T extends object> {
     this.#items.push(item);
   }
 
-  /** Puts an item before all others. */
+  /** Adds an item at the front. */
   pushFirst(item: T): void {
     if (this.#head > 0) this.#items[--this.#head] = item;
     else this.#items.unshift(item);
@@ -19,13 +19,13 @@ export class Queue<T extends object> {
 
   shift(): T | undefined {
     if (this.length <= 1) {
-      const last = this.#items.pop(); // leaves its room to the next one
+      const last = this.#items.pop(); // the next item reuses its place
       if (this.#head > 0) this.#items = [];
       this.#head = 0;
       return last;
     }
     const item = this.#items[this.#head] as T;
-    this.#items[this.#head++] = undefined as never; // or it would be kept alive
+    this.#items[this.#head++] = undefined as never; // so that it can be collected
     if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;

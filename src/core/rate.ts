@@ -1,6 +1,6 @@
 import { milliseconds, Rule } from './option.ts';
 
-/** At most `count` starts in `per` milliseconds. */
+/** A limit of `count` starts in `per` milliseconds. */
 export interface Rate {
   readonly count: number;
   readonly per: number;
@@ -18,20 +18,20 @@ export function toRate(typed: string): Rate {
   return { count: Number(count), per };
 }
 
-/** How far a start may be behind its time and still be made up for, in milliseconds: timers are no finer. */
+/** Lateness of a start that the next one makes up for, in milliseconds: the resolution of timers. */
 const SLACK = 10;
 
-/** Spaces starts evenly (the generic cell rate algorithm, without a burst). */
+/** A rate limiter that spaces starts evenly (the generic cell rate algorithm, without bursts). */
 export class Pacer {
   readonly #interval: number;
-  /** When the next one may start, in milliseconds of the clock that is used. */
+  /** Earliest time of the next start, in milliseconds of the caller's clock. */
   #next = 0;
 
   constructor(rate: Rate) {
     this.#interval = rate.per / rate.count;
   }
 
-  /** How long the next start has to wait, from `now`; 0 or less: not at all. */
+  /** Returns how long the next start has to wait, from `now`, in milliseconds; 0 or less if it need not wait. */
   wait(now: number): number {
     return this.#next - now;
   }

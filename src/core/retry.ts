@@ -1,6 +1,6 @@
 import { milliseconds, Rule } from './option.ts';
 
-/** The bounds of the waits between attempts, in milliseconds. */
+/** Bounds of the waits between attempts, in milliseconds. */
 export interface Backoff {
   readonly min: number;
   readonly max: number;
@@ -19,10 +19,10 @@ export function toBackoff(typed: string): Backoff {
 }
 
 /**
- * How long to wait after a failed attempt: exponential with full jitter, so that tasks which failed together do not
- * come again together (Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
- * @param attempt the one that failed, from 1
- * @returns milliseconds
+ * Returns how long to wait after a failed attempt, in milliseconds: exponential backoff with full jitter, so that tasks
+ * that failed together are not retried together (Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture
+ * Blog, 2015).
+ * @param attempt number of the failed attempt, from 1
  */
 export function backoffDelay(attempt: number, { min, max }: Backoff): number {
   return Math.random() * Math.min(max, min * 2 ** Math.min(attempt - 1, 52));

@@ -5,64 +5,64 @@ import { Pacer, type Rate } from './rate.ts';
 import type { Task } from './task.ts';
 
 export interface SchedulerOptions {
-  /** How many run at once; how many of one lane is worked out from it. */
+  /** Maximum number of running jobs. */
   readonly jobs: number;
-  /** The lane of a task. Default: one for all. */
+  /** Returns the lane of a task. Default: one lane for all. */
   readonly laneOf?: ((task: Task) => string) | undefined;
-  /** How many of one lane run at once. Default: a fair share, see `#share`. */
+  /** Maximum number of running jobs of one lane. Default: a fair share, see `#share`. */
   readonly perLane?: number | undefined;
   readonly rate?: Rate | undefined;
-  /** The rate of each lane. */
+  /** Rate of each lane. */
   readonly laneRate?: Rate | undefined;
-  /** How many tasks to read ahead at most, so that a slow lane does not keep others from being found. */
+  /** Maximum number of tasks to read ahead, so that a slow lane does not hide the tasks of others. */
   readonly window: number;
-  /** How many more count against the window: what is done but held back. */
+  /** Returns the number of finished tasks still held back for `--keep-order`; they count against the window. */
   readonly held?: () => number;
-  /** Called when there may be a job to take again, or when all is over: tasks came, or a time did. */
+  /** Called when there may be a job to take again, and when all jobs are finished. */
   readonly onReady: () => void;
 }
 
-/** How many characters to read ahead at most: there may be tasks of megabytes. */
+/** Maximum number of characters to read ahead: tasks may have megabytes. */
 const WINDOW_SIZE = 16 * 1024 * 1024;
 
-/** A lane counts for the share of others while one of the last so many tasks was its own. */
+/** A lane counts for the fair share if one of this many latest tasks is its own. */
 const RECENT = 1000;
 
-/** Lanes that are idle are forgotten beyond this number. */
+/** Number of lanes beyond which idle ones are forgotten. */
 const LANES = 10_000;
 
 /**
- * Says which task may start next. It reads tasks ahead, sorts them into lanes, and gives one out whenever the number
- * of jobs, its lane and the rates allow it, lane by lane in turn. Whoever takes a job must tell of its end by
- * `finish` or `again`, and then take the next.
+ * Decides which task may start next. It reads tasks ahead, sorts them into lanes, and releases one whenever the number
+ * of jobs, its lane and the rates allow it; lanes take turns. The caller must report the end of each job with `finish`
+ * or `again`, and then take the next.
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #pacer: Pacer | undefined;
   readonly #lanes = new Map<string, Lane>();
-  /** The lanes of the last tasks that were read, the latest last. */
+  /** Lanes of the latest tasks, the latest last. */
   readonly #recent = new Set<Lane>();
   #latest: Lane | undefined;
-  /** Lanes that may have a job to start, in turn. */
+  /** Lanes that may have a job to start, in order of their turn. */
   readonly #ready = new Queue<Lane>();
-  /** Lanes that wait for a time. */
+  /** Lanes that wait for their pause or rate. */
   readonly #timed = new Set<Lane>();
-  /** Retries, the next one last. */
+  /** Jobs that wait for a retry, the next one last. */
   #delayed: { job: Job; at: number }[] = [];
   #waiting = 0;
-  /** The characters of what waits. */
+  /** Number of characters of the waiting tasks. */
   #size = 0;
   #running = 0;
   #read = 0;
   #isEnded = false;
-  /** Whether anything ever has to wait for a time: where nothing does, no clock is read. */
+  /** Whether anything may have to wait for a time; otherwise the clock is never read. */
   #isTimed: boolean;
   readonly #alarm: Alarm;
   #wakeReader: (() => void) | undefined;
-  /** Is given the jobs that still come once no more are started. */
+  /** Called with tasks that arrive after `stop()`. */
   #onLate: ((job: Job) => void) | undefined;
 
-  /** Resolves when no more tasks come; rejects where reading them failed. What was read is done first. */
+  /** Resolves at the end of input; rejects if reading failed, after all tasks that were read have ended. */
   readonly input: Promise<void>;
 
   constructor(batches: AsyncIterable<readonly Task[]>, options: SchedulerOptions) {
@@ -71,26 +71,26 @@ export class Scheduler {
     this.#isTimed = options.rate !== undefined || options.laneRate !== undefined;
     this.#pacer = options.rate === undefined ? undefined : new Pacer(options.rate);
     this.input = this.#readAll(batches).finally(() => this.#end());
-    this.input.catch(() => {}); // is thrown where it is awaited
+    this.input.catch(() => {}); // the caller awaits it later
   }
 
-  /** Whether all tasks came to their end, and no more will come. */
+  /** Whether the input has ended and all jobs are finished. */
   get isOver(): boolean {
     return this.#isEnded && this.#waiting + this.#running === 0;
   }
 
-  /** Adds a task that was found by another one. @param first whether it goes before all that waits */
+  /** Adds a task that another one has found. @param first whether it goes to the front of its lane */
   insert(task: Task, first: boolean): void {
     this.#add(task, first);
   }
 
-  /** A job came to its end. */
+  /** Reports the end of a job. */
   finish(job: Job, succeeded: boolean): void {
     if (succeeded) job.lane.succeeded();
     this.#release(job.lane);
   }
 
-  /** A job is to be tried again, after some milliseconds. */
+  /** Schedules another attempt of a job. @param delay in milliseconds */
   again(job: Job, delay: number): void {
     this.#isTimed = true;
     const at = performance.now() + delay;
@@ -102,20 +102,20 @@ export class Scheduler {
     this.#release(job.lane);
   }
 
-  /** The other side asked for a pause of the job's whole lane: see `Lane.pause`. */
+  /** Pauses the whole lane of a job: see `Lane.pause`. */
   pause(job: Job, milliseconds: number): boolean {
     this.#isTimed = true;
     return job.lane.pause(performance.now(), milliseconds);
   }
 
-  /** What was held back went out: there may be room to read. */
+  /** Resumes reading after tasks that were held back have left. */
   release(): void {
     if (this.#hasRoom()) this.#wakeReader?.();
   }
 
   /**
-   * Starts no more. Returns the jobs that wait, in the order of the input.
-   * @param onLate is given those that still come, to the end of the input; without it, no more is read
+   * Starts no more jobs. Returns those that wait, in the order of the input.
+   * @param onLate called with the jobs of tasks that still arrive, to the end of input; without it, reading stops
    */
   stop(onLate?: (job: Job) => void): Job[] {
     this.#onLate ??= onLate;
@@ -186,7 +186,7 @@ export class Scheduler {
       this.#recent.add(lane);
       this.#latest = lane;
     }
-    if (this.#read % 64 > 0) return; // often enough, and it costs
+    if (this.#read % 64 > 0) return; // the scan below is too slow to run for each task
     for (const oldest of this.#recent) {
       if (oldest.lastRead >= this.#read - RECENT) break;
       this.#recent.delete(oldest);
@@ -204,7 +204,7 @@ export class Scheduler {
       if (lane.isIdle && lane.wait(now) <= 0) this.#lanes.delete(lane.key);
   }
 
-  /** No more tasks come. */
+  /** Handles the end of input. */
   #end(): void {
     this.#isEnded = true;
     this.#wakeReader?.();
@@ -236,8 +236,8 @@ export class Scheduler {
   }
 
   /**
-   * How many of one lane may run at once. With one lane: all. With more of them, at most half, and about twice what
-   * would be its part: a lane whose other side hangs so leaves room for the rest.
+   * Returns how many jobs of one lane may run at once. A single lane may use all. With several lanes, one may use at
+   * most half, and about twice an equal share: a lane whose server hangs leaves room for the others.
    */
   #share(): number {
     const { jobs, perLane } = this.#options;
@@ -246,7 +246,7 @@ export class Scheduler {
     return lanes <= 1 ? jobs : Math.max(1, Math.ceil(Math.min(jobs / 2, (2 * jobs) / lanes)));
   }
 
-  /** A job to start now; undefined where none may. */
+  /** Returns the next job to start; undefined if none may start now. */
   take(): Job | undefined {
     if (this.#waiting === 0 || this.#running >= this.#options.jobs) return undefined;
     const now = this.#isTimed ? performance.now() : 0;
@@ -257,7 +257,7 @@ export class Scheduler {
       return undefined;
     }
     for (let lane = this.#ready.shift(); lane !== undefined; lane = this.#ready.shift()) {
-      lane.isReady = false; // and back to the end, if it has more
+      lane.isReady = false; // #start puts it at the end again if it has more
       if (lane.length === 0 || lane.running >= Math.min(this.#share(), Math.floor(lane.limit))) continue;
       const laneWait = this.#isTimed ? lane.wait(now) : 0;
       if (laneWait > 0) {
@@ -282,7 +282,7 @@ export class Scheduler {
     return job;
   }
 
-  /** Takes up lanes and retries whose time has come. */
+  /** Makes lanes and retries ready whose time has come. */
   #wakeDue(now: number): void {
     for (const lane of this.#timed) {
       if (lane.wait(now) > 0) continue;

@@ -1,55 +1,55 @@
 import { membersOf } from './members.ts';
 
 /*
- * Records of one source mostly look alike: the same names in the same order, and only the values differ. Once a few
- * were parsed, an expression made of one of them reads the others in a fifth of the time of `JSON.parse`, and says
- * where each value stands; no object is made until somebody asks for it. (The idea is that of speculative parsing:
- * Li et al., "Mison: a fast JSON parser for data analytics", VLDB 2017.) What it matches is JSON for sure: the text
- * between the values is that of a record that was parsed, and values are strings, numbers, true, false, null, or
- * arrays of these. All else is left to `JSON.parse`.
+ * Records of one source mostly have one shape: the same names in the same order, with different values. After a few
+ * records, a regular expression made from one of them reads the others in a fifth of the time of `JSON.parse` and
+ * locates each value; no object is built until it is needed. (This is speculative parsing: Li et al., "Mison: a fast
+ * JSON parser for data analytics", VLDB 2017.) A match is always valid JSON: the text between the values is that of a
+ * parsed record, and values are strings, numbers, true, false, null, or arrays of these. `JSON.parse` reads all other
+ * records.
  */
 
-/** A string without its quotes (RFC 8259, section 7). Few have escapes, so what lies between two is taken at once. */
+/** A string without its quotes (RFC 8259, section 7). The pattern is fast for text without escapes. */
 const PLAIN = '[^"\\\\\\x00-\\x1f]*';
 const TEXT = `${PLAIN}(?:\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4})${PLAIN})*`;
-/** Any other value that has nothing nested (RFC 8259, section 6). */
+/** A number, true, false or null (RFC 8259, sections 3 and 6). */
 const SCALAR = '-?(?:0|[1-9]\\d*)(?:\\.\\d+)?(?:[eE][+-]?\\d+)?|true|false|null';
-/** An array of these, without white space. */
+/** An array of such values, without white space. */
 const ITEM = `(?:"${TEXT}"|${SCALAR})`;
 const LIST = `\\[(?:${ITEM}(?:,${ITEM})*)?\\]`;
 const IS_LIST = new RegExp(`^${LIST}$`);
 
-/** A value that is no object, and no array of such or of arrays. */
+/** A value that is a scalar or an array of scalars. */
 export interface Leaf {
-  /** The names that lead to it, with dots between them. */
+  /** Path of names, separated by dots. */
   readonly path: string;
   /** Whether it is a string. */
   readonly isText: boolean;
 }
 
-/** What matched: the values of the leaves, from 1: strings as they are meant, others as they are written. */
+/** Values of the leaves, from index 1: strings unescaped, others as written. */
 export type Values = readonly string[];
 
 /** One member of an object: a leaf, or an object itself. */
 interface Member {
   readonly key: string;
-  /** Where its value is among the `Values`; 0 for an object. */
+  /** Index of its value in `Values`; 0 for an object. */
   readonly at: number;
   readonly isText: boolean;
   readonly below: readonly Member[] | undefined;
 }
 
-/** What records that look alike have in common. */
+/** The common shape of records: names, order and kinds of values. */
 export class Shape {
-  /** In the order of their values: that of `leaves[0]` is `values[1]`. */
+  /** Leaves in the order of their values: `leaves[0]` has `values[1]`. */
   readonly leaves: readonly Leaf[];
-  /** The paths of the objects in it. */
+  /** Paths of the nested objects. */
   readonly objects: readonly string[];
-  /** Where the `uuid` is among the values. */
+  /** Index of the `uuid` in the values. */
   readonly uuid: number;
-  /** Where `run.state` is; 0 where there is no such string. */
+  /** Index of `run.state` in the values; 0 if there is no such string. */
   readonly state: number;
-  /** Two of the same source are the same. */
+  /** Source of the regular expression: equal sources mean equal shapes. */
   readonly source: string;
   readonly #members: readonly Member[];
   readonly #names: ReadonlySet<string>;
@@ -68,8 +68,8 @@ export class Shape {
   }
 
   /**
-   * The shape of a record; undefined where it has none that is of use: an array, a name twice, no text as `uuid`.
-   * @param line a JSON object that `JSON.parse` takes
+   * Returns the shape of a record; undefined if it has nested arrays, a duplicate name, or no string `uuid`.
+   * @param line the text of a valid JSON object
    */
   static of(line: string): Shape | undefined {
     const draft: Draft = { source: '', leaves: [], objects: [] };
@@ -77,7 +77,7 @@ export class Shape {
     return members === undefined || textAt(members, ['uuid']) === 0 ? undefined : new Shape(draft, members);
   }
 
-  /** The values of a line, or undefined where it looks otherwise. */
+  /** Returns the values of a line, or undefined if it has another shape. */
   match(line: string): Values | undefined {
     const values = this.#expression.exec(line) ?? undefined;
     if (values === undefined || !line.includes('\\')) return values;
@@ -90,33 +90,33 @@ export class Shape {
     return values;
   }
 
-  /** Whether the record itself has such an attribute. */
+  /** Tells whether records of this shape have a top-level attribute. */
   has(name: string): boolean {
     return this.#names.has(name);
   }
 
-  /** What `JSON.parse` makes of a line that matched. */
+  /** Builds the object that `JSON.parse` returns for a line that matched. */
   fields(values: Values): Record<string, unknown> {
     return build(this.#members, values);
   }
 }
 
-/** What is gathered for a shape. */
+/** A shape under construction. */
 interface Draft {
   source: string;
   readonly leaves: Leaf[];
   readonly objects: string[];
 }
 
-/** More values than this are no longer quick to match. */
+/** Maximum number of values; matching more is not fast. */
 const MOST = 200;
 
-/** Adds the text of an object. @param prefix of the paths in it */
+/** Adds an object to a draft. @param prefix of the paths in it */
 function addObject(draft: Draft, text: string, prefix: string): Member[] | undefined {
   const members: Member[] = [];
   let from = 0;
   for (const { key, value, end } of membersOf(text)) {
-    // A name that comes twice counts once, and `__proto__` can't be assigned.
+    // Of duplicate names the last counts, and `__proto__` cannot be assigned.
     if (key === '__proto__' || members.some((other) => other.key === key)) return undefined;
     draft.source += literal(text.slice(from, value));
     const member = addValue(draft, text.slice(value, end), prefix + key, key);
@@ -143,12 +143,12 @@ function addValue(draft: Draft, raw: string, path: string, key: string): Member 
   return { key, at, isText, below: undefined };
 }
 
-/** An expression for this text alone. */
+/** Escapes text for a regular expression. */
 function literal(text: string): string {
   return text.replace(/\W/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** Where the string at a path is among the values, or 0. */
+/** Returns the index of the string at a path in the values, or 0. */
 function textAt(members: readonly Member[], [name, ...rest]: readonly string[]): number {
   const found = members.find(({ key }) => key === name);
   if (found === undefined) return 0;
@@ -156,12 +156,12 @@ function textAt(members: readonly Member[], [name, ...rest]: readonly string[]):
   return found.isText ? found.at : 0;
 }
 
-/** `JSON.parse` takes half a microsecond for any string, which is much for a short one, and little for a long one. */
+/** Longest string that `unescaped` decodes by itself: for longer ones the fixed cost of `JSON.parse` does not matter. */
 const SHORT = 1000;
 
 const SIGNS: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
 
-/** What a string with escapes means. @param first where the first one is */
+/** Decodes the escapes of a string. @param first index of the first one */
 function unescaped(text: string, first: number): string {
   if (text.length > SHORT) return JSON.parse(`"${text}"`) as string;
   let meant = '';
@@ -186,10 +186,10 @@ function build(members: readonly Member[], values: Values): Record<string, unkno
   return fields;
 }
 
-/** A string that is shorter is a copy anyway. */
+/** Length from which V8 makes substrings as views. */
 const SLICED = 13;
 
-/** A string of its own: V8 makes longer ones as views, which would keep the whole chunk of input in memory. */
+/** Copies a string: a view would keep the whole chunk of input in memory. */
 function owned(text: string): string {
   return text.length < SLICED ? text : ` ${text}`.slice(1);
 }

@@ -1,25 +1,25 @@
 import { Shape, type Values } from './shape.ts';
 
-/** Of so many records that no shape matched, one is made a shape: a short run makes none. */
+/** One of this many records that match no shape becomes a shape: a short run makes none. */
 const PATIENCE = 16;
-/** Shapes that are known at once. */
+/** Number of cached shapes. */
 const KNOWN = 4;
-/** So many are tried in all: making one takes as long as parsing a hundred records. */
+/** Maximum number of shapes that are made: making one takes as long as parsing a hundred records. */
 const TRIED = 32;
-/** Longer lines are not looked at: one of many values takes its time anyway. */
+/** Longest line that is matched: for longer ones matching is not faster. */
 const LONG = 64 * 1024;
 
-/** The shapes of the records of one input. */
+/** A cache of the shapes of one input. */
 export class Shapes {
-  /** The shape of the line that `match` matched last; that saves an object for each line. */
+  /** Shape of the last match; a field instead of a result object, which would be allocated for each line. */
   shape: Shape | undefined;
-  /** The one that matched last comes first. */
+  /** Known shapes, the last match first. */
   readonly #known: Shape[] = [];
   #tried = 0;
   #matches = 0;
   #misses = 0;
 
-  /** The values of a line, whose shape is then in `shape`; undefined where none that is known matches. */
+  /** Returns the values of a line and sets `shape`; returns undefined if no known shape matches. */
   match(line: string): Values | undefined {
     if (line.length > LONG) return undefined;
     for (let i = 0; i < this.#known.length; i++) {
@@ -34,14 +34,14 @@ export class Shapes {
     return undefined;
   }
 
-  /** Is told of a record that no known shape matches. */
+  /** Learns from a record that matches no known shape. */
   missed(line: string): void {
     if (line.length > LONG || ++this.#misses % PATIENCE > 0) return;
     if (this.#tried++ < TRIED) {
       const shape = Shape.of(line);
       if (shape !== undefined)
         this.#putFirst(this.#known.find(({ source }) => source === shape.source) ?? shape);
-    } else if (this.#misses > this.#matches) this.#known.length = 0; // they do not look alike
+    } else if (this.#misses > this.#matches) this.#known.length = 0; // the records have no common shape
   }
 
   #putFirst(shape: Shape): void {
