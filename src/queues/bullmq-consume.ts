@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { parseTask } from '../core/ndjson.ts';
 import { finishedKey } from '../core/redis-keys.ts';
 import { type Failure, Task } from '../core/task.ts';
-import { type Bull, backendOf } from './bullmq.ts';
+import { type Bull, backendOf } from './bull.ts';
 import { reasonOf } from './bullmq-dead.ts';
 import { isStale, jobOf } from './bullmq-settle.ts';
 import {
@@ -17,19 +17,19 @@ import {
 } from './keys.ts';
 import { ATTEMPTS, type ConsumeOptions, type Consumer, type Returned } from './queue.ts';
 
-/** How many leases are renewed by one command. */
+/** Leases renewed by one command. */
 const RENEWED = 1000;
-/** How long a worker's name is known after it was last seen, in milliseconds. */
+/** Time for which a worker's name is remembered after it was last seen, in milliseconds. */
 const KNOWN = 86_400_000;
-/** A task that can't be taken yet waits so long, in milliseconds. */
+/** Delay of a task that cannot be taken yet, in milliseconds. */
 const LATER = 1000;
 
-/** Locks a job that is active, and has no lock. At once: it may be settled at any time. */
+/** Locks an active job that has no lock, in one atomic step, as it may be settled at any time. */
 const TAKE_UP = `
 if not redis.call('LPOS', KEYS[1], ARGV[1]) then return 0 end
 return redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3], 'NX') and 1 or 0`;
 
-/** A job as `moveToActive` gives it. */
+/** A job as `moveToActive` returns it. */
 interface Job {
   readonly id: string;
   readonly data: string;
@@ -46,13 +46,13 @@ export async function openConsumer(bull: Bull, options: ConsumeOptions): Promise
 }
 
 class BullConsumer implements Consumer {
-  /** In the order in which they were taken. */
+  /** Unacknowledged uuids, in the order in which they were taken. */
   readonly out: Set<string> = new Set();
   readonly #bull: Bull;
   readonly #options: ConsumeOptions;
   readonly #instance = randomUUID();
   readonly #token: string;
-  /** What was settled, and not asked for yet. */
+  /** Settled tasks that `returned()` has not reported yet. */
   #news: { uuids: string[]; isEnd: boolean } = { uuids: [], isEnd: false };
   #returns: number;
 
@@ -79,18 +79,18 @@ class BullConsumer implements Consumer {
     return tasks;
   }
 
-  /** The task of a job that is ours now; undefined where it is not to be done. */
+  /** Returns the task of a job that was taken; undefined if it must not be run. */
   async #accept(job: Job, skip: (uuid: string) => boolean): Promise<Task | undefined> {
     const { name, link, backend } = this.#bull;
     const { id } = job;
     const task = parseTask(job.data);
     if (!(task instanceof Task) || uuidOf(id) !== task.uuid) {
-      const message = 'the job is no task: put in by another program?';
+      const message = 'the job is not a task; another program may have added it';
       return this.#bury(job, { code: 'TASK', message });
     }
     if (this.out.has(task.uuid)) {
       await this.#readReturned();
-      // Nobody has settled it, and it came again, as after a restart of Redis: it is at work, its lease is ours again.
+      // It was delivered again although nothing has settled it, as after a restart of Redis: it is still running here.
       if (this.out.has(task.uuid)) return undefined;
     }
     if (skip(task.uuid)) {
@@ -100,10 +100,10 @@ class BullConsumer implements Consumer {
     const { attempts = ATTEMPTS } = typeof job.opts === 'string' ? JSON.parse(job.opts) : job.opts;
     const stalled = Number(job.stalledCounter ?? 0);
     if (Number(job.attemptsMade ?? 0) + stalled >= attempts) {
-      const message = `its lease ended ${stalled} times: the worker died, or lost its connection`;
+      const message = `its lease expired ${stalled} times: the worker died or lost its connection`;
       return this.#bury(job, { code: 'LEASE', message });
     }
-    // Whoever had it may have come as far as to mark it.
+    // An earlier worker may have marked it as finished before it died.
     const isAgain = Number(job.attemptsStarted ?? 0) > 1;
     if (!isAgain || (await link.client.sismember(finishedKey(name), task.uuid)) === 0) return task;
     await backend.moveToCompleted(jobOf(id), null, true, this.#token, false);
@@ -153,7 +153,7 @@ class BullConsumer implements Consumer {
     await backend.moveStalledJobsToWait();
   }
 
-  /** Leases that could not be renewed: those that ended while nobody took notice are ours again, the rest is gone. */
+  /** Takes leases that could not be renewed again if no other worker has them; gives up the others. */
   async #takeUp(lost: readonly string[]): Promise<void> {
     const { link, backend } = this.#bull;
     const active = backend.toKey('active');
@@ -166,8 +166,8 @@ class BullConsumer implements Consumer {
   }
 
   /**
-   * After a connection was lost: commands were sent again, so tasks may have been given to us of which we never heard.
-   * They go back.
+   * Gives back tasks that Redis assigned to this worker without its knowledge: after a lost connection, commands are sent
+   * again and replies may be missing.
    */
   async #mend(): Promise<void> {
     const { link, backend } = this.#bull;
@@ -205,7 +205,7 @@ class BullConsumer implements Consumer {
 
   async giveBack(): Promise<number> {
     const count = this.out.size;
-    // The first that was taken is to be the first again.
+    // In reverse, so that the first one taken is at the front again.
     await this.#putBack([...this.out].reverse().map(jobIdOf));
     this.out.clear();
     return count;
@@ -216,7 +216,7 @@ class BullConsumer implements Consumer {
       try {
         await this.#bull.backend.moveJobFromActiveToWait(id, this.#token);
       } catch (error) {
-        if (!isStale(error)) throw error; // settled meanwhile
+        if (!isStale(error)) throw error; // it was settled meanwhile
       }
     };
     await this.#bull.link.run(() => Promise.all(ids.map(putBack)));

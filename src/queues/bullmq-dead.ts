@@ -1,12 +1,12 @@
 import { parseTask } from '../core/ndjson.ts';
 import { type Failure, Task } from '../core/task.ts';
-import type { Bull } from './bullmq.ts';
+import type { Bull } from './bull.ts';
 import { jobIdOf } from './keys.ts';
 import type { DeadTask } from './queue.ts';
 
 const PAGE = 1000;
 
-/** A failure as BullMQ keeps it, and its dashboards show it. */
+/** Formats a failure as BullMQ stores it and its dashboards show it. */
 export function reasonOf({ code, message }: Failure): string {
   return `${code}: ${message}`;
 }
@@ -16,7 +16,7 @@ function failureOf(reason: string): Failure {
   return code === undefined ? { code: 'QUEUE', message: reason } : { code, message: message as string };
 }
 
-/** The dead tasks, those first that died first. Jobs that are no tasks of ours are left out. */
+/** Yields the dead tasks, oldest first. Jobs that are not tasks are skipped. */
 export async function* deadTasks({ link, backend }: Bull): AsyncGenerator<readonly DeadTask[]> {
   const { client } = link;
   const fields = ['data', 'atm', 'stc', 'finishedOn', 'failedReason'] as const;
@@ -37,7 +37,7 @@ export async function* deadTasks({ link, backend }: Bull): AsyncGenerator<readon
   }
 }
 
-/** @param uuids default: all */
+/** Returns dead tasks to the queue. @param uuids default: all @returns the number of tasks */
 export async function retryDead({ link, backend }: Bull, uuids?: readonly string[]): Promise<number> {
   const { client } = link;
   const failed = backend.toKey('failed');

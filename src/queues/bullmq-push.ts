@@ -1,13 +1,13 @@
 import { finishedKey, undoneKey } from '../core/redis-keys.ts';
 import { stateOf, type Task, withRun } from '../core/task.ts';
-import type { Bull } from './bullmq.ts';
+import type { Bull } from './bull.ts';
 import { jobIdOf } from './keys.ts';
 import { ATTEMPTS, type PushCounts, type PushOptions } from './queue.ts';
 
-/** How a task is called in dashboards. */
+/** Name of a task in dashboards. */
 const JOB_NAME = 'task';
 
-/** Puts tasks into a queue, each uuid once. */
+/** Adds tasks to a queue, each uuid once. */
 export async function push(bull: Bull, tasks: readonly Task[], options: PushOptions): Promise<PushCounts> {
   const counts: PushCounts = { added: 0, seen: 0, done: 0 };
   const byId = new Map<string, Task>();
@@ -21,7 +21,7 @@ export async function push(bull: Bull, tasks: readonly Task[], options: PushOpti
   await leaveOutSeen(bull, byId, counts);
   counts.added += byId.size;
   const entries = [...byId].map(([id, task]) => ({ jobId: id, job: jobOf(id, task, options) }));
-  // Whoever goes to the front goes before the one that went there first.
+  // Each job is added before the one at the front: reversed, they keep their order.
   if (options.front) entries.reverse();
   if (entries.length > 0) await bull.backend.addJobs(entries);
   return counts;
@@ -51,7 +51,7 @@ function jobOf(id: string, task: Task, options: PushOptions) {
   };
 }
 
-/** A task that comes as a failure is to be done again. */
+/** Removes the `run` of a failed task, so that it is run again. */
 function fresh(task: Task): Task {
   const state = stateOf(task);
   return state === undefined || state === 'SUCCESS' ? task : withRun(task, undefined);
@@ -81,7 +81,7 @@ async function leaveOutSeen(
   const { client } = link;
   const ids = [...byId.keys()];
   const keys = ids.map((id) => backend.toKey(id));
-  if ((await client.exists(...keys)) === 0) return; // as it mostly is
+  if ((await client.exists(...keys)) === 0) return; // the usual case
   const exist = await Promise.all(keys.map((key) => client.exists(key)));
   for (const [i, id] of ids.entries()) {
     if (exist[i] === 0) continue;
@@ -90,7 +90,7 @@ async function leaveOutSeen(
   }
 }
 
-/** Takes back that tasks are finished, or dead. */
+/** Removes the marks of tasks that are finished or dead. */
 async function forget({ name, link, backend }: Bull, byId: Map<string, Task>): Promise<void> {
   if (byId.size === 0) return;
   const uuids = [...byId.values()].map(({ uuid }) => uuid);

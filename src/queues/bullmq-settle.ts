@@ -1,26 +1,26 @@
 import { finishedKey, undoneKey } from '../core/redis-keys.ts';
 import type { Failure } from '../core/task.ts';
-import type { Bull } from './bullmq.ts';
-import { workersOf } from './bullmq.ts';
+import type { Bull } from './bull.ts';
 import { reasonOf } from './bullmq-dead.ts';
+import { workersOf } from './bullmq-size.ts';
 import { jobIdOf, knownKey, readToken, returnedKey, settlingKey } from './keys.ts';
 import { ATTEMPTS, SETTLING, type SettleCounts, type SettleOptions, type Verdict } from './queue.ts';
 
-/** A verdict, and the delivery that it is about. */
+/** A verdict with the delivery that it settles. */
 interface Case extends Verdict {
   readonly id: string;
-  /** Whose it is; undefined where nobody has it. */
+  /** Lock of the worker that has the task; undefined if no worker has it. */
   token: string | undefined;
 }
 
-/** How often a task is looked at whose holder changes meanwhile. */
+/** Attempts to settle a task whose holder changes meanwhile. */
 const ROUNDS = 3;
-/** A list that nobody reads goes away after so many milliseconds. */
+/** Lifetime of a list that no worker reads, in milliseconds. */
 const UNREAD = 3_600_000;
 
 const UNKNOWN: Failure = { code: 'UNKNOWN', message: 'the record does not say why' };
 
-/** Settles tasks that were delivered, by whatever process knows what came of them. */
+/** Settles delivered tasks; this need not happen in the process that pulled them. */
 export class Settlement {
   readonly #bull: Bull;
   #fence: string | undefined;
@@ -38,7 +38,7 @@ export class Settlement {
     for (let round = 0; left.length > 0 && round < ROUNDS; round++) {
       const cases = inTurn(left);
       await this.#findHolders(cases);
-      // Told before it is moved, by commands that stay in order: its holder may get it again at once.
+      // Sent before the job is moved, as its holder may get it again at once; Redis keeps the order of commands.
       const telling = this.#tellHolders(cases.filter((one) => this.#isOurs(one)));
       const kinds = await Promise.all(cases.map((one) => this.#move(one, delay)));
       await telling;
@@ -52,27 +52,27 @@ export class Settlement {
     return counts;
   }
 
-  /** Tells the worker of that name that more verdicts may come. */
+  /** Tells the worker of this name that more verdicts may come. */
   async keep(worker: string): Promise<void> {
     const { name, link } = this.#bull;
     await link.client.set(settlingKey(name, worker), '1', 'PX', SETTLING * 4);
   }
 
-  /** Tells the worker of that name that no more come from here. */
+  /** Tells the worker of this name that no more verdicts come from this process. */
   async end(worker: string): Promise<void> {
     const { name, link } = this.#bull;
     for (const [instance, state] of await workersOf(this.#bull))
       if (state.worker === worker) await link.client.rpush(returnedKey(name, instance), '');
   }
 
-  /** From here on, only deliveries to a worker of that name can fail, or be given back; if there is such a worker. */
+  /** Restricts failures and returns to deliveries of the worker of this name, if there is one. */
   async #setFence(worker: string | undefined): Promise<void> {
     if (worker === undefined || this.#fence !== undefined) return;
     const { name, link } = this.#bull;
     if ((await link.client.exists(knownKey(name, worker))) === 1) this.#fence = worker;
   }
 
-  /** Finished before it leaves the queue: a crash in between repeats no work. */
+  /** Marks tasks as finished before they leave the queue: a crash in between repeats no work. */
   async #markFinished(cases: readonly Case[]): Promise<void> {
     const { name, link } = this.#bull;
     const uuids = cases.filter(({ kind }) => kind === 'done').map(({ uuid }) => uuid);
@@ -89,13 +89,13 @@ export class Settlement {
     for (const [i, one] of cases.entries()) one.token = tokens[i] ?? undefined;
   }
 
-  /** Whether somebody has it, and it is for us to take away: what is done is done, whoever did it. */
+  /** Tells whether a verdict may take the task from its holder. A finished task is finished, whichever worker ran it. */
   #isOurs({ kind, token }: Case): boolean {
     if (token === undefined) return false;
     return kind === 'done' || this.#fence === undefined || readToken(token).worker === this.#fence;
   }
 
-  /** Moves one. `moved`: somebody else was faster, so look again. */
+  /** Moves one job. Returns `moved` if its holder changed meanwhile, so that the caller tries again. */
   async #move(one: Case, delay: number): Promise<keyof SettleCounts | 'moved'> {
     const { kind, token, id } = one;
     const { backend } = this.#bull;
@@ -111,7 +111,7 @@ export class Settlement {
     }
   }
 
-  /** Whoever has it: it is done, and nobody need do it again. */
+  /** Completes a job, whichever worker has it. */
   async #complete({ id, token }: Case): Promise<keyof SettleCounts | 'moved'> {
     const { link, backend } = this.#bull;
     if (token !== undefined) {
@@ -120,7 +120,7 @@ export class Settlement {
     }
     const there = await link.client.exists(backend.toKey(id));
     if (there === 0) return 'gone';
-    return (await backend.remove(id, false)) === 0 ? 'moved' : 'done'; // 0: somebody has it again
+    return (await backend.remove(id, false)) === 0 ? 'moved' : 'done'; // 0: another worker took it meanwhile
   }
 
   async #fail({ id, error = UNKNOWN }: Case, token: string, delay: number): Promise<keyof SettleCounts> {
@@ -136,7 +136,7 @@ export class Settlement {
     return 'again';
   }
 
-  /** What was settled no longer counts against the window of whoever pulled it. */
+  /** Tells the workers which of their tasks were settled, so that these no longer count against their window. */
   async #tellHolders(cases: readonly Case[]): Promise<void> {
     const { name, link } = this.#bull;
     const byInstance = new Map<string, string[]>();
@@ -153,18 +153,18 @@ export class Settlement {
   }
 }
 
-/** Of what goes to the front, the last goes there first. The rest in order: BullMQ looks for the oldest first. */
+/** Orders verdicts: those that go back to the front come last and reversed, so that they keep their order there. */
 function inTurn(cases: readonly Case[]): readonly Case[] {
   const isBack = ({ kind }: Case): boolean => kind === 'back';
   return [...cases.filter((one) => !isBack(one)), ...cases.filter(isBack).reverse()];
 }
 
-/** What BullMQ's scripts want to know of a job that they move. */
+/** Returns the parts of a job that BullMQ's scripts need to move it. */
 export function jobOf(id: string, attempts: number = ATTEMPTS): never {
   return { id, opts: { attempts } } as never;
 }
 
-/** Whether a script of BullMQ's found another state than was expected: no such job, another lock, not active. */
+/** Tells whether a BullMQ script found an unexpected state: no such job, another lock, or not active. */
 export function isStale(error: unknown): boolean {
   return [-1, -2, -3, -6].includes((error as { code?: number }).code ?? 0);
 }

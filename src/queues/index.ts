@@ -5,9 +5,9 @@ import type { Queues } from './queue.ts';
 
 export type * from './queue.ts';
 
-/** How queues are opened. */
+/** Settings for opening queues. */
 export interface QueueSettings extends RedisSettings, Secrets {
-  /** Whether a server may be used that forgets its tasks when it stops. */
+  /** Allows a server that loses its tasks when it stops. */
   readonly volatile?: boolean | undefined;
 }
 
@@ -23,19 +23,22 @@ const bullmq: Open = async (url, names, settings) => {
   );
 };
 
-/** The kinds of servers, by how their urls begin. */
+/** Engines by the scheme of their urls. */
 const kinds: Readonly<Record<string, Open>> = { redis: bullmq, rediss: bullmq };
 
 /**
  * Connects to the queues of these names.
- * @throws {TaskpipeError} `USAGE` where the url is of no known kind, or the server may forget tasks; `IO`
+ * @throws {TaskpipeError} `USAGE` if the scheme is unknown or the server may lose tasks; `IO` if it cannot be reached
  */
 export function openQueues(url: string, names: readonly string[], settings: QueueSettings): Promise<Queues> {
   const kind = /^([a-z]+):\/\//.exec(url)?.[1] ?? '';
   const open = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
   if (open === undefined) {
     const shown = url.includes('@') ? 'something else' : JSON.stringify(url);
-    throw new TaskpipeError('USAGE', `a queue is at redis://HOST:PORT/DB or rediss://…; got ${shown}`);
+    throw new TaskpipeError(
+      'USAGE',
+      `a queue is a url such as redis://HOST:PORT/DB or rediss://…; got ${shown}`,
+    );
   }
   return open(url, names, settings);
 }

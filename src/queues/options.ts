@@ -11,13 +11,15 @@ type ConnectionOptionTable = {
   readonly patience: Option<number>;
 };
 
-/** Where the queues are, for every command that uses them. */
+/** Options for the connection, for every command that uses queues. */
 export const connectionOptions: ConnectionOptionTable = {
-  queue: text('where the queues are: redis://HOST:PORT/DB, or rediss:// with TLS', { placeholder: 'URL' }),
+  queue: text('url of the queues: redis://HOST:PORT/DB, or rediss:// with TLS', { placeholder: 'URL' }),
   name: values('the name of the queue; may be given several times', 'NAME', toName),
-  passwordFile: path('the password of Redis is in this file; default: TASK_REDIS_PASSWORD, or in the url'),
-  volatile: flag('use a Redis that forgets what it has when it stops, or drops it when it is full'),
-  patience: duration('how long Redis may be away before that is an error', {
+  passwordFile: path(
+    'read the password of Redis from this file; default: TASK_REDIS_PASSWORD, or in the url',
+  ),
+  volatile: flag('accept a Redis that loses its data when it stops, or evicts it when it is full'),
+  patience: duration('how long Redis may be unavailable before that is an error', {
     default: PATIENCE,
     shown: '1m',
   }),
@@ -29,7 +31,7 @@ type ServerOptionTable = {
   readonly port: Option<number | undefined>;
 };
 
-/** The same in other words, mostly from a file: `--config server.json`. */
+/** The same as separate options, mostly from a file: `--config server.json`. */
 export const serverOptions: ServerOptionTable = {
   backend: value(
     'in place of a url, as in a file for --config: the kind of server, redis',
@@ -57,7 +59,7 @@ function toPort(typed: string): number {
   return port;
 }
 
-/** The url that the options say; undefined where they say none. */
+/** Returns the url that the options give; undefined if they give none. */
 export function urlOf(
   options: Partial<Values<ConnectionOptionTable & ServerOptionTable>>,
 ): string | undefined {
@@ -68,17 +70,17 @@ export function urlOf(
   return `redis://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port ?? 6379}/0`;
 }
 
-/** @throws {TaskpipeError} `USAGE` where no name was given, or one twice */
+/** Checks the names of queues. @throws {TaskpipeError} `USAGE` if there is none, or one is given twice */
 export function namesOf(names: readonly string[]): readonly string[] {
   const twice = names.find((name, i) => names.indexOf(name) < i);
   if (twice !== undefined)
     throw new TaskpipeError('USAGE', `--name must name each queue once; got ${JSON.stringify(twice)} twice`);
   if (names.length === 0)
-    throw new TaskpipeError('USAGE', 'say which queue with --name, as in --name crawl (or TASK_NAME=crawl)');
+    throw new TaskpipeError('USAGE', 'name the queue with --name, as in --name crawl (or TASK_NAME=crawl)');
   return names;
 }
 
-/** What opens the queues that the options tell of. */
+/** Returns the settings that the options give. */
 export function settingsOf(
   { volatile: mayForget, patience, passwordFile }: Values<ConnectionOptionTable>,
   { env, say, leaving }: Pick<QueueSettings, 'env' | 'say' | 'leaving'>,

@@ -1,63 +1,66 @@
 import type { Rate } from '../core/rate.ts';
 import type { Failure, Task } from '../core/task.ts';
 
-/** How often a task is delivered, where nothing else is said. */
+/** Default of `attempts`: maximum number of deliveries of a task. */
 export const ATTEMPTS = 3;
 
-/** How tasks are put into a queue. */
+/** Options for adding tasks to a queue. */
 export interface PushOptions {
-  /** Before all that waits. Default false. */
+  /** Adds tasks at the front of the queue. Default false. */
   readonly front?: boolean | undefined;
-  /** After all tasks without one; 1 comes before 2. Default: none. */
+  /** Priority: 1 is served before 2, and tasks without a priority before all others. Default: none. */
   readonly priority?: number | undefined;
-  /** Not before so many milliseconds are over. Default 0. */
+  /** Delay before the first delivery, in milliseconds. Default 0. */
   readonly delay?: number | undefined;
-  /** How often it is delivered at most. Default `ATTEMPTS`. */
+  /** Maximum number of deliveries. Default `ATTEMPTS`. */
   readonly attempts?: number | undefined;
-  /** Also what is finished, or dead. Default false. */
+  /** Adds tasks even if they are finished or dead. Default false. */
   readonly again?: boolean | undefined;
 }
 
+/** Numbers of tasks by the outcome of a push. */
 export interface PushCounts {
   added: number;
-  /** In the queue already, or dead. */
+  /** Tasks that are in the queue already, or dead. */
   seen: number;
-  /** Finished already. */
+  /** Tasks that are finished already. */
   done: number;
 }
 
-/** What came of a task that was delivered. */
+/** Outcome of a delivered task. */
 export interface Verdict {
   readonly uuid: string;
-  /** `done`: it is finished. `back`: to the front, as if it had not been delivered. `failed`: the attempt counts. */
+  /** `done`: finished. `back`: returns to the front, uncounted. `failed`: the attempt counts. */
   readonly kind: 'done' | 'back' | 'failed';
-  /** Why it failed. */
+  /** Reason of a failure. */
   readonly error?: Failure | undefined;
 }
 
+/** Numbers of tasks by the outcome of settling. */
 export interface SettleCounts {
   done: number;
   back: number;
-  /** Failed, and to be delivered again. */
+  /** Failed tasks that are delivered again. */
   again: number;
-  /** Failed, and for the last time. */
+  /** Failed tasks without attempts left. */
   dead: number;
-  /** Not ours to settle: somebody else has it now, or nobody any more. */
+  /** Tasks that another worker has by now, or that left the queue. */
   gone: number;
 }
 
+/** Options for settling tasks. */
 export interface SettleOptions {
-  /** Settles failures of this worker's deliveries alone; where it is no worker's name, of everybody's. */
+  /** Settles failures of this worker's deliveries only; of all workers if no worker has this name. */
   readonly worker?: string | undefined;
-  /** How long a failed task waits before it is delivered again, in milliseconds. Default 0. */
+  /** Delay before a failed task is delivered again, in milliseconds. Default 0. */
   readonly delay?: number | undefined;
 }
 
-/** How many tasks are where. */
+/** Numbers of tasks by state. */
 export interface Size {
   readonly waiting: number;
   readonly delayed: number;
-  /** Delivered, and not settled. */
+  /** Tasks that are delivered and not settled. */
   readonly active: number;
   readonly dead: number;
   readonly finished: number;
@@ -65,85 +68,86 @@ export interface Size {
   readonly workers: readonly WorkerState[];
 }
 
-/** A `pull` that runs. */
+/** A running `pull`. */
 export interface WorkerState {
   readonly worker: string;
-  /** How many of its tasks are not settled. */
+  /** Number of its tasks that are not settled. */
   readonly out: number;
 }
 
-/** A task that was delivered for the last time. */
+/** A task without attempts left. */
 export interface DeadTask {
   readonly task: Task;
   readonly deliveries: number;
-  /** When it died, in milliseconds. */
+  /** Time of the last failure, in milliseconds since the epoch. */
   readonly at: number;
   readonly error: Failure;
 }
 
-/** One queue of tasks that many machines share. Whatever it throws is a `TaskpipeError` with code `IO`. */
+/** A queue of tasks that many machines share. All errors are `TaskpipeError`s with code `IO`. */
 export interface Queue {
   readonly name: string;
   push(tasks: readonly Task[], options?: PushOptions): Promise<PushCounts>;
-  /** Marks as finished, and takes out of the queue what nobody has. */
+  /** Marks tasks as finished and removes those that no worker has. */
   finish(uuids: readonly string[]): Promise<void>;
-  /** Settles what was delivered; a verdict that comes twice does no harm. */
+  /** Settles delivered tasks. Settling one twice is harmless. */
   settle(verdicts: readonly Verdict[], options?: SettleOptions): Promise<SettleCounts>;
-  /** How well each is known here. 2: a worker of that name has it; 1: it is in the queue; 0: it is not. */
+  /** Tells for each uuid: 2 if a worker of this name has it, 1 if it is in the queue, 0 if it is not. */
   claims(uuids: readonly string[], worker: string | undefined): Promise<readonly number[]>;
-  /** Tells a worker that verdicts may still come from here. To be called every `SETTLING` milliseconds. */
+  /** Tells a worker that verdicts may still come from this process. Call it every `SETTLING` milliseconds. */
   keepSettling(worker: string): Promise<void>;
-  /** Tells it that no more come. */
+  /** Tells a worker that no more verdicts come. */
   endSettling(worker: string): Promise<void>;
-  /** Begins to deliver. */
+  /** Starts to deliver tasks. */
   consume(options: ConsumeOptions): Promise<Consumer>;
   size(): Promise<Size>;
   dead(): AsyncIterable<readonly DeadTask[]>;
-  /** Lets dead tasks in again, as if they had never been delivered. Returns how many. @param uuids default: all */
+  /** Returns dead tasks to the queue with all attempts. @param uuids default: all @returns the number of tasks */
   retry(uuids?: readonly string[]): Promise<number>;
-  /** Forgets all tasks. What is finished stays known. */
+  /** Removes all tasks. Finished uuids stay known. */
   clear(): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
-  /** Asks workers to stop in good order. Returns how many were asked. @param worker default: all */
+  /** Asks workers to stop gracefully. @param worker default: all @returns the number of workers */
   stop(worker?: string): Promise<number>;
 }
 
+/** Options for taking tasks. */
 export interface ConsumeOptions {
   readonly worker: string;
-  /** How long a task is left to a worker of which nothing is heard, in milliseconds. */
+  /** Time after which the tasks of a silent worker are delivered again, in milliseconds. */
   readonly lease: number;
 }
 
-/** What came back since it was last asked for. */
+/** Tasks settled since the last report. */
 export interface Returned {
   readonly uuids: readonly string[];
-  /** Whether whoever settles has come to its end. */
+  /** Whether the settling process has ended. */
   readonly isEnd: boolean;
 }
 
-/** How often whoever settles tells that it is there, in milliseconds. */
+/** Interval at which a settling process shows that it is alive, in milliseconds. */
 export const SETTLING = 500;
 
-/** Takes tasks for one worker, and keeps them leased. */
+/** A consumer: takes tasks for one worker and renews their leases. */
 export interface Consumer {
-  /** The uuids of what it has out. */
+  /** Uuids of unacknowledged tasks. */
   readonly out: Iterable<string> & { readonly size: number; has(uuid: string): boolean };
-  /** Takes up to so many tasks. @param skip those that it must not take now; they go back */
+  /** Takes up to `count` tasks. @param skip tells which tasks must not be taken now; they go back */
   take(count: number, skip?: (uuid: string) => boolean): Promise<readonly Task[]>;
-  /** What was settled elsewhere. */
+  /** Reports tasks that another process settled. */
   returned(): Promise<Returned>;
-  /** Whether somebody is there who may still settle what is out. */
+  /** Tells whether a process is alive that may still settle the unacknowledged tasks. */
   isHeardOf(): Promise<boolean>;
-  /** Renews all leases, and returns what others have left to wait. To be called a few times in each lease. */
+  /** Renews all leases and requeues tasks of dead workers. Call it a few times per lease. */
   renew(): Promise<void>;
-  /** Tells that it is there. Returns whether it was asked to stop. */
+  /** Sends a heartbeat. Returns whether the worker was asked to stop. */
   greet(): Promise<boolean>;
-  /** Whether nothing waits, is delayed, or is with anybody. */
+  /** Tells whether no task is waiting, delayed or active. */
   isEmpty(): Promise<boolean>;
-  /** Puts what is out back to the front, uncounted. Returns how many there were. */
+  /** Returns unacknowledged tasks to the front, uncounted. Returns their number. */
   giveBack(): Promise<number>;
-  /** Is there no more. What is out stays leased until its lease ends. */
+  /** Removes the consumer. Unacknowledged tasks stay leased until their lease expires. */
   close(): Promise<void>;
 }
 
@@ -151,7 +155,7 @@ export interface Consumer {
 export interface Queues {
   readonly all: readonly Queue[];
   readonly place: string;
-  /** Takes the next turn of a lane, of which there are so many for everybody. Returns how long it is until then, in ms. */
+  /** Reserves the next start of a lane whose rate all machines share. Returns the time until then, in milliseconds. */
   turn(lane: string, rate: Rate): Promise<number>;
   close(): void;
 }

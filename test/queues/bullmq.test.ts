@@ -55,7 +55,7 @@ test('a job that another program has put in is no task, and is dead with the rea
     expect(uuidsOf(await consumer.take(10))).toEqual(['a']);
     expect((await queue.size()).dead).toBe(1);
     const [job] = await other.getFailed();
-    expect(job?.failedReason).toBe('TASK: the job is no task: put in by another program?');
+    expect(job?.failedReason).toBe('TASK: the job is not a task; another program may have added it');
     await other.close();
     connection.disconnect();
   }));

@@ -116,7 +116,7 @@ test('a read-only copy names its primary', async () => {
 });
 
 test('a url that is none says what one is, and does not show what may be a password', async () => {
-  expect(await told('redis:/x')).toMatch(/a queue is at redis:\/\/HOST:PORT\/DB/);
+  expect(await told('redis:/x')).toMatch(/a queue is a url such as redis:\/\/HOST:PORT\/DB/);
   expect(await told('redis://h/crawl')).toMatch(/the database is a number/);
   expect(await told('redis://h/0?tls=1')).toMatch(/password-file=FILE, ca=FILE and volatile; got "tls"/);
   expect(await told('redis://:secret@h:99999999/0')).not.toMatch(/secret/);
@@ -144,7 +144,7 @@ test('what is typed wrong is named, with what to type', async () => {
   };
   expect(await said('psuh redis://h/0 --name q')).toBe('unknown verb "psuh"; did you mean push?');
   expect(await said('size --name q')).toMatch(/^give the url after the verb, as in task-queue size redis:/);
-  expect(await said('size redis://h/0')).toMatch(/^say which queue with --name/);
+  expect(await said('size redis://h/0')).toMatch(/^name the queue with --name/);
   expect(await said('size redis://h/0 --name a:b')).toMatch(/^--name must be a name .*; got "a:b"$/);
   expect(await said('size redis://h/0 --name a --name a')).toMatch(/^--name must name each queue once/);
   expect(await said('push redis://h/0 x --name q')).toMatch(/^push takes a url and no uuids; got "x"$/);
