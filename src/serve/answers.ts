@@ -4,12 +4,12 @@ import { TaskpipeError } from '../core/errors.ts';
 import { bad, type Fault, Refusal, sendText } from './envelope.ts';
 import type { Metrics } from './metrics.ts';
 
-/** Answers what is no request, or did not come in time, and closes the line. */
+/** Answers input that is not a valid or timely HTTP request, and closes the connection. */
 export function answerNoRequest(error: Error & { code?: string }, socket: Socket): void {
   const [status, code, message] = NO_REQUESTS[error.code ?? ''] ?? [
     '400 Bad Request',
     'REQUEST',
-    'this is no HTTP request',
+    'this is not an HTTP request',
   ];
   const text = bad([{ code, message }]);
   const head = `HTTP/1.1 ${status}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(text)}`;
@@ -18,11 +18,11 @@ export function answerNoRequest(error: Error & { code?: string }, socket: Socket
 }
 
 const NO_REQUESTS: Readonly<Record<string, readonly [string, string, string]>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'SLOW', 'the request did not come in time'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'SLOW', 'the request took too long to arrive'],
   HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'HEADERS', 'the headers are too large'],
 };
 
-/** Every answer has one form, errors too. */
+/** Gives all answers one form, errors included. */
 export function addAnswers(server: FastifyInstance, metrics: Metrics, say: (message: string) => void): void {
   const methods = new Map<string, Set<string>>();
   server.addHook('onRoute', ({ url, method }) => {
@@ -37,13 +37,9 @@ export function addAnswers(server: FastifyInstance, metrics: Metrics, say: (mess
     const path = request.url.split('?')[0] ?? '';
     const allowed = [...(methods.get(path) ?? [])];
     if (allowed.length === 0)
-      return sendText(
-        reply,
-        404,
-        bad([{ code: 'PATH', message: `there is nothing at ${JSON.stringify(path)}` }]),
-      );
+      return sendText(reply, 404, bad([{ code: 'PATH', message: `no route ${JSON.stringify(path)}` }]));
     reply.header('allow', allowed.join(', '));
-    const message = `${request.method} is not for this; it takes ${allowed.join(', ')}`;
+    const message = `method ${request.method} is not allowed; allowed: ${allowed.join(', ')}`;
     return sendText(reply, 405, bad([{ code: 'METHOD', message }]));
   });
   server.setErrorHandler((error: FastifyError, _request, reply) => {
@@ -59,12 +55,12 @@ export function addAnswers(server: FastifyInstance, metrics: Metrics, say: (mess
   });
 }
 
-/** What is said where a request never came to be looked at by ours, or something broke. */
+/** Answers for requests that Fastify rejects, and for internal errors. */
 const FAULTS: Readonly<Record<number, Fault>> = {
   413: { code: 'SIZE', message: 'the body is too large' },
   415: { code: 'TYPE', message: 'the body must be application/json, or a batch application/x-ndjson' },
-  500: { code: 'ERROR', message: 'something went wrong here' },
-  503: { code: 'STORE', message: 'nothing can be kept at the moment; try again later' },
+  500: { code: 'ERROR', message: 'internal error; see the log of the service' },
+  503: { code: 'STORE', message: 'the store is not available; try again later' },
 };
 
 function faultsOf(error: FastifyError): Pick<Refusal, 'status' | 'faults'> {

@@ -19,15 +19,15 @@ export type { AppOptions } from './options.ts';
 export type { Stage } from './stage.ts';
 
 /**
- * A long-running function behind a url: tasks are submitted, and asked for how they went.
+ * Makes a web service over a long-running function: clients submit tasks and ask for their results.
  *
  *     const service = app('/api', { store: 'tasks.db', exec: exec(async (task) => compute(task.fields)) });
  *     await service.listen({ port: 8080 });
  *
- * @param endpoint a path, as in `/api`
- * @returns a Fastify instance: listen with it, or have it answer requests of another server by `routing(request,
- *   response)`, once it is `ready()`. Closing it ends the work in good order.
- * @throws {TaskpipeError} `USAGE`; where it is made ready also `IO`, `DATA`
+ * @param endpoint a path such as `/api`
+ * @returns a Fastify instance: call `listen()`, or after `ready()` pass requests of another server to
+ *   `routing(request, response)`. `close()` stops the work gracefully.
+ * @throws {TaskpipeError} `USAGE`; `ready()` and `listen()` also throw `IO` and `DATA`
  */
 export function app(endpoint: string, options: AppOptions): FastifyInstance {
   checkEndpoint(endpoint);
@@ -76,10 +76,10 @@ export function app(endpoint: string, options: AppOptions): FastifyInstance {
 
 function checkEndpoint(endpoint: string): void {
   if (/^(\/[\w.~-]+)+$/.test(endpoint) && !/^\/(healthz|metrics)$/.test(endpoint)) return;
-  throw new TaskpipeError('USAGE', `the path must be one such as /api; got ${JSON.stringify(endpoint)}`);
+  throw new TaskpipeError('USAGE', `the path must look like /api; got ${JSON.stringify(endpoint)}`);
 }
 
-/** Bounds of what a client may take: a slow one is left, and holds nobody up. */
+/** Limits for clients: a slow one is disconnected and delays no other. */
 function serverOptions({
   maxBody = DEFAULTS.maxBody,
   requestTimeout = DEFAULTS.requestTimeout,
@@ -111,7 +111,7 @@ function stageOf(options: AppOptions, stopping: AbortSignal, began: (uuid: strin
   return childStage(exec, { shell, environment, also, began, stopping, leaving, say });
 }
 
-/** Gives tasks away; nothing comes back here. */
+/** Makes a stage that passes tasks to `give`; their results arrive through the database. */
 function giveTo(give: AppOptions['give']): Stage {
   if (give === undefined) throw new TaskpipeError('USAGE', 'app() needs exec, or give');
   return async function* (tasks: AsyncIterable<readonly Task[]>) {

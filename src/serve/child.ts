@@ -11,31 +11,34 @@ import { splitWords } from '../executors/process/words.ts';
 import type { Stage } from './stage.ts';
 
 export interface ChildOptions {
-  /** Has `sh -c` run it. */
+  /** Runs the command with `sh -c`. */
   readonly shell?: boolean | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Options that a `task-exec` is given where it does not have them itself. */
+  /** Options added to a `task-exec` command that does not have them. */
   readonly also: Readonly<Record<string, string | undefined>>;
-  /** Is told that a task has begun. */
+  /** Called when a task starts. */
   readonly began: (uuid: string) => void;
-  /** Aborted: it gets SIGTERM, so that it finishes what runs; then: it is killed. */
+  /** Aborted to send SIGTERM, so that running tasks finish; `leaving` then kills the program. */
   readonly stopping: AbortSignal;
   readonly leaving: AbortSignal;
   readonly say: (message: string) => void;
 }
 
-/** The stage that is a program, as in `task-exec --module work.mjs`: tasks on its standard input, records on its output. */
+/**
+ * Makes a stage that is a program, such as `task-exec --module work.mjs`: it reads tasks from its standard input and
+ * writes records to its standard output.
+ */
 export function childStage(command: string, options: ChildOptions): Stage {
   const words = callOf(command, options);
   return (tasks) => run(words, command, tasks, options);
 }
 
-/** Whether a command is a `task-exec`, which can be told more. */
+/** Tells whether a command is a `task-exec`, which accepts more options. */
 export function isTaskExec(command: string, shell: boolean | undefined): boolean {
   return !shell && splitWords(command, false).some((word) => /(^|\/)task-exec$/.test(word));
 }
 
-/** @throws {TaskpipeError} `USAGE`, where there is no such program */
+/** Returns the words of the command. @throws {TaskpipeError} `USAGE` if the program does not exist */
 function callOf(command: string, { shell, also, environment }: ChildOptions): readonly string[] {
   const { file, words } = programOf('exec', command, { shell, environment }).callFor(NOBODY) as Call;
   const args = words.slice(1);
@@ -58,25 +61,25 @@ async function* run(
   const env = Object.entries(environment).filter(([key]) => !OURS.test(key));
   const child = spawn(file, args, {
     stdio: ['pipe', 'pipe', 'inherit', 'pipe'],
-    detached: true, // a Ctrl-C is for us: we let it finish
+    detached: true, // Ctrl-C reaches the service only, which lets the program finish
     env: Object.fromEntries(env),
   });
   const ended = once(child, 'close').catch((error) => {
     throw ioError('cannot start', name, error);
   });
-  ended.catch(() => {}); // is thrown below
+  ended.catch(() => {}); // awaited below
   const stop = (): void => void child.kill('SIGTERM');
   const leave = (): void => void signalGroup(child.pid, 'SIGKILL');
   stopping.addEventListener('abort', stop);
   leaving.addEventListener('abort', leave);
   const input = child.stdin as Writable;
-  input.on('error', () => {}); // its end is told of by `ended`
+  input.on('error', () => {}); // `ended` reports the end of the program
   const fed = feed(tasks, input);
   const watched = watch(child.stdio[3] as Readable, options.began);
   try {
     yield* readTasks(child.stdout as AsyncIterable<Buffer>, {
       source: name,
-      reject: ({ line, message }) => say(`${name}, line ${line} of its output: ${message}`),
+      reject: ({ line, message }) => say(`${name}, output line ${line}: ${message}`),
     });
     const [code, signal] = (await ended) as [number | null, string | null];
     await watched;
@@ -85,13 +88,13 @@ async function* run(
   } finally {
     stopping.removeEventListener('abort', stop);
     leaving.removeEventListener('abort', leave);
-    leave(); // whoever ends this by an error has nobody else to do it
+    leave(); // also after an error: nothing else ends the program
     input.destroy();
     void fed;
   }
 }
 
-/** Options of ours are in no environment of what we start: TASK_EXEC or TASK_TOKEN would be read there. */
+/** Variables that are removed from the environment of programs: TASK_EXEC or TASK_TOKEN would be read there. */
 const OURS = /^TASK_/;
 
 async function feed(tasks: AsyncIterable<readonly Task[]>, input: Writable): Promise<void> {
@@ -115,6 +118,6 @@ async function watch(events: Readable, began: (uuid: string) => void): Promise<v
           began(fields.uuid);
     }
   } catch {
-    // the program is gone, which its output tells
+    // the program has ended; its output reports that
   }
 }

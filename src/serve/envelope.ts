@@ -1,13 +1,13 @@
 import type { FastifyReply } from 'fastify';
 
-/** Why a request was not answered as it was asked. */
+/** An error in an answer. */
 export interface Fault {
-  /** A constant, as in `NOT_FOUND`. */
+  /** A constant such as `NOT_FOUND`. */
   readonly code: string;
   readonly message: string;
 }
 
-/** An answer that is thrown. */
+/** An error answer, thrown by routes. */
 export class Refusal extends Error {
   readonly status: number;
   readonly faults: readonly Fault[];
@@ -19,12 +19,12 @@ export class Refusal extends Error {
   }
 }
 
-/** The text of a good answer. @param data JSON text */
+/** Returns the text of a success answer. @param data JSON text */
 export function good(data: string): string {
   return `{"status":"ok","data":${data},"error_data":[],"error_msg":""}`;
 }
 
-/** The text of a bad answer. */
+/** Returns the text of an error answer. */
 export function bad(faults: readonly Fault[]): string {
   const error_msg = faults.map(({ message }) => message).join('; ');
   return JSON.stringify({ status: 'error', data: null, error_data: faults, error_msg });
@@ -35,7 +35,7 @@ export function sendText(reply: FastifyReply, status: number, text: string): Fas
   return reply.code(status).type('application/json; charset=utf-8').send(text);
 }
 
-/** The form of every answer, for OpenAPI. */
+/** Returns the schema of an answer, for OpenAPI. */
 export function envelopeSchema(data: object): object {
   return {
     type: 'object',

@@ -1,6 +1,6 @@
 import { type Database, inTransaction } from '../core/sqlite.ts';
 
-/** What is done inside a transaction that it shares with others. */
+/** A change that shares its transaction with others. */
 type Change<T> = () => Promise<T>;
 
 interface Waiting {
@@ -10,7 +10,7 @@ interface Waiting {
 }
 
 /**
- * Commits changes in groups: while one transaction is being synced the next gathers, so that many who wait share one
+ * Group commit: while one transaction is being synced, the next one gathers changes, so that many callers share one
  * sync of the disk.
  */
 export class GroupCommit {
@@ -24,7 +24,7 @@ export class GroupCommit {
     this.#onRollback = onRollback;
   }
 
-  /** Resolves with what a change gave, once that is on the disk. @throws what the transaction threw */
+  /** Runs a change. Resolves with its result once that is on the disk. @throws the error of the transaction */
   commit<T>(change: Change<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ change, resolve: resolve as (value: unknown) => void, reject });
@@ -34,13 +34,13 @@ export class GroupCommit {
     });
   }
 
-  /** Resolves when nothing waits. */
+  /** Resolves when no change waits. */
   async idle(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
   }
 
   async #run(): Promise<void> {
-    await new Promise(setImmediate); // what else comes in this turn joins
+    await new Promise(setImmediate); // other changes of this turn join the transaction
     while (this.#waiting.length > 0) {
       const group = this.#waiting;
       this.#waiting = [];

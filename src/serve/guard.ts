@@ -5,19 +5,19 @@ import type { AppOptions } from './options.ts';
 
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
-/** What anybody may ask for: the page, which has no data in it, and whether the service is up. */
+/** Tells whether a route needs no token: the page, which contains no data, and the health checks. */
 function isOpen({ routeOptions }: FastifyRequest): boolean {
   return (routeOptions.config as { isOpen?: boolean }).isOpen === true;
 }
 
 /**
- * Sees to it that only those ask who may. A page of another site can reach a loopback address through the browser of
- * whoever looks at it: so the name that is called (against DNS rebinding) and the origin are checked.
+ * Rejects requests that are not authorized. A page of another site can reach a loopback address through the browser
+ * of its reader, so the Host header (against DNS rebinding) and the origin are checked.
  */
 export function guard(app: FastifyInstance, options: AppOptions): void {
   const { token, allowHost = [], allowOrigin = [] } = options;
   const hosts = new Set([...LOOPBACK, ...allowHost].map((host) => host.toLowerCase()));
-  // Whoever has to show a token cannot be made to ask by a page that does not know it.
+  // With a token these checks are not needed: a page of another site does not know it.
   const isNamed = token === undefined || allowHost.length > 0;
   const expected = token === undefined ? undefined : digest(token);
   app.addHook('onRequest', async (request, reply) => {
@@ -25,27 +25,31 @@ export function guard(app: FastifyInstance, options: AppOptions): void {
     const host = (request.headers.host ?? '').toLowerCase();
     const name = host.replace(/:\d+$/, '');
     if (isNamed && !hosts.has(name)) {
-      const hint = 'task-serve --allow-host NAME lets it be called so';
-      throw new Refusal(403, 'HOST', `this service is not called ${JSON.stringify(name)}; ${hint}`);
+      const hint = 'task-serve --allow-host NAME allows it';
+      throw new Refusal(403, 'HOST', `host ${JSON.stringify(name)} is not allowed; ${hint}`);
     }
     const { origin } = request.headers;
     const isSame = origin === undefined || origin === `http://${host}` || origin === `https://${host}`;
     if (!isSame) {
       if (!allowOrigin.includes(origin))
-        throw new Refusal(403, 'ORIGIN', `pages of ${origin} may not ask here`);
+        throw new Refusal(
+          403,
+          'ORIGIN',
+          `origin ${origin} is not allowed; task-serve --allow-origin allows it`,
+        );
       allow(reply, origin);
       if (request.method === 'OPTIONS') return reply.code(204).send();
     }
     if (expected === undefined || isOpen(request)) return undefined;
     const [, shown = ''] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? [];
-    // Of one length, so that the time tells nothing.
+    // Digests have one length, so that the comparison takes constant time.
     if (timingSafeEqual(digest(shown), expected)) return undefined;
     reply.header('www-authenticate', 'Bearer');
-    throw new Refusal(401, 'TOKEN', 'show the token, as in Authorization: Bearer TOKEN');
+    throw new Refusal(401, 'TOKEN', 'a token is required: Authorization: Bearer TOKEN');
   });
 }
 
-/** No other host is asked for anything, and no other site shows the page inside its own. */
+/** Headers that forbid the page to load from other hosts, and other sites to embed it. */
 const HEADERS = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

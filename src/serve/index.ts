@@ -1,2 +1,5 @@
-/** `taskpipe/serve`: a long-running function behind a url. */
+/**
+ * `taskpipe/serve`: a web service over a long-running function. Owns the routes, the queue of accepted tasks, their
+ * results in the database, and the page. Must not know how a task is run: that is a stage.
+ */
 export { type AppOptions, app, type Stage } from './app.ts';

@@ -5,16 +5,16 @@ import { Task } from '../core/task.ts';
 import { nameUuid, randomUuid } from '../core/uuid.ts';
 import { Refusal } from './envelope.ts';
 
-/** What a task has of its own. */
+/** Attributes that belong to the task itself. */
 const OURS = ['uuid', 'run', 'result'];
 
-/** Bytes as text. */
+/** Decodes a body. @throws {Refusal} 400 if it is not UTF-8 */
 export function textOfBody(body: Buffer): string {
   if (!isUtf8(body)) throw new Refusal(400, 'UTF8', 'the body is not valid UTF-8');
   return body.toString();
 }
 
-/** The task of a body `{"data": {…}}`: the members of the data are its attributes, and keep their bytes. */
+/** Reads the task of a body `{"data": {…}}`: the members of `data` become attributes and keep their bytes. */
 export function taskOfBody(text: string, idFields: readonly string[] | undefined): Task {
   const record = parseRecord(text);
   if (record === undefined) throw new Refusal(400, 'JSON', 'the body is empty; send {"data": {…}}');
@@ -28,7 +28,7 @@ export function taskOfBody(text: string, idFields: readonly string[] | undefined
   return taskOfData(record.text.slice(data.value, data.end), idFields);
 }
 
-/** The tasks of a batch: an object a line, which is the data of one. */
+/** Reads the tasks of a batch: each line is an object, the data of one task. */
 export function tasksOfBatch(text: string, idFields: readonly string[] | undefined): readonly Task[] {
   const tasks: Task[] = [];
   for (const [i, line] of text.split('\n').entries()) {
@@ -40,11 +40,11 @@ export function tasksOfBatch(text: string, idFields: readonly string[] | undefin
       throw new Refusal(
         400,
         error.faults[0]?.code ?? 'DATA',
-        `line ${i + 1}: ${error.message}; nothing was taken`,
+        `line ${i + 1}: ${error.message}; no task was accepted`,
       );
     }
   }
-  if (tasks.length === 0) throw new Refusal(400, 'DATA', 'the batch has no line; send an object a line');
+  if (tasks.length === 0) throw new Refusal(400, 'DATA', 'the batch is empty; send one object per line');
   return tasks;
 }
 
@@ -58,29 +58,25 @@ function taskOfData(raw: string, idFields: readonly string[] | undefined): Task 
     throw new Refusal(
       400,
       'DATA',
-      `the data has a member ${JSON.stringify(own)}, which is a task's own; give it another name`,
+      `the data has a member ${JSON.stringify(own)}, which is reserved; rename it`,
     );
   const uuid = idFields === undefined ? randomUuid(4) : idOf(text, data.fields, idFields);
   const rest = text.slice(1);
   return new Task(uuid, `{"uuid":"${uuid}"${rest === '}' ? '' : ','}${rest}`);
 }
 
-/** The same as of `task-load --uuid-fields`. */
+/** Makes the id as `task-load --uuid-fields` does. */
 function idOf(text: string, fields: Readonly<Record<string, unknown>>, idFields: readonly string[]): string {
   const members = new Map(membersOf(text).map((member) => [member.key, member]));
   const values = idFields.map((name) => {
     const member = members.get(name);
     if (member === undefined)
-      throw new Refusal(
-        400,
-        'DATA',
-        `the data has no member ${JSON.stringify(name)}, which its id is made of`,
-      );
+      throw new Refusal(400, 'DATA', `the data has no member ${JSON.stringify(name)} (--id-fields)`);
     const value = fields[name];
     return typeof value === 'string' ? value : text.slice(member.value, member.end);
   });
   const name = values.join('\u001f');
   if (!name.isWellFormed())
-    throw new Refusal(400, 'DATA', 'what the id is made of has half of a surrogate pair');
+    throw new Refusal(400, 'DATA', 'a member that the id is made of contains a lone surrogate');
   return nameUuid(name, 3);
 }

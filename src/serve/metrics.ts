@@ -9,11 +9,11 @@ export interface Metrics {
   accepted(count: number): void;
   refused(code: string): void;
   finished(end: Finished): void;
-  /** @param seconds how long an answer took */
+  /** Records an answer. @param seconds duration */
   answered(route: string, status: number, seconds: number): void;
 }
 
-/** What Prometheus is told. */
+/** Makes the metrics for Prometheus. */
 export function metricsOf(service: () => Service): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -27,15 +27,15 @@ export function metricsOf(service: () => Service): Metrics {
     labelNames: ['code'],
   });
   const finished = new Counter({
-    ...{ name: 'taskserve_finished_total', help: 'Tasks that came to their end, by state', registers },
+    ...{ name: 'taskserve_finished_total', help: 'Tasks that ended, by state', registers },
     labelNames: ['state'],
   });
   const seconds = new Histogram({
-    ...{ name: 'taskserve_task_seconds', help: 'How long the work on a task took', registers },
+    ...{ name: 'taskserve_task_seconds', help: 'Duration of the work on a task', registers },
     buckets: [0.01, 0.1, 1, 10, 60, 600, 3600, 14_400],
   });
   const answers = new Histogram({
-    ...{ name: 'taskserve_answer_seconds', help: 'How long an answer took', registers },
+    ...{ name: 'taskserve_answer_seconds', help: 'Duration of an answer', registers },
     labelNames: ['route', 'status'],
     buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
   });

@@ -5,12 +5,12 @@ import { NOBODY, programOf } from '../executors/process/program.ts';
 import type { AppOptions } from './options.ts';
 import type { Finished } from './store.ts';
 
-/** How many commands of --on-done run at once. */
+/** Maximum number of --on-done commands that run at once. */
 const CALLS = 4;
 
 /**
- * What runs a command for each task that has come to its end.
- * @throws {TaskpipeError} `USAGE`, where there is no such program
+ * Returns a function that runs a command for each task that has ended.
+ * @throws {TaskpipeError} `USAGE` if the program does not exist
  */
 export function doneCaller(options: AppOptions): ((end: Finished) => void) | undefined {
   const { onDone, environment = {}, say = () => {} } = options;
@@ -27,11 +27,11 @@ export function doneCaller(options: AppOptions): ((end: Finished) => void) | und
     const child = spawn(file, words.slice(1), { stdio: ['pipe', 'ignore', 'inherit'], env });
     const fail = (why: string): void => say(`--on-done for ${task.uuid}: ${why}`);
     child.on('error', (error) => fail(messageOf(error)));
-    child.stdin.on('error', () => {}); // it need not read it
+    child.stdin.on('error', () => {}); // the command need not read its input
     child.stdin.end(`${task.line}\n`);
     child.on('close', (code, signal) => {
       running--;
-      if (code !== 0) fail(`it ended with ${signal ?? code}`);
+      if (code !== 0) fail(`the command ended with ${signal ?? code}`);
       next();
     });
   };

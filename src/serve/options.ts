@@ -1,53 +1,53 @@
 import type { Stage } from './stage.ts';
 
-/** All that the service can be told. */
+/** Options of the service. */
 export interface AppOptions {
-  /** The database: made where there is none. */
+  /** Path of the database; it is created if it does not exist. */
   readonly store: string;
   /**
-   * What does the tasks: a command such as `task-exec --module work.mjs`, or a stage as `exec(work)` gives it. Default:
-   * nobody here; `give` has them, and a `task-save` writes what came of them to the database.
+   * The stage that runs the tasks: a command such as `task-exec --module work.mjs`, or a stage such as `exec(work)`.
+   * Default: none; `give` gets the tasks, and a `task-save` writes their results to the database.
    */
   readonly exec?: string | Stage | undefined;
-  /** Is given the tasks that are to be done, where there is no `exec`. */
+  /** Called with the tasks to run if there is no `exec`. */
   readonly give?: ((lines: string) => Promise<void>) | undefined;
-  /** Has `sh -c` run `exec`. Default false. */
+  /** Runs `exec` with `sh -c`. Default false. */
   readonly shell?: boolean | undefined;
-  /** Makes the id of these members of the data: the same data is the same task. Default: a random UUID. */
+  /** Members of the data that make the id: equal values are the same task. Default: a random UUID. */
   readonly idFields?: readonly string[] | undefined;
-  /** A task that has been running so long has failed, in milliseconds. Default 4 h. */
+  /** Time after which a running task fails, in milliseconds. Default 4 h. */
   readonly timeout?: number | undefined;
-  /** With `idFields`: the same task is done anew where it ended so long ago, in milliseconds. Default: never. */
+  /** With `idFields`: age at which a finished task is run again when it is submitted, in milliseconds. Default: never. */
   readonly rerunAfter?: number | undefined;
-  /** A command that is run for each task that has come to its end: the record is on its standard input. */
+  /** Command that is run for each task that has ended; it reads the record from its standard input. */
   readonly onDone?: string | undefined;
-  /** Where the logs of tasks are, `UUID.log`; a `task-exec` is given it as `--log-dir`. */
+  /** Folder of the logs of tasks, `UUID.log`; passed to a `task-exec` as `--log-dir`. */
   readonly logDir?: string | undefined;
-  /** What has to be shown as `Authorization: Bearer …`. Default: nothing. */
+  /** Token that requests must send as `Authorization: Bearer …`. Default: none. */
   readonly token?: string | undefined;
-  /** Other names that the service may be called by, besides the loopback's. */
+  /** Host names that are accepted besides those of the loopback interface. */
   readonly allowHost?: readonly string[] | undefined;
-  /** Origins whose pages may ask, as in `https://example.com`. Default: its own. */
+  /** Origins whose pages may send requests, such as `https://example.com`. Default: its own. */
   readonly allowOrigin?: readonly string[] | undefined;
-  /** The longest body of a request, in bytes. Default 1 MiB; a batch may have 16 times that. */
+  /** Maximum size of a request body, in bytes. Default 1 MiB; a batch may have 16 times as much. */
   readonly maxBody?: number | undefined;
-  /** How many tasks may be unfinished; more are answered 429. Default 100,000. */
+  /** Maximum number of unfinished tasks; further ones are answered with 429. Default 100,000. */
   readonly backlog?: number | undefined;
-  /** How many connections at once. Default 1000. */
+  /** Maximum number of connections. Default 1000. */
   readonly maxConnections?: number | undefined;
-  /** How many tasks `exec` is given ahead. Default 1000. */
+  /** Maximum number of tasks in flight in `exec`. Default 1000. */
   readonly window?: number | undefined;
-  /** How long a request may take to come in, in milliseconds. Default 10 s. */
+  /** Time limit for receiving a request, in milliseconds. Default 10 s. */
   readonly requestTimeout?: number | undefined;
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
-  /** Aborted: `exec` finishes what runs; then: it is killed. */
+  /** Aborted to let `exec` finish its running tasks; `leaving` then kills it. */
   readonly stopping?: AbortSignal | undefined;
   readonly leaving?: AbortSignal | undefined;
-  /** A line for people. */
+  /** Called with each message for people. */
   readonly say?: ((message: string) => void) | undefined;
 }
 
-/** What is taken where nothing is said. */
+/** Default values. */
 export const DEFAULTS: Readonly<
   Record<'timeout' | 'maxBody' | 'backlog' | 'maxConnections' | 'window' | 'requestTimeout', number>
 > = {

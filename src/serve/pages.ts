@@ -6,14 +6,14 @@ import type { Service } from './service.ts';
 
 const OPEN = { config: { isOpen: true }, schema: { hide: true } };
 
-/** A route, as swagger tells of it. */
+/** A route as swagger describes it. */
 interface Described {
   readonly schema?: object;
   readonly url: string;
   readonly route: { readonly config?: { readonly answers?: object; readonly body?: object } };
 }
 
-/** What is not below the endpoint: the page to watch on, what it is made of, and what machines ask. */
+/** Adds the routes outside the endpoint: the page, its assets, health checks, metrics and OpenAPI. */
 export async function addPages(
   app: FastifyInstance,
   endpoint: string,
@@ -27,7 +27,7 @@ export async function addPages(
       info: {
         title: `task-serve ${endpoint}`,
         version: '1',
-        description: 'Tasks that take their time.',
+        description: 'Long-running tasks.',
       },
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
     },
@@ -55,7 +55,7 @@ export async function addPages(
   };
   page('/', 'watch');
   page(`${endpoint}/docs`, 'docs');
-  // The build makes them, of src/serve/page/.
+  // The build makes them from src/serve/page/.
   const files = { 'page.js': './serve-page.js', 'page.css': './serve-page-style.css' } as const;
   for (const [name, file] of Object.entries(files)) {
     const type = name.endsWith('.js') ? 'text/javascript' : 'text/css';
@@ -69,7 +69,8 @@ export async function addPages(
   app.get('/healthz', OPEN, async (_, reply) => {
     const { isStageUp, store } = service() ?? {};
     await store?.queries.counts();
-    if (!isStageUp) throw new Refusal(503, 'EXEC', 'what does the tasks is not running; it is started again');
+    if (!isStageUp)
+      throw new Refusal(503, 'EXEC', 'the stage that runs the tasks has ended; it is being restarted');
     return sendText(reply, 200, good('{}'));
   });
   app.get('/metrics', { schema: { hide: true } }, async (_, reply) =>

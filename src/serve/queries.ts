@@ -1,6 +1,6 @@
 import { type Cell, type Database, identifier, type Statement } from '../core/sqlite.ts';
 
-/** A task as it stands in the queue. */
+/** A task in the queue. */
 export interface Submission {
   readonly seq: number;
   readonly uuid: string;
@@ -10,9 +10,9 @@ export interface Submission {
   readonly finished: string | null;
 }
 
-/** What came of a task. JSON stays text, so that its numbers keep their digits. */
+/** Result of a task. JSON stays text, so that its numbers keep their digits. */
 export interface Ending {
-  /** JSON text; undefined where there is none. */
+  /** JSON text; undefined if there is none. */
   readonly result: string | undefined;
   readonly error: { readonly code: string; readonly message: string } | undefined;
   readonly attempts: number | undefined;
@@ -21,17 +21,17 @@ export interface Ending {
 
 export interface ListOptions {
   readonly states?: readonly string[] | undefined;
-  /** What the uuid or the record has in it. */
+  /** Text that the uuid or the record contains. */
   readonly search?: string | undefined;
-  /** Only those that were submitted before this one. */
+  /** Sequence number; only older tasks are returned. */
   readonly before?: number | undefined;
   readonly limit: number;
 }
 
-/** A search looks at so many of the newest tasks. */
+/** Number of the newest tasks that a search reads. */
 const SEARCHED = 20_000;
 
-/** What is asked of the store: by a connection of its own, so that it sees what is committed, and nothing else. */
+/** Queries of the store, on a connection of their own, so that they see committed data only. */
 export class Queries {
   readonly #database: Database;
   readonly #statements = new Map<string, Statement>();
@@ -46,7 +46,7 @@ export class Queries {
     return row === undefined ? undefined : submissionOf(row);
   }
 
-  /** Tasks in the order they were submitted, the newest first. */
+  /** Returns tasks in order of submission, the newest first. */
   async list({ states, search, before, limit }: ListOptions): Promise<readonly Submission[]> {
     const where: string[] = [];
     const values: Cell[] = [];
@@ -68,19 +68,19 @@ export class Queries {
     return (await this.#all(sql, [...values, BigInt(limit)])).map(submissionOf);
   }
 
-  /** The next tasks that wait, the oldest first. */
+  /** Returns the next waiting tasks, the oldest first. */
   async waiting(after: number, limit: number): Promise<readonly Submission[]> {
     const sql = `select ${COLUMNS} from submissions where state = 'PENDING' and seq > ? order by seq limit ?`;
     return (await this.#all(sql, [BigInt(after), BigInt(limit)])).map(submissionOf);
   }
 
-  /** How many tasks there are, by state. */
+  /** Returns the numbers of tasks by state. */
   async counts(): Promise<Map<string, number>> {
     const rows = await this.#all('select state, count(*) from submissions group by state', []);
     return new Map(rows.map(([state, count]) => [String(state), Number(count)]));
   }
 
-  /** What came of a task, where it has come to its end. */
+  /** Returns the result of a task that has ended. */
   async ending(uuid: string): Promise<Ending | undefined> {
     const [row] = await this.#all(
       'select result_key, error_code, error_message, attempts, ms from tasks where uuid = ?',
@@ -96,7 +96,7 @@ export class Queries {
     };
   }
 
-  /** A number that changes when another connection has written. */
+  /** Returns a number that changes when another connection writes. */
   async version(): Promise<string> {
     const [[version] = []] = await this.#all('pragma data_version', []);
     return String(version);
@@ -118,7 +118,7 @@ export class Queries {
     return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
   }
 
-  /** One at a time: a statement that is asked again forgets what it was giving. */
+  /** Runs one query at a time: a statement that runs again loses its previous result. */
   #all(sql: string, values: readonly Cell[]): Promise<readonly (readonly Cell[])[]> {
     const rows = this.#last.then(async () => {
       const statement = this.#statements.get(sql) ?? (await this.#database.prepare(sql));

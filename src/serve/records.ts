@@ -1,6 +1,6 @@
 import { type Fields, type Run, runOf, Task, timestamp } from '../core/task.ts';
 
-/** The states that a task of the service can be in. */
+/** States of a task of the service. */
 export const STATES = [
   'PENDING',
   'RUNNING',
@@ -13,18 +13,18 @@ export const STATES = [
 
 export type ServeState = (typeof STATES)[number];
 
-/** Whether a task has come to its end. */
+/** Tells whether a state is final. */
 export function isFinal(state: string): boolean {
   return state !== 'PENDING' && state !== 'RUNNING';
 }
 
-/** The state that a record came back with; a record without `run` went well. */
+/** Returns the state of a record; one without `run` has succeeded. */
 export function stateOf(fields: Fields): ServeState {
   const state = runOf(fields)?.state ?? 'SUCCESS';
   return STATES.find((known) => known === state) ?? 'FAILURE';
 }
 
-/** A record of a task that could not be done, or not be kept. */
+/** Makes the record of a task that could not be run or stored. */
 export function failed(uuid: string, code: string, message: string): Task {
   const run: Run = {
     ...{ state: 'FAILURE', as: 'result', attempts: 0, at: timestamp(Date.now()), ms: 0 },

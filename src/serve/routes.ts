@@ -10,7 +10,7 @@ import type { Service } from './service.ts';
 import { type Asked, find, listText, logOf, taskText } from './tasks.ts';
 import type { Watchers } from './watchers.ts';
 
-/** What the routes work with. */
+/** Services that the routes use. */
 export interface Room {
   readonly service: Service;
   readonly watchers: Watchers;
@@ -37,7 +37,7 @@ const TASK = {
 };
 const ID = { type: 'object', properties: { task_id: { type: 'string' } } };
 
-/** What OpenAPI says of a route. The answers are text of ours, so their schema is not used to write them. */
+/** Returns the OpenAPI description of a route. Answers are serialized by hand, so their schemas only document them. */
 function about(
   summary: string,
   data: object,
@@ -47,7 +47,7 @@ function about(
   return { schema: { summary, ...checked }, config: { answers: envelopeSchema(data), body } };
 }
 
-/** The routes of the service, below its endpoint. */
+/** Adds the routes below the endpoint. */
 export function addRoutes(app: FastifyInstance, room: Room): void {
   addIntake(app, room);
   addQuestions(app, room);
@@ -58,7 +58,7 @@ function addIntake(app: FastifyInstance, { service, metrics, options, maxBody }:
   const { idFields } = options;
   const take = async (tasks: readonly Task[]): Promise<readonly string[]> => {
     if (service.pending + tasks.length > service.options.backlog)
-      throw new Refusal(429, 'BACKLOG', `${service.pending} tasks wait already; try again later`);
+      throw new Refusal(429, 'BACKLOG', `the backlog is full (${service.pending} tasks); try again later`);
     const submitted = await service.submit(tasks);
     metrics.accepted(submitted.filter(({ isNew }) => isNew).length);
     return submitted.map(({ uuid }) => uuid);
@@ -66,7 +66,7 @@ function addIntake(app: FastifyInstance, { service, metrics, options, maxBody }:
   const body = { type: 'object', required: ['data'], properties: { data: { type: 'object' } } };
   app.post(
     '',
-    about('Submits a task: it is kept when this is answered', ID, shownBody('application/json', body)),
+    about('Submits a task; it is stored before the answer is sent', ID, shownBody('application/json', body)),
     async (request, reply) => {
       const [uuid] = await take([taskOfBody(textOfBody(bodyOf(request, 'application/json')), idFields)]);
       return sendText(reply, 200, good(JSON.stringify({ task_id: uuid })));
@@ -74,7 +74,7 @@ function addIntake(app: FastifyInstance, { service, metrics, options, maxBody }:
   );
   const ids = { type: 'object', properties: { task_ids: { type: 'array', items: { type: 'string' } } } };
   const batch = about(
-    'Submits an object a line, each the data of a task: all of them, or none',
+    'Submits one object per line, each the data of a task: all of them or none',
     ids,
     shownBody('application/x-ndjson', { type: 'string' }),
   );
@@ -84,7 +84,7 @@ function addIntake(app: FastifyInstance, { service, metrics, options, maxBody }:
   });
 }
 
-/** What OpenAPI says of a body, which is read by ours, so that numbers keep their digits. */
+/** Returns the OpenAPI description of a body. Bodies are read as text, so that numbers keep their digits. */
 function shownBody(type: string, schema: object): { body: object } {
   return { body: { content: { [type]: { schema: { ...schema } } } } };
 }
@@ -98,19 +98,19 @@ function bodyOf({ body, headers }: FastifyRequest, type: string): Buffer {
 
 function addQuestions(app: FastifyInstance, { service, watchers, options }: Room): void {
   const found = (uuid: string): Promise<Submission> => find(service, uuid);
-  app.get<Named>('', about('How a task is', TASK, { querystring: NAMED }), async ({ query }, reply) =>
+  app.get<Named>('', about('Returns a task', TASK, { querystring: NAMED }), async ({ query }, reply) =>
     sendText(reply, 200, good(await taskText(service, await found(query.task_id)))),
   );
   const listed = {
     type: 'object',
     properties: {
-      status: { type: 'string', description: `of ${STATES.join(', ')}, with commas between` },
+      status: { type: 'string', description: `states, separated by commas: ${STATES.join(', ')}` },
       search: {
         type: 'string',
         maxLength: 200,
-        description: 'what the id or the data has in it, of the newest 20,000',
+        description: 'text that the id or the data contains; searches the newest 20,000 tasks',
       },
-      before: { type: 'integer', minimum: 1, description: '`next` of the page before this one' },
+      before: { type: 'integer', minimum: 1, description: '`next` of the previous page' },
       limit: { type: 'integer', minimum: 1, maximum: 1000, default: 50 },
     },
   };
@@ -124,13 +124,13 @@ function addQuestions(app: FastifyInstance, { service, watchers, options }: Room
   };
   app.get<{ Querystring: Asked }>(
     '/tasks',
-    about('Tasks, the newest first', page, { querystring: listed }),
+    about('Lists tasks, the newest first', page, { querystring: listed }),
     async ({ query }, reply) => sendText(reply, 200, good(await listText(service, query))),
   );
   app.get<Named>(
     '/log',
     about(
-      'The end of the log of a task',
+      'Returns the end of the log of a task',
       { type: 'object', properties: { log: { type: 'string' } } },
       { querystring: NAMED },
     ),
@@ -139,20 +139,16 @@ function addQuestions(app: FastifyInstance, { service, watchers, options }: Room
       return sendText(reply, 200, good(JSON.stringify(await logOf(options.logDir, uuid))));
     },
   );
-  app.get(
-    '/events',
-    { schema: { summary: 'Changes as they come, as server-sent events' } },
-    (request, reply) => {
-      if (!watchers.hasRoom) throw new Refusal(429, 'WATCHERS', 'too many watch already');
-      reply.hijack();
-      reply.raw.writeHead(200, {
-        ...(reply.getHeaders() as Record<string, string>),
-        'content-type': 'text/event-stream',
-      });
-      request.raw.socket.setTimeout(0); // the line stays open; one that takes nothing is left by the watchers
-      watchers.add(reply.raw);
-    },
-  );
+  app.get('/events', { schema: { summary: 'Streams changes as server-sent events' } }, (request, reply) => {
+    if (!watchers.hasRoom) throw new Refusal(429, 'WATCHERS', 'too many clients are watching');
+    reply.hijack();
+    reply.raw.writeHead(200, {
+      ...(reply.getHeaders() as Record<string, string>),
+      'content-type': 'text/event-stream',
+    });
+    request.raw.socket.setTimeout(0); // the connection stays open; the watchers close one whose client does not read
+    watchers.add(reply.raw);
+  });
 }
 
 function addOrders(app: FastifyInstance, { service }: Room): void {
@@ -176,22 +172,22 @@ function addOrders(app: FastifyInstance, { service }: Room): void {
   order(
     'POST',
     '/cancel',
-    'Ends a task that has not begun',
+    'Cancels a task that has not started',
     (uuid) => service.cancel(uuid),
-    'only one that has not begun can be cancelled',
+    'only a task that has not started can be cancelled',
   );
   order(
     'POST',
     '/rerun',
-    'Has a task that has come to its end done again',
+    'Runs a finished task again',
     (uuid) => service.rerun(uuid),
-    'only one that has come to its end can be run again',
+    'only a finished task can be run again',
   );
   order(
     'DELETE',
     '',
-    'Forgets a task that has come to its end',
+    'Deletes a finished task',
     (uuid) => service.remove(uuid),
-    'only one that has come to its end can be forgotten; cancel it first',
+    'only a finished task can be deleted; cancel it first',
   );
 }

@@ -5,37 +5,37 @@ import { failed, isFinal, type ServeState } from './records.ts';
 import type { Change, ServiceOptions } from './stage.ts';
 import type { Store, Submitted } from './store.ts';
 
-/** How long a stage that ended by itself is waited with, in milliseconds: at first, and at most. */
+/** Delay before a stage that ended by itself is restarted, in milliseconds: the first one, and the maximum. */
 const RESTART = { first: 500, most: 30_000 };
-/** How often the table is looked at for what a `task-save` has written, and tasks for their deadline. */
+/** Interval of the checks for results from a `task-save` and for deadlines, in milliseconds. */
 const TICK = 500;
-/** How much longer a task may take than its time: a stage that keeps the time itself is to tell first. */
+/** Grace beyond the timeout, in milliseconds, so that a stage with the same timeout reports first. */
 const SLACK = 2000;
 const BATCH = 500;
 
 /**
- * Keeps a stage busy with what is accepted and not finished, and keeps what comes out of it. A stage that ends is
- * started again, and given again what did not come back.
+ * Feeds accepted tasks to a stage and stores their results. If the stage ends, it is restarted and gets the tasks that
+ * did not come back again.
  */
 export class Service extends EventEmitter<{ change: [Change] }> {
   readonly store: Store;
   readonly options: ServiceOptions;
   readonly counts: Map<string, number> = new Map();
-  /** Tasks that run, and since when. */
+  /** Running tasks with their start time. */
   readonly running: Map<string, number> = new Map();
-  /** Tasks that were given to the stage, and have not come back. */
+  /** Tasks in flight in the stage. */
   readonly #given = new Set<string>();
-  /** Up to here tasks were given to the stage, in the order of the queue. */
+  /** Sequence number of the last task that the stage got. */
   #cursor = 0;
-  /** Whether something has come since the queue was last looked at. */
+  /** Whether tasks arrived since the queue was last read. */
   #hasNews = false;
   #wake: (() => void) | undefined;
   #loop: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #version = '';
-  /** Which start of the stage is the one that runs. */
+  /** Number of the current start of the stage. */
   #generation = 0;
-  /** How often the stage was started. */
+  /** Number of starts of the stage. */
   starts = 0;
   isStageUp = false;
 
@@ -62,7 +62,7 @@ export class Service extends EventEmitter<{ change: [Change] }> {
     return this.options.stopping.aborted;
   }
 
-  /** How many tasks are not finished. */
+  /** Number of unfinished tasks. */
   get pending(): number {
     return this.counts.get('PENDING') ?? 0;
   }
@@ -74,12 +74,12 @@ export class Service extends EventEmitter<{ change: [Change] }> {
     return submitted;
   }
 
-  /** The state of a task, which the store knows as `state`. */
+  /** Returns the state of a task whose state in the store is `state`. */
   stateOf(uuid: string, state: string): ServeState {
     return state === 'PENDING' && this.running.has(uuid) ? 'RUNNING' : (state as ServeState);
   }
 
-  /** Is told that a task has begun. */
+  /** Records that a task has started. */
   began(uuid: string): void {
     if (!this.#given.has(uuid) || this.running.has(uuid)) return;
     this.running.set(uuid, Date.now());
@@ -114,14 +114,14 @@ export class Service extends EventEmitter<{ change: [Change] }> {
     this.#wake = undefined;
   }
 
-  /** To be called once `stopping` is aborted; resolves when it has ended, and all that came of it is kept. */
+  /** Resolves when the stage has ended and its results are stored. Call it after `stopping` was aborted. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     this.poke();
     await this.#loop;
   }
 
-  /** Runs the stage, again and again. */
+  /** Runs the stage and restarts it when it ends. */
   async #run(): Promise<void> {
     let wait = RESTART.first;
     while (!this.#isStopping) {
@@ -131,12 +131,12 @@ export class Service extends EventEmitter<{ change: [Change] }> {
       try {
         for await (const tasks of this.options.stage(this.#tasks(this.starts))) await this.keep(tasks);
         if (!this.#isStopping && !this.options.isAdopting)
-          this.options.say('what does the tasks has ended by itself');
+          this.options.say('the stage that runs the tasks has ended; it is restarted');
       } catch (error) {
         if (!this.#isStopping) this.options.say(messageOf(error));
       }
       this.isStageUp = false;
-      this.#generation = -1; // whoever still feeds the stage that ended takes no more
+      this.#generation = -1; // the generator of the ended stage takes no more tasks
       this.poke();
       this.running.clear();
       this.#given.clear();
@@ -147,7 +147,7 @@ export class Service extends EventEmitter<{ change: [Change] }> {
     }
   }
 
-  /** Keeps what came of tasks. */
+  /** Stores the results of tasks. */
   async keep(tasks: readonly Task[]): Promise<void> {
     const finished = await this.store.finish(tasks);
     for (const { uuid } of tasks) {
@@ -161,7 +161,7 @@ export class Service extends EventEmitter<{ change: [Change] }> {
     this.poke();
   }
 
-  /** What waits, as the stage has room for it. */
+  /** Yields waiting tasks as the stage has room for them. */
   async *#tasks(generation: number): AsyncGenerator<readonly Task[]> {
     while (!this.#isStopping && generation === this.#generation) {
       this.#hasNews = false;
@@ -191,7 +191,7 @@ export class Service extends EventEmitter<{ change: [Change] }> {
     const limit = Date.now() - this.options.timeout - SLACK;
     const late = [...this.running].filter(([, since]) => since < limit).map(([uuid]) => uuid);
     if (late.length > 0) {
-      const words = `it was not done within ${this.options.timeout / 1000} s (--timeout)`;
+      const words = `the task did not end within ${this.options.timeout / 1000} s (--timeout)`;
       await this.keep(late.map((uuid) => failed(uuid, 'TIMEOUT', words)));
     }
     if (!this.options.isAdopting) return;
@@ -201,7 +201,7 @@ export class Service extends EventEmitter<{ change: [Change] }> {
     for (const change of await this.store.adopt()) this.#move('PENDING', change);
   }
 
-  /** @param from the state that it had; undefined where it is new */
+  /** Updates the counts and notifies watchers. @param from the previous state; undefined if the task is new */
   #move(from: string | undefined, change: Change): void {
     if (from !== undefined) this.#count(from, -1);
     this.#count(change.state, 1);

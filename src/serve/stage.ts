@@ -2,29 +2,29 @@ import type { Task } from '../core/task.ts';
 import type { ServeState } from './records.ts';
 import type { Finished } from './store.ts';
 
-/** Does tasks, as `exec(…)` of the library does: they go in, and come out with what came of them. */
+/** A stage, such as `exec(…)` of the library: it takes tasks and returns them with their results. */
 export type Stage = (tasks: AsyncIterable<readonly Task[]>) => AsyncIterable<readonly Task[]>;
 
 export interface ServiceOptions {
   readonly stage: Stage;
-  /** Aborted where it is to come to its end: a stage that ends then is not started again. */
+  /** Aborted to stop: a stage that ends afterwards is not restarted. */
   readonly stopping: AbortSignal;
-  /** Whether what comes of tasks is written by a `task-save` at the end of a pipe, and not by the stage. */
+  /** Whether a `task-save` at the end of a pipe writes the results, and not the stage. */
   readonly isAdopting?: boolean;
-  /** Whether somebody calls `began`; otherwise a task has begun when the stage is given it. */
+  /** Whether the stage calls `began`; otherwise a task has started when the stage gets it. */
   readonly isToldOfBegin?: boolean;
-  /** How many tasks the stage is given that have not come back. */
+  /** Maximum number of tasks in flight in the stage. */
   readonly window: number;
-  /** A task that has been running so long, in milliseconds, has failed. */
+  /** Time after which a running task fails, in milliseconds. */
   readonly timeout: number;
-  /** How many tasks may wait; more are refused. */
+  /** Maximum number of unfinished tasks. */
   readonly backlog: number;
   readonly rerunAfter: number;
   readonly onDone?: ((finished: Finished) => void) | undefined;
   readonly say: (message: string) => void;
 }
 
-/** A change of state, as it is told to who watches. */
+/** A change of state, as watchers get it. */
 export interface Change {
   readonly uuid: string;
   readonly state: ServeState;

@@ -10,7 +10,7 @@ import { GroupCommit } from './group.ts';
 import { Queries } from './queries.ts';
 import { failed, isFinal, type ServeState, stateOf } from './records.ts';
 
-/** The queue of the service, beside the table `tasks` that `task-save` writes too: what was accepted, in its order. */
+/** Schema of the queue: accepted tasks in their order. Results are in the table `tasks`, as `task-save` writes it. */
 const SCHEMA = `
   create table if not exists submissions (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -23,25 +23,25 @@ const SCHEMA = `
   create index if not exists submissions_by_state on submissions (state, seq);
 `;
 
-/** What became of a task that was submitted. */
+/** Outcome of a submission. */
 export interface Submitted {
   readonly uuid: string;
-  /** Whether it is to be done; false where the same task is there already. */
+  /** Whether the task will be run; false if it exists already. */
   readonly isNew: boolean;
-  /** The state that it had, where it is done anew. */
+  /** Previous state, if the task is run again. */
   readonly was: string | undefined;
 }
 
-/** A task that has come to its end. */
+/** A finished task. */
 export interface Finished {
   readonly task: Task;
   readonly state: ServeState;
 }
 
-/** One service has a store. The lock is beside it: what SQLite does with its own file would free one there. */
+/** Locks a store for one service. The lock is a file of its own: SQLite would release a lock on the database file. */
 function lockOf(path: string, say: (message: string) => void): number {
   const file = `${path}-serve`;
-  const busy = `${path} is the store of another task-serve; name another one with --store`;
+  const busy = `${path} is in use by another task-serve; name another store with --store`;
   try {
     return openLocked(file, () => openSync(file, 'a', 0o600), 'exclusive', busy, say);
   } catch (error) {
@@ -49,7 +49,7 @@ function lockOf(path: string, say: (message: string) => void): number {
   }
 }
 
-/** What is accepted and what came of it, in a SQLite database. What it resolves is on the disk. */
+/** Accepted tasks and their results, in a SQLite database. A resolved promise means that the data is on the disk. */
 export class Store {
   readonly queries: Queries;
   readonly #database: Database;
@@ -67,8 +67,9 @@ export class Store {
   }
 
   /**
-   * @param say a line on stderr
-   * @throws {TaskpipeError} `IO`, `LOCKED` where another service has it, `DATA` where it is no database or has tables of
+   * Opens a store.
+   * @param say writes a line to stderr
+   * @throws {TaskpipeError} `IO`; `LOCKED` if another service uses it; `DATA` if it is not a database or has tables of
    *   another shape
    */
   static async open(path: string, say: (message: string) => void): Promise<Store> {
@@ -79,7 +80,7 @@ export class Store {
       await database.exec(SCHEMA).catch((error: Error) => {
         throw new TaskpipeError(
           'DATA',
-          `${path} has a table submissions that is not of task-serve: ${error.message}`,
+          `${path} has a table submissions that task-serve did not make: ${error.message}`,
         );
       });
       const table = new TableWriter(database, 'tasks', new TableRows(path, columns, undefined));
@@ -92,8 +93,8 @@ export class Store {
   }
 
   /**
-   * Takes tasks in.
-   * @param rerunAfter a task that is there already is done anew where it ended so long ago, in milliseconds
+   * Accepts tasks.
+   * @param rerunAfter age at which a finished task is run again, in milliseconds
    */
   submit(tasks: readonly Task[], rerunAfter: number): Promise<readonly Submitted[]> {
     return this.#group.commit(async () => {
@@ -113,8 +114,8 @@ export class Store {
   }
 
   /**
-   * Keeps what came of tasks, each once: of a task that has come to its end, or is not known, nothing more is kept.
-   * @returns those that were kept
+   * Stores the results of tasks, each once: results of finished or unknown tasks are ignored.
+   * @returns the tasks whose results were stored
    */
   finish(tasks: readonly Task[]): Promise<readonly Finished[]> {
     return this.#group.commit(async () => {
@@ -135,7 +136,7 @@ export class Store {
     });
   }
 
-  /** Ends what nobody has begun. Returns whether there was such a task. */
+  /** Cancels a task that has not started. Returns whether there was one. */
   cancel(uuid: string): Promise<boolean> {
     return this.#group.commit(async () => {
       const end = await this.#prepared(
@@ -145,17 +146,17 @@ export class Store {
     });
   }
 
-  /** Has a task that has come to its end done again. What came of it goes away. Returns the state it had. */
+  /** Queues a finished task again and deletes its result. Returns its previous state. */
   rerun(uuid: string): Promise<string | undefined> {
     return this.#group.commit(() => this.#restart(uuid));
   }
 
-  /** Forgets a task that has come to its end. Returns the state it had; undefined where there was none. */
+  /** Deletes a finished task. Returns its state; undefined if there was none. */
   remove(uuid: string): Promise<string | undefined> {
     return this.#group.commit(async () => (await this.#drop(uuid))?.state);
   }
 
-  /** Takes over what a `task-save` has written to the table since. Returns the uuids, and how they ended. */
+  /** Takes over results that a `task-save` has written to the table. Returns their uuids and states. */
   adopt(): Promise<readonly { readonly uuid: string; readonly state: ServeState }[]> {
     return this.#group.commit(async () => {
       const find = await this.#prepared(
@@ -172,7 +173,7 @@ export class Store {
     });
   }
 
-  /** Gives a new table the columns of a run and of a result, which are asked for before the first is written. */
+  /** Adds the columns of a run and of a result to a new table, as they are queried before the first row is written. */
   async prepareRun(): Promise<void> {
     const { uuid, fields } = failed('task-serve', 'NONE', '');
     const probe = new Task(uuid, JSON.stringify({ ...fields, result: {} }));
@@ -190,7 +191,7 @@ export class Store {
     closeSync(this.#lock);
   }
 
-  /** A task with its row; one that no table can hold is a failure that says so. */
+  /** Returns a task with its row; a task that a table cannot hold becomes a failure. */
   #encode(task: Task): { task: Task; row: string } {
     const row = this.#table.encode(task);
     if (typeof row === 'string') return { task, row };
@@ -205,7 +206,7 @@ export class Store {
     return typeof finished === 'string' && Date.parse(finished) + rerunAfter <= Date.now();
   }
 
-  /** Puts a task that has come to its end at the end of the queue. @param line its record; default: the one it has */
+  /** Puts a finished task at the end of the queue. @param line its record; default: the stored one */
   async #restart(uuid: string, line?: string): Promise<string | undefined> {
     const dropped = await this.#drop(uuid);
     if (dropped === undefined) return undefined;
@@ -216,7 +217,7 @@ export class Store {
     return dropped.state;
   }
 
-  /** Takes out a task that has come to its end, with what came of it. */
+  /** Deletes a finished task with its result. */
   async #drop(uuid: string): Promise<{ state: string; line: string } | undefined> {
     const find = await this.#prepared(
       `select state, line from submissions where uuid = ? and state <> 'PENDING'`,

@@ -9,7 +9,7 @@ import { STATES } from './records.ts';
 import type { Service } from './service.ts';
 import { countsOf } from './watchers.ts';
 
-/** What is asked of the list. */
+/** Parameters of the list. */
 export interface Asked {
   readonly status?: string;
   readonly search?: string;
@@ -17,14 +17,14 @@ export interface Asked {
   readonly limit: number;
 }
 
-/** @throws {Refusal} 404 */
+/** Returns a task. @throws {Refusal} 404 */
 export async function find(service: Service, uuid: string): Promise<Submission> {
   const submission = await service.store.queries.get(uuid);
-  if (submission === undefined) throw new Refusal(404, 'TASK', `there is no task ${JSON.stringify(uuid)}`);
+  if (submission === undefined) throw new Refusal(404, 'TASK', `no task ${JSON.stringify(uuid)}`);
   return submission;
 }
 
-/** A task with what came of it, as JSON text. */
+/** Returns a task with its result, as JSON text. */
 export async function taskText(service: Service, submission: Submission): Promise<string> {
   const { uuid, line } = submission;
   const ending = await service.store.queries.ending(uuid);
@@ -50,7 +50,7 @@ function headOf(service: Service, { uuid, state, submitted, finished }: Submissi
   ];
 }
 
-/** A page of the list, as JSON text. */
+/** Returns a page of the list, as JSON text. */
 export async function listText(service: Service, { status, search, before, limit }: Asked): Promise<string> {
   const states = status?.split(',');
   const unknown = states?.find((state) => !(STATES as readonly string[]).includes(state));
@@ -58,9 +58,9 @@ export async function listText(service: Service, { status, search, before, limit
     throw new Refusal(
       400,
       'STATUS',
-      `status must be of ${STATES.join(', ')}; got ${JSON.stringify(unknown)}`,
+      `status must be one or more of ${STATES.join(', ')}; got ${JSON.stringify(unknown)}`,
     );
-  // What runs is pending in the store.
+  // The store lists running tasks as PENDING.
   const stored = states?.map((state) => (state === 'RUNNING' ? 'PENDING' : state));
   const rows = await service.store.queries.list({ states: stored, search, before, limit });
   const kept = rows.filter(
@@ -71,13 +71,13 @@ export async function listText(service: Service, { status, search, before, limit
   return `{"tasks":[${tasks.join(',')}],"next":${next},"counts":${JSON.stringify(countsOf(service))}}`;
 }
 
-/** How much of a log is shown, in bytes. */
+/** Maximum size of a log in an answer, in bytes. */
 const SHOWN = 1024 * 1024;
 
-/** The end of the log of a task. */
+/** Returns the end of the log of a task. */
 export async function logOf(folder: string | undefined, uuid: string): Promise<{ log: string }> {
   if (folder === undefined)
-    throw new Refusal(404, 'LOG', 'there are no logs; task-serve --log-dir keeps them');
+    throw new Refusal(404, 'LOG', 'logs are not enabled; start the service with --log-dir DIR');
   try {
     const file = await open(join(folder, logName(uuid)));
     try {

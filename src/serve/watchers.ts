@@ -2,16 +2,16 @@ import type { ServerResponse } from 'node:http';
 import type { Service } from './service.ts';
 import type { Change } from './stage.ts';
 
-/** Who watches at most, and how much may wait for one, in bytes: one that reads no more is left. */
+/** Maximum number of watchers, and of bytes that wait for one: a watcher that does not read is disconnected. */
 const MOST = 100;
 const FULL = 1024 * 1024;
-/** How often they are told, and how often the line is kept alive, in milliseconds. */
+/** Intervals of messages and of keep-alives, in milliseconds. */
 const INTERVAL = 250;
 const ALIVE = 15_000;
-/** The changes that one message has at most: the counts tell of the others. */
+/** Maximum number of changes in a message; the counts include all. */
 const TOLD = 200;
 
-/** Tells those who watch of changes, by server-sent events: `data: {"counts":{…},"changes":[{"task_id","status"}]}`. */
+/** Sends changes to watchers as server-sent events: `data: {"counts":{…},"changes":[{"task_id","status"}]}`. */
 export class Watchers {
   readonly #service: Service;
   readonly #watching = new Set<ServerResponse>();
@@ -28,7 +28,7 @@ export class Watchers {
     });
   }
 
-  /** Whether another one may watch. */
+  /** Whether another client may watch. */
   get hasRoom(): boolean {
     return this.#watching.size < MOST;
   }
@@ -74,7 +74,7 @@ export class Watchers {
   }
 }
 
-/** How many tasks there are by state; those that run are not pending. */
+/** Returns the numbers of tasks by state; running tasks are not counted as pending. */
 export function countsOf({ counts, running }: Service): Readonly<Record<string, number>> {
   const pending = Math.max(0, (counts.get('PENDING') ?? 0) - running.size);
   return { ...Object.fromEntries(counts), PENDING: pending, RUNNING: running.size };
