@@ -1,18 +1,18 @@
-/** What stands for all codes beyond those that are counted one by one. */
+/** Code under which further causes are counted together. */
 export const OTHER = 'OTHER';
 
-/** Adds one to a code, or to `OTHER` where there are `most` codes already. */
+/** Increments the count of a code, or of `OTHER` if there are `most` codes already. */
 export function addTo(counts: Map<string, number>, code: string, most: number): void {
   const counted = counts.has(code) || counts.size < most ? code : OTHER;
   counts.set(counted, (counts.get(counted) ?? 0) + 1);
 }
 
-/** Text of bounded length, without halves of surrogate pairs. */
+/** Truncates text to a length, without lone surrogates. */
 export function clipped(text: string, length: number): string {
   return text.length > length ? `${text.slice(0, length).toWellFormed()}…` : text.toWellFormed();
 }
 
-/** The same text, which keeps nothing alive: a piece of a string holds on to all of it. */
+/** Copies text: a substring would keep the whole string in memory. */
 export function detached(text: string): string {
   return Buffer.from(text).toString();
 }

@@ -1,2 +1,2 @@
-/** How many colours causes have, `--c0` and so on in theme.css; the last one is for all others. */
+/** Number of colours of causes, `--c0` and so on in theme.css; the last one is for all other causes. */
 export const COLOURS = 7;

@@ -6,14 +6,14 @@ import { endedOf, headline } from './summary.ts';
 import { durationWords, percentWords, rateWords } from './words.ts';
 
 const OUTCOMES: Readonly<Record<Report['outcome'], string>> = {
-  complete: 'all of the input was done',
-  stopped: 'it was stopped before the end of its input',
-  'max-failures': 'it was stopped by --max-failures',
-  broken: 'an error ended it; the figures are those until then',
-  running: 'it is still running',
+  complete: 'all input was processed',
+  stopped: 'stopped before the end of the input',
+  'max-failures': 'stopped by --max-failures',
+  broken: 'ended by an error; the figures are those until then',
+  running: 'still running',
 };
 
-/** What the page of a report shows, apart from the plots. */
+/** Returns the content of the page, without the plots. */
 export function contentOf(report: Report): Markup {
   const { program = 'taskpipe', command, started, ms, outcome, hosts, causes } = report;
   const when = started.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
@@ -24,13 +24,13 @@ export function contentOf(report: Report): Markup {
 <header>
 <p class="kind">${program}</p>
 <h1>${headline(report)}</h1>
-<p>Began ${when}, took ${durationWords(ms)}; ${OUTCOMES[outcome]}.</p>
+<p>Started ${when}, took ${durationWords(ms)}; ${OUTCOMES[outcome]}.</p>
 ${command === undefined ? '' : markup`<pre class="command"><code>${command}</code></pre>`}
 </header>
 <dl class="tiles">${tilesOf(report)}</dl>
-${endedOf(report) === 0 ? markup`<p class="none">No task came to an end in this run.</p>` : sections}
+${endedOf(report) === 0 ? markup`<p class="none">No task ended in this run.</p>` : sections}
 </main>
-<footer><p>Made by ${program}. The plots are drawn by uPlot, © Leon Sorokin, MIT licence, which stands in the source of this page.</p></footer>`;
+<footer><p>Made by ${program}. The plots are drawn by uPlot, © Leon Sorokin, MIT licence; its text is in the source of this page.</p></footer>`;
 }
 
 function tilesOf(report: Report): Markup[] {
@@ -39,20 +39,20 @@ function tilesOf(report: Report): Markup[] {
   const tiles = [
     tile(tasks.reverted > 0 ? 'Reverted' : 'Done', number(tasks.succeeded + tasks.reverted), '', 'done'),
     tile('Failed', number(tasks.failed), percentWords(tasks.failed, ended), tasks.failed > 0 ? 'failed' : ''),
-    tile('Tried again', number(retries), retries === 1 ? 'time' : 'times'),
+    tile('Retries', number(retries), retries === 1 ? 'time' : 'times'),
   ];
   const others: [string, number, string][] = [
     ['Not finished', tasks.pending, 'read, and passed on as PENDING'],
-    ['Had failed before', tasks.passed, 'and were passed on'],
+    ['Had failed before', tasks.passed, 'passed on unchanged'],
     ['Added', tasks.added, 'found by other tasks'],
-    ['Known already', tasks.known, 'and left out'],
-    ['Bad lines', tasks.rejected, 'were no tasks'],
+    ['Known', tasks.known, 'skipped'],
+    ['Rejects', tasks.rejected, 'invalid lines'],
   ];
   for (const [name, count, words] of others) if (count > 0) tiles.push(tile(name, number(count), words));
   if (ended === 0) return tiles;
   return [
     ...tiles,
-    tile('Rate', rateWords(rate), 'over all of it'),
+    tile('Rate', rateWords(rate), 'average of the run'),
     tile('p50', durationWords(latency.p50), 'half took less'),
     tile('p95', durationWords(latency.p95), '1 in 20 took more'),
     tile('p99', durationWords(latency.p99), '1 in 100 took more'),

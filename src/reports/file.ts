@@ -4,16 +4,16 @@ import { ioError, systemCode, TaskpipeError } from '../core/errors.ts';
 import { REPORT_RULE, reportFormatOf } from './index.ts';
 import type { Report } from './report.ts';
 
-/** Where a report will be written. */
+/** A file that a report will be written to. */
 export interface ReportFile {
-  /** Writes it: a file of that name is replaced, in one step. @throws {TaskpipeError} `IO` */
+  /** Writes the report; replaces an existing file atomically. @throws {TaskpipeError} `IO` */
   write(report: Report): Promise<void>;
 }
 
 /**
- * Finds out whether a report can be written, before the hours that it tells of.
- * @param path its ending says in which form, see `reportFormats`
- * @throws {TaskpipeError} `USAGE` where it is no name of a report, `IO` where its folder can't be written to
+ * Opens a report and checks at the start of the run that it can be written.
+ * @param path its ending selects the format, see `reportFormats`
+ * @throws {TaskpipeError} `USAGE` if the ending is unknown, `IO` if the folder is not writable
  */
 export function openReport(path: string): ReportFile {
   const format = reportFormatOf(path);
@@ -26,11 +26,11 @@ export function openReport(path: string): ReportFile {
   try {
     place = resolved(path);
     modeOf(place);
-    const trial = `${place}.new`; // the very name that replaceFile() writes first
+    const trial = `${place}.new`; // the temporary name that replaceFile() uses
     closeSync(openSync(trial, 'wx'));
     rmSync(trial);
   } catch (error) {
-    if (systemCode(error) !== 'EEXIST') failed(error); // a crash has left it, or another run writes it
+    if (systemCode(error) !== 'EEXIST') failed(error); // EEXIST: left by a crash, or another run writes it
   }
   return {
     async write(report) {
@@ -45,8 +45,8 @@ async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
 }
 
 /**
- * Writes a report, as JSON or as a page by the ending of its name.
- * @throws {TaskpipeError} `USAGE` for another ending, `IO`
+ * Writes a report as JSON or as a page, by the ending of its name.
+ * @throws {TaskpipeError} `USAGE` if the ending is unknown, `IO`
  */
 export async function writeReport(path: string, report: Report): Promise<void> {
   await openReport(path).write(report);

@@ -2,16 +2,16 @@ import { Histogram } from '../core/histogram.ts';
 import { addTo, clipped, detached } from './codes.ts';
 import type { Host, HostCounts } from './report.ts';
 
-/** How many hosts a report has. */
+/** Maximum number of hosts in a report. */
 const SHOWN = 1000;
 
-/** How many are kept until the half with the fewest tasks is taken together. */
+/** Number of hosts at which the half with the fewest tasks is merged. */
 const KEPT = 2 * SHOWN;
 
-/** How many codes each host has of its own. */
+/** Maximum number of codes per host. */
 const CODES = 20;
 
-/** The longest name of a host, in characters. */
+/** Maximum length of a host name, in characters. */
 const LONGEST = 300;
 
 interface Entry {
@@ -23,14 +23,14 @@ interface Entry {
 }
 
 /**
- * Counts by host, in bounded memory. Beyond 2,000 hosts the half with the fewest tasks is taken together; one of them
- * that comes back begins anew, so that what is said of a frequent host is right or a little less than right.
+ * Counts by host in bounded memory. Beyond 2,000 hosts, the half with the fewest tasks is merged; a merged host that
+ * returns starts at zero, so counts of frequent hosts are exact or slightly low.
  */
 export class Hosts {
   readonly #hosts = new Map<string, Entry>();
   #others: HostCounts | undefined;
 
-  /** Tasks came to their end. @param code why they failed @param times how many */
+  /** Counts tasks that ended. @param code the error code, if they failed @param times number of tasks */
   ended(key: string, ms: number, code: string | undefined, times = 1): void {
     if (key === '') return;
     const entry = this.#of(key);
@@ -55,7 +55,7 @@ export class Hosts {
     return entry;
   }
 
-  /** Keeps so many, those with the most tasks, and takes the others together. */
+  /** Keeps the `count` hosts with the most tasks and merges the others. */
   #keep(count: number): void {
     const least = [...this.#hosts.values()].sort(byTasks).slice(count);
     for (const entry of least) {

@@ -6,14 +6,14 @@ import type { Report } from './report.ts';
 import { headline } from './summary.ts';
 
 /**
- * A report as one page that has all it takes: it asks nobody for anything, and its own policy forbids it to. Its words
- * and tables need no script; the script draws the plots, of the data that the page has as JSON.
+ * Encodes a report as one self-contained page: its content security policy forbids all requests. Text and tables need
+ * no script; the script draws the plots from JSON in the page.
  */
 export async function encodeHtml(report: Report): Promise<string> {
-  // Both are made by the build, of src/reports/page/; they end no element that they stand in.
+  // The build makes both from src/reports/page/; neither contains a closing tag.
   const [style, script] = await Promise.all([asset('./report-page-style.css'), asset('./report-page.js')]);
   const policy = `default-src 'none'; style-src '${hashOf(style)}'; script-src '${hashOf(script)}'`;
-  // In JSON, a < stands only in strings, where this is the same; no element can so begin or end in it.
+  // In JSON, < occurs only in strings, where the escape is equivalent; so no tag can start in the data.
   const data = JSON.stringify(report).replaceAll('<', '\\u003c');
   return `<!doctype html>
 <html lang="en">

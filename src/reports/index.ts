@@ -1,14 +1,14 @@
 import type { Report } from './report.ts';
 
-/** A form that a report is written in. */
+/** A format of reports. */
 export interface ReportFormat {
-  /** How its files' names end. */
+  /** Endings of file names. */
   readonly endings: readonly string[];
-  /** The report as the text of a file. Loads what it takes when it is called. */
+  /** Encodes a report as the text of a file. Loads its code when called. */
   encode(report: Report): Promise<string>;
 }
 
-/** The forms that reports are written in, by name. */
+/** Report formats, by name. */
 export const reportFormats: Readonly<Record<string, ReportFormat>> = {
   json: {
     endings: ['.json'],
@@ -20,13 +20,13 @@ export const reportFormats: Readonly<Record<string, ReportFormat>> = {
   },
 };
 
-/** The form of a report by the ending of its file's name; undefined where that tells nothing. */
+/** Returns the format for the ending of a file name; undefined if it is unknown. */
 export function reportFormatOf(path: string): ReportFormat | undefined {
   const name = path.toLowerCase();
   return Object.values(reportFormats).find(({ endings }) => endings.some((ending) => name.endsWith(ending)));
 }
 
-/** The rule for the name of a report. */
+/** Rule for the file name of a report. */
 export const REPORT_RULE: string = `must end in one of ${Object.values(reportFormats)
   .flatMap(({ endings }) => endings)
   .join(', ')}`;

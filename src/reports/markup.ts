@@ -1,6 +1,6 @@
 import { escapeControls } from '../core/visible.ts';
 
-/** A piece of HTML, as opposed to text. */
+/** HTML, as opposed to text. */
 export class Markup {
   readonly #html: string;
 
@@ -15,7 +15,7 @@ export class Markup {
 
 export type Content = string | number | Markup | readonly Content[];
 
-/** HTML of a template: what is put into it is text, unless it is `Markup` itself. */
+/** Makes HTML from a template. Interpolated values are escaped, unless they are `Markup`. */
 export function markup(pieces: TemplateStringsArray, ...contents: readonly Content[]): Markup {
   return new Markup(pieces.map((piece, i) => (i === 0 ? piece : toHtml(contents[i - 1]) + piece)).join(''));
 }
@@ -35,7 +35,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** Text as HTML, between tags or in an attribute that has quotes. */
+/** Escapes text for HTML, between tags or in a quoted attribute. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character] as string);
 }

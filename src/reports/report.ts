@@ -1,58 +1,58 @@
 import type { Bin } from '../core/histogram.ts';
 
-/** How a run of a stage went. It is what `--report FILE.json` has; times are in milliseconds unless said otherwise. */
+/** Report of a run, as `--report FILE.json` writes it. Times are in milliseconds unless stated otherwise. */
 export interface Report {
-  /** What ran, as in `task-exec 1.0.0`; absent where it was the library. */
+  /** Program and version, such as `task-exec 1.0.0`; absent in the library. */
   readonly program?: string;
-  /** The command line, quoted for a shell, without secrets; absent where it was the library. */
+  /** Command line, quoted for a shell, without secrets; absent in the library. */
   readonly command?: string;
-  /** When the first task was begun, and when all was over: ISO 8601 in UTC. */
+  /** Start of the first task and end of the run, ISO 8601 in UTC. */
   readonly started: string;
   readonly ended: string;
-  /** From the one to the other. */
+  /** Duration of the run. */
   readonly ms: number;
   /**
-   * How it was over: `complete` at the end of the input; `stopped` by a signal or by the work; by `max-failures`; or `broken`
-   * by an error that ended the stage, as where the reader of its output left: the figures are those until then.
-   * `running` where it is not over.
+   * End of the run: `complete` at the end of input; `stopped` by a signal or by the work; `max-failures`; or `broken`
+   * by an error, for example because the reader of the output left: the figures are those until then. `running` if the
+   * run has not ended.
    */
   readonly outcome: 'complete' | 'stopped' | 'max-failures' | 'broken' | 'running';
   readonly tasks: TaskCounts;
   /** Attempts beyond the first. */
   readonly retries: number;
-  /** Tasks that came to an end, in a second. */
+  /** Tasks that ended, per second. */
   readonly rate: number;
   readonly latency: Latency;
   readonly throughput: Throughput;
-  /** Why tasks failed, or were tried again, the most frequent cause first. At most 100 of them, and `OTHER`. */
+  /** Causes of failures and retries, the most frequent first. At most 100, and `OTHER`. */
   readonly causes: readonly Cause[];
-  /** By host, the one with the most tasks first; empty where the work knows none. At most 1,000 of them. */
+  /** Hosts, the one with the most tasks first; empty if the work has none. At most 1,000. */
   readonly hosts: readonly Host[];
-  /** All other hosts taken together; absent where there are none. */
+  /** Sums of all other hosts; absent if there are none. */
   readonly otherHosts?: HostCounts;
 }
 
-/** What became of the tasks. */
+/** Numbers of tasks by outcome. */
 export interface TaskCounts {
   readonly succeeded: number;
   readonly failed: number;
-  /** Failures that were undone. */
+  /** Failed tasks that were reverted. */
   readonly reverted: number;
-  /** Read, but not finished. */
+  /** Tasks that were read but not finished. */
   readonly pending: number;
-  /** Arrived as failures, and were passed on. */
+  /** Tasks that arrived as failures and were passed on. */
   readonly passed: number;
-  /** Found by other tasks. */
+  /** Tasks found by other tasks. */
   readonly added: number;
-  /** Left out, as they were seen before or said to be done. */
+  /** Tasks that were skipped because they were seen before or are finished. */
   readonly known: number;
-  /** Lines that were no task. */
+  /** Invalid lines. */
   readonly rejected: number;
 }
 
 /**
- * How long tasks took, from the first attempt to the end, retries and the waits before them included: `run.ms` of the
- * records. Of all that came to an end, failures too. Percentiles are off by at most 0.8 %.
+ * Durations of tasks from the first attempt to the end, retries and waits included: `run.ms` of the records, failures
+ * included. The error of percentiles is at most 0.8 %.
  */
 export interface Latency {
   readonly mean: number;
@@ -60,42 +60,42 @@ export interface Latency {
   readonly p95: number;
   readonly p99: number;
   readonly max: number;
-  /** How many took at least `from` and less than `to`; ranges without any are left out. */
+  /** Numbers of tasks that took at least `from` and less than `to`; empty ranges are omitted. */
   readonly bins: readonly (Bin & { readonly failed: number })[];
 }
 
-/** What happened when: in at most 512 ranges of time, which get longer as the run does. */
+/** Counts over time, in at most 512 ranges, which become longer during the run. */
 export interface Throughput {
-  /** How long each range is. The first one begins at `started`. */
+  /** Length of a range. The first one starts at `started`. */
   readonly width: number;
-  /** For each range: tasks that succeeded (or were undone) or failed, and attempts that were followed by another. */
+  /** Counts per range: tasks that succeeded (or were reverted), tasks that failed, and retries. */
   readonly succeeded: readonly number[];
   readonly failed: readonly number[];
   readonly retries: readonly number[];
 }
 
 export interface Cause {
-  /** As in `HTTP_STATUS`. */
+  /** Error code, such as `HTTP_STATUS`. */
   readonly code: string;
-  /** Tasks that failed for it in the end. */
+  /** Tasks that finally failed with this code. */
   readonly failed: number;
-  /** Attempts that failed for it, and were followed by another. */
+  /** Attempts that failed with this code and were retried. */
   readonly retries: number;
-  /** The first of them. */
+  /** First failure with this code. */
   readonly example: { readonly uuid: string; readonly message: string };
 }
 
 export interface HostCounts {
-  /** Tasks that came to an end. */
+  /** Tasks that ended. */
   readonly tasks: number;
   readonly failed: number;
   readonly retries: number;
 }
 
 export interface Host extends HostCounts {
-  /** The origin, as in `https://example.com:8443`. */
+  /** Origin, such as `https://example.com:8443`. */
   readonly host: string;
-  /** As in `latency`, but off by at most 7 %, apart from `mean` and `max`. */
+  /** As in `latency`; the error is at most 7 %, except for `mean` and `max`, which are exact. */
   readonly mean: number;
   readonly p50: number;
   readonly p95: number;

@@ -5,10 +5,10 @@ import type { Cause, Host, Report } from './report.ts';
 import { slowest, worst } from './summary.ts';
 import { durationWords, percentWords, rateWords } from './words.ts';
 
-/** How many rows a table has before the rest of it is folded away. */
+/** Number of visible rows; further rows are collapsed. */
 const OPEN_ROWS = 10;
 
-/** A section of the page with a plot, which the script draws, and the same as a table. */
+/** Returns a section with a plot, which the script draws, and the same data as a table. */
 function section(id: string, title: string, words: string, legend: Content, rest: Content): Markup {
   return markup`<section>
 <h2 id="${id}-title">${title}</h2>
@@ -114,7 +114,7 @@ ${beyond}`;
   );
 }
 
-/** What the script says of the place in a plot that is pointed at. */
+/** Returns the element in which the script describes the point under the cursor. */
 function readout(id: string): Markup {
   return markup`<p class="readout" id="${id}-readout" aria-hidden="true"></p>
 `;
@@ -124,7 +124,7 @@ function keyOf(kind: string, words: string): Markup {
   return markup`<li><i class="key ${kind}"></i>${words}</li>`;
 }
 
-/** A table whose rows beyond the first are folded away. */
+/** Returns a table whose rows beyond the first ones are collapsed. */
 function long(caption: string, headings: readonly string[], rows: readonly Content[][]): Markup {
   const open = table(headings, rows.slice(0, OPEN_ROWS), caption);
   if (rows.length <= OPEN_ROWS) return open;

@@ -4,21 +4,21 @@ import { clipped } from './codes.ts';
 import type { Host, Report } from './report.ts';
 import { durationWords, rateWords } from './words.ts';
 
-/** A run is worth its figures when it took so long, in milliseconds, or has done so many tasks. */
+/** Duration, in milliseconds, or number of tasks from which the summary includes figures. */
 const LONG = 10_000;
 const MANY = 100;
 
-/** How many causes, and how many hosts, are named. */
+/** Maximum numbers of causes and hosts in a summary. */
 const CAUSES = 5;
 const HOSTS = 3;
 
-/** The longest message of a cause, in characters. */
+/** Maximum length of a cause's message, in characters. */
 const LONGEST = 160;
 
 /**
- * A report in some lines, for a person: one for a run of a few tasks that went well.
- * @param more.unfinished the file that has what was not finished
- * @param more.again the command that what failed, and what was not finished, can be piped into
+ * Summarizes a report in a few lines; a short run without failures gives one line.
+ * @param more.unfinished file that has the unfinished tasks
+ * @param more.again command that failed and unfinished tasks can be piped into
  */
 export function summaryLines(
   report: Report,
@@ -50,7 +50,7 @@ export function summaryLines(
   return lines;
 }
 
-/** What became of the tasks, in a few words. */
+/** Returns the outcome of the tasks in a few words. */
 export function headline({ tasks: { succeeded, reverted, failed, pending } }: Report): string {
   const parts = [reverted > 0 ? `${number(reverted)} reverted` : `${number(succeeded)} done`];
   parts.push(failed > 0 ? `${number(failed)} failed` : 'none failed');
@@ -58,22 +58,22 @@ export function headline({ tasks: { succeeded, reverted, failed, pending } }: Re
   return parts.join(', ');
 }
 
-/** How many tasks came to an end. */
+/** Returns the number of tasks that ended. */
 export function endedOf({ tasks: { succeeded, reverted, failed } }: Report): number {
   return succeeded + reverted + failed;
 }
 
-/** The hosts with the slowest tasks, the slowest first. */
+/** Returns the hosts in order of their p95, the slowest first. */
 export function slowest(hosts: readonly Host[]): Host[] {
   return hosts.toSorted((a, b) => b.p95 - a.p95 || b.mean - a.mean).filter(({ tasks }) => tasks > 0);
 }
 
-/** The hosts with failures, the one with the most of them first. */
+/** Returns the hosts with failures, the one with the most first. */
 export function worst(hosts: readonly Host[]): Host[] {
   return hosts.filter(({ failed }) => failed > 0).sort((a, b) => b.failed - a.failed);
 }
 
-/** Text from outside, so that it stays in its line, and drives no terminal. */
+/** Escapes external text, so that it stays on one line and cannot control a terminal. */
 function oneLine(text: string): string {
   return escapeControls(text).replace(/[\n\t]/g, (space) => (space === '\n' ? '\\n' : '\\t'));
 }
@@ -96,7 +96,7 @@ function countsLine({ tasks, retries, causes, outcome }: Report, unfinished: str
   return parts.join(', ');
 }
 
-/** What each cause looks like. */
+/** Returns a line with an example for each cause. */
 function causeLines({ causes }: Report): string[] {
   return causes
     .filter(({ failed }) => failed > 0)

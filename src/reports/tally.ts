@@ -6,14 +6,14 @@ import { Hosts } from './hosts.ts';
 import type { Cause, Report } from './report.ts';
 import { Timeline } from './timeline.ts';
 
-/** How many causes are told apart. */
+/** Maximum number of distinct causes. */
 const CAUSES = 100;
 
-/** The longest code and message of a cause, in characters. */
+/** Maximum lengths of a code and a message, in characters. */
 const LONGEST_CODE = 100;
 const LONGEST_MESSAGE = 500;
 
-/** How fine the bins of a report are: eight for each doubling. */
+/** Resolution of a report's bins: eight per doubling. */
 const SHOWN_BITS = 3;
 
 type Entry = { -readonly [K in keyof Cause]: Cause[K] };
@@ -27,41 +27,41 @@ interface Repeated {
 
 const NONE: Repeated = { now: 0, began: 0, lane: undefined, times: 0 };
 
-/** What a report has that is measured on the way. */
+/** Measured parts of a report. */
 export type Measured = Pick<
   Report,
   'started' | 'ended' | 'ms' | 'rate' | 'latency' | 'throughput' | 'causes' | 'hosts' | 'otherHosts'
 >;
 
-/** Measures a run of a stage. Whatever comes, it takes less than 5 MB, and some nanoseconds for a task. */
+/** Measures a run of a stage. Takes less than 5 MB, and some nanoseconds per task. */
 export class Tally {
   readonly #latencies = new Histogram(6);
   readonly #ofFailed = new Histogram(6);
   readonly #causes = new Map<string, Entry>();
   readonly #hosts = new Hosts();
   /**
-   * Successes that are not counted yet, as the next one may be the same to the millisecond. Where a task takes a
-   * microsecond, nearly all are; where it takes longer, the little that they cost here does not matter.
+   * Equal successes that are not counted yet. If tasks take a microsecond, nearly all successes are equal to the
+   * millisecond, and are counted together; if tasks take longer, the cost of counting does not matter.
    */
   #last: Repeated = NONE;
   #start: number | undefined;
   #timeline: Timeline | undefined;
 
-  /** A task was begun. @param now `Date.now()` */
+  /** Records the start of a task. @param now `Date.now()` */
   began(now: number): void {
     if (this.#start !== undefined) return;
     this.#start = now;
     this.#timeline = new Timeline(now);
   }
 
-  /** An attempt failed, and is followed by another. */
+  /** Counts a failed attempt that is retried. */
   retried({ task, lane }: Job, why: Failure | undefined, now: number): void {
     this.#timeline?.count('retries', now);
     this.#hosts.retried(lane.key);
     if (why !== undefined) this.#causeOf(why, task.uuid).retries++;
   }
 
-  /** A task came to its end. @param why absent where it succeeded */
+  /** Counts a task that ended. @param why the failure; undefined if it succeeded */
   ended({ task, lane, began }: Job, why: Failure | undefined, now: number): void {
     if (why === undefined) {
       const last = this.#last;
@@ -102,7 +102,7 @@ export class Tally {
     return cause;
   }
 
-  /** What was measured until `now`. */
+  /** Returns the measurements until `now`. */
   measured(now: number): Measured {
     this.#countLast();
     const start = this.#start ?? now;

@@ -1,12 +1,12 @@
 import type { Throughput } from './report.ts';
 
-/** How many ranges of time there are at most. A power of two: a pair becomes one when there would be more. */
+/** Maximum number of ranges, a power of two: pairs are merged if there would be more. */
 const RANGES = 512;
 
-/** How long a range is at first, in milliseconds. */
+/** Initial length of a range, in milliseconds. */
 const FIRST_WIDTH = 125;
 
-/** Counts what happens by when it happens, in ranges of time that get longer as the run does. */
+/** Counts events over time, in ranges that become longer during the run. */
 export class Timeline {
   readonly #series = {
     succeeded: new Uint32Array(RANGES),
@@ -17,12 +17,12 @@ export class Timeline {
   #width = FIRST_WIDTH;
   #last = 0;
 
-  /** @param start `Date.now()` of the beginning */
+  /** @param start time of the start, by `Date.now()` */
   constructor(start: number) {
     this.#start = start;
   }
 
-  /** Counts some. @param now `Date.now()`; the clock may be set back meanwhile */
+  /** Adds to a count. @param now `Date.now()`; the clock may have been set back meanwhile */
   count(series: 'succeeded' | 'failed' | 'retries', now: number, times = 1): void {
     const since = Math.max(0, now - this.#start);
     while (since >= this.#width * RANGES) this.#merge();

@@ -1,6 +1,6 @@
 import { number } from '../core/words.ts';
 
-/** A duration for a person: `45 ms`, `1.2 s`, `2 min 5 s`, `3 h 10 min`. @param ms in milliseconds; clocks are no finer */
+/** Formats a duration: `45 ms`, `1.2 s`, `2 min 5 s`, `3 h 10 min`. @param ms in milliseconds */
 export function durationWords(ms: number): string {
   if (ms < 1) return '<1 ms';
   if (ms < 999.5) return `${Math.round(ms)} ms`;
@@ -16,14 +16,14 @@ function joined(large: number, largeUnit: string, small: number, smallUnit: stri
   return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
 }
 
-/** A rate for a person: `1,234/s`, `8.3/s`, `30/min`. @param perSecond how many in a second */
+/** Formats a rate: `1,234/s`, `8.3/s`, `30/min`. @param perSecond number per second */
 export function rateWords(perSecond: number): string {
   if (perSecond >= 9.95) return `${number(Math.round(perSecond))}/s`;
   if (perSecond >= 1 || perSecond === 0) return `${Number(perSecond.toFixed(1))}/s`;
   return `${Number((perSecond * 60).toFixed(1))}/min`;
 }
 
-/** A part of a whole: `12 %`, `0.3 %`, `<0.1 %`. */
+/** Formats a fraction as a percentage: `12 %`, `0.3 %`, `<0.1 %`. */
 export function percentWords(part: number, whole: number): string {
   if (whole === 0 || part === 0) return '0 %';
   const percent = (part / whole) * 100;

@@ -137,7 +137,7 @@ test('of a run without tasks says so, and of one task has its plots', async (con
   const work = 'export default () => 1;';
   const empty = await openPage(pathToFileURL(await reportOf(work, 0)).href);
   expect(await empty.evaluate('return document.querySelector("main").innerText')).toContain(
-    'No task came to an end in this run.',
+    'No task ended in this run.',
   );
   expect([await empty.console(), await drawn(empty)]).toEqual([[], {}]);
   const one = await openPage(pathToFileURL(await reportOf(work, 1)).href);

@@ -1,19 +1,19 @@
 import type uPlot from 'uplot';
 import { type Area, axis, BELOW, countLabel, draw } from './plot.ts';
 
-/** A bar that lies beside its label, made of parts. */
+/** A horizontal stacked bar with a label. */
 export interface Bar {
   readonly label: string;
   readonly parts: readonly { readonly count: number; readonly colour: string }[];
 }
 
-/** The height of a bar with the space around it, in pixels. */
+/** Height of a bar and its margin, in pixels. */
 const ROW = 30;
 
-/** The longest label, in characters. */
+/** Maximum length of a label, in characters. */
 const LONGEST = 44;
 
-/** Draws bars one below the other, each with its sum at its end. */
+/** Draws horizontal bars, each with its sum at its end. */
 export function drawBars(area: Area, bars: readonly Bar[]): () => void {
   const most = Math.max(...bars.map(sumOf));
   const labels = bars.map(({ label }) => (label.length > LONGEST ? `${label.slice(0, LONGEST)}…` : label));

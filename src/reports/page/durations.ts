@@ -1,6 +1,6 @@
 const [SECOND, MINUTE, HOUR, DAY] = [1000, 60_000, 3_600_000, 86_400_000] as const;
 
-/** Durations that people count in, in milliseconds. */
+/** Round durations, in milliseconds. */
 export const ROUND: readonly number[] = [
   ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
   ...[1, 2, 5, 10, 15, 30].map((seconds) => seconds * SECOND),
@@ -9,7 +9,7 @@ export const ROUND: readonly number[] = [
   ...[1, 2, 5, 10, 20, 50, 100].map((days) => days * DAY),
 ];
 
-/** A round duration, or a multiple of one, on an axis: `200 ms`, `1.5 s`, `2 min`, `3 h`. */
+/** Formats a round duration or a multiple for an axis: `200 ms`, `1.5 s`, `2 min`, `3 h`. */
 export function roundWords(ms: number): string {
   if (ms === 0) return '0';
   const [size, unit] =

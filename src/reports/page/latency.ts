@@ -4,12 +4,12 @@ import { durationWords } from '../words.ts';
 import { ROUND, roundWords } from './durations.ts';
 import { type Area, axis, BELOW, BESIDE, barsAt, countLabel, draw, pointing } from './plot.ts';
 
-/** Where a time stands on the axis, which is logarithmic; what took less than a millisecond stands before that. */
+/** Returns the position of a duration on the logarithmic axis; durations below a millisecond are left of it. */
 function placeOf(ms: number): number {
   return Math.log10(Math.max(ms, 0.5));
 }
 
-/** Draws how many tasks took how long. */
+/** Draws the histogram of durations. */
 export function drawLatency(area: Area, { latency }: Report): () => void {
   const { bins, p50, p95, p99 } = latency;
   const ranges = bins.map(({ from, to }): [number, number] => [placeOf(from), placeOf(to)]);
@@ -43,7 +43,7 @@ export function drawLatency(area: Area, { latency }: Report): () => void {
       ],
       series: [
         {},
-        { paths, points, fill: area.colour('failed') }, // done is drawn over it, and leaves the rest to be seen
+        { paths, points, fill: area.colour('failed') }, // successes are drawn over it, so that only failures stay visible
         { paths, points, fill: area.colour('done') },
       ],
     },
@@ -51,7 +51,7 @@ export function drawLatency(area: Area, { latency }: Report): () => void {
   );
 }
 
-/** The places of round durations, about so many at most. */
+/** Returns round durations for the axis, at most about `most`. */
 function roundBetween(from: number, to: number, most: number): number[] {
   const inside = ROUND.map((ms) => Math.log10(ms)).filter((place) => place >= from && place <= to);
   const space = (to - from) / Math.max(2, most);
@@ -61,7 +61,7 @@ function roundBetween(from: number, to: number, most: number): number[] {
   return kept;
 }
 
-/** Draws a line for each percentile, with its name above. */
+/** Draws a line for each percentile, with its name above it. */
 function drawMarkers(plot: uPlot, area: Area, markers: Readonly<Record<string, number>>): void {
   const { ctx, bbox } = plot;
   const pixels = devicePixelRatio;
@@ -79,7 +79,7 @@ function drawMarkers(plot: uPlot, area: Area, markers: Readonly<Record<string, n
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
     const half = ctx.measureText(name).width / 2 + 3 * pixels;
-    const at = Math.max(x, free + half); // names that would lie on each other stand side by side
+    const at = Math.max(x, free + half); // names that would overlap are placed side by side
     free = at + half;
     ctx.textAlign = 'center';
     ctx.fillText(name, at, bbox.top - 7 * pixels);

@@ -1,4 +1,4 @@
-/* What runs in the page of a report: it draws the plots. The words and tables are there without it. */
+/* Script of the report page: draws the plots. Text and tables do not need it. */
 import type { Report } from '../report.ts';
 import { type Bar, drawBars } from './bars.ts';
 import { drawLatency } from './latency.ts';
@@ -8,7 +8,7 @@ import { drawThroughput } from './throughput.ts';
 
 const report: Report = JSON.parse((document.getElementById('report') as HTMLElement).textContent ?? '');
 
-/** How each plot is drawn; it returns what takes it away. */
+/** Functions that draw the plots; each returns a function that removes the plot. */
 const plots: Readonly<Record<string, (area: Area) => () => void>> = {
   throughput: (area) => drawThroughput(area, report),
   latency: (area) => drawLatency(area, report),
@@ -24,7 +24,7 @@ function bars(area: Area, rows: readonly Bar[]): () => void {
 
 let clear: (() => void)[] = [];
 
-/** Draws all plots anew. @param width in pixels; default: what there is */
+/** Redraws all plots. @param width in pixels; default: the available width */
 function draw(width?: number): void {
   for (const remove of clear) remove();
   clear = [];
@@ -38,12 +38,12 @@ function draw(width?: number): void {
   }
 }
 
-/** As wide as a sheet of A4 is within its margins. */
+/** Width of the printable area of an A4 page, in pixels. */
 const PAPER = 680;
 
 let drawn = 0;
 new ResizeObserver(() => {
-  if (document.body.clientWidth === drawn) return; // the height alone has changed
+  if (document.body.clientWidth === drawn) return; // only the height has changed
   drawn = document.body.clientWidth;
   draw();
 }).observe(document.body);

@@ -1,25 +1,25 @@
 import uPlot from 'uplot';
 
-/** Where a plot is drawn. */
+/** Area of a plot. */
 export interface Area {
   readonly element: HTMLElement;
-  /** Takes what is said of the place that is pointed at, where something is. */
+  /** Element that describes the point under the cursor. */
   readonly readout: HTMLElement | null;
-  /** In pixels. */
+  /** Width in pixels. */
   readonly width: number;
-  /** A colour of the page, by its name in theme.css. */
+  /** Returns a colour of the page by its name in theme.css. */
   colour(name: string): string;
 }
 
 const FONT = '12px system-ui, sans-serif';
 
-/** The height of an axis that lies below its plot, in pixels. */
+/** Height of an axis below its plot, in pixels. */
 export const BELOW = 32;
 
-/** The width of an axis that stands beside its plot: it has room for `100,000/s`. */
+/** Width of an axis beside its plot: fits `100,000/s`. */
 export const BESIDE = 78;
 
-/** What all axes have. */
+/** Returns an axis with the common style. */
 export function axis({ colour }: Area, more: uPlot.Axis): uPlot.Axis {
   const line = { stroke: colour('line'), width: 1 };
   return {
@@ -29,7 +29,7 @@ export function axis({ colour }: Area, more: uPlot.Axis): uPlot.Axis {
   };
 }
 
-/** Draws a plot. Returns what takes it away. */
+/** Draws a plot. Returns a function that removes it. */
 export function draw(
   { element, width }: Area,
   height: number,
@@ -40,7 +40,7 @@ export function draw(
   return () => plot.destroy();
 }
 
-/** A cursor that points at a place on the x axis; `words` are said of it. */
+/** Returns a cursor on the x axis; `words` describes the point under it. */
 export function pointing(
   { readout }: Area,
   words: (index: number) => string,
@@ -57,7 +57,7 @@ export function pointing(
   };
 }
 
-/** Bars that stand at ranges of the x axis, from 0 up. @param ranges of each bar: where it begins and ends */
+/** Returns paths of vertical bars. @param ranges start and end of each bar on the x axis */
 export function barsAt(ranges: readonly (readonly [number, number])[]): uPlot.Series.PathBuilder {
   return (plot, series, first, last) => {
     const fill = new Path2D();
@@ -76,7 +76,7 @@ export function barsAt(ranges: readonly (readonly [number, number])[]): uPlot.Se
   };
 }
 
-/** A count on an axis: `1,200`, and nothing between whole ones. */
+/** Formats a count for an axis: `1,200`; nothing for fractions. */
 export function countLabel(value: number): string {
   return Number.isInteger(value) ? value.toLocaleString('en-US') : '';
 }

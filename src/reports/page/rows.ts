@@ -2,15 +2,15 @@ import { COLOURS } from '../colours.ts';
 import type { Report } from '../report.ts';
 import type { Bar } from './bars.ts';
 
-/** How many bars there are at most. */
+/** Maximum number of bars. */
 const ROWS = 12;
 
-/** The colour of a cause, by its place among those that tasks failed for. */
+/** Returns the colour of a cause, by its rank. */
 function colourAt(place: number): string {
   return `c${place < 0 ? COLOURS - 1 : Math.min(place, COLOURS - 1)}`;
 }
 
-/** A bar for each cause that tasks failed for. */
+/** Returns a bar for each cause of failures. */
 export function barsOfCauses({ causes }: Report): Bar[] {
   const fatal = causes.filter(({ failed }) => failed > 0);
   return fatal
@@ -18,7 +18,7 @@ export function barsOfCauses({ causes }: Report): Bar[] {
     .map(({ code, failed }, i) => ({ label: code, parts: [{ count: failed, colour: colourAt(i) }] }));
 }
 
-/** A bar for each of the hosts with the most failures, with a part for each cause. */
+/** Returns a bar for each of the hosts with the most failures, with a segment per cause. */
 export function barsOfHosts({ hosts, causes }: Report): Bar[] {
   const places = causes.filter(({ failed }) => failed > 0).map(({ code }) => code);
   const worst = hosts.filter(({ failed }) => failed > 0).sort((a, b) => b.failed - a.failed);

@@ -3,7 +3,7 @@ import { durationWords, rateWords } from '../words.ts';
 import { ROUND, roundWords } from './durations.ts';
 import { type Area, axis, BELOW, BESIDE, barsAt, draw, pointing } from './plot.ts';
 
-/** Draws what was done in each second, over the time of the run. */
+/** Draws the throughput over the time of the run. */
 export function drawThroughput(area: Area, { throughput, ms, retries }: Report): () => void {
   const { width } = throughput;
   const end = Math.max(ms, 1);
@@ -11,7 +11,7 @@ export function drawThroughput(area: Area, { throughput, ms, retries }: Report):
     i * width,
     Math.max(i * width + 1, Math.min((i + 1) * width, end)),
   ]);
-  // The last range may be a short one; what is done in a piece of it says little.
+  // The last range may be short, and its rate meaningless.
   const perSecond = (counts: readonly number[]): number[] =>
     counts.map((count, i) => {
       const [from, to] = ranges[i] as [number, number];
@@ -42,7 +42,7 @@ export function drawThroughput(area: Area, { throughput, ms, retries }: Report):
       ],
       series: [
         {},
-        { paths, points, fill: area.colour('failed') }, // done is drawn over it, and leaves the rest to be seen
+        { paths, points, fill: area.colour('failed') }, // successes are drawn over it, so that only failures stay visible
         { paths, points, fill: area.colour('done') },
         {
           points: { show: middles.length < 3 && retries > 0 },

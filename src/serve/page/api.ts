@@ -1,4 +1,4 @@
-/** Where the service is. */
+/** Path of the service. */
 export const endpoint: string = document.documentElement.dataset.endpoint ?? '';
 
 interface Envelope<T> {
@@ -9,7 +9,7 @@ interface Envelope<T> {
 
 const KEY = 'task-serve-token';
 
-/** The token is asked for once it is needed, and kept for as long as the tab is open. */
+/** Returns the headers of a request. The user is asked for the token when it is needed; it is kept while the tab is open. */
 function headers(): Record<string, string> {
   const token = sessionStorage.getItem(KEY);
   return token === null ? {} : { authorization: `Bearer ${token}` };
@@ -22,14 +22,14 @@ function askToken(): boolean {
   return true;
 }
 
-/** Fetches; where a token is needed, after it was asked for. */
+/** Sends a request; asks for the token if one is needed. */
 async function ask(path: string, method = 'GET'): Promise<Response> {
   const response = await fetch(path, { method, headers: headers() });
   if (response.status !== 401 || !askToken()) return response;
   return fetch(path, { method, headers: headers() });
 }
 
-/** The data of an answer. @throws {Error} with what the service says */
+/** Returns the data of an answer. @throws {Error} with the message of the service */
 export async function call<T>(path: string, method?: string): Promise<T> {
   const response = await ask(endpoint + path, method);
   const { status, data, error_msg } = (await response.json()) as Envelope<T>;
@@ -37,19 +37,19 @@ export async function call<T>(path: string, method?: string): Promise<T> {
   return data;
 }
 
-/** The same as its text, in which numbers have all their digits. */
+/** Returns the text of an answer, in which numbers keep all digits. */
 export async function textOf(path: string): Promise<string> {
   const response = await ask(endpoint + path);
   return response.text();
 }
 
-/** What is told of changes. */
+/** A message about changes. */
 export interface News {
   readonly counts: Readonly<Record<string, number>>;
   readonly changes: readonly { readonly task_id: string; readonly status: string }[];
 }
 
-/** Listens for ever; `EventSource` could show no token. */
+/** Listens for changes; `EventSource` cannot send a token. */
 export async function listen(take: (news: News) => void, isUp: (up: boolean) => void): Promise<never> {
   for (;;) {
     try {
@@ -65,7 +65,7 @@ export async function listen(take: (news: News) => void, isUp: (up: boolean) => 
         for (const message of messages) if (message.startsWith('data: ')) take(JSON.parse(message.slice(6)));
       }
     } catch {
-      // it is tried again
+      // the loop tries again
     }
     isUp(false);
     await new Promise((resolve) => setTimeout(resolve, 2000));

@@ -8,24 +8,24 @@ interface Told {
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 
-/** The task that is shown. */
+/** Uuid of the task shown. */
 let shown = '';
 
-/** Shows a task anew where it is the one that is shown. */
+/** Refreshes the task shown if it is among `uuids`. */
 export function refreshTask(area: HTMLElement, uuids: readonly string[], changed: () => void): void {
   if (uuids.includes(shown)) void showTask(area, shown, changed).catch(() => {});
 }
 
-/** A task with its record, its result and its log, and what can be done with it. */
+/** Shows a task with its record, result, log and actions. */
 export async function showTask(area: HTMLElement, uuid: string, changed: () => void): Promise<void> {
   const query = `?task_id=${encodeURIComponent(uuid)}`;
   shown = uuid;
   const text = await textOf(query);
   const log = await logOf(query);
-  if (shown !== uuid) return; // another one is shown by now
+  if (shown !== uuid) return; // another task is shown by now
   const { data: task } = JSON.parse(text) as { data: Told | null };
   if (task === null) {
-    area.replaceChildren(element('p', { class: 'error' }, `There is no task ${uuid} any more.`));
+    area.replaceChildren(element('p', { class: 'error' }, `Task ${uuid} no longer exists.`));
     return;
   }
   const order = (words: string, path: string, method: string): HTMLButtonElement =>
@@ -58,7 +58,7 @@ export async function showTask(area: HTMLElement, uuid: string, changed: () => v
   );
 }
 
-/** A state, with its colour and in words. */
+/** Returns a label of a state, with its colour. */
 export function stateOf(status: string): HTMLElement {
   return element('span', { class: `state ${status}` }, status);
 }
@@ -67,7 +67,7 @@ function section(title: string, text: string): readonly HTMLElement[] {
   return text === '' || text === 'null' ? [] : [element('h3', {}, title), element('pre', {}, text)];
 }
 
-/** A member of the answer as its text, so that its numbers have all their digits. */
+/** Returns the text of a member of the answer, so that numbers keep all digits. */
 function memberOf(text: string, name: string): string {
   const source: Record<string, string> = {};
   const reviver = function (

@@ -11,7 +11,7 @@ interface Operation {
   readonly requestBody?: { readonly content: Readonly<Record<string, unknown>> };
 }
 
-/** What can be asked, from the service's OpenAPI. */
+/** Shows the API, from the OpenAPI document of the service. */
 export async function docs(main: HTMLElement): Promise<void> {
   const response = await fetch(`${endpoint}/openapi.json`);
   const { paths } = (await response.json()) as { paths: Record<string, Record<string, Operation>> };

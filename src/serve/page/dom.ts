@@ -1,6 +1,6 @@
 type Content = Node | string;
 
-/** An element. What comes from outside is only ever text. */
+/** Makes an element. External data is only ever inserted as text. */
 export function element<K extends keyof HTMLElementTagNameMap>(
   name: K,
   attributes: Readonly<Record<string, string>> = {},
@@ -12,7 +12,7 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** A button that says what went wrong, where something does. */
+/** Makes a button that shows the error if its action fails. */
 export function button(words: string, act: () => Promise<void>): HTMLButtonElement {
   const made = element('button', { type: 'button' }, words);
   made.addEventListener('click', () => {

@@ -1,21 +1,21 @@
 import uPlot from 'uplot';
 import { element } from './dom.ts';
 
-/** How many seconds are shown. */
+/** Number of seconds shown. */
 const SPAN = 120;
 
-/** A plot of the last two minutes that moves on, a value a second. */
+/** A moving plot of the last two minutes, one value per second. */
 export interface Plot {
   readonly element: HTMLElement;
   add(value: number): void;
 }
 
-/** A time of the day. */
+/** Formats a time of day. */
 function clock(seconds: number): string {
   return new Date(seconds * 1000).toTimeString().slice(0, 8);
 }
 
-/** @param unit what the values are, as in `tasks/s` */
+/** Makes a plot. @param unit unit of the values, such as `tasks/s` */
 export function plot(title: string, unit: string): Plot {
   const area = element('div', { class: 'plot' });
   const figure = element('figure', {}, element('figcaption', {}, `${title}, ${unit}`), area);

@@ -14,10 +14,10 @@ interface Listed {
   readonly next: number | null;
 }
 
-/** The page to watch on: counts, plots, the list, and a task. */
+/** Builds the page: counts, plots, the list, and one task. */
 export function watch(main: HTMLElement): void {
   const counts = element('p', { class: 'counts', 'aria-live': 'polite' });
-  const line = element('p', { class: 'error', hidden: '' }, 'The service does not answer; trying again.');
+  const line = element('p', { class: 'error', hidden: '' }, 'The service does not respond; retrying.');
   const rate = plot('Finished', 'tasks/s');
   const latency = plot('From PENDING to the end, as seen here', 'median ms');
   const area = element('section', { class: 'task' });
@@ -62,7 +62,7 @@ function countOf(state: string, count: number): HTMLElement {
   );
 }
 
-/** Counts what is finished, and how long it took. */
+/** Makes a meter of finished tasks and their durations. */
 function meterOf(): {
   add(news: News): void;
   take(): { finished: number; median: number | undefined };
@@ -104,13 +104,13 @@ function meterOf(): {
   };
 }
 
-/** A time, in the zone of whoever looks. */
+/** Formats a time in the local time zone. */
 function timeOf(stamp: string): HTMLElement {
   const local = new Date(Date.parse(stamp) - new Date(stamp).getTimezoneOffset() * 60_000).toISOString();
   return element('time', { datetime: stamp }, local.slice(0, 19).replace('T', ' '));
 }
 
-/** The list of tasks, with what is looked for. */
+/** Makes the list of tasks with its filters. */
 function listOf(open: (uuid: string) => void): { element: HTMLElement; refresh: () => void } {
   const search = element('input', {
     type: 'search',
@@ -132,7 +132,7 @@ function listOf(open: (uuid: string) => void): { element: HTMLElement; refresh: 
     if (before !== null) query.set('before', String(before));
     const question = ++asked;
     const page = await call<Listed>(`/tasks?${query}`);
-    if (question !== asked) return; // something else has been asked since
+    if (question !== asked) return; // a newer query is under way
     const made = page.tasks.map(({ task_id, status, submitted }) => {
       const link = element('button', { type: 'button', class: 'link' }, task_id);
       link.addEventListener('click', () => open(task_id));
