@@ -166,8 +166,8 @@ describe('task-serve', { timeout: 60_000 }, () => {
     const tried: readonly (readonly [string, string])[] = [
       ['/api --exec cat --host 0.0.0.0', '--token'],
       ['/api --exec cat --token short', 'at least 16 characters'],
-      ['api --exec cat', 'such as /api'],
-      ['/ --exec cat', 'such as /api'],
+      ['api --exec cat', 'look like /api'],
+      ['/ --exec cat', 'look like /api'],
       ['--exec cat', 'give one path'],
       ['/api --exec cat --rerun-after 1h', 'needs --id-fields'],
       ['/api --exec "a | b"', 'for a shell'],
