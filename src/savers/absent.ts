@@ -12,7 +12,7 @@ export interface OpenLedger {
 }
 
 /** Finds the rows that the ledger names and that are not in the output. Those of tasks that were taken back may be gone. */
-export async function missingIn(opened: OpenLedger, met: IdSet): Promise<Missing> {
+export async function missingIn(opened: Omit<OpenLedger, 'writer'>, met: IdSet): Promise<Missing> {
   const uuids: string[] = [];
   let count = 0;
   for await (const batch of absentIn(opened, met)) {
@@ -33,7 +33,7 @@ export async function forgetAbsent(opened: OpenLedger, met: IdSet, sync: boolean
 }
 
 async function* absentIn(
-  { ledger, path, history: { saved } }: OpenLedger,
+  { ledger, path, history: { saved } }: Omit<OpenLedger, 'writer'>,
   met: IdSet,
 ): AsyncGenerator<readonly string[]> {
   const seen = new IdSet();

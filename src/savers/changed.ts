@@ -40,6 +40,12 @@ export function missingRows(
   );
 }
 
+/** Returns what is said of rows that `--accept-edits` takes out of the ledger. */
+export function acceptedRows(name: string, count: number, ledger: string): string {
+  const rows = `${counted(count, 'row')} ${count === 1 ? 'is' : 'are'} gone`;
+  return `${name}: ${rows}, which was accepted: the tasks are no longer finished in ${ledger}, and the next run does them again`;
+}
+
 function areMissing(count: number): string {
   return `${counted(count, 'row')} ${count === 1 ? 'is' : 'are'} missing`;
 }

@@ -2,7 +2,7 @@ import { IdSet } from '../core/idset.ts';
 import { counted } from '../core/words.ts';
 import type { Entry, History } from '../ledgers/index.ts';
 import { forgetAbsent, missingIn, type OpenLedger } from './absent.ts';
-import { badRow, missingRows, withoutUuid } from './changed.ts';
+import { acceptedRows, badRow, missingRows, withoutUuid } from './changed.ts';
 import { cut } from './cut.ts';
 import { type Look, look } from './look.ts';
 import { agreeByCount } from './nameless.ts';
@@ -115,10 +115,7 @@ async function agreeByUuids(recovery: Recovery, found: Look): Promise<void> {
   if (fault !== undefined) await cut(recovery, fault.start, isCrash);
   if (isShort) await forgetAbsent(opened, met, sync);
   if (opened !== undefined && missing.count > 0) {
-    const { place } = opened.ledger;
-    say(
-      `${output.path}: accepted that ${counted(missing.count, 'row')} are gone: their tasks are no longer finished in ${place}, so the next run does them again`,
-    );
+    say(acceptedRows(output.path, missing.count, opened.ledger.place));
   }
   if (opened !== undefined) await addUnknown(recovery, opened, found);
   if (found.doubled.count > 0) {
