@@ -51,10 +51,10 @@ export async function look(looked: Looked): Promise<Look> {
   };
   for await (const batch of rows.scan(output.chunks(rows.first))) {
     for (const row of batch) {
-      if (row.fault !== undefined || isTornTail(looked, found, row)) {
-        found.fault = { fault: 'it has no line end', damage: 'open', ...row };
-        return found;
-      }
+      if (row.fault !== undefined) found.fault = row;
+      else if (isTornTail(looked, found, row))
+        found.fault = { ...row, fault: 'it has no line end', damage: 'open' };
+      if (found.fault !== undefined) return found;
       take(looked, found, row);
     }
   }
