@@ -162,6 +162,7 @@ function faultOf(row: Row, width: number, isOpen: boolean): Pick<FoundRow, 'faul
   if (row.text.includes('\0')) return { fault: 'it has a NUL', damage: 'nul' };
   const fault = wordsOf(row, width);
   if (fault === undefined) return undefined;
+  if (row.fault === 'open') return { fault, damage: 'quote' };
   // The longest rows have no text.
   return isOpen && row.fault !== 'long' ? { fault, damage: 'open' } : { fault };
 }

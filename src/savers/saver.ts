@@ -26,8 +26,8 @@ export interface FoundRow {
   readonly isOpen?: boolean;
   /** Reason it is not a row. Nothing that follows such a row is found. */
   readonly fault?: string;
-  /** What a crash may have done to it: it has no end, or a NUL where bytes never came to the disk. */
-  readonly damage?: 'open' | 'nul';
+  /** Damage that a crash may have done: no line end, an open quote, or a NUL where bytes never came to the disk. */
+  readonly damage?: 'open' | 'quote' | 'nul';
 }
 
 /** What an output's format is told. */

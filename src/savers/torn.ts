@@ -9,7 +9,7 @@ const SECTOR = 512;
 /** Returns whether a row may be as a crash leaves it: cut short, at the end of the file, or with a hole. */
 export async function isTorn(output: OutputFile, { damage, start, end }: FoundRow): Promise<boolean> {
   if (damage === undefined) return false;
-  return damage === 'open' ? end >= output.size : isUnsynced(output, start);
+  return damage === 'nul' ? isUnsynced(output, start) : end >= output.size;
 }
 
 /**
