@@ -22,6 +22,7 @@ const options = {
   rest: path('where records go that are not saved', { shown: 'OUT.rest.ndjson' }),
   all: flag('save failed records too; they count as finished then'),
   widen: flag('add a column for an attribute that has none'),
+  acceptEdits: flag('accept that rows were removed from OUT: their tasks are done again'),
   overwrite: flag('put a new file in the place of OUT, at the end'),
   tee: flag('write every record to stdout once it is safe, in OUT or in the rest file'),
   escapeFormulas: flag("put a ' before cells that a spreadsheet would run as formulas"),
@@ -61,8 +62,10 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
   files: {
     'OUT.rest.ndjson':
       'The records that are not saved, the newest of each uuid (--rest). While a run goes on, OUT.rest.ndjson.run has its own.',
+    'OUT.run':
+      'Marks a run that writes to OUT; removed at its end. If it is left, the run crashed, and the next start recovers OUT.',
     'OUT.torn-TIME':
-      'What a crash had left of unfinished rows; they were cut off, and their tasks are done again.',
+      'Unfinished rows that a crash left at the end of OUT. They were moved here, and their tasks are done again.',
     'OUT.new, OUT.wide, OUT.rest.ndjson.new':
       'New files on the way to their places (--overwrite, --widen, the rest file).',
   },

@@ -6,7 +6,7 @@ import type { Ledger } from './ledger.ts';
 import { redisLedger } from './redis.ts';
 import { sqliteLedger } from './sqlite.ts';
 
-export type { Condition, Entry, History, Ledger, LedgerWriter } from './ledger.ts';
+export type { Condition, Entry, History, Ledger, LedgerWriter, Seal } from './ledger.ts';
 
 /** The kinds of ledgers, by how their places begin. A place without `://` is a file, or by its ending a database. */
 const ledgers: Readonly<Record<string, (place: string, say: (message: string) => void) => Ledger>> = {

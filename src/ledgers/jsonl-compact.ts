@@ -5,8 +5,9 @@ import { IdMap } from '../core/idmap.ts';
 import { IdSet } from '../core/idset.ts';
 import { openLocked } from '../core/lock.ts';
 import { Known } from './jsonl-known.ts';
-import { type Fast, type Line, uuidFound } from './jsonl-line.ts';
+import { type Fast, knownLine, type Line, uuidFound } from './jsonl-line.ts';
 import { scanChunks, scanLedger, type Visitor } from './jsonl-scan.ts';
+import type { Seal } from './ledger.ts';
 
 /** Holds a ledger alone while `work` runs. A ledger that does not exist is left so. */
 async function alone<T>(
@@ -78,6 +79,8 @@ class Census implements Visitor {
   readonly #withOut = new IdSet();
   /** How far each output is known. */
   readonly known = new Map<string, Known>();
+  /** Outputs of which the ledger says nothing after their seal. */
+  readonly seals = new Map<string, Seal>();
 
   fast(bytes: Buffer, found: Fast, out: string, place: number): void {
     this.lines++;
@@ -88,22 +91,33 @@ class Census implements Visitor {
     }
     this.#place(uuid, out, place);
     this.#knownOf(out).row(found.end);
+    this.seals.delete(out);
   }
 
-  line({ uuid, out, end }: Line, place: number): void {
+  line({ uuid, undone, out, end, seal }: Line, place: number): void {
     this.lines++;
     if (out !== undefined && end !== undefined) {
       const known = this.#knownOf(out);
       uuid === undefined ? known.all(end) : known.row(end);
     }
+    if (out !== undefined) seal === undefined ? this.seals.delete(out) : this.seals.set(out, seal);
     if (uuid === undefined) return;
     if (out === undefined) this.#plain.set(uuid, place);
+    else if (undone) this.#remove(uuid, out, place);
     else this.#place(uuid, out, place);
   }
 
   bad(_: number, __: string, hasHole: boolean): void {
     this.lines++;
+    this.seals.clear();
     if (hasHole) for (const known of this.known.values()) known.hole();
+  }
+
+  /** The row of a uuid is no longer in an output. */
+  #remove(uuid: string, out: string, place: number): void {
+    this.#placed.get(out)?.delete(uuid);
+    if (![...this.#placed.values()].some((places) => places.has(uuid))) this.#withOut.delete(uuid);
+    this.#plain.set(uuid, place);
   }
 
   #place(uuid: string, out: string, place: number): void {
@@ -125,7 +139,7 @@ class Census implements Visitor {
   }
 
   keeps(uuid: string, undone: boolean, out: string | undefined, place: number): boolean {
-    if (out !== undefined) return this.#placed.get(out)?.get(uuid) === place;
+    if (out !== undefined && !undone) return this.#placed.get(out)?.get(uuid) === place;
     // A uuid with a row is finished by that line, and needs another one only to be taken back.
     return this.#plain.get(uuid) === place && undone === this.#withOut.has(uuid);
   }
@@ -137,7 +151,10 @@ async function* survivors(
   count: (lines: number) => void,
 ): AsyncGenerator<Buffer> {
   const at = new Date().toISOString();
-  let kept = [...census.known].map(([out, { named }]) => JSON.stringify({ out, end: named, at }));
+  const knownOf = (out: string): string =>
+    knownLine(out, census.known.get(out)?.named ?? 0, at, census.seals.get(out)).trimEnd();
+  // A seal must come after the rows.
+  let kept = [...census.known.keys()].filter((out) => !census.seals.has(out)).map(knownOf);
   // Past a hole an end would say that what the hole has swallowed is known, and the hole itself is left out.
   const keep = (text: string, out: string | undefined, end: number): void => {
     const isUnsure = out !== undefined && end > (census.known.get(out)?.named ?? end);
@@ -159,5 +176,9 @@ async function* survivors(
     count(kept.length);
     if (kept.length > 0) yield Buffer.from(`${kept.join('\n')}\n`);
     kept = [];
+  }
+  for (const out of census.seals.keys()) {
+    count(1);
+    yield Buffer.from(`${knownOf(out)}\n`);
   }
 }

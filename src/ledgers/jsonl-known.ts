@@ -1,6 +1,6 @@
 /** How far an output is known, told by the lines of a ledger in their order. */
 export class Known {
-  /** The largest `end`. Undefined where the output was not named. */
+  /** Size up to which the output is known. Undefined if it was not named. */
   end: number | undefined;
   /** Up to there, no line can be missing. */
   named = 0;
@@ -13,10 +13,11 @@ export class Known {
     if (!this.hasHole) this.named = this.end;
   }
 
-  /** Somebody has looked: all rows up to there are named. */
+  /** Verified by a full scan: all rows up to there are named. The output may be shorter than it was. */
   all(end: number): void {
     this.hasHole = false;
-    this.row(end);
+    this.end = end;
+    this.named = end;
   }
 
   /** Lines may be missing here, of rows that those after it do not tell of. */

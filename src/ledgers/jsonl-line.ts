@@ -1,17 +1,19 @@
 import { isUtf8 } from 'node:buffer';
 import type { IdSet } from '../core/idset.ts';
 import { uuidFault } from '../core/task.ts';
-import type { Entry } from './ledger.ts';
+import type { Entry, Seal } from './ledger.ts';
 
 /**
- * A line of a ledger: `{"uuid","at"}`, from a saver also `"out"` and `"end"`; `"undone":true` takes the uuid back.
- * A line with `"out"` and `"end"` and no `"uuid"` says how far an output is known.
+ * A line of a ledger: `{"uuid","at"}`, from a saver also `"out"` and `"end"`. `"undone":true` takes the uuid back;
+ * with `"out"`, its row is no longer in that output either. A line with `"out"` and `"end"` and no `"uuid"` says how
+ * far an output is known; at the end of a run it also has the seal (`"stamp"`, `"rows"`, `"uuids"`).
  */
 export interface Line {
   readonly uuid: string | undefined;
   readonly undone: boolean;
   readonly out: string | undefined;
   readonly end: number | undefined;
+  readonly seal: Seal | undefined;
 }
 
 /** The text of lines, each with its newline. @param out the `out` of those that have an `end` */
@@ -19,9 +21,9 @@ export function linesOf(entries: readonly Entry[], out: string | undefined, at: 
   const after = `,"at":"${at}"`;
   const place = out === undefined ? '' : `,"out":${JSON.stringify(out)}`;
   let text = '';
-  for (const { uuid, undone, end } of entries) {
+  for (const { uuid, undone, gone, end } of entries) {
     text += `{"uuid":${JSON.stringify(uuid)}`;
-    if (undone) text += `,"undone":true${after}}\n`;
+    if (undone) text += `,"undone":true${after}${gone ? place : ''}}\n`;
     else text += `${after}${place}${place === '' || end === undefined ? '' : `,"end":${end}`}}\n`;
   }
   return text;
@@ -64,7 +66,7 @@ export function parseLine(bytes: Buffer): Line | string | undefined {
     return 'torn, or not JSON';
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'no JSON object';
-  const { uuid, undone, out, end } = value as Readonly<Record<string, unknown>>;
+  const { uuid, undone, out, end, ...more } = value as Readonly<Record<string, unknown>>;
   const isPlaced = typeof out === 'string' && Number.isSafeInteger(end) && (end as number) >= 0;
   const fault = uuidFault(uuid);
   if (fault !== undefined && !(uuid === undefined && isPlaced)) return fault;
@@ -73,7 +75,19 @@ export function parseLine(bytes: Buffer): Line | string | undefined {
     undone: undone === true,
     out: typeof out === 'string' ? out : undefined,
     end: isPlaced ? (end as number) : undefined,
+    seal: uuid === undefined ? sealIn(more) : undefined,
   };
+}
+
+/** The text of a line that says how far an output is known. */
+export function knownLine(out: string, end: number, at: string, seal?: Seal): string {
+  const { stamp, rows, hasUuid } = seal ?? {};
+  return `${JSON.stringify({ out, end, rows, uuids: hasUuid, stamp, at })}\n`;
+}
+
+function sealIn({ stamp, rows, uuids }: Readonly<Record<string, unknown>>): Seal | undefined {
+  if (typeof stamp !== 'string' || !Number.isSafeInteger(rows)) return undefined;
+  return { stamp, rows: rows as number, hasUuid: uuids !== false };
 }
 
 const HEAD = Buffer.from('{"uuid":"');

@@ -8,10 +8,10 @@ import { openLocked } from '../core/lock.ts';
 import { utf8Of } from '../core/text.ts';
 import { clearLedger, compactLedger } from './jsonl-compact.ts';
 import { Known } from './jsonl-known.ts';
-import { addFound, linesOf, linesOfRows, uuidFound } from './jsonl-line.ts';
+import { addFound, knownLine, linesOf, linesOfRows, uuidFound } from './jsonl-line.ts';
 import { checkLedger, listLedger, readFinished } from './jsonl-read.ts';
-import { scanLedger } from './jsonl-scan.ts';
-import type { Entry, History, Ledger, LedgerWriter } from './ledger.ts';
+import { scanChunks, scanLedger } from './jsonl-scan.ts';
+import type { Entry, History, Ledger, LedgerWriter, Seal } from './ledger.ts';
 
 /**
  * A ledger in a JSONL file that is only ever appended to, by many at once.
@@ -26,6 +26,7 @@ export function jsonlLedger(path: string, say: (message: string) => void): Ledge
     },
     list: () => listLedger(path),
     history: (output) => readHistory(path, nameOf(output, path)),
+    rowsIn: (output) => readRows(path, nameOf(output, path)),
     async open(output) {
       mustBeOurs(path, 'ledger');
       return openWriter(path, output === undefined ? undefined : nameOf(output, path), say);
@@ -60,26 +61,46 @@ async function readHistory(path: string, output: string): Promise<History> {
   const saved = new IdSet();
   const undone = new IdSet();
   const known = new Known();
+  let seal: Seal | undefined;
+  let isSealed = false;
   await scanLedger(path, {
     fast(bytes, found, out) {
       if (found.end >= 0 && out === output) {
         addFound(bytes, found, saved);
         known.row(found.end);
+        isSealed = false;
       }
       if (undone.size > 0) undone.delete(uuidFound(bytes, found));
     },
-    line({ uuid, undone: isUndone, out, end }) {
+    line({ uuid, undone: isUndone, out, end, seal: found }) {
       if (out === output) {
-        if (uuid !== undefined) saved.add(uuid);
+        if (uuid !== undefined) isUndone ? saved.delete(uuid) : saved.add(uuid);
         if (end !== undefined) uuid === undefined ? known.all(end) : known.row(end);
+        isSealed = found !== undefined;
+        seal = found ?? seal;
       }
       if (uuid === undefined) return;
       if (isUndone) undone.add(uuid);
       else undone.delete(uuid);
     },
-    bad: (_, __, hasHole) => hasHole && known.hole(),
+    bad(_, __, hasHole) {
+      if (hasHole) known.hole();
+      isSealed = false; // it may have named a row
+    },
   });
-  return { saved, undone, end: known.end, named: known.named, hasHole: known.hasHole };
+  return { saved, undone, seal, isSealed, end: known.end, named: known.named, hasHole: known.hasHole };
+}
+
+async function* readRows(path: string, output: string): AsyncGenerator<readonly string[]> {
+  let uuids: string[] = [];
+  const chunks = scanChunks(path, {
+    fast: (bytes, found, out) => found.end >= 0 && out === output && uuids.push(uuidFound(bytes, found)),
+    line: ({ uuid, out }) => uuid !== undefined && out === output && uuids.push(uuid),
+  });
+  for await (const _ of chunks) {
+    yield uuids;
+    uuids = [];
+  }
 }
 
 function openWriter(path: string, out: string | undefined, say: (message: string) => void): LedgerWriter {
@@ -112,9 +133,9 @@ function openWriter(path: string, out: string | undefined, say: (message: string
     appendRows: async (uuids, ends, from, sync) => {
       if (uuids.length > 0) await add(linesOfRows(uuids, ends, from, out, new Date().toISOString()), sync);
     },
-    async know(end, sync) {
+    async know(end, sync, seal) {
       if (out === undefined) throw new TaskpipeError('USAGE', 'the ledger was opened for no output');
-      await add(`${JSON.stringify({ out, end, at: new Date().toISOString() })}\n`, sync);
+      await add(knownLine(out, end, new Date().toISOString(), seal), sync);
     },
     close: async () => closeSync(fd),
   };

@@ -5,17 +5,33 @@ export interface Entry {
   readonly uuid: string;
   /** Takes the uuid back: it is to be done again. */
   readonly undone?: true;
+  /** With `undone`: its row is no longer in the output either. */
+  readonly gone?: true;
   /** Where its row ends in the output that the writer was opened for, in bytes from the start of the file. */
   readonly end?: number;
 }
 
+/** State of an output at the end of a run that ended well. */
+export interface Seal {
+  /** Identity, size and times of the file; another stamp means that someone may have changed it. */
+  readonly stamp: string;
+  /** Number of uuids whose rows are in the output. */
+  readonly rows: number;
+  /** Whether the rows have a uuid. */
+  readonly hasUuid: boolean;
+}
+
 /** What a ledger says of one output. */
 export interface History {
-  /** The uuids that were ever named with it: their rows are in it. */
+  /** The uuids whose rows are in it. */
   readonly saved: IdSet;
-  /** Those of them that were taken back since. */
+  /** Uuids that were taken back since; their rows may still be in it. */
   readonly undone: IdSet;
-  /** The largest `end`: up to there the output is known. Undefined where the ledger does not name the output. */
+  /** Last seal of the output. */
+  readonly seal: Seal | undefined;
+  /** Whether the ledger says nothing of the output after its seal. */
+  readonly isSealed: boolean;
+  /** Size up to which the output is known. Undefined if the ledger does not name the output. */
   readonly end: number | undefined;
   /** Up to there, every row is named: less than `end` where lines are missing in between. */
   readonly named: number;
@@ -45,6 +61,8 @@ export interface Ledger {
   list(): AsyncIterable<readonly string[]>;
   /** @param output the path of an output */
   history(output: string): Promise<History>;
+  /** Lists the uuids that were ever named with an output, some of them more than once. */
+  rowsIn(output: string): AsyncIterable<readonly string[]>;
   /**
    * Opens it for writing, for as long as `close()` is not called; it is made where there is none.
    * @param output the path of the output that `end` is meant of
@@ -74,7 +92,10 @@ export interface LedgerWriter {
    * @param ends where they end, by the index of their uuid, in bytes after `from`; -1: it has none
    */
   appendRows(uuids: readonly string[], ends: readonly number[], from: number, sync: boolean): Promise<void>;
-  /** Says that the output is known up to `end` bytes, so that what is found behind it was left by a crash. */
-  know(end: number, sync: boolean): Promise<void>;
+  /**
+   * Says that all rows up to `end` bytes of the output are named.
+   * @param seal state of the output, at the end of a run
+   */
+  know(end: number, sync: boolean, seal?: Seal): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,12 +1,13 @@
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { ChainableCommander } from 'ioredis';
 import { realPath } from '../core/durable.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
 import { connectRedis, type RedisLink } from '../core/redis.ts';
 import { type RedisAddress, redisAddress } from '../core/redis-address.ts';
 import { finishedKey, membersOf, undoneKey } from '../core/redis-keys.ts';
-import type { Entry, History, Ledger, LedgerWriter } from './ledger.ts';
+import type { Entry, History, Ledger, LedgerWriter, Seal } from './ledger.ts';
 
 /**
  * A ledger in Redis, for many machines: `redis://host/0#name`. What the queue of that name has finished is in it.
@@ -25,6 +26,7 @@ export function redisLedger(place: string, say: (message: string) => void): Ledg
     finished: () => within((link) => idsOf(link, finished)),
     list: () => listed(address, say, finished),
     history: (output) => within((link) => historyOf(link, name, output)),
+    rowsIn: (output) => listed(address, say, savedKey(name, outputName(output))),
     open: (output) => openWriter(address, say, output),
     check: () =>
       within(async ({ client }) => {
@@ -39,7 +41,13 @@ export function redisLedger(place: string, say: (message: string) => void): Ledg
     clear: () =>
       within(async ({ client }) => {
         const outputs = await client.hkeys(endsKey(name));
-        await client.unlink(finished, undone, endsKey(name), ...outputs.map((out) => savedKey(name, out)));
+        await client.unlink(
+          finished,
+          undone,
+          endsKey(name),
+          sealsKey(name),
+          ...outputs.map((out) => savedKey(name, out)),
+        );
       }),
   };
 }
@@ -58,14 +66,23 @@ function endsKey(name: string): string {
   return `taskpipe:${name}:ends`;
 }
 
+/** A hash of the last seal by output, as JSON, and of `overField`, which is there once the ledger says more. */
+function sealsKey(name: string): string {
+  return `taskpipe:${name}:seals`;
+}
+
+function overField(output: string): string {
+  return `${output}\0over`;
+}
+
 /** The set of the uuids whose rows are in an output. */
 function savedKey(name: string, output: string): string {
   return `taskpipe:${name}:saved:${output}`;
 }
 
-/** An output as the ledger names it: many machines may have one of that path. */
+/** An output as the ledger names it. Many machines may have one of that path; a link that takes its place is it, too. */
 function outputName(path: string): string {
-  return `${hostname()}:${realPath(resolve(path))}`;
+  return `${hostname()}:${join(realPath(dirname(resolve(path))), basename(path))}`;
 }
 
 async function connected<T>(
@@ -110,9 +127,13 @@ async function historyOf(link: RedisLink, name: string, path: string): Promise<H
   for await (const members of membersOf(link.client, undoneKey(name)))
     for (const uuid of members) if (saved.has(uuid)) undone.add(uuid);
   const end = await link.client.hget(endsKey(name), output);
+  const seal = await link.client.hget(sealsKey(name), output);
+  const isOver = (await link.client.hget(sealsKey(name), overField(output))) !== null;
   return {
     saved,
     undone,
+    seal: seal === null ? undefined : (JSON.parse(seal) as Seal),
+    isSealed: seal !== null && !isOver,
     end: end === null ? undefined : Number(end),
     named: Number(end ?? 0),
     hasHole: false,
@@ -127,9 +148,12 @@ async function openWriter(
   const name = nameIn(address);
   const output = path === undefined ? undefined : outputName(path);
   const link = await connectRedis(address, { say });
-  const known = async (end: number): Promise<void> => {
+  const know = async (end: number, seal?: Seal): Promise<void> => {
     if (output === undefined) throw new TaskpipeError('USAGE', 'the ledger was opened for no output');
-    await link.run(() => link.client.hset(endsKey(name), output, end));
+    const change = link.client.multi().hset(endsKey(name), output, end);
+    if (seal === undefined) change.hset(sealsKey(name), overField(output), 1);
+    else change.hset(sealsKey(name), output, JSON.stringify(seal)).hdel(sealsKey(name), overField(output));
+    await link.run(() => committed(change));
   };
   return {
     append: (entries) => link.run(() => append(link, name, output, entries)),
@@ -140,7 +164,7 @@ async function openWriter(
       });
       return link.run(() => append(link, name, output, entries));
     },
-    know: known,
+    know: (end, _, seal) => know(end, seal),
     close: async () => link.close(),
   };
 }
@@ -155,13 +179,23 @@ async function append(
   const named = (are: (entry: Entry) => boolean): string[] => entries.filter(are).map(({ uuid }) => uuid);
   const marked = named(({ undone }) => undone !== true);
   const unmarked = named(({ undone }) => undone === true);
-  const placed = output === undefined ? [] : named(({ end }) => end !== undefined);
-  const end = entries.reduce((most, entry) => Math.max(most, entry.end ?? 0), 0);
+  const gone = named((entry) => entry.gone === true);
   const change = client.multi();
   if (marked.length > 0) change.sadd(finishedKey(name), ...marked).srem(undoneKey(name), ...marked);
   if (unmarked.length > 0) change.srem(finishedKey(name), ...unmarked).sadd(undoneKey(name), ...unmarked);
-  if (output !== undefined && placed.length > 0)
-    change.sadd(savedKey(name, output), ...placed).hset(endsKey(name), output, end);
-  if (entries.length === 0) return;
+  if (output !== undefined) {
+    const ends = entries.flatMap(({ end }) => end ?? []);
+    const end = ends.reduce((most, one) => Math.max(most, one), 0);
+    if (marked.length > 0) change.sadd(savedKey(name, output), ...marked);
+    if (gone.length > 0) change.srem(savedKey(name, output), ...gone);
+    // A database has no ends, and its name is needed to clear the ledger.
+    if (ends.length > 0) change.hset(endsKey(name), output, end);
+    else change.hsetnx(endsKey(name), output, 0);
+    change.hset(sealsKey(name), overField(output), 1);
+  }
+  if (entries.length > 0) await committed(change);
+}
+
+async function committed(change: ChainableCommander): Promise<void> {
   for (const [error] of (await change.exec()) ?? []) if (error) throw error;
 }

@@ -25,6 +25,7 @@ export function sqliteLedger(path: string): Ledger {
     finished,
     list: () => list(path),
     history: async () => refuse('it cannot be the ledger of another output'),
+    rowsIn: () => refuse('it cannot be the ledger of another output'),
     open: async () => refuse('no uuid can be marked without its row'),
     async check() {
       const { size } = await finished();

@@ -1,32 +1,111 @@
 import { TaskpipeError } from '../core/errors.ts';
-import { isLineStart } from './boundary.ts';
+import { hint } from '../core/near.ts';
+import { quoted } from '../core/visible.ts';
+import { counted } from '../core/words.ts';
 import type { OutputFile } from './output.ts';
+import type { FoundRow } from './saver.ts';
 
-/* What is said of outputs that somebody else has changed so that rows are missing. Nothing is done to them. */
+/* Errors about outputs that someone has changed between two runs. The output is left as it is. */
 
-const REMEDY =
-  'Put the file back, or save to another one; or clear the ledger (task-done clear), ' +
-  'and what has no row is done again';
+/** Number of uuids that a message shows. */
+export const SHOWN = 3;
 
-/** Of an output that is shorter than it was. @param known how many bytes the ledger knows */
-export async function tooShort(output: OutputFile, known: number): Promise<TaskpipeError> {
-  const { path, size } = output;
-  // An editor may have left out a line end, in one byte or two.
-  if (size >= known - 2 && size > 0 && !(await isLineStart(output, size))) {
-    return new TaskpipeError('DATA', `${path} was changed since it was last saved to: add its last line end`);
-  }
-  const what = size === 0 ? `${path} is empty or not there` : `${path} has ${size} bytes`;
+/** Rows that the ledger names and that are not in the output. */
+export interface Missing {
+  readonly count: number;
+  /** The first few uuids. */
+  readonly uuids: readonly string[];
+}
+
+/**
+ * @param path the output, or its table
+ * @param ledger its place
+ * @param isEmpty whether nothing at all is in the output
+ */
+export function missingRows(
+  path: string,
+  ledger: string,
+  { count, uuids }: Missing,
+  isEmpty: boolean,
+): TaskpipeError {
+  const shown = uuids.slice(0, SHOWN).map(quoted).join(', ');
+  const names = `(uuid ${shown}${count > SHOWN ? ', …' : ''})`;
+  const what = isEmpty
+    ? `${path} is empty or not there, but the ledger ${ledger} names ${counted(count, 'row')} of it ${names}`
+    : `${path}: ${areMissing(count)} that the ledger ${ledger} names ${names}; someone changed it after the last run`;
   return new TaskpipeError(
     'DATA',
-    `${what}, but the ledger says that rows up to byte ${known} were saved: rows are missing. ${REMEDY}`,
+    `${what}. Put it back, or add --accept-edits to have these tasks done again, or save to another place; ` +
+      `task-done clear ${ledger} forgets all that is finished`,
   );
 }
 
-/** Of an output in which rows are missing, as a look at all of them has shown. */
-export function missing({ path }: OutputFile, count: number): TaskpipeError {
-  const whose = count === 1 ? 'of a task' : `of ${count} tasks`;
+/** Returns what is said of rows that `--accept-edits` takes out of the ledger. */
+export function acceptedRows(name: string, count: number, ledger: string): string {
+  const rows = `${counted(count, 'row')} ${count === 1 ? 'is' : 'are'} gone`;
+  return `${name}: ${rows}, which was accepted: the tasks are no longer finished in ${ledger}, and the next run does them again`;
+}
+
+function areMissing(count: number): string {
+  return `${counted(count, 'row')} ${count === 1 ? 'is' : 'are'} missing`;
+}
+
+/** The same for an output without uuids, of which no flag can say which tasks to do again. */
+export function tooFewRows(
+  { path }: OutputFile,
+  ledger: string,
+  count: number,
+  named: number,
+): TaskpipeError {
   return new TaskpipeError(
     'DATA',
-    `${path} was changed since it was last saved to, and rows ${whose} are missing that the ledger knows. ${REMEDY}`,
+    `${path} has ${counted(count, 'row')}, but the ledger ${ledger} names ${named}; someone changed it after the ` +
+      'last run, and without a uuid column task-save cannot tell which rows are missing. Put the file back; or ' +
+      `save to another file after task-done clear ${ledger}`,
+  );
+}
+
+/** A row that is not whole, and that no crash of task-save has left. */
+export function badRow(
+  output: OutputFile,
+  { line, fault, damage, end }: FoundRow,
+  isUtf16: boolean,
+): TaskpipeError {
+  const { path, size } = output;
+  if (damage === 'open' && end >= size) {
+    return new TaskpipeError(
+      'DATA',
+      `${path}:${line}: the last row is not complete: ${fault}. Complete it or delete it, or add --accept-edits, ` +
+        `which moves it to ${path}.torn-TIME`,
+    );
+  }
+  const encoding = isUtf16 ? '; the file looks like UTF-16: save it as UTF-8' : '';
+  return new TaskpipeError(
+    'DATA',
+    `${path}:${line}: ${fault}${encoding}. Correct the line or put the file back, then run again; or save to another file`,
+  );
+}
+
+/** Rows that have no uuid in an output whose rows should have one. */
+export function withoutUuid({ path }: OutputFile, count: number, line: number): TaskpipeError {
+  const what = count === 1 ? 'the row has no uuid' : `${counted(count, 'row')} from here on have no uuid`;
+  return new TaskpipeError(
+    'DATA',
+    `${path}:${line}: ${what}, so task-save cannot tell which task is done. Put the uuid back or delete the row, ` +
+      'or add --accept-edits to keep rows that belong to no task',
+  );
+}
+
+/** An output that had a uuid column in an earlier run. */
+export function lostUuids(
+  { path }: OutputFile,
+  ledger: string,
+  named: number,
+  names: readonly string[],
+): TaskpipeError {
+  return new TaskpipeError(
+    'DATA',
+    `${path} has no uuid column, but the ledger ${ledger} knows its ${counted(named, 'row')} by uuid: ` +
+      `was the column renamed or removed, or left out of --fields${hint('uuid', names)}? Put it back, or save to another file`,
   );
 }

@@ -3,8 +3,9 @@ import { CsvParser, ROW_FAULTS, type Row, rowEncoder } from '../core/csv.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import { hint } from '../core/near.ts';
 import { runOf, type Task } from '../core/task.ts';
+import { counted } from '../core/words.ts';
 import { Columns, leafPaths, type Unmet } from './columns.ts';
-import { decoded, type Header, MAX_ROW, NOT_ASCII, readHeader } from './header.ts';
+import { decoded, type Header, MAX_ROW, NOT_ASCII, NOT_UTF8, readHeader } from './header.ts';
 import type { FormatOptions, FoundRow, Misfit, OpenRows, Rows } from './saver.ts';
 
 /** CSV, and TSV with another delimiter. */
@@ -17,16 +18,18 @@ export function delimited(delimiter: string): OpenRows {
   };
 }
 
+/** Returns the uuid in a cell; an empty one is none. */
 function uuidOf(cell: string | undefined): string | undefined {
-  return cell !== undefined && NOT_ASCII.test(cell) ? decoded(cell) : cell;
+  return cell !== undefined && NOT_ASCII.test(cell) ? decoded(cell) : cell || undefined;
 }
 
 class DelimitedRows implements Rows {
-  readonly hasQuotes = true;
   readonly first: number;
+  readonly newline: '\n' | '\r\n';
   readonly #delimiter: string;
   readonly #options: FormatOptions;
-  readonly #newline: string;
+  /** Number of lines before the first row. */
+  readonly #headerLines: number;
   readonly #encodeRow: (cells: readonly string[]) => string;
   #columns: Columns | undefined;
   /** Whether the header is still to be written. */
@@ -35,7 +38,8 @@ class DelimitedRows implements Rows {
   constructor(delimiter: string, header: Header | undefined, options: FormatOptions) {
     this.#delimiter = delimiter;
     this.#options = options;
-    this.#newline = header?.newline ?? '\n';
+    this.newline = header?.newline ?? '\n';
+    this.#headerLines = header?.lines ?? 0;
     this.#encodeRow = rowEncoder(delimiter);
     this.#isNew = header === undefined;
     this.first = header?.end ?? 0;
@@ -51,6 +55,10 @@ class DelimitedRows implements Rows {
 
   get hasUuid(): boolean {
     return this.#columns?.names.includes('uuid') ?? true;
+  }
+
+  get names(): readonly string[] | undefined {
+    return this.#columns?.names;
   }
 
   get lacking(): readonly string[] {
@@ -90,7 +98,7 @@ class DelimitedRows implements Rows {
     const escaped = this.#options.escapeFormulas
       ? cells.map((cell, i) => (names[i] === 'uuid' ? cell : escapeFormula(cell)))
       : cells;
-    return this.#encodeRow(escaped) + this.#newline;
+    return this.#encodeRow(escaped) + this.newline;
   }
 
   /** The columns of a new output: those of its first record. With `all`, a failure that comes later fits too. */
@@ -100,20 +108,24 @@ class DelimitedRows implements Rows {
     return [...new Set([...paths, 'run.error.code', 'run.error.message'])];
   }
 
-  async *scan(chunks: AsyncIterable<Buffer>, from: number): AsyncGenerator<readonly FoundRow[]> {
+  async *scan(chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly FoundRow[]> {
     const parser = new CsvParser({ delimiter: this.#delimiter, maxRow: MAX_ROW });
+    parser.passOver(this.#headerLines);
     const width = this.#columns?.names.length ?? 0;
     const uuidAt = this.#columns?.names.indexOf('uuid') ?? -1;
-    let end = from;
+    let end = this.first;
     const find = (rows: readonly Row[]): FoundRow[] => {
       const found: FoundRow[] = [];
       for (const row of rows) {
         const start = end;
         end += row.text.length;
-        if (row.cells.length === 0 && row.fault === undefined && row.text.endsWith('\n')) continue;
-        const fault = faultOf(row, width);
-        if (fault !== undefined) return [...found, { uuid: undefined, start, end, line: row.line, ...fault }];
-        found.push({ uuid: uuidOf(row.cells[uuidAt]), start, end, line: row.line });
+        const isOpen = !row.text.endsWith('\n');
+        if (row.cells.length === 0 && row.fault === undefined && !isOpen) continue;
+        const place = { start, end, line: row.line };
+        const fault = faultOf(row, width, isOpen);
+        if (fault !== undefined) return [...found, { uuid: undefined, ...place, ...fault }];
+        const uuid = uuidOf(row.cells[uuidAt]);
+        found.push(isOpen ? { uuid, ...place, isOpen } : { uuid, ...place });
       }
       return found;
     };
@@ -145,17 +157,20 @@ class DelimitedRows implements Rows {
   }
 }
 
-/** Why a row is not whole, or undefined where it is. */
-function faultOf(row: Row, width: number): Pick<FoundRow, 'fault' | 'damage'> | undefined {
-  const { text, cells, fault } = row;
-  if (text.includes('\0')) return { fault: 'it has a NUL', damage: 'nul' };
-  if (fault === 'open') return { fault: ROW_FAULTS.open, damage: 'open' };
-  if (fault !== undefined) return { fault: ROW_FAULTS[fault] };
-  if (!text.endsWith('\n')) return { fault: 'it has no line end', damage: 'open' };
-  if (cells.length !== width) return { fault: `${cells.length} cells where the header has ${width}` };
-  return NOT_ASCII.test(text) && !isUtf8(Buffer.from(text, 'latin1'))
-    ? { fault: 'it is not valid UTF-8' }
-    : undefined;
+/** Returns why a row is not whole, or undefined if it is. */
+function faultOf(row: Row, width: number, isOpen: boolean): Pick<FoundRow, 'fault' | 'damage'> | undefined {
+  if (row.text.includes('\0')) return { fault: 'it has a NUL', damage: 'nul' };
+  const fault = wordsOf(row, width);
+  if (fault === undefined) return undefined;
+  if (row.fault === 'open') return { fault, damage: 'quote' };
+  // The longest rows have no text.
+  return isOpen && row.fault !== 'long' ? { fault, damage: 'open' } : { fault };
+}
+
+function wordsOf({ text, cells, fault }: Row, width: number): string | undefined {
+  if (fault !== undefined) return ROW_FAULTS[fault];
+  if (cells.length !== width) return `${counted(cells.length, 'cell')}, the header has ${width}`;
+  return NOT_ASCII.test(text) && !isUtf8(Buffer.from(text, 'latin1')) ? NOT_UTF8 : undefined;
 }
 
 /** Whether what JSON says is text for sure: a NUL can only be escaped there. Told without making one string of a row. */

@@ -4,15 +4,23 @@ import { resolved, syncFolder } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
 import type { Task } from '../core/task.ts';
-import { type History, type LedgerWriter, openLedger } from '../ledgers/index.ts';
+import { type LedgerWriter, openLedger } from '../ledgers/index.ts';
+import type { OpenLedger } from './absent.ts';
 import type { Unmet } from './columns.ts';
 import { type OutputFile, openOutput } from './output.ts';
-import { type Head, recover, recoverHead } from './recover.ts';
+import { type Head, mayTearHeader, recover, recoverHead } from './recover.ts';
+import { checkMarkable, OutputRun, readMark } from './run.ts';
 import type { Destination, DestinationOptions, Misfit, OpenRows, RowBatch, Rows } from './saver.ts';
 
 /** How a file is saved to. */
 export interface FileOptions extends DestinationOptions {
   readonly openRows: OpenRows;
+}
+
+/** The same with symbolic links resolved in `path`. */
+interface RealOptions extends FileOptions {
+  /** The path that was given. */
+  readonly ledgerPath: string;
 }
 
 /**
@@ -21,8 +29,9 @@ export interface FileOptions extends DestinationOptions {
  *   what is to be saved
  */
 export async function openFile(options: FileOptions): Promise<Destination> {
-  // A new file must not take the place of a symbolic link to the old one.
-  const real = { ...options, path: realOutput(options.path) };
+  // A new file must not take the place of a symbolic link to the old one. But the ledger knows the rows by the path
+  // that was given: someone may have put a link to an older copy in the place of the file.
+  const real = { ...options, path: realOutput(options.path), ledgerPath: options.path };
   return options.overwrite ? openOverwritten(real) : openAppended(real);
 }
 
@@ -34,36 +43,54 @@ function realOutput(path: string): string {
   }
 }
 
-async function openAppended(options: FileOptions): Promise<Destination> {
-  const { path, ledger: place, say, sync } = options;
+async function openAppended(options: RealOptions): Promise<Destination> {
+  const { path, say, note, sync, acceptEdits = false } = options;
   const output = openOutput(path, say);
-  let writer: LedgerWriter | undefined;
+  let opened: OpenLedger | undefined;
   try {
-    const ledger = place === undefined ? undefined : openLedger(place, say);
-    writer = await ledger?.open(path);
-    const history = await ledger?.history(path);
-    const rows = await openRows({ output, history, say }, options);
-    if (history === undefined && !rows.hasUuid) {
-      options.note(
-        `${path} has no uuid column: only duplicates within this run are noticed (--ledger knows all)`,
-      );
+    checkMarkable(path);
+    const mark = readMark(path);
+    opened = await openLedgerOf(options);
+    const head = { output, opened, mark, sync, acceptEdits, say, note };
+    const rows = await openRows(head, options);
+    if (opened === undefined && !rows.hasUuid) {
+      note(`${path} has no uuid column: only duplicates within this run are noticed (--ledger knows all)`);
     }
-    const saved = await recover({ output, rows, history, writer, sync, say });
-    const file = new FileDestination(options, output, rows, saved, writer, history);
+    const { saved, ...state } = await recover({ ...head, rows });
+    const run = new OutputRun({ path, sync, writer: opened?.writer, ...state });
+    const file = new FileDestination(options, output, rows, { saved, opened, run });
     if (rows.lacking.length > 0) await file.widen(rows.lacking);
     return file;
   } catch (error) {
-    // Nothing is where nothing was: one that has gone away is to be missed the next time, too.
+    // A new output that stays empty is removed: the next start must miss it, too.
     if (output.isNew && output.size === 0) rmSync(path, { force: true });
     await output.close();
-    await writer?.close();
+    await opened?.writer.close();
     throw error;
   }
 }
 
-async function openRows({ output, history, say }: Head, options: FileOptions): Promise<Rows> {
-  const rows = await options.openRows(output.chunks(0), options);
-  if (rows === undefined) await recoverHead({ output, history, say });
+async function openLedgerOf({
+  ledger: place,
+  ledgerPath,
+  say,
+}: RealOptions): Promise<OpenLedger | undefined> {
+  if (place === undefined) return undefined;
+  const ledger = openLedger(place, say);
+  const writer = await ledger.open(ledgerPath);
+  try {
+    return { path: ledgerPath, ledger, writer, history: await ledger.history(ledgerPath) };
+  } catch (error) {
+    await writer.close();
+    throw error;
+  }
+}
+
+async function openRows(head: Head, options: RealOptions): Promise<Rows> {
+  const { output, mark } = head;
+  const format = { ...options, mayBeTorn: mayTearHeader(mark) };
+  const rows = await options.openRows(output.chunks(0), format);
+  if (rows === undefined) await recoverHead(head);
   const opened = rows ?? ((await options.openRows(output.chunks(0), options)) as Rows);
   if (options.widen && options.ledger !== undefined && !opened.hasUuid) {
     throw new TaskpipeError(
@@ -75,54 +102,57 @@ async function openRows({ output, history, say }: Head, options: FileOptions): P
 }
 
 /** A new file that takes the place of the output at the end. The old one is locked too: nobody may add to it. */
-async function openOverwritten(options: FileOptions): Promise<Destination> {
+async function openOverwritten(options: RealOptions): Promise<Destination> {
   const { path, say } = options;
   const old = existsSync(path) ? openOutput(path, say) : undefined;
   try {
     const output = openOutput(`${path}.new`, say, { instead: path, mode: old?.mode });
     const rows = (await options.openRows(output.chunks(0), options)) as Rows;
-    return new FileDestination(options, output, rows, new IdSet(), undefined, undefined, old);
+    return new FileDestination(options, output, rows, { saved: new IdSet(), old });
   } catch (error) {
     await old?.close();
     throw error;
   }
 }
 
+/** State of a file destination besides its output. */
+interface FileState {
+  readonly saved: IdSet;
+  readonly opened?: OpenLedger | undefined;
+  /** Absent with `--overwrite`. */
+  readonly run?: OutputRun;
+  /** With `--overwrite`: the file that is overwritten, if there is one. */
+  readonly old?: OutputFile | undefined;
+}
+
 class FileDestination implements Destination {
   readonly saved: IdSet;
   readonly marks: boolean;
-  readonly #options: FileOptions;
+  readonly #options: RealOptions;
   readonly #rows: Rows;
   readonly #writer: LedgerWriter | undefined;
-  readonly #history: History | undefined;
-  /** With `--overwrite`: what is overwritten, where there is such a file. */
+  readonly #undone: IdSet | undefined;
+  readonly #run: OutputRun | undefined;
   readonly #old: OutputFile | undefined;
-  /** Where the file is that is written: the output, or what takes its place at the end. */
+  /** Path of the file that is written: the output, or the file that replaces it at the end. */
   readonly #place: string;
   #output: OutputFile;
 
-  constructor(
-    options: FileOptions,
-    output: OutputFile,
-    rows: Rows,
-    saved: IdSet,
-    writer: LedgerWriter | undefined,
-    history: History | undefined,
-    old?: OutputFile,
-  ) {
+  constructor(options: RealOptions, output: OutputFile, rows: Rows, { saved, opened, run, old }: FileState) {
     this.#options = options;
     this.#output = output;
     this.#place = options.overwrite ? `${options.path}.new` : options.path;
     this.#rows = rows;
     this.saved = saved;
-    this.#writer = writer;
-    this.#history = history;
+    this.#writer = opened?.writer;
+    this.#undone = opened?.history.undone;
+    this.#run = run;
     this.#old = old;
-    this.marks = writer !== undefined;
+    this.marks = opened !== undefined;
   }
 
   isUnmarked(uuid: string): boolean {
-    return this.#history?.undone.delete(uuid) ?? false;
+    return this.#undone?.delete(uuid) ?? false;
   }
 
   encode(task: Task): string | Misfit {
@@ -140,6 +170,8 @@ class FileDestination implements Destination {
   /** Rows before the ledger, the ledger before anything else hears of them: see section 3 of the design. */
   async commit({ rows, uuids, ends }: RowBatch): Promise<void> {
     const { sync } = this.#options;
+    if (rows.length > 0) await this.#run?.begin(this.#output, this.#rows.hasUuid);
+    else this.#run?.unseal();
     const from = this.#output.size;
     if (rows.length > 0) {
       await this.#output.append(rows);
@@ -153,6 +185,7 @@ class FileDestination implements Destination {
   async widen(columns: readonly string[]): Promise<void> {
     const { path, say, sync } = this.#options;
     const old = this.#output;
+    await this.#run?.begin(old, this.#rows.hasUuid); // a last row without a line end is completed
     const temporary = `${this.#place}.wide`;
     const wide = openOutput(temporary, say, { instead: path, mode: old.mode });
     try {
@@ -173,6 +206,7 @@ class FileDestination implements Destination {
 
   async finish(isWhole: boolean): Promise<boolean> {
     const { path, overwrite, say } = this.#options;
+    await this.#run?.end(this.#output, this.saved.size, this.#rows.hasUuid);
     if (!overwrite) return true;
     if (!isWhole) {
       say(`stopped: ${path} is as it was, and what came is in ${this.#place}`);

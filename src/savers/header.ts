@@ -11,43 +11,51 @@ import type { FormatOptions } from './saver.ts';
 /** A row that is longer was never one: a quote is open before it. */
 export const MAX_ROW: number = 64 * 1024 * 1024;
 const BOM = '\xef\xbb\xbf';
+/** Fault of bytes in another encoding. */
+export const NOT_UTF8 = 'it is not valid UTF-8; save the file as UTF-8';
 
 /** The header of an existing output. */
 export interface Header {
   readonly names: readonly string[];
-  /** Its bytes. */
+  /** Size in bytes, with a byte order mark and blank lines before it. */
   readonly end: number;
+  /** Number of lines. */
+  readonly lines: number;
   /** Its line end, and so that of the file. */
   readonly newline: '\n' | '\r\n';
 }
 
 /**
  * Reads the header from the beginning of an output.
- * @returns undefined where that is empty; `torn` where it has no end, or a NUL
- * @throws {TaskpipeError} `DATA`, where it is unusable
+ * @returns undefined if there is none yet; `torn` if a quote in it is not closed, it has a NUL, or, in an output whose
+ *   first commit a crash may have torn, it has no line end
+ * @throws {TaskpipeError} `DATA`, if it is unusable
  */
 export async function readHeader(
   head: AsyncIterable<Buffer>,
   delimiter: string,
-  { path }: FormatOptions,
+  { path, mayBeTorn = false }: FormatOptions,
 ): Promise<Header | undefined | 'torn'> {
   const parser = new CsvParser({ delimiter, maxRow: MAX_ROW });
   let end = 0;
-  let isEmpty = true;
+  let isFirst = true;
   for await (const chunk of head) {
     let text = chunk.toString('latin1');
-    if (isEmpty && text.startsWith(BOM)) {
+    if (isFirst && text.startsWith(BOM)) {
       text = text.slice(BOM.length);
       end += BOM.length;
     }
-    isEmpty = false;
+    isFirst = false;
     for (const row of parser.push(text)) {
       end += row.text.length;
       if (row.text.includes('\0')) return 'torn';
       if (row.cells.length > 0 || row.fault !== undefined) return headerOf(row, end, path);
     }
   }
-  return isEmpty ? undefined : 'torn';
+  const [row] = parser.end();
+  if (row === undefined) return undefined;
+  if (mayBeTorn || row.fault === 'open' || row.text.includes('\0')) return 'torn';
+  return headerOf(row, end + row.text.length, path);
 }
 
 function headerOf(row: Row, end: number, path: string): Header {
@@ -55,11 +63,21 @@ function headerOf(row: Row, end: number, path: string): Header {
     throw new TaskpipeError('DATA', `${path}:${row.line}: the header ${words}`);
   };
   if (row.fault !== undefined) fail(`is unusable: ${ROW_FAULTS[row.fault]}`);
-  if (!isUtf8(Buffer.from(row.text, 'latin1'))) fail('is not valid UTF-8');
+  if (!isUtf8(Buffer.from(row.text, 'latin1'))) fail(NOT_UTF8.replace('it ', ''));
   const names = row.cells.map(decoded);
+  if (/\r[^\n]/.test(row.text) && !row.text.includes('"')) {
+    fail(
+      'ends in a carriage return alone, as files of old Macs do; save the file with the line ends LF or CRLF',
+    );
+  }
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) fail(`has two columns named ${JSON.stringify(twice)}`);
-  return { names, end, newline: row.text.endsWith('\r\n') ? '\r\n' : '\n' };
+  const lines = row.line + newlinesIn(row.text) - 1;
+  return { names, end, lines, newline: row.text.endsWith('\r\n') ? '\r\n' : '\n' };
+}
+
+function newlinesIn(text: string): number {
+  return text.split('\n').length - 1;
 }
 
 /** What may be something else when it is decoded. */

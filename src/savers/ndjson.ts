@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { membersOf, minify } from '../core/members.ts';
 import { type Task, uuidFault } from '../core/task.ts';
 import { leafPaths } from './columns.ts';
+import { NOT_UTF8 } from './header.ts';
 import type { FoundRow, OpenRows } from './saver.ts';
 
 const NEWLINE = 10;
@@ -18,8 +19,8 @@ export const ndjson: OpenRows = async (head, { fields }) => {
   let first: Task | undefined;
   return {
     hasUuid: fields === undefined || fields.includes('uuid'),
-    hasQuotes: false,
     first: 0,
+    newline: '\n',
     lacking: [],
     encode(task) {
       first ??= task;
@@ -63,51 +64,45 @@ export function rawAt(text: string, path: string): string | undefined {
   return undefined;
 }
 
-async function* scan(chunks: AsyncIterable<Buffer>, from: number): AsyncGenerator<readonly FoundRow[]> {
+async function* scan(chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly FoundRow[]> {
   let kept: Buffer = Buffer.alloc(0);
-  let start = from;
+  let start = 0;
   let line = 0;
   for await (const chunk of chunks) {
     const bytes = kept.length === 0 ? chunk : Buffer.concat([kept, chunk]);
     const found: FoundRow[] = [];
     let at = 0;
     for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, at)) {
-      const row = rowOf(bytes.subarray(at, end), start, ++line);
-      start = row.end;
+      const row = rowOf(bytes.subarray(at, end), { start, end: start + end + 1 - at, line: ++line });
+      start += end + 1 - at;
       at = end + 1;
-      found.push(row);
-      if (row.fault !== undefined) break;
+      if (row !== undefined) found.push(row);
+      if (row?.fault !== undefined) break;
     }
     yield found;
     if (found.at(-1)?.fault !== undefined) return;
     kept = Buffer.from(bytes.subarray(at));
     if (kept.length > MAX_ROW) break;
   }
-  if (kept.length === 0) return;
-  yield [
-    {
-      uuid: undefined,
-      start,
-      end: start + kept.length,
-      line: line + 1,
-      fault: 'it has no line end',
-      damage: 'open',
-    },
-  ];
+  const row = rowOf(kept, { start, end: start + kept.length, line: line + 1 });
+  if (row !== undefined)
+    yield [row.fault === undefined ? { ...row, isOpen: true } : { ...row, damage: row.damage ?? 'open' }];
 }
 
-function rowOf(bytes: Buffer, start: number, line: number): FoundRow {
-  const place = { uuid: undefined, start, end: start + bytes.length + 1, line };
-  if (bytes.includes(0)) return { ...place, fault: 'it has a NUL', damage: 'nul' };
-  if (!isUtf8(bytes)) return { ...place, fault: 'it is not valid UTF-8' };
+/** Reads a line. Returns undefined if it is blank. */
+function rowOf(bytes: Buffer, place: Pick<FoundRow, 'start' | 'end' | 'line'>): FoundRow | undefined {
+  const bad = { uuid: undefined, ...place };
+  if (bytes.includes(0)) return { ...bad, fault: 'it has a NUL', damage: 'nul' };
+  if (!isUtf8(bytes)) return { ...bad, fault: NOT_UTF8 };
   const text = bytes.toString().trim();
-  if (text === '') return place;
+  if (text === '') return undefined;
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value !== 'object' || value === null) return { ...place, fault: 'it is no JSON object' };
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      return { ...bad, fault: 'it is not a JSON object' };
     const { uuid } = value as { uuid?: unknown };
-    return uuidFault(uuid) === undefined ? { ...place, uuid: uuid as string } : place;
+    return uuidFault(uuid) === undefined ? { ...place, uuid: uuid as string } : bad;
   } catch {
-    return { ...place, fault: 'it is not JSON' };
+    return { ...bad, fault: 'it is not JSON' };
   }
 }

@@ -29,6 +29,8 @@ export interface OutputFile {
   readonly size: number;
   /** Its permissions. */
   readonly mode: number;
+  /** Identity, size and times of the file: any change by another program gives it another stamp. */
+  readonly stamp: string;
   /** Its bytes from `from`, in chunks of 1 MB. A chunk is good until the next is asked for. */
   chunks(from: number): AsyncGenerator<Buffer>;
   /**
@@ -94,6 +96,11 @@ class OpenOutput implements OutputFile {
 
   get mode(): number {
     return fstatSync(this.#fd).mode & 0o777;
+  }
+
+  get stamp(): string {
+    const { ino, size, mtimeNs, ctimeNs } = fstatSync(this.#fd, { bigint: true });
+    return `${ino}-${size}-${mtimeNs}-${ctimeNs}`;
   }
 
   get size(): number {

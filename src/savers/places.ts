@@ -42,7 +42,7 @@ export function placesOf(
   const besides = (use: string, path: string | undefined, endings: readonly string[]): Place[] =>
     path === undefined ? [] : endings.map((ending) => ({ use: `${use}${ending}`, path: path + ending }));
   return [
-    ...besides('OUT', out, ['', '.new', '.wide']),
+    ...besides('OUT', out, ['', '.run', '.new', '.wide']),
     ...besides('--rest', rest, ['', '.run', '.new']),
     { use: '--ledger', path: ledger?.includes('://') ? undefined : ledger },
     { use: '--rejects', path: rejects },

@@ -1,155 +1,190 @@
-import { TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
-import type { Entry, History, LedgerWriter } from '../ledgers/index.ts';
-import { areNew, isLineStart } from './boundary.ts';
-import { missing, tooShort } from './changed.ts';
+import { counted } from '../core/words.ts';
+import type { Entry, History } from '../ledgers/index.ts';
+import { forgetAbsent, missingIn, type OpenLedger } from './absent.ts';
+import { acceptedRows, badRow, missingRows, withoutUuid } from './changed.ts';
+import { cut } from './cut.ts';
+import { type Look, look } from './look.ts';
+import { agreeByCount } from './nameless.ts';
 import type { OutputFile } from './output.ts';
-import type { FoundRow, Rows } from './saver.ts';
+import { type RunMark, removeMark } from './run.ts';
+import type { Rows } from './saver.ts';
 import { isTorn, isUnsynced } from './torn.ts';
 
-/** What the beginning of an output is recovered with. */
+/** An output before its format is known. */
 export interface Head {
   readonly output: OutputFile;
-  /** What the ledger says, where there is one. */
-  readonly history: History | undefined;
+  /** The ledger, if there is one. */
+  readonly opened: OpenLedger | undefined;
+  /** Mark of a run that did not end well. */
+  readonly mark: RunMark | undefined;
+  readonly sync: boolean;
+  /** Whether someone's edits are accepted that the ledger does not agree with. */
+  readonly acceptEdits: boolean;
   /** A line on stderr. */
   readonly say: (message: string) => void;
+  readonly note: (message: string) => void;
 }
 
-/** What recovery works with. */
+/** An output with its rows. */
 export interface Recovery extends Head {
   readonly rows: Rows;
-  /** The ledger, where there is one. */
-  readonly writer: LedgerWriter | undefined;
-  readonly sync: boolean;
+}
+
+/** An output that can be appended to. */
+export interface Recovered {
+  /** Uuids whose rows are in it. */
+  readonly saved: IdSet;
+  /** Line end that its last row lacks, or ''. */
+  readonly lacks: string;
+  /** Whether the ledger has a seal of the output as it is. */
+  readonly isSealed: boolean;
 }
 
 const BATCH = 10_000;
 
 /**
- * Brings an output and its ledger to agree, at every start: what a crash left that is not whole is cut off, into a
- * file beside the output; whole rows that the ledger does not know are added to it.
- * @returns the uuids whose rows are in the output
- * @throws {TaskpipeError} `DATA`, where rows are missing that the ledger knows, or the output has rows that are not
- *   whole and that no crash of ours can have left
+ * Brings an output and its ledger to agree, at every start. An output that is as the last run has sealed it is not
+ * read. Otherwise all rows are read and compared with the ledger by uuid: rows that a crash has torn are moved to a
+ * file beside the output, and rows that the ledger does not name are added to it.
+ * @throws {TaskpipeError} `DATA`, with the output as it was, if rows are missing or not whole and no crash of
+ *   task-save has done that
  */
-export async function recover(recovery: Recovery): Promise<IdSet> {
-  const { output, rows, history, writer, sync } = recovery;
-  // What a killed run wrote need not be on the disk yet; from here on, it is called safe.
-  if (sync && output.size > 0) await output.sync();
-  const known = history?.end;
-  if (known !== undefined && output.size < known) throw await tooShort(output, known);
-  if (history !== undefined && known !== undefined && !rows.hasUuid) {
-    await cutUnknown(recovery, history, known);
-    if (history.hasHole) await writer?.know(output.size, sync);
-    return history.saved;
-  }
-  const saved = history?.saved ?? new IdSet();
-  const { named = 0, hasHole = false } = history ?? {};
-  if (known === output.size && !hasHole) return saved;
-  const from = await unnamedFrom(recovery);
-  const fault = await addRows(recovery, from, saved);
-  if (fault !== undefined) await drop(recovery, fault);
-  // From now on, what is found past this point is known to be ours.
-  if (known === undefined || from !== named || hasHole) await writer?.know(output.size, sync);
-  return saved;
+export async function recover(recovery: Recovery): Promise<Recovered> {
+  const { output, rows, opened, sync } = recovery;
+  const isSealed = opened !== undefined && isUntouched(output, rows, opened.history);
+  // Rows of a killed run need not be on the disk yet; from here on they count as safe.
+  if (sync && output.size > 0 && !isSealed) await output.sync();
+  const saved = isSealed ? opened.history.saved : await agree(recovery);
+  removeMark(output.path, sync);
+  return { saved, lacks: await lackingEnd(output, rows), isSealed };
 }
 
-/** Where the rows begin that the ledger need not name. Where that is not plain to see, all rows are looked at. */
-async function unnamedFrom({ output, rows, history }: Recovery): Promise<number> {
-  if (history?.end === undefined) return rows.first;
-  const { saved, named, end: known } = history;
-  if (await areNew(output, rows, history)) return named;
-  const met = new IdSet();
-  let isBetweenRows = false;
-  let isNamed = true;
-  for await (const found of rows.scan(output.chunks(rows.first), rows.first)) {
-    for (const { uuid, start, end, fault } of found) {
-      // What stands behind it is not seen; it is told of in its turn.
-      if (fault !== undefined && start < known) return rows.first;
-      if (end === named && fault === undefined) isBetweenRows = true;
-      if (uuid === undefined) continue;
-      if (saved.has(uuid)) met.add(uuid);
-      else if (end <= named) isNamed = false;
-    }
+function isUntouched({ stamp }: OutputFile, { hasUuid }: Rows, { seal, isSealed, saved }: History): boolean {
+  return isSealed && seal?.stamp === stamp && seal.rows === saved.size && seal.hasUuid === hasUuid;
+}
+
+/** Returns the line end that the last line of an output lacks, or ''. */
+async function lackingEnd(output: OutputFile, { newline }: Rows): Promise<string> {
+  for await (const chunk of output.chunks(Math.max(0, output.size - 1))) {
+    const last = chunk.toString('latin1');
+    if (last !== '\n') return last === '\r' ? '\n' : newline;
   }
-  if (met.size < saved.size) throw missing(output, saved.size - met.size);
-  return isBetweenRows && isNamed ? named : rows.first;
+  return '';
+}
+
+async function agree(recovery: Recovery): Promise<IdSet> {
+  const { output, rows, mark, opened } = recovery;
+  const found = await look({ output, rows, history: opened?.history, mark });
+  if (mark !== undefined && (await isTornBehind(output, found, mark))) {
+    await cut(recovery, mark.size, true);
+    return agree(recovery);
+  }
+  if (opened !== undefined && !rows.hasUuid) {
+    await agreeByCount(recovery, opened, found);
+    return opened.history.saved;
+  }
+  await agreeByUuids(recovery, found);
+  return found.met;
+}
+
+/** Returns whether a row that had no line end when the run began is whole, but for zeros behind it. */
+async function isTornBehind(
+  output: OutputFile,
+  { fault }: Look,
+  { size, isOpen }: RunMark,
+): Promise<boolean> {
+  if (!isOpen || fault?.damage !== 'nul' || fault.start >= size || fault.end <= size) return false;
+  return isUnsynced(output, size);
+}
+
+async function agreeByUuids(recovery: Recovery, found: Look): Promise<void> {
+  const { output, rows, opened, acceptEdits, sync, say } = recovery;
+  const { fault, nameless, met } = found;
+  const isCrash = await isOurs(recovery, found);
+  if (fault !== undefined && !isCrash && !(fault.damage === 'open' && fault.end >= output.size))
+    throw badRow(output, fault, await isUtf16(output));
+  const isShort = opened !== undefined && found.known < opened.history.saved.size;
+  const missing = isShort ? await missingIn(opened, met) : { count: 0, uuids: [] };
+  if (!acceptEdits) {
+    if (opened !== undefined && missing.count > 0)
+      throw missingRows(output.path, opened.ledger.place, missing, output.size === 0);
+    if (fault !== undefined && !isCrash) throw badRow(output, fault, false);
+    if (rows.hasUuid && nameless.count > 0) throw withoutUuid(output, nameless.count, nameless.line);
+  }
+  if (fault !== undefined) await cut(recovery, fault.start, isCrash);
+  if (isShort) await forgetAbsent(opened, met, sync);
+  if (opened !== undefined && missing.count > 0) {
+    say(acceptedRows(output.path, missing.count, opened.ledger.place));
+  }
+  if (opened !== undefined) await addUnknown(recovery, opened, found);
+  if (found.doubled.count > 0) {
+    const { count, line } = found.doubled;
+    say(
+      `${output.path}:${line}: ${counted(count, 'row')} repeat the uuid of another row; task-save adds none of them again`,
+    );
+  }
+}
+
+/** Returns whether the first row that is not whole is as a crash of the last run leaves it. */
+async function isOurs({ output, mark }: Recovery, { fault }: Look): Promise<boolean> {
+  return (
+    fault !== undefined && mark !== undefined && fault.start >= mark.size && (await isTorn(output, fault))
+  );
+}
+
+/** Adds the rows to the ledger that it does not name: a crash came between the two, or someone added them. */
+async function addUnknown(
+  { output, rows, mark, sync, note }: Recovery,
+  { writer, history: { saved } }: OpenLedger,
+  { unknown, met, known }: Look,
+): Promise<void> {
+  if (met.size === known) return;
+  if (unknown !== undefined) await writer.append(unknown, sync);
+  else {
+    let entries: Entry[] = [];
+    for await (const batch of rows.scan(output.chunks(rows.first))) {
+      for (const { uuid, end } of batch)
+        if (uuid !== undefined && saved.add(uuid)) entries.push({ uuid, end });
+      if (entries.length < BATCH) continue;
+      await writer.append(entries, sync);
+      entries = [];
+    }
+    await writer.append(entries, sync);
+  }
+  if (mark === undefined)
+    note(`${output.path}: ${counted(met.size - known, 'row')} that the ledger did not name: added to it`);
+}
+
+/** Size of a byte order mark, which is all that may stand before a header. */
+const BOM_SIZE = 3;
+
+/** Returns whether the run that left a mark has written the header, so that a crash may have torn it. */
+export function mayTearHeader(mark: RunMark | undefined): mark is RunMark {
+  return mark !== undefined && mark.size <= BOM_SIZE;
 }
 
 /**
- * The same for an output that a crash has torn before its first row: it begins anew.
- * @throws {TaskpipeError} `DATA`, where that can't have been a crash of ours
+ * The same for an output that has no whole header: it begins anew if a crash of its first run has left it so.
+ * @throws {TaskpipeError} `DATA` otherwise
  */
 export async function recoverHead(head: Head): Promise<void> {
-  const { output, history } = head;
-  const isOurs = history?.end === 0 || (history?.end === undefined && (await isUnsynced(output, 0)));
-  if (!isOurs) throw new TaskpipeError('DATA', `${output.path}: its first row has no end, or a NUL`);
-  await cut(head, 0);
+  const { output, opened, mark } = head;
+  if (opened !== undefined) {
+    const missing = await missingIn(opened, new IdSet());
+    if (missing.count > 0) throw missingRows(output.path, opened.ledger.place, missing, false);
+  }
+  if (mayTearHeader(mark) && (await isUnsynced(output, mark.size))) return cut(head, mark.size, true);
+  const fault = 'the header has no end, or a NUL';
+  const row = { uuid: undefined, start: 0, end: 0, line: 1, fault };
+  throw badRow(output, row, await isUtf16(output));
 }
 
-/** Where rows do not tell their uuid, nobody knows which tasks those past the known end are of: they are done again. */
-async function cutUnknown(recovery: Recovery, { named }: History, known: number): Promise<void> {
-  const { output, rows } = recovery;
-  const fail = (words: string): never => {
-    throw new TaskpipeError('DATA', `${output.path} has no uuid column, and ${words}`);
-  };
-  if (named < known) {
-    fail('a crash has left a hole in the ledger: which rows it told of is lost. Save to another file');
+/** Returns whether an output begins as text in UTF-16 does: with a byte order mark, or a NUL beside its first character. */
+async function isUtf16(output: OutputFile): Promise<boolean> {
+  for await (const chunk of output.chunks(0)) {
+    const [a, b] = chunk;
+    return (a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff) || a === 0 || b === 0;
   }
-  if (output.size === known) return;
-  if (known > 0 && (known < rows.first || !(await isLineStart(output, known)))) {
-    fail(
-      `was changed since it was last saved to: no row ends at byte ${known}, up to which the ledger knows it. ` +
-        'Put the file back, or save to another one',
-    );
-  }
-  await cut(recovery, Math.max(known, rows.first));
-}
-
-/** Takes in the rows from `from`. Returns the first that is not whole. */
-async function addRows(
-  { output, rows, history, writer, sync }: Recovery,
-  from: number,
-  saved: IdSet,
-): Promise<FoundRow | undefined> {
-  let unknown: Entry[] = [];
-  for await (const found of rows.scan(output.chunks(from), from)) {
-    for (const row of found) {
-      if (row.fault !== undefined) {
-        await writer?.append(unknown, sync);
-        return row;
-      }
-      if (row.uuid === undefined || row.uuid === '' || !saved.add(row.uuid)) continue;
-      if (history !== undefined) unknown.push({ uuid: row.uuid, end: row.end });
-    }
-    if (unknown.length < BATCH) continue;
-    await writer?.append(unknown, sync);
-    unknown = [];
-  }
-  await writer?.append(unknown, sync);
-  return undefined;
-}
-
-/** Cuts off what a crash has left, or says that it was none. */
-async function drop(recovery: Recovery, row: FoundRow): Promise<void> {
-  const { output, history } = recovery;
-  const isPastKnown = history?.end !== undefined && row.start >= history.end;
-  if (!isPastKnown && !(await isTorn(output, row))) {
-    throw new TaskpipeError(
-      'DATA',
-      `${output.path}: a row is not whole, at byte ${row.start}: ${row.fault}; repair it, or save to another file`,
-    );
-  }
-  await cut(recovery, row.start);
-}
-
-/** Cuts an output, and says so. */
-async function cut({ output, say }: Pick<Recovery, 'output' | 'say'>, at: number): Promise<void> {
-  const bytes = output.size - at;
-  if (bytes <= 0) return;
-  const side = await output.cut(at);
-  say(
-    `${output.path}: the last run did not end well; ${bytes} bytes of unfinished rows were moved to ${side}`,
-  );
+  return false;
 }

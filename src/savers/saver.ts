@@ -16,15 +16,18 @@ export const MISFITS: readonly string[] = ['COLUMNS', 'VALUE'] satisfies readonl
 
 /** A row that was found in an output. Places are in bytes from the start of the file. */
 export interface FoundRow {
+  /** Undefined if the row has none, or no usable one. */
   readonly uuid: string | undefined;
   readonly start: number;
   readonly end: number;
-  /** The number of its line; from 1 where the scan began. */
+  /** Number of its first line in the file, from 1. */
   readonly line: number;
-  /** Why it is not whole. Nothing that follows such a row is found. */
+  /** Set if it is the last row and complete except for its line end. */
+  readonly isOpen?: boolean;
+  /** Reason it is not a row. Nothing that follows such a row is found. */
   readonly fault?: string;
-  /** What a crash may have done to it: it has no end, or a NUL where bytes never came to the disk. */
-  readonly damage?: 'open' | 'nul';
+  /** Damage that a crash may have done: no line end, an open quote, or a NUL where bytes never came to the disk. */
+  readonly damage?: 'open' | 'quote' | 'nul';
 }
 
 /** What an output's format is told. */
@@ -35,10 +38,14 @@ export interface FormatOptions {
   readonly all?: boolean | undefined;
   readonly widen?: boolean | undefined;
   readonly escapeFormulas?: boolean | undefined;
+  /** Whether a crash may have torn the first commit, and so the header. */
+  readonly mayBeTorn?: boolean | undefined;
 }
 
 /** What a destination is told. */
 export interface DestinationOptions extends FormatOptions {
+  /** Whether rows that someone has removed from the output are taken out of the ledger, instead of an error. */
+  readonly acceptEdits?: boolean | undefined;
   readonly ledger?: string | undefined;
   readonly overwrite?: boolean | undefined;
   /** The table of a database. */
@@ -54,18 +61,23 @@ export interface DestinationOptions extends FormatOptions {
 export interface Rows {
   /** Whether rows tell their uuid. Known from the start, but for a new output, of which it is true until shown otherwise. */
   readonly hasUuid: boolean;
-  /** Whether a row may span several lines, in quotes. */
-  readonly hasQuotes: boolean;
-  /** Where the rows of an existing output begin, past its header. */
+  /** Column names, if the rows have columns. */
+  readonly names?: readonly string[] | undefined;
+  /** Offset of the first row in an existing output, past its header. */
   readonly first: number;
+  /** Line end of the output. */
+  readonly newline: '\n' | '\r\n';
   /** The row of a task with its line end; before it, in a new output, the header. */
   encode(task: Task): string | Misfit;
   /** The columns that would have to be there for a task, once a row was encoded. */
   lackedBy(task: Task): readonly string[];
   /** Those of `fields` that no record had, as far as it can tell. */
   readonly unmet?: Unmet;
-  /** Reads rows, from the start of one, up to the first that is not whole. */
-  scan(chunks: AsyncIterable<Buffer>, from: number): AsyncIterable<readonly FoundRow[]>;
+  /**
+   * Reads the rows of an existing output up to the first fault. Blank lines are skipped.
+   * @param chunks the bytes from `first` on
+   */
+  scan(chunks: AsyncIterable<Buffer>): AsyncIterable<readonly FoundRow[]>;
   /** Columns that an existing output has to get before anything is saved (`--widen`). */
   readonly lacking: readonly string[];
   /**

@@ -6,10 +6,10 @@ const MOST = 64 * 1024 * 1024;
 /** What a disk writes is whole sectors. */
 const SECTOR = 512;
 
-/** Whether a row is as a crash leaves it: cut short, at the end of the file, or with a hole. */
+/** Returns whether a row may be as a crash leaves it: cut short, at the end of the file, or with a hole. */
 export async function isTorn(output: OutputFile, { damage, start, end }: FoundRow): Promise<boolean> {
   if (damage === undefined) return false;
-  return damage === 'open' ? end >= output.size : isUnsynced(output, start);
+  return damage === 'nul' ? isUnsynced(output, start) : end >= output.size;
 }
 
 /**

@@ -37,6 +37,11 @@ export interface SaveOptions {
   readonly ledger?: string | undefined;
   /** `batch`: every commit is on the disk before it counts. `none`: that is left to the system. Default `batch`. */
   readonly sync?: 'batch' | 'none' | undefined;
+  /**
+   * Accepts what someone has changed in the output since the last run: rows that are gone are taken out of the ledger,
+   * rows without a uuid are kept, and an incomplete last row is moved aside. Otherwise these are errors.
+   */
+  readonly acceptEdits?: boolean | undefined;
   /** Puts a new file in the place of the output, at the end. */
   readonly overwrite?: boolean | undefined;
   /** Adds columns for attributes that have none; otherwise their records go to the rest file, with code `COLUMNS`. */
@@ -68,6 +73,7 @@ export const SAVE_NAMES: Names<SaveOptions> = {
   flushInterval: true,
   ledger: true,
   sync: true,
+  acceptEdits: true,
   overwrite: true,
   widen: true,
   escapeFormulas: true,
@@ -160,7 +166,7 @@ async function mergeLeft(rest: Rest, { saved }: Destination): Promise<void> {
 
 /** @throws {TaskpipeError} `USAGE`, for options that exclude each other */
 function checkOptions(out: string, options: SaveOptions): void {
-  const { ledger, overwrite, tee, widen } = options;
+  const { acceptEdits, ledger, overwrite, tee, widen } = options;
   checkNames('save()', options, SAVE_NAMES);
   const refuse = (words: string): never => {
     throw new TaskpipeError('USAGE', words);
@@ -170,11 +176,14 @@ function checkOptions(out: string, options: SaveOptions): void {
       refuse('--ledger (or TASK_LEDGER) needs a file: nobody can tell when the standard output is safe');
     if (tee !== undefined) refuse('--tee needs a file: the standard output has the rows already');
     if (overwrite) refuse('--overwrite needs a file');
+    if (acceptEdits) refuse('--accept-edits needs a file: standard output has no earlier rows');
     if (widen) refuse('--widen needs a file: what is on the standard output cannot be changed');
   } else if (overwrite) {
     if (ledger !== undefined)
       refuse('--overwrite cannot be used with --ledger, which says what the output holds already');
     if (tee !== undefined) refuse('--overwrite cannot be used with --tee: no row is safe before the end');
+    if (acceptEdits)
+      refuse('--overwrite cannot be used with --accept-edits: it does not read the old output');
   }
 }
 

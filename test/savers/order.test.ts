@@ -69,13 +69,18 @@ describe.skipIf(!canTrace)('what reaches the disk (needs strace)', () => {
       'write l.jsonl',
       'fdatasync l.jsonl',
       'write tee',
+      'write l.jsonl', // the seal
+      'fdatasync l.jsonl',
+      'fsync .', // out.csv.run is gone
     ]);
     expect(calls[rows + 2]?.text).toMatch(/, "\\n\{\\"uuid\\":\\"a\\"/);
     for (const [i, call] of calls.slice(rows + 1).entries()) {
       expect(calls[rows + i]?.ends, told([call])[0]).toBeLessThan(call.begins);
     }
-    // The names of two new files: both are safe before anything is in them.
-    expect(told(calls.slice(0, rows)).filter((words) => words === 'fsync .')).toHaveLength(2);
+    // The names of three new files are safe before the first row; and so is what out.csv.run holds.
+    const before = told(calls.slice(0, rows));
+    expect(before.filter((words) => words === 'fsync .')).toHaveLength(3);
+    expect(before.slice(-3)).toEqual(['write out.csv.run', 'fsync out.csv.run', 'fsync .']);
   });
 
   test('is what failed, before it is given on, and then the rest file under its name', async () => {

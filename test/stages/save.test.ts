@@ -17,6 +17,7 @@ import { parseTask } from '../../src/core/ndjson.ts';
 import type { Task } from '../../src/core/task.ts';
 import { openLedger } from '../../src/ledgers/index.ts';
 import { type SaveOptions, type SaveSummary, save } from '../../src/stages/save.ts';
+import { leaveMark } from '../support/mark.ts';
 import { freshFolder } from '../support/run.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -452,6 +453,7 @@ describe('after a crash', () => {
       ],
       { ledger },
     );
+    if (tail.length > 0) leaveMark(out.path);
     appendFileSync(out.path, tail);
     return { out, ledger };
   }
@@ -459,9 +461,8 @@ describe('after a crash', () => {
   test.each([
     ['no line end', 'out.csv', 'c,3'],
     ['an open quote', 'out.csv', 'c,"3\nd,4\n'],
-    ['too few cells', 'out.csv', 'c\n'],
-    ['a NUL', 'out.csv', 'c,\0\0\n'],
-    ['bad UTF-8', 'out.csv', Buffer.from([99, 44, 0xc3, 10])],
+    ['too few cells', 'out.csv', 'c'],
+    ['half a character', 'out.csv', Buffer.from([99, 44, 0xc3])],
     ['half an object', 'out.ndjson', '{"uuid":"c","x":'],
     ['zeros', 'out.ndjson', Buffer.alloc(5000)],
   ])('rows with %s are moved away, and saved again', async (_, name, tail) => {
@@ -479,6 +480,21 @@ describe('after a crash', () => {
     expect(out.text()).toBe(`${whole}${name.endsWith('csv') ? 'c,3' : '{"uuid":"c","x":"3"}'}\n`);
     expect(out.torn()).toEqual([tail.toString()]);
     expect(out.said[0]).toContain(`${tail.length} bytes of unfinished rows were moved to /${name}.torn-`);
+  });
+
+  test.each([
+    ['a NUL that is not a hole', 'c,\0\0\n', 'it has a NUL'],
+    ['too few cells and a line end', 'c\n', '1 cell, the header has 2'],
+    [
+      'bytes that are not UTF-8',
+      Buffer.from([99, 44, 0xc3, 10]),
+      'it is not valid UTF-8; save the file as UTF-8',
+    ],
+  ])('rows with %s were not left by a crash: they are an error, and stay', async (_, tail, words) => {
+    const { out, ledger } = await crashed('out.csv', tail);
+    const before = readFileSync(out.path);
+    await expect(out.save([], { ledger })).rejects.toThrow(`out.csv:4: ${words}`);
+    expect(readFileSync(out.path)).toEqual(before);
   });
 
   test.each([
@@ -504,6 +520,7 @@ describe('after a crash', () => {
     const out = saver(freshFolder());
     const options = { ledger: join(out.path, '../done.jsonl'), fields: ['x'] };
     await out.save([{ uuid: 'a', x: 1 }], options);
+    leaveMark(out.path, false);
     appendFileSync(out.path, '2\n3\n');
     expect(
       await out.save(
@@ -526,7 +543,7 @@ describe('after a crash', () => {
     ] as const) {
       const out = saver(freshFolder());
       const options = { ledger: join(out.path, '../done.jsonl'), fields };
-      await out.save([], options); // the ledger hears of the output before its first row
+      leaveMark(out.path, fields === undefined);
       writeFileSync(out.path, tail);
       await out.save([{ uuid: 'a', x: 1 }], options);
       expect(out.text()).toBe(fields === undefined ? 'uuid,x\na,1\n' : 'x\n1\n');
@@ -544,15 +561,17 @@ describe('after a crash', () => {
 
   test('a torn end is found without a ledger too', async () => {
     const out = saver(freshFolder());
-    writeFileSync(out.path, 'uuid,x\na,1\nb,"2');
+    writeFileSync(out.path, 'uuid,x\n');
+    leaveMark(out.path);
+    appendFileSync(out.path, 'a,1\nb,"2');
     await out.save([{ uuid: 'b', x: 2 }]);
     expect(out.text()).toBe('uuid,x\na,1\nb,2\n');
     expect(out.torn()).toEqual(['b,"2']);
   });
 
   test.each([
-    ['uuid,x\na\nb,2\n', '1 cells where the header has 2'],
-    ['uuid,x\na,"1"2\nb,2\n', 'text follows a closing quote'],
+    ['uuid,x\na\nb,2\n', 'out.csv:2: 1 cell, the header has 2'],
+    ['uuid,x\na,"1"2\nb,2\n', 'out.csv:2: text follows a closing quote'],
   ])('rows that no crash of ours can have left (%j) are an error, and stay', async (text, words) => {
     const out = saver(freshFolder());
     writeFileSync(out.path, text);
@@ -560,12 +579,12 @@ describe('after a crash', () => {
     expect(out.text()).toBe(text);
   });
 
-  test('an output that is shorter than the ledger says is an error', async () => {
+  test('an output that lacks rows that the ledger names is an error', async () => {
     const { out, ledger } = await crashed('out.csv', '');
     truncateSync(out.path, 10);
     await expect(out.save([], { ledger })).rejects.toMatchObject({
       code: 'DATA',
-      message: expect.stringContaining('rows are missing'),
+      message: expect.stringContaining('2 rows are missing'),
     });
     expect(statSync(out.path).size).toBe(10);
   });
@@ -584,6 +603,7 @@ describe('after a crash', () => {
   test('rows that were widened with the ledger are known to it', async () => {
     const { out, ledger } = await crashed('out.csv', '');
     await out.save([{ uuid: 'c', longer: 'z' }], { widen: true, ledger });
+    leaveMark(out.path);
     appendFileSync(out.path, 'd,1');
     await out.save([{ uuid: 'a', x: 1 }], { ledger });
     expect(out.text()).toBe('uuid,x,longer\na,é,\nb,y,\nc,,z\n');

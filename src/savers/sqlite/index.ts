@@ -1,15 +1,15 @@
+import { existsSync } from 'node:fs';
 import { TaskpipeError } from '../../core/errors.ts';
 import { IdSet } from '../../core/idset.ts';
 import { type Database, identifier, inTransaction, openDatabase } from '../../core/sqlite.ts';
 import type { Task } from '../../core/task.ts';
-import { type LedgerWriter, openLedger } from '../../ledgers/index.ts';
+import type { LedgerWriter } from '../../ledgers/index.ts';
+import type { OpenLedger } from '../absent.ts';
 import type { Destination, DestinationOptions, Misfit, RowBatch } from '../saver.ts';
+import { agree, checkNeverSaved, openLedgerOf, TABLE } from './agree.ts';
 import { type Column, columnOfField, TableRows } from './cells.ts';
-import { columnsOf, prepareTable } from './table.ts';
+import { prepareTable } from './table.ts';
 import { TableWriter } from './writer.ts';
-
-/** The table that is saved to where no other is named. */
-export const TABLE = 'tasks';
 
 /**
  * Opens a table of a SQLite database to save to: a row a uuid, and a later record takes the place of the earlier.
@@ -17,40 +17,44 @@ export const TABLE = 'tasks';
  * @throws {TaskpipeError} `IO`, `LOCKED`, `DATA` where it is no database or the table is of another shape, `USAGE`
  */
 export async function openTable(options: DestinationOptions): Promise<Destination> {
-  const { path, table = TABLE, fields, ledger, overwrite, sync } = options;
+  const { path, table = TABLE, fields, overwrite, sync } = options;
   checkOptions(options);
+  if (!existsSync(path)) await checkNeverSaved(options, table);
   const database = await openDatabase(path, { sync });
-  let writer: LedgerWriter | undefined;
+  let opened: OpenLedger | undefined;
   try {
     const target = overwrite ? `${table}.new` : table;
+    // Before the rows: of a uuid that the ledger names by now, the row is in the table.
+    opened = await openLedgerOf(options, table);
+    if (opened !== undefined) await agree(options, opened, database, table);
     await prepareTable(database, table); // what is overwritten must be of ours too
     if (overwrite) await database.exec(`drop table if exists ${identifier(target)}`);
     const columns = await prepareTable(database, target);
-    writer = ledger === undefined ? undefined : await openLedger(ledger, options.say).open(path);
     const saved = await savedIn(database, target);
-    if (writer !== undefined) await markFound(options, database, target, writer);
     const rows = new TableRows(path, fields === undefined ? columns : chosenOf(fields, columns), fields);
     return new TableDestination({
       database,
       target,
       table: new TableWriter(database, target, rows),
       saved,
-      writer,
+      writer: opened?.writer,
       options,
     });
   } catch (error) {
-    await writer?.close();
+    await opened?.writer.close();
     database.close();
     throw error;
   }
 }
 
 /** @throws {TaskpipeError} `USAGE`, for options that mean nothing here */
-function checkOptions({ widen, escapeFormulas, path }: DestinationOptions): void {
+function checkOptions({ acceptEdits, ledger, widen, escapeFormulas, path }: DestinationOptions): void {
   const refuse = (words: string): never => {
     throw new TaskpipeError('USAGE', words);
   };
   if (widen) refuse(`--widen is for CSV: a table of ${path} gets a column for each new attribute by itself`);
+  if (acceptEdits && ledger === undefined)
+    refuse(`--accept-edits needs --ledger: without one, nothing says which rows were in ${path}`);
   if (escapeFormulas) refuse('--escape-formulas is for CSV: no spreadsheet opens a database');
 }
 
@@ -65,33 +69,6 @@ async function savedIn(database: Database, table: string): Promise<IdSet> {
   const uuids = await database.prepare(`select uuid from ${identifier(table)}`);
   for (const [uuid] of await uuids.rows()) saved.add(String(uuid));
   return saved;
-}
-
-const BATCH = 10_000;
-
-/** Marks rows that the ledger does not know: a crash came between the two. */
-async function markFound(
-  { ledger, path, say, all, sync }: DestinationOptions,
-  database: Database,
-  table: string,
-  writer: LedgerWriter,
-): Promise<void> {
-  const known = openLedger(ledger as string, say);
-  const finished = await known.finished();
-  const { undone } = await known.history(path);
-  const isStateful = (await columnsOf(database, table)).some(({ name }) => name === 'state');
-  const good = isStateful && !all ? "where coalesce(state, 'SUCCESS') = 'SUCCESS'" : '';
-  const rows = await database.prepare(`select uuid from ${identifier(table)} ${good}`);
-  let found: { uuid: string }[] = [];
-  for (const [cell] of await rows.rows()) {
-    const uuid = String(cell);
-    if (finished.has(uuid) || undone.has(uuid)) continue;
-    found.push({ uuid });
-    if (found.length < BATCH) continue;
-    await writer.append(found, sync);
-    found = [];
-  }
-  await writer.append(found, sync);
 }
 
 interface Parts {
