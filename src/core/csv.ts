@@ -41,6 +41,11 @@ export class CsvParser {
     return this.#rest === '' && !this.#isSkipping;
   }
 
+  /** The number of the line where the next row begins, from 1. */
+  get line(): number {
+    return this.#line;
+  }
+
   /** Passes over lines that were read otherwise, so that later rows know theirs. */
   passOver(lines: number): void {
     this.#line += lines;

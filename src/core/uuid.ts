@@ -38,7 +38,7 @@ function firstBytes(length: number): Buffer {
 const made: DataView = new DataView(new ArrayBuffer(16));
 
 /** Names of more bytes are hashed faster by OpenSSL, whatever a call of it costs. */
-const SHORT = 240;
+const SHORT = 300;
 
 /** Makes the UUID of the first so many bytes of `scratch`. */
 function make(length: number, version: 3 | 5): void {
@@ -60,6 +60,21 @@ export function nameUuidBytes(bytes: Uint8Array, from: number, to: number, versi
   let length = 16;
   for (let i = from; i < to; i++) scratch[length++] = bytes[i] as number;
   make(length, version);
+  return made;
+}
+
+/** Where a name begins in the buffer of `nameBuffer`. */
+export const NAME_AT = 16;
+
+/** Returns a buffer to write a name of at most so many bytes to, from `NAME_AT`. It is good until the next is asked for. */
+export function nameBuffer(room: number): Buffer {
+  makeRoom(room);
+  return scratch;
+}
+
+/** Returns the 16 bytes of the UUID of the name in that buffer. They are good until the next is made. @param end of it */
+export function bufferedUuid(end: number, version: 3 | 5): DataView {
+  make(end, version);
   return made;
 }
 

@@ -1,6 +1,17 @@
+import { byCodePoint } from '../core/canonical.ts';
+import { hashText } from '../core/checksum.ts';
 import { ROW_FAULTS, type Row } from '../core/csv.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import type { ReadOptions } from './loader.ts';
+
+/** One column of a task, and the JSON text between its value and the one before. */
+interface Column {
+  readonly index: number;
+  readonly before: string;
+  readonly bytes: Buffer;
+  /** Hash of its name. */
+  readonly hash: number;
+}
 
 /** What all rows of a file share. */
 export interface Columns {
@@ -8,8 +19,10 @@ export interface Columns {
   readonly indexes: ReadonlyMap<string, number>;
   /** Where the `uuid` is. */
   readonly uuid: number | undefined;
-  /** The columns of a task, in order: where each is, and the JSON text between its value and the one before. */
-  readonly kept: readonly { index: number; before: string; bytes: Buffer }[];
+  /** The columns of a task, in order. */
+  readonly kept: readonly Column[];
+  /** All columns but the `uuid`, in the order of the canonical text, which a uuid is made of by default. */
+  readonly sorted: readonly Column[];
 }
 
 /** @throws {TaskpipeError} `DATA`, where the header can't be that of tasks */
@@ -26,8 +39,7 @@ export function columnsFor(first: Row, options: ReadOptions): Columns {
     fail(`--columns must name every column: it names ${given.length}, and the row has ${first.cells.length}`);
   }
   for (const old of options.rename.keys()) {
-    if (!given.includes(old))
-      fail(`no column ${JSON.stringify(old)} (--rename); there are ${given.join(', ')}`);
+    if (!given.includes(old)) fail(`no column ${JSON.stringify(old)} (--rename); ${theColumns(given, old)}`);
   }
   const names = given.map((name) => options.rename.get(name) ?? name);
   const indexes = new Map<string, number>();
@@ -43,16 +55,28 @@ export function columnsFor(first: Row, options: ReadOptions): Columns {
     indexes.set(name, i);
   });
   for (const [name, option] of options.needed) {
-    if (!indexes.has(name))
-      fail(`no column ${JSON.stringify(name)} (${option}); there are ${names.join(', ')}`);
+    if (!indexes.has(name)) fail(`no column ${JSON.stringify(name)} (${option}); ${theColumns(names, name)}`);
   }
-  const kept = (options.select ?? names)
-    .filter((name) => name !== 'uuid')
-    .map((name) => {
-      const before = `",${JSON.stringify(name)}:"`;
-      return { index: indexes.get(name) as number, before, bytes: Buffer.from(before) };
-    });
-  return { names, indexes, uuid: indexes.get('uuid'), kept };
+  const columnOf = (name: string, open: string): Column => {
+    const before = `${open}${JSON.stringify(name)}:"`;
+    return { index: indexes.get(name) as number, before, bytes: Buffer.from(before), hash: hashText(name) };
+  };
+  const attributes = names.filter((name) => name !== 'uuid');
+  return {
+    names,
+    indexes,
+    uuid: indexes.get('uuid'),
+    kept: (options.select ?? names).filter((name) => name !== 'uuid').map((name) => columnOf(name, '",')),
+    sorted: attributes.sort(byCodePoint).map((name, i) => columnOf(name, i === 0 ? '{' : '",')),
+  };
+}
+
+/** Returns the columns that there are, for a message. A name is taken as it is typed, so spaces around it count. */
+function theColumns(names: readonly string[], wanted: string): string {
+  const padded = names.find((name) => name !== wanted && name.trim() === wanted.trim());
+  const meant =
+    padded === undefined ? '' : `; did you mean ${JSON.stringify(padded)}? Spaces are part of a name`;
+  return `there are ${names.join(', ')}${meant}`;
 }
 
 function checkHeader(first: Row, options: ReadOptions, fail: (words: string) => never): void {

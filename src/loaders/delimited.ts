@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { checksumOf, hashMember, hashText } from '../core/checksum.ts';
 import { CsvParser, ROW_FAULTS, type Row } from '../core/csv.ts';
 import type { BadInput } from '../core/lines.ts';
 import { type ChunkDecoder, chunkDecoder, REPLACEMENT } from '../core/text.ts';
@@ -96,7 +97,7 @@ class RecordReader {
   #plainRows(bytes: Buffer): PlainRows | undefined {
     if (this.#columns === undefined || !this.#parser.isBetweenRows) return undefined;
     this.#readPlain ??= plainReader(this.#columns, this.#delimiter, this.#options);
-    return this.#readPlain(bytes);
+    return this.#readPlain(bytes, this.#parser.line);
   }
 
   #read(text: string): Loaded[] {
@@ -170,9 +171,26 @@ class CsvRecord implements Loaded {
     return index === undefined ? undefined : this.#row.cells[index];
   }
 
-  texts(): readonly string[] {
-    const { uuid } = this.#columns;
-    return uuid === undefined ? this.#row.cells : this.#row.cells.filter((_, i) => i !== uuid);
+  isMissing(name: string): boolean {
+    return !this.text(name);
+  }
+
+  isMadeOf(): boolean {
+    return false;
+  }
+
+  canonical(): string {
+    const { sorted } = this.#columns;
+    let text = '';
+    for (const { index, before } of sorted) text += before + escaped(this.#row.cells[index] as string);
+    return sorted.length === 0 ? '{}' : `${text}"}`;
+  }
+
+  checksum(): number {
+    let sum = 0;
+    for (const { index, hash } of this.#columns.kept)
+      sum += hashMember(hash, hashText(escaped(this.#row.cells[index] as string)));
+    return checksumOf(sum);
   }
 
   toLine(uuid: string): string {

@@ -1,17 +1,21 @@
+import { HALF, uuidOfCanonical } from '../core/record-uuid.ts';
 import { uuidFault } from '../core/task.ts';
 import { nameUuid, randomUuid, type UuidVersion } from '../core/uuid.ts';
 import type { Loaded } from './loader.ts';
 
 export interface IdentityOptions {
-  /** The attributes whose values make the uuid. Default: the record's own `uuid`, else all of its values. */
+  /**
+   * The attributes whose values make the uuid, by name or path. Default: the record's own `uuid`, else all of the
+   * record, names included.
+   */
   readonly uuidFields?: readonly string[] | undefined;
-  /** The kind of UUID: 3 (MD5, the default) or 5 (SHA-1) of those values, 4 or 7 random. */
+  /** The kind of UUID: 3 (MD5, the default) or 5 (SHA-1) of the record or those values, 4 or 7 random. */
   readonly uuid?: UuidVersion | undefined;
-  /** What joins several values. Default U+001F, so that `a`, `bc` and `ab`, `c` differ. */
+  /** The separator of several values. Default U+001F, so that `a`, `bc` and `ab`, `c` differ. */
   readonly uuidSep?: string | undefined;
 }
 
-/** Why a record can have no uuid, in words. */
+/** The reason why a record cannot have a uuid. */
 export class NoIdentity {
   readonly why: string;
 
@@ -20,34 +24,42 @@ export class NoIdentity {
   }
 }
 
-const HALF = new NoIdentity('a value that its uuid is made of has half of a surrogate pair');
+const NO_TEXT = new NoIdentity(HALF);
+const HALF_FIELD = new NoIdentity('a value of --uuid-fields has half of a surrogate pair');
 
 /**
- * What gives each record its uuid. A record that was a task before keeps the one it has, so that what failed is the
- * same task when it is loaded again.
+ * Returns the function that gives each record its uuid. A record that was a task before keeps the one it has, so that
+ * a task that failed is the same one when it is loaded again; unless the uuid is to be made of its result.
  */
 export function identify(options: IdentityOptions): (record: Loaded) => string | NoIdentity {
-  const { uuidFields, uuid: version, uuidSep = '\u001f' } = options;
-  const make = (values: readonly string[]): string | NoIdentity => {
-    if (version === 4 || version === 7) return randomUuid(version);
-    const name = values.length === 1 ? (values[0] as string) : values.join(uuidSep);
-    // In UTF-8 all halves are the same, and two tasks would be one.
-    return name.isWellFormed() ? nameUuid(name, version ?? 3) : HALF;
-  };
+  const { uuidFields, uuid: version = 3, uuidSep = '\u001f' } = options;
   const isMade = uuidFields !== undefined || version === 4 || version === 7;
   return (record) => {
     const { uuid } = record;
-    if (uuid !== undefined && (record.wasTask || !isMade)) {
+    const isKept = !isMade || (record.wasTask && !record.isMadeOf(uuidFields ?? []));
+    if (uuid !== undefined && isKept) {
       const fault = uuidFault(uuid);
       return fault === undefined ? (uuid as string) : new NoIdentity(fault);
     }
-    if (uuidFields === undefined) return make(record.texts());
-    const values: string[] = [];
-    for (const name of uuidFields) {
-      const value = record.text(name);
-      if (value === undefined) return new NoIdentity(`no attribute ${JSON.stringify(name)} (--uuid-fields)`);
-      values.push(value);
-    }
-    return make(values);
+    if (version === 4 || version === 7) return randomUuid(version);
+    if (uuidFields === undefined) return uuidOfCanonical(record.canonical(), version) ?? NO_TEXT;
+    return uuidOfFields(record, uuidFields, uuidSep, version);
   };
+}
+
+function uuidOfFields(
+  record: Loaded,
+  fields: readonly string[],
+  separator: string,
+  version: 3 | 5,
+): string | NoIdentity {
+  const values: string[] = [];
+  for (const name of fields) {
+    const value = record.text(name);
+    if (value === undefined) return new NoIdentity(`no attribute ${JSON.stringify(name)} (--uuid-fields)`);
+    values.push(value);
+  }
+  const name = values.length === 1 ? (values[0] as string) : values.join(separator);
+  // In UTF-8 all halves are the same, so that two tasks would be one.
+  return name.isWellFormed() ? nameUuid(name, version) : HALF_FIELD;
 }

@@ -14,10 +14,19 @@ export interface Loaded {
   readonly fault: string | undefined;
   /** Whether it was a task before: it carries a `run`, so it keeps its uuid. */
   readonly wasTask: boolean;
-  /** An attribute as text: a string as it is, any other value as it is written in JSON. Undefined where it has none. */
+  /**
+   * Returns an attribute as text: a string as it is, any other value as it is written in JSON; undefined if there is
+   * none. In JSON the name may be a path, as in `result.json.sku`; an attribute of that very name comes first.
+   */
   text(name: string): string | undefined;
-  /** All attributes as text, in their order, without uuid, run and result. */
-  texts(): readonly string[];
+  /** Returns whether an attribute, by name or path, is not there, null or empty. */
+  isMissing(name: string): boolean;
+  /** Returns whether one of these attributes, by name or path, is part of the result of an earlier run. */
+  isMadeOf(names: readonly string[]): boolean;
+  /** Returns all attributes, without uuid, run and result, as canonical JSON text: see `core/canonical.ts`. */
+  canonical(): string;
+  /** Returns a checksum of the attributes that the task has. The same attributes give the same one in all formats. */
+  checksum(): number;
   /** The task's record: the uuid, and those attributes that are selected. */
   toLine(uuid: string): string;
 }

@@ -1,67 +1,82 @@
-import { type Member, membersOf } from '../core/members.ts';
+import { canonicalJson, canonicalMembers, canonicalObject } from '../core/canonical.ts';
+import { checksumOf, hashMember, hashText, hashValue } from '../core/checksum.ts';
+import { membersOf } from '../core/members.ts';
 import type { JsonRecord } from '../core/ndjson.ts';
-import { attribute, runOf } from '../core/task.ts';
+import { findNames, rawAt, valueAt } from '../core/nested.ts';
+import { attribute, type Fields, runOf } from '../core/task.ts';
+import { lift } from './lift.ts';
 import type { Loaded, Shape } from './loader.ts';
+import { Selection } from './selection.ts';
 
-/** A JSON object as a loader reads it. What is not changed keeps its bytes. */
+/** A JSON object as a loader reads it. Attributes that are not changed keep their bytes. */
 export class JsonLoaded implements Loaded {
   readonly line: number;
+  readonly source: string;
+  readonly fault: string | undefined;
   readonly wasTask: boolean;
+  /** The record as it was read. */
+  readonly #read: Fields;
+  /** The same with nested attributes at its top, if `--rename` says so. */
   readonly #record: JsonRecord;
   readonly #shape: Shape;
-  /** The keys that an executor added: not attributes. */
+  /** Keys that an executor added: not attributes, unless `--rename` names them. */
   readonly #ours: ReadonlySet<string>;
-  /** Its members, once they were asked for; and the last of each name: to search them for each would take forever. */
-  #all: readonly Member[] | undefined;
-  #byName: ReadonlyMap<string, Member> | undefined;
+  /** The record under its new names, made when it is first needed. */
+  #fields: Fields | undefined;
+  /** Raw values by new name: searching the text for each would take forever in a record of many members. */
+  #raw: ReadonlyMap<string, string> | undefined;
 
   constructor(record: JsonRecord, shape: Shape) {
     const run = runOf(record.fields);
     this.line = record.line;
+    this.source = record.text;
     this.wasTask = run !== undefined;
-    this.#record = record;
+    this.fault = faultOf(record.fields, shape.rename, this.wasTask);
+    this.#read = record.fields;
+    this.#record = this.fault === undefined ? lift(record, shape.rename) : record;
     this.#shape = shape;
-    this.#ours = run === undefined ? PLAIN : oursOf(run.as);
-  }
-
-  /** An attribute of the user's that would be lost. */
-  get fault(): string | undefined {
-    const { fields } = this.#record;
-    if (!this.wasTask) {
-      const own = ['run', 'result'].find(
-        (name) => Object.hasOwn(fields, name) && !this.#shape.rename.has(name),
-      );
-      if (own !== undefined)
-        return `it has a ${JSON.stringify(own)}, which is a task's own; give it another name with --rename ${own}=old_${own}`;
-    }
-    for (const [from, to] of this.#shape.rename) {
-      if (!Object.hasOwn(fields, from) || !Object.hasOwn(fields, to) || this.#shape.rename.has(to)) continue;
-      return `--rename ${from}=${to} would put two attributes under one name`;
-    }
-    return undefined;
-  }
-
-  get source(): string {
-    return this.#record.text;
+    this.#ours = run === undefined ? PLAIN : withoutRenamed(oursOf(run.as), shape.rename);
   }
 
   get uuid(): unknown {
-    return this.#value('uuid');
+    return attribute(this.#renamed(), 'uuid');
   }
 
   text(name: string): string | undefined {
-    const value = this.#value(name);
-    if (value === undefined || typeof value === 'string') return value;
-    this.#byName ??= new Map(this.#members().map((member) => [this.#renamed(member.key), member]));
-    const member = this.#byName.get(name);
-    return member === undefined ? undefined : this.#record.text.slice(member.value, member.end);
+    const names = findNames(this.#renamed(), name);
+    if (names === undefined) return undefined;
+    const value = valueAt(this.#renamed(), names);
+    return typeof value === 'string' ? value : this.#rawAt(names);
   }
 
-  texts(): readonly string[] {
-    const names = this.#members().map(({ key }) => this.#renamed(key));
-    return names
-      .filter((name) => name !== 'uuid' && !this.#ours.has(name))
-      .map((name) => this.text(name) as string);
+  isMissing(name: string): boolean {
+    const names = findNames(this.#renamed(), name);
+    const value = names && valueAt(this.#renamed(), names);
+    return value === undefined || value === null || value === '';
+  }
+
+  isMadeOf(names: readonly string[]): boolean {
+    if (!this.wasTask) return false;
+    const ours = oursOf(runOf(this.#read)?.as);
+    return names.some((name) => {
+      const old = [...this.#shape.rename].find(([, to]) => to === name)?.[0] ?? name;
+      return ours.has(findNames(this.#read, old)?.[0] as string);
+    });
+  }
+
+  canonical(): string {
+    return canonicalObject(this.#canonicalMembers());
+  }
+
+  checksum(): number {
+    const { select } = this.#shape;
+    let sum = 0;
+    const add = (name: string, json: string): void => {
+      sum += hashMember(hashText(name), hashValue(json));
+    };
+    if (select === undefined) for (const [name, json] of this.#canonicalMembers()) add(name, json);
+    else for (const [name, names] of this.#selected(select)) add(name, canonicalJson(this.#rawAt(names)));
+    return checksumOf(sum);
   }
 
   toLine(uuid: string): string {
@@ -75,40 +90,94 @@ export class JsonLoaded implements Loaded {
       const rest = text.slice(1).trimStart();
       return rest === '}' ? `${first}}` : `${first},${rest}`;
     }
-    const kept = new Map<string, string>();
-    for (const { key, value, end } of this.#members()) {
-      const name = this.#renamed(key);
-      if (name !== 'uuid' && !this.#ours.has(key)) kept.set(name, text.slice(value, end));
+    return `${[first, ...this.#keptMembers()].join(',')}}`;
+  }
+
+  /** Returns the members of the task as JSON text, but for its uuid. */
+  #keptMembers(): readonly string[] {
+    const { select } = this.#shape;
+    const selection = new Selection();
+    if (select === undefined) {
+      for (const [name, raw] of this.#rawMembers()) if (this.#isAttribute(name)) selection.add([name], raw);
+    } else for (const [, names] of this.#selected(select)) selection.add(names, this.#rawAt(names));
+    return selection.members();
+  }
+
+  /** Returns what is selected and there. The result of an earlier run can be selected; a run would pass for a new one. */
+  #selected(select: readonly string[]): (readonly [name: string, names: readonly string[]])[] {
+    return select.flatMap((name) => {
+      const names = findNames(this.#renamed(), name);
+      const isKept = names !== undefined && names[0] !== 'uuid' && names[0] !== 'run';
+      return isKept ? [[name, names] as const] : [];
+    });
+  }
+
+  #canonicalMembers(): ReadonlyMap<string, string> {
+    const members = new Map<string, string>();
+    for (const [key, json] of canonicalMembers(this.#record.text)) {
+      const name = this.#newName(key);
+      if (this.#isAttribute(name)) members.set(name, json);
     }
-    const names = select === undefined ? [...kept.keys()] : select.filter((name) => kept.has(name));
-    return `${[first, ...names.map((name) => `${JSON.stringify(name)}:${kept.get(name)}`)].join(',')}}`;
+    return members;
   }
 
-  #members(): readonly Member[] {
-    this.#all ??= membersOf(this.#record.text);
-    return this.#all;
+  #isAttribute(name: string): boolean {
+    return name !== 'uuid' && !this.#ours.has(name);
   }
 
-  #renamed(key: string): string {
-    return this.#shape.rename.get(key) ?? key;
+  #rawAt([name, ...inner]: readonly string[]): string {
+    return rawAt(this.#rawMembers().get(name as string) as string, inner);
   }
 
-  #value(name: string): unknown {
+  #rawMembers(): ReadonlyMap<string, string> {
+    const { text } = this.#record;
+    this.#raw ??= new Map(
+      membersOf(text).map(({ key, value, end }) => [this.#newName(key), text.slice(value, end)]),
+    );
+    return this.#raw;
+  }
+
+  #renamed(): Fields {
     const { fields } = this.#record;
-    for (const [from, to] of this.#shape.rename)
-      if (to === name && Object.hasOwn(fields, from)) return fields[from];
-    return this.#shape.rename.has(name) ? undefined : attribute(fields, name);
+    if (this.#shape.rename.size === 0) return fields;
+    this.#fields ??= Object.fromEntries(
+      Object.entries(fields).map(([key, value]) => [this.#newName(key), value]),
+    );
+    return this.#fields;
+  }
+
+  #newName(key: string): string {
+    return this.#shape.rename.get(key) ?? key;
   }
 }
 
+/** Returns why the record cannot be a task: an attribute of the user's would be lost. */
+function faultOf(fields: Fields, rename: ReadonlyMap<string, string>, wasTask: boolean): string | undefined {
+  if (!wasTask) {
+    const own = OWN.find((name) => Object.hasOwn(fields, name) && !rename.has(name));
+    if (own !== undefined)
+      return `the attribute ${JSON.stringify(own)} is reserved for taskpipe; rename it with --rename ${own}=old_${own}`;
+  }
+  for (const [from, to] of rename) {
+    if (!Object.hasOwn(fields, to) || rename.has(to) || findNames(fields, from) === undefined) continue;
+    return `--rename ${from}=${to} would put two attributes under one name`;
+  }
+  return undefined;
+}
+
+const OWN = ['run', 'result'];
 const PLAIN: ReadonlySet<string> = new Set();
 
 /** @param as the key of the result, whatever the record says of it */
 function oursOf(as: unknown): ReadonlySet<string> {
-  return new Set(['run', 'result', ...(typeof as === 'string' && as !== 'uuid' ? [as] : [])]);
+  return new Set([...OWN, ...(typeof as === 'string' && as !== 'uuid' ? [as] : [])]);
 }
 
-function hasOurs(fields: JsonRecord['fields'], ours: ReadonlySet<string>): boolean {
+function withoutRenamed(ours: ReadonlySet<string>, rename: ReadonlyMap<string, string>): ReadonlySet<string> {
+  return rename.size === 0 ? ours : new Set([...ours].filter((name) => !rename.has(name)));
+}
+
+function hasOurs(fields: Fields, ours: ReadonlySet<string>): boolean {
   for (const name of ours) if (Object.hasOwn(fields, name)) return true;
   return false;
 }

@@ -1,3 +1,4 @@
+import { checksumOf, hashBytes, hashMember, STRING } from '../core/checksum.ts';
 import { writeUuid } from '../core/uuid.ts';
 import type { Columns } from './columns.ts';
 import type { ReadOptions } from './loader.ts';
@@ -11,16 +12,20 @@ import type { ReadOptions } from './loader.ts';
 /** Whole rows, as they stand in the file. They are good until the next are read. */
 export class PlainRows {
   readonly columns: Columns;
-  /** How many rows. */
+  /** The number of the first one's line; each row is one line. */
+  readonly line: number;
+  /** The number of rows. */
   readonly length: number;
   /** What they are in, from its first byte to before byte `end`. */
   readonly bytes: Buffer;
   readonly end: number;
   /** Of each cell, row by row, where its value begins and where it ends. */
   readonly #cells: Int32Array;
+  #view: DataView | undefined;
 
-  constructor(columns: Columns, length: number, bytes: Buffer, end: number, cells: Int32Array) {
+  constructor(columns: Columns, line: number, length: number, bytes: Buffer, end: number, cells: Int32Array) {
     this.columns = columns;
+    this.line = line;
     this.length = length;
     this.bytes = bytes;
     this.end = end;
@@ -46,6 +51,35 @@ export class PlainRows {
       end = this.writeValue(row, index, to, end);
     }
     return put(LAST, 0, LAST.length, to, end);
+  }
+
+  /** Returns a size that the canonical text of a row does not exceed. */
+  canonicalRoom(row: number): number {
+    const { names, sorted } = this.columns;
+    let room = this.endOf(row, names.length - 1) - this.startOf(row, 0) + LAST.length;
+    for (const { bytes } of sorted) room += bytes.length;
+    return room;
+  }
+
+  /** Writes a row as canonical JSON text. Returns its end. */
+  writeCanonical(row: number, to: Buffer, at: number): number {
+    let end = at;
+    for (const { index, bytes } of this.columns.sorted) {
+      end = put(bytes, 0, bytes.length, to, end);
+      end = this.writeValue(row, index, to, end);
+    }
+    return put(LAST, 0, LAST.length - 1, to, end);
+  }
+
+  /** Returns the checksum of the attributes that the task of a row has: see `Loaded`. */
+  checksum(row: number): number {
+    this.#view ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
+    let sum = 0;
+    for (const { index, hash } of this.columns.kept) {
+      const value = hashBytes(this.#view, this.startOf(row, index), this.endOf(row, index), STRING);
+      sum += hashMember(hash, value);
+    }
+    return checksumOf(sum);
   }
 
   /** Writes the value of a cell. Returns where it ends. */
@@ -79,8 +113,8 @@ function put(bytes: Buffer, from: number, before: number, to: Buffer, at: number
   return end;
 }
 
-/** Reads the rows with which a piece of UTF-8 begins, as far as they are plain; undefined where the first is not. */
-export type PlainReader = (bytes: Buffer) => PlainRows | undefined;
+/** Reads the plain rows at the beginning of UTF-8 text that starts at a line; undefined if the first row is not plain. */
+export type PlainReader = (bytes: Buffer, line: number) => PlainRows | undefined;
 
 const QUOTE = 34;
 const BACKSLASH = 92;
@@ -103,7 +137,7 @@ export function plainReader(columns: Columns, delimiter: string, options: ReadOp
   stops[separator] = 1;
   let cells: Int32Array = new Int32Array(4096);
 
-  return (bytes) => {
+  return (bytes, line) => {
     if (bytes.at(-1) !== NEWLINE) return undefined;
     let rows = 0;
     let end = 0;
@@ -131,7 +165,7 @@ export function plainReader(columns: Columns, delimiter: string, options: ReadOp
       rows++;
       end = at + 1;
     }
-    return rows === 0 ? undefined : new PlainRows(columns, rows, bytes, end, cells);
+    return rows === 0 ? undefined : new PlainRows(columns, line, rows, bytes, end, cells);
   };
 }
 

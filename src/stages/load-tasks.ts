@@ -5,6 +5,7 @@ import { Task } from '../core/task.ts';
 import { identify, NoIdentity } from '../loaders/identity.ts';
 import type { Loaded, ReadOptions } from '../loaders/index.ts';
 import type { LoadOptions } from './load-options.ts';
+import type { Seen } from './seen.ts';
 
 /** What a load has done so far. */
 export interface LoadCounts {
@@ -24,25 +25,24 @@ export interface LoadCounts {
 export interface LeftOut {
   /** According to the ledger. */
   readonly finished: IdSet | undefined;
-  /** Those of this load so far. Undefined where one may come again. */
-  readonly seen: IdSet | undefined;
+  /** Those of this load so far. Undefined if a uuid may come again. */
+  readonly seen: Seen | undefined;
 }
 
 export type ToTask = (record: Loaded, read: ReadOptions) => Task | undefined;
 
 /** What makes a record a task, or leaves it out. */
 export function taskMaker(options: LoadOptions, counts: LoadCounts, { finished, seen }: LeftOut): ToTask {
-  const { offset = 0, shard, duplicates, require = [] } = options;
+  const { offset = 0, shard, duplicates, require = [], uuidFields } = options;
   const identity = identify(options);
+  const isDuplicate = duplicateFinder(uuidFields !== undefined);
   return (record, read) => {
     const { source, reject } = read;
     if (record.fault !== undefined) {
       reject({ source, line: record.line, code: 'OBJECT', message: record.fault, text: record.source });
       return undefined;
     }
-    const missing = require.find((name) =>
-      ((text) => text === undefined || text === '' || text === 'null')(record.text(name)),
-    );
+    const missing = require.find((name) => record.isMissing(name));
     if (missing !== undefined) {
       const message = `${JSON.stringify(missing)} is missing or empty (--require)`;
       reject({ source, line: record.line, code: 'REQUIRED', message, text: record.source });
@@ -60,16 +60,30 @@ export function taskMaker(options: LoadOptions, counts: LoadCounts, { finished, 
       counts.finished++;
       return undefined;
     }
-    if (seen !== undefined && !seen.add(uuid)) {
+    if (seen !== undefined && isDuplicate(seen, uuid, record, source)) {
       if (duplicates === 'fail') {
         throw new TaskpipeError(
           'DATA',
-          `${source}:${record.line}: the uuid ${uuid} came before (--duplicates fail)`,
+          `${source}:${record.line}: the uuid ${uuid} is that of ${seen.firstPlace} (--duplicates fail)`,
         );
       }
       counts.duplicates++;
       return undefined;
     }
     return new Task(uuid, record.toLine(uuid));
+  };
+}
+
+/** Returns whether a uuid came before, and compares the record with the one that had it. */
+function duplicateFinder(
+  isMade: boolean,
+): (seen: Seen, uuid: string, record: Loaded, source: string) => boolean {
+  return (seen, uuid, record, source) => {
+    const isNew = seen.add(uuid);
+    // Records whose uuid is made of all attributes are the same if their uuids are.
+    const checksum = isMade || record.uuid !== undefined ? record.checksum() : 0;
+    if (isNew) seen.keepFirst(source, record.line, checksum);
+    else seen.compare(source, record.line, checksum);
+    return !isNew;
   };
 }

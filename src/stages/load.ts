@@ -1,5 +1,4 @@
 import { TaskpipeError } from '../core/errors.ts';
-import { IdSet } from '../core/idset.ts';
 import { MAX_LINE, type Reject } from '../core/lines.ts';
 import type { Task } from '../core/task.ts';
 import { textOf } from '../core/words.ts';
@@ -20,6 +19,7 @@ import { type PlainMaker, plainMaker } from './load-lines.ts';
 import { checkLoadOptions, type LoadOptions } from './load-options.ts';
 import { type LeftOut, type LoadCounts, taskMaker } from './load-tasks.ts';
 import { type Sample, sampleOf } from './sample.ts';
+import { Seen } from './seen.ts';
 
 export type { LoadOptions } from './load-options.ts';
 export type { LoadCounts } from './load-tasks.ts';
@@ -70,10 +70,22 @@ async function* batches<T>(
   paths: readonly string[],
   options: LoadOptions,
   counts: LoadCounts,
-  { ofTasks, ofLines }: Yield<T>,
+  give: Yield<T>,
 ): AsyncGenerator<T> {
   await checkSources(paths);
   const leftOut = await leftOutBy(options);
+  yield* unfinished(paths, options, counts, leftOut, give);
+  const warning = leftOut.seen?.warning;
+  if (warning !== undefined) options.note?.(warning);
+}
+
+async function* unfinished<T>(
+  paths: readonly string[],
+  options: LoadOptions,
+  counts: LoadCounts,
+  leftOut: LeftOut,
+  { ofTasks, ofLines }: Yield<T>,
+): AsyncGenerator<T> {
   const toTask = taskMaker(options, counts, leftOut);
   const plain = ofLines && plainMaker(options, counts, leftOut);
   const sample = options.sample === undefined ? undefined : sampleOf(options.sample);
@@ -84,7 +96,7 @@ async function* batches<T>(
     try {
       for await (const batch of records) {
         if (batch instanceof PlainRows) {
-          if (plain !== undefined && ofLines !== undefined) yield ofLines(plain.toLines(batch));
+          if (plain !== undefined && ofLines !== undefined) yield ofLines(plain.toLines(batch, read.source));
         } else {
           const tasks = tasksOf(batch, (record) => toTask(record, read));
           if (sample !== undefined) sample.add(tasks);
@@ -116,7 +128,7 @@ function tasksOf(batch: readonly Loaded[], toTask: (record: Loaded) => Task | un
 async function leftOutBy({ ledger, again, duplicates, uuid }: LoadOptions): Promise<LeftOut> {
   const finished = ledger === undefined || again ? undefined : await finishedIn(ledger);
   const isRandom = uuid === 4 || uuid === 7;
-  return { finished, seen: duplicates === 'keep' || isRandom ? undefined : new IdSet() };
+  return { finished, seen: duplicates === 'keep' || isRandom ? undefined : new Seen() };
 }
 
 function sampled(sample: Sample, limit: number, counts: LoadCounts): readonly Task[] {

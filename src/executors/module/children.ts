@@ -1,5 +1,5 @@
+import { HALF, uuidOfAttributes } from '../../core/record-uuid.ts';
 import { runOf, Task, uuidFault } from '../../core/task.ts';
-import { nameUuid } from '../../core/uuid.ts';
 import type { Child } from '../executor.ts';
 
 /** How a task is added. */
@@ -14,8 +14,8 @@ export interface AddOptions {
 export type TaskId = (task: Readonly<Record<string, unknown>>) => string;
 
 /**
- * A task of attributes. Its uuid is its own, else what `taskId` says, else that of all its values, as `task-load`
- * gives it.
+ * Returns the task of some attributes. Its uuid is its own, else what `taskId` returns, else the one that `task-load`
+ * gives a record of these attributes.
  * @param parent the uuid of the task that adds it
  * @throws {TypeError} where it can be no task
  */
@@ -28,8 +28,9 @@ export function childOf(
   if (typeof attributes !== 'object' || attributes === null || Array.isArray(attributes))
     throw new TypeError('ctx.add takes an object, the attributes of a task');
   const clean = withoutOurs(attributes as Readonly<Record<string, unknown>>);
-  const uuid = clean.uuid ?? taskId?.(clean) ?? nameUuid(texts(clean).join('\u001f'));
-  const fault = uuidFault(uuid);
+  const { uuid: own, ...others } = clean;
+  const uuid = own ?? taskId?.(clean) ?? uuidOfAttributes(others);
+  const fault = uuid === undefined ? HALF : uuidFault(uuid);
   if (fault !== undefined) throw new TypeError(`ctx.add takes a task with a good uuid: ${fault}`);
   // Said, not made of its values as for a page that links to itself: it was copied along.
   if (clean.uuid === parent && !again)
@@ -46,9 +47,4 @@ function withoutOurs(attributes: Readonly<Record<string, unknown>>): Record<stri
   const { run: _, result: __, ...clean }: Record<string, unknown> = attributes;
   if (run !== undefined) delete clean[run.as];
   return { uuid: undefined, ...clean };
-}
-
-function texts({ uuid: _, ...values }: Readonly<Record<string, unknown>>): string[] {
-  const known = Object.values(values).filter((value) => value !== undefined);
-  return known.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)));
 }
