@@ -5,6 +5,7 @@ import { ioError, TaskpipeError } from '../core/errors.ts';
 import { mustBeOurs } from '../core/foreign.ts';
 import { IdSet } from '../core/idset.ts';
 import { openLocked } from '../core/lock.ts';
+import { GrowingFile } from '../core/named-file.ts';
 import { utf8Of } from '../core/text.ts';
 import { clearLedger, compactLedger } from './jsonl-compact.ts';
 import { Known } from './jsonl-known.ts';
@@ -82,25 +83,31 @@ async function readHistory(path: string, output: string): Promise<History> {
   return { saved, undone, end: known.end, named: known.named, hasHole: known.hasHole };
 }
 
+/** Result of a run after the ledger was lost. */
+const AGAIN = ': rows of the output that the ledger lacks are added to it';
+
 function openWriter(path: string, out: string | undefined, say: (message: string) => void): LedgerWriter {
   let fd: number;
   try {
     const busy = `${path} is being compacted or cleared by task-done; try again when it is done`;
-    fd = openLocked(path, () => openSync(path, 'a', 0o666), 'shared', busy, say);
+    fd = openLocked(path, () => openSync(path, 'a+', 0o666), 'shared', busy, say);
     // Where it is empty, whoever made it may have been killed before its name was safe.
     if (fstatSync(fd).size === 0) syncFolder(path);
   } catch (error) {
     throw ioError('cannot open the ledger', path, error);
   }
-  const canSync = fstatSync(fd).isFile();
+  const file = new GrowingFile(path, fd);
   const add = async (lines: string, sync: boolean): Promise<void> => {
     // The newline in front closes a line that a crash has torn: ours can't become its tail.
     const bytes = utf8Of(`\n${lines}`);
     try {
+      // A truncated ledger forgot rows: a line behind them would say that they are known.
+      file.mustNotBeTruncated();
       const written = await writeOnce(fd, bytes);
       if (written < bytes.length)
         throw new Error(`${written} of ${bytes.length} bytes were written; is the disk full?`);
-      if (sync && canSync) await datasync(fd);
+      if (sync && file.isFile) await datasync(fd);
+      await file.check({ again: AGAIN });
     } catch (error) {
       throw ioError('cannot write to the ledger', path, error);
     }
@@ -116,6 +123,7 @@ function openWriter(path: string, out: string | undefined, say: (message: string
       if (out === undefined) throw new TaskpipeError('USAGE', 'the ledger was opened for no output');
       await add(`${JSON.stringify({ out, end, at: new Date().toISOString() })}\n`, sync);
     },
+    check: () => file.check({ again: AGAIN }),
     close: async () => closeSync(fd),
   };
 }

@@ -76,5 +76,10 @@ export interface LedgerWriter {
   appendRows(uuids: readonly string[], ends: readonly number[], from: number, sync: boolean): Promise<void>;
   /** Says that the output is known up to `end` bytes, so that what is found behind it was left by a crash. */
   know(end: number, sync: boolean): Promise<void>;
+  /**
+   * Checks that what was written can be found: a file can lose its name. Each of the others checks it too.
+   * @throws {TaskpipeError} `IO`
+   */
+  check(): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,9 +1,11 @@
 import { existsSync, rmSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
+import { quote } from 'shlex';
 import { resolved, syncFolder } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
 import type { Task } from '../core/task.ts';
+import { counted } from '../core/words.ts';
 import { type History, type LedgerWriter, openLedger } from '../ledgers/index.ts';
 import type { Unmet } from './columns.ts';
 import { type OutputFile, openOutput } from './output.ts';
@@ -100,6 +102,8 @@ class FileDestination implements Destination {
   /** Where the file is that is written: the output, or what takes its place at the end. */
   readonly #place: string;
   #output: OutputFile;
+  /** Number of rows that this run has written. */
+  #written = 0;
 
   constructor(
     options: FileOptions,
@@ -137,16 +141,31 @@ class FileDestination implements Destination {
     return this.#rows.unmet;
   }
 
-  /** Rows before the ledger, the ledger before anything else hears of them: see section 3 of the design. */
-  async commit({ rows, uuids, ends }: RowBatch): Promise<void> {
+  /** Rows before the ledger, the ledger before `--tee`; docs/guarantees.md says why. */
+  async commit({ rows, count, uuids, ends }: RowBatch): Promise<void> {
     const { sync } = this.#options;
     const from = this.#output.size;
     if (rows.length > 0) {
       await this.#output.append(rows);
+      this.#written += count;
       if (sync) await this.#output.sync();
     }
+    await this.#checkName(count);
     if (this.#writer === undefined || uuids.length === 0) return;
     await this.#writer.appendRows(uuids, ends, from, sync);
+  }
+
+  /** A row in a file that the path does not name is lost. @param unmarked the number of rows not yet in the ledger */
+  #checkName(unmarked = 0): Promise<void> {
+    const total = this.#written;
+    const also =
+      this.marks && unmarked > 0 && unmarked < total ? ` (${unmarked} of them not in the ledger)` : '';
+    return this.#output.check({
+      contents: total === 0 ? undefined : `${counted(total, 'row')} of this run in it${also}`,
+      again: this.marks
+        ? ': it runs the tasks again that the ledger does not have, and reports rows that are missing'
+        : ': it runs the tasks again whose rows are missing',
+    });
   }
 
   /** Writes the output anew with more columns, and renames that into its place. */
@@ -158,7 +177,10 @@ class FileDestination implements Destination {
     try {
       for await (const bytes of this.#rows.widen(columns, old.chunks(0))) await wide.append(bytes);
       await wide.sync();
+      // A file that took its name meanwhile is the user's: it must not be overwritten.
+      await this.#checkName();
       await rename(temporary, this.#place);
+      wide.renamed(this.#place);
       syncFolder(path);
     } catch (error) {
       await wide.close();
@@ -173,6 +195,8 @@ class FileDestination implements Destination {
 
   async finish(isWhole: boolean): Promise<boolean> {
     const { path, overwrite, say } = this.#options;
+    await this.#checkName();
+    await this.#writer?.check();
     if (!overwrite) return true;
     if (!isWhole) {
       say(`stopped: ${path} is as it was, and what came is in ${this.#place}`);
@@ -180,12 +204,23 @@ class FileDestination implements Destination {
     }
     await this.#output.sync();
     try {
+      this.#checkOld();
       await rename(this.#place, path);
       syncFolder(path);
     } catch (error) {
       throw ioError('cannot overwrite', path, error);
     }
     return true;
+  }
+
+  /** Refuses to overwrite a file that is not the one that was there at the start. */
+  #checkOld(): void {
+    const { path } = this.#options;
+    if (this.#old?.isUnchanged() ?? !existsSync(path)) return;
+    throw new TaskpipeError(
+      'IO',
+      `${path} was changed by another program during the run and is not overwritten; to overwrite it: mv ${quote(this.#place)} ${quote(path)}`,
+    );
   }
 
   async close(): Promise<void> {

@@ -87,6 +87,8 @@ export type OpenRows = (head: AsyncIterable<Buffer>, options: FormatOptions) => 
 export interface RowBatch {
   /** Good until the commit has ended. */
   readonly rows: Buffer;
+  /** Number of rows. */
+  readonly count: number;
   /** The uuids that are to be marked as finished, and where their rows end in `rows`; -1: not in it. */
   readonly uuids: readonly string[];
   readonly ends: readonly number[];

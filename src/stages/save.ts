@@ -1,7 +1,5 @@
-import { accessSync, constants } from 'node:fs';
-import { dirname } from 'node:path';
-import { realPath, resolved } from '../core/durable.ts';
-import { ioError, TaskpipeError } from '../core/errors.ts';
+import { realPath } from '../core/durable.ts';
+import { TaskpipeError } from '../core/errors.ts';
 import { checkNames, type Names } from '../core/names.ts';
 import { hint } from '../core/near.ts';
 import type { Task } from '../core/task.ts';
@@ -95,7 +93,6 @@ export async function save(
   const { rejects } = options;
   const ledger = isOwnLedger(out, options) ? undefined : options.ledger;
   checkPlaces(placesOf(out === '-' ? undefined : out, { rest: restFile, ledger, rejects }));
-  if (options.rest !== undefined) mustBeThere('--rest', options.rest);
   const rest = openRest(restFile, options.say ?? quiet);
   const destination = await openDestination(out, { ...options, ledger });
   // Nothing is waited for where nothing is synced.
@@ -127,15 +124,6 @@ function noteUnmet({ unmet }: Destination, note = quiet): void {
 }
 
 function quiet(_message: string): void {}
-
-/** The folder of a file that may only be written after hours. */
-function mustBeThere(option: string, path: string): void {
-  try {
-    accessSync(dirname(resolved(path)), constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw ioError(`cannot write ${option}`, path, error);
-  }
-}
 
 /** Whether the ledger is the database that is saved to: its rows say what is finished. */
 function isOwnLedger(out: string, { ledger, format, table }: SaveOptions): boolean {
