@@ -12,7 +12,8 @@ import { typedLine } from '../core/typed.ts';
 import { counted, number } from '../core/words.ts';
 import { FLUSH, FLUSH_INTERVAL } from '../savers/commit.ts';
 import { saveFormatOf, saveFormats } from '../savers/index.ts';
-import { SAVE_NAMES, type SaveOptions, type SaveSummary, save } from '../stages/save.ts';
+import { checkPlaces, placesOf, STDIN, STDOUT } from '../savers/places.ts';
+import { restFileOf, SAVE_NAMES, type SaveOptions, type SaveSummary, save } from '../stages/save.ts';
 import { totalOf, totalOption } from '../stages/total.ts';
 
 const options = {
@@ -85,6 +86,7 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
         operands.length === 0 ? 'none' : operands.map((operand) => JSON.stringify(operand)).join(' ');
       throw new TaskpipeError('USAGE', `give one output, as in task-save out.csv; got ${got}`);
     }
+    checkStreams(out, values);
     const total = await totalOf(values.total);
     const rejects = await openRejects({ file: values.rejects, say: io.say });
     const lineOptions = {
@@ -115,6 +117,19 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
     }
   },
 });
+
+/**
+ * Refuses to write a file that is read from the standard input, or written to the standard output. The rest file may be
+ * the input: a new one replaces it at the end.
+ * @throws {TaskpipeError} `USAGE`
+ */
+function checkStreams(
+  out: string,
+  { rest = restFileOf(out), ledger, rejects }: Pick<SaveOptions, 'rest' | 'ledger' | 'rejects'>,
+): void {
+  const places = placesOf(out === '-' ? undefined : out, { rest, ledger, rejects });
+  for (const place of places) if (place.use !== '--rest') checkPlaces([place], [STDIN, STDOUT]);
+}
 
 function progressOf({ read, saved, failed, misfits, present }: Readonly<SaveSummary>): Progress {
   return {

@@ -38,7 +38,9 @@ export async function keepCopy(fd: number, path: string): Promise<string | undef
   try {
     const side = openSide(path, 'kept', fstatSync(fd).mode & 0o777);
     try {
-      await copyAll(fd, side.fd);
+      const from = readable(fd);
+      await copyAll(from, side.fd);
+      if (from !== fd) await closeFile(from);
       await datasync(side.fd);
     } finally {
       await closeFile(side.fd);
@@ -47,6 +49,15 @@ export async function keepCopy(fd: number, path: string): Promise<string | undef
     return side.path;
   } catch {
     return undefined; // the caller reports the loss, with or without a copy
+  }
+}
+
+/** Opens a file again to read it, if the system can do that without a name (Linux can). */
+function readable(fd: number): number {
+  try {
+    return openSync(`/proc/self/fd/${fd}`, 'r');
+  } catch {
+    return fd;
   }
 }
 

@@ -90,7 +90,7 @@ function openWriter(path: string, out: string | undefined, say: (message: string
   let fd: number;
   try {
     const busy = `${path} is being compacted or cleared by task-done; try again when it is done`;
-    fd = openLocked(path, () => openSync(path, 'a+', 0o666), 'shared', busy, say);
+    fd = openLocked(path, () => openSync(path, 'a', 0o666), 'shared', busy, say);
     // Where it is empty, whoever made it may have been killed before its name was safe.
     if (fstatSync(fd).size === 0) syncFolder(path);
   } catch (error) {

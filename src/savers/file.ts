@@ -50,7 +50,9 @@ async function openAppended(options: FileOptions): Promise<Destination> {
         `${path} has no uuid column: only duplicates within this run are noticed (--ledger knows all)`,
       );
     }
-    const saved = await recover({ output, rows, history, writer, sync, say });
+    // Rows of an output that the ledger does not know may be the input: they are marked with the first commit.
+    const isUnknown = history !== undefined && history.end === undefined;
+    const saved = await recover({ output, rows, history, writer: isUnknown ? undefined : writer, sync, say });
     const file = new FileDestination(options, output, rows, saved, writer, history);
     if (rows.lacking.length > 0) await file.widen(rows.lacking);
     return file;
@@ -104,6 +106,8 @@ class FileDestination implements Destination {
   #output: OutputFile;
   /** Number of rows that this run has written. */
   #written = 0;
+  /** Whether rows that were there before are still to be marked. */
+  #isToMark: boolean;
 
   constructor(
     options: FileOptions,
@@ -123,6 +127,7 @@ class FileDestination implements Destination {
     this.#history = history;
     this.#old = old;
     this.marks = writer !== undefined;
+    this.#isToMark = history !== undefined && history.end === undefined;
   }
 
   isUnmarked(uuid: string): boolean {
@@ -137,6 +142,15 @@ class FileDestination implements Destination {
     return this.#rows.lackedBy(task);
   }
 
+  mustHoldResult(task: Task): void {
+    if (!this.#rows.lacksResult(task)) return;
+    const { path } = this.#options;
+    throw new TaskpipeError(
+      'USAGE',
+      `${path} has a row for task ${task.uuid} already, but without a result, so nothing would be saved. If ${path} is the input too, save to another file; to skip such tasks, name the columns with --fields`,
+    );
+  }
+
   get unmet(): Unmet | undefined {
     return this.#rows.unmet;
   }
@@ -144,6 +158,7 @@ class FileDestination implements Destination {
   /** Rows before the ledger, the ledger before `--tee`; docs/guarantees.md says why. */
   async commit({ rows, count, uuids, ends }: RowBatch): Promise<void> {
     const { sync } = this.#options;
+    await this.#markOld();
     const from = this.#output.size;
     if (rows.length > 0) {
       await this.#output.append(rows);
@@ -153,6 +168,16 @@ class FileDestination implements Destination {
     await this.#checkName(count);
     if (this.#writer === undefined || uuids.length === 0) return;
     await this.#writer.appendRows(uuids, ends, from, sync);
+  }
+
+  /** Marks the rows of an output that the ledger does not know. */
+  async #markOld(): Promise<void> {
+    if (!this.#isToMark) return;
+    this.#isToMark = false;
+    const { sync, say } = this.#options;
+    const history = { ...(this.#history as History), saved: new IdSet() };
+    const parts = { output: this.#output, rows: this.#rows, writer: this.#writer };
+    await recover({ ...parts, history, sync, say });
   }
 
   /** A row in a file that the path does not name is lost. @param unmarked the number of rows not yet in the ledger */
@@ -171,6 +196,7 @@ class FileDestination implements Destination {
   /** Writes the output anew with more columns, and renames that into its place. */
   async widen(columns: readonly string[]): Promise<void> {
     const { path, say, sync } = this.#options;
+    await this.#markOld();
     const old = this.#output;
     const temporary = `${this.#place}.wide`;
     const wide = openOutput(temporary, say, { instead: path, mode: old.mode });
@@ -195,6 +221,7 @@ class FileDestination implements Destination {
 
   async finish(isWhole: boolean): Promise<boolean> {
     const { path, overwrite, say } = this.#options;
+    await this.#markOld();
     await this.#checkName();
     await this.#writer?.check();
     if (!overwrite) return true;

@@ -62,6 +62,11 @@ export interface Rows {
   encode(task: Task): string | Misfit;
   /** The columns that would have to be there for a task, once a row was encoded. */
   lackedBy(task: Task): readonly string[];
+  /**
+   * Whether the rows that the output had before have no place for the result of a task: then none of them was made from
+   * its record, and the output may be the input of the pipeline.
+   */
+  lacksResult(task: Task): boolean;
   /** Those of `fields` that no record had, as far as it can tell. */
   readonly unmet?: Unmet;
   /** Reads rows, from the start of one, up to the first that is not whole. */
@@ -107,6 +112,11 @@ export interface Destination {
   encode(task: Task): string | Misfit;
   /** The columns that would have to be there for a task. */
   lackedBy(task: Task): readonly string[];
+  /**
+   * Makes sure that the row of a task that was there before may be that of this record.
+   * @throws {TaskpipeError} `USAGE`, if it has no place for the result: the output may be the input of the pipeline
+   */
+  mustHoldResult?(task: Task): void;
   /** Those of `fields` that no record had, as far as it can tell. */
   readonly unmet?: Unmet | undefined;
   /** Makes rows safe, then marks them. @throws {TaskpipeError} `IO`; not to be tried again */

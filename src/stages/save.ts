@@ -89,7 +89,7 @@ export async function save(
   options: SaveOptions = {},
 ): Promise<SaveSummary> {
   checkOptions(out, options);
-  const restFile = options.rest ?? `${out === '-' ? 'task-save' : out}.rest.ndjson`;
+  const restFile = options.rest ?? restFileOf(out);
   const { rejects } = options;
   const ledger = isOwnLedger(out, options) ? undefined : options.ledger;
   checkPlaces(placesOf(out === '-' ? undefined : out, { rest: restFile, ledger, rejects }));
@@ -112,6 +112,11 @@ export async function save(
   }
   if (router.teeFailure !== undefined) throw router.teeFailure.error;
   return router.summary;
+}
+
+/** Returns the path of the rest file if no other is given. */
+export function restFileOf(out: string): string {
+  return `${out === '-' ? 'task-save' : out}.rest.ndjson`;
 }
 
 /** A field that no record had is often a slip, and gives an empty column. */
