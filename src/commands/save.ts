@@ -109,7 +109,8 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
         watch: (soFar: Readonly<SaveSummary>) => io.progress(() => progressOf(soFar), total),
       };
       const summary = await save(tasks, out, optionsOf<SaveOptions>(given, SAVE_NAMES));
-      for (const line of inWords(summary, { out, argv: io.argv, bad: rejects.count })) io.note(line);
+      const told = { out, argv: io.argv, bad: rejects.count, ledger: values.ledger };
+      for (const line of inWords(summary, told)) io.note(line);
       if (rejects.count > 0 && summary.read === 0) io.note(NO_TASKS);
       return summary.failed + summary.misfits + rejects.count > 0 ? 1 : 0;
     } finally {
@@ -144,6 +145,7 @@ function progressOf({ read, saved, failed, misfits, present }: Readonly<SaveSumm
 
 interface Told {
   readonly out: string;
+  readonly ledger: string | undefined;
   readonly argv: readonly string[];
   /** How many lines were no task. */
   readonly bad: number;
@@ -151,8 +153,8 @@ interface Told {
 
 /** What was saved, where the rest is, and what to type to have it saved, too. */
 function inWords(
-  { saved, present, rest, misfits, lacking, restFile }: SaveSummary,
-  { out, argv, bad }: Told,
+  { read, saved, present, rest, misfits, lacking, restFile }: SaveSummary,
+  { out, argv, bad, ledger }: Told,
 ): string[] {
   const parts = [`saved ${number(saved)}`];
   const more: string[] = [];
@@ -164,6 +166,11 @@ function inWords(
   );
   const file = quote(restFile);
   if (present > 0) parts.push(`${number(present)} already there`);
+  if (present > 0 && present === read && ledger === undefined) {
+    more.push(
+      `${out} already had rows for all ${counted(read, 'task')}, so nothing was saved; if ${out} is also the input, save to another file; with --ledger, finished tasks are not run again`,
+    );
+  }
   if (rest > misfits) {
     parts.push(`${number(rest - misfits)} to ${restFile}`);
     more.push(`to run these again, with the same stages between: task-load ${file} | … | ${again}`);

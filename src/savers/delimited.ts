@@ -92,7 +92,9 @@ class DelimitedRows implements Rows {
     const run = runOf(fields);
     if (!this.#isOld || run === undefined || this.#options.fields !== undefined) return false;
     const own = ['run', typeof run.as === 'string' ? run.as : 'result'];
-    return !this.#columns?.names.some((name) => own.some((key) => name === key || name.startsWith(`${key}.`)));
+    return !this.#columns?.names.some((name) =>
+      own.some((key) => name === key || name.startsWith(`${key}.`)),
+    );
   }
 
   /** The text of a row. What a task is called by is never changed: it is read back. */

@@ -1,5 +1,6 @@
-import { existsSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, rmSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { quote } from 'shlex';
 import { resolved, syncFolder } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
@@ -25,6 +26,7 @@ export interface FileOptions extends DestinationOptions {
 export async function openFile(options: FileOptions): Promise<Destination> {
   // A new file must not take the place of a symbolic link to the old one.
   const real = { ...options, path: realOutput(options.path) };
+  if (options.widen) mustTakeNewFiles(real.path);
   return options.overwrite ? openOverwritten(real) : openAppended(real);
 }
 
@@ -33,6 +35,15 @@ function realOutput(path: string): string {
     return resolved(path);
   } catch (error) {
     throw ioError('cannot open', path, error);
+  }
+}
+
+/** `--widen` writes a new file beside the output, perhaps hours later. */
+function mustTakeNewFiles(path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw ioError('cannot use --widen in the folder of', path, error);
   }
 }
 

@@ -33,7 +33,9 @@ export const ndjson: OpenRows = async (head, { fields }) => {
     lacksResult(task) {
       const run = runOf(task.fields);
       if (old === undefined || run === undefined || fields !== undefined) return false;
-      return !Object.hasOwn(old, 'run') && !Object.hasOwn(old, typeof run.as === 'string' ? run.as : 'result');
+      return (
+        !Object.hasOwn(old, 'run') && !Object.hasOwn(old, typeof run.as === 'string' ? run.as : 'result')
+      );
     },
     scan,
     async *widen(_, chunks) {

@@ -1,5 +1,7 @@
-import { realPath } from '../core/durable.ts';
-import { TaskpipeError } from '../core/errors.ts';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { realPath, resolved } from '../core/durable.ts';
+import { ioError, TaskpipeError } from '../core/errors.ts';
 import { checkNames, type Names } from '../core/names.ts';
 import { hint } from '../core/near.ts';
 import type { Task } from '../core/task.ts';
@@ -93,7 +95,7 @@ export async function save(
   const { rejects } = options;
   const ledger = isOwnLedger(out, options) ? undefined : options.ledger;
   checkPlaces(placesOf(out === '-' ? undefined : out, { rest: restFile, ledger, rejects }));
-  const rest = openRest(restFile, options.say ?? quiet);
+  const rest = openRestFor(out, restFile, options);
   const destination = await openDestination(out, { ...options, ledger });
   // Nothing is waited for where nothing is synced.
   const router = new Router(destination, rest, out === '-' ? { ...options, flushInterval: 0 } : options);
@@ -112,6 +114,26 @@ export async function save(
   }
   if (router.teeFailure !== undefined) throw router.teeFailure.error;
   return router.summary;
+}
+
+/** @throws {TaskpipeError} about the output, if it cannot be written either: then its rest file is not the point */
+function openRestFor(out: string, restFile: string, { rest, say = quiet }: SaveOptions): Rest {
+  try {
+    return openRest(restFile, say);
+  } catch (error) {
+    if (rest === undefined && out !== '-') mustBeWritable(out);
+    throw error;
+  }
+}
+
+function mustBeWritable(out: string): void {
+  try {
+    const path = resolved(out);
+    if (existsSync(path)) accessSync(path, constants.W_OK);
+    else accessSync(dirname(path), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw ioError('cannot open', out, error);
+  }
 }
 
 /** Returns the path of the rest file if no other is given. */
