@@ -8,6 +8,7 @@ import { flushed, openRejects } from '../core/rejects.ts';
 import { uuidFault } from '../core/task.ts';
 import { counted, number, textOf } from '../core/words.ts';
 import { type Ledger, openLedger } from '../ledgers/index.ts';
+import { checkPlaces, filePath, STDIN, STDOUT } from '../savers/places.ts';
 import { hasAll, mark, type Named, readNamed, sift, unmark } from '../stages/done.ts';
 
 const options = {
@@ -144,6 +145,21 @@ async function* fromOperands(uuids: readonly string[]): AsyncGenerator<readonly 
   yield uuids.map((uuid) => ({ uuid, line: uuid, isGood: true }));
 }
 
+/** The verbs that append to the ledger. */
+const MARKING = ['mark', 'unmark'];
+
+/**
+ * Refuses one file for two uses: a ledger that is marked with its own lines would grow for ever.
+ * @throws {TaskpipeError} `USAGE`
+ */
+function checkFiles(verb: string, ledger: string, rejects: string | undefined, hasOperands: boolean): void {
+  const place = { use: 'LEDGER', path: filePath(ledger) };
+  const written = [{ use: '--rejects', path: rejects }, STDOUT];
+  const read = hasOperands || verbs[verb]?.takesNoUuids ? [] : [STDIN];
+  if (MARKING.includes(verb)) checkPlaces([place, ...written], read);
+  else checkPlaces(written, [place, ...read]);
+}
+
 /** What is wrong with the operands, and what to do about it; undefined where all is well. */
 function usageFault(
   verb: string | undefined,
@@ -193,6 +209,7 @@ With uuids on the command line mark and unmark read and write nothing else.`,
     const [verb, place, ...uuids] = operands;
     const fault = usageFault(verb, place, uuids);
     if (fault !== undefined) throw new TaskpipeError('USAGE', fault);
+    checkFiles(verb as string, place as string, values.rejects, uuids.length > 0);
     const rejects = await openRejects({ file: values.rejects, say: io.say });
     const lineOptions = {
       source: 'stdin',

@@ -1,8 +1,7 @@
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
-import { ioError } from '../core/errors.ts';
+import { openAppendStream } from '../core/append-stream.ts';
+import { optionName } from '../core/option.ts';
 import { openRejects, type Rejects } from '../core/rejects.ts';
+import { checkPlaces, filePath, type Place, STDIN, STDOUT } from '../savers/places.ts';
 import { type EventsFile, openEvents } from '../stages/events-file.ts';
 import { openSpool, type Spool } from '../stages/spool.ts';
 
@@ -23,6 +22,27 @@ export interface Files {
   close(): Promise<void>;
 }
 
+/** Options that name files or folders which a run writes. */
+const WRITTEN = [
+  ...['rejects', 'events', 'unfinished', 'spool', 'flowLog', 'report'],
+  ...['cookies', 'cache', 'bodyDir', 'logDir'],
+];
+/** Options that name files which it only reads. */
+const READ = ['module', 'flow', 'ledger', 'passwordFile'];
+
+/**
+ * Refuses one file for two uses.
+ * @param values of the options, by their keys
+ * @throws {TaskpipeError} `USAGE`
+ */
+export function checkFiles(values: Readonly<Record<string, unknown>>): void {
+  const placeOf = (key: string): Place => {
+    const path = values[key];
+    return { use: optionName(key), path: typeof path === 'string' ? filePath(path) : undefined };
+  };
+  checkPlaces([...WRITTEN.map(placeOf), STDOUT], [...READ.map(placeOf), STDIN]);
+}
+
 /** Opens what is written beside the output. */
 export async function openFiles(names: FileNames, say: (message: string) => void): Promise<Files> {
   const rejects = await openRejects({ file: names.rejects, say });
@@ -39,18 +59,12 @@ export async function openFiles(names: FileNames, say: (message: string) => void
 
 /** A file that unfinished tasks are added to. */
 async function openUnfinished(file: string): Promise<Unfinished> {
-  const out = createWriteStream(file, { flags: 'a' });
-  const fail = (error: unknown): never => {
-    throw ioError('cannot write --unfinished', file, error);
-  };
-  const closed = finished(out).catch(fail);
-  closed.catch(() => {}); // is thrown by close()
-  await once(out, 'open').catch(fail);
+  const { lines, ended } = await openAppendStream('--unfinished', file);
   return {
-    add: ({ line }) => void out.write(`${line}\n`),
+    add: ({ line }) => void lines.write(`${line}\n`),
     async close() {
-      out.end();
-      await closed;
+      lines.end();
+      await ended;
     },
   };
 }

@@ -26,7 +26,7 @@ import { exec } from '../stages/exec.ts';
 import { DEFAULTS, EXEC_NAMES, type ExecOptions } from '../stages/exec-options.ts';
 import { withSharedRate } from '../stages/shared-rate.ts';
 import { totalOf, totalOption } from '../stages/total.ts';
-import { openFiles } from './exec-files.ts';
+import { checkFiles, openFiles } from './exec-files.ts';
 import { closing, openShared } from './exec-queue.ts';
 import { openReporting, progressOf } from './exec-report.ts';
 
@@ -145,6 +145,7 @@ export const command: Command = defineCommand({
           : `task-exec reads tasks from its standard input and takes no FILE; got ${JSON.stringify(first)}${hint}`,
       );
     }
+    checkFiles({ ...values });
     const total = await totalOf(values.total);
     const { env, tell, note, version, stopping, leaving } = io;
     const { timeout, revert, logDir, ledger, perHost: perLane, hostRate: laneRate, dryRun, ...rest } = values;

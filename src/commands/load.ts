@@ -11,7 +11,7 @@ import type { UuidVersion } from '../core/uuid.ts';
 import { counted, number } from '../core/words.ts';
 import { formats } from '../loaders/index.ts';
 import { sizeOf } from '../loaders/sources.ts';
-import { checkPlaces } from '../savers/places.ts';
+import { checkPlaces, filePath, STDIN, STDOUT } from '../savers/places.ts';
 import { type LoadingLines, loadLines } from '../stages/load.ts';
 import { LOAD_NAMES, type LoadOptions } from '../stages/load-options.ts';
 
@@ -74,15 +74,15 @@ export const command: Command = defineCommand({
     ['task-load big.csv.gz --shard 1/4', 'the first quarter, for one of four machines'],
   ],
   async run(values, operands, io) {
-    for (const path of operands) {
-      if (path !== '-')
-        checkPlaces([
-          { use: 'FILE', path },
-          { use: '--rejects', path: values.rejects },
-        ]);
-    }
-    const rejects = await openRejects({ file: values.rejects, say: io.say });
     const from = operands.length === 0 ? ['-'] : operands;
+    checkPlaces(
+      [{ use: '--rejects', path: values.rejects }, STDOUT],
+      [
+        ...from.map((path) => (path === '-' ? STDIN : { use: 'FILE', path })),
+        { use: '--ledger', path: filePath(values.ledger) },
+      ],
+    );
+    const rejects = await openRejects({ file: values.rejects, say: io.say });
     const size = await sizeOf(from);
     const given = {
       ...values,

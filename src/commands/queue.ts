@@ -8,6 +8,7 @@ import { uuidFault } from '../core/task.ts';
 import { openQueues } from '../queues/index.ts';
 import { connectionOptions, namesOf, serverOptions, settingsOf, urlOf } from '../queues/options.ts';
 import { ATTEMPTS } from '../queues/queue.ts';
+import { checkPlaces, STDIN, STDOUT } from '../savers/places.ts';
 import { LEASE, WINDOW } from '../stages/pull.ts';
 import { takesUuids, verbs } from './queue-verbs.ts';
 
@@ -99,6 +100,10 @@ What is finished is a ledger with the name of the queue: task-done count redis:/
     const { verb, place, uuids } = readOperands(operands, urlOf(values));
     const act = verbs[verb];
     if (act === undefined) throw new TaskpipeError('USAGE', `unknown verb ${verb}`);
+    checkPlaces(
+      [{ use: '--rejects', path: values.rejects }, STDOUT],
+      [{ use: '--password-file', path: values.passwordFile }, STDIN],
+    );
     const rejects = await openRejects({ file: values.rejects, say: io.say });
     try {
       act.check?.(values);

@@ -12,7 +12,8 @@ import { typedLine } from '../core/typed.ts';
 import { counted, number } from '../core/words.ts';
 import { FLUSH, FLUSH_INTERVAL } from '../savers/commit.ts';
 import { saveFormatOf, saveFormats } from '../savers/index.ts';
-import { SAVE_NAMES, type SaveOptions, type SaveSummary, save } from '../stages/save.ts';
+import { checkPlaces, placesOf, STDIN, STDOUT } from '../savers/places.ts';
+import { restFileOf, SAVE_NAMES, type SaveOptions, type SaveSummary, save } from '../stages/save.ts';
 import { totalOf, totalOption } from '../stages/total.ts';
 
 const options = {
@@ -88,6 +89,7 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
         operands.length === 0 ? 'none' : operands.map((operand) => JSON.stringify(operand)).join(' ');
       throw new TaskpipeError('USAGE', `give one output, as in task-save out.csv; got ${got}`);
     }
+    checkStreams(out, values);
     const total = await totalOf(values.total);
     const rejects = await openRejects({ file: values.rejects, say: io.say });
     const lineOptions = {
@@ -110,7 +112,8 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
         watch: (soFar: Readonly<SaveSummary>) => io.progress(() => progressOf(soFar), total),
       };
       const summary = await save(tasks, out, optionsOf<SaveOptions>(given, SAVE_NAMES));
-      for (const line of inWords(summary, { out, argv: io.argv, bad: rejects.count })) io.note(line);
+      const told = { out, argv: io.argv, bad: rejects.count, ledger: values.ledger };
+      for (const line of inWords(summary, told)) io.note(line);
       if (rejects.count > 0 && summary.read === 0) io.note(NO_TASKS);
       return summary.failed + summary.misfits + rejects.count > 0 ? 1 : 0;
     } finally {
@@ -118,6 +121,19 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
     }
   },
 });
+
+/**
+ * Refuses to write a file that is read from the standard input, or written to the standard output. The rest file may be
+ * the input: a new one replaces it at the end.
+ * @throws {TaskpipeError} `USAGE`
+ */
+function checkStreams(
+  out: string,
+  { rest = restFileOf(out), ledger, rejects }: Pick<SaveOptions, 'rest' | 'ledger' | 'rejects'>,
+): void {
+  const places = placesOf(out === '-' ? undefined : out, { rest, ledger, rejects });
+  for (const place of places) if (place.use !== '--rest') checkPlaces([place], [STDIN, STDOUT]);
+}
 
 function progressOf({ read, saved, failed, misfits, present }: Readonly<SaveSummary>): Progress {
   return {
@@ -132,6 +148,7 @@ function progressOf({ read, saved, failed, misfits, present }: Readonly<SaveSumm
 
 interface Told {
   readonly out: string;
+  readonly ledger: string | undefined;
   readonly argv: readonly string[];
   /** How many lines were no task. */
   readonly bad: number;
@@ -139,8 +156,8 @@ interface Told {
 
 /** What was saved, where the rest is, and what to type to have it saved, too. */
 function inWords(
-  { saved, present, rest, misfits, lacking, restFile }: SaveSummary,
-  { out, argv, bad }: Told,
+  { read, saved, present, rest, misfits, lacking, restFile }: SaveSummary,
+  { out, argv, bad, ledger }: Told,
 ): string[] {
   const parts = [`saved ${number(saved)}`];
   const more: string[] = [];
@@ -152,6 +169,11 @@ function inWords(
   );
   const file = quote(restFile);
   if (present > 0) parts.push(`${number(present)} already there`);
+  if (present > 0 && present === read && ledger === undefined) {
+    more.push(
+      `${out} already had rows for all ${counted(read, 'task')}, so nothing was saved; if ${out} is also the input, save to another file; with --ledger, finished tasks are not run again`,
+    );
+  }
   if (rest > misfits) {
     parts.push(`${number(rest - misfits)} to ${restFile}`);
     more.push(`to run these again, with the same stages between: task-load ${file} | … | ${again}`);

@@ -8,6 +8,7 @@ import {
   openSync,
   readlinkSync,
   realpathSync,
+  type Stats,
   statSync,
   write,
 } from 'node:fs';
@@ -60,21 +61,37 @@ export function syncFolder(path: string): void {
  * @throws {TaskpipeError} `USAGE` where it is no file: a rename would put one in the place of a device
  */
 export function modeOf(path: string): number | undefined {
+  return fileAt(path)?.mode;
+}
+
+function fileAt(path: string): Stats | undefined {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat !== undefined && !stat.isFile())
     throw new TaskpipeError('USAGE', `${path} is not a file; name one`);
-  return stat?.mode;
+  return stat;
+}
+
+function mustBeUnchanged(path: string, before: Stats | undefined): void {
+  const now = fileAt(path);
+  const isSame = now?.ino === before?.ino && now?.size === before?.size && now?.mtimeMs === before?.mtimeMs;
+  if (isSame) return;
+  throw new TaskpipeError(
+    'IO',
+    `${path} was changed by another program while it was rewritten, and is left as it is; run the same command again`,
+  );
 }
 
 /**
  * Writes a file beside another one and renames it into its place, with its permissions: a crash leaves the old one or
  * the new one. A new file must not take the place of a symbolic link: give what `resolved` returns.
+ * A file that another program changes meanwhile is not replaced: that change would be lost.
  * @returns how many bytes it has
- * @throws {TaskpipeError} `USAGE` where it is there, and no file
+ * @throws {TaskpipeError} `USAGE` if it exists and is not a file, `IO` if it was changed
  */
 export async function replaceFile(path: string, chunks: AsyncIterable<Buffer>): Promise<number> {
   const temporary = `${path}.new`;
-  const mode = modeOf(path);
+  const before = fileAt(path);
+  const mode = before?.mode;
   let bytes = 0;
   try {
     const fd = openSync(temporary, 'w', mode ?? 0o666);
@@ -88,6 +105,7 @@ export async function replaceFile(path: string, chunks: AsyncIterable<Buffer>): 
     } finally {
       closeSync(fd);
     }
+    mustBeUnchanged(path, before);
     await rename(temporary, path);
     syncFolder(path);
     return bytes;

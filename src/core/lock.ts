@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, fstatSync, statSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { TaskpipeError } from './errors.ts';
+import { isFileAt } from './named-file.ts';
 
 /** How a file is locked: by one alone, or by many against one alone. */
 export type LockKind = 'exclusive' | 'shared';
@@ -28,7 +29,7 @@ export function openLocked(
     const fd = open();
     try {
       if (!lock(fd, kind, say)) throw new TaskpipeError('LOCKED', busy);
-      if (isStillAt(path, fd)) return fd;
+      if (isFileAt(path, fstatSync(fd))) return fd;
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -46,10 +47,4 @@ export function lock(fd: number, kind: LockKind, say: (message: string) => void)
   if (!isSaid) say('no locks here (is flock installed?): two savers on one file will not be noticed');
   isSaid = true;
   return true;
-}
-
-function isStillAt(path: string, fd: number): boolean {
-  const ours = fstatSync(fd);
-  const there = statSync(path, { throwIfNoEntry: false });
-  return there !== undefined && there.ino === ours.ino && there.dev === ours.dev;
 }

@@ -1,4 +1,4 @@
-import { openSpill, type Spill } from './spill.ts';
+import { openTempFile, type TempFile } from './spill.ts';
 
 /** Pairs of a chunk, 512 KB. */
 const CHUNK = 65_536;
@@ -13,7 +13,7 @@ export class Pairs {
   /** Full chunks; undefined if it is in the file, at the place that its index gives. */
   readonly #chunks: (Int32Array | undefined)[] = [];
   #last = new Int32Array(CHUNK * 2);
-  #spill: Spill | undefined;
+  #spill: TempFile | undefined;
   #canSpill = true;
   readonly #block = new Int32Array(BLOCK * 2);
   #blockNumber = -1;
@@ -52,7 +52,7 @@ export class Pairs {
   /** Returns false if there is no room for it: then all later chunks stay in memory. */
   #writeOut(pairs: Int32Array): boolean {
     if (!this.#canSpill) return false;
-    this.#spill ??= openSpill();
+    this.#spill ??= openTempFile();
     this.#canSpill = this.#spill?.write(bytesOf(pairs), this.#chunks.length * CHUNK * PAIR) ?? false;
     return this.#canSpill;
   }

@@ -1,8 +1,5 @@
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import type { Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
-import { ioError } from './errors.ts';
+import { openAppendStream } from './append-stream.ts';
 import type { BadInput, Reject } from './lines.ts';
 import { encodeUtf8 } from './text.ts';
 
@@ -33,7 +30,7 @@ export async function openRejects(options: {
   say: (message: string) => void;
 }): Promise<Rejects> {
   const { file, say } = options;
-  const out = file === undefined ? undefined : await openFile(file);
+  const out = file === undefined ? undefined : await openAppendStream('--rejects', file);
   let count = 0;
   let waiting = '';
   const write = (): boolean => {
@@ -53,7 +50,9 @@ export async function openRejects(options: {
       else if (count === SAID + 1) say('more of them are counted, but not shown');
     },
     async flush() {
-      if (!write() && out !== undefined) await Promise.race([once(out.lines, 'drain'), out.ended]);
+      if (out === undefined || waiting === '') return;
+      if (!write()) await Promise.race([once(out.lines, 'drain').catch(() => out.ended), out.ended]);
+      await out.check();
     },
     async close() {
       write();
@@ -69,18 +68,6 @@ export async function* flushed<T>(batches: AsyncIterable<T>, rejects: Rejects): 
     await rejects.flush();
     yield batch;
   }
-}
-
-async function openFile(file: string): Promise<{ lines: Writable; ended: Promise<void> }> {
-  const lines = createWriteStream(file, { flags: 'a' });
-  await once(lines, 'open').catch((error) => {
-    throw ioError('cannot write --rejects', file, error);
-  });
-  const ended = finished(lines).catch((error) => {
-    throw ioError('cannot write --rejects', file, error);
-  });
-  ended.catch(() => {}); // is thrown where it is awaited: flush() and close()
-  return { lines, ended };
 }
 
 function describe({ source, line, code, message, text }: BadInput): object {

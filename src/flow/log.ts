@@ -1,8 +1,9 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, writeSync } from 'node:fs';
 import { datasync, syncFolder } from '../core/durable.ts';
 import { ioError, type TaskpipeError } from '../core/errors.ts';
 import { mustBeOurFile } from '../core/foreign.ts';
 import { openLocked } from '../core/lock.ts';
+import { GrowingFile } from '../core/named-file.ts';
 import { type KeptRun, readFlowLog, runKey } from './log-read.ts';
 import type { Journal } from './steps.ts';
 import type { Change } from './storage.ts';
@@ -57,7 +58,7 @@ class JsonlFlowLog implements FlowLog {
   readonly #path: string;
   readonly #fd: number;
   readonly #kept: Map<string, KeptRun>;
-  readonly #canSync: boolean;
+  readonly #file: GrowingFile;
   #lines = '';
   /** The write that is under way, and the one that takes what was added since it began. */
   #writing: Promise<void> | undefined;
@@ -69,7 +70,7 @@ class JsonlFlowLog implements FlowLog {
     this.#path = path;
     this.#fd = fd;
     this.#kept = kept;
-    this.#canSync = fstatSync(fd).isFile();
+    this.#file = new GrowingFile(path, fd);
   }
 
   take(flow: string, uuid: string): { changes: readonly Change[] } | { result: string } | undefined {
@@ -132,7 +133,8 @@ class JsonlFlowLog implements FlowLog {
       const written = writeSync(this.#fd, bytes);
       if (written < bytes.length)
         throw new Error(`${written} of ${bytes.length} bytes were written; is the disk full?`);
-      if (this.#canSync) await datasync(this.#fd);
+      if (this.#file.isFile) await datasync(this.#fd);
+      await this.#file.check({ again: ': flows whose changes are lost start from the beginning' });
     } catch (error) {
       this.#failure = ioError('cannot write to the flow log', this.#path, error);
       throw this.#failure;

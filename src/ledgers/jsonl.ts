@@ -5,6 +5,7 @@ import { ioError, TaskpipeError } from '../core/errors.ts';
 import { mustBeOurs } from '../core/foreign.ts';
 import { IdSet } from '../core/idset.ts';
 import { openLocked } from '../core/lock.ts';
+import { GrowingFile } from '../core/named-file.ts';
 import { utf8Of } from '../core/text.ts';
 import { clearLedger, compactLedger } from './jsonl-compact.ts';
 import { Known } from './jsonl-known.ts';
@@ -103,6 +104,9 @@ async function* readRows(path: string, output: string): AsyncGenerator<readonly 
   }
 }
 
+/** Result of a run after the ledger was lost. */
+const AGAIN = ': rows of the output that the ledger lacks are added to it';
+
 function openWriter(path: string, out: string | undefined, say: (message: string) => void): LedgerWriter {
   let fd: number;
   try {
@@ -113,15 +117,18 @@ function openWriter(path: string, out: string | undefined, say: (message: string
   } catch (error) {
     throw ioError('cannot open the ledger', path, error);
   }
-  const canSync = fstatSync(fd).isFile();
+  const file = new GrowingFile(path, fd);
   const add = async (lines: string, sync: boolean): Promise<void> => {
     // The newline in front closes a line that a crash has torn: ours can't become its tail.
     const bytes = utf8Of(`\n${lines}`);
     try {
+      // A truncated ledger forgot rows: a line behind them would say that they are known.
+      file.mustNotBeTruncated();
       const written = await writeOnce(fd, bytes);
       if (written < bytes.length)
         throw new Error(`${written} of ${bytes.length} bytes were written; is the disk full?`);
-      if (sync && canSync) await datasync(fd);
+      if (sync && file.isFile) await datasync(fd);
+      await file.check({ again: AGAIN });
     } catch (error) {
       throw ioError('cannot write to the ledger', path, error);
     }
@@ -137,6 +144,7 @@ function openWriter(path: string, out: string | undefined, say: (message: string
       if (out === undefined) throw new TaskpipeError('USAGE', 'the ledger was opened for no output');
       await add(knownLine(out, end, new Date().toISOString(), seal), sync);
     },
+    check: () => file.check({ again: AGAIN }),
     close: async () => closeSync(fd),
   };
 }

@@ -97,5 +97,10 @@ export interface LedgerWriter {
    * @param seal state of the output, at the end of a run
    */
   know(end: number, sync: boolean, seal?: Seal): Promise<void>;
+  /**
+   * Checks that what was written can be found: a file can lose its name. The other methods check it too.
+   * @throws {TaskpipeError} `IO`
+   */
+  check(): Promise<void>;
   close(): Promise<void>;
 }

@@ -27,6 +27,8 @@ interface Gathering {
   /** Those that are, which takes less memory than text, and so many bytes of it. */
   rows: Buffer;
   bytes: number;
+  /** Number of rows. */
+  count: number;
   uuids: string[];
   /** Where the rows of the uuids end in all bytes; from `encoded` on, in `text`. */
   ends: number[];
@@ -49,6 +51,7 @@ function gathering(rows: Buffer): Gathering {
     text: '',
     rows,
     bytes: 0,
+    count: 0,
     uuids: [],
     ends: [],
     encoded: 0,
@@ -105,6 +108,7 @@ export class Committer {
   addRow(row: string, uuid: string, line: string): void {
     const batch = this.#gathering;
     batch.text += row;
+    batch.count++;
     if (this.#options.destination.marks) {
       batch.uuids.push(uuid);
       batch.ends.push(batch.text.length);

@@ -31,6 +31,8 @@ class DelimitedRows implements Rows {
   /** Number of lines before the first row. */
   readonly #headerLines: number;
   readonly #encodeRow: (cells: readonly string[]) => string;
+  /** Whether the output had rows, or a header, before. */
+  readonly #isOld: boolean;
   #columns: Columns | undefined;
   /** Whether the header is still to be written. */
   #isNew: boolean;
@@ -42,6 +44,7 @@ class DelimitedRows implements Rows {
     this.#headerLines = header?.lines ?? 0;
     this.#encodeRow = rowEncoder(delimiter);
     this.#isNew = header === undefined;
+    this.#isOld = header !== undefined;
     this.first = header?.end ?? 0;
     const names = header?.names ?? options.fields;
     if (names !== undefined) this.#setColumns(names);
@@ -91,6 +94,15 @@ class DelimitedRows implements Rows {
   lackedBy(task: Task): readonly string[] {
     const found = this.#columns?.cellsOf(task);
     return found !== undefined && 'missing' in found ? lackingOf(found.missing, this.#columns?.names) : [];
+  }
+
+  lacksResult({ fields }: Task): boolean {
+    const run = runOf(fields);
+    if (!this.#isOld || run === undefined || this.#options.fields !== undefined) return false;
+    const own = ['run', typeof run.as === 'string' ? run.as : 'result'];
+    return !this.#columns?.names.some((name) =>
+      own.some((key) => name === key || name.startsWith(`${key}.`)),
+    );
   }
 
   /** The text of a row. What a task is called by is never changed: it is read back. */

@@ -1,9 +1,12 @@
-import { existsSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, rmSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { quote } from 'shlex';
 import { resolved, syncFolder } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
 import type { Task } from '../core/task.ts';
+import { counted } from '../core/words.ts';
 import { type LedgerWriter, openLedger } from '../ledgers/index.ts';
 import type { OpenLedger } from './absent.ts';
 import type { Unmet } from './columns.ts';
@@ -32,6 +35,7 @@ export async function openFile(options: FileOptions): Promise<Destination> {
   // A new file must not take the place of a symbolic link to the old one. But the ledger knows the rows by the path
   // that was given: someone may have put a link to an older copy in the place of the file.
   const real = { ...options, path: realOutput(options.path), ledgerPath: options.path };
+  if (options.widen) mustTakeNewFiles(real.path);
   return options.overwrite ? openOverwritten(real) : openAppended(real);
 }
 
@@ -40,6 +44,15 @@ function realOutput(path: string): string {
     return resolved(path);
   } catch (error) {
     throw ioError('cannot open', path, error);
+  }
+}
+
+/** `--widen` writes a new file beside the output, perhaps hours later. */
+function mustTakeNewFiles(path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw ioError('cannot use --widen in the folder of', path, error);
   }
 }
 
@@ -137,6 +150,8 @@ class FileDestination implements Destination {
   /** Path of the file that is written: the output, or the file that replaces it at the end. */
   readonly #place: string;
   #output: OutputFile;
+  /** Number of rows that this run has written. */
+  #written = 0;
 
   constructor(options: RealOptions, output: OutputFile, rows: Rows, { saved, opened, run, old }: FileState) {
     this.#options = options;
@@ -163,27 +178,53 @@ class FileDestination implements Destination {
     return this.#rows.lackedBy(task);
   }
 
+  mustHoldResult(task: Task): void {
+    if (!this.#rows.lacksResult(task)) return;
+    const { path } = this.#options;
+    throw new TaskpipeError(
+      'USAGE',
+      `${path} has a row for task ${task.uuid} already, but without a result, so nothing would be saved. If ${path} is the input too, save to another file; to skip such tasks, name the columns with --fields`,
+    );
+  }
+
   get unmet(): Unmet | undefined {
     return this.#rows.unmet;
   }
 
-  /** Rows before the ledger, the ledger before anything else hears of them: see section 3 of the design. */
-  async commit({ rows, uuids, ends }: RowBatch): Promise<void> {
+  /** Rows before the ledger, the ledger before `--tee`; docs/guarantees.md says why. */
+  async commit({ rows, count, uuids, ends }: RowBatch): Promise<void> {
     const { sync } = this.#options;
+    await this.#run?.addUnknown();
     if (rows.length > 0) await this.#run?.begin(this.#output, this.#rows.hasUuid);
     else this.#run?.unseal();
     const from = this.#output.size;
     if (rows.length > 0) {
       await this.#output.append(rows);
+      this.#written += count;
       if (sync) await this.#output.sync();
     }
+    await this.#checkName(count);
     if (this.#writer === undefined || uuids.length === 0) return;
     await this.#writer.appendRows(uuids, ends, from, sync);
+  }
+
+  /** A row in a file that the path does not name is lost. @param unmarked the number of rows not yet in the ledger */
+  #checkName(unmarked = 0): Promise<void> {
+    const total = this.#written;
+    const also =
+      this.marks && unmarked > 0 && unmarked < total ? ` (${unmarked} of them not in the ledger)` : '';
+    return this.#output.check({
+      contents: total === 0 ? undefined : `${counted(total, 'row')} of this run in it${also}`,
+      again: this.marks
+        ? ': it runs the tasks again that the ledger does not have, and reports rows that are missing'
+        : ': it runs the tasks again whose rows are missing',
+    });
   }
 
   /** Writes the output anew with more columns, and renames that into its place. */
   async widen(columns: readonly string[]): Promise<void> {
     const { path, say, sync } = this.#options;
+    await this.#run?.addUnknown();
     const old = this.#output;
     await this.#run?.begin(old, this.#rows.hasUuid); // a last row without a line end is completed
     const temporary = `${this.#place}.wide`;
@@ -191,7 +232,10 @@ class FileDestination implements Destination {
     try {
       for await (const bytes of this.#rows.widen(columns, old.chunks(0))) await wide.append(bytes);
       await wide.sync();
+      // A file that took its name meanwhile is the user's: it must not be overwritten.
+      await this.#checkName();
       await rename(temporary, this.#place);
+      wide.renamed(this.#place);
       syncFolder(path);
     } catch (error) {
       await wide.close();
@@ -206,7 +250,9 @@ class FileDestination implements Destination {
 
   async finish(isWhole: boolean): Promise<boolean> {
     const { path, overwrite, say } = this.#options;
+    await this.#checkName();
     await this.#run?.end(this.#output, this.saved.size, this.#rows.hasUuid);
+    await this.#writer?.check();
     if (!overwrite) return true;
     if (!isWhole) {
       say(`stopped: ${path} is as it was, and what came is in ${this.#place}`);
@@ -214,12 +260,23 @@ class FileDestination implements Destination {
     }
     await this.#output.sync();
     try {
+      this.#checkOld();
       await rename(this.#place, path);
       syncFolder(path);
     } catch (error) {
       throw ioError('cannot overwrite', path, error);
     }
     return true;
+  }
+
+  /** Refuses to overwrite a file that is not the one that was there at the start. */
+  #checkOld(): void {
+    const { path } = this.#options;
+    if (this.#old?.isUnchanged() ?? !existsSync(path)) return;
+    throw new TaskpipeError(
+      'IO',
+      `${path} was changed by another program during the run and is not overwritten; to overwrite it: mv ${quote(this.#place)} ${quote(path)}`,
+    );
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { membersOf, minify } from '../core/members.ts';
-import { type Task, uuidFault } from '../core/task.ts';
+import { runOf, type Task, uuidFault } from '../core/task.ts';
 import { leafPaths } from './columns.ts';
 import { NOT_UTF8 } from './header.ts';
 import type { FoundRow, OpenRows } from './saver.ts';
@@ -14,7 +14,7 @@ const MAX_ROW = 64 * 1024 * 1024;
  * given, as in `{"url":…,"result.status":200}`; values keep their bytes.
  */
 export const ndjson: OpenRows = async (head, { fields }) => {
-  for await (const _ of head) break;
+  const old = await firstRow(head);
   const met = new Set<string>();
   let first: Task | undefined;
   return {
@@ -31,12 +31,33 @@ export const ndjson: OpenRows = async (head, { fields }) => {
       return { names: fields?.filter((name) => !met.has(name)) ?? [], there: leafPaths(first.fields) };
     },
     lackedBy: () => [],
+    lacksResult(task) {
+      const run = runOf(task.fields);
+      if (old === undefined || run === undefined || fields !== undefined) return false;
+      return (
+        !Object.hasOwn(old, 'run') && !Object.hasOwn(old, typeof run.as === 'string' ? run.as : 'result')
+      );
+    },
     scan,
     async *widen(_, chunks) {
       yield* chunks;
     },
   };
 };
+
+/** Returns the first row of an existing output, if it is a record at all. */
+async function firstRow(head: AsyncIterable<Buffer>): Promise<object | undefined> {
+  for await (const chunk of head) {
+    const end = chunk.indexOf(NEWLINE);
+    try {
+      const value: unknown = end < 0 ? undefined : JSON.parse(chunk.toString('utf8', 0, end));
+      return typeof value === 'object' && value !== null ? value : undefined;
+    } catch {
+      return undefined; // recovery reports it
+    }
+  }
+  return undefined;
+}
 
 /** @param met gets the names that the record has */
 function pick(line: string, fields: readonly string[], met: Set<string>): string {

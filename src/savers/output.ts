@@ -11,8 +11,10 @@ import {
 } from 'node:fs';
 import { promisify } from 'node:util';
 import { datasync, syncFolder, writeAll } from '../core/durable.ts';
-import { ioError, systemCode, TaskpipeError } from '../core/errors.ts';
+import { ioError, TaskpipeError } from '../core/errors.ts';
 import { openLocked } from '../core/lock.ts';
+import { type LossDetails, NamedFile, sizeError } from '../core/named-file.ts';
+import { openSide } from '../core/side-file.ts';
 
 const readAt = promisify(read);
 const closeFile = promisify(close);
@@ -40,6 +42,15 @@ export interface OutputFile {
   append(bytes: Buffer): Promise<void>;
   /** fdatasync. */
   sync(): Promise<void>;
+  /**
+   * Checks that its path still names it, and that no other program has written to it.
+   * @throws {TaskpipeError} `IO`
+   */
+  check(details?: LossDetails): Promise<void>;
+  /** Whether its path still names it, and no program has written to it since it was opened. */
+  isUnchanged(): boolean;
+  /** Tells it that it was renamed. */
+  renamed(path: string): void;
   /** Copies what stands from `at` to a new file beside it, and cuts it off. Returns that file's path. */
   cut(at: number): Promise<string>;
   close(): Promise<void>;
@@ -63,7 +74,7 @@ export function openOutput(
     const fd = openLocked(path, open, 'exclusive', busy, say);
     if (options.instead !== undefined) ftruncateSync(fd, 0);
     if (options.mode !== undefined) fchmodSync(fd, options.mode);
-    const output = new OpenOutput(options.instead ?? path, fd, isNew);
+    const output = new OpenOutput(options.instead ?? path, new NamedFile(path, fd), fd, isNew);
     // Where it is empty, whoever made it may have been killed before its name was safe.
     if (output.size === 0) syncFolder(path);
     return output;
@@ -85,13 +96,18 @@ class OpenOutput implements OutputFile {
   readonly path: string;
   readonly isNew: boolean;
   readonly #fd: number;
+  readonly #modified: number;
+  #named: NamedFile;
   #size: number;
 
-  constructor(path: string, fd: number, isNew: boolean) {
+  constructor(path: string, named: NamedFile, fd: number, isNew: boolean) {
     this.path = path;
+    this.#named = named;
     this.isNew = isNew;
     this.#fd = fd;
-    this.#size = fstatSync(fd).size;
+    const { size, mtimeMs } = fstatSync(fd);
+    this.#size = size;
+    this.#modified = mtimeMs;
   }
 
   get mode(): number {
@@ -126,7 +142,7 @@ class OpenOutput implements OutputFile {
   }
 
   async append(bytes: Buffer): Promise<void> {
-    this.#checkSize();
+    this.#checkSize(fstatSync(this.#fd).size);
     try {
       await writeAll(this.#fd, bytes, this.#size);
     } catch (error) {
@@ -136,14 +152,9 @@ class OpenOutput implements OutputFile {
     this.#size += bytes.length;
   }
 
-  /** @throws {TaskpipeError} where somebody who does not ask for the lock has written too */
-  #checkSize(): void {
-    const { size } = fstatSync(this.#fd);
-    if (size === this.#size) return;
-    throw new TaskpipeError(
-      'IO',
-      `${this.path} has ${size} bytes where ${this.#size} were expected: another program is writing to it`,
-    );
+  /** @throws {TaskpipeError} `IO`, if a program that does not use the lock has written to it too */
+  #checkSize(size: number): void {
+    if (size !== this.#size) throw sizeError(this.path, size, this.#size);
   }
 
   #takeBack(): void {
@@ -162,8 +173,21 @@ class OpenOutput implements OutputFile {
     }
   }
 
+  async check(details?: LossDetails): Promise<void> {
+    this.#checkSize(await this.#named.check(details));
+  }
+
+  isUnchanged(): boolean {
+    const { size, mtimeMs } = fstatSync(this.#fd);
+    return this.#named.isThere() && size === this.#size && mtimeMs === this.#modified;
+  }
+
+  renamed(path: string): void {
+    this.#named = new NamedFile(path, this.#fd);
+  }
+
   async cut(at: number): Promise<string> {
-    const side = openSide(`${this.path}.torn-${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}`);
+    const side = openSide(this.path, 'torn');
     try {
       for await (const chunk of this.chunks(at)) await writeAll(side.fd, chunk);
       fsyncSync(side.fd);
@@ -181,17 +205,5 @@ class OpenOutput implements OutputFile {
 
   async close(): Promise<void> {
     await closeFile(this.#fd);
-  }
-}
-
-/** Makes a file of a name that is not taken: the given one, or with a number. */
-function openSide(wanted: string): { fd: number; path: string } {
-  for (let i = 1; ; i++) {
-    const path = i === 1 ? wanted : `${wanted}-${i}`;
-    try {
-      return { fd: openSync(path, 'wx', 0o666), path };
-    } catch (error) {
-      if (systemCode(error) !== 'EEXIST') throw ioError('cannot write', path, error);
-    }
   }
 }

@@ -39,6 +39,11 @@ export interface Recovered {
   readonly lacks: string;
   /** Whether the ledger has a seal of the output as it is. */
   readonly isSealed: boolean;
+  /**
+   * Adds the rows to the ledger that it does not name. Not done at once if the ledger does not know the output at all:
+   * then the output may be the input of the pipeline, given by mistake.
+   */
+  readonly addUnknown?: (() => Promise<void>) | undefined;
 }
 
 const BATCH = 10_000;
@@ -55,9 +60,9 @@ export async function recover(recovery: Recovery): Promise<Recovered> {
   const isSealed = opened !== undefined && isUntouched(output, rows, opened.history);
   // Rows of a killed run need not be on the disk yet; from here on they count as safe.
   if (sync && output.size > 0 && !isSealed) await output.sync();
-  const saved = isSealed ? opened.history.saved : await agree(recovery);
+  const agreed = isSealed ? { saved: opened.history.saved } : await agree(recovery);
   removeMark(output.path, sync);
-  return { saved, lacks: await lackingEnd(output, rows), isSealed };
+  return { ...agreed, lacks: await lackingEnd(output, rows), isSealed };
 }
 
 function isUntouched({ stamp }: OutputFile, { hasUuid }: Rows, { seal, isSealed, saved }: History): boolean {
@@ -73,7 +78,7 @@ async function lackingEnd(output: OutputFile, { newline }: Rows): Promise<string
   return '';
 }
 
-async function agree(recovery: Recovery): Promise<IdSet> {
+async function agree(recovery: Recovery): Promise<Pick<Recovered, 'saved' | 'addUnknown'>> {
   const { output, rows, mark, opened } = recovery;
   const found = await look({ output, rows, history: opened?.history, mark });
   if (mark !== undefined && (await isTornBehind(output, found, mark))) {
@@ -82,10 +87,14 @@ async function agree(recovery: Recovery): Promise<IdSet> {
   }
   if (opened !== undefined && !rows.hasUuid) {
     await agreeByCount(recovery, opened, found);
-    return opened.history.saved;
+    return { saved: opened.history.saved };
   }
   await agreeByUuids(recovery, found);
-  return found.met;
+  if (opened === undefined) return { saved: found.met };
+  const add = (): Promise<void> => addUnknown(recovery, opened, found);
+  if (opened.history.end === undefined && mark === undefined) return { saved: found.met, addUnknown: add };
+  await add();
+  return { saved: found.met };
 }
 
 /** Returns whether a row that had no line end when the run began is whole, but for zeros behind it. */
@@ -117,7 +126,6 @@ async function agreeByUuids(recovery: Recovery, found: Look): Promise<void> {
   if (opened !== undefined && missing.count > 0) {
     say(acceptedRows(output.path, missing.count, opened.ledger.place));
   }
-  if (opened !== undefined) await addUnknown(recovery, opened, found);
   if (found.doubled.count > 0) {
     const { count, line } = found.doubled;
     say(

@@ -1,10 +1,12 @@
-import { closeSync, createReadStream, existsSync, fstatSync, openSync } from 'node:fs';
+import { accessSync, closeSync, constants, createReadStream, existsSync, fstatSync, openSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { datasync, modeOf, replaceFile, resolved, syncFolder, writeAll } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { IdMap } from '../core/idmap.ts';
 import type { IdSet } from '../core/idset.ts';
 import { openLocked } from '../core/lock.ts';
+import { NamedFile, sizeError } from '../core/named-file.ts';
 import { readTasks } from '../core/ndjson.ts';
 import { Task } from '../core/task.ts';
 import { encodeUtf8 } from '../core/text.ts';
@@ -36,32 +38,35 @@ export interface Rest {
 export function openRest(name: string, say: (message: string) => void): Rest {
   const path = realRest(name);
   const run = `${path}.run`;
-  let fd: number | undefined;
-  const open = (): number => {
-    fd ??= openRun(name, path, run, say);
-    return fd;
+  let file: RunFile | undefined;
+  const open = (): RunFile => {
+    file ??= openRun(name, path, run, say);
+    return file;
   };
   const close = (): void => {
-    if (fd !== undefined) closeSync(fd);
-    fd = undefined;
+    if (file !== undefined) closeSync(file.fd);
+    file = undefined;
   };
   return {
     path: name,
     get isLeft() {
-      return fd === undefined && existsSync(run);
+      return file === undefined && existsSync(run);
     },
     async add(lines, sync) {
       const to = open();
+      const bytes = Buffer.from(lines);
       try {
-        await writeAll(to, Buffer.from(lines));
-        if (sync) await datasync(to);
+        await writeAll(to.fd, bytes);
+        if (sync) await datasync(to.fd);
       } catch (error) {
         throw ioError('cannot write', run, error);
       }
+      to.size += bytes.length;
+      await checkRun(run, to);
     },
     async merge(saved) {
-      if (fd === undefined && !existsSync(path) && !existsSync(run)) return;
-      open(); // whoever merges holds the lock
+      if (file === undefined && !existsSync(path) && !existsSync(run)) return;
+      await checkRun(run, open()); // whoever merges holds the lock
       await mergeFiles(path, run, saved);
       close();
     },
@@ -69,28 +74,55 @@ export function openRest(name: string, say: (message: string) => void): Rest {
   };
 }
 
+/** Returns the file to write. @throws {TaskpipeError} if it cannot be written: hours later it would be too late */
 function realRest(name: string): string {
   try {
     const path = resolved(name);
-    modeOf(path); // before anything is done, as it would be of no use
+    for (const file of [path, `${path}.run`, `${path}.new`]) modeOf(file);
+    accessSync(dirname(path), constants.W_OK | constants.X_OK);
+    if (existsSync(`${path}.run`)) accessSync(`${path}.run`, constants.R_OK | constants.W_OK);
     return path;
   } catch (error) {
-    throw ioError('cannot write', name, error);
+    if (error instanceof TaskpipeError) throw error;
+    const { message } = ioError('cannot write', name, error);
+    throw new TaskpipeError(
+      'IO',
+      `${message}. Records that are not saved go there; name another file with --rest`,
+      { cause: error },
+    );
   }
 }
 
+/** The open file of a run. */
+interface RunFile {
+  readonly fd: number;
+  readonly named: NamedFile;
+  /** Its size as far as this process wrote it. */
+  size: number;
+}
+
 /** Opens and locks the file of a run. It has the permissions of the rest file: its records are no less private. */
-function openRun(name: string, path: string, run: string, say: (message: string) => void): number {
+function openRun(name: string, path: string, run: string, say: (message: string) => void): RunFile {
   const busy = `${name} is being written by another task-save; name another file with --rest`;
   try {
     const mode = modeOf(path) ?? 0o666;
-    const fd = openLocked(run, () => openSync(run, 'a', mode), 'exclusive', busy, say);
-    // Where it is empty, whoever made it may have been killed before its name was safe.
-    if (fstatSync(fd).size === 0) syncFolder(run);
-    return fd;
+    const fd = openLocked(run, () => openSync(run, 'a+', mode), 'exclusive', busy, say);
+    const { size } = fstatSync(fd);
+    // If it is empty, the process that made it may have been killed before its name was safe.
+    if (size === 0) syncFolder(run);
+    return { fd, named: new NamedFile(run, fd), size };
   } catch (error) {
     throw ioError('cannot write', run, error);
   }
+}
+
+/** @throws {TaskpipeError} `IO`, if the file of a run was renamed, replaced, removed, truncated or appended to */
+async function checkRun(run: string, { named, size }: RunFile): Promise<void> {
+  const now = await named.check({
+    contents: 'records that are not saved in it',
+    again: ': their tasks are not in the ledger, and run again',
+  });
+  if (now !== size) throw sizeError(run, now, size);
 }
 
 /** Merges two files into the first one; the second goes away, and the first where nothing is left in it. */

@@ -46,6 +46,8 @@ export class Router {
   readonly #committer: Committer;
   /** The uuids that are in the rest file by this run. */
   readonly #left = new IdSet();
+  /** Whether a row that was there before was compared with its record. */
+  #isOwn = false;
   #onFailure: (error: unknown) => void = () => {};
   #onTeeFailure: () => void = () => {};
 
@@ -170,6 +172,10 @@ export class Router {
   }
 
   #passOver(task: Task): void {
+    if (!this.#isOwn && stateOf(task) !== undefined) {
+      this.#destination.mustHoldResult?.(task);
+      this.#isOwn = true;
+    }
     this.summary.present++;
     this.#committer.addPresent(task.uuid, this.#destination.isUnmarked(task.uuid), task.line);
   }

@@ -121,6 +121,8 @@ export interface RunStart {
   readonly lacks: string;
   /** Whether the ledger has a seal of the output as it is. */
   readonly isSealed: boolean;
+  /** Adds rows to the ledger that it does not name. */
+  readonly addUnknown?: (() => Promise<void>) | undefined;
 }
 
 /** A run on an output: marks it before the first append, and seals it in the ledger at a clean end. */
@@ -128,9 +130,11 @@ export class OutputRun {
   readonly #start: RunStart;
   #isSealed: boolean;
   #hasBegun = false;
+  #addUnknown: (() => Promise<void>) | undefined;
 
   constructor(start: RunStart) {
     this.#start = start;
+    this.#addUnknown = start.addUnknown;
     this.#isSealed = start.isSealed;
   }
 
@@ -147,6 +151,13 @@ export class OutputRun {
     if (sync) await output.sync();
   }
 
+  /** Adds rows to the ledger that it does not name. Does so once; must be called before the output is read or changed. */
+  async addUnknown(): Promise<void> {
+    const add = this.#addUnknown;
+    this.#addUnknown = undefined;
+    await add?.();
+  }
+
   /** Must be called before the ledger names more of the output: the seal does not count any longer. */
   unseal(): void {
     this.#isSealed = false;
@@ -155,6 +166,7 @@ export class OutputRun {
   /** Seals the output, whose rows are all safe, and removes the mark. */
   async end(output: OutputFile, rows: number, hasUuid: boolean): Promise<void> {
     const { path, sync, writer } = this.#start;
+    await this.addUnknown();
     if (!this.#isSealed) await writer?.know(output.size, sync, { stamp: output.stamp, rows, hasUuid });
     if (this.#hasBegun) removeMark(path, sync);
   }

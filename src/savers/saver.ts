@@ -71,6 +71,11 @@ export interface Rows {
   encode(task: Task): string | Misfit;
   /** The columns that would have to be there for a task, once a row was encoded. */
   lackedBy(task: Task): readonly string[];
+  /**
+   * Whether the rows that the output had before have no place for the result of a task: then none of them was made from
+   * its record, and the output may be the input of the pipeline.
+   */
+  lacksResult(task: Task): boolean;
   /** Those of `fields` that no record had, as far as it can tell. */
   readonly unmet?: Unmet;
   /**
@@ -99,6 +104,8 @@ export type OpenRows = (head: AsyncIterable<Buffer>, options: FormatOptions) => 
 export interface RowBatch {
   /** Good until the commit has ended. */
   readonly rows: Buffer;
+  /** Number of rows. */
+  readonly count: number;
   /** The uuids that are to be marked as finished, and where their rows end in `rows`; -1: not in it. */
   readonly uuids: readonly string[];
   readonly ends: readonly number[];
@@ -117,6 +124,11 @@ export interface Destination {
   encode(task: Task): string | Misfit;
   /** The columns that would have to be there for a task. */
   lackedBy(task: Task): readonly string[];
+  /**
+   * Makes sure that the row of a task that was there before may be that of this record.
+   * @throws {TaskpipeError} `USAGE`, if it has no place for the result: the output may be the input of the pipeline
+   */
+  mustHoldResult?(task: Task): void;
   /** Those of `fields` that no record had, as far as it can tell. */
   readonly unmet?: Unmet | undefined;
   /** Makes rows safe, then marks them. @throws {TaskpipeError} `IO`; not to be tried again */

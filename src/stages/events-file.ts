@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { type AppendStream, openAppendStream } from '../core/append-stream.ts';
 import { ioError } from '../core/errors.ts';
 import type { Notify } from '../core/event.ts';
 import { timestamp } from '../core/task.ts';
@@ -21,24 +22,31 @@ export async function openEvents(path: string): Promise<EventsFile> {
   // Few runs need it. Required: where packages are links, import() of it comes up empty in Node 22.
   const ndjson = createRequire(import.meta.url)('ndjson') as typeof import('ndjson');
   const lines = ndjson.stringify() as Writable & NodeJS.ReadableStream;
-  // As a descriptor, it may be a socket too, which has no path to open: what Node gives its children is one.
+  // A descriptor may be a socket, which has no path to open: Node gives its children sockets.
   const [, descriptor] = /^\/dev\/fd\/(\d+)$/.exec(path) ?? [];
-  const to = descriptor === undefined ? { flags: 'a' } : { fd: Number(descriptor) };
-  const target = lines.pipe(createWriteStream(path, to));
-  const failed = (error: unknown): never => {
-    throw ioError('cannot write --events', path, error);
-  };
-  if (descriptor === undefined) await once(target, 'open').catch(failed);
-  const ended = finished(target).catch(failed);
-  ended.catch(() => {}); // is thrown by close()
+  const target =
+    descriptor === undefined
+      ? await openAppendStream('--events', path)
+      : openDescriptor(path, Number(descriptor));
+  lines.pipe(target.lines);
   return {
     notify: (event) => void lines.write({ at: timestamp(Date.now()), ...event }),
     async flush() {
-      if (lines.writableNeedDrain) await Promise.race([once(lines, 'drain'), ended]);
+      if (lines.writableNeedDrain) await Promise.race([once(lines, 'drain'), target.ended]);
+      await target.check();
     },
     async close() {
       lines.end();
-      await ended;
+      await target.ended;
     },
   };
+}
+
+function openDescriptor(path: string, fd: number): AppendStream {
+  const lines = createWriteStream(path, { fd });
+  const ended = finished(lines).catch((error) => {
+    throw ioError('cannot write --events', path, error);
+  });
+  ended.catch(() => {}); // thrown where it is awaited
+  return { lines, ended, check: async () => {} };
 }

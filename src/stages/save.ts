@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { realPath, resolved } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
@@ -97,12 +97,11 @@ export async function save(
   options: SaveOptions = {},
 ): Promise<SaveSummary> {
   checkOptions(out, options);
-  const restFile = options.rest ?? `${out === '-' ? 'task-save' : out}.rest.ndjson`;
+  const restFile = options.rest ?? restFileOf(out);
   const { rejects } = options;
   const ledger = isOwnLedger(out, options) ? undefined : options.ledger;
   checkPlaces(placesOf(out === '-' ? undefined : out, { rest: restFile, ledger, rejects }));
-  if (options.rest !== undefined) mustBeThere('--rest', options.rest);
-  const rest = openRest(restFile, options.say ?? quiet);
+  const rest = openRestFor(out, restFile, options);
   const destination = await openDestination(out, { ...options, ledger });
   // Nothing is waited for where nothing is synced.
   const router = new Router(destination, rest, out === '-' ? { ...options, flushInterval: 0 } : options);
@@ -123,6 +122,31 @@ export async function save(
   return router.summary;
 }
 
+/** @throws {TaskpipeError} about the output, if it cannot be written either: then its rest file is not the point */
+function openRestFor(out: string, restFile: string, { rest, say = quiet }: SaveOptions): Rest {
+  try {
+    return openRest(restFile, say);
+  } catch (error) {
+    if (rest === undefined && out !== '-') mustBeWritable(out);
+    throw error;
+  }
+}
+
+function mustBeWritable(out: string): void {
+  try {
+    const path = resolved(out);
+    if (existsSync(path)) accessSync(path, constants.W_OK);
+    else accessSync(dirname(path), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw ioError('cannot open', out, error);
+  }
+}
+
+/** Returns the path of the rest file if no other is given. */
+export function restFileOf(out: string): string {
+  return `${out === '-' ? 'task-save' : out}.rest.ndjson`;
+}
+
 /** A field that no record had is often a slip, and gives an empty column. */
 function noteUnmet({ unmet }: Destination, note = quiet): void {
   const names = unmet?.names.filter((name) => !name.startsWith('run.')) ?? []; // a run without failures has no error
@@ -133,15 +157,6 @@ function noteUnmet({ unmet }: Destination, note = quiet): void {
 }
 
 function quiet(_message: string): void {}
-
-/** The folder of a file that may only be written after hours. */
-function mustBeThere(option: string, path: string): void {
-  try {
-    accessSync(dirname(resolved(path)), constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw ioError(`cannot write ${option}`, path, error);
-  }
-}
 
 /** Whether the ledger is the database that is saved to: its rows say what is finished. */
 function isOwnLedger(out: string, { ledger, format, table }: SaveOptions): boolean {

@@ -3,6 +3,7 @@ import { datasync, syncFolder, writeAll } from '../core/durable.ts';
 import { ioError } from '../core/errors.ts';
 import { mustBeOurFile } from '../core/foreign.ts';
 import { openLocked } from '../core/lock.ts';
+import { GrowingFile } from '../core/named-file.ts';
 import { readTasks } from '../core/ndjson.ts';
 import type { Task } from '../core/task.ts';
 
@@ -26,11 +27,12 @@ export function openSpool(path: string, say: (message: string) => void): Spool {
   try {
     mustBeOurFile(path, 'spool');
     const isNew = !existsSync(path);
-    fd = openLocked(path, () => openSync(path, 'a', 0o666), 'exclusive', busy, say);
+    fd = openLocked(path, () => openSync(path, 'a+', 0o666), 'exclusive', busy, say);
     if (isNew) syncFolder(path);
   } catch (error) {
     throw ioError('cannot open --spool', path, error);
   }
+  const file = new GrowingFile(path, fd);
   let waiting = '';
   let running: Promise<void> | undefined;
   const write = async (): Promise<void> => {
@@ -40,6 +42,7 @@ export function openSpool(path: string, say: (message: string) => void): Spool {
       // The newline in front closes a line that a crash has torn.
       await writeAll(fd, Buffer.from(`\n${lines}`));
       await datasync(fd);
+      await file.check({ again: ': tasks that were found are found again' });
     } catch (error) {
       throw ioError('cannot write --spool', path, error);
     }

@@ -59,13 +59,16 @@ export async function mustBeWritable(option: string, path: string): Promise<void
   }
 }
 
-/** Makes a folder, where it is not there yet; the one that it is to be in must be. @throws {TaskpipeError} `IO` */
+/** Makes a folder, if it does not exist yet; its parent must exist. @throws {TaskpipeError} `IO`, also if it cannot be written to */
 export async function makeFolder(path: string, mode = 0o777): Promise<void> {
   try {
     await mkdir(path, { mode }); // not with `recursive`: Node 20 loops for ever where the kernel denies a folder with ENOENT
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw ioError('cannot make', path, error);
     if (!(await isFolder(path))) throw new TaskpipeError('IO', `cannot make ${path}: it is a file`);
+    await access(path, constants.W_OK | constants.X_OK).catch((denied) => {
+      throw ioError('cannot write to', path, denied);
+    });
     return;
   }
   await syncName(path);

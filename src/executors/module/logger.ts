@@ -1,5 +1,5 @@
-import { appendFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { appendFileSync, constants } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { format } from 'node:util';
 import { ioError } from '../../core/errors.ts';
@@ -28,16 +28,18 @@ export function logName(uuid: string): string {
  * Loggers that append lines to `folder/<uuid>.log`, each with its time and level, and show them.
  * @param folder undefined: to no file
  * @param show takes each line, with its task's uuid; undefined: nobody does
- * @throws {TaskpipeError} `IO` where the folder can't be made
+ * @throws {TaskpipeError} `IO` if the folder cannot be made or written to
  */
 export async function openLogs(
   folder: string | undefined,
   show: ((line: string) => void) | undefined,
 ): Promise<LoggerOf> {
   if (folder !== undefined) {
-    await mkdir(folder, { recursive: true }).catch((error) => {
-      throw ioError('cannot make --log-dir', folder, error);
-    });
+    const fail = (error: unknown): never => {
+      throw ioError('cannot write to --log-dir', folder, error);
+    };
+    await mkdir(folder, { recursive: true }).catch(fail);
+    await access(folder, constants.W_OK | constants.X_OK).catch(fail);
   }
   return (uuid) => {
     const path = folder === undefined ? undefined : join(folder, logName(uuid));

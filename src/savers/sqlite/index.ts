@@ -3,11 +3,13 @@ import { TaskpipeError } from '../../core/errors.ts';
 import { IdSet } from '../../core/idset.ts';
 import { type Database, identifier, inTransaction, openDatabase } from '../../core/sqlite.ts';
 import type { Task } from '../../core/task.ts';
+import { counted } from '../../core/words.ts';
 import type { LedgerWriter } from '../../ledgers/index.ts';
 import type { OpenLedger } from '../absent.ts';
 import type { Destination, DestinationOptions, Misfit, RowBatch } from '../saver.ts';
 import { agree, checkNeverSaved, openLedgerOf, TABLE } from './agree.ts';
 import { type Column, columnOfField, TableRows } from './cells.ts';
+import { DatabaseFiles } from './files.ts';
 import { prepareTable } from './table.ts';
 import { TableWriter } from './writer.ts';
 
@@ -38,6 +40,7 @@ export async function openTable(options: DestinationOptions): Promise<Destinatio
       table: new TableWriter(database, target, rows),
       saved,
       writer: opened?.writer,
+      files: new DatabaseFiles(database),
       options,
     });
   } catch (error) {
@@ -78,6 +81,7 @@ interface Parts {
   readonly table: TableWriter;
   readonly saved: IdSet;
   readonly writer: LedgerWriter | undefined;
+  readonly files: DatabaseFiles;
   readonly options: DestinationOptions;
 }
 
@@ -86,6 +90,8 @@ class TableDestination implements Destination {
   readonly marks: boolean;
   readonly replaces = true;
   readonly #parts: Parts;
+  /** Number of rows that this run has written. */
+  #written = 0;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -108,20 +114,32 @@ class TableDestination implements Destination {
   async widen(): Promise<void> {}
 
   /** All rows in one transaction, then the ledger. */
-  async commit({ rows, uuids }: RowBatch): Promise<void> {
+  async commit({ rows, count, uuids }: RowBatch): Promise<void> {
     const { database, table, writer, options } = this.#parts;
     if (rows.length > 0) {
       await inTransaction(database, () => table.write(rows.toString()));
+      this.#written += count;
     }
+    await this.#checkFiles();
     await writer?.append(
       uuids.map((uuid) => ({ uuid })),
       options.sync,
     );
   }
 
+  #checkFiles(): Promise<void> {
+    const total = this.#written;
+    return this.#parts.files.check({
+      contents: total === 0 ? undefined : `${counted(total, 'row')} of this run in it`,
+      again: ': it runs the tasks again that neither the database nor the ledger has',
+    });
+  }
+
   async finish(isWhole: boolean): Promise<boolean> {
     const { database, target, options } = this.#parts;
     const { overwrite, path, table = TABLE, say } = options;
+    await this.#checkFiles();
+    await this.#parts.writer?.check();
     if (!overwrite) return true;
     if (!isWhole) {
       say(`stopped: the table ${table} of ${path} is as it was, and what came is in its table ${target}`);
