@@ -1,19 +1,21 @@
 import { isUtf8 } from 'node:buffer';
-import { CsvParser, ROW_FAULTS, type Row, rowEncoder } from '../core/csv.ts';
+import { CsvParser, type Dialect, ROW_FAULTS, type Row, rowEncoder } from '../core/csv.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import { hint } from '../core/near.ts';
 import { runOf, type Task } from '../core/task.ts';
 import { Columns, leafPaths, type Unmet } from './columns.ts';
 import { decoded, type Header, MAX_ROW, NOT_ASCII, readHeader } from './header.ts';
 import type { FormatOptions, FoundRow, Misfit, OpenRows, Rows } from './saver.ts';
+import { dialectOf } from './tsv-quotes.ts';
 
-/** CSV, and TSV with another delimiter. */
-export function delimited(delimiter: string): OpenRows {
-  return async (head, options) => {
-    const header = await readHeader(head, delimiter, options);
+/** CSV or TSV. An output that exists keeps the dialect that it has. */
+export function delimited(format: Dialect): OpenRows {
+  return async (bytes, options) => {
+    const { dialect, head } = await dialectOf(bytes, format);
+    const header = await readHeader(head, dialect, options);
     if (header === 'torn') return undefined;
     const names = options.escapeFormulas ? header?.names.map(unescaped) : header?.names;
-    return new DelimitedRows(delimiter, header && { ...header, names: names as string[] }, options);
+    return new DelimitedRows(dialect, header && { ...header, names: names as string[] }, options);
   };
 }
 
@@ -22,9 +24,9 @@ function uuidOf(cell: string | undefined): string | undefined {
 }
 
 class DelimitedRows implements Rows {
-  readonly hasQuotes = true;
+  readonly hasQuotes: boolean;
   readonly first: number;
-  readonly #delimiter: string;
+  readonly #dialect: Dialect;
   readonly #options: FormatOptions;
   readonly #newline: string;
   readonly #encodeRow: (cells: readonly string[]) => string;
@@ -32,11 +34,12 @@ class DelimitedRows implements Rows {
   /** Whether the header is still to be written. */
   #isNew: boolean;
 
-  constructor(delimiter: string, header: Header | undefined, options: FormatOptions) {
-    this.#delimiter = delimiter;
+  constructor(dialect: Dialect, header: Header | undefined, options: FormatOptions) {
+    this.#dialect = dialect;
+    this.hasQuotes = dialect.quote !== '';
     this.#options = options;
     this.#newline = header?.newline ?? '\n';
-    this.#encodeRow = rowEncoder(delimiter);
+    this.#encodeRow = rowEncoder(dialect);
     this.#isNew = header === undefined;
     this.first = header?.end ?? 0;
     const names = header?.names ?? options.fields;
@@ -101,7 +104,7 @@ class DelimitedRows implements Rows {
   }
 
   async *scan(chunks: AsyncIterable<Buffer>, from: number): AsyncGenerator<readonly FoundRow[]> {
-    const parser = new CsvParser({ delimiter: this.#delimiter, maxRow: MAX_ROW });
+    const parser = new CsvParser({ ...this.#dialect, maxRow: MAX_ROW });
     const width = this.#columns?.names.length ?? 0;
     const uuidAt = this.#columns?.names.indexOf('uuid') ?? -1;
     let end = from;
@@ -126,9 +129,9 @@ class DelimitedRows implements Rows {
   }
 
   async *widen(columns: readonly string[], chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    const parser = new CsvParser({ delimiter: this.#delimiter, maxRow: MAX_ROW });
+    const parser = new CsvParser({ ...this.#dialect, maxRow: MAX_ROW });
     const names = [...(this.#columns?.names ?? []), ...columns];
-    const added = this.#delimiter.repeat(columns.length);
+    const added = this.#dialect.delimiter.repeat(columns.length);
     let isHeader = true;
     const widened = (row: Row): string => {
       const end = row.text.endsWith('\r\n') ? row.text.length - 2 : row.text.length - 1;
