@@ -46,6 +46,8 @@ export const COMMON: Options = {
 export interface Arguments {
   readonly values: Readonly<Record<string, unknown>>;
   readonly operands: readonly string[];
+  /** Keys of the options that stood on the command line. */
+  readonly typed: ReadonlySet<string>;
   /** What may be meant otherwise, for a person. */
   readonly doubts: readonly string[];
 }
@@ -77,7 +79,8 @@ export async function parseArguments(
     if (!(key in values)) values[key] = option.fallback;
   }
   if (values.help !== true) checkKinds(command, [...typed.flags.keys()], values);
-  return { values, operands: typed.operands, doubts: await doubtsOf(table, env) };
+  const keys = new Set(typed.flags.keys());
+  return { values, operands: typed.operands, typed: keys, doubts: await doubtsOf(table, env) };
 }
 
 /** Variables that name no option of any command, but nearly do. */

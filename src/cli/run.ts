@@ -23,6 +23,7 @@ export interface RunOptions {
 interface Parts extends RunOptions {
   readonly terminal: Terminal | undefined;
   readonly isQuiet: boolean;
+  readonly typed: ReadonlySet<string>;
   readonly stop: Stop;
   readonly output: Output;
   readonly shown: ShownProgress;
@@ -36,7 +37,7 @@ export async function run(options: RunOptions): Promise<number> {
   const { name, argv } = options;
   const terminal = openTerminal(); // before anything is said: an earlier stage may end while a later one draws
   const command: Command = await commands[name]();
-  const { values, operands, doubts } = await parseArguments(command, argv, process.env);
+  const { values, operands, typed, doubts } = await parseArguments(command, argv, process.env);
   const isQuiet = values.quiet === true;
   const say = (message: string): void => void process.stderr.write(`${name}: ${escapeControls(message)}\n`);
   const stop = listenForSignals();
@@ -51,7 +52,7 @@ export async function run(options: RunOptions): Promise<number> {
   });
   stop.leaving.addEventListener('abort', shown.end); // the next signal ends the process
   if (!isQuiet) for (const doubt of doubts) say(doubt);
-  const io = ioOf({ ...options, terminal, isQuiet, stop, output, shown, say, ended: ended.signal });
+  const io = ioOf({ ...options, terminal, isQuiet, typed, stop, output, shown, say, ended: ended.signal });
   const escapes = command.runsUserCode?.(values as never) ? listenForEscapes(stop, say) : undefined;
   try {
     const text = await textFor(command, values, options.version);
@@ -72,7 +73,7 @@ export async function run(options: RunOptions): Promise<number> {
   }
 }
 
-function ioOf({ argv, version, terminal, isQuiet, stop, output, shown, say, ended }: Parts): Io {
+function ioOf({ argv, version, terminal, isQuiet, typed, stop, output, shown, say, ended }: Parts): Io {
   return {
     stdin(until) {
       if (process.stdin.isTTY) {
@@ -94,6 +95,7 @@ function ioOf({ argv, version, terminal, isQuiet, stop, output, shown, say, ende
     progress: shown.show,
     version,
     argv,
+    typed,
     pipe: `${hostname()}-${process.ppid}`,
     env: process.env,
     cut: AbortSignal.any([stop.leaving, ended]),

@@ -1,6 +1,6 @@
 import { type Command, defineCommand } from '../core/command.ts';
 import { TaskpipeError } from '../core/errors.ts';
-import { MAX_LINE } from '../core/lines.ts';
+import { type BadInput, MAX_LINE } from '../core/lines.ts';
 import { optionsOf } from '../core/names.ts';
 import { choice, count, flag, list, path, Rule, size, text, value } from '../core/option.ts';
 import type { Progress } from '../core/progress.ts';
@@ -13,7 +13,7 @@ import { formats } from '../loaders/index.ts';
 import { sizeOf } from '../loaders/sources.ts';
 import { checkPlaces, filePath, STDIN, STDOUT } from '../savers/places.ts';
 import { type LoadingLines, loadLines } from '../stages/load.ts';
-import { LOAD_NAMES, type LoadOptions } from '../stages/load-options.ts';
+import { isCharacter, LOAD_NAMES, type LoadOptions } from '../stages/load-options.ts';
 
 const options = {
   uuidFields: list('make the uuid of these attributes, as Python: uuid3(NAMESPACE_URL, value)'),
@@ -35,10 +35,18 @@ const options = {
   duplicates: choice('a uuid that came before in this load', ['skip', 'keep', 'fail'], { default: 'skip' }),
   format: choice('the format; default: by the ending, else by the first bytes', formats),
   delimiter: value('what stands between two cells, one character (\\t is a tab)', 'CHAR', toDelimiter),
+  quote: value('what encloses cells, one character, or none; default: " in CSV, none in TSV', 'CHAR', toMark),
+  escape: value(
+    'what escapes the next character, or none; default: a quote is doubled in CSV, \\ in TSV',
+    'CHAR',
+    toMark,
+  ),
+  skip: count('skip so many lines before the first row', { min: 0, default: 0 }),
+  comment: value("skip lines that begin with this, as in '#'", 'TEXT', toComment),
   noHeader: flag('the first row is data; columns are column1, column2, …'),
   columns: list('the names of the columns, in place of those in the header'),
   encoding: value('the encoding, as in gbk, windows-1252, utf-16le (default: UTF-8)', 'NAME', toEncoding),
-  field: text('the attribute that a plain line becomes', { default: 'line', placeholder: 'NAME' }),
+  field: text('the attribute that a plain line becomes', { shown: 'line', placeholder: 'NAME' }),
   select: list('keep these attributes, in this order'),
   rename: list('give attributes other names', { placeholder: 'OLD=NEW,…' }),
   require: list('reject records where one of these is missing or empty'),
@@ -82,20 +90,22 @@ export const command: Command = defineCommand({
         { use: '--ledger', path: filePath(values.ledger) },
       ],
     );
-    const rejects = await openRejects({ file: values.rejects, say: io.say });
+    const typed = new Set([...io.typed].map((key) => (key === 'noHeader' ? 'header' : key)));
     const size = await sizeOf(from);
     const given = {
       ...values,
       ledger: withPassword(values.ledger, io.env),
       uuid: Number(values.uuid) as UuidVersion,
       header: !values.noHeader,
+      skip: values.skip || undefined,
       rename: toRenames(values.rename),
-      reject: rejects.reject,
+      reject: (bad: BadInput) => rejects.reject(bad),
       note: io.note,
       stdin: () => io.stdin(io.stopping),
       signal: AbortSignal.any([io.stopping, io.leaving]),
     };
-    const tasks = loadLines(from, optionsOf<LoadOptions>(given, LOAD_NAMES));
+    const tasks = loadLines(from, optionsOf<LoadOptions>(given, LOAD_NAMES), typed);
+    const rejects = await openRejects({ file: values.rejects, say: io.say });
     io.progress(() => progressOf(tasks, { size, limit: values.limit, rejected: rejects.count }));
     try {
       for await (const lines of tasks) {
@@ -148,9 +158,19 @@ function summary({ counts }: LoadingLines, rejected: number, file: string | unde
 
 function toDelimiter(typed: string): string {
   const delimiter = typed === '\\t' ? '\t' : typed;
-  if (delimiter.length !== 1 || /["\r\n]/.test(delimiter))
-    throw new Rule('must be one character, no quote or line end');
+  if (!isCharacter(delimiter) || delimiter === '"')
+    throw new Rule('must be one character, not a quote or a line end');
   return delimiter;
+}
+
+function toMark(typed: string): string {
+  if (typed !== 'none' && !isCharacter(typed)) throw new Rule('must be one character, or none');
+  return typed;
+}
+
+function toComment(typed: string): string {
+  if (typed === '') throw new Rule("must be the beginning of a line, as in '#'");
+  return typed;
 }
 
 function toEncoding(typed: string): string {

@@ -9,9 +9,10 @@ import type { Progress } from '../core/progress.ts';
 import { withPassword } from '../core/redis-address.ts';
 import { flushed, NO_TASKS, openRejects } from '../core/rejects.ts';
 import { typedLine } from '../core/typed.ts';
+import { withoutUnused } from '../core/unused.ts';
 import { counted, number } from '../core/words.ts';
 import { FLUSH, FLUSH_INTERVAL } from '../savers/commit.ts';
-import { saveFormatOf, saveFormats } from '../savers/index.ts';
+import { saveFormatOf, saveFormats, unusedOptions } from '../savers/index.ts';
 import { checkPlaces, placesOf, STDIN, STDOUT } from '../savers/places.ts';
 import { restFileOf, SAVE_NAMES, type SaveOptions, type SaveSummary, save } from '../stages/save.ts';
 import { totalOf, totalOption } from '../stages/total.ts';
@@ -82,13 +83,14 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
     ['task-save - --format csv | head', 'look at the rows'],
   ],
   emits: (values, [out]) => values.tee || out === '-',
-  async run(values, operands, io) {
+  async run(all, operands, io) {
     const [out, ...others] = operands;
     if (out === undefined || out === '' || others.length > 0) {
       const got =
         operands.length === 0 ? 'none' : operands.map((operand) => JSON.stringify(operand)).join(' ');
       throw new TaskpipeError('USAGE', `give one output, as in task-save out.csv; got ${got}`);
     }
+    const values = withoutUnused(all, unusedOptions(out, all.format), io.typed);
     checkStreams(out, values);
     const total = await totalOf(values.total);
     const rejects = await openRejects({ file: values.rejects, say: io.say });

@@ -27,6 +27,8 @@ export interface Io {
   readonly version: string;
   /** What followed the name of the command, as it was typed. */
   readonly argv: readonly string[];
+  /** Keys of the options that stood on the command line, not in the environment or a file. */
+  readonly typed: ReadonlySet<string>;
   /** What the stages of one pipe have in common, and hardly any others: the machine, and who started them. */
   readonly pipe: string;
   /** The environment. */

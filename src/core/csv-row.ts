@@ -1,13 +1,22 @@
 /** What can be wrong with a row. */
 export type RowFault = 'quote' | 'open' | 'long';
 
+/** What is known of a row that has a fault. */
+export interface RowTrouble {
+  readonly fault: RowFault;
+  /** Line of the quote that the fault comes from, if a quote has been opened. */
+  readonly quoteLine?: number | undefined;
+  /** Lines that went into the row, if they are not in its text. */
+  readonly lines?: number | undefined;
+}
+
 /** One row. */
 export class Row {
-  /** Its cells; none for a blank line. Where the row has a fault, they mean nothing. */
+  /** Its cells; none for a blank line. They mean nothing if the row has a fault. */
   readonly cells: readonly string[];
   /** The number of the line where it begins, from 1. */
   readonly line: number;
-  readonly fault: RowFault | undefined;
+  readonly trouble: RowTrouble | undefined;
   readonly #source: string;
   readonly #start: number;
   readonly #end: number;
@@ -18,14 +27,18 @@ export class Row {
     source: string,
     start: number,
     end: number,
-    fault?: RowFault,
+    trouble?: RowTrouble,
   ) {
     this.cells = cells;
     this.line = line;
-    this.fault = fault;
+    this.trouble = trouble;
     this.#source = source;
     this.#start = start;
     this.#end = end;
+  }
+
+  get fault(): RowFault | undefined {
+    return this.trouble?.fault;
   }
 
   /** The length of its text. */
@@ -33,10 +46,23 @@ export class Row {
     return this.#end - this.#start;
   }
 
-  /** Its own text with its line end, which the last row of a file may lack. Empty where the row was over the cap. */
+  /** Its own text with its line end, which the last row of a file may lack. Empty if the row was over the cap. */
   get text(): string {
     return this.#source.slice(this.#start, this.#end);
   }
+
+  /** Number of lines that it takes. */
+  get lines(): number {
+    const { text, trouble } = this;
+    return trouble?.lines ?? newlinesIn(text) + (text.endsWith('\n') ? 0 : 1);
+  }
+}
+
+/** Counts the newlines of a text. */
+export function newlinesIn(text: string): number {
+  let newlines = 0;
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) newlines++;
+  return newlines;
 }
 
 /** The faults of rows, in words. */

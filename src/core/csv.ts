@@ -1,39 +1,57 @@
 /**
  * Delimited text as RFC 4180 has it, and what is met in the wild: any delimiter, `\n` or `\r\n`, quotes inside an
- * unquoted cell as they stand. Own code, because every row must know its line and its text, a row that is wrong must
- * not stop the next, and the fast libraries tell neither.
+ * unquoted cell as they stand, no quotes, escapes in place of doubled quotes. Own code, because every row must know
+ * its line and its text, a row that is wrong must not stop the next, and the fast libraries tell neither.
  */
 
-import { Row, type RowFault } from './csv-row.ts';
+import { CSV, cellReader, type Dialect } from './csv-dialect.ts';
+import { newlinesIn, Row, type RowTrouble } from './csv-row.ts';
 
+export { CSV, type Dialect, rowEncoder, TSV } from './csv-dialect.ts';
 export { ROW_FAULTS, Row, type RowFault } from './csv-row.ts';
 
-export interface CsvOptions {
-  /** One character. Default a comma. */
-  readonly delimiter?: string | undefined;
+/** Default dialect: `CSV`. */
+export interface CsvOptions extends Partial<Dialect> {
   /** The longest row in characters, without its newline. Default: no limit. */
   readonly maxRow?: number | undefined;
+  /** Lines that begin with this between two rows are skipped. Default: none are. */
+  readonly comment?: string | undefined;
 }
 
-const QUOTE = 34;
 const NEWLINE = 10;
 const RETURN = 13;
+/** Code of a character that no text has. */
+const NONE = -1;
 
 /** A parser that is fed text as it comes, and gives the rows that each piece completes. */
 export class CsvParser {
-  readonly #delimiter: string;
+  readonly #dialect: Dialect;
   readonly #maxRow: number;
-  /** What is not parsed yet: less than a row. */
+  readonly #comment: string;
+  readonly #delimiter: number;
+  readonly #quote: number;
+  /** The escape, unless it is one that a line can be split without. */
+  readonly #escape: number;
+  readonly #plainCell: (text: string) => string;
+  readonly #quotedCell: (text: string) => string;
+  /** Text that is not parsed yet: less than a row. */
   #rest = '';
   #line = 1;
-  /** Where in a cell the rest ends, where it is large: a row is then looked at piece by piece. */
-  #place: Place | undefined;
-  /** Inside a row over the cap, of which nothing is kept. */
+  /** State at the end of the rest, if that is large: such a row is looked at piece by piece. */
+  #open: OpenRow | undefined;
+  /** Whether the open row is over the cap, so that nothing of it is kept. */
   #isSkipping = false;
 
-  constructor({ delimiter = ',', maxRow = Number.POSITIVE_INFINITY }: CsvOptions = {}) {
-    this.#delimiter = delimiter;
+  constructor({ maxRow = Number.POSITIVE_INFINITY, comment = '', ...dialect }: CsvOptions = {}) {
+    this.#dialect = { ...CSV, ...dialect };
     this.#maxRow = maxRow;
+    this.#comment = comment;
+    const { delimiter, quote, escape, isLineBased } = this.#dialect;
+    this.#delimiter = delimiter.charCodeAt(0);
+    this.#quote = quote === '' ? NONE : quote.charCodeAt(0);
+    this.#escape = escape === '' || isLineBased ? NONE : escape.charCodeAt(0);
+    this.#plainCell = cellReader(this.#dialect, false);
+    this.#quotedCell = cellReader(this.#dialect, true);
   }
 
   /** Whether the next text begins a row. */
@@ -46,35 +64,36 @@ export class CsvParser {
     return this.#line;
   }
 
-  /** Passes over lines that were read otherwise, so that later rows know theirs. */
+  /** Counts lines that were read otherwise, so that later rows know theirs. */
   passOver(lines: number): void {
     this.#line += lines;
   }
 
   /** The rows that this text completes. */
   push(text: string): Row[] {
-    const end = this.#place === undefined ? 0 : this.#rowEnd(text);
+    const end = this.#open === undefined ? 0 : this.#rowEnd(text, this.#open);
     if (end < 0) return this.#keep(text);
-    if (this.#isSkipping) this.#line += newlinesIn(text.slice(0, end));
+    const rows: Row[] = this.#isSkipping ? this.#skipped(text.slice(0, end)) : [];
     const all = this.#isSkipping ? text.slice(end) : this.#rest + text;
     this.#isSkipping = false;
-    const rows: Row[] = [];
+    this.#open = undefined;
     let at = 0;
-    let quote = all.indexOf('"');
+    let special = this.#nextSpecial(all, 0);
     for (;;) {
       const newline = all.indexOf('\n', at);
       if (newline < 0) break;
-      if (quote < 0 || quote > newline) {
-        rows.push(this.#capped(this.#plainRow(all, at, newline)));
+      const isComment = this.#isComment(all, at);
+      if (isComment || special < 0 || special > newline) {
+        if (!isComment) rows.push(this.#capped(this.#plainRow(all, at, newline)));
         this.#line++;
         at = newline + 1;
-        continue;
+      } else {
+        const row = this.#quotedRow(all, at);
+        if (row === undefined) break;
+        rows.push(this.#capped(row));
+        at += row.length;
       }
-      const row = this.#quotedRow(all, at);
-      if (row === undefined) break;
-      rows.push(this.#capped(row));
-      at += row.length;
-      if (quote < at) quote = all.indexOf('"', at);
+      if (special >= 0 && special < at) special = this.#nextSpecial(all, at);
     }
     this.#rest = '';
     rows.push(...this.#keep(all.slice(at)));
@@ -83,79 +102,117 @@ export class CsvParser {
 
   /** The row that has no line end, if there is one. */
   end(): Row[] {
+    if (this.#isSkipping) return this.#skipped('');
     const text = this.#rest;
     this.#rest = '';
-    if (text === '') return [];
-    if (!text.includes('"')) return [this.#plainRow(text, 0, text.length)];
+    if (text === '' || this.#isComment(text, 0)) return [];
+    if (this.#nextSpecial(text, 0) < 0) return [this.#plainRow(text, 0, text.length)];
     // A newline closes the row for the parser; the row itself has none.
+    const line = this.#line;
     const row = this.#quotedRow(`${text}\n`, 0);
-    const [cells, fault] = row === undefined ? [[], 'open' as const] : [row.cells, row.fault];
-    return [new Row(cells, row?.line ?? this.#line, text, 0, text.length, fault)];
+    if (row !== undefined) return [new Row(row.cells, line, text, 0, text.length, row.trouble)];
+    const open = newOpenRow(line);
+    this.#rowEnd(text, open);
+    return [new Row([], line, text, 0, text.length, { fault: 'open', quoteLine: open.quoteLine })];
+  }
+
+  /** Finds the next character that a row cannot be split without: a quote, or an escape. */
+  #nextSpecial(all: string, from: number): number {
+    const quote = this.#quote === NONE ? -1 : all.indexOf(this.#dialect.quote, from);
+    if (this.#escape === NONE) return quote;
+    const escape = all.indexOf(this.#dialect.escape, from);
+    return quote < 0 || (escape >= 0 && escape < quote) ? escape : quote;
+  }
+
+  #isComment(all: string, at: number): boolean {
+    return this.#comment !== '' && all.startsWith(this.#comment, at);
   }
 
   /** A row without quotes, `newline` being where it ends. */
   #plainRow(all: string, at: number, newline: number): Row {
     const end = newline > at && all.charCodeAt(newline - 1) === RETURN ? newline - 1 : newline;
-    const cells = end === at ? [] : all.slice(at, end).split(this.#delimiter);
+    const cells = end === at ? [] : all.slice(at, end).split(this.#dialect.delimiter);
+    if (this.#dialect.escape !== '')
+      for (const [i, cell] of cells.entries()) cells[i] = this.#plainCell(cell);
     return new Row(cells, this.#line, all, at, newline + 1);
   }
 
-  /** A row with quotes; undefined where its end is not here yet. */
+  /** A row with quotes or escapes; undefined if its end is not here yet. */
   #quotedRow(all: string, start: number): Row | undefined {
     const cells: string[] = [];
-    const delimiter = this.#delimiter.charCodeAt(0);
-    let fault: RowFault | undefined;
+    let trouble: RowTrouble | undefined;
     for (let at = start; ; ) {
       let end: number;
-      if (all.charCodeAt(at) === QUOTE) {
-        const close = closingQuote(all, at);
+      if (all.charCodeAt(at) === this.#quote) {
+        const close = this.#closingQuote(all, at);
         if (close < 0) return undefined;
-        cells.push(all.slice(at + 1, close).replaceAll('""', '"'));
+        cells.push(this.#quotedCell(all.slice(at + 1, close)));
         end = close + 1;
-        const next = all.charCodeAt(end);
-        if (
-          next !== delimiter &&
-          next !== NEWLINE &&
-          !(next === RETURN && all.charCodeAt(end + 1) === NEWLINE)
-        ) {
+        if (!this.#isCellEnd(all, end)) {
           if (end + 1 >= all.length) return undefined;
-          fault = 'quote';
+          trouble ??= { fault: 'quote', quoteLine: this.#line + newlinesIn(all.slice(start, at)) };
           end = this.#cellEnd(all, end);
         }
       } else {
         end = this.#cellEnd(all, at);
-        cells.push(
-          all.slice(
-            at,
-            all.charCodeAt(end) === NEWLINE && all.charCodeAt(end - 1) === RETURN ? end - 1 : end,
-          ),
-        );
+        const isReturn = all.charCodeAt(end) === NEWLINE && all.charCodeAt(end - 1) === RETURN;
+        cells.push(this.#plainCell(all.slice(at, isReturn ? end - 1 : end)));
       }
       if (end >= all.length) return undefined;
-      if (all.charCodeAt(end) === delimiter) {
+      if (all.charCodeAt(end) === this.#delimiter) {
         at = end + 1;
         continue;
       }
-      const row = new Row(cells, this.#line, all, start, all.indexOf('\n', end) + 1, fault);
+      const row = new Row(cells, this.#line, all, start, all.indexOf('\n', end) + 1, trouble);
       this.#line += newlinesIn(row.text);
       return row;
     }
   }
 
-  /** Where the unquoted cell at `at` ends: at its delimiter, its newline, or the end of what is here. */
+  #isCellEnd(all: string, at: number): boolean {
+    const code = all.charCodeAt(at);
+    if (code === this.#delimiter || code === NEWLINE) return true;
+    return code === RETURN && all.charCodeAt(at + 1) === NEWLINE;
+  }
+
+  /** Finds the quote that closes the one at `open`, or -1. A quote at the very end may be half of a doubled one. */
+  #closingQuote(all: string, open: number): number {
+    const { quote } = this.#dialect;
+    for (let at = this.#nextSpecial(all, open + 1); at >= 0; at = this.#nextSpecial(all, at + 2)) {
+      if (at + 1 >= all.length) return -1;
+      if (all.charCodeAt(at) === this.#escape) continue;
+      if (!all.startsWith(quote, at + 1)) return at;
+    }
+    return -1;
+  }
+
+  /** Finds where the unquoted cell at `at` ends: at its delimiter, its newline, or the end of the text. */
   #cellEnd(all: string, at: number): number {
+    if (this.#escape !== NONE) return this.#escapedEnd(all, at);
     const newline = all.indexOf('\n', at);
     const end = newline < 0 ? all.length : newline;
-    const delimiter = all.indexOf(this.#delimiter, at);
+    const delimiter = all.indexOf(this.#dialect.delimiter, at);
     return delimiter < 0 || delimiter > end ? end : delimiter;
+  }
+
+  #escapedEnd(all: string, from: number): number {
+    for (let at = from; at < all.length; at++) {
+      const code = all.charCodeAt(at);
+      if (code === this.#escape) at++;
+      else if (code === this.#delimiter || code === NEWLINE) return at;
+    }
+    return all.length;
   }
 
   /** The row, unless it is over the cap: whether it came in one piece or in many makes no difference. */
   #capped(row: Row): Row {
-    return row.length - 1 > this.#maxRow ? longRow(row.line) : row;
+    if (row.length - 1 <= this.#maxRow) return row;
+    const open = newOpenRow(row.line);
+    this.#rowEnd(row.text, open);
+    return longRow(row.line, row.lines, open.quoteLine);
   }
 
-  /** Keeps what is less than a row. Gives the row as one over the cap where it has become that. */
+  /** Keeps text that is less than a row; nothing of one that is over the cap. */
   #keep(text: string): Row[] {
     if (this.#isSkipping) {
       this.#line += newlinesIn(text);
@@ -163,34 +220,49 @@ export class CsvParser {
     }
     this.#rest += text;
     const { length } = this.#rest;
-    if (this.#place === undefined && length > Math.min(LARGE, this.#maxRow)) {
-      this.#place = 'start';
-      this.#rowEnd(this.#rest);
+    if (this.#open === undefined && length > Math.min(LARGE, this.#maxRow)) {
+      const open = newOpenRow(this.#line);
+      if (this.#isComment(this.#rest, 0)) open.place = 'comment';
+      this.#open = open;
+      this.#rowEnd(this.#rest, open);
     }
     if (length <= this.#maxRow) return [];
-    const row = longRow(this.#line);
     this.#line += newlinesIn(this.#rest);
     this.#rest = '';
     this.#isSkipping = true;
-    return [row];
+    return [];
   }
 
-  /** Where the row that is open ends, just past its newline, by the same rules as it is read; or -1. */
-  #rowEnd(text: string): number {
-    const delimiter = this.#delimiter.charCodeAt(0);
-    let place = this.#place as Place;
+  /** The row over the cap that ends with this text, which is empty at the end of the input. */
+  #skipped(text: string): Row[] {
+    const { line, quoteLine, place } = this.#open as OpenRow;
+    this.#line += newlinesIn(text);
+    const lines = this.#line - line + (text === '' ? 1 : 0);
+    return place === 'comment' ? [] : [longRow(line, lines, quoteLine)];
+  }
+
+  /** Finds where the open row ends, just past its newline, by the same rules as it is read; or -1. */
+  #rowEnd(text: string, open: OpenRow): number {
+    if (open.place === 'comment') return text.indexOf('\n') + 1 || -1;
+    let { place } = open;
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i);
-      if (place === 'quoted') {
-        if (code === QUOTE) place = 'closed';
-      } else if (code === QUOTE) {
+      if (open.isEscaped) {
+        open.isEscaped = false;
+        if (code === NEWLINE) open.newlines++;
+        if (place !== 'quoted') place = 'inside';
+      } else if (code === this.#escape && place !== 'closed') open.isEscaped = true;
+      else if (place === 'quoted') {
+        if (code === this.#quote) place = 'closed';
+        else if (code === NEWLINE) open.newlines++;
+      } else if (code === this.#quote) {
+        if (place === 'start') open.quoteLine = open.line + open.newlines;
         if (place !== 'inside') place = 'quoted'; // after one that seemed to close: a doubled one
       } else if (code === NEWLINE) {
-        this.#place = undefined;
         return i + 1;
-      } else place = code === delimiter ? 'start' : 'inside';
+      } else place = code === this.#delimiter ? 'start' : 'inside';
     }
-    this.#place = place;
+    open.place = place;
     return -1;
   }
 }
@@ -198,40 +270,22 @@ export class CsvParser {
 /** A row of so many characters that is not whole yet is not read again with each piece: that would never end. */
 const LARGE = 64 * 1024;
 
-/** A place in a cell: at its start, inside of one without quotes, between quotes, or after the second of them. */
-type Place = 'start' | 'inside' | 'quoted' | 'closed';
-
-function longRow(line: number): Row {
-  return new Row([], line, '', 0, 0, 'long');
+/** A row whose end has not come. */
+interface OpenRow {
+  readonly line: number;
+  /** Place in a cell: at its start, inside one without quotes, between quotes, or after the second of them. */
+  place: 'start' | 'inside' | 'quoted' | 'closed' | 'comment';
+  isEscaped: boolean;
+  /** Newlines in the row so far. */
+  newlines: number;
+  /** Line of the quote that was opened last. */
+  quoteLine: number | undefined;
 }
 
-/** Where the quote that opens at `open` is closed, or -1. A quote at the very end may be half of a doubled one. */
-function closingQuote(all: string, open: number): number {
-  for (let at = all.indexOf('"', open + 1); at >= 0; at = all.indexOf('"', at + 2)) {
-    if (at + 1 >= all.length) return -1;
-    if (all.charCodeAt(at + 1) !== QUOTE) return at;
-  }
-  return -1;
+function newOpenRow(line: number): OpenRow {
+  return { line, place: 'start', isEscaped: false, newlines: 0, quoteLine: undefined };
 }
 
-function newlinesIn(text: string): number {
-  let newlines = 0;
-  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) newlines++;
-  return newlines;
-}
-
-/** Writes rows: a function from cells to a row without its line end. A cell is quoted only where it must be. */
-export function rowEncoder(delimiter = ','): (cells: readonly string[]) => string {
-  const special = new RegExp(`["\\n\\r${delimiter.replace(/[\\\]^-]/, '\\$&')}]`);
-  return (cells) => {
-    // A single empty cell would be a blank line, which is no row.
-    if (cells.length === 1 && cells[0] === '') return '""';
-    let row = '';
-    for (let i = 0; i < cells.length; i++) {
-      const cell = cells[i] as string;
-      if (i > 0) row += delimiter;
-      row += special.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
-    }
-    return row;
-  };
+function longRow(line: number, lines: number, quoteLine: number | undefined): Row {
+  return new Row([], line, '', 0, 0, { fault: 'long', lines, quoteLine });
 }

@@ -32,6 +32,7 @@ export async function openRejects(options: {
   const { file, say } = options;
   const out = file === undefined ? undefined : await openAppendStream('--rejects', file);
   let count = 0;
+  let saidRemedy = false;
   let waiting = '';
   const write = (): boolean => {
     const text = waiting;
@@ -46,7 +47,10 @@ export async function openRejects(options: {
       count++;
       // As text at once: the line itself would keep all of the chunk alive that it was cut from.
       if (out !== undefined) waiting += `${JSON.stringify(describe(bad))}\n`;
-      if (count <= SAID) say(`${bad.source}:${bad.line}: ${bad.message}`);
+      const remedy =
+        file === undefined && bad.code === 'CSV' && !saidRemedy ? ' (--rejects FILE keeps such rows)' : '';
+      saidRemedy ||= remedy !== '';
+      if (count <= SAID) say(`${bad.source}:${bad.line}: ${bad.message}${remedy}`);
       else if (count === SAID + 1) say('more of them are counted, but not shown');
     },
     async flush() {

@@ -70,14 +70,37 @@ function isSurrogate(code: number): boolean {
   return code >= 0xd800 && code <= 0xdfff;
 }
 
-/** The beginning of a file as text, to be looked at: UTF-16 where its byte order mark says so, without the mark. */
+/** Bytes by which `encodingOf` tells all that it can. */
+const TELLING = 4;
+
+/**
+ * Whether these bytes, with which a file begins, are too few for `encodingOf`. Text that has no NUL among them, and
+ * no byte of a byte order mark, need not wait for more.
+ */
+export function needsMoreForEncoding(bytes: Buffer): boolean {
+  return bytes.length < TELLING && (bytes.length === 0 || /[\0\xfe\xff]/.test(bytes.toString('latin1')));
+}
+
+/** Tells UTF-16 and UTF-32 by a byte order mark at the beginning of a file. */
+export function encodingByMark(bytes: Buffer): string | undefined {
+  const [a, b, c, d] = bytes;
+  if (a === 0xff && b === 0xfe) return c === 0 && d === 0 ? 'utf-32le' : 'utf-16le';
+  if (a === 0xfe && b === 0xff) return 'utf-16be';
+  return a === 0 && b === 0 && c === 0xfe && d === 0xff ? 'utf-32be' : undefined;
+}
+
+/** Tells UTF-16 and UTF-32 without a mark: the first two characters of CSV and JSON are mostly ASCII (RFC 4627, 3). */
+export function encodingByNuls(bytes: Buffer): string | undefined {
+  if (bytes.length < TELLING) return undefined;
+  const zeros = Array.from(bytes.subarray(0, TELLING), (byte) => (byte === 0 ? '0' : 'x')).join('');
+  return { x0x0: 'utf-16le', '0x0x': 'utf-16be', x000: 'utf-32le', '000x': 'utf-32be' }[zeros];
+}
+
+/** The beginning of a file as text, to be looked at: in UTF-8, or in UTF-16 or UTF-32, without a byte order mark. */
 export function decodeStart(bytes: Buffer): string {
-  const mark = bytes.length < 2 ? 0 : bytes.readUInt16BE(0);
-  const pairs = bytes.subarray(0, bytes.length - (bytes.length % 2));
-  let text: string;
-  if (mark === 0xfffe) text = pairs.toString('utf16le');
-  else if (mark === 0xfeff) text = Buffer.from(pairs).swap16().toString('utf16le');
-  else text = bytes.toString();
+  const encoding = encodingByMark(bytes) ?? encodingByNuls(bytes);
+  if (encoding !== undefined) return iconv().decode(bytes, encoding);
+  const text = bytes.toString();
   return text.startsWith(BOM) ? text.slice(1) : text;
 }
 
@@ -106,7 +129,7 @@ function isUtf8Label(name: string): boolean {
   return /^utf-?8$/i.test(name);
 }
 
-/** Decodes bytes as they come: a leading byte order mark is left out, and one of UTF-16 (little or big endian) is obeyed. */
+/** Decodes bytes as they come: a leading byte order mark is left out, and one of UTF-16 or UTF-32 is obeyed. */
 export interface ChunkDecoder {
   /** The text that these bytes complete. */
   push(bytes: Buffer): string;
@@ -126,7 +149,7 @@ export function chunkDecoder(encoding?: string): ChunkDecoder {
   const textOf = (bytes: Buffer, last: boolean): string => {
     if (decode === undefined) {
       early = Buffer.concat([early, bytes]);
-      if (early.length < 2 && !last) return ''; // too short to tell a byte order mark
+      if (needsMoreForEncoding(early) && !last) return '';
       decode = decoderFor(label, early);
       return decode(early, last);
     }
@@ -155,10 +178,9 @@ export async function* decodeText(chunks: AsyncIterable<Buffer>, encoding?: stri
 }
 
 function decoderFor(label: string, first: Buffer): (bytes: Buffer, last: boolean) => string {
-  const mark = first.length < 2 ? 0 : first.readUInt16BE(0);
-  const utf16 = mark === 0xfffe ? 'utf-16le' : mark === 0xfeff ? 'utf-16be' : undefined;
-  if (label !== 'utf-8' || utf16 !== undefined) {
-    const decoder = iconv().getDecoder(utf16 ?? label, { stripBOM: false });
+  const marked = encodingByMark(first);
+  if (label !== 'utf-8' || marked !== undefined) {
+    const decoder = iconv().getDecoder(marked ?? label, { stripBOM: false });
     return (bytes, last) => decoder.write(bytes) + (last ? (decoder.end() ?? '') : '');
   }
   let kept = Buffer.alloc(0);
@@ -173,10 +195,39 @@ function decoderFor(label: string, first: Buffer): (bytes: Buffer, last: boolean
 /** U+FFFD: what stands for bytes that are none of a character in an encoding other than UTF-8. */
 export const REPLACEMENT = '\ufffd';
 
-/** Bytes in another encoding as UTF-8; bytes that have no `encoding` as they are. */
+/** Bytes in another encoding as UTF-8; without `encoding`, bytes that have no mark of UTF-16 or UTF-32 as they are. */
 export async function* recoded(chunks: AsyncIterable<Buffer>, encoding?: string): AsyncGenerator<Buffer> {
-  if (encoding === undefined) yield* chunks;
-  else for await (const text of decodeText(chunks, encoding)) yield Buffer.from(text);
+  let decoder = encoding === undefined ? undefined : chunkDecoder(encoding);
+  let early: Buffer | undefined = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    let bytes = chunk;
+    if (decoder === undefined && early !== undefined) {
+      bytes = early.length === 0 ? chunk : Buffer.concat([early, chunk]);
+      early = needsMoreForEncoding(bytes) ? bytes : undefined;
+      if (early !== undefined) continue;
+      if (encodingByMark(bytes) !== undefined) decoder = chunkDecoder();
+    }
+    yield decoder === undefined ? bytes : encodeUtf8(decoder.push(bytes));
+  }
+  if (early !== undefined && early.length > 0) yield early;
+  if (decoder !== undefined) yield encodeUtf8(decoder.end());
+}
+
+/** Bytes that windows-1252 has no character for. */
+const NOT_1252 = /[\udc81\udc8d\udc8f\udc90\udc9d]/u;
+
+/**
+ * The end of a message about text that is not UTF-8: the encoding that it may have, and what to type.
+ * @param text as `decodeUtf8` makes it
+ */
+export function encodingHint(text: string): string {
+  const runs = text.match(/[\udc80-\udcff]+/gu) ?? [];
+  const [word] = /[^\s,;"'<>]{0,20}[\udc80-\udcff][^\s,;"'<>]{0,20}/u.exec(text) ?? [];
+  // Letters with accents stand alone among others; several bytes in a row are rather a language of another script.
+  if (word === undefined || runs.some((run) => run.length > 2) || NOT_1252.test(word))
+    return '; name its encoding, as in --encoding gbk';
+  const read = JSON.stringify(iconv().decode(encodeUtf8(word), 'windows-1252'));
+  return `; in windows-1252 it reads ${read}: if that is right, add --encoding windows-1252`;
 }
 
 /** The bytes of a long text in UTF-8: in half the time where, as mostly, it is all ASCII. */

@@ -1,8 +1,11 @@
 import { byCodePoint } from '../core/canonical.ts';
 import { hashText } from '../core/checksum.ts';
-import { ROW_FAULTS, type Row } from '../core/csv.ts';
+import type { Dialect, Row } from '../core/csv.ts';
 import { TaskpipeError } from '../core/errors.ts';
+import { encodingHint } from '../core/text.ts';
+import { checkHeader, hasLoneReturn } from './header.ts';
 import type { ReadOptions } from './loader.ts';
+import { troubleOf } from './row-faults.ts';
 
 /** One column of a task, and the JSON text between its value and the one before. */
 interface Column {
@@ -25,14 +28,16 @@ export interface Columns {
   readonly sorted: readonly Column[];
 }
 
-/** @throws {TaskpipeError} `DATA`, where the header can't be that of tasks */
-export function columnsFor(first: Row, options: ReadOptions): Columns {
+/** @throws {TaskpipeError} `DATA` if the header cannot be used */
+export function columnsFor(first: Row, dialect: Dialect, options: ReadOptions): Columns {
   const fail = (words: string): never => {
     throw new TaskpipeError('DATA', `${options.source}:${first.line}: ${words}`);
   };
-  if (first.fault !== undefined) fail(`the header is unusable: ${ROW_FAULTS[first.fault]}`);
-  if (!first.text.isWellFormed()) fail('the header is not valid UTF-8; name the encoding with --encoding');
-  if (options.header) checkHeader(first, options, fail);
+  if (options.header && hasLoneReturn(first, dialect))
+    fail("lines end in a lone CR; turn them into newlines with: tr '\\r' '\\n'");
+  if (first.fault !== undefined) fail(`the header is unusable: ${troubleOf(first, { hasQuotes: false })}`);
+  if (!first.text.isWellFormed()) fail(`the header is not valid UTF-8${encodingHint(first.text)}`);
+  if (options.header) checkHeader(first, dialect, options);
   const given =
     options.columns ?? (options.header ? first.cells : first.cells.map((_, i) => `column${i + 1}`));
   if (given.length !== first.cells.length) {
@@ -43,10 +48,13 @@ export function columnsFor(first: Row, options: ReadOptions): Columns {
   }
   const names = given.map((name) => options.rename.get(name) ?? name);
   const indexes = new Map<string, number>();
+  const remedy = `name the columns with --columns${options.header && options.columns === undefined ? ', or add --no-header if the first row is data' : ''}`;
   names.forEach((name, i) => {
-    if (name.trim() === '') fail(`column ${i + 1} has an empty name; name the columns with --columns`);
-    if (indexes.has(name))
-      fail(`two columns are named ${JSON.stringify(name)}; name the columns with --columns`);
+    if (name.trim() === '') fail(`column ${i + 1} has an empty name; ${remedy}`);
+    if (indexes.has(name)) {
+      const before = (indexes.get(name) as number) + 1;
+      fail(`columns ${before} and ${i + 1} are both named ${JSON.stringify(name)}; ${remedy}`);
+    }
     if (name === 'run' || name === 'result') {
       fail(
         `a column is named ${JSON.stringify(name)}, which is a task's own; give it another name with --rename ${name}=old_${name}`,
@@ -77,17 +85,4 @@ function theColumns(names: readonly string[], wanted: string): string {
   const meant =
     padded === undefined ? '' : `; did you mean ${JSON.stringify(padded)}? Spaces are part of a name`;
   return `there are ${names.join(', ')}${meant}`;
-}
-
-function checkHeader(first: Row, options: ReadOptions, fail: (words: string) => never): void {
-  if (/\r./s.test(first.cells.join('\n')))
-    fail("lines end in a lone CR; turn them into newlines with: tr '\\r' '\\n'");
-  const [only, ...others] = first.cells;
-  if (others.length > 0 || options.delimiter !== undefined) return;
-  const better = [';', '\t', '|'].find((other) => only?.includes(other));
-  if (better !== undefined) {
-    options.note(
-      `${options.source}: one column, named ${JSON.stringify(only)}; is the delimiter ${JSON.stringify(better)}? (--delimiter)`,
-    );
-  }
 }

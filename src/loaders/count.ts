@@ -37,6 +37,10 @@ export async function countRows(path: string, until: AbortSignal): Promise<numbe
     // As bytes, whatever the encoding is: a header that is no UTF-8 would be an error.
     encoding: hasHeader(format) ? 'latin1' : undefined,
     delimiter: undefined,
+    quote: undefined,
+    escape: undefined,
+    skip: 0,
+    comment: undefined,
     header: false, // one more row, whatever its names are
     columns: undefined,
     field: 'line',

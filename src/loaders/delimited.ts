@@ -1,16 +1,18 @@
 import { isUtf8 } from 'node:buffer';
 import { checksumOf, hashMember, hashText } from '../core/checksum.ts';
-import { CsvParser, ROW_FAULTS, type Row } from '../core/csv.ts';
-import type { BadInput } from '../core/lines.ts';
+import { CsvParser, type Dialect, type Row } from '../core/csv.ts';
 import { type ChunkDecoder, chunkDecoder, REPLACEMENT } from '../core/text.ts';
 import { type Columns, columnsFor } from './columns.ts';
 import type { Loaded, Loader, ReadOptions } from './loader.ts';
 import { type PlainReader, type PlainRows, plainReader } from './plain-rows.ts';
+import { type Fault, faultOf, looksJoined, undecoded } from './row-faults.ts';
+import { type Table, TableStart } from './table-start.ts';
+import { TsvDoubts } from './tsv-doubts.ts';
 
-/** CSV, and TSV with another delimiter: a header, then a record a row. Values stay strings. */
-export function delimited(delimiter: string): Loader {
+/** CSV or TSV: a header, then a record a row. Values stay strings. */
+export function delimited(format: Dialect): Loader {
   return (bytes, options) => {
-    const reader = new RecordReader(options, options.delimiter ?? delimiter);
+    const reader = new RecordReader(options, format);
     return options.takesPlain === undefined ? inRecords(bytes, reader) : inRows(bytes, reader);
   };
 }
@@ -49,21 +51,29 @@ const WORTH = 64;
 /** Makes records of bytes as they come. */
 class RecordReader {
   readonly #options: ReadOptions;
-  readonly #delimiter: string;
-  readonly #parser: CsvParser;
   readonly #decoder: ChunkDecoder;
+  /** Lines before the first row. */
+  readonly #start: TableStart;
+  /** Rows, once the first one is there. */
+  #parser: CsvParser | undefined;
+  #dialect: Dialect;
   #columns: Columns | undefined;
   #readPlain: PlainReader | undefined;
-  /** How many bytes, and then to the end of the line, become records where a row is not plain. */
+  /** Number of bytes, and then to the end of the line, that become records if a row is not plain. */
   #stretch = 0;
-  /** Whether there was anything that is no text: rows are then looked at one by one. */
+  /** Whether some text could not be decoded: rows are then looked at one by one. */
   #isSuspect = false;
+  /** Whether a row had a cell in quotes. */
+  #hasQuotes = false;
+  /** Whether a row that may be several was told of. */
+  #saidJoined = false;
+  #doubts: TsvDoubts | undefined;
 
-  constructor(options: ReadOptions, delimiter: string) {
+  constructor(options: ReadOptions, format: Dialect) {
     this.#options = options;
-    this.#delimiter = delimiter;
-    this.#parser = new CsvParser({ delimiter, maxRow: options.maxLine });
     this.#decoder = chunkDecoder(options.encoding);
+    this.#start = new TableStart(format, options);
+    this.#dialect = format;
   }
 
   push(bytes: Buffer): Loaded[] {
@@ -71,7 +81,9 @@ class RecordReader {
   }
 
   end(): Loaded[] {
-    return [...this.#read(this.#decoder.end()), ...this.#toRecords(this.#parser.end())];
+    const records = this.#read(this.#decoder.end());
+    if (this.#parser === undefined) records.push(...this.#begin(this.#start.end()));
+    return [...records, ...this.#toRecords(this.#parser?.end() ?? [])];
   }
 
   /** @param bytes to the end of a line, but for a line that is very long */
@@ -80,7 +92,8 @@ class RecordReader {
     for (let at = 0; at < bytes.length; ) {
       const rows = canBePlain ? this.#plainRows(bytes.subarray(at)) : undefined;
       if (rows !== undefined) {
-        this.#parser.passOver(rows.length);
+        this.#parser?.passOver(rows.length);
+        this.#hasQuotes ||= rows.hasQuotes;
         yield rows;
         at += rows.end;
         if (at === bytes.length) return;
@@ -95,14 +108,26 @@ class RecordReader {
 
   /** @param bytes UTF-8; of UTF-16 no row is plain, as each has a NUL */
   #plainRows(bytes: Buffer): PlainRows | undefined {
-    if (this.#columns === undefined || !this.#parser.isBetweenRows) return undefined;
-    this.#readPlain ??= plainReader(this.#columns, this.#delimiter, this.#options);
+    if (this.#columns === undefined || !this.#parser?.isBetweenRows) return undefined;
+    this.#readPlain ??= plainReader(this.#columns, this.#dialect, this.#options);
     return this.#readPlain(bytes, this.#parser.line);
   }
 
   #read(text: string): Loaded[] {
     const { encoding } = this.#options;
     this.#isSuspect ||= !text.isWellFormed() || (encoding !== undefined && text.includes(REPLACEMENT));
+    if (this.#parser !== undefined) return this.#toRecords(this.#parser.push(text));
+    const table = this.#start.push(text);
+    return table === undefined ? [] : this.#begin(table);
+  }
+
+  #begin({ dialect, lines, text }: Table): Loaded[] {
+    const { maxLine, comment, quote, escape } = this.#options;
+    this.#dialect = dialect;
+    this.#parser = new CsvParser({ ...dialect, maxRow: maxLine, comment });
+    this.#parser.passOver(lines);
+    if (dialect.isLineBased && quote === undefined && escape === undefined)
+      this.#doubts = new TsvDoubts(this.#options);
     return this.#toRecords(this.#parser.push(text));
   }
 
@@ -112,32 +137,34 @@ class RecordReader {
     for (const row of rows) {
       if (row.cells.length === 0 && row.fault === undefined) continue;
       if (this.#columns === undefined) {
-        this.#columns = columnsFor(row, options);
+        this.#columns = columnsFor(row, this.#dialect, options);
         if (options.header) continue;
       }
-      const bad = (this.#isSuspect ? undecoded(row, options) : undefined) ?? faultOf(row, this.#columns);
+      const bad = this.#faultOf(row, this.#columns);
       if (bad === undefined) records.push(new CsvRecord(row, this.#columns));
       else options.reject({ source: options.source, line: row.line, text: row.text, ...bad });
     }
     return records;
   }
-}
 
-type Fault = Pick<BadInput, 'code' | 'message'>;
-
-function undecoded({ text }: Row, { encoding }: ReadOptions): Fault | undefined {
-  if (!text.isWellFormed()) return { code: 'UTF8', message: 'not valid UTF-8 (--encoding?)' };
-  if (encoding === undefined || !text.includes(REPLACEMENT)) return undefined;
-  return { code: 'ENCODING', message: `not valid ${encoding} (--encoding)` };
-}
-
-function faultOf({ fault, cells: { length } }: Row, { names }: Columns): Fault | undefined {
-  if (fault !== undefined) return { code: fault === 'long' ? 'LONG' : 'CSV', message: ROW_FAULTS[fault] };
-  if (length === names.length) return undefined;
-  return {
-    code: 'CSV',
-    message: `${length} ${length === 1 ? 'cell' : 'cells'} where the header has ${names.length}`,
-  };
+  /** The fault of a row; undefined if it has none, which may be told of all the same. */
+  #faultOf(row: Row, { names: { length: width } }: Columns): Fault | undefined {
+    const { encoding, source, note } = this.#options;
+    const { quote, delimiter } = this.#dialect;
+    const undecodable = this.#isSuspect ? undecoded(row, encoding) : undefined;
+    if (undecodable !== undefined) return undecodable;
+    const fault = faultOf(row, { width, dialect: this.#dialect, hasQuotes: this.#hasQuotes });
+    this.#hasQuotes ||= fault === undefined && quote !== '' && row.text.includes(quote);
+    if (fault !== undefined) return fault;
+    this.#doubts?.look(row);
+    if (!this.#saidJoined && quote !== '' && looksJoined(row, width, delimiter)) {
+      this.#saidJoined = true;
+      note(
+        `${source}:${row.line}: quotes join ${row.lines} lines to this row, and each looks like a row; if quotes are ordinary characters in this file, add --quote none`,
+      );
+    }
+    return undefined;
+  }
 }
 
 /** What makes a cell more than its text between quotes in JSON. */

@@ -1,14 +1,14 @@
-import { decodeStart } from '../core/text.ts';
+import { CSV, TSV } from '../core/csv.ts';
 import { delimited } from './delimited.ts';
 import { json } from './json.ts';
-import type { Loader, Opener } from './loader.ts';
+import type { Format, FormatOption, Loader, Opener } from './loader.ts';
 import { ndjson } from './ndjson.ts';
+import { sniffFormat } from './sniff.ts';
 
 export type { Columns } from './columns.ts';
-export type { Loaded, Loader, ReadOptions, Shape } from './loader.ts';
+export type { Format, FormatOption, Loaded, Loader, ReadOptions, Shape } from './loader.ts';
 export { PlainRows } from './plain-rows.ts';
-
-export type Format = 'csv' | 'tsv' | 'ndjson' | 'json' | 'lines' | 'sqlite';
+export { canSniff, delimiterIn, sniffFormat } from './sniff.ts';
 
 interface Entry {
   readonly endings: readonly string[];
@@ -16,18 +16,26 @@ interface Entry {
   readonly read?: Loader;
   /** Reads it by its path, where it is no stream of bytes. */
   readonly open?: Opener;
-  /** Whether its first row is none of a task. */
+  /** Whether its first row is a header. */
   readonly hasHeader?: boolean;
+  /** Options of some formats that this one uses. */
+  readonly uses: readonly FormatOption[];
 }
+
+/** Options that make a table of plain lines. */
+const TABLE: readonly FormatOption[] = ['delimiter', 'quote', 'escape', 'header', 'columns'];
+const TEXT: readonly FormatOption[] = ['encoding', 'maxLine'];
+const LINES: readonly FormatOption[] = [...TEXT, 'skip', 'comment'];
 
 /** The formats that are read, by name: the endings of their files, and what reads them. */
 const loaders: Readonly<Record<Format, Entry>> = {
-  csv: { endings: ['.csv'], read: delimited(','), hasHeader: true },
-  tsv: { endings: ['.tsv', '.tab'], read: delimited('\t'), hasHeader: true },
-  ndjson: { endings: ['.ndjson', '.jsonl'], read: ndjson },
-  json: { endings: ['.json'], read: json },
+  csv: { endings: ['.csv'], read: delimited(CSV), hasHeader: true, uses: [...LINES, ...TABLE] },
+  tsv: { endings: ['.tsv', '.tab'], read: delimited(TSV), hasHeader: true, uses: [...LINES, ...TABLE] },
+  ndjson: { endings: ['.ndjson', '.jsonl'], read: ndjson, uses: TEXT },
+  json: { endings: ['.json'], read: json, uses: TEXT },
   lines: {
     endings: ['.txt', '.list', '.lst'],
+    uses: [...LINES, 'field'],
     read: async function* (...args) {
       const { lines } = await import('./lines.ts'); // and split2, which other formats do not need
       yield* lines(...args);
@@ -35,6 +43,7 @@ const loaders: Readonly<Record<Format, Entry>> = {
   },
   sqlite: {
     endings: ['.db', '.sqlite', '.sqlite3'],
+    uses: ['query', 'table'],
     open: async function* (...args) {
       const { sqlite } = await import('./sqlite.ts');
       yield* sqlite(...args);
@@ -44,30 +53,65 @@ const loaders: Readonly<Record<Format, Entry>> = {
 
 export const formats: readonly Format[] = Object.keys(loaders) as Format[];
 
-/** The format of a file by its ending, `.gz` left out of account; undefined where that tells nothing. */
+/**
+ * Says which of some options none of the formats uses.
+ * @returns for each the reason, to follow its name in a message
+ */
+export function unusedOptions(
+  given: Iterable<string>,
+  used: readonly Format[],
+): ReadonlyMap<FormatOption, string> {
+  const unused = new Map<FormatOption, string>();
+  for (const name of given as Iterable<FormatOption>) {
+    const users = formats.filter((format) => loaders[format].uses.includes(name));
+    if (users.length === 0 || users.some((format) => used.includes(format))) continue;
+    const kinds = [...new Set(used)].join(' and ');
+    unused.set(name, `has no effect on ${kinds}; it is for ${users.join(', ')} (--format)`);
+  }
+  return unused;
+}
+
+/** Options that say what a file is whose name and beginning could be of several formats. */
+export interface Hints {
+  readonly format?: Format | undefined;
+  readonly header?: boolean | undefined;
+  readonly delimiter?: string | undefined;
+  readonly quote?: string | undefined;
+  readonly escape?: string | undefined;
+  readonly columns?: readonly string[] | undefined;
+  readonly field?: string | undefined;
+  readonly query?: string | undefined;
+  readonly table?: string | undefined;
+}
+
+function isTable(hints: Hints): boolean {
+  return (
+    hints.header === false ||
+    TABLE.some((name) => name !== 'header' && hints[name as keyof Hints] !== undefined)
+  );
+}
+
+/** The format of a file by its name and the options; undefined if only its first bytes can tell. */
+export function formatByName(path: string, hints: Hints): Format | undefined {
+  const byName = hints.format ?? formatOf(path);
+  // A table that a spreadsheet saved as text.
+  if (byName === 'lines' && hints.format === undefined && isTable(hints)) return 'csv';
+  const isDatabase = hints.query !== undefined || hints.table !== undefined;
+  return byName ?? (isDatabase && !isTable(hints) ? 'sqlite' : undefined);
+}
+
+/** The format of a file by its first bytes and the options. */
+export function formatByStart(first: Buffer, hints: Hints): Format {
+  const format = sniffFormat(first);
+  if (format !== 'lines' && format !== 'csv' && format !== 'tsv') return format;
+  if (isTable(hints)) return format === 'tsv' && hints.delimiter === undefined ? 'tsv' : 'csv';
+  return hints.field === undefined ? format : 'lines';
+}
+
+/** The format of a file by its ending, `.gz` and `.zst` left out of account; undefined if that tells nothing. */
 export function formatOf(path: string): Format | undefined {
-  const name = path.toLowerCase().replace(/\.gz$/, '');
+  const name = path.toLowerCase().replace(/\.(?:gz|zst)$/, '');
   return formats.find((format) => loaders[format].endings.some((ending) => name.endsWith(ending)));
-}
-
-/** How many bytes of a file are looked at to tell its format. */
-const SNIFFED = 4096;
-
-/** Whether these bytes, with which a file begins, tell its format: its first line is there. */
-export function canSniff(first: Buffer): boolean {
-  return first.length >= SNIFFED || /^\s*(?:[{[]|\S.*[\r\n])/.test(decodeStart(first));
-}
-
-/** The likely format of a file by its first bytes. One column of CSV can't be told from plain lines, and is those. */
-export function sniffFormat(bytes: Buffer): Format {
-  if (bytes.toString('latin1', 0, 15) === 'SQLite format 3') return 'sqlite';
-  const start = decodeStart(bytes.subarray(0, SNIFFED)).trimStart();
-  if (start.startsWith('{')) return 'ndjson';
-  if (start.startsWith('[')) return 'json';
-  const first = start.slice(0, start.search(/[\r\n]|$/));
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(first)) return 'lines';
-  if (first.includes('\t')) return 'tsv';
-  return first.includes(',') ? 'csv' : 'lines';
 }
 
 /** What reads the bytes of a format; undefined where it is no stream of them. */

@@ -1,21 +1,23 @@
 import split2 from 'split2';
 import { lineFault, tooLong } from '../core/lines.ts';
-import { decodeText, REPLACEMENT } from '../core/text.ts';
+import { decodeText, encodingHint, REPLACEMENT } from '../core/text.ts';
 import type { Loader, ReadOptions } from './loader.ts';
 import { JsonLoaded } from './objects.ts';
 
 /** Stands for a line over the cap: half of a surrogate pair, which no decoded text has, and no escaped byte is. */
 const TOO_LONG = '\udfff';
 
-/** Plain lines: each becomes the one attribute of a task. Blank lines are passed over. */
+/** Plain lines: each becomes the one attribute of a task. Blank lines are skipped. */
 export const lines: Loader = async function* (bytes, options) {
   const splitter = split2({ decodeStrings: false });
+  const { comment } = options;
   let number = 0;
   for await (const text of capped(decodeText(bytes, options.encoding), options.maxLine)) {
     splitter.write(text);
     const batch: JsonLoaded[] = [];
     for (let line = splitter.read(); line !== null; line = splitter.read()) {
       number++;
+      if (number <= options.skip || (comment !== undefined && line.startsWith(comment))) continue;
       if (!/\S/.test(line) || !isGood(line, number, options)) continue;
       const fields = { [options.field]: line };
       batch.push(new JsonLoaded({ text: JSON.stringify(fields), fields, line: number }, options));
@@ -26,7 +28,7 @@ export const lines: Loader = async function* (bytes, options) {
 
 function isGood(text: string, line: number, { source, reject, encoding, maxLine }: ReadOptions): boolean {
   const fault = text === TOO_LONG ? tooLong(maxLine) : lineFault(text, maxLine);
-  if (fault?.code === 'UTF8') reject({ source, line, ...fault, message: `${fault.message} (--encoding?)` });
+  if (fault?.code === 'UTF8') reject({ source, line, ...fault, message: fault.message + encodingHint(text) });
   else if (fault !== undefined) reject({ source, line, ...fault });
   else if (encoding !== undefined && text.includes(REPLACEMENT))
     reject({ source, line, code: 'ENCODING', message: `not valid ${encoding} (--encoding)`, text });

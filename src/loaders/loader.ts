@@ -2,6 +2,23 @@ import type { Reject } from '../core/lines.ts';
 import type { Columns } from './columns.ts';
 import type { PlainRows } from './plain-rows.ts';
 
+export type Format = 'csv' | 'tsv' | 'ndjson' | 'json' | 'lines' | 'sqlite';
+
+/** Options that only some formats use. */
+export type FormatOption =
+  | 'encoding'
+  | 'maxLine'
+  | 'delimiter'
+  | 'quote'
+  | 'escape'
+  | 'header'
+  | 'columns'
+  | 'skip'
+  | 'comment'
+  | 'field'
+  | 'query'
+  | 'table';
+
 /** A record as a loader reads it, before it is a task. */
 export interface Loaded {
   /** The line where it begins, from 1. */
@@ -47,6 +64,14 @@ export interface ReadOptions extends Shape {
   readonly maxLine: number;
   readonly encoding: string | undefined;
   readonly delimiter: string | undefined;
+  /** Character that encloses the cells of a table, or `none`. Undefined: that of the format. */
+  readonly quote: string | undefined;
+  /** Character that escapes the next one in a table, or `none`. Undefined: that of the format. */
+  readonly escape: string | undefined;
+  /** Lines to skip before the first row. */
+  readonly skip: number;
+  /** Text at the beginning of lines that are skipped. */
+  readonly comment: string | undefined;
   /** Does a CSV begin with its header? */
   readonly header: boolean;
   /** The column names, in place of those in the header. */

@@ -1,4 +1,5 @@
 import { checksumOf, hashBytes, hashMember, STRING } from '../core/checksum.ts';
+import type { Dialect } from '../core/csv.ts';
 import { writeUuid } from '../core/uuid.ts';
 import type { Columns } from './columns.ts';
 import type { ReadOptions } from './loader.ts';
@@ -19,11 +20,22 @@ export class PlainRows {
   /** What they are in, from its first byte to before byte `end`. */
   readonly bytes: Buffer;
   readonly end: number;
+  /** Whether a cell is in quotes. */
+  readonly hasQuotes: boolean;
   /** Of each cell, row by row, where its value begins and where it ends. */
   readonly #cells: Int32Array;
   #view: DataView | undefined;
 
-  constructor(columns: Columns, line: number, length: number, bytes: Buffer, end: number, cells: Int32Array) {
+  constructor(
+    columns: Columns,
+    line: number,
+    length: number,
+    bytes: Buffer,
+    end: number,
+    cells: Int32Array,
+    hasQuotes: boolean,
+  ) {
+    this.hasQuotes = hasQuotes;
     this.columns = columns;
     this.line = line;
     this.length = length;
@@ -126,15 +138,24 @@ const escaped: Uint8Array = new Uint8Array(256).fill(1, 0, 0x20);
 escaped[QUOTE] = 1;
 escaped[BACKSLASH] = 1;
 
-/** What reads plain rows of a file. */
-export function plainReader(columns: Columns, delimiter: string, options: ReadOptions): PlainReader {
+/** Returns the reader of the plain rows of a file. */
+export function plainReader(columns: Columns, dialect: Dialect, options: ReadOptions): PlainReader {
   const width = columns.names.length;
-  const { maxLine, takesPlain } = options;
-  const separator = delimiter.charCodeAt(0);
-  if (separator > 0x7f || takesPlain?.(columns) !== true) return () => undefined;
-  /** What ends a cell without quotes. */
+  const { maxLine, takesPlain, comment = '' } = options;
+  const separator = dialect.delimiter.charCodeAt(0);
+  const quote = dialect.quote === '' ? -1 : dialect.quote.charCodeAt(0);
+  const escape = dialect.escape === '' ? BACKSLASH : dialect.escape.charCodeAt(0);
+  if (separator > 0x7f || quote > 0x7f || escape > 0x7f || takesPlain?.(columns) !== true)
+    return () => undefined;
+  /** First byte of a line that may be a comment. */
+  const mark = comment === '' ? -1 : (Buffer.from(comment)[0] as number);
+  /** Bytes that end a cell in quotes, and one without. */
+  const stopsInQuotes = escaped.slice();
+  stopsInQuotes[escape] = 1;
+  if (quote >= 0) stopsInQuotes[quote] = 1;
   const stops = escaped.slice();
   stops[separator] = 1;
+  stops[escape] = 1;
   let cells: Int32Array = new Int32Array(4096);
 
   return (bytes, line) => {
@@ -143,15 +164,18 @@ export function plainReader(columns: Columns, delimiter: string, options: ReadOp
     let end = 0;
     let column = 0;
     let cell = 0;
+    let hasQuotes = false;
     for (let at = 0; at < bytes.length; at++) {
       if (cell === cells.length) cells = doubled(cells);
-      if (bytes[at] === QUOTE) {
+      if (bytes[at] === quote) {
+        hasQuotes = true;
         cells[cell] = ++at;
-        while (escaped[bytes[at] as number] === 0) at++;
-        if (bytes[at] !== QUOTE) break;
+        while (stopsInQuotes[bytes[at] as number] === 0) at++;
+        if (bytes[at] !== quote) break;
         cells[cell + 1] = at++;
       } else {
         cells[cell] = at;
+        if (bytes[at] === mark && at === end) break;
         while (stops[bytes[at] as number] === 0) at++;
         if (at === end && bytes[at] !== separator) break; // a blank line, which is no row
         cells[cell + 1] = at;
@@ -165,7 +189,7 @@ export function plainReader(columns: Columns, delimiter: string, options: ReadOp
       rows++;
       end = at + 1;
     }
-    return rows === 0 ? undefined : new PlainRows(columns, line, rows, bytes, end, cells);
+    return rows === 0 ? undefined : new PlainRows(columns, line, rows, bytes, end, cells, hasQuotes);
   };
 }
 

@@ -1,15 +1,16 @@
 import { closeSync, constants, createReadStream, open, openSync } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
-import { pipeline, Readable } from 'node:stream';
+import { type Duplex, pipeline, Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { createGunzip } from 'node:zlib';
+import * as zlib from 'node:zlib';
 import pMap from 'p-map';
 import { ioError, messageOf, systemCode, TaskpipeError } from '../core/errors.ts';
+import { isGzip, isTelling, isZstd, refusePacked } from './packed.ts';
+
+export { isTelling } from './packed.ts';
 
 const CHUNK = 64 * 1024;
-/** With these a zip archive begins: `PK`, 3, 4. */
-const ZIP = 0x504b0304;
 
 /** What a file is called in messages. */
 export function sourceName(path: string): string {
@@ -41,10 +42,10 @@ export async function sizeOf(paths: readonly string[]): Promise<number | undefin
 }
 
 /**
- * The bytes of a file or of the standard input (`-`), unpacked where they begin as gzip does.
+ * The bytes of a file or of the standard input (`-`), unpacked if they begin as gzip or zstd data does.
  * @param onRead is told how many bytes were read of a file
  * @param signal gives a named pipe up, whose writer may never come, or never write
- * @throws {TaskpipeError} `IO` where it can't be read, `DATA` where the packing is broken
+ * @throws {TaskpipeError} `IO` if it cannot be read, `DATA` if the packed data is broken, or of another kind
  */
 export async function* openSource(
   path: string,
@@ -54,19 +55,30 @@ export async function* openSource(
 ): AsyncGenerator<Buffer> {
   const bytes = path === '-' ? stdin() : fileBytes(path, onRead, signal);
   const { first, all } = await peek(bytes, isTelling);
-  if (first.length >= 4 && first.readUInt32BE() === ZIP) {
-    throw new TaskpipeError(
-      'DATA',
-      `${sourceName(path)} is a zip archive, as the files of spreadsheets are: unpack it, or save it as CSV first`,
-    );
+  const unpack = unpackerOf(first);
+  if (unpack === undefined) {
+    refusePacked(first, path);
+    yield* all;
+    return;
   }
-  if (first[0] === 0x1f && first[1] === 0x8b) yield* unpacked(all, sourceName(path));
-  else yield* all;
+  const inside = await peek(unpacked(all, unpack, path), isTelling);
+  refusePacked(inside.first, path);
+  yield* inside.all;
 }
 
-/** Whether these bytes tell gzip and zip from text; a short line is not to wait for the next one. */
-function isTelling(first: Buffer): boolean {
-  return first.length >= 4 || (first.length >= 2 && first.readUInt16BE() !== ZIP >>> 16);
+/** A format of packed data, and the stream that unpacks it. */
+interface Unpacker {
+  readonly name: 'gzip' | 'zstd';
+  readonly stream: () => Duplex;
+}
+
+/** From Node 22.15 on. */
+const { createZstdDecompress } = zlib as { createZstdDecompress?: (options: object) => Duplex };
+
+function unpackerOf(first: Buffer): Unpacker | undefined {
+  if (isGzip(first)) return { name: 'gzip', stream: () => zlib.createGunzip({ chunkSize: CHUNK }) };
+  if (!isZstd(first) || createZstdDecompress === undefined) return undefined;
+  return { name: 'zstd', stream: () => createZstdDecompress({ chunkSize: CHUNK }) };
 }
 
 async function* fileBytes(
@@ -103,17 +115,28 @@ async function openPipe(path: string, signal: AbortSignal): Promise<Socket> {
   return pipe;
 }
 
-async function* unpacked(bytes: AsyncIterable<Buffer>, name: string): AsyncGenerator<Buffer> {
-  const gunzip = createGunzip({ chunkSize: CHUNK });
-  pipeline(Readable.from(bytes, { objectMode: false }), gunzip, () => {}); // its error comes out of the loop below
+async function* unpacked(
+  bytes: AsyncIterable<Buffer>,
+  { name, stream }: Unpacker,
+  path: string,
+): AsyncGenerator<Buffer> {
+  const unpacking = stream();
+  pipeline(Readable.from(bytes, { objectMode: false }), unpacking, () => {}); // its error comes out of the loop below
   try {
-    yield* gunzip as AsyncIterable<Buffer>;
+    yield* unpacking as AsyncIterable<Buffer>;
   } catch (error) {
-    if (systemCode(error)?.startsWith('Z_') !== true) throw error;
-    throw new TaskpipeError('DATA', `${name}: the gzip data is broken or cut short: ${messageOf(error)}`, {
-      cause: error,
-    });
+    if (!/^(?:Z_|ZSTD_)/.test(systemCode(error) ?? '')) throw error;
+    throw new TaskpipeError('DATA', `${sourceName(path)}: ${brokenWords(error, name)}`, { cause: error });
   }
+}
+
+function brokenWords(error: unknown, name: Unpacker['name']): string {
+  const what = messageOf(error);
+  if (what === 'unexpected end of file')
+    return `the ${name} data is cut short; what came before was loaded, so copy the file again and repeat the command`;
+  if (what === 'incorrect header check')
+    return `something else follows the ${name} data; leave it out with: ${name} -dc FILE 2>/dev/null | task-load --format FORMAT`;
+  return `the ${name} data is broken: ${what}`;
 }
 
 /**

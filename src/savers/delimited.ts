@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { CsvParser, ROW_FAULTS, type Row, rowEncoder } from '../core/csv.ts';
+import { CsvParser, type Dialect, ROW_FAULTS, type Row, rowEncoder } from '../core/csv.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import { hint } from '../core/near.ts';
 import { runOf, type Task } from '../core/task.ts';
@@ -7,14 +7,16 @@ import { counted } from '../core/words.ts';
 import { Columns, leafPaths, type Unmet } from './columns.ts';
 import { decoded, type Header, MAX_ROW, NOT_ASCII, NOT_UTF8, readHeader } from './header.ts';
 import type { FormatOptions, FoundRow, Misfit, OpenRows, Rows } from './saver.ts';
+import { dialectOf } from './tsv-quotes.ts';
 
-/** CSV, and TSV with another delimiter. */
-export function delimited(delimiter: string): OpenRows {
-  return async (head, options) => {
-    const header = await readHeader(head, delimiter, options);
+/** CSV or TSV. An output that exists keeps the dialect that it has. */
+export function delimited(format: Dialect): OpenRows {
+  return async (bytes, options) => {
+    const { dialect, head } = await dialectOf(bytes, format);
+    const header = await readHeader(head, dialect, options);
     if (header === 'torn') return undefined;
     const names = options.escapeFormulas ? header?.names.map(unescaped) : header?.names;
-    return new DelimitedRows(delimiter, header && { ...header, names: names as string[] }, options);
+    return new DelimitedRows(dialect, header && { ...header, names: names as string[] }, options);
   };
 }
 
@@ -26,7 +28,7 @@ function uuidOf(cell: string | undefined): string | undefined {
 class DelimitedRows implements Rows {
   readonly first: number;
   readonly newline: '\n' | '\r\n';
-  readonly #delimiter: string;
+  readonly #dialect: Dialect;
   readonly #options: FormatOptions;
   /** Number of lines before the first row. */
   readonly #headerLines: number;
@@ -37,12 +39,12 @@ class DelimitedRows implements Rows {
   /** Whether the header is still to be written. */
   #isNew: boolean;
 
-  constructor(delimiter: string, header: Header | undefined, options: FormatOptions) {
-    this.#delimiter = delimiter;
+  constructor(dialect: Dialect, header: Header | undefined, options: FormatOptions) {
+    this.#dialect = dialect;
     this.#options = options;
     this.newline = header?.newline ?? '\n';
     this.#headerLines = header?.lines ?? 0;
-    this.#encodeRow = rowEncoder(delimiter);
+    this.#encodeRow = rowEncoder(dialect);
     this.#isNew = header === undefined;
     this.#isOld = header !== undefined;
     this.first = header?.end ?? 0;
@@ -121,7 +123,7 @@ class DelimitedRows implements Rows {
   }
 
   async *scan(chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly FoundRow[]> {
-    const parser = new CsvParser({ delimiter: this.#delimiter, maxRow: MAX_ROW });
+    const parser = new CsvParser({ ...this.#dialect, maxRow: MAX_ROW });
     parser.passOver(this.#headerLines);
     const width = this.#columns?.names.length ?? 0;
     const uuidAt = this.#columns?.names.indexOf('uuid') ?? -1;
@@ -150,9 +152,9 @@ class DelimitedRows implements Rows {
   }
 
   async *widen(columns: readonly string[], chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    const parser = new CsvParser({ delimiter: this.#delimiter, maxRow: MAX_ROW });
+    const parser = new CsvParser({ ...this.#dialect, maxRow: MAX_ROW });
     const names = [...(this.#columns?.names ?? []), ...columns];
-    const added = this.#delimiter.repeat(columns.length);
+    const added = this.#dialect.delimiter.repeat(columns.length);
     let isHeader = true;
     const widened = (row: Row): string => {
       const end = row.text.endsWith('\r\n') ? row.text.length - 2 : row.text.length - 1;

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { CsvParser, ROW_FAULTS, type Row } from '../core/csv.ts';
+import { CsvParser, type Dialect, ROW_FAULTS, type Row } from '../core/csv.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import type { FormatOptions } from './saver.ts';
 
@@ -33,10 +33,10 @@ export interface Header {
  */
 export async function readHeader(
   head: AsyncIterable<Buffer>,
-  delimiter: string,
+  dialect: Dialect,
   { path, mayBeTorn = false }: FormatOptions,
 ): Promise<Header | undefined | 'torn'> {
-  const parser = new CsvParser({ delimiter, maxRow: MAX_ROW });
+  const parser = new CsvParser({ ...dialect, maxRow: MAX_ROW });
   let end = 0;
   let isFirst = true;
   for await (const chunk of head) {

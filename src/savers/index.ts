@@ -1,13 +1,19 @@
+import { CSV, TSV } from '../core/csv.ts';
 import { delimited } from './delimited.ts';
 import { ndjson } from './ndjson.ts';
 import type { Destination, DestinationOptions, OpenRows } from './saver.ts';
 
 export type SaveFormat = 'csv' | 'tsv' | 'ndjson' | 'sqlite';
 
+/** Options that only some formats use. */
+export type SaveOption = 'widen' | 'escapeFormulas' | 'table';
+
 /** A kind of output. */
 export interface Saver {
   /** How its files' names end. */
   readonly endings: readonly string[];
+  /** Options of some formats that this one uses. */
+  readonly uses: readonly SaveOption[];
   /** Rows of a file; absent where it is no file of rows. */
   readonly rows?: OpenRows;
   /** Opens an output that is no file of rows. */
@@ -16,11 +22,12 @@ export interface Saver {
 
 /** The formats that are written, by name. */
 export const savers: Readonly<Record<SaveFormat, Saver>> = {
-  csv: { endings: ['.csv'], rows: delimited(',') },
-  tsv: { endings: ['.tsv', '.tab'], rows: delimited('\t') },
-  ndjson: { endings: ['.ndjson', '.jsonl'], rows: ndjson },
+  csv: { endings: ['.csv'], uses: ['widen', 'escapeFormulas'], rows: delimited(CSV) },
+  tsv: { endings: ['.tsv', '.tab'], uses: ['widen', 'escapeFormulas'], rows: delimited(TSV) },
+  ndjson: { endings: ['.ndjson', '.jsonl'], uses: [], rows: ndjson },
   sqlite: {
     endings: ['.db', '.sqlite', '.sqlite3'],
+    uses: ['table'],
     async open(options) {
       const { openTable } = await import('./sqlite/index.ts'); // and SQLite, which files do not need
       return openTable(options);
@@ -34,4 +41,30 @@ export const saveFormats: readonly SaveFormat[] = Object.keys(savers) as SaveFor
 export function saveFormatOf(path: string): SaveFormat | undefined {
   const name = path.toLowerCase();
   return saveFormats.find((format) => savers[format].endings.some((ending) => name.endsWith(ending)));
+}
+
+/** Reasons why options have no effect on the standard output. */
+const UNUSED_ON_STDOUT: Readonly<Record<string, string>> = {
+  tee: 'needs a file: the standard output has the rows already',
+  overwrite: 'needs a file',
+  widen: 'needs a file: what is on the standard output cannot be changed',
+  flush: 'needs a file: on the standard output each record is written as it comes',
+  flushInterval: 'needs a file: on the standard output each record is written as it comes',
+  sync: 'needs a file: the standard output is not synced',
+};
+
+/**
+ * Says which options have no effect on an output.
+ * @returns for each the reason, to follow its name in a message
+ */
+export function unusedOptions(out: string, given?: SaveFormat): ReadonlyMap<string, string> {
+  const format = given ?? (out === '-' ? 'ndjson' : saveFormatOf(out));
+  const unused = new Map(out === '-' ? Object.entries(UNUSED_ON_STDOUT) : []);
+  if (format === undefined) return unused;
+  for (const option of new Set(saveFormats.flatMap((one) => savers[one].uses))) {
+    if (savers[format].uses.includes(option) || unused.has(option)) continue;
+    const users = saveFormats.filter((one) => savers[one].uses.includes(option));
+    unused.set(option, `has no effect on ${format}; it is for ${users.join(', ')} (--format)`);
+  }
+  return unused;
 }

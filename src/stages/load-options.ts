@@ -17,6 +17,14 @@ export interface LoadOptions extends IdentityOptions {
   readonly duplicates?: 'skip' | 'keep' | 'fail' | undefined;
   /** One character. Default a comma, or a tab for TSV. */
   readonly delimiter?: string | undefined;
+  /** Character that encloses cells, or `none`. Default `"` in CSV, none in TSV. */
+  readonly quote?: string | undefined;
+  /** Character that escapes the next one, or `none`. Default: none in CSV, so that a quote is doubled; `\\` in TSV. */
+  readonly escape?: string | undefined;
+  /** How many lines to skip before the first row or line. */
+  readonly skip?: number | undefined;
+  /** Lines that begin with this are skipped, in a table or a file of plain lines. */
+  readonly comment?: string | undefined;
   /** Does a CSV begin with its header? Default true; without one, columns are `column1` and so on. */
   readonly header?: boolean | undefined;
   /** Column names, in place of the header's. */
@@ -65,6 +73,10 @@ export const LOAD_NAMES: Names<LoadOptions> = {
   again: true,
   duplicates: true,
   delimiter: true,
+  quote: true,
+  escape: true,
+  skip: true,
+  comment: true,
   header: true,
   columns: true,
   encoding: true,
@@ -87,11 +99,16 @@ export const LOAD_NAMES: Names<LoadOptions> = {
 
 /** @throws {TaskpipeError} `USAGE` */
 export function checkLoadOptions(options: LoadOptions): void {
-  const { limit, offset, sample, shard, rename } = options;
+  const { limit, offset, sample, shard, rename, delimiter, quote, escape, skip, comment } = options;
   checkNames('load()', options, LOAD_NAMES);
   mustBeWhole('limit', limit, 0);
   mustBeWhole('offset', offset, 0);
   mustBeWhole('sample', sample, 0);
+  mustBeWhole('skip', skip, 0);
+  mustBeCharacter('delimiter', delimiter);
+  mustBeCharacter('quote', quote === 'none' ? undefined : quote);
+  mustBeCharacter('escape', escape === 'none' ? undefined : escape);
+  if (comment === '') throw new TaskpipeError('USAGE', 'comment must not be empty');
   mustBeWhole('shard.of', shard?.of, 1);
   for (const [from, to] of rename ?? []) {
     if (to !== 'run' && to !== 'result') continue;
@@ -100,4 +117,14 @@ export function checkLoadOptions(options: LoadOptions): void {
       `--rename must not make a "${to}", which is a task's own; got "${from}=${to}"`,
     );
   }
+}
+
+function mustBeCharacter(name: string, value: string | undefined): void {
+  if (value === undefined || isCharacter(value)) return;
+  throw new TaskpipeError('USAGE', `${name} must be one character; got ${JSON.stringify(value)}`);
+}
+
+/** Whether a text is one character that a table can use for itself. */
+export function isCharacter(text: string): boolean {
+  return text.length === 1 && !/[\r\n\ud800-\udfff]/.test(text);
 }

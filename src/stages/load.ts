@@ -1,23 +1,26 @@
 import { TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE, type Reject } from '../core/lines.ts';
 import type { Task } from '../core/task.ts';
-import { textOf } from '../core/words.ts';
+import { number, textOf } from '../core/words.ts';
 import { finishedIn } from '../ledgers/index.ts';
+import { checkContent } from '../loaders/content.ts';
 import {
   canSniff,
+  delimiterIn,
   type Format,
-  formatOf,
+  formatByName,
+  formatByStart,
   type Loaded,
   loaderFor,
   openerFor,
   PlainRows,
   type ReadOptions,
-  sniffFormat,
 } from '../loaders/index.ts';
-import { checkSources, openSource, peek, sourceName } from '../loaders/sources.ts';
+import { checkSources, isTelling, openSource, peek, sourceName } from '../loaders/sources.ts';
 import { type PlainMaker, plainMaker } from './load-lines.ts';
 import { checkLoadOptions, type LoadOptions } from './load-options.ts';
 import { type LeftOut, type LoadCounts, taskMaker } from './load-tasks.ts';
+import { hintsOf, refuseUnused, usedOptions } from './load-used.ts';
 import { type Sample, sampleOf } from './sample.ts';
 import { Seen } from './seen.ts';
 
@@ -43,16 +46,25 @@ export interface LoadingLines extends AsyncIterable<string | Buffer> {
   readonly counts: Readonly<LoadCounts>;
 }
 
-/** Reads tasks as `load` does, and gives them as lines. Where it can it makes these without the tasks, which is faster. */
-export function loadLines(from: readonly string[], options: LoadOptions): LoadingLines {
-  return loading<string | Buffer>(from, options, { ofTasks: textOf, ofLines: (lines) => lines });
+/**
+ * Reads tasks as `load` does, and gives them as lines. If it can it makes these without the tasks, which is faster.
+ * @param typed options that are an error if the format of a file does not use them; others are then ignored
+ */
+export function loadLines(
+  from: readonly string[],
+  options: LoadOptions,
+  typed?: ReadonlySet<string>,
+): LoadingLines {
+  return loading<string | Buffer>(from, options, { ofTasks: textOf, ofLines: (lines) => lines, typed });
 }
 
 /** What those who load get, of what was read together. */
 interface Yield<T> {
   ofTasks(tasks: readonly Task[]): T;
-  /** Undefined where there are to be tasks. */
+  /** Undefined if there are to be tasks. */
   readonly ofLines?: (lines: Buffer) => T;
+  /** Options that are an error if they have no effect. Default: all that are given. */
+  readonly typed?: ReadonlySet<string> | undefined;
 }
 
 function loading<T>(
@@ -63,7 +75,8 @@ function loading<T>(
   checkLoadOptions(options);
   const counts: LoadCounts = { read: 0, loaded: 0, finished: 0, duplicates: 0, bytes: 0 };
   const paths = typeof from === 'string' ? [from] : from;
-  return { counts, [Symbol.asyncIterator]: () => batches(paths, options, counts, give) };
+  const used = usedOptions(paths, options, give.typed);
+  return { counts, [Symbol.asyncIterator]: () => batches(paths, used, counts, give) };
 }
 
 async function* batches<T>(
@@ -84,15 +97,17 @@ async function* unfinished<T>(
   options: LoadOptions,
   counts: LoadCounts,
   leftOut: LeftOut,
-  { ofTasks, ofLines }: Yield<T>,
+  { ofTasks, ofLines, typed }: Yield<T>,
 ): AsyncGenerator<T> {
   const toTask = taskMaker(options, counts, leftOut);
   const plain = ofLines && plainMaker(options, counts, leftOut);
   const sample = options.sample === undefined ? undefined : sampleOf(options.sample);
   const { limit = Number.POSITIVE_INFINITY, signal } = options;
+  if (limit === 0) return;
+  let known = 0; // duplicates when the last task came
   for (const path of paths) {
     const read = readOptions(path, options, plain);
-    const records = readRecords(path, read, options, counts);
+    const records = readRecords(path, read, options, { paths, counts, typed });
     try {
       for await (const batch of records) {
         if (batch instanceof PlainRows) {
@@ -103,10 +118,17 @@ async function* unfinished<T>(
           else {
             if (tasks.length > limit - counts.loaded) tasks.length = limit - counts.loaded;
             counts.loaded += tasks.length;
+            if (tasks.length > 0) known = counts.duplicates;
             yield ofTasks(tasks); // also where there are none: whoever takes it may flush
           }
         }
         if (counts.loaded >= limit || (signal?.aborted && path !== '-')) return;
+        if (limit < Number.POSITIVE_INFINITY && counts.duplicates - known >= MANY_DUPLICATES) {
+          read.note(
+            `the last ${number(MANY_DUPLICATES)} records were duplicates: no more are read (--limit)`,
+          );
+          return;
+        }
       }
     } catch (error) {
       if (!signal?.aborted) throw error;
@@ -148,6 +170,10 @@ function readOptions(path: string, options: LoadOptions, plain: PlainMaker | und
     maxLine: options.maxLine ?? MAX_LINE,
     encoding: options.encoding,
     delimiter: options.delimiter,
+    quote: options.quote,
+    escape: options.escape,
+    skip: options.skip ?? 0,
+    comment: options.comment,
     header: options.header ?? true,
     columns: options.columns,
     field: options.field ?? 'line',
@@ -165,37 +191,46 @@ const refuse: Reject = ({ source, line, message }) => {
   throw new TaskpipeError('DATA', `${source}:${line}: ${message}`);
 };
 
+/** So many duplicates in a row end a load that has a limit: an input without end may have no other tasks. */
+const MANY_DUPLICATES = 100_000;
+
+/** What the reading of one file has to know of the load. */
+interface Load {
+  readonly paths: readonly string[];
+  readonly counts: LoadCounts;
+  readonly typed: ReadonlySet<string> | undefined;
+}
+
 async function* readRecords(
   path: string,
   read: ReadOptions,
   options: LoadOptions,
-  counts: LoadCounts,
+  { paths, counts, typed }: Load,
 ): AsyncGenerator<readonly Loaded[] | PlainRows> {
   const noStdin = (): never => {
     throw new TaskpipeError('USAGE', 'load() reads "-" only where the option stdin says how');
   };
-  const isTable = options.delimiter ?? options.columns ?? (options.header === false ? '' : undefined);
-  const isDatabase = options.query ?? options.table;
-  const other = isTable === undefined ? isDatabase && 'sqlite' : 'csv';
-  const known = options.format ?? formatOf(path) ?? (other as Format | undefined);
+  const hints = hintsOf(options, typed);
+  const known = formatByName(path, hints);
   const open = known === undefined || path === '-' ? undefined : openerFor(known);
   if (open !== undefined) return yield* open(path, read);
-  if (isDatabase !== undefined)
-    throw new TaskpipeError(
-      'USAGE',
-      `--query and --table are for a database, as in tasks.db; got ${read.source}`,
-    );
   const onRead = (count: number): void => {
     counts.bytes += count;
   };
   const bytes = uncut(openSource(path, options.stdin ?? noStdin, onRead, options.signal), options.signal);
-  if (known !== undefined) return yield* loadBytes(known, bytes, read);
-  const { first, all } = await peek(bytes, canSniff);
-  const format = sniffFormat(first);
+  const { first, all } = await peek(bytes, known === undefined ? canSniff : isTelling);
+  const format = known ?? formatByStart(first, hints);
+  if (known === undefined && paths.length === 1) refuseUnused([format], options, typed);
   const opener = path === '-' ? undefined : openerFor(format);
   if (opener !== undefined) return yield* opener(path, read);
-  if (first.length > 0) read.note(`${read.source}: read as ${format}, by its first bytes (--format)`);
-  yield* loadBytes(format, all, read);
+  if (known === undefined && first.length > 0) noteFormat(format, first, read);
+  yield* loadBytes(format, all, checkContent(first, format, read));
+}
+
+function noteFormat(format: Format, first: Buffer, { source, note }: ReadOptions): void {
+  const delimiter = format === 'lines' ? delimiterIn(first) : undefined;
+  const or = delimiter === undefined ? '' : `; if it is a table, add --delimiter '${delimiter}'`;
+  note(`${source}: read as ${format}, by its first bytes (--format)${or}`);
 }
 
 function loadBytes(

@@ -1,0 +1,200 @@
+/** The text of one value at the top of a file, or in its array. */
+export interface Element {
+  readonly text: string;
+  /** Where it begins, from 1. */
+  readonly line: number;
+  readonly column: number;
+  /** Reason it cannot be parsed; its text is then empty if it was too long. */
+  readonly fault?: string;
+}
+
+const QUOTE = 34;
+const BACKSLASH = 92;
+const NEWLINE = 10;
+const COMMA = 44;
+const OPEN_ARRAY = 91;
+const CLOSE_ARRAY = 93;
+const OPEN_OBJECT = 123;
+const CLOSE_OBJECT = 125;
+/** Record separator, of RFC 7464. */
+const SEPARATOR = 0x1e;
+
+/** White space of JSON, and of nothing else. */
+function isSpace(code: number): boolean {
+  return code === 32 || code === NEWLINE || code === 13 || code === 9;
+}
+
+/**
+ * Cuts text into JSON values, by brackets and quotes alone; each is then parsed by itself. It gives the elements of an
+ * array, or values that follow one another: laid out over lines, side by side, or with separators (RFC 7464).
+ */
+export class JsonSplitter {
+  readonly #maxElement: number;
+  /** `between` values that follow one another, or `before`, `in` or `after` the array. */
+  #place: 'between' | 'before' | 'in' | 'after';
+  #depth = 0;
+  #quoted = false;
+  #escaped = false;
+  #line = 1;
+  /** Characters before this line, and before this piece of text. */
+  #lineStart = 0;
+  #passed = 0;
+  /** The value that is open, and where it began; its line is 0 while only white space has come. */
+  #kept = '';
+  #keptLine = 0;
+  #keptColumn = 0;
+  #tooLong = false;
+  /** Line of the last quote that opened a string. */
+  #quoteLine = 0;
+  #saidAfter = false;
+  /** Whether a comma was the last token of the array. */
+  #isAfterComma = false;
+
+  constructor(maxElement: number, kind: 'array' | 'values') {
+    this.#maxElement = maxElement;
+    this.#place = kind === 'array' ? 'before' : 'between';
+  }
+
+  push(text: string): Element[] {
+    const elements: Element[] = [];
+    let from = 0;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code === NEWLINE) {
+        this.#line++;
+        this.#lineStart = this.#passed + i + 1;
+      }
+      if (code === SEPARATOR && this.#place === 'between') {
+        this.#close(text.slice(from, i), elements);
+        from = i + 1;
+      } else if (this.#quoted) this.#insideString(code);
+      else if (isSpace(code) && !(this.#keptLine > 0 && this.#depth === 0 && this.#place === 'between'))
+        continue;
+      else if (this.#place === 'before' || this.#place === 'after') {
+        this.#outside(code, i, elements);
+        from = i + 1;
+      } else from = this.#next(code, i, from, text, elements);
+    }
+    this.#passed += text.length;
+    if (this.#keptLine > 0) this.#keep(text.slice(from));
+    return elements;
+  }
+
+  /** @param code not white space, unless that ends a value */
+  #next(code: number, at: number, from: number, text: string, elements: Element[]): number {
+    let begin = from;
+    const isArray = this.#place === 'in';
+    // Values that follow one another end before a bracket that opens the next one, and before white space.
+    const isOpening = code === OPEN_OBJECT || code === OPEN_ARRAY;
+    if (!isArray && this.#depth === 0 && this.#keptLine > 0 && (isOpening || isSpace(code))) {
+      this.#close(text.slice(begin, at), elements);
+      if (isSpace(code)) return at + 1;
+    }
+    if (this.#keptLine === 0) {
+      this.#keptLine = this.#line;
+      this.#keptColumn = this.#columnOf(at);
+      begin = at;
+    }
+    if (code === QUOTE) {
+      this.#quoted = true;
+      this.#quoteLine = this.#line;
+    } else if (isOpening) this.#depth++;
+    else if (this.#depth > 0) {
+      if (code !== CLOSE_OBJECT && code !== CLOSE_ARRAY) return begin;
+      this.#depth--;
+      if (this.#depth > 0 || isArray) return begin;
+      this.#close(text.slice(begin, at + 1), elements);
+      return at + 1;
+    } else if (isArray && (code === COMMA || code === CLOSE_ARRAY)) {
+      this.#endElement(text.slice(begin, at), code, at, elements);
+      return at + 1;
+    }
+    return begin;
+  }
+
+  /** The end of an element of the array, at a comma or at the bracket that closes it. */
+  #endElement(text: string, code: number, at: number, elements: Element[]): void {
+    this.#keep(text);
+    const isLast = code === CLOSE_ARRAY;
+    if (this.#kept !== '' || this.#tooLong) this.#close('', elements);
+    else {
+      this.#keptLine = 0;
+      if (!isLast || this.#isAfterComma)
+        elements.push({
+          text: String.fromCharCode(code),
+          line: this.#line,
+          column: this.#columnOf(at),
+          fault: isLast
+            ? 'a comma stands before the "]" that closes the array'
+            : 'a value is missing before a comma',
+        });
+    }
+    this.#isAfterComma = !isLast;
+    if (isLast) this.#place = 'after';
+  }
+
+  end(): Element[] {
+    const elements: Element[] = [];
+    if (this.#place === 'between') this.#close('', elements);
+    if (this.#place !== 'in') return elements; // an empty file holds no task, as an empty array does
+    if (this.#tooLong) this.#close('', elements);
+    const isOpen = this.#quoted
+      ? `, and the string that begins in line ${this.#quoteLine} is not closed`
+      : '';
+    const place = { line: this.#keptLine || this.#line, column: this.#keptColumn || this.#columnOf(0) };
+    elements.push({
+      ...place,
+      text: this.#kept || '[',
+      fault: `the array is cut short: its "]" is missing${isOpen}`,
+    });
+    return elements;
+  }
+
+  #columnOf(at: number): number {
+    return this.#passed + at - this.#lineStart + 1;
+  }
+
+  #insideString(code: number): void {
+    if (this.#escaped) this.#escaped = false;
+    else if (code === BACKSLASH) this.#escaped = true;
+    else if (code === QUOTE) this.#quoted = false;
+  }
+
+  #outside(code: number, at: number, elements: Element[]): void {
+    if (this.#place === 'before' && code === OPEN_ARRAY) {
+      this.#place = 'in';
+      return;
+    }
+    if (this.#saidAfter) return;
+    this.#saidAfter = true;
+    const isArray = this.#place === 'after' && code === OPEN_ARRAY;
+    const fault =
+      this.#place === 'before'
+        ? 'expected "[" or "{"'
+        : `text follows the end of the array${isArray ? "; of several arrays, make records first: jq -c '.[]' FILE | task-load --format ndjson" : ''}`;
+    elements.push({ text: String.fromCharCode(code), line: this.#line, column: this.#columnOf(at), fault });
+    this.#place = 'after';
+  }
+
+  #keep(text: string): void {
+    if (!this.#tooLong) this.#kept += text;
+    if (this.#kept.length <= this.#maxElement) return;
+    this.#tooLong = true;
+    this.#kept = '';
+  }
+
+  /** Ends the value that is open, if there is one. */
+  #close(text: string, elements: Element[]): void {
+    if (this.#keptLine === 0) return;
+    this.#keep(text);
+    const place = { line: this.#keptLine, column: this.#keptColumn };
+    const fault = `the record is longer than ${this.#maxElement} bytes (--max-line)`;
+    elements.push(this.#tooLong ? { ...place, text: '', fault } : { ...place, text: this.#kept });
+    this.#kept = '';
+    this.#keptLine = 0;
+    this.#tooLong = false;
+    this.#depth = 0;
+    this.#quoted = false;
+    this.#escaped = false;
+  }
+}
