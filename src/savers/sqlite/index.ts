@@ -1,12 +1,13 @@
 import { TaskpipeError } from '../../core/errors.ts';
 import { IdSet } from '../../core/idset.ts';
-import { type Database, identifier, inTransaction, openDatabase } from '../../core/sqlite.ts';
+import { parseTask } from '../../core/ndjson.ts';
+import { type Database, identifier, inTransaction, openDatabase, refusalOf } from '../../core/sqlite.ts';
 import type { Task } from '../../core/task.ts';
 import { type LedgerWriter, openLedger } from '../../ledgers/index.ts';
 import type { Destination, DestinationOptions, Misfit, RowBatch } from '../saver.ts';
-import { type Column, columnOfField, TableRows } from './cells.ts';
+import { TableRows } from './rows.ts';
 import { columnsOf, prepareTable } from './table.ts';
-import { TableWriter } from './writer.ts';
+import { type EncodedRow, parseRows, TableWriter } from './writer.ts';
 
 /** The table that is saved to where no other is named. */
 export const TABLE = 'tasks';
@@ -14,7 +15,7 @@ export const TABLE = 'tasks';
 /**
  * Opens a table of a SQLite database to save to: a row a uuid, and a later record takes the place of the earlier.
  * Several may save to one database at once.
- * @throws {TaskpipeError} `IO`, `LOCKED`, `DATA` where it is no database or the table is of another shape, `USAGE`
+ * @throws {TaskpipeError} `IO`, `LOCKED`, `DATA` if it is not a database or the table has another shape, `USAGE`
  */
 export async function openTable(options: DestinationOptions): Promise<Destination> {
   const { path, table = TABLE, fields, ledger, overwrite, sync } = options;
@@ -25,11 +26,11 @@ export async function openTable(options: DestinationOptions): Promise<Destinatio
     const target = overwrite ? `${table}.new` : table;
     await prepareTable(database, table); // what is overwritten must be of ours too
     if (overwrite) await database.exec(`drop table if exists ${identifier(target)}`);
-    const columns = await prepareTable(database, target);
+    const shape = await prepareTable(database, target);
     writer = ledger === undefined ? undefined : await openLedger(ledger, options.say).open(path);
     const saved = await savedIn(database, target);
     if (writer !== undefined) await markFound(options, database, target, writer);
-    const rows = new TableRows(path, fields === undefined ? columns : chosenOf(fields, columns), fields);
+    const rows = new TableRows(path, shape, fields);
     return new TableDestination({
       database,
       target,
@@ -52,12 +53,6 @@ function checkOptions({ widen, escapeFormulas, path }: DestinationOptions): void
   };
   if (widen) refuse(`--widen is for CSV: a table of ${path} gets a column for each new attribute by itself`);
   if (escapeFormulas) refuse('--escape-formulas is for CSV: no spreadsheet opens a database');
-}
-
-/** The columns that `--fields` names; others of the table are left alone. Those it lacks are there from the start. */
-function chosenOf(fields: readonly string[], columns: readonly Column[]): readonly Column[] {
-  const names = new Set(['uuid', ...fields.filter((field) => field !== 'uuid').map(columnOfField)]);
-  return [...names].map((name) => columns.find((column) => column.name === name) ?? { name, kind: 'any' });
 }
 
 async function savedIn(database: Database, table: string): Promise<IdSet> {
@@ -108,7 +103,10 @@ class TableDestination implements Destination {
   readonly saved: IdSet;
   readonly marks: boolean;
   readonly replaces = true;
+  readonly refuses = true;
   readonly #parts: Parts;
+  /** Uuids of which a row was refused. */
+  readonly #refused = new Set<string>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -130,16 +128,56 @@ class TableDestination implements Destination {
 
   async widen(): Promise<void> {}
 
-  /** All rows in one transaction, then the ledger. */
-  async commit({ rows, uuids }: RowBatch): Promise<void> {
-    const { database, table, writer, options } = this.#parts;
+  /** Commits all rows in one transaction, then the ledger. */
+  async commit({ rows, uuids, lines, refused }: RowBatch): Promise<void> {
+    const { writer, options } = this.#parts;
+    const written = new Set<string>();
     if (rows.length > 0) {
-      await inTransaction(database, () => table.write(rows.toString()));
+      const encoded = parseRows(rows.toString());
+      await this.#write(encoded, { lines, refused });
+      this.#settle(encoded, refused, written);
     }
-    await writer?.append(
-      uuids.map((uuid) => ({ uuid })),
+    if (writer === undefined) return;
+    const marked = refused.size === 0 ? uuids : uuids.filter((uuid) => written.has(uuid));
+    await writer.append(
+      marked.map((uuid) => ({ uuid })),
       options.sync,
     );
+  }
+
+  /** Writes rows in a transaction. If a refusal ends it, its two halves get one each, down to the row. */
+  async #write(rows: readonly EncodedRow[], batch: Pick<RowBatch, 'lines' | 'refused'>): Promise<void> {
+    const { database, table } = this.#parts;
+    const taskOf = (index: number): Task => parseTask(batch.lines[index] as string) as Task;
+    try {
+      await inTransaction(database, () =>
+        table.write(rows, taskOf, (index, why) => batch.refused.set(index, why)),
+      );
+    } catch (error) {
+      table.reset();
+      const why = refusalOf(error);
+      if (why === undefined) throw error;
+      const [first] = rows;
+      if (rows.length === 1) {
+        batch.refused.set((first as EncodedRow).index, { code: 'CONSTRAINT', message: why, columns: [] });
+        return;
+      }
+      const half = Math.ceil(rows.length / 2);
+      await this.#write(rows.slice(0, half), batch);
+      await this.#write(rows.slice(half), batch);
+    }
+  }
+
+  /** A refused row that a later one of its uuid has replaced is forgotten. @param written gets the uuids of the others */
+  #settle(rows: readonly EncodedRow[], refused: Map<number, Misfit>, written: Set<string>): void {
+    if (refused.size === 0 && this.#refused.size === 0) return;
+    for (const { index, values } of rows.toReversed()) {
+      const uuid = values[1] as string;
+      if (!refused.has(index)) written.add(uuid);
+      else if (written.has(uuid)) refused.delete(index);
+      else this.#refused.add(uuid);
+    }
+    for (const uuid of written) if (this.#refused.delete(uuid)) this.saved.add(uuid);
   }
 
   async finish(isWhole: boolean): Promise<boolean> {
