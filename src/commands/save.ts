@@ -158,7 +158,7 @@ interface Told {
 
 /** What was saved, where the rest is, and what to type to have it saved, too. */
 function inWords(
-  { read, saved, present, rest, misfits, lacking, restFile }: SaveSummary,
+  { read, saved, present, rest, misfits, lacking, reason, restFile }: SaveSummary,
   { out, argv, bad, ledger }: Told,
 ): string[] {
   const parts = [`saved ${number(saved)}`];
@@ -181,9 +181,11 @@ function inWords(
     more.push(`to run these again, with the same stages between: task-load ${file} | … | ${again}`);
   }
   if (misfits > 0) {
-    parts.push(`${number(misfits)} that ${out} has no place for, to ${restFile}`);
     const isTable = saveFormatOf(out) === 'sqlite';
-    if (isTable) more.push(`why: jq -r .run.error.message ${file}`);
+    parts.push(
+      `${number(misfits)} that ${out} ${isTable ? 'cannot hold' : 'has no place for'}, to ${restFile}`,
+    );
+    if (isTable) more.push(`the first reason is: ${reason}; all of them: jq -r .run.error.message ${file}`);
     if (lacking > 0 && !isTable)
       more.push(`to add columns for these, without doing their work again: ${again} --widen < ${file}`);
     if (misfits > lacking && !isTable)

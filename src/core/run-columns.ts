@@ -1,9 +1,13 @@
 /*
- * How a record lies in a table: an attribute is a column of its name, `run` is spread over columns of ours. An
- * attribute that has the name of one of those gets an underscore more: `state` is the run's, `state_` the user's.
+ * The layout of a record in a table. An attribute is a column of its name; `run` is spread over columns of ours. An
+ * attribute that has the name of one of those gets one more underscore: `state` is the run's, `state_` the user's.
+ *
+ * Two more columns appear when a record needs them, so that every record comes back as it was saved:
+ * `exact` holds the values that a cell does not tell exactly (1.10 in a REAL cell, true in a column of numbers, null),
+ * and `others` holds the attributes that cannot have a column. Both are a JSON object.
  */
 
-/** Columns for what `run` says, and the path of each in a record. */
+/** Columns for the members of `run`, and the path of each in a record. */
 export const RUN_COLUMNS: Readonly<Record<string, string>> = {
   state: 'run.state',
   attempts: 'run.attempts',
@@ -14,11 +18,11 @@ export const RUN_COLUMNS: Readonly<Record<string, string>> = {
   result_key: 'run.as',
 };
 
-/** Stands in the declaration of a table of ours: `state` is there the run's, not an attribute. */
+/** A comment in the declaration of a table of ours: there, `state` is the run's and not an attribute. */
 export const SIGN = '/* by task-save */';
 
-/** Whether a table, which is the parameter, is one of ours. */
-export const HAS_SIGN: string = `select 1 from sqlite_schema where name = ? and instr(sql, '${SIGN}')`;
+/** Statement that gives a row if the table that is its parameter is one of ours. */
+export const HAS_SIGN: string = `select 1 from sqlite_schema where name = ? collate nocase and instr(sql, '${SIGN}')`;
 
 const OURS: ReadonlySet<string> = new Set(['uuid', ...Object.keys(RUN_COLUMNS)]);
 
@@ -36,18 +40,34 @@ export function attributeOf(column: string): string {
   return column.endsWith('_') && isOurs(column) ? column.slice(0, -1) : column;
 }
 
-/** What a column was made for, by the type that it was declared with. */
-export type ColumnKind = 'any' | 'json' | 'boolean';
+/** Kinds of the columns that we declare. Their cells keep what they are given. */
+export type OwnKind = 'any' | 'json' | 'boolean' | 'exact' | 'others';
 
-/** The declared types. They keep SQLite from taking the text `1.10` for a number, as NUMERIC would. */
-export const COLUMN_TYPES: Readonly<Record<ColumnKind, string>> = {
+/** Kinds of columns, by their declared type. The last two belong to tables that someone else made. */
+export type ColumnKind = OwnKind | 'text' | 'declared';
+
+/** The types that we declare. They keep SQLite from taking the text `1.10` for a number, as NUMERIC would. */
+export const COLUMN_TYPES: Readonly<Record<OwnKind, string>> = {
   any: '',
-  json: ' JSON TEXT',
-  boolean: ' BOOLEAN BLOB',
+  json: 'JSON TEXT',
+  boolean: 'BOOLEAN BLOB',
+  exact: 'EXACT JSON TEXT',
+  others: 'OTHERS JSON TEXT',
 };
 
-/** The kind of a column. A table that somebody else made may have types of its own. */
+const KINDS = Object.entries(COLUMN_TYPES) as readonly (readonly [OwnKind, string])[];
+
+/** Returns the kind of a column. A table that someone else made may have types of its own. */
 export function kindOf(type: string | null): ColumnKind {
-  if (/^json/i.test(type ?? '')) return 'json';
-  return /^bool/i.test(type ?? '') ? 'boolean' : 'any';
+  const declared = (type ?? '').trim();
+  const ours = KINDS.find(([, name]) => name === declared.toUpperCase());
+  if (ours !== undefined) return ours[0];
+  if (/^json/i.test(declared)) return 'json';
+  if (/^bool/i.test(declared)) return 'boolean';
+  return /char|clob|text/i.test(declared) ? 'text' : 'declared';
+}
+
+/** Returns whether a column keeps every value that is bound to it, without the conversions of SQLite's affinities. */
+export function keepsValues(type: string): boolean {
+  return KINDS.some(([, name]) => name === type.trim().toUpperCase());
 }

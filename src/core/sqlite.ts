@@ -1,6 +1,10 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { ioError, messageOf, systemCode, TaskpipeError } from './errors.ts';
+import { ioError } from './errors.ts';
+import { PATIENCE, sqliteError } from './sqlite-errors.ts';
+import { openReadOnly } from './sqlite-readonly.ts';
+
+export { isSqlError, refusalOf } from './sqlite-errors.ts';
 
 /** A value as SQLite has it. Whole numbers are bigints, so that 64 bits stay whole. */
 export type Cell = string | number | bigint | Buffer | null;
@@ -31,11 +35,14 @@ export interface Database {
   prepare(sql: string): Promise<Statement>;
   /** All rows of a statement. */
   all(sql: string, values?: readonly Cell[]): Promise<readonly (readonly Cell[])[]>;
+  /** Whether a transaction is open. Some refusals end it. */
+  readonly inTransaction: boolean;
   close(): void;
 }
 
-/** How the library looks from here. */
+/** The library as it is used here. */
 interface Native {
+  readonly inTransaction: boolean;
   exec(sql: string): Promise<unknown>;
   prepare(sql: string): Promise<NativeStatement>;
   defaultSafeIntegers(toggle: boolean): unknown;
@@ -47,9 +54,6 @@ interface NativeStatement {
   iterate(values: readonly Cell[]): Promise<Iterable<readonly Cell[]>>;
   columns(): readonly ResultColumn[];
 }
-
-/** How long a database may be busy with another writer, in milliseconds. */
-const PATIENCE = 30_000;
 
 /**
  * Opens a SQLite database; one that is written is made where there is none, and keeps a write-ahead log, so that
@@ -66,16 +70,20 @@ export async function openDatabase(
   const { default: Native } = (await import('libsql/promise')) as unknown as {
     default: new (path: string, options: { timeout: number }) => Native;
   };
-  try {
-    // An absolute path: a name such as http: would be a server's.
-    const place = readonly
-      ? `file:${encodeURI(resolve(path)).replace(/[?#]/g, encodeURIComponent)}?mode=ro`
-      : resolve(path);
+  const open = (place: string): Database => {
     const native = new Native(place, { timeout: PATIENCE });
     native.defaultSafeIntegers(true);
-    const database = wrap(path, native);
-    if (readonly) await database.all('select 1 from sqlite_schema limit 1');
-    else await makeDurable(database, sync);
+    return wrap(path, native);
+  };
+  try {
+    if (readonly) return await openReadOnly(resolve(path), open);
+    const database = open(resolve(path)); // an absolute path: a name such as http: would be a server's
+    try {
+      await makeDurable(database, sync);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
     return database;
   } catch (error) {
     throw sqliteError('cannot open', path, error);
@@ -115,6 +123,9 @@ function wrap(path: string, native: Native): Database {
     exec: (sql) => attempt(async () => void (await native.exec(sql))),
     prepare,
     all: (sql, values = []) => attempt(async () => [...(await (await prepare(sql)).rows(values))]),
+    get inTransaction() {
+      return native.inTransaction;
+    },
     close: () => native.close(),
   };
 }
@@ -129,8 +140,11 @@ function statementOf(path: string, native: NativeStatement): Statement {
       }
     },
     async rows(values = []) {
-      const rows = await native.raw(true).iterate(values);
-      return guarded(path, rows);
+      try {
+        return guarded(path, await native.raw(true).iterate(values));
+      } catch (error) {
+        throw sqliteError('cannot read', path, error);
+      }
     },
     get columns() {
       return native.columns();
@@ -144,31 +158,6 @@ function* guarded(path: string, rows: Iterable<readonly Cell[]>): Generator<read
   } catch (error) {
     throw sqliteError('cannot read', path, error);
   }
-}
-
-const NO_ROOM = ['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_SHMSIZE'];
-
-/** What SQLite says as an error of ours: what it says of SQL itself is left as it is. */
-export function sqliteError(doing: string, path: string, error: unknown): Error {
-  if (error instanceof TaskpipeError) return error;
-  const code = systemCode(error) ?? '';
-  const words = messageOf(error);
-  const fail = (ours: 'DATA' | 'IO' | 'LOCKED', why: string): TaskpipeError =>
-    new TaskpipeError(ours, `${doing} ${path}: ${why}`, { cause: error });
-  if (code === 'SQLITE_NOTADB' || words.includes('file is not a database'))
-    return fail('DATA', 'it is not a SQLite database; name another file');
-  if (code.startsWith('SQLITE_CORRUPT'))
-    return fail('DATA', `the database is damaged (${words}); sqlite3 FILE .recover may save what is in it`);
-  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED'))
-    return fail(
-      'LOCKED',
-      `another program has been writing to it for ${PATIENCE / 1000} s; try again when it is done`,
-    );
-  if (NO_ROOM.includes(code))
-    return fail('IO', `no space left on the device, or the file has reached its size limit`);
-  if (/^SQLITE_(IOERR|READONLY|CANTOPEN|PERM|AUTH)/.test(code) || words.includes('ConnectionFailed'))
-    return fail('IO', words);
-  return error instanceof Error ? error : new Error(words);
 }
 
 /** Runs what is committed whole or not at all. */

@@ -1,32 +1,27 @@
 import { isUtf8 } from 'node:buffer';
-import { messageOf, TaskpipeError } from '../core/errors.ts';
-import { minify } from '../core/members.ts';
+import { TaskpipeError } from '../core/errors.ts';
+import { byEntry, isJson } from '../core/exact.ts';
+import { membersOf, minify } from '../core/members.ts';
 import { parseRecord } from '../core/ndjson.ts';
-import { attributeOf, type ColumnKind, HAS_SIGN, kindOf, RUN_COLUMNS } from '../core/run-columns.ts';
-import {
-  type Cell,
-  type Database,
-  identifier,
-  openDatabase,
-  type ResultColumn,
-  type Statement,
-} from '../core/sqlite.ts';
+import type { ColumnKind } from '../core/run-columns.ts';
+import { type Cell, type Database, identifier, openDatabase } from '../core/sqlite.ts';
 import type { Loaded, ReadOptions } from './loader.ts';
 import { JsonLoaded } from './objects.ts';
+import { type Column, prepareQuery } from './sqlite-columns.ts';
 
-/** How many rows make a batch. */
+/** Rows in a batch. */
 const BATCH = 500;
 
 /**
- * Reads rows of a SQLite database, which is not written: a column becomes an attribute, and NULL none. Rows that
- * `task-save` has saved are the records they were. Rows come as they are asked for, numbered from 1.
- * @throws {TaskpipeError} `IO`, `DATA`, `USAGE` where the SQL is wrong
+ * Reads rows of a SQLite database without writing to it: a column becomes an attribute, unless it is NULL. Rows that
+ * `task-save` has saved are the records that they were. Rows are read on demand, and numbered from 1.
+ * @throws {TaskpipeError} `IO`, `DATA`, `LOCKED`, `USAGE` if the SQL is wrong
  */
 export async function* sqlite(path: string, options: ReadOptions): AsyncGenerator<readonly Loaded[]> {
   const database = await openDatabase(path, { readonly: true });
   try {
     const query = options.query ?? (await wholeTable(database, options.table ?? 'tasks'));
-    const { statement, columns } = await prepare(database, query);
+    const { statement, columns } = await prepareQuery(database, query, options.rename);
     let batch: Loaded[] = [];
     let line = 0;
     for (const row of await statement.rows()) {
@@ -53,71 +48,7 @@ async function wholeTable(database: Database, table: string): Promise<string> {
   throw new TaskpipeError('USAGE', `${database.path} has no table ${table}: ${there}`);
 }
 
-/** A column of the rows, and where it goes in a record. */
-interface Column {
-  readonly name: string;
-  readonly kind: ColumnKind;
-  /** Whether it says something of the run. */
-  readonly isOfRun: boolean;
-}
-
-/**
- * The statement to read by. It gives the type of each value and, in place of text, its bytes: text that is no UTF-8
- * would end the process inside the library.
- */
-async function prepare(
-  database: Database,
-  query: string,
-): Promise<{ statement: Statement; columns: readonly Column[] }> {
-  const bare = query.trim().replace(/;+$/, '');
-  try {
-    const { columns } = await database.prepare(bare);
-    if (columns.length === 0)
-      throw new TaskpipeError('USAGE', `--query must give rows, as a select does; got ${bare}`);
-    const names = columns.map((_, i) => `c${i}`);
-    const cells = names.map(
-      (name) => `case typeof(${name}) when 'text' then cast(${name} as blob) else ${name} end`,
-    );
-    const isText = names.map((name) => `(typeof(${name}) = 'text')`);
-    const sql = `with q (${names.join(', ')}) as (${bare}\n) select ${cells.join(', ')}, ${isText.join(' || ')} from q`;
-    return { statement: await database.prepare(sql), columns: await columnsOf(database, columns) };
-  } catch (error) {
-    if (error instanceof TaskpipeError) throw error;
-    throw new TaskpipeError(
-      'USAGE',
-      `--query: ${database.path}: ${messageOf(error)}; the statement is ${bare}`,
-      {
-        cause: error,
-      },
-    );
-  }
-}
-
-async function columnsOf(database: Database, results: readonly ResultColumn[]): Promise<readonly Column[]> {
-  const columns: Column[] = [];
-  for (const { name, table, column, type } of results) {
-    const isOurs = column === name && table !== null && (await isOurTable(database, table));
-    const isOfRun = isOurs && Object.hasOwn(RUN_COLUMNS, name);
-    columns.push({ name: isOurs && !isOfRun ? attributeOf(name) : name, kind: kindOf(type), isOfRun });
-  }
-  const twice = columns.find(
-    ({ name, isOfRun }, i) =>
-      columns.findIndex((other) => other.name === name && other.isOfRun === isOfRun) < i,
-  );
-  if (twice !== undefined)
-    throw new TaskpipeError(
-      'USAGE',
-      `--query gives two columns named ${twice.name}; name one otherwise with "as"`,
-    );
-  return columns;
-}
-
-async function isOurTable(database: Database, table: string): Promise<boolean> {
-  const rows = await database.all(HAS_SIGN, [table]);
-  return rows.length > 0;
-}
-
-/** A row as a record; undefined where it is none, which is rejected. */
+/** Returns a row as a record; undefined if it cannot be one, and is rejected. */
 function recordOf(
   row: readonly Cell[],
   columns: readonly Column[],
@@ -125,70 +56,91 @@ function recordOf(
   line: number,
   options: ReadOptions,
 ): Loaded | undefined {
-  const members: string[] = [];
+  const members = new Map<string, string>();
   const run = new Map<string, string>();
-  const isText = String(row[columns.length]);
-  for (const [i, { name, kind, isOfRun }] of columns.entries()) {
-    const cell = row[i] as Cell;
-    if (cell === null) continue;
-    const json = isText[i] === '1' ? textOf(cell as Buffer, kind) : jsonOf(cell, kind);
-    if (json === undefined) {
-      const text = (cell as Buffer).toString('latin1');
-      options.reject({
-        source: path,
-        line,
-        code: 'UTF8',
-        message: `the column ${name} is not valid UTF-8`,
-        text,
-      });
+  const exact = exactOf(row, columns);
+  for (const [i, column] of columns.entries()) {
+    const { name, kind, role, origin, table } = column;
+    if (role === 'exact' || role === 'others') continue;
+    const json = jsonOf(row[i] as Cell, kind, exact.get(table)?.get(origin ?? ''));
+    if (json === NOT_UTF8) {
+      const text = (row[i] as Buffer).toString('latin1');
+      const message = `the column ${name} is not valid UTF-8`;
+      options.reject({ source: path, line, code: 'UTF8', message, text });
       return undefined;
     }
-    if (isOfRun) run.set(name, json);
-    else members.push(`${JSON.stringify(name)}:${json}`);
+    if (json !== undefined) (role === 'run' ? run : members).set(name, json);
   }
-  if (run.has('state')) members.push(runText(run));
-  const text = `{${members.join(',')}}`;
+  addOthers(members, row, columns);
+  const own = [...members].map(([name, json]) => `${JSON.stringify(name)}:${json}`);
+  if (run.has('state')) own.push(runText(run));
+  const text = `{${own.join(',')}}`;
   const record = parseRecord(text);
   if (record === undefined || 'code' in record) {
-    options.reject({ source: path, line, text, ...(record ?? { code: 'JSON', message: 'no row' }) });
+    options.reject({ source: path, line, text, ...(record ?? { code: 'JSON', message: 'not a record' }) });
     return undefined;
   }
   return new JsonLoaded({ ...record, line }, options);
 }
 
-/** What a loader wants to know of the run: that there was one, and where its result is. */
+/** Returns the members of the columns `exact`, by their tables. */
+function exactOf(
+  row: readonly Cell[],
+  columns: readonly Column[],
+): ReadonlyMap<string | null, ReadonlyMap<string, string>> {
+  const found = new Map<string | null, ReadonlyMap<string, string>>();
+  for (const [i, { role, table }] of columns.entries())
+    if (role === 'exact' && row[i] !== null) found.set(table, membersIn(row[i] as Cell));
+  return found;
+}
+
+/** Adds the attributes that have no column. */
+function addOthers(members: Map<string, string>, row: readonly Cell[], columns: readonly Column[]): void {
+  for (const [i, { role }] of columns.entries()) {
+    if (role !== 'others' || row[i] === null) continue;
+    for (const [name, json] of membersIn(row[i] as Cell)) if (!members.has(name)) members.set(name, json);
+  }
+}
+
+/** Returns the members of a JSON object that is a cell; none if someone has put something else there. */
+function membersIn(value: Cell): ReadonlyMap<string, string> {
+  const text = Buffer.isBuffer(value) ? value.toString() : '';
+  if (!text.startsWith('{') || !isJson(text)) return new Map();
+  return new Map(membersOf(text).map(({ key, value, end }) => [key, minify(text.slice(value, end))]));
+}
+
+/** Returns the part of the run that a loader needs: that there was one, and the key of its result. */
 function runText(run: ReadonlyMap<string, string>): string {
   const as = run.get('result_key');
   return `"run":{"state":${run.get('state')}${as === undefined ? '' : `,"as":${as}`}}`;
 }
 
-/** Text as JSON; undefined where it is no UTF-8. */
-function textOf(bytes: Buffer, kind: ColumnKind): string | undefined {
-  if (!isUtf8(bytes)) return undefined;
-  const text = bytes.toString();
-  return kind === 'json' && isJson(text) ? minify(text) : JSON.stringify(text);
-}
+const NOT_UTF8 = Symbol('not valid UTF-8');
 
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Any other value as JSON: bytes in base64. */
-function jsonOf(cell: NonNullable<Cell>, kind: ColumnKind): string {
-  if (typeof cell === 'bigint') {
-    if (kind === 'boolean' && (cell === 0n || cell === 1n)) return cell === 1n ? 'true' : 'false';
-    return String(cell);
-  }
-  if (typeof cell === 'number') return numberText(cell);
-  return JSON.stringify(typeof cell === 'string' ? cell : cell.toString('base64'));
+/**
+ * Returns a cell as JSON, or undefined for NULL.
+ * @param cell text as bytes, and bytes as hexadecimal digits; see `prepareQuery`
+ * @param entry the entry for it in the column `exact`
+ */
+function jsonOf(
+  cell: Cell,
+  kind: ColumnKind,
+  entry: string | undefined,
+): string | undefined | typeof NOT_UTF8 {
+  if (cell === null) return entry === 'null' ? entry : undefined;
+  if (typeof cell === 'string') return JSON.stringify(Buffer.from(cell, 'hex').toString('base64'));
+  if (Buffer.isBuffer(cell) && !isUtf8(cell)) return NOT_UTF8;
+  const value = Buffer.isBuffer(cell) ? cell.toString() : cell;
+  const exact = entry === undefined ? undefined : byEntry(entry, value);
+  if (exact !== undefined) return minify(exact);
+  if (typeof value === 'string')
+    return kind === 'json' && isJson(value) ? minify(value) : JSON.stringify(value);
+  if (typeof value === 'number') return numberText(value);
+  if (kind === 'boolean' && (value === 0n || value === 1n)) return value === 1n ? 'true' : 'false';
+  return String(value);
 }
 
 function numberText(value: number): string {
   if (Number.isFinite(value)) return JSON.stringify(value);
-  return value < 0 ? '-1e999' : '1e999'; // JSON has no word for it; this is read as the same
+  return value < 0 ? '-1e999' : '1e999'; // JSON has no word for infinity; this is read as the same
 }

@@ -1,4 +1,4 @@
-import type { Destination } from './saver.ts';
+import type { Destination, Misfit } from './saver.ts';
 
 /** A commit begins at so many records, where nothing else is said, */
 export const FLUSH = 1000;
@@ -7,7 +7,7 @@ export const FLUSH_INTERVAL = 1000;
 
 /** When a batch is committed, and where its parts go. */
 export interface CommitOptions {
-  readonly destination: Pick<Destination, 'commit' | 'marks'>;
+  readonly destination: Pick<Destination, 'commit' | 'marks' | 'refuses'>;
   /** A commit begins when so many records have gathered, */
   readonly flush: number;
   /** or when the first of them has waited so long, in milliseconds; or at 4 MB. */
@@ -16,6 +16,8 @@ export interface CommitOptions {
   readonly addRest: (lines: string) => Promise<void>;
   /** Is given the records, with newlines, once they are safe. */
   readonly tee: ((lines: string) => Promise<void>) | undefined;
+  /** Called with a record that the destination has refused. Returns its line for the rest file. */
+  readonly onRefused?: (line: string, why: Misfit) => string;
   /** Is called once, where a commit fails: nothing more will be committed. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -33,6 +35,9 @@ interface Gathering {
   /** Where the rows of the uuids end in all bytes; from `encoded` on, in `text`. */
   ends: number[];
   encoded: number;
+  /** The records of the rows, if some may be refused, and those that were. */
+  lines: string[];
+  refused: Map<number, Misfit>;
   rest: string;
   tee: string;
   records: number;
@@ -55,6 +60,8 @@ function gathering(rows: Buffer): Gathering {
     uuids: [],
     ends: [],
     encoded: 0,
+    lines: [],
+    refused: new Map(),
     rest: '',
     tee: '',
     records: 0,
@@ -112,6 +119,10 @@ export class Committer {
     if (this.#options.destination.marks) {
       batch.uuids.push(uuid);
       batch.ends.push(batch.text.length);
+    }
+    if (this.#options.destination.refuses) {
+      batch.lines.push(line);
+      batch.size += line.length;
     }
     this.#add(row.length, line);
   }
@@ -198,10 +209,21 @@ export class Committer {
     const { destination, addRest, tee } = this.#options;
     const rows = batch.rows.subarray(0, batch.bytes);
     if (rows.length > 0 || batch.uuids.length > 0) await destination.commit({ ...batch, rows });
+    if (batch.refused.size > 0) this.#leaveRefused(batch);
     // Never that of the batch before, which the rows that gather now are in.
     this.#spare = batch.rows.length <= MOST_SIZE ? batch.rows : Buffer.alloc(0);
     if (batch.rest !== '') await addRest(batch.rest);
     if (batch.tee !== '') await tee?.(batch.tee);
+  }
+
+  /** Moves the records of refused rows to the rest file, also in what is passed on. */
+  #leaveRefused(batch: Gathering): void {
+    for (const [index, why] of batch.refused) {
+      const line = batch.lines[index] as string;
+      const left = this.#options.onRefused?.(line, why) ?? line;
+      batch.rest += `${left}\n`;
+      batch.tee = `\n${batch.tee}`.replace(`\n${line}\n`, () => `\n${left}\n`).slice(1);
+    }
   }
 
   #next(): void {

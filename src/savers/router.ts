@@ -1,5 +1,6 @@
 import { TaskpipeError } from '../core/errors.ts';
 import { IdSet } from '../core/idset.ts';
+import { parseTask } from '../core/ndjson.ts';
 import { type Run, runOf, stateOf, type Task, withRun } from '../core/task.ts';
 import { Committer, FLUSH, FLUSH_INTERVAL } from './commit.ts';
 import type { Rest } from './rest.ts';
@@ -21,6 +22,8 @@ export interface SaveSummary {
   misfits: number;
   /** Those of the misfits that would fit into more columns. */
   lacking: number;
+  /** Why the first of the misfits did not fit. */
+  reason: string | undefined;
   /** The path of the rest file. */
   readonly restFile: string;
 }
@@ -61,6 +64,7 @@ export class Router {
       failed: 0,
       misfits: 0,
       lacking: 0,
+      reason: undefined,
       restFile: rest.path,
     };
     this.#destination = destination;
@@ -71,6 +75,7 @@ export class Router {
       flushInterval,
       addRest: (lines) => rest.add(lines, sync === 'batch'),
       tee: tee === undefined ? undefined : (lines) => this.#tee(tee, lines),
+      onRefused: (line, why) => this.#leaveRefused(line, why),
       onFailure: (error) => this.#onFailure(error),
     });
   }
@@ -145,6 +150,7 @@ export class Router {
       this.#destination.saved.delete(task.uuid);
       if (mayWiden && row.columns.length > 0) return false;
       this.summary.misfits++;
+      this.summary.reason ??= row.message;
       if (row.columns.length > 0) this.summary.lacking++;
       this.#leave(task.uuid, withMisfit(task, row));
       return true;
@@ -183,6 +189,18 @@ export class Router {
   #leave(uuid: string, line: string): void {
     this.#committer.addRest(line);
     if (this.#left.add(uuid)) this.summary.rest++;
+  }
+
+  /** Counts a record that the destination has refused. Returns its line for the rest file. */
+  #leaveRefused(line: string, why: Misfit): string {
+    const task = parseTask(line) as Task;
+    const { summary } = this;
+    this.#destination.saved.delete(task.uuid);
+    summary.saved--;
+    summary.misfits++;
+    summary.reason ??= why.message;
+    if (this.#left.add(task.uuid)) summary.rest++;
+    return withMisfit(task, why);
   }
 
   async #tee(tee: (lines: string) => Promise<void>, lines: string): Promise<void> {

@@ -4,7 +4,7 @@ import type { Unmet } from './columns.ts';
 
 /** Why a task has no row. */
 export interface Misfit {
-  readonly code: 'COLUMNS' | 'VALUE';
+  readonly code: 'COLUMNS' | 'VALUE' | 'CONSTRAINT';
   /** For a person: what does not fit, and what to do. */
   readonly message: string;
   /** The columns that would have to be there. */
@@ -12,7 +12,11 @@ export interface Misfit {
 }
 
 /** The codes of misfits. */
-export const MISFITS: readonly string[] = ['COLUMNS', 'VALUE'] satisfies readonly Misfit['code'][];
+export const MISFITS: readonly string[] = [
+  'COLUMNS',
+  'VALUE',
+  'CONSTRAINT',
+] satisfies readonly Misfit['code'][];
 
 /** A row that was found in an output. Places are in bytes from the start of the file. */
 export interface FoundRow {
@@ -109,6 +113,10 @@ export interface RowBatch {
   /** The uuids that are to be marked as finished, and where their rows end in `rows`; -1: not in it. */
   readonly uuids: readonly string[];
   readonly ends: readonly number[];
+  /** The records of the rows, if the destination `refuses` rows. */
+  readonly lines: readonly string[];
+  /** To be filled with the rows that were refused, by their index in `lines`. They go to the rest file. */
+  readonly refused: Map<number, Misfit>;
 }
 
 /** Where rows are kept. */
@@ -119,6 +127,8 @@ export interface Destination {
   readonly marks: boolean;
   /** Whether a later record of a uuid takes the place of its row. Default: it is passed over. */
   readonly replaces?: boolean;
+  /** Whether a commit may refuse rows, as a database with constraints does. Default: it takes all or throws. */
+  readonly refuses?: boolean;
   /** Whether a uuid whose row is in it is not marked as finished. */
   isUnmarked(uuid: string): boolean;
   encode(task: Task): string | Misfit;

@@ -3,9 +3,10 @@ import { ioError, TaskpipeError } from '../core/errors.ts';
 import { openLocked } from '../core/lock.ts';
 import { type Database, openDatabase, type Statement } from '../core/sqlite.ts';
 import { Task, timestamp } from '../core/task.ts';
-import { TableRows } from '../savers/sqlite/cells.ts';
+import type { Misfit } from '../savers/saver.ts';
+import { TableRows } from '../savers/sqlite/rows.ts';
 import { prepareTable } from '../savers/sqlite/table.ts';
-import { TableWriter } from '../savers/sqlite/writer.ts';
+import { parseRows, TableWriter } from '../savers/sqlite/writer.ts';
 import { GroupCommit } from './group.ts';
 import { Queries } from './queries.ts';
 import { failed, isFinal, type ServeState, stateOf } from './records.ts';
@@ -76,14 +77,14 @@ export class Store {
     const database = await openDatabase(path);
     const lock = lockOf(path, say);
     try {
-      const columns = await prepareTable(database, 'tasks');
+      const shape = await prepareTable(database, 'tasks');
       await database.exec(SCHEMA).catch((error: Error) => {
         throw new TaskpipeError(
           'DATA',
           `${path} has a table submissions that task-serve did not make: ${error.message}`,
         );
       });
-      const table = new TableWriter(database, 'tasks', new TableRows(path, columns, undefined));
+      const table = new TableWriter(database, 'tasks', new TableRows(path, shape, undefined));
       return new Store(database, new Queries(await openDatabase(path, { readonly: true })), table, lock);
     } catch (error) {
       database.close();
@@ -131,7 +132,15 @@ export class Store {
         rows += row;
         finished.push({ task, state });
       }
-      if (rows !== '') await this.#table.write(rows);
+      if (rows === '') return finished;
+      const instead = await this.#write(
+        rows,
+        finished.map(({ task }) => task),
+      );
+      for (const [index, task] of instead) {
+        await this.#fail(task.uuid);
+        finished[index] = { task, state: 'FAILURE' };
+      }
       return finished;
     });
   }
@@ -178,7 +187,7 @@ export class Store {
     const { uuid, fields } = failed('task-serve', 'NONE', '');
     const probe = new Task(uuid, JSON.stringify({ ...fields, result: {} }));
     await this.#group.commit(async () => {
-      await this.#table.write(String(this.#table.encode(probe)));
+      await this.#write(String(this.#table.encode(probe)), [probe]);
       (await this.#prepared('delete from tasks where uuid = ?')).run([uuid]);
     });
   }
@@ -189,6 +198,30 @@ export class Store {
     await this.#database.all('pragma wal_checkpoint(truncate)').catch(() => {});
     this.#database.close();
     closeSync(this.#lock);
+  }
+
+  /**
+   * Writes the rows of tasks. One that the table refuses is replaced by a failure that says so.
+   * @returns these failures, by their index in `tasks`
+   */
+  async #write(rows: string, tasks: readonly Task[]): Promise<ReadonlyMap<number, Task>> {
+    const refused = new Map<number, Misfit>();
+    const replaced = new Map<number, Task>();
+    const taskOf = (index: number): Task => tasks[index] as Task;
+    await this.#table.write(parseRows(rows), taskOf, (index, why) => refused.set(index, why));
+    for (const [index, { code, message }] of refused) {
+      const instead = failed(taskOf(index).uuid, code, message);
+      const fail = (_: number, why: Misfit): never => {
+        throw new TaskpipeError('DATA', `cannot write to ${this.#database.path}: ${why.message}`);
+      };
+      await this.#table.write(parseRows(String(this.#table.encode(instead))), () => instead, fail);
+      replaced.set(index, instead);
+    }
+    return replaced;
+  }
+
+  async #fail(uuid: string): Promise<void> {
+    (await this.#prepared("update submissions set state = 'FAILURE' where uuid = ?")).run([uuid]);
   }
 
   /** Returns a task with its row; a task that a table cannot hold becomes a failure. */

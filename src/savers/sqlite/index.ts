@@ -1,22 +1,23 @@
 import { existsSync } from 'node:fs';
 import { TaskpipeError } from '../../core/errors.ts';
 import { IdSet } from '../../core/idset.ts';
-import { type Database, identifier, inTransaction, openDatabase } from '../../core/sqlite.ts';
+import { parseTask } from '../../core/ndjson.ts';
+import { type Database, identifier, inTransaction, openDatabase, refusalOf } from '../../core/sqlite.ts';
 import type { Task } from '../../core/task.ts';
 import { counted } from '../../core/words.ts';
 import type { LedgerWriter } from '../../ledgers/index.ts';
 import type { OpenLedger } from '../absent.ts';
 import type { Destination, DestinationOptions, Misfit, RowBatch } from '../saver.ts';
 import { agree, checkNeverSaved, openLedgerOf, TABLE } from './agree.ts';
-import { type Column, columnOfField, TableRows } from './cells.ts';
 import { DatabaseFiles } from './files.ts';
+import { TableRows } from './rows.ts';
 import { prepareTable } from './table.ts';
-import { TableWriter } from './writer.ts';
+import { type EncodedRow, parseRows, TableWriter } from './writer.ts';
 
 /**
  * Opens a table of a SQLite database to save to: a row a uuid, and a later record takes the place of the earlier.
  * Several may save to one database at once.
- * @throws {TaskpipeError} `IO`, `LOCKED`, `DATA` where it is no database or the table is of another shape, `USAGE`
+ * @throws {TaskpipeError} `IO`, `LOCKED`, `DATA` if it is not a database or the table has another shape, `USAGE`
  */
 export async function openTable(options: DestinationOptions): Promise<Destination> {
   const { path, table = TABLE, fields, overwrite, sync } = options;
@@ -31,9 +32,9 @@ export async function openTable(options: DestinationOptions): Promise<Destinatio
     if (opened !== undefined) await agree(options, opened, database, table);
     await prepareTable(database, table); // what is overwritten must be of ours too
     if (overwrite) await database.exec(`drop table if exists ${identifier(target)}`);
-    const columns = await prepareTable(database, target);
+    const shape = await prepareTable(database, target);
     const saved = await savedIn(database, target);
-    const rows = new TableRows(path, fields === undefined ? columns : chosenOf(fields, columns), fields);
+    const rows = new TableRows(path, shape, fields);
     return new TableDestination({
       database,
       target,
@@ -61,12 +62,6 @@ function checkOptions({ acceptEdits, ledger, widen, escapeFormulas, path }: Dest
   if (escapeFormulas) refuse('--escape-formulas is for CSV: no spreadsheet opens a database');
 }
 
-/** The columns that `--fields` names; others of the table are left alone. Those it lacks are there from the start. */
-function chosenOf(fields: readonly string[], columns: readonly Column[]): readonly Column[] {
-  const names = new Set(['uuid', ...fields.filter((field) => field !== 'uuid').map(columnOfField)]);
-  return [...names].map((name) => columns.find((column) => column.name === name) ?? { name, kind: 'any' });
-}
-
 async function savedIn(database: Database, table: string): Promise<IdSet> {
   const saved = new IdSet();
   const uuids = await database.prepare(`select uuid from ${identifier(table)}`);
@@ -89,9 +84,12 @@ class TableDestination implements Destination {
   readonly saved: IdSet;
   readonly marks: boolean;
   readonly replaces = true;
+  readonly refuses = true;
   readonly #parts: Parts;
   /** Number of rows that this run has written. */
   #written = 0;
+  /** Uuids of which a row was refused. */
+  readonly #refused = new Set<string>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -113,16 +111,21 @@ class TableDestination implements Destination {
 
   async widen(): Promise<void> {}
 
-  /** All rows in one transaction, then the ledger. */
-  async commit({ rows, count, uuids }: RowBatch): Promise<void> {
-    const { database, table, writer, options } = this.#parts;
+  /** Commits all rows in one transaction, then the ledger. */
+  async commit({ rows, uuids, lines, refused }: RowBatch): Promise<void> {
+    const { writer, options } = this.#parts;
+    const written = new Set<string>();
     if (rows.length > 0) {
-      await inTransaction(database, () => table.write(rows.toString()));
-      this.#written += count;
+      const encoded = parseRows(rows.toString());
+      await this.#write(encoded, { lines, refused });
+      this.#settle(encoded, refused, written);
+      this.#written += encoded.length - refused.size;
     }
     await this.#checkFiles();
-    await writer?.append(
-      uuids.map((uuid) => ({ uuid })),
+    if (writer === undefined) return;
+    const marked = refused.size === 0 ? uuids : uuids.filter((uuid) => written.has(uuid));
+    await writer.append(
+      marked.map((uuid) => ({ uuid })),
       options.sync,
     );
   }
@@ -133,6 +136,41 @@ class TableDestination implements Destination {
       contents: total === 0 ? undefined : `${counted(total, 'row')} of this run in it`,
       again: ': it runs the tasks again that neither the database nor the ledger has',
     });
+  }
+
+  /** Writes rows in a transaction. If a refusal ends it, its two halves get one each, down to the row. */
+  async #write(rows: readonly EncodedRow[], batch: Pick<RowBatch, 'lines' | 'refused'>): Promise<void> {
+    const { database, table } = this.#parts;
+    const taskOf = (index: number): Task => parseTask(batch.lines[index] as string) as Task;
+    try {
+      await inTransaction(database, () =>
+        table.write(rows, taskOf, (index, why) => batch.refused.set(index, why)),
+      );
+    } catch (error) {
+      table.reset();
+      const why = refusalOf(error);
+      if (why === undefined) throw error;
+      const [first] = rows;
+      if (rows.length === 1) {
+        batch.refused.set((first as EncodedRow).index, { code: 'CONSTRAINT', message: why, columns: [] });
+        return;
+      }
+      const half = Math.ceil(rows.length / 2);
+      await this.#write(rows.slice(0, half), batch);
+      await this.#write(rows.slice(half), batch);
+    }
+  }
+
+  /** A refused row that a later one of its uuid has replaced is forgotten. @param written gets the uuids of the others */
+  #settle(rows: readonly EncodedRow[], refused: Map<number, Misfit>, written: Set<string>): void {
+    if (refused.size === 0 && this.#refused.size === 0) return;
+    for (const { index, values } of rows.toReversed()) {
+      const uuid = values[1] as string;
+      if (!refused.has(index)) written.add(uuid);
+      else if (written.has(uuid)) refused.delete(index);
+      else this.#refused.add(uuid);
+    }
+    for (const uuid of written) if (this.#refused.delete(uuid)) this.saved.add(uuid);
   }
 
   async finish(isWhole: boolean): Promise<boolean> {
