@@ -13,8 +13,8 @@ export function delimited(delimiter: string): OpenRows {
   return async (head, options) => {
     const header = await readHeader(head, delimiter, options);
     if (header === 'torn') return undefined;
-    const names = options.escapeFormulas ? header?.names.map(unescaped) : header?.names;
-    return new DelimitedRows(delimiter, header && { ...header, names: names as string[] }, options);
+    const names = options.escapeFormulas ? header.names?.map(unescaped) : header.names;
+    return new DelimitedRows(delimiter, { ...header, names }, options);
   };
 }
 
@@ -35,15 +35,15 @@ class DelimitedRows implements Rows {
   /** Whether the header is still to be written. */
   #isNew: boolean;
 
-  constructor(delimiter: string, header: Header | undefined, options: FormatOptions) {
+  constructor(delimiter: string, header: Header, options: FormatOptions) {
     this.#delimiter = delimiter;
     this.#options = options;
-    this.newline = header?.newline ?? '\n';
-    this.#headerLines = header?.lines ?? 0;
+    this.newline = header.newline;
+    this.#headerLines = header.lines;
     this.#encodeRow = rowEncoder(delimiter);
-    this.#isNew = header === undefined;
-    this.first = header?.end ?? 0;
-    const names = header?.names ?? options.fields;
+    this.#isNew = header.names === undefined;
+    this.first = header.end;
+    const names = header.names ?? options.fields;
     if (names !== undefined) this.#setColumns(names);
     if (this.lacking.length > 0 && !options.widen) {
       throw new TaskpipeError(
