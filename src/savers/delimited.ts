@@ -15,8 +15,8 @@ export function delimited(format: Dialect): OpenRows {
     const { dialect, head } = await dialectOf(bytes, format);
     const header = await readHeader(head, dialect, options);
     if (header === 'torn') return undefined;
-    const names = options.escapeFormulas ? header?.names.map(unescaped) : header?.names;
-    return new DelimitedRows(dialect, header && { ...header, names: names as string[] }, options);
+    const names = options.escapeFormulas ? header.names?.map(unescaped) : header.names;
+    return new DelimitedRows(dialect, { ...header, names }, options);
   };
 }
 
@@ -39,16 +39,16 @@ class DelimitedRows implements Rows {
   /** Whether the header is still to be written. */
   #isNew: boolean;
 
-  constructor(dialect: Dialect, header: Header | undefined, options: FormatOptions) {
+  constructor(dialect: Dialect, header: Header, options: FormatOptions) {
     this.#dialect = dialect;
     this.#options = options;
-    this.newline = header?.newline ?? '\n';
-    this.#headerLines = header?.lines ?? 0;
+    this.newline = header.newline;
+    this.#headerLines = header.lines;
     this.#encodeRow = rowEncoder(dialect);
-    this.#isNew = header === undefined;
-    this.#isOld = header !== undefined;
-    this.first = header?.end ?? 0;
-    const names = header?.names ?? options.fields;
+    this.#isNew = header.names === undefined;
+    this.#isOld = header.names !== undefined;
+    this.first = header.end;
+    const names = header.names ?? options.fields;
     if (names !== undefined) this.#setColumns(names);
     if (this.lacking.length > 0 && !options.widen) {
       throw new TaskpipeError(

@@ -15,11 +15,11 @@ export async function agreeByCount(recovery: Recovery, opened: OpenLedger, found
   const { saved, undone, seal, hasHole, named, end = 0 } = history;
   if (saved.size > 0 && (mark?.hasUuid ?? seal?.hasUuid) === true)
     throw lostUuids(output, ledger.place, saved.size, rows.names ?? []);
-  if (hasHole && named < end) {
+  if ((hasHole && named < end) || (seal?.rows ?? 0) > saved.size) {
     throw new TaskpipeError(
       'DATA',
-      `${output.path} has no uuid column, and a power loss has left a hole in the ledger ${ledger.place}: which rows ` +
-        'it named is lost. Save to another file after task-done clear',
+      `${output.path} has no uuid column, and lines are missing in the ledger ${ledger.place}: which rows they named ` +
+        'cannot be found out. Put the ledger back, or save to another file after task-done clear',
     );
   }
   // After a crash, rows count only up to where the ledger knows them.

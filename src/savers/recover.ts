@@ -4,6 +4,7 @@ import type { Entry, History } from '../ledgers/index.ts';
 import { forgetAbsent, missingIn, type OpenLedger } from './absent.ts';
 import { acceptedRows, badRow, missingRows, withoutUuid } from './changed.ts';
 import { cut } from './cut.ts';
+import { BOM } from './header.ts';
 import { type Look, look } from './look.ts';
 import { agreeByCount } from './nameless.ts';
 import type { OutputFile } from './output.ts';
@@ -71,9 +72,10 @@ function isUntouched({ stamp }: OutputFile, { hasUuid }: Rows, { seal, isSealed,
 
 /** Returns the line end that the last line of an output lacks, or ''. */
 async function lackingEnd(output: OutputFile, { newline }: Rows): Promise<string> {
-  for await (const chunk of output.chunks(Math.max(0, output.size - 1))) {
-    const last = chunk.toString('latin1');
-    if (last !== '\n') return last === '\r' ? '\n' : newline;
+  for await (const chunk of output.chunks(Math.max(0, output.size - BOM.length))) {
+    const end = chunk.toString('latin1');
+    if (end === BOM && output.size === BOM.length) break; // it has no line yet
+    if (!end.endsWith('\n')) return end.endsWith('\r') ? '\n' : newline;
   }
   return '';
 }
@@ -164,12 +166,12 @@ async function addUnknown(
     note(`${output.path}: ${counted(met.size - known, 'row')} that the ledger did not name: added to it`);
 }
 
-/** Size of a byte order mark, which is all that may stand before a header. */
-const BOM_SIZE = 3;
-
-/** Returns whether the run that left a mark has written the header, so that a crash may have torn it. */
+/**
+ * Returns whether the run that left a mark has written the header, so that a crash may have torn it: nothing may stand
+ * before it but a byte order mark.
+ */
 export function mayTearHeader(mark: RunMark | undefined): mark is RunMark {
-  return mark !== undefined && mark.size <= BOM_SIZE;
+  return mark !== undefined && mark.size <= BOM.length;
 }
 
 /**

@@ -1,10 +1,20 @@
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseTask } from '../../src/core/ndjson.ts';
 import type { Task } from '../../src/core/task.ts';
 import { finishedIn } from '../../src/ledgers/index.ts';
 import { type SaveOptions, type SaveSummary, save } from '../../src/stages/save.ts';
+import { leaveMark } from '../support/mark.ts';
 import { freshFolder } from '../support/run.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -63,30 +73,57 @@ async function refuses(out: Output, words: RegExp): Promise<void> {
 describe('an output with a ledger', () => {
   test.each([
     [
-      'a row was taken out of',
+      'lost a row',
       (text: string) => text.replace('b,two\n', ''),
-      /out.csv has 29 bytes, but .* up to byte 35 .* rows are missing. Put the file back, or save to another one; or clear the ledger/,
-    ],
-    ['was emptied', () => '', /out.csv is empty or not there, but .* rows are missing/],
-    [
-      'lost its last line end',
-      (text: string) => text.slice(0, -1),
-      /out.csv was changed since .*: add its last line end/,
+      /out.csv: 1 row is missing that the ledger .*done.jsonl names \(uuid "b"\); .* Put it back, or add --accept-edits/,
     ],
     [
-      'a row was taken out of, and others put in',
+      'was emptied',
+      () => '',
+      /out.csv is empty or not there, but the ledger .* names 3 rows of it \(uuid "a", "b", "c"\)/,
+    ],
+    [
+      'lost a row and got others',
       (text: string) => `${text.replace('b,two\n', '')}d,1\ne,1\nf,1\n`,
-      /was changed since .* rows of a task are missing that the ledger knows. Put the file back/,
+      /1 row is missing .* \(uuid "b"\)/,
     ],
     [
       'was replaced by another file',
       () => 'uuid,name\nfirst,somebody else\nsecond,another one\n',
-      /rows of 3 tasks are missing/,
+      /3 rows are missing/,
     ],
     [
       'has another name for the uuid',
-      (text: string) => text.replace('uuid', 'identifier'),
-      /has no uuid column, and was changed since .* no row ends at byte 35/,
+      (text: string) => text.replace('uuid', 'uuids'),
+      /has no uuid column, but the ledger .* knows its 3 rows by uuid: was the column renamed .*; did you mean uuids\?/,
+    ],
+    [
+      'lost its uuid column',
+      () => 'x\none\ntwo\nthree\n',
+      /has no uuid column, but the ledger .* knows its 3 rows by uuid/,
+    ],
+    ['lost one uuid', (text: string) => text.replace('b,two', ',two'), /1 row is missing .* \(uuid "b"\)/],
+    ['got a row without a uuid', (text: string) => `${text},four\n`, /out.csv:6: the row has no uuid/],
+    [
+      'got semicolons',
+      (text: string) => text.replaceAll(',', ';'),
+      /out.csv:1: the header .*"uuid;x".* columns are separated by ";", not ","/,
+    ],
+    ['was cut in the midst of a row', (text: string) => text.slice(0, -8), /1 row is missing .*"c"/],
+    [
+      'got a line that is not a row',
+      (text: string) => `${text}total: 3\n`,
+      /out.csv:6: 1 cell, the header has 2. Correct the line or put the file back/,
+    ],
+    [
+      'got a line that is not a row at its end',
+      (text: string) => `${text}total: 3`,
+      /out.csv:6: the last row is not complete: 1 cell, the header has 2. .*--accept-edits.* moves it to .*torn-TIME/,
+    ],
+    [
+      'got its header sorted away',
+      () => 'b,two\nc,three\na,"one\n""1"""\nuuid,x\n',
+      /has no uuid column, but the ledger .* knows its 3 rows by uuid/,
     ],
   ])('that %s is left as it is', async (_, change, words) => {
     const out = await saved();
@@ -98,11 +135,18 @@ describe('an output with a ledger', () => {
   test('that was removed is missed, and not begun anew', async () => {
     const out = await saved();
     rmSync(out.path);
-    await refuses(
-      out,
-      /out.csv is empty or not there, but the ledger says that rows up to byte 35 were saved/,
-    );
+    await refuses(out, /out.csv is empty or not there, but the ledger .* names 3 rows of it/);
     expect(existsSync(out.path)).toBe(false);
+  });
+
+  test('that was replaced by a link to an older copy is missed', async () => {
+    const out = await saved();
+    mkdirSync(join(out.folder, 'old'));
+    writeFileSync(join(out.folder, 'old/out.csv'), 'uuid,x\nb,two\n');
+    rmSync(out.path);
+    symlinkSync('old/out.csv', out.path);
+    await expect(out.save(D)).rejects.toThrow(/2 rows are missing .* \(uuid "a", "c"\)/);
+    expect(readFileSync(join(out.folder, 'old/out.csv'), 'utf8')).toBe('uuid,x\nb,two\n');
   });
 
   test('that was removed is begun anew once the ledger is cleared, as the message says', async () => {
@@ -113,13 +157,39 @@ describe('an output with a ledger', () => {
     expect(out.text()).toBe('uuid,x\nd,four\n');
   });
 
-  test('whose last line end is put back can be saved to again', async () => {
+  test.each([
+    ['out.csv', '\n'],
+    ['out.tsv', '\n'],
+    ['out.ndjson', '\n'],
+    ['out.csv', '\r\n'],
+  ])(
+    '%s whose last line end was left out keeps its last row, which the next row completes',
+    async (name, newline) => {
+      const out = await saved(name);
+      out.edit((text) => text.replaceAll('\n', newline).slice(0, -newline.length));
+      const edited = out.text();
+      expect(await out.save({ uuid: 'c' })).toMatchObject({ present: 1, saved: 0 });
+      expect(out.text()).toBe(edited);
+      await out.save(D);
+      expect(out.text().startsWith(`${edited}${name.endsWith('csv') ? newline : '\n'}`)).toBe(true);
+      expect(await out.save({ uuid: 'c' }, D)).toMatchObject({ present: 2 });
+      expect([...out.torn(), ...out.said.filter((words) => words.includes('moved'))]).toEqual([]);
+      expect((await out.finished()).size).toBe(4);
+    },
+  );
+
+  test('that was cut between the two characters of its last line end gets the other one', async () => {
     const out = await saved();
+    out.edit((text) => text.replaceAll('\n', '\r\n').slice(0, -1));
+    await out.save(D);
+    expect(out.text()).toBe(`${TEXT}d,four\n`.replaceAll('\n', '\r\n'));
+  });
+
+  test('is completed before it is widened', async () => {
+    const out = await saved('out.csv', { ledger: 'done.jsonl', widen: true });
     out.edit((text) => text.slice(0, -1));
-    await refuses(out, /add its last line end/);
-    out.edit((text) => `${text}\n`);
-    await out.save(D, { uuid: 'c' });
-    expect(out.text()).toBe(`${TEXT}d,four\n`);
+    await out.save({ uuid: 'd', y: 1 });
+    expect(out.text()).toBe('uuid,x,y\na,"one\n""1""",\nb,two,\nc,three,\nd,,1\n');
   });
 
   test('gets no second row for one that was added by hand', async () => {
@@ -139,32 +209,12 @@ describe('an output with a ledger', () => {
     expect((await out.finished()).has('d')).toBe(true);
   });
 
-  test('keeps what was added by hand and is no row in a file beside it, and says so', async () => {
-    const out = await saved();
-    out.edit((text) => `${text}total: 3\n`);
-    await out.save(D);
-    expect(out.text()).toBe(`${TEXT}d,four\n`);
-    expect(out.torn()).toEqual(['total: 3\n']);
-    expect(out.said[0]).toMatch(/9 bytes of unfinished rows were moved to \/out.csv.torn-/);
-  });
-
   test('that was sorted gets no second rows', async () => {
     const out = await saved();
     const sorted = 'uuid,x\nc,three\nb,two\na,"one\n""1"""\n';
     out.edit(() => sorted);
     expect(await out.save({ uuid: 'a' }, { uuid: 'b' }, { uuid: 'c' }, D)).toMatchObject({ present: 3 });
     expect(out.text()).toBe(`${sorted}d,four\n`);
-  });
-
-  test('whose header was sorted away loses nothing: what has no column is in the rest file', async () => {
-    const out = await saved('out.csv', { ledger: 'done.jsonl', fields: undefined });
-    out.edit(() => 'b,two\nc,three\na,"one\n""1"""\nuuid,x\n');
-    const before = out.text();
-    expect(await out.save(D)).toMatchObject({ saved: 0, misfits: 1 });
-    expect(out.text()).toBe(before);
-    expect(readFileSync(`${out.path}.rest.ndjson`, 'utf8')).toMatch(
-      /no column for \\"uuid\\", \\"x\\"; --widen/,
-    );
   });
 
   test.each([
@@ -205,7 +255,7 @@ describe('an output with a ledger', () => {
     const moved = outputIn(folder, 'out.csv', { ledger: 'done.jsonl' });
     expect(await moved.save({ uuid: 'a' }, D)).toMatchObject({ saved: 1, present: 1 });
     writeFileSync(moved.path, '');
-    await refuses(moved, /rows are missing/);
+    await refuses(moved, /is empty or not there, but the ledger .* names 4 rows of it/);
   });
 
   test('of NDJSON that got CRLF, or a row by hand, has each uuid once', async () => {
@@ -220,13 +270,26 @@ describe('an output with a ledger', () => {
 describe('an output without a ledger', () => {
   const none = {};
 
-  test('that lost its last line end loses no byte: its last row is in a file beside it, which is said', async () => {
+  test('that lost its last line end keeps its last row', async () => {
     const out = await saved('out.csv', none);
     out.edit((text) => text.slice(0, -1));
+    await out.save(D, { uuid: 'c' });
+    expect(out.text()).toBe(`${TEXT}d,four\n`);
+  });
+
+  test('that has a header alone, without a line end, gets its rows below it', async () => {
+    const out = await saved('out.csv', none);
+    out.edit(() => 'uuid,x');
     await out.save(D);
-    expect(out.text()).toBe(`${TEXT.replace('c,three\n', '')}d,four\n`);
-    expect(out.torn()).toEqual(['c,three']);
-    expect(out.said[0]).toMatch(/7 bytes of unfinished rows were moved/);
+    expect(out.text()).toBe('uuid,x\nd,four\n');
+  });
+
+  test('that has a byte order mark alone gets a header', async () => {
+    const out = await saved('out.csv', none);
+    out.edit(() => '\ufeff');
+    await out.save(D);
+    await out.save({ uuid: 'e', x: 1 }, D);
+    expect(out.text()).toBe('\ufeffuuid,x\nd,four\ne,1\n');
   });
 
   test.each([
@@ -245,20 +308,25 @@ describe('an output without a ledger', () => {
     [
       'a NUL in the midst',
       (text: string) => text.replace('two', 't\0o'),
-      /not whole, at byte 21: it has a NUL; repair/,
+      /out.csv:4: it has a NUL. Correct the line/,
     ],
+    ['a NUL in its last row', (text: string) => text.replace('three', 'th\0ee'), /out.csv:5: it has a NUL/],
     [
-      'a NUL in its last row',
-      (text: string) => text.replace('three', 'th\0ee'),
-      /not whole, at byte 27: it has a NUL/,
+      'a NUL in its header',
+      (text: string) => text.replace('x', 'x\0'),
+      /out.csv:1: the header has no end, or a NUL/,
     ],
-    ['a NUL in its header', (text: string) => text.replace('x', 'x\0'), /its first row has no end, or a NUL/],
     [
       'UTF-16',
       (text: string) => Buffer.from(text, 'utf16le').toString('latin1'),
-      /its first row has no end, or a NUL/,
+      /out.csv:1: the header has no end, or a NUL; the file looks like UTF-16: save it as UTF-8/,
     ],
-    ['a row of three cells', (text: string) => `${text}1,2,3\n`, /3 cells where the header has 2/],
+    [
+      'lone carriage returns',
+      (text: string) => text.replaceAll('\n', '\r').replaceAll('"', ''),
+      /out.csv:1: .*carriage return/,
+    ],
+    ['a row of three cells', (text: string) => `${text}1,2,3\n`, /out.csv:6: 3 cells, the header has 2/],
   ])('that has %s is left as it is', async (_, change, words) => {
     const out = await saved('out.csv', none);
     out.edit(change);
@@ -281,6 +349,7 @@ describe('an output without a ledger', () => {
               .replaceAll('  \n', '\n');
       const bytes = Buffer.from(all);
       bytes.fill(0, 1024, 1536);
+      leaveMark(out.path);
       writeFileSync(out.path, bytes);
       const before = bytes.toString('latin1');
       await out.save();
@@ -295,11 +364,12 @@ describe('an output without a ledger', () => {
     const out = outputIn(freshFolder(), 'out.csv', none);
     const bytes = Buffer.from(`uuid,xxxxxxxxxx\n${rows(400)}`);
     bytes.fill(0, 1024, 1535);
+    leaveMark(out.path);
     writeFileSync(out.path, bytes);
-    await refuses(out, /at byte 1024: it has a NUL/);
+    await refuses(out, /out.csv:65: it has a NUL/);
     bytes.fill(0, 1024, 1536);
     writeFileSync(out.path, Buffer.concat([bytes, Buffer.from(rows(400).repeat(10_600))]));
-    await refuses(out, /at byte 1024: it has a NUL/);
+    await refuses(out, /out.csv:65: it has a NUL/);
   });
 });
 
@@ -327,9 +397,6 @@ describe('a ledger with a hole, as a power loss may leave it', () => {
   test('cannot be mended where rows tell no uuid, and then nothing is saved', async () => {
     const out = await saved('out.csv', { ledger: 'done.jsonl', fields: ['x'] });
     hole(out);
-    await refuses(
-      out,
-      /has no uuid column, and a crash has left a hole in the ledger: .* Save to another file/,
-    );
+    await refuses(out, /has no uuid column, and lines are missing in the ledger .* save to another file/);
   });
 });
