@@ -52,13 +52,13 @@ export async function readHeader(
     for (const row of parser.push(text)) {
       end += row.text.length;
       if (row.text.includes('\0')) return 'torn';
-      if (row.cells.length > 0 || row.fault !== undefined) return headerOf(row, end, { path, delimiter });
+      if (row.cells.length > 0 || row.fault !== undefined) return headerOf(row, end, { path, delimiter: dialect.delimiter });
     }
   }
   const [row] = parser.end();
   if (row === undefined) return { names: undefined, end, lines: 0, newline: '\n' };
   if (mayBeTorn || row.fault === 'open' || row.text.includes('\0')) return 'torn';
-  return headerOf(row, end + row.text.length, { path, delimiter });
+  return headerOf(row, end + row.text.length, { path, delimiter: dialect.delimiter });
 }
 
 function headerOf(row: Row, end: number, { path, delimiter }: { path: string; delimiter: string }): Header {
