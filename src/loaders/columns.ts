@@ -2,6 +2,7 @@ import { byCodePoint } from '../core/canonical.ts';
 import { hashText } from '../core/checksum.ts';
 import { ROW_FAULTS, type Row } from '../core/csv.ts';
 import { TaskpipeError } from '../core/errors.ts';
+import { quotedName } from '../core/name-list.ts';
 import type { ReadOptions } from './loader.ts';
 
 /** One column of a task, and the JSON text between its value and the one before. */
@@ -76,7 +77,7 @@ function theColumns(names: readonly string[], wanted: string): string {
   const padded = names.find((name) => name !== wanted && name.trim() === wanted.trim());
   const meant =
     padded === undefined ? '' : `; did you mean ${JSON.stringify(padded)}? Spaces are part of a name`;
-  return `there are ${names.join(', ')}${meant}`;
+  return `there are ${names.map(quotedName).join(', ')}${meant}`;
 }
 
 function checkHeader(first: Row, options: ReadOptions, fail: (words: string) => never): void {

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { membersOf, minify } from '../core/members.ts';
 import { parseRecord } from '../core/ndjson.ts';
+import { findNames, rawAt, valueAt } from '../core/nested.ts';
 import { Task } from '../core/task.ts';
 import { nameUuid, randomUuid } from '../core/uuid.ts';
 import { Refusal } from './envelope.ts';
@@ -65,19 +66,18 @@ function taskOfData(raw: string, idFields: readonly string[] | undefined): Task 
   return new Task(uuid, `{"uuid":"${uuid}"${rest === '}' ? '' : ','}${rest}`);
 }
 
-/** The same as of `task-load --uuid-fields`. */
+/** Returns the same id as `task-load --uuid-fields`. */
 function idOf(text: string, fields: Readonly<Record<string, unknown>>, idFields: readonly string[]): string {
-  const members = new Map(membersOf(text).map((member) => [member.key, member]));
-  const values = idFields.map((name) => {
-    const member = members.get(name);
-    if (member === undefined)
+  const values = idFields.map((path) => {
+    const names = findNames(fields, path);
+    if (names === undefined)
       throw new Refusal(
         400,
         'DATA',
-        `the data has no member ${JSON.stringify(name)}, which its id is made of`,
+        `the data has no member ${JSON.stringify(path)}, which its id is made of`,
       );
-    const value = fields[name];
-    return typeof value === 'string' ? value : text.slice(member.value, member.end);
+    const value = valueAt(fields, names);
+    return typeof value === 'string' ? value : rawAt(text, names);
   });
   const name = values.join('\u001f');
   if (!name.isWellFormed())
