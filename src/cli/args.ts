@@ -216,9 +216,9 @@ async function addConfig(
         throw unknownOption(`${quoted(name)} in ${file}`, name, table);
     } else if (!(key in values)) {
       const option = table[key] as Option<unknown>;
-      if (given === null)
+      if ([given].flat().includes(null))
         throw new TaskpipeError('USAGE', `"${name}" in ${file} must have a value; got null`);
-      values[key] = combine(option, [given].flat().map(asTyped), `"${name}" in ${file}`);
+      values[key] = combine(option, textsOf(given, option), `"${name}" in ${file}`);
     }
   }
 }
@@ -229,6 +229,11 @@ function pairsIn(text: string): Record<string, string> | undefined {
   const pairs = lines.map((line) => /^\s*([\w-]+)\s*=\s*(.*?)\s*$/.exec(line));
   if (lines.length === 0 || pairs.includes(null)) return undefined;
   return Object.fromEntries(pairs.map((pair) => [pair?.[1], pair?.[2]]));
+}
+
+/** Returns the texts to parse for a value in a config file. An element of an array is one name, whatever is in it. */
+function textsOf(given: unknown, { quote = (element) => element }: Option<unknown>): string[] {
+  return Array.isArray(given) ? given.map((element) => quote(asTyped(element))) : [asTyped(given)];
 }
 
 function asTyped(value: unknown): string {

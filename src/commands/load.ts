@@ -1,8 +1,7 @@
 import { type Command, defineCommand } from '../core/command.ts';
-import { TaskpipeError } from '../core/errors.ts';
 import { type BadInput, MAX_LINE } from '../core/lines.ts';
 import { optionsOf } from '../core/names.ts';
-import { choice, count, flag, list, path, Rule, size, text, value } from '../core/option.ts';
+import { choice, count, flag, list, pairs, path, Rule, size, text, value } from '../core/option.ts';
 import type { Progress } from '../core/progress.ts';
 import { withPassword } from '../core/redis-address.ts';
 import { openRejects } from '../core/rejects.ts';
@@ -16,16 +15,18 @@ import { type LoadingLines, loadLines } from '../stages/load.ts';
 import { isCharacter, LOAD_NAMES, type LoadOptions } from '../stages/load-options.ts';
 
 const options = {
-  uuidFields: list('make the uuid of these attributes, as Python: uuid3(NAMESPACE_URL, value)'),
+  uuidFields: list(
+    'make the uuid of these attributes, by name or path, as Python: uuid3(NAMESPACE_URL, value)',
+  ),
   uuid: choice(
-    'the kind of uuid: 3 (MD5) or 5 (SHA-1) of values; 4 or 7 are random: no resuming',
+    'the kind of uuid: 3 (MD5) or 5 (SHA-1), made of the record; 4 or 7 are random: no resuming',
     ['3', '5', '4', '7'],
     {
       default: '3',
       env: 'TASK_UUID_VERSION', // TASK_UUID is what a command finds its task's uuid in
     },
   ),
-  uuidSep: text("what joins several values; '' for plain concatenation", {
+  uuidSep: text("the separator of several values; '' for plain concatenation", {
     default: '\u001f',
     shown: 'U+001F',
     allowsEmpty: true,
@@ -47,9 +48,9 @@ const options = {
   columns: list('the names of the columns, in place of those in the header'),
   encoding: value('the encoding, as in gbk, windows-1252, utf-16le (default: UTF-8)', 'NAME', toEncoding),
   field: text('the attribute that a plain line becomes', { shown: 'line', placeholder: 'NAME' }),
-  select: list('keep these attributes, in this order'),
-  rename: list('give attributes other names', { placeholder: 'OLD=NEW,…' }),
-  require: list('reject records where one of these is missing or empty'),
+  select: list('keep these attributes, in this order; nested ones by path, as in a.b'),
+  rename: pairs('give attributes other names; nested ones, by path, move to the top', 'OLD=NEW,…'),
+  require: list('reject records if one of these, by name or path, is missing, null or empty'),
   query: text('the rows of a SQLite database, by a SELECT', { placeholder: 'SQL', shown: 'all of --table' }),
   table: text('the table of a SQLite database', { placeholder: 'NAME', shown: 'tasks' }),
   limit: count('load at most so many tasks, of those that are to be done', { min: 0 }),
@@ -67,7 +68,8 @@ export const command: Command = defineCommand({
   usage: '[FILE...] [options]',
   about:
     'FILEs may be packed with gzip; - or no FILE is the standard input. Without --uuid-fields a record keeps the uuid ' +
-    'it has, else gets one made of all its values: the same input gives the same tasks, so a run can be resumed.',
+    'it has, else gets one made of all its names and values: the same input gives the same tasks, so a run can be ' +
+    'resumed. A name with a comma or = in an option stands between double quotes, as in CSV.',
   takesFiles: true,
   options,
   examples: [
@@ -98,7 +100,7 @@ export const command: Command = defineCommand({
       uuid: Number(values.uuid) as UuidVersion,
       header: !values.noHeader,
       skip: values.skip || undefined,
-      rename: toRenames(values.rename),
+      rename: new Map(values.rename ?? []),
       reject: (bad: BadInput) => rejects.reject(bad),
       note: io.note,
       stdin: () => io.stdin(io.stopping),
@@ -183,19 +185,4 @@ function toShard(typed: string): { index: number; of: number } {
   const [index = 0, of = 0] = /^\d+\/\d+$/.test(typed) ? typed.split('/').map(Number) : [];
   if (index < 1 || index > of) throw new Rule('must be I/N with I from 1 to N, as in 1/4');
   return { index, of };
-}
-
-function toRenames(pairs: readonly string[] | undefined): Map<string, string> {
-  return new Map(
-    (pairs ?? []).map((pair) => {
-      const [from, to, ...more] = pair.split('=');
-      if (!from || !to || more.length > 0) {
-        throw new TaskpipeError(
-          'USAGE',
-          `--rename must be OLD=NEW pairs with commas between them; got ${JSON.stringify(pair)}`,
-        );
-      }
-      return [from, to] as const;
-    }),
-  );
 }

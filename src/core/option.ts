@@ -1,4 +1,5 @@
 import { TaskpipeError } from './errors.ts';
+import { EMPTY, ListFault, quotedName, splitList } from './name-list.ts';
 import { hint } from './near.ts';
 import { quoted, withoutUser } from './visible.ts';
 
@@ -25,6 +26,8 @@ export interface Option<T> {
   readonly allowsEmpty?: boolean;
   /** May it be given several times? Then its value is an array. */
   readonly many?: boolean;
+  /** Returns the text to parse for one element of an array in a config file. Default: the element as it is. */
+  quote?(element: string): string;
   /** The value when it is not given. */
   readonly fallback: T;
   /** What may be shown of a value that is secret, or of which a part is. Default: what does not look like a secret. */
@@ -193,18 +196,41 @@ export function choice<T extends string>(
   return option<T | undefined>(words, more.placeholder ?? of.join('|'), parse, { ...more, choices: of });
 }
 
-/** Names with commas between them; several times adds up. Values are split at every comma. */
+/**
+ * Names with commas between them; several times adds up. A name with a comma stands between double quotes, as in CSV:
+ * `id,"last, first"`.
+ */
 export function list(words: string, more: Valued = {}): Option<readonly string[] | undefined> {
   const parse = (typed: string): string[] => {
-    const names = typed.split(',');
-    if (names.includes('')) throw new Rule('must be names with commas between them');
+    const items = splitList(typed);
+    if (items instanceof ListFault) throw new Rule(items.rule);
+    const names = items.map(([name]) => name as string);
     if (new Set(names).size < names.length) throw new Rule('must name each only once');
     return names;
   };
   return {
     ...option<readonly string[] | undefined>(words, more.placeholder ?? 'A,B', parse, more),
+    quote: quotedName,
     many: true,
   };
+}
+
+/** Pairs such as `old=new` with commas between them; several times adds up. Names are quoted as in `list`. */
+export function pairs(
+  words: string,
+  placeholder: string,
+  more: Valued = {},
+): Option<readonly (readonly [string, string])[] | undefined> {
+  const parse = (typed: string): (readonly [string, string])[] => {
+    const items = splitList(typed, '=');
+    const rule = `must be ${placeholder.replace(/,.*/, '')} pairs with commas between them`;
+    if (items instanceof ListFault) throw new Rule(items === EMPTY ? rule : items.rule);
+    return items.map(([first, second, ...others]) => {
+      if (first && second && others.length === 0) return [first, second];
+      throw new Rule(others.length === 0 ? rule : `${rule}; put a name with "=" between double quotes`);
+    });
+  };
+  return { ...option(words, placeholder, parse, more), fallback: undefined, many: true };
 }
 
 /** Any value, by a function that throws a `Rule` for what it must be. */

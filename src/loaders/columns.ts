@@ -2,6 +2,7 @@ import { byCodePoint } from '../core/canonical.ts';
 import { hashText } from '../core/checksum.ts';
 import type { Dialect, Row } from '../core/csv.ts';
 import { TaskpipeError } from '../core/errors.ts';
+import { quotedName } from '../core/name-list.ts';
 import { encodingHint } from '../core/text.ts';
 import { checkHeader, hasLoneReturn } from './header.ts';
 import type { ReadOptions } from './loader.ts';
@@ -84,5 +85,5 @@ function theColumns(names: readonly string[], wanted: string): string {
   const padded = names.find((name) => name !== wanted && name.trim() === wanted.trim());
   const meant =
     padded === undefined ? '' : `; did you mean ${JSON.stringify(padded)}? Spaces are part of a name`;
-  return `there are ${names.join(', ')}${meant}`;
+  return `there are ${names.map(quotedName).join(', ')}${meant}`;
 }

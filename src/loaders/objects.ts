@@ -1,6 +1,6 @@
-import { canonicalJson, canonicalMembers, canonicalObject } from '../core/canonical.ts';
+import { canonicalMembers, canonicalObject } from '../core/canonical.ts';
 import { checksumOf, hashMember, hashText, hashValue } from '../core/checksum.ts';
-import { membersOf } from '../core/members.ts';
+import { type Member, membersOf } from '../core/members.ts';
 import type { JsonRecord } from '../core/ndjson.ts';
 import { findNames, rawAt, valueAt } from '../core/nested.ts';
 import { attribute, type Fields, runOf } from '../core/task.ts';
@@ -23,6 +23,7 @@ export class JsonLoaded implements Loaded {
   readonly #ours: ReadonlySet<string>;
   /** The record under its new names, made when it is first needed. */
   #fields: Fields | undefined;
+  #all: readonly Member[] | undefined;
   /** Raw values by new name: searching the text for each would take forever in a record of many members. */
   #raw: ReadonlyMap<string, string> | undefined;
 
@@ -70,12 +71,21 @@ export class JsonLoaded implements Loaded {
 
   checksum(): number {
     const { select } = this.#shape;
+    const { text } = this.#record;
+    const hasEscapes = text.includes('\\');
     let sum = 0;
-    const add = (name: string, json: string): void => {
-      sum += hashMember(hashText(name), hashValue(json));
-    };
-    if (select === undefined) for (const [name, json] of this.#canonicalMembers()) add(name, json);
-    else for (const [name, names] of this.#selected(select)) add(name, canonicalJson(this.#rawAt(names)));
+    if (select === undefined) {
+      for (const { key, value, end } of this.#members()) {
+        const name = this.#newName(key);
+        if (this.#isAttribute(name))
+          sum += hashMember(hashText(name), hashValue(text, value, end, hasEscapes));
+      }
+    } else {
+      for (const [name, names] of this.#selected(select)) {
+        const raw = this.#rawAt(names);
+        sum += hashMember(hashText(name), hashValue(raw, 0, raw.length, hasEscapes));
+      }
+    }
     return checksumOf(sum);
   }
 
@@ -129,10 +139,15 @@ export class JsonLoaded implements Loaded {
     return rawAt(this.#rawMembers().get(name as string) as string, inner);
   }
 
+  #members(): readonly Member[] {
+    this.#all ??= membersOf(this.#record.text);
+    return this.#all;
+  }
+
   #rawMembers(): ReadonlyMap<string, string> {
     const { text } = this.#record;
     this.#raw ??= new Map(
-      membersOf(text).map(({ key, value, end }) => [this.#newName(key), text.slice(value, end)]),
+      this.#members().map(({ key, value, end }) => [this.#newName(key), text.slice(value, end)]),
     );
     return this.#raw;
   }
@@ -147,7 +162,8 @@ export class JsonLoaded implements Loaded {
   }
 
   #newName(key: string): string {
-    return this.#shape.rename.get(key) ?? key;
+    const { rename } = this.#shape;
+    return rename.size === 0 ? key : (rename.get(key) ?? key);
   }
 }
 

@@ -52,7 +52,8 @@ export async function readHeader(
     for (const row of parser.push(text)) {
       end += row.text.length;
       if (row.text.includes('\0')) return 'torn';
-      if (row.cells.length > 0 || row.fault !== undefined) return headerOf(row, end, { path, delimiter: dialect.delimiter });
+      if (row.cells.length > 0 || row.fault !== undefined)
+        return headerOf(row, end, { path, delimiter: dialect.delimiter });
     }
   }
   const [row] = parser.end();

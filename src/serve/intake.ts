@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { membersOf, minify } from '../core/members.ts';
 import { parseRecord } from '../core/ndjson.ts';
+import { findNames, rawAt, valueAt } from '../core/nested.ts';
 import { Task } from '../core/task.ts';
 import { nameUuid, randomUuid } from '../core/uuid.ts';
 import { Refusal } from './envelope.ts';
@@ -67,13 +68,12 @@ function taskOfData(raw: string, idFields: readonly string[] | undefined): Task 
 
 /** Makes the id as `task-load --uuid-fields` does. */
 function idOf(text: string, fields: Readonly<Record<string, unknown>>, idFields: readonly string[]): string {
-  const members = new Map(membersOf(text).map((member) => [member.key, member]));
-  const values = idFields.map((name) => {
-    const member = members.get(name);
-    if (member === undefined)
-      throw new Refusal(400, 'DATA', `the data has no member ${JSON.stringify(name)} (--id-fields)`);
-    const value = fields[name];
-    return typeof value === 'string' ? value : text.slice(member.value, member.end);
+  const values = idFields.map((path) => {
+    const names = findNames(fields, path);
+    if (names === undefined)
+      throw new Refusal(400, 'DATA', `the data has no member ${JSON.stringify(path)} (--id-fields)`);
+    const value = valueAt(fields, names);
+    return typeof value === 'string' ? value : rawAt(text, names);
   });
   const name = values.join('\u001f');
   if (!name.isWellFormed())
