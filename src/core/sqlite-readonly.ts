@@ -2,7 +2,7 @@ import { constants, copyFileSync, existsSync, mkdtempSync, rmSync, statSync } fr
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { systemCode } from './errors.ts';
+import { ioError, systemCode } from './errors.ts';
 
 /** The part of a database that is needed here. */
 interface Readable {
@@ -55,15 +55,26 @@ function sizeOf(path: string): number {
 
 /** Opens a copy in the folder for temporary files. Its names are removed at once: what is open stays readable. */
 async function copyOf<T extends Readable>(path: string, open: (place: string) => T): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'taskpipe-sqlite-'));
+  const folder = copied(path);
   try {
-    const copy = join(folder, basename(path));
-    for (const suffix of ['', ...LOGS])
-      if (existsSync(path + suffix)) copyFileSync(path + suffix, copy + suffix, constants.COPYFILE_FICLONE);
-    const database = open(copy);
-    await database.all('pragma query_only = 1');
-    return await opened(database);
+    return await opened(open(join(folder, basename(path))));
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Copies a database with its logs. Returns the folder. @throws {TaskpipeError} `IO` */
+function copied(path: string): string {
+  let folder: string | undefined;
+  try {
+    folder = mkdtempSync(join(tmpdir(), 'taskpipe-sqlite-'));
+    for (const suffix of ['', ...LOGS])
+      if (existsSync(path + suffix))
+        copyFileSync(path + suffix, join(folder, basename(path)) + suffix, constants.COPYFILE_FICLONE);
+    return folder;
+  } catch (error) {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    const doing = `the folder of ${path} cannot be written and a log lies beside it, so it is read from a copy; cannot write to`;
+    throw ioError(doing, `${tmpdir()} (TMPDIR)`, error);
   }
 }

@@ -54,31 +54,33 @@ export async function prepareQuery(
 
 const NOT_A_SELECT = '--query must be one SELECT, which only reads';
 
+const PARAMETER = /\?|(?<![\w$])[:@$]\w/;
+
 /** @throws {TaskpipeError} `USAGE`, for statements of another kind */
 function checkIsSelect(sql: string): void {
-  const bare = withoutQuotes(sql).trim();
-  if (/^(select|with|values)\b/i.test(bare) && !bare.includes(';')) return;
-  throw new TaskpipeError('USAGE', `${NOT_A_SELECT}; got ${sql === '' ? 'nothing' : sql}`);
+  const bare = masked(sql).trim();
+  const fail = (words: string): never => {
+    throw new TaskpipeError('USAGE', `${words}; got ${sql === '' ? 'nothing' : sql}`);
+  };
+  if (!/^(select|with|values)\b/i.test(bare) || bare.includes(';')) fail(NOT_A_SELECT);
+  if (PARAMETER.test(bare)) fail('--query has a parameter, which would be NULL: write the value itself');
 }
 
-/** Returns a statement without the semicolon, white space and comments that may follow it. */
+/** Returns a statement without the semicolon, white space and comments after it. */
 function withoutEnd(sql: string): string {
-  const end = /(?:;|\s|--[^\n]*$|\/\*(?:(?!\*\/)[\s\S])*\*\/)$/;
-  let text = sql.trim();
-  for (let shorter = text.replace(end, ''); shorter !== text; shorter = text.replace(end, '')) text = shorter;
-  return text;
+  return sql.slice(0, masked(sql).replace(/[;\s]+$/, '').length);
 }
 
-/** Returns SQL without comments and what is in quotes. */
-function withoutQuotes(sql: string): string {
+/** Returns SQL of the same length with `x` in place of what is in quotes, and spaces in place of comments. */
+function masked(sql: string): string {
   return sql.replace(/'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/g, (found) =>
-    /^(--|\/\*)/.test(found) ? ' ' : ' x ',
+    (/^(--|\/\*)/.test(found) ? ' ' : 'x').repeat(found.length),
   );
 }
 
 /** Returns whether a SELECT takes all columns of a table, by `*` or `t.*`. */
 function hasStar(sql: string): boolean {
-  return /(?:\bselect(?:\s+(?:distinct|all))?|,|\.)\s*\*/i.test(withoutQuotes(sql));
+  return /(?:\bselect(?:\s+(?:distinct|all))?|,|\.)\s*\*/i.test(masked(sql));
 }
 
 async function columnsOf(
@@ -113,6 +115,21 @@ function columnOf(
   // state and state_ are both there: each keeps its name, unless the first belongs to the run.
   const isTaken = !records.has(table) && results.some((other) => other.name === attribute);
   return { ...common, name: isTaken ? name : attribute, role: 'attribute' };
+}
+
+/** Returns a table whose column `exact` is not read though other columns are: their cells may not tell all types. */
+export async function inexactTable(
+  database: Database,
+  columns: readonly Column[],
+): Promise<string | undefined> {
+  const exact = new Set(columns.filter(({ role }) => role === 'exact').map(({ table }) => table));
+  const read = columns.filter(({ name, role }) => role === 'attribute' && name !== 'uuid');
+  for (const table of new Set(read.map((column) => column.table))) {
+    if (table === null || exact.has(table)) continue;
+    const types = await database.all('select type from pragma_table_info(?)', [table]);
+    if (types.some(([type]) => kindOf(String(type)) === 'exact')) return table;
+  }
+  return undefined;
 }
 
 /** Returns the tables of ours of which all columns are there: their rows are the records that were saved. */

@@ -7,7 +7,7 @@ import type { ColumnKind } from '../core/run-columns.ts';
 import { type Cell, type Database, identifier, openDatabase } from '../core/sqlite.ts';
 import type { Loaded, ReadOptions } from './loader.ts';
 import { JsonLoaded } from './objects.ts';
-import { type Column, prepareQuery } from './sqlite-columns.ts';
+import { type Column, inexactTable, prepareQuery } from './sqlite-columns.ts';
 
 /** Rows in a batch. */
 const BATCH = 500;
@@ -22,6 +22,11 @@ export async function* sqlite(path: string, options: ReadOptions): AsyncGenerato
   try {
     const query = options.query ?? (await wholeTable(database, options.table ?? 'tasks'));
     const { statement, columns } = await prepareQuery(database, query, options.rename);
+    const inexact = await inexactTable(database, columns);
+    if (inexact !== undefined)
+      options.note(
+        `--query does not select the column exact of ${inexact}: without it, numbers such as 1.10, booleans and null may come back changed`,
+      );
     let batch: Loaded[] = [];
     let line = 0;
     for (const row of await statement.rows()) {

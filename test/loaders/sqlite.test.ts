@@ -62,9 +62,23 @@ describe('task-load from a database', { timeout: 60_000 }, () => {
 
   test('does not write the database, whatever is asked', async () => {
     const cwd = await databaseOf("create table tasks (uuid); insert into tasks values ('a')");
-    for (const sql of ['delete from tasks', 'delete from tasks returning uuid', 'create table x (y)']) {
-      const { code } = await sh(`task-load t.db --query "${sql}"`, { cwd });
-      expect(code, sql).toBe(2);
+    const refused = [
+      'delete from tasks',
+      'delete from tasks returning uuid',
+      'create table x (y)',
+      'vacuum',
+      '',
+    ].concat(
+      ["attach 'o.db' as o", 'pragma user_version = 5', 'pragma table_info(tasks)', 'explain select 1'],
+      [
+        'with a as (select 1) delete from tasks',
+        'select 1; delete from tasks',
+        '/* select */ delete from tasks',
+      ],
+    );
+    for (const sql of refused) {
+      const { code, stderr } = await sh(`task-load t.db --query "${sql}"`, { cwd });
+      expect([code, stderr], sql).toEqual([2, expect.stringContaining('--query must be one SELECT')]);
     }
     expect((await sh('task-load t.db', { cwd })).stdout).toBe('{"uuid":"a"}\n');
   });
@@ -75,8 +89,11 @@ describe('task-load from a database', { timeout: 60_000 }, () => {
     writeFileSync(join(cwd, 'empty.db'), '');
     const tried: readonly (readonly [string, number, string])[] = [
       ['t.db', 2, 'it has people, places'],
-      ['t.db --query "selec 1"', 2, 'near "selec": syntax error'],
-      ['t.db --query "select 1; select 2"', 2, 'syntax error'],
+      ['t.db --query "selec 1"', 2, '--query must be one SELECT'],
+      ['t.db --query "select 1 +"', 2, 'incomplete input'],
+      ['t.db --query "select 1; select 2"', 2, '--query must be one SELECT'],
+      ['t.db --query "select ?"', 2, '--query has a parameter'],
+      ['t.db --query "select 1 as result"', 2, 'a column named result is not read'],
       ['t.db --query "select 1 as a, 2 as a"', 2, 'two columns named a'],
       ['t.db --query "select nope from places"', 2, 'no such column: nope'],
       ['x.db', 65, 'not a SQLite database'],

@@ -9,6 +9,8 @@ export interface Column {
   readonly kind: ColumnKind;
   /** Whether its cells keep what they are given; not if its type makes SQLite convert values. */
   readonly keeps: boolean;
+  /** SQL of the value that a row gets if its record does not have the attribute; undefined: NULL. */
+  readonly fallback?: string | undefined;
 }
 
 /** Makes a column that the table does not have yet. */

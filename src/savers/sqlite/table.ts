@@ -17,11 +17,15 @@ export interface Table {
 
 /** Returns the columns of a table that can be written; none if there is no such table. */
 export async function columnsOf(database: Database, table: string): Promise<readonly Column[]> {
-  const rows = await database.all('select name, type from pragma_table_xinfo(?) where hidden = 0', [table]);
-  return rows.map(([name, type]) => ({
+  const rows = await database.all(
+    'select name, type, dflt_value from pragma_table_xinfo(?) where hidden = 0',
+    [table],
+  );
+  return rows.map(([name, type, fallback]) => ({
     name: String(name),
     kind: kindOf(String(type)),
     keeps: keepsValues(String(type)),
+    fallback: typeof fallback === 'string' ? fallback : undefined,
   }));
 }
 
@@ -116,7 +120,8 @@ export async function addColumns(
 export function upsertInto(table: string, columns: readonly Column[]): string {
   const names = columns.map(({ name }) => identifier(name));
   const set = names.slice(1).map((name) => `${name} = excluded.${name}`);
-  const insert = `insert into ${identifier(table)} (${names.join(', ')}) values (${names.map(() => '?').join(', ')})`;
+  const values = columns.map(({ fallback }) => (fallback === undefined ? '?' : `coalesce(?, (${fallback}))`));
+  const insert = `insert into ${identifier(table)} (${names.join(', ')}) values (${values.join(', ')})`;
   if (set.length === 0) return `${insert} on conflict (uuid) do nothing`;
   const update = `${insert} on conflict (uuid) do update set ${set.join(', ')}`;
   if (!columns.some(({ name }) => name === 'state')) return update;
