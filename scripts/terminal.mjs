@@ -77,13 +77,15 @@ function picture(lines) {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img">
 <title>A pipeline of 1,000 tasks is killed and run again; the output has each row once</title>
 <rect width="100%" height="100%" rx="8" fill="#0d1117"/>
-<g font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,monospace" font-size="14" xml:space="preserve">
+<g font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,monospace" font-size="14">
 ${texts.join('\n')}
 </g>
 </svg>
 `;
 }
 
+/** Returns a line as XML text. Browsers merge several blanks, unless these do not break. */
 function escaped(text) {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const xml = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  return xml.replace(/ {2,}/g, (blanks) => '\u00a0'.repeat(blanks.length));
 }

@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import { freePort } from './port.ts';
 import { startRedis, type TestRedis } from './redis.ts';
 import { type Ended, freshFolder, has, root, sh } from './run.ts';
@@ -112,6 +113,19 @@ export async function pageRunner(address: string): Promise<PageRunner> {
       return ran;
     },
   };
+}
+
+/** Runs a page: each block must end with 0 and complain about nothing. Returns the number of blocks that ran. */
+export async function runPage(runner: PageRunner, page: string): Promise<number> {
+  const ran = await runner.run(page);
+  for (const { block, code, stdout, stderr } of ran) {
+    expect([block, code, stdout, stderr]).toEqual([block, 0, stdout, stderr]);
+    expect([block, stderr]).not.toEqual([
+      block,
+      expect.stringMatching(/not found|did you mean|unknown option|must be|a defect|No such/),
+    ]);
+  }
+  return ran.length;
 }
 
 /** Returns the programs that a block needs, of those that are not everywhere. */
