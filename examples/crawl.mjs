@@ -4,11 +4,11 @@
 //   echo https://example.com/ | task-load --field url --uuid-fields url |
 //     task-exec --module examples/crawl.mjs --spool spool.ndjson -j 20 --rate 20/s | task-save pages.csv
 //
-// Stopped or killed, the same command goes on where it was: the spool has the pages that were found, and the ledger
-// those that are saved.
+// After a stop or a kill, the same command continues: the spool has the pages that were found, and the ledger those
+// that are saved.
 import { nameUuid } from 'taskpipe';
 
-/** Chooses the uuid of what is added: the same as --uuid-fields url gives. */
+/** Returns the uuid of an added task: the same as with --uuid-fields url. */
 export const taskId = ({ url }) => nameUuid(url);
 
 export default async function crawl({ url }, { fetch, add }) {

@@ -1,12 +1,12 @@
-// A saga: a sign-up makes a user, charges a card and sends a mail. Where one of them fails for good, what was done
-// before it is undone. A charge that fails is tried three times.
+// A saga: a sign-up creates a user, charges a card and sends a mail. If one of these fails finally, the steps before it
+// are undone. A failed charge is tried three times.
 //
 //     task-load signups.csv | task-exec --flow examples/signup.js --flow-log signups.log | task-save done.csv
 //
-// The attributes of a task: api (where the service is), email, card.
+// The attributes of a task: api (the address of the service), email, card.
 import { linear, times } from 'taskpipe/flow';
 
-/** Calls the service. The key makes a call that is made again (after a crash) the same call. */
+/** Calls the service. By the key, the service recognizes a call that is repeated after a crash. */
 async function call(method, path, body, { store, atom, signal }) {
   const response = await fetch(`${store.api}${path}`, {
     method,
@@ -26,7 +26,7 @@ const createUser = {
   requires: ['email'],
   provides: new Set(['user']),
   execute: ({ email }, context) => call('POST', '/users', { email }, context),
-  // `result` is undefined where `execute` failed: then there is nothing to undo.
+  // `result` is undefined if `execute` failed: then there is nothing to undo.
   revert: (_, { result }, context) => result && call('DELETE', `/users/${result.user}`, {}, context),
 };
 

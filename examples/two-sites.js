@@ -1,10 +1,10 @@
-// The status codes of two sites. Where the second one is bad, both are taken back.
+// Reads the status codes of two sites. If the second request fails, both are undone.
 //
 //     echo '{"uuid":"1","first":"https://example.com/","second":"https://example.com/nothing"}' |
 //       task-exec --flow examples/two-sites.js
 import { linear } from 'taskpipe/flow';
 
-/** An atom that fetches the url that an attribute has, and provides its status. */
+/** Returns an atom that fetches the url in an attribute, and provides its status. */
 const fetchStatus = (attribute) => ({
   name: `fetch-${attribute}`,
   requires: [attribute],

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A worker: gets a task a line, and answers each with a line that has the same uuid.
+"""A worker: reads a task per line, and answers each with a line that has the same uuid.
 
     task-load a.csv | task-exec --worker 'python3 examples/worker.py' -j 4 | task-save out.csv
 
-What is slow to set up (a model, a connection) is set up once, before the loop. Prints that are for people go to
-sys.stderr: they are shown with the number of the worker.
+Set up slow things (a model, a connection) once, before the loop. Print messages to sys.stderr: they are shown with the
+number of the worker.
 """
 
 import json
@@ -12,7 +12,7 @@ import sys
 
 
 def work(task):
-    """The result: anything that JSON can hold."""
+    """Returns the result: anything that JSON can hold."""
     host = task["url"].split("/")[2]
     return {"host": host, "length": len(task["url"])}
 
@@ -21,6 +21,6 @@ for line in sys.stdin:
     task = json.loads(line)
     try:
         answer = {"result": work(task)}
-    except Exception as error:  # this task fails, and the next one comes
+    except Exception as error:  # this task fails, and the loop continues
         answer = {"error": {"code": type(error).__name__, "message": str(error)}}
-    print(json.dumps({"uuid": task["uuid"], **answer}), flush=True)  # flushed, or it waits in a buffer
+    print(json.dumps({"uuid": task["uuid"], **answer}), flush=True)  # without the flush, answers wait in a buffer

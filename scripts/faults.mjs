@@ -36,19 +36,14 @@ function page(reports) {
   const table = rows.map((row) => `| ${row.join(' | ')} |`).join('\n');
   return `# Faults
 
-What the promise of taskpipe is tried by, each time the tests run: **each uuid gives exactly one row per output, and a
-uuid is in the ledger only if its row is in the output**, whatever dies, and whenever.
+The fault suite tests this promise each time the tests run: **each uuid gives exactly one row per output, and a uuid is in the ledger only if its row is in the output**, whichever process or disk fails, at any time.
 
 ${table}
 
-- *lost*: a task that was acknowledged, or that the run was to do, has no row. *double*: a uuid has two rows. *false ledger
-  line*: a uuid is in the ledger, and its row is not in the output. *other*: an output that does not end whole, another
-  exit code than the one that is specified, a crash, a stage that hangs, memory that grows.
-- Outputs and ledgers are read by other code than the program's own: a plain reader of RFC 4180, and \`JSON.parse\`.
-- The suite is tried too: builds with a mistake in them (the ledger written before the rows, no newline before an append
-  to the ledger, a short write that is ignored, output that is cut off at the end, a failed fsync that is passed over) must
-  each make it fail (\`test/faults/teeth.test.ts\`).
+- *Rows lost*: a task that was acknowledged, or that the run had to do, has no row. *Rows double*: a uuid has two rows. *False ledger lines*: a uuid is in the ledger, and its row is not in the output. *Other*: an output that does not end with a complete row, an exit code that is not the documented one, a crash, a stage that hangs, memory that grows.
+- Outputs and ledgers are checked by independent code: a plain reader of RFC 4180, and \`JSON.parse\`.
+- The suite itself is tested: builds with a planted defect (the ledger written before the rows, no newline before an append to the ledger, a short write that is ignored, output that is cut off at the end, a failed sync that is ignored) must each make it fail (\`test/faults/teeth.test.ts\`).
 
-This page is written by \`npm run faults\`. The tests are in \`test/faults/\`.
+\`npm run faults\` writes this page. The tests are in \`test/faults/\`.
 `;
 }

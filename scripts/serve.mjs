@@ -1,11 +1,15 @@
-// A small local web server for the demo and the benchmarks: keep-alive, bodies of 250 bytes.
+// A small local web server for examples, tests and benchmarks: keep-alive, bodies of 250 bytes.
 //
 //   node scripts/serve.mjs [--port 8080] [--type json|html] [--fail-every N] [--delay MS] [--pages N]
 //
 // An option may also be a variable: SERVE_PORT, SERVE_TYPE, SERVE_FAIL_EVERY, SERVE_DELAY. Port 0 takes a free one. The
-// first line on stdout is the url. /count answers how many other requests there were; with --fail-every N, a url
-// whose trailing number is divisible by N answers 500; with --pages N, /page/1 to /page/N are a site of HTML pages that
-// link to each other, all of them to be reached from the first.
+// first line on stdout is the url. These urls are special; every other url is answered with its own path:
+//
+//   /count          the number of other requests
+//   /list/1 to 5    lists of three items with a link to the `next` list
+//   /page/1 to 9    a site of HTML pages, all reachable from the first; with --pages N, of N pages and nothing else
+//
+// With --fail-every N, a url whose trailing number is divisible by N answers 500.
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
 
@@ -21,12 +25,15 @@ const { values } = parseArgs({
 });
 const failEvery = Number(values['fail-every']);
 const delay = Number(values.delay);
-const pages = Number(values.pages);
+/** Number of HTML pages; 0 if other urls are answered, too. */
+const onlyPages = Number(values.pages);
+const pages = onlyPages || 9;
+const LISTS = 5;
 const isHtml = values.type === 'html';
 const BYTES = 250;
 let count = 0;
 
-/** A body of 250 bytes that names its url, which is cut where it is too long for that. */
+/** Returns a body of 250 bytes that names its url, or the beginning of a long url. */
 function bodyOf(url) {
   const [open, close] = isHtml
     ? ['<!doctype html><title>', '</title><p>']
@@ -37,7 +44,13 @@ function bodyOf(url) {
   return start + 'x'.repeat(Math.max(0, BYTES - start.length - end.length)) + end;
 }
 
-/** Page `n` of the site: a tree, with some links across it, and one to another site. */
+/** Returns list `n`: three items, and a link to the next list unless this is the last one. */
+function listOf(n) {
+  const items = [1, 2, 3].map((i) => ({ id: (n - 1) * 3 + i }));
+  return JSON.stringify({ items, next: n < LISTS ? `/list/${n + 1}` : null });
+}
+
+/** Returns page `n` of the site: a tree, with some links across it, and one to another site. */
 function pageOf(n) {
   const links = [2 * n, 2 * n + 1, (n * 7) % pages, 1].filter((to) => to >= 1 && to <= pages);
   const anchors = links.map((to) => `<a href="/page/${to}#top">page ${to}</a>`).join('\n');
@@ -59,8 +72,14 @@ function answer(request, response) {
     return;
   }
   count++;
-  if (pages > 0) {
+  if (onlyPages > 0 || url.startsWith('/page/')) {
     answerPage(url, response);
+    return;
+  }
+  const list = Number(/^\/list\/([1-5])$/.exec(url)?.[1]);
+  if (list) {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(listOf(list));
     return;
   }
   const trailing = failEvery > 0 ? /(\d+)\D*$/.exec(url) : null;

@@ -60,9 +60,7 @@ export function writePage({ measured, commands, sections }, names, settings) {
     file,
     `# Benchmarks
 
-Each row is measured in one run, side by side (ours, each peer, ours, each peer, …), whole processes, the output thrown
-away; figures are medians of ${settings.runs} runs after one to warm up. **Look at the ratios**, of our rate to the
-peer's: more is better. Slow peers do fewer tasks; rates are compared.
+Each row is one run that alternates between taskpipe and its peers. Whole processes are timed, with their output discarded; figures are medians of ${settings.runs} runs after one to warm up. **Look at the ratios** of our rate to the peer's: higher is better. Slow peers do fewer tasks; rates are compared. *Asked* is the ratio that the project aims for.
 
 ${HEAD}
 ${all(measured, kept)}
@@ -80,7 +78,7 @@ As they were run, in a folder with their data; \`$bench\` is \`scripts/bench\`.
 
 ${all(commands, said)}
 
-This page is written by \`npm run bench\`; \`npm run bench -- NAME…\` renews those rows of it.
+\`npm run bench\` writes this page; \`npm run bench -- NAME…\` renews those rows of it.
 `,
   );
 }

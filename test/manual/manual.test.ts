@@ -1,5 +1,5 @@
 /* Help texts, man pages, completion and docs/options.md say the same, and all of it. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { COMMON, SHELLS } from '../../src/cli/args.ts';
@@ -10,6 +10,7 @@ import { type ManPage, manPages, optionsTable } from '../../src/cli/manual/index
 import { typed } from '../../src/cli/manual/roff.ts';
 import { commands } from '../../src/commands/index.ts';
 import { kebab } from '../../src/core/option.ts';
+import { pages as allPages } from '../support/pages.ts';
 import { freshFolder, has, root, sh } from '../support/run.ts';
 
 const all = await Promise.all(Object.values(commands).map((get) => get()));
@@ -152,33 +153,33 @@ test('docs/options.md is what the declaration says (npm run cases writes it)', a
   expect(read('docs/options.md')).toBe(table);
 });
 
-test('the exit codes of README and docs are those that there are', () => {
+test('the tables of exit codes have every exit code', () => {
   const codes = EXITS.map(([codes]) => codes.join(', '));
-  for (const file of ['README.md', 'docs/troubleshooting.md']) {
-    const [, table = ''] =
-      /### Exit codes\n\n(.*?)\n\n/s.exec(read(file).replace('## By exit code', '### Exit codes')) ?? [];
+  for (const file of ['README.md', 'docs/running.md', 'docs/troubleshooting.md']) {
+    const [, table = ''] = /^## (?:Exit codes|By exit code)\n\n(.*?)\n\n/ms.exec(read(file)) ?? [];
     const rows = [...table.matchAll(/^\| (\d+(?:, \d+)*) \|/gm)].map(([, code]) => code);
     expect([file, rows]).toEqual([file, codes]);
   }
 });
 
-test('every page of docs/ is linked from the README, and every link of them leads somewhere', () => {
-  const docs = readdirSync(join(root, 'docs')).map((name) => `docs/${name}`);
-  expect(docs.filter((page) => !read('README.md').includes(`(${page}`))).toEqual([]);
+test('every link of a page leads somewhere, and every page can be reached from the README', () => {
+  const reached = new Set(['README.md']);
   const wrong: string[] = [];
-  for (const page of ['README.md', ...docs]) {
+  for (const page of reached) {
     for (const [, to = ''] of read(page).matchAll(/\]\(([^)]+)\)/g)) {
       if (/^https?:/.test(to)) continue;
       const [path = '', anchor] = to.split('#');
       const file = path === '' ? page : join(page, '..', path);
       if (!existsSync(join(root, file))) wrong.push(`${page}: ${to}`);
-      else if (anchor !== undefined && !anchorsOf(read(file)).includes(anchor)) wrong.push(`${page}: ${to}`);
+      else if (file.endsWith('.md')) reached.add(file); // visited too: a Set is walked while it grows
+      if (anchor !== undefined && !anchorsOf(read(file)).includes(anchor)) wrong.push(`${page}: ${to}`);
     }
   }
   expect(wrong).toEqual([]);
+  expect(allPages().filter((page) => !reached.has(page))).toEqual([]);
 });
 
-/** Where links can lead in a page: its headings, as GitHub names them. */
+/** Returns the anchors of a page: its headings, as GitHub names them. */
 function anchorsOf(markdown: string): string[] {
   const prose = markdown.replace(/^```.*?^```/gms, '');
   return [...prose.matchAll(/^#+ (.*)/gm)].map(([, heading = '']) =>
