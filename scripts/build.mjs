@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -18,7 +18,6 @@ await build({
     flow: 'src/flow/index.ts',
     serve: 'src/serve/index.ts',
     thread: 'src/executors/threads/thread.ts',
-    manual: 'src/cli/manual/index.ts',
   },
   outdir: 'dist',
   bundle: true,
@@ -51,7 +50,6 @@ await build({
 // The day of the build; distributions that build the same bytes twice set SOURCE_DATE_EPOCH.
 const epoch = process.env.SOURCE_DATE_EPOCH;
 const date = (epoch ? new Date(epoch * 1000) : new Date()).toISOString().slice(0, 10);
-const { manPages } = await import('../dist/manual.js');
 rmSync(`${root}man`, { recursive: true, force: true });
 for (const { path, text } of await manPages({ version, date })) {
   mkdirSync(dirname(`${root}man/${path}`), { recursive: true });
@@ -60,6 +58,27 @@ for (const { path, text } of await manPages({ version, date })) {
 for (const project of ['.', 'src/reports/page', 'src/serve/page'])
   execFileSync('node_modules/.bin/tsc', ['--project', project], { cwd: root, stdio: 'inherit' });
 removeTypesBut(['index.d.ts', 'flow/index.d.ts', 'serve/index.d.ts']);
+
+/** Generates the man pages. The generator is no part of the package: its bundle is deleted after this. */
+async function manPages(edition) {
+  const generator = join(root, 'dist/manual.tmp.mjs'); // in the package, so that its dependencies are found
+  await build({
+    absWorkingDir: root,
+    entryPoints: ['src/cli/manual/index.ts'],
+    outfile: generator,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    packages: 'external',
+    logLevel: 'warning',
+  });
+  try {
+    return await (await import(pathToFileURL(generator).href)).manPages(edition);
+  } finally {
+    rmSync(generator);
+  }
+}
 
 /** Deletes the declarations that the library's faces do not lead to: those of the commands, and of what is within. */
 function removeTypesBut(faces) {

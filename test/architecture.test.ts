@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { expect, test } from 'vitest';
-import { COMMON } from '../src/cli/args.ts';
+import { COMMON, variableOf } from '../src/cli/args.ts';
 import { commands } from '../src/commands/index.ts';
-import { kebab } from '../src/core/option.ts';
+import { flag, kebab, type Options } from '../src/core/option.ts';
 import { root } from './support/run.ts';
 
 const src = join(root, 'src');
@@ -42,6 +42,22 @@ test('imports go one way: cli, commands, stages, kinds, core', () => {
   expect(wrong).toEqual([]);
 });
 
+/** Files that a file loads when it is loaded itself: imports of values, not of types, and not `import()`. */
+function loadedBy(file: string, seen: Set<string> = new Set()): Set<string> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  const imports = textOf(file).matchAll(/^(?:import|export)(?! type)[^;]*?from '(\.[^']+)';/gms);
+  for (const [, target = ''] of imports) loadedBy(join(dirname(file), target), seen);
+  return seen;
+}
+
+test('an HTTP stage loads code for proxies, cookies, the cache and curl only if an option needs it', () => {
+  const loaded = [...loadedBy('executors/http/index.ts')];
+  expect(loaded).toContain('executors/http/open.ts');
+  const lazy = ['proxy', 'cookies', 'cache', 'curl'].map((name) => `executors/http/${name}.ts`);
+  expect(loaded.filter((file) => lazy.includes(file))).toEqual([]);
+});
+
 test('only cli touches the process, and nobody ends it or prints past its output', () => {
   const code = (file: string): string => textOf(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
   expect(files.filter((file) => roomOf(file) !== 'cli' && /\bprocess\./.test(code(file)))).toEqual([]);
@@ -56,11 +72,32 @@ test('each executable has its launcher, its command and its place in package.jso
   for (const [name, get] of Object.entries(commands)) expect((await get()).name).toBe(name);
 });
 
-test('no two options of a command have the same variable of the environment', async () => {
+/** Variables that several options of a table are read from. */
+function sharedVariables(table: Options): string[] {
+  const variables = Object.entries(table).map(([key, option]) => variableOf(key, option));
+  return variables.filter((variable, i) => variables.indexOf(variable) !== i);
+}
+
+test('no two options of a command are read from the same environment variable', async () => {
   for (const get of Object.values(commands)) {
     const { name, options } = await get();
-    const variables = Object.entries(options).map(([key, { env }]) => env ?? kebab(key));
-    expect(new Set(variables).size, name).toBe(variables.length);
+    expect(sharedVariables({ ...options, ...COMMON }), name).toEqual([]);
+  }
+});
+
+test('two options that are read from the same environment variable are found', () => {
+  const clash: Options = { maxLine: flag(''), other: flag('', { env: 'TASK_MAX_LINE' }), third: flag('') };
+  expect(sharedVariables(clash)).toEqual(['TASK_MAX_LINE']);
+  expect(sharedVariables({ uuid: flag('', { env: 'TASK_X' }), x: flag('') })).toEqual(['TASK_X']);
+});
+
+test('no option of a command hides a common one', async () => {
+  for (const get of Object.values(commands)) {
+    const { name, options } = await get();
+    expect(
+      Object.keys(options).filter((key) => key in COMMON),
+      name,
+    ).toEqual([]);
   }
 });
 

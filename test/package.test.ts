@@ -20,6 +20,7 @@ test('the package has what users need, and nothing else', () => {
   const allowed =
     /^(LICENSE|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|package\.json|bin\/(task-[a-z]+|launch\.js)|dist\/.*(\.js|\.d\.ts|-style\.css)|(docs|examples|man)\/.+)$/;
   expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
+  expect(paths.filter((path) => /dist\/.*manual/.test(path))).toEqual([]); // man pages are made by the build
   expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/cli.js', 'dist/index.d.ts']));
   expect(packed.files.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(2_000_000);
 });

@@ -87,12 +87,6 @@ export function table(data, rows) {
         { ...reads(part(1000), [python('scrapy'), here('scrapy_get.py')]), name: 'Scrapy', least: 30 },
       ],
     },
-    threads: {
-      what: 'the same with --threads 2',
-      needs: 'nginx',
-      ours: reads(gets, [...http, '--threads', '2']),
-      peers: [{ ...curl, least: 1.3 }],
-    },
     pipe: {
       what: 'the whole pipe: load, task-exec --http -j 50, save with a ledger',
       needs: 'nginx',

@@ -1,25 +1,45 @@
 import { createRequire } from 'node:module';
 
 type Levenshtein = typeof import('fastest-levenshtein');
-/** Loaded when it is needed: few command lines have a slip in them. */
+/** Loads the library at the first misspelt word: most command lines have none. */
 const levenshtein = (): Levenshtein => createRequire(import.meta.url)('fastest-levenshtein') as Levenshtein;
 
+/** Shortest beginning of a name that counts as an abbreviation. */
+const MIN_START = 3;
+
 /**
- * The word that was most likely meant, or undefined where none is near. Case makes no difference.
- * @param most how many letters may differ. Default: 2, and a third of them where the word is long
+ * Returns the name that was probably meant; undefined if none is close. Case, dashes and underscores are ignored.
+ * A name is close if it begins with the word, or differs in one letter (two swapped letters count as one), in two
+ * letters from six on, or in three from nine on.
  */
-export function nearest(word: string, names: readonly string[], most?: number): string | undefined {
-  if (names.length === 0) return undefined;
+export function nearest(word: string, names: readonly string[]): string | undefined {
+  const typed = plain(word);
+  if (names.length === 0 || typed === '') return undefined;
+  const plains = names.map(plain);
+  const [start, another] = plains.filter((name) => name.startsWith(typed));
+  if (start !== undefined && another === undefined && typed.length >= MIN_START)
+    return names[plains.indexOf(start)];
   const { distance } = levenshtein();
-  const typed = word.toLowerCase();
-  const distances = names.map((name) => distance(typed, name.toLowerCase()));
+  const distances = plains.map((name) => (isSwapped(typed, name) ? 1 : distance(typed, name)));
   const least = Math.min(...distances);
-  // Where every letter differs, nothing of the word was meant.
-  const isNear = least < typed.length && least <= (most ?? Math.max(2, typed.length / 3));
-  return isNear ? names[distances.indexOf(least)] : undefined;
+  const most = Math.min(3, Math.max(1, Math.floor(typed.length / 3)));
+  return least <= most && least < typed.length ? names[distances.indexOf(least)] : undefined;
 }
 
-/** The same as the end of a message: `; did you mean csv?`, or nothing. */
+function plain(word: string): string {
+  return word.toLowerCase().replace(/[-_]/g, '');
+}
+
+/** Returns whether two neighbouring letters changed places, the most common slip. */
+function isSwapped(typed: string, name: string): boolean {
+  if (typed.length !== name.length) return false;
+  const at = [...typed].findIndex((letter, i) => letter !== name[i]);
+  if (at < 0) return false;
+  const swapped = `${typed.slice(0, at)}${typed[at + 1] ?? ''}${typed[at]}${typed.slice(at + 2)}`;
+  return swapped === name;
+}
+
+/** Returns the end of a message: `; did you mean csv?`, or nothing. */
 export function hint(word: string, names: readonly string[]): string {
   const near = nearest(word, names);
   return near === undefined ? '' : `; did you mean ${near}?`;

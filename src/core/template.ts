@@ -6,6 +6,8 @@ import { attribute, type Failure, type Fields, type Task } from './task.ts';
 export interface Template {
   /** The attributes that it names, in order. */
   readonly names: readonly string[];
+  /** Text before the first attribute. */
+  readonly start: string;
   /**
    * The text for one task. Strings stand as they are; numbers, objects and arrays as they are written in the record.
    * @param encode is applied to each value, not to the text between them
@@ -34,6 +36,7 @@ export function compileTemplate(source: string): Template {
   }
   return {
     names,
+    start: between[0] as string,
     expand(task, encode = (value) => value) {
       let text = between[0] as string;
       for (let i = 0; i < names.length; i++) {

@@ -15,7 +15,6 @@ export const KINDS_OF: Readonly<Record<string, readonly string[]>> = Object.from
       [Object.keys(commandOptions), ['command']],
       [Object.keys(workerOptions), ['worker']],
       [Object.keys(moduleOptions), ['module']],
-      [['threads'], ['http', 'module']],
       [Object.keys(flowOptions), ['flow']],
     ] as const
   ).flatMap(([keys, kinds]) => keys.map((key) => [key, kinds] as const)),

@@ -51,8 +51,3 @@ export async function completedCommands(): Promise<readonly CompletedCommand[]> 
     }),
   );
 }
-
-/** Text between single quotes, as bash and zsh read them. */
-export function quotedForShell(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}

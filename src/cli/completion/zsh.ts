@@ -1,4 +1,5 @@
-import { type CompletedCommand, type CompletedOption, quotedForShell as quote } from './table.ts';
+import { quote } from 'shlex';
+import type { CompletedCommand, CompletedOption } from './table.ts';
 
 /** For zsh: to be evaluated after compinit, or a file `_taskpipe` in a folder of `fpath`. */
 export function zshCompletion(commands: readonly CompletedCommand[]): string {

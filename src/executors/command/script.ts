@@ -7,6 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { quote } from 'shlex';
 import type { Order, Setup } from './order.ts';
 
 /** What is a slot's own. */
@@ -31,11 +32,6 @@ export function placeOf(folder: string, number: number): Place {
     string,
   ];
   return { nonce, argv0: `/${nonce}/sh`, stdout, stderr, stdin };
-}
-
-/** What holds in shells for one word that is the text itself. It must have no NUL. */
-export function quote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Variables that a shell would take for its own, change, or leave out: `env` has to set them. */

@@ -102,7 +102,7 @@ export function asSent(value: string): string {
  */
 async function writeBody(body: Buffer, type: ContentType, { uuid }: Task, dir: string): Promise<string> {
   const name = createHash('sha256').update(uuid).digest('hex').slice(0, 32);
-  const path = join(dir, name + endingOf(type));
+  const path = join(dir, name + (await endingOf(type)));
   await replaceFile(path, body, { lasting: true }); // the row that names it will be
   return path;
 }

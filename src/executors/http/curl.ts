@@ -1,3 +1,4 @@
+import { quote } from 'shlex';
 import { type HeaderList, headerLine, isSecret } from './headers.ts';
 import type { Request } from './request.ts';
 
@@ -64,9 +65,4 @@ function secretWord(name: string | undefined): string[] {
   const variable = name.toUpperCase().replace(/[^A-Z0-9]/g, '_');
   // A token may have characters that mean something to a shell between double quotes.
   return ['-H', /^[\w-]+$/.test(name) ? `"${name}: $${variable}"` : `${quote(`${name}: `)}"$${variable}"`];
-}
-
-/** A word for a POSIX shell. */
-function quote(text: string): string {
-  return /^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

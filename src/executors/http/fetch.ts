@@ -4,8 +4,8 @@ import type { StageControl } from '../executor.ts';
 import { textOf } from './charset.ts';
 import type { Answer } from './exchange.ts';
 import { readHeaders } from './headers.ts';
-import { openClient } from './index.ts';
 import { contentTypeOf } from './media.ts';
+import { openClient } from './open.ts';
 import { checked, type HttpOptions, TIMEOUT } from './options.ts';
 import type { Hop } from './redirect.ts';
 import { MAX_TIMEOUT, type RequestDefaults, requestOf } from './request.ts';
@@ -74,7 +74,7 @@ export async function openFetcher(options: HttpOptions): Promise<Fetcher> {
         response = responseOf(hop, answer);
         return {};
       };
-      const visitor = { client, judge, follow, sendsKey: false, underway: 0 };
+      const visitor = { client, judge, follow, sendsKey: false };
       const { error, retry } = await visit(visitor, task, request, { number: 1, signal, stage: NOBODY });
       if (response === undefined || error !== undefined)
         throw fetchError(error ?? GIVEN_UP, retry !== undefined);

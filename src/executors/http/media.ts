@@ -53,33 +53,18 @@ function mediaOf(essence: string): ContentType['media'] {
   return essence.startsWith('text/') || /[/+]xml$/.test(essence) || TEXT.test(essence) ? 'text' : 'binary';
 }
 
-const ENDINGS: Readonly<Record<string, string>> = {
-  'application/json': '.json',
-  'application/javascript': '.js',
-  'application/octet-stream': '.bin',
-  'application/pdf': '.pdf',
-  'application/xml': '.xml',
-  'application/zip': '.zip',
-  'application/gzip': '.gz',
-  'audio/mpeg': '.mp3',
-  'image/gif': '.gif',
-  'image/jpeg': '.jpg',
-  'image/png': '.png',
-  'image/svg+xml': '.svg',
-  'image/webp': '.webp',
-  'text/css': '.css',
-  'text/csv': '.csv',
-  'text/html': '.html',
-  'text/javascript': '.js',
-  'text/markdown': '.md',
-  'text/plain': '.txt',
-  'text/xml': '.xml',
-  'video/mp4': '.mp4',
-};
+/** Extensions that people use, for types of which `mime` prefers the first one in the registry. */
+const COMMON: ReadonlyMap<string, string> = new Map([
+  ['audio/mpeg', 'mp3'],
+  ['audio/ogg', 'ogg'],
+  ['video/quicktime', 'mov'],
+]);
 
-/** The ending of a file of a content type, with its dot. */
-export function endingOf({ essence, media, sniff }: ContentType): string {
-  if (Object.hasOwn(ENDINGS, essence)) return ENDINGS[essence] as string;
+/** Returns the file name extension of a content type, with its dot. Loads the table of types at the first call. */
+export async function endingOf({ essence, media, sniff }: ContentType): Promise<string> {
+  const { default: mime } = await import('mime');
+  const known = COMMON.get(essence) ?? mime.getExtension(essence) ?? '';
+  if (known !== '') return `.${known}`;
   if (media === 'json') return '.json';
   return sniff === undefined ? (media === 'text' ? '.txt' : '.bin') : `.${sniff}`;
 }

@@ -71,8 +71,6 @@ export interface HttpOptions {
    * A record's own `timeout` beats it.
    */
   readonly timeout?: number | undefined;
-  /** On how many threads, this one among them. Not to be had with `cookies` and `hostErrors`. Default 1. */
-  readonly threads?: number | undefined;
 }
 
 /** The default of `--timeout`, in milliseconds: 30 s. */

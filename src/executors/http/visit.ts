@@ -16,8 +16,6 @@ export interface Visitor {
   readonly follow: number;
   /** Whether the uuid goes along as `Idempotency-Key`. */
   readonly sendsKey: boolean;
-  /** How many attempts are under way. */
-  underway: number;
 }
 
 /** What goes along as `Idempotency-Key`. */
@@ -36,7 +34,6 @@ export async function visit(
   const key = keyOf(visitor, task.uuid);
   const mayRepeat = sendsKey || isIdempotent(request.method);
   const trip = new Trip(request.timeout, attempt.signal);
-  visitor.underway++;
   let hop: Hop = request;
   let hasActed = false;
   try {
@@ -56,7 +53,6 @@ export async function visit(
       hop = next;
     }
   } finally {
-    visitor.underway--;
     trip.end();
   }
 }

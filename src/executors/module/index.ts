@@ -38,12 +38,7 @@ export async function moduleExecutor(options: ModuleOptions, setting: ModuleSett
   const work =
     threads === undefined
       ? await openWork(options, show)
-      : await openThreads({
-          work: { kind: 'module', options },
-          timeout: options.timeout,
-          count: threads,
-          show,
-        });
+      : await openThreads({ module: options, count: threads, show });
   const does = options.revert ? 'revert' : 'call';
   return {
     finds: true,

@@ -7,9 +7,9 @@ type ModuleOptionTable = {
   readonly ledger: Option<string | undefined>;
 };
 
-/** The options that belong to `--module` alone. */
+/** Options of `--module` alone. */
 export const moduleOptions: ModuleOptionTable = {
-  threads: count('work on so many threads (--http counts the main one); default: the main one'),
+  threads: count('run the module on N worker threads; default: on the main thread'),
   logDir: path('what a task logs goes to DIR/UUID.log', { placeholder: 'DIR' }),
   spool: path('keep the tasks that the work adds in this file, and do those that another run has left'),
   ledger: path('leave out tasks that the work adds, or the spool has, and that are finished by this ledger'),

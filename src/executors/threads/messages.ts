@@ -1,12 +1,5 @@
 import type { ErrorCode } from '../../core/errors.ts';
 import type { Outcome } from '../executor.ts';
-import type { HttpOptions } from '../http/options.ts';
-import type { ModuleOptions } from '../module/index.ts';
-
-/** What a thread is for. */
-export type ThreadWork =
-  | { readonly kind: 'module'; readonly options: ModuleOptions }
-  | { readonly kind: 'http'; readonly options: HttpOptions };
 
 /**
  * Attempts that a thread is to make: arrays with a place for each, as names in an object each would be copied with

@@ -2,9 +2,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf, TaskpipeError } from '../../core/errors.ts';
 import { Task } from '../../core/task.ts';
 import type { Outcome } from '../executor.ts';
-import type { OpenWork } from '../module/open.ts';
+import type { ModuleOptions } from '../module/index.ts';
+import { type OpenWork, openWork } from '../module/open.ts';
 import { gather } from './gather.ts';
-import type { FromThread, Orders, Results, Settled, ThreadWork, ToThread } from './messages.ts';
+import type { FromThread, Orders, Results, Settled, ToThread } from './messages.ts';
 
 /*
  * A thread of `--threads`: it makes the attempts that it is sent, and tells what came of them.
@@ -71,14 +72,8 @@ function make(work: OpenWork, id: number, task: Task, number: number): void {
   }
 }
 
-async function open({ kind, options }: ThreadWork): Promise<OpenWork> {
-  if (kind === 'http') return (await import('../http/index.ts')).http(options);
-  const { openWork } = await import('../module/open.ts');
-  return openWork(options, (line) => tell({ kind: 'show', line }));
-}
-
 async function main(): Promise<void> {
-  const work = await open(workerData as ThreadWork);
+  const work = await openWork(workerData as ModuleOptions, (line) => tell({ kind: 'show', line }));
   parentPort?.on('message', (message: ToThread) => {
     if (message === 'give up') giveUp.abort();
     else if (message === 'close') void work.close().then(() => parentPort?.close());

@@ -2,10 +2,11 @@ import { Worker } from 'node:worker_threads';
 import { messageOf, TaskpipeError } from '../../core/errors.ts';
 import { Task } from '../../core/task.ts';
 import type { Attempt, Outcome } from '../executor.ts';
+import type { ModuleOptions } from '../module/index.ts';
 import type { OpenWork } from '../module/open.ts';
 import { late } from '../module/work.ts';
 import { gather } from './gather.ts';
-import type { FromThread, Orders, Settled, ThreadWork, ToThread } from './messages.ts';
+import type { FromThread, Orders, Settled, ToThread } from './messages.ts';
 
 /** How long a thread may say nothing of an attempt whose time is over: then it is busy, and ended. Milliseconds. */
 const BUSY = 1000;
@@ -23,9 +24,7 @@ interface Pending {
 
 /** What there is to tell of threads before they are started. */
 export interface ThreadsOptions {
-  readonly work: ThreadWork;
-  /** For each attempt, in milliseconds; undefined where the work keeps its time by itself. */
-  readonly timeout?: number | undefined;
+  readonly module: ModuleOptions;
   readonly count: number;
   /** Takes what tasks log, a line each. */
   readonly show?: ((line: string) => void) | undefined;
@@ -49,18 +48,18 @@ export async function openThreads(options: ThreadsOptions): Promise<OpenWork> {
 }
 
 /** Who has least to do. Who is slow so gets less, as what it has stays longer. */
-export function leastOf(threads: readonly Thread[]): Thread {
+function leastOf(threads: readonly Thread[]): Thread {
   let least = threads[0] as Thread;
   for (const thread of threads) if (thread.size < least.size) least = thread;
   return least;
 }
 
 /** A thread, which is started again where it ends. */
-export class Thread {
+class Thread {
   /** Resolves once it can work; rejects where it never can. */
   ready: Promise<void>;
-  readonly #work: ThreadWork;
-  readonly #timeout: number | undefined;
+  readonly #module: ModuleOptions;
+  readonly #timeout: number;
   readonly #show: ((line: string) => void) | undefined;
   readonly #pending = new Map<number, Pending>();
   #worker!: Worker;
@@ -76,9 +75,9 @@ export class Thread {
   /** Whether the module could be loaded once: then a thread that ends is started again. */
   #wasReady = false;
 
-  constructor({ work, timeout, show }: ThreadsOptions) {
-    this.#work = work;
-    this.#timeout = timeout;
+  constructor({ module, show }: ThreadsOptions) {
+    this.#module = module;
+    this.#timeout = module.timeout;
     this.#show = show;
     this.ready = this.#start();
   }
@@ -95,7 +94,7 @@ export class Thread {
     this.#orders.lines.push(line);
     this.#orders.numbers.push(attempt.number);
     this.#heed(attempt.signal);
-    if (this.#timeout !== undefined) this.#watch ??= setTimeout(() => this.#look(), this.#timeout + BUSY);
+    this.#watch ??= setTimeout(() => this.#look(), this.#timeout + BUSY);
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { attempt, began: performance.now(), resolve, reject });
       this.#ordered();
@@ -129,7 +128,7 @@ export class Thread {
   }
 
   #start(): Promise<void> {
-    const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: this.#work });
+    const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: this.#module });
     this.#worker = worker;
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromThread) => {
@@ -146,8 +145,9 @@ export class Thread {
         this.#crashed(messageOf(error), worker);
       });
       worker.on('exit', (exit) => {
-        const what = this.#work.kind === 'module' ? `--module ${this.#work.options.file}` : '--threads';
-        reject(new TaskpipeError('USAGE', `${what} can't be loaded: ${whyEnded(exit)}`));
+        reject(
+          new TaskpipeError('USAGE', `--module ${this.#module.file} can't be loaded: ${whyEnded(exit)}`),
+        );
         this.#crashed('it ended its own thread', worker);
       });
     });
@@ -189,15 +189,14 @@ export class Thread {
   /** The time of the oldest attempt is over, and nothing came: its function holds the thread. */
   #look(): void {
     this.#watch = undefined;
-    const timeout = this.#timeout ?? 0;
     const [oldest] = this.#pending.values();
     if (oldest === undefined) return;
-    const left = oldest.began + timeout + BUSY - performance.now();
+    const left = oldest.began + this.#timeout + BUSY - performance.now();
     if (left > 0) this.#watch = setTimeout(() => this.#look(), left);
     else {
       const [id] = this.#pending.keys();
       this.#pending.delete(id as number);
-      oldest.resolve(late(timeout));
+      oldest.resolve(late(this.#timeout));
       void this.#worker.terminate();
     }
   }

@@ -1,18 +1,26 @@
 import { BlockList } from 'node:net';
-import { describe, expect, test } from 'vitest';
-import { guardedLookup, publicOr, toNetworks } from '../../../src/executors/http/addresses.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import {
+  type AddressRule,
+  guardedLookup,
+  publicOr,
+  toNetworks,
+} from '../../../src/executors/http/addresses.ts';
 import { serve } from '../../support/http-server.ts';
 import { sh } from '../../support/run.ts';
 import { attempt, fetchOne, open } from './support.ts';
 
 describe('what is public', () => {
-  const mayConnect = publicOr(new BlockList());
+  let mayConnect: AddressRule;
+  beforeAll(async () => {
+    mayConnect = await publicOr(new BlockList());
+  });
 
   test.each([
     ...['0.0.0.0', '10.1.2.3', '100.64.0.1', '100.127.255.255', '127.0.0.1', '127.255.255.255'],
     ...['169.254.169.254', '172.16.0.1', '172.31.255.255', '192.0.0.1', '192.0.2.1', '192.88.99.1'],
     ...['192.168.0.1', '198.18.0.1', '198.19.255.255', '198.51.100.1', '203.0.113.1', '224.0.0.1'],
-    ...['240.0.0.1', '255.255.255.255'],
+    ...['240.0.0.1', '255.255.255.255', '192.31.196.1', '192.52.193.1', '192.175.48.1'],
     ...[
       '::',
       '::1',
@@ -22,6 +30,8 @@ describe('what is public', () => {
       '::ffff:10.0.0.1',
       '::ffff:0:10.0.0.1',
     ],
+    ...['64:ff9b::10.0.0.1', '64:ff9b::192.88.99.1', '2001:4:112::1', '2001:30::1', '2620:4f:8000::1'],
+    ...['::ffff:100.64.0.1', '::ffff:169.254.169.254', '2002:a9fe:a9fe::1', '2001:0:7f00:1::'],
     ...['64:ff9b::127.0.0.1', '64:ff9b::a9fe:a9fe', '64:ff9b:1::1', '100::1', '2001::1', '2001:db8::1'],
     ...[
       '2002:7f00:1::1',
@@ -54,8 +64,8 @@ describe('what is public', () => {
     expect(mayConnect(address)).toBe(true);
   });
 
-  test('is also what --allow-address names, and no more', () => {
-    const more = publicOr(toNetworks('10.1.0.0/16, 127.0.0.1,fd00::/8'));
+  test('is also what --allow-address names, and no more', async () => {
+    const more = await publicOr(toNetworks('10.1.0.0/16, 127.0.0.1,fd00::/8'));
     expect(['10.1.2.3', '127.0.0.1', '::ffff:127.0.0.1', 'fd00::1', '8.8.8.8'].map(more)).not.toContain(
       false,
     );
@@ -140,14 +150,14 @@ describe('--deny-private', () => {
   });
 
   test.each([
-    ['--deny-private --proxy http://jo:hush@h:1', {}, /can't be kept with a proxy \(--proxy\)/],
-    ['--deny-private', { http_proxy: 'http://h:1' }, /can't be kept with a proxy \(http_proxy\)/],
+    ['--deny-private --proxy http://jo:hush@h:1', {}, /cannot be used with a proxy \(--proxy\)/],
+    ['--deny-private', { http_proxy: 'http://h:1' }, /cannot be used with a proxy \(http_proxy\)/],
     [
       '--deny-private',
       { ALL_PROXY: 'http://h:1', no_proxy: 'a' },
-      /can't be kept with a proxy \(ALL_PROXY\)/,
+      /cannot be used with a proxy \(ALL_PROXY\)/,
     ],
-    ['--allow-address 10.0.0.1', {}, /give that too/],
+    ['--allow-address 10.0.0.1', {}, /add --deny-private/],
     [
       '--deny-private --allow-address 10.0.0.1/40',
       {},

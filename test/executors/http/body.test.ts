@@ -266,6 +266,24 @@ describe('--body-dir', () => {
     expect(readdirSync(dir)).toEqual([name]);
   });
 
+  test.each([
+    ['image/jpeg', 'jpg'],
+    ['audio/mpeg', 'mp3'],
+    ['application/vnd.openxmlformats-officedocument.spreadsheetml.sheet', 'xlsx'],
+    ['application/ld+json', 'jsonld'],
+    ['application/vnd.api+json', 'json'],
+    ['Text/HTML; charset=utf-8', 'html'],
+    ['text/x-unknown', 'txt'],
+    ['application/x-unknown', 'bin'],
+    ['constructor', 'bin'],
+    ['../../x', 'bin'],
+  ])('names a body of type %s *.%s', async (type, ending) => {
+    const server = await serve((response) => response.writeHead(200, { 'content-type': type }).end('x'));
+    const executor = await open({ bodyDir: join(freshFolder(), 'pages') });
+    const { result } = await attempt(executor, { url: server.url });
+    expect(result?.file).toMatch(new RegExp(`/[0-9a-f]{32}\\.${ending}$`));
+  });
+
   test('ends the stage where it can not be written', async () => {
     const file = join(freshFolder(), 'file');
     writeFileSync(file, '');

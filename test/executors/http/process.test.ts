@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Answering, serve, type TestServer } from '../../support/http-server.ts';
-import { type Ended, ended, freshFolder, sh, start } from '../../support/run.ts';
+import { type Ended, freshFolder, sh } from '../../support/run.ts';
 
 /** What a run of task-exec came to. */
 interface Ran extends Ended {
@@ -96,72 +96,29 @@ test('--body-dir writes each body to a file that the result names', async () => 
   expect(readdirSync(join(cwd, 'pages'))).toHaveLength(2);
 });
 
-test('--threads share the tasks, and all options hold on each of them', async () => {
-  const server = await serve((response, { url }) =>
-    response
-      .writeHead(url === '/7' ? 404 : 200, { 'content-type': 'application/json' })
-      .end(`{"at":"${url}"}`),
-  );
-  const lines = Array.from({ length: 20 }, (_, i) =>
-    JSON.stringify({ uuid: `u${i}`, url: `${server.url}/${i}` }),
-  );
-  const command =
-    "task-exec --http --threads 2 --header 'x-own: 1' --expect-json at --keep-order --print-curl";
-  const { stdout, stderr, code } = await sh(command, { input: lines.join('\n') });
-  const records = stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-  expect(records.map(({ run }) => run.error?.code)).toEqual(
-    lines.map((_, i) => (i === 7 ? 'HTTP_STATUS' : undefined)),
-  );
-  expect(records[3].result.json).toEqual({ at: '/3' });
-  expect(server.seen.every(({ headers }) => headers['x-own'] === '1')).toBe(true);
-  expect(stderr.match(/^curl /gm)).toHaveLength(20);
-  expect(code).toBe(1);
-});
-
-/** Has each request say which thread makes it, by the channel that undici has for that. */
-const NAMES_THREADS = `import { subscribe } from 'node:diagnostics_channel';
-import { threadId } from 'node:worker_threads';
-subscribe('undici:request:create', ({ request }) => request.addHeader('x-thread', String(threadId)));
-`;
-
-test('--threads 2 are the main thread and another one, and a stop gives up what either has under way', async () => {
-  const cwd = freshFolder();
-  writeFileSync(join(cwd, 'names.mjs'), NAMES_THREADS);
-  const held: unknown[] = [];
-  let stop = (): void => {};
-  const server = await serve((response, { headers }) => {
-    const thread = headers['x-thread'];
-    // Until the other thread is there, the main one goes on with a little for each.
-    if (held.length === 0 && thread === '0') setTimeout(() => response.end('ok'), 5);
-    else if (held.push(thread) === 8) stop();
+/** Names of the parts of the program that a run has loaded, without their hashes. */
+async function partsLoaded(options: string, env: Readonly<Record<string, string>> = {}): Promise<string[]> {
+  const coverage = freshFolder();
+  const { code } = await sh(`task-exec --http ${options} < /dev/null`, {
+    env: { ...env, NODE_V8_COVERAGE: coverage },
   });
-  const lines = Array.from({ length: 20_000 }, (_, i) => `{"uuid":"u${i}","url":"${server.url}/${i}"}\n`);
-  const child = start('exec task-exec --http -j 8 --threads 2 --grace 1ms', {
-    cwd,
-    env: { NODE_OPTIONS: '--import=./names.mjs' },
-  });
-  stop = () => child.kill('SIGTERM');
-  child.stdin?.on('error', () => {}); // it is not read to its end
-  child.stdin?.end(lines.join(''));
-  const { stdout, stderr, code } = await ended(child);
-  expect(code, stderr).toBe(143);
-  expect(new Set(held).size).toBe(2);
-  const states = stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line).run);
-  expect(new Set(states.map(({ state }) => state))).toEqual(new Set(['SUCCESS', 'PENDING']));
-  expect(states.filter(({ state, attempts }) => state === 'PENDING' && attempts === 1)).toHaveLength(8);
-});
+  expect(code).toBe(0);
+  const [report = ''] = readdirSync(coverage);
+  const { result } = JSON.parse(readFileSync(join(coverage, report), 'utf8'));
+  const urls = (result as { url: string }[]).map(({ url }) => url);
+  return urls.flatMap(
+    (url) => /\/(?:dist\/([a-z]+)-\w+|node_modules\/([\w.]+)\/.*)\.js$/.exec(url)?.slice(1, 3) ?? [],
+  );
+}
 
-test.each(['--cookies jar.txt', '--host-errors 3'])(
-  '--threads refuse %s, which they would share',
-  async (option) => {
-    const { stderr, code } = await sh(`task-exec --http --threads 2 ${option}`);
-    expect(stderr).toContain(`${option.split(' ')[0]} is for one thread; leave out --threads`);
-    expect(code).toBe(2);
-  },
-);
+test('code for proxies, cookies, the cache, curl and addresses is loaded only by the runs that need it', async () => {
+  const lazy = ['proxy', 'cookies', 'cache', 'curl', 'ipaddr.js', 'mime'];
+  const none = await partsLoaded('', { no_proxy: 'h', http_proxy: '' });
+  expect(none).toContain('undici');
+  expect(none.filter((part) => lazy.includes(part))).toEqual([]);
+  expect(await partsLoaded('', { HTTPS_PROXY: 'http://h:1' })).toContain('proxy');
+  expect(await partsLoaded('--cookies jar --cache cache --print-curl')).toEqual(
+    expect.arrayContaining(['cookies', 'cache', 'curl']),
+  );
+  expect(await partsLoaded('--deny-private')).toContain('ipaddr.js');
+});

@@ -75,7 +75,7 @@ describe('the url', () => {
   test('that has half of a surrogate pair fails the task, and has a lane', async () => {
     const half = '\ud83d';
     const made = await open({ url: 'http://127.0.0.1:1/{id}' });
-    expect(made.lane?.(taskOf({ id: half }))).toBe('');
+    expect(made.lane?.(taskOf({ id: half }))).toBe('http://127.0.0.1:1');
     expect(made.describe(taskOf({ id: half }))).toContain('surrogate');
     expect((await attempt(made, { id: half })).error).toEqual({
       code: 'TEMPLATE',
@@ -104,6 +104,21 @@ describe('the url', () => {
     expect(lane('http://jo:pw@h/')).toBe('http://h');
     expect(lane('http://h\\@other/')).toBe(new URL('http://h\\@other/').origin);
     expect(lane('nonsense')).toBe('');
+  });
+
+  test.each([
+    ['http://h:8080/{id}?q={n}', 'http://h:8080'],
+    ['HTTPS://H?{id}', 'https://h'],
+    ['http://jo:pw@h/{id}', 'http://h'],
+    ['http://h/', 'http://h'],
+    ['http://h{id}/x', 'http://h7'],
+    ['http://h{id}.example/{n}', 'http://h7.example'],
+    ['http://{id}/', 'http://0.0.0.7'],
+    ['http://h:80{id}/', 'http://h:807'],
+    ['http://h\\{id}/', 'http://h'],
+  ])('of the template %s has the lane %s', async (url, lane) => {
+    const executor = await open({ url });
+    expect(executor.lane?.(taskOf({ id: 7, n: 1 }))).toBe(lane);
   });
 });
 
