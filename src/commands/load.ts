@@ -105,7 +105,7 @@ export const command: Command = defineCommand({
     } finally {
       await rejects.close();
     }
-    io.note(summary(tasks, rejects.count, values.rejects));
+    io.note(summary(tasks, rejects.count, values.rejects, io.stopping.aborted));
     return rejects.count > 0 ? 1 : 0;
   },
 });
@@ -134,8 +134,16 @@ function progressOf({ counts }: LoadingLines, { size, limit, rejected }: Whole):
   };
 }
 
-function summary({ counts }: LoadingLines, rejected: number, file: string | undefined): string {
-  const parts = [counted(counts.loaded, 'task')];
+function summary(
+  { counts }: LoadingLines,
+  rejected: number,
+  file: string | undefined,
+  isStopped: boolean,
+): string {
+  const { last } = counts;
+  const place = last === undefined ? '' : ` (${last})`;
+  const loaded = counted(counts.loaded, 'task');
+  const parts = [isStopped ? `stopped after ${loaded}${place}` : loaded];
   if (counts.finished > 0) parts.push(`${number(counts.finished)} finished before`);
   if (counts.duplicates > 0) parts.push(`${counted(counts.duplicates, 'duplicate')} left out (--duplicates)`);
   if (rejected > 0) {

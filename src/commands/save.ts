@@ -1,23 +1,33 @@
-import { quote } from 'shlex';
 import { type Command, defineCommand } from '../core/command.ts';
+import { toAsciiDelimiter } from '../core/delimiter.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
 import { optionsOf } from '../core/names.ts';
 import { readTasks } from '../core/ndjson.ts';
-import { choice, count, duration, flag, list, path, size, text } from '../core/option.ts';
+import { choice, count, duration, flag, list, type Option, path, size, text, value } from '../core/option.ts';
 import type { Progress } from '../core/progress.ts';
 import { withPassword } from '../core/redis-address.ts';
 import { flushed, NO_TASKS, openRejects } from '../core/rejects.ts';
-import { typedLine } from '../core/typed.ts';
-import { counted, number } from '../core/words.ts';
+import { scrubbed } from '../core/typed.ts';
 import { FLUSH, FLUSH_INTERVAL } from '../savers/commit.ts';
-import { saveFormatOf, saveFormats } from '../savers/index.ts';
+import { type FieldOption, parseFields } from '../savers/fields.ts';
+import { saveFormats } from '../savers/index.ts';
 import { SAVE_NAMES, type SaveOptions, type SaveSummary, save } from '../stages/save.ts';
 import { totalOf, totalOption } from '../stages/total.ts';
+import { lastWords } from './save-words.ts';
+
+const fields: Option<readonly FieldOption[] | undefined> = {
+  ...list('save these attributes, nested ones with dots, and no others; NAME=PATH names the column', {
+    placeholder: 'A,B,NAME=PATH',
+  }),
+  parse: parseFields,
+};
 
 const options = {
   format: choice('the format; default: by the ending, and ndjson for -', saveFormats),
-  fields: list('save these attributes, nested ones with dots, and leave out the others'),
+  fields,
+  delimiter: value('the character between two cells of CSV or TSV (\\t is a tab)', 'CHAR', toAsciiDelimiter),
+  bom: flag('begin a new CSV or TSV with a byte order mark, so that Excel reads it as UTF-8'),
   ledger: path('mark what is saved as finished in this ledger', { placeholder: 'LEDGER' }),
   rest: path('where records go that are not saved', { shown: 'OUT.rest.ndjson' }),
   all: flag('save failed records too; they count as finished then'),
@@ -107,61 +117,29 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
         watch: (soFar: Readonly<SaveSummary>) => io.progress(() => progressOf(soFar), total),
       };
       const summary = await save(tasks, out, optionsOf<SaveOptions>(given, SAVE_NAMES));
-      for (const line of inWords(summary, { out, argv: io.argv, bad: rejects.count })) io.note(line);
+      const told = {
+        ...{ out, argv: io.argv, options, bad: rejects.count, delimiter: values.delimiter },
+        ...{ isStopped: io.stopping.aborted, isTee: values.tee, isOverwrite: values.overwrite },
+        isFromFile: io.isFromFile,
+        ledger: values.ledger && scrubbed(values.ledger),
+      };
+      for (const line of lastWords(summary, told)) io.note(line);
       if (rejects.count > 0 && summary.read === 0) io.note(NO_TASKS);
-      return summary.failed + summary.misfits + rejects.count > 0 ? 1 : 0;
+      return summary.failed + summary.pending + summary.misfits + rejects.count > 0 ? 1 : 0;
     } finally {
       await rejects.close();
     }
   },
 });
 
-function progressOf({ read, saved, failed, misfits, present }: Readonly<SaveSummary>): Progress {
+function progressOf({ read, saved, failed, pending, misfits, present }: Readonly<SaveSummary>): Progress {
   return {
     through: read,
     counts: [
       { count: saved, words: 'saved' },
       { count: failed + misfits, words: 'failed', isFailure: true },
+      { count: pending, words: 'not done' },
       { count: present, words: 'already there' },
     ],
   };
-}
-
-interface Told {
-  readonly out: string;
-  readonly argv: readonly string[];
-  /** How many lines were no task. */
-  readonly bad: number;
-}
-
-/** What was saved, where the rest is, and what to type to have it saved, too. */
-function inWords(
-  { saved, present, rest, misfits, lacking, restFile }: SaveSummary,
-  { out, argv, bad }: Told,
-): string[] {
-  const parts = [`saved ${number(saved)}`];
-  const more: string[] = [];
-  // A second run must not take the place of what the first has saved.
-  const again = typedLine(
-    'task-save',
-    argv.filter((word) => !/^--overwrite(=|$)/.test(word)),
-    options,
-  );
-  const file = quote(restFile);
-  if (present > 0) parts.push(`${number(present)} already there`);
-  if (rest > misfits) {
-    parts.push(`${number(rest - misfits)} to ${restFile}`);
-    more.push(`to run these again, with the same stages between: task-load ${file} | … | ${again}`);
-  }
-  if (misfits > 0) {
-    parts.push(`${number(misfits)} that ${out} has no place for, to ${restFile}`);
-    const isTable = saveFormatOf(out) === 'sqlite';
-    if (isTable) more.push(`why: jq -r .run.error.message ${file}`);
-    if (lacking > 0 && !isTable)
-      more.push(`to add columns for these, without doing their work again: ${again} --widen < ${file}`);
-    if (misfits > lacking && !isTable)
-      more.push(`to save what no CSV can hold (VALUE): task-save ${quote(`${out}.ndjson`)} < ${file}`);
-  }
-  if (bad > 0) parts.push(counted(bad, 'bad line'));
-  return [parts.join(', '), ...(out === '-' ? [] : more)];
 }

@@ -41,6 +41,11 @@ export class CsvParser {
     return this.#rest === '' && !this.#isSkipping;
   }
 
+  /** The number of the line at which the next text begins, between rows. */
+  get line(): number {
+    return this.#line;
+  }
+
   /** Passes over lines that were read otherwise, so that later rows know theirs. */
   passOver(lines: number): void {
     this.#line += lines;

@@ -80,6 +80,7 @@ class RecordReader {
       const rows = canBePlain ? this.#plainRows(bytes.subarray(at)) : undefined;
       if (rows !== undefined) {
         this.#parser.passOver(rows.length);
+        rows.lastLine = this.#parser.line - 1;
         yield rows;
         at += rows.end;
         if (at === bytes.length) return;

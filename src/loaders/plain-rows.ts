@@ -16,6 +16,8 @@ export class PlainRows {
   /** What they are in, from its first byte to before byte `end`. */
   readonly bytes: Buffer;
   readonly end: number;
+  /** The number of the line of the last row. */
+  lastLine = 0;
   /** Of each cell, row by row, where its value begins and where it ends. */
   readonly #cells: Int32Array;
 

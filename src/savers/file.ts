@@ -90,6 +90,7 @@ async function openOverwritten(options: FileOptions): Promise<Destination> {
 
 class FileDestination implements Destination {
   readonly saved: IdSet;
+  readonly isFresh: boolean;
   readonly marks: boolean;
   readonly #options: FileOptions;
   readonly #rows: Rows;
@@ -115,6 +116,7 @@ class FileDestination implements Destination {
     this.#place = options.overwrite ? `${options.path}.new` : options.path;
     this.#rows = rows;
     this.saved = saved;
+    this.isFresh = output.size === 0;
     this.#writer = writer;
     this.#history = history;
     this.#old = old;

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { membersOf, minify } from '../core/members.ts';
-import { type Task, uuidFault } from '../core/task.ts';
-import { leafPaths } from './columns.ts';
+import { attribute, type Fields, type Task, uuidFault } from '../core/task.ts';
+import type { Field } from './fields.ts';
+import { leafPaths } from './leaf-paths.ts';
 import type { FoundRow, OpenRows } from './saver.ts';
 
 const NEWLINE = 10;
@@ -14,10 +15,11 @@ const MAX_ROW = 64 * 1024 * 1024;
  */
 export const ndjson: OpenRows = async (head, { fields }) => {
   for await (const _ of head) break;
+  const uuidKey = fields === undefined ? 'uuid' : fields.find(({ path }) => path === 'uuid')?.name;
   const met = new Set<string>();
   let first: Task | undefined;
   return {
-    hasUuid: fields === undefined || fields.includes('uuid'),
+    hasUuid: uuidKey !== undefined,
     hasQuotes: false,
     first: 0,
     lacking: [],
@@ -27,23 +29,24 @@ export const ndjson: OpenRows = async (head, { fields }) => {
     },
     get unmet() {
       if (first === undefined) return { names: [], there: [] };
-      return { names: fields?.filter((name) => !met.has(name)) ?? [], there: leafPaths(first.fields) };
+      const names = fields?.map(({ path }) => path).filter((path) => !met.has(path)) ?? [];
+      return { names, there: leafPaths(first.line) };
     },
     lackedBy: () => [],
-    scan,
+    scan: (chunks, from) => scan(chunks, from, uuidKey ?? 'uuid'),
     async *widen(_, chunks) {
       yield* chunks;
     },
   };
 };
 
-/** @param met gets the names that the record has */
-function pick(line: string, fields: readonly string[], met: Set<string>): string {
+/** @param met gets the paths that the record has */
+function pick(line: string, fields: readonly Field[], met: Set<string>): string {
   const members: string[] = [];
-  for (const name of fields) {
-    const raw = rawAt(line, name);
+  for (const { name, path } of fields) {
+    const raw = rawAt(line, path);
     if (raw === undefined) continue;
-    met.add(name);
+    met.add(path);
     members.push(`${JSON.stringify(name)}:${minify(raw)}`);
   }
   return `{${members.join(',')}}`;
@@ -63,7 +66,12 @@ export function rawAt(text: string, path: string): string | undefined {
   return undefined;
 }
 
-async function* scan(chunks: AsyncIterable<Buffer>, from: number): AsyncGenerator<readonly FoundRow[]> {
+/** @param uuidKey the key of the uuid in a row */
+async function* scan(
+  chunks: AsyncIterable<Buffer>,
+  from: number,
+  uuidKey: string,
+): AsyncGenerator<readonly FoundRow[]> {
   let kept: Buffer = Buffer.alloc(0);
   let start = from;
   let line = 0;
@@ -72,7 +80,7 @@ async function* scan(chunks: AsyncIterable<Buffer>, from: number): AsyncGenerato
     const found: FoundRow[] = [];
     let at = 0;
     for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, at)) {
-      const row = rowOf(bytes.subarray(at, end), start, ++line);
+      const row = rowOf(bytes.subarray(at, end), start, ++line, uuidKey);
       start = row.end;
       at = end + 1;
       found.push(row);
@@ -96,7 +104,7 @@ async function* scan(chunks: AsyncIterable<Buffer>, from: number): AsyncGenerato
   ];
 }
 
-function rowOf(bytes: Buffer, start: number, line: number): FoundRow {
+function rowOf(bytes: Buffer, start: number, line: number, uuidKey: string): FoundRow {
   const place = { uuid: undefined, start, end: start + bytes.length + 1, line };
   if (bytes.includes(0)) return { ...place, fault: 'it has a NUL', damage: 'nul' };
   if (!isUtf8(bytes)) return { ...place, fault: 'it is not valid UTF-8' };
@@ -105,7 +113,7 @@ function rowOf(bytes: Buffer, start: number, line: number): FoundRow {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null) return { ...place, fault: 'it is no JSON object' };
-    const { uuid } = value as { uuid?: unknown };
+    const uuid = attribute(value as Fields, uuidKey);
     return uuidFault(uuid) === undefined ? { ...place, uuid: uuid as string } : place;
   } catch {
     return { ...place, fault: 'it is not JSON' };

@@ -15,8 +15,12 @@ export interface SaveSummary {
   present: number;
   /** Records that this run left in the rest file. */
   rest: number;
-  /** Records whose state was neither absent nor `SUCCESS`. */
+  /** Records of tasks that failed. */
   failed: number;
+  /** Records of tasks that did not come to an end: `PENDING`. */
+  pending: number;
+  /** Tasks that this run left in the rest file as `PENDING`. */
+  unfinished: number;
   /** Records that did not fit into the output. */
   misfits: number;
   /** Those of the misfits that would fit into more columns. */
@@ -46,6 +50,8 @@ export class Router {
   readonly #committer: Committer;
   /** The uuids that are in the rest file by this run. */
   readonly #left = new IdSet();
+  /** Those of them that are `PENDING`. */
+  readonly #unfinished = new IdSet();
   #onFailure: (error: unknown) => void = () => {};
   #onTeeFailure: () => void = () => {};
 
@@ -57,6 +63,8 @@ export class Router {
       present: 0,
       rest: 0,
       failed: 0,
+      pending: 0,
+      unfinished: 0,
       misfits: 0,
       lacking: 0,
       restFile: rest.path,
@@ -100,6 +108,11 @@ export class Router {
     await this.#committer.drain();
   }
 
+  /** Commits all that was taken. @throws what a commit threw */
+  drain(): Promise<void> {
+    return this.#committer.drain();
+  }
+
   /** Commits nothing more. */
   stop(): void {
     this.#committer.stop();
@@ -118,12 +131,15 @@ export class Router {
   #take(task: Task): boolean {
     const { summary } = this;
     summary.read++;
-    const isFailed = !isGood(task);
-    if (isFailed) summary.failed++;
-    if (isFailed && !this.#isRow(task)) {
-      if (this.#destination.saved.has(task.uuid)) this.#passOver(task);
-      else this.#leave(task.uuid, task.line);
-      return true;
+    if (!isGood(task)) {
+      const isPending = stateOf(task) === 'PENDING';
+      if (isPending) summary.pending++;
+      else summary.failed++;
+      if (!this.#isRow(task)) {
+        if (this.#destination.saved.has(task.uuid)) this.#passOver(task);
+        else this.#leave(task.uuid, task.line, isPending);
+        return true;
+      }
     }
     if (this.#destination.saved.add(task.uuid) || this.#destination.replaces)
       return this.#save(task, this.#options.widen === true);
@@ -150,6 +166,7 @@ export class Router {
     this.#committer.addRow(row, task.uuid, task.line);
     this.summary.saved++;
     if (this.#left.size > 0 && this.#left.delete(task.uuid)) this.summary.rest--;
+    if (this.#unfinished.size > 0 && this.#unfinished.delete(task.uuid)) this.summary.unfinished--;
     return true;
   }
 
@@ -174,9 +191,13 @@ export class Router {
     this.#committer.addPresent(task.uuid, this.#destination.isUnmarked(task.uuid), task.line);
   }
 
-  #leave(uuid: string, line: string): void {
+  #leave(uuid: string, line: string, isPending = false): void {
+    const { summary } = this;
     this.#committer.addRest(line);
-    if (this.#left.add(uuid)) this.summary.rest++;
+    if (this.#left.add(uuid)) summary.rest++;
+    if (isPending) {
+      if (this.#unfinished.add(uuid)) summary.unfinished++;
+    } else if (this.#unfinished.size > 0 && this.#unfinished.delete(uuid)) summary.unfinished--;
   }
 
   async #tee(tee: (lines: string) => Promise<void>, lines: string): Promise<void> {

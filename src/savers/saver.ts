@@ -1,6 +1,7 @@
 import type { IdSet } from '../core/idset.ts';
 import type { Task } from '../core/task.ts';
 import type { Unmet } from './columns.ts';
+import type { Field } from './fields.ts';
 
 /** Why a task has no row. */
 export interface Misfit {
@@ -31,10 +32,16 @@ export interface FoundRow {
 export interface FormatOptions {
   /** How the output is called in messages. */
   readonly path: string;
-  readonly fields?: readonly string[] | undefined;
+  readonly fields?: readonly Field[] | undefined;
   readonly all?: boolean | undefined;
   readonly widen?: boolean | undefined;
   readonly escapeFormulas?: boolean | undefined;
+  /** The character between two cells, if it is not that of the format. */
+  readonly delimiter?: string | undefined;
+  /** Whether a new file begins with a byte order mark. */
+  readonly bom?: boolean | undefined;
+  /** Tells a person something worth knowing. */
+  readonly note?: ((message: string) => void) | undefined;
 }
 
 /** What a destination is told. */
@@ -62,7 +69,7 @@ export interface Rows {
   encode(task: Task): string | Misfit;
   /** The columns that would have to be there for a task, once a row was encoded. */
   lackedBy(task: Task): readonly string[];
-  /** Those of `fields` that no record had, as far as it can tell. */
+  /** The paths of `fields` that no record had, as far as it can tell. */
   readonly unmet?: Unmet;
   /** Reads rows, from the start of one, up to the first that is not whole. */
   scan(chunks: AsyncIterable<Buffer>, from: number): AsyncIterable<readonly FoundRow[]>;
@@ -96,6 +103,8 @@ export interface RowBatch {
 export interface Destination {
   /** The uuids whose rows are in it; the stage adds those that it hands over. */
   readonly saved: IdSet;
+  /** Whether there were no rows in it at the start. */
+  readonly isFresh: boolean;
   /** Whether batches must say what is finished. */
   readonly marks: boolean;
   /** Whether a later record of a uuid takes the place of its row. Default: it is passed over. */
@@ -105,7 +114,7 @@ export interface Destination {
   encode(task: Task): string | Misfit;
   /** The columns that would have to be there for a task. */
   lackedBy(task: Task): readonly string[];
-  /** Those of `fields` that no record had, as far as it can tell. */
+  /** The paths of `fields` that no record had, as far as it can tell. */
   readonly unmet?: Unmet | undefined;
   /** Makes rows safe, then marks them. @throws {TaskpipeError} `IO`; not to be tried again */
   commit(batch: RowBatch): Promise<void>;

@@ -4,9 +4,14 @@ import { realPath, resolved } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { checkNames, type Names } from '../core/names.ts';
 import { hint } from '../core/near.ts';
-import type { Task } from '../core/task.ts';
+import { stateOf, type Task } from '../core/task.ts';
+import { textOf } from '../core/words.ts';
+import type { Unmet } from '../savers/columns.ts';
+import { absentFields, FieldSlip, isOptional } from '../savers/field-check.ts';
+import { type Field, type FieldOption, fieldsOf } from '../savers/fields.ts';
 import { openFile } from '../savers/file.ts';
 import { type SaveFormat, saveFormatOf, saveFormats, savers } from '../savers/index.ts';
+import { leafPaths } from '../savers/leaf-paths.ts';
 import { checkPlaces, placesOf } from '../savers/places.ts';
 import { openRest, type Rest } from '../savers/rest.ts';
 import { Router, type SaveSummary } from '../savers/router.ts';
@@ -19,8 +24,15 @@ export type { SaveSummary } from '../savers/router.ts';
 export interface SaveOptions {
   /** Default: by the ending of the output's name; `ndjson` for `-`. */
   readonly format?: SaveFormat | undefined;
-  /** The attributes that are saved, nested ones with dots; others are left out. Default: see `widen`. */
-  readonly fields?: readonly string[] | undefined;
+  /**
+   * The attributes that are saved, nested ones with dots; others are left out. A column gets the path as its name, or
+   * the name that is given with it. Default: see `widen`.
+   */
+  readonly fields?: readonly FieldOption[] | undefined;
+  /** The character between two cells of CSV or TSV, if it is not that of the format. */
+  readonly delimiter?: string | undefined;
+  /** Begins a new CSV or TSV with a byte order mark, by which spreadsheets know UTF-8. */
+  readonly bom?: boolean | undefined;
   /** Saves every record that has come to an end, failures too; `PENDING` ones go to the rest file. Default false. */
   readonly all?: boolean | undefined;
   /** Where records go that are not saved. Default: the output's path and `.rest.ndjson`. */
@@ -61,6 +73,8 @@ export const SAVE_NAMES: Names<SaveOptions> = {
   format: true,
   table: true,
   fields: true,
+  delimiter: true,
+  bom: true,
   all: true,
   rest: true,
   rejects: true,
@@ -97,16 +111,20 @@ export async function save(
   checkPlaces(placesOf(out === '-' ? undefined : out, { rest: restFile, ledger, rejects }));
   if (options.rest !== undefined) mustBeThere('--rest', options.rest);
   const rest = openRest(restFile, options.say ?? quiet);
-  const destination = await openDestination(out, { ...options, ledger });
+  const fields = options.fields && fieldsOf(options.fields);
+  checkFields(fields);
+  const destination = await openDestination(out, { ...options, ledger, fields });
   // Nothing is waited for where nothing is synced.
   const router = new Router(destination, rest, out === '-' ? { ...options, flushInterval: 0 } : options);
   options.watch?.(router.summary);
   try {
     // A crash has left them.
     if (rest.isLeft) await mergeLeft(rest, destination);
-    await router.takeAll(tasks);
-    noteUnmet(destination, options.note);
-    const isDone = await destination.finish(options.stopped?.aborted !== true);
+    const watch = new FieldWatch(destination.isFresh ? fields : undefined, options.note);
+    await router.takeAll(watch.over(tasks)).catch((error) => keepRecords(error, router, rest, destination));
+    watch.end(destination);
+    const { unfinished } = router.summary;
+    const isDone = await destination.finish(options.stopped?.aborted !== true && unfinished === 0);
     await rest.merge(isDone ? destination.saved : { has: () => false });
   } finally {
     router.stop();
@@ -117,13 +135,80 @@ export async function save(
   return router.summary;
 }
 
-/** A field that no record had is often a slip, and gives an empty column. */
-function noteUnmet({ unmet }: Destination, note = quiet): void {
-  const names = unmet?.names.filter((name) => !name.startsWith('run.')) ?? []; // a run without failures has no error
-  const [first] = names;
-  if (first === undefined) return;
-  const words = names.map((name) => JSON.stringify(name)).join(', ');
-  note(`no record had ${words} (--fields)${hint(first, unmet?.there ?? [])}`);
+/** Looks after fields that no record has: often a slip, which gives an empty column. */
+class FieldWatch {
+  readonly #fields: readonly Field[] | undefined;
+  readonly #note: (message: string) => void;
+  #isChecked = false;
+  /** The note so far. */
+  #said = '';
+  /** Whether records came after it. */
+  #hasMore = false;
+
+  /** @param fields those of a new output; those of another one were good for its rows */
+  constructor(fields: readonly Field[] | undefined, note = quiet) {
+    this.#fields = fields;
+    this.#note = note;
+    this.#isChecked = fields === undefined;
+  }
+
+  /** Passes tasks on, and checks the first that can tell. @throws {FieldSlip} before any record is saved */
+  async *over(tasks: AsyncIterable<readonly Task[]>): AsyncGenerator<readonly Task[]> {
+    for await (const batch of tasks) {
+      if (this.#isChecked) this.#hasMore ||= batch.length > 0;
+      else {
+        const absent = absentFields(this.#fields ?? [], batch);
+        this.#isChecked = absent !== undefined;
+        const there = batch[0] === undefined ? [] : leafPaths(batch[0].line);
+        this.#say({ names: absent ?? [], there }, ' so far');
+      }
+      yield batch;
+    }
+  }
+
+  end({ unmet }: Destination): void {
+    const names = unmet?.names.filter((path) => !isOptional(path)) ?? [];
+    if (this.#hasMore || this.#said === '') this.#say({ names, there: unmet?.there ?? [] }, '');
+  }
+
+  #say({ names, there }: Unmet, soFar: string): void {
+    const [first] = names;
+    if (first === undefined) return;
+    this.#said = names.map((name) => JSON.stringify(name)).join(', ');
+    this.#note(`no record had ${this.#said}${soFar} (--fields)${hint(first, there)}`);
+  }
+}
+
+/** Puts records of finished work that a slip in the fields kept from the output into the rest file. */
+async function keepRecords(
+  error: unknown,
+  router: Router,
+  rest: Rest,
+  { saved }: Destination,
+): Promise<never> {
+  if (!(error instanceof FieldSlip)) throw error;
+  await router.drain();
+  const done = error.tasks.filter((task) => stateOf(task) !== undefined);
+  if (done.length > 0) await rest.add(textOf(done), true);
+  await rest.merge(saved);
+  throw error;
+}
+
+/** @throws {TaskpipeError} `USAGE` */
+function checkFields(fields: readonly Field[] = []): void {
+  const names = fields.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined)
+    throw new TaskpipeError(
+      'USAGE',
+      `--fields must name each column once; got ${JSON.stringify(twice)} twice`,
+    );
+  const other = fields.find(({ name, path }) => name === 'uuid' && path !== 'uuid');
+  if (other !== undefined)
+    throw new TaskpipeError(
+      'USAGE',
+      `--fields: the column uuid must hold the uuid of the task; got uuid=${other.path}`,
+    );
 }
 
 function quiet(_message: string): void {}
@@ -178,7 +263,10 @@ function checkOptions(out: string, options: SaveOptions): void {
   }
 }
 
-async function openDestination(out: string, options: SaveOptions): Promise<Destination> {
+/** The options with the fields as formats take them. */
+type OpenOptions = Omit<SaveOptions, 'fields'> & { readonly fields: readonly Field[] | undefined };
+
+async function openDestination(out: string, options: OpenOptions): Promise<Destination> {
   const format = options.format ?? (out === '-' ? 'ndjson' : saveFormatOf(out));
   if (format === undefined) {
     const endings = Object.values(savers).flatMap((saver) => saver.endings);

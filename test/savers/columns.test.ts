@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Shape } from '../../src/core/shape.ts';
 import { Task } from '../../src/core/task.ts';
-import { Columns, leafPaths } from '../../src/savers/columns.ts';
+import { Columns } from '../../src/savers/columns.ts';
+import { leafPaths } from '../../src/savers/leaf-paths.ts';
 
 function cells(line: string, names: readonly string[], isStrict = true): unknown {
   const found = new Columns(names, isStrict).cellsOf(new Task('u', line));

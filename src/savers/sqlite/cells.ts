@@ -2,6 +2,7 @@ import { type Member, membersOf, minify } from '../../core/members.ts';
 import { COLUMN_TYPES, type ColumnKind, columnOf, RUN_COLUMNS } from '../../core/run-columns.ts';
 import { type Cell, identifier } from '../../core/sqlite.ts';
 import { runOf, type Task } from '../../core/task.ts';
+import type { Field } from '../fields.ts';
 import { rawAt } from '../ndjson.ts';
 import type { Misfit } from '../saver.ts';
 
@@ -23,15 +24,15 @@ interface Value {
 /** Tasks to rows of a table, which gets a column for each attribute that has none. */
 export class TableRows {
   readonly #path: string;
-  readonly #fields: readonly string[] | undefined;
+  readonly #fields: readonly Field[] | undefined;
   readonly #columns: Column[];
   /** By their names in lower case, as SQLite tells them apart. */
   readonly #places: Map<string, number>;
 
   /** @param columns those that the table has; the first is `uuid` */
-  constructor(path: string, columns: readonly Column[], fields: readonly string[] | undefined) {
+  constructor(path: string, columns: readonly Column[], fields: readonly Field[] | undefined) {
     this.#path = path;
-    this.#fields = fields?.filter((field) => field !== 'uuid');
+    this.#fields = fields?.filter(({ path }) => path !== 'uuid');
     this.#columns = [...columns];
     this.#places = new Map(columns.map(({ name }, i) => [name.toLowerCase(), i]));
   }
@@ -102,13 +103,14 @@ function allOf({ line, fields }: Task): readonly Value[] {
   return [...values, ...ran];
 }
 
-function chosenOf({ line }: Task, fields: readonly string[]): readonly Value[] {
-  return fields.map((field) => ({ column: columnOfField(field), raw: rawAt(line, field) ?? 'null' }));
+function chosenOf({ line }: Task, fields: readonly Field[]): readonly Value[] {
+  return fields.map((field) => ({ column: columnOfField(field), raw: rawAt(line, field.path) ?? 'null' }));
 }
 
-/** The column of a path of `--fields`. */
-export function columnOfField(field: string): string {
-  return Object.keys(RUN_COLUMNS).find((column) => RUN_COLUMNS[column] === field) ?? columnOf(field);
+/** Returns the column of a field. Without a name of its own, what a run says has the column of a whole record. */
+export function columnOfField({ name, path }: Field): string {
+  const column = Object.keys(RUN_COLUMNS).find((key) => RUN_COLUMNS[key] === path);
+  return column !== undefined && (name === path || name === column) ? column : columnOf(name);
 }
 
 /** The column of the result: JSON whatever the first is, as the next may be an object. */

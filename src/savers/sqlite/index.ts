@@ -3,6 +3,7 @@ import { IdSet } from '../../core/idset.ts';
 import { type Database, identifier, inTransaction, openDatabase } from '../../core/sqlite.ts';
 import type { Task } from '../../core/task.ts';
 import { type LedgerWriter, openLedger } from '../../ledgers/index.ts';
+import type { Field } from '../fields.ts';
 import type { Destination, DestinationOptions, Misfit, RowBatch } from '../saver.ts';
 import { type Column, columnOfField, TableRows } from './cells.ts';
 import { columnsOf, prepareTable } from './table.ts';
@@ -46,17 +47,23 @@ export async function openTable(options: DestinationOptions): Promise<Destinatio
 }
 
 /** @throws {TaskpipeError} `USAGE`, for options that mean nothing here */
-function checkOptions({ widen, escapeFormulas, path }: DestinationOptions): void {
+function checkOptions({ widen, escapeFormulas, fields = [], path }: DestinationOptions): void {
   const refuse = (words: string): never => {
     throw new TaskpipeError('USAGE', words);
   };
   if (widen) refuse(`--widen is for CSV: a table of ${path} gets a column for each new attribute by itself`);
+  const other = fields.find((field) => field.path === 'uuid' && field.name !== 'uuid');
+  if (other !== undefined)
+    refuse(`--fields: the column uuid is the key of a table of ${path}; got ${other.name}=uuid`);
+  const columns = fields.map((field) => columnOfField(field).toLowerCase());
+  const twice = fields.find((_, i) => columns.indexOf(columns[i] as string) < i);
+  if (twice !== undefined) refuse(`--fields: ${twice.name} is a column that another field has already`);
   if (escapeFormulas) refuse('--escape-formulas is for CSV: no spreadsheet opens a database');
 }
 
 /** The columns that `--fields` names; others of the table are left alone. Those it lacks are there from the start. */
-function chosenOf(fields: readonly string[], columns: readonly Column[]): readonly Column[] {
-  const names = new Set(['uuid', ...fields.filter((field) => field !== 'uuid').map(columnOfField)]);
+function chosenOf(fields: readonly Field[], columns: readonly Column[]): readonly Column[] {
+  const names = new Set(['uuid', ...fields.filter(({ path }) => path !== 'uuid').map(columnOfField)]);
   return [...names].map((name) => columns.find((column) => column.name === name) ?? { name, kind: 'any' });
 }
 
@@ -106,6 +113,7 @@ interface Parts {
 
 class TableDestination implements Destination {
   readonly saved: IdSet;
+  readonly isFresh: boolean;
   readonly marks: boolean;
   readonly replaces = true;
   readonly #parts: Parts;
@@ -113,6 +121,7 @@ class TableDestination implements Destination {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.saved = parts.saved;
+    this.isFresh = parts.saved.size === 0;
     this.marks = parts.writer !== undefined;
   }
 
