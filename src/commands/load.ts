@@ -102,6 +102,11 @@ export const command: Command = defineCommand({
         if (lines.length > 0) await io.write(lines);
         await rejects.flush();
       }
+    } catch (error) {
+      // A later stage may have heard of the signal first, and have closed the pipe.
+      const isGone = error instanceof TaskpipeError && error.code === 'PIPE';
+      if (isGone && io.stopping.aborted) io.note(summary(tasks, rejects.count, values.rejects, true));
+      throw error;
     } finally {
       await rejects.close();
     }

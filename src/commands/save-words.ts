@@ -35,7 +35,6 @@ export function lastWords(summary: SaveSummary, told: Told): string[] {
 function stopWords(summary: SaveSummary, told: Told): string[] {
   const counts = countsOf(summary, told).join(', ');
   const line = `${told.isStopped ? 'stopped: ' : ''}${counts}`;
-  if (told.isTee) return [...misfitHints(summary, told), line]; // a queue has the tasks, and gives them out again
   return [
     ...misfitHints(summary, told),
     ...ledgerHints(summary, told),
@@ -45,8 +44,9 @@ function stopWords(summary: SaveSummary, told: Told): string[] {
 
 /** Without a ledger the same command does all work again. */
 function ledgerHints({ saved, present }: SaveSummary, told: Told): string[] {
-  const { ledger, out, delimiter, isOverwrite } = told;
-  if (ledger !== undefined || isOverwrite || saved + present === 0) return [];
+  const { ledger, out, delimiter, isOverwrite, isTee } = told;
+  // A queue hands finished tasks out no more.
+  if (ledger !== undefined || isOverwrite || isTee || saved + present === 0) return [];
   const kind = saveFormatOf(out);
   if (kind === 'sqlite') return [`to skip what is finished, first: export TASK_LEDGER=${quote(out)}`];
   if (kind === undefined) return ['without --ledger the same command runs finished tasks again'];

@@ -116,8 +116,8 @@ export class Columns {
     }
     if (this.#shared.length > 0) return { shared: [...new Set(this.#shared)] };
     if (this.#missing.length > 0) return { missing: [...new Set(this.#missing)] };
-    for (const [column, from] of this.#copies) this.#cells[column] = this.#cells[from];
     const cells = this.#cells;
+    if (this.#copies.length > 0) for (const [column, from] of this.#copies) cells[column] = cells[from];
     for (let i = 0; i < cells.length; i++) cells[i] ??= '';
     return { cells: cells as string[] };
   }

@@ -1,3 +1,4 @@
+import { TaskpipeError } from '../core/errors.ts';
 import { Rule } from '../core/option.ts';
 
 /** A column of `--fields`. */
@@ -13,11 +14,32 @@ export interface Field {
 /** A field as the library takes it: a path, which is then the name too, or both. */
 export type FieldOption = string | { readonly name: string; readonly path: string };
 
-/** Returns the fields that were given to the library. */
+/**
+ * Returns the fields that were given to the library.
+ * @throws {TaskpipeError} `USAGE`
+ */
 export function fieldsOf(given: readonly FieldOption[]): readonly Field[] {
-  return given.map((field) =>
+  const fields = given.map((field) =>
     typeof field === 'string' ? { name: field, path: field, isNamed: false } : { ...field, isNamed: true },
   );
+  checkFields(fields);
+  return fields;
+}
+
+function checkFields(fields: readonly Field[]): void {
+  const names = fields.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined)
+    throw new TaskpipeError(
+      'USAGE',
+      `--fields must name each column once; got ${JSON.stringify(twice)} twice`,
+    );
+  const other = fields.find(({ name, path }) => name === 'uuid' && path !== 'uuid');
+  if (other !== undefined)
+    throw new TaskpipeError(
+      'USAGE',
+      `--fields: the column uuid must hold the uuid of the task; got uuid=${other.path}`,
+    );
 }
 
 /** One part of a field: text between double quotes, in which a quote is doubled, or text without a comma or `=`. */

@@ -3,15 +3,13 @@ import { dirname } from 'node:path';
 import { realPath, resolved } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { checkNames, type Names } from '../core/names.ts';
-import { hint } from '../core/near.ts';
 import { stateOf, type Task } from '../core/task.ts';
 import { textOf } from '../core/words.ts';
-import type { Unmet } from '../savers/columns.ts';
-import { absentFields, FieldSlip, isOptional } from '../savers/field-check.ts';
+import { FieldSlip } from '../savers/field-check.ts';
+import { FieldWatch } from '../savers/field-watch.ts';
 import { type Field, type FieldOption, fieldsOf } from '../savers/fields.ts';
 import { openFile } from '../savers/file.ts';
 import { type SaveFormat, saveFormatOf, saveFormats, savers } from '../savers/index.ts';
-import { leafPaths } from '../savers/leaf-paths.ts';
 import { checkPlaces, placesOf } from '../savers/places.ts';
 import { openRest, type Rest } from '../savers/rest.ts';
 import { Router, type SaveSummary } from '../savers/router.ts';
@@ -112,7 +110,6 @@ export async function save(
   if (options.rest !== undefined) mustBeThere('--rest', options.rest);
   const rest = openRest(restFile, options.say ?? quiet);
   const fields = options.fields && fieldsOf(options.fields);
-  checkFields(fields);
   const destination = await openDestination(out, { ...options, ledger, fields });
   // Nothing is waited for where nothing is synced.
   const router = new Router(destination, rest, out === '-' ? { ...options, flushInterval: 0 } : options);
@@ -135,50 +132,6 @@ export async function save(
   return router.summary;
 }
 
-/** Looks after fields that no record has: often a slip, which gives an empty column. */
-class FieldWatch {
-  readonly #fields: readonly Field[] | undefined;
-  readonly #note: (message: string) => void;
-  #isChecked = false;
-  /** The note so far. */
-  #said = '';
-  /** Whether records came after it. */
-  #hasMore = false;
-
-  /** @param fields those of a new output; those of another one were good for its rows */
-  constructor(fields: readonly Field[] | undefined, note = quiet) {
-    this.#fields = fields;
-    this.#note = note;
-    this.#isChecked = fields === undefined;
-  }
-
-  /** Passes tasks on, and checks the first that can tell. @throws {FieldSlip} before any record is saved */
-  async *over(tasks: AsyncIterable<readonly Task[]>): AsyncGenerator<readonly Task[]> {
-    for await (const batch of tasks) {
-      if (this.#isChecked) this.#hasMore ||= batch.length > 0;
-      else {
-        const absent = absentFields(this.#fields ?? [], batch);
-        this.#isChecked = absent !== undefined;
-        const there = batch[0] === undefined ? [] : leafPaths(batch[0].line);
-        this.#say({ names: absent ?? [], there }, ' so far');
-      }
-      yield batch;
-    }
-  }
-
-  end({ unmet }: Destination): void {
-    const names = unmet?.names.filter((path) => !isOptional(path)) ?? [];
-    if (this.#hasMore || this.#said === '') this.#say({ names, there: unmet?.there ?? [] }, '');
-  }
-
-  #say({ names, there }: Unmet, soFar: string): void {
-    const [first] = names;
-    if (first === undefined) return;
-    this.#said = names.map((name) => JSON.stringify(name)).join(', ');
-    this.#note(`no record had ${this.#said}${soFar} (--fields)${hint(first, there)}`);
-  }
-}
-
 /** Puts records of finished work that a slip in the fields kept from the output into the rest file. */
 async function keepRecords(
   error: unknown,
@@ -192,23 +145,6 @@ async function keepRecords(
   if (done.length > 0) await rest.add(textOf(done), true);
   await rest.merge(saved);
   throw error;
-}
-
-/** @throws {TaskpipeError} `USAGE` */
-function checkFields(fields: readonly Field[] = []): void {
-  const names = fields.map(({ name }) => name);
-  const twice = names.find((name, i) => names.indexOf(name) < i);
-  if (twice !== undefined)
-    throw new TaskpipeError(
-      'USAGE',
-      `--fields must name each column once; got ${JSON.stringify(twice)} twice`,
-    );
-  const other = fields.find(({ name, path }) => name === 'uuid' && path !== 'uuid');
-  if (other !== undefined)
-    throw new TaskpipeError(
-      'USAGE',
-      `--fields: the column uuid must hold the uuid of the task; got uuid=${other.path}`,
-    );
 }
 
 function quiet(_message: string): void {}
