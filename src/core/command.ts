@@ -37,7 +37,7 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted where the standard input is cut short on our side, so that its last line means nothing. */
   readonly cut: AbortSignal;
-  /** Aborted by the first SIGINT or SIGTERM: come to an end in good order. */
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP: come to an end in good order. */
   readonly stopping: AbortSignal;
   /** The signal that came first, if any. */
   readonly signal: NodeJS.Signals | undefined;

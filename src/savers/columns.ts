@@ -114,8 +114,13 @@ export class Columns {
       this.#reset(task.line);
       this.#fillFromText(task.line, this.#top);
     }
+    if (this.#missing.length > 0) {
+      const missing = [...new Set(this.#missing)];
+      if (missing.length === this.#missing.length && this.#shared.length === 0) return { missing };
+      const twice = this.#missing.filter((path, i) => this.#missing.indexOf(path) < i);
+      this.#shared.push(...twice);
+    }
     if (this.#shared.length > 0) return { shared: [...new Set(this.#shared)] };
-    if (this.#missing.length > 0) return { missing: [...new Set(this.#missing)] };
     const cells = this.#cells;
     if (this.#copies.length > 0) for (const [column, from] of this.#copies) cells[column] = cells[from];
     for (let i = 0; i < cells.length; i++) cells[i] ??= '';

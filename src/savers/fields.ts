@@ -43,9 +43,9 @@ function checkFields(fields: readonly Field[]): void {
 }
 
 /** One part of a field: text between double quotes, in which a quote is doubled, or text without a comma or `=`. */
-const NAME = /"((?:[^"]|"")*)"(?=[,=]|$)|([^,=]*)/y;
+const NAME = /"((?:[^"]|"")+)"(?=[,=]|$)|((?!")[^,=]+)/y;
 /** A path may have `=` in it. */
-const PATH = /"((?:[^"]|"")*)"(?=,|$)|([^,]*)/y;
+const PATH = /"((?:[^"]|"")+)"(?=,|$)|((?!")[^,]+)/y;
 
 /**
  * Parses `--fields`: `PATH` or `NAME=PATH`, with commas between them. A name or path with a comma, or a name with `=`,

@@ -100,6 +100,7 @@ describe('cells', () => {
   test('fit names that have dots themselves, but not twice into one column', () => {
     expect(cells('{"a.b":{"c":1}}', ['a.b.c'])).toEqual(['1']);
     expect(cells('{"a.b":1,"a":{"b":2},"c":1}', ['a.b'])).toEqual({ shared: ['a.b'] });
+    expect(cells('{"a.b":1,"a":{"b":2},"c":1}', [])).toEqual({ shared: ['a.b'] });
     expect(cells('{"a.b":1,"a":{"b":2}}', ['a.b'], false)).toEqual({ shared: ['a.b'] });
   });
 
