@@ -4,7 +4,7 @@ import { realPath, resolved } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { checkNames, type Names } from '../core/names.ts';
 import { stateOf, type Task } from '../core/task.ts';
-import { textOf } from '../core/words.ts';
+import { counted, textOf } from '../core/words.ts';
 import { FieldSlip } from '../savers/field-check.ts';
 import { FieldWatch } from '../savers/field-watch.ts';
 import { type Field, type FieldOption, fieldsOf } from '../savers/fields.ts';
@@ -118,7 +118,9 @@ export async function save(
     // A crash has left them.
     if (rest.isLeft) await mergeLeft(rest, destination);
     const watch = new FieldWatch(destination.isFresh ? fields : undefined, options.note);
-    await router.takeAll(watch.over(tasks)).catch((error) => keepRecords(error, router, rest, destination));
+    await router
+      .takeAll(watch.over(tasks))
+      .catch((error) => keepRecords(error, router, rest, options.say ?? quiet));
     watch.end(destination);
     const { unfinished } = router.summary;
     const isDone = await destination.finish(options.stopped?.aborted !== true && unfinished === 0);
@@ -132,18 +134,21 @@ export async function save(
   return router.summary;
 }
 
-/** Puts records of finished work that a slip in the fields kept from the output into the rest file. */
+/** Puts finished work that a slip in the fields kept from the output into the rest file. */
 async function keepRecords(
   error: unknown,
   router: Router,
   rest: Rest,
-  { saved }: Destination,
+  say: (message: string) => void,
 ): Promise<never> {
   if (!(error instanceof FieldSlip)) throw error;
   await router.drain();
   const done = error.tasks.filter((task) => stateOf(task) !== undefined);
-  if (done.length > 0) await rest.add(textOf(done), true);
-  await rest.merge(saved);
+  if (done.length > 0) {
+    await rest.add(textOf(done), true);
+    say(`${counted(done.length, 'record')} that came before the check of --fields: see ${rest.path}`);
+  }
+  await rest.merge({ has: () => false });
   throw error;
 }
 
