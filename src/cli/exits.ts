@@ -21,6 +21,7 @@ export const EXITS: readonly (readonly [codes: readonly number[], words: string]
   [[DEFECT], 'a defect, ours or of a --module or --flow: an error that nobody caught'],
   [[EXIT_CODES.IO], 'reading or writing failed'],
   [[EXIT_CODES.LOCKED], 'somebody else holds the lock'],
+  [[129], 'stopped by SIGHUP: the terminal was closed'],
   [[130, 143], 'stopped by SIGINT (Ctrl-C), SIGTERM'],
   [[EXIT_CODES.PIPE], 'the reader went away'],
 ];

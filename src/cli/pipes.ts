@@ -42,6 +42,11 @@ export async function* stdin(signal: AbortSignal): AsyncGenerator<Buffer> {
   if (taken !== null) yield taken;
 }
 
+/** Whether a descriptor is a file. */
+export function isFile(fd: number): boolean {
+  return fstatSync(fd).isFile();
+}
+
 /** Whether the standard output goes on to another program. */
 export function isPiped(): boolean {
   const stat = fstatSync(1);

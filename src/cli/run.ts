@@ -6,7 +6,7 @@ import { TaskpipeError } from '../core/errors.ts';
 import { escapeControls } from '../core/visible.ts';
 import { type Arguments, parseArguments, type Shell } from './args.ts';
 import { DEFECT } from './exits.ts';
-import { isPiped, type Output, openOutput, stdin } from './pipes.ts';
+import { isFile, isPiped, type Output, openOutput, stdin } from './pipes.ts';
 import { openProgress, type ProgressMode, type ShownProgress } from './progress.ts';
 import { listenForEscapes, listenForSignals, SIGNAL_CODES, type Stop } from './signals.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
@@ -97,7 +97,12 @@ function ioOf({ argv, version, terminal, isQuiet, typed, stop, output, shown, sa
     argv,
     typed,
     pipe: `${hostname()}-${process.ppid}`,
+    isFromFile: isFile(0),
+    isPiped: isPiped(),
     env: process.env,
+    get signal() {
+      return stop.signal;
+    },
     cut: AbortSignal.any([stop.leaving, ended]),
     stopping: stop.stopping,
     leaving: stop.leaving,

@@ -1,4 +1,4 @@
-/** What a stage hears of SIGINT and SIGTERM, and of a reader that left. */
+/** What a stage hears of SIGINT, SIGTERM and SIGHUP, and of a reader that left. */
 export interface Stop {
   /** Aborted by the first signal. */
   readonly stopping: AbortSignal;
@@ -10,10 +10,15 @@ export interface Stop {
   leave(): void;
 }
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+/** A terminal that is closed sends SIGHUP. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** The exit codes of a process that these signals ended, as shells have them: 128 and the number. */
-export const SIGNAL_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 130, SIGTERM: 143 };
+export const SIGNAL_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
+  SIGINT: 130,
+  SIGTERM: 143,
+  SIGHUP: 129,
+};
 
 /**
  * Listens for signals: the first asks to stop, the second to leave, a third ends the process. To the very end: a second

@@ -53,10 +53,13 @@ export function openReporting(
     const tasks = { ...measured.tasks, rejected };
     return { program: `task-exec ${version}`, command, ...measured, tasks };
   };
+  /** A run that was cut short goes on by its whole pipeline, which a later stage says: tasks may be left unread. */
+  const isSaidLater = ({ outcome, tasks }: Report): boolean =>
+    io.isPiped && unfinished === undefined && (outcome === 'stopped' || tasks.pending > 0);
   return {
     async ended(measured, rejected) {
       const report = whole(measured, rejected);
-      const again = dryRun ? undefined : command;
+      const again = dryRun || isSaidLater(report) ? undefined : command;
       for (const line of summaryLines(report, { unfinished, again })) note(line);
       await file?.write(report);
     },

@@ -1,4 +1,4 @@
-import { type Command, defineCommand } from '../core/command.ts';
+import { type Command, defineCommand, type Io } from '../core/command.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
 import { optionsOf } from '../core/names.ts';
@@ -9,7 +9,7 @@ import { type Rate, toRate } from '../core/rate.ts';
 import { withPassword } from '../core/redis-address.ts';
 import { flushed, NO_TASKS } from '../core/rejects.ts';
 import { type Backoff, toBackoff } from '../core/retry.ts';
-import { textOf } from '../core/words.ts';
+import { number, textOf } from '../core/words.ts';
 import { commandOptions } from '../executors/command/options.ts';
 import { flowOptions } from '../executors/flow/options.ts';
 import { httpOptions } from '../executors/http/options.ts';
@@ -21,6 +21,7 @@ import { workerOptions } from '../executors/worker/options.ts';
 import { finishedIn } from '../ledgers/index.ts';
 import { connectionOptions } from '../queues/options.ts';
 import { REPORT_RULE, reportFormatOf } from '../reports/index.ts';
+import { durationWords } from '../reports/words.ts';
 import { childQueue } from '../stages/child-queue.ts';
 import { exec } from '../stages/exec.ts';
 import { DEFAULTS, EXEC_NAMES, type ExecOptions } from '../stages/exec-options.ts';
@@ -179,6 +180,7 @@ export const command: Command = defineCommand({
     };
     const tasks = exec(executor, optionsOf<ExecOptions>(given, EXEC_NAMES))(flushed(input, rejects));
     io.progress(() => progressOf(tasks), total);
+    stopping.addEventListener('abort', () => noteStop(io, tasks.running, values.grace), { once: true });
     try {
       try {
         for await (const batch of tasks) {
@@ -199,6 +201,14 @@ export const command: Command = defineCommand({
     return tasks.counts.failed + tasks.counts.passed + rejects.count > 0 ? 1 : 0;
   },
 });
+
+/** Says after the first signal what is waited for, and what a second one does. */
+function noteStop({ note, signal }: Io, running: number, grace: number): void {
+  if (signal === undefined || running === 0 || grace === 0) return;
+  const what = running === 1 ? '1 task is running' : `${number(running)} tasks are running`;
+  const again = signal === 'SIGINT' ? 'press Ctrl-C again to end at once' : 'a second signal ends it at once';
+  note(`stopping: ${what}, up to ${durationWords(grace).replace('.0 ', ' ')}; ${again}`);
+}
 
 function toFailures(typed: string): { count: number } | { percent: number } {
   const [, digits = '', sign] = /^(\d+)(%?)$/.exec(typed) ?? [];

@@ -1,4 +1,5 @@
 import { type Command, defineCommand } from '../core/command.ts';
+import { TaskpipeError } from '../core/errors.ts';
 import { type BadInput, MAX_LINE } from '../core/lines.ts';
 import { optionsOf } from '../core/names.ts';
 import { choice, count, flag, list, pairs, path, Rule, size, text, value } from '../core/option.ts';
@@ -114,10 +115,15 @@ export const command: Command = defineCommand({
         if (lines.length > 0) await io.write(lines);
         await rejects.flush();
       }
+    } catch (error) {
+      // A later stage may have heard of the signal first, and have closed the pipe.
+      const isGone = error instanceof TaskpipeError && error.code === 'PIPE';
+      if (isGone && io.stopping.aborted) io.note(summary(tasks, rejects.count, values.rejects, true));
+      throw error;
     } finally {
       await rejects.close();
     }
-    io.note(summary(tasks, rejects.count, values.rejects));
+    io.note(summary(tasks, rejects.count, values.rejects, io.stopping.aborted));
     return rejects.count > 0 ? 1 : 0;
   },
 });
@@ -146,8 +152,16 @@ function progressOf({ counts }: LoadingLines, { size, limit, rejected }: Whole):
   };
 }
 
-function summary({ counts }: LoadingLines, rejected: number, file: string | undefined): string {
-  const parts = [counted(counts.loaded, 'task')];
+function summary(
+  { counts }: LoadingLines,
+  rejected: number,
+  file: string | undefined,
+  isStopped: boolean,
+): string {
+  const { last } = counts;
+  const place = last === undefined ? '' : ` (${last})`;
+  const loaded = counted(counts.loaded, 'task');
+  const parts = [isStopped ? `stopped after ${loaded}${place}` : loaded];
   if (counts.finished > 0) parts.push(`${number(counts.finished)} finished before`);
   if (counts.duplicates > 0) parts.push(`${counted(counts.duplicates, 'duplicate')} left out (--duplicates)`);
   if (rejected > 0) {

@@ -1,25 +1,35 @@
-import { quote } from 'shlex';
 import { type Command, defineCommand } from '../core/command.ts';
+import { toAsciiDelimiter } from '../core/delimiter.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import { MAX_LINE } from '../core/lines.ts';
 import { optionsOf } from '../core/names.ts';
 import { readTasks } from '../core/ndjson.ts';
-import { choice, count, duration, flag, list, path, size, text } from '../core/option.ts';
+import { choice, count, duration, flag, list, type Option, path, size, text, value } from '../core/option.ts';
 import type { Progress } from '../core/progress.ts';
 import { withPassword } from '../core/redis-address.ts';
 import { flushed, NO_TASKS, openRejects } from '../core/rejects.ts';
-import { typedLine } from '../core/typed.ts';
+import { scrubbed } from '../core/typed.ts';
 import { withoutUnused } from '../core/unused.ts';
-import { counted, number } from '../core/words.ts';
 import { FLUSH, FLUSH_INTERVAL } from '../savers/commit.ts';
-import { saveFormatOf, saveFormats, unusedOptions } from '../savers/index.ts';
+import { type FieldOption, parseFields } from '../savers/fields.ts';
+import { saveFormats, unusedOptions } from '../savers/index.ts';
 import { checkPlaces, placesOf, STDIN, STDOUT } from '../savers/places.ts';
 import { restFileOf, SAVE_NAMES, type SaveOptions, type SaveSummary, save } from '../stages/save.ts';
 import { totalOf, totalOption } from '../stages/total.ts';
+import { lastWords } from './save-words.ts';
+
+const fields: Option<readonly FieldOption[] | undefined> = {
+  ...list('save these attributes, nested ones with dots, and no others; NAME=PATH names the column', {
+    placeholder: 'A,B,NAME=PATH',
+  }),
+  parse: parseFields,
+};
 
 const options = {
   format: choice('the format; default: by the ending, and ndjson for -', saveFormats),
-  fields: list('save these attributes, nested ones with dots, and leave out the others'),
+  fields,
+  delimiter: value('the character between two cells of CSV or TSV (\\t is a tab)', 'CHAR', toAsciiDelimiter),
+  bom: flag('begin a new CSV or TSV with a byte order mark, so that Excel reads it as UTF-8'),
   ledger: path('mark what is saved as finished in this ledger', { placeholder: 'LEDGER' }),
   rest: path('where records go that are not saved', { shown: 'OUT.rest.ndjson' }),
   all: flag('save failed records too; they count as finished then'),
@@ -114,10 +124,15 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
         watch: (soFar: Readonly<SaveSummary>) => io.progress(() => progressOf(soFar), total),
       };
       const summary = await save(tasks, out, optionsOf<SaveOptions>(given, SAVE_NAMES));
-      const told = { out, argv: io.argv, bad: rejects.count, ledger: values.ledger };
-      for (const line of inWords(summary, told)) io.note(line);
+      const told = {
+        ...{ out, argv: io.argv, options, bad: rejects.count, delimiter: values.delimiter },
+        ...{ isStopped: io.stopping.aborted, isTee: values.tee, isOverwrite: values.overwrite },
+        isFromFile: io.isFromFile,
+        ledger: values.ledger && scrubbed(values.ledger),
+      };
+      for (const line of lastWords(summary, told)) io.note(line);
       if (rejects.count > 0 && summary.read === 0) io.note(NO_TASKS);
-      return summary.failed + summary.misfits + rejects.count > 0 ? 1 : 0;
+      return summary.failed + summary.pending + summary.misfits + rejects.count > 0 ? 1 : 0;
     } finally {
       await rejects.close();
     }
@@ -137,60 +152,14 @@ function checkStreams(
   for (const place of places) if (place.use !== '--rest') checkPlaces([place], [STDIN, STDOUT]);
 }
 
-function progressOf({ read, saved, failed, misfits, present }: Readonly<SaveSummary>): Progress {
+function progressOf({ read, saved, failed, pending, misfits, present }: Readonly<SaveSummary>): Progress {
   return {
     through: read,
     counts: [
       { count: saved, words: 'saved' },
       { count: failed + misfits, words: 'failed', isFailure: true },
+      { count: pending, words: 'not done' },
       { count: present, words: 'already there' },
     ],
   };
-}
-
-interface Told {
-  readonly out: string;
-  readonly ledger: string | undefined;
-  readonly argv: readonly string[];
-  /** How many lines were no task. */
-  readonly bad: number;
-}
-
-/** What was saved, where the rest is, and what to type to have it saved, too. */
-function inWords(
-  { read, saved, present, rest, misfits, lacking, reason, restFile }: SaveSummary,
-  { out, argv, bad, ledger }: Told,
-): string[] {
-  const parts = [`saved ${number(saved)}`];
-  const more: string[] = [];
-  // A second run must not take the place of what the first has saved.
-  const again = typedLine(
-    'task-save',
-    argv.filter((word) => !/^--overwrite(=|$)/.test(word)),
-    options,
-  );
-  const file = quote(restFile);
-  if (present > 0) parts.push(`${number(present)} already there`);
-  if (present > 0 && present === read && ledger === undefined) {
-    more.push(
-      `${out} already had rows for all ${counted(read, 'task')}, so nothing was saved; if ${out} is also the input, save to another file; with --ledger, finished tasks are not run again`,
-    );
-  }
-  if (rest > misfits) {
-    parts.push(`${number(rest - misfits)} to ${restFile}`);
-    more.push(`to run these again, with the same stages between: task-load ${file} | … | ${again}`);
-  }
-  if (misfits > 0) {
-    const isTable = saveFormatOf(out) === 'sqlite';
-    parts.push(
-      `${number(misfits)} that ${out} ${isTable ? 'cannot hold' : 'has no place for'}, to ${restFile}`,
-    );
-    if (isTable) more.push(`the first reason is: ${reason}; all of them: jq -r .run.error.message ${file}`);
-    if (lacking > 0 && !isTable)
-      more.push(`to add columns for these, without doing their work again: ${again} --widen < ${file}`);
-    if (misfits > lacking && !isTable)
-      more.push(`to save what no CSV can hold (VALUE): task-save ${quote(`${out}.ndjson`)} < ${file}`);
-  }
-  if (bad > 0) parts.push(counted(bad, 'bad line'));
-  return [parts.join(', '), ...(out === '-' ? [] : more)];
 }

@@ -31,12 +31,18 @@ export interface Io {
   readonly typed: ReadonlySet<string>;
   /** What the stages of one pipe have in common, and hardly any others: the machine, and who started them. */
   readonly pipe: string;
+  /** Whether the standard input is a file. */
+  readonly isFromFile: boolean;
+  /** Whether the standard output goes on to another program. */
+  readonly isPiped: boolean;
   /** The environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted where the standard input is cut short on our side, so that its last line means nothing. */
   readonly cut: AbortSignal;
-  /** Aborted by the first SIGINT or SIGTERM: come to an end in good order. */
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP: come to an end in good order. */
   readonly stopping: AbortSignal;
+  /** The signal that came first, if any. */
+  readonly signal: NodeJS.Signals | undefined;
   /** Aborted by the second one, or when the reader of the output is gone: leave at once. */
   readonly leaving: AbortSignal;
 }

@@ -59,7 +59,7 @@ export class CsvParser {
     return this.#rest === '' && !this.#isSkipping;
   }
 
-  /** The number of the line where the next row begins, from 1. */
+  /** The number of the line at which the next text begins, between rows. */
   get line(): number {
     return this.#line;
   }

@@ -94,6 +94,7 @@ class RecordReader {
       if (rows !== undefined) {
         this.#parser?.passOver(rows.length);
         this.#hasQuotes ||= rows.hasQuotes;
+        rows.lastLine = (this.#parser?.line ?? 1) - 1;
         yield rows;
         at += rows.end;
         if (at === bytes.length) return;

@@ -22,6 +22,8 @@ export class PlainRows {
   readonly end: number;
   /** Whether a cell is in quotes. */
   readonly hasQuotes: boolean;
+  /** The number of the line of the last row. */
+  lastLine = 0;
   /** Of each cell, row by row, where its value begins and where it ends. */
   readonly #cells: Int32Array;
   #view: DataView | undefined;

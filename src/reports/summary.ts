@@ -80,7 +80,8 @@ function oneLine(text: string): string {
 
 function countsLine({ tasks, retries, causes, outcome }: Report, unfinished: string | undefined): string {
   const { succeeded, failed, reverted, pending, passed, added, known, rejected } = tasks;
-  const parts = [reverted > 0 ? `${number(reverted)} reverted` : `${number(succeeded)} done`];
+  const stopped = outcome === 'stopped' ? 'stopped: ' : '';
+  const parts = [`${stopped}${reverted > 0 ? `${number(reverted)} reverted` : `${number(succeeded)} done`}`];
   if (added > 0) parts.push(`${number(added)} added on the way`);
   if (known > 0) parts.push(`${number(known)} known already`);
   const fatal = causes.filter((cause) => cause.failed > 0);

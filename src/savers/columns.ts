@@ -1,14 +1,21 @@
 import { membersOf, minify } from '../core/members.ts';
 import type { Values } from '../core/shape.ts';
 import type { Fields, Task } from '../core/task.ts';
+import { leafPaths } from './leaf-paths.ts';
 import { ShapeColumns } from './shape-columns.ts';
 
-/** Names that were asked for and that no record had. */
+/** Paths that were asked for and that no record had. */
 export interface Unmet {
   readonly names: readonly string[];
-  /** Names that a record had. */
+  /** Paths that a record had. */
   readonly there: readonly string[];
 }
+
+/** Cells of a task; or the paths of attributes without a column; or the paths that two attributes share. */
+export type FoundCells =
+  | { readonly cells: readonly string[] }
+  | { readonly missing: readonly string[] }
+  | { readonly shared: readonly string[] };
 
 /** Where an attribute goes: its own column, or the columns of what is nested in it. */
 interface Slot {
@@ -28,29 +35,13 @@ interface Level {
   readonly order: Slot[];
 }
 
-/** The paths of the leaves of a record, with dots between names: its uuid, then the others in order. */
-export function leafPaths(fields: Fields): string[] {
-  const paths = new Set(['uuid']);
-  addPaths(fields, '', paths);
-  return [...paths];
-}
-
-function addPaths(fields: Fields, prefix: string, paths: Set<string>): void {
-  for (const [name, value] of Object.entries(fields)) {
-    if (isObject(value)) addPaths(value, `${prefix}${name}.`, paths);
-    else paths.add(prefix + name);
-  }
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 const QUOTE = 34;
 const BACKSLASH = 92;
 const COLON = 58;
 const SPACE = 32;
 const COMMA = 44;
+const ZERO = 48;
+const NINE = 57;
 const BRACE = 125;
 
 /** A number token that `String` would not give back, seen from the text before it. May also be met inside a string. */
@@ -58,11 +49,13 @@ const ODD_NUMBER = /[:,[\s]-?(?:0(?<=-0)|\d+[.eE]|\d{16})/;
 
 /**
  * Puts records into columns. A nested attribute stands under its path (`result.status`), an array as JSON text, and
- * so does an object where there is a column of its very name. Numbers keep their digits: `1.10` stays `1.10`. Null is
- * an empty cell, and so never lacks a column.
+ * so does an object that has a column of its own. Numbers keep their digits: `1.10` stays `1.10`. Null is an empty
+ * cell, and so never lacks a column; nor does an empty object above columns.
  */
 export class Columns {
   readonly names: readonly string[];
+  /** The path of the attribute in each column. */
+  readonly paths: readonly string[];
   readonly #indexes: ReadonlyMap<string, number>;
   readonly #nested = new Set<string>();
   readonly #top: Level;
@@ -70,6 +63,9 @@ export class Columns {
   /** The cells of the record at hand; the same array for all. */
   readonly #cells: (string | undefined)[];
   #missing: string[] = [];
+  #shared: string[] = [];
+  /** Columns that have the path of an earlier one, and that one. */
+  readonly #copies: readonly (readonly [column: number, from: number])[];
   /** The first record. */
   #first = '';
   /** The columns that a record had an attribute for. */
@@ -84,23 +80,30 @@ export class Columns {
   #hasNumbers = false;
   #hasSkipped = false;
 
-  /** @param isStrict whether an attribute without a column is a fault; otherwise it is left out */
-  constructor(names: readonly string[], isStrict: boolean) {
+  /**
+   * @param isStrict whether an attribute without a column is a fault; otherwise it is left out
+   * @param paths the path of the attribute for each column, if that is not its name
+   */
+  constructor(names: readonly string[], isStrict: boolean, paths: readonly string[] = names) {
     this.names = names;
-    this.#indexes = new Map(names.map((name, i) => [name, i]));
-    for (const name of names) {
-      for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1)) {
-        this.#nested.add(name.slice(0, dot));
+    this.paths = paths;
+    this.#indexes = new Map(paths.map((path, i) => [path, i] as const).reverse()); // the first of one path
+    this.#copies = paths.flatMap((path, i) => {
+      const from = paths.indexOf(path);
+      return from === i ? [] : [[i, from] as const];
+    });
+    for (const path of paths) {
+      for (let dot = path.indexOf('.'); dot >= 0; dot = path.indexOf('.', dot + 1)) {
+        this.#nested.add(path.slice(0, dot));
       }
     }
     this.#top = { prefix: '', slots: new Map(), order: [] };
     this.#isStrict = isStrict;
-    this.#shaped = new ShapeColumns(names, isStrict, this.#found);
-    this.#cells = new Array(names.length).fill(undefined);
+    this.#shaped = new ShapeColumns(paths, isStrict, this.#found);
+    this.#cells = new Array(paths.length).fill(undefined);
   }
 
-  /** The cells of a task, or the paths of the attributes that have no column. */
-  cellsOf(task: Task): { cells: readonly string[] } | { missing: readonly string[] } {
+  cellsOf(task: Task): FoundCells {
     if (this.#first === '') this.#first = task.line;
     const { shape, values } = task;
     const shaped = shape && this.#shaped.cellsOf(shape, values as Values);
@@ -111,8 +114,15 @@ export class Columns {
       this.#reset(task.line);
       this.#fillFromText(task.line, this.#top);
     }
-    if (this.#missing.length > 0) return { missing: [...new Set(this.#missing)] };
+    if (this.#missing.length > 0) {
+      const missing = [...new Set(this.#missing)];
+      if (missing.length === this.#missing.length && this.#shared.length === 0) return { missing };
+      const twice = this.#missing.filter((path, i) => this.#missing.indexOf(path) < i);
+      this.#shared.push(...twice);
+    }
+    if (this.#shared.length > 0) return { shared: [...new Set(this.#shared)] };
     const cells = this.#cells;
+    if (this.#copies.length > 0) for (const [column, from] of this.#copies) cells[column] = cells[from];
     for (let i = 0; i < cells.length; i++) cells[i] ??= '';
     return { cells: cells as string[] };
   }
@@ -120,13 +130,14 @@ export class Columns {
   /** The columns that no record had an attribute for, and the paths that the first record had; none before that. */
   get unmet(): Unmet {
     if (this.#first === '') return { names: [], there: [] };
-    const names = this.names.filter((_, i) => !this.#found.has(i));
-    return { names, there: names.length === 0 ? [] : leafPaths(JSON.parse(this.#first) as Fields) };
+    const names = this.paths.filter((path) => !this.#found.has(this.#indexes.get(path) as number));
+    return { names, there: names.length === 0 ? [] : leafPaths(this.#first) };
   }
 
   #reset(line: string): void {
     for (let i = 0; i < this.#cells.length; i++) this.#cells[i] = undefined; // `fill` takes longer for so few
     if (this.#missing.length > 0) this.#missing = [];
+    if (this.#shared.length > 0) this.#shared = [];
     this.#line = line;
     this.#at = 0;
     this.#met = 0;
@@ -159,11 +170,13 @@ export class Columns {
     return slot;
   }
 
-  /** Fills cells from parsed values. Returns false where that would not give the text of the record. */
+  /** Fills cells from parsed values. Returns false if that would not give the text of the record. */
   #fillFast(fields: Fields, level: Level): boolean {
     let i = 0;
     for (const name in fields) {
       const value = fields[name];
+      // Names that are whole numbers come first in an object, wherever they are in the line.
+      if (i === 0 && isDigit(name.charCodeAt(0))) this.#hasSkipped = true;
       const expected = level.order[i++];
       const slot = expected?.name === name ? expected : this.#slotOf(level, name);
       if (typeof value === 'string') this.#put(slot, level, value);
@@ -179,8 +192,15 @@ export class Columns {
         else if (!this.#fillFast(value as Fields, slot.below as Level)) return false;
       } else this.#hasSkipped = true;
     }
+    if (i === 0) this.#addEmpty(level);
     this.#met += i;
     return true;
+  }
+
+  /** An empty object is nothing that its columns could not hold; without any it needs one. */
+  #addEmpty({ prefix }: Level): void {
+    const path = prefix.slice(0, -1);
+    if (this.#isStrict && prefix !== '' && !this.#nested.has(path)) this.#missing.push(path);
   }
 
   /**
@@ -215,8 +235,9 @@ export class Columns {
 
   /** The same from the text. */
   #fillFromText(text: string, level: Level): void {
-    // As JSON.parse has it, the last of several members of one name counts.
+    // As in JSON.parse, the last of several members with one name counts.
     const members = new Map(membersOf(text).map((member) => [member.key, member]));
+    if (members.size === 0) this.#addEmpty(level);
     for (const [name, { value, end }] of members) {
       const slot = this.#slotOf(level, name);
       const raw = text.slice(value, end);
@@ -231,8 +252,13 @@ export class Columns {
   }
 
   #put(slot: Slot, level: Level, cell: string): void {
-    // Two attributes of one path (`{"a.b":1,"a":{"b":2}}`) do not fit either.
-    if (slot.column >= 0 && this.#cells[slot.column] === undefined) this.#cells[slot.column] = cell;
-    else if (slot.column >= 0 || this.#isStrict) this.#missing.push(level.prefix + slot.name);
+    if (slot.column < 0) {
+      if (this.#isStrict) this.#missing.push(level.prefix + slot.name);
+    } else if (this.#cells[slot.column] === undefined) this.#cells[slot.column] = cell;
+    else this.#shared.push(level.prefix + slot.name); // as in {"a.b":1,"a":{"b":2}}
   }
+}
+
+function isDigit(code: number): boolean {
+  return code >= ZERO && code <= NINE;
 }

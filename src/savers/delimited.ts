@@ -4,16 +4,19 @@ import { TaskpipeError } from '../core/errors.ts';
 import { hint } from '../core/near.ts';
 import { runOf, type Task } from '../core/task.ts';
 import { counted } from '../core/words.ts';
-import { Columns, leafPaths, type Unmet } from './columns.ts';
-import { decoded, type Header, MAX_ROW, NOT_ASCII, NOT_UTF8, readHeader } from './header.ts';
+import { Columns, type Unmet } from './columns.ts';
+import type { Field } from './fields.ts';
+import { BOM, decoded, type Header, MAX_ROW, NOT_ASCII, NOT_UTF8, readHeader } from './header.ts';
+import { leafPaths } from './leaf-paths.ts';
 import type { FormatOptions, FoundRow, Misfit, OpenRows, Rows } from './saver.ts';
 import { dialectOf } from './tsv-quotes.ts';
 
-/** CSV or TSV. An output that exists keeps the dialect that it has. */
+/** Makes the rows of CSV or TSV. An existing output keeps the dialect that it has. */
 export function delimited(format: Dialect): OpenRows {
   return async (bytes, options) => {
-    const { dialect, head } = await dialectOf(bytes, format);
-    const header = await readHeader(head, dialect, options);
+    const { delimiter = format.delimiter } = options;
+    const { dialect, head } = await dialectOf(bytes, { ...format, delimiter });
+    const header = await readHeader(head, dialect, options, format.delimiter);
     if (header === 'torn') return undefined;
     const names = options.escapeFormulas ? header.names?.map(unescaped) : header.names;
     return new DelimitedRows(dialect, { ...header, names }, options);
@@ -35,6 +38,10 @@ class DelimitedRows implements Rows {
   readonly #encodeRow: (cells: readonly string[]) => string;
   /** Whether the output had rows, or a header, before. */
   readonly #isOld: boolean;
+  /** The fields by the names of their columns. */
+  readonly #fields: ReadonlyMap<string, Field> | undefined;
+  /** The bytes before the header: a byte order mark, or the line `sep=;`. */
+  readonly #preamble: string;
   #columns: Columns | undefined;
   /** Whether the header is still to be written. */
   #isNew: boolean;
@@ -44,11 +51,15 @@ class DelimitedRows implements Rows {
     this.#options = options;
     this.newline = header.newline;
     this.#headerLines = header.lines;
+    this.#preamble = header.preamble || (header.names === undefined && options.bom ? BOM : '');
+    this.#fields = options.fields && new Map(options.fields.map((field) => [field.name, field]));
     this.#encodeRow = rowEncoder(dialect);
     this.#isNew = header.names === undefined;
     this.#isOld = header.names !== undefined;
     this.first = header.end;
-    const names = header.names ?? options.fields;
+    if (this.#isOld && options.bom && !header.preamble.startsWith(BOM))
+      options.note?.(`${options.path} has no byte order mark; --bom is for a new file`);
+    const names = header.names ?? options.fields?.map(({ name }) => name);
     if (names !== undefined) this.#setColumns(names);
     if (this.lacking.length > 0 && !options.widen) {
       throw new TaskpipeError(
@@ -59,7 +70,12 @@ class DelimitedRows implements Rows {
   }
 
   get hasUuid(): boolean {
-    return this.#columns?.names.includes('uuid') ?? true;
+    return this.#columns === undefined || this.#uuidAt >= 0;
+  }
+
+  /** The index of the column that holds the uuid, or -1. */
+  get #uuidAt(): number {
+    return this.#columns?.paths.indexOf('uuid') ?? -1;
   }
 
   get names(): readonly string[] | undefined {
@@ -67,16 +83,20 @@ class DelimitedRows implements Rows {
   }
 
   get lacking(): readonly string[] {
-    return this.#options.fields?.filter((name) => !this.#columns?.names.includes(name)) ?? [];
+    const { fields = [] } = this.#options;
+    return fields.map(({ name }) => name).filter((name) => !this.#columns?.names.includes(name));
   }
 
   get unmet(): Unmet {
     const { names = [], there = [] } = this.#columns?.unmet ?? {};
-    return { names: names.filter((name) => this.#options.fields?.includes(name)), there };
+    const asked = new Set(this.#options.fields?.map(({ path }) => path));
+    return { names: names.filter((path) => asked.has(path)), there };
   }
 
   #setColumns(names: readonly string[]): Columns {
-    this.#columns = new Columns(names, this.#options.fields === undefined);
+    const fields = this.#fields;
+    const paths = names.map((name) => fields?.get(name)?.path ?? name);
+    this.#columns = new Columns(names, fields === undefined, paths);
     return this.#columns;
   }
 
@@ -85,12 +105,13 @@ class DelimitedRows implements Rows {
     if (!names.every(isText)) return notText('the name of an attribute');
     const columns = this.#columns ?? this.#setColumns(names);
     const found = columns.cellsOf(task);
+    if ('shared' in found) return sharedPath(found.shared[0] as string);
     if ('missing' in found) return misfit(found.missing, columns.names, this.#options.path);
-    const row = this.#rowOf(found.cells, columns.names);
+    const row = this.#rowOf(found.cells);
     if (!isPlain(task.line) && !isText(row)) return notText('a value');
     if (!this.#isNew) return row;
     this.#isNew = false;
-    return this.#rowOf(columns.names, columns.names) + row;
+    return this.#preamble + this.#rowOf(columns.names) + row;
   }
 
   lackedBy(task: Task): readonly string[] {
@@ -107,17 +128,17 @@ class DelimitedRows implements Rows {
     );
   }
 
-  /** The text of a row. What a task is called by is never changed: it is read back. */
-  #rowOf(cells: readonly string[], names: readonly string[]): string {
-    const escaped = this.#options.escapeFormulas
-      ? cells.map((cell, i) => (names[i] === 'uuid' ? cell : escapeFormula(cell)))
-      : cells;
+  /** Returns the text of a row. The uuid is never changed, since it is read back. */
+  #rowOf(cells: readonly string[]): string {
+    if (!this.#options.escapeFormulas) return this.#encodeRow(cells) + this.newline;
+    const uuidAt = this.#uuidAt;
+    const escaped = cells.map((cell, i) => (i === uuidAt ? cell : escapeFormula(cell)));
     return this.#encodeRow(escaped) + this.newline;
   }
 
   /** The columns of a new output: those of its first record. With `all`, a failure that comes later fits too. */
-  #columnsOf({ fields }: Task): readonly string[] {
-    const paths = leafPaths(fields);
+  #columnsOf({ line, fields }: Task): readonly string[] {
+    const paths = leafPaths(line);
     if (!this.#options.all || runOf(fields) === undefined) return paths;
     return [...new Set([...paths, 'run.error.code', 'run.error.message'])];
   }
@@ -126,7 +147,7 @@ class DelimitedRows implements Rows {
     const parser = new CsvParser({ ...this.#dialect, maxRow: MAX_ROW });
     parser.passOver(this.#headerLines);
     const width = this.#columns?.names.length ?? 0;
-    const uuidAt = this.#columns?.names.indexOf('uuid') ?? -1;
+    const uuidAt = this.#uuidAt;
     let end = this.first;
     const find = (rows: readonly Row[]): FoundRow[] => {
       const found: FoundRow[] = [];
@@ -161,11 +182,14 @@ class DelimitedRows implements Rows {
       if (end <= 0) return row.text;
       if (!isHeader) return row.text.slice(0, end) + added + row.text.slice(end);
       isHeader = false;
-      return Buffer.from(this.#rowOf(names, names)).toString('latin1');
+      return Buffer.from(this.#rowOf(names)).toString('latin1');
     };
+    let preamble = this.#isNew ? 0 : Buffer.byteLength(this.#preamble);
     for await (const chunk of chunks) {
-      const text = parser.push(chunk.toString('latin1')).map(widened).join('');
-      yield Buffer.from(text, 'latin1');
+      const kept = chunk.subarray(0, preamble);
+      preamble -= kept.length;
+      const rows = parser.push(chunk.subarray(kept.length).toString('latin1'));
+      yield Buffer.concat([kept, Buffer.from(rows.map(widened).join(''), 'latin1')]);
     }
     this.#setColumns(names);
   }
@@ -197,12 +221,19 @@ function isText(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
 
+/** Neither more columns nor fewer would help: the two attributes have one place in a row. */
+function sharedPath(path: string): Misfit {
+  const shown = JSON.stringify(path);
+  const message = `two attributes have the path ${shown}: one with that name, and one inside an object; give one another name before task-save, or save to NDJSON, which holds both`;
+  return { code: 'VALUE', message, columns: [] };
+}
+
 function notText(what: string): Misfit {
   const message = `${what} has a NUL or half of a surrogate pair, which a row of text cannot hold`;
   return { code: 'VALUE', message, columns: [] };
 }
 
-/** Those that can be added: a column that is there already was filled by another attribute of the same path. */
+/** Returns the names that a header can hold and that it does not have. */
 function lackingOf(missing: readonly string[], names: readonly string[] = []): string[] {
   const there = new Set(names);
   return missing.filter((name) => !there.has(name) && isText(name));

@@ -140,6 +140,7 @@ interface FileState {
 
 class FileDestination implements Destination {
   readonly saved: IdSet;
+  readonly isFresh: boolean;
   readonly marks: boolean;
   readonly #options: RealOptions;
   readonly #rows: Rows;
@@ -162,6 +163,7 @@ class FileDestination implements Destination {
     this.#writer = opened?.writer;
     this.#undone = opened?.history.undone;
     this.#run = run;
+    this.isFresh = output.size === 0;
     this.#old = old;
     this.marks = opened !== undefined;
   }

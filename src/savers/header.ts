@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { CsvParser, type Dialect, ROW_FAULTS, type Row } from '../core/csv.ts';
+import { CSV, CsvParser, type Dialect, ROW_FAULTS, type Row } from '../core/csv.ts';
 import { TaskpipeError } from '../core/errors.ts';
 import { quoted } from '../core/visible.ts';
 import type { FormatOptions } from './saver.ts';
@@ -9,60 +9,76 @@ import type { FormatOptions } from './saver.ts';
  * file; delimiters, quotes and newlines are the same, and cells that matter are decoded.
  */
 
-/** A row that is longer was never one: a quote is open before it. */
+/** Longest row: a longer one was never a row, but text after a quote that is not closed. */
 export const MAX_ROW: number = 64 * 1024 * 1024;
-/** A byte order mark. */
-export const BOM = '\xef\xbb\xbf';
+/** The byte order mark: as a character, and as its bytes in Latin-1. */
+export const BOM = '\ufeff';
+const BOM_BYTES = '\xef\xbb\xbf';
+/** A line with which a file tells Excel its delimiter. */
+const SEP_LINE = /^sep=([\x01-\x7f])\r?\n$/i;
 /** Fault of bytes in another encoding. */
 export const NOT_UTF8 = 'it is not valid UTF-8; save the file as UTF-8';
 
 /** The header of an existing output. */
 export interface Header {
-  /** Column names; undefined if there is nothing yet but a byte order mark or blank lines. */
+  /** Column names; undefined if there is nothing yet but a byte order mark, a line `sep=;` or blank lines. */
   readonly names: readonly string[] | undefined;
-  /** Size in bytes, with a byte order mark and blank lines before it. */
+  /** Text before the header: a byte order mark, a line `sep=;`, or both. */
+  readonly preamble: string;
+  /** Size in bytes, with all that is before it. */
   readonly end: number;
   /** Number of lines. */
   readonly lines: number;
-  /** Its line end, and so that of the file. */
+  /** Line end of the header, and so of the file. */
   readonly newline: '\n' | '\r\n';
 }
 
 /**
  * Reads the header from the beginning of an output.
- * @returns `torn` if a quote in it is not closed, it has a NUL, or, in an output whose
- *   first commit a crash may have torn, it has no line end
- * @throws {TaskpipeError} `DATA`, if it is unusable
+ * @param usual delimiter of the format
+ * @returns `torn` if a quote in it is not closed, it has a NUL, or, in an output whose first commit a crash may have
+ *   torn, it has no line end
+ * @throws {TaskpipeError} `DATA` if it is unusable, or another delimiter separates its cells
  */
 export async function readHeader(
   head: AsyncIterable<Buffer>,
   dialect: Dialect,
-  { path, mayBeTorn = false }: FormatOptions,
+  options: FormatOptions,
+  usual: string,
 ): Promise<Header | 'torn'> {
   const parser = new CsvParser({ ...dialect, maxRow: MAX_ROW });
+  let preamble = '';
   let end = 0;
   let isFirst = true;
   for await (const chunk of head) {
     let text = chunk.toString('latin1');
-    if (isFirst && text.startsWith(BOM)) {
-      text = text.slice(BOM.length);
-      end += BOM.length;
+    if (isFirst && text.startsWith(BOM_BYTES)) {
+      text = text.slice(BOM_BYTES.length);
+      end += BOM_BYTES.length;
+      preamble = BOM;
     }
     isFirst = false;
     for (const row of parser.push(text)) {
       end += row.text.length;
       if (row.text.includes('\0')) return 'torn';
-      if (row.cells.length > 0 || row.fault !== undefined)
-        return headerOf(row, end, { path, delimiter: dialect.delimiter });
+      const [, told] = SEP_LINE.exec(row.text) ?? [];
+      if (told !== undefined && row.line === 1) {
+        if (told !== dialect.delimiter) throw otherDelimiter(options.path, told, usual);
+        preamble += row.text;
+      } else if (row.cells.length > 0 || row.fault !== undefined) {
+        checkDelimiter(row, dialect, options, usual);
+        return headerOf(row, { preamble, end }, options.path);
+      }
     }
   }
   const [row] = parser.end();
-  if (row === undefined) return { names: undefined, end, lines: 0, newline: '\n' };
-  if (mayBeTorn || row.fault === 'open' || row.text.includes('\0')) return 'torn';
-  return headerOf(row, end + row.text.length, { path, delimiter: dialect.delimiter });
+  if (row === undefined) return { names: undefined, preamble, end, lines: 0, newline: '\n' };
+  if (options.mayBeTorn || row.fault === 'open' || row.text.includes('\0')) return 'torn';
+  checkDelimiter(row, dialect, options, usual);
+  return headerOf(row, { preamble, end: end + row.text.length }, options.path);
 }
 
-function headerOf(row: Row, end: number, { path, delimiter }: { path: string; delimiter: string }): Header {
+function headerOf(row: Row, place: Pick<Header, 'preamble' | 'end'>, path: string): Header {
   const fail = (words: string): never => {
     throw new TaskpipeError('DATA', `${path}:${row.line}: the header ${words}`);
   };
@@ -74,25 +90,43 @@ function headerOf(row: Row, end: number, { path, delimiter }: { path: string; de
       'ends in a carriage return alone, as files of old Macs do; save the file with the line ends LF or CRLF',
     );
   }
-  const other = otherDelimiter(names);
-  if (other !== undefined) {
-    fail(
-      `has one column, ${quoted(String(names[0]))}: its columns are separated by ${quoted(other)}, not ${quoted(delimiter)}; save the file with ${quoted(delimiter)}`,
-    );
-  }
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) fail(`has two columns named ${JSON.stringify(twice)}`);
   const lines = row.line + newlinesIn(row.text) - 1;
-  return { names, end, lines, newline: row.text.endsWith('\r\n') ? '\r\n' : '\n' };
+  return { names, ...place, lines, newline: row.text.endsWith('\r\n') ? '\r\n' : '\n' };
 }
 
-/** Returns the delimiter that someone has saved the file with, if it is another one. */
-function otherDelimiter([name = '', ...others]: readonly string[]): string | undefined {
-  if (others.length > 0) return undefined;
-  const told = /^sep=(.)$/.exec(name)?.[1]; // the first line of some files for Excel
-  return (
-    told ??
-    [';', ',', '\t', '|'].find((one) => name.split(one).length > 1 && name.split(one).includes('uuid'))
+/** Delimiters that spreadsheets and other programs write. */
+const DELIMITERS = [',', ';', '\t', '|'];
+
+/** @throws {TaskpipeError} `DATA` if another delimiter gives columns, or one for the uuid, and this one does not */
+function checkDelimiter(
+  row: Row,
+  { delimiter }: Dialect,
+  { path, fields }: FormatOptions,
+  usual: string,
+): void {
+  const names = row.fault === undefined ? row.cells.map(decoded) : [];
+  if (names.includes('uuid') || fields?.some(({ name }) => names.includes(name))) return;
+  const isBetter = (others: readonly string[]): boolean =>
+    names.length > 1 ? others.includes('uuid') : others.length > 1;
+  const other = DELIMITERS.find((one) => one !== delimiter && isBetter(cellsOf(row.text, one)));
+  if (other !== undefined) throw otherDelimiter(path, other, usual);
+}
+
+function cellsOf(text: string, delimiter: string): readonly string[] {
+  const parser = new CsvParser({ ...CSV, delimiter, maxRow: MAX_ROW });
+  const row = parser.push(text)[0] ?? parser.end()[0];
+  return row === undefined || row.fault !== undefined ? [] : row.cells;
+}
+
+function otherDelimiter(path: string, found: string, usual: string): TaskpipeError {
+  const shown = found === '\t' ? 'a tab' : quoted(found);
+  const typed =
+    found === usual ? 'leave out --delimiter' : `add --delimiter ${found === '\t' ? "'\\t'" : `'${found}'`}`;
+  return new TaskpipeError(
+    'DATA',
+    `${path}:1: ${shown} separates its cells; ${typed}, or save to another file`,
   );
 }
 
@@ -100,10 +134,10 @@ function newlinesIn(text: string): number {
   return text.split('\n').length - 1;
 }
 
-/** What may be something else when it is decoded. */
+/** Bytes that are not ASCII, in text read as Latin-1. */
 export const NOT_ASCII: RegExp = /[\x80-\xff]/;
 
-/** A cell as text. */
+/** Decodes a cell that was read as Latin-1. */
 export function decoded(latin1: string): string {
   return Buffer.from(latin1, 'latin1').toString();
 }

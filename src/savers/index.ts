@@ -6,7 +6,9 @@ import type { Destination, DestinationOptions, OpenRows } from './saver.ts';
 export type SaveFormat = 'csv' | 'tsv' | 'ndjson' | 'sqlite';
 
 /** Options that only some formats use. */
-export type SaveOption = 'widen' | 'escapeFormulas' | 'table';
+export type SaveOption = 'widen' | 'escapeFormulas' | 'delimiter' | 'bom' | 'table';
+
+const DELIMITED: readonly SaveOption[] = ['widen', 'escapeFormulas', 'delimiter', 'bom'];
 
 /** A kind of output. */
 export interface Saver {
@@ -22,8 +24,8 @@ export interface Saver {
 
 /** The formats that are written, by name. */
 export const savers: Readonly<Record<SaveFormat, Saver>> = {
-  csv: { endings: ['.csv'], uses: ['widen', 'escapeFormulas'], rows: delimited(CSV) },
-  tsv: { endings: ['.tsv', '.tab'], uses: ['widen', 'escapeFormulas'], rows: delimited(TSV) },
+  csv: { endings: ['.csv'], uses: DELIMITED, rows: delimited(CSV) },
+  tsv: { endings: ['.tsv', '.tab'], uses: DELIMITED, rows: delimited(TSV) },
   ndjson: { endings: ['.ndjson', '.jsonl'], uses: [], rows: ndjson },
   sqlite: {
     endings: ['.db', '.sqlite', '.sqlite3'],

@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { membersOf, minify } from '../core/members.ts';
-import { runOf, type Task, uuidFault } from '../core/task.ts';
-import { leafPaths } from './columns.ts';
+import { attribute, type Fields, runOf, type Task, uuidFault } from '../core/task.ts';
+import type { Field } from './fields.ts';
 import { NOT_UTF8 } from './header.ts';
+import { leafPaths } from './leaf-paths.ts';
 import type { FoundRow, OpenRows } from './saver.ts';
 
 const NEWLINE = 10;
@@ -15,10 +16,11 @@ const MAX_ROW = 64 * 1024 * 1024;
  */
 export const ndjson: OpenRows = async (head, { fields }) => {
   const old = await firstRow(head);
+  const uuidKey = fields === undefined ? 'uuid' : fields.find(({ path }) => path === 'uuid')?.name;
   const met = new Set<string>();
   let first: Task | undefined;
   return {
-    hasUuid: fields === undefined || fields.includes('uuid'),
+    hasUuid: uuidKey !== undefined,
     first: 0,
     newline: '\n',
     lacking: [],
@@ -28,7 +30,8 @@ export const ndjson: OpenRows = async (head, { fields }) => {
     },
     get unmet() {
       if (first === undefined) return { names: [], there: [] };
-      return { names: fields?.filter((name) => !met.has(name)) ?? [], there: leafPaths(first.fields) };
+      const names = fields?.map(({ path }) => path).filter((path) => !met.has(path)) ?? [];
+      return { names, there: leafPaths(first.line) };
     },
     lackedBy: () => [],
     lacksResult(task) {
@@ -38,7 +41,7 @@ export const ndjson: OpenRows = async (head, { fields }) => {
         !Object.hasOwn(old, 'run') && !Object.hasOwn(old, typeof run.as === 'string' ? run.as : 'result')
       );
     },
-    scan,
+    scan: (chunks) => scan(chunks, uuidKey ?? 'uuid'),
     async *widen(_, chunks) {
       yield* chunks;
     },
@@ -59,13 +62,13 @@ async function firstRow(head: AsyncIterable<Buffer>): Promise<object | undefined
   return undefined;
 }
 
-/** @param met gets the names that the record has */
-function pick(line: string, fields: readonly string[], met: Set<string>): string {
+/** @param met gets the paths that the record has */
+function pick(line: string, fields: readonly Field[], met: Set<string>): string {
   const members: string[] = [];
-  for (const name of fields) {
-    const raw = rawAt(line, name);
+  for (const { name, path } of fields) {
+    const raw = rawAt(line, path);
     if (raw === undefined) continue;
-    met.add(name);
+    met.add(path);
     members.push(`${JSON.stringify(name)}:${minify(raw)}`);
   }
   return `{${members.join(',')}}`;
@@ -85,7 +88,8 @@ export function rawAt(text: string, path: string): string | undefined {
   return undefined;
 }
 
-async function* scan(chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly FoundRow[]> {
+/** @param uuidKey the key of the uuid in a row */
+async function* scan(chunks: AsyncIterable<Buffer>, uuidKey: string): AsyncGenerator<readonly FoundRow[]> {
   let kept: Buffer = Buffer.alloc(0);
   let start = 0;
   let line = 0;
@@ -94,7 +98,7 @@ async function* scan(chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly Fou
     const found: FoundRow[] = [];
     let at = 0;
     for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, at)) {
-      const row = rowOf(bytes.subarray(at, end), { start, end: start + end + 1 - at, line: ++line });
+      const row = rowOf(bytes.subarray(at, end), { start, end: start + end + 1 - at, line: ++line }, uuidKey);
       start += end + 1 - at;
       at = end + 1;
       if (row !== undefined) found.push(row);
@@ -105,13 +109,17 @@ async function* scan(chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly Fou
     kept = Buffer.from(bytes.subarray(at));
     if (kept.length > MAX_ROW) break;
   }
-  const row = rowOf(kept, { start, end: start + kept.length, line: line + 1 });
+  const row = rowOf(kept, { start, end: start + kept.length, line: line + 1 }, uuidKey);
   if (row !== undefined)
     yield [row.fault === undefined ? { ...row, isOpen: true } : { ...row, damage: row.damage ?? 'open' }];
 }
 
 /** Reads a line. Returns undefined if it is blank. */
-function rowOf(bytes: Buffer, place: Pick<FoundRow, 'start' | 'end' | 'line'>): FoundRow | undefined {
+function rowOf(
+  bytes: Buffer,
+  place: Pick<FoundRow, 'start' | 'end' | 'line'>,
+  uuidKey: string,
+): FoundRow | undefined {
   const bad = { uuid: undefined, ...place };
   if (bytes.includes(0)) return { ...bad, fault: 'it has a NUL', damage: 'nul' };
   if (!isUtf8(bytes)) return { ...bad, fault: NOT_UTF8 };
@@ -121,7 +129,7 @@ function rowOf(bytes: Buffer, place: Pick<FoundRow, 'start' | 'end' | 'line'>): 
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       return { ...bad, fault: 'it is not a JSON object' };
-    const { uuid } = value as { uuid?: unknown };
+    const uuid = attribute(value as Fields, uuidKey);
     return uuidFault(uuid) === undefined ? { ...place, uuid: uuid as string } : bad;
   } catch {
     return { ...bad, fault: 'it is not JSON' };

@@ -16,8 +16,12 @@ export interface SaveSummary {
   present: number;
   /** Records that this run left in the rest file. */
   rest: number;
-  /** Records whose state was neither absent nor `SUCCESS`. */
+  /** Records of tasks that failed. */
   failed: number;
+  /** Records of tasks that did not come to an end: `PENDING`. */
+  pending: number;
+  /** Tasks that this run left in the rest file as `PENDING`. */
+  unfinished: number;
   /** Records that did not fit into the output. */
   misfits: number;
   /** Those of the misfits that would fit into more columns. */
@@ -51,6 +55,8 @@ export class Router {
   readonly #left = new IdSet();
   /** Whether a row that was there before was compared with its record. */
   #isOwn = false;
+  /** Those of them that are `PENDING`. */
+  readonly #unfinished = new IdSet();
   #onFailure: (error: unknown) => void = () => {};
   #onTeeFailure: () => void = () => {};
 
@@ -62,6 +68,8 @@ export class Router {
       present: 0,
       rest: 0,
       failed: 0,
+      pending: 0,
+      unfinished: 0,
       misfits: 0,
       lacking: 0,
       reason: undefined,
@@ -107,6 +115,11 @@ export class Router {
     await this.#committer.drain();
   }
 
+  /** Commits all that was taken. @throws what a commit threw */
+  drain(): Promise<void> {
+    return this.#committer.drain();
+  }
+
   /** Commits nothing more. */
   stop(): void {
     this.#committer.stop();
@@ -125,12 +138,15 @@ export class Router {
   #take(task: Task): boolean {
     const { summary } = this;
     summary.read++;
-    const isFailed = !isGood(task);
-    if (isFailed) summary.failed++;
-    if (isFailed && !this.#isRow(task)) {
-      if (this.#destination.saved.has(task.uuid)) this.#passOver(task);
-      else this.#leave(task.uuid, task.line);
-      return true;
+    if (!isGood(task)) {
+      const isPending = stateOf(task) === 'PENDING';
+      if (isPending) summary.pending++;
+      else summary.failed++;
+      if (!this.#isRow(task)) {
+        if (this.#destination.saved.has(task.uuid)) this.#passOver(task);
+        else this.#leave(task.uuid, task.line, isPending);
+        return true;
+      }
     }
     if (this.#destination.saved.add(task.uuid) || this.#destination.replaces)
       return this.#save(task, this.#options.widen === true);
@@ -158,6 +174,7 @@ export class Router {
     this.#committer.addRow(row, task.uuid, task.line);
     this.summary.saved++;
     if (this.#left.size > 0 && this.#left.delete(task.uuid)) this.summary.rest--;
+    if (this.#unfinished.size > 0 && this.#unfinished.delete(task.uuid)) this.summary.unfinished--;
     return true;
   }
 
@@ -186,9 +203,13 @@ export class Router {
     this.#committer.addPresent(task.uuid, this.#destination.isUnmarked(task.uuid), task.line);
   }
 
-  #leave(uuid: string, line: string): void {
+  #leave(uuid: string, line: string, isPending = false): void {
+    const { summary } = this;
     this.#committer.addRest(line);
-    if (this.#left.add(uuid)) this.summary.rest++;
+    if (this.#left.add(uuid)) summary.rest++;
+    if (isPending) {
+      if (this.#unfinished.add(uuid)) summary.unfinished++;
+    } else if (this.#unfinished.size > 0 && this.#unfinished.delete(uuid)) summary.unfinished--;
   }
 
   /** Counts a record that the destination has refused. Returns its line for the rest file. */

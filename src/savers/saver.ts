@@ -1,6 +1,7 @@
 import type { IdSet } from '../core/idset.ts';
 import type { Task } from '../core/task.ts';
 import type { Unmet } from './columns.ts';
+import type { Field } from './fields.ts';
 
 /** Why a task has no row. */
 export interface Misfit {
@@ -38,12 +39,18 @@ export interface FoundRow {
 export interface FormatOptions {
   /** How the output is called in messages. */
   readonly path: string;
-  readonly fields?: readonly string[] | undefined;
+  readonly fields?: readonly Field[] | undefined;
   readonly all?: boolean | undefined;
   readonly widen?: boolean | undefined;
   readonly escapeFormulas?: boolean | undefined;
   /** Whether a crash may have torn the first commit, and so the header. */
   readonly mayBeTorn?: boolean | undefined;
+  /** The character between two cells, if it is not that of the format. */
+  readonly delimiter?: string | undefined;
+  /** Whether a new file begins with a byte order mark. */
+  readonly bom?: boolean | undefined;
+  /** Tells a person something worth knowing. */
+  readonly note?: ((message: string) => void) | undefined;
 }
 
 /** What a destination is told. */
@@ -80,7 +87,7 @@ export interface Rows {
    * its record, and the output may be the input of the pipeline.
    */
   lacksResult(task: Task): boolean;
-  /** Those of `fields` that no record had, as far as it can tell. */
+  /** The paths of `fields` that no record had, as far as it can tell. */
   readonly unmet?: Unmet;
   /**
    * Reads the rows of an existing output up to the first fault. Blank lines are skipped.
@@ -123,6 +130,8 @@ export interface RowBatch {
 export interface Destination {
   /** The uuids whose rows are in it; the stage adds those that it hands over. */
   readonly saved: IdSet;
+  /** Whether there were no rows in it at the start. */
+  readonly isFresh: boolean;
   /** Whether batches must say what is finished. */
   readonly marks: boolean;
   /** Whether a later record of a uuid takes the place of its row. Default: it is passed over. */
@@ -139,7 +148,7 @@ export interface Destination {
    * @throws {TaskpipeError} `USAGE`, if it has no place for the result: the output may be the input of the pipeline
    */
   mustHoldResult?(task: Task): void;
-  /** Those of `fields` that no record had, as far as it can tell. */
+  /** The paths of `fields` that no record had, as far as it can tell. */
   readonly unmet?: Unmet | undefined;
   /** Makes rows safe, then marks them. @throws {TaskpipeError} `IO`; not to be tried again */
   commit(batch: RowBatch): Promise<void>;

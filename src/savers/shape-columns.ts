@@ -7,8 +7,9 @@ interface Place {
   readonly isText: boolean;
 }
 
-/** Puts records whose shape is known into columns, by the rules of `Columns`: each value is its own cell as it is written. */
+/** Puts records with a known shape into columns, by the rules of `Columns`: each value is its own cell as written. */
 export class ShapeColumns {
+  /** The path of each column. */
   readonly #names: readonly string[];
   readonly #isStrict: boolean;
   readonly #found: Set<number>;
@@ -26,7 +27,7 @@ export class ShapeColumns {
     this.#found = found;
   }
 
-  /** The cells of a record, or undefined where its shape needs a closer look. */
+  /** The cells of a record, or undefined if its shape needs a closer look. */
   cellsOf(shape: Shape, values: Values): readonly string[] | undefined {
     const places = this.#places.has(shape) ? this.#places.get(shape) : this.#learn(shape);
     if (places === undefined) return undefined;
@@ -46,12 +47,15 @@ export class ShapeColumns {
     return places;
   }
 
-  /** Whether each value has one column at most, no object has one, and nothing is left without that should not be. */
+  /** Returns whether each value has one column at most, no object has one, and nothing without a column needs one. */
   #fits({ leaves, objects }: Shape): boolean {
     const names = new Set(this.#names);
-    const isOne = new Set(leaves.map(({ path }) => path)).size === leaves.length;
-    const isFlat = !objects.some((path) => names.has(path));
-    return isOne && isFlat && (!this.#isStrict || leaves.every(({ path }) => names.has(path)));
+    const paths = leaves.map(({ path }) => path);
+    if (new Set(paths).size < paths.length || objects.some((path) => names.has(path))) return false;
+    if (!this.#isStrict) return true;
+    const isInside = (path: string): boolean =>
+      [...paths, ...objects].some((at) => at.startsWith(`${path}.`));
+    return paths.every((path) => names.has(path)) && objects.every(isInside);
   }
 }
 

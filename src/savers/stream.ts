@@ -13,6 +13,7 @@ export async function openStream(
   const rows = (await openRows((async function* () {})(), options)) as Rows;
   return {
     saved: new IdSet(),
+    isFresh: true,
     marks: false,
     isUnmarked: () => false,
     encode: (task) => rows.encode(task),

@@ -19,6 +19,8 @@ export interface LoadCounts {
   duplicates: number;
   /** Bytes that were read of files, as they are on the disk. */
   bytes: number;
+  /** The last record that was read, as `a.csv:3001`; undefined before the first. */
+  last: string | undefined;
 }
 
 /** The uuids that no task is made of. */

@@ -73,7 +73,10 @@ function loading<T>(
   give: Yield<T>,
 ): AsyncIterable<T> & { readonly counts: LoadCounts } {
   checkLoadOptions(options);
-  const counts: LoadCounts = { read: 0, loaded: 0, finished: 0, duplicates: 0, bytes: 0 };
+  const counts: LoadCounts = {
+    ...{ read: 0, loaded: 0, finished: 0, duplicates: 0, bytes: 0 },
+    last: undefined,
+  };
   const paths = typeof from === 'string' ? [from] : from;
   const used = usedOptions(paths, options, give.typed);
   return { counts, [Symbol.asyncIterator]: () => batches(paths, used, counts, give) };
@@ -110,6 +113,8 @@ async function* unfinished<T>(
     const records = readRecords(path, read, options, { paths, counts, typed });
     try {
       for await (const batch of records) {
+        const line = batch instanceof PlainRows ? batch.lastLine : batch.at(-1)?.line;
+        if (line !== undefined) counts.last = `${read.source}:${line}`;
         if (batch instanceof PlainRows) {
           if (plain !== undefined && ofLines !== undefined) yield ofLines(plain.toLines(batch, read.source));
         } else {

@@ -3,8 +3,11 @@ import { dirname } from 'node:path';
 import { realPath, resolved } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
 import { checkNames, type Names } from '../core/names.ts';
-import { hint } from '../core/near.ts';
-import type { Task } from '../core/task.ts';
+import { stateOf, type Task } from '../core/task.ts';
+import { counted, textOf } from '../core/words.ts';
+import { FieldSlip } from '../savers/field-check.ts';
+import { FieldWatch } from '../savers/field-watch.ts';
+import { type Field, type FieldOption, fieldsOf } from '../savers/fields.ts';
 import { openFile } from '../savers/file.ts';
 import { type SaveFormat, saveFormatOf, saveFormats, savers } from '../savers/index.ts';
 import { checkPlaces, placesOf } from '../savers/places.ts';
@@ -19,8 +22,15 @@ export type { SaveSummary } from '../savers/router.ts';
 export interface SaveOptions {
   /** Default: by the ending of the output's name; `ndjson` for `-`. */
   readonly format?: SaveFormat | undefined;
-  /** The attributes that are saved, nested ones with dots; others are left out. Default: see `widen`. */
-  readonly fields?: readonly string[] | undefined;
+  /**
+   * The attributes that are saved, nested ones with dots; others are left out. A column gets the path as its name, or
+   * the name that is given with it. Default: see `widen`.
+   */
+  readonly fields?: readonly FieldOption[] | undefined;
+  /** The character between two cells of CSV or TSV, if it is not that of the format. */
+  readonly delimiter?: string | undefined;
+  /** Begins a new CSV or TSV with a byte order mark, by which spreadsheets know UTF-8. */
+  readonly bom?: boolean | undefined;
   /** Saves every record that has come to an end, failures too; `PENDING` ones go to the rest file. Default false. */
   readonly all?: boolean | undefined;
   /** Where records go that are not saved. Default: the output's path and `.rest.ndjson`. */
@@ -66,6 +76,8 @@ export const SAVE_NAMES: Names<SaveOptions> = {
   format: true,
   table: true,
   fields: true,
+  delimiter: true,
+  bom: true,
   all: true,
   rest: true,
   rejects: true,
@@ -102,16 +114,21 @@ export async function save(
   const ledger = isOwnLedger(out, options) ? undefined : options.ledger;
   checkPlaces(placesOf(out === '-' ? undefined : out, { rest: restFile, ledger, rejects }));
   const rest = openRestFor(out, restFile, options);
-  const destination = await openDestination(out, { ...options, ledger });
+  const fields = options.fields && fieldsOf(options.fields);
+  const destination = await openDestination(out, { ...options, ledger, fields });
   // Nothing is waited for where nothing is synced.
   const router = new Router(destination, rest, out === '-' ? { ...options, flushInterval: 0 } : options);
   options.watch?.(router.summary);
   try {
     // A crash has left them.
     if (rest.isLeft) await mergeLeft(rest, destination);
-    await router.takeAll(tasks);
-    noteUnmet(destination, options.note);
-    const isDone = await destination.finish(options.stopped?.aborted !== true);
+    const watch = new FieldWatch(destination.isFresh ? fields : undefined, options.note);
+    await router
+      .takeAll(watch.over(tasks))
+      .catch((error) => keepRecords(error, router, rest, options.say ?? quiet));
+    watch.end(destination);
+    const { unfinished } = router.summary;
+    const isDone = await destination.finish(options.stopped?.aborted !== true && unfinished === 0);
     await rest.merge(isDone ? destination.saved : { has: () => false });
   } finally {
     router.stop();
@@ -147,13 +164,22 @@ export function restFileOf(out: string): string {
   return `${out === '-' ? 'task-save' : out}.rest.ndjson`;
 }
 
-/** A field that no record had is often a slip, and gives an empty column. */
-function noteUnmet({ unmet }: Destination, note = quiet): void {
-  const names = unmet?.names.filter((name) => !name.startsWith('run.')) ?? []; // a run without failures has no error
-  const [first] = names;
-  if (first === undefined) return;
-  const words = names.map((name) => JSON.stringify(name)).join(', ');
-  note(`no record had ${words} (--fields)${hint(first, unmet?.there ?? [])}`);
+/** Puts finished work that a slip in the fields kept from the output into the rest file. */
+async function keepRecords(
+  error: unknown,
+  router: Router,
+  rest: Rest,
+  say: (message: string) => void,
+): Promise<never> {
+  if (!(error instanceof FieldSlip)) throw error;
+  await router.drain();
+  const done = error.tasks.filter((task) => stateOf(task) !== undefined);
+  if (done.length > 0) {
+    await rest.add(textOf(done), true);
+    say(`${counted(done.length, 'record')} that came before the check of --fields: see ${rest.path}`);
+  }
+  await rest.merge({ has: () => false });
+  throw error;
 }
 
 function quiet(_message: string): void {}
@@ -202,7 +228,10 @@ function checkOptions(out: string, options: SaveOptions): void {
   }
 }
 
-async function openDestination(out: string, options: SaveOptions): Promise<Destination> {
+/** The options with the fields as formats take them. */
+type OpenOptions = Omit<SaveOptions, 'fields'> & { readonly fields: readonly Field[] | undefined };
+
+async function openDestination(out: string, options: OpenOptions): Promise<Destination> {
   const format = options.format ?? (out === '-' ? 'ndjson' : saveFormatOf(out));
   if (format === undefined) {
     const endings = Object.values(savers).flatMap((saver) => saver.endings);

@@ -110,7 +110,10 @@ describe('task-save', () => {
     child.stdin.write(records(1, 2));
     await new Promise((resolve) => child.stdout.once('data', resolve));
     child.stdin.end(records(2, 3));
-    expect(await ended(child)).toMatchObject({ code: 143, stderr: 'task-save: saved 3\n' });
+    expect(await ended(child)).toMatchObject({
+      code: 143,
+      stderr: 'task-save: stopped: 3 saved; run the same command again\n',
+    });
     expect(readFileSync(join(cwd, 'out.csv'), 'utf8').match(/^0000/gm)).toHaveLength(3);
   });
 
@@ -123,7 +126,9 @@ describe('task-save', () => {
     await new Promise((resolve) => child.stdout.once('data', resolve));
     child.kill('SIGINT');
     child.kill('SIGTERM');
-    expect(await ended(child)).toMatchObject({ stderr: 'task-save: saved 2\n' });
+    expect(await ended(child)).toMatchObject({
+      stderr: 'task-save: stopped: 2 saved; run the same command again\n',
+    });
     expect(readFileSync(join(cwd, 'out.csv'), 'utf8').match(/^0000/gm)).toHaveLength(2);
   });
 

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Shape } from '../../src/core/shape.ts';
 import { Task } from '../../src/core/task.ts';
-import { Columns, leafPaths } from '../../src/savers/columns.ts';
+import { Columns } from '../../src/savers/columns.ts';
+import { leafPaths } from '../../src/savers/leaf-paths.ts';
 
 function cells(line: string, names: readonly string[], isStrict = true): unknown {
   const found = new Columns(names, isStrict).cellsOf(new Task('u', line));
@@ -11,8 +12,17 @@ function cells(line: string, names: readonly string[], isStrict = true): unknown
 
 describe('the columns of a record', () => {
   test('are its leaves with dots, the uuid first', () => {
-    const fields = { b: 1, uuid: 'u', a: { c: [1], d: {}, e: { f: null } } };
-    expect(leafPaths(fields)).toEqual(['uuid', 'b', 'a.c', 'a.e.f']);
+    const line = '{"b":1,"uuid":"u","a":{"c":[1],"d":{},"e":{"f":null}}}';
+    expect(leafPaths(line)).toEqual(['uuid', 'b', 'a.c', 'a.d', 'a.e.f']);
+  });
+
+  test('keep the order of the text for names that are whole numbers, nested ones too', () => {
+    const line = '{"uuid":"u","z":1,"2020":1,"2019":{"10":1,"a":1,"9":1},"-1":1,"01":1}';
+    expect(leafPaths(line)).toEqual(['uuid', 'z', '2020', '2019.10', '2019.a', '2019.9', '-1', '01']);
+  });
+
+  test('stand where a name comes first if it comes twice', () => {
+    expect(leafPaths('{"a":1,"b":2,"a":{"c":3}}')).toEqual(['uuid', 'a.c', 'b']);
   });
 });
 
@@ -55,7 +65,32 @@ describe('cells', () => {
   });
 
   test('are empty for null and for what is absent, and never lack a column for it', () => {
-    expect(cells('{"a":null,"o":{"x":null,"y":{}},"b":false}', ['a', 'b', 'c'])).toEqual(['', 'false', '']);
+    expect(cells('{"a":null,"o":{"x":null},"b":false}', ['a', 'b', 'c'])).toEqual(['', 'false', '']);
+  });
+
+  test.each([true, false])(
+    'are {} for an empty object with a column of its name (strict: %s)',
+    (isStrict) => {
+      expect(cells('{"a":{},"o":{"p":{ }}}', ['o.p', 'a'], isStrict)).toEqual(['{}', '{}']);
+    },
+  );
+
+  test('lack a column for an empty object, unless columns lie below its name', () => {
+    expect(cells('{"a":{},"o":{"p":{}}}', [])).toEqual({ missing: ['a', 'o.p'] });
+    expect(cells('{"a":{},"o":{"p":{}}}', ['a.x', 'o.y'])).toEqual({ missing: ['o.p'] });
+    expect(cells('{"a":{},"o":{"p":{}}}', ['a.x', 'o.p.q'])).toEqual(['', '']);
+    expect(cells('{"a":{},"b":1}', ['b'], false)).toEqual(['1']);
+  });
+
+  test('keep digits although names that are whole numbers come first in a parsed object', () => {
+    expect(cells('{"a":1.0,"7":5,"o":{"a":1}}', ['a', '7', 'o.a'])).toEqual(['1.0', '5', '1']);
+  });
+
+  test('are those of other paths if these are given', () => {
+    const columns = new Columns(['id', 'stock', 'again'], false, ['uuid', 'result.n', 'result.n']);
+    const found = columns.cellsOf(new Task('u', '{"uuid":"u","stock":"no","result":{"n":1.10}}'));
+    expect(found).toEqual({ cells: ['u', '1.10', '1.10'] });
+    expect(columns.unmet.names).toEqual([]);
   });
 
   test('name every attribute that has no column', () => {
@@ -64,7 +99,9 @@ describe('cells', () => {
 
   test('fit names that have dots themselves, but not twice into one column', () => {
     expect(cells('{"a.b":{"c":1}}', ['a.b.c'])).toEqual(['1']);
-    expect(cells('{"a.b":1,"a":{"b":2}}', ['a.b'])).toEqual({ missing: ['a.b'] });
+    expect(cells('{"a.b":1,"a":{"b":2},"c":1}', ['a.b'])).toEqual({ shared: ['a.b'] });
+    expect(cells('{"a.b":1,"a":{"b":2},"c":1}', [])).toEqual({ shared: ['a.b'] });
+    expect(cells('{"a.b":1,"a":{"b":2}}', ['a.b'], false)).toEqual({ shared: ['a.b'] });
   });
 
   test('treat __proto__ and constructor as plain data', () => {
@@ -94,7 +131,7 @@ describe('cells', () => {
       fc.integer().map(String),
       fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => JSON.stringify(value)),
     );
-    const key = fc.constantFrom('id', 'x', 'k', 'no', 'long name', 'é');
+    const key = fc.constantFrom('id', 'x', 'k', '2020', '7', 'long name', 'é');
     const level = (value: fc.Arbitrary<string>): fc.Arbitrary<string> =>
       fc
         .uniqueArray(fc.tuple(key, value, fc.constantFrom('', ' ')), {
@@ -106,12 +143,11 @@ describe('cells', () => {
     fc.assert(
       fc.property(record, (line) => {
         const task = new Task('u', line);
-        const names = leafPaths(task.fields).filter((name) => name !== 'uuid');
+        const names = leafPaths(line).filter((name) => name !== 'uuid');
         const columns = new Columns(names, true);
         const found = columns.cellsOf(task);
-        expect('cells' in found && [...found.cells]).toEqual(
-          names.map((name) => plainCell(line, name.split('.'))),
-        );
+        const expected = names.map((name) => plainCell(line, name.split('.')));
+        expect('cells' in found && [...found.cells]).toEqual(expected);
       }),
       { numRuns: 1000 },
     );
@@ -122,7 +158,7 @@ describe('cells', () => {
       fc.constantFrom('null', 'true', '1.10', '-0', '1e5', '""', '"a,b"', '"null"', '[1,"x"]', '[]'),
       fc.string().map((value) => JSON.stringify(value)),
     );
-    const names = ['a', 'b', 'c', 'a.b', 'a.c', 'b.a', 'a.b.c'];
+    const names = ['a', 'b', '1', 'a.b', 'a.1', 'b.a', 'a.b.1'];
     const level = (value: fc.Arbitrary<string>): fc.Arbitrary<string> =>
       fc
         .uniqueArray(fc.tuple(fc.constantFrom(...names), value), { selector: ([name]) => name, maxLength: 4 })
@@ -170,6 +206,7 @@ function plainCell(text: string, path: readonly string[]): string {
     raw = found.trimStart();
   }
   if (raw.startsWith('"')) return JSON.parse((/^"(?:[^"\\]|\\.)*"/.exec(raw) as RegExpExecArray)[0]);
+  if (raw.startsWith('{')) return '{}';
   if (raw.startsWith('[')) return raw.slice(0, raw.indexOf(']') + 1);
   const token = (/^[^,}]*/.exec(raw) as RegExpExecArray)[0];
   return token === 'null' ? '' : token;

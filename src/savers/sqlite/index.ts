@@ -10,7 +10,7 @@ import type { OpenLedger } from '../absent.ts';
 import type { Destination, DestinationOptions, Misfit, RowBatch } from '../saver.ts';
 import { agree, checkNeverSaved, openLedgerOf, TABLE } from './agree.ts';
 import { DatabaseFiles } from './files.ts';
-import { TableRows } from './rows.ts';
+import { columnOfField, TableRows } from './rows.ts';
 import { prepareTable } from './table.ts';
 import { type EncodedRow, parseRows, TableWriter } from './writer.ts';
 
@@ -52,13 +52,20 @@ export async function openTable(options: DestinationOptions): Promise<Destinatio
 }
 
 /** @throws {TaskpipeError} `USAGE`, for options that mean nothing here */
-function checkOptions({ acceptEdits, ledger, widen, escapeFormulas, path }: DestinationOptions): void {
+function checkOptions(options: DestinationOptions): void {
+  const { acceptEdits, ledger, widen, escapeFormulas, fields = [], path } = options;
   const refuse = (words: string): never => {
     throw new TaskpipeError('USAGE', words);
   };
   if (widen) refuse(`--widen is for CSV: a table of ${path} gets a column for each new attribute by itself`);
   if (acceptEdits && ledger === undefined)
     refuse(`--accept-edits needs --ledger: without one, nothing says which rows were in ${path}`);
+  const other = fields.find((field) => field.path === 'uuid' && field.name !== 'uuid');
+  if (other !== undefined)
+    refuse(`--fields: the column uuid is the key of a table of ${path}; got ${other.name}=uuid`);
+  const columns = fields.map((field) => columnOfField(field).toLowerCase());
+  const twice = fields.find((_, i) => columns.indexOf(columns[i] as string) < i);
+  if (twice !== undefined) refuse(`--fields: ${twice.name} is a column that another field has already`);
   if (escapeFormulas) refuse('--escape-formulas is for CSV: no spreadsheet opens a database');
 }
 
@@ -82,6 +89,7 @@ interface Parts {
 
 class TableDestination implements Destination {
   readonly saved: IdSet;
+  readonly isFresh: boolean;
   readonly marks: boolean;
   readonly replaces = true;
   readonly refuses = true;
@@ -94,6 +102,7 @@ class TableDestination implements Destination {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.saved = parts.saved;
+    this.isFresh = parts.saved.size === 0;
     this.marks = parts.writer !== undefined;
   }
 

@@ -1,6 +1,7 @@
 import { type Member, membersOf } from '../../core/members.ts';
 import { columnOf, RUN_COLUMNS } from '../../core/run-columns.ts';
 import { runOf, type Task } from '../../core/task.ts';
+import type { Field } from '../fields.ts';
 import { rawAt } from '../ndjson.ts';
 import type { Misfit } from '../saver.ts';
 import { type Column, cellText, exactFor, isColumnName, kindOfValue, newColumn, spoils } from './cells.ts';
@@ -34,16 +35,16 @@ export class TableRows {
   readonly isPartial: boolean;
   readonly #path: string;
   readonly #table: Table;
-  readonly #fields: readonly string[] | undefined;
+  readonly #fields: readonly Field[] | undefined;
   readonly #columns: Column[];
   /** Places of the columns by their names in lower case: SQLite does not tell `Name` from `name`. */
   #places: Map<string, number>;
   #generation = 0;
 
-  constructor(path: string, table: Table, fields: readonly string[] | undefined) {
+  constructor(path: string, table: Table, fields: readonly Field[] | undefined) {
     this.#path = path;
     this.#table = table;
-    this.#fields = fields?.filter((field) => field !== 'uuid');
+    this.#fields = fields?.filter((field) => field.path !== 'uuid');
     this.isPartial = fields !== undefined;
     const chosen = new Set(['uuid', ...(this.#fields ?? []).map(columnOfField)]);
     this.#columns = table.columns.filter(
@@ -64,7 +65,7 @@ export class TableRows {
 
   /** Names of the columns and attributes that `--fields` chooses. */
   get written(): ReadonlySet<string> {
-    return new Set([...(this.#fields ?? []), ...(this.#fields ?? []).map(columnOfField)]);
+    return new Set((this.#fields ?? []).flatMap((field) => [field.path, columnOfField(field)]));
   }
 
   /** Takes over the columns that the table has: another task-save may have made some meanwhile, of another kind. */
@@ -214,17 +215,18 @@ function allOf({ line, fields }: Task): readonly Value[] {
   return [...values, ...ran];
 }
 
-function chosenOf({ line }: Task, fields: readonly string[]): readonly Value[] {
+function chosenOf({ line }: Task, fields: readonly Field[]): readonly Value[] {
   return fields.map((field) => {
     const column = columnOfField(field);
-    const attribute = Object.hasOwn(RUN_COLUMNS, column) ? undefined : field;
-    return { attribute, column, raw: rawAt(line, field) };
+    const attribute = Object.hasOwn(RUN_COLUMNS, column) ? undefined : field.path;
+    return { attribute, column, raw: rawAt(line, field.path) };
   });
 }
 
-/** Returns the column of a path of `--fields`. */
-function columnOfField(field: string): string {
-  return Object.keys(RUN_COLUMNS).find((column) => RUN_COLUMNS[column] === field) ?? columnOf(field);
+/** Returns the column of a field. Without a name of its own, a member of `run` has the column of a whole record. */
+export function columnOfField({ name, path }: Field): string {
+  const column = Object.keys(RUN_COLUMNS).find((key) => RUN_COLUMNS[key] === path);
+  return column !== undefined && (name === path || name === column) ? column : columnOf(name);
 }
 
 /** Returns the column of the result: JSON whatever the first one is, as the next may be an object. */
