@@ -50,7 +50,7 @@ export function columnsFor(first: Row, options: ReadOptions): Columns {
       fail(`two columns are named ${JSON.stringify(name)}; name the columns with --columns`);
     if (name === 'run' || name === 'result') {
       fail(
-        `a column is named ${JSON.stringify(name)}, which is a task's own; give it another name with --rename ${name}=old_${name}`,
+        `the column ${JSON.stringify(name)} is reserved for taskpipe; rename it with --rename ${name}=old_${name}`,
       );
     }
     indexes.set(name, i);
