@@ -58,7 +58,7 @@ export function columnsFor(first: Row, dialect: Dialect, options: ReadOptions): 
     }
     if (name === 'run' || name === 'result') {
       fail(
-        `a column is named ${JSON.stringify(name)}, which is a task's own; give it another name with --rename ${name}=old_${name}`,
+        `the column ${JSON.stringify(name)} is reserved for taskpipe; rename it with --rename ${name}=old_${name}`,
       );
     }
     indexes.set(name, i);

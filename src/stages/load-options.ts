@@ -33,11 +33,11 @@ export interface LoadOptions extends IdentityOptions {
   readonly encoding?: string | undefined;
   /** The attribute that a plain line becomes. Default `line`. */
   readonly field?: string | undefined;
-  /** The attributes to keep, in order. Identity is made of all, whatever is kept. */
+  /** The attributes to keep, by name or path, in order. The uuid is made of all, whatever is kept. */
   readonly select?: readonly string[] | undefined;
-  /** Old name to new name, before all else. */
+  /** Old name or path to new name, before all else: the uuid is made of the new names. */
   readonly rename?: ReadonlyMap<string, string> | undefined;
-  /** Attributes that every record must have, and not empty. */
+  /** Attributes, by name or path, that must not be missing, null or empty. */
   readonly require?: readonly string[] | undefined;
   /** A statement that gives rows, of a SQLite database. Default: all of `table`. */
   readonly query?: string | undefined;
@@ -114,7 +114,7 @@ export function checkLoadOptions(options: LoadOptions): void {
     if (to !== 'run' && to !== 'result') continue;
     throw new TaskpipeError(
       'USAGE',
-      `--rename must not make a "${to}", which is a task's own; got "${from}=${to}"`,
+      `--rename must not create "${to}", which is reserved for taskpipe; got "${from}=${to}"`,
     );
   }
 }

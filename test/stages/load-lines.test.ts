@@ -13,6 +13,8 @@ interface Outcome {
   readonly rejected: readonly BadInput[];
   readonly counts: Readonly<LoadCounts>;
   readonly error: string | undefined;
+  /** Messages for a person, as about duplicates that differ. */
+  readonly notes: readonly string[];
   /** Whether any lines were made without tasks. */
   readonly hasPlain: boolean;
 }
@@ -31,7 +33,14 @@ async function outcome(
       at = end;
     }
   };
-  const given: LoadOptions = { format: 'csv', ...options, stdin, reject: (one) => rejected.push(one) };
+  const notes: string[] = [];
+  const given: LoadOptions = {
+    format: 'csv',
+    ...options,
+    stdin,
+    reject: (one) => rejected.push(one),
+    note: (message) => notes.push(message),
+  };
   let lines = '';
   let error: string | undefined;
   let hasPlain = false;
@@ -46,7 +55,7 @@ async function outcome(
     error = String(caught);
   }
   rejected.sort((a, b) => a.line - b.line); // of one chunk, those that are no rows come before those that are no tasks
-  return { lines, rejected, counts: loading.counts, error, hasPlain };
+  return { lines, rejected, counts: loading.counts, error, notes, hasPlain };
 }
 
 async function expectSame(
@@ -193,4 +202,13 @@ test('what the ledger has is left out of plain rows too', async () => {
   const left = await expectSame(rows, { ledger });
   expect(left.lines.match(/"url":"."/g)).toEqual(['"url":"b"', '"url":"e"']);
   expect(left.counts).toMatchObject({ read: 5, loaded: 2, finished: 3, duplicates: 0 });
+});
+
+test('duplicates that differ are told with both places, whether rows are plain or not', async () => {
+  const text = 'url,n\nx,1\ny,"a ""b"""\n"x",1\nx,\\\ny,"a ""b"""\nx,2\nz,"é"\nz,é\n';
+  for (const length of [5, 1000]) {
+    const { notes } = await expectSame(Buffer.from(text), { uuidFields: ['url'] }, [length]);
+    expect(notes).toEqual([expect.stringContaining('2 of 5 duplicates left out differ')]);
+    expect(notes[0]).toContain('first stdin:5 (loaded: stdin:2)');
+  }
 });

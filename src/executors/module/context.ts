@@ -15,7 +15,7 @@ export interface ModuleContext {
   readonly fetch: Fetch;
   /**
    * Adds a task, which is done too once this one has succeeded. One whose uuid was seen is left out.
-   * @param task its attributes; its uuid is its own, else what `taskId` says, else that of all its values
+   * @param task its attributes; its uuid is its own, else what `taskId` returns, else that of all its names and values
    * @returns its uuid
    * @throws {TypeError} where it can be no task
    */
