@@ -26,20 +26,20 @@ const LETTERS: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', 0
  * @param isQuoted whether that is the text between two quotes
  */
 export function cellReader(dialect: Dialect, isQuoted: boolean): (text: string) => string {
-  const { quote, escape, isLineBased } = dialect;
-  if (escape === '') return isQuoted ? (text) => text.replaceAll(quote + quote, quote) : (text) => text;
-  const mark = forPattern(escape);
+  const { quote, escape: mark, isLineBased } = dialect;
+  if (mark === '') return isQuoted ? (text) => text.replaceAll(quote + quote, quote) : (text) => text;
+  const before = forPattern(mark);
   const doubled = isQuoted ? `|${forPattern(quote)}(${forPattern(quote)})` : '';
-  const escapes = new RegExp((isLineBased ? `${mark}([tnr${mark}])` : `${mark}(.)`) + doubled, 'gsu');
-  const missing = isQuoted ? undefined : `${escape}N`; // NULL, in PostgreSQL and MySQL
-  const valueOf = (_: string, letter: string | undefined, other: unknown): string => {
+  const escapes = new RegExp((isLineBased ? `${before}([tnr${before}])` : `${before}(.)`) + doubled, 'gsu');
+  const missing = isQuoted ? undefined : `${mark}N`; // NULL, in PostgreSQL and MySQL
+  const characterFor = (_: string, letter: string | undefined, other: unknown): string => {
     if (letter === undefined) return other as string;
-    return letter === escape ? escape : (LETTERS[letter] ?? letter);
+    return letter === mark ? mark : (LETTERS[letter] ?? letter);
   };
   return (text) => {
     if (text === missing) return '';
-    return text.includes(escape) || (isQuoted && text.includes(quote))
-      ? text.replace(escapes, valueOf)
+    return text.includes(mark) || (isQuoted && text.includes(quote))
+      ? text.replace(escapes, characterFor)
       : text;
   };
 }
@@ -49,8 +49,7 @@ function forPattern(character: string): string {
 }
 
 /** Returns the function that writes cells as a row, without its line end. CSV cells are quoted only if they must be. */
-export function rowEncoder(dialect: Dialect | string = CSV): (cells: readonly string[]) => string {
-  if (typeof dialect === 'string') return quotingEncoder(dialect);
+export function rowEncoder(dialect: Dialect = CSV): (cells: readonly string[]) => string {
   return dialect.isLineBased ? escapingEncoder(dialect) : quotingEncoder(dialect.delimiter);
 }
 

@@ -46,10 +46,10 @@ export class CsvParser {
     this.#dialect = { ...CSV, ...dialect };
     this.#maxRow = maxRow;
     this.#comment = comment;
-    const { delimiter, quote, escape, isLineBased } = this.#dialect;
+    const { delimiter, quote, escape: mark, isLineBased } = this.#dialect;
     this.#delimiter = delimiter.charCodeAt(0);
     this.#quote = quote === '' ? NONE : quote.charCodeAt(0);
-    this.#escape = escape === '' || isLineBased ? NONE : escape.charCodeAt(0);
+    this.#escape = mark === '' || isLineBased ? NONE : mark.charCodeAt(0);
     this.#plainCell = cellReader(this.#dialect, false);
     this.#quotedCell = cellReader(this.#dialect, true);
   }
@@ -120,8 +120,8 @@ export class CsvParser {
   #nextSpecial(all: string, from: number): number {
     const quote = this.#quote === NONE ? -1 : all.indexOf(this.#dialect.quote, from);
     if (this.#escape === NONE) return quote;
-    const escape = all.indexOf(this.#dialect.escape, from);
-    return quote < 0 || (escape >= 0 && escape < quote) ? escape : quote;
+    const mark = all.indexOf(this.#dialect.escape, from);
+    return quote < 0 || (mark >= 0 && mark < quote) ? mark : quote;
   }
 
   #isComment(all: string, at: number): boolean {

@@ -65,6 +65,8 @@ class RecordReader {
   #isSuspect = false;
   /** Whether a row had a cell in quotes. */
   #hasQuotes = false;
+  /** Whether no row has been looked at since the header. */
+  #isFirst = true;
   /** Whether a row that may be several was told of. */
   #saidJoined = false;
   #doubts: TsvDoubts | undefined;
@@ -123,11 +125,11 @@ class RecordReader {
   }
 
   #begin({ dialect, lines, text }: Table): Loaded[] {
-    const { maxLine, comment, quote, escape } = this.#options;
+    const { maxLine, comment, quote, escape: mark } = this.#options;
     this.#dialect = dialect;
     this.#parser = new CsvParser({ ...dialect, maxRow: maxLine, comment });
     this.#parser.passOver(lines);
-    if (dialect.isLineBased && quote === undefined && escape === undefined)
+    if (dialect.isLineBased && quote === undefined && mark === undefined)
       this.#doubts = new TsvDoubts(this.#options);
     return this.#toRecords(this.#parser.push(text));
   }
@@ -154,16 +156,22 @@ class RecordReader {
     const { quote, delimiter } = this.#dialect;
     const undecodable = this.#isSuspect ? undecoded(row, encoding) : undefined;
     if (undecodable !== undefined) return undecodable;
-    const fault = faultOf(row, { width, dialect: this.#dialect, hasQuotes: this.#hasQuotes });
-    this.#hasQuotes ||= fault === undefined && quote !== '' && row.text.includes(quote);
+    const fault = faultOf(row, {
+      width,
+      dialect: this.#dialect,
+      hasQuotes: this.#hasQuotes,
+      isFirst: this.#isFirst,
+    });
+    this.#isFirst = false;
     if (fault !== undefined) return fault;
     this.#doubts?.look(row);
-    if (!this.#saidJoined && quote !== '' && looksJoined(row, width, delimiter)) {
-      this.#saidJoined = true;
-      note(
-        `${source}:${row.line}: quotes join ${row.lines} lines to this row, and each looks like a row; if quotes are ordinary characters in this file, add --quote none`,
-      );
-    }
+    if (quote === '' || !row.text.includes(quote)) return undefined;
+    this.#hasQuotes = true;
+    if (this.#saidJoined || !looksJoined(row, width, delimiter)) return undefined;
+    this.#saidJoined = true;
+    note(
+      `${source}:${row.line}: quotes join ${row.lines} lines to this row, and each looks like a row; if quotes are ordinary characters in this file, add --quote none`,
+    );
     return undefined;
   }
 }

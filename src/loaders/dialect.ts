@@ -19,15 +19,15 @@ export function dialectWith(format: Dialect, options: DialectOptions): Dialect {
   const quote = characterOf(options.quote) ?? format.quote;
   const isOwn = options.escape === undefined && quote === format.quote;
   const given = characterOf(options.escape) ?? (isOwn ? format.escape : '');
-  const escape = given === quote ? '' : given; // a quote before a quote: a doubled one
-  const marks = [delimiter, quote, escape].filter((mark) => mark !== '');
+  const mark = given === quote ? '' : given; // a quote before a quote: a doubled one
+  const marks = [delimiter, quote, mark].filter((one) => one !== '');
   if (new Set(marks).size < marks.length) {
     throw new TaskpipeError(
       'USAGE',
-      `--delimiter, --quote and --escape must be different characters; got ${marks.map((mark) => JSON.stringify(mark)).join(', ')}`,
+      `--delimiter, --quote and --escape must be different characters; got ${marks.map((one) => JSON.stringify(one)).join(', ')}`,
     );
   }
-  return { delimiter, quote, escape, isLineBased: isOwn && format.isLineBased };
+  return { delimiter, quote, escape: mark, isLineBased: isOwn && format.isLineBased };
 }
 
 function characterOf(given: string | undefined): string | undefined {

@@ -10,7 +10,8 @@ const SHOWN = 60;
 const LONG = 250;
 
 function shown(name: string): string {
-  return quoted(withoutUser(name.length > SHOWN ? `${name.slice(0, SHOWN)}…` : name));
+  const safe = name.includes('://') ? withoutUser(name) : name;
+  return quoted(safe.length > SHOWN ? `${safe.slice(0, SHOWN)}…` : safe);
 }
 
 /** Whether the lines of a file end in a lone CR, so that all of them are one row. */
@@ -57,7 +58,7 @@ export function dataIn(cells: readonly string[]): { cell: string; kind: string }
   const filled = cells.filter((cell) => cell.trim() !== '');
   const [cell] = filled;
   if (cell === undefined || !filled.every((one) => NUMBER_OR_DATE.test(one.trim()))) return undefined;
-  return { cell, kind: /^[-+]?[\d.,]+$/.test(cell) ? 'a number' : 'a number or a date' };
+  return { cell, kind: /^\d{1,4}[-/.]\d{1,2}[-/.]\d|^\d+:\d/.test(cell) ? 'a date' : 'a number' };
 }
 
 function dataWarning(

@@ -44,8 +44,6 @@ export class JsonSplitter {
   #keptLine = 0;
   #keptColumn = 0;
   #tooLong = false;
-  /** Line of the last quote that opened a string. */
-  #quoteLine = 0;
   #saidAfter = false;
   /** Whether a comma was the last token of the array. */
   #isAfterComma = false;
@@ -97,7 +95,6 @@ export class JsonSplitter {
     }
     if (code === QUOTE) {
       this.#quoted = true;
-      this.#quoteLine = this.#line;
     } else if (isOpening) this.#depth++;
     else if (this.#depth > 0) {
       if (code !== CLOSE_OBJECT && code !== CLOSE_ARRAY) return begin;
@@ -137,15 +134,15 @@ export class JsonSplitter {
     const elements: Element[] = [];
     if (this.#place === 'between') this.#close('', elements);
     if (this.#place !== 'in') return elements; // an empty file holds no task, as an empty array does
-    if (this.#tooLong) this.#close('', elements);
-    const isOpen = this.#quoted
-      ? `, and the string that begins in line ${this.#quoteLine} is not closed`
-      : '';
+    if (this.#tooLong) {
+      this.#close('', elements);
+      return elements;
+    }
     const place = { line: this.#keptLine || this.#line, column: this.#keptColumn || this.#columnOf(0) };
     elements.push({
       ...place,
       text: this.#kept || '[',
-      fault: `the array is cut short: its "]" is missing${isOpen}`,
+      fault: 'the array is cut short: its "]" is missing',
     });
     return elements;
   }

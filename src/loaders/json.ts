@@ -3,6 +3,7 @@ import type { BadInput } from '../core/lines.ts';
 import { minify } from '../core/members.ts';
 import { parseRecord } from '../core/ndjson.ts';
 import { decodeText, encodeUtf8, encodingHint } from '../core/text.ts';
+import { counted } from '../core/words.ts';
 import { type Element, JsonSplitter } from './json-splitter.ts';
 import type { Loader, ReadOptions } from './loader.ts';
 import { isDecoded, ndjsonOf } from './ndjson.ts';
@@ -75,7 +76,10 @@ function toRecords(elements: readonly Element[], options: ReadOptions): JsonLoad
     const bad = (code: BadInput['code'], message: string): void =>
       options.reject({ source: options.source, line, code, message, text });
     if (fault !== undefined) {
-      bad(text === '' ? 'LONG' : 'JSON', text === '' ? fault : `${fault} (column ${column})`);
+      bad(
+        text === '' ? 'LONG' : 'JSON',
+        text === '' ? fault : `${fault} (column ${column})${lostIn(element)}`,
+      );
       continue;
     }
     if (!text.isWellFormed()) {
@@ -84,7 +88,8 @@ function toRecords(elements: readonly Element[], options: ReadOptions): JsonLoad
     }
     const parsed = parseRecord(text);
     if (parsed === undefined) continue;
-    if ('code' in parsed) bad(parsed.code, parsed.message + (parsed.code === 'JSON' ? placeOf(element) : ''));
+    if ('code' in parsed)
+      bad(parsed.code, parsed.code === 'JSON' ? withPlace(parsed.message, element) : parsed.message);
     else {
       const record = { text: minify(parsed.text), fields: parsed.fields, line };
       if (isDecoded(record, options)) records.push(new JsonLoaded(record, options));
@@ -93,12 +98,23 @@ function toRecords(elements: readonly Element[], options: ReadOptions): JsonLoad
   return records;
 }
 
-/** Where an element stops to be JSON, in the file. */
-function placeOf({ text, line, column }: Element): string {
-  const at = jsonErrorAt(text);
-  if (at === undefined) return '';
+/** The message of `JSON.parse` with the place in the file, not that in the element. */
+function withPlace(message: string, element: Element): string {
+  const at = jsonErrorAt(element.text);
+  const words = message.replace(/(?: in JSON)? at position \d+(?: \(line \d+ column \d+\))?$/, '');
+  return at === undefined ? words : `${words} (${placeOf(element, at)})`;
+}
+
+function placeOf({ text, line, column }: Element, at: number): string {
   const before = text.slice(0, at).split('\n');
-  const last = before.at(-1) as string;
-  const isFirst = before.length === 1;
-  return ` (line ${line + before.length - 1}, column ${last.length + (isFirst ? column : 1)})`;
+  const last = (before.at(-1) as string).length;
+  return `line ${line + before.length - 1}, column ${last + (before.length === 1 ? column : 1)}`;
+}
+
+/** How much went into an element that has no end, and where it is wrong. */
+function lostIn(element: Element): string {
+  const lines = element.text.trimEnd().split('\n').length;
+  const at = jsonErrorAt(element.text);
+  if (lines < 2 || at === undefined || at >= element.text.length) return '';
+  return `; it is not JSON from ${placeOf(element, at)} on, and ${counted(lines, 'line')} up to the end went into this record`;
 }

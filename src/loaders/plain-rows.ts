@@ -146,18 +146,18 @@ export function plainReader(columns: Columns, dialect: Dialect, options: ReadOpt
   const { maxLine, takesPlain, comment = '' } = options;
   const separator = dialect.delimiter.charCodeAt(0);
   const quote = dialect.quote === '' ? -1 : dialect.quote.charCodeAt(0);
-  const escape = dialect.escape === '' ? BACKSLASH : dialect.escape.charCodeAt(0);
-  if (separator > 0x7f || quote > 0x7f || escape > 0x7f || takesPlain?.(columns) !== true)
+  const escapeMark = dialect.escape === '' ? BACKSLASH : dialect.escape.charCodeAt(0);
+  if (separator > 0x7f || quote > 0x7f || escapeMark > 0x7f || takesPlain?.(columns) !== true)
     return () => undefined;
   /** First byte of a line that may be a comment. */
   const mark = comment === '' ? -1 : (Buffer.from(comment)[0] as number);
   /** Bytes that end a cell in quotes, and one without. */
   const stopsInQuotes = escaped.slice();
-  stopsInQuotes[escape] = 1;
+  stopsInQuotes[escapeMark] = 1;
   if (quote >= 0) stopsInQuotes[quote] = 1;
   const stops = escaped.slice();
   stops[separator] = 1;
-  stops[escape] = 1;
+  stops[escapeMark] = 1;
   let cells: Int32Array = new Int32Array(4096);
 
   return (bytes, line) => {
@@ -170,10 +170,10 @@ export function plainReader(columns: Columns, dialect: Dialect, options: ReadOpt
     for (let at = 0; at < bytes.length; at++) {
       if (cell === cells.length) cells = doubled(cells);
       if (bytes[at] === quote) {
-        hasQuotes = true;
         cells[cell] = ++at;
         while (stopsInQuotes[bytes[at] as number] === 0) at++;
         if (bytes[at] !== quote) break;
+        hasQuotes = true;
         cells[cell + 1] = at++;
       } else {
         cells[cell] = at;

@@ -13,6 +13,8 @@ export interface Known {
   readonly dialect: Dialect;
   /** Whether a row before had a cell in quotes, so that quotes do enclose cells in this file. */
   readonly hasQuotes: boolean;
+  /** Whether it is the first row after the header. */
+  readonly isFirst: boolean;
 }
 
 /** Tells of bytes that are not text in the encoding of the file. */
@@ -28,7 +30,8 @@ export function faultOf(row: Row, table: Known): Fault | undefined {
   if (fault !== undefined) return { code: fault === 'long' ? 'LONG' : 'CSV', message: troubleOf(row, table) };
   if (cells.length === table.width) return undefined;
   const found = `${counted(cells.length, 'cell')}, the header has ${table.width}`;
-  if (row.lines < 2) return { code: 'CSV', message: `${found}${quoteDoubt(row, table)}` };
+  if (row.lines < 2)
+    return { code: 'CSV', message: `${found}${quoteDoubt(row, table) || headerDoubt(row, table)}` };
   return {
     code: 'CSV',
     message: `${found}; a quote joins ${counted(row.lines, 'line')} to this row${remedy(row, table)}`,
@@ -40,6 +43,12 @@ function quoteDoubt({ text }: Row, { dialect: { quote, delimiter } }: Known): st
   const isOpen =
     quote === '' && text.split(delimiter).some((cell) => /^"[^"]*(?:""[^"]*)*$/.test(cell.trimEnd()));
   return isOpen ? `; if quotes enclose cells in this file: --quote '"'` : '';
+}
+
+/** What to type if a title was taken for the header. */
+function headerDoubt({ cells, line }: Row, { width, isFirst }: Known): string {
+  if (!isFirst || width > 1 || cells.length < 2) return '';
+  return `; if the header is in line ${line}: --skip ${line - 1}`;
 }
 
 /** The fault that the parser found, with how many lines the row took and what to type. */

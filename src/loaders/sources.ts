@@ -53,17 +53,24 @@ export async function* openSource(
   onRead: (bytes: number) => void = () => {},
   signal: AbortSignal = new AbortController().signal,
 ): AsyncGenerator<Buffer> {
-  const bytes = path === '-' ? stdin() : fileBytes(path, onRead, signal);
-  const { first, all } = await peek(bytes, isTelling);
-  const unpack = unpackerOf(first);
-  if (unpack === undefined) {
-    refusePacked(first, path);
-    yield* all;
-    return;
+  // Unpacking reads ahead: a pipe whose writer says nothing would otherwise keep a process alive that is done.
+  const end = new AbortController();
+  const until = AbortSignal.any([signal, end.signal]);
+  const bytes = path === '-' ? stdin() : fileBytes(path, onRead, until);
+  try {
+    const { first, all } = await peek(bytes, isTelling);
+    const unpack = unpackerOf(first);
+    if (unpack === undefined) {
+      refusePacked(first, path);
+      yield* all;
+      return;
+    }
+    const inside = await peek(unpacked(all, unpack, path), isTelling);
+    refusePacked(inside.first, path);
+    yield* inside.all;
+  } finally {
+    end.abort();
   }
-  const inside = await peek(unpacked(all, unpack, path), isTelling);
-  refusePacked(inside.first, path);
-  yield* inside.all;
 }
 
 /** A format of packed data, and the stream that unpacks it. */
@@ -126,16 +133,18 @@ async function* unpacked(
     yield* unpacking as AsyncIterable<Buffer>;
   } catch (error) {
     if (!/^(?:Z_|ZSTD_)/.test(systemCode(error) ?? '')) throw error;
-    throw new TaskpipeError('DATA', `${sourceName(path)}: ${brokenWords(error, name)}`, { cause: error });
+    throw new TaskpipeError('DATA', `${sourceName(path)}: ${brokenWords(error, name, path)}`, {
+      cause: error,
+    });
   }
 }
 
-function brokenWords(error: unknown, name: Unpacker['name']): string {
+function brokenWords(error: unknown, name: Unpacker['name'], path: string): string {
   const what = messageOf(error);
   if (what === 'unexpected end of file')
     return `the ${name} data is cut short; what came before was loaded, so copy the file again and repeat the command`;
   if (what === 'incorrect header check')
-    return `something else follows the ${name} data; leave it out with: ${name} -dc FILE 2>/dev/null | task-load --format FORMAT`;
+    return `something else follows the ${name} data; leave it out with: ${name} -dc ${path === '-' ? 'FILE' : path} 2>/dev/null | task-load --format FORMAT`;
   return `the ${name} data is broken: ${what}`;
 }
 

@@ -84,10 +84,10 @@ export class TableStart {
   }
 
   #dialect(): Dialect {
-    const { source, delimiter, quote, escape, note } = this.#options;
+    const { source, delimiter, quote, escape: mark, note } = this.#options;
     if (this.#separator !== undefined) return this.#dialectBy(this.#separator);
     const dialect = dialectWith(this.#format, this.#options);
-    const isOpen = quote === undefined && escape === undefined && dialect.isLineBased;
+    const isOpen = quote === undefined && mark === undefined && dialect.isLineBased;
     if (!isOpen || !QUOTED.test(this.#firstRow() ?? this.#text)) return dialect;
     note(
       `${source}: the first cell is in quotes, so quotes enclose cells here; if they are ordinary characters, add --quote none`,

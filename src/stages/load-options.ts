@@ -99,7 +99,7 @@ export const LOAD_NAMES: Names<LoadOptions> = {
 
 /** @throws {TaskpipeError} `USAGE` */
 export function checkLoadOptions(options: LoadOptions): void {
-  const { limit, offset, sample, shard, rename, delimiter, quote, escape, skip, comment } = options;
+  const { limit, offset, sample, shard, rename, delimiter, quote, skip, comment } = options;
   checkNames('load()', options, LOAD_NAMES);
   mustBeWhole('limit', limit, 0);
   mustBeWhole('offset', offset, 0);
@@ -107,7 +107,7 @@ export function checkLoadOptions(options: LoadOptions): void {
   mustBeWhole('skip', skip, 0);
   mustBeCharacter('delimiter', delimiter);
   mustBeCharacter('quote', quote === 'none' ? undefined : quote);
-  mustBeCharacter('escape', escape === 'none' ? undefined : escape);
+  mustBeCharacter('escape', options.escape === 'none' ? undefined : options.escape);
   if (comment === '') throw new TaskpipeError('USAGE', 'comment must not be empty');
   mustBeWhole('shard.of', shard?.of, 1);
   for (const [from, to] of rename ?? []) {

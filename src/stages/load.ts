@@ -197,7 +197,7 @@ const refuse: Reject = ({ source, line, message }) => {
 };
 
 /** So many duplicates in a row end a load that has a limit: an input without end may have no other tasks. */
-const MANY_DUPLICATES = 100_000;
+const MANY_DUPLICATES = 10_000;
 
 /** What the reading of one file has to know of the load. */
 interface Load {
