@@ -37,7 +37,7 @@ export async function run(options: RunOptions): Promise<number> {
   const { name, argv } = options;
   const terminal = openTerminal(); // before anything is said: an earlier stage may end while a later one draws
   const command: Command = await commands[name]();
-  const { values, operands, typed, doubts } = await parseArguments(command, argv, process.env);
+  const { values, operands, typed, kinds, doubts } = await parseArguments(command, argv, process.env);
   const isQuiet = values.quiet === true;
   const say = (message: string): void => void process.stderr.write(`${name}: ${escapeControls(message)}\n`);
   const stop = listenForSignals();
@@ -55,7 +55,7 @@ export async function run(options: RunOptions): Promise<number> {
   const io = ioOf({ ...options, terminal, isQuiet, typed, stop, output, shown, say, ended: ended.signal });
   const escapes = command.runsUserCode?.(values as never) ? listenForEscapes(stop, say) : undefined;
   try {
-    const text = await textFor(command, values, options.version);
+    const text = await textFor(command, values, kinds, options.version);
     if (text !== undefined) await output.write(text);
     const code = text === undefined ? await command.run(values as never, operands, io) : undefined;
     await output.finish();
@@ -113,12 +113,13 @@ function ioOf({ argv, version, terminal, isQuiet, typed, stop, output, shown, sa
 async function textFor(
   command: Command,
   values: Arguments['values'],
+  kinds: readonly string[],
   version: string,
 ): Promise<string | undefined> {
   if (values.version === true) return `${command.name} ${version}\n`;
   if (values.help === true) {
     const { helpFor } = await import('./help.ts');
-    return helpFor(command, isatty(1) ? process.stdout.columns : 100);
+    return helpFor(command, isatty(1) ? process.stdout.columns : 100, kinds);
   }
   if (values.completion === undefined) return undefined;
   const { completionFor } = await import('./completion/index.ts');

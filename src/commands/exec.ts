@@ -13,7 +13,7 @@ import { number, textOf } from '../core/words.ts';
 import { commandOptions } from '../executors/command/options.ts';
 import { flowOptions } from '../executors/flow/options.ts';
 import { httpOptions } from '../executors/http/options.ts';
-import { callsUserCode, executorFor, kindOptions } from '../executors/index.ts';
+import { callsUserCode, executorFor, kindHelp, kindOptions } from '../executors/index.ts';
 import { KINDS_OF } from '../executors/kinds.ts';
 import { moduleOptions } from '../executors/module/options.ts';
 import { processOptions } from '../executors/process/options.ts';
@@ -93,6 +93,7 @@ export const command: Command = defineCommand({
   options,
   kinds: Object.keys(kindOptions),
   kindsOf: KINDS_OF,
+  kindHelp,
   variables: {
     'http_proxy, https_proxy, no_proxy':
       'The proxy for --http, and hosts that are reached without it; also in capitals.',
@@ -101,15 +102,13 @@ export const command: Command = defineCommand({
     TASK_WORKER_NUMBER: 'Is set for a --worker: its number, from 1.',
   },
   groups: {
-    'Options of --http, and of what a module fetches:': Object.keys(httpOptions),
+    'Options of --http, and of ctx.fetch in modules:': Object.keys(httpOptions),
     'Options of --command and --worker:': Object.keys(processOptions),
     'Options of --command:': Object.keys(commandOptions),
-    'Options of --worker, which gets a task a line, and writes {"uuid","result"} or {"uuid","error"} for each:':
-      Object.keys(workerOptions),
+    'Options of --worker:': Object.keys(workerOptions),
     'Options of --module:': Object.keys(moduleOptions),
     'Options of --flow:': Object.keys(flowOptions),
-    'Options of a queue, which takes the tasks that a --module adds, and counts for --shared:':
-      Object.keys(connectionOptions),
+    'Options of a queue, for tasks that a module adds and for --shared:': Object.keys(connectionOptions),
   },
   examples: [
     ['task-load a.csv | task-exec --http | task-save out.csv', 'fetch the url of every row'],

@@ -64,6 +64,8 @@ export interface Command<O extends Options = Options> {
   readonly kinds?: readonly string[];
   /** Keys of options that are of use to some kinds alone, and those. One that is typed with another kind is wrong usage. */
   readonly kindsOf?: Readonly<Record<string, readonly string[]>>;
+  /** Text for the help of each kind alone. */
+  readonly kindHelp?: Readonly<Record<string, string>>;
   /** Whether its operands, those after a verb, are files. Default: there are none, or they are something else. */
   readonly takesFiles?: boolean;
   /** Variables beside those of its options, and files beside those that they name, each with what it is. */

@@ -10,6 +10,8 @@ import { quoted, withoutUser } from './visible.ts';
 export interface Option<T> {
   /** What it does, in a line. */
   readonly words: string;
+  /** Paragraph for the man page: reasons, limits, and what else must be known. */
+  readonly details?: string;
   /** What stands for its value in help, as in `N`; absent for a flag. */
   readonly placeholder?: string;
   /** The words that its value is one of, where it is. */
@@ -49,6 +51,7 @@ export type Values<O extends Options> = { readonly [K in keyof O]: O[K] extends 
 export class Rule extends Error {}
 
 interface Common {
+  readonly details?: string;
   readonly alias?: readonly string[];
   readonly allowsEmpty?: boolean;
   readonly env?: string;

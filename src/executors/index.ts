@@ -1,15 +1,20 @@
 import { TaskpipeError } from '../core/errors.ts';
 import { flag, type Option, optionName, path, text, type Values } from '../core/option.ts';
 import type * as command from './command/index.ts';
+import { commandHelp } from './command/options.ts';
 import type { Executor, Setting } from './executor.ts';
-import type { FlowValues } from './flow/options.ts';
-import { TIMEOUT as HTTP_TIMEOUT, type httpOptions } from './http/options.ts';
+import { type FlowValues, flowHelp } from './flow/options.ts';
+import { TIMEOUT as HTTP_TIMEOUT, httpHelp, type httpOptions } from './http/options.ts';
+import { moduleHelp } from './module/options.ts';
 import { TIMEOUT } from './process/options.ts';
 import type * as worker from './worker/index.ts';
+import { workerHelp } from './worker/options.ts';
 
 /** A kind of work: the option that asks for it, and what makes its executor of the options' values. */
 interface Kind {
   readonly option: Option<unknown>;
+  /** Text for the help of this kind alone: where its input comes from, and what it gives. */
+  readonly help: string;
   /** The default of `--timeout`, in milliseconds. */
   readonly timeout: number;
   /** Whether it calls code of the user's in this process. */
@@ -21,6 +26,7 @@ interface Kind {
 const kinds: Readonly<Record<string, Kind>> = {
   http: {
     option: flag('fetch the url of each task'),
+    help: httpHelp,
     timeout: HTTP_TIMEOUT,
     make: async (values, setting) => {
       const { http, fromValues } = await import('./http/index.ts');
@@ -31,6 +37,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     option: text('run a program for each task, no shell; names in braces are attributes', {
       placeholder: "'CMD {field}'",
     }),
+    help: commandHelp,
     timeout: TIMEOUT,
     make: async (values, setting) => {
       const { command, fromValues } = await import('./command/index.ts');
@@ -39,6 +46,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
   worker: {
     option: text('start -j programs that get tasks and answer, a line each', { placeholder: 'CMD' }),
+    help: workerHelp,
     timeout: TIMEOUT,
     make: async (values, setting) => {
       const { worker, fromValues } = await import('./worker/index.ts');
@@ -47,6 +55,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
   module: {
     option: path('call a function of this JavaScript or TypeScript module for each task'),
+    help: moduleHelp,
     timeout: TIMEOUT,
     callsUserCode: true,
     make: async (values, setting) => {
@@ -56,6 +65,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
   flow: {
     option: path('run the flow that FILE exports, which undoes what it did when a part of it fails'),
+    help: flowHelp,
     timeout: TIMEOUT,
     callsUserCode: true,
     make: async (values, setting) => {
@@ -71,6 +81,11 @@ type WorkerValues = Parameters<typeof worker.fromValues>[0];
 /** The options that ask for a kind of work. */
 export const kindOptions: Readonly<Record<string, Option<unknown>>> = Object.fromEntries(
   Object.entries(kinds).map(([name, { option }]) => [name, option]),
+);
+
+/** Help of each kind, by its option. */
+export const kindHelp: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(kinds).map(([name, { help }]) => [name, help]),
 );
 
 /** Whether the options ask for a kind that calls code of the user's in this process. */

@@ -93,7 +93,9 @@ async function agree(recovery: Recovery): Promise<Pick<Recovered, 'saved' | 'add
   }
   await agreeByUuids(recovery, found);
   if (opened === undefined) return { saved: found.met };
-  const add = (): Promise<void> => addUnknown(recovery, opened, found);
+  // The set of uuids grows from here on.
+  const count = found.met.size - found.known;
+  const add = (): Promise<void> => addUnknown(recovery, opened, found.unknown, count);
   if (opened.history.end === undefined && mark === undefined) return { saved: found.met, addUnknown: add };
   await add();
   return { saved: found.met };
@@ -147,9 +149,10 @@ async function isOurs({ output, mark }: Recovery, { fault }: Look): Promise<bool
 async function addUnknown(
   { output, rows, mark, sync, note }: Recovery,
   { writer, history: { saved } }: OpenLedger,
-  { unknown, met, known }: Look,
+  unknown: readonly Entry[] | undefined,
+  count: number,
 ): Promise<void> {
-  if (met.size === known) return;
+  if (count === 0) return;
   if (unknown !== undefined) await writer.append(unknown, sync);
   else {
     let entries: Entry[] = [];
@@ -163,7 +166,7 @@ async function addUnknown(
     await writer.append(entries, sync);
   }
   if (mark === undefined)
-    note(`${output.path}: ${counted(met.size - known, 'row')} that the ledger did not name: added to it`);
+    note(`${output.path}: ${counted(count, 'row')} that the ledger did not name: added to it`);
 }
 
 /**

@@ -69,6 +69,50 @@ test('the help of every command has five examples or more, exit codes, and what 
   }
 });
 
+describe('the help of one kind of work', () => {
+  const command = all.find(({ name }) => name === 'task-exec') as (typeof all)[number];
+  const { kinds = [], kindsOf = {}, kindHelp = {}, options } = command;
+  const names = (text: string): string[] =>
+    [...text.matchAll(/^ {2,6}(?:-\w, )?--([a-z-]+)/gm)].map(([, one]) => one as string);
+
+  test.each(kinds)('%s has every option that this kind uses, and no other', async (kind) => {
+    const used = Object.keys({ ...options, ...COMMON }).filter(
+      (key) => !kinds.includes(key) && (kindsOf[key]?.includes(kind) ?? true),
+    );
+    const help = await helpFor(command, 100, [kind]);
+    expect(names(help.replace(/^Examples:.*/ms, '')).sort()).toEqual(used.map(kebab).sort());
+    for (const line of (kindHelp[kind] ?? '').split(/[\n\t]/)) expect(letters(help)).toContain(letters(line));
+    const [, shown = ''] = /^Examples:\n(.*?)\n\n/ms.exec(help) ?? [];
+    expect(shown.match(/^ {2}\S.*/gm)?.every((line) => line.includes(`--${kind}`))).toBe(true);
+    expect(plain(pageOf('task-exec'))).toContain(`.SS --${kind}\n`);
+  });
+
+  test('is shown wherever --help stands, also where a value is missing', async () => {
+    const wanted = await helpFor(command, 100, ['command']);
+    for (const line of [
+      '--command --help',
+      '--help --command',
+      '-h --command',
+      'command --help',
+      "--command 'x {a}' -j 3 -h",
+    ])
+      expect(await sh(`task-exec ${line}`), line).toMatchObject({ stdout: wanted, stderr: '', code: 0 });
+    const all = await helpFor(command, 100);
+    for (const line of ['--help', '--help --http --command', '--no-such-option --help'])
+      expect(await sh(`task-exec ${line}`), line).toMatchObject({ stdout: all, stderr: '', code: 0 });
+  });
+});
+
+test('the details of an option are whole sentences, and in its man page', () => {
+  for (const { name, options } of all) {
+    for (const [key, { details }] of Object.entries(options)) {
+      if (details === undefined) continue;
+      expect(details, key).toMatch(/^[A-Z\d"a-z].*\.$/s);
+      expect(letters(plain(pageOf(name))), key).toContain(letters(details));
+    }
+  }
+});
+
 const SECTIONS = [
   'NAME',
   'SYNOPSIS',

@@ -15,7 +15,7 @@ export interface Edition {
 
 /** The man page of a command, of the one declaration that its help text comes from too. */
 export function commandPage(command: Command, edition: Edition): string {
-  const { name, summary, usage, about, verbs = {} } = command;
+  const { name, summary, usage, about, verbs = {}, kindHelp = {} } = command;
   return page([
     title(name, 1, edition),
     heading('SH', 'NAME'),
@@ -26,6 +26,10 @@ export function commandPage(command: Command, edition: Edition): string {
     paragraphs(summary),
     paragraphs(about),
     ...Object.entries(verbs).map(([verb, words]) => entry(verb, words)),
+    ...Object.entries(kindHelp).flatMap(([kind, text]) => [
+      heading('SS', `--${kebab(kind)}`),
+      kindText(text),
+    ]),
     heading('SH', 'OPTIONS'),
     ...groupsOf(command).flatMap((group) => [
       heading('SS', group.heading.replace(/:$/, '')),
@@ -38,6 +42,15 @@ export function commandPage(command: Command, edition: Edition): string {
     ...filesOf(command),
     seeAlso([...Object.keys(commands).filter((other) => other !== name), 'taskpipe']),
   ]);
+}
+
+/** Formats the help of a kind: lines with a tab are terms and their descriptions. */
+function kindText(text: string): string {
+  const lines = text.split('\n').map((line) => {
+    const [term = '', words] = line.split('\t');
+    return words === undefined ? paragraphs(term) : entry(term.trim(), words);
+  });
+  return lines.join('\n');
 }
 
 /** @param parts of the page, in roff. A heading begins a paragraph, so another beginning after it is left out. */
@@ -82,7 +95,8 @@ function optionEntry(key: string, option: Option<unknown>): string {
   names.push(...alias.filter((name) => name.length > 1).map((name) => `--${name}`));
   const term = `${names.map(bold).join(', ')}${placeholder === undefined ? '' : ` ${italic(placeholder)}`}`;
   const more = many === true && !option.words.includes('repeated') ? ' May be repeated.' : '';
-  return `.TP\n${term}\n${prose(`${raised(wordsOf(option))}.${more}`)}`;
+  const details = option.details === undefined ? '' : `\n.IP\n${prose(option.details)}`;
+  return `.TP\n${term}\n${prose(`${raised(wordsOf(option))}.${more}`)}${details}`;
 }
 
 function environment({ options, variables = {} }: Command): readonly string[] {

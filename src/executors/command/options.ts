@@ -28,15 +28,22 @@ export interface CommandOptions {
 
 type CommandOptionTable = { readonly output: Option<OutputMode> };
 
-/** The options that belong to `--command` alone. */
+/** Help of `--command`, after its options. */
+export const commandHelp: string = [
+  'The program runs once for each task, without a shell. It gets:',
+  '  {name}\tin CMD: the attribute "name" of the record, always inside one argument; {{ and }} are braces themselves',
+  '  stdin\tthe record, as one line of JSON',
+  '  TASK_UUID\tthe uuid of the record, as a variable',
+  '  TASK_name\twith --shell, the attribute "name" as a variable; {name} is not replaced: write "$TASK_name"',
+  'The result is {"exit","stdout","stderr"}. An exit code other than 0 makes the task fail.',
+].join('\n');
+
+/** Options of `--command` alone. */
 export const commandOptions: CommandOptionTable = {
-  output: choice(
-    'what its standard output is; json is kept as "json" in place of "stdout"',
-    ['text', 'json'],
-    {
-      default: 'text',
-    },
-  ),
+  output: choice('form of standard output; json is kept as "json" instead of "stdout"', ['text', 'json'], {
+    default: 'text',
+    details: 'With json, a task whose output is not JSON fails with OUTPUT_JSON.',
+  }),
 };
 
 type Given = Values<typeof processOptions & CommandOptionTable>;

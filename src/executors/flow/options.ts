@@ -6,16 +6,25 @@ type FlowOptionTable = {
   readonly flowLog: Option<string | undefined>;
 };
 
-/** The options that belong to `--flow` alone. */
+/** Help of `--flow`, after its options. */
+export const flowHelp: string = [
+  'FILE exports a flow, or a function that returns one for a task. Atoms of the flow take attributes of the record as inputs, by name.',
+  'If an atom fails, the finished atoms are reverted, and the record is REVERTED.',
+].join('\n');
+
+/** Options of `--flow` alone. */
 export const flowOptions: FlowOptionTable = {
   engine: choice(
-    'run the atoms of a flow one after the other, or all at once that may',
+    'run the atoms of a flow one by one, or all that are ready at once',
     ['serial', 'parallel'],
     {
       default: 'serial',
     },
   ),
-  flowLog: path('keep which atoms are done in this file, so that a flow that was stopped or killed goes on'),
+  flowLog: path('record finished atoms in this file, so that an interrupted flow is resumed', {
+    details:
+      'A flow that was stopped or killed continues at the atom where it was; finished atoms do not run again.',
+  }),
 };
 
 /** What `--flow` is told on the command line. */

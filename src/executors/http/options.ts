@@ -105,49 +105,104 @@ type HttpOptionTable = {
   readonly printCurl: Option<boolean>;
 };
 
-/** The options that belong to `--http` alone. */
+/** Help of `--http`, after its options. */
+export const httpHelp: string = [
+  'Each task is one request, made of these attributes of its record:',
+  '  url\taddress; --url makes it of other attributes: {id} is the attribute "id", percent-encoded',
+  `  method\t${METHODS.join(', ')}; json is POST with a JSON body`,
+  '  params\tquery that is added to the url: an object, its JSON text, or a=1&b=2',
+  '  headers\theaders: an object, its JSON text, or a=1&b=2',
+  '  json\tbody, sent as JSON',
+  '  data\tbody if there is no "json": an object or a=1&b=2 is sent as a form, other text as it is',
+  '  timeout\tseconds, or a duration such as 500ms',
+  'GET, HEAD and OPTIONS requests have no body.',
+  'The result is {"status","url","type"}, with the body as "text", "json", "base64" or "file".',
+].join('\n');
+
+/** Options of `--http`; modules use them for `ctx.fetch`. */
 export const httpOptions: HttpOptionTable = {
-  url: value('make the url of attributes, percent-encoded, as in https://h/{id}', 'TEMPLATE', toTemplate),
-  method: value('the method of records that have none', METHODS.join('|'), toMethod, {
+  url: value(
+    'url template with attributes, percent-encoded, such as https://h/{id}',
+    'TEMPLATE',
+    toTemplate,
+    {
+      details:
+        'A value cannot change the rest of the url: / and ? in it are encoded, and a value that is empty, . or .. makes the task fail. Without this option the attribute "url" is the address.',
+    },
+  ),
+  method: value('method of records without one', METHODS.join('|'), toMethod, {
     shown: 'get',
     choices: METHODS,
+    details: 'The method json is a POST whose body is the attribute "json", else "data", as JSON.',
   }),
-  // Checked where it is read: a message of parse() would show the value, which may be secret.
+  // Its value is checked where it is read: an error message of parse() would show it, and it may be a secret.
   header: values(
-    'send this header; @FILE has one a line (for secrets); may be repeated',
+    'send this header; @FILE has one per line, for secrets; may be repeated',
     "'K: V'|@FILE",
     String,
     {
       shows: (typed) => (typed.startsWith('@') ? typed : typed.replace(/(?<=:\s*)\S.*|^[^:]*$/s, CONCEALED)),
+      details:
+        'Headers of the record override these. A redirect to another origin gets none of them. Values are never shown in messages, reports or --print-curl. A command line is visible to other users of the machine, a file need not be.',
     },
   ),
-  follow: count('follow so many redirects at most', { min: 0, default: 5 }),
-  expectStatus: value('the statuses of success, as in 2xx,304,500-599', 'LIST', toStatuses, {
+  follow: count('follow at most N redirects', {
+    min: 0,
+    default: 5,
+    details: 'With 0, a redirect is the response that is judged, usually a failure: see --expect-status.',
+  }),
+  expectStatus: value('statuses of success, such as 2xx,304,500-599', 'LIST', toStatuses, {
     default: '2xx',
+    details:
+      'Any other status makes the task fail with HTTP_STATUS. 408, 425, 429, 500, 502, 503 and 504 are retried if the request may be repeated. Retry-After is respected, and pauses all requests to that host.',
   }),
-  expectJson: text('what must be true of the body, in JMESPath', { placeholder: 'EXPR' }),
-  expectBody: value("what the body's text must match", '/RE/', compileRegex),
-  body: value('what becomes of the body; auto goes by its content type', BODY_MODES.join('|'), toBodyMode, {
-    default: 'auto' as BodyMode,
-    choices: BODY_MODES,
+  expectJson: text('JMESPath expression that must be true of the body', {
+    placeholder: 'EXPR',
+    details:
+      'null, false and empty values are false, 0 is true. The task fails with EXPECT_JSON, and is not retried.',
   }),
-  bodyDir: path('write bodies to files in this folder', { placeholder: 'DIR' }),
-  maxBody: size('the longest body, as it comes and unpacked', { default: MAX_BODY, shown: '16MB' }),
-  headers: flag('keep the headers of the answer in the result'),
-  proxy: text('the HTTP proxy for all requests; default: http_proxy and its like', { placeholder: 'URL' }),
-  insecure: flag('trust any certificate'),
-  denyPrivate: flag('connect to no private or local address, redirects included'),
-  allowAddress: value(
-    'let these through --deny-private all the same, as in 10.1.0.0/16,::1',
-    'LIST',
-    toAddresses,
+  expectBody: value('regular expression that the text of the body must match', '/RE/', compileRegex),
+  body: value(
+    'form of the body in the result; auto decides by content type',
+    BODY_MODES.join('|'),
+    toBodyMode,
+    {
+      default: 'auto' as BodyMode,
+      choices: BODY_MODES,
+      details:
+        'auto keeps JSON as "json", text as "text" and everything else as "base64". json fails a task whose body is not JSON; none discards the body.',
+    },
   ),
-  userAgent: text('what to say we are', { shown: 'taskpipe/VERSION' }),
-  idempotencyHeader: flag("send the task's uuid as Idempotency-Key, and try a POST again too"),
-  cookies: path("keep cookies in this file, in curl's format"),
-  cache: path('keep answers in this folder as long as HTTP allows', { placeholder: 'DIR' }),
-  hostErrors: count('give a host up after so many connection failures in a row'),
-  printCurl: flag('show each request as a curl command line on stderr, without secrets'),
+  bodyDir: path('write bodies to files in this folder', {
+    placeholder: 'DIR',
+    details:
+      'A file is named after the uuid of its task, so a later run replaces it, with an extension by content type. The result has its path as "file". It is complete and on disk before the record is written.',
+  }),
+  maxBody: size('largest body, both as received and decompressed', { default: MAX_BODY, shown: '16MB' }),
+  headers: flag('keep the response headers in the result'),
+  proxy: text('HTTP proxy for all requests; default: http_proxy and related variables', {
+    placeholder: 'URL',
+    details:
+      'https urls go through a tunnel (CONNECT). no_proxy does not apply to this option. SOCKS is not supported.',
+  }),
+  insecure: flag('accept any TLS certificate'),
+  denyPrivate: flag('refuse private and local addresses, also after redirects', {
+    details:
+      'For urls from people you do not trust. The address that a name resolves to is checked when the connection is made, so a name that changes its address does not get around it. All special-purpose ranges of IANA are refused, also inside IPv6. It cannot be used with a proxy.',
+  }),
+  allowAddress: value('exceptions to --deny-private, such as 10.1.0.0/16,::1', 'LIST', toAddresses),
+  userAgent: text('value of the User-Agent header', { shown: 'taskpipe/VERSION' }),
+  idempotencyHeader: flag('send the uuid of the task as Idempotency-Key; POST requests are then retried too'),
+  cookies: path('keep cookies in this file, in the format of curl', {
+    details: 'It is read at the start and written at the end of the run, readable only by its owner.',
+  }),
+  cache: path('keep responses in this folder for as long as HTTP allows', {
+    placeholder: 'DIR',
+    details:
+      'A private cache (RFC 9111) that several runs may share. Stale responses are revalidated. Delete the folder to empty it.',
+  }),
+  hostErrors: count('give up on a host after N connection failures in a row'),
+  printCurl: flag('print each request as a curl command line to stderr, without secrets'),
 };
 
 /** What the options' values say, with what the stage and the process add. */

@@ -7,10 +7,24 @@ type ModuleOptionTable = {
   readonly ledger: Option<string | undefined>;
 };
 
+/** Help of `--module`, after its options. */
+export const moduleHelp: string = [
+  'FILE exports a function that is called for each task: export default async (task, ctx) => result',
+  '  task\tthe attributes of the record',
+  '  ctx\tsignal, attempt, logger, fetch(url), add(task), done(uuid), stop()',
+  '  handler\tattribute of the record that names another exported function to call',
+  'What the function returns is the result, as JSON. What it throws makes the task fail; an error with retry: true is tried again.',
+].join('\n');
+
 /** Options of `--module` alone. */
 export const moduleOptions: ModuleOptionTable = {
-  threads: count('run the module on N worker threads; default: on the main thread'),
-  logDir: path('what a task logs goes to DIR/UUID.log', { placeholder: 'DIR' }),
-  spool: path('keep the tasks that the work adds in this file, and do those that another run has left'),
-  ledger: path('leave out tasks that the work adds, or the spool has, and that are finished by this ledger'),
+  threads: count('run the module on N worker threads; default: on the main thread', {
+    details:
+      'For functions that compute. On a thread, a function that never returns is ended at --timeout; on the main thread it would stop the stage. Each thread loads the module for itself.',
+  }),
+  logDir: path('write the log of each task to DIR/UUID.log', { placeholder: 'DIR' }),
+  spool: path('keep tasks added by the module in this file, and run those that an earlier run left in it', {
+    details: 'Without it, added tasks that are not finished are lost if the stage is killed.',
+  }),
+  ledger: path('skip added tasks, and tasks of the spool, that are finished according to this ledger'),
 };

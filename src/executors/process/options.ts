@@ -3,10 +3,10 @@ import { CONCEALED } from '../../core/typed.ts';
 import { toVariable } from './environment.ts';
 import { RETRY_ON, type RetryOn, toRetryOn } from './retry.ts';
 
-/** The default of `--timeout` for programs, in milliseconds: 1 h. */
+/** Default of `--timeout` for programs, in milliseconds: 1 h. */
 export const TIMEOUT = 3_600_000;
 
-/** The default of `--max-output`: 16 MiB. */
+/** Default of `--max-output`: 16 MiB. */
 export const MAX_OUTPUT: number = 16 * 1024 * 1024;
 
 type ProcessOptionTable = {
@@ -17,24 +17,30 @@ type ProcessOptionTable = {
   readonly retryOn: Option<RetryOn>;
 };
 
-/** The options that all kinds share whose work is done by programs. */
+/** Options of `--command` and `--worker`. */
 export const processOptions: ProcessOptionTable = {
-  shell: flag(
-    'let sh run it; values then come as variables, as in "$TASK_url", never as text of the command',
-  ),
-  cwd: path('the folder it runs in', { placeholder: 'DIR' }),
+  shell: flag('run CMD with sh; attributes are variables, such as "$TASK_url"', {
+    details: 'Values never become text of the command, so no value can be run as code: {name} is refused.',
+  }),
+  cwd: path('working directory of the program', { placeholder: 'DIR' }),
   env: values(
-    'a variable that it gets, beside PATH, HOME, LANG and the like; may be repeated',
+    'pass this variable on, besides PATH, HOME, LANG and similar ones; may be repeated',
     'NAME|NAME=VALUE|START*',
     toVariable,
-    { shows: (typed) => typed.replace(/(?<==).*/s, CONCEALED) },
+    {
+      shows: (typed) => typed.replace(/(?<==).*/s, CONCEALED),
+      details:
+        'Secrets are often variables, so a program gets none that it does not need. NAME passes a variable on, NAME=VALUE sets it, AWS_* passes on all that begin with AWS_.',
+    },
   ),
-  maxOutput: size('the most that it may write for a task, before it is killed', {
+  maxOutput: size('most bytes that a program may write for one task before it is killed', {
     default: MAX_OUTPUT,
     shown: '16MB',
   }),
-  retryOn: value('what is tried again: exit codes, signal, timeout, died, any', 'LIST', toRetryOn, {
+  retryOn: value('failures to retry: exit codes, signal, timeout, died, any', 'LIST', toRetryOn, {
     default: toRetryOn(RETRY_ON),
     shown: RETRY_ON,
+    details:
+      'Exit codes may be ranges, such as 75,100-110. 75 is EX_TEMPFAIL: the program says that another attempt may succeed. died means that a worker ended while it had the task. --retries says how often.',
   }),
 };

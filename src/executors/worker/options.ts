@@ -31,9 +31,21 @@ export interface WorkerOptions {
 
 type WorkerOptionTable = { readonly perWorker: Option<number | undefined> };
 
-/** The options that belong to `--worker` alone. */
+/** Help of `--worker`, after its options. */
+export const workerHelp: string = [
+  'The stage starts -j programs and keeps them running. Each program reads and writes lines of JSON:',
+  '  stdin\tone record a line; the number of the program, from 1, is in TASK_WORKER_NUMBER',
+  '  stdout\tone line for each record, in any order: {"uuid","result"}, or {"uuid","error":{"code","message","retry"}}; flush after each line',
+  '  stderr\tshown with the number of the program',
+  'CMD has no placeholders: everything that differs from task to task is in the record.',
+].join('\n');
+
+/** Options of `--worker` alone. */
 export const workerOptions: WorkerOptionTable = {
-  perWorker: count('how many tasks a worker has at once; default: one, and more the quicker it answers'),
+  perWorker: count('tasks that a worker has at once; default: one, and more the faster it answers', {
+    details:
+      'A fast worker would otherwise wait for its next task most of the time. Set 1 if tasks must not wait behind a slow one.',
+  }),
 };
 
 type Given = Values<typeof processOptions & WorkerOptionTable> & {
