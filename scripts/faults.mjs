@@ -42,7 +42,7 @@ ${table}
 
 - *Rows lost*: a task that was acknowledged, or that the run had to do, has no row. *Rows double*: a uuid has two rows. *False ledger lines*: a uuid is in the ledger, and its row is not in the output. *Other*: an output that does not end with a complete row, an exit code that is not the documented one, a crash, a stage that hangs, memory that grows.
 - Outputs and ledgers are checked by independent code: a plain reader of RFC 4180, and \`JSON.parse\`.
-- The suite itself is tested: builds with a planted defect (the ledger written before the rows, no newline before an append to the ledger, a short write that is ignored, output that is cut off at the end, a failed sync that is ignored) must each make it fail (\`test/faults/teeth.test.ts\`).
+- The suite itself is tested. Each of these planted defects must make it fail (\`test/faults/teeth.test.ts\`): the ledger is written before the rows; an append to the ledger has no newline first; a short write is ignored; output is cut off at the end; a failed sync is ignored.
 
 \`npm run faults\` writes this page. The tests are in \`test/faults/\`.
 `;

@@ -114,7 +114,7 @@ export function table(data, rows) {
     },
     ledger: {
       what: 'a ledger of ten times the rows: from start to the first answer',
-      ours: { ...alone(rows * 10, ours('task-done', 'has', data.big(rows * 10), 'nobody')), ends: 1 },
+      ours: { ...alone(rows * 10, ours('task-done', 'has', data.big(rows * 10), 'missing')), ends: 1 },
       under: 400,
       peers: [
         {
