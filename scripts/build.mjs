@@ -17,7 +17,7 @@ await build({
     index: 'src/index.ts',
     flow: 'src/flow/index.ts',
     serve: 'src/serve/index.ts',
-    thread: 'src/executors/threads/thread.ts',
+    thread: 'src/executors/module/threads/thread.ts',
   },
   outdir: 'dist',
   bundle: true,
@@ -34,10 +34,10 @@ const licence = readFileSync(new URL('../node_modules/uplot/LICENSE', import.met
 await build({
   absWorkingDir: root,
   entryPoints: {
-    'report-page': 'src/reports/page/main.ts',
-    'report-page-style': 'src/reports/page/page.css',
-    'serve-page': 'src/serve/page/main.ts',
-    'serve-page-style': 'src/serve/page/page.css',
+    'report-page': 'src/web/report/report-page.ts',
+    'report-page-style': 'src/web/report/report-page.css',
+    'serve-page': 'src/web/service/service-page.ts',
+    'serve-page-style': 'src/web/service/service-page.css',
   },
   outdir: 'dist',
   bundle: true,
@@ -55,7 +55,7 @@ for (const { path, text } of await manPages({ version, date })) {
   mkdirSync(dirname(`${root}man/${path}`), { recursive: true });
   writeFileSync(`${root}man/${path}`, text);
 }
-for (const project of ['.', 'src/reports/page', 'src/serve/page'])
+for (const project of ['.', 'src/web'])
   execFileSync('node_modules/.bin/tsc', ['--project', project], { cwd: root, stdio: 'inherit' });
 removeTypesBut(['index.d.ts', 'flow/index.d.ts', 'serve/index.d.ts']);
 

@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { expect, test } from 'vitest';
-import { COMMON, variableOf } from '../src/cli/args.ts';
+import { COMMON, variableOf } from '../src/cli/args/parse-args.ts';
 import { commands } from '../src/commands/index.ts';
-import { flag, kebab, type Options } from '../src/core/option.ts';
+import { flag, kebab, type Options } from '../src/core/options/option.ts';
 import { root } from './support/run.ts';
 
 const src = join(root, 'src');

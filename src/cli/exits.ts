@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../core/errors.ts';
+import type { ErrorCode } from '../core/base/errors.ts';
 
 /** The exit code of a stage that an error ended. */
 export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {

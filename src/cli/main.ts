@@ -1,8 +1,8 @@
 import { writeSync } from 'node:fs';
 import type { CommandName } from '../commands/index.ts';
-import { ioError, messageOf, systemCode, TaskpipeError } from '../core/errors.ts';
-import { escapeControls } from '../core/visible.ts';
-import { watchEnding } from './ending.ts';
+import { ioError, messageOf, systemCode, TaskpipeError } from '../core/base/errors.ts';
+import { escapeControls } from '../core/base/terminal-text.ts';
+import { watchEnding } from './early-exit.ts';
 import { DEFECT, EXIT_CODES } from './exits.ts';
 
 declare const TASKPIPE_VERSION: string;

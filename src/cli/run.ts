@@ -1,15 +1,15 @@
 import { hostname } from 'node:os';
 import { isatty } from 'node:tty';
 import { type CommandName, commands } from '../commands/index.ts';
-import type { Command, Io } from '../core/command.ts';
-import { TaskpipeError } from '../core/errors.ts';
-import { escapeControls } from '../core/visible.ts';
-import { type Arguments, parseArguments, type Shell } from './args.ts';
+import { TaskpipeError } from '../core/base/errors.ts';
+import { escapeControls } from '../core/base/terminal-text.ts';
+import type { Command, Io } from '../core/options/command.ts';
+import { type Arguments, parseArguments, type Shell } from './args/parse-args.ts';
 import { DEFECT } from './exits.ts';
-import { isFile, isPiped, type Output, openOutput, stdin } from './pipes.ts';
-import { openProgress, type ProgressMode, type ShownProgress } from './progress.ts';
+import { isFile, isPiped, type Output, openOutput, stdin } from './io/pipes.ts';
+import { openTerminal, type Terminal } from './io/terminal.ts';
+import { openProgress, type ProgressMode, type ShownProgress } from './progress/progress-text.ts';
 import { listenForEscapes, listenForSignals, SIGNAL_CODES, type Stop } from './signals.ts';
-import { openTerminal, type Terminal } from './terminal.ts';
 
 /** How an executable is run. */
 export interface RunOptions {
@@ -118,7 +118,7 @@ async function textFor(
 ): Promise<string | undefined> {
   if (values.version === true) return `${command.name} ${version}\n`;
   if (values.help === true) {
-    const { helpFor } = await import('./help.ts');
+    const { helpFor } = await import('./args/help.ts');
     return helpFor(command, isatty(1) ? process.stdout.columns : 100, kinds);
   }
   if (values.completion === undefined) return undefined;

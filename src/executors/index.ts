@@ -1,12 +1,12 @@
-import { TaskpipeError } from '../core/errors.ts';
-import { flag, type Option, optionName, path, text, type Values } from '../core/option.ts';
+import { TaskpipeError } from '../core/base/errors.ts';
+import { flag, type Option, optionName, path, text, type Values } from '../core/options/option.ts';
 import type * as command from './command/index.ts';
 import { commandHelp } from './command/options.ts';
-import type { Executor, Setting } from './executor.ts';
+import type { Executor, Setting } from './contract.ts';
 import { type FlowValues, flowHelp } from './flow/options.ts';
 import { TIMEOUT as HTTP_TIMEOUT, httpHelp, type httpOptions } from './http/options.ts';
 import { moduleHelp } from './module/options.ts';
-import { TIMEOUT } from './process/options.ts';
+import { TIMEOUT } from './program/options.ts';
 import type * as worker from './worker/index.ts';
 import { workerHelp } from './worker/options.ts';
 

@@ -2,7 +2,7 @@ import { commandOptions } from './command/options.ts';
 import { flowOptions } from './flow/options.ts';
 import { httpOptions } from './http/options.ts';
 import { moduleOptions } from './module/options.ts';
-import { processOptions } from './process/options.ts';
+import { processOptions } from './program/options.ts';
 import { workerOptions } from './worker/options.ts';
 
 /** Options that not all kinds heed, and those that do. */

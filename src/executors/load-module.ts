@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ioError, messageOf, systemCode, TaskpipeError } from '../core/errors.ts';
+import { ioError, messageOf, systemCode, TaskpipeError } from '../core/base/errors.ts';
 
 /** What a module exports, by name. */
 export type Exports = Readonly<Record<string, unknown>>;

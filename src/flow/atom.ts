@@ -1,5 +1,5 @@
-import { TaskpipeError } from '../core/errors.ts';
-import type { Failure } from '../core/task.ts';
+import { TaskpipeError } from '../core/base/errors.ts';
+import type { Failure } from '../core/record/task.ts';
 
 /** Values by name: what an atom gets, and what a flow starts with. */
 export type Inputs = Readonly<Record<string, unknown>>;

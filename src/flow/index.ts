@@ -11,9 +11,6 @@ export {
   type Undoing,
 } from './atom.ts';
 export { DEPTHS, type Decider, type Depth } from './decider.ts';
-export { Engine, type EngineKind, type EngineOptions, type FlowResult, run } from './engine.ts';
-export { type FlowLog, openFlowLog } from './log.ts';
-export { type FlowEvent, type Listener, Notifier } from './notifier.ts';
 export {
   type Flow,
   type FlowOptions,
@@ -38,13 +35,23 @@ export {
   type Try,
   times,
 } from './retry.ts';
-export type { FlowSnapshot } from './snapshot.ts';
+export type {
+  AtomChange,
+  AtomRecord,
+  Change,
+  DecisionChange,
+  Intention,
+  ResumedChange,
+} from './run/atom-storage.ts';
+export { Engine, type EngineKind, type EngineOptions, type FlowResult, run } from './run/engine.ts';
+export { type FlowLog, openFlowLog } from './run/flow-log.ts';
+export { type FlowEvent, type Listener, Notifier } from './run/notifier.ts';
+export type { FlowSnapshot } from './run/snapshot.ts';
 export {
   ATOM_TRANSITIONS,
   type AtomKind,
   type AtomState,
   FLOW_TRANSITIONS,
   type FlowState,
-} from './states.ts';
-export type { Journal } from './steps.ts';
-export type { AtomChange, AtomRecord, Change, DecisionChange, Intention, ResumedChange } from './storage.ts';
+} from './run/states.ts';
+export type { Journal } from './run/steps.ts';

@@ -1,4 +1,4 @@
-import { TaskpipeError } from '../core/errors.ts';
+import { TaskpipeError } from '../core/base/errors.ts';
 import { type Atom, type AtomFunction, toAtom } from './atom.ts';
 import { DEPTHS, type Decider, type Depth } from './decider.ts';
 import type { Retry } from './retry.ts';

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { mustBeWhole } from '../core/option.ts';
-import type { Failure } from '../core/task.ts';
+import { mustBeWhole } from '../core/options/option.ts';
+import type { Failure } from '../core/record/task.ts';
 import type { AtomContext, Inputs, Signature } from './atom.ts';
 
 /**

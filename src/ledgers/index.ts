@@ -1,12 +1,12 @@
-import { TaskpipeError } from '../core/errors.ts';
-import type { IdSet } from '../core/idset.ts';
-import { withoutUser } from '../core/visible.ts';
-import { jsonlLedger } from './jsonl.ts';
-import type { Ledger } from './ledger.ts';
-import { redisLedger } from './redis.ts';
-import { sqliteLedger } from './sqlite.ts';
+import { TaskpipeError } from '../core/base/errors.ts';
+import { withoutUser } from '../core/base/terminal-text.ts';
+import type { IdSet } from '../core/ids/id-set.ts';
+import type { Ledger } from './contract.ts';
+import { jsonlLedger } from './jsonl/jsonl-ledger.ts';
+import { redisLedger } from './redis-ledger.ts';
+import { sqliteLedger } from './sqlite-ledger.ts';
 
-export type { Condition, Entry, History, Ledger, LedgerWriter, Seal } from './ledger.ts';
+export type { Condition, Entry, History, Ledger, LedgerWriter, Seal } from './contract.ts';
 
 /** The kinds of ledgers, by how their places begin. A place without `://` is a file, or by its ending a database. */
 const ledgers: Readonly<Record<string, (place: string, say: (message: string) => void) => Ledger>> = {

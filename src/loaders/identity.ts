@@ -1,7 +1,7 @@
-import { HALF, uuidOfCanonical } from '../core/record-uuid.ts';
-import { uuidFault } from '../core/task.ts';
-import { nameUuid, randomUuid, type UuidVersion } from '../core/uuid.ts';
-import type { Loaded } from './loader.ts';
+import { HALF, uuidOfCanonical } from '../core/ids/record-uuid.ts';
+import { nameUuid, randomUuid, type UuidVersion } from '../core/ids/uuid.ts';
+import { uuidFault } from '../core/record/task.ts';
+import type { Loaded } from './contract.ts';
 
 export interface IdentityOptions {
   /**

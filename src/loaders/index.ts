@@ -1,14 +1,14 @@
-import { CSV, TSV } from '../core/csv.ts';
-import { delimited } from './delimited.ts';
-import { json } from './json.ts';
-import type { Format, FormatOption, Loader, Opener } from './loader.ts';
-import { ndjson } from './ndjson.ts';
-import { sniffFormat } from './sniff.ts';
+import { CSV, TSV } from '../core/text/csv.ts';
+import type { Format, FormatOption, Loader, Opener } from './contract.ts';
+import { json } from './json/json-loader.ts';
+import { ndjson } from './json/ndjson-loader.ts';
+import { sniffFormat } from './source/sniff.ts';
+import { delimited } from './table/delimited-loader.ts';
 
-export type { Columns } from './columns.ts';
-export type { Format, FormatOption, Loaded, Loader, ReadOptions, Shape } from './loader.ts';
-export { PlainRows } from './plain-rows.ts';
-export { canSniff, delimiterIn, sniffFormat } from './sniff.ts';
+export type { Format, FormatOption, Loaded, Loader, ReadOptions, Shape } from './contract.ts';
+export { canSniff, delimiterIn, sniffFormat } from './source/sniff.ts';
+export type { Columns } from './table/header-columns.ts';
+export { PlainRows } from './table/plain-rows.ts';
 
 interface Entry {
   readonly endings: readonly string[];
@@ -37,7 +37,7 @@ const loaders: Readonly<Record<Format, Entry>> = {
     endings: ['.txt', '.list', '.lst'],
     uses: [...LINES, 'field'],
     read: async function* (...args) {
-      const { lines } = await import('./lines.ts'); // and split2, which other formats do not need
+      const { lines } = await import('./lines-loader.ts'); // and split2, which other formats do not need
       yield* lines(...args);
     },
   },
@@ -45,7 +45,7 @@ const loaders: Readonly<Record<Format, Entry>> = {
     endings: ['.db', '.sqlite', '.sqlite3'],
     uses: ['query', 'table'],
     open: async function* (...args) {
-      const { sqlite } = await import('./sqlite.ts');
+      const { sqlite } = await import('./sqlite/sqlite-loader.ts');
       yield* sqlite(...args);
     },
   },

@@ -1,9 +1,9 @@
-import { TaskpipeError } from '../core/errors.ts';
-import type { RedisSettings } from '../core/redis.ts';
-import { redisAddress, type Secrets } from '../core/redis-address.ts';
-import type { Queues } from './queue.ts';
+import { TaskpipeError } from '../core/base/errors.ts';
+import { redisAddress, type Secrets } from '../core/storage/redis-address.ts';
+import type { RedisSettings } from '../core/storage/redis-client.ts';
+import type { Queues } from './contract.ts';
 
-export type * from './queue.ts';
+export type * from './contract.ts';
 
 /** Settings for opening queues. */
 export interface QueueSettings extends RedisSettings, Secrets {
@@ -15,7 +15,7 @@ type Open = (url: string, names: readonly string[], settings: QueueSettings) => 
 
 const bullmq: Open = async (url, names, settings) => {
   const address = redisAddress(url, settings);
-  const { openBullQueues } = await import('./bullmq.ts');
+  const { openBullQueues } = await import('./bullmq/bullmq-queue.ts');
   return openBullQueues(
     { ...address, volatile: address.volatile || settings.volatile === true },
     names,

@@ -1,6 +1,16 @@
-import { TaskpipeError } from '../core/errors.ts';
-import { duration, flag, type Option, path, Rule, text, type Values, value, values } from '../core/option.ts';
-import { PATIENCE } from '../core/redis.ts';
+import { TaskpipeError } from '../core/base/errors.ts';
+import {
+  duration,
+  flag,
+  type Option,
+  path,
+  Rule,
+  text,
+  type Values,
+  value,
+  values,
+} from '../core/options/option.ts';
+import { PATIENCE } from '../core/storage/redis-client.ts';
 import type { QueueSettings } from './index.ts';
 
 type ConnectionOptionTable = {

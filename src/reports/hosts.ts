@@ -1,5 +1,5 @@
-import { Histogram } from '../core/histogram.ts';
-import { addTo, clipped, detached } from './codes.ts';
+import { Histogram } from '../core/base/histogram.ts';
+import { addTo, clipped, detached } from './failure-codes.ts';
 import type { Host, HostCounts } from './report.ts';
 
 /** Maximum number of hosts in a report. */

@@ -12,11 +12,11 @@ export interface ReportFormat {
 export const reportFormats: Readonly<Record<string, ReportFormat>> = {
   json: {
     endings: ['.json'],
-    encode: async (report) => (await import('./json.ts')).encodeJson(report),
+    encode: async (report) => (await import('./report-json.ts')).encodeJson(report),
   },
   html: {
     endings: ['.html', '.htm'],
-    encode: async (report) => (await import('./html.ts')).encodeHtml(report),
+    encode: async (report) => (await import('./report-html.ts')).encodeHtml(report),
   },
 };
 

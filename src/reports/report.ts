@@ -1,4 +1,4 @@
-import type { Bin } from '../core/histogram.ts';
+import type { Bin } from '../core/base/histogram.ts';
 
 /** Report of a run, as `--report FILE.json` writes it. Times are in milliseconds unless stated otherwise. */
 export interface Report {

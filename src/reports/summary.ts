@@ -1,8 +1,8 @@
-import { escapeControls } from '../core/visible.ts';
-import { counted, number } from '../core/words.ts';
-import { clipped } from './codes.ts';
+import { counted, number } from '../core/base/format.ts';
+import { escapeControls } from '../core/base/terminal-text.ts';
+import { clipped } from './failure-codes.ts';
 import type { Host, Report } from './report.ts';
-import { durationWords, rateWords } from './words.ts';
+import { durationWords, rateWords } from './report-words.ts';
 
 /** Duration, in milliseconds, or number of tasks from which the summary includes figures. */
 const LONG = 10_000;

@@ -1,7 +1,7 @@
-import { Histogram } from '../core/histogram.ts';
-import type { Job, Lane } from '../core/lane.ts';
-import type { Failure } from '../core/task.ts';
-import { clipped, detached, OTHER } from './codes.ts';
+import { Histogram } from '../core/base/histogram.ts';
+import type { Failure } from '../core/record/task.ts';
+import type { Job, Lane } from '../core/schedule/lane.ts';
+import { clipped, detached, OTHER } from './failure-codes.ts';
 import { Hosts } from './hosts.ts';
 import type { Cause, Report } from './report.ts';
 import { Timeline } from './timeline.ts';

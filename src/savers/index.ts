@@ -1,7 +1,7 @@
-import { CSV, TSV } from '../core/csv.ts';
-import { delimited } from './delimited.ts';
-import { ndjson } from './ndjson.ts';
-import type { Destination, DestinationOptions, OpenRows } from './saver.ts';
+import { CSV, TSV } from '../core/text/csv.ts';
+import type { Destination, DestinationOptions, OpenRows } from './contract.ts';
+import { delimited } from './rows/delimited-rows.ts';
+import { ndjson } from './rows/ndjson-rows.ts';
 
 export type SaveFormat = 'csv' | 'tsv' | 'ndjson' | 'sqlite';
 

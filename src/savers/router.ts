@@ -1,10 +1,10 @@
-import { TaskpipeError } from '../core/errors.ts';
-import { IdSet } from '../core/idset.ts';
-import { parseTask } from '../core/ndjson.ts';
-import { type Run, runOf, stateOf, type Task, withRun } from '../core/task.ts';
-import { Committer, FLUSH, FLUSH_INTERVAL } from './commit.ts';
-import type { Rest } from './rest.ts';
-import { type Destination, MISFITS, type Misfit } from './saver.ts';
+import { TaskpipeError } from '../core/base/errors.ts';
+import { IdSet } from '../core/ids/id-set.ts';
+import { parseTask } from '../core/record/ndjson.ts';
+import { type Run, runOf, stateOf, type Task, withRun } from '../core/record/task.ts';
+import { Committer, FLUSH, FLUSH_INTERVAL } from './committer.ts';
+import { type Destination, MISFITS, type Misfit } from './contract.ts';
+import type { Rest } from './file/rest-file.ts';
 
 /** What was done with the records that came. */
 export interface SaveSummary {

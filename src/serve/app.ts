@@ -1,22 +1,22 @@
 import Fastify, { type FastifyInstance } from 'fastify';
-import { TaskpipeError } from '../core/errors.ts';
-import type { Task } from '../core/task.ts';
-import { textOf } from '../core/words.ts';
-import { addAnswers, answerNoRequest } from './answers.ts';
-import { childStage, isTaskExec } from './child.ts';
-import { guard } from './guard.ts';
-import { metricsOf } from './metrics.ts';
-import { doneCaller } from './on-done.ts';
+import { TaskpipeError } from '../core/base/errors.ts';
+import { textOf } from '../core/base/format.ts';
+import type { Task } from '../core/record/task.ts';
+import { addAnswers, answerNoRequest } from './api/answers.ts';
+import { guard } from './api/guard.ts';
+import { metricsOf } from './api/metrics.ts';
+import { addPages } from './api/pages.ts';
+import { addRoutes } from './api/routes.ts';
+import { Watchers } from './api/watchers.ts';
 import { type AppOptions, DEFAULTS } from './options.ts';
-import { addPages } from './pages.ts';
-import { addRoutes } from './routes.ts';
-import { Service } from './service.ts';
-import type { Stage } from './stage.ts';
-import { Store } from './store.ts';
-import { Watchers } from './watchers.ts';
+import { Store } from './store/task-store.ts';
+import { childStage, isTaskExec } from './work/child-stage.ts';
+import { doneCaller } from './work/on-done.ts';
+import { Service } from './work/service.ts';
+import type { Stage } from './work/stage.ts';
 
 export type { AppOptions } from './options.ts';
-export type { Stage } from './stage.ts';
+export type { Stage } from './work/stage.ts';
 
 /**
  * Makes a web service over a long-running function: clients submit tasks and ask for their results.

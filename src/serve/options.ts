@@ -1,4 +1,4 @@
-import type { Stage } from './stage.ts';
+import type { Stage } from './work/stage.ts';
 
 /** Options of the service. */
 export interface AppOptions {

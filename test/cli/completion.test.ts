@@ -2,8 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { SHELLS } from '../../src/cli/args.ts';
-import { type CompletedCommand, completedCommands } from '../../src/cli/completion/table.ts';
+import { SHELLS } from '../../src/cli/args/parse-args.ts';
+import { type CompletedCommand, completedCommands } from '../../src/cli/completion/completion-table.ts';
 import { freshFolder, has, sh } from '../support/run.ts';
 import { NEEDS, offered } from './shells.ts';
 

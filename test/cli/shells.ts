@@ -1,7 +1,7 @@
 /* Completion as a user has it: keys are typed into the real shell, on a terminal of its own. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Shell } from '../../src/cli/args.ts';
+import type { Shell } from '../../src/cli/args/parse-args.ts';
 import { commands } from '../../src/commands/index.ts';
 import { sh } from '../support/run.ts';
 

@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pMap from 'p-map';
 import { describe, expect, test } from 'vitest';
-import { openDatabase } from '../../src/core/sqlite.ts';
+import { openDatabase } from '../../src/core/storage/sqlite-database.ts';
 import { freshFolder, sh } from '../support/run.ts';
 import { finishedIn } from './support/oracle.ts';
 import { ours } from './support/program.ts';

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, test } from 'vitest';
-import { Task } from '../../src/core/task.ts';
+import { Task } from '../../src/core/record/task.ts';
 import { openQueues, type Queue } from '../../src/queues/index.ts';
 import { needsRedis, startRedis, type TestRedis } from '../support/redis.ts';
 import { ended, freshFolder, start } from '../support/run.ts';

@@ -1,7 +1,6 @@
 /* Random nested flows in which random atoms fail. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compile } from '../../src/flow/compile.ts';
 import {
   ATOM_TRANSITIONS,
   type Atom,
@@ -17,6 +16,7 @@ import {
   times,
   unordered,
 } from '../../src/flow/index.ts';
+import { compile } from '../../src/flow/plan/compile.ts';
 
 interface AtomSpec {
   readonly turns: number;

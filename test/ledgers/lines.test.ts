@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { linesOf, linesOfRows } from '../../src/ledgers/jsonl-line.ts';
+import { linesOf, linesOfRows } from '../../src/ledgers/jsonl/jsonl-line.ts';
 
 const AT = '2024-05-06T07:08:09.123Z';
 const uuid = fc.oneof(

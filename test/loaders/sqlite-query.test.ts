@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { openDatabase } from '../../src/core/sqlite.ts';
+import { openDatabase } from '../../src/core/storage/sqlite-database.ts';
 import { freshFolder, sh } from '../support/run.ts';
 
 const error = { code: 'EXIT', message: 'exit code 1' };

@@ -1,7 +1,7 @@
 import { copyFileSync, cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { openDatabase } from '../../src/core/sqlite.ts';
+import { openDatabase } from '../../src/core/storage/sqlite-database.ts';
 import { freshFolder, sh } from '../support/run.ts';
 
 const canMount = (await sh('unshare -m true')).code === 0;

@@ -3,9 +3,9 @@ import { readdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { COMMON } from '../../src/cli/args.ts';
+import { COMMON } from '../../src/cli/args/parse-args.ts';
 import { commands } from '../../src/commands/index.ts';
-import { kebab } from '../../src/core/option.ts';
+import { kebab } from '../../src/core/options/option.ts';
 import { pages, read } from '../support/pages.ts';
 import { root } from '../support/run.ts';
 
@@ -153,17 +153,18 @@ test('every option is described in a page besides the generated list', async () 
 });
 
 test('record.md has every code of rejects', () => {
-  const [, union = ''] = /readonly code: ((?:'[A-Z0-9]+'(?: \| )?)+);/.exec(read('src/core/lines.ts')) ?? [];
+  const [, union = ''] =
+    /readonly code: ((?:'[A-Z0-9]+'(?: \| )?)+);/.exec(read('src/core/text/lines.ts')) ?? [];
   const codes = [...union.matchAll(/'([A-Z0-9]+)'/g)].map(([, code = '']) => code);
   expect(codesUnder('Rejects', 'docs/record.md')).toEqual(codes.sort());
 });
 
 test('record.md has every state, and troubleshooting.md every code of a TaskpipeError', () => {
-  const [, states = ''] = /export type State = (.*);/.exec(read('src/core/task.ts')) ?? [];
+  const [, states = ''] = /export type State = (.*);/.exec(read('src/core/record/task.ts')) ?? [];
   expect(codesUnder('States', 'docs/record.md').sort()).toEqual(
     [...states.matchAll(/'(\w+)'/g)].map(([, state]) => state).sort(),
   );
-  const [, codes = ''] = /export type ErrorCode = (.*);/.exec(read('src/core/errors.ts')) ?? [];
+  const [, codes = ''] = /export type ErrorCode = (.*);/.exec(read('src/core/base/errors.ts')) ?? [];
   for (const [, code] of codes.matchAll(/'(\w+)'/g))
     expect(read('docs/troubleshooting.md')).toContain(`\`${code}\` (`);
 });

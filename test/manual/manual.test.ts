@@ -2,14 +2,14 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { COMMON, SHELLS } from '../../src/cli/args.ts';
+import { helpFor } from '../../src/cli/args/help.ts';
+import { COMMON, SHELLS } from '../../src/cli/args/parse-args.ts';
 import { completionFor } from '../../src/cli/completion/index.ts';
 import { EXITS } from '../../src/cli/exits.ts';
-import { helpFor } from '../../src/cli/help.ts';
 import { type ManPage, manPages, optionsTable } from '../../src/cli/manual/index.ts';
 import { typed } from '../../src/cli/manual/roff.ts';
 import { commands } from '../../src/commands/index.ts';
-import { kebab } from '../../src/core/option.ts';
+import { kebab } from '../../src/core/options/option.ts';
 import { pages as allPages } from '../support/pages.ts';
 import { freshFolder, has, root, sh } from '../support/run.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Event } from '../../src/core/event.ts';
+import type { Event } from '../../src/core/record/event.ts';
 import { freshFolder, sh } from '../support/run.ts';
 import { linesOf, parsed, startPipeline } from './pipeline.ts';
 

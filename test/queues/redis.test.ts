@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { messageOf } from '../../src/core/errors.ts';
+import { messageOf } from '../../src/core/base/errors.ts';
 import { openQueues, type QueueSettings } from '../../src/queues/index.ts';
 import * as certificates from '../support/certificates.ts';
 import { freePort } from '../support/port.ts';

@@ -10,10 +10,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parseTask } from '../../src/core/ndjson.ts';
-import type { Task } from '../../src/core/task.ts';
+import { parseTask } from '../../src/core/record/ndjson.ts';
+import type { Task } from '../../src/core/record/task.ts';
 import { finishedIn } from '../../src/ledgers/index.ts';
-import { type SaveOptions, type SaveSummary, save } from '../../src/stages/save.ts';
+import { type SaveOptions, type SaveSummary, save } from '../../src/stages/save/save.ts';
 import { leaveMark } from '../support/mark.ts';
 import { freshFolder } from '../support/run.ts';
 

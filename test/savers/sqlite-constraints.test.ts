@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Cell, openDatabase } from '../../src/core/sqlite.ts';
+import { type Cell, openDatabase } from '../../src/core/storage/sqlite-database.ts';
 import { freshFolder, sh, start } from '../support/run.ts';
 
 async function open<T>(

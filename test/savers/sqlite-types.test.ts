@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Cell, openDatabase } from '../../src/core/sqlite.ts';
+import { type Cell, openDatabase } from '../../src/core/storage/sqlite-database.ts';
 import { freshFolder, sh } from '../support/run.ts';
 
 async function sql(cwd: string, statement: string): Promise<readonly (readonly Cell[])[]> {

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Cell, openDatabase } from '../../src/core/sqlite.ts';
+import { type Cell, openDatabase } from '../../src/core/storage/sqlite-database.ts';
 import { type Ended, freshFolder, sh, start } from '../support/run.ts';
 
 const RUN = { state: 'SUCCESS', as: 'result', attempts: 1, at: '2024-01-01T00:00:00.000Z', ms: 5 };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { expect, test } from 'vitest';
-import { openDatabase } from '../../src/core/sqlite.ts';
+import { openDatabase } from '../../src/core/storage/sqlite-database.ts';
 import { freePort } from '../support/port.ts';
 import { environment, freshFolder } from '../support/run.ts';
 

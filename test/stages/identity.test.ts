@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { uuidOfAttributes } from '../../src/core/record-uuid.ts';
-import { load, loadLines } from '../../src/stages/load.ts';
+import { uuidOfAttributes } from '../../src/core/ids/record-uuid.ts';
+import { load, loadLines } from '../../src/stages/load/load.ts';
 import { freshFolder, sh } from '../support/run.ts';
 
 /** The program of docs/record.md. */

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { nameUuid } from '../../src/core/uuid.ts';
+import { nameUuid } from '../../src/core/ids/uuid.ts';
 import { freshFolder, sh } from '../support/run.ts';
 
 /** Loads one line of NDJSON. Returns the record without its uuid, and the uuid. */

@@ -1,5 +1,5 @@
 import { quote } from 'shlex';
-import type { CompletedCommand, CompletedOption } from './table.ts';
+import type { CompletedCommand, CompletedOption } from './completion-table.ts';
 
 /** For bash from 3.2 on, which macOS has; words of options are shown from 4.0 on. */
 export function bashCompletion(commands: readonly CompletedCommand[]): string {

@@ -1,4 +1,4 @@
-import type { CompletedCommand, CompletedOption } from './table.ts';
+import type { CompletedCommand, CompletedOption } from './completion-table.ts';
 
 /** For fish: a file in `~/.config/fish/conf.d`, or to be sourced. */
 export function fishCompletion(commands: readonly CompletedCommand[]): string {

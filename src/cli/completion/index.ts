@@ -1,7 +1,7 @@
-import type { Shell } from '../args.ts';
+import type { Shell } from '../args/parse-args.ts';
 import { bashCompletion } from './bash.ts';
+import { type CompletedCommand, completedCommands } from './completion-table.ts';
 import { fishCompletion } from './fish.ts';
-import { type CompletedCommand, completedCommands } from './table.ts';
 import { zshCompletion } from './zsh.ts';
 
 const scripts: Readonly<Record<Shell, (commands: readonly CompletedCommand[]) => string>> = {

@@ -1,5 +1,5 @@
 import { quote } from 'shlex';
-import type { CompletedCommand, CompletedOption } from './table.ts';
+import type { CompletedCommand, CompletedOption } from './completion-table.ts';
 
 /** For zsh: to be evaluated after compinit, or a file `_taskpipe` in a folder of `fpath`. */
 export function zshCompletion(commands: readonly CompletedCommand[]): string {

@@ -1,10 +1,10 @@
 /* What the build writes, and no command loads: the man pages, and docs/options.md. */
 import { commands } from '../../commands/index.ts';
+import { commandPage, type Edition, sectionOf } from './man-page.ts';
 import { overviewPage } from './overview.ts';
-import { commandPage, type Edition, sectionOf } from './page.ts';
 
+export type { Edition } from './man-page.ts';
 export { optionsTable } from './markdown.ts';
-export type { Edition } from './page.ts';
 
 /** A page of the manual. */
 export interface ManPage {

@@ -1,8 +1,8 @@
 import { commands } from '../../commands/index.ts';
-import type { Command } from '../../core/command.ts';
-import { kebab, type Option } from '../../core/option.ts';
-import { COMMON, variableOf } from '../args.ts';
-import { type Group, groupsOf } from '../help.ts';
+import type { Command } from '../../core/options/command.ts';
+import { kebab, type Option } from '../../core/options/option.ts';
+import { type Group, groupsOf } from '../args/help.ts';
+import { COMMON, variableOf } from '../args/parse-args.ts';
 
 /** docs/options.md: every option of every command, and its variable. */
 export async function optionsTable(): Promise<string> {

@@ -1,5 +1,5 @@
-import type { Command } from '../../core/command.ts';
-import { type Edition, exitStatus, page, seeAlso, title } from './page.ts';
+import type { Command } from '../../core/options/command.ts';
+import { type Edition, exitStatus, page, seeAlso, title } from './man-page.ts';
 import { bold, entry, heading, paragraphs, prose, roff, typed } from './roff.ts';
 
 /** taskpipe(7): what all commands have in common. */

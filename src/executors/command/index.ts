@@ -1,10 +1,10 @@
-import type { Executor } from '../executor.ts';
-import { MAX_OUTPUT, TIMEOUT } from '../process/options.ts';
-import { isFailure, programOf } from '../process/program.ts';
-import { RETRY_ON, toRetryOn } from '../process/retry.ts';
-import { type Judged, judge } from './judge.ts';
+import type { Executor } from '../contract.ts';
+import { MAX_OUTPUT, TIMEOUT } from '../program/options.ts';
+import { RETRY_ON, toRetryOn } from '../program/retry-on.ts';
+import { isFailure, programOf } from '../program/start-program.ts';
+import { type Judged, judge } from './command-outcome.ts';
 import type { CommandOptions } from './options.ts';
-import { openSlots } from './slots.ts';
+import { openSlots } from './shell-pool/index.ts';
 
 export { type CommandOptions, commandOptions, fromValues } from './options.ts';
 

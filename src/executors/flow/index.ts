@@ -1,13 +1,13 @@
-import { TaskpipeError } from '../../core/errors.ts';
-import { compile } from '../../flow/compile.ts';
-import { openFlowLog } from '../../flow/log.ts';
+import { TaskpipeError } from '../../core/base/errors.ts';
 import { isFlow } from '../../flow/patterns.ts';
-import type { Executor, Setting } from '../executor.ts';
+import { compile } from '../../flow/plan/compile.ts';
+import { openFlowLog } from '../../flow/run/flow-log.ts';
+import type { Executor, Setting } from '../contract.ts';
 import { loadDefault } from '../load-module.ts';
+import { type FlowExecutorOptions, FlowRuns, type FlowSource } from './flow-runs.ts';
 import type { FlowValues } from './options.ts';
-import { type FlowExecutorOptions, FlowRuns, type FlowSource } from './runs.ts';
 
-export type { FlowExecutorOptions, FlowSource } from './runs.ts';
+export type { FlowExecutorOptions, FlowSource } from './flow-runs.ts';
 
 /**
  * The executor of `--flow`: runs a flow for each task. The task's attributes are the values that it starts with, and

@@ -1,5 +1,5 @@
-import { choice, type Option, path, type Values } from '../../core/option.ts';
-import type { EngineKind } from '../../flow/engine.ts';
+import { choice, type Option, path, type Values } from '../../core/options/option.ts';
+import type { EngineKind } from '../../flow/run/engine.ts';
 
 type FlowOptionTable = {
   readonly engine: Option<EngineKind>;

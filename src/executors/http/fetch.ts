@@ -1,15 +1,15 @@
 import { STATUS_CODES } from 'node:http';
-import { Task } from '../../core/task.ts';
-import type { StageControl } from '../executor.ts';
-import { textOf } from './charset.ts';
-import type { Answer } from './exchange.ts';
-import { readHeaders } from './headers.ts';
-import { contentTypeOf } from './media.ts';
-import { openClient } from './open.ts';
+import { Task } from '../../core/record/task.ts';
+import type { StageControl } from '../contract.ts';
+import { openClient } from './open-client.ts';
 import { checked, type HttpOptions, TIMEOUT } from './options.ts';
-import type { Hop } from './redirect.ts';
-import { MAX_TIMEOUT, type RequestDefaults, requestOf } from './request.ts';
-import { visit } from './visit.ts';
+import { MAX_TIMEOUT, type RequestDefaults, requestOf } from './request/build-request.ts';
+import { readHeaders } from './request/headers.ts';
+import type { Hop } from './request/redirect.ts';
+import { visit } from './request-loop.ts';
+import { textOf } from './response/charset.ts';
+import { contentTypeOf } from './response/content-type.ts';
+import type { Answer } from './transport/exchange.ts';
 
 /** What a request of `Fetch` may have beside its url: the attributes of a task of `--http`. */
 export interface FetchOptions {

@@ -1,13 +1,19 @@
-import type { Task } from '../../core/task.ts';
-import { compileTemplate, type Template } from '../../core/template.ts';
-import type { Executor } from '../executor.ts';
-import { readHeaders } from './headers.ts';
-import { createJudge } from './judge.ts';
-import { openClient } from './open.ts';
+import type { Task } from '../../core/record/task.ts';
+import { compileTemplate, type Template } from '../../core/record/template.ts';
+import type { Executor } from '../contract.ts';
+import { openClient } from './open-client.ts';
 import { checked, type HttpOptions, TIMEOUT } from './options.ts';
-import { MAX_TIMEOUT, type Request, type RequestDefaults, requestOf, urlOf } from './request.ts';
-import { originOf } from './target.ts';
-import { keyOf, type Visitor, visit } from './visit.ts';
+import {
+  MAX_TIMEOUT,
+  type Request,
+  type RequestDefaults,
+  requestOf,
+  urlOf,
+} from './request/build-request.ts';
+import { readHeaders } from './request/headers.ts';
+import { originOf } from './request/target.ts';
+import { keyOf, type Visitor, visit } from './request-loop.ts';
+import { createJudge } from './response/http-outcome.ts';
 
 export { fromValues, type HttpOptions, httpOptions } from './options.ts';
 
@@ -61,7 +67,7 @@ async function curlWriter(
   { headers: read }: RequestDefaults,
   visitor: Visitor,
 ): Promise<(request: Request, task: Task) => string> {
-  const { curlLine } = await import('./curl.ts');
+  const { curlLine } = await import('./request/print-curl.ts');
   const { follow } = visitor;
   return (request, { uuid }) =>
     curlLine(request, { typed, read, userAgent, follow, insecure, key: keyOf(visitor, uuid) });

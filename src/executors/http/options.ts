@@ -11,14 +11,14 @@ import {
   type Values,
   value,
   values,
-} from '../../core/option.ts';
-import { compileTemplate } from '../../core/template.ts';
-import { CONCEALED } from '../../core/typed.ts';
-import type { Setting } from '../executor.ts';
-import { toNetworks } from './addresses.ts';
-import type { BodyMode } from './body.ts';
-import { compileRegex, compileStatuses } from './expect.ts';
-import { METHODS } from './request.ts';
+} from '../../core/options/option.ts';
+import { CONCEALED } from '../../core/options/secrets.ts';
+import { compileTemplate } from '../../core/record/template.ts';
+import type { Setting } from '../contract.ts';
+import { METHODS } from './request/build-request.ts';
+import type { BodyMode } from './response/body.ts';
+import { compileRegex, compileStatuses } from './response/expect.ts';
+import { toNetworks } from './transport/addresses.ts';
 
 /** What the executor for HTTP can be told. All of it may be left out. */
 export interface HttpOptions {

@@ -1,5 +1,5 @@
-import { Alarm } from '../../core/alarm.ts';
-import { Bag, type Bagged } from '../../core/bag.ts';
+import { Alarm } from '../../core/schedule/deadline-timer.ts';
+import { Bag, type Bagged } from '../../core/schedule/unordered-pool.ts';
 
 /** One of those that are under way, with what is done when its time is over. */
 interface Running extends Bagged {

@@ -1,7 +1,7 @@
-import { TaskpipeError } from '../../core/errors.ts';
-import { attribute, type Failure, type Fields } from '../../core/task.ts';
-import type { TaskId } from './children.ts';
-import type { ModuleContext } from './context.ts';
+import { TaskpipeError } from '../../core/base/errors.ts';
+import { attribute, type Failure, type Fields } from '../../core/record/task.ts';
+import type { TaskId } from './added-tasks.ts';
+import type { ModuleContext } from './module-context.ts';
 
 /** A function of a module: what it returns is the result, as JSON; what it throws makes the task a FAILURE. */
 export type Handler = (task: Fields, context: ModuleContext) => unknown;

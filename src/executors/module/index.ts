@@ -1,9 +1,9 @@
-import type { Values } from '../../core/option.ts';
-import type { Executor, Setting } from '../executor.ts';
+import type { Values } from '../../core/options/option.ts';
+import type { Executor, Setting } from '../contract.ts';
 import { fromValues, type HttpOptions, type httpOptions } from '../http/options.ts';
-import { openThreads } from '../threads/threads.ts';
-import { openWork } from './open.ts';
+import { openWork } from './open-module.ts';
 import type { moduleOptions } from './options.ts';
+import { openThreads } from './threads/thread-pool.ts';
 
 /** What the executor for modules can be told. It can be sent to another thread. */
 export interface ModuleOptions {

@@ -2,8 +2,8 @@ import { appendFileSync, constants } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { format } from 'node:util';
-import { ioError } from '../../core/errors.ts';
-import { nameUuid } from '../../core/uuid.ts';
+import { ioError } from '../../core/base/errors.ts';
+import { nameUuid } from '../../core/ids/uuid.ts';
 
 /** Writes what a task has to say: a format as in `console.log`, and its values. */
 export interface Logger {

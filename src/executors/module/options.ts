@@ -1,4 +1,4 @@
-import { count, type Option, path } from '../../core/option.ts';
+import { count, type Option, path } from '../../core/options/option.ts';
 
 type ModuleOptionTable = {
   readonly threads: Option<number | undefined>;

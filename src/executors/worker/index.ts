@@ -1,9 +1,9 @@
-import type { Executor } from '../executor.ts';
-import { MAX_OUTPUT, TIMEOUT } from '../process/options.ts';
-import { type Call, NOBODY, programOf } from '../process/program.ts';
-import { RETRY_ON, toRetryOn } from '../process/retry.ts';
-import { Crew } from './crew.ts';
+import type { Executor } from '../contract.ts';
+import { MAX_OUTPUT, TIMEOUT } from '../program/options.ts';
+import { RETRY_ON, toRetryOn } from '../program/retry-on.ts';
+import { type Call, NOBODY, programOf } from '../program/start-program.ts';
 import type { WorkerOptions } from './options.ts';
+import { Crew } from './worker-pool.ts';
 
 export { fromValues, type WorkerOptions, workerOptions } from './options.ts';
 

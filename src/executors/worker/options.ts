@@ -1,7 +1,7 @@
-import { count, type Option, type Values } from '../../core/option.ts';
-import type { Setting } from '../executor.ts';
-import type { processOptions } from '../process/options.ts';
-import type { RetryOn } from '../process/retry.ts';
+import { count, type Option, type Values } from '../../core/options/option.ts';
+import type { Setting } from '../contract.ts';
+import type { processOptions } from '../program/options.ts';
+import type { RetryOn } from '../program/retry-on.ts';
 
 /** What the executor for workers can be told. */
 export interface WorkerOptions {

@@ -1,18 +1,24 @@
 import { existsSync } from 'node:fs';
-import { TaskpipeError } from '../../core/errors.ts';
-import { IdSet } from '../../core/idset.ts';
-import { parseTask } from '../../core/ndjson.ts';
-import { type Database, identifier, inTransaction, openDatabase, refusalOf } from '../../core/sqlite.ts';
-import type { Task } from '../../core/task.ts';
-import { counted } from '../../core/words.ts';
+import { TaskpipeError } from '../../core/base/errors.ts';
+import { counted } from '../../core/base/format.ts';
+import { IdSet } from '../../core/ids/id-set.ts';
+import { parseTask } from '../../core/record/ndjson.ts';
+import type { Task } from '../../core/record/task.ts';
+import {
+  type Database,
+  identifier,
+  inTransaction,
+  openDatabase,
+  refusalOf,
+} from '../../core/storage/sqlite-database.ts';
 import type { LedgerWriter } from '../../ledgers/index.ts';
-import type { OpenLedger } from '../absent.ts';
-import type { Destination, DestinationOptions, Misfit, RowBatch } from '../saver.ts';
-import { agree, checkNeverSaved, openLedgerOf, TABLE } from './agree.ts';
-import { DatabaseFiles } from './files.ts';
-import { columnOfField, TableRows } from './rows.ts';
-import { prepareTable } from './table.ts';
-import { type EncodedRow, parseRows, TableWriter } from './writer.ts';
+import type { Destination, DestinationOptions, Misfit, RowBatch } from '../contract.ts';
+import type { OpenLedger } from '../file/missing-rows.ts';
+import { DatabaseFiles } from './database-files.ts';
+import { agree, checkNeverSaved, openLedgerOf, TABLE } from './table-agreement.ts';
+import { columnOfField, TableRows } from './table-rows.ts';
+import { type EncodedRow, parseRows, TableWriter } from './table-writer.ts';
+import { prepareTable } from './user-table.ts';
 
 /**
  * Opens a table of a SQLite database to save to: a row a uuid, and a later record takes the place of the earlier.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Option, parseOption } from '../../../src/core/option.ts';
+import { type Option, parseOption } from '../../../src/core/options/option.ts';
 import { fromValues, httpOptions } from '../../../src/executors/http/index.ts';
 import { open } from './support.ts';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Executor } from '../../../src/executors/executor.ts';
+import type { Executor } from '../../../src/executors/contract.ts';
 import type { HttpOptions } from '../../../src/executors/http/index.ts';
 import { closedPort, serve } from '../../support/http-server.ts';
 import { freshFolder } from '../../support/run.ts';

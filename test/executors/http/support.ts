@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
-import { Task } from '../../../src/core/task.ts';
-import type { Executor, Outcome, StageControl } from '../../../src/executors/executor.ts';
+import { Task } from '../../../src/core/record/task.ts';
+import type { Executor, Outcome, StageControl } from '../../../src/executors/contract.ts';
 import { type HttpOptions, http } from '../../../src/executors/http/index.ts';
 
 /** A stage of which nothing is asked. */

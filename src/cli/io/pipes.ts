@@ -1,0 +1,161 @@
+import { once } from 'node:events';
+import { closeSync, createReadStream, fstatSync, openSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { ioError, systemCode, TaskpipeError } from '../../core/base/errors.ts';
+import { watchReader } from './reader-watch.ts';
+
+/*
+ * The pipe mechanics, once for all commands. What is special about them on Node: touching `process.stdout` of a pipe
+ * makes its descriptor non-blocking, so that all must go through its stream; a file must not go through it, as that
+ * stream ignores short writes; SIGPIPE is ignored, so a reader that left is an EPIPE at the next write; and
+ * `process.exit()` cuts off what is still to be written, so nobody calls it.
+ */
+
+const FILE_CHUNK = 64 * 1024;
+
+/**
+ * The standard input in chunks. `signal` ends it as if it were at its end, after what was taken from the pipe: that is
+ * nobody else's any more.
+ */
+export async function* stdin(signal: AbortSignal): AsyncGenerator<Buffer> {
+  if (signal.aborted) return;
+  const stat = fstatSync(0);
+  if (stat.isDirectory()) throw new TaskpipeError('IO', 'cannot read the standard input: it is a folder');
+  const stream = stat.isFile()
+    ? createReadStream('', { fd: 0, autoClose: false, highWaterMark: FILE_CHUNK })
+    : process.stdin;
+  let taken: Buffer | null = null;
+  const stop = (): void => {
+    taken = stream.read() as Buffer | null;
+    stream.destroy();
+  };
+  signal.addEventListener('abort', stop);
+  try {
+    yield* stream as AsyncIterable<Buffer>;
+  } catch (error) {
+    if (!signal.aborted && systemCode(error) !== 'ERR_STREAM_PREMATURE_CLOSE')
+      throw ioError('cannot read', 'the standard input', error);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    stream.destroy();
+  }
+  if (taken !== null) yield taken;
+}
+
+/** Whether a descriptor is a file. */
+export function isFile(fd: number): boolean {
+  return fstatSync(fd).isFile();
+}
+
+/** Whether the standard output goes on to another program. */
+export function isPiped(): boolean {
+  const stat = fstatSync(1);
+  return stat.isFIFO() || stat.isSocket();
+}
+
+/** The standard output. */
+export interface Output {
+  /** Resolves when more may be written. Rejects with `PIPE` once the reader is gone. */
+  write(data: string | Buffer): Promise<void>;
+  /** Resolves when everything is with the kernel. */
+  finish(): Promise<void>;
+  /** Finishes, and lets whoever reads come to the end; nothing can be written any more. */
+  end(): Promise<void>;
+  /** Gives back what it holds. */
+  close(): void;
+}
+
+/** How long what is written may take once all is to be left, in milliseconds. */
+const LAST_WORDS = 1000;
+
+export interface OutputOptions {
+  /**
+   * Is called once, when the reader of a pipe is found to have left; on Linux within seconds also while nothing is
+   * written. Without it only a write tells.
+   */
+  readonly onGone?: (() => void) | undefined;
+  /** Aborted where all is to be left: a reader that does not read is then no longer waited for. */
+  readonly leaving: AbortSignal;
+}
+
+export function openOutput(options: OutputOptions): Output {
+  const stat = fstatSync(1);
+  if (stat.isFIFO() || stat.isSocket()) {
+    // As process.stdout is, but that ignores destroy(), and what a pipe has no room for would keep the process alive.
+    return streamOutput(new Socket({ fd: 1, readable: false, writable: true }), options, stat.isFIFO());
+  }
+  return process.stdout.isTTY
+    ? streamOutput(process.stdout, options, false)
+    : { write: async (data) => writeWhole(data), finish: async () => {}, end: async () => {}, close() {} };
+}
+
+/** Writes to a file or device, minding short writes. */
+function writeWhole(data: string | Buffer): void {
+  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
+  } catch (error) {
+    throw ioError('cannot write', 'the standard output', error);
+  }
+}
+
+function streamOutput(stream: Socket, { onGone, leaving }: OutputOptions, isPipe: boolean): Output {
+  let failure: TaskpipeError | undefined;
+  let wake: (() => void) | undefined;
+  let isEnded = false;
+  const fail = (error: TaskpipeError): void => {
+    if (failure !== undefined) return;
+    failure = error;
+    watch?.end();
+    stream.destroy(); // what it still holds would keep the process alive
+    if (error.code === 'PIPE') onGone?.();
+    wake?.();
+  };
+  const gone = (cause?: unknown): void =>
+    fail(new TaskpipeError('PIPE', 'the reader of the output went away', { cause }));
+  stream.on('error', (error) => {
+    if (systemCode(error) === 'EPIPE' || systemCode(error) === 'ECONNRESET') gone(error);
+    else fail(ioError('cannot write', 'the standard output', error));
+  });
+  stream.on('drain', () => wake?.());
+  leaving.addEventListener('abort', () =>
+    setTimeout(() => stream.writableLength > 0 && gone(), LAST_WORDS).unref(),
+  );
+  const watch = isPipe && onGone !== undefined ? watchReader(gone) : undefined;
+
+  const settle = async (done: () => boolean): Promise<void> => {
+    while (failure === undefined && !done()) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    if (failure !== undefined) throw failure;
+  };
+  const finish = async (): Promise<void> => {
+    if (failure !== undefined) throw failure;
+    if (isEnded || stream.writableLength === 0) return;
+    stream.write('', () => wake?.());
+    await settle(() => stream.writableLength === 0);
+  };
+  return {
+    async write(data) {
+      if (failure !== undefined) throw failure;
+      watch?.wrote();
+      if (stream.write(data)) return;
+      await settle(() => !stream.writableNeedDrain);
+    },
+    finish,
+    async end() {
+      await finish();
+      isEnded = true;
+      watch?.end();
+      if (stream.destroyed || stream === process.stdout) return; // a terminal has no end
+      const closed = once(stream, 'close');
+      stream.destroy();
+      await closed;
+      closeSync(1); // libuv leaves descriptors 0 to 2 open
+      openSync('/dev/null', 'w'); // in its place, or the next file or socket would be the standard output
+    },
+    close: () => watch?.end(),
+  };
+}

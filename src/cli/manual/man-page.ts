@@ -1,0 +1,138 @@
+import { commands } from '../../commands/index.ts';
+import type { Command } from '../../core/options/command.ts';
+import { kebab, type Option } from '../../core/options/option.ts';
+import { groupsOf, wordsOf } from '../args/help.ts';
+import { variableOf } from '../args/parse-args.ts';
+import { EXITS } from '../exits.ts';
+import { bold, entry, heading, italic, paragraphs, prose, roff, typed } from './roff.ts';
+
+/** What stands at the head and the foot of a page. */
+export interface Edition {
+  readonly version: string;
+  /** As in `2026-01-31`. */
+  readonly date: string;
+}
+
+/** The man page of a command, of the one declaration that its help text comes from too. */
+export function commandPage(command: Command, edition: Edition): string {
+  const { name, summary, usage, about, verbs = {}, kindHelp = {} } = command;
+  return page([
+    title(name, 1, edition),
+    heading('SH', 'NAME'),
+    `${roff(name)} \\- ${roff(lowered(summary))}`,
+    heading('SH', 'SYNOPSIS'),
+    `${bold(name)} ${italic(usage)}`,
+    heading('SH', 'DESCRIPTION'),
+    paragraphs(summary),
+    paragraphs(about),
+    ...Object.entries(verbs).map(([verb, words]) => entry(verb, words)),
+    ...Object.entries(kindHelp).flatMap(([kind, text]) => [
+      heading('SS', `--${kebab(kind)}`),
+      kindText(text),
+    ]),
+    heading('SH', 'OPTIONS'),
+    ...groupsOf(command).flatMap((group) => [
+      heading('SS', group.heading.replace(/:$/, '')),
+      ...Object.entries(group.options).map(([key, option]) => optionEntry(key, option)),
+    ]),
+    ...environment(command),
+    ...exitStatus(),
+    heading('SH', 'EXAMPLES'),
+    ...command.examples.map(([line, words]) => `.PP\n${prose(`${raised(words)}:`)}\n${typed(line)}`),
+    ...filesOf(command),
+    seeAlso([...Object.keys(commands).filter((other) => other !== name), 'taskpipe']),
+  ]);
+}
+
+/** Formats the help of a kind: lines with a tab are terms and their descriptions. */
+function kindText(text: string): string {
+  const lines = text.split('\n').map((line) => {
+    const [term = '', words] = line.split('\t');
+    return words === undefined ? paragraphs(term) : entry(term.trim(), words);
+  });
+  return lines.join('\n');
+}
+
+/** @param parts of the page, in roff. A heading begins a paragraph, so another beginning after it is left out. */
+export function page(parts: readonly string[]): string {
+  return `${parts.join('\n')}\n`.replace(/^(\.S[HS] .*\n)\.PP\n/gm, '$1');
+}
+
+export function title(name: string, section: number, { version, date }: Edition): string {
+  // No hyphens where there are none: much of what is said is to be typed.
+  return `.TH ${roff(name.toUpperCase())} ${section} ${date} "taskpipe ${version}" "taskpipe"\n.nh`;
+}
+
+export function exitStatus(): readonly string[] {
+  return [
+    heading('SH', 'EXIT STATUS'),
+    ...EXITS.map(([codes, words]) => entry(codes.join(', '), `${raised(words)}.`)),
+    '.PP',
+    prose(
+      'In a pipe, the code is that of the last stage, unless the shell is told otherwise (set -o pipefail).',
+    ),
+  ];
+}
+
+export function seeAlso(names: readonly string[]): string {
+  const pages = names.map((name) => `.BR ${roff(name)} (${sectionOf(name)})`);
+  return [
+    heading('SH', 'SEE ALSO'),
+    pages.join(' ,\n'),
+    '.PP',
+    prose('The README and the folder docs of the package.'),
+  ].join('\n');
+}
+
+/** The section of the manual that a page stands in. */
+export function sectionOf(name: string): 1 | 7 {
+  return name === 'taskpipe' ? 7 : 1;
+}
+
+function optionEntry(key: string, option: Option<unknown>): string {
+  const { alias = [], placeholder, many } = option;
+  const names = [...alias.filter((name) => name.length === 1).map((name) => `-${name}`), `--${kebab(key)}`];
+  names.push(...alias.filter((name) => name.length > 1).map((name) => `--${name}`));
+  const term = `${names.map(bold).join(', ')}${placeholder === undefined ? '' : ` ${italic(placeholder)}`}`;
+  const more = many === true && !option.words.includes('repeated') ? ' May be repeated.' : '';
+  const details = option.details === undefined ? '' : `\n.IP\n${prose(option.details)}`;
+  return `.TP\n${term}\n${prose(`${raised(wordsOf(option))}.${more}`)}${details}`;
+}
+
+function environment({ options, variables = {} }: Command): readonly string[] {
+  const named = Object.entries(options).filter(([, { env }]) => env !== undefined);
+  return [
+    heading('SH', 'ENVIRONMENT'),
+    paragraphs(
+      'Every option is also a variable: TASK_ and its name in capitals, with _ in place of -, as in TASK_MAX_LINE=1MB. ' +
+        'A flag is on where it is true, 1, yes or on. An option on the command line beats the variable, which beats --config.',
+    ),
+    ...named.map(([key, option]) => entry(variableOf(key, option), `Stands for --${kebab(key)}.`)),
+    ...Object.entries(variables).map(([variable, words]) => entry(variable, words)),
+  ];
+}
+
+function filesOf({ options, files = {} }: Command): readonly string[] {
+  const paths = Object.entries(options).filter(
+    ([, { pathOf, placeholder }]) => pathOf === 'file' && placeholder !== undefined,
+  );
+  const entries = Object.entries(files).map(([name, words]) => entry(name, words));
+  if (paths.length === 0 && entries.length === 0) return [];
+  const names = paths.map(([key]) => `--${kebab(key)}`).join(', ');
+  const also = entries.length === 0 ? '' : 'also ';
+  return [
+    heading('SH', 'FILES'),
+    ...entries,
+    ...(paths.length === 0 ? [] : [paragraphs(`Files are ${also}named by ${names}.`)]),
+  ];
+}
+
+/** The words of a declaration begin small, and end without a full stop. */
+export function raised(words: string): string {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+}
+
+/** What NAME says is looked for by apropos(1), and is no sentence. */
+function lowered(summary: string): string {
+  return `${summary.charAt(0).toLowerCase()}${summary.slice(1)}`.replace(/\.$/, '');
+}

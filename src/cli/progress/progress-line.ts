@@ -1,0 +1,144 @@
+import { number } from '../../core/base/format.ts';
+import type { Progress } from '../../core/base/progress.ts';
+import type { Speed } from './speedometer.ts';
+
+/** What is known of a stage at a moment. */
+export interface View {
+  readonly progress: Progress;
+  readonly speed: Speed;
+  /** How many tasks there will be, where that is known from outside. */
+  readonly total?: number | undefined;
+}
+
+/** A piece of the line. The lower the rank, the longer it stays where there is little room. */
+interface Piece {
+  readonly text: string;
+  readonly rank: number;
+  readonly isFailure?: boolean | undefined;
+}
+
+/** How long the bar is, without its brackets: in steps, so that it does not twitch when another number grows. */
+const BAR = { min: 10, step: 5, max: 30 };
+const RED = '\x1b[31m';
+const DEFAULT_COLOUR = '\x1b[39m';
+
+/** `12,345 saved, 3 failed, 62% of 20,000, 1,030/s, 2m 05s left`: for a log. */
+export function wordsOf(view: View): string {
+  const { progress, speed, total } = view;
+  const share = shareOf(view);
+  const all = total === undefined ? '' : ` of ${number(total)}`;
+  const percent = share === undefined ? [] : [`${percentOf(share)}${all}`];
+  return [...countsOf(progress).map(({ text }) => text), ...percent, ...speedOf(speed, view)].join(', ');
+}
+
+/**
+ * The same as a line of a terminal, no wider than `columns`: what does not fit is left out, the least telling first.
+ * All of it is ASCII, so that a character is a column.
+ */
+export function lineOf(name: string, view: View, { columns, colours }: Look): string {
+  const share = shareOf(view);
+  const pieces: Piece[] = [
+    ...(share === undefined ? [] : [{ text: percentOf(share), rank: 2 }]),
+    ...countsOf(view.progress),
+    ...speedOf(view.speed, view).map((text, i) => ({ text, rank: 3 - i * 2 })),
+  ];
+  const label = `${name}: `;
+  let room = columns;
+  const kept = new Set<Piece>();
+  for (const piece of pieces.toSorted((a, b) => a.rank - b.rank)) {
+    const width = piece.text.length + (kept.size > 0 ? 2 : 0);
+    if (width > room && kept.size > 0) continue;
+    kept.add(piece);
+    room -= width;
+  }
+  const words = pieces.filter((piece) => kept.has(piece));
+  if (room < 0) return (words[0]?.text ?? '').slice(0, columns);
+  const start = room >= label.length ? label : '';
+  const bar = share === undefined ? '' : barOf(share, room - start.length - 3);
+  return start + bar + words.map((piece) => coloured(piece, colours)).join(', ');
+}
+
+/** What the terminal is like. */
+export interface Look {
+  readonly columns: number;
+  readonly colours: boolean;
+}
+
+function coloured({ text, isFailure }: Piece, colours: boolean): string {
+  return colours && isFailure ? RED + text + DEFAULT_COLOUR : text;
+}
+
+function countsOf({ counts }: Progress): Piece[] {
+  return counts.flatMap(({ count, words, isFailure }, i) =>
+    i > 0 && count === 0
+      ? []
+      : [{ text: `${number(count)} ${words}`, rank: i === 0 ? 0 : isFailure ? 1 : 3 + i, isFailure }],
+  );
+}
+
+/** The rate, and how long it will go on, or has not. */
+function speedOf({ rate, stall }: Speed, view: View): string[] {
+  if (stall !== undefined) return ['0/s', `nothing for ${timeOf(stall)}`];
+  const left = leftOf(view);
+  return left === undefined ? [rateOf(rate)] : [rateOf(rate), `${timeOf(Math.max(left, SECOND))} left`];
+}
+
+/** How much of all is through, from 0 to 1; undefined where that is unknown, or more came than was to come. */
+function shareOf({ progress: { through, share }, total }: View): number | undefined {
+  if (total === undefined) return share;
+  return total > 0 && through <= total ? through / total : undefined;
+}
+
+/** Milliseconds to the end, at this rate; undefined where nobody can tell. */
+function leftOf(view: View): number | undefined {
+  const { through } = view.progress;
+  const share = shareOf(view);
+  if (share === undefined || share === 0 || view.speed.rate === 0) return undefined;
+  const left = ((through / share - through) / view.speed.rate) * 1000;
+  return left < LONGEST ? left : undefined;
+}
+
+function percentOf(share: number): string {
+  return `${Math.floor(share * 100)}%`;
+}
+
+function barOf(share: number, room: number): string {
+  if (room < BAR.min) return '';
+  const length = Math.min(BAR.max, room - (room % BAR.step));
+  const full = Math.floor(share * length);
+  const done = full === length ? '='.repeat(full) : `${'='.repeat(full)}>`;
+  return `[${done.padEnd(length)}] `;
+}
+
+/** `1,030/s`; `12/m` or `3/h` of what is slow. */
+function rateOf(rate: number): string {
+  if (rate === 0) return '0/s';
+  for (const [unit, seconds] of [
+    ['s', 1],
+    ['m', 60],
+  ] as const) {
+    const count = rate * seconds;
+    if (count >= 0.95) return `${count < 9.95 ? +count.toFixed(1) : number(Math.round(count))}/${unit}`;
+  }
+  return `${+(rate * 3600).toFixed(1)}/h`;
+}
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+/** What will take longer than this is not known. */
+const LONGEST = 100 * DAY;
+
+/** `45s`, `2m 05s`, `2h 03m` or `3d 04h`. @param time milliseconds */
+function timeOf(time: number): string {
+  const rounded = Math.round(time / SECOND) * SECOND;
+  if (rounded < MINUTE) return `${rounded / SECOND}s`;
+  if (rounded < HOUR) return `${Math.floor(rounded / MINUTE)}m ${twoDigits((rounded % MINUTE) / SECOND)}s`;
+  if (rounded < DAY) return `${Math.floor(rounded / HOUR)}h ${twoDigits((rounded % HOUR) / MINUTE)}m`;
+  return `${Math.floor(rounded / DAY)}d ${twoDigits((rounded % DAY) / HOUR)}h`;
+}
+
+function twoDigits(count: number): string {
+  return String(Math.floor(count)).padStart(2, '0');
+}

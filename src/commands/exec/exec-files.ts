@@ -1,0 +1,70 @@
+import { optionName } from '../../core/options/option.ts';
+import { openAppendStream } from '../../core/storage/append-stream.ts';
+import { openRejects, type Rejects } from '../../core/text/rejects.ts';
+import { checkPlaces, filePath, type Place, STDIN, STDOUT } from '../../savers/file/path-conflicts.ts';
+import { type EventsFile, openEvents } from '../../stages/exec/events-file.ts';
+import { openSpool, type Spool } from '../../stages/exec/spool.ts';
+
+type FileNames = Readonly<Record<'rejects' | 'events' | 'unfinished' | 'spool', string | undefined>>;
+
+/** Takes tasks that were not finished. */
+interface Unfinished {
+  add(task: { line: string }): void;
+  close(): Promise<void>;
+}
+
+/** What is written beside the output; undefined where it is not asked for. */
+export interface Files {
+  readonly rejects: Rejects;
+  readonly events: EventsFile | undefined;
+  readonly unfinished: Unfinished | undefined;
+  readonly spool: Spool | undefined;
+  close(): Promise<void>;
+}
+
+/** Options that name files or folders which a run writes. */
+const WRITTEN = [
+  ...['rejects', 'events', 'unfinished', 'spool', 'flowLog', 'report'],
+  ...['cookies', 'cache', 'bodyDir', 'logDir'],
+];
+/** Options that name files which it only reads. */
+const READ = ['module', 'flow', 'ledger', 'passwordFile'];
+
+/**
+ * Refuses one file for two uses.
+ * @param values of the options, by their keys
+ * @throws {TaskpipeError} `USAGE`
+ */
+export function checkFiles(values: Readonly<Record<string, unknown>>): void {
+  const placeOf = (key: string): Place => {
+    const path = values[key];
+    return { use: optionName(key), path: typeof path === 'string' ? filePath(path) : undefined };
+  };
+  checkPlaces([...WRITTEN.map(placeOf), STDOUT], [...READ.map(placeOf), STDIN]);
+}
+
+/** Opens what is written beside the output. */
+export async function openFiles(names: FileNames, say: (message: string) => void): Promise<Files> {
+  const rejects = await openRejects({ file: names.rejects, say });
+  const events = names.events === undefined ? undefined : await openEvents(names.events);
+  const unfinished = names.unfinished === undefined ? undefined : await openUnfinished(names.unfinished);
+  const spool = names.spool === undefined ? undefined : openSpool(names.spool, say);
+  return {
+    ...{ rejects, events, unfinished, spool },
+    async close(): Promise<void> {
+      for (const file of [spool, events, unfinished, rejects]) await file?.close();
+    },
+  };
+}
+
+/** A file that unfinished tasks are added to. */
+async function openUnfinished(file: string): Promise<Unfinished> {
+  const { lines, ended } = await openAppendStream('--unfinished', file);
+  return {
+    add: ({ line }) => void lines.write(`${line}\n`),
+    async close() {
+      lines.end();
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,70 @@
+import { messageOf } from '../../core/base/errors.ts';
+import type { Progress } from '../../core/base/progress.ts';
+import type { Io } from '../../core/options/command.ts';
+import type { Options } from '../../core/options/option.ts';
+import { typedLine } from '../../core/options/secrets.ts';
+import type { Report } from '../../reports/report.ts';
+import { openReport } from '../../reports/report-file.ts';
+import { summaryLines } from '../../reports/summary.ts';
+import type { Execution } from '../../stages/exec/exec.ts';
+
+/** How far a run is, for the progress line. */
+export function progressOf({ counts, running }: Execution): Progress {
+  const { succeeded, failed, pending, passed, retries, reverted, known } = counts;
+  return {
+    through: succeeded + failed + pending + passed + reverted + known,
+    counts: [
+      reverted > 0 ? { count: reverted, words: 'reverted' } : { count: succeeded, words: 'done' },
+      { count: failed, words: 'failed', isFailure: true },
+      { count: running, words: 'running' },
+      { count: retries, words: 'tried again' },
+      { count: pending, words: 'not finished' },
+    ],
+  };
+}
+
+export interface ReportingOptions {
+  /** The file of `--report`. */
+  readonly path: string | undefined;
+  readonly unfinished: string | undefined;
+  readonly dryRun: boolean;
+}
+
+export interface Reporting {
+  /** The run came to its end. @throws {TaskpipeError} `IO` */
+  ended(measured: Report, rejected: number): Promise<void>;
+  /** An error has ended it, and is what is to be known; figures until then are better than none. */
+  broken(measured: Report, rejected: number): Promise<void>;
+}
+
+/**
+ * What is said of a run at its end, on the standard error and in the file of `--report`.
+ * @param options of the command, for the line that runs the rest again
+ */
+export function openReporting(
+  { path, unfinished, dryRun }: ReportingOptions,
+  io: Io,
+  options: Options,
+): Reporting {
+  const { argv, version, note, say } = io;
+  const file = path === undefined ? undefined : openReport(path);
+  const command = typedLine('task-exec', argv, options);
+  const whole = (measured: Report, rejected: number): Report => {
+    const tasks = { ...measured.tasks, rejected };
+    return { program: `task-exec ${version}`, command, ...measured, tasks };
+  };
+  /** A run that was cut short goes on by its whole pipeline, which a later stage says: tasks may be left unread. */
+  const isSaidLater = ({ outcome, tasks }: Report): boolean =>
+    io.isPiped && unfinished === undefined && (outcome === 'stopped' || tasks.pending > 0);
+  return {
+    async ended(measured, rejected) {
+      const report = whole(measured, rejected);
+      const again = dryRun || isSaidLater(report) ? undefined : command;
+      for (const line of summaryLines(report, { unfinished, again })) note(line);
+      await file?.write(report);
+    },
+    async broken(measured, rejected) {
+      await file?.write(whole(measured, rejected)).catch((failure) => say(messageOf(failure)));
+    },
+  };
+}

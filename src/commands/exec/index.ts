@@ -1,0 +1,229 @@
+import { TaskpipeError } from '../../core/base/errors.ts';
+import { number, textOf } from '../../core/base/format.ts';
+import { type Command, defineCommand, type Io } from '../../core/options/command.ts';
+import { count, duration, flag, path, Rule, size, value } from '../../core/options/option.ts';
+import { nearest } from '../../core/options/suggest.ts';
+import { optionsOf } from '../../core/options/unknown-options.ts';
+import { readTasks } from '../../core/record/ndjson.ts';
+import { type Backoff, toBackoff } from '../../core/schedule/backoff.ts';
+import { type Rate, toRate } from '../../core/schedule/rate.ts';
+import { withPassword } from '../../core/storage/redis-address.ts';
+import { MAX_LINE } from '../../core/text/lines.ts';
+import { flushed, NO_TASKS } from '../../core/text/rejects.ts';
+import { commandOptions } from '../../executors/command/options.ts';
+import { flowOptions } from '../../executors/flow/options.ts';
+import { httpOptions } from '../../executors/http/options.ts';
+import { callsUserCode, executorFor, kindHelp, kindOptions } from '../../executors/index.ts';
+import { KINDS_OF } from '../../executors/kinds.ts';
+import { moduleOptions } from '../../executors/module/options.ts';
+import { processOptions } from '../../executors/program/options.ts';
+import { workerOptions } from '../../executors/worker/options.ts';
+import { finishedIn } from '../../ledgers/index.ts';
+import { connectionOptions } from '../../queues/options.ts';
+import { REPORT_RULE, reportFormatOf } from '../../reports/index.ts';
+import { durationWords } from '../../reports/report-words.ts';
+import { childQueue } from '../../stages/exec/child-queue.ts';
+import { exec } from '../../stages/exec/exec.ts';
+import { DEFAULTS, EXEC_NAMES, type ExecOptions } from '../../stages/exec/exec-options.ts';
+import { totalOf, totalOption } from '../../stages/load/total.ts';
+import { withSharedRate } from '../../stages/queue/shared-rate.ts';
+import { checkFiles, openFiles } from './exec-files.ts';
+import { closing, openShared } from './exec-queue.ts';
+import { openReporting, progressOf } from './exec-report.ts';
+
+const options = {
+  ...(kindOptions as Record<string, ReturnType<typeof flag>>),
+  jobs: count('how many tasks at once', { default: DEFAULTS.jobs, alias: ['j', 'concurrency'] }),
+  keepOrder: flag('let tasks out in the order they came in; default: as they finish'),
+  as: value('the key that the result stands under', 'NAME', toKey, { default: 'result' }),
+  timeout: {
+    ...duration('for each attempt, first to last byte', {
+      default: 0,
+      shown: '30s for --http, else 1h',
+      min: 1,
+    }),
+    fallback: undefined as number | undefined,
+  },
+  retries: count('how often a task is tried again', { min: 0, default: DEFAULTS.retries }),
+  backoff: value<Backoff>('how long to wait before: exponential, with full jitter', 'MIN..MAX', toBackoff, {
+    default: DEFAULTS.backoff,
+    shown: '500ms..30s',
+  }),
+  rate: value<Rate>('how many starts at most, as in 50/s or 100/m', 'RATE', toRate),
+  perHost: count('how many at once of one host; default: all where there is one host, else a fair share'),
+  hostRate: value<Rate>('how many starts of each host at most', 'RATE', toRate),
+  shared: flag('with --host-rate and --queue: so many for all machines together'),
+  maxFailures: value(
+    'take no more tasks once so many failed, or so many of a hundred (judged from 100 on)',
+    'N|N%',
+    toFailures,
+  ),
+  unfinished: path('write what was not finished to this file, in place of the output, when stopped'),
+  grace: duration('how long what runs may go on when stopped', { default: DEFAULTS.grace, shown: '10s' }),
+  revert: flag(
+    'undo tasks that failed in this work or after it: run it for them, or the revert of a --module',
+  ),
+  events: path('write a line for each change of state of a task, flow or atom to this file, as NDJSON'),
+  report: value(
+    'write how the run went to this file: .json for data, .html for a page with plots',
+    'FILE',
+    toReport,
+  ),
+  dryRun: flag('do nothing: say what would be done, and pass the tasks on as PENDING'),
+  total: totalOption,
+  rejects: path('keep input that is no task, as NDJSON with its place and the reason'),
+  maxLine: size('the longest record', { default: MAX_LINE, shown: '16MB' }),
+  ...httpOptions,
+  ...processOptions,
+  ...commandOptions,
+  ...workerOptions,
+  ...moduleOptions,
+  ...flowOptions,
+  ...connectionOptions,
+} as const;
+
+export const command: Command = defineCommand({
+  name: 'task-exec',
+  summary: 'Does the tasks that it reads, and writes each with its result and how it went.',
+  usage: 'KIND [options]',
+  about:
+    'KIND is one of --http, --command, --worker, --module and --flow. A task that fails is a record like any other, ' +
+    'with run.state FAILURE (REVERTED, where a flow was undone) and run.error; one that arrives as a failure passes ' +
+    'untouched.',
+  options,
+  kinds: Object.keys(kindOptions),
+  kindsOf: KINDS_OF,
+  kindHelp,
+  variables: {
+    'http_proxy, https_proxy, no_proxy':
+      'The proxy for --http, and hosts that are reached without it; also in capitals.',
+    DISABLE_STREAM_HANDLER: 'Where it is set, what a --module logs is not shown on the standard error.',
+    TASK_UUID: 'Is set for a --command: the uuid of its task.',
+    TASK_WORKER_NUMBER: 'Is set for a --worker: its number, from 1.',
+  },
+  groups: {
+    'Options of --http, and of ctx.fetch in modules:': Object.keys(httpOptions),
+    'Options of --command and --worker:': Object.keys(processOptions),
+    'Options of --command:': Object.keys(commandOptions),
+    'Options of --worker:': Object.keys(workerOptions),
+    'Options of --module:': Object.keys(moduleOptions),
+    'Options of --flow:': Object.keys(flowOptions),
+    'Options of a queue, for tasks that a module adds and for --shared:': Object.keys(connectionOptions),
+  },
+  examples: [
+    ['task-load a.csv | task-exec --http | task-save out.csv', 'fetch the url of every row'],
+    [
+      "task-exec --http --url 'https://api.example.com/items/{id}' -j 50 --host-rate 20/s",
+      'make the url, go gently',
+    ],
+    ["task-exec --http --header @token.txt --expect-json 'ok == `true`'", 'only an ok is a success'],
+    ['task-exec --http --body-dir pages --as page', 'bodies as files, the result under "page"'],
+    ['task-exec --http --dry-run --print-curl', 'see what would be sent'],
+    ['task-exec --http --report run.html', 'a page that shows how the run went'],
+    ["task-exec --command 'gzip -kf {file}' -j 4", 'run a program for each task'],
+    ['task-exec --command \'curl -s "$TASK_url" | wc -c\' --shell', 'values as variables, for a shell'],
+    [
+      'task-exec --worker \'jq -c --unbuffered "{uuid, result: (.n|tonumber*2)}"\' -j 2',
+      'two programs that get tasks and answer, a line each',
+    ],
+    ['task-exec --module work.mjs -j 20 --log-dir logs', 'call a function of yours'],
+    [
+      'task-exec --flow signup.js --flow-log signup.log',
+      'run a flow for each task, and go on with it after a crash',
+    ],
+  ],
+  runsUserCode: (values) => callsUserCode({ ...values }),
+  async run(values, operands, io) {
+    if (operands.length > 0) {
+      const [first] = operands;
+      const kind = nearest(first as string, Object.keys(kindOptions));
+      const hint = kind === undefined ? '' : `; did you mean --${kind}?`;
+      throw new TaskpipeError(
+        'USAGE',
+        values.header.length > 0
+          ? 'task-exec takes no FILE; a --header that has a space in it goes between quotes'
+          : `task-exec reads tasks from its standard input and takes no FILE; got ${JSON.stringify(first)}${hint}`,
+      );
+    }
+    checkFiles({ ...values });
+    const total = await totalOf(values.total);
+    const { env, tell, note, version, stopping, leaving } = io;
+    const { timeout, revert, logDir, ledger, perHost: perLane, hostRate: laneRate, dryRun, ...rest } = values;
+    const reporting = openReporting({ ...values, path: values.report }, io, options);
+    // Before the executor: it may have started programs or threads, which somebody would have to end.
+    const { rejects, events, unfinished, spool, close } = await openFiles(values, io.say);
+    const queues = await openShared(values, io).catch(closing(close));
+    const notify = events?.notify;
+    const setting = { timeout, revert, logDir, env, tell, note, notify, version, stopping };
+    const made = await executorFor({ ...values }, setting).catch(closing(close));
+    const executor =
+      queues === undefined || !values.shared || laneRate === undefined
+        ? made
+        : withSharedRate(made, laneRate, queues, stopping);
+    const queue = queues === undefined ? undefined : childQueue(queues.all);
+    const input = readTasks(io.stdin(stopping), {
+      source: 'stdin',
+      reject: rejects.reject,
+      cut: AbortSignal.any([stopping, io.cut]),
+      maxLine: values.maxLine,
+    });
+    const given = {
+      ...rest,
+      ...{ revert, perLane, laneRate, notify, stopping, drains: true, leaving },
+      dryRun: dryRun ? tell : undefined,
+      unfinished: unfinished?.add,
+      children: {
+        ...{ spool, queue },
+        finished: ledger === undefined ? undefined : () => finishedIn(withPassword(ledger, env)),
+      },
+    };
+    const tasks = exec(executor, optionsOf<ExecOptions>(given, EXEC_NAMES))(flushed(input, rejects));
+    io.progress(() => progressOf(tasks), total);
+    stopping.addEventListener('abort', () => noteStop(io, tasks.running, values.grace), { once: true });
+    try {
+      try {
+        for await (const batch of tasks) {
+          await io.write(textOf(batch));
+          await events?.flush();
+        }
+        await queue?.close();
+      } finally {
+        await close();
+        queues?.close();
+      }
+    } catch (error) {
+      await reporting.broken(tasks.report(), rejects.count);
+      throw error;
+    }
+    await reporting.ended(tasks.report(), rejects.count);
+    if (rejects.count > 0 && progressOf(tasks).through === 0) note(NO_TASKS);
+    return tasks.counts.failed + tasks.counts.passed + rejects.count > 0 ? 1 : 0;
+  },
+});
+
+/** Says after the first signal what is waited for, and what a second one does. */
+function noteStop({ note, signal }: Io, running: number, grace: number): void {
+  if (signal === undefined || running === 0 || grace === 0) return;
+  const what = running === 1 ? '1 task is running' : `${number(running)} tasks are running`;
+  const again = signal === 'SIGINT' ? 'press Ctrl-C again to end at once' : 'a second signal ends it at once';
+  note(`stopping: ${what}, up to ${durationWords(grace).replace('.0 ', ' ')}; ${again}`);
+}
+
+function toFailures(typed: string): { count: number } | { percent: number } {
+  const [, digits = '', sign] = /^(\d+)(%?)$/.exec(typed) ?? [];
+  const limit = Number(digits);
+  if (digits === '' || limit < 1 || (sign === '%' && limit > 100))
+    throw new Rule('must be a number or a percentage, as in 100 or 5%');
+  return sign === '%' ? { percent: limit } : { count: limit };
+}
+
+function toKey(typed: string): string {
+  if (typed === '' || typed === 'uuid' || typed === 'run')
+    throw new Rule('must be a name, and neither uuid nor run');
+  return typed;
+}
+
+function toReport(typed: string): string {
+  if (reportFormatOf(typed) === undefined) throw new Rule(REPORT_RULE);
+  return typed;
+}

@@ -1,0 +1,121 @@
+import { TaskpipeError } from '../../core/base/errors.ts';
+import { type Command, defineCommand, type Io } from '../../core/options/command.ts';
+import { choice, count, duration, flag, path, size, text } from '../../core/options/option.ts';
+import { nearest } from '../../core/options/suggest.ts';
+import { uuidFault } from '../../core/record/task.ts';
+import { MAX_LINE } from '../../core/text/lines.ts';
+import { openRejects } from '../../core/text/rejects.ts';
+import { ATTEMPTS } from '../../queues/contract.ts';
+import { openQueues } from '../../queues/index.ts';
+import { connectionOptions, namesOf, serverOptions, settingsOf, urlOf } from '../../queues/options.ts';
+import { checkPlaces, STDIN, STDOUT } from '../../savers/file/path-conflicts.ts';
+import { LEASE, WINDOW } from '../../stages/queue/pull.ts';
+import { takesUuids, verbs } from './queue-verbs.ts';
+
+const options = {
+  ...connectionOptions,
+  idSeen: choice('push: what to do with a uuid that is finished or dead already', ['skip', 'again'], {
+    default: 'skip',
+  }),
+  front: flag('push: before all that waits'),
+  priority: count('push: after all tasks without one; 1 comes before 2'),
+  delay: duration('push: deliver no sooner; ack and nack: deliver what failed again no sooner', {
+    default: 0,
+    shown: '0',
+  }),
+  attempts: count('push: how often a task is delivered before it is dead', { default: ATTEMPTS }),
+  window: count('pull: how many tasks are out at most, delivered and not acknowledged', { default: WINDOW }),
+  lease: duration('pull: how long a task is left to a worker of which nothing is heard', {
+    default: LEASE,
+    shown: '30s',
+    min: 500,
+  }),
+  untilEmpty: flag('pull: end once nothing waits, is delayed or is with any worker; default: wait for more'),
+  worker: text('pull, ack, nack: the name of this worker; stop: of the one to stop', {
+    placeholder: 'NAME',
+    env: 'TASK_QUEUE_WORKER', // TASK_WORKER is a kind of work
+    shown: 'one that pull and ack of one pipe share',
+  }),
+  tee: flag('ack, nack: pass on what was read, once it is settled'),
+  yes: flag('with clear: yes, forget all tasks of the queue'),
+  ...serverOptions,
+  rejects: path('keep input that is no task, as NDJSON with its place and the reason'),
+  maxLine: size('the longest line of the input', { default: MAX_LINE, shown: '16MB' }),
+} as const;
+
+/** What is asked for, or what is wrong with it and what to do about that. */
+function readOperands(operands: readonly string[], url: string | undefined) {
+  const fail = (words: string): never => {
+    throw new TaskpipeError('USAGE', words);
+  };
+  const [verb, ...more] = operands;
+  const names = Object.keys(verbs);
+  const all = `the verbs are ${names.join(', ')}`;
+  if (verb === undefined)
+    return fail(`give a verb and a url, as in task-queue size redis://127.0.0.1/0 --name crawl; ${all}`);
+  if (!Object.hasOwn(verbs, verb)) {
+    const near = nearest(verb, names);
+    return fail(
+      `unknown verb ${JSON.stringify(verb)}; ${near === undefined ? all : `did you mean ${near}?`}`,
+    );
+  }
+  const place = more[0]?.includes('://') ? more.shift() : url;
+  if (place === undefined)
+    return fail(
+      `give the url after the verb, as in task-queue ${verb} redis://127.0.0.1/0 --name crawl (or TASK_QUEUE, or --config FILE)`,
+    );
+  if (more.length > 0 && !takesUuids.includes(verb))
+    return fail(`${verb} takes a url and no uuids; got ${JSON.stringify(more[0])}`);
+  const bad = more.find((uuid) => uuidFault(uuid) !== undefined);
+  if (bad !== undefined) return fail(`${JSON.stringify(bad)} can't be a uuid: ${uuidFault(bad)}`);
+  return { verb, place, uuids: more };
+}
+
+export const command: Command = defineCommand({
+  name: 'task-queue',
+  summary: 'Shares tasks between machines: a queue in Redis, or Valkey, through BullMQ.',
+  usage: 'VERB URL --name NAME [UUID...]',
+  about: `URL is redis://USER@HOST:PORT/DB, or rediss:// with TLS (?ca=FILE for an authority of your own). The password is in TASK_REDIS_PASSWORD or --password-file, rather than in the url, which others can see.
+
+What is finished is a ledger with the name of the queue: task-done count redis://HOST/0#NAME.`,
+  verbs: Object.fromEntries(Object.entries(verbs).map(([name, { words }]) => [name, words])),
+  options,
+  groups: {
+    'In place of a URL, as in --config server.json:': Object.keys(serverOptions),
+  },
+  examples: [
+    ['task-load a.csv | task-queue push redis://h/0 --name crawl', 'share the tasks'],
+    [
+      'task-queue pull redis://h/0 --name q | task-exec --http | task-save b.csv --tee | task-queue ack redis://h/0 --name q',
+      'on each machine: do them',
+    ],
+    ['task-queue push redis://h/0 --name crawl --front --attempts 5 < urgent.ndjson', 'before all others'],
+    ['task-queue size redis://h/0 --name crawl | jq .waiting', 'how many still wait'],
+    ['task-queue dead redis://h/0 --name crawl | jq -r .run.error.message', 'why tasks died'],
+    ['task-queue retry redis://h/0 --name crawl', 'let the dead in again'],
+    ['task-queue stop redis://h/0 --name crawl --worker m1', 'stop one worker in good order'],
+  ],
+  emits: (_, [verb]) => verb !== undefined && verbs[verb]?.emits === true,
+  async run(values, operands, io: Io) {
+    const { verb, place, uuids } = readOperands(operands, urlOf(values));
+    const act = verbs[verb];
+    if (act === undefined) throw new TaskpipeError('USAGE', `unknown verb ${verb}`);
+    checkPlaces(
+      [{ use: '--rejects', path: values.rejects }, STDOUT],
+      [{ use: '--password-file', path: values.passwordFile }, STDIN],
+    );
+    const rejects = await openRejects({ file: values.rejects, say: io.say });
+    try {
+      act.check?.(values);
+      const queues = await openQueues(place, namesOf(values.name), settingsOf(values, io));
+      try {
+        const code = await act.run({ queues: queues.all, place: queues.place, values, io, uuids, rejects });
+        return rejects.count > 0 ? 1 : code;
+      } finally {
+        queues.close();
+      }
+    } finally {
+      await rejects.close();
+    }
+  },
+});

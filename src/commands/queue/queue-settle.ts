@@ -1,0 +1,71 @@
+import { counted, number, textOf } from '../../core/base/format.ts';
+import type { Progress } from '../../core/base/progress.ts';
+import { flushed } from '../../core/text/rejects.ts';
+import { SETTLING } from '../../queues/contract.ts';
+import type { SettleCounts } from '../../queues/index.ts';
+import { type Judged, readJudged, settle } from '../../stages/queue/settle.ts';
+import type { Context } from './queue-verbs.ts';
+
+type Judge = (batches: AsyncIterable<readonly Judged[]>) => AsyncIterable<readonly Judged[]>;
+
+/**
+ * Settles what comes, or the uuids of the command line.
+ * @param judge what becomes of each record, where its state alone does not say
+ */
+export async function giveBack(
+  { queues, values, io, uuids, rejects }: Context,
+  judge: Judge,
+): Promise<0 | 1> {
+  const counts: SettleCounts = { done: 0, back: 0, again: 0, dead: 0, gone: 0 };
+  const input =
+    uuids.length > 0
+      ? fromOperands(uuids)
+      : readJudged(io.stdin(io.leaving), {
+          source: 'stdin',
+          reject: rejects.reject,
+          cut: io.cut,
+          maxLine: values.maxLine,
+        });
+  const options = { worker: values.worker ?? io.pipe, delay: values.delay };
+  io.progress(() => progressOf(counts));
+  const telling = setInterval(() => {
+    for (const queue of queues) queue.keepSettling(options.worker).catch(() => {}); // what comes next tells why
+  }, SETTLING);
+  try {
+    for await (const batch of settle(flushed(judge(input), rejects), queues, options, counts))
+      if (values.tee) await io.write(textOf(batch));
+    // The last of its pipe: what has not come by now will not come.
+    if (uuids.length === 0) for (const queue of queues) await queue.endSettling(options.worker);
+  } finally {
+    clearInterval(telling);
+    io.note(inWords(counts, rejects.count));
+  }
+  return counts.again + counts.dead > 0 ? 1 : 0;
+}
+
+function progressOf({ done, back, again, dead, gone }: SettleCounts): Progress {
+  return {
+    through: done + back + again + dead + gone,
+    counts: [
+      { count: done, words: 'done' },
+      { count: again, words: 'failed', isFailure: true },
+      { count: dead, words: 'dead', isFailure: true },
+      { count: back, words: 'given back' },
+      { count: gone, words: 'settled before' },
+    ],
+  };
+}
+
+async function* fromOperands(uuids: readonly string[]): AsyncGenerator<readonly Judged[]> {
+  yield uuids.map((uuid): Judged => ({ uuid, kind: 'done', line: uuid }));
+}
+
+function inWords({ done, back, again, dead, gone }: SettleCounts, bad: number): string {
+  const parts = [`${number(done)} done`];
+  if (again > 0) parts.push(`${number(again)} failed, to be delivered again`);
+  if (dead > 0) parts.push(`${number(dead)} failed for the last time (task-queue dead lists them)`);
+  if (back > 0) parts.push(`${number(back)} back to the front`);
+  if (gone > 0) parts.push(`${number(gone)} settled before, or with another worker`);
+  if (bad > 0) parts.push(counted(bad, 'bad line'));
+  return parts.join(', ');
+}

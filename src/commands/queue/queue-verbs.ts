@@ -1,0 +1,210 @@
+import { TaskpipeError } from '../../core/base/errors.ts';
+import { counted, number, textOf } from '../../core/base/format.ts';
+import type { Io } from '../../core/options/command.ts';
+import { readTasks } from '../../core/record/ndjson.ts';
+import { type Task, timestamp, withRun } from '../../core/record/task.ts';
+import { flushed, type Rejects } from '../../core/text/rejects.ts';
+import type { PushCounts, Queue } from '../../queues/index.ts';
+import { Pull } from '../../stages/queue/pull.ts';
+import { inChunks, shareOut } from '../../stages/queue/push.ts';
+import { asFailed } from '../../stages/queue/settle.ts';
+import { giveBack } from './queue-settle.ts';
+
+/** The values of the options that verbs look at. */
+export interface VerbValues {
+  readonly idSeen: 'skip' | 'again';
+  readonly front: boolean;
+  readonly priority: number | undefined;
+  readonly delay: number;
+  readonly attempts: number;
+  readonly window: number;
+  readonly lease: number;
+  readonly untilEmpty: boolean;
+  readonly worker: string | undefined;
+  readonly tee: boolean;
+  readonly yes: boolean;
+  readonly maxLine: number;
+}
+
+/** What a verb has to work with. */
+export interface Context {
+  readonly queues: readonly Queue[];
+  /** Where they are, in words. */
+  readonly place: string;
+  readonly values: VerbValues;
+  readonly io: Io;
+  /** Those of the command line. */
+  readonly uuids: readonly string[];
+  readonly rejects: Rejects;
+}
+
+interface Verb {
+  /** What it does, in a line. */
+  readonly words: string;
+  /** Whether all that it does is for who reads its output. */
+  readonly emits?: true;
+  /** @throws {TaskpipeError} `USAGE`, before anything is connected */
+  check?(values: VerbValues): void;
+  /** Returns the exit code. */
+  run(context: Context): Promise<0 | 1>;
+}
+
+/** The verbs that take uuids in place of the standard input. */
+export const takesUuids: readonly string[] = ['ack', 'nack', 'retry'];
+
+/** The verbs: what each does with the queues. */
+export const verbs: Readonly<Record<string, Verb>> = {
+  push: {
+    words: 'puts in the tasks it reads; says how many were added, seen and finished already',
+    run: push,
+  },
+  pull: {
+    words: 'writes tasks, at most --window at a time, and keeps them leased while they are at work',
+    emits: true,
+    run: pull,
+  },
+  ack: {
+    words: 'settles records: SUCCESS is finished, FAILURE comes again, PENDING comes again first',
+    run: (context) => giveBack(context, (batches) => batches),
+  },
+  nack: {
+    words: 'gives back what it reads, as if it had failed',
+    run: (context) => giveBack(context, asFailed),
+  },
+  size: {
+    words: 'writes how many tasks are where, and which workers there are, as JSON',
+    emits: true,
+    run: (context) =>
+      each(context, async (queue) => {
+        await context.io.write(`${JSON.stringify({ name: queue.name, ...(await queue.size()) })}\n`);
+      }),
+  },
+  dead: {
+    words: 'writes the tasks that were delivered for the last time, with the reason',
+    emits: true,
+    run: (context) => each(context, (queue) => listDead(queue, context.io)),
+  },
+  retry: {
+    words: 'lets the dead in again, or those with the UUIDs that are given',
+    run: (context) =>
+      each(context, async (queue) => {
+        const { uuids, io } = context;
+        const count = await queue.retry(uuids.length > 0 ? uuids : undefined);
+        io.note(`${queue.name}: ${counted(count, 'dead task')} let in again`);
+      }),
+  },
+  clear: {
+    words: 'forgets all tasks (with --yes); what is finished stays known',
+    check({ yes }) {
+      if (!yes)
+        throw new TaskpipeError(
+          'USAGE',
+          'clear forgets all tasks of the queue, also those at work; if that is meant, add --yes',
+        );
+    },
+    run: (context) =>
+      each(context, async (queue) => {
+        await queue.clear();
+        const ledger = `${context.place}#${queue.name}`;
+        context.io.note(
+          `${queue.name} is empty now; what was finished is still known (task-done clear ${ledger} --yes forgets it)`,
+        );
+      }),
+  },
+  pause: {
+    words: 'delivers nothing for a while, until resume',
+    run: (context) => each(context, (queue) => queue.pause()),
+  },
+  resume: { words: 'ends that', run: (context) => each(context, (queue) => queue.resume()) },
+  stop: { words: 'asks the pulls of --worker to stop in good order, or all', run: stop },
+};
+
+async function each({ queues }: Context, work: (queue: Queue) => Promise<void>): Promise<0> {
+  for (const queue of queues) await work(queue);
+  return 0;
+}
+
+async function push({ queues, values, io, rejects }: Context): Promise<0> {
+  const input = readTasks(io.stdin(io.stopping), {
+    source: 'stdin',
+    reject: rejects.reject,
+    cut: AbortSignal.any([io.stopping, io.cut]),
+    maxLine: values.maxLine,
+  });
+  const counts: PushCounts = { added: 0, seen: 0, done: 0 };
+  const options = { ...values, again: values.idSeen === 'again' };
+  io.progress(() => ({
+    through: counts.added + counts.seen + counts.done,
+    counts: [
+      { count: counts.added, words: 'added' },
+      { count: counts.seen, words: 'seen already' },
+      { count: counts.done, words: 'finished already' },
+    ],
+  }));
+  try {
+    for await (const batch of flushed(input, rejects)) {
+      for (const tasks of inChunks(batch)) await shareOut(tasks, queues, options, counts);
+    }
+  } finally {
+    const parts = [`${number(counts.added)} added`];
+    if (counts.seen > 0) parts.push(`${number(counts.seen)} seen already`);
+    if (counts.done > 0) parts.push(`${number(counts.done)} finished already`);
+    if (rejects.count > 0) parts.push(counted(rejects.count, 'bad line'));
+    io.note(parts.join(', '));
+  }
+  return 0;
+}
+
+async function pull({ queues, values, io }: Context): Promise<0> {
+  const { stopping, leaving, say, note } = io;
+  const worker = values.worker ?? io.pipe;
+  const ending = AbortSignal.any([stopping, leaving]);
+  const pulling = await Pull.open(queues, { ...values, worker, stopping: ending, say });
+  io.progress(() => ({
+    through: pulling.delivered,
+    counts: [{ count: pulling.delivered, words: 'delivered' }],
+  }));
+  let putBack = 0;
+  try {
+    let gone: unknown;
+    try {
+      for await (const batch of pulling.tasks()) await io.write(textOf(batch));
+      await io.end();
+      if (pulling.isAbandoned) gone = new TaskpipeError('PIPE', 'task-queue ack went away');
+    } catch (error) {
+      if (!(error instanceof TaskpipeError) || error.code !== 'PIPE') throw error;
+      gone = error;
+    }
+    // Where the reader left, what it had already handed on may still come back.
+    const hurry = gone === undefined || stopping.aborted ? leaving : stopping;
+    putBack = await pulling.settle(hurry, gone !== undefined);
+    if (gone !== undefined) throw gone;
+  } finally {
+    await pulling.close();
+    const back = putBack > 0 ? `, ${number(putBack)} put back` : '';
+    note(`${worker}: ${counted(pulling.delivered, 'task')} delivered${back}`);
+  }
+  return 0;
+}
+
+async function listDead(queue: Queue, io: Io): Promise<void> {
+  for await (const batch of queue.dead()) {
+    if (io.leaving.aborted) return;
+    const records = batch.map(
+      ({ task, deliveries, at, error }): Task =>
+        withRun(task, {
+          ...{ state: 'FAILURE', as: 'result', attempts: deliveries, at: timestamp(at), ms: 0, error },
+        }),
+    );
+    await io.write(textOf(records));
+  }
+}
+
+async function stop({ queues, values, io }: Context): Promise<0 | 1> {
+  let count = 0;
+  for (const queue of queues) count += await queue.stop(values.worker);
+  const { worker } = values;
+  if (count > 0) io.note(`asked ${counted(count, 'worker')} to stop`);
+  else io.say(worker === undefined ? 'there is no worker to stop' : `there is no worker called ${worker}`);
+  return count > 0 ? 0 : 1;
+}

@@ -1,0 +1,176 @@
+import { TaskpipeError } from '../../core/base/errors.ts';
+import type { Progress } from '../../core/base/progress.ts';
+import { type Command, defineCommand } from '../../core/options/command.ts';
+import {
+  choice,
+  count,
+  duration,
+  flag,
+  list,
+  type Option,
+  path,
+  size,
+  text,
+  value,
+} from '../../core/options/option.ts';
+import { scrubbed } from '../../core/options/secrets.ts';
+import { optionsOf } from '../../core/options/unknown-options.ts';
+import { withoutUnused } from '../../core/options/unused-options.ts';
+import { readTasks } from '../../core/record/ndjson.ts';
+import { withPassword } from '../../core/storage/redis-address.ts';
+import { toAsciiDelimiter } from '../../core/text/delimiter.ts';
+import { MAX_LINE } from '../../core/text/lines.ts';
+import { flushed, NO_TASKS, openRejects } from '../../core/text/rejects.ts';
+import { FLUSH, FLUSH_INTERVAL } from '../../savers/committer.ts';
+import { checkPlaces, placesOf, STDIN, STDOUT } from '../../savers/file/path-conflicts.ts';
+import { saveFormats, unusedOptions } from '../../savers/index.ts';
+import { type FieldOption, parseFields } from '../../savers/rows/fields.ts';
+import { totalOf, totalOption } from '../../stages/load/total.ts';
+import { restFileOf, SAVE_NAMES, type SaveOptions, type SaveSummary, save } from '../../stages/save/save.ts';
+import { lastWords } from './save-words.ts';
+
+const fields: Option<readonly FieldOption[] | undefined> = {
+  ...list('save these attributes, nested ones with dots, and no others; NAME=PATH names the column', {
+    placeholder: 'A,B,NAME=PATH',
+  }),
+  parse: parseFields,
+};
+
+const options = {
+  format: choice('the format; default: by the ending, and ndjson for -', saveFormats),
+  fields,
+  delimiter: value('the character between two cells of CSV or TSV (\\t is a tab)', 'CHAR', toAsciiDelimiter),
+  bom: flag('begin a new CSV or TSV with a byte order mark, so that Excel reads it as UTF-8'),
+  ledger: path('mark what is saved as finished in this ledger', { placeholder: 'LEDGER' }),
+  rest: path('where records go that are not saved', { shown: 'OUT.rest.ndjson' }),
+  all: flag('save failed records too; they count as finished then'),
+  widen: flag('add a column for an attribute that has none'),
+  acceptEdits: flag('accept that rows were removed from OUT: their tasks are done again'),
+  overwrite: flag('put a new file in the place of OUT, at the end'),
+  tee: flag('write every record to stdout once it is safe, in OUT or in the rest file'),
+  escapeFormulas: flag("put a ' before cells that a spreadsheet would run as formulas"),
+  flush: count('commit at so many records', { default: FLUSH }),
+  flushInterval: duration('commit when a record has waited so long', {
+    default: FLUSH_INTERVAL,
+    shown: '1s',
+  }),
+  sync: choice(
+    'batch: a commit is on the disk before it counts; none: left to the system',
+    ['batch', 'none'],
+    {
+      default: 'batch',
+    },
+  ),
+  total: totalOption,
+  table: text('the table of a database', { placeholder: 'NAME', shown: 'tasks' }),
+  rejects: path('keep input that is no task, as NDJSON with its place and the reason'),
+  maxLine: size('the longest line', { default: MAX_LINE, shown: '16MB' }),
+} as const;
+
+export const command: Command = defineCommand({
+  name: 'task-save',
+  summary: 'Saves tasks and their results: each uuid gives exactly one row, through any crash.',
+  usage: 'OUT [options]',
+  about: `OUT is a .csv, .tsv, .ndjson or .jsonl file, a SQLite database (.db, .sqlite), or - for the standard output. It is appended to; a uuid that has a row is not written again.
+
+SUCCESS records, and records without "run", go to OUT. All others go to the rest file, ready to be loaded again; it goes away once nothing is left in it.
+
+The columns of a CSV are those of its header, else --fields, else those of the first record: nested attributes with dots, arrays as JSON. A record with an attribute that has no column goes to the rest file, with the code COLUMNS and its result; to save these without doing the work again: jq -c 'select(.run.error.code == "COLUMNS") | del(.run)' OUT.rest.ndjson | task-save OUT --widen
+
+In a database, a later record of a uuid takes the place of its row, but a failure (--all) not that of a success. A new attribute gets a column by itself; objects and arrays are JSON. Several may save to one at a time, each with a --rest of its own.
+
+The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of the input. The second saves what came, and leaves.`,
+  takesFiles: true,
+  options,
+  files: {
+    'OUT.rest.ndjson':
+      'The records that are not saved, the newest of each uuid (--rest). While a run goes on, OUT.rest.ndjson.run has its own.',
+    'OUT.run':
+      'Marks a run that writes to OUT; removed at its end. If it is left, the run crashed, and the next start recovers OUT.',
+    'OUT.torn-TIME':
+      'Unfinished rows that a crash left at the end of OUT. They were moved here, and their tasks are done again.',
+    'OUT.new, OUT.wide, OUT.rest.ndjson.new':
+      'New files on the way to their places (--overwrite, --widen, the rest file).',
+  },
+  examples: [
+    ['task-load a.csv | task-exec --http | task-save out.csv', 'fetch the urls in a.csv'],
+    [
+      'task-save out.csv --fields uuid,url,result.status --ledger done.jsonl',
+      'three columns, and mark what is done',
+    ],
+    ['task-load out.csv.rest.ndjson | task-exec --http | task-save out.csv', 'run again what failed'],
+    ['task-save out.ndjson --tee | jq -r .url', 'what is safe, as it comes'],
+    ['task-save tasks.db', 'a row a task in the table "tasks" of a SQLite database'],
+    ['task-save - --format csv | head', 'look at the rows'],
+  ],
+  emits: (values, [out]) => values.tee || out === '-',
+  async run(all, operands, io) {
+    const [out, ...others] = operands;
+    if (out === undefined || out === '' || others.length > 0) {
+      const got =
+        operands.length === 0 ? 'none' : operands.map((operand) => JSON.stringify(operand)).join(' ');
+      throw new TaskpipeError('USAGE', `give one output, as in task-save out.csv; got ${got}`);
+    }
+    const values = withoutUnused(all, unusedOptions(out, all.format), io.typed);
+    checkStreams(out, values);
+    const total = await totalOf(values.total);
+    const rejects = await openRejects({ file: values.rejects, say: io.say });
+    const lineOptions = {
+      source: 'stdin',
+      reject: rejects.reject,
+      cut: io.cut,
+      maxLine: values.maxLine,
+    };
+    // Not until the first signal: what the stages before this one still give is saved too.
+    const tasks = flushed(readTasks(io.stdin(io.leaving), lineOptions), rejects);
+    try {
+      const given = {
+        ...values,
+        ledger: withPassword(values.ledger, io.env),
+        tee: values.tee ? io.write : undefined,
+        write: io.write,
+        stopped: io.stopping,
+        say: io.say,
+        note: io.note,
+        watch: (soFar: Readonly<SaveSummary>) => io.progress(() => progressOf(soFar), total),
+      };
+      const summary = await save(tasks, out, optionsOf<SaveOptions>(given, SAVE_NAMES));
+      const told = {
+        ...{ out, argv: io.argv, options, bad: rejects.count, delimiter: values.delimiter },
+        ...{ isStopped: io.stopping.aborted, isTee: values.tee, isOverwrite: values.overwrite },
+        isFromFile: io.isFromFile,
+        ledger: values.ledger && scrubbed(values.ledger),
+      };
+      for (const line of lastWords(summary, told)) io.note(line);
+      if (rejects.count > 0 && summary.read === 0) io.note(NO_TASKS);
+      return summary.failed + summary.pending + summary.misfits + rejects.count > 0 ? 1 : 0;
+    } finally {
+      await rejects.close();
+    }
+  },
+});
+
+/**
+ * Refuses to write a file that is read from the standard input, or written to the standard output. The rest file may be
+ * the input: a new one replaces it at the end.
+ * @throws {TaskpipeError} `USAGE`
+ */
+function checkStreams(
+  out: string,
+  { rest = restFileOf(out), ledger, rejects }: Pick<SaveOptions, 'rest' | 'ledger' | 'rejects'>,
+): void {
+  const places = placesOf(out === '-' ? undefined : out, { rest, ledger, rejects });
+  for (const place of places) if (place.use !== '--rest') checkPlaces([place], [STDIN, STDOUT]);
+}
+
+function progressOf({ read, saved, failed, pending, misfits, present }: Readonly<SaveSummary>): Progress {
+  return {
+    through: read,
+    counts: [
+      { count: saved, words: 'saved' },
+      { count: failed + misfits, words: 'failed', isFailure: true },
+      { count: pending, words: 'not done' },
+      { count: present, words: 'already there' },
+    ],
+  };
+}

@@ -1,0 +1,122 @@
+import { quote } from 'shlex';
+import { counted, number } from '../../core/base/format.ts';
+import type { Options } from '../../core/options/option.ts';
+import { typedLine } from '../../core/options/secrets.ts';
+import { saveFormatOf } from '../../savers/index.ts';
+import type { SaveSummary } from '../../stages/save/save.ts';
+
+/** What a run was told, as far as its last words depend on it. */
+export interface Told {
+  readonly out: string;
+  readonly argv: readonly string[];
+  readonly options: Options;
+  /** The lines that were not tasks. */
+  readonly bad: number;
+  /** Whether a signal stopped the run. */
+  readonly isStopped: boolean;
+  /** Whether records were passed on with `--tee`, as to `task-queue ack`. */
+  readonly isTee: boolean;
+  readonly isOverwrite: boolean;
+  /** Whether records came from a file, so that no stage before this one can run them. */
+  readonly isFromFile: boolean;
+  readonly ledger: string | undefined;
+  readonly delimiter: string | undefined;
+}
+
+/** Returns what was saved, where the rest is, and what to type to have that saved too. */
+export function lastWords(summary: SaveSummary, told: Told): string[] {
+  const { unfinished } = summary;
+  const isCutShort = told.isStopped || (unfinished > 0 && !told.isFromFile);
+  if (told.out === '-') return [`${told.isStopped ? 'stopped: ' : ''}${countsOf(summary, told).join(', ')}`];
+  return isCutShort ? stopWords(summary, told) : endWords(summary, told);
+}
+
+/** The last line is the one to go on with. */
+function stopWords(summary: SaveSummary, told: Told): string[] {
+  const counts = countsOf(summary, told).join(', ');
+  const line = `${told.isStopped ? 'stopped: ' : ''}${counts}`;
+  return [
+    ...misfitHints(summary, told),
+    ...ledgerHints(summary, told),
+    `${line}; run the same command again`,
+  ];
+}
+
+/** Without a ledger the same command does all work again. */
+function ledgerHints({ saved, present }: SaveSummary, told: Told): string[] {
+  const { ledger, out, delimiter, isOverwrite, isTee } = told;
+  // A queue hands finished tasks out no more.
+  if (ledger !== undefined || isOverwrite || isTee || saved + present === 0) return [];
+  const kind = saveFormatOf(out);
+  if (kind === 'sqlite') return [`to skip what is finished, first: export TASK_LEDGER=${quote(out)}`];
+  if (kind === undefined) return ['without --ledger the same command runs finished tasks again'];
+  const typed = delimiter === undefined ? '' : ` --delimiter ${quote(delimiter)}`;
+  const mark = `task-load ${quote(out)}${typed} --quiet | task-done mark done.jsonl > /dev/null`;
+  return [
+    `without --ledger finished tasks run again; to skip them, first: ${mark}; export TASK_LEDGER=done.jsonl`,
+  ];
+}
+
+function endWords(summary: SaveSummary, told: Told): string[] {
+  const { rest, misfits, restFile } = summary;
+  const lines = [countsOf(summary, told).join(', '), ...inputHints(summary, told)];
+  if (rest > misfits && !told.isTee)
+    lines.push(
+      `to run these again, with the same stages between: task-load ${quote(restFile)} | … | ${commandOf(told)}`,
+    );
+  return [...lines, ...misfitHints(summary, told)];
+}
+
+/** An output that had a row for every task may be the input, given by mistake. */
+function inputHints({ read, present }: SaveSummary, { out, ledger }: Told): string[] {
+  if (present === 0 || present < read || ledger !== undefined) return [];
+  return [
+    `${out} already had rows for all ${counted(read, 'task')}, so nothing was saved; if ${out} is also the input, save to another file; with --ledger, finished tasks are not run again`,
+  ];
+}
+
+function countsOf(summary: SaveSummary, { out, bad, isStopped, isFromFile }: Told): string[] {
+  const { saved, present, rest, misfits, unfinished, restFile } = summary;
+  const isCutShort = isStopped || (unfinished > 0 && !isFromFile);
+  const parts = [isStopped ? `${number(saved)} saved` : `saved ${number(saved)}`];
+  if (present > 0) parts.push(`${number(present)} already there`);
+  const failed = rest - misfits - unfinished;
+  if (failed > 0) parts.push(isCutShort ? `${number(failed)} failed` : `${number(failed)} to ${restFile}`);
+  if (unfinished > 0) parts.push(`${number(unfinished)} not done`);
+  if (misfits > 0) {
+    const why = saveFormatOf(out) === 'sqlite' ? 'cannot hold' : 'has no place for';
+    parts.push(`${number(misfits)} that ${out} ${why}, to ${restFile}`);
+  }
+  if (bad > 0) parts.push(counted(bad, 'bad line'));
+  return parts;
+}
+
+/** Returns the command as it was typed, without what would go wrong in a second run. */
+function commandOf({ argv, options }: Told): string {
+  return typedLine(
+    'task-save',
+    argv.filter((word) => !/^--(?:overwrite|tee)(?:=|$)/.test(word)),
+    options,
+  );
+}
+
+/** Returns what to type for records whose work is done and that have no row. */
+function misfitHints({ rest, misfits, lacking, reason, restFile }: SaveSummary, told: Told): string[] {
+  const { out, ledger } = told;
+  const file = quote(restFile);
+  if (misfits === 0) return [];
+  if (saveFormatOf(out) === 'sqlite')
+    return [`the first reason is: ${reason}; all of them: jq -r .run.error.message ${file}`];
+  const hints: string[] = [];
+  if (lacking > 0)
+    hints.push(
+      `to add columns for these, without doing their work again: ${commandOf(told)} --widen < ${file}`,
+    );
+  if (misfits > lacking) {
+    const from = rest > misfits ? `grep '"code":"VALUE"' ${file} | ` : '';
+    const marks = ledger === undefined ? '' : ` --ledger ${quote(ledger)}`;
+    const command = `${from}task-save ${quote(`${out}.ndjson`)}${marks}${from === '' ? ` < ${file}` : ''}`;
+    hints.push(`to save what no CSV can hold (VALUE): ${command}`);
+  }
+  return hints;
+}

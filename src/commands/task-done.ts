@@ -1,0 +1,233 @@
+import { TaskpipeError } from '../core/base/errors.ts';
+import { counted, number, textOf } from '../core/base/format.ts';
+import { type Command, defineCommand, type Io } from '../core/options/command.ts';
+import { flag, path, size, type Values } from '../core/options/option.ts';
+import { nearest } from '../core/options/suggest.ts';
+import { uuidFault } from '../core/record/task.ts';
+import { withPassword } from '../core/storage/redis-address.ts';
+import { MAX_LINE } from '../core/text/lines.ts';
+import { flushed, openRejects } from '../core/text/rejects.ts';
+import { type Ledger, openLedger } from '../ledgers/index.ts';
+import { checkPlaces, filePath, STDIN, STDOUT } from '../savers/file/path-conflicts.ts';
+import { hasAll, mark, type Named, readNamed, sift, unmark } from '../stages/ledger-filter.ts';
+
+const options = {
+  yes: flag('say yes to clear, which forgets everything'),
+  rejects: path('write lines that are neither a record nor a uuid to this file, as NDJSON'),
+  maxLine: size('the longest line of the input', { default: MAX_LINE, shown: '16MB' }),
+};
+
+/** What a verb has to work with. */
+interface Context {
+  readonly ledger: Ledger;
+  readonly values: Values<typeof options>;
+  readonly io: Io;
+  /** The uuids of the command line, or what is on the standard input where there are none. */
+  readonly input: AsyncIterable<readonly Named[]>;
+  readonly hasOperands: boolean;
+}
+
+/** A verb, and what it does with the ledger. */
+interface Verb {
+  readonly words: string;
+  /** Whether it is about the ledger as a whole. Default: it takes uuids. */
+  readonly takesNoUuids?: true;
+  /** @returns the exit code */
+  act(context: Context): Promise<0 | 1>;
+}
+
+const verbs: Readonly<Record<string, Verb>> = {
+  mark: {
+    words:
+      'a filter: marks SUCCESS records, records without "run" and bare uuids as finished, and passes all on',
+    act: (context) => write(context, mark),
+  },
+  unmark: {
+    words: 'a filter: takes uuids back, so that their tasks are loaded again, and passes all on',
+    act: (context) => write(context, unmark),
+  },
+  skip: {
+    words: 'a filter: lets through what is not finished',
+    act: (context) => passOn(context, sift(context.input, context.ledger, 'unfinished')),
+  },
+  only: {
+    words: 'a filter: lets through what is finished',
+    act: (context) => passOn(context, sift(context.input, context.ledger, 'finished')),
+  },
+  has: {
+    words: 'says nothing; exits 0 if all that are given are finished, and 1 if not',
+    act: async ({ input, ledger }) => ((await hasAll(input, ledger)) ? 0 : 1),
+  },
+  list: { words: 'writes the finished uuids, each once', takesNoUuids: true, act: list },
+  count: { words: 'writes how many they are', takesNoUuids: true, act: count },
+  check: { words: 'names torn and foreign lines; exits 1 if there are any', takesNoUuids: true, act: check },
+  compact: {
+    words: 'leaves out the lines that no longer count; nobody may be writing',
+    takesNoUuids: true,
+    act: compact,
+  },
+  clear: {
+    words: 'forgets everything (with --yes); nobody may be writing',
+    takesNoUuids: true,
+    act: clear,
+  },
+};
+
+async function write({ ledger, input, hasOperands, io }: Context, verb: typeof mark): Promise<0> {
+  const writer = await ledger.open();
+  try {
+    for await (const batch of verb(input, writer)) if (!hasOperands) await io.write(textOf(batch));
+  } finally {
+    await writer.close();
+  }
+  return 0;
+}
+
+async function passOn({ io }: Context, batches: AsyncIterable<readonly Named[]>): Promise<0> {
+  for await (const batch of batches) await io.write(textOf(batch));
+  return 0;
+}
+
+async function list({ ledger, io }: Context): Promise<0> {
+  for await (const names of ledger.list()) {
+    if (io.leaving.aborted) break;
+    if (names.length > 0) await io.write(`${names.join('\n')}\n`);
+  }
+  return 0;
+}
+
+async function count({ ledger, io }: Context): Promise<0> {
+  await io.write(`${(await ledger.finished()).size}\n`);
+  return 0;
+}
+
+async function compact({ ledger, io }: Context): Promise<0> {
+  const { before, after } = await ledger.compact();
+  io.note(`${ledger.place}: ${counted(before, 'line')} before, ${counted(after, 'line')} now`);
+  return 0;
+}
+
+async function clear({ ledger, io, values }: Context): Promise<0> {
+  if (!values.yes) {
+    throw new TaskpipeError(
+      'USAGE',
+      `clear makes ${ledger.place} forget everything; if that is meant, add --yes`,
+    );
+  }
+  await ledger.clear();
+  io.note(
+    `${ledger.place} is empty now; what outputs hold is still known to task-save, so move them away too`,
+  );
+  return 0;
+}
+
+async function check({ ledger, io }: Context): Promise<0 | 1> {
+  const { lines, bad, finished, undone } = await ledger.check((line, message) =>
+    io.say(`${ledger.place}:${line}: ${message}`),
+  );
+  io.note(
+    `${ledger.place}: ${counted(lines, 'line')}, ${number(finished)} finished, ${number(undone)} undone, ${number(bad)} torn or foreign`,
+  );
+  return bad === 0 ? 0 : 1;
+}
+
+/** What comes, with the progress line. */
+async function* shown(batches: AsyncIterable<readonly Named[]>, io: Io): AsyncGenerator<readonly Named[]> {
+  let read = 0;
+  io.progress(() => ({ through: read, counts: [{ count: read, words: 'read' }] }));
+  for await (const batch of batches) {
+    read += batch.length;
+    yield batch;
+  }
+}
+
+async function* fromOperands(uuids: readonly string[]): AsyncGenerator<readonly Named[]> {
+  yield uuids.map((uuid) => ({ uuid, line: uuid, isGood: true }));
+}
+
+/** The verbs that append to the ledger. */
+const MARKING = ['mark', 'unmark'];
+
+/**
+ * Refuses one file for two uses: a ledger that is marked with its own lines would grow for ever.
+ * @throws {TaskpipeError} `USAGE`
+ */
+function checkFiles(verb: string, ledger: string, rejects: string | undefined, hasOperands: boolean): void {
+  const place = { use: 'LEDGER', path: filePath(ledger) };
+  const written = [{ use: '--rejects', path: rejects }, STDOUT];
+  const read = hasOperands || verbs[verb]?.takesNoUuids ? [] : [STDIN];
+  if (MARKING.includes(verb)) checkPlaces([place, ...written], read);
+  else checkPlaces(written, [place, ...read]);
+}
+
+/** What is wrong with the operands, and what to do about it; undefined where all is well. */
+function usageFault(
+  verb: string | undefined,
+  place: string | undefined,
+  uuids: readonly string[],
+): string | undefined {
+  const names = Object.keys(verbs);
+  if (verb === undefined) return `give a verb and a ledger, as in task-done count done.jsonl; ${theVerbs()}`;
+  if (!Object.hasOwn(verbs, verb)) {
+    const near = nearest(verb, names);
+    return `unknown verb ${JSON.stringify(verb)}; ${near === undefined ? theVerbs() : `did you mean ${near}?`}`;
+  }
+  if (place === undefined || place === '') {
+    return `give the ledger after the verb, as in task-done ${verb} done.jsonl`;
+  }
+  if (uuids.length > 0 && verbs[verb]?.takesNoUuids) {
+    return `${verb} takes a ledger and no uuids; got ${JSON.stringify(uuids[0])}`;
+  }
+  const bad = uuids.find((uuid) => uuidFault(uuid) !== undefined);
+  return bad === undefined ? undefined : `${JSON.stringify(bad)} can't be a uuid: ${uuidFault(bad)}`;
+}
+
+function theVerbs(): string {
+  return `the verbs are ${Object.keys(verbs).join(', ')}`;
+}
+
+export const command: Command = defineCommand({
+  name: 'task-done',
+  summary: 'Knows which tasks are finished: reads and keeps the ledger.',
+  usage: 'VERB LEDGER [UUID...]',
+  about: `A ledger is a JSONL file of the uuids that are finished; many may read and write it at once. One in Redis is named by its url, redis://HOST/0#NAME: it is shared by machines, and by the task-queue of that name.
+
+Uuids are taken from the command line or else from the standard input, one a line: a record, or a bare uuid. A filter passes lines on as they came.
+
+With uuids on the command line mark and unmark read and write nothing else.`,
+  verbs: Object.fromEntries(Object.entries(verbs).map(([name, { words }]) => [name, words])),
+  takesFiles: true,
+  options,
+  examples: [
+    ['task-done count done.jsonl', 'how many tasks are finished'],
+    ['task-load a.csv | task-done skip done.jsonl', 'the tasks that are not'],
+    ['./my-program < tasks.ndjson | task-done mark done.jsonl', 'mark what another program has done'],
+    ['task-done unmark done.jsonl 6ba7b811-9dad-11d1-80b4-00c04fd430c8', 'have a task done again'],
+    ['task-done has done.jsonl a17 && echo finished', 'ask for one'],
+  ],
+  async run(values, operands, io) {
+    const [verb, place, ...uuids] = operands;
+    const fault = usageFault(verb, place, uuids);
+    if (fault !== undefined) throw new TaskpipeError('USAGE', fault);
+    checkFiles(verb as string, place as string, values.rejects, uuids.length > 0);
+    const rejects = await openRejects({ file: values.rejects, say: io.say });
+    const lineOptions = {
+      source: 'stdin',
+      reject: rejects.reject,
+      cut: io.cut,
+      maxLine: values.maxLine,
+    };
+    const input =
+      uuids.length > 0
+        ? fromOperands(uuids)
+        : shown(flushed(readNamed(io.stdin(io.leaving), lineOptions), rejects), io);
+    const ledger = openLedger(withPassword(place as string, io.env), io.say);
+    const { act } = verbs[verb as string] as Verb;
+    try {
+      const code = await act({ ledger, values, io, input, hasOperands: uuids.length > 0 });
+      return rejects.count > 0 ? 1 : code;
+    } finally {
+      await rejects.close();
+    }
+  },
+});

@@ -1,0 +1,165 @@
+import { readFileSync } from 'node:fs';
+import { ioError, TaskpipeError } from '../core/base/errors.ts';
+import { type Command, defineCommand, type Io } from '../core/options/command.ts';
+import { count, duration, flag, list, path, Rule, size, text, value } from '../core/options/option.ts';
+import { app } from '../serve/index.ts';
+import { DEFAULTS } from '../serve/options.ts';
+
+const options = {
+  store: path('the database that tasks and their results are kept in', { shown: 'tasks.db' }),
+  exec: text('what does the tasks, as in "task-exec --module work.mjs -j 4"; default: they go to stdout', {
+    placeholder: 'CMD',
+  }),
+  shell: flag('have sh run the command of --exec'),
+  port: value('the port to listen on; 0: any that is free', 'PORT', toPort, { default: 8080 }),
+  host: text('the address to listen on; one that is not the loopback needs --token', {
+    default: '127.0.0.1',
+    placeholder: 'ADDRESS',
+  }),
+  token: text('what has to be shown as Authorization: Bearer TOKEN; @FILE reads it from a file', {
+    placeholder: '@FILE',
+  }),
+  allowHost: list('other names that the service may be called by', { placeholder: 'NAME,…' }),
+  allowOrigin: list('other sites whose pages may ask, as in https://example.com', {
+    placeholder: 'ORIGIN,…',
+  }),
+  idFields: list('make the id of these members of the data: the same data is the same task'),
+  rerunAfter: {
+    ...duration('do the same task anew where it ended so long ago (--id-fields)', {
+      default: 0,
+      shown: 'never',
+    }),
+    fallback: undefined as number | undefined,
+  },
+  timeout: duration('a task that runs so long has failed', {
+    default: DEFAULTS.timeout as number,
+    shown: '4h',
+    min: 1,
+  }),
+  onDone: text('run this for each task that has come to its end: its record is on stdin', {
+    placeholder: 'CMD',
+  }),
+  logDir: path('where a task-exec logs what a task says, for GET PATH/log', { placeholder: 'DIR' }),
+  maxBody: size('the longest body; a batch may have 16 times that', {
+    default: DEFAULTS.maxBody as number,
+    shown: '1MB',
+  }),
+  backlog: count('how many tasks may be unfinished; more are answered 429', {
+    default: DEFAULTS.backlog as number,
+  }),
+  maxConnections: count('how many connections at once', { default: DEFAULTS.maxConnections as number }),
+  window: count('how many tasks --exec is given ahead', { default: DEFAULTS.window as number }),
+  requestTimeout: duration('how long a request may take to come in', {
+    default: DEFAULTS.requestTimeout as number,
+    shown: '10s',
+    min: 1,
+  }),
+} as const;
+
+export const command: Command = defineCommand({
+  name: 'task-serve',
+  summary:
+    'Puts work behind a url: submit a task, get an id, ask how it went. Nothing that was accepted is lost.',
+  usage: 'PATH [options]',
+  about: `POST PATH {"data": {…}} keeps a task and answers its id; GET PATH?task_id=… tells how it is. The members of the data are the attributes of the task. There are also PATH/batch, /tasks, /log, /cancel, /rerun, /events, /docs and /openapi.json; /, a page to watch on; /healthz and /metrics.
+
+Without --exec, the tasks go to the standard output, and what GET tells is written by task-save --all at the end of the pipe, to the same database.
+
+The first SIGINT or SIGTERM takes no more requests and lets the work finish what runs; the second ends it.`,
+  options,
+  examples: [
+    [
+      "task-serve /api --exec 'task-exec --module work.mjs -j 4'",
+      'a function behind http://127.0.0.1:8080/api',
+    ],
+    [
+      'curl -d \'{"data": {"n": 1}}\' -H content-type:application/json http://127.0.0.1:8080/api',
+      'submit a task',
+    ],
+    ["curl 'http://127.0.0.1:8080/api?task_id=…'", 'ask how it went'],
+    ['task-serve /api --store t.db | task-exec --http | task-save t.db --all', 'the work in the pipe'],
+    ["task-serve /api --exec 'task-exec --http' --host 0.0.0.0 --token @secret.txt", 'for other machines'],
+    [
+      "task-serve /api --exec './work.sh | jq -c .' --shell --id-fields url --rerun-after 1d",
+      'a pipeline; the same url is the same task, once a day',
+    ],
+  ],
+  emits: ({ exec }) => exec === undefined,
+  async run(values, operands, io) {
+    const [endpoint, ...others] = operands;
+    if (endpoint === undefined || others.length > 0)
+      throw new TaskpipeError(
+        'USAGE',
+        `give one path, as in task-serve /api; got ${operands.length === 0 ? 'none' : operands.join(' ')}`,
+      );
+    const { host, port, store = 'tasks.db' } = values;
+    const token = values.token === undefined ? undefined : tokenOf(values.token);
+    if (token === undefined && !/^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(host))
+      throw new TaskpipeError(
+        'USAGE',
+        `--host ${host} can be reached from outside: say --token @FILE too (or TASK_TOKEN), or listen on 127.0.0.1`,
+      );
+    if (values.rerunAfter !== undefined && values.idFields === undefined)
+      throw new TaskpipeError('USAGE', '--rerun-after needs --id-fields, by which the same task is told');
+    const allowHost = [...(values.allowHost ?? []), ...(token === undefined ? [host] : [])];
+    const { stopping, leaving, say, env: environment, write: give } = io;
+    const service = app(endpoint, {
+      ...values,
+      ...{ store, token, allowHost, environment, stopping, leaving, say, give },
+    });
+    await listen(service, host, port);
+    io.note(`http://${at(host)}:${portOf(service) ?? port}${endpoint}`);
+    await ended(io);
+    await service.close();
+    return 0;
+  },
+});
+
+type Server = ReturnType<typeof app>;
+
+async function listen(service: Server, host: string, port: number): Promise<void> {
+  try {
+    await service.listen({ host, port });
+  } catch (error) {
+    await service.close().catch(() => {});
+    throw ioError('cannot listen on', `${host}:${port}`, error);
+  }
+}
+
+function portOf(service: Server): number | undefined {
+  const address = service.server.address();
+  return typeof address === 'object' ? address?.port : undefined;
+}
+
+function at(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/** Resolves when it is to come to its end. */
+function ended({ stopping, leaving }: Io): Promise<void> {
+  return new Promise((resolve) => {
+    const signal = AbortSignal.any([stopping, leaving]);
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve());
+  });
+}
+
+function tokenOf(typed: string): string {
+  if (!typed.startsWith('@')) return checked(typed);
+  try {
+    return checked(readFileSync(typed.slice(1), 'utf8').trim());
+  } catch (error) {
+    throw ioError('cannot read --token', typed.slice(1), error);
+  }
+}
+
+function checked(token: string): string {
+  if (/^[\x21-\x7e]{16,}$/.test(token)) return token;
+  throw new TaskpipeError('USAGE', '--token must have at least 16 characters, without white space');
+}
+
+function toPort(typed: string): number {
+  const port = Number(typed);
+  if (!/^\d+$/.test(typed) || port > 65_535) throw new Rule('must be a port from 0 to 65535');
+  return port;
+}

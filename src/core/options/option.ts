@@ -1,0 +1,307 @@
+import { TaskpipeError } from '../base/errors.ts';
+import { quoted, withoutUser } from '../base/terminal-text.ts';
+import { EMPTY, ListFault, quotedName, splitList } from './name-list.ts';
+import { hint } from './suggest.ts';
+
+/**
+ * One option of a command, declared once: parsing, checking, help, environment, and whatever documents it come from
+ * here. Its name is its key in the command's table, in camel case (`maxBody` is `--max-body`).
+ */
+export interface Option<T> {
+  /** What it does, in a line. */
+  readonly words: string;
+  /** Paragraph for the man page: reasons, limits, and what else must be known. */
+  readonly details?: string;
+  /** What stands for its value in help, as in `N`; absent for a flag. */
+  readonly placeholder?: string;
+  /** The words that its value is one of, where it is. */
+  readonly choices?: readonly string[];
+  /** What its value is the path of, where it is one; for completion. */
+  readonly pathOf?: 'file' | 'folder';
+  /** Other names, without dashes. */
+  readonly alias?: readonly string[];
+  /** The default in words, for help. */
+  readonly shown?: string;
+  /** The environment variable, where it is not `TASK_` and the name. */
+  readonly env?: string;
+  /** Is an empty variable a value? Otherwise it is as if it were not set. */
+  readonly allowsEmpty?: boolean;
+  /** May it be given several times? Then its value is an array. */
+  readonly many?: boolean;
+  /** Returns the text to parse for one element of an array in a config file. Default: the element as it is. */
+  quote?(element: string): string;
+  /** The value when it is not given. */
+  readonly fallback: T;
+  /** What may be shown of a value that is secret, or of which a part is. Default: what does not look like a secret. */
+  shows?(typed: string): string;
+  /**
+   * The value of what was typed.
+   * @throws {Rule} where it breaks the rule
+   */
+  parse(text: string): unknown;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: any value type will do
+export type Options = Readonly<Record<string, Option<any>>>;
+
+/** The values of a table of options. */
+export type Values<O extends Options> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never };
+
+/** Thrown by `parse`: what a value must be, as in `must be a whole number of at least 1`. */
+export class Rule extends Error {}
+
+interface Common {
+  readonly details?: string;
+  readonly alias?: readonly string[];
+  readonly allowsEmpty?: boolean;
+  readonly env?: string;
+}
+
+interface Valued extends Common {
+  readonly choices?: readonly string[];
+  readonly placeholder?: string;
+  readonly shown?: string;
+  shows?(typed: string): string;
+}
+
+function option<T>(
+  words: string,
+  placeholder: string,
+  parse: (text: string) => T,
+  more: Valued & { default?: T },
+): Option<T> {
+  const { default: fallback, shown, ...rest } = more;
+  const said = shown ?? (fallback === undefined ? undefined : String(fallback));
+  return {
+    words,
+    placeholder,
+    parse,
+    fallback: fallback as T,
+    ...(said === undefined ? {} : { shown: said }),
+    ...rest,
+  };
+}
+
+/** `--quiet`: true when given. */
+export function flag(words: string, more: Common = {}): Option<boolean> {
+  const parse = (text: string): boolean => {
+    if (/^(1|true|yes|on)$/i.test(text)) return true;
+    if (/^(0|false|no|off|)$/i.test(text)) return false;
+    throw new Rule('must be true or false');
+  };
+  return { words, fallback: false, parse, ...more };
+}
+
+/** Any text. */
+export function text(words: string, more: Valued & { default: string; rule?: never }): Option<string>;
+export function text(words: string, more?: Valued): Option<string | undefined>;
+export function text(words: string, more: Valued & { default?: string } = {}): Option<string | undefined> {
+  return option(words, more.placeholder ?? 'TEXT', (typed) => typed, more);
+}
+
+/** A path: of a file, or of a folder where its placeholder is `DIR`. */
+export function path(words: string, more: Valued = {}): Option<string | undefined> {
+  const parse = (typed: string): string => {
+    if (typed === '') throw new Rule('must be a path');
+    return typed;
+  };
+  const { placeholder = 'FILE' } = more;
+  const pathOf = placeholder === 'DIR' ? 'folder' : 'file';
+  return { ...option<string | undefined>(words, placeholder, parse, more), pathOf };
+}
+
+/** A whole number of at least `min` (default 1). */
+export function count(words: string, more: Valued & { min?: number; default: number }): Option<number>;
+export function count(words: string, more?: Valued & { min?: number }): Option<number | undefined>;
+export function count(
+  words: string,
+  more: Valued & { min?: number; default?: number } = {},
+): Option<number | undefined> {
+  const { min = 1, ...rest } = more;
+  const parse = (typed: string): number => {
+    const value = Number(typed);
+    if (!/^\d+$/.test(typed) || value < min || !Number.isSafeInteger(value)) {
+      throw new Rule(`must be a whole number of at least ${min}`);
+    }
+    return value;
+  };
+  return option(words, more.placeholder ?? 'N', parse, rest);
+}
+
+const SIZES: Readonly<Record<string, number>> = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+
+/** A number of bytes: `500`, `64KB`, `16MB`, `1GB` (steps of 1024). */
+export function size(words: string, more: Valued & { default: number; shown: string }): Option<number> {
+  const parse = (typed: string): number => {
+    const match = /^(\d+(?:\.\d+)?)\s*(b|kb|mb|gb|)$/i.exec(typed.trim());
+    const value =
+      match === null ? 0 : Math.floor(Number(match[1]) * (SIZES[match[2]?.toLowerCase() || 'b'] as number));
+    if (value < 1) throw new Rule('must be a size such as 500, 64KB, 16MB or 1GB');
+    return value;
+  };
+  return option(words, more.placeholder ?? 'SIZE', parse, more);
+}
+
+const DURATIONS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** The milliseconds of `500ms`, `1.5s`, `2m`, `4h`, `1d` or `0`. Undefined where it is no duration. */
+export function milliseconds(typed: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/i.exec(typed.trim());
+  if (match === null) return /^0+$/.test(typed.trim()) ? 0 : undefined;
+  return Number(match[1]) * (DURATIONS[(match[2] as string).toLowerCase()] as number);
+}
+
+/** A duration, in milliseconds: at least `min` (default 0), and no more than a timer can wait. */
+export function duration(
+  words: string,
+  more: Valued & { default: number; shown: string; min?: number },
+): Option<number> {
+  const { min = 0, ...rest } = more;
+  const parse = (typed: string): number => {
+    const value = milliseconds(typed);
+    if (value === undefined || value < min || value >= 2 ** 31) {
+      throw new Rule(
+        `must be a duration such as 500ms, 30s, 5m or 2h, ${min > 0 ? 'not 0, and ' : ''}of 24d at most`,
+      );
+    }
+    return value;
+  };
+  return option(words, more.placeholder ?? 'DURATION', parse, rest);
+}
+
+/** One of some words. */
+export function choice<const T extends string>(
+  words: string,
+  of: readonly T[],
+  more: Valued & { default: T },
+): Option<T>;
+export function choice<const T extends string>(
+  words: string,
+  of: readonly T[],
+  more?: Valued,
+): Option<T | undefined>;
+export function choice<T extends string>(
+  words: string,
+  of: readonly T[],
+  more: Valued & { default?: T } = {},
+): Option<T | undefined> {
+  const parse = (typed: string): T => {
+    const found = of.find((word) => word === typed);
+    if (found === undefined) throw new Rule(`must be one of ${of.join(', ')}`);
+    return found;
+  };
+  return option<T | undefined>(words, more.placeholder ?? of.join('|'), parse, { ...more, choices: of });
+}
+
+/**
+ * Names with commas between them; several times adds up. A name with a comma stands between double quotes, as in CSV:
+ * `id,"last, first"`.
+ */
+export function list(words: string, more: Valued = {}): Option<readonly string[] | undefined> {
+  const parse = (typed: string): string[] => {
+    const items = splitList(typed);
+    if (items instanceof ListFault) throw new Rule(items.rule);
+    const names = items.map(([name]) => name as string);
+    if (new Set(names).size < names.length) throw new Rule('must name each only once');
+    return names;
+  };
+  return {
+    ...option<readonly string[] | undefined>(words, more.placeholder ?? 'A,B', parse, more),
+    quote: quotedName,
+    many: true,
+  };
+}
+
+/** Pairs such as `old=new` with commas between them; several times adds up. Names are quoted as in `list`. */
+export function pairs(
+  words: string,
+  placeholder: string,
+  more: Valued = {},
+): Option<readonly (readonly [string, string])[] | undefined> {
+  const parse = (typed: string): (readonly [string, string])[] => {
+    const items = splitList(typed, '=');
+    const rule = `must be ${placeholder.replace(/,.*/, '')} pairs with commas between them`;
+    if (items instanceof ListFault) throw new Rule(items === EMPTY ? rule : items.rule);
+    return items.map(([first, second, ...others]) => {
+      if (first && second && others.length === 0) return [first, second];
+      throw new Rule(others.length === 0 ? rule : `${rule}; put a name with "=" between double quotes`);
+    });
+  };
+  return { ...option(words, placeholder, parse, more), fallback: undefined, many: true };
+}
+
+/** Any value, by a function that throws a `Rule` for what it must be. */
+export function value<T>(
+  words: string,
+  placeholder: string,
+  parse: (typed: string) => T,
+  more: Valued & { default: T },
+): Option<T>;
+export function value<T>(
+  words: string,
+  placeholder: string,
+  parse: (typed: string) => T,
+  more?: Valued,
+): Option<T | undefined>;
+export function value<T>(
+  words: string,
+  placeholder: string,
+  parse: (typed: string) => T,
+  more: Valued & { default?: T } = {},
+): Option<T | undefined> {
+  return option<T | undefined>(words, placeholder, parse, more);
+}
+
+/** Any value, which may be given several times. */
+export function values<T>(
+  words: string,
+  placeholder: string,
+  parse: (typed: string) => T,
+  more: Valued = {},
+): Option<readonly T[]> {
+  return { ...option<readonly T[]>(words, placeholder, parse as never, more), fallback: [], many: true };
+}
+
+/**
+ * Checks a number that was given to the library.
+ * @throws {TaskpipeError} `USAGE`
+ */
+export function mustBeWhole(name: string, value: number | undefined, min: number): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= min)) return;
+  throw new TaskpipeError(
+    'USAGE',
+    `${name} must be a whole number of at least ${min}; got ${JSON.stringify(value)}`,
+  );
+}
+
+/** `maxBody` as it is typed: `--max-body`. */
+export function optionName(key: string): string {
+  return `--${kebab(key)}`;
+}
+
+/** `maxBody` to `max-body`. */
+export function kebab(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/**
+ * Parses one value.
+ * @param from where it was typed, as in `--jobs` or `TASK_JOBS`
+ * @throws {TaskpipeError} `USAGE`, with option, rule and value
+ */
+export function parseOption(option: Option<unknown>, typed: string, from: string): unknown {
+  try {
+    return option.parse(typed);
+  } catch (error) {
+    if (!(error instanceof Rule)) throw error;
+    const shown = typed.includes('://') ? withoutUser(typed) : typed;
+    const meant = hint(typed, option.choices ?? []);
+    throw new TaskpipeError('USAGE', `${from} ${error.message}; got ${quoted(shown)}${meant}`);
+  }
+}

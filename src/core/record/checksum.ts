@@ -1,0 +1,97 @@
+import { canonicalJson } from './canonical-json.ts';
+
+/*
+ * Checksums of records, 32 bits each, to tell whether two records have the same attributes. The order of the attributes
+ * does not count, nor does the format that they were read from. They are good for this process alone.
+ */
+
+const QUOTE = 34;
+const OPEN_ARRAY = 91;
+const OPEN_OBJECT = 123;
+
+/** Seeds: a string and another value of the same text are different. */
+export const STRING = 0x2545f491;
+const OTHER = 0x6c8e9cf5;
+
+let scratch = Buffer.alloc(4096);
+let view = new DataView(scratch.buffer, scratch.byteOffset, scratch.length);
+
+/** Returns a hash of the bytes from `from` to before `to`. Reads four at a time, since it runs on every cell of a load. */
+export function hashBytes(bytes: DataView, from: number, to: number, seed: number): number {
+  let h = seed ^ (to - from);
+  let at = from;
+  for (; at + 4 <= to; at += 4) {
+    h = Math.imul(h ^ bytes.getInt32(at, true), 0x85ebca6b);
+    h ^= h >>> 15;
+  }
+  let rest = 0;
+  for (; at < to; at++) rest = (rest << 8) | bytes.getUint8(at);
+  h = Math.imul(h ^ rest, 0xc2b2ae35);
+  return h ^ (h >>> 13);
+}
+
+/** Returns the hash of a text, the same as of its bytes in UTF-8. */
+export function hashText(text: string, seed: number = STRING): number {
+  return hashSlice(text, 0, text.length, seed);
+}
+
+/** The same of a part of a text. ASCII, as most text is, is read where it stands: a call to encode it takes longer. */
+function hashSlice(text: string, from: number, to: number, seed: number): number {
+  let h = seed ^ (to - from);
+  let at = from;
+  let all = 0;
+  for (; at + 4 <= to; at += 4) {
+    const a = text.charCodeAt(at);
+    const b = text.charCodeAt(at + 1);
+    const c = text.charCodeAt(at + 2);
+    const d = text.charCodeAt(at + 3);
+    all |= a | b | c | d;
+    h = Math.imul(h ^ (a | (b << 8) | (c << 16) | (d << 24)), 0x85ebca6b);
+    h ^= h >>> 15;
+  }
+  let rest = 0;
+  for (; at < to; at++) {
+    const code = text.charCodeAt(at);
+    all |= code;
+    rest = (rest << 8) | code;
+  }
+  if (all > 0x7f) return hashEncoded(text.slice(from, to), seed);
+  h = Math.imul(h ^ rest, 0xc2b2ae35);
+  return h ^ (h >>> 13);
+}
+
+function hashEncoded(text: string, seed: number): number {
+  if (text.length * 3 > scratch.length) {
+    scratch = Buffer.alloc(text.length * 6);
+    view = new DataView(scratch.buffer, scratch.byteOffset, scratch.length);
+  }
+  return hashBytes(view, 0, scratch.write(text), seed);
+}
+
+/**
+ * Returns the hash of a JSON value: the part of a text from `from` to before `to`.
+ * @param hasEscapes whether there is a backslash anywhere in the text
+ */
+export function hashValue(text: string, from: number, to: number, hasEscapes: boolean): number {
+  const first = text.charCodeAt(from);
+  if (first === OPEN_OBJECT || first === OPEN_ARRAY || (hasEscapes && first === QUOTE)) {
+    const json = canonicalJson(text.slice(from, to));
+    return first === QUOTE ? hashSlice(json, 1, json.length - 1, STRING) : hashText(json, OTHER);
+  }
+  return first === QUOTE ? hashSlice(text, from + 1, to - 1, STRING) : hashSlice(text, from, to, OTHER);
+}
+
+/**
+ * Returns the share of one attribute in the checksum of a record, which is the sum of all of them.
+ * @param name hash of its name
+ * @param value hash of its value
+ */
+export function hashMember(name: number, value: number): number {
+  const h = Math.imul(value ^ Math.imul(name, 0x9e3779b1), 0x85ebca6b);
+  return Math.imul(h ^ (h >>> 16), 0xc2b2ae35);
+}
+
+/** Returns the checksum of a record, of the sum of its attributes. 0 stands for a checksum that is not known. */
+export function checksumOf(sum: number): number {
+  return sum | 0 || 1;
+}

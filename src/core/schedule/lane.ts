@@ -1,0 +1,69 @@
+import type { Task } from '../record/task.ts';
+import { Queue } from './fifo.ts';
+import type { Rate } from './rate.ts';
+import { Pacer } from './rate.ts';
+
+/** A task on its way through a scheduler. */
+export interface Job {
+  readonly task: Task;
+  readonly lane: Lane;
+  /** Position in the input, from 0. */
+  readonly ordinal: number;
+  /** Attempts that were started. */
+  attempts: number;
+  /** Attempts that count against `--retries`. */
+  counted: number;
+  /** Start of the first attempt, by `Date.now()`. */
+  began: number;
+  /** Index among the running jobs. */
+  place: number;
+}
+
+/** The tasks that share a limit, for example those of one HTTP origin. The queue holds those that wait to start. */
+export class Lane extends Queue<Job> {
+  readonly key: string;
+  readonly pacer: Pacer | undefined;
+  running = 0;
+  /** Whether the lane is in the scheduler's queue of ready lanes. */
+  isReady = false;
+  /** Ordinal of the latest task. */
+  lastRead = 0;
+  /** Number of jobs that wait for a retry. */
+  delayed = 0;
+  /** Time before which nothing starts. */
+  pausedUntil = 0;
+  /** Concurrency that the server can bear, learned from its requests to slow down. */
+  limit: number = Number.POSITIVE_INFINITY;
+
+  constructor(key: string, rate: Rate | undefined) {
+    super();
+    this.key = key;
+    this.pacer = rate === undefined ? undefined : new Pacer(rate);
+  }
+
+  get isIdle(): boolean {
+    return this.length + this.running + this.delayed === 0;
+  }
+
+  /** Returns how long the next start has to wait, from `now`, in milliseconds. */
+  wait(now: number): number {
+    return Math.max(this.pausedUntil - now, this.pacer?.wait(now) ?? 0);
+  }
+
+  /**
+   * Pauses the lane because the server asked for it. Afterwards half as many jobs run at once, and one more for each
+   * round of successes: additive increase, multiplicative decrease, as in TCP. Further requests for a pause from the
+   * same burst do not lower the limit again.
+   * @returns whether the lane was not paused already
+   */
+  pause(now: number, milliseconds: number): boolean {
+    const isNews = now >= this.pausedUntil;
+    if (isNews) this.limit = Math.max(1, Math.ceil(Math.min(this.limit, this.running + 1) / 2));
+    this.pausedUntil = Math.max(this.pausedUntil, now + milliseconds);
+    return isNews;
+  }
+
+  succeeded(): void {
+    if (this.limit < Number.POSITIVE_INFINITY) this.limit += 1 / this.limit;
+  }
+}

@@ -1,0 +1,141 @@
+import type { Task } from '../record/task.ts';
+
+/** Characters that may wait to be taken. */
+const FULL = 1024 * 1024;
+
+/** Characters that are handed over before the end of the event-loop turn. */
+const LARGE = 64 * 1024;
+
+/**
+ * Time after a batch during which tasks are gathered for the next one, in milliseconds: each batch wakes the next
+ * stage, which costs many times as much as a task.
+ */
+const PAUSE = 4;
+
+export interface OutletOptions {
+  /** Called when the batcher is no longer full. */
+  readonly onRoom: () => void;
+  /** Tells whether more results are expected. Output is delayed only while they are. Default: never. */
+  readonly isBusy?: () => boolean;
+}
+
+/**
+ * Gathers tasks into batches. A batch holds all tasks that arrived since the last batch was taken: no task waits for a
+ * batch to fill, and a flood makes large batches. A task that arrives more than `PAUSE` after the last batch, or while
+ * no other work is in flight, is passed on at once.
+ */
+export class Outlet implements AsyncIterable<readonly Task[]> {
+  readonly #onRoom: () => void;
+  readonly #isBusy: () => boolean;
+  #tasks: Task[] = [];
+  #size = 0;
+  #end: { error?: unknown } | undefined;
+  #wakeTaker: (() => void) | undefined;
+  #soon: NodeJS.Immediate | undefined;
+  #later: NodeJS.Timeout | undefined;
+  /** Time of the last batch, by `performance.now()`. */
+  #handedOver = Number.NEGATIVE_INFINITY;
+
+  constructor({ onRoom, isBusy = () => false }: OutletOptions) {
+    this.#onRoom = onRoom;
+    this.#isBusy = isBusy;
+  }
+
+  /** Whether producers should pause. */
+  get isFull(): boolean {
+    return this.#size >= FULL;
+  }
+
+  put(task: Task): void {
+    this.#tasks.push(task);
+    this.#size += task.line.length;
+    if (this.#wakeTaker === undefined) return;
+    if (this.#size >= LARGE) this.#handOver();
+    // Deferred, so that other tasks of this turn join the batch.
+    else if (this.#later === undefined || !this.#isBusy()) this.#soon ??= setImmediate(this.#look);
+  }
+
+  /** Ends the input; an error is thrown to the consumer after the last batch. */
+  end(failure: { error?: unknown } = {}): void {
+    this.#end ??= failure;
+    this.#handOver();
+  }
+
+  readonly #look = (): void => {
+    this.#soon = undefined;
+    const wait = this.#isBusy() ? this.#handedOver + PAUSE - performance.now() : 0;
+    if (wait > 0) this.#later ??= setTimeout(this.#handOver, wait);
+    else this.#handOver();
+  };
+
+  readonly #handOver = (): void => {
+    clearImmediate(this.#soon);
+    clearTimeout(this.#later);
+    this.#soon = undefined;
+    this.#later = undefined;
+    if (this.#wakeTaker === undefined) return;
+    this.#handedOver = performance.now();
+    this.#wakeTaker();
+    this.#wakeTaker = undefined;
+  };
+
+  /** Resolves when there is a batch or the end, in a later turn of the event loop than the last batch. */
+  #handedOverNext(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wakeTaker = resolve;
+      if (this.#tasks.length > 0) this.#soon ??= setImmediate(this.#look);
+    });
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<readonly Task[]> {
+    for (;;) {
+      if (this.#size < LARGE && this.#end === undefined) await this.#handedOverNext();
+      if (this.#tasks.length === 0) {
+        if (this.#end !== undefined) break;
+        continue;
+      }
+      const tasks = this.#tasks;
+      const wasFull = this.isFull;
+      this.#tasks = [];
+      this.#size = 0;
+      yield tasks;
+      if (wasFull) this.#onRoom();
+    }
+    if ('error' in this.#end) throw this.#end.error;
+  }
+}
+
+/** A buffer that passes tasks on in the order of their ordinals and holds back those that come early. */
+export class Order {
+  readonly #put: (task: Task) => void;
+  readonly #early = new Map<number, Task | undefined>();
+  #next = 0;
+
+  constructor(put: (task: Task) => void) {
+    this.#put = put;
+  }
+
+  /** Number of tasks held back. */
+  get held(): number {
+    return this.#early.size;
+  }
+
+  /** Adds a task. @param task undefined if this ordinal has no output */
+  put(ordinal: number, task: Task | undefined): void {
+    if (ordinal !== this.#next) {
+      this.#early.set(ordinal, task);
+      return;
+    }
+    this.#letOut(task);
+    while (this.#early.has(this.#next)) {
+      const early = this.#early.get(this.#next);
+      this.#early.delete(this.#next);
+      this.#letOut(early);
+    }
+  }
+
+  #letOut(task: Task | undefined): void {
+    this.#next++;
+    if (task !== undefined) this.#put(task);
+  }
+}

@@ -1,0 +1,43 @@
+import { milliseconds, Rule } from '../options/option.ts';
+
+/** A limit of `count` starts in `per` milliseconds. */
+export interface Rate {
+  readonly count: number;
+  readonly per: number;
+}
+
+/**
+ * Parses `50/s`, `100/m`, `5000/h`, or `1/500ms`.
+ * @throws {Rule}
+ */
+export function toRate(typed: string): Rate {
+  const [, count = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*\/\s*(\S+)$/.exec(typed.trim()) ?? [];
+  const per = milliseconds(/^\d/.test(unit) ? unit : `1${unit}`);
+  if (!(Number(count) > 0) || per === undefined || per === 0)
+    throw new Rule('must be a rate such as 50/s, 100/m or 1/500ms');
+  return { count: Number(count), per };
+}
+
+/** Lateness of a start that the next one makes up for, in milliseconds: the resolution of timers. */
+const SLACK = 10;
+
+/** A rate limiter that spaces starts evenly (the generic cell rate algorithm, without bursts). */
+export class Pacer {
+  readonly #interval: number;
+  /** Earliest time of the next start, in milliseconds of the caller's clock. */
+  #next = 0;
+
+  constructor(rate: Rate) {
+    this.#interval = rate.per / rate.count;
+  }
+
+  /** Returns how long the next start has to wait, from `now`, in milliseconds; 0 or less if it need not wait. */
+  wait(now: number): number {
+    return this.#next - now;
+  }
+
+  /** Counts a start. */
+  start(now: number): void {
+    this.#next = Math.max(this.#next, now - SLACK) + this.#interval;
+  }
+}

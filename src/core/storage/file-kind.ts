@@ -1,0 +1,49 @@
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { ioError, TaskpipeError } from '../base/errors.ts';
+import { quoted } from '../base/terminal-text.ts';
+import { modeOf } from './durable.ts';
+
+/** How far into a file a line of ours is looked for, in bytes. */
+const LOOKED = 64 * 1024;
+/** How much of a file is shown. */
+const SHOWN = 30;
+
+/**
+ * Refuses a file that is something else, as the input is where names were mixed up: it is not to be appended to, nor
+ * compacted to nothing. One line that could be of ours is enough, as a crash may have torn the others.
+ * @param what it should be, in words
+ * @throws {TaskpipeError} `DATA`, or `IO` where it can't be read
+ */
+export function mustBeOurs(path: string, what: 'ledger' | 'spool' | 'flow log'): void {
+  const start = startOf(path, what).replace(/^[\s\0]+/, '');
+  if (start === '' || /^[\s\0]*\{/m.test(start)) return;
+  throw new TaskpipeError(
+    'DATA',
+    `${path} is no ${what}, as it begins with ${quoted(start.slice(0, SHOWN))}; name another file, or a new one`,
+  );
+}
+
+/**
+ * The same for a file that is read to its end when it is opened: a device may have none.
+ * @throws {TaskpipeError} `USAGE` where it is no file, besides
+ */
+export function mustBeOurFile(path: string, what: 'spool' | 'flow log'): void {
+  modeOf(path);
+  mustBeOurs(path, what);
+}
+
+/** The beginning of a file; '' where there is none, or it is no file. */
+export function startOf(path: string, what: string): string {
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return '';
+    const fd = openSync(path, 'r');
+    try {
+      const bytes = Buffer.alloc(LOOKED);
+      return bytes.toString('utf8', 0, readSync(fd, bytes));
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw ioError(`cannot read the ${what}`, path, error);
+  }
+}

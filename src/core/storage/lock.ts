@@ -1,0 +1,50 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, fstatSync } from 'node:fs';
+import { TaskpipeError } from '../base/errors.ts';
+import { isFileAt } from './named-file.ts';
+
+/** How a file is locked: by one alone, or by many against one alone. */
+export type LockKind = 'exclusive' | 'shared';
+
+/** Whether `flock` was found missing, or the file system without locks: that is said once. */
+let isSaid = false;
+
+/**
+ * Opens a file and locks it, with flock(2) on our own descriptor: the lock lives as long as the process, and
+ * `kill -9` frees it too. Where the path names another file by then (its holder has renamed one over it), it is
+ * opened again.
+ * @param open opens the path, and returns the descriptor
+ * @param busy what to say where somebody else holds the lock
+ * @returns the descriptor
+ * @throws {TaskpipeError} `LOCKED`
+ */
+export function openLocked(
+  path: string,
+  open: () => number,
+  kind: LockKind,
+  busy: string,
+  say: (message: string) => void,
+): number {
+  for (;;) {
+    const fd = open();
+    try {
+      if (!lock(fd, kind, say)) throw new TaskpipeError('LOCKED', busy);
+      if (isFileAt(path, fstatSync(fd))) return fd;
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+    closeSync(fd);
+  }
+}
+
+/** Takes the lock of an open file without waiting. Returns false where somebody else holds it. */
+export function lock(fd: number, kind: LockKind, say: (message: string) => void): boolean {
+  const flag = kind === 'exclusive' ? '-x' : '-s';
+  const { status } = spawnSync('flock', ['-n', flag, '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
+  if (status === 0) return true;
+  if (status === 1) return false;
+  if (!isSaid) say('no locks here (is flock installed?): two savers on one file will not be noticed');
+  isSaid = true;
+  return true;
+}

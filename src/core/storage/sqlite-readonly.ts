@@ -1,0 +1,80 @@
+import { constants, copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ioError, systemCode } from '../base/errors.ts';
+
+/** The part of a database that is needed here. */
+interface Readable {
+  all(sql: string): Promise<unknown>;
+  close(): void;
+}
+
+/** Files beside a database that hold transactions which are not in it yet. */
+const LOGS = ['-wal', '-journal'];
+
+/**
+ * Opens a database that is only read. SQLite needs to write beside a database in WAL mode; in a folder that cannot be
+ * written it is read as an immutable file if no log lies beside it, else from a copy, with its log.
+ * @param open opens a name or URI as SQLite understands it
+ */
+export async function openReadOnly<T extends Readable>(path: string, open: (place: string) => T): Promise<T> {
+  try {
+    return await opened(open(uri(path, 'mode=ro')));
+  } catch (error) {
+    if (!isAboutTheFolder(error) || !existsSync(path)) throw error;
+  }
+  if (LOGS.every((log) => sizeOf(path + log) === 0)) return opened(open(uri(path, 'mode=ro&immutable=1')));
+  return copyOf(path, open);
+}
+
+/** Reads something: until then, SQLite has not looked at the file. */
+async function opened<T extends Readable>(database: T): Promise<T> {
+  try {
+    await database.all('select 1 from sqlite_schema limit 1');
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function uri(path: string, parameters: string): string {
+  return `${pathToFileURL(path).href}?${parameters}`;
+}
+
+/** SQLite cannot make, open or write a file beside the database. */
+function isAboutTheFolder(error: unknown): boolean {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  return /^SQLITE_(CANTOPEN|READONLY)/.test(systemCode(cause) ?? '');
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** Opens a copy in the folder for temporary files. Its names are removed at once: what is open stays readable. */
+async function copyOf<T extends Readable>(path: string, open: (place: string) => T): Promise<T> {
+  const folder = copied(path);
+  try {
+    return await opened(open(join(folder, basename(path))));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Copies a database with its logs. Returns the folder. @throws {TaskpipeError} `IO` */
+function copied(path: string): string {
+  let folder: string | undefined;
+  try {
+    folder = mkdtempSync(join(tmpdir(), 'taskpipe-sqlite-'));
+    for (const suffix of ['', ...LOGS])
+      if (existsSync(path + suffix))
+        copyFileSync(path + suffix, join(folder, basename(path)) + suffix, constants.COPYFILE_FICLONE);
+    return folder;
+  } catch (error) {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    const doing = `the folder of ${path} cannot be written and a log lies beside it, so it is read from a copy; cannot write to`;
+    throw ioError(doing, `${tmpdir()} (TMPDIR)`, error);
+  }
+}

@@ -1,0 +1,12 @@
+import { Rule } from '../options/option.ts';
+
+/**
+ * Parses the delimiter of an output, whose bytes are read back one by one.
+ * @throws {Rule}
+ */
+export function toAsciiDelimiter(typed: string): string {
+  const delimiter = typed === '\\t' ? '\t' : typed;
+  if (!/^[\x01-\x7f]$/.test(delimiter) || /["\r\n]/.test(delimiter))
+    throw new Rule('must be one ASCII character, no quote or line end');
+  return delimiter;
+}

@@ -1,0 +1,80 @@
+import { once } from 'node:events';
+import { openAppendStream } from '../storage/append-stream.ts';
+import { encodeUtf8 } from './encoding.ts';
+import type { BadInput, Reject } from './lines.ts';
+
+/** Where input that is no task goes: `--rejects FILE`, and a word on stderr. */
+export interface Rejects {
+  readonly reject: Reject;
+  /** How many there were so far. */
+  readonly count: number;
+  /** Resolves when what was rejected so far no longer takes memory. To be awaited after each batch. */
+  flush(): Promise<void>;
+  /** Completes the file. @throws {TaskpipeError} `IO` */
+  close(): Promise<void>;
+}
+
+/** What is said where nothing that came was a task. */
+export const NO_TASKS = 'no line is a task: task-load FILE makes them; behind jq, it has to be jq -c';
+
+/** How many are said on stderr one by one; the rest are counted. */
+const SAID = 10;
+
+/**
+ * @param options.file is added to, as several stages may have the same: NDJSON, an object for each,
+ *   `{"source","line","code","message","text"}`, with `base64` in place of `text` where that is no UTF-8
+ * @param options.say a line on stderr
+ */
+export async function openRejects(options: {
+  file?: string | undefined;
+  say: (message: string) => void;
+}): Promise<Rejects> {
+  const { file, say } = options;
+  const out = file === undefined ? undefined : await openAppendStream('--rejects', file);
+  let count = 0;
+  let saidRemedy = false;
+  let waiting = '';
+  const write = (): boolean => {
+    const text = waiting;
+    waiting = '';
+    return text === '' || out === undefined || out.lines.write(text);
+  };
+  return {
+    get count() {
+      return count;
+    },
+    reject(bad) {
+      count++;
+      // As text at once: the line itself would keep all of the chunk alive that it was cut from.
+      if (out !== undefined) waiting += `${JSON.stringify(describe(bad))}\n`;
+      const remedy =
+        file === undefined && bad.code === 'CSV' && !saidRemedy ? ' (--rejects FILE keeps such rows)' : '';
+      saidRemedy ||= remedy !== '';
+      if (count <= SAID) say(`${bad.source}:${bad.line}: ${bad.message}${remedy}`);
+      else if (count === SAID + 1) say('more of them are counted, but not shown');
+    },
+    async flush() {
+      if (out === undefined || waiting === '') return;
+      if (!write()) await Promise.race([once(out.lines, 'drain').catch(() => out.ended), out.ended]);
+      await out.check();
+    },
+    async close() {
+      write();
+      out?.lines.end();
+      await out?.ended;
+    },
+  };
+}
+
+/** Lets what was rejected be written before more is read. */
+export async function* flushed<T>(batches: AsyncIterable<T>, rejects: Rejects): AsyncGenerator<T> {
+  for await (const batch of batches) {
+    await rejects.flush();
+    yield batch;
+  }
+}
+
+function describe({ source, line, code, message, text }: BadInput): object {
+  const input = text.isWellFormed() ? { text } : { base64: encodeUtf8(text).toString('base64') };
+  return { source, line, code, message, ...input };
+}

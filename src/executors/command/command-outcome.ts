@@ -1,0 +1,106 @@
+import type { Failure } from '../../core/record/task.ts';
+import type { Outcome } from '../contract.ts';
+import { parseJson } from '../http/response/json-body.ts';
+import { isRetried, type RetryOn } from '../program/retry-on.ts';
+import type { OutputMode } from './options.ts';
+import type { Output, Report } from './shell-pool/job.ts';
+
+/** What is known of the command that a report is of. */
+export interface Judged {
+  /** What to call it. */
+  readonly name: string;
+  readonly output: OutputMode;
+  readonly retryOn: RetryOn;
+  /** In milliseconds. */
+  readonly timeout: number;
+  readonly maxOutput: number;
+}
+
+/** Why a command was not started, by the code of the system. */
+const FAULTS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such program (or its interpreter, or the folder of --cwd, is not there)',
+  EACCES: 'it may not be run (permission denied)',
+  ENOEXEC: 'it is no program; a script has to begin with a line such as #!/bin/sh',
+  EMFILE: 'too many open files (lower --jobs, or raise ulimit -n)',
+  EAGAIN: 'too many processes (lower --jobs, or raise ulimit -u)',
+  ENOMEM: 'out of memory (lower --jobs)',
+  ENOSPC: 'no space left for its record in the folder for temporary files (TMPDIR)',
+  E2BIG:
+    'its arguments or variables are too long: 128 KiB each, 2 MB in all (the record is on its standard input, too)',
+  ERR_INVALID_ARG_VALUE: 'an argument or variable has a NUL character in it',
+};
+
+/** Faults of the machine: there may be room later. */
+const PASSING: ReadonlySet<string> = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
+
+/** What a report says of a task. */
+export function judge(report: Report | undefined, of: Judged): Outcome {
+  if (report === undefined) {
+    const error = { code: 'SPAWN', message: `the process that started ${of.name} was killed` };
+    return { error, retry: {} };
+  }
+  if (report.fault !== undefined) return notStarted(report.fault, of.name);
+  if (report.killed === 'output') {
+    const message = `${of.name} wrote more than ${of.maxOutput} bytes and was killed (--max-output)`;
+    return { error: { code: 'OUTPUT_TOO_LARGE', message } };
+  }
+  const isGood = report.exit === 0 && report.killed === undefined;
+  const json = of.output === 'json' ? jsonOf(report.stdout) : undefined;
+  const fault = json !== undefined && 'fault' in json ? json.fault : undefined;
+  const text = json !== undefined && 'text' in json ? json.text : undefined;
+  const result = resultOf(report, text);
+  if (!isGood) return { result, ...failed(report, of) };
+  if (fault === undefined) return { result };
+  return { result, error: { code: 'OUTPUT_JSON', message: `what ${of.name} wrote is not JSON: ${fault}` } };
+}
+
+function notStarted(fault: string, name: string): Outcome {
+  const message = `cannot start ${name}: ${FAULTS[fault] ?? fault}`;
+  const error = { code: fault === 'ENOENT' ? 'NOT_FOUND' : 'SPAWN', message };
+  return PASSING.has(fault) ? { error, retry: {} } : { error };
+}
+
+function failed(report: Report, { name, retryOn, timeout }: Judged): Outcome {
+  const { exit, signal, killed } = report;
+  const words = lastLine(report.stderr);
+  if (killed === 'timeout') {
+    const error = { code: 'TIMEOUT', message: `${name} was not done within ${timeout} ms (--timeout)` };
+    return withRetry(error, isRetried(retryOn, 'timeout'));
+  }
+  if (exit === null) {
+    const error = { code: 'SIGNAL', message: `${name} was killed by ${signal}${words}` };
+    return withRetry(error, isRetried(retryOn, 'signal'));
+  }
+  return withRetry(
+    { code: 'EXIT', message: `${name} ended with exit code ${exit}${words}` },
+    isRetried(retryOn, exit),
+  );
+}
+
+function withRetry(error: Failure, again: boolean): Outcome {
+  return again ? { error, retry: {} } : { error };
+}
+
+function jsonOf(output: Output): ReturnType<typeof parseJson> {
+  return 'text' in output ? parseJson(output.text) : { fault: 'it is no UTF-8' };
+}
+
+/** `{"exit","signal"?,"stdout","stderr"}`; an output that is no UTF-8 has `_base64` at the end of its name. */
+function resultOf({ exit, signal, stdout, stderr }: Report, json: string | undefined): string {
+  const by = signal === null ? '' : `,"signal":"${signal}"`;
+  const first = json === undefined ? memberOf('stdout', stdout) : `"json":${json}`;
+  return `{"exit":${exit}${by},${first},${memberOf('stderr', stderr)}}`;
+}
+
+function memberOf(name: string, output: Output): string {
+  return 'text' in output
+    ? `"${name}":${JSON.stringify(output.text)}`
+    : `"${name}_base64":"${output.base64}"`;
+}
+
+/** The last line of what it said, for a message. */
+function lastLine(stderr: Output): string {
+  if (!('text' in stderr)) return '';
+  const line = stderr.text.trimEnd().split('\n').at(-1)?.trim() ?? '';
+  return line === '' ? '' : `: ${line.length > 300 ? `${line.slice(0, 300)}…` : line}`;
+}

@@ -1,0 +1,80 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ioError } from '../../../core/base/errors.ts';
+import { notStarted, type Order, type Report, type Setup } from './job.ts';
+import { type Guard, openGuard } from './orphan-killer.ts';
+import { Slot } from './shell-slot.ts';
+
+/** Starts commands, by way of shells: as many as are under way at once. */
+export interface Slots {
+  /**
+   * @returns undefined where what started the command was killed
+   * @throws {TaskpipeError} `IO` where there can be no folder for temporary files
+   */
+  run(order: Order): Promise<Report | undefined>;
+  /** Kills what still runs. */
+  close(): Promise<void>;
+}
+
+/** How long a shell that is to end may take, in milliseconds. */
+const LAST = 2000;
+
+/** Nothing is started, and no folder made, before the first command. */
+export function openSlots(setup: Setup): Slots {
+  const slots = new Set<Slot>();
+  const idle: Slot[] = [];
+  let base: { readonly folder: string; readonly guard: Guard } | undefined;
+  let made = 0;
+  const watch = (): void => base?.guard.watch([...slots].flatMap(({ group }) => group ?? []));
+  const open = (): Slot => {
+    base ??= openBase(setup.shell ?? '/bin/sh');
+    const slot = new Slot(setup, base.folder, made++);
+    slots.add(slot);
+    watch();
+    void slot.gone.then(() => {
+      slots.delete(slot);
+      watch();
+    });
+    return slot;
+  };
+  return {
+    async run(order) {
+      const fault = refusal(order);
+      if (fault !== undefined) return notStarted(fault);
+      let slot = idle.pop();
+      while (slot?.isGone) slot = idle.pop();
+      slot ??= open();
+      const report = await slot.run(order);
+      if (!slot.isGone) idle.push(slot);
+      return report;
+    },
+    async close() {
+      const all = [...slots];
+      for (const slot of idle) slot.end();
+      for (const slot of all) if (!idle.includes(slot)) slot.kill();
+      const timer = setTimeout(() => all.forEach((slot) => void slot.kill()), LAST);
+      await Promise.all(all.map(({ gone }) => gone));
+      clearTimeout(timer);
+      await base?.guard.close();
+      if (base !== undefined) rmSync(base.folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function openBase(shell: string): { folder: string; guard: Guard } {
+  let folder: string;
+  try {
+    folder = mkdtempSync(join(tmpdir(), 'task-exec-'));
+  } catch (error) {
+    throw ioError('cannot make a folder for the outputs of commands in', `${tmpdir()} (TMPDIR)`, error);
+  }
+  return { folder, guard: openGuard(shell, folder) };
+}
+
+/** Why an order can't be told to a shell, as a code of the system; undefined where it can. */
+function refusal({ file, words, env }: Order): string | undefined {
+  if (file === '') return 'ENOENT';
+  const hasNul = (text: string): boolean => text.includes('\0');
+  return words.some(hasNul) || Object.values(env).some(hasNul) ? 'ERR_INVALID_ARG_VALUE' : undefined;
+}

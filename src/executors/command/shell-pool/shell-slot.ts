@@ -1,0 +1,150 @@
+/*
+ * A place where one command at a time is under way. Its shell starts them: to fork a small shell takes a third of what
+ * it takes to fork a Node process. It leads the process group that its commands are in, so that one can be killed with
+ * all that it started; and with the slot, which is not used again.
+ */
+import { rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { messageOf, systemCode } from '../../../core/base/errors.ts';
+import { signalGroup } from '../../program/process-group.ts';
+import { notStarted, type Order, type Report, type Setup } from './job.ts';
+import { LONG, startClock } from './kill-timer.ts';
+import { Outputs, outputOf } from './output-capture.ts';
+import { type Shell, startShell } from './shell.ts';
+import { dividedEnv, fitsInScript, orderText, type Place, placeOf, prologue } from './shell-script.ts';
+import { type Ended, type Fate, fateOf, faultIn, faultOfDeath } from './shell-status.ts';
+
+export class Slot {
+  readonly #setup: Setup;
+  readonly #place: Place;
+  /** The words that go before those of each command: none, or `env` and what is for it. */
+  #before: readonly string[];
+  readonly #shell: Shell;
+  readonly #begun: Promise<Ended | undefined>;
+  readonly #outputs: Outputs;
+  #isRunning = false;
+  /** Whether the last command took long, or wrote much, so that the next will, too. */
+  #isLong = false;
+  #killed: Report['killed'];
+  #isSpent = false;
+
+  /**
+   * @param folder where its files go
+   * @param number what tells them from those of other slots
+   */
+  constructor(setup: Setup, folder: string, number: number) {
+    const { env, others } = dividedEnv(setup.env);
+    this.#setup = setup;
+    this.#before = others.length > 0 ? ['env', ...others] : [];
+    this.#place = placeOf(folder, number);
+    const { stdout, stderr } = this.#place;
+    this.#outputs = new Outputs([stdout, stderr], setup.maxOutput, () => this.kill('output'));
+    this.#shell = startShell(setup.shell ?? '/bin/sh', setup.cwd, env, this.#place);
+    this.#begun = this.#shell.tell(prologue(this.#place));
+    void this.#shell.gone.then(() => this.#clear());
+  }
+
+  /** The process group of what it starts. */
+  get group(): number | undefined {
+    return this.#shell.pid;
+  }
+
+  /** Whether it can be used no more. */
+  get isGone(): boolean {
+    return this.#isSpent || this.#shell.isGone;
+  }
+
+  /** Resolves when it has no shell any more. */
+  get gone(): Promise<void> {
+    return this.#shell.gone;
+  }
+
+  /** No more commands will come. */
+  end(): void {
+    this.#shell.end();
+  }
+
+  /** Kills it at once, with the command and all that it started. */
+  kill(why?: Report['killed']): void {
+    this.#killed ??= why;
+    this.#isSpent = true;
+    signalGroup(this.group, 'SIGKILL');
+    this.#outputs.giveUp(); // what has left the group may still hold them
+  }
+
+  /**
+   * Runs a command, while no other is under way. It is over when it has ended and its outputs are closed: what it
+   * leaves running with them still writes to them.
+   * @returns undefined where the shell was killed, which says nothing of the command
+   */
+  async run(order: Order): Promise<Report | undefined> {
+    this.#isRunning = true;
+    const hasFile = !fitsInScript(order.input, this.#place);
+    try {
+      const begun = await this.#begun;
+      if (begun === undefined) return this.#died();
+      if (begun.status !== 0) return notStarted(begun.said.trim().split('\n').at(-1) ?? '');
+      // No builtin runs where `env` looks for the program.
+      if (/^builtin$/m.test(begun.said) && this.#before.length === 0) this.#before = ['env'];
+      if (hasFile) await writeFile(this.#place.stdin, order.input, { mode: 0o600 });
+      this.#outputs.open();
+      return await this.#tell(order);
+    } catch (error) {
+      return notStarted(systemCode(error) ?? messageOf(error));
+    } finally {
+      if (hasFile) rmSync(this.#place.stdin, { force: true });
+      this.#isRunning = false;
+      this.#clear();
+    }
+  }
+
+  async #tell(order: Order): Promise<Report | undefined> {
+    const since = performance.now();
+    const clock = startClock(order.timeout, this.#isLong, {
+      watch: () => this.#outputs.watch(),
+      ask: () => this.#ask(),
+      kill: () => this.kill(),
+    });
+    const ended = await this.#shell.tell(orderText(order, this.#setup, this.#place, this.#before));
+    if (ended === undefined) this.kill(); // what it started is not to go on beside another attempt
+    const [stdout, stderr] = await this.#outputs.finish().finally(() => clock.stop());
+    if (this.#isSpent) signalGroup(this.group, 'SIGKILL'); // its children had their time, too
+    this.#isLong = this.#outputs.wereMany || performance.now() - since > LONG;
+    return this.#report(order, ended, stdout, stderr);
+  }
+
+  #ask(): void {
+    this.#killed ??= 'timeout';
+    this.#isSpent = true;
+    signalGroup(this.group, 'SIGTERM');
+  }
+
+  #report(order: Order, ended: Ended | undefined, stdout: Buffer, stderr: Buffer): Report | undefined {
+    const killed = this.#killed;
+    if (ended === undefined && killed === undefined) return this.#died();
+    const fate: Fate = ended === undefined ? { exit: null, signal: 'SIGKILL' } : fateOf(ended, this.#place);
+    if ('fault' in fate) return notStarted(fate.fault);
+    const fault = faultIn(fate.exit, stderr, order, this.#setup, this.#callers());
+    if (fault !== undefined) return notStarted(fault);
+    const report = { ...fate, stdout: outputOf(stdout), stderr: outputOf(stderr) };
+    return killed === undefined ? report : { ...report, killed };
+  }
+
+  /** Who says, first thing, that a command could not be started. */
+  #callers(): string[] {
+    return this.#before.length > 0 ? [this.#place.argv0, 'env'] : [this.#place.argv0];
+  }
+
+  #died(): Report | undefined {
+    const fault = faultOfDeath(this.#shell.said, this.#place);
+    return fault === undefined ? undefined : notStarted(fault);
+  }
+
+  /** Gives back what it holds, where it can be used no more. */
+  #clear(): void {
+    if (!this.isGone || this.#isRunning) return;
+    this.#outputs.close();
+    const { stdin, stdout, stderr } = this.#place;
+    for (const file of [stdin, stdout, stderr]) rmSync(file, { force: true });
+  }
+}

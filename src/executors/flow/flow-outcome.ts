@@ -1,0 +1,54 @@
+import { messageOf } from '../../core/base/errors.ts';
+import type { Failure } from '../../core/record/task.ts';
+import type { Compiled } from '../../flow/plan/compile.ts';
+import type { FlowResult } from '../../flow/run/engine.ts';
+import type { FlowSnapshot } from '../../flow/run/snapshot.ts';
+import type { AtomState } from '../../flow/run/states.ts';
+import type { Outcome } from '../contract.ts';
+
+/** What a flow's end is for its task: `REVERTED` and `REVERT_FAILURE` are told from a mere failure. */
+export function outcomeOf(result: FlowResult, snapshot: () => FlowSnapshot, compiled: Compiled): Outcome {
+  if (result.state === 'SUSPENDED') return { state: 'PENDING' };
+  let text: string;
+  try {
+    text = JSON.stringify(result.provided);
+  } catch (error) {
+    return { error: { code: 'RESULT', message: `what the flow provides is no JSON: ${messageOf(error)}` } };
+  }
+  if (result.state === 'SUCCESS') return { result: text };
+  const named = namesByState(snapshot(), compiled);
+  return {
+    ...(text === '{}' ? {} : { result: text }),
+    error: errorOf(result, named),
+    state: result.state === 'REVERTED' ? 'REVERTED' : 'REVERT_FAILURE',
+  };
+}
+
+/** The atoms in a state, the one that began last first: the order in which they are reverted. */
+function namesByState({ atoms }: FlowSnapshot, compiled: Compiled): (state: AtomState) => string {
+  const tasks = compiled.atoms.filter(({ kind }) => kind === 'task').map(({ name }) => name);
+  const turnOf = (name: string): number => atoms[name]?.turn ?? 0;
+  const sorted = tasks.sort((a, b) => turnOf(b) - turnOf(a));
+  return (state) => sorted.filter((name) => atoms[name]?.state === state).join(', ');
+}
+
+function errorOf(
+  { state, failures, revertFailures }: FlowResult,
+  named: (state: AtomState) => string,
+): Failure {
+  const failed = Object.entries(failures);
+  const stuck = Object.entries(revertFailures);
+  const [reverted, standing] = [named('REVERTED'), named('SUCCESS')];
+  const parts = [
+    ...failed.map(([name, failure]) => `"${name}" failed: ${said(failure)}`),
+    ...stuck.map(([name, failure]) => `"${name}" could not be reverted: ${said(failure)}`),
+    ...(reverted === '' ? [] : [`reverted: ${reverted}`]),
+    ...(standing === '' ? [] : [`not reverted: ${standing}`]),
+  ];
+  const [, first] = (state === 'REVERTED' ? failed : stuck)[0] ?? [];
+  return { code: first?.code ?? 'ERROR', message: parts.join('; ') };
+}
+
+function said({ code, message }: Failure): string {
+  return code === 'ERROR' ? message : `${message} (${code})`;
+}

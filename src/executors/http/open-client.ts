@@ -1,0 +1,74 @@
+import { BlockList } from 'node:net';
+import { TaskpipeError } from '../../core/base/errors.ts';
+import { checked, type HttpOptions, MAX_BODY } from './options.ts';
+import type { RequestDefaults } from './request/build-request.ts';
+import { type AddressRule, publicOr, toNetworks } from './transport/addresses.ts';
+import { type Client, createClient } from './transport/client.ts';
+import { openConnector, openPool } from './transport/connection-pool.ts';
+import type { Environment, ProxySettings } from './transport/proxy.ts';
+
+/** Client with what must be closed after its last request. */
+export interface OpenClient {
+  readonly client: Client;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the client of an executor. Proxies, cookies, the cache and address rules are loaded only if they are used.
+ * @throws {TaskpipeError} `USAGE` if options contradict each other, `IO` if a file or folder cannot be used
+ */
+export async function openClient(options: HttpOptions, defaults: RequestDefaults): Promise<OpenClient> {
+  const { maxBody = MAX_BODY, userAgent = 'taskpipe', insecure = false, env = {}, hostErrors } = options;
+  const proxy = usesProxy(options.proxy, env) ? await import('./transport/proxy.ts') : undefined;
+  const settings = proxy?.proxySettings(options.proxy, env);
+  const mayConnect = await addressRule(options, settings);
+  const connector = openConnector({ timeout: defaults.timeout, insecure, mayConnect });
+  const pool = openPool(connector.connect);
+  const cookies =
+    options.cookies === undefined
+      ? undefined
+      : await (await import('./transport/cookies.ts')).openCookies(options.cookies);
+  const cache =
+    options.cache === undefined
+      ? undefined
+      : await (await import('./transport/http-cache.ts')).openCache(options.cache, maxBody);
+  const proxies = settings === undefined ? undefined : proxy?.openProxies(settings, pool, connector);
+  const usualHeaders = defaults.headers;
+  return {
+    client: createClient({ pool, proxies, cookies, cache, userAgent, usualHeaders, maxBody, hostErrors }),
+    async close() {
+      connector.abandon();
+      await Promise.all([pool.destroy(), proxies?.close()]);
+      await cookies?.save();
+    },
+  };
+}
+
+/** Returns false if there is certainly no proxy, so that its code need not be loaded. */
+function usesProxy(proxy: string | undefined, env: Environment): boolean {
+  if (proxy !== undefined) return true;
+  return Object.keys(env).some((name) => /^(https?|all)_proxy$/i.test(name) && (env[name] ?? '') !== '');
+}
+
+/**
+ * Returns the rule for addresses that may be connected to; undefined if all may.
+ * @throws {TaskpipeError} `USAGE` if the options contradict each other
+ */
+async function addressRule(
+  { denyPrivate, allowAddress }: HttpOptions,
+  proxies: ProxySettings | undefined,
+): Promise<AddressRule | undefined> {
+  checked('allowAddress', allowAddress);
+  if (denyPrivate !== true) {
+    if (allowAddress === undefined) return undefined;
+    throw new TaskpipeError(
+      'USAGE',
+      '--allow-address makes exceptions to --deny-private; add --deny-private',
+    );
+  }
+  if (proxies !== undefined) {
+    const message = `--deny-private cannot be used with a proxy (${proxies.from}), which chooses addresses itself`;
+    throw new TaskpipeError('USAGE', `${message}; no_proxy='*' disables the proxy`);
+  }
+  return publicOr(allowAddress === undefined ? new BlockList() : toNetworks(allowAddress));
+}

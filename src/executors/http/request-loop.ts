@@ -1,0 +1,68 @@
+import type { Task } from '../../core/record/task.ts';
+import type { Attempt, Outcome } from '../contract.ts';
+import type { Request } from './request/build-request.ts';
+import { type Hop, isRedirect, nextHop } from './request/redirect.ts';
+import type { Again, Judge } from './response/http-outcome.ts';
+import { isIdempotent } from './response/retry-after.ts';
+import type { Client } from './transport/client.ts';
+import { isFault } from './transport/exchange.ts';
+import type { HttpFault } from './transport/http-failure.ts';
+import { Trip } from './transport/request-deadline.ts';
+
+/** What does one attempt. */
+export interface Visitor {
+  readonly client: Client;
+  readonly judge: Judge;
+  readonly follow: number;
+  /** Whether the uuid goes along as `Idempotency-Key`. */
+  readonly sendsKey: boolean;
+}
+
+/** What goes along as `Idempotency-Key`. */
+export function keyOf({ sendsKey }: Pick<Visitor, 'sendsKey'>, uuid: string): string | undefined {
+  return sendsKey ? uuid : undefined;
+}
+
+/** Sends a request, and goes where redirects lead. */
+export async function visit(
+  visitor: Visitor,
+  task: Task,
+  request: Request,
+  attempt: Attempt,
+): Promise<Outcome> {
+  const { client, judge, follow, sendsKey } = visitor;
+  const key = keyOf(visitor, task.uuid);
+  const mayRepeat = sendsKey || isIdempotent(request.method);
+  const trip = new Trip(request.timeout, attempt.signal);
+  let hop: Hop = request;
+  let hasActed = false;
+  try {
+    for (let redirects = 0; ; redirects++) {
+      const answer = await client.send(hop, trip, key, redirects < follow);
+      if (isFault(answer)) return failed(answer, { mayRepeat, hasActed });
+      if (follow === 0 || !isRedirect(answer.status, answer.headers)) {
+        return judge(task, hop, answer, { mayRepeat, hasActed });
+      }
+      const next = redirects < follow ? nextHop(hop, answer) : tooMany(follow, hop);
+      if (isFault(next)) {
+        const { result: text } = await judge(task, hop, answer, { mayRepeat, hasActed });
+        return { ...(text === undefined ? {} : { result: text }), ...failed(next, { mayRepeat, hasActed }) };
+      }
+      // Turned into a GET, it tells of what has been done; sent on as it is, it has not been.
+      hasActed ||= next.method !== hop.method;
+      hop = next;
+    }
+  } finally {
+    trip.end();
+  }
+}
+
+function tooMany(follow: number, { target }: Hop): HttpFault {
+  const message = `more than ${follow} redirects; the last one was from ${target.host} (--follow)`;
+  return { code: 'REDIRECTS', message, again: 'never' };
+}
+
+function failed({ code, message, again }: HttpFault, { mayRepeat, hasActed }: Again): Outcome {
+  const isSafe = again === 'idempotent' ? mayRepeat : again === 'always' && (mayRepeat || !hasActed);
+  return isSafe ? { error: { code, message }, retry: {} } : { error: { code, message } };
+}

@@ -1,0 +1,106 @@
+import { readFile } from 'node:fs/promises';
+import { ioError, TaskpipeError } from '../../../core/base/errors.ts';
+import { quoted } from '../../../core/base/terminal-text.ts';
+import { Rule } from '../../../core/options/option.ts';
+import { wellFormed } from './params.ts';
+
+/** Headers in the order they are sent: name, value, name, value. */
+export type HeaderList = readonly string[];
+
+/** They are about the connection, which is not the task's, and are left out where a header list has them. */
+const OF_THE_CONNECTION: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const CONTROL = /[^\t\x20-\x7e\x80-\u{10ffff}]/u;
+
+/**
+ * One header, checked; an empty list for one of those that are about the connection.
+ * @throws {Rule} which never shows the value
+ */
+export function header(name: string, value: string): HeaderList {
+  if (!TOKEN.test(name))
+    throw new Rule(`must have names of letters, digits and dashes; got ${shownName(name)}`);
+  if (CONTROL.test(value)) throw new Rule(`must be without control characters; the value of ${name} has one`);
+  if (OF_THE_CONNECTION.has(name.toLowerCase())) return [];
+  // Trimmed before it is bytes: the last one of "à" looks like a space.
+  const text = wellFormed(value.trim());
+  return [name, /[^\x20-\x7e]/.test(text) ? Buffer.from(text).toString('latin1') : text];
+}
+
+/** A name that is none, as far as it could be one: the rest may be a value, where a colon is missing. */
+function shownName(name: string): string {
+  return quoted(`${/^[\w-]*/.exec(name)?.[0]}…`);
+}
+
+/** A header as it is typed: `K: V`. @throws {Rule} which never shows the value */
+export function headerLine(line: string): HeaderList {
+  const colon = line.indexOf(':');
+  if (colon < 1) throw new Rule('must be "Name: value", or @FILE with a header a line');
+  return header(line.slice(0, colon).trim(), line.slice(colon + 1));
+}
+
+/** The headers of `--header`: `K: V`, or `@FILE`. @throws {TaskpipeError} `USAGE`, `IO` */
+export async function readHeaders(given: readonly string[]): Promise<HeaderList> {
+  const lists = await Promise.all(given.map((one) => (one.startsWith('@') ? fromFile(one.slice(1)) : [one])));
+  return lists.flat().flatMap((line) => {
+    try {
+      return headerLine(line);
+    } catch (error) {
+      if (error instanceof Rule) throw new TaskpipeError('USAGE', `--header ${error.message}`);
+      throw error;
+    }
+  });
+}
+
+/** The lines of a file of headers, as `curl -H @FILE` has it; blank lines and those that begin with # are passed over. */
+async function fromFile(file: string): Promise<string[]> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw ioError('cannot read --header', file, error);
+  }
+  return text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'));
+}
+
+/** Both lists; where a name is in both, what `over` has. */
+export function mergeHeaders(base: HeaderList, over: HeaderList): HeaderList {
+  if (over.length === 0) return base;
+  if (base.length === 0) return over;
+  const names = new Set<string>();
+  for (let i = 0; i < over.length; i += 2) names.add((over[i] as string).toLowerCase());
+  return [...withoutHeaders(base, (name) => names.has(name)), ...over];
+}
+
+/** A list without some names, which `drop` is given in lower case. */
+export function withoutHeaders(list: HeaderList, drop: (name: string) => boolean): HeaderList {
+  const kept: string[] = [];
+  for (let i = 0; i < list.length; i += 2) {
+    if (!drop((list[i] as string).toLowerCase())) kept.push(list[i] as string, list[i + 1] as string);
+  }
+  return kept;
+}
+
+/** The value of a header in a list; the name in lower case. */
+export function headerValue(list: HeaderList, name: string): string | undefined {
+  for (let i = 0; i < list.length; i += 2) {
+    if ((list[i] as string).toLowerCase() === name) return list[i + 1];
+  }
+  return undefined;
+}
+
+/** Whether a header is likely to hold a secret. */
+export function isSecret(name: string): boolean {
+  return /auth|token|key|secret|session|pass|pwd|cookie|credential|signature|bearer|jwt|csrf|xsrf/i.test(
+    name,
+  );
+}

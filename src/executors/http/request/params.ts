@@ -1,0 +1,84 @@
+import { jsonFault } from '../../../core/base/errors.ts';
+import { Rule } from '../../../core/options/option.ts';
+import { membersOf, skipValue } from '../../../core/record/json-text.ts';
+import { attribute, type Task } from '../../../core/record/task.ts';
+import { rawMember } from '../../../core/record/template.ts';
+
+/** An attribute that may be an object or, as CSV cells have it, text. */
+export type Given =
+  | { readonly kind: 'object'; readonly raw: string }
+  | { readonly kind: 'value'; readonly raw: string }
+  | { readonly kind: 'text'; readonly text: string };
+
+/**
+ * An attribute, with its JSON text as it is in the record, so that digits stay; undefined where it is missing, null
+ * or empty.
+ */
+export function given(task: Task, name: string): Given | undefined {
+  const value = attribute(task.fields, name);
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value === 'string') return { kind: 'text', text: value };
+  const raw = rawMember(task.line, name) as string;
+  return { kind: typeof value === 'object' && !Array.isArray(value) ? 'object' : 'value', raw };
+}
+
+/** Text that begins as a JSON object does, if it is one. @throws {Rule} where it is not */
+export function objectText(text: string): string | undefined {
+  const trimmed = text.trim();
+  if (!trimmed.startsWith('{')) return undefined;
+  try {
+    JSON.parse(trimmed);
+  } catch (error) {
+    throw new Rule(`is not valid JSON: ${jsonFault(error)}`);
+  }
+  return trimmed;
+}
+
+/** Whether text looks like `a=1&b=2`. */
+export function isForm(text: string): boolean {
+  // Not one expression for all: a group that repeats fails at millions of fields.
+  return /^[^\s=&]+=/.test(text) && !/\s|&(?![^\s=&]+=)/.test(text);
+}
+
+/**
+ * The members of a JSON object's text as names and values: strings without quotes, numbers with the digits they
+ * have, nested values as JSON text. An array gives a pair for each item, null gives none.
+ * @throws {Rule} where they can't be sent
+ */
+export function pairsOf(raw: string): [name: string, value: string][] {
+  return membersOf(raw).flatMap(({ key, value, end }) => {
+    const text = raw.slice(value, end);
+    const items = text.startsWith('[') ? itemsOf(text) : [text];
+    return items
+      .filter((item) => item !== 'null')
+      .map((item): [string, string] => [wellFormed(key), wellFormed(plain(item))]);
+  });
+}
+
+/** Text that can be sent. Half of a surrogate pair would go out as another character. @throws {Rule} */
+export function wellFormed(text: string): string {
+  if (text.isWellFormed()) return text;
+  throw new Rule('must be without halves of surrogate pairs');
+}
+
+/** `a=1&b=2` of a JSON object's text. @throws {Rule} as `pairsOf` does */
+export function formOf(raw: string): string {
+  return new URLSearchParams(pairsOf(raw)).toString();
+}
+
+function plain(raw: string): string {
+  return raw.startsWith('"') ? (JSON.parse(raw) as string) : raw;
+}
+
+/** The items of an array's text. */
+function itemsOf(raw: string): string[] {
+  const items: string[] = [];
+  let i = 1;
+  for (;;) {
+    while (/[\s,]/.test(raw.charAt(i))) i++;
+    if (raw.charAt(i) === ']') return items;
+    const end = skipValue(raw, i);
+    items.push(raw.slice(i, end));
+    i = end;
+  }
+}

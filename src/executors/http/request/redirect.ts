@@ -1,0 +1,55 @@
+import { asSent } from '../response/body.ts';
+import type { Answer, AnswerHeaders } from '../transport/exchange.ts';
+import type { HttpFault } from '../transport/http-failure.ts';
+import { type HeaderList, withoutHeaders } from './headers.ts';
+import type { Content } from './request-body.ts';
+import { parseTarget, shownUrl, type Target } from './target.ts';
+
+/** One request of those that a task's url leads to. */
+export interface Hop {
+  readonly method: string;
+  readonly target: Target;
+  /** The user's headers. */
+  readonly headers: HeaderList;
+  readonly content: Content | undefined;
+}
+
+/** Whether an answer sends us to another place. */
+export function isRedirect(status: number, headers: AnswerHeaders): boolean {
+  if (status < 301 || status > 308 || headers.location === undefined) return false;
+  return status <= 303 || status >= 307;
+}
+
+/**
+ * Where a redirect leads (RFC 9110, 15.4). On change of origin all headers of the user stay behind: who answers there
+ * has no claim to them. A body does not go from https to http.
+ */
+export function nextHop(hop: Hop, { status, headers }: Answer): Hop | HttpFault {
+  const location = asSent(String(headers.location));
+  const target = parseTarget(resolved(location, hop.target.href));
+  if ('code' in target) {
+    const message = `${hop.target.host} redirects to ${shownUrl(location)}, which is no url of http or https`;
+    return { code: 'REDIRECTS', message, again: 'never' };
+  }
+  const isBare = hop.target.origin.startsWith('https:') && target.origin.startsWith('http:');
+  const toGet = status === 303 ? hop.method !== 'HEAD' : status < 303 && hop.method === 'POST';
+  if (isBare && !toGet && hop.content !== undefined) {
+    const message = `${hop.target.host} redirects what was sent over https to http (${target.host})`;
+    return { code: 'REDIRECTS', message, again: 'never' };
+  }
+  const kept = target.origin === hop.target.origin ? hop.headers : [];
+  return {
+    method: toGet ? 'GET' : hop.method,
+    target,
+    headers: toGet ? withoutHeaders(kept, (name) => name.startsWith('content-')) : kept,
+    content: toGet ? undefined : hop.content,
+  };
+}
+
+function resolved(location: string, base: string): string {
+  try {
+    return new URL(location, base).href;
+  } catch {
+    return location;
+  }
+}

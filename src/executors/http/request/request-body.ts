@@ -1,0 +1,76 @@
+import { jsonFault } from '../../../core/base/errors.ts';
+import { Rule } from '../../../core/options/option.ts';
+import { minify } from '../../../core/record/json-text.ts';
+import type { Task } from '../../../core/record/task.ts';
+import { formOf, type Given, given, isForm, objectText, wellFormed } from './params.ts';
+
+/** What a request sends. */
+export interface Content {
+  readonly text: string;
+  /** Its content type, where no header says another. */
+  readonly type: string;
+}
+
+const FORM = 'application/x-www-form-urlencoded';
+const JSON_TYPE = 'application/json';
+
+/**
+ * The body of a task's request: its attribute `json`, else `data`.
+ * @param asJson whether `data` is sent as JSON too: the method `json`
+ * @param type the content type that a header says
+ * @throws {Rule} what an attribute must be
+ */
+export function contentOf(task: Task, asJson: boolean, type: string | undefined): Content | undefined {
+  const json = given(task, 'json');
+  if (json !== undefined) return { text: jsonText(json, 'json'), type: JSON_TYPE };
+  const data = given(task, 'data');
+  if (data === undefined) return undefined;
+  if (asJson) return { text: jsonText(data, 'data'), type: JSON_TYPE };
+  return dataContent(data, type);
+}
+
+function dataContent(data: Given, type: string | undefined): Content {
+  if (data.kind === 'object') return { text: named('data', () => formOf(data.raw)), type: FORM };
+  if (data.kind === 'value') {
+    if (data.raw.startsWith('[')) throw new Rule('data must be text or an object; "json" takes an array');
+    return { text: data.raw, type: 'text/plain;charset=UTF-8' };
+  }
+  // Who says another type than a form's means the text itself.
+  const isFormWanted = type === undefined || type.toLowerCase().startsWith(FORM);
+  const object = isFormWanted ? named('data', () => objectText(data.text)) : undefined;
+  if (object !== undefined) return { text: named('data', () => formOf(object)), type: FORM };
+  const text = named('data', () => wellFormed(data.text));
+  return { text, type: isForm(text) ? FORM : 'text/plain;charset=UTF-8' };
+}
+
+/** A value as JSON. Text may be JSON already, or `a=1&b=2`; any other is a string. */
+function jsonText(value: Given, name: string): string {
+  if (value.kind !== 'text') return minify(value.raw);
+  const text = value.text.trim();
+  try {
+    JSON.parse(text);
+    return text;
+  } catch (error) {
+    if (/^[[{]/.test(text)) throw new Rule(`${name} is not valid JSON: ${jsonFault(error)}`);
+  }
+  return JSON.stringify(isForm(text) ? fromForm(text) : value.text);
+}
+
+/** `a=1&b=2` as an object of strings; a name that is there several times has an array of them. */
+function fromForm(text: string): Record<string, string | string[]> {
+  const form = new URLSearchParams(text);
+  const entries = [...new Set(form.keys())].map((name): [string, string | string[]] => {
+    const all = form.getAll(name);
+    return [name, all.length === 1 ? (all[0] as string) : all];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Puts the attribute's name before what it must be. */
+export function named<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof Rule ? new Rule(`${name} ${error.message}`) : error;
+  }
+}

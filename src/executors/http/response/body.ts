@@ -1,0 +1,108 @@
+import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { Failure, Task } from '../../../core/record/task.ts';
+import { replaceFile } from '../private-files.ts';
+import type { Answer, AnswerHeaders } from '../transport/exchange.ts';
+import { textOf } from './charset.ts';
+import { type ContentType, contentTypeOf, endingOf } from './content-type.ts';
+import { parseJson } from './json-body.ts';
+
+/** What becomes of a body: `auto` goes by its content type. */
+export type BodyMode = 'auto' | 'text' | 'json' | 'base64' | 'none';
+
+export interface ResultOptions {
+  readonly body: BodyMode;
+  /** Whether the result has the headers of the answer. */
+  readonly headers: boolean;
+}
+
+/** A result as JSON text, and why it is a failure, if it is. */
+export interface Result {
+  readonly text: string;
+  readonly failure?: Failure | undefined;
+}
+
+/** Statuses whose answers have no body (RFC 9110, 6.4.1). */
+const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
+
+/**
+ * The same as `result`, with the body in a file of its own.
+ * @param options.dir the folder of these files
+ */
+export async function fileResult(
+  answer: Answer,
+  method: string,
+  url: string,
+  task: Task,
+  options: ResultOptions & { readonly dir: string },
+): Promise<Result> {
+  if (method === 'HEAD' || WITHOUT_BODY.has(answer.status)) return result(answer, method, url, options);
+  const type = contentTypeOf(answer.headers);
+  const file = await writeBody(answer.body, type, task, options.dir);
+  return { text: assemble(answer, url, type, `,"file":${JSON.stringify(file)}`, options) };
+}
+
+/** An answer as a task's result: `{"status","url","type","text"|"json"|"base64"|"file","headers"}`. */
+export function result(answer: Answer, method: string, url: string, options: ResultOptions): Result {
+  const { body } = answer;
+  const type = contentTypeOf(answer.headers);
+  const mode = options.body === 'auto' ? modeOf(body, type) : options.body;
+  if (mode === 'none' || method === 'HEAD' || WITHOUT_BODY.has(answer.status)) {
+    return { text: assemble(answer, url, type, '', options) };
+  }
+  if (mode === 'base64') {
+    return { text: assemble(answer, url, type, `,"base64":"${body.toString('base64')}"`, options) };
+  }
+  const text = textOf(body, type);
+  const json = mode === 'json' ? parseJson(text) : undefined;
+  if (json !== undefined && 'text' in json) {
+    return { text: assemble(answer, url, type, `,"json":${json.text}`, options) };
+  }
+  const kept = assemble(answer, url, type, `,"text":${JSON.stringify(text)}`, options);
+  if (json === undefined || options.body !== 'json') return { text: kept };
+  const message = `the body is no JSON that can be kept: ${json.fault}`;
+  return { text: kept, failure: { code: 'BODY_JSON', message } };
+}
+
+function assemble(
+  answer: Answer,
+  url: string,
+  type: ContentType,
+  body: string,
+  options: ResultOptions,
+): string {
+  // A url has neither control characters nor quotes, so this is all that JSON escapes in it.
+  const quoted = url.includes('\\') ? JSON.stringify(url) : `"${url}"`;
+  const start = `{"status":${answer.status},"url":${quoted},"type":${type.quoted}${body}`;
+  return options.headers ? `${start},"headers":${headersText(answer.headers)}}` : `${start}}`;
+}
+
+function modeOf(body: Buffer, { media }: ContentType): 'json' | 'text' | 'base64' {
+  if (media === 'none') return isUtf8(body) ? 'text' : 'base64';
+  return media === 'binary' ? 'base64' : media;
+}
+
+/** undici reads headers as Latin-1; some servers send UTF-8. */
+function headersText(headers: AnswerHeaders): string {
+  return JSON.stringify(headers, (_, value) => (typeof value === 'string' ? asSent(value) : value));
+}
+
+/** A header's value, its bytes taken as UTF-8 where they are that. */
+export function asSent(value: string): string {
+  if (!/[^\x00-\x7f]/.test(value)) return value;
+  const bytes = Buffer.from(value, 'latin1');
+  return isUtf8(bytes) ? bytes.toString() : value;
+}
+
+/**
+ * Writes a body to a file of its own: named after the task, so that another run replaces it; whole or not at all.
+ * @returns its path
+ * @throws {TaskpipeError} `IO`
+ */
+async function writeBody(body: Buffer, type: ContentType, { uuid }: Task, dir: string): Promise<string> {
+  const name = createHash('sha256').update(uuid).digest('hex').slice(0, 32);
+  const path = join(dir, name + (await endingOf(type)));
+  await replaceFile(path, body, { lasting: true }); // the row that names it will be
+  return path;
+}

@@ -1,0 +1,101 @@
+import { messageOf, TaskpipeError } from '../../../core/base/errors.ts';
+import { Rule } from '../../../core/options/option.ts';
+import type { Failure } from '../../../core/record/task.ts';
+import type { Answer } from '../transport/exchange.ts';
+import { textOf } from './charset.ts';
+import { contentTypeOf } from './content-type.ts';
+
+/** Says why an answer with an expected status is not the one that is wanted; undefined where it is. */
+export type Expectation = (answer: Answer) => Failure | undefined;
+
+/**
+ * A test of statuses from `2xx,304,500-599`.
+ * @throws {Rule} where the text is no such list
+ */
+export function compileStatuses(text: string): (status: number) => boolean {
+  const ranges = text.split(',').map((part): [first: number, last: number] => {
+    const [, digit, first, last = first] =
+      /^(?:([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?)$/i.exec(part.trim()) ?? [];
+    if (digit !== undefined) return [Number(digit) * 100, Number(digit) * 100 + 99];
+    if (first === undefined || Number(first) > Number(last)) {
+      throw new Rule('must be statuses with commas between them, as in 2xx,304,500-599');
+    }
+    return [Number(first), Number(last)];
+  });
+  return (status) => ranges.some(([first, last]) => status >= first && status <= last);
+}
+
+/** A regular expression from `/re/flags`. @throws {Rule} where it is none */
+export function compileRegex(text: string): RegExp {
+  const [, source, flags = ''] = /^\/(.+)\/([a-z]*)$/s.exec(text) ?? [];
+  if (source === undefined) throw new Rule('must be a regular expression between slashes, as in /ready/i');
+  try {
+    // A test must not depend on the one before it, which g and y would make it do.
+    return new RegExp(source, flags.replace(/[gy]/g, ''));
+  } catch (error) {
+    throw new Rule(`must be a regular expression: ${messageOf(error)}`);
+  }
+}
+
+/**
+ * What is expected of a body. JMESPath is loaded where it is asked for.
+ * @param expression for JMESPath; the answer passes where it gives what JMESPath holds to be true
+ * @throws {TaskpipeError} `USAGE` where the expression is none
+ */
+export async function compileExpectations(
+  expression: string | undefined,
+  pattern: RegExp | undefined,
+): Promise<Expectation | undefined> {
+  const expectations: Expectation[] = [];
+  if (expression !== undefined) expectations.push(await expectJson(expression));
+  if (pattern !== undefined) {
+    const failure = { code: 'EXPECT_BODY', message: `the body does not match ${pattern} (--expect-body)` };
+    expectations.push(({ body, headers }) =>
+      pattern.test(textOf(body, contentTypeOf(headers))) ? undefined : failure,
+    );
+  }
+  if (expectations.length === 0) return undefined;
+  return (answer) => {
+    for (const expectation of expectations) {
+      const failure = expectation(answer);
+      if (failure !== undefined) return failure;
+    }
+    return undefined;
+  };
+}
+
+async function expectJson(expression: string): Promise<Expectation> {
+  const { compile, TreeInterpreter } = await import('@jmespath-community/jmespath');
+  let compiled: ReturnType<typeof compile>;
+  try {
+    compiled = compile(expression);
+  } catch (error) {
+    const message = `--expect-json must be a JMESPath expression; got ${JSON.stringify(expression)}: ${messageOf(error)}`;
+    throw new TaskpipeError('USAGE', message, { cause: error });
+  }
+  const fail = (why: string): Failure => ({
+    code: 'EXPECT_JSON',
+    message: `${why} (--expect-json ${expression})`,
+  });
+  return ({ body, headers }) => {
+    let value: unknown;
+    try {
+      value = JSON.parse(textOf(body, contentTypeOf(headers)));
+    } catch {
+      return fail('the body is no JSON');
+    }
+    try {
+      const found: unknown = TreeInterpreter.search(compiled, value as never);
+      return isTrue(found) ? undefined : fail('the body is not as expected');
+    } catch (error) {
+      return fail(`the body can't be looked at: ${messageOf(error)}`);
+    }
+  };
+}
+
+/** By the rules of JMESPath: null, false, and what is empty are false; 0 is true. */
+function isTrue(value: unknown): boolean {
+  if (value === null || value === undefined || value === false || value === '') return false;
+  if (typeof value !== 'object') return true;
+  return Array.isArray(value) ? value.length > 0 : Object.keys(value).length > 0;
+}

@@ -1,0 +1,23 @@
+import { jsonFault } from '../../../core/base/errors.ts';
+import { minify } from '../../../core/record/json-text.ts';
+import { isDeeper } from '../../../core/record/ndjson.ts';
+
+/** The deepest nesting of a body kept as JSON: inside of a record it must stay under what `readTasks` takes. */
+const MAX_DEPTH = 60;
+
+/** A parsed body: its value, and its text on one line with every digit; or why it is none. */
+export type Json = { readonly value: unknown; readonly text: string } | { readonly fault: string };
+
+/** Parses text as JSON. */
+export function parseJson(text: string): Json {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return { fault: jsonFault(error) };
+  }
+  if (typeof value === 'object' && value !== null && isDeeper(value, MAX_DEPTH)) {
+    return { fault: `nested over ${MAX_DEPTH} levels` };
+  }
+  return { value, text: minify(text) };
+}

@@ -1,0 +1,158 @@
+import type { Agent } from 'undici';
+import { type HeaderList, headerValue, mergeHeaders } from '../request/headers.ts';
+import { type Hop, isRedirect } from '../request/redirect.ts';
+import type { Target } from '../request/target.ts';
+import type { Dispatch } from './connection-pool.ts';
+import type { Cookies } from './cookies.ts';
+import { ACCEPT_ENCODING, decoded } from './decode.ts';
+import { type Answer, type AnswerHeaders, Exchange, isFault, type Limits } from './exchange.ts';
+import type { Cache } from './http-cache.ts';
+import type { HttpFault } from './http-failure.ts';
+import type { Proxies, Route } from './proxy.ts';
+import type { Trip } from './request-deadline.ts';
+
+export interface ClientOptions {
+  readonly pool: Agent;
+  readonly proxies: Proxies | undefined;
+  readonly cookies: Cookies | undefined;
+  readonly cache: Cache | undefined;
+  readonly userAgent: string;
+  /** What most requests have of the user's headers, so that they are put together once. */
+  readonly usualHeaders: HeaderList;
+  readonly maxBody: number;
+  /** After how many connection failures in a row a host is given up. */
+  readonly hostErrors: number | undefined;
+}
+
+/** Sends requests. */
+export interface Client {
+  /**
+   * @param key for `Idempotency-Key`
+   * @param follows whether a redirect will be followed, so that its body is of no interest
+   * @returns the answer, with its body decoded
+   */
+  send(hop: Hop, trip: Trip, key: string | undefined, follows: boolean): Promise<Answer | HttpFault>;
+}
+
+const keepsAll = (): boolean => false;
+
+export function createClient(options: ClientOptions): Client {
+  const { pool, proxies, cookies, cache, usualHeaders, maxBody, hostErrors } = options;
+  const own = ['user-agent', options.userAgent, 'accept', '*/*', 'accept-encoding', ACCEPT_ENCODING];
+  const usual = mergeHeaders(own, usualHeaders);
+  const lasting: Limits = { maxBody, skips: keepsAll };
+  const passing: Limits = {
+    maxBody,
+    skips: (status: number, headers: AnswerHeaders) => isRedirect(status, headers),
+  };
+  /** What HEAD tells of a length is of a body that does not come. */
+  const bodiless: Limits = { maxBody: Number.POSITIVE_INFINITY, skips: keepsAll };
+  const failures = hostErrors === undefined ? undefined : countFailures(hostErrors);
+
+  const requestFor = (
+    hop: Hop,
+    headers: HeaderList,
+    route: Route | undefined,
+    exchange: Exchange,
+  ): Dispatch => {
+    const { method, target, content } = hop;
+    const body = content?.text ?? null;
+    if (route === undefined) {
+      return {
+        origin: target.origin,
+        path: target.path,
+        method,
+        headers: headers as string[],
+        body,
+        exchange,
+      };
+    }
+    return {
+      origin: route.origin,
+      path: route.path,
+      method,
+      headers: mergeHeaders(route.headers, headers) as string[],
+      body,
+      exchange,
+      by: route.dispatcher,
+    };
+  };
+
+  const exchange = async (
+    hop: Hop,
+    headers: HeaderList,
+    trip: Trip,
+    limits: Limits,
+  ): Promise<Answer | HttpFault> => {
+    const { target } = hop;
+    const down = trip.over ?? failures?.fault(target);
+    if (down !== undefined) return down;
+    const route = proxies?.route(target);
+    const peer = route?.peer ?? target.host;
+    const started = new Exchange(peer, limits);
+    trip.enter(started);
+    const request = requestFor(hop, headers, route, started);
+    (request.by ?? pool).dispatch(request, started);
+    const settled = await started.ended;
+    const ended = isFault(settled) ? settled : (started.lateFault() ?? settled);
+    failures?.note(target, ended);
+    if (isFault(ended)) return ended;
+    cookies?.take(target.href, ended.headers['set-cookie']);
+    return ended.headers['content-encoding'] === undefined ? ended : decoded(ended, maxBody, peer);
+  };
+
+  const headersFor = (hop: Hop, key: string | undefined): HeaderList => {
+    const isUsual = hop.headers === usualHeaders;
+    if (isUsual && hop.content === undefined && key === undefined && cookies === undefined) return usual;
+    const more = [...own];
+    if (hop.content !== undefined) more.push('content-type', hop.content.type);
+    if (key !== undefined) more.push('idempotency-key', Buffer.from(key).toString('latin1'));
+    const jar = cookies?.of(hop.target.href) ?? '';
+    const said = headerValue(hop.headers, 'cookie');
+    const merged = mergeHeaders(more, hop.headers);
+    if (jar === '') return merged;
+    return mergeHeaders(merged, ['cookie', said === undefined ? jar : `${said}; ${jar}`]);
+  };
+
+  return {
+    send(hop, trip, key, follows) {
+      const headers = headersFor(hop, key);
+      const limits = hop.method === 'HEAD' ? bodiless : follows ? passing : lasting;
+      if (cache === undefined) return exchange(hop, headers, trip, limits);
+      const request = { method: hop.method, url: hop.target.href, headers };
+      return cache.through(request, (conditional) => exchange(hop, conditional, trip, limits));
+    },
+  };
+}
+
+interface Failures {
+  fault(target: Target): HttpFault | undefined;
+  note(target: Target, ended: Answer | HttpFault): void;
+}
+
+/** Counts the connections to each host that failed since its last answer. */
+function countFailures(limit: number): Failures {
+  const inARow = new Map<string, number>();
+  return {
+    fault({ origin, host }) {
+      if ((inARow.get(origin) ?? 0) < limit) return undefined;
+      const times = limit === 1 ? 'a connection failure' : `${limit} connection failures in a row`;
+      return {
+        code: 'HOST_DOWN',
+        message: `${host} is given up after ${times} (--host-errors)`,
+        again: 'never',
+      };
+    },
+    note({ origin }, ended) {
+      if (!isFault(ended)) inARow.delete(origin);
+      else if (ended.code === 'CONNECTION' || ended.code === 'TLS' || isUnmade(ended)) {
+        inARow.set(origin, (inARow.get(origin) ?? 0) + 1);
+      }
+    },
+  };
+}
+
+/** Whether a time-out came before there was a connection. */
+function isUnmade({ code, again }: HttpFault): boolean {
+  return code === 'TIMEOUT' && again === 'always';
+}

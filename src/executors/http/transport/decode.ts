@@ -1,0 +1,109 @@
+import { promisify } from 'node:util';
+import * as zlib from 'node:zlib';
+import { systemCode } from '../../../core/base/errors.ts';
+import type { Answer } from './exchange.ts';
+import type { HttpFault } from './http-failure.ts';
+
+interface Coding {
+  sync(bytes: Buffer, options: zlib.ZlibOptions): Buffer;
+  async(bytes: Buffer, options: zlib.ZlibOptions): Promise<Buffer>;
+}
+
+type Callback = (error: Error | null, result: Buffer) => void;
+
+/** What a later Node has, and the types of Node 20 do not. */
+interface Zstd {
+  zstdDecompressSync?: (bytes: Buffer, options: zlib.ZlibOptions) => Buffer;
+  zstdDecompress?: (bytes: Buffer, options: zlib.ZlibOptions, done: Callback) => void;
+}
+
+const gzip: Coding = { sync: zlib.gunzipSync, async: promisify(zlib.gunzip) as Coding['async'] };
+const inflate: Coding = { sync: zlib.inflateSync, async: promisify(zlib.inflate) as Coding['async'] };
+const inflateRaw: Coding = {
+  sync: zlib.inflateRawSync,
+  async: promisify(zlib.inflateRaw) as Coding['async'],
+};
+const brotli: Coding = {
+  sync: zlib.brotliDecompressSync,
+  async: promisify(zlib.brotliDecompress) as Coding['async'],
+};
+const { zstdDecompressSync, zstdDecompress } = zlib as Zstd;
+const zstd: Coding | undefined =
+  zstdDecompressSync === undefined || zstdDecompress === undefined
+    ? undefined
+    : { sync: zstdDecompressSync, async: promisify(zstdDecompress) };
+
+/** What a request says it takes. */
+export const ACCEPT_ENCODING: string = `gzip, deflate, br${zstd === undefined ? '' : ', zstd'}`;
+
+/** More codings than this on one body are nobody's honest work. */
+const MAX_CODINGS = 3;
+
+/** A body of more bytes than this is decoded on another thread. */
+const MAX_SYNC = 65_536;
+
+/**
+ * An answer with its body unpacked.
+ * @param maxBody the longest body, unpacked, in bytes: no more memory than that is taken
+ */
+export function decoded(
+  answer: Answer,
+  maxBody: number,
+  host: string,
+): Answer | Promise<Answer | HttpFault> | HttpFault {
+  const header = answer.headers['content-encoding'];
+  if (header === undefined || answer.body.length === 0) return answer;
+  const codings = String(header)
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '' && name !== 'identity')
+    .reverse();
+  if (codings.length === 0) return answer;
+  if (codings.length > MAX_CODINGS) return unknown(String(header), host);
+  return unpack(answer, codings, maxBody, host);
+}
+
+async function unpack(
+  answer: Answer,
+  codings: readonly string[],
+  maxBody: number,
+  host: string,
+): Promise<Answer | HttpFault> {
+  const options = { maxOutputLength: maxBody };
+  let { body } = answer;
+  for (const name of codings) {
+    const coding = codingOf(name, body);
+    if (coding === undefined) return unknown(name, host);
+    try {
+      body = body.length > MAX_SYNC ? await coding.async(body, options) : coding.sync(body, options);
+    } catch (error) {
+      return decodeFault(error, name, maxBody, host);
+    }
+  }
+  return { ...answer, body };
+}
+
+function codingOf(name: string, body: Buffer): Coding | undefined {
+  if (name === 'gzip' || name === 'x-gzip') return gzip;
+  if (name === 'br') return brotli;
+  if (name === 'zstd') return zstd;
+  if (name !== 'deflate') return undefined;
+  // By the book it has the header of zlib (RFC 1950); some servers leave that out.
+  const [first = 0, second = 0] = body;
+  return (first & 15) === 8 && ((first << 8) | second) % 31 === 0 ? inflate : inflateRaw;
+}
+
+function decodeFault(error: unknown, name: string, maxBody: number, host: string): HttpFault {
+  if (systemCode(error) === 'ERR_BUFFER_TOO_LARGE') {
+    const message = `the body from ${host} unpacks to more than ${maxBody} bytes (--max-body)`;
+    return { code: 'BODY_TOO_LARGE', message, again: 'never' };
+  }
+  const message = `the body from ${host} is no valid ${name}: ${(error as Error).message}`;
+  return { code: 'DECODE', message, again: 'idempotent' };
+}
+
+function unknown(name: string, host: string): HttpFault {
+  const message = `the body from ${host} is packed as ${JSON.stringify(name)}, which was not asked for`;
+  return { code: 'DECODE', message, again: 'never' };
+}

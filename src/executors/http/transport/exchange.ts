@@ -1,0 +1,157 @@
+import type { Dispatcher } from 'undici';
+import type { Line } from './connection-pool.ts';
+import { bodyMessage, connectionFault, type HttpFault, type Progress } from './http-failure.ts';
+
+/** Headers of an answer: names in lower case, repeated ones as an array. */
+export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/** What a server answered. */
+export interface Answer {
+  readonly status: number;
+  /** What it says beside the status, as in `Not Found`. */
+  readonly reason: string;
+  readonly headers: AnswerHeaders;
+  /** As it came over the wire, or decoded. */
+  readonly body: Buffer;
+}
+
+/** Whether an exchange ended badly. */
+export function isFault<T extends object>(ended: T | HttpFault): ended is HttpFault {
+  return 'again' in ended;
+}
+
+const GIVEN_UP = new Error('given up');
+const EMPTY = Buffer.alloc(0);
+
+/** The longest body of a redirect that is read to keep its connection; of a longer one the connection is dropped. */
+const MAX_SKIPPED = 65_536;
+
+/** What an exchange may do. */
+export interface Limits {
+  /** The longest body on the wire, in bytes. */
+  readonly maxBody: number;
+  /** Whether the body of such an answer is of no interest. */
+  skips(status: number, headers: AnswerHeaders): boolean;
+}
+
+/**
+ * One request and its answer: the handler that undici calls. It settles once, with an answer whose body is whole, or
+ * with a fault.
+ */
+export class Exchange implements Dispatcher.DispatchHandler, Progress {
+  readonly host: string;
+  /** The connection; the pool sets it. */
+  line: Line | undefined;
+  isSent = false;
+  isAnswered = false;
+  received = 0;
+  announced: number | undefined;
+  readonly #limits: Limits;
+  /** The answer or the fault; never rejects. */
+  readonly ended: Promise<Answer | HttpFault>;
+  #settle: (ended: Answer | HttpFault) => void = () => {};
+  #controller: Dispatcher.DispatchController | undefined;
+  #isDone = false;
+  #isSkipped = false;
+  #status = 0;
+  #reason = '';
+  #headers: AnswerHeaders = {};
+  #first: Buffer | undefined;
+  #chunks: Buffer[] | undefined;
+
+  constructor(host: string, limits: Limits) {
+    this.host = host;
+    this.#limits = limits;
+    this.ended = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.isSent = true;
+    this.#controller = controller;
+    if (this.#isDone) controller.abort(GIVEN_UP);
+  }
+
+  onResponseStart(_: unknown, status: number, headers: AnswerHeaders, reason?: string): void {
+    if (status < 200) return;
+    this.isAnswered = true;
+    this.#status = status;
+    this.#headers = headers;
+    this.#reason = reason ?? '';
+    this.#isSkipped = this.#limits.skips(status, headers);
+    const length = headers['content-length'];
+    if (typeof length === 'string') {
+      this.announced = Number(length);
+      if (this.announced > this.#limits.maxBody && !this.#isSkipped && status !== 304) this.#tooLarge();
+    }
+  }
+
+  onResponseData(_: unknown, chunk: Buffer): void {
+    if (this.#isDone) return;
+    this.received += chunk.length;
+    if (this.#isSkipped) {
+      if (this.received > MAX_SKIPPED) this.#end(true);
+    } else if (this.received > this.#limits.maxBody) this.#tooLarge();
+    else if (this.#first === undefined) this.#first = chunk;
+    else if (this.#chunks === undefined) this.#chunks = [this.#first, chunk];
+    else this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    if (!this.#isDone) this.#end(false);
+  }
+
+  onResponseError(_: unknown, error: Error): void {
+    if (this.#isDone) return;
+    // A 304 may tell the length of the body that it does not have (RFC 9110, 8.6); undici misses the bytes.
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && this.#status === 304) this.#end(false);
+    else this.giveUp(connectionFault(error, this));
+  }
+
+  /** Ends it here, and drops the connection. */
+  giveUp(fault: HttpFault): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#settle(fault);
+    this.#controller?.abort(GIVEN_UP);
+  }
+
+  /**
+   * Why an answer that has settled is not to be trusted after all. To be called once the parser is through with the
+   * bytes that it has, so after an `await`.
+   */
+  lateFault(): HttpFault | undefined {
+    const { line } = this;
+    if (line === undefined || this.#isSkipped) return undefined;
+    if (line.hasExcess) return this.#excess();
+    const broken: NodeJS.ErrnoException | null | undefined = line.socket?.errored;
+    if (broken === undefined || broken === null || this.#status === 304) return undefined;
+    // A reset is an end to undici where only the end of the connection ends a body.
+    if (broken.code === 'ECONNRESET' && this.announced === undefined)
+      return { code: 'CONNECTION', message: bodyMessage(this), again: 'idempotent' };
+    // What undici says of bytes that nobody asked for: they begin like an answer, or like none.
+    return broken.message === 'bad response' || broken.name === 'HTTPParserError'
+      ? this.#excess()
+      : undefined;
+  }
+
+  #excess(): HttpFault {
+    const message = `${this.host} sent more than the body of ${this.announced ?? this.received} bytes`;
+    return { code: 'CONNECTION', message, again: 'idempotent' };
+  }
+
+  #tooLarge(): void {
+    const { maxBody } = this.#limits;
+    const message = `the body from ${this.host} is longer than ${maxBody} bytes (--max-body)`;
+    this.giveUp({ code: 'BODY_TOO_LARGE', message, again: 'never' });
+  }
+
+  #end(drops: boolean): void {
+    this.#isDone = true;
+    const body = this.#chunks === undefined ? this.#first : Buffer.concat(this.#chunks);
+    this.#settle({ status: this.#status, reason: this.#reason, headers: this.#headers, body: body ?? EMPTY });
+    if (drops) this.#controller?.abort(GIVEN_UP);
+  }
+}

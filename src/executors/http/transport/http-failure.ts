@@ -1,0 +1,119 @@
+import { systemCode } from '../../../core/base/errors.ts';
+import { DENIED } from './addresses.ts';
+import { type ProxyError, REFUSED } from './tunnel.ts';
+
+/** Why an exchange gave no answer, or none that can be used. */
+export interface HttpFault {
+  /** `CONNECTION`, `TIMEOUT`, `TLS`, `BODY_TOO_LARGE`, `DECODE`, `REQUEST`, `REDIRECTS`, `HOST_DOWN`, `DENIED`. */
+  readonly code: string;
+  readonly message: string;
+  /**
+   * Whether another attempt makes sense: `always` where the server can't have acted, `idempotent` where it may have,
+   * so only for what may be done twice.
+   */
+  readonly again: 'always' | 'idempotent' | 'never';
+}
+
+/** How far an exchange had come when it failed. */
+export interface Progress {
+  /** Who is spoken to, for messages: `host:port`. */
+  readonly host: string;
+  /** Whether there was a connection to send the request on. */
+  readonly isSent: boolean;
+  /** Whether the head of the answer was here. */
+  readonly isAnswered: boolean;
+  /** Bytes of the body that came, and those that were announced. */
+  readonly received: number;
+  readonly announced: number | undefined;
+}
+
+/** What a connection that can't be made says, by the code of its error. */
+const CONNECTING: Readonly<Record<string, (host: string) => string>> = {
+  ECONNREFUSED: (host) => `connection refused by ${host}`,
+  ENOTFOUND: (host) => `the name of ${host} can't be resolved: there is no such host`,
+  EAI_AGAIN: (host) => `the name of ${host} can't be resolved for now`,
+  EHOSTUNREACH: (host) => `there is no route to ${host}`,
+  ENETUNREACH: (host) => `there is no route to the network of ${host}`,
+  ETIMEDOUT: (host) => `no connection to ${host}: it does not respond`,
+  ECONNRESET: (host) => `${host} reset the connection while it was being made`,
+  EADDRNOTAVAIL: (host) => `no connection to ${host}: all local ports are in use`,
+  EMFILE: (host) => `no connection to ${host}: too many open files (lower --jobs, or raise ulimit -n)`,
+};
+
+const CERTIFICATE = /CERT|^UNABLE_TO_|CRL_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED/;
+const HANDSHAKE = /^(EPROTO|ERR_SSL_|ERR_TLS_)/;
+
+/** What an error of the connection is, for a stranger. */
+export function connectionFault(error: Error, progress: Progress): HttpFault {
+  const { host } = progress;
+  const code = codeOf(error);
+  if ('proxy' in error) return proxyFault(error as ProxyError, progress);
+  if (code === DENIED) {
+    const message = `${host} is at a private address (--deny-private)`;
+    return { code: 'DENIED', message, again: 'never' };
+  }
+  if (CERTIFICATE.test(code)) {
+    const message = `the certificate of ${host} is not trusted: ${error.message} (--insecure trusts any)`;
+    return { code: 'TLS', message, again: 'never' };
+  }
+  if (HANDSHAKE.test(code)) {
+    return { code: 'TLS', message: `no TLS connection to ${host}: ${reasonOf(error)}`, again: 'never' };
+  }
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
+    return { code: 'REQUEST', message: `the request can't be sent: ${error.message}`, again: 'never' };
+  }
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') {
+    return { code: 'TIMEOUT', message: `no connection to ${host} within the time-out`, again: 'always' };
+  }
+  const again = progress.isSent ? 'idempotent' : 'always';
+  return { code: 'CONNECTION', message: connectionMessage(error, code, progress), again };
+}
+
+function proxyFault({ proxy, cause }: ProxyError, progress: Progress): HttpFault {
+  if (codeOf(cause) !== REFUSED) return connectionFault(cause, { ...progress, host: `the proxy ${proxy}` });
+  const message = `the proxy ${proxy} refuses a tunnel to ${progress.host}: it answered ${cause.message}`;
+  return { code: 'CONNECTION', message, again: 'always' };
+}
+
+function connectionMessage(error: Error, code: string, progress: Progress): string {
+  const { host, isSent, isAnswered } = progress;
+  if (!isSent) return CONNECTING[code]?.(host) ?? `no connection to ${host}: ${error.message || code}`;
+  if (error.name === 'HTTPParserError') return `${host} does not answer in HTTP/1.1: ${reasonOf(error)}`;
+  if (code === 'UND_ERR_HEADERS_OVERFLOW') return `the headers of the answer of ${host} are over 16 KB`;
+  if (isAnswered) return bodyMessage(progress);
+  if (code === 'ECONNRESET') return `${host} reset the connection before it answered`;
+  if (code === 'UND_ERR_SOCKET') return `${host} closed the connection before it answered`;
+  return `the connection to ${host} broke before it answered: ${error.message || code}`;
+}
+
+/** Says where the body broke off. */
+export function bodyMessage({ host, received, announced }: Progress): string {
+  return announced === undefined
+    ? `the connection to ${host} broke in the body, after ${received} bytes`
+    : `the body from ${host} ended after ${received} of ${announced} bytes`;
+}
+
+/** The fault of a total time-out. @param timeout in milliseconds */
+export function timeoutFault(timeout: number, { host, isSent, isAnswered, received }: Progress): HttpFault {
+  const span = timeout % 1000 === 0 ? `${timeout / 1000} s` : `${timeout} ms`;
+  const message = !isSent
+    ? `no connection to ${host} within ${span}`
+    : isAnswered
+      ? `the body from ${host} did not end within ${span} (${received} bytes came)`
+      : `no answer from ${host} within ${span}`;
+  return { code: 'TIMEOUT', message, again: isSent ? 'idempotent' : 'always' };
+}
+
+/** The code of an error; of the first of several, as when all addresses of a host refuse. */
+function codeOf(error: Error): string {
+  const own = systemCode(error);
+  if (own !== undefined) return own;
+  const [first] = error instanceof AggregateError ? error.errors : [error.cause];
+  return systemCode(first) ?? '';
+}
+
+/** What OpenSSL or the parser say, without numbers of places in their sources. */
+function reasonOf(error: Error): string {
+  const [, reason] = /:SSL routines:[^:]*:([^:]+):/.exec(error.message) ?? [];
+  return (reason ?? error.message).trim();
+}

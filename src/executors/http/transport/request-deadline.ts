@@ -1,0 +1,73 @@
+import type { Exchange } from './exchange.ts';
+import { type HttpFault, timeoutFault } from './http-failure.ts';
+
+/**
+ * The trips that end when a signal is aborted: one listener a signal, not one a trip. They are arrays, since what
+ * passes through a `Set` outlives many a collection of young garbage in its old tables.
+ */
+const underway = new WeakMap<AbortSignal, Trip[]>();
+
+const ABORTED: HttpFault = { code: 'ABORTED', message: 'given up', again: 'never' };
+
+/** One attempt at a task, over all redirects: it has one deadline, and ends when the stage leaves. */
+export class Trip {
+  readonly #timeout: number;
+  readonly #timer: NodeJS.Timeout;
+  readonly #others: Trip[];
+  /** Where it is among the others. */
+  #place: number;
+  #exchange: Exchange | undefined;
+  #over: HttpFault | undefined;
+
+  /** @param timeout first to last byte, in milliseconds */
+  constructor(timeout: number, signal: AbortSignal) {
+    this.#timeout = timeout;
+    this.#timer = setTimeout(Trip.#ring, timeout, this);
+    this.#others = tripsOf(signal);
+    this.#place = this.#others.push(this) - 1;
+    if (signal.aborted) this.abort();
+  }
+
+  /** Why it is over, if it is. */
+  get over(): HttpFault | undefined {
+    return this.#over;
+  }
+
+  /** What is under way now, and ends with the trip. */
+  enter(exchange: Exchange): void {
+    this.#exchange = exchange;
+  }
+
+  /** Ends it here. */
+  abort(): void {
+    this.#over ??= ABORTED;
+    this.#exchange?.giveUp(this.#over);
+  }
+
+  /** Gives back what it holds. */
+  end(): void {
+    clearTimeout(this.#timer);
+    const last = this.#others.pop() as Trip;
+    if (last === this) return;
+    this.#others[this.#place] = last;
+    last.#place = this.#place;
+  }
+
+  static #ring(trip: Trip): void {
+    const nothing = { host: 'the host', isSent: true, isAnswered: false, received: 0, announced: undefined };
+    const progress = trip.#exchange ?? nothing;
+    trip.#over ??= timeoutFault(trip.#timeout, progress);
+    trip.#exchange?.giveUp(trip.#over);
+  }
+}
+
+function tripsOf(signal: AbortSignal): Trip[] {
+  let trips = underway.get(signal);
+  if (trips === undefined) {
+    const made: Trip[] = [];
+    underway.set(signal, made);
+    signal.addEventListener('abort', () => void made.slice().map((trip) => trip.abort()), { once: true });
+    trips = made;
+  }
+  return trips;
+}

@@ -1,0 +1,77 @@
+import { type ClientRequest, request } from 'node:http';
+import type { Socket } from 'node:net';
+import type { buildConnector } from 'undici';
+import type { Connector } from './connection-pool.ts';
+
+type Connect = buildConnector.connector;
+
+/** The `code` of the error of a proxy that answers, but makes no tunnel; its `message` is the status. */
+export const REFUSED = 'TUNNEL_REFUSED';
+
+/** An error on the way to a proxy, or of the proxy: what lies behind it has no part in it. */
+export interface ProxyError extends Error {
+  /** `host:port`. */
+  readonly proxy: string;
+  readonly cause: Error;
+}
+
+/**
+ * Makes connections through a proxy: asks it for a tunnel (CONNECT, RFC 9110, 9.3.6), and makes TLS within.
+ * @param proxy of http or https
+ * @param authorization the value of its `Proxy-Authorization`
+ */
+export function tunnelBy(proxy: URL, authorization: string | undefined, connector: Connector): Connect {
+  const { protocol, hostname, host } = proxy;
+  const place = proxyHost(proxy);
+  const port = place.slice(place.lastIndexOf(':') + 1);
+  const way = { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), host, port };
+  const byProxy = (cause: Error): ProxyError =>
+    Object.assign(new Error(cause.message, { cause }), { proxy: place }) as ProxyError;
+  return (target, done) => {
+    connector.connect(way, (error, socket) => {
+      if (error !== null) return done(byProxy(error), null);
+      const asked = target.port === '' || target.port === undefined ? '443' : target.port;
+      const name = target.hostname.includes(':') ? `[${target.hostname}]` : target.hostname;
+      connector.hold(socket);
+      const asking = ask(socket, `${name}:${asked}`, authorization, (refusal) => {
+        connector.release(socket);
+        if (refusal === null) connector.connect({ ...target, httpSocket: socket }, done);
+        else done(byProxy(refusal), null);
+      });
+      asking.setTimeout(connector.timeout, () => asking.destroy(timedOut()));
+    });
+  };
+}
+
+/** `host:port` of a proxy. */
+export function proxyHost({ host, port, protocol }: URL): string {
+  return port === '' ? `${host}:${protocol === 'http:' ? 80 : 443}` : host;
+}
+
+type Answered = (error: Error | null) => void;
+
+/** Asks for a tunnel on a connection to a proxy. */
+function ask(
+  socket: Socket,
+  place: string,
+  authorization: string | undefined,
+  done: Answered,
+): ClientRequest {
+  const credentials = authorization === undefined ? {} : { 'proxy-authorization': authorization };
+  const headers = { host: place, connection: 'keep-alive', ...credentials };
+  const asking = request({ method: 'CONNECT', path: place, headers, createConnection: () => socket });
+  asking.on('error', (error) => done(error));
+  asking.on('connect', (answer, _, first) => {
+    const { statusCode = 0 } = answer;
+    socket.setTimeout(0);
+    if (statusCode >= 200 && statusCode < 300 && first.length === 0) return done(null);
+    socket.on('error', () => {}).destroy();
+    done(Object.assign(new Error(String(statusCode)), { code: REFUSED }));
+  });
+  asking.end();
+  return asking;
+}
+
+function timedOut(): Error {
+  return Object.assign(new Error('no answer to CONNECT'), { code: 'ETIMEDOUT' });
+}

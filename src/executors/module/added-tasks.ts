@@ -1,0 +1,50 @@
+import { HALF, uuidOfAttributes } from '../../core/ids/record-uuid.ts';
+import { runOf, Task, uuidFault } from '../../core/record/task.ts';
+import type { Child } from '../contract.ts';
+
+/** How a task is added. */
+export interface AddOptions {
+  /** Does it before all that waits. Default false. */
+  readonly front?: boolean | undefined;
+  /** Does it although a task of its uuid was seen or is finished. Default false. */
+  readonly again?: boolean | undefined;
+}
+
+/** Chooses the uuid of a task that is added. */
+export type TaskId = (task: Readonly<Record<string, unknown>>) => string;
+
+/**
+ * Returns the task of some attributes. Its uuid is its own, else what `taskId` returns, else the one that `task-load`
+ * gives a record of these attributes.
+ * @param parent the uuid of the task that adds it
+ * @throws {TypeError} where it can be no task
+ */
+export function childOf(
+  attributes: unknown,
+  parent: string,
+  { front = false, again = false }: AddOptions,
+  taskId: TaskId | undefined,
+): Child {
+  if (typeof attributes !== 'object' || attributes === null || Array.isArray(attributes))
+    throw new TypeError('ctx.add takes an object, the attributes of a task');
+  const clean = withoutOurs(attributes as Readonly<Record<string, unknown>>);
+  const { uuid: own, ...others } = clean;
+  const uuid = own ?? taskId?.(clean) ?? uuidOfAttributes(others);
+  const fault = uuid === undefined ? HALF : uuidFault(uuid);
+  if (fault !== undefined) throw new TypeError(`ctx.add takes a task with a good uuid: ${fault}`);
+  // Said, not made of its values as for a page that links to itself: it was copied along.
+  if (clean.uuid === parent && !again)
+    throw new TypeError(
+      'ctx.add was given the uuid of the task itself; leave it out, or say { again: true }',
+    );
+  const line = JSON.stringify({ ...clean, uuid });
+  return { task: new Task(uuid as string, line), front, again };
+}
+
+/** The attributes alone: not what an executor has added to the record that they were copied from. */
+function withoutOurs(attributes: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const run = runOf(attributes);
+  const { run: _, result: __, ...clean }: Record<string, unknown> = attributes;
+  if (run !== undefined) delete clean[run.as];
+  return { uuid: undefined, ...clean };
+}

@@ -1,0 +1,46 @@
+import type { Task } from '../../core/record/task.ts';
+import type { Attempt, Outcome } from '../contract.ts';
+import type { Fetcher } from '../http/fetch.ts';
+import { loadModule } from '../load-module.ts';
+import { handlersOf } from './handlers.ts';
+import type { ModuleOptions } from './index.ts';
+import { openLogs } from './logger.ts';
+import { moduleWork } from './module-work.ts';
+
+/** A module that is loaded. */
+export interface OpenWork {
+  attempt(task: Task, attempt: Attempt): Outcome | Promise<Outcome>;
+  close(): Promise<void>;
+}
+
+/**
+ * Loads a module into this thread.
+ * @param show takes what tasks log, where `options.shows` says so
+ * @throws {TaskpipeError} `USAGE` where it can't be loaded, or has no function; `IO` where logs can't be written
+ */
+export async function openWork(options: ModuleOptions, show: (line: string) => void): Promise<OpenWork> {
+  const { file, timeout, revert = false, logDir, shows = false, http = {} } = options;
+  const handlers = handlersOf(await loadModule(file, '--module'), file, revert);
+  const loggerOf = await openLogs(logDir, shows ? show : undefined);
+  let fetcher: Promise<Fetcher> | undefined;
+  const open = (): Promise<Fetcher> => {
+    fetcher ??= import('../http/fetch.ts').then(({ openFetcher }) => openFetcher(http));
+    return fetcher;
+  };
+  const services = {
+    loggerOf,
+    taskId: handlers.taskId,
+    fetch:
+      (signal: AbortSignal) =>
+      async (...request: Parameters<ReturnType<Fetcher['fetch']>>) =>
+        (await open()).fetch(signal)(...request),
+  };
+  const work = moduleWork(handlers, services, timeout);
+  return {
+    attempt: work.attempt,
+    async close() {
+      work.close();
+      await (await fetcher)?.close();
+    },
+  };
+}

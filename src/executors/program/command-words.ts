@@ -1,0 +1,48 @@
+import { split } from 'shlex';
+import { Rule } from '../../core/options/option.ts';
+
+/** What a shell would make something of, outside of quotes, and in double quotes. */
+const BARE = /[|&;<>()`*]|\$(?:\w+|[({'"])|(?:^|\s)~/;
+const IN_DOUBLE_QUOTES = /`|\$(?:\w+|[({])/;
+
+const QUOTED = /\\.|'[^']*'|"(?:\\.|[^"\\])*"/gs;
+
+/** Braces of a template: `{name}`, and `{{` and `}}`, which are braces themselves. */
+const BRACES = /\{\{|\}\}|\{[^{}]*\}/g;
+
+/**
+ * Splits a command into words as a POSIX shell does (quotes, backslashes), and does nothing else that a shell does:
+ * no variables, no patterns, no pipes.
+ * @param isTemplate whether what stands in braces, white space or not, stays in its word
+ * @throws {Rule} where a quote is not closed, there is no word, or a shell is needed
+ */
+export function splitWords(typed: string, isTemplate: boolean): string[] {
+  const braces: string[] = [];
+  // NUL can be in no argument, so it can stand for them.
+  const mask = (brace: string): string => `\0${braces.push(brace) - 1}\0`;
+  const plain = typed.replaceAll('\0', '');
+  const masked = isTemplate ? plain.replace(BRACES, mask) : plain;
+  refuseShell(masked);
+  let words: string[];
+  try {
+    words = split(masked);
+  } catch {
+    throw new Rule('must close its quotes');
+  }
+  if (words.length === 0 || words[0] === '') throw new Rule('must be a command');
+  return words.map((word) => word.replace(/\0(\d+)\0/g, (_, index) => braces[Number(index)] ?? ''));
+}
+
+function refuseShell(text: string): void {
+  const quoted = text.match(QUOTED) ?? [];
+  const bare = text.replace(QUOTED, '_');
+  const found = [
+    bare.match(BARE),
+    ...quoted.map((part) => part.startsWith('"') && part.match(IN_DOUBLE_QUOTES)),
+  ];
+  const [sign] = found.find((match) => match) || [];
+  if (sign === undefined) return;
+  throw new Rule(
+    `must be a program and its arguments; ${sign.trim()} is for a shell: add --shell, or put it into single quotes if it is meant as text`,
+  );
+}

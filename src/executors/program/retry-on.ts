@@ -1,0 +1,43 @@
+import { Rule } from '../../core/options/option.ts';
+
+/** After which failures another attempt is made. */
+export interface RetryOn {
+  /** Ranges of exit codes. */
+  readonly codes: readonly (readonly [first: number, last: number])[];
+  readonly words: ReadonlySet<string>;
+}
+
+const WORDS = ['signal', 'timeout', 'died', 'any'];
+
+/**
+ * The default of `--retry-on`: 75 is how a program says that another attempt may go better (EX_TEMPFAIL of
+ * sysexits.h), and a worker that died may have died of something else than its task.
+ */
+export const RETRY_ON = '75,died';
+
+/**
+ * Parses `75,1-3,signal,timeout`.
+ * @throws {Rule}
+ */
+export function toRetryOn(typed: string): RetryOn {
+  const parts = typed.split(',').map((part) => part.trim());
+  const codes: [number, number][] = [];
+  for (const part of parts) {
+    const [, first, last = first] = /^(\d{1,3})(?:-(\d{1,3}))?$/.exec(part) ?? [];
+    if (first !== undefined && Number(first) > 0 && Number(last) >= Number(first) && Number(last) < 256)
+      codes.push([Number(first), Number(last)]);
+    else if (!WORDS.includes(part))
+      throw new Rule(
+        `must be exit codes and ${WORDS.join(', ')}, with commas between them, as in 75,100-110,timeout`,
+      );
+  }
+  return { codes, words: new Set(parts) };
+}
+
+/** Whether a kind of failure, or an exit code, is one of them. */
+export function isRetried({ codes, words }: RetryOn, what: string | number): boolean {
+  if (words.has('any')) return true;
+  return typeof what === 'string'
+    ? words.has(what)
+    : codes.some(([first, last]) => what >= first && what <= last);
+}

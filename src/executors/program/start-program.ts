@@ -1,0 +1,163 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { isAbsolute, resolve } from 'node:path';
+import { quote } from 'shlex';
+import { TaskpipeError } from '../../core/base/errors.ts';
+import { optionName, Rule } from '../../core/options/option.ts';
+import { type Failure, Task } from '../../core/record/task.ts';
+import { compileTemplate, type Template } from '../../core/record/template.ts';
+import { splitWords } from './command-words.ts';
+import { childEnvironment, type Environment, variablesFor } from './environment.ts';
+
+/** What is started: a file, and its words, the first of which is the name it is called by. */
+export interface Call {
+  readonly file: string;
+  readonly words: readonly string[];
+  /** Variables beside those of the program. */
+  readonly env: Environment;
+}
+
+/** A command that was typed, ready to be started. */
+export interface Program {
+  /** What to call it in messages. */
+  readonly name: string;
+  readonly cwd: string | undefined;
+  /** Of all its calls. */
+  readonly env: Environment;
+  /** The call for one task, or why there is none. */
+  callFor(task: Task): Call | Failure;
+  /** A call as it can be pasted into a shell. */
+  show(call: Call): string;
+}
+
+export interface ProgramOptions {
+  /** Has `sh -c` run it. */
+  readonly shell?: boolean | undefined;
+  readonly cwd?: string | undefined;
+  /** What it gets of the environment, see `toVariable`. */
+  readonly env?: readonly string[] | undefined;
+  /** Ours, of which it gets a part. Default: nothing. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+}
+
+/**
+ * @param key the option that it was typed for, as in `command`, whose words are templates
+ * @throws {TaskpipeError} `USAGE` where it can't be split, or there is no such program or folder
+ */
+export function programOf(
+  key: 'command' | 'worker' | 'exec' | 'onDone',
+  typed: string,
+  options: ProgramOptions,
+): Program {
+  const { shell = false, cwd, environment = {} } = options;
+  const env = childEnvironment(environment, options.env);
+  if (cwd !== undefined && !statSync(cwd, { throwIfNoEntry: false })?.isDirectory())
+    throw new TaskpipeError('USAGE', `--cwd must be a folder; got ${JSON.stringify(cwd)}`);
+  try {
+    const plain = key === 'command' ? commandCalls : workerCalls;
+    return {
+      ...(shell ? shellCalls(typed, key) : plain(typed, env, cwd)),
+      cwd,
+      env,
+      show: (call) => shown(call, cwd),
+    };
+  } catch (error) {
+    if (!(error instanceof Rule)) throw error;
+    throw new TaskpipeError('USAGE', `${optionName(key)} ${error.message}; got ${JSON.stringify(typed)}`);
+  }
+}
+
+type Calls = Pick<Program, 'name' | 'callFor'>;
+
+function workerCalls(typed: string, env: Environment, cwd: string | undefined): Calls {
+  const words = splitWords(typed, false);
+  const [name = ''] = words;
+  const call = { file: findProgram(name, env.PATH, cwd), words, env: {} };
+  return { name, callFor: () => call };
+}
+
+function commandCalls(typed: string, env: Environment, cwd: string | undefined): Calls {
+  const words = splitWords(typed, true).map(compileTemplate);
+  const [first] = words as [Template, ...Template[]];
+  refuseScript(words);
+  const fixed = first.names.length === 0 ? String(first.expand(NOBODY)) : undefined;
+  const file = fixed === undefined ? undefined : findProgram(fixed, env.PATH, cwd);
+  return {
+    name: fixed ?? 'the command',
+    callFor(task) {
+      const filled: string[] = [];
+      for (const word of words) {
+        const text = word.expand(task);
+        if (typeof text !== 'string') return text;
+        filled.push(text);
+      }
+      return { file: file ?? (filled[0] as string), words: filled, env: { TASK_UUID: task.uuid } };
+    },
+  };
+}
+
+/** For what is the same for all tasks. */
+export const NOBODY: Task = new Task('', '{}');
+
+/** A value in the text that a shell is given would be run by it. */
+function refuseScript(words: readonly Template[]): void {
+  const texts = words.map((word) => (word.names.length === 0 ? String(word.expand(NOBODY)) : ''));
+  if (!/^(.*\/)?(ba|da|k|z|a)?sh$/.test(texts[0] ?? '')) return;
+  const option = texts.findIndex((text) => /^-\w*c$/.test(text));
+  const name = option < 0 ? undefined : words[option + 1]?.names[0];
+  if (name === undefined) return;
+  throw new Rule(
+    `must not put {${name}} into the text of a shell: write "$TASK_name" there, with --shell and without sh -c (braces that are meant are doubled: {{ }})`,
+  );
+}
+
+function shellCalls(typed: string, key: Parameters<typeof programOf>[0]): Calls {
+  if (typed.trim() === '') throw new Rule('must be a command');
+  const call = { file: '/bin/sh', words: ['sh', '-c', typed] };
+  if (key !== 'command') return { name: 'sh', callFor: () => ({ ...call, env: {} }) };
+  const [brace] = /(?<!\$)\{[\w.-]+\}/.exec(typed) ?? [];
+  if (brace !== undefined) {
+    const name = brace.slice(1, -1).replace(/\W/g, '_');
+    throw new Rule(
+      `must have no ${brace} with --shell: values come as variables, so write "$TASK_${name}" (or put spaces inside, if braces are meant)`,
+    );
+  }
+  const variables = variablesFor(typed);
+  return {
+    name: 'sh',
+    callFor(task) {
+      const made = variables.of(task);
+      return isFailure(made) ? made : { ...call, env: { ...made, TASK_UUID: task.uuid } };
+    },
+  };
+}
+
+/** Whether there is none; the names of variables begin with `TASK_`. */
+export function isFailure(made: Environment | Call | Failure): made is Failure {
+  return 'code' in made;
+}
+
+/** @throws {Rule} where there is none */
+function findProgram(name: string, path: string | undefined, cwd: string | undefined): string {
+  const folders = name.includes('/') ? [''] : (path ?? '/usr/local/bin:/usr/bin:/bin').split(':');
+  for (const folder of folders) {
+    const file = folder === '' ? resolve(cwd ?? '', name) : resolve(cwd ?? '', folder, name);
+    if (isProgram(file)) return file;
+  }
+  const where = isAbsolute(name) || name.includes('/') ? '' : ' on the PATH';
+  throw new Rule(`must begin with a program; there is no ${JSON.stringify(name)}${where} that can be run`);
+}
+
+function isProgram(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function shown({ words, env }: Call, cwd: string | undefined): string {
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${quote(value)}`);
+  const line = [...variables, ...words.map(quote)].join(' ');
+  return cwd === undefined ? line : `(cd ${quote(cwd)} && ${line})`;
+}

@@ -1,0 +1,182 @@
+import { TaskpipeError } from '../../core/base/errors.ts';
+import type { Task } from '../../core/record/task.ts';
+import { isRetried, type RetryOn } from '../program/retry-on.ts';
+import type { Death, Errand, WorkerSetup } from './assignment.ts';
+import { Speech, shortened } from './stderr-log.ts';
+import { outcomeOf } from './worker-answer.ts';
+import { WorkerProcess } from './worker-program.ts';
+
+/** So many workers in a row that die without one answer end the stage. */
+const HOPELESS = 10;
+
+/** The wait before a worker is started again, after one that never answered: from, to, in milliseconds. */
+const [FIRST_WAIT, LONGEST_WAIT] = [50, 1000];
+
+export interface CrewOptions extends Omit<WorkerSetup, 'number' | 'answered' | 'freed' | 'said' | 'died'> {
+  /** What to call a worker in messages. */
+  readonly name: string;
+  /** How many there are. */
+  readonly size: number;
+  readonly retryOn: RetryOn;
+  /** Shows people what workers say. */
+  readonly tell: (line: string) => void;
+  /** How long workers have to end when no more tasks come, in milliseconds. */
+  readonly grace: number;
+}
+
+/** The place of one worker, in which one follows another. */
+interface Place {
+  readonly number: number;
+  worker: WorkerProcess | undefined;
+  /** When the next one may be started: `performance.now()`. */
+  notBefore: number;
+}
+
+/** Some workers, which are started when there is work, and again when they die. */
+export class Crew {
+  readonly #options: CrewOptions;
+  readonly #speech: Speech;
+  readonly #places: readonly Place[];
+  /** Tasks for which no worker is free. */
+  #queue: Errand[] = [];
+  /** Deaths without one answer, since the last answer of any. */
+  #fruitless = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(options: CrewOptions) {
+    this.#options = options;
+    this.#speech = new Speech(options.tell);
+    this.#places = Array.from({ length: options.size }, (_, i) => ({
+      number: i + 1,
+      worker: undefined,
+      notBefore: 0,
+    }));
+  }
+
+  /** How many tasks they can have together. */
+  get capacity(): number {
+    return this.#places.reduce((sum, { worker }) => sum + (worker?.size ?? 1), 0);
+  }
+
+  do(errand: Errand): void {
+    if (this.#queue.length > 0 || !this.#give(errand)) this.#queue.push(errand);
+  }
+
+  /** Gives a task to the worker that has the least to do; a new one is started before any gets a second task. */
+  #give(errand: Errand): boolean {
+    let best: Place | undefined;
+    let least = Number.POSITIVE_INFINITY;
+    for (const place of this.#places) {
+      const { worker } = place;
+      const load = worker === undefined ? 0.5 : worker.load; // an idle one comes first
+      if (load >= least || !(worker?.takes(errand) ?? this.#mayStart(place))) continue;
+      best = place;
+      least = load;
+      if (load === 0) break;
+    }
+    if (best === undefined) return false;
+    best.worker ??= this.#start(best);
+    best.worker.send(errand);
+    return true;
+  }
+
+  #mayStart({ notBefore }: Place): boolean {
+    const wait = notBefore === 0 ? 0 : notBefore - performance.now();
+    if (wait <= 0) return true;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#giveQueued();
+    }, Math.ceil(wait));
+    return false;
+  }
+
+  #giveQueued(): void {
+    while (this.#queue.length > 0 && this.#give(this.#queue[0] as Errand)) this.#queue.shift();
+  }
+
+  #start(place: Place): WorkerProcess {
+    const { number } = place;
+    return new WorkerProcess({
+      ...this.#options,
+      number,
+      answered: (errand, answer) => this.#answered(errand, answer),
+      freed: () => this.#giveQueued(),
+      said: (words) => this.#speech.say(number, words),
+      died: (death) => this.#died(place, death),
+    });
+  }
+
+  #answered(errand: Errand, answer: Task): void {
+    this.#fruitless = 0;
+    errand.settle(outcomeOf(answer, errand.task, this.#options.retryOn));
+    if (this.#queue.length > 0) queueMicrotask(() => this.#giveQueued());
+  }
+
+  /** What waited in the worker goes to another, and that is no attempt of its own; what it was at has failed. */
+  #died(place: Place, death: Death): void {
+    place.worker = undefined;
+    if (this.#isClosed) return;
+    const { culprit, left, hasAnswered, cause } = death;
+    if (!hasAnswered && cause !== 'timeout') {
+      this.#fruitless++;
+      place.notBefore =
+        performance.now() + Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(this.#fruitless - 1, 20));
+    } else place.notBefore = 0;
+    this.#queue.unshift(...left.filter((errand) => errand !== culprit));
+    if (this.#fruitless >= HOPELESS && (culprit !== undefined || this.#queue.length > 0)) {
+      const error = this.#hopeless(death);
+      for (const errand of left.concat(this.#queue)) errand.fail(error);
+      return;
+    }
+    culprit?.settle(this.#failure(place, death));
+    this.#giveQueued();
+  }
+
+  #failure({ number }: Place, { cause, exit, signal, lastWords }: Death): ReturnType<typeof outcomeOf> {
+    const { name, timeout, maxOutput, retryOn } = this.#options;
+    const who = `worker ${number} (${name})`;
+    const how = exit === null ? `was killed by ${signal}` : `ended with exit code ${exit}`;
+    const words = lastWords === '' ? '' : `: ${shortened(lastWords)}`;
+    const [kind, code, message] = (
+      {
+        timeout: ['timeout', 'TIMEOUT', `${who} did not answer within ${timeout} ms (--timeout)`],
+        output: [
+          '',
+          'OUTPUT_TOO_LARGE',
+          `${who} wrote a line of more than ${maxOutput} bytes (--max-output)`,
+        ],
+        start: ['died', 'SPAWN', `cannot start ${who}${words}`],
+        none: ['died', 'WORKER_DIED', `${who} ${how} while it had this task${words}`],
+      } as const
+    )[cause ?? 'none'];
+    const error = { code, message };
+    return isRetried(retryOn, kind) ? { error, retry: {} } : { error };
+  }
+
+  #hopeless({ cause, exit, signal, lastWords }: Death): TaskpipeError {
+    const code = exit === null ? `by ${signal}` : `with exit code ${exit}`;
+    const how = cause === 'start' ? 'before it began' : code;
+    const words = lastWords === '' ? 'it said nothing on its standard error' : shortened(lastWords);
+    return new TaskpipeError(
+      'IO',
+      `--worker ${this.#options.name}: ${HOPELESS} in a row ended without one answer, the last one ${how}: ${words}`,
+    );
+  }
+
+  /** Lets them end; at once where they have tasks, as nobody waits for these any more. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    const workers = this.#places.flatMap(({ worker }) => worker ?? []);
+    const isLeaving = workers.some(({ load }) => load > 0);
+    for (const worker of workers) {
+      if (isLeaving) worker.kill();
+      else worker.end();
+    }
+    const timer = setTimeout(() => workers.map((worker) => worker.stop()), this.#options.grace);
+    await Promise.all(workers.map(({ ended }) => ended));
+    clearTimeout(timer);
+    this.#speech.end();
+  }
+}

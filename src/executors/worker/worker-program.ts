@@ -1,0 +1,223 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import type { Task } from '../../core/record/task.ts';
+import { type LineFault, readLines } from '../../core/text/lines.ts';
+import { MERCY, signalGroup } from '../program/process-group.ts';
+import type { Death, Errand, WorkerSetup } from './assignment.ts';
+import { Window } from './prefetch.ts';
+import { readSpeech } from './stderr-log.ts';
+import { parseAnswer } from './worker-answer.ts';
+
+/** How long what a dead worker wrote may take to be read, in milliseconds: its children may hold its pipes. */
+const LAST = 1000;
+
+/** One worker process, from its start to its end. */
+export class WorkerProcess {
+  readonly #setup: WorkerSetup;
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #window: Window;
+  /** What it has, by uuid, the oldest first. */
+  readonly #errands = new Map<string, Errand>();
+  #unsent = '';
+  #isBlocked = false;
+  /** Since when the oldest task is the oldest: what waits behind another is not at work. */
+  #oldestSince = 0;
+  /** When it was last without work, or answered. */
+  #lastAnswer = 0;
+  #hasAnswered = false;
+  /** The task whose time was over. */
+  #late: Errand | undefined;
+  #isOver = false;
+  #cause: Death['cause'];
+  #lastWords = '';
+  #timer: NodeJS.Timeout | undefined;
+  /** Runs while it has been asked to end. */
+  #mercy: NodeJS.Timeout | undefined;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<void>;
+
+  constructor(setup: WorkerSetup) {
+    this.#setup = setup;
+    this.#window = new Window(setup.perWorker);
+    const [argv0 = '', ...args] = setup.call.words;
+    const env = { ...setup.env, TASK_WORKER_NUMBER: String(setup.number) };
+    const { cwd } = setup;
+    this.#child = spawn(setup.call.file, args, { argv0, cwd, env, detached: true, stdio: 'pipe' });
+    this.ended = this.#watch();
+  }
+
+  /** How many tasks it has. */
+  get load(): number {
+    return this.#errands.size;
+  }
+
+  /** How many it may have. */
+  get size(): number {
+    return this.#window.size;
+  }
+
+  /** Whether it can take this one now: an answer names nothing but a uuid, so no two of one uuid. */
+  takes({ task }: Errand): boolean {
+    const isFree = this.load < this.#window.size && !this.#isBlocked && !this.#isOver;
+    return isFree && !this.#errands.has(task.uuid);
+  }
+
+  send(errand: Errand): void {
+    if (this.#errands.size === 0) {
+      this.#oldestSince = performance.now();
+      this.#lastAnswer = this.#oldestSince;
+      this.#timer ??= setTimeout(() => this.#checkTime(), this.#setup.timeout);
+    }
+    this.#errands.set(errand.task.uuid, errand);
+    if (this.#unsent === '') queueMicrotask(() => this.#flush()); // what else comes now joins it
+    this.#unsent += `${errand.task.line}\n`;
+  }
+
+  /** No more tasks will come. */
+  end(): void {
+    this.#child.stdin.end();
+  }
+
+  /** Asks its group to end, and kills what is left of it after a while. */
+  stop(): void {
+    this.#isOver = true;
+    signalGroup(this.#child.pid, 'SIGTERM');
+    this.#mercy ??= setTimeout(() => this.kill(), MERCY);
+  }
+
+  kill(): void {
+    this.#isOver = true;
+    signalGroup(this.#child.pid, 'SIGKILL');
+  }
+
+  #flush(): void {
+    const text = this.#unsent;
+    this.#unsent = '';
+    if (!this.#child.stdin.destroyed) this.#isBlocked = !this.#child.stdin.write(text);
+  }
+
+  async #watch(): Promise<void> {
+    const { stdin, stderr } = this.#child;
+    const death = { exit: null as number | null, signal: null as string | null };
+    stdin.on('error', () => {}); // its end tells
+    stdin.on('drain', () => {
+      this.#isBlocked = false;
+      this.#setup.freed();
+    });
+    readSpeech(stderr, (line) => {
+      this.#lastWords = line;
+      this.#setup.said(line);
+    });
+    this.#child.on('error', (error) => {
+      if (this.#child.pid !== undefined) return;
+      this.#cause = 'start';
+      this.#lastWords = error.message;
+    });
+    this.#child.on('exit', () => {
+      this.#isOver = true;
+      setTimeout(() => this.#cutOff(), LAST).unref();
+    });
+    const closed = new Promise<void>((resolve) => {
+      this.#child.on('close', (exit, signal) => {
+        Object.assign(death, { exit, signal });
+        resolve();
+      });
+    });
+    await this.#listen();
+    await closed;
+    this.#end(death);
+  }
+
+  #end(how: Pick<Death, 'exit' | 'signal'>): void {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#mercy);
+    if (this.#mercy !== undefined) this.kill(); // its children had their time, too
+    this.#isOver = true;
+    const left = [...this.#errands.values()];
+    this.#errands.clear();
+    const [cause, hasAnswered, lastWords] = [this.#cause, this.#hasAnswered, this.#lastWords];
+    const hasRetired = how.exit === 0 && hasAnswered && cause === undefined;
+    const suspect = cause === 'timeout' ? this.#late : left[0];
+    const culprit = hasRetired ? undefined : left.find((errand) => errand === suspect);
+    this.#setup.died({ ...how, cause, hasAnswered, lastWords, left, culprit });
+  }
+
+  /** It has ended, but its children hold its pipes. */
+  #cutOff(): void {
+    const { stdout, stderr } = this.#child;
+    if (stdout.closed && stderr.closed) return;
+    this.kill();
+    stdout.destroy();
+    stderr.destroy();
+  }
+
+  /** Reads its answers. */
+  async #listen(): Promise<void> {
+    const maxLine = this.#setup.maxOutput;
+    try {
+      const lines = readLines(this.#child.stdout, { source: 'worker', reject: () => this.#burst(), maxLine });
+      for await (const { texts, faults } of lines) this.#hear(texts, faults);
+    } catch {
+      // It was destroyed, as nothing closed it after the end.
+    }
+  }
+
+  /** A line is too long. */
+  #burst(): void {
+    this.#cause ??= 'output';
+    this.kill();
+  }
+
+  #hear(lines: readonly string[], faults: ReadonlyMap<number, LineFault> | undefined): void {
+    const oldest = firstOf(this.#errands);
+    let answers = 0;
+    for (const [i, line] of lines.entries()) {
+      const fault = faults?.get(i);
+      if (fault?.code === 'LONG') this.#burst();
+      else if (fault !== undefined) this.#setup.said(`printed a line that is ${fault.message}`);
+      else if (line !== '' && this.#hearLine(line)) answers++;
+    }
+    if (answers === 0) return;
+    const now = performance.now();
+    this.#hasAnswered = true;
+    this.#window.learn(answers, now - this.#lastAnswer);
+    this.#lastAnswer = now;
+    if (firstOf(this.#errands) !== oldest) this.#oldestSince = now;
+  }
+
+  /** Returns whether a line is an answer. */
+  #hearLine(line: string): boolean {
+    const answer = parseAnswer(line);
+    const errand = answer === undefined ? undefined : this.#errands.get(answer.uuid);
+    if (answer === undefined || errand === undefined) {
+      this.#setup.said(complaint(line, answer));
+      return false;
+    }
+    this.#errands.delete(answer.uuid);
+    this.#setup.answered(errand, answer);
+    return true;
+  }
+
+  /** Kills it where its oldest task has had its time. */
+  #checkTime(): void {
+    this.#timer = undefined;
+    if (this.#errands.size === 0) return;
+    const rest = this.#oldestSince + this.#setup.timeout - performance.now();
+    if (rest > 0) {
+      this.#timer = setTimeout(() => this.#checkTime(), Math.ceil(rest));
+      return;
+    }
+    this.#cause = 'timeout';
+    this.#late = firstOf(this.#errands);
+    this.stop();
+  }
+}
+
+function complaint(line: string, answer: Task | undefined): string {
+  if (answer !== undefined)
+    return `answered for a task that it does not have, or twice: ${JSON.stringify(answer.uuid)}`;
+  return `printed what is no answer: ${line}`;
+}
+
+function firstOf(errands: ReadonlyMap<string, Errand>): Errand | undefined {
+  return errands.values().next().value;
+}

@@ -1,0 +1,55 @@
+import type { Failure } from '../../core/record/task.ts';
+import type { Decision } from '../retry.ts';
+import type { DecisionChange, Storage } from '../run/atom-storage.ts';
+import type { CompiledAtom } from './compile.ts';
+
+/** Asks a retry controller what to do. */
+export type Ask = (controller: number) => Promise<Decision>;
+
+interface Resolution {
+  readonly decision: Decision;
+  /** The controller whose flow it is about; undefined: all. */
+  readonly retry?: number;
+}
+
+/** What happens where nobody decides otherwise. */
+const BY_DEFAULT: Resolution = { decision: 'REVERT_ALL' };
+
+/**
+ * What becomes of a flow after an atom failed. The nearest controller is asked first, then, where that says `REVERT`,
+ * the one around it: as TaskFlow's completer does.
+ * @returns undefined where the atom's flow is being reverted already, so that there is nothing left to decide
+ */
+export async function resolve(
+  storage: Storage,
+  failed: number,
+  ask: Ask,
+): Promise<DecisionChange | undefined> {
+  const { atoms } = storage.compiled;
+  const failure = storage.record(failed).failure as Failure;
+  const asked: number[] = [];
+
+  async function decide(index: number): Promise<Resolution | undefined> {
+    const { name, controller } = atoms[index] as CompiledAtom;
+    if (controller < 0) return BY_DEFAULT;
+    if (storage.record(controller).intention === 'REVERT') return undefined;
+    asked.push(controller);
+    storage.noteFailure(controller, name, failure);
+    const decision = await ask(controller);
+    if (decision === 'RETRY') return { decision, retry: controller };
+    if (decision === 'REVERT_ALL') return { decision };
+    const around = await decide(controller);
+    const isOverruled = around !== undefined && around !== BY_DEFAULT && around.decision !== 'REVERT';
+    return isOverruled ? around : { decision, retry: controller };
+  }
+
+  const resolution = await decide(failed);
+  if (resolution === undefined) return undefined;
+  const nameOf = (index: number): string => (atoms[index] as CompiledAtom).name;
+  return {
+    decision: resolution.decision,
+    failed: nameOf(failed),
+    asked: asked.map(nameOf),
+    ...(resolution.retry === undefined ? {} : { retry: nameOf(resolution.retry) }),
+  };
+}

@@ -1,0 +1,230 @@
+import { TaskpipeError } from '../../core/base/errors.ts';
+import { mustBeWhole } from '../../core/options/option.ts';
+import type { Flow } from '../patterns.ts';
+import { compile, missingIn } from '../plan/compile.ts';
+import { Storage } from './atom-storage.ts';
+import type { EngineOptions, FlowResult } from './engine-options.ts';
+import { providedBy } from './inputs.ts';
+import { Notifier } from './notifier.ts';
+import { allNext, isSuccess, nextOf } from './select.ts';
+import { type FlowSnapshot, isReverting, restore, snapshotOf } from './snapshot.ts';
+import { type AtomState, checkFlowTransition, type FlowState } from './states.ts';
+import { type Ended, Steps } from './steps.ts';
+
+export type { EngineKind, EngineOptions, FlowResult } from './engine-options.ts';
+
+/** Runs one flow once. */
+export class Engine {
+  /** Tells of the flow's own states. */
+  readonly notifier: Notifier<FlowState> = new Notifier();
+  /** Tells of the states of its atoms. */
+  readonly taskNotifier: Notifier<AtomState> = new Notifier();
+  readonly #storage: Storage;
+  readonly #steps: Steps;
+  readonly #jobs: number;
+  readonly #isSerial: boolean;
+  #state: FlowState;
+  #isRunning = false;
+  /** Whether an atom could not be reverted: nothing more is started. */
+  #isBroken: boolean;
+  /** What may start, and what came to its end and was not looked at yet. */
+  #queue: number[] = [];
+  #ended: Ended[] = [];
+  #calls = 0;
+  #wake: (() => void) | undefined;
+  #defect: unknown;
+
+  /**
+   * @throws {TaskpipeError} `USAGE` where the flow can't run, or the store has not what it needs; `DATA` where what is
+   *   to be resumed does not fit it
+   */
+  constructor(flow: Flow, options: EngineOptions = {}) {
+    const { store = {}, engine = 'serial', jobs = 10, timeout, signal, resume, journal } = options;
+    mustBeWhole('jobs', jobs, 1);
+    if (engine !== 'serial' && engine !== 'parallel')
+      throw new TaskpipeError('USAGE', `engine must be serial or parallel; got ${JSON.stringify(engine)}`);
+    const compiled = compile(flow);
+    const missing = missingIn(compiled, store);
+    if (missing !== undefined) throw new TaskpipeError('USAGE', missing);
+    this.#isSerial = engine === 'serial';
+    this.#jobs = this.#isSerial ? 1 : jobs;
+    this.#storage = openStorage(compiled, resume);
+    this.#state = stateOf(this.#storage, resume);
+    this.#isBroken = this.#storage.records.some(({ state }) => state === 'REVERT_FAILURE');
+    this.#steps = new Steps(this.#storage, { store, timeout, signal, journal, notifier: this.taskNotifier });
+  }
+
+  /** The state of the flow. */
+  get state(): FlowState {
+    return this.#state;
+  }
+
+  /** What the run has come to, as JSON; `resume` takes it, here or in another process. */
+  toJSON(): FlowSnapshot {
+    return snapshotOf(this.#storage, this.#state);
+  }
+
+  /** Starts no more atoms; `run()` ends when those that run have ended, and goes on when it is called again. */
+  suspend(): void {
+    if (this.#state === 'RUNNING' || this.#state === 'REVERTING') this.#become('SUSPENDING');
+  }
+
+  /**
+   * Runs the flow, or goes on with it. An atom that fails is part of the result.
+   * @throws {TaskpipeError} `USAGE`, where it runs already; what the journal throws
+   */
+  async run(): Promise<FlowResult> {
+    if (this.#isRunning)
+      throw new TaskpipeError('USAGE', `flow "${this.#storage.compiled.name}" runs already`);
+    if (this.#hasEnded) return this.#result(this.#state as FlowResult['state']);
+    this.#isRunning = true;
+    try {
+      await this.#begin();
+      await this.#loop();
+      return this.#finish();
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  get #hasEnded(): boolean {
+    return this.#state === 'SUCCESS' || this.#state === 'REVERTED' || this.#state === 'FAILURE';
+  }
+
+  /** Changes the state of the flow: the one place where that happens. */
+  #become(state: FlowState): void {
+    const { name } = this.#storage.compiled;
+    checkFlowTransition(name, this.#state, state);
+    const old = this.#state;
+    this.#state = state;
+    if (!this.notifier.isIdle) this.notifier.notify({ flow: name, old_state: old, state });
+  }
+
+  async #begin(): Promise<void> {
+    const isResumed = this.#state !== 'PENDING';
+    if (isResumed) {
+      this.#become('RESUMING');
+      this.#become('SUSPENDED');
+    }
+    this.#become(isResumed && isReverting(this.#storage) ? 'REVERTING' : 'RUNNING');
+    if (isResumed) {
+      this.#steps.resume();
+      // A process may have ended between a failure and what was to be decided about it.
+      for (const [index, { state, intention }] of this.#storage.records.entries())
+        if (state === 'FAILURE' && intention === 'EXECUTE') await this.#decide(index);
+    }
+    this.#queue = this.#isBroken
+      ? []
+      : this.#inOrder([...allNext(this.#storage, (index) => this.#steps.pass(index))]);
+  }
+
+  /**
+   * Starts what may start, and looks at what ended. A parallel engine looks first; a serial one starts all that may
+   * start before it looks at how that ended, as TaskFlow's does.
+   */
+  async #loop(): Promise<void> {
+    for (;;) {
+      if (this.#isSerial || this.#ended.length === 0) this.#startJobs();
+      if (this.#calls > 0 && (this.#isSerial || this.#ended.length === 0)) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        if (this.#defect !== undefined) throw this.#defect;
+      } else if (this.#ended.length > 0) await this.#lookAtEnded();
+      else if (this.#queue.length === 0 || !this.#mayStart) break;
+    }
+    this.#queue = [];
+  }
+
+  get #mayStart(): boolean {
+    return !this.#isBroken && this.#state !== 'SUSPENDING';
+  }
+
+  #startJobs(): void {
+    while (this.#calls < this.#jobs && this.#mayStart) {
+      const index = this.#queue.shift();
+      if (index === undefined) return;
+      const ended = this.#steps.start(index);
+      if (!(ended instanceof Promise)) {
+        if (ended === undefined) continue;
+        this.#ended.push(ended);
+        if (!this.#isSerial) return;
+        continue;
+      }
+      this.#calls++;
+      ended
+        .then((end) => this.#ended.push(end))
+        .catch((error) => {
+          this.#defect = error;
+        })
+        .finally(() => {
+          this.#calls--;
+          this.#wake?.();
+        });
+    }
+  }
+
+  async #lookAtEnded(): Promise<void> {
+    const found = new Set(this.#queue);
+    for (const ended of this.#ended.splice(0)) {
+      const how = this.#steps.end(ended);
+      if (how === 'broken') this.#isBroken = true;
+      else if (how === 'failed') await this.#decide(ended.index);
+      if (this.#isBroken) continue;
+      for (const index of nextOf(this.#storage, ended.index, (next) => this.#steps.pass(next)))
+        found.add(index);
+    }
+    this.#queue = this.#inOrder([...found]);
+  }
+
+  async #decide(index: number): Promise<void> {
+    const decision = await this.#steps.decide(index);
+    if (decision === undefined || decision === 'RETRY' || this.#state !== 'RUNNING') return;
+    this.#become('FAILURE');
+    this.#become('REVERTING');
+  }
+
+  /** What is to be reverted comes in front, the latest first; then what is to run, in the order it was added. */
+  #inOrder(indexes: number[]): number[] {
+    const rank = (index: number): number => {
+      const { intention, turn } = this.#storage.record(index);
+      return intention === 'EXECUTE' ? index : -turn;
+    };
+    return indexes.length < 2 ? indexes : indexes.sort((a, b) => rank(a) - rank(b));
+  }
+
+  #finish(): FlowResult {
+    const [left] = this.#isBroken ? [] : allNext(this.#storage, () => true);
+    const ending = this.#isBroken ? 'FAILURE' : isSuccess(this.#storage) ? 'SUCCESS' : 'REVERTED';
+    const state = left === undefined ? ending : 'SUSPENDED';
+    this.#become(state);
+    return this.#result(state);
+  }
+
+  #result(state: FlowResult['state']): FlowResult {
+    const provided = providedBy(this.#storage);
+    if (state === 'SUCCESS') return { state, provided, failures: {}, revertFailures: {} };
+    const failures = { ...this.#storage.failures, ...this.#steps.faults };
+    return { state, provided, failures, revertFailures: this.#storage.revertFailures };
+  }
+}
+
+function openStorage(compiled: ReturnType<typeof compile>, resume: EngineOptions['resume']): Storage {
+  if (resume === undefined) return new Storage(compiled);
+  return resume instanceof Storage ? resume : restore(compiled, resume);
+}
+
+/**
+ * Runs a flow once, and gives what it came to.
+ * @throws {TaskpipeError} as `Engine` does
+ */
+export function run(flow: Flow, options: EngineOptions = {}): Promise<FlowResult> {
+  return new Engine(flow, options).run();
+}
+
+/** The state of a flow that goes on: as it was kept, or as its atoms tell. */
+function stateOf(storage: Storage, resume: EngineOptions['resume']): FlowState {
+  if (resume !== undefined && !(resume instanceof Storage)) return resume.state;
+  if (storage.records.every(({ state, turn }) => state === 'PENDING' && turn === 0)) return 'PENDING';
+  return isReverting(storage) ? 'REVERTING' : 'RUNNING';
+}

@@ -1,0 +1,69 @@
+import { createReadStream } from 'node:fs';
+import { ioError } from '../../core/base/errors.ts';
+import type { Change } from './atom-storage.ts';
+
+/** A run in a log: one to go on with, or the place of the line with the result that it ended well with. */
+export type KeptRun = { readonly changes: Change[] } | { readonly start: number; readonly length: number };
+
+interface Line {
+  readonly uuid?: unknown;
+  readonly flow?: unknown;
+  readonly end?: unknown;
+}
+
+/** What tells a run of a flow for a task from all others. */
+export function runKey(flow: string, uuid: string): string {
+  return `${uuid}\n${flow}`; // a uuid has no newline
+}
+
+/**
+ * Reads the runs that are not closed, or that ended well; one that ended otherwise is forgotten. A line that a crash
+ * has torn is passed over: nothing was done that should have come after it.
+ * @throws {TaskpipeError} `IO`
+ */
+export async function readFlowLog(path: string): Promise<Map<string, KeptRun>> {
+  const runs = new Map<string, KeptRun>();
+  try {
+    for await (const { bytes, start } of linesOf(path)) {
+      const line = parse(bytes);
+      if (typeof line?.uuid !== 'string' || typeof line.flow !== 'string') continue;
+      const key = runKey(line.flow, line.uuid);
+      const run = runs.get(key);
+      if (line.end === 'SUCCESS') runs.set(key, { start, length: bytes.length });
+      else if (line.end !== undefined) runs.delete(key);
+      else if (run !== undefined && 'changes' in run) run.changes.push(line as Change);
+      else runs.set(key, { changes: [line as Change] });
+    }
+  } catch (error) {
+    throw ioError('cannot read the flow log', path, error);
+  }
+  return runs;
+}
+
+function parse(bytes: Buffer): Line | undefined {
+  if (bytes.length === 0) return undefined;
+  try {
+    const value: unknown = JSON.parse(bytes.toString());
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The lines of a file with their places. The last one needs no newline: whoever writes next gives it one. */
+async function* linesOf(path: string): AsyncGenerator<{ bytes: Buffer; start: number }> {
+  let kept: Buffer[] = [];
+  let start = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+    let from = 0;
+    for (let newline = chunk.indexOf(10); newline >= 0; newline = chunk.indexOf(10, from)) {
+      const bytes = Buffer.concat([...kept, chunk.subarray(from, newline)]);
+      kept = [];
+      yield { bytes, start };
+      start += bytes.length + 1;
+      from = newline + 1;
+    }
+    if (from < chunk.length) kept.push(chunk.subarray(from));
+  }
+  if (kept.length > 0) yield { bytes: Buffer.concat(kept), start };
+}

@@ -1,0 +1,59 @@
+import type { Inputs } from '../atom.ts';
+import { put } from '../named.ts';
+import type { CompiledAtom, Source } from '../plan/compile.ts';
+import { valueIn } from '../plan/provision.ts';
+import type { Storage } from './atom-storage.ts';
+
+/** A value that is nowhere. */
+const MISSING: unique symbol = Symbol('missing');
+
+/** What goes into an atom, and what should but is nowhere. */
+export interface Gathered {
+  readonly inputs: Record<string, unknown>;
+  /** As it is called outside. */
+  readonly missing: string | undefined;
+}
+
+/** Gathers the values that go into an atom: what is injected beats what atoms before it gave, and that the store. */
+export function gather(storage: Storage, atom: CompiledAtom, store: Inputs): Gathered {
+  const { inject } = atom.atom ?? atom.retry ?? {};
+  const inputs: Record<string, unknown> = inject === undefined ? {} : { ...inject };
+  let missing: string | undefined;
+  for (const source of atom.sources) {
+    const value = find(storage, source, store, inject);
+    if (value !== MISSING) put(inputs, source.argument, value);
+    else if (!source.isOptional) missing ??= source.name;
+  }
+  return { inputs, missing };
+}
+
+function find(
+  storage: Storage,
+  { name, providers }: Source,
+  store: Inputs,
+  inject: Inputs | undefined,
+): unknown {
+  if (inject !== undefined && Object.hasOwn(inject, name)) return inject[name];
+  for (const { atom, provision } of providers) {
+    const { state, result } = storage.record(atom);
+    if (state !== 'SUCCESS') continue; // it was left out
+    const value = valueIn(result, provision);
+    const isWhole = provision.key === undefined && provision.index === undefined;
+    if (isWhole || value !== undefined) return value;
+  }
+  return Object.hasOwn(store, name) ? store[name] : MISSING;
+}
+
+/** All that atoms gave and that still stands, by the names that they provide it under. */
+export function providedBy(storage: Storage): Record<string, unknown> {
+  const provided: Record<string, unknown> = {};
+  for (const [index, { provisions }] of storage.compiled.atoms.entries()) {
+    const { state, result } = storage.record(index);
+    if (state !== 'SUCCESS') continue;
+    for (const provision of provisions) {
+      const value = valueIn(result, provision);
+      if (value !== undefined) put(provided, provision.name, value);
+    }
+  }
+  return provided;
+}

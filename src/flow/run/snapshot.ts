@@ -1,0 +1,102 @@
+import { TaskpipeError } from '../../core/base/errors.ts';
+import type { Failure } from '../../core/record/task.ts';
+import type { Compiled, CompiledAtom } from '../plan/compile.ts';
+import { type AtomRecord, type Change, Storage } from './atom-storage.ts';
+import type { FlowState } from './states.ts';
+
+/** A run of a flow as JSON: all that another process needs to go on with it. */
+export interface FlowSnapshot {
+  /** The name of the flow. */
+  readonly flow: string;
+  readonly state: FlowState;
+  /** What is known of each atom, by its name. */
+  readonly atoms: Readonly<Record<string, Readonly<AtomRecord>>>;
+}
+
+/** What a run has come to. */
+export function snapshotOf({ compiled, records }: Storage, state: FlowState): FlowSnapshot {
+  const atoms = compiled.atoms.map(({ name }, index) => [name, structuredClone(records[index])] as const);
+  return { flow: compiled.name, state, atoms: Object.fromEntries(atoms) as FlowSnapshot['atoms'] };
+}
+
+/**
+ * What a run had come to when its process ended, of the changes that were kept.
+ * @throws {TaskpipeError} `DATA`, where they belong to another flow, or to another version of this one
+ */
+export function replay(compiled: Compiled, changes: readonly Change[]): Storage {
+  const storage = new Storage(compiled);
+  try {
+    for (const change of changes) {
+      if ('resumed' in change) takeBack(storage);
+      else if ('decision' in change) storage.decide(change);
+      else storage.setState(storage.indexOf(change.atom), change.state, change);
+    }
+  } catch (error) {
+    throw misfit(compiled.name, error);
+  }
+  return storage;
+}
+
+/**
+ * A run as it was when it was kept.
+ * @throws {TaskpipeError} `DATA`, where it belongs to another flow, or to another version of this one
+ */
+export function restore(compiled: Compiled, { flow, atoms }: FlowSnapshot): Storage {
+  const storage = new Storage(compiled);
+  const unknown = Object.keys(atoms).find((name) => !compiled.indexes.has(name));
+  if (flow !== compiled.name || unknown !== undefined)
+    throw misfit(compiled.name, unknown === undefined ? `it is of "${flow}"` : `it has no atom "${unknown}"`);
+  for (const [name, record] of Object.entries(atoms))
+    Object.assign(storage.record(storage.indexOf(name)), structuredClone(record));
+  return storage;
+}
+
+function misfit(flow: string, cause: unknown): TaskpipeError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new TaskpipeError('DATA', `what was kept does not fit the flow "${flow}" as it is now: ${why}`);
+}
+
+/** Why an atom has failed that can't be run again, as its flow is being reverted. */
+export const INTERRUPTED: Failure = {
+  code: 'INTERRUPTED',
+  message: 'the process ended while it ran, and the flow is being reverted',
+};
+
+/**
+ * Takes back what was under way when the process ended: it is to be done again, from its beginning. An atom that ran
+ * is to run again, one that was being reverted is to be reverted again, a controller that tried again does so again.
+ */
+export function takeBack(storage: Storage): void {
+  for (const [index, record] of storage.records.entries()) {
+    const { state, intention, history = [] } = record;
+    if (state === 'RUNNING' || state === 'REVERTING') record.isRepeated = true;
+    if (state === 'REVERTING') record.state = record.failure === undefined ? 'SUCCESS' : 'FAILURE';
+    else if (state === 'RUNNING' && intention === 'REVERT') {
+      record.state = 'FAILURE';
+      record.failure = INTERRUPTED;
+    } else if (state === 'RETRYING' || (state === 'RUNNING' && history.length > 0)) {
+      record.state = 'SUCCESS';
+      record.intention = 'RETRY';
+      resetAfter(storage, index);
+    } else if (state === 'RUNNING') record.state = 'PENDING';
+  }
+}
+
+/** Makes all that comes after a controller ready for the next try. */
+function resetAfter(storage: Storage, controller: number): void {
+  for (const index of (storage.compiled.atoms[controller] as CompiledAtom).after) {
+    const { state } = storage.record(index);
+    if (state === 'REVERTED' || state === 'IGNORE') storage.setState(index, 'PENDING');
+    else if (state === 'PENDING') storage.record(index).intention = 'EXECUTE';
+  }
+}
+
+/** Whether what is reverted is not to be tried again, so that the flow as a whole has failed. */
+export function isReverting({ records, compiled }: Storage): boolean {
+  const retried = new Set<number>();
+  for (const [index, { intention }] of records.entries()) {
+    if (intention !== 'RETRY') continue;
+    for (const after of (compiled.atoms[index] as CompiledAtom).after) retried.add(after);
+  }
+  return records.some(({ intention }, index) => intention === 'REVERT' && !retried.has(index));
+}

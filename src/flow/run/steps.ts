@@ -1,0 +1,233 @@
+import { messageOf } from '../../core/base/errors.ts';
+import type { Failure } from '../../core/record/task.ts';
+import type { Inputs } from '../atom.ts';
+import { type Depth, refusal } from '../decider.ts';
+import { put } from '../named.ts';
+import type { CompiledAtom } from '../plan/compile.ts';
+import { resolve } from '../plan/resolve.ts';
+import type { Decision } from '../retry.ts';
+import type { AtomChange, AtomRecord, Change, Storage } from './atom-storage.ts';
+import { CallContext, call, failureOf, type Limits, type Settled } from './call.ts';
+import { gather } from './inputs.ts';
+import type { Notifier } from './notifier.ts';
+import { INTERRUPTED, takeBack } from './snapshot.ts';
+import type { AtomState } from './states.ts';
+
+/** Keeps what happens, so that another process can go on. */
+export interface Journal {
+  /** Takes a change, in order. */
+  add(change: Change): void;
+  /** Resolves when all that was added is safe. */
+  sync(): Promise<void>;
+}
+
+/** What the steps of a run need. */
+export interface StepOptions extends Limits {
+  readonly store: Inputs;
+  readonly journal: Journal | undefined;
+  readonly notifier: Notifier<AtomState>;
+}
+
+/** A call that came to its end. */
+export interface Ended {
+  readonly index: number;
+  readonly isRevert: boolean;
+  readonly settled: Settled;
+}
+
+/** What can be done with the atoms of one run: they are started, they end, they are left out. */
+export class Steps {
+  readonly storage: Storage;
+  /** What controllers threw when they were asked, by their names. */
+  readonly faults: Record<string, Failure> = {};
+  readonly #options: StepOptions;
+  /** Why deciders failed: so do the atoms that they decide over. */
+  readonly #refused = new Map<number, Failure>();
+
+  constructor(storage: Storage, options: StepOptions) {
+    this.storage = storage;
+    this.#options = options;
+  }
+
+  #atom(index: number): CompiledAtom {
+    return this.storage.compiled.atoms[index] as CompiledAtom;
+  }
+
+  /** Changes the state of an atom: the one place where that happens. */
+  #become(index: number, state: AtomState, more: Pick<AtomChange, 'result' | 'failure'> = {}): void {
+    const { storage } = this;
+    const { notifier, journal } = this.#options;
+    const { name } = this.#atom(index);
+    const old = storage.record(index).state;
+    storage.setState(index, state, more);
+    journal?.add({ atom: name, state, ...more });
+    if (!notifier.isIdle)
+      notifier.notify({ flow: storage.compiled.name, atom: name, old_state: old, state, ...more });
+  }
+
+  /** Goes on with a run: what was under way is done again. */
+  resume(): void {
+    takeBack(this.storage);
+    this.#options.journal?.add({ resumed: true });
+  }
+
+  /**
+   * Starts an atom in the way that is meant for it.
+   * @returns undefined where it may no longer start: what was decided meanwhile is otherwise
+   */
+  start(index: number): Ended | Promise<Ended> | undefined {
+    const record = this.storage.record(index);
+    const { state, intention } = record;
+    const isDone = state === 'SUCCESS' || state === 'FAILURE';
+    const isRevert = intention === 'REVERT';
+    if (isRevert || intention === 'RETRY' ? !isDone : intention !== 'EXECUTE' || isDone) return undefined;
+    if (intention === 'RETRY') {
+      this.#become(index, 'RETRYING');
+      this.#reset(this.#atom(index).after);
+    }
+    this.#become(index, isRevert ? 'REVERTING' : 'RUNNING');
+    const { journal } = this.#options;
+    // What led here is safe before the atom acts on it.
+    return journal === undefined
+      ? this.#act(index, isRevert, record)
+      : journal.sync().then(() => this.#act(index, isRevert, record));
+  }
+
+  #reset(atoms: readonly number[]): void {
+    for (const index of atoms)
+      if (this.storage.record(index).state !== 'PENDING') this.#become(index, 'PENDING');
+  }
+
+  #act(index: number, isRevert: boolean, record: AtomRecord): Ended | Promise<Ended> {
+    const { name } = this.#atom(index);
+    const { store } = this.#options;
+    const names = { flow: this.storage.compiled.name, atom: name };
+    const context = new CallContext(names, store, record.isRepeated === true, this.#options);
+    const settled = isRevert ? this.#undo(index, record, context) : this.#execute(index, context);
+    const end = (how: Settled): Ended => ({ index, isRevert, settled: isRevert ? how : this.#keepable(how) });
+    return settled instanceof Promise ? settled.then(end) : end(settled);
+  }
+
+  /** A result that can't be kept is a failure while the atom can still be reverted. */
+  #keepable(settled: Settled): Settled {
+    if (this.#options.journal === undefined || 'failure' in settled) return settled;
+    try {
+      JSON.stringify(settled.value);
+      return settled;
+    } catch (error) {
+      return { failure: { code: 'RESULT', message: `its result is no JSON: ${messageOf(error)}` } };
+    }
+  }
+
+  #execute(index: number, context: CallContext): Settled | Promise<Settled> {
+    const refused = this.#refused.get(index);
+    this.#refused.delete(index);
+    if (refused !== undefined) return { failure: refused };
+    const compiled = this.#atom(index);
+    const { inputs, missing } = gather(this.storage, compiled, this.#options.store);
+    if (missing !== undefined) return { failure: noInput(missing) };
+    const { atom, retry } = compiled;
+    return call(
+      () =>
+        atom === undefined
+          ? retry?.execute?.(this.storage.historyOf(index), inputs, context)
+          : atom.execute(inputs, context),
+      context,
+      this.#options,
+    );
+  }
+
+  #undo(index: number, { result, failure }: AtomRecord, context: CallContext): Settled | Promise<Settled> {
+    const compiled = this.#atom(index);
+    const { atom, retry } = compiled;
+    if (atom?.revert === undefined && retry?.revert === undefined) return { value: undefined };
+    const { inputs } = gather(this.storage, compiled, this.#options.store);
+    const { failures } = this.storage;
+    return call(
+      () =>
+        atom === undefined
+          ? retry?.revert?.(this.storage.historyOf(index), inputs, { failures }, context)
+          : atom.revert?.(inputs, { result, failure, failures }, context),
+      context,
+      this.#options,
+    );
+  }
+
+  /**
+   * Takes the end of a call.
+   * @returns what it means for the run: `failed` where an atom failed, `broken` where it could not be reverted
+   */
+  end({ index, isRevert, settled }: Ended): 'good' | 'failed' | 'broken' {
+    const isGood = 'value' in settled;
+    if (isRevert) {
+      if (isGood) this.#become(index, 'REVERTED');
+      else this.#become(index, 'REVERT_FAILURE', settled);
+      return isGood ? 'good' : 'broken';
+    }
+    if (isGood) this.#become(index, 'SUCCESS', { result: settled.value });
+    else this.#become(index, 'FAILURE', settled);
+    return isGood ? 'good' : 'failed';
+  }
+
+  /** Has it decided what becomes of the flow now that an atom failed. */
+  async decide(index: number): Promise<Decision | undefined> {
+    const change = await resolve(this.storage, index, (controller) => this.#ask(controller));
+    if (change === undefined) return undefined;
+    this.storage.decide(change);
+    this.#options.journal?.add(change);
+    this.#failInterrupted();
+    return change.decision;
+  }
+
+  /**
+   * An atom that an earlier process was killed in, and that is now not to run again, may have done half of its work:
+   * it fails, so that it is reverted.
+   */
+  #failInterrupted(): void {
+    for (const [index, { state, intention, isRepeated }] of this.storage.records.entries()) {
+      if (!isRepeated || state !== 'PENDING' || intention !== 'REVERT') continue;
+      this.#become(index, 'RUNNING');
+      this.#become(index, 'FAILURE', { failure: INTERRUPTED });
+    }
+  }
+
+  async #ask(index: number): Promise<Decision> {
+    const compiled = this.#atom(index);
+    const { inputs } = gather(this.storage, compiled, this.#options.store);
+    try {
+      const decision = await compiled.retry?.onFailure(this.storage.historyOf(index), inputs);
+      if (decision === 'RETRY' || decision === 'REVERT' || decision === 'REVERT_ALL') return decision;
+      throw new Error(`onFailure must give RETRY, REVERT or REVERT_ALL; got ${JSON.stringify(decision)}`);
+    } catch (error) {
+      put(this.faults, compiled.name, failureOf(error));
+      return 'REVERT_ALL';
+    }
+  }
+
+  /** Whether the deciders let an atom run; where they do not, it is left out, and what they take with it. */
+  pass(index: number): boolean {
+    const { gates, reach } = this.#atom(index);
+    if (gates.length === 0) return true;
+    let depth: Depth | undefined;
+    try {
+      depth = refusal(gates, (from) => {
+        const { state, result } = this.storage.record(from);
+        return { name: this.#atom(from).name, isIgnored: state === 'IGNORE', result };
+      });
+    } catch (error) {
+      this.#refused.set(index, failureOf(error)); // it runs, and fails of that
+      return true;
+    }
+    if (depth === undefined) return true;
+    for (const other of reach[depth])
+      if (this.storage.record(other).state !== 'IGNORE') this.#become(other, 'IGNORE');
+    return false;
+  }
+}
+
+function noInput(name: string): Failure {
+  return {
+    code: 'INPUT',
+    message: `its input "${name}" is nowhere: what provides it was left out, or did not give it`,
+  };
+}

@@ -1,0 +1,187 @@
+import { isUtf8 } from 'node:buffer';
+import type { IdSet } from '../../core/ids/id-set.ts';
+import { uuidFault } from '../../core/record/task.ts';
+import type { Entry, Seal } from '../contract.ts';
+
+/**
+ * A line of a ledger: `{"uuid","at"}`, from a saver also `"out"` and `"end"`. `"undone":true` takes the uuid back;
+ * with `"out"`, its row is no longer in that output either. A line with `"out"` and `"end"` and no `"uuid"` says how
+ * far an output is known; at the end of a run it also has the seal (`"stamp"`, `"rows"`, `"uuids"`).
+ */
+export interface Line {
+  readonly uuid: string | undefined;
+  readonly undone: boolean;
+  readonly out: string | undefined;
+  readonly end: number | undefined;
+  readonly seal: Seal | undefined;
+}
+
+/** The text of lines, each with its newline. @param out the `out` of those that have an `end` */
+export function linesOf(entries: readonly Entry[], out: string | undefined, at: string): string {
+  const after = `,"at":"${at}"`;
+  const place = out === undefined ? '' : `,"out":${JSON.stringify(out)}`;
+  let text = '';
+  for (const { uuid, undone, gone, end } of entries) {
+    text += `{"uuid":${JSON.stringify(uuid)}`;
+    if (undone) text += `,"undone":true${after}${gone ? place : ''}}\n`;
+    else text += `${after}${place}${place === '' || end === undefined ? '' : `,"end":${end}`}}\n`;
+  }
+  return text;
+}
+
+/** What JSON would escape in a string. */
+const ESCAPED = /["\\\p{Cc}\p{Cs}]/u;
+
+/** The same for rows: see `LedgerWriter`. */
+export function linesOfRows(
+  uuids: readonly string[],
+  ends: readonly number[],
+  from: number,
+  out: string | undefined,
+  at: string,
+): string {
+  const isPlain = !ESCAPED.test(uuids.join(' '));
+  const place = out === undefined ? '' : `,"out":${JSON.stringify(out)}`;
+  const after = `,"at":"${at}"${place}`;
+  const placed = place === '' ? undefined : `"${after},"end":`;
+  let text = '';
+  for (let i = 0; i < uuids.length; i++) {
+    const uuid = isPlain ? uuids[i] : JSON.stringify(uuids[i]).slice(1, -1);
+    const end = ends[i] as number;
+    if (placed === undefined || end < 0) text += `{"uuid":"${uuid}"${after}}\n`;
+    else text += `{"uuid":"${uuid}${placed}${from + end}}\n`;
+  }
+  return text;
+}
+
+/** Any line, or what is wrong with it; undefined where it is blank. */
+export function parseLine(bytes: Buffer): Line | string | undefined {
+  if (!isUtf8(bytes)) return 'not valid UTF-8';
+  const text = bytes.toString().trim();
+  if (text === '') return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return 'torn, or not JSON';
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'no JSON object';
+  const { uuid, undone, out, end, ...more } = value as Readonly<Record<string, unknown>>;
+  const isPlaced = typeof out === 'string' && Number.isSafeInteger(end) && (end as number) >= 0;
+  const fault = uuidFault(uuid);
+  if (fault !== undefined && !(uuid === undefined && isPlaced)) return fault;
+  return {
+    uuid: uuid as string | undefined,
+    undone: undone === true,
+    out: typeof out === 'string' ? out : undefined,
+    end: isPlaced ? (end as number) : undefined,
+    seal: uuid === undefined ? sealIn(more) : undefined,
+  };
+}
+
+/** The text of a line that says how far an output is known. */
+export function knownLine(out: string, end: number, at: string, seal?: Seal): string {
+  const { stamp, rows, hasUuid } = seal ?? {};
+  return `${JSON.stringify({ out, end, rows, uuids: hasUuid, stamp, at })}\n`;
+}
+
+function sealIn({ stamp, rows, uuids }: Readonly<Record<string, unknown>>): Seal | undefined {
+  if (typeof stamp !== 'string' || !Number.isSafeInteger(rows)) return undefined;
+  return { stamp, rows: rows as number, hasUuid: uuids !== false };
+}
+
+const HEAD = Buffer.from('{"uuid":"');
+const AT = Buffer.from('","at":"');
+const OUT = Buffer.from('","out":');
+const END = Buffer.from(',"end":');
+/** The length of an ISO 8601 time in UTC with milliseconds. */
+const TIME = 24;
+const QUOTE = 34;
+const BACKSLASH = 92;
+/** Fewer than a number that is no longer exact can have. */
+const MAX_DIGITS = 15;
+
+/** What `readFast` found: one object for all lines, as one for each would cost more than the rest. */
+export interface Fast {
+  /** Where the uuid stands, which is plain ASCII without escapes. */
+  from: number;
+  to: number;
+  /** The `end`, or -1 where the line has no `out`. */
+  end: number;
+}
+
+/**
+ * The fast path: recognizes our own lines, byte by byte. Nothing that is not whole passes: what is odd in any way is
+ * left to `parseLine`.
+ * @param outText the `out` that a line may have, as JSON text
+ * @returns where the newline stands, or -1 where this is not such a line
+ */
+export function readFast(
+  bytes: Uint8Array,
+  start: number,
+  limit: number,
+  outText: Uint8Array | undefined,
+  found: Fast,
+): number {
+  if (!matches(bytes, start, HEAD)) return -1;
+  const from = start + HEAD.length;
+  let to = from;
+  for (let byte = bytes[to] as number; byte !== QUOTE; byte = bytes[++to] as number) {
+    if (byte < 32 || byte > 126 || byte === BACKSLASH || to >= limit) return -1;
+  }
+  const time = to + AT.length;
+  const at = time + TIME;
+  if (at + 2 >= limit || to === from || to - from > 256 || !matches(bytes, to, AT)) return -1;
+  if (!isTime(bytes, time) || bytes[at] !== QUOTE) return -1;
+  found.from = from;
+  found.to = to;
+  found.end = -1;
+  if (bytes[at + 1] === 125 && bytes[at + 2] === 10) return at + 2;
+  return outText === undefined ? -1 : readPlace(bytes, at, limit, outText, found);
+}
+
+/** The `"out"` and `"end"` of a line from the quote that closes its time. */
+function readPlace(bytes: Uint8Array, from: number, limit: number, outText: Uint8Array, found: Fast): number {
+  const first = from + OUT.length + outText.length + END.length;
+  if (first + MAX_DIGITS + 2 > limit) return -1;
+  if (!matches(bytes, from, OUT) || !matches(bytes, from + OUT.length, outText)) return -1;
+  if (!matches(bytes, first - END.length, END)) return -1;
+  let at = first;
+  let end = 0;
+  for (let digit = digitAt(bytes, at); digit >= 0 && at - first < MAX_DIGITS; digit = digitAt(bytes, ++at)) {
+    end = end * 10 + digit;
+  }
+  if (at === first || (bytes[first] === 48 && at > first + 1)) return -1;
+  if (bytes[at] !== 125 || bytes[at + 1] !== 10) return -1;
+  found.end = end;
+  return at + 1;
+}
+
+function matches(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
+  for (let i = 0; i < expected.length; i++) if (bytes[at + i] !== expected[i]) return false;
+  return true;
+}
+
+/** Digits, `-`, `:`, `.`, `T`, `Z` and what lies between them: no quote, backslash or control character. */
+function isTime(bytes: Uint8Array, at: number): boolean {
+  for (let i = at; i < at + TIME; i++) {
+    const byte = bytes[i] as number;
+    if (byte < 43 || byte > 90) return false;
+  }
+  return true;
+}
+
+function digitAt(bytes: Uint8Array, at: number): number {
+  const digit = (bytes[at] as number) - 48;
+  return digit <= 9 ? digit : -1;
+}
+
+/** Puts the uuid that `readFast` found into a set. */
+export function addFound(bytes: Buffer, { from, to }: Fast, ids: IdSet): void {
+  if (to - from !== 36 || !ids.addBytes(bytes, from)) ids.add(bytes.toString('latin1', from, to));
+}
+
+/** The uuid that `readFast` found. */
+export function uuidFound(bytes: Buffer, { from, to }: Fast): string {
+  return bytes.toString('latin1', from, to);
+}

@@ -1,0 +1,75 @@
+import { statSync } from 'node:fs';
+import { IdSet } from '../../core/ids/id-set.ts';
+import { startOf } from '../../core/storage/file-kind.ts';
+import type { Condition } from '../contract.ts';
+import { addFound, uuidFound } from './jsonl-line.ts';
+import { scanChunks, scanLedger } from './jsonl-scan.ts';
+
+/** The finished uuids. */
+export async function readFinished(path: string): Promise<IdSet> {
+  const finished = new IdSet({ expected: linesIn(path) });
+  await scanLedger(path, {
+    fast: (bytes, found) => addFound(bytes, found, finished),
+    line({ uuid, undone }) {
+      if (uuid === undefined) return;
+      if (undone) finished.delete(uuid);
+      else finished.add(uuid);
+    },
+  });
+  return finished;
+}
+
+/** About how many lines there are, by how long the first ones are. @throws {TaskpipeError} `IO` */
+function linesIn(path: string): number {
+  const start = startOf(path, 'ledger');
+  if (start === '') return 0; // there is none, or it is no file
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  return (size / start.length) * (start.match(/\n/g)?.length ?? 0);
+}
+
+/** The finished uuids by name, each once. Reads the file twice: first for which they are, then for their names. */
+export async function* listLedger(path: string): AsyncGenerator<readonly string[]> {
+  const finished = await readFinished(path);
+  let names: string[] = [];
+  const take = (uuid: string): void => {
+    if (finished.delete(uuid)) names.push(uuid);
+  };
+  const chunks = scanChunks(path, {
+    fast: (bytes, found) => take(uuidFound(bytes, found)),
+    line: ({ uuid }) => uuid !== undefined && take(uuid),
+  });
+  for await (const _ of chunks) {
+    yield names;
+    names = [];
+  }
+}
+
+/** Looks at every line. @param fault is told of each that is torn or foreign */
+export async function checkLedger(
+  path: string,
+  fault: (line: number, message: string) => void,
+): Promise<Condition> {
+  const finished = new IdSet();
+  const undone = new IdSet();
+  let lines = 0;
+  let bad = 0;
+  await scanLedger(path, {
+    fast(bytes, found) {
+      lines++;
+      addFound(bytes, found, finished);
+      if (undone.size > 0) undone.delete(uuidFound(bytes, found));
+    },
+    line({ uuid, undone: isUndone }) {
+      lines++;
+      if (uuid === undefined) return;
+      (isUndone ? undone : finished).add(uuid);
+      (isUndone ? finished : undone).delete(uuid);
+    },
+    bad(number, message) {
+      lines++;
+      bad++;
+      fault(number, message);
+    },
+  });
+  return { lines, bad, finished: finished.size, undone: undone.size };
+}

@@ -1,0 +1,126 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { ioError, systemCode } from '../../core/base/errors.ts';
+import { type Fast, type Line, parseLine, readFast } from './jsonl-line.ts';
+
+/** What is told of the lines of a ledger, in order. */
+export interface Visitor {
+  /**
+   * A line as this project writes them, not an undone one.
+   * @param found what stands where in `bytes`: good for this call only
+   * @param out the line's `out`, where it has an `end`
+   * @param place where the line begins, in bytes from the start of the file
+   */
+  fast(bytes: Buffer, found: Fast, out: string, place: number): void;
+  /** Any other whole line, and its text. */
+  line(line: Line, place: number, text: string): void;
+  /**
+   * A line that is torn, or was never one of a ledger.
+   * @param number counts from 1
+   * @param hasHole whether it has NULs, where bytes never came to the disk: whole lines may be missing there
+   */
+  bad?(number: number, message: string, hasHole: boolean): void;
+}
+
+const CHUNK = 1024 * 1024;
+const NEWLINE = 10;
+
+/** Reads a ledger to its end. No file is an empty one. @throws {TaskpipeError} `IO` */
+export async function scanLedger(path: string, visitor: Visitor): Promise<void> {
+  for await (const _ of scanChunks(path, visitor));
+}
+
+/**
+ * Reads a ledger in chunks of 1 MB, and yields after each.
+ * @throws {TaskpipeError} `IO`
+ */
+export async function* scanChunks(path: string, visitor: Visitor): AsyncGenerator<void> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path);
+    // A device keeps nothing, and /dev/full or /dev/zero would never come to an end.
+    if ((await file.stat()).isCharacterDevice()) return;
+    yield* scanFile(file, new LineScanner(visitor));
+  } catch (error) {
+    if (file !== undefined || systemCode(error) !== 'ENOENT')
+      throw ioError('cannot read the ledger', path, error);
+  } finally {
+    await file?.close();
+  }
+}
+
+async function* scanFile(file: FileHandle, scanner: LineScanner): AsyncGenerator<void> {
+  const buffer = Buffer.allocUnsafe(CHUNK);
+  let kept = 0;
+  for (let place = 0; ; ) {
+    const { bytesRead } = await file.read(buffer, kept, CHUNK - kept, place + kept);
+    const filled = kept + bytesRead;
+    const used = scanner.scan(buffer, filled, place);
+    if (bytesRead === 0 && filled > used) scanner.last(buffer.subarray(used, filled), place + used);
+    yield;
+    if (bytesRead === 0) return;
+    buffer.copyWithin(0, used, filled);
+    kept = filled - used;
+    place += used;
+  }
+}
+
+class LineScanner {
+  readonly #visitor: Visitor;
+  readonly #fast: Fast = { from: 0, to: 0, end: -1 };
+  #number = 0;
+  /** Inside a line that is longer than the buffer. */
+  #skipping = false;
+  /** The `out` of the last line that had one: most lines have the same. */
+  #out = '';
+  #outText: Buffer | undefined;
+
+  constructor(visitor: Visitor) {
+    this.#visitor = visitor;
+  }
+
+  /** Reads the whole lines of `bytes` up to `limit`. Returns how many bytes it used. */
+  scan(bytes: Buffer, limit: number, place: number): number {
+    const visitor = this.#visitor;
+    let start = 0;
+    while (start < limit) {
+      if (!this.#skipping) {
+        const newline = readFast(bytes, start, limit, this.#outText, this.#fast);
+        if (newline > 0) {
+          this.#number++;
+          visitor.fast(bytes, this.#fast, this.#out, place + start);
+          start = newline + 1;
+          continue;
+        }
+      }
+      const newline = bytes.indexOf(NEWLINE, start);
+      if (newline < 0 || newline >= limit) break;
+      this.#slow(bytes.subarray(start, newline), place + start);
+      start = newline + 1;
+    }
+    if (start > 0 || limit < bytes.length) return start;
+    this.#skipping = true;
+    return limit;
+  }
+
+  /** The line that ends the file without a newline. It counts if it is whole all the same. */
+  last(bytes: Buffer, place: number): void {
+    this.#slow(bytes, place);
+  }
+
+  #slow(bytes: Buffer, place: number): void {
+    this.#number++;
+    const isLong = this.#skipping;
+    const line = isLong ? 'longer than 1 MB' : bytes.length === 0 ? undefined : parseLine(bytes);
+    this.#skipping = false;
+    if (line === undefined) return;
+    if (typeof line === 'string') {
+      this.#visitor.bad?.(this.#number, line, isLong || bytes.includes(0));
+      return;
+    }
+    if (line.out !== undefined && line.out !== this.#out) {
+      this.#out = line.out;
+      this.#outText = Buffer.from(JSON.stringify(line.out));
+    }
+    this.#visitor.line(line, place, bytes.toString().trim());
+  }
+}

@@ -1,0 +1,202 @@
+import { hostname } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { ChainableCommander } from 'ioredis';
+import { TaskpipeError } from '../core/base/errors.ts';
+import { IdSet } from '../core/ids/id-set.ts';
+import { realPath } from '../core/storage/durable.ts';
+import { type RedisAddress, redisAddress } from '../core/storage/redis-address.ts';
+import { connectRedis, type RedisLink } from '../core/storage/redis-client.ts';
+import { finishedKey, membersOf, undoneKey } from '../core/storage/redis-keys.ts';
+import type { Entry, History, Ledger, LedgerWriter, Seal } from './contract.ts';
+
+/**
+ * A ledger in Redis, for many machines: `redis://host/0#name`. What the queue of that name has finished is in it.
+ * It is a set of uuids, so nothing in it can be torn.
+ * @param say a line on stderr
+ * @throws {TaskpipeError} `USAGE` where the place is no such url
+ */
+export function redisLedger(place: string, say: (message: string) => void): Ledger {
+  const address = redisAddress(place, { env: {} });
+  const name = nameIn(address);
+  const finished = finishedKey(name);
+  const undone = undoneKey(name);
+  const within = <T>(work: (link: RedisLink) => Promise<T>): Promise<T> => connected(address, say, work);
+  return {
+    place: address.place,
+    finished: () => within((link) => idsOf(link, finished)),
+    list: () => listed(address, say, finished),
+    history: (output) => within((link) => historyOf(link, name, output)),
+    rowsIn: (output) => listed(address, say, savedKey(name, outputName(output))),
+    open: (output) => openWriter(address, say, output),
+    check: () =>
+      within(async ({ client }) => {
+        const counts = { finished: await client.scard(finished), undone: await client.scard(undone) };
+        return { lines: counts.finished + counts.undone, bad: 0, ...counts };
+      }),
+    compact: () =>
+      within(async ({ client }) => {
+        const size = await client.scard(finished);
+        return { before: size, after: size };
+      }),
+    clear: () =>
+      within(async ({ client }) => {
+        const outputs = await client.hkeys(endsKey(name));
+        await client.unlink(
+          finished,
+          undone,
+          endsKey(name),
+          sealsKey(name),
+          ...outputs.map((out) => savedKey(name, out)),
+        );
+      }),
+  };
+}
+
+function nameIn({ name, place }: RedisAddress): string {
+  if (name === undefined || !/^[^\p{Cc}:{}#]{1,100}$/u.test(name))
+    throw new TaskpipeError(
+      'USAGE',
+      `a ledger in Redis has a name behind a #, as in ${place.split('#')[0]}#crawl`,
+    );
+  return name;
+}
+
+/** How far each output is known: a hash of `end` by output. */
+function endsKey(name: string): string {
+  return `taskpipe:${name}:ends`;
+}
+
+/** A hash of the last seal by output, as JSON, and of `overField`, which is there once the ledger says more. */
+function sealsKey(name: string): string {
+  return `taskpipe:${name}:seals`;
+}
+
+function overField(output: string): string {
+  return `${output}\0over`;
+}
+
+/** The set of the uuids whose rows are in an output. */
+function savedKey(name: string, output: string): string {
+  return `taskpipe:${name}:saved:${output}`;
+}
+
+/** An output as the ledger names it. Many machines may have one of that path; a link that takes its place is it, too. */
+function outputName(path: string): string {
+  return `${hostname()}:${join(realPath(dirname(resolve(path))), basename(path))}`;
+}
+
+async function connected<T>(
+  address: RedisAddress,
+  say: (message: string) => void,
+  work: (link: RedisLink) => Promise<T>,
+): Promise<T> {
+  const link = await connectRedis(address, { say });
+  try {
+    return await link.run(() => work(link));
+  } finally {
+    link.close();
+  }
+}
+
+async function idsOf({ client }: RedisLink, key: string): Promise<IdSet> {
+  const ids = new IdSet({ expected: await client.scard(key) });
+  for await (const members of membersOf(client, key)) for (const uuid of members) ids.add(uuid);
+  return ids;
+}
+
+async function* listed(
+  address: RedisAddress,
+  say: (message: string) => void,
+  key: string,
+): AsyncGenerator<readonly string[]> {
+  const link = await connectRedis(address, { say });
+  const met = new IdSet(); // a scan may give a member twice
+  try {
+    for await (const members of membersOf(link.client, key)) yield members.filter((uuid) => met.add(uuid));
+  } catch (error) {
+    throw link.fault(error);
+  } finally {
+    link.close();
+  }
+}
+
+async function historyOf(link: RedisLink, name: string, path: string): Promise<History> {
+  const output = outputName(path);
+  const saved = await idsOf(link, savedKey(name, output));
+  const undone = new IdSet();
+  for await (const members of membersOf(link.client, undoneKey(name)))
+    for (const uuid of members) if (saved.has(uuid)) undone.add(uuid);
+  const end = await link.client.hget(endsKey(name), output);
+  const seal = await link.client.hget(sealsKey(name), output);
+  const isOver = (await link.client.hget(sealsKey(name), overField(output))) !== null;
+  return {
+    saved,
+    undone,
+    seal: seal === null ? undefined : (JSON.parse(seal) as Seal),
+    isSealed: seal !== null && !isOver,
+    end: end === null ? undefined : Number(end),
+    named: Number(end ?? 0),
+    hasHole: false,
+  };
+}
+
+async function openWriter(
+  address: RedisAddress,
+  say: (message: string) => void,
+  path: string | undefined,
+): Promise<LedgerWriter> {
+  const name = nameIn(address);
+  const output = path === undefined ? undefined : outputName(path);
+  const link = await connectRedis(address, { say });
+  const know = async (end: number, seal?: Seal): Promise<void> => {
+    if (output === undefined) throw new TaskpipeError('USAGE', 'the ledger was opened for no output');
+    const change = link.client.multi().hset(endsKey(name), output, end);
+    if (seal === undefined) change.hset(sealsKey(name), overField(output), 1);
+    else change.hset(sealsKey(name), output, JSON.stringify(seal)).hdel(sealsKey(name), overField(output));
+    await link.run(() => committed(change));
+  };
+  return {
+    append: (entries) => link.run(() => append(link, name, output, entries)),
+    appendRows: (uuids, ends, from) => {
+      const entries = uuids.map((uuid, i): Entry => {
+        const end = ends[i] as number;
+        return end < 0 ? { uuid } : { uuid, end: from + end };
+      });
+      return link.run(() => append(link, name, output, entries));
+    },
+    know: (end, _, seal) => know(end, seal),
+    check: async () => {}, // a key cannot lose its name under a writer
+    close: async () => link.close(),
+  };
+}
+
+/** All or nothing, by a transaction. */
+async function append(
+  { client }: RedisLink,
+  name: string,
+  output: string | undefined,
+  entries: readonly Entry[],
+): Promise<void> {
+  const named = (are: (entry: Entry) => boolean): string[] => entries.filter(are).map(({ uuid }) => uuid);
+  const marked = named(({ undone }) => undone !== true);
+  const unmarked = named(({ undone }) => undone === true);
+  const gone = named((entry) => entry.gone === true);
+  const change = client.multi();
+  if (marked.length > 0) change.sadd(finishedKey(name), ...marked).srem(undoneKey(name), ...marked);
+  if (unmarked.length > 0) change.srem(finishedKey(name), ...unmarked).sadd(undoneKey(name), ...unmarked);
+  if (output !== undefined) {
+    const ends = entries.flatMap(({ end }) => end ?? []);
+    const end = ends.reduce((most, one) => Math.max(most, one), 0);
+    if (marked.length > 0) change.sadd(savedKey(name, output), ...marked);
+    if (gone.length > 0) change.srem(savedKey(name, output), ...gone);
+    // A database has no ends, and its name is needed to clear the ledger.
+    if (ends.length > 0) change.hset(endsKey(name), output, end);
+    else change.hsetnx(endsKey(name), output, 0);
+    change.hset(sealsKey(name), overField(output), 1);
+  }
+  if (entries.length > 0) await committed(change);
+}
+
+async function committed(change: ChainableCommander): Promise<void> {
+  for (const [error] of (await change.exec()) ?? []) if (error) throw error;
+}

@@ -1,0 +1,120 @@
+import { counted } from '../../core/base/format.ts';
+import { minify } from '../../core/record/json-text.ts';
+import { parseRecord } from '../../core/record/ndjson.ts';
+import { decodeText, encodeUtf8, encodingHint } from '../../core/text/encoding.ts';
+import { jsonErrorAt } from '../../core/text/json-error.ts';
+import type { BadInput } from '../../core/text/lines.ts';
+import type { Loader, ReadOptions } from '../contract.ts';
+import { isRecord } from '../source/sniff.ts';
+import { JsonLoaded } from './json-records.ts';
+import { type Element, JsonSplitter } from './json-splitter.ts';
+import { isDecoded, ndjsonOf } from './ndjson-loader.ts';
+
+/** Characters after which the first line is no longer waited for. */
+const LARGE = 64 * 1024;
+
+/**
+ * JSON as it is: an array of objects, NDJSON, one object, or several, laid out as they may be or separated by RS (RFC
+ * 7464). It is read as it comes: memory holds one record.
+ */
+export const json: Loader = async function* (bytes, options) {
+  const texts = decodeText(bytes, options.encoding);
+  let text = '';
+  let kind: Kind | undefined;
+  while (kind === undefined) {
+    const next = await texts.next();
+    if (!next.done) text += next.value;
+    kind = kindOf(text, next.done === true);
+    if (next.done) break;
+  }
+  const all = following(text, texts);
+  if (kind === 'lines') yield* ndjsonOf(asUtf8(all), options);
+  else if (kind !== undefined) yield* bySplitter(all, kind, options);
+};
+
+type Kind = 'array' | 'values' | 'lines';
+
+/** What a file is by its beginning; undefined if more has to come, or it is empty. */
+function kindOf(text: string, isEnd: boolean): Kind | undefined {
+  const start = text.trimStart();
+  if (start === '') return undefined;
+  if (start[0] === '\x1e') return 'values';
+  if (start[0] !== '{') return 'array';
+  const newline = start.indexOf('\n');
+  if (newline < 0 && !isEnd && start.length < LARGE) return undefined;
+  // A whole record in the first line: each line is one, and a wrong one does not spoil the next.
+  return newline >= 0 && isRecord(start.slice(0, newline)) ? 'lines' : 'values';
+}
+
+async function* following(first: string, rest: AsyncIterator<string>): AsyncGenerator<string> {
+  try {
+    yield first;
+    for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.();
+  }
+}
+
+async function* asUtf8(texts: AsyncIterable<string>): AsyncGenerator<Buffer> {
+  for await (const text of texts) yield encodeUtf8(text);
+}
+
+async function* bySplitter(
+  texts: AsyncIterable<string>,
+  kind: 'array' | 'values',
+  options: ReadOptions,
+): AsyncGenerator<JsonLoaded[]> {
+  const elements = new JsonSplitter(options.maxLine, kind);
+  for await (const text of texts) yield toRecords(elements.push(text), options);
+  yield toRecords(elements.end(), options);
+}
+
+function toRecords(elements: readonly Element[], options: ReadOptions): JsonLoaded[] {
+  const records: JsonLoaded[] = [];
+  for (const element of elements) {
+    const { text, line, column, fault } = element;
+    const bad = (code: BadInput['code'], message: string): void =>
+      options.reject({ source: options.source, line, code, message, text });
+    if (fault !== undefined) {
+      bad(
+        text === '' ? 'LONG' : 'JSON',
+        text === '' ? fault : `${fault} (column ${column})${lostIn(element)}`,
+      );
+      continue;
+    }
+    if (!text.isWellFormed()) {
+      bad('UTF8', `not valid UTF-8${encodingHint(text)}`);
+      continue;
+    }
+    const parsed = parseRecord(text);
+    if (parsed === undefined) continue;
+    if ('code' in parsed)
+      bad(parsed.code, parsed.code === 'JSON' ? withPlace(parsed.message, element) : parsed.message);
+    else {
+      const record = { text: minify(parsed.text), fields: parsed.fields, line };
+      if (isDecoded(record, options)) records.push(new JsonLoaded(record, options));
+    }
+  }
+  return records;
+}
+
+/** The message of `JSON.parse` with the place in the file, not that in the element. */
+function withPlace(message: string, element: Element): string {
+  const at = jsonErrorAt(element.text);
+  const words = message.replace(/(?: in JSON)? at position \d+(?: \(line \d+ column \d+\))?$/, '');
+  return at === undefined ? words : `${words} (${placeOf(element, at)})`;
+}
+
+function placeOf({ text, line, column }: Element, at: number): string {
+  const before = text.slice(0, at).split('\n');
+  const last = (before.at(-1) as string).length;
+  return `line ${line + before.length - 1}, column ${last + (before.length === 1 ? column : 1)}`;
+}
+
+/** How much went into an element that has no end, and where it is wrong. */
+function lostIn(element: Element): string {
+  const lines = element.text.trimEnd().split('\n').length;
+  const at = jsonErrorAt(element.text);
+  if (lines < 2 || at === undefined || at >= element.text.length) return '';
+  return `; it is not JSON from ${placeOf(element, at)} on, and ${counted(lines, 'line')} up to the end went into this record`;
+}

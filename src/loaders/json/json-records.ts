@@ -1,0 +1,199 @@
+import { canonicalMembers, canonicalObject } from '../../core/record/canonical-json.ts';
+import { checksumOf, hashMember, hashText, hashValue } from '../../core/record/checksum.ts';
+import { type Member, membersOf } from '../../core/record/json-text.ts';
+import type { JsonRecord } from '../../core/record/ndjson.ts';
+import { findNames, rawAt, valueAt } from '../../core/record/nested-path.ts';
+import { attribute, type Fields, runOf } from '../../core/record/task.ts';
+import type { Loaded, Shape } from '../contract.ts';
+import { lift } from './lift.ts';
+import { Selection } from './selection.ts';
+
+/** A JSON object as a loader reads it. Attributes that are not changed keep their bytes. */
+export class JsonLoaded implements Loaded {
+  readonly line: number;
+  readonly source: string;
+  readonly fault: string | undefined;
+  readonly wasTask: boolean;
+  /** The record as it was read. */
+  readonly #read: Fields;
+  /** The same with nested attributes at its top, if `--rename` says so. */
+  readonly #record: JsonRecord;
+  readonly #shape: Shape;
+  /** Keys that an executor added: not attributes, unless `--rename` names them. */
+  readonly #ours: ReadonlySet<string>;
+  /** The record under its new names, made when it is first needed. */
+  #fields: Fields | undefined;
+  #all: readonly Member[] | undefined;
+  /** Raw values by new name: searching the text for each would take forever in a record of many members. */
+  #raw: ReadonlyMap<string, string> | undefined;
+
+  constructor(record: JsonRecord, shape: Shape) {
+    const run = runOf(record.fields);
+    this.line = record.line;
+    this.source = record.text;
+    this.wasTask = run !== undefined;
+    this.fault = faultOf(record.fields, shape.rename, this.wasTask);
+    this.#read = record.fields;
+    this.#record = this.fault === undefined ? lift(record, shape.rename) : record;
+    this.#shape = shape;
+    this.#ours = run === undefined ? PLAIN : withoutRenamed(oursOf(run.as), shape.rename);
+  }
+
+  get uuid(): unknown {
+    return attribute(this.#renamed(), 'uuid');
+  }
+
+  text(name: string): string | undefined {
+    const names = findNames(this.#renamed(), name);
+    if (names === undefined) return undefined;
+    const value = valueAt(this.#renamed(), names);
+    return typeof value === 'string' ? value : this.#rawAt(names);
+  }
+
+  isMissing(name: string): boolean {
+    const names = findNames(this.#renamed(), name);
+    const value = names && valueAt(this.#renamed(), names);
+    return value === undefined || value === null || value === '';
+  }
+
+  isMadeOf(names: readonly string[]): boolean {
+    if (!this.wasTask) return false;
+    const ours = oursOf(runOf(this.#read)?.as);
+    return names.some((name) => {
+      const old = [...this.#shape.rename].find(([, to]) => to === name)?.[0] ?? name;
+      return ours.has(findNames(this.#read, old)?.[0] as string);
+    });
+  }
+
+  canonical(): string {
+    return canonicalObject(this.#canonicalMembers());
+  }
+
+  checksum(): number {
+    const { select } = this.#shape;
+    const { text } = this.#record;
+    const hasEscapes = text.includes('\\');
+    let sum = 0;
+    if (select === undefined) {
+      for (const { key, value, end } of this.#members()) {
+        const name = this.#newName(key);
+        if (this.#isAttribute(name))
+          sum += hashMember(hashText(name), hashValue(text, value, end, hasEscapes));
+      }
+    } else {
+      for (const [name, names] of this.#selected(select)) {
+        const raw = this.#rawAt(names);
+        sum += hashMember(hashText(name), hashValue(raw, 0, raw.length, hasEscapes));
+      }
+    }
+    return checksumOf(sum);
+  }
+
+  toLine(uuid: string): string {
+    const { text, fields } = this.#record;
+    const { rename, select } = this.#shape;
+    const hasOwn = Object.hasOwn(fields, 'uuid');
+    const isClean = rename.size === 0 && select === undefined && !hasOurs(fields, this.#ours);
+    if (isClean && hasOwn && fields.uuid === uuid) return text;
+    const first = `{"uuid":${JSON.stringify(uuid)}`;
+    if (isClean && !hasOwn) {
+      const rest = text.slice(1).trimStart();
+      return rest === '}' ? `${first}}` : `${first},${rest}`;
+    }
+    return `${[first, ...this.#keptMembers()].join(',')}}`;
+  }
+
+  /** Returns the members of the task as JSON text, but for its uuid. */
+  #keptMembers(): readonly string[] {
+    const { select } = this.#shape;
+    const selection = new Selection();
+    if (select === undefined) {
+      for (const [name, raw] of this.#rawMembers()) if (this.#isAttribute(name)) selection.add([name], raw);
+    } else for (const [, names] of this.#selected(select)) selection.add(names, this.#rawAt(names));
+    return selection.members();
+  }
+
+  /** Returns what is selected and there. The result of an earlier run can be selected; a run would pass for a new one. */
+  #selected(select: readonly string[]): (readonly [name: string, names: readonly string[]])[] {
+    return select.flatMap((name) => {
+      const names = findNames(this.#renamed(), name);
+      const isKept = names !== undefined && names[0] !== 'uuid' && names[0] !== 'run';
+      return isKept ? [[name, names] as const] : [];
+    });
+  }
+
+  #canonicalMembers(): ReadonlyMap<string, string> {
+    const members = new Map<string, string>();
+    for (const [key, json] of canonicalMembers(this.#record.text)) {
+      const name = this.#newName(key);
+      if (this.#isAttribute(name)) members.set(name, json);
+    }
+    return members;
+  }
+
+  #isAttribute(name: string): boolean {
+    return name !== 'uuid' && !this.#ours.has(name);
+  }
+
+  #rawAt([name, ...inner]: readonly string[]): string {
+    return rawAt(this.#rawMembers().get(name as string) as string, inner);
+  }
+
+  #members(): readonly Member[] {
+    this.#all ??= membersOf(this.#record.text);
+    return this.#all;
+  }
+
+  #rawMembers(): ReadonlyMap<string, string> {
+    const { text } = this.#record;
+    this.#raw ??= new Map(
+      this.#members().map(({ key, value, end }) => [this.#newName(key), text.slice(value, end)]),
+    );
+    return this.#raw;
+  }
+
+  #renamed(): Fields {
+    const { fields } = this.#record;
+    if (this.#shape.rename.size === 0) return fields;
+    this.#fields ??= Object.fromEntries(
+      Object.entries(fields).map(([key, value]) => [this.#newName(key), value]),
+    );
+    return this.#fields;
+  }
+
+  #newName(key: string): string {
+    const { rename } = this.#shape;
+    return rename.size === 0 ? key : (rename.get(key) ?? key);
+  }
+}
+
+/** Returns why the record cannot be a task: an attribute of the user's would be lost. */
+function faultOf(fields: Fields, rename: ReadonlyMap<string, string>, wasTask: boolean): string | undefined {
+  if (!wasTask) {
+    const own = OWN.find((name) => Object.hasOwn(fields, name) && !rename.has(name));
+    if (own !== undefined)
+      return `the attribute ${JSON.stringify(own)} is reserved for taskpipe; rename it with --rename ${own}=old_${own}`;
+  }
+  for (const [from, to] of rename) {
+    if (!Object.hasOwn(fields, to) || rename.has(to) || findNames(fields, from) === undefined) continue;
+    return `--rename ${from}=${to} would put two attributes under one name`;
+  }
+  return undefined;
+}
+
+const OWN = ['run', 'result'];
+const PLAIN: ReadonlySet<string> = new Set();
+
+/** @param as the key of the result, whatever the record says of it */
+function oursOf(as: unknown): ReadonlySet<string> {
+  return new Set([...OWN, ...(typeof as === 'string' && as !== 'uuid' ? [as] : [])]);
+}
+
+function withoutRenamed(ours: ReadonlySet<string>, rename: ReadonlyMap<string, string>): ReadonlySet<string> {
+  return rename.size === 0 ? ours : new Set([...ours].filter((name) => !rename.has(name)));
+}
+
+function hasOurs(fields: Fields, ours: ReadonlySet<string>): boolean {
+  for (const name of ours) if (Object.hasOwn(fields, name)) return true;
+  return false;
+}

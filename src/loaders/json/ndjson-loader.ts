@@ -1,0 +1,38 @@
+import { type JsonRecord, readJsonRecords } from '../../core/record/ndjson.ts';
+import { encodingHint, REPLACEMENT, recoded } from '../../core/text/encoding.ts';
+import type { BadInput, Reject } from '../../core/text/lines.ts';
+import type { Loader, ReadOptions } from '../contract.ts';
+import { JsonLoaded } from './json-records.ts';
+
+/** NDJSON: a record a line. What another stage wrote can be loaded again; what failed is so run again. */
+export const ndjson: Loader = (bytes, options) => ndjsonOf(recoded(bytes, options.encoding), options);
+
+/** @param bytes UTF-8 */
+export async function* ndjsonOf(
+  bytes: AsyncIterable<Buffer>,
+  options: ReadOptions,
+): AsyncGenerator<JsonLoaded[]> {
+  const reject: Reject = (bad) => options.reject({ ...bad, message: bad.message + hintFor(bad) });
+  for await (const records of readJsonRecords(bytes, { ...options, reject })) {
+    yield records
+      .filter((record) => isDecoded(record, options))
+      .map((record) => new JsonLoaded(record, options));
+  }
+}
+
+/** What to type for a line that is not a record. */
+function hintFor({ code, text }: BadInput): string {
+  if (code === 'UTF8') return encodingHint(text);
+  if (code === 'JSON' && /^\s*[{[]\s*$/.test(text))
+    return '; a record of several lines is read with --format json';
+  if (code === 'JSON' && text.startsWith('\x1e'))
+    return '; records that begin with RS are read with --format json';
+  return '';
+}
+
+/** Tells of bytes that `--encoding` could not decode. */
+export function isDecoded({ text, line }: JsonRecord, { encoding, source, reject }: ReadOptions): boolean {
+  if (encoding === undefined || !text.includes(REPLACEMENT)) return true;
+  reject({ source, line, code: 'ENCODING', message: `not valid ${encoding} (--encoding)`, text });
+  return false;
+}

@@ -1,0 +1,86 @@
+import { TaskpipeError } from '../../core/base/errors.ts';
+
+/** A kind of file that is recognized by its first bytes, and cannot be read as it is. */
+interface Kind {
+  readonly magic: Buffer;
+  /** Where the magic is. Default 0. */
+  readonly at?: number;
+  readonly name: string;
+  /** What to type or do, for a file of this path in shell words. */
+  readonly remedy: (path: string) => string;
+}
+
+const hex = (digits: string): Buffer => Buffer.from(digits, 'hex');
+const load = '| task-load --format csv';
+const byTool =
+  (tool: string) =>
+  (path: string): string =>
+    `unpack it, as in: ${tool} ${path} ${load}`;
+const asCsv = (path: string): string =>
+  `save it as CSV in a spreadsheet program, or: soffice --headless --convert-to csv ${path}`;
+const byDuckdb = (path: string): string => `convert it, as in: duckdb -csv -c "from '${path}'" ${load}`;
+
+/** Kinds that are packed, or not text. */
+const KINDS: readonly Kind[] = [
+  { magic: hex('fd377a585a00'), name: 'an xz file', remedy: byTool('xz -dc') },
+  { magic: Buffer.from('BZh'), name: 'a bzip2 file', remedy: byTool('bzip2 -dc') },
+  { magic: hex('28b52ffd'), name: 'a zstd file', remedy: byTool('zstd -dc') },
+  { magic: hex('04224d18'), name: 'an lz4 file', remedy: byTool('lz4 -dc') },
+  { magic: Buffer.from('LZIP'), name: 'an lzip file', remedy: byTool('lzip -dc') },
+  { magic: hex('1f9d'), name: 'a file of compress', remedy: byTool('gzip -dc') },
+  { magic: hex('1f8b'), name: 'a gzip file inside another', remedy: byTool('gzip -dc') },
+  { magic: hex('504b0304'), name: 'a zip archive', remedy: byTool('unzip -p') },
+  { magic: hex('504b0506'), name: 'an empty zip archive', remedy: () => 'there is nothing in it' },
+  { magic: hex('377abcaf271c'), name: 'a 7-Zip archive', remedy: byTool('7z e -so') },
+  { magic: Buffer.from('Rar!\x1a\x07', 'latin1'), name: 'a RAR archive', remedy: byTool('unrar p -inul') },
+  { magic: Buffer.from('ustar'), at: 257, name: 'a tar archive', remedy: byTool('tar -xOf') },
+  { magic: hex('d0cf11e0a1b11ae1'), name: 'an old Excel or Office file', remedy: asCsv },
+  { magic: Buffer.from('%PDF-'), name: 'a PDF', remedy: () => 'save its table as CSV first' },
+  { magic: Buffer.from('PAR1'), name: 'a Parquet file', remedy: byDuckdb },
+  {
+    magic: Buffer.from('Obj\x01', 'latin1'),
+    name: 'an Avro file',
+    remedy: () => 'convert it to CSV or JSON first',
+  },
+  { magic: Buffer.from('ARROW1'), name: 'an Arrow file', remedy: () => 'convert it to CSV or JSON first' },
+  { magic: Buffer.from('{\\rtf'), name: 'an RTF document', remedy: () => 'save it as plain text' },
+];
+
+/** Folders and files that the zip archive of a workbook begins with. */
+const WORKBOOK = /^(?:\[Content_Types\]\.xml|_rels\/|docProps\/|xl\/|mimetypeapplication\/vnd\.oasis)/;
+
+/** Whether these bytes, with which a file begins, tell its kind: they are not the beginning of a magic. */
+export function isTelling(first: Buffer): boolean {
+  if (first.length === 0) return false;
+  return !KINDS.some(
+    ({ magic, at }) =>
+      at === undefined && first.length < magic.length && magic.subarray(0, first.length).equals(first),
+  );
+}
+
+/**
+ * Refuses a file that is packed, or not text.
+ * @param path as it was typed; `-` is the standard input
+ * @throws {TaskpipeError} `DATA`, with the command that unpacks or converts it
+ */
+export function refusePacked(first: Buffer, path: string): void {
+  const kind = KINDS.find(({ magic, at = 0 }) => first.subarray(at, at + magic.length).equals(magic));
+  if (kind === undefined) return;
+  const isWorkbook = kind.name === 'a zip archive' && WORKBOOK.test(first.toString('latin1', 30, 90));
+  const name = isWorkbook ? 'a workbook of a spreadsheet program (xlsx or ods)' : kind.name;
+  const remedy = isWorkbook ? asCsv : kind.remedy;
+  throw new TaskpipeError(
+    'DATA',
+    `${path === '-' ? 'stdin' : path} is ${name}; ${remedy(path === '-' ? 'FILE' : path)}`,
+  );
+}
+
+/** Whether these bytes begin as zstd data does. */
+export function isZstd(first: Buffer): boolean {
+  return first.length >= 4 && first.readUInt32BE() === 0x28b52ffd;
+}
+
+/** Whether these bytes begin as gzip data does. */
+export function isGzip(first: Buffer): boolean {
+  return first[0] === 0x1f && first[1] === 0x8b;
+}

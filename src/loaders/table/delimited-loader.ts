@@ -1,0 +1,246 @@
+import { isUtf8 } from 'node:buffer';
+import { checksumOf, hashMember, hashText } from '../../core/record/checksum.ts';
+import { CsvParser, type Dialect, type Row } from '../../core/text/csv.ts';
+import { type ChunkDecoder, chunkDecoder, REPLACEMENT } from '../../core/text/encoding.ts';
+import type { Loaded, Loader, ReadOptions } from '../contract.ts';
+import { type Columns, columnsFor } from './header-columns.ts';
+import { type PlainReader, type PlainRows, plainReader } from './plain-rows.ts';
+import { type Fault, faultOf, looksJoined, undecoded } from './row-faults.ts';
+import { type Table, TableStart } from './table-start.ts';
+import { TsvDoubts } from './tsv-doubts.ts';
+
+/** CSV or TSV: a header, then a record a row. Values stay strings. */
+export function delimited(format: Dialect): Loader {
+  return (bytes, options) => {
+    const reader = new RecordReader(options, format);
+    return options.takesPlain === undefined ? inRecords(bytes, reader) : inRows(bytes, reader);
+  };
+}
+
+async function* inRecords(
+  bytes: AsyncIterable<Buffer>,
+  reader: RecordReader,
+): AsyncGenerator<readonly Loaded[]> {
+  for await (const chunk of bytes) yield reader.push(chunk);
+  yield reader.end();
+}
+
+type Batch = readonly Loaded[] | PlainRows;
+
+const NEWLINE = 10;
+/** More bytes without a newline are not kept to be looked at again with the next ones: that would never end. */
+const LARGE = 64 * 1024;
+
+/** What is plain as bytes, whole rows of it, and all else as records. */
+async function* inRows(bytes: AsyncIterable<Buffer>, reader: RecordReader): AsyncGenerator<Batch> {
+  let kept: Buffer = Buffer.alloc(0);
+  for await (const chunk of bytes) {
+    const all = kept.length === 0 ? chunk : Buffer.concat([kept, chunk]);
+    const newline = all.lastIndexOf(NEWLINE);
+    const cut = newline < 0 && all.length > LARGE ? all.length : newline + 1;
+    yield* reader.pushRows(all.subarray(0, cut));
+    kept = all.subarray(cut);
+  }
+  yield reader.push(kept);
+  yield reader.end();
+}
+
+/** So many plain rows are worth to leave off making records: each time costs a write. */
+const WORTH = 64;
+
+/** Makes records of bytes as they come. */
+class RecordReader {
+  readonly #options: ReadOptions;
+  readonly #decoder: ChunkDecoder;
+  /** Lines before the first row. */
+  readonly #start: TableStart;
+  /** Rows, once the first one is there. */
+  #parser: CsvParser | undefined;
+  #dialect: Dialect;
+  #columns: Columns | undefined;
+  #readPlain: PlainReader | undefined;
+  /** Number of bytes, and then to the end of the line, that become records if a row is not plain. */
+  #stretch = 0;
+  /** Whether some text could not be decoded: rows are then looked at one by one. */
+  #isSuspect = false;
+  /** Whether a row had a cell in quotes. */
+  #hasQuotes = false;
+  /** Whether no row has been looked at since the header. */
+  #isFirst = true;
+  /** Whether a row that may be several was told of. */
+  #saidJoined = false;
+  #doubts: TsvDoubts | undefined;
+
+  constructor(options: ReadOptions, format: Dialect) {
+    this.#options = options;
+    this.#decoder = chunkDecoder(options.encoding);
+    this.#start = new TableStart(format, options);
+    this.#dialect = format;
+  }
+
+  push(bytes: Buffer): Loaded[] {
+    return this.#read(this.#decoder.push(bytes));
+  }
+
+  end(): Loaded[] {
+    const records = this.#read(this.#decoder.end());
+    if (this.#parser === undefined) records.push(...this.#begin(this.#start.end()));
+    return [...records, ...this.#toRecords(this.#parser?.end() ?? [])];
+  }
+
+  /** @param bytes to the end of a line, but for a line that is very long */
+  *pushRows(bytes: Buffer): Generator<Batch> {
+    const canBePlain = isUtf8(bytes);
+    for (let at = 0; at < bytes.length; ) {
+      const rows = canBePlain ? this.#plainRows(bytes.subarray(at)) : undefined;
+      if (rows !== undefined) {
+        this.#parser?.passOver(rows.length);
+        this.#hasQuotes ||= rows.hasQuotes;
+        rows.lastLine = (this.#parser?.line ?? 1) - 1;
+        yield rows;
+        at += rows.end;
+        if (at === bytes.length) return;
+        if (rows.length >= WORTH) this.#stretch = 0;
+      }
+      const end = canBePlain ? bytes.indexOf(NEWLINE, at + this.#stretch) + 1 : 0;
+      yield this.push(bytes.subarray(at, end || bytes.length));
+      at = end || bytes.length;
+      this.#stretch = Math.min(LARGE, 2 * this.#stretch + 1024);
+    }
+  }
+
+  /** @param bytes UTF-8; of UTF-16 no row is plain, as each has a NUL */
+  #plainRows(bytes: Buffer): PlainRows | undefined {
+    if (this.#columns === undefined || !this.#parser?.isBetweenRows) return undefined;
+    this.#readPlain ??= plainReader(this.#columns, this.#dialect, this.#options);
+    return this.#readPlain(bytes, this.#parser.line);
+  }
+
+  #read(text: string): Loaded[] {
+    const { encoding } = this.#options;
+    this.#isSuspect ||= !text.isWellFormed() || (encoding !== undefined && text.includes(REPLACEMENT));
+    if (this.#parser !== undefined) return this.#toRecords(this.#parser.push(text));
+    const table = this.#start.push(text);
+    return table === undefined ? [] : this.#begin(table);
+  }
+
+  #begin({ dialect, lines, text }: Table): Loaded[] {
+    const { maxLine, comment, quote, escape: mark } = this.#options;
+    this.#dialect = dialect;
+    this.#parser = new CsvParser({ ...dialect, maxRow: maxLine, comment });
+    this.#parser.passOver(lines);
+    if (dialect.isLineBased && quote === undefined && mark === undefined)
+      this.#doubts = new TsvDoubts(this.#options);
+    return this.#toRecords(this.#parser.push(text));
+  }
+
+  #toRecords(rows: readonly Row[]): Loaded[] {
+    const options = this.#options;
+    const records: Loaded[] = [];
+    for (const row of rows) {
+      if (row.cells.length === 0 && row.fault === undefined) continue;
+      if (this.#columns === undefined) {
+        this.#columns = columnsFor(row, this.#dialect, options);
+        if (options.header) continue;
+      }
+      const bad = this.#faultOf(row, this.#columns);
+      if (bad === undefined) records.push(new CsvRecord(row, this.#columns));
+      else options.reject({ source: options.source, line: row.line, text: row.text, ...bad });
+    }
+    return records;
+  }
+
+  /** The fault of a row; undefined if it has none, which may be told of all the same. */
+  #faultOf(row: Row, { names: { length: width } }: Columns): Fault | undefined {
+    const { encoding, source, note } = this.#options;
+    const { quote, delimiter } = this.#dialect;
+    const undecodable = this.#isSuspect ? undecoded(row, encoding) : undefined;
+    if (undecodable !== undefined) return undecodable;
+    const fault = faultOf(row, {
+      width,
+      dialect: this.#dialect,
+      hasQuotes: this.#hasQuotes,
+      isFirst: this.#isFirst,
+    });
+    this.#isFirst = false;
+    if (fault !== undefined) return fault;
+    this.#doubts?.look(row);
+    if (quote === '' || !row.text.includes(quote)) return undefined;
+    this.#hasQuotes = true;
+    if (this.#saidJoined || !looksJoined(row, width, delimiter)) return undefined;
+    this.#saidJoined = true;
+    note(
+      `${source}:${row.line}: quotes join ${row.lines} lines to this row, and each looks like a row; if quotes are ordinary characters in this file, add --quote none`,
+    );
+    return undefined;
+  }
+}
+
+/** What makes a cell more than its text between quotes in JSON. */
+const ESCAPED = /["\\\u0000-\u001f]/;
+
+class CsvRecord implements Loaded {
+  readonly wasTask = false;
+  readonly fault = undefined; // what could be wrong is in the header, and told there
+  readonly #row: Row;
+  readonly #columns: Columns;
+
+  constructor(row: Row, columns: Columns) {
+    this.#row = row;
+    this.#columns = columns;
+  }
+
+  get line(): number {
+    return this.#row.line;
+  }
+
+  get source(): string {
+    return this.#row.text;
+  }
+
+  get uuid(): unknown {
+    return this.#columns.uuid === undefined ? undefined : this.#row.cells[this.#columns.uuid];
+  }
+
+  text(name: string): string | undefined {
+    const index = this.#columns.indexes.get(name);
+    return index === undefined ? undefined : this.#row.cells[index];
+  }
+
+  isMissing(name: string): boolean {
+    return !this.text(name);
+  }
+
+  isMadeOf(): boolean {
+    return false;
+  }
+
+  canonical(): string {
+    const { sorted } = this.#columns;
+    let text = '';
+    for (const { index, before } of sorted) text += before + escaped(this.#row.cells[index] as string);
+    return sorted.length === 0 ? '{}' : `${text}"}`;
+  }
+
+  checksum(): number {
+    let sum = 0;
+    for (const { index, hash } of this.#columns.kept)
+      sum += hashMember(hash, hashText(escaped(this.#row.cells[index] as string)));
+    return checksumOf(sum);
+  }
+
+  toLine(uuid: string): string {
+    // All values are strings, so one piece of text serves from within one to within the next: few pieces are fast.
+    let line = `{"uuid":"${escaped(uuid)}`;
+    for (const { index, before } of this.#columns.kept) {
+      line += before;
+      line += escaped(this.#row.cells[index] as string);
+    }
+    return `${line}"}`;
+  }
+}
+
+/** What stands between quotes in JSON. */
+function escaped(text: string): string {
+  return ESCAPED.test(text) ? JSON.stringify(text).slice(1, -1) : text;
+}

@@ -1,0 +1,107 @@
+import { quoted, withoutUser } from '../../core/base/terminal-text.ts';
+import type { Dialect, Row } from '../../core/text/csv.ts';
+import type { ReadOptions } from '../contract.ts';
+
+/* Mistakes that the first row of a table shows. Most are likely, not certain, and so are warnings. */
+
+/** Characters of a name that a message shows. */
+const SHOWN = 60;
+/** A name that is longer is a text. */
+const LONG = 250;
+
+function shown(name: string): string {
+  const safe = name.includes('://') ? withoutUser(name) : name;
+  return quoted(safe.length > SHOWN ? `${safe.slice(0, SHOWN)}…` : safe);
+}
+
+/** Whether the lines of a file end in a lone CR, so that all of them are one row. */
+export function hasLoneReturn(first: Row, dialect: Dialect): boolean {
+  return first.fault !== 'open' && /\r(?!\n|$)/.test(withoutQuoted(first.text, dialect));
+}
+
+/** Warns of a header that is likely something else. */
+export function checkHeader(first: Row, dialect: Dialect, options: ReadOptions): void {
+  const say = (words: string): void => options.note(`${options.source}:${first.line}: ${words}`);
+  const data = dataIn(first.cells);
+  if (data !== undefined) say(dataWarning(data, first.cells, options));
+  else if (!noteDelimiter(first.cells, dialect, options, say)) noteSpaces(first.cells, options, say);
+}
+
+/** The text of a row without its cells in quotes, where a line end is part of the value. */
+function withoutQuoted(text: string, { quote }: Dialect): string {
+  if (quote === '') return text;
+  return text
+    .split(quote)
+    .filter((_, i) => i % 2 === 0)
+    .join('');
+}
+
+/** Kinds of values that hardly any column is named after. */
+const KINDS: readonly (readonly [RegExp, string])[] = [
+  [/^[a-z][a-z\d+.-]*:\/\/\S/i, 'a url'],
+  [/^[^\s@,;]+@[^\s@,;]+\.[a-z]{2,}$/i, 'an e-mail address'],
+  [/^[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}$/i, 'a uuid'],
+  [/^(?:\d{1,3}\.){3}\d{1,3}$/, 'an IP address'],
+  [/^(?:\.{0,2}\/|[a-z]:\\)\S*\.\w+$/i, 'the path of a file'],
+];
+/** Values that columns are named after at times, as years and months are: they tell only if all cells are such. */
+const NUMBER_OR_DATE =
+  /^(?:[-+]?[$€£]?\d[\d.,\u00a0 ]*%?|[-+]?\d+(?:\.\d+)?e[-+]?\d+|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ][\d:.]+(?:Z|[-+]\d\d:?\d\d)?)?|[\d:]+)$/i;
+
+/** The first cell that looks like data, and what it looks like; undefined if the row can be a header. */
+export function dataIn(cells: readonly string[]): { cell: string; kind: string } | undefined {
+  for (const cell of cells) {
+    const kind = KINDS.find(([pattern]) => pattern.test(cell.trim()))?.[1];
+    if (kind !== undefined) return { cell, kind };
+    if (cell.length > LONG) return { cell, kind: 'a text' };
+  }
+  const filled = cells.filter((cell) => cell.trim() !== '');
+  const [cell] = filled;
+  if (cell === undefined || !filled.every((one) => NUMBER_OR_DATE.test(one.trim()))) return undefined;
+  return { cell, kind: /^\d{1,4}[-/.]\d{1,2}[-/.]\d|^\d+:\d/.test(cell) ? 'a date' : 'a number' };
+}
+
+function dataWarning(
+  { cell, kind }: { cell: string; kind: string },
+  cells: readonly string[],
+  { columns }: ReadOptions,
+): string {
+  const looks = `the first row looks like data, as ${shown(cell)} is ${kind}`;
+  if (columns !== undefined)
+    return `${looks}, but it is taken for a header, which --columns replaces; if the file has no header, add --no-header`;
+  const names = cells.slice(0, 3).map(shown).join(', ');
+  const more = cells.length > 3 ? `, … (${cells.length})` : '';
+  return `${looks}, but it is taken for the header: the columns are named ${names}${more}; if the file has no header, add --no-header`;
+}
+
+/** A name that has another delimiter in it: the file may be of that. Returns whether it said so. */
+function noteDelimiter(
+  [only, ...others]: readonly string[],
+  { delimiter }: Dialect,
+  options: ReadOptions,
+  say: (words: string) => void,
+): boolean {
+  if (only === undefined || others.length > 0 || options.delimiter !== undefined) return false;
+  const counts = [';', '\t', '|', ','].map((other) => only.split(other).length - 1);
+  const most = Math.max(...counts);
+  const better = [';', '\t', '|', ','][counts.indexOf(most)] as string;
+  if (most === 0 || better === delimiter) return false;
+  const typed = better === '\t' ? '\\t' : better;
+  say(
+    `the header is one column, named ${shown(only)}; if ${quoted(better)} separates the cells, add --delimiter '${typed}'`,
+  );
+  return true;
+}
+
+function noteSpaces(cells: readonly string[], { columns }: ReadOptions, say: (words: string) => void): void {
+  const padded = cells.filter((name) => name !== name.trim() && name.trim() !== '');
+  if (padded.length === 0 || columns !== undefined) return;
+  const names = cells.map((name) => name.trim());
+  const hasCommas = names.some((name) => name === '' || /[,"\\]/.test(name));
+  const typed = hasCommas
+    ? 'name the columns with --columns'
+    : `to drop them, add --columns '${names.join(',')}'`;
+  say(
+    `spaces are part of the column ${padded.length > 1 ? 'names' : 'name'} ${padded.slice(0, 3).map(shown).join(', ')}; ${typed}`,
+  );
+}

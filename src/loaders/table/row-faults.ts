@@ -1,0 +1,92 @@
+import { counted } from '../../core/base/format.ts';
+import { type Dialect, ROW_FAULTS, type Row } from '../../core/text/csv.ts';
+import { encodingHint, REPLACEMENT } from '../../core/text/encoding.ts';
+import type { BadInput } from '../../core/text/lines.ts';
+
+/** Reason a row was rejected. */
+export type Fault = Pick<BadInput, 'code' | 'message'>;
+
+/** What is known of the table that a row is in. */
+export interface Known {
+  /** Number of columns. */
+  readonly width: number;
+  readonly dialect: Dialect;
+  /** Whether a row before had a cell in quotes, so that quotes do enclose cells in this file. */
+  readonly hasQuotes: boolean;
+  /** Whether it is the first row after the header. */
+  readonly isFirst: boolean;
+}
+
+/** Tells of bytes that are not text in the encoding of the file. */
+export function undecoded({ text }: Row, encoding: string | undefined): Fault | undefined {
+  if (!text.isWellFormed()) return { code: 'UTF8', message: `not valid UTF-8${encodingHint(text)}` };
+  if (encoding === undefined || !text.includes(REPLACEMENT)) return undefined;
+  return { code: 'ENCODING', message: `not valid ${encoding} (--encoding)` };
+}
+
+/** The fault of a row; undefined if it has none. */
+export function faultOf(row: Row, table: Known): Fault | undefined {
+  const { cells, fault } = row;
+  if (fault !== undefined) return { code: fault === 'long' ? 'LONG' : 'CSV', message: troubleOf(row, table) };
+  if (cells.length === table.width) return undefined;
+  const found = `${counted(cells.length, 'cell')}, the header has ${table.width}`;
+  if (row.lines < 2)
+    return { code: 'CSV', message: `${found}${quoteDoubt(row, table) || headerDoubt(row, table)}` };
+  return {
+    code: 'CSV',
+    message: `${found}; a quote joins ${counted(row.lines, 'line')} to this row${remedy(row, table)}`,
+  };
+}
+
+/** What to type if a row has too few cells or lines as its quotes were taken for ordinary characters. */
+function quoteDoubt({ text }: Row, { dialect: { quote, delimiter } }: Known): string {
+  const isOpen =
+    quote === '' && text.split(delimiter).some((cell) => /^"[^"]*(?:""[^"]*)*$/.test(cell.trimEnd()));
+  return isOpen ? `; if quotes enclose cells in this file: --quote '"'` : '';
+}
+
+/** What to type if a title was taken for the header. */
+function headerDoubt({ cells, line }: Row, { width, isFirst }: Known): string {
+  if (!isFirst || width > 1 || cells.length < 2) return '';
+  return `; if the header is in line ${line}: --skip ${line - 1}`;
+}
+
+/** The fault that the parser found, with how many lines the row took and what to type. */
+export function troubleOf(row: Row, table: Pick<Known, 'hasQuotes'>): string {
+  const { fault, lines, line, trouble } = row;
+  const quoteLine = trouble?.quoteLine;
+  const where = quoteLine === undefined || quoteLine === line ? 'here' : `in line ${quoteLine}`;
+  const taken = `${counted(lines, 'line')} went into this row`;
+  if (fault === 'open') {
+    const upTo = lines > 1 ? `; ${counted(lines, 'line')} up to the end went into this row` : '';
+    return `a quote opened ${where} is never closed${upTo}${remedy(row, table)}`;
+  }
+  if (fault === 'quote') {
+    if (lines > 1)
+      return `text follows the quote that closes the one opened ${where}; ${taken}${remedy(row, table)}`;
+    return /\\"/.test(row.text)
+      ? `${ROW_FAULTS.quote}; if \\ escapes it here: --escape '\\'`
+      : ROW_FAULTS.quote;
+  }
+  if (quoteLine === undefined) return 'the row is longer than --max-line';
+  return `the row is longer than --max-line; a quote was opened ${where}, and ${taken}${remedy(row, table)}`;
+}
+
+/** What to type if quotes are to be read otherwise. */
+function remedy(row: Row, { hasQuotes }: Pick<Known, 'hasQuotes'>): string {
+  if (/\\"/.test(row.text)) return `; if \\ escapes quotes in this file: --escape '\\'`;
+  const line = row.trouble?.quoteLine ?? row.line;
+  return hasQuotes
+    ? `; close or double the quote in line ${line}`
+    : '; if quotes are ordinary characters in this file: --quote none';
+}
+
+/**
+ * Whether a row of several lines looks as if each of them were a row: two stray quotes can join lines in such a way
+ * that the number of cells is right.
+ */
+export function looksJoined(row: Row, width: number, delimiter: string): boolean {
+  if (width < 2 || row.lines < 3) return false;
+  const lines = row.text.replace(/\r?\n$/, '').split('\n');
+  return lines.every((line) => line.split(delimiter).length === width);
+}

@@ -1,0 +1,113 @@
+import { TaskpipeError } from '../../core/base/errors.ts';
+import { CSV, type Dialect } from '../../core/text/csv.ts';
+import type { ReadOptions } from '../contract.ts';
+import { dialectWith } from './dialect.ts';
+
+/** A first line by which Excel is told the delimiter: `sep=;`, also in quotes, and `sep=\t` or a tab itself. */
+const SEPARATOR = /^"?sep=(?:(\\t|[^"\r\n])"?|[^\r\n]*)\r?$/i;
+/** A line whose first cell is in quotes. */
+const QUOTED = /^"(?:[^"]|"")+"(?:\t|\r?$)/;
+/** Characters after which the first row is no longer waited for. */
+const LARGE = 64 * 1024;
+
+/** Where the rows of a table begin, and how they are written. */
+export interface Table {
+  readonly dialect: Dialect;
+  /** Lines before the text. */
+  readonly lines: number;
+  /** Text that has come so far, from the first row. */
+  readonly text: string;
+}
+
+/** Reads the lines before the first row of a table: lines to skip, and a line `sep=;`. */
+export class TableStart {
+  readonly #format: Dialect;
+  readonly #options: ReadOptions;
+  #skip: number;
+  #lines = 0;
+  #separator: string | undefined;
+  /** Whether the place of a line `sep=;` has been passed. */
+  #isPast = false;
+  #text = '';
+
+  constructor(format: Dialect, options: ReadOptions) {
+    this.#format = format;
+    this.#options = options;
+    this.#skip = options.skip;
+    dialectWith(format, options); // checks them
+  }
+
+  /** @returns undefined until the first row is there */
+  push(text: string): Table | undefined {
+    this.#text += text;
+    for (let newline = this.#newline(); newline >= 0; newline = this.#newline()) {
+      if (this.#skip > 0) this.#skip--;
+      else if (this.#isPast || !this.#readSeparator(this.#text.slice(0, newline))) break;
+      this.#pass(newline);
+    }
+    if (this.#skip > 0) this.#text = ''; // part of a line that is skipped
+    const isThere = this.#firstRow() !== undefined || this.#text.length > LARGE;
+    return isThere ? this.#table() : undefined;
+  }
+
+  /** The table when the input has ended. */
+  end(): Table {
+    if (!this.#isPast && this.#readSeparator(this.#text)) this.#pass(this.#text.length);
+    return this.#table();
+  }
+
+  #newline(): number {
+    return this.#text.indexOf('\n');
+  }
+
+  #pass(newline: number): void {
+    this.#text = this.#text.slice(newline + 1);
+    this.#lines++;
+  }
+
+  #readSeparator(line: string): boolean {
+    this.#isPast = true;
+    const match = SEPARATOR.exec(line);
+    if (match !== null) this.#separator = match[1] === '\\t' ? '\t' : (match[1] ?? '');
+    return match !== null;
+  }
+
+  /** The first whole line that is neither blank nor a comment. */
+  #firstRow(): string | undefined {
+    const { comment } = this.#options;
+    const lines = this.#text.split('\n', 1000).slice(0, -1);
+    return lines.find((line) => line.trim() !== '' && (comment === undefined || !line.startsWith(comment)));
+  }
+
+  #table(): Table {
+    return { dialect: this.#dialect(), lines: this.#lines, text: this.#text };
+  }
+
+  #dialect(): Dialect {
+    const { source, delimiter, quote, escape: mark, note } = this.#options;
+    if (this.#separator !== undefined) return this.#dialectBy(this.#separator);
+    const dialect = dialectWith(this.#format, this.#options);
+    const isOpen = quote === undefined && mark === undefined && dialect.isLineBased;
+    if (!isOpen || !QUOTED.test(this.#firstRow() ?? this.#text)) return dialect;
+    note(
+      `${source}: the first cell is in quotes, so quotes enclose cells here; if they are ordinary characters, add --quote none`,
+    );
+    return dialectWith({ ...CSV, delimiter: this.#format.delimiter }, { delimiter });
+  }
+
+  /** The dialect by a line `sep=;`. Such a file is of a spreadsheet, and so it has quotes. */
+  #dialectBy(separator: string): Dialect {
+    const { source, delimiter, note } = this.#options;
+    const place = `${source}:${this.#lines}: the line "sep="`;
+    if (separator === '' || separator === '"')
+      throw new TaskpipeError(
+        'DATA',
+        `${place} must name a delimiter of one character; remove the line, and name it with --delimiter`,
+      );
+    if (delimiter !== undefined && delimiter !== separator)
+      note(
+        `${place} names the delimiter ${JSON.stringify(separator)}, but --delimiter ${JSON.stringify(delimiter)} is used`,
+      );
+    return dialectWith({ ...CSV, delimiter: separator }, this.#options);
+  }
+}

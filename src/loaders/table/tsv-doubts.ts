@@ -1,0 +1,55 @@
+import { quoted } from '../../core/base/terminal-text.ts';
+import type { Row } from '../../core/text/csv.ts';
+import type { ReadOptions } from '../contract.ts';
+
+/** A cell in quotes that has a doubled quote, as programs write it that enclose cells. */
+const DOUBLED = /^"[^"]*(?:""[^"]*)+"$/;
+/** A backslash that is not one of TSV's escapes, or is that of a Windows path. */
+const BACKSLASH = /(?<!\\)(?:\\\\)*\\(?![\\tnrN])|^[a-z]:\\[tnr]/i;
+
+/** Tells once, each, of signs that a TSV has quotes, or has no escapes. */
+export class TsvDoubts {
+  readonly #options: ReadOptions;
+  #saidQuotes = false;
+  #saidEscapes = false;
+
+  constructor(options: ReadOptions) {
+    this.#options = options;
+  }
+
+  look(row: Row): void {
+    const { text } = row;
+    if (!this.#saidQuotes && text.includes('"')) this.#lookForQuotes(row);
+    if (!this.#saidEscapes && text.includes('\\')) this.#lookForBackslashes(row);
+  }
+
+  #lookForQuotes({ cells, line }: Row): void {
+    const filled = cells.filter((cell) => cell !== '');
+    const isQuoted = filled.length > 1 && filled.every((cell) => /^"(?:[^"]|"")*"$/.test(cell));
+    const cell = isQuoted ? filled[0] : cells.find((one) => DOUBLED.test(one));
+    if (cell === undefined) return;
+    this.#saidQuotes = true;
+    this.#note(
+      line,
+      `${short(cell)} keeps its quotes, which are ordinary characters in TSV; if they enclose cells here, add --quote '"'`,
+    );
+  }
+
+  #lookForBackslashes({ text, line }: Row): void {
+    const cell = text.split(/[\t\r\n]/).find((one) => BACKSLASH.test(one));
+    if (cell === undefined) return;
+    this.#saidEscapes = true;
+    this.#note(
+      line,
+      `\\t, \\n, \\r and \\\\ are escapes in TSV; if backslashes are ordinary characters here, as in ${short(cell)}, add --escape none`,
+    );
+  }
+
+  #note(line: number, words: string): void {
+    this.#options.note(`${this.#options.source}:${line}: ${words}`);
+  }
+}
+
+function short(cell: string): string {
+  return quoted(cell.length > 40 ? `${cell.slice(0, 40)}…` : cell);
+}

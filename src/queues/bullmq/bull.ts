@@ -1,0 +1,32 @@
+import { createRedisBackend, type RedisQueueBackend } from 'bullmq';
+import type { RedisLink } from '../../core/storage/redis-client.ts';
+
+/*
+ * Tasks are jobs of BullMQ (on Redis or Valkey): its scripts move them, and its dashboards show them. This code uses
+ * BullMQ's backend, below its Queue, Job and Worker classes: there the data of a job is text, so that a record keeps its
+ * bytes; a thousand commands can be pipelined; and another process may end the lease.
+ */
+
+/** One queue with its connection, as the functions of this folder share it. */
+export interface Bull {
+  readonly name: string;
+  readonly link: RedisLink;
+  readonly backend: RedisQueueBackend;
+}
+
+/** Disables BullMQ's own limit: `Consumer.take` counts stalls against the attempts of each task. */
+const NO_LIMIT = 1_000_000_000;
+
+/** Makes the backend of one queue over a connection. @param lease in milliseconds */
+export function backendOf(link: RedisLink, name: string, lease: number): RedisQueueBackend {
+  const options = {
+    connection: link.client as never,
+    skipVersionCheck: true, // connectRedis checks the version and says what to do
+    lockDuration: lease,
+    stalledInterval: Math.ceil(lease / 2),
+    maxStalledCount: NO_LIMIT,
+  };
+  const backend = createRedisBackend(name, options);
+  backend.on('error', () => {}); // the link reports errors
+  return backend;
+}

@@ -1,0 +1,104 @@
+import { stateOf, type Task, withRun } from '../../core/record/task.ts';
+import { finishedKey, undoneKey } from '../../core/storage/redis-keys.ts';
+import { ATTEMPTS, type PushCounts, type PushOptions } from '../contract.ts';
+import { jobIdOf } from '../job-keys.ts';
+import type { Bull } from './bull.ts';
+
+/** Name of a task in dashboards. */
+const JOB_NAME = 'task';
+
+/** Adds tasks to a queue, each uuid once. */
+export async function push(bull: Bull, tasks: readonly Task[], options: PushOptions): Promise<PushCounts> {
+  const counts: PushCounts = { added: 0, seen: 0, done: 0 };
+  const byId = new Map<string, Task>();
+  for (const task of tasks) {
+    const id = jobIdOf(task.uuid);
+    if (byId.has(id)) counts.seen++;
+    else byId.set(id, task);
+  }
+  if (options.again) await forget(bull, byId);
+  else await leaveOutFinished(bull, byId, counts);
+  await leaveOutSeen(bull, byId, counts);
+  counts.added += byId.size;
+  const entries = [...byId].map(([id, task]) => ({ jobId: id, job: jobOf(id, task, options) }));
+  // Each job is added before the one at the front: reversed, they keep their order.
+  if (options.front) entries.reverse();
+  if (entries.length > 0) await bull.backend.addJobs(entries);
+  return counts;
+}
+
+function jobOf(id: string, task: Task, options: PushOptions) {
+  const { front = false, priority = 0, delay = 0, attempts = ATTEMPTS } = options;
+  return {
+    id,
+    name: JOB_NAME,
+    data: fresh(task).line,
+    opts: {
+      attempts,
+      ...(front ? { lifo: true } : {}),
+      ...(priority > 0 ? { priority } : {}),
+      ...(delay > 0 ? { delay } : {}),
+    },
+    timestamp: Date.now(),
+    ...{
+      progress: 0,
+      attemptsMade: 0,
+      attemptsStarted: 0,
+      stalledCounter: 0,
+      failedReason: '',
+      returnvalue: '',
+    },
+  };
+}
+
+/** Removes the `run` of a failed task, so that it is run again. */
+function fresh(task: Task): Task {
+  const state = stateOf(task);
+  return state === undefined || state === 'SUCCESS' ? task : withRun(task, undefined);
+}
+
+async function leaveOutFinished(
+  { name, link }: Bull,
+  byId: Map<string, Task>,
+  counts: PushCounts,
+): Promise<void> {
+  if (byId.size === 0) return;
+  const all = [...byId];
+  const isFinished = await link.client.smismember(finishedKey(name), ...all.map(([, { uuid }]) => uuid));
+  for (const [i, [id]] of all.entries()) {
+    if (isFinished[i] !== 1) continue;
+    byId.delete(id);
+    counts.done++;
+  }
+}
+
+async function leaveOutSeen(
+  { link, backend }: Bull,
+  byId: Map<string, Task>,
+  counts: PushCounts,
+): Promise<void> {
+  if (byId.size === 0) return;
+  const { client } = link;
+  const ids = [...byId.keys()];
+  const keys = ids.map((id) => backend.toKey(id));
+  if ((await client.exists(...keys)) === 0) return; // the usual case
+  const exist = await Promise.all(keys.map((key) => client.exists(key)));
+  for (const [i, id] of ids.entries()) {
+    if (exist[i] === 0) continue;
+    byId.delete(id);
+    counts.seen++;
+  }
+}
+
+/** Removes the marks of tasks that are finished or dead. */
+async function forget({ name, link, backend }: Bull, byId: Map<string, Task>): Promise<void> {
+  if (byId.size === 0) return;
+  const uuids = [...byId.values()].map(({ uuid }) => uuid);
+  const ids = [...byId.keys()];
+  const [, , diedAt] = await Promise.all([
+    link.client.srem(finishedKey(name), ...uuids),
+    link.client.srem(undoneKey(name), ...uuids),
+    link.client.zmscore(backend.toKey('failed'), ...ids),
+  ]);
+  await Promise.all(ids.map((id, i) => diedAt[i] !== null && backend.remove(id, false)));
+}

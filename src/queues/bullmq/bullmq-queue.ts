@@ -1,0 +1,88 @@
+import type { RedisAddress } from '../../core/storage/redis-address.ts';
+import { connectRedis, type RedisLink, type RedisSettings } from '../../core/storage/redis-client.ts';
+import { finishedKey } from '../../core/storage/redis-keys.ts';
+import type { ConsumeOptions, Queue, Queues } from '../contract.ts';
+import { jobIdOf, readToken, stopsKey } from '../job-keys.ts';
+import { type Bull, backendOf } from './bull.ts';
+import { openConsumer } from './bullmq-consume.ts';
+import { deadTasks, retryDead } from './bullmq-dead.ts';
+import { push } from './bullmq-push.ts';
+import { Settlement } from './bullmq-settle.ts';
+import { sizeOf, workersOf } from './bullmq-size.ts';
+import { takeTurn } from './bullmq-turn.ts';
+
+/** Opens queues of these names. @throws {TaskpipeError} see `connectRedis` */
+export async function openBullQueues(
+  address: RedisAddress,
+  names: readonly string[],
+  settings: RedisSettings,
+): Promise<Queues> {
+  const link = await connectRedis(address, settings);
+  return {
+    all: names.map((name) => bullQueue(name, link)),
+    place: address.place,
+    turn: (lane, rate) => link.run(() => takeTurn(link, lane, rate)),
+    close: () => link.close(),
+  };
+}
+
+function bullQueue(name: string, link: RedisLink): Queue {
+  const { client } = link;
+  const backend = backendOf(link, name, 30_000);
+  const bull: Bull = { name, link, backend };
+  const settlement = new Settlement(bull);
+  return {
+    name,
+    push: (tasks, options = {}) => link.run(() => push(bull, tasks, options)),
+    finish: (uuids) => link.run(() => finish(bull, uuids)),
+    settle: (verdicts, options = {}) => link.run(() => settlement.settle(verdicts, options)),
+    claims: (uuids, worker) => link.run(() => claims(bull, uuids, worker)),
+    keepSettling: (worker) => link.run(() => settlement.keep(worker)),
+    endSettling: (worker) => link.run(() => settlement.end(worker)),
+    consume: (options: ConsumeOptions) => link.run(() => openConsumer(bull, options)),
+    size: () => link.run(() => sizeOf(bull)),
+    dead: () => deadTasks(bull),
+    retry: (uuids) => link.run(() => retryDead(bull, uuids)),
+    clear: () => link.run(() => clear(bull)),
+    pause: () => link.run(() => backend.pause(true)),
+    resume: () => link.run(() => backend.pause(false)),
+    async stop(worker) {
+      const workers = await link.run(() => workersOf(bull));
+      const asked = [...workers].filter(([, state]) => worker === undefined || state.worker === worker);
+      if (asked.length > 0)
+        await link.run(() => client.sadd(stopsKey(name), ...asked.map(([instance]) => instance)));
+      return asked.length;
+    },
+  };
+}
+
+async function finish({ name, link, backend }: Bull, uuids: readonly string[]): Promise<void> {
+  if (uuids.length === 0) return;
+  await Promise.all([
+    link.client.sadd(finishedKey(name), ...uuids),
+    ...uuids.map((uuid) => backend.remove(jobIdOf(uuid), false)),
+  ]);
+}
+
+async function claims(
+  { link, backend }: Bull,
+  uuids: readonly string[],
+  worker: string | undefined,
+): Promise<readonly number[]> {
+  if (uuids.length === 0) return [];
+  const keys = uuids.map((uuid) => backend.toKey(jobIdOf(uuid)));
+  const [there, locks] = await Promise.all([
+    Promise.all(keys.map((key) => link.client.exists(key))),
+    link.client.mget(...keys.map((key) => `${key}:lock`)),
+  ]);
+  const has = (token: string | null | undefined): boolean =>
+    token != null && (worker === undefined || readToken(token).worker === worker);
+  return uuids.map((_, i) => (has(locks[i]) ? 2 : (there[i] ?? 0)));
+}
+
+async function clear({ backend }: Bull): Promise<void> {
+  const paused = await backend.getQueueMetaField('paused');
+  await backend.pause(true);
+  while ((await backend.obliterate({ force: true, count: 10_000 })) > 0);
+  if (paused) await backend.pause(true);
+}

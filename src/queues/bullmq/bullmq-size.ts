@@ -1,0 +1,33 @@
+import { finishedKey } from '../../core/storage/redis-keys.ts';
+import type { Size, WorkerState } from '../contract.ts';
+import { stopsKey, workersKey } from '../job-keys.ts';
+import type { Bull } from './bull.ts';
+
+/** Returns the numbers of tasks by state, and the live workers. */
+export async function sizeOf(bull: Bull): Promise<Size> {
+  const { name, link, backend } = bull;
+  const [counts, finished, workers, paused] = await Promise.all([
+    backend.getCounts(['wait', 'prioritized', 'delayed', 'active', 'failed']),
+    link.client.scard(finishedKey(name)),
+    workersOf(bull),
+    backend.getQueueMetaField('paused'),
+  ]);
+  const [wait = 0, prioritized = 0, delayed = 0, active = 0, dead = 0] = counts;
+  const states = [...workers.values()];
+  return { waiting: wait + prioritized, delayed, active, dead, finished, paused: !!paused, workers: states };
+}
+
+/** Time after its last sign of life at which a worker is considered gone, in milliseconds. */
+const GONE = 15_000;
+
+/** Returns the live workers, by instance, and removes those that are gone. */
+export async function workersOf({ name, link }: Bull): Promise<Map<string, WorkerState>> {
+  const workers = new Map<string, WorkerState>();
+  const { client } = link;
+  for (const [instance, text] of Object.entries(await client.hgetall(workersKey(name)))) {
+    const { worker, out, at } = JSON.parse(text) as WorkerState & { at: number };
+    if (at > Date.now() - GONE) workers.set(instance, { worker, out });
+    else await Promise.all([client.hdel(workersKey(name), instance), client.srem(stopsKey(name), instance)]);
+  }
+  return workers;
+}

@@ -1,0 +1,161 @@
+import type { Failure, Task } from '../core/record/task.ts';
+import type { Rate } from '../core/schedule/rate.ts';
+
+/** Default of `attempts`: maximum number of deliveries of a task. */
+export const ATTEMPTS = 3;
+
+/** Options for adding tasks to a queue. */
+export interface PushOptions {
+  /** Adds tasks at the front of the queue. Default false. */
+  readonly front?: boolean | undefined;
+  /** Priority: 1 is served before 2, and tasks without a priority before all others. Default: none. */
+  readonly priority?: number | undefined;
+  /** Delay before the first delivery, in milliseconds. Default 0. */
+  readonly delay?: number | undefined;
+  /** Maximum number of deliveries. Default `ATTEMPTS`. */
+  readonly attempts?: number | undefined;
+  /** Adds tasks even if they are finished or dead. Default false. */
+  readonly again?: boolean | undefined;
+}
+
+/** Numbers of tasks by the outcome of a push. */
+export interface PushCounts {
+  added: number;
+  /** Tasks that are in the queue already, or dead. */
+  seen: number;
+  /** Tasks that are finished already. */
+  done: number;
+}
+
+/** Outcome of a delivered task. */
+export interface Verdict {
+  readonly uuid: string;
+  /** `done`: finished. `back`: returns to the front, uncounted. `failed`: the attempt counts. */
+  readonly kind: 'done' | 'back' | 'failed';
+  /** Reason of a failure. */
+  readonly error?: Failure | undefined;
+}
+
+/** Numbers of tasks by the outcome of settling. */
+export interface SettleCounts {
+  done: number;
+  back: number;
+  /** Failed tasks that are delivered again. */
+  again: number;
+  /** Failed tasks without attempts left. */
+  dead: number;
+  /** Tasks that another worker has by now, or that left the queue. */
+  gone: number;
+}
+
+/** Options for settling tasks. */
+export interface SettleOptions {
+  /** Settles failures of this worker's deliveries only; of all workers if no worker has this name. */
+  readonly worker?: string | undefined;
+  /** Delay before a failed task is delivered again, in milliseconds. Default 0. */
+  readonly delay?: number | undefined;
+}
+
+/** Numbers of tasks by state. */
+export interface Size {
+  readonly waiting: number;
+  readonly delayed: number;
+  /** Tasks that are delivered and not settled. */
+  readonly active: number;
+  readonly dead: number;
+  readonly finished: number;
+  readonly paused: boolean;
+  readonly workers: readonly WorkerState[];
+}
+
+/** A running `pull`. */
+export interface WorkerState {
+  readonly worker: string;
+  /** Number of its tasks that are not settled. */
+  readonly out: number;
+}
+
+/** A task without attempts left. */
+export interface DeadTask {
+  readonly task: Task;
+  readonly deliveries: number;
+  /** Time of the last failure, in milliseconds since the epoch. */
+  readonly at: number;
+  readonly error: Failure;
+}
+
+/** A queue of tasks that many machines share. All errors are `TaskpipeError`s with code `IO`. */
+export interface Queue {
+  readonly name: string;
+  push(tasks: readonly Task[], options?: PushOptions): Promise<PushCounts>;
+  /** Marks tasks as finished and removes those that no worker has. */
+  finish(uuids: readonly string[]): Promise<void>;
+  /** Settles delivered tasks. Settling one twice is harmless. */
+  settle(verdicts: readonly Verdict[], options?: SettleOptions): Promise<SettleCounts>;
+  /** Tells for each uuid: 2 if a worker of this name has it, 1 if it is in the queue, 0 if it is not. */
+  claims(uuids: readonly string[], worker: string | undefined): Promise<readonly number[]>;
+  /** Tells a worker that verdicts may still come from this process. Call it every `SETTLING` milliseconds. */
+  keepSettling(worker: string): Promise<void>;
+  /** Tells a worker that no more verdicts come. */
+  endSettling(worker: string): Promise<void>;
+  /** Starts to deliver tasks. */
+  consume(options: ConsumeOptions): Promise<Consumer>;
+  size(): Promise<Size>;
+  dead(): AsyncIterable<readonly DeadTask[]>;
+  /** Returns dead tasks to the queue with all attempts. @param uuids default: all @returns the number of tasks */
+  retry(uuids?: readonly string[]): Promise<number>;
+  /** Removes all tasks. Finished uuids stay known. */
+  clear(): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Asks workers to stop gracefully. @param worker default: all @returns the number of workers */
+  stop(worker?: string): Promise<number>;
+}
+
+/** Options for taking tasks. */
+export interface ConsumeOptions {
+  readonly worker: string;
+  /** Time after which the tasks of a silent worker are delivered again, in milliseconds. */
+  readonly lease: number;
+}
+
+/** Tasks settled since the last report. */
+export interface Returned {
+  readonly uuids: readonly string[];
+  /** Whether the settling process has ended. */
+  readonly isEnd: boolean;
+}
+
+/** Interval at which a settling process shows that it is alive, in milliseconds. */
+export const SETTLING = 500;
+
+/** A consumer: takes tasks for one worker and renews their leases. */
+export interface Consumer {
+  /** Uuids of unacknowledged tasks. */
+  readonly out: Iterable<string> & { readonly size: number; has(uuid: string): boolean };
+  /** Takes up to `count` tasks. @param skip tells which tasks must not be taken now; they go back */
+  take(count: number, skip?: (uuid: string) => boolean): Promise<readonly Task[]>;
+  /** Reports tasks that another process settled. */
+  returned(): Promise<Returned>;
+  /** Tells whether a process is alive that may still settle the unacknowledged tasks. */
+  isHeardOf(): Promise<boolean>;
+  /** Renews all leases and requeues tasks of dead workers. Call it a few times per lease. */
+  renew(): Promise<void>;
+  /** Sends a heartbeat. Returns whether the worker was asked to stop. */
+  greet(): Promise<boolean>;
+  /** Tells whether no task is waiting, delayed or active. */
+  isEmpty(): Promise<boolean>;
+  /** Returns unacknowledged tasks to the front, uncounted. Returns their number. */
+  giveBack(): Promise<number>;
+  /** Removes the consumer. Unacknowledged tasks stay leased until their lease expires. */
+  close(): Promise<void>;
+}
+
+/** Several queues over one connection. */
+export interface Queues {
+  readonly all: readonly Queue[];
+  readonly place: string;
+  /** Reserves the next start of a lane whose rate all machines share. Returns the time until then, in milliseconds. */
+  turn(lane: string, rate: Rate): Promise<number>;
+  close(): void;
+}

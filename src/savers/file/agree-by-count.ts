@@ -1,0 +1,60 @@
+import { TaskpipeError } from '../../core/base/errors.ts';
+import { cut } from './cut-tail.ts';
+import type { OpenLedger } from './missing-rows.ts';
+import { badRow, lostUuids, tooFewRows } from './output-mismatch.ts';
+import type { Look } from './read-output.ts';
+import type { Recovery } from './recover.ts';
+
+/**
+ * Brings a ledger and an output without uuids to agree. Its rows cannot be asked which tasks they belong to, so they
+ * are counted; rows of a crashed run that the ledger does not name are moved aside, and their tasks are done again.
+ */
+export async function agreeByCount(recovery: Recovery, opened: OpenLedger, found: Look): Promise<void> {
+  const { output, rows, mark, acceptEdits, sync } = recovery;
+  const { ledger, history, writer } = opened;
+  const { saved, undone, seal, hasHole, named, end = 0 } = history;
+  if (saved.size > 0 && (mark?.hasUuid ?? seal?.hasUuid) === true)
+    throw lostUuids(output, ledger.place, saved.size, rows.names ?? []);
+  if ((hasHole && named < end) || (seal?.rows ?? 0) > saved.size) {
+    throw new TaskpipeError(
+      'DATA',
+      `${output.path} has no uuid column, and lines are missing in the ledger ${ledger.place}: which rows they named ` +
+        'cannot be found out. Put the ledger back, or save to another file after task-done clear',
+    );
+  }
+  // After a crash, rows count only up to where the ledger knows them.
+  const known =
+    mark === undefined ? output.size : Math.min(output.size, Math.max(end, mark.size, rows.first));
+  const count = mark === undefined ? found.rows : await rowsUpTo(recovery, known);
+  const { fault } = found;
+  const isTail = fault?.damage === 'open' && fault.end >= output.size;
+  if (fault !== undefined && fault.start < known && !(acceptEdits && isTail))
+    throw badRow(output, fault, false);
+  if (count < saved.size - undone.size) throw tooFewRows(output, ledger.place, count, saved.size);
+  if (mark === undefined && fault !== undefined) await cut(recovery, fault.start, false);
+  else await cut(recovery, known, true);
+  // What a crash leaves from now on begins here.
+  if (history.end !== output.size || hasHole) await writer.know(output.size, sync);
+}
+
+/** Counts the rows up to a place where one ends. */
+async function rowsUpTo({ output, rows, mark }: Recovery, known: number): Promise<number> {
+  let count = 0;
+  let at = rows.first;
+  scan: for await (const found of rows.scan(output.chunks(rows.first))) {
+    for (const { fault, start, end } of found) {
+      if (start >= known || fault !== undefined) break scan;
+      count++;
+      at = end;
+    }
+  }
+  const wasOpen = mark?.isOpen === true && known === mark.size;
+  if (at !== known && !wasOpen) {
+    throw new TaskpipeError(
+      'DATA',
+      `${output.path} has no uuid column, and was changed after a run that did not end well: no row ends at byte ` +
+        `${known}, up to which the ledger knows it. Put the file back, or save to another file`,
+    );
+  }
+  return count;
+}

@@ -1,0 +1,289 @@
+import { accessSync, constants, existsSync, rmSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { quote } from 'shlex';
+import { ioError, TaskpipeError } from '../../core/base/errors.ts';
+import { counted } from '../../core/base/format.ts';
+import { IdSet } from '../../core/ids/id-set.ts';
+import type { Task } from '../../core/record/task.ts';
+import { resolved, syncFolder } from '../../core/storage/durable.ts';
+import { type LedgerWriter, openLedger } from '../../ledgers/index.ts';
+import type { Destination, DestinationOptions, Misfit, OpenRows, RowBatch, Rows } from '../contract.ts';
+import type { Unmet } from '../rows/columns.ts';
+import type { OpenLedger } from './missing-rows.ts';
+import { type OutputFile, openOutput } from './output-file.ts';
+import { type Head, mayTearHeader, recover, recoverHead } from './recover.ts';
+import { checkMarkable, OutputRun, readMark } from './run-mark.ts';
+
+/** How a file is saved to. */
+export interface FileOptions extends DestinationOptions {
+  readonly openRows: OpenRows;
+}
+
+/** The same with symbolic links resolved in `path`. */
+interface RealOptions extends FileOptions {
+  /** The path that was given. */
+  readonly ledgerPath: string;
+}
+
+/**
+ * Opens a file to save to: locks it, and brings it and the ledger to agree.
+ * @throws {TaskpipeError} `LOCKED`, `IO`, `DATA` where it is not what the ledger says, `USAGE` where it can't take
+ *   what is to be saved
+ */
+export async function openFile(options: FileOptions): Promise<Destination> {
+  // A new file must not take the place of a symbolic link to the old one. But the ledger knows the rows by the path
+  // that was given: someone may have put a link to an older copy in the place of the file.
+  const real = { ...options, path: realOutput(options.path), ledgerPath: options.path };
+  if (options.widen) mustTakeNewFiles(real.path);
+  return options.overwrite ? openOverwritten(real) : openAppended(real);
+}
+
+function realOutput(path: string): string {
+  try {
+    return resolved(path);
+  } catch (error) {
+    throw ioError('cannot open', path, error);
+  }
+}
+
+/** `--widen` writes a new file beside the output, perhaps hours later. */
+function mustTakeNewFiles(path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw ioError('cannot use --widen in the folder of', path, error);
+  }
+}
+
+async function openAppended(options: RealOptions): Promise<Destination> {
+  const { path, say, note, sync, acceptEdits = false } = options;
+  const output = openOutput(path, say);
+  let opened: OpenLedger | undefined;
+  try {
+    checkMarkable(path);
+    const mark = readMark(path);
+    opened = await openLedgerOf(options);
+    const head = { output, opened, mark, sync, acceptEdits, say, note };
+    const rows = await openRows(head, options);
+    if (opened === undefined && !rows.hasUuid) {
+      note(`${path} has no uuid column: only duplicates within this run are noticed (--ledger knows all)`);
+    }
+    const { saved, ...state } = await recover({ ...head, rows });
+    const run = new OutputRun({ path, sync, writer: opened?.writer, ...state });
+    const file = new FileDestination(options, output, rows, { saved, opened, run });
+    if (rows.lacking.length > 0) await file.widen(rows.lacking);
+    return file;
+  } catch (error) {
+    // A new output that stays empty is removed: the next start must miss it, too.
+    if (output.isNew && output.size === 0) rmSync(path, { force: true });
+    await output.close();
+    await opened?.writer.close();
+    throw error;
+  }
+}
+
+async function openLedgerOf({
+  ledger: place,
+  ledgerPath,
+  say,
+}: RealOptions): Promise<OpenLedger | undefined> {
+  if (place === undefined) return undefined;
+  const ledger = openLedger(place, say);
+  const writer = await ledger.open(ledgerPath);
+  try {
+    return { path: ledgerPath, ledger, writer, history: await ledger.history(ledgerPath) };
+  } catch (error) {
+    await writer.close();
+    throw error;
+  }
+}
+
+async function openRows(head: Head, options: RealOptions): Promise<Rows> {
+  const { output, mark } = head;
+  const format = { ...options, mayBeTorn: mayTearHeader(mark) };
+  const rows = await options.openRows(output.chunks(0), format);
+  if (rows === undefined) await recoverHead(head);
+  const opened = rows ?? ((await options.openRows(output.chunks(0), options)) as Rows);
+  if (options.widen && options.ledger !== undefined && !opened.hasUuid) {
+    throw new TaskpipeError(
+      'USAGE',
+      `--widen with --ledger needs a uuid column in ${options.path}: without one, nobody can tell which rows the ledger knows`,
+    );
+  }
+  return opened;
+}
+
+/** A new file that takes the place of the output at the end. The old one is locked too: nobody may add to it. */
+async function openOverwritten(options: RealOptions): Promise<Destination> {
+  const { path, say } = options;
+  const old = existsSync(path) ? openOutput(path, say) : undefined;
+  try {
+    const output = openOutput(`${path}.new`, say, { instead: path, mode: old?.mode });
+    const rows = (await options.openRows(output.chunks(0), options)) as Rows;
+    return new FileDestination(options, output, rows, { saved: new IdSet(), old });
+  } catch (error) {
+    await old?.close();
+    throw error;
+  }
+}
+
+/** State of a file destination besides its output. */
+interface FileState {
+  readonly saved: IdSet;
+  readonly opened?: OpenLedger | undefined;
+  /** Absent with `--overwrite`. */
+  readonly run?: OutputRun;
+  /** With `--overwrite`: the file that is overwritten, if there is one. */
+  readonly old?: OutputFile | undefined;
+}
+
+class FileDestination implements Destination {
+  readonly saved: IdSet;
+  readonly isFresh: boolean;
+  readonly marks: boolean;
+  readonly #options: RealOptions;
+  readonly #rows: Rows;
+  readonly #writer: LedgerWriter | undefined;
+  readonly #undone: IdSet | undefined;
+  readonly #run: OutputRun | undefined;
+  readonly #old: OutputFile | undefined;
+  /** Path of the file that is written: the output, or the file that replaces it at the end. */
+  readonly #place: string;
+  #output: OutputFile;
+  /** Number of rows that this run has written. */
+  #written = 0;
+
+  constructor(options: RealOptions, output: OutputFile, rows: Rows, { saved, opened, run, old }: FileState) {
+    this.#options = options;
+    this.#output = output;
+    this.#place = options.overwrite ? `${options.path}.new` : options.path;
+    this.#rows = rows;
+    this.saved = saved;
+    this.#writer = opened?.writer;
+    this.#undone = opened?.history.undone;
+    this.#run = run;
+    this.isFresh = output.size === 0;
+    this.#old = old;
+    this.marks = opened !== undefined;
+  }
+
+  isUnmarked(uuid: string): boolean {
+    return this.#undone?.delete(uuid) ?? false;
+  }
+
+  encode(task: Task): string | Misfit {
+    return this.#rows.encode(task);
+  }
+
+  lackedBy(task: Task): readonly string[] {
+    return this.#rows.lackedBy(task);
+  }
+
+  mustHoldResult(task: Task): void {
+    if (!this.#rows.lacksResult(task)) return;
+    const { path } = this.#options;
+    throw new TaskpipeError(
+      'USAGE',
+      `${path} has a row for task ${task.uuid} already, but without a result, so nothing would be saved. If ${path} is the input too, save to another file; to skip such tasks, name the columns with --fields`,
+    );
+  }
+
+  get unmet(): Unmet | undefined {
+    return this.#rows.unmet;
+  }
+
+  /** Rows before the ledger, the ledger before `--tee`; docs/guarantees.md says why. */
+  async commit({ rows, count, uuids, ends }: RowBatch): Promise<void> {
+    const { sync } = this.#options;
+    await this.#run?.addUnknown();
+    if (rows.length > 0) await this.#run?.begin(this.#output, this.#rows.hasUuid);
+    else this.#run?.unseal();
+    const from = this.#output.size;
+    if (rows.length > 0) {
+      await this.#output.append(rows);
+      this.#written += count;
+      if (sync) await this.#output.sync();
+    }
+    await this.#checkName(count);
+    if (this.#writer === undefined || uuids.length === 0) return;
+    await this.#writer.appendRows(uuids, ends, from, sync);
+  }
+
+  /** A row in a file that the path does not name is lost. @param unmarked the number of rows not yet in the ledger */
+  #checkName(unmarked = 0): Promise<void> {
+    const total = this.#written;
+    const also =
+      this.marks && unmarked > 0 && unmarked < total ? ` (${unmarked} of them not in the ledger)` : '';
+    return this.#output.check({
+      contents: total === 0 ? undefined : `${counted(total, 'row')} of this run in it${also}`,
+      again: this.marks
+        ? ': it runs the tasks again that the ledger does not have, and reports rows that are missing'
+        : ': it runs the tasks again whose rows are missing',
+    });
+  }
+
+  /** Writes the output anew with more columns, and renames that into its place. */
+  async widen(columns: readonly string[]): Promise<void> {
+    const { path, say, sync } = this.#options;
+    await this.#run?.addUnknown();
+    const old = this.#output;
+    await this.#run?.begin(old, this.#rows.hasUuid); // a last row without a line end is completed
+    const temporary = `${this.#place}.wide`;
+    const wide = openOutput(temporary, say, { instead: path, mode: old.mode });
+    try {
+      for await (const bytes of this.#rows.widen(columns, old.chunks(0))) await wide.append(bytes);
+      await wide.sync();
+      // A file that took its name meanwhile is the user's: it must not be overwritten.
+      await this.#checkName();
+      await rename(temporary, this.#place);
+      wide.renamed(this.#place);
+      syncFolder(path);
+    } catch (error) {
+      await wide.close();
+      await rm(temporary, { force: true });
+      throw ioError('cannot widen', path, error);
+    }
+    this.#output = wide;
+    await old.close();
+    // The rows have moved: all that is in the output now is known.
+    await this.#writer?.know(wide.size, sync);
+  }
+
+  async finish(isWhole: boolean): Promise<boolean> {
+    const { path, overwrite, say } = this.#options;
+    await this.#checkName();
+    await this.#run?.end(this.#output, this.saved.size, this.#rows.hasUuid);
+    await this.#writer?.check();
+    if (!overwrite) return true;
+    if (!isWhole) {
+      say(`stopped: ${path} is as it was, and what came is in ${this.#place}`);
+      return false;
+    }
+    await this.#output.sync();
+    try {
+      this.#checkOld();
+      await rename(this.#place, path);
+      syncFolder(path);
+    } catch (error) {
+      throw ioError('cannot overwrite', path, error);
+    }
+    return true;
+  }
+
+  /** Refuses to overwrite a file that is not the one that was there at the start. */
+  #checkOld(): void {
+    const { path } = this.#options;
+    if (this.#old?.isUnchanged() ?? !existsSync(path)) return;
+    throw new TaskpipeError(
+      'IO',
+      `${path} was changed by another program during the run and is not overwritten; to overwrite it: mv ${quote(this.#place)} ${quote(path)}`,
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#output.close();
+    await this.#old?.close();
+    await this.#writer?.close();
+  }
+}

@@ -1,0 +1,111 @@
+import { TaskpipeError } from '../../core/base/errors.ts';
+import { counted } from '../../core/base/format.ts';
+import { quoted } from '../../core/base/terminal-text.ts';
+import { hint } from '../../core/options/suggest.ts';
+import type { FoundRow } from '../contract.ts';
+import type { OutputFile } from './output-file.ts';
+
+/* Errors about outputs that someone has changed between two runs. The output is left as it is. */
+
+/** Number of uuids that a message shows. */
+export const SHOWN = 3;
+
+/** Rows that the ledger names and that are not in the output. */
+export interface Missing {
+  readonly count: number;
+  /** The first few uuids. */
+  readonly uuids: readonly string[];
+}
+
+/**
+ * @param path the output, or its table
+ * @param ledger its place
+ * @param isEmpty whether nothing at all is in the output
+ */
+export function missingRows(
+  path: string,
+  ledger: string,
+  { count, uuids }: Missing,
+  isEmpty: boolean,
+): TaskpipeError {
+  const shown = uuids.slice(0, SHOWN).map(quoted).join(', ');
+  const names = `(uuid ${shown}${count > SHOWN ? ', …' : ''})`;
+  const what = isEmpty
+    ? `${path} is empty or not there, but the ledger ${ledger} names ${counted(count, 'row')} of it ${names}`
+    : `${path}: ${areMissing(count)} that the ledger ${ledger} names ${names}; someone changed it after the last run`;
+  return new TaskpipeError(
+    'DATA',
+    `${what}. Put it back, or add --accept-edits to have these tasks done again, or save to another place; ` +
+      `task-done clear ${ledger} forgets all that is finished`,
+  );
+}
+
+/** Returns what is said of rows that `--accept-edits` takes out of the ledger. */
+export function acceptedRows(name: string, count: number, ledger: string): string {
+  const rows = `${counted(count, 'row')} ${count === 1 ? 'is' : 'are'} gone`;
+  return `${name}: ${rows}, which was accepted: the tasks are no longer finished in ${ledger}, and the next run does them again`;
+}
+
+function areMissing(count: number): string {
+  return `${counted(count, 'row')} ${count === 1 ? 'is' : 'are'} missing`;
+}
+
+/** The same for an output without uuids, of which no flag can say which tasks to do again. */
+export function tooFewRows(
+  { path }: OutputFile,
+  ledger: string,
+  count: number,
+  named: number,
+): TaskpipeError {
+  return new TaskpipeError(
+    'DATA',
+    `${path} has ${counted(count, 'row')}, but the ledger ${ledger} names ${named}; someone changed it after the ` +
+      'last run, and without a uuid column task-save cannot tell which rows are missing. Put the file back; or ' +
+      `save to another file after task-done clear ${ledger}`,
+  );
+}
+
+/** A row that is not whole, and that no crash of task-save has left. */
+export function badRow(
+  output: OutputFile,
+  { line, fault, damage, end }: FoundRow,
+  isUtf16: boolean,
+): TaskpipeError {
+  const { path, size } = output;
+  if (damage === 'open' && end >= size) {
+    return new TaskpipeError(
+      'DATA',
+      `${path}:${line}: the last row is not complete: ${fault}. Complete it or delete it, or add --accept-edits, ` +
+        `which moves it to ${path}.torn-TIME`,
+    );
+  }
+  const encoding = isUtf16 ? '; the file looks like UTF-16: save it as UTF-8' : '';
+  return new TaskpipeError(
+    'DATA',
+    `${path}:${line}: ${fault}${encoding}. Correct the line or put the file back, then run again; or save to another file`,
+  );
+}
+
+/** Rows that have no uuid in an output whose rows should have one. */
+export function withoutUuid({ path }: OutputFile, count: number, line: number): TaskpipeError {
+  const what = count === 1 ? 'the row has no uuid' : `${counted(count, 'row')} from here on have no uuid`;
+  return new TaskpipeError(
+    'DATA',
+    `${path}:${line}: ${what}, so task-save cannot tell which task is done. Put the uuid back or delete the row, ` +
+      'or add --accept-edits to keep rows that belong to no task',
+  );
+}
+
+/** An output that had a uuid column in an earlier run. */
+export function lostUuids(
+  { path }: OutputFile,
+  ledger: string,
+  named: number,
+  names: readonly string[],
+): TaskpipeError {
+  return new TaskpipeError(
+    'DATA',
+    `${path} has no uuid column, but the ledger ${ledger} knows its ${counted(named, 'row')} by uuid: ` +
+      `was the column renamed or removed, or left out of --fields${hint('uuid', names)}? Put it back, or save to another file`,
+  );
+}

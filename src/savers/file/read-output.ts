@@ -1,0 +1,86 @@
+import { IdSet } from '../../core/ids/id-set.ts';
+import type { Entry, History } from '../../ledgers/index.ts';
+import type { FoundRow, Rows } from '../contract.ts';
+import type { OutputFile } from './output-file.ts';
+import type { RunMark } from './run-mark.ts';
+
+/** More rows than a crash leaves without a ledger line; those of a ledger that was removed are read again. */
+const MOST_UNKNOWN = 20_000;
+
+/** Some rows of a kind, and the line of the first. */
+interface Count {
+  count: number;
+  line: number;
+}
+
+/** Result of reading all rows of an output. */
+export interface Look {
+  /** Uuids that have a row. */
+  readonly met: IdSet;
+  /** Number of them that the ledger names. */
+  known: number;
+  /** Those that the ledger does not name; `undefined` if there are too many to keep. */
+  unknown: Entry[] | undefined;
+  /** Number of rows, with a uuid or without. */
+  rows: number;
+  readonly doubled: Count;
+  readonly nameless: Count;
+  /** The first row that is not whole; no row behind it was read. */
+  fault: FoundRow | undefined;
+}
+
+/** An output, and what is known of it. */
+export interface Looked {
+  readonly output: OutputFile;
+  readonly rows: Rows;
+  readonly history: History | undefined;
+  readonly mark: RunMark | undefined;
+}
+
+/** Reads all rows of an output and compares them with the ledger. */
+export async function look(looked: Looked): Promise<Look> {
+  const { output, rows } = looked;
+  const found: Look = {
+    met: new IdSet(),
+    known: 0,
+    unknown: [],
+    rows: 0,
+    doubled: { count: 0, line: 0 },
+    nameless: { count: 0, line: 0 },
+    fault: undefined,
+  };
+  for await (const batch of rows.scan(output.chunks(rows.first))) {
+    for (const row of batch) {
+      if (row.fault !== undefined) found.fault = row;
+      else if (isTornTail(looked, found, row))
+        found.fault = { ...row, fault: 'it has no line end', damage: 'open' };
+      if (found.fault !== undefined) return found;
+      take(looked, found, row);
+    }
+  }
+  return found;
+}
+
+/**
+ * Returns whether a last row without a line end may be the beginning of one that a crash has torn. It is not if the
+ * ledger names it, as the ledger names rows that are safe; unless that is another row of the same uuid.
+ */
+function isTornTail({ mark, history }: Looked, { met }: Look, { isOpen, start, uuid }: FoundRow): boolean {
+  if (isOpen !== true || mark === undefined || start < mark.size) return false;
+  return uuid === undefined || met.has(uuid) || history?.saved.has(uuid) !== true;
+}
+
+function take({ history }: Looked, found: Look, { uuid, end, line }: FoundRow): void {
+  found.rows++;
+  if (uuid === undefined) count(found.nameless, line);
+  else if (!found.met.add(uuid)) count(found.doubled, line);
+  else if (history?.saved.has(uuid)) found.known++;
+  else if (history !== undefined) {
+    found.unknown?.push({ uuid, end });
+    if ((found.unknown?.length ?? 0) > MOST_UNKNOWN) found.unknown = undefined;
+  }
+}
+
+function count(rows: Count, line: number): void {
+  if (rows.count++ === 0) rows.line = line;
+}

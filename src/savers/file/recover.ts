@@ -1,0 +1,203 @@
+import { counted } from '../../core/base/format.ts';
+import { IdSet } from '../../core/ids/id-set.ts';
+import type { Entry, History } from '../../ledgers/index.ts';
+import type { Rows } from '../contract.ts';
+import { BOM } from '../rows/output-header.ts';
+import { agreeByCount } from './agree-by-count.ts';
+import { isTorn, isUnsynced } from './crash-damage.ts';
+import { cut } from './cut-tail.ts';
+import { forgetAbsent, missingIn, type OpenLedger } from './missing-rows.ts';
+import type { OutputFile } from './output-file.ts';
+import { acceptedRows, badRow, missingRows, withoutUuid } from './output-mismatch.ts';
+import { type Look, look } from './read-output.ts';
+import { type RunMark, removeMark } from './run-mark.ts';
+
+/** An output before its format is known. */
+export interface Head {
+  readonly output: OutputFile;
+  /** The ledger, if there is one. */
+  readonly opened: OpenLedger | undefined;
+  /** Mark of a run that did not end well. */
+  readonly mark: RunMark | undefined;
+  readonly sync: boolean;
+  /** Whether someone's edits are accepted that the ledger does not agree with. */
+  readonly acceptEdits: boolean;
+  /** A line on stderr. */
+  readonly say: (message: string) => void;
+  readonly note: (message: string) => void;
+}
+
+/** An output with its rows. */
+export interface Recovery extends Head {
+  readonly rows: Rows;
+}
+
+/** An output that can be appended to. */
+export interface Recovered {
+  /** Uuids whose rows are in it. */
+  readonly saved: IdSet;
+  /** Line end that its last row lacks, or ''. */
+  readonly lacks: string;
+  /** Whether the ledger has a seal of the output as it is. */
+  readonly isSealed: boolean;
+  /**
+   * Adds the rows to the ledger that it does not name. Not done at once if the ledger does not know the output at all:
+   * then the output may be the input of the pipeline, given by mistake.
+   */
+  readonly addUnknown?: (() => Promise<void>) | undefined;
+}
+
+const BATCH = 10_000;
+
+/**
+ * Brings an output and its ledger to agree, at every start. An output that is as the last run has sealed it is not
+ * read. Otherwise all rows are read and compared with the ledger by uuid: rows that a crash has torn are moved to a
+ * file beside the output, and rows that the ledger does not name are added to it.
+ * @throws {TaskpipeError} `DATA`, with the output as it was, if rows are missing or not whole and no crash of
+ *   task-save has done that
+ */
+export async function recover(recovery: Recovery): Promise<Recovered> {
+  const { output, rows, opened, sync } = recovery;
+  const isSealed = opened !== undefined && isUntouched(output, rows, opened.history);
+  // Rows of a killed run need not be on the disk yet; from here on they count as safe.
+  if (sync && output.size > 0 && !isSealed) await output.sync();
+  const agreed = isSealed ? { saved: opened.history.saved } : await agree(recovery);
+  removeMark(output.path, sync);
+  return { ...agreed, lacks: await lackingEnd(output, rows), isSealed };
+}
+
+function isUntouched({ stamp }: OutputFile, { hasUuid }: Rows, { seal, isSealed, saved }: History): boolean {
+  return isSealed && seal?.stamp === stamp && seal.rows === saved.size && seal.hasUuid === hasUuid;
+}
+
+/** Returns the line end that the last line of an output lacks, or ''. */
+async function lackingEnd(output: OutputFile, { newline }: Rows): Promise<string> {
+  for await (const chunk of output.chunks(Math.max(0, output.size - BOM.length))) {
+    const end = chunk.toString('latin1');
+    if (end === BOM && output.size === BOM.length) break; // it has no line yet
+    if (!end.endsWith('\n')) return end.endsWith('\r') ? '\n' : newline;
+  }
+  return '';
+}
+
+async function agree(recovery: Recovery): Promise<Pick<Recovered, 'saved' | 'addUnknown'>> {
+  const { output, rows, mark, opened } = recovery;
+  const found = await look({ output, rows, history: opened?.history, mark });
+  if (mark !== undefined && (await isTornBehind(output, found, mark))) {
+    await cut(recovery, mark.size, true);
+    return agree(recovery);
+  }
+  if (opened !== undefined && !rows.hasUuid) {
+    await agreeByCount(recovery, opened, found);
+    return { saved: opened.history.saved };
+  }
+  await agreeByUuids(recovery, found);
+  if (opened === undefined) return { saved: found.met };
+  // The set of uuids grows from here on.
+  const count = found.met.size - found.known;
+  const add = (): Promise<void> => addUnknown(recovery, opened, found.unknown, count);
+  if (opened.history.end === undefined && mark === undefined) return { saved: found.met, addUnknown: add };
+  await add();
+  return { saved: found.met };
+}
+
+/** Returns whether a row that had no line end when the run began is whole, but for zeros behind it. */
+async function isTornBehind(
+  output: OutputFile,
+  { fault }: Look,
+  { size, isOpen }: RunMark,
+): Promise<boolean> {
+  if (!isOpen || fault?.damage !== 'nul' || fault.start >= size || fault.end <= size) return false;
+  return isUnsynced(output, size);
+}
+
+async function agreeByUuids(recovery: Recovery, found: Look): Promise<void> {
+  const { output, rows, opened, acceptEdits, sync, say } = recovery;
+  const { fault, nameless, met } = found;
+  const isCrash = await isOurs(recovery, found);
+  if (fault !== undefined && !isCrash && !(fault.damage === 'open' && fault.end >= output.size))
+    throw badRow(output, fault, await isUtf16(output));
+  const isShort = opened !== undefined && found.known < opened.history.saved.size;
+  const missing = isShort ? await missingIn(opened, met) : { count: 0, uuids: [] };
+  if (!acceptEdits) {
+    if (opened !== undefined && missing.count > 0)
+      throw missingRows(output.path, opened.ledger.place, missing, output.size === 0);
+    if (fault !== undefined && !isCrash) throw badRow(output, fault, false);
+    if (rows.hasUuid && nameless.count > 0) throw withoutUuid(output, nameless.count, nameless.line);
+  }
+  if (fault !== undefined) await cut(recovery, fault.start, isCrash);
+  if (isShort) await forgetAbsent(opened, met, sync);
+  if (opened !== undefined && missing.count > 0) {
+    say(acceptedRows(output.path, missing.count, opened.ledger.place));
+  }
+  if (found.doubled.count > 0) {
+    const { count, line } = found.doubled;
+    say(
+      `${output.path}:${line}: ${counted(count, 'row')} repeat the uuid of another row; task-save adds none of them again`,
+    );
+  }
+}
+
+/** Returns whether the first row that is not whole is as a crash of the last run leaves it. */
+async function isOurs({ output, mark }: Recovery, { fault }: Look): Promise<boolean> {
+  return (
+    fault !== undefined && mark !== undefined && fault.start >= mark.size && (await isTorn(output, fault))
+  );
+}
+
+/** Adds the rows to the ledger that it does not name: a crash came between the two, or someone added them. */
+async function addUnknown(
+  { output, rows, mark, sync, note }: Recovery,
+  { writer, history: { saved } }: OpenLedger,
+  unknown: readonly Entry[] | undefined,
+  count: number,
+): Promise<void> {
+  if (count === 0) return;
+  if (unknown !== undefined) await writer.append(unknown, sync);
+  else {
+    let entries: Entry[] = [];
+    for await (const batch of rows.scan(output.chunks(rows.first))) {
+      for (const { uuid, end } of batch)
+        if (uuid !== undefined && saved.add(uuid)) entries.push({ uuid, end });
+      if (entries.length < BATCH) continue;
+      await writer.append(entries, sync);
+      entries = [];
+    }
+    await writer.append(entries, sync);
+  }
+  if (mark === undefined)
+    note(`${output.path}: ${counted(count, 'row')} that the ledger did not name: added to it`);
+}
+
+/**
+ * Returns whether the run that left a mark has written the header, so that a crash may have torn it: nothing may stand
+ * before it but a byte order mark.
+ */
+export function mayTearHeader(mark: RunMark | undefined): mark is RunMark {
+  return mark !== undefined && mark.size <= BOM.length;
+}
+
+/**
+ * The same for an output that has no whole header: it begins anew if a crash of its first run has left it so.
+ * @throws {TaskpipeError} `DATA` otherwise
+ */
+export async function recoverHead(head: Head): Promise<void> {
+  const { output, opened, mark } = head;
+  if (opened !== undefined) {
+    const missing = await missingIn(opened, new IdSet());
+    if (missing.count > 0) throw missingRows(output.path, opened.ledger.place, missing, false);
+  }
+  if (mayTearHeader(mark) && (await isUnsynced(output, mark.size))) return cut(head, mark.size, true);
+  const fault = 'the header has no end, or a NUL';
+  const row = { uuid: undefined, start: 0, end: 0, line: 1, fault };
+  throw badRow(output, row, await isUtf16(output));
+}
+
+/** Returns whether an output begins as text in UTF-16 does: with a byte order mark, or a NUL beside its first character. */
+async function isUtf16(output: OutputFile): Promise<boolean> {
+  for await (const chunk of output.chunks(0)) {
+    const [a, b] = chunk;
+    return (a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff) || a === 0 || b === 0;
+  }
+  return false;
+}

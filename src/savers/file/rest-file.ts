@@ -1,0 +1,188 @@
+import { accessSync, closeSync, constants, createReadStream, existsSync, fstatSync, openSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ioError, TaskpipeError } from '../../core/base/errors.ts';
+import { IdMap } from '../../core/ids/id-map.ts';
+import type { IdSet } from '../../core/ids/id-set.ts';
+import { readTasks } from '../../core/record/ndjson.ts';
+import { Task } from '../../core/record/task.ts';
+import { datasync, modeOf, replaceFile, resolved, syncFolder, writeAll } from '../../core/storage/durable.ts';
+import { openLocked } from '../../core/storage/lock.ts';
+import { NamedFile, sizeError } from '../../core/storage/named-file.ts';
+import { encodeUtf8 } from '../../core/text/encoding.ts';
+
+/**
+ * The rest file: exactly the records that reached the saver and are not saved, the newest of each uuid. A run collects
+ * its own beside it (`….run`), and merges the two at its end, or after a crash at the next start; so a pipeline that
+ * reads the rest file never reads what it is writing.
+ */
+export interface Rest {
+  readonly path: string;
+  /** Adds records, each with its newline. With `sync` they are on the disk when it resolves. */
+  add(lines: string, sync: boolean): Promise<void>;
+  /**
+   * Merges what a run has collected into the rest file. A rest file that would be empty goes away.
+   * @param saved the uuids that are saved
+   */
+  merge(saved: Pick<IdSet, 'has'>): Promise<void>;
+  /** Whether a run before this one has left records that were not merged. */
+  readonly isLeft: boolean;
+  close(): void;
+}
+
+/**
+ * @param name its path; where that is a symbolic link, what it leads to is written
+ * @param say a line on stderr
+ * @throws {TaskpipeError} `IO`, or `USAGE` where it is no file
+ */
+export function openRest(name: string, say: (message: string) => void): Rest {
+  const path = realRest(name);
+  const run = `${path}.run`;
+  let file: RunFile | undefined;
+  const open = (): RunFile => {
+    file ??= openRun(name, path, run, say);
+    return file;
+  };
+  const close = (): void => {
+    if (file !== undefined) closeSync(file.fd);
+    file = undefined;
+  };
+  return {
+    path: name,
+    get isLeft() {
+      return file === undefined && existsSync(run);
+    },
+    async add(lines, sync) {
+      const to = open();
+      const bytes = Buffer.from(lines);
+      try {
+        await writeAll(to.fd, bytes);
+        if (sync) await datasync(to.fd);
+      } catch (error) {
+        throw ioError('cannot write', run, error);
+      }
+      to.size += bytes.length;
+      await checkRun(run, to);
+    },
+    async merge(saved) {
+      if (file === undefined && !existsSync(path) && !existsSync(run)) return;
+      await checkRun(run, open()); // whoever merges holds the lock
+      await mergeFiles(path, run, saved);
+      close();
+    },
+    close,
+  };
+}
+
+/** Returns the file to write. @throws {TaskpipeError} if it cannot be written: hours later it would be too late */
+function realRest(name: string): string {
+  try {
+    const path = resolved(name);
+    for (const file of [path, `${path}.run`, `${path}.new`]) modeOf(file);
+    accessSync(dirname(path), constants.W_OK | constants.X_OK);
+    if (existsSync(`${path}.run`)) accessSync(`${path}.run`, constants.R_OK | constants.W_OK);
+    return path;
+  } catch (error) {
+    if (error instanceof TaskpipeError) throw error;
+    const { message } = ioError('cannot write', name, error);
+    throw new TaskpipeError(
+      'IO',
+      `${message}. Records that are not saved go there; name another file with --rest`,
+      { cause: error },
+    );
+  }
+}
+
+/** The open file of a run. */
+interface RunFile {
+  readonly fd: number;
+  readonly named: NamedFile;
+  /** Its size as far as this process wrote it. */
+  size: number;
+}
+
+/** Opens and locks the file of a run. It has the permissions of the rest file: its records are no less private. */
+function openRun(name: string, path: string, run: string, say: (message: string) => void): RunFile {
+  const busy = `${name} is being written by another task-save; name another file with --rest`;
+  try {
+    const mode = modeOf(path) ?? 0o666;
+    const fd = openLocked(run, () => openSync(run, 'a+', mode), 'exclusive', busy, say);
+    const { size } = fstatSync(fd);
+    // If it is empty, the process that made it may have been killed before its name was safe.
+    if (size === 0) syncFolder(run);
+    return { fd, named: new NamedFile(run, fd), size };
+  } catch (error) {
+    throw ioError('cannot write', run, error);
+  }
+}
+
+/** @throws {TaskpipeError} `IO`, if the file of a run was renamed, replaced, removed, truncated or appended to */
+async function checkRun(run: string, { named, size }: RunFile): Promise<void> {
+  const now = await named.check({
+    contents: 'records that are not saved in it',
+    again: ': their tasks are not in the ledger, and run again',
+  });
+  if (now !== size) throw sizeError(run, now, size);
+}
+
+/** Merges two files into the first one; the second goes away, and the first where nothing is left in it. */
+async function mergeFiles(path: string, run: string, saved: Pick<IdSet, 'has'>): Promise<void> {
+  try {
+    const bytes = await replaceFile(path, merged(path, run, saved));
+    if (bytes === 0) await remove(path);
+    await remove(run);
+  } catch (error) {
+    throw ioError('cannot write', path, error);
+  }
+}
+
+async function remove(path: string): Promise<void> {
+  try {
+    await rm(path, { force: true });
+  } catch (error) {
+    throw ioError('cannot remove', path, error);
+  }
+}
+
+/** What is left of the rest file, then what the run has added to it. */
+async function* merged(path: string, run: string, saved: Pick<IdSet, 'has'>): AsyncGenerator<Buffer> {
+  const newest = new IdMap();
+  let number = 0;
+  for await (const batch of readRest(run)) {
+    for (const record of batch) if (record instanceof Task) newest.set(record.uuid, number++);
+  }
+  const isKept = (record: Task | Buffer): boolean =>
+    !(record instanceof Task) || !(saved.has(record.uuid) || newest.has(record.uuid));
+  for await (const batch of readRest(path)) yield bytesOf(batch.filter(isKept));
+  number = 0;
+  for await (const batch of readRest(run)) {
+    // What is no record here was torn by a crash, before it was called safe.
+    const tasks = batch.filter((record) => record instanceof Task);
+    yield bytesOf(tasks.filter(({ uuid }) => newest.get(uuid) === number++ && !saved.has(uuid)));
+  }
+}
+
+function bytesOf(records: readonly (Task | Buffer)[]): Buffer {
+  return Buffer.concat(
+    records.map((record) => (record instanceof Task ? Buffer.from(`${record.line}\n`) : record)),
+  );
+}
+
+/** The records of a rest file; a line that is none as its bytes. No file is an empty one. */
+async function* readRest(path: string): AsyncGenerator<(Task | Buffer)[]> {
+  if (!existsSync(path)) return;
+  let foreign: Buffer[] = [];
+  const reject = ({ text }: { text: string }): void => void foreign.push(encodeUtf8(`${text}\n`));
+  const options = { source: path, reject, maxLine: Number.POSITIVE_INFINITY };
+  const bytes = createReadStream(path, { highWaterMark: 128 * 1024 });
+  try {
+    for await (const tasks of readTasks(bytes, options)) {
+      yield [...foreign, ...tasks];
+      foreign = [];
+    }
+    if (foreign.length > 0) yield foreign;
+  } catch (error) {
+    if (error instanceof TaskpipeError) throw error;
+    throw ioError('cannot read', path, error);
+  }
+}

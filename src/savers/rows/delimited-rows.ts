@@ -1,0 +1,268 @@
+import { isUtf8 } from 'node:buffer';
+import { TaskpipeError } from '../../core/base/errors.ts';
+import { counted } from '../../core/base/format.ts';
+import { hint } from '../../core/options/suggest.ts';
+import { runOf, type Task } from '../../core/record/task.ts';
+import { CsvParser, type Dialect, ROW_FAULTS, type Row, rowEncoder } from '../../core/text/csv.ts';
+import type { FormatOptions, FoundRow, Misfit, OpenRows, Rows } from '../contract.ts';
+import { Columns, type Unmet } from './columns.ts';
+import type { Field } from './fields.ts';
+import { leafPaths } from './leaf-paths.ts';
+import { BOM, decoded, type Header, MAX_ROW, NOT_ASCII, NOT_UTF8, readHeader } from './output-header.ts';
+import { dialectOf } from './tsv-quotes.ts';
+
+/** Makes the rows of CSV or TSV. An existing output keeps the dialect that it has. */
+export function delimited(format: Dialect): OpenRows {
+  return async (bytes, options) => {
+    const { delimiter = format.delimiter } = options;
+    const { dialect, head } = await dialectOf(bytes, { ...format, delimiter });
+    const header = await readHeader(head, dialect, options, format.delimiter);
+    if (header === 'torn') return undefined;
+    const names = options.escapeFormulas ? header.names?.map(unescaped) : header.names;
+    return new DelimitedRows(dialect, { ...header, names }, options);
+  };
+}
+
+/** Returns the uuid in a cell; an empty one is none. */
+function uuidOf(cell: string | undefined): string | undefined {
+  return cell !== undefined && NOT_ASCII.test(cell) ? decoded(cell) : cell || undefined;
+}
+
+class DelimitedRows implements Rows {
+  readonly first: number;
+  readonly newline: '\n' | '\r\n';
+  readonly #dialect: Dialect;
+  readonly #options: FormatOptions;
+  /** Number of lines before the first row. */
+  readonly #headerLines: number;
+  readonly #encodeRow: (cells: readonly string[]) => string;
+  /** Whether the output had rows, or a header, before. */
+  readonly #isOld: boolean;
+  /** The fields by the names of their columns. */
+  readonly #fields: ReadonlyMap<string, Field> | undefined;
+  /** The bytes before the header: a byte order mark, or the line `sep=;`. */
+  readonly #preamble: string;
+  #columns: Columns | undefined;
+  /** Whether the header is still to be written. */
+  #isNew: boolean;
+
+  constructor(dialect: Dialect, header: Header, options: FormatOptions) {
+    this.#dialect = dialect;
+    this.#options = options;
+    this.newline = header.newline;
+    this.#headerLines = header.lines;
+    this.#preamble = header.preamble || (header.names === undefined && options.bom ? BOM : '');
+    this.#fields = options.fields && new Map(options.fields.map((field) => [field.name, field]));
+    this.#encodeRow = rowEncoder(dialect);
+    this.#isNew = header.names === undefined;
+    this.#isOld = header.names !== undefined;
+    this.first = header.end;
+    if (this.#isOld && options.bom && !header.preamble.startsWith(BOM))
+      options.note?.(`${options.path} has no byte order mark; --bom is for a new file`);
+    const names = header.names ?? options.fields?.map(({ name }) => name);
+    if (names !== undefined) this.#setColumns(names);
+    if (this.lacking.length > 0 && !options.widen) {
+      throw new TaskpipeError(
+        'USAGE',
+        `--fields must be columns of ${options.path}, which has no ${this.lacking.join(', ')}; --widen adds them${hint(this.lacking[0] ?? '', names ?? [])}`,
+      );
+    }
+  }
+
+  get hasUuid(): boolean {
+    return this.#columns === undefined || this.#uuidAt >= 0;
+  }
+
+  /** The index of the column that holds the uuid, or -1. */
+  get #uuidAt(): number {
+    return this.#columns?.paths.indexOf('uuid') ?? -1;
+  }
+
+  get names(): readonly string[] | undefined {
+    return this.#columns?.names;
+  }
+
+  get lacking(): readonly string[] {
+    const { fields = [] } = this.#options;
+    return fields.map(({ name }) => name).filter((name) => !this.#columns?.names.includes(name));
+  }
+
+  get unmet(): Unmet {
+    const { names = [], there = [] } = this.#columns?.unmet ?? {};
+    const asked = new Set(this.#options.fields?.map(({ path }) => path));
+    return { names: names.filter((path) => asked.has(path)), there };
+  }
+
+  #setColumns(names: readonly string[]): Columns {
+    const fields = this.#fields;
+    const paths = names.map((name) => fields?.get(name)?.path ?? name);
+    this.#columns = new Columns(names, fields === undefined, paths);
+    return this.#columns;
+  }
+
+  encode(task: Task): string | Misfit {
+    const names = this.#columns === undefined ? this.#columnsOf(task) : [];
+    if (!names.every(isText)) return notText('the name of an attribute');
+    const columns = this.#columns ?? this.#setColumns(names);
+    const found = columns.cellsOf(task);
+    if ('shared' in found) return sharedPath(found.shared[0] as string);
+    if ('missing' in found) return misfit(found.missing, columns.names, this.#options.path);
+    const row = this.#rowOf(found.cells);
+    if (!isPlain(task.line) && !isText(row)) return notText('a value');
+    if (!this.#isNew) return row;
+    this.#isNew = false;
+    return this.#preamble + this.#rowOf(columns.names) + row;
+  }
+
+  lackedBy(task: Task): readonly string[] {
+    const found = this.#columns?.cellsOf(task);
+    return found !== undefined && 'missing' in found ? lackingOf(found.missing, this.#columns?.names) : [];
+  }
+
+  lacksResult({ fields }: Task): boolean {
+    const run = runOf(fields);
+    if (!this.#isOld || run === undefined || this.#options.fields !== undefined) return false;
+    const own = ['run', typeof run.as === 'string' ? run.as : 'result'];
+    return !this.#columns?.names.some((name) =>
+      own.some((key) => name === key || name.startsWith(`${key}.`)),
+    );
+  }
+
+  /** Returns the text of a row. The uuid is never changed, since it is read back. */
+  #rowOf(cells: readonly string[]): string {
+    if (!this.#options.escapeFormulas) return this.#encodeRow(cells) + this.newline;
+    const uuidAt = this.#uuidAt;
+    const escaped = cells.map((cell, i) => (i === uuidAt ? cell : escapeFormula(cell)));
+    return this.#encodeRow(escaped) + this.newline;
+  }
+
+  /** The columns of a new output: those of its first record. With `all`, a failure that comes later fits too. */
+  #columnsOf({ line, fields }: Task): readonly string[] {
+    const paths = leafPaths(line);
+    if (!this.#options.all || runOf(fields) === undefined) return paths;
+    return [...new Set([...paths, 'run.error.code', 'run.error.message'])];
+  }
+
+  async *scan(chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly FoundRow[]> {
+    const parser = new CsvParser({ ...this.#dialect, maxRow: MAX_ROW });
+    parser.passOver(this.#headerLines);
+    const width = this.#columns?.names.length ?? 0;
+    const uuidAt = this.#uuidAt;
+    let end = this.first;
+    const find = (rows: readonly Row[]): FoundRow[] => {
+      const found: FoundRow[] = [];
+      for (const row of rows) {
+        const start = end;
+        end += row.text.length;
+        const isOpen = !row.text.endsWith('\n');
+        if (row.cells.length === 0 && row.fault === undefined && !isOpen) continue;
+        const place = { start, end, line: row.line };
+        const fault = faultOf(row, width, isOpen);
+        if (fault !== undefined) return [...found, { uuid: undefined, ...place, ...fault }];
+        const uuid = uuidOf(row.cells[uuidAt]);
+        found.push(isOpen ? { uuid, ...place, isOpen } : { uuid, ...place });
+      }
+      return found;
+    };
+    for await (const chunk of chunks) {
+      const found = find(parser.push(chunk.toString('latin1')));
+      yield found;
+      if (found.at(-1)?.fault !== undefined) return;
+    }
+    yield find(parser.end());
+  }
+
+  async *widen(columns: readonly string[], chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    const parser = new CsvParser({ ...this.#dialect, maxRow: MAX_ROW });
+    const names = [...(this.#columns?.names ?? []), ...columns];
+    const added = this.#dialect.delimiter.repeat(columns.length);
+    let isHeader = true;
+    const widened = (row: Row): string => {
+      const end = row.text.endsWith('\r\n') ? row.text.length - 2 : row.text.length - 1;
+      if (end <= 0) return row.text;
+      if (!isHeader) return row.text.slice(0, end) + added + row.text.slice(end);
+      isHeader = false;
+      return Buffer.from(this.#rowOf(names)).toString('latin1');
+    };
+    let preamble = this.#isNew ? 0 : Buffer.byteLength(this.#preamble);
+    for await (const chunk of chunks) {
+      const kept = chunk.subarray(0, preamble);
+      preamble -= kept.length;
+      const rows = parser.push(chunk.subarray(kept.length).toString('latin1'));
+      yield Buffer.concat([kept, Buffer.from(rows.map(widened).join(''), 'latin1')]);
+    }
+    this.#setColumns(names);
+  }
+}
+
+/** Returns why a row is not whole, or undefined if it is. */
+function faultOf(row: Row, width: number, isOpen: boolean): Pick<FoundRow, 'fault' | 'damage'> | undefined {
+  if (row.text.includes('\0')) return { fault: 'it has a NUL', damage: 'nul' };
+  const fault = wordsOf(row, width);
+  if (fault === undefined) return undefined;
+  if (row.fault === 'open') return { fault, damage: 'quote' };
+  // The longest rows have no text.
+  return isOpen && row.fault !== 'long' ? { fault, damage: 'open' } : { fault };
+}
+
+function wordsOf({ text, cells, fault }: Row, width: number): string | undefined {
+  if (fault !== undefined) return ROW_FAULTS[fault];
+  if (cells.length !== width) return `${counted(cells.length, 'cell')}, the header has ${width}`;
+  return NOT_ASCII.test(text) && !isUtf8(Buffer.from(text, 'latin1')) ? NOT_UTF8 : undefined;
+}
+
+/** Whether what JSON says is text for sure: a NUL can only be escaped there. Told without making one string of a row. */
+function isPlain(line: string): boolean {
+  return line.isWellFormed() && !line.includes('\\u');
+}
+
+/** Whether a file of text can hold it, so that it is read back as it is. */
+function isText(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
+}
+
+/** Neither more columns nor fewer would help: the two attributes have one place in a row. */
+function sharedPath(path: string): Misfit {
+  const shown = JSON.stringify(path);
+  const message = `two attributes have the path ${shown}: one with that name, and one inside an object; give one another name before task-save, or save to NDJSON, which holds both`;
+  return { code: 'VALUE', message, columns: [] };
+}
+
+function notText(what: string): Misfit {
+  const message = `${what} has a NUL or half of a surrogate pair, which a row of text cannot hold`;
+  return { code: 'VALUE', message, columns: [] };
+}
+
+/** Returns the names that a header can hold and that it does not have. */
+function lackingOf(missing: readonly string[], names: readonly string[] = []): string[] {
+  const there = new Set(names);
+  return missing.filter((name) => !there.has(name) && isText(name));
+}
+
+/** How many names a message has. */
+const NAMED = 20;
+
+function misfit(missing: readonly string[], columns: readonly string[], path: string): Misfit {
+  if (!missing.every(isText)) return notText('the name of an attribute');
+  const names = missing.slice(0, NAMED).map((name) => JSON.stringify(name));
+  if (missing.length > NAMED) names.push(`and ${missing.length - NAMED} more`);
+  return {
+    code: 'COLUMNS',
+    message: `${path} has no column for ${names.join(', ')}; --widen adds columns, --fields leaves attributes out`,
+    columns: lackingOf(missing, columns),
+  };
+}
+
+const FORMULA = /^[=+\-@\t\r]/;
+const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
+/** Keeps spreadsheets from running a cell (OWASP, "CSV Injection"). */
+function escapeFormula(cell: string): string {
+  return FORMULA.test(cell) && !NUMBER.test(cell) ? `'${cell}` : cell;
+}
+
+/** The name of a column that was escaped. */
+function unescaped(name: string): string {
+  const bare = name.slice(1);
+  return name === `'${bare}` && escapeFormula(bare) === name ? bare : name;
+}

@@ -1,0 +1,51 @@
+import { hint } from '../../core/options/suggest.ts';
+import type { Task } from '../../core/record/task.ts';
+import type { Destination } from '../contract.ts';
+import type { Unmet } from './columns.ts';
+import { absentFields, isOptional } from './field-check.ts';
+import type { Field } from './fields.ts';
+import { leafPaths } from './leaf-paths.ts';
+
+/** Looks after fields that no record has: often a slip, which gives an empty column. */
+export class FieldWatch {
+  readonly #fields: readonly Field[] | undefined;
+  readonly #note: (message: string) => void;
+  #isChecked = false;
+  /** The note so far. */
+  #said = '';
+  /** Whether records came after it. */
+  #hasMore = false;
+
+  /** @param fields those of a new output; those of another one were good for its rows */
+  constructor(fields: readonly Field[] | undefined, note: (message: string) => void = () => {}) {
+    this.#fields = fields;
+    this.#note = note;
+    this.#isChecked = fields === undefined;
+  }
+
+  /** Passes tasks on, and checks the first that can tell. @throws {FieldSlip} before any record is saved */
+  async *over(tasks: AsyncIterable<readonly Task[]>): AsyncGenerator<readonly Task[]> {
+    for await (const batch of tasks) {
+      if (this.#isChecked) this.#hasMore ||= batch.length > 0;
+      else {
+        const absent = absentFields(this.#fields ?? [], batch);
+        this.#isChecked = absent !== undefined;
+        const there = batch[0] === undefined ? [] : leafPaths(batch[0].line);
+        this.#say({ names: absent ?? [], there }, ' so far');
+      }
+      yield batch;
+    }
+  }
+
+  end({ unmet }: Destination): void {
+    const names = unmet?.names.filter((path) => !isOptional(path)) ?? [];
+    if (this.#hasMore || this.#said === '') this.#say({ names, there: unmet?.there ?? [] }, '');
+  }
+
+  #say({ names, there }: Unmet, soFar: string): void {
+    const [first] = names;
+    if (first === undefined) return;
+    this.#said = names.map((name) => JSON.stringify(name)).join(', ');
+    this.#note(`no record had ${this.#said}${soFar} (--fields)${hint(first, there)}`);
+  }
+}

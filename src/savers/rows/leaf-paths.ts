@@ -1,0 +1,23 @@
+import { membersOf } from '../../core/record/json-text.ts';
+
+/**
+ * Returns the paths of the leaves of a record, with dots between names: `uuid` first, then the others in the order of
+ * the text. A parsed object would not do: JavaScript puts names that are whole numbers first. An array is a leaf, and
+ * so is an empty object.
+ * @param line the text of a JSON object
+ */
+export function leafPaths(line: string): string[] {
+  const paths = new Set(['uuid']);
+  addPaths(line, '', paths);
+  return [...paths];
+}
+
+function addPaths(text: string, prefix: string, paths: Set<string>): void {
+  // As in JSON.parse, the last of several members with one name counts.
+  const members = new Map(membersOf(text).map((member) => [member.key, member]));
+  if (members.size === 0 && prefix !== '') paths.add(prefix.slice(0, -1));
+  for (const [name, { value, end }] of members) {
+    if (text[value] === '{') addPaths(text.slice(value, end), `${prefix}${name}.`, paths);
+    else paths.add(prefix + name);
+  }
+}

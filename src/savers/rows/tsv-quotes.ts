@@ -1,0 +1,86 @@
+import { CSV, CsvParser, type Dialect, type Row } from '../../core/text/csv.ts';
+import { MAX_ROW } from './output-header.ts';
+
+/*
+ * Versions before 0.2 wrote TSV with quotes, as CSV with another delimiter. Such an output is continued as it was
+ * begun: rows of two dialects in one file could not be read back.
+ */
+
+/** Bytes at the beginning of an output that are kept for its header. */
+const KEPT = 1024 * 1024;
+/** A cell that begins with a quote, in text that begins with a row. */
+const QUOTED_CELL = /(?:^|[\t\n])"/;
+
+/**
+ * Finds the dialect of an output: that of its format, or the one with quotes if more of its rows are whole in that.
+ * @param bytes the whole output
+ * @returns the dialect, and the beginning of the output again
+ */
+export async function dialectOf(
+  bytes: AsyncIterable<Buffer>,
+  format: Dialect,
+): Promise<{ dialect: Dialect; head: AsyncIterable<Buffer> }> {
+  if (!format.isLineBased) return { dialect: format, head: bytes };
+  const head: Buffer[] = [];
+  let counters: { plain: RowCounter; quoted: RowCounter } | undefined;
+  let size = 0;
+  let width: number | undefined;
+  let line = '';
+  for await (const chunk of bytes) {
+    if (size < KEPT) head.push(chunk);
+    size += chunk.length;
+    let text = line + chunk.toString('latin1');
+    if (counters === undefined) {
+      const newline = text.lastIndexOf('\n');
+      if (!QUOTED_CELL.test(text)) {
+        // Rows that are the same in both dialects need not be counted.
+        if (newline >= 0) width ??= text.slice(0, text.indexOf('\n')).split(format.delimiter).length;
+        line = text.slice(newline + 1);
+        continue;
+      }
+      const other = { ...CSV, delimiter: format.delimiter };
+      counters = { plain: new RowCounter(format, width), quoted: new RowCounter(other, width) };
+    } else text = chunk.toString('latin1');
+    counters.plain.push(text);
+    counters.quoted.push(text);
+  }
+  counters?.plain.end();
+  counters?.quoted.end();
+  const isQuoted = counters !== undefined && counters.quoted.bad < counters.plain.bad;
+  return { dialect: isQuoted ? { ...CSV, delimiter: format.delimiter } : format, head: replay(head) };
+}
+
+/** Counts rows that are not whole in a dialect. */
+class RowCounter {
+  bad = 0;
+  readonly #parser: CsvParser;
+  #width: number | undefined;
+
+  /** @param width cells of a row. Default: as many as the first one has. */
+  constructor(dialect: Dialect, width: number | undefined) {
+    this.#parser = new CsvParser({ ...dialect, maxRow: MAX_ROW });
+    this.#width = width;
+  }
+
+  push(text: string): void {
+    this.#count(this.#parser.push(text));
+  }
+
+  end(): void {
+    this.#count(this.#parser.end());
+  }
+
+  #count(rows: readonly Row[]): void {
+    for (const row of rows) {
+      const { cells, fault } = row;
+      if (cells.length === 0 && fault === undefined) continue;
+      this.#width ??= cells.length;
+      // A quote that is never closed takes all lines that follow.
+      if (fault !== undefined || cells.length !== this.#width) this.bad += row.lines;
+    }
+  }
+}
+
+async function* replay(chunks: readonly Buffer[]): AsyncGenerator<Buffer> {
+  yield* chunks;
+}

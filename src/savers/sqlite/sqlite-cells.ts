@@ -1,0 +1,81 @@
+import { entryOf, isInteger64, isPlainText, isText, textIn } from '../../core/record/exact-values.ts';
+import { minify } from '../../core/record/json-text.ts';
+import { COLUMN_TYPES, type ColumnKind, type OwnKind } from '../../core/record/run-columns.ts';
+import { type Cell, identifier } from '../../core/storage/sqlite-database.ts';
+
+/** A column of a table. */
+export interface Column {
+  readonly name: string;
+  readonly kind: ColumnKind;
+  /** Whether its cells keep what they are given; not if its type makes SQLite convert values. */
+  readonly keeps: boolean;
+  /** SQL of the value that a row gets if its record does not have the attribute; undefined: NULL. */
+  readonly fallback?: string | undefined;
+}
+
+/** Makes a column that the table does not have yet. */
+export function newColumn(name: string, kind: OwnKind): Column {
+  return { name, kind, keeps: true };
+}
+
+/** The kind of a new column, by its first value. */
+export function kindOfValue(raw: string): 'json' | 'boolean' | 'any' {
+  if (raw.startsWith('{') || raw.startsWith('[')) return 'json';
+  return raw === 'true' || raw === 'false' ? 'boolean' : 'any';
+}
+
+/** Returns the declaration of a column of ours. */
+export function declared({ name, kind }: Column): string {
+  const type = kind in COLUMN_TYPES ? COLUMN_TYPES[kind as OwnKind] : '';
+  return `${identifier(name)} ${type}`;
+}
+
+const LONGEST_NAME = 255;
+
+/** Returns whether an attribute of this name can have a column. Others would make a schema that tools cannot read. */
+export function isColumnName(name: string): boolean {
+  return name !== '' && name.length <= LONGEST_NAME && isText(name);
+}
+
+/** Returns the entry in the column `exact` for a value, or undefined if the cell tells it. */
+export function exactFor(raw: string, { kind, keeps }: Column): string | undefined {
+  return keeps ? entryOf(raw, kind) : undefined;
+}
+
+/** Returns whether a column changes a string that has a NUL or half of a surrogate pair, and no entry says so. */
+export function spoils(raw: string, { kind, keeps }: Column): boolean {
+  return !keeps && kind !== 'json' && raw.startsWith('"') && !isPlainText(raw);
+}
+
+/**
+ * A cell as JSON. An array with one string is a whole number of over 53 bits, one with a number is a REAL, so that 1.0
+ * stays one. Other numbers that a REAL cannot hold are text.
+ */
+export function cellText(raw: string, kind: ColumnKind): string {
+  const first = raw[0];
+  if (raw === 'null') return raw;
+  if (kind === 'json' || first === '{' || first === '[') return JSON.stringify(minify(raw));
+  if (first === '"') return isPlainText(raw) ? raw : JSON.stringify(textIn(raw));
+  if (first === 't' || first === 'f') return raw;
+  if (kind === 'text') return `"${raw}"`;
+  const value = Number(raw);
+  if (isInteger64(raw)) return Number.isSafeInteger(value) ? raw : `["${raw}"]`;
+  if (String(value) === raw) return raw;
+  if (!Number.isFinite(value) || /^-?\d{16,}$/.test(raw)) return `"${raw}"`;
+  return Number.isSafeInteger(value) ? `[${value}]` : String(value);
+}
+
+/** Returns what is bound to a statement for cells that were encoded when the table had as many columns, or fewer. */
+export function cellsOf(row: readonly unknown[], width: number): Cell[] {
+  const cells = new Array<Cell>(width).fill(null);
+  for (let i = 0; i < row.length; i++) cells[i] = cellOf(row[i]);
+  return cells;
+}
+
+function cellOf(value: unknown): Cell {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
+  if (typeof value === 'boolean') return value ? 1n : 0n;
+  if (!Array.isArray(value)) return value as string | null;
+  const number = value[0] as string | number;
+  return typeof number === 'string' ? BigInt(number) : number;
+}

@@ -1,0 +1,103 @@
+import { IdSet } from '../../core/ids/id-set.ts';
+import { type Database, identifier } from '../../core/storage/sqlite-database.ts';
+import { type Entry, openLedger } from '../../ledgers/index.ts';
+import type { DestinationOptions } from '../contract.ts';
+import { forgetAbsent, missingIn, type OpenLedger } from '../file/missing-rows.ts';
+import { acceptedRows, missingRows } from '../file/output-mismatch.ts';
+import { columnsOf } from './user-table.ts';
+
+/** The table that is saved to if no other is named. */
+export const TABLE = 'tasks';
+
+const BATCH = 10_000;
+
+/** Opens the ledger of a table, if there is one. Tables of one database are different outputs. */
+export async function openLedgerOf(
+  { ledger: place, path, say }: DestinationOptions,
+  table: string,
+): Promise<OpenLedger | undefined> {
+  if (place === undefined) return undefined;
+  const name = outputOf(path, table);
+  const ledger = openLedger(place, say);
+  const writer = await ledger.open(name);
+  try {
+    return { path: name, ledger, writer, history: await ledger.history(name) };
+  } catch (error) {
+    await writer.close();
+    throw error;
+  }
+}
+
+function outputOf(path: string, table: string): string {
+  return table === TABLE ? path : `${path}#${encodeURIComponent(table)}`;
+}
+
+/** Checks that a database that is not there was not removed: it must not be made before that. @throws {TaskpipeError} `DATA` */
+export async function checkNeverSaved(options: DestinationOptions, table: string): Promise<void> {
+  const { ledger: place, path, acceptEdits, say } = options;
+  if (place === undefined || acceptEdits) return;
+  const name = outputOf(path, table);
+  const ledger = openLedger(place, say);
+  const missing = await missingIn({ path: name, ledger, history: await ledger.history(name) }, new IdSet());
+  if (missing.count > 0) throw missingRows(path, ledger.place, missing, true);
+}
+
+/**
+ * Brings a table and its ledger to agree: rows that the ledger does not name are added to it, as a crash came between
+ * the two or someone added them.
+ * @throws {TaskpipeError} `DATA` if rows are missing that the ledger names, unless `acceptEdits` is set
+ */
+export async function agree(
+  options: DestinationOptions,
+  opened: OpenLedger,
+  database: Database,
+  table: string,
+): Promise<void> {
+  const { path, acceptEdits, sync, say } = options;
+  const { ledger, history } = opened;
+  const columns = (await columnsOf(database, table)).map(({ name }) => name);
+  const met = await rowsNamed(opened, database, columns.includes('uuid') ? table : undefined);
+  if (met.size < history.saved.size) {
+    const missing = await missingIn(opened, met);
+    const name = table === TABLE ? path : `${path}, table ${table}`;
+    if (missing.count > 0 && !acceptEdits)
+      throw missingRows(name, ledger.place, missing, columns.length === 0);
+    await forgetAbsent(opened, met, sync);
+    if (missing.count > 0) say(acceptedRows(name, missing.count, ledger.place));
+  }
+  if (columns.includes('uuid'))
+    await markFound(options, opened, database, { table, hasState: columns.includes('state') });
+}
+
+/** Returns the uuids that the ledger names and that have a row. */
+async function rowsNamed(
+  { history }: OpenLedger,
+  database: Database,
+  table: string | undefined,
+): Promise<IdSet> {
+  const met = new IdSet();
+  if (table === undefined) return met;
+  const rows = await database.prepare(`select uuid from ${identifier(table)}`);
+  for (const [uuid] of await rows.rows()) if (history.saved.has(String(uuid))) met.add(String(uuid));
+  return met;
+}
+
+async function markFound(
+  { all, sync }: DestinationOptions,
+  { writer, history: { saved, undone } }: OpenLedger,
+  database: Database,
+  { table, hasState }: { readonly table: string; readonly hasState: boolean },
+): Promise<void> {
+  const good = hasState && !all ? "where coalesce(state, 'SUCCESS') = 'SUCCESS'" : '';
+  const rows = await database.prepare(`select uuid from ${identifier(table)} ${good}`);
+  let found: Entry[] = [];
+  for (const [cell] of await rows.rows()) {
+    const uuid = String(cell);
+    if (saved.has(uuid) || undone.has(uuid)) continue;
+    found.push({ uuid });
+    if (found.length < BATCH) continue;
+    await writer.append(found, sync);
+    found = [];
+  }
+  await writer.append(found, sync);
+}

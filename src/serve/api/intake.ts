@@ -1,0 +1,82 @@
+import { isUtf8 } from 'node:buffer';
+import { nameUuid, randomUuid } from '../../core/ids/uuid.ts';
+import { membersOf, minify } from '../../core/record/json-text.ts';
+import { parseRecord } from '../../core/record/ndjson.ts';
+import { findNames, rawAt, valueAt } from '../../core/record/nested-path.ts';
+import { Task } from '../../core/record/task.ts';
+import { Refusal } from './envelope.ts';
+
+/** Attributes that belong to the task itself. */
+const OURS = ['uuid', 'run', 'result'];
+
+/** Decodes a body. @throws {Refusal} 400 if it is not UTF-8 */
+export function textOfBody(body: Buffer): string {
+  if (!isUtf8(body)) throw new Refusal(400, 'UTF8', 'the body is not valid UTF-8');
+  return body.toString();
+}
+
+/** Reads the task of a body `{"data": {…}}`: the members of `data` become attributes and keep their bytes. */
+export function taskOfBody(text: string, idFields: readonly string[] | undefined): Task {
+  const record = parseRecord(text);
+  if (record === undefined) throw new Refusal(400, 'JSON', 'the body is empty; send {"data": {…}}');
+  if ('code' in record) throw new Refusal(400, record.code, `the body: ${record.message}`);
+  const members = membersOf(record.text);
+  const other = members.find(({ key }) => key !== 'data');
+  if (other !== undefined)
+    throw new Refusal(400, 'DATA', `the body has a member ${JSON.stringify(other.key)}; send {"data": {…}}`);
+  const data = members.at(-1);
+  if (data === undefined) throw new Refusal(400, 'DATA', 'the body has no "data"; send {"data": {…}}');
+  return taskOfData(record.text.slice(data.value, data.end), idFields);
+}
+
+/** Reads the tasks of a batch: each line is an object, the data of one task. */
+export function tasksOfBatch(text: string, idFields: readonly string[] | undefined): readonly Task[] {
+  const tasks: Task[] = [];
+  for (const [i, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue;
+    try {
+      tasks.push(taskOfData(line, idFields));
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      throw new Refusal(
+        400,
+        error.faults[0]?.code ?? 'DATA',
+        `line ${i + 1}: ${error.message}; no task was accepted`,
+      );
+    }
+  }
+  if (tasks.length === 0) throw new Refusal(400, 'DATA', 'the batch is empty; send one object per line');
+  return tasks;
+}
+
+function taskOfData(raw: string, idFields: readonly string[] | undefined): Task {
+  const data = parseRecord(raw);
+  if (data === undefined) throw new Refusal(400, 'DATA', 'the data is empty; send an object');
+  if ('code' in data) throw new Refusal(400, data.code, `the data: ${data.message}`);
+  const text = minify(data.text);
+  const own = OURS.find((name) => Object.hasOwn(data.fields, name));
+  if (own !== undefined)
+    throw new Refusal(
+      400,
+      'DATA',
+      `the data has a member ${JSON.stringify(own)}, which is reserved; rename it`,
+    );
+  const uuid = idFields === undefined ? randomUuid(4) : idOf(text, data.fields, idFields);
+  const rest = text.slice(1);
+  return new Task(uuid, `{"uuid":"${uuid}"${rest === '}' ? '' : ','}${rest}`);
+}
+
+/** Makes the id as `task-load --uuid-fields` does. */
+function idOf(text: string, fields: Readonly<Record<string, unknown>>, idFields: readonly string[]): string {
+  const values = idFields.map((path) => {
+    const names = findNames(fields, path);
+    if (names === undefined)
+      throw new Refusal(400, 'DATA', `the data has no member ${JSON.stringify(path)} (--id-fields)`);
+    const value = valueAt(fields, names);
+    return typeof value === 'string' ? value : rawAt(text, names);
+  });
+  const name = values.join('\u001f');
+  if (!name.isWellFormed())
+    throw new Refusal(400, 'DATA', 'a member that the id is made of contains a lone surrogate');
+  return nameUuid(name, 3);
+}

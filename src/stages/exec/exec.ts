@@ -1,0 +1,315 @@
+import { setMaxListeners } from 'node:events';
+import { isSettled, stateOf, type Task } from '../../core/record/task.ts';
+import { backoffDelay } from '../../core/schedule/backoff.ts';
+import type { Job } from '../../core/schedule/lane.ts';
+import { Order, Outlet } from '../../core/schedule/output-batcher.ts';
+import { Scheduler } from '../../core/schedule/scheduler.ts';
+import { Bag } from '../../core/schedule/unordered-pool.ts';
+import type { Child, Executor, Outcome, Retry, StageControl } from '../../executors/contract.ts';
+import { fromFunction, type Work } from '../../executors/from-function.ts';
+import type { Report } from '../../reports/report.ts';
+import { Account } from './account.ts';
+import { Children } from './children.ts';
+import {
+  checkExecOptions,
+  DEFAULTS,
+  type ExecCounts,
+  type ExecOptions,
+  hasTooManyFailures,
+} from './exec-options.ts';
+import { isToRevert } from './finished-record.ts';
+
+export type { ExecCounts, ExecOptions } from './exec-options.ts';
+
+/** Tasks as they come out, in batches. */
+export interface Execution extends AsyncIterable<readonly Task[]> {
+  readonly counts: Readonly<ExecCounts>;
+  /** How many tasks are worked on at this moment. */
+  readonly running: number;
+  /** How it went, or how it goes so far. */
+  report(): Report;
+}
+
+/** How many tasks are read ahead to find work for other hosts than the one that is slow. */
+const WINDOW = 10_000;
+
+/**
+ * A stage that works on tasks: `exec(work, options)(tasks)`. It runs records without `run`, and those whose `run`
+ * ended as SUCCESS or PENDING; what arrives as a failure it passes on untouched.
+ * @param work a function, or an executor such as `http()`; an executor is closed at the end
+ * @throws {TaskpipeError} `USAGE`, for an option that breaks its rule
+ */
+export function exec(
+  work: Work | Executor,
+  options: ExecOptions = {},
+): (tasks: AsyncIterable<readonly Task[]>) => Execution {
+  checkExecOptions(options);
+  const executor = typeof work === 'function' ? fromFunction(work) : work;
+  return (tasks) => {
+    const stage = new ExecStage(executor, options);
+    return {
+      counts: stage.counts,
+      get running() {
+        return stage.running;
+      },
+      report: () => stage.report(),
+      [Symbol.asyncIterator]: () => stage.run(tasks),
+    };
+  };
+}
+
+class ExecStage {
+  readonly #executor: Executor;
+  readonly #options: ExecOptions;
+  readonly #outlet = new Outlet({
+    onRoom: () => this.#startJobs(),
+    isBusy: () => this.#running.size > 0,
+  });
+  readonly #order: Order | undefined;
+  readonly #giveUp = new AbortController();
+  readonly #children: Children | undefined;
+  /** What the work may ask for. */
+  readonly #control: StageControl = {
+    stop: () => this.#stop(),
+    done: (uuid) => this.#children?.done(uuid),
+  };
+  readonly #as: string;
+  readonly #account: Account;
+  /** Jobs whose attempt is under way. */
+  readonly #running = new Bag<Job>();
+  #scheduler: Scheduler | undefined;
+  #grace: NodeJS.Timeout | undefined;
+  #isStopped = false;
+  readonly #onError = (error: unknown): void => this.#outlet.end({ error });
+
+  constructor(executor: Executor, options: ExecOptions) {
+    this.#executor = executor;
+    this.#options = options;
+    setMaxListeners(0, this.#giveUp.signal); // as many as there are jobs may listen
+    this.#as = options.as ?? 'result';
+    this.#account = new Account(options, this.#as);
+    this.#children = executor.finds ? new Children(options.children ?? {}, this.counts) : undefined;
+    this.#order = options.keepOrder ? new Order((task) => this.#outlet.put(task)) : undefined;
+  }
+
+  get counts(): ExecCounts {
+    return this.#account.counts;
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  async *run(tasks: AsyncIterable<readonly Task[]>): AsyncGenerator<readonly Task[]> {
+    const { stopping, leaving } = this.#options;
+    const onStop = (): void => this.#stop();
+    const onLeave = (): void => this.#leave();
+    stopping?.addEventListener('abort', onStop);
+    leaving?.addEventListener('abort', onLeave);
+    const scheduler = this.#schedule(this.#children?.toDo(tasks) ?? tasks);
+    this.#scheduler = scheduler;
+    if (stopping?.aborted) this.#stop();
+    try {
+      yield* this.#outlet;
+      this.#account.over(this.#isStopped ? 'stopped' : 'complete');
+    } finally {
+      this.#account.over('broken'); // unless it was over before
+      stopping?.removeEventListener('abort', onStop);
+      leaving?.removeEventListener('abort', onLeave);
+      this.#leave();
+      clearTimeout(this.#grace);
+      await this.#executor.close();
+    }
+  }
+
+  report(): Report {
+    return this.#account.report();
+  }
+
+  #schedule(tasks: AsyncIterable<readonly Task[]>): Scheduler {
+    const { jobs = DEFAULTS.jobs, rate, laneRate, perLane } = this.#options;
+    const executor = this.#executor;
+    const laneOf = executor.lane?.bind(executor);
+    const few = this.#order === undefined ? jobs * 2 : jobs * 4;
+    return new Scheduler(tasks, {
+      ...{ laneOf, perLane, rate, laneRate },
+      get jobs() {
+        return executor.capacity ?? jobs;
+      },
+      window: laneOf === undefined || this.#order !== undefined ? few : WINDOW,
+      held: () => this.#order?.held ?? 0,
+      onReady: () => this.#startJobs(),
+    });
+  }
+
+  /** Starts what may be started. Where the work is synchronous, no promise is made for a task. */
+  #startJobs(): void {
+    const scheduler = this.#scheduler as Scheduler;
+    while (!this.#outlet.isFull) {
+      const job = scheduler.take();
+      if (job === undefined) break;
+      this.#attempt(job);
+    }
+    if (!scheduler.isOver) return;
+    if (this.#isStopped && !this.#drains)
+      this.#outlet.end(); // whatever the input may still do
+    else {
+      scheduler.input.then(
+        () => this.#outlet.end(),
+        (error) => this.#outlet.end({ error }),
+      );
+    }
+  }
+
+  #attempt(job: Job): void {
+    const { task } = job;
+    const { revert, dryRun } = this.#options;
+    if (revert ? !isToRevert(task, this.#as) : isSettled(task)) {
+      if (isSettled(task)) this.counts.passed++;
+      this.#end(job, task, true);
+    } else if (this.#children?.isDone(task.uuid)) {
+      this.counts.known++;
+      this.#end(job, undefined, true);
+    } else if (dryRun !== undefined) {
+      dryRun(this.#executor.describe(task));
+      this.#end(job, this.#account.pending(job), true); // not as it came: without a run it would pass for done
+    } else this.#try(job);
+  }
+
+  #try(job: Job): void {
+    this.#account.begun(job);
+    const attempt = { number: job.attempts, signal: this.#giveUp.signal, stage: this.#control };
+    let outcome: Outcome | Promise<Outcome>;
+    try {
+      outcome = this.#executor.attempt(job.task, attempt);
+    } catch (error) {
+      this.#outlet.end({ error });
+      return;
+    }
+    if (!(outcome instanceof Promise)) {
+      this.#conclude(job, outcome);
+      return;
+    }
+    this.#running.add(job);
+    outcome.then((settled) => this.#ended(job, settled), this.#onError);
+  }
+
+  /** An attempt that took its time has ended. */
+  #ended(job: Job, outcome: Outcome): void {
+    if (!this.#running.delete(job)) return; // given up meanwhile
+    try {
+      this.#conclude(job, outcome);
+      this.#startJobs();
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+
+  #conclude(job: Job, outcome: Outcome): void {
+    const { retry, children } = outcome;
+    if (outcome.state === 'PENDING') {
+      this.#giveBack(job);
+      return;
+    }
+    if (retry !== undefined) {
+      if (this.#retry(job, outcome, retry)) return;
+      if (this.#isStopped) {
+        this.#giveBack(job);
+        return;
+      }
+    }
+    if (children !== undefined && outcome.error === undefined) void this.#keep(job, outcome, children);
+    else this.#settle(job, outcome);
+  }
+
+  /** Keeps the tasks that a job has found, before its own record goes out. */
+  async #keep(job: Job, outcome: Outcome, children: readonly Child[]): Promise<void> {
+    try {
+      const fresh = await (this.#children as Children).keep(children);
+      const scheduler = this.#scheduler as Scheduler;
+      // The last of those that go first goes in first.
+      for (const { task } of fresh.filter(({ front }) => front).reverse()) scheduler.insert(task, true);
+      for (const { task, front } of fresh) if (!front) scheduler.insert(task, false);
+      if (this.#isStopped) this.#passOn(scheduler.stop());
+      this.#settle(job, outcome);
+      this.#startJobs();
+    } catch (error) {
+      this.#outlet.end({ error });
+    }
+  }
+
+  #settle(job: Job, outcome: Outcome): void {
+    const task = this.#account.settled(job, outcome);
+    this.#end(job, task, outcome.error === undefined);
+    if (outcome.error === undefined || this.#isStopped) return;
+    if (!hasTooManyFailures(this.counts, this.#options.maxFailures)) return;
+    this.counts.hasTooManyFailures = true;
+    this.#stop();
+  }
+
+  /** @param task undefined where nothing is to go out */
+  #end(job: Job, task: Task | undefined, succeeded: boolean): void {
+    (this.#scheduler as Scheduler).finish(job, succeeded);
+    this.#emit(job, task);
+  }
+
+  /** Has a job tried again, where there are retries left. */
+  #retry(job: Job, outcome: Outcome, { after = 0, pauseLane = false }: Retry): boolean {
+    const { retries = DEFAULTS.retries, backoff = DEFAULTS.backoff } = this.#options;
+    const scheduler = this.#scheduler as Scheduler;
+    if (this.#isStopped) return false;
+    // Of a burst that a host refuses, only the first answer counts against a task.
+    const counts = pauseLane ? scheduler.pause(job, after) : true;
+    if (counts) job.counted++;
+    if (job.counted > retries) return false;
+    this.#account.retried(job, outcome);
+    scheduler.again(job, after + backoffDelay(Math.max(1, job.counted), backoff));
+    return true;
+  }
+
+  /** A task that was begun does not come to its end. */
+  #giveBack(job: Job): void {
+    this.#end(job, this.#account.givenBack(job), false);
+  }
+
+  #emit(job: Job, task: Task | undefined): void {
+    const { unfinished } = this.#options;
+    const isKept = task !== undefined && unfinished !== undefined && stateOf(task) === 'PENDING';
+    if (isKept) unfinished(task);
+    const shown = isKept ? undefined : task;
+    if (this.#order !== undefined) {
+      this.#order.put(job.ordinal, shown);
+      this.#scheduler?.release();
+    } else if (shown !== undefined) this.#outlet.put(shown);
+  }
+
+  /** Whether what still comes of the input is let out, too. */
+  get #drains(): boolean {
+    const { drains = false, stopping } = this.#options;
+    return drains && stopping?.aborted === true;
+  }
+
+  /** Starts no more; what runs has the grace to finish. */
+  #stop(): void {
+    if (this.#isStopped || this.#scheduler === undefined) return;
+    this.#isStopped = true;
+    const letOut = (job: Job): void => this.#passOn([job]);
+    this.#passOn(this.#scheduler.stop(this.#drains ? letOut : undefined));
+    this.#grace = setTimeout(() => this.#leave(), this.#options.grace ?? DEFAULTS.grace);
+    this.#startJobs();
+  }
+
+  /** Lets out what was not begun, or waits to be tried again. */
+  #passOn(jobs: readonly Job[]): void {
+    for (const job of jobs) this.#emit(job, this.#account.dropped(job));
+  }
+
+  /** Gives up what runs: it comes out as PENDING. */
+  #leave(): void {
+    this.#stop();
+    this.#giveUp.abort();
+    for (const job of this.#running) this.#giveBack(job);
+    this.#running.clear();
+    this.#startJobs();
+  }
+}

@@ -1,0 +1,53 @@
+import {
+  type Failure,
+  type Run,
+  runOf,
+  type Task,
+  timestamp,
+  withOutcome,
+  withRun,
+} from '../../core/record/task.ts';
+import type { Job } from '../../core/schedule/lane.ts';
+import type { Outcome } from '../../executors/contract.ts';
+
+/** The record of a task that came to its end. @param now `Date.now()` */
+export function finishedTask(job: Job, { error, result, state }: Outcome, as: string, now: number): Task {
+  const ended = state ?? (error === undefined ? 'SUCCESS' : 'FAILURE');
+  return withOutcome(job.task, runFor(job, as, ended, error, now), result);
+}
+
+/** The record of a task that was read, but not finished. */
+export function pendingTask(job: Job, as: string): Task {
+  return withOutcome(job.task, runFor(job, as, 'PENDING', undefined, Date.now()), undefined);
+}
+
+/** The record of a failed task that was undone, with why it had failed; or that could not be, with both reasons. */
+export function revertedTask(job: Job, { error }: Outcome, as: string, now: number): Task {
+  const before = runOf(job.task.fields)?.error;
+  if (error === undefined) return withRun(job.task, runFor(job, as, 'REVERTED', before, now));
+  const cause = before === undefined ? '' : `; it had failed with ${before.code}: ${before.message}`;
+  const both = { code: error.code, message: `it could not be reverted: ${error.message}${cause}` };
+  return withRun(job.task, runFor(job, as, 'REVERT_FAILURE', both, now));
+}
+
+/**
+ * Whether a stage that reverts has something to undo: the task failed in the very work, or after it.
+ * @param as the key that the result of the work stands under
+ */
+export function isToRevert({ fields }: Task, as: string): boolean {
+  const run = runOf(fields);
+  const isFailed = run?.state === 'FAILURE' || run?.state === 'REVERTED';
+  return isFailed && (Object.hasOwn(fields, as) || (run.as === as && run.state === 'FAILURE'));
+}
+
+function runFor(
+  { attempts, began }: Job,
+  as: string,
+  state: Run['state'],
+  error: Failure | undefined,
+  now: number,
+): Run {
+  const at = attempts === 0 ? now : began;
+  const run = { state, as, attempts, at: timestamp(at), ms: now - at };
+  return error === undefined ? run : { ...run, error };
+}

@@ -1,0 +1,71 @@
+import { closeSync, createReadStream, existsSync, openSync } from 'node:fs';
+import { ioError } from '../../core/base/errors.ts';
+import { readTasks } from '../../core/record/ndjson.ts';
+import type { Task } from '../../core/record/task.ts';
+import { datasync, syncFolder, writeAll } from '../../core/storage/durable.ts';
+import { mustBeOurFile } from '../../core/storage/file-kind.ts';
+import { openLocked } from '../../core/storage/lock.ts';
+import { GrowingFile } from '../../core/storage/named-file.ts';
+
+/** The file that tasks which work has found are kept in, before the record of the task that found them goes out. */
+export interface Spool {
+  /** The tasks that runs before this one have left in it. */
+  tasks(): AsyncIterable<readonly Task[]>;
+  /** Resolves when the tasks are on the disk. @throws {TaskpipeError} `IO` */
+  add(tasks: readonly Task[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a spool, and makes it where there is none: NDJSON, which is only ever appended to.
+ * @param say a line on stderr
+ * @throws {TaskpipeError} `LOCKED` where another task-exec writes to it, `IO`; `USAGE`, `DATA` where it is something else
+ */
+export function openSpool(path: string, say: (message: string) => void): Spool {
+  const busy = `${path} is being written by another task-exec; name another file with --spool`;
+  let fd: number;
+  try {
+    mustBeOurFile(path, 'spool');
+    const isNew = !existsSync(path);
+    fd = openLocked(path, () => openSync(path, 'a+', 0o666), 'exclusive', busy, say);
+    if (isNew) syncFolder(path);
+  } catch (error) {
+    throw ioError('cannot open --spool', path, error);
+  }
+  const file = new GrowingFile(path, fd);
+  let waiting = '';
+  let running: Promise<void> | undefined;
+  const write = async (): Promise<void> => {
+    const lines = waiting;
+    waiting = '';
+    try {
+      // The newline in front closes a line that a crash has torn.
+      await writeAll(fd, Buffer.from(`\n${lines}`));
+      await datasync(fd);
+      await file.check({ again: ': tasks that were found are found again' });
+    } catch (error) {
+      throw ioError('cannot write --spool', path, error);
+    }
+  };
+  return {
+    tasks: () => {
+      const bytes = createReadStream(path, { highWaterMark: 1024 * 1024 });
+      // What is no task was torn by a crash: then its parent's record did not go out, and it is found again.
+      return readTasks(bytes, { source: path, reject: () => {}, maxLine: Number.POSITIVE_INFINITY });
+    },
+    async add(tasks) {
+      for (const { line } of tasks) waiting += `${line}\n`;
+      // All that comes while one batch is being synced goes with the next.
+      while (running !== undefined && waiting !== '') await running;
+      if (waiting === '') return running;
+      running = write().finally(() => {
+        running = undefined;
+      });
+      return running;
+    },
+    async close() {
+      await running?.catch(() => {});
+      closeSync(fd);
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import { parseLines, parseTask } from '../core/record/ndjson.ts';
+import { stateOf, Task, uuidFault } from '../core/record/task.ts';
+import type { LineOptions } from '../core/text/lines.ts';
+import type { Entry, Ledger, LedgerWriter } from '../ledgers/index.ts';
+
+/** One line of the input of `task-done`: a record, or a bare uuid. */
+export interface Named {
+  readonly uuid: string;
+  /** The line as it came, without its end. */
+  readonly line: string;
+  /** Whether a record says that its work went well, or says nothing of work; true for a bare uuid. */
+  readonly isGood: boolean;
+}
+
+/**
+ * Reads records and bare uuids, one a line. A uuid between double quotes is read as JSON, which is what `jq .uuid`
+ * without `-r` writes. Blank lines are passed over, and what is neither is rejected.
+ */
+export function readNamed(
+  chunks: AsyncIterable<Buffer>,
+  options: LineOptions,
+): AsyncGenerator<readonly Named[]> {
+  return parseLines(chunks, options, nameOf);
+}
+
+/** One line, as a record or a bare uuid; undefined where it is blank. */
+export function nameOf(line: string): Named | Exclude<ReturnType<typeof parseTask>, Task> {
+  const text = line.trim();
+  if (text === '') return undefined;
+  if (text.startsWith('{')) {
+    const task = parseTask(line);
+    if (!(task instanceof Task)) return task;
+    const state = stateOf(task);
+    return { uuid: task.uuid, line, isGood: state === undefined || state === 'SUCCESS' };
+  }
+  const uuid = text.startsWith('"') ? unquoted(text) : text;
+  const fault = uuidFault(uuid);
+  return fault === undefined
+    ? { uuid: uuid as string, line, isGood: true }
+    : { code: 'UUID', message: `neither a record nor a uuid: ${fault}` };
+}
+
+function unquoted(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/**
+ * Marks what went well as finished, and passes everything on.
+ * Ledger before output: what is passed on is marked. A crash between the two leaves marked what nobody was given, so
+ * what comes should be kept already, as it is behind `task-save --tee`.
+ */
+export async function* mark(
+  batches: AsyncIterable<readonly Named[]>,
+  writer: LedgerWriter,
+): AsyncGenerator<readonly Named[]> {
+  for await (const batch of batches) {
+    const entries: Entry[] = [];
+    for (const { uuid, isGood } of batch) if (isGood) entries.push({ uuid });
+    await writer.append(entries, true);
+    yield batch;
+  }
+}
+
+/** Takes every uuid back, and passes everything on. */
+export async function* unmark(
+  batches: AsyncIterable<readonly Named[]>,
+  writer: LedgerWriter,
+): AsyncGenerator<readonly Named[]> {
+  for await (const batch of batches) {
+    await writer.append(
+      batch.map(({ uuid }) => ({ uuid, undone: true })),
+      true,
+    );
+    yield batch;
+  }
+}
+
+/** Lets through what is finished, or what is not. The ledger is read once, before the first of the input. */
+export async function* sift(
+  batches: AsyncIterable<readonly Named[]>,
+  ledger: Ledger,
+  keep: 'finished' | 'unfinished',
+): AsyncGenerator<readonly Named[]> {
+  const finished = await ledger.finished();
+  for await (const batch of batches) {
+    yield batch.filter(({ uuid }) => finished.has(uuid) === (keep === 'finished'));
+  }
+}
+
+/** Whether all of them are finished. Stops reading at the first that is not. */
+export async function hasAll(batches: AsyncIterable<readonly Named[]>, ledger: Ledger): Promise<boolean> {
+  const finished = await ledger.finished();
+  for await (const batch of batches) if (!batch.every(({ uuid }) => finished.has(uuid))) return false;
+  return true;
+}

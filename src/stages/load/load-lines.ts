@@ -1,0 +1,107 @@
+import { bufferedUuid, NAME_AT, nameBuffer, nameUuidBytes } from '../../core/ids/uuid.ts';
+import type { Columns, PlainRows } from '../../loaders/index.ts';
+import type { LoadOptions } from './load-options.ts';
+import type { LeftOut, LoadCounts } from './load-tasks.ts';
+import type { Seen } from './seen-uuids.ts';
+
+/** Makes lines of plain rows, those of their tasks, each with its newline. */
+export interface PlainMaker {
+  /** Whether these columns need nothing that only a record can do. */
+  takes(columns: Columns): boolean;
+  /** @param source the file that they are from */
+  toLines(rows: PlainRows, source: string): Buffer;
+}
+
+/** What makes lines of plain rows as `taskMaker` makes tasks of records; undefined where the options need tasks. */
+export function plainMaker(
+  options: LoadOptions,
+  counts: LoadCounts,
+  { finished, seen }: LeftOut,
+): PlainMaker | undefined {
+  const { uuidFields, uuid: version = 3 } = options;
+  if (version === 4 || version === 7 || needsTasks(options)) return undefined;
+  const uuidOf = uuidMaker(options, version);
+  const isDuplicate = duplicateFinder(uuidFields !== undefined);
+  return {
+    takes: (columns) => uuidFields !== undefined || columns.uuid === undefined,
+    toLines(rows, source) {
+      const lines = rows.roomForLines();
+      let end = 0;
+      counts.read += rows.length;
+      for (let row = 0; row < rows.length; row++) {
+        const uuid = uuidOf(rows, row);
+        if (finished?.hasUuid(uuid)) counts.finished++;
+        else if (seen !== undefined && isDuplicate(seen, uuid, rows, row, source)) counts.duplicates++;
+        else {
+          end = rows.writeLine(row, uuid, lines, end);
+          counts.loaded++;
+        }
+      }
+      return lines.subarray(0, end);
+    },
+  };
+}
+
+/** Whether each record has to be looked at, or counted: what the fast way would not save much of, or is rarely asked. */
+function needsTasks(options: LoadOptions): boolean {
+  const { encoding, require, offset, limit, sample, shard, duplicates, select = [] } = options;
+  if (encoding !== undefined || require !== undefined || offset || duplicates === 'fail') return true;
+  if (new Set(select).size < select.length) return true; // of one value there would be several, and no room for them
+  return limit !== undefined || sample !== undefined || shard !== undefined;
+}
+
+/** Returns whether a uuid came before, as its namesake in load-tasks.ts does. */
+function duplicateFinder(isMade: boolean) {
+  return (seen: Seen, uuid: DataView, rows: PlainRows, row: number, source: string): boolean => {
+    const isNew = seen.addUuid(uuid);
+    if (!isMade) return !isNew;
+    if (isNew) seen.keepFirst(source, rows.line + row, rows.checksum(row));
+    else seen.compare(source, rows.line + row, rows.checksum(row));
+    return !isNew;
+  };
+}
+
+type UuidOf = (rows: PlainRows, row: number) => DataView;
+
+/** Returns the function that makes the uuid of a row as `identify` does. */
+function uuidMaker({ uuidFields, uuidSep = '\u001f' }: LoadOptions, version: 3 | 5): UuidOf {
+  if (uuidFields === undefined) return (rows, row) => uuidOfAll(rows, row, version);
+  const separator = Buffer.from(uuidSep);
+  let last: Columns | undefined;
+  let indexes: readonly number[] = [];
+  return (rows, row) => {
+    if (rows.columns !== last) {
+      last = rows.columns;
+      indexes = uuidFields.map((field) => rows.columns.indexes.get(field) as number);
+    }
+    const [only] = indexes as [number];
+    if (indexes.length === 1)
+      return nameUuidBytes(rows.bytes, rows.startOf(row, only), rows.endOf(row, only), version);
+    return uuidOfSome(rows, row, indexes, separator, version);
+  };
+}
+
+/** Returns the uuid of all values with their names. */
+function uuidOfAll(rows: PlainRows, row: number, version: 3 | 5): DataView {
+  const name = nameBuffer(rows.canonicalRoom(row));
+  return bufferedUuid(rows.writeCanonical(row, name, NAME_AT), version);
+}
+
+/** Returns the uuid of the values of some columns. */
+function uuidOfSome(
+  rows: PlainRows,
+  row: number,
+  indexes: readonly number[],
+  separator: Buffer,
+  version: 3 | 5,
+): DataView {
+  let room = 0;
+  for (const index of indexes) room += separator.length + rows.endOf(row, index) - rows.startOf(row, index);
+  const name = nameBuffer(room);
+  let end = NAME_AT;
+  for (let i = 0; i < indexes.length; i++) {
+    if (i > 0) for (let j = 0; j < separator.length; j++) name[end++] = separator[j] as number;
+    end = rows.writeValue(row, indexes[i] as number, name, end);
+  }
+  return bufferedUuid(end, version);
+}

@@ -1,0 +1,259 @@
+import { TaskpipeError } from '../../core/base/errors.ts';
+import { number, textOf } from '../../core/base/format.ts';
+import type { Task } from '../../core/record/task.ts';
+import { MAX_LINE, type Reject } from '../../core/text/lines.ts';
+import { finishedIn } from '../../ledgers/index.ts';
+import {
+  canSniff,
+  delimiterIn,
+  type Format,
+  formatByName,
+  formatByStart,
+  type Loaded,
+  loaderFor,
+  openerFor,
+  PlainRows,
+  type ReadOptions,
+} from '../../loaders/index.ts';
+import { checkContent } from '../../loaders/source/content.ts';
+import { checkSources, isTelling, openSource, peek, sourceName } from '../../loaders/source/sources.ts';
+import { type PlainMaker, plainMaker } from './load-lines.ts';
+import { checkLoadOptions, type LoadOptions } from './load-options.ts';
+import { type LeftOut, type LoadCounts, taskMaker } from './load-tasks.ts';
+import { type Sample, sampleOf } from './sample.ts';
+import { Seen } from './seen-uuids.ts';
+import { hintsOf, refuseUnused, usedOptions } from './used-options.ts';
+
+export type { LoadOptions } from './load-options.ts';
+export type { LoadCounts } from './load-tasks.ts';
+
+/** Tasks, in batches as they are read. */
+export interface Loading extends AsyncIterable<readonly Task[]> {
+  readonly counts: Readonly<LoadCounts>;
+}
+
+/**
+ * Reads tasks from files: CSV, TSV, NDJSON, a JSON array or plain lines, packed with gzip or not.
+ * @param from a path or several; `-` is the standard input
+ * @throws {TaskpipeError} `IO` where a file can't be read, `DATA` where one can't be understood
+ */
+export function load(from: string | readonly string[], options: LoadOptions = {}): Loading {
+  return loading(from, options, { ofTasks: (tasks) => tasks });
+}
+
+/** The lines of tasks, each with its newline, in pieces as they are read. */
+export interface LoadingLines extends AsyncIterable<string | Buffer> {
+  readonly counts: Readonly<LoadCounts>;
+}
+
+/**
+ * Reads tasks as `load` does, and gives them as lines. If it can it makes these without the tasks, which is faster.
+ * @param typed options that are an error if the format of a file does not use them; others are then ignored
+ */
+export function loadLines(
+  from: readonly string[],
+  options: LoadOptions,
+  typed?: ReadonlySet<string>,
+): LoadingLines {
+  return loading<string | Buffer>(from, options, { ofTasks: textOf, ofLines: (lines) => lines, typed });
+}
+
+/** What those who load get, of what was read together. */
+interface Yield<T> {
+  ofTasks(tasks: readonly Task[]): T;
+  /** Undefined if there are to be tasks. */
+  readonly ofLines?: (lines: Buffer) => T;
+  /** Options that are an error if they have no effect. Default: all that are given. */
+  readonly typed?: ReadonlySet<string> | undefined;
+}
+
+function loading<T>(
+  from: string | readonly string[],
+  options: LoadOptions,
+  give: Yield<T>,
+): AsyncIterable<T> & { readonly counts: LoadCounts } {
+  checkLoadOptions(options);
+  const counts: LoadCounts = {
+    ...{ read: 0, loaded: 0, finished: 0, duplicates: 0, bytes: 0 },
+    last: undefined,
+  };
+  const paths = typeof from === 'string' ? [from] : from;
+  const used = usedOptions(paths, options, give.typed);
+  return { counts, [Symbol.asyncIterator]: () => batches(paths, used, counts, give) };
+}
+
+async function* batches<T>(
+  paths: readonly string[],
+  options: LoadOptions,
+  counts: LoadCounts,
+  give: Yield<T>,
+): AsyncGenerator<T> {
+  await checkSources(paths);
+  const leftOut = await leftOutBy(options);
+  yield* unfinished(paths, options, counts, leftOut, give);
+  const warning = leftOut.seen?.warning;
+  if (warning !== undefined) options.note?.(warning);
+}
+
+async function* unfinished<T>(
+  paths: readonly string[],
+  options: LoadOptions,
+  counts: LoadCounts,
+  leftOut: LeftOut,
+  { ofTasks, ofLines, typed }: Yield<T>,
+): AsyncGenerator<T> {
+  const toTask = taskMaker(options, counts, leftOut);
+  const plain = ofLines && plainMaker(options, counts, leftOut);
+  const sample = options.sample === undefined ? undefined : sampleOf(options.sample);
+  const { limit = Number.POSITIVE_INFINITY, signal } = options;
+  if (limit === 0) return;
+  let known = 0; // duplicates when the last task came
+  for (const path of paths) {
+    const read = readOptions(path, options, plain);
+    const records = readRecords(path, read, options, { paths, counts, typed });
+    try {
+      for await (const batch of records) {
+        const line = batch instanceof PlainRows ? batch.lastLine : batch.at(-1)?.line;
+        if (line !== undefined) counts.last = `${read.source}:${line}`;
+        if (batch instanceof PlainRows) {
+          if (plain !== undefined && ofLines !== undefined) yield ofLines(plain.toLines(batch, read.source));
+        } else {
+          const tasks = tasksOf(batch, (record) => toTask(record, read));
+          if (sample !== undefined) sample.add(tasks);
+          else {
+            if (tasks.length > limit - counts.loaded) tasks.length = limit - counts.loaded;
+            counts.loaded += tasks.length;
+            if (tasks.length > 0) known = counts.duplicates;
+            yield ofTasks(tasks); // also where there are none: whoever takes it may flush
+          }
+        }
+        if (counts.loaded >= limit || (signal?.aborted && path !== '-')) return;
+        if (limit < Number.POSITIVE_INFINITY && counts.duplicates - known >= MANY_DUPLICATES) {
+          read.note(
+            `the last ${number(MANY_DUPLICATES)} records were duplicates: no more are read (--limit)`,
+          );
+          return;
+        }
+      }
+    } catch (error) {
+      if (!signal?.aborted) throw error;
+      break;
+    }
+  }
+  if (sample !== undefined) yield ofTasks(sampled(sample, limit, counts));
+}
+
+function tasksOf(batch: readonly Loaded[], toTask: (record: Loaded) => Task | undefined): Task[] {
+  const tasks: Task[] = [];
+  for (const record of batch) {
+    const task = toTask(record);
+    if (task !== undefined) tasks.push(task);
+  }
+  return tasks;
+}
+
+async function leftOutBy({ ledger, again, duplicates, uuid }: LoadOptions): Promise<LeftOut> {
+  const finished = ledger === undefined || again ? undefined : await finishedIn(ledger);
+  const isRandom = uuid === 4 || uuid === 7;
+  return { finished, seen: duplicates === 'keep' || isRandom ? undefined : new Seen() };
+}
+
+function sampled(sample: Sample, limit: number, counts: LoadCounts): readonly Task[] {
+  const tasks = sample.tasks().slice(0, limit);
+  counts.loaded = tasks.length;
+  return tasks;
+}
+
+function readOptions(path: string, options: LoadOptions, plain: PlainMaker | undefined): ReadOptions {
+  const needed = new Map<string, string>();
+  for (const name of options.select ?? []) needed.set(name, '--select');
+  for (const name of options.require ?? []) needed.set(name, '--require');
+  for (const name of options.uuidFields ?? []) needed.set(name, '--uuid-fields');
+  return {
+    source: sourceName(path),
+    reject: options.reject ?? refuse,
+    maxLine: options.maxLine ?? MAX_LINE,
+    encoding: options.encoding,
+    delimiter: options.delimiter,
+    quote: options.quote,
+    escape: options.escape,
+    skip: options.skip ?? 0,
+    comment: options.comment,
+    header: options.header ?? true,
+    columns: options.columns,
+    field: options.field ?? 'line',
+    select: options.select,
+    rename: options.rename ?? new Map(),
+    needed,
+    query: options.query,
+    table: options.table,
+    note: options.note ?? (() => {}),
+    takesPlain: plain?.takes,
+  };
+}
+
+const refuse: Reject = ({ source, line, message }) => {
+  throw new TaskpipeError('DATA', `${source}:${line}: ${message}`);
+};
+
+/** So many duplicates in a row end a load that has a limit: an input without end may have no other tasks. */
+const MANY_DUPLICATES = 10_000;
+
+/** What the reading of one file has to know of the load. */
+interface Load {
+  readonly paths: readonly string[];
+  readonly counts: LoadCounts;
+  readonly typed: ReadonlySet<string> | undefined;
+}
+
+async function* readRecords(
+  path: string,
+  read: ReadOptions,
+  options: LoadOptions,
+  { paths, counts, typed }: Load,
+): AsyncGenerator<readonly Loaded[] | PlainRows> {
+  const noStdin = (): never => {
+    throw new TaskpipeError('USAGE', 'load() reads "-" only where the option stdin says how');
+  };
+  const hints = hintsOf(options, typed);
+  const known = formatByName(path, hints);
+  const open = known === undefined || path === '-' ? undefined : openerFor(known);
+  if (open !== undefined) return yield* open(path, read);
+  const onRead = (count: number): void => {
+    counts.bytes += count;
+  };
+  const bytes = uncut(openSource(path, options.stdin ?? noStdin, onRead, options.signal), options.signal);
+  const { first, all } = await peek(bytes, known === undefined ? canSniff : isTelling);
+  const format = known ?? formatByStart(first, hints);
+  if (known === undefined && paths.length === 1) refuseUnused([format], options, typed);
+  const opener = path === '-' ? undefined : openerFor(format);
+  if (opener !== undefined) return yield* opener(path, read);
+  if (known === undefined && first.length > 0) noteFormat(format, first, read);
+  yield* loadBytes(format, all, checkContent(first, format, read));
+}
+
+function noteFormat(format: Format, first: Buffer, { source, note }: ReadOptions): void {
+  const delimiter = format === 'lines' ? delimiterIn(first) : undefined;
+  const or = delimiter === undefined ? '' : `; if it is a table, add --delimiter '${delimiter}'`;
+  note(`${source}: read as ${format}, by its first bytes (--format)${or}`);
+}
+
+function loadBytes(
+  format: Format,
+  bytes: AsyncIterable<Buffer>,
+  read: ReadOptions,
+): AsyncIterable<readonly Loaded[] | PlainRows> {
+  const loader = loaderFor(format);
+  if (loader === undefined)
+    throw new TaskpipeError(
+      'USAGE',
+      `${read.source}: ${format} is read from a file; name one, as in tasks.db`,
+    );
+  return loader(bytes, read);
+}
+
+/** Bytes to their end. Where `signal` has cut that short, it throws: half of a row must not pass for a whole one. */
+async function* uncut(bytes: AsyncIterable<Buffer>, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+  yield* bytes;
+  signal?.throwIfAborted();
+}

@@ -1,0 +1,34 @@
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { ioError, TaskpipeError } from '../../core/base/errors.ts';
+import type { Total } from '../../core/base/progress.ts';
+import { type Option, Rule, value } from '../../core/options/option.ts';
+import { countRows } from '../../loaders/source/count-rows.ts';
+
+/** How many tasks will come, or a file whose rows they are. */
+export const totalOption: Option<number | string | undefined> = value(
+  'how many tasks will come, for the progress line: a number, or a file whose rows are counted, also those that a ledger leaves out',
+  'N|FILE',
+  (typed): number | string => {
+    if (typed === '' || typed === '-') throw new Rule('must be a number of tasks, or a file');
+    const count = Number(typed);
+    return /^\d+$/.test(typed) && Number.isSafeInteger(count) ? count : typed;
+  },
+);
+
+/**
+ * What `--total` stands for. A file is counted when somebody looks, not before.
+ * @throws {TaskpipeError} `IO` where a file can't be read, `USAGE` where it is none
+ */
+export async function totalOf(given: number | string | undefined): Promise<Total | undefined> {
+  if (typeof given !== 'string') return given;
+  const fail = (error: unknown): never => {
+    throw ioError('cannot read --total', given, error);
+  };
+  const found = await stat(given).catch(fail);
+  // Whoever reads from a pipe takes it away from somebody else.
+  if (!found.isFile())
+    throw new TaskpipeError('USAGE', `--total must be a number or a file; ${given} is no file`);
+  await access(given, constants.R_OK).catch(fail);
+  return (until) => countRows(given, until);
+}

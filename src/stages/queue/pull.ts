@@ -1,0 +1,246 @@
+import { counted } from '../../core/base/format.ts';
+import type { Task } from '../../core/record/task.ts';
+import { SETTLING } from '../../queues/contract.ts';
+import type { Consumer, Queue } from '../../queues/index.ts';
+
+export interface PullOptions {
+  /** Who takes the tasks; it need not be unique. */
+  readonly worker: string;
+  /** How many tasks are out at most: delivered, and not settled. Default 1000. */
+  readonly window?: number | undefined;
+  /** How long a task is left to a worker of which nothing is heard, in milliseconds. Default 30 s. */
+  readonly lease?: number | undefined;
+  /** Ends when nothing waits, is delayed, or is with anybody. Default: it waits for more. */
+  readonly untilEmpty?: boolean | undefined;
+  /** Takes no more. */
+  readonly stopping?: AbortSignal | undefined;
+  readonly say?: ((message: string) => void) | undefined;
+}
+
+export const WINDOW = 1000;
+export const LEASE = 30_000;
+
+/** How many tasks are asked for at once: a few, and more while they come. */
+const FIRST_ASKED = 16;
+const MOST_ASKED = 1000;
+/** How long it waits before it looks again, in milliseconds: longer while nothing comes, less while tasks are out. */
+const SHORTEST_WAIT = 5;
+const WAIT_WHILE_OUT = 50;
+const LONGEST_WAIT = 250;
+/** How long whoever settles may take to start, in milliseconds. */
+const STARTING = 10_000;
+/** How often it tells that it is there, in milliseconds. */
+const GREETING = 1000;
+
+/**
+ * Delivers tasks of some queues, at most a window of them at a time. Leases are renewed by timers of this process,
+ * which does nothing else that takes time: the work is downstream, in processes of its own.
+ */
+export class Pull {
+  /** How many tasks were delivered. */
+  delivered = 0;
+  /** Whether it has ended as there is nobody left who could settle what is out. */
+  isAbandoned = false;
+  readonly #consumers: readonly Consumer[];
+  readonly #options: PullOptions;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #failure: { error: unknown } | undefined;
+  #isStopping = false;
+  #isEnd = false;
+  #lastNews = Date.now();
+  #lastAsked = 0;
+  #settled = 0;
+  /** Whether somebody was ever heard of who settles. */
+  #wasHeard = false;
+  #isHeard = false;
+  #wake: (() => void) | undefined;
+
+  private constructor(consumers: readonly Consumer[], options: PullOptions) {
+    this.#consumers = consumers;
+    this.#options = options;
+    const { stopping, lease = LEASE } = options;
+    stopping?.addEventListener('abort', this.stop);
+    if (stopping?.aborted) this.stop();
+    this.#every(lease / 3, () => this.#renew());
+    this.#every(GREETING, () => this.#greet());
+  }
+
+  static async open(queues: readonly Queue[], options: PullOptions): Promise<Pull> {
+    const { worker, lease = LEASE } = options;
+    return new Pull(await Promise.all(queues.map((queue) => queue.consume({ worker, lease }))), options);
+  }
+
+  /** How many tasks are out. */
+  get out(): number {
+    return this.#consumers.reduce((sum, { out }) => sum + out.size, 0);
+  }
+
+  /** Takes no more. */
+  readonly stop = (): void => {
+    this.#isStopping = true;
+    this.#wake?.();
+  };
+
+  /** The tasks, as they come, until it is stopped or all are done. @throws {TaskpipeError} `IO` */
+  async *tasks(): AsyncGenerator<readonly Task[]> {
+    const { window = WINDOW, untilEmpty = false } = this.#options;
+    let ask = FIRST_ASKED;
+    let wait = SHORTEST_WAIT;
+    while (!this.#isStopping) {
+      await this.#collect();
+      this.isAbandoned = await this.#isLeft();
+      if (this.isAbandoned) return;
+      const asked = Math.min(window - this.out, ask);
+      const tasks = asked > 0 ? await this.#take(asked) : [];
+      if (tasks.length > 0) {
+        ask = Math.min(MOST_ASKED, Math.max(FIRST_ASKED, tasks.length * 2));
+        wait = SHORTEST_WAIT;
+        this.delivered += tasks.length;
+        if (this.out === tasks.length) this.#lastNews = Date.now(); // from here on, something can come
+        yield tasks;
+        continue;
+      }
+      if (asked > 0) {
+        ask = 1;
+        if (untilEmpty && this.out === 0 && (await this.#isEmpty())) return;
+      }
+      await this.#pause(wait);
+      wait = Math.min(this.out > 0 ? WAIT_WHILE_OUT : LONGEST_WAIT, wait * 2);
+    }
+  }
+
+  /**
+   * Waits for what is out, once nobody is given more; what does not come back is put back to the front.
+   * @param hurry puts all of it back at once
+   * @param isGone whether whoever read the tasks has left: then there may be nobody who settles
+   * @returns how many were put back
+   */
+  async settle(hurry?: AbortSignal, isGone = false): Promise<number> {
+    const { lease = LEASE } = this.#options;
+    hurry?.addEventListener('abort', () => this.#wake?.());
+    this.#lastNews = Date.now();
+    while (this.out > 0 && !hurry?.aborted && !this.isAbandoned) {
+      await this.#collect();
+      if (this.#isEnd) break;
+      await this.#listen();
+      if (isGone && !this.#wasHeard && this.#settled === 0 && Date.now() - this.#lastNews > SETTLING * 5)
+        break;
+      if (Date.now() - this.#lastNews > lease) {
+        this.#tellSilence(lease);
+        break;
+      }
+      await this.#pause(SHORTEST_WAIT * 2);
+    }
+    let count = 0;
+    for (const consumer of this.#consumers) count += await consumer.giveBack();
+    return count;
+  }
+
+  /** To be called at the end, however that comes. */
+  async close(): Promise<void> {
+    this.#options.stopping?.removeEventListener('abort', this.stop);
+    for (const timer of this.#timers) clearInterval(timer);
+    if (this.#failure === undefined) for (const consumer of this.#consumers) await consumer.close();
+  }
+
+  /** Takes from one queue after the other; a uuid that is out of one is not taken of another. */
+  async #take(count: number): Promise<readonly Task[]> {
+    const all = this.#consumers;
+    if (all.length === 1) return (all[0] as Consumer).take(count);
+    const tasks: Task[] = [];
+    for (const consumer of all) {
+      const isElsewhere = (uuid: string): boolean =>
+        all.some((other) => other !== consumer && other.out.has(uuid));
+      const share = Math.ceil((count - tasks.length) / all.length) || 1;
+      if (tasks.length < count) tasks.push(...(await consumer.take(share, isElsewhere)));
+    }
+    return tasks;
+  }
+
+  async #collect(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    for (const consumer of this.#consumers) {
+      if (consumer.out.size === 0) continue;
+      const { uuids, isEnd } = await consumer.returned();
+      this.#settled += uuids.length;
+      if (uuids.length > 0) this.#lastNews = Date.now();
+      // Another one may settle after that.
+      if (uuids.length > 0 || isEnd) this.#isEnd = isEnd;
+    }
+  }
+
+  /** A task may take longer than a lease: as long as somebody settles, nothing is given up. */
+  async #listen(): Promise<void> {
+    const now = Date.now();
+    if (now - this.#lastNews < SETTLING || now - this.#lastAsked < SETTLING) return;
+    this.#lastAsked = now;
+    const answers = await Promise.all(this.#consumers.map((consumer) => consumer.isHeardOf()));
+    this.#isHeard = answers.some(Boolean);
+    if (!this.#isHeard) return;
+    this.#lastNews = now;
+    this.#wasHeard = true;
+  }
+
+  /**
+   * Whether the pipe is dead, although nothing tells us: a program between us and the stage that died learns of that
+   * only when it has something to write.
+   */
+  async #isLeft(): Promise<boolean> {
+    if (this.out === 0) return false;
+    await this.#listen();
+    const { lease = LEASE } = this.#options;
+    const silence = Date.now() - this.#lastNews;
+    if (this.#isEnd) return !this.#isHeard && silence > SETTLING * 5;
+    const patience = Math.max(lease, this.#wasHeard ? SETTLING * 5 : STARTING);
+    if (silence > patience) this.#tellSilence(patience);
+    return silence > patience;
+  }
+
+  #tellSilence(milliseconds: number): void {
+    this.#options.say?.(
+      `heard nothing of ${counted(this.out, 'task')} for ${milliseconds / 1000} s; is there a task-queue ack at the end of the pipe, of the same --worker?`,
+    );
+  }
+
+  async #isEmpty(): Promise<boolean> {
+    const answers = await Promise.all(this.#consumers.map((consumer) => consumer.isEmpty()));
+    return answers.every(Boolean);
+  }
+
+  async #renew(): Promise<void> {
+    for (const consumer of this.#consumers) await consumer.renew();
+  }
+
+  async #greet(): Promise<void> {
+    const answers = await Promise.all(this.#consumers.map((consumer) => consumer.greet()));
+    if (answers.some(Boolean)) this.stop();
+  }
+
+  /** Does something now and then, but not again before it has ended. */
+  #every(milliseconds: number, work: () => Promise<void>): void {
+    let isAtWork = false;
+    const timer = setInterval(async () => {
+      if (isAtWork) return;
+      isAtWork = true;
+      try {
+        await work();
+      } catch (error) {
+        this.#failure ??= { error };
+        this.#wake?.();
+      }
+      isAtWork = false;
+    }, milliseconds);
+    this.#timers.push(timer);
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    if (this.#isStopping && milliseconds > SHORTEST_WAIT * 2) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

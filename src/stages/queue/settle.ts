@@ -1,0 +1,87 @@
+import { type Fault, parseLines, parseTask } from '../../core/record/ndjson.ts';
+import { type Failure, runOf, Task } from '../../core/record/task.ts';
+import type { LineOptions } from '../../core/text/lines.ts';
+import type { Queue, SettleCounts, SettleOptions, Verdict } from '../../queues/index.ts';
+import { nameOf } from '../ledger-filter.ts';
+
+/** A line of what comes back, and what it says of its task. */
+export interface Judged extends Verdict {
+  readonly line: string;
+}
+
+/**
+ * Reads records and bare uuids, and what is to become of each: SUCCESS, no `run` and a bare uuid are done, PENDING goes
+ * back, all else has failed.
+ */
+export function readJudged(
+  chunks: AsyncIterable<Buffer>,
+  options: LineOptions,
+): AsyncGenerator<readonly Judged[]> {
+  return parseLines(chunks, options, judge);
+}
+
+function judge(line: string): Judged | Fault | undefined {
+  if (!line.trimStart().startsWith('{')) {
+    const named = nameOf(line);
+    return named === undefined || 'code' in named ? named : { uuid: named.uuid, kind: 'done', line };
+  }
+  const task = parseTask(line);
+  if (!(task instanceof Task)) return task;
+  const run = runOf(task.fields);
+  const { uuid } = task;
+  if (run === undefined || run.state === 'SUCCESS') return { uuid, kind: 'done', line };
+  if (run.state === 'PENDING') return { uuid, kind: 'back', line };
+  return { uuid, kind: 'failed', error: failureOf(run.error, run.state), line };
+}
+
+/** A run that came from outside may lack anything. */
+function failureOf(error: Partial<Failure> | undefined, state: string): Failure {
+  const { code, message } = error ?? {};
+  return { code: String(code ?? state), message: String(message ?? '') };
+}
+
+/** The same, as if each had failed, but for what is PENDING. */
+export async function* asFailed(
+  batches: AsyncIterable<readonly Judged[]>,
+): AsyncGenerator<readonly Judged[]> {
+  const error: Failure = { code: 'NACK', message: 'given back by task-queue nack' };
+  for await (const batch of batches)
+    yield batch.map((one) => (one.kind === 'done' ? { ...one, kind: 'failed', error } : one));
+}
+
+/**
+ * Settles what comes, and passes on what is settled.
+ * @param counts are added to
+ */
+export async function* settle(
+  batches: AsyncIterable<readonly Judged[]>,
+  queues: readonly Queue[],
+  options: SettleOptions,
+  counts: SettleCounts,
+): AsyncGenerator<readonly Judged[]> {
+  for await (const batch of batches) {
+    const parts = queues.length === 1 ? [batch] : await sorted(batch, queues, options.worker);
+    for (const [i, queue] of queues.entries()) add(counts, await queue.settle(parts[i] ?? [], options));
+    yield batch;
+  }
+}
+
+function add(counts: SettleCounts, more: SettleCounts): void {
+  for (const key of Object.keys(more) as (keyof SettleCounts)[]) counts[key] += more[key];
+}
+
+/** Which verdict is for which queue: the one that the worker has the task of, else one that has it, else the first. */
+async function sorted(
+  batch: readonly Verdict[],
+  queues: readonly Queue[],
+  worker: string | undefined,
+): Promise<readonly (readonly Verdict[])[]> {
+  const uuids = batch.map(({ uuid }) => uuid);
+  const claims = await Promise.all(queues.map((queue) => queue.claims(uuids, worker)));
+  const parts: Verdict[][] = queues.map(() => []);
+  for (const [i, verdict] of batch.entries()) {
+    const strengths = claims.map((claim) => claim[i] ?? 0);
+    parts[strengths.indexOf(Math.max(...strengths))]?.push(verdict);
+  }
+  return parts;
+}

@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Rate } from '../../core/schedule/rate.ts';
+import type { Executor } from '../../executors/contract.ts';
+import type { Queues } from '../../queues/index.ts';
+
+/**
+ * An executor whose starts are spaced by a server that others ask too: so many of each lane for all machines together.
+ * @param stopping what still waits for its turn then goes back as PENDING
+ */
+export function withSharedRate(
+  executor: Executor,
+  rate: Rate,
+  queues: Pick<Queues, 'turn'>,
+  stopping: AbortSignal,
+): Executor {
+  const lane = executor.lane?.bind(executor);
+  return {
+    ...(lane === undefined ? {} : { lane }),
+    get capacity() {
+      return executor.capacity as number;
+    },
+    get finds() {
+      return executor.finds === true;
+    },
+    async attempt(task, attempt) {
+      const wait = await queues.turn(lane?.(task) ?? '', rate);
+      const signal = AbortSignal.any([attempt.signal, stopping]);
+      if (wait > 0) await sleep(wait, undefined, { signal }).catch(() => {});
+      return signal.aborted ? { state: 'PENDING' } : executor.attempt(task, attempt);
+    },
+    describe: (task) => executor.describe(task),
+    close: () => executor.close(),
+  };
+}

@@ -1,0 +1,206 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ended, environment, freshFolder, root, sh } from '../../support/run.ts';
+
+function records(from: number, to: number): string {
+  let text = '';
+  for (let i = from; i < to; i++)
+    text += `{"uuid":"${uuid(i)}","text":"row ${i}, \\"quoted\\"\\nsecond line"}\n`;
+  return text;
+}
+
+function uuid(i: number): string {
+  return `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`;
+}
+
+/** Starts one `task-save` alone, so that a signal reaches it and no shell. */
+function start(cwd: string, ...args: string[]) {
+  return spawn(join(root, 'bin/task-save'), args, {
+    cwd,
+    env: environment(),
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+}
+
+/** Waits until a file has at least so many bytes. */
+async function grown(path: string, bytes: number): Promise<void> {
+  while (!existsSync(path) || statSync(path).size < bytes) await new Promise(setImmediate);
+}
+
+describe('task-save', () => {
+  test('says what it did, and exits 1 where a task has failed or a line is bad', async () => {
+    const input = '{"uuid":"a"}\n{"uuid":"a"}\nx\n{"uuid":"b","run":{"state":"FAILURE"}}\n';
+    const { code, stderr, stdout } = await sh('task-save out.csv', { input });
+    expect(stderr.split('\n').slice(1)).toEqual([
+      'task-save: saved 1, 1 already there, 1 to out.csv.rest.ndjson, 1 bad line',
+      'task-save: to run these again, with the same stages between: task-load out.csv.rest.ndjson | … | task-save out.csv',
+      '',
+    ]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(await sh('task-save out.csv', { input: '{"uuid":"a"}\n' })).toMatchObject({ code: 0 });
+  });
+
+  test('writes rows to stdout, and the rest beside', async () => {
+    const cwd = freshFolder();
+    const input = '{"uuid":"a","x":1.10}\n{"uuid":"b","run":{"state":"FAILURE"}}\n';
+    expect(await sh('task-save - --quiet', { cwd, input })).toMatchObject({
+      stdout: '{"uuid":"a","x":1.10}\n',
+      code: 1,
+    });
+    expect(readFileSync(join(cwd, 'task-save.rest.ndjson'), 'utf8')).toContain('"b"');
+    expect((await sh('task-save - --quiet --format csv', { cwd, input })).stdout).toBe('uuid,x\na,1.10\n');
+  });
+
+  test.each([
+    ['task-save', 'give one output, as in task-save out.csv; got none'],
+    ['task-save a.csv b.csv', 'give one output, as in task-save out.csv; got "a.csv" "b.csv"'],
+    [
+      'task-save out.xls',
+      'out.xls must end in one of .csv, .tsv, .tab, .ndjson, .jsonl, .db, .sqlite, .sqlite3; or say --format csv|tsv|ndjson|sqlite',
+    ],
+    [
+      'task-save - --ledger l',
+      '--ledger (or TASK_LEDGER) needs a file: nobody can tell when the standard output is safe',
+    ],
+    ['task-save out.csv --rest ./out.csv', '--rest must be another file than OUT; both are ./out.csv'],
+    [
+      'task-save out.csv --rejects out.csv.rest.ndjson',
+      '--rejects must be another file than --rest; both are out.csv.rest.ndjson',
+    ],
+    ['task-save out.csv --flush 0', '--flush must be a whole number of at least 1; got "0"'],
+  ])('refuses %s', async (command, words) => {
+    const { code, stderr } = await sh(command);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: `task-save: ${words}\n` });
+  });
+
+  test('says which rows are missing, with 65, where the output was cut', async () => {
+    const cwd = freshFolder();
+    await sh('task-save out.csv --ledger l.jsonl', { cwd, input: records(0, 9) });
+    writeFileSync(join(cwd, 'out.csv'), 'uuid,text\n');
+    const { code, stderr } = await sh('task-save out.csv --ledger l.jsonl', { cwd });
+    expect(code).toBe(65);
+    expect(stderr).toMatch(
+      /^task-save: out.csv: 9 rows are missing that the ledger l.jsonl names \(uuid "0{8}-.*, …\); someone changed it/,
+    );
+  });
+
+  test('is alone on an output while it lives, with 75 for others, and no longer when it is killed', async () => {
+    const cwd = freshFolder();
+    const first = start(cwd, 'out.csv', '--flush', '1');
+    const end = ended(first);
+    first.stdin.write(records(0, 1));
+    await grown(join(cwd, 'out.csv'), 20);
+    expect(await sh('task-save out.csv', { cwd })).toMatchObject({
+      code: 75,
+      stderr: 'task-save: out.csv is being written by another task-save\n',
+    });
+    first.kill('SIGKILL');
+    await end;
+    expect(await sh('task-save out.csv', { cwd })).toMatchObject({ code: 0 });
+  });
+
+  test('passes over the first signal, and saves all that still comes', async () => {
+    const cwd = freshFolder();
+    const child = start(cwd, 'out.csv', '--flush', '1', '--tee');
+    child.stdin.write(records(0, 1));
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    child.kill('SIGTERM');
+    child.stdin.write(records(1, 2));
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    child.stdin.end(records(2, 3));
+    expect(await ended(child)).toMatchObject({
+      code: 143,
+      stderr: 'task-save: stopped: 3 saved; run the same command again\n',
+    });
+    expect(readFileSync(join(cwd, 'out.csv'), 'utf8').match(/^0000/gm)).toHaveLength(3);
+  });
+
+  test('saves what came, and leaves, at the second', async () => {
+    const cwd = freshFolder();
+    const child = start(cwd, 'out.csv', '--tee', '--flush-interval', '10ms');
+    child.stdin.write(records(0, 1));
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    child.stdin.write(records(1, 2));
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    child.kill('SIGINT');
+    child.kill('SIGTERM');
+    expect(await ended(child)).toMatchObject({
+      stderr: 'task-save: stopped: 2 saved; run the same command again\n',
+    });
+    expect(readFileSync(join(cwd, 'out.csv'), 'utf8').match(/^0000/gm)).toHaveLength(2);
+  });
+
+  test('saves what came when the reader of --tee has left, and exits 141', async () => {
+    const cwd = freshFolder();
+    writeFileSync(join(cwd, 'in'), records(0, 20_000));
+    const { stdout, stderr } = await sh(
+      `set -o pipefail; task-save out.csv --ledger l.jsonl --flush 10 --tee < in | head -n 1; echo "\${PIPESTATUS[0]}"`,
+      { cwd },
+    );
+    expect(stdout.split('\n').slice(1)).toEqual(['141', '']);
+    expect(stderr).toBe('');
+    const rows = readFileSync(join(cwd, 'out.csv'), 'utf8').match(/^0000/gm)?.length ?? 0;
+    expect(rows).toBeGreaterThan(0);
+    expect((await sh('task-done count l.jsonl', { cwd })).stdout).toBe(`${rows}\n`);
+  });
+
+  test('on a full disk exits 74, and marks nothing that is not saved', async () => {
+    const cwd = freshFolder();
+    const { code, stderr } = await sh(
+      'ulimit -f 64; trap "" XFSZ; task-save out.csv --ledger l.jsonl --sync none',
+      {
+        cwd,
+        input: records(0, 5000),
+      },
+    );
+    expect({ code, stderr }).toEqual({
+      code: 74,
+      stderr: expect.stringMatching(
+        /^task-save: cannot write (to the ledger )?(out.csv|l.jsonl): .*size limit\n$/,
+      ),
+    });
+    const rows = readFileSync(join(cwd, 'out.csv'), 'utf8');
+    for (const marked of (await sh('task-done list l.jsonl', { cwd })).stdout.trim().split('\n')) {
+      expect(rows).toContain(marked);
+    }
+    await sh('task-save out.csv --ledger l.jsonl', { cwd, input: records(0, 5000) });
+    expect(readFileSync(join(cwd, 'out.csv'), 'utf8')).toBe(`uuid,text\n${rowsOf(5000)}`);
+  });
+
+  test('killed again and again, each uuid has exactly one row, and the ledger none that is not there', async () => {
+    const cwd = freshFolder();
+    const out = join(cwd, 'out.csv');
+    const step = 3000;
+    const rounds = 10;
+    for (let round = 1; round <= rounds; round++) {
+      const before = existsSync(out) ? statSync(out).size : 0;
+      const child = start(cwd, 'out.csv', '--ledger', 'l.jsonl', '--flush', '50');
+      child.stdin.on('error', () => {});
+      const end = ended(child);
+      // Its input stays open, so it can't end before it is killed; there is more to save than is waited for.
+      child.stdin.write(records(0, round * step));
+      await grown(out, before + ((round * 7919) % 100_000));
+      child.kill('SIGKILL');
+      expect((await end).signal).toBe('SIGKILL');
+      const rows = new Set(readFileSync(out, 'utf8').match(/^0{8}-.{27}(?=,)/gm));
+      const { stdout } = await sh('task-done list l.jsonl', { cwd });
+      expect(stdout.match(/.+/g)?.filter((marked) => !rows.has(marked)) ?? []).toEqual([]);
+    }
+    const count = rounds * step;
+    expect(
+      await sh('task-save out.csv --ledger l.jsonl --quiet', { cwd, input: records(0, count) }),
+    ).toMatchObject({
+      code: 0,
+    });
+    expect(readFileSync(out, 'utf8')).toBe(`uuid,text\n${rowsOf(count)}`);
+    expect((await sh('task-done count l.jsonl', { cwd })).stdout).toBe(`${count}\n`);
+  }, 60_000);
+});
+
+function rowsOf(count: number): string {
+  let text = '';
+  for (let i = 0; i < count; i++) text += `${uuid(i)},"row ${i}, ""quoted""\nsecond line"\n`;
+  return text;
+}

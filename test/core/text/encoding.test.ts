@@ -1,0 +1,61 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { decodeStart, decodeText, decodeUtf8, encodeUtf8 } from '../../../src/core/text/encoding.ts';
+
+async function* cut(bytes: Buffer, length: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
+}
+
+async function decoded(bytes: Buffer, length: number, encoding?: string): Promise<string> {
+  let text = '';
+  for await (const piece of decodeText(cut(bytes, length), encoding)) text += piece;
+  return text;
+}
+
+test('any bytes come back from the text that was made of them', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uint8Array({ maxLength: 50 }),
+      fc.integer({ min: 1, max: 7 }),
+      async (array, length) => {
+        const bytes = Buffer.from(array);
+        expect(encodeUtf8(decodeUtf8(bytes))).toEqual(bytes);
+        if (array[0] === 0xef || array[0] === 0xfe || array[0] === 0xff) return; // perhaps a byte order mark
+        expect(encodeUtf8(await decoded(bytes, length))).toEqual(bytes);
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+test('text is decoded wherever the chunks are cut', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.string({ unit: 'grapheme' }),
+      fc.integer({ min: 1, max: 7 }),
+      async (text, length) => {
+        expect(await decoded(Buffer.from(text), length)).toBe(text.replace(/^\ufeff/, ''));
+        expect(await decoded(Buffer.from(`\ufeff${text}`), length)).toBe(text);
+      },
+    ),
+  );
+});
+
+test('a byte order mark of UTF-16 is obeyed, both ways round', async () => {
+  const little = Buffer.from('\ufeffé,x\n', 'utf16le');
+  expect(await decoded(little, 3)).toBe('é,x\n');
+  expect(await decoded(Buffer.from(little).swap16(), 3)).toBe('é,x\n');
+});
+
+test('other encodings are decoded by their label', async () => {
+  expect(await decoded(Buffer.of(0xd6, 0xd0, 0xce, 0xc4), 1, 'gbk')).toBe('中文');
+  expect(await decoded(Buffer.of(0x61, 0xff, 0x0a, 0x62), 1, 'gbk')).toContain('\ufffd');
+});
+
+test('the beginning of a file is text without its byte order mark, UTF-16 too', () => {
+  const little = Buffer.from('\ufeff{"é"', 'utf16le');
+  expect(decodeStart(Buffer.from('\ufeff{"é"'))).toBe('{"é"');
+  expect(decodeStart(little)).toBe('{"é"');
+  expect(decodeStart(Buffer.from(little).swap16())).toBe('{"é"');
+  expect(decodeStart(little.subarray(0, 5))).toBe('{');
+});

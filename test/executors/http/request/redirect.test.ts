@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest';
+import { type Answering, serve, type TestServer } from '../../../support/http-server.ts';
+import { fetchOne } from '../support.ts';
+
+/** Answers /302, /307 and the like with that status and a way to `to`, all else with its own url. */
+function redirecting(to: string | (() => string)): Answering {
+  return (response, { url }) => {
+    const status = Number(/^\/(3\d\d)$/.exec(url)?.[1] ?? 200);
+    if (status === 200) response.end(`this is ${url}`);
+    else response.writeHead(status, { location: typeof to === 'string' ? to : to() }).end('moved');
+  };
+}
+
+async function pair(): Promise<{ from: TestServer; to: TestServer }> {
+  const to = await serve((response) => response.end('there'));
+  return { from: await serve(redirecting(`${to.url}/new`)), to };
+}
+
+describe('a redirect', () => {
+  test('is followed to where it leads, which is the url of the result', async () => {
+    const server = await serve(redirecting('../b?x=1#part'));
+    const { result, error } = await fetchOne({ url: `${server.url}/302#old` });
+    expect(error).toBeUndefined();
+    expect(result).toMatchObject({ url: `${server.url}/b?x=1`, text: 'this is /b?x=1' });
+  });
+
+  test.each([
+    [301, 'post', 'GET', ''],
+    [302, 'post', 'GET', ''],
+    [303, 'post', 'GET', ''],
+    [303, 'put', 'GET', ''],
+    [303, 'head', 'HEAD', ''],
+    [301, 'put', 'PUT', 'a=1'],
+    [302, 'head', 'HEAD', ''],
+    [307, 'post', 'POST', 'a=1'],
+    [308, 'put', 'PUT', 'a=1'],
+  ])('%i turns %s into %s', async (status, method, then, body) => {
+    const server = await serve(redirecting('/new'));
+    await fetchOne({ url: `${server.url}/${status}`, method, data: 'a=1' });
+    expect(server.seen[1]).toMatchObject({ method: then, body });
+    const type = server.seen[1]?.headers['content-type'];
+    expect(type).toBe(body === '' ? undefined : 'application/x-www-form-urlencoded');
+  });
+
+  test('to another origin leaves all headers of the user behind', async () => {
+    const { from, to } = await pair();
+    const url = `${from.url.replace('//', '//jo:pw@')}/307`;
+    const record = { url, method: 'post', data: 'a=1', headers: { 'X-Mine': '1', Cookie: 'a=1' } };
+    const { error } = await fetchOne(record, { header: ['Authorization: Bearer secret', 'X-Token: secret'] });
+    expect(error).toBeUndefined();
+    expect(from.seen[0]?.headers).toMatchObject({ 'x-mine': '1', 'x-token': 'secret', cookie: 'a=1' });
+    const { headers, body } = to.seen[0] ?? { headers: {}, body: '' };
+    expect(body).toBe('a=1');
+    expect(Object.keys(headers).sort()).toEqual([
+      'accept',
+      'accept-encoding',
+      'connection',
+      'content-length',
+      'content-type',
+      'host',
+      'user-agent',
+    ]);
+  });
+
+  test('back to the first origin does not bring them back', async () => {
+    let back = '';
+    const there = await serve((response) => response.writeHead(302, { location: back }).end());
+    const server = await serve(redirecting(there.url));
+    back = `${server.url}/end`;
+    await fetchOne({ url: `${server.url}/302`, headers: { 'X-Token': 'secret' } });
+    expect(server.seen.map(({ headers }) => headers['x-token'])).toEqual(['secret', undefined]);
+  });
+
+  test('within an origin keeps them', async () => {
+    const server = await serve(redirecting('/new'));
+    await fetchOne({ url: `${server.url}/302`, headers: { 'X-Token': 'secret' } });
+    expect(server.seen[1]?.headers['x-token']).toBe('secret');
+  });
+
+  test('is the answer itself with --follow 0', async () => {
+    const server = await serve(redirecting('/new'));
+    const { error, result } = await fetchOne({ url: `${server.url}/302` }, { follow: 0 });
+    expect(error).toEqual({ code: 'HTTP_STATUS', message: '302 Found' });
+    expect(result).toMatchObject({ status: 302, text: 'moved' });
+    const wanted = await fetchOne({ url: `${server.url}/302` }, { follow: 0, expectStatus: '2xx,3xx' });
+    expect(wanted.error).toBeUndefined();
+  });
+
+  test('after redirect is followed as often as --follow says, and then fails for good', async () => {
+    const server = await serve(redirecting('/302'));
+    const { error, result, retry } = await fetchOne({ url: `${server.url}/302` }, { follow: 3 });
+    expect(error?.code).toBe('REDIRECTS');
+    expect(error?.message).toContain('more than 3 redirects');
+    expect(result).toMatchObject({ status: 302, text: 'moved' });
+    expect(retry).toBeUndefined();
+    expect(server.seen).toHaveLength(4);
+  });
+
+  test.each(['mailto:a@b', 'file:///etc/passwd', 'http://'])('to %s is not followed', async (location) => {
+    const server = await serve(redirecting(location));
+    const { error } = await fetchOne({ url: `${server.url}/302` });
+    expect(error?.code).toBe('REDIRECTS');
+    expect(server.seen).toHaveLength(1);
+  });
+
+  test('shows no user, password or raw mark of the place that is none', async () => {
+    const location = 'http://jo:hush@:x/\u202e'; // as Latin-1 it could not be sent
+    const server = await serve(redirecting(() => Buffer.from(location).toString('latin1')));
+    const { error } = await fetchOne({ url: `${server.url}/302` });
+    expect(error?.message).toMatch(
+      / redirects to "http:\/\/…@:x\/\\u202e", which is no url of http or https$/,
+    );
+  });
+
+  test('takes a place in raw UTF-8', async () => {
+    const server = await serve(redirecting(() => Buffer.from('/grün').toString('latin1')));
+    expect((await fetchOne({ url: `${server.url}/302` })).result?.url).toBe(`${server.url}/gr%C3%BCn`);
+  });
+
+  test('with a long body does not have it read to its end', async () => {
+    const server = await serve((response, { url }) => {
+      if (url !== '/') return response.end('there');
+      response.writeHead(302, { location: '/new' });
+      const more = (): void => {
+        while (!response.destroyed && response.write(Buffer.alloc(65_536)));
+      };
+      response.on('drain', more);
+      return more();
+    });
+    expect((await fetchOne({ url: server.url })).result?.text).toBe('there');
+  });
+
+  test('without a place is an answer like any other', async () => {
+    const server = await serve((response) => response.writeHead(302).end('nowhere'));
+    expect((await fetchOne({ url: server.url })).error).toEqual({
+      code: 'HTTP_STATUS',
+      message: '302 Found',
+    });
+  });
+});

@@ -1,0 +1,240 @@
+/* Engines: listeners, suspending and going on, atoms at once, time-outs. */
+import { describe, expect, test } from 'vitest';
+import {
+  ATOM_TRANSITIONS,
+  Engine,
+  FLOW_TRANSITIONS,
+  type FlowSnapshot,
+  linear,
+  run,
+  task,
+  times,
+  unordered,
+} from '../../../src/flow/index.ts';
+import { checkAtomTransition, checkFlowTransition } from '../../../src/flow/run/states.ts';
+import { atom, newTrace, runTraced, traced } from '../trace.ts';
+
+test('a transition that is in no table is impossible', () => {
+  expect(ATOM_TRANSITIONS.task.PENDING).toEqual(['RUNNING', 'IGNORE']);
+  expect(ATOM_TRANSITIONS.retry.SUCCESS).toEqual(['REVERTING', 'RETRYING']);
+  expect(FLOW_TRANSITIONS.FAILURE).toEqual(['REVERTING']);
+  expect(() => checkAtomTransition('task', 'a', 'SUCCESS', 'RETRYING')).toThrow(
+    'the task "a" can\'t go from SUCCESS to RETRYING',
+  );
+  expect(() => checkAtomTransition('retry', 'a', 'SUCCESS', 'RETRYING')).not.toThrow();
+  expect(() => checkFlowTransition('f', 'SUCCESS', 'REVERTING')).toThrow(
+    'the flow "f" can\'t go from SUCCESS to REVERTING',
+  );
+});
+
+describe('listeners', () => {
+  test('hear of the states that they registered for, with what came of it, until they are taken back', async () => {
+    const heard: unknown[] = [];
+    const bad = (): never => {
+      throw new Error('no');
+    };
+    const engine = new Engine(
+      linear('f').add(
+        task('a', () => 1),
+        task('b', bad),
+      ),
+    );
+    const listener = (state: string, event: object): void => void heard.push([state, event]);
+    engine.taskNotifier.register('SUCCESS', listener);
+    engine.taskNotifier.register('SUCCESS', listener);
+    engine.taskNotifier.register('FAILURE', listener);
+    engine.notifier.register('REVERTED', listener);
+    engine.notifier.register('*', listener);
+    expect(engine.notifier.deregister('*', listener)).toBe(true);
+    expect(engine.notifier.deregister('*', listener)).toBe(false);
+    await engine.run();
+    expect(heard).toEqual([
+      ['SUCCESS', { flow: 'f', atom: 'a', old_state: 'RUNNING', state: 'SUCCESS', result: 1 }],
+      [
+        'FAILURE',
+        {
+          flow: 'f',
+          atom: 'b',
+          old_state: 'RUNNING',
+          state: 'FAILURE',
+          failure: { code: 'ERROR', message: 'no' },
+        },
+      ],
+      ['REVERTED', { flow: 'f', old_state: 'REVERTING', state: 'REVERTED' }],
+    ]);
+  });
+
+  test('that throw, or reject, do the run no harm, nor other listeners', async () => {
+    const trace = newTrace();
+    const engine = new Engine(linear('f').add(atom(trace, 'a')));
+    const heard: string[] = [];
+    engine.notifier.register('*', () => {
+      throw new Error('mine');
+    });
+    engine.taskNotifier.register('*', (async () => Promise.reject(new Error('mine'))) as () => void);
+    engine.taskNotifier.register('*', (state) => void heard.push(state));
+    expect((await engine.run()).state).toBe('SUCCESS');
+    expect(heard).toEqual(['RUNNING', 'SUCCESS']);
+  });
+});
+
+describe('a flow that is suspended', () => {
+  test('lets the atom that runs finish, starts no other, and goes on when it is run again', async () => {
+    const trace = newTrace();
+    const engine = traced(
+      trace,
+      linear('f').add(atom(trace, 'a'), atom(trace, 'b', { turns: 3 }), atom(trace, 'c')),
+    );
+    engine.taskNotifier.register('RUNNING', (_, { atom: name }) => {
+      if (name === 'b') engine.suspend();
+    });
+    expect((await engine.run()).state).toBe('SUSPENDED');
+    expect(trace.flow).toEqual(['PENDING>RUNNING', 'RUNNING>SUSPENDING', 'SUSPENDING>SUSPENDED']);
+    expect(trace.atoms.at(-1)).toBe('b RUNNING>SUCCESS');
+    expect((await engine.run()).state).toBe('SUCCESS');
+    expect(trace.flow.slice(3)).toEqual([
+      'SUSPENDED>RESUMING',
+      'RESUMING>SUSPENDED',
+      'SUSPENDED>RUNNING',
+      'RUNNING>SUCCESS',
+    ]);
+    expect(trace.atoms.filter((line) => line.startsWith('call'))).toEqual(['call a', 'call b', 'call c']);
+  });
+
+  test('while it is reverted goes on reverting, in another engine too', async () => {
+    const trace = newTrace();
+    const flow = linear('f').add(
+      atom(trace, 'a', { provides: 'x' }),
+      atom(trace, 'b'),
+      atom(trace, 'c', { failures: 1 }),
+    );
+    const first = traced(trace, flow);
+    first.taskNotifier.register('REVERTING', (_, { atom: name }) => {
+      if (name === 'b') first.suspend();
+    });
+    expect((await first.run()).state).toBe('SUSPENDED');
+    const resume = JSON.parse(JSON.stringify(first)) as FlowSnapshot;
+    expect(resume.atoms.a).toMatchObject({ state: 'SUCCESS', intention: 'REVERT', result: 'a!' });
+    expect((await traced(trace, flow, { resume }).run()).failures).toEqual({
+      c: { code: 'BAD', message: 'c is bad' },
+    });
+    expect(trace.atoms.filter((line) => line.startsWith('revert'))).toEqual([
+      'revert c',
+      'revert b',
+      'revert a',
+    ]);
+    expect(trace.flow.slice(-4)).toEqual([
+      'SUSPENDED>RESUMING',
+      'RESUMING>SUSPENDED',
+      'SUSPENDED>REVERTING',
+      'REVERTING>REVERTED',
+    ]);
+  });
+
+  test('remembers the tries of its controllers', async () => {
+    const trace = newTrace();
+    const flow = linear('f', { retry: times(3, { provides: 'n' }) }).add(
+      atom(trace, 'a', { requires: ['n'], failures: 9 }),
+    );
+    const first = new Engine(flow);
+    first.taskNotifier.register('RETRYING', () => first.suspend());
+    expect((await first.run()).state).toBe('SUSPENDED');
+    const resume = JSON.parse(JSON.stringify(first)) as FlowSnapshot;
+    expect((await run(flow, { resume })).state).toBe('REVERTED');
+    expect(trace.atoms.filter((line) => line.startsWith('call'))).toEqual([
+      'call a {"n":1}',
+      'call a {"n":2}',
+      'call a {"n":3}',
+    ]);
+  });
+
+  test('at its last atom has ended', async () => {
+    const trace = newTrace();
+    const engine = traced(trace, linear('f').add(atom(trace, 'a')));
+    engine.taskNotifier.register('RUNNING', () => engine.suspend());
+    expect((await engine.run()).state).toBe('SUCCESS');
+    expect(trace.flow).toEqual(['PENDING>RUNNING', 'RUNNING>SUSPENDING', 'SUSPENDING>SUCCESS']);
+    expect((await engine.run()).state).toBe('SUCCESS'); // nothing is left to do, so nothing is done
+    expect(trace.atoms).toHaveLength(3);
+  });
+
+  test('can not go on as another flow', () => {
+    const resume = new Engine(linear('f').add(task('a', () => 1))).toJSON();
+    expect(() => new Engine(linear('g').add(task('a', () => 1)), { resume })).toThrow(
+      /does not fit the flow "g".*it is of "f"/,
+    );
+    expect(() => new Engine(linear('f').add(task('b', () => 1)), { resume })).toThrow(/it has no atom "a"/);
+  });
+});
+
+describe('a parallel engine', () => {
+  test('runs and reverts at once what does not wait for one another, and no more than jobs', async () => {
+    let now = 0;
+    const most = { call: 0, revert: 0 };
+    const busy = async (what: 'call' | 'revert'): Promise<void> => {
+      most[what] = Math.max(most[what], ++now);
+      for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+      now--;
+    };
+    const parts = ['a', 'b', 'c', 'd', 'e'].map((name) =>
+      task(name, () => busy('call'), { revert: () => busy('revert') }),
+    );
+    const bad = task('z', () => Promise.reject(new Error('no')));
+    const flow = linear('f').add(unordered('g').add(...parts), bad);
+    expect((await run(flow, { engine: 'parallel', jobs: 3 })).state).toBe('REVERTED');
+    expect(most).toEqual({ call: 3, revert: 3 });
+    most.call = 0;
+    await run(flow, { engine: 'serial' });
+    expect(most.call).toBe(1);
+  });
+
+  test('waits for what runs when an atom fails, then reverts that too', async () => {
+    const trace = newTrace();
+    const slow = linear('s').add(atom(trace, 'a', { turns: 20 }), atom(trace, 'never'));
+    const flow = unordered('f').add(slow, atom(trace, 'b', { turns: 2, failures: 1 }));
+    expect((await runTraced(trace, flow, { engine: 'parallel' })).state).toBe('REVERTED');
+    expect(trace.atoms.filter((line) => /^(call|revert)/.test(line))).toEqual([
+      'call a',
+      'call b',
+      'revert b',
+      'revert a',
+    ]);
+  });
+});
+
+describe('a call that takes too long', () => {
+  test('fails the atom, which is told, and is reverted', async () => {
+    let told = false;
+    const hangs = task(
+      'a',
+      (_, { signal }) =>
+        new Promise((resolve) =>
+          signal.addEventListener('abort', () => {
+            told = true;
+            resolve(told);
+          }),
+        ),
+    );
+    const { state, failures } = await run(linear('f').add(hangs), { timeout: 20 });
+    expect([state, failures]).toEqual([
+      'REVERTED',
+      { a: { code: 'TIMEOUT', message: 'it did not end within 20 ms' } },
+    ]);
+    expect(told).toBe(true);
+  });
+
+  test('of a revert leaves the flow as a FAILURE', async () => {
+    const bad = task('a', () => Promise.reject(new Error('no')), { revert: () => new Promise(() => {}) });
+    expect(await run(linear('f').add(bad), { timeout: 20 })).toMatchObject({
+      state: 'FAILURE',
+      revertFailures: { a: { code: 'TIMEOUT' } },
+    });
+  });
+});
+
+test('an engine that runs can not be run at the same time', async () => {
+  const engine = new Engine(linear('f').add(task('a', () => new Promise(setImmediate))));
+  const running = engine.run();
+  await expect(engine.run()).rejects.toThrow('flow "f" runs already');
+  expect((await running).state).toBe('SUCCESS');
+});

@@ -1,0 +1,129 @@
+import { Queue as BullQueue } from 'bullmq';
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { Task, uuidFault } from '../../../src/core/record/task.ts';
+import { type Consumer, openQueues, type Queue } from '../../../src/queues/index.ts';
+import { jobIdOf, readToken, tokenOf, uuidOf } from '../../../src/queues/job-keys.ts';
+import { needsRedis, startRedis, type TestRedis } from '../../support/redis.ts';
+import { has } from '../../support/run.ts';
+
+let redis: TestRedis;
+beforeAll(async () => {
+  if (await has('redis-server')) redis = await startRedis();
+});
+
+test('the id of a job tells its uuid, has no separator in it, and is no number', () => {
+  const uuids = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 50 });
+  const ours = fc.oneof(uuids, fc.uuid(), fc.constantFrom('wait', '17', 'a:b', '%3A', '=a', '0:1'));
+  fc.assert(
+    fc.property(ours, (uuid) => {
+      fc.pre(uuidFault(uuid) === undefined);
+      const id = jobIdOf(uuid);
+      expect(uuidOf(id)).toBe(uuid);
+      expect(id).not.toMatch(/:|^\d+$/);
+    }),
+  );
+  expect(readToken(tokenOf('a/b', 'c'))).toEqual({ worker: 'a/b', instance: 'c' });
+});
+
+let names = 0;
+async function withQueue(work: (queue: Queue, name: string) => Promise<void>): Promise<void> {
+  const name = `lib${names++}`;
+  const queues = await openQueues(redis.url, [name], { env: {} });
+  try {
+    await work(queues.all[0] as Queue, name);
+  } finally {
+    queues.close();
+  }
+}
+
+const task = (uuid: string): Task => new Task(uuid, `{"uuid":"${uuid}"}`);
+const uuidsOf = (tasks: readonly Task[]): string[] => tasks.map(({ uuid }) => uuid);
+const consume = (queue: Queue, worker: string, lease = 30_000): Promise<Consumer> =>
+  queue.consume({ worker, lease });
+
+beforeEach(needsRedis);
+
+test('a job that another program has put in is no task, and is dead with the reason', () =>
+  withQueue(async (queue, name) => {
+    const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
+    const other = new BullQueue(name, { connection });
+    await other.add('mail', { to: 'you' });
+    await queue.push([task('a')]);
+    const consumer = await consume(queue, 'w');
+    expect(uuidsOf(await consumer.take(10))).toEqual(['a']);
+    expect((await queue.size()).dead).toBe(1);
+    const [job] = await other.getFailed();
+    expect(job?.failedReason).toBe('TASK: the job is not a task; another program may have added it');
+    await other.close();
+    connection.disconnect();
+  }));
+
+test("BullMQ's own queue, and so its dashboards, see tasks as jobs", () =>
+  withQueue(async (queue, name) => {
+    const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
+    const other = new BullQueue(name, { connection });
+    await queue.push([new Task('a', '{"uuid":"a","url":"http://h/"}')], { attempts: 1 });
+    await queue.push([task('b')], { delay: 60_000 });
+    expect(await other.getJobCounts('wait', 'delayed')).toEqual({ wait: 1, delayed: 1 });
+    const consumer = await consume(queue, 'w');
+    await consumer.take(1);
+    expect((await other.getActive()).map(({ data }) => data)).toEqual([{ uuid: 'a', url: 'http://h/' }]);
+    await queue.settle([{ uuid: 'a', kind: 'failed', error: { code: 'HTTP_STATUS', message: '500' } }]);
+    const [dead] = await other.getFailed();
+    expect([dead?.id, dead?.failedReason]).toEqual(['=a', 'HTTP_STATUS: 500']);
+    await dead?.retry(); // as the button of a dashboard does
+    expect(uuidsOf(await consumer.take(1))).toEqual([]); // its one delivery is over
+    expect(await queue.retry(['a'])).toBe(1);
+    expect(uuidsOf(await consumer.take(1))).toEqual(['a']);
+    await other.close();
+    connection.disconnect();
+  }));
+
+test('what is given back is at the front again, in its order, before what came later', () =>
+  withQueue(async (queue) => {
+    await queue.push(['a', 'b', 'c', 'd', 'e'].map(task));
+    const one = await consume(queue, 'w1');
+    expect(uuidsOf(await one.take(3))).toEqual(['a', 'b', 'c']);
+    expect(await one.giveBack()).toBe(3);
+    const two = await consume(queue, 'w2');
+    expect(uuidsOf(await two.take(4))).toEqual(['a', 'b', 'c', 'd']);
+    await queue.settle([
+      { uuid: 'a', kind: 'back' },
+      { uuid: 'b', kind: 'done' },
+      { uuid: 'c', kind: 'back' },
+    ]);
+    expect(uuidsOf(await one.take(3))).toEqual(['a', 'c', 'e']);
+  }));
+
+test('a finished task that is delivered again, as its worker died before it was acknowledged, is not done again', () =>
+  withQueue(async (queue, name) => {
+    await queue.push([task('a')]);
+    const one = await consume(queue, 'w1', 500);
+    await one.take(1);
+    // As far as `ack` comes that is killed in between: marked, and not taken out.
+    const client = new Redis(redis.url);
+    await client.sadd(`taskpipe:${name}:finished`, 'a');
+    client.disconnect();
+    const two = await consume(queue, 'w2', 500);
+    for (let left = 1; left > 0; ) {
+      expect(await two.take(1)).toEqual([]);
+      await two.renew(); // finds what others have left
+      const { waiting, active } = await queue.size();
+      left = waiting + active;
+    }
+    expect(await queue.size()).toMatchObject({ waiting: 0, active: 0, dead: 0, finished: 1 });
+  }));
+
+test('leases that nobody else has taken are taken up again, and those of settled tasks are not', () =>
+  withQueue(async (queue) => {
+    await queue.push(['a', 'b'].map(task));
+    const one = await consume(queue, 'w1', 500);
+    await one.take(2);
+    await new Promise((resolve) => setTimeout(resolve, 600)); // longer than the lease
+    await queue.settle([{ uuid: 'b', kind: 'done' }]);
+    await one.renew();
+    expect([...one.out]).toEqual(['a']);
+    expect((await queue.settle([{ uuid: 'a', kind: 'failed' }], { worker: 'w1' })).again).toBe(1);
+  }));
