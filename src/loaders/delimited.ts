@@ -95,6 +95,7 @@ class RecordReader {
       if (rows !== undefined) {
         this.#parser?.passOver(rows.length);
         this.#hasQuotes ||= rows.hasQuotes;
+        this.#isFirst = false;
         yield rows;
         at += rows.end;
         if (at === bytes.length) return;
