@@ -251,7 +251,7 @@ export class CsvParser {
         open.isEscaped = false;
         if (code === NEWLINE) open.newlines++;
         if (place !== 'quoted') place = 'inside';
-      } else if (code === this.#escape && place !== 'closed') open.isEscaped = true;
+      } else if (code === this.#escape) open.isEscaped = true;
       else if (place === 'quoted') {
         if (code === this.#quote) place = 'closed';
         else if (code === NEWLINE) open.newlines++;

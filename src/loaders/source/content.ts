@@ -12,12 +12,8 @@ export function checkContent(first: Buffer, format: Format, read: ReadOptions): 
   const refuse = (words: string): never => {
     throw new TaskpipeError('DATA', `${source} ${words}`);
   };
-  if (first.toString('latin1', 0, 15) === 'SQLite format 3')
-    refuse(
-      source === 'stdin'
-        ? 'is a SQLite database, which is read from a file, as in: task-load tasks.db'
-        : `is a SQLite database, not ${format}; add --format sqlite`,
-    );
+  if (format !== 'sqlite' && first.toString('latin1', 0, 15) === 'SQLite format 3')
+    refuse(`is a SQLite database, not ${format}; add --format sqlite`);
   const start = decodeStart(first.subarray(0, 512)).trimStart();
   if (start.startsWith('version https://git-lfs.github.com/spec/'))
     refuse('is a pointer of Git LFS, not the file itself; fetch that with: git lfs pull');

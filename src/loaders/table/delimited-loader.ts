@@ -97,6 +97,7 @@ class RecordReader {
         this.#parser?.passOver(rows.length);
         this.#hasQuotes ||= rows.hasQuotes;
         rows.lastLine = (this.#parser?.line ?? 1) - 1;
+        this.#isFirst = false;
         yield rows;
         at += rows.end;
         if (at === bytes.length) return;

@@ -166,14 +166,14 @@ export function plainReader(columns: Columns, dialect: Dialect, options: ReadOpt
     let end = 0;
     let column = 0;
     let cell = 0;
-    let hasQuotes = false;
+    let firstQuote = bytes.length;
     for (let at = 0; at < bytes.length; at++) {
       if (cell === cells.length) cells = doubled(cells);
       if (bytes[at] === quote) {
         cells[cell] = ++at;
         while (stopsInQuotes[bytes[at] as number] === 0) at++;
         if (bytes[at] !== quote) break;
-        hasQuotes = true;
+        if (at < firstQuote) firstQuote = at;
         cells[cell + 1] = at++;
       } else {
         cells[cell] = at;
@@ -191,7 +191,7 @@ export function plainReader(columns: Columns, dialect: Dialect, options: ReadOpt
       rows++;
       end = at + 1;
     }
-    return rows === 0 ? undefined : new PlainRows(columns, line, rows, bytes, end, cells, hasQuotes);
+    return rows === 0 ? undefined : new PlainRows(columns, line, rows, bytes, end, cells, firstQuote < end);
   };
 }
 

@@ -10,6 +10,7 @@ import {
   formatByName,
   formatByStart,
   type Loaded,
+  type Loader,
   loaderFor,
   openerFor,
   PlainRows,
@@ -219,6 +220,7 @@ async function* readRecords(
   const known = formatByName(path, hints);
   const open = known === undefined || path === '-' ? undefined : openerFor(known);
   if (open !== undefined) return yield* open(path, read);
+  if (known !== undefined) mustBeStream(known, read);
   const onRead = (count: number): void => {
     counts.bytes += count;
   };
@@ -243,13 +245,14 @@ function loadBytes(
   bytes: AsyncIterable<Buffer>,
   read: ReadOptions,
 ): AsyncIterable<readonly Loaded[] | PlainRows> {
+  return mustBeStream(format, read)(bytes, read);
+}
+
+/** @throws {TaskpipeError} `USAGE` for a format that is read by the path of a file */
+function mustBeStream(format: Format, { source }: ReadOptions): Loader {
   const loader = loaderFor(format);
-  if (loader === undefined)
-    throw new TaskpipeError(
-      'USAGE',
-      `${read.source}: ${format} is read from a file; name one, as in tasks.db`,
-    );
-  return loader(bytes, read);
+  if (loader !== undefined) return loader;
+  throw new TaskpipeError('USAGE', `${source}: ${format} is read from a file; name one, as in tasks.db`);
 }
 
 /** Bytes to their end. Where `signal` has cut that short, it throws: half of a row must not pass for a whole one. */

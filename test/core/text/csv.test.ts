@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CsvParser, type Row, rowEncoder } from '../../../src/core/text/csv.ts';
+import { CSV, CsvParser, type Dialect, type Row, rowEncoder, TSV } from '../../../src/core/text/csv.ts';
 
 function parse(text: string, lengths: readonly number[] = [], options = {}): Row[] {
   const parser = new CsvParser(options);
@@ -34,7 +34,9 @@ describe('the csv-spectrum corpus', () => {
   });
 });
 
-const cell = fc.string({ unit: fc.constantFrom('a', 'é', '"', ',', '\n', '\r', ' ', ';', '\t', '|', '') });
+const cell = fc.string({
+  unit: fc.constantFrom('a', 'n', 'N', '\\', 'é', '"', ',', '\n', '\r', ' ', ';', '\t', '|', ''),
+});
 const table = fc
   .integer({ min: 1, max: 5 })
   .chain((columns) =>
@@ -42,18 +44,18 @@ const table = fc
   );
 const cuts = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 });
 
-test('what is written is read again, with any delimiter and wherever the chunks are cut', () => {
+test('reads back what it writes, in any dialect and wherever the chunks are cut', () => {
   fc.assert(
     fc.property(
       table,
       cuts,
-      fc.constantFrom(',', ';', '\t', '|'),
+      fc.constantFrom<Dialect>(CSV, { ...CSV, delimiter: ';' }, { ...CSV, delimiter: '|' }, TSV),
       fc.constantFrom('\n', '\r\n'),
       fc.boolean(),
-      (rows, lengths, delimiter, eol, last) => {
-        const encode = rowEncoder(delimiter);
+      (rows, lengths, dialect, eol, last) => {
+        const encode = rowEncoder(dialect);
         const text = rows.map((cells) => encode(cells)).join(eol) + (last && rows.length > 0 ? eol : '');
-        const read = parse(text, lengths, { delimiter });
+        const read = parse(text, lengths, dialect);
         expect(read.map(({ fault }) => fault)).toEqual(rows.map(() => undefined));
         expect(read.map(({ cells }) => cells)).toEqual(rows);
         expect(read.map((row) => row.text).join('')).toBe(text);
@@ -109,13 +111,27 @@ test('a row over the cap is passed over to its real end, quotes and all', () => 
   ]);
 });
 
-test('whether a row is over the cap does not hang on the chunks, nor do the rows after it', () => {
+/** Dialects that are read, whether or not they are written. */
+const dialects = fc.constantFrom<Dialect>(
+  CSV,
+  TSV,
+  { ...CSV, quote: '' },
+  { ...CSV, quote: "'" },
+  { ...CSV, escape: '\\' },
+  { ...CSV, quote: '', escape: '\\' },
+  { ...CSV, escape: 'n' },
+);
+
+test('the rows and the cap of a row do not depend on the chunks, in any dialect', () => {
   fc.assert(
-    fc.property(table, cuts, fc.constantFrom('\n', '\r\n'), (rows, lengths, eol) => {
+    fc.property(table, cuts, fc.constantFrom('\n', '\r\n'), dialects, (rows, lengths, eol, dialect) => {
       // As they stand, not encoded: quotes open and close anywhere.
       const text = rows.map((cells) => cells.join(',')).join(eol);
-      const seen = (row: Row): unknown => [row.fault, row.line, row.fault === undefined && row.cells];
-      expect(parse(text, lengths, { maxRow: 6 }).map(seen)).toEqual(parse(text, [], { maxRow: 6 }).map(seen));
+      const seen = (row: Row): unknown => [row.trouble, row.line, row.lines, row.fault ?? row.cells];
+      for (const maxRow of [6, 1000]) {
+        const options = { ...dialect, maxRow, comment: 'a' };
+        expect(parse(text, lengths, options).map(seen)).toEqual(parse(text, [], options).map(seen));
+      }
     }),
     { numRuns: 2000 },
   );
@@ -133,4 +149,41 @@ test('a quote inside an unquoted cell of a row over the cap opens nothing', () =
 test('a single empty cell is a row, not a blank line', () => {
   expect(rowEncoder()([''])).toBe('""');
   expect(parse('""\n')[0]?.cells).toEqual(['']);
+});
+
+test('a backslash escapes quotes, delimiters, newlines and itself', () => {
+  const text = '"a \\"b\\" c",x\\,y\n"l\\nm","n\\\no"\np\\\nq,\\\\\n\\N,"\\N"\n"""",\\t\n';
+  expect(parse(text, [3], { escape: '\\' }).map(({ cells }) => cells)).toEqual([
+    ['a "b" c', 'x,y'],
+    ['l\nm', 'n\no'],
+    ['p\nq', '\\'],
+    ['', 'N'],
+    ['"', '\t'],
+  ]);
+});
+
+test('in TSV each line is a row, and only tabs, line ends and backslashes are escaped', () => {
+  const text = 'a\t"b\n\\t\\n\\r\\\\\tc:\\dir\\\nx"\t\\N\n';
+  expect(parse(text, [2], TSV).map(({ cells }) => cells)).toEqual([
+    ['a', '"b'],
+    ['\t\n\r\\', 'c:\\dir\\'],
+    ['x"', ''],
+  ]);
+});
+
+test('comments between rows are skipped and counted, those in a quoted cell are not', () => {
+  const rows = parse('#"\na,b\n#c\n"1\n#2",3\n#', [1], { comment: '#' });
+  expect(rows.map(({ line, cells }) => [line, ...cells])).toEqual([
+    [2, 'a', 'b'],
+    [4, '1\n#2', '3'],
+  ]);
+});
+
+test('a row with a fault says how many lines it took and where its quote was opened', () => {
+  const open = parse('a,b\n1,"x\n"\n"2\n",3,"y\nz\n', [2]).at(-1);
+  expect([open?.line, open?.lines, open?.trouble]).toEqual([4, 3, { fault: 'open', quoteLine: 5 }]);
+  const long = parse(`a\n"${'x\n'.repeat(50)}"\nb\n`, [7], { maxRow: 20 })[1];
+  expect([long?.line, long?.lines, long?.trouble?.quoteLine]).toEqual([2, 51, 2]);
+  const text = parse('a\n"x\ny" z\n', [2])[1];
+  expect([text?.lines, text?.trouble]).toEqual([2, { fault: 'quote', quoteLine: 2 }]);
 });

@@ -99,7 +99,7 @@ describe('task-load from a database', { timeout: 60_000 }, () => {
       ['x.db', 65, 'not a SQLite database'],
       ['empty.db', 2, 'it has none'],
       ['missing.db', 74, 'no such file'],
-      ['- --query "select 1" < t.db', 2, 'for a database'],
+      ['- --query "select 1" < t.db', 2, 'is read from a file'],
       ['- < t.db', 2, 'is read from a file'],
     ];
     for (const [words, code, says] of tried) {

@@ -244,10 +244,10 @@ describe('columns', () => {
     expect(out.text()).toBe('\ufeffx,"uu""id",uuid\r\n1,,a\r\n2,,b\r\n');
   });
 
-  test('TSV quotes tabs and not commas', async () => {
+  test('TSV escapes tabs, and nothing is quoted', async () => {
     const out = saver(freshFolder(), 'out.tsv');
     await out.save([{ uuid: 'a', x: 'b\tc', y: 'd,e' }]);
-    expect(out.text()).toBe('uuid\tx\ty\na\t"b\tc"\td,e\n');
+    expect(out.text()).toBe('uuid\tx\ty\na\tb\\tc\td,e\n');
   });
 
   test('a single empty cell is a row, and found again', async () => {
