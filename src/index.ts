@@ -1,5 +1,7 @@
-/** The library: everything that the commands do, typed. */
-
+/*
+ * The library: everything that the commands do, typed. Owns nothing; it only exports. What is not exported here, or from
+ * taskpipe/flow and taskpipe/serve, may change at any time.
+ */
 export { type ErrorCode, TaskpipeError } from './core/base/errors.ts';
 export { nameUuid, randomUuid } from './core/ids/uuid.ts';
 export { readTasks } from './core/record/ndjson.ts';
@@ -8,7 +10,7 @@ export type { Backoff } from './core/schedule/backoff.ts';
 export type { Rate } from './core/schedule/rate.ts';
 export type { BadInput, Reject } from './core/text/lines.ts';
 export { type CommandOptions, command } from './executors/command/index.ts';
-export type { Attempt, Executor, Outcome, Retry } from './executors/contract.ts';
+export type { Attempt, Executor, Outcome, RetryHint } from './executors/contract.ts';
 export { type FlowExecutorOptions, type FlowSource, flow } from './executors/flow/index.ts';
 export type { Work, WorkContext } from './executors/from-function.ts';
 export type { Fetch, FetchOptions, FetchResponse } from './executors/http/fetch.ts';

@@ -4,7 +4,7 @@ import { type CommandName, commands } from '../commands/index.ts';
 import { TaskpipeError } from '../core/base/errors.ts';
 import { escapeControls } from '../core/base/terminal-text.ts';
 import type { Command, Io } from '../core/options/command.ts';
-import { type Arguments, parseArguments, type Shell } from './args/parse-args.ts';
+import { type Arguments, parseArguments, type ShellName } from './args/parse-args.ts';
 import { DEFECT } from './exits.ts';
 import { isFile, isPiped, type Output, openOutput, stdin } from './io/pipes.ts';
 import { openTerminal, type Terminal } from './io/terminal.ts';
@@ -123,7 +123,7 @@ async function textFor(
   }
   if (values.completion === undefined) return undefined;
   const { completionFor } = await import('./completion/index.ts');
-  return completionFor(values.completion as Shell);
+  return completionFor(values.completion as ShellName);
 }
 
 /** The exit code of a run that a signal has ended. */

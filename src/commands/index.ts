@@ -1,3 +1,7 @@
+/*
+ * The executables. Each is a file or a folder that declares its options and runs a stage; it is loaded when it is run.
+ * Must not touch the process: that is for cli/.
+ */
 import type { Command } from '../core/options/command.ts';
 
 /** The executables. Each is loaded when it is run. */

@@ -1,14 +1,14 @@
 import { TaskpipeError } from '../core/base/errors.ts';
 import { counted, number, textOf } from '../core/base/format.ts';
 import { type Command, defineCommand, type Io } from '../core/options/command.ts';
-import { flag, path, size, type Values } from '../core/options/option.ts';
+import { flag, type OptionValues, path, size } from '../core/options/option.ts';
 import { nearest } from '../core/options/suggest.ts';
 import { uuidFault } from '../core/record/task.ts';
+import { checkPlaces, filePath, STDIN, STDOUT } from '../core/storage/path-conflicts.ts';
 import { withPassword } from '../core/storage/redis-address.ts';
 import { MAX_LINE } from '../core/text/lines.ts';
 import { flushed, openRejects } from '../core/text/rejects.ts';
 import { type Ledger, openLedger } from '../ledgers/index.ts';
-import { checkPlaces, filePath, STDIN, STDOUT } from '../savers/file/path-conflicts.ts';
 import { hasAll, mark, type Named, readNamed, sift, unmark } from '../stages/ledger-filter.ts';
 
 const options = {
@@ -20,7 +20,7 @@ const options = {
 /** What a verb has to work with. */
 interface Context {
   readonly ledger: Ledger;
-  readonly values: Values<typeof options>;
+  readonly values: OptionValues<typeof options>;
   readonly io: Io;
   /** The uuids of the command line, or what is on the standard input where there are none. */
   readonly input: AsyncIterable<readonly Named[]>;

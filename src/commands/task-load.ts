@@ -3,15 +3,25 @@ import { counted, number } from '../core/base/format.ts';
 import type { Progress } from '../core/base/progress.ts';
 import type { UuidVersion } from '../core/ids/uuid.ts';
 import { type Command, defineCommand } from '../core/options/command.ts';
-import { choice, count, flag, list, pairs, path, Rule, size, text, value } from '../core/options/option.ts';
+import {
+  choice,
+  count,
+  flag,
+  InvalidValue,
+  list,
+  pairs,
+  path,
+  size,
+  text,
+  value,
+} from '../core/options/option.ts';
 import { optionsOf } from '../core/options/unknown-options.ts';
+import { checkPlaces, filePath, STDIN, STDOUT } from '../core/storage/path-conflicts.ts';
 import { withPassword } from '../core/storage/redis-address.ts';
 import { isEncoding } from '../core/text/encoding.ts';
 import { type BadInput, MAX_LINE } from '../core/text/lines.ts';
 import { openRejects } from '../core/text/rejects.ts';
-import { formats } from '../loaders/index.ts';
-import { sizeOf } from '../loaders/source/sources.ts';
-import { checkPlaces, filePath, STDIN, STDOUT } from '../savers/file/path-conflicts.ts';
+import { formats, sizeOf } from '../loaders/index.ts';
 import { type LoadingLines, loadLines } from '../stages/load/load.ts';
 import { isCharacter, LOAD_NAMES, type LoadOptions } from '../stages/load/load-options.ts';
 
@@ -175,28 +185,28 @@ function summary(
 function toDelimiter(typed: string): string {
   const delimiter = typed === '\\t' ? '\t' : typed;
   if (!isCharacter(delimiter) || delimiter === '"')
-    throw new Rule('must be one character, not a quote or a line end');
+    throw new InvalidValue('must be one character, not a quote or a line end');
   return delimiter;
 }
 
 function toMark(typed: string): string {
-  if (typed !== 'none' && !isCharacter(typed)) throw new Rule('must be one character, or none');
+  if (typed !== 'none' && !isCharacter(typed)) throw new InvalidValue('must be one character, or none');
   return typed;
 }
 
 function toComment(typed: string): string {
-  if (typed === '') throw new Rule("must be the beginning of a line, as in '#'");
+  if (typed === '') throw new InvalidValue("must be the beginning of a line, as in '#'");
   return typed;
 }
 
 function toEncoding(typed: string): string {
   if (!isEncoding(typed))
-    throw new Rule('must be the name of an encoding, as in gbk, shift_jis or windows-1252');
+    throw new InvalidValue('must be the name of an encoding, as in gbk, shift_jis or windows-1252');
   return typed;
 }
 
 function toShard(typed: string): { index: number; of: number } {
   const [index = 0, of = 0] = /^\d+\/\d+$/.test(typed) ? typed.split('/').map(Number) : [];
-  if (index < 1 || index > of) throw new Rule('must be I/N with I from 1 to N, as in 1/4');
+  if (index < 1 || index > of) throw new InvalidValue('must be I/N with I from 1 to N, as in 1/4');
   return { index, of };
 }

@@ -1,7 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { ioError, TaskpipeError } from '../core/base/errors.ts';
 import { type Command, defineCommand, type Io } from '../core/options/command.ts';
-import { count, duration, flag, list, path, Rule, size, text, value } from '../core/options/option.ts';
+import {
+  count,
+  duration,
+  flag,
+  InvalidValue,
+  list,
+  path,
+  size,
+  text,
+  value,
+} from '../core/options/option.ts';
 import { app } from '../serve/index.ts';
 import { DEFAULTS } from '../serve/options.ts';
 
@@ -160,6 +170,6 @@ function checked(token: string): string {
 
 function toPort(typed: string): number {
   const port = Number(typed);
-  if (!/^\d+$/.test(typed) || port > 65_535) throw new Rule('must be a port from 0 to 65535');
+  if (!/^\d+$/.test(typed) || port > 65_535) throw new InvalidValue('must be a port from 0 to 65535');
   return port;
 }

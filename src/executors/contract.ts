@@ -13,7 +13,7 @@ export interface Outcome {
    */
   readonly state?: State;
   /** Present where the failure may pass, so that another attempt makes sense. */
-  readonly retry?: Retry;
+  readonly retry?: RetryHint;
   /** Where it failed, for the events: the stack of what was thrown. */
   readonly stack?: string;
   /** Tasks that the work has found. They are kept with its success, and done too. */
@@ -30,7 +30,7 @@ export interface Child {
 }
 
 /** When to try again. */
-export interface Retry {
+export interface RetryHint {
   /** How long the other side asked to wait, in milliseconds. Absent: our own backoff. */
   readonly after?: number;
   /** Whether that holds for the whole lane, and not for this task alone. */

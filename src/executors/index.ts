@@ -1,5 +1,9 @@
+/*
+ * Kinds of work, one folder each, behind the contract of an executor. Owns the table of kinds. Must not know how tasks
+ * arrive or leave: that is for the stage.
+ */
 import { TaskpipeError } from '../core/base/errors.ts';
-import { flag, type Option, optionName, path, text, type Values } from '../core/options/option.ts';
+import { flag, type Option, type OptionValues, optionName, path, text } from '../core/options/option.ts';
 import type * as command from './command/index.ts';
 import { commandHelp } from './command/options.ts';
 import type { Executor, Setting } from './contract.ts';
@@ -9,6 +13,8 @@ import { moduleHelp } from './module/options.ts';
 import { TIMEOUT } from './program/options.ts';
 import type * as worker from './worker/index.ts';
 import { workerHelp } from './worker/options.ts';
+
+export { KINDS_OF } from './kinds.ts';
 
 /** A kind of work: the option that asks for it, and what makes its executor of the options' values. */
 interface Kind {
@@ -30,7 +36,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     timeout: HTTP_TIMEOUT,
     make: async (values, setting) => {
       const { http, fromValues } = await import('./http/index.ts');
-      return http(fromValues(values as Values<typeof httpOptions>, setting));
+      return http(fromValues(values as OptionValues<typeof httpOptions>, setting));
     },
   },
   command: {

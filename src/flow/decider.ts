@@ -24,7 +24,7 @@ export interface Gate {
 }
 
 /** What a gate can see of an atom. */
-export interface Seen {
+export interface AtomView {
   readonly name: string;
   readonly isIgnored: boolean;
   readonly result: unknown;
@@ -35,7 +35,7 @@ export interface Seen {
  * @returns how much is to be left out; undefined where the atom is to run
  * @throws what a decider throws
  */
-export function refusal(gates: readonly Gate[], see: (atom: number) => Seen): Depth | undefined {
+export function refusal(gates: readonly Gate[], see: (atom: number) => AtomView): Depth | undefined {
   const asked = gates.filter(({ from }) => from < 0 || !see(from).isIgnored);
   if (asked.length === 0) return undefined;
   const results: Record<string, unknown> = {};

@@ -1,5 +1,7 @@
-/** Flows: tasks that belong together, and that are undone when one of them fails. Imported as `taskpipe/flow`. */
-
+/*
+ * taskpipe/flow: tasks that belong together, and are reverted when one of them fails. plan/ checks a flow before it runs,
+ * run/ runs it. Must not know records or stages.
+ */
 export {
   type Atom,
   type AtomContext,
@@ -38,8 +40,8 @@ export {
 export type {
   AtomChange,
   AtomRecord,
-  Change,
   DecisionChange,
+  FlowChange,
   Intention,
   ResumedChange,
 } from './run/atom-storage.ts';

@@ -22,7 +22,7 @@ export interface Seal {
 }
 
 /** What a ledger says of one output. */
-export interface History {
+export interface OutputHistory {
   /** The uuids whose rows are in it. */
   readonly saved: IdSet;
   /** Uuids that were taken back since; their rows may still be in it. */
@@ -60,7 +60,7 @@ export interface Ledger {
   /** The finished uuids by name, each once. */
   list(): AsyncIterable<readonly string[]>;
   /** @param output the path of an output */
-  history(output: string): Promise<History>;
+  history(output: string): Promise<OutputHistory>;
   /** Lists the uuids that were ever named with an output, some of them more than once. */
   rowsIn(output: string): AsyncIterable<readonly string[]>;
   /**

@@ -1,3 +1,7 @@
+/*
+ * Ledgers: which tasks are finished. Owns the table of kinds, by the form of their place. Must not know rows or formats
+ * of outputs.
+ */
 import { TaskpipeError } from '../core/base/errors.ts';
 import { withoutUser } from '../core/base/terminal-text.ts';
 import type { IdSet } from '../core/ids/id-set.ts';
@@ -6,7 +10,7 @@ import { jsonlLedger } from './jsonl/jsonl-ledger.ts';
 import { redisLedger } from './redis-ledger.ts';
 import { sqliteLedger } from './sqlite-ledger.ts';
 
-export type { Condition, Entry, History, Ledger, LedgerWriter, Seal } from './contract.ts';
+export type { Condition, Entry, Ledger, LedgerWriter, OutputHistory, Seal } from './contract.ts';
 
 /** The kinds of ledgers, by how their places begin. A place without `://` is a file, or by its ending a database. */
 const ledgers: Readonly<Record<string, (place: string, say: (message: string) => void) => Ledger>> = {

@@ -7,7 +7,7 @@ import { realPath } from '../core/storage/durable.ts';
 import { type RedisAddress, redisAddress } from '../core/storage/redis-address.ts';
 import { connectRedis, type RedisLink } from '../core/storage/redis-client.ts';
 import { finishedKey, membersOf, undoneKey } from '../core/storage/redis-keys.ts';
-import type { Entry, History, Ledger, LedgerWriter, Seal } from './contract.ts';
+import type { Entry, Ledger, LedgerWriter, OutputHistory, Seal } from './contract.ts';
 
 /**
  * A ledger in Redis, for many machines: `redis://host/0#name`. What the queue of that name has finished is in it.
@@ -120,7 +120,7 @@ async function* listed(
   }
 }
 
-async function historyOf(link: RedisLink, name: string, path: string): Promise<History> {
+async function historyOf(link: RedisLink, name: string, path: string): Promise<OutputHistory> {
   const output = outputName(path);
   const saved = await idsOf(link, savedKey(name, output));
   const undone = new IdSet();

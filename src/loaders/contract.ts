@@ -1,6 +1,6 @@
 import type { Reject } from '../core/text/lines.ts';
-import type { Columns } from './table/header-columns.ts';
 import type { PlainRows } from './table/plain-rows.ts';
+import type { Columns } from './table/table-columns.ts';
 
 export type Format = 'csv' | 'tsv' | 'ndjson' | 'json' | 'lines' | 'sqlite';
 
@@ -49,7 +49,7 @@ export interface Loaded {
 }
 
 /** What is done to the attributes of every record. */
-export interface Shape {
+export interface Reshape {
   /** The attributes to keep, in order. Undefined: all. */
   readonly select: readonly string[] | undefined;
   /** Old name to new name. */
@@ -57,7 +57,7 @@ export interface Shape {
 }
 
 /** How a file is to be read. */
-export interface ReadOptions extends Shape {
+export interface ReadOptions extends Reshape {
   /** What to call it in messages. */
   readonly source: string;
   readonly reject: Reject;

@@ -1,3 +1,7 @@
+/*
+ * Loaders: bytes to records, one format a file. Owns the table of formats and how they are recognized. Must not know
+ * ledgers, limits or output: that is for the stage.
+ */
 import { CSV, TSV } from '../core/text/csv.ts';
 import type { Format, FormatOption, Loader, Opener } from './contract.ts';
 import { json } from './json/json-loader.ts';
@@ -5,10 +9,11 @@ import { ndjson } from './json/ndjson-loader.ts';
 import { sniffFormat } from './source/sniff.ts';
 import { delimited } from './table/delimited-loader.ts';
 
-export type { Format, FormatOption, Loaded, Loader, ReadOptions, Shape } from './contract.ts';
+export type { Format, FormatOption, Loaded, Loader, ReadOptions, Reshape } from './contract.ts';
 export { canSniff, delimiterIn, sniffFormat } from './source/sniff.ts';
-export type { Columns } from './table/header-columns.ts';
+export { sizeOf } from './source/sources.ts';
 export { PlainRows } from './table/plain-rows.ts';
+export type { Columns } from './table/table-columns.ts';
 
 interface Entry {
   readonly endings: readonly string[];

@@ -1,3 +1,7 @@
+/*
+ * Queues: tasks shared between machines. Owns the table of engines, by the scheme of their urls. Must not know records
+ * beyond their uuid.
+ */
 import { TaskpipeError } from '../core/base/errors.ts';
 import { redisAddress, type Secrets } from '../core/storage/redis-address.ts';
 import type { RedisSettings } from '../core/storage/redis-client.ts';

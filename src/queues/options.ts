@@ -2,11 +2,11 @@ import { TaskpipeError } from '../core/base/errors.ts';
 import {
   duration,
   flag,
+  InvalidValue,
   type Option,
+  type OptionValues,
   path,
-  Rule,
   text,
-  type Values,
   value,
   values,
 } from '../core/options/option.ts';
@@ -54,24 +54,25 @@ export const serverOptions: ServerOptionTable = {
 
 function toName(typed: string): string {
   if (!/^[^\p{Cc}:{}#]{1,100}$/u.test(typed))
-    throw new Rule('must be a name of at most 100 characters, without : # { }');
+    throw new InvalidValue('must be a name of at most 100 characters, without : # { }');
   return typed;
 }
 
 function toBackend(typed: string): string {
-  if (typed !== 'redis') throw new Rule('must be redis');
+  if (typed !== 'redis') throw new InvalidValue('must be redis');
   return typed;
 }
 
 function toPort(typed: string): number {
   const port = Number(typed);
-  if (!/^\d{1,5}$/.test(typed) || port < 1 || port > 65_535) throw new Rule('must be a port, 1 to 65535');
+  if (!/^\d{1,5}$/.test(typed) || port < 1 || port > 65_535)
+    throw new InvalidValue('must be a port, 1 to 65535');
   return port;
 }
 
 /** Returns the url that the options give; undefined if they give none. */
 export function urlOf(
-  options: Partial<Values<ConnectionOptionTable & ServerOptionTable>>,
+  options: Partial<OptionValues<ConnectionOptionTable & ServerOptionTable>>,
 ): string | undefined {
   const { queue, ip, port } = options;
   if (queue !== undefined && queue !== '') return queue;
@@ -92,7 +93,7 @@ export function namesOf(names: readonly string[]): readonly string[] {
 
 /** Returns the settings that the options give. */
 export function settingsOf(
-  { volatile: mayForget, patience, passwordFile }: Values<ConnectionOptionTable>,
+  { volatile: mayForget, patience, passwordFile }: OptionValues<ConnectionOptionTable>,
   { env, say, leaving }: Pick<QueueSettings, 'env' | 'say' | 'leaving'>,
 ): QueueSettings {
   return { env, say, leaving, volatile: mayForget, patience, passwordFile };

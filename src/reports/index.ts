@@ -1,32 +1,9 @@
-import type { Report } from './report.ts';
-
-/** A format of reports. */
-export interface ReportFormat {
-  /** Endings of file names. */
-  readonly endings: readonly string[];
-  /** Encodes a report as the text of a file. Loads its code when called. */
-  encode(report: Report): Promise<string>;
-}
-
-/** Report formats, by name. */
-export const reportFormats: Readonly<Record<string, ReportFormat>> = {
-  json: {
-    endings: ['.json'],
-    encode: async (report) => (await import('./report-json.ts')).encodeJson(report),
-  },
-  html: {
-    endings: ['.html', '.htm'],
-    encode: async (report) => (await import('./report-html.ts')).encodeHtml(report),
-  },
-};
-
-/** Returns the format for the ending of a file name; undefined if it is unknown. */
-export function reportFormatOf(path: string): ReportFormat | undefined {
-  const name = path.toLowerCase();
-  return Object.values(reportFormats).find(({ endings }) => endings.some((ending) => name.endsWith(ending)));
-}
-
-/** Rule for the file name of a report. */
-export const REPORT_RULE: string = `must end in one of ${Object.values(reportFormats)
-  .flatMap(({ endings }) => endings)
-  .join(', ')}`;
+/*
+ * Reports: what a run of a stage measures and says about itself. Owns the tally, the summary on stderr, and the files of
+ * --report. Must not know how tasks are run.
+ */
+export type { Report } from './report.ts';
+export { openReport } from './report-file.ts';
+export { REPORT_RULE, reportFormatOf } from './report-formats.ts';
+export { durationWords } from './report-words.ts';
+export { summaryLines } from './summary.ts';

@@ -13,14 +13,14 @@ export class Markup {
   }
 }
 
-export type Content = string | number | Markup | readonly Content[];
+export type MarkupContent = string | number | Markup | readonly MarkupContent[];
 
 /** Makes HTML from a template. Interpolated values are escaped, unless they are `Markup`. */
-export function markup(pieces: TemplateStringsArray, ...contents: readonly Content[]): Markup {
+export function markup(pieces: TemplateStringsArray, ...contents: readonly MarkupContent[]): Markup {
   return new Markup(pieces.map((piece, i) => (i === 0 ? piece : toHtml(contents[i - 1]) + piece)).join(''));
 }
 
-function toHtml(content: Content | undefined): string {
+function toHtml(content: MarkupContent | undefined): string {
   if (content === undefined) return '';
   if (content instanceof Markup) return String(content);
   if (typeof content === 'object') return content.map(toHtml).join('');

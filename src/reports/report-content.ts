@@ -1,5 +1,5 @@
 import { number } from '../core/base/format.ts';
-import { type Content, type Markup, markup } from './markup.ts';
+import { type Markup, type MarkupContent, markup } from './markup.ts';
 import type { Report } from './report.ts';
 import { durationWords, percentWords, rateWords } from './report-words.ts';
 import { causesSection, hostsSection, latencySection, throughputSection } from './sections.ts';
@@ -60,7 +60,7 @@ function tilesOf(report: Report): Markup[] {
   ];
 }
 
-function tile(name: string, figure: Content, words: string, kind = ''): Markup {
+function tile(name: string, figure: MarkupContent, words: string, kind = ''): Markup {
   return markup`<div class="tile ${kind}"><dt>${name}</dt><dd><b>${figure}</b> <span>${words}</span></dd></div>
 `;
 }

@@ -1,8 +1,8 @@
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { ioError, systemCode, TaskpipeError } from '../core/base/errors.ts';
 import { modeOf, replaceFile, resolved } from '../core/storage/durable.ts';
-import { REPORT_RULE, reportFormatOf } from './index.ts';
 import type { Report } from './report.ts';
+import { REPORT_RULE, reportFormatOf } from './report-formats.ts';
 
 /** A file that a report will be written to. */
 export interface ReportFile {

@@ -1,6 +1,6 @@
 import { number } from '../core/base/format.ts';
 import { COLOURS } from './colours.ts';
-import { type Content, type Markup, markup } from './markup.ts';
+import { type Markup, type MarkupContent, markup } from './markup.ts';
 import type { Cause, Host, Report } from './report.ts';
 import { durationWords, percentWords, rateWords } from './report-words.ts';
 import { slowest, worst } from './summary.ts';
@@ -9,7 +9,13 @@ import { slowest, worst } from './summary.ts';
 const OPEN_ROWS = 10;
 
 /** Returns a section with a plot, which the script draws, and the same data as a table. */
-function section(id: string, title: string, words: string, legend: Content, rest: Content): Markup {
+function section(
+  id: string,
+  title: string,
+  words: string,
+  legend: MarkupContent,
+  rest: MarkupContent,
+): Markup {
   return markup`<section>
 <h2 id="${id}-title">${title}</h2>
 <p>${words}</p>
@@ -22,7 +28,7 @@ ${rest}
 
 export function throughputSection({ throughput, retries, tasks, ms }: Report): Markup {
   const { width } = throughput;
-  const rows = throughput.succeeded.map((succeeded, i): Content[] => [
+  const rows = throughput.succeeded.map((succeeded, i): MarkupContent[] => [
     durationWords(i * width).replace('<1 ms', '0'),
     number(succeeded),
     number(throughput.failed[i] ?? 0),
@@ -44,7 +50,7 @@ export function throughputSection({ throughput, retries, tasks, ms }: Report): M
 }
 
 export function latencySection({ latency, tasks }: Report): Markup {
-  const rows = latency.bins.map(({ from, to, count, failed }): Content[] => [
+  const rows = latency.bins.map(({ from, to, count, failed }): MarkupContent[] => [
     from === to - 1 ? durationWords(from) : `${durationWords(from)} – ${durationWords(to)}`,
     number(count - failed),
     number(failed),
@@ -61,7 +67,7 @@ export function latencySection({ latency, tasks }: Report): Markup {
 }
 
 export function causesSection({ causes, tasks }: Report): Markup {
-  const row = ({ code, failed, retries, example }: Cause): Content[] => [
+  const row = ({ code, failed, retries, example }: Cause): MarkupContent[] => [
     markup`<code>${code}</code>`,
     number(failed),
     percentWords(failed, tasks.failed),
@@ -79,7 +85,7 @@ export function causesSection({ causes, tasks }: Report): Markup {
 }
 
 export function hostsSection({ hosts, otherHosts, causes }: Report): Markup {
-  const row = ({ host, tasks, failed, retries, p50, p95, max }: Host): Content[] => [
+  const row = ({ host, tasks, failed, retries, p50, p95, max }: Host): MarkupContent[] => [
     host,
     number(tasks),
     number(failed),
@@ -125,7 +131,7 @@ function keyOf(kind: string, words: string): Markup {
 }
 
 /** Returns a table whose rows beyond the first ones are collapsed. */
-function long(caption: string, headings: readonly string[], rows: readonly Content[][]): Markup {
+function long(caption: string, headings: readonly string[], rows: readonly MarkupContent[][]): Markup {
   const open = table(headings, rows.slice(0, OPEN_ROWS), caption);
   if (rows.length <= OPEN_ROWS) return open;
   return markup`${open}${folded(`${caption}: ${number(rows.length - OPEN_ROWS)} more`, table(headings, rows.slice(OPEN_ROWS)))}`;
@@ -135,9 +141,9 @@ function folded(title: string, content: Markup): Markup {
   return markup`<details><summary>${title}, as a table</summary>${content}</details>`;
 }
 
-function table(headings: readonly string[], rows: readonly Content[][], caption = ''): Markup {
+function table(headings: readonly string[], rows: readonly MarkupContent[][], caption = ''): Markup {
   const head = headings.map((heading) => markup`<th scope="col">${heading}</th>`);
-  const line = ([first = '', ...cells]: Content[]): Markup =>
+  const line = ([first = '', ...cells]: MarkupContent[]): Markup =>
     markup`<tr><th scope="row">${first}</th>${cells.map((cell) => markup`<td>${cell}</td>`)}</tr>
 `;
   const said = caption === '' ? '' : markup`<caption>${caption}</caption>`;

@@ -1,7 +1,14 @@
+/*
+ * Savers: tasks to rows. Owns the table of formats, the commit order and the rest file. Must not know how tasks were run.
+ */
 import { CSV, TSV } from '../core/text/csv.ts';
 import type { Destination, DestinationOptions, OpenRows } from './contract.ts';
 import { delimited } from './rows/delimited-rows.ts';
 import { ndjson } from './rows/ndjson-rows.ts';
+
+export { FLUSH, FLUSH_INTERVAL } from './committer.ts';
+export { placesOf } from './file/output-paths.ts';
+export { type FieldOption, parseFields } from './rows/fields.ts';
 
 export type SaveFormat = 'csv' | 'tsv' | 'ndjson' | 'sqlite';
 

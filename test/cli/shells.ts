@@ -1,24 +1,24 @@
 /* Completion as a user has it: keys are typed into the real shell, on a terminal of its own. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Shell } from '../../src/cli/args/parse-args.ts';
+import type { ShellName } from '../../src/cli/args/parse-args.ts';
 import { commands } from '../../src/commands/index.ts';
 import { sh } from '../support/run.ts';
 
 /** What a shell offers for the last word of each line. @param cwd has what `--completion` printed, in `script` */
-export async function offered(shell: Shell, lines: readonly string[], cwd: string): Promise<string[][]> {
+export async function offered(shell: ShellName, lines: readonly string[], cwd: string): Promise<string[][]> {
   return (await shells[shell](lines, cwd)).map((words) => [...new Set(words)].sort());
 }
 
 /** What runs each shell. */
-export const NEEDS: Readonly<Record<Shell, readonly string[]>> = {
+export const NEEDS: Readonly<Record<ShellName, readonly string[]>> = {
   bash: ['bash', 'script'],
   zsh: ['zsh'],
   fish: ['fish'],
 };
 
 const shells: Readonly<
-  Record<Shell, (lines: readonly string[], cwd: string) => Promise<readonly (readonly string[])[]>>
+  Record<ShellName, (lines: readonly string[], cwd: string) => Promise<readonly (readonly string[])[]>>
 > = {
   /* ESC * puts all that is offered into the line. It is then run, the commands being functions that tell their words. */
   async bash(lines, cwd) {

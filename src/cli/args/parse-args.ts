@@ -15,11 +15,11 @@ import { nearest } from '../../core/options/suggest.ts';
 import { PROGRESS_MODES } from '../progress/progress-text.ts';
 import { readConfig } from './config-file.ts';
 import { type Flags, parseFlags } from './flags.ts';
-import { type Context, checkKinds, unknownKey, unknownOption } from './suggest-options.ts';
+import { checkKinds, type SuggestContext, unknownKey, unknownOption } from './suggest-options.ts';
 
 /** Shells with completion. */
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
-export type Shell = (typeof SHELLS)[number];
+export type ShellName = (typeof SHELLS)[number];
 
 /** Options of every command. */
 export const COMMON: Options = {
@@ -97,7 +97,7 @@ function givenKinds({ kinds = [] }: Command, values: Readonly<Record<string, unk
   return kinds.filter((kind) => values[kind] === true || typeof values[kind] === 'string');
 }
 
-async function checkFlags({ unknown, incomplete }: Flags, context: Context): Promise<void> {
+async function checkFlags({ unknown, incomplete }: Flags, context: SuggestContext): Promise<void> {
   const [strange] = unknown;
   if (strange !== undefined) throw await unknownOption(strange, context);
   const [name] = incomplete;
@@ -120,7 +120,11 @@ function valuesOf(table: Options, { texts }: Flags, env: Environment): Record<st
 }
 
 /** Adds options of the file that are not set yet. Options of other commands in it are ignored. */
-async function addConfig(values: Record<string, unknown>, file: string, context: Context): Promise<void> {
+async function addConfig(
+  values: Record<string, unknown>,
+  file: string,
+  context: SuggestContext,
+): Promise<void> {
   const { table } = context;
   const keys = new Map(
     Object.keys(table).flatMap((key) => [

@@ -6,7 +6,7 @@ import { kebab, type Options, optionName } from '../../core/options/option.ts';
 import { nearest } from '../../core/options/suggest.ts';
 
 /** Command line in which an unknown name was found. */
-export interface Context {
+export interface SuggestContext {
   readonly command: Command;
   /** Options of the command, the common ones included. */
   readonly table: Options;
@@ -15,7 +15,7 @@ export interface Context {
 }
 
 /** Returns the error for an unknown option, with the option that was probably meant. */
-export async function unknownOption(typed: string, context: Context): Promise<TaskpipeError> {
+export async function unknownOption(typed: string, context: SuggestContext): Promise<TaskpipeError> {
   const name = typed.replace(/^-+/, '');
   const owner = await ownerOf(name, context.command);
   if (owner !== undefined)
@@ -27,13 +27,13 @@ export async function unknownOption(typed: string, context: Context): Promise<Ta
 export async function unknownKey(
   name: string,
   file: string,
-  context: Context,
+  context: SuggestContext,
 ): Promise<TaskpipeError | undefined> {
   if ((await ownerOf(name, context.command)) !== undefined) return undefined;
   return unknown(`${quoted(name)} in ${file}`, name, context);
 }
 
-function unknown(shown: string, name: string, context: Context): TaskpipeError {
+function unknown(shown: string, name: string, context: SuggestContext): TaskpipeError {
   return new TaskpipeError(
     'USAGE',
     `unknown option ${shown}${hintFor(name, context)} (--help lists all options)`,
@@ -41,7 +41,7 @@ function unknown(shown: string, name: string, context: Context): TaskpipeError {
 }
 
 /** An option of another kind of work is named as such: it would be refused if it were typed. */
-function hintFor(name: string, { command, table, kinds }: Context): string {
+function hintFor(name: string, { command, table, kinds }: SuggestContext): string {
   const { kindsOf = {} } = command;
   const usersOf = (key: string): readonly string[] | undefined =>
     command.kinds?.includes(key) ? [key] : kindsOf[key];

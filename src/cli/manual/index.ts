@@ -1,4 +1,7 @@
-/* What the build writes, and no command loads: the man pages, and docs/options.md. */
+/*
+ * Man pages and docs/options.md, made from the declarations of the commands. The build runs this; no command loads it.
+ * Must not contain text about an option: that is in the declaration.
+ */
 import { commands } from '../../commands/index.ts';
 import { commandPage, type Edition, sectionOf } from './man-page.ts';
 import { overviewPage } from './overview.ts';

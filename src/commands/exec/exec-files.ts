@@ -1,7 +1,7 @@
 import { optionName } from '../../core/options/option.ts';
 import { openAppendStream } from '../../core/storage/append-stream.ts';
+import { checkPlaces, filePath, type Place, STDIN, STDOUT } from '../../core/storage/path-conflicts.ts';
 import { openRejects, type Rejects } from '../../core/text/rejects.ts';
-import { checkPlaces, filePath, type Place, STDIN, STDOUT } from '../../savers/file/path-conflicts.ts';
 import { type EventsFile, openEvents } from '../../stages/exec/events-file.ts';
 import { openSpool, type Spool } from '../../stages/exec/spool.ts';
 

@@ -1,12 +1,12 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Io } from '../../core/options/command.ts';
-import type { Values } from '../../core/options/option.ts';
+import type { OptionValues } from '../../core/options/option.ts';
 import type { Rate } from '../../core/schedule/rate.ts';
 import { openQueues, type Queues } from '../../queues/index.ts';
 import { type connectionOptions, namesOf, settingsOf } from '../../queues/options.ts';
 
 /** The options of `task-exec` that a queue has to do with. */
-export interface QueueValues extends Values<typeof connectionOptions> {
+export interface QueueValues extends OptionValues<typeof connectionOptions> {
   readonly shared: boolean;
   readonly hostRate: Rate | undefined;
   readonly spool: string | undefined;

@@ -3,9 +3,7 @@ import type { Progress } from '../../core/base/progress.ts';
 import type { Io } from '../../core/options/command.ts';
 import type { Options } from '../../core/options/option.ts';
 import { typedLine } from '../../core/options/secrets.ts';
-import type { Report } from '../../reports/report.ts';
-import { openReport } from '../../reports/report-file.ts';
-import { summaryLines } from '../../reports/summary.ts';
+import { openReport, type Report, summaryLines } from '../../reports/index.ts';
 import type { Execution } from '../../stages/exec/exec.ts';
 
 /** How far a run is, for the progress line. */

@@ -1,7 +1,11 @@
+/*
+ * task-exec: its options, and the stage that they run. Owns the files beside the output, the queue of found tasks, and the
+ * report. Must not know how a kind of work runs a task: that is an executor.
+ */
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { number, textOf } from '../../core/base/format.ts';
 import { type Command, defineCommand, type Io } from '../../core/options/command.ts';
-import { count, duration, flag, path, Rule, size, value } from '../../core/options/option.ts';
+import { count, duration, flag, InvalidValue, path, size, value } from '../../core/options/option.ts';
 import { nearest } from '../../core/options/suggest.ts';
 import { optionsOf } from '../../core/options/unknown-options.ts';
 import { readTasks } from '../../core/record/ndjson.ts';
@@ -13,15 +17,13 @@ import { flushed, NO_TASKS } from '../../core/text/rejects.ts';
 import { commandOptions } from '../../executors/command/options.ts';
 import { flowOptions } from '../../executors/flow/options.ts';
 import { httpOptions } from '../../executors/http/options.ts';
-import { callsUserCode, executorFor, kindHelp, kindOptions } from '../../executors/index.ts';
-import { KINDS_OF } from '../../executors/kinds.ts';
+import { callsUserCode, executorFor, KINDS_OF, kindHelp, kindOptions } from '../../executors/index.ts';
 import { moduleOptions } from '../../executors/module/options.ts';
 import { processOptions } from '../../executors/program/options.ts';
 import { workerOptions } from '../../executors/worker/options.ts';
 import { finishedIn } from '../../ledgers/index.ts';
 import { connectionOptions } from '../../queues/options.ts';
-import { REPORT_RULE, reportFormatOf } from '../../reports/index.ts';
-import { durationWords } from '../../reports/report-words.ts';
+import { durationWords, REPORT_RULE, reportFormatOf } from '../../reports/index.ts';
 import { childQueue } from '../../stages/exec/child-queue.ts';
 import { exec } from '../../stages/exec/exec.ts';
 import { DEFAULTS, EXEC_NAMES, type ExecOptions } from '../../stages/exec/exec-options.ts';
@@ -213,17 +215,17 @@ function toFailures(typed: string): { count: number } | { percent: number } {
   const [, digits = '', sign] = /^(\d+)(%?)$/.exec(typed) ?? [];
   const limit = Number(digits);
   if (digits === '' || limit < 1 || (sign === '%' && limit > 100))
-    throw new Rule('must be a number or a percentage, as in 100 or 5%');
+    throw new InvalidValue('must be a number or a percentage, as in 100 or 5%');
   return sign === '%' ? { percent: limit } : { count: limit };
 }
 
 function toKey(typed: string): string {
   if (typed === '' || typed === 'uuid' || typed === 'run')
-    throw new Rule('must be a name, and neither uuid nor run');
+    throw new InvalidValue('must be a name, and neither uuid nor run');
   return typed;
 }
 
 function toReport(typed: string): string {
-  if (reportFormatOf(typed) === undefined) throw new Rule(REPORT_RULE);
+  if (reportFormatOf(typed) === undefined) throw new InvalidValue(REPORT_RULE);
   return typed;
 }

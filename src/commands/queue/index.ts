@@ -1,14 +1,18 @@
+/*
+ * task-queue: its verbs and options. Owns the words about a queue. Must not know which engine is behind a url: that is for
+ * queues/.
+ */
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { type Command, defineCommand, type Io } from '../../core/options/command.ts';
 import { choice, count, duration, flag, path, size, text } from '../../core/options/option.ts';
 import { nearest } from '../../core/options/suggest.ts';
 import { uuidFault } from '../../core/record/task.ts';
+import { checkPlaces, STDIN, STDOUT } from '../../core/storage/path-conflicts.ts';
 import { MAX_LINE } from '../../core/text/lines.ts';
 import { openRejects } from '../../core/text/rejects.ts';
 import { ATTEMPTS } from '../../queues/contract.ts';
 import { openQueues } from '../../queues/index.ts';
 import { connectionOptions, namesOf, serverOptions, settingsOf, urlOf } from '../../queues/options.ts';
-import { checkPlaces, STDIN, STDOUT } from '../../savers/file/path-conflicts.ts';
 import { LEASE, WINDOW } from '../../stages/queue/pull.ts';
 import { takesUuids, verbs } from './queue-verbs.ts';
 

@@ -3,17 +3,17 @@ import type { Progress } from '../../core/base/progress.ts';
 import { flushed } from '../../core/text/rejects.ts';
 import { SETTLING } from '../../queues/contract.ts';
 import type { SettleCounts } from '../../queues/index.ts';
-import { type Judged, readJudged, settle } from '../../stages/queue/settle.ts';
-import type { Context } from './queue-verbs.ts';
+import { type JudgedLine, readJudged, settle } from '../../stages/queue/settle.ts';
+import type { VerbContext } from './contract.ts';
 
-type Judge = (batches: AsyncIterable<readonly Judged[]>) => AsyncIterable<readonly Judged[]>;
+type Judge = (batches: AsyncIterable<readonly JudgedLine[]>) => AsyncIterable<readonly JudgedLine[]>;
 
 /**
  * Settles what comes, or the uuids of the command line.
  * @param judge what becomes of each record, where its state alone does not say
  */
 export async function giveBack(
-  { queues, values, io, uuids, rejects }: Context,
+  { queues, values, io, uuids, rejects }: VerbContext,
   judge: Judge,
 ): Promise<0 | 1> {
   const counts: SettleCounts = { done: 0, back: 0, again: 0, dead: 0, gone: 0 };
@@ -56,8 +56,8 @@ function progressOf({ done, back, again, dead, gone }: SettleCounts): Progress {
   };
 }
 
-async function* fromOperands(uuids: readonly string[]): AsyncGenerator<readonly Judged[]> {
-  yield uuids.map((uuid): Judged => ({ uuid, kind: 'done', line: uuid }));
+async function* fromOperands(uuids: readonly string[]): AsyncGenerator<readonly JudgedLine[]> {
+  yield uuids.map((uuid): JudgedLine => ({ uuid, kind: 'done', line: uuid }));
 }
 
 function inWords({ done, back, again, dead, gone }: SettleCounts, bad: number): string {

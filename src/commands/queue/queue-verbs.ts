@@ -3,40 +3,13 @@ import { counted, number, textOf } from '../../core/base/format.ts';
 import type { Io } from '../../core/options/command.ts';
 import { readTasks } from '../../core/record/ndjson.ts';
 import { type Task, timestamp, withRun } from '../../core/record/task.ts';
-import { flushed, type Rejects } from '../../core/text/rejects.ts';
+import { flushed } from '../../core/text/rejects.ts';
 import type { PushCounts, Queue } from '../../queues/index.ts';
 import { Pull } from '../../stages/queue/pull.ts';
 import { inChunks, shareOut } from '../../stages/queue/push.ts';
 import { asFailed } from '../../stages/queue/settle.ts';
+import type { VerbContext, VerbValues } from './contract.ts';
 import { giveBack } from './queue-settle.ts';
-
-/** The values of the options that verbs look at. */
-export interface VerbValues {
-  readonly idSeen: 'skip' | 'again';
-  readonly front: boolean;
-  readonly priority: number | undefined;
-  readonly delay: number;
-  readonly attempts: number;
-  readonly window: number;
-  readonly lease: number;
-  readonly untilEmpty: boolean;
-  readonly worker: string | undefined;
-  readonly tee: boolean;
-  readonly yes: boolean;
-  readonly maxLine: number;
-}
-
-/** What a verb has to work with. */
-export interface Context {
-  readonly queues: readonly Queue[];
-  /** Where they are, in words. */
-  readonly place: string;
-  readonly values: VerbValues;
-  readonly io: Io;
-  /** Those of the command line. */
-  readonly uuids: readonly string[];
-  readonly rejects: Rejects;
-}
 
 interface Verb {
   /** What it does, in a line. */
@@ -46,7 +19,7 @@ interface Verb {
   /** @throws {TaskpipeError} `USAGE`, before anything is connected */
   check?(values: VerbValues): void;
   /** Returns the exit code. */
-  run(context: Context): Promise<0 | 1>;
+  run(context: VerbContext): Promise<0 | 1>;
 }
 
 /** The verbs that take uuids in place of the standard input. */
@@ -119,12 +92,12 @@ export const verbs: Readonly<Record<string, Verb>> = {
   stop: { words: 'asks the pulls of --worker to stop in good order, or all', run: stop },
 };
 
-async function each({ queues }: Context, work: (queue: Queue) => Promise<void>): Promise<0> {
+async function each({ queues }: VerbContext, work: (queue: Queue) => Promise<void>): Promise<0> {
   for (const queue of queues) await work(queue);
   return 0;
 }
 
-async function push({ queues, values, io, rejects }: Context): Promise<0> {
+async function push({ queues, values, io, rejects }: VerbContext): Promise<0> {
   const input = readTasks(io.stdin(io.stopping), {
     source: 'stdin',
     reject: rejects.reject,
@@ -155,7 +128,7 @@ async function push({ queues, values, io, rejects }: Context): Promise<0> {
   return 0;
 }
 
-async function pull({ queues, values, io }: Context): Promise<0> {
+async function pull({ queues, values, io }: VerbContext): Promise<0> {
   const { stopping, leaving, say, note } = io;
   const worker = values.worker ?? io.pipe;
   const ending = AbortSignal.any([stopping, leaving]);
@@ -200,7 +173,7 @@ async function listDead(queue: Queue, io: Io): Promise<void> {
   }
 }
 
-async function stop({ queues, values, io }: Context): Promise<0 | 1> {
+async function stop({ queues, values, io }: VerbContext): Promise<0 | 1> {
   let count = 0;
   for (const queue of queues) count += await queue.stop(values.worker);
   const { worker } = values;

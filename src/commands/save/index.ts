@@ -1,3 +1,7 @@
+/*
+ * task-save: its options, and the words about what was saved and what to type next. Must not know formats: these are in
+ * savers/.
+ */
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Progress } from '../../core/base/progress.ts';
 import { type Command, defineCommand } from '../../core/options/command.ts';
@@ -17,14 +21,20 @@ import { scrubbed } from '../../core/options/secrets.ts';
 import { optionsOf } from '../../core/options/unknown-options.ts';
 import { withoutUnused } from '../../core/options/unused-options.ts';
 import { readTasks } from '../../core/record/ndjson.ts';
+import { checkPlaces, STDIN, STDOUT } from '../../core/storage/path-conflicts.ts';
 import { withPassword } from '../../core/storage/redis-address.ts';
 import { toAsciiDelimiter } from '../../core/text/delimiter.ts';
 import { MAX_LINE } from '../../core/text/lines.ts';
 import { flushed, NO_TASKS, openRejects } from '../../core/text/rejects.ts';
-import { FLUSH, FLUSH_INTERVAL } from '../../savers/committer.ts';
-import { checkPlaces, placesOf, STDIN, STDOUT } from '../../savers/file/path-conflicts.ts';
-import { saveFormats, unusedOptions } from '../../savers/index.ts';
-import { type FieldOption, parseFields } from '../../savers/rows/fields.ts';
+import {
+  type FieldOption,
+  FLUSH,
+  FLUSH_INTERVAL,
+  parseFields,
+  placesOf,
+  saveFormats,
+  unusedOptions,
+} from '../../savers/index.ts';
 import { totalOf, totalOption } from '../../stages/load/total.ts';
 import { restFileOf, SAVE_NAMES, type SaveOptions, type SaveSummary, save } from '../../stages/save/save.ts';
 import { lastWords } from './save-words.ts';

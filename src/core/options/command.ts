@@ -1,5 +1,5 @@
 import type { Progress, Total } from '../base/progress.ts';
-import type { Options, Values } from './option.ts';
+import type { Options, OptionValues } from './option.ts';
 
 /** What a command has of the process it runs in. Only `cli/` makes one. */
 export interface Io {
@@ -79,17 +79,17 @@ export interface Command<O extends Options = Options> {
    * Whether all that it does is for who reads its output, so that it ends when that one leaves, also while it has
    * nothing to write. Default: yes.
    */
-  emits?(values: Values<O> & CommonValues, operands: readonly string[]): boolean;
+  emits?(values: OptionValues<O> & CommonValues, operands: readonly string[]): boolean;
   /**
    * Whether it runs code of the user's in this process. An error that escapes from that then stops it in good order,
    * as a signal does. Default: no, and an error that nobody catches is a defect, which ends the process.
    */
-  runsUserCode?(values: Values<O> & CommonValues): boolean;
+  runsUserCode?(values: OptionValues<O> & CommonValues): boolean;
   /**
    * @param operands what is no option, in order
    * @returns the exit code where nothing was thrown: 0, or 1 where some tasks or lines failed
    */
-  run(values: Values<O> & CommonValues, operands: readonly string[], io: Io): Promise<0 | 1>;
+  run(values: OptionValues<O> & CommonValues, operands: readonly string[], io: Io): Promise<0 | 1>;
 }
 
 /** The options that every command has and that its code may want to know. */

@@ -45,10 +45,12 @@ export interface Option<T> {
 export type Options = Readonly<Record<string, Option<any>>>;
 
 /** The values of a table of options. */
-export type Values<O extends Options> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never };
+export type OptionValues<O extends Options> = {
+  readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never;
+};
 
 /** Thrown by `parse`: what a value must be, as in `must be a whole number of at least 1`. */
-export class Rule extends Error {}
+export class InvalidValue extends Error {}
 
 interface Common {
   readonly details?: string;
@@ -87,7 +89,7 @@ export function flag(words: string, more: Common = {}): Option<boolean> {
   const parse = (text: string): boolean => {
     if (/^(1|true|yes|on)$/i.test(text)) return true;
     if (/^(0|false|no|off|)$/i.test(text)) return false;
-    throw new Rule('must be true or false');
+    throw new InvalidValue('must be true or false');
   };
   return { words, fallback: false, parse, ...more };
 }
@@ -102,7 +104,7 @@ export function text(words: string, more: Valued & { default?: string } = {}): O
 /** A path: of a file, or of a folder where its placeholder is `DIR`. */
 export function path(words: string, more: Valued = {}): Option<string | undefined> {
   const parse = (typed: string): string => {
-    if (typed === '') throw new Rule('must be a path');
+    if (typed === '') throw new InvalidValue('must be a path');
     return typed;
   };
   const { placeholder = 'FILE' } = more;
@@ -121,7 +123,7 @@ export function count(
   const parse = (typed: string): number => {
     const value = Number(typed);
     if (!/^\d+$/.test(typed) || value < min || !Number.isSafeInteger(value)) {
-      throw new Rule(`must be a whole number of at least ${min}`);
+      throw new InvalidValue(`must be a whole number of at least ${min}`);
     }
     return value;
   };
@@ -136,7 +138,7 @@ export function size(words: string, more: Valued & { default: number; shown: str
     const match = /^(\d+(?:\.\d+)?)\s*(b|kb|mb|gb|)$/i.exec(typed.trim());
     const value =
       match === null ? 0 : Math.floor(Number(match[1]) * (SIZES[match[2]?.toLowerCase() || 'b'] as number));
-    if (value < 1) throw new Rule('must be a size such as 500, 64KB, 16MB or 1GB');
+    if (value < 1) throw new InvalidValue('must be a size such as 500, 64KB, 16MB or 1GB');
     return value;
   };
   return option(words, more.placeholder ?? 'SIZE', parse, more);
@@ -166,7 +168,7 @@ export function duration(
   const parse = (typed: string): number => {
     const value = milliseconds(typed);
     if (value === undefined || value < min || value >= 2 ** 31) {
-      throw new Rule(
+      throw new InvalidValue(
         `must be a duration such as 500ms, 30s, 5m or 2h, ${min > 0 ? 'not 0, and ' : ''}of 24d at most`,
       );
     }
@@ -193,7 +195,7 @@ export function choice<T extends string>(
 ): Option<T | undefined> {
   const parse = (typed: string): T => {
     const found = of.find((word) => word === typed);
-    if (found === undefined) throw new Rule(`must be one of ${of.join(', ')}`);
+    if (found === undefined) throw new InvalidValue(`must be one of ${of.join(', ')}`);
     return found;
   };
   return option<T | undefined>(words, more.placeholder ?? of.join('|'), parse, { ...more, choices: of });
@@ -206,9 +208,9 @@ export function choice<T extends string>(
 export function list(words: string, more: Valued = {}): Option<readonly string[] | undefined> {
   const parse = (typed: string): string[] => {
     const items = splitList(typed);
-    if (items instanceof ListFault) throw new Rule(items.rule);
+    if (items instanceof ListFault) throw new InvalidValue(items.rule);
     const names = items.map(([name]) => name as string);
-    if (new Set(names).size < names.length) throw new Rule('must name each only once');
+    if (new Set(names).size < names.length) throw new InvalidValue('must name each only once');
     return names;
   };
   return {
@@ -227,10 +229,12 @@ export function pairs(
   const parse = (typed: string): (readonly [string, string])[] => {
     const items = splitList(typed, '=');
     const rule = `must be ${placeholder.replace(/,.*/, '')} pairs with commas between them`;
-    if (items instanceof ListFault) throw new Rule(items === EMPTY ? rule : items.rule);
+    if (items instanceof ListFault) throw new InvalidValue(items === EMPTY ? rule : items.rule);
     return items.map(([first, second, ...others]) => {
       if (first && second && others.length === 0) return [first, second];
-      throw new Rule(others.length === 0 ? rule : `${rule}; put a name with "=" between double quotes`);
+      throw new InvalidValue(
+        others.length === 0 ? rule : `${rule}; put a name with "=" between double quotes`,
+      );
     });
   };
   return { ...option(words, placeholder, parse, more), fallback: undefined, many: true };
@@ -299,7 +303,7 @@ export function parseOption(option: Option<unknown>, typed: string, from: string
   try {
     return option.parse(typed);
   } catch (error) {
-    if (!(error instanceof Rule)) throw error;
+    if (!(error instanceof InvalidValue)) throw error;
     const shown = typed.includes('://') ? withoutUser(typed) : typed;
     const meant = hint(typed, option.choices ?? []);
     throw new TaskpipeError('USAGE', `${from} ${error.message}; got ${quoted(shown)}${meant}`);

@@ -28,7 +28,7 @@ export interface Leaf {
 }
 
 /** Values of the leaves, from index 1: strings unescaped, others as written. */
-export type Values = readonly string[];
+export type LeafValues = readonly string[];
 
 /** One member of an object: a leaf, or an object itself. */
 interface Member {
@@ -78,7 +78,7 @@ export class Shape {
   }
 
   /** Returns the values of a line, or undefined if it has another shape. */
-  match(line: string): Values | undefined {
+  match(line: string): LeafValues | undefined {
     const values = this.#expression.exec(line) ?? undefined;
     if (values === undefined || !line.includes('\\')) return values;
     for (let i = 1; i < values.length; i++) {
@@ -96,7 +96,7 @@ export class Shape {
   }
 
   /** Builds the object that `JSON.parse` returns for a line that matched. */
-  fields(values: Values): Record<string, unknown> {
+  fields(values: LeafValues): Record<string, unknown> {
     return build(this.#members, values);
   }
 }
@@ -176,7 +176,7 @@ function unescaped(text: string, first: number): string {
   return meant + text.slice(from);
 }
 
-function build(members: readonly Member[], values: Values): Record<string, unknown> {
+function build(members: readonly Member[], values: LeafValues): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
   for (let i = 0; i < members.length; i++) {
     const { key, at, isText, below } = members[i] as Member;

@@ -1,4 +1,4 @@
-import { Shape, type Values } from './json-shape.ts';
+import { type LeafValues, Shape } from './json-shape.ts';
 
 /** One of this many records that match no shape becomes a shape: a short run makes none. */
 const PATIENCE = 16;
@@ -20,7 +20,7 @@ export class Shapes {
   #misses = 0;
 
   /** Returns the values of a line and sets `shape`; returns undefined if no known shape matches. */
-  match(line: string): Values | undefined {
+  match(line: string): LeafValues | undefined {
     if (line.length > LONG) return undefined;
     for (let i = 0; i < this.#known.length; i++) {
       const shape = this.#known[i] as Shape;

@@ -1,4 +1,4 @@
-import type { Shape, Values } from './json-shape.ts';
+import type { LeafValues, Shape } from './json-shape.ts';
 import { withoutMembers } from './json-text.ts';
 
 /** The attributes of a record. They come from outside: read one with `attribute()`, never by a bare `[name]`. */
@@ -39,11 +39,11 @@ export class Task {
   readonly line: string;
   /** What the line looks like, where it was read by that; its values are then in `values`. */
   readonly shape: Shape | undefined;
-  readonly values: Values | undefined;
+  readonly values: LeafValues | undefined;
   #fields: Fields | undefined;
 
   /** @param fields the record, where it was parsed already */
-  constructor(uuid: string, line: string, fields?: Fields, shape?: Shape, values?: Values) {
+  constructor(uuid: string, line: string, fields?: Fields, shape?: Shape, values?: LeafValues) {
     this.uuid = uuid;
     this.line = line;
     this.shape = shape;
@@ -63,7 +63,7 @@ export class Task {
   }
 
   #shaped(): Record<string, unknown> | undefined {
-    return this.shape?.fields(this.values as Values);
+    return this.shape?.fields(this.values as LeafValues);
   }
 
   /** Whether the record has an attribute. */

@@ -1,4 +1,4 @@
-import { Rule } from '../options/option.ts';
+import { InvalidValue } from '../options/option.ts';
 import { membersOf } from './json-text.ts';
 import { attribute, type Failure, type Fields, type Task } from './task.ts';
 
@@ -28,7 +28,7 @@ export function compileTemplate(source: string): Template {
   const tokens = source.matchAll(/\{\{|\}\}|\{([^{}]*)\}|\{|[^{}]+|\}/g);
   for (const [token = '', name] of tokens) {
     if (token === '{' || name?.trim() === '')
-      throw new Rule('must have a name in each pair of braces, as in {id}; {{ is a brace itself');
+      throw new InvalidValue('must have a name in each pair of braces, as in {id}; {{ is a brace itself');
     if (name !== undefined) {
       names.push(name.trim());
       between.push('');

@@ -1,4 +1,4 @@
-import { milliseconds, Rule } from '../options/option.ts';
+import { InvalidValue, milliseconds } from '../options/option.ts';
 
 /** Bounds of the waits between attempts, in milliseconds. */
 export interface Backoff {
@@ -13,7 +13,7 @@ export interface Backoff {
 export function toBackoff(typed: string): Backoff {
   const [min, max, ...more] = typed.split('..').map(milliseconds);
   if (min === undefined || max === undefined || more.length > 0 || max < min) {
-    throw new Rule('must be MIN..MAX, two durations such as 500ms..30s');
+    throw new InvalidValue('must be MIN..MAX, two durations such as 500ms..30s');
   }
   return { min, max };
 }

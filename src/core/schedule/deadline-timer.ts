@@ -2,7 +2,7 @@
 const LONGEST = 2 ** 31 - 1;
 
 /** A timer set to the earliest of the requested times. It may fire early, never late. */
-export class Alarm {
+export class DeadlineTimer {
   readonly #ring: () => void;
   #timer: NodeJS.Timeout | undefined;
   #at = Number.POSITIVE_INFINITY;

@@ -1,5 +1,5 @@
 /** A first-in, first-out queue. `shift` takes constant time, however long the queue. */
-export class Queue<T extends object> {
+export class Fifo<T extends object> {
   #items: T[] = [];
   #head = 0;
 

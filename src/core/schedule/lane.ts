@@ -1,5 +1,5 @@
 import type { Task } from '../record/task.ts';
-import { Queue } from './fifo.ts';
+import { Fifo } from './fifo.ts';
 import type { Rate } from './rate.ts';
 import { Pacer } from './rate.ts';
 
@@ -20,7 +20,7 @@ export interface Job {
 }
 
 /** The tasks that share a limit, for example those of one HTTP origin. The queue holds those that wait to start. */
-export class Lane extends Queue<Job> {
+export class Lane extends Fifo<Job> {
   readonly key: string;
   readonly pacer: Pacer | undefined;
   running = 0;

@@ -12,7 +12,7 @@ const LARGE = 64 * 1024;
  */
 const PAUSE = 4;
 
-export interface OutletOptions {
+export interface BatcherOptions {
   /** Called when the batcher is no longer full. */
   readonly onRoom: () => void;
   /** Tells whether more results are expected. Output is delayed only while they are. Default: never. */
@@ -24,7 +24,7 @@ export interface OutletOptions {
  * batch to fill, and a flood makes large batches. A task that arrives more than `PAUSE` after the last batch, or while
  * no other work is in flight, is passed on at once.
  */
-export class Outlet implements AsyncIterable<readonly Task[]> {
+export class OutputBatcher implements AsyncIterable<readonly Task[]> {
   readonly #onRoom: () => void;
   readonly #isBusy: () => boolean;
   #tasks: Task[] = [];
@@ -36,7 +36,7 @@ export class Outlet implements AsyncIterable<readonly Task[]> {
   /** Time of the last batch, by `performance.now()`. */
   #handedOver = Number.NEGATIVE_INFINITY;
 
-  constructor({ onRoom, isBusy = () => false }: OutletOptions) {
+  constructor({ onRoom, isBusy = () => false }: BatcherOptions) {
     this.#onRoom = onRoom;
     this.#isBusy = isBusy;
   }
@@ -106,7 +106,7 @@ export class Outlet implements AsyncIterable<readonly Task[]> {
 }
 
 /** A buffer that passes tasks on in the order of their ordinals and holds back those that come early. */
-export class Order {
+export class ReorderBuffer {
   readonly #put: (task: Task) => void;
   readonly #early = new Map<number, Task | undefined>();
   #next = 0;

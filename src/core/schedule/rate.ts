@@ -1,4 +1,4 @@
-import { milliseconds, Rule } from '../options/option.ts';
+import { InvalidValue, milliseconds } from '../options/option.ts';
 
 /** A limit of `count` starts in `per` milliseconds. */
 export interface Rate {
@@ -14,7 +14,7 @@ export function toRate(typed: string): Rate {
   const [, count = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*\/\s*(\S+)$/.exec(typed.trim()) ?? [];
   const per = milliseconds(/^\d/.test(unit) ? unit : `1${unit}`);
   if (!(Number(count) > 0) || per === undefined || per === 0)
-    throw new Rule('must be a rate such as 50/s, 100/m or 1/500ms');
+    throw new InvalidValue('must be a rate such as 50/s, 100/m or 1/500ms');
   return { count: Number(count), per };
 }
 

@@ -1,6 +1,6 @@
 import type { Task } from '../record/task.ts';
-import { Alarm } from './deadline-timer.ts';
-import { Queue } from './fifo.ts';
+import { DeadlineTimer } from './deadline-timer.ts';
+import { Fifo } from './fifo.ts';
 import { type Job, Lane } from './lane.ts';
 import { Pacer, type Rate } from './rate.ts';
 
@@ -44,7 +44,7 @@ export class Scheduler {
   readonly #recent = new Set<Lane>();
   #latest: Lane | undefined;
   /** Lanes that may have a job to start, in order of their turn. */
-  readonly #ready = new Queue<Lane>();
+  readonly #ready = new Fifo<Lane>();
   /** Lanes that wait for their pause or rate. */
   readonly #timed = new Set<Lane>();
   /** Jobs that wait for a retry, the next one last. */
@@ -57,7 +57,7 @@ export class Scheduler {
   #isEnded = false;
   /** Whether anything may have to wait for a time; otherwise the clock is never read. */
   #isTimed: boolean;
-  readonly #alarm: Alarm;
+  readonly #alarm: DeadlineTimer;
   #wakeReader: (() => void) | undefined;
   /** Called with tasks that arrive after `stop()`. */
   #onLate: ((job: Job) => void) | undefined;
@@ -67,7 +67,7 @@ export class Scheduler {
 
   constructor(batches: AsyncIterable<readonly Task[]>, options: SchedulerOptions) {
     this.#options = options;
-    this.#alarm = new Alarm(options.onReady);
+    this.#alarm = new DeadlineTimer(options.onReady);
     this.#isTimed = options.rate !== undefined || options.laneRate !== undefined;
     this.#pacer = options.rate === undefined ? undefined : new Pacer(options.rate);
     this.input = this.#readAll(batches).finally(() => this.#end());

@@ -1,5 +1,5 @@
 /** An item that can be in one pool at a time. */
-export interface Bagged {
+export interface Pooled {
   /** Index in the pool; -1 if it is in none. */
   place: number;
 }
@@ -9,7 +9,7 @@ export interface Bagged {
  * items come and go by the million, one dead table in the old generation keeps all later ones, and their items, from
  * being collected by the scavenger.
  */
-export class Bag<T extends Bagged> implements Iterable<T> {
+export class UnorderedPool<T extends Pooled> implements Iterable<T> {
   readonly #items: T[] = [];
 
   get size(): number {

@@ -14,7 +14,7 @@ const SHOWN = 30;
  * @param what it should be, in words
  * @throws {TaskpipeError} `DATA`, or `IO` where it can't be read
  */
-export function mustBeOurs(path: string, what: 'ledger' | 'spool' | 'flow log'): void {
+export function assertOwnContent(path: string, what: 'ledger' | 'spool' | 'flow log'): void {
   const start = startOf(path, what).replace(/^[\s\0]+/, '');
   if (start === '' || /^[\s\0]*\{/m.test(start)) return;
   throw new TaskpipeError(
@@ -27,9 +27,9 @@ export function mustBeOurs(path: string, what: 'ledger' | 'spool' | 'flow log'):
  * The same for a file that is read to its end when it is opened: a device may have none.
  * @throws {TaskpipeError} `USAGE` where it is no file, besides
  */
-export function mustBeOurFile(path: string, what: 'spool' | 'flow log'): void {
+export function assertOwnFile(path: string, what: 'spool' | 'flow log'): void {
   modeOf(path);
-  mustBeOurs(path, what);
+  assertOwnContent(path, what);
 }
 
 /** The beginning of a file; '' where there is none, or it is no file. */

@@ -1,4 +1,4 @@
-import { Rule } from '../options/option.ts';
+import { InvalidValue } from '../options/option.ts';
 
 /**
  * Parses the delimiter of an output, whose bytes are read back one by one.
@@ -7,6 +7,6 @@ import { Rule } from '../options/option.ts';
 export function toAsciiDelimiter(typed: string): string {
   const delimiter = typed === '\\t' ? '\t' : typed;
   if (!/^[\x01-\x7f]$/.test(delimiter) || /["\r\n]/.test(delimiter))
-    throw new Rule('must be one ASCII character, no quote or line end');
+    throw new InvalidValue('must be one ASCII character, no quote or line end');
   return delimiter;
 }

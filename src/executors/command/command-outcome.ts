@@ -1,12 +1,12 @@
+import { parseJson } from '../../core/record/json-depth.ts';
 import type { Failure } from '../../core/record/task.ts';
 import type { Outcome } from '../contract.ts';
-import { parseJson } from '../http/response/json-body.ts';
 import { isRetried, type RetryOn } from '../program/retry-on.ts';
 import type { OutputMode } from './options.ts';
-import type { Output, Report } from './shell-pool/job.ts';
+import type { CapturedOutput, JobReport } from './shell-pool/job.ts';
 
 /** What is known of the command that a report is of. */
-export interface Judged {
+export interface JudgedExit {
   /** What to call it. */
   readonly name: string;
   readonly output: OutputMode;
@@ -34,7 +34,7 @@ const FAULTS: Readonly<Record<string, string>> = {
 const PASSING: ReadonlySet<string> = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
 
 /** What a report says of a task. */
-export function judge(report: Report | undefined, of: Judged): Outcome {
+export function judge(report: JobReport | undefined, of: JudgedExit): Outcome {
   if (report === undefined) {
     const error = { code: 'SPAWN', message: `the process that started ${of.name} was killed` };
     return { error, retry: {} };
@@ -60,7 +60,7 @@ function notStarted(fault: string, name: string): Outcome {
   return PASSING.has(fault) ? { error, retry: {} } : { error };
 }
 
-function failed(report: Report, { name, retryOn, timeout }: Judged): Outcome {
+function failed(report: JobReport, { name, retryOn, timeout }: JudgedExit): Outcome {
   const { exit, signal, killed } = report;
   const words = lastLine(report.stderr);
   if (killed === 'timeout') {
@@ -81,25 +81,25 @@ function withRetry(error: Failure, again: boolean): Outcome {
   return again ? { error, retry: {} } : { error };
 }
 
-function jsonOf(output: Output): ReturnType<typeof parseJson> {
+function jsonOf(output: CapturedOutput): ReturnType<typeof parseJson> {
   return 'text' in output ? parseJson(output.text) : { fault: 'it is no UTF-8' };
 }
 
 /** `{"exit","signal"?,"stdout","stderr"}`; an output that is no UTF-8 has `_base64` at the end of its name. */
-function resultOf({ exit, signal, stdout, stderr }: Report, json: string | undefined): string {
+function resultOf({ exit, signal, stdout, stderr }: JobReport, json: string | undefined): string {
   const by = signal === null ? '' : `,"signal":"${signal}"`;
   const first = json === undefined ? memberOf('stdout', stdout) : `"json":${json}`;
   return `{"exit":${exit}${by},${first},${memberOf('stderr', stderr)}}`;
 }
 
-function memberOf(name: string, output: Output): string {
+function memberOf(name: string, output: CapturedOutput): string {
   return 'text' in output
     ? `"${name}":${JSON.stringify(output.text)}`
     : `"${name}_base64":"${output.base64}"`;
 }
 
 /** The last line of what it said, for a message. */
-function lastLine(stderr: Output): string {
+function lastLine(stderr: CapturedOutput): string {
   if (!('text' in stderr)) return '';
   const line = stderr.text.trimEnd().split('\n').at(-1)?.trim() ?? '';
   return line === '' ? '' : `: ${line.length > 300 ? `${line.slice(0, 300)}…` : line}`;

@@ -1,8 +1,12 @@
+/*
+ * The executor of --command: runs a program for each task. Owns what the exit code and the outputs of a program mean.
+ * Must not know how programs are started: that is for shell-pool/.
+ */
 import type { Executor } from '../contract.ts';
 import { MAX_OUTPUT, TIMEOUT } from '../program/options.ts';
 import { RETRY_ON, toRetryOn } from '../program/retry-on.ts';
 import { isFailure, programOf } from '../program/start-program.ts';
-import { type Judged, judge } from './command-outcome.ts';
+import { type JudgedExit, judge } from './command-outcome.ts';
 import type { CommandOptions } from './options.ts';
 import { openSlots } from './shell-pool/index.ts';
 
@@ -19,7 +23,7 @@ export async function command(typed: string, options: CommandOptions = {}): Prom
   const { output = 'text', retryOn = toRetryOn(RETRY_ON) } = options;
   const program = programOf('command', typed, options);
   const slots = openSlots({ env: program.env, cwd: program.cwd, maxOutput });
-  const judged: Judged = { name: program.name, output, retryOn, timeout, maxOutput };
+  const judged: JudgedExit = { name: program.name, output, retryOn, timeout, maxOutput };
   return {
     async attempt(task) {
       const call = program.callFor(task);

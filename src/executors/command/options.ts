@@ -1,4 +1,4 @@
-import { choice, type Option, type Values } from '../../core/options/option.ts';
+import { choice, type Option, type OptionValues } from '../../core/options/option.ts';
 import type { Setting } from '../contract.ts';
 import type { processOptions } from '../program/options.ts';
 import type { RetryOn } from '../program/retry-on.ts';
@@ -46,7 +46,7 @@ export const commandOptions: CommandOptionTable = {
   }),
 };
 
-type Given = Values<typeof processOptions & CommandOptionTable>;
+type Given = OptionValues<typeof processOptions & CommandOptionTable>;
 
 /** What the options' values say, with what the stage and the process add. */
 export function fromValues(values: Given, { timeout, env: environment }: Setting): CommandOptions {

@@ -1,3 +1,7 @@
+/*
+ * The executor of --flow: runs a flow for each task. Owns the outcome of a flow as a record. Must not know how a flow
+ * runs: that is for flow/.
+ */
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { isFlow } from '../../flow/patterns.ts';
 import { compile } from '../../flow/plan/compile.ts';

@@ -1,4 +1,4 @@
-import { choice, type Option, path, type Values } from '../../core/options/option.ts';
+import { choice, type Option, type OptionValues, path } from '../../core/options/option.ts';
 import type { EngineKind } from '../../flow/run/engine.ts';
 
 type FlowOptionTable = {
@@ -28,4 +28,4 @@ export const flowOptions: FlowOptionTable = {
 };
 
 /** What `--flow` is told on the command line. */
-export type FlowValues = Values<FlowOptionTable> & { readonly flow: string; readonly jobs: number };
+export type FlowValues = OptionValues<FlowOptionTable> & { readonly flow: string; readonly jobs: number };

@@ -1,3 +1,7 @@
+/*
+ * The executor of --http: sends a request for each task. request/ makes it, transport/ sends it, response/ reads the answer.
+ * Must not retry or limit rates: that is for the stage.
+ */
 import type { Task } from '../../core/record/task.ts';
 import { compileTemplate, type Template } from '../../core/record/template.ts';
 import type { Executor } from '../contract.ts';
@@ -12,7 +16,7 @@ import {
 } from './request/build-request.ts';
 import { readHeaders } from './request/headers.ts';
 import { originOf } from './request/target.ts';
-import { keyOf, type Visitor, visit } from './request-loop.ts';
+import { keyOf, type RequestLoop, visit } from './request-loop.ts';
 import { createJudge } from './response/http-outcome.ts';
 
 export { fromValues, type HttpOptions, httpOptions } from './options.ts';
@@ -32,7 +36,7 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
   };
   const judge = await createJudge(options);
   const { client, close } = await openClient(options, defaults);
-  const visitor: Visitor = { client, judge, follow, sendsKey };
+  const visitor: RequestLoop = { client, judge, follow, sendsKey };
   const curlOf = options.printCurl === undefined ? undefined : await curlWriter(options, defaults, visitor);
   const fixedOrigin = defaults.url === undefined ? '' : originOfAll(defaults.url);
   return {
@@ -65,7 +69,7 @@ function originOfAll({ names, start }: Template): string {
 async function curlWriter(
   { header: typed = [], userAgent = 'taskpipe', insecure = false }: HttpOptions,
   { headers: read }: RequestDefaults,
-  visitor: Visitor,
+  visitor: RequestLoop,
 ): Promise<(request: Request, task: Task) => string> {
   const { curlLine } = await import('./request/print-curl.ts');
   const { follow } = visitor;

@@ -5,7 +5,7 @@ import type { RequestDefaults } from './request/build-request.ts';
 import { type AddressRule, publicOr, toNetworks } from './transport/addresses.ts';
 import { type Client, createClient } from './transport/client.ts';
 import { openConnector, openPool } from './transport/connection-pool.ts';
-import type { Environment, ProxySettings } from './transport/proxy.ts';
+import type { ProxyEnvironment, ProxySettings } from './transport/proxy.ts';
 
 /** Client with what must be closed after its last request. */
 export interface OpenClient {
@@ -45,7 +45,7 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
 }
 
 /** Returns false if there is certainly no proxy, so that its code need not be loaded. */
-function usesProxy(proxy: string | undefined, env: Environment): boolean {
+function usesProxy(proxy: string | undefined, env: ProxyEnvironment): boolean {
   if (proxy !== undefined) return true;
   return Object.keys(env).some((name) => /^(https?|all)_proxy$/i.test(name) && (env[name] ?? '') !== '');
 }

@@ -1,14 +1,14 @@
 import {
   count,
   flag,
+  InvalidValue,
   type Option,
+  type OptionValues,
   optionName,
   parseOption,
   path,
-  Rule,
   size,
   text,
-  type Values,
   value,
   values,
 } from '../../core/options/option.ts';
@@ -207,7 +207,7 @@ export const httpOptions: HttpOptionTable = {
 
 /** What the options' values say, with what the stage and the process add. */
 export function fromValues(
-  values: Values<HttpOptionTable>,
+  values: OptionValues<HttpOptionTable>,
   { timeout, env, tell, version }: Pick<Setting, 'timeout' | 'env' | 'tell' | 'version'>,
 ): HttpOptions {
   const { userAgent = `taskpipe/${version}`, printCurl } = values;
@@ -230,7 +230,7 @@ function toTemplate(typed: string): string {
 
 function toMethod(typed: string): string {
   const method = typed.toLowerCase();
-  if (!METHODS.some((one) => one === method)) throw new Rule(`must be one of ${METHODS.join(', ')}`);
+  if (!METHODS.some((one) => one === method)) throw new InvalidValue(`must be one of ${METHODS.join(', ')}`);
   return method;
 }
 
@@ -246,6 +246,6 @@ function toAddresses(typed: string): string {
 
 function toBodyMode(typed: string): BodyMode {
   const mode = BODY_MODES.find((one) => one === typed);
-  if (mode === undefined) throw new Rule(`must be one of ${BODY_MODES.join(', ')}`);
+  if (mode === undefined) throw new InvalidValue(`must be one of ${BODY_MODES.join(', ')}`);
   return mode;
 }

@@ -10,7 +10,7 @@ import type { HttpFault } from './transport/http-failure.ts';
 import { Trip } from './transport/request-deadline.ts';
 
 /** What does one attempt. */
-export interface Visitor {
+export interface RequestLoop {
   readonly client: Client;
   readonly judge: Judge;
   readonly follow: number;
@@ -19,13 +19,13 @@ export interface Visitor {
 }
 
 /** What goes along as `Idempotency-Key`. */
-export function keyOf({ sendsKey }: Pick<Visitor, 'sendsKey'>, uuid: string): string | undefined {
+export function keyOf({ sendsKey }: Pick<RequestLoop, 'sendsKey'>, uuid: string): string | undefined {
   return sendsKey ? uuid : undefined;
 }
 
 /** Sends a request, and goes where redirects lead. */
 export async function visit(
-  visitor: Visitor,
+  visitor: RequestLoop,
   task: Task,
   request: Request,
   attempt: Attempt,

@@ -1,8 +1,8 @@
-import { Alarm } from '../../core/schedule/deadline-timer.ts';
-import { Bag, type Bagged } from '../../core/schedule/unordered-pool.ts';
+import { DeadlineTimer } from '../../core/schedule/deadline-timer.ts';
+import { type Pooled, UnorderedPool } from '../../core/schedule/unordered-pool.ts';
 
 /** One of those that are under way, with what is done when its time is over. */
-interface Running extends Bagged {
+interface Running extends Pooled {
   readonly due: number;
   readonly onLate: () => void;
 }
@@ -13,8 +13,8 @@ interface Running extends Bagged {
  */
 export class Deadlines {
   readonly #timeout: number;
-  readonly #running = new Bag<Running>();
-  readonly #alarm = new Alarm(() => this.#ring());
+  readonly #running = new UnorderedPool<Running>();
+  readonly #alarm = new DeadlineTimer(() => this.#ring());
 
   /** @param timeout in milliseconds */
   constructor(timeout: number) {
@@ -22,14 +22,14 @@ export class Deadlines {
   }
 
   /** Something begins. Returns what `end` is to be told; `onLate` is not called after that. */
-  begin(onLate: () => void): Bagged {
+  begin(onLate: () => void): Pooled {
     const one = { due: performance.now() + this.#timeout, onLate, place: -1 };
     this.#running.add(one);
     this.#alarm.set(one.due);
     return one;
   }
 
-  end(one: Bagged): void {
+  end(one: Pooled): void {
     this.#running.delete(one as Running);
   }
 

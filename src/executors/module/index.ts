@@ -1,25 +1,14 @@
-import type { Values } from '../../core/options/option.ts';
+/*
+ * The executor of --module: calls a function for each task, on this thread or on others. Owns the context that it gets.
+ * Must not retry: that is for the stage.
+ */
+import type { OptionValues } from '../../core/options/option.ts';
 import type { Executor, Setting } from '../contract.ts';
-import { fromValues, type HttpOptions, type httpOptions } from '../http/options.ts';
+import { fromValues, type httpOptions } from '../http/options.ts';
+import type { ModuleOptions } from './contract.ts';
 import { openWork } from './open-module.ts';
 import type { moduleOptions } from './options.ts';
 import { openThreads } from './threads/thread-pool.ts';
-
-/** What the executor for modules can be told. It can be sent to another thread. */
-export interface ModuleOptions {
-  /** The path of a JavaScript or TypeScript module. */
-  readonly file: string;
-  /** For each attempt, in milliseconds. */
-  readonly timeout: number;
-  /** Calls the module's `revert`, in place of its work. Default false. */
-  readonly revert?: boolean | undefined;
-  /** A folder for the log of each task. Default: none. */
-  readonly logDir?: string | undefined;
-  /** Whether what tasks log is shown. Default false. */
-  readonly shows?: boolean | undefined;
-  /** For `ctx.fetch`. */
-  readonly http?: HttpOptions | undefined;
-}
 
 /** Beside those of `ModuleOptions`, what stays in this thread. */
 export interface ModuleSetting {
@@ -53,7 +42,7 @@ export async function moduleExecutor(options: ModuleOptions, setting: ModuleSett
 
 /** The executor that the options' values ask for. */
 export function moduleFromValues(
-  values: Values<typeof moduleOptions & typeof httpOptions> & { module: string },
+  values: OptionValues<typeof moduleOptions & typeof httpOptions> & { module: string },
   setting: Setting,
 ): Promise<Executor> {
   const { timeout, revert, logDir, env, note } = setting;

@@ -2,8 +2,8 @@ import type { Task } from '../../core/record/task.ts';
 import type { Attempt, Outcome } from '../contract.ts';
 import type { Fetcher } from '../http/fetch.ts';
 import { loadModule } from '../load-module.ts';
+import type { ModuleOptions } from './contract.ts';
 import { handlersOf } from './handlers.ts';
-import type { ModuleOptions } from './index.ts';
 import { openLogs } from './logger.ts';
 import { moduleWork } from './module-work.ts';
 

@@ -1,5 +1,5 @@
 import { split } from 'shlex';
-import { Rule } from '../../core/options/option.ts';
+import { InvalidValue } from '../../core/options/option.ts';
 
 /** What a shell would make something of, outside of quotes, and in double quotes. */
 const BARE = /[|&;<>()`*]|\$(?:\w+|[({'"])|(?:^|\s)~/;
@@ -27,9 +27,9 @@ export function splitWords(typed: string, isTemplate: boolean): string[] {
   try {
     words = split(masked);
   } catch {
-    throw new Rule('must close its quotes');
+    throw new InvalidValue('must close its quotes');
   }
-  if (words.length === 0 || words[0] === '') throw new Rule('must be a command');
+  if (words.length === 0 || words[0] === '') throw new InvalidValue('must be a command');
   return words.map((word) => word.replace(/\0(\d+)\0/g, (_, index) => braces[Number(index)] ?? ''));
 }
 
@@ -42,7 +42,7 @@ function refuseShell(text: string): void {
   ];
   const [sign] = found.find((match) => match) || [];
   if (sign === undefined) return;
-  throw new Rule(
+  throw new InvalidValue(
     `must be a program and its arguments; ${sign.trim()} is for a shell: add --shell, or put it into single quotes if it is meant as text`,
   );
 }

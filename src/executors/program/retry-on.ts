@@ -1,4 +1,4 @@
-import { Rule } from '../../core/options/option.ts';
+import { InvalidValue } from '../../core/options/option.ts';
 
 /** After which failures another attempt is made. */
 export interface RetryOn {
@@ -27,7 +27,7 @@ export function toRetryOn(typed: string): RetryOn {
     if (first !== undefined && Number(first) > 0 && Number(last) >= Number(first) && Number(last) < 256)
       codes.push([Number(first), Number(last)]);
     else if (!WORDS.includes(part))
-      throw new Rule(
+      throw new InvalidValue(
         `must be exit codes and ${WORDS.join(', ')}, with commas between them, as in 75,100-110,timeout`,
       );
   }

@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { quote } from 'shlex';
 import { TaskpipeError } from '../../core/base/errors.ts';
-import { optionName, Rule } from '../../core/options/option.ts';
+import { InvalidValue, optionName } from '../../core/options/option.ts';
 import { type Failure, Task } from '../../core/record/task.ts';
 import { compileTemplate, type Template } from '../../core/record/template.ts';
 import { splitWords } from './command-words.ts';
@@ -61,7 +61,7 @@ export function programOf(
       show: (call) => shown(call, cwd),
     };
   } catch (error) {
-    if (!(error instanceof Rule)) throw error;
+    if (!(error instanceof InvalidValue)) throw error;
     throw new TaskpipeError('USAGE', `${optionName(key)} ${error.message}; got ${JSON.stringify(typed)}`);
   }
 }
@@ -105,19 +105,19 @@ function refuseScript(words: readonly Template[]): void {
   const option = texts.findIndex((text) => /^-\w*c$/.test(text));
   const name = option < 0 ? undefined : words[option + 1]?.names[0];
   if (name === undefined) return;
-  throw new Rule(
+  throw new InvalidValue(
     `must not put {${name}} into the text of a shell: write "$TASK_name" there, with --shell and without sh -c (braces that are meant are doubled: {{ }})`,
   );
 }
 
 function shellCalls(typed: string, key: Parameters<typeof programOf>[0]): Calls {
-  if (typed.trim() === '') throw new Rule('must be a command');
+  if (typed.trim() === '') throw new InvalidValue('must be a command');
   const call = { file: '/bin/sh', words: ['sh', '-c', typed] };
   if (key !== 'command') return { name: 'sh', callFor: () => ({ ...call, env: {} }) };
   const [brace] = /(?<!\$)\{[\w.-]+\}/.exec(typed) ?? [];
   if (brace !== undefined) {
     const name = brace.slice(1, -1).replace(/\W/g, '_');
-    throw new Rule(
+    throw new InvalidValue(
       `must have no ${brace} with --shell: values come as variables, so write "$TASK_${name}" (or put spaces inside, if braces are meant)`,
     );
   }
@@ -144,7 +144,9 @@ function findProgram(name: string, path: string | undefined, cwd: string | undef
     if (isProgram(file)) return file;
   }
   const where = isAbsolute(name) || name.includes('/') ? '' : ' on the PATH';
-  throw new Rule(`must begin with a program; there is no ${JSON.stringify(name)}${where} that can be run`);
+  throw new InvalidValue(
+    `must begin with a program; there is no ${JSON.stringify(name)}${where} that can be run`,
+  );
 }
 
 function isProgram(file: string): boolean {

@@ -1,3 +1,7 @@
+/*
+ * The executor of --worker: long-lived programs that get a task a line and answer with one. Owns the protocol and the
+ * restarts. Must not know what a task means.
+ */
 import type { Executor } from '../contract.ts';
 import { MAX_OUTPUT, TIMEOUT } from '../program/options.ts';
 import { RETRY_ON, toRetryOn } from '../program/retry-on.ts';

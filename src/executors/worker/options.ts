@@ -1,4 +1,4 @@
-import { count, type Option, type Values } from '../../core/options/option.ts';
+import { count, type Option, type OptionValues } from '../../core/options/option.ts';
 import type { Setting } from '../contract.ts';
 import type { processOptions } from '../program/options.ts';
 import type { RetryOn } from '../program/retry-on.ts';
@@ -48,7 +48,7 @@ export const workerOptions: WorkerOptionTable = {
   }),
 };
 
-type Given = Values<typeof processOptions & WorkerOptionTable> & {
+type Given = OptionValues<typeof processOptions & WorkerOptionTable> & {
   readonly jobs: number;
   readonly grace: number;
 };

@@ -50,7 +50,7 @@ export interface ResumedChange {
 }
 
 /** All that can happen in a run; who keeps the changes can make the run go on from them. */
-export type Change = AtomChange | DecisionChange | ResumedChange;
+export type FlowChange = AtomChange | DecisionChange | ResumedChange;
 
 /** The state of one run of a flow. All that changes it is here. */
 export class Storage {

@@ -3,10 +3,10 @@ import type { Failure } from '../../core/record/task.ts';
 import type { AtomContext, Inputs } from '../atom.ts';
 
 /** How a call ended. */
-export type Settled = { readonly value: unknown } | { readonly failure: Failure };
+export type CallResult = { readonly value: unknown } | { readonly failure: Failure };
 
 /** What a call may take, and what gives it up. */
-export interface Limits {
+export interface CallLimits {
   /** In milliseconds; undefined: as long as it takes. */
   readonly timeout: number | undefined;
   /** Aborted where all is to be given up. */
@@ -21,11 +21,11 @@ export class CallContext implements AtomContext {
   readonly atom: string;
   readonly store: Inputs;
   readonly isRepeated: boolean;
-  readonly #limits: Limits;
+  readonly #limits: CallLimits;
   #timeOver: AbortController | undefined;
   #signal: AbortSignal | undefined;
 
-  constructor(names: { flow: string; atom: string }, store: Inputs, isRepeated: boolean, limits: Limits) {
+  constructor(names: { flow: string; atom: string }, store: Inputs, isRepeated: boolean, limits: CallLimits) {
     this.flow = names.flow;
     this.atom = names.atom;
     this.store = store;
@@ -53,8 +53,8 @@ export class CallContext implements AtomContext {
 export function call(
   work: () => unknown,
   context: CallContext,
-  { timeout }: Limits,
-): Settled | Promise<Settled> {
+  { timeout }: CallLimits,
+): CallResult | Promise<CallResult> {
   try {
     const value = work();
     if (!isThenable(value)) return { value };
@@ -65,7 +65,7 @@ export function call(
   }
 }
 
-function timeOver(settled: Promise<Settled>, context: CallContext, timeout: number): Promise<Settled> {
+function timeOver(settled: Promise<CallResult>, context: CallContext, timeout: number): Promise<CallResult> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
       resolve({ failure: { code: 'TIMEOUT', message: `it did not end within ${timeout} ms` } });
@@ -87,6 +87,6 @@ export function failureOf(error: unknown): Failure {
   return { code: typeof code === 'string' && code !== '' ? code : 'ERROR', message: messageOf(error) };
 }
 
-function failed(error: unknown): Settled {
+function failed(error: unknown): CallResult {
   return { failure: failureOf(error) };
 }

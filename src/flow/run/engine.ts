@@ -9,7 +9,7 @@ import { Notifier } from './notifier.ts';
 import { allNext, isSuccess, nextOf } from './select.ts';
 import { type FlowSnapshot, isReverting, restore, snapshotOf } from './snapshot.ts';
 import { type AtomState, checkFlowTransition, type FlowState } from './states.ts';
-import { type Ended, Steps } from './steps.ts';
+import { type EndedCall, Steps } from './steps.ts';
 
 export type { EngineKind, EngineOptions, FlowResult } from './engine-options.ts';
 
@@ -29,7 +29,7 @@ export class Engine {
   #isBroken: boolean;
   /** What may start, and what came to its end and was not looked at yet. */
   #queue: number[] = [];
-  #ended: Ended[] = [];
+  #ended: EndedCall[] = [];
   #calls = 0;
   #wake: (() => void) | undefined;
   #defect: unknown;

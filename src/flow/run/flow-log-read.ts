@@ -1,9 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { ioError } from '../../core/base/errors.ts';
-import type { Change } from './atom-storage.ts';
+import type { FlowChange } from './atom-storage.ts';
 
 /** A run in a log: one to go on with, or the place of the line with the result that it ended well with. */
-export type KeptRun = { readonly changes: Change[] } | { readonly start: number; readonly length: number };
+export type KeptRun =
+  | { readonly changes: FlowChange[] }
+  | { readonly start: number; readonly length: number };
 
 interface Line {
   readonly uuid?: unknown;
@@ -31,8 +33,8 @@ export async function readFlowLog(path: string): Promise<Map<string, KeptRun>> {
       const run = runs.get(key);
       if (line.end === 'SUCCESS') runs.set(key, { start, length: bytes.length });
       else if (line.end !== undefined) runs.delete(key);
-      else if (run !== undefined && 'changes' in run) run.changes.push(line as Change);
-      else runs.set(key, { changes: [line as Change] });
+      else if (run !== undefined && 'changes' in run) run.changes.push(line as FlowChange);
+      else runs.set(key, { changes: [line as FlowChange] });
     }
   } catch (error) {
     throw ioError('cannot read the flow log', path, error);

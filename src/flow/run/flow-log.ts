@@ -1,10 +1,10 @@
 import { closeSync, existsSync, openSync, readSync, writeSync } from 'node:fs';
 import { ioError, type TaskpipeError } from '../../core/base/errors.ts';
 import { datasync, syncFolder } from '../../core/storage/durable.ts';
-import { mustBeOurFile } from '../../core/storage/file-kind.ts';
+import { assertOwnFile } from '../../core/storage/file-kind.ts';
 import { openLocked } from '../../core/storage/lock.ts';
 import { GrowingFile } from '../../core/storage/named-file.ts';
-import type { Change } from './atom-storage.ts';
+import type { FlowChange } from './atom-storage.ts';
 import { type KeptRun, readFlowLog, runKey } from './flow-log-read.ts';
 import type { Journal } from './steps.ts';
 
@@ -17,7 +17,7 @@ export interface FlowLog {
   take(
     flow: string,
     uuid: string,
-  ): { readonly changes: readonly Change[] } | { readonly result: string } | undefined;
+  ): { readonly changes: readonly FlowChange[] } | { readonly result: string } | undefined;
   /** Keeps the changes of a task's run. */
   journal(flow: string, uuid: string): Journal;
   /**
@@ -37,7 +37,7 @@ export interface FlowLog {
 export async function openFlowLog(path: string, say: (message: string) => void): Promise<FlowLog> {
   let fd: number;
   try {
-    mustBeOurFile(path, 'flow log');
+    assertOwnFile(path, 'flow log');
     const isNew = !existsSync(path);
     const busy = `${path} is in use by another process; give each its own --flow-log`;
     fd = openLocked(path, () => openSync(path, 'a+', 0o666), 'exclusive', busy, say);
@@ -73,7 +73,7 @@ class JsonlFlowLog implements FlowLog {
     this.#file = new GrowingFile(path, fd);
   }
 
-  take(flow: string, uuid: string): { changes: readonly Change[] } | { result: string } | undefined {
+  take(flow: string, uuid: string): { changes: readonly FlowChange[] } | { result: string } | undefined {
     const key = runKey(flow, uuid);
     const run = this.#kept.get(key);
     if (run === undefined) return undefined;

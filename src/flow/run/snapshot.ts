@@ -1,7 +1,7 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Failure } from '../../core/record/task.ts';
 import type { Compiled, CompiledAtom } from '../plan/compile.ts';
-import { type AtomRecord, type Change, Storage } from './atom-storage.ts';
+import { type AtomRecord, type FlowChange, Storage } from './atom-storage.ts';
 import type { FlowState } from './states.ts';
 
 /** A run of a flow as JSON: all that another process needs to go on with it. */
@@ -23,7 +23,7 @@ export function snapshotOf({ compiled, records }: Storage, state: FlowState): Fl
  * What a run had come to when its process ended, of the changes that were kept.
  * @throws {TaskpipeError} `DATA`, where they belong to another flow, or to another version of this one
  */
-export function replay(compiled: Compiled, changes: readonly Change[]): Storage {
+export function replay(compiled: Compiled, changes: readonly FlowChange[]): Storage {
   const storage = new Storage(compiled);
   try {
     for (const change of changes) {

@@ -6,8 +6,8 @@ import { put } from '../named.ts';
 import type { CompiledAtom } from '../plan/compile.ts';
 import { resolve } from '../plan/resolve.ts';
 import type { Decision } from '../retry.ts';
-import type { AtomChange, AtomRecord, Change, Storage } from './atom-storage.ts';
-import { CallContext, call, failureOf, type Limits, type Settled } from './call.ts';
+import type { AtomChange, AtomRecord, FlowChange, Storage } from './atom-storage.ts';
+import { CallContext, type CallLimits, type CallResult, call, failureOf } from './call.ts';
 import { gather } from './inputs.ts';
 import type { Notifier } from './notifier.ts';
 import { INTERRUPTED, takeBack } from './snapshot.ts';
@@ -16,23 +16,23 @@ import type { AtomState } from './states.ts';
 /** Keeps what happens, so that another process can go on. */
 export interface Journal {
   /** Takes a change, in order. */
-  add(change: Change): void;
+  add(change: FlowChange): void;
   /** Resolves when all that was added is safe. */
   sync(): Promise<void>;
 }
 
 /** What the steps of a run need. */
-export interface StepOptions extends Limits {
+export interface StepOptions extends CallLimits {
   readonly store: Inputs;
   readonly journal: Journal | undefined;
   readonly notifier: Notifier<AtomState>;
 }
 
 /** A call that came to its end. */
-export interface Ended {
+export interface EndedCall {
   readonly index: number;
   readonly isRevert: boolean;
-  readonly settled: Settled;
+  readonly settled: CallResult;
 }
 
 /** What can be done with the atoms of one run: they are started, they end, they are left out. */
@@ -75,7 +75,7 @@ export class Steps {
    * Starts an atom in the way that is meant for it.
    * @returns undefined where it may no longer start: what was decided meanwhile is otherwise
    */
-  start(index: number): Ended | Promise<Ended> | undefined {
+  start(index: number): EndedCall | Promise<EndedCall> | undefined {
     const record = this.storage.record(index);
     const { state, intention } = record;
     const isDone = state === 'SUCCESS' || state === 'FAILURE';
@@ -98,18 +98,22 @@ export class Steps {
       if (this.storage.record(index).state !== 'PENDING') this.#become(index, 'PENDING');
   }
 
-  #act(index: number, isRevert: boolean, record: AtomRecord): Ended | Promise<Ended> {
+  #act(index: number, isRevert: boolean, record: AtomRecord): EndedCall | Promise<EndedCall> {
     const { name } = this.#atom(index);
     const { store } = this.#options;
     const names = { flow: this.storage.compiled.name, atom: name };
     const context = new CallContext(names, store, record.isRepeated === true, this.#options);
     const settled = isRevert ? this.#undo(index, record, context) : this.#execute(index, context);
-    const end = (how: Settled): Ended => ({ index, isRevert, settled: isRevert ? how : this.#keepable(how) });
+    const end = (how: CallResult): EndedCall => ({
+      index,
+      isRevert,
+      settled: isRevert ? how : this.#keepable(how),
+    });
     return settled instanceof Promise ? settled.then(end) : end(settled);
   }
 
   /** A result that can't be kept is a failure while the atom can still be reverted. */
-  #keepable(settled: Settled): Settled {
+  #keepable(settled: CallResult): CallResult {
     if (this.#options.journal === undefined || 'failure' in settled) return settled;
     try {
       JSON.stringify(settled.value);
@@ -119,7 +123,7 @@ export class Steps {
     }
   }
 
-  #execute(index: number, context: CallContext): Settled | Promise<Settled> {
+  #execute(index: number, context: CallContext): CallResult | Promise<CallResult> {
     const refused = this.#refused.get(index);
     this.#refused.delete(index);
     if (refused !== undefined) return { failure: refused };
@@ -137,7 +141,11 @@ export class Steps {
     );
   }
 
-  #undo(index: number, { result, failure }: AtomRecord, context: CallContext): Settled | Promise<Settled> {
+  #undo(
+    index: number,
+    { result, failure }: AtomRecord,
+    context: CallContext,
+  ): CallResult | Promise<CallResult> {
     const compiled = this.#atom(index);
     const { atom, retry } = compiled;
     if (atom?.revert === undefined && retry?.revert === undefined) return { value: undefined };
@@ -157,7 +165,7 @@ export class Steps {
    * Takes the end of a call.
    * @returns what it means for the run: `failed` where an atom failed, `broken` where it could not be reverted
    */
-  end({ index, isRevert, settled }: Ended): 'good' | 'failed' | 'broken' {
+  end({ index, isRevert, settled }: EndedCall): 'good' | 'failed' | 'broken' {
     const isGood = 'value' in settled;
     if (isRevert) {
       if (isGood) this.#become(index, 'REVERTED');

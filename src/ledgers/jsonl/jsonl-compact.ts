@@ -5,8 +5,8 @@ import { IdSet } from '../../core/ids/id-set.ts';
 import { replaceFile, resolved } from '../../core/storage/durable.ts';
 import { openLocked } from '../../core/storage/lock.ts';
 import type { Seal } from '../contract.ts';
-import { type Fast, knownLine, type Line, uuidFound } from './jsonl-line.ts';
-import { scanChunks, scanLedger, type Visitor } from './jsonl-scan.ts';
+import { type Fast, knownLine, type LedgerLine, uuidFound } from './jsonl-line.ts';
+import { type LedgerVisitor, scanChunks, scanLedger } from './jsonl-scan.ts';
 import { Known } from './verified-end.ts';
 
 /** Holds a ledger alone while `work` runs. A ledger that does not exist is left so. */
@@ -70,7 +70,7 @@ export function compactLedger(
 }
 
 /** Where the last lines of each uuid are. */
-class Census implements Visitor {
+class Census implements LedgerVisitor {
   lines = 0;
   /** The last line of each uuid that has one without an `out`: finished or undone. */
   readonly #plain = new IdMap();
@@ -94,7 +94,7 @@ class Census implements Visitor {
     this.seals.delete(out);
   }
 
-  line({ uuid, undone, out, end, seal }: Line, place: number): void {
+  line({ uuid, undone, out, end, seal }: LedgerLine, place: number): void {
     this.lines++;
     if (out !== undefined && end !== undefined) {
       const known = this.#knownOf(out);

@@ -3,11 +3,11 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import { IdSet } from '../../core/ids/id-set.ts';
 import { datasync, syncFolder, writeOnce } from '../../core/storage/durable.ts';
-import { mustBeOurs } from '../../core/storage/file-kind.ts';
+import { assertOwnContent } from '../../core/storage/file-kind.ts';
 import { openLocked } from '../../core/storage/lock.ts';
 import { GrowingFile } from '../../core/storage/named-file.ts';
 import { utf8Of } from '../../core/text/encoding.ts';
-import type { Entry, History, Ledger, LedgerWriter, Seal } from '../contract.ts';
+import type { Entry, Ledger, LedgerWriter, OutputHistory, Seal } from '../contract.ts';
 import { clearLedger, compactLedger } from './jsonl-compact.ts';
 import { addFound, knownLine, linesOf, linesOfRows, uuidFound } from './jsonl-line.ts';
 import { checkLedger, listLedger, readFinished } from './jsonl-read.ts';
@@ -22,23 +22,23 @@ export function jsonlLedger(path: string, say: (message: string) => void): Ledge
   return {
     place: path,
     async finished() {
-      mustBeOurs(path, 'ledger');
+      assertOwnContent(path, 'ledger');
       return readFinished(path);
     },
     list: () => listLedger(path),
     history: (output) => readHistory(path, nameOf(output, path)),
     rowsIn: (output) => readRows(path, nameOf(output, path)),
     async open(output) {
-      mustBeOurs(path, 'ledger');
+      assertOwnContent(path, 'ledger');
       return openWriter(path, output === undefined ? undefined : nameOf(output, path), say);
     },
     check: (fault) => checkLedger(path, fault),
     async compact() {
-      mustBeOurs(path, 'ledger');
+      assertOwnContent(path, 'ledger');
       return compactLedger(path, say);
     },
     async clear() {
-      mustBeOurs(path, 'ledger');
+      assertOwnContent(path, 'ledger');
       return clearLedger(path, say);
     },
   };
@@ -58,7 +58,7 @@ function realFolder(path: string): string {
   }
 }
 
-async function readHistory(path: string, output: string): Promise<History> {
+async function readHistory(path: string, output: string): Promise<OutputHistory> {
   const saved = new IdSet();
   const undone = new IdSet();
   const known = new Known();

@@ -8,7 +8,7 @@ import type { Entry, Seal } from '../contract.ts';
  * with `"out"`, its row is no longer in that output either. A line with `"out"` and `"end"` and no `"uuid"` says how
  * far an output is known; at the end of a run it also has the seal (`"stamp"`, `"rows"`, `"uuids"`).
  */
-export interface Line {
+export interface LedgerLine {
   readonly uuid: string | undefined;
   readonly undone: boolean;
   readonly out: string | undefined;
@@ -55,7 +55,7 @@ export function linesOfRows(
 }
 
 /** Any line, or what is wrong with it; undefined where it is blank. */
-export function parseLine(bytes: Buffer): Line | string | undefined {
+export function parseLine(bytes: Buffer): LedgerLine | string | undefined {
   if (!isUtf8(bytes)) return 'not valid UTF-8';
   const text = bytes.toString().trim();
   if (text === '') return undefined;

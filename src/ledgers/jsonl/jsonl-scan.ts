@@ -1,9 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { ioError, systemCode } from '../../core/base/errors.ts';
-import { type Fast, type Line, parseLine, readFast } from './jsonl-line.ts';
+import { type Fast, type LedgerLine, parseLine, readFast } from './jsonl-line.ts';
 
 /** What is told of the lines of a ledger, in order. */
-export interface Visitor {
+export interface LedgerVisitor {
   /**
    * A line as this project writes them, not an undone one.
    * @param found what stands where in `bytes`: good for this call only
@@ -12,7 +12,7 @@ export interface Visitor {
    */
   fast(bytes: Buffer, found: Fast, out: string, place: number): void;
   /** Any other whole line, and its text. */
-  line(line: Line, place: number, text: string): void;
+  line(line: LedgerLine, place: number, text: string): void;
   /**
    * A line that is torn, or was never one of a ledger.
    * @param number counts from 1
@@ -25,7 +25,7 @@ const CHUNK = 1024 * 1024;
 const NEWLINE = 10;
 
 /** Reads a ledger to its end. No file is an empty one. @throws {TaskpipeError} `IO` */
-export async function scanLedger(path: string, visitor: Visitor): Promise<void> {
+export async function scanLedger(path: string, visitor: LedgerVisitor): Promise<void> {
   for await (const _ of scanChunks(path, visitor));
 }
 
@@ -33,7 +33,7 @@ export async function scanLedger(path: string, visitor: Visitor): Promise<void> 
  * Reads a ledger in chunks of 1 MB, and yields after each.
  * @throws {TaskpipeError} `IO`
  */
-export async function* scanChunks(path: string, visitor: Visitor): AsyncGenerator<void> {
+export async function* scanChunks(path: string, visitor: LedgerVisitor): AsyncGenerator<void> {
   let file: FileHandle | undefined;
   try {
     file = await open(path);
@@ -65,7 +65,7 @@ async function* scanFile(file: FileHandle, scanner: LineScanner): AsyncGenerator
 }
 
 class LineScanner {
-  readonly #visitor: Visitor;
+  readonly #visitor: LedgerVisitor;
   readonly #fast: Fast = { from: 0, to: 0, end: -1 };
   #number = 0;
   /** Inside a line that is longer than the buffer. */
@@ -74,7 +74,7 @@ class LineScanner {
   #out = '';
   #outText: Buffer | undefined;
 
-  constructor(visitor: Visitor) {
+  constructor(visitor: LedgerVisitor) {
     this.#visitor = visitor;
   }
 

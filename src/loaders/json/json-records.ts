@@ -4,7 +4,7 @@ import { type Member, membersOf } from '../../core/record/json-text.ts';
 import type { JsonRecord } from '../../core/record/ndjson.ts';
 import { findNames, rawAt, valueAt } from '../../core/record/nested-path.ts';
 import { attribute, type Fields, runOf } from '../../core/record/task.ts';
-import type { Loaded, Shape } from '../contract.ts';
+import type { Loaded, Reshape } from '../contract.ts';
 import { lift } from './lift.ts';
 import { Selection } from './selection.ts';
 
@@ -18,7 +18,7 @@ export class JsonLoaded implements Loaded {
   readonly #read: Fields;
   /** The same with nested attributes at its top, if `--rename` says so. */
   readonly #record: JsonRecord;
-  readonly #shape: Shape;
+  readonly #shape: Reshape;
   /** Keys that an executor added: not attributes, unless `--rename` names them. */
   readonly #ours: ReadonlySet<string>;
   /** The record under its new names, made when it is first needed. */
@@ -27,7 +27,7 @@ export class JsonLoaded implements Loaded {
   /** Raw values by new name: searching the text for each would take forever in a record of many members. */
   #raw: ReadonlyMap<string, string> | undefined;
 
-  constructor(record: JsonRecord, shape: Shape) {
+  constructor(record: JsonRecord, shape: Reshape) {
     const run = runOf(record.fields);
     this.line = record.line;
     this.source = record.text;

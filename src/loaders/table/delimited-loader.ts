@@ -3,9 +3,10 @@ import { checksumOf, hashMember, hashText } from '../../core/record/checksum.ts'
 import { CsvParser, type Dialect, type Row } from '../../core/text/csv.ts';
 import { type ChunkDecoder, chunkDecoder, REPLACEMENT } from '../../core/text/encoding.ts';
 import type { Loaded, Loader, ReadOptions } from '../contract.ts';
-import { type Columns, columnsFor } from './header-columns.ts';
+import { columnsFor } from './header-columns.ts';
 import { type PlainReader, type PlainRows, plainReader } from './plain-rows.ts';
-import { type Fault, faultOf, looksJoined, undecoded } from './row-faults.ts';
+import { faultOf, looksJoined, type RowReject, undecoded } from './row-faults.ts';
+import type { Columns } from './table-columns.ts';
 import { type Table, TableStart } from './table-start.ts';
 import { TsvDoubts } from './tsv-doubts.ts';
 
@@ -152,7 +153,7 @@ class RecordReader {
   }
 
   /** The fault of a row; undefined if it has none, which may be told of all the same. */
-  #faultOf(row: Row, { names: { length: width } }: Columns): Fault | undefined {
+  #faultOf(row: Row, { names: { length: width } }: Columns): RowReject | undefined {
     const { encoding, source, note } = this.#options;
     const { quote, delimiter } = this.#dialect;
     const undecodable = this.#isSuspect ? undecoded(row, encoding) : undefined;

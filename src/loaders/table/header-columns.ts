@@ -7,27 +7,7 @@ import { encodingHint } from '../../core/text/encoding.ts';
 import type { ReadOptions } from '../contract.ts';
 import { checkHeader, hasLoneReturn } from './header-checks.ts';
 import { troubleOf } from './row-faults.ts';
-
-/** One column of a task, and the JSON text between its value and the one before. */
-interface Column {
-  readonly index: number;
-  readonly before: string;
-  readonly bytes: Buffer;
-  /** Hash of its name. */
-  readonly hash: number;
-}
-
-/** What all rows of a file share. */
-export interface Columns {
-  readonly names: readonly string[];
-  readonly indexes: ReadonlyMap<string, number>;
-  /** Where the `uuid` is. */
-  readonly uuid: number | undefined;
-  /** The columns of a task, in order. */
-  readonly kept: readonly Column[];
-  /** All columns but the `uuid`, in the order of the canonical text, which a uuid is made of by default. */
-  readonly sorted: readonly Column[];
-}
+import type { Column, Columns } from './table-columns.ts';
 
 /** @throws {TaskpipeError} `DATA` if the header cannot be used */
 export function columnsFor(first: Row, dialect: Dialect, options: ReadOptions): Columns {

@@ -1,8 +1,7 @@
 import { writeUuid } from '../../core/ids/uuid.ts';
 import { checksumOf, hashBytes, hashMember, STRING } from '../../core/record/checksum.ts';
 import type { Dialect } from '../../core/text/csv.ts';
-import type { ReadOptions } from '../contract.ts';
-import type { Columns } from './header-columns.ts';
+import type { Columns } from './table-columns.ts';
 
 /*
  * Rows of delimited text that are plain: their values are in JSON what they are in the file, byte for byte. Most rows of
@@ -140,8 +139,15 @@ const escaped: Uint8Array = new Uint8Array(256).fill(1, 0, 0x20);
 escaped[QUOTE] = 1;
 escaped[BACKSLASH] = 1;
 
+/** Options of a loader that plain rows depend on. */
+export interface PlainOptions {
+  readonly maxLine: number;
+  readonly comment: string | undefined;
+  readonly takesPlain: ((columns: Columns) => boolean) | undefined;
+}
+
 /** Returns the reader of the plain rows of a file. */
-export function plainReader(columns: Columns, dialect: Dialect, options: ReadOptions): PlainReader {
+export function plainReader(columns: Columns, dialect: Dialect, options: PlainOptions): PlainReader {
   const width = columns.names.length;
   const { maxLine, takesPlain, comment = '' } = options;
   const separator = dialect.delimiter.charCodeAt(0);

@@ -4,7 +4,7 @@ import { encodingHint, REPLACEMENT } from '../../core/text/encoding.ts';
 import type { BadInput } from '../../core/text/lines.ts';
 
 /** Reason a row was rejected. */
-export type Fault = Pick<BadInput, 'code' | 'message'>;
+export type RowReject = Pick<BadInput, 'code' | 'message'>;
 
 /** What is known of the table that a row is in. */
 export interface Known {
@@ -18,14 +18,14 @@ export interface Known {
 }
 
 /** Tells of bytes that are not text in the encoding of the file. */
-export function undecoded({ text }: Row, encoding: string | undefined): Fault | undefined {
+export function undecoded({ text }: Row, encoding: string | undefined): RowReject | undefined {
   if (!text.isWellFormed()) return { code: 'UTF8', message: `not valid UTF-8${encodingHint(text)}` };
   if (encoding === undefined || !text.includes(REPLACEMENT)) return undefined;
   return { code: 'ENCODING', message: `not valid ${encoding} (--encoding)` };
 }
 
 /** The fault of a row; undefined if it has none. */
-export function faultOf(row: Row, table: Known): Fault | undefined {
+export function faultOf(row: Row, table: Known): RowReject | undefined {
   const { cells, fault } = row;
   if (fault !== undefined) return { code: fault === 'long' ? 'LONG' : 'CSV', message: troubleOf(row, table) };
   if (cells.length === table.width) return undefined;

@@ -1,9 +1,9 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
+import type { Recovery } from './contract.ts';
 import { cut } from './cut-tail.ts';
 import type { OpenLedger } from './missing-rows.ts';
 import { badRow, lostUuids, tooFewRows } from './output-mismatch.ts';
 import type { Look } from './read-output.ts';
-import type { Recovery } from './recover.ts';
 
 /**
  * Brings a ledger and an output without uuids to agree. Its rows cannot be asked which tasks they belong to, so they

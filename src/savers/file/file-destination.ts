@@ -10,9 +10,10 @@ import { resolved, syncFolder } from '../../core/storage/durable.ts';
 import { type LedgerWriter, openLedger } from '../../ledgers/index.ts';
 import type { Destination, DestinationOptions, Misfit, OpenRows, RowBatch, Rows } from '../contract.ts';
 import type { Unmet } from '../rows/columns.ts';
+import type { Head } from './contract.ts';
 import type { OpenLedger } from './missing-rows.ts';
 import { type OutputFile, openOutput } from './output-file.ts';
-import { type Head, mayTearHeader, recover, recoverHead } from './recover.ts';
+import { mayTearHeader, recover, recoverHead } from './recover.ts';
 import { checkMarkable, OutputRun, readMark } from './run-mark.ts';
 
 /** How a file is saved to. */

@@ -1,5 +1,5 @@
 import { IdSet } from '../../core/ids/id-set.ts';
-import type { Entry, History, Ledger, LedgerWriter } from '../../ledgers/index.ts';
+import type { Entry, Ledger, LedgerWriter, OutputHistory } from '../../ledgers/index.ts';
 import { type Missing, SHOWN } from './output-mismatch.ts';
 
 /** A ledger that is open for an output. */
@@ -8,7 +8,7 @@ export interface OpenLedger {
   readonly path: string;
   readonly ledger: Ledger;
   readonly writer: LedgerWriter;
-  readonly history: History;
+  readonly history: OutputHistory;
 }
 
 /** Finds the rows that the ledger names and that are not in the output. Those of tasks that were taken back may be gone. */

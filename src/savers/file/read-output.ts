@@ -1,5 +1,5 @@
 import { IdSet } from '../../core/ids/id-set.ts';
-import type { Entry, History } from '../../ledgers/index.ts';
+import type { Entry, OutputHistory } from '../../ledgers/index.ts';
 import type { FoundRow, Rows } from '../contract.ts';
 import type { OutputFile } from './output-file.ts';
 import type { RunMark } from './run-mark.ts';
@@ -33,7 +33,7 @@ export interface Look {
 export interface Looked {
   readonly output: OutputFile;
   readonly rows: Rows;
-  readonly history: History | undefined;
+  readonly history: OutputHistory | undefined;
   readonly mark: RunMark | undefined;
 }
 

@@ -1,9 +1,10 @@
 import { counted } from '../../core/base/format.ts';
 import { IdSet } from '../../core/ids/id-set.ts';
-import type { Entry, History } from '../../ledgers/index.ts';
+import type { Entry, OutputHistory } from '../../ledgers/index.ts';
 import type { Rows } from '../contract.ts';
-import { BOM } from '../rows/output-header.ts';
+import { BOM_BYTES } from '../rows/output-header.ts';
 import { agreeByCount } from './agree-by-count.ts';
+import type { Head, Recovery } from './contract.ts';
 import { isTorn, isUnsynced } from './crash-damage.ts';
 import { cut } from './cut-tail.ts';
 import { forgetAbsent, missingIn, type OpenLedger } from './missing-rows.ts';
@@ -11,26 +12,6 @@ import type { OutputFile } from './output-file.ts';
 import { acceptedRows, badRow, missingRows, withoutUuid } from './output-mismatch.ts';
 import { type Look, look } from './read-output.ts';
 import { type RunMark, removeMark } from './run-mark.ts';
-
-/** An output before its format is known. */
-export interface Head {
-  readonly output: OutputFile;
-  /** The ledger, if there is one. */
-  readonly opened: OpenLedger | undefined;
-  /** Mark of a run that did not end well. */
-  readonly mark: RunMark | undefined;
-  readonly sync: boolean;
-  /** Whether someone's edits are accepted that the ledger does not agree with. */
-  readonly acceptEdits: boolean;
-  /** A line on stderr. */
-  readonly say: (message: string) => void;
-  readonly note: (message: string) => void;
-}
-
-/** An output with its rows. */
-export interface Recovery extends Head {
-  readonly rows: Rows;
-}
 
 /** An output that can be appended to. */
 export interface Recovered {
@@ -66,15 +47,19 @@ export async function recover(recovery: Recovery): Promise<Recovered> {
   return { ...agreed, lacks: await lackingEnd(output, rows), isSealed };
 }
 
-function isUntouched({ stamp }: OutputFile, { hasUuid }: Rows, { seal, isSealed, saved }: History): boolean {
+function isUntouched(
+  { stamp }: OutputFile,
+  { hasUuid }: Rows,
+  { seal, isSealed, saved }: OutputHistory,
+): boolean {
   return isSealed && seal?.stamp === stamp && seal.rows === saved.size && seal.hasUuid === hasUuid;
 }
 
 /** Returns the line end that the last line of an output lacks, or ''. */
 async function lackingEnd(output: OutputFile, { newline }: Rows): Promise<string> {
-  for await (const chunk of output.chunks(Math.max(0, output.size - BOM.length))) {
+  for await (const chunk of output.chunks(Math.max(0, output.size - BOM_BYTES.length))) {
     const end = chunk.toString('latin1');
-    if (end === BOM && output.size === BOM.length) break; // it has no line yet
+    if (end === BOM_BYTES && output.size === BOM_BYTES.length) break; // it has no line yet
     if (!end.endsWith('\n')) return end.endsWith('\r') ? '\n' : newline;
   }
   return '';
@@ -174,7 +159,7 @@ async function addUnknown(
  * before it but a byte order mark.
  */
 export function mayTearHeader(mark: RunMark | undefined): mark is RunMark {
-  return mark !== undefined && mark.size <= BOM.length;
+  return mark !== undefined && mark.size <= BOM_BYTES.length;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Values } from '../../core/record/json-shape.ts';
+import type { LeafValues } from '../../core/record/json-shape.ts';
 import { membersOf, minify } from '../../core/record/json-text.ts';
 import type { Fields, Task } from '../../core/record/task.ts';
 import { leafPaths } from './leaf-paths.ts';
@@ -106,7 +106,7 @@ export class Columns {
   cellsOf(task: Task): FoundCells {
     if (this.#first === '') this.#first = task.line;
     const { shape, values } = task;
-    const shaped = shape && this.#shaped.cellsOf(shape, values as Values);
+    const shaped = shape && this.#shaped.cellsOf(shape, values as LeafValues);
     if (shaped !== undefined) return { cells: shaped };
     this.#reset(task.line);
     const isFilled = this.#fillFast(task.fields, this.#top);

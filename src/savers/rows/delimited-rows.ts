@@ -42,6 +42,8 @@ class DelimitedRows implements Rows {
   readonly #fields: ReadonlyMap<string, Field> | undefined;
   /** The bytes before the header: a byte order mark, or the line `sep=;`. */
   readonly #preamble: string;
+  /** Whether the output has the preamble already. */
+  readonly #isPreambleThere: boolean;
   #columns: Columns | undefined;
   /** Whether the header is still to be written. */
   #isNew: boolean;
@@ -52,6 +54,7 @@ class DelimitedRows implements Rows {
     this.newline = header.newline;
     this.#headerLines = header.lines;
     this.#preamble = header.preamble || (header.names === undefined && options.bom ? BOM : '');
+    this.#isPreambleThere = header.preamble !== '';
     this.#fields = options.fields && new Map(options.fields.map((field) => [field.name, field]));
     this.#encodeRow = rowEncoder(dialect);
     this.#isNew = header.names === undefined;
@@ -111,7 +114,7 @@ class DelimitedRows implements Rows {
     if (!isPlain(task.line) && !isText(row)) return notText('a value');
     if (!this.#isNew) return row;
     this.#isNew = false;
-    return this.#preamble + this.#rowOf(columns.names) + row;
+    return (this.#isPreambleThere ? '' : this.#preamble) + this.#rowOf(columns.names) + row;
   }
 
   lackedBy(task: Task): readonly string[] {

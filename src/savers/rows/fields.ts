@@ -1,5 +1,5 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
-import { Rule } from '../../core/options/option.ts';
+import { InvalidValue } from '../../core/options/option.ts';
 
 /** A column of `--fields`. */
 export interface Field {
@@ -59,7 +59,9 @@ export function parseFields(typed: string): FieldOption[] {
     const isNamed = typed[afterName] === '=';
     const [path, end] = isNamed ? partAt(PATH, typed, afterName + 1) : [name, afterName];
     if (name === '' || path === '' || (end < typed.length && typed[end] !== ','))
-      throw new Rule('must be attributes with commas between them, as in uuid,url,stock=result.json.stock');
+      throw new InvalidValue(
+        'must be attributes with commas between them, as in uuid,url,stock=result.json.stock',
+      );
     fields.push(isNamed ? { name, path } : path);
     at = end + 1;
   }

@@ -13,7 +13,7 @@ import type { FormatOptions } from '../contract.ts';
 export const MAX_ROW: number = 64 * 1024 * 1024;
 /** The byte order mark: as a character, and as its bytes in Latin-1. */
 export const BOM = '\ufeff';
-const BOM_BYTES = '\xef\xbb\xbf';
+export const BOM_BYTES = '\xef\xbb\xbf';
 /** A line with which a file tells Excel its delimiter. */
 const SEP_LINE = /^sep=([\x01-\x7f])\r?\n$/i;
 /** Fault of bytes in another encoding. */

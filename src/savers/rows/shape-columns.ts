@@ -1,4 +1,4 @@
-import type { Shape, Values } from '../../core/record/json-shape.ts';
+import type { LeafValues, Shape } from '../../core/record/json-shape.ts';
 
 /** Where one column is among the values of a shape. */
 interface Place {
@@ -28,7 +28,7 @@ export class ShapeColumns {
   }
 
   /** The cells of a record, or undefined if its shape needs a closer look. */
-  cellsOf(shape: Shape, values: Values): readonly string[] | undefined {
+  cellsOf(shape: Shape, values: LeafValues): readonly string[] | undefined {
     const places = this.#places.has(shape) ? this.#places.get(shape) : this.#learn(shape);
     if (places === undefined) return undefined;
     const cells = this.#cells;

@@ -1,3 +1,7 @@
+/*
+ * Saves to a table of a SQLite database: a row for each uuid. Owns the transaction that makes rows safe. Must not know
+ * which record comes when: that is for the router.
+ */
 import { existsSync } from 'node:fs';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { counted } from '../../core/base/format.ts';

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance } from 'fastify';
 import { TaskpipeError } from '../../core/base/errors.ts';
-import { bad, type Fault, Refusal, sendText } from './envelope.ts';
+import { type ApiFault, bad, Refusal, sendText } from './envelope.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Answers input that is not a valid or timely HTTP request, and closes the connection. */
@@ -56,7 +56,7 @@ export function addAnswers(server: FastifyInstance, metrics: Metrics, say: (mess
 }
 
 /** Answers for requests that Fastify rejects, and for internal errors. */
-const FAULTS: Readonly<Record<number, Fault>> = {
+const FAULTS: Readonly<Record<number, ApiFault>> = {
   413: { code: 'SIZE', message: 'the body is too large' },
   415: { code: 'TYPE', message: 'the body must be application/json, or a batch application/x-ndjson' },
   500: { code: 'ERROR', message: 'internal error; see the log of the service' },

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 
 /** An error in an answer. */
-export interface Fault {
+export interface ApiFault {
   /** A constant such as `NOT_FOUND`. */
   readonly code: string;
   readonly message: string;
@@ -10,7 +10,7 @@ export interface Fault {
 /** An error answer, thrown by routes. */
 export class Refusal extends Error {
   readonly status: number;
-  readonly faults: readonly Fault[];
+  readonly faults: readonly ApiFault[];
 
   constructor(status: number, code: string, message: string) {
     super(message);
@@ -25,7 +25,7 @@ export function good(data: string): string {
 }
 
 /** Returns the text of an error answer. */
-export function bad(faults: readonly Fault[]): string {
+export function bad(faults: readonly ApiFault[]): string {
   const error_msg = faults.map(({ message }) => message).join('; ');
   return JSON.stringify({ status: 'error', data: null, error_data: faults, error_msg });
 }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Service } from '../work/service.ts';
-import type { Change } from '../work/stage.ts';
+import type { StateChange } from '../work/stage.ts';
 
 /** Maximum number of watchers, and of bytes that wait for one: a watcher that does not read is disconnected. */
 const MOST = 100;
@@ -15,7 +15,7 @@ const TOLD = 200;
 export class Watchers {
   readonly #service: Service;
   readonly #watching = new Set<ServerResponse>();
-  #changes: Change[] = [];
+  #changes: StateChange[] = [];
   #timer: NodeJS.Timeout | undefined;
   #last = 0;
 

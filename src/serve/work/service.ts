@@ -3,7 +3,7 @@ import { messageOf } from '../../core/base/errors.ts';
 import { Task } from '../../core/record/task.ts';
 import { failed, isFinal, type ServeState } from '../store/stored-record.ts';
 import type { Store, Submitted } from '../store/task-store.ts';
-import type { Change, ServiceOptions } from './stage.ts';
+import type { ServiceOptions, StateChange } from './stage.ts';
 
 /** Delay before a stage that ended by itself is restarted, in milliseconds: the first one, and the maximum. */
 const RESTART = { first: 500, most: 30_000 };
@@ -17,7 +17,7 @@ const BATCH = 500;
  * Feeds accepted tasks to a stage and stores their results. If the stage ends, it is restarted and gets the tasks that
  * did not come back again.
  */
-export class Service extends EventEmitter<{ change: [Change] }> {
+export class Service extends EventEmitter<{ change: [StateChange] }> {
   readonly store: Store;
   readonly options: ServiceOptions;
   readonly counts: Map<string, number> = new Map();
@@ -202,7 +202,7 @@ export class Service extends EventEmitter<{ change: [Change] }> {
   }
 
   /** Updates the counts and notifies watchers. @param from the previous state; undefined if the task is new */
-  #move(from: string | undefined, change: Change): void {
+  #move(from: string | undefined, change: StateChange): void {
     if (from !== undefined) this.#count(from, -1);
     this.#count(change.state, 1);
     if (isFinal(change.state)) this.running.delete(change.uuid);

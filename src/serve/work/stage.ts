@@ -25,7 +25,7 @@ export interface ServiceOptions {
 }
 
 /** A change of state, as watchers get it. */
-export interface Change {
+export interface StateChange {
   readonly uuid: string;
   readonly state: ServeState;
 }

@@ -5,7 +5,8 @@ import type { Outcome } from '../../executors/contract.ts';
 import { addTo } from '../../reports/failure-codes.ts';
 import type { Report } from '../../reports/report.ts';
 import { Tally } from '../../reports/tally.ts';
-import type { ExecCounts, ExecOptions } from './exec-options.ts';
+import type { ExecCounts } from './contract.ts';
+import type { ExecOptions } from './exec-options.ts';
 import { finishedTask, pendingTask, revertedTask } from './finished-record.ts';
 import { Transitions } from './transitions.ts';
 

@@ -3,7 +3,7 @@ import { IdSet } from '../../core/ids/id-set.ts';
 import type { Task } from '../../core/record/task.ts';
 import type { Child } from '../../executors/contract.ts';
 import type { ChildQueue } from './child-queue.ts';
-import type { ExecCounts } from './exec-options.ts';
+import type { ExecCounts } from './contract.ts';
 import type { Spool } from './spool.ts';
 
 /** What the children of a stage are told. */

@@ -6,6 +6,7 @@ import type { Task } from '../../core/record/task.ts';
 import type { Backoff } from '../../core/schedule/backoff.ts';
 import type { Rate } from '../../core/schedule/rate.ts';
 import type { ChildrenOptions } from './children.ts';
+import type { ExecCounts } from './contract.ts';
 
 /** All that an executor stage can be told, whatever its kind of work. */
 export interface ExecOptions {
@@ -74,28 +75,6 @@ export const EXEC_NAMES: Names<ExecOptions> = {
   leaving: true,
   maxLine: true,
 };
-
-/** What a stage has done so far. */
-export interface ExecCounts {
-  succeeded: number;
-  failed: number;
-  /** Passed on as PENDING. */
-  pending: number;
-  /** Failures that were undone. */
-  reverted: number;
-  /** Tasks that the work has found. */
-  added: number;
-  /** Tasks that were left out: seen before, or said to be done. */
-  known: number;
-  /** Arrived as FAILURE or REVERTED, and were passed on untouched. */
-  passed: number;
-  /** Attempts beyond the first. */
-  retries: number;
-  /** Failures by code; beyond 1,000 codes, others are `OTHER`. */
-  readonly causes: Map<string, number>;
-  /** Whether it was stopped by `maxFailures`. */
-  hasTooManyFailures: boolean;
-}
 
 /** What holds where an option is not given. Times are in milliseconds. */
 export const DEFAULTS: Readonly<{ jobs: number; retries: number; backoff: Backoff; grace: number }> = {

@@ -2,24 +2,20 @@ import { setMaxListeners } from 'node:events';
 import { isSettled, stateOf, type Task } from '../../core/record/task.ts';
 import { backoffDelay } from '../../core/schedule/backoff.ts';
 import type { Job } from '../../core/schedule/lane.ts';
-import { Order, Outlet } from '../../core/schedule/output-batcher.ts';
+import { OutputBatcher, ReorderBuffer } from '../../core/schedule/output-batcher.ts';
 import { Scheduler } from '../../core/schedule/scheduler.ts';
-import { Bag } from '../../core/schedule/unordered-pool.ts';
-import type { Child, Executor, Outcome, Retry, StageControl } from '../../executors/contract.ts';
+import { UnorderedPool } from '../../core/schedule/unordered-pool.ts';
+import type { Child, Executor, Outcome, RetryHint, StageControl } from '../../executors/contract.ts';
 import { fromFunction, type Work } from '../../executors/from-function.ts';
 import type { Report } from '../../reports/report.ts';
 import { Account } from './account.ts';
 import { Children } from './children.ts';
-import {
-  checkExecOptions,
-  DEFAULTS,
-  type ExecCounts,
-  type ExecOptions,
-  hasTooManyFailures,
-} from './exec-options.ts';
+import type { ExecCounts } from './contract.ts';
+import { checkExecOptions, DEFAULTS, type ExecOptions, hasTooManyFailures } from './exec-options.ts';
 import { isToRevert } from './finished-record.ts';
 
-export type { ExecCounts, ExecOptions } from './exec-options.ts';
+export type { ExecCounts } from './contract.ts';
+export type { ExecOptions } from './exec-options.ts';
 
 /** Tasks as they come out, in batches. */
 export interface Execution extends AsyncIterable<readonly Task[]> {
@@ -61,11 +57,11 @@ export function exec(
 class ExecStage {
   readonly #executor: Executor;
   readonly #options: ExecOptions;
-  readonly #outlet = new Outlet({
+  readonly #outlet = new OutputBatcher({
     onRoom: () => this.#startJobs(),
     isBusy: () => this.#running.size > 0,
   });
-  readonly #order: Order | undefined;
+  readonly #order: ReorderBuffer | undefined;
   readonly #giveUp = new AbortController();
   readonly #children: Children | undefined;
   /** What the work may ask for. */
@@ -76,7 +72,7 @@ class ExecStage {
   readonly #as: string;
   readonly #account: Account;
   /** Jobs whose attempt is under way. */
-  readonly #running = new Bag<Job>();
+  readonly #running = new UnorderedPool<Job>();
   #scheduler: Scheduler | undefined;
   #grace: NodeJS.Timeout | undefined;
   #isStopped = false;
@@ -89,7 +85,7 @@ class ExecStage {
     this.#as = options.as ?? 'result';
     this.#account = new Account(options, this.#as);
     this.#children = executor.finds ? new Children(options.children ?? {}, this.counts) : undefined;
-    this.#order = options.keepOrder ? new Order((task) => this.#outlet.put(task)) : undefined;
+    this.#order = options.keepOrder ? new ReorderBuffer((task) => this.#outlet.put(task)) : undefined;
   }
 
   get counts(): ExecCounts {
@@ -254,7 +250,7 @@ class ExecStage {
   }
 
   /** Has a job tried again, where there are retries left. */
-  #retry(job: Job, outcome: Outcome, { after = 0, pauseLane = false }: Retry): boolean {
+  #retry(job: Job, outcome: Outcome, { after = 0, pauseLane = false }: RetryHint): boolean {
     const { retries = DEFAULTS.retries, backoff = DEFAULTS.backoff } = this.#options;
     const scheduler = this.#scheduler as Scheduler;
     if (this.#isStopped) return false;

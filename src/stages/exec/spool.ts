@@ -3,7 +3,7 @@ import { ioError } from '../../core/base/errors.ts';
 import { readTasks } from '../../core/record/ndjson.ts';
 import type { Task } from '../../core/record/task.ts';
 import { datasync, syncFolder, writeAll } from '../../core/storage/durable.ts';
-import { mustBeOurFile } from '../../core/storage/file-kind.ts';
+import { assertOwnFile } from '../../core/storage/file-kind.ts';
 import { openLocked } from '../../core/storage/lock.ts';
 import { GrowingFile } from '../../core/storage/named-file.ts';
 
@@ -25,7 +25,7 @@ export function openSpool(path: string, say: (message: string) => void): Spool {
   const busy = `${path} is being written by another task-exec; name another file with --spool`;
   let fd: number;
   try {
-    mustBeOurFile(path, 'spool');
+    assertOwnFile(path, 'spool');
     const isNew = !existsSync(path);
     fd = openLocked(path, () => openSync(path, 'a+', 0o666), 'exclusive', busy, say);
     if (isNew) syncFolder(path);

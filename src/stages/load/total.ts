@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import type { Total } from '../../core/base/progress.ts';
-import { type Option, Rule, value } from '../../core/options/option.ts';
+import { InvalidValue, type Option, value } from '../../core/options/option.ts';
 import { countRows } from '../../loaders/source/count-rows.ts';
 
 /** How many tasks will come, or a file whose rows they are. */
@@ -10,7 +10,7 @@ export const totalOption: Option<number | string | undefined> = value(
   'how many tasks will come, for the progress line: a number, or a file whose rows are counted, also those that a ledger leaves out',
   'N|FILE',
   (typed): number | string => {
-    if (typed === '' || typed === '-') throw new Rule('must be a number of tasks, or a file');
+    if (typed === '' || typed === '-') throw new InvalidValue('must be a number of tasks, or a file');
     const count = Number(typed);
     return /^\d+$/.test(typed) && Number.isSafeInteger(count) ? count : typed;
   },

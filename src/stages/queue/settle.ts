@@ -1,11 +1,11 @@
-import { type Fault, parseLines, parseTask } from '../../core/record/ndjson.ts';
+import { type LineFault, parseLines, parseTask } from '../../core/record/ndjson.ts';
 import { type Failure, runOf, Task } from '../../core/record/task.ts';
 import type { LineOptions } from '../../core/text/lines.ts';
 import type { Queue, SettleCounts, SettleOptions, Verdict } from '../../queues/index.ts';
 import { nameOf } from '../ledger-filter.ts';
 
 /** A line of what comes back, and what it says of its task. */
-export interface Judged extends Verdict {
+export interface JudgedLine extends Verdict {
   readonly line: string;
 }
 
@@ -16,11 +16,11 @@ export interface Judged extends Verdict {
 export function readJudged(
   chunks: AsyncIterable<Buffer>,
   options: LineOptions,
-): AsyncGenerator<readonly Judged[]> {
+): AsyncGenerator<readonly JudgedLine[]> {
   return parseLines(chunks, options, judge);
 }
 
-function judge(line: string): Judged | Fault | undefined {
+function judge(line: string): JudgedLine | LineFault | undefined {
   if (!line.trimStart().startsWith('{')) {
     const named = nameOf(line);
     return named === undefined || 'code' in named ? named : { uuid: named.uuid, kind: 'done', line };
@@ -42,8 +42,8 @@ function failureOf(error: Partial<Failure> | undefined, state: string): Failure 
 
 /** The same, as if each had failed, but for what is PENDING. */
 export async function* asFailed(
-  batches: AsyncIterable<readonly Judged[]>,
-): AsyncGenerator<readonly Judged[]> {
+  batches: AsyncIterable<readonly JudgedLine[]>,
+): AsyncGenerator<readonly JudgedLine[]> {
   const error: Failure = { code: 'NACK', message: 'given back by task-queue nack' };
   for await (const batch of batches)
     yield batch.map((one) => (one.kind === 'done' ? { ...one, kind: 'failed', error } : one));
@@ -54,11 +54,11 @@ export async function* asFailed(
  * @param counts are added to
  */
 export async function* settle(
-  batches: AsyncIterable<readonly Judged[]>,
+  batches: AsyncIterable<readonly JudgedLine[]>,
   queues: readonly Queue[],
   options: SettleOptions,
   counts: SettleCounts,
-): AsyncGenerator<readonly Judged[]> {
+): AsyncGenerator<readonly JudgedLine[]> {
   for await (const batch of batches) {
     const parts = queues.length === 1 ? [batch] : await sorted(batch, queues, options.worker);
     for (const [i, queue] of queues.entries()) add(counts, await queue.settle(parts[i] ?? [], options));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Rule } from '../../../src/core/options/option.ts';
+import { InvalidValue } from '../../../src/core/options/option.ts';
 import { Task } from '../../../src/core/record/task.ts';
 import { compileTemplate } from '../../../src/core/record/template.ts';
 
@@ -44,7 +44,7 @@ describe('a template', () => {
   });
 
   test.each(['https://h/{id', '{}', '{ }', 'a{b{c}'])('refuses %s', (source) => {
-    expect(() => compileTemplate(source)).toThrow(Rule);
+    expect(() => compileTemplate(source)).toThrow(InvalidValue);
   });
 
   test('names its attributes', () => {

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { Queue } from '../../../src/core/schedule/fifo.ts';
-import { Bag } from '../../../src/core/schedule/unordered-pool.ts';
+import { Fifo } from '../../../src/core/schedule/fifo.ts';
+import { UnorderedPool } from '../../../src/core/schedule/unordered-pool.ts';
 
 const item = (id: number): { id: number; place: number } => ({ id, place: -1 });
 
 test('a queue gives what came first, and before it what was put first, however it is filled and emptied', () => {
-  const queue = new Queue<{ id: number }>();
+  const queue = new Fifo<{ id: number }>();
   const expected: number[] = [];
   let next = 0;
   const given: number[] = [];
@@ -31,7 +31,7 @@ test('a queue gives what came first, and before it what was put first, however i
 });
 
 test('a bag has what is in it, wherever that stood, and takes each out once', () => {
-  const bag = new Bag<{ id: number; place: number }>();
+  const bag = new UnorderedPool<{ id: number; place: number }>();
   const items = [0, 1, 2, 3, 4].map(item);
   for (const one of items) bag.add(one);
   expect(bag.delete(items[1] as (typeof items)[0])).toBe(true);

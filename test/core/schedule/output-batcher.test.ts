@@ -1,15 +1,15 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { Task } from '../../../src/core/record/task.ts';
-import { Outlet } from '../../../src/core/schedule/output-batcher.ts';
+import { OutputBatcher } from '../../../src/core/schedule/output-batcher.ts';
 
 /** The end of a turn, and whatever it sets free. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
-const put = (outlet: Outlet, ...uuids: string[]): void => {
+const put = (outlet: OutputBatcher, ...uuids: string[]): void => {
   for (const uuid of uuids) outlet.put(new Task(uuid, JSON.stringify({ uuid })));
 };
 
 /** Batches as they come: the uuids of each. */
-function taken(outlet: Outlet): string[][] {
+function taken(outlet: OutputBatcher): string[][] {
   const batches: string[][] = [];
   void (async () => {
     for await (const batch of outlet) batches.push(batch.map(({ uuid }) => uuid));
@@ -23,7 +23,7 @@ afterEach(() => void vi.useRealTimers());
 
 test('a task goes on at once where none went before it, though more is under way', async () => {
   clock();
-  const outlet = new Outlet({ onRoom: () => {}, isBusy: () => true });
+  const outlet = new OutputBatcher({ onRoom: () => {}, isBusy: () => true });
   const batches = taken(outlet);
   await turn();
   put(outlet, 'a', 'b');
@@ -32,9 +32,9 @@ test('a task goes on at once where none went before it, though more is under way
 });
 
 /** An outlet that has let its first task out, and its batches. */
-async function begun(isBusy: () => boolean): Promise<{ outlet: Outlet; batches: string[][] }> {
+async function begun(isBusy: () => boolean): Promise<{ outlet: OutputBatcher; batches: string[][] }> {
   clock();
-  const outlet = new Outlet({ onRoom: () => {}, isBusy });
+  const outlet = new OutputBatcher({ onRoom: () => {}, isBusy });
   const batches = taken(outlet);
   await turn();
   put(outlet, 'a');

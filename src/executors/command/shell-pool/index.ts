@@ -1,8 +1,12 @@
+/*
+ * Starts programs quickly: small shells fork them, since a fork of a large Node process is slow. Owns the protocol with
+ * the shells; docs/decisions says why they exist. Must not know tasks.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ioError } from '../../../core/base/errors.ts';
-import { notStarted, type Order, type Report, type Setup } from './job.ts';
+import { type Job, type JobReport, notStarted, type Setup } from './job.ts';
 import { type Guard, openGuard } from './orphan-killer.ts';
 import { Slot } from './shell-slot.ts';
 
@@ -12,7 +16,7 @@ export interface Slots {
    * @returns undefined where what started the command was killed
    * @throws {TaskpipeError} `IO` where there can be no folder for temporary files
    */
-  run(order: Order): Promise<Report | undefined>;
+  run(order: Job): Promise<JobReport | undefined>;
   /** Kills what still runs. */
   close(): Promise<void>;
 }
@@ -73,7 +77,7 @@ function openBase(shell: string): { folder: string; guard: Guard } {
 }
 
 /** Why an order can't be told to a shell, as a code of the system; undefined where it can. */
-function refusal({ file, words, env }: Order): string | undefined {
+function refusal({ file, words, env }: Job): string | undefined {
   if (file === '') return 'ENOENT';
   const hasNul = (text: string): boolean => text.includes('\0');
   return words.some(hasNul) || Object.values(env).some(hasNul) ? 'ERR_INVALID_ARG_VALUE' : undefined;

@@ -9,7 +9,7 @@ export interface Setup {
 }
 
 /** A command to run. */
-export interface Order {
+export interface Job {
   readonly file: string;
   /** Its words; the first is the name it is called by. */
   readonly words: readonly string[];
@@ -22,23 +22,23 @@ export interface Order {
 }
 
 /** Bytes that are UTF-8 as `text`, others as `base64`. */
-export type Output = { readonly text: string } | { readonly base64: string };
+export type CapturedOutput = { readonly text: string } | { readonly base64: string };
 
 /** How a command ended. */
-export interface Report {
+export interface JobReport {
   readonly exit: number | null;
   readonly signal: string | null;
-  readonly stdout: Output;
-  readonly stderr: Output;
+  readonly stdout: CapturedOutput;
+  readonly stderr: CapturedOutput;
   /** Why it was killed, if we did it. */
   readonly killed?: 'timeout' | 'output';
   /** Why it was never started: a code of the system, as in `ENOENT`, or words. */
   readonly fault?: string;
 }
 
-const NOTHING: Output = { text: '' };
+const NOTHING: CapturedOutput = { text: '' };
 
 /** The report of a command that was never started. */
-export function notStarted(fault: string): Report {
+export function notStarted(fault: string): JobReport {
   return { exit: null, signal: null, stdout: NOTHING, stderr: NOTHING, fault };
 }

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { Fifo } from './fifo-folder.ts';
-import type { Output } from './job.ts';
+import type { CapturedOutput } from './job.ts';
 
 /** How much a command wrote whose like is watched from its start: half of what waits in a FIFO, in bytes. */
 const MUCH = 32 * 1024;
@@ -70,6 +70,6 @@ export class Outputs {
 }
 
 /** Bytes as a record can have them. */
-export function outputOf(bytes: Buffer): Output {
+export function outputOf(bytes: Buffer): CapturedOutput {
   return isUtf8(bytes) ? { text: bytes.toString() } : { base64: bytes.toString('base64') };
 }

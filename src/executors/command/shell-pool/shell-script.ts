@@ -8,10 +8,10 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { quote } from 'shlex';
-import type { Order, Setup } from './job.ts';
+import type { Job, Setup } from './job.ts';
 
 /** What is a slot's own. */
-export interface Place {
+export interface JobPlace {
   /** What nobody can guess: it begins what the shell says to us. */
   readonly nonce: string;
   /** The name that the shell is called by, and so names in its messages. By the last part shells know what to be. */
@@ -24,7 +24,7 @@ export interface Place {
 }
 
 /** The place of a slot. @param path the folder, and the beginning of the names in it */
-export function placeOf(folder: string, number: number): Place {
+export function placeOf(folder: string, number: number): JobPlace {
   const nonce = `task-exec-${randomBytes(12).toString('hex')}`;
   const [stdout, stderr, stdin] = ['out', 'err', 'in'].map((end) => join(folder, `${number}.${end}`)) as [
     string,
@@ -46,14 +46,14 @@ export function dividedEnv(env: Setup['env']): { env: Record<string, string>; ot
 }
 
 /** Has the shell say how the last command ended. */
-const report = ({ nonce }: Place): string => `echo ${nonce}:$?\n`;
+const report = ({ nonce }: JobPlace): string => `echo ${nonce}:$?\n`;
 
 /**
  * What a shell is told first: it is to outlive a SIGTERM to its group, so that it can say how the command ended; to
  * say all on its standard error; to add no variables; to say `builtin` if it is one of the few whose `exec` runs
  * builtins, too (mksh: no other finds a `:`); and to make the FIFOs.
  */
-export function prologue(place: Place): string {
+export function prologue(place: JobPlace): string {
   const fifos = `${quote(place.stdout)} ${quote(place.stderr)}`;
   const make = `command -p mkfifo ${fifos} 2>/dev/null || mkfifo ${fifos}`;
   const ask = '(exec :) 2>/dev/null && echo builtin';
@@ -64,7 +64,7 @@ export function prologue(place: Place): string {
 const SHORT = 4096;
 
 /** Whether a here-document can be the input. Else it has to be in the file. */
-export function fitsInScript(input: string, { nonce }: Place): boolean {
+export function fitsInScript(input: string, { nonce }: JobPlace): boolean {
   const isText = input.endsWith('\n') && !input.includes('\0') && !input.includes(nonce);
   return isText && Buffer.byteLength(input) <= SHORT;
 }
@@ -73,7 +73,7 @@ export function fitsInScript(input: string, { nonce }: Place): boolean {
  * What a shell is told for a command.
  * @param before words that go before those of the order: none, or `env` and its own
  */
-export function orderText(order: Order, setup: Setup, place: Place, before: readonly string[]): string {
+export function orderText(order: Job, setup: Setup, place: JobPlace, before: readonly string[]): string {
   const words = [...before, calledBy(order, setup), ...order.words.slice(1)].map(quote).join(' ');
   const variables = Object.entries(order.env).map(([name, value]) => `${name}=${quote(value)} `);
   const outputs = `>${quote(place.stdout)} 2>${quote(place.stderr)}`;
@@ -84,7 +84,7 @@ export function orderText(order: Order, setup: Setup, place: Place, before: read
 }
 
 /** Its own name for a program, where a shell finds the same file by it; else the file. */
-function calledBy({ file, words }: Order, { env }: Setup): string {
+function calledBy({ file, words }: Job, { env }: Setup): string {
   const [name = file] = words;
   const isFound = name.includes('/') || (env.PATH !== undefined && file.endsWith(`/${name}`));
   return isFound && !name.startsWith('-') && file !== '/bin/sh' ? name : file;

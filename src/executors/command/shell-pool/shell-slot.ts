@@ -7,25 +7,25 @@ import { rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { messageOf, systemCode } from '../../../core/base/errors.ts';
 import { signalGroup } from '../../program/process-group.ts';
-import { notStarted, type Order, type Report, type Setup } from './job.ts';
+import { type Job, type JobReport, notStarted, type Setup } from './job.ts';
 import { LONG, startClock } from './kill-timer.ts';
 import { Outputs, outputOf } from './output-capture.ts';
 import { type Shell, startShell } from './shell.ts';
-import { dividedEnv, fitsInScript, orderText, type Place, placeOf, prologue } from './shell-script.ts';
-import { type Ended, type Fate, fateOf, faultIn, faultOfDeath } from './shell-status.ts';
+import { dividedEnv, fitsInScript, type JobPlace, orderText, placeOf, prologue } from './shell-script.ts';
+import { type Fate, fateOf, faultIn, faultOfDeath, type ShellExit } from './shell-status.ts';
 
 export class Slot {
   readonly #setup: Setup;
-  readonly #place: Place;
+  readonly #place: JobPlace;
   /** The words that go before those of each command: none, or `env` and what is for it. */
   #before: readonly string[];
   readonly #shell: Shell;
-  readonly #begun: Promise<Ended | undefined>;
+  readonly #begun: Promise<ShellExit | undefined>;
   readonly #outputs: Outputs;
   #isRunning = false;
   /** Whether the last command took long, or wrote much, so that the next will, too. */
   #isLong = false;
-  #killed: Report['killed'];
+  #killed: JobReport['killed'];
   #isSpent = false;
 
   /**
@@ -65,7 +65,7 @@ export class Slot {
   }
 
   /** Kills it at once, with the command and all that it started. */
-  kill(why?: Report['killed']): void {
+  kill(why?: JobReport['killed']): void {
     this.#killed ??= why;
     this.#isSpent = true;
     signalGroup(this.group, 'SIGKILL');
@@ -77,7 +77,7 @@ export class Slot {
    * leaves running with them still writes to them.
    * @returns undefined where the shell was killed, which says nothing of the command
    */
-  async run(order: Order): Promise<Report | undefined> {
+  async run(order: Job): Promise<JobReport | undefined> {
     this.#isRunning = true;
     const hasFile = !fitsInScript(order.input, this.#place);
     try {
@@ -98,7 +98,7 @@ export class Slot {
     }
   }
 
-  async #tell(order: Order): Promise<Report | undefined> {
+  async #tell(order: Job): Promise<JobReport | undefined> {
     const since = performance.now();
     const clock = startClock(order.timeout, this.#isLong, {
       watch: () => this.#outputs.watch(),
@@ -119,7 +119,7 @@ export class Slot {
     signalGroup(this.group, 'SIGTERM');
   }
 
-  #report(order: Order, ended: Ended | undefined, stdout: Buffer, stderr: Buffer): Report | undefined {
+  #report(order: Job, ended: ShellExit | undefined, stdout: Buffer, stderr: Buffer): JobReport | undefined {
     const killed = this.#killed;
     if (ended === undefined && killed === undefined) return this.#died();
     const fate: Fate = ended === undefined ? { exit: null, signal: 'SIGKILL' } : fateOf(ended, this.#place);
@@ -135,7 +135,7 @@ export class Slot {
     return this.#before.length > 0 ? [this.#place.argv0, 'env'] : [this.#place.argv0];
   }
 
-  #died(): Report | undefined {
+  #died(): JobReport | undefined {
     const fault = faultOfDeath(this.#shell.said, this.#place);
     return fault === undefined ? undefined : notStarted(fault);
   }

@@ -8,11 +8,11 @@ import { accessSync, constants as files, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { systemCode } from '../../../core/base/errors.ts';
-import type { Order, Setup } from './job.ts';
-import type { Place } from './shell-script.ts';
+import type { Job, Setup } from './job.ts';
+import type { JobPlace } from './shell-script.ts';
 
 /** The end of a command, as a shell tells it. */
-export interface Ended {
+export interface ShellExit {
   /** All that it said before the status. */
   readonly said: string;
   readonly status: number;
@@ -24,7 +24,7 @@ export type Fate =
   | { readonly fault: string };
 
 /** Finds the end of a command in what a shell has said since it was started; undefined where it is not there yet. */
-export function endedIn(text: string, { nonce }: Place): Ended | undefined {
+export function endedIn(text: string, { nonce }: JobPlace): ShellExit | undefined {
   const at = text.indexOf(`${nonce}:`);
   if (at < 0 || !text.endsWith('\n')) return undefined;
   return { said: text.slice(0, at), status: Number(text.slice(at + nonce.length + 1)) };
@@ -38,7 +38,7 @@ const SIGNALS: ReadonlyMap<number, string> = new Map(
 );
 
 /** What an end means, but for what the command's standard error says. */
-export function fateOf({ said, status }: Ended, place: Place): Fate {
+export function fateOf({ said, status }: ShellExit, place: JobPlace): Fate {
   const words = withoutRetries(said, place);
   if (words === '') return { exit: status, signal: null };
   const number = status & 127; // 128 and the number, in some shells 256 or 384
@@ -50,7 +50,7 @@ export function fateOf({ said, status }: Ended, place: Place): Fate {
 }
 
 /** Why a shell went away, or the code for why it was not started, by what it said; undefined where it was killed. */
-export function faultOfDeath(said: string, { argv0 }: Place): string | undefined {
+export function faultOfDeath(said: string, { argv0 }: JobPlace): string | undefined {
   return said.startsWith(argv0) || /^E[A-Z\d_]+$/.test(said) ? faultSaid(said) : undefined;
 }
 
@@ -64,7 +64,7 @@ function isNoFork(words: string): boolean {
 }
 
 /** bash tries again for a while, and says so. */
-function withoutRetries(said: string, { argv0 }: Place): string {
+function withoutRetries(said: string, { argv0 }: JobPlace): string {
   return said.includes(': fork: ')
     ? said.replaceAll(`${argv0}: fork: retry: `, '\0').replace(/\0.*\n/g, '')
     : said;
@@ -85,7 +85,7 @@ const LONG = 128 * 1024;
 export function faultIn(
   status: number | null,
   stderr: Buffer,
-  order: Order,
+  order: Job,
   setup: Setup,
   callers: readonly string[],
 ): string | undefined {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { messageOf, systemCode } from '../../../core/base/errors.ts';
-import type { dividedEnv, Place } from './shell-script.ts';
-import { type Ended, endedIn } from './shell-status.ts';
+import type { dividedEnv, JobPlace } from './shell-script.ts';
+import { endedIn, type ShellExit } from './shell-status.ts';
 
 /** A shell that does what it is told. */
 export interface Shell {
@@ -17,7 +17,7 @@ export interface Shell {
    * Has it run a text, at whose end it reports; not before it has done with the last.
    * @returns undefined where it is gone before it reports
    */
-  tell(text: string): Promise<Ended | undefined>;
+  tell(text: string): Promise<ShellExit | undefined>;
   /** It will be told nothing more. */
   end(): void;
 }
@@ -27,11 +27,11 @@ export function startShell(
   file: string,
   cwd: string | undefined,
   env: ReturnType<typeof dividedEnv>['env'],
-  place: Place,
+  place: JobPlace,
 ): Shell {
   let said = '';
   let isGone = false;
-  let settle: ((ended: Ended | undefined) => void) | undefined;
+  let settle: ((ended: ShellExit | undefined) => void) | undefined;
   let child: ChildProcess | undefined;
   const gone = new Promise<void>((resolve) => {
     const leave = (why?: unknown): void => {

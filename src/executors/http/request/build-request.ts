@@ -1,9 +1,9 @@
-import { milliseconds, Rule } from '../../../core/options/option.ts';
+import { InvalidValue, milliseconds } from '../../../core/options/option.ts';
 import { attribute, type Failure, type Task } from '../../../core/record/task.ts';
 import { attributeText, type Template } from '../../../core/record/template.ts';
 import { type HeaderList, header, headerValue, mergeHeaders } from './headers.ts';
 import { formOf, type Given, given, isForm, objectText, pairsOf, wellFormed } from './params.ts';
-import { type Content, contentOf, named } from './request-body.ts';
+import { contentOf, named, type RequestBody } from './request-body.ts';
 import { parseTarget, type Target } from './target.ts';
 
 /** What a task asks for. */
@@ -13,7 +13,7 @@ export interface Request {
   readonly target: Target;
   /** The user's: of `--header`, of the record, and the `Authorization` that the url makes. */
   readonly headers: HeaderList;
-  readonly content: Content | undefined;
+  readonly content: RequestBody | undefined;
   /** From the first byte to the last, in milliseconds. */
   readonly timeout: number;
 }
@@ -47,7 +47,7 @@ function expanded(template: Template, task: Task): string | Failure {
   try {
     return template.expand(task, encodePart);
   } catch (error) {
-    if (!(error instanceof Rule)) throw error;
+    if (!(error instanceof InvalidValue)) throw error;
     return { code: 'TEMPLATE', message: `an attribute that --url needs ${error.message}` };
   }
 }
@@ -55,8 +55,8 @@ function expanded(template: Template, task: Task): string | Failure {
 /** A value as a part of a url. Nothing, and dots alone, would make it another resource's. @throws {Rule} */
 function encodePart(value: string): string {
   if (/^\.{0,2}$/.test(value))
-    throw new Rule(value === '' ? 'is empty' : `is ${value}, which is a step in a path`);
-  if (!value.isWellFormed()) throw new Rule('has half of a surrogate pair');
+    throw new InvalidValue(value === '' ? 'is empty' : `is ${value}, which is a step in a path`);
+  if (!value.isWellFormed()) throw new InvalidValue('has half of a surrogate pair');
   return encodeURIComponent(value);
 }
 
@@ -95,7 +95,7 @@ export function requestOf(task: Task, defaults: RequestDefaults): Request | Fail
 }
 
 function failureOf(error: unknown): Failure {
-  if (error instanceof Rule) return { code: 'REQUEST', message: error.message };
+  if (error instanceof InvalidValue) return { code: 'REQUEST', message: error.message };
   throw error;
 }
 
@@ -104,7 +104,7 @@ function methodOf(task: Task, usual: string): string {
   if (value === undefined || value === null || value === '') return usual;
   const method = typeof value === 'string' ? value.trim().toLowerCase() : '';
   if (!NAMES.has(method)) {
-    throw new Rule(`method must be one of ${METHODS.join(', ')}; got ${JSON.stringify(value)}`);
+    throw new InvalidValue(`method must be one of ${METHODS.join(', ')}; got ${JSON.stringify(value)}`);
   }
   return method;
 }
@@ -112,7 +112,7 @@ function methodOf(task: Task, usual: string): string {
 function queryOf(task: Task): string {
   const params = given(task, 'params');
   if (params === undefined) return '';
-  if (params.kind === 'value') throw new Rule('params must be an object, its JSON text, or a=1&b=2');
+  if (params.kind === 'value') throw new InvalidValue('params must be an object, its JSON text, or a=1&b=2');
   return named('params', () => {
     const object = params.kind === 'object' ? params.raw : objectText(params.text);
     if (object !== undefined) return formOf(object);
@@ -127,7 +127,7 @@ function headersOf(task: Task): HeaderList {
     const object = headers.kind === 'text' ? objectText(headers.text) : headers.raw;
     const pairs = object === undefined ? fieldsOf(headers) : pairsOf(object);
     if (pairs === undefined || headers.kind === 'value') {
-      throw new Rule('must be an object, its JSON text, or a=1&b=2');
+      throw new InvalidValue('must be an object, its JSON text, or a=1&b=2');
     }
     return pairs.flatMap(([name, value]) => header(name, value));
   });
@@ -145,7 +145,9 @@ function timeoutOf(task: Task, usual: number): number {
   const text = typeof value === 'string' || typeof value === 'number' ? String(value).trim() : '';
   const timeout = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : milliseconds(text);
   if (timeout === undefined || timeout <= 0) {
-    throw new Rule(`timeout must be seconds, or a duration such as 500ms; got ${JSON.stringify(value)}`);
+    throw new InvalidValue(
+      `timeout must be seconds, or a duration such as 500ms; got ${JSON.stringify(value)}`,
+    );
   }
   return Math.min(Math.ceil(timeout), MAX_TIMEOUT);
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { ioError, TaskpipeError } from '../../../core/base/errors.ts';
 import { quoted } from '../../../core/base/terminal-text.ts';
-import { Rule } from '../../../core/options/option.ts';
+import { InvalidValue } from '../../../core/options/option.ts';
 import { wellFormed } from './params.ts';
 
 /** Headers in the order they are sent: name, value, name, value. */
@@ -28,8 +28,9 @@ const CONTROL = /[^\t\x20-\x7e\x80-\u{10ffff}]/u;
  */
 export function header(name: string, value: string): HeaderList {
   if (!TOKEN.test(name))
-    throw new Rule(`must have names of letters, digits and dashes; got ${shownName(name)}`);
-  if (CONTROL.test(value)) throw new Rule(`must be without control characters; the value of ${name} has one`);
+    throw new InvalidValue(`must have names of letters, digits and dashes; got ${shownName(name)}`);
+  if (CONTROL.test(value))
+    throw new InvalidValue(`must be without control characters; the value of ${name} has one`);
   if (OF_THE_CONNECTION.has(name.toLowerCase())) return [];
   // Trimmed before it is bytes: the last one of "à" looks like a space.
   const text = wellFormed(value.trim());
@@ -41,10 +42,10 @@ function shownName(name: string): string {
   return quoted(`${/^[\w-]*/.exec(name)?.[0]}…`);
 }
 
-/** A header as it is typed: `K: V`. @throws {Rule} which never shows the value */
+/** A header as it is typed: `K: V`. @throws {InvalidValue} which never shows the value */
 export function headerLine(line: string): HeaderList {
   const colon = line.indexOf(':');
-  if (colon < 1) throw new Rule('must be "Name: value", or @FILE with a header a line');
+  if (colon < 1) throw new InvalidValue('must be "Name: value", or @FILE with a header a line');
   return header(line.slice(0, colon).trim(), line.slice(colon + 1));
 }
 
@@ -55,7 +56,7 @@ export async function readHeaders(given: readonly string[]): Promise<HeaderList>
     try {
       return headerLine(line);
     } catch (error) {
-      if (error instanceof Rule) throw new TaskpipeError('USAGE', `--header ${error.message}`);
+      if (error instanceof InvalidValue) throw new TaskpipeError('USAGE', `--header ${error.message}`);
       throw error;
     }
   });

@@ -1,5 +1,5 @@
 import { jsonFault } from '../../../core/base/errors.ts';
-import { Rule } from '../../../core/options/option.ts';
+import { InvalidValue } from '../../../core/options/option.ts';
 import { membersOf, skipValue } from '../../../core/record/json-text.ts';
 import { attribute, type Task } from '../../../core/record/task.ts';
 import { rawMember } from '../../../core/record/template.ts';
@@ -29,7 +29,7 @@ export function objectText(text: string): string | undefined {
   try {
     JSON.parse(trimmed);
   } catch (error) {
-    throw new Rule(`is not valid JSON: ${jsonFault(error)}`);
+    throw new InvalidValue(`is not valid JSON: ${jsonFault(error)}`);
   }
   return trimmed;
 }
@@ -58,10 +58,10 @@ export function pairsOf(raw: string): [name: string, value: string][] {
 /** Text that can be sent. Half of a surrogate pair would go out as another character. @throws {Rule} */
 export function wellFormed(text: string): string {
   if (text.isWellFormed()) return text;
-  throw new Rule('must be without halves of surrogate pairs');
+  throw new InvalidValue('must be without halves of surrogate pairs');
 }
 
-/** `a=1&b=2` of a JSON object's text. @throws {Rule} as `pairsOf` does */
+/** `a=1&b=2` of a JSON object's text. @throws {InvalidValue} as `pairsOf` does */
 export function formOf(raw: string): string {
   return new URLSearchParams(pairsOf(raw)).toString();
 }

@@ -2,7 +2,7 @@ import { asSent } from '../response/body.ts';
 import type { Answer, AnswerHeaders } from '../transport/exchange.ts';
 import type { HttpFault } from '../transport/http-failure.ts';
 import { type HeaderList, withoutHeaders } from './headers.ts';
-import type { Content } from './request-body.ts';
+import type { RequestBody } from './request-body.ts';
 import { parseTarget, shownUrl, type Target } from './target.ts';
 
 /** One request of those that a task's url leads to. */
@@ -11,7 +11,7 @@ export interface Hop {
   readonly target: Target;
   /** The user's headers. */
   readonly headers: HeaderList;
-  readonly content: Content | undefined;
+  readonly content: RequestBody | undefined;
 }
 
 /** Whether an answer sends us to another place. */

@@ -1,11 +1,11 @@
 import { jsonFault } from '../../../core/base/errors.ts';
-import { Rule } from '../../../core/options/option.ts';
+import { InvalidValue } from '../../../core/options/option.ts';
 import { minify } from '../../../core/record/json-text.ts';
 import type { Task } from '../../../core/record/task.ts';
 import { formOf, type Given, given, isForm, objectText, wellFormed } from './params.ts';
 
 /** What a request sends. */
-export interface Content {
+export interface RequestBody {
   readonly text: string;
   /** Its content type, where no header says another. */
   readonly type: string;
@@ -20,7 +20,7 @@ const JSON_TYPE = 'application/json';
  * @param type the content type that a header says
  * @throws {Rule} what an attribute must be
  */
-export function contentOf(task: Task, asJson: boolean, type: string | undefined): Content | undefined {
+export function contentOf(task: Task, asJson: boolean, type: string | undefined): RequestBody | undefined {
   const json = given(task, 'json');
   if (json !== undefined) return { text: jsonText(json, 'json'), type: JSON_TYPE };
   const data = given(task, 'data');
@@ -29,10 +29,11 @@ export function contentOf(task: Task, asJson: boolean, type: string | undefined)
   return dataContent(data, type);
 }
 
-function dataContent(data: Given, type: string | undefined): Content {
+function dataContent(data: Given, type: string | undefined): RequestBody {
   if (data.kind === 'object') return { text: named('data', () => formOf(data.raw)), type: FORM };
   if (data.kind === 'value') {
-    if (data.raw.startsWith('[')) throw new Rule('data must be text or an object; "json" takes an array');
+    if (data.raw.startsWith('['))
+      throw new InvalidValue('data must be text or an object; "json" takes an array');
     return { text: data.raw, type: 'text/plain;charset=UTF-8' };
   }
   // Who says another type than a form's means the text itself.
@@ -51,7 +52,7 @@ function jsonText(value: Given, name: string): string {
     JSON.parse(text);
     return text;
   } catch (error) {
-    if (/^[[{]/.test(text)) throw new Rule(`${name} is not valid JSON: ${jsonFault(error)}`);
+    if (/^[[{]/.test(text)) throw new InvalidValue(`${name} is not valid JSON: ${jsonFault(error)}`);
   }
   return JSON.stringify(isForm(text) ? fromForm(text) : value.text);
 }
@@ -71,6 +72,6 @@ export function named<T>(name: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw error instanceof Rule ? new Rule(`${name} ${error.message}`) : error;
+    throw error instanceof InvalidValue ? new InvalidValue(`${name} ${error.message}`) : error;
   }
 }

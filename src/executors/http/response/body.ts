@@ -1,12 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { parseJson } from '../../../core/record/json-depth.ts';
 import type { Failure, Task } from '../../../core/record/task.ts';
 import { replaceFile } from '../private-files.ts';
 import type { Answer, AnswerHeaders } from '../transport/exchange.ts';
 import { textOf } from './charset.ts';
 import { type ContentType, contentTypeOf, endingOf } from './content-type.ts';
-import { parseJson } from './json-body.ts';
 
 /** What becomes of a body: `auto` goes by its content type. */
 export type BodyMode = 'auto' | 'text' | 'json' | 'base64' | 'none';

@@ -1,5 +1,5 @@
 import { messageOf, TaskpipeError } from '../../../core/base/errors.ts';
-import { Rule } from '../../../core/options/option.ts';
+import { InvalidValue } from '../../../core/options/option.ts';
 import type { Failure } from '../../../core/record/task.ts';
 import type { Answer } from '../transport/exchange.ts';
 import { textOf } from './charset.ts';
@@ -18,22 +18,23 @@ export function compileStatuses(text: string): (status: number) => boolean {
       /^(?:([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?)$/i.exec(part.trim()) ?? [];
     if (digit !== undefined) return [Number(digit) * 100, Number(digit) * 100 + 99];
     if (first === undefined || Number(first) > Number(last)) {
-      throw new Rule('must be statuses with commas between them, as in 2xx,304,500-599');
+      throw new InvalidValue('must be statuses with commas between them, as in 2xx,304,500-599');
     }
     return [Number(first), Number(last)];
   });
   return (status) => ranges.some(([first, last]) => status >= first && status <= last);
 }
 
-/** A regular expression from `/re/flags`. @throws {Rule} where it is none */
+/** A regular expression from `/re/flags`. @throws {InvalidValue} where it is none */
 export function compileRegex(text: string): RegExp {
   const [, source, flags = ''] = /^\/(.+)\/([a-z]*)$/s.exec(text) ?? [];
-  if (source === undefined) throw new Rule('must be a regular expression between slashes, as in /ready/i');
+  if (source === undefined)
+    throw new InvalidValue('must be a regular expression between slashes, as in /ready/i');
   try {
     // A test must not depend on the one before it, which g and y would make it do.
     return new RegExp(source, flags.replace(/[gy]/g, ''));
   } catch (error) {
-    throw new Rule(`must be a regular expression: ${messageOf(error)}`);
+    throw new InvalidValue(`must be a regular expression: ${messageOf(error)}`);
   }
 }
 

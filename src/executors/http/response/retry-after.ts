@@ -1,4 +1,4 @@
-import type { Retry } from '../../contract.ts';
+import type { RetryHint } from '../../contract.ts';
 import type { Answer } from '../transport/exchange.ts';
 
 /** Statuses after which another attempt makes sense. */
@@ -20,7 +20,7 @@ export function isIdempotent(method: string): boolean {
  * @param mayRepeat whether it may be done twice
  * @param hasActed whether a server has acted already, and this answer came after a redirect
  */
-export function retryOf(answer: Answer, mayRepeat: boolean, hasActed: boolean): Retry | undefined {
+export function retryOf(answer: Answer, mayRepeat: boolean, hasActed: boolean): RetryHint | undefined {
   const { status } = answer;
   if (!PASSING.has(status)) return undefined;
   const isRefused = NOT_ACTED.has(status);

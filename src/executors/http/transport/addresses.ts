@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import type { IPv4, IPv6 } from 'ipaddr.js';
-import { Rule } from '../../../core/options/option.ts';
+import { InvalidValue } from '../../../core/options/option.ts';
 
 /** Function that returns whether an IP address may be connected to. */
 export type AddressRule = (address: string) => boolean;
@@ -48,13 +48,13 @@ export function addIfNetwork(list: BlockList, text: string): boolean {
   return true;
 }
 
-/** Parses a list of addresses and networks such as `10.1.0.0/16,::1`. @throws {Rule} */
+/** Parses a list of addresses and networks such as `10.1.0.0/16,::1`. @throws {InvalidValue} */
 export function toNetworks(text: string): BlockList {
   const list = new BlockList();
   for (const entry of text.split(',').map((one) => one.trim())) {
     const family = isIP(entry);
     if (!addIfNetwork(list, family === 0 ? entry : `${entry}/${family === 4 ? 32 : 128}`))
-      throw new Rule('must be addresses or networks with commas between them, as in 10.1.0.0/16,::1');
+      throw new InvalidValue('must be addresses or networks with commas between them, as in 10.1.0.0/16,::1');
   }
   return list;
 }

@@ -5,7 +5,7 @@ import type { Target } from '../request/target.ts';
 import type { Dispatch } from './connection-pool.ts';
 import type { Cookies } from './cookies.ts';
 import { ACCEPT_ENCODING, decoded } from './decode.ts';
-import { type Answer, type AnswerHeaders, Exchange, isFault, type Limits } from './exchange.ts';
+import { type Answer, type AnswerHeaders, Exchange, type ExchangeLimits, isFault } from './exchange.ts';
 import type { Cache } from './http-cache.ts';
 import type { HttpFault } from './http-failure.ts';
 import type { Proxies, Route } from './proxy.ts';
@@ -40,13 +40,13 @@ export function createClient(options: ClientOptions): Client {
   const { pool, proxies, cookies, cache, usualHeaders, maxBody, hostErrors } = options;
   const own = ['user-agent', options.userAgent, 'accept', '*/*', 'accept-encoding', ACCEPT_ENCODING];
   const usual = mergeHeaders(own, usualHeaders);
-  const lasting: Limits = { maxBody, skips: keepsAll };
-  const passing: Limits = {
+  const lasting: ExchangeLimits = { maxBody, skips: keepsAll };
+  const passing: ExchangeLimits = {
     maxBody,
     skips: (status: number, headers: AnswerHeaders) => isRedirect(status, headers),
   };
   /** What HEAD tells of a length is of a body that does not come. */
-  const bodiless: Limits = { maxBody: Number.POSITIVE_INFINITY, skips: keepsAll };
+  const bodiless: ExchangeLimits = { maxBody: Number.POSITIVE_INFINITY, skips: keepsAll };
   const failures = hostErrors === undefined ? undefined : countFailures(hostErrors);
 
   const requestFor = (
@@ -82,7 +82,7 @@ export function createClient(options: ClientOptions): Client {
     hop: Hop,
     headers: HeaderList,
     trip: Trip,
-    limits: Limits,
+    limits: ExchangeLimits,
   ): Promise<Answer | HttpFault> => {
     const { target } = hop;
     const down = trip.over ?? failures?.fault(target);

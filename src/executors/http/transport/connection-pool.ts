@@ -3,7 +3,7 @@ import { Agent, buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import { type AddressRule, deniedError, guardedLookup } from './addresses.ts';
 
 /** The connection that a request went out on. */
-export interface Line {
+export interface Connection {
   socket: Socket | undefined;
   /** Whether the server sent bytes past the end of a body after which it wanted to close. */
   hasExcess: boolean;
@@ -11,7 +11,7 @@ export interface Line {
 
 /** What `dispatch` is given: what undici wants, and who is to be told of the connection. */
 export interface Dispatch extends Dispatcher.DispatchOptions {
-  readonly exchange: { line: Line | undefined };
+  readonly exchange: { line: Connection | undefined };
   /** Who sends it, where that is not the pool. */
   readonly by?: Dispatcher;
 }
@@ -40,10 +40,10 @@ export interface Connector {
 
 /** A client of undici that tells each exchange which connection it is on. */
 class WatchedClient extends Client {
-  readonly #line: Line;
+  readonly #line: Connection;
 
   constructor(origin: string | URL, options: Pool.Options) {
-    const line: Line = { socket: undefined, hasExcess: false };
+    const line: Connection = { socket: undefined, hasExcess: false };
     const connect = options.connect as buildConnector.connector;
     super(origin, {
       ...options,
@@ -68,7 +68,7 @@ class WatchedClient extends Client {
  * The parser of undici gives back what it did not use when a connection is to be closed. Nothing else shows that a
  * body was longer than it was announced there.
  */
-function watch(socket: Socket, line: Line): void {
+function watch(socket: Socket, line: Connection): void {
   const unshift = socket.unshift.bind(socket);
   socket.unshift = (chunk: Buffer): void => {
     if (chunk.length > 0) line.hasExcess = true;

@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
-import type { Line } from './connection-pool.ts';
-import { bodyMessage, connectionFault, type HttpFault, type Progress } from './http-failure.ts';
+import type { Connection } from './connection-pool.ts';
+import { bodyMessage, connectionFault, type HttpFault, type TransferProgress } from './http-failure.ts';
 
 /** Headers of an answer: names in lower case, repeated ones as an array. */
 export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
@@ -27,7 +27,7 @@ const EMPTY = Buffer.alloc(0);
 const MAX_SKIPPED = 65_536;
 
 /** What an exchange may do. */
-export interface Limits {
+export interface ExchangeLimits {
   /** The longest body on the wire, in bytes. */
   readonly maxBody: number;
   /** Whether the body of such an answer is of no interest. */
@@ -38,15 +38,15 @@ export interface Limits {
  * One request and its answer: the handler that undici calls. It settles once, with an answer whose body is whole, or
  * with a fault.
  */
-export class Exchange implements Dispatcher.DispatchHandler, Progress {
+export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   readonly host: string;
   /** The connection; the pool sets it. */
-  line: Line | undefined;
+  line: Connection | undefined;
   isSent = false;
   isAnswered = false;
   received = 0;
   announced: number | undefined;
-  readonly #limits: Limits;
+  readonly #limits: ExchangeLimits;
   /** The answer or the fault; never rejects. */
   readonly ended: Promise<Answer | HttpFault>;
   #settle: (ended: Answer | HttpFault) => void = () => {};
@@ -59,7 +59,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Progress {
   #first: Buffer | undefined;
   #chunks: Buffer[] | undefined;
 
-  constructor(host: string, limits: Limits) {
+  constructor(host: string, limits: ExchangeLimits) {
     this.host = host;
     this.#limits = limits;
     this.ended = new Promise((resolve) => {

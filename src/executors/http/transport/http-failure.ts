@@ -15,7 +15,7 @@ export interface HttpFault {
 }
 
 /** How far an exchange had come when it failed. */
-export interface Progress {
+export interface TransferProgress {
   /** Who is spoken to, for messages: `host:port`. */
   readonly host: string;
   /** Whether there was a connection to send the request on. */
@@ -44,7 +44,7 @@ const CERTIFICATE = /CERT|^UNABLE_TO_|CRL_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_
 const HANDSHAKE = /^(EPROTO|ERR_SSL_|ERR_TLS_)/;
 
 /** What an error of the connection is, for a stranger. */
-export function connectionFault(error: Error, progress: Progress): HttpFault {
+export function connectionFault(error: Error, progress: TransferProgress): HttpFault {
   const { host } = progress;
   const code = codeOf(error);
   if ('proxy' in error) return proxyFault(error as ProxyError, progress);
@@ -69,13 +69,13 @@ export function connectionFault(error: Error, progress: Progress): HttpFault {
   return { code: 'CONNECTION', message: connectionMessage(error, code, progress), again };
 }
 
-function proxyFault({ proxy, cause }: ProxyError, progress: Progress): HttpFault {
+function proxyFault({ proxy, cause }: ProxyError, progress: TransferProgress): HttpFault {
   if (codeOf(cause) !== REFUSED) return connectionFault(cause, { ...progress, host: `the proxy ${proxy}` });
   const message = `the proxy ${proxy} refuses a tunnel to ${progress.host}: it answered ${cause.message}`;
   return { code: 'CONNECTION', message, again: 'always' };
 }
 
-function connectionMessage(error: Error, code: string, progress: Progress): string {
+function connectionMessage(error: Error, code: string, progress: TransferProgress): string {
   const { host, isSent, isAnswered } = progress;
   if (!isSent) return CONNECTING[code]?.(host) ?? `no connection to ${host}: ${error.message || code}`;
   if (error.name === 'HTTPParserError') return `${host} does not answer in HTTP/1.1: ${reasonOf(error)}`;
@@ -87,14 +87,17 @@ function connectionMessage(error: Error, code: string, progress: Progress): stri
 }
 
 /** Says where the body broke off. */
-export function bodyMessage({ host, received, announced }: Progress): string {
+export function bodyMessage({ host, received, announced }: TransferProgress): string {
   return announced === undefined
     ? `the connection to ${host} broke in the body, after ${received} bytes`
     : `the body from ${host} ended after ${received} of ${announced} bytes`;
 }
 
 /** The fault of a total time-out. @param timeout in milliseconds */
-export function timeoutFault(timeout: number, { host, isSent, isAnswered, received }: Progress): HttpFault {
+export function timeoutFault(
+  timeout: number,
+  { host, isSent, isAnswered, received }: TransferProgress,
+): HttpFault {
   const span = timeout % 1000 === 0 ? `${timeout / 1000} s` : `${timeout} ms`;
   const message = !isSent
     ? `no connection to ${host} within ${span}`

@@ -27,7 +27,7 @@ export interface Proxies {
   close(): Promise<void>;
 }
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** Which proxies there are, and what needs none. */
 export interface ProxySettings {
@@ -44,7 +44,7 @@ export interface ProxySettings {
  * `all_proxy` and `no_proxy`, in small letters or capitals.
  * @throws {TaskpipeError} `USAGE` where a proxy is none that can be used
  */
-export function proxySettings(proxy: string | undefined, env: Environment): ProxySettings | undefined {
+export function proxySettings(proxy: string | undefined, env: ProxyEnvironment): ProxySettings | undefined {
   if (proxy !== undefined) {
     const url = proxyUrl(proxy, '--proxy');
     return { http: url, https: url, from: '--proxy', isDirect: () => false };

@@ -26,7 +26,7 @@ export interface Results {
 }
 
 /** What came of another attempt, fit to be sent: a `Task` among its children is a class, and would not arrive as one. */
-export interface Settled {
+export interface SettledMessage {
   readonly id: number;
   readonly outcome: Omit<Outcome, 'children'>;
   readonly children: readonly { uuid: string; line: string; front: boolean; again: boolean }[] | undefined;
@@ -35,7 +35,7 @@ export interface Settled {
 /** What a thread tells. */
 export type FromThread =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'settled'; readonly done: Results; readonly others: readonly Settled[] }
+  | { readonly kind: 'settled'; readonly done: Results; readonly others: readonly SettledMessage[] }
   | { readonly kind: 'show'; readonly line: string }
   | { readonly kind: 'stop' }
   | { readonly kind: 'done'; readonly uuid: string }

@@ -2,11 +2,11 @@ import { Worker } from 'node:worker_threads';
 import { messageOf, TaskpipeError } from '../../../core/base/errors.ts';
 import { Task } from '../../../core/record/task.ts';
 import type { Attempt, Outcome } from '../../contract.ts';
-import type { ModuleOptions } from '../index.ts';
+import type { ModuleOptions } from '../contract.ts';
 import { late } from '../module-work.ts';
 import type { OpenWork } from '../open-module.ts';
 import { gather } from './message-batcher.ts';
-import type { FromThread, Orders, Settled, ToThread } from './messages.ts';
+import type { FromThread, Orders, SettledMessage, ToThread } from './messages.ts';
 
 /** How long a thread may say nothing of an attempt whose time is over: then it is busy, and ended. Milliseconds. */
 const BUSY = 1000;
@@ -174,7 +174,7 @@ class Thread {
     }
   }
 
-  #settle({ id, outcome, children }: Settled): void {
+  #settle({ id, outcome, children }: SettledMessage): void {
     const found = children?.map(({ uuid, line, ...how }) => ({ task: new Task(uuid, line), ...how }));
     this.#resolve(id, found === undefined ? outcome : { ...outcome, children: found });
   }

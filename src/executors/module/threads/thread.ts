@@ -2,10 +2,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf, TaskpipeError } from '../../../core/base/errors.ts';
 import { Task } from '../../../core/record/task.ts';
 import type { Outcome } from '../../contract.ts';
-import type { ModuleOptions } from '../index.ts';
+import type { ModuleOptions } from '../contract.ts';
 import { type OpenWork, openWork } from '../open-module.ts';
 import { gather } from './message-batcher.ts';
-import type { FromThread, Orders, Results, Settled, ToThread } from './messages.ts';
+import type { FromThread, Orders, Results, SettledMessage, ToThread } from './messages.ts';
 
 /*
  * A thread of `--threads`: it makes the attempts that it is sent, and tells what came of them.
@@ -17,7 +17,7 @@ const stage = {
   done: (uuid: string): void => tell({ kind: 'done', uuid }),
 };
 let done: Results = { ids: [], results: [] };
-let others: Settled[] = [];
+let others: SettledMessage[] = [];
 /** Of how many attempts it has not told what came of them. */
 let underway = 0;
 const settledOne = gather(flush, () => underway);

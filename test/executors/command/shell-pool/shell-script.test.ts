@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Order } from '../../../../src/executors/command/shell-pool/job.ts';
+import type { Job } from '../../../../src/executors/command/shell-pool/job.ts';
 import {
   dividedEnv,
   fitsInScript,
@@ -9,7 +9,7 @@ import {
 import { endedIn, fateOf } from '../../../../src/executors/command/shell-pool/shell-status.ts';
 
 const place = { ...placeOf("/tmp/it's", 7), nonce: 'N', argv0: '/N/sh' };
-const order: Order = {
+const order: Job = {
   file: '/bin/echo',
   words: ['echo', "it's", '', '$HOME'],
   env: { TASK_UUID: "a'b" },

@@ -1,6 +1,6 @@
 import { fstatSync, type Stats, statSync } from 'node:fs';
-import { ioError, TaskpipeError } from '../../core/base/errors.ts';
-import { realPath } from '../../core/storage/durable.ts';
+import { ioError, TaskpipeError } from '../base/errors.ts';
+import { realPath } from './durable.ts';
 
 /** A file of a run, and its use. */
 export interface Place {
@@ -64,22 +64,6 @@ function statOf(fd: number): Stats | undefined {
   } catch {
     return undefined; // it is closed
   }
-}
-
-/** The files that a rest file and an output are rewritten by have names of their own. */
-export function placesOf(
-  out: string | undefined,
-  files: { rest: string; ledger: string | undefined; rejects: string | undefined },
-): readonly Place[] {
-  const { rest, ledger, rejects } = files;
-  const besides = (use: string, path: string | undefined, endings: readonly string[]): Place[] =>
-    path === undefined ? [] : endings.map((ending) => ({ use: `${use}${ending}`, path: path + ending }));
-  return [
-    ...besides('OUT', out, ['', '.run', '.new', '.wide']),
-    ...besides('--rest', rest, ['', '.run', '.new']),
-    { use: '--ledger', path: filePath(ledger) },
-    { use: '--rejects', path: rejects },
-  ];
 }
 
 /** Returns the path of a ledger; undefined for a url. */

@@ -1,6 +1,6 @@
-import { jsonFault } from '../../../core/base/errors.ts';
-import { minify } from '../../../core/record/json-text.ts';
-import { isDeeper } from '../../../core/record/ndjson.ts';
+import { jsonFault } from '../base/errors.ts';
+import { minify } from './json-text.ts';
+import { isDeeper } from './ndjson.ts';
 
 /** The deepest nesting of a body kept as JSON: inside of a record it must stay under what `readTasks` takes. */
 const MAX_DEPTH = 60;

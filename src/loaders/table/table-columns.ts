@@ -1,0 +1,20 @@
+/** A column of a task, and the JSON text between its value and the one before. */
+export interface Column {
+  readonly index: number;
+  readonly before: string;
+  readonly bytes: Buffer;
+  /** Hash of its name. */
+  readonly hash: number;
+}
+
+/** The columns of a table, which all its rows share. */
+export interface Columns {
+  readonly names: readonly string[];
+  readonly indexes: ReadonlyMap<string, number>;
+  /** Index of the `uuid`. */
+  readonly uuid: number | undefined;
+  /** The columns of a task, in order. */
+  readonly kept: readonly Column[];
+  /** All columns but the `uuid`, in the order of the canonical text, which a uuid is made of by default. */
+  readonly sorted: readonly Column[];
+}

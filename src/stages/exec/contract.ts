@@ -1,0 +1,21 @@
+/** Counts of a stage so far. */
+export interface ExecCounts {
+  succeeded: number;
+  failed: number;
+  /** Tasks passed on as PENDING. */
+  pending: number;
+  /** Failed tasks that were reverted. */
+  reverted: number;
+  /** Tasks found by other tasks. */
+  added: number;
+  /** Tasks that were skipped: seen before, or finished. */
+  known: number;
+  /** Tasks that arrived as FAILURE or REVERTED and were passed on untouched. */
+  passed: number;
+  /** Attempts beyond the first. */
+  retries: number;
+  /** Failures by code; beyond 1,000 codes, further ones count as `OTHER`. */
+  readonly causes: Map<string, number>;
+  /** Whether `maxFailures` stopped the stage. */
+  hasTooManyFailures: boolean;
+}
