@@ -142,13 +142,17 @@ describe.skipIf(!hasPython).concurrent('on a terminal, which python3 makes', () 
   test('Ctrl-C stops a pipeline in good order, and leaves nothing of the line', async () => {
     const { feed, cwd } = openFeed();
     const command =
-      "task-load --format ndjson < in.ndjson | task-exec --command 'sleep {n}' -j 2 | task-save out.ndjson";
+      "task-load --format ndjson < in.ndjson | task-exec --command 'sleep {n}' -j 2 | task-save out.db";
     const session = onTerminal(command, { cwd });
     feed.write(row(0) + row(1) + row(0.1) + row(0.2));
     await session.sees(/^task-save: 4 saved/m);
     session.type('\x03');
-    const parts = [/^task-load: 4 tasks$/, /^task-exec: 4 done$/, /^task-save: saved 4$/];
-    await expectClean(session, parts);
+    await expectClean(session, [
+      /^task-load: stopped after 4 tasks \(stdin:4\)$/,
+      /^task-exec: stopped: 4 done$/,
+      /^task-save: to skip what is finished, first: export TASK_LEDGER=out.db$/,
+      /^task-save: stopped: 4 saved; run the same command again$/,
+    ]);
     feed.end();
   });
 
@@ -163,7 +167,8 @@ describe.skipIf(!hasPython).concurrent('on a terminal, which python3 makes', () 
     session.type('\x03');
     expect(await session.ended).toBe(130);
     await expectClean(session, [
-      /^task-exec: 0 done, 2 not finished$/,
+      /^task-exec: stopping: 1 running, up to 1 h; Ctrl-C again ends at once$/,
+      /^task-exec: stopped: 0 done, 2 not finished$/,
       /^task-exec: to run the rest again/,
       /--grace 1h$/,
     ]);

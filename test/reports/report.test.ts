@@ -114,7 +114,9 @@ describe('--report FILE.json', () => {
     const { outcome, tasks } = reportIn(cwd);
     expect([outcome, tasks.succeeded + tasks.failed + tasks.pending]).toEqual(['stopped', 1500]);
     expect(tasks.pending).toBeGreaterThanOrEqual(400);
-    expect(stderr).toContain(`task-exec: to run the rest again, pipe it into: ${EXEC} --report r.json`);
+    expect(stderr).toMatch(/^task-exec: stopped: \d+ done, .*\d+ not finished$/m);
+    // A later stage says how to go on: the input may have more than what came.
+    expect(stderr).not.toContain('pipe it into');
   });
 
   test('is written of a run that --max-failures stops', async () => {

@@ -206,9 +206,8 @@ export const command: Command = defineCommand({
 /** Says after the first signal what is waited for, and what a second one does. */
 function noteStop({ note, signal }: Io, running: number, grace: number): void {
   if (signal === undefined || running === 0 || grace === 0) return;
-  const what = running === 1 ? '1 task is running' : `${number(running)} tasks are running`;
-  const again = signal === 'SIGINT' ? 'press Ctrl-C again to end at once' : 'a second signal ends it at once';
-  note(`stopping: ${what}, up to ${durationWords(grace).replace('.0 ', ' ')}; ${again}`);
+  const again = signal === 'SIGINT' ? 'Ctrl-C again ends at once' : 'a second signal ends at once';
+  note(`stopping: ${number(running)} running, up to ${durationWords(grace).replace('.0 ', ' ')}; ${again}`);
 }
 
 function toFailures(typed: string): { count: number } | { percent: number } {
