@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { has } from '../support/run.ts';
 import { cutInput } from './cut-input.ts';
+import { editsBetween } from './edits-between.ts';
 import { failingCalls } from './failing-calls.ts';
 import { fullDisks, limitedFiles, mounts } from './full-disks.ts';
 import { killedAtCalls } from './killed-at-calls.ts';
@@ -109,6 +110,30 @@ const others: readonly Bite[] = [
     from: 'if (kept.length > 0 && !options.cut?.aborted) yield',
     to: 'if (false) yield',
     tried: (program) => cutInput(program, { step: 23, processes: 1 }),
+  },
+  {
+    name: 'a last row without a line end is taken for torn',
+    from: 'if (isOpen !== true || mark === void 0 || start < mark.size) return false;',
+    to: 'if (isOpen !== true) return false;',
+    tried: (program) => editsBetween(program, { out: 'out.csv', names: /no final line end/ }),
+  },
+  {
+    name: 'rows that the ledger names are not missed',
+    from: 'const isShort = opened !== void 0 && found.known < opened.history.saved.size;',
+    to: 'const isShort = false;',
+    tried: (program) => editsBetween(program, { out: 'out.tsv', names: /deleted/ }),
+  },
+  {
+    name: 'an edited output is taken for the one that was sealed',
+    from: 'isSealed && seal?.stamp === stamp &&',
+    to: 'isSealed &&',
+    tried: (program) => editsBetween(program, { out: 'out.ndjson', names: /deleted/ }),
+  },
+  {
+    name: 'rows deleted from a table are not missed',
+    from: 'if (met.size < history.saved.size) {',
+    to: 'if (false) {',
+    tried: (program) => editsBetween(program, { out: 'out.db', names: /row deleted/ }),
   },
   {
     name: "the user's headers cross origins",

@@ -85,7 +85,7 @@ function headerOf(row: Row, place: Pick<Header, 'preamble' | 'end'>, path: strin
   if (row.fault !== undefined) fail(`is unusable: ${ROW_FAULTS[row.fault]}`);
   if (!isUtf8(Buffer.from(row.text, 'latin1'))) fail(NOT_UTF8.replace('it ', ''));
   const names = row.cells.map(decoded);
-  if (/\r[^\n]/.test(row.text) && !row.text.includes('"')) {
+  if (/\r[^\n]/.test(row.text.replace(/"[^"]*"/g, ''))) {
     fail(
       'ends in a carriage return alone, as files of old Macs do; save the file with the line ends LF or CRLF',
     );

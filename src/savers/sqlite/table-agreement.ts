@@ -88,8 +88,8 @@ async function markFound(
   database: Database,
   { table, hasState }: { readonly table: string; readonly hasState: boolean },
 ): Promise<void> {
-  const good = hasState && !all ? "where coalesce(state, 'SUCCESS') = 'SUCCESS'" : '';
-  const rows = await database.prepare(`select uuid from ${identifier(table)} ${good}`);
+  const good = hasState && !all ? "and coalesce(state, 'SUCCESS') = 'SUCCESS'" : '';
+  const rows = await database.prepare(`select uuid from ${identifier(table)} where uuid > '' ${good}`);
   let found: Entry[] = [];
   for (const [cell] of await rows.rows()) {
     const uuid = String(cell);

@@ -83,7 +83,7 @@ function delimitedRows(text: string, delimiter: string): { uuids: string[]; isWh
 }
 
 /** Rows by RFC 4180, up to the first that has no end. */
-function readDelimited(text: string, delimiter: string): { rows: string[][]; isWhole: boolean } {
+export function readDelimited(text: string, delimiter: string): { rows: string[][]; isWhole: boolean } {
   const rows: string[][] = [];
   let row: string[] = [];
   let cell = '';

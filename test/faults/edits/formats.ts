@@ -1,0 +1,119 @@
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { openDatabase } from '../../../src/core/sqlite.ts';
+import { readDelimited } from '../support/oracle.ts';
+import { delimitedEdits } from './delimited.ts';
+import type { Edit } from './edit.ts';
+import { ndjsonEdits } from './ndjson.ts';
+import { sqliteEdits } from './sqlite.ts';
+
+/** A format, how it is edited, and how it is read by other code than the product's. */
+export interface Format {
+  readonly out: string;
+  readonly edits: readonly Edit[];
+  /** Uuids of its rows, in their order; throws if it cannot be read. */
+  readonly uuids: (path: string) => Promise<readonly string[]>;
+  /** What must still be there after a run: the bytes of a file, or the cells of a table. */
+  readonly content: (path: string) => Promise<string>;
+  /** Whether all of the content before is in the content after, or in files that were named. */
+  readonly isKept: (before: string, after: string, asides: readonly string[]) => boolean;
+  /** Whether a later record replaces the row of its uuid. */
+  readonly replaces: boolean;
+}
+
+const bytesOf = async (path: string): Promise<string> =>
+  existsSync(path) ? readFileSync(path, 'latin1') : '';
+
+/** What was cut off stands in the file that was named, and is the end of what was there. */
+function isKeptText(before: string, after: string, asides: readonly string[]): boolean {
+  return (
+    after.startsWith(before.slice(0, before.length - asides.join('').length)) &&
+    before.endsWith(asides.join(''))
+  );
+}
+
+const text = { content: bytesOf, isKept: isKeptText, replaces: false };
+
+function delimited(out: string, delimiter: ',' | '\t'): Format {
+  return {
+    ...text,
+    out,
+    edits: delimitedEdits(delimiter),
+    async uuids(path) {
+      const lines = plainText(path);
+      const [header = [], ...rows] = readDelimited(
+        lines.endsWith('\n') ? lines : `${lines}\n`,
+        delimiter,
+      ).rows;
+      const at = header.indexOf('uuid');
+      return rows.flatMap((row) => row[at] || []);
+    },
+  };
+}
+
+/** The text of a file without what is only form. */
+function plainText(path: string): string {
+  return existsSync(path)
+    ? readFileSync(path, 'utf8')
+        .replace(/^\ufeff/, '')
+        .replaceAll('\r\n', '\n')
+    : '';
+}
+
+/** All formats. */
+export const formats: readonly Format[] = [
+  delimited('out.csv', ','),
+  delimited('out.tsv', '\t'),
+  {
+    ...text,
+    out: 'out.ndjson',
+    edits: ndjsonEdits,
+    async uuids(path) {
+      const lines = plainText(path)
+        .split('\n')
+        .filter((line) => line.trim() !== '');
+      return lines.flatMap((line) => (JSON.parse(line) as { uuid?: string }).uuid || []);
+    },
+  },
+  {
+    out: 'out.db',
+    edits: sqliteEdits,
+    replaces: true,
+    uuids: async (path) => (await tableOf(path)).flatMap(({ uuid }) => (uuid ? String(uuid) : [])),
+    content: async (path) => JSON.stringify(await tableOf(path)),
+    isKept(before, after) {
+      const rows = JSON.parse(after) as Row[];
+      const has = (row: Row): boolean =>
+        rows.some((other) => Object.entries(row).every(([name, cell]) => other[name] === cell));
+      return (JSON.parse(before) as Row[]).every(has);
+    },
+  },
+];
+
+type Row = Readonly<Record<string, string | null>>;
+
+/** The rows of a table, read from a copy. One that cannot be read has its bytes as its only row. */
+async function tableOf(path: string): Promise<readonly Row[]> {
+  if (!existsSync(path)) return [];
+  const copy = `${path}.look`;
+  for (const ending of ['', '-wal', '-shm'])
+    if (existsSync(path + ending)) cpSync(path + ending, copy + ending, { dereference: true });
+  try {
+    const database = await openDatabase(copy);
+    try {
+      const names = (
+        await database.all('select name from pragma_table_xinfo(?) where hidden = 0', ['tasks'])
+      ).map(([name]) => String(name));
+      if (names.length === 0) return [];
+      const rows = await database.all(`select ${names.map((name) => `"${name}"`).join()} from tasks`);
+      return rows.map((row) =>
+        Object.fromEntries(names.map((name, i) => [name, row[i] === null ? null : String(row[i])])),
+      );
+    } finally {
+      database.close();
+    }
+  } catch {
+    return [{ bytes: readFileSync(path, 'latin1') }];
+  } finally {
+    for (const ending of ['', '-wal', '-shm']) rmSync(copy + ending, { force: true });
+  }
+}
