@@ -1,6 +1,5 @@
-import { accessSync, constants, existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { quote } from 'shlex';
 import { resolved, syncFolder } from '../core/durable.ts';
 import { ioError, TaskpipeError } from '../core/errors.ts';
@@ -18,6 +17,12 @@ export interface FileOptions extends DestinationOptions {
   readonly openRows: OpenRows;
 }
 
+/** The same with symbolic links resolved in `path`. */
+interface RealOptions extends FileOptions {
+  /** The path that was given: it must name the output to the end of the run. */
+  readonly given: string;
+}
+
 /**
  * Opens a file to save to: locks it, and brings it and the ledger to agree.
  * @throws {TaskpipeError} `LOCKED`, `IO`, `DATA` where it is not what the ledger says, `USAGE` where it can't take
@@ -25,8 +30,7 @@ export interface FileOptions extends DestinationOptions {
  */
 export async function openFile(options: FileOptions): Promise<Destination> {
   // A new file must not take the place of a symbolic link to the old one.
-  const real = { ...options, path: realOutput(options.path) };
-  if (options.widen) mustTakeNewFiles(real.path);
+  const real = { ...options, path: realOutput(options.path), given: options.path };
   return options.overwrite ? openOverwritten(real) : openAppended(real);
 }
 
@@ -38,18 +42,9 @@ function realOutput(path: string): string {
   }
 }
 
-/** `--widen` writes a new file beside the output, perhaps hours later. */
-function mustTakeNewFiles(path: string): void {
-  try {
-    accessSync(dirname(path), constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw ioError('cannot use --widen in the folder of', path, error);
-  }
-}
-
-async function openAppended(options: FileOptions): Promise<Destination> {
-  const { path, ledger: place, say, sync } = options;
-  const output = openOutput(path, say);
+async function openAppended(options: RealOptions): Promise<Destination> {
+  const { path, given, ledger: place, say, sync } = options;
+  const output = openOutput(path, say, { given });
   let writer: LedgerWriter | undefined;
   try {
     const ledger = place === undefined ? undefined : openLedger(place, say);
@@ -61,9 +56,7 @@ async function openAppended(options: FileOptions): Promise<Destination> {
         `${path} has no uuid column: only duplicates within this run are noticed (--ledger knows all)`,
       );
     }
-    // Rows of an output that the ledger does not know may be the input: they are marked with the first commit.
-    const isUnknown = history !== undefined && history.end === undefined;
-    const saved = await recover({ output, rows, history, writer: isUnknown ? undefined : writer, sync, say });
+    const saved = await recover({ output, rows, history, writer, sync, say });
     const file = new FileDestination(options, output, rows, saved, writer, history);
     if (rows.lacking.length > 0) await file.widen(rows.lacking);
     return file;
@@ -90,7 +83,7 @@ async function openRows({ output, history, say }: Head, options: FileOptions): P
 }
 
 /** A new file that takes the place of the output at the end. The old one is locked too: nobody may add to it. */
-async function openOverwritten(options: FileOptions): Promise<Destination> {
+async function openOverwritten(options: RealOptions): Promise<Destination> {
   const { path, say } = options;
   const old = existsSync(path) ? openOutput(path, say) : undefined;
   try {
@@ -106,7 +99,7 @@ async function openOverwritten(options: FileOptions): Promise<Destination> {
 class FileDestination implements Destination {
   readonly saved: IdSet;
   readonly marks: boolean;
-  readonly #options: FileOptions;
+  readonly #options: RealOptions;
   readonly #rows: Rows;
   readonly #writer: LedgerWriter | undefined;
   readonly #history: History | undefined;
@@ -117,11 +110,9 @@ class FileDestination implements Destination {
   #output: OutputFile;
   /** Number of rows that this run has written. */
   #written = 0;
-  /** Whether rows that were there before are still to be marked. */
-  #isToMark: boolean;
 
   constructor(
-    options: FileOptions,
+    options: RealOptions,
     output: OutputFile,
     rows: Rows,
     saved: IdSet,
@@ -138,7 +129,6 @@ class FileDestination implements Destination {
     this.#history = history;
     this.#old = old;
     this.marks = writer !== undefined;
-    this.#isToMark = history !== undefined && history.end === undefined;
   }
 
   isUnmarked(uuid: string): boolean {
@@ -155,10 +145,14 @@ class FileDestination implements Destination {
 
   mustHoldResult(task: Task): void {
     if (!this.#rows.lacksResult(task)) return;
-    const { path } = this.#options;
+    const { path, ledger = '' } = this.#options;
+    const isMarked = this.#history !== undefined && this.#history.end === undefined;
+    const marked = isMarked
+      ? `. Its rows were added to ${ledger} as finished tasks; to take them out: task-load ${quote(path)} | task-done unmark ${quote(ledger)}`
+      : '';
     throw new TaskpipeError(
       'USAGE',
-      `${path} has a row for task ${task.uuid} already, but without a result, so nothing would be saved. If ${path} is the input too, save to another file; to skip such tasks, name the columns with --fields`,
+      `${path} has a row for task ${task.uuid} already, but without a result, so nothing would be saved. If ${path} is the input too, save to another file; to skip such tasks, name the columns with --fields${marked}`,
     );
   }
 
@@ -169,7 +163,6 @@ class FileDestination implements Destination {
   /** Rows before the ledger, the ledger before `--tee`; docs/guarantees.md says why. */
   async commit({ rows, count, uuids, ends }: RowBatch): Promise<void> {
     const { sync } = this.#options;
-    await this.#markOld();
     const from = this.#output.size;
     if (rows.length > 0) {
       await this.#output.append(rows);
@@ -179,16 +172,6 @@ class FileDestination implements Destination {
     await this.#checkName(count);
     if (this.#writer === undefined || uuids.length === 0) return;
     await this.#writer.appendRows(uuids, ends, from, sync);
-  }
-
-  /** Marks the rows of an output that the ledger does not know. */
-  async #markOld(): Promise<void> {
-    if (!this.#isToMark) return;
-    this.#isToMark = false;
-    const { sync, say } = this.#options;
-    const history = { ...(this.#history as History), saved: new IdSet() };
-    const parts = { output: this.#output, rows: this.#rows, writer: this.#writer };
-    await recover({ ...parts, history, sync, say });
   }
 
   /** A row in a file that the path does not name is lost. @param unmarked the number of rows not yet in the ledger */
@@ -207,7 +190,6 @@ class FileDestination implements Destination {
   /** Writes the output anew with more columns, and renames that into its place. */
   async widen(columns: readonly string[]): Promise<void> {
     const { path, say, sync } = this.#options;
-    await this.#markOld();
     const old = this.#output;
     const temporary = `${this.#place}.wide`;
     const wide = openOutput(temporary, say, { instead: path, mode: old.mode });
@@ -217,7 +199,7 @@ class FileDestination implements Destination {
       // A file that took its name meanwhile is the user's: it must not be overwritten.
       await this.#checkName();
       await rename(temporary, this.#place);
-      wide.renamed(this.#place);
+      wide.renamed(this.#options.overwrite ? this.#place : this.#options.given);
       syncFolder(path);
     } catch (error) {
       await wide.close();
@@ -232,7 +214,6 @@ class FileDestination implements Destination {
 
   async finish(isWhole: boolean): Promise<boolean> {
     const { path, overwrite, say } = this.#options;
-    await this.#markOld();
     await this.#checkName();
     await this.#writer?.check();
     if (!overwrite) return true;
