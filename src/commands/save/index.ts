@@ -153,16 +153,18 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
       };
       for (const line of lastWords(summary, told)) io.note(line);
       if (rejects.count > 0 && summary.read === 0) io.note(NO_TASKS);
-      return summary.failed + summary.pending + summary.misfits + rejects.count > 0 ? 1 : 0;
-    } finally {
       await rejects.close();
+      return summary.failed + summary.pending + summary.misfits + rejects.count > 0 ? 1 : 0;
+    } catch (error) {
+      await rejects.close().catch(() => {}); // the first error is the one to report
+      throw error;
     }
   },
 });
 
 /**
- * Refuses to write a file that is read from the standard input, or written to the standard output. The rest file may be
- * the input: a new one replaces it at the end.
+ * Refuses to write a file that is the standard input or output too. The rest file may be the input: a new one replaces
+ * it at the end.
  * @throws {TaskpipeError} `USAGE`
  */
 function checkStreams(

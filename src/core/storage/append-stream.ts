@@ -29,7 +29,10 @@ export async function openAppendStream(option: string, path: string): Promise<Ap
   const lines = createWriteStream(path, { flags: 'a', autoClose: false });
   const [fd] = (await once(lines, 'open').catch(fail)) as [number];
   const file = new GrowingFile(path, fd);
-  const checkNow = (): Promise<void> => file.check().catch(fail);
+  const checkNow = (): Promise<void> => {
+    file.wrote(lines.bytesWritten);
+    return file.check().catch(fail);
+  };
   let next = 0;
   const ended = finished(lines)
     .catch(fail)

@@ -22,6 +22,8 @@ export interface Loss {
   readonly place: string | undefined;
   /** Whether `place` is a copy that was made now. */
   readonly isCopy: boolean;
+  /** Whether its folder has lost its name too. */
+  readonly isFolderGone?: boolean;
 }
 
 /** Returns whether a path names this very file. */
@@ -97,20 +99,21 @@ export class NamedFile {
     const isReplaced = statSync(this.path, { throwIfNoEntry: false }) !== undefined;
     const isNameless = fstatSync(this.#fd).nlink === 0;
     const moved = isNameless ? undefined : this.#newName();
-    const words = this.#words(isReplaced, moved);
+    const isFolderGone = statSync(dirname(this.#absolute), { throwIfNoEntry: false }) === undefined;
+    const words = this.#words(isReplaced, isFolderGone, moved);
     const place = isNameless ? await keepCopy(this.#fd, this.path) : moved;
-    return { words, isReplaced, place, isCopy: isNameless };
+    return { words, isReplaced, place, isCopy: isNameless, isFolderGone };
   }
 
-  #words(isReplaced: boolean, moved: string | undefined): string {
+  #words(isReplaced: boolean, isFolderGone: boolean, moved: string | undefined): string {
     if (isReplaced) {
       return moved === undefined
         ? 'was replaced by another file during the run (sed -i, editors and git checkout do that)'
         : `was renamed to ${moved} during the run, and another file has its name now`;
     }
-    if (statSync(dirname(this.#absolute), { throwIfNoEntry: false }) !== undefined)
-      return moved === undefined ? 'was removed during the run' : `was renamed to ${moved} during the run`;
-    return `is gone: its folder was ${moved === undefined ? 'removed' : 'renamed'} during the run`;
+    if (isFolderGone)
+      return `is gone: its folder was ${moved === undefined ? 'removed' : 'renamed'} during the run`;
+    return moved === undefined ? 'was removed during the run' : `was renamed to ${moved} during the run`;
   }
 
   /** Returns the name that the file has now, if the system tells it (Linux does). */
@@ -142,19 +145,26 @@ export function sizeError(path: string, size: number, expected: number): Taskpip
 export class GrowingFile {
   readonly #named: NamedFile;
   readonly #fd: number;
-  /** Its size when it was last checked. */
+  /** Its size when it was opened, and the least that it must have now. */
+  readonly #first: number;
   #least: number;
 
   /** @param fd a descriptor of the file that the path names now */
   constructor(path: string, fd: number) {
     this.#named = new NamedFile(path, fd);
     this.#fd = fd;
-    this.#least = fstatSync(fd).size;
+    this.#first = fstatSync(fd).size;
+    this.#least = this.#first;
   }
 
   /** Whether it is a regular file. */
   get isFile(): boolean {
     return this.#named.isFile;
+  }
+
+  /** Tells it that so many bytes were appended since it was opened. */
+  wrote(bytes: number): void {
+    this.#least = Math.max(this.#least, this.#first + bytes);
   }
 
   /** To be called before lines are appended. @throws {TaskpipeError} `IO`, if it was truncated */
@@ -180,7 +190,7 @@ export class GrowingFile {
 /** Says what happened, to which file, where its bytes are, and what to do next. */
 export function lossMessage(
   path: string,
-  { words, isReplaced, place, isCopy }: Loss,
+  { words, isReplaced, place, isCopy, isFolderGone }: Loss,
   details: LossDetails,
 ): string {
   const { contents, again = '' } = details;
@@ -188,6 +198,7 @@ export function lossMessage(
   const what = `${path} ${words}${had}`;
   const rerun = `run the same command again${again}`;
   if (place === undefined) return `${what}; ${rerun}`;
+  if (isFolderGone) return `${what}; it is ${place} now; put the folder back, then ${rerun}`;
   const old = `the old file is ${isCopy ? 'kept as ' : ''}${place}`;
   // The new file is the user's: no advice to overwrite it.
   if (isReplaced) return `${what}; ${old}; ${rerun}`;

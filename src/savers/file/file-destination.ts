@@ -1,6 +1,5 @@
-import { accessSync, constants, existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { quote } from 'shlex';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import { counted } from '../../core/base/format.ts';
@@ -23,8 +22,8 @@ export interface FileOptions extends DestinationOptions {
 
 /** The same with symbolic links resolved in `path`. */
 interface RealOptions extends FileOptions {
-  /** The path that was given. */
-  readonly ledgerPath: string;
+  /** The path that was given: it must name the output to the end of the run. */
+  readonly given: string;
 }
 
 /**
@@ -35,8 +34,7 @@ interface RealOptions extends FileOptions {
 export async function openFile(options: FileOptions): Promise<Destination> {
   // A new file must not take the place of a symbolic link to the old one. But the ledger knows the rows by the path
   // that was given: someone may have put a link to an older copy in the place of the file.
-  const real = { ...options, path: realOutput(options.path), ledgerPath: options.path };
-  if (options.widen) mustTakeNewFiles(real.path);
+  const real = { ...options, path: realOutput(options.path), given: options.path };
   return options.overwrite ? openOverwritten(real) : openAppended(real);
 }
 
@@ -48,18 +46,9 @@ function realOutput(path: string): string {
   }
 }
 
-/** `--widen` writes a new file beside the output, perhaps hours later. */
-function mustTakeNewFiles(path: string): void {
-  try {
-    accessSync(dirname(path), constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw ioError('cannot use --widen in the folder of', path, error);
-  }
-}
-
 async function openAppended(options: RealOptions): Promise<Destination> {
-  const { path, say, note, sync, acceptEdits = false } = options;
-  const output = openOutput(path, say);
+  const { path, given, say, note, sync, acceptEdits = false } = options;
+  const output = openOutput(path, say, { given });
   let opened: OpenLedger | undefined;
   try {
     checkMarkable(path);
@@ -86,14 +75,14 @@ async function openAppended(options: RealOptions): Promise<Destination> {
 
 async function openLedgerOf({
   ledger: place,
-  ledgerPath,
+  given,
   say,
 }: RealOptions): Promise<OpenLedger | undefined> {
   if (place === undefined) return undefined;
   const ledger = openLedger(place, say);
-  const writer = await ledger.open(ledgerPath);
+  const writer = await ledger.open(given);
   try {
-    return { path: ledgerPath, ledger, writer, history: await ledger.history(ledgerPath) };
+    return { path: given, ledger, writer, history: await ledger.history(given) };
   } catch (error) {
     await writer.close();
     throw error;
@@ -238,7 +227,7 @@ class FileDestination implements Destination {
       // A file that took its name meanwhile is the user's: it must not be overwritten.
       await this.#checkName();
       await rename(temporary, this.#place);
-      wide.renamed(this.#place);
+      wide.renamed(this.#options.overwrite ? this.#place : this.#options.given);
       syncFolder(path);
     } catch (error) {
       await wide.close();

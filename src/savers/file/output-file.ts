@@ -59,13 +59,14 @@ export interface OutputFile {
 /**
  * Opens an output, and makes it where there is none.
  * @param options.instead what it will take the place of: it is emptied, and called by this name in messages
+ * @param options.given a path that leads to it by symbolic links, and must do so to the end of the run
  * @param options.mode its permissions; default: those of any new file
  * @throws {TaskpipeError} `LOCKED`, `IO`, or `USAGE` where it is no file
  */
 export function openOutput(
   path: string,
   say: (message: string) => void,
-  options: { instead?: string; mode?: number | undefined } = {},
+  options: { instead?: string; given?: string; mode?: number | undefined } = {},
 ): OutputFile {
   const busy = `${options.instead ?? path} is being written by another task-save`;
   try {
@@ -74,7 +75,8 @@ export function openOutput(
     const fd = openLocked(path, open, 'exclusive', busy, say);
     if (options.instead !== undefined) ftruncateSync(fd, 0);
     if (options.mode !== undefined) fchmodSync(fd, options.mode);
-    const output = new OpenOutput(options.instead ?? path, new NamedFile(path, fd), fd, isNew);
+    const named = new NamedFile(options.given ?? path, fd);
+    const output = new OpenOutput(options.instead ?? path, named, fd, isNew);
     // Where it is empty, whoever made it may have been killed before its name was safe.
     if (output.size === 0) syncFolder(path);
     return output;

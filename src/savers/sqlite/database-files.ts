@@ -1,4 +1,5 @@
 import { readdirSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { isSameFile, type LossDetails, lossMessage, sizeError } from '../../core/storage/named-file.ts';
 import { sideName } from '../../core/storage/side-file.ts';
@@ -45,13 +46,14 @@ export class DatabaseFiles {
   async #lost(details: LossDetails): Promise<TaskpipeError> {
     const { path } = this.#database;
     const isReplaced = statSync(path, { throwIfNoEntry: false }) !== undefined;
+    const isFolderGone = statSync(dirname(resolve(path)), { throwIfNoEntry: false }) === undefined;
     const moved = newNameOf(this.#files.get('') as Stats);
     const place = moved ?? (await this.#keepCopy());
     const name = moved === undefined ? 'removed' : `renamed to ${moved}`;
     const words = isReplaced ? 'was replaced by another file during the run' : `was ${name} during the run`;
     return new TaskpipeError(
       'IO',
-      lossMessage(path, { words, isReplaced, place, isCopy: moved === undefined }, details),
+      lossMessage(path, { words, isReplaced, place, isCopy: moved === undefined, isFolderGone }, details),
     );
   }
 

@@ -1,0 +1,276 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, type Stats, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { openDatabase } from '../../src/core/sqlite.ts';
+import {
+  APPEND,
+  DATABASE_EDITS,
+  type Edit,
+  FILE_EDITS,
+  FOLDER_EDITS,
+  FOREIGN,
+  OTHER_ROWS,
+  SHARED_APPEND,
+} from './support/edits-during-run.ts';
+import { FedStage } from './support/fed-stage.ts';
+import { inFolder, inLanes, type Notes, notes } from './support/live.ts';
+import { finishedIn, rowsOf } from './support/oracle.ts';
+import type { Program } from './support/program.ts';
+import type { Report } from './support/report.ts';
+import { line } from './support/saving.ts';
+
+/*
+ * Somebody edits, replaces or removes a file of task-save while it runs; then the same command is run again, as the
+ * message says.
+ */
+
+const FORMATS = ['csv', 'tsv', 'ndjson', 'db'] as const;
+const GOOD = ['t1', 't2', 't4', 't5'];
+const BAD_LINE = 'not a record zwei t2\n';
+/** Records before the edit, and after it; one that failed makes the exit code of a good run 1. */
+const BEFORE = [line('t1', 'SUCCESS'), line('t3', 'FAILURE'), line('t2', 'SUCCESS')];
+const AFTER = [line('t4', 'SUCCESS'), line('t5', 'SUCCESS')];
+const NORMAL = 1;
+
+interface Trial {
+  readonly format: (typeof FORMATS)[number];
+  readonly target: 'output' | 'ledger' | 'rest' | 'rejects';
+  readonly edit: Edit;
+  readonly hasLedger: boolean;
+  /** Whether all files are in one folder. */
+  readonly isOnePlace: boolean;
+  /** Whether records come after the edit; otherwise the run only ends. */
+  readonly isLate: boolean;
+}
+
+/** Paths in the working directory of a trial. */
+function pathsOf({ format, isOnePlace }: Trial): Readonly<Record<Trial['target'], string>> {
+  const out = `data/out.${format}`;
+  const folder = isOnePlace ? 'data' : 'other';
+  return {
+    output: out,
+    ledger: `${folder}/done.jsonl`,
+    rest: `${out}.rest.ndjson.run`,
+    rejects: `${folder}/bad.ndjson`,
+  };
+}
+
+function trials(): readonly Trial[] {
+  const all: Trial[] = [];
+  const add = (
+    target: Trial['target'],
+    format: Trial['format'],
+    hasLedger: boolean,
+    edits: readonly Edit[],
+  ): void => {
+    for (const [i, edit] of edits.entries()) {
+      const isLate = (all.length + i) % 4 === 0;
+      all.push({ target, format, edit, hasLedger, isOnePlace: i % 2 === 0, isLate });
+    }
+  };
+  for (const hasLedger of [true, false]) {
+    for (const format of ['csv', 'tsv', 'ndjson'] as const)
+      add('output', format, hasLedger, [...FILE_EDITS, APPEND, ...FOLDER_EDITS]);
+    add('output', 'db', hasLedger, [...DATABASE_EDITS, ...FOLDER_EDITS]);
+  }
+  const edits = FILE_EDITS.filter(({ name }) => name !== OTHER_ROWS);
+  add('ledger', 'csv', true, [...edits, SHARED_APPEND, ...FOLDER_EDITS]);
+  add('rest', 'ndjson', true, FILE_EDITS);
+  add('rejects', 'csv', false, [...FILE_EDITS, SHARED_APPEND]);
+  return all;
+}
+
+/** @param isTried the trials to run; default: all */
+export async function editsDuring(
+  program: Program,
+  isTried: (trial: Trial) => boolean = () => true,
+): Promise<Report> {
+  const report = notes();
+  const names = new Set<string>();
+  await inLanes(3, trials().filter(isTried), async (trial) => {
+    const { format, target, edit, hasLedger, isLate } = trial;
+    const label = `${format}, ${target} ${edit.name}${hasLedger ? '' : ', no ledger'}${isLate ? ', late' : ''}:`;
+    names.add(edit.name);
+    await inFolder((folder) => new Scene(program, folder, trial, label, report).play());
+    report.count('runs');
+  });
+  report.figures.edits = names.size;
+  return report;
+}
+
+/** One trial in its folder. */
+class Scene {
+  readonly #program: Program;
+  readonly #folder: string;
+  readonly #trial: Trial;
+  readonly #label: string;
+  readonly #notes: Notes;
+  readonly #paths: Readonly<Record<Trial['target'], string>>;
+
+  constructor(program: Program, folder: string, trial: Trial, label: string, report: Notes) {
+    this.#program = program;
+    this.#folder = folder;
+    this.#trial = trial;
+    this.#label = label;
+    this.#notes = report;
+    this.#paths = pathsOf(trial);
+  }
+
+  async play(): Promise<void> {
+    const { edit, target } = this.#trial;
+    for (const name of ['data', 'other']) mkdirSync(join(this.#folder, name));
+    const stage = this.#start();
+    for (const record of BEFORE) await this.#give(stage, record);
+    if (target === 'rejects') await this.#reject(stage);
+    const place = this.#at(target);
+    const ours = statSync(place);
+    edit.act(place);
+    const edited = isFileOf(place, ours) ? undefined : contentsOf(place);
+    for (const record of this.#trial.isLate ? [] : AFTER) await this.#give(stage, record);
+    const code = await stage.end();
+    this.#checkEnd(stage, code);
+    await this.#checkLedger(stage, code);
+    await this.#checkAcknowledged(stage);
+    if (edited !== undefined && code !== NORMAL && contentsOf(place) !== edited)
+      this.#add('other', `the file that took the place of ${this.#paths[target]} was changed`);
+    this.#repair(stage);
+    await this.#again();
+  }
+
+  #at(target: Trial['target']): string {
+    return join(this.#folder, this.#paths[target]);
+  }
+
+  #add(kind: Parameters<Notes['add']>[0], words: string): void {
+    this.#notes.add(kind, `${this.#label} ${words}`);
+  }
+
+  #start(): FedStage {
+    const { output, ledger, rejects } = this.#paths;
+    const options = this.#trial.hasLedger ? ['--ledger', ledger] : [];
+    return new FedStage(this.#program, this.#folder, [
+      ...['task-save', output, '--flush', '1', '--tee', '--rejects', rejects],
+      ...options,
+    ]);
+  }
+
+  async #give(stage: FedStage, record: string): Promise<void> {
+    stage.give(record);
+    await stage.until(() => stage.stdout.includes(record));
+  }
+
+  /** Gives a line that is rejected, and a record behind it: by then the line is in the file. */
+  async #reject(stage: FedStage): Promise<void> {
+    stage.give(BAD_LINE);
+    await stage.until(() => stage.stderr.includes('stdin:4'));
+    const path = this.#at('rejects');
+    for (let i = 0; statSync(path).size === 0 && i < 1000; i++) await new Promise(setImmediate);
+  }
+
+  #checkEnd({ stderr }: FedStage, code: number | undefined): void {
+    const { edit, target } = this.#trial;
+    const stops = edit.kind !== 'goes on';
+    if (code === undefined) this.#add('hang', stderr);
+    else if (code !== (stops ? 74 : NORMAL)) this.#add('exit code', `${code}: ${stderr}`);
+    // With its folder, other files are gone too: one of them is named.
+    const path = this.#paths[target];
+    const named = FOLDER_EDITS.includes(edit) ? `${dirname(path)}/` : path;
+    if (stops && !(stderr.includes(named) && stderr.includes('run the same command again')))
+      this.#add('other', `it does not say what happened and what to do: ${stderr}`);
+  }
+
+  /** No uuid may be in the ledger without a row, unless the message named the output. */
+  async #checkLedger({ stderr }: FedStage, code: number | undefined): Promise<void> {
+    const rows = await this.#rows();
+    const isSaid = code !== 0 && code !== NORMAL && stderr.includes('data/');
+    for (const uuid of this.#finished()) {
+      if (!rows.includes(uuid) && uuid !== FOREIGN && !isSaid) this.#add('false ledger line', uuid);
+    }
+  }
+
+  /** What was passed on as safe is in some file, unless the person has removed it for good. */
+  async #checkAcknowledged({ stdout }: FedStage): Promise<void> {
+    if (this.#trial.edit.kind === 'loses' || this.#trial.format === 'db') return;
+    const all = filesIn(this.#folder).map((path) => readFileSync(path, 'utf8'));
+    for (const uuid of GOOD) {
+      const isThere = all.some((text) => text.includes(`${uuid}"`) || text.includes(`${uuid},`));
+      if (stdout.includes(`"uuid":"${uuid}"`) && !isThere)
+        this.#add('lost', `${uuid} was acknowledged, and is in no file`);
+    }
+  }
+
+  /** Does what the message says, and what a person would do before running the command again. */
+  #repair({ stderr }: FedStage): void {
+    const { edit, target } = this.#trial;
+    edit.repair?.(this.#at(target));
+    const [, advice] = /to continue with it: (mv .*), then run the same command again/.exec(stderr) ?? [];
+    if (advice === undefined) return;
+    const { status } = spawnSync('sh', ['-c', advice], { cwd: this.#folder });
+    if (status !== 0) this.#add('other', `the advice fails: ${advice}`);
+  }
+
+  async #again(): Promise<void> {
+    let stage = await this.#rerun();
+    if (stage.code === 65 && /rows? .*missing|bytes/.test(stage.stderr)) {
+      // Rows are gone, and were named: the person has their tasks done again.
+      rmSync(this.#at('ledger'), { force: true });
+      stage = await this.#rerun();
+    }
+    if (stage.code !== NORMAL) this.#add('exit code', `${stage.code} of the next run: ${stage.stderr}`);
+    const rows = await this.#rows();
+    if (new Set(rows).size < rows.length) this.#add('double', rows.join());
+    for (const uuid of GOOD) if (!rows.includes(uuid)) this.#add('lost', `${uuid} has no row`);
+    if (!this.#trial.hasLedger) return;
+    const finished = this.#finished();
+    for (const uuid of GOOD) if (!finished.has(uuid)) this.#add('lost', `${uuid} is not in the ledger`);
+    for (const uuid of finished) {
+      if (uuid !== FOREIGN && !rows.includes(uuid))
+        this.#add('false ledger line', `${uuid} after the next run`);
+    }
+  }
+
+  async #rerun(): Promise<{ code: number | undefined; stderr: string }> {
+    const stage = this.#start();
+    stage.give([...BEFORE, ...AFTER].join(''));
+    const code = await stage.end();
+    return { code, stderr: stage.stderr };
+  }
+
+  #finished(): ReadonlySet<string> {
+    const path = this.#at('ledger');
+    return contentsOf(path) === undefined ? new Set() : finishedIn(path);
+  }
+
+  async #rows(): Promise<readonly string[]> {
+    const path = this.#at('output');
+    if (!existsSync(path) || !statSync(path).isFile()) return [];
+    if (this.#trial.format !== 'db') return rowsOf(path).uuids;
+    if (statSync(path).size === 0) return [];
+    const database = await openDatabase(path);
+    try {
+      const [[isSound] = []] = await database.all('pragma integrity_check');
+      if (isSound !== 'ok') this.#add('other', `the database is damaged: ${isSound}`);
+      const tables = await database.all("select 1 from sqlite_schema where name = 'tasks'");
+      const rows = tables.length === 0 ? [] : await database.all('select uuid from tasks');
+      return rows.map(([uuid]) => String(uuid));
+    } finally {
+      database.close();
+    }
+  }
+}
+
+/** Whether a path leads to this file. */
+function isFileOf(path: string, { ino }: Stats): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.ino === ino;
+}
+
+/** The bytes of what a person has left at a path; undefined if that is not a file. */
+function contentsOf(path: string): string | undefined {
+  return existsSync(path) && statSync(path).isFile() ? readFileSync(path, 'latin1') : undefined;
+}
+
+function filesIn(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true })
+    .map((name) => join(folder, String(name)))
+    .filter((path) => existsSync(path) && statSync(path).isFile());
+}
