@@ -65,10 +65,13 @@ export function cellText(raw: string, kind: ColumnKind): string {
   return Number.isSafeInteger(value) ? `[${value}]` : String(value);
 }
 
-/** Returns what is bound to a statement for cells that were encoded when the table had as many columns, or fewer. */
+/**
+ * Returns what is bound to a statement for a row that was encoded when the table had as many columns, or fewer.
+ * @param row its generation, then its cells
+ */
 export function cellsOf(row: readonly unknown[], width: number): Cell[] {
   const cells = new Array<Cell>(width).fill(null);
-  for (let i = 0; i < row.length; i++) cells[i] = cellOf(row[i]);
+  for (let i = 1; i < row.length; i++) cells[i - 1] = cellOf(row[i]);
   return cells;
 }
 
