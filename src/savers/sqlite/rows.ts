@@ -3,7 +3,7 @@ import { columnOf, RUN_COLUMNS } from '../../core/run-columns.ts';
 import { runOf, type Task } from '../../core/task.ts';
 import { rawAt } from '../ndjson.ts';
 import type { Misfit } from '../saver.ts';
-import { type Column, cellText, exactFor, isColumnName, kindOfValue, newColumn, spoils } from './cells.ts';
+import { type Column, cellText, exactFor, isColumnName, kindOfValue, newColumn, spoilt } from './cells.ts';
 import type { Table } from './table.ts';
 
 /** SQLite allows 2,000. Records whose names are data would reach that soon, and make each statement slow. */
@@ -117,7 +117,8 @@ export class TableRows {
     const column = this.#columnFor(value.column, draft) ?? this.#added(value, task, draft);
     if (column === undefined || column.name !== value.column || isSide(column))
       return this.#placeOutside(value, column, draft);
-    if (spoils(raw, column)) return { code: 'VALUE', message: NOT_TEXT, columns: [] };
+    const why = spoilt(raw, column);
+    if (why !== undefined) return { code: 'VALUE', message: `${this.#path}: ${why}`, columns: [] };
     draft.placed.push({ column, raw });
     if (attribute === undefined || value.raw === undefined) return undefined;
     const entry = exactFor(raw, column);
@@ -192,8 +193,6 @@ export class TableRows {
     return isTaken ? this.#freeName(`${name}_`, draft) : name;
   }
 }
-
-const NOT_TEXT = 'a value has a NUL or half of a surrogate pair, which a column of text cannot hold';
 
 function isSide({ kind }: Column): boolean {
   return kind === 'exact' || kind === 'others';
