@@ -55,6 +55,38 @@ describe.skipIf(!canMount)(
   },
 );
 
+const canDrop = (await sh('setpriv --reuid=65534 --clear-groups true')).code === 0;
+
+test.skipIf(!canDrop)(
+  'a database in a folder of someone else is read, and not saved to (needs root)',
+  async () => {
+    const cwd = await left();
+    await sh('chmod -R a+rX . && chmod a+w ro/closed.db && mkdir -m 777 mine', { cwd });
+    const run = (command: string): ReturnType<typeof sh> =>
+      sh(`cd ro && setpriv --reuid=65534 --clear-groups sh -c '${command}'`, {
+        cwd,
+        env: { TMPDIR: join(cwd, 'mine') },
+      });
+    for (const name of ['closed', 'crashed']) {
+      const end = await run(`task-load ${name}.db`);
+      expect([end.code, end.stdout], name).toEqual([0, '{"uuid":"1"}\n{"uuid":"2"}\n']);
+    }
+    const end = await run('echo "{\\"uuid\\":\\"3\\"}" | task-save closed.db --rest ../mine/rest');
+    expect([end.code, end.stderr]).toEqual([
+      74,
+      expect.stringContaining('the file and its folder must be writable'),
+    ]);
+  },
+);
+
+test('reading leaves nothing beside a database', async () => {
+  const cwd = freshFolder();
+  await sh('task-save t.db', { cwd, input: '{"uuid":"1"}\n' });
+  for (const command of ['task-load t.db', 'task-load t.db --query "select 1 as a"', 'task-done list t.db'])
+    expect((await sh(command, { cwd })).code).toBe(0);
+  expect(readdirSync(cwd)).toEqual(['t.db']);
+});
+
 test('values that JSON does not have are read as documented: bytes as base64, infinity as 1e999', async () => {
   const cwd = freshFolder();
   const database = await openDatabase(join(cwd, 't.db'));

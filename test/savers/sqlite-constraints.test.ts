@@ -126,6 +126,35 @@ describe('task-save to a table of the user', { timeout: 60_000 }, () => {
     ]);
   });
 
+  test('leaves digits that a column would change to the rest file: 007 in an INTEGER or STRING', async () => {
+    const cwd = freshFolder();
+    await change(
+      cwd,
+      'create table tasks (uuid text primary key, i integer, s string, t varchar(9), b blob, p real)',
+    );
+    const kept = lines(
+      { uuid: '1', i: '7', s: 'x', t: '007', b: '007', p: '1.10' },
+      { uuid: '2', s: '-5', t: 7 },
+    );
+    const changed = [{ i: '007' }, { s: '007' }, { i: '12345678901234567890' }, { p: '1E5' }];
+    const input = kept + lines(...changed.map((record, i) => ({ uuid: `c${i}`, ...record })));
+    const end = await sh('task-save t.db', { cwd, input });
+    expect([end.code, end.stderr]).toEqual([
+      1,
+      expect.stringContaining('would change "007"; declare it as TEXT'),
+    ]);
+    expect(await rowsOf(cwd, 'select * from tasks')).toEqual([
+      ['1', 7n, 'x', '007', '007', 1.1],
+      ['2', null, -5n, '7', null, null],
+    ]);
+    expect(readFileSync(join(cwd, 't.db.rest.ndjson'), 'utf8').match(/"c\d"/g)).toEqual([
+      '"c0"',
+      '"c1"',
+      '"c2"',
+      '"c3"',
+    ]);
+  });
+
   test('saves rows from the rest file once the constraint is gone, without their work', async () => {
     const cwd = freshFolder();
     await change(cwd, 'create table tasks (uuid text primary key, n int not null)');

@@ -43,7 +43,10 @@ export function attributeOf(column: string): string {
 /** Kinds of the columns that we declare. Their cells keep what they are given. */
 export type OwnKind = 'any' | 'json' | 'boolean' | 'exact' | 'others';
 
-/** Kinds of columns, by their declared type. The last two belong to tables that someone else made. */
+/**
+ * Kinds of columns, by their declared type. The last two belong to tables that someone else made: text, and types that
+ * make SQLite turn text into numbers where it can.
+ */
 export type ColumnKind = OwnKind | 'text' | 'declared';
 
 /** The types that we declare. They keep SQLite from taking the text `1.10` for a number, as NUMERIC would. */
@@ -64,7 +67,9 @@ export function kindOf(type: string | null): ColumnKind {
   if (ours !== undefined) return ours[0];
   if (/^json/i.test(declared)) return 'json';
   if (/^bool/i.test(declared)) return 'boolean';
-  return /char|clob|text/i.test(declared) ? 'text' : 'declared';
+  if (/int/i.test(declared)) return 'declared'; // in the order of SQLite's own rules
+  if (/char|clob|text/i.test(declared)) return 'text';
+  return /blob/i.test(declared) ? 'any' : 'declared';
 }
 
 /** Returns whether a column keeps every value that is bound to it, without the conversions of SQLite's affinities. */

@@ -1,9 +1,20 @@
-import { messageOf, systemCode, TaskpipeError } from '../base/errors.ts';
+import { messageOf, TaskpipeError } from '../base/errors.ts';
 
 /** How long a database may be busy with another writer, in milliseconds. */
 export const PATIENCE = 30_000;
 
-const NO_ROOM = ['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_SHMSIZE'];
+/** Primary result codes of SQLite. The library does not know the names of all extended ones. */
+const ERROR = 1;
+const LOCKED: ReadonlySet<number> = new Set([5, 6, 15]); // BUSY, LOCKED, PROTOCOL
+const OF_A_ROW: ReadonlySet<number> = new Set([18, 19, 20]); // TOOBIG, CONSTRAINT, MISMATCH
+const NO_ACCESS: ReadonlySet<number> = new Set([3, 8, 14]); // PERM, READONLY, CANTOPEN
+const READONLY = 8;
+const CORRUPT = 11;
+const FULL = 13;
+const IOERR = 10;
+const NOTADB = 26;
+/** Extended codes that a file at its size limit gives. */
+const NO_ROOM: ReadonlySet<number> = new Set([778, 4874]); // IOERR_WRITE, IOERR_SHMSIZE
 
 /**
  * Turns an error of the library into one of ours, with the library's as its cause.
@@ -11,38 +22,39 @@ const NO_ROOM = ['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_SHMSIZE'];
  */
 export function sqliteError(doing: string, path: string, error: unknown): Error {
   if (error instanceof TaskpipeError) return error;
-  const code = systemCode(error) ?? '';
   const words = messageOf(error);
   const fail = (ours: 'DATA' | 'IO' | 'LOCKED', why: string): TaskpipeError =>
     new TaskpipeError(ours, `${doing} ${path}: ${why}`, { cause: error });
-  if (code === 'SQLITE_NOTADB' || words.includes('file is not a database'))
+  const code = primaryCode(error);
+  if (code === NOTADB || words.includes('file is not a database'))
     return fail('DATA', 'it is not a SQLite database; name another file');
-  if (code.startsWith('SQLITE_CORRUPT') || words.includes('disk image is malformed'))
+  if (code === CORRUPT || words.includes('disk image is malformed'))
     return fail('DATA', `the database is damaged (${words}); sqlite3 FILE .recover may save what is in it`);
-  if (
-    code.startsWith('SQLITE_BUSY') ||
-    code.startsWith('SQLITE_LOCKED') ||
-    words.includes('database is locked')
-  )
-    return fail(
-      'LOCKED',
-      `another program has locked it for ${PATIENCE / 1000} s; run the same command again when that is done`,
-    );
-  if (NO_ROOM.includes(code))
+  if (LOCKED.has(code) || words.includes('database is locked')) return fail('LOCKED', BUSY);
+  if (code === FULL || (isOfLibrary(error) && NO_ROOM.has(error.rawCode)))
     return fail('IO', 'no space left on the device, or the file has reached its size limit');
-  if (/^SQLITE_(IOERR|READONLY|CANTOPEN|PERM|AUTH)/.test(code) || words.includes('ConnectionFailed'))
-    return fail('IO', words);
+  if (code === READONLY) return fail('IO', `the file and its folder must be writable (${words})`);
+  if (code === IOERR || NO_ACCESS.has(code) || words.includes('ConnectionFailed')) return fail('IO', words);
   if (isOfLibrary(error)) return fail('DATA', words);
   return error instanceof Error ? error : new Error(words);
+}
+
+const BUSY = `another program has locked it for ${PATIENCE / 1000} s; run the same command again when that is done`;
+
+/** Returns the primary result code of an error of the library, or 0. */
+function primaryCode(error: unknown): number {
+  const cause = error instanceof TaskpipeError ? error.cause : error;
+  return isOfLibrary(cause) ? cause.rawCode & 0xff : 0;
+}
+
+/** Returns whether a file, or its folder, cannot be opened or written. */
+export function isNoAccess(error: unknown): boolean {
+  return NO_ACCESS.has(primaryCode(error));
 }
 
 function isOfLibrary(error: unknown): error is Error & { readonly rawCode: number } {
   return error instanceof Error && typeof (error as { rawCode?: unknown }).rawCode === 'number';
 }
-
-/** Result codes of SQLite: an error in the SQL or in what it calls, and those that are about the values of one row. */
-const ERROR = 1;
-const OF_A_ROW: ReadonlySet<number> = new Set([18, 19, 20]); // TOOBIG, CONSTRAINT, MISMATCH
 
 /** SQLite's words if the shape of the database, and not a value, is the reason. */
 const OF_THE_SCHEMA =
@@ -51,14 +63,13 @@ const OF_THE_SCHEMA =
 /** Returns why the database refuses one row and may take others, or undefined if the error is of another kind. */
 export function refusalOf(error: unknown): string | undefined {
   const cause = error instanceof TaskpipeError ? error.cause : error;
-  if (!isOfLibrary(cause)) return undefined;
-  const code = cause.rawCode & 0xff;
-  if (OF_A_ROW.has(code)) return cause.message;
-  return code === ERROR && !OF_THE_SCHEMA.test(cause.message) ? cause.message : undefined;
+  const words = messageOf(cause);
+  const code = primaryCode(error);
+  if (OF_A_ROW.has(code)) return words;
+  return code === ERROR && !OF_THE_SCHEMA.test(words) ? words : undefined;
 }
 
 /** Returns whether an error is about the text of a statement. */
 export function isSqlError(error: unknown): boolean {
-  const cause = error instanceof TaskpipeError ? error.cause : error;
-  return isOfLibrary(cause) && (cause.rawCode & 0xff) === ERROR;
+  return primaryCode(error) === ERROR;
 }

@@ -2,10 +2,12 @@ import { constants, copyFileSync, existsSync, mkdtempSync, rmSync, statSync } fr
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ioError, systemCode } from '../base/errors.ts';
+import { ioError } from '../base/errors.ts';
+import { isNoAccess } from './sqlite-errors.ts';
 
 /** The part of a database that is needed here. */
 interface Readable {
+  exec(sql: string): Promise<void>;
   all(sql: string): Promise<unknown>;
   close(): void;
 }
@@ -19,10 +21,13 @@ const LOGS = ['-wal', '-journal'];
  * @param open opens a name or URI as SQLite understands it
  */
 export async function openReadOnly<T extends Readable>(path: string, open: (place: string) => T): Promise<T> {
-  try {
-    return await opened(open(uri(path, 'mode=ro')));
-  } catch (error) {
-    if (!isAboutTheFolder(error) || !existsSync(path)) throw error;
+  // A connection that may write removes the empty files that SQLite makes beside a database in WAL mode.
+  for (const mode of existsSync(`${path}-wal`) ? ['ro'] : ['rw', 'ro']) {
+    try {
+      return await opened(open(uri(path, `mode=${mode}`)));
+    } catch (error) {
+      if (!isNoAccess(error) || !existsSync(path)) throw error;
+    }
   }
   if (LOGS.every((log) => sizeOf(path + log) === 0)) return opened(open(uri(path, 'mode=ro&immutable=1')));
   return copyOf(path, open);
@@ -31,6 +36,7 @@ export async function openReadOnly<T extends Readable>(path: string, open: (plac
 /** Reads something: until then, SQLite has not looked at the file. */
 async function opened<T extends Readable>(database: T): Promise<T> {
   try {
+    await database.exec('pragma query_only = 1');
     await database.all('select 1 from sqlite_schema limit 1');
     return database;
   } catch (error) {
@@ -41,12 +47,6 @@ async function opened<T extends Readable>(database: T): Promise<T> {
 
 function uri(path: string, parameters: string): string {
   return `${pathToFileURL(path).href}?${parameters}`;
-}
-
-/** SQLite cannot make, open or write a file beside the database. */
-function isAboutTheFolder(error: unknown): boolean {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  return /^SQLITE_(CANTOPEN|READONLY)/.test(systemCode(cause) ?? '');
 }
 
 function sizeOf(path: string): number {

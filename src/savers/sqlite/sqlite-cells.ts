@@ -42,9 +42,22 @@ export function exactFor(raw: string, { kind, keeps }: Column): string | undefin
   return keeps ? entryOf(raw, kind) : undefined;
 }
 
-/** Returns whether a column changes a string that has a NUL or half of a surrogate pair, and no entry says so. */
-export function spoils(raw: string, { kind, keeps }: Column): boolean {
-  return !keeps && kind !== 'json' && raw.startsWith('"') && !isPlainText(raw);
+/** Returns why a column of a table that someone else made would spoil a value, or undefined if it does not. */
+export function spoilt(raw: string, { name, kind, keeps }: Column): string | undefined {
+  if (keeps || kind === 'json' || !raw.startsWith('"')) return undefined;
+  if (!isPlainText(raw))
+    return 'a value has a NUL or half of a surrogate pair, which a column of text cannot hold';
+  if (kind === 'text' || kind === 'any' || !isChangedDigits(JSON.parse(raw) as string)) return undefined;
+  return `the column ${JSON.stringify(name)} turns text into numbers and would change ${raw}; declare it as TEXT`;
+}
+
+const NUMERIC = /^\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?\s*$/i;
+const DECIMAL = /^-?(?:0|[1-9]\d*)\.\d+$/;
+
+/** Returns whether text is digits that a number does not keep: 007, 1E5, or more of them than a number has. */
+function isChangedDigits(text: string): boolean {
+  if (!NUMERIC.test(text) || isInteger64(text)) return false;
+  return !DECIMAL.test(text) || text.length > 17;
 }
 
 /**
@@ -65,10 +78,13 @@ export function cellText(raw: string, kind: ColumnKind): string {
   return Number.isSafeInteger(value) ? `[${value}]` : String(value);
 }
 
-/** Returns what is bound to a statement for cells that were encoded when the table had as many columns, or fewer. */
+/**
+ * Returns what is bound to a statement for a row that was encoded when the table had as many columns, or fewer.
+ * @param row its generation, then its cells
+ */
 export function cellsOf(row: readonly unknown[], width: number): Cell[] {
   const cells = new Array<Cell>(width).fill(null);
-  for (let i = 0; i < row.length; i++) cells[i] = cellOf(row[i]);
+  for (let i = 1; i < row.length; i++) cells[i - 1] = cellOf(row[i]);
   return cells;
 }
 

@@ -11,7 +11,7 @@ import {
   isColumnName,
   kindOfValue,
   newColumn,
-  spoils,
+  spoilt,
 } from './sqlite-cells.ts';
 import type { Table } from './user-table.ts';
 
@@ -45,8 +45,10 @@ export class TableRows {
   readonly #table: Table;
   readonly #fields: readonly Field[] | undefined;
   readonly #columns: Column[];
-  /** Places of the columns by their names in lower case: SQLite does not tell `Name` from `name`. */
-  #places: Map<string, number>;
+  /** Places of the columns by their names. */
+  #places = new Map<string, number>();
+  /** The same by their names in lower case: SQLite does not tell `Name` from `name`. */
+  #twins = new Map<string, number>();
   #generation = 0;
 
   constructor(path: string, table: Table, fields: readonly Field[] | undefined) {
@@ -58,7 +60,7 @@ export class TableRows {
     this.#columns = table.columns.filter(
       (column) => !this.isPartial || chosen.has(column.name) || isSide(column),
     );
-    this.#places = placesOf(this.#columns);
+    this.#index();
   }
 
   /** All columns so far, `uuid` first. The table may not have the last ones yet. */
@@ -79,7 +81,7 @@ export class TableRows {
   /** Takes over the columns that the table has: another task-save may have made some meanwhile, of another kind. */
   adopt(there: readonly Column[]): void {
     for (const column of there) {
-      const place = this.#places.get(column.name.toLowerCase());
+      const place = this.#twins.get(column.name.toLowerCase());
       const known = this.#columns[place ?? -1];
       if (place === undefined || known === undefined) {
         if (!this.isPartial) this.#columns.push(column);
@@ -88,7 +90,12 @@ export class TableRows {
         this.#generation++;
       }
     }
-    this.#places = placesOf(this.#columns);
+    this.#index();
+  }
+
+  #index(): void {
+    this.#places = new Map(this.#columns.map(({ name }, i) => [name, i]));
+    this.#twins = new Map(this.#columns.map(({ name }, i) => [name.toLowerCase(), i]));
   }
 
   /** Returns a row as JSON text with a comma at its end: the generation, then the cells. See `cellsOf`. */
@@ -101,13 +108,14 @@ export class TableRows {
     this.#placeSide('exact', draft.exact, draft);
     this.#placeSide('others', draft.others, draft);
     for (const [key, column] of draft.added) {
-      this.#places.set(key, this.#columns.length);
+      this.#places.set(column.name, this.#columns.length);
+      this.#twins.set(key, this.#columns.length);
       this.#columns.push(column);
     }
     const cells = new Array<string>(this.#columns.length).fill('null');
     cells[0] = JSON.stringify(task.uuid);
     for (const { column, raw } of draft.placed) {
-      cells[this.#places.get(column.name.toLowerCase()) as number] = cellText(raw, column.kind);
+      cells[this.#places.get(column.name) as number] = cellText(raw, column.kind);
     }
     return `[${this.#generation},${cells.join(',')}],`;
   }
@@ -118,7 +126,8 @@ export class TableRows {
     const column = this.#columnFor(value.column, draft) ?? this.#added(value, task, draft);
     if (column === undefined || column.name !== value.column || isSide(column))
       return this.#placeOutside(value, column, draft);
-    if (spoils(raw, column)) return { code: 'VALUE', message: NOT_TEXT, columns: [] };
+    const why = spoilt(raw, column);
+    if (why !== undefined) return { code: 'VALUE', message: `${this.#path}: ${why}`, columns: [] };
     draft.placed.push({ column, raw });
     if (attribute === undefined || value.raw === undefined) return undefined;
     const entry = exactFor(raw, column);
@@ -128,8 +137,10 @@ export class TableRows {
   }
 
   #columnFor(name: string, { added }: Draft): Column | undefined {
+    const place = this.#places.get(name);
+    if (place !== undefined) return this.#columns[place];
     const key = name.toLowerCase();
-    return this.#columns[this.#places.get(key) ?? -1] ?? added.get(key);
+    return this.#columns[this.#twins.get(key) ?? -1] ?? added.get(key);
   }
 
   /** Adds a column for a value; undefined if it can have none. */
@@ -192,14 +203,8 @@ export class TableRows {
   }
 }
 
-const NOT_TEXT = 'a value has a NUL or half of a surrogate pair, which a column of text cannot hold';
-
 function isSide({ kind }: Column): boolean {
   return kind === 'exact' || kind === 'others';
-}
-
-function placesOf(columns: readonly Column[]): Map<string, number> {
-  return new Map(columns.map(({ name }, i) => [name.toLowerCase(), i]));
 }
 
 /** Returns all values of a record. */

@@ -57,9 +57,11 @@ export class TableWriter {
    */
   async write(rows: readonly EncodedRow[], taskOf: (index: number) => Task, refuse: Refuse): Promise<void> {
     for (const { index, values } of rows) {
-      const row = await this.#current(values, () => taskOf(index));
-      if ('code' in row) refuse(index, row);
-      else await this.#put(row, (why) => refuse(index, { code: 'CONSTRAINT', message: why, columns: [] }));
+      const row = this.#ready(values) ?? (await this.#current(values, () => taskOf(index)));
+      const changes = 'code' in row ? row : this.#put(row);
+      if (typeof changes !== 'number') refuse(index, changes);
+      else if (changes === 0 && !(await this.#has((row as readonly Cell[])[0] as Cell)))
+        refuse(index, refusal(`a trigger or constraint of the table ${this.#table} left the row out`));
     }
   }
 
@@ -69,12 +71,20 @@ export class TableWriter {
     this.#statements.clear();
   }
 
-  /** Returns the values to bind for a row; it is encoded again if its encoding is outdated. */
+  /** Returns the values to bind for a row, if there is nothing to be done for it first. */
+  #ready(values: readonly unknown[]): readonly Cell[] | undefined {
+    const width = this.#upsert?.width ?? 0;
+    const isReady =
+      values.length - 1 <= width && values[0] === this.#rows.generation && !this.#rows.isPartial;
+    return isReady ? cellsOf(values, width) : undefined;
+  }
+
+  /** Returns the values to bind for a row, once the table has its columns and its encoding is up to date. */
   async #current(values: readonly unknown[], taskOf: () => Task): Promise<readonly Cell[] | Misfit> {
     let row = values;
     for (;;) {
       const width = await this.#prepare(row.length - 1);
-      if (row[0] === this.#rows.generation) return this.#merged(cellsOf(row.slice(1), width));
+      if (row[0] === this.#rows.generation) return this.#merged(cellsOf(row, width));
       const text = this.#rows.encode(taskOf());
       if (typeof text !== 'string') return text;
       row = JSON.parse(text.slice(0, -1)) as unknown[];
@@ -84,23 +94,25 @@ export class TableWriter {
   /** Prepares the statement, if there is none for so many columns. Returns the number of columns that it writes. */
   async #prepare(width: number): Promise<number> {
     while (this.#upsert === undefined || this.#upsert.width < width) {
-      this.#rows.adopt(await addColumns(this.#database, this.#table, this.#rows.columns));
+      const there = await addColumns(this.#database, this.#table, [...this.#rows.columns]);
+      this.#rows.adopt(there);
       const columns = [...this.#rows.columns];
+      // Rows that were encoded meanwhile may need more.
+      if (columns.some(({ name }) => !there.some((column) => column.name === name))) continue;
       const statement = await this.#database.prepare(upsertInto(this.#table, columns));
       this.#upsert = { statement, width: columns.length };
     }
     return this.#upsert.width;
   }
 
-  async #put(cells: readonly Cell[], refuse: (why: string) => void): Promise<void> {
+  /** Writes a row. Returns how many rows have changed, or why the database refuses it. */
+  #put(cells: readonly Cell[]): number | Misfit {
     try {
-      const changes = this.#upsert?.statement.run(cells);
-      if (changes === 0 && !(await this.#has(cells[0] as Cell)))
-        refuse(`a trigger or constraint of the table ${this.#table} left the row out`);
+      return this.#upsert?.statement.run(cells) ?? 0;
     } catch (error) {
       const why = refusalOf(error);
       if (why === undefined || !this.#database.inTransaction) throw error;
-      refuse(why);
+      return refusal(why);
     }
   }
 
@@ -130,6 +142,10 @@ export class TableWriter {
     this.#statements.set(sql, statement);
     return statement;
   }
+}
+
+function refusal(message: string): Misfit {
+  return { code: 'CONSTRAINT', message, columns: [] };
 }
 
 /** Returns the JSON object with the members of `now`, and those of `was` that are not written; null if there are none. */
