@@ -64,6 +64,34 @@ test('a crash between row and ledger is mended at the next start, and a file tha
   expect((await sh('task-save a.csv', { cwd, env, input: '' })).code).toBe(65);
 });
 
+test('knows which rows of an output are gone, and takes them out with --accept-edits', async () => {
+  const cwd = freshFolder();
+  const env = { TASK_LEDGER: `${redis.url}#edits` };
+  for (const out of ['a.csv', 'a.db']) {
+    const save = (input: string, options = '') => sh(`task-save ${out} ${options}`, { cwd, env, input });
+    await save(tasks('a', 'b', 'c'));
+    const removed =
+      out === 'a.db' ? `sqlite3 a.db "delete from tasks where uuid = 'b'"` : `sed -i /^b/d a.csv`;
+    await sh(removed, { cwd });
+    const refused = await save('');
+    expect([refused.code, refused.stderr]).toEqual([
+      65,
+      expect.stringMatching(/1 row is missing that the ledger redis:.*#edits names \(uuid "b"\)/),
+    ]);
+    expect((await save('', '--accept-edits')).stderr).toContain('1 row is gone');
+    expect((await sh(`task-done list ${env.TASK_LEDGER} | sort`)).stdout).toBe('a\nc\n');
+    expect((await save('')).code).toBe(0);
+    expect((await save(tasks('b', 'c'))).code).toBe(0);
+    expect((await sh(`task-done list ${env.TASK_LEDGER} | sort`)).stdout).toBe('a\nb\nc\n');
+  }
+  expect((await sh(`task-done clear ${env.TASK_LEDGER}`)).code).toBe(0);
+  const ledger = openLedger(env.TASK_LEDGER, quiet);
+  for (const out of ['a.csv', 'a.db']) {
+    const { saved, seal, isSealed } = await ledger.history(join(cwd, out));
+    expect([saved.size, seal, isSealed]).toEqual([0, undefined, false]);
+  }
+});
+
 test('without a name, or with one that is none, it says how a ledger is named', async () => {
   const { code, stderr } = await sh(`task-done count ${redis.url}`);
   expect([code, stderr]).toEqual([

@@ -8,6 +8,9 @@ const LOOKED = 64 * 1024;
 /** How much of a file is shown. */
 const SHOWN = 30;
 
+/** The byte order mark of UTF-16 read as UTF-8, or a brace with a NUL beside it. */
+const UTF16 = /^(?:\ufffd{2}|\{\0|\0\{)/;
+
 /**
  * Refuses a file that is something else, as the input is where names were mixed up: it is not to be appended to, nor
  * compacted to nothing. One line that could be of ours is enough, as a crash may have torn the others.
@@ -15,7 +18,14 @@ const SHOWN = 30;
  * @throws {TaskpipeError} `DATA`, or `IO` where it can't be read
  */
 export function assertOwnContent(path: string, what: 'ledger' | 'spool' | 'flow log'): void {
-  const start = startOf(path, what).replace(/^[\s\0]+/, '');
+  const found = startOf(path, what);
+  if (UTF16.test(found)) {
+    throw new TaskpipeError(
+      'DATA',
+      `${path}: the ${what} is UTF-16, as some editors save files; save it as UTF-8`,
+    );
+  }
+  const start = found.replace(/^[\s\0]+/, '');
   if (start === '' || /^[\s\0]*\{/m.test(start)) return;
   throw new TaskpipeError(
     'DATA',

@@ -73,11 +73,7 @@ async function openAppended(options: RealOptions): Promise<Destination> {
   }
 }
 
-async function openLedgerOf({
-  ledger: place,
-  given,
-  say,
-}: RealOptions): Promise<OpenLedger | undefined> {
+async function openLedgerOf({ ledger: place, given, say }: RealOptions): Promise<OpenLedger | undefined> {
   if (place === undefined) return undefined;
   const ledger = openLedger(place, say);
   const writer = await ledger.open(given);

@@ -46,6 +46,12 @@ export function acceptedRows(name: string, count: number, ledger: string): strin
   return `${name}: ${rows}, which was accepted: the tasks are no longer finished in ${ledger}, and the next run does them again`;
 }
 
+/** Returns what is said of rows that have the uuid of another row. */
+export function doubledRows({ path }: OutputFile, count: number, line: number): string {
+  const rows = `${counted(count, 'row')} from here on ${count === 1 ? 'repeats' : 'repeat'} the uuid of another row`;
+  return `${path}:${line}: ${rows}: nothing was changed, and task-save adds no more of them`;
+}
+
 function areMissing(count: number): string {
   return `${counted(count, 'row')} ${count === 1 ? 'is' : 'are'} missing`;
 }

@@ -9,7 +9,14 @@ import { isTorn, isUnsynced } from './crash-damage.ts';
 import { cut } from './cut-tail.ts';
 import { forgetAbsent, missingIn, type OpenLedger } from './missing-rows.ts';
 import type { OutputFile } from './output-file.ts';
-import { acceptedRows, badRow, missingRows, withoutUuid } from './output-mismatch.ts';
+import {
+  acceptedRows,
+  badRow,
+  doubledRows,
+  type Missing,
+  missingRows,
+  withoutUuid,
+} from './output-mismatch.ts';
 import { type Look, look } from './read-output.ts';
 import { type RunMark, removeMark } from './run-mark.ts';
 
@@ -97,30 +104,31 @@ async function isTornBehind(
 }
 
 async function agreeByUuids(recovery: Recovery, found: Look): Promise<void> {
-  const { output, rows, opened, acceptEdits, sync, say } = recovery;
-  const { fault, nameless, met } = found;
+  const { output, opened, sync, say } = recovery;
+  const { fault, met, doubled } = found;
   const isCrash = await isOurs(recovery, found);
-  if (fault !== undefined && !isCrash && !(fault.damage === 'open' && fault.end >= output.size))
-    throw badRow(output, fault, await isUtf16(output));
   const isShort = opened !== undefined && found.known < opened.history.saved.size;
-  const missing = isShort ? await missingIn(opened, met) : { count: 0, uuids: [] };
-  if (!acceptEdits) {
-    if (opened !== undefined && missing.count > 0)
-      throw missingRows(output.path, opened.ledger.place, missing, output.size === 0);
-    if (fault !== undefined && !isCrash) throw badRow(output, fault, false);
-    if (rows.hasUuid && nameless.count > 0) throw withoutUuid(output, nameless.count, nameless.line);
-  }
+  const missing = isShort ? await missingIn(opened, met) : NONE;
+  await check(recovery, found, missing, isCrash);
   if (fault !== undefined) await cut(recovery, fault.start, isCrash);
   if (isShort) await forgetAbsent(opened, met, sync);
-  if (opened !== undefined && missing.count > 0) {
-    say(acceptedRows(output.path, missing.count, opened.ledger.place));
-  }
-  if (found.doubled.count > 0) {
-    const { count, line } = found.doubled;
-    say(
-      `${output.path}:${line}: ${counted(count, 'row')} repeat the uuid of another row; task-save adds none of them again`,
-    );
-  }
+  if (isShort && missing.count > 0) say(acceptedRows(output.path, missing.count, opened.ledger.place));
+  if (doubled.count > 0) say(doubledRows(output, doubled.count, doubled.line));
+}
+
+const NONE: Missing = { count: 0, uuids: [] };
+
+/** Checks that nothing is wrong with an output but what a crash has done, or what `acceptEdits` accepts. */
+async function check(recovery: Recovery, found: Look, missing: Missing, isCrash: boolean): Promise<void> {
+  const { output, rows, opened, acceptEdits } = recovery;
+  const { fault, nameless } = found;
+  const isLast = fault?.damage === 'open' && fault.end >= output.size;
+  if (fault !== undefined && !isCrash && !isLast) throw badRow(output, fault, await isUtf16(output));
+  if (acceptEdits) return;
+  if (opened !== undefined && missing.count > 0)
+    throw missingRows(output.path, opened.ledger.place, missing, output.size === 0);
+  if (fault !== undefined && !isCrash) throw badRow(output, fault, false);
+  if (rows.hasUuid && nameless.count > 0) throw withoutUuid(output, nameless.count, nameless.line);
 }
 
 /** Returns whether the first row that is not whole is as a crash of the last run leaves it. */

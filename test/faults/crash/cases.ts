@@ -35,6 +35,10 @@ export async function casesOf(program: Program, scenario: Scenario, top: string)
   mkdirSync(top, { recursive: true });
   if (scenario.before !== undefined) {
     for (const call of await record(scenario.before)) apply(call);
+    if (scenario.isOpen) {
+      const size = (disk.files.get(scenario.out) as Buffer).length - 1;
+      apply({ kind: 'truncate', name: scenario.out, size });
+    }
     disk.settle();
   }
   for (const kill of scenario.killed ?? [])

@@ -43,7 +43,8 @@ export async function examine(
   };
 
   writeFiles(folder, state.files);
-  breaches.push(...lookBefore(state, folder, add));
+  // The oracle takes a last row without a line end for torn.
+  if (!scenario.isOpen) breaches.push(...lookBefore(state, folder, add));
   await begin(start);
   breaches.push(...breachesOf({ folder, out, ledger, rows, label }));
   lookAfter(state, folder, { rows, failed }, add);

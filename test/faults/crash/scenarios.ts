@@ -7,6 +7,8 @@ export interface Scenario {
   readonly widen?: true;
   /** NDJSON that was saved by a run that ended well. */
   readonly before?: readonly string[];
+  /** Whether someone has then removed the last line end of the output. */
+  readonly isOpen?: true;
   /** The input of the run that is cut short, and of those that follow. */
   readonly records: readonly string[];
   /** Every such byte is where a write may end. */
@@ -64,6 +66,15 @@ function commits(out: string): readonly Scenario[] {
       ledger,
       before: hard(0, 6, true),
       records: hard(4, 5, false),
+      step: 5,
+    },
+    {
+      name: 'a run that completes a last row',
+      out,
+      ledger,
+      before: hard(0, 5, false),
+      isOpen: true,
+      records: hard(3, 4, false),
       step: 5,
     },
     { name: 'many rows', out, ledger, records: wide(30), step: 61 },
