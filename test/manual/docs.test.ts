@@ -27,7 +27,7 @@ const OTHERS = new Set([
   ...['USAGE', 'DATA', 'IO', 'LOCKED', 'PIPE'], // of errors that end a stage
   ...['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT'],
   ...['DEBUG', 'INFO', 'WARN'],
-  ...['TRUE', 'FALSE', 'EOF'],
+  ...['TRUE', 'FALSE', 'EOF', 'LZIP'], // LZIP: the beginning of a packed file
   ...['TUNNEL_REFUSED', 'ADDRESS_DENIED'], // marks between two files; people see CONNECTION and DENIED
   ...['COUNT', 'LPOS', 'NX', 'PX', 'SET', 'TIME', 'UNKNOWN', 'TASK_QUEUE'], // of Redis
   ...[
@@ -123,7 +123,7 @@ const FOREIGN = new Set([
     'fail',
     'json',
   ],
-  ...['parallel', 'signal'], // curl, timeout
+  ...['parallel', 'signal', 'headless', 'convert-to'], // curl, timeout, soffice
 ]);
 
 test('the options that the manual names exist', async () => {
