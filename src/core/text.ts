@@ -225,10 +225,10 @@ export function encodingHint(text: string): string {
   const runs = text.match(/[\udc80-\udcff]+/gu) ?? [];
   const [word] = /[^\s,;"'<>]{0,20}[\udc80-\udcff][^\s,;"'<>]{0,20}/u.exec(text) ?? [];
   // Letters with accents stand alone among others; several bytes in a row are rather a language of another script.
-  if (/[^\u0000-\u007f\ud800-\udfff]/.test(word ?? ''))
-    return '; it has valid UTF-8 characters too, so it is damaged or mixed';
   if (word === undefined || runs.some((run) => run.length > 2) || NOT_1252.test(word))
     return '; name its encoding, as in --encoding gbk';
+  if (/[^\u0000-\u007f\ud800-\udfff]/.test(word))
+    return '; it has valid UTF-8 characters too, so it is damaged or mixed';
   const read = JSON.stringify(iconv().decode(encodeUtf8(word), 'windows-1252'));
   return `; in windows-1252 it reads ${read}: if that is right, add --encoding windows-1252`;
 }

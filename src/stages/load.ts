@@ -209,7 +209,10 @@ async function* readRecords(
     counts.bytes += count;
   };
   const bytes = uncut(openSource(path, options.stdin ?? noStdin, onRead, options.signal), options.signal);
-  const { first, all } = await peek(bytes, known === undefined ? canSniff : hasStart);
+  const { first, all } = await peek(
+    bytes,
+    (start) => hasStart(start) && (known !== undefined || canSniff(start)),
+  );
   const format = known ?? formatByStart(first, hints);
   if (known === undefined && paths.length === 1) refuseUnused([format], options, typed);
   const opener = path === '-' ? undefined : openerFor(format);
