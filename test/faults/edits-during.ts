@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { openDatabase } from '../../src/core/sqlite.ts';
+import { openDatabase } from '../../src/core/storage/sqlite-database.ts';
 import {
   APPEND,
   DATABASE_EDITS,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { Task } from '../../src/core/task.ts';
-import { absentFields, FieldSlip } from '../../src/savers/field-check.ts';
-import { fieldsOf, parseFields } from '../../src/savers/fields.ts';
+import { Task } from '../../src/core/record/task.ts';
+import { absentFields, FieldSlip } from '../../src/savers/rows/field-check.ts';
+import { fieldsOf, parseFields } from '../../src/savers/rows/fields.ts';
 
 describe('--fields', () => {
   test.each([

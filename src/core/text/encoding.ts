@@ -70,15 +70,16 @@ function isSurrogate(code: number): boolean {
   return code >= 0xd800 && code <= 0xdfff;
 }
 
-/** Bytes by which `encodingOf` tells all that it can. */
+/** Number of bytes that tell all encodings. */
 const TELLING = 4;
 
 /**
- * Whether these bytes, with which a file begins, are too few for `encodingOf`. Text that has no NUL among them, and
- * no byte of a byte order mark, need not wait for more.
+ * Whether these bytes, with which a file begins, are too few to tell its encoding. Two that have no NUL and are not of
+ * a byte order mark are enough, so that a short line need not wait for the next one.
  */
 export function needsMoreForEncoding(bytes: Buffer): boolean {
-  return bytes.length < TELLING && (bytes.length === 0 || /[\0\xfe\xff]/.test(bytes.toString('latin1')));
+  if (bytes.length >= TELLING) return false;
+  return bytes.length < 2 || /[\0\xfe\xff]/.test(bytes.toString('latin1'));
 }
 
 /** Tells UTF-16 and UTF-32 by a byte order mark at the beginning of a file. */
@@ -226,6 +227,8 @@ export function encodingHint(text: string): string {
   // Letters with accents stand alone among others; several bytes in a row are rather a language of another script.
   if (word === undefined || runs.some((run) => run.length > 2) || NOT_1252.test(word))
     return '; name its encoding, as in --encoding gbk';
+  if (/[^\u0000-\u007f\ud800-\udfff]/.test(word))
+    return '; it has valid UTF-8 characters too, so it is damaged or mixed';
   const read = JSON.stringify(iconv().decode(encodeUtf8(word), 'windows-1252'));
   return `; in windows-1252 it reads ${read}: if that is right, add --encoding windows-1252`;
 }

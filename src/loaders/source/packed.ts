@@ -26,7 +26,7 @@ const KINDS: readonly Kind[] = [
   { magic: Buffer.from('BZh'), name: 'a bzip2 file', remedy: byTool('bzip2 -dc') },
   { magic: hex('28b52ffd'), name: 'a zstd file', remedy: byTool('zstd -dc') },
   { magic: hex('04224d18'), name: 'an lz4 file', remedy: byTool('lz4 -dc') },
-  { magic: Buffer.from('LZIP'), name: 'an lzip file', remedy: byTool('lzip -dc') },
+  { magic: hex('4c5a4950'), name: 'an lzip file', remedy: byTool('lzip -dc') },
   { magic: hex('1f9d'), name: 'a file of compress', remedy: byTool('gzip -dc') },
   { magic: hex('1f8b'), name: 'a gzip file inside another', remedy: byTool('gzip -dc') },
   { magic: hex('504b0304'), name: 'a zip archive', remedy: byTool('unzip -p') },
@@ -66,7 +66,8 @@ export function isTelling(first: Buffer): boolean {
 export function refusePacked(first: Buffer, path: string): void {
   const kind = KINDS.find(({ magic, at = 0 }) => first.subarray(at, at + magic.length).equals(magic));
   if (kind === undefined) return;
-  const isWorkbook = kind.name === 'a zip archive' && WORKBOOK.test(first.toString('latin1', 30, 90));
+  const isSheet = WORKBOOK.test(first.toString('latin1', 30, 90)) || /\.(?:xls[xmb]|ods)$/i.test(path);
+  const isWorkbook = kind.name === 'a zip archive' && isSheet;
   const name = isWorkbook ? 'a workbook of a spreadsheet program (xlsx or ods)' : kind.name;
   const remedy = isWorkbook ? asCsv : kind.remedy;
   throw new TaskpipeError(

@@ -7,6 +7,7 @@ import * as zlib from 'node:zlib';
 import pMap from 'p-map';
 import { ioError, messageOf, systemCode, TaskpipeError } from '../../core/base/errors.ts';
 import { isGzip, isTelling, isZstd, refusePacked } from './packed.ts';
+import { BrokenFrames, framesOf } from './zstd.ts';
 
 export { isTelling } from './packed.ts';
 
@@ -127,16 +128,20 @@ async function* unpacked(
   { name, stream }: Unpacker,
   path: string,
 ): AsyncGenerator<Buffer> {
-  const unpacking = stream();
-  pipeline(Readable.from(bytes, { objectMode: false }), unpacking, () => {}); // its error comes out of the loop below
   try {
-    yield* unpacking as AsyncIterable<Buffer>;
+    if (name === 'gzip') yield* through(stream(), bytes);
+    else for await (const frame of framesOf(bytes)) yield* through(stream(), frame);
   } catch (error) {
-    if (!/^(?:Z_|ZSTD_)/.test(systemCode(error) ?? '')) throw error;
+    if (!(error instanceof BrokenFrames) && !/^(?:Z_|ZSTD_)/.test(systemCode(error) ?? '')) throw error;
     throw new TaskpipeError('DATA', `${sourceName(path)}: ${brokenWords(error, name, path)}`, {
       cause: error,
     });
   }
+}
+
+function through(stream: Duplex, bytes: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  pipeline(Readable.from(bytes, { objectMode: false }), stream, () => {}); // its error comes out of the loop
+  return stream as AsyncIterable<Buffer>;
 }
 
 function brokenWords(error: unknown, name: Unpacker['name'], path: string): string {

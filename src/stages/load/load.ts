@@ -3,6 +3,7 @@ import { number, textOf } from '../../core/base/format.ts';
 import type { Task } from '../../core/record/task.ts';
 import { MAX_LINE, type Reject } from '../../core/text/lines.ts';
 import { finishedIn } from '../../ledgers/index.ts';
+import { needsMoreForEncoding } from '../../core/text/encoding.ts';
 import {
   canSniff,
   delimiterIn,
@@ -225,13 +226,21 @@ async function* readRecords(
     counts.bytes += count;
   };
   const bytes = uncut(openSource(path, options.stdin ?? noStdin, onRead, options.signal), options.signal);
-  const { first, all } = await peek(bytes, known === undefined ? canSniff : isTelling);
+  const { first, all } = await peek(
+    bytes,
+    (start) => hasStart(start) && (known !== undefined || canSniff(start)),
+  );
   const format = known ?? formatByStart(first, hints);
   if (known === undefined && paths.length === 1) refuseUnused([format], options, typed);
   const opener = path === '-' ? undefined : openerFor(format);
   if (opener !== undefined) return yield* opener(path, read);
   if (known === undefined && first.length > 0) noteFormat(format, first, read);
   yield* loadBytes(format, all, checkContent(first, format, read));
+}
+
+/** Whether these bytes tell what the file is, and its encoding. */
+function hasStart(first: Buffer): boolean {
+  return isTelling(first) && !needsMoreForEncoding(first);
 }
 
 function noteFormat(format: Format, first: Buffer, { source, note }: ReadOptions): void {

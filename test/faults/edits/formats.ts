@@ -1,5 +1,5 @@
 import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
-import { openDatabase } from '../../../src/core/sqlite.ts';
+import { openDatabase } from '../../../src/core/storage/sqlite-database.ts';
 import { readDelimited } from '../support/oracle.ts';
 import { delimitedEdits } from './delimited.ts';
 import type { Edit } from './edit.ts';
