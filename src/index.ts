@@ -5,7 +5,7 @@
 export { type ErrorCode, TaskpipeError } from './core/base/errors.ts';
 export { nameUuid, randomUuid } from './core/ids/uuid.ts';
 export { readTasks } from './core/record/ndjson.ts';
-export { type Failure, type Fields, type Run, type State, Task } from './core/record/task.ts';
+export { attribute, type Failure, type Fields, type Run, type State, Task } from './core/record/task.ts';
 export type { Backoff } from './core/schedule/backoff.ts';
 export type { Rate } from './core/schedule/rate.ts';
 export type { BadInput, Reject } from './core/text/lines.ts';
@@ -26,6 +26,6 @@ export { openQueues as queues, type Queue, type QueueSettings, type Queues } fro
 export type { Cause, Host, HostCounts, Latency, Report, TaskCounts, Throughput } from './reports/report.ts';
 export { writeReport } from './reports/report-file.ts';
 export { type ExecCounts, type ExecOptions, type Execution, exec } from './stages/exec/exec.ts';
-export { type LoadCounts, type Loading, type LoadOptions, load } from './stages/load/load.ts';
+export { type LoadCounts, type Loading, type LoadOptions, load, type Rows } from './stages/load/load.ts';
 export { type Procession, procession, type Tasks } from './stages/pipeline.ts';
 export { type SaveOptions, type SaveSummary, save } from './stages/save/save.ts';

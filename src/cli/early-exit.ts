@@ -1,14 +1,14 @@
 import { DEFECT } from './exits.ts';
 
 const WAITS =
-  'what it waits for can no longer come, as nothing goes on: an await in a --module or --flow that never ends?';
+  'the work cannot finish: an await in a --module or --flow waits for something that never happens';
 const EXITS =
-  'process.exit ended it before its work was done: a --module or --flow must throw, or use ctx.stop()';
+  'process.exit() ended the stage before its work was done: a --module or --flow must throw, or call ctx.stop()';
 
 /**
- * Sees to it that the process does not end before its work and nobody is told: with an exit code that says so.
- * @param write a line on stderr
- * @returns what is to be called when the work is over
+ * Reports a process that ends before its work is done, and sets the exit code.
+ * @param write writes a line to stderr
+ * @returns the function to call when the work is done
  */
 export function watchEnding(write: (message: string) => void): () => void {
   let isSaid = false;
@@ -22,7 +22,7 @@ export function watchEnding(write: (message: string) => void): () => void {
     beforeExit: () => fail(WAITS),
     exit: () => fail(EXITS),
     uncaughtExceptionMonitor: () => {
-      isSaid ||= process.listenerCount('uncaughtException') === 0; // then Node ends it, and shows its stack
+      isSaid ||= process.listenerCount('uncaughtException') === 0; // Node then ends the process and prints the stack
     },
   };
   for (const [event, listener] of Object.entries(listeners)) process.on(event, listener);

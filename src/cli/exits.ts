@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../core/base/errors.ts';
 
-/** The exit code of a stage that an error ended. */
+/** Exit codes by the code of the error that ended a stage. */
 export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   USAGE: 2,
   DATA: 65,
@@ -9,19 +9,19 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   PIPE: 141,
 };
 
-/** A defect of ours, or of the user's code: sysexits.h's EX_SOFTWARE. */
+/** Exit code for a defect of taskpipe or of user code: EX_SOFTWARE of sysexits.h. */
 export const DEFECT = 70;
 
-/** All exit codes, in words: for the help text and the man pages. */
+/** All exit codes with their descriptions, for help and man pages. */
 export const EXITS: readonly (readonly [codes: readonly number[], words: string])[] = [
-  [[0], 'all well'],
+  [[0], 'success'],
   [[1], 'some tasks or lines failed'],
-  [[EXIT_CODES.USAGE], 'wrong usage'],
-  [[EXIT_CODES.DATA], 'the data is unusable'],
-  [[DEFECT], 'a defect, ours or of a --module or --flow: an error that nobody caught'],
+  [[EXIT_CODES.USAGE], 'usage error'],
+  [[EXIT_CODES.DATA], 'the input cannot be used'],
+  [[DEFECT], 'a defect of taskpipe, or an uncaught error of a --module or --flow'],
   [[EXIT_CODES.IO], 'reading or writing failed'],
-  [[EXIT_CODES.LOCKED], 'somebody else holds the lock'],
+  [[EXIT_CODES.LOCKED], 'another process holds the lock'],
   [[129], 'stopped by SIGHUP: the terminal was closed'],
   [[130, 143], 'stopped by SIGINT (Ctrl-C), SIGTERM'],
-  [[EXIT_CODES.PIPE], 'the reader went away'],
+  [[EXIT_CODES.PIPE], 'the reader of the output left'],
 ];

@@ -7,9 +7,9 @@ import { DEFECT, EXIT_CODES } from './exits.ts';
 
 declare const TASKPIPE_VERSION: string;
 
-/** Runs an executable, and sets the exit code of the process. */
+/** Runs an executable and sets the exit code of the process. */
 export async function main(name: CommandName): Promise<void> {
-  process.stderr.on('error', () => {}); // nobody reads what we say: that ends nothing
+  process.stderr.on('error', () => {}); // a closed stderr must not end the run
   const argv = process.argv.slice(2);
   const version = TASKPIPE_VERSION;
   const over = watchEnding((message) => sayLast(`${name}: ${message}\n`));
@@ -18,7 +18,7 @@ export async function main(name: CommandName): Promise<void> {
       writeVersion(name);
       return;
     }
-    const { run } = await import('./run.ts'); // so that --version pays for nothing
+    const { run } = await import('./run.ts'); // loaded here so that --version stays fast
     process.exitCode = await run({ name, argv, version });
   } catch (error) {
     process.exitCode = report(name, error);
@@ -27,11 +27,11 @@ export async function main(name: CommandName): Promise<void> {
   }
 }
 
-/** On stderr at once: a stream would be too late. */
+/** Writes to stderr synchronously: at exit a stream would be too late. */
 function sayLast(line: string): void {
   try {
     writeSync(2, line);
-  } catch {} // nobody reads it
+  } catch {} // stderr is closed
 }
 
 function writeVersion(name: CommandName): void {
@@ -42,9 +42,9 @@ function writeVersion(name: CommandName): void {
   }
 }
 
-/** Says what ended the stage. Returns the exit code. */
+/** Reports the error that ended the stage. Returns the exit code. */
 function report(name: string, error: unknown): number {
-  if (error instanceof TaskpipeError && error.code === 'PIPE') return EXIT_CODES.PIPE; // as with head: not a word
+  if (error instanceof TaskpipeError && error.code === 'PIPE') return EXIT_CODES.PIPE; // silent, like head
   process.stderr.write(`${name}: ${escapeControls(wordsOf(name, error))}\n`);
   if (systemCode(error) === 'EMFILE') return EXIT_CODES.IO;
   return error instanceof TaskpipeError ? EXIT_CODES[error.code] : DEFECT;

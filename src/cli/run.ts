@@ -11,15 +11,14 @@ import { openTerminal, type Terminal } from './io/terminal.ts';
 import { openProgress, type ProgressMode, type ShownProgress } from './progress/progress-text.ts';
 import { listenForEscapes, listenForSignals, SIGNAL_CODES, type Stop } from './signals.ts';
 
-/** How an executable is run. */
+/** Command line of an executable. */
 export interface RunOptions {
   readonly name: CommandName;
-  /** What followed the name. */
   readonly argv: readonly string[];
   readonly version: string;
 }
 
-/** What the `Io` of a command is made of. */
+/** Parts of which the `Io` of a command is made. */
 interface Parts extends RunOptions {
   readonly terminal: Terminal | undefined;
   readonly isQuiet: boolean;
@@ -28,14 +27,16 @@ interface Parts extends RunOptions {
   readonly output: Output;
   readonly shown: ShownProgress;
   readonly say: (message: string) => void;
-  /** Aborted at the end: an input that nobody reads to its end would keep the process alive. */
+  /**
+   * Aborted at the end of the run. An input that is not read to its end would otherwise keep the process alive.
+   */
   readonly ended: AbortSignal;
 }
 
-/** Runs an executable to its end. Returns the exit code. @throws what ended it */
+/** Runs an executable. Returns its exit code. @throws the error that ended it */
 export async function run(options: RunOptions): Promise<number> {
   const { name, argv } = options;
-  const terminal = openTerminal(); // before anything is said: an earlier stage may end while a later one draws
+  const terminal = openTerminal(); // before the first message: an earlier stage of the pipe may end while a later one draws
   const command: Command = await commands[name]();
   const { values, operands, typed, kinds, doubts } = await parseArguments(command, argv, process.env);
   const isQuiet = values.quiet === true;
@@ -47,7 +48,7 @@ export async function run(options: RunOptions): Promise<number> {
   const shown = openProgress({
     name,
     mode: isQuiet || values.noProgress ? 'none' : (values.progress as ProgressMode),
-    terminal: isPiped() ? undefined : terminal, // a later stage draws
+    terminal: isPiped() ? undefined : terminal, // only the last stage of a pipe draws
     say,
   });
   stop.leaving.addEventListener('abort', shown.end); // the next signal ends the process
@@ -77,7 +78,7 @@ function ioOf({ argv, version, terminal, isQuiet, typed, stop, output, shown, sa
   return {
     stdin(until) {
       if (process.stdin.isTTY) {
-        shown.end(); // it would be drawn over what is being typed
+        shown.end(); // the line would be drawn over what the user types
         if (!isQuiet) say('reading from the terminal; end with Ctrl-D');
       }
       return stdin(AbortSignal.any([until, stop.leaving, ended]));
@@ -109,7 +110,7 @@ function ioOf({ argv, version, terminal, isQuiet, typed, stop, output, shown, sa
   };
 }
 
-/** What is to be printed in place of a run; undefined where there is to be one. */
+/** Returns the text to print instead of running the command; undefined if the command is to run. */
 async function textFor(
   command: Command,
   values: Arguments['values'],
@@ -126,7 +127,7 @@ async function textFor(
   return completionFor(values.completion as ShellName);
 }
 
-/** The exit code of a run that a signal has ended. */
+/** Returns the exit code of a run that was stopped by a signal. */
 function codeOf({ signal }: Stop): number | undefined {
   return signal === undefined ? undefined : SIGNAL_CODES[signal];
 }

@@ -1,10 +1,10 @@
-/** What a stage hears of SIGINT, SIGTERM and SIGHUP, and of a reader that left. */
+/** State of a stage that is asked to stop, by a signal or because its reader left. */
 export interface Stop {
   /** Aborted by the first signal. */
   readonly stopping: AbortSignal;
-  /** Aborted by the second one, or by `leave()`. */
+  /** Aborted by the second signal, or by `leave()`. */
   readonly leaving: AbortSignal;
-  /** The first signal that came. */
+  /** First signal that arrived. */
   readonly signal: NodeJS.Signals | undefined;
   stop(): void;
   leave(): void;
@@ -13,7 +13,7 @@ export interface Stop {
 /** A terminal that is closed sends SIGHUP. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** The exit codes of a process that these signals ended, as shells have them: 128 and the number. */
+/** Exit codes after a signal, by the convention of shells: 128 and the number of the signal. */
 export const SIGNAL_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
   SIGINT: 130,
   SIGTERM: 143,
@@ -21,8 +21,8 @@ export const SIGNAL_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
 };
 
 /**
- * Listens for signals: the first asks to stop, the second to leave, a third ends the process. To the very end: a second
- * one that comes when all is done is not to take the place of the exit code.
+ * Listens for signals: the first asks to stop, the second to leave at once, a third ends the process. The
+ * listeners stay to the end, because a second signal at the last moment must not replace the exit code.
  */
 export function listenForSignals(): Stop {
   const stopping = new AbortController();
@@ -52,23 +52,22 @@ export function listenForSignals(): Stop {
   };
 }
 
-/** Errors that escaped from code of the user's. */
+/** Errors of user code that were not caught. */
 export interface Escapes {
-  /** How many there were. */
   readonly count: number;
   release(): void;
 }
 
 /**
- * Listens for errors that nobody catches, as one that is thrown by a timer, or a promise that is rejected and not
- * awaited: the first asks to stop, the second to leave.
- * @param say a line on stderr
+ * Listens for uncaught errors, such as one thrown by a timer or a rejected promise without await. The first
+ * asks to stop, the second to leave at once.
+ * @param say writes a line to stderr
  */
 export function listenForEscapes({ stop, leave }: Stop, say: (message: string) => void): Escapes {
   let count = 0;
   const listener = (error: unknown): void => {
     say(
-      `an error that nobody caught, in a timer or a promise without await: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      `uncaught error, in a timer or a promise without await: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
     );
     if (count++ === 0) stop();
     else leave();

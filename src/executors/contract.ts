@@ -1,95 +1,95 @@
 import type { Notify } from '../core/record/event.ts';
 import type { Failure, State, Task } from '../core/record/task.ts';
 
-/** What one attempt at a task gave. */
+/** Outcome of one attempt at a task. */
 export interface Outcome {
-  /** The result as JSON text on one line. A failure may have one too, as an HTTP status has. */
+  /** Result as JSON text on one line. A failure may have one too, such as an HTTP status. */
   readonly result?: string;
-  /** Why it failed; absent on success. */
+  /** Reason of the failure; absent on success. */
   readonly error?: Failure;
   /**
-   * The state of the record, where that is more than whether there is an error: a flow that was reverted, or one that
-   * was asked to stop before its end (`PENDING`). Default: `FAILURE` with an error, `SUCCESS` without.
+   * State of the record, if it says more than whether there is an error: a flow that was reverted, or one that
+   * was stopped before its end (`PENDING`). Default: `FAILURE` with an error, `SUCCESS` without.
    */
   readonly state?: State;
-  /** Present where the failure may pass, so that another attempt makes sense. */
+  /** Present if the failure may be temporary, so that another attempt makes sense. */
   readonly retry?: RetryHint;
-  /** Where it failed, for the events: the stack of what was thrown. */
+  /** Stack of what was thrown, for events. */
   readonly stack?: string;
-  /** Tasks that the work has found. They are kept with its success, and done too. */
+  /** Tasks that the work added. They are kept only if it succeeds, and then run too. */
   readonly children?: readonly Child[];
 }
 
-/** A task that work has found. */
+/** Task that was added by the work of another one. */
 export interface Child {
   readonly task: Task;
-  /** Whether it goes before all that waits. */
+  /** Whether it runs before all waiting tasks. */
   readonly front: boolean;
-  /** Whether it is done although a task of its uuid is known. */
+  /** Whether it runs even if its uuid was seen or is finished. */
   readonly again: boolean;
 }
 
-/** When to try again. */
+/** Time of the next attempt. */
 export interface RetryHint {
-  /** How long the other side asked to wait, in milliseconds. Absent: our own backoff. */
+  /** Wait that the other side asked for, in milliseconds. Absent: backoff of the stage. */
   readonly after?: number;
-  /** Whether that holds for the whole lane, and not for this task alone. */
+  /** Whether the wait applies to the whole lane, not only to this task. */
   readonly pauseLane?: boolean;
 }
 
-/** What an attempt is told. */
+/** Context of an attempt. */
 export interface Attempt {
-  /** Which one it is, from 1. */
+  /** Number of the attempt, from 1. */
   readonly number: number;
-  /** Aborted where the stage leaves: give up at once. The outcome is then not looked at. */
+  /** Aborted when the stage leaves: give up at once. The outcome is then ignored. */
   readonly signal: AbortSignal;
   readonly stage: StageControl;
 }
 
-/** What work may ask of its stage. */
+/** Requests to the stage. */
 export interface StageControl {
-  /** Takes no more tasks, and lets what runs finish, as the first signal does. */
+  /** Starts no more tasks and lets the running ones finish, as the first signal does. */
   stop(): void;
-  /** A task of that uuid is finished, whoever did it: it is not begun, nor added again. */
+  /** Marks a task as finished elsewhere: it is not started, and not added again. */
   done(uuid: string): void;
 }
 
-/** A kind of work. Makes one attempt at a task at a time; when, how often and how many at once is not its business. */
+/** Kind of work. It makes single attempts; the stage decides when, how often and how many at once. */
 export interface Executor {
   /**
-   * Tasks of one lane share what is limited: an HTTP origin, so `https://h:443`. Default: one lane for all.
-   * Must not throw; a task that has none (a bad url) may be in any.
+   * Returns the lane of a task. Tasks of one lane share limits: for HTTP the origin, such as `https://h:443`.
+   * Default: one lane for all. Must not throw; a task with an invalid url may be in any lane.
    */
   lane?(task: Task): string;
-  /** How many attempts it can have under way now; it may change at any time. Default: the number of jobs. */
+  /** Number of attempts that it can run at once; it may change at any time. Default: the number of jobs. */
   readonly capacity?: number;
   /** Makes one attempt. A failed task is an outcome, never an exception; an exception ends the stage. */
   attempt(task: Task, attempt: Attempt): Promise<Outcome> | Outcome;
-  /** Whether its work may find tasks, so that the stage has to know which it has seen. */
+  /** Whether the work may add tasks, so that the stage must remember the uuids it has seen. */
   readonly finds?: boolean;
-  /** What would be done, in a line, for `--dry-run`. */
+  /** Returns what would be done, in one line, for `--dry-run`. */
   describe(task: Task): string;
-  /** Gives back what it holds. */
+  /** Releases its resources. */
   close(): Promise<void>;
 }
 
-/** What an executor is told of the stage and the process it is in. */
+/** Stage and process that an executor works in. */
 export interface Setting {
-  /** The version of this package. */
+  /** Version of this package. */
   readonly version: string;
-  /** For each attempt, first to last byte, in milliseconds. */
+  /** Timeout of each attempt, first to last byte, in milliseconds. */
   readonly timeout: number;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Whether failed records are to be undone, in place of work on the others. */
+  /** Whether failed records are reverted instead of working on the others. */
   readonly revert: boolean;
-  /** Where the log of each task goes, in a file of its own. */
+  /** Folder with one log file for each task. */
   readonly logDir: string | undefined;
-  /** A line on stderr as it is: to be copied, or run. */
+  /** Writes a line to stderr unchanged: to be copied or run. */
   readonly tell: (line: string) => void;
-  /** A message for people, which `--quiet` silences. */
+  /** Writes a message to stderr, unless `--quiet` was given. */
   readonly note: (message: string) => void;
-  /** Is told of the changes inside of a task's work, where somebody wants to know. */
+  /** Called for state changes inside a task, if events are wanted. */
   readonly notify?: Notify | undefined;
-  /** Aborted where the stage is to come to an end in good order. */
+  /** Aborted when the stage should finish what runs and end. */
   readonly stopping?: AbortSignal | undefined;
 }

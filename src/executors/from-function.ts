@@ -2,21 +2,21 @@ import { messageOf } from '../core/base/errors.ts';
 import type { Task } from '../core/record/task.ts';
 import type { Executor, Outcome } from './contract.ts';
 
-/** What a function is told beside its task. */
+/** Context of a function, besides its task. */
 export interface WorkContext {
-  /** Aborted where the work is to be given up. */
+  /** Aborted when the work should be given up. */
   readonly signal: AbortSignal;
-  /** Which attempt this is, from 1. */
+  /** Number of the attempt, from 1. */
   readonly attempt: number;
 }
 
 /**
- * Work as a function: what it returns is the result, as JSON; undefined is none. What it throws makes the task a
- * FAILURE, with the error's own `code` where it has one, else `ERROR`; an error whose `retry` is true is tried again.
+ * Work as a function. What it returns is the result, as JSON; undefined means none. What it throws makes the
+ * task a FAILURE with the `code` of the error, else `ERROR`; an error whose `retry` is true is retried.
  */
 export type Work = (task: Task, context: WorkContext) => unknown;
 
-/** An executor that calls a function. */
+/** Returns an executor that calls a function. */
 export function fromFunction(work: Work): Executor {
   return {
     attempt: (task, { signal, number }) => {
@@ -37,7 +37,7 @@ function success(value: unknown): { result?: string } {
   return result === undefined ? {} : { result };
 }
 
-/** The outcome of what a function threw. */
+/** Returns the outcome of a function that threw. */
 export function failure(error: unknown): Outcome {
   const { code, retry } = (error ?? {}) as { code?: unknown; retry?: unknown };
   const stack = error instanceof Error ? error.stack : undefined;

@@ -5,30 +5,28 @@
 import { TaskpipeError } from '../core/base/errors.ts';
 import { flag, type Option, type OptionValues, optionName, path, text } from '../core/options/option.ts';
 import type * as command from './command/index.ts';
-import { commandHelp } from './command/options.ts';
+import { commandHelp, commandOptions } from './command/options.ts';
 import type { Executor, Setting } from './contract.ts';
-import { type FlowValues, flowHelp } from './flow/options.ts';
-import { TIMEOUT as HTTP_TIMEOUT, httpHelp, type httpOptions } from './http/options.ts';
-import { moduleHelp } from './module/options.ts';
-import { TIMEOUT } from './program/options.ts';
+import { type FlowValues, flowHelp, flowOptions } from './flow/options.ts';
+import { TIMEOUT as HTTP_TIMEOUT, httpHelp, httpOptions } from './http/options.ts';
+import { moduleHelp, moduleOptions } from './module/options.ts';
+import { processOptions, TIMEOUT } from './program/options.ts';
 import type * as worker from './worker/index.ts';
-import { workerHelp } from './worker/options.ts';
+import { workerHelp, workerOptions } from './worker/options.ts';
 
-export { KINDS_OF } from './kinds.ts';
-
-/** A kind of work: the option that asks for it, and what makes its executor of the options' values. */
+/** Kind of work: its option, and how its executor is made from the values of the options. */
 interface Kind {
   readonly option: Option<unknown>;
-  /** Text for the help of this kind alone: where its input comes from, and what it gives. */
+  /** Help of this kind alone: what it reads from a record, and what it returns. */
   readonly help: string;
-  /** The default of `--timeout`, in milliseconds. */
+  /** Default of `--timeout`, in milliseconds. */
   readonly timeout: number;
-  /** Whether it calls code of the user's in this process. */
+  /** Present if it calls user code in this process. */
   readonly callsUserCode?: true;
   make(values: Readonly<Record<string, unknown>>, setting: Setting): Promise<Executor>;
 }
 
-/** The kinds, by the option that asks for each. */
+/** Kinds, by their options. */
 const kinds: Readonly<Record<string, Kind>> = {
   http: {
     option: flag('fetch the url of each task'),
@@ -84,7 +82,7 @@ const kinds: Readonly<Record<string, Kind>> = {
 type CommandValues = Parameters<typeof command.fromValues>[0];
 type WorkerValues = Parameters<typeof worker.fromValues>[0];
 
-/** The options that ask for a kind of work. */
+/** Options that select a kind of work. */
 export const kindOptions: Readonly<Record<string, Option<unknown>>> = Object.fromEntries(
   Object.entries(kinds).map(([name, { option }]) => [name, option]),
 );
@@ -94,14 +92,29 @@ export const kindHelp: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries(kinds).map(([name, { help }]) => [name, help]),
 );
 
-/** Whether the options ask for a kind that calls code of the user's in this process. */
+/** Kinds that use an option, for options that not all kinds use. */
+export const KINDS_OF: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  (
+    [
+      [['perHost'], ['http']],
+      [Object.keys(httpOptions), ['http', 'module']],
+      [Object.keys(processOptions), ['command', 'worker']],
+      [Object.keys(commandOptions), ['command']],
+      [Object.keys(workerOptions), ['worker']],
+      [Object.keys(moduleOptions), ['module']],
+      [Object.keys(flowOptions), ['flow']],
+    ] as const
+  ).flatMap(([keys, kinds]) => keys.map((key) => [key, kinds] as const)),
+);
+
+/** Returns whether the options select a kind that calls user code in this process. */
 export function callsUserCode(values: Readonly<Record<string, unknown>>): boolean {
   return Object.entries(kinds).some(([name, kind]) => kind.callsUserCode && values[name] !== undefined);
 }
 
 /**
- * The executor that the options ask for.
- * @throws {TaskpipeError} `USAGE`, where they do not ask for exactly one
+ * Returns the executor that the options select.
+ * @throws {TaskpipeError} `USAGE` if they do not select exactly one
  */
 export function executorFor(
   values: Readonly<Record<string, unknown>>,

@@ -3,15 +3,15 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ioError, messageOf, systemCode, TaskpipeError } from '../core/base/errors.ts';
 
-/** What a module exports, by name. */
+/** Exports of a module, by name. */
 export type Exports = Readonly<Record<string, unknown>>;
 
 /**
- * Loads a user's module: JavaScript as Node does, TypeScript without its types. It may import `taskpipe` and
- * `taskpipe/flow` also where no package of that name is installed beside it.
+ * Loads a user module: JavaScript with Node, TypeScript by removing its types. It may import `taskpipe` and
+ * `taskpipe/flow` even if no such package is installed near it.
  * @param file relative to the working directory
- * @param option what asks for it, as in `--flow`, for messages
- * @throws {TaskpipeError} `IO` where there is no such file, `USAGE` where it can't be loaded
+ * @param option that names the module, such as `--flow`, for messages
+ * @throws {TaskpipeError} `IO` if there is no such file, `USAGE` if it cannot be loaded
  */
 export async function loadModule(file: string, option: string): Promise<Exports> {
   const path = resolve(file);
@@ -30,9 +30,9 @@ export async function loadModule(file: string, option: string): Promise<Exports>
 }
 
 /**
- * The default export of a module.
- * @param what it should be, for messages
- * @throws {TaskpipeError} as `loadModule` does, and `USAGE` where there is none
+ * Loads the default export of a module.
+ * @param what expected value, for messages
+ * @throws {TaskpipeError} as `loadModule` does, and `USAGE` if there is no default export
  */
 export async function loadDefault(file: string, option: string, what: string): Promise<unknown> {
   const exported = await loadModule(file, option);
@@ -43,13 +43,13 @@ export async function loadDefault(file: string, option: string, what: string): P
   throw new TaskpipeError('USAGE', `${option} ${file} has no default export; it must be ${what}`);
 }
 
-/** Whether the one module that was not found is this package. */
+/** Returns whether the module that was not found is this package. */
 function isOurOwnMissing(error: unknown): boolean {
   return systemCode(error) === 'ERR_MODULE_NOT_FOUND' && /package 'taskpipe'/.test(messageOf(error));
 }
 
 async function importWithJiti(path: string): Promise<Exports> {
-  const { createJiti } = await import('jiti'); // few runs need it
+  const { createJiti } = await import('jiti'); // slow to load, and few runs need it
   const own = (name: string): string => new URL(import.meta.resolve(name)).pathname;
   const alias = { 'taskpipe/flow': own('taskpipe/flow'), taskpipe: own('taskpipe') };
   return createJiti(path, { alias, fsCache: false, interopDefault: false }).import(path);
@@ -61,7 +61,10 @@ async function fail(file: string, option: string, error: unknown, path: string):
   throw new TaskpipeError('USAGE', `${option} ${file} can't be loaded: ${why}`, { cause: error });
 }
 
-/** Node says only why a file is no JavaScript; jiti says where. Nothing has run by then: it was not even linked. */
+/**
+ * Finds the place of a syntax error: Node tells only the reason, jiti also the place. No code has run, because
+ * the module was not even linked.
+ */
 async function findPlace(path: string): Promise<string | undefined> {
   try {
     await importWithJiti(path);
@@ -71,16 +74,16 @@ async function findPlace(path: string): Promise<string | undefined> {
   }
 }
 
-/** The place in an error of jiti's parser, and what is wrong there. */
+/** Returns place and reason from an error of jiti's parser. */
 function placeIn(error: unknown): string | undefined {
   const [, why, place, column] = /ParseError: (.*?)\s*\n\s*(\S.*:\d+):(\d+)/.exec(messageOf(error)) ?? [];
-  return why === undefined ? undefined : `${place}:${Number(column) + 1}: ${why}`; // columns are from 1 elsewhere
+  return why === undefined ? undefined : `${place}:${Number(column) + 1}: ${why}`; // columns are counted from 1 elsewhere
 }
 
-/** Ours, whose places in a stack tell nobody anything. */
+/** Our own folder: its places in a stack do not help users. */
 const OWN = new URL('.', import.meta.url).pathname;
 
-/** Where a module has thrown while it was loaded: the first place in its stack that is in a file of the user's. */
+/** Returns where a module threw while it was loaded: the first place of its stack in a user file. */
 function frameIn(error: unknown, path: string): string {
   if (!(error instanceof Error) || firstLine(error.message).includes(path)) return '';
   for (const [, place = ''] of (error.stack ?? '').matchAll(

@@ -79,7 +79,7 @@ export function task(
 }
 
 /**
- * What was given to `add()` as an atom.
+ * Returns the atom that was given to `.add()` of a flow.
  * @param flow its flow's name, for messages
  * @throws {TaskpipeError} `USAGE`, where it is none
  */

@@ -21,7 +21,10 @@ export type { Stage } from './work/stage.ts';
 /**
  * Makes a web service over a long-running function: clients submit tasks and ask for their results.
  *
- *     const service = app('/api', { store: 'tasks.db', exec: exec(async (task) => compute(task.fields)) });
+ *     const service = app('/api', {
+ *       store: 'tasks.db',
+ *       exec: exec(async (task) => Number(attribute(task.fields, 'n')) * 2),
+ *     });
  *     await service.listen({ port: 8080 });
  *
  * @param endpoint a path such as `/api`

@@ -18,7 +18,7 @@ export interface Procession<Saved> {
  *
  *     await procession({
  *       load: load('a.csv', { uuidFields: ['url'], ledger: 'done.jsonl' }),
- *       exec: exec(http(), { jobs: 50 }),
+ *       exec: exec(await http(), { jobs: 50 }),
  *       save: (tasks) => save(tasks, 'out.csv', { ledger: 'done.jsonl' }),
  *     });
  *

@@ -1,7 +1,9 @@
 import { quote } from 'shlex';
 import type { CompletedCommand, CompletedOption } from './completion-table.ts';
 
-/** For bash from 3.2 on, which macOS has; words of options are shown from 4.0 on. */
+/**
+ * Returns the script for bash from 3.2 on, the version of macOS; descriptions of options are shown from 4.0 on.
+ */
 export function bashCompletion(commands: readonly CompletedCommand[]): string {
   return `# Completion of taskpipe for bash; in ~/.bashrc: eval "$(task-load --completion bash)"
 ${commands.map(tableOf).join('\n')}
@@ -10,7 +12,7 @@ complete -F _taskpipe -o bashdefault -o default ${commands.map(({ name }) => nam
 `;
 }
 
-/** What is known of a command: a function that answers what is asked of it. */
+/** Returns a shell function that answers questions about a command. */
 function tableOf({ name, options, kinds, verbs, takesFiles }: CompletedCommand): string {
   const valued = options.filter(({ placeholder }) => placeholder !== undefined);
   const lists = [
@@ -61,11 +63,12 @@ function argumentOf({ names, candidates }: CompletedOption): string {
 }
 
 /*
- * `=` breaks words in bash, so that `--format=csv` is three of them. Paths are left to readline, which knows of quotes
- * and tildes: `-o default` completes them where we offer nothing, and is taken back where nothing is to be offered.
+ * bash splits words at `=`, so that `--format=csv` is three words. Paths are left to readline, which handles
+ * quotes and tildes: `-o default` completes them if the script offers nothing, and is taken back if nothing
+ * should be offered.
  */
-const ENGINE = `# Offers words. Arguments: the width of the widest, then each word and what it means; that is shown where they are
-# listed, and never put into the line (COMP_TYPE 63, a question mark).
+const ENGINE = `# Offers words. Arguments: width of the widest word, then each word and its description. Descriptions are shown if bash
+# lists the words (COMP_TYPE 63, a question mark), and are never inserted.
 _taskpipe_offer() {
   local width=$1 line
   shift

@@ -2,32 +2,32 @@ import { commands } from '../../commands/index.ts';
 import { kebab } from '../../core/options/option.ts';
 import { groupsOf, wordsOf } from '../args/help.ts';
 
-/** What may stand where the value of an option, or an operand, is to come. */
+/** Possible values of an option or operand. */
 export type Candidates = 'file' | 'folder' | readonly string[] | undefined;
 
-/** An option as shells have to know it. */
+/** Option as a shell needs it. */
 export interface CompletedOption {
-  /** With dashes: the long one first. */
+  /** Names with dashes, the long one first. */
   readonly names: readonly string[];
   readonly words: string;
-  /** What stands for its value; absent for a flag. */
+  /** Absent for a flag. */
   readonly placeholder: string | undefined;
-  /** What its value may be. Undefined: nobody can tell. */
+  /** Undefined if any value is possible. */
   readonly candidates: Candidates;
   readonly isRepeatable: boolean;
 }
 
-/** A command as shells have to know it. */
+/** Command as a shell needs it. */
 export interface CompletedCommand {
   readonly name: string;
   readonly options: readonly CompletedOption[];
-  /** The long names of options of which one is to be given. */
+  /** Long names of the options of which exactly one must be given. */
   readonly kinds: readonly string[];
   readonly verbs: Readonly<Record<string, string>>;
   readonly takesFiles: boolean;
 }
 
-/** All commands, of the one declaration of their options. */
+/** Returns all commands, from the declarations of their options. */
 export async function completedCommands(): Promise<readonly CompletedCommand[]> {
   return Promise.all(
     Object.values(commands).map(async (get) => {

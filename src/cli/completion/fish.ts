@@ -1,6 +1,6 @@
 import type { CompletedCommand, CompletedOption } from './completion-table.ts';
 
-/** For fish: a file in `~/.config/fish/conf.d`, or to be sourced. */
+/** Returns the script for fish: a file in `~/.config/fish/conf.d`, or input of `source`. */
 export function fishCompletion(commands: readonly CompletedCommand[]): string {
   return `# Completion of taskpipe for fish: task-load --completion fish > ~/.config/fish/conf.d/taskpipe.fish
 ${commands.map(linesOf).join('\n')}

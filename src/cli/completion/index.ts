@@ -14,7 +14,7 @@ const scripts: Readonly<Record<ShellName, (commands: readonly CompletedCommand[]
   fish: fishCompletion,
 };
 
-/** A script that completes all commands in a shell. It has all that it needs in it: no process is started at a TAB. */
+/** Returns a script that completes all commands. It contains all options, so that TAB starts no process. */
 export async function completionFor(shell: ShellName): Promise<string> {
   return scripts[shell](await completedCommands());
 }

@@ -1,7 +1,9 @@
 import { quote } from 'shlex';
 import type { CompletedCommand, CompletedOption } from './completion-table.ts';
 
-/** For zsh: to be evaluated after compinit, or a file `_taskpipe` in a folder of `fpath`. */
+/**
+ * Returns the script for zsh: to be evaluated after compinit, or saved as `_taskpipe` in a folder of `fpath`.
+ */
 export function zshCompletion(commands: readonly CompletedCommand[]): string {
   const names = commands.map(({ name }) => name).join(' ');
   return `#compdef ${names}
@@ -28,7 +30,7 @@ function caseOf({ name, options, kinds, verbs, takesFiles }: CompletedCommand): 
   return `    ${name}) _arguments -S -s : \\\n      ${specs.join(' \\\n      ')} ;;`;
 }
 
-/** An option is a spec for each of its names, which exclude each other, as kinds do. */
+/** Returns a spec for each name of an option. Names of one option exclude each other, and so do kinds. */
 function specsOf(option: CompletedOption, kinds: readonly string[]): readonly string[] {
   const { names, words, placeholder, candidates, isRepeatable } = option;
   const others = names.some((name) => kinds.includes(name)) ? kinds : names;
@@ -46,7 +48,7 @@ function actionOf(candidates: CompletedOption['candidates']): string {
   return candidates === undefined ? ' ' : `(${candidates.join(' ')})`;
 }
 
-/** What has a meaning in the specs of `_arguments`. */
+/** Escapes characters that are special in the specs of `_arguments`. */
 function escaped(text: string): string {
   return text.replace(/[[\]:\\]/g, '\\$&');
 }

@@ -5,17 +5,17 @@ import { ioError, systemCode, TaskpipeError } from '../../core/base/errors.ts';
 import { watchReader } from './reader-watch.ts';
 
 /*
- * The pipe mechanics, once for all commands. What is special about them on Node: touching `process.stdout` of a pipe
- * makes its descriptor non-blocking, so that all must go through its stream; a file must not go through it, as that
- * stream ignores short writes; SIGPIPE is ignored, so a reader that left is an EPIPE at the next write; and
- * `process.exit()` cuts off what is still to be written, so nobody calls it.
+ * Pipe mechanics for all commands. Node has four traps here. Touching `process.stdout` of a pipe makes its
+ * descriptor non-blocking, so everything must go through its stream. A file must not go through that stream,
+ * which ignores short writes. SIGPIPE is ignored, so a closed pipe shows as EPIPE at the next write.
+ * `process.exit()` drops unwritten output, so nothing calls it.
  */
 
 const FILE_CHUNK = 64 * 1024;
 
 /**
- * The standard input in chunks. `signal` ends it as if it were at its end, after what was taken from the pipe: that is
- * nobody else's any more.
+ * Reads standard input in chunks. `signal` ends it early, after what was already taken from the pipe: no other
+ * process can read that any more.
  */
 export async function* stdin(signal: AbortSignal): AsyncGenerator<Buffer> {
   if (signal.aborted) return;
@@ -42,46 +42,46 @@ export async function* stdin(signal: AbortSignal): AsyncGenerator<Buffer> {
   if (taken !== null) yield taken;
 }
 
-/** Whether a descriptor is a file. */
+/** Returns whether a descriptor is a file. */
 export function isFile(fd: number): boolean {
   return fstatSync(fd).isFile();
 }
 
-/** Whether the standard output goes on to another program. */
+/** Returns whether standard output is a pipe to another program. */
 export function isPiped(): boolean {
   const stat = fstatSync(1);
   return stat.isFIFO() || stat.isSocket();
 }
 
-/** The standard output. */
+/** Standard output. */
 export interface Output {
   /** Resolves when more may be written. Rejects with `PIPE` once the reader is gone. */
   write(data: string | Buffer): Promise<void>;
-  /** Resolves when everything is with the kernel. */
+  /** Resolves when everything is handed to the kernel. */
   finish(): Promise<void>;
-  /** Finishes, and lets whoever reads come to the end; nothing can be written any more. */
+  /** Finishes, and closes the pipe, so that its reader sees the end; nothing can be written after that. */
   end(): Promise<void>;
-  /** Gives back what it holds. */
+  /** Releases timers and child processes. */
   close(): void;
 }
 
-/** How long what is written may take once all is to be left, in milliseconds. */
+/** Longest time for the last writes once the stage leaves, in milliseconds. */
 const LAST_WORDS = 1000;
 
 export interface OutputOptions {
   /**
-   * Is called once, when the reader of a pipe is found to have left; on Linux within seconds also while nothing is
-   * written. Without it only a write tells.
+   * Called once when the reader of the pipe has left. On Linux that is noticed within seconds even while
+   * nothing is written; without this callback only a write notices it.
    */
   readonly onGone?: (() => void) | undefined;
-  /** Aborted where all is to be left: a reader that does not read is then no longer waited for. */
+  /** Aborted when the stage leaves: a reader that does not read is then no longer waited for. */
   readonly leaving: AbortSignal;
 }
 
 export function openOutput(options: OutputOptions): Output {
   const stat = fstatSync(1);
   if (stat.isFIFO() || stat.isSocket()) {
-    // As process.stdout is, but that ignores destroy(), and what a pipe has no room for would keep the process alive.
+    // Like process.stdout, but that ignores destroy(), and unwritten output would keep the process alive.
     return streamOutput(new Socket({ fd: 1, readable: false, writable: true }), options, stat.isFIFO());
   }
   return process.stdout.isTTY
@@ -89,7 +89,7 @@ export function openOutput(options: OutputOptions): Output {
     : { write: async (data) => writeWhole(data), finish: async () => {}, end: async () => {}, close() {} };
 }
 
-/** Writes to a file or device, minding short writes. */
+/** Writes all bytes to a file or device. One call may write only a part of them. */
 function writeWhole(data: string | Buffer): void {
   const bytes = typeof data === 'string' ? Buffer.from(data) : data;
   try {
@@ -107,7 +107,7 @@ function streamOutput(stream: Socket, { onGone, leaving }: OutputOptions, isPipe
     if (failure !== undefined) return;
     failure = error;
     watch?.end();
-    stream.destroy(); // what it still holds would keep the process alive
+    stream.destroy(); // unwritten output would keep the process alive
     if (error.code === 'PIPE') onGone?.();
     wake?.();
   };
@@ -149,12 +149,12 @@ function streamOutput(stream: Socket, { onGone, leaving }: OutputOptions, isPipe
       await finish();
       isEnded = true;
       watch?.end();
-      if (stream.destroyed || stream === process.stdout) return; // a terminal has no end
+      if (stream.destroyed || stream === process.stdout) return; // a terminal cannot be closed
       const closed = once(stream, 'close');
       stream.destroy();
       await closed;
-      closeSync(1); // libuv leaves descriptors 0 to 2 open
-      openSync('/dev/null', 'w'); // in its place, or the next file or socket would be the standard output
+      closeSync(1); // libuv does not close descriptors 0 to 2
+      openSync('/dev/null', 'w'); // otherwise the next file or socket would become standard output
     },
     close: () => watch?.end(),
   };

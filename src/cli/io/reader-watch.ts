@@ -1,19 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
-/** How long nothing must have been written for the reader to be looked after, in milliseconds. */
+/** Time without a write after which the reader is watched, in milliseconds. */
 const IDLE = 1000;
 
-/** Looks after the reader of the standard output, a pipe. */
+/** Watch over the reader of standard output, a pipe. */
 export interface ReaderWatch {
-  /** Something was written, which tells as well. */
+  /** Postpones the watch: a write would have noticed a missing reader. */
   wrote(): void;
   end(): void;
 }
 
 /**
- * Finds out that the reader of our pipe left while we write nothing. Only poll(2) tells that, which Node has no call
- * for; but GNU tail polls its output (coreutils 8.28 on), and ends by SIGPIPE. So a stage that is idle has one
- * watch. Where there is no such tail, the next write tells.
+ * Notices that the reader of our pipe left while nothing is written. Only poll(2) tells that, and Node does not
+ * offer it. GNU tail polls its output (from coreutils 8.28 on) and ends by SIGPIPE, so an idle stage starts
+ * one. Without such a tail the next write notices.
  */
 export function watchReader(gone: () => void): ReaderWatch {
   let child: ChildProcess | undefined;
@@ -35,8 +35,8 @@ export function watchReader(gone: () => void): ReaderWatch {
 }
 
 /**
- * It gets our output as its descriptor 3, and makes it its own standard output by way of a shell: libuv makes what it
- * hands on as 0, 1 or 2 blocking, which would make ours so too. It also ends when we do, however that is.
+ * Starts tail with our output as descriptor 3; a shell makes that its standard output. libuv would make a
+ * descriptor passed as 0, 1 or 2 blocking, for us too. tail also ends with this process, however that ends.
  */
 function spawnTail(): ChildProcess {
   const command = `exec tail -f --pid=${process.pid} /dev/null >&3 3>&-`;

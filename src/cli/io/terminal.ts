@@ -1,37 +1,38 @@
 import { readFileSync } from 'node:fs';
 
-/** The terminal on the standard error, with at most one line at its end that can be drawn over. */
+/** Terminal on stderr. Its last line may be a progress line, which can be replaced. */
 export interface Terminal {
-  /** How wide it is, as of now. */
+  /** Current width. */
   readonly columns: number;
   readonly hasColours: boolean;
-  /** Puts a line in the place of the last one. It must be narrower than the terminal. */
+  /** Replaces the progress line. It must be narrower than the terminal. */
   draw(line: string): void;
-  /** Takes the line away. */
+  /** Removes the progress line. */
   erase(): void;
-  /** Calls `listener` when the width changes. Returns what ends that. */
+  /** Calls `listener` when the width changes. Returns a function that ends this. */
   onResize(listener: () => void): () => void;
 }
 
 /**
- * To the left, and nothing from there on: also of a line that the terminal has wrapped when it became narrower.
- * The cursor stays at the left of the line while it is shown, so that this finds it whoever writes it.
+ * Escape sequence: carriage return, then erase to the end of the screen, which also removes a line that wrapped
+ * when the terminal became narrower. The cursor rests at the left of the progress line, so any process can
+ * erase it.
  */
 const ERASE_LINE = '\r\x1b[J';
 
 /**
- * The terminal; undefined where the standard error is none, or one that can't erase. From then on all that this
- * process writes to it takes the place of whatever line is there: that may be one which another stage has drawn.
+ * Opens the terminal; undefined if stderr is not one, or cannot erase. From then on all writes of this process
+ * to stderr first erase the progress line, which may be one that another stage drew.
  */
 export function openTerminal(): Terminal | undefined {
   const { stderr, env } = process;
   if (!stderr.isTTY || env.TERM === undefined || env.TERM === '' || env.TERM === 'dumb') return undefined;
   let isDrawn = false;
-  /** Whether somebody wrote a part of a line, and is to write the rest of it. */
+  /** Whether an incomplete line was written, whose rest is still to come. */
   let isOpen = false;
   const write = stderr.write.bind(stderr) as (chunk: string | Uint8Array, ...rest: unknown[]) => boolean;
   stderr.write = ((chunk: string | Uint8Array, ...rest: unknown[]): boolean => {
-    // In one call: another stage could draw between two.
+    // In one call, because another stage could draw between two.
     const whole = isOpen || chunk.length === 0 ? chunk : withErasing(chunk);
     if (chunk.length > 0) isOpen = !endsLine(chunk);
     isDrawn = false;
@@ -41,13 +42,13 @@ export function openTerminal(): Terminal | undefined {
     if (isDrawn) write(ERASE_LINE);
     isDrawn = false;
   };
-  process.on('uncaughtExceptionMonitor', erase); // what Node then prints goes past us
+  process.on('uncaughtExceptionMonitor', erase); // Node prints that error without going through this function
   return {
     get columns() {
-      return stderr.columns || 80; // 0 where nobody told the terminal
+      return stderr.columns || 80; // 0 if the terminal has no size
     },
     get hasColours() {
-      return stderr.hasColors(); // minds NO_COLOR
+      return stderr.hasColors(); // respects NO_COLOR
     },
     draw(line) {
       if (isOpen || !isInForeground()) return;
@@ -70,10 +71,11 @@ function endsLine(chunk: string | Uint8Array): boolean {
   return typeof chunk === 'string' ? chunk.endsWith('\n') : chunk.at(-1) === 10;
 }
 
-/** Whether this is not a background job, which would draw over what is being typed. Yes, where nobody can tell. */
+/** Returns whether this is not a background job, which would draw over what the user types. True if unknown. */
 function isInForeground(): boolean {
   try {
-    // After the name, which may hold anything: state, parent, group, session, terminal, its group (proc_pid_stat(5)).
+    // Fields after the name, which may contain anything: state, parent, group, session, terminal, foreground
+    // group (proc_pid_stat(5)).
     const [, , group, , , foreground] = readFileSync('/proc/self/stat', 'latin1')
       .replace(/^.*\) /s, '')
       .split(' ');

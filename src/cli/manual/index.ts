@@ -9,15 +9,15 @@ import { overviewPage } from './overview.ts';
 export type { Edition } from './man-page.ts';
 export { optionsTable } from './markdown.ts';
 
-/** A page of the manual. */
+/** Man page. */
 export interface ManPage {
-  /** Below the folder of the manual, as in `man1/task-load.1`. */
+  /** Path below the folder of the manual, such as `man1/task-load.1`. */
   readonly path: string;
-  /** In roff, for the macros of man(7). */
+  /** Text in roff, with the macros of man(7). */
   readonly text: string;
 }
 
-/** A page for each command, and one for all. */
+/** Returns one page for each command, and taskpipe(7). */
 export async function manPages(edition: Edition): Promise<readonly ManPage[]> {
   const all = await Promise.all(Object.values(commands).map((get) => get()));
   const pages = all.map((command) => ({ name: command.name, text: commandPage(command, edition) }));

@@ -6,14 +6,14 @@ import { variableOf } from '../args/parse-args.ts';
 import { EXITS } from '../exits.ts';
 import { bold, entry, heading, italic, paragraphs, prose, roff, typed } from './roff.ts';
 
-/** What stands at the head and the foot of a page. */
+/** Version and date in the header and footer of a page. */
 export interface Edition {
   readonly version: string;
-  /** As in `2026-01-31`. */
+  /** Day of the build, such as `2026-01-31`. */
   readonly date: string;
 }
 
-/** The man page of a command, of the one declaration that its help text comes from too. */
+/** Returns the man page of a command, from the same declaration as its help. */
 export function commandPage(command: Command, edition: Edition): string {
   const { name, summary, usage, about, verbs = {}, kindHelp = {} } = command;
   return page([
@@ -53,13 +53,13 @@ function kindText(text: string): string {
   return lines.join('\n');
 }
 
-/** @param parts of the page, in roff. A heading begins a paragraph, so another beginning after it is left out. */
+/** Joins the parts of a page. A heading begins a paragraph, so `.PP` after one is removed. */
 export function page(parts: readonly string[]): string {
   return `${parts.join('\n')}\n`.replace(/^(\.S[HS] .*\n)\.PP\n/gm, '$1');
 }
 
 export function title(name: string, section: number, { version, date }: Edition): string {
-  // No hyphens where there are none: much of what is said is to be typed.
+  // Hyphenation off: many words are meant to be typed.
   return `.TH ${roff(name.toUpperCase())} ${section} ${date} "taskpipe ${version}" "taskpipe"\n.nh`;
 }
 
@@ -68,9 +68,7 @@ export function exitStatus(): readonly string[] {
     heading('SH', 'EXIT STATUS'),
     ...EXITS.map(([codes, words]) => entry(codes.join(', '), `${raised(words)}.`)),
     '.PP',
-    prose(
-      'In a pipe, the code is that of the last stage, unless the shell is told otherwise (set -o pipefail).',
-    ),
+    prose('The exit code of a pipe is that of its last stage, unless the shell option pipefail is set.'),
   ];
 }
 
@@ -80,11 +78,11 @@ export function seeAlso(names: readonly string[]): string {
     heading('SH', 'SEE ALSO'),
     pages.join(' ,\n'),
     '.PP',
-    prose('The README and the folder docs of the package.'),
+    prose('README and folder docs of the package.'),
   ].join('\n');
 }
 
-/** The section of the manual that a page stands in. */
+/** Returns the section of the manual that a page belongs to. */
 export function sectionOf(name: string): 1 | 7 {
   return name === 'taskpipe' ? 7 : 1;
 }
@@ -105,9 +103,9 @@ function environment({ options, variables = {} }: Command): readonly string[] {
     heading('SH', 'ENVIRONMENT'),
     paragraphs(
       'Every option is also a variable: TASK_ and its name in capitals, with _ in place of -, as in TASK_MAX_LINE=1MB. ' +
-        'A flag is on where it is true, 1, yes or on. An option on the command line beats the variable, which beats --config.',
+        'A flag is on if it is true, 1, yes or on. An option on the command line overrides the variable, which overrides --config.',
     ),
-    ...named.map(([key, option]) => entry(variableOf(key, option), `Stands for --${kebab(key)}.`)),
+    ...named.map(([key, option]) => entry(variableOf(key, option), `Same as --${kebab(key)}.`)),
     ...Object.entries(variables).map(([variable, words]) => entry(variable, words)),
   ];
 }
@@ -127,12 +125,12 @@ function filesOf({ options, files = {} }: Command): readonly string[] {
   ];
 }
 
-/** The words of a declaration begin small, and end without a full stop. */
+/** Capitalizes the first letter: descriptions in declarations begin small and have no full stop. */
 export function raised(words: string): string {
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 }
 
-/** What NAME says is looked for by apropos(1), and is no sentence. */
+/** Returns a summary for NAME, where apropos(1) searches: small first letter, no full stop. */
 function lowered(summary: string): string {
   return `${summary.charAt(0).toLowerCase()}${summary.slice(1)}`.replace(/\.$/, '');
 }

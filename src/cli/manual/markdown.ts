@@ -4,7 +4,7 @@ import { kebab, type Option } from '../../core/options/option.ts';
 import { type Group, groupsOf } from '../args/help.ts';
 import { COMMON, variableOf } from '../args/parse-args.ts';
 
-/** docs/options.md: every option of every command, and its variable. */
+/** Returns docs/options.md: every option of every command with its variable. */
 export async function optionsTable(): Promise<string> {
   const all = await Promise.all(Object.values(commands).map((get) => get()));
   const parts = all.map(
@@ -13,10 +13,10 @@ export async function optionsTable(): Promise<string> {
   const common = `## All commands\n${tableOf({ heading: '', options: COMMON })}`;
   return `# Options
 
-Every option, its default, and the variable that stands for it. An option on the command line beats the variable, which
-beats the file of \`--config\`, where options stand by the same names without dashes, as in \`{"max-line": "1MB"}\`.
+Every option with its default and its environment variable. An option on the command line overrides the variable, which
+overrides the file of \`--config\`, where options have the same names without dashes: \`{"max-line": "1MB"}\`.
 
-This page is written by \`npm run cases\`, from the declaration that help texts, man pages and completion come from too.
+\`npm run cases\` writes this page, from the declarations that help, man pages and completion come from too.
 
 ${[...parts, common].join('\n')}`;
 }
@@ -30,7 +30,7 @@ function tableOf({ heading, options }: Group): string {
     ([key, option]) => `| ${cellsOf(key, option).map(escaped).join(' | ')} |\n`,
   );
   const title = heading === '' || heading === 'Options:' ? '' : `\n**${heading.replace(/:$/, '')}**\n`;
-  return `${title}\n| option | what it does | default | variable |\n| --- | --- | --- | --- |\n${rows.join('')}`;
+  return `${title}\n| option | description | default | variable |\n| --- | --- | --- | --- |\n${rows.join('')}`;
 }
 
 function cellsOf(key: string, option: Option<unknown>): readonly string[] {
@@ -41,7 +41,7 @@ function cellsOf(key: string, option: Option<unknown>): readonly string[] {
   return [typed.map((one) => `\`${one}\``).join(', '), words, shown, `\`${variableOf(key, option)}\``];
 }
 
-/** A bar would end the cell, and what looks like a tag would be one. */
+/** Escapes bars, which would end the cell, and what looks like a tag. */
 function escaped(cell: string): string {
   return cell.replaceAll('|', '\\|').replace(/<(?=\w)/g, '&lt;');
 }

@@ -1,4 +1,4 @@
-/** Text in roff: what it would read as an escape or a request, it shows. Hyphens are those that can be copied. */
+/** Escapes text for roff. Hyphens stay hyphens, so that options can be copied. */
 export function roff(text: string): string {
   return text
     .replaceAll('\\', '\\e')
@@ -14,7 +14,7 @@ export function roff(text: string): string {
     .replace(/^\./gm, '\\&.');
 }
 
-/** Prose: a sentence a line, so that roff knows where each ends, and long options in bold. */
+/** Formats prose: one sentence a line, so that roff sees where each ends, and options in bold. */
 export function prose(text: string): string {
   return roff(text.replace(/(?<=[.:;])\n(?!\n)/g, ' ').trim())
     .replace(/(?<=[a-z)"`][.?]) (?=[A-Z])/g, '\n')
@@ -22,7 +22,7 @@ export function prose(text: string): string {
     .replace(/^\./gm, '\\&.');
 }
 
-/** Paragraphs, between which there are blank lines. */
+/** Formats paragraphs, which are separated by blank lines. */
 export function paragraphs(text: string): string {
   return text
     .split(/\n{2,}/)
@@ -30,7 +30,7 @@ export function paragraphs(text: string): string {
     .join('\n');
 }
 
-/** A term in bold, and what is said of it. */
+/** Formats a bold term and its description. */
 export function entry(term: string, words: string): string {
   return `.TP\n${bold(term)}\n${prose(words)}`;
 }
@@ -43,12 +43,12 @@ export function italic(text: string): string {
   return `\\fI${roff(text)}\\fR`;
 }
 
-/** A heading of a section, or of a part of one. */
+/** Formats the heading of a section (`SH`) or subsection (`SS`). */
 export function heading(kind: 'SH' | 'SS', text: string): string {
   return `.${kind} ${roff(text).replaceAll('"', '\\(dq')}`;
 }
 
-/** Lines that are to be typed. */
+/** Formats a command line as an example. */
 export function typed(line: string): string {
   return `.IP\n.EX\n${roff(line)}\n.EE`;
 }

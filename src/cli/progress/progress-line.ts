@@ -2,27 +2,30 @@ import { number } from '../../core/base/format.ts';
 import type { Progress } from '../../core/base/progress.ts';
 import type { Speed } from './speedometer.ts';
 
-/** What is known of a stage at a moment. */
+/** State of a stage at one moment. */
 export interface View {
   readonly progress: Progress;
   readonly speed: Speed;
-  /** How many tasks there will be, where that is known from outside. */
+  /** Number of tasks to come, if known from outside. */
   readonly total?: number | undefined;
 }
 
-/** A piece of the line. The lower the rank, the longer it stays where there is little room. */
+/** Part of the line. Parts with a low rank stay longest if the terminal is narrow. */
 interface Piece {
   readonly text: string;
   readonly rank: number;
   readonly isFailure?: boolean | undefined;
 }
 
-/** How long the bar is, without its brackets: in steps, so that it does not twitch when another number grows. */
+/**
+ * Length of the bar without its brackets. It grows in steps, so that it does not move when another number gets
+ * longer.
+ */
 const BAR = { min: 10, step: 5, max: 30 };
 const RED = '\x1b[31m';
 const DEFAULT_COLOUR = '\x1b[39m';
 
-/** `12,345 saved, 3 failed, 62% of 20,000, 1,030/s, 2m 05s left`: for a log. */
+/** Returns progress for a log: `12,345 saved, 3 failed, 62% of 20,000, 1,030/s, 2m 05s left`. */
 export function wordsOf(view: View): string {
   const { progress, speed, total } = view;
   const share = shareOf(view);
@@ -32,8 +35,8 @@ export function wordsOf(view: View): string {
 }
 
 /**
- * The same as a line of a terminal, no wider than `columns`: what does not fit is left out, the least telling first.
- * All of it is ASCII, so that a character is a column.
+ * Returns progress as a line of at most `columns` characters; the least important parts are left out. The line
+ * is ASCII, so a character is a column.
  */
 export function lineOf(name: string, view: View, { columns, colours }: Look): string {
   const share = shareOf(view);
@@ -58,7 +61,7 @@ export function lineOf(name: string, view: View, { columns, colours }: Look): st
   return start + bar + words.map((piece) => coloured(piece, colours)).join(', ');
 }
 
-/** What the terminal is like. */
+/** Properties of the terminal. */
 export interface Look {
   readonly columns: number;
   readonly colours: boolean;
@@ -76,20 +79,20 @@ function countsOf({ counts }: Progress): Piece[] {
   );
 }
 
-/** The rate, and how long it will go on, or has not. */
+/** Returns the rate, and the time left or the length of the stall. */
 function speedOf({ rate, stall }: Speed, view: View): string[] {
   if (stall !== undefined) return ['0/s', `nothing for ${timeOf(stall)}`];
   const left = leftOf(view);
   return left === undefined ? [rateOf(rate)] : [rateOf(rate), `${timeOf(Math.max(left, SECOND))} left`];
 }
 
-/** How much of all is through, from 0 to 1; undefined where that is unknown, or more came than was to come. */
+/** Returns the finished share, from 0 to 1; undefined if it is unknown or more tasks arrived than announced. */
 function shareOf({ progress: { through, share }, total }: View): number | undefined {
   if (total === undefined) return share;
   return total > 0 && through <= total ? through / total : undefined;
 }
 
-/** Milliseconds to the end, at this rate; undefined where nobody can tell. */
+/** Returns the milliseconds left at this rate; undefined if they cannot be estimated. */
 function leftOf(view: View): number | undefined {
   const { through } = view.progress;
   const share = shareOf(view);
@@ -110,7 +113,7 @@ function barOf(share: number, room: number): string {
   return `[${done.padEnd(length)}] `;
 }
 
-/** `1,030/s`; `12/m` or `3/h` of what is slow. */
+/** Returns `1,030/s`; for slow work `12/m` or `3/h`. */
 function rateOf(rate: number): string {
   if (rate === 0) return '0/s';
   for (const [unit, seconds] of [
@@ -127,10 +130,10 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-/** What will take longer than this is not known. */
+/** Longest estimate that is shown. */
 const LONGEST = 100 * DAY;
 
-/** `45s`, `2m 05s`, `2h 03m` or `3d 04h`. @param time milliseconds */
+/** Returns `45s`, `2m 05s`, `2h 03m` or `3d 04h`. @param time milliseconds */
 function timeOf(time: number): string {
   const rounded = Math.round(time / SECOND) * SECOND;
   if (rounded < MINUTE) return `${rounded / SECOND}s`;

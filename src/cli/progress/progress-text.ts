@@ -5,35 +5,35 @@ import type { Terminal } from '../io/terminal.ts';
 import { lineOf, type View, wordsOf } from './progress-line.ts';
 import { Speedometer } from './speedometer.ts';
 
-/** How progress is shown: by a line that is drawn, by lines in words, or not at all. */
+/** Ways to show progress: a line that is redrawn, lines in a log, or nothing. */
 export const PROGRESS_MODES = ['auto', 'plain', 'none'] as const;
 export type ProgressMode = (typeof PROGRESS_MODES)[number];
 
-/** How often the line is drawn, in milliseconds. */
+/** Interval between drawings, in milliseconds. */
 const OFTEN = 200;
-/** What is over sooner than this draws none. */
+/** Time before the first drawing, in milliseconds: short runs draw nothing. */
 const SOON = 500;
-/** How often a line is said, with `plain`. */
+/** Interval between lines of `plain`, in milliseconds. */
 const PLAIN = 10_000;
 
 export interface ShownProgressOptions {
-  /** The stage. */
+  /** Name of the stage. */
   readonly name: string;
   readonly mode: ProgressMode;
-  /** Where a line can be drawn; undefined where none is to be. */
+  /** Undefined if nothing is to be drawn. */
   readonly terminal: Terminal | undefined;
-  /** A line for people. */
+  /** Writes a line to stderr. */
   readonly say: (message: string) => void;
 }
 
-/** The progress of a stage, as it is shown. */
+/** Progress of a stage on the terminal or in the log. */
 export interface ShownProgress {
   readonly show: Io['progress'];
-  /** Takes the line away. None is drawn any more. */
+  /** Removes the line and draws no more. */
   end(): void;
 }
 
-/** Shows progress, once it is told of some. Its timer does not keep the process alive. */
+/** Shows progress once a stage reports some. The timer does not keep the process alive. */
 export function openProgress({ name, mode, terminal, say }: ShownProgressOptions): ShownProgress {
   const ended = new AbortController();
   const { signal } = ended;
@@ -69,7 +69,7 @@ export function openProgress({ name, mode, terminal, say }: ShownProgressOptions
   return { show, end: () => ended.abort() };
 }
 
-/** What shows a moment of a stage; undefined where nothing does. */
+/** Returns the function that shows a moment of a stage; undefined if nothing is shown. */
 function presenterOf(
   name: string,
   mode: ProgressMode,
@@ -80,7 +80,7 @@ function presenterOf(
   if (mode === 'none' || terminal === undefined) return undefined;
   return (view) => {
     const { columns, hasColours } = terminal;
-    // Not to the last column: the cursor would hang over the edge.
+    // The last column stays free: after it the cursor would wait at the margin.
     terminal.draw(lineOf(name, view, { columns: columns - 1, colours: hasColours }));
   };
 }

@@ -1,10 +1,11 @@
 /**
- * What must not reach a terminal as it is: control characters (but for newline and tab), what is invisible or turns
- * the direction of text, and halves of surrogate pairs. The two joiners are left, as scripts and emoji need them.
+ * Characters that must not reach a terminal: control characters except newline and tab, invisible ones, those
+ * that change the direction of text, and halves of surrogate pairs. The two joiners stay, because scripts and
+ * emoji need them.
  */
 const HIDDEN = /(?!\u200c|\u200d|[\n\t])[\p{C}\u2028\u2029]/gu;
 
-/** Text for a terminal: what comes from outside must not drive it. What could is shown as an escape. */
+/** Escapes characters by which outside text could control the terminal. */
 export function escapeControls(text: string): string {
   return text.replace(HIDDEN, escaped);
 }
@@ -15,12 +16,12 @@ function escaped(character: string): string {
   return code.length > 2 ? `\\u${code.padStart(4, '0')}` : `\\x${code.padStart(2, '0')}`;
 }
 
-/** The same as JSON text: for what a message quotes. */
+/** Returns text as a JSON string, escaped for a terminal: for quotations in messages. */
 export function quoted(text: string): string {
   return escapeControls(JSON.stringify(text));
 }
 
-/** Text that may be, or have in it, a url, without what may be its user and password. */
+/** Removes user and password from text that is or contains a url. */
 export function withoutUser(text: string): string {
   return text.replace(/^(https?:[\\/]*|[a-z][a-z\d+.-]*:[\\/]{2,})?.*@/is, '$1…@');
 }

@@ -1,103 +1,105 @@
 import type { Progress, Total } from '../base/progress.ts';
 import type { Options, OptionValues } from './option.ts';
 
-/** What a command has of the process it runs in. Only `cli/` makes one. */
+/** Process that a command runs in. Only `cli/` creates one. */
 export interface Io {
-  /** The standard input, in chunks as they come. It ends when `until` is aborted, and when all is to be left. */
+  /** Reads standard input in chunks as they arrive. Ends when `until` is aborted, or when the stage leaves. */
   stdin(until: AbortSignal): AsyncIterable<Buffer>;
   /**
-   * Writes to the standard output; resolves when more may be written.
-   * @throws {TaskpipeError} `PIPE` once the reader is gone, `IO` where writing failed
+   * Writes to standard output; resolves when more may be written.
+   * @throws {TaskpipeError} `PIPE` once the reader is gone, `IO` if writing failed
    */
   write(data: string | Buffer): Promise<void>;
-  /** Ends the standard output, while this process goes on: whoever reads it comes to its end. */
+  /** Closes standard output while the process goes on, so that its reader sees the end. */
   end(): Promise<void>;
-  /** A line for people, on the standard error. */
+  /** Writes a message to stderr, after the name of the command. */
   say(message: string): void;
-  /** A line on the standard error as it is: to be copied, or run. */
+  /** Writes a line to stderr unchanged: to be copied or run. */
   tell(line: string): void;
-  /** The same as `say`, unless `--quiet` was given. */
+  /** Like `say`, unless `--quiet` was given. */
   note(message: string): void;
   /**
-   * Shows how far the stage is, from now until it ends.
-   * @param read is called where a person is shown something, so a few times a second at most: a record costs nothing
+   * Shows progress from now to the end of the stage.
+   * @param read called a few times a second at most, so that records cost nothing
    */
   progress(read: () => Progress, total?: Total): void;
-  /** The version of this package. */
+  /** Version of this package. */
   readonly version: string;
-  /** What followed the name of the command, as it was typed. */
+  /** Words after the name of the command, as typed. */
   readonly argv: readonly string[];
-  /** Keys of the options that stood on the command line, not in the environment or a file. */
+  /** Keys of the options on the command line, not in the environment or a file. */
   readonly typed: ReadonlySet<string>;
-  /** What the stages of one pipe have in common, and hardly any others: the machine, and who started them. */
+  /** Identifies the pipe: host and parent process, which its stages share. */
   readonly pipe: string;
-  /** Whether the standard input is a file. */
+  /** Whether standard input is a file. */
   readonly isFromFile: boolean;
-  /** Whether the standard output goes on to another program. */
+  /** Whether standard output is a pipe to another program. */
   readonly isPiped: boolean;
-  /** The environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Aborted where the standard input is cut short on our side, so that its last line means nothing. */
+  /** Aborted if we cut standard input short, so that its last line is incomplete. */
   readonly cut: AbortSignal;
-  /** Aborted by the first SIGINT, SIGTERM or SIGHUP: come to an end in good order. */
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP: finish what runs. */
   readonly stopping: AbortSignal;
-  /** The signal that came first, if any. */
+  /** First signal that arrived. */
   readonly signal: NodeJS.Signals | undefined;
-  /** Aborted by the second one, or when the reader of the output is gone: leave at once. */
+  /** Aborted by the second signal, or when the reader of the output is gone: leave at once. */
   readonly leaving: AbortSignal;
 }
 
-/** What an executable is made of. `cli/` turns it into a process. */
+/** Declaration of an executable. `cli/` turns it into a process. */
 export interface Command<O extends Options = Options> {
-  /** As it is typed. */
+  /** Name as typed. */
   readonly name: string;
-  /** In a line. */
+  /** One line. */
   readonly summary: string;
-  /** What follows the name, as in `[FILE...]`. */
+  /** Words after the name, such as `[FILE...]`. */
   readonly usage: string;
-  /** More for the help text, after the summary. */
+  /** Help after the summary. */
   readonly about: string;
   readonly options: O;
-  /** What its first operand may be, where that is a verb: each with what it does, in a line. */
+  /** Verbs that the first operand may be, each with a one-line description. */
   readonly verbs?: Readonly<Record<string, string>>;
-  /** Keys of options of which exactly one is to be given: they say what is done. */
+  /** Keys of the options of which exactly one must be given: the kinds of work. */
   readonly kinds?: readonly string[];
-  /** Keys of options that are of use to some kinds alone, and those. One that is typed with another kind is wrong usage. */
+  /**
+   * Kinds that use an option, for options that not all kinds use. Typed with another kind, such an option is an
+   * error.
+   */
   readonly kindsOf?: Readonly<Record<string, readonly string[]>>;
   /** Text for the help of each kind alone. */
   readonly kindHelp?: Readonly<Record<string, string>>;
-  /** Whether its operands, those after a verb, are files. Default: there are none, or they are something else. */
+  /** Whether operands (after a verb, if there are verbs) are files. Default: no. */
   readonly takesFiles?: boolean;
-  /** Variables beside those of its options, and files beside those that they name, each with what it is. */
+  /** Environment variables and files besides those of the options, each with a description. */
   readonly variables?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
-  /** Options that stand apart in the help text: a heading, and their keys. */
+  /** Option keys by heading, for groups of their own in the help. */
   readonly groups?: Readonly<Record<string, readonly string[]>>;
-  /** Command lines, each with what it does. */
+  /** Command lines, each with a description. */
   readonly examples: readonly (readonly [line: string, words: string])[];
   /**
-   * Whether all that it does is for who reads its output, so that it ends when that one leaves, also while it has
-   * nothing to write. Default: yes.
+   * Returns whether the command works only for the reader of its output. It then ends when the reader leaves,
+   * even while it has nothing to write. Default: yes.
    */
   emits?(values: OptionValues<O> & CommonValues, operands: readonly string[]): boolean;
   /**
-   * Whether it runs code of the user's in this process. An error that escapes from that then stops it in good order,
-   * as a signal does. Default: no, and an error that nobody catches is a defect, which ends the process.
+   * Returns whether the command runs user code in this process. An error that this code does not catch then
+   * stops the stage as a signal does. Default: no; an uncaught error is then a defect and ends the process.
    */
   runsUserCode?(values: OptionValues<O> & CommonValues): boolean;
   /**
-   * @param operands what is no option, in order
-   * @returns the exit code where nothing was thrown: 0, or 1 where some tasks or lines failed
+   * @param operands words that are not options, in order
+   * @returns the exit code: 0, or 1 if some tasks or lines failed
    */
   run(values: OptionValues<O> & CommonValues, operands: readonly string[], io: Io): Promise<0 | 1>;
 }
 
-/** The options that every command has and that its code may want to know. */
+/** Options of every command that its code may need. */
 export interface CommonValues {
   readonly quiet: boolean;
 }
 
-/** Types `run` by `options`. */
+/** Returns the command with `run` typed by its options. */
 export function defineCommand<const O extends Options>(command: Command<O>): Command {
   return command as unknown as Command;
 }

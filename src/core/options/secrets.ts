@@ -1,13 +1,15 @@
 import { join } from 'shlex';
 import { kebab, type Options } from './option.ts';
 
-/** What a value tells of itself in a text for people: nothing. */
+/** Replacement for a secret in texts for people. */
 export const CONCEALED = '…';
 
-/** Names whose values are secret, as in `API_KEY=…`, `--password …` or `?access_token=…`. */
+/** Names of secrets, such as `API_KEY=…`, `--password …` or `?access_token=…`. */
 const NAME = '[\\w-]*(?:passw(?:or)?d|pwd|passphrase|secret|token|key|credentials?|auth|signature|sig)';
 
-/** Shapes of secrets in any text, each with what stays of it. What a `{field}` stands for is none. */
+/**
+ * Patterns of secrets in any text, each with its replacement. A placeholder such as `{field}` is not a secret.
+ */
 const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/([a-z][a-z\d+.-]*:\/\/)[^\s/?#'"@]*(?:@[^\s/?#'"@]*)*@/gi, `$1${CONCEALED}@`],
   [
@@ -19,15 +21,15 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/(?<=^|\s)(-u\s*|--user[= ])(?![{\s])[^\s:'"]+:[^\s'"]+/g, `$1${CONCEALED}`],
 ];
 
-/** Text without what looks like a secret in it: user and password of urls, credentials in headers and assignments. */
+/** Removes what looks like a secret: user and password of urls, credentials in headers and assignments. */
 export function scrubbed(text: string): string {
   return SECRETS.reduce((left, [shape, stays]) => left.replace(shape, stays), text);
 }
 
 /**
- * A command line as it was typed, quoted for a shell, without secrets: of an option whose values may be some only what
- * its `shows` lets through, and of all others what does not look like one.
- * @param argv what followed the name
+ * Returns a command line as typed, quoted for a shell, without secrets. Values of an option with `shows` are
+ * reduced by it; all others are scrubbed.
+ * @param argv words after the name
  */
 export function typedLine(name: string, argv: readonly string[], options: Options): string {
   const shows = new Map(Object.entries(options).map(([key, option]) => [`--${kebab(key)}`, option.shows]));

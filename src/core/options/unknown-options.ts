@@ -1,13 +1,13 @@
 import { TaskpipeError } from '../base/errors.ts';
 import { hint } from './suggest.ts';
 
-/** The names of all options that a function takes. Its type keeps it complete. */
+/** Names of all options of a function. The type keeps the list complete. */
 export type Names<T> = Readonly<Record<keyof T, true>>;
 
 /**
- * Refuses an option that there is not, which JavaScript would pass over in silence.
- * @param what takes them, as in `exec()`
- * @throws {TaskpipeError} `USAGE`, with what was likely meant
+ * Refuses unknown options, which JavaScript would ignore.
+ * @param what function that takes them, such as `exec()`
+ * @throws {TaskpipeError} `USAGE`, with the option that was probably meant
  */
 export function checkNames<T extends object>(what: string, options: T, names: Names<T>): void {
   for (const name of Object.keys(options)) {
@@ -19,7 +19,7 @@ export function checkNames<T extends object>(what: string, options: T, names: Na
   }
 }
 
-/** Those of many values that a function takes as its options. */
+/** Returns the values that are options of a function. */
 export function optionsOf<T extends object>(values: T, names: Names<T>): T {
   return Object.fromEntries(Object.entries(values).filter(([name]) => Object.hasOwn(names, name))) as T;
 }

@@ -5,18 +5,17 @@ import { isRetried, type RetryOn } from '../program/retry-on.ts';
 import type { OutputMode } from './options.ts';
 import type { CapturedOutput, JobReport } from './shell-pool/job.ts';
 
-/** What is known of the command that a report is of. */
+/** Command that a report is about, and how it is judged. */
 export interface JudgedExit {
-  /** What to call it. */
+  /** Name for messages. */
   readonly name: string;
   readonly output: OutputMode;
   readonly retryOn: RetryOn;
-  /** In milliseconds. */
   readonly timeout: number;
   readonly maxOutput: number;
 }
 
-/** Why a command was not started, by the code of the system. */
+/** Reasons why a command was not started, by system error code. */
 const FAULTS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such program (or its interpreter, or the folder of --cwd, is not there)',
   EACCES: 'it may not be run (permission denied)',
@@ -30,10 +29,10 @@ const FAULTS: Readonly<Record<string, string>> = {
   ERR_INVALID_ARG_VALUE: 'an argument or variable has a NUL character in it',
 };
 
-/** Faults of the machine: there may be room later. */
+/** Errors of the machine that may pass. */
 const PASSING: ReadonlySet<string> = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
 
-/** What a report says of a task. */
+/** Turns a report into the outcome of the task. */
 export function judge(report: JobReport | undefined, of: JudgedExit): Outcome {
   if (report === undefined) {
     const error = { code: 'SPAWN', message: `the process that started ${of.name} was killed` };
@@ -85,7 +84,9 @@ function jsonOf(output: CapturedOutput): ReturnType<typeof parseJson> {
   return 'text' in output ? parseJson(output.text) : { fault: 'it is no UTF-8' };
 }
 
-/** `{"exit","signal"?,"stdout","stderr"}`; an output that is no UTF-8 has `_base64` at the end of its name. */
+/**
+ * Returns `{"exit","signal"?,"stdout","stderr"}`. The name of an output that is not UTF-8 ends in `_base64`.
+ */
 function resultOf({ exit, signal, stdout, stderr }: JobReport, json: string | undefined): string {
   const by = signal === null ? '' : `,"signal":"${signal}"`;
   const first = json === undefined ? memberOf('stdout', stdout) : `"json":${json}`;
@@ -98,7 +99,7 @@ function memberOf(name: string, output: CapturedOutput): string {
     : `"${name}_base64":"${output.base64}"`;
 }
 
-/** The last line of what it said, for a message. */
+/** Returns the last line of stderr, for a message. */
 function lastLine(stderr: CapturedOutput): string {
   if (!('text' in stderr)) return '';
   const line = stderr.text.trimEnd().split('\n').at(-1)?.trim() ?? '';

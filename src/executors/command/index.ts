@@ -13,10 +13,11 @@ import { openSlots } from './shell-pool/index.ts';
 export { type CommandOptions, commandOptions, fromValues } from './options.ts';
 
 /**
- * The executor of `--command`: one process for each task, with the record on its standard input and its uuid in
- * `TASK_UUID`.
- * @param typed a command with names of attributes in braces, as in `convert {file} out/{uuid}.png`; no shell sees it
- * @throws {TaskpipeError} `USAGE` where it can't be split into words, or there is no such program
+ * Returns the executor of `--command`: one process for each task, with the record on standard input and its
+ * uuid in `TASK_UUID`.
+ * @param typed command with attributes in braces, such as `convert {file} out/{uuid}.png`; it does not reach a
+ *   shell
+ * @throws {TaskpipeError} `USAGE` if it cannot be split into words, or there is no such program
  */
 export async function command(typed: string, options: CommandOptions = {}): Promise<Executor> {
   const { maxOutput = MAX_OUTPUT, timeout = TIMEOUT } = options;

@@ -3,26 +3,28 @@ import type { Setting } from '../contract.ts';
 import type { processOptions } from '../program/options.ts';
 import type { RetryOn } from '../program/retry-on.ts';
 
-/** What becomes of the standard output of a command. */
+/** Form in which the standard output of a command is kept. */
 export type OutputMode = 'text' | 'json';
 
-/** What the executor for commands can be told. */
+/** Options of the executor for commands. */
 export interface CommandOptions {
-  /** Runs the command by `sh -c`; values come as variables. Default: no shell. */
+  /** Runs the command with `sh -c`; values are variables. Default: no shell. */
   readonly shell?: boolean | undefined;
-  /** The folder it runs in. Default: ours. */
+  /** Working directory. Default: that of this process. */
   readonly cwd?: string | undefined;
-  /** Variables that it gets of `environment`: `NAME`, `NAME=VALUE`, or `AWS_*`. */
+  /** Variables to pass on from `environment`: `NAME`, `NAME=VALUE`, or `AWS_*`. */
   readonly env?: readonly string[] | undefined;
-  /** Ours. Default: empty; without `PATH` in it programs are looked for in the usual places. */
+  /**
+   * Environment of this process. Default: empty; without `PATH`, programs are looked up in the usual folders.
+   */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   /** Default `text`. */
   readonly output?: OutputMode | undefined;
-  /** The most bytes on both outputs. Default 16 MiB. */
+  /** Most bytes on both outputs together. Default 16 MiB. */
   readonly maxOutput?: number | undefined;
-  /** What is tried again, as `toRetryOn` makes it. Default: exit code 75. */
+  /** Failures to retry, made by `toRetryOn`. Default: exit code 75. */
   readonly retryOn?: RetryOn | undefined;
-  /** For each attempt, in milliseconds. Default 1 h. */
+  /** Timeout of each attempt, in milliseconds. Default 1 h. */
   readonly timeout?: number | undefined;
 }
 
@@ -48,7 +50,7 @@ export const commandOptions: CommandOptionTable = {
 
 type Given = OptionValues<typeof processOptions & CommandOptionTable>;
 
-/** What the options' values say, with what the stage and the process add. */
+/** Returns the options from the values of the command line, the stage and the process. */
 export function fromValues(values: Given, { timeout, env: environment }: Setting): CommandOptions {
   return { ...values, timeout, environment };
 }

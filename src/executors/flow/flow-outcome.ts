@@ -6,7 +6,9 @@ import type { FlowSnapshot } from '../../flow/run/snapshot.ts';
 import type { AtomState } from '../../flow/run/states.ts';
 import type { Outcome } from '../contract.ts';
 
-/** What a flow's end is for its task: `REVERTED` and `REVERT_FAILURE` are told from a mere failure. */
+/**
+ * Returns the outcome of a flow for its task: `REVERTED` and `REVERT_FAILURE` are distinguished from a failure.
+ */
 export function outcomeOf(result: FlowResult, snapshot: () => FlowSnapshot, compiled: Compiled): Outcome {
   if (result.state === 'SUSPENDED') return { state: 'PENDING' };
   let text: string;
@@ -24,7 +26,7 @@ export function outcomeOf(result: FlowResult, snapshot: () => FlowSnapshot, comp
   };
 }
 
-/** The atoms in a state, the one that began last first: the order in which they are reverted. */
+/** Returns the atoms in a state, the latest first: the order in which they are reverted. */
 function namesByState({ atoms }: FlowSnapshot, compiled: Compiled): (state: AtomState) => string {
   const tasks = compiled.atoms.filter(({ kind }) => kind === 'task').map(({ name }) => name);
   const turnOf = (name: string): number => atoms[name]?.turn ?? 0;

@@ -11,28 +11,28 @@ import { replay } from '../../flow/run/snapshot.ts';
 import type { Attempt, Outcome } from '../contract.ts';
 import { outcomeOf } from './flow-outcome.ts';
 
-/** A flow for all tasks, or a function that makes one for each. */
+/** Flow for all tasks, or a function that returns one for each. */
 export type FlowSource = Flow | ((task: Task) => Flow | Promise<Flow>);
 
-/** What the executor of flows can be told. All of it may be left out. */
+/** Options of the executor for flows. */
 export interface FlowExecutorOptions {
   /** Default `serial`. */
   readonly engine?: EngineKind | undefined;
-  /** How many atoms of one flow run at once in a parallel engine. Default 10. */
+  /** Number of atoms of one flow that run at once in a parallel engine. Default 10. */
   readonly jobs?: number | undefined;
-  /** For each call of an atom, in milliseconds. Default: no limit. */
+  /** Timeout of each call of an atom, in milliseconds. Default: none. */
   readonly timeout?: number | undefined;
-  /** The file that keeps which atoms are done. Default: none, so a flow that is cut short begins anew. */
+  /** File that records finished atoms. Default: none; an interrupted flow then starts again. */
   readonly log?: string | undefined;
-  /** Suspends flows that are kept in the log: they end after the atoms that run. */
+  /** Suspends flows that are recorded in the log: they end after the atoms that run. */
   readonly stopping?: AbortSignal | undefined;
-  /** A message for people. */
+  /** Writes a message to stderr. */
   readonly note?: ((message: string) => void) | undefined;
-  /** Is told of every change of state, of flows and of atoms. */
+  /** Called for every change of state of flows and atoms. */
   readonly notify?: Notify | undefined;
 }
 
-/** The flows that are under way, each for a task. */
+/** Flows that are running, each for a task. */
 export class FlowRuns {
   readonly #source: FlowSource;
   readonly #options: FlowExecutorOptions;
@@ -41,14 +41,14 @@ export class FlowRuns {
   readonly #suspend = (): void => {
     for (const engine of this.#engines) engine.suspend();
   };
-  /** The signal of the stage, which is the same for all attempts. */
+  /** Signal of the stage, the same for all attempts. */
   #signal: AbortSignal | undefined;
 
   constructor(source: FlowSource, options: FlowExecutorOptions, log: FlowLog | undefined) {
     this.#source = source;
     this.#options = options;
     this.#log = log;
-    // Without a log, what was done would be forgotten: a flow then had better come to its end.
+    // Without a log, finished atoms would be forgotten, so the flow is not suspended.
     if (log !== undefined) options.stopping?.addEventListener('abort', this.#suspend);
   }
 
@@ -58,7 +58,7 @@ export class FlowRuns {
     await this.#log?.close();
   }
 
-  /** Runs a task's flow, or goes on with it. */
+  /** Runs the flow of a task, or resumes it. */
   async run(task: Task, { signal }: Attempt): Promise<Outcome> {
     let flow: Flow;
     let compiled: Compiled;
@@ -89,7 +89,7 @@ export class FlowRuns {
     throw new Error(`the function of the flow's file must return a flow; got ${typeof made}`);
   }
 
-  /** Says what is done again. */
+  /** Reports what runs again. */
   #goOn({ uuid }: Task, storage: Storage): Storage {
     for (const [index, { state }] of storage.records.entries()) {
       if (state !== 'RUNNING' && state !== 'REVERTING') continue;
@@ -139,7 +139,7 @@ export class FlowRuns {
     taskNotifier.register('*', tell);
   }
 
-  /** Where the stage leaves, no flow starts another atom. */
+  /** Stops all flows from starting atoms when the stage leaves. */
   #listen(signal: AbortSignal): void {
     if (this.#signal !== undefined) return;
     this.#signal = signal;

@@ -14,9 +14,9 @@ import type { FlowValues } from './options.ts';
 export type { FlowExecutorOptions, FlowSource } from './flow-runs.ts';
 
 /**
- * The executor of `--flow`: runs a flow for each task. The task's attributes are the values that it starts with, and
- * the result is what its atoms provide.
- * @throws {TaskpipeError} `USAGE` where the flow can't run, `IO` where the log can't be used, `LOCKED` where another
+ * Returns the executor of `--flow`, which runs a flow for each task. The attributes of the task are the initial
+ * values, and what the atoms provide is the result.
+ * @throws {TaskpipeError} `USAGE` if the flow cannot run, `IO` if the log cannot be used, `LOCKED` if another
  *   process uses it
  */
 export async function flow(source: FlowSource, options: FlowExecutorOptions = {}): Promise<Executor> {
@@ -32,7 +32,7 @@ export async function flow(source: FlowSource, options: FlowExecutorOptions = {}
   };
 }
 
-/** The executor that the options of the command line ask for. */
+/** Returns the executor from the values of the command line. */
 export async function flowFromValues(values: FlowValues, setting: Setting): Promise<Executor> {
   const { flow: file, engine, jobs, flowLog } = values;
   const { timeout, stopping, note, notify, revert } = setting;

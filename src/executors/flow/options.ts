@@ -27,5 +27,5 @@ export const flowOptions: FlowOptionTable = {
   }),
 };
 
-/** What `--flow` is told on the command line. */
+/** OptionValues of the options of `--flow`. */
 export type FlowValues = OptionValues<FlowOptionTable> & { readonly flow: string; readonly jobs: number };

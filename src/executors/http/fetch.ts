@@ -11,7 +11,7 @@ import { textOf } from './response/charset.ts';
 import { contentTypeOf } from './response/content-type.ts';
 import type { Answer } from './transport/exchange.ts';
 
-/** What a request of `Fetch` may have beside its url: the attributes of a task of `--http`. */
+/** Options of a request by `Fetch`: the attributes of a task of `--http` besides its url. */
 export interface FetchOptions {
   /** Default `get`; `json` is a POST of `data` or `json` as JSON. */
   readonly method?: string | undefined;
@@ -19,42 +19,42 @@ export interface FetchOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly data?: unknown;
   readonly json?: unknown;
-  /** From the first to the last byte, in seconds. Default 30. */
+  /** First to last byte, in seconds. Default 30. */
   readonly timeout?: number | undefined;
 }
 
-/** An answer whose body has come whole. The names are those of the `Response` of browsers. */
+/** Response with a complete body. Names are those of `Response` in browsers. */
 export interface FetchResponse {
   readonly status: number;
   readonly statusText: string;
   /** Whether the status is one of 200 to 299. */
   readonly ok: boolean;
-  /** Where redirects have led. */
+  /** Url after redirects. */
   readonly url: string;
   readonly headers: Headers;
-  /** The body, decoded by its charset. */
+  /** Returns the body, decoded by its charset. */
   text(): Promise<string>;
-  /** The body as JSON. @throws {SyntaxError} */
+  /** Returns the body parsed as JSON. @throws {SyntaxError} */
   json(): Promise<unknown>;
   bytes(): Promise<Uint8Array>;
 }
 
 /**
- * Fetches a url by the rules of `--http`: one deadline, caps on what comes, verified TLS, no header of yours to another
- * origin; a body that ends early is an error, never half a body. A status is no error: see `ok`.
- * @throws an `Error` with the `code` of the failure, and `retry` true where it may pass, so that a task that lets it
- *   through is tried again
+ * Fetches a url by the rules of `--http`: one deadline, limited size, verified TLS, none of your headers to
+ * another origin. A body that ends early is an error. A status is not an error: see `ok`.
+ * @throws an `Error` with the `code` of the failure; `retry` is true if it may be temporary, so that a task
+ *   that does not catch it is retried
  */
 export type Fetch = (url: string | URL, options?: FetchOptions) => Promise<FetchResponse>;
 
-/** What fetches, for as long as it is not closed. */
+/** Fetch functions that share connections until they are closed. */
 export interface Fetcher {
-  /** @param signal gives up what is under way */
+  /** Returns a fetch function. @param signal gives up running requests */
   fetch(signal: AbortSignal): Fetch;
   close(): Promise<void>;
 }
 
-/** @throws {TaskpipeError} as `http()` does */
+/** Opens connections for fetch functions. @throws {TaskpipeError} as `http()` does */
 export async function openFetcher(options: HttpOptions): Promise<Fetcher> {
   const { follow = 5, timeout = TIMEOUT } = options;
   const defaults: RequestDefaults = {

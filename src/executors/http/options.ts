@@ -20,63 +20,63 @@ import type { BodyMode } from './response/body.ts';
 import { compileRegex, compileStatuses } from './response/expect.ts';
 import { toNetworks } from './transport/addresses.ts';
 
-/** What the executor for HTTP can be told. All of it may be left out. */
+/** Options of the executor for HTTP. */
 export interface HttpOptions {
-  /** Makes the url of attributes, percent-encoded, as in `https://h/{id}`. Default: the attribute `url`. */
+  /** Url template with attributes, percent-encoded, such as `https://h/{id}`. Default: the attribute `url`. */
   readonly url?: string | undefined;
-  /** The method of records that have none: one of get, post, put, patch, delete, head, options, json. Default `get`. */
+  /** Method of records without one: get, post, put, patch, delete, head, options or json. Default `get`. */
   readonly method?: string | undefined;
-  /** Headers, each `Name: value` or `@FILE`, a file with one a line. Those of a record beat them. */
+  /** Headers, each `Name: value` or `@FILE`, a file with one per line. Headers of a record override them. */
   readonly header?: readonly string[] | undefined;
-  /** How many redirects are followed. Default 5; 0 takes the redirect as the answer. */
+  /** Most redirects to follow. Default 5; with 0, a redirect is the response. */
   readonly follow?: number | undefined;
-  /** The statuses of success, as in `2xx,304,500-599`. Default `2xx`. */
+  /** Statuses of success, such as `2xx,304,500-599`. Default `2xx`. */
   readonly expectStatus?: string | undefined;
-  /** A JMESPath expression that must be true of the body. */
+  /** JMESPath expression that must be true of the body. */
   readonly expectJson?: string | undefined;
-  /** What the body's text must match. */
+  /** Expression that the text of the body must match. */
   readonly expectBody?: RegExp | undefined;
-  /** What becomes of the body. Default `auto`: by its content type. */
+  /** Form of the body in the result. Default `auto`: by content type. */
   readonly body?: BodyMode | undefined;
-  /** Bodies become files in this folder. */
+  /** Folder for bodies, one file each. */
   readonly bodyDir?: string | undefined;
-  /** The longest body in bytes, as it comes and unpacked. Default 16 MiB. */
+  /** Largest body in bytes, both as received and decompressed. Default 16 MiB. */
   readonly maxBody?: number | undefined;
-  /** Whether the result has the headers of the answer. */
+  /** Keeps the response headers in the result. */
   readonly headers?: boolean | undefined;
-  /** The url of an HTTP proxy for all requests. */
+  /** Url of an HTTP proxy for all requests. */
   readonly proxy?: string | undefined;
-  /** Where `http_proxy` and its like are looked up. Default: nowhere. */
+  /** Environment with `http_proxy` and related variables. Default: empty. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
-  /** Trusts any certificate. */
+  /** Accepts any TLS certificate. */
   readonly insecure?: boolean | undefined;
-  /** Connects to no address that is not of the public internet, redirects included. Not to be had with a proxy. */
+  /** Refuses private and local addresses, also after redirects. Cannot be combined with a proxy. */
   readonly denyPrivate?: boolean | undefined;
-  /** What `denyPrivate` lets through all the same: addresses and networks, as in `10.1.0.0/16,::1`. */
+  /** Exceptions to `denyPrivate`: addresses and networks such as `10.1.0.0/16,::1`. */
   readonly allowAddress?: string | undefined;
   /** Default `taskpipe`. */
   readonly userAgent?: string | undefined;
-  /** Sends `Idempotency-Key` with the task's uuid, and so may try every task again. */
+  /** Sends the uuid of the task as `Idempotency-Key`; all requests may then be retried. */
   readonly idempotencyHeader?: boolean | undefined;
-  /** A file of cookies in the format of Netscape; it is read, and written at the end. */
+  /** Cookie file in Netscape format; read at the start, written at the end. */
   readonly cookies?: string | undefined;
-  /** The folder of a cache. */
+  /** Folder of a cache. */
   readonly cache?: string | undefined;
-  /** Gives a host up after so many connection failures in a row. */
+  /** Number of connection failures in a row after which a host is given up. */
   readonly hostErrors?: number | undefined;
-  /** Is given each task as a curl command line. */
+  /** Called with each request as a curl command line. */
   readonly printCurl?: ((line: string) => void) | undefined;
   /**
-   * For each attempt, first to last byte, in milliseconds. Default 30 s; at most what a timer takes, 24 days.
-   * A record's own `timeout` beats it.
+   * Timeout of each attempt, first to last byte, in milliseconds. Default 30 s; at most what a timer takes, 24
+   * days. The `timeout` of a record overrides it.
    */
   readonly timeout?: number | undefined;
 }
 
-/** The default of `--timeout`, in milliseconds: 30 s. */
+/** Default of `--timeout`, in milliseconds: 30 s. */
 export const TIMEOUT = 30_000;
 
-/** The default of `--max-body`: 16 MiB. */
+/** Default of `--max-body`: 16 MiB. */
 export const MAX_BODY: number = 16 * 1024 * 1024;
 
 const BODY_MODES: readonly BodyMode[] = ['auto', 'text', 'json', 'base64', 'none'];
@@ -205,7 +205,7 @@ export const httpOptions: HttpOptionTable = {
   printCurl: flag('print each request as a curl command line to stderr, without secrets'),
 };
 
-/** What the options' values say, with what the stage and the process add. */
+/** Returns the options from the values of the command line, the stage and the process. */
 export function fromValues(
   values: OptionValues<HttpOptionTable>,
   { timeout, env, tell, version }: Pick<Setting, 'timeout' | 'env' | 'tell' | 'version'>,
@@ -214,7 +214,7 @@ export function fromValues(
   return { ...values, userAgent, timeout, env, printCurl: printCurl ? tell : undefined };
 }
 
-/** A value of the library's user, checked as on the command line. @throws {TaskpipeError} `USAGE` */
+/** Checks a value given to the library as on the command line. @throws {TaskpipeError} `USAGE` */
 export function checked(
   name: 'url' | 'method' | 'expectStatus' | 'body' | 'allowAddress',
   value: string | undefined,

@@ -6,14 +6,14 @@ import { ioError, systemCode, TaskpipeError } from '../../core/base/errors.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 
-/** The permissions of a file that nobody else may read. */
+/** Permissions of a file that only its owner may read. */
 export const PRIVATE = 0o600;
 
 /**
- * Replaces a file, or makes it: writes another one and renames it, so that nobody sees half of it. What stands at
- * either name, a symbolic link above all, is not written through: the rename puts the file in its place.
- * @param options.mode its permissions; default: what the process gives
- * @param options.lasting whether it must outlive a loss of power from when this resolves
+ * Replaces a file atomically: writes another one and renames it. A symbolic link at either name is not
+ * followed; the rename replaces it.
+ * @param options.mode permissions; default: those of the process
+ * @param options.lasting whether the file must survive a power loss once this resolves
  * @throws {TaskpipeError} `IO`
  */
 export async function replaceFile(
@@ -33,14 +33,14 @@ export async function replaceFile(
     await rename(temporary, path);
     if (lasting) await syncName(path);
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {}); // why it can't be written says more
+    await rm(temporary, { force: true }).catch(() => {}); // the first error explains more
     throw ioError('cannot write', path, error);
   }
 }
 
-/** Makes the name of a file last: fsync of its folder, off the main thread. */
+/** Makes the name of a file durable: fsync of its folder, off the main thread. */
 async function syncName(path: string): Promise<void> {
-  const folder = await open(dirname(path)).catch(() => undefined); // one that can't be read can't be synced
+  const folder = await open(dirname(path)).catch(() => undefined); // a folder that cannot be read cannot be synced
   try {
     await folder?.sync();
   } catch (error) {
@@ -50,7 +50,7 @@ async function syncName(path: string): Promise<void> {
   }
 }
 
-/** Finds out early that a file can't be put into its folder. @throws {TaskpipeError} `IO` */
+/** Checks early that a file can be created in its folder. @throws {TaskpipeError} `IO` */
 export async function mustBeWritable(option: string, path: string): Promise<void> {
   try {
     await access(dirname(path), constants.W_OK | constants.X_OK);
@@ -62,7 +62,7 @@ export async function mustBeWritable(option: string, path: string): Promise<void
 /** Makes a folder, if it does not exist yet; its parent must exist. @throws {TaskpipeError} `IO`, also if it cannot be written to */
 export async function makeFolder(path: string, mode = 0o777): Promise<void> {
   try {
-    await mkdir(path, { mode }); // not with `recursive`: Node 20 loops for ever where the kernel denies a folder with ENOENT
+    await mkdir(path, { mode }); // not `recursive`: Node 20 loops forever if the kernel denies a folder with ENOENT
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw ioError('cannot make', path, error);
     if (!(await isFolder(path))) throw new TaskpipeError('IO', `cannot make ${path}: it is a file`);

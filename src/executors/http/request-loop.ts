@@ -9,21 +9,21 @@ import { isFault } from './transport/exchange.ts';
 import type { HttpFault } from './transport/http-failure.ts';
 import { Trip } from './transport/request-deadline.ts';
 
-/** What does one attempt. */
+/** Settings of all attempts. */
 export interface RequestLoop {
   readonly client: Client;
   readonly judge: Judge;
   readonly follow: number;
-  /** Whether the uuid goes along as `Idempotency-Key`. */
+  /** Whether the uuid is sent as `Idempotency-Key`. */
   readonly sendsKey: boolean;
 }
 
-/** What goes along as `Idempotency-Key`. */
+/** Returns the value of `Idempotency-Key`. */
 export function keyOf({ sendsKey }: Pick<RequestLoop, 'sendsKey'>, uuid: string): string | undefined {
   return sendsKey ? uuid : undefined;
 }
 
-/** Sends a request, and goes where redirects lead. */
+/** Sends a request and follows redirects. */
 export async function visit(
   visitor: RequestLoop,
   task: Task,
@@ -48,7 +48,8 @@ export async function visit(
         const { result: text } = await judge(task, hop, answer, { mayRepeat, hasActed });
         return { ...(text === undefined ? {} : { result: text }), ...failed(next, { mayRepeat, hasActed }) };
       }
-      // Turned into a GET, it tells of what has been done; sent on as it is, it has not been.
+      // A redirect that turns a request into a GET tells that the server acted; one that repeats it tells
+      // that it did not.
       hasActed ||= next.method !== hop.method;
       hop = next;
     }

@@ -2,15 +2,15 @@ import { HALF, uuidOfAttributes } from '../../core/ids/record-uuid.ts';
 import { runOf, Task, uuidFault } from '../../core/record/task.ts';
 import type { Child } from '../contract.ts';
 
-/** How a task is added. */
+/** Options of an added task. */
 export interface AddOptions {
-  /** Does it before all that waits. Default false. */
+  /** Runs it before all waiting tasks. Default false. */
   readonly front?: boolean | undefined;
-  /** Does it although a task of its uuid was seen or is finished. Default false. */
+  /** Runs it even if its uuid was seen or is finished. Default false. */
   readonly again?: boolean | undefined;
 }
 
-/** Chooses the uuid of a task that is added. */
+/** Function that chooses the uuid of an added task. */
 export type TaskId = (task: Readonly<Record<string, unknown>>) => string;
 
 /**
@@ -32,7 +32,8 @@ export function childOf(
   const uuid = own ?? taskId?.(clean) ?? uuidOfAttributes(others);
   const fault = uuid === undefined ? HALF : uuidFault(uuid);
   if (fault !== undefined) throw new TypeError(`ctx.add takes a task with a good uuid: ${fault}`);
-  // Said, not made of its values as for a page that links to itself: it was copied along.
+  // A uuid that was given was probably copied along. One made of the values may be the same: a page that
+  // links to itself.
   if (clean.uuid === parent && !again)
     throw new TypeError(
       'ctx.add was given the uuid of the task itself; leave it out, or say { again: true }',
@@ -41,7 +42,7 @@ export function childOf(
   return { task: new Task(uuid as string, line), front, again };
 }
 
-/** The attributes alone: not what an executor has added to the record that they were copied from. */
+/** Returns the attributes without what an executor added to the record that they were copied from. */
 function withoutOurs(attributes: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const run = runOf(attributes);
   const { run: _, result: __, ...clean }: Record<string, unknown> = attributes;

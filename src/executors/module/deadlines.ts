@@ -1,15 +1,15 @@
 import { DeadlineTimer } from '../../core/schedule/deadline-timer.ts';
 import { type Pooled, UnorderedPool } from '../../core/schedule/unordered-pool.ts';
 
-/** One of those that are under way, with what is done when its time is over. */
+/** Attempt that is running, with the function to call at its deadline. */
 interface Running extends Pooled {
   readonly due: number;
   readonly onLate: () => void;
 }
 
 /**
- * Deadlines of what is under way, all of them the same time after its start. One timer serves them all: a timer for
- * each would cost a short task more than its work.
+ * Deadlines of running attempts, all the same time after their start. One timer serves them all: a timer each
+ * would cost a short task more than its work.
  */
 export class Deadlines {
   readonly #timeout: number;
@@ -21,7 +21,7 @@ export class Deadlines {
     this.#timeout = timeout;
   }
 
-  /** Something begins. Returns what `end` is to be told; `onLate` is not called after that. */
+  /** Starts a deadline. Returns the handle for `end`, after which `onLate` is not called. */
   begin(onLate: () => void): Pooled {
     const one = { due: performance.now() + this.#timeout, onLate, place: -1 };
     this.#running.add(one);
@@ -33,7 +33,7 @@ export class Deadlines {
     this.#running.delete(one as Running);
   }
 
-  /** Gives them all up. */
+  /** Cancels all deadlines. */
   close(): void {
     this.#alarm.clear();
     this.#running.clear();

@@ -3,23 +3,23 @@ import { attribute, type Failure, type Fields } from '../../core/record/task.ts'
 import type { TaskId } from './added-tasks.ts';
 import type { ModuleContext } from './module-context.ts';
 
-/** A function of a module: what it returns is the result, as JSON; what it throws makes the task a FAILURE. */
+/** Module function: what it returns is the result, as JSON; what it throws makes the task a FAILURE. */
 export type Handler = (task: Fields, context: ModuleContext) => unknown;
 
-/** What a module gives. */
+/** Functions of a module. */
 export interface Handlers {
-  /** The function of a task, or why it has none. */
+  /** Returns the function for a task, or the failure if there is none. */
   of(fields: Fields): Handler | Failure;
   readonly taskId: TaskId | undefined;
 }
 
-/** Exports with a meaning of their own: no record can name them. */
+/** Exports with a special meaning, which a record cannot name. */
 const OWN: readonly string[] = ['default', 'revert', 'taskId'];
 
 /**
- * The functions of a module: with `revert` its export of that name; else its default export, or for a record with a
- * `handler` the export that it names.
- * @throws {TaskpipeError} `USAGE` where the module does not have what is needed
+ * Finds the functions of a module: with `revert` its export of that name; else its default export, or the
+ * export that the attribute `handler` of a record names.
+ * @throws {TaskpipeError} `USAGE` if the module lacks what is needed
  */
 export function handlersOf(
   exports: Readonly<Record<string, unknown>>,

@@ -10,17 +10,17 @@ import { openWork } from './open-module.ts';
 import type { moduleOptions } from './options.ts';
 import { openThreads } from './threads/thread-pool.ts';
 
-/** Beside those of `ModuleOptions`, what stays in this thread. */
+/** Options that stay on the main thread. */
 export interface ModuleSetting {
-  /** On how many threads. Default: on this one. */
+  /** Number of worker threads. Default: none, the module runs on this thread. */
   readonly threads?: number | undefined;
-  /** Takes what tasks log, a line each. */
+  /** Called with each line that tasks log. */
   readonly show: (line: string) => void;
 }
 
 /**
- * The executor of `--module`: calls a function of a module for each task.
- * @throws {TaskpipeError} `USAGE` where the module can't be loaded, or has no function
+ * Returns the executor of `--module`, which calls a function of a module for each task.
+ * @throws {TaskpipeError} `USAGE` if the module cannot be loaded, or has no function
  */
 export async function moduleExecutor(options: ModuleOptions, setting: ModuleSetting): Promise<Executor> {
   const { threads, show } = setting;
@@ -40,13 +40,13 @@ export async function moduleExecutor(options: ModuleOptions, setting: ModuleSett
   };
 }
 
-/** The executor that the options' values ask for. */
+/** Returns the executor from the values of the command line. */
 export function moduleFromValues(
   values: OptionValues<typeof moduleOptions & typeof httpOptions> & { module: string },
   setting: Setting,
 ): Promise<Executor> {
   const { timeout, revert, logDir, env, note } = setting;
-  // A fetch has a time-out of its own: that of the stage is for the whole attempt.
+  // A fetch has its own timeout: that of the stage is for the whole attempt.
   const { printCurl: _, timeout: __, ...http } = fromValues(values, setting);
   const shows = env.DISABLE_STREAM_HANDLER === undefined || env.DISABLE_STREAM_HANDLER === '';
   return moduleExecutor(

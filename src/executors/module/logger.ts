@@ -5,7 +5,7 @@ import { format } from 'node:util';
 import { ioError } from '../../core/base/errors.ts';
 import { nameUuid } from '../../core/ids/uuid.ts';
 
-/** Writes what a task has to say: a format as in `console.log`, and its values. */
+/** Log of a task: a format as for `console.log`, and its values. */
 export interface Logger {
   debug(message: unknown, ...values: unknown[]): void;
   info(message: unknown, ...values: unknown[]): void;
@@ -13,21 +13,21 @@ export interface Logger {
   error(message: unknown, ...values: unknown[]): void;
 }
 
-/** Makes the logger of a task. */
+/** Function that returns the logger of a task. */
 export type LoggerOf = (uuid: string) => Logger;
 
-/** What is a file's name on every system, and no other task's. */
+/** Names that are valid on every file system and cannot clash with those of other tasks. */
 const PLAIN = /^[\w-][\w.-]{0,99}$/;
 
-/** The name of a task's log: its uuid, or a hash of it where that can't be the name of a file. */
+/** Returns the name of a log: the uuid of its task, or a hash of it if that cannot be a file name. */
 export function logName(uuid: string): string {
   return `${PLAIN.test(uuid) ? uuid : nameUuid(uuid, 5)}.log`;
 }
 
 /**
- * Loggers that append lines to `folder/<uuid>.log`, each with its time and level, and show them.
- * @param folder undefined: to no file
- * @param show takes each line, with its task's uuid; undefined: nobody does
+ * Opens loggers that append lines to `folder/<uuid>.log`, each with time and level, and show them.
+ * @param folder undefined: no files
+ * @param show called with each line and the uuid of its task; undefined: lines are not shown
  * @throws {TaskpipeError} `IO` if the folder cannot be made or written to
  */
 export async function openLogs(

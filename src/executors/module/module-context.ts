@@ -3,37 +3,37 @@ import type { Fetch } from '../http/fetch.ts';
 import { type AddOptions, childOf, type TaskId } from './added-tasks.ts';
 import type { Logger, LoggerOf } from './logger.ts';
 
-/** What a function of a module is told beside its task. */
+/** Context of a module function, besides its task. */
 export interface ModuleContext {
-  /** Aborted where the work is to be given up: its time is over, or the stage leaves. */
+  /** Aborted when the work should be given up: its timeout is over, or the stage leaves. */
   readonly signal: AbortSignal;
-  /** Which attempt this is, from 1. */
+  /** Number of the attempt, from 1. */
   readonly attempt: number;
-  /** Writes to the log of the task. */
+  /** Logger of the task. */
   readonly logger: Logger;
-  /** Fetches a url, by the rules of `--http`: see `Fetch`. */
+  /** Fetches a url by the rules of `--http`: see `Fetch`. */
   readonly fetch: Fetch;
   /**
-   * Adds a task, which is done too once this one has succeeded. One whose uuid was seen is left out.
-   * @param task its attributes; its uuid is its own, else what `taskId` returns, else that of all its names and values
+   * Adds a task, which runs too once this one has succeeded. A task whose uuid was seen is skipped.
+   * @param task attributes; its uuid is its own, else what `taskId` returns, else the default uuid of the record
    * @returns its uuid
-   * @throws {TypeError} where it can be no task
+   * @throws {TypeError} if it cannot be a task
    */
   add(task: Readonly<Record<string, unknown>>, options?: AddOptions): string;
-  /** Says that a task is finished, whoever did it: it is not begun any more, nor added again. */
+  /** Marks a task as finished elsewhere: it is not started, and not added again. */
   done(uuid: string): void;
-  /** Takes no more tasks: what runs is finished, and what waits goes on as PENDING. */
+  /** Starts no more tasks: running ones finish, waiting ones are passed on as PENDING. */
   stop(): void;
 }
 
-/** What contexts have in common. */
+/** Parts that all contexts share. */
 export interface Services {
   readonly loggerOf: LoggerOf;
   readonly fetch: (signal: AbortSignal) => Fetch;
   readonly taskId: TaskId | undefined;
 }
 
-/** The context of one attempt. What few functions ask for is made when it is asked for. */
+/** Context of one attempt. Rarely used parts are made on demand. */
 export class Context implements ModuleContext {
   readonly attempt: number;
   readonly #uuid: string;
@@ -71,12 +71,12 @@ export class Context implements ModuleContext {
     return this.#services.fetch(this.signal);
   }
 
-  /** The tasks that were added. */
+  /** Tasks that were added. */
   get children(): readonly Child[] | undefined {
     return this.#children;
   }
 
-  // Functions, not methods: they work taken out of the context, as in `async (task, { add }) => …`.
+  // Functions, not methods, so that they work when taken out of the context: `async (task, { add }) => …`.
   get add(): ModuleContext['add'] {
     return (task, options = {}) => {
       const child = childOf(task, this.#uuid, options, this.#services.taskId);
@@ -94,7 +94,7 @@ export class Context implements ModuleContext {
     return () => this.#stage.stop();
   }
 
-  /** The attempt is over. @param isGivenUp whether the function may still be at work */
+  /** Ends the attempt. @param isGivenUp whether the function may still be running */
   end(isGivenUp: boolean): void {
     this.#isOver = true;
     if (this.#giveUp === undefined) return;
@@ -102,7 +102,7 @@ export class Context implements ModuleContext {
     if (isGivenUp) this.#giveUp.abort();
   }
 
-  /** The stage leaves. */
+  /** Called when the stage leaves. */
   handleEvent(): void {
     this.#giveUp?.abort();
   }

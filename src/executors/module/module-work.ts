@@ -6,14 +6,14 @@ import { Deadlines } from './deadlines.ts';
 import type { Handlers } from './handlers.ts';
 import { Context, type Services } from './module-context.ts';
 
-/** Calls the functions of a module for tasks. */
+/** Calls of module functions. */
 export interface ModuleWork {
   attempt(task: Task, attempt: Attempt): Outcome | Promise<Outcome>;
-  /** Waits for nothing any more. */
+  /** Cancels all deadlines. */
   close(): void;
 }
 
-/** @param timeout for each attempt, in milliseconds */
+/** @param timeout of each attempt, in milliseconds */
 export function moduleWork(handlers: Handlers, services: Services, timeout: number): ModuleWork {
   const deadlines = new Deadlines(timeout);
   const settled = (value: PromiseLike<unknown>, context: Context): Promise<Outcome> =>
@@ -37,7 +37,7 @@ export function moduleWork(handlers: Handlers, services: Services, timeout: numb
     });
   return {
     attempt(task, attempt) {
-      const fields = task.copy(); // its own: what a function does to it must not change what we know of the record
+      const fields = task.copy(); // a copy: changes by the function must not affect our view of the record
       const handler = handlers.of(fields);
       if (typeof handler !== 'function') return { error: handler };
       const context = new Context(task.uuid, attempt, services);
@@ -57,7 +57,7 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function';
 }
 
-/** The outcome of an attempt whose time is over. */
+/** Returns the outcome of an attempt that exceeded its timeout. */
 export function late(timeout: number): Outcome {
   return {
     error: { code: 'TIMEOUT', message: `the function did not end within ${timeout / 1000} s (--timeout)` },
@@ -80,7 +80,7 @@ function succeeded(value: unknown, context: Context): Outcome {
   return result === undefined ? {} : { result };
 }
 
-/** @throws what is not the task's fault, as a log that can't be written: it ends the stage */
+/** @throws errors that are not the task's fault, such as a log that cannot be written: they end the stage */
 function failed(thrown: unknown, context: Context): Outcome {
   context.end(false);
   if (thrown instanceof TaskpipeError) throw thrown;

@@ -7,7 +7,7 @@ import { handlersOf } from './handlers.ts';
 import { openLogs } from './logger.ts';
 import { moduleWork } from './module-work.ts';
 
-/** A module that is loaded. */
+/** Module that is loaded. */
 export interface OpenWork {
   attempt(task: Task, attempt: Attempt): Outcome | Promise<Outcome>;
   close(): Promise<void>;
@@ -15,8 +15,8 @@ export interface OpenWork {
 
 /**
  * Loads a module into this thread.
- * @param show takes what tasks log, where `options.shows` says so
- * @throws {TaskpipeError} `USAGE` where it can't be loaded, or has no function; `IO` where logs can't be written
+ * @param show called with what tasks log, if `options.shows` is set
+ * @throws {TaskpipeError} `USAGE` if it cannot be loaded, or has no function; `IO` if logs cannot be written
  */
 export async function openWork(options: ModuleOptions, show: (line: string) => void): Promise<OpenWork> {
   const { file, timeout, revert = false, logDir, shows = false, http = {} } = options;

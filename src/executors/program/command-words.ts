@@ -1,24 +1,24 @@
 import { split } from 'shlex';
 import { InvalidValue } from '../../core/options/option.ts';
 
-/** What a shell would make something of, outside of quotes, and in double quotes. */
+/** Characters that a shell would interpret, outside quotes and inside double quotes. */
 const BARE = /[|&;<>()`*]|\$(?:\w+|[({'"])|(?:^|\s)~/;
 const IN_DOUBLE_QUOTES = /`|\$(?:\w+|[({])/;
 
 const QUOTED = /\\.|'[^']*'|"(?:\\.|[^"\\])*"/gs;
 
-/** Braces of a template: `{name}`, and `{{` and `}}`, which are braces themselves. */
+/** Placeholders `{name}`, and `{{` and `}}`, which are literal braces. */
 const BRACES = /\{\{|\}\}|\{[^{}]*\}/g;
 
 /**
- * Splits a command into words as a POSIX shell does (quotes, backslashes), and does nothing else that a shell does:
- * no variables, no patterns, no pipes.
- * @param isTemplate whether what stands in braces, white space or not, stays in its word
- * @throws {Rule} where a quote is not closed, there is no word, or a shell is needed
+ * Splits a command into words as a POSIX shell does (quotes, backslashes), without variables, patterns or
+ * pipes.
+ * @param isTemplate whether placeholders stay in their word even if they contain white space
+ * @throws {Rule} if a quote is not closed, there is no word, or a shell is needed
  */
 export function splitWords(typed: string, isTemplate: boolean): string[] {
   const braces: string[] = [];
-  // NUL can be in no argument, so it can stand for them.
+  // NUL cannot occur in an argument, so it can mark placeholders.
   const mask = (brace: string): string => `\0${braces.push(brace) - 1}\0`;
   const plain = typed.replaceAll('\0', '');
   const masked = isTemplate ? plain.replace(BRACES, mask) : plain;

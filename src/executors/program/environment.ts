@@ -4,11 +4,11 @@ import { attributeText } from '../../core/record/template.ts';
 
 export type Environment = Readonly<Record<string, string>>;
 
-/** What every child gets of our environment. Secrets are often variables, so the rest has to be asked for. */
+/** Variables that every child gets. Secrets are often variables, so all others must be asked for. */
 const PASSED = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_\w+|TZ|TERM|TMPDIR)$/;
 
 /**
- * Checks a value of `--env`: `NAME`, `NAME=VALUE`, or a beginning of names and a star, as in `AWS_*`.
+ * Checks a value of `--env`: `NAME`, `NAME=VALUE`, or a prefix with a star such as `AWS_*`.
  * @throws {Rule}
  */
 export function toVariable(typed: string): string {
@@ -17,7 +17,10 @@ export function toVariable(typed: string): string {
   return typed;
 }
 
-/** The environment of children, but for what belongs to a task. Options of ours (`TASK_…`) are never in it. */
+/**
+ * Returns the environment of children, without what belongs to a task. Our own options (`TASK_…`) are never
+ * passed on.
+ */
 export function childEnvironment(
   env: Readonly<Record<string, string | undefined>>,
   asked: readonly string[] = [],
@@ -36,19 +39,22 @@ export function childEnvironment(
   return made;
 }
 
-/** The longest attribute that becomes a variable where the command does not name it, in characters. */
+/** Longest attribute that becomes a variable if the command does not name it, in characters. */
 const LONG = 16 * 1024;
 
-/** Makes the variables of a task for a shell: `TASK_` and the name, other characters than letters and digits as `_`. */
+/**
+ * Function that returns the variables of a task for a shell: `TASK_` and the name of an attribute, with `_` for
+ * everything but letters and digits.
+ */
 export interface Variables {
-  /** @returns a failure `TEMPLATE` where the command names an attribute that the record does not have */
+  /** @returns a failure `TEMPLATE` if the command names an attribute that the record does not have */
   of(task: Task): Environment | Failure;
 }
 
-/** @param command the text that a shell is given */
+/** @param command text for the shell */
 export function variablesFor(command: string): Variables {
   const named = new Set([...command.matchAll(/TASK_(\w+)/g)].map(([, name]) => name as string));
-  // With a default, as in ${TASK_name:-none}, it may be missing.
+  // With a default, such as ${TASK_name:-none}, it may be missing.
   const needed = [...command.matchAll(/\$(?:TASK_(\w+)|\{TASK_(\w+)\})/g)].map(
     ([, a, b]) => (a ?? b) as string,
   );

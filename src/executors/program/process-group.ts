@@ -1,11 +1,11 @@
 import { kill } from 'node:process';
 
-/** How long a process group has from SIGTERM to SIGKILL, in milliseconds. */
+/** Time between SIGTERM and SIGKILL for a process group, in milliseconds. */
 export const MERCY = 2000;
 
 /**
- * Sends a signal to all processes of a group; 0 only asks whether there is one.
- * @param leader the process that was started with `detached`
+ * Sends a signal to all processes of a group; 0 only tests whether there is one.
+ * @param leader process that was started with `detached`
  * @returns whether the group has a process
  */
 export function signalGroup(leader: number | undefined, signal: NodeJS.Signals | 0): boolean {
@@ -13,6 +13,6 @@ export function signalGroup(leader: number | undefined, signal: NodeJS.Signals |
   try {
     return kill(-leader, signal);
   } catch {
-    return false; // nobody is left, or nobody that we may signal
+    return false; // no process is left, or none that we may signal
   }
 }

@@ -1,6 +1,6 @@
 import { InvalidValue } from '../../core/options/option.ts';
 
-/** After which failures another attempt is made. */
+/** Failures after which another attempt is made. */
 export interface RetryOn {
   /** Ranges of exit codes. */
   readonly codes: readonly (readonly [first: number, last: number])[];
@@ -10,8 +10,8 @@ export interface RetryOn {
 const WORDS = ['signal', 'timeout', 'died', 'any'];
 
 /**
- * The default of `--retry-on`: 75 is how a program says that another attempt may go better (EX_TEMPFAIL of
- * sysexits.h), and a worker that died may have died of something else than its task.
+ * Default of `--retry-on`. 75 is how a program says that another attempt may succeed (EX_TEMPFAIL of
+ * sysexits.h); a worker that died may have died of something else than its task.
  */
 export const RETRY_ON = '75,died';
 
@@ -34,7 +34,7 @@ export function toRetryOn(typed: string): RetryOn {
   return { codes, words: new Set(parts) };
 }
 
-/** Whether a kind of failure, or an exit code, is one of them. */
+/** Returns whether a kind of failure, or an exit code, is to be retried. */
 export function isRetried({ codes, words }: RetryOn, what: string | number): boolean {
   if (words.has('any')) return true;
   return typeof what === 'string'

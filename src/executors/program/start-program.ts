@@ -8,40 +8,41 @@ import { compileTemplate, type Template } from '../../core/record/template.ts';
 import { splitWords } from './command-words.ts';
 import { childEnvironment, type Environment, variablesFor } from './environment.ts';
 
-/** What is started: a file, and its words, the first of which is the name it is called by. */
+/** Program to start: a file and its words; the first word is the name by which it is called. */
 export interface Call {
   readonly file: string;
   readonly words: readonly string[];
-  /** Variables beside those of the program. */
+  /** Variables besides those of the program. */
   readonly env: Environment;
 }
 
-/** A command that was typed, ready to be started. */
+/** Command as typed, ready to be started. */
 export interface Program {
-  /** What to call it in messages. */
+  /** Name for messages. */
   readonly name: string;
   readonly cwd: string | undefined;
-  /** Of all its calls. */
+  /** Environment of all its calls. */
   readonly env: Environment;
-  /** The call for one task, or why there is none. */
+  /** Returns the call for a task, or the failure if there is none. */
   callFor(task: Task): Call | Failure;
-  /** A call as it can be pasted into a shell. */
+  /** Returns a call as a shell command line. */
   show(call: Call): string;
 }
 
 export interface ProgramOptions {
-  /** Has `sh -c` run it. */
+  /** Runs the command with `sh -c`. */
   readonly shell?: boolean | undefined;
   readonly cwd?: string | undefined;
-  /** What it gets of the environment, see `toVariable`. */
+  /** Variables to pass on, see `toVariable`. */
   readonly env?: readonly string[] | undefined;
-  /** Ours, of which it gets a part. Default: nothing. */
+  /** Environment of this process. Default: empty. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 /**
- * @param key the option that it was typed for, as in `command`, whose words are templates
- * @throws {TaskpipeError} `USAGE` where it can't be split, or there is no such program or folder
+ * Prepares a command.
+ * @param key option that the command was given for; words of `command` are templates
+ * @throws {TaskpipeError} `USAGE` if it cannot be split, or there is no such program or folder
  */
 export function programOf(
   key: 'command' | 'worker' | 'exec' | 'onDone',
@@ -95,10 +96,10 @@ function commandCalls(typed: string, env: Environment, cwd: string | undefined):
   };
 }
 
-/** For what is the same for all tasks. */
+/** Task without attributes, for calls that are the same for all tasks. */
 export const NOBODY: Task = new Task('', '{}');
 
-/** A value in the text that a shell is given would be run by it. */
+/** Refuses a value inside the text of a shell, which would run it as code. */
 function refuseScript(words: readonly Template[]): void {
   const texts = words.map((word) => (word.names.length === 0 ? String(word.expand(NOBODY)) : ''));
   if (!/^(.*\/)?(ba|da|k|z|a)?sh$/.test(texts[0] ?? '')) return;
@@ -131,12 +132,12 @@ function shellCalls(typed: string, key: Parameters<typeof programOf>[0]): Calls 
   };
 }
 
-/** Whether there is none; the names of variables begin with `TASK_`. */
+/** Returns whether there is a failure instead. Names of variables begin with `TASK_`, so they do not clash. */
 export function isFailure(made: Environment | Call | Failure): made is Failure {
   return 'code' in made;
 }
 
-/** @throws {Rule} where there is none */
+/** Finds a program on the PATH. @throws {Rule} if there is none */
 function findProgram(name: string, path: string | undefined, cwd: string | undefined): string {
   const folders = name.includes('/') ? [''] : (path ?? '/usr/local/bin:/usr/bin:/bin').split(':');
   for (const folder of folders) {

@@ -2,7 +2,7 @@ import type { Task } from '../../core/record/task.ts';
 import type { Outcome } from '../contract.ts';
 import type { Call } from '../program/start-program.ts';
 
-/** A task on its way to an answer. */
+/** Task on its way to a worker and back. */
 export interface Errand {
   readonly task: Task;
   settle(outcome: Outcome): void;
@@ -10,19 +10,18 @@ export interface Errand {
   fail(error: unknown): void;
 }
 
-/** How a worker came to its end, and what it leaves. */
+/** End of a worker, with the tasks that it leaves. */
 export interface Death {
   readonly exit: number | null;
   readonly signal: string | null;
-  /** Why it was killed, or was never started. */
+  /** Reason why we killed it, or that it was never started. */
   readonly cause: 'timeout' | 'output' | 'start' | undefined;
-  /** Whether it ever answered. */
   readonly hasAnswered: boolean;
-  /** What it had and did not answer, the oldest first. */
+  /** Unanswered tasks, the oldest first. */
   readonly left: readonly Errand[];
-  /** Of these, the one that it was at, as far as can be told: the oldest, or the one whose time was over. */
+  /** Task that it probably worked on: the oldest one, or the one whose timeout was over. */
   readonly culprit: Errand | undefined;
-  /** The last line that it said on its standard error. */
+  /** Last line of its stderr. */
   readonly lastWords: string;
 }
 
@@ -31,16 +30,16 @@ export interface WorkerSetup {
   readonly call: Call;
   readonly cwd: string | undefined;
   readonly env: Readonly<Record<string, string>>;
-  /** How many tasks it may have at once; undefined: by its pace. */
+  /** Number of tasks that it may have at once; undefined: adapted to its pace. */
   readonly perWorker: number | undefined;
-  /** How long the oldest of its tasks may take, in milliseconds. */
+  /** Longest time for the oldest of its tasks, in milliseconds. */
   readonly timeout: number;
-  /** The longest line, in bytes. */
+  /** Longest line, in bytes. */
   readonly maxOutput: number;
   answered(errand: Errand, answer: Task): void;
-  /** Its pipe has room again. */
+  /** Called when its pipe has room again. */
   freed(): void;
-  /** Something that it said, or printed and should not have. */
+  /** Called with a line of its stderr, or with a complaint about its stdout. */
   said(words: string): void;
   died(death: Death): void;
 }

@@ -12,10 +12,10 @@ import { Crew } from './worker-pool.ts';
 export { fromValues, type WorkerOptions, workerOptions } from './options.ts';
 
 /**
- * The executor of `--worker`: long-lived processes, which get tasks on their standard input, a line each, and write a
- * line with the same uuid for each, in any order; see `outcomeOf` for what it says.
- * @param typed the command of a worker; its number is in `TASK_WORKER_NUMBER`, from 1
- * @throws {TaskpipeError} `USAGE` where it can't be split into words, or there is no such program
+ * Returns the executor of `--worker`: long-lived processes that read one task a line from standard input and
+ * write a line with the same uuid for each, in any order. See `outcomeOf` for the format.
+ * @param typed command of a worker; its number, from 1, is in `TASK_WORKER_NUMBER`
+ * @throws {TaskpipeError} `USAGE` if it cannot be split into words, or there is no such program
  */
 export async function worker(typed: string, options: WorkerOptions = {}): Promise<Executor> {
   const { jobs = 10, perWorker, grace = 10_000, tell = () => {} } = options;

@@ -3,29 +3,29 @@ import type { Setting } from '../contract.ts';
 import type { processOptions } from '../program/options.ts';
 import type { RetryOn } from '../program/retry-on.ts';
 
-/** What the executor for workers can be told. */
+/** Options of the executor for workers. */
 export interface WorkerOptions {
-  /** How many processes. Default 10. */
+  /** Number of processes. Default 10. */
   readonly jobs?: number | undefined;
-  /** How many tasks one has at once. Default: one, and more the quicker it answers. */
+  /** Number of tasks that one has at once. Default: one, and more the faster it answers. */
   readonly perWorker?: number | undefined;
-  /** Runs the command by `sh -c`. Default: no shell. */
+  /** Runs the command with `sh -c`. Default: no shell. */
   readonly shell?: boolean | undefined;
-  /** The folder they run in. Default: ours. */
+  /** Working directory. Default: that of this process. */
   readonly cwd?: string | undefined;
-  /** Variables that they get of `environment`: `NAME`, `NAME=VALUE`, or `AWS_*`. */
+  /** Variables to pass on from `environment`: `NAME`, `NAME=VALUE`, or `AWS_*`. */
   readonly env?: readonly string[] | undefined;
-  /** Ours. Default: empty. */
+  /** Environment of this process. Default: empty. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
-  /** The longest answer, in bytes. Default 16 MiB. */
+  /** Longest answer, in bytes. Default 16 MiB. */
   readonly maxOutput?: number | undefined;
-  /** What is tried again, as `toRetryOn` makes it. Default: tasks whose worker died. */
+  /** Failures to retry, made by `toRetryOn`. Default: tasks whose worker died. */
   readonly retryOn?: RetryOn | undefined;
-  /** How long a worker may take for a task, in milliseconds. Default 1 h. */
+  /** Longest time for one task, in milliseconds. Default 1 h. */
   readonly timeout?: number | undefined;
-  /** How long workers have to end when no more tasks come, in milliseconds. Default 10 s. */
+  /** Time that workers have to end when there are no more tasks, in milliseconds. Default 10 s. */
   readonly grace?: number | undefined;
-  /** Is given what workers write to their standard error, line by line. Default: nobody is. */
+  /** Called with the stderr of workers, line by line. Default: it is dropped. */
   readonly tell?: ((line: string) => void) | undefined;
 }
 
@@ -53,7 +53,7 @@ type Given = OptionValues<typeof processOptions & WorkerOptionTable> & {
   readonly grace: number;
 };
 
-/** What the options' values say, with what the stage and the process add. */
+/** Returns the options from the values of the command line, the stage and the process. */
 export function fromValues(values: Given, { timeout, env: environment, tell }: Setting): WorkerOptions {
   return { ...values, timeout, environment, tell };
 }

@@ -1,24 +1,24 @@
-/** How much work may wait in a worker's pipe, in milliseconds of its own pace. */
+/** Work that may wait in the pipe of a worker, in milliseconds of its own pace. */
 const AHEAD = 10;
 
-/** Tasks in one worker at most. */
+/** Most tasks in one worker. */
 const MOST = 256;
 
-/** How much the latest pace counts. */
+/** Weight of the latest pace. */
 const LATEST = 0.3;
 
 /**
- * How many tasks a worker should have at once. One that takes long gets one at a time, so that the work is spread and
- * nothing waits behind it; one that is quick gets more, as otherwise most of the time would go into waiting for the
- * next task to arrive.
+ * Prefetch of a worker: the number of tasks that it should have at once. A slow worker gets one, so that work
+ * is spread and nothing waits behind a long task. A fast one gets more, because otherwise it would mostly wait
+ * for its next task.
  */
 export class Window {
   readonly #fixed: number | undefined;
   #size = 1;
-  /** Milliseconds a task. */
+  /** Milliseconds per task. */
   #pace: number | undefined;
 
-  /** @param fixed a number given by the user */
+  /** @param fixed number given by the user */
   constructor(fixed: number | undefined) {
     this.#fixed = fixed;
   }
@@ -27,7 +27,7 @@ export class Window {
     return this.#fixed ?? this.#size;
   }
 
-  /** So many answers came in so many milliseconds, in which the worker was never without work. */
+  /** Adapts to an interval in which the worker was never idle. */
   learn(answers: number, milliseconds: number): void {
     const latest = milliseconds / answers;
     this.#pace = this.#pace === undefined ? latest : this.#pace + LATEST * (latest - this.#pace);

@@ -1,13 +1,13 @@
 import type { Readable } from 'node:stream';
 import split2 from 'split2';
 
-/** How many lines a second of all workers are shown. */
+/** Most lines per second that are shown, of all workers together. */
 const LINES = 100;
 
-/** The longest line, in characters; the rest of it is left out. */
+/** Longest line, in characters; the rest of it is cut off. */
 const LONG = 1000;
 
-/** Shows people what workers say, and no more than they can read. */
+/** Shows what workers write to stderr, limited to what a person can read. */
 export class Speech {
   readonly #tell: (line: string) => void;
   #shown = 0;
@@ -18,14 +18,14 @@ export class Speech {
     this.#tell = tell;
   }
 
-  /** @param from which worker, from 1 */
+  /** @param from number of the worker, from 1 */
   say(from: number, words: string): void {
     this.#timer ??= setTimeout(() => this.#nextSecond(), 1000).unref();
     if (this.#shown++ >= LINES) this.#left++;
     else this.#tell(`worker ${from}: ${shortened(words)}`);
   }
 
-  /** Says what is still to be said. */
+  /** Reports the lines that were left out. */
   end(): void {
     clearTimeout(this.#timer);
     this.#nextSecond();
@@ -43,9 +43,9 @@ export function shortened(words: string): string {
   return words.length > LONG ? `${words.slice(0, LONG)}…` : words;
 }
 
-/** Reads a worker's standard error, line by line; one of over a megabyte is left out. */
+/** Reads the stderr of a worker line by line; lines of over a megabyte are dropped. */
 export function readSpeech(stderr: Readable, hear: (line: string) => void): void {
-  const bounds: object = { maxLength: 1024 * 1024, skipOverflow: true }; // its types do not know the second
+  const bounds: object = { maxLength: 1024 * 1024, skipOverflow: true }; // its types lack the second option
   const lines = split2(bounds);
   stderr.on('error', () => lines.end());
   lines.on('data', (line: string) => line !== '' && hear(line));

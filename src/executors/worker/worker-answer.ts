@@ -6,8 +6,8 @@ import type { Outcome } from '../contract.ts';
 import { isRetried, type RetryOn } from '../program/retry-on.ts';
 
 /**
- * A line of a worker, which is a record with the uuid of its task.
- * @returns undefined where it is none
+ * Parses a line of a worker: a record with the uuid of its task.
+ * @returns undefined if it is not one
  */
 export function parseAnswer(line: string): Task | undefined {
   const answer = parseTask(line);
@@ -15,9 +15,9 @@ export function parseAnswer(line: string): Task | undefined {
 }
 
 /**
- * What an answer says of its task. `error` makes it a failure: `{"code","message"}`, or text. `result` is the result;
- * without it, the members that the task does not have are, as an object. An `error` that the task had already, in an
- * answer that is the whole record, is an attribute.
+ * Returns the outcome that an answer describes. `error` makes it a failure: `{"code","message"}`, or text.
+ * `result` is the result; without it, the result is an object of the members that the task does not have. An
+ * `error` that the task already had, in an answer that repeats the whole record, is an attribute.
  */
 export function outcomeOf(answer: Task, task: Task, retryOn: RetryOn): Outcome {
   const result = resultOf(answer, task);
@@ -42,7 +42,7 @@ function isEcho(given: unknown, { fields }: Task): boolean {
   return Object.hasOwn(fields, 'error') && JSON.stringify(given) === JSON.stringify(fields.error);
 }
 
-/** The result as it is written in the answer, with every digit. */
+/** Returns the result as written in the answer, with all digits. */
 function resultOf(answer: Task, task: Task): string | undefined {
   if (Object.hasOwn(answer.fields, 'result')) return rawMember(answer.line, 'result');
   if (Object.keys(answer.fields).every((key) => isOld(key, task.fields))) return undefined;

@@ -6,40 +6,40 @@ import { Speech, shortened } from './stderr-log.ts';
 import { outcomeOf } from './worker-answer.ts';
 import { WorkerProcess } from './worker-program.ts';
 
-/** So many workers in a row that die without one answer end the stage. */
+/** Number of workers in a row that may die without an answer before the stage ends. */
 const HOPELESS = 10;
 
-/** The wait before a worker is started again, after one that never answered: from, to, in milliseconds. */
+/** Bounds of the wait before a worker is restarted after one that never answered, in milliseconds. */
 const [FIRST_WAIT, LONGEST_WAIT] = [50, 1000];
 
 export interface CrewOptions extends Omit<WorkerSetup, 'number' | 'answered' | 'freed' | 'said' | 'died'> {
-  /** What to call a worker in messages. */
+  /** Name of a worker in messages. */
   readonly name: string;
-  /** How many there are. */
+  /** Number of workers. */
   readonly size: number;
   readonly retryOn: RetryOn;
-  /** Shows people what workers say. */
+  /** Shows what workers write to stderr. */
   readonly tell: (line: string) => void;
-  /** How long workers have to end when no more tasks come, in milliseconds. */
+  /** Time that workers have to end when there are no more tasks, in milliseconds. */
   readonly grace: number;
 }
 
-/** The place of one worker, in which one follows another. */
+/** Place for one worker at a time. */
 interface Place {
   readonly number: number;
   worker: WorkerProcess | undefined;
-  /** When the next one may be started: `performance.now()`. */
+  /** Earliest start of the next worker, by `performance.now()`. */
   notBefore: number;
 }
 
-/** Some workers, which are started when there is work, and again when they die. */
+/** Pool of workers. They are started when there is work, and restarted when they die. */
 export class Crew {
   readonly #options: CrewOptions;
   readonly #speech: Speech;
   readonly #places: readonly Place[];
-  /** Tasks for which no worker is free. */
+  /** Tasks that wait for a free worker. */
   #queue: Errand[] = [];
-  /** Deaths without one answer, since the last answer of any. */
+  /** Workers that died without an answer since the last answer of any worker. */
   #fruitless = 0;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -54,7 +54,7 @@ export class Crew {
     }));
   }
 
-  /** How many tasks they can have together. */
+  /** Number of tasks that they can have together. */
   get capacity(): number {
     return this.#places.reduce((sum, { worker }) => sum + (worker?.size ?? 1), 0);
   }
@@ -63,13 +63,13 @@ export class Crew {
     if (this.#queue.length > 0 || !this.#give(errand)) this.#queue.push(errand);
   }
 
-  /** Gives a task to the worker that has the least to do; a new one is started before any gets a second task. */
+  /** Gives a task to the worker with the fewest. A new worker is started before any gets a second task. */
   #give(errand: Errand): boolean {
     let best: Place | undefined;
     let least = Number.POSITIVE_INFINITY;
     for (const place of this.#places) {
       const { worker } = place;
-      const load = worker === undefined ? 0.5 : worker.load; // an idle one comes first
+      const load = worker === undefined ? 0.5 : worker.load; // an idle worker comes first
       if (load >= least || !(worker?.takes(errand) ?? this.#mayStart(place))) continue;
       best = place;
       least = load;
@@ -113,7 +113,10 @@ export class Crew {
     if (this.#queue.length > 0) queueMicrotask(() => this.#giveQueued());
   }
 
-  /** What waited in the worker goes to another, and that is no attempt of its own; what it was at has failed. */
+  /**
+   * Tasks that waited in the dead worker go to another one, which does not count as an attempt. The task it
+   * worked on has failed.
+   */
   #died(place: Place, death: Death): void {
     place.worker = undefined;
     if (this.#isClosed) return;
@@ -164,7 +167,7 @@ export class Crew {
     );
   }
 
-  /** Lets them end; at once where they have tasks, as nobody waits for these any more. */
+  /** Ends the workers; at once if they still have tasks, because their answers are no longer wanted. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);

@@ -7,30 +7,30 @@ import { Window } from './prefetch.ts';
 import { readSpeech } from './stderr-log.ts';
 import { parseAnswer } from './worker-answer.ts';
 
-/** How long what a dead worker wrote may take to be read, in milliseconds: its children may hold its pipes. */
+/** Time to read the last output of a dead worker, in milliseconds: its children may hold its pipes. */
 const LAST = 1000;
 
-/** One worker process, from its start to its end. */
+/** Worker process, from its start to its end. */
 export class WorkerProcess {
   readonly #setup: WorkerSetup;
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #window: Window;
-  /** What it has, by uuid, the oldest first. */
+  /** Tasks that it has, by uuid, the oldest first. */
   readonly #errands = new Map<string, Errand>();
   #unsent = '';
   #isBlocked = false;
-  /** Since when the oldest task is the oldest: what waits behind another is not at work. */
+  /** Time since which the oldest task is the oldest: one that waits behind another is not being worked on. */
   #oldestSince = 0;
-  /** When it was last without work, or answered. */
+  /** Time when it was last idle, or answered. */
   #lastAnswer = 0;
   #hasAnswered = false;
-  /** The task whose time was over. */
+  /** Task whose timeout was over. */
   #late: Errand | undefined;
   #isOver = false;
   #cause: Death['cause'];
   #lastWords = '';
   #timer: NodeJS.Timeout | undefined;
-  /** Runs while it has been asked to end. */
+  /** Runs after it was asked to end. */
   #mercy: NodeJS.Timeout | undefined;
   /** Resolves when it has ended. */
   readonly ended: Promise<void>;
@@ -45,17 +45,20 @@ export class WorkerProcess {
     this.ended = this.#watch();
   }
 
-  /** How many tasks it has. */
+  /** Number of tasks that it has. */
   get load(): number {
     return this.#errands.size;
   }
 
-  /** How many it may have. */
+  /** Number of tasks that it may have. */
   get size(): number {
     return this.#window.size;
   }
 
-  /** Whether it can take this one now: an answer names nothing but a uuid, so no two of one uuid. */
+  /**
+   * Returns whether it can take this task now. Answers carry only a uuid, so it never has two tasks of one
+   * uuid.
+   */
   takes({ task }: Errand): boolean {
     const isFree = this.load < this.#window.size && !this.#isBlocked && !this.#isOver;
     return isFree && !this.#errands.has(task.uuid);
@@ -68,16 +71,16 @@ export class WorkerProcess {
       this.#timer ??= setTimeout(() => this.#checkTime(), this.#setup.timeout);
     }
     this.#errands.set(errand.task.uuid, errand);
-    if (this.#unsent === '') queueMicrotask(() => this.#flush()); // what else comes now joins it
+    if (this.#unsent === '') queueMicrotask(() => this.#flush()); // tasks of the same turn join it
     this.#unsent += `${errand.task.line}\n`;
   }
 
-  /** No more tasks will come. */
+  /** Closes its input: there are no more tasks. */
   end(): void {
     this.#child.stdin.end();
   }
 
-  /** Asks its group to end, and kills what is left of it after a while. */
+  /** Asks its process group to end, and kills what is left of it later. */
   stop(): void {
     this.#isOver = true;
     signalGroup(this.#child.pid, 'SIGTERM');
@@ -98,7 +101,7 @@ export class WorkerProcess {
   async #watch(): Promise<void> {
     const { stdin, stderr } = this.#child;
     const death = { exit: null as number | null, signal: null as string | null };
-    stdin.on('error', () => {}); // its end tells
+    stdin.on('error', () => {}); // its end is noticed elsewhere
     stdin.on('drain', () => {
       this.#isBlocked = false;
       this.#setup.freed();
@@ -130,7 +133,7 @@ export class WorkerProcess {
   #end(how: Pick<Death, 'exit' | 'signal'>): void {
     clearTimeout(this.#timer);
     clearTimeout(this.#mercy);
-    if (this.#mercy !== undefined) this.kill(); // its children had their time, too
+    if (this.#mercy !== undefined) this.kill(); // its children had time to end, too
     this.#isOver = true;
     const left = [...this.#errands.values()];
     this.#errands.clear();
@@ -141,7 +144,7 @@ export class WorkerProcess {
     this.#setup.died({ ...how, cause, hasAnswered, lastWords, left, culprit });
   }
 
-  /** It has ended, but its children hold its pipes. */
+  /** Kills the children of a dead worker that hold its pipes. */
   #cutOff(): void {
     const { stdout, stderr } = this.#child;
     if (stdout.closed && stderr.closed) return;
@@ -150,18 +153,17 @@ export class WorkerProcess {
     stderr.destroy();
   }
 
-  /** Reads its answers. */
   async #listen(): Promise<void> {
     const maxLine = this.#setup.maxOutput;
     try {
       const lines = readLines(this.#child.stdout, { source: 'worker', reject: () => this.#burst(), maxLine });
       for await (const { texts, faults } of lines) this.#hear(texts, faults);
     } catch {
-      // It was destroyed, as nothing closed it after the end.
+      // The pipe was destroyed because nothing closed it after the end.
     }
   }
 
-  /** A line is too long. */
+  /** Kills it: a line is too long. */
   #burst(): void {
     this.#cause ??= 'output';
     this.kill();
@@ -197,7 +199,7 @@ export class WorkerProcess {
     return true;
   }
 
-  /** Kills it where its oldest task has had its time. */
+  /** Ends it if its oldest task is over its timeout. */
   #checkTime(): void {
     this.#timer = undefined;
     if (this.#errands.size === 0) return;

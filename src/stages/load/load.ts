@@ -19,6 +19,7 @@ import {
 } from '../../loaders/index.ts';
 import { checkContent } from '../../loaders/source/content.ts';
 import { checkSources, isTelling, openSource, peek, sourceName } from '../../loaders/source/sources.ts';
+import { bytesOf, isPaths, ROWS, type Rows } from './load-rows.ts';
 import { type PlainMaker, plainMaker } from './load-lines.ts';
 import { checkLoadOptions, type LoadOptions } from './load-options.ts';
 import { type LeftOut, type LoadCounts, taskMaker } from './load-tasks.ts';
@@ -26,6 +27,7 @@ import { type Sample, sampleOf } from './sample.ts';
 import { Seen } from './seen-uuids.ts';
 import { hintsOf, refuseUnused, usedOptions } from './used-options.ts';
 
+export type { Rows } from '../load-rows.ts';
 export type { LoadOptions } from './load-options.ts';
 export type { LoadCounts } from './load-tasks.ts';
 
@@ -35,11 +37,18 @@ export interface Loading extends AsyncIterable<readonly Task[]> {
 }
 
 /**
- * Reads tasks from files: CSV, TSV, NDJSON, a JSON array or plain lines, packed with gzip or not.
- * @param from a path or several; `-` is the standard input
- * @throws {TaskpipeError} `IO` where a file can't be read, `DATA` where one can't be understood
+ * Reads tasks from files (CSV, TSV, NDJSON, a JSON array, plain lines or SQLite, packed with gzip or not) or from rows
+ * in memory:
+ *
+ *     const rows = [{ url: 'https://example.com/1' }, { url: 'https://example.com/2' }];
+ *     for await (const tasks of load(rows, { uuidFields: ['url'] })) {
+ *       for (const task of tasks) console.log(task.uuid, attribute(task.fields, 'url'));
+ *     }
+ *
+ * @param from a path or several (`-` is standard input), or an iterable of objects, each of which is taken as its JSON
+ * @throws {TaskpipeError} `IO` if a file cannot be read, `DATA` if input is invalid and no `reject` is given
  */
-export function load(from: string | readonly string[], options: LoadOptions = {}): Loading {
+export function load(from: string | readonly string[] | Rows, options: LoadOptions = {}): Loading {
   return loading(from, options, { ofTasks: (tasks) => tasks });
 }
 
@@ -70,7 +79,7 @@ interface Yield<T> {
 }
 
 function loading<T>(
-  from: string | readonly string[],
+  from: string | readonly string[] | Rows,
   options: LoadOptions,
   give: Yield<T>,
 ): AsyncIterable<T> & { readonly counts: LoadCounts } {
@@ -79,26 +88,26 @@ function loading<T>(
     ...{ read: 0, loaded: 0, finished: 0, duplicates: 0, bytes: 0 },
     last: undefined,
   };
-  const paths = typeof from === 'string' ? [from] : from;
-  const used = usedOptions(paths, options, give.typed);
-  return { counts, [Symbol.asyncIterator]: () => batches(paths, used, counts, give) };
+  const sources = isPaths(from) ? [from].flat() : [from];
+  const used = usedOptions(sources.filter((source) => typeof source === 'string'), options, give.typed);
+  return { counts, [Symbol.asyncIterator]: () => batches(sources, used, counts, give) };
 }
 
 async function* batches<T>(
-  paths: readonly string[],
+  sources: readonly (string | Rows)[],
   options: LoadOptions,
   counts: LoadCounts,
   give: Yield<T>,
 ): AsyncGenerator<T> {
-  await checkSources(paths);
+  await checkSources(sources.filter((source) => typeof source === 'string'));
   const leftOut = await leftOutBy(options);
-  yield* unfinished(paths, options, counts, leftOut, give);
+  yield* unfinished(sources, options, counts, leftOut, give);
   const warning = leftOut.seen?.warning;
   if (warning !== undefined) options.note?.(warning);
 }
 
 async function* unfinished<T>(
-  paths: readonly string[],
+  sources: readonly (string | Rows)[],
   options: LoadOptions,
   counts: LoadCounts,
   leftOut: LeftOut,
@@ -110,9 +119,9 @@ async function* unfinished<T>(
   const { limit = Number.POSITIVE_INFINITY, signal } = options;
   if (limit === 0) return;
   let known = 0; // duplicates when the last task came
-  for (const path of paths) {
-    const read = readOptions(path, options, plain);
-    const records = readRecords(path, read, options, { paths, counts, typed });
+  for (const source of sources) {
+    const read = readOptions(source, options, plain);
+    const records = readRecords(source, read, options, { paths: sources, counts, typed });
     try {
       for await (const batch of records) {
         const line = batch instanceof PlainRows ? batch.lastLine : batch.at(-1)?.line;
@@ -129,7 +138,7 @@ async function* unfinished<T>(
             yield ofTasks(tasks); // also where there are none: whoever takes it may flush
           }
         }
-        if (counts.loaded >= limit || (signal?.aborted && path !== '-')) return;
+        if (counts.loaded >= limit || (signal?.aborted && source !== '-')) return;
         if (limit < Number.POSITIVE_INFINITY && counts.duplicates - known >= MANY_DUPLICATES) {
           read.note(
             `the last ${number(MANY_DUPLICATES)} records were duplicates: no more are read (--limit)`,
@@ -166,13 +175,13 @@ function sampled(sample: Sample, limit: number, counts: LoadCounts): readonly Ta
   return tasks;
 }
 
-function readOptions(path: string, options: LoadOptions, plain: PlainMaker | undefined): ReadOptions {
+function readOptions(from: string | Rows, options: LoadOptions, plain: PlainMaker | undefined): ReadOptions {
   const needed = new Map<string, string>();
   for (const name of options.select ?? []) needed.set(name, '--select');
   for (const name of options.require ?? []) needed.set(name, '--require');
   for (const name of options.uuidFields ?? []) needed.set(name, '--uuid-fields');
   return {
-    source: sourceName(path),
+    source: typeof from === 'string' ? sourceName(from) : ROWS,
     reject: options.reject ?? refuse,
     maxLine: options.maxLine ?? MAX_LINE,
     encoding: options.encoding,
@@ -203,17 +212,19 @@ const MANY_DUPLICATES = 10_000;
 
 /** What the reading of one file has to know of the load. */
 interface Load {
-  readonly paths: readonly string[];
+  readonly paths: readonly unknown[];
   readonly counts: LoadCounts;
   readonly typed: ReadonlySet<string> | undefined;
 }
 
 async function* readRecords(
-  path: string,
+  path: string | Rows,
   read: ReadOptions,
   options: LoadOptions,
   { paths, counts, typed }: Load,
 ): AsyncGenerator<readonly Loaded[] | PlainRows> {
+  if (typeof path !== 'string')
+    return yield* loadBytes('ndjson', bytesOf(path, read.reject, options.signal), read);
   const noStdin = (): never => {
     throw new TaskpipeError('USAGE', 'load() reads "-" only where the option stdin says how');
   };

@@ -2,41 +2,43 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { systemCode } from '../../../core/base/errors.ts';
 
-/** Where all that is read at the end of commands is read to: as much as waits in a FIFO. */
+/** Shared buffer for reads at the end of commands, as large as a FIFO. */
 const buffer = Buffer.allocUnsafe(64 * 1024);
 
 /**
- * A FIFO that commands write to, one command after the other. A command has not ended while anybody has it open to
- * write: its children, too. So none finds what another left, and where it ends can be seen.
+ * FIFO that one command after the other writes to. A command counts as ended only when no process has the FIFO
+ * open for writing, its children included. So no command can find output of an earlier one, and the end of its
+ * output is certain.
  *
- * What short commands write waits in the FIFO, and is read at once when they are over: to watch it costs more.
+ * The output of short commands waits in the FIFO and is read at their end, because watching the FIFO costs
+ * more.
  */
 export class Fifo {
   readonly #path: string;
   readonly #isKept: (length: number) => boolean;
   #chunks: Buffer[] = [];
-  /** To read. It stays open for the next command, where no writer is left. */
+  /** Descriptor for reading. It stays open for the next command while there is no writer. */
   #fd: number | undefined;
-  /** Who watches it, in place of `#fd`. */
+  /** Watches the FIFO instead of `#fd`. */
   #socket: Socket | undefined;
   #closed: Promise<unknown> | undefined;
-  /** To write: a FIFO that no writer has opened yet looks as one at its end to who watches it. */
+  /** Descriptor for writing: a watched FIFO without any writer would look ended. */
   #held: number | undefined;
   #isGivenUp = false;
 
-  /** @param isKept is told the length of each piece that was read */
+  /** @param isKept gets the length of each piece; a piece is dropped if it returns false */
   constructor(path: string, isKept: (length: number) => boolean) {
     this.#path = path;
     this.#isKept = isKept;
   }
 
-  /** A command begins. @throws an error of the system: `EMFILE` */
+  /** Prepares for a command. @throws a system error: `EMFILE` */
   open(): void {
     this.#chunks = [];
     this.#fd ??= openSync(this.#path, constants.O_RDONLY | constants.O_NONBLOCK);
   }
 
-  /** Reads from now on, if it does not yet. @throws an error of the system: `EMFILE` */
+  /** Starts to read while the command runs. @throws a system error: `EMFILE` */
   watch(): void {
     if (this.#fd === undefined) return;
     this.#held = openSync(this.#path, constants.O_WRONLY | constants.O_NONBLOCK);
@@ -55,7 +57,10 @@ export class Fifo {
     if (this.#isKept(chunk.length)) this.#chunks.push(chunk);
   }
 
-  /** The command is over. @returns all that was written, when nobody has it open any more, or it was given up */
+  /**
+   * Collects the output after the command. Waits until no process has the FIFO open, unless it was given up.
+   * @returns all that was written
+   */
   async finish(): Promise<Buffer> {
     if (this.#held !== undefined) closeSync(this.#held);
     this.#held = undefined;
@@ -68,7 +73,7 @@ export class Fifo {
     return Buffer.concat(this.#chunks);
   }
 
-  /** @returns whether there is no writer */
+  /** Reads what waits in the FIFO. @returns whether there is no writer left */
   #readAll(fd: number): boolean {
     try {
       for (;;) {
@@ -82,13 +87,13 @@ export class Fifo {
     }
   }
 
-  /** Waits no longer for those that have it open. No further command begins. */
+  /** Stops waiting for processes that have the FIFO open. No command may follow. */
   giveUp(): void {
     this.#isGivenUp = true;
     this.#socket?.destroy();
   }
 
-  /** No further command begins. */
+  /** Closes the FIFO. No command may follow. */
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;

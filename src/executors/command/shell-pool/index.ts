@@ -10,21 +10,22 @@ import { type Job, type JobReport, notStarted, type Setup } from './job.ts';
 import { type Guard, openGuard } from './orphan-killer.ts';
 import { Slot } from './shell-slot.ts';
 
-/** Starts commands, by way of shells: as many as are under way at once. */
+/** Pool of slots: starts as many commands at once as are asked for. */
 export interface Slots {
   /**
-   * @returns undefined where what started the command was killed
-   * @throws {TaskpipeError} `IO` where there can be no folder for temporary files
+   * Runs a command.
+   * @returns undefined if the shell that started it was killed
+   * @throws {TaskpipeError} `IO` if the folder for temporary files cannot be made
    */
   run(order: Job): Promise<JobReport | undefined>;
   /** Kills what still runs. */
   close(): Promise<void>;
 }
 
-/** How long a shell that is to end may take, in milliseconds. */
+/** Longest time that a shell may take to end, in milliseconds. */
 const LAST = 2000;
 
-/** Nothing is started, and no folder made, before the first command. */
+/** Opens a pool. The folder and the first shell are made for the first command. */
 export function openSlots(setup: Setup): Slots {
   const slots = new Set<Slot>();
   const idle: Slot[] = [];
@@ -76,7 +77,7 @@ function openBase(shell: string): { folder: string; guard: Guard } {
   return { folder, guard: openGuard(shell, folder) };
 }
 
-/** Why an order can't be told to a shell, as a code of the system; undefined where it can. */
+/** Returns why an order cannot be sent to a shell, as a system error code; undefined if it can. */
 function refusal({ file, words, env }: Job): string | undefined {
   if (file === '') return 'ENOENT';
   const hasNul = (text: string): boolean => text.includes('\0');

@@ -1,22 +1,22 @@
 import { MERCY } from '../../program/process-group.ts';
 
-/** How long a command takes whose outputs are read while it runs, in milliseconds. */
+/** Duration after which the outputs of a command are read while it runs, in milliseconds. */
 export const LONG = 20;
 
-/** What is done while a command goes on. */
+/** Actions on a running command. */
 export interface Hands {
-  /** Reads its outputs from now on. @returns whether that can be done now */
+  /** Starts to read its outputs. @returns false if that is not possible now */
   watch(): boolean;
-  /** Its time is over: asks it to end. */
+  /** Asks the command to end: its timeout is over. */
   ask(): void;
-  /** It had its time after that, too. */
+  /** Kills the command: it did not end when asked. */
   kill(): void;
 }
 
 /**
- * Does each of them when it is due, until it is stopped.
- * @param timeout how long the command may take, in milliseconds
- * @param isLong whether it is known to take long, or to write much
+ * Starts the timers of a command.
+ * @param timeout in milliseconds
+ * @param isLong whether the command is expected to take long or to write much
  */
 export function startClock(timeout: number, isLong: boolean, hands: Hands): { stop(): void } {
   let timer: NodeJS.Timeout;

@@ -1,24 +1,24 @@
 /*
- * A shell that outlives a stage that was killed, and then kills what runs and takes the folder away. It waits for the
- * end of its input, which is that of the stage, however it came.
+ * Shell that outlives a killed stage, kills the running commands and deletes the folder. It waits for the end
+ * of its input, which the kernel closes however the stage ends.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** The last whole line that it is told has the groups. */
+/** The last complete line of the input has the process groups. */
 const SCRIPT = `trap '' HUP INT TERM
 while read -r line; do groups=$line; done
 kill -s KILL -- $groups
 rm -rf "$1"`;
 
 export interface Guard {
-  /** From now on these process groups are to be killed. */
+  /** Replaces the process groups to kill. */
   watch(groups: readonly number[]): void;
-  /** It has nothing to guard any more, but for the folder. */
+  /** Ends the guard, which then deletes the folder. */
   close(): Promise<void>;
 }
 
-/** @param folder what it takes away, also in the end */
+/** @param folder deleted at the end in any case */
 export function openGuard(shell: string, folder: string): Guard {
   let line = '\n';
   let isOver = false;
@@ -28,12 +28,12 @@ export function openGuard(shell: string, folder: string): Guard {
     child = spawn(shell, ['-c', SCRIPT, 'task-exec-guard', folder], {
       argv0: 'sh',
       cwd: '/',
-      detached: true, // so that Ctrl-C does not reach it
+      detached: true, // out of reach of Ctrl-C
       stdio: ['pipe', 'ignore', 'ignore'],
     });
     child.stdin?.on('error', () => {}).write(line);
     child.on('error', () => {});
-    // Somebody killed it. One that can't live is not tried for ever.
+    // Another process killed it. A guard that dies at once is not restarted forever.
     child.on('exit', () => !isOver && performance.now() - since > 1000 && open());
   };
   open();

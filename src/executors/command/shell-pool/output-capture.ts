@@ -2,10 +2,10 @@ import { isUtf8 } from 'node:buffer';
 import { Fifo } from './fifo-folder.ts';
 import type { CapturedOutput } from './job.ts';
 
-/** How much a command wrote whose like is watched from its start: half of what waits in a FIFO, in bytes. */
+/** Output size after which the next command is watched from its start: half of a FIFO, in bytes. */
 const MUCH = 32 * 1024;
 
-/** What the commands of a slot write, one command after the other. */
+/** Outputs of the commands of a slot, one command after the other. */
 export class Outputs {
   readonly #fifos: readonly [stdout: Fifo, stderr: Fifo];
   readonly #over: () => void;
@@ -13,9 +13,9 @@ export class Outputs {
   #bytes = 0;
 
   /**
-   * @param paths the FIFOs
-   * @param maxOutput the most bytes that are kept, of both
-   * @param over is called where there are more
+   * @param paths of the FIFOs
+   * @param maxOutput most bytes that are kept, of both outputs
+   * @param over called if there are more
    */
   constructor(paths: readonly [stdout: string, stderr: string], maxOutput: number, over: () => void) {
     this.#maxOutput = maxOutput;
@@ -31,18 +31,20 @@ export class Outputs {
     return false;
   }
 
-  /** Whether the last command wrote so much that it may have had to wait for us. */
+  /** Whether the last command wrote so much that it may have waited for us. */
   get wereMany(): boolean {
     return this.#bytes > MUCH;
   }
 
-  /** A command begins. @throws an error of the system: `EMFILE` */
+  /** Prepares for a command. @throws a system error: `EMFILE` */
   open(): void {
     this.#bytes = 0;
     for (const fifo of this.#fifos) fifo.open();
   }
 
-  /** Reads while the command runs, and not only at its end. @returns whether there are descriptors left for that */
+  /**
+   * Reads while the command runs, not only at its end. @returns false if there are no descriptors left for that
+   */
   watch(): boolean {
     try {
       for (const fifo of this.#fifos) fifo.watch();
@@ -52,24 +54,26 @@ export class Outputs {
     }
   }
 
-  /** The command is over. @returns what it wrote, when nobody has it open any more, or it was given up */
+  /**
+   * Collects the outputs after the command. Waits until no process has them open, unless they were given up.
+   */
   finish(): Promise<[stdout: Buffer, stderr: Buffer]> {
     const [stdout, stderr] = this.#fifos;
     return Promise.all([stdout.finish(), stderr.finish()]);
   }
 
-  /** Waits no longer for those that have the outputs open. */
+  /** Stops waiting for processes that have the outputs open. */
   giveUp(): void {
     for (const fifo of this.#fifos) fifo.giveUp();
   }
 
-  /** No further command begins. */
+  /** Closes the outputs. No command may follow. */
   close(): void {
     for (const fifo of this.#fifos) fifo.close();
   }
 }
 
-/** Bytes as a record can have them. */
+/** Returns bytes as a record can hold them. */
 export function outputOf(bytes: Buffer): CapturedOutput {
   return isUtf8(bytes) ? { text: bytes.toString() } : { base64: bytes.toString('base64') };
 }

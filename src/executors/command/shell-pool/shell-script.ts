@@ -1,29 +1,32 @@
 /*
- * What is said to the shell of a slot. All of it is text of ours, but for what stands in single quotes and in a
- * here-document whose end marker is quoted: there a shell takes every character as it is.
+ * Text that is sent to the shell of a slot. All of it is ours except what stands in single quotes and in
+ * here-documents with a quoted end marker; there a shell takes every character literally.
  *
- * A command is `exec` in a subshell, and so one fork. `exec` runs a file, never a builtin or a function; what the
- * shell has to say of a command that was killed goes to its own standard error, and not to the command's.
+ * A command is an `exec` in a subshell, which costs one fork. `exec` runs a file, never a builtin or a
+ * function. What the shell itself says about a killed command goes to the stderr of the shell, not to that of
+ * the command.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { quote } from 'shlex';
 import type { Job, Setup } from './job.ts';
 
-/** What is a slot's own. */
+/** Names and files of a slot. */
 export interface JobPlace {
-  /** What nobody can guess: it begins what the shell says to us. */
+  /** Random text that cannot be guessed: it begins the reports of the shell. */
   readonly nonce: string;
-  /** The name that the shell is called by, and so names in its messages. By the last part shells know what to be. */
+  /**
+   * Name by which the shell is called and which it uses in messages. Shells choose their mode by its last part.
+   */
   readonly argv0: string;
-  /** The FIFOs of a command's outputs. */
+  /** FIFOs for the outputs of a command. */
   readonly stdout: string;
   readonly stderr: string;
-  /** A file, for input that is too long for a here-document. */
+  /** File for input that is too long for a here-document. */
   readonly stdin: string;
 }
 
-/** The place of a slot. @param path the folder, and the beginning of the names in it */
+/** Returns the names and files of a slot. */
 export function placeOf(folder: string, number: number): JobPlace {
   const nonce = `task-exec-${randomBytes(12).toString('hex')}`;
   const [stdout, stderr, stdin] = ['out', 'err', 'in'].map((end) => join(folder, `${number}.${end}`)) as [
@@ -34,24 +37,24 @@ export function placeOf(folder: string, number: number): JobPlace {
   return { nonce, argv0: `/${nonce}/sh`, stdout, stderr, stdin };
 }
 
-/** Variables that a shell would take for its own, change, or leave out: `env` has to set them. */
+/** Variables that a shell would use itself, change, or drop; `env` has to set them. */
 const SHELLS_OWN =
   /\W|^(\d.*|_|PWD|OLDPWD|SHLVL|IFS|ENV|PPID|E?UID|LINENO|RANDOM|SECONDS|OPT\w+|PS\d|SHELLOPTS|POSIXLY_CORRECT|BASH\w*)$/;
 
-/** The variables of a setup: those that its shells are started with, and the others, as `env` takes them. */
+/** Splits variables into those that the shell is started with and others, in the form that `env` takes. */
 export function dividedEnv(env: Setup['env']): { env: Record<string, string>; others: string[] } {
   const own = Object.entries(env).filter(([name]) => SHELLS_OWN.test(name));
   const rest = Object.entries(env).filter(([name]) => !SHELLS_OWN.test(name));
   return { env: Object.fromEntries(rest), others: own.map(([name, value]) => `${name}=${value}`) };
 }
 
-/** Has the shell say how the last command ended. */
+/** Makes the shell report how the last command ended. */
 const report = ({ nonce }: JobPlace): string => `echo ${nonce}:$?\n`;
 
 /**
- * What a shell is told first: it is to outlive a SIGTERM to its group, so that it can say how the command ended; to
- * say all on its standard error; to add no variables; to say `builtin` if it is one of the few whose `exec` runs
- * builtins, too (mksh: no other finds a `:`); and to make the FIFOs.
+ * Returns the first text for a shell. The shell shall survive a SIGTERM to its group, so that it can report how
+ * the command ended; write all messages to its stderr; add no variables; say `builtin` if its `exec` also runs
+ * builtins (only mksh finds a `:`); and create the FIFOs.
  */
 export function prologue(place: JobPlace): string {
   const fifos = `${quote(place.stdout)} ${quote(place.stderr)}`;
@@ -60,18 +63,18 @@ export function prologue(place: JobPlace): string {
   return `trap : TERM\nexec >&2\nunset PWD OLDPWD SHLVL _\n${ask}\n${make}\n${report(place)}`;
 }
 
-/** The longest here-document that a shell writes to a pipe by itself (PIPE_BUF), in bytes. */
+/** Longest here-document that a shell writes to a pipe without help (PIPE_BUF), in bytes. */
 const SHORT = 4096;
 
-/** Whether a here-document can be the input. Else it has to be in the file. */
+/** Returns whether the input fits into a here-document. Otherwise it must be in the file. */
 export function fitsInScript(input: string, { nonce }: JobPlace): boolean {
   const isText = input.endsWith('\n') && !input.includes('\0') && !input.includes(nonce);
   return isText && Buffer.byteLength(input) <= SHORT;
 }
 
 /**
- * What a shell is told for a command.
- * @param before words that go before those of the order: none, or `env` and its own
+ * Returns the text that runs a command.
+ * @param before words before those of the order: none, or `env` and its arguments
  */
 export function orderText(order: Job, setup: Setup, place: JobPlace, before: readonly string[]): string {
   const words = [...before, calledBy(order, setup), ...order.words.slice(1)].map(quote).join(' ');
@@ -83,7 +86,7 @@ export function orderText(order: Job, setup: Setup, place: JobPlace, before: rea
   return `(${variables.join('')}exec ${words} ${outputs} ${input})\n${body}${report(place)}`;
 }
 
-/** Its own name for a program, where a shell finds the same file by it; else the file. */
+/** Returns the short name of a program if a shell finds the same file by it, else the path of the file. */
 function calledBy({ file, words }: Job, { env }: Setup): string {
   const [name = file] = words;
   const isFound = name.includes('/') || (env.PATH !== undefined && file.endsWith(`/${name}`));

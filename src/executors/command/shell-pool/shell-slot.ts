@@ -1,7 +1,7 @@
 /*
- * A place where one command at a time is under way. Its shell starts them: to fork a small shell takes a third of what
- * it takes to fork a Node process. It leads the process group that its commands are in, so that one can be killed with
- * all that it started; and with the slot, which is not used again.
+ * Slot for one command at a time. A small shell starts the commands, which takes a third of the time that a
+ * fork of Node takes. The shell leads the process group of the commands, so a command can be killed with
+ * everything it started. The shell dies too, and the slot is not used again.
  */
 import { rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -17,20 +17,20 @@ import { type Fate, fateOf, faultIn, faultOfDeath, type ShellExit } from './shel
 export class Slot {
   readonly #setup: Setup;
   readonly #place: JobPlace;
-  /** The words that go before those of each command: none, or `env` and what is for it. */
+  /** Words before those of each command: none, or `env` and its arguments. */
   #before: readonly string[];
   readonly #shell: Shell;
   readonly #begun: Promise<ShellExit | undefined>;
   readonly #outputs: Outputs;
   #isRunning = false;
-  /** Whether the last command took long, or wrote much, so that the next will, too. */
+  /** Whether the last command took long or wrote much, so that the next one probably will. */
   #isLong = false;
   #killed: JobReport['killed'];
   #isSpent = false;
 
   /**
-   * @param folder where its files go
-   * @param number what tells them from those of other slots
+   * @param folder for its files
+   * @param number distinguishes its files from those of other slots
    */
   constructor(setup: Setup, folder: string, number: number) {
     const { env, others } = dividedEnv(setup.env);
@@ -44,38 +44,38 @@ export class Slot {
     void this.#shell.gone.then(() => this.#clear());
   }
 
-  /** The process group of what it starts. */
+  /** Process group of the commands. */
   get group(): number | undefined {
     return this.#shell.pid;
   }
 
-  /** Whether it can be used no more. */
+  /** Whether it cannot be used any more. */
   get isGone(): boolean {
     return this.#isSpent || this.#shell.isGone;
   }
 
-  /** Resolves when it has no shell any more. */
+  /** Resolves when its shell has ended. */
   get gone(): Promise<void> {
     return this.#shell.gone;
   }
 
-  /** No more commands will come. */
+  /** Accepts no more commands. */
   end(): void {
     this.#shell.end();
   }
 
-  /** Kills it at once, with the command and all that it started. */
+  /** Kills the shell at once, with the command and everything it started. */
   kill(why?: JobReport['killed']): void {
     this.#killed ??= why;
     this.#isSpent = true;
     signalGroup(this.group, 'SIGKILL');
-    this.#outputs.giveUp(); // what has left the group may still hold them
+    this.#outputs.giveUp(); // processes that left the group may still have them open
   }
 
   /**
-   * Runs a command, while no other is under way. It is over when it has ended and its outputs are closed: what it
-   * leaves running with them still writes to them.
-   * @returns undefined where the shell was killed, which says nothing of the command
+   * Runs a command; no other may be running. It ends when the process has ended and its outputs are closed:
+   * processes that it leaves behind may still write to them.
+   * @returns undefined if the shell was killed, which says nothing about the command
    */
   async run(order: Job): Promise<JobReport | undefined> {
     this.#isRunning = true;
@@ -84,7 +84,7 @@ export class Slot {
       const begun = await this.#begun;
       if (begun === undefined) return this.#died();
       if (begun.status !== 0) return notStarted(begun.said.trim().split('\n').at(-1) ?? '');
-      // No builtin runs where `env` looks for the program.
+      // With `env` before it, no builtin runs.
       if (/^builtin$/m.test(begun.said) && this.#before.length === 0) this.#before = ['env'];
       if (hasFile) await writeFile(this.#place.stdin, order.input, { mode: 0o600 });
       this.#outputs.open();
@@ -106,9 +106,9 @@ export class Slot {
       kill: () => this.kill(),
     });
     const ended = await this.#shell.tell(orderText(order, this.#setup, this.#place, this.#before));
-    if (ended === undefined) this.kill(); // what it started is not to go on beside another attempt
+    if (ended === undefined) this.kill(); // its children must not run beside the next attempt
     const [stdout, stderr] = await this.#outputs.finish().finally(() => clock.stop());
-    if (this.#isSpent) signalGroup(this.group, 'SIGKILL'); // its children had their time, too
+    if (this.#isSpent) signalGroup(this.group, 'SIGKILL'); // its children had time to end, too
     this.#isLong = this.#outputs.wereMany || performance.now() - since > LONG;
     return this.#report(order, ended, stdout, stderr);
   }
@@ -130,7 +130,7 @@ export class Slot {
     return killed === undefined ? report : { ...report, killed };
   }
 
-  /** Who says, first thing, that a command could not be started. */
+  /** Programs that may report, before anything else, that a command could not be started. */
   #callers(): string[] {
     return this.#before.length > 0 ? [this.#place.argv0, 'env'] : [this.#place.argv0];
   }
@@ -140,7 +140,7 @@ export class Slot {
     return fault === undefined ? undefined : notStarted(fault);
   }
 
-  /** Gives back what it holds, where it can be used no more. */
+  /** Releases its resources if it cannot be used any more. */
   #clear(): void {
     if (!this.isGone || this.#isRunning) return;
     this.#outputs.close();

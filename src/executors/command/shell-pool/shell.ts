@@ -3,26 +3,26 @@ import { messageOf, systemCode } from '../../../core/base/errors.ts';
 import type { dividedEnv, JobPlace } from './shell-script.ts';
 import { endedIn, type ShellExit } from './shell-status.ts';
 
-/** A shell that does what it is told. */
+/** Shell that runs texts. */
 export interface Shell {
-  /** The leader of its process group; undefined where it was not started. */
+  /** Leader of its process group; undefined if it was not started. */
   readonly pid: number | undefined;
-  /** Whether it was not started, or is no more. */
+  /** Whether it was not started, or has ended. */
   readonly isGone: boolean;
-  /** All that it has said to the last text; where it was not started, the code of the system for why. */
+  /** Everything it said since the last text; if it was not started, the system error code. */
   readonly said: string;
-  /** Resolves when it is no more. */
+  /** Resolves when it has ended. */
   readonly gone: Promise<void>;
   /**
-   * Has it run a text, at whose end it reports; not before it has done with the last.
-   * @returns undefined where it is gone before it reports
+   * Runs a text that ends with a report. Texts must not overlap.
+   * @returns undefined if the shell ends before it reports
    */
   tell(text: string): Promise<ShellExit | undefined>;
-  /** It will be told nothing more. */
+  /** Closes its input. */
   end(): void;
 }
 
-/** Starts the shell of a slot. It leads a process group, and a session, of its own. */
+/** Starts the shell of a slot. It leads its own process group and session. */
 export function startShell(
   file: string,
   cwd: string | undefined,
@@ -54,8 +54,8 @@ export function startShell(
     child.on('error', leave);
     child.on('close', () => leave());
   });
-  child?.stdin?.on('error', () => {}); // its end tells it
-  // latin1: a nonce is found in it, whatever bytes are about it.
+  child?.stdin?.on('error', () => {}); // its end is noticed elsewhere
+  // latin1 keeps the nonce findable, whatever bytes surround it.
   child?.stderr?.setEncoding('latin1').on('data', (text: string) => {
     said += text;
     const ended = endedIn(said, place);

@@ -6,15 +6,15 @@ import { formOf, type Given, given, isForm, objectText, pairsOf, wellFormed } fr
 import { contentOf, named, type RequestBody } from './request-body.ts';
 import { parseTarget, type Target } from './target.ts';
 
-/** What a task asks for. */
+/** Request of a task. */
 export interface Request {
   /** In capitals. */
   readonly method: string;
   readonly target: Target;
-  /** The user's: of `--header`, of the record, and the `Authorization` that the url makes. */
+  /** User headers: those of `--header` and of the record, and the `Authorization` of the url. */
   readonly headers: HeaderList;
   readonly content: RequestBody | undefined;
-  /** From the first byte to the last, in milliseconds. */
+  /** First to last byte, in milliseconds. */
   readonly timeout: number;
 }
 
@@ -25,24 +25,24 @@ export interface RequestDefaults {
   readonly timeout: number;
 }
 
-/** The methods that a task may have, and `json`: a POST of JSON. */
+/** Methods that a task may have; `json` is a POST of JSON. */
 export const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'json'] as const;
 
 const NAMES: ReadonlySet<string> = new Set(METHODS);
-/** A body means nothing in these (RFC 9110, 9.3), so a `data` that the record has for other ends is not sent. */
+/** Methods whose body has no meaning (RFC 9110, 9.3): a `data` attribute for other purposes is not sent. */
 const WITHOUT_BODY: ReadonlySet<string> = new Set(['get', 'head', 'options']);
 
-/** The longest time that a timer takes, in milliseconds; one that is set to more rings at once. */
+/** Longest time of a timer, in milliseconds; a longer one would fire at once. */
 export const MAX_TIMEOUT: number = 2 ** 31 - 1;
 
-/** The url that a task says, as text; a failure `URL` or `TEMPLATE` where it says none. */
+/** Returns the url of a task as text; a failure `URL` or `TEMPLATE` if it has none. */
 export function urlOf(task: Task, template: Template | undefined): string | Failure {
   const url = template === undefined ? attributeText(task, 'url') : expanded(template, task);
   if (url !== undefined && url !== '') return url;
   return { code: 'URL', message: 'the record has no "url" (--url makes one of other attributes)' };
 }
 
-/** The url of a template. */
+/** Returns the url of a template. */
 function expanded(template: Template, task: Task): string | Failure {
   try {
     return template.expand(task, encodePart);
@@ -52,7 +52,7 @@ function expanded(template: Template, task: Task): string | Failure {
   }
 }
 
-/** A value as a part of a url. Nothing, and dots alone, would make it another resource's. @throws {Rule} */
+/** Encodes a value as part of a url. Empty values, `.` and `..` would name another resource. @throws {InvalidValue} */
 function encodePart(value: string): string {
   if (/^\.{0,2}$/.test(value))
     throw new InvalidValue(value === '' ? 'is empty' : `is ${value}, which is a step in a path`);
@@ -60,7 +60,7 @@ function encodePart(value: string): string {
   return encodeURIComponent(value);
 }
 
-/** Where a task's request goes, or why that can't be said: a failure `URL`, `TEMPLATE` or `REQUEST`. */
+/** Returns the target of a request; a failure `URL`, `TEMPLATE` or `REQUEST` if there is none. */
 function targetOf(task: Task, defaults: RequestDefaults): Target | Failure {
   const url = urlOf(task, defaults.url);
   if (typeof url === 'object') return url;
@@ -71,7 +71,7 @@ function targetOf(task: Task, defaults: RequestDefaults): Target | Failure {
   }
 }
 
-/** What a task asks for, or why that can't be: a failure `URL`, `TEMPLATE` or `REQUEST`. */
+/** Returns the request of a task; a failure `URL`, `TEMPLATE` or `REQUEST` if it cannot be made. */
 export function requestOf(task: Task, defaults: RequestDefaults): Request | Failure {
   const target = targetOf(task, defaults);
   if ('code' in target) return target;
@@ -138,7 +138,7 @@ function fieldsOf(headers: Given): [string, string][] | undefined {
   return [...new URLSearchParams(headers.text.trim())];
 }
 
-/** A record's own time-out: seconds as a number, or a duration as in `500ms`. */
+/** Returns the timeout of a record: seconds as a number, or a duration such as `500ms`. */
 function timeoutOf(task: Task, usual: number): number {
   const value = attribute(task.fields, 'timeout');
   if (value === undefined || value === null || value === '') return usual;

@@ -4,10 +4,10 @@ import { quoted } from '../../../core/base/terminal-text.ts';
 import { InvalidValue } from '../../../core/options/option.ts';
 import { wellFormed } from './params.ts';
 
-/** Headers in the order they are sent: name, value, name, value. */
+/** Headers in the order in which they are sent: name, value, name, value. */
 export type HeaderList = readonly string[];
 
-/** They are about the connection, which is not the task's, and are left out where a header list has them. */
+/** Headers of the connection, not of the request. They are removed from lists of headers. */
 const OF_THE_CONNECTION: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
@@ -23,8 +23,8 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const CONTROL = /[^\t\x20-\x7e\x80-\u{10ffff}]/u;
 
 /**
- * One header, checked; an empty list for one of those that are about the connection.
- * @throws {Rule} which never shows the value
+ * Checks a header; returns an empty list for a header of the connection.
+ * @throws {Rule} without the value
  */
 export function header(name: string, value: string): HeaderList {
   if (!TOKEN.test(name))
@@ -32,24 +32,24 @@ export function header(name: string, value: string): HeaderList {
   if (CONTROL.test(value))
     throw new InvalidValue(`must be without control characters; the value of ${name} has one`);
   if (OF_THE_CONNECTION.has(name.toLowerCase())) return [];
-  // Trimmed before it is bytes: the last one of "à" looks like a space.
+  // Trimmed before it is bytes: the last byte of "à" looks like a space.
   const text = wellFormed(value.trim());
   return [name, /[^\x20-\x7e]/.test(text) ? Buffer.from(text).toString('latin1') : text];
 }
 
-/** A name that is none, as far as it could be one: the rest may be a value, where a colon is missing. */
+/** Returns the valid beginning of an invalid name. The rest may be a value, if a colon is missing. */
 function shownName(name: string): string {
   return quoted(`${/^[\w-]*/.exec(name)?.[0]}…`);
 }
 
-/** A header as it is typed: `K: V`. @throws {InvalidValue} which never shows the value */
+/** Parses a header as typed: `K: V`. @throws {InvalidValue} without the value */
 export function headerLine(line: string): HeaderList {
   const colon = line.indexOf(':');
   if (colon < 1) throw new InvalidValue('must be "Name: value", or @FILE with a header a line');
   return header(line.slice(0, colon).trim(), line.slice(colon + 1));
 }
 
-/** The headers of `--header`: `K: V`, or `@FILE`. @throws {TaskpipeError} `USAGE`, `IO` */
+/** Reads the headers of `--header`: `K: V`, or `@FILE`. @throws {TaskpipeError} `USAGE`, `IO` */
 export async function readHeaders(given: readonly string[]): Promise<HeaderList> {
   const lists = await Promise.all(given.map((one) => (one.startsWith('@') ? fromFile(one.slice(1)) : [one])));
   return lists.flat().flatMap((line) => {
@@ -62,7 +62,7 @@ export async function readHeaders(given: readonly string[]): Promise<HeaderList>
   });
 }
 
-/** The lines of a file of headers, as `curl -H @FILE` has it; blank lines and those that begin with # are passed over. */
+/** Reads the lines of a header file, as `curl -H @FILE` does; skips blank lines and comments (#). */
 async function fromFile(file: string): Promise<string[]> {
   let text: string;
   try {
@@ -73,7 +73,7 @@ async function fromFile(file: string): Promise<string[]> {
   return text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'));
 }
 
-/** Both lists; where a name is in both, what `over` has. */
+/** Merges two lists; a name in both has the value of `over`. */
 export function mergeHeaders(base: HeaderList, over: HeaderList): HeaderList {
   if (over.length === 0) return base;
   if (base.length === 0) return over;
@@ -82,7 +82,7 @@ export function mergeHeaders(base: HeaderList, over: HeaderList): HeaderList {
   return [...withoutHeaders(base, (name) => names.has(name)), ...over];
 }
 
-/** A list without some names, which `drop` is given in lower case. */
+/** Returns a list without some names; `drop` gets them in lower case. */
 export function withoutHeaders(list: HeaderList, drop: (name: string) => boolean): HeaderList {
   const kept: string[] = [];
   for (let i = 0; i < list.length; i += 2) {
@@ -91,7 +91,7 @@ export function withoutHeaders(list: HeaderList, drop: (name: string) => boolean
   return kept;
 }
 
-/** The value of a header in a list; the name in lower case. */
+/** Returns the value of a header; the name is in lower case. */
 export function headerValue(list: HeaderList, name: string): string | undefined {
   for (let i = 0; i < list.length; i += 2) {
     if ((list[i] as string).toLowerCase() === name) return list[i + 1];
@@ -99,7 +99,7 @@ export function headerValue(list: HeaderList, name: string): string | undefined 
   return undefined;
 }
 
-/** Whether a header is likely to hold a secret. */
+/** Returns whether the name of a header suggests a secret. */
 export function isSecret(name: string): boolean {
   return /auth|token|key|secret|session|pass|pwd|cookie|credential|signature|bearer|jwt|csrf|xsrf/i.test(
     name,

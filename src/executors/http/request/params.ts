@@ -4,15 +4,15 @@ import { membersOf, skipValue } from '../../../core/record/json-text.ts';
 import { attribute, type Task } from '../../../core/record/task.ts';
 import { rawMember } from '../../../core/record/template.ts';
 
-/** An attribute that may be an object or, as CSV cells have it, text. */
+/** Attribute that may be an object or, in CSV cells, text. */
 export type Given =
   | { readonly kind: 'object'; readonly raw: string }
   | { readonly kind: 'value'; readonly raw: string }
   | { readonly kind: 'text'; readonly text: string };
 
 /**
- * An attribute, with its JSON text as it is in the record, so that digits stay; undefined where it is missing, null
- * or empty.
+ * Returns an attribute with its JSON text from the record, so that digits stay; undefined if it is missing,
+ * null or empty.
  */
 export function given(task: Task, name: string): Given | undefined {
   const value = attribute(task.fields, name);
@@ -22,7 +22,9 @@ export function given(task: Task, name: string): Given | undefined {
   return { kind: typeof value === 'object' && !Array.isArray(value) ? 'object' : 'value', raw };
 }
 
-/** Text that begins as a JSON object does, if it is one. @throws {Rule} where it is not */
+/**
+ * Returns text that is a JSON object; undefined if it does not begin like one. @throws {Rule} if it is invalid
+ */
 export function objectText(text: string): string | undefined {
   const trimmed = text.trim();
   if (!trimmed.startsWith('{')) return undefined;
@@ -34,16 +36,16 @@ export function objectText(text: string): string | undefined {
   return trimmed;
 }
 
-/** Whether text looks like `a=1&b=2`. */
+/** Returns whether text looks like `a=1&b=2`. */
 export function isForm(text: string): boolean {
-  // Not one expression for all: a group that repeats fails at millions of fields.
+  // Two expressions: one with a repeated group would fail at millions of fields.
   return /^[^\s=&]+=/.test(text) && !/\s|&(?![^\s=&]+=)/.test(text);
 }
 
 /**
- * The members of a JSON object's text as names and values: strings without quotes, numbers with the digits they
- * have, nested values as JSON text. An array gives a pair for each item, null gives none.
- * @throws {Rule} where they can't be sent
+ * Returns the members of a JSON object as names and values: strings without quotes, numbers with their digits,
+ * nested values as JSON text. An array gives a pair for each item, null gives none.
+ * @throws {Rule} if they cannot be sent
  */
 export function pairsOf(raw: string): [name: string, value: string][] {
   return membersOf(raw).flatMap(({ key, value, end }) => {
@@ -55,13 +57,13 @@ export function pairsOf(raw: string): [name: string, value: string][] {
   });
 }
 
-/** Text that can be sent. Half of a surrogate pair would go out as another character. @throws {Rule} */
+/** Checks that text can be sent: half a surrogate pair would go out as another character. @throws {Rule} */
 export function wellFormed(text: string): string {
   if (text.isWellFormed()) return text;
   throw new InvalidValue('must be without halves of surrogate pairs');
 }
 
-/** `a=1&b=2` of a JSON object's text. @throws {InvalidValue} as `pairsOf` does */
+/** Returns a JSON object as `a=1&b=2`. @throws {InvalidValue} as `pairsOf` does */
 export function formOf(raw: string): string {
   return new URLSearchParams(pairsOf(raw)).toString();
 }
@@ -70,7 +72,7 @@ function plain(raw: string): string {
   return raw.startsWith('"') ? (JSON.parse(raw) as string) : raw;
 }
 
-/** The items of an array's text. */
+/** Returns the items of a JSON array as text. */
 function itemsOf(raw: string): string[] {
   const items: string[] = [];
   let i = 1;

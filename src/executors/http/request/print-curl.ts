@@ -3,21 +3,21 @@ import type { Request } from './build-request.ts';
 import { type HeaderList, headerLine, isSecret } from './headers.ts';
 
 export interface CurlOptions {
-  /** As they were typed, `@FILE` among them. */
+  /** Values of `--header` as typed, with `@FILE`. */
   readonly typed: readonly string[];
-  /** The headers that these were read as: they are not said again. */
+  /** Headers that these were read as. They are not repeated. */
   readonly read: HeaderList;
   readonly userAgent: string;
   readonly follow: number;
   readonly insecure: boolean;
-  /** For `Idempotency-Key`. */
+  /** Value of `Idempotency-Key`. */
   readonly key: string | undefined;
 }
 
 /**
- * The same request as a command line that can be run. What is secret is not in it: the value of a header is a
- * variable, as in `-H "Authorization: $AUTHORIZATION"`, where it is of `--header`, or its name tells of a secret; and
- * user and password of the url are left out.
+ * Returns a request as a command line that can be run, without secrets. The value of a header becomes a
+ * variable, such as `-H "Authorization: $AUTHORIZATION"`, if it comes from `--header` or its name suggests a
+ * secret. User and password of the url are left out.
  */
 export function curlLine(request: Request, options: CurlOptions): string {
   const { method, target, headers, content, timeout } = request;
@@ -27,7 +27,7 @@ export function curlLine(request: Request, options: CurlOptions): string {
   words.push(quote(target.href), '--user-agent', quote(options.userAgent));
   if (content !== undefined) words.push('-H', quote(`Content-Type: ${content.type}`));
   if (options.key !== undefined) words.push('-H', quote(`Idempotency-Key: ${options.key}`));
-  // Not by the dozen: a call takes no more than some 100,000 arguments.
+  // One by one: a spread call takes only about 100,000 arguments.
   for (const word of headerWords(headers, options)) words.push(word);
   if (content !== undefined) words.push('--data-raw', quote(content.text));
   if (options.follow > 0) words.push('--location', '--max-redirs', String(options.follow));
@@ -36,7 +36,7 @@ export function curlLine(request: Request, options: CurlOptions): string {
   return words.join(' ');
 }
 
-/** Those of the record one by one, and those of `--header` as they were typed. */
+/** Returns the headers of the record one by one, and those of `--header` as typed. */
 function headerWords(headers: HeaderList, { typed, read }: CurlOptions): string[] {
   const said = new Set<string>();
   for (let i = 0; i < read.length; i += 2) said.add(`${read[i]}: ${read[i + 1]}`);
@@ -59,10 +59,10 @@ function headerWord(name: string, value: string): string[] {
     : ['-H', quote(`${name}: ${Buffer.from(value, 'latin1').toString()}`)];
 }
 
-/** @param name undefined where a header is one that is not sent */
+/** @param name undefined for a header that is not sent */
 function secretWord(name: string | undefined): string[] {
   if (name === undefined) return [];
   const variable = name.toUpperCase().replace(/[^A-Z0-9]/g, '_');
-  // A token may have characters that mean something to a shell between double quotes.
+  // A token may contain characters that a shell interprets inside double quotes.
   return ['-H', /^[\w-]+$/.test(name) ? `"${name}: $${variable}"` : `${quote(`${name}: `)}"$${variable}"`];
 }

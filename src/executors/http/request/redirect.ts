@@ -5,24 +5,24 @@ import { type HeaderList, withoutHeaders } from './headers.ts';
 import type { RequestBody } from './request-body.ts';
 import { parseTarget, shownUrl, type Target } from './target.ts';
 
-/** One request of those that a task's url leads to. */
+/** One request in the chain of redirects of a task. */
 export interface Hop {
   readonly method: string;
   readonly target: Target;
-  /** The user's headers. */
+  /** User headers. */
   readonly headers: HeaderList;
   readonly content: RequestBody | undefined;
 }
 
-/** Whether an answer sends us to another place. */
+/** Returns whether a response is a redirect. */
 export function isRedirect(status: number, headers: AnswerHeaders): boolean {
   if (status < 301 || status > 308 || headers.location === undefined) return false;
   return status <= 303 || status >= 307;
 }
 
 /**
- * Where a redirect leads (RFC 9110, 15.4). On change of origin all headers of the user stay behind: who answers there
- * has no claim to them. A body does not go from https to http.
+ * Returns the next request of a redirect (RFC 9110, 15.4). At a change of origin all user headers are dropped,
+ * since the other server has no claim to them. A body does not go from https to http.
  */
 export function nextHop(hop: Hop, { status, headers }: Answer): Hop | HttpFault {
   const location = asSent(String(headers.location));

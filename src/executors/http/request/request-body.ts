@@ -4,10 +4,10 @@ import { minify } from '../../../core/record/json-text.ts';
 import type { Task } from '../../../core/record/task.ts';
 import { formOf, type Given, given, isForm, objectText, wellFormed } from './params.ts';
 
-/** What a request sends. */
+/** Body of a request. */
 export interface RequestBody {
   readonly text: string;
-  /** Its content type, where no header says another. */
+  /** Content type, unless a header says another. */
   readonly type: string;
 }
 
@@ -15,10 +15,10 @@ const FORM = 'application/x-www-form-urlencoded';
 const JSON_TYPE = 'application/json';
 
 /**
- * The body of a task's request: its attribute `json`, else `data`.
+ * Returns the body of a request: the attribute `json`, else `data`.
  * @param asJson whether `data` is sent as JSON too: the method `json`
- * @param type the content type that a header says
- * @throws {Rule} what an attribute must be
+ * @param type content type from a header
+ * @throws {Rule} if an attribute cannot be sent
  */
 export function contentOf(task: Task, asJson: boolean, type: string | undefined): RequestBody | undefined {
   const json = given(task, 'json');
@@ -36,7 +36,7 @@ function dataContent(data: Given, type: string | undefined): RequestBody {
       throw new InvalidValue('data must be text or an object; "json" takes an array');
     return { text: data.raw, type: 'text/plain;charset=UTF-8' };
   }
-  // Who says another type than a form's means the text itself.
+  // With a content type other than that of forms, text is sent as it is.
   const isFormWanted = type === undefined || type.toLowerCase().startsWith(FORM);
   const object = isFormWanted ? named('data', () => objectText(data.text)) : undefined;
   if (object !== undefined) return { text: named('data', () => formOf(object)), type: FORM };
@@ -44,7 +44,7 @@ function dataContent(data: Given, type: string | undefined): RequestBody {
   return { text, type: isForm(text) ? FORM : 'text/plain;charset=UTF-8' };
 }
 
-/** A value as JSON. Text may be JSON already, or `a=1&b=2`; any other is a string. */
+/** Returns a value as JSON. Text may be JSON already, or `a=1&b=2`; any other text is a string. */
 function jsonText(value: Given, name: string): string {
   if (value.kind !== 'text') return minify(value.raw);
   const text = value.text.trim();
@@ -57,7 +57,7 @@ function jsonText(value: Given, name: string): string {
   return JSON.stringify(isForm(text) ? fromForm(text) : value.text);
 }
 
-/** `a=1&b=2` as an object of strings; a name that is there several times has an array of them. */
+/** Parses `a=1&b=2` to an object of strings; a repeated name gets an array. */
 function fromForm(text: string): Record<string, string | string[]> {
   const form = new URLSearchParams(text);
   const entries = [...new Set(form.keys())].map((name): [string, string | string[]] => {
@@ -67,7 +67,7 @@ function fromForm(text: string): Record<string, string | string[]> {
   return Object.fromEntries(entries);
 }
 
-/** Puts the attribute's name before what it must be. */
+/** Adds the name of an attribute to the error of a rule. */
 export function named<T>(name: string, read: () => T): T {
   try {
     return read();

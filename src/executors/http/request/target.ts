@@ -1,30 +1,33 @@
 import { quoted, withoutUser } from '../../../core/base/terminal-text.ts';
 import type { Failure } from '../../../core/record/task.ts';
 
-/** A url, taken apart for a request. */
+/** Parsed url of a request. */
 export interface Target {
-  /** For people and results: without user, password and fragment. */
+  /** For messages and results: without user, password and fragment. */
   readonly href: string;
-  /** As in `https://h:8443`. */
+  /** Such as `https://h:8443`. */
   readonly origin: string;
-  /** As in `h:8443`, the port always there: for messages. */
+  /** For messages: host with its port, such as `h:8443` or `h:80`. */
   readonly host: string;
   /** Path and query. */
   readonly path: string;
-  /** What user and password in the url make: the value of an `Authorization` header. */
+  /** Value of an `Authorization` header from user and password in the url. */
   readonly authorization: string | undefined;
 }
 
-/** A url that needs no parser: nothing in it is encoded or left out. Dots at the start of a name may be steps. */
+/**
+ * Urls that need no parser, since nothing in them is encoded or removed. A path segment that begins with a dot
+ * may be a step.
+ */
 const PLAIN = /^(https?:\/\/[a-z0-9.:-]+)(\/[\w~!$&()*+,;=:@./-]*(?:\?[\w~!$&()*+,;=:@./?%-]*)?)$/;
 
-/** What the urls of a list share, by what stands before the path. */
+/** Targets by the part before the path, which the urls of a list share. */
 const origins = new Map<string, Target>();
 
 /**
- * Takes a url apart.
- * @param query is added to the query that the url has
- * @returns a failure `URL` where it is none, or not one of http or https
+ * Parses a url.
+ * @param query added to the query of the url
+ * @returns a failure `URL` if it is invalid, or not http or https
  */
 export function parseTarget(text: string, query = ''): Target | Failure {
   const [, start = '', path = ''] = query === '' ? (PLAIN.exec(text) ?? []) : [];
@@ -58,7 +61,7 @@ function parseAny(text: string, query: string): Target | Failure {
   };
 }
 
-/** The target of what stands before the path of a url; it has no user. */
+/** Returns the target of the part before the path; it has no user. */
 function rootOf(start: string): Target | Failure {
   const known = origins.get(start);
   if (known !== undefined) return known;
@@ -67,19 +70,19 @@ function rootOf(start: string): Target | Failure {
   return root;
 }
 
-/** The origin of a url, '' where it has none. */
+/** Returns the origin of a url, `''` if it has none. */
 export function originOf(text: string): string {
   const [start] = /^https?:\/\/[a-z0-9.:-]+(?=[/?#]|$)/.exec(text) ?? [];
   const root = start === undefined ? parseAny(text, '') : rootOf(start);
   return 'code' in root ? '' : root.origin;
 }
 
-/** The `Basic` credentials of a user and password as a url has them (RFC 7617, in UTF-8). */
+/** Returns `Basic` credentials from user and password in a url (RFC 7617, in UTF-8). */
 export function basic(username: string, password: string): string {
   return `Basic ${Buffer.from(`${unescaped(username)}:${unescaped(password)}`).toString('base64')}`;
 }
 
-/** A url's text for a message: without user and password, and not endless. */
+/** Returns a url for a message: without user and password, and shortened. */
 export function shownUrl(text: string): string {
   const bare = withoutUser(text);
   return quoted(bare.length > 200 ? `${bare.slice(0, 200)}…` : bare);

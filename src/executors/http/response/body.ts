@@ -8,27 +8,27 @@ import type { Answer, AnswerHeaders } from '../transport/exchange.ts';
 import { textOf } from './charset.ts';
 import { type ContentType, contentTypeOf, endingOf } from './content-type.ts';
 
-/** What becomes of a body: `auto` goes by its content type. */
+/** Form in which a body is kept; `auto` decides by content type. */
 export type BodyMode = 'auto' | 'text' | 'json' | 'base64' | 'none';
 
 export interface ResultOptions {
   readonly body: BodyMode;
-  /** Whether the result has the headers of the answer. */
+  /** Whether the result contains the response headers. */
   readonly headers: boolean;
 }
 
-/** A result as JSON text, and why it is a failure, if it is. */
+/** Result as JSON text, with the failure if there is one. */
 export interface Result {
   readonly text: string;
   readonly failure?: Failure | undefined;
 }
 
-/** Statuses whose answers have no body (RFC 9110, 6.4.1). */
+/** Statuses of responses without a body (RFC 9110, 6.4.1). */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /**
- * The same as `result`, with the body in a file of its own.
- * @param options.dir the folder of these files
+ * Returns the result as `result` does, with the body in a file.
+ * @param options.dir folder of these files
  */
 export async function fileResult(
   answer: Answer,
@@ -43,7 +43,10 @@ export async function fileResult(
   return { text: assemble(answer, url, type, `,"file":${JSON.stringify(file)}`, options) };
 }
 
-/** An answer as a task's result: `{"status","url","type","text"|"json"|"base64"|"file","headers"}`. */
+/**
+ * Returns a response as the result of a task:
+ * `{"status","url","type","text"|"json"|"base64"|"file","headers"}`.
+ */
 export function result(answer: Answer, method: string, url: string, options: ResultOptions): Result {
   const { body } = answer;
   const type = contentTypeOf(answer.headers);
@@ -72,7 +75,7 @@ function assemble(
   body: string,
   options: ResultOptions,
 ): string {
-  // A url has neither control characters nor quotes, so this is all that JSON escapes in it.
+  // A url has no control characters and no quotes, so a backslash is all that JSON would escape.
   const quoted = url.includes('\\') ? JSON.stringify(url) : `"${url}"`;
   const start = `{"status":${answer.status},"url":${quoted},"type":${type.quoted}${body}`;
   return options.headers ? `${start},"headers":${headersText(answer.headers)}}` : `${start}}`;
@@ -88,7 +91,7 @@ function headersText(headers: AnswerHeaders): string {
   return JSON.stringify(headers, (_, value) => (typeof value === 'string' ? asSent(value) : value));
 }
 
-/** A header's value, its bytes taken as UTF-8 where they are that. */
+/** Returns the value of a header, decoded as UTF-8 if its bytes are that. */
 export function asSent(value: string): string {
   if (!/[^\x00-\x7f]/.test(value)) return value;
   const bytes = Buffer.from(value, 'latin1');
@@ -96,13 +99,13 @@ export function asSent(value: string): string {
 }
 
 /**
- * Writes a body to a file of its own: named after the task, so that another run replaces it; whole or not at all.
+ * Writes a body to a file atomically. The file is named after the task, so that another run replaces it.
  * @returns its path
  * @throws {TaskpipeError} `IO`
  */
 async function writeBody(body: Buffer, type: ContentType, { uuid }: Task, dir: string): Promise<string> {
   const name = createHash('sha256').update(uuid).digest('hex').slice(0, 32);
   const path = join(dir, name + (await endingOf(type)));
-  await replaceFile(path, body, { lasting: true }); // the row that names it will be
+  await replaceFile(path, body, { lasting: true }); // as durable as the row that names it
   return path;
 }

@@ -4,12 +4,12 @@ import type { ContentType } from './content-type.ts';
 
 const decoders = new Map<string, TextDecoder>();
 
-/** How far into HTML its charset is looked for, as browsers do. */
+/** Number of bytes of HTML in which a charset is searched, as in browsers. */
 const SNIFFED = 1024;
 
 /**
- * The text of a body: by its byte order mark, else the charset of its content type, else what HTML or XML say of
- * themselves, else as UTF-8. Bytes that are none of a character become U+FFFD.
+ * Decodes a body: by its byte order mark, else the charset of its content type, else the charset that HTML or
+ * XML declare, else UTF-8. Invalid bytes become U+FFFD.
  */
 export function textOf(body: Buffer, type: ContentType): string {
   const charset = markOf(body) ?? type.charset ?? saidIn(body, type);
@@ -19,7 +19,7 @@ export function textOf(body: Buffer, type: ContentType): string {
 function decode(body: Buffer, charset: string): string {
   const decoder = decoderOf(charset);
   if (decoder === undefined) return utf8(body);
-  // Node 20 takes a short cut for windows-1252, by which 0x80 to 0x9f go wrong, unless it is a stream.
+  // Without a stream, Node 20 decodes windows-1252 wrongly from 0x80 to 0x9f.
   return decoder.decode(body, { stream: decoder.encoding === 'windows-1252' });
 }
 
@@ -36,11 +36,11 @@ function decoderOf(charset: string): TextDecoder | undefined {
     if (decoders.size < 100) decoders.set(charset, decoder);
     return decoder;
   } catch {
-    return undefined; // an unknown label: as UTF-8
+    return undefined; // unknown label: decoded as UTF-8
   }
 }
 
-/** The encoding that a byte order mark says; decoding leaves the mark itself out. */
+/** Returns the encoding of a byte order mark, which decoding removes. */
 function markOf(body: Buffer): string | undefined {
   if (body.length < 2) return undefined;
   const first = body[0] as number;
@@ -57,6 +57,6 @@ function saidIn(body: Buffer, { sniff }: ContentType): string | undefined {
     sniff === 'html'
       ? /<meta[^>]+?charset\s*=\s*["']?\s*([^\s"'/>;]+)/i.exec(head)?.[1]
       : /^\s*<\?xml[^>]*?encoding\s*=\s*["']([^"']+)/i.exec(head)?.[1];
-  // Where this could be read, the bytes are no UTF-16 (HTML Standard, 13.2.3.2).
+  // If the declaration is readable as Latin-1, the bytes are not UTF-16 (HTML Standard, 13.2.3.2).
   return charset === undefined || /^utf-?16/i.test(charset) ? undefined : charset;
 }

@@ -1,16 +1,16 @@
 import type { AnswerHeaders } from '../transport/exchange.ts';
 
-/** A content type, taken apart. */
+/** Parsed content type. */
 export interface ContentType {
-  /** As JSON text: the header's value, or `null` where there is none. */
+  /** JSON text: the value of the header, or `null` if there is none. */
   readonly quoted: string;
-  /** Type and subtype in small letters, as in `text/html`; '' where there is none. */
+  /** Type and subtype in lower case, such as `text/html`; `''` if there is none. */
   readonly essence: string;
-  /** What kind of body it announces; `none` where there is no type. */
+  /** Kind of body that it announces; `none` without a content type. */
   readonly media: 'json' | 'text' | 'binary' | 'none';
-  /** The charset that it says, in small letters. */
+  /** Declared charset, in lower case. */
   readonly charset: string | undefined;
-  /** Whether the body may say its charset itself. */
+  /** Present if the body may declare its charset itself. */
   readonly sniff: 'html' | 'xml' | undefined;
 }
 
@@ -24,7 +24,7 @@ const NONE: ContentType = {
 
 const known = new Map<string, ContentType>();
 
-/** The content type of an answer; the last, where there are several. */
+/** Returns the content type of a response; of several, the last. */
 export function contentTypeOf(headers: AnswerHeaders): ContentType {
   const value = headers['content-type'];
   const text = typeof value === 'object' ? value.at(-1) : value;

@@ -5,12 +5,12 @@ import type { Answer } from '../transport/exchange.ts';
 import { textOf } from './charset.ts';
 import { contentTypeOf } from './content-type.ts';
 
-/** Says why an answer with an expected status is not the one that is wanted; undefined where it is. */
+/** Function that returns the failure of a response with an expected status; undefined if it is as wanted. */
 export type Expectation = (answer: Answer) => Failure | undefined;
 
 /**
- * A test of statuses from `2xx,304,500-599`.
- * @throws {Rule} where the text is no such list
+ * Parses statuses such as `2xx,304,500-599`. Returns a test.
+ * @throws {Rule} if the text is not such a list
  */
 export function compileStatuses(text: string): (status: number) => boolean {
   const ranges = text.split(',').map((part): [first: number, last: number] => {
@@ -25,13 +25,13 @@ export function compileStatuses(text: string): (status: number) => boolean {
   return (status) => ranges.some(([first, last]) => status >= first && status <= last);
 }
 
-/** A regular expression from `/re/flags`. @throws {InvalidValue} where it is none */
+/** Parses a regular expression from `/re/flags`. @throws {InvalidValue} if it is invalid */
 export function compileRegex(text: string): RegExp {
   const [, source, flags = ''] = /^\/(.+)\/([a-z]*)$/s.exec(text) ?? [];
   if (source === undefined)
     throw new InvalidValue('must be a regular expression between slashes, as in /ready/i');
   try {
-    // A test must not depend on the one before it, which g and y would make it do.
+    // g and y would make a test depend on the one before it.
     return new RegExp(source, flags.replace(/[gy]/g, ''));
   } catch (error) {
     throw new InvalidValue(`must be a regular expression: ${messageOf(error)}`);
@@ -39,9 +39,9 @@ export function compileRegex(text: string): RegExp {
 }
 
 /**
- * What is expected of a body. JMESPath is loaded where it is asked for.
- * @param expression for JMESPath; the answer passes where it gives what JMESPath holds to be true
- * @throws {TaskpipeError} `USAGE` where the expression is none
+ * Returns what is expected of a body. JMESPath is loaded only if it is used.
+ * @param expression in JMESPath; a response passes if its value is true by the rules of JMESPath
+ * @throws {TaskpipeError} `USAGE` if the expression is invalid
  */
 export async function compileExpectations(
   expression: string | undefined,
@@ -94,7 +94,7 @@ async function expectJson(expression: string): Promise<Expectation> {
   };
 }
 
-/** By the rules of JMESPath: null, false, and what is empty are false; 0 is true. */
+/** Returns whether a value is true in JMESPath: null, false and empty values are false, 0 is true. */
 function isTrue(value: unknown): boolean {
   if (value === null || value === undefined || value === false || value === '') return false;
   if (typeof value !== 'object') return true;

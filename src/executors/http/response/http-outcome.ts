@@ -10,20 +10,20 @@ import { asSent, fileResult, type Result, type ResultOptions, result } from './b
 import { compileExpectations, compileStatuses, type Expectation } from './expect.ts';
 import { retryOf } from './retry-after.ts';
 
-/** Makes an outcome of the last answer. */
+/** Function that turns the last response into an outcome. */
 export type Judge = (task: Task, hop: Hop, answer: Answer, again: Again) => Promise<Outcome> | Outcome;
 
-/** What is known of whether a task may be tried again. */
+/** Facts about whether a request may be repeated. */
 export interface Again {
-  /** Whether it may be done twice. */
+  /** Whether it may be sent twice. */
   readonly mayRepeat: boolean;
-  /** Whether a server has acted already, before a redirect. */
+  /** Whether a server has already acted, before a redirect. */
   readonly hasActed: boolean;
 }
 
 /**
- * Makes a judge of what the options expect.
- * @throws {TaskpipeError} `USAGE` where an option is wrong, `IO` where the folder of `bodyDir` can't be made
+ * Returns the judge for the expectations of the options.
+ * @throws {TaskpipeError} `USAGE` if an option is invalid, `IO` if the folder of `bodyDir` cannot be made
  */
 export async function createJudge(options: HttpOptions): Promise<Judge> {
   const isExpected = compileStatuses(checked('expectStatus', options.expectStatus) ?? '2xx');
@@ -46,7 +46,7 @@ function judged({ text, failure }: Result, answer: Answer, expectation: Expectat
   return error === undefined ? { result: text } : { result: text, error };
 }
 
-/** As much of a server's words beside its status as a message has. */
+/** Longest reason phrase in a message. */
 const MAX_REASON = 200;
 
 function unexpected({ text }: Result, answer: Answer, { mayRepeat, hasActed }: Again): Outcome {

@@ -17,19 +17,20 @@ export interface ClientOptions {
   readonly cookies: Cookies | undefined;
   readonly cache: Cache | undefined;
   readonly userAgent: string;
-  /** What most requests have of the user's headers, so that they are put together once. */
+  /** User headers of most requests. Requests with these share one merged list. */
   readonly usualHeaders: HeaderList;
   readonly maxBody: number;
-  /** After how many connection failures in a row a host is given up. */
+  /** Number of connection failures in a row after which a host is given up. */
   readonly hostErrors: number | undefined;
 }
 
-/** Sends requests. */
+/** Client that sends requests. */
 export interface Client {
   /**
+   * Sends one request.
    * @param key for `Idempotency-Key`
-   * @param follows whether a redirect will be followed, so that its body is of no interest
-   * @returns the answer, with its body decoded
+   * @param follows whether a redirect will be followed, so that its body does not matter
+   * @returns the response, with its body decoded
    */
   send(hop: Hop, trip: Trip, key: string | undefined, follows: boolean): Promise<Answer | HttpFault>;
 }
@@ -45,7 +46,7 @@ export function createClient(options: ClientOptions): Client {
     maxBody,
     skips: (status: number, headers: AnswerHeaders) => isRedirect(status, headers),
   };
-  /** What HEAD tells of a length is of a body that does not come. */
+  /** For HEAD, whose content-length is that of a body that does not arrive. */
   const bodiless: ExchangeLimits = { maxBody: Number.POSITIVE_INFINITY, skips: keepsAll };
   const failures = hostErrors === undefined ? undefined : countFailures(hostErrors);
 
@@ -130,7 +131,7 @@ interface Failures {
   note(target: Target, ended: Answer | HttpFault): void;
 }
 
-/** Counts the connections to each host that failed since its last answer. */
+/** Counts failed connections to each host since its last response. */
 function countFailures(limit: number): Failures {
   const inARow = new Map<string, number>();
   return {
@@ -152,7 +153,7 @@ function countFailures(limit: number): Failures {
   };
 }
 
-/** Whether a time-out came before there was a connection. */
+/** Returns whether a timeout came before there was a connection. */
 function isUnmade({ code, again }: HttpFault): boolean {
   return code === 'TIMEOUT' && again === 'always';
 }

@@ -2,43 +2,43 @@ import { isIP, type Socket } from 'node:net';
 import { Agent, buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import { type AddressRule, deniedError, guardedLookup } from './addresses.ts';
 
-/** The connection that a request went out on. */
+/** Connection that a request was sent on. */
 export interface Connection {
   socket: Socket | undefined;
-  /** Whether the server sent bytes past the end of a body after which it wanted to close. */
+  /** Whether the server sent bytes after the end of a body that closed the connection. */
   hasExcess: boolean;
 }
 
-/** What `dispatch` is given: what undici wants, and who is to be told of the connection. */
+/** Arguments of `dispatch`: those of undici, and the exchange that learns its connection. */
 export interface Dispatch extends Dispatcher.DispatchOptions {
   readonly exchange: { line: Connection | undefined };
-  /** Who sends it, where that is not the pool. */
+  /** Dispatcher to use instead of the pool. */
   readonly by?: Dispatcher;
 }
 
 export interface PoolOptions {
-  /** The longest time to make a connection, in milliseconds. */
+  /** Longest time to make a connection, in milliseconds. */
   readonly timeout: number;
-  /** Whether any certificate is trusted. */
+  /** Whether any certificate is accepted. */
   readonly insecure: boolean;
-  /** Which addresses may be connected to. Default: all. */
+  /** Addresses that may be connected to. Default: all. */
   readonly mayConnect?: AddressRule | undefined;
 }
 
-/** How connections are made, and what ends those that are still being made. */
+/** Makes connections, and aborts those that are being made. */
 export interface Connector {
-  /** The longest time to make a connection, in milliseconds. */
+  /** Longest time to make a connection, in milliseconds. */
   readonly timeout: number;
   readonly connect: buildConnector.connector;
-  /** Has a connection given up with those that are being made: it is not of use yet. */
+  /** Counts a connection as still being made, so that `abandon` closes it. */
   hold(socket: Socket): void;
-  /** Takes that back. */
+  /** Ends `hold`. */
   release(socket: Socket): void;
-  /** Gives up all that are being made. */
+  /** Closes all connections that are being made. */
   abandon(): void;
 }
 
-/** A client of undici that tells each exchange which connection it is on. */
+/** Client of undici that tells each exchange its connection. */
 class WatchedClient extends Client {
   readonly #line: Connection;
 
@@ -65,8 +65,8 @@ class WatchedClient extends Client {
 }
 
 /**
- * The parser of undici gives back what it did not use when a connection is to be closed. Nothing else shows that a
- * body was longer than it was announced there.
+ * Watches for excess bytes. undici's parser returns unused bytes when a connection closes; nothing else shows
+ * that a body was longer than announced.
  */
 function watch(socket: Socket, line: Connection): void {
   const unshift = socket.unshift.bind(socket);
@@ -78,17 +78,17 @@ function watch(socket: Socket, line: Connection): void {
   line.hasExcess = false;
 }
 
-/** A pool of one origin. */
+/** Returns a pool for one origin. */
 function originPool(origin: string | URL, options: object): Pool {
   return new Pool(origin, { ...options, factory: (url, more) => new WatchedClient(url, more) });
 }
 
-/** undici's own time-outs are off: the deadline of an attempt is ours, and total. */
+/** undici's own timeouts are off: the deadline of an attempt is total, and ours. */
 const UNLIMITED = { headersTimeout: 0, bodyTimeout: 0 } as const;
 
 export function openConnector({ timeout, insecure, mayConnect }: PoolOptions): Connector {
   const guard = mayConnect === undefined ? {} : { lookup: guardedLookup(mayConnect) };
-  // Explicit, or NODE_TLS_REJECT_UNAUTHORIZED=0 would switch verifying off behind the user's back.
+  // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 would otherwise switch verification off unnoticed.
   const build = buildConnector({ timeout, rejectUnauthorized: !insecure, ...guard }) as (
     ...args: Parameters<buildConnector.connector>
   ) => Socket;
@@ -96,7 +96,7 @@ export function openConnector({ timeout, insecure, mayConnect }: PoolOptions): C
   return {
     timeout,
     connect(target, done) {
-      // An address is never looked up.
+      // An address is not looked up, so the lookup does not check it.
       if (mayConnect !== undefined && isIP(target.hostname) !== 0 && !mayConnect(target.hostname)) {
         queueMicrotask(() => done(deniedError(), null));
         return;
@@ -115,7 +115,7 @@ export function openConnector({ timeout, insecure, mayConnect }: PoolOptions): C
   };
 }
 
-/** One keep-alive pool for all origins. How many connections there are is for the stage to limit. */
+/** Opens a keep-alive pool for all origins. The stage limits the number of connections. */
 export function openPool(connect: buildConnector.connector): Agent {
   return new Agent({ ...UNLIMITED, connect, factory: originPool });
 }

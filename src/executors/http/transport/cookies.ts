@@ -4,11 +4,11 @@ import { ioError, systemCode } from '../../../core/base/errors.ts';
 import { resolved } from '../../../core/storage/durable.ts';
 import { mustBeWritable, PRIVATE, replaceFile } from '../private-files.ts';
 
-/** The cookies of `--cookies FILE`. */
+/** Cookies of `--cookies FILE`. */
 export interface Cookies {
-  /** The value of the `Cookie` header for a url; '' where it has none. */
+  /** Returns the `Cookie` header for a url; `''` if it has none. */
   of(url: string): string;
-  /** Takes what an answer sets. One that its host may not set is passed over. */
+  /** Stores the cookies of a response. Cookies that the host may not set are ignored. */
   take(url: string, set: string | string[] | undefined): void;
   /** Writes the file. @throws {TaskpipeError} `IO` */
   save(): Promise<void>;
@@ -17,14 +17,14 @@ export interface Cookies {
 const HTTP_ONLY = '#HttpOnly_';
 
 /**
- * Reads a file of cookies in the format of Netscape, as `curl -b` and `-c` have it. A missing file is empty.
+ * Reads a cookie file in Netscape format, as curl's `-b` and `-c` do. A missing file is empty.
  * @throws {TaskpipeError} `IO`
  */
 export async function openCookies(file: string): Promise<Cookies> {
   const place = resolved(file);
   await mustBeWritable('--cookies', place);
   const store = new MemoryCookieStore();
-  // Servers set cookies without a name; and localhost is a host like any other here, in both respects.
+  // Servers do set cookies without a name; localhost is treated like any other host.
   const jar = new CookieJar(store, {
     looseMode: true,
     allowSpecialUseDomain: true,
@@ -58,7 +58,10 @@ async function read(file: string): Promise<string> {
   }
 }
 
-/** `domain, with subdomains, path, secure, expires (seconds, 0 for a session), name, value`, with tabs between them. */
+/**
+ * Parses `domain, with subdomains, path, secure, expires (seconds, 0 for a session), name, value`, separated by
+ * tabs.
+ */
 function fromLine(line: string): Cookie | undefined {
   const httpOnly = line.startsWith(HTTP_ONLY);
   if (line.startsWith('#') && !httpOnly) return undefined;

@@ -11,7 +11,7 @@ interface Coding {
 
 type Callback = (error: Error | null, result: Buffer) => void;
 
-/** What a later Node has, and the types of Node 20 do not. */
+/** Functions of a later Node that the types of Node 20 lack. */
 interface Zstd {
   zstdDecompressSync?: (bytes: Buffer, options: zlib.ZlibOptions) => Buffer;
   zstdDecompress?: (bytes: Buffer, options: zlib.ZlibOptions, done: Callback) => void;
@@ -33,18 +33,18 @@ const zstd: Coding | undefined =
     ? undefined
     : { sync: zstdDecompressSync, async: promisify(zstdDecompress) };
 
-/** What a request says it takes. */
+/** Value of `Accept-Encoding`. */
 export const ACCEPT_ENCODING: string = `gzip, deflate, br${zstd === undefined ? '' : ', zstd'}`;
 
-/** More codings than this on one body are nobody's honest work. */
+/** Most codings of one body; no honest server applies more. */
 const MAX_CODINGS = 3;
 
-/** A body of more bytes than this is decoded on another thread. */
+/** Size in bytes from which a body is decoded on another thread. */
 const MAX_SYNC = 65_536;
 
 /**
- * An answer with its body unpacked.
- * @param maxBody the longest body, unpacked, in bytes: no more memory than that is taken
+ * Returns a response with its body decompressed.
+ * @param maxBody longest decompressed body in bytes; no more memory is used
  */
 export function decoded(
   answer: Answer,
@@ -89,7 +89,7 @@ function codingOf(name: string, body: Buffer): Coding | undefined {
   if (name === 'br') return brotli;
   if (name === 'zstd') return zstd;
   if (name !== 'deflate') return undefined;
-  // By the book it has the header of zlib (RFC 1950); some servers leave that out.
+  // deflate should have a zlib header (RFC 1950); some servers omit it.
   const [first = 0, second = 0] = body;
   return (first & 15) === 8 && ((first << 8) | second) % 31 === 0 ? inflate : inflateRaw;
 }

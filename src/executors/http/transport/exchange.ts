@@ -2,20 +2,20 @@ import type { Dispatcher } from 'undici';
 import type { Connection } from './connection-pool.ts';
 import { bodyMessage, connectionFault, type HttpFault, type TransferProgress } from './http-failure.ts';
 
-/** Headers of an answer: names in lower case, repeated ones as an array. */
+/** Response headers: names in lower case, repeated ones as an array. */
 export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-/** What a server answered. */
+/** Response of a server. */
 export interface Answer {
   readonly status: number;
-  /** What it says beside the status, as in `Not Found`. */
+  /** Reason phrase after the status, such as `Not Found`. */
   readonly reason: string;
   readonly headers: AnswerHeaders;
-  /** As it came over the wire, or decoded. */
+  /** Bytes as received, or decompressed. */
   readonly body: Buffer;
 }
 
-/** Whether an exchange ended badly. */
+/** Returns whether an exchange failed. */
 export function isFault<T extends object>(ended: T | HttpFault): ended is HttpFault {
   return 'again' in ended;
 }
@@ -23,31 +23,34 @@ export function isFault<T extends object>(ended: T | HttpFault): ended is HttpFa
 const GIVEN_UP = new Error('given up');
 const EMPTY = Buffer.alloc(0);
 
-/** The longest body of a redirect that is read to keep its connection; of a longer one the connection is dropped. */
+/**
+ * Longest body of a redirect that is read so that its connection can be reused; with a longer one the
+ * connection is closed.
+ */
 const MAX_SKIPPED = 65_536;
 
-/** What an exchange may do. */
+/** Limits of an exchange. */
 export interface ExchangeLimits {
-  /** The longest body on the wire, in bytes. */
+  /** Longest body as received, in bytes. */
   readonly maxBody: number;
-  /** Whether the body of such an answer is of no interest. */
+  /** Returns whether the body of such a response is not needed. */
   skips(status: number, headers: AnswerHeaders): boolean;
 }
 
 /**
- * One request and its answer: the handler that undici calls. It settles once, with an answer whose body is whole, or
- * with a fault.
+ * One request and its response: the handler that undici calls. It settles once, with a response whose body is
+ * complete or with a fault.
  */
 export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   readonly host: string;
-  /** The connection; the pool sets it. */
+  /** Connection, set by the pool. */
   line: Connection | undefined;
   isSent = false;
   isAnswered = false;
   received = 0;
   announced: number | undefined;
   readonly #limits: ExchangeLimits;
-  /** The answer or the fault; never rejects. */
+  /** Response or fault; never rejects. */
   readonly ended: Promise<Answer | HttpFault>;
   #settle: (ended: Answer | HttpFault) => void = () => {};
   #controller: Dispatcher.DispatchController | undefined;
@@ -104,13 +107,14 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
 
   onResponseError(_: unknown, error: Error): void {
     if (this.#isDone) return;
-    // A 304 may tell the length of the body that it does not have (RFC 9110, 8.6); undici misses the bytes.
+    // A 304 may announce the length of the body that it does not have (RFC 9110, 8.6); undici expects the
+    // bytes.
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && this.#status === 304) this.#end(false);
     else this.giveUp(connectionFault(error, this));
   }
 
-  /** Ends it here, and drops the connection. */
+  /** Ends the exchange and closes the connection. */
   giveUp(fault: HttpFault): void {
     if (this.#isDone) return;
     this.#isDone = true;
@@ -119,8 +123,8 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   }
 
   /**
-   * Why an answer that has settled is not to be trusted after all. To be called once the parser is through with the
-   * bytes that it has, so after an `await`.
+   * Returns why a settled response must not be trusted after all. Call it after an `await`, when the parser has
+   * read all bytes that arrived.
    */
   lateFault(): HttpFault | undefined {
     const { line } = this;
@@ -128,10 +132,10 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     if (line.hasExcess) return this.#excess();
     const broken: NodeJS.ErrnoException | null | undefined = line.socket?.errored;
     if (broken === undefined || broken === null || this.#status === 304) return undefined;
-    // A reset is an end to undici where only the end of the connection ends a body.
+    // undici takes a reset for the end of a body that only the end of the connection delimits.
     if (broken.code === 'ECONNRESET' && this.announced === undefined)
       return { code: 'CONNECTION', message: bodyMessage(this), again: 'idempotent' };
-    // What undici says of bytes that nobody asked for: they begin like an answer, or like none.
+    // undici reports unexpected bytes in these two ways: they look like a response, or like none.
     return broken.message === 'bad response' || broken.name === 'HTTPParserError'
       ? this.#excess()
       : undefined;

@@ -9,12 +9,12 @@ import { isRedirect } from '../request/redirect.ts';
 import { type Answer, type AnswerHeaders, isFault } from './exchange.ts';
 import type { HttpFault } from './http-failure.ts';
 
-/** A private cache by RFC 9111, on disk, which several runs may share at once. */
+/** Private cache (RFC 9111) on disk, which several runs may share at once. */
 export interface Cache {
   /**
-   * The answer to a request: a stored one that is fresh, or what `send` gives; a stored one that is stale is asked
-   * about first.
-   * @param send sends the request with these headers; the body of its answer is decoded
+   * Returns the response to a request: a stored one if it is fresh, else that of `send`. A stale one is
+   * revalidated.
+   * @param send sends the request with these headers; the body of its response is decoded
    */
   through(request: CachedRequest, send: Send): Promise<Answer | HttpFault>;
 }
@@ -27,7 +27,7 @@ export interface CachedRequest {
 
 type Send = (headers: HeaderList) => Promise<Answer | HttpFault>;
 
-/** What is kept of an answer: one line of JSON, and after it the body. */
+/** Stored response: this object on one line of JSON, followed by the body. */
 interface Head {
   readonly policy: CachePolicy.CachePolicyObject;
   readonly status: number;
@@ -44,7 +44,7 @@ interface Entry {
 
 /**
  * Opens `--cache DIR`.
- * @param maxBody a stored body that is longer is as if absent
+ * @param maxBody longer stored bodies count as absent
  * @throws {TaskpipeError} `IO`
  */
 export async function openCache(dir: string, maxBody: number): Promise<Cache> {
@@ -67,20 +67,20 @@ export async function openCache(dir: string, maxBody: number): Promise<Cache> {
         return keep(file, policy, answer);
       }
       const held = unlessThrown(() => heldBy(entry, asked, answer));
-      // Not modified, but not what we have either: ask again without conditions.
+      // Not modified, but not what is stored either: send it again without conditions.
       return held === undefined ? send(headers) : keep(file, held.policy, held.answer);
     },
   };
 }
 
-/** The file of an entry. Who asks with other credentials is someone else, and has one of their own. */
+/** Returns the file of an entry. Requests with other credentials have other entries. */
 function nameOf({ method, url, headers }: CachedRequest): string {
   const isWhose = (name: string): boolean => isSecret(name) && name !== 'cookie';
   const whose = withoutHeaders(headers, (name) => !isWhose(name));
   return hash('sha256', [`${method} ${url}`, ...whose].join('\n'));
 }
 
-/** Whether the cache may stand between: the user asks for all of a page, and sets no conditions. */
+/** Returns whether the cache may answer a request: one for a whole page, without conditions of the user. */
 function isCacheable(method: string, headers: HeaderList): boolean {
   if (method !== 'GET' && method !== 'HEAD') return false;
   const own = ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range', 'range'];
@@ -88,8 +88,8 @@ function isCacheable(method: string, headers: HeaderList): boolean {
 }
 
 /**
- * What the policy says; undefined where it throws, which it does at headers and entries that are not as it expects
- * them. Whoever sends such ones is not cached.
+ * Returns what the policy says; undefined if it throws, as it does for headers and entries that it does not
+ * expect. Such responses are not cached.
  */
 function unlessThrown<T>(ask: () => T): T | undefined {
   try {
@@ -99,7 +99,7 @@ function unlessThrown<T>(ask: () => T): T | undefined {
   }
 }
 
-/** What an entry is good for: its answer where that is fresh, else the conditions to ask with. */
+/** Returns the stored response if it is fresh, else the conditions for a revalidation. */
 function looked(
   { policy, answer }: Entry,
   asked: CachePolicy.HttpRequest,
@@ -108,7 +108,7 @@ function looked(
   return { fresh: { ...answer, headers: policy.responseHeaders() }, conditions: [] };
 }
 
-/** An entry after a 304, where that is about it. */
+/** Returns an entry after a 304; undefined if the 304 is about another response. */
 function heldBy(entry: Entry, asked: CachePolicy.HttpRequest, answer: Answer): Entry | undefined {
   const { policy, modified } = entry.policy.revalidatedPolicy(asked, forResponse(answer));
   if (modified) return undefined;
@@ -125,7 +125,7 @@ async function keep(file: string, policy: CachePolicy | undefined, answer: Answe
   return answer;
 }
 
-/** An entry; undefined where there is none, or one that is not whole. @throws {TaskpipeError} `IO` */
+/** Reads an entry; undefined if there is none, or an incomplete one. @throws {TaskpipeError} `IO` */
 async function readEntry(file: string, maxBody: number): Promise<Entry | undefined> {
   let bytes: Buffer;
   try {
@@ -153,10 +153,15 @@ function conditionsOf(policy: CachePolicy, asked: CachePolicy.HttpRequest): Head
   ];
 }
 
-/** Headers of a request that the policy reads. The others it compares, and keeps where an answer varies by them. */
+/**
+ * Request headers that the policy reads. It only compares the others, and stores those that a response varies
+ * by.
+ */
 const READ: ReadonlySet<string> = new Set(['cache-control', 'pragma', 'host']);
 
-/** What the policy is told: no value that may be secret, and so goes into a file, stands there as it is. */
+/**
+ * Returns the request for the policy, which goes into a file: values that may be secret are replaced by hashes.
+ */
 function forPolicy({ method, url, headers }: CachedRequest): CachePolicy.HttpRequest {
   const fields: Record<string, string> = {};
   for (let i = 0; i < headers.length; i += 2) {
@@ -167,7 +172,10 @@ function forPolicy({ method, url, headers }: CachedRequest): CachePolicy.HttpReq
   return { method, url, headers: { host: new URL(url).host, ...fields } };
 }
 
-/** The policy takes one line a header. Cookies can't be joined, and are set once; what is kept does without them. */
+/**
+ * Returns the response for the policy, which takes one line per header. Cookies cannot be joined, and must not
+ * be set again from the cache, so they are left out.
+ */
 function forResponse({ status, headers }: Answer): CachePolicy.HttpResponse {
   const fields = Object.entries(headers).filter(([name]) => name !== 'set-cookie');
   return {

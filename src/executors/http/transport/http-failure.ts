@@ -2,32 +2,32 @@ import { systemCode } from '../../../core/base/errors.ts';
 import { DENIED } from './addresses.ts';
 import { type ProxyError, REFUSED } from './tunnel.ts';
 
-/** Why an exchange gave no answer, or none that can be used. */
+/** Failure of an exchange. */
 export interface HttpFault {
   /** `CONNECTION`, `TIMEOUT`, `TLS`, `BODY_TOO_LARGE`, `DECODE`, `REQUEST`, `REDIRECTS`, `HOST_DOWN`, `DENIED`. */
   readonly code: string;
   readonly message: string;
   /**
-   * Whether another attempt makes sense: `always` where the server can't have acted, `idempotent` where it may have,
-   * so only for what may be done twice.
+   * Whether another attempt makes sense: `always` if the server cannot have acted, `idempotent` if it may have
+   * acted, so that only repeatable requests are retried.
    */
   readonly again: 'always' | 'idempotent' | 'never';
 }
 
-/** How far an exchange had come when it failed. */
+/** Progress of an exchange when it failed. */
 export interface TransferProgress {
-  /** Who is spoken to, for messages: `host:port`. */
+  /** Peer for messages: `host:port`. */
   readonly host: string;
   /** Whether there was a connection to send the request on. */
   readonly isSent: boolean;
-  /** Whether the head of the answer was here. */
+  /** Whether the response headers had arrived. */
   readonly isAnswered: boolean;
-  /** Bytes of the body that came, and those that were announced. */
+  /** Bytes of the body that arrived, and those that were announced. */
   readonly received: number;
   readonly announced: number | undefined;
 }
 
-/** What a connection that can't be made says, by the code of its error. */
+/** Messages for connections that cannot be made, by error code. */
 const CONNECTING: Readonly<Record<string, (host: string) => string>> = {
   ECONNREFUSED: (host) => `connection refused by ${host}`,
   ENOTFOUND: (host) => `the name of ${host} can't be resolved: there is no such host`,
@@ -43,7 +43,7 @@ const CONNECTING: Readonly<Record<string, (host: string) => string>> = {
 const CERTIFICATE = /CERT|^UNABLE_TO_|CRL_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED/;
 const HANDSHAKE = /^(EPROTO|ERR_SSL_|ERR_TLS_)/;
 
-/** What an error of the connection is, for a stranger. */
+/** Returns the fault for a connection error, in words for users. */
 export function connectionFault(error: Error, progress: TransferProgress): HttpFault {
   const { host } = progress;
   const code = codeOf(error);
@@ -86,14 +86,14 @@ function connectionMessage(error: Error, code: string, progress: TransferProgres
   return `the connection to ${host} broke before it answered: ${error.message || code}`;
 }
 
-/** Says where the body broke off. */
+/** Returns a message with the place where the body broke off. */
 export function bodyMessage({ host, received, announced }: TransferProgress): string {
   return announced === undefined
     ? `the connection to ${host} broke in the body, after ${received} bytes`
     : `the body from ${host} ended after ${received} of ${announced} bytes`;
 }
 
-/** The fault of a total time-out. @param timeout in milliseconds */
+/** Returns the fault of a total timeout. @param timeout in milliseconds */
 export function timeoutFault(
   timeout: number,
   { host, isSent, isAnswered, received }: TransferProgress,
@@ -107,7 +107,7 @@ export function timeoutFault(
   return { code: 'TIMEOUT', message, again: isSent ? 'idempotent' : 'always' };
 }
 
-/** The code of an error; of the first of several, as when all addresses of a host refuse. */
+/** Returns the code of an error; of several, the first, for example if all addresses of a host refuse. */
 function codeOf(error: Error): string {
   const own = systemCode(error);
   if (own !== undefined) return own;
@@ -115,7 +115,7 @@ function codeOf(error: Error): string {
   return systemCode(first) ?? '';
 }
 
-/** What OpenSSL or the parser say, without numbers of places in their sources. */
+/** Returns the message of OpenSSL or the parser, without positions in their source code. */
 function reasonOf(error: Error): string {
   const [, reason] = /:SSL routines:[^:]*:([^:]+):/.exec(error.message) ?? [];
   return (reason ?? error.message).trim();

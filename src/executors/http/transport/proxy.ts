@@ -7,42 +7,42 @@ import { addIfNetwork } from './addresses.ts';
 import { type Connector, openPool } from './connection-pool.ts';
 import { proxyHost, tunnelBy } from './tunnel.ts';
 
-/** The way to a target. */
+/** Route to a target. */
 export interface Route {
   readonly dispatcher: Dispatcher;
-  /** Whom to connect to. */
+  /** Origin to connect to. */
   readonly origin: string;
-  /** What to ask for. */
+  /** Path to request. */
   readonly path: string;
-  /** What to add to the headers. */
+  /** Headers to add. */
   readonly headers: HeaderList;
-  /** Who is spoken to, for messages, where that is not the target. */
+  /** Peer for messages, if it is not the target. */
   readonly peer?: string;
 }
 
-/** What lies between here and the targets. */
+/** Proxies between this process and the targets. */
 export interface Proxies {
-  /** The way by a proxy; undefined for a direct one. */
+  /** Returns the route through a proxy; undefined for a direct one. */
   route(target: Target): Route | undefined;
   close(): Promise<void>;
 }
 
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 
-/** Which proxies there are, and what needs none. */
+/** Proxies to use, and exceptions. */
 export interface ProxySettings {
   readonly http: URL | undefined;
   readonly https: URL | undefined;
-  /** Where they are from, as in `--proxy`. */
+  /** Origin of the setting, such as `--proxy`. */
   readonly from: string;
-  /** Whether a host, as a url has it, is reached without one. */
+  /** Returns whether a host, as written in a url, is reached directly. */
   isDirect(hostname: string, port: number): boolean;
 }
 
 /**
- * The proxies that `--proxy` says, which goes for all, or else the usual variables: `http_proxy`, `https_proxy`,
- * `all_proxy` and `no_proxy`, in small letters or capitals.
- * @throws {TaskpipeError} `USAGE` where a proxy is none that can be used
+ * Returns the proxies of `--proxy`, which applies to all urls, or else of the usual variables: `http_proxy`,
+ * `https_proxy`, `all_proxy` and `no_proxy`, in lower or upper case.
+ * @throws {TaskpipeError} `USAGE` if a proxy cannot be used
  */
 export function proxySettings(proxy: string | undefined, env: ProxyEnvironment): ProxySettings | undefined {
   if (proxy !== undefined) {
@@ -72,7 +72,7 @@ function proxyUrl(text: string, from: string): URL {
   try {
     url = new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
   } catch {
-    // is said below
+    // reported below
   }
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
   const rule = 'must be the url of an HTTP proxy (SOCKS is not supported)';
@@ -80,8 +80,8 @@ function proxyUrl(text: string, from: string): URL {
 }
 
 /**
- * What `no_proxy` leaves out: hosts with all below them (a dot or `*.` before them makes no difference), addresses,
- * networks such as `10.0.0.0/8`, each with a port or without; `*` is all.
+ * Parses `no_proxy`: hosts with their subdomains (a leading dot or `*.` makes no difference), addresses, and
+ * networks such as `10.0.0.0/8`, each with or without a port; `*` means all.
  */
 export function compileNoProxy(list: string): (hostname: string, port: number) => boolean {
   const entries = list
@@ -110,15 +110,15 @@ export function compileNoProxy(list: string): (hostname: string, port: number) =
   };
 }
 
-/** A host without the brackets of IPv6 and a last dot. */
+/** Returns a host without the brackets of IPv6 and without a trailing dot. */
 function bare(host: string): string {
   return host.replace(/^\[|\]$|\.$/g, '').toLowerCase();
 }
 
 /**
- * Opens the ways by proxies. A request over http goes to the proxy with its whole url; one over https goes through a
- * tunnel (CONNECT).
- * @param direct the pool of connections, to proxies too
+ * Opens routes through proxies. A request over http goes to the proxy with its whole url; one over https goes
+ * through a tunnel (CONNECT).
+ * @param direct pool of connections, also to proxies
  */
 export function openProxies(settings: ProxySettings, direct: Agent, connector: Connector): Proxies {
   const tunnels = new Map<string, Agent>();

@@ -2,19 +2,19 @@ import type { Exchange } from './exchange.ts';
 import { type HttpFault, timeoutFault } from './http-failure.ts';
 
 /**
- * The trips that end when a signal is aborted: one listener a signal, not one a trip. They are arrays, since what
- * passes through a `Set` outlives many a collection of young garbage in its old tables.
+ * Trips that end when a signal is aborted: one listener per signal, not per trip. Arrays, because entries of a
+ * `Set` survive many young garbage collections in its old tables.
  */
 const underway = new WeakMap<AbortSignal, Trip[]>();
 
 const ABORTED: HttpFault = { code: 'ABORTED', message: 'given up', again: 'never' };
 
-/** One attempt at a task, over all redirects: it has one deadline, and ends when the stage leaves. */
+/** Deadline of one attempt over all its redirects. It also ends when the stage leaves. */
 export class Trip {
   readonly #timeout: number;
   readonly #timer: NodeJS.Timeout;
   readonly #others: Trip[];
-  /** Where it is among the others. */
+  /** Index among the others. */
   #place: number;
   #exchange: Exchange | undefined;
   #over: HttpFault | undefined;
@@ -28,23 +28,23 @@ export class Trip {
     if (signal.aborted) this.abort();
   }
 
-  /** Why it is over, if it is. */
+  /** Reason why it is over, if it is. */
   get over(): HttpFault | undefined {
     return this.#over;
   }
 
-  /** What is under way now, and ends with the trip. */
+  /** Sets the running exchange, which ends with the trip. */
   enter(exchange: Exchange): void {
     this.#exchange = exchange;
   }
 
-  /** Ends it here. */
+  /** Ends the trip now. */
   abort(): void {
     this.#over ??= ABORTED;
     this.#exchange?.giveUp(this.#over);
   }
 
-  /** Gives back what it holds. */
+  /** Releases the timer and the listener. */
   end(): void {
     clearTimeout(this.#timer);
     const last = this.#others.pop() as Trip;

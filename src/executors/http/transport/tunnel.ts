@@ -5,10 +5,10 @@ import type { Connector } from './connection-pool.ts';
 
 type Connect = buildConnector.connector;
 
-/** The `code` of the error of a proxy that answers, but makes no tunnel; its `message` is the status. */
+/** Error code for a proxy that refuses a tunnel; the message of the error is the status. */
 export const REFUSED = 'TUNNEL_REFUSED';
 
-/** An error on the way to a proxy, or of the proxy: what lies behind it has no part in it. */
+/** Error on the way to a proxy, or of the proxy. The target behind it is not involved. */
 export interface ProxyError extends Error {
   /** `host:port`. */
   readonly proxy: string;
@@ -16,9 +16,9 @@ export interface ProxyError extends Error {
 }
 
 /**
- * Makes connections through a proxy: asks it for a tunnel (CONNECT, RFC 9110, 9.3.6), and makes TLS within.
- * @param proxy of http or https
- * @param authorization the value of its `Proxy-Authorization`
+ * Returns a connector through a proxy: it asks for a tunnel (CONNECT, RFC 9110, 9.3.6), with TLS inside.
+ * @param proxy over http or https
+ * @param authorization value of `Proxy-Authorization`
  */
 export function tunnelBy(proxy: URL, authorization: string | undefined, connector: Connector): Connect {
   const { protocol, hostname, host } = proxy;
@@ -43,7 +43,7 @@ export function tunnelBy(proxy: URL, authorization: string | undefined, connecto
   };
 }
 
-/** `host:port` of a proxy. */
+/** Returns the `host:port` of a proxy. */
 export function proxyHost({ host, port, protocol }: URL): string {
   return port === '' ? `${host}:${protocol === 'http:' ? 80 : 443}` : host;
 }

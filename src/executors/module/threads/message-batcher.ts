@@ -1,18 +1,18 @@
-/** How long what gathers waits at most, in milliseconds. */
+/** Longest time that a message waits for others, in milliseconds. */
 const LONGEST = 1;
 
-/** What part of all that is under way is enough to be sent. */
+/** Share of the running attempts that is enough for a message. */
 const ENOUGH = 1 / 3;
 
-/** Where no more than so many are under way, none of them waits: a thread would soon have nothing to do. */
+/** Number of running attempts up to which nothing waits: a thread would soon be idle. */
 const FEW = 16;
 
 /**
- * Says when to send what gathers for another thread, as each message wakes that thread: once it is a part of all that
- * is under way, so that neither side runs dry; a moment later at the latest; and at the end of the turn where few are
- * under way.
- * @param underway how many are under way, with those that gather
- * @returns is to be called for each that is added
+ * Decides when collected items are sent to another thread, because each message wakes that thread: when they
+ * are a share of all running attempts, so that no side runs dry; a moment later at the latest; and at the end
+ * of the turn if few attempts are running.
+ * @param underway returns the number of running attempts, collected ones included
+ * @returns the function to call for each added item
  */
 export function gather(send: () => void, underway: () => number): () => void {
   let count = 0;

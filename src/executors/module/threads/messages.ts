@@ -1,43 +1,40 @@
 import type { ErrorCode } from '../../../core/base/errors.ts';
 import type { Outcome } from '../../contract.ts';
 
-/**
- * Attempts that a thread is to make: arrays with a place for each, as names in an object each would be copied with
- * every one of them.
- */
+/** Attempts for a thread, as parallel arrays: names of object members would be copied with each attempt. */
 export interface Orders {
-  /** The number of the first; the others follow. */
+  /** Number of the first attempt; the others follow. */
   readonly first: number;
   readonly uuids: string[];
-  /** The records. */
+  /** Records. */
   readonly lines: string[];
-  /** Which attempt at its task each is, from 1. */
+  /** Numbers of the attempts at their tasks, from 1. */
   readonly numbers: number[];
 }
 
-/** What this thread tells another one: attempts to make, or to give all up. */
+/** Message to a thread: attempts to make, or a request to give up or to close. */
 export type ToThread = Orders | 'give up' | 'close';
 
-/** What came of attempts that gave a result and nothing else, as of most. */
+/** Attempts that returned a result and nothing else, as most do. */
 export interface Results {
-  /** The numbers of their orders. */
+  /** Numbers of the attempts. */
   readonly ids: number[];
   readonly results: (string | undefined)[];
 }
 
-/** What came of another attempt, fit to be sent: a `Task` among its children is a class, and would not arrive as one. */
+/** Other outcomes, in a form that can be sent: a `Task` is a class and would lose its type. */
 export interface SettledMessage {
   readonly id: number;
   readonly outcome: Omit<Outcome, 'children'>;
   readonly children: readonly { uuid: string; line: string; front: boolean; again: boolean }[] | undefined;
 }
 
-/** What a thread tells. */
+/** Message from a thread. */
 export type FromThread =
   | { readonly kind: 'ready' }
   | { readonly kind: 'settled'; readonly done: Results; readonly others: readonly SettledMessage[] }
   | { readonly kind: 'show'; readonly line: string }
   | { readonly kind: 'stop' }
   | { readonly kind: 'done'; readonly uuid: string }
-  /** The thread is of no use: the module can't be loaded, or a log not written. */
+  /** The thread is unusable: the module cannot be loaded, or a log not written. */
   | { readonly kind: 'failed'; readonly code: ErrorCode | undefined; readonly message: string };

@@ -8,13 +8,16 @@ import type { OpenWork } from '../open-module.ts';
 import { gather } from './message-batcher.ts';
 import type { FromThread, Orders, SettledMessage, ToThread } from './messages.ts';
 
-/** How long a thread may say nothing of an attempt whose time is over: then it is busy, and ended. Milliseconds. */
+/**
+ * Time after the timeout of an attempt in which its thread must answer, in milliseconds. Otherwise it is
+ * blocked and terminated.
+ */
 const BUSY = 1000;
 
-/** How long a thread has to close, in milliseconds. */
+/** Time that a thread has to close, in milliseconds. */
 const CLOSING = 1000;
 
-/** An attempt that is under way on a thread. */
+/** Attempt that runs on a thread. */
 interface Pending {
   readonly attempt: Attempt;
   readonly began: number;
@@ -22,18 +25,17 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
-/** What there is to tell of threads before they are started. */
+/** Options of all threads. */
 export interface ThreadsOptions {
   readonly module: ModuleOptions;
   readonly count: number;
-  /** Takes what tasks log, a line each. */
+  /** Called with each line that tasks log. */
   readonly show?: ((line: string) => void) | undefined;
 }
 
 /**
- * Work on threads of its own, which share the tasks. A function that never gives its thread back is ended with the
- * thread when its time is over.
- * @throws {TaskpipeError} as the opening of the work does
+ * Opens threads that share the tasks. A function that never returns is ended with its thread at its timeout.
+ * @throws {TaskpipeError} as the loading of the module does
  */
 export async function openThreads(options: ThreadsOptions): Promise<OpenWork> {
   const threads = Array.from({ length: options.count }, () => new Thread(options));
@@ -47,16 +49,16 @@ export async function openThreads(options: ThreadsOptions): Promise<OpenWork> {
   return { attempt: (task, attempt) => leastOf(threads).attempt(task, attempt), close };
 }
 
-/** Who has least to do. Who is slow so gets less, as what it has stays longer. */
+/** Returns the thread with the fewest attempts. A slow thread gets fewer, because its attempts stay longer. */
 function leastOf(threads: readonly Thread[]): Thread {
   let least = threads[0] as Thread;
   for (const thread of threads) if (thread.size < least.size) least = thread;
   return least;
 }
 
-/** A thread, which is started again where it ends. */
+/** Thread that is restarted when it ends. */
 class Thread {
-  /** Resolves once it can work; rejects where it never can. */
+  /** Resolves once it can work; rejects if it never can. */
   ready: Promise<void>;
   readonly #module: ModuleOptions;
   readonly #timeout: number;
@@ -72,7 +74,7 @@ class Thread {
   #heeded: AbortSignal | undefined;
   #watch: NodeJS.Timeout | undefined;
   #isClosing = false;
-  /** Whether the module could be loaded once: then a thread that ends is started again. */
+  /** Whether the module was loaded once: only then is a thread that ends restarted. */
   #wasReady = false;
 
   constructor({ module, show }: ThreadsOptions) {
@@ -82,7 +84,7 @@ class Thread {
     this.ready = this.#start();
   }
 
-  /** How many attempts are under way. */
+  /** Number of running attempts. */
   get size(): number {
     return this.#pending.size;
   }
@@ -105,7 +107,7 @@ class Thread {
     this.#isClosing = true;
     clearTimeout(this.#watch);
     if (this.#wasReady) this.#tell('close');
-    else void this.#worker.terminate(); // it has nothing yet
+    else void this.#worker.terminate(); // it has no work yet
     const timer = setTimeout(() => void this.#worker.terminate(), CLOSING);
     if (this.#worker.threadId >= 0)
       await new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
@@ -186,7 +188,7 @@ class Thread {
     pending.resolve(outcome);
   }
 
-  /** The time of the oldest attempt is over, and nothing came: its function holds the thread. */
+  /** Ends the thread if the oldest attempt is over its timeout without an answer: a function blocks it. */
   #look(): void {
     this.#watch = undefined;
     const [oldest] = this.#pending.values();
@@ -204,7 +206,7 @@ class Thread {
   #crashed(why: string, worker: Worker): void {
     if (worker !== this.#worker || this.#isClosing || !this.#wasReady) return;
     const error = { code: 'THREAD', message: `the thread of the function ended: ${why}` };
-    // Which of them it was cannot be told: all may be tried again.
+    // It is unknown which attempt ended the thread, so all may be retried.
     this.#orders = undefined;
     this.ready = this.#start();
     this.ready.catch(() => {});
@@ -218,7 +220,7 @@ class Thread {
   }
 }
 
-/** Why a thread ended that never came to work. */
+/** Returns why a thread ended before it could work. */
 function whyEnded(exit: number): string {
   return `its thread ended (exit code ${exit}): an await at its top that nothing ends, or a call of exit()?`;
 }

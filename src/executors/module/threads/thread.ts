@@ -7,9 +7,7 @@ import { type OpenWork, openWork } from '../open-module.ts';
 import { gather } from './message-batcher.ts';
 import type { FromThread, Orders, Results, SettledMessage, ToThread } from './messages.ts';
 
-/*
- * A thread of `--threads`: it makes the attempts that it is sent, and tells what came of them.
- */
+/* Thread of `--threads`: makes the attempts that it is sent, and returns their outcomes. */
 
 const giveUp = new AbortController();
 const stage = {
@@ -18,7 +16,7 @@ const stage = {
 };
 let done: Results = { ids: [], results: [] };
 let others: SettledMessage[] = [];
-/** Of how many attempts it has not told what came of them. */
+/** Number of attempts whose outcome was not sent yet. */
 let underway = 0;
 const settledOne = gather(flush, () => underway);
 
@@ -38,7 +36,7 @@ function settle(id: number, settled: Outcome): void {
   others.push({ id, outcome, children: plain });
 }
 
-/** Whether there is nothing but a result. */
+/** Returns whether an outcome is only a result. */
 function isPlain(outcome: Outcome): boolean {
   for (const name in outcome) if (name !== 'result') return false;
   return true;
