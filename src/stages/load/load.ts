@@ -1,9 +1,9 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { number, textOf } from '../../core/base/format.ts';
 import type { Task } from '../../core/record/task.ts';
+import { needsMoreForEncoding } from '../../core/text/encoding.ts';
 import { MAX_LINE, type Reject } from '../../core/text/lines.ts';
 import { finishedIn } from '../../ledgers/index.ts';
-import { needsMoreForEncoding } from '../../core/text/encoding.ts';
 import {
   canSniff,
   delimiterIn,
@@ -19,16 +19,16 @@ import {
 } from '../../loaders/index.ts';
 import { checkContent } from '../../loaders/source/content.ts';
 import { checkSources, isTelling, openSource, peek, sourceName } from '../../loaders/source/sources.ts';
-import { bytesOf, isPaths, ROWS, type Rows } from './load-rows.ts';
 import { type PlainMaker, plainMaker } from './load-lines.ts';
 import { checkLoadOptions, type LoadOptions } from './load-options.ts';
+import { bytesOf, isPaths, ROWS, type Rows } from './load-rows.ts';
 import { type LeftOut, type LoadCounts, taskMaker } from './load-tasks.ts';
 import { type Sample, sampleOf } from './sample.ts';
 import { Seen } from './seen-uuids.ts';
 import { hintsOf, refuseUnused, usedOptions } from './used-options.ts';
 
-export type { Rows } from '../load-rows.ts';
 export type { LoadOptions } from './load-options.ts';
+export type { Rows } from './load-rows.ts';
 export type { LoadCounts } from './load-tasks.ts';
 
 /** Tasks, in batches as they are read. */
@@ -89,7 +89,11 @@ function loading<T>(
     last: undefined,
   };
   const sources = isPaths(from) ? [from].flat() : [from];
-  const used = usedOptions(sources.filter((source) => typeof source === 'string'), options, give.typed);
+  const used = usedOptions(
+    sources.filter((source) => typeof source === 'string'),
+    options,
+    give.typed,
+  );
   return { counts, [Symbol.asyncIterator]: () => batches(sources, used, counts, give) };
 }
 
