@@ -38,7 +38,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     },
   },
   command: {
-    option: text('run a program for each task, no shell; names in braces are attributes', {
+    option: text('run a program for each task, without a shell; {field} is an attribute', {
       placeholder: "'CMD {field}'",
     }),
     help: commandHelp,
@@ -49,7 +49,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     },
   },
   worker: {
-    option: text('start -j programs that get tasks and answer, a line each', { placeholder: 'CMD' }),
+    option: text('start -j programs that read tasks and write answers, one per line', { placeholder: 'CMD' }),
     help: workerHelp,
     timeout: TIMEOUT,
     make: async (values, setting) => {
@@ -68,7 +68,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     },
   },
   flow: {
-    option: path('run the flow that FILE exports, which undoes what it did when a part of it fails'),
+    option: path('run the flow that FILE exports; it is reverted if a part of it fails'),
     help: flowHelp,
     timeout: TIMEOUT,
     callsUserCode: true,
@@ -125,11 +125,11 @@ export function executorFor(
   );
   const [only, another] = asked;
   const names = Object.keys(kinds).map(optionName).join(', ');
-  if (only === undefined) throw new TaskpipeError('USAGE', `say what is to be done with the tasks: ${names}`);
+  if (only === undefined) throw new TaskpipeError('USAGE', `choose a kind of work: ${names}`);
   if (another !== undefined) {
     throw new TaskpipeError(
       'USAGE',
-      `${optionName(only[0])} and ${optionName(another[0])} are two kinds of work; give one, and pipe into another task-exec for the other`,
+      `${optionName(only[0])} and ${optionName(another[0])} cannot be combined; use one, and pipe into a second task-exec for the other`,
     );
   }
   const [, kind] = only;

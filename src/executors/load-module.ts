@@ -16,7 +16,7 @@ export type Exports = Readonly<Record<string, unknown>>;
 export async function loadModule(file: string, option: string): Promise<Exports> {
   const path = resolve(file);
   try {
-    if (!statSync(path).isFile()) throw Object.assign(new Error('it is no file'), { code: 'EISDIR' });
+    if (!statSync(path).isFile()) throw Object.assign(new Error('not a file'), { code: 'EISDIR' });
   } catch (error) {
     throw ioError(`cannot read ${option}`, file, error);
   }
@@ -58,7 +58,7 @@ async function importWithJiti(path: string): Promise<Exports> {
 async function fail(file: string, option: string, error: unknown, path: string): Promise<never> {
   const place = placeIn(error) ?? (error instanceof SyntaxError ? await findPlace(path) : undefined);
   const why = place ?? `${firstLine(messageOf(error))}${frameIn(error, path)}`;
-  throw new TaskpipeError('USAGE', `${option} ${file} can't be loaded: ${why}`, { cause: error });
+  throw new TaskpipeError('USAGE', `${option} ${file} cannot be loaded: ${why}`, { cause: error });
 }
 
 /**

@@ -17,16 +17,16 @@ export interface JudgedExit {
 
 /** Reasons why a command was not started, by system error code. */
 const FAULTS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such program (or its interpreter, or the folder of --cwd, is not there)',
-  EACCES: 'it may not be run (permission denied)',
-  ENOEXEC: 'it is no program; a script has to begin with a line such as #!/bin/sh',
+  ENOENT: 'no such program (or its interpreter or the --cwd folder is missing)',
+  EACCES: 'it is not executable (permission denied)',
+  ENOEXEC: 'it is not an executable; a script must begin with a line such as #!/bin/sh',
   EMFILE: 'too many open files (lower --jobs, or raise ulimit -n)',
   EAGAIN: 'too many processes (lower --jobs, or raise ulimit -u)',
   ENOMEM: 'out of memory (lower --jobs)',
-  ENOSPC: 'no space left for its record in the folder for temporary files (TMPDIR)',
+  ENOSPC: 'no space left for the record in the folder for temporary files (TMPDIR)',
   E2BIG:
-    'its arguments or variables are too long: 128 KiB each, 2 MB in all (the record is on its standard input, too)',
-  ERR_INVALID_ARG_VALUE: 'an argument or variable has a NUL character in it',
+    'its arguments or variables are too long: 128 KiB each, 2 MB in all (the record is also on standard input)',
+  ERR_INVALID_ARG_VALUE: 'an argument or variable contains a NUL character',
 };
 
 /** Errors of the machine that may pass. */
@@ -50,7 +50,10 @@ export function judge(report: JobReport | undefined, of: JudgedExit): Outcome {
   const result = resultOf(report, text);
   if (!isGood) return { result, ...failed(report, of) };
   if (fault === undefined) return { result };
-  return { result, error: { code: 'OUTPUT_JSON', message: `what ${of.name} wrote is not JSON: ${fault}` } };
+  return {
+    result,
+    error: { code: 'OUTPUT_JSON', message: `the output of ${of.name} is not JSON: ${fault}` },
+  };
 }
 
 function notStarted(fault: string, name: string): Outcome {
@@ -63,7 +66,7 @@ function failed(report: JobReport, { name, retryOn, timeout }: JudgedExit): Outc
   const { exit, signal, killed } = report;
   const words = lastLine(report.stderr);
   if (killed === 'timeout') {
-    const error = { code: 'TIMEOUT', message: `${name} was not done within ${timeout} ms (--timeout)` };
+    const error = { code: 'TIMEOUT', message: `${name} did not finish within ${timeout} ms (--timeout)` };
     return withRetry(error, isRetried(retryOn, 'timeout'));
   }
   if (exit === null) {
@@ -81,7 +84,7 @@ function withRetry(error: Failure, again: boolean): Outcome {
 }
 
 function jsonOf(output: CapturedOutput): ReturnType<typeof parseJson> {
-  return 'text' in output ? parseJson(output.text) : { fault: 'it is no UTF-8' };
+  return 'text' in output ? parseJson(output.text) : { fault: 'it is not UTF-8' };
 }
 
 /**

@@ -15,7 +15,9 @@ export function outcomeOf(result: FlowResult, snapshot: () => FlowSnapshot, comp
   try {
     text = JSON.stringify(result.provided);
   } catch (error) {
-    return { error: { code: 'RESULT', message: `what the flow provides is no JSON: ${messageOf(error)}` } };
+    return {
+      error: { code: 'RESULT', message: `the result of the flow is not valid JSON: ${messageOf(error)}` },
+    };
   }
   if (result.state === 'SUCCESS') return { result: text };
   const named = namesByState(snapshot(), compiled);

@@ -86,7 +86,7 @@ export class FlowRuns {
     if (isFlow(this.#source)) return this.#source;
     const made: unknown = await this.#source(task);
     if (isFlow(made)) return made;
-    throw new Error(`the function of the flow's file must return a flow; got ${typeof made}`);
+    throw new Error(`the function in the flow file must return a flow; got ${typeof made}`);
   }
 
   /** Reports what runs again. */

@@ -36,7 +36,7 @@ export async function flow(source: FlowSource, options: FlowExecutorOptions = {}
 export async function flowFromValues(values: FlowValues, setting: Setting): Promise<Executor> {
   const { flow: file, engine, jobs, flowLog } = values;
   const { timeout, stopping, note, notify, revert } = setting;
-  if (revert) throw new TaskpipeError('USAGE', '--revert is not for --flow: a flow undoes itself');
+  if (revert) throw new TaskpipeError('USAGE', '--revert cannot be used with --flow: a flow reverts itself');
   const source = await loadDefault(file, '--flow', 'a flow, as in: export default linear("name").add(...)');
   if (!isFlow(source) && typeof source !== 'function') {
     throw new TaskpipeError(

@@ -35,9 +35,7 @@ export function childOf(
   // A uuid that was given was probably copied along. One made of the values may be the same: a page that
   // links to itself.
   if (clean.uuid === parent && !again)
-    throw new TypeError(
-      'ctx.add was given the uuid of the task itself; leave it out, or say { again: true }',
-    );
+    throw new TypeError('ctx.add was given the uuid of the task itself; omit it, or pass { again: true }');
   const line = JSON.stringify({ ...clean, uuid });
   return { task: new Task(uuid as string, line), front, again };
 }

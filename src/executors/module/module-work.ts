@@ -72,7 +72,10 @@ function succeeded(value: unknown, context: Context): Outcome {
     result = JSON.stringify(value);
   } catch (error) {
     return {
-      error: { code: 'RESULT', message: `what the function returned can't be JSON: ${messageOf(error)}` },
+      error: {
+        code: 'RESULT',
+        message: `the function returned a value that is not JSON: ${messageOf(error)}`,
+      },
     };
   }
   const { children } = context;

@@ -43,6 +43,6 @@ function refuseShell(text: string): void {
   const [sign] = found.find((match) => match) || [];
   if (sign === undefined) return;
   throw new InvalidValue(
-    `must be a program and its arguments; ${sign.trim()} is for a shell: add --shell, or put it into single quotes if it is meant as text`,
+    `must be a program and its arguments; ${sign.trim()} needs a shell: add --shell, or put it into single quotes to pass it as text`,
   );
 }

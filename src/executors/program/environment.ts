@@ -13,7 +13,7 @@ const PASSED = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_\w+|TZ|TERM|TMPD
  */
 export function toVariable(typed: string): string {
   if (!/^([A-Za-z_]\w*(=.*|\*)?|\*)$/s.test(typed) || typed.includes('\0'))
-    throw new InvalidValue('must be NAME, NAME=VALUE, or a beginning and a star as in AWS_*');
+    throw new InvalidValue('must be NAME, NAME=VALUE, or a prefix and a star such as AWS_*');
   return typed;
 }
 

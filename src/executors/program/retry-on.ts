@@ -28,7 +28,7 @@ export function toRetryOn(typed: string): RetryOn {
       codes.push([Number(first), Number(last)]);
     else if (!WORDS.includes(part))
       throw new InvalidValue(
-        `must be exit codes and ${WORDS.join(', ')}, with commas between them, as in 75,100-110,timeout`,
+        `must be exit codes and ${WORDS.join(', ')}, separated by commas, such as 75,100-110,timeout`,
       );
   }
   return { codes, words: new Set(parts) };

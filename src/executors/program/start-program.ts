@@ -107,7 +107,7 @@ function refuseScript(words: readonly Template[]): void {
   const name = option < 0 ? undefined : words[option + 1]?.names[0];
   if (name === undefined) return;
   throw new InvalidValue(
-    `must not put {${name}} into the text of a shell: write "$TASK_name" there, with --shell and without sh -c (braces that are meant are doubled: {{ }})`,
+    `must not put {${name}} into shell code: use --shell without sh -c, and write "$TASK_${name.replace(/\W/g, '_')}" (literal braces are doubled: {{ }})`,
   );
 }
 
@@ -119,7 +119,7 @@ function shellCalls(typed: string, key: Parameters<typeof programOf>[0]): Calls 
   if (brace !== undefined) {
     const name = brace.slice(1, -1).replace(/\W/g, '_');
     throw new InvalidValue(
-      `must have no ${brace} with --shell: values come as variables, so write "$TASK_${name}" (or put spaces inside, if braces are meant)`,
+      `must not contain ${brace} with --shell: write "$TASK_${name}" (literal braces need a space inside)`,
     );
   }
   const variables = variablesFor(typed);
@@ -145,9 +145,7 @@ function findProgram(name: string, path: string | undefined, cwd: string | undef
     if (isProgram(file)) return file;
   }
   const where = isAbsolute(name) || name.includes('/') ? '' : ' on the PATH';
-  throw new InvalidValue(
-    `must begin with a program; there is no ${JSON.stringify(name)}${where} that can be run`,
-  );
+  throw new InvalidValue(`must begin with a program; there is no executable ${JSON.stringify(name)}${where}`);
 }
 
 function isProgram(file: string): boolean {

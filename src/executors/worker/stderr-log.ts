@@ -32,7 +32,7 @@ export class Speech {
   }
 
   #nextSecond(): void {
-    if (this.#left > 0) this.#tell(`workers: ${this.#left} more lines, left out`);
+    if (this.#left > 0) this.#tell(`workers: ${this.#left} more lines were left out`);
     this.#shown = 0;
     this.#left = 0;
     this.#timer = undefined;

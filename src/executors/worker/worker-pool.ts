@@ -160,10 +160,10 @@ export class Crew {
   #hopeless({ cause, exit, signal, lastWords }: Death): TaskpipeError {
     const code = exit === null ? `by ${signal}` : `with exit code ${exit}`;
     const how = cause === 'start' ? 'before it began' : code;
-    const words = lastWords === '' ? 'it said nothing on its standard error' : shortened(lastWords);
+    const words = lastWords === '' ? 'stderr was empty' : shortened(lastWords);
     return new TaskpipeError(
       'IO',
-      `--worker ${this.#options.name}: ${HOPELESS} in a row ended without one answer, the last one ${how}: ${words}`,
+      `--worker ${this.#options.name}: ${HOPELESS} workers in a row ended without an answer, the last one ${how}: ${words}`,
     );
   }
 

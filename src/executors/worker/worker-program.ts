@@ -217,7 +217,7 @@ export class WorkerProcess {
 function complaint(line: string, answer: Task | undefined): string {
   if (answer !== undefined)
     return `answered for a task that it does not have, or twice: ${JSON.stringify(answer.uuid)}`;
-  return `printed what is no answer: ${line}`;
+  return `printed a line that is not an answer: ${line}`;
 }
 
 function firstOf(errands: ReadonlyMap<string, Errand>): Errand | undefined {

@@ -205,7 +205,7 @@ describe('ends', () => {
     const ran = await exec(['--command', stubborn, '--timeout', '300ms'], numbered(1), { cwd });
     expect(ran.of.t1?.run.error).toEqual({
       code: 'TIMEOUT',
-      message: 'sh was not done within 300 ms (--timeout)',
+      message: 'sh did not finish within 300 ms (--timeout)',
     });
     const pids = pidsIn(join(cwd, 'pids'));
     expect(pids).toHaveLength(2);

@@ -74,7 +74,7 @@ describe('--module', () => {
       { code: 'SOLD_OUT', message: 'sold out' },
       { code: 'ERROR', message: 'a string' },
       { code: 'ERROR', message: 'undefined' },
-      { code: 'RESULT', message: expect.stringContaining("can't be JSON") },
+      { code: 'RESULT', message: expect.stringContaining('a value that is not JSON') },
     ]);
     const events = readFileSync(join(cwd, 'ev'), 'utf8')
       .trim()
@@ -122,7 +122,7 @@ describe('--module', () => {
 
   test.each([
     ['nothing.mjs', '', 'cannot read --module nothing.mjs: no such file', 74],
-    ['bad.mjs', 'export default (', "--module bad.mjs can't be loaded: ", 2],
+    ['bad.mjs', 'export default (', '--module bad.mjs cannot be loaded: ', 2],
     ['empty.mjs', 'export const taskId = () => 1;', 'empty.mjs must export a function', 2],
   ])('that is of no use ends the stage before it begins: %s', async (file, code, words, expected) => {
     const cwd = freshFolder();
@@ -183,7 +183,7 @@ test.each([
     [4, 'PENDING'],
   ]);
   expect(stderr).toContain(
-    'task-exec: an error that nobody caught, in a timer or a promise without await: Error: stray\n    at ',
+    'task-exec: uncaught error, in a timer or a promise without await: Error: stray\n    at ',
   );
   expect(exit).toBe(70);
 });
@@ -254,7 +254,7 @@ describe('--threads', () => {
     const { code, stderr } = await run('export default (', [{}], '--threads 2');
     expect({ code, stderr }).toEqual({
       code: 2,
-      stderr: expect.stringContaining("--module work.mjs can't be loaded"),
+      stderr: expect.stringContaining('--module work.mjs cannot be loaded'),
     });
   });
 });

@@ -145,7 +145,7 @@ describe('what is no answer', () => {
     );
     expect(ran.records.map(({ result }) => result)).toEqual([0, 1, 2, 3, 4, 5]);
     expect(ran.stderr.split('\n').filter((line) => line.startsWith('worker 1: '))).toEqual([
-      'worker 1: printed what is no answer: debugging',
+      'worker 1: printed a line that is not an answer: debugging',
       'worker 1: answered for a task that it does not have, or twice: "stranger"',
       expect.stringMatching(/^worker 1: printed /),
       'worker 1: answered for a task that it does not have, or twice: "t5"',
@@ -182,7 +182,7 @@ describe('what is no answer', () => {
     const lines = ran.stderr.split('\n');
     expect(lines[0]).toBe('worker 1: \\x1b[31mred');
     expect(lines.length).toBeLessThan(1000);
-    expect(ran.stderr).toMatch(/^workers: \d+ more lines, left out$/m);
+    expect(ran.stderr).toMatch(/^workers: \d+ more lines were left out$/m);
   });
 });
 
@@ -240,7 +240,7 @@ describe('deaths', () => {
       expect([ran.code, ran.stderr]).toEqual([
         74,
         expect.stringMatching(
-          /--worker sh: 10 in a row ended without one answer, the last one with exit code 9: no licence\n$/,
+          /--worker sh: 10 workers in a row ended without an answer, the last one with exit code 9: no licence\n$/,
         ),
       ]);
     }

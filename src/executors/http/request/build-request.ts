@@ -39,7 +39,7 @@ export const MAX_TIMEOUT: number = 2 ** 31 - 1;
 export function urlOf(task: Task, template: Template | undefined): string | Failure {
   const url = template === undefined ? attributeText(task, 'url') : expanded(template, task);
   if (url !== undefined && url !== '') return url;
-  return { code: 'URL', message: 'the record has no "url" (--url makes one of other attributes)' };
+  return { code: 'URL', message: 'the record has no "url" (--url makes it from other attributes)' };
 }
 
 /** Returns the url of a template. */
@@ -56,7 +56,7 @@ function expanded(template: Template, task: Task): string | Failure {
 function encodePart(value: string): string {
   if (/^\.{0,2}$/.test(value))
     throw new InvalidValue(value === '' ? 'is empty' : `is ${value}, which is a step in a path`);
-  if (!value.isWellFormed()) throw new InvalidValue('has half of a surrogate pair');
+  if (!value.isWellFormed()) throw new InvalidValue('contains half a surrogate pair');
   return encodeURIComponent(value);
 }
 

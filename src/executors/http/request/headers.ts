@@ -30,7 +30,7 @@ export function header(name: string, value: string): HeaderList {
   if (!TOKEN.test(name))
     throw new InvalidValue(`must have names of letters, digits and dashes; got ${shownName(name)}`);
   if (CONTROL.test(value))
-    throw new InvalidValue(`must be without control characters; the value of ${name} has one`);
+    throw new InvalidValue(`must not contain control characters; the value of ${name} does`);
   if (OF_THE_CONNECTION.has(name.toLowerCase())) return [];
   // Trimmed before it is bytes: the last byte of "à" looks like a space.
   const text = wellFormed(value.trim());
@@ -45,7 +45,7 @@ function shownName(name: string): string {
 /** Parses a header as typed: `K: V`. @throws {InvalidValue} without the value */
 export function headerLine(line: string): HeaderList {
   const colon = line.indexOf(':');
-  if (colon < 1) throw new InvalidValue('must be "Name: value", or @FILE with a header a line');
+  if (colon < 1) throw new InvalidValue('must be "Name: value", or @FILE with one header per line');
   return header(line.slice(0, colon).trim(), line.slice(colon + 1));
 }
 

@@ -60,7 +60,7 @@ export function pairsOf(raw: string): [name: string, value: string][] {
 /** Checks that text can be sent: half a surrogate pair would go out as another character. @throws {Rule} */
 export function wellFormed(text: string): string {
   if (text.isWellFormed()) return text;
-  throw new InvalidValue('must be without halves of surrogate pairs');
+  throw new InvalidValue('must not contain half a surrogate pair');
 }
 
 /** Returns a JSON object as `a=1&b=2`. @throws {InvalidValue} as `pairsOf` does */

@@ -28,13 +28,13 @@ export function nextHop(hop: Hop, { status, headers }: Answer): Hop | HttpFault 
   const location = asSent(String(headers.location));
   const target = parseTarget(resolved(location, hop.target.href));
   if ('code' in target) {
-    const message = `${hop.target.host} redirects to ${shownUrl(location)}, which is no url of http or https`;
+    const message = `${hop.target.host} redirects to ${shownUrl(location)}, which is not an http or https url`;
     return { code: 'REDIRECTS', message, again: 'never' };
   }
   const isBare = hop.target.origin.startsWith('https:') && target.origin.startsWith('http:');
   const toGet = status === 303 ? hop.method !== 'HEAD' : status < 303 && hop.method === 'POST';
   if (isBare && !toGet && hop.content !== undefined) {
-    const message = `${hop.target.host} redirects what was sent over https to http (${target.host})`;
+    const message = `${hop.target.host} redirects a request body from https to http (${target.host})`;
     return { code: 'REDIRECTS', message, again: 'never' };
   }
   const kept = target.origin === hop.target.origin ? hop.headers : [];

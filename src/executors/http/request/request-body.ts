@@ -33,7 +33,7 @@ function dataContent(data: Given, type: string | undefined): RequestBody {
   if (data.kind === 'object') return { text: named('data', () => formOf(data.raw)), type: FORM };
   if (data.kind === 'value') {
     if (data.raw.startsWith('['))
-      throw new InvalidValue('data must be text or an object; "json" takes an array');
+      throw new InvalidValue('data must be text or an object; use "json" for an array');
     return { text: data.raw, type: 'text/plain;charset=UTF-8' };
   }
   // With a content type other than that of forms, text is sent as it is.

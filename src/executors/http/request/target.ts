@@ -39,16 +39,16 @@ export function parseTarget(text: string, query = ''): Target | Failure {
 }
 
 function parseAny(text: string, query: string): Target | Failure {
-  if (!text.isWellFormed()) return badUrl(text, 'must be without halves of surrogate pairs');
+  if (!text.isWellFormed()) return badUrl(text, 'it must not contain half a surrogate pair');
   let url: URL;
   try {
     url = new URL(text);
   } catch {
-    return badUrl(text, 'is no url such as https://host/path');
+    return badUrl(text, 'expected something like https://host/path');
   }
   const { protocol } = url;
   if (protocol !== 'http:' && protocol !== 'https:')
-    return badUrl(text, 'must begin with http:// or https://');
+    return badUrl(text, 'it must begin with http:// or https://');
   if (query !== '') url.search = url.search === '' ? query : `${url.search}&${query}`;
   const { origin } = url;
   const path = url.pathname + url.search;
@@ -89,7 +89,7 @@ export function shownUrl(text: string): string {
 }
 
 function badUrl(text: string, rule: string): Failure {
-  return { code: 'URL', message: `the url ${rule}; got ${shownUrl(text)}` };
+  return { code: 'URL', message: `invalid url ${shownUrl(text)}: ${rule}` };
 }
 
 function unescaped(text: string): string {

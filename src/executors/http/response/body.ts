@@ -64,7 +64,7 @@ export function result(answer: Answer, method: string, url: string, options: Res
   }
   const kept = assemble(answer, url, type, `,"text":${JSON.stringify(text)}`, options);
   if (json === undefined || options.body !== 'json') return { text: kept };
-  const message = `the body is no JSON that can be kept: ${json.fault}`;
+  const message = `the body cannot be kept as JSON: ${json.fault}`;
   return { text: kept, failure: { code: 'BODY_JSON', message } };
 }
 

@@ -18,7 +18,7 @@ export function compileStatuses(text: string): (status: number) => boolean {
       /^(?:([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?)$/i.exec(part.trim()) ?? [];
     if (digit !== undefined) return [Number(digit) * 100, Number(digit) * 100 + 99];
     if (first === undefined || Number(first) > Number(last)) {
-      throw new InvalidValue('must be statuses with commas between them, as in 2xx,304,500-599');
+      throw new InvalidValue('must be statuses separated by commas, such as 2xx,304,500-599');
     }
     return [Number(first), Number(last)];
   });
@@ -29,7 +29,7 @@ export function compileStatuses(text: string): (status: number) => boolean {
 export function compileRegex(text: string): RegExp {
   const [, source, flags = ''] = /^\/(.+)\/([a-z]*)$/s.exec(text) ?? [];
   if (source === undefined)
-    throw new InvalidValue('must be a regular expression between slashes, as in /ready/i');
+    throw new InvalidValue('must be a regular expression between slashes, such as /ready/i');
   try {
     // g and y would make a test depend on the one before it.
     return new RegExp(source, flags.replace(/[gy]/g, ''));
@@ -83,13 +83,13 @@ async function expectJson(expression: string): Promise<Expectation> {
     try {
       value = JSON.parse(textOf(body, contentTypeOf(headers)));
     } catch {
-      return fail('the body is no JSON');
+      return fail('the body is not JSON');
     }
     try {
       const found: unknown = TreeInterpreter.search(compiled, value as never);
       return isTrue(found) ? undefined : fail('the body is not as expected');
     } catch (error) {
-      return fail(`the body can't be looked at: ${messageOf(error)}`);
+      return fail(`cannot evaluate the expression on the body: ${messageOf(error)}`);
     }
   };
 }

@@ -54,7 +54,7 @@ export function toNetworks(text: string): BlockList {
   for (const entry of text.split(',').map((one) => one.trim())) {
     const family = isIP(entry);
     if (!addIfNetwork(list, family === 0 ? entry : `${entry}/${family === 4 ? 32 : 128}`))
-      throw new InvalidValue('must be addresses or networks with commas between them, as in 10.1.0.0/16,::1');
+      throw new InvalidValue('must be addresses or networks separated by commas, such as 10.1.0.0/16,::1');
   }
   return list;
 }

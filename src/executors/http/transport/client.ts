@@ -140,7 +140,7 @@ function countFailures(limit: number): Failures {
       const times = limit === 1 ? 'a connection failure' : `${limit} connection failures in a row`;
       return {
         code: 'HOST_DOWN',
-        message: `${host} is given up after ${times} (--host-errors)`,
+        message: `gave up on ${host} after ${times} (--host-errors)`,
         again: 'never',
       };
     },

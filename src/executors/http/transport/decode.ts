@@ -96,14 +96,14 @@ function codingOf(name: string, body: Buffer): Coding | undefined {
 
 function decodeFault(error: unknown, name: string, maxBody: number, host: string): HttpFault {
   if (systemCode(error) === 'ERR_BUFFER_TOO_LARGE') {
-    const message = `the body from ${host} unpacks to more than ${maxBody} bytes (--max-body)`;
+    const message = `the body from ${host} decompresses to more than ${maxBody} bytes (--max-body)`;
     return { code: 'BODY_TOO_LARGE', message, again: 'never' };
   }
-  const message = `the body from ${host} is no valid ${name}: ${(error as Error).message}`;
+  const message = `the body from ${host} is not valid ${name}: ${(error as Error).message}`;
   return { code: 'DECODE', message, again: 'idempotent' };
 }
 
 function unknown(name: string, host: string): HttpFault {
-  const message = `the body from ${host} is packed as ${JSON.stringify(name)}, which was not asked for`;
+  const message = `the body from ${host} has the content-encoding ${JSON.stringify(name)}, which was not requested`;
   return { code: 'DECODE', message, again: 'never' };
 }

@@ -30,10 +30,10 @@ export interface TransferProgress {
 /** Messages for connections that cannot be made, by error code. */
 const CONNECTING: Readonly<Record<string, (host: string) => string>> = {
   ECONNREFUSED: (host) => `connection refused by ${host}`,
-  ENOTFOUND: (host) => `the name of ${host} can't be resolved: there is no such host`,
-  EAI_AGAIN: (host) => `the name of ${host} can't be resolved for now`,
-  EHOSTUNREACH: (host) => `there is no route to ${host}`,
-  ENETUNREACH: (host) => `there is no route to the network of ${host}`,
+  ENOTFOUND: (host) => `cannot resolve ${host}: no such host`,
+  EAI_AGAIN: (host) => `cannot resolve ${host} for now`,
+  EHOSTUNREACH: (host) => `no route to ${host}`,
+  ENETUNREACH: (host) => `no route to the network of ${host}`,
   ETIMEDOUT: (host) => `no connection to ${host}: it does not respond`,
   ECONNRESET: (host) => `${host} reset the connection while it was being made`,
   EADDRNOTAVAIL: (host) => `no connection to ${host}: all local ports are in use`,
@@ -60,10 +60,10 @@ export function connectionFault(error: Error, progress: TransferProgress): HttpF
     return { code: 'TLS', message: `no TLS connection to ${host}: ${reasonOf(error)}`, again: 'never' };
   }
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
-    return { code: 'REQUEST', message: `the request can't be sent: ${error.message}`, again: 'never' };
+    return { code: 'REQUEST', message: `cannot send the request: ${error.message}`, again: 'never' };
   }
   if (code === 'UND_ERR_CONNECT_TIMEOUT') {
-    return { code: 'TIMEOUT', message: `no connection to ${host} within the time-out`, again: 'always' };
+    return { code: 'TIMEOUT', message: `no connection to ${host} within the timeout`, again: 'always' };
   }
   const again = progress.isSent ? 'idempotent' : 'always';
   return { code: 'CONNECTION', message: connectionMessage(error, code, progress), again };
@@ -79,7 +79,7 @@ function connectionMessage(error: Error, code: string, progress: TransferProgres
   const { host, isSent, isAnswered } = progress;
   if (!isSent) return CONNECTING[code]?.(host) ?? `no connection to ${host}: ${error.message || code}`;
   if (error.name === 'HTTPParserError') return `${host} does not answer in HTTP/1.1: ${reasonOf(error)}`;
-  if (code === 'UND_ERR_HEADERS_OVERFLOW') return `the headers of the answer of ${host} are over 16 KB`;
+  if (code === 'UND_ERR_HEADERS_OVERFLOW') return `the response headers of ${host} exceed 16 KB`;
   if (isAnswered) return bodyMessage(progress);
   if (code === 'ECONNRESET') return `${host} reset the connection before it answered`;
   if (code === 'UND_ERR_SOCKET') return `${host} closed the connection before it answered`;

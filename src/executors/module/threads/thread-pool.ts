@@ -148,7 +148,7 @@ class Thread {
       });
       worker.on('exit', (exit) => {
         reject(
-          new TaskpipeError('USAGE', `--module ${this.#module.file} can't be loaded: ${whyEnded(exit)}`),
+          new TaskpipeError('USAGE', `--module ${this.#module.file} cannot be loaded: ${whyEnded(exit)}`),
         );
         this.#crashed('it ended its own thread', worker);
       });
@@ -222,5 +222,5 @@ class Thread {
 
 /** Returns why a thread ended before it could work. */
 function whyEnded(exit: number): string {
-  return `its thread ended (exit code ${exit}): an await at its top that nothing ends, or a call of exit()?`;
+  return `its thread ended (exit code ${exit}): a top-level await that never resolves, or a call of exit()?`;
 }

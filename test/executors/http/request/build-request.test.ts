@@ -62,8 +62,8 @@ describe('the url', () => {
 
   test.each([
     ['ftp://jo:secret@h/x', 'http:// or https://'],
-    ['h/x', 'no url'],
-    ['http://jo:secret@h:99999/', 'no url'],
+    ['h/x', 'invalid url'],
+    ['http://jo:secret@h:99999/', 'invalid url'],
     ['javascript:alert(1)', 'http:// or https://'],
   ])('that is %s fails the task', async (url, words) => {
     const { error } = await fetchOne({ url });
@@ -72,14 +72,14 @@ describe('the url', () => {
     expect(error?.message).not.toContain('secret');
   });
 
-  test('that has half of a surrogate pair fails the task, and has a lane', async () => {
+  test('that contains half a surrogate pair fails the task, and has a lane', async () => {
     const half = '\ud83d';
     const made = await open({ url: 'http://127.0.0.1:1/{id}' });
     expect(made.lane?.(taskOf({ id: half }))).toBe('http://127.0.0.1:1');
     expect(made.describe(taskOf({ id: half }))).toContain('surrogate');
     expect((await attempt(made, { id: half })).error).toEqual({
       code: 'TEMPLATE',
-      message: 'an attribute that --url needs has half of a surrogate pair',
+      message: 'an attribute that --url needs contains half a surrogate pair',
     });
     expect((await fetchOne({ url: `http://127.0.0.1:1/${half}` })).error).toMatchObject({
       code: 'URL',
@@ -204,17 +204,17 @@ describe('method and body', () => {
     [{ params: 7 }, 'params must be'],
     [{ headers: 'X' }, 'headers must be'],
     [{ headers: { 'a b': 'x' } }, 'headers must have names'],
-    [{ headers: { a: 'secret\nInjected: 1' } }, 'headers must be without control characters'],
+    [{ headers: { a: 'secret\nInjected: 1' } }, 'headers must not contain control characters'],
     [{ timeout: 'soon' }, 'timeout must be'],
     [{ timeout: 0 }, 'timeout must be'],
     [{ headers: '{"a": secret}' }, 'headers is not valid JSON'],
     [{ headers: { 'a secret': 'x' } }, 'got "a…"'],
-    [{ params: { a: '\ud800' } }, 'params must be without halves of surrogate pairs'],
-    [{ params: { '\ud800': 1 } }, 'params must be without halves of surrogate pairs'],
-    [{ params: 'a=\udc00' }, 'params must be without halves of surrogate pairs'],
-    [{ method: 'post', data: 'a \ud800' }, 'data must be without halves of surrogate pairs'],
-    [{ method: 'post', data: { a: ['\ud800'] } }, 'data must be without halves of surrogate pairs'],
-    [{ headers: { a: '\ud800' } }, 'headers must be without halves of surrogate pairs'],
+    [{ params: { a: '\ud800' } }, 'params must not contain half a surrogate pair'],
+    [{ params: { '\ud800': 1 } }, 'params must not contain half a surrogate pair'],
+    [{ params: 'a=\udc00' }, 'params must not contain half a surrogate pair'],
+    [{ method: 'post', data: 'a \ud800' }, 'data must not contain half a surrogate pair'],
+    [{ method: 'post', data: { a: ['\ud800'] } }, 'data must not contain half a surrogate pair'],
+    [{ headers: { a: '\ud800' } }, 'headers must not contain half a surrogate pair'],
     [{ method: { toString: 1 } }, 'method must be one of'],
     [{ timeout: { toString: 1 } }, 'timeout must be'],
   ])('%o fails the task before anything is sent', async (record, words) => {

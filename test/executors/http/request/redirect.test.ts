@@ -108,7 +108,7 @@ describe('a redirect', () => {
     const server = await serve(redirecting(() => Buffer.from(location).toString('latin1')));
     const { error } = await fetchOne({ url: `${server.url}/302` });
     expect(error?.message).toMatch(
-      / redirects to "http:\/\/…@:x\/\\u202e", which is no url of http or https$/,
+      / redirects to "http:\/\/…@:x\/\\u202e", which is not an http or https url$/,
     );
   });
 
