@@ -5,5 +5,5 @@ import { prove } from './support/report.ts';
 
 test('a file that is edited, replaced or removed during a run is noticed, and the next run completes it', async () => {
   const report = await editsDuring(ours);
-  prove('files edited, replaced or removed during a run', report, { runs: 180, edits: 25 });
-}, 300_000);
+  prove('files edited, replaced or removed during a run', report, { runs: 150, edits: 25 });
+}, 900_000);

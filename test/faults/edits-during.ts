@@ -64,12 +64,12 @@ function trials(): readonly Trial[] {
     edits: readonly Edit[],
   ): void => {
     for (const [i, edit] of edits.entries()) {
-      const isLate = (all.length + i) % 4 === 0;
+      const isLate = i % 5 === 3;
       all.push({ target, format, edit, hasLedger, isOnePlace: i % 2 === 0, isLate });
     }
   };
   for (const hasLedger of [true, false]) {
-    for (const format of ['csv', 'tsv', 'ndjson'] as const)
+    for (const format of hasLedger ? (['csv', 'tsv', 'ndjson'] as const) : (['csv'] as const))
       add('output', format, hasLedger, [...FILE_EDITS, APPEND, ...FOLDER_EDITS]);
     add('output', 'db', hasLedger, [...DATABASE_EDITS, ...FOLDER_EDITS]);
   }
@@ -190,7 +190,11 @@ class Scene {
 
   /** What was passed on as safe is in some file, unless the person has removed it for good. */
   async #checkAcknowledged({ stdout }: FedStage): Promise<void> {
-    if (this.#trial.edit.kind === 'loses' || this.#trial.format === 'db') return;
+    const { edit, target, format } = this.#trial;
+    const isChecked = target === 'output' || target === 'ledger'; // by every commit
+    if (isChecked && edit.kind !== 'goes on' && stdout.includes('"uuid":"t4"'))
+      this.#add('lost', 't4 was acknowledged after the edit');
+    if (edit.kind === 'loses' || format === 'db') return;
     const all = filesIn(this.#folder).map((path) => readFileSync(path, 'utf8'));
     for (const uuid of GOOD) {
       const isThere = all.some((text) => text.includes(`${uuid}"`) || text.includes(`${uuid},`));

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { has } from '../support/run.ts';
 import { cutInput } from './cut-input.ts';
 import { editsBetween } from './edits-between.ts';
+import { editsDuring } from './edits-during.ts';
 import { failingCalls } from './failing-calls.ts';
 import { fullDisks, limitedFiles, mounts } from './full-disks.ts';
 import { killedAtCalls } from './killed-at-calls.ts';
@@ -20,8 +21,10 @@ interface Bite extends Mistake {
 
 const ROWS = `if (rows.length > 0) {
       await this.#output.append(rows);
+      this.#written += count;
       if (sync) await this.#output.sync();
     }
+    await this.#checkName(count);
     `;
 const LEDGER = `if (this.#writer === void 0 || uuids.length === 0) return;
     await this.#writer.appendRows(uuids, ends, from, sync);`;
@@ -104,6 +107,20 @@ const others: readonly Bite[] = [
     from: 'if (!lock(fd, kind, say)) throw',
     to: 'if (!lock(fd, kind, say) && kind === "none") throw',
     tried: (program) => ledgerWriters(program, 24, 1),
+  },
+  {
+    name: 'a commit does not check the name of the output',
+    from: 'await this.#checkName(count);\n',
+    to: '',
+    tried: (program) =>
+      editsDuring(program, ({ target, edit }) => target === 'output' && edit.name === 'removed'),
+  },
+  {
+    name: 'an append to the ledger does not check its name',
+    from: 'await file.check({ again: AGAIN });',
+    to: '',
+    tried: (program) =>
+      editsDuring(program, ({ target, edit }) => target === 'ledger' && edit.name === 'removed'),
   },
   {
     name: 'the last line of a cut input is dropped',

@@ -73,7 +73,7 @@ export class DatabaseFiles {
   async #keepCopy(): Promise<string | undefined> {
     const place = sideName(this.#database.path, 'kept');
     try {
-      await this.#database.all('vacuum into ?', [place]);
+      (await this.#database.prepare('vacuum into ?')).run([place]);
       return place;
     } catch {
       return undefined; // the loss is reported with or without a copy
