@@ -22,6 +22,8 @@ export interface Columns {
   readonly uuid: number | undefined;
   /** The columns of a task, in order. */
   readonly kept: readonly Column[];
+  /** Those of them that a checksum is made of: two rows with the same uuid have the others in common. */
+  readonly compared: readonly Column[];
   /** All columns but the `uuid`, in the order of the canonical text, which a uuid is made of by default. */
   readonly sorted: readonly Column[];
 }
@@ -62,12 +64,14 @@ export function columnsFor(first: Row, options: ReadOptions): Columns {
     const before = `${open}${JSON.stringify(name)}:"`;
     return { index: indexes.get(name) as number, before, bytes: Buffer.from(before), hash: hashText(name) };
   };
+  const kept = (options.select ?? names).filter((name) => name !== 'uuid');
   const attributes = names.filter((name) => name !== 'uuid');
   return {
     names,
     indexes,
     uuid: indexes.get('uuid'),
-    kept: (options.select ?? names).filter((name) => name !== 'uuid').map((name) => columnOf(name, '",')),
+    kept: kept.map((name) => columnOf(name, '",')),
+    compared: kept.filter((name) => !options.uuidFields.includes(name)).map((name) => columnOf(name, '",')),
     sorted: attributes.sort(byCodePoint).map((name, i) => columnOf(name, i === 0 ? '{' : '",')),
   };
 }

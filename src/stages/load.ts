@@ -153,6 +153,7 @@ function readOptions(path: string, options: LoadOptions, plain: PlainMaker | und
     field: options.field ?? 'line',
     select: options.select,
     rename: options.rename ?? new Map(),
+    uuidFields: options.uuidFields ?? [],
     needed,
     query: options.query,
     table: options.table,
