@@ -177,9 +177,12 @@ function faultOf(fields: Fields, rename: ReadonlyMap<string, string>, wasTask: b
     if (own !== undefined)
       return `the attribute ${JSON.stringify(own)} is reserved for taskpipe; rename it with --rename ${own}=old_${own}`;
   }
+  const taken = new Set<string>();
   for (const [from, to] of rename) {
-    if (!Object.hasOwn(fields, to) || rename.has(to) || findNames(fields, from) === undefined) continue;
-    return `--rename ${from}=${to} would put two attributes under one name`;
+    if (findNames(fields, from) === undefined) continue;
+    if (taken.has(to) || (Object.hasOwn(fields, to) && !rename.has(to)))
+      return `--rename ${from}=${to} would put two attributes under one name`;
+    taken.add(to);
   }
   return undefined;
 }
