@@ -42,7 +42,10 @@ export interface Loaded {
   isMadeOf(names: readonly string[]): boolean;
   /** Returns all attributes, without uuid, run and result, as canonical JSON text: see `core/canonical.ts`. */
   canonical(): string;
-  /** Returns a checksum of the attributes that the task has. The same attributes give the same one in all formats. */
+  /**
+   * Returns a checksum of the attributes that the task has, but for strings that its uuid is made of. For one uuid the
+   * same attributes give the same checksum, in all formats.
+   */
   checksum(): number;
   /** The task's record: the uuid, and those attributes that are selected. */
   toLine(uuid: string): string;
@@ -54,6 +57,8 @@ export interface Reshape {
   readonly select: readonly string[] | undefined;
   /** Old name to new name. */
   readonly rename: ReadonlyMap<string, string>;
+  /** The attributes that the uuid is made of; empty if it is made of all. */
+  readonly uuidFields: readonly string[];
 }
 
 /** How a file is to be read. */

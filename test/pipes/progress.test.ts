@@ -184,7 +184,9 @@ describe.skipIf(!hasPython).concurrent('on a terminal, which python3 makes', () 
     await session.sees(/^task-load: 1 tasks/m);
     feed.write(row(1));
     expect(await session.ended).toBe(65);
-    await expectClean(session, [/^task-load: stdin:2: the uuid u1 came before \(--duplicates fail\)$/]);
+    await expectClean(session, [
+      /^task-load: stdin:2: the uuid u1 is that of stdin:1 \(--duplicates fail\)$/,
+    ]);
     feed.end();
   });
 

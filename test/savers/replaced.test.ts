@@ -9,11 +9,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parseTask } from '../../src/core/ndjson.ts';
-import { openDatabase } from '../../src/core/sqlite.ts';
-import type { Task } from '../../src/core/task.ts';
+import { parseTask } from '../../src/core/record/ndjson.ts';
+import { openDatabase } from '../../src/core/storage/sqlite-database.ts';
+import type { Task } from '../../src/core/record/task.ts';
 import { finishedIn } from '../../src/ledgers/index.ts';
-import { type SaveOptions, save } from '../../src/stages/save.ts';
+import { type SaveOptions, save } from '../../src/stages/save/save.ts';
 import { freshFolder } from '../support/run.ts';
 
 const run = {

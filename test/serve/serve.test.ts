@@ -121,6 +121,13 @@ describe('task-serve', { timeout: 60_000 }, () => {
     expect((await submit(url, { n: 1 })).body.error_data[0].code).toBe('DATA');
   });
 
+  test('makes the id of nested members, and of members with a comma in their name', async () => {
+    const { url } = await serving(['--id-fields', 'in.sku,"a,b"']);
+    const { body } = await submit(url, { in: { sku: 'S1' }, 'a,b': 1.5 });
+    expect(body.data.task_id).toBe(nameUuid('S1\u001f1.5'));
+    expect((await submit(url, { in: {}, 'a,b': 1 })).body.error_data[0].message).toContain('"in.sku"');
+  });
+
   test('fails what takes longer than --timeout', async () => {
     const { url } = await serving(['--timeout', '500ms']);
     const late = await until(of(url, await submit(url, { ms: 60_000 })), isFinal);

@@ -67,7 +67,7 @@ const { record } = fc.letrec((tie) => {
 
 function escapes(text: string): string {
   return text.replace(
-    /[^]/g,
+    /[\s\S]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0').toUpperCase()}`,
   );
 }
@@ -213,4 +213,28 @@ test('--rename and --columns come before the uuid is made, and --select after', 
   for (const args of ['--rename a=x', '--columns x,b', '--rename a=x --select b'])
     expect(await uuids(`--format csv ${args}`, csv), args).toBe(expected);
   expect(await uuids('--format ndjson --rename a=x --select b', '{"b":"2","a":"1"}\n')).toBe(expected);
+});
+
+test('a task that a module adds has the uuid that task-load gives its attributes', async () => {
+  const cwd = freshFolder();
+  const child = '{"b":{"z":1.5,"a":[null,"é"]},"a":"x"}';
+  writeFileSync(
+    join(cwd, 'm.mjs'),
+    `export default (task, ctx) => (task.a === 'x' ? 0 : ctx.add({ ...${child}, run: 1, result: 2, none: undefined }));`,
+  );
+  const { stdout } = await sh(
+    'task-load --format ndjson --quiet | task-exec --module ./m.mjs --quiet | jq -r "select(.a) | .uuid"',
+    { cwd, input: '{"n":1}\n' },
+  );
+  expect(stdout).toBe(await uuids('--format ndjson', `${child}\n`));
+});
+
+test('a task of a module with half of a surrogate pair needs a uuid', async () => {
+  const cwd = freshFolder();
+  writeFileSync(join(cwd, 'm.mjs'), `export default (task, ctx) => ctx.add({ a: '\\ud800' });`);
+  const { stdout } = await sh('task-load --format ndjson --quiet | task-exec --module ./m.mjs --quiet', {
+    cwd,
+    input: '{"n":1}\n',
+  });
+  expect(stdout).toContain('ctx.add takes a task with a good uuid: text with half of a surrogate pair');
 });

@@ -62,9 +62,12 @@ test.each([
   expect((await loaded(NESTED, `--rename ${pairs}`)).rest).toBe(rest);
 });
 
-test('--rename of a nested attribute does not replace another one', async () => {
+test('--rename does not put two attributes under one name', async () => {
   const { stderr } = await loaded(NESTED, '--rename a.b=id');
   expect(stderr).toContain('--rename a.b=id would put two attributes under one name');
+  const twice = await loaded(NESTED, '--rename a.b=x,f.g.h=x');
+  expect(twice.stderr).toContain('--rename f.g.h=x would put two attributes under one name');
+  expect((await loaded(NESTED, '--rename a.b=x,none=x')).rest).toContain('"x":{"c": 1.10}');
 });
 
 test('the result of an earlier run can be made into new tasks', async () => {

@@ -70,20 +70,23 @@ export class JsonLoaded implements Loaded {
   }
 
   checksum(): number {
-    const { select } = this.#shape;
     const { text } = this.#record;
+    const { select, uuidFields } = this.#shape;
     const hasEscapes = text.includes('\\');
     let sum = 0;
+    const add = (name: string, json: string, from: number, to: number): void => {
+      if (json.charCodeAt(from) === QUOTE && uuidFields.includes(name)) return;
+      sum += hashMember(hashText(name), hashValue(json, from, to, hasEscapes));
+    };
     if (select === undefined) {
       for (const { key, value, end } of this.#members()) {
         const name = this.#newName(key);
-        if (this.#isAttribute(name))
-          sum += hashMember(hashText(name), hashValue(text, value, end, hasEscapes));
+        if (this.#isAttribute(name)) add(name, text, value, end);
       }
     } else {
       for (const [name, names] of this.#selected(select)) {
         const raw = this.#rawAt(names);
-        sum += hashMember(hashText(name), hashValue(raw, 0, raw.length, hasEscapes));
+        add(name, raw, 0, raw.length);
       }
     }
     return checksumOf(sum);
@@ -174,13 +177,17 @@ function faultOf(fields: Fields, rename: ReadonlyMap<string, string>, wasTask: b
     if (own !== undefined)
       return `the attribute ${JSON.stringify(own)} is reserved for taskpipe; rename it with --rename ${own}=old_${own}`;
   }
+  const taken = new Set<string>();
   for (const [from, to] of rename) {
-    if (!Object.hasOwn(fields, to) || rename.has(to) || findNames(fields, from) === undefined) continue;
-    return `--rename ${from}=${to} would put two attributes under one name`;
+    if (findNames(fields, from) === undefined) continue;
+    if (taken.has(to) || (Object.hasOwn(fields, to) && !rename.has(to)))
+      return `--rename ${from}=${to} would put two attributes under one name`;
+    taken.add(to);
   }
   return undefined;
 }
 
+const QUOTE = 34;
 const OWN = ['run', 'result'];
 const PLAIN: ReadonlySet<string> = new Set();
 

@@ -46,6 +46,7 @@ export async function countRows(path: string, until: AbortSignal): Promise<numbe
     field: 'line',
     select: undefined,
     rename: new Map(),
+    uuidFields: [],
     needed: new Map(),
     note: () => {},
     query: undefined,

@@ -226,7 +226,7 @@ class CsvRecord implements Loaded {
 
   checksum(): number {
     let sum = 0;
-    for (const { index, hash } of this.#columns.kept)
+    for (const { index, hash } of this.#columns.compared)
       sum += hashMember(hash, hashText(escaped(this.#row.cells[index] as string)));
     return checksumOf(sum);
   }

@@ -50,12 +50,14 @@ export function columnsFor(first: Row, dialect: Dialect, options: ReadOptions): 
     const before = `${open}${JSON.stringify(name)}:"`;
     return { index: indexes.get(name) as number, before, bytes: Buffer.from(before), hash: hashText(name) };
   };
+  const kept = (options.select ?? names).filter((name) => name !== 'uuid');
   const attributes = names.filter((name) => name !== 'uuid');
   return {
     names,
     indexes,
     uuid: indexes.get('uuid'),
-    kept: (options.select ?? names).filter((name) => name !== 'uuid').map((name) => columnOf(name, '",')),
+    kept: kept.map((name) => columnOf(name, '",')),
+    compared: kept.filter((name) => !options.uuidFields.includes(name)).map((name) => columnOf(name, '",')),
     sorted: attributes.sort(byCodePoint).map((name, i) => columnOf(name, i === 0 ? '{' : '",')),
   };
 }

@@ -88,7 +88,7 @@ export class PlainRows {
   checksum(row: number): number {
     this.#view ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
     let sum = 0;
-    for (const { index, hash } of this.columns.kept) {
+    for (const { index, hash } of this.columns.compared) {
       const value = hashBytes(this.#view, this.startOf(row, index), this.endOf(row, index), STRING);
       sum += hashMember(hash, value);
     }

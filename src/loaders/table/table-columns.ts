@@ -15,6 +15,8 @@ export interface Columns {
   readonly uuid: number | undefined;
   /** The columns of a task, in order. */
   readonly kept: readonly Column[];
+  /** Columns of a task that a checksum is made of: rows with the same uuid have the same values in the others. */
+  readonly compared: readonly Column[];
   /** All columns but the `uuid`, in the order of the canonical text, which a uuid is made of by default. */
   readonly sorted: readonly Column[];
 }

@@ -199,6 +199,7 @@ function readOptions(from: string | Rows, options: LoadOptions, plain: PlainMake
     field: options.field ?? 'line',
     select: options.select,
     rename: options.rename ?? new Map(),
+    uuidFields: options.uuidFields ?? [],
     needed,
     query: options.query,
     table: options.table,

@@ -13,6 +13,8 @@ export class Seen {
   readonly #firsts = new Pairs();
   /** The files that were read, each with the number of its first uuid. */
   readonly #files: { readonly source: string; readonly from: number }[] = [];
+  /** The last of them. */
+  #source: string | undefined;
   #duplicates = 0;
   #differing = 0;
   #example: string | undefined;
@@ -30,7 +32,10 @@ export class Seen {
   /** Keeps the place and the checksum of the record whose uuid was added last, which was new. */
   keepFirst(source: string, line: number, checksum: number): void {
     const { added } = this.#ids;
-    if (this.#files.at(-1)?.source !== source) this.#files.push({ source, from: added });
+    if (this.#source !== source) {
+      this.#source = source;
+      this.#files.push({ source, from: added });
+    }
     this.#firsts.set(added, checksum, line);
   }
 
