@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type LoadOptions, load } from '../../src/stages/load.ts';
+import { type LoadOptions, load } from '../../src/stages/load/load.ts';
 import { loaded } from '../support/loaded.ts';
 import { freshFolder, sh } from '../support/run.ts';
 

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as zlib from 'node:zlib';
 import { expect, test } from 'vitest';
-import { BrokenFrames, framesOf } from '../../src/loaders/zstd.ts';
+import { BrokenFrames, framesOf } from '../../src/loaders/source/zstd.ts';
 import { loaded } from '../support/loaded.ts';
 import { freshFolder, sh } from '../support/run.ts';
 

@@ -1,5 +1,5 @@
 /* The manual and the source agree: error codes, states, messages, options. */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -107,6 +107,14 @@ test('troubleshooting.md quotes messages as the source has them', () => {
     [...cell.matchAll(/`([^`]+)`/g)].flatMap(([, words = '']) => words.split('…')),
   );
   expect(said.map((words) => words.trim()).filter((words) => !source.includes(words))).toEqual([]);
+});
+
+test('every path of the source that the manual names exists', () => {
+  const missing: string[] = [];
+  for (const page of pages())
+    for (const [, path = ''] of read(page).matchAll(/`((?:src|test|scripts|bin)\/[\w./-]+)`/g))
+      if (!existsSync(join(root, path))) missing.push(`${page}: ${path}`);
+  expect(missing).toEqual([]);
 });
 
 /** Options of other programs that the manual names. */

@@ -3,8 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Task } from '../../src/core/task.ts';
-import { save } from '../../src/stages/save.ts';
+import { Task } from '../../src/core/record/task.ts';
+import { save } from '../../src/stages/save/save.ts';
 import { tasksOf } from '../support/loaded.ts';
 import { freshFolder, sh } from '../support/run.ts';
 
