@@ -26,4 +26,4 @@ export type { Cause, Host, HostCounts, Latency, Report, TaskCounts, Throughput }
 export { type ExecCounts, type ExecOptions, type Execution, exec } from './stages/exec.ts';
 export { type LoadCounts, type Loading, type LoadOptions, load } from './stages/load.ts';
 export { type Procession, procession, type Tasks } from './stages/procession.ts';
-export { type SaveOptions, type SaveSummary, save } from './stages/save.ts';
+export { type FieldOption, type SaveOptions, type SaveSummary, save } from './stages/save.ts';

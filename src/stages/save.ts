@@ -16,6 +16,7 @@ import { Router, type SaveSummary } from '../savers/router.ts';
 import type { Destination } from '../savers/saver.ts';
 import { openStream } from '../savers/stream.ts';
 
+export type { FieldOption } from '../savers/fields.ts';
 export type { SaveSummary } from '../savers/router.ts';
 
 /** All that `task-save` can be told; each option of the command has its counterpart here. */
