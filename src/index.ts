@@ -28,4 +28,4 @@ export { writeReport } from './reports/report-file.ts';
 export { type ExecCounts, type ExecOptions, type Execution, exec } from './stages/exec/exec.ts';
 export { type LoadCounts, type Loading, type LoadOptions, load, type Rows } from './stages/load/load.ts';
 export { type Procession, procession, type Tasks } from './stages/pipeline.ts';
-export { type SaveOptions, type SaveSummary, save } from './stages/save/save.ts';
+export { type FieldOption, type SaveOptions, type SaveSummary, save } from './stages/save/save.ts';

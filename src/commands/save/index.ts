@@ -10,7 +10,6 @@ import {
   count,
   duration,
   flag,
-  list,
   type Option,
   path,
   size,
@@ -40,9 +39,10 @@ import { restFileOf, SAVE_NAMES, type SaveOptions, type SaveSummary, save } from
 import { lastWords } from './save-words.ts';
 
 const fields: Option<readonly FieldOption[] | undefined> = {
-  ...list('save these attributes, nested ones with dots, and no others; NAME=PATH names the column', {
-    placeholder: 'A,B,NAME=PATH',
-  }),
+  words: 'save these attributes, nested ones with dots, and no others; NAME=PATH names the column',
+  placeholder: 'A,B,NAME=PATH',
+  fallback: undefined,
+  many: true,
   parse: parseFields,
 };
 
@@ -85,11 +85,11 @@ export const command: Command = defineCommand({
 
 SUCCESS records, and records without "run", go to OUT. All others go to the rest file, ready to be loaded again; it goes away once nothing is left in it.
 
-The columns of a CSV are those of its header, else --fields, else those of the first record: nested attributes with dots, arrays as JSON. A record with an attribute that has no column goes to the rest file, with the code COLUMNS and its result; to save these without doing the work again: jq -c 'select(.run.error.code == "COLUMNS") | del(.run)' OUT.rest.ndjson | task-save OUT --widen
+The columns of a CSV are those of its header, else --fields, else those of the first record in its order: nested attributes with dots, arrays and empty objects as JSON. --fields NAME=PATH names a column; a name with a comma or = stands in double quotes. A record with an attribute that has no column goes to the rest file with the code COLUMNS; task-save OUT --widen < OUT.rest.ndjson adds the column, and no work is done again.
 
 In a database, a later record of a uuid takes the place of its row, but a failure (--all) not that of a success. A new attribute gets a column by itself; objects and arrays are JSON. Several may save to one at a time, each with a --rest of its own.
 
-The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of the input. The second saves what came, and leaves.`,
+After the first SIGINT, SIGTERM or SIGHUP task-save still saves what comes, to the end of its input. The second one ends it once what came is saved. The last line says how to go on.`,
   takesFiles: true,
   options,
   files: {

@@ -18,6 +18,7 @@ import { type Field, type FieldOption, fieldsOf } from '../../savers/rows/fields
 import { openStream } from '../../savers/stream-destination.ts';
 
 export type { SaveSummary } from '../../savers/router.ts';
+export type { FieldOption } from '../../savers/rows/fields.ts';
 
 /** All that `task-save` can be told; each option of the command has its counterpart here. */
 export interface SaveOptions {
