@@ -26,9 +26,17 @@ await build({
   platform: 'node',
   target: 'node20.19',
   packages: 'external',
+  plugins: [
+    {
+      name: 'bullmq is part of the package',
+      setup: ({ onResolve }) =>
+        onResolve({ filter: /^bullmq$/ }, () => ({ path: './bullmq-vendor.js', external: true })),
+    },
+  ],
   define: { TASKPIPE_VERSION: JSON.stringify(version) },
   logLevel: 'warning',
 });
+await buildBullmq();
 // The pages of a report and of task-serve: their styles, and the scripts that draw, with the licence of the library for that.
 const licence = readFileSync(new URL('../node_modules/uplot/LICENSE', import.meta.url), 'utf8').trim();
 await build({
@@ -78,6 +86,44 @@ async function manPages(edition) {
   } finally {
     rmSync(generator);
   }
+}
+
+/**
+ * Builds BullMQ with what it needs into one file that begins with their licences. As a dependency it would bring
+ * msgpackr-extract, an optional native part with an install script: npm warns of it wherever the package is installed.
+ */
+async function buildBullmq() {
+  const outfile = `${root}dist/bullmq-vendor.js`;
+  const { metafile } = await build({
+    absWorkingDir: root,
+    stdin: { contents: "export { createRedisBackend } from 'bullmq';", resolveDir: root },
+    outfile,
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    mainFields: ['module', 'main'],
+    external: ['ioredis', 'msgpackr-extract'],
+    // What is CommonJS among it needs a require.
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",
+    },
+    legalComments: 'none',
+    metafile: true,
+    logLevel: 'warning',
+  });
+  const packages = Object.keys(metafile.inputs).map(
+    (path) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1],
+  );
+  const licences = [...new Set(packages)].filter(Boolean).sort().map(licenceOf);
+  writeFileSync(outfile, `/*!\n${licences.join('\n\n')}\n*/\n${readFileSync(outfile, 'utf8')}`);
+}
+
+function licenceOf(name) {
+  const folder = `${root}node_modules/${name}`;
+  const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+  return `${name}, which is part of this, is under this licence:\n${readFileSync(`${folder}/${file}`, 'utf8').trim()}`;
 }
 
 /** Deletes the declarations that the library's faces do not lead to: those of the commands, and of what is within. */

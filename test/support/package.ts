@@ -28,6 +28,7 @@ export async function pack(): Promise<Packed> {
  * Installs a tarball into an empty project, by npm and without a network: what it depends on is there before, copied
  * from where `npm ci` has put it.
  * @returns the folder of the project
+ * @throws if npm prints a warning
  */
 export async function install(tarball: string): Promise<string> {
   const folder = freshFolder();
@@ -41,7 +42,7 @@ export async function install(tarball: string): Promise<string> {
   const { code, stderr } = await sh(`npm install --offline --no-audit --no-fund '${tarball}'`, {
     cwd: folder,
   });
-  if (code !== 0) throw new Error(stderr);
+  if (code !== 0 || stderr.includes('npm warn')) throw new Error(stderr);
   return folder;
 }
 
