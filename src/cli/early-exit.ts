@@ -3,7 +3,7 @@ import { DEFECT } from './exits.ts';
 const WAITS =
   'the work cannot finish: an await in a --module or --flow waits for something that never happens';
 const EXITS =
-  'process.exit() ended the stage before its work was done: a --module or --flow must throw, or call ctx.stop()';
+  'process.exit ended the stage before its work was done: a --module or --flow must throw, or call ctx.stop()';
 
 /**
  * Reports a process that ends before its work is done, and sets the exit code.
