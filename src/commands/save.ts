@@ -64,6 +64,8 @@ The first SIGINT or SIGTERM is passed over: what comes is saved, to the end of t
       'The records that are not saved, the newest of each uuid (--rest). While a run goes on, OUT.rest.ndjson.run has its own.',
     'OUT.torn-TIME':
       'What a crash had left of unfinished rows; they were cut off, and their tasks are done again.',
+    'OUT.kept-TIME':
+      'A copy of the output, if it was removed or replaced during a run: rows of that run are in it.',
     'OUT.new, OUT.wide, OUT.rest.ndjson.new':
       'New files on the way to their places (--overwrite, --widen, the rest file).',
   },
