@@ -99,6 +99,8 @@ After the first SIGINT, SIGTERM or SIGHUP task-save still saves what comes, to t
       'Marks a run that writes to OUT; removed at its end. If it is left, the run crashed, and the next start recovers OUT.',
     'OUT.torn-TIME':
       'Unfinished rows that a crash left at the end of OUT. They were moved here, and their tasks are done again.',
+    'OUT.kept-TIME':
+      'A copy of the output, if it was removed or replaced during a run: it has the rows of that run.',
     'OUT.new, OUT.wide, OUT.rest.ndjson.new':
       'New files on the way to their places (--overwrite, --widen, the rest file).',
   },

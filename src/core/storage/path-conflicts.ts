@@ -27,7 +27,7 @@ export function checkPlaces(written: readonly Place[], read: readonly Place[] = 
   const remember = (place: Place, keys: readonly string[]): void => {
     for (const key of keys) known.set(key, place);
   };
-  for (const place of read) remember(place, keysOf(place));
+  for (const place of read) remember(place, keysToRead(place));
   for (const place of written) {
     const keys = keysOf(place);
     const other = keys.map((key) => known.get(key)).find((found) => found !== undefined);
@@ -50,6 +50,15 @@ function keysOf({ use, path, fd }: Place): readonly string[] {
     return [realPath(path), ...inodeOf(statSync(path, { throwIfNoEntry: false }))];
   } catch (error) {
     throw ioError(use.startsWith('--') ? `cannot use ${use}` : 'cannot use', path, error);
+  }
+}
+
+/** A file that cannot be found is reported by whoever reads it. */
+function keysToRead(place: Place): readonly string[] {
+  try {
+    return keysOf(place);
+  } catch {
+    return [];
   }
 }
 
