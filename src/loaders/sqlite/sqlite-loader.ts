@@ -24,7 +24,7 @@ export async function* sqlite(path: string, options: ReadOptions): AsyncGenerato
       options.note(
         `--query does not select the column exact of ${inexact}: without it, numbers such as 1.10, booleans and null may come back changed`,
       );
-    const reader = new RowReader(columns);
+    const reader = new RowReader(columns, await encodingOf(database));
     let batch: Loaded[] = [];
     let line = 0;
     for (const row of await statement.rows()) {
@@ -38,6 +38,12 @@ export async function* sqlite(path: string, options: ReadOptions): AsyncGenerato
   } finally {
     database.close();
   }
+}
+
+/** Returns the encoding of text in a database: `UTF-8`, `UTF-16le` or `UTF-16be`. */
+async function encodingOf(database: Database): Promise<string> {
+  const [[encoding] = []] = await database.all('pragma encoding');
+  return String(encoding);
 }
 
 async function wholeTable(database: Database, table: string): Promise<string> {

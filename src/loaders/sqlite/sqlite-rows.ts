@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { TextDecoder } from 'node:util';
 import { byEntry, isJson } from '../../core/record/exact-values.ts';
 import { membersOf, minify } from '../../core/record/json-text.ts';
 import type { ColumnKind } from '../../core/record/run-columns.ts';
@@ -31,7 +32,12 @@ export class RowReader {
   readonly #exact: readonly number[];
   readonly #others: readonly number[];
 
-  constructor(columns: readonly Column[]) {
+  /** Decoder of text that is not UTF-8. */
+  readonly #decoder: TextDecoder | undefined;
+
+  /** @param encoding the encoding of the database, in which it gives text as bytes */
+  constructor(columns: readonly Column[], encoding: string) {
+    this.#decoder = encoding === 'UTF-8' ? undefined : new TextDecoder(encoding, { ignoreBOM: true });
     const placesOf = (role: Column['role']): readonly number[] =>
       columns.flatMap((column, i) => (column.role === role ? [i] : []));
     this.#exact = placesOf('exact');
@@ -46,7 +52,8 @@ export class RowReader {
   }
 
   /** Returns the record of a row. */
-  read(row: readonly Cell[]): string | NotText {
+  read(cells: readonly Cell[]): string | NotText {
+    const row = this.#decoder === undefined ? cells : cells.map((cell) => this.#decoded(cell));
     const entries = this.#entriesOf(row);
     let text = '';
     for (const { index, name, key, kind, exact, origin } of this.#attributes) {
@@ -63,6 +70,10 @@ export class RowReader {
     }
     const run = this.#runOf(row);
     return run === undefined ? `{${text}}` : `{${text}${text === '' ? '' : ','}${run}}`;
+  }
+
+  #decoded(cell: Cell): Cell {
+    return Buffer.isBuffer(cell) ? Buffer.from(this.#decoder?.decode(cell) ?? '') : cell;
   }
 
   /** Returns the members of the columns `exact`, by the places of these; undefined if the row has none. */

@@ -29,6 +29,16 @@ describe('task-load from a database', { timeout: 60_000 }, () => {
     expect(code).toBe(0);
   });
 
+  test.each(['UTF-16le', 'UTF-16be'])('reads and writes a database in %s', async (encoding) => {
+    const cwd =
+      await databaseOf(`pragma encoding = '${encoding}'; create table tasks (uuid text primary key, name text, b);
+      insert into tasks values ('é', 'Köln 🙂', x'00ff'), ('b', '', 1)`);
+    const added = '{"uuid":"c","name":"ÄÖ","b":1.10}';
+    await sh('task-save t.db', { cwd, input: `${added}\n` });
+    const { stdout } = await sh('task-load t.db', { cwd });
+    expect(stdout).toBe(`{"uuid":"é","name":"Köln 🙂","b":"AP8="}\n{"uuid":"b","name":"","b":1}\n${added}\n`);
+  });
+
   test('rejects text that is no UTF-8, with its row, and goes on', async () => {
     const cwd = await databaseOf(`create table tasks (uuid, name);
       insert into tasks values ('a', 'x'), ('b', cast(x'ff41' as text)), ('c', 'y')`);
