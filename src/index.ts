@@ -26,6 +26,6 @@ export { openQueues as queues, type Queue, type QueueSettings, type Queues } fro
 export type { Cause, Host, HostCounts, Latency, Report, TaskCounts, Throughput } from './reports/report.ts';
 export { writeReport } from './reports/report-file.ts';
 export { type ExecCounts, type ExecOptions, type Execution, exec } from './stages/exec/exec.ts';
-export { type LoadCounts, type Loading, type LoadOptions, load, type Rows } from './stages/load/load.ts';
+export { type LoadCounts, type Loading, type LoadOptions, load, type RowSource } from './stages/load/load.ts';
 export { type Procession, procession, type Tasks } from './stages/pipeline.ts';
 export { type FieldOption, type SaveOptions, type SaveSummary, save } from './stages/save/save.ts';

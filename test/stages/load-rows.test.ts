@@ -1,8 +1,8 @@
 /* load() of rows in memory: each is what a line of NDJSON with its JSON would be. */
 import { expect, test } from 'vitest';
-import { attribute, type LoadOptions, load, type Rows, type Task } from '../../src/index.ts';
+import { attribute, type LoadOptions, load, type RowSource, type Task } from '../../src/index.ts';
 
-async function tasksOf(rows: Rows | readonly string[], options: LoadOptions = {}): Promise<readonly Task[]> {
+async function tasksOf(rows: RowSource | readonly string[], options: LoadOptions = {}): Promise<readonly Task[]> {
   const tasks: Task[] = [];
   for await (const batch of load(rows, options)) tasks.push(...batch);
   return tasks;

@@ -38,7 +38,7 @@ export function wordsOf(view: View): string {
  * Returns progress as a line of at most `columns` characters; the least important parts are left out. The line
  * is ASCII, so a character is a column.
  */
-export function lineOf(name: string, view: View, { columns, colours }: Look): string {
+export function lineOf(name: string, view: View, { columns, colours }: LineStyle): string {
   const share = shareOf(view);
   const pieces: Piece[] = [
     ...(share === undefined ? [] : [{ text: percentOf(share), rank: 2 }]),
@@ -62,7 +62,7 @@ export function lineOf(name: string, view: View, { columns, colours }: Look): st
 }
 
 /** Properties of the terminal. */
-export interface Look {
+export interface LineStyle {
   readonly columns: number;
   readonly colours: boolean;
 }

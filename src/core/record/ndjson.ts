@@ -18,9 +18,9 @@ export interface JsonRecord {
 export const MAX_DEPTH = 64;
 
 /** Why a line is not what is read. */
-export type LineFault = Pick<BadInput, 'code' | 'message'>;
+export type RecordReject = Pick<BadInput, 'code' | 'message'>;
 
-const TOO_DEEP: LineFault = { code: 'DEPTH', message: `nested over ${MAX_DEPTH} levels` };
+const TOO_DEEP: RecordReject = { code: 'DEPTH', message: `nested over ${MAX_DEPTH} levels` };
 
 /** A text of so many characters is looked at for its nesting before it is parsed. */
 const LARGE = 256 * 1024;
@@ -32,7 +32,7 @@ const LARGE = 256 * 1024;
 export async function* parseLines<T extends object>(
   chunks: AsyncIterable<Buffer>,
   options: LineOptions,
-  parse: (text: string, line: number) => T | LineFault | undefined,
+  parse: (text: string, line: number) => T | RecordReject | undefined,
 ): AsyncGenerator<T[]> {
   const { source, reject } = options;
   for await (const { texts, first, faults } of readLines(chunks, options)) {
@@ -75,7 +75,7 @@ export function readTasks(chunks: AsyncIterable<Buffer>, options: LineOptions): 
 }
 
 /** A line as a task, or why it is none; undefined where it is blank. */
-export function parseTask(line: string): Task | LineFault | undefined {
+export function parseTask(line: string): Task | RecordReject | undefined {
   const record = parseRecord(line);
   if (record === undefined || 'code' in record) return record;
   const { uuid } = record.fields;
@@ -86,7 +86,7 @@ export function parseTask(line: string): Task | LineFault | undefined {
 }
 
 /** A line as a record, or why it is none; undefined where it is blank. */
-export function parseRecord(line: string): { text: string; fields: Fields } | LineFault | undefined {
+export function parseRecord(line: string): { text: string; fields: Fields } | RecordReject | undefined {
   let text = line;
   if (line.charCodeAt(0) !== 123 || line.charCodeAt(line.length - 1) !== 125) {
     text = trimmed(line);

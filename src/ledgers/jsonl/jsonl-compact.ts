@@ -7,7 +7,7 @@ import { openLocked } from '../../core/storage/lock.ts';
 import type { Seal } from '../contract.ts';
 import { type Fast, knownLine, type LedgerLine, uuidFound } from './jsonl-line.ts';
 import { type LedgerVisitor, scanChunks, scanLedger } from './jsonl-scan.ts';
-import { Known } from './verified-end.ts';
+import { VerifiedEnd } from './verified-end.ts';
 
 /** Holds a ledger alone while `work` runs. A ledger that does not exist is left so. */
 async function alone<T>(
@@ -78,7 +78,7 @@ class Census implements LedgerVisitor {
   readonly #placed = new Map<string, IdMap>();
   readonly #withOut = new IdSet();
   /** How far each output is known. */
-  readonly known = new Map<string, Known>();
+  readonly known = new Map<string, VerifiedEnd>();
   /** Outputs of which the ledger says nothing after their seal. */
   readonly seals = new Map<string, Seal>();
 
@@ -132,8 +132,8 @@ class Census implements LedgerVisitor {
     this.#plain.delete(uuid);
   }
 
-  #knownOf(out: string): Known {
-    const known = this.known.get(out) ?? new Known();
+  #knownOf(out: string): VerifiedEnd {
+    const known = this.known.get(out) ?? new VerifiedEnd();
     this.known.set(out, known);
     return known;
   }

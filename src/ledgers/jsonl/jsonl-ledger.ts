@@ -12,7 +12,7 @@ import { clearLedger, compactLedger } from './jsonl-compact.ts';
 import { addFound, knownLine, linesOf, linesOfRows, uuidFound } from './jsonl-line.ts';
 import { checkLedger, listLedger, readFinished } from './jsonl-read.ts';
 import { scanChunks, scanLedger } from './jsonl-scan.ts';
-import { Known } from './verified-end.ts';
+import { VerifiedEnd } from './verified-end.ts';
 
 /**
  * A ledger in a JSONL file that is only ever appended to, by many at once.
@@ -61,7 +61,7 @@ function realFolder(path: string): string {
 async function readHistory(path: string, output: string): Promise<OutputHistory> {
   const saved = new IdSet();
   const undone = new IdSet();
-  const known = new Known();
+  const known = new VerifiedEnd();
   let seal: Seal | undefined;
   let isSealed = false;
   await scanLedger(path, {

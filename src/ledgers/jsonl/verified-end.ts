@@ -1,5 +1,5 @@
 /** How far an output is known, told by the lines of a ledger in their order. */
-export class Known {
+export class VerifiedEnd {
   /** Size up to which the output is known. Undefined if it was not named. */
   end: number | undefined;
   /** Up to there, no line can be missing. */

@@ -14,7 +14,7 @@ import {
 } from '../../core/storage/sqlite-database.ts';
 
 /** A column of the rows that are read, and its place in a record. */
-export interface Column {
+export interface QueryColumn {
   /** Name of the attribute or of the member of `run`. */
   readonly name: string;
   readonly kind: ColumnKind;
@@ -27,7 +27,7 @@ export interface Column {
 export interface Reading {
   /** Gives text as bytes, and bytes as text in hexadecimal. */
   readonly statement: Statement;
-  readonly columns: readonly Column[];
+  readonly columns: readonly QueryColumn[];
 }
 
 /**
@@ -99,7 +99,7 @@ async function columnsOf(
   results: readonly ResultColumn[],
   isStarred: boolean,
   renamed: ReadonlyMap<string, string>,
-): Promise<readonly Column[]> {
+): Promise<readonly QueryColumn[]> {
   const records = isStarred ? await wholeTables(database, results) : new Set<string>();
   const ours = new Set<string>();
   for (const table of new Set(results.map(({ table }) => table)))
@@ -114,7 +114,7 @@ function columnOf(
   results: readonly ResultColumn[],
   ours: ReadonlySet<string>,
   records: ReadonlySet<string>,
-): Column {
+): QueryColumn {
   const kind = kindOf(type);
   const isItself = column === name && table !== null;
   const common = { kind, table, origin: column ?? undefined };
@@ -131,7 +131,7 @@ function columnOf(
 /** Returns a table whose column `exact` is not read though other columns are: their cells may not tell all types. */
 export async function inexactTable(
   database: Database,
-  columns: readonly Column[],
+  columns: readonly QueryColumn[],
 ): Promise<string | undefined> {
   const exact = new Set(columns.filter(({ role }) => role === 'exact').map(({ table }) => table));
   const read = columns.filter(({ name, role }) => role === 'attribute' && name !== 'uuid');
@@ -166,7 +166,7 @@ async function isOurTable(database: Database, table: string): Promise<boolean> {
 
 /** @throws {TaskpipeError} `USAGE`, if a record cannot have these columns */
 function checkNames(
-  columns: readonly Column[],
+  columns: readonly QueryColumn[],
   areRecords: boolean,
   renamed: ReadonlyMap<string, string>,
 ): void {

@@ -4,7 +4,7 @@ import { byEntry, isJson } from '../../core/record/exact-values.ts';
 import { membersOf, minify } from '../../core/record/json-text.ts';
 import type { ColumnKind } from '../../core/record/run-columns.ts';
 import type { Cell } from '../../core/storage/sqlite-database.ts';
-import type { Column } from './sqlite-columns.ts';
+import type { QueryColumn } from './sqlite-columns.ts';
 
 /** Text in a row that is not valid UTF-8. */
 export interface NotText {
@@ -36,14 +36,14 @@ export class RowReader {
   readonly #decoder: TextDecoder | undefined;
 
   /** @param encoding the encoding of the database, in which it gives text as bytes */
-  constructor(columns: readonly Column[], encoding: string) {
+  constructor(columns: readonly QueryColumn[], encoding: string) {
     this.#decoder = encoding === 'UTF-8' ? undefined : new TextDecoder(encoding, { ignoreBOM: true });
-    const placesOf = (role: Column['role']): readonly number[] =>
+    const placesOf = (role: QueryColumn['role']): readonly number[] =>
       columns.flatMap((column, i) => (column.role === role ? [i] : []));
     this.#exact = placesOf('exact');
     this.#others = placesOf('others');
     const placed = (index: number): Place => {
-      const { name, kind, origin = '', table } = columns[index] as Column;
+      const { name, kind, origin = '', table } = columns[index] as QueryColumn;
       const exact = this.#exact.find((i) => columns[i]?.table === table);
       return { index, name, key: `${JSON.stringify(name)}:`, kind, exact, origin };
     };

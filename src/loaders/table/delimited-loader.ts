@@ -7,7 +7,7 @@ import { columnsFor } from './header-columns.ts';
 import { type PlainReader, type PlainRows, plainReader } from './plain-rows.ts';
 import { faultOf, looksJoined, type RowReject, undecoded } from './row-faults.ts';
 import type { Columns } from './table-columns.ts';
-import { type Table, TableStart } from './table-start.ts';
+import { type TableHead, TableStart } from './table-start.ts';
 import { TsvDoubts } from './tsv-doubts.ts';
 
 /** CSV or TSV: a header, then a record a row. Values stay strings. */
@@ -126,7 +126,7 @@ class RecordReader {
     return table === undefined ? [] : this.#begin(table);
   }
 
-  #begin({ dialect, lines, text }: Table): Loaded[] {
+  #begin({ dialect, lines, text }: TableHead): Loaded[] {
     const { maxLine, comment, quote, escape: mark } = this.#options;
     this.#dialect = dialect;
     this.#parser = new CsvParser({ ...dialect, maxRow: maxLine, comment });

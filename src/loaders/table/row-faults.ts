@@ -7,7 +7,7 @@ import type { BadInput } from '../../core/text/lines.ts';
 export type RowReject = Pick<BadInput, 'code' | 'message'>;
 
 /** What is known of the table that a row is in. */
-export interface Known {
+export interface RowContext {
   /** Number of columns. */
   readonly width: number;
   readonly dialect: Dialect;
@@ -25,7 +25,7 @@ export function undecoded({ text }: Row, encoding: string | undefined): RowRejec
 }
 
 /** The fault of a row; undefined if it has none. */
-export function faultOf(row: Row, table: Known): RowReject | undefined {
+export function faultOf(row: Row, table: RowContext): RowReject | undefined {
   const { cells, fault } = row;
   if (fault !== undefined) return { code: fault === 'long' ? 'LONG' : 'CSV', message: troubleOf(row, table) };
   if (cells.length === table.width) return undefined;
@@ -39,20 +39,20 @@ export function faultOf(row: Row, table: Known): RowReject | undefined {
 }
 
 /** What to type if a row has too few cells or lines as its quotes were taken for ordinary characters. */
-function quoteDoubt({ text }: Row, { dialect: { quote, delimiter } }: Known): string {
+function quoteDoubt({ text }: Row, { dialect: { quote, delimiter } }: RowContext): string {
   const isOpen =
     quote === '' && text.split(delimiter).some((cell) => /^"[^"]*(?:""[^"]*)*$/.test(cell.trimEnd()));
   return isOpen ? `; if quotes enclose cells in this file: --quote '"'` : '';
 }
 
 /** What to type if a title was taken for the header. */
-function headerDoubt({ cells, line }: Row, { width, isFirst }: Known): string {
+function headerDoubt({ cells, line }: Row, { width, isFirst }: RowContext): string {
   if (!isFirst || width > 1 || cells.length < 2) return '';
   return `; if the header is in line ${line}: --skip ${line - 1}`;
 }
 
 /** The fault that the parser found, with how many lines the row took and what to type. */
-export function troubleOf(row: Row, table: Pick<Known, 'hasQuotes'>): string {
+export function troubleOf(row: Row, table: Pick<RowContext, 'hasQuotes'>): string {
   const { fault, lines, line, trouble } = row;
   const quoteLine = trouble?.quoteLine;
   const where = quoteLine === undefined || quoteLine === line ? 'here' : `in line ${quoteLine}`;
@@ -73,7 +73,7 @@ export function troubleOf(row: Row, table: Pick<Known, 'hasQuotes'>): string {
 }
 
 /** What to type if quotes are to be read otherwise. */
-function remedy(row: Row, { hasQuotes }: Pick<Known, 'hasQuotes'>): string {
+function remedy(row: Row, { hasQuotes }: Pick<RowContext, 'hasQuotes'>): string {
   if (/\\"/.test(row.text)) return `; if \\ escapes quotes in this file: --escape '\\'`;
   const line = row.trouble?.quoteLine ?? row.line;
   return hasQuotes

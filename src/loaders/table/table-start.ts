@@ -11,7 +11,7 @@ const QUOTED = /^"(?:[^"]|"")+"(?:\t|\r?$)/;
 const LARGE = 64 * 1024;
 
 /** Where the rows of a table begin, and how they are written. */
-export interface Table {
+export interface TableHead {
   readonly dialect: Dialect;
   /** Lines before the text. */
   readonly lines: number;
@@ -38,7 +38,7 @@ export class TableStart {
   }
 
   /** @returns undefined until the first row is there */
-  push(text: string): Table | undefined {
+  push(text: string): TableHead | undefined {
     this.#text += text;
     for (let newline = this.#newline(); newline >= 0; newline = this.#newline()) {
       if (this.#skip > 0) this.#skip--;
@@ -51,7 +51,7 @@ export class TableStart {
   }
 
   /** The table when the input has ended. */
-  end(): Table {
+  end(): TableHead {
     if (!this.#isPast && this.#readSeparator(this.#text)) this.#pass(this.#text.length);
     return this.#table();
   }
@@ -79,7 +79,7 @@ export class TableStart {
     return lines.find((line) => line.trim() !== '' && (comment === undefined || !line.startsWith(comment)));
   }
 
-  #table(): Table {
+  #table(): TableHead {
     return { dialect: this.#dialect(), lines: this.#lines, text: this.#text };
   }
 

@@ -3,13 +3,13 @@ import type { Recovery } from './contract.ts';
 import { cut } from './cut-tail.ts';
 import type { OpenLedger } from './missing-rows.ts';
 import { badRow, lostUuids, tooFewRows } from './output-mismatch.ts';
-import type { Look } from './read-output.ts';
+import type { OutputScan } from './read-output.ts';
 
 /**
  * Brings a ledger and an output without uuids to agree. Its rows cannot be asked which tasks they belong to, so they
  * are counted; rows of a crashed run that the ledger does not name are moved aside, and their tasks are done again.
  */
-export async function agreeByCount(recovery: Recovery, opened: OpenLedger, found: Look): Promise<void> {
+export async function agreeByCount(recovery: Recovery, opened: OpenLedger, found: OutputScan): Promise<void> {
   const { output, rows, mark, acceptEdits, sync } = recovery;
   const { ledger, history, writer } = opened;
   const { saved, undone, seal, hasHole, named, end = 0 } = history;

@@ -14,7 +14,7 @@ interface Count {
 }
 
 /** Result of reading all rows of an output. */
-export interface Look {
+export interface OutputScan {
   /** Uuids that have a row. */
   readonly met: IdSet;
   /** Number of them that the ledger names. */
@@ -38,9 +38,9 @@ export interface Looked {
 }
 
 /** Reads all rows of an output and compares them with the ledger. */
-export async function look(looked: Looked): Promise<Look> {
+export async function look(looked: Looked): Promise<OutputScan> {
   const { output, rows } = looked;
-  const found: Look = {
+  const found: OutputScan = {
     met: new IdSet(),
     known: 0,
     unknown: [],
@@ -65,12 +65,12 @@ export async function look(looked: Looked): Promise<Look> {
  * Returns whether a last row without a line end may be the beginning of one that a crash has torn. It is not if the
  * ledger names it, as the ledger names rows that are safe; unless that is another row of the same uuid.
  */
-function isTornTail({ mark, history }: Looked, { met }: Look, { isOpen, start, uuid }: FoundRow): boolean {
+function isTornTail({ mark, history }: Looked, { met }: OutputScan, { isOpen, start, uuid }: FoundRow): boolean {
   if (isOpen !== true || mark === undefined || start < mark.size) return false;
   return uuid === undefined || met.has(uuid) || history?.saved.has(uuid) !== true;
 }
 
-function take({ history }: Looked, found: Look, { uuid, end, line }: FoundRow): void {
+function take({ history }: Looked, found: OutputScan, { uuid, end, line }: FoundRow): void {
   found.rows++;
   if (uuid === undefined) count(found.nameless, line);
   else if (!found.met.add(uuid)) count(found.doubled, line);

@@ -17,7 +17,7 @@ import {
   missingRows,
   withoutUuid,
 } from './output-mismatch.ts';
-import { type Look, look } from './read-output.ts';
+import { type OutputScan, look } from './read-output.ts';
 import { type RunMark, removeMark } from './run-mark.ts';
 
 /** An output that can be appended to. */
@@ -96,14 +96,14 @@ async function agree(recovery: Recovery): Promise<Pick<Recovered, 'saved' | 'add
 /** Returns whether a row that had no line end when the run began is whole, but for zeros behind it. */
 async function isTornBehind(
   output: OutputFile,
-  { fault }: Look,
+  { fault }: OutputScan,
   { size, isOpen }: RunMark,
 ): Promise<boolean> {
   if (!isOpen || fault?.damage !== 'nul' || fault.start >= size || fault.end <= size) return false;
   return isUnsynced(output, size);
 }
 
-async function agreeByUuids(recovery: Recovery, found: Look): Promise<void> {
+async function agreeByUuids(recovery: Recovery, found: OutputScan): Promise<void> {
   const { output, opened, sync, say } = recovery;
   const { fault, met, doubled } = found;
   const isCrash = await isOurs(recovery, found);
@@ -119,7 +119,7 @@ async function agreeByUuids(recovery: Recovery, found: Look): Promise<void> {
 const NONE: Missing = { count: 0, uuids: [] };
 
 /** Checks that nothing is wrong with an output but what a crash has done, or what `acceptEdits` accepts. */
-async function check(recovery: Recovery, found: Look, missing: Missing, isCrash: boolean): Promise<void> {
+async function check(recovery: Recovery, found: OutputScan, missing: Missing, isCrash: boolean): Promise<void> {
   const { output, rows, opened, acceptEdits } = recovery;
   const { fault, nameless } = found;
   const isLast = fault?.damage === 'open' && fault.end >= output.size;
@@ -132,7 +132,7 @@ async function check(recovery: Recovery, found: Look, missing: Missing, isCrash:
 }
 
 /** Returns whether the first row that is not whole is as a crash of the last run leaves it. */
-async function isOurs({ output, mark }: Recovery, { fault }: Look): Promise<boolean> {
+async function isOurs({ output, mark }: Recovery, { fault }: OutputScan): Promise<boolean> {
   return (
     fault !== undefined && mark !== undefined && fault.start >= mark.size && (await isTorn(output, fault))
   );

@@ -52,7 +52,7 @@ const ODD_NUMBER = /[:,[\s]-?(?:0(?<=-0)|\d+[.eE]|\d{16})/;
  * so does an object that has a column of its own. Numbers keep their digits: `1.10` stays `1.10`. Null is an empty
  * cell, and so never lacks a column; nor does an empty object above columns.
  */
-export class Columns {
+export class ColumnMapper {
   readonly names: readonly string[];
   /** The path of the attribute in each column. */
   readonly paths: readonly string[];

@@ -5,7 +5,7 @@ import { hint } from '../../core/options/suggest.ts';
 import { runOf, type Task } from '../../core/record/task.ts';
 import { CsvParser, type Dialect, ROW_FAULTS, type Row, rowEncoder } from '../../core/text/csv.ts';
 import type { FormatOptions, FoundRow, Misfit, OpenRows, Rows } from '../contract.ts';
-import { Columns, type Unmet } from './columns.ts';
+import { ColumnMapper, type Unmet } from './columns.ts';
 import type { Field } from './fields.ts';
 import { leafPaths } from './leaf-paths.ts';
 import { BOM, decoded, type Header, MAX_ROW, NOT_ASCII, NOT_UTF8, readHeader } from './output-header.ts';
@@ -44,7 +44,7 @@ class DelimitedRows implements Rows {
   readonly #preamble: string;
   /** Whether the output has the preamble already. */
   readonly #isPreambleThere: boolean;
-  #columns: Columns | undefined;
+  #columns: ColumnMapper | undefined;
   /** Whether the header is still to be written. */
   #isNew: boolean;
 
@@ -96,10 +96,10 @@ class DelimitedRows implements Rows {
     return { names: names.filter((path) => asked.has(path)), there };
   }
 
-  #setColumns(names: readonly string[]): Columns {
+  #setColumns(names: readonly string[]): ColumnMapper {
     const fields = this.#fields;
     const paths = names.map((name) => fields?.get(name)?.path ?? name);
-    this.#columns = new Columns(names, fields === undefined, paths);
+    this.#columns = new ColumnMapper(names, fields === undefined, paths);
     return this.#columns;
   }
 

@@ -4,7 +4,7 @@ import { COLUMN_TYPES, type ColumnKind, type OwnKind } from '../../core/record/r
 import { type Cell, identifier } from '../../core/storage/sqlite-database.ts';
 
 /** A column of a table. */
-export interface Column {
+export interface TableColumn {
   readonly name: string;
   readonly kind: ColumnKind;
   /** Whether its cells keep what they are given; not if its type makes SQLite convert values. */
@@ -14,7 +14,7 @@ export interface Column {
 }
 
 /** Makes a column that the table does not have yet. */
-export function newColumn(name: string, kind: OwnKind): Column {
+export function newColumn(name: string, kind: OwnKind): TableColumn {
   return { name, kind, keeps: true };
 }
 
@@ -25,7 +25,7 @@ export function kindOfValue(raw: string): 'json' | 'boolean' | 'any' {
 }
 
 /** Returns the declaration of a column of ours. */
-export function declared({ name, kind }: Column): string {
+export function declared({ name, kind }: TableColumn): string {
   const type = kind in COLUMN_TYPES ? COLUMN_TYPES[kind as OwnKind] : '';
   return `${identifier(name)} ${type}`;
 }
@@ -38,12 +38,12 @@ export function isColumnName(name: string): boolean {
 }
 
 /** Returns the entry in the column `exact` for a value, or undefined if the cell tells it. */
-export function exactFor(raw: string, { kind, keeps }: Column): string | undefined {
+export function exactFor(raw: string, { kind, keeps }: TableColumn): string | undefined {
   return keeps ? entryOf(raw, kind) : undefined;
 }
 
 /** Returns why a column of a table that someone else made would spoil a value, or undefined if it does not. */
-export function spoilt(raw: string, { name, kind, keeps }: Column): string | undefined {
+export function spoilt(raw: string, { name, kind, keeps }: TableColumn): string | undefined {
   if (keeps || kind === 'json' || !raw.startsWith('"')) return undefined;
   if (!isPlainText(raw))
     return 'a value has a NUL or half of a surrogate pair, which a column of text cannot hold';

@@ -5,7 +5,7 @@ import type { Misfit } from '../contract.ts';
 import type { Field } from '../rows/fields.ts';
 import { rawAt } from '../rows/ndjson-rows.ts';
 import {
-  type Column,
+  type TableColumn,
   cellText,
   exactFor,
   isColumnName,
@@ -13,7 +13,7 @@ import {
   newColumn,
   spoilt,
 } from './sqlite-cells.ts';
-import type { Table } from './user-table.ts';
+import type { UserTable } from './user-table.ts';
 
 /** SQLite allows 2,000. Records whose names are data would reach that soon, and make each statement slow. */
 const MOST_COLUMNS = 1000;
@@ -30,8 +30,8 @@ interface Value {
 /** A row while it is made. */
 interface Draft {
   /** New columns, by their names in lower case. */
-  readonly added: Map<string, Column>;
-  readonly placed: { readonly column: Column; readonly raw: string }[];
+  readonly added: Map<string, TableColumn>;
+  readonly placed: { readonly column: TableColumn; readonly raw: string }[];
   /** Members of the columns `exact` and `others`. */
   readonly exact: string[];
   readonly others: string[];
@@ -42,16 +42,16 @@ export class TableRows {
   /** Whether `--fields` chooses the columns; the others of a row are then left as they are. */
   readonly isPartial: boolean;
   readonly #path: string;
-  readonly #table: Table;
+  readonly #table: UserTable;
   readonly #fields: readonly Field[] | undefined;
-  readonly #columns: Column[];
+  readonly #columns: TableColumn[];
   /** Places of the columns by their names. */
   #places = new Map<string, number>();
   /** The same by their names in lower case: SQLite does not tell `Name` from `name`. */
   #twins = new Map<string, number>();
   #generation = 0;
 
-  constructor(path: string, table: Table, fields: readonly Field[] | undefined) {
+  constructor(path: string, table: UserTable, fields: readonly Field[] | undefined) {
     this.#path = path;
     this.#table = table;
     this.#fields = fields?.filter((field) => field.path !== 'uuid');
@@ -64,7 +64,7 @@ export class TableRows {
   }
 
   /** All columns so far, `uuid` first. The table may not have the last ones yet. */
-  get columns(): readonly Column[] {
+  get columns(): readonly TableColumn[] {
     return this.#columns;
   }
 
@@ -79,7 +79,7 @@ export class TableRows {
   }
 
   /** Takes over the columns that the table has: another task-save may have made some meanwhile, of another kind. */
-  adopt(there: readonly Column[]): void {
+  adopt(there: readonly TableColumn[]): void {
     for (const column of there) {
       const place = this.#twins.get(column.name.toLowerCase());
       const known = this.#columns[place ?? -1];
@@ -136,7 +136,7 @@ export class TableRows {
     return undefined;
   }
 
-  #columnFor(name: string, { added }: Draft): Column | undefined {
+  #columnFor(name: string, { added }: Draft): TableColumn | undefined {
     const place = this.#places.get(name);
     if (place !== undefined) return this.#columns[place];
     const key = name.toLowerCase();
@@ -144,7 +144,7 @@ export class TableRows {
   }
 
   /** Adds a column for a value; undefined if it can have none. */
-  #added({ column: name, raw, attribute }: Value, task: Task, { added }: Draft): Column | undefined {
+  #added({ column: name, raw, attribute }: Value, task: Task, { added }: Draft): TableColumn | undefined {
     const isWanted = this.isPartial || attribute === undefined || (raw ?? 'null') !== 'null';
     const { isStrict, generated } = this.#table;
     if (!isWanted || isStrict || !isColumnName(name) || generated.has(name.toLowerCase())) return undefined;
@@ -159,7 +159,7 @@ export class TableRows {
   /** Puts an attribute without a column into `others`, in a table of ours. @param twin the column that has its name */
   #placeOutside(
     { attribute, column, raw }: Value,
-    twin: Column | undefined,
+    twin: TableColumn | undefined,
     draft: Draft,
   ): Misfit | undefined {
     if (raw === undefined) return undefined;
@@ -169,7 +169,7 @@ export class TableRows {
     return undefined;
   }
 
-  #noColumn(attribute: string, twin: Column | undefined): Misfit {
+  #noColumn(attribute: string, twin: TableColumn | undefined): Misfit {
     const name = JSON.stringify(attribute);
     const message = (why: string): Misfit => ({
       code: 'COLUMNS',
@@ -203,7 +203,7 @@ export class TableRows {
   }
 }
 
-function isSide({ kind }: Column): boolean {
+function isSide({ kind }: TableColumn): boolean {
   return kind === 'exact' || kind === 'others';
 }
 

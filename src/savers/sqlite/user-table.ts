@@ -1,12 +1,12 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { HAS_SIGN, keepsValues, kindOf, RUN_COLUMNS, SIGN } from '../../core/record/run-columns.ts';
 import { type Database, identifier } from '../../core/storage/sqlite-database.ts';
-import { type Column, declared } from './sqlite-cells.ts';
+import { type TableColumn, declared } from './sqlite-cells.ts';
 
 /** A table to save to. */
-export interface Table {
+export interface UserTable {
   /** Its columns in their order, `uuid` first. */
-  readonly columns: readonly Column[];
+  readonly columns: readonly TableColumn[];
   /** Generated columns, in lower case. */
   readonly generated: ReadonlySet<string>;
   /** Whether task-save made it. */
@@ -16,7 +16,7 @@ export interface Table {
 }
 
 /** Returns the columns of a table that can be written; none if there is no such table. */
-export async function columnsOf(database: Database, table: string): Promise<readonly Column[]> {
+export async function columnsOf(database: Database, table: string): Promise<readonly TableColumn[]> {
   const rows = await database.all(
     'select name, type, dflt_value from pragma_table_xinfo(?) where hidden = 0',
     [table],
@@ -33,7 +33,7 @@ export async function columnsOf(database: Database, table: string): Promise<read
  * Makes a table if there is none.
  * @throws {TaskpipeError} `DATA`, if there is one of another shape
  */
-export async function prepareTable(database: Database, table: string): Promise<Table> {
+export async function prepareTable(database: Database, table: string): Promise<UserTable> {
   if ((await columnsOf(database, table)).length === 0) {
     await database.exec(
       `create table if not exists ${identifier(table)} (uuid TEXT NOT NULL PRIMARY KEY ${SIGN})`,
@@ -61,9 +61,9 @@ export async function prepareTable(database: Database, table: string): Promise<T
 async function checkTable(
   database: Database,
   table: string,
-  columns: readonly Column[],
+  columns: readonly TableColumn[],
   isOurs: boolean,
-): Promise<Column> {
+): Promise<TableColumn> {
   const fail = (words: string): never => {
     throw new TaskpipeError(
       'DATA',
@@ -98,8 +98,8 @@ async function isUnique(database: Database, table: string): Promise<boolean> {
 export async function addColumns(
   database: Database,
   table: string,
-  columns: readonly Column[],
-): Promise<readonly Column[]> {
+  columns: readonly TableColumn[],
+): Promise<readonly TableColumn[]> {
   const there = new Set((await columnsOf(database, table)).map(({ name }) => name.toLowerCase()));
   if (there.size === 0)
     throw new TaskpipeError(
@@ -117,7 +117,7 @@ export async function addColumns(
  * Returns the statement that gives a uuid its row, or another row in place of the one that it has; but a failure
  * replaces no success.
  */
-export function upsertInto(table: string, columns: readonly Column[]): string {
+export function upsertInto(table: string, columns: readonly TableColumn[]): string {
   const names = columns.map(({ name }) => identifier(name));
   const set = names.slice(1).map((name) => `${name} = excluded.${name}`);
   const values = columns.map(({ fallback }) => (fallback === undefined ? '?' : `coalesce(?, (${fallback}))`));

@@ -2,7 +2,7 @@ import { messageOf } from '../../core/base/errors.ts';
 import type { Reject } from '../../core/text/lines.ts';
 
 /** Rows in memory or from another program: objects, each one task. */
-export type Rows = Iterable<object> | AsyncIterable<object>;
+export type RowSource = Iterable<object> | AsyncIterable<object>;
 
 /** Name of rows in messages, in place of a path. */
 export const ROWS = 'rows';
@@ -11,7 +11,7 @@ export const ROWS = 'rows';
 const CHUNK = 64 * 1024;
 
 /** Returns whether a source is one or several paths. */
-export function isPaths(from: string | readonly string[] | Rows): from is string | readonly string[] {
+export function isPaths(from: string | readonly string[] | RowSource): from is string | readonly string[] {
   return typeof from === 'string' || (Array.isArray(from) && from.every((one) => typeof one === 'string'));
 }
 
@@ -21,7 +21,7 @@ export function isPaths(from: string | readonly string[] | Rows): from is string
  * @param reject called for rows that are not JSON, such as those with a cycle or a BigInt
  */
 export async function* bytesOf(
-  rows: Rows,
+  rows: RowSource,
   reject: Reject,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {

@@ -21,14 +21,14 @@ import { checkContent } from '../../loaders/source/content.ts';
 import { checkSources, isTelling, openSource, peek, sourceName } from '../../loaders/source/sources.ts';
 import { type PlainMaker, plainMaker } from './load-lines.ts';
 import { checkLoadOptions, type LoadOptions } from './load-options.ts';
-import { bytesOf, isPaths, ROWS, type Rows } from './load-rows.ts';
+import { bytesOf, isPaths, ROWS, type RowSource } from './load-rows.ts';
 import { type LeftOut, type LoadCounts, taskMaker } from './load-tasks.ts';
 import { type Sample, sampleOf } from './sample.ts';
 import { Seen } from './seen-uuids.ts';
 import { hintsOf, refuseUnused, usedOptions } from './used-options.ts';
 
 export type { LoadOptions } from './load-options.ts';
-export type { Rows } from './load-rows.ts';
+export type { RowSource } from './load-rows.ts';
 export type { LoadCounts } from './load-tasks.ts';
 
 /** Tasks, in batches as they are read. */
@@ -48,7 +48,7 @@ export interface Loading extends AsyncIterable<readonly Task[]> {
  * @param from a path or several (`-` is standard input), or an iterable of objects, each of which is taken as its JSON
  * @throws {TaskpipeError} `IO` if a file cannot be read, `DATA` if input is invalid and no `reject` is given
  */
-export function load(from: string | readonly string[] | Rows, options: LoadOptions = {}): Loading {
+export function load(from: string | readonly string[] | RowSource, options: LoadOptions = {}): Loading {
   return loading(from, options, { ofTasks: (tasks) => tasks });
 }
 
@@ -79,7 +79,7 @@ interface Yield<T> {
 }
 
 function loading<T>(
-  from: string | readonly string[] | Rows,
+  from: string | readonly string[] | RowSource,
   options: LoadOptions,
   give: Yield<T>,
 ): AsyncIterable<T> & { readonly counts: LoadCounts } {
@@ -98,7 +98,7 @@ function loading<T>(
 }
 
 async function* batches<T>(
-  sources: readonly (string | Rows)[],
+  sources: readonly (string | RowSource)[],
   options: LoadOptions,
   counts: LoadCounts,
   give: Yield<T>,
@@ -111,7 +111,7 @@ async function* batches<T>(
 }
 
 async function* unfinished<T>(
-  sources: readonly (string | Rows)[],
+  sources: readonly (string | RowSource)[],
   options: LoadOptions,
   counts: LoadCounts,
   leftOut: LeftOut,
@@ -179,7 +179,7 @@ function sampled(sample: Sample, limit: number, counts: LoadCounts): readonly Ta
   return tasks;
 }
 
-function readOptions(from: string | Rows, options: LoadOptions, plain: PlainMaker | undefined): ReadOptions {
+function readOptions(from: string | RowSource, options: LoadOptions, plain: PlainMaker | undefined): ReadOptions {
   const needed = new Map<string, string>();
   for (const name of options.select ?? []) needed.set(name, '--select');
   for (const name of options.require ?? []) needed.set(name, '--require');
@@ -223,7 +223,7 @@ interface Load {
 }
 
 async function* readRecords(
-  path: string | Rows,
+  path: string | RowSource,
   read: ReadOptions,
   options: LoadOptions,
   { paths, counts, typed }: Load,

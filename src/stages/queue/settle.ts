@@ -1,4 +1,4 @@
-import { type LineFault, parseLines, parseTask } from '../../core/record/ndjson.ts';
+import { type RecordReject, parseLines, parseTask } from '../../core/record/ndjson.ts';
 import { type Failure, runOf, Task } from '../../core/record/task.ts';
 import type { LineOptions } from '../../core/text/lines.ts';
 import type { Queue, SettleCounts, SettleOptions, Verdict } from '../../queues/index.ts';
@@ -20,7 +20,7 @@ export function readJudged(
   return parseLines(chunks, options, judge);
 }
 
-function judge(line: string): JudgedLine | LineFault | undefined {
+function judge(line: string): JudgedLine | RecordReject | undefined {
   if (!line.trimStart().startsWith('{')) {
     const named = nameOf(line);
     return named === undefined || 'code' in named ? named : { uuid: named.uuid, kind: 'done', line };

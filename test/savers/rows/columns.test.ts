@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Shape } from '../../../src/core/record/json-shape.ts';
 import { Task } from '../../../src/core/record/task.ts';
-import { Columns } from '../../../src/savers/rows/columns.ts';
+import { ColumnMapper } from '../../../src/savers/rows/columns.ts';
 import { leafPaths } from '../../../src/savers/rows/leaf-paths.ts';
 
 function cells(line: string, names: readonly string[], isStrict = true): unknown {
-  const found = new Columns(names, isStrict).cellsOf(new Task('u', line));
+  const found = new ColumnMapper(names, isStrict).cellsOf(new Task('u', line));
   return 'cells' in found ? [...found.cells] : found;
 }
 
@@ -87,7 +87,7 @@ describe('cells', () => {
   });
 
   test('are those of other paths if these are given', () => {
-    const columns = new Columns(['id', 'stock', 'again'], false, ['uuid', 'result.n', 'result.n']);
+    const columns = new ColumnMapper(['id', 'stock', 'again'], false, ['uuid', 'result.n', 'result.n']);
     const found = columns.cellsOf(new Task('u', '{"uuid":"u","stock":"no","result":{"n":1.10}}'));
     expect(found).toEqual({ cells: ['u', '1.10', '1.10'] });
     expect(columns.unmet.names).toEqual([]);
@@ -144,7 +144,7 @@ describe('cells', () => {
       fc.property(record, (line) => {
         const task = new Task('u', line);
         const names = leafPaths(line).filter((name) => name !== 'uuid');
-        const columns = new Columns(names, true);
+        const columns = new ColumnMapper(names, true);
         const found = columns.cellsOf(task);
         const expected = names.map((name) => plainCell(line, name.split('.')));
         expect('cells' in found && [...found.cells]).toEqual(expected);
@@ -171,7 +171,7 @@ describe('cells', () => {
         const shape = Shape.of(line);
         const values = shape?.match(line);
         if (values === undefined) return;
-        const [shaped, parsed] = [new Columns(columns, isStrict), new Columns(columns, isStrict)];
+        const [shaped, parsed] = [new ColumnMapper(columns, isStrict), new ColumnMapper(columns, isStrict)];
         const found = shaped.cellsOf(new Task('u', line, undefined, shape, values));
         expect(found).toEqual(parsed.cellsOf(new Task('u', line)));
         expect(shaped.unmet).toEqual(parsed.unmet);

@@ -13,7 +13,7 @@ const buffer = Buffer.allocUnsafe(64 * 1024);
  * The output of short commands waits in the FIFO and is read at their end, because watching the FIFO costs
  * more.
  */
-export class Fifo {
+export class NamedPipe {
   readonly #path: string;
   readonly #isKept: (length: number) => boolean;
   #chunks: Buffer[] = [];

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ioError } from '../../../core/base/errors.ts';
-import { type Job, type JobReport, notStarted, type Setup } from './job.ts';
+import { type ShellJob, type JobReport, notStarted, type Setup } from './job.ts';
 import { type Guard, openGuard } from './orphan-killer.ts';
 import { Slot } from './shell-slot.ts';
 
@@ -17,7 +17,7 @@ export interface Slots {
    * @returns undefined if the shell that started it was killed
    * @throws {TaskpipeError} `IO` if the folder for temporary files cannot be made
    */
-  run(order: Job): Promise<JobReport | undefined>;
+  run(order: ShellJob): Promise<JobReport | undefined>;
   /** Kills what still runs. */
   close(): Promise<void>;
 }
@@ -78,7 +78,7 @@ function openBase(shell: string): { folder: string; guard: Guard } {
 }
 
 /** Returns why an order cannot be sent to a shell, as a system error code; undefined if it can. */
-function refusal({ file, words, env }: Job): string | undefined {
+function refusal({ file, words, env }: ShellJob): string | undefined {
   if (file === '') return 'ENOENT';
   const hasNul = (text: string): boolean => text.includes('\0');
   return words.some(hasNul) || Object.values(env).some(hasNul) ? 'ERR_INVALID_ARG_VALUE' : undefined;

@@ -9,7 +9,7 @@ export interface Setup {
 }
 
 /** Command to run. */
-export interface Job {
+export interface ShellJob {
   readonly file: string;
   /** Words; the first is the name by which the program is called. */
   readonly words: readonly string[];

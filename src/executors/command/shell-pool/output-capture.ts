@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { Fifo } from './fifo-folder.ts';
+import { NamedPipe } from './fifo-folder.ts';
 import type { CapturedOutput } from './job.ts';
 
 /** Output size after which the next command is watched from its start: half of a FIFO, in bytes. */
@@ -7,7 +7,7 @@ const MUCH = 32 * 1024;
 
 /** Outputs of the commands of a slot, one command after the other. */
 export class Outputs {
-  readonly #fifos: readonly [stdout: Fifo, stderr: Fifo];
+  readonly #fifos: readonly [stdout: NamedPipe, stderr: NamedPipe];
   readonly #over: () => void;
   readonly #maxOutput: number;
   #bytes = 0;
@@ -21,7 +21,7 @@ export class Outputs {
     this.#maxOutput = maxOutput;
     this.#over = over;
     const isKept = (length: number): boolean => this.#isKept(length);
-    this.#fifos = [new Fifo(paths[0], isKept), new Fifo(paths[1], isKept)];
+    this.#fifos = [new NamedPipe(paths[0], isKept), new NamedPipe(paths[1], isKept)];
   }
 
   #isKept(length: number): boolean {

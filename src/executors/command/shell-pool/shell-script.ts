@@ -9,7 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { quote } from 'shlex';
-import type { Job, Setup } from './job.ts';
+import type { ShellJob, Setup } from './job.ts';
 
 /** Names and files of a slot. */
 export interface JobPlace {
@@ -76,7 +76,7 @@ export function fitsInScript(input: string, { nonce }: JobPlace): boolean {
  * Returns the text that runs a command.
  * @param before words before those of the order: none, or `env` and its arguments
  */
-export function orderText(order: Job, setup: Setup, place: JobPlace, before: readonly string[]): string {
+export function orderText(order: ShellJob, setup: Setup, place: JobPlace, before: readonly string[]): string {
   const words = [...before, calledBy(order, setup), ...order.words.slice(1)].map(quote).join(' ');
   const variables = Object.entries(order.env).map(([name, value]) => `${name}=${quote(value)} `);
   const outputs = `>${quote(place.stdout)} 2>${quote(place.stderr)}`;
@@ -87,7 +87,7 @@ export function orderText(order: Job, setup: Setup, place: JobPlace, before: rea
 }
 
 /** Returns the short name of a program if a shell finds the same file by it, else the path of the file. */
-function calledBy({ file, words }: Job, { env }: Setup): string {
+function calledBy({ file, words }: ShellJob, { env }: Setup): string {
   const [name = file] = words;
   const isFound = name.includes('/') || (env.PATH !== undefined && file.endsWith(`/${name}`));
   return isFound && !name.startsWith('-') && file !== '/bin/sh' ? name : file;

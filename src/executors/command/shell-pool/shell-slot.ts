@@ -7,7 +7,7 @@ import { rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { messageOf, systemCode } from '../../../core/base/errors.ts';
 import { signalGroup } from '../../program/process-group.ts';
-import { type Job, type JobReport, notStarted, type Setup } from './job.ts';
+import { type ShellJob, type JobReport, notStarted, type Setup } from './job.ts';
 import { LONG, startClock } from './kill-timer.ts';
 import { Outputs, outputOf } from './output-capture.ts';
 import { type Shell, startShell } from './shell.ts';
@@ -77,7 +77,7 @@ export class Slot {
    * processes that it leaves behind may still write to them.
    * @returns undefined if the shell was killed, which says nothing about the command
    */
-  async run(order: Job): Promise<JobReport | undefined> {
+  async run(order: ShellJob): Promise<JobReport | undefined> {
     this.#isRunning = true;
     const hasFile = !fitsInScript(order.input, this.#place);
     try {
@@ -98,7 +98,7 @@ export class Slot {
     }
   }
 
-  async #tell(order: Job): Promise<JobReport | undefined> {
+  async #tell(order: ShellJob): Promise<JobReport | undefined> {
     const since = performance.now();
     const clock = startClock(order.timeout, this.#isLong, {
       watch: () => this.#outputs.watch(),
@@ -119,7 +119,7 @@ export class Slot {
     signalGroup(this.group, 'SIGTERM');
   }
 
-  #report(order: Job, ended: ShellExit | undefined, stdout: Buffer, stderr: Buffer): JobReport | undefined {
+  #report(order: ShellJob, ended: ShellExit | undefined, stdout: Buffer, stderr: Buffer): JobReport | undefined {
     const killed = this.#killed;
     if (ended === undefined && killed === undefined) return this.#died();
     const fate: Fate = ended === undefined ? { exit: null, signal: 'SIGKILL' } : fateOf(ended, this.#place);

@@ -8,7 +8,7 @@ import { accessSync, constants as files, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { systemCode } from '../../../core/base/errors.ts';
-import type { Job, Setup } from './job.ts';
+import type { ShellJob, Setup } from './job.ts';
 import type { JobPlace } from './shell-script.ts';
 
 /** End of a command as the shell reports it. */
@@ -85,7 +85,7 @@ const LONG = 128 * 1024;
 export function faultIn(
   status: number | null,
   stderr: Buffer,
-  order: Job,
+  order: ShellJob,
   setup: Setup,
   callers: readonly string[],
 ): string | undefined {

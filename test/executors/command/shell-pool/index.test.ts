@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { openSlots } from '../../../../src/executors/command/shell-pool/index.ts';
-import type { Job, JobReport } from '../../../../src/executors/command/shell-pool/job.ts';
+import type { ShellJob, JobReport } from '../../../../src/executors/command/shell-pool/job.ts';
 import { freshFolder } from '../../../support/run.ts';
 import { isAlive, pidsIn, until } from '../../programs.ts';
 
@@ -25,7 +25,7 @@ function open(
   return slots;
 }
 
-const orderOf = (words: readonly string[], more: Partial<Job> = {}): Job => ({
+const orderOf = (words: readonly string[], more: Partial<ShellJob> = {}): ShellJob => ({
   file: words[0] ?? '',
   words,
   env: {},
@@ -33,7 +33,7 @@ const orderOf = (words: readonly string[], more: Partial<Job> = {}): Job => ({
   timeout: 60_000,
   ...more,
 });
-const script = (text: string, more: Partial<Job> = {}): Job => orderOf(['/bin/sh', '-c', text], more);
+const script = (text: string, more: Partial<ShellJob> = {}): ShellJob => orderOf(['/bin/sh', '-c', text], more);
 
 function textOf(output: JobReport['stdout'] | undefined): string | undefined {
   return output && 'text' in output ? output.text : undefined;
@@ -41,7 +41,7 @@ function textOf(output: JobReport['stdout'] | undefined): string | undefined {
 
 describe.each(SHELLS)('%s', (shell) => {
   const slots = open(shell);
-  const run = (order: Job) => slots.run(order);
+  const run = (order: ShellJob) => slots.run(order);
 
   test('words, variables and input arrive byte for byte, whatever is in them', async () => {
     const program = `process.stdin.toArray().then((parts) => process.stdout.write(JSON.stringify({

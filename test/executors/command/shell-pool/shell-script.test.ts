@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Job } from '../../../../src/executors/command/shell-pool/job.ts';
+import type { ShellJob } from '../../../../src/executors/command/shell-pool/job.ts';
 import {
   dividedEnv,
   fitsInScript,
@@ -9,7 +9,7 @@ import {
 import { endedIn, fateOf } from '../../../../src/executors/command/shell-pool/shell-status.ts';
 
 const place = { ...placeOf("/tmp/it's", 7), nonce: 'N', argv0: '/N/sh' };
-const order: Job = {
+const order: ShellJob = {
   file: '/bin/echo',
   words: ['echo', "it's", '', '$HOME'],
   env: { TASK_UUID: "a'b" },
