@@ -1,7 +1,7 @@
-/* Rules of the design that no compiler checks. */
+/* The rules of the design that no compiler checks. CONTRIBUTING.md and docs/architecture.md explain them. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
-import { expect, test } from 'vitest';
+import { basename, dirname, join, relative } from 'node:path';
+import { describe, expect, test } from 'vitest';
 import { COMMON, variableOf } from '../src/cli/args/parse-args.ts';
 import { commands } from '../src/commands/index.ts';
 import { flag, kebab, type Options } from '../src/core/options/option.ts';
@@ -11,12 +11,32 @@ const src = join(root, 'src');
 const files = readdirSync(src, { recursive: true })
   .map(String)
   .filter((name) => name.endsWith('.ts'));
-const textOf = (file: string): string => readFileSync(join(src, file), 'utf8');
+const texts = new Map(files.map((file) => [file, readFileSync(join(src, file), 'utf8')]));
+const textOf = (file: string): string => texts.get(file) ?? '';
+const codeOf = (file: string): string => textOf(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
 const roomOf = (file: string): string => file.split('/')[0] as string;
 
-/** What each room may import, besides itself. */
+/** Imports of each file, type imports included, as paths below src. */
+const imports = new Map(
+  files.map((file) => [
+    file,
+    [...codeOf(file).matchAll(/(?:from|import\(|import)\s*'(\.[^']+\.ts)'/g)].map(([, target]) =>
+      relative(src, join(src, dirname(file), target as string)),
+    ),
+  ]),
+);
+
+/** Pairs of a file and what it imports that a rule forbids. */
+function forbidden(rule: (from: string, to: string) => boolean): string[] {
+  return files.flatMap((from) =>
+    (imports.get(from) ?? []).filter((to) => rule(from, to)).map((to) => `${from} -> ${to}`),
+  );
+}
+
+/** Rooms that each room may import, besides itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
+  web: ['reports', 'serve'],
   ledgers: ['core'],
   loaders: ['core'],
   flow: ['core'],
@@ -31,14 +51,94 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'index.ts': ['core', 'flow', 'ledgers', 'loaders', 'executors', 'savers', 'queues', 'reports', 'stages'],
 };
 
-test('imports go one way: cli, commands, stages, kinds, core', () => {
-  const wrong: string[] = [];
-  for (const file of files) {
-    for (const [, target] of textOf(file).matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)) {
-      const to = roomOf(relative(src, join(src, dirname(file), target as string)));
-      if (to !== roomOf(file) && !MAY_IMPORT[roomOf(file)]?.includes(to)) wrong.push(`${file} imports ${to}`);
+describe('imports', () => {
+  test('go down: cli, commands, stages, kinds, core', () => {
+    expect(
+      forbidden((from, to) => roomOf(from) !== roomOf(to) && !MAY_IMPORT[roomOf(from)]?.includes(roomOf(to))),
+    ).toEqual([]);
+  });
+
+  test('have no cycle, type imports included', () => {
+    expect(cycles()).toEqual([]);
+  });
+
+  test('of commands reach a kind through its index.ts, options.ts or contract.ts alone', () => {
+    const kinds = ['ledgers', 'loaders', 'executors', 'savers', 'queues', 'reports'];
+    const faces = ['index.ts', 'options.ts', 'contract.ts'];
+    expect(
+      forbidden(
+        (from, to) =>
+          roomOf(from) === 'commands' && kinds.includes(roomOf(to)) && !faces.includes(basename(to)),
+      ),
+    ).toEqual([]);
+  });
+
+  test('of a kind of executor lead to no other kind, but for what they share', () => {
+    const shared = ['program'];
+    const kindOf = (file: string): string | undefined => /^executors\/([^/]+)\//.exec(file)?.[1];
+    expect(
+      forbidden((from, to) => {
+        const [kind, other] = [kindOf(from), kindOf(to)];
+        if (kind === undefined || other === undefined || kind === other) return false;
+        const isFace = ['executors/http/fetch.ts', 'executors/http/options.ts'].includes(to); // ctx.fetch of a module
+        return !shared.includes(other) && !isFace;
+      }),
+    ).toEqual([]);
+  });
+});
+
+/** Groups of files that import each other (Tarjan's strongly connected components). */
+function cycles(): string[][] {
+  const found: string[][] = [];
+  const stack: string[] = [];
+  const index = new Map<string, number>();
+  const low = new Map<string, number>();
+  const visit = (file: string): void => {
+    index.set(file, index.size);
+    low.set(file, index.get(file) as number);
+    stack.push(file);
+    for (const to of imports.get(file) ?? []) {
+      if (!index.has(to)) visit(to);
+      if (stack.includes(to)) low.set(file, Math.min(low.get(file) as number, low.get(to) as number));
     }
-  }
+    if (low.get(file) !== index.get(file)) return;
+    const group = stack.splice(stack.indexOf(file));
+    if (group.length > 1) found.push(group.sort());
+  };
+  for (const file of files) if (!index.has(file)) visit(file);
+  return found;
+}
+
+describe('names', () => {
+  test('of exported types are defined once', () => {
+    const owners = new Map<string, string[]>();
+    for (const file of files) {
+      for (const [, name] of codeOf(file).matchAll(/export (?:type|interface|class) (\w+)\b(?! *\})/g))
+        owners.set(name as string, [...(owners.get(name as string) ?? []), file]);
+    }
+    expect([...owners].filter(([, where]) => where.length > 1)).toEqual([]);
+  });
+
+  test('of files are given once, but for index.ts, options.ts and contract.ts', () => {
+    const names = files.map((file) => basename(file));
+    const allowed = ['index.ts', 'options.ts', 'contract.ts'];
+    expect(names.filter((name, i) => names.indexOf(name) !== i && !allowed.includes(name))).toEqual([]);
+  });
+
+  test('of a folder are at most 14 files', () => {
+    const counts = new Map<string, number>();
+    for (const file of files) counts.set(dirname(file), (counts.get(dirname(file)) ?? 0) + 1);
+    expect([...counts].filter(([, count]) => count > 14)).toEqual([]);
+  });
+});
+
+test('each index.ts opens with three to ten lines about its folder', () => {
+  const wrong = files.filter((file) => {
+    if (basename(file) !== 'index.ts') return false;
+    const comment = /^\/\*[\s\S]*?\*\//.exec(textOf(file))?.[0];
+    const lines = comment?.split('\n').length ?? 0;
+    return lines < 3 || lines > 10;
+  });
   expect(wrong).toEqual([]);
 });
 
@@ -53,15 +153,17 @@ function loadedBy(file: string, seen: Set<string> = new Set()): Set<string> {
 
 test('an HTTP stage loads code for proxies, cookies, the cache and curl only if an option needs it', () => {
   const loaded = [...loadedBy('executors/http/index.ts')];
-  expect(loaded).toContain('executors/http/open.ts');
-  const lazy = ['proxy', 'cookies', 'cache', 'curl'].map((name) => `executors/http/${name}.ts`);
+  expect(loaded).toContain('executors/http/open-client.ts');
+  const lazy = ['transport/proxy', 'transport/cookies', 'transport/http-cache', 'request/print-curl'].map(
+    (name) => `executors/http/${name}.ts`,
+  );
+  expect(lazy.filter((file) => !files.includes(file))).toEqual([]);
   expect(loaded.filter((file) => lazy.includes(file))).toEqual([]);
 });
 
-test('only cli touches the process, and nobody ends it or prints past its output', () => {
-  const code = (file: string): string => textOf(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
-  expect(files.filter((file) => roomOf(file) !== 'cli' && /\bprocess\./.test(code(file)))).toEqual([]);
-  expect(files.filter((file) => /process\.exit\(|console\./.test(code(file)))).toEqual([]);
+test('only cli touches the process, and nothing else ends it or prints past its output', () => {
+  expect(files.filter((file) => roomOf(file) !== 'cli' && /\bprocess\./.test(codeOf(file)))).toEqual([]);
+  expect(files.filter((file) => /process\.exit\(|console\./.test(codeOf(file)))).toEqual([]);
 });
 
 test('each executable has its launcher, its command and its place in package.json', async () => {

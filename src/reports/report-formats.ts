@@ -16,7 +16,7 @@ export const reportFormats: Readonly<Record<string, ReportFormat>> = {
   },
   html: {
     endings: ['.html', '.htm'],
-    encode: async (report) => (await import('./report-html.ts')).encodeHtml(report),
+    encode: async (report) => (await import('./html/report-html.ts')).encodeHtml(report),
   },
 };
 

@@ -10,8 +10,8 @@ import {
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseTask } from '../../src/core/record/ndjson.ts';
-import { openDatabase } from '../../src/core/storage/sqlite-database.ts';
 import type { Task } from '../../src/core/record/task.ts';
+import { openDatabase } from '../../src/core/storage/sqlite-database.ts';
 import { finishedIn } from '../../src/ledgers/index.ts';
 import { type SaveOptions, save } from '../../src/stages/save/save.ts';
 import { freshFolder } from '../support/run.ts';

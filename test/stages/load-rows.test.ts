@@ -2,7 +2,10 @@
 import { expect, test } from 'vitest';
 import { attribute, type LoadOptions, load, type RowSource, type Task } from '../../src/index.ts';
 
-async function tasksOf(rows: RowSource | readonly string[], options: LoadOptions = {}): Promise<readonly Task[]> {
+async function tasksOf(
+  rows: RowSource | readonly string[],
+  options: LoadOptions = {},
+): Promise<readonly Task[]> {
   const tasks: Task[] = [];
   for await (const batch of load(rows, options)) tasks.push(...batch);
   return tasks;

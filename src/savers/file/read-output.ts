@@ -65,7 +65,11 @@ export async function look(looked: Looked): Promise<OutputScan> {
  * Returns whether a last row without a line end may be the beginning of one that a crash has torn. It is not if the
  * ledger names it, as the ledger names rows that are safe; unless that is another row of the same uuid.
  */
-function isTornTail({ mark, history }: Looked, { met }: OutputScan, { isOpen, start, uuid }: FoundRow): boolean {
+function isTornTail(
+  { mark, history }: Looked,
+  { met }: OutputScan,
+  { isOpen, start, uuid }: FoundRow,
+): boolean {
   if (isOpen !== true || mark === undefined || start < mark.size) return false;
   return uuid === undefined || met.has(uuid) || history?.saved.has(uuid) !== true;
 }

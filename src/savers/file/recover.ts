@@ -17,7 +17,7 @@ import {
   missingRows,
   withoutUuid,
 } from './output-mismatch.ts';
-import { type OutputScan, look } from './read-output.ts';
+import { look, type OutputScan } from './read-output.ts';
 import { type RunMark, removeMark } from './run-mark.ts';
 
 /** An output that can be appended to. */
@@ -119,7 +119,12 @@ async function agreeByUuids(recovery: Recovery, found: OutputScan): Promise<void
 const NONE: Missing = { count: 0, uuids: [] };
 
 /** Checks that nothing is wrong with an output but what a crash has done, or what `acceptEdits` accepts. */
-async function check(recovery: Recovery, found: OutputScan, missing: Missing, isCrash: boolean): Promise<void> {
+async function check(
+  recovery: Recovery,
+  found: OutputScan,
+  missing: Missing,
+  isCrash: boolean,
+): Promise<void> {
   const { output, rows, opened, acceptEdits } = recovery;
   const { fault, nameless } = found;
   const isLast = fault?.damage === 'open' && fault.end >= output.size;

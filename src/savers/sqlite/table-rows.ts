@@ -5,13 +5,13 @@ import type { Misfit } from '../contract.ts';
 import type { Field } from '../rows/fields.ts';
 import { rawAt } from '../rows/ndjson-rows.ts';
 import {
-  type TableColumn,
   cellText,
   exactFor,
   isColumnName,
   kindOfValue,
   newColumn,
   spoilt,
+  type TableColumn,
 } from './sqlite-cells.ts';
 import type { UserTable } from './user-table.ts';
 

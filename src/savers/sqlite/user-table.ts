@@ -1,7 +1,7 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { HAS_SIGN, keepsValues, kindOf, RUN_COLUMNS, SIGN } from '../../core/record/run-columns.ts';
 import { type Database, identifier } from '../../core/storage/sqlite-database.ts';
-import { type TableColumn, declared } from './sqlite-cells.ts';
+import { declared, type TableColumn } from './sqlite-cells.ts';
 
 /** A table to save to. */
 export interface UserTable {

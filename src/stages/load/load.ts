@@ -179,7 +179,11 @@ function sampled(sample: Sample, limit: number, counts: LoadCounts): readonly Ta
   return tasks;
 }
 
-function readOptions(from: string | RowSource, options: LoadOptions, plain: PlainMaker | undefined): ReadOptions {
+function readOptions(
+  from: string | RowSource,
+  options: LoadOptions,
+  plain: PlainMaker | undefined,
+): ReadOptions {
   const needed = new Map<string, string>();
   for (const name of options.select ?? []) needed.set(name, '--select');
   for (const name of options.require ?? []) needed.set(name, '--require');

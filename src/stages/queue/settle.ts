@@ -1,4 +1,4 @@
-import { type RecordReject, parseLines, parseTask } from '../../core/record/ndjson.ts';
+import { parseLines, parseTask, type RecordReject } from '../../core/record/ndjson.ts';
 import { type Failure, runOf, Task } from '../../core/record/task.ts';
 import type { LineOptions } from '../../core/text/lines.ts';
 import type { Queue, SettleCounts, SettleOptions, Verdict } from '../../queues/index.ts';

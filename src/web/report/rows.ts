@@ -1,4 +1,4 @@
-import { COLOURS } from '../../reports/colours.ts';
+import { COLOURS } from '../../reports/html/colours.ts';
 import type { Report } from '../../reports/report.ts';
 import type { Bar } from './bars.ts';
 

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ioError } from '../../../core/base/errors.ts';
-import { type ShellJob, type JobReport, notStarted, type Setup } from './job.ts';
+import { type JobReport, notStarted, type Setup, type ShellJob } from './job.ts';
 import { type Guard, openGuard } from './orphan-killer.ts';
 import { Slot } from './shell-slot.ts';
 

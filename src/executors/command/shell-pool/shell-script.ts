@@ -9,7 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { quote } from 'shlex';
-import type { ShellJob, Setup } from './job.ts';
+import type { Setup, ShellJob } from './job.ts';
 
 /** Names and files of a slot. */
 export interface JobPlace {

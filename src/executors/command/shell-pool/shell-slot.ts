@@ -7,7 +7,7 @@ import { rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { messageOf, systemCode } from '../../../core/base/errors.ts';
 import { signalGroup } from '../../program/process-group.ts';
-import { type ShellJob, type JobReport, notStarted, type Setup } from './job.ts';
+import { type JobReport, notStarted, type Setup, type ShellJob } from './job.ts';
 import { LONG, startClock } from './kill-timer.ts';
 import { Outputs, outputOf } from './output-capture.ts';
 import { type Shell, startShell } from './shell.ts';
@@ -119,7 +119,12 @@ export class Slot {
     signalGroup(this.group, 'SIGTERM');
   }
 
-  #report(order: ShellJob, ended: ShellExit | undefined, stdout: Buffer, stderr: Buffer): JobReport | undefined {
+  #report(
+    order: ShellJob,
+    ended: ShellExit | undefined,
+    stdout: Buffer,
+    stderr: Buffer,
+  ): JobReport | undefined {
     const killed = this.#killed;
     if (ended === undefined && killed === undefined) return this.#died();
     const fate: Fate = ended === undefined ? { exit: null, signal: 'SIGKILL' } : fateOf(ended, this.#place);

@@ -8,7 +8,7 @@ import { accessSync, constants as files, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { systemCode } from '../../../core/base/errors.ts';
-import type { ShellJob, Setup } from './job.ts';
+import type { Setup, ShellJob } from './job.ts';
 import type { JobPlace } from './shell-script.ts';
 
 /** End of a command as the shell reports it. */

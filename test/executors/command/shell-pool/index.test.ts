@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { openSlots } from '../../../../src/executors/command/shell-pool/index.ts';
-import type { ShellJob, JobReport } from '../../../../src/executors/command/shell-pool/job.ts';
+import type { JobReport, ShellJob } from '../../../../src/executors/command/shell-pool/job.ts';
 import { freshFolder } from '../../../support/run.ts';
 import { isAlive, pidsIn, until } from '../../programs.ts';
 
@@ -33,7 +33,8 @@ const orderOf = (words: readonly string[], more: Partial<ShellJob> = {}): ShellJ
   timeout: 60_000,
   ...more,
 });
-const script = (text: string, more: Partial<ShellJob> = {}): ShellJob => orderOf(['/bin/sh', '-c', text], more);
+const script = (text: string, more: Partial<ShellJob> = {}): ShellJob =>
+  orderOf(['/bin/sh', '-c', text], more);
 
 function textOf(output: JobReport['stdout'] | undefined): string | undefined {
   return output && 'text' in output ? output.text : undefined;

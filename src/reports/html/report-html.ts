@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { Report } from '../report.ts';
+import { headline } from '../summary.ts';
 import { escapeHtml, markup } from './markup.ts';
-import type { Report } from './report.ts';
 import { contentOf } from './report-content.ts';
-import { headline } from './summary.ts';
 
 /**
  * Encodes a report as one self-contained page: its content security policy forbids all requests. Text and tables need

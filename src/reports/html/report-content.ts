@@ -1,9 +1,9 @@
-import { number } from '../core/base/format.ts';
+import { number } from '../../core/base/format.ts';
+import type { Report } from '../report.ts';
+import { durationWords, percentWords, rateWords } from '../report-words.ts';
+import { endedOf, headline } from '../summary.ts';
 import { type Markup, type MarkupContent, markup } from './markup.ts';
-import type { Report } from './report.ts';
-import { durationWords, percentWords, rateWords } from './report-words.ts';
 import { causesSection, hostsSection, latencySection, throughputSection } from './sections.ts';
-import { endedOf, headline } from './summary.ts';
 
 const OUTCOMES: Readonly<Record<Report['outcome'], string>> = {
   complete: 'all input was processed',

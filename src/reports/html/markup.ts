@@ -1,4 +1,4 @@
-import { escapeControls } from '../core/base/terminal-text.ts';
+import { escapeControls } from '../../core/base/terminal-text.ts';
 
 /** HTML, as opposed to text. */
 export class Markup {

@@ -1,9 +1,9 @@
-import { number } from '../core/base/format.ts';
+import { number } from '../../core/base/format.ts';
+import type { Cause, Host, Report } from '../report.ts';
+import { durationWords, percentWords, rateWords } from '../report-words.ts';
+import { slowest, worst } from '../summary.ts';
 import { COLOURS } from './colours.ts';
 import { type Markup, type MarkupContent, markup } from './markup.ts';
-import type { Cause, Host, Report } from './report.ts';
-import { durationWords, percentWords, rateWords } from './report-words.ts';
-import { slowest, worst } from './summary.ts';
 
 /** Number of visible rows; further rows are collapsed. */
 const OPEN_ROWS = 10;
