@@ -4,7 +4,7 @@ import { type ChunkDecoder, chunkDecoder, REPLACEMENT } from '../core/text.ts';
 import { type Columns, columnsFor } from './columns.ts';
 import type { Loaded, Loader, ReadOptions } from './loader.ts';
 import { type PlainReader, type PlainRows, plainReader } from './plain-rows.ts';
-import { type Fault, faultOf, looksJoined, undecoded } from './row-faults.ts';
+import { type Fault, faultOf, looksJoined, otherDelimiter, undecoded } from './row-faults.ts';
 import { type Table, TableStart } from './table-start.ts';
 import { TsvDoubts } from './tsv-doubts.ts';
 
@@ -95,7 +95,7 @@ class RecordReader {
       if (rows !== undefined) {
         this.#parser?.passOver(rows.length);
         this.#hasQuotes ||= rows.hasQuotes;
-        this.#isFirst = false;
+        if (this.#isFirst) this.#lookAtFirst(rows.bytes.toString('utf8', 0, rows.endOf(0, 0)));
         yield rows;
         at += rows.end;
         if (at === bytes.length) return;
@@ -149,6 +149,15 @@ class RecordReader {
     return records;
   }
 
+  #lookAtFirst(text: string): void {
+    this.#isFirst = false;
+    const { source, delimiter, note, columns } = this.#options;
+    if (this.#columns?.names.length !== 1 || delimiter !== undefined || columns !== undefined) return;
+    const wasTold = /[;\t|]/.test(this.#columns.names[0] ?? '');
+    const words = wasTold ? undefined : otherDelimiter(text);
+    if (words !== undefined) note(`${source}: ${words}`);
+  }
+
   /** The fault of a row; undefined if it has none, which may be told of all the same. */
   #faultOf(row: Row, { names: { length: width } }: Columns): Fault | undefined {
     const { encoding, source, note } = this.#options;
@@ -161,7 +170,7 @@ class RecordReader {
       hasQuotes: this.#hasQuotes,
       isFirst: this.#isFirst,
     });
-    this.#isFirst = false;
+    if (this.#isFirst) this.#lookAtFirst(row.text);
     if (fault !== undefined) return fault;
     this.#doubts?.look(row);
     if (quote === '' || !row.text.includes(quote)) return undefined;
