@@ -176,16 +176,6 @@ describe('other JSON', () => {
     expect(bad[0]?.message).toContain('a record of several lines is read with --format json');
   });
 
-  test('only the white space of JSON may stand around a record of NDJSON', async () => {
-    const { tasks, bad } = await loaded(' \t{"a":1} \r\n\f{"a":2}\n{"a":3}\u00a0\n\ufeff{"a":4}\n', {
-      format: 'ndjson',
-    });
-    expect([tasks, bad.map(({ line }) => line)]).toEqual([
-      [{ a: 1 }, { a: 4 }],
-      [2, 3],
-    ]);
-  });
-
   test('a record over --max-line does not take the next one with it', async () => {
     const input = `{\n"a":1}{"b":"${'x'.repeat(200)}"}\n{"a":3}`;
     for (const length of [1, 50, 1000]) {

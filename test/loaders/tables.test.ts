@@ -135,6 +135,29 @@ describe('lines before and between rows', () => {
   });
 });
 
+test('a title above a table of another delimiter is told of', async () => {
+  const input = 'Estrazione\nid;name;x\n1;2;3\n';
+  expect((await loaded(input, csv)).notes).toEqual([
+    `stdin: the header is one column, but the row below it has ";"; if that separates the cells, add --delimiter ';', and --skip N for N lines before the header`,
+  ]);
+  expect(await tasksOf(input, { ...csv, delimiter: ';', skip: 1 })).toEqual([{ id: '1', name: '2', x: '3' }]);
+  const cwd = freshFolder();
+  writeFileSync(join(cwd, 'a.csv'), input);
+  expect((await sh('task-load a.csv', { cwd })).stderr).toContain('a.csv: the header is one column, but');
+});
+
+test('tabs and newlines that MySQL escapes by a backslash name --escape', async () => {
+  const input = 'id\ts\n1\ta\\\tb\n2\tc\\\nd\n3\t\\N\n';
+  expect((await loaded(input, tsv)).bad[0]?.message).toContain(
+    "; if \\ escapes tabs and newlines here: --escape '\\'",
+  );
+  expect(await tasksOf(input, { ...tsv, escape: '\\' })).toEqual([
+    { id: '1', s: 'a\tb' },
+    { id: '2', s: 'c\nd' },
+    { id: '3', s: '' },
+  ]);
+});
+
 describe('headers', () => {
   test.each([
     ['a url', 'http://h/1\nhttp://h/2\n'],

@@ -89,7 +89,7 @@ export function parseTask(line: string): Task | RecordReject | undefined {
 export function parseRecord(line: string): { text: string; fields: Fields } | RecordReject | undefined {
   let text = line;
   if (line.charCodeAt(0) !== 123 || line.charCodeAt(line.length - 1) !== 125) {
-    text = trimmed(line);
+    text = line.trim();
     if (text === '') return undefined;
   }
   // Only where there is room for so many that parsing them would take memory many times that of the text.
@@ -105,16 +105,6 @@ export function parseRecord(line: string): { text: string; fields: Fields } | Re
   }
   if (isDeeper(value, MAX_DEPTH)) return TOO_DEEP;
   return { text, fields: value as Fields };
-}
-
-/** Takes the white space of JSON from around a record, and the byte order mark of a file that was appended. */
-function trimmed(line: string): string {
-  const isSpace = (code: number): boolean => code === 32 || code === 9 || code === 10 || code === 13;
-  let start = line.charCodeAt(0) === 0xfeff ? 1 : 0;
-  let end = line.length;
-  while (start < end && isSpace(line.charCodeAt(start))) start++;
-  while (end > start && isSpace(line.charCodeAt(end - 1))) end--;
-  return line.slice(start, end);
 }
 
 function kindOf(value: unknown): string {

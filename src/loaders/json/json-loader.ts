@@ -86,8 +86,7 @@ function toRecords(elements: readonly Element[], options: ReadOptions): JsonLoad
       bad('UTF8', `not valid UTF-8${encodingHint(text)}`);
       continue;
     }
-    const parsed = parseRecord(text);
-    if (parsed === undefined) continue;
+    const parsed = parseStrictly(text);
     if ('code' in parsed)
       bad(parsed.code, parsed.code === 'JSON' ? withPlace(parsed.message, element) : parsed.message);
     else {
@@ -96,6 +95,19 @@ function toRecords(elements: readonly Element[], options: ReadOptions): JsonLoad
     }
   }
   return records;
+}
+
+/** The same as `parseRecord`, which allows all kinds of white space around a record. */
+function parseStrictly(text: string): NonNullable<ReturnType<typeof parseRecord>> {
+  const parsed = parseRecord(text);
+  const isStrict = parsed !== undefined && ('code' in parsed || jsonTrimmed(text) === parsed.text);
+  return isStrict ? parsed : { code: 'JSON', message: 'not JSON: unexpected character' };
+}
+
+function jsonTrimmed(text: string): string {
+  let end = text.length;
+  while (' \t\r\n'.includes(text[end - 1] ?? '-')) end--;
+  return text.slice(0, end);
 }
 
 /** The message of `JSON.parse` with the place in the file, not that in the element. */

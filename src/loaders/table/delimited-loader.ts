@@ -5,7 +5,7 @@ import { type ChunkDecoder, chunkDecoder, REPLACEMENT } from '../../core/text/en
 import type { Loaded, Loader, ReadOptions } from '../contract.ts';
 import { columnsFor } from './header-columns.ts';
 import { type PlainReader, type PlainRows, plainReader } from './plain-rows.ts';
-import { faultOf, looksJoined, type RowReject, undecoded } from './row-faults.ts';
+import { faultOf, looksJoined, otherDelimiter, type RowReject, undecoded } from './row-faults.ts';
 import type { Columns } from './table-columns.ts';
 import { type TableHead, TableStart } from './table-start.ts';
 import { TsvDoubts } from './tsv-doubts.ts';
@@ -98,7 +98,7 @@ class RecordReader {
         this.#parser?.passOver(rows.length);
         this.#hasQuotes ||= rows.hasQuotes;
         rows.lastLine = (this.#parser?.line ?? 1) - 1;
-        this.#isFirst = false;
+        if (this.#isFirst) this.#lookAtFirst(rows.bytes.toString('utf8', 0, rows.endOf(0, 0)));
         yield rows;
         at += rows.end;
         if (at === bytes.length) return;
@@ -152,6 +152,15 @@ class RecordReader {
     return records;
   }
 
+  #lookAtFirst(text: string): void {
+    this.#isFirst = false;
+    const { source, delimiter, note, columns } = this.#options;
+    if (this.#columns?.names.length !== 1 || delimiter !== undefined || columns !== undefined) return;
+    const wasTold = /[;\t|]/.test(this.#columns.names[0] ?? '');
+    const words = wasTold ? undefined : otherDelimiter(text);
+    if (words !== undefined) note(`${source}: ${words}`);
+  }
+
   /** The fault of a row; undefined if it has none, which may be told of all the same. */
   #faultOf(row: Row, { names: { length: width } }: Columns): RowReject | undefined {
     const { encoding, source, note } = this.#options;
@@ -164,7 +173,7 @@ class RecordReader {
       hasQuotes: this.#hasQuotes,
       isFirst: this.#isFirst,
     });
-    this.#isFirst = false;
+    if (this.#isFirst) this.#lookAtFirst(row.text);
     if (fault !== undefined) return fault;
     this.#doubts?.look(row);
     if (quote === '' || !row.text.includes(quote)) return undefined;

@@ -38,8 +38,11 @@ export function faultOf(row: Row, table: RowContext): RowReject | undefined {
   };
 }
 
-/** What to type if a row has too few cells or lines as its quotes were taken for ordinary characters. */
-function quoteDoubt({ text }: Row, { dialect: { quote, delimiter } }: RowContext): string {
+/** What to type if a row has a wrong number of cells as its quotes, or escapes, were taken for ordinary characters. */
+function quoteDoubt({ text }: Row, { dialect: { quote, delimiter, isLineBased } }: RowContext): string {
+  // MySQL puts a backslash before a tab and a newline.
+  if (isLineBased && /\\(?:\t|\r?\n$)/.test(text))
+    return `; if \\ escapes tabs and newlines here: --escape '\\'`;
   const isOpen =
     quote === '' && text.split(delimiter).some((cell) => /^"[^"]*(?:""[^"]*)*$/.test(cell.trimEnd()));
   return isOpen ? `; if quotes enclose cells in this file: --quote '"'` : '';
@@ -79,6 +82,17 @@ function remedy(row: Row, { hasQuotes }: Pick<RowContext, 'hasQuotes'>): string 
   return hasQuotes
     ? `; close or double the quote in line ${line}`
     : '; if quotes are ordinary characters in this file: --quote none';
+}
+
+/**
+ * What to type if the header is a title, and the rows below it have another delimiter: each row is one cell then.
+ * @param text the first row after the header
+ */
+export function otherDelimiter(text: string): string | undefined {
+  const found = [';', '\t', '|'].find((one) => text.split(one).length > 2);
+  if (found === undefined) return undefined;
+  const typed = found === '\t' ? '\\t' : found;
+  return `the header is one column, but the row below it has ${JSON.stringify(found)}; if that separates the cells, add --delimiter '${typed}', and --skip N for N lines before the header`;
 }
 
 /**

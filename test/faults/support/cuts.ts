@@ -1,4 +1,4 @@
-import { readRows, type SeenRow } from './delimited.ts';
+import { escapedCell, readRows, type SeenRow } from './delimited.ts';
 
 /** What must come of input that is cut: so many of the records of the whole one, then perhaps one more. */
 export interface Expected {
@@ -46,7 +46,7 @@ const CELLS = [
   ['12345678901234567890', 'x'.repeat(60), 'ends\r\nin\r\nlines\n', '{"a":[1,2.50]}'],
 ];
 /** So many make more than 2,000 bytes. */
-const ROWS = 34;
+const ROWS = 36;
 const OBJECTS = 19;
 
 /** The bytes up to here as text, and whether they end inside of a character. */
@@ -58,6 +58,10 @@ function decoded(bytes: Buffer): { text: string; isTorn: boolean } {
   }
 }
 
+function quotedCell(cell: string): string {
+  return `"${cell.replaceAll('"', '""')}"`;
+}
+
 function delimitedSample(format: 'csv' | 'tsv', delimiter: string): Sample {
   const lines = [NAMES.join(delimiter)];
   for (let i = 0; i < ROWS; i++) {
@@ -65,7 +69,9 @@ function delimitedSample(format: 'csv' | 'tsv', delimiter: string): Sample {
     cells[0] += `-${i}`;
     const isPlain = (cell: string): boolean => !/["\r\n,\t]/.test(cell) && i % 3 > 0;
     lines.push(
-      cells.map((cell) => (isPlain(cell) ? cell : `"${cell.replaceAll('"', '""')}"`)).join(delimiter),
+      cells
+        .map((cell) => (format === 'tsv' ? escapedCell(cell) : isPlain(cell) ? cell : quotedCell(cell)))
+        .join(delimiter),
     );
     if (i % 7 === 0) lines.push('');
   }

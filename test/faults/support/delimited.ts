@@ -10,10 +10,11 @@ export interface SeenRow {
 }
 
 /**
- * Rows by RFC 4180, character by character: quotes inside an unquoted cell stand as they are, lines end in `\n` or
+ * Rows of CSV by RFC 4180, character by character: quotes inside an unquoted cell stand as they are, lines end in `\n` or
  * `\r\n`, and blank lines are no rows.
  */
 export function readRows(text: string, delimiter: string): SeenRow[] {
+  if (delimiter === '\t') return readTsv(text);
   const rows: SeenRow[] = [];
   let cells: string[] = [];
   let cell = '';
@@ -58,4 +59,35 @@ export function readRows(text: string, delimiter: string): SeenRow[] {
   const isAfterEnd = place === 'start' && cells.length === 0;
   if (!isAfterEnd) endRow(false);
   return rows;
+}
+
+const UNESCAPED: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r', '\\': '\\' };
+
+/** Rows of TSV: a line each, with backslashes for tabs, line ends and backslashes. */
+function readTsv(text: string): SeenRow[] {
+  const lines = text.split('\n');
+  const hasEnd = lines.at(-1) === '';
+  return lines.flatMap((whole, i) => {
+    const isLast = i === lines.length - 1;
+    if (isLast && hasEnd) return [];
+    const line = isLast ? whole : whole.replace(/\r$/, '');
+    if (line === '') return [];
+    const cells = line.split('\t').map((cell) => (cell === '\\N' ? '' : unescaped(cell)));
+    return [{ cells, line: i + 1, fault: undefined, isEnded: !isLast }];
+  });
+}
+
+function unescaped(cell: string): string {
+  let value = '';
+  for (let i = 0; i < cell.length; i++) {
+    const next = cell[i] === '\\' ? UNESCAPED[cell[i + 1] ?? ''] : undefined;
+    value += next ?? cell[i];
+    if (next !== undefined) i++;
+  }
+  return value;
+}
+
+/** A cell as TSV has it. */
+export function escapedCell(cell: string): string {
+  return cell.replace(/[\\\t\n\r]/g, (one) => ({ '\t': '\\t', '\n': '\\n', '\r': '\\r' })[one] ?? '\\\\');
 }

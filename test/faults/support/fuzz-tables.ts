@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readRows } from './delimited.ts';
+import { escapedCell, readRows } from './delimited.ts';
 import { fuzzedText } from './fuzz.ts';
 import type { Fuzzing, Trial } from './fuzz-filters.ts';
 import { compare, difference, linesIn } from './fuzz-run.ts';
@@ -27,7 +27,8 @@ export const loadTable =
     const delimiter = format === 'csv' ? ',' : '\t';
     const cell = (n: number): string => {
       const text = random.below(3) > 0 ? `${n}` : make(n).slice(0, random.below(200));
-      return random.below(2) === 0 && !/["\r\n,\t]/.test(text) ? text : `"${text.replaceAll('"', '""')}"`;
+      if (random.below(2) === 0 && !/["\r\n,\t]/.test(text)) return text;
+      return format === 'tsv' ? escapedCell(text) : `"${text.replaceAll('"', '""')}"`;
     };
     const text = fuzzedText(count, random, 8, (n) => HEADER.map(() => cell(n)).join(delimiter));
     const input = Buffer.concat([Buffer.from(`${HEADER.join(delimiter)}\n`), text]);

@@ -82,8 +82,16 @@ function delimitedRows(text: string, delimiter: string): { uuids: string[]; isWh
   return { uuids: good.map((row) => row[at] as string), isWhole: isWhole && bad < 0 };
 }
 
-/** Rows by RFC 4180, up to the first that has no end. */
+/** Rows of CSV by RFC 4180 or of TSV, up to the first that has no end. */
 export function readDelimited(text: string, delimiter: string): { rows: string[][]; isWhole: boolean } {
+  if (delimiter === '\t') {
+    const lines = text.split('\n');
+    const tail = lines.pop();
+    return {
+      rows: lines.filter((line) => line !== '').map((line) => line.split('\t')),
+      isWhole: tail === '',
+    };
+  }
   const rows: string[][] = [];
   let row: string[] = [];
   let cell = '';
