@@ -84,7 +84,7 @@ test('knows which rows of an output are gone, and takes them out with --accept-e
     expect((await save(tasks('b', 'c'))).code).toBe(0);
     expect((await sh(`task-done list ${env.TASK_LEDGER} | sort`)).stdout).toBe('a\nb\nc\n');
   }
-  expect((await sh(`task-done clear ${env.TASK_LEDGER}`)).code).toBe(0);
+  expect((await sh(`task-done clear --yes ${env.TASK_LEDGER}`)).code).toBe(0);
   const ledger = openLedger(env.TASK_LEDGER, quiet);
   for (const out of ['a.csv', 'a.db']) {
     const { saved, seal, isSealed } = await ledger.history(join(cwd, out));

@@ -307,7 +307,7 @@ describe('a ledger that people edit', () => {
     writeFileSync(ledger, bytes);
     expect(await run('')).toMatchObject({
       code: 65,
-      stderr: expect.stringMatching(/done.jsonl .*UTF-16.* UTF-8/),
+      stderr: expect.stringMatching(/done.jsonl: .*UTF-16.* UTF-8/),
     });
     expect(readFileSync(ledger)).toEqual(bytes);
   });
