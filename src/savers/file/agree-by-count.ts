@@ -19,7 +19,7 @@ export async function agreeByCount(recovery: Recovery, opened: OpenLedger, found
     throw new TaskpipeError(
       'DATA',
       `${output.path} has no uuid column, and lines are missing in the ledger ${ledger.place}: which rows they named ` +
-        'cannot be found out. Put the ledger back, or save to another file after task-done clear',
+        `cannot be found out. Put the ledger back, or save to another file after task-done clear --yes ${ledger.place}`,
     );
   }
   // After a crash, rows count only up to where the ledger knows them.

@@ -36,7 +36,7 @@ export function missingRows(
   return new TaskpipeError(
     'DATA',
     `${what}. Put it back, or add --accept-edits to have these tasks done again, or save to another place; ` +
-      `task-done clear ${ledger} forgets all that is finished`,
+      `task-done clear --yes ${ledger} forgets everything that is finished`,
   );
 }
 
@@ -67,7 +67,7 @@ export function tooFewRows(
     'DATA',
     `${path} has ${counted(count, 'row')}, but the ledger ${ledger} names ${named}; someone changed it after the ` +
       'last run, and without a uuid column task-save cannot tell which rows are missing. Put the file back; or ' +
-      `save to another file after task-done clear ${ledger}`,
+      `save to another file after task-done clear --yes ${ledger}`,
   );
 }
 
