@@ -30,7 +30,7 @@ interface Gathering {
   rows: Buffer;
   bytes: number;
   /** Number of rows. */
-  count: number;
+  rowCount: number;
   uuids: string[];
   /** Where the rows of the uuids end in all bytes; from `encoded` on, in `text`. */
   ends: number[];
@@ -56,7 +56,7 @@ function gathering(rows: Buffer): Gathering {
     text: '',
     rows,
     bytes: 0,
-    count: 0,
+    rowCount: 0,
     uuids: [],
     ends: [],
     encoded: 0,
@@ -115,7 +115,7 @@ export class Committer {
   addRow(row: string, uuid: string, line: string): void {
     const batch = this.#gathering;
     batch.text += row;
-    batch.count++;
+    batch.rowCount++;
     if (this.#options.destination.marks) {
       batch.uuids.push(uuid);
       batch.ends.push(batch.text.length);

@@ -116,7 +116,7 @@ export interface RowBatch {
   /** Good until the commit has ended. */
   readonly rows: Buffer;
   /** Number of rows. */
-  readonly count: number;
+  readonly rowCount: number;
   /** The uuids that are to be marked as finished, and where their rows end in `rows`; -1: not in it. */
   readonly uuids: readonly string[];
   readonly ends: readonly number[];

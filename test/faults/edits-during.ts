@@ -9,7 +9,6 @@ import {
   FILE_EDITS,
   FOLDER_EDITS,
   FOREIGN,
-  OTHER_ROWS,
   SHARED_APPEND,
 } from './support/edits-during-run.ts';
 import { FedStage } from './support/fed-stage.ts';
@@ -73,8 +72,7 @@ function trials(): readonly Trial[] {
       add('output', format, hasLedger, [...FILE_EDITS, APPEND, ...FOLDER_EDITS]);
     add('output', 'db', hasLedger, [...DATABASE_EDITS, ...FOLDER_EDITS]);
   }
-  const edits = FILE_EDITS.filter(({ name }) => name !== OTHER_ROWS);
-  add('ledger', 'csv', true, [...edits, SHARED_APPEND, ...FOLDER_EDITS]);
+  add('ledger', 'csv', true, [...FILE_EDITS, SHARED_APPEND, ...FOLDER_EDITS]);
   add('rest', 'ndjson', true, FILE_EDITS);
   add('rejects', 'csv', false, [...FILE_EDITS, SHARED_APPEND]);
   return all;

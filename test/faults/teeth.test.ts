@@ -21,10 +21,10 @@ interface Bite extends Mistake {
 
 const ROWS = `if (rows.length > 0) {
       await this.#output.append(rows);
-      this.#written += count;
+      this.#written += rowCount;
       if (sync) await this.#output.sync();
     }
-    await this.#checkName(count);
+    await this.#checkName(rowCount);
     `;
 const LEDGER = `if (this.#writer === void 0 || uuids.length === 0) return;
     await this.#writer.appendRows(uuids, ends, from, sync);`;
@@ -110,7 +110,7 @@ const others: readonly Bite[] = [
   },
   {
     name: 'a commit does not check the name of the output',
-    from: 'await this.#checkName(count);\n',
+    from: 'await this.#checkName(rowCount);\n',
     to: '',
     tried: (program) =>
       editsDuring(program, ({ target, edit }) => target === 'output' && edit.name === 'removed'),

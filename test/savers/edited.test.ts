@@ -107,7 +107,7 @@ describe('an output with a ledger', () => {
     [
       'got semicolons',
       (text: string) => text.replaceAll(',', ';'),
-      /out.csv:1: the header .*"uuid;x".* columns are separated by ";", not ","/,
+      /out.csv:1: ";" separates its cells; add --delimiter ';', or save to another file/,
     ],
     ['was cut in the midst of a row', (text: string) => text.slice(0, -8), /1 row is missing .*"c"/],
     [

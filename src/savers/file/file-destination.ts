@@ -180,7 +180,7 @@ class FileDestination implements Destination {
   }
 
   /** Rows before the ledger, the ledger before `--tee`; docs/guarantees.md says why. */
-  async commit({ rows, count, uuids, ends }: RowBatch): Promise<void> {
+  async commit({ rows, rowCount, uuids, ends }: RowBatch): Promise<void> {
     const { sync } = this.#options;
     await this.#run?.addUnknown();
     if (rows.length > 0) await this.#run?.begin(this.#output, this.#rows.hasUuid);
@@ -188,10 +188,10 @@ class FileDestination implements Destination {
     const from = this.#output.size;
     if (rows.length > 0) {
       await this.#output.append(rows);
-      this.#written += count;
+      this.#written += rowCount;
       if (sync) await this.#output.sync();
     }
-    await this.#checkName(count);
+    await this.#checkName(rowCount);
     if (this.#writer === undefined || uuids.length === 0) return;
     await this.#writer.appendRows(uuids, ends, from, sync);
   }

@@ -32,7 +32,7 @@ export interface Edit {
 }
 
 /** Uuid of a row that a person has written. */
-export const FOREIGN = 'foreign';
+export const FOREIGN = 'zz';
 
 function replace(path: string, bytes: string | Buffer): void {
   writeFileSync(`${path}.tmp`, bytes);
@@ -55,9 +55,6 @@ function foreignRow(path: string): string {
   return all.slice(at + 1).replaceAll('t2', FOREIGN);
 }
 
-/** Name of an edit that swaps a row for another one. */
-export const OTHER_ROWS = 'replaced by one with other rows';
-
 /** Edits of a text file. */
 export const FILE_EDITS: readonly Edit[] = [
   {
@@ -72,7 +69,7 @@ export const FILE_EDITS: readonly Edit[] = [
   },
   { name: 'replaced by an equal copy', kind: 'stops', act: (path) => replace(path, readFileSync(path)) },
   {
-    name: OTHER_ROWS,
+    name: 'replaced by one with other rows',
     kind: 'stops',
     act: (path) => replace(path, withForeignRow(path)),
   },
