@@ -122,7 +122,7 @@ export interface ConsumeOptions {
 /** Tasks settled since the last report. */
 export interface Returned {
   readonly uuids: readonly string[];
-  /** Whether the settling process has ended. */
+  /** True once the settling process has ended. */
   readonly isEnd: boolean;
 }
 

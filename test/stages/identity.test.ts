@@ -124,7 +124,8 @@ test('the same record has one uuid in CSV, TSV, NDJSON, JSON, SQLite and in memo
   const write = (name: string, text: string): void => writeFileSync(join(cwd, name), text);
   write('a.csv', `${header.join(',')}\n${cells.join(',')}\n`);
   write('b.csv', `\ufeff${header.toReversed().join(';')}\r\n${cells.toReversed().join(';')}\r\n`);
-  write('a.tsv', `${header.join('\t')}\n${cells.join('\t')}\n`);
+  // TSV has no quotes; \\, \t and \n stand for a backslash, a tab and a newline.
+  write('a.tsv', `url\tna"me\\\\\t名\tn\nhttp://a/é\tx, "y"\\t\\n\t\t1.10\n`);
   write('a.ndjson', `${JSON.stringify(attributes)}\n`);
   const escaped = JSON.stringify(Object.fromEntries(Object.entries(attributes).toReversed()), null, 1);
   write('a.json', `[\n${escaped.replaceAll('é', '\\u00e9')}\n]`);

@@ -6,7 +6,7 @@ export interface ConfigEntry {
   readonly name: string;
   /** Absent for `null`, and an array with a `null` in it. */
   readonly texts?: readonly string[];
-  /** Whether it was an array: then each text is one element. */
+  /** True for an array: each text is one element. */
   readonly isArray: boolean;
 }
 

@@ -28,7 +28,7 @@ export function openTerminal(): Terminal | undefined {
   const { stderr, env } = process;
   if (!stderr.isTTY || env.TERM === undefined || env.TERM === '' || env.TERM === 'dumb') return undefined;
   let isDrawn = false;
-  /** Whether an incomplete line was written, whose rest is still to come. */
+  /** True while the rest of an incomplete line is still to come. */
   let isOpen = false;
   const write = stderr.write.bind(stderr) as (chunk: string | Uint8Array, ...rest: unknown[]) => boolean;
   stderr.write = ((chunk: string | Uint8Array, ...rest: unknown[]): boolean => {
