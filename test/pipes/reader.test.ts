@@ -76,7 +76,7 @@ describe('an output that cannot be written', () => {
     ],
     [
       'task-load a.csv --quiet | task-exec --http --quiet --unfinished a.csv/u > /dev/null',
-      /^task-exec: cannot write --unfinished a\.csv\/u: a part of the path is not a folder\n$/,
+      /^task-exec: cannot use --unfinished a\.csv\/u: a part of the path is not a folder\n$/,
     ],
     [
       'task-load a.csv --rejects a.csv/r > /dev/null',

@@ -170,7 +170,7 @@ describe('task-serve', { timeout: 60_000 }, () => {
       ['/ --exec cat', 'look like /api'],
       ['--exec cat', 'give one path'],
       ['/api --exec cat --rerun-after 1h', 'needs --id-fields'],
-      ['/api --exec "a | b"', 'for a shell'],
+      ['/api --exec "a | b"', 'needs a shell'],
       ['/api --exec cat --port 70000', 'from 0 to 65535'],
     ];
     for (const [words, says] of tried) {
