@@ -80,7 +80,7 @@ test('examples in doc comments compile against the built package', async () => {
     ),
   );
   expect(examples.map(({ file }) => file)).toEqual(
-    expect.arrayContaining(['stages/load.ts', 'stages/procession.ts', 'serve/app.ts']),
+    expect.arrayContaining(['stages/load/load.ts', 'stages/pipeline.ts', 'serve/app.ts']),
   );
   const said = await check(examples.map(({ code }) => moduleOf(code)));
   const named = said.replace(/example-(\d+)\.ts/g, (_, i) => `${examples[Number(i)]?.file}, its example`);

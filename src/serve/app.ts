@@ -28,9 +28,9 @@ export type { Stage } from './work/stage.ts';
  *     await service.listen({ port: 8080 });
  *
  * @param endpoint a path such as `/api`
- * @returns a Fastify instance: call `listen()`, or after `ready()` pass requests of another server to
- *   `routing(request, response)`. `close()` stops the work gracefully.
- * @throws {TaskpipeError} `USAGE`; `ready()` and `listen()` also throw `IO` and `DATA`
+ * @returns a Fastify instance: call `service.listen()`, or after `service.ready()` pass requests of another
+ *   server to `service.routing(request, response)`. `service.close()` stops the work gracefully.
+ * @throws {TaskpipeError} `USAGE`; `service.ready()` and `service.listen()` also throw `IO` and `DATA`
  */
 export function app(endpoint: string, options: AppOptions): FastifyInstance {
   checkEndpoint(endpoint);

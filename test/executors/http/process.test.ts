@@ -107,18 +107,18 @@ async function partsLoaded(options: string, env: Readonly<Record<string, string>
   const { result } = JSON.parse(readFileSync(join(coverage, report), 'utf8'));
   const urls = (result as { url: string }[]).map(({ url }) => url);
   return urls.flatMap(
-    (url) => /\/(?:dist\/([a-z]+)-\w+|node_modules\/([\w.]+)\/.*)\.js$/.exec(url)?.slice(1, 3) ?? [],
+    (url) => /\/(?:dist\/([a-z-]+)-\w+|node_modules\/([\w.]+)\/.*)\.js$/.exec(url)?.slice(1, 3) ?? [],
   );
 }
 
 test('code for proxies, cookies, the cache, curl and addresses is loaded only by the runs that need it', async () => {
-  const lazy = ['proxy', 'cookies', 'cache', 'curl', 'ipaddr.js', 'mime'];
+  const lazy = ['proxy', 'cookies', 'http-cache', 'print-curl', 'ipaddr.js', 'mime'];
   const none = await partsLoaded('', { no_proxy: 'h', http_proxy: '' });
   expect(none).toContain('undici');
   expect(none.filter((part) => lazy.includes(part))).toEqual([]);
   expect(await partsLoaded('', { HTTPS_PROXY: 'http://h:1' })).toContain('proxy');
   expect(await partsLoaded('--cookies jar --cache cache --print-curl')).toEqual(
-    expect.arrayContaining(['cookies', 'cache', 'curl']),
+    expect.arrayContaining(['cookies', 'http-cache', 'print-curl']),
   );
   expect(await partsLoaded('--deny-private')).toContain('ipaddr.js');
 });
