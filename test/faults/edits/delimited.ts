@@ -6,10 +6,18 @@ import { wholeFiles } from './whole-files.ts';
 /** A table: its header, and its rows. */
 type Table = readonly [readonly string[], ...(readonly string[])[]];
 
+/** How TSV writes the signs that its cells cannot have; it has no quotes. */
+const TSV_ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+
 /** Edits of CSV, or of TSV. */
 export function delimitedEdits(delimiter: ',' | '\t'): readonly Edit[] {
   const quote = (cell: string): string => `"${cell.replaceAll('"', '""')}"`;
-  const plain = (cell: string): string => (/[",\t\n]/.test(cell) ? quote(cell) : cell);
+  const escaped = (cell: string): string =>
+    cell.replace(/[\\\t\n\r]/g, (sign) => TSV_ESCAPES[sign] as string);
+  const plain = (cell: string): string => {
+    if (delimiter === '\t') return escaped(cell);
+    return /[",\t\n]/.test(cell) ? quote(cell) : cell;
+  };
   const write = (table: Table, cellOf = plain): string =>
     table.map((row) => `${row.map(cellOf).join(delimiter)}\n`).join('');
   const edit = (name: string, kind: Kind, change: (table: Table) => Table, cellOf = plain): Edit =>
@@ -30,7 +38,7 @@ export function delimitedEdits(delimiter: ',' | '\t'): readonly Edit[] {
   return [
     ...wholeFiles,
     ...texts,
-    edit('every cell quoted', 'harmless', (table) => table, quote),
+    ...(delimiter === ',' ? [edit('every cell quoted', 'harmless', (table) => table, quote)] : []),
     edit('quotes where they are needed', 'harmless', (table) => table),
     cells('the columns reversed', 'harmless', (row) => row.toReversed()),
     cells('the uuid last', 'harmless', ([uuid = '', ...more]) => [...more, uuid]),
@@ -95,7 +103,9 @@ export function delimitedEdits(delimiter: ',' | '\t'): readonly Edit[] {
     edit('the header removed', 'unclear', ([, ...others]) => others as unknown as Table),
     cells('a cell too many', 'broken', (row, i) => (i === 3 ? [...row, 'x'] : row)),
     cells('a cell too few', 'broken', (row, i) => (i === 3 ? row.slice(0, -1) : row)),
-    textEdit('a quote opened and not closed', 'broken', (text) => text.replace('plain', '"plain')),
+    ...(delimiter === ','
+      ? [textEdit('a quote opened and not closed', 'broken', (text) => text.replace('plain', '"plain'))]
+      : []),
     textEdit('a comment', 'broken', (text) => `${text}# checked\n`),
     textEdit('a comment without a line end', 'broken', (text) => `${text}# checked`),
     edit(
