@@ -25,8 +25,16 @@ export async function columnsOf(database: Database, table: string): Promise<read
     name: String(name),
     kind: kindOf(String(type)),
     keeps: keepsValues(String(type)),
-    fallback: typeof fallback === 'string' ? fallback : undefined,
+    fallback: typeof fallback === 'string' ? expressionOf(fallback) : undefined,
   }));
+}
+
+/** Returns a default as an expression: after DEFAULT, SQLite reads `"ok"` and `ok` as text, elsewhere as a column. */
+function expressionOf(fallback: string): string {
+  const quoted = /^"((?:[^"]|"")*)"$/.exec(fallback)?.[1]?.replaceAll('""', '"');
+  const isWord = /^[a-z_]\w*$/i.test(fallback) && !/^(?:null|true|false|current_\w+)$/i.test(fallback);
+  const text = quoted ?? (isWord ? fallback : undefined);
+  return text === undefined ? fallback : `'${text.replaceAll("'", "''")}'`;
 }
 
 /**
