@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, type Stats, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { openDatabase } from '../../src/core/storage/sqlite-database.ts';
 import {
@@ -143,12 +143,13 @@ class Scene {
     this.#notes.add(kind, `${this.#label} ${words}`);
   }
 
-  #start(): FedStage {
+  #start(more: readonly string[] = []): FedStage {
     const { output, ledger, rejects } = this.#paths;
     const options = this.#trial.hasLedger ? ['--ledger', ledger] : [];
     return new FedStage(this.#program, this.#folder, [
       ...['task-save', output, '--flush', '1', '--tee', '--rejects', rejects],
       ...options,
+      ...more,
     ]);
   }
 
@@ -213,10 +214,9 @@ class Scene {
 
   async #again(): Promise<void> {
     let stage = await this.#rerun();
-    if (stage.code === 65 && /rows? .*missing|bytes/.test(stage.stderr)) {
+    if (stage.code === 65 && stage.stderr.includes('add --accept-edits')) {
       // Rows are gone, and were named: the person has their tasks done again.
-      rmSync(this.#at('ledger'), { force: true });
-      stage = await this.#rerun();
+      stage = await this.#rerun('--accept-edits');
     }
     if (stage.code !== NORMAL) this.#add('exit code', `${stage.code} of the next run: ${stage.stderr}`);
     const rows = await this.#rows();
@@ -231,8 +231,8 @@ class Scene {
     }
   }
 
-  async #rerun(): Promise<{ code: number | undefined; stderr: string }> {
-    const stage = this.#start();
+  async #rerun(...more: readonly string[]): Promise<{ code: number | undefined; stderr: string }> {
+    const stage = this.#start(more);
     stage.give([...BEFORE, ...AFTER].join(''));
     const code = await stage.end();
     return { code, stderr: stage.stderr };
