@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
  * with the bytes it had.
  */
 
-/** Decodes whole UTF-8 text; a byte that is none becomes a lone surrogate. */
+/** Decodes whole UTF-8 text; an invalid byte becomes a lone surrogate. */
 export function decodeUtf8(bytes: Buffer): string {
   if (isAscii(bytes)) return bytes.toString('latin1');
   return isUtf8(bytes) ? bytes.toString() : decodeBroken(bytes);
@@ -193,7 +193,7 @@ function decoderFor(label: string, first: Buffer): (bytes: Buffer, last: boolean
   };
 }
 
-/** U+FFFD: what stands for bytes that are none of a character in an encoding other than UTF-8. */
+/** U+FFFD: replacement for invalid bytes in an encoding other than UTF-8. */
 export const REPLACEMENT = '\ufffd';
 
 /** Bytes in another encoding as UTF-8; without `encoding`, bytes that have no mark of UTF-16 or UTF-32 as they are. */
@@ -222,10 +222,9 @@ const NOT_1252 = /[\udc81\udc8d\udc8f\udc90\udc9d]/u;
  * @param text as `decodeUtf8` makes it
  */
 export function encodingHint(text: string): string {
-  const runs = text.match(/[\udc80-\udcff]+/gu) ?? [];
   const [word] = /[^\s,;"'<>]{0,20}[\udc80-\udcff][^\s,;"'<>]{0,20}/u.exec(text) ?? [];
   // Letters with accents stand alone among others; several bytes in a row are rather a language of another script.
-  if (word === undefined || runs.some((run) => run.length > 2) || NOT_1252.test(word))
+  if (word === undefined || /[\udc80-\udcff]{3}/u.test(text) || NOT_1252.test(word))
     return '; name its encoding, as in --encoding gbk';
   if (/[^\u0000-\u007f\ud800-\udfff]/.test(word))
     return '; it has valid UTF-8 characters too, so it is damaged or mixed';

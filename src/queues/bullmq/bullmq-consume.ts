@@ -94,7 +94,7 @@ class BullConsumer implements Consumer {
       if (this.out.has(task.uuid)) return undefined;
     }
     if (skip(task.uuid)) {
-      await backend.moveToDelayed(id, Date.now(), LATER, this.#token, { skipAttempt: true });
+      await unlessSettled(backend.moveToDelayed(id, Date.now(), LATER, this.#token, { skipAttempt: true }));
       return undefined;
     }
     const { attempts = ATTEMPTS } = typeof job.opts === 'string' ? JSON.parse(job.opts) : job.opts;
@@ -106,12 +106,12 @@ class BullConsumer implements Consumer {
     // An earlier worker may have marked it as finished before it died.
     const isAgain = Number(job.attemptsStarted ?? 0) > 1;
     if (!isAgain || (await link.client.sismember(finishedKey(name), task.uuid)) === 0) return task;
-    await backend.moveToCompleted(jobOf(id), null, true, this.#token, false);
+    await unlessSettled(backend.moveToCompleted(jobOf(id), null, true, this.#token, false));
     return undefined;
   }
 
   async #bury({ id }: Job, why: Failure): Promise<undefined> {
-    await this.#bull.backend.moveToFailed(jobOf(id), reasonOf(why), false, this.#token, false);
+    await unlessSettled(this.#bull.backend.moveToFailed(jobOf(id), reasonOf(why), false, this.#token, false));
     return undefined;
   }
 
@@ -212,14 +212,10 @@ class BullConsumer implements Consumer {
   }
 
   async #putBack(ids: readonly string[]): Promise<void> {
-    const putBack = async (id: string): Promise<void> => {
-      try {
-        await this.#bull.backend.moveJobFromActiveToWait(id, this.#token);
-      } catch (error) {
-        if (!isStale(error)) throw error; // it was settled meanwhile
-      }
-    };
-    await this.#bull.link.run(() => Promise.all(ids.map(putBack)));
+    const { backend, link } = this.#bull;
+    await link.run(() =>
+      Promise.all(ids.map((id) => unlessSettled(backend.moveJobFromActiveToWait(id, this.#token)))),
+    );
   }
 
   async close(): Promise<void> {
@@ -231,5 +227,14 @@ class BullConsumer implements Consumer {
         link.client.del(returnedKey(name, this.#instance)),
       ]),
     );
+  }
+}
+
+/** Waits for a move of a job. A job that another process has settled meanwhile needs none: the error is ignored. */
+async function unlessSettled(move: Promise<unknown>): Promise<void> {
+  try {
+    await move;
+  } catch (error) {
+    if (!isStale(error)) throw error;
   }
 }
