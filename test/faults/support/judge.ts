@@ -74,9 +74,15 @@ export function judgeLoaded(line: string): Partial<Judged> | undefined {
     return undefined;
   const uuid = own(fields, 'uuid');
   if (uuid !== undefined) return isUuid(uuid) ? { kind: 'good', uuid, ...record } : undefined;
-  const isMadeOf = ([key, value]: [string, unknown]): boolean => typeof value === 'string' && !ours?.has(key);
-  const isText = Object.entries(fields).every((one) => !isMadeOf(one) || (one[1] as string).isWellFormed());
-  return isText ? { kind: 'good', uuid: '', ...record } : undefined;
+  const given = Object.entries(fields).filter(([key]) => !ours?.has(key));
+  return isWellFormed(given) ? { kind: 'good', uuid: '', ...record } : undefined;
+}
+
+/** Whether all names and strings of a value are well-formed, so that a uuid can be made of it. */
+function isWellFormed(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(([key, part]) => key.isWellFormed() && isWellFormed(part));
 }
 
 /** The keys that an executor gave to a record; undefined where none did. */
