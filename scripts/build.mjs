@@ -67,7 +67,7 @@ for (const project of ['.', 'src/web'])
   execFileSync('node_modules/.bin/tsc', ['--project', project], { cwd: root, stdio: 'inherit' });
 removeTypesBut(['index.d.ts', 'flow/index.d.ts', 'serve/index.d.ts']);
 
-/** Generates the man pages. The generator is no part of the package: its bundle is deleted after this. */
+/** Generates the man pages. The generator is not part of the package: its bundle is deleted after this. */
 async function manPages(edition) {
   const generator = join(root, 'dist/manual.tmp.mjs'); // in the package, so that its dependencies are found
   await build({

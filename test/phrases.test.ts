@@ -7,7 +7,7 @@ import { root } from './support/run.ts';
 
 /** Phrases that plain technical English does without, each with what to write in place of it. */
 const BANNED: readonly (readonly [RegExp, string])[] = [
-  [/\b(nobody|somebody|anybody|whoever)\b/i, 'another process, someone else, the reader'],
+  [/\b([Nn]obody|[Ss]omebody|[Aa]nybody|[Ww]hoever)\b/, 'another process, someone else, the reader'],
   [/(?<!there )\bis no (?!longer|more|less|better|worse|need|guarantee|other)[a-z]+/i, 'is not a'],
   [/\b(that|what|which|where it) (is|are) none\b/i, 'there are no'],
   [/\bnot to be had\b/i, 'is not available'],
@@ -23,23 +23,18 @@ const BANNED: readonly (readonly [RegExp, string])[] = [
 /** Words that a doc comment must not begin with: begin with a verb (functions) or a noun (all else). */
 const OPENING = /\/\*\*\s+(?:\*\s+)?(What|How|Whether|Where|Who|Why|When)\b/g;
 
-/**
- * Rooms whose words were written before these rules and are still to be rewritten. Take a room off this list once it is
- * clean; docs/options.md is made from the declarations of options, and follows them.
- */
-const TO_REWRITE = [
+/** Rooms whose doc comments still begin with such words. Take a room off this list once it is clean. */
+const OPENINGS_TO_REWRITE = [
   ...['commands', 'core', 'executors', 'flow', 'ledgers', 'loaders', 'savers', 'serve', 'stages'].map(
     (room) => `src/${room}/`,
   ),
   'scripts/',
-  'docs/options.md',
 ];
 
 const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: root, encoding: 'utf8' })
   .split('\n')
   .filter((name) => /^(src|bin|scripts|docs|examples)\/|^[A-Z]+\.md$/.test(name))
-  .filter((name) => /\.(ts|mjs|js|md|css|sh|py)$|^bin\//.test(name) && existsSync(join(root, name)))
-  .filter((name) => !TO_REWRITE.some((room) => name.startsWith(room)));
+  .filter((name) => /\.(ts|mjs|js|md|css|sh|py)$|^bin\//.test(name) && existsSync(join(root, name)));
 
 test('comments, messages and documents are free of the phrases that the rules of language ban', () => {
   const found: string[] = [];
@@ -56,7 +51,12 @@ test('comments, messages and documents are free of the phrases that the rules of
 
 test('doc comments begin with a verb or a noun', () => {
   const found: string[] = [];
-  for (const name of files.filter((file) => /^(src|scripts)\/.*\.(ts|mjs)$/.test(file))) {
+  const checked = files.filter(
+    (file) =>
+      /^(src|scripts)\/.*\.(ts|mjs)$/.test(file) &&
+      !OPENINGS_TO_REWRITE.some((room) => file.startsWith(room)),
+  );
+  for (const name of checked) {
     const text = readFileSync(join(root, name), 'utf8');
     for (const match of text.matchAll(OPENING)) {
       const line = text.slice(0, match.index).split('\n').length;

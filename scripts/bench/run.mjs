@@ -25,7 +25,7 @@ const folder = mkdtempSync(join(tmpdir(), 'taskpipe-bench-'));
 const say = (line) => process.stdout.write(`${line}\n`);
 
 ready();
-// Where Debian has nginx, and nobody but root looks.
+// Folder where Debian has nginx; it is not in the PATH of users.
 process.env.PATH += ':/usr/sbin';
 const port = await freePort();
 const data = openData(folder, port);

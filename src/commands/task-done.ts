@@ -62,12 +62,12 @@ const verbs: Readonly<Record<string, Verb>> = {
   count: { words: 'writes how many they are', takesNoUuids: true, act: count },
   check: { words: 'names torn and foreign lines; exits 1 if there are any', takesNoUuids: true, act: check },
   compact: {
-    words: 'leaves out the lines that no longer count; nobody may be writing',
+    words: 'removes lines that no longer count, while no process writes',
     takesNoUuids: true,
     act: compact,
   },
   clear: {
-    words: 'forgets everything (with --yes); nobody may be writing',
+    words: 'forgets everything (with --yes), while no process writes',
     takesNoUuids: true,
     act: clear,
   },

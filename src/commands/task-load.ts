@@ -68,7 +68,7 @@ const options = {
   offset: count('pass over so many records of the input first', { min: 0, default: 0 }),
   sample: count('load so many, chosen evenly from all of the input, the same ones each time', { min: 0 }),
   shard: value('load part I of N; which tasks are in it depends on their uuid alone', 'I/N', toShard),
-  rejects: path('keep input that is no task, as NDJSON with its place and the reason'),
+  rejects: path('keep invalid input, as NDJSON with its place and the reason'),
   maxLine: size('the longest line or row', { default: MAX_LINE, shown: '16MB' }),
 } as const;
 
@@ -139,7 +139,7 @@ export const command: Command = defineCommand({
 
 /** What a load is to do. */
 interface Whole {
-  /** Of its files, in bytes; undefined where nobody knows. */
+  /** Of its files, in bytes; undefined if unknown. */
   readonly size: number | undefined;
   readonly limit: number | undefined;
   /** How many records were no task. */

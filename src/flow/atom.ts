@@ -81,7 +81,7 @@ export function task(
 /**
  * Returns the atom that was given to `.add()` of a flow.
  * @param flow its flow's name, for messages
- * @throws {TaskpipeError} `USAGE`, where it is none
+ * @throws {TaskpipeError} `USAGE` if it is not an atom
  */
 export function toAtom(given: unknown, flow: string): Atom {
   if (typeof given === 'function') {

@@ -61,7 +61,7 @@ export class Flow {
   }
 
   /**
-   * Adds atoms and flows. One that is there already is passed over.
+   * Adds atoms and flows. Skips those that it already has.
    * @throws {TaskpipeError} `USAGE`, for what is neither, and where the flow was run already
    */
   add(...parts: readonly Part[]): this {
@@ -79,7 +79,7 @@ export class Flow {
   /**
    * Lets one part of a graph wait for another one.
    * @param from what comes first: what was given to `add()`, or its name
-   * @throws {TaskpipeError} `USAGE`, where the flow is no graph, has no such part, the depth has no decider,
+   * @throws {TaskpipeError} `USAGE` if the flow is not a graph, has no such part, the depth has no decider,
    *   or the flow was run already
    */
   link(from: Part | string, to: Part | string, { decider, depth }: LinkOptions = {}): this {

@@ -63,7 +63,7 @@ export function alwaysRevertAll(options: RetryOptions = {}): Retry {
 
 /**
  * Runs its flow up to so many times. It provides the number of the try, from 1.
- * @throws {TaskpipeError} `USAGE`, where `attempts` is no whole number of at least 1
+ * @throws {TaskpipeError} `USAGE` if `attempts` is not a whole number of at least 1
  */
 export function times(attempts: number, { revertAll = false, ...options }: GivingUp = {}): Retry {
   mustBeWhole('the attempts of times()', attempts, 1);
@@ -75,7 +75,7 @@ export function times(attempts: number, { revertAll = false, ...options }: Givin
   };
 }
 
-/** Runs its flow with one value after the other, until it goes well. It provides the value. */
+/** Runs its flow with one value after the other until it succeeds. It provides the value. */
 export function forEach(values: Iterable<unknown>, { revertAll = false, ...options }: GivingUp = {}): Retry {
   const all = [...values];
   const givenUp = givingUp(revertAll);

@@ -35,7 +35,7 @@ export interface OutputHistory {
   readonly end: number | undefined;
   /** Up to there, every row is named: less than `end` where lines are missing in between. */
   readonly named: number;
-  /** Whether a power loss has left a hole in the ledger since somebody last looked at all rows. */
+  /** Whether a power loss has left a hole in the ledger since the last look at all rows. */
   readonly hasHole: boolean;
 }
 
@@ -43,7 +43,7 @@ export interface OutputHistory {
 export interface Condition {
   /** Lines that are not blank. */
   readonly lines: number;
-  /** Torn or foreign lines: nobody reads them. */
+  /** Number of torn or foreign lines, which are ignored. */
   readonly bad: number;
   /** Uuids that are finished. */
   readonly finished: number;
@@ -69,14 +69,14 @@ export interface Ledger {
    * @throws {TaskpipeError} `LOCKED` while it is compacted
    */
   open(output?: string): Promise<LedgerWriter>;
-  /** Looks at every line. @param fault is told of each that is torn or foreign */
+  /** Checks every line. @param fault receives each that is torn or foreign */
   check(fault: (line: number, message: string) => void): Promise<Condition>;
   /**
    * Leaves out what no longer counts. @returns how many lines there were, and are
-   * @throws {TaskpipeError} `LOCKED` where somebody writes
+   * @throws {TaskpipeError} `LOCKED` if another process writes
    */
   compact(): Promise<{ before: number; after: number }>;
-  /** Forgets everything. @throws {TaskpipeError} `LOCKED` where somebody writes */
+  /** Forgets everything. @throws {TaskpipeError} `LOCKED` if another process writes */
   clear(): Promise<void>;
 }
 

@@ -13,7 +13,7 @@ import type { Entry, Ledger, LedgerWriter, OutputHistory, Seal } from './contrac
  * A ledger in Redis, for many machines: `redis://host/0#name`. What the queue of that name has finished is in it.
  * It is a set of uuids, so nothing in it can be torn.
  * @param say a line on stderr
- * @throws {TaskpipeError} `USAGE` where the place is no such url
+ * @throws {TaskpipeError} `USAGE` if the place is an invalid url
  */
 export function redisLedger(place: string, say: (message: string) => void): Ledger {
   const address = redisAddress(place, { env: {} });

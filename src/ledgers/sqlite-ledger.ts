@@ -61,7 +61,10 @@ async function queryOf(database: Database): Promise<string | undefined> {
   const names = rows.map(([name]) => name);
   if (names.length === 0) return undefined;
   if (!names.includes('uuid'))
-    throw new TaskpipeError('DATA', `${database.path}: its table tasks has no column uuid; it is no ledger`);
+    throw new TaskpipeError(
+      'DATA',
+      `${database.path}: its table tasks has no column uuid, so it is not a ledger`,
+    );
   const isOurs = (await database.all(HAS_SIGN, ['tasks'])).length > 0;
   return isOurs && names.includes('state')
     ? "select uuid from tasks where coalesce(state, 'SUCCESS') = 'SUCCESS'"

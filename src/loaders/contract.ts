@@ -93,11 +93,11 @@ export interface ReadOptions extends Reshape {
   readonly takesPlain: ((columns: Columns) => boolean) | undefined;
 }
 
-/** Reads one format: bytes to records, a batch for each chunk. Input that is no record goes to `reject`. */
+/** Reads one format: bytes to records, a batch for each chunk. Invalid input goes to `reject`. */
 export type Loader = (
   bytes: AsyncIterable<Buffer>,
   options: ReadOptions,
 ) => AsyncIterable<readonly Loaded[] | PlainRows>;
 
-/** Reads one kind of file that is no stream of bytes. */
+/** Reads one kind of file that is not a stream of bytes. */
 export type Opener = (path: string, options: ReadOptions) => AsyncIterable<readonly Loaded[]>;

@@ -19,7 +19,7 @@ interface Entry {
   readonly endings: readonly string[];
   /** Reads its bytes. */
   readonly read?: Loader;
-  /** Reads it by its path, where it is no stream of bytes. */
+  /** Reads it by its path, if it is not a stream of bytes. */
   readonly open?: Opener;
   /** Whether its first row is a header. */
   readonly hasHeader?: boolean;
@@ -119,17 +119,17 @@ export function formatOf(path: string): Format | undefined {
   return formats.find((format) => loaders[format].endings.some((ending) => name.endsWith(ending)));
 }
 
-/** What reads the bytes of a format; undefined where it is no stream of them. */
+/** Returns the reader of a format's bytes; undefined if it is not a stream of bytes. */
 export function loaderFor(format: Format): Loader | undefined {
   return loaders[format].read;
 }
 
-/** Whether a file of a format begins with a row that is no task. */
+/** Tells whether files of a format begin with a header. */
 export function hasHeader(format: Format): boolean {
   return loaders[format].hasHeader === true;
 }
 
-/** What reads a format by its path, where it is no stream of bytes. */
+/** Returns the reader of a format by path; undefined if it is a stream of bytes. */
 export function openerFor(format: Format): Opener | undefined {
   return loaders[format].open;
 }

@@ -47,7 +47,7 @@ interface Gathering {
 
 /** A commit begins at so many characters. */
 const FULL = 4 * 1024 * 1024;
-/** While one runs, no more than this gathers: then whoever adds waits. */
+/** Limit on what gathers while one runs; beyond it, adding waits. */
 const MOST_SIZE = 8 * 1024 * 1024;
 const MOST_RECORDS = 20_000;
 

@@ -134,7 +134,7 @@ export interface Destination {
   readonly isFresh: boolean;
   /** Whether batches must say what is finished. */
   readonly marks: boolean;
-  /** Whether a later record of a uuid takes the place of its row. Default: it is passed over. */
+  /** Whether a later record of a uuid takes the place of its row. Default: it is skipped. */
   readonly replaces?: boolean;
   /** Whether a commit may refuse rows, as a database with constraints does. Default: it takes all or throws. */
   readonly refuses?: boolean;

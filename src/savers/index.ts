@@ -23,9 +23,9 @@ export interface Saver {
   readonly endings: readonly string[];
   /** Options of some formats that this one uses. */
   readonly uses: readonly SaveOption[];
-  /** Rows of a file; absent where it is no file of rows. */
+  /** Rows of a file; absent if it is not a file of rows. */
   readonly rows?: OpenRows;
-  /** Opens an output that is no file of rows. */
+  /** Opens an output that is not a file of rows. */
   readonly open?: (options: DestinationOptions) => Promise<Destination>;
 }
 

@@ -236,7 +236,7 @@ export class Router {
   }
 }
 
-/** Whether its work went well, or nothing is said of work. */
+/** Tells whether the task succeeded, or has no state. */
 function isGood(task: Task): boolean {
   const state = stateOf(task);
   return state === undefined || state === 'SUCCESS';
@@ -250,7 +250,7 @@ function withMisfit(task: Task, error: Misfit): string {
   return withRun(task, { state: 'FAILURE', as, attempts, at, ms, error: why }).line;
 }
 
-/** A record that an earlier saver had no place for: its work went well, and need not be done again to be saved. */
+/** A record that did not fit an earlier output: its task succeeded, and need not run again to be saved. */
 function withoutMisfit(task: Task): Task {
   if (stateOf(task) !== 'FAILURE') return task;
   const found: Partial<Run> = runOf(task.fields) ?? {};

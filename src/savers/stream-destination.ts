@@ -2,7 +2,7 @@ import { IdSet } from '../core/ids/id-set.ts';
 import type { Destination, FormatOptions, OpenRows, Rows } from './contract.ts';
 
 /**
- * The standard output as a destination: nobody can tell when its rows are safe.
+ * The standard output as a destination: its rows are never known to be safe.
  * @param write resolves when more may be written
  */
 export async function openStream(

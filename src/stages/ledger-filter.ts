@@ -8,13 +8,13 @@ export interface Named {
   readonly uuid: string;
   /** The line as it came, without its end. */
   readonly line: string;
-  /** Whether a record says that its work went well, or says nothing of work; true for a bare uuid. */
+  /** True if a record says that its task succeeded, or has no state; true for a bare uuid. */
   readonly isGood: boolean;
 }
 
 /**
  * Reads records and bare uuids, one a line. A uuid between double quotes is read as JSON, which is what `jq .uuid`
- * without `-r` writes. Blank lines are passed over, and what is neither is rejected.
+ * without `-r` writes. Blank lines are skipped; all else is rejected.
  */
 export function readNamed(
   chunks: AsyncIterable<Buffer>,
@@ -49,8 +49,8 @@ function unquoted(text: string): unknown {
 }
 
 /**
- * Marks what went well as finished, and passes everything on.
- * Ledger before output: what is passed on is marked. A crash between the two leaves marked what nobody was given, so
+ * Marks succeeded tasks as finished, and passes everything on.
+ * Ledger before output: what is passed on is marked. A crash between the two leaves marked what was not passed on, so
  * what comes should be kept already, as it is behind `task-save --tee`.
  */
 export async function* mark(

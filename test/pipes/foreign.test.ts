@@ -17,7 +17,7 @@ describe.each(USES)('a file that is no %s', (what, command) => {
     writeFileSync(join(cwd, 'in.csv'), 'email\na@example.com\n');
     const { code, stdout, stderr } = await sh(`echo '${TASK}' | ${command} in.csv`, { cwd });
     expect(stderr).toContain(
-      `in.csv is no ${what}, as it begins with "email\\na@example.com\\n"; name another file`,
+      `in.csv is not a ${what}, as it begins with "email\\na@example.com\\n"; name another file`,
     );
     expect([code, stdout]).toEqual([65, '']);
     expect(readFileSync(join(cwd, 'in.csv'), 'utf8')).toBe('email\na@example.com\n');

@@ -13,7 +13,7 @@ export interface QueueValues extends OptionValues<typeof connectionOptions> {
   readonly module?: unknown;
 }
 
-/** Closes what is open, where there is no going on. */
+/** Closes what is open after an error that ends the run. */
 export function closing(close: () => Promise<void>): (error: unknown) => Promise<never> {
   return async (error) => {
     await close();

@@ -73,7 +73,7 @@ const options = {
   ),
   dryRun: flag('do nothing: say what would be done, and pass the tasks on as PENDING'),
   total: totalOption,
-  rejects: path('keep input that is no task, as NDJSON with its place and the reason'),
+  rejects: path('keep invalid input, as NDJSON with its place and the reason'),
   maxLine: size('the longest record', { default: MAX_LINE, shown: '16MB' }),
   ...httpOptions,
   ...processOptions,
@@ -152,7 +152,7 @@ export const command: Command = defineCommand({
     const { env, tell, note, version, stopping, leaving } = io;
     const { timeout, revert, logDir, ledger, perHost: perLane, hostRate: laneRate, dryRun, ...rest } = values;
     const reporting = openReporting({ ...values, path: values.report }, io, options);
-    // Before the executor: it may have started programs or threads, which somebody would have to end.
+    // Before the executor: it may have started programs or threads that would have to be ended.
     const { rejects, events, unfinished, spool, close } = await openFiles(values, io.say);
     const queues = await openShared(values, io).catch(closing(close));
     const notify = events?.notify;

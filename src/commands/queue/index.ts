@@ -43,7 +43,7 @@ const options = {
   tee: flag('ack, nack: pass on what was read, once it is settled'),
   yes: flag('with clear: yes, forget all tasks of the queue'),
   ...serverOptions,
-  rejects: path('keep input that is no task, as NDJSON with its place and the reason'),
+  rejects: path('keep invalid input, as NDJSON with its place and the reason'),
   maxLine: size('the longest line of the input', { default: MAX_LINE, shown: '16MB' }),
 } as const;
 
@@ -97,7 +97,7 @@ What is finished is a ledger with the name of the queue: task-done count redis:/
     ['task-queue size redis://h/0 --name crawl | jq .waiting', 'how many still wait'],
     ['task-queue dead redis://h/0 --name crawl | jq -r .run.error.message', 'why tasks died'],
     ['task-queue retry redis://h/0 --name crawl', 'let the dead in again'],
-    ['task-queue stop redis://h/0 --name crawl --worker m1', 'stop one worker in good order'],
+    ['task-queue stop redis://h/0 --name crawl --worker m1', 'stop one worker gracefully'],
   ],
   emits: (_, [verb]) => verb !== undefined && verbs[verb]?.emits === true,
   async run(values, operands, io: Io) {

@@ -89,7 +89,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     run: (context) => each(context, (queue) => queue.pause()),
   },
   resume: { words: 'ends that', run: (context) => each(context, (queue) => queue.resume()) },
-  stop: { words: 'asks the pulls of --worker to stop in good order, or all', run: stop },
+  stop: { words: 'asks the pulls of --worker, or all, to stop gracefully', run: stop },
 };
 
 async function each({ queues }: VerbContext, work: (queue: Queue) => Promise<void>): Promise<0> {

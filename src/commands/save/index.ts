@@ -73,7 +73,7 @@ const options = {
   ),
   total: totalOption,
   table: text('the table of a database', { placeholder: 'NAME', shown: 'tasks' }),
-  rejects: path('keep input that is no task, as NDJSON with its place and the reason'),
+  rejects: path('keep invalid input, as NDJSON with its place and the reason'),
   maxLine: size('the longest line', { default: MAX_LINE, shown: '16MB' }),
 } as const;
 

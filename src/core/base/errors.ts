@@ -8,7 +8,7 @@ import { getSystemErrorMap } from 'node:util';
  * | `USAGE` | 2 | an option or argument is wrong |
  * | `DATA` | 65 | the data as a whole is unusable |
  * | `IO` | 74 | reading or writing failed |
- * | `LOCKED` | 75 | somebody else holds the lock |
+ * | `LOCKED` | 75 | another process holds the lock |
  * | `PIPE` | 141 | the reader of our output went away |
  */
 export type ErrorCode = 'USAGE' | 'DATA' | 'IO' | 'LOCKED' | 'PIPE';
@@ -32,7 +32,7 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** What `JSON.parse` says of text that is none, without the piece of it that Node quotes: a secret may be in it. */
+/** Message of `JSON.parse` for invalid text, without the piece of it that Node quotes: it may contain a secret. */
 export function jsonFault(error: unknown): string {
   return messageOf(error)
     .replace(/, (\.\.\.)?".*$/s, '')

@@ -152,7 +152,7 @@ const DURATIONS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-/** The milliseconds of `500ms`, `1.5s`, `2m`, `4h`, `1d` or `0`. Undefined where it is no duration. */
+/** Returns the milliseconds of `500ms`, `1.5s`, `2m`, `4h`, `1d` or `0`; undefined for an invalid duration. */
 export function milliseconds(typed: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/i.exec(typed.trim());
   if (match === null) return /^0+$/.test(typed.trim()) ? 0 : undefined;

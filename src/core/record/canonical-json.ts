@@ -1,6 +1,6 @@
 /*
- * Canonical JSON text: the same for all texts of the same value. Names are sorted by code point, at every level; there
- * is no white space; strings are written as `JSON.stringify` and Python's `json.dumps(..., ensure_ascii=False)` write
+ * Canonical JSON text: the same for all texts of the same value. Names are sorted by code point, at every level; white
+ * space is removed; strings are written as `JSON.stringify` and Python's `json.dumps(..., ensure_ascii=False)` write
  * them; numbers keep their digits. All functions expect text that `JSON.parse` accepts.
  */
 

@@ -26,7 +26,7 @@ const TOO_DEEP: RecordReject = { code: 'DEPTH', message: `nested over ${MAX_DEPT
 const LARGE = 256 * 1024;
 
 /**
- * Reads lines, a batch for each chunk. Blank lines are passed over.
+ * Reads lines, a batch for each chunk. Blank lines are skipped.
  * @param parse what a line is, or why it is none, which is rejected; undefined where it is blank
  */
 export async function* parseLines<T extends object>(
@@ -48,7 +48,7 @@ export async function* parseLines<T extends object>(
   }
 }
 
-/** Reads NDJSON; a line that is no JSON object is rejected. */
+/** Reads NDJSON; a line that is not a JSON object is rejected. */
 export function readJsonRecords(
   chunks: AsyncIterable<Buffer>,
   options: LineOptions,

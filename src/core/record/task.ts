@@ -57,7 +57,7 @@ export class Task {
     return this.#fields;
   }
 
-  /** The record for somebody who may change it. */
+  /** A copy of the record that the caller may change. */
   copy(): Record<string, unknown> {
     return this.#shaped() ?? { ...this.fields };
   }

@@ -17,7 +17,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { systemCode, TaskpipeError } from '../base/errors.ts';
 
-/** fdatasync(2). A failure is final: the kernel may have forgotten the data, so nobody tries it again. */
+/** fdatasync(2). A failure is final: the kernel may have dropped the data, so it is not retried. */
 export const datasync: (fd: number) => Promise<void> = promisify(fdatasync);
 
 const writeAt = promisify(write);
@@ -40,7 +40,7 @@ export async function writeAll(fd: number, bytes: Buffer, position?: number): Pr
   }
 }
 
-/** What fsync of a folder gives where it is not to be had: the file system knows none, or the folder can't be read. */
+/** Errors of fsync on a folder that does not support it: no such call, or the folder can't be read. */
 const NOT_HERE = ['EINVAL', 'ENOTSUP', 'EACCES', 'EPERM'];
 
 /** Makes the name of a new or renamed file last: fsync of its folder. */
@@ -58,7 +58,7 @@ export function syncFolder(path: string): void {
 
 /**
  * The mode of a file that is to be replaced; undefined where there is none.
- * @throws {TaskpipeError} `USAGE` where it is no file: a rename would put one in the place of a device
+ * @throws {TaskpipeError} `USAGE` if it is not a file: a rename would replace a device by one
  */
 export function modeOf(path: string): number | undefined {
   return fileAt(path)?.mode;
@@ -115,7 +115,7 @@ export async function replaceFile(path: string, chunks: AsyncIterable<Buffer>): 
   }
 }
 
-/** More links in a row are a ring, which whoever opens it is told. */
+/** Limit on links in a row. More are a cycle, and opening the path reports it. */
 const MOST_LINKS = 40;
 
 /** What a symbolic link leads to, whether that exists or not; any other path as it is. */

@@ -29,20 +29,20 @@ export function assertOwnContent(path: string, what: 'ledger' | 'spool' | 'flow 
   if (start === '' || /^[\s\0]*\{/m.test(start)) return;
   throw new TaskpipeError(
     'DATA',
-    `${path} is no ${what}, as it begins with ${quoted(start.slice(0, SHOWN))}; name another file, or a new one`,
+    `${path} is not a ${what}, as it begins with ${quoted(start.slice(0, SHOWN))}; name another file, or a new one`,
   );
 }
 
 /**
  * The same for a file that is read to its end when it is opened: a device may have none.
- * @throws {TaskpipeError} `USAGE` where it is no file, besides
+ * @throws {TaskpipeError} `USAGE` if it is not a file, besides
  */
 export function assertOwnFile(path: string, what: 'spool' | 'flow log'): void {
   modeOf(path);
   assertOwnContent(path, what);
 }
 
-/** The beginning of a file; '' where there is none, or it is no file. */
+/** Returns the beginning of a file; '' if it does not exist or is not a file. */
 export function startOf(path: string, what: string): string {
   try {
     if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return '';

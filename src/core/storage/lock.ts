@@ -14,7 +14,7 @@ let isSaid = false;
  * `kill -9` frees it too. Where the path names another file by then (its holder has renamed one over it), it is
  * opened again.
  * @param open opens the path, and returns the descriptor
- * @param busy what to say where somebody else holds the lock
+ * @param busy message if another process holds the lock
  * @returns the descriptor
  * @throws {TaskpipeError} `LOCKED`
  */
@@ -38,7 +38,7 @@ export function openLocked(
   }
 }
 
-/** Takes the lock of an open file without waiting. Returns false where somebody else holds it. */
+/** Takes the lock of an open file without waiting. Returns false if another process holds it. */
 export function lock(fd: number, kind: LockKind, say: (message: string) => void): boolean {
   const flag = kind === 'exclusive' ? '-x' : '-s';
   const { status } = spawnSync('flock', ['-n', flag, '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });

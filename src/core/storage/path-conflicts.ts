@@ -53,7 +53,7 @@ function keysOf({ use, path, fd }: Place): readonly string[] {
   }
 }
 
-/** A file that cannot be found is reported by whoever reads it. */
+/** A file that cannot be found is reported by the code that reads it. */
 function keysToRead(place: Place): readonly string[] {
   try {
     return keysOf(place);

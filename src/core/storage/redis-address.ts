@@ -32,7 +32,7 @@ const SHAPE = 'redis://HOST:PORT/DB, or rediss:// with TLS';
 
 /**
  * Reads `redis://user:password@host:6379/0?password-file=FILE&ca=FILE&volatile#name`; all but the host may be left out.
- * @throws {TaskpipeError} `USAGE` where it is no such url, `IO` where the file of the password can't be read
+ * @throws {TaskpipeError} `USAGE` if the url is invalid, `IO` if the file of the password can't be read
  */
 export function redisAddress(typed: string, { env, passwordFile }: Secrets): RedisAddress {
   const url = URL.canParse(typed) ? new URL(typed) : undefined;

@@ -36,7 +36,7 @@ const HOPELESS = /WRONGPASS|NOAUTH|NOPERM|invalid password|certificate|self.sign
 
 /**
  * Connects, and sees to it that the server can be trusted with tasks.
- * @throws {TaskpipeError} `IO` where there is none, it lets nobody in, is a read-only copy or too old; `USAGE` where
+ * @throws {TaskpipeError} `IO` if there is no server, it refuses the login, is a read-only copy or too old; `USAGE` if
  *   it may forget and `address.volatile` is not set
  */
 export async function connectRedis(address: RedisAddress, settings: RedisSettings = {}): Promise<RedisLink> {
@@ -108,7 +108,7 @@ async function open(address: RedisAddress, settings: RedisSettings): Promise<Red
   await new Promise<void>((resolve, reject) => {
     client.once('ready', resolve);
     client.once('end', () => reject(link.fault(new Error('Connection is closed.'))));
-    client.connect().catch(() => {}); // is told of by its events
+    client.connect().catch(() => {}); // its events report it
   });
   return link;
 }

@@ -21,7 +21,7 @@ export interface ResultColumn {
 export interface Statement {
   /** Runs it, at once: it blocks. Returns how many rows it has changed. */
   run(values: readonly Cell[]): number;
-  /** What it gives, read as it is asked for. Nobody else may ask it before that has come to its end. */
+  /** Rows of the statement, read on demand. Do not use the statement again before they have ended. */
   rows(values?: readonly Cell[]): Promise<Iterable<readonly Cell[]>>;
   readonly columns: readonly ResultColumn[];
 }
@@ -59,7 +59,7 @@ interface NativeStatement {
  * Opens a SQLite database; one that is written is made where there is none, and keeps a write-ahead log, so that
  * readers and one writer do not wait for each other, and a crash loses no transaction.
  * @param options.sync whether a transaction is on the disk when its COMMIT is done. Default true
- * @throws {TaskpipeError} `IO`, `DATA` where it is no database, `LOCKED`
+ * @throws {TaskpipeError} `IO`, `DATA` if it is not a database, `LOCKED`
  */
 export async function openDatabase(
   path: string,

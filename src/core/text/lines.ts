@@ -1,6 +1,6 @@
 import { decodeUtf8, encodeUtf8 } from './encoding.ts';
 
-/** Input that is no task, with its place. */
+/** Rejected input, with its place. */
 export interface BadInput {
   /** A path, or `stdin`. */
   readonly source: string;
@@ -13,7 +13,7 @@ export interface BadInput {
   readonly text: string;
 }
 
-/** Is told of all input that is no task. */
+/** Receives all rejected input. */
 export type Reject = (bad: BadInput) => void;
 
 /** The default of `--max-line`: 16 MiB. */

@@ -3,7 +3,7 @@ import { openAppendStream } from '../storage/append-stream.ts';
 import { encodeUtf8 } from './encoding.ts';
 import type { BadInput, Reject } from './lines.ts';
 
-/** Where input that is no task goes: `--rejects FILE`, and a word on stderr. */
+/** Sink for rejected input: `--rejects FILE`, and a message on stderr. */
 export interface Rejects {
   readonly reject: Reject;
   /** How many there were so far. */
@@ -22,7 +22,7 @@ const SAID = 10;
 
 /**
  * @param options.file is added to, as several stages may have the same: NDJSON, an object for each,
- *   `{"source","line","code","message","text"}`, with `base64` in place of `text` where that is no UTF-8
+ *   `{"source","line","code","message","text"}`, with `base64` in place of `text` if that is not UTF-8
  * @param options.say a line on stderr
  */
 export async function openRejects(options: {

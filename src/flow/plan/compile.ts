@@ -21,7 +21,7 @@ export interface CompiledAtom {
   /** The name of the flow that it belongs to. */
   readonly flow: string;
   readonly kind: AtomKind;
-  /** The atom, where it is no retry controller. */
+  /** The atom, unless it is a retry controller. */
   readonly atom: Atom | undefined;
   readonly retry: Retry | undefined;
   readonly sources: readonly Source[];

@@ -12,7 +12,7 @@ interface Resolution {
   readonly retry?: number;
 }
 
-/** What happens where nobody decides otherwise. */
+/** Decision of a flow without a retry controller. */
 const BY_DEFAULT: Resolution = { decision: 'REVERT_ALL' };
 
 /**

@@ -20,7 +20,7 @@ export function runKey(flow: string, uuid: string): string {
 
 /**
  * Reads the runs that are not closed, or that ended well; one that ended otherwise is forgotten. A line that a crash
- * has torn is passed over: nothing was done that should have come after it.
+ * has torn is skipped: nothing was done after it.
  * @throws {TaskpipeError} `IO`
  */
 export async function readFlowLog(path: string): Promise<Map<string, KeptRun>> {
@@ -52,7 +52,7 @@ function parse(bytes: Buffer): Line | undefined {
   }
 }
 
-/** The lines of a file with their places. The last one needs no newline: whoever writes next gives it one. */
+/** The lines of a file with their places. The last one needs no newline: the next write adds it. */
 async function* linesOf(path: string): AsyncGenerator<{ bytes: Buffer; start: number }> {
   let kept: Buffer[] = [];
   let start = 0;

@@ -117,7 +117,7 @@ class JsonlFlowLog implements FlowLog {
     }
     this.#next ??= this.#writing.then(() => {
       this.#next = undefined;
-      return this.#flush(); // somebody else may have begun the next write
+      return this.#flush(); // another call may have begun the next write
     });
     return this.#next;
   }
@@ -145,7 +145,7 @@ class JsonlFlowLog implements FlowLog {
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
-    this.#isClosed = true; // first: nobody must write to the descriptor once it is closed
+    this.#isClosed = true; // first: nothing may write to the descriptor once it is closed
     try {
       await this.#flush();
     } finally {

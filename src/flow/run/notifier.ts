@@ -1,7 +1,7 @@
 import type { Failure } from '../../core/record/task.ts';
 import type { AtomState, FlowState } from './states.ts';
 
-/** A change of state, as a listener is told of it. */
+/** A change of state, as listeners receive it. */
 export interface FlowEvent<State extends string = FlowState | AtomState> {
   /** The name of the flow that is run. */
   readonly flow: string;
@@ -15,14 +15,14 @@ export interface FlowEvent<State extends string = FlowState | AtomState> {
   readonly failure?: Failure;
 }
 
-/** Is told of a change of state. What it throws is passed over: listening must not harm the run. */
+/** Receives a change of state. Errors that it throws are ignored: a listener must not harm the run. */
 export type Listener<State extends string> = (state: State, event: FlowEvent<State>) => void;
 
 /** Tells listeners of changes of state, in the order in which the listeners came. */
 export class Notifier<State extends string> {
   readonly #listeners: { readonly on: State | '*'; readonly listener: Listener<State> }[] = [];
 
-  /** Whether nobody listens, so that no event needs to be made. */
+  /** True if there are no listeners, so that no event needs to be made. */
   get isIdle(): boolean {
     return this.#listeners.length === 0;
   }

@@ -119,7 +119,7 @@ export class Steps {
       JSON.stringify(settled.value);
       return settled;
     } catch (error) {
-      return { failure: { code: 'RESULT', message: `its result is no JSON: ${messageOf(error)}` } };
+      return { failure: { code: 'RESULT', message: `its result is not JSON: ${messageOf(error)}` } };
     }
   }
 

@@ -39,7 +39,7 @@ async function replace(path: string, lines: AsyncIterable<Buffer>): Promise<void
   }
 }
 
-/** Forgets everything. @throws {TaskpipeError} `LOCKED` where somebody writes */
+/** Forgets everything. @throws {TaskpipeError} `LOCKED` if another process writes */
 export async function clearLedger(path: string, say: (message: string) => void): Promise<void> {
   await alone(path, say, undefined, () => replace(path, (async function* () {})()));
 }
@@ -49,7 +49,7 @@ export async function clearLedger(path: string, say: (message: string) => void):
  * them needs its own to know the row. For the same reason a uuid that was taken back leaves a line where it has a
  * row. Torn and foreign lines are left out.
  * @returns how many lines there were, and are
- * @throws {TaskpipeError} `LOCKED` where somebody writes
+ * @throws {TaskpipeError} `LOCKED` if another process writes
  */
 export function compactLedger(
   path: string,

@@ -112,7 +112,7 @@ function openWriter(path: string, out: string | undefined, say: (message: string
   try {
     const busy = `${path} is being compacted or cleared by task-done; try again when it is done`;
     fd = openLocked(path, () => openSync(path, 'a', 0o666), 'shared', busy, say);
-    // Where it is empty, whoever made it may have been killed before its name was safe.
+    // If it is empty, its maker may have been killed before its name was safe.
     if (fstatSync(fd).size === 0) syncFolder(path);
   } catch (error) {
     throw ioError('cannot open the ledger', path, error);

@@ -22,7 +22,7 @@ export async function readFinished(path: string): Promise<IdSet> {
 /** About how many lines there are, by how long the first ones are. @throws {TaskpipeError} `IO` */
 function linesIn(path: string): number {
   const start = startOf(path, 'ledger');
-  if (start === '') return 0; // there is none, or it is no file
+  if (start === '') return 0; // it does not exist, or is not a file
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   return (size / start.length) * (start.match(/\n/g)?.length ?? 0);
 }
@@ -44,7 +44,7 @@ export async function* listLedger(path: string): AsyncGenerator<readonly string[
   }
 }
 
-/** Looks at every line. @param fault is told of each that is torn or foreign */
+/** Checks every line. @param fault receives each that is torn or foreign */
 export async function checkLedger(
   path: string,
   fault: (line: number, message: string) => void,

@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { ioError, systemCode } from '../../core/base/errors.ts';
 import { type Fast, type LedgerLine, parseLine, readFast } from './jsonl-line.ts';
 
-/** What is told of the lines of a ledger, in order. */
+/** Callbacks for the lines of a ledger, in order. */
 export interface LedgerVisitor {
   /**
    * A line as this project writes them, not an undone one.

@@ -34,7 +34,7 @@ export async function countRows(path: string, until: AbortSignal): Promise<numbe
     source: path,
     reject: () => rows++,
     maxLine: MAX_LINE,
-    // As bytes, whatever the encoding is: a header that is no UTF-8 would be an error.
+    // As bytes, whatever the encoding is: a header that is not UTF-8 would be an error.
     encoding: hasHeader(format) ? 'latin1' : undefined,
     delimiter: undefined,
     quote: undefined,

@@ -34,7 +34,7 @@ export async function checkSources(paths: readonly string[]): Promise<void> {
   );
 }
 
-/** The size of all files together, in bytes as they are on the disk; undefined where one is no file, or has gone. */
+/** The size of all files together, in bytes as they are on the disk; undefined if one is not a file, or was removed. */
 export async function sizeOf(paths: readonly string[]): Promise<number | undefined> {
   const files = await pMap(paths, (path) => stat(path).catch(() => undefined), { concurrency: 16 });
   const sizes = files.map((file) => (file?.isFile() ? file.size : Number.NaN));
@@ -111,7 +111,7 @@ async function openPipe(path: string, signal: AbortSignal): Promise<Socket> {
   const wake = (): void => {
     try {
       closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)); // a writer, for a moment
-    } catch {} // nobody waits
+    } catch {} // no caller waits for it
   };
   if (signal.aborted) throw signal.reason;
   signal.addEventListener('abort', wake);

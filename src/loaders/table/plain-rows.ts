@@ -185,7 +185,7 @@ export function plainReader(columns: Columns, dialect: Dialect, options: PlainOp
         cells[cell] = at;
         if (bytes[at] === mark && at === end) break;
         while (stops[bytes[at] as number] === 0) at++;
-        if (at === end && bytes[at] !== separator) break; // a blank line, which is no row
+        if (at === end && bytes[at] !== separator) break; // a blank line is not a row
         cells[cell + 1] = at;
       }
       cell += 2;

@@ -15,7 +15,7 @@ export async function isTorn(output: OutputFile, { damage, start, end }: FoundRo
 /**
  * Whether what stands from `at` may be what a power loss has left of a commit that was not synced: parts of it never
  * came to the disk, and are NULs, from the commit's start or that of a sector to the end of a sector, or to the end
- * of the file. A NUL that somebody has written hardly ever stands so.
+ * of the file. A NUL from another source is hardly ever aligned so.
  * @param at where the first row begins that is not whole
  */
 export async function isUnsynced(output: OutputFile, at: number): Promise<boolean> {

@@ -94,13 +94,13 @@ async function openRows(head: Head, options: RealOptions): Promise<Rows> {
   if (options.widen && options.ledger !== undefined && !opened.hasUuid) {
     throw new TaskpipeError(
       'USAGE',
-      `--widen with --ledger needs a uuid column in ${options.path}: without one, nobody can tell which rows the ledger knows`,
+      `--widen with --ledger needs a uuid column in ${options.path}: without one, task-save cannot tell which rows the ledger knows`,
     );
   }
   return opened;
 }
 
-/** A new file that takes the place of the output at the end. The old one is locked too: nobody may add to it. */
+/** A new file that replaces the output at the end. The old one is locked too: no other process may add to it. */
 async function openOverwritten(options: RealOptions): Promise<Destination> {
   const { path, say } = options;
   const old = existsSync(path) ? openOutput(path, say) : undefined;

@@ -61,7 +61,7 @@ export interface OutputFile {
  * @param options.instead what it will take the place of: it is emptied, and called by this name in messages
  * @param options.given a path that leads to it by symbolic links, and must do so to the end of the run
  * @param options.mode its permissions; default: those of any new file
- * @throws {TaskpipeError} `LOCKED`, `IO`, or `USAGE` where it is no file
+ * @throws {TaskpipeError} `LOCKED`, `IO`, or `USAGE` if it is not a file
  */
 export function openOutput(
   path: string,
@@ -77,7 +77,7 @@ export function openOutput(
     if (options.mode !== undefined) fchmodSync(fd, options.mode);
     const named = new NamedFile(options.given ?? path, fd);
     const output = new OpenOutput(options.instead ?? path, named, fd, isNew);
-    // Where it is empty, whoever made it may have been killed before its name was safe.
+    // If it is empty, its maker may have been killed before its name was safe.
     if (output.size === 0) syncFolder(path);
     return output;
   } catch (error) {
@@ -85,7 +85,7 @@ export function openOutput(
   }
 }
 
-/** @throws {TaskpipeError} `USAGE` where it is no file: opening a FIFO would wait for its other end */
+/** @throws {TaskpipeError} `USAGE` if it is not a file: opening a FIFO would wait for its other end */
 function isThere(path: string): boolean {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat !== undefined && !stat.isFile()) {

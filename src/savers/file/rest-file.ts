@@ -33,7 +33,7 @@ export interface Rest {
 /**
  * @param name its path; where that is a symbolic link, what it leads to is written
  * @param say a line on stderr
- * @throws {TaskpipeError} `IO`, or `USAGE` where it is no file
+ * @throws {TaskpipeError} `IO`, or `USAGE` if it is not a file
  */
 export function openRest(name: string, say: (message: string) => void): Rest {
   const path = realRest(name);
@@ -66,7 +66,7 @@ export function openRest(name: string, say: (message: string) => void): Rest {
     },
     async merge(saved) {
       if (file === undefined && !existsSync(path) && !existsSync(run)) return;
-      await checkRun(run, open()); // whoever merges holds the lock
+      await checkRun(run, open()); // the process that merges holds the lock
       await mergeFiles(path, run, saved);
       close();
     },
@@ -156,7 +156,7 @@ async function* merged(path: string, run: string, saved: Pick<IdSet, 'has'>): As
   for await (const batch of readRest(path)) yield bytesOf(batch.filter(isKept));
   number = 0;
   for await (const batch of readRest(run)) {
-    // What is no record here was torn by a crash, before it was called safe.
+    // An invalid line here was torn by a crash, before it was acknowledged.
     const tasks = batch.filter((record) => record instanceof Task);
     yield bytesOf(tasks.filter(({ uuid }) => newest.get(uuid) === number++ && !saved.has(uuid)));
   }
@@ -168,7 +168,7 @@ function bytesOf(records: readonly (Task | Buffer)[]): Buffer {
   );
 }
 
-/** The records of a rest file; a line that is none as its bytes. No file is an empty one. */
+/** Reads the records of a rest file, and invalid lines as bytes. A missing file counts as empty. */
 async function* readRest(path: string): AsyncGenerator<(Task | Buffer)[]> {
   if (!existsSync(path)) return;
   let foreign: Buffer[] = [];

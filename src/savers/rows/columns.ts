@@ -76,7 +76,7 @@ export class ColumnMapper {
   #at = 0;
   /** How many members it met. */
   #met = 0;
-  /** Whether it met numbers, and passed over objects or arrays, which may have members of the same names. */
+  /** Whether it met numbers, and skipped objects or arrays, which may have members of the same names. */
   #hasNumbers = false;
   #hasSkipped = false;
 
@@ -205,7 +205,7 @@ export class ColumnMapper {
 
   /**
    * Whether the next member of this name has these very digits in the line. Members are asked for in their order, so
-   * what is found is the member that is meant, unless something was passed over.
+   * what is found is the right member, unless something was skipped.
    */
   #isInLine(name: string, digits: string): boolean {
     this.#hasNumbers = true;

@@ -7,7 +7,7 @@ export interface Field {
   readonly name: string;
   /** The path of the attribute that fills it. */
   readonly path: string;
-  /** Whether the name was given too (`NAME=PATH`), so that an unknown path is no slip if it equals the name. */
+  /** Whether the name was given too (`NAME=PATH`), so that an unknown path is not a typo if it equals the name. */
   readonly isNamed: boolean;
 }
 

@@ -212,7 +212,7 @@ class TableDestination implements Destination {
   async close(): Promise<void> {
     const { database, writer } = this.#parts;
     await writer?.close();
-    // Whoever copies the file alone is to find all in it; somebody who reads may keep us from that.
+    // A copy of the file alone must contain everything; a reader in another process may prevent that.
     await database.all('pragma wal_checkpoint(truncate)').catch(() => {});
     database.close();
   }

@@ -82,7 +82,7 @@ async function checkTable(
   if ((await database.all(views, [table])).length > 0) fail('is a view, which cannot be written');
   const uuid = columns.find(({ name }) => name === 'uuid') ?? fail('has no column uuid');
   if (!(await isUnique(database, table)))
-    fail('may have several rows of one uuid (its column uuid is no primary key)');
+    fail('may have several rows of one uuid (its column uuid is not a primary key)');
   const own = columns.find(({ name }) => Object.hasOwn(RUN_COLUMNS, name.toLowerCase()));
   if (own !== undefined && !isOurs)
     fail(`was not made by task-save, which would use its column ${own.name} for the state of a run`);

@@ -58,7 +58,7 @@ export class Account {
       settled = { error: { code: 'RESULT_TOO_LONG', message } };
       task = this.#recordOf(job, settled, now);
     }
-    // Only where somebody listens: it parses the record.
+    // Only for a listener: it parses the record.
     if (this.#options.notify !== undefined) this.#transitions.ended(job, stateOf(task) as State, settled);
     this.#count(settled);
     this.#tally.ended(job, settled.error, now);

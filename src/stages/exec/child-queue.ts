@@ -6,7 +6,7 @@ import { shareOut } from '../queue/push.ts';
 export interface ChildQueue {
   /** Resolves when others can take them. */
   add(children: readonly Child[]): Promise<PushCounts>;
-  /** A task is finished, whoever did it. */
+  /** A task is finished, by this process or another. */
   done(uuid: string): void;
   /** @throws {TaskpipeError} `IO`, where something could not be said to be done */
   close(): Promise<void>;

@@ -10,7 +10,7 @@ import type { Spool } from './spool.ts';
 export interface ChildrenOptions {
   /** Keeps them for another run. Default: they are in memory alone. */
   readonly spool?: Spool | undefined;
-  /** Takes them all, for whoever pulls from it: then none is done here, and who is seen or finished is known there. */
+  /** Takes all children, for the workers that pull from it: none runs here. It knows which are seen or finished. */
   readonly queue?: ChildQueue | undefined;
   /** The uuids that are finished, asked for when there is something to leave out. */
   readonly finished?: (() => Promise<Pick<IdSet, 'has'>>) | undefined;
@@ -85,7 +85,7 @@ export class Children {
     return fresh;
   }
 
-  /** A task of that uuid is finished, whoever did it. */
+  /** A task of that uuid is finished, by this process or another. */
   done(uuid: string): void {
     const { queue } = this.#options;
     if (queue !== undefined) {

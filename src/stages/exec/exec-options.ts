@@ -34,7 +34,7 @@ export interface ExecOptions {
   readonly unfinished?: ((task: Task) => void) | undefined;
   /** Undoes tasks that failed in this work or after it, in place of work on the others. Default false. */
   readonly revert?: boolean | undefined;
-  /** Is told of every change of a task's state, in order. */
+  /** Receives every change of a task's state, in order. */
   readonly notify?: Notify | undefined;
   /** Where tasks that the work finds are kept, and which are finished. */
   readonly children?: ChildrenOptions | undefined;

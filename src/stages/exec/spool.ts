@@ -50,7 +50,7 @@ export function openSpool(path: string, say: (message: string) => void): Spool {
   return {
     tasks: () => {
       const bytes = createReadStream(path, { highWaterMark: 1024 * 1024 });
-      // What is no task was torn by a crash: then its parent's record did not go out, and it is found again.
+      // An invalid line was torn by a crash: its parent's record was not written, so the child is found again.
       return readTasks(bytes, { source: path, reject: () => {}, maxLine: Number.POSITIVE_INFINITY });
     },
     async add(tasks) {

@@ -53,7 +53,7 @@ export interface LoadOptions extends IdentityOptions {
   readonly shard?: { readonly index: number; readonly of: number } | undefined;
   /** The longest line or row. Default 16 MiB. */
   readonly maxLine?: number | undefined;
-  /** Is told of all input that is no task. Default: that ends the load with an error. */
+  /** Receives all rejected input. Default: it ends the load with an error. */
   readonly reject?: Reject | undefined;
   /** Is told what a person may want to know. */
   readonly note?: ((message: string) => void) | undefined;

@@ -139,7 +139,7 @@ async function* unfinished<T>(
             if (tasks.length > limit - counts.loaded) tasks.length = limit - counts.loaded;
             counts.loaded += tasks.length;
             if (tasks.length > 0) known = counts.duplicates;
-            yield ofTasks(tasks); // also where there are none: whoever takes it may flush
+            yield ofTasks(tasks); // even an empty batch: the consumer may flush
           }
         }
         if (counts.loaded >= limit || (signal?.aborted && source !== '-')) return;

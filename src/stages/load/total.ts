@@ -17,8 +17,8 @@ export const totalOption: Option<number | string | undefined> = value(
 );
 
 /**
- * What `--total` stands for. A file is counted when somebody looks, not before.
- * @throws {TaskpipeError} `IO` where a file can't be read, `USAGE` where it is none
+ * Value of `--total`. A file is counted when the total is first read.
+ * @throws {TaskpipeError} `IO` if a file can't be read, `USAGE` if it is not a file
  */
 export async function totalOf(given: number | string | undefined): Promise<Total | undefined> {
   if (typeof given !== 'string') return given;
@@ -26,9 +26,9 @@ export async function totalOf(given: number | string | undefined): Promise<Total
     throw ioError('cannot read --total', given, error);
   };
   const found = await stat(given).catch(fail);
-  // Whoever reads from a pipe takes it away from somebody else.
+  // Reading from a pipe takes the data away from its other reader.
   if (!found.isFile())
-    throw new TaskpipeError('USAGE', `--total must be a number or a file; ${given} is no file`);
+    throw new TaskpipeError('USAGE', `--total must be a number or a file; ${given} is not a file`);
   await access(given, constants.R_OK).catch(fail);
   return (until) => countRows(given, until);
 }

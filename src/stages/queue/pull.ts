@@ -10,7 +10,7 @@ export interface PullOptions {
   readonly window?: number | undefined;
   /** How long a task is left to a worker of which nothing is heard, in milliseconds. Default 30 s. */
   readonly lease?: number | undefined;
-  /** Ends when nothing waits, is delayed, or is with anybody. Default: it waits for more. */
+  /** Ends when no task waits, is delayed, or is in flight. Default: it waits for more. */
   readonly untilEmpty?: boolean | undefined;
   /** Takes no more. */
   readonly stopping?: AbortSignal | undefined;
@@ -27,7 +27,7 @@ const MOST_ASKED = 1000;
 const SHORTEST_WAIT = 5;
 const WAIT_WHILE_OUT = 50;
 const LONGEST_WAIT = 250;
-/** How long whoever settles may take to start, in milliseconds. */
+/** Time in which the process that acknowledges must start, in milliseconds. */
 const STARTING = 10_000;
 /** How often it tells that it is there, in milliseconds. */
 const GREETING = 1000;
@@ -39,7 +39,7 @@ const GREETING = 1000;
 export class Pull {
   /** How many tasks were delivered. */
   delivered = 0;
-  /** Whether it has ended as there is nobody left who could settle what is out. */
+  /** Whether it ended because no process is left to acknowledge the tasks in flight. */
   isAbandoned = false;
   readonly #consumers: readonly Consumer[];
   readonly #options: PullOptions;
@@ -50,7 +50,7 @@ export class Pull {
   #lastNews = Date.now();
   #lastAsked = 0;
   #settled = 0;
-  /** Whether somebody was ever heard of who settles. */
+  /** Whether a process that acknowledges was ever seen. */
   #wasHeard = false;
   #isHeard = false;
   #wake: (() => void) | undefined;
@@ -110,9 +110,9 @@ export class Pull {
   }
 
   /**
-   * Waits for what is out, once nobody is given more; what does not come back is put back to the front.
+   * Waits for the tasks in flight, once no more are delivered; those not acknowledged return to the front.
    * @param hurry puts all of it back at once
-   * @param isGone whether whoever read the tasks has left: then there may be nobody who settles
+   * @param isGone whether the reader of the tasks has left: then there may be no process that acknowledges
    * @returns how many were put back
    */
   async settle(hurry?: AbortSignal, isGone = false): Promise<number> {
@@ -169,7 +169,7 @@ export class Pull {
     }
   }
 
-  /** A task may take longer than a lease: as long as somebody settles, nothing is given up. */
+  /** A task may take longer than a lease: as long as some are acknowledged, no task is given up. */
   async #listen(): Promise<void> {
     const now = Date.now();
     if (now - this.#lastNews < SETTLING || now - this.#lastAsked < SETTLING) return;

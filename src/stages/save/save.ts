@@ -216,7 +216,9 @@ function checkOptions(out: string, options: SaveOptions): void {
   };
   if (out === '-') {
     if (ledger !== undefined)
-      refuse('--ledger (or TASK_LEDGER) needs a file: nobody can tell when the standard output is safe');
+      refuse(
+        '--ledger (or TASK_LEDGER) needs a file: task-save cannot tell when the standard output is safe',
+      );
     if (tee !== undefined) refuse('--tee needs a file: the standard output has the rows already');
     if (overwrite) refuse('--overwrite needs a file');
     if (acceptEdits) refuse('--accept-edits needs a file: standard output has no earlier rows');

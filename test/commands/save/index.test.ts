@@ -62,7 +62,7 @@ describe('task-save', () => {
     ],
     [
       'task-save - --ledger l',
-      '--ledger (or TASK_LEDGER) needs a file: nobody can tell when the standard output is safe',
+      '--ledger (or TASK_LEDGER) needs a file: task-save cannot tell when the standard output is safe',
     ],
     ['task-save out.csv --rest ./out.csv', '--rest must be another file than OUT; both are ./out.csv'],
     [
