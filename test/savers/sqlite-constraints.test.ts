@@ -214,7 +214,7 @@ describe('task-save to a table of the user', { timeout: 60_000 }, () => {
     for (const [table, why] of [
       ['tasks', 'is a view'],
       ['tr', 'no such table: main.nothere'],
-      ['fts', 'no primary key'],
+      ['fts', 'not a primary key'],
     ]) {
       const end = await sh(`task-save t.db --table ${table}`, { cwd, input: lines({ uuid: '1', n: 1 }) });
       expect([end.code, end.stderr], table).toEqual([65, expect.stringContaining(why as string)]);
