@@ -93,7 +93,8 @@ const others: readonly Bite[] = [
     tried: (program) =>
       signals(
         program,
-        ({ name, mood, event }) => name === 'task-exec' && mood === 'busy' && event === 'SIGTERM',
+        // Blocked: while nobody takes its output, the stage has read ahead for certain.
+        ({ name, mood, event }) => name === 'task-exec' && mood === 'blocked' && event === 'SIGTERM',
       ),
   },
   {

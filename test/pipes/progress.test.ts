@@ -283,7 +283,7 @@ test('a --total that can not be read is an error at once, whoever looks', async 
   });
   expect(await run('--total .')).toMatchObject({
     code: 2,
-    stderr: 'task-save: --total must be a number or a file; . is no file\n',
+    stderr: 'task-save: --total must be a number or a file; . is not a file\n',
   });
   expect(await run('--total -')).toMatchObject({
     code: 2,
