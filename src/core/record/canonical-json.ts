@@ -13,14 +13,16 @@ export function canonicalJson(text: string): string {
 }
 
 /** Returns the members of an object's text. Of a name that comes twice the last counts, as with `JSON.parse`. */
-export function canonicalMembers(text: string): CanonicalMembers {
+export function canonicalMembers(text: string): Map<string, string> {
   return new Scanner(text).members();
 }
 
 /** Returns the canonical text of an object that has these members. */
 export function canonicalObject(members: CanonicalMembers): string {
   const names = [...members.keys()].sort(byCodePoint);
-  return `{${names.map((name) => `${JSON.stringify(name)}:${members.get(name)}`).join(',')}}`;
+  let text = '{';
+  for (const name of names) text += `${text === '{' ? '' : ','}${JSON.stringify(name)}:${members.get(name)}`;
+  return `${text}}`;
 }
 
 /**

@@ -36,7 +36,7 @@ export function hashText(text: string, seed: number = STRING): number {
 }
 
 /** The same of a part of a text. ASCII, as most text is, is read where it stands: a call to encode it takes longer. */
-function hashSlice(text: string, from: number, to: number, seed: number): number {
+export function hashSlice(text: string, from: number, to: number, seed: number = STRING): number {
   let h = seed ^ (to - from);
   let at = from;
   let all = 0;

@@ -1,6 +1,7 @@
 import { canonicalMembers, canonicalObject } from '../../core/record/canonical-json.ts';
 import { checksumOf, hashMember, hashText, hashValue } from '../../core/record/checksum.ts';
 import { type Member, membersOf } from '../../core/record/json-text.ts';
+import { lengthsOf, sumOfMembers } from '../../core/record/member-sum.ts';
 import type { JsonRecord } from '../../core/record/ndjson.ts';
 import { findNames, rawAt, valueAt } from '../../core/record/nested-path.ts';
 import { attribute, type Fields, runOf } from '../../core/record/task.ts';
@@ -71,8 +72,14 @@ export class JsonLoaded implements Loaded {
 
   checksum(): number {
     const { text } = this.#record;
-    const { select, uuidFields } = this.#shape;
+    const { select, uuidFields, rename } = this.#shape;
     const hasEscapes = text.includes('\\');
+    if (!hasEscapes && select === undefined && rename.size === 0) {
+      const lengths = UUID_LENGTH | lengthsOf(uuidFields) | lengthsOf(this.#ours);
+      const isLeftOut = (name: string, isText: boolean): boolean =>
+        !this.#isAttribute(name) || (isText && uuidFields.includes(name));
+      return checksumOf(sumOfMembers(text, lengths, isLeftOut));
+    }
     let sum = 0;
     const add = (name: string, json: string, from: number, to: number): void => {
       if (json.charCodeAt(from) === QUOTE && uuidFields.includes(name)) return;
@@ -126,8 +133,14 @@ export class JsonLoaded implements Loaded {
   }
 
   #canonicalMembers(): ReadonlyMap<string, string> {
+    const read = canonicalMembers(this.#record.text);
+    if (this.#shape.rename.size === 0) {
+      read.delete('uuid');
+      for (const name of this.#ours) read.delete(name);
+      return read;
+    }
     const members = new Map<string, string>();
-    for (const [key, json] of canonicalMembers(this.#record.text)) {
+    for (const [key, json] of read) {
       const name = this.#newName(key);
       if (this.#isAttribute(name)) members.set(name, json);
     }
@@ -177,6 +190,7 @@ function faultOf(fields: Fields, rename: ReadonlyMap<string, string>, wasTask: b
     if (own !== undefined)
       return `the attribute ${JSON.stringify(own)} is reserved for taskpipe; rename it with --rename ${own}=old_${own}`;
   }
+  if (rename.size === 0) return undefined;
   const taken = new Set<string>();
   for (const [from, to] of rename) {
     if (findNames(fields, from) === undefined) continue;
@@ -189,6 +203,7 @@ function faultOf(fields: Fields, rename: ReadonlyMap<string, string>, wasTask: b
 
 const QUOTE = 34;
 const OWN = ['run', 'result'];
+const UUID_LENGTH = lengthsOf(['uuid']);
 const PLAIN: ReadonlySet<string> = new Set();
 
 /** @param as the key of the result, whatever the record says of it */
