@@ -37,7 +37,8 @@ await build({
   logLevel: 'warning',
 });
 await buildBullmq();
-// The pages of a report and of task-serve: their styles, and the scripts that draw, with the licence of the library for that.
+// The pages of a report and of task-serve: their styles and scripts, with the licence of the library that
+// draws plots.
 const licence = readFileSync(new URL('../node_modules/uplot/LICENSE', import.meta.url), 'utf8').trim();
 await build({
   absWorkingDir: root,
@@ -55,7 +56,7 @@ await build({
   banner: { js: `/*! uPlot, which is part of this, is under this licence:\n${licence}\n*/` },
   logLevel: 'warning',
 });
-// The day of the build; distributions that build the same bytes twice set SOURCE_DATE_EPOCH.
+// Date of the build. SOURCE_DATE_EPOCH sets it, so that distributions can build the same bytes twice.
 const epoch = process.env.SOURCE_DATE_EPOCH;
 const date = (epoch ? new Date(epoch * 1000) : new Date()).toISOString().slice(0, 10);
 rmSync(`${root}man`, { recursive: true, force: true });
@@ -89,8 +90,9 @@ async function manPages(edition) {
 }
 
 /**
- * Builds BullMQ with what it needs into one file that begins with their licences. As a dependency it would bring
- * msgpackr-extract, an optional native part with an install script: npm warns of it wherever the package is installed.
+ * Builds BullMQ and its dependencies into one file that begins with their licences. As a dependency, BullMQ
+ * would bring msgpackr-extract, an optional native part with an install script: npm warns about it wherever
+ * the package is installed.
  */
 async function buildBullmq() {
   const outfile = `${root}dist/bullmq-vendor.js`;
@@ -105,7 +107,7 @@ async function buildBullmq() {
     target: 'node20.19',
     mainFields: ['module', 'main'],
     external: ['ioredis', 'msgpackr-extract'],
-    // What is CommonJS among it needs a require.
+    // CommonJS modules in the bundle need `require`.
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",
     },
@@ -126,13 +128,16 @@ function licenceOf(name) {
   return `${name}, which is part of this, is under this licence:\n${readFileSync(`${folder}/${file}`, 'utf8').trim()}`;
 }
 
-/** Deletes the declarations that the library's faces do not lead to: those of the commands, and of what is within. */
+/**
+ * Deletes the declarations that no entry point of the library imports: those of the commands and of
+ * internals.
+ */
 function removeTypesBut(faces) {
   const dist = join(root, 'dist');
   const needed = new Set(faces.map((face) => join(dist, face)));
   for (const file of needed) {
     for (const [, path] of readFileSync(file, 'utf8').matchAll(/(?:from |import\()['"](\.[^'"]*)\.ts['"]/g)) {
-      needed.add(join(dirname(file), `${path}.d.ts`)); // visited too: a Set is walked while it grows
+      needed.add(join(dirname(file), `${path}.d.ts`)); // the loop visits it too
     }
   }
   for (const name of readdirSync(dist, { recursive: true })) {

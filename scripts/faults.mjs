@@ -1,4 +1,4 @@
-// `npm run faults`: the suite of faults alone; writes its figures as a table into docs/faults.md.
+// `npm run faults`: runs only the fault suite, and writes its figures as a table to docs/faults.md.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Runs a program of the project in its folder, its output on ours. */
+/** Runs a program in the folder of the project. It writes to our output. */
 export function run(program, ...args) {
   execFileSync(program, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
 }
@@ -28,7 +28,7 @@ export function ready() {
   if (newest > changed('dist/index.d.ts')) run('node', 'scripts/build.mjs');
 }
 
-/** When a file of the project was changed last; 0 where there is none. */
+/** Returns the time of the last change of a file of the project, in milliseconds; 0 if it does not exist. */
 function changed(path) {
   return existsSync(join(root, path)) ? statSync(join(root, path)).mtimeMs : 0;
 }

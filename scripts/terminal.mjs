@@ -10,7 +10,9 @@ import { createInterface } from 'node:readline';
 import { ready, root } from './ready.mjs';
 
 const PIPELINE = 'task-load urls.csv | task-exec --http | task-save out.csv';
-/** Commands of the picture as a person types them, and what runs in their place if timing matters. */
+/**
+ * Commands of the picture as a person types them, each with the command that runs instead if timing matters.
+ */
 const COMMANDS = [
   ['export TASK_LEDGER=done.jsonl'],
   [`${PIPELINE} &`],
@@ -84,7 +86,7 @@ ${texts.join('\n')}
 `;
 }
 
-/** Returns a line as XML text. Browsers merge several blanks, unless these do not break. */
+/** Returns a line as XML text. Browsers merge spaces unless they are no-break spaces. */
 function escaped(text) {
   const xml = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
   return xml.replace(/ {2,}/g, (blanks) => '\u00a0'.repeat(blanks.length));

@@ -1,5 +1,5 @@
 // `npm test`: types, lint and all tests. The last line says how many passed and failed.
-// Arguments are handed on to vitest; --renew-cases writes what the golden cases print into their folders, and
+// Arguments are passed to vitest. --renew-cases writes the output of the golden cases to their folders, and
 // docs/options.md.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -36,7 +36,7 @@ const isGood = check(
   '--dir',
   'test',
   '--testTimeout=60000',
-  `--maxWorkers=${Math.max(2, availableParallelism() - 1)}`, // much of it waits
+  `--maxWorkers=${Math.max(2, availableParallelism() - 1)}`, // tests wait much of the time
   ...reporters,
   ...(renew ? ['cases', 'manual/manual'] : []),
   ...args,

@@ -1,5 +1,5 @@
-// Runs a command with our input and output, and says on stderr, in a line of JSON, how long it took (ms), what its
-// memory was at most (KB), and how it ended.
+// Runs a command with our input and output. Writes a line of JSON to stderr: its duration (ms), its peak
+// memory (KB), and its exit code or signal.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 

@@ -1,10 +1,10 @@
-// The data that is measured with, the same each time. A file is made when it is first needed.
+// Input data of the benchmarks, the same each time. A file is made when it is first needed.
 import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../ready.mjs';
 
-/** @param port of the server that the urls lead to */
+/** Returns functions that give the paths of the files. @param port port of the server in the urls */
 export function openData(folder, port) {
   const makers = new Map();
   const file = (name, make) => {
@@ -14,18 +14,18 @@ export function openData(folder, port) {
   };
   const csv = (count) => file(`rows-${count}.csv`, (path) => writeRows(path, count, port));
   return {
-    /** A CSV of four columns: id, url, state, name. */
+    /** Returns the path of a CSV of four columns: id, url, state, name. */
     csv,
-    /** The tasks of such a CSV. */
+    /** Returns the path of the tasks of that CSV. */
     tasks: (count) => file(`tasks-${count}.ndjson`, (path) => writeTasks(made(csv(count)), path)),
-    /** A configuration of curl with the same urls. */
+    /** Returns the path of a configuration of curl with the same urls. */
     curl: (count) => file(`curl-${count}.txt`, (path) => writeCurl(path, count, port)),
-    /** A ledger. */
+    /** Returns the path of a ledger. */
     big: (count) => file(`ledger-${count}.jsonl`, (path) => writeLedger(path, count)),
-    /** Where a saver writes. */
+    /** Path of the output of a saver. */
     out: join(folder, 'out.csv'),
     ledger: join(folder, 'done.jsonl'),
-    /** Makes those of the files that a program is given. */
+    /** Makes the files that a program reads, unless they exist. */
     makeFor: ({ stages, input }) => [...stages.flat(), input].forEach(made),
   };
 

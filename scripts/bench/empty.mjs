@@ -1,2 +1,2 @@
-// The function that `task-exec --module` is measured with: it does nothing.
+// The function for the benchmarks of `task-exec --module`: it does nothing.
 export default async () => {};

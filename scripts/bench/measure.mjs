@@ -1,5 +1,5 @@
-// Measuring: whole processes, ours and each peer in turn (A B C A B C …), so that a machine that is busy now is busy
-// for all of them.
+// Measures whole processes, ours and each peer in turn (A B C A B C …), so that other load on the machine
+// affects all of them.
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -7,11 +7,11 @@ import { fileURLToPath } from 'node:url';
 const child = fileURLToPath(new URL('child.mjs', import.meta.url));
 
 /**
- * Runs ours and its peers.
- * @param row as in rows.mjs; peers that are not installed are left out before
- * @param runs how often, after one to warm up
- * @returns for each peer the ratio of rates, ours to it; and the rates (per second), all of them medians; and the
- *   peak memory of each of our stages in MB
+ * Runs our program and its peers.
+ * @param row as in rows.mjs, without the peers that are not installed
+ * @param runs number of runs, after one to warm up
+ * @returns our rate (per second), the peak memory of each of our stages in MB, and for each peer its rate and
+ *   the ratio of our rate to it; rates and ratios are medians
  */
 export function measure({ ours, peers, once }, runs) {
   const programs = [ours, ...peers];
@@ -36,7 +36,10 @@ export function measure({ ours, peers, once }, runs) {
   };
 }
 
-/** Runs the stages of a program in a pipe, what comes out thrown away. */
+/**
+ * Runs the stages of a program in a pipe and discards the output. Returns the duration, and the peak memory
+ * of each stage.
+ */
 function time({ stages, input, clear = [], ends = 0 }) {
   for (const file of clear) rmSync(file, { force: true });
   const line = stages.map((words) => [process.execPath, child, ...words].map(quote).join(' ')).join(' | ');
@@ -62,7 +65,7 @@ function quote(word) {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** A program as it is typed. @param shorten makes paths fit for a page */
+/** Returns a program as it is typed. @param shorten shortens paths for a page */
 export function shown({ stages, input }, shorten) {
   const line = stages.map((words) => words.map((word) => quote(shorten(word))).join(' ')).join(' | ');
   return input === undefined ? line : `${line} < ${shorten(input)}`;

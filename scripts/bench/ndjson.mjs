@@ -1,4 +1,4 @@
-// The plain way of NDJSON through Node: parsed and printed again by the package ndjson.
+// NDJSON through Node in the plain way: the package ndjson parses and prints it.
 import { pipeline } from 'node:stream/promises';
 import { parse, stringify } from 'ndjson';
 

@@ -4,10 +4,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
-/** What each url answers: 246 bytes. */
+/** Body of every answer: 246 bytes. */
 const BODY = `{"ok":true,"items":[1,2,3],"text":"${'x'.repeat(209)}"}`;
 
-/** A port that is free now. */
+/** Returns a port that is free now. */
 export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
@@ -17,8 +17,9 @@ export async function freePort() {
 }
 
 /**
- * @param folder is made, for its files
- * @returns what ends it; undefined where nginx is not installed
+ * Starts nginx.
+ * @param folder folder to make, for its files
+ * @returns a function that stops it; undefined if nginx is not installed
  */
 export async function startNginx(folder, port) {
   if (spawnSync('nginx', ['-v']).error !== undefined) return undefined;

@@ -7,17 +7,17 @@ import { root } from '../ready.mjs';
 
 const file = join(root, 'docs/benchmarks.md');
 
-/** The head of the table; a row of it is named by its last cell. */
+/** Head of the table. The last cell of a row is its name. */
 export const HEAD = `| ratio | asked | work | beside | ours | theirs | memory, ours | name |
 | ---: | ---: | --- | --- | ---: | ---: | ---: | --- |`;
 
-/** The benchmarks that are programs of their own: the headings of their tables. */
+/** Benchmarks that are programs of their own, with the headings of their tables. */
 export const SECTIONS = {
   queue: 'task-queue, beside RQ and Celery on the same Redis',
   serve: 'task-serve, beside a bare Fastify route that writes to the same store',
 };
 
-/** The lines of a row that was measured. */
+/** Returns the lines of a row that was measured, one for each peer. */
 export function lines(name, { what, ours, under, peers }, measured) {
   const memory = `${measured.memory.map((peak) => peak.toFixed(0)).join(', ')} MB`;
   const limit = under === undefined ? '' : `under ${under} MB`;
@@ -30,7 +30,7 @@ export function lines(name, { what, ours, under, peers }, measured) {
   });
 }
 
-/** A count of more than one as tasks a second; else how long it took. */
+/** Formats a rate: tasks per second, or the duration of a single task. */
 function rate(perSecond, count) {
   return count > 1
     ? `${Math.round(perSecond).toLocaleString('en-US')}/s`
@@ -42,9 +42,9 @@ function cells(...all) {
 }
 
 /**
- * Writes the page. Rows that were not measured now stay as they were, as each is a comparison by itself.
- * @param now `measured` and `commands`, lines by the name of their row; `sections`, tables by their names
- * @param names of all rows, in order
+ * Writes the page. Rows that were not measured now stay as they were, because each is a comparison by itself.
+ * @param results `measured` and `commands`: lines by the name of their row; `sections`: tables by name
+ * @param names names of all rows, in order
  */
 export function writePage({ measured, commands, sections }, names, settings) {
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
@@ -88,7 +88,7 @@ function machine() {
   return `${availableParallelism()} x ${cpus()[0]?.model ?? 'unknown'}, ${memory} GB, ${type()}.`;
 }
 
-/** The first line of what each program says of itself. */
+/** Returns the first line of the version message of each program. */
 function versions() {
   const asked = [
     [process.execPath, '--version', 'Node '],

@@ -1,4 +1,4 @@
-// Reads a ledger the plain way: JSON.parse of each line, into a Set.
+// Reads a ledger in the plain way: JSON.parse of each line, into a Set.
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 

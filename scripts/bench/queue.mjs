@@ -1,6 +1,6 @@
-// `node scripts/bench/queue.mjs [--rows N]`: the rates of task-queue beside those of RQ and Celery (Debian's
-// python3-rq, python3-celery), on one Redis with appendonly yes. Prints rows of a table: whole processes, from start to
-// end. The peers get a tenth of the tasks. Whatever is not installed is skipped with a word.
+// `node scripts/bench/queue.mjs [--rows N]`: measures the rates of task-queue, RQ and Celery (Debian's
+// python3-rq, python3-celery) on one Redis with appendonly yes. Prints the rows of a table. Whole processes
+// are timed. The peers get a tenth of the tasks. Peers that are not installed are skipped with a message.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ writeFileSync(
   }).join(''),
 );
 
-/** Runs a shell command. Returns how many seconds it took. */
+/** Runs a shell command. Returns its duration in seconds. */
 function time(command, env = {}) {
   const began = performance.now();
   const { status, stderr } = spawnSync('bash', ['-c', `set -o pipefail; ${command}`], {
@@ -45,7 +45,7 @@ function row(what, count, seconds, asked = '') {
   );
 }
 
-/** The Python that has a module; undefined where none has. */
+/** Returns the Python that has a module; undefined if none has it. */
 function pythonWith(module) {
   return ['python3', '/usr/bin/python3'].find(
     (python) => spawnSync(python, ['-c', `import ${module}`]).status === 0,

@@ -1,4 +1,4 @@
-// The table of the benchmarks: what is measured, beside whom, and what is asked.
+// The table of the benchmarks: the programs, their peers, and the goals.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { root } from '../ready.mjs';
@@ -8,22 +8,23 @@ const node = process.execPath;
 const ours = (name, ...args) => [node, `${root}bin/${name}`, ...args];
 const quiet = '--quiet';
 
-/** The Python that has a module; distributions keep theirs in /usr/bin. */
+/** Returns the Python that has a module; undefined if none has it. Distributions keep theirs in /usr/bin. */
 function python(module) {
   const has = (program) => spawnSync(program, ['-c', `import ${module}`]).status === 0;
   return ['python3', '/usr/bin/python3'].find(has);
 }
 
-/** Whether there is such a program. */
+/** Returns whether a program is installed. */
 export function isThere(program) {
   return program !== undefined && spawnSync('sh', ['-c', `command -v "${program}"`]).status === 0;
 }
 
 /**
- * The rows by name. `ours` and each of `peers` is a program: the `stages` of a pipe, its `input`, the `count` of tasks
- * that it does (slow peers do fewer: rates are compared), what to `clear` before, how it `ends`. `least` is the ratio
- * of rates that is asked, `under` the memory of each stage in MB. `needs` a program beside the peers. What is run
- * `once` is run for its memory.
+ * Returns the rows by name. `ours` and each of `peers` is a program: the `stages` of a pipe, its `input`, the
+ * `count` of tasks that it does, the files to `clear` before, and its exit code `ends`. Slow peers do fewer
+ * tasks: rates are compared. `least` is the goal for the ratio of rates, `under` the goal for the memory of
+ * each stage in MB. `needs` is a program that must be installed besides the peers. A row with `once` is run
+ * once, for its memory.
  * @param data see data.mjs
  */
 export function table(data, rows) {
@@ -33,7 +34,7 @@ export function table(data, rows) {
   const http = ours('task-exec', '--http', '-j', '50', quiet);
   const save = (...args) => ours('task-save', data.out, quiet, ...args);
   const clear = [data.out, data.ledger];
-  /** A program that reads tasks. */
+  /** Returns a program that reads tasks. */
   const reads = (count, ...stages) => ({ stages, count, input: data.tasks(count) });
   const alone = (count, ...stages) => ({ stages, count });
   const [gets, few] = [part(10), part(200)];

@@ -1,6 +1,6 @@
-// `npm run bench [-- NAME...] [--rows N] [--runs N]`: measures our commands beside their peers, and prints a table,
-// the ratios first. With the usual numbers of rows and runs it writes docs/benchmarks.md, too; of some rows, only
-// those in it. A peer that is not installed is skipped with a word.
+// `npm run bench [-- NAME...] [--rows N] [--runs N]`: measures our commands and their peers, and prints a
+// table, the ratios first. With the usual numbers of rows and runs it also writes docs/benchmarks.md; with
+// NAMEs it renews only their rows. Peers that are not installed are skipped with a message.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -74,7 +74,7 @@ function bench(name) {
   );
 }
 
-/** The table that a benchmark of its own prints. */
+/** Runs a benchmark that is a program of its own. Returns the table that it prints. */
 function tableOf(name) {
   const { status, stdout } = spawnSync(process.execPath, [join(root, 'scripts/bench', `${name}.mjs`)], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -85,7 +85,7 @@ function tableOf(name) {
   return stdout.trimEnd();
 }
 
-/** A path as it may stand on a page. */
+/** Shortens a path for a page. */
 function shorten(word) {
   if (word === process.execPath) return 'node';
   return word

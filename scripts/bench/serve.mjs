@@ -1,6 +1,7 @@
-// `node scripts/bench/serve.mjs [--seconds N] [--clients N]`: submissions a second and their latency, of task-serve and
-// of a bare Fastify route that writes each body to the same store with a transaction of its own, in turn; prints the
-// rows of a table. Ratios are what to look at: machines differ, and are shared.
+// `node scripts/bench/serve.mjs [--seconds N] [--clients N]`: measures in turn the submissions per second,
+// and their latency, of task-serve and of a bare Fastify route. That route writes each body to the same kind
+// of store, with a transaction for each. Prints the rows of a table. Compare ratios: machines differ, and are
+// shared.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -21,7 +22,7 @@ const { values } = parseArgs({
 });
 const clients = Number(values.clients);
 
-/** The peer: what one writes in a minute. */
+/** Serves the peer: the code that one would write in a minute. */
 async function serveBare(port) {
   const [{ default: fastify }, { default: Database }] = await Promise.all([
     import('fastify'),
@@ -51,7 +52,10 @@ async function freePort() {
   return port;
 }
 
-/** Runs a server, and submits to it for some seconds. Returns the rate and the 50th and 99th of a hundred, in ms. */
+/**
+ * Runs a server and submits tasks to it. Returns the rate per second, and the median and 99th percentile of
+ * the latency in ms.
+ */
 async function measure(command, port) {
   const cwd = mkdtempSync(join(tmpdir(), 'taskpipe-bench-'));
   const server = spawn(process.execPath, command, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });

@@ -82,7 +82,7 @@ function checkEndpoint(endpoint: string): void {
   throw new TaskpipeError('USAGE', `the path must look like /api; got ${JSON.stringify(endpoint)}`);
 }
 
-/** Limits for clients: a slow one is disconnected and delays no other. */
+/** Returns the options of the server. They limit clients: a slow one is disconnected and delays no other. */
 function serverOptions({
   maxBody = DEFAULTS.maxBody,
   requestTimeout = DEFAULTS.requestTimeout,

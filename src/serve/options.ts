@@ -11,7 +11,7 @@ export interface AppOptions {
   readonly exec?: string | Stage | undefined;
   /** Called with the tasks to run if there is no `exec`. */
   readonly give?: ((lines: string) => Promise<void>) | undefined;
-  /** Runs `exec` with `sh -c`. Default false. */
+  /** True to run `exec` with `sh -c`. Default false. */
   readonly shell?: boolean | undefined;
   /** Members of the data that make the id: equal values are the same task. Default: a random UUID. */
   readonly idFields?: readonly string[] | undefined;

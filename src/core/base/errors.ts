@@ -1,7 +1,7 @@
 import { getSystemErrorMap } from 'node:util';
 
 /**
- * What ends a stage, and with which exit code:
+ * Code of an error that ends a stage, with its exit code:
  *
  * | code | exit | meaning |
  * | --- | --- | --- |
@@ -14,8 +14,8 @@ import { getSystemErrorMap } from 'node:util';
 export type ErrorCode = 'USAGE' | 'DATA' | 'IO' | 'LOCKED' | 'PIPE';
 
 /**
- * The one error that this project throws on purpose. A failed task is data (a record whose `run.state` is
- * `FAILURE`), never this: this ends a stage.
+ * Error that ends a stage, thrown on purpose. A failed task is not an error but data: a record whose
+ * `run.state` is `FAILURE`.
  */
 export class TaskpipeError extends Error {
   override readonly name = 'TaskpipeError';
@@ -27,19 +27,22 @@ export class TaskpipeError extends Error {
   }
 }
 
-/** The message of anything that was thrown. */
+/** Returns the message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Message of `JSON.parse` for invalid text, without the piece of it that Node quotes: it may contain a secret. */
+/**
+ * Returns the message of `JSON.parse` for invalid text, without the piece of it that Node quotes: it may
+ * contain a secret.
+ */
 export function jsonFault(error: unknown): string {
   return messageOf(error)
     .replace(/, (\.\.\.)?".*$/s, '')
     .replace(/^".*" is /s, 'it is ');
 }
 
-/** The `code` of a system error (`'ENOENT'`), or undefined. */
+/** Returns the `code` of a system error (`'ENOENT'`), or undefined. */
 export function systemCode(error: unknown): string | undefined {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
   return typeof code === 'string' ? code : undefined;
@@ -60,8 +63,9 @@ const SYSTEM_WORDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * An `IO` error that names what was being done to which path, and why it failed.
- * @param doing what was tried, as in `cannot read`
+ * Returns an `IO` error that names the failed action, the path and the reason. Returns a `TaskpipeError` as
+ * it is.
+ * @param doing the failed action, as in `cannot read`
  */
 export function ioError(doing: string, path: string, cause: unknown): TaskpipeError {
   if (cause instanceof TaskpipeError) return cause;
@@ -69,7 +73,10 @@ export function ioError(doing: string, path: string, cause: unknown): TaskpipeEr
   return new TaskpipeError('IO', `${doing} ${path}: ${why}`, { cause });
 }
 
-/** What the system says of any other of its errors, without its code and the path, which we name as it was typed. */
+/**
+ * Returns the message of the system for other errors. It lacks the code, and the path, which we name as it
+ * was typed.
+ */
 function systemWords(error: unknown): string | undefined {
   const number = error instanceof Error ? (error as NodeJS.ErrnoException).errno : undefined;
   return number === undefined ? undefined : getSystemErrorMap().get(number)?.[1];

@@ -11,7 +11,7 @@ let k1 = 0;
 let k2 = 0;
 let k3 = 0;
 
-/** The values of the lower-case hex digits by character code, 16 for all else. */
+/** Values of the lower-case hex digits by character code; 16 for all other codes. */
 const NIBBLE = new Uint8Array(256).fill(16);
 for (let i = 0; i < 16; i++) NIBBLE['0123456789abcdef'.charCodeAt(i)] = i;
 const DASH = 45;
@@ -91,7 +91,10 @@ export function setKeyOfUuid(uuid: DataView): void {
   k3 = uuid.getInt32(12);
 }
 
-/** Separates 32 hex digits from the UUID of the same digits. It is random, so that it cannot be predicted. */
+/**
+ * Salt that separates 32 hex digits from the UUID of the same digits. It is random, so that it cannot be
+ * predicted.
+ */
 const SALT = randomBytes(16);
 const [S0, S1, S2, S3] = [0, 4, 8, 12].map((at) => SALT.readInt32LE(at)) as [number, number, number, number];
 
@@ -130,8 +133,8 @@ function setKeyOfDigest(id: string): void {
 }
 
 /**
- * Returns a number from 0 to 2^32-1 that depends on the id alone: it is the same in every run and on every machine.
- * `--shard` divides by it.
+ * Returns a number from 0 to 2^32-1 that depends on the id alone: it is the same in every run and on every
+ * machine. `--shard` takes its remainder.
  */
 export function stableHash(id: string): number {
   if (id.length !== 36 || !setKeyOfText(id)) setKeyOfDigest(id);

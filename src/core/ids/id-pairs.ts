@@ -5,12 +5,15 @@ const CHUNK = 65_536;
 const PAIR = 8;
 /** Chunks that stay in memory; later ones go to a file. */
 const IN_MEMORY = 4;
-/** Pairs that are read from the file together: duplicates mostly come in the order of the first ones. */
+/** Pairs read from the file at once: duplicates mostly come in the order of their first occurrences. */
 const BLOCK = 64;
 
-/** Two 32-bit numbers for each number from 0, in at most 3 MB of memory: what does not fit is in a temporary file. */
+/**
+ * Two 32-bit numbers for each number from 0. At most 3 MB of them are in memory. The others are in a
+ * temporary file, or in memory too if no temporary file can be made.
+ */
 export class Pairs {
-  /** Full chunks; undefined if it is in the file, at the place that its index gives. */
+  /** Full chunks; undefined if the chunk is in the file, at the offset that its index gives. */
   readonly #chunks: (Int32Array | undefined)[] = [];
   #last = new Int32Array(CHUNK * 2);
   #spill: TempFile | undefined;
@@ -18,7 +21,7 @@ export class Pairs {
   readonly #block = new Int32Array(BLOCK * 2);
   #blockNumber = -1;
 
-  /** Stores a pair. @param number not below the one before; those that are left out have the pair 0, 0 */
+  /** Stores a pair. @param number not lower than in the call before; skipped numbers have the pair 0, 0 */
   set(number: number, first: number, second: number): void {
     while (number >>> 16 > this.#chunks.length) this.#close();
     const at = (number & (CHUNK - 1)) * 2;
@@ -26,7 +29,7 @@ export class Pairs {
     this.#last[at + 1] = second;
   }
 
-  /** @throws {TaskpipeError} `IO` */
+  /** Returns the pair of a number. @throws {TaskpipeError} `IO` */
   get(number: number): readonly [first: number, second: number] {
     const chunk = number >>> 16;
     if (chunk > this.#chunks.length) return [0, 0];
@@ -49,7 +52,7 @@ export class Pairs {
     else this.#last = new Int32Array(CHUNK * 2);
   }
 
-  /** Returns false if there is no room for it: then all later chunks stay in memory. */
+  /** Writes a chunk to the file. Returns false if that fails: then later chunks stay in memory. */
   #writeOut(pairs: Int32Array): boolean {
     if (!this.#canSpill) return false;
     this.#spill ??= openTempFile();

@@ -81,7 +81,7 @@ export class IdSet {
     return this.#put(hashOfKey(this.#seeds[0]), hashOfKey(this.#seeds[1]));
   }
 
-  /** Number of the id that was added last. */
+  /** Number of the id in the last call of `add` or `addUuid`, whether it was new or not. */
   get added(): number {
     return this.#found;
   }
@@ -116,7 +116,7 @@ export class IdSet {
     return this.#removed !== undefined && (((this.#removed[number >>> 5] ?? 0) >>> (number & 31)) & 1) === 1;
   }
 
-  /** Adds the keys that wait. */
+  /** Adds the waiting keys. */
   #addPending(): void {
     const count = this.#pendingCount;
     if (count === 0) return;
@@ -155,7 +155,8 @@ export class IdSet {
 
   /**
    * Gives slots to the keys of the list. Returns false if there are too few slots.
-   * @param isCounted whether all keys are known to be distinct; otherwise repeated keys are skipped and counted
+   * @param isCounted true if all keys are known to be distinct; otherwise repeated keys are skipped, and the
+   *   others counted
    */
   #placeAll(isCounted: boolean): boolean {
     if (!isCounted) this.#size = 0;

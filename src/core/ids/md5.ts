@@ -1,14 +1,14 @@
 /*
- * MD5 (RFC 1321) of short texts. Own code, as what a name costs counts in loads of millions: a call of node:crypto takes
- * twice as long, and so does hash-wasm; other libraries take many times as long.
+ * MD5 (RFC 1321) of short texts. This is our own code because a load names millions of tasks: a call of
+ * node:crypto or of hash-wasm takes twice as long, and other libraries take many times as long.
  */
 
 const block = new Int32Array(16);
 const state = new Int32Array(4);
 
 /**
- * Puts the MD5 of the first `length` bytes of a text into the first 16 of `digest`.
- * @param text with 72 bytes more, which may be written to
+ * Writes the MD5 of the first `length` bytes of a text to the first 16 bytes of `digest`.
+ * @param text has at least 72 more bytes, which may be overwritten
  */
 export function md5(text: DataView, length: number, digest: DataView): void {
   const end = (length + 8 + 64) & ~63;
@@ -28,8 +28,8 @@ export function md5(text: DataView, length: number, digest: DataView): void {
 }
 
 /*
- * The four rounds of section 3.4, step by step as the RFC writes them: with tables and a loop they take a third more
- * time. Four functions, because V8 inlines `step` only a limited number of times in one.
+ * The four rounds of section 3.4, step by step as the RFC writes them: tables and a loop take a third more
+ * time. There are four functions because V8 inlines `step` only a limited number of times in one function.
  */
 
 function addBlock(): void {
@@ -44,7 +44,10 @@ function addBlock(): void {
   state[3] = (state[3] as number) + d;
 }
 
-/** Returns the new value of the variable that a step changes; `sum` is its old one with all that is added. */
+/**
+ * Returns the new value of the variable that a step changes.
+ * @param sum its old value plus all that the step adds
+ */
 function step(sum: number, bits: number, next: number): number {
   const word = sum | 0;
   return (((word << bits) | (word >>> (32 - bits))) + next) | 0;

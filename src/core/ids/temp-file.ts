@@ -12,7 +12,7 @@ export interface TempFile {
   read(bytes: Uint8Array, from: number, count: number, place: number): void;
 }
 
-/** Closes the descriptors of files that were garbage-collected. */
+/** Registry that closes the descriptors of garbage-collected files. */
 const forgotten = new FinalizationRegistry<number>((fd) => closeSync(fd));
 
 /** Opens a temporary file; returns undefined if the folder for temporary files cannot be used. */

@@ -1,19 +1,22 @@
 import { hash, randomUUID } from 'node:crypto';
 import { md5 } from './md5.ts';
 
-/** RFC 9562 versions that a loader can give: 3 and 5 are made from names, 4 and 7 are random. */
+/** RFC 9562 versions that a loader can assign: 3 and 5 are made from names, 4 and 7 are random. */
 export type UuidVersion = 3 | 4 | 5 | 7;
 
-/** RFC 9562, section 6.6: the namespace for names that are URLs, 6ba7b811-9dad-11d1-80b4-00c04fd430c8. */
+/** Namespace for names that are URLs, 6ba7b811-9dad-11d1-80b4-00c04fd430c8 (RFC 9562, section 6.6). */
 const NAMESPACE_URL = Buffer.from('6ba7b8119dad11d180b400c04fd430c8', 'hex');
 
-/** The namespace, and behind it the name. */
+/** Buffer of the namespace, followed by the name. */
 let scratch: Buffer;
 let scratchView: DataView;
-/** The first so many bytes of `scratch`, by their number: a view of a buffer is slow to make. */
+/**
+ * Views of the first `n` bytes of `scratch`, by `n`. They are cached because a view of a buffer is slow to
+ * make.
+ */
 let views: Buffer[];
 renewScratch(4096);
-/** Of longer ones none is kept. */
+/** Length of the longest view that is cached. */
 const MOST_VIEWED = 1024;
 
 function renewScratch(size: number): void {
@@ -34,13 +37,15 @@ function firstBytes(length: number): Buffer {
   return views[length];
 }
 
-/** The 16 bytes of the UUID that was made of a name last. */
+/** Bytes of the last UUID that was made from a name. */
 const made: DataView = new DataView(new ArrayBuffer(16));
 
-/** Names of more bytes are hashed faster by OpenSSL, whatever a call of it costs. */
+/**
+ * Maximum input of our own MD5, in bytes. OpenSSL hashes longer ones faster, in spite of the cost of a call.
+ */
 const SHORT = 300;
 
-/** Makes the UUID of the first so many bytes of `scratch`. */
+/** Makes the UUID of the first `length` bytes of `scratch`. */
 function make(length: number, version: 3 | 5): void {
   if (version === 3 && length <= SHORT) md5(scratchView, length, made);
   else {
@@ -52,8 +57,9 @@ function make(length: number, version: 3 | 5): void {
 }
 
 /**
- * The 16 bytes of the UUID of a name in the URL namespace, as `nameUuid` makes it. They are good until the next is made.
- * @param bytes the name is in, as UTF-8, from byte `from` to before byte `to`
+ * Returns the 16 bytes of the UUID of a name in the URL namespace: see `nameUuid`. They are valid until the
+ * next UUID is made.
+ * @param bytes contains the name, as UTF-8, from byte `from` to before byte `to`
  */
 export function nameUuidBytes(bytes: Uint8Array, from: number, to: number, version: 3 | 5): DataView {
   makeRoom(to - from);
@@ -63,24 +69,31 @@ export function nameUuidBytes(bytes: Uint8Array, from: number, to: number, versi
   return made;
 }
 
-/** Where a name begins in the buffer of `nameBuffer`. */
+/** Index of the name in the buffer of `nameBuffer`. */
 export const NAME_AT = 16;
 
-/** Returns a buffer to write a name of at most so many bytes to, from `NAME_AT`. It is good until the next is asked for. */
+/**
+ * Returns a buffer for a name of at most `room` bytes, which the caller writes from index `NAME_AT`. The
+ * buffer is valid until the next call that takes a name.
+ */
 export function nameBuffer(room: number): Buffer {
   makeRoom(room);
   return scratch;
 }
 
-/** Returns the 16 bytes of the UUID of the name in that buffer. They are good until the next is made. @param end of it */
+/**
+ * Returns the 16 bytes of the UUID of the name in the buffer of `nameBuffer`. They are valid until the next
+ * UUID is made.
+ * @param end index just past the name in the buffer
+ */
 export function bufferedUuid(end: number, version: 3 | 5): DataView {
   make(end, version);
   return made;
 }
 
 /**
- * The UUID of a name in the URL namespace, the same as Python's `uuid.uuid3(uuid.NAMESPACE_URL, name)`, or with
- * version 5 as its `uuid.uuid5` (RFC 9562, sections 5.3 and 5.5).
+ * Returns the UUID of a name in the URL namespace. It is the same as Python's
+ * `uuid.uuid3(uuid.NAMESPACE_URL, name)`, or for version 5 as `uuid.uuid5` (RFC 9562, sections 5.3 and 5.5).
  */
 export function nameUuid(name: string, version: 3 | 5 = 3): string {
   makeRoom(name.length * 3);
@@ -89,10 +102,10 @@ export function nameUuid(name: string, version: 3 | 5 = 3): string {
   return text.toString('latin1');
 }
 
-/** Where a UUID is written to be read as text. */
+/** Buffer for the text of a UUID. */
 const text: Buffer = Buffer.alloc(36);
 
-/** The two hex digits of each byte. */
+/** Codes of the two hex digits of each byte. */
 const HIGH = new Uint8Array(256);
 const LOW = new Uint8Array(256);
 for (let i = 0; i < 256; i++) {
@@ -113,7 +126,7 @@ export function writeUuid(uuid: DataView, bytes: Uint8Array, at: number): void {
   }
 }
 
-/** A random UUID; version 7 begins with the time in milliseconds (RFC 9562, section 5.7). */
+/** Returns a random UUID; version 7 begins with the time in milliseconds (RFC 9562, section 5.7). */
 export function randomUuid(version: 4 | 7): string {
   const random = randomUUID();
   if (version === 4) return random;

@@ -16,7 +16,7 @@ export interface Io {
   say(message: string): void;
   /** Writes a line to stderr unchanged: to be copied or run. */
   tell(line: string): void;
-  /** Like `say`, unless `--quiet` was given. */
+  /** Writes a message as `say` does, unless `--quiet` was given. */
   note(message: string): void;
   /**
    * Shows progress from now to the end of the stage.
@@ -29,11 +29,11 @@ export interface Io {
   readonly argv: readonly string[];
   /** Keys of the options on the command line, not in the environment or a file. */
   readonly typed: ReadonlySet<string>;
-  /** Identifies the pipe: host and parent process, which its stages share. */
+  /** Identity of the pipe: host and parent process, which its stages share. */
   readonly pipe: string;
-  /** Whether standard input is a file. */
+  /** True if standard input is a file. */
   readonly isFromFile: boolean;
-  /** Whether standard output is a pipe to another program. */
+  /** True if standard output is a pipe to another program. */
   readonly isPiped: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted if we cut standard input short, so that its last line is incomplete. */
@@ -59,16 +59,16 @@ export interface Command<O extends Options = Options> {
   readonly options: O;
   /** Verbs that the first operand may be, each with a one-line description. */
   readonly verbs?: Readonly<Record<string, string>>;
-  /** Keys of the options of which exactly one must be given: the kinds of work. */
+  /** Keys of the options that select the kind of work; exactly one of them must be given. */
   readonly kinds?: readonly string[];
   /**
-   * Kinds that use an option, for options that not all kinds use. Typed with another kind, such an option is an
-   * error.
+   * Kinds that use an option, for options that not all kinds use. Such an option is an error on the command
+   * line of another kind.
    */
   readonly kindsOf?: Readonly<Record<string, readonly string[]>>;
   /** Text for the help of each kind alone. */
   readonly kindHelp?: Readonly<Record<string, string>>;
-  /** Whether operands (after a verb, if there are verbs) are files. Default: no. */
+  /** True if operands (after a verb, if there are verbs) are files. Default: false. */
   readonly takesFiles?: boolean;
   /** Environment variables and files besides those of the options, each with a description. */
   readonly variables?: Readonly<Record<string, string>>;
@@ -99,7 +99,7 @@ export interface CommonValues {
   readonly quiet: boolean;
 }
 
-/** Returns the command with `run` typed by its options. */
+/** Returns the command. Its `run` is type-checked against its options. */
 export function defineCommand<const O extends Options>(command: Command<O>): Command {
   return command as unknown as Command;
 }

@@ -1,9 +1,9 @@
 /**
- * Lists of names as they are typed in options: commas between them, and a name with a comma between double quotes, as
- * in CSV. A quote within quotes is doubled. Spaces are part of a name.
+ * Lists of names as they are typed in options, separated by commas. A name with a comma stands between double
+ * quotes, as in CSV. A quote within quotes is doubled. Spaces are part of a name.
  */
 
-/** A mistake in a list, in words that follow the name of an option. */
+/** Fault of a list. Its `rule` follows the name of an option in a message. */
 export class ListFault {
   readonly rule: string;
 
@@ -37,7 +37,7 @@ export function splitList(typed: string, inner = ''): readonly (readonly string[
   }
 }
 
-/** Returns a name as it has to be typed in a list. */
+/** Returns a name as it must be typed in a list. */
 export function quotedName(name: string): string {
   return /^$|^"|[,=]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
 }

@@ -4,52 +4,52 @@ import { EMPTY, ListFault, quotedName, splitList } from './name-list.ts';
 import { hint } from './suggest.ts';
 
 /**
- * One option of a command, declared once: parsing, checking, help, environment, and whatever documents it come from
- * here. Its name is its key in the command's table, in camel case (`maxBody` is `--max-body`).
+ * Declaration of one option of a command. Parsing, checks, help, environment and documents derive from it.
+ * Its name is its key in the command's table, in camel case (`maxBody` is `--max-body`).
  */
 export interface Option<T> {
-  /** What it does, in a line. */
+  /** Description in one line. */
   readonly words: string;
-  /** Paragraph for the man page: reasons, limits, and what else must be known. */
+  /** Paragraph for the man page: reasons and limits. */
   readonly details?: string;
-  /** What stands for its value in help, as in `N`; absent for a flag. */
+  /** Name of its value in help, as in `N`; absent for a flag. */
   readonly placeholder?: string;
-  /** The words that its value is one of, where it is. */
+  /** Words that its value can be, for completion and suggestions. */
   readonly choices?: readonly string[];
-  /** What its value is the path of, where it is one; for completion. */
+  /** Kind of path that its value is, if it is a path; for completion. */
   readonly pathOf?: 'file' | 'folder';
   /** Other names, without dashes. */
   readonly alias?: readonly string[];
-  /** The default in words, for help. */
+  /** Default value in words, for help. */
   readonly shown?: string;
-  /** The environment variable, where it is not `TASK_` and the name. */
+  /** Environment variable, if it is not `TASK_` and the name in upper case. */
   readonly env?: string;
-  /** Is an empty variable a value? Otherwise it is as if it were not set. */
+  /** True if an empty environment variable is a value; otherwise it counts as not set. */
   readonly allowsEmpty?: boolean;
-  /** May it be given several times? Then its value is an array. */
+  /** True if it may be given several times; its value is then an array. */
   readonly many?: boolean;
   /** Returns the text to parse for one element of an array in a config file. Default: the element as it is. */
   quote?(element: string): string;
-  /** The value when it is not given. */
+  /** Value if the option is not given. */
   readonly fallback: T;
-  /** What may be shown of a value that is secret, or of which a part is. Default: what does not look like a secret. */
-  shows?(typed: string): string;
   /**
-   * The value of what was typed.
-   * @throws {Rule} where it breaks the rule
+   * Returns the part of a value that may be shown, if the value is or contains a secret. Default: the value
+   * without the parts that look like secrets.
    */
+  shows?(typed: string): string;
+  /** Parses the typed text. @throws {InvalidValue} if the text is not a valid value */
   parse(text: string): unknown;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: any value type will do
 export type Options = Readonly<Record<string, Option<any>>>;
 
-/** The values of a table of options. */
+/** Values of a table of options. */
 export type OptionValues<O extends Options> = {
   readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never;
 };
 
-/** Thrown by `parse`: what a value must be, as in `must be a whole number of at least 1`. */
+/** Error of `parse`. Its message is the rule for a value, as in `must be a whole number of at least 1`. */
 export class InvalidValue extends Error {}
 
 interface Common {
@@ -84,7 +84,7 @@ function option<T>(
   };
 }
 
-/** `--quiet`: true when given. */
+/** Declares a flag, such as `--quiet`: true if it is given. */
 export function flag(words: string, more: Common = {}): Option<boolean> {
   const parse = (text: string): boolean => {
     if (/^(1|true|yes|on)$/i.test(text)) return true;
@@ -94,14 +94,14 @@ export function flag(words: string, more: Common = {}): Option<boolean> {
   return { words, fallback: false, parse, ...more };
 }
 
-/** Any text. */
+/** Declares an option whose value is any text. */
 export function text(words: string, more: Valued & { default: string; rule?: never }): Option<string>;
 export function text(words: string, more?: Valued): Option<string | undefined>;
 export function text(words: string, more: Valued & { default?: string } = {}): Option<string | undefined> {
   return option(words, more.placeholder ?? 'TEXT', (typed) => typed, more);
 }
 
-/** A path: of a file, or of a folder where its placeholder is `DIR`. */
+/** Declares an option whose value is a path: of a folder if its placeholder is `DIR`, otherwise of a file. */
 export function path(words: string, more: Valued = {}): Option<string | undefined> {
   const parse = (typed: string): string => {
     if (typed === '') throw new InvalidValue('must be a path');
@@ -112,7 +112,7 @@ export function path(words: string, more: Valued = {}): Option<string | undefine
   return { ...option<string | undefined>(words, placeholder, parse, more), pathOf };
 }
 
-/** A whole number of at least `min` (default 1). */
+/** Declares an option whose value is a whole number of at least `min` (default 1). */
 export function count(words: string, more: Valued & { min?: number; default: number }): Option<number>;
 export function count(words: string, more?: Valued & { min?: number }): Option<number | undefined>;
 export function count(
@@ -132,7 +132,7 @@ export function count(
 
 const SIZES: Readonly<Record<string, number>> = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
 
-/** A number of bytes: `500`, `64KB`, `16MB`, `1GB` (steps of 1024). */
+/** Declares an option whose value is a number of bytes: `500`, `64KB`, `16MB`, `1GB` (steps of 1024). */
 export function size(words: string, more: Valued & { default: number; shown: string }): Option<number> {
   const parse = (typed: string): number => {
     const match = /^(\d+(?:\.\d+)?)\s*(b|kb|mb|gb|)$/i.exec(typed.trim());
@@ -159,7 +159,10 @@ export function milliseconds(typed: string): number | undefined {
   return Number(match[1]) * (DURATIONS[(match[2] as string).toLowerCase()] as number);
 }
 
-/** A duration, in milliseconds: at least `min` (default 0), and no more than a timer can wait. */
+/**
+ * Declares an option whose value is a duration, in milliseconds: at least `min` (default 0), and at most the
+ * longest wait of a timer.
+ */
 export function duration(
   words: string,
   more: Valued & { default: number; shown: string; min?: number },
@@ -177,7 +180,7 @@ export function duration(
   return option(words, more.placeholder ?? 'DURATION', parse, rest);
 }
 
-/** One of some words. */
+/** Declares an option whose value is one of the words in `of`. */
 export function choice<const T extends string>(
   words: string,
   of: readonly T[],
@@ -202,8 +205,8 @@ export function choice<T extends string>(
 }
 
 /**
- * Names with commas between them; several times adds up. A name with a comma stands between double quotes, as in CSV:
- * `id,"last, first"`.
+ * Declares an option whose value is a list of names, separated by commas. Repeated options add up. A name
+ * with a comma stands between double quotes, as in CSV: `id,"last, first"`.
  */
 export function list(words: string, more: Valued = {}): Option<readonly string[] | undefined> {
   const parse = (typed: string): string[] => {
@@ -220,7 +223,10 @@ export function list(words: string, more: Valued = {}): Option<readonly string[]
   };
 }
 
-/** Pairs such as `old=new` with commas between them; several times adds up. Names are quoted as in `list`. */
+/**
+ * Declares an option whose value is a list of pairs such as `old=new`, separated by commas. Repeated options
+ * add up. Names are quoted as in `list`.
+ */
 export function pairs(
   words: string,
   placeholder: string,
@@ -240,7 +246,7 @@ export function pairs(
   return { ...option(words, placeholder, parse, more), fallback: undefined, many: true };
 }
 
-/** Any value, by a function that throws a `Rule` for what it must be. */
+/** Declares an option with a parser of its own, which throws `InvalidValue` with the rule for a value. */
 export function value<T>(
   words: string,
   placeholder: string,
@@ -262,7 +268,7 @@ export function value<T>(
   return option<T | undefined>(words, placeholder, parse, more);
 }
 
-/** Any value, which may be given several times. */
+/** Declares an option with a parser of its own that may be given several times. */
 export function values<T>(
   words: string,
   placeholder: string,
@@ -272,10 +278,7 @@ export function values<T>(
   return { ...option<readonly T[]>(words, placeholder, parse as never, more), fallback: [], many: true };
 }
 
-/**
- * Checks a number that was given to the library.
- * @throws {TaskpipeError} `USAGE`
- */
+/** Checks a number from a caller of the library. @throws {TaskpipeError} `USAGE` */
 export function mustBeWhole(name: string, value: number | undefined, min: number): void {
   if (value === undefined || (Number.isSafeInteger(value) && value >= min)) return;
   throw new TaskpipeError(
@@ -284,19 +287,19 @@ export function mustBeWhole(name: string, value: number | undefined, min: number
   );
 }
 
-/** `maxBody` as it is typed: `--max-body`. */
+/** Returns an option as it is typed: `--max-body` for `maxBody`. */
 export function optionName(key: string): string {
   return `--${kebab(key)}`;
 }
 
-/** `maxBody` to `max-body`. */
+/** Returns a key in kebab case: `max-body` for `maxBody`. */
 export function kebab(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 /**
  * Parses one value.
- * @param from where it was typed, as in `--jobs` or `TASK_JOBS`
+ * @param from source of the text, as in `--jobs` or `TASK_JOBS`
  * @throws {TaskpipeError} `USAGE`, with option, rule and value
  */
 export function parseOption(option: Option<unknown>, typed: string, from: string): unknown {

@@ -21,14 +21,17 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/(?<=^|\s)(-u\s*|--user[= ])(?![{\s])[^\s:'"]+:[^\s'"]+/g, `$1${CONCEALED}`],
 ];
 
-/** Removes what looks like a secret: user and password of urls, credentials in headers and assignments. */
+/**
+ * Conceals the parts of a text that look like secrets: user and password of urls, credentials in headers and
+ * assignments.
+ */
 export function scrubbed(text: string): string {
   return SECRETS.reduce((left, [shape, stays]) => left.replace(shape, stays), text);
 }
 
 /**
- * Returns a command line as typed, quoted for a shell, without secrets. Values of an option with `shows` are
- * reduced by it; all others are scrubbed.
+ * Returns a command line as typed, quoted for a shell, without secrets. An option with `shows` conceals its
+ * values by that function; all other words are scrubbed.
  * @param argv words after the name
  */
 export function typedLine(name: string, argv: readonly string[], options: Options): string {

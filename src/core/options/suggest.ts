@@ -8,9 +8,12 @@ const levenshtein = (): Levenshtein => createRequire(import.meta.url)('fastest-l
 const MIN_START = 3;
 
 /**
- * Returns the name that was probably meant; undefined if none is close. Case, dashes and underscores are ignored.
- * A name is close if it begins with the word, or differs in one letter (two swapped letters count as one), in two
- * letters from six on, or in three from nine on.
+ * Returns the name that was probably meant; undefined if none is close. Case, dashes and underscores are
+ * ignored.
+ *
+ * A name is close if it is the only one that begins with the word, which has at least three letters. It is
+ * also close if it differs in one letter (two swapped letters count as one), in two letters of a word of six
+ * or more, or in three of a word of nine or more.
  */
 export function nearest(word: string, names: readonly string[]): string | undefined {
   const typed = plain(word);
@@ -30,7 +33,7 @@ function plain(word: string): string {
   return word.toLowerCase().replace(/[-_]/g, '');
 }
 
-/** Returns whether two neighbouring letters changed places, the most common slip. */
+/** Returns whether the words differ by two swapped neighbouring letters, the most common slip. */
 function isSwapped(typed: string, name: string): boolean {
   if (typed.length !== name.length) return false;
   const at = [...typed].findIndex((letter, i) => letter !== name[i]);

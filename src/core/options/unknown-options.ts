@@ -5,7 +5,7 @@ import { hint } from './suggest.ts';
 export type Names<T> = Readonly<Record<keyof T, true>>;
 
 /**
- * Refuses unknown options, which JavaScript would ignore.
+ * Rejects unknown options, which JavaScript would ignore.
  * @param what function that takes them, such as `exec()`
  * @throws {TaskpipeError} `USAGE`, with the option that was probably meant
  */

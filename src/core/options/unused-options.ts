@@ -2,11 +2,12 @@ import { TaskpipeError } from '../base/errors.ts';
 import { optionName } from './option.ts';
 
 /**
- * Takes away options that have no effect on what a command was asked for. One that was typed is an error; one of the
- * environment or a file serves a whole pipeline, and is ignored.
- * @param unused options by their keys, each with the reason, to follow its name
- * @param typed keys of the options that stood on the command line; default: all of them
- * @param nameOf gives the name of an option as it is typed
+ * Removes options that have no effect on the requested work. Such an option is an error if it was typed. In
+ * the environment or a file it is ignored, because these serve a whole pipeline.
+ * @param unused keys of the options without effect, each with the reason, which follows the name in the
+ *   message
+ * @param typed keys of the options on the command line; default: all of them
+ * @param nameOf returns the name of an option as it is typed
  * @throws {TaskpipeError} `USAGE`
  */
 export function withoutUnused<T extends object>(

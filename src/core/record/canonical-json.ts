@@ -12,7 +12,7 @@ export function canonicalJson(text: string): string {
   return new Scanner(text).value();
 }
 
-/** Returns the members of an object's text. Of a name that comes twice the last counts, as with `JSON.parse`. */
+/** Returns the members of an object's text. The last of duplicate names wins, as with `JSON.parse`. */
 export function canonicalMembers(text: string): Map<string, string> {
   return new Scanner(text).members();
 }
@@ -26,8 +26,8 @@ export function canonicalObject(members: CanonicalMembers): string {
 }
 
 /**
- * Returns whether canonical text has half of a surrogate pair, which UTF-8 cannot express. `JSON.stringify` writes one as
- * `\udXXX`, and everything else above U+001F as it is.
+ * Returns whether canonical text has half of a surrogate pair, which UTF-8 cannot express. `JSON.stringify`
+ * writes one as `\udXXX`, and all other characters above U+001F unescaped.
  */
 export function hasHalf(canonical: string): boolean {
   return canonical.includes('\\ud') && /(?<!\\)(?:\\\\)*\\ud/.test(canonical);
@@ -43,7 +43,10 @@ export function byCodePoint(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Puts surrogates, which are parts of the highest code points, above all other units. */
+/**
+ * Returns the rank of a UTF-16 unit. Surrogates, which are parts of the highest code points, rank above all
+ * other units.
+ */
 function rank(unit: number): number {
   return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }
@@ -56,7 +59,7 @@ const CLOSE_ARRAY = 93;
 const OPEN_OBJECT = 123;
 const CLOSE_OBJECT = 125;
 
-/** Goes through a text once. */
+/** Scanner that reads a text once, from the beginning to the end. */
 class Scanner {
   readonly #text: string;
   #at = 0;
@@ -94,7 +97,7 @@ class Scanner {
     return `[${items.join(',')}]`;
   }
 
-  /** Goes to the next member or item, or past the bracket that closes. Returns whether that was the bracket. */
+  /** Moves to the next member or item, or past the closing bracket. Returns whether it was the bracket. */
   #isPast(close: number): boolean {
     this.#skipSpace();
     if (this.#text.charCodeAt(this.#at) === COMMA) {
@@ -116,7 +119,7 @@ class Scanner {
     return token.includes('\\') ? JSON.stringify(JSON.parse(token)) : token;
   }
 
-  /** A number, `true`, `false` or `null`. */
+  /** Reads a number, `true`, `false` or `null`. */
   #word(): string {
     const start = this.#at;
     for (;;) {
@@ -133,7 +136,10 @@ class Scanner {
   }
 }
 
-/** Returns whether the quote at `quote` is part of the string, because an odd number of backslashes stands before it. */
+/**
+ * Returns whether the quote at `quote` is part of the string: it is if an odd number of backslashes precedes
+ * it.
+ */
 function isEscaped(text: string, quote: number): boolean {
   let at = quote - 1;
   while (text.charCodeAt(at) === BACKSLASH) at--;

@@ -1,15 +1,16 @@
 import { canonicalJson } from './canonical-json.ts';
 
 /*
- * Checksums of records, 32 bits each, to tell whether two records have the same attributes. The order of the attributes
- * does not count, nor does the format that they were read from. They are good for this process alone.
+ * Checksums of records, 32 bits each, to detect whether two records have the same attributes. They depend
+ * neither on the order of the attributes nor on the format of the input. They are valid only within this
+ * process.
  */
 
 const QUOTE = 34;
 const OPEN_ARRAY = 91;
 const OPEN_OBJECT = 123;
 
-/** Seeds: a string and another value of the same text are different. */
+/** Seeds: a string has another hash than another value of the same text. */
 export const STRING = 0x2545f491;
 const OTHER = 0x6c8e9cf5;
 
@@ -30,12 +31,15 @@ export function hashBytes(bytes: DataView, from: number, to: number, seed: numbe
   return h ^ (h >>> 13);
 }
 
-/** Returns the hash of a text, the same as of its bytes in UTF-8. */
+/** Returns the hash of a text, which is the same as that of its bytes in UTF-8. */
 export function hashText(text: string, seed: number = STRING): number {
   return hashSlice(text, 0, text.length, seed);
 }
 
-/** The same of a part of a text. ASCII, as most text is, is read where it stands: a call to encode it takes longer. */
+/**
+ * Returns the hash of a part of a text. ASCII, which most text is, is hashed in place: encoding it would take
+ * longer.
+ */
 export function hashSlice(text: string, from: number, to: number, seed: number = STRING): number {
   let h = seed ^ (to - from);
   let at = from;
@@ -70,7 +74,7 @@ function hashEncoded(text: string, seed: number): number {
 
 /**
  * Returns the hash of a JSON value: the part of a text from `from` to before `to`.
- * @param hasEscapes whether there is a backslash anywhere in the text
+ * @param hasEscapes true if the text contains a backslash anywhere
  */
 export function hashValue(text: string, from: number, to: number, hasEscapes: boolean): number {
   const first = text.charCodeAt(from);
@@ -91,7 +95,10 @@ export function hashMember(name: number, value: number): number {
   return Math.imul(h ^ (h >>> 16), 0xc2b2ae35);
 }
 
-/** Returns the checksum of a record, of the sum of its attributes. 0 stands for a checksum that is not known. */
+/**
+ * Returns the checksum of a record from the sum of its attributes. It is never 0, which stands for an unknown
+ * checksum.
+ */
 export function checksumOf(sum: number): number {
   return sum | 0 || 1;
 }

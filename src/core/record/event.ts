@@ -1,17 +1,21 @@
 import type { Failure } from './task.ts';
 
 /**
- * A change of state: of a task, or of a flow or an atom in it.
+ * A change of state of a task, or of a flow or an atom in it. A file of events adds `at`, the time in ISO
+ * 8601 (UTC).
  *
- * | key | what it is |
+ * | key | meaning |
  * | --- | --- |
- * | `at` | when, ISO 8601 in UTC |
- * | `uuid` | of the task |
- * | `flow`, `atom` | their names, where the change is theirs |
- * | `old_state`, `state` | a task begins as `PENDING`; then `RUNNING`, `RETRYING`, and an end |
- * | `attempt` | which one, from 1; with `RUNNING`, `RETRYING` and the ends |
- * | `error`, `stack` | why it failed or is tried again, and where that was thrown |
- * | `result` | of an atom |
+ * | `uuid` | uuid of the task |
+ * | `flow`, `atom` | names of the flow and the atom, if the change is theirs |
+ * | `old_state`, `state` | states before and after the change |
+ * | `attempt` | number of the attempt, from 1; only for a task |
+ * | `error`, `stack` | reason of a failure or a retry, and the stack of the error |
+ * | `result` | result of an atom |
+ *
+ * A task begins as `PENDING`, is `RUNNING` during an attempt and `RETRYING` between two, and then has a final
+ * state. A task to revert begins as `FAILURE` and is `REVERTING` during an attempt. A retry that is dropped
+ * makes a task `PENDING`.
  */
 export interface Event {
   readonly uuid: string;
@@ -25,5 +29,5 @@ export interface Event {
   readonly result?: unknown;
 }
 
-/** Takes events, in their order. */
+/** Function that receives events in their order. */
 export type Notify = (event: Event) => void;

@@ -1,13 +1,13 @@
 import type { ColumnKind } from './run-columns.ts';
 
 /*
- * The column `exact`: what a saver adds to a cell that does not tell its value exactly, and how a loader uses it.
- * An entry counts only while the cell still agrees with it: someone may have changed the cell with an UPDATE.
+ * The column `exact`: a saver adds an entry for each cell that cannot hold its value exactly, and a loader
+ * reads it. An entry is used only if the cell still agrees with it: an UPDATE may have changed the cell.
  */
 
 /**
- * Returns the entry for a value in a column of ours, or undefined if the cell tells it exactly. For an object or array,
- * whose JSON text is in the cell, `{}` or `[]` is enough.
+ * Returns the entry for a value in one of our columns, or undefined if the cell holds it exactly. The JSON
+ * text of an object or array is in the cell, so that its entry is only `{}` or `[]`.
  * @param raw JSON text
  */
 export function entryOf(raw: string, kind: ColumnKind): string | undefined {
@@ -23,8 +23,8 @@ export function entryOf(raw: string, kind: ColumnKind): string | undefined {
 }
 
 /**
- * Returns the JSON text of a cell by its entry, or undefined if the cell was changed since.
- * @param cell the cell in JavaScript; text as a string
+ * Returns the JSON text of a cell by its entry, or undefined if the cell has changed since.
+ * @param cell value of the cell; text as a string
  */
 export function byEntry(entry: string, cell: string | number | bigint): string | undefined {
   const first = entry[0];
@@ -38,12 +38,15 @@ export function byEntry(entry: string, cell: string | number | bigint): string |
   return /^[-\d]/.test(entry) && Number(entry) === Number(cell) ? entry : undefined;
 }
 
-/** Returns the text that a cell has for a JSON string. A cell cannot hold a NUL or half of a surrogate pair. */
+/**
+ * Returns the text of the cell for a JSON string. A cell cannot hold a NUL or half of a surrogate pair: they
+ * become U+FFFD.
+ */
 export function textIn(raw: string): string {
   return (JSON.parse(raw) as string).replaceAll('\0', '\ufffd').toWellFormed();
 }
 
-/** Returns whether a cell can hold a JSON string as it is. */
+/** Returns whether a cell can hold a JSON string exactly. */
 export function isPlainText(raw: string): boolean {
   return !/\\u(?:0000|d[89a-f])/i.test(raw) || isText(JSON.parse(raw) as string);
 }
@@ -52,7 +55,7 @@ export function isText(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
 
-/** Returns whether digits are a whole number of 64 bits. */
+/** Returns whether text is a whole number that fits into 64 bits, signed. */
 export function isInteger64(raw: string): boolean {
   if (raw === '0') return true;
   if (!/^-?[1-9]\d{0,18}$/.test(raw)) return false;

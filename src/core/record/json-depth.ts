@@ -2,10 +2,10 @@ import { jsonFault } from '../base/errors.ts';
 import { minify } from './json-text.ts';
 import { isDeeper } from './ndjson.ts';
 
-/** The deepest nesting of a body kept as JSON: inside of a record it must stay under what `readTasks` takes. */
+/** Maximum nesting of a body kept as JSON. Inside a record it must stay within the limit of `readTasks`. */
 const MAX_DEPTH = 60;
 
-/** A parsed body: its value, and its text on one line with every digit; or why it is none. */
+/** Parsed body: its value, and its text on one line with every digit; or the reason it is invalid. */
 export type Json = { readonly value: unknown; readonly text: string } | { readonly fault: string };
 
 /** Parses text as JSON. */

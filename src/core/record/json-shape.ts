@@ -23,7 +23,7 @@ const IS_LIST = new RegExp(`^${LIST}$`);
 export interface Leaf {
   /** Path of names, separated by dots. */
   readonly path: string;
-  /** Whether it is a string. */
+  /** True for a string. */
   readonly isText: boolean;
 }
 
@@ -33,7 +33,7 @@ export type LeafValues = readonly string[];
 /** One member of an object: a leaf, or an object itself. */
 interface Member {
   readonly key: string;
-  /** Index of its value in `Values`; 0 for an object. */
+  /** Index of its value in `LeafValues`; 0 for an object. */
   readonly at: number;
   readonly isText: boolean;
   readonly below: readonly Member[] | undefined;
@@ -111,12 +111,12 @@ interface Draft {
 /** Maximum number of values; matching more is not fast. */
 const MOST = 200;
 
-/** Adds an object to a draft. @param prefix of the paths in it */
+/** Adds an object to a draft. @param prefix put before the paths in it */
 function addObject(draft: Draft, text: string, prefix: string): Member[] | undefined {
   const members: Member[] = [];
   let from = 0;
   for (const { key, value, end } of membersOf(text)) {
-    // Of duplicate names the last counts, and `__proto__` cannot be assigned.
+    // `JSON.parse` keeps the last of duplicate names, and `__proto__` cannot be assigned.
     if (key === '__proto__' || members.some((other) => other.key === key)) return undefined;
     draft.source += literal(text.slice(from, value));
     const member = addValue(draft, text.slice(value, end), prefix + key, key);

@@ -1,6 +1,7 @@
 /**
- * Looking into the text of a JSON object without printing it again, so that what a stage does not own keeps its
- * bytes. Everything here but `opensDeeper` expects text that `JSON.parse` has accepted as an object.
+ * Functions that read and edit the text of a JSON object without serializing it again, so that members that a
+ * stage does not own keep their bytes. All of them except `minify` and `opensDeeper` expect text that
+ * `JSON.parse` accepts as an object.
  */
 
 /** One top-level member of an object's text: `text.slice(start, end)` is `"key" : value`. */
@@ -8,7 +9,7 @@ export interface Member {
   /** The key, unescaped. */
   readonly key: string;
   readonly start: number;
-  /** Where the value begins. */
+  /** Index at which the value begins. */
   readonly value: number;
   readonly end: number;
 }
@@ -22,7 +23,7 @@ function skipSpace(text: string, from: number): number {
   return i;
 }
 
-/** The index just past the string that begins at `from`. */
+/** Returns the index just past the string that begins at `from`. */
 function skipString(text: string, from: number): number {
   let i = text.indexOf('"', from + 1);
   for (;;) {
@@ -33,7 +34,7 @@ function skipString(text: string, from: number): number {
   }
 }
 
-/** The index just past the value that begins at `from`. */
+/** Returns the index just past the value that begins at `from`. */
 export function skipValue(text: string, from: number): number {
   let i = from;
   let depth = 0;
@@ -54,7 +55,7 @@ export function skipValue(text: string, from: number): number {
   }
 }
 
-/** The top-level members of an object's text, in order. */
+/** Returns the top-level members of an object's text, in order. */
 export function membersOf(text: string): Member[] {
   const members: Member[] = [];
   let i = skipSpace(text, text.indexOf('{') + 1);
@@ -72,11 +73,14 @@ export function membersOf(text: string): Member[] {
   return members;
 }
 
-/** An object's text without the members that `drop` names; all else keeps its bytes, white space included. */
+/**
+ * Returns an object's text without the members for which `drop` returns true. All else keeps its bytes,
+ * including white space.
+ */
 export function withoutMembers(text: string, drop: (key: string) => boolean): string {
   let kept = '';
   let from = 0;
-  let lastKept = -1; // where the last member that stays ends in `kept`
+  let lastKept = -1; // end of the last kept member in `kept`
   const members = membersOf(text);
   for (const [i, member] of members.entries()) {
     const next = members[i + 1];
@@ -88,7 +92,7 @@ export function withoutMembers(text: string, drop: (key: string) => boolean): st
       kept += text.slice(from, member.start);
       from = next.start;
     } else {
-      // The last one goes with the comma before it.
+      // The last member is removed together with the comma before it.
       if (lastKept >= 0) kept = kept.slice(0, lastKept);
       else kept += text.slice(from, member.start);
       from = member.end;
@@ -98,13 +102,13 @@ export function withoutMembers(text: string, drop: (key: string) => boolean): st
 }
 
 /**
- * JSON text on one line: white space between tokens is left out, and every token keeps its bytes.
+ * Returns JSON text on one line: white space between tokens is removed, and every token keeps its bytes.
  * @param text any valid JSON text
  */
 export function minify(text: string): string {
   if (!hasSpace(text)) return text;
   const parts: string[] = [];
-  // String by string: one regular expression over all fails at a string of 16 MB.
+  // String by string: a single regular expression over the whole text fails for a string of 16 MB.
   for (let i = 0; i < text.length; ) {
     const quote = text.indexOf('"', i);
     const end = quote < 0 ? text.length : quote;
@@ -116,12 +120,12 @@ export function minify(text: string): string {
   return parts.join('');
 }
 
-/** Whether there is white space. Four searches for a character are faster than one for a class. */
+/** Returns whether a text has white space. Four searches for a character are faster than one for a class. */
 function hasSpace(text: string): boolean {
   return text.includes(' ') || text.includes('\n') || text.includes('\t') || text.includes('\r');
 }
 
-/** Whether text, JSON or not, has over `levels` brackets open at once. */
+/** Returns whether text, JSON or not, has more than `levels` brackets open at once. */
 export function opensDeeper(text: string, levels: number): boolean {
   let depth = 0;
   let isQuoted = false;

@@ -7,27 +7,30 @@ import { type Fields, Task, uuidFault } from './task.ts';
 
 /** One record of NDJSON. */
 export interface JsonRecord {
-  /** Its text, `{` first and `}` last. */
+  /** Text of the record, from `{` to `}`. */
   readonly text: string;
   readonly fields: Fields;
-  /** The number of its line, from 1. */
+  /** Number of its line, from 1. */
   readonly line: number;
 }
 
-/** The deepest nesting that is read. `JSON.parse` takes a million levels, but `JSON.stringify` fails by five thousand. */
+/**
+ * Maximum nesting of a record. `JSON.parse` takes a million levels, but `JSON.stringify` fails at five
+ * thousand.
+ */
 export const MAX_DEPTH = 64;
 
-/** Why a line is not what is read. */
+/** Reason a line was rejected. */
 export type RecordReject = Pick<BadInput, 'code' | 'message'>;
 
 const TOO_DEEP: RecordReject = { code: 'DEPTH', message: `nested over ${MAX_DEPTH} levels` };
 
-/** A text of so many characters is looked at for its nesting before it is parsed. */
+/** Length above which the nesting of a text is checked before the text is parsed, in characters. */
 const LARGE = 256 * 1024;
 
 /**
- * Reads lines, a batch for each chunk. Blank lines are skipped.
- * @param parse what a line is, or why it is none, which is rejected; undefined where it is blank
+ * Reads lines and yields a batch for each chunk that completes some. Blank lines are skipped.
+ * @param parse returns the item of a line, or the reason to reject the line; undefined for a blank line
  */
 export async function* parseLines<T extends object>(
   chunks: AsyncIterable<Buffer>,
@@ -48,7 +51,7 @@ export async function* parseLines<T extends object>(
   }
 }
 
-/** Reads NDJSON; a line that is not a JSON object is rejected. */
+/** Reads NDJSON. Lines that are not JSON objects are rejected. */
 export function readJsonRecords(
   chunks: AsyncIterable<Buffer>,
   options: LineOptions,
@@ -59,7 +62,7 @@ export function readJsonRecords(
   });
 }
 
-/** Reads tasks, which are records with a `uuid`: what stands between two stages. */
+/** Reads tasks: records with a `uuid`, the format between two stages. */
 export function readTasks(chunks: AsyncIterable<Buffer>, options: LineOptions): AsyncGenerator<Task[]> {
   const shapes = new Shapes();
   return parseLines(chunks, options, (line) => {
@@ -74,7 +77,7 @@ export function readTasks(chunks: AsyncIterable<Buffer>, options: LineOptions): 
   });
 }
 
-/** A line as a task, or why it is none; undefined where it is blank. */
+/** Returns the task of a line, or the reason to reject the line; undefined for a blank line. */
 export function parseTask(line: string): Task | RecordReject | undefined {
   const record = parseRecord(line);
   if (record === undefined || 'code' in record) return record;
@@ -85,14 +88,14 @@ export function parseTask(line: string): Task | RecordReject | undefined {
     : { code: 'UUID', message: fault };
 }
 
-/** A line as a record, or why it is none; undefined where it is blank. */
+/** Returns the record of a line, or the reason to reject the line; undefined for a blank line. */
 export function parseRecord(line: string): { text: string; fields: Fields } | RecordReject | undefined {
   let text = line;
   if (line.charCodeAt(0) !== 123 || line.charCodeAt(line.length - 1) !== 125) {
     text = line.trim();
     if (text === '') return undefined;
   }
-  // Only where there is room for so many that parsing them would take memory many times that of the text.
+  // Only long texts can have so many levels that parsing them takes many times the memory of the text.
   if (text.length > LARGE && opensDeeper(text, MAX_DEPTH)) return TOO_DEEP;
   let value: unknown;
   try {
@@ -112,7 +115,7 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? 'an array' : `a ${typeof value}`;
 }
 
-/** Whether a parsed value is nested over `levels` deep; an object of plain values has one level. */
+/** Returns whether a parsed value has more than `levels` levels; an object of plain values has one level. */
 export function isDeeper(value: object, levels: number): boolean {
   if (levels === 0) return true;
   if (Array.isArray(value)) {

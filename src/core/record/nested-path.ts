@@ -2,9 +2,9 @@ import { attribute, type Fields } from './task.ts';
 import { rawMember } from './template.ts';
 
 /**
- * Returns the names that lead to an attribute, one for each level of objects; undefined if there is no such attribute.
- * An attribute whose own name has the dots comes before one that is nested. The paths are those of the columns that
- * `task-save` writes.
+ * Returns the names that lead to an attribute, one for each level of objects; undefined if there is no such
+ * attribute. An attribute whose own name contains the dots takes precedence over a nested one. The paths are
+ * those of the columns that `task-save` writes.
  * @param path a name, or names with dots between them, as in `result.json.sku`
  */
 export function findNames(fields: Fields, path: string): readonly string[] | undefined {
@@ -19,14 +19,14 @@ export function findNames(fields: Fields, path: string): readonly string[] | und
   return undefined;
 }
 
-/** Returns the value that these names lead to. */
+/** Returns the value at the names from `findNames`. */
 export function valueAt(fields: Fields, names: readonly string[]): unknown {
   let value: unknown = fields;
   for (const name of names) value = attribute(value as Fields, name);
   return value;
 }
 
-/** Returns the same value as it is written in the text of the object. */
+/** Returns the value at the names from `findNames`, as it is written in the text of the object. */
 export function rawAt(text: string, names: readonly string[]): string {
   let raw = text;
   for (const name of names) raw = rawMember(raw, name) as string;

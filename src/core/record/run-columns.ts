@@ -1,10 +1,11 @@
 /*
- * The layout of a record in a table. An attribute is a column of its name; `run` is spread over columns of ours. An
- * attribute that has the name of one of those gets one more underscore: `state` is the run's, `state_` the user's.
+ * The layout of a record in a table. An attribute has a column of its name; each member of `run` has one of
+ * the columns below. An attribute with the name of such a column gets an underscore: the column `state` is
+ * `run.state`, and `state_` is the attribute.
  *
- * Two more columns appear when a record needs them, so that every record comes back as it was saved:
- * `exact` holds the values that a cell does not tell exactly (1.10 in a REAL cell, true in a column of numbers, null),
- * and `others` holds the attributes that cannot have a column. Both are a JSON object.
+ * Two more columns are added when a record needs them, so that every record can be read back as it was saved.
+ * `exact` holds the values that a cell cannot hold exactly (1.10 in a REAL cell, true in a column of numbers,
+ * null). `others` holds the attributes that cannot have a column. Each cell of both is a JSON object.
  */
 
 /** Columns for the members of `run`, and the path of each in a record. */
@@ -18,10 +19,13 @@ export const RUN_COLUMNS: Readonly<Record<string, string>> = {
   result_key: 'run.as',
 };
 
-/** A comment in the declaration of a table of ours: there, `state` is the run's and not an attribute. */
+/**
+ * Comment in the declaration of each table that task-save makes. In such a table, `state` is `run.state` and
+ * not an attribute.
+ */
 export const SIGN = '/* by task-save */';
 
-/** Statement that gives a row if the table that is its parameter is one of ours. */
+/** Query that returns a row if its parameter is the name of a table that task-save made. */
 export const HAS_SIGN: string = `select 1 from sqlite_schema where name = ? collate nocase and instr(sql, '${SIGN}')`;
 
 const OURS: ReadonlySet<string> = new Set(['uuid', ...Object.keys(RUN_COLUMNS)]);
@@ -30,26 +34,26 @@ function isOurs(name: string): boolean {
   return OURS.has(name.toLowerCase().replace(/_+$/, ''));
 }
 
-/** The column of an attribute. */
+/** Returns the column of an attribute. */
 export function columnOf(attribute: string): string {
   return isOurs(attribute) ? `${attribute}_` : attribute;
 }
 
-/** The attribute of a column that is not one of `RUN_COLUMNS`. */
+/** Returns the attribute of a column that is not one of `RUN_COLUMNS`. */
 export function attributeOf(column: string): string {
   return column.endsWith('_') && isOurs(column) ? column.slice(0, -1) : column;
 }
 
-/** Kinds of the columns that we declare. Their cells keep what they are given. */
+/** Kinds of the columns that we declare. Their cells keep values as they are. */
 export type OwnKind = 'any' | 'json' | 'boolean' | 'exact' | 'others';
 
 /**
- * Kinds of columns, by their declared type. The last two belong to tables that someone else made: text, and types that
- * make SQLite turn text into numbers where it can.
+ * Kinds of columns, by their declared type. The last two occur only in tables that another program made:
+ * `text`, and `declared` for types with which SQLite converts text to numbers if it can.
  */
 export type ColumnKind = OwnKind | 'text' | 'declared';
 
-/** The types that we declare. They keep SQLite from taking the text `1.10` for a number, as NUMERIC would. */
+/** Types that we declare. They keep SQLite from storing the text `1.10` as a number, as NUMERIC would. */
 export const COLUMN_TYPES: Readonly<Record<OwnKind, string>> = {
   any: '',
   json: 'JSON TEXT',
@@ -60,7 +64,7 @@ export const COLUMN_TYPES: Readonly<Record<OwnKind, string>> = {
 
 const KINDS = Object.entries(COLUMN_TYPES) as readonly (readonly [OwnKind, string])[];
 
-/** Returns the kind of a column. A table that someone else made may have types of its own. */
+/** Returns the kind of a column. A table that another program made may have types of its own. */
 export function kindOf(type: string | null): ColumnKind {
   const declared = (type ?? '').trim();
   const ours = KINDS.find(([, name]) => name === declared.toUpperCase());

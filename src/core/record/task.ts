@@ -1,48 +1,49 @@
 import type { LeafValues, Shape } from './json-shape.ts';
 import { withoutMembers } from './json-text.ts';
 
-/** The attributes of a record. They come from outside: read one with `attribute()`, never by a bare `[name]`. */
+/**
+ * Attributes of a record. They come from outside: read them with `attribute()`, never with a bare `[name]`.
+ */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** How work on a task can end, as TaskFlow names it; `PENDING` is read, but not finished. */
+/** Outcomes of a task, named as in TaskFlow. A `PENDING` task was read, but is not finished. */
 export type State = 'SUCCESS' | 'FAILURE' | 'PENDING' | 'REVERTED' | 'REVERT_FAILURE';
 
-/** Why a task failed. */
+/** Reason a task failed. */
 export interface Failure {
-  /** A constant, as in `HTTP_STATUS`. */
+  /** Constant, as in `HTTP_STATUS`. */
   readonly code: string;
-  /** For a person. */
+  /** Text for a person. */
   readonly message: string;
 }
 
-/** The `run` of a record: how the work on it went. */
+/** Outcome, attempts and times of the work on a task: the `run` of its record. */
 export interface Run {
   readonly state: State;
-  /** The key that the result stands under. */
+  /** Key of the result in the record. */
   readonly as: string;
   readonly attempts: number;
-  /** When the first attempt began, ISO 8601 in UTC. */
+  /** Start of the first attempt, ISO 8601 in UTC. */
   readonly at: string;
-  /** From then to the end, in milliseconds. */
+  /** Duration from then to the end, in milliseconds. */
   readonly ms: number;
   readonly error?: Failure;
 }
 
 /**
- * One task record. It keeps the text that it came in; a stage that adds to it splices into that text, so that what
- * the stage does not own keeps its bytes.
+ * One task record. It keeps its original text. A stage that adds to the record splices into that text, so
+ * that members that the stage does not own keep their bytes.
  */
 export class Task {
-  /** What identifies it. */
   readonly uuid: string;
-  /** The record as JSON text on one line, `{` first and `}` last, without a newline. */
+  /** Record as JSON text on one line, from `{` to `}`, without a newline. */
   readonly line: string;
-  /** What the line looks like, where it was read by that; its values are then in `values`. */
+  /** Shape by which the line was read, if it was; its values are then in `values`. */
   readonly shape: Shape | undefined;
   readonly values: LeafValues | undefined;
   #fields: Fields | undefined;
 
-  /** @param fields the record, where it was parsed already */
+  /** @param fields the record, if it is parsed already */
   constructor(uuid: string, line: string, fields?: Fields, shape?: Shape, values?: LeafValues) {
     this.uuid = uuid;
     this.line = line;
@@ -51,13 +52,13 @@ export class Task {
     this.#fields = fields;
   }
 
-  /** The record, parsed when it is first asked for. */
+  /** Attributes of the record, which is parsed at the first access. */
   get fields(): Fields {
     this.#fields ??= this.#shaped() ?? (JSON.parse(this.line) as Fields);
     return this.#fields;
   }
 
-  /** A copy of the record that the caller may change. */
+  /** Returns a copy of the record. The caller may change its top level; nested objects may be shared. */
   copy(): Record<string, unknown> {
     return this.#shaped() ?? { ...this.fields };
   }
@@ -66,42 +67,42 @@ export class Task {
     return this.shape?.fields(this.values as LeafValues);
   }
 
-  /** Whether the record has an attribute. */
+  /** Returns whether the record has an attribute. */
   has(name: string): boolean {
     return this.shape?.has(name) ?? Object.hasOwn(this.fields, name);
   }
 }
 
-/** The value of an attribute, or undefined. `__proto__` and `constructor` are plain data. */
+/** Returns the value of an attribute, or undefined. `__proto__` and `constructor` are plain data. */
 export function attribute(fields: Fields, name: string): unknown {
-  const value = fields[name]; // first, as most ask for what is not there, and the other look is slow
+  const value = fields[name]; // before `hasOwn`, which is slow: most look-ups find nothing
   return value === undefined || !Object.hasOwn(fields, name) ? undefined : value;
 }
 
-/** The `run` that a record carries, where it has the form of one. */
+/** Returns the `run` of a record; undefined if it is not an object with a string `state`. */
 export function runOf(fields: Fields): Run | undefined {
   const run = attribute(fields, 'run');
   if (typeof run !== 'object' || run === null) return undefined;
   return typeof (run as Run).state === 'string' ? (run as Run) : undefined;
 }
 
-/** The `run.state` that a task carries; undefined where it has no `run`. */
+/** Returns the `run.state` of a task; undefined if it has no valid `run`. */
 export function stateOf(task: Task): string | undefined {
   const { shape, values } = task;
   if (shape === undefined) return runOf(task.fields)?.state;
   return shape.state === 0 ? undefined : values?.[shape.state];
 }
 
-/** Whether a task arrives as one that is not to be run: it failed before, or was taken back. */
+/** Returns whether an arriving task must not be run: it has failed or was reverted before. */
 export function isSettled(task: Task): boolean {
   const state = stateOf(task);
   return state !== undefined && state !== 'SUCCESS' && state !== 'PENDING';
 }
 
 /**
- * A task with what its work gave: the result under `run.as`, and `run`. An earlier `run`, and an earlier value under
- * that key, are left out; all else keeps its bytes.
- * @param result JSON text on one line, or undefined where there is none
+ * Returns a task with the outcome of its work: the result under `run.as`, and `run`. They replace an earlier
+ * `run` and an earlier value under that key. All else keeps its bytes.
+ * @param result JSON text on one line, or undefined if there is no result
  */
 export function withOutcome(task: Task, run: Run, result: string | undefined): Task {
   const clean =
@@ -113,17 +114,19 @@ export function withOutcome(task: Task, run: Run, result: string | undefined): T
   return new Task(task.uuid, open + added + runTail(run));
 }
 
-/** A task with another `run`, or with none. All else keeps its bytes. */
+/** Returns a task with another `run`, or without one. All else keeps its bytes. */
 export function withRun({ uuid, line }: Task, run: Run | undefined): Task {
   const clean = withoutMembers(line, (key) => key === 'run');
-  // A run that came from outside may lack anything.
+  // Not from the cache of `runTail`: a run from outside may lack any member.
   return new Task(uuid, run === undefined ? clean : `${clean.slice(0, -1)},"run":${JSON.stringify(run)}}`);
 }
 
 let lastRun: Run | undefined;
 let lastTail = '';
 
-/** The end of a record, from its `run`. Of tasks that take no time, hundreds in a row have the same. */
+/**
+ * Returns the end of a record, from its `run`. It is cached: of quick tasks, hundreds in a row have the same.
+ */
 function runTail(run: Run): string {
   if (lastRun === undefined || !isSame(run, lastRun)) {
     lastRun = run;
@@ -139,7 +142,7 @@ function isSame(a: Run, b: Run): boolean {
 
 const FORBIDDEN = /\p{Cc}/u;
 
-/** Whether there is nothing but printable ASCII: in a uuid, told faster than by an expression. */
+/** Returns whether a text has only printable ASCII. For a uuid this is faster than a regular expression. */
 function isPlain(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
@@ -148,7 +151,10 @@ function isPlain(text: string): boolean {
   return true;
 }
 
-/** Why a value can't be a uuid, or undefined where it can: a string of 1 to 256 bytes without control characters. */
+/**
+ * Returns the reason a value cannot be a uuid, or undefined if it can. A uuid is a string of 1 to 256 bytes
+ * without control characters or halves of surrogate pairs.
+ */
 export function uuidFault(value: unknown): string | undefined {
   if (value === undefined) return 'it has no "uuid"';
   if (typeof value !== 'string') return '"uuid" is not a string';
@@ -162,8 +168,9 @@ let lastTime = Number.NaN;
 let lastStamp = '';
 
 /**
- * A time in ISO 8601, as `run.at` has it. Thousands of tasks share a millisecond.
- * @param time milliseconds, as of `Date.now()`
+ * Returns a time in ISO 8601, as `run.at` has it. The last one is cached, because thousands of tasks share a
+ * millisecond.
+ * @param time milliseconds, as from `Date.now()`
  */
 export function timestamp(time: number): string {
   if (time !== lastTime) {

@@ -2,28 +2,29 @@ import { InvalidValue } from '../options/option.ts';
 import { membersOf } from './json-text.ts';
 import { attribute, type Failure, type Fields, type Task } from './task.ts';
 
-/** Text with attributes of a task in it, as in `https://h/{id}`, compiled once. */
+/** Compiled text with attributes of a task in it, as in `https://h/{id}`. */
 export interface Template {
-  /** The attributes that it names, in order. */
+  /** Names of its attributes, in order. */
   readonly names: readonly string[];
   /** Text before the first attribute. */
   readonly start: string;
   /**
-   * The text for one task. Strings stand as they are; numbers, objects and arrays as they are written in the record.
-   * @param encode is applied to each value, not to the text between them
-   * @returns the text, or a failure `TEMPLATE` where an attribute is missing or null
+   * Returns the text for one task. Strings are inserted without quotes; numbers, objects and arrays as they
+   * are written in the record.
+   * @param encode applied to each value, not to the text between values
+   * @returns the text, or a failure `TEMPLATE` if an attribute is missing or null
    */
   expand(task: Task, encode?: (value: string) => string): string | Failure;
 }
 
 /**
- * Compiles a template. `{name}` is an attribute, `{a.b}` one called `a.b` or the member `b` of the object `a`, `{{`
- * and `}}` are braces themselves.
- * @throws {Rule} where a brace is not closed, or nothing is in it
+ * Compiles a template. `{name}` is an attribute. `{a.b}` is the attribute `a.b`, or if there is none the
+ * member `b` of the object `a`. `{{` and `}}` are literal braces.
+ * @throws {InvalidValue} if a brace is not closed or has no name in it
  */
 export function compileTemplate(source: string): Template {
   const names: string[] = [];
-  /** What stands before each name, and at last what stands after them all. */
+  /** Texts before each name, and last the text after all of them. */
   const between: string[] = [''];
   const tokens = source.matchAll(/\{\{|\}\}|\{([^{}]*)\}|\{|[^{}]+|\}/g);
   for (const [token = '', name] of tokens) {
@@ -55,7 +56,8 @@ export function compileTemplate(source: string): Template {
 }
 
 /**
- * An attribute as text, with the digits it has in the record; undefined where it is missing or null.
+ * Returns an attribute as text, with the digits that it has in the record; undefined if it is missing or
+ * null.
  * @param name an attribute, or a path with dots into objects
  */
 export function attributeText(task: Task, name: string): string | undefined {
@@ -70,7 +72,7 @@ export function attributeText(task: Task, name: string): string | undefined {
   return textOf(inner, last, outer);
 }
 
-/** @param outer gives the text of the object that `fields` was parsed from */
+/** @param outer returns the text of the object that `fields` was parsed from */
 function textOf(fields: Fields, name: string, outer: () => string): string | undefined {
   const value = attribute(fields, name);
   if (typeof value === 'string') return value;
@@ -82,9 +84,9 @@ function isObject(value: unknown): value is Fields {
 }
 
 /**
- * The value of a member as it is written in an object's text; of the last one, as with `JSON.parse`, where there are
- * several of that name.
- * @param text of an object, which `JSON.parse` has accepted
+ * Returns the value of a member as it is written in an object's text; undefined if there is no such member.
+ * The last of duplicate names wins, as with `JSON.parse`.
+ * @param text text of an object that `JSON.parse` accepts
  */
 export function rawMember(text: string, key: string): string | undefined {
   const member = membersOf(text).findLast((one) => one.key === key);

@@ -8,7 +8,7 @@ export interface Backoff {
 
 /**
  * Parses `500ms..30s`.
- * @throws {Rule}
+ * @throws {InvalidValue}
  */
 export function toBackoff(typed: string): Backoff {
   const [min, max, ...more] = typed.split('..').map(milliseconds);
@@ -19,9 +19,9 @@ export function toBackoff(typed: string): Backoff {
 }
 
 /**
- * Returns how long to wait after a failed attempt, in milliseconds: exponential backoff with full jitter, so that tasks
- * that failed together are not retried together (Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture
- * Blog, 2015).
+ * Returns the wait after a failed attempt, in milliseconds. It is exponential backoff with full jitter, so
+ * that tasks that failed together are not retried together (Marc Brooker, "Exponential Backoff And Jitter",
+ * AWS Architecture Blog, 2015).
  * @param attempt number of the failed attempt, from 1
  */
 export function backoffDelay(attempt: number, { min, max }: Backoff): number {

@@ -9,9 +9,9 @@ export interface Job {
   readonly lane: Lane;
   /** Position in the input, from 0. */
   readonly ordinal: number;
-  /** Attempts that were started. */
+  /** Number of started attempts. */
   attempts: number;
-  /** Attempts that count against `--retries`. */
+  /** Number of attempts that count against `--retries`. */
   counted: number;
   /** Start of the first attempt, by `Date.now()`. */
   began: number;
@@ -24,7 +24,7 @@ export class Lane extends Fifo<Job> {
   readonly key: string;
   readonly pacer: Pacer | undefined;
   running = 0;
-  /** Whether the lane is in the scheduler's queue of ready lanes. */
+  /** True if the lane is in the scheduler's queue of ready lanes. */
   isReady = false;
   /** Ordinal of the latest task. */
   lastRead = 0;
@@ -45,16 +45,16 @@ export class Lane extends Fifo<Job> {
     return this.length + this.running + this.delayed === 0;
   }
 
-  /** Returns how long the next start has to wait, from `now`, in milliseconds. */
+  /** Returns the time from `now` to the next start, in milliseconds; 0 or less if it need not wait. */
   wait(now: number): number {
     return Math.max(this.pausedUntil - now, this.pacer?.wait(now) ?? 0);
   }
 
   /**
-   * Pauses the lane because the server asked for it. Afterwards half as many jobs run at once, and one more for each
-   * round of successes: additive increase, multiplicative decrease, as in TCP. Further requests for a pause from the
-   * same burst do not lower the limit again.
-   * @returns whether the lane was not paused already
+   * Pauses the lane because the server asked for it. Afterwards half as many jobs run at once, and one more
+   * for each round of successes: additive increase, multiplicative decrease, as in TCP. Further requests for
+   * a pause from the same burst do not lower the limit again.
+   * @returns false if the lane was paused already
    */
   pause(now: number, milliseconds: number): boolean {
     const isNews = now >= this.pausedUntil;

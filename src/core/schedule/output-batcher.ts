@@ -1,9 +1,9 @@
 import type { Task } from '../record/task.ts';
 
-/** Characters that may wait to be taken. */
+/** Size of the waiting tasks from which producers should pause, in characters. */
 const FULL = 1024 * 1024;
 
-/** Characters that are handed over before the end of the event-loop turn. */
+/** Size from which a batch is handed over before the end of the event-loop turn, in characters. */
 const LARGE = 64 * 1024;
 
 /**
@@ -41,7 +41,7 @@ export class OutputBatcher implements AsyncIterable<readonly Task[]> {
     this.#isBusy = isBusy;
   }
 
-  /** Whether producers should pause. */
+  /** True if producers should pause. */
   get isFull(): boolean {
     return this.#size >= FULL;
   }

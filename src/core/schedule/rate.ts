@@ -8,7 +8,7 @@ export interface Rate {
 
 /**
  * Parses `50/s`, `100/m`, `5000/h`, or `1/500ms`.
- * @throws {Rule}
+ * @throws {InvalidValue}
  */
 export function toRate(typed: string): Rate {
   const [, count = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*\/\s*(\S+)$/.exec(typed.trim()) ?? [];
@@ -31,7 +31,7 @@ export class Pacer {
     this.#interval = rate.per / rate.count;
   }
 
-  /** Returns how long the next start has to wait, from `now`, in milliseconds; 0 or less if it need not wait. */
+  /** Returns the time from `now` to the next start, in milliseconds; 0 or less if it need not wait. */
   wait(now: number): number {
     return this.#next - now;
   }

@@ -25,7 +25,7 @@ export interface SchedulerOptions {
 /** Maximum number of characters to read ahead: tasks may have megabytes. */
 const WINDOW_SIZE = 16 * 1024 * 1024;
 
-/** A lane counts for the fair share if one of this many latest tasks is its own. */
+/** Number of latest tasks. A lane counts for the fair share if one of them is its own. */
 const RECENT = 1000;
 
 /** Number of lanes beyond which idle ones are forgotten. */
@@ -55,14 +55,17 @@ export class Scheduler {
   #running = 0;
   #read = 0;
   #isEnded = false;
-  /** Whether anything may have to wait for a time; otherwise the clock is never read. */
+  /** True if something may have to wait for a time; otherwise the clock is never read. */
   #isTimed: boolean;
   readonly #alarm: DeadlineTimer;
   #wakeReader: (() => void) | undefined;
   /** Called with tasks that arrive after `stop()`. */
   #onLate: ((job: Job) => void) | undefined;
 
-  /** Resolves at the end of input; rejects if reading failed, after all tasks that were read have ended. */
+  /**
+   * Promise of the end of input; it rejects if reading failed. Tasks that were read still run then: see
+   * `isOver`.
+   */
   readonly input: Promise<void>;
 
   constructor(batches: AsyncIterable<readonly Task[]>, options: SchedulerOptions) {
@@ -74,12 +77,12 @@ export class Scheduler {
     this.input.catch(() => {}); // the caller awaits it later
   }
 
-  /** Whether the input has ended and all jobs are finished. */
+  /** True if the input has ended and all jobs are finished. */
   get isOver(): boolean {
     return this.#isEnded && this.#waiting + this.#running === 0;
   }
 
-  /** Adds a task that another one has found. @param first whether it goes to the front of its lane */
+  /** Adds a task that another one has found. @param first true to put it at the front of its lane */
   insert(task: Task, first: boolean): void {
     this.#add(task, first);
   }
@@ -114,8 +117,9 @@ export class Scheduler {
   }
 
   /**
-   * Starts no more jobs. Returns those that wait, in the order of the input.
-   * @param onLate called with the jobs of tasks that still arrive, to the end of input; without it, reading stops
+   * Stops starting jobs. Returns the waiting ones, in the order of the input.
+   * @param onLate called with the jobs of tasks that still arrive, to the end of input; without it, reading
+   *   stops
    */
   stop(onLate?: (job: Job) => void): Job[] {
     this.#onLate ??= onLate;
@@ -236,8 +240,9 @@ export class Scheduler {
   }
 
   /**
-   * Returns how many jobs of one lane may run at once. A single lane may use all. With several lanes, one may use at
-   * most half, and about twice an equal share: a lane whose server hangs leaves room for the others.
+   * Returns the maximum number of running jobs of one lane. A single lane may use all. With several lanes,
+   * one may use at most half, and about twice an equal share: a lane whose server hangs leaves room for the
+   * others.
    */
   #share(): number {
     const { jobs, perLane } = this.#options;

@@ -7,7 +7,10 @@ import { GrowingFile } from './named-file.ts';
 /** A file that a stream appends to, without syncs: several processes may append to one. */
 export interface AppendStream {
   readonly lines: WriteStream;
-  /** Resolves when the stream has ended and all of it is in the file. @throws {TaskpipeError} `IO` */
+  /**
+   * Promise that resolves when the stream has ended and all of it is in the file.
+   * @throws {TaskpipeError} `IO`
+   */
   readonly ended: Promise<void>;
   /** Checks, at most once a second, that the path still names the file. @throws {TaskpipeError} `IO` */
   check(): Promise<void>;
@@ -18,7 +21,7 @@ const INTERVAL = 1000;
 
 /**
  * Opens a file to append to, and creates it if it does not exist.
- * @param option its option, for messages
+ * @param option option that names the file, for messages
  * @throws {TaskpipeError} `IO`
  */
 export async function openAppendStream(option: string, path: string): Promise<AppendStream> {

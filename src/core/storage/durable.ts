@@ -17,19 +17,25 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { systemCode, TaskpipeError } from '../base/errors.ts';
 
-/** fdatasync(2). A failure is final: the kernel may have dropped the data, so it is not retried. */
+/**
+ * Syncs the data of a file with fdatasync(2). A failure is final: the kernel may have dropped the data, so it
+ * is not retried.
+ */
 export const datasync: (fd: number) => Promise<void> = promisify(fdatasync);
 
 const writeAt = promisify(write);
 
-/** One write(2), off the main thread, where the descriptor stands, or at its end with `O_APPEND`. Returns how many bytes. */
+/**
+ * Writes bytes with one write(2), off the main thread, at the position of the descriptor, or with `O_APPEND`
+ * at the end of the file. Returns the number of bytes written.
+ */
 export async function writeOnce(fd: number, bytes: Buffer): Promise<number> {
   return (await writeAt(fd, bytes)).bytesWritten;
 }
 
 /**
- * Writes all of the bytes, minding short writes.
- * @param position where in the file; default: where the descriptor stands, or its end with `O_APPEND`
+ * Writes all of the bytes, with further writes after a short one.
+ * @param position offset in the file; default: as for `writeOnce`
  */
 export async function writeAll(fd: number, bytes: Buffer, position?: number): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
@@ -40,10 +46,10 @@ export async function writeAll(fd: number, bytes: Buffer, position?: number): Pr
   }
 }
 
-/** Errors of fsync on a folder that does not support it: no such call, or the folder can't be read. */
+/** Error codes of fsync on a folder that does not support it, or that cannot be read. */
 const NOT_HERE = ['EINVAL', 'ENOTSUP', 'EACCES', 'EPERM'];
 
-/** Makes the name of a new or renamed file last: fsync of its folder. */
+/** Makes the name of a new or renamed file durable, by fsync of its folder if that is possible. */
 export function syncFolder(path: string): void {
   let fd: number | undefined;
   try {
@@ -57,8 +63,8 @@ export function syncFolder(path: string): void {
 }
 
 /**
- * The mode of a file that is to be replaced; undefined where there is none.
- * @throws {TaskpipeError} `USAGE` if it is not a file: a rename would replace a device by one
+ * Returns the mode of a file that will be replaced; undefined if it does not exist.
+ * @throws {TaskpipeError} `USAGE` if it is not a file: a rename would replace a device with a file
  */
 export function modeOf(path: string): number | undefined {
   return fileAt(path)?.mode;
@@ -82,11 +88,12 @@ function mustBeUnchanged(path: string, before: Stats | undefined): void {
 }
 
 /**
- * Writes a file beside another one and renames it into its place, with its permissions: a crash leaves the old one or
- * the new one. A new file must not take the place of a symbolic link: give what `resolved` returns.
- * A file that another program changes meanwhile is not replaced: that change would be lost.
- * @returns how many bytes it has
- * @throws {TaskpipeError} `USAGE` if it exists and is not a file, `IO` if it was changed
+ * Replaces a file: writes a new one beside it, with its permissions, and renames that to its name. After a
+ * crash, the path names the old file or the whole new one. If another program changes the file meanwhile, it
+ * is not replaced, because that change would be lost.
+ * @param path a path from `resolved`: the rename would replace a symbolic link
+ * @returns the size of the new file in bytes
+ * @throws {TaskpipeError} `USAGE` if the path exists and is not a file, `IO` if the file was changed
  */
 export async function replaceFile(path: string, chunks: AsyncIterable<Buffer>): Promise<number> {
   const temporary = `${path}.new`;
@@ -115,10 +122,10 @@ export async function replaceFile(path: string, chunks: AsyncIterable<Buffer>): 
   }
 }
 
-/** Limit on links in a row. More are a cycle, and opening the path reports it. */
+/** Maximum number of links in a row. More are a cycle, which opening the path reports. */
 const MOST_LINKS = 40;
 
-/** What a symbolic link leads to, whether that exists or not; any other path as it is. */
+/** Returns the path that a symbolic link leads to, even if nothing exists there; any other path as it is. */
 export function resolved(path: string): string {
   let place = path;
   for (let i = 0; i < MOST_LINKS; i++) {
@@ -129,7 +136,7 @@ export function resolved(path: string): string {
   return place;
 }
 
-/** The one name of a file, by which two paths can be compared; it need not exist, nor its folder. */
+/** Returns the canonical path of a file, to compare paths. Neither the file nor its folder must exist. */
 export function realPath(path: string): string {
   const place = resolve(resolved(path));
   const folder = dirname(place);

@@ -3,19 +3,19 @@ import { ioError, TaskpipeError } from '../base/errors.ts';
 import { quoted } from '../base/terminal-text.ts';
 import { modeOf } from './durable.ts';
 
-/** How far into a file a line of ours is looked for, in bytes. */
+/** Size of the beginning of a file that is searched for one of our lines, in bytes. */
 const LOOKED = 64 * 1024;
-/** How much of a file is shown. */
+/** Number of characters of a file that a message shows. */
 const SHOWN = 30;
 
-/** The byte order mark of UTF-16 read as UTF-8, or a brace with a NUL beside it. */
+/** Beginning of a UTF-16 file, read as UTF-8: a byte order mark, or a brace with a NUL beside it. */
 const UTF16 = /^(?:\ufffd{2}|\{\0|\0\{)/;
 
 /**
- * Refuses a file that is something else, as the input is where names were mixed up: it is not to be appended to, nor
- * compacted to nothing. One line that could be of ours is enough, as a crash may have torn the others.
- * @param what it should be, in words
- * @throws {TaskpipeError} `DATA`, or `IO` where it can't be read
+ * Rejects a file of another kind, such as the input if names were mixed up: appending or compacting would
+ * damage it. One line that begins like ours is enough, because a crash may have torn the others.
+ * @param what kind that the file should have
+ * @throws {TaskpipeError} `DATA`; `IO` if the file cannot be read
  */
 export function assertOwnContent(path: string, what: 'ledger' | 'spool' | 'flow log'): void {
   const found = startOf(path, what);
@@ -34,8 +34,9 @@ export function assertOwnContent(path: string, what: 'ledger' | 'spool' | 'flow 
 }
 
 /**
- * The same for a file that is read to its end when it is opened: a device may have none.
- * @throws {TaskpipeError} `USAGE` if it is not a file, besides
+ * Rejects the files that `assertOwnContent` rejects, and devices. Use it for a file that is read to its end
+ * when it is opened: a device may have no end.
+ * @throws {TaskpipeError} `USAGE` if it is not a file; `DATA` or `IO` as `assertOwnContent`
  */
 export function assertOwnFile(path: string, what: 'spool' | 'flow log'): void {
   modeOf(path);

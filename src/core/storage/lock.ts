@@ -3,17 +3,17 @@ import { closeSync, fstatSync } from 'node:fs';
 import { TaskpipeError } from '../base/errors.ts';
 import { isFileAt } from './named-file.ts';
 
-/** How a file is locked: by one alone, or by many against one alone. */
+/** Kind of a lock: an exclusive lock excludes all others, a shared one only exclusive ones. */
 export type LockKind = 'exclusive' | 'shared';
 
-/** Whether `flock` was found missing, or the file system without locks: that is said once. */
+/** True after the message that locks are not available, which is shown once. */
 let isSaid = false;
 
 /**
- * Opens a file and locks it, with flock(2) on our own descriptor: the lock lives as long as the process, and
- * `kill -9` frees it too. Where the path names another file by then (its holder has renamed one over it), it is
- * opened again.
- * @param open opens the path, and returns the descriptor
+ * Opens a file and locks it with flock(2) on our own descriptor: the lock lives as long as the process, and
+ * `kill -9` releases it too. If the path names another file by then (the previous holder has renamed one over
+ * it), the path is opened again.
+ * @param open opens the path and returns the descriptor
  * @param busy message if another process holds the lock
  * @returns the descriptor
  * @throws {TaskpipeError} `LOCKED`
@@ -38,7 +38,10 @@ export function openLocked(
   }
 }
 
-/** Takes the lock of an open file without waiting. Returns false if another process holds it. */
+/**
+ * Takes the lock of an open file without waiting. Returns false if another process holds it. Returns true
+ * with a message if `flock` or the file system does not support locks.
+ */
 export function lock(fd: number, kind: LockKind, say: (message: string) => void): boolean {
   const flag = kind === 'exclusive' ? '-x' : '-s';
   const { status } = spawnSync('flock', ['-n', flag, '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });

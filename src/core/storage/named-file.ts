@@ -14,15 +14,15 @@ export interface LossDetails {
 
 /** State of an open file that its path no longer names. */
 export interface Loss {
-  /** What happened, to be put after the path. */
+  /** Description of the loss, to follow the path in a message. */
   readonly words: string;
-  /** Whether the path names another file now. */
+  /** True if the path names another file now. */
   readonly isReplaced: boolean;
   /** Path of its bytes: its new name, or a copy if it had no name. Undefined if there is neither. */
   readonly place: string | undefined;
-  /** Whether `place` is a copy that was made now. */
+  /** True if `place` is a copy that was made now. */
   readonly isCopy: boolean;
-  /** Whether its folder has lost its name too. */
+  /** True if its folder has lost its name too. */
   readonly isFolderGone?: boolean;
 }
 
@@ -32,7 +32,7 @@ export function isFileAt(path: string, file: Pick<Stats, 'dev' | 'ino'>): boolea
   return there !== undefined && isSameFile(there, file);
 }
 
-/** Returns whether two files are one. */
+/** Returns whether two files are the same. */
 export function isSameFile(a: Pick<Stats, 'dev' | 'ino'>, b: Pick<Stats, 'dev' | 'ino'>): boolean {
   return a.ino === b.ino && a.dev === b.dev;
 }
@@ -57,7 +57,7 @@ export class NamedFile {
     this.#absolute = resolve(path);
   }
 
-  /** Whether it is a regular file. Devices and pipes are not checked. */
+  /** True for a regular file. Devices and pipes are not checked. */
   get isFile(): boolean {
     return this.#file.isFile();
   }
@@ -75,7 +75,7 @@ export class NamedFile {
     return size;
   }
 
-  /** Whether the path still names the file. */
+  /** Returns whether the path still names the file; true for a device or pipe. */
   isThere(): boolean {
     return !this.isFile || this.#size() !== undefined;
   }
@@ -129,7 +129,7 @@ export class NamedFile {
   }
 }
 
-/** The error for a file whose size another program has changed. */
+/** Returns the error for a file whose size another program has changed. */
 export function sizeError(path: string, size: number, expected: number): TaskpipeError {
   const what = size < expected ? 'truncated' : 'appended to';
   return new TaskpipeError(
@@ -139,13 +139,13 @@ export function sizeError(path: string, size: number, expected: number): Taskpip
 }
 
 /**
- * A file that several processes append to, so that it only grows. One that got shorter was truncated by another
- * program: lines that were reported as safe are gone.
+ * A file that several processes append to, so that it only grows. If it has become shorter, another program
+ * has truncated it: lines that were reported as safe are gone.
  */
 export class GrowingFile {
   readonly #named: NamedFile;
   readonly #fd: number;
-  /** Its size when it was opened, and the least that it must have now. */
+  /** Size when the file was opened, and the minimum size that it must have now, in bytes. */
   readonly #first: number;
   #least: number;
 
@@ -157,24 +157,27 @@ export class GrowingFile {
     this.#least = this.#first;
   }
 
-  /** Whether it is a regular file. */
+  /** True for a regular file. */
   get isFile(): boolean {
     return this.#named.isFile;
   }
 
-  /** Tells it that so many bytes were appended since it was opened. */
+  /** Records the number of bytes that were appended since the file was opened. */
   wrote(bytes: number): void {
     this.#least = Math.max(this.#least, this.#first + bytes);
   }
 
-  /** To be called before lines are appended. @throws {TaskpipeError} `IO`, if it was truncated */
+  /**
+   * Checks the size. Call it before lines are appended.
+   * @throws {TaskpipeError} `IO` if the file was truncated
+   */
   mustNotBeTruncated(): void {
     this.#grow(fstatSync(this.#fd).size);
   }
 
   /**
-   * To be called after lines were appended, and before they are reported as safe.
-   * @throws {TaskpipeError} `IO`, if it was truncated, or its path no longer names it
+   * Checks the size and the path. Call it after lines were appended, and before they are reported as safe.
+   * @throws {TaskpipeError} `IO` if the file was truncated, or if its path no longer names it
    */
   async check(details?: LossDetails): Promise<void> {
     this.#grow(await this.#named.check(details));
@@ -187,7 +190,7 @@ export class GrowingFile {
   }
 }
 
-/** Says what happened, to which file, where its bytes are, and what to do next. */
+/** Returns a message that says what happened to which file, where its bytes are, and what to do next. */
 export function lossMessage(
   path: string,
   { words, isReplaced, place, isCopy, isFolderGone }: Loss,

@@ -4,10 +4,10 @@ import { realPath } from './durable.ts';
 
 /** A file of a run, and its use. */
 export interface Place {
-  /** As in `--rest`. */
+  /** Use of the file, as in `--rest`, for messages. */
   readonly use: string;
   readonly path?: string | undefined;
-  /** In place of a path: a descriptor, which may lead to a file. */
+  /** Descriptor, which may lead to a file; given instead of a path. */
   readonly fd?: number | undefined;
 }
 
@@ -16,8 +16,8 @@ export const STDIN: Place = { use: 'the standard input', fd: 0 };
 export const STDOUT: Place = { use: 'the standard output', fd: 1 };
 
 /**
- * Refuses one file for two uses, if one of them writes it: that would destroy or reread what the other has written.
- * Links to one file are one file.
+ * Rejects a file with two uses if the run writes it: one use would destroy or reread the data of the other.
+ * Links to the same file count as one file.
  * @param written files that the run writes
  * @param read files that it only reads
  * @throws {TaskpipeError} `USAGE`
@@ -42,7 +42,7 @@ function conflict(place: Place, other: Place): TaskpipeError {
   return new TaskpipeError('USAGE', `${place.use} must be another file than ${other.use}${both}`);
 }
 
-/** Returns the names that two uses of one file have in common: its path without links, and its inode. */
+/** Returns the names by which two uses of one file are found: its path without links, and its inode. */
 function keysOf({ use, path, fd }: Place): readonly string[] {
   if (fd !== undefined) return inodeOf(statOf(fd));
   if (path === undefined) return [];
@@ -53,7 +53,7 @@ function keysOf({ use, path, fd }: Place): readonly string[] {
   }
 }
 
-/** A file that cannot be found is reported by the code that reads it. */
+/** Returns the names of a file to read; none if it cannot be found, which the code that reads it reports. */
 function keysToRead(place: Place): readonly string[] {
   try {
     return keysOf(place);
@@ -62,7 +62,7 @@ function keysToRead(place: Place): readonly string[] {
   }
 }
 
-/** A device or pipe may have two uses. */
+/** Returns the inode of a regular file as a name; nothing for a device or pipe, which may have two uses. */
 function inodeOf(stat: Stats | undefined): readonly string[] {
   return stat?.isFile() ? [`inode ${stat.dev}:${stat.ino}`] : [];
 }

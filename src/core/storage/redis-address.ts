@@ -1,38 +1,41 @@
 import { readFileSync } from 'node:fs';
 import { ioError, TaskpipeError } from '../base/errors.ts';
 
-/** Where a Redis is, and how to get in. */
+/** Address of a Redis, and the credentials for it. */
 export interface RedisAddress {
   readonly host: string;
   readonly port: number;
-  /** The number of the database. */
+  /** Number of the database. */
   readonly db: number;
   readonly user: string | undefined;
   readonly password: string | undefined;
-  /** `rediss://`; with the file of an authority to trust, where that is not a public one. */
+  /**
+   * Set for `rediss://`. `ca` is the file of a certificate authority to trust, if that is not a public one.
+   */
   readonly tls: { readonly ca: string | undefined } | undefined;
-  /** What stands behind the `#`: the name of a queue or ledger. */
+  /** Name of a queue or ledger: the text after the `#`. */
   readonly name: string | undefined;
-  /** Whether a Redis may be used that forgets. */
+  /** True if a Redis that may lose data is accepted. */
   readonly volatile: boolean;
-  /** The url without what is secret: for messages. */
+  /** Url without user, password and parameters, for messages. */
   readonly place: string;
 }
 
-/** What a url does not say. */
+/** Sources of the password besides the url. */
 export interface Secrets {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly passwordFile?: string | undefined;
 }
 
-/** The variable that a password is taken from, where neither the url nor a file has one. */
+/** Environment variable of the password, which is used if neither the url nor a file has one. */
 export const PASSWORD_VARIABLE = 'TASK_REDIS_PASSWORD';
 
 const SHAPE = 'redis://HOST:PORT/DB, or rediss:// with TLS';
 
 /**
- * Reads `redis://user:password@host:6379/0?password-file=FILE&ca=FILE&volatile#name`; all but the host may be left out.
- * @throws {TaskpipeError} `USAGE` if the url is invalid, `IO` if the file of the password can't be read
+ * Parses `redis://user:password@host:6379/0?password-file=FILE&ca=FILE&volatile#name`; all parts but the host
+ * are optional.
+ * @throws {TaskpipeError} `USAGE` if the url is invalid, `IO` if the password file cannot be read
  */
 export function redisAddress(typed: string, { env, passwordFile }: Secrets): RedisAddress {
   const url = URL.canParse(typed) ? new URL(typed) : undefined;
@@ -83,7 +86,10 @@ function readSecret(file: string): string {
   }
 }
 
-/** A place with the password of the environment in it, where it is a Redis without one: for ledgers. */
+/**
+ * Returns the place of a ledger. Adds the password of the environment if the place is the url of a Redis
+ * without a password.
+ */
 export function withPassword<T extends string | undefined>(place: T, env: Secrets['env']): T {
   const password = env[PASSWORD_VARIABLE];
   if (!password || place === undefined || !/^rediss?:/.test(place) || !URL.canParse(place)) return place;

@@ -4,40 +4,42 @@ import { ioError, messageOf, TaskpipeError } from '../base/errors.ts';
 import type { RedisAddress } from './redis-address.ts';
 
 export interface RedisSettings {
-  /** How long it may be away before that is an error, in milliseconds. Default one minute. */
+  /** Maximum time that Redis may be unreachable, in milliseconds; then it is an error. Default one minute. */
   readonly patience?: number | undefined;
-  /** A line on stderr. */
+  /** Writes a line to stderr. */
   readonly say?: ((message: string) => void) | undefined;
-  /** It is waited for no longer where it is away. */
+  /** Aborted to stop waiting for an unreachable Redis. */
   readonly leaving?: AbortSignal | undefined;
 }
 
-/** A connection, which comes back by itself as long as patience lasts. */
+/** Connection that is restored automatically as long as patience lasts. */
 export interface RedisLink {
   readonly client: Redis;
   readonly address: RedisAddress;
-  /** How often it came back. What was under way then was sent again, and may have been done twice. */
+  /**
+   * Number of reconnections. Commands in flight at a reconnection were sent again, and may have run twice.
+   */
   readonly returns: number;
   /**
-   * Does something, and does it again where the connection was lost on the way: it may then be done twice.
-   * @throws {TaskpipeError} `IO`, with what went wrong in words
+   * Runs `work`, and runs it again if the connection was lost meanwhile: it may then run twice.
+   * @throws {TaskpipeError} `IO`, with the reason
    */
   run<T>(work: () => Promise<T>): Promise<T>;
-  /** What went wrong, in words: of a command, or of the connection. */
+  /** Returns the error of a command or of the connection, with its reason in words. */
   fault(error: unknown): TaskpipeError;
   close(): void;
 }
 
-/** The default of `--patience`, in milliseconds. */
+/** Default of `--patience`, in milliseconds. */
 export const PATIENCE = 60_000;
 
-/** No time makes these better. */
+/** Errors that retrying cannot fix. */
 const HOPELESS = /WRONGPASS|NOAUTH|NOPERM|invalid password|certificate|self.signed|wrong version number/i;
 
 /**
- * Connects, and sees to it that the server can be trusted with tasks.
- * @throws {TaskpipeError} `IO` if there is no server, it refuses the login, is a read-only copy or too old; `USAGE` if
- *   it may forget and `address.volatile` is not set
+ * Connects, and checks that the server can be trusted with tasks.
+ * @throws {TaskpipeError} `IO` if the server is not available, rejects the login, is a read-only copy or is
+ *   too old; `USAGE` if it may lose data and `address.volatile` is not set
  */
 export async function connectRedis(address: RedisAddress, settings: RedisSettings = {}): Promise<RedisLink> {
   const link = await open(address, settings);
@@ -132,10 +134,10 @@ function authority(file: string): Buffer {
   }
 }
 
-/** Commands that this needs came with 6.2. */
+/** Oldest supported version: it introduced commands that are needed here. */
 const OLDEST = [6, 2] as const;
 
-/** @param info what INFO says */
+/** @param info answer to the command INFO */
 function checkServer(info: string, { place, volatile: mayForget }: RedisAddress): void {
   const of = (key: string): string => new RegExp(`^${key}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
   const refuse = (code: 'IO' | 'USAGE', words: string): never => {
@@ -166,7 +168,7 @@ function faultOf(error: unknown, last: unknown, { place }: RedisAddress): Taskpi
   return new TaskpipeError('IO', `${place}: ${reasonOf(cause)}`, { cause });
 }
 
-/** What Redis or the network says, and what to do about it. */
+/** Patterns of errors of Redis or the network, each with its meaning and remedy. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/ECONNREFUSED/, 'connection refused; is Redis running there?'],
   [/ENOTFOUND|EAI_AGAIN/, 'no such host; is its name right?'],

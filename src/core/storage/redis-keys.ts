@@ -1,19 +1,22 @@
 /*
- * What we keep in Redis beside BullMQ's own keys, which begin with `bull:`. The ledger of a queue has the name of the
- * queue: `redis://h/0#crawl` is what the queue `crawl` knows to be finished.
+ * Our keys in Redis, beside those of BullMQ, which begin with `bull:`. The ledger of a queue has the name of
+ * the queue: `redis://h/0#crawl` holds the finished tasks of the queue `crawl`.
  */
 
-/** The set of the uuids that are finished. */
+/** Returns the key of the set of finished uuids. */
 export function finishedKey(name: string): string {
   return `taskpipe:${name}:finished`;
 }
 
-/** The set of those that were taken back. */
+/** Returns the key of the set of uuids that are no longer finished and must be run again. */
 export function undoneKey(name: string): string {
   return `taskpipe:${name}:undone`;
 }
 
-/** The members of a set, in batches; members that come or go meanwhile may be in or not. */
+/**
+ * Yields the members of a set in batches. Members that are added or removed meanwhile may be missing or
+ * present.
+ */
 export async function* membersOf(
   client: { sscan(key: string, cursor: string, count: 'COUNT', by: number): Promise<[string, string[]]> },
   key: string,

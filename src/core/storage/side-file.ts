@@ -32,7 +32,7 @@ export function openSide(
 
 /**
  * Copies an open file to a new one beside its path, which no longer names it.
- * @returns the path of the copy; undefined if none could be made, as in a folder that was removed
+ * @returns the path of the copy; undefined if that failed, for example because the folder was removed
  */
 export async function keepCopy(fd: number, path: string): Promise<string | undefined> {
   try {

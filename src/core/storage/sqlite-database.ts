@@ -6,41 +6,41 @@ import { openReadOnly } from './sqlite-readonly.ts';
 
 export { isSqlError, refusalOf } from './sqlite-errors.ts';
 
-/** A value as SQLite has it. Whole numbers are bigints, so that 64 bits stay whole. */
+/** Value of a cell. Whole numbers are bigints, so that all 64 bits are kept. */
 export type Cell = string | number | bigint | Buffer | null;
 
-/** A column of what a statement gives. */
+/** Column of the result of a statement. */
 export interface ResultColumn {
   readonly name: string;
-  /** Where its values come from, and how that column was declared; null where they are computed. */
+  /** Table and column that its values come from, and the declared type; null if they are computed. */
   readonly table: string | null;
   readonly column: string | null;
   readonly type: string | null;
 }
 
 export interface Statement {
-  /** Runs it, at once: it blocks. Returns how many rows it has changed. */
+  /** Runs the statement and blocks until it is done. Returns the number of changed rows. */
   run(values: readonly Cell[]): number;
   /** Rows of the statement, read on demand. Do not use the statement again before they have ended. */
   rows(values?: readonly Cell[]): Promise<Iterable<readonly Cell[]>>;
   readonly columns: readonly ResultColumn[];
 }
 
-/** An open database. What it throws is a `TaskpipeError`: see `sqliteError`. */
+/** Open database. Its methods throw the errors that `sqliteError` returns. */
 export interface Database {
-  /** As it is called in messages. */
+  /** Path as the caller gave it, for messages. */
   readonly path: string;
-  /** Runs statements that give nothing. Syncs of the disk do not block. */
+  /** Runs statements without results. It does not block while the disk is synced. */
   exec(sql: string): Promise<void>;
   prepare(sql: string): Promise<Statement>;
-  /** All rows of a statement. */
+  /** Returns all rows of a statement. */
   all(sql: string, values?: readonly Cell[]): Promise<readonly (readonly Cell[])[]>;
-  /** Whether a transaction is open. Some refusals end it. */
+  /** True if a transaction is open. Some errors end it. */
   readonly inTransaction: boolean;
   close(): void;
 }
 
-/** The library as it is used here. */
+/** Part of the library that is used here. */
 interface Native {
   readonly inTransaction: boolean;
   exec(sql: string): Promise<unknown>;
@@ -56,9 +56,9 @@ interface NativeStatement {
 }
 
 /**
- * Opens a SQLite database; one that is written is made where there is none, and keeps a write-ahead log, so that
- * readers and one writer do not wait for each other, and a crash loses no transaction.
- * @param options.sync whether a transaction is on the disk when its COMMIT is done. Default true
+ * Opens a SQLite database. Unless it is read-only, the database is created if it does not exist, and it keeps
+ * a write-ahead log: readers and one writer do not wait for each other, and a crash loses no transaction.
+ * @param options.sync true if COMMIT waits until the transaction is on the disk. Default true
  * @throws {TaskpipeError} `IO`, `DATA` if it is not a database, `LOCKED`
  */
 export async function openDatabase(
@@ -77,7 +77,7 @@ export async function openDatabase(
   };
   try {
     if (readonly) return await openReadOnly(resolve(path), open);
-    const database = open(resolve(path)); // an absolute path: a name such as http: would be a server's
+    const database = open(resolve(path)); // absolute: the library takes a name such as http: for a server
     try {
       await makeDurable(database, sync);
     } catch (error) {
@@ -91,7 +91,7 @@ export async function openDatabase(
 }
 
 async function makeDurable(database: Database, sync: boolean): Promise<void> {
-  // A log that is copied back at every 1,000 pages is mostly copying: uuids are scattered over all pages.
+  // A checkpoint of the log at every 1,000 pages would mostly copy: uuids are scattered over all pages.
   await database.all('pragma journal_mode = wal');
   await database.exec(
     `pragma synchronous = ${sync ? 'full' : 'off'}; pragma wal_autocheckpoint = 10000; pragma cache_size = -32000`,
@@ -160,7 +160,7 @@ function* guarded(path: string, rows: Iterable<readonly Cell[]>): Generator<read
   }
 }
 
-/** Runs what is committed whole or not at all. */
+/** Runs `act` in a transaction, which is rolled back if `act` throws. */
 export async function inTransaction<T>(database: Database, act: () => Promise<T>): Promise<T> {
   await database.exec('begin immediate');
   try {
@@ -168,12 +168,12 @@ export async function inTransaction<T>(database: Database, act: () => Promise<T>
     await database.exec('commit');
     return result;
   } catch (error) {
-    await database.exec('rollback').catch(() => {}); // SQLite has rolled back by itself, as with a full disk
+    await database.exec('rollback').catch(() => {}); // fails if SQLite has rolled back by itself
     throw error;
   }
 }
 
-/** A name in SQL. */
+/** Returns a name quoted for SQL. */
 export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

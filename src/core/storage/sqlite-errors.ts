@@ -1,6 +1,6 @@
 import { messageOf, TaskpipeError } from '../base/errors.ts';
 
-/** How long a database may be busy with another writer, in milliseconds. */
+/** Maximum wait for another writer of the database, in milliseconds. */
 export const PATIENCE = 30_000;
 
 /** Primary result codes of SQLite. The library does not know the names of all extended ones. */
@@ -13,12 +13,13 @@ const CORRUPT = 11;
 const FULL = 13;
 const IOERR = 10;
 const NOTADB = 26;
-/** Extended codes that a file at its size limit gives. */
+/** Extended codes of the errors of a file at its size limit. */
 const NO_ROOM: ReadonlySet<number> = new Set([778, 4874]); // IOERR_WRITE, IOERR_SHMSIZE
 
 /**
- * Turns an error of the library into one of ours, with the library's as its cause.
- * @param doing for the message, as in `cannot read`
+ * Turns an error of the library into a `TaskpipeError` with the original error as its cause. Returns all
+ * other errors as they are.
+ * @param doing the failed action for the message, as in `cannot read`
  */
 export function sqliteError(doing: string, path: string, error: unknown): Error {
   if (error instanceof TaskpipeError) return error;
@@ -47,7 +48,7 @@ function primaryCode(error: unknown): number {
   return isOfLibrary(cause) ? cause.rawCode & 0xff : 0;
 }
 
-/** Returns whether a file, or its folder, cannot be opened or written. */
+/** Returns whether an error means that a file or its folder cannot be opened or written. */
 export function isNoAccess(error: unknown): boolean {
   return NO_ACCESS.has(primaryCode(error));
 }
@@ -56,11 +57,14 @@ function isOfLibrary(error: unknown): error is Error & { readonly rawCode: numbe
   return error instanceof Error && typeof (error as { rawCode?: unknown }).rawCode === 'number';
 }
 
-/** SQLite's words if the shape of the database, and not a value, is the reason. */
+/** Messages of SQLite whose reason is the schema of the database, and not a value. */
 const OF_THE_SCHEMA =
   /no such (table|column|function|module)|has no column named|cannot modify|already exists|duplicate column/;
 
-/** Returns why the database refuses one row and may take others, or undefined if the error is of another kind. */
+/**
+ * Returns the reason the database rejects one row, if it may still accept other rows; undefined for other
+ * errors.
+ */
 export function refusalOf(error: unknown): string | undefined {
   const cause = error instanceof TaskpipeError ? error.cause : error;
   const words = messageOf(cause);

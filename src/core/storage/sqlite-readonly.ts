@@ -12,12 +12,12 @@ interface Readable {
   close(): void;
 }
 
-/** Files beside a database that hold transactions which are not in it yet. */
+/** Suffixes of the logs of a database, without which SQLite cannot read its committed state. */
 const LOGS = ['-wal', '-journal'];
 
 /**
- * Opens a database that is only read. SQLite needs to write beside a database in WAL mode; in a folder that cannot be
- * written it is read as an immutable file if no log lies beside it, else from a copy, with its log.
+ * Opens a database read-only. SQLite needs to write beside a database in WAL mode. If the folder cannot be
+ * written, a database without a log is opened as an immutable file, and one with a log as a copy.
  * @param open opens a name or URI as SQLite understands it
  */
 export async function openReadOnly<T extends Readable>(path: string, open: (place: string) => T): Promise<T> {
@@ -33,7 +33,7 @@ export async function openReadOnly<T extends Readable>(path: string, open: (plac
   return copyOf(path, open);
 }
 
-/** Reads something: until then, SQLite has not looked at the file. */
+/** Runs a query, because SQLite does not look at the file before. Closes the database if that fails. */
 async function opened<T extends Readable>(database: T): Promise<T> {
   try {
     await database.exec('pragma query_only = 1');
@@ -53,7 +53,10 @@ function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-/** Opens a copy in the folder for temporary files. Its names are removed at once: what is open stays readable. */
+/**
+ * Opens a copy in the folder for temporary files. The files of the copy are unlinked at once, and stay
+ * readable while they are open.
+ */
 async function copyOf<T extends Readable>(path: string, open: (place: string) => T): Promise<T> {
   const folder = copied(path);
   try {

@@ -1,7 +1,7 @@
 /*
- * Dialects of delimited text. CSV follows RFC 4180: quotes enclose cells, and a quote inside of them is doubled. TSV
- * follows IANA, PostgreSQL's COPY and Miller: a row is one line, quotes are ordinary characters, and \t, \n, \r and
- * \\ stand for a tab, a newline, a carriage return and a backslash inside a cell.
+ * Dialects of delimited text. CSV follows RFC 4180: quotes enclose cells, and a quote inside a quoted cell is
+ * doubled. TSV follows IANA, PostgreSQL's COPY and Miller: a row is one line, quotes are ordinary characters,
+ * and \t, \n, \r and \\ stand for a tab, a newline, a carriage return and a backslash inside a cell.
  */
 
 export interface Dialect {
@@ -11,19 +11,22 @@ export interface Dialect {
   readonly quote: string;
   /** Character that escapes the next one; empty if there is none, so that a quote inside quotes is doubled. */
   readonly escape: string;
-  /** Whether an escape never hides a delimiter or a newline, so that each line is a row. Unknown escapes stay as they are. */
+  /**
+   * True if each line is a row: an escape never hides a delimiter or a newline. Unknown escapes stay as they
+   * are.
+   */
   readonly isLineBased: boolean;
 }
 
 export const CSV: Dialect = { delimiter: ',', quote: '"', escape: '', isLineBased: false };
 export const TSV: Dialect = { delimiter: '\t', quote: '', escape: '\\', isLineBased: true };
 
-/** Characters that an escape and a letter stand for, in MySQL and PostgreSQL too. */
+/** Characters by the letter after an escape, as in MySQL and PostgreSQL. */
 const LETTERS: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', 0: '\0' };
 
 /**
- * Returns the function that gives the value of a cell by its text.
- * @param isQuoted whether that is the text between two quotes
+ * Returns a function that decodes the text of a cell.
+ * @param isQuoted true for the text between two quotes
  */
 export function cellReader(dialect: Dialect, isQuoted: boolean): (text: string) => string {
   const { quote, escape: mark, isLineBased } = dialect;
@@ -48,7 +51,10 @@ function forPattern(character: string): string {
   return character.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&');
 }
 
-/** Returns the function that writes cells as a row, without its line end. CSV cells are quoted only if they must be. */
+/**
+ * Returns a function that encodes cells as a row, without its line end. CSV cells are quoted only if they
+ * must be.
+ */
 export function rowEncoder(dialect: Dialect = CSV): (cells: readonly string[]) => string {
   return dialect.isLineBased ? escapingEncoder(dialect) : quotingEncoder(dialect.delimiter);
 }

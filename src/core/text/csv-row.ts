@@ -1,20 +1,20 @@
-/** What can be wrong with a row. */
+/** Faults of a row; `ROW_FAULTS` explains them. */
 export type RowFault = 'quote' | 'open' | 'long';
 
-/** What is known of a row that has a fault. */
+/** Fault of a row, with its place. */
 export interface RowTrouble {
   readonly fault: RowFault;
-  /** Line of the quote that the fault comes from, if a quote has been opened. */
+  /** Line of the quote that caused the fault, if a quote was opened. */
   readonly quoteLine?: number | undefined;
-  /** Lines that went into the row, if they are not in its text. */
+  /** Number of lines of the row, if its text was not kept. */
   readonly lines?: number | undefined;
 }
 
 /** One row. */
 export class Row {
-  /** Its cells; none for a blank line. They mean nothing if the row has a fault. */
+  /** Cells of the row; none for a blank line. Ignore them if the row has a fault. */
   readonly cells: readonly string[];
-  /** The number of the line where it begins, from 1. */
+  /** Number of the line where it begins, from 1. */
   readonly line: number;
   readonly trouble: RowTrouble | undefined;
   readonly #source: string;
@@ -41,12 +41,12 @@ export class Row {
     return this.trouble?.fault;
   }
 
-  /** The length of its text. */
+  /** Length of its text, in characters. */
   get length(): number {
     return this.#end - this.#start;
   }
 
-  /** Its own text with its line end, which the last row of a file may lack. Empty if the row was over the cap. */
+  /** Its text with its line end, which the last row of a file may lack. Empty if the row was too long. */
   get text(): string {
     return this.#source.slice(this.#start, this.#end);
   }
@@ -65,7 +65,7 @@ export function newlinesIn(text: string): number {
   return newlines;
 }
 
-/** The faults of rows, in words. */
+/** Messages for the faults of rows. */
 export const ROW_FAULTS: Readonly<Record<RowFault, string>> = {
   quote: 'text follows a closing quote (a quote inside a quoted cell must be doubled)',
   open: 'a quote is opened in this row and never closed',

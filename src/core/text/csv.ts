@@ -1,7 +1,7 @@
 /**
- * Delimited text as RFC 4180 has it, and what is met in the wild: any delimiter, `\n` or `\r\n`, quotes inside an
- * unquoted cell as they stand, no quotes, escapes in place of doubled quotes. Own code, because every row must know
- * its line and its text, a row that is wrong must not stop the next, and the fast libraries tell neither.
+ * Delimited text by RFC 4180, and its common variants: any delimiter, `\n` or `\r\n`, literal quotes inside
+ * an unquoted cell, no quotes, escapes instead of doubled quotes. This is our own code because every row must
+ * know its line and its text, and a bad row must not stop the next one. The fast libraries provide neither.
  */
 
 import { CSV, cellReader, type Dialect } from './csv-dialect.ts';
@@ -10,36 +10,36 @@ import { newlinesIn, Row, type RowTrouble } from './csv-row.ts';
 export { CSV, type Dialect, rowEncoder, TSV } from './csv-dialect.ts';
 export { ROW_FAULTS, Row, type RowFault } from './csv-row.ts';
 
-/** Default dialect: `CSV`. */
+/** Options of the parser. The default dialect is `CSV`. */
 export interface CsvOptions extends Partial<Dialect> {
-  /** The longest row in characters, without its newline. Default: no limit. */
+  /** Maximum length of a row in characters, without its newline. Default: no limit. */
   readonly maxRow?: number | undefined;
-  /** Lines that begin with this between two rows are skipped. Default: none are. */
+  /** Beginning of comment lines, which are skipped between rows. Default: there are no comments. */
   readonly comment?: string | undefined;
 }
 
 const NEWLINE = 10;
 const RETURN = 13;
-/** Code of a character that no text has. */
+/** Code that no character has. */
 const NONE = -1;
 
-/** A parser that is fed text as it comes, and gives the rows that each piece completes. */
+/** Parser of a stream: it takes text in pieces, and returns the rows that each piece completes. */
 export class CsvParser {
   readonly #dialect: Dialect;
   readonly #maxRow: number;
   readonly #comment: string;
   readonly #delimiter: number;
   readonly #quote: number;
-  /** The escape, unless it is one that a line can be split without. */
+  /** Code of the escape; `NONE` if rows can be split without decoding escapes. */
   readonly #escape: number;
   readonly #plainCell: (text: string) => string;
   readonly #quotedCell: (text: string) => string;
   /** Text that is not parsed yet: less than a row. */
   #rest = '';
   #line = 1;
-  /** State at the end of the rest, if that is large: such a row is looked at piece by piece. */
+  /** State at the end of the rest, if that is large: such a row is scanned piece by piece. */
   #open: OpenRow | undefined;
-  /** Whether the open row is over the cap, so that nothing of it is kept. */
+  /** True while the open row is too long: nothing of it is kept. */
   #isSkipping = false;
 
   constructor({ maxRow = Number.POSITIVE_INFINITY, comment = '', ...dialect }: CsvOptions = {}) {
@@ -54,22 +54,22 @@ export class CsvParser {
     this.#quotedCell = cellReader(this.#dialect, true);
   }
 
-  /** Whether the next text begins a row. */
+  /** True if the next text begins a row. */
   get isBetweenRows(): boolean {
     return this.#rest === '' && !this.#isSkipping;
   }
 
-  /** The number of the line at which the next text begins, between rows. */
+  /** Number of the line at which the next text begins, between rows. */
   get line(): number {
     return this.#line;
   }
 
-  /** Counts lines that were read otherwise, so that later rows know theirs. */
+  /** Adds lines that other code has read, so that later rows have the right line numbers. */
   passOver(lines: number): void {
     this.#line += lines;
   }
 
-  /** The rows that this text completes. */
+  /** Parses text. Returns the rows that it completes. */
   push(text: string): Row[] {
     const end = this.#open === undefined ? 0 : this.#rowEnd(text, this.#open);
     if (end < 0) return this.#keep(text);
@@ -100,7 +100,7 @@ export class CsvParser {
     return rows;
   }
 
-  /** The row that has no line end, if there is one. */
+  /** Ends the input. Returns the last row, if it has no line end. */
   end(): Row[] {
     if (this.#isSkipping) return this.#skipped('');
     const text = this.#rest;
@@ -116,7 +116,10 @@ export class CsvParser {
     return [new Row([], line, text, 0, text.length, { fault: 'open', quoteLine: open.quoteLine })];
   }
 
-  /** Finds the next character that a row cannot be split without: a quote, or an escape. */
+  /**
+   * Finds the next quote or escape; up to it, a row can be split at its delimiters. Returns -1 if there is
+   * none.
+   */
   #nextSpecial(all: string, from: number): number {
     const quote = this.#quote === NONE ? -1 : all.indexOf(this.#dialect.quote, from);
     if (this.#escape === NONE) return quote;
@@ -128,7 +131,7 @@ export class CsvParser {
     return this.#comment !== '' && all.startsWith(this.#comment, at);
   }
 
-  /** A row without quotes, `newline` being where it ends. */
+  /** Parses a row that ends at `newline` and can be split at its delimiters. */
   #plainRow(all: string, at: number, newline: number): Row {
     const end = newline > at && all.charCodeAt(newline - 1) === RETURN ? newline - 1 : newline;
     const cells = end === at ? [] : all.slice(at, end).split(this.#dialect.delimiter);
@@ -137,7 +140,7 @@ export class CsvParser {
     return new Row(cells, this.#line, all, at, newline + 1);
   }
 
-  /** A row with quotes or escapes; undefined if its end is not here yet. */
+  /** Parses a row with quotes or escapes. Returns undefined if its end has not arrived yet. */
   #quotedRow(all: string, start: number): Row | undefined {
     const cells: string[] = [];
     let trouble: RowTrouble | undefined;
@@ -175,7 +178,10 @@ export class CsvParser {
     return code === RETURN && all.charCodeAt(at + 1) === NEWLINE;
   }
 
-  /** Finds the quote that closes the one at `open`, or -1. A quote at the very end may be half of a doubled one. */
+  /**
+   * Finds the quote that closes the one at `open`; -1 if there is none. A quote at the end of the text may be
+   * half of a doubled one.
+   */
   #closingQuote(all: string, open: number): number {
     const { quote } = this.#dialect;
     for (let at = this.#nextSpecial(all, open + 1); at >= 0; at = this.#nextSpecial(all, at + 2)) {
@@ -186,7 +192,7 @@ export class CsvParser {
     return -1;
   }
 
-  /** Finds where the unquoted cell at `at` ends: at its delimiter, its newline, or the end of the text. */
+  /** Finds the end of the unquoted cell at `at`: its delimiter, its newline, or the end of the text. */
   #cellEnd(all: string, at: number): number {
     if (this.#escape !== NONE) return this.#escapedEnd(all, at);
     const newline = all.indexOf('\n', at);
@@ -204,7 +210,7 @@ export class CsvParser {
     return all.length;
   }
 
-  /** The row, unless it is over the cap: whether it came in one piece or in many makes no difference. */
+  /** Returns the row, or a fault in its place if it is too long, whether it came in one piece or in many. */
   #capped(row: Row): Row {
     if (row.length - 1 <= this.#maxRow) return row;
     const open = newOpenRow(row.line);
@@ -212,7 +218,7 @@ export class CsvParser {
     return longRow(row.line, row.lines, open.quoteLine);
   }
 
-  /** Keeps text that is less than a row; nothing of one that is over the cap. */
+  /** Keeps text that is less than a row, or drops it if the row is too long. */
   #keep(text: string): Row[] {
     if (this.#isSkipping) {
       this.#line += newlinesIn(text);
@@ -233,7 +239,10 @@ export class CsvParser {
     return [];
   }
 
-  /** The row over the cap that ends with this text, which is empty at the end of the input. */
+  /**
+   * Ends a row that is too long with its last text, which is empty at the end of the input. Returns its
+   * fault, or nothing for a comment.
+   */
   #skipped(text: string): Row[] {
     const { line, quoteLine, place } = this.#open as OpenRow;
     this.#line += newlinesIn(text);
@@ -241,7 +250,10 @@ export class CsvParser {
     return place === 'comment' ? [] : [longRow(line, lines, quoteLine)];
   }
 
-  /** Finds where the open row ends, just past its newline, by the same rules as it is read; or -1. */
+  /**
+   * Finds the end of the open row, just past its newline, by the same rules as `#quotedRow`; -1 if it is not
+   * in the text.
+   */
   #rowEnd(text: string, open: OpenRow): number {
     if (open.place === 'comment') return text.indexOf('\n') + 1 || -1;
     let { place } = open;
@@ -257,7 +269,7 @@ export class CsvParser {
         else if (code === NEWLINE) open.newlines++;
       } else if (code === this.#quote) {
         if (place === 'start') open.quoteLine = open.line + open.newlines;
-        if (place !== 'inside') place = 'quoted'; // after one that seemed to close: a doubled one
+        if (place !== 'inside') place = 'quoted'; // after `closed`: a doubled quote
       } else if (code === NEWLINE) {
         return i + 1;
       } else place = code === this.#delimiter ? 'start' : 'inside';
@@ -267,18 +279,23 @@ export class CsvParser {
   }
 }
 
-/** A row of so many characters that is not whole yet is not read again with each piece: that would never end. */
+/**
+ * Length above which an incomplete row is not parsed again with each piece: that would take quadratic time.
+ */
 const LARGE = 64 * 1024;
 
-/** A row whose end has not come. */
+/** Row whose end has not arrived. */
 interface OpenRow {
   readonly line: number;
-  /** Place in a cell: at its start, inside one without quotes, between quotes, or after the second of them. */
+  /**
+   * Position in a cell: at its start, inside an unquoted one, between quotes, or after the closing quote; or
+   * in a comment.
+   */
   place: 'start' | 'inside' | 'quoted' | 'closed' | 'comment';
   isEscaped: boolean;
   /** Newlines in the row so far. */
   newlines: number;
-  /** Line of the quote that was opened last. */
+  /** Line of the last quote that was opened. */
   quoteLine: number | undefined;
 }
 

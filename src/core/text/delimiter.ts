@@ -1,8 +1,8 @@
 import { InvalidValue } from '../options/option.ts';
 
 /**
- * Parses the delimiter of an output, whose bytes are read back one by one.
- * @throws {Rule}
+ * Parses the delimiter of an output. It must be ASCII because the output is read back byte by byte.
+ * @throws {InvalidValue}
  */
 export function toAsciiDelimiter(typed: string): string {
   const delimiter = typed === '\\t' ? '\t' : typed;

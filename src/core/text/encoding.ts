@@ -2,9 +2,9 @@ import { isAscii, isUtf8 } from 'node:buffer';
 import { createRequire } from 'node:module';
 
 /*
- * Bytes that are no UTF-8 become lone surrogates U+DC80 to U+DCFF, one a byte, as in Python's "surrogateescape"
- * (PEP 383). So a bad line can be told (`isWellFormed()` is false, which no decoded UTF-8 can be), shown, and kept
- * with the bytes it had.
+ * Invalid UTF-8 bytes become lone surrogates U+DC80 to U+DCFF, one for each byte, as in Python's
+ * "surrogateescape" (PEP 383). So a bad line can be detected (`isWellFormed()` is false, which it never is
+ * for valid UTF-8), shown, and kept with its original bytes.
  */
 
 /** Decodes whole UTF-8 text; an invalid byte becomes a lone surrogate. */
@@ -13,7 +13,10 @@ export function decodeUtf8(bytes: Buffer): string {
   return isUtf8(bytes) ? bytes.toString() : decodeBroken(bytes);
 }
 
-/** Into one buffer: a string for each byte that is wrong would take a hundred times the room of 16 MB of them. */
+/**
+ * Decodes into one buffer: for 16 MB of invalid bytes, a string for each would take a hundred times their
+ * memory.
+ */
 function decodeBroken(bytes: Buffer): string {
   const units = Buffer.allocUnsafe(bytes.length * 2);
   let end = 0;
@@ -35,7 +38,7 @@ function decodeBroken(bytes: Buffer): string {
   return units.toString('utf16le', 0, end);
 }
 
-/** How many bytes a UTF-8 sequence has by its first one; 0 for a byte that can't be first. */
+/** Returns the length of a UTF-8 sequence by its first byte; 0 if no sequence begins with that byte. */
 function sequenceLength(first: number): number {
   if (first < 0x80) return 1;
   if (first < 0xc2) return 0;
@@ -44,7 +47,7 @@ function sequenceLength(first: number): number {
   return first < 0xf5 ? 4 : 0;
 }
 
-/** The bytes that `decodeUtf8` made this text of. */
+/** Returns the bytes from which `decodeUtf8` made a text. */
 export function encodeUtf8(text: string): Buffer {
   if (text.isWellFormed()) return Buffer.from(text);
   const bytes = Buffer.allocUnsafe(Buffer.byteLength(text));
@@ -70,19 +73,19 @@ function isSurrogate(code: number): boolean {
   return code >= 0xd800 && code <= 0xdfff;
 }
 
-/** Number of bytes that tell all encodings. */
+/** Number of bytes from which all encodings can be detected. */
 const TELLING = 4;
 
 /**
- * Whether these bytes, with which a file begins, are too few to tell its encoding. Two that have no NUL and are not of
- * a byte order mark are enough, so that a short line need not wait for the next one.
+ * Returns whether the first bytes of a file are too few to detect its encoding. Two bytes are enough if they
+ * have no NUL and are not part of a byte order mark, so that a short line need not wait for the next one.
  */
 export function needsMoreForEncoding(bytes: Buffer): boolean {
   if (bytes.length >= TELLING) return false;
   return bytes.length < 2 || /[\0\xfe\xff]/.test(bytes.toString('latin1'));
 }
 
-/** Tells UTF-16 and UTF-32 by a byte order mark at the beginning of a file. */
+/** Detects UTF-16 and UTF-32 by a byte order mark at the beginning of a file. */
 export function encodingByMark(bytes: Buffer): string | undefined {
   const [a, b, c, d] = bytes;
   if (a === 0xff && b === 0xfe) return c === 0 && d === 0 ? 'utf-32le' : 'utf-16le';
@@ -90,14 +93,19 @@ export function encodingByMark(bytes: Buffer): string | undefined {
   return a === 0 && b === 0 && c === 0xfe && d === 0xff ? 'utf-32be' : undefined;
 }
 
-/** Tells UTF-16 and UTF-32 without a mark: the first two characters of CSV and JSON are mostly ASCII (RFC 4627, 3). */
+/**
+ * Detects UTF-16 and UTF-32 without a mark: the first two characters of CSV and JSON are mostly ASCII (RFC
+ * 4627, section 3).
+ */
 export function encodingByNuls(bytes: Buffer): string | undefined {
   if (bytes.length < TELLING) return undefined;
   const zeros = Array.from(bytes.subarray(0, TELLING), (byte) => (byte === 0 ? '0' : 'x')).join('');
   return { x0x0: 'utf-16le', '0x0x': 'utf-16be', x000: 'utf-32le', '000x': 'utf-32be' }[zeros];
 }
 
-/** The beginning of a file as text, to be looked at: in UTF-8, or in UTF-16 or UTF-32, without a byte order mark. */
+/**
+ * Decodes the beginning of a file for inspection, from UTF-8, UTF-16 or UTF-32, without a byte order mark.
+ */
 export function decodeStart(bytes: Buffer): string {
   const encoding = encodingByMark(bytes) ?? encodingByNuls(bytes);
   if (encoding !== undefined) return iconv().decode(bytes, encoding);
@@ -105,7 +113,10 @@ export function decodeStart(bytes: Buffer): string {
   return text.startsWith(BOM) ? text.slice(1) : text;
 }
 
-/** How many bytes at the end of a chunk begin a UTF-8 sequence that the next chunk may complete: 0 to 3. */
+/**
+ * Returns the number of bytes at the end of a chunk that begin a UTF-8 sequence which the next chunk may
+ * complete: 0 to 3.
+ */
 function openTail(bytes: Buffer): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back] as number;
@@ -118,10 +129,10 @@ function openTail(bytes: Buffer): number {
 const BOM = '\ufeff';
 
 type Iconv = typeof import('iconv-lite');
-/** Loaded when it is needed: few files are not UTF-8. */
+/** Loads the library when it is needed: few files are not UTF-8. */
 const iconv = (): Iconv => createRequire(import.meta.url)('iconv-lite') as Iconv;
 
-/** Whether an encoding is known by this name, as in `gbk`, `shift_jis` or `windows-1252`. */
+/** Returns whether a name is that of a known encoding, as in `gbk`, `shift_jis` or `windows-1252`. */
 export function isEncoding(name: string): boolean {
   return iconv().encodingExists(name);
 }
@@ -130,17 +141,21 @@ function isUtf8Label(name: string): boolean {
   return /^utf-?8$/i.test(name);
 }
 
-/** Decodes bytes as they come: a leading byte order mark is left out, and one of UTF-16 or UTF-32 is obeyed. */
+/**
+ * Decoder of a stream. It removes a leading byte order mark; a mark of UTF-16 or UTF-32 determines the
+ * encoding.
+ */
 export interface ChunkDecoder {
-  /** The text that these bytes complete. */
+  /** Returns the text that these bytes complete. */
   push(bytes: Buffer): string;
-  /** The text that is left. */
+  /** Ends the input. Returns the rest of the text. */
   end(): string;
 }
 
 /**
- * @param encoding a name that iconv-lite knows, as in `gbk`; default UTF-8. Bytes that other encodings
- *   than UTF-8 can't decode become U+FFFD.
+ * Makes a decoder.
+ * @param encoding a name that iconv-lite knows, as in `gbk`; default UTF-8. Invalid bytes in an encoding
+ *   other than UTF-8 become U+FFFD.
  */
 export function chunkDecoder(encoding?: string): ChunkDecoder {
   const label = encoding === undefined || isUtf8Label(encoding) ? 'utf-8' : encoding;
@@ -167,7 +182,7 @@ export function chunkDecoder(encoding?: string): ChunkDecoder {
   };
 }
 
-/** Decodes chunks of bytes as they come: see `chunkDecoder`. */
+/** Decodes a stream of bytes: see `ChunkDecoder`. */
 export async function* decodeText(chunks: AsyncIterable<Buffer>, encoding?: string): AsyncGenerator<string> {
   const decoder = chunkDecoder(encoding);
   for await (const chunk of chunks) {
@@ -196,7 +211,7 @@ function decoderFor(label: string, first: Buffer): (bytes: Buffer, last: boolean
 /** U+FFFD: replacement for invalid bytes in an encoding other than UTF-8. */
 export const REPLACEMENT = '\ufffd';
 
-/** Bytes in another encoding as UTF-8; without `encoding`, bytes that have no mark of UTF-16 or UTF-32 as they are. */
+/** Converts bytes to UTF-8. Without `encoding`, bytes without a mark of UTF-16 or UTF-32 pass unchanged. */
 export async function* recoded(chunks: AsyncIterable<Buffer>, encoding?: string): AsyncGenerator<Buffer> {
   let decoder = encoding === undefined ? undefined : chunkDecoder(encoding);
   let early: Buffer | undefined = Buffer.alloc(0);
@@ -214,16 +229,16 @@ export async function* recoded(chunks: AsyncIterable<Buffer>, encoding?: string)
   if (decoder !== undefined) yield encodeUtf8(decoder.end());
 }
 
-/** Bytes that windows-1252 has no character for. */
+/** Bytes that have no character in windows-1252. */
 const NOT_1252 = /[\udc81\udc8d\udc8f\udc90\udc9d]/u;
 
 /**
- * The end of a message about text that is not UTF-8: the encoding that it may have, and what to type.
- * @param text as `decodeUtf8` makes it
+ * Returns the end of a message about text that is not UTF-8: the encoding that it may have, and what to type.
+ * @param text as `decodeUtf8` returns it
  */
 export function encodingHint(text: string): string {
   const [word] = /[^\s,;"'<>]{0,20}[\udc80-\udcff][^\s,;"'<>]{0,20}/u.exec(text) ?? [];
-  // Letters with accents stand alone among others; several bytes in a row are rather a language of another script.
+  // Accented letters mostly stand alone; several bytes in a row suggest another script.
   if (word === undefined || /[\udc80-\udcff]{3}/u.test(text) || NOT_1252.test(word))
     return '; name its encoding, as in --encoding gbk';
   if (/[^\u0000-\u007f\ud800-\udfff]/.test(word))
@@ -232,7 +247,10 @@ export function encodingHint(text: string): string {
   return `; in windows-1252 it reads ${read}: if that is right, add --encoding windows-1252`;
 }
 
-/** The bytes of a long text in UTF-8: in half the time where, as mostly, it is all ASCII. */
+/**
+ * Returns the bytes of a long text in UTF-8. For ASCII, which most text is, this takes half the time of
+ * `Buffer.from`.
+ */
 export function utf8Of(text: string): Buffer {
   return Buffer.from(text, Buffer.byteLength(text) === text.length ? 'latin1' : 'utf8');
 }

@@ -1,4 +1,4 @@
-/** Longer texts are not looked at again. */
+/** Maximum length of a text that is searched for its error, in characters. */
 const LARGE = 4 * 1024 * 1024;
 
 const SPACE = /[ \t\n\r]*/y;
@@ -10,7 +10,9 @@ function matchAt(pattern: RegExp, text: string, at: number): number {
   return pattern.test(text) ? pattern.lastIndex : -1;
 }
 
-/** The index past the string that begins at `at`, or where it is wrong, and which of these it is. */
+/**
+ * Returns the index just past the string that begins at `at`, or that of its first error if it is not whole.
+ */
 function stringEnd(text: string, at: number): { end: number; isWhole: boolean } {
   let end = at + 1;
   for (let next = matchAt(STRING_PART, text, end); next > 0; next = matchAt(STRING_PART, text, end))
@@ -19,9 +21,9 @@ function stringEnd(text: string, at: number): { end: number; isWhole: boolean } 
 }
 
 /**
- * Finds where a text that `JSON.parse` refuses stops to be JSON. Node's own messages name the place only at times, and
- * quote the text, in which a secret may be.
- * @returns undefined if the text is too long to be looked at
+ * Finds the first error in a text that `JSON.parse` rejects. Node's own messages do not always have the
+ * place, and they quote the text, which may contain a secret.
+ * @returns undefined if the text is too long to search
  */
 export function jsonErrorAt(text: string): number | undefined {
   if (text.length > LARGE) return undefined;

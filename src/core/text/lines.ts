@@ -2,51 +2,56 @@ import { decodeUtf8, encodeUtf8 } from './encoding.ts';
 
 /** Rejected input, with its place. */
 export interface BadInput {
-  /** A path, or `stdin`. */
+  /** Path, or `stdin`. */
   readonly source: string;
-  /** The line where it begins, from 1. */
+  /** Number of the line where it begins, from 1. */
   readonly line: number;
   readonly code: 'JSON' | 'OBJECT' | 'DEPTH' | 'UUID' | 'UTF8' | 'ENCODING' | 'LONG' | 'CSV' | 'REQUIRED';
-  /** What is wrong with it. */
+  /** Reason it was rejected. */
   readonly message: string;
-  /** The input itself, its bytes that are no UTF-8 as lone surrogates (see `text.ts`); empty if it is over the cap. */
+  /**
+   * Input itself, with invalid UTF-8 bytes as lone surrogates (see `encoding.ts`); empty if it was too long.
+   */
   readonly text: string;
 }
 
-/** Receives all rejected input. */
+/** Function that receives all rejected input. */
 export type Reject = (bad: BadInput) => void;
 
-/** The default of `--max-line`: 16 MiB. */
+/** Default of `--max-line`: 16 MiB. */
 export const MAX_LINE: number = 16 * 1024 * 1024;
 
 export interface LineOptions {
-  /** What to call the input in messages. */
+  /** Name of the input in messages. */
   readonly source: string;
   readonly reject: Reject;
-  /** Aborted where the input is cut short on our side: the last line, if it has no end, is then not looked at. */
+  /** Aborted if we cut the input short: a last line without a newline is then ignored. */
   readonly cut?: AbortSignal | undefined;
-  /** The longest line, in bytes. Default `MAX_LINE`. A longer one is rejected, and takes no more memory than this. */
+  /**
+   * Maximum length of a line, in bytes. Default `MAX_LINE`. A longer line is rejected, and takes no more
+   * memory than this.
+   */
   readonly maxLine?: number | undefined;
 }
 
 /** Lines that were read together. */
 export interface Lines {
-  /** Without their ends. */
+  /** Texts of the lines, without line ends. */
   readonly texts: readonly string[];
-  /** The number of the first one, from 1. */
+  /** Number of the first line, from 1. */
   readonly first: number;
-  /** What is wrong with lines by their index here; such a line is empty in `texts`. Undefined: nothing. */
+  /** Faults by the index of their lines, which are empty in `texts`. Undefined if there are none. */
   readonly faults: ReadonlyMap<number, LineFault> | undefined;
 }
 
-/** Why a line can't be looked at, with what can be shown of it. */
+/** Reason a line cannot be read, with the text that can be shown of it. */
 export type LineFault = Pick<BadInput, 'code' | 'message' | 'text'>;
 
 const NEWLINE = 10;
 
 /**
- * Splits bytes into lines, one batch for what each chunk completes. Nothing waits to fill a batch. The last line
- * needs no newline. A leading byte order mark and the `\r` of `\r\n` are left out.
+ * Splits bytes into lines. Yields one batch of the lines that a chunk completes, without waiting to fill it.
+ * The last line needs no newline. A leading byte order mark and the `\r` of `\r\n` are removed.
  */
 export async function* readLines(chunks: AsyncIterable<Buffer>, options: LineOptions): AsyncGenerator<Lines> {
   const { maxLine = MAX_LINE } = options;
@@ -80,7 +85,10 @@ export async function* readLines(chunks: AsyncIterable<Buffer>, options: LineOpt
   if (kept.length > 0 && !options.cut?.aborted) yield split(kept.take(), first, maxLine);
 }
 
-/** Gathers the pieces of a line. One buffer for all: millions of small ones would take many times their bytes. */
+/**
+ * Buffer that gathers the pieces of a line. A list of millions of small buffers would take many times their
+ * bytes.
+ */
 class Gathering {
   length = 0;
   #bytes: Buffer = Buffer.alloc(0);
@@ -96,7 +104,7 @@ class Gathering {
     this.length = length;
   }
 
-  /** All that was added, and at last this piece. Nothing is left. */
+  /** Returns all that was added, followed by this piece, and empties the buffer. */
   take(piece: Buffer = Buffer.alloc(0)): Buffer {
     if (this.length === 0) return piece;
     this.add(piece);
@@ -126,10 +134,13 @@ function split(bytes: Buffer, first: number, maxLine: number): Lines {
   return { texts, first, faults };
 }
 
-/** Why a line, as `decodeUtf8` made it, can't be looked at. @param maxLine in bytes */
+/**
+ * Returns the fault of a line from `decodeUtf8`; undefined if it has none. @param maxLine maximum length in
+ * bytes
+ */
 export function lineFault(line: string, maxLine: number): LineFault | undefined {
   if (line.isWellFormed()) return isOver(line, maxLine) ? tooLong(maxLine) : undefined;
-  // Its bytes, of which those that are no UTF-8 would count for three in its text.
+  // The original bytes: each invalid one would count as three bytes in the text.
   const isLong = isOver(line, maxLine) && encodeUtf8(line).length > maxLine;
   return isLong ? tooLong(maxLine) : { code: 'UTF8', message: 'not valid UTF-8', text: line };
 }
@@ -138,12 +149,15 @@ function dropReturns(texts: string[]): void {
   for (const [i, line] of texts.entries()) if (line.endsWith('\r')) texts[i] = line.slice(0, -1);
 }
 
-/** Whether a text has more than so many bytes; counted only where it may have. */
+/**
+ * Returns whether a text has more than `bytes` bytes in UTF-8. It counts them only if its length allows that
+ * many.
+ */
 export function isOver(text: string, bytes: number): boolean {
   return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
 }
 
-/** The fault of a line over the cap. */
+/** Returns the fault of a line that is too long. */
 export function tooLong(maxLine: number): LineFault {
   return { code: 'LONG', message: `the line is longer than ${maxLine} bytes (--max-line)`, text: '' };
 }

@@ -6,24 +6,25 @@ import type { BadInput, Reject } from './lines.ts';
 /** Sink for rejected input: `--rejects FILE`, and a message on stderr. */
 export interface Rejects {
   readonly reject: Reject;
-  /** How many there were so far. */
+  /** Number of rejected inputs so far. */
   readonly count: number;
-  /** Resolves when what was rejected so far no longer takes memory. To be awaited after each batch. */
+  /** Resolves when rejected input no longer takes memory. Await it after each batch. */
   flush(): Promise<void>;
   /** Completes the file. @throws {TaskpipeError} `IO` */
   close(): Promise<void>;
 }
 
-/** What is said where nothing that came was a task. */
+/** Message if no line of the input was a task. */
 export const NO_TASKS = 'no line is a task: task-load FILE makes them; behind jq, it has to be jq -c';
 
-/** How many are said on stderr one by one; the rest are counted. */
+/** Number of rejects that stderr shows one by one; the rest are counted. */
 const SAID = 10;
 
 /**
- * @param options.file is added to, as several stages may have the same: NDJSON, an object for each,
- *   `{"source","line","code","message","text"}`, with `base64` in place of `text` if that is not UTF-8
- * @param options.say a line on stderr
+ * Opens the file of rejects, if there is one.
+ * @param options.file file to append to, which several stages may share: NDJSON with an object for each
+ *   reject, `{"source","line","code","message","text"}`, with `base64` instead of `text` if that is not UTF-8
+ * @param options.say writes a line to stderr
  */
 export async function openRejects(options: {
   file?: string | undefined;
@@ -45,7 +46,7 @@ export async function openRejects(options: {
     },
     reject(bad) {
       count++;
-      // As text at once: the line itself would keep all of the chunk alive that it was cut from.
+      // Serialized at once: the line itself would keep alive the whole chunk that it was cut from.
       if (out !== undefined) waiting += `${JSON.stringify(describe(bad))}\n`;
       const remedy =
         file === undefined && bad.code === 'CSV' && !saidRemedy ? ' (--rejects FILE keeps such rows)' : '';
@@ -66,7 +67,7 @@ export async function openRejects(options: {
   };
 }
 
-/** Lets what was rejected be written before more is read. */
+/** Yields the batches, and writes all rejected input before each of them. */
 export async function* flushed<T>(batches: AsyncIterable<T>, rejects: Rejects): AsyncGenerator<T> {
   for await (const batch of batches) {
     await rejects.flush();

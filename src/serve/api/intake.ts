@@ -66,7 +66,7 @@ function taskOfData(raw: string, idFields: readonly string[] | undefined): Task 
   return new Task(uuid, `{"uuid":"${uuid}"${rest === '}' ? '' : ','}${rest}`);
 }
 
-/** Makes the id as `task-load --uuid-fields` does. */
+/** Makes the id in the same way as `task-load --uuid-fields`. */
 function idOf(text: string, fields: Readonly<Record<string, unknown>>, idFields: readonly string[]): string {
   const values = idFields.map((path) => {
     const names = findNames(fields, path);

@@ -28,7 +28,7 @@ export class Watchers {
     });
   }
 
-  /** Whether another client may watch. */
+  /** True if another client may watch. */
   get hasRoom(): boolean {
     return this.#watching.size < MOST;
   }

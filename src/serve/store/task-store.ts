@@ -27,7 +27,7 @@ const SCHEMA = `
 /** Outcome of a submission. */
 export interface Submitted {
   readonly uuid: string;
-  /** Whether the task will be run; false if it exists already. */
+  /** True if the task will be run; false if it exists already. */
   readonly isNew: boolean;
   /** Previous state, if the task is run again. */
   readonly was: string | undefined;
@@ -201,7 +201,7 @@ export class Store {
   }
 
   /**
-   * Writes the rows of tasks. One that the table refuses is replaced by a failure that says so.
+   * Writes the rows of tasks. A row that the table rejects is replaced with the record of a failure.
    * @returns these failures, by their index in `tasks`
    */
   async #write(rows: string, tasks: readonly Task[]): Promise<ReadonlyMap<number, Task>> {

@@ -11,7 +11,7 @@ import { type Call, NOBODY, programOf } from '../../executors/program/start-prog
 import type { Stage } from './stage.ts';
 
 export interface ChildOptions {
-  /** Runs the command with `sh -c`. */
+  /** True to run the command with `sh -c`. */
   readonly shell?: boolean | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Options added to a `task-exec` command that does not have them. */

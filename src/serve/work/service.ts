@@ -14,8 +14,8 @@ const SLACK = 2000;
 const BATCH = 500;
 
 /**
- * Feeds accepted tasks to a stage and stores their results. If the stage ends, it is restarted and gets the tasks that
- * did not come back again.
+ * Service that feeds accepted tasks to a stage and stores their results. If the stage ends, it is restarted
+ * and gets the unfinished tasks again.
  */
 export class Service extends EventEmitter<{ change: [StateChange] }> {
   readonly store: Store;
@@ -27,7 +27,7 @@ export class Service extends EventEmitter<{ change: [StateChange] }> {
   readonly #given = new Set<string>();
   /** Sequence number of the last task that the stage got. */
   #cursor = 0;
-  /** Whether tasks arrived since the queue was last read. */
+  /** Set by `poke`: the queue must be read again. */
   #hasNews = false;
   #wake: (() => void) | undefined;
   #loop: Promise<void> | undefined;

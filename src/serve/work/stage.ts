@@ -9,9 +9,9 @@ export interface ServiceOptions {
   readonly stage: Stage;
   /** Aborted to stop: a stage that ends afterwards is not restarted. */
   readonly stopping: AbortSignal;
-  /** Whether a `task-save` at the end of a pipe writes the results, and not the stage. */
+  /** True if a `task-save` at the end of a pipe writes the results, and not the stage. */
   readonly isAdopting?: boolean;
-  /** Whether the stage calls `began`; otherwise a task has started when the stage gets it. */
+  /** True if the stage calls `began`; otherwise a task has started when the stage gets it. */
   readonly isToldOfBegin?: boolean;
   /** Maximum number of tasks in flight in the stage. */
   readonly window: number;
