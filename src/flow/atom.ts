@@ -1,13 +1,16 @@
 import { TaskpipeError } from '../core/base/errors.ts';
 import type { Failure } from '../core/record/task.ts';
 
-/** Values by name: what an atom gets, and what a flow starts with. */
+/** Values by name: the inputs of an atom, or the store that a flow starts with. */
 export type Inputs = Readonly<Record<string, unknown>>;
 
 /**
- * The names that an atom's result stands under. One name: for the whole result. An array: a result that is an array
- * gives one element to each, as a tuple does in TaskFlow; one that is an object gives the members of these names. A
- * set: the members of these names. An object: which member or element each name stands for.
+ * Names under which other atoms find an atom's result.
+ * - A string names the whole result.
+ * - An array names the elements of an array result, in order, as a tuple does in TaskFlow. If the result is
+ *   an object, it names members of it.
+ * - A set names members of an object result.
+ * - An object gives each name the member (a string) or the element (a number) that it stands for.
  */
 export type Provides =
   | string
@@ -15,60 +18,63 @@ export type Provides =
   | ReadonlySet<string>
   | Readonly<Record<string, string | number>>;
 
-/** What an atom, and a retry controller, says of what goes into it and what comes out. */
+/** Declared inputs and outputs of an atom or a retry controller. */
 export interface Signature {
-  /** What it needs: nothing runs where that is missing. */
+  /** Required inputs. The flow does not start if nothing can provide one of them. */
   readonly requires?: string | readonly string[];
-  /** What it takes where it is there. */
+  /** Inputs that may be missing. */
   readonly optional?: string | readonly string[];
   readonly provides?: Provides;
-  /** Where an input has another name outside: `{ argument: name }`. */
+  /**
+   * Names that inputs have outside the atom, if they differ: `{ argument: name }`. An input listed here is
+   * required unless `optional` lists its argument.
+   */
   readonly rebind?: Readonly<Record<string, string>>;
-  /** Values that are always the same. They beat all others. */
+  /** Constant values, by the name outside the atom. They take precedence over all others. */
   readonly inject?: Inputs;
 }
 
-/** What an atom is told beside its inputs. */
+/** Context that an atom receives besides its inputs. */
 export interface AtomContext {
-  /** The name of the flow that is run. */
+  /** Name of the flow that is run. */
   readonly flow: string;
-  /** The name of the atom. */
+  /** Name of the atom. */
   readonly atom: string;
-  /** What the flow started with: the attributes of a record. */
+  /** Values that the flow started with. In task-exec these are the attributes of a record. */
   readonly store: Inputs;
-  /** Aborted where the work is to be given up: the time is over, or the process leaves. */
+  /** Signal that is aborted if the atom must stop: its timeout has passed, or the process is exiting. */
   readonly signal: AbortSignal;
-  /** Whether this very call was begun before, by a process that was killed: what it did then may be done already. */
+  /** True if an earlier process was killed during this call. The call may have had its effects already. */
   readonly isRepeated: boolean;
 }
 
-/** Why an atom is reverted. */
+/** Reason why an atom is reverted. */
 export interface Undoing {
-  /** What its `execute` gave; undefined where that failed. */
+  /** Result of its `execute`; undefined if that failed. */
   readonly result: unknown;
-  /** Why its own `execute` failed; undefined where it did not. */
+  /** Failure of its own `execute`; undefined if that succeeded. */
   readonly failure: Failure | undefined;
-  /** All that failed, by the names of the atoms. */
+  /** All failures in the run, by atom name. */
   readonly failures: Readonly<Record<string, Failure>>;
 }
 
 /** One step of a flow: an object, or an instance of a class with these members. */
 export interface Atom extends Signature {
-  /** Unique in the flow and all that is nested in it. */
+  /** Name that is unique in the whole flow, including nested flows. */
   readonly name: string;
-  /** Does the work. What it throws fails it, with the error's `code` where it has one, else `ERROR`. */
+  /** Does the work. An error fails the atom, with the `code` of the error if it has one, else `ERROR`. */
   execute(inputs: Inputs, context: AtomContext): unknown;
-  /** Undoes it. Also called where `execute` failed: it may have failed half-way. */
+  /** Undoes the work. It is also called if `execute` failed, because part of the work may be done. */
   revert?(inputs: Inputs, undoing: Undoing, context: AtomContext): unknown;
 }
 
-/** A function as an atom: it has a name of its own, and may have the other members of an atom as properties. */
+/** Function used as an atom. It must have a name, and may have the other members of an atom as properties. */
 export type AtomFunction = ((inputs: Inputs, context: AtomContext) => unknown) &
   Signature & { readonly name: string; readonly revert?: Atom['revert'] };
 
 /**
  * Makes an atom of a function.
- * @param more what it requires and provides, and how it is reverted
+ * @param more other members of the atom: its inputs, its outputs and `revert`
  */
 export function task(
   name: string,
@@ -79,9 +85,9 @@ export function task(
 }
 
 /**
- * Returns the atom that was given to `.add()` of a flow.
- * @param flow its flow's name, for messages
- * @throws {TaskpipeError} `USAGE` if it is not an atom
+ * Returns the atom for a value that was passed to `add()` of a flow.
+ * @param flow name of the flow, for messages
+ * @throws {TaskpipeError} `USAGE` if the value is not an atom
  */
 export function toAtom(given: unknown, flow: string): Atom {
   if (typeof given === 'function') {

@@ -1,29 +1,33 @@
 import { put } from './named.ts';
 
 /**
- * Says whether the atom that a link leads to is to run.
- * @param results what the atoms gave that such links lead from, by their names
+ * Function that returns true if the part that its link leads to may run.
+ * @param results results of the atoms that links with deciders lead from, by atom name; those of ignored
+ *   atoms and of flows are absent
  */
 export type Decider = (results: Readonly<Record<string, unknown>>) => boolean;
 
 /**
- * What is left out where a decider says no: the atom and all that follows; or what follows in the same flow; or the
- * tasks right after it; or it alone.
+ * Extent of what is ignored if a decider says no. The atom itself always is.
+ * - `ALL`: also everything after it.
+ * - `FLOW`: also the tasks after it in the same flow, up to a nested flow.
+ * - `NEIGHBORS`: also the tasks directly after it.
+ * - `ATOM`: nothing else.
  */
 export type Depth = 'ALL' | 'FLOW' | 'NEIGHBORS' | 'ATOM';
 
-/** The depths, the widest first: where several deciders say no, the widest of them counts. */
+/** Depths, the widest first. If several deciders say no, the widest of their depths counts. */
 export const DEPTHS: readonly Depth[] = ['ALL', 'FLOW', 'NEIGHBORS', 'ATOM'];
 
-/** A decider that an atom has to pass. */
+/** Decider that an atom has to pass. */
 export interface Gate {
-  /** The index of the atom that the link leads from; -1 where that is a flow. */
+  /** Index of the atom that the link leads from; -1 if it leads from a flow. */
   readonly from: number;
   readonly decider: Decider;
   readonly depth: Depth;
 }
 
-/** What a gate can see of an atom. */
+/** State of an atom that a link with a decider leads from. */
 export interface AtomView {
   readonly name: string;
   readonly isIgnored: boolean;
@@ -31,9 +35,9 @@ export interface AtomView {
 }
 
 /**
- * Asks all deciders of an atom. Those of atoms that were left out themselves are not asked.
- * @returns how much is to be left out; undefined where the atom is to run
- * @throws what a decider throws
+ * Asks all deciders of an atom, except those on links from ignored atoms.
+ * @returns the depth of what to ignore; undefined if the atom may run
+ * @throws any error of a decider
  */
 export function refusal(gates: readonly Gate[], see: (atom: number) => AtomView): Depth | undefined {
   const asked = gates.filter(({ from }) => from < 0 || !see(from).isIgnored);

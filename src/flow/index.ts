@@ -1,6 +1,6 @@
 /*
- * taskpipe/flow: tasks that belong together, and are reverted when one of them fails. plan/ checks a flow before it runs,
- * run/ runs it. Must not know records or stages.
+ * taskpipe/flow: tasks that belong together, and are reverted when one of them fails. plan/ checks a flow
+ * before it runs, run/ runs it. Must not know records or stages.
  */
 export {
   type Atom,

@@ -3,13 +3,13 @@ import { type Atom, type AtomFunction, toAtom } from './atom.ts';
 import { DEPTHS, type Decider, type Depth } from './decider.ts';
 import type { Retry } from './retry.ts';
 
-/** How the parts of a flow are ordered. */
+/** Order of the parts of a flow. */
 export type Pattern = 'linear' | 'unordered' | 'graph';
 
-/** What can be added to a flow. */
+/** Value that `add()` of a flow accepts. */
 export type Part = Atom | AtomFunction | Flow;
 
-/** A link of a graph: the second waits for the first. */
+/** Link of a graph: `to` waits for `from`. */
 export interface Link {
   readonly from: Atom | Flow;
   readonly to: Atom | Flow;
@@ -18,34 +18,37 @@ export interface Link {
 }
 
 export interface FlowOptions {
-  /** Decides what becomes of the flow when an atom in it fails. Default: all is reverted. */
+  /**
+   * Controller that decides what to do if an atom of the flow fails. Default: that of the flow around it;
+   * without any controller, everything is reverted.
+   */
   readonly retry?: Retry | undefined;
 }
 
 export interface LinkOptions {
-  /** Says whether the second is to run. Default: it is. */
+  /** Function that decides if the second part runs. Default: it runs. */
   readonly decider?: Decider;
-  /** What else is left out where the decider says no. Default `ALL`, whatever follows. */
+  /** Extent of what is ignored if the decider says no. Default `ALL`: the part and everything after it. */
   readonly depth?: Depth;
 }
 
-/** Marks a flow, also one that another copy of this package made: the file of a flow may come with its own. */
+/** Mark of a flow, also of one made by another copy of this package: a flow file may import its own copy. */
 const BRAND = 'taskpipe.flow' as const;
 
-/** Atoms and flows that belong together. It says what is to be done; an engine does it. */
+/** Atoms and flows that belong together. A flow only describes the work; an engine does it. */
 export class Flow {
   readonly kind: typeof BRAND = BRAND;
   readonly name: string;
   readonly pattern: Pattern;
   readonly retry: Retry | undefined;
-  /** Its parts, in the order in which they were added. */
+  /** Parts, in the order in which they were added. */
   readonly parts: (Atom | Flow)[] = [];
-  /** The links that were made by hand. */
+  /** Links made by `link()`; those implied by inputs are not included. */
   readonly links: Link[] = [];
-  /** What was added, by what it was added as. */
+  /** Parts, by the value that was passed to `add()` and by themselves. */
   readonly #added = new Map<unknown, Atom | Flow>();
 
-  /** @throws {TaskpipeError} `USAGE`, where the name is empty or the retry controller has no `onFailure` */
+  /** @throws {TaskpipeError} `USAGE` if the name is empty or the retry controller has no `onFailure` */
   constructor(pattern: Pattern, name: string, { retry }: FlowOptions = {}) {
     if (typeof name !== 'string' || name === '')
       throw new TaskpipeError('USAGE', `a flow must have a name; got ${JSON.stringify(name)}`);
@@ -62,7 +65,7 @@ export class Flow {
 
   /**
    * Adds atoms and flows. Skips those that it already has.
-   * @throws {TaskpipeError} `USAGE`, for what is neither, and where the flow was run already
+   * @throws {TaskpipeError} `USAGE` if a value is neither, or if an engine already uses the flow
    */
   add(...parts: readonly Part[]): this {
     this.#mustBeOpen();
@@ -77,10 +80,10 @@ export class Flow {
   }
 
   /**
-   * Lets one part of a graph wait for another one.
-   * @param from what comes first: what was given to `add()`, or its name
-   * @throws {TaskpipeError} `USAGE` if the flow is not a graph, has no such part, the depth has no decider,
-   *   or the flow was run already
+   * Makes one part of a graph wait for another.
+   * @param from part that runs first: the value that was passed to `add()`, or its name
+   * @throws {TaskpipeError} `USAGE` if the flow is not a graph or has no such part, the depth is invalid or
+   *   has no decider, or an engine already uses the flow
    */
   link(from: Part | string, to: Part | string, { decider, depth }: LinkOptions = {}): this {
     this.#mustBeOpen();
@@ -101,7 +104,7 @@ export class Flow {
     return this;
   }
 
-  /** An engine freezes what it runs: what came later would not be seen. */
+  /** Throws `USAGE` if an engine has frozen the flow: it would not see later additions. */
   #mustBeOpen(): void {
     if (Object.isFrozen(this.parts))
       throw new TaskpipeError('USAGE', `flow "${this.name}" is in use already; build it before it is run`);
@@ -116,22 +119,22 @@ export class Flow {
   }
 }
 
-/** Whether a value is a flow. */
+/** Returns true if a value is a flow, also one made by another copy of this package. */
 export function isFlow(value: unknown): value is Flow {
   return typeof value === 'object' && value !== null && (value as Flow).kind === BRAND;
 }
 
-/** A flow whose parts run one after the other. */
+/** Makes a flow whose parts run one after another. */
 export function linear(name: string, options: FlowOptions = {}): Flow {
   return new Flow('linear', name, options);
 }
 
-/** A flow whose parts have no order. */
+/** Makes a flow whose parts have no order. */
 export function unordered(name: string, options: FlowOptions = {}): Flow {
   return new Flow('unordered', name, options);
 }
 
-/** A flow whose parts wait for those that provide what they require, and for those that are linked to them. */
+/** Makes a flow whose parts wait for providers of their required inputs, and for linked parts. */
 export function graph(name: string, options: FlowOptions = {}): Flow {
   return new Flow('graph', name, options);
 }

@@ -4,34 +4,36 @@ import type { Failure } from '../core/record/task.ts';
 import type { AtomContext, Inputs, Signature } from './atom.ts';
 
 /**
- * What becomes of a flow in which an atom failed: it is reverted and run again; it is reverted, unless the controller
- * of the flow around it says otherwise; or all is reverted, whatever is around it.
+ * Action after an atom of a flow failed.
+ * - `RETRY`: reverts the flow and runs it again.
+ * - `REVERT`: reverts the flow, unless the controller of the flow around it decides otherwise.
+ * - `REVERT_ALL`: reverts everything, including the flows around it.
  */
 export type Decision = 'RETRY' | 'REVERT' | 'REVERT_ALL';
 
 /** One try of a flow. */
 export interface Try {
-  /** What the controller's `execute` gave for it. */
+  /** Value that the controller's `execute` returned for this try. */
   readonly result: unknown;
-  /** What failed in it, by the names of the atoms. */
+  /** Failures in this try, by atom name. */
   readonly failures: Readonly<Record<string, Failure>>;
 }
 
-/** All tries so far, the current one last. Empty before the first. */
+/** All tries so far, the current one last. Empty before the first try. */
 export type History = readonly Try[];
 
 /**
- * Decides what becomes of a flow when an atom in it fails. It is an atom itself: its `execute` runs before each try,
- * and what that provides may differ from try to try.
+ * Controller that decides what to do with a flow when an atom in it fails. It is an atom itself: its
+ * `execute` runs before each try, and may provide a different value for each.
  */
 export interface Retry extends Signature {
   /** Default: the name of its flow and `_retry`. */
   readonly name?: string;
-  /** What to do now; the failure is in the last try. What it throws is taken for `REVERT_ALL`. */
+  /** Decides what to do; the failure is in the last try. An error counts as `REVERT_ALL`. */
   onFailure(history: History, inputs: Inputs): Decision | Promise<Decision>;
-  /** Runs before each try; `history` has the tries before it. */
+  /** Runs before each try; `history` has the earlier tries. */
   execute?(history: History, inputs: Inputs, context: AtomContext): unknown;
-  /** Runs where its flow is reverted for good, after all in it. */
+  /** Runs when its flow is reverted for good, after all atoms in the flow. It does not run before a retry. */
   revert?(
     history: History,
     inputs: Inputs,
@@ -40,29 +42,29 @@ export interface Retry extends Signature {
   ): unknown;
 }
 
-/** What every controller can be told. */
+/** Options of every controller. */
 export interface RetryOptions extends Signature {
   readonly name?: string;
 }
 
-/** What controllers that give up can be told. */
+/** Options of controllers that give up. */
 export interface GivingUp extends RetryOptions {
-  /** Reverts all when it gives up, not its own flow alone. Default: no. */
+  /** True if the controller answers `REVERT_ALL` when it gives up, instead of `REVERT`. Default: false. */
   readonly revertAll?: boolean;
 }
 
-/** Reverts its flow. */
+/** Makes a controller that reverts its flow. */
 export function alwaysRevert(options: RetryOptions = {}): Retry {
   return { ...options, onFailure: () => 'REVERT' };
 }
 
-/** Reverts all, whatever its flow is nested in. */
+/** Makes a controller that reverts everything, including the flows around its own. */
 export function alwaysRevertAll(options: RetryOptions = {}): Retry {
   return { ...options, onFailure: () => 'REVERT_ALL' };
 }
 
 /**
- * Runs its flow up to so many times. It provides the number of the try, from 1.
+ * Makes a controller that runs its flow up to `attempts` times. It provides the number of the try, from 1.
  * @throws {TaskpipeError} `USAGE` if `attempts` is not a whole number of at least 1
  */
 export function times(attempts: number, { revertAll = false, ...options }: GivingUp = {}): Retry {
@@ -75,7 +77,7 @@ export function times(attempts: number, { revertAll = false, ...options }: Givin
   };
 }
 
-/** Runs its flow with one value after the other until it succeeds. It provides the value. */
+/** Makes a controller that tries one value after another until its flow succeeds. It provides the value. */
 export function forEach(values: Iterable<unknown>, { revertAll = false, ...options }: GivingUp = {}): Retry {
   const all = [...values];
   const givenUp = givingUp(revertAll);
@@ -87,8 +89,8 @@ export function forEach(values: Iterable<unknown>, { revertAll = false, ...optio
 }
 
 /**
- * The same, with values that are an input.
- * @param input its name, as in the store, or as an atom provides it
+ * Makes a controller like that of `forEach`, with the values of an input.
+ * @param input name of an array in the store, or of one that an earlier atom provides
  */
 export function parameterizedForEach(
   input: string,
@@ -113,7 +115,7 @@ function listOf(input: string, values: unknown): unknown[] {
   throw Object.assign(new Error(`"${input}" must be an array to try its values`), { code: 'INPUT' });
 }
 
-/** What was not tried: each try takes one away, so a value that is there twice is tried twice. */
+/** Returns the values not tried yet. Each try removes one equal value, so duplicates are tried again. */
 function remaining(values: readonly unknown[], history: History): unknown[] {
   const left = [...values];
   for (const { result } of history) {

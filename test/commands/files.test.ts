@@ -22,7 +22,7 @@ function folderWith(files: Readonly<Record<string, string>>): string {
   return folder;
 }
 
-describe('one file for two uses is wrong usage, and left as it is:', () => {
+describe('one file for two uses', () => {
   const files = {
     'a.csv': 'uuid,url\n1,x\n',
     'a.ndjson': '{"uuid":"1","n":1}\n',
@@ -69,7 +69,7 @@ describe('one file for two uses is wrong usage, and left as it is:', () => {
       'task-done skip done.jsonl --rejects done.jsonl < a.ndjson',
       '--rejects must be another file than LEDGER;',
     ],
-  ])('%s', async (command, words) => {
+  ])('is a usage error, and stays unchanged: %s', async (command, words) => {
     const folder = folderWith(files);
     const { code, stderr, stdout } = await sh(command, { cwd: folder });
     expect(stderr).toContain(words);
@@ -79,10 +79,10 @@ describe('one file for two uses is wrong usage, and left as it is:', () => {
   });
 
   test.each([
-    ['the rest file as input, which a new one replaces', 'task-save out.csv < out.csv.rest.ndjson'],
+    ['the rest file, which a new one replaces', 'task-save out.csv < out.csv.rest.ndjson'],
     ['a ledger that is only read', 'task-done skip a.ndjson < a.ndjson'],
     ['a device', 'task-save b.csv --rejects /dev/null < /dev/null > /dev/null'],
-  ])('but not %s', async (_, command) => {
+  ])('is accepted if it is %s', async (_, command) => {
     const folder = folderWith({ ...files, 'out.csv.rest.ndjson': '{"uuid":"1","n":1}\n' });
     expect(await sh(command, { cwd: folder })).toMatchObject({ code: 0 });
   });
@@ -92,7 +92,7 @@ describe('an output that is the input', () => {
   test.each([
     ['a.csv', 'uuid,url\n1,x\n2,y\n'],
     ['a.ndjson', '{"uuid":"1","url":"x"}\n{"uuid":"2","url":"y"}\n'],
-  ])('is refused with the first result: %s', async (name, text) => {
+  ])('is rejected at the first result: %s', async (name, text) => {
     const folder = folderWith({ [name]: text });
     const command = `task-load ${name} | task-exec --command 'echo {url}' -j 1 | task-save ${name}; echo $?`;
     const { stdout, stderr } = await sh(command, { cwd: folder });
@@ -103,7 +103,7 @@ describe('an output that is the input', () => {
     expect(readFileSync(join(folder, name), 'utf8')).toBe(text);
   });
 
-  test('leaves no row of it in the ledger', async () => {
+  test('adds no row to the ledger', async () => {
     const folder = folderWith({ 'a.csv': 'uuid,url\n1,x\n2,y\n' });
     const { stdout } = await sh(
       "task-load a.csv | task-exec --command 'echo {url}' | task-save a.csv --ledger d; echo $?; task-done count d",
@@ -112,7 +112,7 @@ describe('an output that is the input', () => {
     expect(stdout).toBe('2\n0\n');
   });
 
-  test('is warned of at the end if it holds results', async () => {
+  test('is suspected, with a warning at the end, if all rows are there already', async () => {
     const folder = folderWith({ 'a.ndjson': '{"uuid":"1","url":"x"}\n{"uuid":"2","url":"y"}\n' });
     const command = "task-load a.ndjson | task-exec --command 'echo {url}' | task-save out.ndjson";
     await sh(command, { cwd: folder });
@@ -123,14 +123,14 @@ describe('an output that is the input', () => {
     );
   });
 
-  test('with columns that --fields names is an output like any other', async () => {
+  test('is not suspected if --fields names the columns', async () => {
     const folder = folderWith({ 'a.csv': 'uuid,url\n1,x\n' });
     const run = "task-load a.csv | task-exec --command 'echo {url}' | task-save out.csv --fields uuid,url";
     expect(await sh(`${run} && ${run}`, { cwd: folder })).toMatchObject({ code: 0 });
   });
 });
 
-describe('a file that cannot be written is found at the start, before the first record:', () => {
+describe('a file that cannot be written', () => {
   test.each([
     [
       'task-save out.csv --rest no/rest.ndjson',
@@ -155,7 +155,7 @@ describe('a file that cannot be written is found at the start, before the first 
     ],
     ['task-exec --module work.mjs --spool no/s', 74, 'cannot open --spool no/s: no such file or folder'],
     ['task-exec --http --body-dir work.mjs', 74, 'cannot make work.mjs: it is a file'],
-  ])('%s', async (command, code, words) => {
+  ])('is reported before the first record: %s', async (command, code, words) => {
     const folder = folderWith({ 'work.mjs': WORK });
     const [setUp, run = setUp] = command.split('; ') as [string, string?];
     if (run !== setUp) await sh(setUp, { cwd: folder });
@@ -166,7 +166,7 @@ describe('a file that cannot be written is found at the start, before the first 
   });
 });
 
-describe('a file that task-exec writes and that is taken away during the run', () => {
+describe('a file that changes while task-exec writes it', () => {
   const record = (n: number): string => `{"uuid":"${n}","n":${n}}\n`;
 
   async function edited(options: readonly string[], edit: (folder: string) => void) {
@@ -174,7 +174,7 @@ describe('a file that task-exec writes and that is taken away during the run', (
     const stage = new FedStage(ours, folder, ['task-exec', '--module', 'work.mjs', ...options]);
     stage.give(record(1));
     await stage.until(() => stage.stdout.includes('"uuid":"1"'));
-    // The stage writes this file in its own time: nothing can be lost before.
+    // The stage writes this file asynchronously. Nothing can be lost before it has content.
     while (statSync(join(folder, options[1] as string)).size === 0) await new Promise(setImmediate);
     edit(folder);
     stage.give(record(2));
@@ -182,7 +182,7 @@ describe('a file that task-exec writes and that is taken away during the run', (
     return { folder, code, stderr: stage.stderr, stdout: stage.stdout };
   }
 
-  test('ends it with 74 before a record goes out whose found tasks are in no file: --spool', async () => {
+  test('ends the stage with 74 before it emits a record whose added tasks are in no file: --spool', async () => {
     const { code, stderr, stdout } = await edited(['--spool', 's.ndjson'], (folder) =>
       renameSync(join(folder, 's.ndjson'), join(folder, 'old')),
     );
@@ -204,7 +204,7 @@ describe('a file that task-exec writes and that is taken away during the run', (
       (path: string) => truncateSync(path),
       /e.ndjson was truncated by another program during the run/,
     ],
-  ])('ends it with 74: --events that were %s', async (_, edit, words) => {
+  ])('ends the stage with 74: --events that were %s', async (_, edit, words) => {
     const { code, stderr } = await edited(['--events', 'e.ndjson', '--spool', 's'], (folder) =>
       edit(join(folder, 'e.ndjson')),
     );
@@ -213,7 +213,7 @@ describe('a file that task-exec writes and that is taken away during the run', (
   });
 });
 
-test('a ledger that is removed while task-done marks is an error, and nothing more is passed on', async () => {
+test('task-done mark fails if its ledger is removed, and passes nothing more on', async () => {
   const folder = freshFolder();
   const stage = new FedStage(ours, folder, ['task-done', 'mark', 'done.jsonl']);
   stage.give('a\n');
@@ -229,7 +229,7 @@ test('a ledger that is removed while task-done marks is an error, and nothing mo
   expect(existsSync(join(folder, 'done.jsonl'))).toBe(false);
 });
 
-test('a folder for bodies or logs that exists is accepted', async () => {
+test('an existing folder for logs is accepted', async () => {
   const folder = folderWith({ 'work.mjs': WORK });
   mkdirSync(join(folder, 'logs'));
   const command = 'task-exec --module work.mjs --log-dir logs --spool s';

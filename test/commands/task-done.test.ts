@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { ended, freshFolder, sh, start } from '../support/run.ts';
 
 describe('task-done', () => {
-  test('mark marks what went well, and passes every line on byte for byte', async () => {
+  test('mark marks successful tasks, and passes non-empty lines on byte for byte', async () => {
     const cwd = freshFolder();
     const input =
       '{"uuid":"a", "n":1.0}\n{"uuid":"b","run":{"state":"FAILURE"}}\n  c d \n"e"\n\n{"uuid":"f","run":{"state":"SUCCESS"}}';
@@ -14,7 +14,7 @@ describe('task-done', () => {
     expect((await sh('task-done list l.jsonl', { cwd })).stdout).toBe('a\nc d\ne\nf\n');
   });
 
-  test('skip and only part the input in two', async () => {
+  test('skip and only split the input in two', async () => {
     const cwd = freshFolder();
     await sh('task-done mark l.jsonl b d', { cwd });
     const input = '{"uuid":"a"}\n{"uuid":"b"}\nc\nd\n';
@@ -22,7 +22,7 @@ describe('task-done', () => {
     expect((await sh('task-done only l.jsonl', { cwd, input })).stdout).toBe('{"uuid":"b"}\nd\n');
   });
 
-  test('mark and unmark with uuids read and write nothing', async () => {
+  test('mark and unmark with uuids ignore stdin and print nothing', async () => {
     const cwd = freshFolder();
     expect(await sh('task-done mark l.jsonl a b c', { cwd, input: 'x\n' })).toMatchObject({
       stdout: '',
@@ -36,7 +36,7 @@ describe('task-done', () => {
     expect((await sh('task-done list l.jsonl; task-done count l.jsonl', { cwd })).stdout).toBe('a\nc\n2\n');
   });
 
-  test('has says it by its exit code alone', async () => {
+  test('has reports only by its exit code', async () => {
     const cwd = freshFolder();
     await sh('task-done mark l.jsonl a b', { cwd });
     const codes = [];
@@ -64,7 +64,7 @@ describe('task-done', () => {
     expect(code).toBe(1);
   });
 
-  test('compact leaves one line a uuid, and is refused with 75 while another writes', async () => {
+  test('compact keeps one line per uuid, and exits 75 while another process writes', async () => {
     const cwd = freshFolder();
     await sh('task-done mark l.jsonl a b a a', { cwd });
     const writer = start('exec task-done mark l.jsonl', { cwd });
@@ -85,7 +85,7 @@ describe('task-done', () => {
     expect(lines.map((line) => JSON.parse(line).uuid).sort()).toEqual(['a', 'b', 'c']);
   });
 
-  test('clear wants to be told --yes', async () => {
+  test('clear requires --yes', async () => {
     const cwd = freshFolder();
     await sh('task-done mark l.jsonl a', { cwd });
     expect(await sh('task-done clear l.jsonl', { cwd })).toMatchObject({
@@ -104,7 +104,7 @@ describe('task-done', () => {
     ['task-done count', 'give the ledger after the verb, as in task-done count done.jsonl\n'],
     ['task-done list l.jsonl a', 'list takes a ledger and no uuids; got "a"\n'],
     ['task-done has l.jsonl ""', '"" can\'t be a uuid: "uuid" is empty\n'],
-  ])('refuses %s', async (command, words) => {
+  ])('rejects %s', async (command, words) => {
     const { code, stderr } = await sh(command);
     expect(code).toBe(2);
     expect(stderr).toMatch(new RegExp(`^task-done: ${words.replace(/[?.]/g, '\\$&')}`));
@@ -115,7 +115,7 @@ describe('task-done', () => {
     ['task-done has f/x a', 'task-done'],
     ['task-done list f/x', 'task-done'],
     ['task-load --format lines --ledger f/x', 'task-load'],
-  ])('%s exits 74 where f is a file', async (command, name) => {
+  ])('exits 74 if f is a file: %s', async (command, name) => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'f'), '');
     expect(await sh(command, { cwd, input: 'a\n' })).toMatchObject({
@@ -124,7 +124,7 @@ describe('task-done', () => {
     });
   });
 
-  test('passes on what is good, and counts what is neither a record nor a uuid', async () => {
+  test('passes valid lines on, and reports lines that are neither a record nor a uuid', async () => {
     const cwd = freshFolder();
     const { stdout, stderr, code } = await sh('task-done mark l.jsonl', {
       cwd,
@@ -134,7 +134,7 @@ describe('task-done', () => {
     expect(stderr).toMatch(/^task-done: stdin:2: it has no "uuid"\ntask-done: stdin:3: not JSON/);
   });
 
-  test('eight at once lose nothing and tear nothing', async () => {
+  test('loses and tears nothing with eight concurrent writers', async () => {
     const cwd = freshFolder();
     for (let i = 0; i < 8; i++) {
       writeFileSync(join(cwd, `in${i}`), Array.from({ length: 5000 }, (_, n) => `task ${i} ${n}\n`).join(''));

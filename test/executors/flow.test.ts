@@ -1,4 +1,4 @@
-/* What task-exec --flow does with tasks, when it is stopped, and when it is killed. */
+/* Results of task-exec --flow, also when it is stopped or killed. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -22,7 +22,7 @@ const recordsOf = (text: string): Outcome[] =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line));
 
-/** A folder with the file of a flow. */
+/** Makes a folder with the file of a flow. */
 function folderWith(source: string, file = 'flow.js'): string {
   const cwd = freshFolder();
   writeFileSync(join(cwd, file), source);
@@ -45,7 +45,7 @@ export default linear('sum').add(
 `;
 
 describe('a record', () => {
-  test('gets what the atoms provide, or tells what failed and what was undone', async () => {
+  test('has the values that the atoms provide, or what failed and what was reverted', async () => {
     const tasks = [{ uuid: 'a', n: 1 }, { uuid: 'b', n: 5 }, { uuid: 'c', n: 4 }, { uuid: 'd' }];
     const { records, stderr, code } = await execFlow(folderWith(SUM), tasks);
     expect(records.map(({ uuid, result, run }) => [uuid, result, run.state, run.error])).toEqual([
@@ -74,11 +74,11 @@ describe('a record', () => {
       ],
     ]);
     const [counts] = stderr.split('\n');
-    expect(counts).toBe('task-exec: 1 done, 3 failed (INPUT 1, MUCH 1, STAYS 1)'); // in the order of their ends
+    expect(counts).toBe('task-exec: 1 done, 3 failed (INPUT 1, MUCH 1, STAYS 1)'); // in order of completion
     expect(code).toBe(1);
   });
 
-  test('that was reverted goes to the rest file, from which it is run again', async () => {
+  test('of a reverted task goes to the rest file, and runs again from there', async () => {
     const cwd = folderWith(SUM);
     writeFileSync(join(cwd, 'a.ndjson'), '{"uuid":"a","n":1}\n{"uuid":"b","n":5}\n');
     await sh('task-load a.ndjson | task-exec --flow flow.js | task-save out.csv', { cwd });
@@ -91,7 +91,7 @@ describe('a record', () => {
     expect(readFileSync(join(cwd, 'out.csv'), 'utf8').split('\n')).toHaveLength(4);
   });
 
-  test('may have a flow made for it, in TypeScript too', async () => {
+  test('can have a flow made for it, also in TypeScript', async () => {
     const source = `import { linear, task } from 'taskpipe/flow';
       interface Made { fields: { steps: string[] } }
       export default ({ fields }: Made) => linear('made').add(...fields.steps.map((name) => task(name, () => name, { provides: name })));`;
@@ -109,7 +109,7 @@ describe('a record', () => {
   });
 });
 
-test('--engine parallel runs atoms at once that do not wait for one another, --engine serial does not', async () => {
+test('--engine parallel runs independent atoms at the same time, and the default engine does not', async () => {
   const cwd = folderWith(`import { task, unordered } from 'taskpipe/flow';
     let meet;
     const other = new Promise((resolve) => { meet = resolve; });
@@ -123,7 +123,7 @@ test('--engine parallel runs atoms at once that do not wait for one another, --e
 describe('the examples', () => {
   const example = (name: string): string => `--flow ${join(root, 'examples', name)}`;
 
-  test('two-sites: the second one is bad, both are taken back', async () => {
+  test('two-sites reverts both requests if the second one fails', async () => {
     const { url } = await serve((response, { url: path }) => {
       response.statusCode = path === '/bad' ? 404 : 200;
       response.end();
@@ -151,7 +151,7 @@ describe('the examples', () => {
     ]);
   });
 
-  test('signup: a card that is refused three times undoes the user, and no mail is sent', async () => {
+  test('signup deletes the user and sends no mail after a card is refused three times', async () => {
     const asked: string[] = [];
     const { url } = await serve((response, { method, url: path, body }) => {
       asked.push(`${method} ${path}`);
@@ -175,7 +175,7 @@ describe('the examples', () => {
   });
 });
 
-/** A flow whose atoms tell of their calls in a file, and take a moment. */
+/** Flow whose atoms record their calls in a file and take a few milliseconds. */
 const SLOW = `import { appendFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { linear, task } from 'taskpipe/flow';
@@ -196,13 +196,13 @@ const linesOf = (cwd: string, file: string): string[] =>
         .filter((line) => line !== '')
     : [];
 
-/** Waits until a file has so many lines, or a process has ended. */
+/** Waits until a file has this many lines or a process has ended. */
 async function grown(cwd: string, file: string, lines: number, isOver: () => boolean): Promise<void> {
   while (linesOf(cwd, file).length < lines && !isOver())
     await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-/** The calls of atoms that a log says have ended well, as `uuid atom`. */
+/** Returns the calls of atoms that succeeded according to the log, as `uuid atom`. */
 function doneIn(cwd: string): Set<string> {
   const done = new Set<string>();
   for (const line of linesOf(cwd, 'log')) {
@@ -210,19 +210,19 @@ function doneIn(cwd: string): Set<string> {
       const { uuid, atom, state } = JSON.parse(line);
       if (state === 'SUCCESS') done.add(`${uuid} ${atom}`);
     } catch {
-      // torn
+      // torn line
     }
   }
   return done;
 }
 
-test('a flow that is killed again and again goes on where it was, and runs nothing again that was done', async () => {
+test('a flow that is killed repeatedly resumes, and repeats no finished atom', async () => {
   const cwd = folderWith(SLOW);
   const isBad = (n: number): boolean => n % 10 === 0;
   const tasks = Array.from({ length: 40 }, (_, n) => ({ uuid: `t${n}`, ...(isBad(n) ? { bad: 'c' } : {}) }));
   writeFileSync(join(cwd, 'in'), tasks.map((fields) => `${JSON.stringify(fields)}\n`).join(''));
   const command = 'exec task-exec --flow flow.js --flow-log log -j 5 < in';
-  /** The calls since the last time, of tasks that end well: those that are reverted are run anew each time. */
+  /** Lines of calls that were read. `callsSince` skips reverted tasks, because each run repeats them. */
   let told = 0;
   const callsSince = (): string[] => {
     const lines = linesOf(cwd, 'calls').slice(told);
@@ -253,7 +253,7 @@ test('a flow that is killed again and again goes on where it was, and runs nothi
 describe('SIGINT', () => {
   const TASK = '{"uuid":"u","wait":1000}\n';
 
-  test('lets the atom that runs finish, gives the task out as PENDING, and with --flow-log it goes on', async () => {
+  test('lets the current atom finish and emits the task as PENDING, and --flow-log resumes it', async () => {
     const cwd = folderWith(SLOW);
     const command = 'exec task-exec --flow flow.js --flow-log log';
     const child = start(command, { cwd });
@@ -271,7 +271,7 @@ describe('SIGINT', () => {
     expect(linesOf(cwd, 'calls')).toEqual(['u a false', 'u b false', 'u c false', 'u d false']);
   });
 
-  test('without --flow-log lets the flow come to its end', async () => {
+  test('without --flow-log lets the flow finish', async () => {
     const cwd = folderWith(SLOW);
     const child = start('exec task-exec --flow flow.js', { cwd });
     const end = ended(child);
@@ -281,7 +281,7 @@ describe('SIGINT', () => {
     expect(recordsOf((await end).stdout)[0]?.run.state).toBe('SUCCESS');
   });
 
-  test('starts no other atom once the grace is over', async () => {
+  test('starts no other atom after --grace', async () => {
     const cwd = folderWith(SLOW);
     const child = start('exec task-exec --flow flow.js --grace 50ms', { cwd });
     const end = ended(child);
@@ -293,7 +293,7 @@ describe('SIGINT', () => {
   });
 });
 
-test('the library has flows as work', async () => {
+test('the library runs a flow as an executor, and rejects an invalid one', async () => {
   const double = linear('f').add(
     task('double', ({ n }) => Number(n) * 2, { requires: ['n'], provides: 'double' }),
   );

@@ -1,4 +1,4 @@
-/* The executors of programs, as users of the library have them. */
+/* The executors that run programs, used as a library. */
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { root } from '../support/run.ts';
@@ -23,7 +23,7 @@ const script = `
   ]));
 `;
 
-test('command() and worker() are executors of the library, which ends when they are done', () => {
+test('command() and worker() run tasks in the library, and the process exits when they are done', () => {
   const printed = execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: root });
   expect(JSON.parse(printed.toString())).toEqual([
     ['1', '2'].map((stdout) => ({ exit: 0, stdout, stderr: '' })),

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type Ended, sh } from '../support/run.ts';
 
-/** A record as task-exec let it out. */
+/** Record that task-exec emitted. */
 export interface Out {
   readonly uuid: string;
   // biome-ignore lint/suspicious/noExplicitAny: tests look into it
@@ -15,11 +15,11 @@ export interface Out {
 
 export interface Ran extends Ended {
   readonly records: readonly Out[];
-  /** The same, by uuid. */
+  /** Records by uuid. */
   readonly of: Readonly<Record<string, Out>>;
 }
 
-/** Tasks as text, a line each: of attributes, with a uuid where they have none. */
+/** Returns tasks as text, one per line: these attributes, with a uuid if they have none. */
 export function tasks(...records: readonly object[]): string {
   return records.map((record, i) => `${JSON.stringify({ uuid: `t${i + 1}`, ...record })}\n`).join('');
 }
@@ -28,7 +28,7 @@ export function numbered(count: number): string {
   return tasks(...Array.from({ length: count }, (_, n) => ({ n })));
 }
 
-/** Runs task-exec with arguments, which no shell sees. */
+/** Runs task-exec with arguments that are quoted for the shell. */
 export async function exec(
   args: readonly string[],
   input: string,
@@ -43,17 +43,17 @@ export async function exec(
   return { ...ended, records, of: Object.fromEntries(records.map((record) => [record.uuid, record])) };
 }
 
-/** Waits until something holds. */
+/** Waits until a condition holds. */
 export async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-/** The numbers of processes that were written to a file, one a line. */
+/** Returns the pids in a file that has one per line. */
 export function pidsIn(file: string): number[] {
   return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map(Number) : [];
 }
 
-/** Whether a process is there, and is not only waiting to be reaped. */
+/** Returns whether a process is running, and not only waiting to be reaped. */
 export function isAlive(pid: number): boolean {
   try {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));

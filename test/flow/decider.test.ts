@@ -1,4 +1,4 @@
-/* Links that decide whether what they lead to runs. */
+/* Links with a decider, which skip their target. */
 import { expect, test } from 'vitest';
 import { type Depth, graph, linear } from '../../src/flow/index.ts';
 import { atom, newTrace, runTraced, type Trace } from './trace.ts';
@@ -12,7 +12,7 @@ test.each([
   ['NEIGHBORS', 'a d n1 n2'],
   ['ATOM', 'a c d n1 n2'],
 ] as const)(
-  'a decider that says no leaves out, with depth %s, what does not run here: %s',
+  'a decider that returns false, with depth %s, lets only these atoms run: %s',
   async (depth: Depth, names) => {
     const trace = newTrace();
     const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => atom(trace, name)) as [
@@ -33,7 +33,7 @@ test.each([
   },
 );
 
-test('a decider sees the results of all atoms that such links lead from, but not of those that were left out', async () => {
+test('a decider receives the results of all atoms that such links lead from, except skipped ones', async () => {
   const trace = newTrace();
   const seen: unknown[] = [];
   const yes = (results: unknown): boolean => seen.push(results) > 0;
@@ -52,7 +52,7 @@ test('a decider sees the results of all atoms that such links lead from, but not
   expect(ran(trace)).toBe('a b d');
 });
 
-test('a link to a nested flow decides over all of it', async () => {
+test('a link to a nested flow decides for the whole flow', async () => {
   const trace = newTrace();
   const n = linear('n').add(linear('m').add(atom(trace, 'b')), atom(trace, 'c'));
   const flow = graph('f')
@@ -63,7 +63,7 @@ test('a link to a nested flow decides over all of it', async () => {
   expect(trace.atoms.slice(-2)).toEqual(['b PENDING>IGNORE', 'c PENDING>IGNORE']);
 });
 
-test('what was left out is not reverted', async () => {
+test('a skipped atom is not reverted', async () => {
   const trace = newTrace();
   const flow = graph('f')
     .add(atom(trace, 'a'), atom(trace, 'b'), atom(trace, 'c', { failures: 1 }))
@@ -73,7 +73,7 @@ test('what was left out is not reverted', async () => {
   expect(trace.atoms.filter((line) => line.startsWith('revert'))).toEqual(['revert c', 'revert a']);
 });
 
-test('an atom fails with what its decider throws, and does not run', async () => {
+test('an atom whose decider throws fails with that error and does not run', async () => {
   const trace = newTrace();
   const decider = (): boolean => {
     throw new Error('can not say');

@@ -20,7 +20,7 @@ import { compile } from '../../src/flow/plan/compile.ts';
 
 interface AtomSpec {
   readonly turns: number;
-  /** Fails the first so many times. */
+  /** Number of first calls that fail. */
   readonly failures: number;
 }
 
@@ -33,7 +33,7 @@ interface FlowSpec {
 
 const PATTERNS = { linear, unordered, graph };
 
-/** Any nested flow. @param tries the most tries that a retry controller has; 0: there is none */
+/** Any nested flow. @param tries maximum tries of a retry controller; 0 for no controller */
 function flows(tries: number): fc.Arbitrary<FlowSpec> {
   const { flow } = fc.letrec<{ part: AtomSpec | FlowSpec; flow: FlowSpec }>((tie) => ({
     part: fc.oneof(
@@ -54,7 +54,7 @@ function flows(tries: number): fc.Arbitrary<FlowSpec> {
   return flow;
 }
 
-/** What an atom was seen to do. */
+/** Observed call of an atom. */
 type Seen = readonly [what: 'call' | 'revert', atom: string];
 
 function build(spec: FlowSpec, seen: Seen[]): Flow {
@@ -96,14 +96,14 @@ function build(spec: FlowSpec, seen: Seen[]): Flow {
   return flowOf(spec);
 }
 
-/** Runs a flow, and checks each transition against the tables. */
+/** Runs a flow and checks each transition against the tables. */
 async function runChecked(flow: Flow, engine: EngineKind, resume?: FlowSnapshot): Promise<Engine> {
   const run = new Engine(flow, { engine, jobs: 3, resume });
   const states = new Map<string, AtomState>(
     Object.entries(run.toJSON().atoms).map(([name, { state }]) => [name, state]),
   );
   let state: FlowState = run.state;
-  const faults: string[] = []; // what a listener throws is passed over
+  const faults: string[] = []; // the engine ignores errors that listeners throw
   run.taskNotifier.register('*', (next, { atom: name = '', old_state }) => {
     const kind = name.endsWith('_retry') ? 'retry' : 'task';
     const isLegal = states.get(name) === old_state && ATOM_TRANSITIONS[kind][old_state].includes(next);
@@ -123,7 +123,7 @@ async function runChecked(flow: Flow, engine: EngineKind, resume?: FlowSnapshot)
   return run;
 }
 
-/** Runs a flow, checked, and gives the states that it and its atoms ended in. */
+/** Runs a flow with these checks. Returns the final states of the flow and its atoms. */
 async function runAll(
   flow: Flow,
   engine: EngineKind,
@@ -137,7 +137,7 @@ async function runAll(
 
 const RUNS = { numRuns: 150 };
 
-test('without controllers, all that ran is reverted when one atom fails, and nothing that did not', async () => {
+test('a failure without controllers reverts all atoms that ran, and no others', async () => {
   await fc.assert(
     fc.asyncProperty(flows(0), fc.constantFrom('serial', 'parallel'), async (spec, engine) => {
       const seen: Seen[] = [];
@@ -162,7 +162,7 @@ test('without controllers, all that ran is reverted when one atom fails, and not
   );
 });
 
-/** What waits for an atom runs after it, and is reverted before it. */
+/** Asserts that an atom runs after those it waits for, and is reverted before them. */
 function expectOrder(flow: Flow, called: readonly string[], reverted: readonly string[]): void {
   const { atoms, indexes } = compile(flow);
   for (const [place, name] of called.entries()) {
@@ -175,13 +175,13 @@ function expectOrder(flow: Flow, called: readonly string[], reverted: readonly s
   }
 }
 
-/** The same flow with all patterns linear. */
+/** Returns the same flow with all patterns linear. */
 function straight(spec: FlowSpec): FlowSpec {
   const parts = spec.parts.map((part) => ('parts' in part ? straight(part) : part));
   return { ...spec, pattern: 'linear', parts };
 }
 
-test('in a linear flow, however nested, the order of reverting is exactly the reverse', async () => {
+test('a linear flow, however nested, is reverted in exactly the reverse order', async () => {
   await fc.assert(
     fc.asyncProperty(flows(0).map(straight), async (spec) => {
       const seen: Seen[] = [];
@@ -194,7 +194,7 @@ test('in a linear flow, however nested, the order of reverting is exactly the re
   );
 });
 
-test('a parallel engine ends as a serial one, but for atoms that one of them never began', async () => {
+test('a parallel engine ends like a serial one, except for atoms that one of them never began', async () => {
   await fc.assert(
     fc.asyncProperty(flows(0), async (spec) => {
       const serial = await runAll(build(spec, []), 'serial');
@@ -210,7 +210,7 @@ test('a parallel engine ends as a serial one, but for atoms that one of them nev
   );
 });
 
-test('with controllers, every flow ends, and each atom has one more call than reverts, or as many', async () => {
+test('a flow with controllers ends, and each atom has one more call than reverts if it succeeded, else as many', async () => {
   await fc.assert(
     fc.asyncProperty(flows(3), fc.constantFrom('serial', 'parallel'), async (spec, engine) => {
       const seen: Seen[] = [];
@@ -228,7 +228,7 @@ test('with controllers, every flow ends, and each atom has one more call than re
   );
 });
 
-/** Suspends a flow after so many changes of state, and goes on with it, from JSON. */
+/** Suspends a flow after this many state changes and resumes it from JSON. Returns its final state. */
 async function runInTwo(flow: Flow, stop: number): Promise<string> {
   const first = new Engine(flow);
   let changes = 0;
@@ -239,7 +239,7 @@ async function runInTwo(flow: Flow, stop: number): Promise<string> {
   return (await runChecked(flow, 'serial', JSON.parse(JSON.stringify(first)) as FlowSnapshot)).state;
 }
 
-test('a linear flow that is suspended anywhere, kept as JSON and gone on with does what it does at one go', async () => {
+test('a linear flow that is suspended anywhere and resumed from JSON makes the same calls as without a stop', async () => {
   await fc.assert(
     fc.asyncProperty(flows(3).map(straight), fc.nat(40), async (spec, stop) => {
       const [whole, parts]: [Seen[], Seen[]] = [[], []];
@@ -251,7 +251,7 @@ test('a linear flow that is suspended anywhere, kept as JSON and gone on with do
   );
 });
 
-test('any flow that is suspended anywhere ends as it does at one go, and is reverted as far as it ran', async () => {
+test('any flow that is suspended anywhere and resumed ends in the same state, and reverts all that ran', async () => {
   await fc.assert(
     fc.asyncProperty(flows(0), fc.nat(40), async (spec, stop) => {
       const seen: Seen[] = [];

@@ -1,7 +1,7 @@
 /*
- * Random nested flows with failures, retries and deciders, as TaskFlow 5.0's serial engine ran them: recorded.ndjson.
- * What may run at the same time has no order there, so it was recorded with priorities: what was added first runs
- * first, what began last is reverted first.
+ * Random nested flows with failures, retries and deciders, recorded from the serial engine of TaskFlow 5.0 in
+ * recorded.ndjson. TaskFlow does not order parts that can run at the same time. The recording orders them by
+ * priority: the part that was added first runs first, and the part that began last is reverted first.
  */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
@@ -68,7 +68,7 @@ const recordings = readFileSync(new URL('recorded.ndjson', import.meta.url), 'ut
   .split('\n')
   .map((line) => JSON.parse(line) as Recording);
 
-test('nested flows go through the states that TaskFlow was recorded with, in its order', async () => {
+test('nested flows pass through the recorded states of TaskFlow, in the same order', async () => {
   expect(recordings.length).toBeGreaterThan(40);
   for (const { flow, state, lines } of recordings) {
     const trace = newTrace();

@@ -1,4 +1,4 @@
-/* Retry controllers: what they decide, and how far that reaches. */
+/* Retry controllers: their decisions, and how far these reach. */
 import { describe, expect, test } from 'vitest';
 import {
   alwaysRevert,
@@ -19,7 +19,7 @@ import { atom, newTrace, runTraced, type Trace } from './trace.ts';
 const callsIn = (trace: Trace): string =>
   trace.atoms.filter((line) => /^(call|revert) /.test(line)).join(', ');
 
-/** `a`, then a nested flow of `b` (which fails so often) under a controller. */
+/** Returns a flow of `a`, a nested flow of `b` under a controller, and `c`; `b` fails this many times. */
 function nested(trace: Trace, retry: Retry, failures: number, outer?: Retry): Flow {
   return linear('f', { retry: outer }).add(
     atom(trace, 'a'),
@@ -30,8 +30,14 @@ function nested(trace: Trace, retry: Retry, failures: number, outer?: Retry): Fl
 
 describe('the scope of a decision', () => {
   test.each([
-    ['alwaysRevert reverts its own flow alone', alwaysRevert(), 1, undefined, 'call a, call b, revert b'],
-    ['alwaysRevertAll reverts all', alwaysRevertAll(), 1, undefined, 'call a, call b, revert b, revert a'],
+    ['alwaysRevert reverts only its own flow', alwaysRevert(), 1, undefined, 'call a, call b, revert b'],
+    [
+      'alwaysRevertAll reverts everything',
+      alwaysRevertAll(),
+      1,
+      undefined,
+      'call a, call b, revert b, revert a',
+    ],
     [
       'times(2) gives up after two tries',
       times(2),
@@ -40,22 +46,28 @@ describe('the scope of a decision', () => {
       'call a, call b, revert b, call b, revert b',
     ],
     [
-      'times(2) with revertAll then reverts all',
+      'times(2) with revertAll then reverts everything',
       times(2, { revertAll: true }),
       2,
       undefined,
       'call a, call b, revert b, call b, revert b, revert a',
     ],
     [
-      'what reverts asks the controller around it, which tries all again',
+      'alwaysRevert asks the outer controller, which retries everything',
       alwaysRevert(),
       1,
       times(2),
       'call a, call b, revert b, revert a, call a, call b, call c',
     ],
-    ['what reverts all asks nobody', alwaysRevertAll(), 1, times(2), 'call a, call b, revert b, revert a'],
     [
-      'the controller around it may revert all',
+      'alwaysRevertAll does not ask the outer controller',
+      alwaysRevertAll(),
+      1,
+      times(2),
+      'call a, call b, revert b, revert a',
+    ],
+    [
+      'the outer controller can revert everything',
       alwaysRevert(),
       1,
       alwaysRevertAll(),
@@ -67,7 +79,7 @@ describe('the scope of a decision', () => {
     expect(callsIn(trace)).toBe(calls);
   });
 
-  test('an inner controller begins anew when an outer one tries again', async () => {
+  test('an inner controller starts over when an outer one retries', async () => {
     const trace = newTrace();
     const { state } = await runTraced(trace, nested(trace, times(2), 3, times(2)));
     expect(state).toBe('SUCCESS');
@@ -76,7 +88,7 @@ describe('the scope of a decision', () => {
     );
   });
 
-  test('a parallel branch outside of it goes on', async () => {
+  test('excludes an unordered sibling flow, which continues', async () => {
     const trace = newTrace();
     const good = linear('g').add(atom(trace, 'x'), atom(trace, 'y'), atom(trace, 'z'));
     const flow = unordered('f').add(
@@ -88,7 +100,7 @@ describe('the scope of a decision', () => {
   });
 });
 
-describe('the values of a try', () => {
+describe('the values of a retry', () => {
   const values = (trace: Trace): string =>
     trace.atoms.flatMap((line) => /^call a (.*)/.exec(line)?.[1] ?? []).join(' ');
 
@@ -96,19 +108,19 @@ describe('the values of a try', () => {
     ['times', times(3, { provides: 'v' }), '{"v":1} {"v":2} {"v":3}'],
     ['forEach', forEach(new Set(['x', 'y', 'z']), { provides: 'v' }), '{"v":"x"} {"v":"y"} {"v":"z"}'],
     [
-      'forEach, equal ones too,',
+      'forEach with equal values',
       forEach([{ k: 1 }, { k: 1 }, 2], { provides: 'v' }),
       '{"v":{"k":1}} {"v":{"k":1}} {"v":2}',
     ],
     ['parameterizedForEach', parameterizedForEach('list', { provides: 'v' }), '{"v":7} {"v":8} {"v":9}'],
-  ])('%s gives one after the other, until there is none left', async (_, retry, calls) => {
+  ])('%s provides one value per try, until none is left', async (_, retry, calls) => {
     const trace = newTrace();
     const flow = linear('f', { retry }).add(atom(trace, 'a', { requires: ['v'], failures: 9 }));
     expect((await runTraced(trace, flow, { store: { list: [7, 8, 9] } })).state).toBe('REVERTED');
     expect(values(trace)).toBe(calls);
   });
 
-  test('parameterizedForEach takes its values from an atom, too', async () => {
+  test('parameterizedForEach can take its values from an atom', async () => {
     const trace = newTrace();
     const tries = linear('n', { retry: parameterizedForEach('list', { provides: 'v' }) });
     const flow = linear('f').add(
@@ -121,7 +133,7 @@ describe('the values of a try', () => {
     });
   });
 
-  test('no value at all, or no list, fails the flow before its atoms run', async () => {
+  test('an empty or invalid list fails the flow before its atoms run', async () => {
     const trace = newTrace();
     const flow = (retry: Retry): Flow => linear('f', { retry }).add(atom(trace, 'a'));
     expect((await run(flow(forEach([])))).failures).toEqual({
@@ -136,8 +148,8 @@ describe('the values of a try', () => {
   });
 });
 
-describe('a controller of the user', () => {
-  test('is told the history of failures, runs before each try, and is reverted at the end', async () => {
+describe('a custom controller', () => {
+  test('receives the history of failures, runs before each try, and is reverted at the end', async () => {
     const trace = newTrace();
     const told: [string, string][] = [];
     const tell = (what: string, history: History): void => void told.push([what, JSON.stringify(history)]);
@@ -188,11 +200,11 @@ describe('a controller of the user', () => {
   test.each([
     ['throws', () => Promise.reject(new Error('oh')), 'oh'],
     [
-      'answers otherwise',
+      'returns an invalid decision',
       () => 'AGAIN' as never,
       'onFailure must give RETRY, REVERT or REVERT_ALL; got "AGAIN"',
     ],
-  ])('that %s has all reverted, and is named', async (_, onFailure, message) => {
+  ])('that %s reverts everything and is named', async (_, onFailure, message) => {
     const trace = newTrace();
     const { state, failures } = await runTraced(trace, nested(trace, { onFailure }, 1));
     expect(state).toBe('REVERTED');

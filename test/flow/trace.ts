@@ -1,4 +1,4 @@
-/* Flows that tell what is done in them, in the words of the recorded traces. */
+/* Flows that record their steps in the format of the recorded traces. */
 import {
   type Atom,
   Engine,
@@ -8,13 +8,13 @@ import {
   type Inputs,
 } from '../../src/flow/index.ts';
 
-/** What was done, in order. */
+/** Steps of a run, in order. */
 export interface Trace {
   /** `atom OLD>NEW`, `call atom {inputs}`, `revert atom`. */
   readonly atoms: string[];
   /** `OLD>NEW` of the flow. */
   readonly flow: string[];
-  /** Both, the flow's with `flow` in front. */
+  /** Both, with `flow` in front of those of the flow. */
   readonly all: string[];
 }
 
@@ -22,14 +22,14 @@ export function newTrace(): Trace {
   return { atoms: [], flow: [], all: [] };
 }
 
-/** What an atom of a test does. */
+/** Behaviour of an atom in a test. */
 export interface Behaviour extends Omit<Atom, 'name' | 'execute' | 'revert'> {
-  /** Fails the first so many times. */
+  /** Number of first calls that fail. */
   readonly failures?: number;
   readonly revertFails?: boolean;
-  /** What it gives. Default: its name and `!`. */
+  /** Result of the atom. Default: its name and `!`. */
   readonly gives?: unknown;
-  /** Ends its work after so many turns of the event loop. Default: at once. */
+  /** Turns of the event loop that the work takes. Default: none. */
   readonly turns?: number;
 }
 
@@ -37,7 +37,7 @@ async function turn(turns: number): Promise<void> {
   for (let left = turns; left > 0; left--) await new Promise(setImmediate);
 }
 
-/** An atom that tells of its calls. */
+/** Returns an atom that records its calls. */
 export function atom(
   trace: Trace,
   name: string,
@@ -69,7 +69,7 @@ export function atom(
   };
 }
 
-/** An engine whose changes of state are told. */
+/** Returns an engine that records its state changes. */
 export function traced(trace: Trace, flow: Flow, options: EngineOptions = {}): Engine {
   const engine = new Engine(flow, options);
   engine.notifier.register('*', (state, { old_state }) => {
@@ -83,12 +83,12 @@ export function traced(trace: Trace, flow: Flow, options: EngineOptions = {}): E
   return engine;
 }
 
-/** Runs a flow, and tells. */
+/** Runs a flow and records its steps. */
 export function runTraced(trace: Trace, flow: Flow, options: EngineOptions = {}): Promise<FlowResult> {
   return traced(trace, flow, options).run();
 }
 
-/** The lines of a recorded trace. */
+/** Returns the lines of a recorded trace. */
 export function recorded(text: string): string[] {
   return text
     .trim()

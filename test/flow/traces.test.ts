@@ -1,4 +1,4 @@
-/* What TaskFlow 5.0 was seen to do, transition by transition: ours is the same. */
+/* Transitions observed in TaskFlow 5.0, one by one. These engines make the same ones. */
 import { describe, expect, test } from 'vitest';
 import { forEach, graph, linear, times } from '../../src/flow/index.ts';
 import { atom, newTrace, recorded, runTraced, type Trace } from './trace.ts';
@@ -6,14 +6,14 @@ import { atom, newTrace, recorded, runTraced, type Trace } from './trace.ts';
 const FAILED = ['PENDING>RUNNING', 'RUNNING>FAILURE', 'FAILURE>REVERTING', 'REVERTING>REVERTED'];
 const GOOD = ['PENDING>RUNNING', 'RUNNING>SUCCESS'];
 
-describe.each(['serial', 'parallel'] as const)('as TaskFlow does, a %s engine', (engine) => {
+describe.each(['serial', 'parallel'] as const)('a %s engine, like TaskFlow,', (engine) => {
   let trace: Trace;
   const fresh = (): Trace => {
     trace = newTrace();
     return trace;
   };
 
-  test('runs a linear flow in order, and hands values on', async () => {
+  test('runs a linear flow in order and passes values on', async () => {
     const t = fresh();
     const flow = linear('f').add(atom(t, 'a', { provides: 'x' }), atom(t, 'b', { requires: ['x'] }));
     expect((await runTraced(t, flow, { engine })).state).toBe('SUCCESS');
@@ -25,7 +25,7 @@ describe.each(['serial', 'parallel'] as const)('as TaskFlow does, a %s engine', 
     expect(t.flow).toEqual(GOOD);
   });
 
-  test('reverts the atom that failed, then what had succeeded, the last first', async () => {
+  test('reverts the failed atom, then the successful ones, last first', async () => {
     const t = fresh();
     const flow = linear('f').add(atom(t, 'a'), atom(t, 'b', { failures: 1 }), atom(t, 'c'));
     expect((await runTraced(t, flow, { engine })).state).toBe('REVERTED');
@@ -40,7 +40,7 @@ describe.each(['serial', 'parallel'] as const)('as TaskFlow does, a %s engine', 
     expect(t.all.indexOf('flow FAILURE>REVERTING')).toBe(t.all.indexOf('b FAILURE>REVERTING') - 1);
   });
 
-  test('stops where an atom can not be reverted', async () => {
+  test('stops at an atom that cannot be reverted', async () => {
     const t = fresh();
     const flow = linear('f').add(atom(t, 'a', { revertFails: true }), atom(t, 'b', { failures: 1 }));
     expect(await runTraced(t, flow, { engine })).toMatchObject({
@@ -72,7 +72,7 @@ describe.each(['serial', 'parallel'] as const)('as TaskFlow does, a %s engine', 
     expect(t.flow).toEqual(GOOD);
   });
 
-  test('tries a nested flow again without the flow around it', async () => {
+  test('retries a nested flow without the outer flow', async () => {
     const t = fresh();
     const nested = linear('n', { retry: times(2, { name: 'r' }) }).add(atom(t, 'b', { failures: 1 }));
     const flow = linear('f').add(atom(t, 'a'), nested, atom(t, 'c'));
@@ -88,7 +88,7 @@ describe.each(['serial', 'parallel'] as const)('as TaskFlow does, a %s engine', 
     expect(t.flow).toEqual(GOOD);
   });
 
-  test('leaves out all that follows a decider that says no', async () => {
+  test('skips everything after a decider that returns false', async () => {
     const t = fresh();
     const [a, b, c] = [atom(t, 'a'), atom(t, 'b'), atom(t, 'c')] as const;
     const flow = graph('f')

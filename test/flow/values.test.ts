@@ -1,4 +1,4 @@
-/* How values go from the store and from atom to atom. */
+/* Values passed from the store and from atom to atom. */
 import { expect, test } from 'vitest';
 import {
   type Atom,
@@ -11,24 +11,24 @@ import {
   unordered,
 } from '../../src/flow/index.ts';
 
-/** An atom that gives what it gets. */
+/** Returns an atom whose result is its inputs. */
 const echo = (name: string, more: Omit<Atom, 'name' | 'execute'>): Atom =>
   task(name, (inputs) => inputs, { provides: name, ...more });
 const giving = (name: string, value: unknown, provides: Atom['provides']): Atom =>
   task(name, () => value, { provides: provides as string });
 
-/** What the atom `out` of a flow got. */
+/** Returns the inputs of the atom `out` of a flow. */
 async function got(flow: Flow, store: Inputs = {}): Promise<unknown> {
   return (await run(flow, { store })).provided.out;
 }
 
-test('an atom gets what it requires and nothing else, under the names that it calls them by', async () => {
+test('an atom receives only the inputs that it declares, under its own names for them', async () => {
   const store = { a: 1, b: 2, c: 3, d: 4 };
   const more = { requires: ['a', 'x'], optional: ['c', 'none'], rebind: { x: 'b' }, inject: { d: 5, e: 6 } };
   expect(await got(linear('f').add(echo('out', more)), store)).toEqual({ a: 1, x: 2, c: 3, d: 5, e: 6 });
 });
 
-test('a result that is an array, or an object, gives a value to each of several names', async () => {
+test('an array or object as result provides a value for each of several names', async () => {
   const user = (): Atom => echo('out', { requires: ['x', 'y'] });
   const both = { x: 1, y: 2 };
   expect(await got(linear('f').add(giving('a', [1, 2], ['x', 'y']), user()))).toEqual(both);
@@ -40,7 +40,7 @@ test('a result that is an array, or an object, gives a value to each of several 
   expect(await got(linear('f').add(giving('a', [0, 1, 2], { x: 1, y: 2 }), user()))).toEqual(both);
 });
 
-test('the nearest atom before it gives a value, and beats the store', async () => {
+test('an input comes from the nearest earlier atom, and from the store only if there is none', async () => {
   const flow = (): Flow =>
     linear('f').add(
       giving('a', 'far', 'x'),
@@ -52,7 +52,7 @@ test('the nearest atom before it gives a value, and beats the store', async () =
   expect(await got(aside, { x: 'store' })).toEqual({ x: 'store' });
 });
 
-test('a graph runs what provides a value before what requires it, in whatever order they were added', async () => {
+test('a graph runs the provider of a value before its consumer, even if it was added later', async () => {
   const flow = graph('f').add(
     echo('out', { requires: ['sum'] }),
     task('add', ({ x, y }) => Number(x) + Number(y), { requires: ['x', 'y'], provides: 'sum' }),
@@ -62,7 +62,7 @@ test('a graph runs what provides a value before what requires it, in whatever or
   expect(await got(flow)).toEqual({ sum: 21 });
 });
 
-test('an atom whose input is not given fails, and the flow is reverted', async () => {
+test('an atom with a missing input fails, and the flow is reverted', async () => {
   const flow = linear('f').add(giving('a', { y: 1 }, new Set(['x'])), echo('out', { requires: ['x'] }));
   expect(await run(flow)).toMatchObject({
     state: 'REVERTED',
@@ -71,7 +71,7 @@ test('an atom whose input is not given fails, and the flow is reverted', async (
   });
 });
 
-test('the result is what the atoms provide, and no name of the language is special', async () => {
+test('the result has all provided values, even under names such as __proto__', async () => {
   const flow = linear('f').add(
     giving('a', 1, 'x'),
     giving('b', 2, 'constructor'),
@@ -87,7 +87,7 @@ test('the result is what the atoms provide, and no name of the language is speci
   ]);
 });
 
-test('an atom is told of its flow, of itself and of the store; an object keeps its own this', async () => {
+test('an atom receives its flow, its name and the store, and an object keeps its own this', async () => {
   class Step {
     readonly name = 'out';
     readonly provides = 'out';
@@ -106,7 +106,7 @@ test('an atom is told of its flow, of itself and of the store; an object keeps i
   ]);
 });
 
-test('a plain function is an atom by its name, with what it says of itself', async () => {
+test('a named function with properties is an atom', async () => {
   function out({ x }: Inputs): unknown {
     return x;
   }
@@ -115,7 +115,7 @@ test('a plain function is an atom by its name, with what it says of itself', asy
   );
 });
 
-test('a revert is told the inputs, the result or the failure, and all that failed', async () => {
+test('a revert receives the inputs, the result or the failure, and all failures', async () => {
   const seen: unknown[] = [];
   const revert: Atom['revert'] = (inputs, undoing, { atom }) => void seen.push([atom, inputs, undoing]);
   const bad = (): never => {

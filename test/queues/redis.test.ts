@@ -1,4 +1,4 @@
-/* How a server is found, and which ones are refused. */
+/* Finding a Redis server, and rejecting unsuitable ones. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
@@ -13,7 +13,7 @@ beforeEach(needsRedis);
 
 const settings: QueueSettings = { env: {}, patience: 300 };
 
-/** What is said of a server, or `fine`. */
+/** Returns the error of a server, or `fine`. */
 async function told(url: string, more: Partial<QueueSettings> = {}): Promise<string> {
   try {
     const queues = await openQueues(url, ['q'], { ...settings, ...more });
@@ -28,7 +28,7 @@ async function told(url: string, more: Partial<QueueSettings> = {}): Promise<str
   }
 }
 
-test('where no Redis is, it says so at once, tries for a while, and ends with 74; never with the password', async () => {
+test('an unreachable Redis is reported at once, retried, and ends with 74, without showing the password', async () => {
   const { code, stderr } = await sh(
     'task-queue size redis://user:hidden@127.0.0.1:1/0 --name q --patience 400ms',
   );
@@ -39,7 +39,7 @@ test('where no Redis is, it says so at once, tries for a while, and ends with 74
   ]);
 });
 
-test('the password comes from the url, a file or the environment; a wrong one is hopeless', async () => {
+test('the password comes from the url, a file or the environment, and a wrong one fails without a wait', async () => {
   const redis = await startRedis('--requirepass', 'pass word');
   const file = join(freshFolder(), 'password');
   writeFileSync(file, 'pass word\n');
@@ -60,7 +60,7 @@ test('the password comes from the url, a file or the environment; a wrong one is
   expect(marked).toMatchObject({ code: 0, stdout: '1\n', stderr: '' });
 });
 
-test('a user of an ACL gets in over TLS, and one who may not do it is told', async () => {
+test('a user of an ACL connects over TLS, and a user without permission gets an error', async () => {
   const folder = freshFolder();
   const files = { key: certificates.KEY, cert: certificates.GOOD, ca: certificates.AUTHORITY };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
@@ -83,7 +83,7 @@ test('a user of an ACL gets in over TLS, and one who may not do it is told', asy
   expect(await told(`redis://worker:pw@${host}/0`)).toMatch(/connection|no answer/);
 });
 
-test('a Redis that forgets is refused, unless --volatile is given', async () => {
+test('a Redis without persistence is rejected, unless --volatile is given', async () => {
   const redis = await startRedis('--appendonly', 'no');
   expect(await told(redis.url)).toMatch(/forgets tasks when it stops: set "appendonly yes"/);
   expect(await told(redis.url, { volatile: true })).toBe('fine');
@@ -92,12 +92,12 @@ test('a Redis that forgets is refused, unless --volatile is given', async () => 
   expect(code).toBe(2);
 });
 
-test('a Redis that drops what it has when it is full is refused', async () => {
+test('a Redis that evicts keys when it is full is rejected', async () => {
   const redis = await startRedis('--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru');
   expect(await told(redis.url)).toMatch(/maxmemory-policy allkeys-lru\): set "maxmemory-policy noeviction"/);
 });
 
-test('a full one that drops nothing says that it is full', async () => {
+test('a full Redis that evicts nothing reports that it is full', async () => {
   const redis = await startRedis('--maxmemory', '3mb', '--maxmemory-policy', 'noeviction');
   const input = Array.from(
     { length: 3000 },
@@ -107,7 +107,7 @@ test('a full one that drops nothing says that it is full', async () => {
   expect([code, stderr]).toEqual([74, expect.stringMatching(/its memory is full \(maxmemory\)/)]);
 });
 
-test('a read-only copy names its primary', async () => {
+test('a read-only replica names its primary', async () => {
   const primary = await startRedis();
   const copy = await startRedis('--replicaof', `127.0.0.1 ${primary.port}`);
   expect(await told(copy.url)).toBe(
@@ -115,14 +115,14 @@ test('a read-only copy names its primary', async () => {
   );
 });
 
-test('a url that is none says what one is, and does not show what may be a password', async () => {
+test('an invalid url is rejected with the expected form, without showing a possible password', async () => {
   expect(await told('redis:/x')).toMatch(/a queue is a url such as redis:\/\/HOST:PORT\/DB/);
   expect(await told('redis://h/crawl')).toMatch(/the database is a number/);
   expect(await told('redis://h/0?tls=1')).toMatch(/password-file=FILE, ca=FILE and volatile; got "tls"/);
   expect(await told('redis://:secret@h:99999999/0')).not.toMatch(/secret/);
 });
 
-test('--config takes the words of server.json, as JSON or as lines', async () => {
+test('--config reads the keys of server.json, as JSON or as lines', async () => {
   const redis = await startRedis();
   const cwd = freshFolder();
   writeFileSync(
@@ -136,7 +136,7 @@ test('--config takes the words of server.json, as JSON or as lines', async () =>
   }
 });
 
-test('what is typed wrong is named, with what to type', async () => {
+test('a wrong command is rejected with the words to type', async () => {
   const said = async (command: string): Promise<string> => {
     const { code, stderr } = await sh(`task-queue ${command}`);
     expect(code).toBe(2);

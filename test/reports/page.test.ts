@@ -1,4 +1,4 @@
-/* The page of a report, in a real browser. */
+/* The page of a report in a real browser. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,10 +7,10 @@ import { expect, test } from 'vitest';
 import { openPage, type Page } from '../support/browser.ts';
 import { freshFolder, has, root, sh } from '../support/run.ts';
 
-/** What would do harm where it were taken for markup or code, or drove a terminal. */
+/** Text that does harm if it is used as markup or code, or sent to a terminal. */
 const HOSTILE = `</script><script>document.title = 'taken'</script><img src=x onerror="document.title='taken'"> \u001b[31m \u202e &amp; <!--`;
 
-/** A run with failures of several causes, by a module: codes and messages are its own. */
+/** Runs a module with --report over this many tasks. Returns the path of the page. */
 async function reportOf(work: string, count: number, ...options: string[]): Promise<string> {
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'work.mjs'), work);
@@ -27,7 +27,7 @@ const FAILS = `export default async ({ n }) => {
   if (n % 7 === 0) throw Object.assign(new Error('busy'), { code: 'BUSY', retry: true });
 };`;
 
-/** How many pixels of each plot are not empty, and how many colours they have. */
+/** Returns the number of opaque pixels of each plot, and of their colours. */
 function drawn(page: Page): Promise<Record<string, { pixels: number; colours: number }>> {
   return page.evaluate(`
     return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))).then(() =>
@@ -46,7 +46,7 @@ function drawn(page: Page): Promise<Record<string, { pixels: number; colours: nu
       })));`);
 }
 
-test('draws its plots, asks nobody for anything, and shows hostile names as text', async (context) => {
+test('the page draws its plots, makes no requests, and shows hostile names as text', async (context) => {
   if (!(await has('chromium')) || !(await has('chromedriver'))) context.skip('chromium is not installed');
   const path = await reportOf(FAILS, 500);
   const page = await openPage(pathToFileURL(path).href);
@@ -65,14 +65,14 @@ test('draws its plots, asks nobody for anything, and shows hostile names as text
   const causes = await page.evaluate<string>('return document.querySelector("#causes ~ .wide").innerText');
   expect(causes).toContain('EVIL</script>0');
   expect(causes).toContain(HOSTILE.replace('\u001b', '\\x1b').replace('\u202e', '\\u202e').slice(0, 60));
-  // What is pointed at is said in words.
+  // Pointing at a bar shows its values in words.
   await page.point('#latency .u-over');
   expect(await page.evaluate('return document.getElementById("latency-readout").textContent')).toMatch(
     /^\d+ ms to \d+ ms: \d+ done, \d+ failed$/,
   );
 });
 
-test('draws the hosts, whatever their names, and folds away all but the first', async (context) => {
+test('the page draws the hosts, whatever their names, and folds away all but the first', async (context) => {
   if (!(await has('chromium')) || !(await has('chromedriver'))) context.skip('chromium is not installed');
   const script = `
     import { exec, Task, writeReport } from 'taskpipe';
@@ -105,7 +105,7 @@ test('draws the hosts, whatever their names, and folds away all but the first', 
   );
 });
 
-test('is drawn anew in dark and for paper, and tells the same without a script', async (context) => {
+test('the page is redrawn for dark mode and print, and lists the causes without a script', async (context) => {
   if (!(await has('chromium')) || !(await has('chromedriver'))) context.skip('chromium is not installed');
   const path = await reportOf(FAILS, 60);
   const page = await openPage(pathToFileURL(path).href);
@@ -132,7 +132,7 @@ test('is drawn anew in dark and for paper, and tells the same without a script',
   expect(still).toContain('<th scope="row"><code>BUSY</code></th>');
 });
 
-test('of a run without tasks says so, and of one task has its plots', async (context) => {
+test('the page of a run without tasks says so, and that of one task has its plots', async (context) => {
   if (!(await has('chromium')) || !(await has('chromedriver'))) context.skip('chromium is not installed');
   const work = 'export default () => 1;';
   const empty = await openPage(pathToFileURL(await reportOf(work, 0)).href);

@@ -1,4 +1,4 @@
-/* --report and the summary, as a user has them. */
+/* --report and the summary on the command line. */
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
@@ -39,7 +39,7 @@ function reportIn(cwd: string, name = 'r.json'): Report {
 const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
 
 describe('--report FILE.json', () => {
-  test('says the same as the records', async () => {
+  test('agrees with the records', async () => {
     const cwd = folderWith(500);
     await sh(`${EXEC} --report r.json --quiet < in > out`, { cwd });
     const runs = readFileSync(join(cwd, 'out'), 'utf8')
@@ -72,7 +72,7 @@ describe('--report FILE.json', () => {
     expect(report.rate).toBeCloseTo(500 / (report.ms / 1000), 6);
   });
 
-  test('has each host with its times and its causes', async () => {
+  test('has the counts and causes of each host', async () => {
     const { url } = await serve((response, { url }) => {
       response.statusCode = /[05]$/.test(url ?? '') ? 404 : 200;
       response.end('x');
@@ -92,7 +92,7 @@ describe('--report FILE.json', () => {
     expect(stderr).toContain(`task-exec: worst hosts: ${url} (6 of 30 failed), ${other} (2 of 10 failed)\n`);
   });
 
-  test('is written of an empty input, and of bad lines', async () => {
+  test('is written for an empty input, and for invalid lines', async () => {
     const cwd = folderWith(0);
     const { code } = await sh(`${EXEC} --report r.json`, { cwd, input: '' });
     expect([code, reportIn(cwd).tasks.succeeded, reportIn(cwd).outcome]).toEqual([0, 0, 'complete']);
@@ -100,7 +100,7 @@ describe('--report FILE.json', () => {
     expect(reportIn(cwd).tasks.rejected).toBe(2);
   });
 
-  test('is written of a run that is stopped, and says what was not finished', async () => {
+  test('is written for a stopped run, with the number of unfinished tasks', async () => {
     const cwd = folderWith(1500);
     const pipeline = startPipeline(
       `${EXEC} --report r.json --grace 50ms < in | tee out | grep --line-buffered u1000`,
@@ -115,17 +115,17 @@ describe('--report FILE.json', () => {
     expect([outcome, tasks.succeeded + tasks.failed + tasks.pending]).toEqual(['stopped', 1500]);
     expect(tasks.pending).toBeGreaterThanOrEqual(400);
     expect(stderr).toMatch(/^task-exec: stopped: \d+ done, .*\d+ not finished$/m);
-    // A later stage says how to go on: the input may have more than what came.
+    // A later stage prints how to continue, because the input may have more than what arrived.
     expect(stderr).not.toContain('pipe it into');
   });
 
-  test('is written of a run that --max-failures stops', async () => {
+  test('is written if --max-failures stops the run', async () => {
     const cwd = folderWith(500);
     await sh(`${EXEC} --report r.json --max-failures 5 -j 1 < in > out`, { cwd });
     expect(reportIn(cwd)).toMatchObject({ outcome: 'max-failures', tasks: { failed: 5 } });
   });
 
-  test('is written of a run that an error ends: its reader left, or its output is full', async () => {
+  test('is written if the reader has left or the output is full', async () => {
     const cwd = folderWith(100_000);
     writeFileSync(join(cwd, 'work.mjs'), 'export default () => "x".repeat(1000);');
     const { stdout } = await sh(`${EXEC} --report r.json < in | head -n 1; echo "\${PIPESTATUS[0]}"`, {
@@ -138,7 +138,7 @@ describe('--report FILE.json', () => {
     expect([full.code, reportIn(cwd).outcome]).toEqual([74, 'broken']);
   });
 
-  test('takes the place of an older one, also behind a link, and leaves nothing beside it', async () => {
+  test('replaces an older one, also behind a link, and leaves no other file', async () => {
     const cwd = folderWith(1);
     mkdirSync(join(cwd, 'f'));
     writeFileSync(join(cwd, 'f/old.json'), 'old');
@@ -152,8 +152,8 @@ describe('--report FILE.json', () => {
   });
 });
 
-describe('a report that can not be written', () => {
-  test.each(['r', 'r.txt', '-', '/dev/fd/3'])('is wrong usage by the name %s', async (name) => {
+describe('a report that cannot be written', () => {
+  test.each(['r', 'r.txt', '-', '/dev/fd/3'])('is a usage error for the name %s', async (name) => {
     const { code, stderr, stdout } = await sh(`task-exec --command true --report=${name} < in`, {
       cwd: folderWith(1),
     });
@@ -178,17 +178,17 @@ describe('a report that can not be written', () => {
       code: 2,
       stderr: expect.stringContaining('folder.json is not a file'),
     });
-    if (process.getuid?.() !== 0) expect((await run('closed/r.json')).code).toBe(74); // root may write anywhere
+    if (process.getuid?.() !== 0) expect((await run('closed/r.json')).code).toBe(74); // root can write anywhere
     expect(existsSync(join(cwd, 'begun'))).toBe(false);
   });
 });
 
 describe('the summary', () => {
-  test('of a few tasks that went well is one line', async () => {
+  test('of a few successful tasks is one line', async () => {
     expect((await sh(`${EXEC} < in > out`, { cwd: folderWith(2) })).stderr).toBe('task-exec: 2 done\n');
   });
 
-  test('of many says how long they took; --quiet says nothing', async () => {
+  test('of many tasks has their durations, and --quiet prints nothing', async () => {
     const cwd = folderWith(200);
     writeFileSync(join(cwd, 'work.mjs'), 'export default () => 1;');
     const { stderr } = await sh(`${EXEC} < in > out`, { cwd });
@@ -201,7 +201,7 @@ describe('the summary', () => {
     expect((await sh(`${EXEC} --quiet < in > out`, { cwd })).stderr).toBe('');
   });
 
-  test('names causes with an example, and the command without its secrets; what is foreign stays in its line', async () => {
+  test('names causes with an example, hides secrets in the command, and escapes foreign text', async () => {
     const cwd = folderWith(1);
     const message = 'a\nb\ttask-save: saved 9 \u001b[31m\u202e';
     writeFileSync(
@@ -217,7 +217,7 @@ describe('the summary', () => {
     ]);
   });
 
-  test('of task-save gives the command that runs the rest again, and it does', async () => {
+  test('of task-save gives a working command that runs the rest again', async () => {
     const cwd = folderWith(20);
     const save = "task-save 'my out.csv' --fields uuid,n";
     const { stderr } = await sh(`${EXEC} < in | ${save}`, { cwd });
@@ -232,7 +232,7 @@ describe('the summary', () => {
   });
 });
 
-test('the library reports, too, while it runs and when it has ended, and writes either form', async () => {
+test('the library reports during and after a run, and writes both formats', async () => {
   const script = `
     import { exec, Task, writeReport } from 'taskpipe';
     async function* tasks() { yield [1, 2, 3].map((n) => new Task('u' + n, JSON.stringify({ uuid: 'u' + n }))); }

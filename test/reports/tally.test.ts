@@ -18,8 +18,8 @@ function started(): Tally {
 
 const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
 
-describe('what is measured', () => {
-  test('keeps each success in its time, with never more than 512 ranges, however long the run', () => {
+describe('a tally', () => {
+  test('counts each success in its time range, with at most 512 ranges, however long the run', () => {
     const tally = started();
     const job = jobAt(START);
     const hours = 100;
@@ -31,13 +31,13 @@ describe('what is measured', () => {
     expect(throughput.succeeded.length).toBeLessThanOrEqual(512);
     expect(throughput.succeeded.length * throughput.width).toBeGreaterThanOrEqual(ms - throughput.width);
     expect(sum(throughput.succeeded)).toBe(hours * 60 * 3);
-    // Evenly done, so evenly drawn: a range has as many as fit into it.
+    // The tasks are evenly spread, so each full range has about the same count.
     const each = (throughput.width / 60_000) * 3;
     for (const count of throughput.succeeded.slice(0, -1))
       expect(Math.abs(count - each)).toBeLessThanOrEqual(3);
   });
 
-  test('survives a clock that is set back, or ahead by years', () => {
+  test('survives a clock that moves back, or ahead by years', () => {
     const tally = started();
     for (const now of [START - 5000, START, START + 4e11]) tally.ended(jobAt(START), undefined, now);
     const { latency, throughput } = tally.measured(START + 4e11);
@@ -45,7 +45,7 @@ describe('what is measured', () => {
     expect(sum(latency.bins.map(({ count }) => count))).toBe(3);
   });
 
-  test('counts the same by host as altogether, and each host by its own causes', () => {
+  test('has the same counts by host as in total, and the causes of each host', () => {
     const tally = started();
     for (let i = 0; i < 1000; i++) {
       const why = i % 4 === 0 ? { code: `C${i % 3}`, message: 'm' } : undefined;
@@ -60,7 +60,7 @@ describe('what is measured', () => {
     expect(sum(latency.bins.map(({ failed }) => failed))).toBe(250);
   });
 
-  test('tells frequent hosts from 50,000 others, which are taken together', () => {
+  test('separates frequent hosts from 50,000 others, which are combined', () => {
     const tally = started();
     for (let i = 0; i < 50_000; i++) {
       tally.ended(jobAt(START, `http://rare${i}`), { code: 'X', message: 'm' }, START + 1);
@@ -78,7 +78,7 @@ describe('what is measured', () => {
     expect(sum(hosts.map(({ failed }) => failed)) + (otherHosts?.failed ?? 0)).toBe(50_000);
   });
 
-  test('keeps a hundred causes, an example of each, and none of it endless', () => {
+  test('keeps a hundred causes with an example each, and limits their size', () => {
     const tally = started();
     const long = 'x'.repeat(10_000);
     for (let i = 0; i < 5000; i++)
@@ -90,7 +90,7 @@ describe('what is measured', () => {
     expect(JSON.stringify({ causes, hosts }).length).toBeLessThan(100_000);
   });
 
-  test('shows a task that failed as the example, before one that was tried again', () => {
+  test('prefers a failed task to a retried one as the example', () => {
     const tally = started();
     tally.retried(jobAt(START, 'http://h', 'again'), { code: 'BUSY', message: 'first' }, START);
     tally.ended(jobAt(START, 'http://h', 'failed'), { code: 'BUSY', message: 'last' }, START);

@@ -14,7 +14,7 @@ async function serving(words: readonly string[] = []): Promise<Serving> {
   return serve(cwd, ['--port', '0', '--exec', 'task-exec --module work.mjs --quiet', ...words]);
 }
 
-/** Sends bytes, and returns all that is answered until the line is closed. */
+/** Sends bytes and returns the response until the connection closes. */
 async function raw(url: string, bytes: string): Promise<string> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   socket.write(bytes);
@@ -27,7 +27,7 @@ async function raw(url: string, bytes: string): Promise<string> {
   return text;
 }
 
-/** A name, what is sent, and the code of the answer with what its first error is called. */
+/** Name, path, request, status code, and code of the first error. */
 type Case = readonly [string, string, RequestInit, number, string];
 const post = (
   body: NonNullable<RequestInit['body']>,
@@ -84,7 +84,7 @@ const CASES: readonly Case[] = [
 ];
 
 describe('task-serve', { timeout: 60_000 }, () => {
-  test(`answers ${CASES.length} kinds of abuse in its one form, and goes on`, async () => {
+  test(`answers ${CASES.length} kinds of abuse in its usual format, and keeps running`, async () => {
     const { url, end, said } = await serving();
     for (const [name, path, init, code, fault] of CASES) {
       const answer = await ask(url + path, init);
@@ -99,7 +99,7 @@ describe('task-serve', { timeout: 60_000 }, () => {
     expect(said().split('\n').length, 'a line of where it is, and no more').toBe(2);
   });
 
-  test('answers a body that is too large before it has come', async () => {
+  test('rejects a body that is too large before it arrives', async () => {
     const { url } = await serving();
     const head = (path: string, type: string, length: number): string =>
       `POST /api${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n`;
@@ -111,7 +111,7 @@ describe('task-serve', { timeout: 60_000 }, () => {
     );
   });
 
-  test('answers nobody who calls it by another name, as a page does that has rebound its own', async () => {
+  test('rejects requests to other host names, as in DNS rebinding', async () => {
     const { url } = await serving(['--allow-host', 'tasks.example']);
     const get = (host: string): Promise<string> =>
       raw(url, `GET /api/tasks HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
@@ -120,7 +120,7 @@ describe('task-serve', { timeout: 60_000 }, () => {
     expect(await get('tasks.example:80')).toMatch(/^HTTP\/1.1 200 /);
   });
 
-  test('answers what is no HTTP, and headers without end, with 400 and 431', async () => {
+  test('answers invalid HTTP with 400 and endless headers with 431', async () => {
     const { url } = await serving();
     expect(await raw(url, 'SSH-2.0-x\r\n\r\n')).toMatch(/^HTTP\/1.1 400 [\s\S]*"error_msg"/);
     expect(
@@ -129,7 +129,7 @@ describe('task-serve', { timeout: 60_000 }, () => {
     expect((await ask(`${url}/tasks`)).code).toBe(200);
   });
 
-  test('asks for its token wherever there is data, and shows it nowhere', async () => {
+  test('requires its token for all data, and never shows it', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'token'), `${TOKEN}\n`);
     const { url, said } = await serve(cwd, [
@@ -162,7 +162,7 @@ describe('task-serve', { timeout: 60_000 }, () => {
     expect((await ask(`${origin}/`)).text + said()).not.toContain(TOKEN);
   });
 
-  test('refuses to be reached from outside without a token, and other options that cannot be meant', async () => {
+  test('rejects a public address without a token, and other invalid options', async () => {
     const tried: readonly (readonly [string, string])[] = [
       ['/api --exec cat --host 0.0.0.0', '--token'],
       ['/api --exec cat --token short', 'at least 16 characters'],
@@ -179,7 +179,7 @@ describe('task-serve', { timeout: 60_000 }, () => {
     }
   });
 
-  test('leaves a client that sends a byte now and then, and answers others meanwhile', async () => {
+  test('closes the connection of a slow client, and answers others meanwhile', async () => {
     const { url } = await serving(['--request-timeout', '2s']);
     const slow = connect(Number(new URL(url).port), '127.0.0.1');
     slow.on('error', () => {});
@@ -203,7 +203,7 @@ describe('task-serve', { timeout: 60_000 }, () => {
     expect(answered).toBeGreaterThan(10);
   });
 
-  test('takes no more than its backlog: then 429, and when to come again', async () => {
+  test('accepts no more tasks than --backlog, then answers 429 with Retry-After', async () => {
     const cwd = freshFolder();
     const { url } = await serve(cwd, ['--port', '0', '--exec', 'sleep 100', '--backlog', '3']);
     for (let i = 0; i < 3; i++) expect((await submit(url, { i })).code).toBe(200);

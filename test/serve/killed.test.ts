@@ -14,7 +14,7 @@ const SUBMISSIONS = 20_000;
 const KILLS = 20;
 const KINDS = ['service', 'child', 'both'] as const;
 
-test('every id that was answered reaches a final state, once, through 20 kills of the service, the child and both', async () => {
+test('every acknowledged id reaches one final state, despite 20 kills of the service, its child, or both', async () => {
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'work.mjs'), 'export default async (task) => ({ n: task.n * 2 });\n');
   const port = await freePort();
@@ -41,7 +41,7 @@ test('every id that was answered reaches a final state, once, through 20 kills o
           if (isTaken) answered.set(data.task_id, n);
           else await wait(100);
         } catch {
-          await wait(100); // it was killed, or is not up again
+          await wait(100); // the service was killed, or is not up again
         }
       }
     }
@@ -51,7 +51,7 @@ test('every id that was answered reaches a final state, once, through 20 kills o
     try {
       if (pid !== undefined) process.kill(pid, 'SIGKILL');
     } catch {
-      // it has ended
+      // the process has ended
     }
   };
   for (let i = 0; i < KILLS; i++) {
@@ -88,7 +88,7 @@ test('every id that was answered reaches a final state, once, through 20 kills o
   expect((await exit)[0]).toBe(143);
 }, 900_000);
 
-/** The process that a service has started. */
+/** Returns the pid of the process that a service has started. */
 function childOf(parent: number | undefined): number | undefined {
   try {
     const [pid] = execFileSync('pgrep', ['-P', String(parent)], { encoding: 'utf8' })

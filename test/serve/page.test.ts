@@ -13,7 +13,7 @@ const WORK = `export default async (task, { logger }) => {
 `;
 
 test.skipIf(!(await has('chromedriver')))(
-  'its page shows counts, plots, the list and a task, runs one again, and asks no other host (needs chromedriver)',
+  'the page shows counts, plots, the list and a task, runs a task again, and contacts no other host (needs chromedriver)',
   async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'work.mjs'), WORK);
@@ -37,7 +37,7 @@ test.skipIf(!(await has('chromedriver')))(
     await shows(`document.querySelectorAll('tbody tr').length === 2`);
     await shows(`document.querySelectorAll('figure canvas').length === 2`);
 
-    // What is submitted meanwhile is seen without a word.
+    // The page shows new tasks without a reload.
     await submit(url, { n: 8 });
     await shows(`${text('.counts')}.includes('SUCCESS 2')`);
     await shows(`document.querySelectorAll('tbody tr').length === 3`);

@@ -35,7 +35,7 @@ const of = (url: string, { body }: Answer, path = ''): string => `${url}${path}?
 const isFinal = ({ body }: Answer): boolean => !['PENDING', 'RUNNING'].includes(body.data.status);
 
 describe('task-serve', { timeout: 60_000 }, () => {
-  test('tells of a task as it goes: PENDING, RUNNING, and its result with every digit of its data', async () => {
+  test('reports a task as RUNNING, then its result, and keeps every digit of its data', async () => {
     const { url } = await serving(['--log-dir', 'logs']);
     const taken = await submit(url, '{"data":{"n":1.10,"big":12345678901234567890,"ms":1500}}');
     expect(taken.text).toMatch(
@@ -54,7 +54,7 @@ describe('task-serve', { timeout: 60_000 }, () => {
     expect((await ask(of(url, taken, '/log'))).body.data.log).toContain('INFO on 1.1');
   });
 
-  test('tells why a task failed, and runs it again when that is asked', async () => {
+  test('reports why a task failed, and runs it again on request', async () => {
     const { url } = await serving();
     const taken = await submit(url, { bad: true });
     const failed = await until(of(url, taken), isFinal);
@@ -67,7 +67,7 @@ describe('task-serve', { timeout: 60_000 }, () => {
     expect(Date.parse(again.body.data.finished)).toBeGreaterThan(Date.parse(failed.body.data.finished));
   });
 
-  test('cancels what has not begun, forgets what has ended, and refuses either otherwise', async () => {
+  test('cancels only waiting tasks and deletes only ended ones', async () => {
     const { url } = await serving(['--window', '1']);
     const first = await submit(url, { ms: 3000 });
     await until(of(url, first), ({ body }) => body.data.status === 'RUNNING');
@@ -81,7 +81,7 @@ describe('task-serve', { timeout: 60_000 }, () => {
     expect((await until(of(url, first), isFinal)).body.data.status).toBe('SUCCESS');
   });
 
-  test('lists by state, by what the data has in it, and page by page, the newest first', async () => {
+  test('lists tasks by state, by text in their data, and by page, newest first', async () => {
     const { url } = await serving();
     const lines = Array.from(
       { length: 25 },
@@ -107,7 +107,7 @@ describe('task-serve', { timeout: 60_000 }, () => {
     expect(idsOf(await ask(`${url}/tasks?search=w17x`))).toEqual([ids[17]]);
   });
 
-  test('takes the same data for the same task with --id-fields, with the id that task-load gives', async () => {
+  test('gives data with the same --id-fields the same task, and the id that task-load gives', async () => {
     const { url } = await serving(['--id-fields', 'url', '--rerun-after', '1s']);
     const first = await submit(url, { url: 'http://a/', n: 1 });
     expect(first.body.data.task_id).toBe(nameUuid('http://a/'));
@@ -121,20 +121,20 @@ describe('task-serve', { timeout: 60_000 }, () => {
     expect((await submit(url, { n: 1 })).body.error_data[0].code).toBe('DATA');
   });
 
-  test('makes the id of nested members, and of members with a comma in their name', async () => {
+  test('makes the id from nested members, and from members with a comma in their name', async () => {
     const { url } = await serving(['--id-fields', 'in.sku,"a,b"']);
     const { body } = await submit(url, { in: { sku: 'S1' }, 'a,b': 1.5 });
     expect(body.data.task_id).toBe(nameUuid('S1\u001f1.5'));
     expect((await submit(url, { in: {}, 'a,b': 1 })).body.error_data[0].message).toContain('"in.sku"');
   });
 
-  test('fails what takes longer than --timeout', async () => {
+  test('fails a task that exceeds --timeout', async () => {
     const { url } = await serving(['--timeout', '500ms']);
     const late = await until(of(url, await submit(url, { ms: 60_000 })), isFinal);
     expect(late.body.data).toMatchObject({ status: 'FAILURE', error: { code: 'TIMEOUT' } });
   });
 
-  test('runs --on-done with the record of each task that has come to its end', async () => {
+  test('runs --on-done with the record of each task that has ended', async () => {
     const { url, cwd } = await serving(['--on-done', 'tee -a ended.ndjson']);
     await until(of(url, await submit(url, { n: 1 })), isFinal);
     await until(of(url, await submit(url, { bad: true })), isFinal);
@@ -148,7 +148,7 @@ describe('task-serve', { timeout: 60_000 }, () => {
     expect(states.sort()).toEqual(['FAILURE', 'SUCCESS']);
   });
 
-  test('lets what runs finish at the first signal, and does the rest when it is started again', async () => {
+  test('lets current tasks finish at the first signal, and runs the rest after a restart', async () => {
     const { url, end, cwd } = await serving();
     const running = await submit(url, { n: 1, ms: 1500 });
     await until(of(url, running), ({ body }) => body.data.status === 'RUNNING');
@@ -163,7 +163,7 @@ describe('task-serve', { timeout: 60_000 }, () => {
     });
   });
 
-  test('tells of changes as server-sent events, and machines how it is', async () => {
+  test('sends changes as server-sent events, and serves health, metrics and its OpenAPI', async () => {
     const { url } = await serving();
     const { origin } = new URL(url);
     const leave = new AbortController();
@@ -185,7 +185,7 @@ describe('task-serve', { timeout: 60_000 }, () => {
     );
   });
 
-  test('is a loader without --exec: a pipe does the tasks, and its task-save tells what came of them', async () => {
+  test('acts as a loader without --exec, and reports the results that task-save stores', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'work.mjs'), WORK);
     const port = await freePort();
@@ -216,7 +216,7 @@ describe('task-serve', { timeout: 60_000 }, () => {
     await ended;
   });
 
-  test('is a function behind a url in a program of ones own', async () => {
+  test('can be mounted in another program as app()', async () => {
     const cwd = freshFolder();
     const work = exec(async ({ fields }) => ({ twice: Number(fields.n) * 2 }), { jobs: 2 });
     const service = app('/double', { store: join(cwd, 't.db'), exec: work });

@@ -4,26 +4,26 @@ import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
 import { environment } from '../support/run.ts';
 
-/** A `task-serve` that runs. */
+/** Running `task-serve`. */
 export interface Serving {
   readonly url: string;
   readonly process: ChildProcess;
-  /** What it said so far. */
+  /** Returns its stderr so far. */
   said(): string;
-  /** Ends it. Returns its exit code. */
+  /** Stops it. Returns its exit code. */
   end(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** What an answer holds. */
+/** Response of the service. */
 export interface Answer {
   readonly code: number;
   readonly headers: Headers;
   readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: what a test looks at
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into it
   readonly body: any;
 }
 
-/** Starts a service, and waits until it listens. It ends with the test. */
+/** Starts a service, waits until it listens, and stops it at the end of the test. */
 export async function serve(
   cwd: string,
   words: readonly string[],
@@ -54,7 +54,7 @@ export async function serve(
   return { url, process: child, said: () => said, end };
 }
 
-/** Asks the service. */
+/** Sends a request to the service. */
 export async function ask(url: string, init: RequestInit = {}): Promise<Answer> {
   const response = await fetch(url, init);
   const text = await response.text();
@@ -80,7 +80,7 @@ export function submit(
   });
 }
 
-/** Asks until an answer is as it is waited for. */
+/** Repeats a request until its response satisfies a condition. */
 export async function until(
   url: string,
   is: (answer: Answer) => boolean,

@@ -9,54 +9,54 @@ import { ambiguous } from './links.ts';
 import { type Argument, argumentsOf, type Provision, provisionsOf } from './provision.ts';
 import { levelsOf } from './scope.ts';
 
-/** One value that goes into an atom, with where it comes from. */
+/** Input of an atom, with the atoms that provide it. */
 export interface Source extends Argument {
-  /** The atoms that provide it, the one to be asked first in front. */
+  /** Atoms that provide it, in the order in which they are searched. */
   readonly providers: readonly { readonly atom: number; readonly provision: Provision }[];
 }
 
-/** An atom with all that is known of it before anything runs. Other atoms are given by their index. */
+/** Atom with everything that is known before a run. It refers to other atoms by index. */
 export interface CompiledAtom {
   readonly name: string;
-  /** The name of the flow that it belongs to. */
+  /** Name of the flow that it belongs to. */
   readonly flow: string;
   readonly kind: AtomKind;
-  /** The atom, unless it is a retry controller. */
+  /** Atom; undefined for a retry controller. */
   readonly atom: Atom | undefined;
   readonly retry: Retry | undefined;
   readonly sources: readonly Source[];
   readonly provisions: readonly Provision[];
-  /** The retry controller that is asked when it fails; -1 where there is none. */
+  /** Retry controller to ask when it fails; -1 if there is none. */
   readonly controller: number;
-  /** All that has to be done before it, the nearest first. */
+  /** Atoms that must end before it starts, the nearest first. */
   readonly before: readonly number[];
-  /** All that comes after it, in the order in which it is reset. */
+  /** Atoms after it, depth first: the order in which a retry resets them. */
   readonly after: readonly number[];
-  /** The same, the nearest first. */
+  /** Atoms after it, the nearest first. */
   readonly next: readonly number[];
-  /** What may be reverted once it is, the nearest first. */
+  /** Atoms that may be reverted after it, the nearest first; none beyond a retry controller. */
   readonly back: readonly number[];
-  /** The deciders that it has to pass. */
+  /** Deciders that it has to pass. */
   readonly gates: readonly Gate[];
-  /** What is left out where a decider says no. */
+  /** Atoms to ignore if a decider says no, by its depth. */
   readonly reach: Readonly<Record<Depth, readonly number[]>>;
 }
 
-/** A flow made ready to run. It holds nothing of a run, so it serves any number of them. */
+/** Flow that is ready to run. It holds no state of a run, so any number of runs can share it. */
 export interface Compiled {
   readonly name: string;
   readonly atoms: readonly CompiledAtom[];
   /** Indexes by name. */
   readonly indexes: ReadonlyMap<string, number>;
-  /** What the store must have: no atom provides it. */
+  /** Values that the store must have, because no atom provides them. */
   readonly needs: readonly { readonly name: string; readonly atom: CompiledAtom }[];
 }
 
 const known = new WeakMap<Flow, Compiled>();
 
 /**
- * Makes a flow ready to run, once. No more can be added to it then.
- * @throws {TaskpipeError} `USAGE`, where it can't run: the message names the flow, the atom and the input
+ * Compiles a flow, or returns the result of an earlier call. Nothing can be added to the flow afterwards.
+ * @throws {TaskpipeError} `USAGE` if the flow cannot run; the message names the flow and the reason
  */
 export function compile(flow: Flow): Compiled {
   let compiled = known.get(flow);
@@ -68,8 +68,8 @@ export function compile(flow: Flow): Compiled {
 }
 
 /**
- * Checks that a store has all that a flow needs from outside.
- * @returns what is wrong, for a person; undefined where nothing is
+ * Checks that a store has all values that a flow needs from outside.
+ * @returns a message for the user; undefined if nothing is missing
  */
 export function missingIn({ name: flow, needs, atoms }: Compiled, store: Inputs): string | undefined {
   const missing = needs.find(({ name }) => !Object.hasOwn(store, name));
@@ -135,7 +135,7 @@ function namesOf(flow: string, { placed }: Layout, nodes: readonly number[]): Ma
   return indexes;
 }
 
-/** What goes into the atom at a node, with the nodes that provide it. */
+/** Returns the inputs of the atom at a node. `providers` refers to nodes here, not to indexes of atoms. */
 function sourcesOf({ placed, graph }: Layout, node: number, before: readonly number[]): Source[] {
   const { name, flow, atom, retry, branch } = placed.get(node) as Placed;
   const signature = atom ?? retry ?? {};
@@ -168,7 +168,7 @@ function provided(
   return all.filter((provision) => provision.name === name).map((provision) => ({ atom, provision }));
 }
 
-/** The deciders of the links that lead to a node, and to the flows that it is the first of. */
+/** Returns the deciders of the links that lead to a node, and of those to the flows that begin with it. */
 function gatesOf({ graph, deciders }: Layout, node: number, indexOf: ReadonlyMap<number, number>): Gate[] {
   const gates: Gate[] = [];
   const open = (graph.predecessors[node] ?? []).map((from) => [from, node] as const);

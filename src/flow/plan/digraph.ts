@@ -1,13 +1,13 @@
-/** What a node of the graph of a flow is: a flow begins, a flow ends, an atom. */
+/** Kind of a node in the graph of a flow: the start of a flow, its end, or an atom (`task`, `retry`). */
 export type NodeKind = 'flow' | 'end' | 'task' | 'retry';
 
-/** Which kinds of nodes are walked through, beside tasks. What is behind the others is not seen. */
+/** Kinds of nodes that a walk continues behind, besides tasks. Default: all. `flows` includes their ends. */
 export interface Through {
   readonly flows?: boolean;
   readonly retries?: boolean;
 }
 
-/** A directed graph of the nodes 0, 1, 2, … Edges stay in the order in which they were added. */
+/** Directed graph of the nodes 0, 1, 2, … Edges stay in the order in which they were added. */
 export class Digraph {
   readonly kinds: NodeKind[] = [];
   readonly successors: number[][] = [];
@@ -19,7 +19,7 @@ export class Digraph {
     return this.kinds.push(kind) - 1;
   }
 
-  /** Adds an edge, where it is not there yet. */
+  /** Adds an edge, unless the graph has it already. */
   addEdge(from: number, to: number): void {
     if (this.successors[from]?.includes(to)) return;
     this.successors[from]?.push(to);
@@ -31,17 +31,17 @@ export class Digraph {
     return kind === 'task' || kind === 'retry';
   }
 
-  /** The atoms that come after a node, the deepest first, as TaskFlow walks. */
+  /** Returns the atoms after a node in depth-first order, parents before children, as TaskFlow does. */
   depthFirst(start: number, through: Through = {}): number[] {
     return this.#walk(start, this.successors, (nodes) => nodes.pop(), through);
   }
 
-  /** The atoms that come after a node, the nearest first. */
+  /** Returns the atoms after a node, the nearest first. */
   breadthFirst(start: number): number[] {
     return this.#walk(start, this.successors, shifter(), {});
   }
 
-  /** The atoms that come before a node, the nearest first. */
+  /** Returns the atoms before a node, the nearest first. */
   breadthFirstBack(start: number, through: Through = {}): number[] {
     return this.#walk(start, this.predecessors, shifter(), through);
   }
@@ -67,16 +67,16 @@ export class Digraph {
   }
 }
 
-/** Takes nodes from the front. The list stays as it is, for `shift()` of a long one is slow. */
+/** Returns a function that reads a list from the front without `shift()`, which is slow for a long list. */
 function shifter(): (nodes: number[]) => number | undefined {
   let at = 0;
   return (nodes) => nodes[at++];
 }
 
 /**
- * The nodes 0 to `count - 1` in an order in which each comes after those that lead to it: those without any first,
- * then those that wait for them alone, and so on.
- * @returns undefined where they run in a circle
+ * Sorts the nodes 0 to `count - 1` so that every edge leads forward. Nodes without predecessors come first,
+ * then those that wait only for these, and so on.
+ * @returns undefined if the edges have a cycle
  */
 export function topological(
   count: number,

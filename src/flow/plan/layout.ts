@@ -6,41 +6,41 @@ import type { Retry } from '../retry.ts';
 import { Digraph } from './digraph.ts';
 import { orderOf } from './links.ts';
 
-/** An atom or a flow in its place: the tree of the flow, which the graph no longer shows. */
+/** Atom or flow in the tree of nested flows. The graph does not show this tree. */
 export interface Branch {
-  /** Where it begins in the graph, and where it ends; an atom is one node. */
+  /** First node in the graph. An atom is one node: its `tail` is the same. */
   readonly head: number;
   readonly tail: number;
   readonly parent: Branch | undefined;
-  /** The parts of a flow, its retry controller first. */
+  /** Parts of a flow, its retry controller first. */
   readonly children: Branch[];
 }
 
-/** What stands at a node of the graph. */
+/** Atom or retry controller at a node of the graph. */
 export interface Placed {
   readonly name: string;
-  /** The name of the flow that it belongs to. */
+  /** Name of the flow that it belongs to. */
   readonly flow: string;
   readonly atom?: Atom;
   readonly retry?: Retry;
   readonly branch: Branch;
 }
 
-/** A flow with all that is nested in it, as one graph. */
+/** Flow and all flows nested in it, as one graph. */
 export interface Layout {
   readonly graph: Digraph;
-  /** The atoms and retry controllers, by their nodes. */
+  /** Atoms and retry controllers, by node. */
   readonly placed: ReadonlyMap<number, Placed>;
-  /** The retry controller that is asked when a node fails. */
+  /** Nodes of the retry controllers to ask, by the node that fails. */
   readonly controllers: ReadonlyMap<number, number>;
-  /** What the links by hand say, by `from,to`. */
+  /** Deciders of links made by `link()`, by the nodes `from,to` of the edge. */
   readonly deciders: ReadonlyMap<string, { readonly decider: Decider; readonly depth: Depth }>;
 }
 
 /**
- * Makes one graph of nested flows, in the way of TaskFlow's compiler: a flow is a node where it begins, its retry
- * controller after that, its parts, and a node where it ends.
- * @throws {TaskpipeError} `USAGE`, where the flow contains itself, or a graph can't be ordered
+ * Makes one graph of nested flows, like TaskFlow's compiler. Each flow becomes a start node, then its retry
+ * controller, its parts, and an end node.
+ * @throws {TaskpipeError} `USAGE` if a flow occurs twice (also within itself), or a graph cannot be ordered
  */
 export function layOut(flow: Flow): Layout {
   const maker = new LayoutMaker();
@@ -93,7 +93,7 @@ class LayoutMaker implements Layout {
     return branch;
   }
 
-  /** Puts the retry controller of a flow in its place, over all of the flow that has no nearer one. */
+  /** Adds the retry controller of a flow. It controls all nodes of the flow without a nearer controller. */
   #layRetry(flow: Flow, branch: Branch): number | undefined {
     const { retry } = flow;
     if (retry === undefined) return undefined;

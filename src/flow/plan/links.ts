@@ -4,15 +4,15 @@ import { type Flow, isFlow, type Link } from '../patterns.ts';
 import { topological } from './digraph.ts';
 import { argumentsOf, provisionsOf } from './provision.ts';
 
-/** The parts of a flow in an order in which they may run, and what waits for what, by their places in it. */
+/** Parts of a flow in an order in which they may run, and links between them as positions in `parts`. */
 export interface Ordered {
   readonly parts: readonly (Atom | Flow)[];
   readonly links: readonly (readonly [from: number, to: number, link?: Link | undefined])[];
 }
 
 /**
- * The order of a flow's parts by its pattern.
- * @throws {TaskpipeError} `USAGE`, where a graph has a circle, or two parts that provide what a third one requires
+ * Returns the order of a flow's parts by its pattern.
+ * @throws {TaskpipeError} `USAGE` if a graph has a cycle, or if it is ambiguous which part provides an input
  */
 export function orderOf(flow: Flow): Ordered {
   const { pattern, parts } = flow;
@@ -44,7 +44,10 @@ function orderOfGraph(flow: Flow): Ordered {
   };
 }
 
-/** The links from those that provide a value to those that require it, where no link by hand does that already. */
+/**
+ * Returns links from the part that provides a value to the parts that require it. It adds none if
+ * `link()` already puts a provider of the value before the part.
+ */
 function impliedLinks(flow: Flow, manual: readonly (readonly [number, number, Link])[]): [number, number][] {
   const own = new Set(provisionsOf(flow.retry?.provides).map(({ name }) => name));
   const provided = flow.parts.map(providedBy);
@@ -68,7 +71,7 @@ function impliedLinks(flow: Flow, manual: readonly (readonly [number, number, Li
   return links;
 }
 
-/** An error for a value that comes from two sides. */
+/** Returns the error for an input that two parts provide. */
 export function ambiguous(
   flow: string,
   atom: string,
@@ -98,14 +101,14 @@ function beforeBy(start: number, links: readonly (readonly [number, number, Link
   return found;
 }
 
-/** The names that a part gives values to. */
+/** Returns the names of the values that a part provides. */
 function providedBy(part: Atom | Flow): ReadonlySet<string> {
   if (!isFlow(part)) return new Set(provisionsOf(part.provides).map(({ name }) => name));
   const own = provisionsOf(part.retry?.provides).map(({ name }) => name);
   return new Set([...own, ...part.parts.flatMap((inner) => [...providedBy(inner)])]);
 }
 
-/** The names that a part takes values of from outside. */
+/** Returns the names of the values that a part requires from outside. */
 function requiredBy(part: Atom | Flow): Set<string> {
   if (!isFlow(part)) return needsOf(part, part.name);
   const known = new Set(provisionsOf(part.retry?.provides).map(({ name }) => name));
@@ -125,9 +128,9 @@ function needsOf(signature: Parameters<typeof argumentsOf>[0], where: string): S
   return new Set(needed.map(({ name }) => name).filter((name) => !Object.hasOwn(inject, name)));
 }
 
-/** A circle among parts that wait for one another, from one of them to itself. */
+/** Returns a cycle of parts that wait for one another. Its first part is also its last. */
 function circleOf(count: number, edges: readonly (readonly [number, number])[]): number[] {
-  // What nothing leads to, or leads to nothing, is taken away until only circles are left.
+  // Remove parts without a predecessor or without a successor, until every part left has both.
   let left = new Set(Array.from({ length: count }, (_, place) => place));
   for (let before = -1; before !== left.size; ) {
     before = left.size;

@@ -1,25 +1,25 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Provides, Signature } from '../atom.ts';
 
-/** One name that a result gives a value to. Neither `key` nor `index`: the whole result. */
+/** Name for a part of a result. Without `key` and `index` it names the whole result. */
 export interface Provision {
   readonly name: string;
-  /** The member of a result that is an object. */
+  /** Member, if the result is an object. */
   readonly key?: string;
-  /** The element of a result that is an array. */
+  /** Element, if the result is an array. */
   readonly index?: number;
 }
 
-/** One value that goes into an atom. */
+/** Input of an atom. */
 export interface Argument {
-  /** As the atom calls it. */
+  /** Name inside the atom. */
   readonly argument: string;
-  /** As it is called outside. */
+  /** Name outside the atom. */
   readonly name: string;
   readonly isOptional: boolean;
 }
 
-/** The names that a result gives values to. */
+/** Returns the names that `provides` declares, with the part of the result for each. */
 export function provisionsOf(provides: Provides | undefined): Provision[] {
   if (provides === undefined) return [];
   if (typeof provides === 'string') return [{ name: provides }];
@@ -31,7 +31,7 @@ export function provisionsOf(provides: Provides | undefined): Provision[] {
   );
 }
 
-/** The value that a result has for a name; undefined where it has none. */
+/** Returns the value that a result has for a name; undefined if it has none. */
 export function valueIn(result: unknown, { key, index }: Provision): unknown {
   if (key === undefined && index === undefined) return result;
   if (typeof result !== 'object' || result === null) return undefined;
@@ -42,9 +42,9 @@ export function valueIn(result: unknown, { key, index }: Provision): unknown {
 }
 
 /**
- * What goes into an atom.
+ * Returns the inputs of an atom. Those that only `rebind` names are required.
  * @param where the atom and its flow, for messages
- * @throws {TaskpipeError} `USAGE`, where a list is none
+ * @throws {TaskpipeError} `USAGE` if `requires` or `optional` is neither a name nor a list of names
  */
 export function argumentsOf({ requires, optional, rebind = {} }: Signature, where: string): Argument[] {
   const needed = names(requires, `requires of ${where}`);

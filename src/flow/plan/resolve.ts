@@ -3,22 +3,22 @@ import type { Decision } from '../retry.ts';
 import type { DecisionChange, Storage } from '../run/atom-storage.ts';
 import type { CompiledAtom } from './compile.ts';
 
-/** Asks a retry controller what to do. */
+/** Function that asks a retry controller what to do. */
 export type Ask = (controller: number) => Promise<Decision>;
 
 interface Resolution {
   readonly decision: Decision;
-  /** The controller whose flow it is about; undefined: all. */
+  /** Controller of the flow that the decision concerns; undefined if it concerns everything. */
   readonly retry?: number;
 }
 
-/** Decision of a flow without a retry controller. */
+/** Decision for an atom that no retry controller covers. */
 const BY_DEFAULT: Resolution = { decision: 'REVERT_ALL' };
 
 /**
- * What becomes of a flow after an atom failed. The nearest controller is asked first, then, where that says `REVERT`,
- * the one around it: as TaskFlow's completer does.
- * @returns undefined where the atom's flow is being reverted already, so that there is nothing left to decide
+ * Decides what to do with a flow after an atom failed. It asks the nearest controller first. If that says
+ * `REVERT`, it asks the next one outwards, as TaskFlow's completer does.
+ * @returns undefined if the nearest controller is itself being reverted; nothing is left to decide then
  */
 export async function resolve(
   storage: Storage,

@@ -1,9 +1,9 @@
 import type { Branch } from './layout.ts';
 
 /**
- * The nodes whose values an atom can see, level by level: what came before it in its own flow, then in the flow around
- * that, and so on. The nearest come first. After `ScopeWalker` of TaskFlow.
- * @param before what has run when the atom runs
+ * Returns the nodes whose values an atom can see, level by level: earlier parts of its own flow, then of the
+ * flow around it, and so on. Within a level, the nearest come first. Modelled on `ScopeWalker` of TaskFlow.
+ * @param before nodes that have run when the atom runs
  */
 export function levelsOf(branch: Branch, before: ReadonlySet<number>): number[][] {
   const levels: number[][] = [];
@@ -15,7 +15,7 @@ export function levelsOf(branch: Branch, before: ReadonlySet<number>): number[][
   return levels;
 }
 
-/** The atoms in a branch, the last first. */
+/** Returns the nodes of the atoms in a branch, the last one first. */
 function nodesOf(branch: Branch): number[] {
   if (branch.head === branch.tail) return [branch.head];
   return [...branch.children].reverse().flatMap(nodesOf);

@@ -4,28 +4,28 @@ import type { Compiled, CompiledAtom } from '../plan/compile.ts';
 import type { Decision, Try } from '../retry.ts';
 import { type AtomState, checkAtomTransition } from './states.ts';
 
-/** What is meant to become of an atom; TaskFlow's word. */
+/** Planned next action for an atom; the term is TaskFlow's. */
 export type Intention = 'EXECUTE' | 'REVERT' | 'RETRY' | 'IGNORE';
 
-/** What is known of an atom in one run. It is JSON where the results are. */
+/** State of an atom in one run. It can be stored as JSON if the results can. */
 export interface AtomRecord {
   state: AtomState;
   intention: Intention;
-  /** What `execute` gave last. */
+  /** Result of the last `execute` that succeeded; removed when the atom is reverted. */
   result?: unknown;
-  /** Why `execute` failed, until the atom is to be run again. */
+  /** Failure of `execute`; removed when the atom is reset to run again. */
   failure?: Failure;
-  /** Why `revert` failed. */
+  /** Failure of `revert`. */
   revertFailure?: Failure;
-  /** The tries of a retry controller. */
+  /** Tries of a retry controller. */
   history?: { result: unknown; failures: Record<string, Failure> }[];
-  /** When it began, among the others: 1, 2, 3, … */
+  /** Position of its latest start among all starts of the run: 1, 2, 3, …; 0 if it never started. */
   turn: number;
-  /** Whether it was under way when an earlier process was killed. */
+  /** True if it was running or being reverted when an earlier process was killed. */
   isRepeated?: boolean;
 }
 
-/** An atom's change of state. */
+/** Change of the state of an atom. */
 export interface AtomChange {
   readonly atom: string;
   readonly state: AtomState;
@@ -33,26 +33,26 @@ export interface AtomChange {
   readonly failure?: Failure;
 }
 
-/** What was decided after an atom had failed. */
+/** Decision made after an atom failed. */
 export interface DecisionChange {
   readonly decision: Decision;
-  /** The atom that failed. */
+  /** Name of the atom that failed. */
   readonly failed: string;
-  /** The retry controllers that were asked, the innermost first. */
+  /** Names of the retry controllers that were asked, the innermost first. */
   readonly asked: readonly string[];
-  /** The controller whose flow is reverted; absent where all is. */
+  /** Name of the controller whose flow is reverted; absent if everything is. */
   readonly retry?: string;
 }
 
-/** A process went on with the run: what was under way when the one before it ended is done again. */
+/** Resumption of the run. Calls that were in progress when the previous process ended are made again. */
 export interface ResumedChange {
   readonly resumed: true;
 }
 
-/** All that can happen in a run; who keeps the changes can make the run go on from them. */
+/** Any change in a run. A stored list of all changes is enough to resume the run. */
 export type FlowChange = AtomChange | DecisionChange | ResumedChange;
 
-/** The state of one run of a flow. All that changes it is here. */
+/** State of one run of a flow. Besides its methods, `takeBack()` and `restore()` of snapshot.ts change it. */
 export class Storage {
   readonly compiled: Compiled;
   readonly records: readonly AtomRecord[];
@@ -67,12 +67,12 @@ export class Storage {
     return this.records[index] as AtomRecord;
   }
 
-  /** Why atoms failed, by their names. */
+  /** Failures of `execute`, by atom name. */
   get failures(): Record<string, Failure> {
     return this.#gather((record) => record.failure);
   }
 
-  /** Why atoms could not be reverted, by their names. */
+  /** Failures of `revert`, by atom name. */
   get revertFailures(): Record<string, Failure> {
     return this.#gather((record) => record.revertFailure);
   }
@@ -94,7 +94,7 @@ export class Storage {
 
   /**
    * Changes the state of an atom.
-   * @throws {Error} where it can't go into that state: a defect, or the change belongs to another flow
+   * @throws {Error} if the atom cannot go into that state: a defect, or the change belongs to another flow
    */
   setState(
     index: number,
@@ -124,7 +124,7 @@ export class Storage {
     else if (state === 'RETRYING') this.#readyForRetry(index);
   }
 
-  /** What a controller is over is to run again; what never ran needs no change of state for that. */
+  /** Sets a controller, and the `PENDING` atoms after it, to run again. `Steps` resets the other atoms. */
   #readyForRetry(controller: number): void {
     this.record(controller).intention = 'EXECUTE';
     for (const index of (this.compiled.atoms[controller] as CompiledAtom).after) {
@@ -133,18 +133,18 @@ export class Storage {
     }
   }
 
-  /** Notes a failure in the history of a controller. The first of an atom in a try counts. */
+  /** Adds a failure to the current try of a controller. Only the first failure of an atom in a try counts. */
   noteFailure(controller: number, atom: string, failure: Failure): void {
     const failures = this.record(controller).history?.at(-1)?.failures;
     if (failures !== undefined && !Object.hasOwn(failures, atom)) put(failures, atom, failure);
   }
 
-  /** The tries of a controller. */
+  /** Returns the tries of a controller. */
   historyOf(controller: number): readonly Try[] {
     return this.record(controller).history ?? [];
   }
 
-  /** Says what is meant to become of atoms now. */
+  /** Applies a decision: records failures in the tries of the controllers asked, and sets intentions. */
   decide({ decision, failed, asked, retry }: DecisionChange): void {
     const failure = this.record(this.indexOf(failed)).failure as Failure;
     let atom = failed;

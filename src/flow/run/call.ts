@@ -2,20 +2,20 @@ import { messageOf } from '../../core/base/errors.ts';
 import type { Failure } from '../../core/record/task.ts';
 import type { AtomContext, Inputs } from '../atom.ts';
 
-/** How a call ended. */
+/** Outcome of a call. */
 export type CallResult = { readonly value: unknown } | { readonly failure: Failure };
 
-/** What a call may take, and what gives it up. */
+/** Time limit and abort signal of a call. */
 export interface CallLimits {
-  /** In milliseconds; undefined: as long as it takes. */
+  /** Limit in milliseconds; undefined means none. */
   readonly timeout: number | undefined;
-  /** Aborted where all is to be given up. */
+  /** Signal that is aborted if the whole run must stop. */
   readonly signal: AbortSignal | undefined;
 }
 
 const NEVER: AbortSignal = new AbortController().signal;
 
-/** What an atom is told. Its signal is made when it is asked for: most atoms never do. */
+/** Context of one call. It makes its signal on first use, because most atoms never use it. */
 export class CallContext implements AtomContext {
   readonly flow: string;
   readonly atom: string;
@@ -43,13 +43,13 @@ export class CallContext implements AtomContext {
     return this.#signal;
   }
 
-  /** Tells the atom that its time is over. */
+  /** Aborts the signal after a timeout, if the atom has read it. */
   abandon(): void {
     this.#timeOver?.abort();
   }
 }
 
-/** Does work of a user's. Whatever it does, nothing is thrown; where it is synchronous, no promise is made. */
+/** Calls a function of the user. It never throws, and returns a promise only if the function does. */
 export function call(
   work: () => unknown,
   context: CallContext,
@@ -81,7 +81,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   );
 }
 
-/** What was thrown, as a failure: with its own `code` where it has one, else `ERROR`. */
+/** Returns a thrown value as a failure, with its own `code` if it has one, else `ERROR`. */
 export function failureOf(error: unknown): Failure {
   const code = typeof error === 'object' && error !== null ? (error as { code?: unknown }).code : undefined;
   return { code: typeof code === 'string' && code !== '' ? code : 'ERROR', message: messageOf(error) };

@@ -4,37 +4,37 @@ import type { Storage } from './atom-storage.ts';
 import type { FlowSnapshot } from './snapshot.ts';
 import type { Journal } from './steps.ts';
 
-/** How atoms run: one after the other, or all at once that do not wait for one another. */
+/** Kind of engine: `serial` runs one atom at a time, `parallel` runs independent atoms at the same time. */
 export type EngineKind = 'serial' | 'parallel';
 
 export interface EngineOptions {
-  /** The values that the flow starts with. Default: none. */
+  /** Values that the flow starts with. Default: none. */
   readonly store?: Inputs | undefined;
   /** Default `serial`. */
   readonly engine?: EngineKind | undefined;
-  /** How many atoms run at once in a parallel engine. Default 10. */
+  /** Maximum number of atoms that a parallel engine runs at once. Default 10. */
   readonly jobs?: number | undefined;
-  /** For each call of an atom, in milliseconds; what takes longer has failed. Default: no limit. */
+  /** Limit for each asynchronous call of an atom, in milliseconds; a longer call fails. Default: no limit. */
   readonly timeout?: number | undefined;
-  /** Is handed on to atoms: aborted where they are to give up. */
+  /** Signal that is passed to atoms and aborted if they must stop. It does not stop the engine itself. */
   readonly signal?: AbortSignal | undefined;
-  /** Goes on with an earlier run. */
+  /** Earlier run to resume. */
   readonly resume?: FlowSnapshot | Storage | undefined;
-  /** Keeps all that happens. */
+  /** Journal that receives every change. */
   readonly journal?: Journal | undefined;
 }
 
-/** What a run came to. */
+/** Result of a run. */
 export interface FlowResult {
   /**
-   * `REVERTED`: an atom failed, and all was reverted that had to be. `FAILURE`: an atom could not be reverted.
-   * `SUSPENDED`: it was asked to stop, and can go on.
+   * `REVERTED`: an atom failed, and every atom that had to be reverted was. `FAILURE`: an atom could not be
+   * reverted. `SUSPENDED`: the run stopped on request and can be resumed.
    */
   readonly state: 'SUCCESS' | 'REVERTED' | 'FAILURE' | 'SUSPENDED';
-  /** What atoms provide that ran and were not reverted, by the names that they provide it under. */
+  /** Values from atoms that ran and were not reverted, by the names that the atoms provide. */
   readonly provided: Readonly<Record<string, unknown>>;
-  /** Why atoms failed, by their names. */
+  /** Failures of `execute` and `onFailure`, by atom name. Empty after `SUCCESS`, even after retries. */
   readonly failures: Readonly<Record<string, Failure>>;
-  /** Why atoms could not be reverted, by their names. */
+  /** Failures of `revert`, by atom name. */
   readonly revertFailures: Readonly<Record<string, Failure>>;
 }

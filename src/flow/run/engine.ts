@@ -15,9 +15,9 @@ export type { EngineKind, EngineOptions, FlowResult } from './engine-options.ts'
 
 /** Runs one flow once. */
 export class Engine {
-  /** Tells of the flow's own states. */
+  /** Notifier of the state changes of the flow. */
   readonly notifier: Notifier<FlowState> = new Notifier();
-  /** Tells of the states of its atoms. */
+  /** Notifier of the state changes of its atoms. */
   readonly taskNotifier: Notifier<AtomState> = new Notifier();
   readonly #storage: Storage;
   readonly #steps: Steps;
@@ -25,18 +25,19 @@ export class Engine {
   readonly #isSerial: boolean;
   #state: FlowState;
   #isRunning = false;
-  /** Whether an atom could not be reverted: nothing more is started. */
+  /** True if an atom could not be reverted. The engine then starts no more atoms. */
   #isBroken: boolean;
-  /** What may start, and what came to its end and was not looked at yet. */
+  /** Atoms that may start. */
   #queue: number[] = [];
+  /** Calls that have ended and are not processed yet. */
   #ended: EndedCall[] = [];
   #calls = 0;
   #wake: (() => void) | undefined;
   #defect: unknown;
 
   /**
-   * @throws {TaskpipeError} `USAGE` where the flow can't run, or the store has not what it needs; `DATA` where what is
-   *   to be resumed does not fit it
+   * @throws {TaskpipeError} `USAGE` if an option is invalid, the flow cannot run, or the store lacks a value
+   *   that the flow needs; `DATA` if the run to resume does not fit the flow
    */
   constructor(flow: Flow, options: EngineOptions = {}) {
     const { store = {}, engine = 'serial', jobs = 10, timeout, signal, resume, journal } = options;
@@ -54,24 +55,24 @@ export class Engine {
     this.#steps = new Steps(this.#storage, { store, timeout, signal, journal, notifier: this.taskNotifier });
   }
 
-  /** The state of the flow. */
+  /** State of the flow. */
   get state(): FlowState {
     return this.#state;
   }
 
-  /** What the run has come to, as JSON; `resume` takes it, here or in another process. */
+  /** Returns a snapshot of the run. The option `resume` takes it, in this process or another. */
   toJSON(): FlowSnapshot {
     return snapshotOf(this.#storage, this.#state);
   }
 
-  /** Starts no more atoms; `run()` ends when those that run have ended, and goes on when it is called again. */
+  /** Starts no more atoms. `run()` resolves when the running ones end; another call resumes the run. */
   suspend(): void {
     if (this.#state === 'RUNNING' || this.#state === 'REVERTING') this.#become('SUSPENDING');
   }
 
   /**
-   * Runs the flow, or goes on with it. An atom that fails is part of the result.
-   * @throws {TaskpipeError} `USAGE`, where it runs already; what the journal throws
+   * Runs the flow, or resumes it. The failure of an atom is part of the result, not an error.
+   * @throws {TaskpipeError} `USAGE` if it is already running; also any error of the journal
    */
   async run(): Promise<FlowResult> {
     if (this.#isRunning)
@@ -91,7 +92,7 @@ export class Engine {
     return this.#state === 'SUCCESS' || this.#state === 'REVERTED' || this.#state === 'FAILURE';
   }
 
-  /** Changes the state of the flow: the one place where that happens. */
+  /** Checks and makes a change of the flow's state, and notifies the listeners. */
   #become(state: FlowState): void {
     const { name } = this.#storage.compiled;
     checkFlowTransition(name, this.#state, state);
@@ -109,7 +110,7 @@ export class Engine {
     this.#become(isResumed && isReverting(this.#storage) ? 'REVERTING' : 'RUNNING');
     if (isResumed) {
       this.#steps.resume();
-      // A process may have ended between a failure and what was to be decided about it.
+      // The previous process may have ended after a failure but before the decision about it.
       for (const [index, { state, intention }] of this.#storage.records.entries())
         if (state === 'FAILURE' && intention === 'EXECUTE') await this.#decide(index);
     }
@@ -119,8 +120,8 @@ export class Engine {
   }
 
   /**
-   * Starts what may start, and looks at what ended. A parallel engine looks first; a serial one starts all that may
-   * start before it looks at how that ended, as TaskFlow's does.
+   * Starts atoms and processes ended calls until neither is left. A parallel engine processes ended calls
+   * first. A serial engine first starts every atom that may start, as TaskFlow does.
    */
   async #loop(): Promise<void> {
     for (;;) {
@@ -184,7 +185,7 @@ export class Engine {
     this.#become('REVERTING');
   }
 
-  /** What is to be reverted comes in front, the latest first; then what is to run, in the order it was added. */
+  /** Sorts atoms: first those to revert or retry, the latest start first; then those to execute, by index. */
   #inOrder(indexes: number[]): number[] {
     const rank = (index: number): number => {
       const { intention, turn } = this.#storage.record(index);
@@ -215,14 +216,14 @@ function openStorage(compiled: ReturnType<typeof compile>, resume: EngineOptions
 }
 
 /**
- * Runs a flow once, and gives what it came to.
- * @throws {TaskpipeError} as `Engine` does
+ * Runs a flow once and returns its result.
+ * @throws {TaskpipeError} the errors of the constructor and of `run()` of `Engine`
  */
 export function run(flow: Flow, options: EngineOptions = {}): Promise<FlowResult> {
   return new Engine(flow, options).run();
 }
 
-/** The state of a flow that goes on: as it was kept, or as its atoms tell. */
+/** Returns the state to begin with: that of the snapshot to resume, else the one that the atoms imply. */
 function stateOf(storage: Storage, resume: EngineOptions['resume']): FlowState {
   if (resume !== undefined && !(resume instanceof Storage)) return resume.state;
   if (storage.records.every(({ state, turn }) => state === 'PENDING' && turn === 0)) return 'PENDING';

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { ioError } from '../../core/base/errors.ts';
 import type { FlowChange } from './atom-storage.ts';
 
-/** A run in a log: one to go on with, or the place of the line with the result that it ended well with. */
+/** Run in a log: the changes of a run to resume, or the byte range of the result line of a successful one. */
 export type KeptRun =
   | { readonly changes: FlowChange[] }
   | { readonly start: number; readonly length: number };
@@ -13,14 +13,14 @@ interface Line {
   readonly end?: unknown;
 }
 
-/** What tells a run of a flow for a task from all others. */
+/** Returns a key that is unique for a flow and a task. */
 export function runKey(flow: string, uuid: string): string {
   return `${uuid}\n${flow}`; // a uuid has no newline
 }
 
 /**
- * Reads the runs that are not closed, or that ended well; one that ended otherwise is forgotten. A line that a crash
- * has torn is skipped: nothing was done after it.
+ * Reads the runs that have not ended or have succeeded; runs that ended otherwise are dropped. A line torn by
+ * a crash is skipped: no atom has acted on its change, because atoms wait until changes are synced.
  * @throws {TaskpipeError} `IO`
  */
 export async function readFlowLog(path: string): Promise<Map<string, KeptRun>> {
@@ -52,7 +52,7 @@ function parse(bytes: Buffer): Line | undefined {
   }
 }
 
-/** The lines of a file with their places. The last one needs no newline: the next write adds it. */
+/** Yields the lines of a file with their byte offsets. The next write adds a missing last newline. */
 async function* linesOf(path: string): AsyncGenerator<{ bytes: Buffer; start: number }> {
   let kept: Buffer[] = [];
   let start = 0;

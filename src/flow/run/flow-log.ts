@@ -8,31 +8,33 @@ import type { FlowChange } from './atom-storage.ts';
 import { type KeptRun, readFlowLog, runKey } from './flow-log-read.ts';
 import type { Journal } from './steps.ts';
 
-/** Keeps the runs of a flow for many tasks in one file, so that a process that was killed can go on with them. */
+/** Log of flow runs for many tasks, in one file. After a crash, the next process resumes the runs from it. */
 export interface FlowLog {
   /**
-   * What became of a task's run in an earlier process: its changes, or the result (JSON text) that it ended well with.
-   * Undefined where there is none to go on with. To be asked for once: what is taken is forgotten.
+   * Returns what an earlier process stored of a task's run: its changes, or the result (JSON text) if it
+   * succeeded. Returns undefined if there is nothing to resume. Changes can be taken once, a result any
+   * number of times.
    */
   take(
     flow: string,
     uuid: string,
   ): { readonly changes: readonly FlowChange[] } | { readonly result: string } | undefined;
-  /** Keeps the changes of a task's run. */
+  /** Returns a journal that stores the changes of a task's run. */
   journal(flow: string, uuid: string): Journal;
   /**
-   * Closes a run that has ended, and resolves when that is safe.
-   * @param result JSON text, where it ended well: the task is then not run again
+   * Records the end of a run, and resolves when the record is synced.
+   * @param result JSON text if the run succeeded; the task then does not run again
    */
   end(flow: string, uuid: string, state: string, result: string | undefined): Promise<void>;
-  /** Resolves when all is written. What is added later is lost. */
+  /** Writes the remaining changes and closes the file. Later changes are lost. */
   close(): Promise<void>;
 }
 
 /**
- * Opens a log: JSONL that is only added to, a line for each change of an atom, and one that closes a run.
- * @param say a line for people
- * @throws {TaskpipeError} `IO`; `LOCKED` where another process has it open; `USAGE`, `DATA` where it is something else
+ * Opens a log: append-only JSONL with one line for each change, and one for the end of each run.
+ * @param say writes a message for the user
+ * @throws {TaskpipeError} `IO`; `LOCKED` if another process has it open; `USAGE` or `DATA` if it is not a
+ *   file, or not a flow log
  */
 export async function openFlowLog(path: string, say: (message: string) => void): Promise<FlowLog> {
   let fd: number;
@@ -60,8 +62,9 @@ class JsonlFlowLog implements FlowLog {
   readonly #kept: Map<string, KeptRun>;
   readonly #file: GrowingFile;
   #lines = '';
-  /** The write that is under way, and the one that takes what was added since it began. */
+  /** Write in progress. */
   #writing: Promise<void> | undefined;
+  /** Next write, for lines added since the current one began. */
   #next: Promise<void> | undefined;
   #failure: TaskpipeError | undefined;
   #isClosed = false;
@@ -104,12 +107,12 @@ class JsonlFlowLog implements FlowLog {
     if (!this.#isClosed) this.#lines += `${line}\n`;
   }
 
-  /** Once it is closed the process is leaving: what waits for more to be safe then waits for ever. */
+  /** Syncs the changes. After `close()` it never resolves: the process is exiting, and no atom may act. */
   #sync(): Promise<void> {
     return this.#isClosed ? new Promise(() => {}) : this.#flush();
   }
 
-  /** One write serves all that wait for it. */
+  /** Writes the pending lines. All callers that wait for the same write share it. */
   #flush(): Promise<void> {
     if (this.#writing === undefined) {
       this.#writing = this.#write();
@@ -125,9 +128,9 @@ class JsonlFlowLog implements FlowLog {
   async #write(): Promise<void> {
     try {
       if (this.#failure !== undefined) throw this.#failure; // a failed sync is final
-      await undefined; // what else is added in this turn joins
+      await undefined; // lines added in this turn join the write
       if (this.#lines === '') return;
-      // The newline in front closes a line that a crash has torn: ours can't become its tail.
+      // The leading newline ends a line torn by a crash, so that ours cannot become its tail.
       const bytes = Buffer.from(`\n${this.#lines}`);
       this.#lines = '';
       const written = writeSync(this.#fd, bytes);
@@ -145,7 +148,7 @@ class JsonlFlowLog implements FlowLog {
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
-    this.#isClosed = true; // first: nothing may write to the descriptor once it is closed
+    this.#isClosed = true; // first: later calls must not write to the closed descriptor
     try {
       await this.#flush();
     } finally {

@@ -4,17 +4,17 @@ import type { CompiledAtom, Source } from '../plan/compile.ts';
 import { valueIn } from '../plan/provision.ts';
 import type { Storage } from './atom-storage.ts';
 
-/** A value that is nowhere. */
+/** Marker for a value that no source provides; undefined is a valid value. */
 const MISSING: unique symbol = Symbol('missing');
 
-/** What goes into an atom, and what should but is nowhere. */
+/** Inputs of an atom, and the first required one that is missing. */
 export interface Gathered {
   readonly inputs: Record<string, unknown>;
-  /** As it is called outside. */
+  /** Its name outside the atom; undefined if none is missing. */
   readonly missing: string | undefined;
 }
 
-/** Gathers the values that go into an atom: what is injected beats what atoms before it gave, and that the store. */
+/** Gathers the inputs of an atom: injected values first, then those of earlier atoms, then the store. */
 export function gather(storage: Storage, atom: CompiledAtom, store: Inputs): Gathered {
   const { inject } = atom.atom ?? atom.retry ?? {};
   const inputs: Record<string, unknown> = inject === undefined ? {} : { ...inject };
@@ -36,7 +36,7 @@ function find(
   if (inject !== undefined && Object.hasOwn(inject, name)) return inject[name];
   for (const { atom, provision } of providers) {
     const { state, result } = storage.record(atom);
-    if (state !== 'SUCCESS') continue; // it was left out
+    if (state !== 'SUCCESS') continue; // it was ignored
     const value = valueIn(result, provision);
     const isWhole = provision.key === undefined && provision.index === undefined;
     if (isWhole || value !== undefined) return value;
@@ -44,7 +44,7 @@ function find(
   return Object.hasOwn(store, name) ? store[name] : MISSING;
 }
 
-/** All that atoms gave and that still stands, by the names that they provide it under. */
+/** Returns the values from all atoms in state `SUCCESS`, by the names that they provide. */
 export function providedBy(storage: Storage): Record<string, unknown> {
   const provided: Record<string, unknown> = {};
   for (const [index, { provisions }] of storage.compiled.atoms.entries()) {

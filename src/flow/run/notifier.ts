@@ -1,24 +1,24 @@
 import type { Failure } from '../../core/record/task.ts';
 import type { AtomState, FlowState } from './states.ts';
 
-/** A change of state, as listeners receive it. */
+/** Change of state, as listeners receive it. */
 export interface FlowEvent<State extends string = FlowState | AtomState> {
-  /** The name of the flow that is run. */
+  /** Name of the flow that is run. */
   readonly flow: string;
-  /** The name of the atom; absent where it is the flow itself that changed. */
+  /** Name of the atom; absent if the flow itself changed. */
   readonly atom?: string;
   readonly old_state: State;
   readonly state: State;
-  /** What the atom gave, with `SUCCESS`. */
+  /** Result of the atom, with `SUCCESS`. */
   readonly result?: unknown;
-  /** Why it failed, with `FAILURE` and `REVERT_FAILURE`. */
+  /** Failure of the atom, with `FAILURE` and `REVERT_FAILURE`. */
   readonly failure?: Failure;
 }
 
-/** Receives a change of state. Errors that it throws are ignored: a listener must not harm the run. */
+/** Function that receives a change of state. Its errors are ignored: a listener must not harm the run. */
 export type Listener<State extends string> = (state: State, event: FlowEvent<State>) => void;
 
-/** Tells listeners of changes of state, in the order in which the listeners came. */
+/** Notifier of state changes. It calls listeners in the order in which they registered. */
 export class Notifier<State extends string> {
   readonly #listeners: { readonly on: State | '*'; readonly listener: Listener<State> }[] = [];
 
@@ -28,30 +28,30 @@ export class Notifier<State extends string> {
   }
 
   /**
-   * @param on the state to hear of, or `*` for all
-   * @param listener is called once for each change, also where it was registered twice for the same state
+   * @param on state to listen for, or `*` for all
+   * @param listener called once for each change, even if it is registered twice for the same state
    */
   register(on: State | '*', listener: Listener<State>): void {
     if (!this.#listeners.some((one) => one.on === on && one.listener === listener))
       this.#listeners.push({ on, listener });
   }
 
-  /** Takes a listener back. Returns whether it was there. */
+  /** Removes a listener. Returns true if it was registered. */
   deregister(on: State | '*', listener: Listener<State>): boolean {
     const place = this.#listeners.findIndex((one) => one.on === on && one.listener === listener);
     if (place >= 0) this.#listeners.splice(place, 1);
     return place >= 0;
   }
 
-  /** Tells all who listen to the state. */
+  /** Calls all listeners of the event's state. */
   notify(event: FlowEvent<State>): void {
     for (const { on, listener } of [...this.#listeners]) {
       if (on !== '*' && on !== event.state) continue;
       try {
         const given: unknown = listener(event.state, event);
-        if (given instanceof Promise) given.catch(() => {}); // an async listener harms no more than another
+        if (given instanceof Promise) given.catch(() => {}); // a rejection must not harm the run either
       } catch {
-        // a listener's own trouble
+        // an error of a listener must not harm the run
       }
     }
   }

@@ -2,9 +2,9 @@ import type { CompiledAtom } from '../plan/compile.ts';
 import type { Storage } from './atom-storage.ts';
 
 /**
- * What may start next, after TaskFlow's selector. Each is looked at when it is asked for, for what a decider leaves out
- * may let others start.
- * @param pass whether the deciders let an atom run that is ready; where not, it has been left out by then
+ * Yields the atoms that may start after the atom `index` changed, like TaskFlow's selector. It checks each
+ * atom only when the caller asks for the next one: ignoring one atom may let others start.
+ * @param pass returns true if the deciders let a ready atom run; otherwise it has set the atom to `IGNORE`
  */
 export function* nextOf(
   storage: Storage,
@@ -21,7 +21,7 @@ export function* nextOf(
   else if (state === 'FAILURE') yield* toRevert(storage, storage.records.keys());
 }
 
-/** What may start at all: at the beginning, and where a run goes on. */
+/** Yields all atoms of the flow that may start. */
 export function* allNext(storage: Storage, pass: (index: number) => boolean): Generator<number> {
   yield* toExecute(storage, storage.records.keys(), pass);
   yield* toRevert(storage, storage.records.keys());
@@ -51,7 +51,7 @@ function isReadyToExecute(storage: Storage, index: number): boolean {
   });
 }
 
-/** Whether an atom may be reverted; for a retry controller that is to try again, whether it may do that. */
+/** Returns true if an atom may be reverted, or if a retry controller may begin its next try. */
 function isReadyToRevert(storage: Storage, index: number): boolean {
   const { state, intention } = storage.record(index);
   if (intention !== 'REVERT' && intention !== 'RETRY') return false;
@@ -62,7 +62,7 @@ function isReadyToRevert(storage: Storage, index: number): boolean {
   });
 }
 
-/** Whether all atoms ended well, or were left out. */
+/** Returns true if every atom has succeeded or was ignored. */
 export function isSuccess(storage: Storage): boolean {
   return storage.records.every(({ state }) => state === 'SUCCESS' || state === 'IGNORE');
 }

@@ -4,24 +4,24 @@ import type { Compiled, CompiledAtom } from '../plan/compile.ts';
 import { type AtomRecord, type FlowChange, Storage } from './atom-storage.ts';
 import type { FlowState } from './states.ts';
 
-/** A run of a flow as JSON: all that another process needs to go on with it. */
+/** Run of a flow as JSON, with everything that another process needs to resume it. */
 export interface FlowSnapshot {
-  /** The name of the flow. */
+  /** Name of the flow. */
   readonly flow: string;
   readonly state: FlowState;
-  /** What is known of each atom, by its name. */
+  /** State of each atom, by its name. */
   readonly atoms: Readonly<Record<string, Readonly<AtomRecord>>>;
 }
 
-/** What a run has come to. */
+/** Copies the state of a run. */
 export function snapshotOf({ compiled, records }: Storage, state: FlowState): FlowSnapshot {
   const atoms = compiled.atoms.map(({ name }, index) => [name, structuredClone(records[index])] as const);
   return { flow: compiled.name, state, atoms: Object.fromEntries(atoms) as FlowSnapshot['atoms'] };
 }
 
 /**
- * What a run had come to when its process ended, of the changes that were kept.
- * @throws {TaskpipeError} `DATA`, where they belong to another flow, or to another version of this one
+ * Rebuilds the state of a run from its stored changes.
+ * @throws {TaskpipeError} `DATA` if they belong to another flow, or to another version of this one
  */
 export function replay(compiled: Compiled, changes: readonly FlowChange[]): Storage {
   const storage = new Storage(compiled);
@@ -38,8 +38,8 @@ export function replay(compiled: Compiled, changes: readonly FlowChange[]): Stor
 }
 
 /**
- * A run as it was when it was kept.
- * @throws {TaskpipeError} `DATA`, where it belongs to another flow, or to another version of this one
+ * Rebuilds the state of a run from a snapshot.
+ * @throws {TaskpipeError} `DATA` if it has another flow's name, or an atom that the flow does not have
  */
 export function restore(compiled: Compiled, { flow, atoms }: FlowSnapshot): Storage {
   const storage = new Storage(compiled);
@@ -56,15 +56,17 @@ function misfit(flow: string, cause: unknown): TaskpipeError {
   return new TaskpipeError('DATA', `what was kept does not fit the flow "${flow}" as it is now: ${why}`);
 }
 
-/** Why an atom has failed that can't be run again, as its flow is being reverted. */
+/** Failure of an interrupted atom that cannot run again, because its flow is being reverted. */
 export const INTERRUPTED: Failure = {
   code: 'INTERRUPTED',
   message: 'the process ended while it ran, and the flow is being reverted',
 };
 
 /**
- * Takes back what was under way when the process ended: it is to be done again, from its beginning. An atom that ran
- * is to run again, one that was being reverted is to be reverted again, a controller that tried again does so again.
+ * Resets the calls that were in progress when the process ended, so that they start again. An atom that was
+ * running runs again, one that was being reverted is reverted again, and a controller that was retrying
+ * retries again. An atom that was running although its flow is being reverted fails with `INTERRUPTED`, so
+ * that it is reverted.
  */
 export function takeBack(storage: Storage): void {
   for (const [index, record] of storage.records.entries()) {
@@ -82,7 +84,7 @@ export function takeBack(storage: Storage): void {
   }
 }
 
-/** Makes all that comes after a controller ready for the next try. */
+/** Prepares the atoms after a controller for its next try. */
 function resetAfter(storage: Storage, controller: number): void {
   for (const index of (storage.compiled.atoms[controller] as CompiledAtom).after) {
     const { state } = storage.record(index);
@@ -91,7 +93,7 @@ function resetAfter(storage: Storage, controller: number): void {
   }
 }
 
-/** Whether what is reverted is not to be tried again, so that the flow as a whole has failed. */
+/** Returns true if an atom is reverted and no retry will run it again: the flow as a whole has failed. */
 export function isReverting({ records, compiled }: Storage): boolean {
   const retried = new Set<number>();
   for (const [index, { intention }] of records.entries()) {

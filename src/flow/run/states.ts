@@ -1,10 +1,11 @@
 /**
- * The states of flows and atoms, and which may follow which: the tables of OpenStack TaskFlow (`taskflow/states.py`,
- * https://docs.openstack.org/taskflow/latest/user/states.html). The flow's own way through `FAILURE` and `REVERTING`
- * is that of its introductions: version 5 goes straight from `RUNNING` to `REVERTED`.
+ * States of flows and atoms, and the transitions between them: the tables of OpenStack TaskFlow
+ * (`taskflow/states.py`, https://docs.openstack.org/taskflow/latest/user/states.html). A failed flow passes
+ * `FAILURE` and `REVERTING`, as in the introductions of TaskFlow; version 5 of TaskFlow goes straight from
+ * `RUNNING` to `REVERTED`.
  */
 
-/** The states of a flow. */
+/** State of a flow. */
 export type FlowState =
   | 'PENDING'
   | 'RUNNING'
@@ -16,7 +17,7 @@ export type FlowState =
   | 'SUSPENDED'
   | 'RESUMING';
 
-/** The states of an atom; only a retry controller can be `RETRYING`. */
+/** State of an atom; only a retry controller can be `RETRYING`. */
 export type AtomState =
   | 'PENDING'
   | 'RUNNING'
@@ -28,12 +29,12 @@ export type AtomState =
   | 'IGNORE'
   | 'RETRYING';
 
-/** What an atom is: work, or what decides over a flow that failed. */
+/** Kind of an atom: a task that does work, or a retry controller. */
 export type AtomKind = 'task' | 'retry';
 
 type Table<State extends string> = Readonly<Record<State, readonly State[]>>;
 
-/** Which states may follow a state of a flow. */
+/** States that may follow each state of a flow. */
 export const FLOW_TRANSITIONS: Table<FlowState> = {
   PENDING: ['RUNNING'],
   RUNNING: ['SUCCESS', 'FAILURE', 'SUSPENDING', 'RESUMING'],
@@ -58,23 +59,23 @@ const TASK_TRANSITIONS: Table<AtomState> = {
   RETRYING: [],
 };
 
-/** Which states may follow a state of an atom, by what it is. */
+/** States that may follow each state of an atom, by the kind of the atom. */
 export const ATOM_TRANSITIONS: Readonly<Record<AtomKind, Table<AtomState>>> = {
   task: TASK_TRANSITIONS,
   retry: { ...TASK_TRANSITIONS, SUCCESS: ['REVERTING', 'RETRYING'], RETRYING: ['RUNNING'] },
 };
 
-/** Whether an atom may go from one state to another. */
+/** Returns true if an atom may go from one state to another. */
 export function mayBecome(kind: AtomKind, from: AtomState, to: AtomState): boolean {
   return ATOM_TRANSITIONS[kind][from].includes(to);
 }
 
-/** @throws {Error} where the table does not have the transition: a defect of ours */
+/** @throws {Error} if the table lacks the transition: a defect, or a stored change of another flow */
 export function checkAtomTransition(kind: AtomKind, name: string, from: AtomState, to: AtomState): void {
   if (!mayBecome(kind, from, to)) throw new Error(`the ${kind} "${name}" can't go from ${from} to ${to}`);
 }
 
-/** @throws {Error} where the table does not have the transition: a defect of ours */
+/** @throws {Error} if the table lacks the transition: a defect of taskpipe */
 export function checkFlowTransition(name: string, from: FlowState, to: FlowState): void {
   if (!FLOW_TRANSITIONS[from].includes(to))
     throw new Error(`the flow "${name}" can't go from ${from} to ${to}`);

@@ -13,35 +13,34 @@ import type { Notifier } from './notifier.ts';
 import { INTERRUPTED, takeBack } from './snapshot.ts';
 import type { AtomState } from './states.ts';
 
-/** Keeps what happens, so that another process can go on. */
+/** Log of the changes of a run, from which another process can resume it. */
 export interface Journal {
-  /** Takes a change, in order. */
+  /** Appends a change. */
   add(change: FlowChange): void;
-  /** Resolves when all that was added is safe. */
+  /** Resolves when all changes added so far are stored safely. */
   sync(): Promise<void>;
 }
 
-/** What the steps of a run need. */
 export interface StepOptions extends CallLimits {
   readonly store: Inputs;
   readonly journal: Journal | undefined;
   readonly notifier: Notifier<AtomState>;
 }
 
-/** A call that came to its end. */
+/** Call that has ended. */
 export interface EndedCall {
   readonly index: number;
   readonly isRevert: boolean;
   readonly settled: CallResult;
 }
 
-/** What can be done with the atoms of one run: they are started, they end, they are left out. */
+/** Operations on the atoms of one run: start them, process their end, decide after failures, ask deciders. */
 export class Steps {
   readonly storage: Storage;
-  /** What controllers threw when they were asked, by their names. */
+  /** Failures of `onFailure`, by the name of the controller. */
   readonly faults: Record<string, Failure> = {};
   readonly #options: StepOptions;
-  /** Why deciders failed: so do the atoms that they decide over. */
+  /** Failures of deciders, by the atom that they decide over. That atom fails too. */
   readonly #refused = new Map<number, Failure>();
 
   constructor(storage: Storage, options: StepOptions) {
@@ -53,7 +52,7 @@ export class Steps {
     return this.storage.compiled.atoms[index] as CompiledAtom;
   }
 
-  /** Changes the state of an atom: the one place where that happens. */
+  /** Changes the state of an atom, adds the change to the journal, and notifies the listeners. */
   #become(index: number, state: AtomState, more: Pick<AtomChange, 'result' | 'failure'> = {}): void {
     const { storage } = this;
     const { notifier, journal } = this.#options;
@@ -65,15 +64,15 @@ export class Steps {
       notifier.notify({ flow: storage.compiled.name, atom: name, old_state: old, state, ...more });
   }
 
-  /** Goes on with a run: what was under way is done again. */
+  /** Resumes a run: calls that were in progress are made again. */
   resume(): void {
     takeBack(this.storage);
     this.#options.journal?.add({ resumed: true });
   }
 
   /**
-   * Starts an atom in the way that is meant for it.
-   * @returns undefined where it may no longer start: what was decided meanwhile is otherwise
+   * Executes, retries or reverts an atom, as its intention says.
+   * @returns undefined if the atom may no longer start, because a later decision changed its intention
    */
   start(index: number): EndedCall | Promise<EndedCall> | undefined {
     const record = this.storage.record(index);
@@ -87,7 +86,7 @@ export class Steps {
     }
     this.#become(index, isRevert ? 'REVERTING' : 'RUNNING');
     const { journal } = this.#options;
-    // What led here is safe before the atom acts on it.
+    // The changes that led here must be stored before the atom acts on them.
     return journal === undefined
       ? this.#act(index, isRevert, record)
       : journal.sync().then(() => this.#act(index, isRevert, record));
@@ -112,7 +111,7 @@ export class Steps {
     return settled instanceof Promise ? settled.then(end) : end(settled);
   }
 
-  /** A result that can't be kept is a failure while the atom can still be reverted. */
+  /** Turns a result that the journal cannot store into a failure, while the atom can still be reverted. */
   #keepable(settled: CallResult): CallResult {
     if (this.#options.journal === undefined || 'failure' in settled) return settled;
     try {
@@ -162,8 +161,8 @@ export class Steps {
   }
 
   /**
-   * Takes the end of a call.
-   * @returns what it means for the run: `failed` where an atom failed, `broken` where it could not be reverted
+   * Processes the end of a call.
+   * @returns `failed` if the atom failed, `broken` if it could not be reverted, else `good`
    */
   end({ index, isRevert, settled }: EndedCall): 'good' | 'failed' | 'broken' {
     const isGood = 'value' in settled;
@@ -177,7 +176,10 @@ export class Steps {
     return isGood ? 'good' : 'failed';
   }
 
-  /** Has it decided what becomes of the flow now that an atom failed. */
+  /**
+   * Asks the retry controllers what to do after an atom failed, and applies their decision.
+   * @returns undefined if there is nothing to decide, because the controller of the atom is being reverted
+   */
   async decide(index: number): Promise<Decision | undefined> {
     const change = await resolve(this.storage, index, (controller) => this.#ask(controller));
     if (change === undefined) return undefined;
@@ -188,8 +190,8 @@ export class Steps {
   }
 
   /**
-   * An atom that an earlier process was killed in, and that is now not to run again, may have done half of its work:
-   * it fails, so that it is reverted.
+   * Fails the atoms that were interrupted in an earlier process and now must not run again. Part of their
+   * work may be done, so they must be reverted.
    */
   #failInterrupted(): void {
     for (const [index, { state, intention, isRepeated }] of this.storage.records.entries()) {
@@ -212,7 +214,10 @@ export class Steps {
     }
   }
 
-  /** Whether the deciders let an atom run; where they do not, it is left out, and what they take with it. */
+  /**
+   * Returns true if the deciders let an atom run. Otherwise it sets the atom to `IGNORE`, together with the
+   * others that the depth of the decider includes.
+   */
   pass(index: number): boolean {
     const { gates, reach } = this.#atom(index);
     if (gates.length === 0) return true;
@@ -223,7 +228,7 @@ export class Steps {
         return { name: this.#atom(from).name, isIgnored: state === 'IGNORE', result };
       });
     } catch (error) {
-      this.#refused.set(index, failureOf(error)); // it runs, and fails of that
+      this.#refused.set(index, failureOf(error)); // it starts, and fails with this error
       return true;
     }
     if (depth === undefined) return true;

@@ -13,7 +13,7 @@ beforeAll(async () => {
 beforeEach(needsRedis);
 
 let names = 0;
-/** A queue of a test's own: how its options are typed. */
+/** Returns the options of a queue that only one test uses. */
 function fresh(): { name: string; at: string; env: Record<string, string>; ledger: string } {
   const name = `q${names++}`;
   return {
@@ -32,7 +32,7 @@ const uuidsOf = (lines: string): string[] =>
     .filter(Boolean)
     .map((line) => JSON.parse(line).uuid);
 
-/** In this process: what is asked often should cost little. */
+/** Reads the size in this process, because tests ask often. */
 async function sizeOf(at: string): Promise<Size> {
   const [url = '', , name = ''] = at.split(' ');
   const queues = await openQueues(url, [name], { env: {} });
@@ -43,13 +43,13 @@ async function sizeOf(at: string): Promise<Size> {
   }
 }
 
-/** Asks until it is so. */
+/** Waits until a condition holds. */
 async function until(so: () => Promise<boolean> | boolean): Promise<void> {
   while (!(await so())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 describe('push', () => {
-  test('says how many were added, seen already and finished already', async () => {
+  test('reports how many tasks were added, seen already and finished already', async () => {
     const { at } = fresh();
     const first = await sh(`task-queue push ${at}`, { input: tasks(1, 2, 2, 3) });
     expect(first).toMatchObject({ code: 0, stdout: '', stderr: 'task-queue: 3 added, 1 seen already\n' });
@@ -60,7 +60,7 @@ describe('push', () => {
     expect(again.stderr).toBe('task-queue: 1 added, 1 seen already\n');
   });
 
-  test('rejects lines that are no task, by their place, and exits with 1', async () => {
+  test('rejects invalid lines with their position, and exits 1', async () => {
     const { at } = fresh();
     const cwd = freshFolder();
     const { code, stderr } = await sh(`task-queue push ${at} --rejects r.ndjson`, {
@@ -75,7 +75,7 @@ describe('push', () => {
     expect(readFileSync(join(cwd, 'r.ndjson'), 'utf8').trim().split('\n')).toHaveLength(3);
   });
 
-  test('keeps every byte of a record, whatever its uuid is', async () => {
+  test('keeps every byte of a record, whatever its uuid', async () => {
     const { at } = fresh();
     const lines = [
       '{"n":12345678901234567890, "f":1.10,"e":1e999,"uuid":"wait"}',
@@ -92,7 +92,7 @@ describe('push', () => {
     expect(await sizeOf(at)).toMatchObject({ waiting: 0, active: 0, finished: 5 });
   });
 
-  test('--front goes first in its order, then what has no priority, then 1 before 2', async () => {
+  test('puts --front first in its order, then tasks without a priority, then 1 before 2', async () => {
     const { at } = fresh();
     const push = (options: string, ...uuids: string[]) =>
       sh(`task-queue push ${at} ${options}`, { input: tasks(...uuids) });
@@ -106,7 +106,7 @@ describe('push', () => {
     expect(uuidsOf(stdout)).toEqual(['f1', 'f2', 'a', 'b', 'p1', 'p2']);
   });
 
-  test('--delay: it is delivered no sooner, and --until-empty waits for it', async () => {
+  test('delivers a task no sooner than --delay, and --until-empty waits for it', async () => {
     const { at } = fresh();
     const began = Date.now();
     await sh(`task-queue push ${at} --delay 3s`, { input: tasks('late') });
@@ -118,7 +118,7 @@ describe('push', () => {
     expect(Date.now() - began).toBeGreaterThan(3000);
   });
 
-  test('runs again what comes as a failure, without its run', async () => {
+  test('accepts a failed record again, without its run', async () => {
     const { at } = fresh();
     const input = '{"uuid":"a","n":1,"run":{"state":"FAILURE","as":"result"}}\n';
     await sh(`task-queue push ${at}`, { input });
@@ -130,7 +130,7 @@ describe('push', () => {
 });
 
 describe('pull and ack', () => {
-  test('no more than --window tasks are out', async () => {
+  test('keep at most --window tasks in flight', async () => {
     const { at } = fresh();
     await sh(`task-queue push ${at}`, { input: tasks(...Array.from({ length: 50 }, (_, i) => i)) });
     const pull = start(`exec task-queue pull ${at} --window 7 --worker w --lease 5m`);
@@ -145,14 +145,14 @@ describe('pull and ack', () => {
     expect(await sizeOf(at)).toMatchObject({ waiting: 40, active: 7, finished: 3 });
     const end = once(pull.stdout as NodeJS.ReadableStream, 'end');
     pull.kill('SIGINT');
-    await end; // it gives out no more, and waits for what is out
+    await end; // it delivers no more, and waits for the tasks in flight
     expect(await sizeOf(at)).toMatchObject({ waiting: 40, active: 7 });
     pull.kill('SIGINT');
     expect((await ended(pull)).code).toBe(130);
     expect(await sizeOf(at)).toMatchObject({ waiting: 47, active: 0, workers: [] });
   });
 
-  test('a failure is delivered again until --attempts are over, then it is dead, listed, and can be retried', async () => {
+  test('redeliver a failed task up to --attempts, then list it as dead, and let it be retried', async () => {
     const { at } = fresh();
     const cwd = freshFolder();
     writeFileSync(
@@ -187,7 +187,7 @@ describe('pull and ack', () => {
     expect(await sizeOf(at)).toMatchObject({ waiting: 0, active: 0, dead: 1, finished: 1 });
   });
 
-  test('a second ack does no harm, and is counted', async () => {
+  test('count a second ack and ignore it', async () => {
     const { at } = fresh();
     await sh(`task-queue push ${at}`, { input: tasks('a') });
     await sh(`task-queue pull ${at} --until-empty --worker w | tee out | task-queue ack ${at} --worker w`);
@@ -195,10 +195,10 @@ describe('pull and ack', () => {
     expect([code, stderr]).toEqual([0, 'task-queue: 0 done, 1 settled before, or with another worker\n']);
   });
 
-  test("a worker's failure leaves alone what another worker has meanwhile, and its success finishes it", async () => {
+  test('ignore the late failure of a task that another worker holds, and accept its late success', async () => {
     const { at } = fresh();
     await sh(`task-queue push ${at}`, { input: tasks('a', 'b') });
-    // Its lease ends: it is stopped dead with two tasks.
+    // It is killed with two tasks, so its lease expires.
     const first = start(`exec task-queue pull ${at} --worker m1 --lease 500ms`);
     await once(first.stdout as NodeJS.ReadableStream, 'data');
     first.kill('SIGKILL');
@@ -221,7 +221,7 @@ describe('pull and ack', () => {
     await Promise.all([ended(second), ended(settler)]);
   });
 
-  test('a task whose worker dies again and again is dead after --attempts', async () => {
+  test('make a task dead after its workers have died --attempts times', async () => {
     const { at } = fresh();
     await sh(`task-queue push ${at} --attempts 2`, { input: tasks('killer') });
     for (let i = 0; i < 2; i++) {
@@ -239,7 +239,7 @@ describe('pull and ack', () => {
     });
   });
 
-  test('Ctrl-C: what is unfinished is at the front again within a second, in its order, and uncounted', async () => {
+  test('return unfinished tasks within 1.5 seconds of Ctrl-C, without counting an attempt', async () => {
     const { at } = fresh();
     const cwd = freshFolder();
     const all = Array.from({ length: 500 }, (_, i) => `t${i}`);
@@ -260,13 +260,13 @@ describe('pull and ack', () => {
     await ended(run);
     const took = Date.now() - began;
     expect(await sizeOf(at)).toMatchObject({ waiting: 460, active: 0, dead: 0, finished: 40 });
-    expect(took).toBeLessThan(1500); // with the end of four processes
+    expect(took).toBeLessThan(1500); // includes the exit of four processes
     const { stdout } = await sh(`task-queue pull ${at} --window 460 | head -460`);
     expect(uuidsOf(stdout).sort(byNumber).slice(0, 5)).toEqual(['t40', 't41', 't42', 't43', 't44']);
     expect(uuidsOf(stdout)).toHaveLength(460);
   });
 
-  test('where the executor is killed, what it had is put back when the others have ended', async () => {
+  test('put tasks back if the executor is killed, when the other processes have ended', async () => {
     const { at } = fresh();
     const cwd = freshFolder();
     await sh(`task-queue push ${at}`, { input: tasks(...Array.from({ length: 100 }, (_, i) => i)) });
@@ -280,7 +280,7 @@ describe('pull and ack', () => {
     expect(await sizeOf(at)).toMatchObject({ waiting: 99, active: 0, finished: 1 });
   });
 
-  test('the leases of a slow task are renewed', async () => {
+  test('renew the lease of a slow task', async () => {
     const { at } = fresh();
     await sh(`task-queue push ${at} --attempts 1`, { input: tasks('slow') });
     const slow = sh(
@@ -293,7 +293,7 @@ describe('pull and ack', () => {
     expect(await sizeOf(at)).toMatchObject({ finished: 1, dead: 0, waiting: 0, active: 0 });
   });
 
-  test('stopped, it waits for a task that takes longer than its lease, as long as ack is there', async () => {
+  test('wait after stop for a task that takes longer than its lease, while ack is running', async () => {
     const { at } = fresh();
     const cwd = freshFolder();
     await sh(`task-queue push ${at}`, { input: tasks('slow', 'next') });
@@ -313,7 +313,7 @@ describe('pull and ack', () => {
     expect(await sizeOf(at)).toMatchObject({ active: 0, waiting: 1, finished: 1 });
   });
 
-  test('nack gives back as failed, and --tee passes on', async () => {
+  test('nack returns a task as failed, and --tee passes it on', async () => {
     const { at } = fresh();
     await sh(`task-queue push ${at} --attempts 2`, { input: tasks('a') });
     const { stdout } = await sh(`task-queue pull ${at} --window 1 | head -1 | task-queue nack ${at} --tee`);
@@ -327,7 +327,7 @@ describe('pull and ack', () => {
 const byNumber = (a: string, b: string): number => Number(a.slice(1)) - Number(b.slice(1));
 
 describe('the queue', () => {
-  test('paused, it delivers nothing; resumed, it does; stop --worker stops one alone', async () => {
+  test('delivers only while it is not paused, and stop --worker stops only one worker', async () => {
     const { at } = fresh();
     await sh(`task-queue pause ${at}`);
     await sh(`task-queue push ${at}`, { input: tasks('a') });
@@ -346,7 +346,7 @@ describe('the queue', () => {
     expect([none.code, none.stderr]).toEqual([1, 'task-queue: there is no worker called m1\n']);
   });
 
-  test('clear forgets the tasks, and keeps what is finished', async () => {
+  test('forgets its tasks on clear, and keeps which ones are finished', async () => {
     const { at, ledger } = fresh();
     await sh(`task-queue push ${at}`, { input: tasks(1, 2, 3) });
     await sh(`task-queue pull ${at} --window 1 | head -1 | task-queue ack ${at}`);
@@ -356,7 +356,7 @@ describe('the queue', () => {
     expect((await sh(`task-done list ${ledger}`)).stdout).toBe('1\n');
   });
 
-  test('two queues in one pipe: each record is settled in its own, whatever its uuid', async () => {
+  test('settles each record in its own of two queues in one pipe, even with equal uuids', async () => {
     const a = fresh();
     const b = fresh();
     await sh(`task-queue push ${a.at}`, { input: tasks(1, 2, 3) });
@@ -370,7 +370,7 @@ describe('the queue', () => {
     expect((await sh(`task-done list ${b.ledger} | sort`)).stdout).toBe('3\n4\n');
   });
 
-  test('a crawl over several processes: what ctx.add finds is done by whoever takes it, each once', async () => {
+  test('runs each task that ctx.add finds once, over several processes', async () => {
     const { env } = fresh();
     const cwd = freshFolder();
     // A binary tree of 127 pages, with links back up.
@@ -403,7 +403,7 @@ describe('the queue', () => {
     expect(saved).toHaveLength(126);
   });
 
-  test('a handler names the queue that a child goes to', async () => {
+  test('of a child task is named by its handler', async () => {
     const a = fresh();
     const b = fresh();
     const cwd = freshFolder();
@@ -423,7 +423,7 @@ describe('the queue', () => {
     expect((await sh(`task-done list ${a.ledger}`)).stdout).toBe('parent\n');
   });
 
-  test('--shared: so many of a host for all processes together', async () => {
+  test('limits the rate of a host over all processes with --shared', async () => {
     const { env } = fresh();
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'noop.mjs'), 'export default async () => 1;');

@@ -15,7 +15,7 @@ function uuid(i: number): string {
   return `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`;
 }
 
-/** Starts one `task-save` alone, so that a signal reaches it and no shell. */
+/** Starts `task-save` without a shell, so that a signal reaches only it. */
 function start(cwd: string, ...args: string[]) {
   return spawn(join(root, 'bin/task-save'), args, {
     cwd,
@@ -24,13 +24,13 @@ function start(cwd: string, ...args: string[]) {
   });
 }
 
-/** Waits until a file has at least so many bytes. */
+/** Waits until a file has at least this many bytes. */
 async function grown(path: string, bytes: number): Promise<void> {
   while (!existsSync(path) || statSync(path).size < bytes) await new Promise(setImmediate);
 }
 
 describe('task-save', () => {
-  test('says what it did, and exits 1 where a task has failed or a line is bad', async () => {
+  test('reports its counts, and exits 1 if a task has failed or a line is invalid', async () => {
     const input = '{"uuid":"a"}\n{"uuid":"a"}\nx\n{"uuid":"b","run":{"state":"FAILURE"}}\n';
     const { code, stderr, stdout } = await sh('task-save out.csv', { input });
     expect(stderr.split('\n').slice(1)).toEqual([
@@ -42,7 +42,7 @@ describe('task-save', () => {
     expect(await sh('task-save out.csv', { input: '{"uuid":"a"}\n' })).toMatchObject({ code: 0 });
   });
 
-  test('writes rows to stdout, and the rest beside', async () => {
+  test('writes rows to stdout, and the rest to a file', async () => {
     const cwd = freshFolder();
     const input = '{"uuid":"a","x":1.10}\n{"uuid":"b","run":{"state":"FAILURE"}}\n';
     expect(await sh('task-save - --quiet', { cwd, input })).toMatchObject({
@@ -70,12 +70,12 @@ describe('task-save', () => {
       '--rejects must be another file than --rest; both are out.csv.rest.ndjson',
     ],
     ['task-save out.csv --flush 0', '--flush must be a whole number of at least 1; got "0"'],
-  ])('refuses %s', async (command, words) => {
+  ])('rejects %s', async (command, words) => {
     const { code, stderr } = await sh(command);
     expect({ code, stderr }).toEqual({ code: 2, stderr: `task-save: ${words}\n` });
   });
 
-  test('says which rows are missing, with 65, where the output was cut', async () => {
+  test('reports missing rows and exits 65 if the output was cut', async () => {
     const cwd = freshFolder();
     await sh('task-save out.csv --ledger l.jsonl', { cwd, input: records(0, 9) });
     writeFileSync(join(cwd, 'out.csv'), 'uuid,text\n');
@@ -86,7 +86,7 @@ describe('task-save', () => {
     );
   });
 
-  test('is alone on an output while it lives, with 75 for others, and no longer when it is killed', async () => {
+  test('locks its output until it is killed, and exits 75 if another one has it', async () => {
     const cwd = freshFolder();
     const first = start(cwd, 'out.csv', '--flush', '1');
     const end = ended(first);
@@ -101,7 +101,7 @@ describe('task-save', () => {
     expect(await sh('task-save out.csv', { cwd })).toMatchObject({ code: 0 });
   });
 
-  test('passes over the first signal, and saves all that still comes', async () => {
+  test('continues after the first signal, and saves all further input', async () => {
     const cwd = freshFolder();
     const child = start(cwd, 'out.csv', '--flush', '1', '--tee');
     child.stdin.write(records(0, 1));
@@ -117,7 +117,7 @@ describe('task-save', () => {
     expect(readFileSync(join(cwd, 'out.csv'), 'utf8').match(/^0000/gm)).toHaveLength(3);
   });
 
-  test('saves what came, and leaves, at the second', async () => {
+  test('saves its input so far and exits at the second signal', async () => {
     const cwd = freshFolder();
     const child = start(cwd, 'out.csv', '--tee', '--flush-interval', '10ms');
     child.stdin.write(records(0, 1));
@@ -132,7 +132,7 @@ describe('task-save', () => {
     expect(readFileSync(join(cwd, 'out.csv'), 'utf8').match(/^0000/gm)).toHaveLength(2);
   });
 
-  test('saves what came when the reader of --tee has left, and exits 141', async () => {
+  test('saves its input so far and exits 141 if the reader of --tee has left', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'in'), records(0, 20_000));
     const { stdout, stderr } = await sh(
@@ -146,7 +146,7 @@ describe('task-save', () => {
     expect((await sh('task-done count l.jsonl', { cwd })).stdout).toBe(`${rows}\n`);
   });
 
-  test('on a full disk exits 74, and marks nothing that is not saved', async () => {
+  test('exits 74 at a file size limit, and marks only saved rows', async () => {
     const cwd = freshFolder();
     const { code, stderr } = await sh(
       'ulimit -f 64; trap "" XFSZ; task-save out.csv --ledger l.jsonl --sync none',
@@ -169,7 +169,7 @@ describe('task-save', () => {
     expect(readFileSync(join(cwd, 'out.csv'), 'utf8')).toBe(`uuid,text\n${rowsOf(5000)}`);
   });
 
-  test('killed again and again, each uuid has exactly one row, and the ledger none that is not there', async () => {
+  test('writes exactly one row per uuid despite repeated kills, and marks only rows that exist', async () => {
     const cwd = freshFolder();
     const out = join(cwd, 'out.csv');
     const step = 3000;
@@ -179,7 +179,7 @@ describe('task-save', () => {
       const child = start(cwd, 'out.csv', '--ledger', 'l.jsonl', '--flush', '50');
       child.stdin.on('error', () => {});
       const end = ended(child);
-      // Its input stays open, so it can't end before it is killed; there is more to save than is waited for.
+      // Its input stays open and is longer than the size to wait for, so it cannot end before the kill.
       child.stdin.write(records(0, round * step));
       await grown(out, before + ((round * 7919) % 100_000));
       child.kill('SIGKILL');

@@ -1,4 +1,4 @@
-/* `task-exec --command`, as it is typed. */
+/* `task-exec --command` on the command line. */
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,8 +9,8 @@ import { exec, isAlive, numbered, pidsIn, tasks, until } from '../programs.ts';
 const states = (ran: Awaited<ReturnType<typeof exec>>) =>
   ran.records.map(({ run }) => [run.state, run.error?.code]);
 
-describe('words', () => {
-  test('a value stays inside its word, whatever is in it', async () => {
+describe('the words of a command', () => {
+  test('keep a value inside its word, whatever it contains', async () => {
     const nasty = ['a b', '; touch pwned', '$(touch pwned)', '\'"\\', '*', '', '-n', '{x}', 'é\n2'];
     const cwd = freshFolder();
     const ran = await exec(
@@ -25,7 +25,7 @@ describe('words', () => {
     expect(() => readFileSync(join(cwd, 'pwned'))).toThrow();
   });
 
-  test('members by paths with dots, numbers with all their digits, doubled braces as braces', async () => {
+  test('support dotted paths, all digits of numbers, and doubled braces', async () => {
     const { of } = await exec(
       ['--command', 'printf %s|%s|%s {a.b} {n} {{n}}'.replaceAll('|', ',')],
       '{"uuid":"t1","a":{"b":"deep"},"n":12345678901234567890}\n',
@@ -33,7 +33,7 @@ describe('words', () => {
     expect(of.t1?.result.stdout).toBe('deep,12345678901234567890,{n}');
   });
 
-  test('an attribute that is not there fails its task alone', async () => {
+  test('with a missing attribute fail only that task', async () => {
     const ran = await exec(['--command', 'echo {v}', '--keep-order'], tasks({}, { v: 1 }));
     expect(states(ran)).toEqual([
       ['FAILURE', 'TEMPLATE'],
@@ -41,7 +41,7 @@ describe('words', () => {
     ]);
   });
 
-  test('the program may be a placeholder; one that does not exist fails its task', async () => {
+  test('can name the program, and a missing program fails its task', async () => {
     const ran = await exec(['--command', '{p} hi', '--keep-order'], tasks({ p: 'echo' }, { p: 'no-such' }));
     expect(ran.of.t1?.result.stdout).toBe('hi\n');
     expect(ran.of.t2?.run.error).toEqual({
@@ -50,7 +50,7 @@ describe('words', () => {
     });
   });
 
-  test('NUL, and words over 128 KiB, fail their task and say why', async () => {
+  test('with NUL or over 128 KiB fail their task with the reason', async () => {
     const { of } = await exec(['--command', 'echo {v}'], tasks({ v: 'a\0b' }, { v: 'x'.repeat(140_000) }));
     expect(of.t1?.run.error).toEqual({
       code: 'SPAWN',
@@ -63,19 +63,19 @@ describe('words', () => {
   });
 });
 
-describe('what a command gets', () => {
-  test('the record as it came on its standard input, and its uuid as TASK_UUID', async () => {
+describe('a command', () => {
+  test('receives the record unchanged on stdin, and its uuid as TASK_UUID', async () => {
     const line = '{"uuid":"t1", "n": 1.10,"big":12345678901234567890}';
     const { of } = await exec(['--command', `sh -c 'cat; echo $TASK_UUID'`], `${line}\n`);
     expect(of.t1?.result.stdout).toBe(`${line}\nt1\n`);
   });
 
-  test('a command that does not read its input is no failure, though the record is a megabyte', async () => {
+  test('succeeds without reading its input, even a record of a megabyte', async () => {
     const { of } = await exec(['--command', 'true'], tasks({ v: 'x'.repeat(1_000_000) }));
     expect(of.t1?.run.state).toBe('SUCCESS');
   });
 
-  test('a few variables of ours, those that --env names, and no option of ours', async () => {
+  test('receives default variables and those of --env, but no option of task-exec', async () => {
     const env = { SECRET: 's', AWS_A: '1', AWS_B: '2', LANG: 'C', TASK_LEDGER: 'x', TASK_JOBS: '3' };
     const seen = async (...args: string[]): Promise<string[]> => {
       const { of } = await exec(['--command', 'env', ...args], numbered(1), { env });
@@ -88,7 +88,7 @@ describe('what a command gets', () => {
     );
   });
 
-  test('--cwd is where it runs, and where a program with a relative path is looked for', async () => {
+  test('runs in --cwd, which also resolves a relative path of the program', async () => {
     const cwd = freshFolder();
     mkdirSync(join(cwd, 'in'));
     writeFileSync(join(cwd, 'in', 'prog'), '#!/bin/sh\npwd\n');
@@ -99,7 +99,7 @@ describe('what a command gets', () => {
 });
 
 describe('--shell', () => {
-  test('values are variables, and never text of the command', async () => {
+  test('passes values as variables, never as text of the command', async () => {
     const cwd = freshFolder();
     const { of } = await exec(
       ['--shell', '--command', 'echo "$TASK_v|$TASK_a_b|$TASK_o" | tr a-z A-Z'],
@@ -110,14 +110,14 @@ describe('--shell', () => {
     expect(() => readFileSync(join(cwd, 'pwned'))).toThrow();
   });
 
-  test('an attribute that the text needs and a record does not have fails its task; a default helps', async () => {
+  test('fails a task without an attribute that the command needs, unless there is a default', async () => {
     const { of } = await exec(['--shell', '--command', 'echo $TASK_v'], tasks({ v: 'a' }, {}));
     expect([of.t1?.result.stdout, of.t2?.run.error?.code]).toEqual(['a\n', 'TEMPLATE']);
     const other = await exec(['--shell', '--command', `echo \${TASK_v:-none}`], tasks({}));
     expect(other.of.t1?.result.stdout).toBe('none\n');
   });
 
-  test('a large attribute that the text does not name keeps no task from starting', async () => {
+  test('starts a command although an attribute that it does not name is large', async () => {
     const { of } = await exec(
       ['--shell', '--command', 'echo $TASK_v'],
       tasks({ v: 'a', page: 'x'.repeat(200_000) }),
@@ -127,7 +127,7 @@ describe('--shell', () => {
 });
 
 describe('results', () => {
-  test('exit codes and signals are told apart, with the last line of the standard error', async () => {
+  test('distinguish exit codes from signals, with the last line of stderr', async () => {
     const script = `sh -c 'echo out; echo one >&2; echo "two  " >&2; eval "$1"'`;
     const ran = await exec(
       ['--command', `${script} sh {do}`, '--keep-order'],
@@ -149,12 +149,12 @@ describe('results', () => {
     expect(ran.code).toBe(1);
   });
 
-  test('output that is no UTF-8 is kept as base64', async () => {
+  test('keep output that is not UTF-8 as base64', async () => {
     const { of } = await exec(['--command', `printf '\\377\\000a'`], numbered(1));
     expect(of.t1?.result).toEqual({ exit: 0, stdout_base64: '/wBh', stderr: '' });
   });
 
-  test('--output json keeps the value with its digits, and what is no JSON fails with what it wrote', async () => {
+  test('of --output json keep all digits, and invalid JSON fails with the output', async () => {
     const ran = await exec(
       ['--command', 'echo {v}', '--output', 'json', '--keep-order'],
       tasks({ v: '{ "n": 12345678901234567890 }' }, { v: 'no' }),
@@ -164,7 +164,7 @@ describe('results', () => {
     expect(ran.of.t2?.result).toEqual({ exit: 0, stdout: 'no\n', stderr: '' });
   });
 
-  test('--max-output kills a command that writes without end', async () => {
+  test('are a failure if the output exceeds --max-output, which kills the command', async () => {
     const ran = await exec(['--command', 'yes', '--max-output', '1MB'], numbered(2));
     expect(states(ran)).toEqual(Array(2).fill(['FAILURE', 'OUTPUT_TOO_LARGE']));
     expect(ran.of.t1?.run.error?.message).toBe(
@@ -173,7 +173,7 @@ describe('results', () => {
   });
 });
 
-describe('trying again', () => {
+describe('a retry', () => {
   const flaky = `sh -c 'echo x >> tries; test $(wc -l < tries) -ge 3 || {how}'`;
   const run = (how: string, ...args: string[]) => {
     const quick = ['--backoff', '1ms..2ms', '-j', '1'];
@@ -182,7 +182,7 @@ describe('trying again', () => {
     });
   };
 
-  test('exit code 75 is tried again, others only where --retry-on says so', async () => {
+  test('follows exit code 75, and other ends only with --retry-on', async () => {
     const attempts = async (...args: Parameters<typeof run>) => {
       const { of } = await run(...args);
       return [of.t1?.run.state, of.t1?.run.attempts];
@@ -196,11 +196,11 @@ describe('trying again', () => {
   });
 });
 
-describe('ends', () => {
-  /** Writes its own number and its child's to `pids`, and both go on, whatever they are asked. */
+describe('task-exec --command', () => {
+  /** Writes the pids of itself and its child to `pids`. Both ignore SIGTERM. */
   const stubborn = `sh -c 'trap "" TERM; (trap "" TERM; echo $$ >> pids; exec sleep 300) & echo $! >> pids; while :; do sleep 1; done'`;
 
-  test('--timeout kills a command and its children, also those that ignore SIGTERM', async () => {
+  test('kills a command and its children at --timeout, even if they ignore SIGTERM', async () => {
     const cwd = freshFolder();
     const ran = await exec(['--command', stubborn, '--timeout', '300ms'], numbered(1), { cwd });
     expect(ran.of.t1?.run.error).toEqual({
@@ -212,7 +212,7 @@ describe('ends', () => {
     await until(() => !pids.some(isAlive));
   });
 
-  test('--timeout gives back what was written until then', async () => {
+  test('keeps the output that was written before --timeout', async () => {
     const { of } = await exec(
       ['--command', `sh -c 'echo early; exec sleep 300'`, '--timeout', '500ms'],
       numbered(1),
@@ -220,7 +220,7 @@ describe('ends', () => {
     expect(of.t1?.result).toEqual({ exit: null, signal: 'SIGTERM', stdout: 'early\n', stderr: '' });
   });
 
-  test('the first signal lets what runs finish, and the rest comes out as PENDING', async () => {
+  test('lets current commands finish at the first signal, and the rest comes out as PENDING', async () => {
     const cwd = freshFolder();
     const child = start(
       `exec task-exec -j 1 --shell --command 'echo > begun; while ! test -e go; do sleep 0.02; done'`,
@@ -243,7 +243,7 @@ describe('ends', () => {
     ['the second signal', ['SIGINT', 'SIGTERM']],
     ['kill -9 of task-exec', ['SIGKILL']],
   ] as const) {
-    test(`${how} leaves no command and no child of one alive, and no temporary file`, async () => {
+    test(`leaves no command, child or temporary file after ${how}`, async () => {
       const cwd = freshFolder();
       const TMPDIR = freshFolder();
       writeFileSync(join(cwd, 'run.sh'), `exec task-exec -j 2 --grace 1h --command "$COMMAND"`);
@@ -255,12 +255,12 @@ describe('ends', () => {
       for (const signal of signals) child.kill(signal);
       await end;
       await until(() => !pidsIn(join(cwd, 'pids')).some(isAlive));
-      expect(pidsIn(join(cwd, 'pids'))).toHaveLength(4); // nothing was started after it
+      expect(pidsIn(join(cwd, 'pids'))).toHaveLength(4); // no command was started later
       await until(() => readdirSync(TMPDIR).length === 0);
     });
   }
 
-  test('a reader that leaves ends what still runs', async () => {
+  test('ends running commands if the reader has left', async () => {
     const cwd = freshFolder();
     const { code } = await sh(
       `task-exec -j 2 --shell --command 'test $TASK_n = 0 || { echo $$ >> pids; exec sleep 300; }' | head -n 1 | wc -l`,
@@ -270,7 +270,7 @@ describe('ends', () => {
     await until(() => !pidsIn(join(cwd, 'pids')).some(isAlive));
   });
 
-  test('where what starts commands is killed, its commands are tried again', async () => {
+  test('retries the commands of a shell that was killed', async () => {
     const { of, code } = await exec(
       [
         '--command',
@@ -284,7 +284,7 @@ describe('ends', () => {
     expect(code).toBe(0);
   });
 
-  test('where no folder for temporary files can be made the run ends and says which', async () => {
+  test('ends the run if no folder for temporary files can be made, and names it', async () => {
     const ran = await exec(['--command', 'true'], numbered(2), { env: { TMPDIR: '/no/such' } });
     expect([ran.code, ran.stderr]).toEqual([
       74,
@@ -292,7 +292,7 @@ describe('ends', () => {
     ]);
   });
 
-  test('--dry-run starts nothing, and shows lines that do the same when they are pasted', async () => {
+  test('runs nothing with --dry-run, and prints shell lines that do the same', async () => {
     const cwd = freshFolder();
     const ran = await exec(
       ['--command', 'touch {v} {uuid}', '--dry-run', '--cwd', '.'],
@@ -308,7 +308,7 @@ describe('ends', () => {
     expect(readdirSync(cwd).sort()).toEqual(["it's; $HOME", 't1']);
   });
 
-  test('hundreds of commands leave exactly one record each', async () => {
+  test('gives exactly one record for each of hundreds of commands', async () => {
     const { records, code } = await exec(['--command', 'echo {n}', '-j', '8', '--quiet'], numbered(300));
     expect(new Set(records.map(({ uuid, result }) => `${uuid} ${result.stdout}`)).size).toBe(300);
     expect([records.length, code]).toEqual([300, 0]);

@@ -7,7 +7,7 @@ function parse(name: keyof typeof httpOptions, typed: string): unknown {
   return parseOption(httpOptions[name] as Option<unknown>, typed, `--${name}`);
 }
 
-describe('the options', () => {
+describe('the options of --http', () => {
   test.each([
     ['url', 'https://h/{id', 'pair of braces'],
     ['method', 'fetch', 'one of get, post'],
@@ -18,19 +18,19 @@ describe('the options', () => {
     ['body', 'html', 'one of auto'],
     ['maxBody', 'big', 'size'],
     ['hostErrors', '0', 'at least 1'],
-  ] as const)('--%s %s is refused', (name, typed, words) => {
+  ] as const)('reject --%s %s', (name, typed, words) => {
     expect(() => parse(name, typed)).toThrow(expect.objectContaining({ code: 'USAGE' }));
     expect(() => parse(name, typed)).toThrow(words);
   });
 
-  test('are parsed to what the executor takes', () => {
+  test('are parsed to the values that the executor takes', () => {
     expect(parse('method', 'JSON')).toBe('json');
     expect(parse('expectBody', '/a\\/b/gi')).toEqual(/a\/b/i);
     expect(parse('maxBody', '64KB')).toBe(65_536);
     expect(parse('url', 'https://h/{id}')).toBe('https://h/{id}');
   });
 
-  test('do as they do by default when each is given its fallback', async () => {
+  test('keep their defaults if each is given its fallback', async () => {
     const fallbacks = Object.fromEntries(
       Object.entries(httpOptions).map(([name, { fallback }]) => [name, fallback]),
     );
@@ -50,7 +50,7 @@ describe('the options', () => {
     expect(said).toEqual(['curl']);
   });
 
-  test('are checked for a library too', async () => {
+  test('are also validated for callers of the library', async () => {
     await expect(open({ method: 'fetch' })).rejects.toMatchObject({ code: 'USAGE' });
     await expect(open({ url: '{' })).rejects.toMatchObject({ code: 'USAGE' });
     await expect(open({ body: 'html' as never })).rejects.toMatchObject({ code: 'USAGE' });

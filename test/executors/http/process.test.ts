@@ -1,11 +1,11 @@
-/* What the options of --http do when they are typed. */
+/* The options of --http on the command line. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Answering, serve, type TestServer } from '../../support/http-server.ts';
 import { type Ended, freshFolder, sh } from '../../support/run.ts';
 
-/** What a run of task-exec came to. */
+/** Result of a run of task-exec. */
 interface Ran extends Ended {
   readonly records: readonly {
     readonly result?: Record<string, unknown>;
@@ -38,7 +38,7 @@ async function exec(
   return { ...(last as Ended), records, server, cwd };
 }
 
-test('--headers keeps the headers of the answer', async () => {
+test('--headers adds the headers of the response to the result', async () => {
   const { records, code } = await exec('--headers', (response) =>
     response.setHeader('X-Kind', 'test').end('ok'),
   );
@@ -50,14 +50,14 @@ test('--headers keeps the headers of the answer', async () => {
   expect((await exec('', ok)).records[0]?.result).not.toHaveProperty('headers');
 });
 
-test('--idempotency-header sends the uuid of each task, and nothing does without it', async () => {
+test('--idempotency-header sends the uuid of each task, and without it no such header is sent', async () => {
   const { server } = await exec('--idempotency-header', ok, { more: { method: 'post', data: 'x' } });
   expect(server.seen.map(({ headers }) => headers['idempotency-key'])).toEqual(['a', 'b']);
   const plain = await exec('', ok, { more: { method: 'post', data: 'x' } });
   expect(plain.server.seen.map(({ headers }) => headers['idempotency-key'])).toEqual([undefined, undefined]);
 });
 
-test('--timeout fails a task whose answer does not come in time, and no other', async () => {
+test('--timeout fails only the task whose response is late', async () => {
   const { records, code } = await exec('--timeout 500ms', (response, { url }) => {
     if (url === '/b') response.end('ok');
   });
@@ -68,7 +68,7 @@ test('--timeout fails a task whose answer does not come in time, and no other', 
   expect(code).toBe(1);
 });
 
-test('--cache asks a server once in two runs', async () => {
+test('--cache sends each request once in two runs', async () => {
   const answer: Answering = (response, { url }) =>
     response
       .setHeader('cache-control', ['public', 'max-age=60'])
@@ -80,7 +80,7 @@ test('--cache asks a server once in two runs', async () => {
   expect(code).toBe(0);
 });
 
-test('--cookies sends what its file has, and writes what it was given', async () => {
+test('--cookies sends the cookies of its file and saves new ones', async () => {
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'jar.txt'), '127.0.0.1\tFALSE\t/\tFALSE\t0\told\t1\n');
   const answer: Answering = (response) => response.setHeader('set-cookie', 'new=2; Path=/').end();
@@ -96,7 +96,7 @@ test('--body-dir writes each body to a file that the result names', async () => 
   expect(readdirSync(join(cwd, 'pages'))).toHaveLength(2);
 });
 
-/** Names of the parts of the program that a run has loaded, without their hashes. */
+/** Returns the names of the modules of the program that a run has loaded, without their hashes. */
 async function partsLoaded(options: string, env: Readonly<Record<string, string>> = {}): Promise<string[]> {
   const coverage = freshFolder();
   const { code } = await sh(`task-exec --http ${options} < /dev/null`, {
@@ -111,7 +111,7 @@ async function partsLoaded(options: string, env: Readonly<Record<string, string>
   );
 }
 
-test('code for proxies, cookies, the cache, curl and addresses is loaded only by the runs that need it', async () => {
+test('code for proxies, cookies, the cache, curl and addresses is loaded only by runs that need it', async () => {
   const lazy = ['proxy', 'cookies', 'http-cache', 'print-curl', 'ipaddr.js', 'mime'];
   const none = await partsLoaded('', { no_proxy: 'h', http_proxy: '' });
   expect(none).toContain('undici');

@@ -7,7 +7,7 @@ import { closedPort, serve } from '../../support/http-server.ts';
 import { freshFolder } from '../../support/run.ts';
 import { attempt, open, taskOf } from './support.ts';
 
-/** Any text: of any UTF-16 units, halves of surrogate pairs among them, of control characters, and very long. */
+/** Any text: arbitrary UTF-16 code units, lone surrogates, control characters, and very long strings. */
 const anyText = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)) }),
@@ -54,7 +54,7 @@ const odds = [
   'http://\u0130.\uff0f',
 ];
 
-/** Records whose urls lead nowhere but to these ports of 127.0.0.1, or are none. */
+/** Records whose urls are invalid or point only to these ports of 127.0.0.1. */
 function records(ports: readonly number[]): fc.Arbitrary<object> {
   const local = fc
     .tuple(
@@ -75,12 +75,12 @@ function records(ports: readonly number[]): fc.Arbitrary<object> {
   return fc.record({ url, method, ...rest, timeout }, { requiredKeys: [] });
 }
 
-/** Whether a url that an executor would go to is one of ours, or none at all. */
+/** Returns whether the executor would connect to 127.0.0.1, or nowhere because the url is invalid. */
 function isLocal(lane: string): boolean {
   return lane === '' || new URL(lane).hostname === '127.0.0.1';
 }
 
-/** Asserts of any record that an outcome comes of it, and no exception. Returns how many succeeded. */
+/** Asserts that each record has an outcome and throws no exception. Returns how many succeeded. */
 async function check(executor: Executor, ports: readonly number[]): Promise<number> {
   let succeeded = 0;
   const property = fc.asyncProperty(records(ports), async (record) => {
@@ -100,9 +100,9 @@ test.each<[words: string, options: (url: string) => HttpOptions]>([
   [', with a template', (url) => ({ url: `${url}/{id}?q={data}` })],
   [', with state and a key', () => ({ idempotencyHeader: true, ...state() })],
   [', shown as curl', () => ({ printCurl: () => {}, header: ['X-A: b'], hostErrors: 1_000_000 })],
-  [', by a proxy', (url) => ({ env: { http_proxy: url } })],
+  [', through a proxy', (url) => ({ env: { http_proxy: url } })],
 ])(
-  'whatever a record says, an outcome comes of it%s',
+  'any record has an outcome and throws no exception%s',
   async (_, options) => {
     const server = await serve((response) =>
       response.writeHead(200, { 'cache-control': 'max-age=60' }).end('ok'),

@@ -1,4 +1,4 @@
-/* What is secret is on no screen: messages of wrong usage, dry runs and bad input too. */
+/* Secrets never appear on the screen: not in usage errors, in dry runs, or in reports of bad input. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -8,14 +8,14 @@ const record = (more: object): string => `${JSON.stringify({ uuid: 'a', ...more 
 const secretHeaders = { Authorization: 'Bearer hush', Cookie: 'a=hush', 'X-Api-Key': 'hush' };
 
 test.each([
-  ['a url that is none', '', record({ url: 'https://jo:hu/sh-hush@h:99999/' })],
+  ['an invalid url', '', record({ url: 'https://jo:hu/sh-hush@h:99999/' })],
   ['a url without a scheme', '', record({ url: 'hush:x@h/path' })],
   ['a url of another scheme', '', record({ url: 'ftp://jo:hush@h/' })],
-  ['headers that are no JSON', '', record({ url: 'http://h/', headers: '{"Cookie": hush}' })],
-  ['a record that is no JSON', '', '{"uuid":"a","headers":{"Cookie": hush}}\n'],
-  ['a record with all of them', '', record({ url: 'https://jo:hush@h/', headers: secretHeaders })],
+  ['headers that are not JSON', '', record({ url: 'http://h/', headers: '{"Cookie": hush}' })],
+  ['a record that is not JSON', '', '{"uuid":"a","headers":{"Cookie": hush}}\n'],
+  ['a record with several secrets', '', record({ url: 'https://jo:hush@h/', headers: secretHeaders })],
   ['--header', "--header 'X-Any: hush'", record({ url: 'https://h/' })],
-])('%s shows none in a dry run', async (_, options, input) => {
+])('a dry run of %s shows no secrets', async (_, options, input) => {
   for (const more of ['', '--print-curl']) {
     const { stderr } = await sh(`task-exec --http --dry-run ${options} ${more}`, { input });
     expect(stderr).not.toBe('');
@@ -35,7 +35,7 @@ test.each([
   ['--header X-Key: hush', {}],
   ['--header @headers.txt', {}],
   ['--config config.json', {}],
-])('wrong usage shows none: %s %j', async (options, env) => {
+])('a usage error shows no secrets: %s %j', async (options, env) => {
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'headers.txt'), 'hush without a colon\n');
   writeFileSync(join(cwd, 'config.json'), '{"header": ["Cookie: x"], "proxy": hush}');

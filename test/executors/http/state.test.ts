@@ -15,7 +15,7 @@ import { freshFolder } from '../../support/run.ts';
 import { attempt, open } from './support.ts';
 
 describe('--cookies', () => {
-  test('sends what the file has by the rules of domain, path and secure', async () => {
+  test('sends only the cookies of the file that match domain, path, secure flag and expiry', async () => {
     const server = await serve((response) => response.end());
     const cookies = join(freshFolder(), 'cookies.txt');
     const lines = [
@@ -40,7 +40,7 @@ describe('--cookies', () => {
     ]);
   });
 
-  test('takes what answers set, at redirects too, and writes it back for nobody else to read', async () => {
+  test('saves the cookies of responses and redirects to a file that only its owner can read', async () => {
     const server = await serve((response, { url }) => {
       if (url !== '/') return response.end();
       const set = ['a=1; Path=/', 'b=2; Path=/; HttpOnly; Max-Age=3600', 'c=3; Domain=example.com'];
@@ -66,7 +66,7 @@ describe('--cookies', () => {
   });
 });
 
-test('--cookies in a folder that is not there, or may not be written to, is told at once', async () => {
+test('--cookies fails at start if the folder of its file does not exist', async () => {
   const folder = freshFolder();
   await expect(http({ cookies: join(folder, 'no/jar.txt') })).rejects.toMatchObject({
     code: 'IO',
@@ -74,7 +74,7 @@ test('--cookies in a folder that is not there, or may not be written to, is told
   });
 });
 
-test('--cookies that is a link stays one', async () => {
+test('--cookies keeps a symbolic link and writes to its target', async () => {
   const folder = freshFolder();
   writeFileSync(join(folder, 'real.txt'), '');
   symlinkSync('real.txt', join(folder, 'jar.txt'));
@@ -87,7 +87,7 @@ test('--cookies that is a link stays one', async () => {
 });
 
 describe('--cache', () => {
-  test('keeps no secret in its files, which nobody else may read', async () => {
+  test('keeps no secrets in its files, which only their owner can read', async () => {
     const server = await serve((response) =>
       response
         .setHeader('cache-control', 'max-age=60')
@@ -107,7 +107,7 @@ describe('--cache', () => {
     }
   });
 
-  test('gives nobody what was answered to the credentials of another', async () => {
+  test('never returns a response that was given to other credentials', async () => {
     const server = await serve((response, { headers }) =>
       response.setHeader('cache-control', 'max-age=60').end(`for ${headers.authorization}`),
     );
@@ -118,7 +118,7 @@ describe('--cache', () => {
     expect(server.seen).toHaveLength(2);
   });
 
-  test('asks once for what is fresh, in later runs too', async () => {
+  test('requests a url once while its response is fresh, also across runs', async () => {
     const server = await serve((response, { url }) => {
       response.writeHead(200, { 'cache-control': 'max-age=60', 'content-type': 'text/plain' });
       response.end(`body of ${url}`);
@@ -135,7 +135,7 @@ describe('--cache', () => {
     expect(server.seen.map(({ url }) => url)).toEqual(['/a', '/b']);
   });
 
-  test('asks whether what is stale still holds', async () => {
+  test('revalidates a stale response with its ETag', async () => {
     let body = 'one';
     const server = await serve((response, { headers }) => {
       const etag = `"${body}"`;
@@ -164,7 +164,7 @@ describe('--cache', () => {
     ]);
   });
 
-  test('keeps what is packed unpacked, and heeds Vary', async () => {
+  test('stores bodies decompressed and obeys Vary', async () => {
     const { gzipSync } = await import('node:zlib');
     const server = await serve((response, { headers }) => {
       const more = { 'content-encoding': 'gzip', vary: 'X-Language', 'cache-control': 'max-age=60' };
@@ -177,7 +177,7 @@ describe('--cache', () => {
     expect(server.seen).toHaveLength(2);
   });
 
-  test('keeps no POST, no error, and nothing that says no-store', async () => {
+  test('does not store responses to POST, errors, or responses with no-store', async () => {
     const server = await serve((response, { url }) => {
       const control = url === '/no' ? 'no-store' : 'max-age=60';
       response.writeHead(url === '/bad' ? 500 : 200, { 'cache-control': control }).end('x');
@@ -191,7 +191,7 @@ describe('--cache', () => {
     expect(server.seen).toHaveLength(6);
   });
 
-  test('heeds headers that come in several lines, in later runs too', async () => {
+  test('obeys repeated headers, also in later runs', async () => {
     const server = await serve((response, { headers }) => {
       response
         .setHeader('cache-control', ['public', 'max-age=60'])
@@ -213,7 +213,7 @@ describe('--cache', () => {
     expect(server.seen).toHaveLength(2);
   });
 
-  test('takes an entry that the rules can not be asked about as if it were absent', async () => {
+  test('ignores an entry whose stored policy is invalid', async () => {
     const server = await serve((response) =>
       response.writeHead(200, { 'cache-control': 'max-age=60', vary: 'X-Unit', etag: '"1"' }).end('whole'),
     );
@@ -234,7 +234,7 @@ describe('--cache', () => {
     ]);
   });
 
-  test('takes an entry that was damaged as if it were absent', async () => {
+  test('ignores a damaged entry', async () => {
     const server = await serve((response) =>
       response.writeHead(200, { 'cache-control': 'max-age=60' }).end('whole'),
     );

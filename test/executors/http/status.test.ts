@@ -25,14 +25,14 @@ async function tried(
 }
 
 describe('a status', () => {
-  test('that is not expected is a failure that keeps its result', async () => {
+  test('that is not expected fails the task and keeps its result', async () => {
     const { error, result, retry } = await tried(404);
     expect(error).toEqual({ code: 'HTTP_STATUS', message: '404 Not Found' });
     expect(result).toMatchObject({ status: 404, text: 'x' });
     expect(retry).toBeUndefined();
   });
 
-  test('is said in the words of the server, without what drives a terminal, and not at length', async () => {
+  test('is reported with the reason of the server, escaped and shortened', async () => {
     const server = await serveRaw((socket) =>
       socket.end(
         `HTTP/1.1 404 ${Buffer.from('\u202eno\x9b').toString('latin1')}${'x'.repeat(9999)}\r\n\r\n`,
@@ -43,7 +43,7 @@ describe('a status', () => {
     expect(error?.message).toMatch(/^404 \\u202eno\\x9bx{100,300}$/);
   });
 
-  test('is said in the words of HTTP where the server has none', async () => {
+  test('is reported with the standard reason if the server sends none', async () => {
     const server = await serveRaw((socket) => socket.end('HTTP/1.1 404 \r\ncontent-length: 0\r\n\r\n'));
     expect((await fetchOne({ url: server.url })).error?.message).toBe('404 Not Found');
   });
@@ -55,11 +55,11 @@ describe('a status', () => {
     ['200-204,500', 204, true],
     ['200-204,500', 205, false],
     ['5XX', 503, true],
-  ])('of --expect-status %s: %i is %s', async (expectStatus, status, isExpected) => {
+  ])('under --expect-status %s: %i is expected: %s', async (expectStatus, status, isExpected) => {
     expect((await tried(status, {}, {}, { expectStatus })).error === undefined).toBe(isExpected);
   });
 
-  test.each(['', '2x', '600', '204-200', '2xx,', 'ok'])('can not be expected as %j', async (expectStatus) => {
+  test.each(['', '2x', '600', '204-200', '2xx,', 'ok'])('cannot be expected as %j', async (expectStatus) => {
     await expect(open({ expectStatus })).rejects.toMatchObject({
       code: 'USAGE',
       message: expect.stringContaining('--expect-status must be statuses'),
@@ -67,27 +67,27 @@ describe('a status', () => {
   });
 });
 
-describe('trying again', () => {
-  test.each([408, 425, 429, 500, 502, 503, 504])('makes sense after %i', async (status) => {
+describe('a retry', () => {
+  test.each([408, 425, 429, 500, 502, 503, 504])('is allowed after %i', async (status) => {
     expect((await tried(status)).retry).toEqual({});
   });
 
-  test.each([400, 401, 403, 404, 410, 501, 505])('makes none after %i', async (status) => {
+  test.each([400, 401, 403, 404, 410, 501, 505])('is not allowed after %i', async (status) => {
     expect((await tried(status)).retry).toBeUndefined();
   });
 
-  test.each(['post', 'patch', 'json'])('of %s only where the server did not act', async (method) => {
+  test.each(['post', 'patch', 'json'])('of %s is allowed only if the server did not act', async (method) => {
     expect((await tried(500, {}, { method })).retry).toBeUndefined();
     expect((await tried(504, {}, { method })).retry).toBeUndefined();
     expect((await tried(429, {}, { method })).retry).toEqual({});
     expect((await tried(503, {}, { method })).retry).toEqual({});
   });
 
-  test('of a POST goes for all that may pass where the uuid is sent along', async () => {
+  test('of a POST is allowed after 500 if the uuid is sent along', async () => {
     expect((await tried(500, {}, { method: 'post' }, { idempotencyHeader: true })).retry).toEqual({});
   });
 
-  test('of a POST that has acted before its redirect makes none', async () => {
+  test('of a POST is not allowed after a redirect, because the server has acted', async () => {
     const server = await serve((response, { url }) => {
       if (url === '/') response.writeHead(303, { location: '/done' }).end();
       else response.writeHead(503).end();
@@ -96,7 +96,7 @@ describe('trying again', () => {
     expect((await fetchOne({ url: server.url })).retry).toEqual({});
   });
 
-  test('is not for a status that is expected', async () => {
+  test('is not offered for an expected status', async () => {
     expect(await tried(503, {}, {}, { expectStatus: '503' })).not.toHaveProperty('retry');
   });
 });
@@ -112,7 +112,7 @@ describe('Retry-After', () => {
     ['Sunday, 06-Nov-94 08:49:47 GMT', { date }, 10_000],
     ['Sun Nov  6 08:49:47 1994', { date }, 10_000],
     ['Fri, 31 Dec 9999 23:59:59 GMT', {}, 3_600_000],
-  ])('of %s waits, and pauses the host', async (value, headers, after) => {
+  ])('of %s sets the delay and pauses the host', async (value, headers, after) => {
     for (const status of [429, 503]) {
       const { retry } = await tried(status, { 'retry-after': value, ...headers });
       expect(retry).toEqual({ after, pauseLane: true });
@@ -120,13 +120,13 @@ describe('Retry-After', () => {
   });
 
   test.each(['0', '-3', 'soon', '', date, '1e9', '0x10'])(
-    'of %j leaves it to our own backoff',
+    'of %j is ignored, and the usual backoff applies',
     async (value) => {
       expect((await tried(429, { 'retry-after': value })).retry).toEqual({});
     },
   );
 
-  test('counts for 429 and 503 alone', async () => {
+  test('applies only to 429 and 503', async () => {
     expect((await tried(500, { 'retry-after': '7' })).retry).toEqual({});
     expect((await tried(404, { 'retry-after': '7' })).retry).toBeUndefined();
   });
@@ -150,17 +150,17 @@ describe('--expect-json', () => {
     ['{"items":[1,2]}', 'length(items) > `1`', true],
     ['{"items":7}', 'length(items) > `1`', false],
     ['no json', 'a', false],
-  ])('%s: %s is %s', async (body, expression, passes) => {
+  ])('for the body %s evaluates %s to %s', async (body, expression, passes) => {
     const { error, result } = await judged(body, expression);
     expect(error?.code).toBe(passes ? undefined : 'EXPECT_JSON');
     expect(result?.status).toBe(200);
   });
 
-  test('looks at the body whatever its type', async () => {
+  test('reads the body whatever its type', async () => {
     expect((await judged('{"a":1}', 'a', 'text/html')).error).toBeUndefined();
   });
 
-  test('is wrong usage where it is no expression', async () => {
+  test('is a usage error if it is not a JMESPath expression', async () => {
     await expect(open({ expectJson: 'a ==' })).rejects.toMatchObject({
       code: 'USAGE',
       message: expect.stringContaining('--expect-json must be a JMESPath expression; got "a =="'),
@@ -168,7 +168,7 @@ describe('--expect-json', () => {
   });
 });
 
-test('--expect-body must match the text of the body, each time anew', async () => {
+test('--expect-body is matched against each body independently', async () => {
   const server = await serve((response, { url }) => response.end(url === '/ready' ? 'It is READY' : 'wait'));
   const executor = await open({ expectBody: /ready/i });
   for (const [path, code] of [

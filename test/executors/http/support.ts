@@ -3,26 +3,26 @@ import { Task } from '../../../src/core/record/task.ts';
 import type { Executor, Outcome, StageControl } from '../../../src/executors/contract.ts';
 import { type HttpOptions, http } from '../../../src/executors/http/index.ts';
 
-/** A stage of which nothing is asked. */
+/** Stage control that does nothing. */
 export const stage: StageControl = { stop() {}, done() {} };
 
-/** A task of some attributes, or of a record's text. */
+/** Returns a task with these attributes, or with this text as its record. */
 export function taskOf(record: object | string, uuid = 'u1'): Task {
   const line = typeof record === 'string' ? record : JSON.stringify({ uuid, ...record });
   return new Task(uuid, line);
 }
 
-/** An executor that is closed at the end of the test. */
+/** Opens an executor and closes it at the end of the test. */
 export async function open(options: HttpOptions = {}): Promise<Executor> {
   const executor = await http({ timeout: 5000, ...options });
   onTestFinished(() => executor.close());
   return executor;
 }
 
-/** What an attempt gave, its result parsed. */
+/** Outcome of an attempt, with its result parsed. */
 export interface Tried extends Omit<Outcome, 'result'> {
   readonly result: Record<string, unknown> | undefined;
-  /** The result as it was given. */
+  /** Result before parsing. */
   readonly raw: string | undefined;
 }
 
@@ -36,7 +36,7 @@ export async function attempt(executor: Executor, record: object | string, uuid?
   return { ...rest, raw, result: raw === undefined ? undefined : JSON.parse(raw) };
 }
 
-/** The same, with an executor for this alone. */
+/** Makes the first attempt at a task with an executor of its own. */
 export async function fetchOne(record: object | string, options: HttpOptions = {}): Promise<Tried> {
   return attempt(await open(options), record);
 }

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { parsed } from '../../pipes/pipeline.ts';
 import { freshFolder, sh, start } from '../../support/run.ts';
 
-/** Runs a module over `{"uuid":"u1","n":1}` and so on, one at a time. Returns the `n` of what came out, in order. */
+/** Runs a module over `{"uuid":"u1","n":1}` etc., one at a time. Returns the `n` of the output, in order. */
 async function run(
   code: string,
   count: number,
@@ -19,7 +19,7 @@ async function run(
 }
 
 describe('ctx.add', () => {
-  test('has tasks done after all others, or before them', async () => {
+  test('runs tasks after all others, or before them', async () => {
     const code = `export default ({ n }, { add }) => {
       if (n === 1) { add({ n: 10 }); add({ n: 11 }, { front: true }); add({ n: 12 }, { front: true }); }
     };`;
@@ -28,7 +28,7 @@ describe('ctx.add', () => {
     expect(stderr).toBe('task-exec: 6 done, 3 added on the way\n');
   });
 
-  test('leaves out what was seen, by its own uuid, by taskId, or by its values', async () => {
+  test('skips known tasks, by their uuid, by taskId, or by their values', async () => {
     const code = `export const taskId = ({ n }) => 'u' + n;
     export default ({ n }, { add }) => { add({ n: 2 }); add({ n: 7, more: n }); if (n !== 7) add({ uuid: 'u7' }); };`;
     const { uuids, stderr } = await run(code, 2);
@@ -38,13 +38,13 @@ describe('ctx.add', () => {
     expect(plain.ns).toEqual([1, 3]);
   });
 
-  test('does a task again where that is asked for', async () => {
+  test('runs a known task again with again', async () => {
     const code =
       'let times = 0;\nexport default ({ uuid }, { add }) => { if (++times < 3) add({ uuid }, { again: true }); };';
     expect((await run(code, 1)).uuids).toEqual(['u1', 'u1', 'u1']);
   });
 
-  test('forgets what an attempt has added that failed', async () => {
+  test('discards the tasks of a failed attempt', async () => {
     const code = `export default ({ n }, { add, attempt }) => {
       add({ n: 100 + attempt });
       if (attempt === 1 && n === 1) throw Object.assign(new Error('busy'), { retry: true });
@@ -55,17 +55,17 @@ describe('ctx.add', () => {
   });
 
   test.each(['add(null)', "add({ uuid: '' })", "add({ uuid: 'u1' })", 'add([1])'])(
-    'refuses %s',
+    'rejects %s',
     async (call) => {
       const { stderr } = await run(`export default (_, { add }) => { ${call}; };`, 1);
       expect(stderr).toMatch(/^task-exec: 0 done, 1 failed \(ERROR 1\)\n/);
     },
   );
 
-  test('leaves out what is finished by the ledger, and does what another run has left in the spool', async () => {
+  test('skips tasks that the ledger has, and runs tasks that another run left in the spool', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'l.jsonl'), '{"uuid":"c1","at":""}\n{"uuid":"c2","at":""}\n');
-    // A torn end: the record of its parent never went out.
+    // The torn end means that the record of its parent was never emitted.
     writeFileSync(join(cwd, 'spool'), '{"uuid":"c2","n":1}\n{"uuid":"c3","n":3}\n{"uuid":"c4","n');
     const code =
       "export default ({ uuid }, { add }) => { if (uuid === 'u1') for (const i of [1, 3, 5]) add({ uuid: 'c' + i }); };";
@@ -75,12 +75,12 @@ describe('ctx.add', () => {
     expect(readFileSync(join(cwd, 'spool'), 'utf8')).toMatch(/"c4","n\n\{"uuid":"c5"\}\n$/);
   });
 
-  test('keeps its spool to one process', async () => {
+  test('locks its spool against other processes', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'work.mjs'), "console.error('up');\nexport default () => {};");
     const first = start('task-exec --module work.mjs --spool spool', { cwd });
     first.stdin?.write('{"uuid":"a"}\n');
-    await new Promise((resolve) => first.stdout?.once('data', resolve)); // its first task is done: the spool is open
+    await new Promise((resolve) => first.stdout?.once('data', resolve)); // its first task is done, so the spool is open
     const { code, stderr } = await sh('task-exec --module work.mjs --threads 2 --spool spool', { cwd });
     first.stdin?.end();
     expect(code).toBe(75);
@@ -88,7 +88,7 @@ describe('ctx.add', () => {
   });
 });
 
-test('ctx.done has a task that waits left out, and one that is added', async () => {
+test('ctx.done removes a waiting task, and a task that is added', async () => {
   const code = `export default ({ n }, { add, done }) => {
     if (n === 1) { done('u3'); done('c1'); add({ uuid: 'c1' }); }
   };`;

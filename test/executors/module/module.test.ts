@@ -26,7 +26,7 @@ function errorsOf(rows: readonly Row[]): unknown[] {
 }
 
 describe('--module', () => {
-  test('calls the default export with the attributes of each task, and keeps what it returns', async () => {
+  test('calls the default export with the attributes of each task, and saves its return value', async () => {
     const { rows, code, stderr } = await run('export default async ({ n }) => ({ twice: n * 2 });', [
       { n: 1 },
       { n: 2 },
@@ -35,13 +35,13 @@ describe('--module', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: 'task-exec: 2 done\n' });
   });
 
-  test('is TypeScript too', async () => {
+  test('accepts TypeScript', async () => {
     const code = 'type In = { n: number };\nexport default ({ n }: In): number => n satisfies number;\n';
     const { rows } = await run(code, [{ n: 7 }], '', { file: 'work.ts' });
     expect(rows[0]?.result).toBe(7);
   });
 
-  test('takes the export that a record names as its handler, and no other thing', async () => {
+  test('calls the function export that a record names as its handler, and nothing else', async () => {
     const code =
       'export default () => 0;\nexport const one = () => 1;\nexport const revert = () => 2;\nexport const two = 2;';
     const tasks = ['one', undefined, 'revert', 'two', 'toString', '__proto__', 7].map((handler) => ({
@@ -56,7 +56,7 @@ describe('--module', () => {
     expect(exit).toBe(1);
   });
 
-  test('makes a FAILURE of what is thrown, with its message, and its stack in the events', async () => {
+  test('turns an exception into a FAILURE with its message, and writes its stack to the events', async () => {
     const code = `export default ({ n }) => {
       if (n === 1) throw new Error('no luck');
       if (n === 2) throw Object.assign(new Error('sold out'), { code: 'SOLD_OUT' });
@@ -88,7 +88,7 @@ describe('--module', () => {
     });
   });
 
-  test('tries again what says that it may pass', async () => {
+  test('retries an error that has retry', async () => {
     const code = `const seen = new Map();
     export default ({ uuid }, { attempt }) => {
       if (attempt < 3) throw Object.assign(new Error('busy'), { retry: true });
@@ -111,7 +111,7 @@ describe('--module', () => {
     expect(existsSync(join(cwd, 'aborted'))).toBe(true);
   });
 
-  test('what a function does to its task changes nothing of the record', async () => {
+  test('ignores changes that a function makes to its task', async () => {
     const code = 'export default (task) => { delete task.run; task.n = 5; task.more = 1; };';
     const input = '{"uuid":"a","n":1.10,"run":{"state":"SUCCESS","as":"x","attempts":1,"at":"","ms":0}}\n';
     const cwd = freshFolder();
@@ -124,7 +124,7 @@ describe('--module', () => {
     ['nothing.mjs', '', 'cannot read --module nothing.mjs: no such file', 74],
     ['bad.mjs', 'export default (', '--module bad.mjs cannot be loaded: ', 2],
     ['empty.mjs', 'export const taskId = () => 1;', 'empty.mjs must export a function', 2],
-  ])('that is of no use ends the stage before it begins: %s', async (file, code, words, expected) => {
+  ])('ends the stage before it begins if it cannot be used: %s', async (file, code, words, expected) => {
     const cwd = freshFolder();
     if (code !== '') writeFileSync(join(cwd, file), code);
     const { code: exit, stderr } = await sh(`task-exec --module ${file}`, { cwd });
@@ -133,7 +133,7 @@ describe('--module', () => {
     expect(exit).toBe(expected);
   });
 
-  test('ctx.stop() lets what runs finish, and the rest out as PENDING', async () => {
+  test('ctx.stop() lets current tasks finish, and the rest comes out as PENDING', async () => {
     const code = 'export default ({ n }, { stop }) => { if (n === 3) stop(); return n; };';
     const { rows, code: exit } = await run(
       code,
@@ -146,7 +146,7 @@ describe('--module', () => {
     expect(exit).toBe(0);
   });
 
-  test('ctx.fetch fetches by the rules of --http, with a body that has come whole', async () => {
+  test('ctx.fetch returns the response, and fails and retries like --http', async () => {
     const server = await startServer();
     const code = `export default async ({ url }, ctx) => {
       const answer = await ctx.fetch(url, { headers: { 'x-a': 'b' } });
@@ -168,8 +168,8 @@ describe('--module', () => {
 
 test.each([
   ['thrown by a timer', "setTimeout(() => { throw new Error('stray'); }, 1)"],
-  ['of a promise that is not awaited', "Promise.reject(new Error('stray'))"],
-])('an error that is %s ends the stage in good order, and loses nothing', async (_, stray) => {
+  ['in a promise that is not awaited', "Promise.reject(new Error('stray'))"],
+])('an error that is %s stops the stage cleanly and loses no task', async (_, stray) => {
   const code = `export default async ({ n }, { signal }) => {
     if (n === 2) ${stray};
     if (n > 1) await new Promise((resolve) => signal.addEventListener('abort', resolve));
@@ -206,7 +206,7 @@ describe('ctx.logger', () => {
   test.each([
     ['--quiet', {}],
     ['', { DISABLE_STREAM_HANDLER: '1' }],
-  ])('writes to the files alone with %s %o', async (option, env) => {
+  ])('writes only to the files with %s %o', async (option, env) => {
     const { cwd, stderr } = await run(code, [{}], `--log-dir logs ${option}`, { env });
     expect(stderr).not.toContain('INFO');
     expect(readFileSync(join(cwd, 'logs/u1.log'), 'utf8')).toContain('INFO saw u1');
@@ -214,7 +214,7 @@ describe('ctx.logger', () => {
 });
 
 describe('--threads', () => {
-  test('shares the tasks out, keeps logs and children, and ends a thread that is never given back', async () => {
+  test('runs tasks in threads, keeps logs and added tasks, and ends a thread that hangs', async () => {
     const code = `import { threadId } from 'node:worker_threads';
     export default ({ n }, { logger, add }) => {
       logger.info('n is %d', n);
@@ -233,7 +233,7 @@ describe('--threads', () => {
     expect(stderr).toContain('INFO n is 1');
   });
 
-  test('has the tasks of a thread that ended itself tried again', async () => {
+  test('retries the tasks of a thread that has exited', async () => {
     const code = `import { existsSync, writeFileSync } from 'node:fs';
     export default ({ n }) => {
       if (n !== 1 || existsSync('died')) return n;
@@ -250,7 +250,7 @@ describe('--threads', () => {
     expect(exit).toBe(0);
   });
 
-  test('that can not load the module is wrong usage', async () => {
+  test('rejects a module that cannot be loaded', async () => {
     const { code, stderr } = await run('export default (', [{}], '--threads 2');
     expect({ code, stderr }).toEqual({
       code: 2,
@@ -265,7 +265,7 @@ describe('--revert', () => {
   const b =
     'export default ({ n }) => { if (n > 1) throw new Error("b fails"); };\nexport const revert = () => {};';
 
-  test('undoes by mirror pipes what failed, where it had been done', async () => {
+  test('undoes the finished work of failed tasks, with stages in reverse order', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'a.mjs'), a);
     writeFileSync(join(cwd, 'b.mjs'), b);
@@ -291,7 +291,7 @@ describe('--revert', () => {
     ]);
   });
 
-  test('leaves alone what failed before this work was ever begun', async () => {
+  test('skips tasks that failed before this work began', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'b.mjs'), 'export const revert = () => { throw new Error("called"); };');
     const input =
@@ -301,7 +301,7 @@ describe('--revert', () => {
   });
 });
 
-test('a module that is being awaited ends at the second signal', async () => {
+test('a module function that never settles ends at the second signal', async () => {
   const cwd = freshFolder();
   writeFileSync(
     join(cwd, 'work.mjs'),
@@ -315,6 +315,6 @@ test('a module that is being awaited ends at the second signal', async () => {
   pipeline.signal('SIGTERM');
   const { stdout } = await pipeline.end;
   expect(stdout).toContain('"state":"PENDING"');
-  // Sent at once, they may be delivered in either order.
+  // The signals are sent at once and can arrive in either order.
   expect(await pipeline.codes).toMatch(/^(130|143)$/);
 });

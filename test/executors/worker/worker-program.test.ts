@@ -1,4 +1,4 @@
-/* `task-exec --worker`, as it is typed. */
+/* `task-exec --worker` on the command line. */
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { exec, isAlive, numbered, pidsIn, type Ran, tasks, until } from '../prog
 
 const quick = ['--backoff', '1ms..2ms'];
 
-/** A worker in JavaScript: `answer(task, print)` is called for each task, `count` is how many came so far. */
+/** Writes a JavaScript worker that runs `body` for each task; `count` is the number of tasks so far. */
 function worker(body: string, { cwd = freshFolder(), last = '' } = {}): { cwd: string; args: string[] } {
   const lines = `
     import { createInterface } from 'node:readline';
@@ -48,7 +48,7 @@ const codes = ({ records }: Ran): Record<string, number> => {
 };
 
 describe('answers', () => {
-  test('a result, what is new, an error, or nothing: each makes its record', async () => {
+  test('can hold a result, new attributes, an error, or nothing', async () => {
     const answers = [
       '{"uuid":"t1","result":{"big":12345678901234567890, "x":1.10}}',
       '{"uuid":"t2","n":2,"title":"T","size":1e999}',
@@ -87,7 +87,7 @@ describe('answers', () => {
     expect(ran.records.map(({ run }) => run.state[0]).join('')).toBe('SSFFSS');
   });
 
-  test('a worker that echoes the record with a result added gives that result, and changes nothing else', async () => {
+  test('can echo the record with a result added, and change nothing else', async () => {
     const ran = await run(
       `print(line.replace(/}$/, ',"result":' + n * 2 + '}'))
       print('\\n')`,
@@ -99,7 +99,7 @@ describe('answers', () => {
     expect(ran.stderr).toBe('task-exec: 1 done\n');
   });
 
-  test('jq is a worker', async (context) => {
+  test('can come from jq', async (context) => {
     if (!(await has('jq'))) context.skip('jq is not installed');
     const filter = '{uuid, result: (.n|tonumber*2)}';
     const ran = await exec(['--worker', `jq -c --unbuffered '${filter}'`, '-j', '2'], numbered(50));
@@ -107,7 +107,7 @@ describe('answers', () => {
     expect(ran.records).toHaveLength(50);
   });
 
-  test('answers may come in any order, and --keep-order puts records back into that of the input', async () => {
+  test('can come in any order, and --keep-order restores the order of the input', async () => {
     const ran = await run(
       `held.push({ uuid, result: n });
       if (held.length === 5) for (const one of held.splice(0).reverse()) print(one);`,
@@ -117,13 +117,13 @@ describe('answers', () => {
     expect(ran.records.map(({ result }) => result)).toEqual(Array.from({ length: 20 }, (_, n) => n));
   });
 
-  test('two tasks of one uuid each get an answer', async () => {
+  test('are matched to tasks with the same uuid, one to each', async () => {
     const input = tasks(...Array.from({ length: 9 }, (_, n) => ({ uuid: 'same', n })));
     const ran = await run('print({ uuid, result: n })', input, { args: ['-j', '2'] });
     expect(ran.records.map(({ result }) => result).sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
-  test('an error that says retry is tried again', async () => {
+  test('with retry in the error make the task run again', async () => {
     const ran = await run(
       `print(count < 3 ? { uuid, error: { code: 'BUSY', message: 'later', retry: true } } : { uuid, result: count })`,
       numbered(1),
@@ -132,8 +132,8 @@ describe('answers', () => {
   });
 });
 
-describe('what is no answer', () => {
-  test('garbage, unknown uuids and second answers are named, and do no harm', async () => {
+describe('invalid worker output', () => {
+  test('such as garbage, unknown uuids and second answers is reported and ignored', async () => {
     const ran = await run(
       `if (n === 1) print('debugging\\n');
       if (n === 2) print({ uuid: 'stranger' });
@@ -153,7 +153,7 @@ describe('what is no answer', () => {
     expect(ran.code).toBe(0);
   });
 
-  test('bytes that are no UTF-8 are no answer', async () => {
+  test('that is not UTF-8 does not answer a task', async () => {
     const ran = await run(
       `if (count === 1) writeSync(1, Buffer.from('{"uuid":"t1","result":"\\xff"}\\n', 'latin1'));
       else print({ uuid, result: 'good' });`,
@@ -164,7 +164,7 @@ describe('what is no answer', () => {
     expect(ran.of.t1?.run).toMatchObject({ state: 'FAILURE', attempts: 4, error: { code: 'TIMEOUT' } });
   });
 
-  test('a line that does not end is cut off by --max-output, and its worker killed', async () => {
+  test('without a newline is cut off by --max-output, and its worker is killed', async () => {
     const ran = await run(
       `if (n === 1) for (;;) print('x'.repeat(1000)); else print({ uuid, result: n })`,
       numbered(5),
@@ -174,7 +174,7 @@ describe('what is no answer', () => {
     expect(ran.of.t2?.run.error?.message).toMatch(/wrote a line of more than 102400 bytes \(--max-output\)$/);
   });
 
-  test('what workers say is shown with their number, without control characters, and not without end', async () => {
+  test('on stderr is shown with the worker number, escaped, and limited in length', async () => {
     const ran = await run(
       `console.error('\\x1b[31mred'); for (let i = 0; i < 5000; i++) console.error(i); print({ uuid })`,
       numbered(1),
@@ -186,8 +186,8 @@ describe('what is no answer', () => {
   });
 });
 
-describe('deaths', () => {
-  test('a task that kills its worker is tried again, then fails; all others are done', async () => {
+describe('a worker death', () => {
+  test('retries the current task, then fails it, and affects no other task', async () => {
     const ran = await run(
       `if (n === 7) { console.error('cannot bear 7'); process.exit(3); } print({ uuid, result: n })`,
       numbered(100),
@@ -201,7 +201,7 @@ describe('deaths', () => {
     expect(ran.records.every(({ uuid, run }) => uuid === 't8' || run.attempts === 1)).toBe(true);
   });
 
-  test('with --retries 0 only the task at which it died fails, not those that waited in its pipe', async () => {
+  test('with --retries 0 fails only the current task, not those that waited in the pipe', async () => {
     const ran = await run(
       `if (n % 20 === 19) process.kill(process.pid, 'SIGKILL'); print({ uuid, result: n })`,
       numbered(100),
@@ -211,7 +211,7 @@ describe('deaths', () => {
     expect(ran.of.t20?.run.error?.message).toMatch(/was killed by SIGKILL/);
   });
 
-  test('half a line at its death is no answer', async () => {
+  test('discards an incomplete answer', async () => {
     const ran = await run(
       `if (existsSync('half')) print({ uuid, result: 'whole' });
       else { writeFileSync('half', ''); print('{"uuid":"t1","result":12'); process.exit(1); }`,
@@ -220,7 +220,7 @@ describe('deaths', () => {
     expect(ran.of.t1).toMatchObject({ result: 'whole', run: { attempts: 2 } });
   });
 
-  test('a worker that retires after some tasks is followed by another, and no task is blamed', async () => {
+  test('right after an answer fails no task, and a new worker follows', async () => {
     const ran = await run('print({ uuid, result: n }); if (count === 10) process.exit(0);', numbered(100), {
       args: ['-j', '2', '--retries', '0', '--per-worker', '4'],
     });
@@ -228,7 +228,7 @@ describe('deaths', () => {
     expect(pidsIn(join(ran.cwd, 'pids')).length).toBeGreaterThanOrEqual(10);
   });
 
-  test('workers that die at every start end the stage, with what they said last', async () => {
+  test('at every start ends the stage with the last words of the worker', async () => {
     for (const args of [
       ['-j', '1'],
       ['-j', '4', '--retries', '0'],
@@ -247,8 +247,8 @@ describe('deaths', () => {
   });
 });
 
-describe('starts', () => {
-  test('a worker that cannot be started ends the stage', async () => {
+describe('a worker start', () => {
+  test('that fails ends the stage', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'w'), '#!/no/such/interpreter\n', { mode: 0o755 });
     const ran = await exec(['--worker', './w', ...quick], numbered(50), { cwd });
@@ -258,7 +258,7 @@ describe('starts', () => {
     ]);
   });
 
-  test('a worker knows its number, and gets the variables that --env names', async () => {
+  test('sets the worker number and only the variables of --env', async () => {
     const cwd = freshFolder();
     const ran = await exec(
       [
@@ -275,8 +275,8 @@ describe('starts', () => {
   });
 });
 
-describe('time', () => {
-  test('a worker that is silent for --timeout is killed, and only the task it was at fails', async () => {
+describe('timing', () => {
+  test('a worker that is silent for --timeout is killed, and only its current task fails', async () => {
     const ran = await run(
       `if (n === 3) await new Promise(() => setInterval(() => {}, 1000)); print({ uuid, result: n })`,
       numbered(10),
@@ -286,16 +286,16 @@ describe('time', () => {
     expect(ran.of.t4?.run.error?.message).toMatch(/did not answer within 3000 ms \(--timeout\)$/);
   });
 
-  test('the time of a task that waits behind others in its worker does not run', async () => {
+  test('the timeout of a task does not run while it waits behind others', async () => {
     const ran = await run(
       `await new Promise((resolve) => setTimeout(resolve, 300)); print({ uuid, result: n })`,
       numbered(12),
       { args: ['-j', '1', '--per-worker', '12', '--timeout', '3s', '--retries', '0'] },
     );
-    expect(codes(ran)).toEqual({ SUCCESS: 12 }); // 3.6 s in all
+    expect(codes(ran)).toEqual({ SUCCESS: 12 }); // 3.6 s in total
   });
 
-  test('a worker that never reads is killed when its time is over, though its pipe is full', async () => {
+  test('a worker that never reads is killed at its timeout, although its pipe is full', async () => {
     const big = tasks({ v: 'x'.repeat(300_000) }, { v: 'x'.repeat(300_000) });
     const ran = await exec(
       ['--shell', '--worker', 'exec sleep 300', '--timeout', '300ms', '-j', '1', '--per-worker', '5'],
@@ -304,8 +304,8 @@ describe('time', () => {
     expect(codes(ran)).toEqual({ TIMEOUT: 2 });
   });
 
-  test('slow work is spread: no task waits behind another while a worker is idle', async () => {
-    // A task is done when the two others of its round have begun, and 50 ms have passed.
+  test('slow tasks are distributed: none waits behind another while a worker is idle', async () => {
+    // A task ends when the two others of its round have begun and 50 ms have passed.
     const ran = await run(
       `appendFileSync('log', 'x');
       const wait = () => new Promise((resolve) => setTimeout(resolve, 50));
@@ -320,7 +320,7 @@ describe('time', () => {
 });
 
 describe('large tasks', () => {
-  test('tasks larger than a pipe pass, several at once', async () => {
+  test('larger than a pipe pass through, several at once', async () => {
     const input = tasks(...Array.from({ length: 40 }, (_, n) => ({ n, v: 'x'.repeat(300_000) })));
     const ran = await run('print({ uuid, result: n + task.v.length })', input, {
       args: ['-j', '2', '--per-worker', '5', '--timeout', '20s', '--retries', '0'],
@@ -330,8 +330,8 @@ describe('large tasks', () => {
   });
 });
 
-describe('ends', () => {
-  test('at the end of input workers see the end of theirs, and are waited for', async () => {
+describe('task-exec --worker', () => {
+  test('closes the input of workers at end of input and waits for them', async () => {
     const { cwd } = await run('print({ uuid })', numbered(3), {
       args: ['-j', '1'],
       last: `writeFileSync('bye', '')`,
@@ -339,7 +339,7 @@ describe('ends', () => {
     expect(readFileSync(join(cwd, 'bye'), 'utf8')).toBe('');
   });
 
-  test('a worker that does not end by itself is ended after --grace', async () => {
+  test('stops a worker that does not exit within --grace', async () => {
     const ran = await run('print({ uuid })', numbered(3), {
       args: ['-j', '1', '--grace', '200ms'],
       last: 'setInterval(() => {}, 1000);',
@@ -351,8 +351,8 @@ describe('ends', () => {
     ['the second signal', ['SIGINT', 'SIGTERM']],
     ['kill -9 of task-exec', ['SIGKILL']],
   ] as const) {
-    test(`after ${how} no worker is left`, async () => {
-      const made = worker(`appendFileSync('tasks', n + '\\n');`); // never answers, but ends with its input
+    test(`leaves no worker after ${how}`, async () => {
+      const made = worker(`appendFileSync('tasks', n + '\\n');`); // never answers, but exits at end of input
       const child = start(`exec task-exec -j 2 --grace 1h --worker "${process.execPath} w.mjs"`, {
         cwd: made.cwd,
       });
@@ -366,7 +366,7 @@ describe('ends', () => {
     });
   }
 
-  test('the first signal lets what workers have finish, and the rest comes out as PENDING', async () => {
+  test('lets current tasks finish at the first signal, and the rest comes out as PENDING', async () => {
     const made = worker(
       `appendFileSync('tasks', n + '\\n'); while (!existsSync('go')) await new Promise((r) => setTimeout(r, 20)); print({ uuid });`,
     );
@@ -379,7 +379,7 @@ describe('ends', () => {
     const end = once(child, 'close');
     await until(() => pidsIn(join(made.cwd, 'tasks')).length === 1);
     child.kill('SIGINT');
-    await until(() => out.split('"PENDING"').length === 3); // it has heard of it
+    await until(() => out.split('"PENDING"').length === 3); // the stage has received the signal
     writeFileSync(join(made.cwd, 'go'), '');
     const [code] = await end;
     const seen = out
@@ -389,7 +389,7 @@ describe('ends', () => {
     expect([seen.sort(), code]).toEqual([['PENDING', 'PENDING', 'SUCCESS'], 130]);
   });
 
-  test('ten thousand tasks come back once each through one worker that echoes', async () => {
+  test('returns each of ten thousand tasks once from one echoing worker', async () => {
     const ran = await exec(['--worker', 'cat', '-j', '1', '--quiet'], numbered(10_000));
     expect([new Set(ran.records.map(({ uuid }) => uuid)).size, ran.records.length]).toEqual([10_000, 10_000]);
     expect(codes(ran)).toEqual({ SUCCESS: 10_000 });

@@ -1,4 +1,4 @@
-/* What is wrong with a flow is found before anything runs. */
+/* Errors in a flow are found before anything runs. */
 import { expect, test } from 'vitest';
 import {
   type Atom,
@@ -14,7 +14,7 @@ import {
 
 const atom = (name: string, more: Omit<Atom, 'name' | 'execute'> = {}): Atom => task(name, () => name, more);
 
-/** What is said against a flow. */
+/** Returns the error of a flow, or `nothing`. */
 function fault(make: () => Flow, store: Record<string, unknown> = {}): string {
   try {
     new Engine(make(), { store });
@@ -25,7 +25,7 @@ function fault(make: () => Flow, store: Record<string, unknown> = {}): string {
   return 'nothing';
 }
 
-test('a missing input is named with its atom and flow', () => {
+test('a missing input is reported with its atom and flow', () => {
   const late = (): Flow => linear('f').add(atom('a', { requires: ['x'] }), atom('b', { provides: 'x' }));
   expect(fault(() => linear('f').add(atom('a', { requires: ['x'] })))).toBe(
     'USAGE flow "f": "a" requires "x", but the store has no such value, and no atom before it provides one',
@@ -40,7 +40,7 @@ test('a missing input is named with its atom and flow', () => {
   );
 });
 
-test('an input that is optional, injected, or comes from a retry controller is not missing', () => {
+test('an input that is optional, injected, rebound, or provided by a retry controller is not missing', () => {
   expect(fault(() => linear('f').add(atom('a', { optional: ['x'] })))).toBe('nothing');
   expect(fault(() => linear('f').add(atom('a', { requires: ['x'], inject: { x: 1 } })))).toBe('nothing');
   const retry = forEach([1], { provides: 'x' });
@@ -50,7 +50,7 @@ test('an input that is optional, injected, or comes from a retry controller is n
   );
 });
 
-test('two atoms of one name are named with their flows', () => {
+test('two atoms with the same name are reported with their flows', () => {
   expect(fault(() => linear('f').add(atom('a'), unordered('g').add(atom('a'))))).toBe(
     'USAGE flow "f": two atoms are called "a" (one in "f", one in "g"); each needs a name of its own',
   );
@@ -58,7 +58,7 @@ test('two atoms of one name are named with their flows', () => {
   expect(fault(() => linear('f').add(atom('a'), nested()))).toMatch(/two atoms are called "a"/);
 });
 
-test('a flow that is added twice, or to itself, is refused', () => {
+test('a flow that is added twice, or to itself, is rejected', () => {
   const shared = linear('g').add(atom('a'));
   expect(fault(() => linear('f').add(shared, linear('h').add(shared)))).toMatch(
     /^USAGE flow "g" is there twice/,
@@ -67,7 +67,7 @@ test('a flow that is added twice, or to itself, is refused', () => {
   expect(fault(() => own.add(own))).toMatch(/^USAGE flow "f" is there twice/);
 });
 
-test('a value that two atoms provide that have no order is refused where it is required', () => {
+test('an input with two providers that have no order is rejected', () => {
   const both = [atom('a', { provides: 'x' }), atom('b', { provides: 'x' })];
   const user = (): Atom => atom('c', { requires: ['x'] });
   const said =
@@ -87,7 +87,7 @@ test('a value that two atoms provide that have no order is refused where it is r
   ).toBe('nothing');
 });
 
-test('parts of a graph that wait for one another in a circle are named', () => {
+test('a cycle in a graph is reported with its parts', () => {
   const circle = (): Flow =>
     graph('f').add(
       atom('a', { requires: ['z'], provides: 'x' }),
@@ -100,7 +100,7 @@ test('parts of a graph that wait for one another in a circle are named', () => {
   );
 });
 
-test('what is neither an atom nor a flow can not be added, and the message says what to do', () => {
+test('add() rejects a part that is neither an atom nor a flow, and says what to do', () => {
   class Step {
     readonly name = 's';
     execute(): void {}
@@ -121,7 +121,7 @@ test('what is neither an atom nor a flow can not be added, and the message says 
   );
 });
 
-test('flows, links, controllers and engines that can not be are refused', () => {
+test('invalid flows, links, controllers and engines are rejected', () => {
   const a = atom('a');
   expect(fault(() => linear(''))).toMatch(/a flow must have a name/);
   expect(fault(() => linear('f', { retry: {} as never }))).toMatch(
@@ -147,7 +147,7 @@ test('flows, links, controllers and engines that can not be are refused', () => 
   expect(() => new Engine(linear('f'), { jobs: 0 })).toThrow(/jobs must be a whole number/);
 });
 
-test('a flow that was run takes no more parts, for they would not be seen', () => {
+test('a flow in use accepts no more parts', () => {
   const inner = linear('g').add(atom('a'));
   const flow = linear('f').add(inner);
   new Engine(flow);

@@ -1,4 +1,4 @@
-/* Engines: listeners, suspending and going on, atoms at once, time-outs. */
+/* Engines: listeners, suspending and resuming, parallel atoms, timeouts. */
 import { describe, expect, test } from 'vitest';
 import {
   ATOM_TRANSITIONS,
@@ -14,7 +14,7 @@ import {
 import { checkAtomTransition, checkFlowTransition } from '../../../src/flow/run/states.ts';
 import { atom, newTrace, runTraced, traced } from '../trace.ts';
 
-test('a transition that is in no table is impossible', () => {
+test('a transition that no table lists is rejected', () => {
   expect(ATOM_TRANSITIONS.task.PENDING).toEqual(['RUNNING', 'IGNORE']);
   expect(ATOM_TRANSITIONS.retry.SUCCESS).toEqual(['REVERTING', 'RETRYING']);
   expect(FLOW_TRANSITIONS.FAILURE).toEqual(['REVERTING']);
@@ -28,7 +28,7 @@ test('a transition that is in no table is impossible', () => {
 });
 
 describe('listeners', () => {
-  test('hear of the states that they registered for, with what came of it, until they are taken back', async () => {
+  test('receive the states that they registered for, with the outcome, until they are deregistered', async () => {
     const heard: unknown[] = [];
     const bad = (): never => {
       throw new Error('no');
@@ -64,7 +64,7 @@ describe('listeners', () => {
     ]);
   });
 
-  test('that throw, or reject, do the run no harm, nor other listeners', async () => {
+  test('that throw or reject do not affect the run or other listeners', async () => {
     const trace = newTrace();
     const engine = new Engine(linear('f').add(atom(trace, 'a')));
     const heard: string[] = [];
@@ -78,8 +78,8 @@ describe('listeners', () => {
   });
 });
 
-describe('a flow that is suspended', () => {
-  test('lets the atom that runs finish, starts no other, and goes on when it is run again', async () => {
+describe('a suspended flow', () => {
+  test('lets the current atom finish, starts no other, and resumes when it is run again', async () => {
     const trace = newTrace();
     const engine = traced(
       trace,
@@ -101,7 +101,7 @@ describe('a flow that is suspended', () => {
     expect(trace.atoms.filter((line) => line.startsWith('call'))).toEqual(['call a', 'call b', 'call c']);
   });
 
-  test('while it is reverted goes on reverting, in another engine too', async () => {
+  test('resumes reverting, also in another engine', async () => {
     const trace = newTrace();
     const flow = linear('f').add(
       atom(trace, 'a', { provides: 'x' }),
@@ -131,7 +131,7 @@ describe('a flow that is suspended', () => {
     ]);
   });
 
-  test('remembers the tries of its controllers', async () => {
+  test('keeps the tries of its controllers', async () => {
     const trace = newTrace();
     const flow = linear('f', { retry: times(3, { provides: 'n' }) }).add(
       atom(trace, 'a', { requires: ['n'], failures: 9 }),
@@ -148,17 +148,17 @@ describe('a flow that is suspended', () => {
     ]);
   });
 
-  test('at its last atom has ended', async () => {
+  test('ends if its last atom was running', async () => {
     const trace = newTrace();
     const engine = traced(trace, linear('f').add(atom(trace, 'a')));
     engine.taskNotifier.register('RUNNING', () => engine.suspend());
     expect((await engine.run()).state).toBe('SUCCESS');
     expect(trace.flow).toEqual(['PENDING>RUNNING', 'RUNNING>SUSPENDING', 'SUSPENDING>SUCCESS']);
-    expect((await engine.run()).state).toBe('SUCCESS'); // nothing is left to do, so nothing is done
+    expect((await engine.run()).state).toBe('SUCCESS'); // there is nothing left to do
     expect(trace.atoms).toHaveLength(3);
   });
 
-  test('can not go on as another flow', () => {
+  test('cannot resume as another flow', () => {
     const resume = new Engine(linear('f').add(task('a', () => 1))).toJSON();
     expect(() => new Engine(linear('g').add(task('a', () => 1)), { resume })).toThrow(
       /does not fit the flow "g".*it is of "f"/,
@@ -168,7 +168,7 @@ describe('a flow that is suspended', () => {
 });
 
 describe('a parallel engine', () => {
-  test('runs and reverts at once what does not wait for one another, and no more than jobs', async () => {
+  test('runs and reverts independent atoms at the same time, up to the number of jobs', async () => {
     let now = 0;
     const most = { call: 0, revert: 0 };
     const busy = async (what: 'call' | 'revert'): Promise<void> => {
@@ -188,7 +188,7 @@ describe('a parallel engine', () => {
     expect(most.call).toBe(1);
   });
 
-  test('waits for what runs when an atom fails, then reverts that too', async () => {
+  test('waits for running atoms after a failure, then reverts them too', async () => {
     const trace = newTrace();
     const slow = linear('s').add(atom(trace, 'a', { turns: 20 }), atom(trace, 'never'));
     const flow = unordered('f').add(slow, atom(trace, 'b', { turns: 2, failures: 1 }));
@@ -202,8 +202,8 @@ describe('a parallel engine', () => {
   });
 });
 
-describe('a call that takes too long', () => {
-  test('fails the atom, which is told, and is reverted', async () => {
+describe('a call that times out', () => {
+  test('fails the atom, aborts its signal, and reverts the atom', async () => {
     let told = false;
     const hangs = task(
       'a',
@@ -223,7 +223,7 @@ describe('a call that takes too long', () => {
     expect(told).toBe(true);
   });
 
-  test('of a revert leaves the flow as a FAILURE', async () => {
+  test('in a revert leaves the flow in FAILURE', async () => {
     const bad = task('a', () => Promise.reject(new Error('no')), { revert: () => new Promise(() => {}) });
     expect(await run(linear('f').add(bad), { timeout: 20 })).toMatchObject({
       state: 'FAILURE',
@@ -232,7 +232,7 @@ describe('a call that takes too long', () => {
   });
 });
 
-test('an engine that runs can not be run at the same time', async () => {
+test('a running engine rejects a second run', async () => {
   const engine = new Engine(linear('f').add(task('a', () => new Promise(setImmediate))));
   const running = engine.run();
   await expect(engine.run()).rejects.toThrow('flow "f" runs already');

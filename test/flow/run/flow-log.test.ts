@@ -1,4 +1,4 @@
-/* The log of flows: what another process makes of what one has left behind. */
+/* The log of flows, from which another process resumes a run. */
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -34,7 +34,7 @@ async function runLogged(log: FlowLog, flow: Flow, uuid = 'u'): Promise<string> 
   return result.state;
 }
 
-/** A flow that tells what is called: `name`, `-name` for a revert, with `*` where the call was begun before. */
+/** Returns a flow that records calls: `name`, `-name` for a revert, with `*` if the call had begun before. */
 function telling(calls: string[], names: readonly string[], { bad = '', retries = 0 } = {}): Flow {
   const part = (name: string): ReturnType<typeof task> =>
     task(
@@ -55,7 +55,7 @@ function telling(calls: string[], names: readonly string[], { bad = '', retries 
   return linear('f', retries > 0 ? { retry: times(retries) } : {}).add(...names.map(part));
 }
 
-/** The lines of a log that are whole. */
+/** Returns the complete lines of a log. */
 function linesIn(text: string): { atom?: string; state?: string; end?: string }[] {
   return text.split('\n').flatMap((line) => {
     try {
@@ -66,7 +66,7 @@ function linesIn(text: string): { atom?: string; state?: string; end?: string }[
   });
 }
 
-/** What is left to be called, by what a log has of all calls; the call that was under way has an asterisk. */
+/** Returns the calls that are left according to a log; the interrupted call has an asterisk. */
 function leftOf(all: readonly string[], text: string): string[] {
   const lines = linesIn(text).filter(({ atom = '' }) => 'abc'.includes(atom));
   const count = (...states: string[]): number =>
@@ -77,11 +77,11 @@ function leftOf(all: readonly string[], text: string): string[] {
 }
 
 test.each([
-  ['that goes well', {}, 1],
+  ['that succeeds', {}, 1],
   ['that is reverted', { bad: 'c' }, 2],
-  ['that is tried again, and then reverted', { bad: 'c', retries: 2 }, 5],
+  ['that is retried and then reverted', { bad: 'c', retries: 2 }, 5],
 ])(
-  'wherever a run %s is cut off, the next one does again what was under way, and nothing that was done',
+  'a run %s and is cut off anywhere is resumed with the interrupted call, and repeats no finished one',
   async (_, options, step) => {
     const whole = join(freshFolder(), 'log');
     const all: string[] = [];
@@ -97,7 +97,7 @@ test.each([
       const isEnded = linesIn(prefix).some(({ end }) => end !== undefined);
       const isKept = isEnded && state === 'SUCCESS';
       const calls: string[] = [];
-      // Once more after that: what the second run adds to a torn log can be read, too.
+      // The second run checks that lines appended to a torn log can be read.
       for (let runs = 0; runs < 2; runs++) {
         const again = await openFlowLog(path, quiet);
         const ended = await runLogged(again, telling(calls, ['a', 'b', 'c'], options));
@@ -111,7 +111,7 @@ test.each([
   },
 );
 
-test('a run that ended well is not run again, one that was reverted is', async () => {
+test('a successful run is not repeated, and a reverted run is', async () => {
   const path = join(freshFolder(), 'log');
   const calls: string[] = [];
   for (const bad of ['', 'b']) {
@@ -128,7 +128,7 @@ test('a run that ended well is not run again, one that was reverted is', async (
   expect(calls).toEqual(['a', 'b', 'a', 'b', '-b', '-a', 'a', 'b', '-b', '-a']);
 });
 
-test('a result is in the log before what follows starts', async () => {
+test('a result is in the log before the next call starts', async () => {
   const path = join(freshFolder(), 'log');
   const log = await openFlowLog(path, quiet);
   const seen: string[] = [];
@@ -160,7 +160,7 @@ test('a result is in the log before what follows starts', async () => {
   ]);
 });
 
-test('an atom that was cut off half-way is reverted, too, when another one fails', async () => {
+test('an interrupted atom is also reverted when another one fails', async () => {
   const path = join(freshFolder(), 'log');
   const line = (atom: string): string =>
     `${JSON.stringify({ uuid: 'u', flow: 'f', atom, state: 'RUNNING' })}\n`;
@@ -180,7 +180,7 @@ test('an atom that was cut off half-way is reverted, too, when another one fails
   await log.close();
 });
 
-test('lines of other flows, torn ones and rubbish are passed over', async () => {
+test('lines of other flows, torn lines and garbage are ignored', async () => {
   const path = join(freshFolder(), 'log');
   const state = (atom: string, name: string): object => ({ uuid: 'u', flow: 'f', atom, state: name });
   const lines = [
@@ -200,7 +200,7 @@ test('lines of other flows, torn ones and rubbish are passed over', async () => 
   await log.close();
 });
 
-test('a log that was begun with another form of the flow is refused', async () => {
+test('a log from another form of the flow is rejected', async () => {
   const path = join(freshFolder(), 'log');
   const log = await openFlowLog(path, quiet);
   await runLogged(log, telling([], ['a', 'b']));
@@ -214,7 +214,7 @@ test('a log that was begun with another form of the flow is refused', async () =
   await again.close();
 });
 
-test('a log is for one process at a time', async () => {
+test('a log is locked to one process, and an invalid path is an I/O error', async () => {
   const path = join(freshFolder(), 'log');
   const log = await openFlowLog(path, quiet);
   await expect(openFlowLog(path, quiet)).rejects.toMatchObject({
@@ -226,7 +226,7 @@ test('a log is for one process at a time', async () => {
   await expect(openFlowLog(join(path, 'no'), quiet)).rejects.toMatchObject({ code: 'IO' });
 });
 
-test('a result that is no JSON fails its atom while that can be reverted', async () => {
+test('a result that is not JSON fails its atom, and the atom is reverted', async () => {
   const path = join(freshFolder(), 'log');
   const log = await openFlowLog(path, quiet);
   const calls: string[] = [];

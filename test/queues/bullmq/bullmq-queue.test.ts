@@ -13,7 +13,7 @@ beforeAll(async () => {
   if (await has('redis-server')) redis = await startRedis();
 });
 
-test('the id of a job tells its uuid, has no separator in it, and is no number', () => {
+test('the id of a job encodes its uuid, has no separator, and is not a number', () => {
   const uuids = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 50 });
   const ours = fc.oneof(uuids, fc.uuid(), fc.constantFrom('wait', '17', 'a:b', '%3A', '=a', '0:1'));
   fc.assert(
@@ -45,7 +45,7 @@ const consume = (queue: Queue, worker: string, lease = 30_000): Promise<Consumer
 
 beforeEach(needsRedis);
 
-test('a job that another program has put in is no task, and is dead with the reason', () =>
+test('a job of another program is not delivered, and is dead with the reason', () =>
   withQueue(async (queue, name) => {
     const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
     const other = new BullQueue(name, { connection });
@@ -60,7 +60,7 @@ test('a job that another program has put in is no task, and is dead with the rea
     connection.disconnect();
   }));
 
-test("BullMQ's own queue, and so its dashboards, see tasks as jobs", () =>
+test('a BullMQ queue, and so a dashboard, shows tasks as jobs', () =>
   withQueue(async (queue, name) => {
     const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
     const other = new BullQueue(name, { connection });
@@ -73,15 +73,15 @@ test("BullMQ's own queue, and so its dashboards, see tasks as jobs", () =>
     await queue.settle([{ uuid: 'a', kind: 'failed', error: { code: 'HTTP_STATUS', message: '500' } }]);
     const [dead] = await other.getFailed();
     expect([dead?.id, dead?.failedReason]).toEqual(['=a', 'HTTP_STATUS: 500']);
-    await dead?.retry(); // as the button of a dashboard does
-    expect(uuidsOf(await consumer.take(1))).toEqual([]); // its one delivery is over
+    await dead?.retry(); // like the button of a dashboard
+    expect(uuidsOf(await consumer.take(1))).toEqual([]); // its only delivery is used up
     expect(await queue.retry(['a'])).toBe(1);
     expect(uuidsOf(await consumer.take(1))).toEqual(['a']);
     await other.close();
     connection.disconnect();
   }));
 
-test('what is given back is at the front again, in its order, before what came later', () =>
+test('tasks that are given back are at the front again, in order, before later ones', () =>
   withQueue(async (queue) => {
     await queue.push(['a', 'b', 'c', 'd', 'e'].map(task));
     const one = await consume(queue, 'w1');
@@ -97,26 +97,26 @@ test('what is given back is at the front again, in its order, before what came l
     expect(uuidsOf(await one.take(3))).toEqual(['a', 'c', 'e']);
   }));
 
-test('a finished task that is delivered again, as its worker died before it was acknowledged, is not done again', () =>
+test('a finished task whose worker died before its acknowledgement is not delivered again', () =>
   withQueue(async (queue, name) => {
     await queue.push([task('a')]);
     const one = await consume(queue, 'w1', 500);
     await one.take(1);
-    // As far as `ack` comes that is killed in between: marked, and not taken out.
+    // State after an `ack` that was killed halfway: the task is marked, but still in the queue.
     const client = new Redis(redis.url);
     await client.sadd(`taskpipe:${name}:finished`, 'a');
     client.disconnect();
     const two = await consume(queue, 'w2', 500);
     for (let left = 1; left > 0; ) {
       expect(await two.take(1)).toEqual([]);
-      await two.renew(); // finds what others have left
+      await two.renew(); // finds tasks that other workers left
       const { waiting, active } = await queue.size();
       left = waiting + active;
     }
     expect(await queue.size()).toMatchObject({ waiting: 0, active: 0, dead: 0, finished: 1 });
   }));
 
-test('leases that nobody else has taken are taken up again, and those of settled tasks are not', () =>
+test('expired leases that no other worker took are renewed, except those of settled tasks', () =>
   withQueue(async (queue) => {
     await queue.push(['a', 'b'].map(task));
     const one = await consume(queue, 'w1', 500);

@@ -1,4 +1,4 @@
-/* Commands by way of real shells, of each kind that is there. */
+/* Commands run by real shells, of every kind that is installed. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,7 +44,7 @@ describe.each(SHELLS)('%s', (shell) => {
   const slots = open(shell);
   const run = (order: ShellJob) => slots.run(order);
 
-  test('words, variables and input arrive byte for byte, whatever is in them', async () => {
+  test('passes words, variables and input byte for byte, whatever they contain', async () => {
     const program = `process.stdin.toArray().then((parts) => process.stdout.write(JSON.stringify({
       words: process.argv.slice(1), variable: process.env.TASK_v, input: Buffer.concat(parts).toString() })))`;
     const nasty = fc.constantFrom(
@@ -94,7 +94,7 @@ describe.each(SHELLS)('%s', (shell) => {
   });
 
   test.each([0, 1, 4095, 4096, 4097, 70_000, 16 << 20])(
-    'an input of %i characters arrives whole',
+    'passes an input of %i characters whole',
     async (length) => {
       const input = `${'x'.repeat(length)}\n`;
       const report = await run(orderOf(['/usr/bin/cksum'], { input }));
@@ -103,7 +103,7 @@ describe.each(SHELLS)('%s', (shell) => {
   );
 
   test.each([100, 4096, 16 << 20])(
-    'a command need not read its input of %i characters, or reads a part',
+    'accepts a command that reads none or part of its input of %i characters',
     async (length) => {
       const input = `${'x'.repeat(length)}\n`;
       expect(await run(orderOf(['/bin/true'], { input }))).toMatchObject({ exit: 0, signal: null });
@@ -111,7 +111,7 @@ describe.each(SHELLS)('%s', (shell) => {
     },
   );
 
-  test('a builtin, a keyword or a function of the shell never runs in place of a program', async () => {
+  test('never runs a builtin or a keyword in place of a program', async () => {
     for (const name of ['echo', 'test', 'printf', 'true', 'kill', 'pwd', '[']) {
       const file = ['/usr/bin', '/bin'].map((folder) => join(folder, name)).find(existsSync);
       const called = spawnSync(file ?? '', ['--version'], { argv0: name }).stdout.toString();
@@ -125,7 +125,7 @@ describe.each(SHELLS)('%s', (shell) => {
       ]);
   });
 
-  test('an exit code and a signal are told apart, but for SIGINT and SIGPIPE', async () => {
+  test('distinguishes exit codes from signals, except SIGINT and SIGPIPE', async () => {
     const ends = [
       'exit 137',
       'kill -9 $$',
@@ -146,7 +146,7 @@ describe.each(SHELLS)('%s', (shell) => {
     );
   });
 
-  test('a program that is not there or may not run is a fault; 126 and 127 of its own are exit codes', async () => {
+  test('reports a program that cannot start as a fault, and its own exit code 127 as an exit code', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'bad'), '#!/no/such/interpreter\n', { mode: 0o755 });
     expect(await run(orderOf(['/no/such']))).toMatchObject({ fault: 'ENOENT' });
@@ -161,11 +161,11 @@ describe.each(SHELLS)('%s', (shell) => {
     expect(await run(script('no-such'))).toMatchObject({ exit: 127 });
   });
 
-  test('no signal is ignored or blocked, and nothing but three descriptors is open', async () => {
+  test('starts commands with the usual signal masks, and with only three open descriptors', async () => {
     const own = spawnSync('grep', ['Sig[BI]', '/proc/self/status']).stdout.toString();
     expect(textOf((await run(orderOf(['grep', 'Sig[BI]', '/proc/self/status'])))?.stdout)).toBe(own);
     const ours = textOf((await run(script('ls /proc/$$/fd')))?.stdout)?.split('\n') ?? [];
-    // What this process was given open by whoever started it is not of our making.
+    // Descriptors that this process inherited do not count.
     const given = readdirSync('/proc/self/fd');
     expect(ours.filter((fd) => fd !== '' && !(Number(fd) > 20 && given.includes(fd)))).toEqual([
       '0',
@@ -174,20 +174,20 @@ describe.each(SHELLS)('%s', (shell) => {
     ]);
   });
 
-  test('it adds no variable that can be kept away', async () => {
+  test('adds no variable that can be avoided', async () => {
     const seen = textOf((await run(orderOf(['env'], { env: { TASK_UUID: 'a' } })))?.stdout)
       ?.trim()
       .split('\n');
     expect(seen?.filter((line) => !line.startsWith('_=')).sort()).toEqual([`PATH=${PATH}`, 'TASK_UUID=a']);
   });
 
-  test('variables that shells would change or drop arrive', async () => {
+  test('passes variables that shells would change or drop', async () => {
     const env = { PWD: '/else', 'a.b': '1', SHELLOPTS: 'xtrace', IFS: 'x', OPTIND: 'no number' };
     const seen = textOf((await open(shell, { env }).run(orderOf(['env'])))?.stdout);
     for (const [name, value] of Object.entries(env)) expect(seen).toContain(`${name}=${value}\n`);
   });
 
-  test('what one command leaves in the background is waited for, and not in the result of the next', async () => {
+  test('waits for background output, but not for a background process without output', async () => {
     const late = script('{ sleep 0.3; echo late; echo late >&2; } & echo early');
     expect(await run(late)).toMatchObject({
       exit: 0,
@@ -204,7 +204,7 @@ describe.each(SHELLS)('%s', (shell) => {
     await until(() => existsSync(join(folder, 'done')));
   });
 
-  test('a hundred megabytes, bytes that are no UTF-8, and characters in two pieces', async () => {
+  test('returns 100 MB, bytes that are not UTF-8, and characters that arrive in two parts', async () => {
     const long = await run(script('head -c 100000000 /dev/zero | tr "\\0" x'));
     expect(textOf(long?.stdout)?.length).toBe(100_000_000);
     expect((await run(script("printf '\\377\\000a'")))?.stdout).toEqual({ base64: '/wBh' });
@@ -214,7 +214,7 @@ describe.each(SHELLS)('%s', (shell) => {
     expect(await run(pieces)).toMatchObject({ stdout: { text: '漢' }, stderr: { text: 'é' } });
   });
 
-  test('many at once: each gets its own words, input and outputs', async () => {
+  test('runs many commands at once, each with its own words, input and outputs', async () => {
     const ran = Array.from({ length: 200 }, async (_, n) => {
       const report = await run(script(`cat; echo ${n} >&2; exit ${n % 3}`, { input: `${n}\n` }));
       return [textOf(report?.stdout), textOf(report?.stderr), report?.exit];
@@ -222,7 +222,7 @@ describe.each(SHELLS)('%s', (shell) => {
     expect(await Promise.all(ran)).toEqual(ran.map((_, n) => [`${n}\n`, `${n}\n`, n % 3]));
   });
 
-  test('--timeout asks first; a command that obeys ends as it likes, and the next one finds a shell', async () => {
+  test('sends SIGTERM at the timeout, reports how the command ended, and runs the next one', async () => {
     const obeys = script(`trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.05; done`, {
       timeout: 300,
     });
@@ -234,7 +234,7 @@ describe.each(SHELLS)('%s', (shell) => {
     expect(await run(script('echo on'))).toMatchObject({ exit: 0, stdout: { text: 'on\n' } });
   });
 
-  test('a command that ignores SIGTERM is killed with its children, and what it wrote is kept', async () => {
+  test('kills a command that ignores SIGTERM with its children, and keeps its output', async () => {
     const folder = freshFolder();
     const order = script(
       `trap '' TERM; echo kept; echo $$ >> ${folder}/pids; (sleep 300 & echo $! >> ${folder}/pids; wait)`,
@@ -250,14 +250,14 @@ describe.each(SHELLS)('%s', (shell) => {
     await until(() => !pidsIn(join(folder, 'pids')).some(isAlive));
   });
 
-  test('more output than is allowed ends a command at once, on either output', async () => {
+  test('ends a command that exceeds the output limit on stdout or stderr', async () => {
     const small = open(shell, { maxOutput: 100_000 });
     expect(await small.run(orderOf(['yes']))).toMatchObject({ killed: 'output' });
     expect(await small.run(script('exec yes >&2'))).toMatchObject({ killed: 'output' });
     expect(await small.run(script('head -c 99999 /dev/zero; exit 2'))).toMatchObject({ exit: 2 });
   });
 
-  test('where the shell is killed its command is, too, and the next one gets another', async () => {
+  test('kills the command of a killed shell, and runs the next one in another shell', async () => {
     const folder = freshFolder();
     expect(await run(script(`echo $$ > ${folder}/pids; kill -9 $PPID; exec sleep 300`))).toBeUndefined();
     await until(() => !pidsIn(join(folder, 'pids')).some(isAlive));
@@ -265,7 +265,7 @@ describe.each(SHELLS)('%s', (shell) => {
   });
 });
 
-test('close() kills what runs and leaves no folder and no shell', async () => {
+test('close() kills running commands and leaves no folder and no shell', async () => {
   const [folder, temporary] = [freshFolder(), freshFolder()];
   vi.stubEnv('TMPDIR', temporary);
   const slots = openSlots({ maxOutput: 1000, env: { PATH } });
@@ -281,7 +281,7 @@ test('close() kills what runs and leaves no folder and no shell', async () => {
   await until(() => !pidsIn(join(folder, 'pids')).some(isAlive));
 });
 
-test('a long input is on the disk for as long as its command runs', async () => {
+test('a long input is on disk only while its command runs', async () => {
   const temporary = freshFolder();
   vi.stubEnv('TMPDIR', temporary);
   const slots = open('/bin/sh');
@@ -293,7 +293,7 @@ test('a long input is on the disk for as long as its command runs', async () => 
   expect(readdirSync(join(temporary, made)).sort()).toEqual(['0.err', '0.out']);
 });
 
-test('a shell that is not there, or a folder that went away, is a fault that says so', async () => {
+test('a missing shell or working folder is reported as a fault', async () => {
   expect(await open('/no/such/sh').run(script('true'))).toMatchObject({ fault: 'ENOENT' });
   const cwd = freshFolder();
   expect(await open('/bin/sh', { cwd: join(cwd, 'gone') }).run(script('true'))).toMatchObject({

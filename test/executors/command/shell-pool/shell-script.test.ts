@@ -19,14 +19,14 @@ const order: ShellJob = {
 const setup = { env: { PATH: '/bin' }, maxOutput: 1 };
 
 describe('the text of an order', () => {
-  test('has every word and every variable in single quotes, and the input in a quoted here-document', () => {
+  test('quotes every word and variable, and passes the input in a quoted here-document', () => {
     expect(orderText(order, setup, place, [])).toBe(
       `(TASK_UUID='a'"'"'b' exec echo 'it'"'"'s' '' '$HOME' ` +
         `>'/tmp/it'"'"'s/7.out' 2>'/tmp/it'"'"'s/7.err' <<'N')\n{}\nN\necho N:$?\n`,
     );
   });
 
-  test('names the file where a shell would take the name for something else, or find another file by it', () => {
+  test('has the path of a program if the shell would misread its name or find another file', () => {
     const called = (file: string, name: string, env = setup.env) =>
       /exec '?([^' ]+)/.exec(
         orderText({ ...order, file, words: [name] }, { env, maxOutput: 1 }, place, []),
@@ -46,16 +46,16 @@ describe('the text of an order', () => {
     ['a\0b\n', false],
     ['a\nN\nb\n', false],
     ['', false],
-  ])('%j as input is in the script: %s', (input, is) => {
+  ])('includes %j as input: %s', (input, is) => {
     expect(fitsInScript(input, place)).toBe(is);
   });
 
-  test('two places have no nonce in common', () => {
+  test('has a different nonce for each place', () => {
     expect(placeOf('/tmp', 1).nonce).not.toBe(placeOf('/tmp', 1).nonce);
   });
 });
 
-test('variables that shells change or drop are left to env', () => {
+test('dividedEnv leaves variables that shells change or drop to env', () => {
   expect(
     dividedEnv({ PATH: '/bin', 'a.b': '1', PWD: '/x', A_1: '2', '1A': '3', SHELLOPTS: 'xtrace' }),
   ).toEqual({
@@ -64,10 +64,10 @@ test('variables that shells change or drop are left to env', () => {
   });
 });
 
-describe('what a shell says of an end', () => {
+describe('the end that a shell reports', () => {
   const fate = (said: string, status: number) => fateOf({ said, status }, place);
 
-  test('is found behind its words, when it is there as a whole', () => {
+  test('is read after the messages, once it is complete', () => {
     expect(endedIn('Killed\nN:137\n', place)).toEqual({ said: 'Killed\n', status: 137 });
     expect(endedIn('N:0\n', place)).toEqual({ said: '', status: 0 });
     expect(endedIn('Killed\nN:13', place)).toBeUndefined();
@@ -80,16 +80,16 @@ describe('what a shell says of an end', () => {
     ['mksh', 'Killed \n', 137],
     ['ksh93', '/N/sh: line 7: 15975: Killed\n', 265],
     ['another language', 'Getötet\n', 137],
-  ])('words are a signal: %s', (_, said, status) => {
+  ])('is a signal if there is a message: %s', (_, said, status) => {
     expect(fate(said, status)).toEqual({ exit: null, signal: 'SIGKILL' });
   });
 
-  test('no words are an exit code', () => {
+  test('is an exit code if there is no message', () => {
     expect(fate('', 137)).toEqual({ exit: 137, signal: null });
     expect(fate('', 0)).toEqual({ exit: 0, signal: null });
   });
 
-  test('the usual one of two names of a signal is meant, and any has a name', () => {
+  test('has the usual name of a signal, or its number', () => {
     expect(fate('Aborted\n', 134)).toEqual({ exit: null, signal: 'SIGABRT' });
     expect(fate('Real-time signal 6\n', 168)).toEqual({ exit: null, signal: 'SIG40' });
   });
@@ -99,15 +99,15 @@ describe('what a shell says of an end', () => {
     ['/N/sh: fork: Resource temporarily unavailable\n', 254, 'EAGAIN'],
     ["/N/sh: can't fork: Resource temporarily unavailable\n", 2, 'EAGAIN'],
     ['/N/sh: 3: cannot create /tmp/x: Directory nonexistent\n', 2, 'Directory nonexistent'],
-  ])('it says why nothing was started: %s', (said, status, fault) => {
+  ])('is a fault if nothing was started: %s', (said, status, fault) => {
     expect(fate(said, status)).toEqual({ fault });
   });
 
-  test('a warning of its own that is about no command is nothing', () => {
+  test('is not affected by other warnings', () => {
     expect(fate('warning: setlocale: cannot change locale\n', 1)).toEqual({ exit: 1, signal: null });
   });
 
-  test('that it tried again to fork is nothing', () => {
+  test('is not affected by messages about a repeated fork', () => {
     const again = '/N/sh: fork: retry: Resource temporarily unavailable\n';
     expect(fate(again, 3)).toEqual({ exit: 3, signal: null });
     expect(fate(`${again}${again}Killed\n`, 137)).toEqual({ exit: null, signal: 'SIGKILL' });

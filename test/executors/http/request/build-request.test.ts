@@ -17,19 +17,19 @@ async function sent(record: (url: string) => object | string, options = {}): Pro
 }
 
 describe('the url', () => {
-  test('is sent with its query, and without its fragment', async () => {
+  test('is sent with its query and without its fragment', async () => {
     const server = await echo();
     const { result } = await fetchOne({ url: `${server.url}/a/../b%20c?x=1&y=%2F#part` });
     expect(server.seen[0]?.url).toBe('/b%20c?x=1&y=%2F');
     expect(result?.url).toBe(`${server.url}/b%20c?x=1&y=%2F`);
   });
 
-  test('is encoded where it must be', async () => {
+  test('is percent-encoded where required', async () => {
     const { url } = await sent((base) => ({ url: `${base}/ä b?q=é'"` }));
     expect(url).toBe('/%C3%A4%20b?q=%C3%A9%27%22');
   });
 
-  test('takes params from an object, JSON text, or a=1&b=2, after the query it has', async () => {
+  test('gets params from an object, JSON text or a=1&b=2, after its own query', async () => {
     const object = '{"url":"URL/?z=0","params":{"id":12345678901234567890,"q":"a b&c","l":[1,"x"],"n":null}}';
     expect((await sent((url) => object.replace('URL', url))).url).toBe(
       '/?z=0&id=12345678901234567890&q=a+b%26c&l=1&l=x',
@@ -38,19 +38,19 @@ describe('the url', () => {
     expect((await sent((url) => ({ url, params: 'a=1&b=2' }))).url).toBe('/?a=1&b=2');
   });
 
-  test('is made of attributes, percent-encoded', async () => {
+  test('of a template percent-encodes attributes, and fails if one is missing, empty or a dot segment', async () => {
     const server = await echo();
     const executor = await open({ url: `${server.url}/items/{id}?p={page}` });
     await attempt(executor, { id: 'a/b?c', page: 3 });
     expect(server.seen[0]?.url).toBe('/items/a%2Fb%3Fc?p=3');
     expect((await attempt(executor, { id: 'x' })).error).toMatchObject({ code: 'TEMPLATE' });
-    // Each of these would be another resource's url.
+    // Each of these would make the url of another resource.
     for (const id of ['', '.', '..']) {
       expect((await attempt(executor, { id, page: 3 })).error).toMatchObject({ code: 'TEMPLATE' });
     }
   });
 
-  test('makes Basic authentication of its user and password, and shows them nowhere', async () => {
+  test('with user and password sends Basic authentication and shows neither', async () => {
     const server = await echo();
     const url = server.url.replace('//', '//jo%40x:p%3Aw@');
     const executor = await open();
@@ -72,7 +72,7 @@ describe('the url', () => {
     expect(error?.message).not.toContain('secret');
   });
 
-  test('that contains half a surrogate pair fails the task, and has a lane', async () => {
+  test('with half a surrogate pair fails the task and still has a lane', async () => {
     const half = '\ud83d';
     const made = await open({ url: 'http://127.0.0.1:1/{id}' });
     expect(made.lane?.(taskOf({ id: half }))).toBe('http://127.0.0.1:1');
@@ -94,7 +94,7 @@ describe('the url', () => {
     });
   });
 
-  test('gives the lane: its origin', async () => {
+  test('determines the lane by its origin', async () => {
     const executor = await open();
     const lane = (url: string): string | undefined => executor.lane?.(taskOf({ url }));
     expect(lane('http://h:80/a')).toBe('http://h');
@@ -123,7 +123,7 @@ describe('the url', () => {
 });
 
 describe('method and body', () => {
-  test('are GET and none by default, even where the record has data for other ends', async () => {
+  test('are GET and empty by default, even if the record has data', async () => {
     const { method, body } = await sent((url) => ({ url, data: 'x' }));
     expect([method, body]).toEqual(['GET', '']);
   });
@@ -134,7 +134,7 @@ describe('method and body', () => {
     expect(seen.headers['content-type']).toBe('application/x-www-form-urlencoded');
   });
 
-  test('data that is an object, or its JSON text, is a form', async () => {
+  test('data as an object or JSON text is sent as a form', async () => {
     const object = '{"url":"URL","method":"post","data":{"id":1.10,"q":"a b"}}';
     expect((await sent((url) => object.replace('URL', url))).body).toBe('id=1.10&q=a+b');
     const text = await sent((url) => ({ url, method: 'post', data: '{"id": 1}' }));
@@ -142,12 +142,12 @@ describe('method and body', () => {
     expect(text.headers['content-type']).toBe('application/x-www-form-urlencoded');
   });
 
-  test('headers may be a=1&b=2, as in a cell of a CSV', async () => {
+  test('headers can be a=1&b=2, as in a cell of a CSV', async () => {
     const { headers } = await sent((url) => ({ url, headers: 'X-B=c&X-C=d%20e' }));
     expect(headers).toMatchObject({ 'x-b': 'c', 'x-c': 'd e' });
   });
 
-  test('data of millions of fields is a form too', async () => {
+  test('data with millions of fields is sent as a form', async () => {
     const { headers } = await sent((url) => ({
       url,
       method: 'post',
@@ -159,7 +159,7 @@ describe('method and body', () => {
     });
   });
 
-  test('JSON text in data stays text where a header says so', async () => {
+  test('JSON text in data is sent unchanged if a header says that it is JSON', async () => {
     const seen = await sent((url) => ({
       url,
       method: 'post',
@@ -170,13 +170,13 @@ describe('method and body', () => {
     expect(seen.headers['content-type']).toBe('application/json');
   });
 
-  test('other data is sent as it is', async () => {
+  test('other data is sent unchanged as text/plain', async () => {
     const seen = await sent((url) => ({ url, method: 'post', data: 'Grüße = x & y' }));
     expect(seen.body).toBe('Grüße = x & y');
     expect(seen.headers['content-type']).toBe('text/plain;charset=UTF-8');
   });
 
-  test('json keeps the digits that the record has', async () => {
+  test('json keeps all digits of numbers', async () => {
     const record = '{"url":"URL","method":"post","json":{"id": 12345678901234567890, "p": 1.10}}';
     const seen = await sent((url) => record.replace('URL', url));
     expect(seen.body).toBe('{"id":12345678901234567890,"p":1.10}');
@@ -228,7 +228,7 @@ describe('method and body', () => {
 });
 
 describe('headers', () => {
-  test('of a record beat those of --header, and both beat our own', async () => {
+  test('of a record override those of --header, and both override the defaults', async () => {
     const { headers } = await sent((url) => ({ url, headers: '{"X-A": "record", "X-C": 1.10}' }), {
       header: ['x-a: option', 'X-B: option', 'User-Agent: mine', 'accept: text/html'],
     });
@@ -236,7 +236,7 @@ describe('headers', () => {
     expect(headers.accept).toBe('text/html');
   });
 
-  test('come from a file too, blank lines and # lines passed over', async () => {
+  test('are read from a file, except blank lines and comments', async () => {
     const file = join(freshFolder(), 'headers.txt');
     writeFileSync(file, '# for the test\n\nAuthorization: Bearer t0k\r\nX-B: ü\n');
     const { headers } = await sent((url) => ({ url }), { header: [`@${file}`] });
@@ -244,12 +244,12 @@ describe('headers', () => {
     expect(Buffer.from(headers['x-b'] as string, 'latin1').toString()).toBe('ü');
   });
 
-  test('keep their bytes at the end, and lose the white space there', async () => {
+  test('keep their bytes, without white space at the ends', async () => {
     const { headers } = await sent((url) => ({ url, headers: { 'X-A': ' voilà ' } }));
     expect(Buffer.from(headers['x-a'] as string, 'latin1').toString()).toBe('voilà');
   });
 
-  test('that are about the connection are left out', async () => {
+  test('of the connection are dropped', async () => {
     const { headers } = await sent((url) => ({
       url,
       headers: { Connection: 'close', 'Content-Length': '9' },
@@ -258,7 +258,7 @@ describe('headers', () => {
     expect(headers['content-length']).toBeUndefined();
   });
 
-  test('that are none are wrong usage, and the message does not show them', async () => {
+  test('of invalid form are a usage error that does not show them, and a missing file is an I/O error', async () => {
     const opening = open({ header: ['Authorization Bearer secret'] });
     await expect(opening).rejects.toMatchObject({ code: 'USAGE' });
     await expect(opening).rejects.not.toThrow('secret');
@@ -268,14 +268,14 @@ describe('headers', () => {
     await expect(open({ header: ['@/nowhere/at/all'] })).rejects.toMatchObject({ code: 'IO' });
   });
 
-  test('say who we are, and the uuid where that is asked for', async () => {
+  test('include the user agent, the accepted encodings, and the uuid with --idempotency-header', async () => {
     const { headers } = await sent((url) => ({ url }), { userAgent: 'me/1', idempotencyHeader: true });
     expect(headers).toMatchObject({ 'user-agent': 'me/1', 'idempotency-key': 'u1', accept: '*/*' });
     expect(headers['accept-encoding']).toMatch(/^gzip, deflate, br/);
   });
 });
 
-test('one connection serves task after task', async () => {
+test('consecutive tasks reuse a connection', async () => {
   const server = await echo();
   const executor = await open();
   for (let i = 0; i < 20; i++) await attempt(executor, { url: `${server.url}/${i}` });

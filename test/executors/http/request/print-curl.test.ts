@@ -16,14 +16,14 @@ async function linesOf(record: object, options: HttpOptions = {}): Promise<strin
   return lines;
 }
 
-/** The words that a shell makes of a command line. */
+/** Returns the words into which a shell splits a command line. */
 function words(line: string, env: Record<string, string> = {}): string[] {
   const script = line.replace(/^curl /, 'printf "%s\\0" ');
   return execFileSync('sh', ['-c', script], { env }).toString().split('\0').slice(0, -1);
 }
 
 describe('--print-curl', () => {
-  test('shows a request once a task, in words that a shell takes as they are', async () => {
+  test('prints a request once per task, quoted for the shell', async () => {
     const server = await serve((response) => response.end());
     const url = `${server.url}/a?q='x'&b={1}$HOME`;
     const lines = await linesOf({
@@ -41,7 +41,7 @@ describe('--print-curl', () => {
     expect(said).toContain('--globoff');
   });
 
-  test('shows no secret: they are variables, or the file that they are in', async () => {
+  test('replaces secrets with variables, or with the name of the header file', async () => {
     const server = await serve((response) => response.end());
     const file = join(freshFolder(), 'headers.txt');
     writeFileSync(file, 'X-File: filesecret\n');
@@ -64,19 +64,19 @@ describe('--print-curl', () => {
     expect(words(line, { AUTHORIZATION: 'Bearer t' })).toContain('Authorization: Bearer t');
   });
 
-  test('makes no command of a name with odd characters', async () => {
+  test('does not let a shell run the name of a header', async () => {
     const server = await serve((response) => response.end());
     const [line = ''] = await linesOf({ url: server.url, headers: { '$token`id`': 'x' } });
     expect(words(line)).toContain('$token`id`: ');
   });
 
-  test('has each of very many headers', async () => {
+  test('prints every one of 200,000 headers', async () => {
     const executor = await open({ printCurl: () => {} });
     const many = { url: 'https://h/x', headers: { 'X-A': new Array(200_000).fill('b') } };
     expect(executor.describe(taskOf(many)).split("'X-A: b'")).toHaveLength(200_001);
   });
 
-  test('says what would be done', async () => {
+  test('describes a task as a curl command, and without the option as method and url', async () => {
     const executor = await open({ printCurl: () => {} });
     expect(executor.describe(taskOf({ url: 'https://h/x' }))).toMatch(/^curl .*https:\/\/h\/x/);
     const plain = await open();
@@ -84,7 +84,7 @@ describe('--print-curl', () => {
     expect(plain.describe(taskOf({ url: 'nonsense' }))).toContain('nonsense');
   });
 
-  test('is not asked for a task that can not be sent', async () => {
+  test('prints nothing for a task that cannot be sent', async () => {
     const lines: string[] = [];
     await attempt(await open({ printCurl: (line) => lines.push(line) }), { url: 'nonsense' });
     expect(lines).toEqual([]);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type Answering, serve, type TestServer } from '../../../support/http-server.ts';
 import { fetchOne } from '../support.ts';
 
-/** Answers /302, /307 and the like with that status and a way to `to`, all else with its own url. */
+/** Redirects /302, /307 and the like to `to` with that status, and answers other paths with their url. */
 function redirecting(to: string | (() => string)): Answering {
   return (response, { url }) => {
     const status = Number(/^\/(3\d\d)$/.exec(url)?.[1] ?? 200);
@@ -17,7 +17,7 @@ async function pair(): Promise<{ from: TestServer; to: TestServer }> {
 }
 
 describe('a redirect', () => {
-  test('is followed to where it leads, which is the url of the result', async () => {
+  test('is followed, and the result has the final url', async () => {
     const server = await serve(redirecting('../b?x=1#part'));
     const { result, error } = await fetchOne({ url: `${server.url}/302#old` });
     expect(error).toBeUndefined();
@@ -34,7 +34,7 @@ describe('a redirect', () => {
     [302, 'head', 'HEAD', ''],
     [307, 'post', 'POST', 'a=1'],
     [308, 'put', 'PUT', 'a=1'],
-  ])('%i turns %s into %s', async (status, method, then, body) => {
+  ])('with status %i turns %s into %s', async (status, method, then, body) => {
     const server = await serve(redirecting('/new'));
     await fetchOne({ url: `${server.url}/${status}`, method, data: 'a=1' });
     expect(server.seen[1]).toMatchObject({ method: then, body });
@@ -42,7 +42,7 @@ describe('a redirect', () => {
     expect(type).toBe(body === '' ? undefined : 'application/x-www-form-urlencoded');
   });
 
-  test('to another origin leaves all headers of the user behind', async () => {
+  test('to another origin drops all headers of the user', async () => {
     const { from, to } = await pair();
     const url = `${from.url.replace('//', '//jo:pw@')}/307`;
     const record = { url, method: 'post', data: 'a=1', headers: { 'X-Mine': '1', Cookie: 'a=1' } };
@@ -62,7 +62,7 @@ describe('a redirect', () => {
     ]);
   });
 
-  test('back to the first origin does not bring them back', async () => {
+  test('back to the first origin does not restore the headers', async () => {
     let back = '';
     const there = await serve((response) => response.writeHead(302, { location: back }).end());
     const server = await serve(redirecting(there.url));
@@ -71,13 +71,13 @@ describe('a redirect', () => {
     expect(server.seen.map(({ headers }) => headers['x-token'])).toEqual(['secret', undefined]);
   });
 
-  test('within an origin keeps them', async () => {
+  test('within an origin keeps the headers', async () => {
     const server = await serve(redirecting('/new'));
     await fetchOne({ url: `${server.url}/302`, headers: { 'X-Token': 'secret' } });
     expect(server.seen[1]?.headers['x-token']).toBe('secret');
   });
 
-  test('is the answer itself with --follow 0', async () => {
+  test('is the result itself with --follow 0', async () => {
     const server = await serve(redirecting('/new'));
     const { error, result } = await fetchOne({ url: `${server.url}/302` }, { follow: 0 });
     expect(error).toEqual({ code: 'HTTP_STATUS', message: '302 Found' });
@@ -86,7 +86,7 @@ describe('a redirect', () => {
     expect(wanted.error).toBeUndefined();
   });
 
-  test('after redirect is followed as often as --follow says, and then fails for good', async () => {
+  test('fails without a retry after more redirects than --follow', async () => {
     const server = await serve(redirecting('/302'));
     const { error, result, retry } = await fetchOne({ url: `${server.url}/302` }, { follow: 3 });
     expect(error?.code).toBe('REDIRECTS');
@@ -103,8 +103,8 @@ describe('a redirect', () => {
     expect(server.seen).toHaveLength(1);
   });
 
-  test('shows no user, password or raw mark of the place that is none', async () => {
-    const location = 'http://jo:hush@:x/\u202e'; // as Latin-1 it could not be sent
+  test('to an invalid location is reported without user, password or raw control characters', async () => {
+    const location = 'http://jo:hush@:x/\u202e'; // U+202E, which Latin-1 cannot encode
     const server = await serve(redirecting(() => Buffer.from(location).toString('latin1')));
     const { error } = await fetchOne({ url: `${server.url}/302` });
     expect(error?.message).toMatch(
@@ -112,12 +112,12 @@ describe('a redirect', () => {
     );
   });
 
-  test('takes a place in raw UTF-8', async () => {
+  test('to a location in raw UTF-8 is followed', async () => {
     const server = await serve(redirecting(() => Buffer.from('/grün').toString('latin1')));
     expect((await fetchOne({ url: `${server.url}/302` })).result?.url).toBe(`${server.url}/gr%C3%BCn`);
   });
 
-  test('with a long body does not have it read to its end', async () => {
+  test('with a long body is followed before the body ends', async () => {
     const server = await serve((response, { url }) => {
       if (url !== '/') return response.end('there');
       response.writeHead(302, { location: '/new' });
@@ -130,7 +130,7 @@ describe('a redirect', () => {
     expect((await fetchOne({ url: server.url })).result?.text).toBe('there');
   });
 
-  test('without a place is an answer like any other', async () => {
+  test('without a location is treated like any other response', async () => {
     const server = await serve((response) => response.writeHead(302).end('nowhere'));
     expect((await fetchOne({ url: server.url })).error).toEqual({
       code: 'HTTP_STATUS',

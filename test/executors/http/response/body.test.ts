@@ -18,7 +18,7 @@ import { serve, type TestServer } from '../../../support/http-server.ts';
 import { freshFolder } from '../../../support/run.ts';
 import { attempt, fetchOne, open, type Tried } from '../support.ts';
 
-/** A server of one answer. */
+/** Starts a server that always answers with this body. */
 async function page(
   body: string | Buffer,
   headers: Record<string, string | string[]> = {},
@@ -40,7 +40,7 @@ async function get(
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 describe('the result', () => {
-  test('is status, url, type and body, in this order', async () => {
+  test('has status, url, type and body, in this order', async () => {
     const server = await page('hello', { 'content-type': 'text/plain' });
     const { raw, error } = await fetchOne({ url: `${server.url}/a?b="c"\\` });
     expect(error).toBeUndefined();
@@ -49,7 +49,7 @@ describe('the result', () => {
     );
   });
 
-  test('has the headers at its end where they are asked for, repeated ones as an array', async () => {
+  test('ends with the headers if they are requested, repeated ones as an array', async () => {
     const { result } = await get('x', { 'X-One': '1', 'Set-Cookie': ['a=1', 'b=2'] }, { headers: true });
     expect(Object.keys(result ?? {}).at(-1)).toBe('headers');
     expect(result?.headers).toMatchObject({ 'x-one': '1', 'set-cookie': ['a=1', 'b=2'] });
@@ -67,8 +67,8 @@ describe('the result', () => {
   });
 });
 
-describe('a body of JSON', () => {
-  test('keeps every digit and escape, on one line', async () => {
+describe('a JSON body', () => {
+  test('keeps every digit and escape, and becomes one line', async () => {
     const text =
       '{\n "id": 12345678901234567890,\t"p": 1.10, "e": 1e999,\r\n "s": "a  \\u0041\\" b", "l": [ 1 ]\n}\n';
     const { raw } = await get(text, JSON_TYPE);
@@ -77,7 +77,7 @@ describe('a body of JSON', () => {
     );
   });
 
-  test('is text where it is none, or is nested over 60 levels', async () => {
+  test('becomes text if it is not valid JSON or is nested over 60 levels', async () => {
     expect((await get('{"a":', JSON_TYPE)).result).toMatchObject({ text: '{"a":' });
     const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
     expect((await get(nested(60), JSON_TYPE)).result).toHaveProperty('json');
@@ -86,18 +86,18 @@ describe('a body of JSON', () => {
   });
 
   test.each(['application/json; charset=utf-8', 'application/problem+json', 'text/json'])(
-    'is known by the type %s',
+    'is recognized by the type %s',
     async (type) => {
       expect((await get('[1]', { 'content-type': type })).result).toMatchObject({ json: [1] });
     },
   );
 
-  test('of one string of 15 MB is kept whole', async () => {
+  test('with a string of 15 MB is kept whole', async () => {
     const { result } = await get(`["${'x '.repeat(7_500_000)}" ]`, JSON_TYPE);
     expect(JSON.stringify(result?.json)).toHaveLength(15_000_004);
   });
 
-  test('is what --body json insists on', async () => {
+  test('is required by --body json, whatever the type', async () => {
     expect((await get('{"a":1.0}', { 'content-type': 'text/html' }, { body: 'json' })).raw).toContain(
       '"json":{"a":1.0}',
     );
@@ -122,19 +122,19 @@ describe('other bodies', () => {
     expect((await get('abc', { 'content-type': type })).result).toHaveProperty(key);
   });
 
-  test('without a type are text where they are UTF-8, else base64', async () => {
+  test('without a type become text if they are UTF-8, else base64', async () => {
     expect((await get('grün')).result).toMatchObject({ type: null, text: 'grün' });
     expect((await get(bytes)).result).toMatchObject({ type: null, base64: '/wCA' });
   });
 
-  test('are what --body says', async () => {
+  test('have the form that --body names', async () => {
     expect((await get('{"a":1}', JSON_TYPE, { body: 'text' })).result).toMatchObject({ text: '{"a":1}' });
     expect((await get('{"a":1}', JSON_TYPE, { body: 'base64' })).result).toMatchObject({
       base64: 'eyJhIjoxfQ==',
     });
   });
 
-  test('may have any character', async () => {
+  test('keep every character, including control characters', async () => {
     const { result } = await get('a\u0000\u2028"\\\u001b', { 'content-type': 'text/plain' });
     expect(result?.text).toBe('a\u0000\u2028"\\\u001b');
   });
@@ -153,27 +153,37 @@ describe('the charset', () => {
       'text/html',
       '<meta http-equiv="Content-Type" content="text/html; charset=gb2312">中文',
     ],
-    ['a byte order mark before all', Buffer.from('\ufeffgrün'), 'text/plain; charset=latin1', 'grün'],
-    ['a byte order mark of UTF-16', Buffer.from('\ufeffgrün', 'utf16le'), 'text/plain', 'grün'],
-    ['UTF-8 where the label is unknown', Buffer.from('grün'), 'text/plain; charset=klingon', 'grün'],
     [
-      'UTF-8 where a meta tag says UTF-16',
+      'a byte order mark, before the content type',
+      Buffer.from('\ufeffgrün'),
+      'text/plain; charset=latin1',
+      'grün',
+    ],
+    ['a byte order mark of UTF-16', Buffer.from('\ufeffgrün', 'utf16le'), 'text/plain', 'grün'],
+    ['an unknown label, as UTF-8', Buffer.from('grün'), 'text/plain; charset=klingon', 'grün'],
+    [
+      'a meta tag of UTF-16, as UTF-8',
       Buffer.from('<meta charset=utf-16>ü'),
       'text/html',
       '<meta charset=utf-16>ü',
     ],
-    ['windows-1252', Buffer.from([0x80, 0xfc]), 'text/html; charset=iso-8859-1', '€ü'],
-  ])('comes from %s', async (_, body, type, text) => {
+    [
+      'the label iso-8859-1, as windows-1252',
+      Buffer.from([0x80, 0xfc]),
+      'text/html; charset=iso-8859-1',
+      '€ü',
+    ],
+  ])('is determined by %s', async (_, body, type, text) => {
     expect((await get(body, { 'content-type': type })).result?.text).toBe(text);
   });
 
-  test('of a meta tag past the first 1024 bytes is not looked for', async () => {
+  test('ignores a meta tag after the first 1024 bytes', async () => {
     const body = Buffer.concat([Buffer.from(`${' '.repeat(1024)}<meta charset=gbk>`), gbk]);
     expect((await get(body, { 'content-type': 'text/html' })).result?.text).toContain('\ufffd');
   });
 });
 
-describe('a packed body', () => {
+describe('a compressed body', () => {
   const text = 'hello '.repeat(1000);
   const zstd = (zlib as { zstdCompressSync?: (text: string) => Buffer }).zstdCompressSync;
 
@@ -186,13 +196,13 @@ describe('a packed body', () => {
     ['gzip, br', zlib.brotliCompressSync(zlib.gzipSync(text))],
     ['identity', Buffer.from(text)],
     ...(zstd === undefined ? [] : [['zstd', zstd(text)] as const]),
-  ] as const)('of %s is unpacked', async (coding, body) => {
+  ] as const)('in %s is decompressed (case %#)', async (coding, body) => {
     const { result, error } = await get(body, { 'content-type': 'text/plain', 'content-encoding': coding });
     expect(error).toBeUndefined();
     expect(result?.text).toBe(text);
   });
 
-  test('that is broken or cut short may be tried again', async () => {
+  test('that is corrupt or truncated can be retried', async () => {
     const packed = zlib.gzipSync(text);
     for (const body of [packed.subarray(0, -9), Buffer.from('no gzip at all')]) {
       const { error, retry } = await get(body, { 'content-encoding': 'gzip' });
@@ -201,13 +211,13 @@ describe('a packed body', () => {
     }
   });
 
-  test('in a coding that was not asked for fails for good', async () => {
+  test('in an encoding that was not requested fails without a retry', async () => {
     const { error, retry } = await get('x', { 'content-encoding': 'compress' });
     expect(error?.code).toBe('DECODE');
     expect(retry).toBeUndefined();
   });
 
-  test('that is a bomb takes no more memory than its cap, and is not tried again', async () => {
+  test('that is a decompression bomb stays within the memory limit and is not retried', async () => {
     const bomb = zlib.gzipSync(Buffer.alloc(300 * 1024 * 1024));
     const server = await page(bomb, { 'content-encoding': 'gzip' });
     const executor = await open();
@@ -221,19 +231,19 @@ describe('a packed body', () => {
 });
 
 describe('--max-body', () => {
-  test('lets a body of that very length through, and none that is longer', async () => {
+  test('accepts a body of exactly this length and rejects a longer one', async () => {
     expect((await get('x'.repeat(1000), {}, { maxBody: 1000 })).result?.text).toHaveLength(1000);
     expect((await get('x'.repeat(1001), {}, { maxBody: 1000 })).error?.code).toBe('BODY_TOO_LARGE');
   });
 
-  test('does not mind the length that HEAD tells of', async () => {
+  test('ignores the Content-Length of a response to HEAD', async () => {
     const server = await serve((response) => response.writeHead(200, { 'content-length': '5000' }).end());
     const { error, result } = await fetchOne({ url: server.url, method: 'head' }, { maxBody: 1000 });
     expect(error).toBeUndefined();
     expect(result?.status).toBe(200);
   });
 
-  test('ends a body without an end', async () => {
+  test('stops an endless body', async () => {
     let written = 0;
     const server = await serve((response) => {
       const more = (): void => {
@@ -249,7 +259,7 @@ describe('--max-body', () => {
 });
 
 describe('--body-dir', () => {
-  test('has a file for each task, named after it, and replaces it the next time', async () => {
+  test('holds one file per task, named by a hash of its uuid, and replaces it the next time', async () => {
     const dir = join(freshFolder(), 'pages');
     const server = await serve((response, { url }) => {
       response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
@@ -277,14 +287,14 @@ describe('--body-dir', () => {
     ['application/x-unknown', 'bin'],
     ['constructor', 'bin'],
     ['../../x', 'bin'],
-  ])('names a body of type %s *.%s', async (type, ending) => {
+  ])('gives a body of type %s the extension .%s', async (type, ending) => {
     const server = await serve((response) => response.writeHead(200, { 'content-type': type }).end('x'));
     const executor = await open({ bodyDir: join(freshFolder(), 'pages') });
     const { result } = await attempt(executor, { url: server.url });
     expect(result?.file).toMatch(new RegExp(`/[0-9a-f]{32}\\.${ending}$`));
   });
 
-  test('ends the stage where it can not be written', async () => {
+  test('ends the stage if it cannot be created', async () => {
     const file = join(freshFolder(), 'file');
     writeFileSync(file, '');
     await expect(open({ bodyDir: join(file, 'x') })).rejects.toMatchObject({ code: 'IO' });
@@ -295,7 +305,7 @@ describe('--body-dir', () => {
     expect(statSync(file).size).toBe(0);
   });
 
-  test('ends the stage, and says where, when a file has taken its place', async () => {
+  test('ends the stage and names the path if a file has replaced the folder', async () => {
     const dir = join(freshFolder(), 'pages');
     const server = await serve((response) => response.end('x'));
     const executor = await open({ bodyDir: dir });
@@ -307,7 +317,7 @@ describe('--body-dir', () => {
     });
   });
 
-  test('writes through no link that stands where a file is to be, nor into a file that is shared', async () => {
+  test('replaces symbolic and hard links instead of writing through them', async () => {
     const folder = freshFolder();
     const dir = join(folder, 'pages');
     const precious = join(folder, 'precious');
@@ -334,7 +344,7 @@ describe('--body-dir', () => {
     expect(readdirSync(dir).sort()).toEqual([...names].sort());
   });
 
-  test('has names that are others even where capitals make no difference', async () => {
+  test('uses names that differ even if the file system ignores case', async () => {
     const dir = join(freshFolder(), 'pages');
     const server = await serve((response) => response.end('x'));
     const executor = await open({ bodyDir: dir });
@@ -346,7 +356,7 @@ describe('--body-dir', () => {
     for (const name of names) expect(name).toMatch(/^[0-9a-f]{32}\.(txt|bin)$/);
   });
 
-  test('may be a link to a folder', async () => {
+  test('can be a symbolic link to a folder', async () => {
     const folder = freshFolder();
     symlinkSync(folder, join(folder, 'link'));
     const server = await serve((response) => response.end('x'));

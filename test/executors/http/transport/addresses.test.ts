@@ -10,7 +10,7 @@ import { serve } from '../../../support/http-server.ts';
 import { sh } from '../../../support/run.ts';
 import { attempt, fetchOne, open } from '../support.ts';
 
-describe('what is public', () => {
+describe('the public addresses', () => {
   let mayConnect: AddressRule;
   beforeAll(async () => {
     mayConnect = await publicOr(new BlockList());
@@ -44,7 +44,7 @@ describe('what is public', () => {
       'fe80::1%eth0',
     ],
     ...['fec0::1', 'ff02::1', 'localhost', ''],
-  ])('is not %s', (address) => {
+  ])('exclude %s', (address) => {
     expect(mayConnect(address)).toBe(false);
   });
 
@@ -60,11 +60,11 @@ describe('what is public', () => {
     ],
     ...['128.0.0.0', '172.15.255.255', '172.32.0.0', '192.167.255.255', '192.169.0.0', '223.255.255.255'],
     ...['2606:4700::1111', '2a00::1', '2001:4860:4860::8888', '::ffff:8.8.8.8', '64:ff9b::808:808'],
-  ])('is %s', (address) => {
+  ])('include %s', (address) => {
     expect(mayConnect(address)).toBe(true);
   });
 
-  test('is also what --allow-address names, and no more', async () => {
+  test('include those of --allow-address, and no more', async () => {
     const more = await publicOr(toNetworks('10.1.0.0/16, 127.0.0.1,fd00::/8'));
     expect(['10.1.2.3', '127.0.0.1', '::ffff:127.0.0.1', 'fd00::1', '8.8.8.8'].map(more)).not.toContain(
       false,
@@ -73,7 +73,7 @@ describe('what is public', () => {
   });
 
   test.each(['', 'localhost', '10.0.0.0/33', '10.0.0/8', '::1/129', '1.1.1.1,', '1.1.1.1/-1'])(
-    '--allow-address %j is refused',
+    'cannot be extended by --allow-address %j',
     (text) => {
       expect(() => toNetworks(text)).toThrow('must be addresses or networks');
     },
@@ -86,7 +86,7 @@ describe('a lookup', () => {
       guardedLookup(may)('localhost', { all, family: 4 }, (...result) => resolve(result)),
     );
 
-  test('gives only the addresses that may be connected to, in both forms that Node asks for', async () => {
+  test('returns only permitted addresses, in both forms that Node asks for', async () => {
     expect(await look(() => true, true)).toEqual([null, [{ address: '127.0.0.1', family: 4 }]]);
     expect(await look(() => true, false)).toEqual([null, '127.0.0.1', 4]);
     for (const all of [true, false]) {
@@ -100,7 +100,7 @@ describe('--deny-private', () => {
   test.each([
     ...['127.0.0.1', 'localhost', '0x7f.1', '2130706433', '127.1', '0177.0.0.1'],
     ...['0.0.0.0', '[::1]', '[::ffff:7f00:1]', '[::ffff:127.0.0.1]', '①②⑦.0.0.1'],
-  ])('makes no connection to %s, and does not try again', async (host) => {
+  ])('makes no connection to %s and does not retry', async (host) => {
     const server = await serve((response) => response.end('private'));
     for (const scheme of ['http', 'https']) {
       const record = { url: `${scheme}://${host}:${server.port}/` };
@@ -113,7 +113,7 @@ describe('--deny-private', () => {
     expect(server.connections).toBe(0);
   });
 
-  test('holds at every redirect', async () => {
+  test('applies to every redirect', async () => {
     const inner = await serve((response) => response.end('private'));
     const way = ['/second', `http://127.0.0.2:${inner.port}/`];
     const server = await serve((response, { url }) =>
@@ -130,7 +130,7 @@ describe('--deny-private', () => {
     expect(inner.connections).toBe(0);
   });
 
-  test('lets through what --allow-address names, by name too', async () => {
+  test('permits the addresses of --allow-address, also by host name', async () => {
     const server = await serve((response) => response.end('inside'));
     const executor = await open({ denyPrivate: true, allowAddress: '127.0.0.0/8' });
     for (const host of ['127.0.0.1', 'localhost']) {
@@ -139,7 +139,7 @@ describe('--deny-private', () => {
     }
   });
 
-  test('works as it is typed', async () => {
+  test('works on the command line', async () => {
     const server = await serve((response) => response.end('private'));
     const input = `${JSON.stringify({ uuid: 'a', url: `http://localhost:${server.port}/` })}\n`;
     const { stdout, code } = await sh('task-exec --http --deny-private', { input });
@@ -163,14 +163,14 @@ describe('--deny-private', () => {
       {},
       /--allow-address must be addresses or networks.*10\.0\.0\.1\/40/,
     ],
-  ])('%s with %j is wrong usage', async (options, env, words) => {
+  ])('is a usage error: %s with %j', async (options, env, words) => {
     const { code, stderr } = await sh(`task-exec --http ${options}`, { env });
     expect(stderr).toMatch(words);
     expect(stderr).not.toContain('hush');
     expect(code).toBe(2);
   });
 
-  test('goes with proxies that no_proxy=* switches off', async () => {
+  test('can be used with a proxy that no_proxy=* disables', async () => {
     const server = await serve((response) => response.end('inside'));
     const env = { http_proxy: 'http://h.invalid:1', no_proxy: '*' };
     const options = { denyPrivate: true, allowAddress: '127.0.0.1', env };

@@ -5,7 +5,7 @@ import { attempt, fetchOne, open, stage, taskOf } from '../support.ts';
 const HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n';
 
 describe('a connection', () => {
-  test('that is refused is a failure that names the host, and any task is tried again', async () => {
+  test('that is refused fails the task, names the host, and can be retried for any method', async () => {
     const port = await closedPort();
     for (const method of ['get', 'post']) {
       const { error, retry, result } = await fetchOne({
@@ -19,13 +19,13 @@ describe('a connection', () => {
     }
   });
 
-  test('to both addresses of localhost that is refused says so', async () => {
+  test('that both addresses of localhost refuse is reported as refused', async () => {
     const port = await closedPort();
     const { error } = await fetchOne({ url: `http://localhost:${port}/` });
     expect(error).toEqual({ code: 'CONNECTION', message: `connection refused by localhost:${port}` });
   });
 
-  test('to a name that can not be resolved may be tried again', async () => {
+  test('to a name that cannot be resolved can be retried', async () => {
     const { error, retry } = await fetchOne({ url: 'http://nowhere.invalid/' });
     expect(error?.code).toBe('CONNECTION');
     expect(error?.message).toMatch(/cannot resolve nowhere\.invalid:80/);
@@ -39,7 +39,7 @@ describe('a connection', () => {
       (socket: { resetAndDestroy(): void }) => socket.resetAndDestroy(),
       /reset the connection before/,
     ],
-  ])('that is %s before an answer is tried again, but not for a POST', async (_, end, words) => {
+  ])('that is %s before a response can be retried, except for a POST', async (_, end, words) => {
     const server = await serveRaw((socket) => end(socket));
     const executor = await open();
     const got = await attempt(executor, { url: server.url });
@@ -50,7 +50,7 @@ describe('a connection', () => {
     expect(posted.retry).toBeUndefined();
   });
 
-  test('that speaks no HTTP is a failure', async () => {
+  test('to a server that does not speak HTTP fails the task', async () => {
     const server = await serveRaw((socket) => socket.end('SSH-2.0-OpenSSH_9.6\r\n'));
     const { error } = await fetchOne({ url: server.url });
     expect(error).toMatchObject({
@@ -61,7 +61,7 @@ describe('a connection', () => {
 });
 
 describe('a body', () => {
-  test('shorter than it was announced is never half a success', async () => {
+  test('shorter than announced fails the task and gives no result', async () => {
     const server = await serveRaw((socket) => socket.end(`${HEAD}content-length: 250\r\n\r\n0123456789`));
     const { error, result, retry } = await fetchOne({ url: server.url });
     expect(error).toEqual({
@@ -72,27 +72,24 @@ describe('a body', () => {
     expect(retry).toEqual({});
   });
 
-  test('in chunks that break off is a failure', async () => {
+  test('with an incomplete chunk fails the task', async () => {
     const server = await serveRaw((socket) =>
       socket.end(`${HEAD}transfer-encoding: chunked\r\n\r\na\r\n01234`),
     );
     expect((await fetchOne({ url: server.url })).error?.code).toBe('CONNECTION');
   });
 
-  test.each(['', 'connection: close\r\n'])(
-    'longer than it was announced is a failure (%j)',
-    async (header) => {
-      const server = await serveRaw((socket) =>
-        socket.end(`${HEAD}${header}content-length: 5\r\n\r\nhello, world`),
-      );
-      const { error, retry } = await fetchOne({ url: server.url });
-      expect(error?.message).toBe(`127.0.0.1:${server.port} sent more than the body of 5 bytes`);
-      expect(error?.code).toBe('CONNECTION');
-      expect(retry).toEqual({});
-    },
-  );
+  test.each(['', 'connection: close\r\n'])('longer than announced fails the task (%j)', async (header) => {
+    const server = await serveRaw((socket) =>
+      socket.end(`${HEAD}${header}content-length: 5\r\n\r\nhello, world`),
+    );
+    const { error, retry } = await fetchOne({ url: server.url });
+    expect(error?.message).toBe(`127.0.0.1:${server.port} sent more than the body of 5 bytes`);
+    expect(error?.code).toBe('CONNECTION');
+    expect(retry).toEqual({});
+  });
 
-  test('of the announced length is a success, whatever the server does with the connection', async () => {
+  test('of the announced length succeeds, even if the server then closes the connection', async () => {
     const server = await serveRaw((socket, _, count) => {
       const header = count % 2 === 0 ? 'connection: close\r\n' : '';
       socket.end(`${HEAD}${header}content-length: 5\r\n\r\nhello`);
@@ -105,7 +102,7 @@ describe('a body', () => {
     }
   });
 
-  test('that only the end of the connection ends is whole, and a reset in it is a failure', async () => {
+  test('without a length ends with the connection, and fails if the connection is reset', async () => {
     const whole = await serveRaw((socket) => socket.end(`${HEAD}\r\nhello`));
     expect((await fetchOne({ url: whole.url })).result?.text).toBe('hello');
     const broken = await serveRaw((socket) => {
@@ -116,7 +113,7 @@ describe('a body', () => {
     expect(result).toBeUndefined();
   });
 
-  test('that is reset in its middle is a failure', async () => {
+  test('that is cut off by a reset fails the task and can be retried', async () => {
     const server = await serveRaw((socket) => {
       socket.write(`${HEAD}content-length: 250\r\n\r\nhello`, () =>
         setTimeout(() => socket.resetAndDestroy(), 50),
@@ -131,8 +128,8 @@ describe('a body', () => {
   });
 });
 
-describe('the time-out', () => {
-  test('ends an attempt that gets no answer', async () => {
+describe('the timeout', () => {
+  test('ends an attempt that gets no response', async () => {
     const server = await serve(() => {});
     const { error, retry } = await fetchOne({ url: server.url }, { timeout: 100 });
     expect(error).toEqual({
@@ -142,7 +139,7 @@ describe('the time-out', () => {
     expect(retry).toEqual({});
   });
 
-  test('is total: a slow drip does not put it off', async () => {
+  test('is total: a slow body does not extend it', async () => {
     const server = await serve((response) => {
       const timer = setInterval(() => response.write('x'), 20);
       response.on('close', () => clearInterval(timer));
@@ -157,7 +154,7 @@ describe('the time-out', () => {
     expect(performance.now() - begun).toBeLessThan(3000);
   });
 
-  test('holds for all redirects together', async () => {
+  test('covers all redirects together', async () => {
     const server = await serve((response) => {
       setTimeout(() => response.writeHead(302, { location: '/again' }).end(), 100);
     });
@@ -167,7 +164,7 @@ describe('the time-out', () => {
   });
 
   test.each([{ timeout: 30 * 86_400_000 }, { timeout: Number.POSITIVE_INFINITY }])(
-    'of more than a timer can wait is as long as it can (%o)',
+    'can exceed the maximum of a timer (%o)',
     async (options) => {
       const server = await serve((response) => setTimeout(() => response.end('ok'), 50));
       expect((await fetchOne({ url: server.url }, options)).result?.text).toBe('ok');
@@ -175,20 +172,20 @@ describe('the time-out', () => {
     },
   );
 
-  test.each([0.1, '0.1', '100ms'])('of a record (%j) beats that of the stage', async (timeout) => {
+  test.each([0.1, '0.1', '100ms'])('of a record (%j) overrides that of the stage', async (timeout) => {
     const server = await serve(() => {});
     const { error } = await fetchOne({ url: server.url, timeout }, { timeout: 60_000 });
     expect(error).toMatchObject({ code: 'TIMEOUT', message: expect.stringContaining('100 ms') });
   });
 
-  test('of a POST is not tried again, as the server may have acted', async () => {
+  test('of a POST is not retried, because the server may have acted', async () => {
     const server = await serve(() => {});
     const { error, retry } = await fetchOne({ url: server.url, method: 'post' }, { timeout: 100 });
     expect(error?.code).toBe('TIMEOUT');
     expect(retry).toBeUndefined();
   });
 
-  test('drops the connection, so that nothing goes on behind our back', async () => {
+  test('closes the connection to the server', async () => {
     let dropped: () => void = () => {};
     const isDropped = new Promise<void>((resolve) => {
       dropped = resolve;
@@ -199,7 +196,7 @@ describe('the time-out', () => {
   });
 });
 
-test('an abort of the stage gives all attempts up at once', async () => {
+test('an abort of the stage ends all attempts at once', async () => {
   const server = await serve(() => {});
   const executor = await open({ timeout: 60_000 });
   const stop = new AbortController();
@@ -214,7 +211,7 @@ test('an abort of the stage gives all attempts up at once', async () => {
 });
 
 describe('TLS', () => {
-  test('is verified, even where NODE_TLS_REJECT_UNAUTHORIZED=0, and a bad certificate is not tried again', async () => {
+  test('verifies certificates even with NODE_TLS_REJECT_UNAUTHORIZED=0, and does not retry a bad one', async () => {
     const server = await serveTls((response) => response.end('secret'));
     const before = process.env.NODE_TLS_REJECT_UNAUTHORIZED;
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
@@ -230,19 +227,19 @@ describe('TLS', () => {
     }
   });
 
-  test('takes any certificate with --insecure', async () => {
+  test('accepts any certificate with --insecure', async () => {
     const server = await serveTls((response) => response.end('ok'));
     expect((await fetchOne({ url: server.url }, { insecure: true })).result?.text).toBe('ok');
   });
 
-  test('to a server without it is a failure that is not tried again', async () => {
+  test('to a server without TLS fails without a retry', async () => {
     const server = await serve((response) => response.end('plain'));
     const { error, retry } = await fetchOne({ url: server.url.replace('http', 'https') });
     expect(error?.code).toBe('TLS');
     expect(retry).toBeUndefined();
   });
 
-  test('that is reset in the handshake may be tried again', async () => {
+  test('that is reset in the handshake can be retried', async () => {
     const server = await serveSocket((socket) => socket.resetAndDestroy());
     const { error, retry } = await fetchOne({ url: server.url.replace('http', 'https') });
     expect(error?.code).toBe('CONNECTION');
@@ -251,7 +248,7 @@ describe('TLS', () => {
 });
 
 describe('--host-errors', () => {
-  test('gives a host up after so many connection failures in a row, and no other', async () => {
+  test('gives up one host after this number of consecutive connection failures, and no other', async () => {
     const port = await closedPort();
     const other = await serve((response) => response.end('ok'));
     const executor = await open({ hostErrors: 3 });
@@ -263,7 +260,7 @@ describe('--host-errors', () => {
     expect((await attempt(executor, { url: other.url })).error).toBeUndefined();
   });
 
-  test('begins to count anew with each answer, whatever its status', async () => {
+  test('restarts its count with each response, whatever its status', async () => {
     const server = await serveRaw((socket, _, count) => {
       if (count % 3 === 0) socket.end('HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n');
       else socket.destroy();

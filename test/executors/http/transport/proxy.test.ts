@@ -15,7 +15,7 @@ interface TestProxy {
   readonly tunnels: string[];
 }
 
-/** A proxy that makes tunnels, or refuses them with a status. */
+/** Starts a proxy that opens tunnels, refuses them with a status, drops them, or never answers. */
 async function tunnelling(refusal?: number | 'drop' | 'hang'): Promise<TestProxy> {
   const tunnels: string[] = [];
   const server: Server = createServer();
@@ -41,7 +41,7 @@ async function tunnelling(refusal?: number | 'drop' | 'hang'): Promise<TestProxy
   return { port: (server.address() as AddressInfo).port, tunnels };
 }
 
-/** Serves TLS with a certificate that nobody vouches for. @returns the port */
+/** Serves TLS with a certificate that is not trusted. @returns the port */
 async function listenTls(answer: (socket: Socket) => void): Promise<number> {
   const server = createTlsServer({ key: KEY, cert: SELF_SIGNED }, answer);
   server.on('tlsClientError', () => {});
@@ -52,7 +52,7 @@ async function listenTls(answer: (socket: Socket) => void): Promise<number> {
 }
 
 describe('a proxy', () => {
-  test('is given the whole url of http, and its own user and password', async () => {
+  test('receives the whole url of an http request, and its own user and password', async () => {
     const proxy = await serve((response) => response.end('from the proxy'));
     const { result } = await fetchOne(
       { url: 'http://jo:pw@nowhere.invalid:81/a?b=1', headers: { 'X-A': '1' } },
@@ -68,7 +68,7 @@ describe('a proxy', () => {
     });
   });
 
-  test('makes a tunnel for https, and sees nothing in it', async () => {
+  test('opens a tunnel for https and keeps its own password from the server', async () => {
     const server = await serveTls((response) => response.end('ok'));
     const proxy = await tunnelling();
     const options = { proxy: `http://me:pw@127.0.0.1:${proxy.port}`, insecure: true };
@@ -79,7 +79,7 @@ describe('a proxy', () => {
     expect(proxy.tunnels).toEqual([`127.0.0.1:${server.port} Basic ${credentials}`]);
   });
 
-  test('does not make us trust a bad certificate behind it', async () => {
+  test('does not bypass the certificate check of the host', async () => {
     const server = await serveTls((response) => response.end('ok'));
     const proxy = await tunnelling();
     const { error, retry } = await fetchOne({ url: server.url }, { proxy: `http://127.0.0.1:${proxy.port}` });
@@ -87,7 +87,7 @@ describe('a proxy', () => {
     expect(retry).toBeUndefined();
   });
 
-  test('that refuses a tunnel, or asks for a password, is a failure', async () => {
+  test('that refuses a tunnel or asks for a password fails the task', async () => {
     const proxy = await tunnelling(403);
     const { error } = await fetchOne(
       { url: 'https://h.invalid/' },
@@ -102,7 +102,7 @@ describe('a proxy', () => {
     expect(plain.error).toMatchObject({ code: 'HTTP_STATUS', message: expect.stringContaining('407') });
   });
 
-  test('that is not there, or drops what is asked, is named in place of the host behind it', async () => {
+  test('that is unreachable or drops a request is named instead of the host', async () => {
     const place = `127.0.0.1:${await closedPort()}`;
     for (const scheme of ['http', 'https']) {
       const { error, retry } = await fetchOne(
@@ -127,7 +127,7 @@ describe('a proxy', () => {
     expect(dropped.retry).toEqual({});
   });
 
-  test('that says nothing to CONNECT ends by the deadline, and holds nobody up at the end', async () => {
+  test('that never answers CONNECT times out and does not delay the close', async () => {
     const proxy = await tunnelling('hang');
     const options = { proxy: `http://127.0.0.1:${proxy.port}`, timeout: 200 };
     const { error, retry } = await fetchOne({ url: 'https://h.invalid/' }, options);
@@ -135,7 +135,7 @@ describe('a proxy', () => {
     expect(retry).toEqual({});
   });
 
-  test('over TLS makes tunnels too, and its own certificate is verified', async () => {
+  test('over TLS opens tunnels, and its own certificate is verified', async () => {
     const server = await serveTls((response) => response.end('ok'));
     const { port } = await tunnelling();
     const proxy = await listenTls((socket) => {
@@ -150,7 +150,7 @@ describe('a proxy', () => {
     expect(error?.message).toContain(`certificate of the proxy 127.0.0.1:${proxy} is not trusted`);
   });
 
-  test('comes from the usual variables, small letters first, and no_proxy leaves hosts out', async () => {
+  test('comes from the environment, lower-case variables first, and no_proxy excludes hosts', async () => {
     const proxy = await serve((response) => response.end('by proxy'));
     const direct = await serve((response) => response.end('direct'));
     const env = {
@@ -162,22 +162,22 @@ describe('a proxy', () => {
     expect((await fetchOne({ url: direct.url }, { env })).result?.text).toBe('direct');
   });
 
-  test('of --proxy goes for all hosts, whatever the variables say', async () => {
+  test('of --proxy is used for all hosts and overrides the environment', async () => {
     const proxy = await serve((response) => response.end('by proxy'));
     const options = { proxy: proxy.url, env: { no_proxy: '*', http_proxy: 'http://127.0.0.1:1' } };
     expect((await fetchOne({ url: 'http://127.0.0.1:1/' }, options)).result?.text).toBe('by proxy');
   });
 });
 
-describe('the settings', () => {
-  test('take all_proxy where there is none for the scheme, and a host without a scheme', () => {
+describe('the proxy settings', () => {
+  test('fall back to all_proxy, and accept a host without a scheme', () => {
     const settings = proxySettings(undefined, { ALL_PROXY: 'all:3128', https_proxy: 'https://secure' });
     expect(settings?.http?.href).toBe('http://all:3128/');
     expect(settings?.https?.href).toBe('https://secure/');
     expect(proxySettings(undefined, { http_proxy: '' })).toBeUndefined();
   });
 
-  test.each(['socks5://jo:secret@h:1080', 'socks://h', 'ftp://h', 'http://'])('refuse %s', (proxy) => {
+  test.each(['socks5://jo:secret@h:1080', 'socks://h', 'ftp://h', 'http://'])('reject %s', (proxy) => {
     expect(() => proxySettings(proxy, {})).toThrow(expect.objectContaining({ code: 'USAGE' }));
     expect(() => proxySettings(undefined, { all_proxy: proxy })).toThrow(/^all_proxy/);
     expect(() => proxySettings(proxy, {})).not.toThrow('secret');
@@ -205,7 +205,7 @@ describe('the settings', () => {
     ['::1', '[::1]', true],
     ['[::1]:80', '[::1]', true],
     ['fe80::/10', '[fe80::1]', true],
-  ])('no_proxy=%s leaves out %s: %s', (list, host, isDirect) => {
+  ])('with no_proxy=%s exclude %s: %s', (list, host, isDirect) => {
     expect(compileNoProxy(list)(host, 80)).toBe(isDirect);
   });
 });
