@@ -1,45 +1,53 @@
 import type { IdSet } from '../core/ids/id-set.ts';
 
-/** What is written of one uuid. */
+/** A change of the state of one uuid. */
 export interface Entry {
   readonly uuid: string;
-  /** Takes the uuid back: it is to be done again. */
+  /** Set if the task is taken back, so that it runs again. */
   readonly undone?: true;
-  /** With `undone`: its row is no longer in the output either. */
+  /** Set, with `undone`, if its row is no longer in the output either. */
   readonly gone?: true;
-  /** Where its row ends in the output that the writer was opened for, in bytes from the start of the file. */
+  /** End of its row in the output that the writer was opened for, in bytes from the start of the file. */
   readonly end?: number;
 }
 
-/** State of an output at the end of a run that ended well. */
+/** State of an output at the end of a run that ended cleanly. */
 export interface Seal {
-  /** Identity, size and times of the file; another stamp means that someone may have changed it. */
+  /** Identity, size and times of the file; if the stamp differs, someone may have changed the file. */
   readonly stamp: string;
   /** Number of uuids whose rows are in the output. */
   readonly rows: number;
-  /** Whether the rows have a uuid. */
+  /** True if the rows have a uuid. */
   readonly hasUuid: boolean;
 }
 
-/** What a ledger says of one output. */
+/** Contents of a ledger about one output. */
 export interface OutputHistory {
-  /** The uuids whose rows are in it. */
+  /** Uuids whose rows are in the output. */
   readonly saved: IdSet;
-  /** Uuids that were taken back since; their rows may still be in it. */
+  /**
+   * Uuids that were taken back since. Their rows may still be in the output. A JSONL ledger also gives uuids
+   * without a row in this output.
+   */
   readonly undone: IdSet;
-  /** Last seal of the output. */
+  /** Last seal of the output, if there is one. */
   readonly seal: Seal | undefined;
-  /** Whether the ledger says nothing of the output after its seal. */
+  /** True if no entry about the output follows its seal. */
   readonly isSealed: boolean;
-  /** Size up to which the output is known. Undefined if the ledger does not name the output. */
+  /**
+   * Size up to which the ledger knows the output, in bytes. Undefined if the ledger does not name the output.
+   */
   readonly end: number | undefined;
-  /** Up to there, every row is named: less than `end` where lines are missing in between. */
+  /**
+   * Size up to which the ledger names every row, in bytes. Less than `end` if lines may be missing in
+   * between.
+   */
   readonly named: number;
-  /** Whether a power loss has left a hole in the ledger since the last look at all rows. */
+  /** True if a power loss has left a hole in the ledger since all rows were last checked. */
   readonly hasHole: boolean;
 }
 
-/** How a ledger is, for `task-done check`. */
+/** Counts of the lines and uuids of a ledger, for `task-done check`. */
 export interface Condition {
   /** Lines that are not blank. */
   readonly lines: number;
@@ -51,28 +59,29 @@ export interface Condition {
   readonly undone: number;
 }
 
-/** A ledger: which uuids are finished. Many may read and write it at once. */
+/** A ledger: the list of finished uuids. Many processes may read and write it at once. */
 export interface Ledger {
-  /** What it is called in messages. */
+  /** Name of the ledger in messages. */
   readonly place: string;
-  /** The uuids that are finished. A ledger that does not exist is empty. @throws {TaskpipeError} `IO` */
+  /** Returns the finished uuids. A missing ledger counts as empty. @throws {TaskpipeError} `IO` */
   finished(): Promise<IdSet>;
-  /** The finished uuids by name, each once. */
+  /** Lists the finished uuids, each once. */
   list(): AsyncIterable<readonly string[]>;
-  /** @param output the path of an output */
+  /** Returns the rows, the seal and the known size of one output. @param output path of the output */
   history(output: string): Promise<OutputHistory>;
   /** Lists the uuids that were ever named with an output, some of them more than once. */
   rowsIn(output: string): AsyncIterable<readonly string[]>;
   /**
-   * Opens it for writing, for as long as `close()` is not called; it is made where there is none.
-   * @param output the path of the output that `end` is meant of
-   * @throws {TaskpipeError} `LOCKED` while it is compacted
+   * Opens the ledger for writing until `close()`. Creates it if it does not exist.
+   * @param output path of the output whose rows are marked
+   * @throws {TaskpipeError} `LOCKED` while the ledger is compacted or cleared
    */
   open(output?: string): Promise<LedgerWriter>;
-  /** Checks every line. @param fault receives each that is torn or foreign */
+  /** Checks every line. @param fault called for each torn or foreign line */
   check(fault: (line: number, message: string) => void): Promise<Condition>;
   /**
-   * Leaves out what no longer counts. @returns how many lines there were, and are
+   * Removes lines that no longer count.
+   * @returns number of lines before and after
    * @throws {TaskpipeError} `LOCKED` if another process writes
    */
   compact(): Promise<{ before: number; after: number }>;
@@ -83,22 +92,23 @@ export interface Ledger {
 /** A ledger that is open for writing. */
 export interface LedgerWriter {
   /**
-   * Adds lines, all of them or, with an exception, an unknown part. With `sync` they are on the disk when it resolves.
-   * @throws {TaskpipeError} `IO`; not to be tried again
+   * Adds entries. If it throws, an unknown part of them was added. With `sync`, they are on the disk when the
+   * promise resolves; a ledger in Redis leaves that to the server.
+   * @throws {TaskpipeError} `IO`; do not retry
    */
   append(entries: readonly Entry[], sync: boolean): Promise<void>;
   /**
-   * The same for rows of the output, of which there are millions.
-   * @param ends where they end, by the index of their uuid, in bytes after `from`; -1: it has none
+   * Adds uuids with the ends of their rows. The same as `append`, but fast enough for millions of rows.
+   * @param ends end of the row of each uuid, in bytes after `from`; -1 if its row is not new
    */
   appendRows(uuids: readonly string[], ends: readonly number[], from: number, sync: boolean): Promise<void>;
   /**
-   * Says that all rows up to `end` bytes of the output are named.
-   * @param seal state of the output, at the end of a run
+   * Records that the ledger names all rows in the first `end` bytes of the output.
+   * @param seal state of the output; given at the end of a run
    */
   know(end: number, sync: boolean, seal?: Seal): Promise<void>;
   /**
-   * Checks that what was written can be found: a file can lose its name. The other methods check it too.
+   * Checks that the path still names the ledger that was written. The other methods check it too.
    * @throws {TaskpipeError} `IO`
    */
   check(): Promise<void>;

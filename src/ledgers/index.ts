@@ -1,6 +1,6 @@
 /*
- * Ledgers: which tasks are finished. Owns the table of kinds, by the form of their place. Must not know rows or formats
- * of outputs.
+ * Ledgers: lists of finished tasks. Owns the table of kinds, by the form of their place. Must not know rows
+ * or formats of outputs.
  */
 import { TaskpipeError } from '../core/base/errors.ts';
 import { withoutUser } from '../core/base/terminal-text.ts';
@@ -12,7 +12,9 @@ import { sqliteLedger } from './sqlite-ledger.ts';
 
 export type { Condition, Entry, Ledger, LedgerWriter, OutputHistory, Seal } from './contract.ts';
 
-/** The kinds of ledgers, by how their places begin. A place without `://` is a file, or by its ending a database. */
+/**
+ * Kinds of ledgers by the scheme of the place. A place without `://` is a file, or by its ending a database.
+ */
 const ledgers: Readonly<Record<string, (place: string, say: (message: string) => void) => Ledger>> = {
   file: jsonlLedger,
   redis: redisLedger,
@@ -21,10 +23,10 @@ const ledgers: Readonly<Record<string, (place: string, say: (message: string) =>
 };
 
 /**
- * The ledger at a place. Nothing is opened yet.
- * @param place a path, or the url of one in Redis: `redis://h/0#name`
- * @param say a line on stderr
- * @throws {TaskpipeError} `USAGE`, where the place is of no known kind
+ * Returns the ledger at a place. Opens nothing yet.
+ * @param place a path, or a url in Redis: `redis://h/0#name`
+ * @param say writes a line to stderr
+ * @throws {TaskpipeError} `USAGE` if the kind of the place is unknown
  */
 export function openLedger(place: string, say: (message: string) => void): Ledger {
   const kind = /^([a-z]+):\/\//.exec(place)?.[1] ?? (/\.(db|sqlite3?)$/i.test(place) ? 'sqlite' : 'file');
@@ -38,7 +40,7 @@ export function openLedger(place: string, say: (message: string) => void): Ledge
   return make(place, say);
 }
 
-/** The uuids that are finished according to a ledger; none where it does not exist. @throws {TaskpipeError} */
+/** Returns the finished uuids of a ledger; an empty set if it does not exist. @throws {TaskpipeError} */
 export function finishedIn(place: string): Promise<IdSet> {
   return openLedger(place, () => {}).finished();
 }

@@ -10,9 +10,9 @@ import { finishedKey, membersOf, undoneKey } from '../core/storage/redis-keys.ts
 import type { Entry, Ledger, LedgerWriter, OutputHistory, Seal } from './contract.ts';
 
 /**
- * A ledger in Redis, for many machines: `redis://host/0#name`. What the queue of that name has finished is in it.
- * It is a set of uuids, so nothing in it can be torn.
- * @param say a line on stderr
+ * Returns a ledger in Redis, for many machines: `redis://host/0#name`. It also has the tasks that the queue
+ * of that name has finished. It is a set of uuids, so nothing in it can be torn.
+ * @param say writes a line to stderr
  * @throws {TaskpipeError} `USAGE` if the place is an invalid url
  */
 export function redisLedger(place: string, say: (message: string) => void): Ledger {
@@ -61,12 +61,14 @@ function nameIn({ name, place }: RedisAddress): string {
   return name;
 }
 
-/** How far each output is known: a hash of `end` by output. */
+/** Returns the key of a hash: by output, the size up to which it is known (`end`). */
 function endsKey(name: string): string {
   return `taskpipe:${name}:ends`;
 }
 
-/** A hash of the last seal by output, as JSON, and of `overField`, which is there once the ledger says more. */
+/**
+ * Returns the key of a hash: by output, its last seal as JSON, and `overField` if entries follow the seal.
+ */
 function sealsKey(name: string): string {
   return `taskpipe:${name}:seals`;
 }
@@ -75,12 +77,15 @@ function overField(output: string): string {
   return `${output}\0over`;
 }
 
-/** The set of the uuids whose rows are in an output. */
+/** Returns the key of the set of uuids whose rows are in an output. */
 function savedKey(name: string, output: string): string {
   return `taskpipe:${name}:saved:${output}`;
 }
 
-/** An output as the ledger names it. Many machines may have one of that path; a link that takes its place is it, too. */
+/**
+ * Returns the name of an output in the ledger. It has the host name, as many machines may have the same path.
+ * It does not resolve a link in the place of the output: that counts as the same output.
+ */
 function outputName(path: string): string {
   return `${hostname()}:${join(realPath(dirname(resolve(path))), basename(path))}`;
 }
@@ -170,7 +175,7 @@ async function openWriter(
   };
 }
 
-/** All or nothing, by a transaction. */
+/** Adds all entries or none, in one transaction. */
 async function append(
   { client }: RedisLink,
   name: string,
@@ -189,7 +194,7 @@ async function append(
     const end = ends.reduce((most, one) => Math.max(most, one), 0);
     if (marked.length > 0) change.sadd(savedKey(name, output), ...marked);
     if (gone.length > 0) change.srem(savedKey(name, output), ...gone);
-    // A database has no ends, and its name is needed to clear the ledger.
+    // A database has no ends, but clearing the ledger needs its name.
     if (ends.length > 0) change.hset(endsKey(name), output, end);
     else change.hsetnx(endsKey(name), output, 0);
     change.hset(sealsKey(name), overField(output), 1);

@@ -7,7 +7,10 @@ import type { Ledger } from './contract.ts';
 
 const BATCH = 1000;
 
-/** A database that `task-save` saves to, as a ledger: what has a row in its table `tasks`, and did not fail, is finished. */
+/**
+ * Returns a ledger that reads a database of `task-save`: tasks with a row in its table `tasks` that did not
+ * fail are finished.
+ */
 export function sqliteLedger(path: string): Ledger {
   const finished = async (): Promise<IdSet> => {
     const ids = new IdSet();
@@ -36,7 +39,7 @@ export function sqliteLedger(path: string): Ledger {
   };
 }
 
-/** No file is an empty one, and so is a database without the table. */
+/** Lists the finished uuids. A missing file, or a database without the table, counts as empty. */
 async function* list(path: string): AsyncGenerator<readonly string[]> {
   if (!existsSync(path)) return;
   const database = await openDatabase(path, { readonly: true });

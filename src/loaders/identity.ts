@@ -5,17 +5,17 @@ import type { Loaded } from './contract.ts';
 
 export interface IdentityOptions {
   /**
-   * The attributes whose values make the uuid, by name or path. Default: the record's own `uuid`, else all of the
-   * record, names included.
+   * Attributes whose values make the uuid, by name or path. Default: the record's own `uuid`, else the whole
+   * record, with names.
    */
   readonly uuidFields?: readonly string[] | undefined;
-  /** The kind of UUID: 3 (MD5, the default) or 5 (SHA-1) of the record or those values, 4 or 7 random. */
+  /** Kind of UUID: 3 (MD5, the default) or 5 (SHA-1) of the record or those values; 4 or 7 are random. */
   readonly uuid?: UuidVersion | undefined;
-  /** The separator of several values. Default U+001F, so that `a`, `bc` and `ab`, `c` differ. */
+  /** Separator between values. Default: U+001F, so that `a`, `bc` and `ab`, `c` differ. */
   readonly uuidSep?: string | undefined;
 }
 
-/** The reason why a record cannot have a uuid. */
+/** Reason a record cannot have a uuid. */
 export class NoIdentity {
   readonly why: string;
 
@@ -28,8 +28,9 @@ const NO_TEXT = new NoIdentity(HALF);
 const HALF_FIELD = new NoIdentity('a value of --uuid-fields has half of a surrogate pair');
 
 /**
- * Returns the function that gives each record its uuid. A record that was a task before keeps the one it has, so that
- * a task that failed is the same one when it is loaded again; unless the uuid is to be made of its result.
+ * Returns the function that gives each record its uuid. A record that was a task before keeps its uuid, so
+ * that a failed task stays the same task when it is loaded again; unless `uuidFields` names a part of its
+ * result.
  */
 export function identify(options: IdentityOptions): (record: Loaded) => string | NoIdentity {
   const { uuidFields, uuid: version = 3, uuidSep = '\u001f' } = options;
@@ -60,6 +61,6 @@ function uuidOfFields(
     values.push(value);
   }
   const name = values.length === 1 ? (values[0] as string) : values.join(separator);
-  // In UTF-8 all halves are the same, so that two tasks would be one.
+  // In UTF-8, all lone surrogates become the same bytes, so two tasks would become one.
   return name.isWellFormed() ? nameUuid(name, version) : HALF_FIELD;
 }

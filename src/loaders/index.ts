@@ -1,6 +1,6 @@
 /*
- * Loaders: bytes to records, one format a file. Owns the table of formats and how they are recognized. Must not know
- * ledgers, limits or output: that is for the stage.
+ * Loaders: turn bytes into records, one format per file. Owns the table of formats and their recognition.
+ * Must not know ledgers, limits or output: these belong to the stage.
  */
 import { CSV, TSV } from '../core/text/csv.ts';
 import type { Format, FormatOption, Loader, Opener } from './contract.ts';
@@ -17,22 +17,22 @@ export type { Columns } from './table/table-columns.ts';
 
 interface Entry {
   readonly endings: readonly string[];
-  /** Reads its bytes. */
+  /** Reader of its bytes. */
   readonly read?: Loader;
-  /** Reads it by its path, if it is not a stream of bytes. */
+  /** Reader by path, if it is not a stream of bytes. */
   readonly open?: Opener;
-  /** Whether its first row is a header. */
+  /** True if its first row is a header by default. */
   readonly hasHeader?: boolean;
-  /** Options of some formats that this one uses. */
+  /** Format-specific options that this format uses. */
   readonly uses: readonly FormatOption[];
 }
 
-/** Options that make a table of plain lines. */
+/** Options that turn plain lines into a table. */
 const TABLE: readonly FormatOption[] = ['delimiter', 'quote', 'escape', 'header', 'columns'];
 const TEXT: readonly FormatOption[] = ['encoding', 'maxLine'];
 const LINES: readonly FormatOption[] = [...TEXT, 'skip', 'comment'];
 
-/** The formats that are read, by name: the endings of their files, and what reads them. */
+/** Input formats by name, with the endings of their files and their readers. */
 const loaders: Readonly<Record<Format, Entry>> = {
   csv: { endings: ['.csv'], read: delimited(CSV), hasHeader: true, uses: [...LINES, ...TABLE] },
   tsv: { endings: ['.tsv', '.tab'], read: delimited(TSV), hasHeader: true, uses: [...LINES, ...TABLE] },
@@ -42,7 +42,7 @@ const loaders: Readonly<Record<Format, Entry>> = {
     endings: ['.txt', '.list', '.lst'],
     uses: [...LINES, 'field'],
     read: async function* (...args) {
-      const { lines } = await import('./lines-loader.ts'); // and split2, which other formats do not need
+      const { lines } = await import('./lines-loader.ts'); // loads split2 only if it is needed
       yield* lines(...args);
     },
   },
@@ -59,8 +59,8 @@ const loaders: Readonly<Record<Format, Entry>> = {
 export const formats: readonly Format[] = Object.keys(loaders) as Format[];
 
 /**
- * Says which of some options none of the formats uses.
- * @returns for each the reason, to follow its name in a message
+ * Returns the given options that none of the used formats uses.
+ * @returns the reason for each, to follow its name in a message
  */
 export function unusedOptions(
   given: Iterable<string>,
@@ -76,7 +76,7 @@ export function unusedOptions(
   return unused;
 }
 
-/** Options that say what a file is whose name and beginning could be of several formats. */
+/** Options that decide the format of a file if its name and beginning fit several formats. */
 export interface Hints {
   readonly format?: Format | undefined;
   readonly header?: boolean | undefined;
@@ -96,16 +96,16 @@ function isTable(hints: Hints): boolean {
   );
 }
 
-/** The format of a file by its name and the options; undefined if only its first bytes can tell. */
+/** Returns the format of a file by its name and the options; undefined if only its first bytes can tell. */
 export function formatByName(path: string, hints: Hints): Format | undefined {
   const byName = hints.format ?? formatOf(path);
-  // A table that a spreadsheet saved as text.
+  // Spreadsheets save tables as .txt, too.
   if (byName === 'lines' && hints.format === undefined && isTable(hints)) return 'csv';
   const isDatabase = hints.query !== undefined || hints.table !== undefined;
   return byName ?? (isDatabase && !isTable(hints) ? 'sqlite' : undefined);
 }
 
-/** The format of a file by its first bytes and the options. */
+/** Returns the format of a file by its first bytes and the options. */
 export function formatByStart(first: Buffer, hints: Hints): Format {
   const format = sniffFormat(first);
   if (format !== 'lines' && format !== 'csv' && format !== 'tsv') return format;
@@ -113,7 +113,9 @@ export function formatByStart(first: Buffer, hints: Hints): Format {
   return hints.field === undefined ? format : 'lines';
 }
 
-/** The format of a file by its ending, `.gz` and `.zst` left out of account; undefined if that tells nothing. */
+/**
+ * Returns the format of a file by its ending, ignoring `.gz` and `.zst`; undefined if the ending is unknown.
+ */
 export function formatOf(path: string): Format | undefined {
   const name = path.toLowerCase().replace(/\.(?:gz|zst)$/, '');
   return formats.find((format) => loaders[format].endings.some((ending) => name.endsWith(ending)));
@@ -124,7 +126,7 @@ export function loaderFor(format: Format): Loader | undefined {
   return loaders[format].read;
 }
 
-/** Tells whether files of a format begin with a header. */
+/** Returns true if files of a format begin with a header by default. */
 export function hasHeader(format: Format): boolean {
   return loaders[format].hasHeader === true;
 }

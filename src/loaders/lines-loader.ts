@@ -4,10 +4,13 @@ import { lineFault, tooLong } from '../core/text/lines.ts';
 import type { Loader, ReadOptions } from './contract.ts';
 import { JsonLoaded } from './json/json-records.ts';
 
-/** Stands for a line over the cap: half of a surrogate pair, which no decoded text has, and no escaped byte is. */
+/**
+ * Placeholder for a line over the limit: a lone surrogate, which neither decoded text nor an escaped byte can
+ * be.
+ */
 const TOO_LONG = '\udfff';
 
-/** Plain lines: each becomes the one attribute of a task. Blank lines are skipped. */
+/** Reads plain lines: each becomes a record with one attribute. Skips blank lines. */
 export const lines: Loader = async function* (bytes, options) {
   const splitter = split2({ decodeStrings: false });
   const { comment } = options;
@@ -36,7 +39,10 @@ function isGood(text: string, line: number, { source, reject, encoding, maxLine 
   return false;
 }
 
-/** Puts `TOO_LONG` in place of a line over the cap, so that splitting needs no more memory than that. Ends with a newline. */
+/**
+ * Replaces a line over the limit by `TOO_LONG`, which bounds the memory for splitting. Adds a newline at the
+ * end.
+ */
 async function* capped(texts: AsyncIterable<string>, maxLine: number): AsyncGenerator<string> {
   let kept = '';
   let skipping = false;

@@ -1,53 +1,57 @@
 import type { Destination, Misfit } from './contract.ts';
 
-/** A commit begins at so many records, where nothing else is said, */
+/** Default number of records that starts a commit. */
 export const FLUSH = 1000;
-/** or when a record has waited so long, in milliseconds. */
+/** Default time that a record waits until a commit starts, in milliseconds. */
 export const FLUSH_INTERVAL = 1000;
 
-/** When a batch is committed, and where its parts go. */
+/** Limits of a batch, and the targets of its parts. */
 export interface CommitOptions {
   readonly destination: Pick<Destination, 'commit' | 'marks' | 'refuses'>;
-  /** A commit begins when so many records have gathered, */
+  /** Number of gathered records that starts a commit. */
   readonly flush: number;
-  /** or when the first of them has waited so long, in milliseconds; or at 4 MB. */
+  /** Time that the first record waits until a commit starts, in milliseconds. */
   readonly flushInterval: number;
-  /** Makes records of the rest file safe. */
+  /** Writes records to the rest file, durably if the run syncs. */
   readonly addRest: (lines: string) => Promise<void>;
-  /** Is given the records, with newlines, once they are safe. */
+  /** Called with the records, with newlines, once they are in the output or the rest file. */
   readonly tee: ((lines: string) => Promise<void>) | undefined;
-  /** Called with a record that the destination has refused. Returns its line for the rest file. */
+  /** Called with a record that the destination refused. Returns its line for the rest file. */
   readonly onRefused?: (line: string, why: Misfit) => string;
-  /** Is called once, where a commit fails: nothing more will be committed. */
+  /** Called once, if a commit fails. Nothing is committed after that. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** What gathers while the batch before it is committed. */
+/** The batch that gathers while the previous one is committed. */
 interface Gathering {
-  /** Rows that are still to be encoded. */
+  /** Rows not yet encoded. */
   text: string;
-  /** Those that are, which takes less memory than text, and so many bytes of it. */
+  /** Buffer of encoded rows, which take less memory than text. */
   rows: Buffer;
+  /** Number of bytes used in `rows`. */
   bytes: number;
   /** Number of rows. */
   rowCount: number;
   uuids: string[];
-  /** Where the rows of the uuids end in all bytes; from `encoded` on, in `text`. */
+  /**
+   * End of the row of each uuid: in `rows` for the first `encoded` ones, else in `text`; -1 if it has none
+   * here.
+   */
   ends: number[];
   encoded: number;
-  /** The records of the rows, if some may be refused, and those that were. */
+  /** Records of the rows, if the destination may refuse rows, and the refusals by index. */
   lines: string[];
   refused: Map<number, Misfit>;
   rest: string;
   tee: string;
   records: number;
-  /** All that it holds, in characters. */
+  /** Approximate size of the batch, in characters. */
   size: number;
 }
 
-/** A commit begins at so many characters. */
+/** Size of a batch that starts a commit, in characters. */
 const FULL = 4 * 1024 * 1024;
-/** Limit on what gathers while one runs; beyond it, adding waits. */
+/** Limits of the batch that gathers during a commit, in characters and records; beyond them, `room` waits. */
 const MOST_SIZE = 8 * 1024 * 1024;
 const MOST_RECORDS = 20_000;
 
@@ -69,7 +73,7 @@ function gathering(rows: Buffer): Gathering {
   };
 }
 
-/** Encodes the rows that are still text, and tells where they end in bytes. */
+/** Encodes the rows that are still text, and turns their ends into byte offsets. */
 function encode(batch: Gathering): void {
   const { text, ends, bytes: from } = batch;
   const length = Buffer.byteLength(text);
@@ -94,13 +98,13 @@ function encode(batch: Gathering): void {
 }
 
 /**
- * Commits in groups: while one batch is being synced the next gathers, so that the rate does not hang on how long a
- * sync takes. One commit runs at a time, in the order in which records came.
+ * Commits records in batches. The next batch gathers while the previous one is synced, so slow syncs do not
+ * limit the rate. Commits run one at a time, in the order of arrival.
  */
 export class Committer {
   readonly #options: CommitOptions;
   #gathering = gathering(Buffer.alloc(0));
-  /** What the rows of the batch before were in: the next are put there. */
+  /** Row buffer of the last committed batch, reused for a later batch. */
   #spare: Buffer = Buffer.alloc(0);
   #running: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -127,7 +131,7 @@ export class Committer {
     this.#add(row.length, line);
   }
 
-  /** Adds a record that has its row already. @param toMark whether it is still to be marked as finished */
+  /** Adds a record that already has a row. @param toMark true if it must still be marked as finished */
   addPresent(uuid: string, toMark: boolean, line: string): void {
     if (!toMark && this.#options.tee === undefined) return;
     if (toMark) {
@@ -155,7 +159,7 @@ export class Committer {
     else this.#wait();
   }
 
-  /** Resolves when more may be added. @throws what a commit threw */
+  /** Resolves when more records may be added. @throws the error of a failed commit */
   async room(): Promise<void> {
     encode(this.#gathering);
     while (this.#failure === undefined && this.#isOverfull()) {
@@ -169,7 +173,7 @@ export class Committer {
     return this.#gathering.size > MOST_SIZE || this.#gathering.records > MOST_RECORDS;
   }
 
-  /** Commits all that was added. @throws what a commit threw */
+  /** Commits all added records. @throws the error of a failed commit */
   async drain(): Promise<void> {
     while (this.#failure === undefined && (this.#running !== undefined || this.#gathering.size > 0)) {
       this.#begin();
@@ -178,7 +182,7 @@ export class Committer {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** Commits nothing more. */
+  /** Stops further commits. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#failure ??= { error: undefined };
@@ -210,13 +214,13 @@ export class Committer {
     const rows = batch.rows.subarray(0, batch.bytes);
     if (rows.length > 0 || batch.uuids.length > 0) await destination.commit({ ...batch, rows });
     if (batch.refused.size > 0) this.#leaveRefused(batch);
-    // Never that of the batch before, which the rows that gather now are in.
+    // The gathering batch uses the previous spare; this buffer is free now.
     this.#spare = batch.rows.length <= MOST_SIZE ? batch.rows : Buffer.alloc(0);
     if (batch.rest !== '') await addRest(batch.rest);
     if (batch.tee !== '') await tee?.(batch.tee);
   }
 
-  /** Moves the records of refused rows to the rest file, also in what is passed on. */
+  /** Adds the records of refused rows to the rest file, and replaces them in the text for `tee`. */
   #leaveRefused(batch: Gathering): void {
     for (const [index, why] of batch.refused) {
       const line = batch.lines[index] as string;

@@ -3,74 +3,79 @@ import type { Task } from '../core/record/task.ts';
 import type { Unmet } from './rows/columns.ts';
 import type { Field } from './rows/fields.ts';
 
-/** Why a task has no row. */
+/** Reason a task has no row. */
 export interface Misfit {
   readonly code: 'COLUMNS' | 'VALUE' | 'CONSTRAINT';
-  /** For a person: what does not fit, and what to do. */
+  /** Message for the user: the value or attribute that does not fit, and the remedy. */
   readonly message: string;
-  /** The columns that would have to be there. */
+  /** Columns that have to be added for the task. */
   readonly columns: readonly string[];
 }
 
-/** The codes of misfits. */
+/** Codes of misfits. */
 export const MISFITS: readonly string[] = [
   'COLUMNS',
   'VALUE',
   'CONSTRAINT',
 ] satisfies readonly Misfit['code'][];
 
-/** A row that was found in an output. Places are in bytes from the start of the file. */
+/** A row that was found in an output. `start` and `end` are in bytes from the start of the file. */
 export interface FoundRow {
-  /** Undefined if the row has none, or no usable one. */
+  /** Undefined if the row has no valid uuid. */
   readonly uuid: string | undefined;
   readonly start: number;
   readonly end: number;
   /** Number of its first line in the file, from 1. */
   readonly line: number;
-  /** Set if it is the last row and complete except for its line end. */
+  /** True if the row is the last one and lacks only its line end. */
   readonly isOpen?: boolean;
-  /** Reason it is not a row. Nothing that follows such a row is found. */
+  /** Reason the row is invalid. The scan stops after such a row. */
   readonly fault?: string;
-  /** Damage that a crash may have done: no line end, an open quote, or a NUL where bytes never came to the disk. */
+  /**
+   * Damage that a crash may cause: no line end, an open quote, or a NUL where bytes never reached the disk.
+   */
   readonly damage?: 'open' | 'quote' | 'nul';
 }
 
-/** What an output's format is told. */
+/** Options of an output's format. */
 export interface FormatOptions {
-  /** How the output is called in messages. */
+  /** Name of the output in messages. */
   readonly path: string;
   readonly fields?: readonly Field[] | undefined;
   readonly all?: boolean | undefined;
   readonly widen?: boolean | undefined;
   readonly escapeFormulas?: boolean | undefined;
-  /** Whether a crash may have torn the first commit, and so the header. */
+  /** True if a crash may have torn the first commit, and so the header. */
   readonly mayBeTorn?: boolean | undefined;
-  /** The character between two cells, if it is not that of the format. */
+  /** Character between two cells. Default: that of the format. */
   readonly delimiter?: string | undefined;
-  /** Whether a new file begins with a byte order mark. */
+  /** True if a new file begins with a byte order mark. */
   readonly bom?: boolean | undefined;
-  /** Tells a person something worth knowing. */
+  /** Shows a note to the user. */
   readonly note?: ((message: string) => void) | undefined;
 }
 
-/** What a destination is told. */
+/** Options of a destination. */
 export interface DestinationOptions extends FormatOptions {
-  /** Whether rows that someone has removed from the output are taken out of the ledger, instead of an error. */
+  /**
+   * True if changes that someone made to the output are accepted instead of reported as errors: rows that are
+   * gone are removed from the ledger, for example.
+   */
   readonly acceptEdits?: boolean | undefined;
   readonly ledger?: string | undefined;
   readonly overwrite?: boolean | undefined;
-  /** The table of a database. */
+  /** Table of a database. */
   readonly table?: string | undefined;
-  /** Whether everything is on the disk before it counts. */
+  /** True if rows are synced to disk before they count as saved. */
   readonly sync: boolean;
-  /** A line on stderr. */
+  /** Writes a line to stderr. */
   readonly say: (message: string) => void;
   readonly note: (message: string) => void;
 }
 
 /** Rows of one output: tasks to text, and text to rows. */
 export interface Rows {
-  /** Whether rows tell their uuid. Known from the start, but for a new output, of which it is true until shown otherwise. */
+  /** True if rows contain their uuid. For a new output it is true until the columns are known. */
   readonly hasUuid: boolean;
   /** Column names, if the rows have columns. */
   readonly names?: readonly string[] | undefined;
@@ -78,83 +83,94 @@ export interface Rows {
   readonly first: number;
   /** Line end of the output. */
   readonly newline: '\n' | '\r\n';
-  /** The row of a task with its line end; before it, in a new output, the header. */
+  /** Returns the row of a task with its line end. The first row of a new output comes with the header. */
   encode(task: Task): string | Misfit;
-  /** The columns that would have to be there for a task, once a row was encoded. */
+  /** Returns the columns that have to be added for a task. Call it after the first `encode`. */
   lackedBy(task: Task): readonly string[];
   /**
-   * Whether the rows that the output had before have no place for the result of a task: then none of them was made from
-   * its record, and the output may be the input of the pipeline.
+   * Returns true if the rows from before this run have no place for the result of a task. Then none of them
+   * was made from its record, and the output may be the input of the pipeline.
    */
   lacksResult(task: Task): boolean;
-  /** The paths of `fields` that no record had, as far as it can tell. */
+  /** Paths of `fields` that no record so far had. Undefined if unknown. */
   readonly unmet?: Unmet;
   /**
    * Reads the rows of an existing output up to the first fault. Blank lines are skipped.
-   * @param chunks the bytes from `first` on
+   * @param chunks bytes from `first` on
    */
   scan(chunks: AsyncIterable<Buffer>): AsyncIterable<readonly FoundRow[]>;
-  /** Columns that an existing output has to get before anything is saved (`--widen`). */
+  /** Columns that must be added to an existing output before anything is saved (`--widen`). */
   readonly lacking: readonly string[];
   /**
-   * Adds columns: from now on rows are encoded with them.
-   * @returns the text of the whole output with them, from the text that it has
+   * Adds columns. Rows are encoded with them after the last chunk.
+   * @param chunks bytes of the whole output
+   * @returns bytes of the whole output with the new columns
    */
   widen(columns: readonly string[], chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer>;
 }
 
 /**
- * A kind of rows.
- * @param head the beginning of an existing output; it ends at once where the output is new
- * @returns undefined where a crash has torn the output before its first row
- * @throws {TaskpipeError} `USAGE` or `DATA`, where the output can't take what is to be saved
+ * Opens the rows of an output in one format.
+ * @param head bytes of an existing output from its start; empty for a new output
+ * @returns undefined if a crash has torn the output before its first row
+ * @throws {TaskpipeError} `USAGE` or `DATA` if the tasks cannot be saved to the output
  */
 export type OpenRows = (head: AsyncIterable<Buffer>, options: FormatOptions) => Promise<Rows | undefined>;
 
 /** Rows that are committed together. */
 export interface RowBatch {
-  /** Good until the commit has ended. */
+  /** Bytes of the rows, valid until the commit has ended. */
   readonly rows: Buffer;
   /** Number of rows. */
   readonly rowCount: number;
-  /** The uuids that are to be marked as finished, and where their rows end in `rows`; -1: not in it. */
+  /**
+   * Uuids to mark as finished, and the end of each one's row in `rows`; -1 if its row is not in this batch.
+   */
   readonly uuids: readonly string[];
   readonly ends: readonly number[];
-  /** The records of the rows, if the destination `refuses` rows. */
+  /** Records of the rows, if the destination `refuses` rows. */
   readonly lines: readonly string[];
-  /** To be filled with the rows that were refused, by their index in `lines`. They go to the rest file. */
+  /** Refused rows by their index in `lines`. The commit fills it, and their records go to the rest file. */
   readonly refused: Map<number, Misfit>;
 }
 
-/** Where rows are kept. */
+/** An output that rows are saved to. */
 export interface Destination {
-  /** The uuids whose rows are in it; the stage adds those that it hands over. */
+  /** Uuids whose rows are in the output. The router adds those that it hands over. */
   readonly saved: IdSet;
-  /** Whether there were no rows in it at the start. */
+  /** True if the output was empty at the start. */
   readonly isFresh: boolean;
-  /** Whether batches must say what is finished. */
+  /** True if batches must list the uuids to mark as finished. */
   readonly marks: boolean;
-  /** Whether a later record of a uuid takes the place of its row. Default: it is skipped. */
+  /** True if a later record with the same uuid replaces the row. Default: it is skipped. */
   readonly replaces?: boolean;
-  /** Whether a commit may refuse rows, as a database with constraints does. Default: it takes all or throws. */
+  /**
+   * True if a commit may refuse single rows, as a database with constraints does. Default: it takes all or
+   * throws.
+   */
   readonly refuses?: boolean;
-  /** Whether a uuid whose row is in it is not marked as finished. */
+  /** Returns true, once per uuid, if its row is in the output but the ledger does not mark it as finished. */
   isUnmarked(uuid: string): boolean;
   encode(task: Task): string | Misfit;
-  /** The columns that would have to be there for a task. */
+  /** Returns the columns that have to be added for a task. */
   lackedBy(task: Task): readonly string[];
   /**
-   * Makes sure that the row of a task that was there before may be that of this record.
-   * @throws {TaskpipeError} `USAGE`, if it has no place for the result: the output may be the input of the pipeline
+   * Checks that a row from before this run can come from the record of its task.
+   * @throws {TaskpipeError} `USAGE` if the row has no place for the result: the output may be the input of
+   *   the pipeline
    */
   mustHoldResult?(task: Task): void;
-  /** The paths of `fields` that no record had, as far as it can tell. */
+  /** Paths of `fields` that no record so far had. Undefined if unknown. */
   readonly unmet?: Unmet | undefined;
-  /** Makes rows safe, then marks them. @throws {TaskpipeError} `IO`; not to be tried again */
+  /** Writes rows durably, then marks them as finished. @throws {TaskpipeError} `IO`; do not retry */
   commit(batch: RowBatch): Promise<void>;
-  /** Adds columns, while nothing is being committed. */
+  /** Adds columns. Call it only while no commit runs. */
   widen(columns: readonly string[]): Promise<void>;
-  /** Completes it. @param isWhole false where the run was stopped. @returns whether the rows are in place */
+  /**
+   * Completes the output.
+   * @param isWhole false if the run was stopped.
+   * @returns true if the rows are in place
+   */
   finish(isWhole: boolean): Promise<boolean>;
   close(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 /*
- * Savers: tasks to rows. Owns the table of formats, the commit order and the rest file. Must not know how tasks were run.
+ * Savers: turn tasks into rows. Owns the table of formats, the commit order and the rest file. Must not know
+ * how tasks were run.
  */
 import { CSV, TSV } from '../core/text/csv.ts';
 import type { Destination, DestinationOptions, OpenRows } from './contract.ts';
@@ -19,17 +20,17 @@ const DELIMITED: readonly SaveOption[] = ['widen', 'escapeFormulas', 'delimiter'
 
 /** A kind of output. */
 export interface Saver {
-  /** How its files' names end. */
+  /** Endings of its file names. */
   readonly endings: readonly string[];
-  /** Options of some formats that this one uses. */
+  /** Format-specific options that this format uses. */
   readonly uses: readonly SaveOption[];
-  /** Rows of a file; absent if it is not a file of rows. */
+  /** Opens the rows of a file; absent if the output is not a file of rows. */
   readonly rows?: OpenRows;
   /** Opens an output that is not a file of rows. */
   readonly open?: (options: DestinationOptions) => Promise<Destination>;
 }
 
-/** The formats that are written, by name. */
+/** Output formats by name. */
 export const savers: Readonly<Record<SaveFormat, Saver>> = {
   csv: { endings: ['.csv'], uses: DELIMITED, rows: delimited(CSV) },
   tsv: { endings: ['.tsv', '.tab'], uses: DELIMITED, rows: delimited(TSV) },
@@ -38,7 +39,7 @@ export const savers: Readonly<Record<SaveFormat, Saver>> = {
     endings: ['.db', '.sqlite', '.sqlite3'],
     uses: ['table'],
     async open(options) {
-      const { openTable } = await import('./sqlite/index.ts'); // and SQLite, which files do not need
+      const { openTable } = await import('./sqlite/index.ts'); // loads SQLite only if it is needed
       return openTable(options);
     },
   },
@@ -46,13 +47,13 @@ export const savers: Readonly<Record<SaveFormat, Saver>> = {
 
 export const saveFormats: readonly SaveFormat[] = Object.keys(savers) as SaveFormat[];
 
-/** The format of an output by the ending of its name; undefined where that tells nothing. */
+/** Returns the format of an output by the ending of its name; undefined if the ending is unknown. */
 export function saveFormatOf(path: string): SaveFormat | undefined {
   const name = path.toLowerCase();
   return saveFormats.find((format) => savers[format].endings.some((ending) => name.endsWith(ending)));
 }
 
-/** Reasons why options have no effect on the standard output. */
+/** Reasons that options have no effect on the standard output. */
 const UNUSED_ON_STDOUT: Readonly<Record<string, string>> = {
   tee: 'needs a file: the standard output has the rows already',
   overwrite: 'needs a file',
@@ -63,8 +64,8 @@ const UNUSED_ON_STDOUT: Readonly<Record<string, string>> = {
 };
 
 /**
- * Says which options have no effect on an output.
- * @returns for each the reason, to follow its name in a message
+ * Returns the options that have no effect on an output.
+ * @returns the reason for each, to follow its name in a message
  */
 export function unusedOptions(out: string, given?: SaveFormat): ReadonlyMap<string, string> {
   const format = given ?? (out === '-' ? 'ndjson' : saveFormatOf(out));

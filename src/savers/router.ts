@@ -6,33 +6,33 @@ import { Committer, FLUSH, FLUSH_INTERVAL } from './committer.ts';
 import { type Destination, MISFITS, type Misfit } from './contract.ts';
 import type { Rest } from './file/rest-file.ts';
 
-/** What was done with the records that came. */
+/** Counts of what happened to the records that arrived. */
 export interface SaveSummary {
-  /** Records that came. */
+  /** Records that arrived. */
   read: number;
-  /** Rows that were written. */
+  /** Rows handed over to the output and not refused. */
   saved: number;
-  /** Records whose uuid has a row already. */
+  /** Records skipped because their uuid already has a row. */
   present: number;
-  /** Records that this run left in the rest file. */
+  /** Tasks that this run left in the rest file. */
   rest: number;
   /** Records of tasks that failed. */
   failed: number;
-  /** Records of tasks that did not come to an end: `PENDING`. */
+  /** Records of unfinished tasks: `PENDING`. */
   pending: number;
   /** Tasks that this run left in the rest file as `PENDING`. */
   unfinished: number;
-  /** Records that did not fit into the output. */
+  /** Records that did not fit the output. */
   misfits: number;
-  /** Those of the misfits that would fit into more columns. */
+  /** Misfits that would fit if columns were added. */
   lacking: number;
-  /** Why the first of the misfits did not fit. */
+  /** Reason the first misfit did not fit. */
   reason: string | undefined;
-  /** The path of the rest file. */
+  /** Path of the rest file. */
   readonly restFile: string;
 }
 
-/** What decides where a record goes. */
+/** Options of a router. */
 export interface RouterOptions {
   readonly all?: boolean | undefined;
   readonly widen?: boolean | undefined;
@@ -43,19 +43,19 @@ export interface RouterOptions {
   readonly stopped?: AbortSignal | undefined;
 }
 
-/** Takes records, and gives each to where it belongs: the output, the rest file, or nowhere, as it is saved already. */
+/** Sends each record to the output or to the rest file, and skips those that are already saved. */
 export class Router {
   readonly summary: SaveSummary;
-  /** Why records can no longer be given on. What came until then is saved all the same. */
+  /** Error that ended `--tee`. Records that arrived before it are still saved. */
   teeFailure: { readonly error: unknown } | undefined;
   readonly #destination: Destination;
   readonly #options: RouterOptions;
   readonly #committer: Committer;
-  /** The uuids that are in the rest file by this run. */
+  /** Uuids of tasks that this run left in the rest file. */
   readonly #left = new IdSet();
-  /** Whether a row that was there before was compared with its record. */
+  /** True if a row from before this run was checked against its record. */
   #isOwn = false;
-  /** Those of them that are `PENDING`. */
+  /** Uuids in `#left` whose record is `PENDING`. */
   readonly #unfinished = new IdSet();
   #onFailure: (error: unknown) => void = () => {};
   #onTeeFailure: () => void = () => {};
@@ -88,7 +88,10 @@ export class Router {
     });
   }
 
-  /** Takes tasks until they end, and commits them all. @throws what a commit threw */
+  /**
+   * Takes tasks until the input or `--tee` ends, and commits them all.
+   * @throws the error of a failed commit
+   */
   async takeAll(tasks: AsyncIterable<readonly Task[]>): Promise<void> {
     const iterator = tasks[Symbol.asyncIterator]();
     try {
@@ -105,27 +108,29 @@ export class Router {
           i++;
         }
         await this.#committer.room();
-        // Where the run was stopped the input ends by itself, and what was read of it is saved.
+        // If the run was stopped, the input ends by itself, and all records read from it are saved.
         if (this.teeFailure !== undefined && this.#options.stopped?.aborted !== true) break;
       }
     } finally {
-      // Not awaited: it may be in the middle of waiting for more.
+      // Not awaited: the iterator may be waiting for input.
       iterator.return?.().catch(() => {});
     }
     await this.#committer.drain();
   }
 
-  /** Commits all that was taken. @throws what a commit threw */
+  /** Commits all taken tasks. @throws the error of a failed commit */
   drain(): Promise<void> {
     return this.#committer.drain();
   }
 
-  /** Commits nothing more. */
+  /** Stops further commits. */
   stop(): void {
     this.#committer.stop();
   }
 
-  /** The next tasks. While nothing comes, it throws where a commit fails, and gives none where the tee does. */
+  /**
+   * Returns the next tasks. While it waits, a failed commit makes it throw, and a failed tee ends the tasks.
+   */
   #nextOf(iterator: AsyncIterator<readonly Task[]>): Promise<IteratorResult<readonly Task[]>> {
     return new Promise((resolve, reject) => {
       this.#onFailure = reject;
@@ -134,7 +139,7 @@ export class Router {
     });
   }
 
-  /** Takes a task. Returns false where columns are to be added for it first. */
+  /** Takes a task. Returns false if columns must be added for it first. */
   #take(task: Task): boolean {
     const { summary } = this;
     summary.read++;
@@ -155,11 +160,14 @@ export class Router {
   }
 
   #isRow(task: Task): boolean {
-    // PENDING has not come to an end: as a row, it would never be done.
+    // A PENDING task is unfinished: with a row, it would never run again.
     return isGood(task) || (this.#options.all === true && stateOf(task) !== 'PENDING');
   }
 
-  /** Makes a row of a task whose uuid was put into `saved`. Returns false where it could have one with more columns. */
+  /**
+   * Makes a row of a task whose uuid is already in `saved`. Returns false if it needs more columns and may
+   * get them.
+   */
   #save(task: Task, mayWiden: boolean): boolean {
     const row = this.#destination.encode(task);
     if (typeof row !== 'string') {
@@ -178,7 +186,9 @@ export class Router {
     return true;
   }
 
-  /** Adds columns for the first of some tasks, and for the others too: each time, the whole output is written anew. */
+  /**
+   * Adds the columns that any of the tasks needs. All at once, since each time the whole output is rewritten.
+   */
   async #widenFor(tasks: readonly Task[]): Promise<void> {
     const columns = new Set<string>();
     for (const task of tasks) {
@@ -212,7 +222,7 @@ export class Router {
     } else if (this.#unfinished.size > 0 && this.#unfinished.delete(uuid)) summary.unfinished--;
   }
 
-  /** Counts a record that the destination has refused. Returns its line for the rest file. */
+  /** Counts a record that the destination refused. Returns its line for the rest file. */
   #leaveRefused(line: string, why: Misfit): string {
     const task = parseTask(line) as Task;
     const { summary } = this;
@@ -230,19 +240,19 @@ export class Router {
       await tee(lines);
     } catch (error) {
       this.teeFailure = { error };
-      // A reader that left ends the input, too, and what was read of it is saved.
+      // If the reader is gone, the input ends too, and all records read from it are saved.
       if (!(error instanceof TaskpipeError && error.code === 'PIPE')) this.#onTeeFailure();
     }
   }
 }
 
-/** Tells whether the task succeeded, or has no state. */
+/** Returns true if the task succeeded, or has no state. */
 function isGood(task: Task): boolean {
   const state = stateOf(task);
   return state === undefined || state === 'SUCCESS';
 }
 
-/** The record of a task that has no row: a failure with the result that it has, ready for `task-load`. */
+/** Returns the record of a task that has no row: a failure that keeps its result, ready for `task-load`. */
 function withMisfit(task: Task, error: Misfit): string {
   const never = { as: 'result', attempts: 0, at: new Date().toISOString(), ms: 0 };
   const { as, attempts, at, ms } = runOf(task.fields) ?? never;
@@ -250,13 +260,15 @@ function withMisfit(task: Task, error: Misfit): string {
   return withRun(task, { state: 'FAILURE', as, attempts, at, ms, error: why }).line;
 }
 
-/** A record that did not fit an earlier output: its task succeeded, and need not run again to be saved. */
+/**
+ * Makes a record that did not fit an earlier output a success again: its task need not run again to be saved.
+ */
 function withoutMisfit(task: Task): Task {
   if (stateOf(task) !== 'FAILURE') return task;
   const found: Partial<Run> = runOf(task.fields) ?? {};
-  const code = found.error?.code; // a record may say anything of its error, also null
+  const code = found.error?.code; // the error in a record may be any value, also null
   if (code === undefined || !MISFITS.includes(code)) return task;
   const { error: _, ...run } = found;
-  // One that was never worked on had no run before.
+  // A task that never ran had no run before.
   return withRun(task, run.attempts === 0 ? undefined : { ...(run as Run), state: 'SUCCESS' });
 }

@@ -2,7 +2,7 @@ import { IdSet } from '../core/ids/id-set.ts';
 import type { Destination, FormatOptions, OpenRows, Rows } from './contract.ts';
 
 /**
- * The standard output as a destination: its rows are never known to be safe.
+ * Returns the standard output as a destination. Its rows never count as durable.
  * @param write resolves when more may be written
  */
 export async function openStream(

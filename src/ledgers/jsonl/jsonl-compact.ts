@@ -9,7 +9,7 @@ import { type Fast, knownLine, type LedgerLine, uuidFound } from './jsonl-line.t
 import { type LedgerVisitor, scanChunks, scanLedger } from './jsonl-scan.ts';
 import { VerifiedEnd } from './verified-end.ts';
 
-/** Holds a ledger alone while `work` runs. A ledger that does not exist is left so. */
+/** Locks a ledger exclusively while `work` runs. Returns `otherwise` if the ledger does not exist. */
 async function alone<T>(
   path: string,
   say: (message: string) => void,
@@ -45,10 +45,10 @@ export async function clearLedger(path: string, say: (message: string) => void):
 }
 
 /**
- * Leaves out what no longer counts. One line a uuid is left; more where its row is in several outputs, as each of
- * them needs its own to know the row. For the same reason a uuid that was taken back leaves a line where it has a
- * row. Torn and foreign lines are left out.
- * @returns how many lines there were, and are
+ * Removes lines that no longer count, and torn and foreign lines. Keeps one line per uuid, or one for each
+ * output that has its row, as each output needs its own line. A uuid that was taken back keeps its lines if
+ * it has a row: they name the row, and one takes the uuid back.
+ * @returns number of lines before and after
  * @throws {TaskpipeError} `LOCKED` if another process writes
  */
 export function compactLedger(
@@ -69,17 +69,17 @@ export function compactLedger(
   });
 }
 
-/** Where the last lines of each uuid are. */
+/** Places of the last lines of each uuid. */
 class Census implements LedgerVisitor {
   lines = 0;
-  /** The last line of each uuid that has one without an `out`: finished or undone. */
+  /** Last line of each uuid that does not name a row: finished or undone. */
   readonly #plain = new IdMap();
-  /** By output, the last line of each uuid that is in it. */
+  /** By output, the last line of each uuid whose row is in it. */
   readonly #placed = new Map<string, IdMap>();
   readonly #withOut = new IdSet();
-  /** How far each output is known. */
+  /** Known end of each output. */
   readonly known = new Map<string, VerifiedEnd>();
-  /** Outputs of which the ledger says nothing after their seal. */
+  /** Seals of the outputs that no later line is about. */
   readonly seals = new Map<string, Seal>();
 
   fast(bytes: Buffer, found: Fast, out: string, place: number): void {
@@ -113,7 +113,7 @@ class Census implements LedgerVisitor {
     if (hasHole) for (const known of this.known.values()) known.hole();
   }
 
-  /** The row of a uuid is no longer in an output. */
+  /** Removes the row of a uuid from an output. */
   #remove(uuid: string, out: string, place: number): void {
     this.#placed.get(out)?.delete(uuid);
     if (![...this.#placed.values()].some((places) => places.has(uuid))) this.#withOut.delete(uuid);
@@ -128,7 +128,7 @@ class Census implements LedgerVisitor {
     }
     places.set(uuid, place);
     this.#withOut.add(uuid);
-    // What was said of it before, without an output, no longer counts.
+    // Earlier lines about the uuid without an output no longer count.
     this.#plain.delete(uuid);
   }
 
@@ -140,7 +140,7 @@ class Census implements LedgerVisitor {
 
   keeps(uuid: string, undone: boolean, out: string | undefined, place: number): boolean {
     if (out !== undefined && !undone) return this.#placed.get(out)?.get(uuid) === place;
-    // A uuid with a row is finished by that line, and needs another one only to be taken back.
+    // The line of its row finishes a uuid; it needs another line only if it was taken back.
     return this.#plain.get(uuid) === place && undone === this.#withOut.has(uuid);
   }
 }
@@ -153,9 +153,10 @@ async function* survivors(
   const at = new Date().toISOString();
   const knownOf = (out: string): string =>
     knownLine(out, census.known.get(out)?.named ?? 0, at, census.seals.get(out)).trimEnd();
-  // A seal must come after the rows.
+  // A seal must come after the lines of the rows.
   let kept = [...census.known.keys()].filter((out) => !census.seals.has(out)).map(knownOf);
-  // Past a hole an end would say that what the hole has swallowed is known, and the hole itself is left out.
+  // Compaction drops the hole itself. Without it, an end past the hole would claim that the lost lines are
+  // known.
   const keep = (text: string, out: string | undefined, end: number): void => {
     const isUnsure = out !== undefined && end > (census.known.get(out)?.named ?? end);
     kept.push(isUnsure ? text.replace(/,"end":\d+\}$/, '}') : text);

@@ -15,8 +15,8 @@ import { scanChunks, scanLedger } from './jsonl-scan.ts';
 import { VerifiedEnd } from './verified-end.ts';
 
 /**
- * A ledger in a JSONL file that is only ever appended to, by many at once.
- * @param say a line on stderr
+ * Returns a ledger in a JSONL file. Many processes may append to it at once.
+ * @param say writes a line to stderr
  */
 export function jsonlLedger(path: string, say: (message: string) => void): Ledger {
   return {
@@ -44,7 +44,10 @@ export function jsonlLedger(path: string, say: (message: string) => void): Ledge
   };
 }
 
-/** An output as the ledger names it: relative to the ledger's folder, so that both can be moved together. */
+/**
+ * Returns the name of an output in the ledger: its path from the ledger's folder, so that both can move
+ * together.
+ */
 function nameOf(output: string, ledger: string): string {
   return relative(realFolder(ledger), join(realFolder(output), basename(output)));
 }
@@ -86,7 +89,7 @@ async function readHistory(path: string, output: string): Promise<OutputHistory>
     },
     bad(_, __, hasHole) {
       if (hasHole) known.hole();
-      isSealed = false; // it may have named a row
+      isSealed = false; // the line may have named a row
     },
   });
   return { saved, undone, seal, isSealed, end: known.end, named: known.named, hasHole: known.hasHole };
@@ -104,7 +107,7 @@ async function* readRows(path: string, output: string): AsyncGenerator<readonly 
   }
 }
 
-/** Result of a run after the ledger was lost. */
+/** Effect of running again after the ledger was lost, for a message. */
 const AGAIN = ': rows of the output that the ledger lacks are added to it';
 
 function openWriter(path: string, out: string | undefined, say: (message: string) => void): LedgerWriter {
@@ -112,17 +115,17 @@ function openWriter(path: string, out: string | undefined, say: (message: string
   try {
     const busy = `${path} is being compacted or cleared by task-done; try again when it is done`;
     fd = openLocked(path, () => openSync(path, 'a', 0o666), 'shared', busy, say);
-    // If it is empty, its maker may have been killed before its name was safe.
+    // If it is empty, the process that created it may have been killed before it synced the folder.
     if (fstatSync(fd).size === 0) syncFolder(path);
   } catch (error) {
     throw ioError('cannot open the ledger', path, error);
   }
   const file = new GrowingFile(path, fd);
   const add = async (lines: string, sync: boolean): Promise<void> => {
-    // The newline in front closes a line that a crash has torn: ours can't become its tail.
+    // The newline in front ends a line that a crash has torn, so that ours does not become its tail.
     const bytes = utf8Of(`\n${lines}`);
     try {
-      // A truncated ledger forgot rows: a line behind them would say that they are known.
+      // A truncated ledger has lost rows. A line after them would claim that they are known.
       file.mustNotBeTruncated();
       const written = await writeOnce(fd, bytes);
       if (written < bytes.length)

@@ -4,9 +4,10 @@ import { uuidFault } from '../../core/record/task.ts';
 import type { Entry, Seal } from '../contract.ts';
 
 /**
- * A line of a ledger: `{"uuid","at"}`, from a saver also `"out"` and `"end"`. `"undone":true` takes the uuid back;
- * with `"out"`, its row is no longer in that output either. A line with `"out"` and `"end"` and no `"uuid"` says how
- * far an output is known; at the end of a run it also has the seal (`"stamp"`, `"rows"`, `"uuids"`).
+ * A line of a ledger: `{"uuid","at"}`, from a saver also `"out"`, and for files `"end"`. `"undone":true`
+ * takes the uuid back; with `"out"`, its row is no longer in that output either. A line with `"out"` and
+ * `"end"` but no `"uuid"` states the size up to which an output is known. At the end of a run it also has the
+ * seal (`"stamp"`, `"rows"`, `"uuids"`).
  */
 export interface LedgerLine {
   readonly uuid: string | undefined;
@@ -16,7 +17,10 @@ export interface LedgerLine {
   readonly seal: Seal | undefined;
 }
 
-/** The text of lines, each with its newline. @param out the `out` of those that have an `end` */
+/**
+ * Returns the text of lines, each with its newline.
+ * @param out name of the output that the lines are about
+ */
 export function linesOf(entries: readonly Entry[], out: string | undefined, at: string): string {
   const after = `,"at":"${at}"`;
   const place = out === undefined ? '' : `,"out":${JSON.stringify(out)}`;
@@ -29,10 +33,10 @@ export function linesOf(entries: readonly Entry[], out: string | undefined, at: 
   return text;
 }
 
-/** What JSON would escape in a string. */
+/** Characters that JSON may escape in a string. */
 const ESCAPED = /["\\\p{Cc}\p{Cs}]/u;
 
-/** The same for rows: see `LedgerWriter`. */
+/** Returns the text of lines for rows; see `LedgerWriter.appendRows`. */
 export function linesOfRows(
   uuids: readonly string[],
   ends: readonly number[],
@@ -54,7 +58,7 @@ export function linesOfRows(
   return text;
 }
 
-/** Any line, or what is wrong with it; undefined where it is blank. */
+/** Parses any line. Returns its fault if it is invalid, and undefined if it is blank. */
 export function parseLine(bytes: Buffer): LedgerLine | string | undefined {
   if (!isUtf8(bytes)) return 'not valid UTF-8';
   const text = bytes.toString().trim();
@@ -79,7 +83,7 @@ export function parseLine(bytes: Buffer): LedgerLine | string | undefined {
   };
 }
 
-/** The text of a line that says how far an output is known. */
+/** Returns the line that states the size up to which an output is known. */
 export function knownLine(out: string, end: number, at: string, seal?: Seal): string {
   const { stamp, rows, hasUuid } = seal ?? {};
   return `${JSON.stringify({ out, end, rows, uuids: hasUuid, stamp, at })}\n`;
@@ -94,27 +98,30 @@ const HEAD = Buffer.from('{"uuid":"');
 const AT = Buffer.from('","at":"');
 const OUT = Buffer.from('","out":');
 const END = Buffer.from(',"end":');
-/** The length of an ISO 8601 time in UTC with milliseconds. */
+/** Length of an ISO 8601 time in UTC with milliseconds. */
 const TIME = 24;
 const QUOTE = 34;
 const BACKSLASH = 92;
-/** Fewer than a number that is no longer exact can have. */
+/** Limit of digits: numbers of up to 15 digits are exact. */
 const MAX_DIGITS = 15;
 
-/** What `readFast` found: one object for all lines, as one for each would cost more than the rest. */
+/**
+ * Result of `readFast`. It is reused for all lines, since an object per line would cost more than the
+ * reading.
+ */
 export interface Fast {
-  /** Where the uuid stands, which is plain ASCII without escapes. */
+  /** Start of the uuid, which is plain ASCII without escapes, and its end below. */
   from: number;
   to: number;
-  /** The `end`, or -1 where the line has no `out`. */
+  /** The `end` of the line, or -1 if it has no `out`. */
   end: number;
 }
 
 /**
- * The fast path: recognizes our own lines, byte by byte. Nothing that is not whole passes: what is odd in any way is
- * left to `parseLine`.
+ * Reads a line in the exact form that this project writes, byte by byte. This is the fast path: any other
+ * line, whole or torn, is left to `parseLine`.
  * @param outText the `out` that a line may have, as JSON text
- * @returns where the newline stands, or -1 where this is not such a line
+ * @returns offset of the newline, or -1 if the line has another form
  */
 export function readFast(
   bytes: Uint8Array,
@@ -140,7 +147,9 @@ export function readFast(
   return outText === undefined ? -1 : readPlace(bytes, at, limit, outText, found);
 }
 
-/** The `"out"` and `"end"` of a line from the quote that closes its time. */
+/**
+ * Reads `"out"` and `"end"` of a line from the quote that closes its time. Returns the same as `readFast`.
+ */
 function readPlace(bytes: Uint8Array, from: number, limit: number, outText: Uint8Array, found: Fast): number {
   const first = from + OUT.length + outText.length + END.length;
   if (first + MAX_DIGITS + 2 > limit) return -1;
@@ -162,7 +171,10 @@ function matches(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
   return true;
 }
 
-/** Digits, `-`, `:`, `.`, `T`, `Z` and what lies between them: no quote, backslash or control character. */
+/**
+ * Returns true if the bytes are from `+` to `Z`. These include all characters of a time, but no quote or
+ * backslash.
+ */
 function isTime(bytes: Uint8Array, at: number): boolean {
   for (let i = at; i < at + TIME; i++) {
     const byte = bytes[i] as number;
@@ -176,12 +188,12 @@ function digitAt(bytes: Uint8Array, at: number): number {
   return digit <= 9 ? digit : -1;
 }
 
-/** Puts the uuid that `readFast` found into a set. */
+/** Adds the uuid that `readFast` found to a set. */
 export function addFound(bytes: Buffer, { from, to }: Fast, ids: IdSet): void {
   if (to - from !== 36 || !ids.addBytes(bytes, from)) ids.add(bytes.toString('latin1', from, to));
 }
 
-/** The uuid that `readFast` found. */
+/** Returns the uuid that `readFast` found. */
 export function uuidFound(bytes: Buffer, { from, to }: Fast): string {
   return bytes.toString('latin1', from, to);
 }

@@ -5,7 +5,7 @@ import type { Condition } from '../contract.ts';
 import { addFound, uuidFound } from './jsonl-line.ts';
 import { scanChunks, scanLedger } from './jsonl-scan.ts';
 
-/** The finished uuids. */
+/** Returns the finished uuids. */
 export async function readFinished(path: string): Promise<IdSet> {
   const finished = new IdSet({ expected: linesIn(path) });
   await scanLedger(path, {
@@ -19,15 +19,18 @@ export async function readFinished(path: string): Promise<IdSet> {
   return finished;
 }
 
-/** About how many lines there are, by how long the first ones are. @throws {TaskpipeError} `IO` */
+/** Estimates the number of lines from the length of the first ones. @throws {TaskpipeError} `IO` */
 function linesIn(path: string): number {
   const start = startOf(path, 'ledger');
-  if (start === '') return 0; // it does not exist, or is not a file
+  if (start === '') return 0; // the ledger does not exist, or is not a file
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   return (size / start.length) * (start.match(/\n/g)?.length ?? 0);
 }
 
-/** The finished uuids by name, each once. Reads the file twice: first for which they are, then for their names. */
+/**
+ * Lists the finished uuids, each once. Reads the file twice: first for the set, then for the text of the
+ * uuids.
+ */
 export async function* listLedger(path: string): AsyncGenerator<readonly string[]> {
   const finished = await readFinished(path);
   let names: string[] = [];
@@ -44,7 +47,7 @@ export async function* listLedger(path: string): AsyncGenerator<readonly string[
   }
 }
 
-/** Checks every line. @param fault receives each that is torn or foreign */
+/** Checks every line. @param fault called for each torn or foreign line */
 export async function checkLedger(
   path: string,
   fault: (line: number, message: string) => void,

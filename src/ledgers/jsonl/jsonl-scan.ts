@@ -5,18 +5,19 @@ import { type Fast, type LedgerLine, parseLine, readFast } from './jsonl-line.ts
 /** Callbacks for the lines of a ledger, in order. */
 export interface LedgerVisitor {
   /**
-   * A line as this project writes them, not an undone one.
-   * @param found what stands where in `bytes`: good for this call only
-   * @param out the line's `out`, where it has an `end`
-   * @param place where the line begins, in bytes from the start of the file
+   * Called for a line in the exact form that this project writes, except undone ones.
+   * @param found places in `bytes`, valid during this call only
+   * @param out the line's `out`; meaningful only if `found.end` is not -1
+   * @param place start of the line, in bytes from the start of the file
    */
   fast(bytes: Buffer, found: Fast, out: string, place: number): void;
-  /** Any other whole line, and its text. */
+  /** Called for any other valid line, with its text. */
   line(line: LedgerLine, place: number, text: string): void;
   /**
-   * A line that is torn, or was never one of a ledger.
-   * @param number counts from 1
-   * @param hasHole whether it has NULs, where bytes never came to the disk: whole lines may be missing there
+   * Called for a line that is torn, or not a line of a ledger.
+   * @param number line number, from 1
+   * @param hasHole true if whole lines may be missing there: the line has NULs, where bytes never reached the
+   *   disk, or it is too long to be checked
    */
   bad?(number: number, message: string, hasHole: boolean): void;
 }
@@ -24,20 +25,20 @@ export interface LedgerVisitor {
 const CHUNK = 1024 * 1024;
 const NEWLINE = 10;
 
-/** Reads a ledger to its end. No file is an empty one. @throws {TaskpipeError} `IO` */
+/** Reads a ledger to its end. A missing file counts as empty. @throws {TaskpipeError} `IO` */
 export async function scanLedger(path: string, visitor: LedgerVisitor): Promise<void> {
   for await (const _ of scanChunks(path, visitor));
 }
 
 /**
- * Reads a ledger in chunks of 1 MB, and yields after each.
+ * Reads a ledger in chunks of 1 MB, and yields after each. A missing file counts as empty.
  * @throws {TaskpipeError} `IO`
  */
 export async function* scanChunks(path: string, visitor: LedgerVisitor): AsyncGenerator<void> {
   let file: FileHandle | undefined;
   try {
     file = await open(path);
-    // A device keeps nothing, and /dev/full or /dev/zero would never come to an end.
+    // A device stores nothing, and /dev/full or /dev/zero would never end.
     if ((await file.stat()).isCharacterDevice()) return;
     yield* scanFile(file, new LineScanner(visitor));
   } catch (error) {
@@ -68,9 +69,9 @@ class LineScanner {
   readonly #visitor: LedgerVisitor;
   readonly #fast: Fast = { from: 0, to: 0, end: -1 };
   #number = 0;
-  /** Inside a line that is longer than the buffer. */
+  /** True inside a line that is longer than the buffer. */
   #skipping = false;
-  /** The `out` of the last line that had one: most lines have the same. */
+  /** The `out` of the last line that had one, as most lines have the same. */
   #out = '';
   #outText: Buffer | undefined;
 
@@ -78,7 +79,7 @@ class LineScanner {
     this.#visitor = visitor;
   }
 
-  /** Reads the whole lines of `bytes` up to `limit`. Returns how many bytes it used. */
+  /** Reads the complete lines of `bytes` up to `limit`. Returns the number of bytes used. */
   scan(bytes: Buffer, limit: number, place: number): number {
     const visitor = this.#visitor;
     let start = 0;
@@ -102,7 +103,7 @@ class LineScanner {
     return limit;
   }
 
-  /** The line that ends the file without a newline. It counts if it is whole all the same. */
+  /** Reads the last line of a file, which has no newline. It counts if it is valid. */
   last(bytes: Buffer, place: number): void {
     this.#slow(bytes, place);
   }

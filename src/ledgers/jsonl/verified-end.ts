@@ -1,26 +1,26 @@
-/** How far an output is known, told by the lines of a ledger in their order. */
+/** Size up to which an output is known, computed from the lines of a ledger in their order. */
 export class VerifiedEnd {
-  /** Size up to which the output is known. Undefined if it was not named. */
+  /** Size up to which the output is known, in bytes. Undefined if no line named the output. */
   end: number | undefined;
-  /** Up to there, no line can be missing. */
+  /** Size up to which no line can be missing, in bytes. */
   named = 0;
-  /** Whether lines may be missing, of rows that were not looked at since. */
+  /** True if lines may be missing and no full scan has followed. */
   hasHole = false;
 
-  /** A row ends there. */
+  /** Records a line about a row that ends at `end`. */
   row(end: number): void {
     if (this.end === undefined || end > this.end) this.end = end;
     if (!this.hasHole) this.named = this.end;
   }
 
-  /** Verified by a full scan: all rows up to there are named. The output may be shorter than it was. */
+  /** Records that a full scan has verified all rows up to `end`. The output may be shorter than before. */
   all(end: number): void {
     this.hasHole = false;
     this.end = end;
     this.named = end;
   }
 
-  /** Lines may be missing here, of rows that those after it do not tell of. */
+  /** Records that lines may be missing here. Later lines do not make up for them. */
   hole(): void {
     this.hasHole = true;
   }

@@ -10,12 +10,12 @@ import { JsonLoaded } from './json-records.ts';
 import { type Element, JsonSplitter } from './json-splitter.ts';
 import { isDecoded, ndjsonOf } from './ndjson-loader.ts';
 
-/** Characters after which the first line is no longer waited for. */
+/** Maximum number of characters to read while waiting for the end of the first line. */
 const LARGE = 64 * 1024;
 
 /**
- * JSON as it is: an array of objects, NDJSON, one object, or several, laid out as they may be or separated by RS (RFC
- * 7464). It is read as it comes: memory holds one record.
+ * Reads JSON: an array of objects, NDJSON, or one or several objects in any layout, or separated by RS (RFC
+ * 7464). Reads it as a stream: memory holds one record.
  */
 export const json: Loader = async function* (bytes, options) {
   const texts = decodeText(bytes, options.encoding);
@@ -34,7 +34,7 @@ export const json: Loader = async function* (bytes, options) {
 
 type Kind = 'array' | 'values' | 'lines';
 
-/** What a file is by its beginning; undefined if more has to come, or it is empty. */
+/** Returns the kind of a file by its beginning; undefined if more text is needed, or the file is empty. */
 function kindOf(text: string, isEnd: boolean): Kind | undefined {
   const start = text.trimStart();
   if (start === '') return undefined;
@@ -42,7 +42,7 @@ function kindOf(text: string, isEnd: boolean): Kind | undefined {
   if (start[0] !== '{') return 'array';
   const newline = start.indexOf('\n');
   if (newline < 0 && !isEnd && start.length < LARGE) return undefined;
-  // A whole record in the first line: each line is one, and a wrong one does not spoil the next.
+  // If the first line is a whole record, each line is one, and an invalid line does not affect the next.
   return newline >= 0 && isRecord(start.slice(0, newline)) ? 'lines' : 'values';
 }
 
@@ -97,7 +97,7 @@ function toRecords(elements: readonly Element[], options: ReadOptions): JsonLoad
   return records;
 }
 
-/** The same as `parseRecord`, which allows all kinds of white space around a record. */
+/** Parses a record like `parseRecord`, but allows only white space of JSON around it. */
 function parseStrictly(text: string): NonNullable<ReturnType<typeof parseRecord>> {
   const parsed = parseRecord(text);
   const isStrict = parsed !== undefined && ('code' in parsed || jsonTrimmed(text) === parsed.text);
@@ -110,7 +110,7 @@ function jsonTrimmed(text: string): string {
   return text.slice(0, end);
 }
 
-/** The message of `JSON.parse` with the place in the file, not that in the element. */
+/** Returns the message of `JSON.parse` with the place in the file instead of that in the element. */
 function withPlace(message: string, element: Element): string {
   const at = jsonErrorAt(element.text);
   const words = message.replace(/(?: in JSON)? at position \d+(?: \(line \d+ column \d+\))?$/, '');
@@ -123,7 +123,7 @@ function placeOf({ text, line, column }: Element, at: number): string {
   return `line ${line + before.length - 1}, column ${last + (before.length === 1 ? column : 1)}`;
 }
 
-/** How much went into an element that has no end, and where it is wrong. */
+/** Returns the number of lines that an unfinished element took, and the place of its first error. */
 function lostIn(element: Element): string {
   const lines = element.text.trimEnd().split('\n').length;
   const at = jsonErrorAt(element.text);

@@ -9,23 +9,23 @@ import type { Loaded, Reshape } from '../contract.ts';
 import { lift } from './lift.ts';
 import { Selection } from './selection.ts';
 
-/** A JSON object as a loader reads it. Attributes that are not changed keep their bytes. */
+/** A JSON object as a loader reads it. Unchanged attributes keep their bytes. */
 export class JsonLoaded implements Loaded {
   readonly line: number;
   readonly source: string;
   readonly fault: string | undefined;
   readonly wasTask: boolean;
-  /** The record as it was read. */
+  /** Record as it was read. */
   readonly #read: Fields;
-  /** The same with nested attributes at its top, if `--rename` says so. */
+  /** Record with nested attributes that `--rename` names moved to its top. */
   readonly #record: JsonRecord;
   readonly #shape: Reshape;
-  /** Keys that an executor added: not attributes, unless `--rename` names them. */
+  /** Keys that an executor added. They are not attributes, unless `--rename` names them. */
   readonly #ours: ReadonlySet<string>;
-  /** The record under its new names, made when it is first needed. */
+  /** Record with its new names, made when it is first needed. */
   #fields: Fields | undefined;
   #all: readonly Member[] | undefined;
-  /** Raw values by new name: searching the text for each would take forever in a record of many members. */
+  /** Raw values by new name. Searching the text for each would be too slow in a record of many members. */
   #raw: ReadonlyMap<string, string> | undefined;
 
   constructor(record: JsonRecord, shape: Reshape) {
@@ -113,7 +113,7 @@ export class JsonLoaded implements Loaded {
     return `${[first, ...this.#keptMembers()].join(',')}}`;
   }
 
-  /** Returns the members of the task as JSON text, but for its uuid. */
+  /** Returns the members of the task except its uuid, as JSON text. */
   #keptMembers(): readonly string[] {
     const { select } = this.#shape;
     const selection = new Selection();
@@ -123,7 +123,10 @@ export class JsonLoaded implements Loaded {
     return selection.members();
   }
 
-  /** Returns what is selected and there. The result of an earlier run can be selected; a run would pass for a new one. */
+  /**
+   * Returns the selected attributes that exist. Includes the result of an earlier run, but not `run`: it
+   * would count as a new run.
+   */
   #selected(select: readonly string[]): (readonly [name: string, names: readonly string[]])[] {
     return select.flatMap((name) => {
       const names = findNames(this.#renamed(), name);
@@ -183,7 +186,7 @@ export class JsonLoaded implements Loaded {
   }
 }
 
-/** Returns why the record cannot be a task: an attribute of the user's would be lost. */
+/** Returns the reason a record cannot become a task: an attribute of the user would be lost. */
 function faultOf(fields: Fields, rename: ReadonlyMap<string, string>, wasTask: boolean): string | undefined {
   if (!wasTask) {
     const own = OWN.find((name) => Object.hasOwn(fields, name) && !rename.has(name));
@@ -206,7 +209,7 @@ const OWN = ['run', 'result'];
 const UUID_LENGTH = lengthsOf(['uuid']);
 const PLAIN: ReadonlySet<string> = new Set();
 
-/** @param as the key of the result, whatever the record says of it */
+/** Returns the keys that an executor adds. @param as key of the result in the record; may be any value */
 function oursOf(as: unknown): ReadonlySet<string> {
   return new Set([...OWN, ...(typeof as === 'string' && as !== 'uuid' ? [as] : [])]);
 }

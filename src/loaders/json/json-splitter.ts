@@ -1,10 +1,10 @@
-/** The text of one value at the top of a file, or in its array. */
+/** Text of one value at the top of a file, or in its array. */
 export interface Element {
   readonly text: string;
-  /** Where it begins, from 1. */
+  /** Place where it begins, from 1. */
   readonly line: number;
   readonly column: number;
-  /** Reason it cannot be parsed; its text is then empty if it was too long. */
+  /** Reason it cannot be parsed. Its text is empty if it was too long. */
   readonly fault?: string;
 }
 
@@ -19,33 +19,36 @@ const CLOSE_OBJECT = 125;
 /** Record separator, of RFC 7464. */
 const SEPARATOR = 0x1e;
 
-/** White space of JSON, and of nothing else. */
+/** Returns true for the white space characters of JSON. */
 function isSpace(code: number): boolean {
   return code === 32 || code === NEWLINE || code === 13 || code === 9;
 }
 
 /**
- * Cuts text into JSON values, by brackets and quotes alone; each is then parsed by itself. It gives the elements of an
- * array, or values that follow one another: laid out over lines, side by side, or with separators (RFC 7464).
+ * Splits text into JSON values by brackets and quotes alone; each value is parsed later. Returns the elements
+ * of an array, or values that follow one another: on several lines, side by side, or with separators (RFC
+ * 7464).
  */
 export class JsonSplitter {
   readonly #maxElement: number;
-  /** `between` values that follow one another, or `before`, `in` or `after` the array. */
+  /**
+   * Place of the reader: `between` values that follow one another, or `before`, `in` or `after` the array.
+   */
   #place: 'between' | 'before' | 'in' | 'after';
   #depth = 0;
   #quoted = false;
   #escaped = false;
   #line = 1;
-  /** Characters before this line, and before this piece of text. */
+  /** Number of characters before the current line, and before the current piece of text. */
   #lineStart = 0;
   #passed = 0;
-  /** The value that is open, and where it began; its line is 0 while only white space has come. */
+  /** Text of the open value, and the place where it began. The line is 0 while no value is open. */
   #kept = '';
   #keptLine = 0;
   #keptColumn = 0;
   #tooLong = false;
   #saidAfter = false;
-  /** Whether a comma was the last token of the array. */
+  /** True if the last token of the array was a comma. */
   #isAfterComma = false;
 
   constructor(maxElement: number, kind: 'array' | 'values') {
@@ -78,11 +81,14 @@ export class JsonSplitter {
     return elements;
   }
 
-  /** @param code not white space, unless that ends a value */
+  /**
+   * Reads one character. Returns the start of the text that is not used yet.
+   * @param code white space only if it ends a value
+   */
   #next(code: number, at: number, from: number, text: string, elements: Element[]): number {
     let begin = from;
     const isArray = this.#place === 'in';
-    // Values that follow one another end before a bracket that opens the next one, and before white space.
+    // A value that follows another ends before white space, and before a bracket that opens the next value.
     const isOpening = code === OPEN_OBJECT || code === OPEN_ARRAY;
     if (!isArray && this.#depth === 0 && this.#keptLine > 0 && (isOpening || isSpace(code))) {
       this.#close(text.slice(begin, at), elements);
@@ -109,7 +115,7 @@ export class JsonSplitter {
     return begin;
   }
 
-  /** The end of an element of the array, at a comma or at the bracket that closes it. */
+  /** Ends an element of the array, at a comma or at the closing bracket. */
   #endElement(text: string, code: number, at: number, elements: Element[]): void {
     this.#keep(text);
     const isLast = code === CLOSE_ARRAY;
@@ -133,7 +139,7 @@ export class JsonSplitter {
   end(): Element[] {
     const elements: Element[] = [];
     if (this.#place === 'between') this.#close('', elements);
-    if (this.#place !== 'in') return elements; // an empty file holds no task, as an empty array does
+    if (this.#place !== 'in') return elements; // an empty file has no task, like an empty array
     if (this.#tooLong) {
       this.#close('', elements);
       return elements;
@@ -180,7 +186,7 @@ export class JsonSplitter {
     this.#kept = '';
   }
 
-  /** Ends the value that is open, if there is one. */
+  /** Ends the open value, if there is one. */
   #close(text: string, elements: Element[]): void {
     if (this.#keptLine === 0) return;
     this.#keep(text);

@@ -3,8 +3,9 @@ import type { JsonRecord } from '../../core/record/ndjson.ts';
 import { findNames, rawAt } from '../../core/record/nested-path.ts';
 
 /**
- * Returns the record with nested attributes at its top, if `--rename` names them by their paths, as in
- * `result.json.sku=sku`: each is taken out of its object and becomes the last attribute, under its new name.
+ * Moves nested attributes to the top of a record if `--rename` names them by path, as in
+ * `result.json.sku=sku`. Each one is removed from its object and becomes the last attribute, under its new
+ * name.
  */
 export function lift(record: JsonRecord, rename: ReadonlyMap<string, string>): JsonRecord {
   let { text } = record;
@@ -18,7 +19,10 @@ export function lift(record: JsonRecord, rename: ReadonlyMap<string, string>): J
   return text === record.text ? record : { ...record, text, fields: JSON.parse(text) };
 }
 
-/** Returns the text of an object without the member that these names lead to. All else keeps its bytes. */
+/**
+ * Returns the text of an object without the member at the path of these names. Other members keep their
+ * bytes.
+ */
 function withoutNested(text: string, [name, ...inner]: readonly string[]): string {
   if (inner.length === 0) return withoutMembers(text, (key) => key === name);
   const member = membersOf(text).findLast(({ key }) => key === name);

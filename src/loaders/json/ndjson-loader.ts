@@ -4,10 +4,13 @@ import type { BadInput, Reject } from '../../core/text/lines.ts';
 import type { Loader, ReadOptions } from '../contract.ts';
 import { JsonLoaded } from './json-records.ts';
 
-/** NDJSON: a record a line. What another stage wrote can be loaded again; what failed is so run again. */
+/**
+ * Reads NDJSON: one record per line. Records of another stage can be loaded again, for example to retry
+ * failures.
+ */
 export const ndjson: Loader = (bytes, options) => ndjsonOf(recoded(bytes, options.encoding), options);
 
-/** @param bytes UTF-8 */
+/** Reads NDJSON in UTF-8. */
 export async function* ndjsonOf(
   bytes: AsyncIterable<Buffer>,
   options: ReadOptions,
@@ -20,7 +23,7 @@ export async function* ndjsonOf(
   }
 }
 
-/** What to type for a line that is not a record. */
+/** Returns a hint for a line that is not a record, or ''. */
 function hintFor({ code, text }: BadInput): string {
   if (code === 'UTF8') return encodingHint(text);
   if (code === 'JSON' && /^\s*[{[]\s*$/.test(text))
@@ -30,7 +33,7 @@ function hintFor({ code, text }: BadInput): string {
   return '';
 }
 
-/** Tells of bytes that `--encoding` could not decode. */
+/** Returns true if `--encoding` could decode the record; else rejects it. */
 export function isDecoded({ text, line }: JsonRecord, { encoding, source, reject }: ReadOptions): boolean {
   if (encoding === undefined || !text.includes(REPLACEMENT)) return true;
   reject({ source, line, code: 'ENCODING', message: `not valid ${encoding} (--encoding)`, text });

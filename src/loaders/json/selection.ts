@@ -1,16 +1,16 @@
-/** JSON text, or the parts of an object that were selected. */
+/** JSON text, or the selected parts of an object. */
 type Part = string | Map<string, Part>;
 
-/** Parts of a record, in the order in which they were selected. What is nested stays nested. */
+/** Parts of a record, in the order of selection. Nested parts stay nested. */
 export class Selection {
   readonly #root = new Map<string, Part>();
 
-  /** @param names lead to the value. @param raw the value as JSON text */
+  /** Adds a value. @param names path of the value. @param raw value as JSON text */
   add(names: readonly string[], raw: string): void {
     let level = this.#root;
     for (const name of names.slice(0, -1)) {
       const inner = level.get(name) ?? new Map<string, Part>();
-      if (typeof inner === 'string') return; // all of the object is selected
+      if (typeof inner === 'string') return; // the whole object is selected
       level.set(name, inner);
       level = inner;
     }

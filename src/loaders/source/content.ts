@@ -3,9 +3,9 @@ import { decodeStart, encodingByNuls } from '../../core/text/encoding.ts';
 import type { Format, ReadOptions } from '../contract.ts';
 
 /**
- * Looks at the first bytes of a file whose format is known.
- * @returns the options, with the encoding if the bytes tell one
- * @throws {TaskpipeError} `DATA` if it is something else
+ * Checks the first bytes of a file whose format is known.
+ * @returns the options, with the encoding if the bytes reveal it
+ * @throws {TaskpipeError} `DATA` if the file has another content
  */
 export function checkContent(first: Buffer, format: Format, read: ReadOptions): ReadOptions {
   const { source, encoding, note } = read;

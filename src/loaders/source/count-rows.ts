@@ -12,16 +12,16 @@ import {
 import { openSource, peek } from './sources.ts';
 
 /**
- * The rest after each chunk of 64 KB, in milliseconds: some ten times what it takes to count its rows, which so take a
- * tenth of the time at most. Four megabytes a second are a million rows in some twenty seconds.
+ * Pause after each chunk of 64 KB, in milliseconds. It is about ten times as long as counting the chunk, so
+ * counting takes at most a tenth of the time. At 4 MB per second, a million rows take about twenty seconds.
  */
 const REST = 15;
 
 /**
- * Counts the rows of a file, or the records of one that has no rows, in the background of other work: it keeps nothing
- * waiting, nor the process alive. What `task-load` would reject is counted too, as its options may say how it is read.
- * @param until ends the counting; the count is then of no use
- * @throws {TaskpipeError} `IO` where the file can't be read, `DATA` where it can't be understood
+ * Counts the rows or records of a file in the background: it neither delays other work nor keeps the process
+ * alive. Counts rows that `task-load` would reject too, as its options may allow them.
+ * @param until ends the counting; the count is then useless
+ * @throws {TaskpipeError} `IO` if the file cannot be read, `DATA` if its content is invalid
  */
 export async function countRows(path: string, until: AbortSignal): Promise<number> {
   const stdin = (): never => {
@@ -34,14 +34,14 @@ export async function countRows(path: string, until: AbortSignal): Promise<numbe
     source: path,
     reject: () => rows++,
     maxLine: MAX_LINE,
-    // As bytes, whatever the encoding is: a header that is not UTF-8 would be an error.
+    // Latin-1 decodes any bytes: a header that is not UTF-8 would be an error.
     encoding: hasHeader(format) ? 'latin1' : undefined,
     delimiter: undefined,
     quote: undefined,
     escape: undefined,
     skip: 0,
     comment: undefined,
-    header: false, // one more row, whatever its names are
+    header: false, // the header counts as a row, whatever its names are
     columns: undefined,
     field: 'line',
     select: undefined,

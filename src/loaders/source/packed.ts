@@ -1,12 +1,12 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 
-/** A kind of file that is recognized by its first bytes, and cannot be read as it is. */
+/** A kind of file that has known first bytes and cannot be read directly. */
 interface Kind {
   readonly magic: Buffer;
-  /** Where the magic is. Default 0. */
+  /** Offset of the magic, in bytes. Default: 0. */
   readonly at?: number;
   readonly name: string;
-  /** What to type or do, for a file of this path in shell words. */
+  /** Returns the remedy for a file at this path, for example a command. */
   readonly remedy: (path: string) => string;
 }
 
@@ -20,7 +20,7 @@ const asCsv = (path: string): string =>
   `save it as CSV in a spreadsheet program, or: soffice --headless --convert-to csv ${path}`;
 const byDuckdb = (path: string): string => `convert it, as in: duckdb -csv -c "from '${path}'" ${load}`;
 
-/** Kinds that are packed, or not text. */
+/** Kinds of files that are compressed, or not text. */
 const KINDS: readonly Kind[] = [
   { magic: hex('fd377a585a00'), name: 'an xz file', remedy: byTool('xz -dc') },
   { magic: Buffer.from('BZh'), name: 'a bzip2 file', remedy: byTool('bzip2 -dc') },
@@ -46,10 +46,13 @@ const KINDS: readonly Kind[] = [
   { magic: Buffer.from('{\\rtf'), name: 'an RTF document', remedy: () => 'save it as plain text' },
 ];
 
-/** Folders and files that the zip archive of a workbook begins with. */
+/** First entries in the zip archive of a workbook. */
 const WORKBOOK = /^(?:\[Content_Types\]\.xml|_rels\/|docProps\/|xl\/|mimetypeapplication\/vnd\.oasis)/;
 
-/** Whether these bytes, with which a file begins, tell its kind: they are not the beginning of a magic. */
+/**
+ * Returns true if the first bytes of a file are enough to know its kind: they are not the start of a longer
+ * magic.
+ */
 export function isTelling(first: Buffer): boolean {
   if (first.length === 0) return false;
   return !KINDS.some(
@@ -59,8 +62,8 @@ export function isTelling(first: Buffer): boolean {
 }
 
 /**
- * Refuses a file that is packed, or not text.
- * @param path as it was typed; `-` is the standard input
+ * Refuses a file that is compressed, or not text.
+ * @param path path as it was typed; `-` is the standard input
  * @throws {TaskpipeError} `DATA`, with the command that unpacks or converts it
  */
 export function refusePacked(first: Buffer, path: string): void {
@@ -76,12 +79,12 @@ export function refusePacked(first: Buffer, path: string): void {
   );
 }
 
-/** Whether these bytes begin as zstd data does. */
+/** Returns true if the bytes begin like zstd data. */
 export function isZstd(first: Buffer): boolean {
   return first.length >= 4 && first.readUInt32BE() === 0x28b52ffd;
 }
 
-/** Whether these bytes begin as gzip data does. */
+/** Returns true if the bytes begin like gzip data. */
 export function isGzip(first: Buffer): boolean {
   return first[0] === 0x1f && first[1] === 0x8b;
 }

@@ -2,15 +2,18 @@ import { parseRecord } from '../../core/record/ndjson.ts';
 import { decodeStart } from '../../core/text/encoding.ts';
 import type { Format } from '../contract.ts';
 
-/** How many bytes of a file are looked at to tell its format. */
+/** Number of bytes of a file that are checked for its format. */
 const SNIFFED = 4096;
 
-/** Whether these bytes, with which a file begins, tell its format: its first line is there, or a bracket. */
+/**
+ * Returns true if the first bytes of a file are enough to know its format: they have a whole line, a `[` or
+ * RS.
+ */
 export function canSniff(first: Buffer): boolean {
   return first.length >= SNIFFED || /^\s*(?:[[\x1e]|\S.*[\r\n])/.test(decodeStart(first));
 }
 
-/** The likely format of a file by its first bytes. A column of CSV cannot be told from plain lines, and is those. */
+/** Returns the likely format of a file by its first bytes. CSV with a single column counts as plain lines. */
 export function sniffFormat(bytes: Buffer): Format {
   if (bytes.toString('latin1', 0, 15) === 'SQLite format 3') return 'sqlite';
   const start = decodeStart(bytes.subarray(0, SNIFFED)).trimStart();
@@ -23,13 +26,13 @@ export function sniffFormat(bytes: Buffer): Format {
   return first.includes(',') ? 'csv' : 'lines';
 }
 
-/** Whether a line is a whole JSON object; others on lines of their own will follow it. */
+/** Returns true if a line is a whole JSON object, as in NDJSON. */
 export function isRecord(line: string): boolean {
   const record = parseRecord(line);
   return record !== undefined && !('code' in record);
 }
 
-/** A delimiter that the first line of a file may have, if that is read as a plain line. */
+/** Returns a likely delimiter, `;` or `|`, in the first line of a file that is read as plain lines. */
 export function delimiterIn(bytes: Buffer): string | undefined {
   const start = decodeStart(bytes.subarray(0, SNIFFED)).trimStart();
   const first = start.slice(0, start.search(/[\r\n]|$/));

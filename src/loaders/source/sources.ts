@@ -13,14 +13,15 @@ export { isTelling } from './packed.ts';
 
 const CHUNK = 64 * 1024;
 
-/** What a file is called in messages. */
+/** Returns the name of a file in messages. */
 export function sourceName(path: string): string {
   return path === '-' ? 'stdin' : path;
 }
 
 /**
- * Makes sure that all files can be read before the first one is: a misspelt name should not show after an hour.
- * @throws {TaskpipeError} `IO`, naming the first that can't
+ * Checks that all files can be read before the first one is read: a misspelt name must not appear after an
+ * hour.
+ * @throws {TaskpipeError} `IO`, naming a file that cannot be read
  */
 export async function checkSources(paths: readonly string[]): Promise<void> {
   const files = paths.filter((path) => path !== '-');
@@ -34,7 +35,9 @@ export async function checkSources(paths: readonly string[]): Promise<void> {
   );
 }
 
-/** The size of all files together, in bytes as they are on the disk; undefined if one is not a file, or was removed. */
+/**
+ * Returns the total size of all files on the disk, in bytes; undefined if one is not a file, or was removed.
+ */
 export async function sizeOf(paths: readonly string[]): Promise<number | undefined> {
   const files = await pMap(paths, (path) => stat(path).catch(() => undefined), { concurrency: 16 });
   const sizes = files.map((file) => (file?.isFile() ? file.size : Number.NaN));
@@ -43,10 +46,12 @@ export async function sizeOf(paths: readonly string[]): Promise<number | undefin
 }
 
 /**
- * The bytes of a file or of the standard input (`-`), unpacked if they begin as gzip or zstd data does.
- * @param onRead is told how many bytes were read of a file
- * @param signal gives a named pipe up, whose writer may never come, or never write
- * @throws {TaskpipeError} `IO` if it cannot be read, `DATA` if the packed data is broken, or of another kind
+ * Reads the bytes of a file or of the standard input (`-`). Decompresses them if they begin like gzip or zstd
+ * data.
+ * @param onRead called with the number of bytes of each chunk of a file, as on the disk
+ * @param signal ends the wait for a named pipe whose writer never comes, or never writes
+ * @throws {TaskpipeError} `IO` if it cannot be read, `DATA` if the compressed data is broken, or of another
+ *   kind
  */
 export async function* openSource(
   path: string,
@@ -54,7 +59,7 @@ export async function* openSource(
   onRead: (bytes: number) => void = () => {},
   signal: AbortSignal = new AbortController().signal,
 ): AsyncGenerator<Buffer> {
-  // Unpacking reads ahead: a pipe whose writer says nothing would otherwise keep a process alive that is done.
+  // Decompression reads ahead. Without this, a pipe with an idle writer would keep a finished process alive.
   const end = new AbortController();
   const until = AbortSignal.any([signal, end.signal]);
   const bytes = path === '-' ? stdin() : fileBytes(path, onRead, until);
@@ -74,13 +79,13 @@ export async function* openSource(
   }
 }
 
-/** A format of packed data, and the stream that unpacks it. */
+/** A format of compressed data, and the stream that decompresses it. */
 interface Unpacker {
   readonly name: 'gzip' | 'zstd';
   readonly stream: () => Duplex;
 }
 
-/** From Node 22.15 on. */
+/** Decompressor of zstd; undefined before Node 22.15. */
 const { createZstdDecompress } = zlib as { createZstdDecompress?: (options: object) => Duplex };
 
 function unpackerOf(first: Buffer): Unpacker | undefined {
@@ -106,12 +111,15 @@ async function* fileBytes(
   }
 }
 
-/** Opens a named pipe, which waits for a writer. Node can give up neither that nor a read, where it takes it for a file. */
+/**
+ * Opens a named pipe, which waits for a writer. Node cannot cancel that open. It cannot cancel a read of a
+ * file either, so the pipe is read as a socket.
+ */
 async function openPipe(path: string, signal: AbortSignal): Promise<Socket> {
   const wake = (): void => {
     try {
-      closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)); // a writer, for a moment
-    } catch {} // no caller waits for it
+      closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)); // a short-lived writer
+    } catch {} // no reader waits any longer
   };
   if (signal.aborted) throw signal.reason;
   signal.addEventListener('abort', wake);
@@ -140,7 +148,7 @@ async function* unpacked(
 }
 
 function through(stream: Duplex, bytes: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
-  pipeline(Readable.from(bytes, { objectMode: false }), stream, () => {}); // its error comes out of the loop
+  pipeline(Readable.from(bytes, { objectMode: false }), stream, () => {}); // the loop throws its error
   return stream as AsyncIterable<Buffer>;
 }
 
@@ -154,9 +162,9 @@ function brokenWords(error: unknown, name: Unpacker['name'], path: string): stri
 }
 
 /**
- * Lets the beginning of a stream be looked at, which may come in small pieces.
- * @param isEnough whether what has come can be looked at
- * @returns what has come (empty where the stream is), and the whole stream
+ * Reads the beginning of a stream, which may arrive in small pieces.
+ * @param isEnough returns true if the bytes so far are enough
+ * @returns the bytes so far (empty for an empty stream), and the whole stream
  */
 export async function peek(
   bytes: AsyncIterable<Buffer>,

@@ -1,17 +1,17 @@
 /*
- * Frames of zstd (RFC 8878, 3.1). Node's decompressor reads one frame, and takes data that is cut short, or that follows
- * the frame, for its end (Node 22.15): tasks would be lost without a word. So frames are found here, and each is
- * decompressed by itself.
+ * Frames of zstd (RFC 8878, 3.1). Node's decompressor reads one frame. It reports no error if the data is cut
+ * short or if more follows (Node 22.15), so tasks would be lost silently. This file finds the frames, and
+ * each is decompressed separately.
  */
 
 const MAGIC = 0xfd2fb528;
-/** A frame of other programs, to be skipped: these four bits of its magic may be any. */
+/** Magic of a frame to skip, for other programs. Its lowest four bits may have any value. */
 const SKIPPABLE = 0x184d2a50;
 
-/** Data that is not whole frames of zstd. */
+/** Error for data that is not a sequence of whole zstd frames. */
 export class BrokenFrames extends Error {}
 
-/** A stream of bytes from which a number of them can be taken. */
+/** Reader that takes a given number of bytes from a stream. */
 class Cursor {
   readonly #chunks: AsyncIterator<Buffer>;
   #chunk: Buffer = Buffer.alloc(0);
@@ -20,7 +20,7 @@ class Cursor {
     this.#chunks = bytes[Symbol.asyncIterator]();
   }
 
-  /** Whether there are bytes left. */
+  /** Returns true if there are bytes left. */
   async hasMore(): Promise<boolean> {
     while (this.#chunk.length === 0) {
       const next = await this.#chunks.next();
@@ -30,7 +30,7 @@ class Cursor {
     return true;
   }
 
-  /** The next bytes, so many or fewer. @throws {BrokenFrames} at the end of the input */
+  /** Takes at least one and at most `most` bytes. @throws {BrokenFrames} at the end of the input */
   async some(most: number): Promise<Buffer> {
     if (!(await this.hasMore())) throw new BrokenFrames('unexpected end of file');
     const piece = this.#chunk.subarray(0, most);
@@ -38,7 +38,7 @@ class Cursor {
     return piece;
   }
 
-  /** The next bytes, so many. */
+  /** Takes exactly `length` bytes. @throws {BrokenFrames} at the end of the input */
   async take(length: number): Promise<Buffer> {
     const pieces: Buffer[] = [];
     for (let left = length; left > 0; ) {
@@ -55,8 +55,8 @@ class Cursor {
 }
 
 /**
- * Splits zstd data into its frames. Each has to be read to its end before the next one.
- * @throws {BrokenFrames} if the data is cut short, or something else follows a frame
+ * Splits zstd data into its frames. Read each frame to its end before the next one.
+ * @throws {BrokenFrames} if the data is cut short, or other data follows a frame
  */
 export async function* framesOf(bytes: AsyncIterable<Buffer>): AsyncGenerator<AsyncIterable<Buffer>> {
   const cursor = new Cursor(bytes);
@@ -85,7 +85,7 @@ async function* frame(magic: Buffer, cursor: Cursor): AsyncGenerator<Buffer> {
     yield header;
     const bits = header.readUIntLE(0, 3);
     isLast = (bits & 1) === 1;
-    const isRepeated = ((bits >> 1) & 3) === 1; // one byte, so many times
+    const isRepeated = ((bits >> 1) & 3) === 1; // one byte, repeated
     for (let left = isRepeated ? 1 : bits >> 3; left > 0; ) {
       const piece = await cursor.some(left);
       left -= piece.length;
@@ -96,7 +96,7 @@ async function* frame(magic: Buffer, cursor: Cursor): AsyncGenerator<Buffer> {
   if (hasChecksum) yield await cursor.take(4);
 }
 
-/** Length of the header after its first byte: of the window, the dictionary, and the size of the content. */
+/** Returns the length of the header after its first byte: window, dictionary and content size, in bytes. */
 function headerLength(descriptor: number): number {
   const isSingle = (descriptor & 0x20) !== 0;
   const dictionary = [0, 1, 2, 4][descriptor & 3] as number;

@@ -19,22 +19,23 @@ export interface QueryColumn {
   readonly name: string;
   readonly kind: ColumnKind;
   readonly role: 'attribute' | 'run' | 'exact' | 'others';
-  /** Name in its table, by which the column `exact` knows it; undefined if the value is computed. */
+  /** Name in its table, which is also its key in the column `exact`; undefined if the value is computed. */
   readonly origin: string | undefined;
   readonly table: string | null;
 }
 
 export interface Reading {
-  /** Gives text as bytes, and bytes as text in hexadecimal. */
+  /** Statement that returns text as bytes, and bytes as text in hexadecimal. */
   readonly statement: Statement;
   readonly columns: readonly QueryColumn[];
 }
 
 /**
- * Prepares a query for reading. Text comes as bytes, as text that is not valid UTF-8 would end the process inside the
- * library; so bytes come as text.
- * @param renamed the attributes that get another name
- * @throws {TaskpipeError} `USAGE`
+ * Prepares a query for reading. It returns text as bytes, since invalid UTF-8 in text would crash the process
+ * inside the library. So that they differ, it returns bytes as text.
+ * @param renamed attributes that get another name
+ * @throws {TaskpipeError} `USAGE` if the query is not one SELECT, is invalid, or gives columns that cannot be
+ *   read
  */
 export async function prepareQuery(
   database: Database,
@@ -67,7 +68,7 @@ const NOT_A_SELECT = '--query must be one SELECT, which only reads';
 
 const PARAMETER = /\?|(?<![\w$])[:@$]\w/;
 
-/** @throws {TaskpipeError} `USAGE`, for statements of another kind */
+/** @throws {TaskpipeError} `USAGE` for another statement, several statements, or a parameter */
 function checkIsSelect(sql: string): void {
   const bare = masked(sql).trim();
   const fail = (words: string): never => {
@@ -82,14 +83,14 @@ function withoutEnd(sql: string): string {
   return sql.slice(0, masked(sql).replace(/[;\s]+$/, '').length);
 }
 
-/** Returns SQL of the same length with `x` in place of what is in quotes, and spaces in place of comments. */
+/** Returns SQL of the same length, with quoted text replaced by `x` and comments by spaces. */
 function masked(sql: string): string {
   return sql.replace(/'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/g, (found) =>
     (/^(--|\/\*)/.test(found) ? ' ' : 'x').repeat(found.length),
   );
 }
 
-/** Returns whether a SELECT takes all columns of a table, by `*` or `t.*`. */
+/** Returns true if a SELECT takes all columns of a table, by `*` or `t.*`. */
 function hasStar(sql: string): boolean {
   return /(?:\bselect(?:\s+(?:distinct|all))?|,|\.)\s*\*/i.test(masked(sql));
 }
@@ -123,12 +124,15 @@ function columnOf(
   if (Object.hasOwn(RUN_COLUMNS, name))
     return { ...common, name, role: records.has(table) ? 'run' : 'attribute' };
   const attribute = attributeOf(name);
-  // state and state_ are both there: each keeps its name, unless the first belongs to the run.
+  // If the query gives both state and state_, each keeps its name, unless the first belongs to the run.
   const isTaken = !records.has(table) && results.some((other) => other.name === attribute);
   return { ...common, name: isTaken ? name : attribute, role: 'attribute' };
 }
 
-/** Returns a table whose column `exact` is not read though other columns are: their cells may not tell all types. */
+/**
+ * Returns a table of which columns are read without its column `exact`: some of their values may come back
+ * changed.
+ */
 export async function inexactTable(
   database: Database,
   columns: readonly QueryColumn[],
@@ -143,7 +147,7 @@ export async function inexactTable(
   return undefined;
 }
 
-/** Returns the tables of ours of which all columns are there: their rows are the records that were saved. */
+/** Returns the tables of ours of which all columns are read: their rows are whole saved records. */
 async function wholeTables(
   database: Database,
   results: readonly ResultColumn[],
@@ -164,7 +168,7 @@ async function isOurTable(database: Database, table: string): Promise<boolean> {
   return rows.length > 0;
 }
 
-/** @throws {TaskpipeError} `USAGE`, if a record cannot have these columns */
+/** @throws {TaskpipeError} `USAGE` if a record cannot have these columns */
 function checkNames(
   columns: readonly QueryColumn[],
   areRecords: boolean,

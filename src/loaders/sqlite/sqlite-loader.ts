@@ -6,13 +6,14 @@ import { JsonLoaded } from '../json/json-records.ts';
 import { inexactTable, prepareQuery } from './sqlite-columns.ts';
 import { type NotText, RowReader } from './sqlite-rows.ts';
 
-/** Rows in a batch. */
+/** Number of rows in a batch. */
 const BATCH = 500;
 
 /**
- * Reads rows of a SQLite database without writing to it: a column becomes an attribute, unless it is NULL. Rows that
- * `task-save` has saved are the records that they were. Rows are read on demand, and numbered from 1.
- * @throws {TaskpipeError} `IO`, `DATA`, `LOCKED`, `USAGE` if the SQL is wrong
+ * Reads rows of a SQLite database without writing to it. A column becomes an attribute, unless it is NULL.
+ * Rows that `task-save` has saved become the same records again. Rows are read on demand, and numbered from
+ * 1.
+ * @throws {TaskpipeError} `IO`, `DATA`, `LOCKED`, `USAGE` if the SQL is invalid
  */
 export async function* sqlite(path: string, options: ReadOptions): AsyncGenerator<readonly Loaded[]> {
   const database = await openDatabase(path, { readonly: true });
@@ -57,7 +58,7 @@ async function wholeTable(database: Database, table: string): Promise<string> {
   throw new TaskpipeError('USAGE', `${database.path} has no table ${table}: ${there}`);
 }
 
-/** Returns a row as a record; undefined if it cannot be one, and is rejected. */
+/** Returns a row as a record. Rejects an invalid row and returns undefined. */
 function recordOf(
   row: string | NotText,
   path: string,

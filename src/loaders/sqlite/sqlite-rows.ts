@@ -12,14 +12,14 @@ export interface NotText {
   readonly bytes: Buffer;
 }
 
-/** An attribute or a member of `run`, and the place of its cell. */
+/** An attribute or a member of `run`, with the index of its cell. */
 interface Place {
   readonly index: number;
   readonly name: string;
-  /** The name in JSON with a colon. */
+  /** Name in JSON with a colon. */
   readonly key: string;
   readonly kind: ColumnKind;
-  /** Place of the column `exact` of its table, and its name there; undefined if that is not read. */
+  /** Index of the column `exact` of its table, and the name there; undefined if that column is not read. */
   readonly exact: number | undefined;
   readonly origin: string;
 }
@@ -28,14 +28,14 @@ interface Place {
 export class RowReader {
   readonly #attributes: readonly Place[];
   readonly #run: readonly Place[];
-  /** Places of the columns `exact` and `others`. */
+  /** Indexes of the columns `exact` and `others`. */
   readonly #exact: readonly number[];
   readonly #others: readonly number[];
 
-  /** Decoder of text that is not UTF-8. */
+  /** Decoder of text, unless the database is in UTF-8. */
   readonly #decoder: TextDecoder | undefined;
 
-  /** @param encoding the encoding of the database, in which it gives text as bytes */
+  /** @param encoding encoding of the database, and so of the bytes of text */
   constructor(columns: readonly QueryColumn[], encoding: string) {
     this.#decoder = encoding === 'UTF-8' ? undefined : new TextDecoder(encoding, { ignoreBOM: true });
     const placesOf = (role: QueryColumn['role']): readonly number[] =>
@@ -51,7 +51,7 @@ export class RowReader {
     this.#run = placesOf('run').map(placed);
   }
 
-  /** Returns the record of a row. */
+  /** Returns the record of a row as JSON text, or the cell that is not valid UTF-8. */
   read(cells: readonly Cell[]): string | NotText {
     const row = this.#decoder === undefined ? cells : cells.map((cell) => this.#decoded(cell));
     const entries = this.#entriesOf(row);
@@ -76,7 +76,7 @@ export class RowReader {
     return Buffer.isBuffer(cell) ? Buffer.from(this.#decoder?.decode(cell) ?? '') : cell;
   }
 
-  /** Returns the members of the columns `exact`, by the places of these; undefined if the row has none. */
+  /** Returns the members of the columns `exact`, by column index; undefined if the row has none. */
   #entriesOf(row: readonly Cell[]): readonly (ReadonlyMap<string, string> | undefined)[] | undefined {
     let entries: ReadonlyMap<string, string>[] | undefined;
     for (const i of this.#exact) {
@@ -87,7 +87,10 @@ export class RowReader {
     return entries;
   }
 
-  /** Returns the part of the run that a loader needs: that there was one, and the key of its result. */
+  /**
+   * Returns the part of the run that a loader needs, its state and the key of its result; undefined without a
+   * run.
+   */
   #runOf(row: readonly Cell[]): string | undefined {
     let [state, as]: (string | undefined)[] = [];
     for (const { index, name, kind } of this.#run) {
@@ -102,7 +105,7 @@ export class RowReader {
   }
 }
 
-/** Returns the members of a JSON object that is a cell; none if someone has put something else there. */
+/** Returns the members of a JSON object in a cell; none if someone has changed the cell to another value. */
 function membersIn(value: Cell): ReadonlyMap<string, string> {
   const text = Buffer.isBuffer(value) ? value.toString() : '';
   if (!text.startsWith('{') || !isJson(text)) return new Map();
@@ -114,7 +117,7 @@ const NOT_UTF8 = Symbol('not valid UTF-8');
 /**
  * Returns a cell as JSON, or undefined for NULL.
  * @param cell text as bytes, and bytes as hexadecimal digits; see `prepareQuery`
- * @param entry the entry for it in the column `exact`
+ * @param entry entry of the cell in the column `exact`
  */
 function jsonOf(
   cell: Cell,
@@ -136,5 +139,5 @@ function jsonOf(
 
 function numberText(value: number): string {
   if (Number.isFinite(value)) return JSON.stringify(value);
-  return value < 0 ? '-1e999' : '1e999'; // JSON has no word for infinity; this is read as the same
+  return value < 0 ? '-1e999' : '1e999'; // JSON has no infinity; parsers read this number as infinity
 }

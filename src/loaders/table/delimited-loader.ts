@@ -10,7 +10,7 @@ import type { Columns } from './table-columns.ts';
 import { type TableHead, TableStart } from './table-start.ts';
 import { TsvDoubts } from './tsv-doubts.ts';
 
-/** CSV or TSV: a header, then a record a row. Values stay strings. */
+/** Returns a reader of CSV or TSV: a header, then one record per row. Values stay strings. */
 export function delimited(format: Dialect): Loader {
   return (bytes, options) => {
     const reader = new RecordReader(options, format);
@@ -29,10 +29,13 @@ async function* inRecords(
 type Batch = readonly Loaded[] | PlainRows;
 
 const NEWLINE = 10;
-/** More bytes without a newline are not kept to be looked at again with the next ones: that would never end. */
+/**
+ * Maximum number of bytes without a newline to keep: scanning more of them again with each chunk would take
+ * too long.
+ */
 const LARGE = 64 * 1024;
 
-/** What is plain as bytes, whole rows of it, and all else as records. */
+/** Yields whole plain rows as bytes, and all other rows as records. */
 async function* inRows(bytes: AsyncIterable<Buffer>, reader: RecordReader): AsyncGenerator<Batch> {
   let kept: Buffer = Buffer.alloc(0);
   for await (const chunk of bytes) {
@@ -46,29 +49,32 @@ async function* inRows(bytes: AsyncIterable<Buffer>, reader: RecordReader): Asyn
   yield reader.end();
 }
 
-/** So many plain rows are worth to leave off making records: each time costs a write. */
+/** Number of plain rows that is worth a switch from records to plain rows: each switch costs a write. */
 const WORTH = 64;
 
-/** Makes records of bytes as they come. */
+/** Turns chunks of bytes into records. */
 class RecordReader {
   readonly #options: ReadOptions;
   readonly #decoder: ChunkDecoder;
-  /** Lines before the first row. */
+  /** Reader of the lines before the first row. */
   readonly #start: TableStart;
-  /** Rows, once the first one is there. */
+  /** Parser of the rows, set when the first one has arrived. */
   #parser: CsvParser | undefined;
   #dialect: Dialect;
   #columns: Columns | undefined;
   #readPlain: PlainReader | undefined;
-  /** Number of bytes, and then to the end of the line, that become records if a row is not plain. */
+  /**
+   * Minimum number of bytes, extended to the end of a line, that become records after a row that is not
+   * plain.
+   */
   #stretch = 0;
-  /** Whether some text could not be decoded: rows are then looked at one by one. */
+  /** True if some text could not be decoded, so that every row must be checked. */
   #isSuspect = false;
-  /** Whether a row had a cell in quotes. */
+  /** True if a row had a cell in quotes. */
   #hasQuotes = false;
-  /** Whether no row has been looked at since the header. */
+  /** True until the first row after the header was checked. */
   #isFirst = true;
-  /** Whether a row that may be several was told of. */
+  /** True if a note about a row that may be several was shown. */
   #saidJoined = false;
   #doubts: TsvDoubts | undefined;
 
@@ -89,7 +95,7 @@ class RecordReader {
     return [...records, ...this.#toRecords(this.#parser?.end() ?? [])];
   }
 
-  /** @param bytes to the end of a line, but for a line that is very long */
+  /** Yields plain rows and records. @param bytes up to the end of a line, except for a very long line */
   *pushRows(bytes: Buffer): Generator<Batch> {
     const canBePlain = isUtf8(bytes);
     for (let at = 0; at < bytes.length; ) {
@@ -111,7 +117,10 @@ class RecordReader {
     }
   }
 
-  /** @param bytes UTF-8; of UTF-16 no row is plain, as each has a NUL */
+  /**
+   * Returns the plain rows at the start of `bytes`.
+   * @param bytes UTF-8; rows in UTF-16 have NULs and are not plain
+   */
   #plainRows(bytes: Buffer): PlainRows | undefined {
     if (this.#columns === undefined || !this.#parser?.isBetweenRows) return undefined;
     this.#readPlain ??= plainReader(this.#columns, this.#dialect, this.#options);
@@ -161,7 +170,7 @@ class RecordReader {
     if (words !== undefined) note(`${source}: ${words}`);
   }
 
-  /** The fault of a row; undefined if it has none, which may be told of all the same. */
+  /** Returns the fault of a row; undefined if it has none. May show a note about a valid row. */
   #faultOf(row: Row, { names: { length: width } }: Columns): RowReject | undefined {
     const { encoding, source, note } = this.#options;
     const { quote, delimiter } = this.#dialect;
@@ -187,12 +196,12 @@ class RecordReader {
   }
 }
 
-/** What makes a cell more than its text between quotes in JSON. */
+/** Characters that JSON must escape in a string. */
 const ESCAPED = /["\\\u0000-\u001f]/;
 
 class CsvRecord implements Loaded {
   readonly wasTask = false;
-  readonly fault = undefined; // what could be wrong is in the header, and told there
+  readonly fault = undefined; // faults of columns are reported for the header
   readonly #row: Row;
   readonly #columns: Columns;
 
@@ -241,7 +250,7 @@ class CsvRecord implements Loaded {
   }
 
   toLine(uuid: string): string {
-    // All values are strings, so one piece of text serves from within one to within the next: few pieces are fast.
+    // All values are strings, so one constant covers the text between two values: fewer pieces are faster.
     let line = `{"uuid":"${escaped(uuid)}`;
     for (const { index, before } of this.#columns.kept) {
       line += before;
@@ -251,7 +260,7 @@ class CsvRecord implements Loaded {
   }
 }
 
-/** What stands between quotes in JSON. */
+/** Returns the text between quotes in JSON. */
 function escaped(text: string): string {
   return ESCAPED.test(text) ? JSON.stringify(text).slice(1, -1) : text;
 }

@@ -10,16 +10,16 @@ export interface DialectOptions {
 }
 
 /**
- * Returns the dialect of a format with what the options change of it. A quote takes the escapes of TSV away, which
- * such files do not have.
- * @throws {TaskpipeError} `USAGE` for characters that exclude each other
+ * Returns the dialect of a format, changed by the options. Another quote turns off the escapes of TSV, as
+ * files with quotes do not have them.
+ * @throws {TaskpipeError} `USAGE` if delimiter, quote and escape are not different
  */
 export function dialectWith(format: Dialect, options: DialectOptions): Dialect {
   const delimiter = options.delimiter ?? format.delimiter;
   const quote = characterOf(options.quote) ?? format.quote;
   const isOwn = options.escape === undefined && quote === format.quote;
   const given = characterOf(options.escape) ?? (isOwn ? format.escape : '');
-  const mark = given === quote ? '' : given; // a quote before a quote: a doubled one
+  const mark = given === quote ? '' : given; // a quote as the escape means doubled quotes
   const marks = [delimiter, quote, mark].filter((one) => one !== '');
   if (new Set(marks).size < marks.length) {
     throw new TaskpipeError(

@@ -2,11 +2,11 @@ import { quoted, withoutUser } from '../../core/base/terminal-text.ts';
 import type { Dialect, Row } from '../../core/text/csv.ts';
 import type { ReadOptions } from '../contract.ts';
 
-/* Mistakes that the first row of a table shows. Most are likely, not certain, and so are warnings. */
+/* Mistakes in the first row of a table. Most are likely, not certain, so they are only warnings. */
 
-/** Characters of a name that a message shows. */
+/** Number of characters of a name that a message shows. */
 const SHOWN = 60;
-/** A name that is longer is a text. */
+/** Maximum length of a name: a longer one is a text. */
 const LONG = 250;
 
 function shown(name: string): string {
@@ -14,12 +14,12 @@ function shown(name: string): string {
   return quoted(safe.length > SHOWN ? `${safe.slice(0, SHOWN)}…` : safe);
 }
 
-/** Whether the lines of a file end in a lone CR, so that all of them are one row. */
+/** Returns true if the lines of a file end in a lone CR, which makes the whole file one row. */
 export function hasLoneReturn(first: Row, dialect: Dialect): boolean {
   return first.fault !== 'open' && /\r(?!\n|$)/.test(withoutQuoted(first.text, dialect));
 }
 
-/** Warns of a header that is likely something else. */
+/** Warns if the header is probably data, has another delimiter, or has spaces in its names. */
 export function checkHeader(first: Row, dialect: Dialect, options: ReadOptions): void {
   const say = (words: string): void => options.note(`${options.source}:${first.line}: ${words}`);
   const data = dataIn(first.cells);
@@ -27,7 +27,7 @@ export function checkHeader(first: Row, dialect: Dialect, options: ReadOptions):
   else if (!noteDelimiter(first.cells, dialect, options, say)) noteSpaces(first.cells, options, say);
 }
 
-/** The text of a row without its cells in quotes, where a line end is part of the value. */
+/** Returns the text of a row without its cells in quotes, since a line end in them is part of the value. */
 function withoutQuoted(text: string, { quote }: Dialect): string {
   if (quote === '') return text;
   return text
@@ -36,7 +36,7 @@ function withoutQuoted(text: string, { quote }: Dialect): string {
     .join('');
 }
 
-/** Kinds of values that hardly any column is named after. */
+/** Kinds of values that are hardly ever column names. */
 const KINDS: readonly (readonly [RegExp, string])[] = [
   [/^[a-z][a-z\d+.-]*:\/\/\S/i, 'a url'],
   [/^[^\s@,;]+@[^\s@,;]+\.[a-z]{2,}$/i, 'an e-mail address'],
@@ -44,11 +44,13 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
   [/^(?:\d{1,3}\.){3}\d{1,3}$/, 'an IP address'],
   [/^(?:\.{0,2}\/|[a-z]:\\)\S*\.\w+$/i, 'the path of a file'],
 ];
-/** Values that columns are named after at times, as years and months are: they tell only if all cells are such. */
+/**
+ * Values that are sometimes column names, such as years. They count as data only if all cells are like this.
+ */
 const NUMBER_OR_DATE =
   /^(?:[-+]?[$€£]?\d[\d.,\u00a0 ]*%?|[-+]?\d+(?:\.\d+)?e[-+]?\d+|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ][\d:.]+(?:Z|[-+]\d\d:?\d\d)?)?|[\d:]+)$/i;
 
-/** The first cell that looks like data, and what it looks like; undefined if the row can be a header. */
+/** Returns the first cell that looks like data, and its kind; undefined if the row can be a header. */
 export function dataIn(cells: readonly string[]): { cell: string; kind: string } | undefined {
   for (const cell of cells) {
     const kind = KINDS.find(([pattern]) => pattern.test(cell.trim()))?.[1];
@@ -74,7 +76,9 @@ function dataWarning(
   return `${looks}, but it is taken for the header: the columns are named ${names}${more}; if the file has no header, add --no-header`;
 }
 
-/** A name that has another delimiter in it: the file may be of that. Returns whether it said so. */
+/**
+ * Warns if the only name contains another delimiter, which the file may use. Returns true if it has warned.
+ */
 function noteDelimiter(
   [only, ...others]: readonly string[],
   { delimiter }: Dialect,

@@ -9,7 +9,10 @@ import { checkHeader, hasLoneReturn } from './header-checks.ts';
 import { troubleOf } from './row-faults.ts';
 import type { Column, Columns } from './table-columns.ts';
 
-/** @throws {TaskpipeError} `DATA` if the header cannot be used */
+/**
+ * Returns the columns of a table by its first row.
+ * @throws {TaskpipeError} `DATA` if the header cannot be used
+ */
 export function columnsFor(first: Row, dialect: Dialect, options: ReadOptions): Columns {
   const fail = (words: string): never => {
     throw new TaskpipeError('DATA', `${options.source}:${first.line}: ${words}`);
@@ -62,7 +65,7 @@ export function columnsFor(first: Row, dialect: Dialect, options: ReadOptions): 
   };
 }
 
-/** Returns the columns that there are, for a message. A name is taken as it is typed, so spaces around it count. */
+/** Returns a list of the columns for a message. Points out a name that differs only by spaces around it. */
 function theColumns(names: readonly string[], wanted: string): string {
   const padded = names.find((name) => name !== wanted && name.trim() === wanted.trim());
   const meant =

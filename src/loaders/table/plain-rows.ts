@@ -4,26 +4,26 @@ import type { Dialect } from '../../core/text/csv.ts';
 import type { Columns } from './table-columns.ts';
 
 /*
- * Rows of delimited text that are plain: their values are in JSON what they are in the file, byte for byte. Most rows of
- * most files are, and lines are made of them in a third of the time, as there is no text to be decoded, cut and encoded
- * again. What is not plain is left to the parser that knows all rules.
+ * Plain rows of delimited text: their values in JSON are the same bytes as in the file. Most rows of most
+ * files are plain. Making task lines of them takes a third of the time, as no text is decoded, split and
+ * encoded again. Other rows are left to the parser, which knows all rules.
  */
 
-/** Whole rows, as they stand in the file. They are good until the next are read. */
+/** Whole rows, as they are in the file. They are valid until the next ones are read. */
 export class PlainRows {
   readonly columns: Columns;
-  /** The number of the first one's line; each row is one line. */
+  /** Number of the line of the first row. Each row is one line. */
   readonly line: number;
-  /** The number of rows. */
+  /** Number of rows. */
   readonly length: number;
-  /** What they are in, from its first byte to before byte `end`. */
+  /** Buffer of the rows, which are its bytes from 0 to before `end`. */
   readonly bytes: Buffer;
   readonly end: number;
-  /** Whether a cell is in quotes. */
+  /** True if a cell is in quotes. */
   readonly hasQuotes: boolean;
-  /** The number of the line of the last row. */
+  /** Number of the line of the last row. */
   lastLine = 0;
-  /** Of each cell, row by row, where its value begins and where it ends. */
+  /** Start and end of the value of each cell, row by row. */
   readonly #cells: Int32Array;
   #view: DataView | undefined;
 
@@ -45,14 +45,14 @@ export class PlainRows {
     this.#cells = cells;
   }
 
-  /** A buffer that the lines of all rows find room in. */
+  /** Returns a buffer that is large enough for the lines of all rows. */
   roomForLines(): Buffer {
     let most = FIRST.length + UUID_LENGTH + LAST.length;
     for (const { bytes } of this.columns.kept) most += bytes.length;
     return Buffer.allocUnsafe(this.end + most * this.length);
   }
 
-  /** Writes a row as the line of a task, with its newline. Returns where it ends. */
+  /** Writes a row as the line of a task, with its newline. Returns its end. */
   writeLine(row: number, uuid: DataView, to: Buffer, at: number): number {
     const { kept } = this.columns;
     let end = put(FIRST, 0, FIRST.length, to, at);
@@ -84,7 +84,7 @@ export class PlainRows {
     return put(LAST, 0, LAST.length - 1, to, end);
   }
 
-  /** Returns the checksum of the attributes that the task of a row has: see `Loaded`. */
+  /** Returns the checksum of the attributes of a row's task: see `Loaded`. */
   checksum(row: number): number {
     this.#view ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
     let sum = 0;
@@ -95,17 +95,17 @@ export class PlainRows {
     return checksumOf(sum);
   }
 
-  /** Writes the value of a cell. Returns where it ends. */
+  /** Writes the value of a cell. Returns its end. */
   writeValue(row: number, column: number, to: Buffer, at: number): number {
     return put(this.bytes, this.startOf(row, column), this.endOf(row, column), to, at);
   }
 
-  /** Where the value of a cell begins. */
+  /** Returns the start of the value of a cell. */
   startOf(row: number, column: number): number {
     return this.#cells[2 * (row * this.columns.names.length + column)] as number;
   }
 
-  /** Where it ends. */
+  /** Returns the end of the value of a cell. */
   endOf(row: number, column: number): number {
     return this.#cells[2 * (row * this.columns.names.length + column) + 1] as number;
   }
@@ -115,10 +115,10 @@ const FIRST = Buffer.from('{"uuid":"');
 const UUID_LENGTH = 36;
 const LAST = Buffer.from('"}\n');
 
-/** More bytes than these are copied faster by a call. */
+/** Number of bytes above which a call copies faster than a loop. */
 const MANY = 100;
 
-/** Copies bytes. Returns where their copy ends. */
+/** Copies bytes. Returns the end of the copy. */
 function put(bytes: Buffer, from: number, before: number, to: Buffer, at: number): number {
   if (before - from > MANY) return at + bytes.copy(to, at, from, before);
   let end = at;
@@ -126,7 +126,10 @@ function put(bytes: Buffer, from: number, before: number, to: Buffer, at: number
   return end;
 }
 
-/** Reads the plain rows at the beginning of UTF-8 text that starts at a line; undefined if the first row is not plain. */
+/**
+ * Reader of the plain rows at the beginning of UTF-8 text from line `line` on. Returns undefined if the first
+ * is not plain.
+ */
 export type PlainReader = (bytes: Buffer, line: number) => PlainRows | undefined;
 
 const QUOTE = 34;
@@ -134,7 +137,7 @@ const BACKSLASH = 92;
 const RETURN = 13;
 const NEWLINE = 10;
 
-/** What is written otherwise in JSON. */
+/** Table of bytes: 1 if JSON must escape the byte. */
 const escaped: Uint8Array = new Uint8Array(256).fill(1, 0, 0x20);
 escaped[QUOTE] = 1;
 escaped[BACKSLASH] = 1;
@@ -157,7 +160,7 @@ export function plainReader(columns: Columns, dialect: Dialect, options: PlainOp
     return () => undefined;
   /** First byte of a line that may be a comment. */
   const mark = comment === '' ? -1 : (Buffer.from(comment)[0] as number);
-  /** Bytes that end a cell in quotes, and one without. */
+  /** Tables of bytes that end a cell in quotes, and a cell without them. */
   const stopsInQuotes = escaped.slice();
   stopsInQuotes[escapeMark] = 1;
   if (quote >= 0) stopsInQuotes[quote] = 1;

@@ -6,25 +6,25 @@ import type { BadInput } from '../../core/text/lines.ts';
 /** Reason a row was rejected. */
 export type RowReject = Pick<BadInput, 'code' | 'message'>;
 
-/** What is known of the table that a row is in. */
+/** Facts about the table of a row. */
 export interface RowContext {
   /** Number of columns. */
   readonly width: number;
   readonly dialect: Dialect;
-  /** Whether a row before had a cell in quotes, so that quotes do enclose cells in this file. */
+  /** True if an earlier row had a cell in quotes, so that quotes enclose cells in this file. */
   readonly hasQuotes: boolean;
-  /** Whether it is the first row after the header. */
+  /** True if the row is the first one after the header. */
   readonly isFirst: boolean;
 }
 
-/** Tells of bytes that are not text in the encoding of the file. */
+/** Returns the fault of a row with bytes that are not valid in the encoding of the file. */
 export function undecoded({ text }: Row, encoding: string | undefined): RowReject | undefined {
   if (!text.isWellFormed()) return { code: 'UTF8', message: `not valid UTF-8${encodingHint(text)}` };
   if (encoding === undefined || !text.includes(REPLACEMENT)) return undefined;
   return { code: 'ENCODING', message: `not valid ${encoding} (--encoding)` };
 }
 
-/** The fault of a row; undefined if it has none. */
+/** Returns the fault of a row; undefined if it has none. */
 export function faultOf(row: Row, table: RowContext): RowReject | undefined {
   const { cells, fault } = row;
   if (fault !== undefined) return { code: fault === 'long' ? 'LONG' : 'CSV', message: troubleOf(row, table) };
@@ -38,7 +38,10 @@ export function faultOf(row: Row, table: RowContext): RowReject | undefined {
   };
 }
 
-/** What to type if a row has a wrong number of cells as its quotes, or escapes, were taken for ordinary characters. */
+/**
+ * Returns the option to add if quotes or escapes, read as ordinary characters, may explain a wrong number of
+ * cells.
+ */
 function quoteDoubt({ text }: Row, { dialect: { quote, delimiter, isLineBased } }: RowContext): string {
   // MySQL puts a backslash before a tab and a newline.
   if (isLineBased && /\\(?:\t|\r?\n$)/.test(text))
@@ -48,13 +51,15 @@ function quoteDoubt({ text }: Row, { dialect: { quote, delimiter, isLineBased } 
   return isOpen ? `; if quotes enclose cells in this file: --quote '"'` : '';
 }
 
-/** What to type if a title was taken for the header. */
+/** Returns the option to add if a title may have been read as the header. */
 function headerDoubt({ cells, line }: Row, { width, isFirst }: RowContext): string {
   if (!isFirst || width > 1 || cells.length < 2) return '';
   return `; if the header is in line ${line}: --skip ${line - 1}`;
 }
 
-/** The fault that the parser found, with how many lines the row took and what to type. */
+/**
+ * Returns the message for a fault that the parser found, with the number of lines in the row and the remedy.
+ */
 export function troubleOf(row: Row, table: Pick<RowContext, 'hasQuotes'>): string {
   const { fault, lines, line, trouble } = row;
   const quoteLine = trouble?.quoteLine;
@@ -75,7 +80,7 @@ export function troubleOf(row: Row, table: Pick<RowContext, 'hasQuotes'>): strin
   return `the row is longer than --max-line; a quote was opened ${where}, and ${taken}${remedy(row, table)}`;
 }
 
-/** What to type if quotes are to be read otherwise. */
+/** Returns the option to add, or the line to correct, if the quotes may be wrong. */
 function remedy(row: Row, { hasQuotes }: Pick<RowContext, 'hasQuotes'>): string {
   if (/\\"/.test(row.text)) return `; if \\ escapes quotes in this file: --escape '\\'`;
   const line = row.trouble?.quoteLine ?? row.line;
@@ -85,8 +90,9 @@ function remedy(row: Row, { hasQuotes }: Pick<RowContext, 'hasQuotes'>): string 
 }
 
 /**
- * What to type if the header is a title, and the rows below it have another delimiter: each row is one cell then.
- * @param text the first row after the header
+ * Returns a hint if the header may be a title and the rows below it have another delimiter: each row is then
+ * one cell.
+ * @param text first row after the header
  */
 export function otherDelimiter(text: string): string | undefined {
   const found = [';', '\t', '|'].find((one) => text.split(one).length > 2);
@@ -96,8 +102,8 @@ export function otherDelimiter(text: string): string | undefined {
 }
 
 /**
- * Whether a row of several lines looks as if each of them were a row: two stray quotes can join lines in such a way
- * that the number of cells is right.
+ * Returns true if each line of a row of three or more lines looks like a row itself: two stray quotes can
+ * join lines so that the number of cells is correct.
  */
 export function looksJoined(row: Row, width: number, delimiter: string): boolean {
   if (width < 2 || row.lines < 3) return false;

@@ -1,4 +1,4 @@
-/** A column of a task, and the JSON text between its value and the one before. */
+/** A column of a task, and the JSON text between the previous value and its own. */
 export interface Column {
   readonly index: number;
   readonly before: string;
@@ -7,16 +7,16 @@ export interface Column {
   readonly hash: number;
 }
 
-/** The columns of a table, which all its rows share. */
+/** Columns of a table, which all its rows share. */
 export interface Columns {
   readonly names: readonly string[];
   readonly indexes: ReadonlyMap<string, number>;
   /** Index of the `uuid`. */
   readonly uuid: number | undefined;
-  /** The columns of a task, in order. */
+  /** Columns of a task except the `uuid`, in order. */
   readonly kept: readonly Column[];
-  /** Columns of a task that a checksum is made of: rows with the same uuid have the same values in the others. */
+  /** Columns of a task that a checksum covers. Rows with the same uuid have the same values in the others. */
   readonly compared: readonly Column[];
-  /** All columns but the `uuid`, in the order of the canonical text, which a uuid is made of by default. */
+  /** Columns except the `uuid`, in the order of the canonical text, which a uuid is made of by default. */
   readonly sorted: readonly Column[];
 }

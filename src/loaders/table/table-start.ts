@@ -3,19 +3,19 @@ import { CSV, type Dialect } from '../../core/text/csv.ts';
 import type { ReadOptions } from '../contract.ts';
 import { dialectWith } from './dialect.ts';
 
-/** A first line by which Excel is told the delimiter: `sep=;`, also in quotes, and `sep=\t` or a tab itself. */
+/** First line that tells Excel the delimiter: `sep=;`, also in quotes, and `sep=\t` or a tab itself. */
 const SEPARATOR = /^"?sep=(?:(\\t|[^"\r\n])"?|[^\r\n]*)\r?$/i;
-/** A line whose first cell is in quotes. */
+/** Line whose first cell is in quotes. */
 const QUOTED = /^"(?:[^"]|"")+"(?:\t|\r?$)/;
-/** Characters after which the first row is no longer waited for. */
+/** Maximum number of characters to read while waiting for the first row. */
 const LARGE = 64 * 1024;
 
-/** Where the rows of a table begin, and how they are written. */
+/** Start of the rows of a table, and their dialect. */
 export interface TableHead {
   readonly dialect: Dialect;
-  /** Lines before the text. */
+  /** Number of lines before the text. */
   readonly lines: number;
-  /** Text that has come so far, from the first row. */
+  /** Text so far, from the first row on. */
   readonly text: string;
 }
 
@@ -26,7 +26,7 @@ export class TableStart {
   #skip: number;
   #lines = 0;
   #separator: string | undefined;
-  /** Whether the place of a line `sep=;` has been passed. */
+  /** True after the line that may be `sep=;`. */
   #isPast = false;
   #text = '';
 
@@ -34,10 +34,10 @@ export class TableStart {
     this.#format = format;
     this.#options = options;
     this.#skip = options.skip;
-    dialectWith(format, options); // checks them
+    dialectWith(format, options); // checks the options
   }
 
-  /** @returns undefined until the first row is there */
+  /** Adds text. @returns undefined until the first row has arrived */
   push(text: string): TableHead | undefined {
     this.#text += text;
     for (let newline = this.#newline(); newline >= 0; newline = this.#newline()) {
@@ -50,7 +50,7 @@ export class TableStart {
     return isThere ? this.#table() : undefined;
   }
 
-  /** The table when the input has ended. */
+  /** Returns the table at the end of the input. */
   end(): TableHead {
     if (!this.#isPast && this.#readSeparator(this.#text)) this.#pass(this.#text.length);
     return this.#table();
@@ -72,7 +72,7 @@ export class TableStart {
     return match !== null;
   }
 
-  /** The first whole line that is neither blank nor a comment. */
+  /** Returns the first whole line that is neither blank nor a comment. */
   #firstRow(): string | undefined {
     const { comment } = this.#options;
     const lines = this.#text.split('\n', 1000).slice(0, -1);
@@ -95,7 +95,7 @@ export class TableStart {
     return dialectWith({ ...CSV, delimiter: this.#format.delimiter }, { delimiter });
   }
 
-  /** The dialect by a line `sep=;`. Such a file is of a spreadsheet, and so it has quotes. */
+  /** Returns the dialect by a line `sep=;`. Such a file comes from a spreadsheet, so it has quotes. */
   #dialectBy(separator: string): Dialect {
     const { source, delimiter, note } = this.#options;
     const place = `${source}:${this.#lines}: the line "sep="`;

@@ -2,12 +2,12 @@ import { quoted } from '../../core/base/terminal-text.ts';
 import type { Row } from '../../core/text/csv.ts';
 import type { ReadOptions } from '../contract.ts';
 
-/** A cell in quotes that has a doubled quote, as programs write it that enclose cells. */
+/** Cell in quotes with a doubled quote, as programs write that enclose cells. */
 const DOUBLED = /^"[^"]*(?:""[^"]*)+"$/;
-/** A backslash that is not one of TSV's escapes, or is that of a Windows path. */
+/** Backslash that is not an escape of TSV, or that belongs to a Windows path. */
 const BACKSLASH = /(?<!\\)(?:\\\\)*\\(?![\\tnrN])|^[a-z]:\\[tnr]/i;
 
-/** Tells once, each, of signs that a TSV has quotes, or has no escapes. */
+/** Warns of signs that a TSV has quotes or has no escapes, once for each. */
 export class TsvDoubts {
   readonly #options: ReadOptions;
   #saidQuotes = false;

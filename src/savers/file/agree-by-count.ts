@@ -6,8 +6,8 @@ import { badRow, lostUuids, tooFewRows } from './output-mismatch.ts';
 import type { OutputScan } from './read-output.ts';
 
 /**
- * Brings a ledger and an output without uuids to agree. Its rows cannot be asked which tasks they belong to, so they
- * are counted; rows of a crashed run that the ledger does not name are moved aside, and their tasks are done again.
+ * Makes a ledger and an output without uuids agree. Rows do not tell which task they belong to, so they are
+ * counted. Rows of a crashed run that the ledger does not name are moved aside, and their tasks run again.
  */
 export async function agreeByCount(recovery: Recovery, opened: OpenLedger, found: OutputScan): Promise<void> {
   const { output, rows, mark, acceptEdits, sync } = recovery;
@@ -22,7 +22,7 @@ export async function agreeByCount(recovery: Recovery, opened: OpenLedger, found
         `cannot be found out. Put the ledger back, or save to another file after task-done clear --yes ${ledger.place}`,
     );
   }
-  // After a crash, rows count only up to where the ledger knows them.
+  // After a crash, rows count only up to the end that the ledger knows.
   const known =
     mark === undefined ? output.size : Math.min(output.size, Math.max(end, mark.size, rows.first));
   const count = mark === undefined ? found.rows : await rowsUpTo(recovery, known);
@@ -33,11 +33,11 @@ export async function agreeByCount(recovery: Recovery, opened: OpenLedger, found
   if (count < saved.size - undone.size) throw tooFewRows(output, ledger.place, count, saved.size);
   if (mark === undefined && fault !== undefined) await cut(recovery, fault.start, false);
   else await cut(recovery, known, true);
-  // What a crash leaves from now on begins here.
+  // Rows of a later crash begin here.
   if (history.end !== output.size || hasHole) await writer.know(output.size, sync);
 }
 
-/** Counts the rows up to a place where one ends. */
+/** Counts the rows up to byte `known`. @throws {TaskpipeError} `DATA` if no row ends there */
 async function rowsUpTo({ output, rows, mark }: Recovery, known: number): Promise<number> {
   let count = 0;
   let at = rows.first;

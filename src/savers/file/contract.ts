@@ -6,14 +6,14 @@ import type { RunMark } from './run-mark.ts';
 /** An output before its format is known. */
 export interface Head {
   readonly output: OutputFile;
-  /** The ledger, if there is one. */
+  /** Ledger, if there is one. */
   readonly opened: OpenLedger | undefined;
-  /** Mark of a run that did not end well. */
+  /** Mark of a run that did not end cleanly. */
   readonly mark: RunMark | undefined;
   readonly sync: boolean;
-  /** Whether someone's edits are accepted that the ledger does not agree with. */
+  /** True if edits by someone else are accepted although the ledger does not match them. */
   readonly acceptEdits: boolean;
-  /** A line on stderr. */
+  /** Writes a line to stderr. */
   readonly say: (message: string) => void;
   readonly note: (message: string) => void;
 }

@@ -1,27 +1,30 @@
 import type { FoundRow } from '../contract.ts';
 import type { OutputFile } from './output-file.ts';
 
-/** No commit writes more: 8 MB of characters, of 3 bytes at most, and the record that went over. */
+/**
+ * Upper bound of a commit in bytes: 8 Mi characters of at most 3 bytes each, and the record that exceeds
+ * them.
+ */
 const MOST = 64 * 1024 * 1024;
-/** What a disk writes is whole sectors. */
+/** Bytes of a sector: disks write whole sectors. */
 const SECTOR = 512;
 
-/** Returns whether a row may be as a crash leaves it: cut short, at the end of the file, or with a hole. */
+/** Returns true if a crash may have torn a row: it is cut short at the end of the file, or has a hole. */
 export async function isTorn(output: OutputFile, { damage, start, end }: FoundRow): Promise<boolean> {
   if (damage === undefined) return false;
   return damage === 'nul' ? isUnsynced(output, start) : end >= output.size;
 }
 
 /**
- * Whether what stands from `at` may be what a power loss has left of a commit that was not synced: parts of it never
- * came to the disk, and are NULs, from the commit's start or that of a sector to the end of a sector, or to the end
- * of the file. A NUL from another source is hardly ever aligned so.
- * @param at where the first row begins that is not whole
+ * Returns true if the bytes from `at` may be an unsynced commit after a power loss. Parts that never reached
+ * the disk are NULs: from the start of the commit or of a sector, to the end of a sector or of the file. NULs
+ * from another source are hardly ever aligned like this.
+ * @param at start of the first row that is not whole
  */
 export async function isUnsynced(output: OutputFile, at: number): Promise<boolean> {
   if (output.size - at > MOST) return false;
   let place = at;
-  /** Where the NULs begin that reach up to here. */
+  /** Start of the NULs that end here. */
   let hole: number | undefined;
   for await (const bytes of output.chunks(at)) {
     for (let i = 0; i < bytes.length; ) {

@@ -1,6 +1,6 @@
 import type { OutputFile } from './output-file.ts';
 
-/** Moves the end of an output to a file beside it, and says so. */
+/** Moves the end of an output to a file beside it, and reports that. */
 export async function cut(
   { output, say }: { readonly output: OutputFile; readonly say: (message: string) => void },
   at: number,

@@ -15,25 +15,25 @@ import { type OutputFile, openOutput } from './output-file.ts';
 import { mayTearHeader, recover, recoverHead } from './recover.ts';
 import { checkMarkable, OutputRun, readMark } from './run-mark.ts';
 
-/** How a file is saved to. */
+/** Options of a file destination. */
 export interface FileOptions extends DestinationOptions {
   readonly openRows: OpenRows;
 }
 
 /** The same with symbolic links resolved in `path`. */
 interface RealOptions extends FileOptions {
-  /** The path that was given: it must name the output to the end of the run. */
+  /** Path that was given. It must name the output until the end of the run. */
   readonly given: string;
 }
 
 /**
- * Opens a file to save to: locks it, and brings it and the ledger to agree.
- * @throws {TaskpipeError} `LOCKED`, `IO`, `DATA` where it is not what the ledger says, `USAGE` where it can't take
- *   what is to be saved
+ * Opens a file to save to: locks it, and makes it and the ledger agree.
+ * @throws {TaskpipeError} `LOCKED`, `IO`, `DATA` if the file does not match the ledger, `USAGE` if tasks
+ *   cannot be saved to it
  */
 export async function openFile(options: FileOptions): Promise<Destination> {
-  // A new file must not take the place of a symbolic link to the old one. But the ledger knows the rows by the path
-  // that was given: someone may have put a link to an older copy in the place of the file.
+  // A new file must not replace a symbolic link to the old one. But the ledger knows the rows by the given
+  // path: someone may have replaced the file by a link to an older copy.
   const real = { ...options, path: realOutput(options.path), given: options.path };
   return options.overwrite ? openOverwritten(real) : openAppended(real);
 }
@@ -65,7 +65,7 @@ async function openAppended(options: RealOptions): Promise<Destination> {
     if (rows.lacking.length > 0) await file.widen(rows.lacking);
     return file;
   } catch (error) {
-    // A new output that stays empty is removed: the next start must miss it, too.
+    // Remove a new output that stays empty: the next start must find it missing, too.
     if (output.isNew && output.size === 0) rmSync(path, { force: true });
     await output.close();
     await opened?.writer.close();
@@ -100,7 +100,10 @@ async function openRows(head: Head, options: RealOptions): Promise<Rows> {
   return opened;
 }
 
-/** A new file that replaces the output at the end. The old one is locked too: no other process may add to it. */
+/**
+ * Opens a new file that replaces the output at the end. Also locks the old one: no other process may append
+ * to it.
+ */
 async function openOverwritten(options: RealOptions): Promise<Destination> {
   const { path, say } = options;
   const old = existsSync(path) ? openOutput(path, say) : undefined;
@@ -179,7 +182,7 @@ class FileDestination implements Destination {
     return this.#rows.unmet;
   }
 
-  /** Rows before the ledger, the ledger before `--tee`; docs/guarantees.md says why. */
+  /** Writes the rows, then the ledger; docs/guarantees.md gives the reason for this order. */
   async commit({ rows, rowCount, uuids, ends }: RowBatch): Promise<void> {
     const { sync } = this.#options;
     await this.#run?.addUnknown();
@@ -196,7 +199,10 @@ class FileDestination implements Destination {
     await this.#writer.appendRows(uuids, ends, from, sync);
   }
 
-  /** A row in a file that the path does not name is lost. @param unmarked the number of rows not yet in the ledger */
+  /**
+   * Checks that the path still names the file; else its rows are lost.
+   * @param unmarked rows not yet in the ledger
+   */
   #checkName(unmarked = 0): Promise<void> {
     const total = this.#written;
     const also =
@@ -209,7 +215,7 @@ class FileDestination implements Destination {
     });
   }
 
-  /** Writes the output anew with more columns, and renames that into its place. */
+  /** Rewrites the output with more columns, and renames the new file into its place. */
   async widen(columns: readonly string[]): Promise<void> {
     const { path, say, sync } = this.#options;
     await this.#run?.addUnknown();
@@ -220,7 +226,7 @@ class FileDestination implements Destination {
     try {
       for await (const bytes of this.#rows.widen(columns, old.chunks(0))) await wide.append(bytes);
       await wide.sync();
-      // A file that took its name meanwhile is the user's: it must not be overwritten.
+      // A file that has this name by now belongs to the user: do not overwrite it.
       await this.#checkName();
       await rename(temporary, this.#place);
       wide.renamed(this.#options.overwrite ? this.#place : this.#options.given);
@@ -232,7 +238,7 @@ class FileDestination implements Destination {
     }
     this.#output = wide;
     await old.close();
-    // The rows have moved: all that is in the output now is known.
+    // The rows have moved: the ledger must know all rows of the output up to its new end.
     await this.#writer?.know(wide.size, sync);
   }
 
@@ -257,7 +263,7 @@ class FileDestination implements Destination {
     return true;
   }
 
-  /** Refuses to overwrite a file that is not the one that was there at the start. */
+  /** Refuses to overwrite a file that was changed or replaced since the start. */
   #checkOld(): void {
     const { path } = this.#options;
     if (this.#old?.isUnchanged() ?? !existsSync(path)) return;

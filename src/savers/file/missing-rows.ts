@@ -11,7 +11,10 @@ export interface OpenLedger {
   readonly history: OutputHistory;
 }
 
-/** Finds the rows that the ledger names and that are not in the output. Those of tasks that were taken back may be gone. */
+/**
+ * Finds the rows that the ledger names and the output lacks. Rows of tasks that were taken back may be
+ * missing.
+ */
 export async function missingIn(opened: Omit<OpenLedger, 'writer'>, met: IdSet): Promise<Missing> {
   const uuids: string[] = [];
   let count = 0;
@@ -24,7 +27,7 @@ export async function missingIn(opened: Omit<OpenLedger, 'writer'>, met: IdSet):
   return { count, uuids };
 }
 
-/** Takes the rows that are not in the output out of the ledger. */
+/** Removes the rows that are not in the output from the ledger. */
 export async function forgetAbsent(opened: OpenLedger, met: IdSet, sync: boolean): Promise<void> {
   for await (const batch of absentIn(opened, met)) {
     const entries = batch.map((uuid): Entry => ({ uuid, undone: true, gone: true }));

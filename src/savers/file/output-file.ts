@@ -21,46 +21,48 @@ const closeFile = promisify(close);
 
 const CHUNK = 1024 * 1024;
 
-/** A file that is appended to by this process alone: it is locked for as long as it is open. */
+/** A file that only this process appends to: it is locked while it is open. */
 export interface OutputFile {
-  /** What it is called in messages. */
+  /** Name of the file in messages. */
   readonly path: string;
-  /** Whether it was not there before. */
+  /** True if the file did not exist before. */
   readonly isNew: boolean;
-  /** How long it is, in bytes. */
+  /** Size of the file, in bytes. */
   readonly size: number;
-  /** Its permissions. */
+  /** Permissions of the file. */
   readonly mode: number;
-  /** Identity, size and times of the file: any change by another program gives it another stamp. */
+  /** Identity, size and times of the file: any change by another program changes the stamp. */
   readonly stamp: string;
-  /** Its bytes from `from`, in chunks of 1 MB. A chunk is good until the next is asked for. */
+  /** Reads the bytes from `from` in chunks of 1 MB. A chunk is valid until the next one is requested. */
   chunks(from: number): AsyncGenerator<Buffer>;
   /**
-   * Writes all of the bytes to its end.
-   * @throws {TaskpipeError} `IO`; what was written of them is taken back as far as that is possible
+   * Appends all of the bytes.
+   * @throws {TaskpipeError} `IO`; bytes already written are then removed if possible
    */
   append(bytes: Buffer): Promise<void>;
-  /** fdatasync. */
+  /** Syncs the data to disk (fdatasync). */
   sync(): Promise<void>;
   /**
-   * Checks that its path still names it, and that no other program has written to it.
+   * Checks that the path still names the file, and that its size is as this process left it.
    * @throws {TaskpipeError} `IO`
    */
   check(details?: LossDetails): Promise<void>;
-  /** Whether its path still names it, and no program has written to it since it was opened. */
+  /**
+   * Returns true if the path still names the file, and nothing has written to the file since it was opened.
+   */
   isUnchanged(): boolean;
-  /** Tells it that it was renamed. */
+  /** Sets the path after a rename. */
   renamed(path: string): void;
-  /** Copies what stands from `at` to a new file beside it, and cuts it off. Returns that file's path. */
+  /** Moves the bytes from `at` to a new file beside this one. Returns the path of the new file. */
   cut(at: number): Promise<string>;
   close(): Promise<void>;
 }
 
 /**
- * Opens an output, and makes it where there is none.
- * @param options.instead what it will take the place of: it is emptied, and called by this name in messages
- * @param options.given a path that leads to it by symbolic links, and must do so to the end of the run
- * @param options.mode its permissions; default: those of any new file
+ * Opens an output; creates it if it does not exist.
+ * @param options.instead path of the file that it will replace: it is emptied, and messages use this name
+ * @param options.given a path that leads to it by symbolic links, and must do so until the end of the run
+ * @param options.mode permissions; default: those of any new file
  * @throws {TaskpipeError} `LOCKED`, `IO`, or `USAGE` if it is not a file
  */
 export function openOutput(
@@ -77,7 +79,7 @@ export function openOutput(
     if (options.mode !== undefined) fchmodSync(fd, options.mode);
     const named = new NamedFile(options.given ?? path, fd);
     const output = new OpenOutput(options.instead ?? path, named, fd, isNew);
-    // If it is empty, its maker may have been killed before its name was safe.
+    // If it is empty, the process that created it may have been killed before it synced the folder.
     if (output.size === 0) syncFolder(path);
     return output;
   } catch (error) {
@@ -85,7 +87,10 @@ export function openOutput(
   }
 }
 
-/** @throws {TaskpipeError} `USAGE` if it is not a file: opening a FIFO would wait for its other end */
+/**
+ * Returns true if the file exists.
+ * @throws {TaskpipeError} `USAGE` if it is not a file: opening a FIFO would block
+ */
 function isThere(path: string): boolean {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat !== undefined && !stat.isFile()) {
@@ -154,7 +159,7 @@ class OpenOutput implements OutputFile {
     this.#size += bytes.length;
   }
 
-  /** @throws {TaskpipeError} `IO`, if a program that does not use the lock has written to it too */
+  /** @throws {TaskpipeError} `IO` if a program that ignores the lock has changed the size */
   #checkSize(size: number): void {
     if (size !== this.#size) throw sizeError(this.path, size, this.#size);
   }
@@ -163,7 +168,7 @@ class OpenOutput implements OutputFile {
     try {
       ftruncateSync(this.#fd, this.#size);
     } catch {
-      // The next start finds what is not whole.
+      // The next start finds the torn row.
     }
   }
 

@@ -5,22 +5,23 @@ import { hint } from '../../core/options/suggest.ts';
 import type { FoundRow } from '../contract.ts';
 import type { OutputFile } from './output-file.ts';
 
-/* Errors about outputs that someone has changed between two runs. The output is left as it is. */
+/* Errors about outputs that someone has changed between two runs. The output stays unchanged. */
 
 /** Number of uuids that a message shows. */
 export const SHOWN = 3;
 
-/** Rows that the ledger names and that are not in the output. */
+/** Rows that the ledger names and the output lacks. */
 export interface Missing {
   readonly count: number;
-  /** The first few uuids. */
+  /** Up to `SHOWN` of their uuids. */
   readonly uuids: readonly string[];
 }
 
 /**
+ * Returns the error for rows that are missing in an output.
  * @param path the output, or its table
- * @param ledger its place
- * @param isEmpty whether nothing at all is in the output
+ * @param ledger place of the ledger
+ * @param isEmpty true if the output is empty or does not exist
  */
 export function missingRows(
   path: string,
@@ -40,13 +41,13 @@ export function missingRows(
   );
 }
 
-/** Returns what is said of rows that `--accept-edits` takes out of the ledger. */
+/** Returns the message about rows that `--accept-edits` removes from the ledger. */
 export function acceptedRows(name: string, count: number, ledger: string): string {
   const rows = `${counted(count, 'row')} ${count === 1 ? 'is' : 'are'} gone`;
   return `${name}: ${rows}, which was accepted: the tasks are no longer finished in ${ledger}, and the next run does them again`;
 }
 
-/** Returns what is said of rows that have the uuid of another row. */
+/** Returns the message about rows that repeat the uuid of another row. */
 export function doubledRows({ path }: OutputFile, count: number, line: number): string {
   const rows = `${counted(count, 'row')} from here on ${count === 1 ? 'repeats' : 'repeat'} the uuid of another row`;
   return `${path}:${line}: ${rows}: nothing was changed, and task-save adds no more of them`;
@@ -56,7 +57,9 @@ function areMissing(count: number): string {
   return `${counted(count, 'row')} ${count === 1 ? 'is' : 'are'} missing`;
 }
 
-/** The same for an output without uuids, of which no flag can say which tasks to do again. */
+/**
+ * Returns the error for missing rows in an output without uuids: no flag can tell which tasks to run again.
+ */
 export function tooFewRows(
   { path }: OutputFile,
   ledger: string,
@@ -71,7 +74,7 @@ export function tooFewRows(
   );
 }
 
-/** A row that is not whole, and that no crash of task-save has left. */
+/** Returns the error for a damaged row that was not left by a crash of task-save. */
 export function badRow(
   output: OutputFile,
   { line, fault, damage, end }: FoundRow,
@@ -92,7 +95,7 @@ export function badRow(
   );
 }
 
-/** Rows that have no uuid in an output whose rows should have one. */
+/** Returns the error for rows without a uuid in an output with a uuid column. */
 export function withoutUuid({ path }: OutputFile, count: number, line: number): TaskpipeError {
   const what = count === 1 ? 'the row has no uuid' : `${counted(count, 'row')} from here on have no uuid`;
   return new TaskpipeError(
@@ -102,7 +105,7 @@ export function withoutUuid({ path }: OutputFile, count: number, line: number): 
   );
 }
 
-/** An output that had a uuid column in an earlier run. */
+/** Returns the error for an output that had a uuid column in an earlier run. */
 export function lostUuids(
   { path }: OutputFile,
   ledger: string,

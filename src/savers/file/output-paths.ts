@@ -1,6 +1,8 @@
 import { filePath, type Place } from '../../core/storage/path-conflicts.ts';
 
-/** The files that a rest file and an output are rewritten by have names of their own. */
+/**
+ * Returns the paths that a run writes, with those of the temporary files beside the output and the rest file.
+ */
 export function placesOf(
   out: string | undefined,
   files: { rest: string; ledger: string | undefined; rejects: string | undefined },

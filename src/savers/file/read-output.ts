@@ -4,10 +4,10 @@ import type { FoundRow, Rows } from '../contract.ts';
 import type { OutputFile } from './output-file.ts';
 import type { RunMark } from './run-mark.ts';
 
-/** More rows than a crash leaves without a ledger line; those of a ledger that was removed are read again. */
+/** Limit of unknown rows to keep. A crash leaves fewer; if the ledger was removed, they are read again. */
 const MOST_UNKNOWN = 20_000;
 
-/** Some rows of a kind, and the line of the first. */
+/** Number of rows of a kind, and the line of the first one. */
 interface Count {
   count: number;
   line: number;
@@ -19,17 +19,17 @@ export interface OutputScan {
   readonly met: IdSet;
   /** Number of them that the ledger names. */
   known: number;
-  /** Those that the ledger does not name; `undefined` if there are too many to keep. */
+  /** Rows that the ledger does not name; undefined if there are too many to keep. */
   unknown: Entry[] | undefined;
   /** Number of rows, with a uuid or without. */
   rows: number;
   readonly doubled: Count;
   readonly nameless: Count;
-  /** The first row that is not whole; no row behind it was read. */
+  /** First invalid or torn row; no row after it was read. */
   fault: FoundRow | undefined;
 }
 
-/** An output, and what is known of it. */
+/** An output with its ledger history and run mark. */
 export interface Looked {
   readonly output: OutputFile;
   readonly rows: Rows;
@@ -62,8 +62,9 @@ export async function look(looked: Looked): Promise<OutputScan> {
 }
 
 /**
- * Returns whether a last row without a line end may be the beginning of one that a crash has torn. It is not if the
- * ledger names it, as the ledger names rows that are safe; unless that is another row of the same uuid.
+ * Returns true if a last row without a line end may be the start of a row that a crash has torn. It is not
+ * torn if the ledger names it, since the ledger names only durable rows; unless the ledger means an earlier
+ * row of the same uuid.
  */
 function isTornTail(
   { mark, history }: Looked,

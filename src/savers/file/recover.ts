@@ -22,15 +22,16 @@ import { type RunMark, removeMark } from './run-mark.ts';
 
 /** An output that can be appended to. */
 export interface Recovered {
-  /** Uuids whose rows are in it. */
+  /** Uuids whose rows are in the output. */
   readonly saved: IdSet;
-  /** Line end that its last row lacks, or ''. */
+  /** Line end that the last row lacks, or ''. */
   readonly lacks: string;
-  /** Whether the ledger has a seal of the output as it is. */
+  /** True if the seal in the ledger matches the output. */
   readonly isSealed: boolean;
   /**
-   * Adds the rows to the ledger that it does not name. Not done at once if the ledger does not know the output at all:
-   * then the output may be the input of the pipeline, given by mistake.
+   * Adds the rows that the ledger lacks to the ledger. Set if the ledger does not know the output at all and
+   * no run has left a mark: the output may then be the input of the pipeline, given by mistake. So adding
+   * waits for the first commit, or the end of the run.
    */
   readonly addUnknown?: (() => Promise<void>) | undefined;
 }
@@ -38,16 +39,16 @@ export interface Recovered {
 const BATCH = 10_000;
 
 /**
- * Brings an output and its ledger to agree, at every start. An output that is as the last run has sealed it is not
- * read. Otherwise all rows are read and compared with the ledger by uuid: rows that a crash has torn are moved to a
- * file beside the output, and rows that the ledger does not name are added to it.
- * @throws {TaskpipeError} `DATA`, with the output as it was, if rows are missing or not whole and no crash of
- *   task-save has done that
+ * Makes an output and its ledger agree, at every start. Skips an output that still matches its seal.
+ * Otherwise reads all rows and compares them with the ledger by uuid: moves rows that a crash has torn to a
+ * file beside the output, and adds rows that the ledger lacks to the ledger.
+ * @throws {TaskpipeError} `DATA` if rows are missing or invalid, and not because of a crash of task-save; the
+ *   output stays unchanged
  */
 export async function recover(recovery: Recovery): Promise<Recovered> {
   const { output, rows, opened, sync } = recovery;
   const isSealed = opened !== undefined && isUntouched(output, rows, opened.history);
-  // Rows of a killed run need not be on the disk yet; from here on they count as safe.
+  // Rows of a killed run may not be on the disk yet; from here on they count as durable.
   if (sync && output.size > 0 && !isSealed) await output.sync();
   const agreed = isSealed ? { saved: opened.history.saved } : await agree(recovery);
   removeMark(output.path, sync);
@@ -93,7 +94,7 @@ async function agree(recovery: Recovery): Promise<Pick<Recovered, 'saved' | 'add
   return { saved: found.met };
 }
 
-/** Returns whether a row that had no line end when the run began is whole, but for zeros behind it. */
+/** Returns true if a row that had no line end at the start of the run is whole except for NULs after it. */
 async function isTornBehind(
   output: OutputFile,
   { fault }: OutputScan,
@@ -118,7 +119,7 @@ async function agreeByUuids(recovery: Recovery, found: OutputScan): Promise<void
 
 const NONE: Missing = { count: 0, uuids: [] };
 
-/** Checks that nothing is wrong with an output but what a crash has done, or what `acceptEdits` accepts. */
+/** Throws for all faults of an output except damage by a crash and edits that `acceptEdits` accepts. */
 async function check(
   recovery: Recovery,
   found: OutputScan,
@@ -136,14 +137,14 @@ async function check(
   if (rows.hasUuid && nameless.count > 0) throw withoutUuid(output, nameless.count, nameless.line);
 }
 
-/** Returns whether the first row that is not whole is as a crash of the last run leaves it. */
+/** Returns true if a crash of the last run may have torn the first invalid row. */
 async function isOurs({ output, mark }: Recovery, { fault }: OutputScan): Promise<boolean> {
   return (
     fault !== undefined && mark !== undefined && fault.start >= mark.size && (await isTorn(output, fault))
   );
 }
 
-/** Adds the rows to the ledger that it does not name: a crash came between the two, or someone added them. */
+/** Adds the rows that the ledger lacks to it: a crash came before its lines, or someone added the rows. */
 async function addUnknown(
   { output, rows, mark, sync, note }: Recovery,
   { writer, history: { saved } }: OpenLedger,
@@ -168,15 +169,16 @@ async function addUnknown(
 }
 
 /**
- * Returns whether the run that left a mark has written the header, so that a crash may have torn it: nothing may stand
- * before it but a byte order mark.
+ * Returns true if the run that left a mark has written the header, so that a crash may have torn it: the
+ * output was then empty, or had only a byte order mark, when the run began.
  */
 export function mayTearHeader(mark: RunMark | undefined): mark is RunMark {
   return mark !== undefined && mark.size <= BOM_BYTES.length;
 }
 
 /**
- * The same for an output that has no whole header: it begins anew if a crash of its first run has left it so.
+ * Recovers an output without a whole header. If a crash of its first run has torn it, the output starts
+ * again.
  * @throws {TaskpipeError} `DATA` otherwise
  */
 export async function recoverHead(head: Head): Promise<void> {
@@ -191,7 +193,9 @@ export async function recoverHead(head: Head): Promise<void> {
   throw badRow(output, row, await isUtf16(output));
 }
 
-/** Returns whether an output begins as text in UTF-16 does: with a byte order mark, or a NUL beside its first character. */
+/**
+ * Returns true if an output begins like UTF-16: with a byte order mark, or a NUL beside its first character.
+ */
 async function isUtf16(output: OutputFile): Promise<boolean> {
   for await (const chunk of output.chunks(0)) {
     const [a, b] = chunk;

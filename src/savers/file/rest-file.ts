@@ -12,27 +12,28 @@ import { NamedFile, sizeError } from '../../core/storage/named-file.ts';
 import { encodeUtf8 } from '../../core/text/encoding.ts';
 
 /**
- * The rest file: exactly the records that reached the saver and are not saved, the newest of each uuid. A run collects
- * its own beside it (`….run`), and merges the two at its end, or after a crash at the next start; so a pipeline that
- * reads the rest file never reads what it is writing.
+ * The rest file: all records that reached the saver and are not saved, the newest of each uuid. A run
+ * collects its own records in a file beside it (`….run`), and merges the two at its end, or after a crash at
+ * the next start. So a pipeline that reads the rest file never reads its own records.
  */
 export interface Rest {
   readonly path: string;
-  /** Adds records, each with its newline. With `sync` they are on the disk when it resolves. */
+  /** Adds records, each with its newline. With `sync`, they are on the disk when the promise resolves. */
   add(lines: string, sync: boolean): Promise<void>;
   /**
-   * Merges what a run has collected into the rest file. A rest file that would be empty goes away.
-   * @param saved the uuids that are saved
+   * Merges the records that a run has collected into the rest file. Removes a rest file that would be empty.
+   * @param saved uuids that are saved
    */
   merge(saved: Pick<IdSet, 'has'>): Promise<void>;
-  /** Whether a run before this one has left records that were not merged. */
+  /** True if an earlier run has left records that were not merged. */
   readonly isLeft: boolean;
   close(): void;
 }
 
 /**
- * @param name its path; where that is a symbolic link, what it leads to is written
- * @param say a line on stderr
+ * Opens a rest file. Creates the file of the run only when it is needed.
+ * @param name path of the rest file; if it is a symbolic link, its target is written
+ * @param say writes a line to stderr
  * @throws {TaskpipeError} `IO`, or `USAGE` if it is not a file
  */
 export function openRest(name: string, say: (message: string) => void): Rest {
@@ -66,7 +67,7 @@ export function openRest(name: string, say: (message: string) => void): Rest {
     },
     async merge(saved) {
       if (file === undefined && !existsSync(path) && !existsSync(run)) return;
-      await checkRun(run, open()); // the process that merges holds the lock
+      await checkRun(run, open()); // takes the lock for merging
       await mergeFiles(path, run, saved);
       close();
     },
@@ -74,7 +75,10 @@ export function openRest(name: string, say: (message: string) => void): Rest {
   };
 }
 
-/** Returns the file to write. @throws {TaskpipeError} if it cannot be written: hours later it would be too late */
+/**
+ * Resolves the path of the rest file.
+ * @throws {TaskpipeError} at the start if it cannot be written, not hours later
+ */
 function realRest(name: string): string {
   try {
     const path = resolved(name);
@@ -97,18 +101,20 @@ function realRest(name: string): string {
 interface RunFile {
   readonly fd: number;
   readonly named: NamedFile;
-  /** Its size as far as this process wrote it. */
+  /** Size that this process expects. */
   size: number;
 }
 
-/** Opens and locks the file of a run. It has the permissions of the rest file: its records are no less private. */
+/**
+ * Opens and locks the file of a run. It gets the permissions of the rest file: its records are as private.
+ */
 function openRun(name: string, path: string, run: string, say: (message: string) => void): RunFile {
   const busy = `${name} is being written by another task-save; name another file with --rest`;
   try {
     const mode = modeOf(path) ?? 0o666;
     const fd = openLocked(run, () => openSync(run, 'a+', mode), 'exclusive', busy, say);
     const { size } = fstatSync(fd);
-    // If it is empty, the process that made it may have been killed before its name was safe.
+    // If it is empty, the process that created it may have been killed before it synced the folder.
     if (size === 0) syncFolder(run);
     return { fd, named: new NamedFile(run, fd), size };
   } catch (error) {
@@ -116,7 +122,9 @@ function openRun(name: string, path: string, run: string, say: (message: string)
   }
 }
 
-/** @throws {TaskpipeError} `IO`, if the file of a run was renamed, replaced, removed, truncated or appended to */
+/**
+ * @throws {TaskpipeError} `IO` if the file of a run was renamed, replaced, removed, truncated or appended to
+ */
 async function checkRun(run: string, { named, size }: RunFile): Promise<void> {
   const now = await named.check({
     contents: 'records that are not saved in it',
@@ -125,7 +133,7 @@ async function checkRun(run: string, { named, size }: RunFile): Promise<void> {
   if (now !== size) throw sizeError(run, now, size);
 }
 
-/** Merges two files into the first one; the second goes away, and the first where nothing is left in it. */
+/** Merges the run file into the rest file and removes it. Removes the rest file if it would be empty. */
 async function mergeFiles(path: string, run: string, saved: Pick<IdSet, 'has'>): Promise<void> {
   try {
     const bytes = await replaceFile(path, merged(path, run, saved));
@@ -144,7 +152,7 @@ async function remove(path: string): Promise<void> {
   }
 }
 
-/** What is left of the rest file, then what the run has added to it. */
+/** Yields the remaining records of the rest file, then those that the run has added. */
 async function* merged(path: string, run: string, saved: Pick<IdSet, 'has'>): AsyncGenerator<Buffer> {
   const newest = new IdMap();
   let number = 0;
@@ -156,7 +164,7 @@ async function* merged(path: string, run: string, saved: Pick<IdSet, 'has'>): As
   for await (const batch of readRest(path)) yield bytesOf(batch.filter(isKept));
   number = 0;
   for await (const batch of readRest(run)) {
-    // An invalid line here was torn by a crash, before it was acknowledged.
+    // An invalid line was torn by a crash before it was acknowledged.
     const tasks = batch.filter((record) => record instanceof Task);
     yield bytesOf(tasks.filter(({ uuid }) => newest.get(uuid) === number++ && !saved.has(uuid)));
   }
@@ -168,7 +176,7 @@ function bytesOf(records: readonly (Task | Buffer)[]): Buffer {
   );
 }
 
-/** Reads the records of a rest file, and invalid lines as bytes. A missing file counts as empty. */
+/** Reads the records of a rest file, and its invalid lines as bytes. A missing file counts as empty. */
 async function* readRest(path: string): AsyncGenerator<(Task | Buffer)[]> {
   if (!existsSync(path)) return;
   let foreign: Buffer[] = [];

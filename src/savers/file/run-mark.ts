@@ -16,21 +16,22 @@ import type { LedgerWriter } from '../../ledgers/index.ts';
 import type { OutputFile } from './output-file.ts';
 
 /*
- * A file beside the output, OUT.run, is there from the first append of a run to its clean end. So the next start can
- * tell a crash, which may have torn the last rows, from an edit by a person, of which nothing may be cut off.
+ * A file beside the output, OUT.run, exists from the first append of a run to its clean end. So the next
+ * start can tell a crash from an edit by a person: a crash may have torn the last rows, but no part of an
+ * edit may be cut off.
  */
 
 /** State of an output before a run appended to it. Bytes after it may be torn; bytes before it are not. */
 export interface RunMark {
   /** Size of the output. */
   readonly size: number;
-  /** Whether its last row had no line end. */
+  /** True if the last row had no line end. */
   readonly isOpen: boolean;
-  /** Whether its rows have a uuid. */
+  /** True if the rows have a uuid. */
   readonly hasUuid: boolean;
 }
 
-/** Begins every mark, so that another file of that name is not taken for one. */
+/** Start of every mark, so that another file with that name is not mistaken for one. */
 const HEAD = '{"taskpipe":"run"';
 
 function markPath(path: string): string {
@@ -38,8 +39,8 @@ function markPath(path: string): string {
 }
 
 /**
- * Reads the mark that a run has left because it did not end well. One that a crash has torn counts as none: no row is
- * written before the mark is on the disk.
+ * Reads the mark of a run that did not end cleanly. Ignores a mark that a crash has torn: no row is written
+ * before the mark is on the disk.
  * @throws {TaskpipeError} `DATA` if the file is something else, `IO`
  */
 export function readMark(path: string): RunMark | undefined {
@@ -60,7 +61,7 @@ export function readMark(path: string): RunMark | undefined {
   }
 }
 
-/** Longer than any mark. */
+/** Upper bound of the size of a mark, in bytes. */
 const MOST = 4096;
 
 function textOf(mark: string): string {
@@ -73,7 +74,7 @@ function textOf(mark: string): string {
   }
 }
 
-/** Checks that marks can be made in the folder of an output. @throws {TaskpipeError} `IO` */
+/** Checks that a mark can be created in the folder of an output. @throws {TaskpipeError} `IO` */
 export function checkMarkable(path: string): void {
   try {
     accessSync(dirname(path), constants.W_OK | constants.X_OK);
@@ -112,16 +113,16 @@ export function removeMark(path: string, sync: boolean): void {
   }
 }
 
-/** State of an output when a run begins. */
+/** State of an output at the start of a run. */
 export interface RunStart {
   readonly path: string;
   readonly sync: boolean;
   readonly writer: LedgerWriter | undefined;
   /** Line end that the last row lacks, or ''. */
   readonly lacks: string;
-  /** Whether the ledger has a seal of the output as it is. */
+  /** True if the seal in the ledger matches the output. */
   readonly isSealed: boolean;
-  /** Adds rows to the ledger that it does not name. */
+  /** Adds the rows that the ledger lacks to the ledger. */
   readonly addUnknown?: (() => Promise<void>) | undefined;
 }
 
@@ -138,7 +139,9 @@ export class OutputRun {
     this.#isSealed = start.isSealed;
   }
 
-  /** Marks the output and completes its last row. Does so once; must be called before anything is appended. */
+  /**
+   * Marks the output and completes its last row, on the first call only. Call it before anything is appended.
+   */
   async begin(output: OutputFile, hasUuid: boolean): Promise<void> {
     if (this.#hasBegun) return;
     const { path, sync, lacks } = this.#start;
@@ -147,23 +150,25 @@ export class OutputRun {
     this.#isSealed = false;
     if (lacks === '') return;
     await output.append(Buffer.from(lacks));
-    // Before other rows: a power loss then cannot leave zeros in its place and rows behind them.
+    // Sync it before other rows: else a power loss could leave NULs in its place, followed by rows.
     if (sync) await output.sync();
   }
 
-  /** Adds rows to the ledger that it does not name. Does so once; must be called before the output is read or changed. */
+  /**
+   * Adds the rows that the ledger lacks to it, on the first call only. Call it before the output changes.
+   */
   async addUnknown(): Promise<void> {
     const add = this.#addUnknown;
     this.#addUnknown = undefined;
     await add?.();
   }
 
-  /** Must be called before the ledger names more of the output: the seal does not count any longer. */
+  /** Invalidates the seal. Call it before the ledger names more rows of the output. */
   unseal(): void {
     this.#isSealed = false;
   }
 
-  /** Seals the output, whose rows are all safe, and removes the mark. */
+  /** Seals the output, whose rows are all durable, and removes the mark. */
   async end(output: OutputFile, rows: number, hasUuid: boolean): Promise<void> {
     const { path, sync, writer } = this.#start;
     await this.addUnknown();

@@ -4,34 +4,34 @@ import type { Fields, Task } from '../../core/record/task.ts';
 import { leafPaths } from './leaf-paths.ts';
 import { ShapeColumns } from './shape-columns.ts';
 
-/** Paths that were asked for and that no record had. */
+/** Paths that were requested but that no record had. */
 export interface Unmet {
   readonly names: readonly string[];
-  /** Paths that a record had. */
+  /** Paths that the first record had. */
   readonly there: readonly string[];
 }
 
-/** Cells of a task; or the paths of attributes without a column; or the paths that two attributes share. */
+/** Cells of a task, paths of attributes without a column, or paths that two attributes share. */
 export type FoundCells =
   | { readonly cells: readonly string[] }
   | { readonly missing: readonly string[] }
   | { readonly shared: readonly string[] };
 
-/** Where an attribute goes: its own column, or the columns of what is nested in it. */
+/** Target of an attribute: its own column, the columns of attributes nested in it, or both. */
 interface Slot {
   readonly name: string;
-  /** The index of its column, or -1. */
+  /** Index of its column, or -1. */
   readonly column: number;
-  /** The level below it, where columns lie there. */
+  /** Level of the nested attributes; undefined if none of them can have a column and it has one itself. */
   readonly below: Level | undefined;
 }
 
-/** The attributes of one object, by name. */
+/** Attributes of one object, by name. */
 interface Level {
-  /** The names above it, each with a dot. */
+  /** Names of the enclosing objects, each with a dot. */
   readonly prefix: string;
   readonly slots: Map<string, Slot>;
-  /** The slots in the order they were first met: records mostly look alike. */
+  /** Slots in the order in which they first occurred: most records have the same order. */
   readonly order: Slot[];
 }
 
@@ -44,50 +44,53 @@ const ZERO = 48;
 const NINE = 57;
 const BRACE = 125;
 
-/** A number token that `String` would not give back, seen from the text before it. May also be met inside a string. */
+/** Number that `String` may not reproduce, with the character before it. Also matches inside strings. */
 const ODD_NUMBER = /[:,[\s]-?(?:0(?<=-0)|\d+[.eE]|\d{16})/;
 
 /**
- * Puts records into columns. A nested attribute stands under its path (`result.status`), an array as JSON text, and
- * so does an object that has a column of its own. Numbers keep their digits: `1.10` stays `1.10`. Null is an empty
- * cell, and so never lacks a column; nor does an empty object above columns.
+ * Puts records into columns. A nested attribute goes to the column of its path (`result.status`). An array,
+ * or an object that has its own column, becomes JSON text. Numbers keep their digits: `1.10` stays `1.10`.
+ * Null is an empty cell and needs no column; an empty object needs none if there are columns below it.
  */
 export class ColumnMapper {
   readonly names: readonly string[];
-  /** The path of the attribute in each column. */
+  /** Path of the attribute in each column. */
   readonly paths: readonly string[];
   readonly #indexes: ReadonlyMap<string, number>;
   readonly #nested = new Set<string>();
   readonly #top: Level;
   readonly #isStrict: boolean;
-  /** The cells of the record at hand; the same array for all. */
+  /** Cells of the current record; the array is reused for all records. */
   readonly #cells: (string | undefined)[];
   #missing: string[] = [];
   #shared: string[] = [];
-  /** Columns that have the path of an earlier one, and that one. */
+  /** Columns with the same path as an earlier one, and that earlier column. */
   readonly #copies: readonly (readonly [column: number, from: number])[];
-  /** The first record. */
+  /** Text of the first record. */
   #first = '';
-  /** The columns that a record had an attribute for. */
+  /** Columns that some record had an attribute for. */
   readonly #found = new Set<number>();
   readonly #shaped: ShapeColumns;
-  /** What the fast path reads, and how far it has looked into its text. */
+  /** Line that the fast path reads, and the position that its search has reached. */
   #line = '';
   #at = 0;
-  /** How many members it met. */
+  /** Number of members that the fast path visited. */
   #met = 0;
-  /** Whether it met numbers, and skipped objects or arrays, which may have members of the same names. */
+  /**
+   * True if it visited numbers, and true if it skipped objects or arrays, which may have members of the same
+   * names.
+   */
   #hasNumbers = false;
   #hasSkipped = false;
 
   /**
-   * @param isStrict whether an attribute without a column is a fault; otherwise it is left out
-   * @param paths the path of the attribute for each column, if that is not its name
+   * @param isStrict true if an attribute without a column is a fault; otherwise it is left out
+   * @param paths path of the attribute for each column; default: the column name
    */
   constructor(names: readonly string[], isStrict: boolean, paths: readonly string[] = names) {
     this.names = names;
     this.paths = paths;
-    this.#indexes = new Map(paths.map((path, i) => [path, i] as const).reverse()); // the first of one path
+    this.#indexes = new Map(paths.map((path, i) => [path, i] as const).reverse()); // first one of each path
     this.#copies = paths.flatMap((path, i) => {
       const from = paths.indexOf(path);
       return from === i ? [] : [[i, from] as const];
@@ -127,7 +130,9 @@ export class ColumnMapper {
     return { cells: cells as string[] };
   }
 
-  /** The columns that no record had an attribute for, and the paths that the first record had; none before that. */
+  /**
+   * Paths of columns that no record had an attribute for, and paths of the first record; empty before that.
+   */
   get unmet(): Unmet {
     if (this.#first === '') return { names: [], there: [] };
     const names = this.paths.filter((path) => !this.#found.has(this.#indexes.get(path) as number));
@@ -135,7 +140,7 @@ export class ColumnMapper {
   }
 
   #reset(line: string): void {
-    for (let i = 0; i < this.#cells.length; i++) this.#cells[i] = undefined; // `fill` takes longer for so few
+    for (let i = 0; i < this.#cells.length; i++) this.#cells[i] = undefined; // `fill` is slower for so few
     if (this.#missing.length > 0) this.#missing = [];
     if (this.#shared.length > 0) this.#shared = [];
     this.#line = line;
@@ -145,7 +150,7 @@ export class ColumnMapper {
     this.#hasSkipped = false;
   }
 
-  /** Whether the digits of a number may have been found in another member of its name. */
+  /** Returns true if the digits of a number may have been found in another member of the same name. */
   #mayMistake(): boolean {
     return this.#hasSkipped || this.#hasMoreMembers();
   }
@@ -161,7 +166,7 @@ export class ColumnMapper {
       column,
       below: isAbove || column < 0 ? { prefix: `${path}.`, slots: new Map(), order: [] } : undefined,
     };
-    // Only names that lead to a column are kept, or names made up of data would pile up here.
+    // Keep only names that lead to a column: names made from data would use up memory.
     if (column >= 0) this.#found.add(column);
     if (column >= 0 || isAbove) {
       level.slots.set(name, slot);
@@ -170,12 +175,12 @@ export class ColumnMapper {
     return slot;
   }
 
-  /** Fills cells from parsed values. Returns false if that would not give the text of the record. */
+  /** Fills cells from parsed values. Returns false if these do not give the exact text of the record. */
   #fillFast(fields: Fields, level: Level): boolean {
     let i = 0;
     for (const name in fields) {
       const value = fields[name];
-      // Names that are whole numbers come first in an object, wherever they are in the line.
+      // JavaScript puts names that are whole numbers first, wherever they are in the line.
       if (i === 0 && isDigit(name.charCodeAt(0))) this.#hasSkipped = true;
       const expected = level.order[i++];
       const slot = expected?.name === name ? expected : this.#slotOf(level, name);
@@ -197,15 +202,15 @@ export class ColumnMapper {
     return true;
   }
 
-  /** An empty object is nothing that its columns could not hold; without any it needs one. */
+  /** Reports an empty object as missing if there are no columns for its attributes. */
   #addEmpty({ prefix }: Level): void {
     const path = prefix.slice(0, -1);
     if (this.#isStrict && prefix !== '' && !this.#nested.has(path)) this.#missing.push(path);
   }
 
   /**
-   * Whether the next member of this name has these very digits in the line. Members are asked for in their order, so
-   * what is found is the right member, unless something was skipped.
+   * Returns true if the next member of this name has exactly these digits in the line. Members are looked up
+   * in their order, so the match is the right member, unless something was skipped.
    */
   #isInLine(name: string, digits: string): boolean {
     this.#hasNumbers = true;
@@ -222,7 +227,10 @@ export class ColumnMapper {
     return false;
   }
 
-  /** Whether there may be members that were not met: several of one name, of which the last counts. */
+  /**
+   * Returns true if the line may have members that were not visited: of several with one name, only the last
+   * counts.
+   */
   #hasMoreMembers(): boolean {
     const line = this.#line;
     let members = 0;
@@ -233,7 +241,7 @@ export class ColumnMapper {
     return members > this.#met;
   }
 
-  /** The same from the text. */
+  /** Fills cells from the text of a record. */
   #fillFromText(text: string, level: Level): void {
     // As in JSON.parse, the last of several members with one name counts.
     const members = new Map(membersOf(text).map((member) => [member.key, member]));

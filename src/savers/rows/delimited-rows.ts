@@ -11,7 +11,7 @@ import { leafPaths } from './leaf-paths.ts';
 import { BOM, decoded, type Header, MAX_ROW, NOT_ASCII, NOT_UTF8, readHeader } from './output-header.ts';
 import { dialectOf } from './tsv-quotes.ts';
 
-/** Makes the rows of CSV or TSV. An existing output keeps the dialect that it has. */
+/** Returns the function that opens rows of CSV or TSV. An existing output keeps its dialect. */
 export function delimited(format: Dialect): OpenRows {
   return async (bytes, options) => {
     const { delimiter = format.delimiter } = options;
@@ -23,7 +23,7 @@ export function delimited(format: Dialect): OpenRows {
   };
 }
 
-/** Returns the uuid in a cell; an empty one is none. */
+/** Returns the uuid in a cell, or undefined if the cell is empty. */
 function uuidOf(cell: string | undefined): string | undefined {
   return cell !== undefined && NOT_ASCII.test(cell) ? decoded(cell) : cell || undefined;
 }
@@ -36,16 +36,16 @@ class DelimitedRows implements Rows {
   /** Number of lines before the first row. */
   readonly #headerLines: number;
   readonly #encodeRow: (cells: readonly string[]) => string;
-  /** Whether the output had rows, or a header, before. */
+  /** True if the output had a header before this run. */
   readonly #isOld: boolean;
-  /** The fields by the names of their columns. */
+  /** Fields by the names of their columns. */
   readonly #fields: ReadonlyMap<string, Field> | undefined;
-  /** The bytes before the header: a byte order mark, or the line `sep=;`. */
+  /** Text before the header: a byte order mark, the line `sep=;`, or both. */
   readonly #preamble: string;
-  /** Whether the output has the preamble already. */
+  /** True if the output already has the preamble. */
   readonly #isPreambleThere: boolean;
   #columns: ColumnMapper | undefined;
-  /** Whether the header is still to be written. */
+  /** True if the header must still be written. */
   #isNew: boolean;
 
   constructor(dialect: Dialect, header: Header, options: FormatOptions) {
@@ -76,7 +76,7 @@ class DelimitedRows implements Rows {
     return this.#columns === undefined || this.#uuidAt >= 0;
   }
 
-  /** The index of the column that holds the uuid, or -1. */
+  /** Index of the column that holds the uuid, or -1. */
   get #uuidAt(): number {
     return this.#columns?.paths.indexOf('uuid') ?? -1;
   }
@@ -131,7 +131,7 @@ class DelimitedRows implements Rows {
     );
   }
 
-  /** Returns the text of a row. The uuid is never changed, since it is read back. */
+  /** Returns the text of a row. Never escapes the uuid, since a later run reads it back. */
   #rowOf(cells: readonly string[]): string {
     if (!this.#options.escapeFormulas) return this.#encodeRow(cells) + this.newline;
     const uuidAt = this.#uuidAt;
@@ -139,7 +139,10 @@ class DelimitedRows implements Rows {
     return this.#encodeRow(escaped) + this.newline;
   }
 
-  /** The columns of a new output: those of its first record. With `all`, a failure that comes later fits too. */
+  /**
+   * Returns the columns of a new output: those of its first record. With `all`, adds columns for later
+   * failures.
+   */
   #columnsOf({ line, fields }: Task): readonly string[] {
     const paths = leafPaths(line);
     if (!this.#options.all || runOf(fields) === undefined) return paths;
@@ -198,13 +201,13 @@ class DelimitedRows implements Rows {
   }
 }
 
-/** Returns why a row is not whole, or undefined if it is. */
+/** Returns the fault of a row, or undefined if it is valid. */
 function faultOf(row: Row, width: number, isOpen: boolean): Pick<FoundRow, 'fault' | 'damage'> | undefined {
   if (row.text.includes('\0')) return { fault: 'it has a NUL', damage: 'nul' };
   const fault = wordsOf(row, width);
   if (fault === undefined) return undefined;
   if (row.fault === 'open') return { fault, damage: 'quote' };
-  // The longest rows have no text.
+  // A row over the limit has no text.
   return isOpen && row.fault !== 'long' ? { fault, damage: 'open' } : { fault };
 }
 
@@ -214,17 +217,20 @@ function wordsOf({ text, cells, fault }: Row, width: number): string | undefined
   return NOT_ASCII.test(text) && !isUtf8(Buffer.from(text, 'latin1')) ? NOT_UTF8 : undefined;
 }
 
-/** Whether what JSON says is text for sure: a NUL can only be escaped there. Told without making one string of a row. */
+/**
+ * Returns true if a JSON line is certain to have only text: in JSON, a NUL is always escaped. Avoids
+ * flattening the row.
+ */
 function isPlain(line: string): boolean {
   return line.isWellFormed() && !line.includes('\\u');
 }
 
-/** Whether a file of text can hold it, so that it is read back as it is. */
+/** Returns true if a text file can hold the text, so that it is read back unchanged. */
 function isText(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
 
-/** Neither more columns nor fewer would help: the two attributes have one place in a row. */
+/** Returns the misfit for two attributes with one path. Adding or removing columns does not help. */
 function sharedPath(path: string): Misfit {
   const shown = JSON.stringify(path);
   const message = `two attributes have the path ${shown}: one with that name, and one inside an object; give one another name before task-save, or save to NDJSON, which holds both`;
@@ -236,13 +242,13 @@ function notText(what: string): Misfit {
   return { code: 'VALUE', message, columns: [] };
 }
 
-/** Returns the names that a header can hold and that it does not have. */
+/** Returns the missing names that a header can hold and does not have. */
 function lackingOf(missing: readonly string[], names: readonly string[] = []): string[] {
   const there = new Set(names);
   return missing.filter((name) => !there.has(name) && isText(name));
 }
 
-/** How many names a message has. */
+/** Number of names that a message shows. */
 const NAMED = 20;
 
 function misfit(missing: readonly string[], columns: readonly string[], path: string): Misfit {
@@ -259,12 +265,12 @@ function misfit(missing: readonly string[], columns: readonly string[], path: st
 const FORMULA = /^[=+\-@\t\r]/;
 const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-/** Keeps spreadsheets from running a cell (OWASP, "CSV Injection"). */
+/** Escapes a cell that a spreadsheet would run as a formula (OWASP, "CSV Injection"). */
 function escapeFormula(cell: string): string {
   return FORMULA.test(cell) && !NUMBER.test(cell) ? `'${cell}` : cell;
 }
 
-/** The name of a column that was escaped. */
+/** Returns the name of a column without the escape. */
 function unescaped(name: string): string {
   const bare = name.slice(1);
   return name === `'${bare}` && escapeFormula(bare) === name ? bare : name;

@@ -5,17 +5,17 @@ import type { Field } from './fields.ts';
 import { leafPaths } from './leaf-paths.ts';
 import { rawAt } from './ndjson-rows.ts';
 
-/** Paths of what a run says. Any record may lack them. */
+/** Paths of the members of `run`. Any record may lack them. */
 const OF_RUN: ReadonlySet<string> = new Set(['run', 'run.error', ...Object.values(RUN_COLUMNS)]);
 
-/** Returns whether the absence of an attribute is normal: a run without failures has no error. */
+/** Returns true if an attribute may be absent: a run without failures has no error, for example. */
 export function isOptional(path: string): boolean {
   return OF_RUN.has(path);
 }
 
-/** Thrown for a field that is surely a slip. */
+/** Error for a field that is certainly a typo. */
 export class FieldSlip extends TaskpipeError {
-  /** The records that came and were not saved. */
+  /** Records that arrived and were not saved. */
   readonly tasks: readonly Task[];
 
   constructor(path: string, meant: string, tasks: readonly Task[]) {
@@ -32,10 +32,10 @@ export class FieldSlip extends TaskpipeError {
 
 /**
  * Looks for fields that none of the first records has.
- * @param tasks the records that came first, together
- * @returns the paths of such fields; undefined if no record can tell, as after failures alone
- * @throws {FieldSlip} if an absent field is surely a slip: no record has its first name, and a path that is not
- *   among the fields ends in it, or differs by one letter
+ * @param tasks the first batch of records
+ * @returns the paths of such fields; undefined if no record can tell, for example if all are failures
+ * @throws {FieldSlip} if an absent field is certainly a typo: no record has its first name, and a path that
+ *   is not among the fields ends in it, or differs from it by one letter
  */
 export function absentFields(
   fields: readonly Field[],
@@ -61,7 +61,7 @@ export function absentFields(
   return absent.map(({ path }) => path);
 }
 
-/** Returns the names that records have or may get: `result` comes only after some work. */
+/** Returns the names that records have or may get: `result` exists only after a run. */
 function namesIn(tasks: readonly Task[]): ReadonlySet<string> {
   const names = new Set(['run', 'result']);
   for (const { fields } of tasks) {
@@ -85,12 +85,12 @@ function prefixesOf(path: string): string[] {
   return [...prefixes, path];
 }
 
-/** Shorter words differ by one letter too often. */
+/** Minimum length for this comparison: shorter words often differ by only one letter. */
 const SHORTEST = 3;
 
 /**
- * Returns whether two names differ by one slip of the hand: in case and separators, or in one letter that is missing,
- * doubled, wrong, or swapped with the next. `phone1` and `phone2` are two names.
+ * Returns true if two names differ by one typo: in case and separators, or in one letter that is missing,
+ * added, wrong, or swapped with the next. `phone1` and `phone2` are different names.
  */
 function isSlip(typed: string, name: string): boolean {
   const [a, b] = [plain(typed), plain(name)];

@@ -6,24 +6,27 @@ import { absentFields, isOptional } from './field-check.ts';
 import type { Field } from './fields.ts';
 import { leafPaths } from './leaf-paths.ts';
 
-/** Looks after fields that no record has: often a slip, which gives an empty column. */
+/** Reports fields that no record has: often a typo, which gives an empty column. */
 export class FieldWatch {
   readonly #fields: readonly Field[] | undefined;
   readonly #note: (message: string) => void;
   #isChecked = false;
-  /** The note so far. */
+  /** Fields in the last note, or ''. */
   #said = '';
-  /** Whether records came after it. */
+  /** True if more records came after the check. */
   #hasMore = false;
 
-  /** @param fields those of a new output; those of another one were good for its rows */
+  /** @param fields fields of a new output; undefined for an existing one, whose rows had them */
   constructor(fields: readonly Field[] | undefined, note: (message: string) => void = () => {}) {
     this.#fields = fields;
     this.#note = note;
     this.#isChecked = fields === undefined;
   }
 
-  /** Passes tasks on, and checks the first that can tell. @throws {FieldSlip} before any record is saved */
+  /**
+   * Passes tasks on; checks the fields with the first batch that can tell.
+   * @throws {FieldSlip} before a record is saved
+   */
   async *over(tasks: AsyncIterable<readonly Task[]>): AsyncGenerator<readonly Task[]> {
     for await (const batch of tasks) {
       if (this.#isChecked) this.#hasMore ||= batch.length > 0;

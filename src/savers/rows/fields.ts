@@ -3,20 +3,22 @@ import { InvalidValue } from '../../core/options/option.ts';
 
 /** A column of `--fields`. */
 export interface Field {
-  /** The name of the column. */
+  /** Name of the column. */
   readonly name: string;
-  /** The path of the attribute that fills it. */
+  /** Path of the attribute that fills it. */
   readonly path: string;
-  /** Whether the name was given too (`NAME=PATH`), so that an unknown path is not a typo if it equals the name. */
+  /**
+   * True if the name was given too (`NAME=PATH`): an unknown path that equals the name is then not a typo.
+   */
   readonly isNamed: boolean;
 }
 
-/** A field as the library takes it: a path, which is then the name too, or both. */
+/** A field as the library accepts it: a path, which is also the name, or both. */
 export type FieldOption = string | { readonly name: string; readonly path: string };
 
 /**
- * Returns the fields that were given to the library.
- * @throws {TaskpipeError} `USAGE`
+ * Returns the fields that were given to the library, checked.
+ * @throws {TaskpipeError} `USAGE` if two have one name, or the column `uuid` holds another attribute
  */
 export function fieldsOf(given: readonly FieldOption[]): readonly Field[] {
   const fields = given.map((field) =>
@@ -42,15 +44,15 @@ function checkFields(fields: readonly Field[]): void {
     );
 }
 
-/** One part of a field: text between double quotes, in which a quote is doubled, or text without a comma or `=`. */
+/** Name in a field: text in double quotes, with inner quotes doubled, or text without a comma or `=`. */
 const NAME = /"((?:[^"]|"")+)"(?=[,=]|$)|((?!")[^,=]+)/y;
-/** A path may have `=` in it. */
+/** Path in a field: the same, but `=` is allowed without quotes. */
 const PATH = /"((?:[^"]|"")+)"(?=,|$)|((?!")[^,]+)/y;
 
 /**
- * Parses `--fields`: `PATH` or `NAME=PATH`, with commas between them. A name or path with a comma, or a name with `=`,
- * stands in double quotes.
- * @throws {Rule}
+ * Parses `--fields`: `PATH` or `NAME=PATH`, separated by commas. A name or path with a comma, or a name with
+ * `=`, must be in double quotes.
+ * @throws {InvalidValue}
  */
 export function parseFields(typed: string): FieldOption[] {
   const fields: FieldOption[] = [];

@@ -1,9 +1,9 @@
 import { membersOf } from '../../core/record/json-text.ts';
 
 /**
- * Returns the paths of the leaves of a record, with dots between names: `uuid` first, then the others in the order of
- * the text. A parsed object would not do: JavaScript puts names that are whole numbers first. An array is a leaf, and
- * so is an empty object.
+ * Returns the paths of the leaves of a record, with dots between names: `uuid` first, then the others in the
+ * order of the text. A parsed object cannot give this order: JavaScript puts names that are whole numbers
+ * first. Arrays and empty objects are leaves.
  * @param line the text of a JSON object
  */
 export function leafPaths(line: string): string[] {
@@ -13,7 +13,7 @@ export function leafPaths(line: string): string[] {
 }
 
 function addPaths(text: string, prefix: string, paths: Set<string>): void {
-  // As in JSON.parse, the last of several members with one name counts.
+  // Like JSON.parse, takes the last of several members with one name.
   const members = new Map(membersOf(text).map((member) => [member.key, member]));
   if (members.size === 0 && prefix !== '') paths.add(prefix.slice(0, -1));
   for (const [name, { value, end }] of members) {

@@ -7,12 +7,13 @@ import { leafPaths } from './leaf-paths.ts';
 import { NOT_UTF8 } from './output-header.ts';
 
 const NEWLINE = 10;
-/** A line that is longer was never a row. */
+/** Longest row, in bytes: no longer line was ever a row. */
 const MAX_ROW = 64 * 1024 * 1024;
 
 /**
- * NDJSON: a record is its own row. With `--fields` it is an object of these attributes, each under the name that was
- * given, as in `{"url":…,"result.status":200}`; values keep their bytes.
+ * Opens rows of NDJSON. Each record is a row. With `--fields`, a row is an object of these attributes under
+ * the given names, as in `{"url":…,"result.status":200}`. Values keep
+ * their text, except white space between tokens.
  */
 export const ndjson: OpenRows = async (head, { fields }) => {
   const old = await firstRow(head);
@@ -48,7 +49,7 @@ export const ndjson: OpenRows = async (head, { fields }) => {
   };
 };
 
-/** Returns the first row of an existing output, if it is a record at all. */
+/** Returns the first row of an existing output, or undefined if it is not a record. */
 async function firstRow(head: AsyncIterable<Buffer>): Promise<object | undefined> {
   for await (const chunk of head) {
     const end = chunk.indexOf(NEWLINE);
@@ -62,7 +63,7 @@ async function firstRow(head: AsyncIterable<Buffer>): Promise<object | undefined
   return undefined;
 }
 
-/** @param met gets the paths that the record has */
+/** Returns the fields of a record as a JSON object. @param met gets the paths that the record has */
 function pick(line: string, fields: readonly Field[], met: Set<string>): string {
   const members: string[] = [];
   for (const { name, path } of fields) {
@@ -74,7 +75,10 @@ function pick(line: string, fields: readonly Field[], met: Set<string>): string 
   return `{${members.join(',')}}`;
 }
 
-/** The text of the value at a path of names with dots, or undefined. A name that has the dots itself comes first. */
+/**
+ * Returns the text of the value at a path of names with dots, or undefined. A member named like the path
+ * comes first.
+ */
 export function rawAt(text: string, path: string): string | undefined {
   const members = membersOf(text);
   const whole = members.findLast(({ key }) => key === path);
@@ -88,7 +92,7 @@ export function rawAt(text: string, path: string): string | undefined {
   return undefined;
 }
 
-/** @param uuidKey the key of the uuid in a row */
+/** Finds the rows of an output. @param uuidKey key of the uuid in a row */
 async function* scan(chunks: AsyncIterable<Buffer>, uuidKey: string): AsyncGenerator<readonly FoundRow[]> {
   let kept: Buffer = Buffer.alloc(0);
   let start = 0;

@@ -5,29 +5,29 @@ import { CSV, CsvParser, type Dialect, ROW_FAULTS, type Row } from '../../core/t
 import type { FormatOptions } from '../contract.ts';
 
 /*
- * Existing outputs are read as Latin-1: a character is a byte then, so that places in the text are places in the
- * file; delimiters, quotes and newlines are the same, and cells that matter are decoded.
+ * Existing outputs are read as Latin-1, where each character is one byte: offsets in the text are offsets in
+ * the file. Delimiters, quotes and newlines are the same as in UTF-8. Only cells that are used are decoded.
  */
 
-/** Longest row: a longer one was never a row, but text after a quote that is not closed. */
+/** Longest row, in characters. A longer one is text after a quote that is never closed. */
 export const MAX_ROW: number = 64 * 1024 * 1024;
-/** The byte order mark: as a character, and as its bytes in Latin-1. */
+/** Byte order mark: as a character, and as its bytes in Latin-1. */
 export const BOM = '\ufeff';
 export const BOM_BYTES = '\xef\xbb\xbf';
-/** A line with which a file tells Excel its delimiter. */
+/** Line that tells Excel the delimiter of a file. */
 const SEP_LINE = /^sep=([\x01-\x7f])\r?\n$/i;
 /** Fault of bytes in another encoding. */
 export const NOT_UTF8 = 'it is not valid UTF-8; save the file as UTF-8';
 
 /** The header of an existing output. */
 export interface Header {
-  /** Column names; undefined if there is nothing yet but a byte order mark, a line `sep=;` or blank lines. */
+  /** Column names; undefined if the file has only a byte order mark, a line `sep=;` or blank lines. */
   readonly names: readonly string[] | undefined;
   /** Text before the header: a byte order mark, a line `sep=;`, or both. */
   readonly preamble: string;
-  /** Size in bytes, with all that is before it. */
+  /** Offset of its end in the file, in bytes. */
   readonly end: number;
-  /** Number of lines. */
+  /** Number of lines up to its end. */
   readonly lines: number;
   /** Line end of the header, and so of the file. */
   readonly newline: '\n' | '\r\n';
@@ -36,9 +36,9 @@ export interface Header {
 /**
  * Reads the header from the beginning of an output.
  * @param usual delimiter of the format
- * @returns `torn` if a quote in it is not closed, it has a NUL, or, in an output whose first commit a crash may have
- *   torn, it has no line end
- * @throws {TaskpipeError} `DATA` if it is unusable, or another delimiter separates its cells
+ * @returns `torn` if a quote in it is not closed, if it has a NUL, or if it has no line end and a crash may
+ *   have torn the first commit
+ * @throws {TaskpipeError} `DATA` if the header is unusable, or another delimiter separates its cells
  */
 export async function readHeader(
   head: AsyncIterable<Buffer>,
@@ -99,7 +99,10 @@ function headerOf(row: Row, place: Pick<Header, 'preamble' | 'end'>, path: strin
 /** Delimiters that spreadsheets and other programs write. */
 const DELIMITERS = [',', ';', '\t', '|'];
 
-/** @throws {TaskpipeError} `DATA` if another delimiter gives columns, or one for the uuid, and this one does not */
+/**
+ * @throws {TaskpipeError} `DATA` if another delimiter gives columns, or a column `uuid`, and this one does
+ *   not
+ */
 function checkDelimiter(
   row: Row,
   { delimiter }: Dialect,

@@ -1,24 +1,27 @@
 import type { LeafValues, Shape } from '../../core/record/json-shape.ts';
 
-/** Where one column is among the values of a shape. */
+/** Place of a column among the values of a shape. */
 interface Place {
-  /** 0: nowhere. */
+  /** Index of the value; 0 if the shape has none. */
   readonly at: number;
   readonly isText: boolean;
 }
 
-/** Puts records with a known shape into columns, by the rules of `Columns`: each value is its own cell as written. */
+/**
+ * Puts records with a known shape into columns, by the rules of `ColumnMapper`: each value is copied as
+ * written.
+ */
 export class ShapeColumns {
-  /** The path of each column. */
+  /** Path of each column. */
   readonly #names: readonly string[];
   readonly #isStrict: boolean;
   readonly #found: Set<number>;
   readonly #places = new Map<Shape, readonly Place[] | undefined>();
-  /** The cells of the record at hand; the same array for all. */
+  /** Cells of the current record; the array is reused for all records. */
   readonly #cells: string[] = [];
 
   /**
-   * @param isStrict whether an attribute without a column is a fault
+   * @param isStrict true if an attribute without a column is a fault
    * @param found gets the columns that a record had an attribute for
    */
   constructor(names: readonly string[], isStrict: boolean, found: Set<number>) {
@@ -27,7 +30,7 @@ export class ShapeColumns {
     this.#found = found;
   }
 
-  /** The cells of a record, or undefined if its shape needs a closer look. */
+  /** Returns the cells of a record, or undefined if its shape does not map to columns one to one. */
   cellsOf(shape: Shape, values: LeafValues): readonly string[] | undefined {
     const places = this.#places.has(shape) ? this.#places.get(shape) : this.#learn(shape);
     if (places === undefined) return undefined;
@@ -47,7 +50,10 @@ export class ShapeColumns {
     return places;
   }
 
-  /** Returns whether each value has one column at most, no object has one, and nothing without a column needs one. */
+  /**
+   * Returns true if each value has at most one column, no object has one, and nothing lacks a column that it
+   * needs.
+   */
   #fits({ leaves, objects }: Shape): boolean {
     const names = new Set(this.#names);
     const paths = leaves.map(({ path }) => path);

@@ -2,19 +2,20 @@ import { CSV, CsvParser, type Dialect, type Row } from '../../core/text/csv.ts';
 import { MAX_ROW } from './output-header.ts';
 
 /*
- * Versions before 0.2 wrote TSV with quotes, as CSV with another delimiter. Such an output is continued as it was
- * begun: rows of two dialects in one file could not be read back.
+ * Versions before 0.2 wrote TSV with quotes, as CSV with another delimiter. Such an output keeps that
+ * dialect: rows of two dialects in one file could not be read back.
  */
 
 /** Bytes at the beginning of an output that are kept for its header. */
 const KEPT = 1024 * 1024;
-/** A cell that begins with a quote, in text that begins with a row. */
+/** Cell that begins with a quote, in text that begins with a row. */
 const QUOTED_CELL = /(?:^|[\t\n])"/;
 
 /**
- * Finds the dialect of an output: that of its format, or the one with quotes if more of its rows are whole in that.
- * @param bytes the whole output
- * @returns the dialect, and the beginning of the output again
+ * Finds the dialect of an output: that of its format, or the one with quotes if fewer of its lines are
+ * invalid in that.
+ * @param bytes bytes of the whole output
+ * @returns the dialect, and the bytes from the beginning of the output again
  */
 export async function dialectOf(
   bytes: AsyncIterable<Buffer>,
@@ -50,13 +51,13 @@ export async function dialectOf(
   return { dialect: isQuoted ? { ...CSV, delimiter: format.delimiter } : format, head: replay(head) };
 }
 
-/** Counts rows that are not whole in a dialect. */
+/** Counts the lines of rows that are invalid in a dialect. */
 class RowCounter {
   bad = 0;
   readonly #parser: CsvParser;
   #width: number | undefined;
 
-  /** @param width cells of a row. Default: as many as the first one has. */
+  /** @param width number of cells in a row. Default: that of the first row. */
   constructor(dialect: Dialect, width: number | undefined) {
     this.#parser = new CsvParser({ ...dialect, maxRow: MAX_ROW });
     this.#width = width;

@@ -5,12 +5,13 @@ import { isSameFile, type LossDetails, lossMessage, sizeError } from '../../core
 import { sideName } from '../../core/storage/side-file.ts';
 import type { Database } from '../../core/storage/sqlite-database.ts';
 
-/** Files of an open database: its own, its write-ahead log, and the index of that. */
+/** Endings of the files of an open database: the database, its write-ahead log, and the index of the log. */
 const ENDINGS = ['', '-wal', '-shm'] as const;
 
 /**
- * The files of an open database. SQLite goes on writing to files that were removed or replaced, and reports success.
- * They are compared by stat(2) alone: to open and close one of them would drop the locks that SQLite holds.
+ * The files of an open database. SQLite keeps writing to files that were removed or replaced, and reports
+ * success. The files are compared by stat(2) alone: opening and closing one of them would drop the locks that
+ * SQLite holds.
  */
 export class DatabaseFiles {
   readonly #database: Database;
@@ -22,7 +23,7 @@ export class DatabaseFiles {
   }
 
   /**
-   * Checks that the paths still name the files that SQLite writes. Costs a stat(2) for each.
+   * Checks that the paths still name the files that SQLite writes, with one stat(2) for each.
    * @throws {TaskpipeError} `IO`
    */
   async check(details: LossDetails): Promise<void> {
@@ -34,7 +35,7 @@ export class DatabaseFiles {
     if (size < before && (await this.#isTruncated(size))) throw sizeError(this.#database.path, size, before);
   }
 
-  /** Remembers a file when it is first seen. */
+  /** Returns false if a known file is gone or replaced. Remembers a file when it first appears. */
   #isThere(ending: string): boolean {
     const there = statSync(this.#database.path + ending, { throwIfNoEntry: false });
     const known = this.#files.get(ending);
@@ -57,7 +58,10 @@ export class DatabaseFiles {
     );
   }
 
-  /** The rows are in the log that has no name: SQLite can still copy them into the database. */
+  /**
+   * Copies the rows of a log that lost its name into the database, which SQLite still can, and returns the
+   * error.
+   */
   async #lostLog(ending: string): Promise<TaskpipeError> {
     const { path } = this.#database;
     const [[isBusy] = [1n]] = await this.#database.all('pragma wal_checkpoint(truncate)').catch(() => []);
@@ -69,7 +73,7 @@ export class DatabaseFiles {
     );
   }
 
-  /** Copies all that SQLite can still read. */
+  /** Copies all rows that SQLite can still read to a file beside the database. */
   async #keepCopy(): Promise<string | undefined> {
     const place = sideName(this.#database.path, 'kept');
     try {
@@ -80,16 +84,19 @@ export class DatabaseFiles {
     }
   }
 
-  /** Another program may shrink it by VACUUM; then it is whole. */
+  /**
+   * Returns true if the smaller file is damaged. Another program may have shrunk it by VACUUM; then it is
+   * intact.
+   */
   async #isTruncated(size: number): Promise<boolean> {
     if (size === 0) return true;
-    await this.#database.all('pragma shrink_memory'); // or pages would be read from memory
+    await this.#database.all('pragma shrink_memory'); // else pages would be read from memory
     const [[verdict] = []] = await this.#database.all('pragma quick_check(1)');
     return verdict !== 'ok';
   }
 }
 
-/** Returns the path that an open file has now, if the system tells it (Linux does). */
+/** Returns the current path of an open file, if the system provides it (Linux does). */
 function newNameOf(file: Stats): string | undefined {
   try {
     for (const fd of readdirSync('/proc/self/fd')) {

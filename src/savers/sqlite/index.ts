@@ -1,6 +1,6 @@
 /*
- * Saves to a table of a SQLite database: a row for each uuid. Owns the transaction that makes rows safe. Must not know
- * which record comes when: that is for the router.
+ * Saves to a table of a SQLite database: one row per uuid. Owns the transaction that makes rows durable. Must
+ * not know the order of records: that belongs to the router.
  */
 import { existsSync } from 'node:fs';
 import { TaskpipeError } from '../../core/base/errors.ts';
@@ -25,9 +25,10 @@ import { type EncodedRow, parseRows, TableWriter } from './table-writer.ts';
 import { prepareTable } from './user-table.ts';
 
 /**
- * Opens a table of a SQLite database to save to: a row a uuid, and a later record takes the place of the earlier.
- * Several may save to one database at once.
- * @throws {TaskpipeError} `IO`, `LOCKED`, `DATA` if it is not a database or the table has another shape, `USAGE`
+ * Opens a table of a SQLite database to save to: one row per uuid, and a later record replaces an earlier
+ * one, but a failure never replaces a success. Several processes may save to one database at once.
+ * @throws {TaskpipeError} `IO`, `LOCKED`, `DATA` if it is not a database or the table has another shape,
+ *   `USAGE`
  */
 export async function openTable(options: DestinationOptions): Promise<Destination> {
   const { path, table = TABLE, fields, overwrite, sync } = options;
@@ -37,10 +38,10 @@ export async function openTable(options: DestinationOptions): Promise<Destinatio
   let opened: OpenLedger | undefined;
   try {
     const target = overwrite ? `${table}.new` : table;
-    // Before the rows: of a uuid that the ledger names by now, the row is in the table.
+    // Read the ledger before the rows: the row of each uuid that it names is already in the table.
     opened = await openLedgerOf(options, table);
     if (opened !== undefined) await agree(options, opened, database, table);
-    await prepareTable(database, table); // what is overwritten must be of ours too
+    await prepareTable(database, table); // a table to be overwritten must be suitable too
     if (overwrite) await database.exec(`drop table if exists ${identifier(target)}`);
     const shape = await prepareTable(database, target);
     const saved = await savedIn(database, target);
@@ -61,7 +62,7 @@ export async function openTable(options: DestinationOptions): Promise<Destinatio
   }
 }
 
-/** @throws {TaskpipeError} `USAGE`, for options that mean nothing here */
+/** @throws {TaskpipeError} `USAGE` for options that a table cannot use */
 function checkOptions(options: DestinationOptions): void {
   const { acceptEdits, ledger, widen, escapeFormulas, fields = [], path } = options;
   const refuse = (words: string): never => {
@@ -88,7 +89,7 @@ async function savedIn(database: Database, table: string): Promise<IdSet> {
 
 interface Parts {
   readonly database: Database;
-  /** The table that is written. */
+  /** Table that is written. */
   readonly target: string;
   readonly table: TableWriter;
   readonly saved: IdSet;
@@ -106,7 +107,7 @@ class TableDestination implements Destination {
   readonly #parts: Parts;
   /** Number of rows that this run has written. */
   #written = 0;
-  /** Uuids of which a row was refused. */
+  /** Uuids whose last row was refused. */
   readonly #refused = new Set<string>();
 
   constructor(parts: Parts) {
@@ -157,7 +158,9 @@ class TableDestination implements Destination {
     });
   }
 
-  /** Writes rows in a transaction. If a refusal ends it, its two halves get one each, down to the row. */
+  /**
+   * Writes rows in one transaction. If a refusal ends it, retries each half in its own, down to single rows.
+   */
   async #write(rows: readonly EncodedRow[], batch: Pick<RowBatch, 'lines' | 'refused'>): Promise<void> {
     const { database, table } = this.#parts;
     const taskOf = (index: number): Task => parseTask(batch.lines[index] as string) as Task;
@@ -180,7 +183,10 @@ class TableDestination implements Destination {
     }
   }
 
-  /** A refused row that a later one of its uuid has replaced is forgotten. @param written gets the uuids of the others */
+  /**
+   * Drops a refusal if a later row with the same uuid was written.
+   * @param written gets the uuids of written rows
+   */
   #settle(rows: readonly EncodedRow[], refused: Map<number, Misfit>, written: Set<string>): void {
     if (refused.size === 0 && this.#refused.size === 0) return;
     for (const { index, values } of rows.toReversed()) {
@@ -212,7 +218,7 @@ class TableDestination implements Destination {
   async close(): Promise<void> {
     const { database, writer } = this.#parts;
     await writer?.close();
-    // A copy of the file alone must contain everything; a reader in another process may prevent that.
+    // A copy of the file alone should contain all rows; a reader in another process may prevent that.
     await database.all('pragma wal_checkpoint(truncate)').catch(() => {});
     database.close();
   }

@@ -7,18 +7,18 @@ import { type Cell, identifier } from '../../core/storage/sqlite-database.ts';
 export interface TableColumn {
   readonly name: string;
   readonly kind: ColumnKind;
-  /** Whether its cells keep what they are given; not if its type makes SQLite convert values. */
+  /** True if cells keep values unchanged; false if the type makes SQLite convert them. */
   readonly keeps: boolean;
   /** SQL of the value that a row gets if its record does not have the attribute; undefined: NULL. */
   readonly fallback?: string | undefined;
 }
 
-/** Makes a column that the table does not have yet. */
+/** Returns a column that the table does not have yet. */
 export function newColumn(name: string, kind: OwnKind): TableColumn {
   return { name, kind, keeps: true };
 }
 
-/** The kind of a new column, by its first value. */
+/** Returns the kind of a new column by its first value. */
 export function kindOfValue(raw: string): 'json' | 'boolean' | 'any' {
   if (raw.startsWith('{') || raw.startsWith('[')) return 'json';
   return raw === 'true' || raw === 'false' ? 'boolean' : 'any';
@@ -32,7 +32,10 @@ export function declared({ name, kind }: TableColumn): string {
 
 const LONGEST_NAME = 255;
 
-/** Returns whether an attribute of this name can have a column. Others would make a schema that tools cannot read. */
+/**
+ * Returns true if an attribute of this name can have a column. Other names make a schema that tools cannot
+ * read.
+ */
 export function isColumnName(name: string): boolean {
   return name !== '' && name.length <= LONGEST_NAME && isText(name);
 }
@@ -42,7 +45,7 @@ export function exactFor(raw: string, { kind, keeps }: TableColumn): string | un
   return keeps ? entryOf(raw, kind) : undefined;
 }
 
-/** Returns why a column of a table that someone else made would spoil a value, or undefined if it does not. */
+/** Returns the reason a column of a table that someone else made would change a value, or undefined. */
 export function spoilt(raw: string, { name, kind, keeps }: TableColumn): string | undefined {
   if (keeps || kind === 'json' || !raw.startsWith('"')) return undefined;
   if (!isPlainText(raw))
@@ -54,15 +57,15 @@ export function spoilt(raw: string, { name, kind, keeps }: TableColumn): string 
 const NUMERIC = /^\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?\s*$/i;
 const DECIMAL = /^-?(?:0|[1-9]\d*)\.\d+$/;
 
-/** Returns whether text is digits that a number does not keep: 007, 1E5, or more of them than a number has. */
+/** Returns true if text is a number whose digits SQLite may change: 007, 1E5, or too many digits. */
 function isChangedDigits(text: string): boolean {
   if (!NUMERIC.test(text) || isInteger64(text)) return false;
   return !DECIMAL.test(text) || text.length > 17;
 }
 
 /**
- * A cell as JSON. An array with one string is a whole number of over 53 bits, one with a number is a REAL, so that 1.0
- * stays one. Other numbers that a REAL cannot hold are text.
+ * Returns a cell as JSON. `["N"]` is an integer of more than 53 bits. `[N]` is a REAL, so that 1.0 stays a
+ * REAL. Other numbers that a REAL cannot hold become text.
  */
 export function cellText(raw: string, kind: ColumnKind): string {
   const first = raw[0];
@@ -79,8 +82,8 @@ export function cellText(raw: string, kind: ColumnKind): string {
 }
 
 /**
- * Returns what is bound to a statement for a row that was encoded when the table had as many columns, or fewer.
- * @param row its generation, then its cells
+ * Returns the values to bind for a row. Columns that the table got after the row was encoded are null.
+ * @param row generation of the row, then its cells
  */
 export function cellsOf(row: readonly unknown[], width: number): Cell[] {
   const cells = new Array<Cell>(width).fill(null);

@@ -6,7 +6,7 @@ import { forgetAbsent, missingIn, type OpenLedger } from '../file/missing-rows.t
 import { acceptedRows, missingRows } from '../file/output-mismatch.ts';
 import { columnsOf } from './user-table.ts';
 
-/** The table that is saved to if no other is named. */
+/** Default table. */
 export const TABLE = 'tasks';
 
 const BATCH = 10_000;
@@ -32,7 +32,10 @@ function outputOf(path: string, table: string): string {
   return table === TABLE ? path : `${path}#${encodeURIComponent(table)}`;
 }
 
-/** Checks that a database that is not there was not removed: it must not be made before that. @throws {TaskpipeError} `DATA` */
+/**
+ * Checks that a missing database was not removed. Call it before the database is created.
+ * @throws {TaskpipeError} `DATA`
+ */
 export async function checkNeverSaved(options: DestinationOptions, table: string): Promise<void> {
   const { ledger: place, path, acceptEdits, say } = options;
   if (place === undefined || acceptEdits) return;
@@ -43,8 +46,8 @@ export async function checkNeverSaved(options: DestinationOptions, table: string
 }
 
 /**
- * Brings a table and its ledger to agree: rows that the ledger does not name are added to it, as a crash came between
- * the two or someone added them.
+ * Makes a table and its ledger agree: adds the rows that the ledger lacks to the ledger. Either a crash came
+ * before its lines, or someone added the rows.
  * @throws {TaskpipeError} `DATA` if rows are missing that the ledger names, unless `acceptEdits` is set
  */
 export async function agree(

@@ -15,21 +15,23 @@ import {
 } from './sqlite-cells.ts';
 import type { UserTable } from './user-table.ts';
 
-/** SQLite allows 2,000. Records whose names are data would reach that soon, and make each statement slow. */
+/**
+ * Limit of columns. SQLite allows 2,000, but records with data as names would soon make each statement slow.
+ */
 const MOST_COLUMNS = 1000;
 
 /** A value of a record. */
 interface Value {
-  /** Name of the attribute; undefined for a member of `run`. */
+  /** Name or path of the attribute; undefined for a member of `run`. */
   readonly attribute: string | undefined;
   readonly column: string;
-  /** JSON text; undefined if the record does not have it. */
+  /** JSON text; undefined if the record has no such value. */
   readonly raw: string | undefined;
 }
 
-/** A row while it is made. */
+/** A row under construction. */
 interface Draft {
-  /** New columns, by their names in lower case. */
+  /** New columns by lower-case name. */
   readonly added: Map<string, TableColumn>;
   readonly placed: { readonly column: TableColumn; readonly raw: string }[];
   /** Members of the columns `exact` and `others`. */
@@ -37,17 +39,17 @@ interface Draft {
   readonly others: string[];
 }
 
-/** Turns tasks into rows of a table, and keeps the list of the columns that these need. */
+/** Turns tasks into rows of a table, and keeps the list of columns that the rows need. */
 export class TableRows {
-  /** Whether `--fields` chooses the columns; the others of a row are then left as they are. */
+  /** True if `--fields` chooses the columns; the other columns of a row then stay unchanged. */
   readonly isPartial: boolean;
   readonly #path: string;
   readonly #table: UserTable;
   readonly #fields: readonly Field[] | undefined;
   readonly #columns: TableColumn[];
-  /** Places of the columns by their names. */
+  /** Column indexes by name. */
   #places = new Map<string, number>();
-  /** The same by their names in lower case: SQLite does not tell `Name` from `name`. */
+  /** Column indexes by lower-case name: to SQLite, `Name` and `name` are the same. */
   #twins = new Map<string, number>();
   #generation = 0;
 
@@ -63,12 +65,12 @@ export class TableRows {
     this.#index();
   }
 
-  /** All columns so far, `uuid` first. The table may not have the last ones yet. */
+  /** Columns so far, `uuid` first. The table may not have the last ones yet. */
   get columns(): readonly TableColumn[] {
     return this.#columns;
   }
 
-  /** Number that changes when rows that were encoded before are no longer right. */
+  /** Number that changes when rows that were encoded before become invalid. */
   get generation(): number {
     return this.#generation;
   }
@@ -78,7 +80,7 @@ export class TableRows {
     return new Set((this.#fields ?? []).flatMap((field) => [field.path, columnOfField(field)]));
   }
 
-  /** Takes over the columns that the table has: another task-save may have made some meanwhile, of another kind. */
+  /** Adopts the columns of the table: another task-save may have added some meanwhile, of another kind. */
   adopt(there: readonly TableColumn[]): void {
     for (const column of there) {
       const place = this.#twins.get(column.name.toLowerCase());
@@ -120,7 +122,7 @@ export class TableRows {
     return `[${this.#generation},${cells.join(',')}],`;
   }
 
-  /** Finds the cell for a value, or a place in `others`. */
+  /** Puts a value into a column, or into `others`. Returns the misfit if there is no place for it. */
   #place(value: Value, task: Task, draft: Draft): Misfit | undefined {
     const { attribute, raw = 'null' } = value;
     const column = this.#columnFor(value.column, draft) ?? this.#added(value, task, draft);
@@ -143,7 +145,7 @@ export class TableRows {
     return this.#columns[this.#twins.get(key) ?? -1] ?? added.get(key);
   }
 
-  /** Adds a column for a value; undefined if it can have none. */
+  /** Adds a column for a value. Returns undefined if the value needs none or cannot have one. */
   #added({ column: name, raw, attribute }: Value, task: Task, { added }: Draft): TableColumn | undefined {
     const isWanted = this.isPartial || attribute === undefined || (raw ?? 'null') !== 'null';
     const { isStrict, generated } = this.#table;
@@ -156,7 +158,10 @@ export class TableRows {
     return column;
   }
 
-  /** Puts an attribute without a column into `others`, in a table of ours. @param twin the column that has its name */
+  /**
+   * Puts an attribute without a column into `others`, in a table of ours.
+   * @param twin column that takes its name
+   */
   #placeOutside(
     { attribute, column, raw }: Value,
     twin: TableColumn | undefined,
@@ -188,7 +193,7 @@ export class TableRows {
     return message(`no column can be added for ${name.slice(0, 60)}; name those to keep with --fields`);
   }
 
-  /** Adds the cell of `exact` or `others`, with the column for it if the table has none. */
+  /** Adds the cell of `exact` or `others`, and the column for it if the table has none. */
   #placeSide(kind: 'exact' | 'others', members: readonly string[], draft: Draft): void {
     if (members.length === 0) return;
     const found = this.#columns.find((column) => column.kind === kind);
@@ -236,13 +241,19 @@ function chosenOf({ line }: Task, fields: readonly Field[]): readonly Value[] {
   });
 }
 
-/** Returns the column of a field. Without a name of its own, a member of `run` has the column of a whole record. */
+/**
+ * Returns the column of a field. A member of `run` without its own name gets the same column as in a whole
+ * record.
+ */
 export function columnOfField({ name, path }: Field): string {
   const column = Object.keys(RUN_COLUMNS).find((key) => RUN_COLUMNS[key] === path);
   return column !== undefined && (name === path || name === column) ? column : columnOf(name);
 }
 
-/** Returns the column of the result: JSON whatever the first one is, as the next may be an object. */
+/**
+ * Returns the column of the result. It is always JSON: after a first number, the next result may be an
+ * object.
+ */
 function resultOf({ fields }: Task): string {
   const as = runOf(fields)?.as;
   return typeof as === 'string' ? columnOf(as) : 'result';

@@ -14,13 +14,13 @@ import { addColumns, upsertInto } from './user-table.ts';
 
 /** A row of a batch, as `TableRows` encodes it. */
 export interface EncodedRow {
-  /** Its place in the batch. */
+  /** Index in the batch. */
   readonly index: number;
-  /** The generation of its encoding, then the cells. */
+  /** Generation of its encoding, then the cells. */
   readonly values: readonly unknown[];
 }
 
-/** Reads rows from their text, each with a comma at its end. */
+/** Parses rows from text, where each row ends with a comma. */
 export function parseRows(text: string): readonly EncodedRow[] {
   const rows = JSON.parse(`[${text.slice(0, -1)}]`) as unknown[][];
   return rows.map((values, index) => ({ index, values }));
@@ -34,7 +34,7 @@ export class TableWriter {
   readonly #database: Database;
   readonly #table: string;
   readonly #rows: TableRows;
-  /** The statement for as many columns as there were when it was made. */
+  /** Statement for the first `width` columns. */
   #upsert: { readonly statement: Statement; readonly width: number } | undefined;
   readonly #statements = new Map<string, Statement>();
 
@@ -44,15 +44,15 @@ export class TableWriter {
     this.#rows = rows;
   }
 
-  /** Returns the text of a row, which may be joined to others. */
+  /** Returns the text of a row. Texts of rows may be concatenated. */
   encode(task: Task): string | Misfit {
     return this.#rows.encode(task);
   }
 
   /**
-   * Writes rows, and adds the columns that the table lacks. Call it in a transaction. A row that the table refuses is
-   * left out and given to `refuse`.
-   * @param taskOf the task of a row: it is encoded again if columns turn out to be of another kind
+   * Writes rows, and adds the columns that the table lacks. Call it in a transaction. Passes a row that the
+   * table refuses to `refuse` and continues.
+   * @param taskOf returns the task of a row, which is encoded again if columns turn out to be of another kind
    * @throws {TaskpipeError} also if a refusal has ended the transaction; see `refusalOf`
    */
   async write(rows: readonly EncodedRow[], taskOf: (index: number) => Task, refuse: Refuse): Promise<void> {
@@ -65,13 +65,15 @@ export class TableWriter {
     }
   }
 
-  /** Call it after a rollback: the added columns are gone. */
+  /** Forgets all statements. Call it after a rollback: the added columns are gone. */
   reset(): void {
     this.#upsert = undefined;
     this.#statements.clear();
   }
 
-  /** Returns the values to bind for a row, if there is nothing to be done for it first. */
+  /**
+   * Returns the values to bind for a row, or undefined if its columns or its encoding must be updated first.
+   */
   #ready(values: readonly unknown[]): readonly Cell[] | undefined {
     const width = this.#upsert?.width ?? 0;
     const isReady =
@@ -79,7 +81,7 @@ export class TableWriter {
     return isReady ? cellsOf(values, width) : undefined;
   }
 
-  /** Returns the values to bind for a row, once the table has its columns and its encoding is up to date. */
+  /** Adds the columns of a row, encodes it again if necessary, and returns the values to bind. */
   async #current(values: readonly unknown[], taskOf: () => Task): Promise<readonly Cell[] | Misfit> {
     let row = values;
     for (;;) {
@@ -91,7 +93,7 @@ export class TableWriter {
     }
   }
 
-  /** Prepares the statement, if there is none for so many columns. Returns the number of columns that it writes. */
+  /** Prepares a statement for at least `width` columns. Returns the number of columns that it writes. */
   async #prepare(width: number): Promise<number> {
     while (this.#upsert === undefined || this.#upsert.width < width) {
       const there = await addColumns(this.#database, this.#table, [...this.#rows.columns]);
@@ -105,7 +107,7 @@ export class TableWriter {
     return this.#upsert.width;
   }
 
-  /** Writes a row. Returns how many rows have changed, or why the database refuses it. */
+  /** Writes a row. Returns the number of changed rows, or the refusal of the database. */
   #put(cells: readonly Cell[]): number | Misfit {
     try {
       return this.#upsert?.statement.run(cells) ?? 0;
@@ -121,7 +123,9 @@ export class TableWriter {
     return [...(await rows.rows([uuid]))].length > 0;
   }
 
-  /** With `--fields`, keeps the members of `exact` and `others` that belong to columns which are not written. */
+  /**
+   * With `--fields`, keeps the members of `exact` and `others` that belong to columns that are not written.
+   */
   async #merged(cells: Cell[]): Promise<readonly Cell[]> {
     if (!this.#rows.isPartial) return cells;
     const { columns } = this.#rows;
@@ -148,7 +152,10 @@ function refusal(message: string): Misfit {
   return { code: 'CONSTRAINT', message, columns: [] };
 }
 
-/** Returns the JSON object with the members of `now`, and those of `was` that are not written; null if there are none. */
+/**
+ * Returns a JSON object with the members of `now`, and those of `was` that are not written; null if it has
+ * none.
+ */
 function mergedMembers(was: string, now: string | null, written: ReadonlySet<string>): string | null {
   const old = membersOf(was).filter(({ key }) => !written.has(key));
   const members = [

@@ -5,17 +5,17 @@ import { declared, type TableColumn } from './sqlite-cells.ts';
 
 /** A table to save to. */
 export interface UserTable {
-  /** Its columns in their order, `uuid` first. */
+  /** Writable columns in their order, but `uuid` first. */
   readonly columns: readonly TableColumn[];
-  /** Generated columns, in lower case. */
+  /** Names of generated columns, in lower case. */
   readonly generated: ReadonlySet<string>;
-  /** Whether task-save made it. */
+  /** True if task-save made the table. */
   readonly isOurs: boolean;
-  /** Whether it was declared STRICT: then no column of ours can be added. */
+  /** True if the table was declared STRICT: then no column of ours can be added. */
   readonly isStrict: boolean;
 }
 
-/** Returns the columns of a table that can be written; none if there is no such table. */
+/** Returns the writable columns of a table; an empty list if there is no such table. */
 export async function columnsOf(database: Database, table: string): Promise<readonly TableColumn[]> {
   const rows = await database.all(
     'select name, type, dflt_value from pragma_table_xinfo(?) where hidden = 0',
@@ -29,7 +29,10 @@ export async function columnsOf(database: Database, table: string): Promise<read
   }));
 }
 
-/** Returns a default as an expression: after DEFAULT, SQLite reads `"ok"` and `ok` as text, elsewhere as a column. */
+/**
+ * Returns a default as an expression: after DEFAULT, SQLite reads `"ok"` and `ok` as text, elsewhere as a
+ * column.
+ */
 function expressionOf(fallback: string): string {
   const quoted = /^"((?:[^"]|"")*)"$/.exec(fallback)?.[1]?.replaceAll('""', '"');
   const isWord = /^[a-z_]\w*$/i.test(fallback) && !/^(?:null|true|false|current_\w+)$/i.test(fallback);
@@ -38,8 +41,8 @@ function expressionOf(fallback: string): string {
 }
 
 /**
- * Makes a table if there is none.
- * @throws {TaskpipeError} `DATA`, if there is one of another shape
+ * Creates a table if it does not exist, and returns its shape.
+ * @throws {TaskpipeError} `DATA` if tasks cannot be saved to the existing table
  */
 export async function prepareTable(database: Database, table: string): Promise<UserTable> {
   if ((await columnsOf(database, table)).length === 0) {
@@ -65,7 +68,7 @@ export async function prepareTable(database: Database, table: string): Promise<U
   };
 }
 
-/** Returns the column `uuid`. @throws {TaskpipeError} `DATA`, if tasks cannot be saved to the table */
+/** Returns the column `uuid`. @throws {TaskpipeError} `DATA` if tasks cannot be saved to the table */
 async function checkTable(
   database: Database,
   table: string,
@@ -89,7 +92,7 @@ async function checkTable(
   return uuid;
 }
 
-/** Returns whether each row has a uuid of its own. */
+/** Returns true if a unique index makes sure that each row has its own uuid. */
 async function isUnique(database: Database, table: string): Promise<boolean> {
   const rows = await database.all(
     `select 1 from pragma_index_list(?1) as i where i."unique" and not i.partial and
@@ -100,7 +103,8 @@ async function isUnique(database: Database, table: string): Promise<boolean> {
 }
 
 /**
- * Adds those of the columns that a table does not have: another task-save may have added some. Call it in a transaction.
+ * Adds the columns that a table does not have: another task-save may have added some. Call it in a
+ * transaction.
  * @returns the columns that the table has then
  */
 export async function addColumns(
@@ -122,8 +126,8 @@ export async function addColumns(
 }
 
 /**
- * Returns the statement that gives a uuid its row, or another row in place of the one that it has; but a failure
- * replaces no success.
+ * Returns the statement that inserts the row of a uuid or replaces its existing row. A failure never replaces
+ * a success.
  */
 export function upsertInto(table: string, columns: readonly TableColumn[]): string {
   const names = columns.map(({ name }) => identifier(name));
