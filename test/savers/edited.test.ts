@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -399,4 +400,14 @@ describe('a ledger with a hole, as a power loss may leave it', () => {
     hole(out);
     await refuses(out, /has no uuid column, and lines are missing in the ledger .* save to another file/);
   });
+});
+
+test('a task of another output that was taken back does not hide a row that is gone', async () => {
+  const out = await saved('out.csv', { ledger: 'done.jsonl', fields: ['x'] });
+  const ledger = join(out.folder, 'done.jsonl');
+  const other = outputIn(out.folder, 'other.csv', { ledger: 'done.jsonl', fields: ['x'] });
+  await other.save({ uuid: 'z', x: 'last' });
+  appendFileSync(ledger, '{"uuid":"z","at":"2026-01-01T00:00:00.000Z","undone":true}\n');
+  out.edit((text) => text.replace('two\n', ''));
+  await expect(out.save(D)).rejects.toThrow(/out.csv has 2 rows.*3/);
 });

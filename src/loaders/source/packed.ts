@@ -1,3 +1,4 @@
+import { quote } from 'shlex';
 import { TaskpipeError } from '../../core/base/errors.ts';
 
 /** A kind of file that has known first bytes and cannot be read directly. */
@@ -75,7 +76,7 @@ export function refusePacked(first: Buffer, path: string): void {
   const remedy = isWorkbook ? asCsv : kind.remedy;
   throw new TaskpipeError(
     'DATA',
-    `${path === '-' ? 'stdin' : path} is ${name}; ${remedy(path === '-' ? 'FILE' : path)}`,
+    `${path === '-' ? 'stdin' : path} is ${name}; ${remedy(path === '-' ? 'FILE' : quote(path))}`,
   );
 }
 

@@ -5,6 +5,7 @@ import { type Duplex, pipeline, Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import pMap from 'p-map';
+import { quote } from 'shlex';
 import { ioError, messageOf, systemCode, TaskpipeError } from '../../core/base/errors.ts';
 import { isGzip, isTelling, isZstd, refusePacked } from './packed.ts';
 import { BrokenFrames, framesOf } from './zstd.ts';
@@ -157,7 +158,7 @@ function brokenWords(error: unknown, name: Unpacker['name'], path: string): stri
   if (what === 'unexpected end of file')
     return `the ${name} data is cut short; what came before was loaded, so copy the file again and repeat the command`;
   if (what === 'incorrect header check')
-    return `something else follows the ${name} data; leave it out with: ${name} -dc ${path === '-' ? 'FILE' : path} 2>/dev/null | task-load --format FORMAT`;
+    return `something else follows the ${name} data; leave it out with: ${name} -dc ${path === '-' ? 'FILE' : quote(path)} 2>/dev/null | task-load --format FORMAT`;
   return `the ${name} data is broken: ${what}`;
 }
 

@@ -1,4 +1,5 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
+import { IdSet } from '../../core/ids/id-set.ts';
 import type { Recovery } from './contract.ts';
 import { cut } from './cut-tail.ts';
 import type { OpenLedger } from './missing-rows.ts';
@@ -12,7 +13,7 @@ import type { OutputScan } from './read-output.ts';
 export async function agreeByCount(recovery: Recovery, opened: OpenLedger, found: OutputScan): Promise<void> {
   const { output, rows, mark, acceptEdits, sync } = recovery;
   const { ledger, history, writer } = opened;
-  const { saved, undone, seal, hasHole, named, end = 0 } = history;
+  const { saved, seal, hasHole, named, end = 0 } = history;
   if (saved.size > 0 && (mark?.hasUuid ?? seal?.hasUuid) === true)
     throw lostUuids(output, ledger.place, saved.size, rows.names ?? []);
   if ((hasHole && named < end) || (seal?.rows ?? 0) > saved.size) {
@@ -30,11 +31,21 @@ export async function agreeByCount(recovery: Recovery, opened: OpenLedger, found
   const isTail = fault?.damage === 'open' && fault.end >= output.size;
   if (fault !== undefined && fault.start < known && !(acceptEdits && isTail))
     throw badRow(output, fault, false);
-  if (count < saved.size - undone.size) throw tooFewRows(output, ledger.place, count, saved.size);
+  if (count < saved.size - (await takenBack(opened)))
+    throw tooFewRows(output, ledger.place, count, saved.size);
   if (mark === undefined && fault !== undefined) await cut(recovery, fault.start, false);
   else await cut(recovery, known, true);
   // Rows of a later crash begin here.
   if (history.end !== output.size || hasHole) await writer.know(output.size, sync);
+}
+
+/** Counts the tasks of this output that were taken back. A ledger also knows those of other outputs. */
+async function takenBack({ ledger, path, history: { undone } }: OpenLedger): Promise<number> {
+  if (undone.size === 0) return 0;
+  const found = new IdSet();
+  for await (const batch of ledger.rowsIn(path))
+    for (const uuid of batch) if (undone.has(uuid)) found.add(uuid);
+  return found.size;
 }
 
 /** Counts the rows up to byte `known`. @throws {TaskpipeError} `DATA` if no row ends there */
