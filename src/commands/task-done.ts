@@ -17,22 +17,22 @@ const options = {
   maxLine: size('the longest line of the input', { default: MAX_LINE, shown: '16MB' }),
 };
 
-/** What a verb has to work with. */
+/** Context of a verb. */
 interface Context {
   readonly ledger: Ledger;
   readonly values: OptionValues<typeof options>;
   readonly io: Io;
-  /** The uuids of the command line, or what is on the standard input where there are none. */
+  /** Uuids of the command line, or the lines of standard input if there are none. */
   readonly input: AsyncIterable<readonly Named[]>;
   readonly hasOperands: boolean;
 }
 
-/** A verb, and what it does with the ledger. */
+/** Verb, with its action on the ledger. */
 interface Verb {
   readonly words: string;
-  /** Whether it is about the ledger as a whole. Default: it takes uuids. */
+  /** Set if the verb is about the ledger as a whole. Default: it takes uuids. */
   readonly takesNoUuids?: true;
-  /** @returns the exit code */
+  /** Runs the verb. @returns the exit code */
   act(context: Context): Promise<0 | 1>;
 }
 
@@ -131,7 +131,7 @@ async function check({ ledger, io }: Context): Promise<0 | 1> {
   return bad === 0 ? 0 : 1;
 }
 
-/** What comes, with the progress line. */
+/** Passes batches on, and shows progress. */
 async function* shown(batches: AsyncIterable<readonly Named[]>, io: Io): AsyncGenerator<readonly Named[]> {
   let read = 0;
   io.progress(() => ({ through: read, counts: [{ count: read, words: 'read' }] }));
@@ -145,7 +145,7 @@ async function* fromOperands(uuids: readonly string[]): AsyncGenerator<readonly 
   yield uuids.map((uuid) => ({ uuid, line: uuid, isGood: true }));
 }
 
-/** The verbs that append to the ledger. */
+/** Verbs that append to the ledger. */
 const MARKING = ['mark', 'unmark'];
 
 /**
@@ -160,7 +160,7 @@ function checkFiles(verb: string, ledger: string, rejects: string | undefined, h
   else checkPlaces(written, [place, ...read]);
 }
 
-/** What is wrong with the operands, and what to do about it; undefined where all is well. */
+/** Returns what is wrong with the operands and what to type instead; undefined if they are valid. */
 function usageFault(
   verb: string | undefined,
   place: string | undefined,

@@ -34,7 +34,7 @@ const options = {
     ['3', '5', '4', '7'],
     {
       default: '3',
-      env: 'TASK_UUID_VERSION', // TASK_UUID is what a command finds its task's uuid in
+      env: 'TASK_UUID_VERSION', // TASK_UUID is the uuid of the task, for a command
     },
   ),
   uuidSep: text("the separator of several values; '' for plain concatenation", {
@@ -125,7 +125,7 @@ export const command: Command = defineCommand({
         await rejects.flush();
       }
     } catch (error) {
-      // A later stage may have heard of the signal first, and have closed the pipe.
+      // A later stage may get the signal first, and close the pipe.
       const isGone = error instanceof TaskpipeError && error.code === 'PIPE';
       if (isGone && io.stopping.aborted) io.note(summary(tasks, rejects.count, values.rejects, true));
       throw error;
@@ -137,12 +137,12 @@ export const command: Command = defineCommand({
   },
 });
 
-/** What a load is to do. */
+/** Extent of a load, for the progress line. */
 interface Whole {
-  /** Of its files, in bytes; undefined if unknown. */
+  /** Size of its files, in bytes; undefined if unknown. */
   readonly size: number | undefined;
   readonly limit: number | undefined;
-  /** How many records were no task. */
+  /** Number of rejected records. */
   readonly rejected: number;
 }
 

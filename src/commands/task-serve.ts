@@ -145,7 +145,7 @@ function at(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-/** Resolves when it is to come to its end. */
+/** Resolves when the service must stop: at a signal, or because the reader of the output left. */
 function ended({ stopping, leaving }: Io): Promise<void> {
   return new Promise((resolve) => {
     const signal = AbortSignal.any([stopping, leaving]);

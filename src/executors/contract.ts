@@ -23,9 +23,9 @@ export interface Outcome {
 /** Task that was added by the work of another one. */
 export interface Child {
   readonly task: Task;
-  /** Whether it runs before all waiting tasks. */
+  /** True if it runs before all waiting tasks. */
   readonly front: boolean;
-  /** Whether it runs even if its uuid was seen or is finished. */
+  /** True if it runs even if its uuid was seen or is finished. */
   readonly again: boolean;
 }
 
@@ -33,7 +33,7 @@ export interface Child {
 export interface RetryHint {
   /** Wait that the other side asked for, in milliseconds. Absent: backoff of the stage. */
   readonly after?: number;
-  /** Whether the wait applies to the whole lane, not only to this task. */
+  /** Set if the wait applies to the whole lane, not only to this task. */
   readonly pauseLane?: boolean;
 }
 
@@ -65,7 +65,7 @@ export interface Executor {
   readonly capacity?: number;
   /** Makes one attempt. A failed task is an outcome, never an exception; an exception ends the stage. */
   attempt(task: Task, attempt: Attempt): Promise<Outcome> | Outcome;
-  /** Whether the work may add tasks, so that the stage must remember the uuids it has seen. */
+  /** Set if the work may add tasks. The stage must then remember the uuids it has seen. */
   readonly finds?: boolean;
   /** Returns what would be done, in one line, for `--dry-run`. */
   describe(task: Task): string;
@@ -80,7 +80,7 @@ export interface Setting {
   /** Timeout of each attempt, first to last byte, in milliseconds. */
   readonly timeout: number;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Whether failed records are reverted instead of working on the others. */
+  /** True if failed records are reverted, instead of work on the others. */
   readonly revert: boolean;
   /** Folder with one log file for each task. */
   readonly logDir: string | undefined;

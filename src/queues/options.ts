@@ -41,7 +41,7 @@ type ServerOptionTable = {
   readonly port: Option<number | undefined>;
 };
 
-/** The same as separate options, mostly from a file: `--config server.json`. */
+/** Options that give the url in parts, mostly from a file: `--config server.json`. */
 export const serverOptions: ServerOptionTable = {
   backend: value(
     'in place of a url, as in a file for --config: the kind of server, redis',

@@ -106,7 +106,7 @@ async function render({
   return `${await parser.getHelp()}\n`;
 }
 
-/** The name of an option is followed by the placeholder of its value. */
+/** Converts options for yargs. The name of an option is followed by the placeholder of its value. */
 function forYargs(group: string, options: Options): Record<string, YargsOptions> {
   const entries = Object.entries(options).map(([key, option]): [string, YargsOptions] => {
     const name = option.placeholder === undefined ? kebab(key) : `${kebab(key)} ${option.placeholder}`;

@@ -77,7 +77,10 @@ export async function parseArguments(
   return { values, operands: flags.operands, typed, kinds, doubts: await doubtsOf(table, env) };
 }
 
-/** Help is shown whatever else is on the line, also if `--help` stands where a value is missing. */
+/**
+ * Returns whether help is asked for, whatever else is on the line, also if `--help` stands where a value is
+ * missing.
+ */
 function asksForHelp(argv: readonly string[]): boolean {
   const end = argv.indexOf('--');
   return argv.slice(0, end < 0 ? undefined : end).some((word) => word === '--help' || word === '-h');

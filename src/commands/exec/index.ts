@@ -152,7 +152,7 @@ export const command: Command = defineCommand({
     const { env, tell, note, version, stopping, leaving } = io;
     const { timeout, revert, logDir, ledger, perHost: perLane, hostRate: laneRate, dryRun, ...rest } = values;
     const reporting = openReporting({ ...values, path: values.report }, io, options);
-    // Before the executor: it may have started programs or threads that would have to be ended.
+    // Opened before the executor, which may start programs or threads that an error here would have to end.
     const { rejects, events, unfinished, spool, close } = await openFiles(values, io.say);
     const queues = await openShared(values, io).catch(closing(close));
     const notify = events?.notify;
@@ -203,7 +203,7 @@ export const command: Command = defineCommand({
   },
 });
 
-/** Says after the first signal what is waited for, and what a second one does. */
+/** Notes, after the first signal, what still runs and what a second signal does. */
 function noteStop({ note, signal }: Io, running: number, grace: number): void {
   if (signal === undefined || running === 0 || grace === 0) return;
   const again = signal === 'SIGINT' ? 'Ctrl-C again ends at once' : 'a second signal ends at once';

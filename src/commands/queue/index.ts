@@ -47,7 +47,7 @@ const options = {
   maxLine: size('the longest line of the input', { default: MAX_LINE, shown: '16MB' }),
 } as const;
 
-/** What is asked for, or what is wrong with it and what to do about that. */
+/** Reads the operands: a verb, a url and uuids. @throws {TaskpipeError} `USAGE` with what to type instead */
 function readOperands(operands: readonly string[], url: string | undefined) {
   const fail = (words: string): never => {
     throw new TaskpipeError('USAGE', words);

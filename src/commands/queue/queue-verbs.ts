@@ -12,20 +12,20 @@ import type { VerbContext, VerbValues } from './contract.ts';
 import { giveBack } from './queue-settle.ts';
 
 interface Verb {
-  /** What it does, in a line. */
+  /** Description for the help, on one line. */
   readonly words: string;
-  /** Whether all that it does is for who reads its output. */
+  /** Set if the verb works only for the reader of its output. */
   readonly emits?: true;
-  /** @throws {TaskpipeError} `USAGE`, before anything is connected */
+  /** Checks options before a connection is made. @throws {TaskpipeError} `USAGE` */
   check?(values: VerbValues): void;
   /** Returns the exit code. */
   run(context: VerbContext): Promise<0 | 1>;
 }
 
-/** The verbs that take uuids in place of the standard input. */
+/** Verbs that take uuids as operands. */
 export const takesUuids: readonly string[] = ['ack', 'nack', 'retry'];
 
-/** The verbs: what each does with the queues. */
+/** Verbs by name. */
 export const verbs: Readonly<Record<string, Verb>> = {
   push: {
     words: 'puts in the tasks it reads; says how many were added, seen and finished already',
@@ -148,7 +148,7 @@ async function pull({ queues, values, io }: VerbContext): Promise<0> {
       if (!(error instanceof TaskpipeError) || error.code !== 'PIPE') throw error;
       gone = error;
     }
-    // Where the reader left, what it had already handed on may still come back.
+    // After the reader has left, tasks that it passed on before may still be acknowledged.
     const hurry = gone === undefined || stopping.aborted ? leaving : stopping;
     putBack = await pulling.settle(hurry, gone !== undefined);
     if (gone !== undefined) throw gone;

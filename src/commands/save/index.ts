@@ -133,7 +133,7 @@ After the first SIGINT, SIGTERM or SIGHUP task-save still saves what comes, to t
       cut: io.cut,
       maxLine: values.maxLine,
     };
-    // Not until the first signal: what the stages before this one still give is saved too.
+    // Reads on after the first signal: what earlier stages still write is saved too.
     const tasks = flushed(readTasks(io.stdin(io.leaving), lineOptions), rejects);
     try {
       const given = {

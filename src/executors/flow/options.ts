@@ -27,5 +27,5 @@ export const flowOptions: FlowOptionTable = {
   }),
 };
 
-/** OptionValues of the options of `--flow`. */
+/** Values of the options of `--flow`. */
 export type FlowValues = OptionValues<FlowOptionTable> & { readonly flow: string; readonly jobs: number };

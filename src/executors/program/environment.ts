@@ -9,7 +9,7 @@ const PASSED = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_\w+|TZ|TERM|TMPD
 
 /**
  * Checks a value of `--env`: `NAME`, `NAME=VALUE`, or a prefix with a star such as `AWS_*`.
- * @throws {Rule}
+ * @throws {InvalidValue}
  */
 export function toVariable(typed: string): string {
   if (!/^([A-Za-z_]\w*(=.*|\*)?|\*)$/s.test(typed) || typed.includes('\0'))

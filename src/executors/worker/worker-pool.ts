@@ -114,8 +114,8 @@ export class Crew {
   }
 
   /**
-   * Tasks that waited in the dead worker go to another one, which does not count as an attempt. The task it
-   * worked on has failed.
+   * Handles the death of a worker. Tasks that waited in it go to another worker, which does not count as an
+   * attempt. The task it worked on has failed.
    */
   #died(place: Place, death: Death): void {
     place.worker = undefined;

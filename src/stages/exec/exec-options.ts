@@ -8,52 +8,61 @@ import type { Rate } from '../../core/schedule/rate.ts';
 import type { ChildrenOptions } from './children.ts';
 import type { ExecCounts } from './contract.ts';
 
-/** All that an executor stage can be told, whatever its kind of work. */
+/** Options of every executor stage, whatever its kind of work. */
 export interface ExecOptions {
-  /** How many tasks are worked on at once. Default 10. */
+  /** Maximum number of running tasks. Default 10. */
   readonly jobs?: number | undefined;
-  /** Lets tasks out in the order they came in. Default: as they finish. */
+  /** Passes tasks on in the order of the input. Default: in the order in which they finish. */
   readonly keepOrder?: boolean | undefined;
-  /** How often a task is tried again. Default 3. */
+  /** Maximum number of retries of a task. Default 3. */
   readonly retries?: number | undefined;
-  /** Default 500 ms to 30 s. */
+  /** Bounds of the wait before a retry. Default 500 ms to 30 s. */
   readonly backoff?: Backoff | undefined;
-  /** How many starts at most. Default: no limit. */
+  /** Maximum rate at which attempts start. Default: no limit. */
   readonly rate?: Rate | undefined;
-  /** The same for each lane, so for each host. */
+  /** Maximum rate for each lane: for HTTP, for each origin. Default: no limit. */
   readonly laneRate?: Rate | undefined;
-  /** How many of one lane run at once. Default: all of `jobs` where there is one lane, else a fair share. */
+  /**
+   * Maximum number of running tasks of one lane. Default: all of `jobs` if there is one lane, else a fair
+   * share.
+   */
   readonly perLane?: number | undefined;
-  /** Takes no more tasks once so many have failed, or so many of a hundred. */
+  /**
+   * Number or percentage of failed tasks at which the stage stops. A percentage is judged from 100 ended
+   * tasks on.
+   */
   readonly maxFailures?: { readonly count: number } | { readonly percent: number } | undefined;
-  /** The key that the result stands under. Default `result`. */
+  /** Key of the result in a record. Default `result`. */
   readonly as?: string | undefined;
-  /** Passes tasks on as they are, and tells what would be done. */
+  /** Called with a description of each task instead of running it. The task comes out as PENDING. */
   readonly dryRun?: ((words: string) => void) | undefined;
-  /** Takes the tasks that were not finished, in place of the output. */
+  /** Receives the tasks that come out as PENDING, instead of the output. */
   readonly unfinished?: ((task: Task) => void) | undefined;
-  /** Undoes tasks that failed in this work or after it, in place of work on the others. Default false. */
+  /** Reverts tasks that failed in this work or after it; all others are passed on. Default false. */
   readonly revert?: boolean | undefined;
   /** Receives every change of a task's state, in order. */
   readonly notify?: Notify | undefined;
-  /** Where tasks that the work finds are kept, and which are finished. */
+  /** Options for tasks that the work finds: where they are kept, and which are finished. */
   readonly children?: ChildrenOptions | undefined;
-  /** How long what runs may go on after `stopping`, in milliseconds. Default 10 s. */
+  /** Time that running tasks have to finish once the stage stops, in milliseconds. Default 10 s. */
   readonly grace?: number | undefined;
-  /** Starts no more; what was read and not finished comes out as PENDING. */
+  /** Signal to start no more tasks. Tasks that were read and are not finished come out as PENDING. */
   readonly stopping?: AbortSignal | undefined;
   /**
-   * Whether the input ends by itself once `stopping` is aborted, and so is read to its end: what still comes comes out
-   * as PENDING. Default: it is read no more.
+   * Set if the input ends by itself once `stopping` is aborted. The input is then read to its end, and the
+   * rest of it comes out as PENDING. Default: reading stops.
    */
   readonly drains?: boolean | undefined;
-  /** Gives up what runs, too. */
+  /** Signal to give up running tasks too. */
   readonly leaving?: AbortSignal | undefined;
-  /** The longest record to let out, in bytes; the result of a longer one is left out, and it fails. Default 16 MiB. */
+  /**
+   * Longest record to pass on, in bytes. A task whose record is longer fails, without its result. Default 16
+   * MiB.
+   */
   readonly maxLine?: number | undefined;
 }
 
-/** All of them. */
+/** Names of all options; others are rejected. */
 export const EXEC_NAMES: Names<ExecOptions> = {
   jobs: true,
   keepOrder: true,
@@ -76,7 +85,7 @@ export const EXEC_NAMES: Names<ExecOptions> = {
   maxLine: true,
 };
 
-/** What holds where an option is not given. Times are in milliseconds. */
+/** Defaults of options. Times are in milliseconds. */
 export const DEFAULTS: Readonly<{ jobs: number; retries: number; backoff: Backoff; grace: number }> = {
   jobs: 10,
   retries: 3,
@@ -84,7 +93,7 @@ export const DEFAULTS: Readonly<{ jobs: number; retries: number; backoff: Backof
   grace: 10_000,
 };
 
-/** @throws {TaskpipeError} `USAGE` */
+/** Checks options. @throws {TaskpipeError} `USAGE` if one is unknown or invalid */
 export function checkExecOptions(options: ExecOptions): void {
   const { jobs, retries, perLane, as } = options;
   checkNames('exec()', options, EXEC_NAMES);
@@ -99,10 +108,10 @@ export function checkExecOptions(options: ExecOptions): void {
   }
 }
 
-/** How many tasks must be done before a percentage of failures is judged. */
+/** Number of tasks that must have ended before a percentage of failures is judged. */
 const FIRST_JUDGED = 100;
 
-/** Whether so many have failed that no more should be tried. */
+/** Returns whether the failures have reached the limit. */
 export function hasTooManyFailures(
   { failed, succeeded }: ExecCounts,
   most: ExecOptions['maxFailures'],

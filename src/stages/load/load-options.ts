@@ -5,65 +5,74 @@ import type { Reject } from '../../core/text/lines.ts';
 import type { IdentityOptions } from '../../loaders/identity.ts';
 import type { Format } from '../../loaders/index.ts';
 
-/** All that `task-load` can be told; each option of the command has its counterpart here. */
+/** Options of a load; each option of `task-load` has its counterpart here. */
 export interface LoadOptions extends IdentityOptions {
-  /** Default: by the ending of the file's name, else by its first bytes. */
+  /** Format of the input. Default: by the ending of the file name, else by the first bytes. */
   readonly format?: Format | undefined;
-  /** Leaves out what this ledger says is finished. */
+  /** Ledger whose finished tasks are left out. */
   readonly ledger?: string | undefined;
-  /** Loads what is finished too. Default false. */
+  /** Loads finished tasks too. Default false. */
   readonly again?: boolean | undefined;
-  /** What becomes of a uuid that came before in this load. Default `skip`. */
+  /** Treatment of a uuid that occurred before in this load. Default `skip`. */
   readonly duplicates?: 'skip' | 'keep' | 'fail' | undefined;
-  /** One character. Default a comma, or a tab for TSV. */
+  /** Character between cells. Default: a comma, or a tab for TSV. */
   readonly delimiter?: string | undefined;
   /** Character that encloses cells, or `none`. Default `"` in CSV, none in TSV. */
   readonly quote?: string | undefined;
-  /** Character that escapes the next one, or `none`. Default: none in CSV, so that a quote is doubled; `\\` in TSV. */
+  /**
+   * Character that escapes the next one, or `none`. Default: `\\` in TSV; none in CSV, where a quote is
+   * doubled.
+   */
   readonly escape?: string | undefined;
-  /** How many lines to skip before the first row or line. */
+  /** Number of lines to skip before the first row or line. Default 0. */
   readonly skip?: number | undefined;
-  /** Lines that begin with this are skipped, in a table or a file of plain lines. */
+  /** Beginning of lines to skip, in a table or a file of plain lines. */
   readonly comment?: string | undefined;
-  /** Does a CSV begin with its header? Default true; without one, columns are `column1` and so on. */
+  /** True if a table begins with its header. Default true; without one, columns are `column1` and so on. */
   readonly header?: boolean | undefined;
   /** Column names, in place of the header's. */
   readonly columns?: readonly string[] | undefined;
-  /** The name of an encoding, as in `gbk`. Default UTF-8, or UTF-16 by its byte order mark. */
+  /** Name of an encoding, such as `gbk`. Default: UTF-8, or UTF-16 or UTF-32 by a byte order mark. */
   readonly encoding?: string | undefined;
-  /** The attribute that a plain line becomes. Default `line`. */
+  /** Attribute that a plain line becomes. Default `line`. */
   readonly field?: string | undefined;
-  /** The attributes to keep, by name or path, in order. The uuid is made of all, whatever is kept. */
+  /**
+   * Attributes to keep, by name or path, in order. They do not affect the uuid, which may be made of
+   * attributes that are not kept.
+   */
   readonly select?: readonly string[] | undefined;
-  /** Old name or path to new name, before all else: the uuid is made of the new names. */
+  /** New names by old name or path. Renaming comes first: the uuid is made of the new names. */
   readonly rename?: ReadonlyMap<string, string> | undefined;
   /** Attributes, by name or path, that must not be missing, null or empty. */
   readonly require?: readonly string[] | undefined;
-  /** A statement that gives rows, of a SQLite database. Default: all of `table`. */
+  /** SQL statement that returns rows of a SQLite database. Default: all rows of `table`. */
   readonly query?: string | undefined;
-  /** The table of a SQLite database. Default `tasks`. */
+  /** Table of a SQLite database. Default `tasks`. */
   readonly table?: string | undefined;
-  /** How many tasks to load at most, of those that are to be done. */
+  /** Maximum number of tasks to load. Records that are left out, such as finished ones, do not count. */
   readonly limit?: number | undefined;
-  /** How many records of the input to pass over first. */
+  /** Number of valid records to skip first. Default 0. */
   readonly offset?: number | undefined;
-  /** Loads this many tasks, chosen evenly from all of the input; the same ones each time. */
+  /** Number of tasks to choose evenly from all of the input. The choice is the same each time. */
   readonly sample?: number | undefined;
-  /** Loads one part of `of`: which tasks are in it depends on their uuid alone. `index` is from 1. */
+  /** Part `index` (from 1) of `of` to load. The uuid alone decides which part a task is in. */
   readonly shard?: { readonly index: number; readonly of: number } | undefined;
-  /** The longest line or row. Default 16 MiB. */
+  /** Longest line or row, in bytes. Default 16 MiB. */
   readonly maxLine?: number | undefined;
-  /** Receives all rejected input. Default: it ends the load with an error. */
+  /** Receives all rejected input. Default: the first rejection ends the load with an error. */
   readonly reject?: Reject | undefined;
-  /** Is told what a person may want to know. */
+  /** Called with messages that may interest the user. */
   readonly note?: ((message: string) => void) | undefined;
-  /** Where `-` reads. Once `signal` is aborted it has to end by itself: what was read until then is loaded. */
+  /**
+   * Opens standard input, for the path `-`. Once `signal` is aborted it must end by itself; what was read
+   * until then is loaded.
+   */
   readonly stdin?: (() => AsyncIterable<Buffer>) | undefined;
-  /** Ends the load after what it has read. */
+  /** Signal to end the load after what it has read. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** All of them. */
+/** Names of all options; others are rejected. */
 export const LOAD_NAMES: Names<LoadOptions> = {
   uuidFields: true,
   uuid: true,
@@ -97,7 +106,7 @@ export const LOAD_NAMES: Names<LoadOptions> = {
   signal: true,
 };
 
-/** @throws {TaskpipeError} `USAGE` */
+/** Checks options. @throws {TaskpipeError} `USAGE` if one is unknown or invalid */
 export function checkLoadOptions(options: LoadOptions): void {
   const { limit, offset, sample, shard, rename, delimiter, quote, skip, comment } = options;
   checkNames('load()', options, LOAD_NAMES);
@@ -124,7 +133,7 @@ function mustBeCharacter(name: string, value: string | undefined): void {
   throw new TaskpipeError('USAGE', `${name} must be one character; got ${JSON.stringify(value)}`);
 }
 
-/** Whether a text is one character that a table can use for itself. */
+/** Returns whether a text is one character that may be a delimiter, a quote or an escape. */
 export function isCharacter(text: string): boolean {
   return text.length === 1 && !/[\r\n\ud800-\udfff]/.test(text);
 }

@@ -20,60 +20,62 @@ import { openStream } from '../../savers/stream-destination.ts';
 export type { SaveSummary } from '../../savers/router.ts';
 export type { FieldOption } from '../../savers/rows/fields.ts';
 
-/** All that `task-save` can be told; each option of the command has its counterpart here. */
+/** Options of a save; each option of `task-save` has its counterpart here. */
 export interface SaveOptions {
-  /** Default: by the ending of the output's name; `ndjson` for `-`. */
+  /** Format of the output. Default: by the ending of its name; `ndjson` for `-`. */
   readonly format?: SaveFormat | undefined;
   /**
-   * The attributes that are saved, nested ones with dots; others are left out. A column gets the path as its name, or
-   * the name that is given with it. Default: see `widen`.
+   * Attributes to save, nested ones with dots; others are left out. A column has the path as its name, or the
+   * name that is given with it. Default: see `widen`.
    */
   readonly fields?: readonly FieldOption[] | undefined;
-  /** The character between two cells of CSV or TSV, if it is not that of the format. */
+  /** Character between two cells of CSV or TSV. Default: that of the format. */
   readonly delimiter?: string | undefined;
-  /** Begins a new CSV or TSV with a byte order mark, by which spreadsheets know UTF-8. */
+  /** Begins a new CSV or TSV with a byte order mark, so that spreadsheets read it as UTF-8. */
   readonly bom?: boolean | undefined;
-  /** Saves every record that has come to an end, failures too; `PENDING` ones go to the rest file. Default false. */
+  /** Saves every record whose task ended, failures too; `PENDING` ones go to the rest file. Default false. */
   readonly all?: boolean | undefined;
-  /** Where records go that are not saved. Default: the output's path and `.rest.ndjson`. */
+  /** Path of the rest file, for records that are not saved. Default: the output's path and `.rest.ndjson`. */
   readonly rest?: string | undefined;
-  /** A file that the caller writes meanwhile: an error where it is one of those that are written here. */
+  /** File of rejects that the caller writes. It is an error if this stage writes the same file. */
   readonly rejects?: string | undefined;
-  /** A commit begins at so many records. Default 1000. */
+  /** Number of records at which a commit begins. Default 1000. */
   readonly flush?: number | undefined;
-  /** Or when a record has waited so long, in milliseconds. Default 1000. */
+  /** Longest time that a record waits for a commit, in milliseconds. Default 1000. */
   readonly flushInterval?: number | undefined;
-  /** The table of a database. Default `tasks`. */
+  /** Table of a database. Default `tasks`. */
   readonly table?: string | undefined;
-  /** Marks what is saved as finished in this ledger. */
+  /** Ledger in which saved tasks are marked as finished. */
   readonly ledger?: string | undefined;
-  /** `batch`: every commit is on the disk before it counts. `none`: that is left to the system. Default `batch`. */
+  /**
+   * `batch`: every commit is on the disk before it counts. `none`: the system decides when. Default `batch`.
+   */
   readonly sync?: 'batch' | 'none' | undefined;
   /**
-   * Accepts what someone has changed in the output since the last run: rows that are gone are taken out of the ledger,
-   * rows without a uuid are kept, and an incomplete last row is moved aside. Otherwise these are errors.
+   * Accepts edits of the output since the last run: removed rows are taken out of the ledger, rows without a
+   * uuid are kept, and an incomplete last row is moved aside. Otherwise these are errors.
    */
   readonly acceptEdits?: boolean | undefined;
-  /** Puts a new file in the place of the output, at the end. */
+  /** Replaces the output with a new file at the end. */
   readonly overwrite?: boolean | undefined;
   /** Adds columns for attributes that have none; otherwise their records go to the rest file, with code `COLUMNS`. */
   readonly widen?: boolean | undefined;
-  /** Keeps spreadsheets from running cells as formulas, by a quote before them. */
+  /** Puts a quote before cells that a spreadsheet would run as formulas. */
   readonly escapeFormulas?: boolean | undefined;
-  /** Is given every record, as lines, once it is safe: in the output or in the rest file. */
+  /** Called with every record, as lines, once it is safe in the output or in the rest file. */
   readonly tee?: ((lines: string) => Promise<void>) | undefined;
-  /** Where `-` writes. */
+  /** Writes to standard output, for the path `-`. */
   readonly write?: ((text: string) => Promise<void>) | undefined;
-  /** Aborted where the run was stopped: what came is saved all the same, but nothing is overwritten. */
+  /** Aborted if the run was stopped: what came is saved, but nothing is overwritten. */
   readonly stopped?: AbortSignal | undefined;
-  /** Is given the summary once it is begun, to be looked at while it grows. */
+  /** Called once at the start, with the summary that grows during the run. */
   readonly watch?: ((summary: Readonly<SaveSummary>) => void) | undefined;
-  /** Is told what a person must know, and what a person may want to know. */
+  /** Called with messages: `say` with what the user must know, `note` with what may be of interest. */
   readonly say?: ((message: string) => void) | undefined;
   readonly note?: ((message: string) => void) | undefined;
 }
 
-/** All of them. */
+/** Names of all options; others are rejected. */
 export const SAVE_NAMES: Names<SaveOptions> = {
   format: true,
   table: true,
@@ -100,10 +102,11 @@ export const SAVE_NAMES: Names<SaveOptions> = {
 };
 
 /**
- * Saves tasks. Each uuid gives one row, through any crash: rows are safe before the ledger names them, and the next
- * start finds what a crash has left in between.
+ * Saves tasks. Each uuid gives one row, even after a crash: rows are safe before the ledger names them, and
+ * the next start finds rows that a crash left unmarked.
  * @param out a path, or `-`
- * @throws {TaskpipeError} `USAGE`, `DATA` where the output is not usable, `LOCKED` where another one saves to it, `IO`
+ * @throws {TaskpipeError} `USAGE`, `IO`, `DATA` if the output is not usable, `LOCKED` if another process
+ *   saves to it
  */
 export async function save(
   tasks: AsyncIterable<readonly Task[]>,
@@ -118,11 +121,11 @@ export async function save(
   const rest = openRestFor(out, restFile, options);
   const fields = options.fields && fieldsOf(options.fields);
   const destination = await openDestination(out, { ...options, ledger, fields });
-  // Nothing is waited for where nothing is synced.
+  // Standard output is not synced, so there is no commit to wait for.
   const router = new Router(destination, rest, out === '-' ? { ...options, flushInterval: 0 } : options);
   options.watch?.(router.summary);
   try {
-    // A crash has left them.
+    // A crash left records of its run.
     if (rest.isLeft) await mergeLeft(rest, destination);
     const watch = new FieldWatch(destination.isFresh ? fields : undefined, options.note);
     await router
@@ -141,7 +144,7 @@ export async function save(
   return router.summary;
 }
 
-/** @throws {TaskpipeError} about the output, if it cannot be written either: then its rest file is not the point */
+/** Opens the rest file. @throws {TaskpipeError} about the output instead, if it cannot be written either */
 function openRestFor(out: string, restFile: string, { rest, say = quiet }: SaveOptions): Rest {
   try {
     return openRest(restFile, say);
@@ -161,12 +164,15 @@ function mustBeWritable(out: string): void {
   }
 }
 
-/** Returns the path of the rest file if no other is given. */
+/** Returns the default path of the rest file. */
 export function restFileOf(out: string): string {
   return `${out === '-' ? 'task-save' : out}.rest.ndjson`;
 }
 
-/** Puts finished work that a slip in the fields kept from the output into the rest file. */
+/**
+ * Adds finished records to the rest file if a mistake in `--fields` kept them from the output. @throws the
+ * error
+ */
 async function keepRecords(
   error: unknown,
   router: Router,
@@ -186,7 +192,10 @@ async function keepRecords(
 
 function quiet(_message: string): void {}
 
-/** Whether the ledger is the database that is saved to: its rows say what is finished. */
+/**
+ * Returns whether the ledger is the database that is saved to, whose rows tell what is finished.
+ * @throws {TaskpipeError} `USAGE` if the table is not that of a ledger
+ */
 function isOwnLedger(out: string, { ledger, format, table }: SaveOptions): boolean {
   const kind = format ?? saveFormatOf(out);
   const isDatabase = kind !== undefined && savers[kind].open !== undefined;
@@ -198,7 +207,10 @@ function isOwnLedger(out: string, { ledger, format, table }: SaveOptions): boole
   );
 }
 
-/** Another one that writes to the same rest file still has it: then it is not left, and not ours. */
+/**
+ * Merges the records that a crash left. Does nothing if another process has the rest file: its run has not
+ * ended.
+ */
 async function mergeLeft(rest: Rest, { saved }: Destination): Promise<void> {
   try {
     await rest.merge(saved);
@@ -207,7 +219,7 @@ async function mergeLeft(rest: Rest, { saved }: Destination): Promise<void> {
   }
 }
 
-/** @throws {TaskpipeError} `USAGE`, for options that exclude each other */
+/** Checks options. @throws {TaskpipeError} `USAGE` if one is unknown, or some exclude each other */
 function checkOptions(out: string, options: SaveOptions): void {
   const { acceptEdits, ledger, overwrite, tee, widen } = options;
   checkNames('save()', options, SAVE_NAMES);
@@ -232,7 +244,7 @@ function checkOptions(out: string, options: SaveOptions): void {
   }
 }
 
-/** The options with the fields as formats take them. */
+/** Options with the parsed fields. */
 type OpenOptions = Omit<SaveOptions, 'fields'> & { readonly fields: readonly Field[] | undefined };
 
 async function openDestination(out: string, options: OpenOptions): Promise<Destination> {
