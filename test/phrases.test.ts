@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { root } from './support/run.ts';
 
-/** Phrases that plain technical English does without, each with what to write in place of it. */
+/** Phrases banned from plain technical English, each with a replacement. */
 const BANNED: readonly (readonly [RegExp, string])[] = [
   [/\b([Nn]obody|[Ss]omebody|[Aa]nybody|[Ww]hoever)\b/, 'another process, someone else, the reader'],
   [/(?<!there )\bis no (?!longer|more|less|better|worse|need|guarantee|other)[a-z]+/i, 'is not a'],
@@ -23,7 +23,7 @@ const BANNED: readonly (readonly [RegExp, string])[] = [
 /** Words that a doc comment must not begin with: begin with a verb (functions) or a noun (all else). */
 const OPENING = /\/\*\*\s+(?:\*\s+)?(What|How|Whether|Where|Who|Why|When)\b/g;
 
-/** Rooms whose doc comments still begin with such words. Take a room off this list once it is clean. */
+/** Rooms whose doc comments still begin with such words. Remove a room once it is clean. */
 const OPENINGS_TO_REWRITE = [
   ...['commands', 'core', 'executors', 'flow', 'ledgers', 'loaders', 'savers', 'serve', 'stages'].map(
     (room) => `src/${room}/`,
@@ -36,7 +36,7 @@ const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { c
   .filter((name) => /^(src|bin|scripts|docs|examples)\/|^[A-Z]+\.md$/.test(name))
   .filter((name) => /\.(ts|mjs|js|md|css|sh|py)$|^bin\//.test(name) && existsSync(join(root, name)));
 
-test('comments, messages and documents are free of the phrases that the rules of language ban', () => {
+test('comments, messages and documents contain no banned phrase', () => {
   const found: string[] = [];
   for (const name of files) {
     for (const [i, line] of readFileSync(join(root, name), 'utf8').split('\n').entries()) {
