@@ -20,7 +20,7 @@ test.each([
   [o.value('', 'R', toRate), '50/s', { count: 50, per: 1000 }],
   [o.value('', 'R', toRate), '1/500ms', { count: 1, per: 500 }],
   [o.value('', 'B', toBackoff), '500ms..30s', { min: 500, max: 30_000 }],
-])('%# a value that keeps the rule is understood', (option, typed, expected) => {
+])('%# a valid value is parsed', (option, typed, expected) => {
   expect(parse(option as o.Option<unknown>, typed)).toEqual(expected);
 });
 
@@ -42,11 +42,11 @@ test.each([
   [o.value('', 'R', toRate), '0/s'],
   [o.value('', 'R', toRate), '50'],
   [o.value('', 'B', toBackoff), '5s..1s'],
-])('%# a value that breaks the rule is told with option, rule and value', (option, typed) => {
+])('%# an invalid value is reported with option, rule and value', (option, typed) => {
   expect(() => parse(option as o.Option<unknown>, typed)).toThrow(/^--x must .*; got ".*"$/);
 });
 
-test('waits between attempts grow, are random, and stay within their bounds', () => {
+test('backoff delays grow, are random and stay within their bounds', () => {
   const bounds = { min: 100, max: 1000 };
   for (const [attempt, most] of [
     [1, 100],
