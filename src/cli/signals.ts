@@ -64,10 +64,10 @@ export interface Escapes {
  * asks to stop, the second to leave at once.
  * @param say writes a line to stderr
  */
-export function listenForEscapes({ stop, leave }: Stop, say: (message: string) => void): Escapes {
+export function listenForEscapes({ stop, leave }: Stop, warn: (message: string) => void): Escapes {
   let count = 0;
   const listener = (error: unknown): void => {
-    say(
+    warn(
       `uncaught error, in a timer or a promise without await: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
     );
     if (count++ === 0) stop();

@@ -103,7 +103,7 @@ async function count({ ledger, io }: Context): Promise<0> {
 
 async function compact({ ledger, io }: Context): Promise<0> {
   const { before, after } = await ledger.compact();
-  io.note(`${ledger.place}: ${counted(before, 'line')} before, ${counted(after, 'line')} now`);
+  io.info(`${ledger.place}: ${counted(before, 'line')} before, ${counted(after, 'line')} now`);
   return 0;
 }
 
@@ -115,7 +115,7 @@ async function clear({ ledger, io, values }: Context): Promise<0> {
     );
   }
   await ledger.clear();
-  io.note(
+  io.info(
     `${ledger.place} is empty now; what outputs hold is still known to task-save, so move them away too`,
   );
   return 0;
@@ -123,9 +123,9 @@ async function clear({ ledger, io, values }: Context): Promise<0> {
 
 async function check({ ledger, io }: Context): Promise<0 | 1> {
   const { lines, bad, finished, undone } = await ledger.check((line, message) =>
-    io.say(`${ledger.place}:${line}: ${message}`),
+    io.warn(`${ledger.place}:${line}: ${message}`),
   );
-  io.note(
+  io.info(
     `${ledger.place}: ${counted(lines, 'line')}, ${number(finished)} finished, ${number(undone)} undone, ${number(bad)} torn or foreign`,
   );
   return bad === 0 ? 0 : 1;
@@ -210,7 +210,7 @@ With uuids on the command line mark and unmark read and write nothing else.`,
     const fault = usageFault(verb, place, uuids);
     if (fault !== undefined) throw new TaskpipeError('USAGE', fault);
     checkFiles(verb as string, place as string, values.rejects, uuids.length > 0);
-    const rejects = await openRejects({ file: values.rejects, say: io.say });
+    const rejects = await openRejects({ file: values.rejects, warn: io.warn });
     const lineOptions = {
       source: 'stdin',
       reject: rejects.reject,
@@ -221,7 +221,7 @@ With uuids on the command line mark and unmark read and write nothing else.`,
       uuids.length > 0
         ? fromOperands(uuids)
         : shown(flushed(readNamed(io.stdin(io.leaving), lineOptions), rejects), io);
-    const ledger = openLedger(withPassword(place as string, io.env), io.say);
+    const ledger = openLedger(withPassword(place as string, io.env), io.warn);
     const { act } = verbs[verb as string] as Verb;
     try {
       const code = await act({ ledger, values, io, input, hasOperands: uuids.length > 0 });

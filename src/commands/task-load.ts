@@ -112,12 +112,12 @@ export const command: Command = defineCommand({
       header: !values.noHeader,
       rename: new Map(values.rename ?? []),
       reject: (bad: BadInput) => rejects.reject(bad),
-      note: io.note,
+      info: io.info,
       stdin: () => io.stdin(io.stopping),
       signal: AbortSignal.any([io.stopping, io.leaving]),
     };
     const tasks = loadLines(from, optionsOf<LoadOptions>(given, LOAD_NAMES), typed);
-    const rejects = await openRejects({ file: values.rejects, say: io.say });
+    const rejects = await openRejects({ file: values.rejects, warn: io.warn });
     io.progress(() => progressOf(tasks, { size, limit: values.limit, rejected: rejects.count }));
     try {
       for await (const lines of tasks) {
@@ -127,12 +127,12 @@ export const command: Command = defineCommand({
     } catch (error) {
       // A later stage may get the signal first, and close the pipe.
       const isGone = error instanceof TaskpipeError && error.code === 'PIPE';
-      if (isGone && io.stopping.aborted) io.note(summary(tasks, rejects.count, values.rejects, true));
+      if (isGone && io.stopping.aborted) io.info(summary(tasks, rejects.count, values.rejects, true));
       throw error;
     } finally {
       await rejects.close();
     }
-    io.note(summary(tasks, rejects.count, values.rejects, io.stopping.aborted));
+    io.info(summary(tasks, rejects.count, values.rejects, io.stopping.aborted));
     return rejects.count > 0 ? 1 : 0;
   },
 });

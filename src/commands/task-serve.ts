@@ -112,13 +112,13 @@ The first SIGINT or SIGTERM takes no more requests and lets the work finish what
     if (values.rerunAfter !== undefined && values.idFields === undefined)
       throw new TaskpipeError('USAGE', '--rerun-after needs --id-fields, by which the same task is told');
     const allowHost = [...(values.allowHost ?? []), ...(token === undefined ? [host] : [])];
-    const { stopping, leaving, say, env: environment, write: give } = io;
+    const { stopping, leaving, warn, env: environment, write: give } = io;
     const service = app(endpoint, {
       ...values,
-      ...{ store, token, allowHost, environment, stopping, leaving, say, give },
+      ...{ store, token, allowHost, environment, stopping, leaving, warn, give },
     });
     await listen(service, host, port);
-    io.note(`http://${at(host)}:${portOf(service) ?? port}${endpoint}`);
+    io.info(`http://${at(host)}:${portOf(service) ?? port}${endpoint}`);
     await ended(io);
     await service.close();
     return 0;

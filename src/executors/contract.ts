@@ -85,9 +85,9 @@ export interface Setting {
   /** Folder with one log file for each task. */
   readonly logDir: string | undefined;
   /** Writes a line to stderr unchanged: to be copied or run. */
-  readonly tell: (line: string) => void;
+  readonly print: (line: string) => void;
   /** Writes a message to stderr, unless `--quiet` was given. */
-  readonly note: (message: string) => void;
+  readonly info: (message: string) => void;
   /** Called for state changes inside a task, if events are wanted. */
   readonly notify?: Notify | undefined;
   /** Aborted when the stage should finish what runs and end. */

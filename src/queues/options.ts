@@ -94,7 +94,7 @@ export function namesOf(names: readonly string[]): readonly string[] {
 /** Returns the settings that the options give. */
 export function settingsOf(
   { volatile: mayForget, patience, passwordFile }: OptionValues<ConnectionOptionTable>,
-  { env, say, leaving }: Pick<QueueSettings, 'env' | 'say' | 'leaving'>,
+  { env, warn, leaving }: Pick<QueueSettings, 'env' | 'warn' | 'leaving'>,
 ): QueueSettings {
-  return { env, say, leaving, volatile: mayForget, patience, passwordFile };
+  return { env, warn, leaving, volatile: mayForget, patience, passwordFile };
 }

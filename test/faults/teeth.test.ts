@@ -105,8 +105,8 @@ const others: readonly Bite[] = [
   },
   {
     name: 'two writers hold one lock',
-    from: 'if (!lock(fd, kind, say)) throw',
-    to: 'if (!lock(fd, kind, say) && kind === "none") throw',
+    from: 'if (!lock(fd, kind, warn)) throw',
+    to: 'if (!lock(fd, kind, warn) && kind === "none") throw',
     tried: (program) => ledgerWriters(program, 24, 1),
   },
   {

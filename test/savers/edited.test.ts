@@ -42,7 +42,7 @@ function outputIn(folder: string, name: string, { ledger, ...options }: SaveOpti
         yield records.map((record) => parseTask(JSON.stringify(record)) as Task);
       })();
       const place = ledger && join(folder, ledger);
-      return save(tasks, path, { say, note: say, ...options, ledger: place });
+      return save(tasks, path, { warn: say, info: say, ...options, ledger: place });
     },
     text: () => readFileSync(path, 'utf8'),
     edit: (change: (text: string) => string) => writeFileSync(path, change(readFileSync(path, 'utf8'))),

@@ -44,11 +44,11 @@ export function checkFiles(values: Readonly<Record<string, unknown>>): void {
 }
 
 /** Opens the files that a run writes besides its output. */
-export async function openFiles(names: FileNames, say: (message: string) => void): Promise<Files> {
-  const rejects = await openRejects({ file: names.rejects, say });
+export async function openFiles(names: FileNames, warn: (message: string) => void): Promise<Files> {
+  const rejects = await openRejects({ file: names.rejects, warn });
   const events = names.events === undefined ? undefined : await openEvents(names.events);
   const unfinished = names.unfinished === undefined ? undefined : await openUnfinished(names.unfinished);
-  const spool = names.spool === undefined ? undefined : openSpool(names.spool, say);
+  const spool = names.spool === undefined ? undefined : openSpool(names.spool, warn);
   return {
     ...{ rejects, events, unfinished, spool },
     async close(): Promise<void> {

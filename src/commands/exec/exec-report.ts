@@ -45,7 +45,7 @@ export function openReporting(
   io: Io,
   options: Options,
 ): Reporting {
-  const { argv, version, note, say } = io;
+  const { argv, version, info, warn } = io;
   const file = path === undefined ? undefined : openReport(path);
   const command = typedLine('task-exec', argv, options);
   const whole = (measured: Report, rejected: number): Report => {
@@ -62,11 +62,11 @@ export function openReporting(
     async ended(measured, rejected) {
       const report = whole(measured, rejected);
       const again = dryRun || isSaidLater(report) ? undefined : command;
-      for (const line of summaryLines(report, { unfinished, again })) note(line);
+      for (const line of summaryLines(report, { unfinished, again })) info(line);
       await file?.write(report);
     },
     async broken(measured, rejected) {
-      await file?.write(whole(measured, rejected)).catch((failure) => say(messageOf(failure)));
+      await file?.write(whole(measured, rejected)).catch((failure) => warn(messageOf(failure)));
     },
   };
 }

@@ -149,14 +149,14 @@ export const command: Command = defineCommand({
     }
     checkFiles({ ...values });
     const total = await totalOf(values.total);
-    const { env, tell, note, version, stopping, leaving } = io;
+    const { env, print, info, version, stopping, leaving } = io;
     const { timeout, revert, logDir, ledger, perHost: perLane, hostRate: laneRate, dryRun, ...rest } = values;
     const reporting = openReporting({ ...values, path: values.report }, io, options);
     // Opened before the executor, which may start programs or threads that an error here would have to end.
-    const { rejects, events, unfinished, spool, close } = await openFiles(values, io.say);
+    const { rejects, events, unfinished, spool, close } = await openFiles(values, io.warn);
     const queues = await openShared(values, io).catch(closing(close));
     const notify = events?.notify;
-    const setting = { timeout, revert, logDir, env, tell, note, notify, version, stopping };
+    const setting = { timeout, revert, logDir, env, print, info, notify, version, stopping };
     const made = await executorFor({ ...values }, setting).catch(closing(close));
     const executor =
       queues === undefined || !values.shared || laneRate === undefined
@@ -172,7 +172,7 @@ export const command: Command = defineCommand({
     const given = {
       ...rest,
       ...{ revert, perLane, laneRate, notify, stopping, drains: true, leaving },
-      dryRun: dryRun ? tell : undefined,
+      dryRun: dryRun ? print : undefined,
       unfinished: unfinished?.add,
       children: {
         ...{ spool, queue },
@@ -198,16 +198,16 @@ export const command: Command = defineCommand({
       throw error;
     }
     await reporting.ended(tasks.report(), rejects.count);
-    if (rejects.count > 0 && progressOf(tasks).through === 0) note(NO_TASKS);
+    if (rejects.count > 0 && progressOf(tasks).through === 0) info(NO_TASKS);
     return tasks.counts.failed + tasks.counts.passed + rejects.count > 0 ? 1 : 0;
   },
 });
 
 /** Notes, after the first signal, what still runs and what a second signal does. */
-function noteStop({ note, signal }: Io, running: number, grace: number): void {
+function noteStop({ info, signal }: Io, running: number, grace: number): void {
   if (signal === undefined || running === 0 || grace === 0) return;
   const again = signal === 'SIGINT' ? 'Ctrl-C again ends at once' : 'a second signal ends at once';
-  note(`stopping: ${number(running)} running, up to ${durationWords(grace).replace('.0 ', ' ')}; ${again}`);
+  info(`stopping: ${number(running)} running, up to ${durationWords(grace).replace('.0 ', ' ')}; ${again}`);
 }
 
 function toFailures(typed: string): { count: number } | { percent: number } {

@@ -108,7 +108,7 @@ What is finished is a ledger with the name of the queue: task-done count redis:/
       [{ use: '--rejects', path: values.rejects }, STDOUT],
       [{ use: '--password-file', path: values.passwordFile }, STDIN],
     );
-    const rejects = await openRejects({ file: values.rejects, say: io.say });
+    const rejects = await openRejects({ file: values.rejects, warn: io.warn });
     try {
       act.check?.(values);
       const queues = await openQueues(place, namesOf(values.name), settingsOf(values, io));

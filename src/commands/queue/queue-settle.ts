@@ -39,7 +39,7 @@ export async function giveBack(
     if (uuids.length === 0) for (const queue of queues) await queue.endSettling(options.worker);
   } finally {
     clearInterval(telling);
-    io.note(inWords(counts, rejects.count));
+    io.info(inWords(counts, rejects.count));
   }
   return counts.again + counts.dead > 0 ? 1 : 0;
 }

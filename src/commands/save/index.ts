@@ -126,7 +126,7 @@ After the first SIGINT, SIGTERM or SIGHUP task-save still saves what comes, to t
     const values = withoutUnused(all, unusedOptions(out, all.format), io.typed);
     checkStreams(out, values);
     const total = await totalOf(values.total);
-    const rejects = await openRejects({ file: values.rejects, say: io.say });
+    const rejects = await openRejects({ file: values.rejects, warn: io.warn });
     const lineOptions = {
       source: 'stdin',
       reject: rejects.reject,
@@ -142,8 +142,8 @@ After the first SIGINT, SIGTERM or SIGHUP task-save still saves what comes, to t
         tee: values.tee ? io.write : undefined,
         write: io.write,
         stopped: io.stopping,
-        say: io.say,
-        note: io.note,
+        warn: io.warn,
+        info: io.info,
         watch: (soFar: Readonly<SaveSummary>) => io.progress(() => progressOf(soFar), total),
       };
       const summary = await save(tasks, out, optionsOf<SaveOptions>(given, SAVE_NAMES));
@@ -153,8 +153,8 @@ After the first SIGINT, SIGTERM or SIGHUP task-save still saves what comes, to t
         isFromFile: io.isFromFile,
         ledger: values.ledger && scrubbed(values.ledger),
       };
-      for (const line of lastWords(summary, told)) io.note(line);
-      if (rejects.count > 0 && summary.read === 0) io.note(NO_TASKS);
+      for (const line of lastWords(summary, told)) io.info(line);
+      if (rejects.count > 0 && summary.read === 0) io.info(NO_TASKS);
       await rejects.close();
       return summary.failed + summary.pending + summary.misfits + rejects.count > 0 ? 1 : 0;
     } catch (error) {

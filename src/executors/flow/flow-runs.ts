@@ -27,7 +27,7 @@ export interface FlowExecutorOptions {
   /** Suspends flows that are recorded in the log: they end after the atoms that run. */
   readonly stopping?: AbortSignal | undefined;
   /** Writes a message to stderr. */
-  readonly note?: ((message: string) => void) | undefined;
+  readonly info?: ((message: string) => void) | undefined;
   /** Called for every change of state of flows and atoms. */
   readonly notify?: Notify | undefined;
 }
@@ -95,7 +95,7 @@ export class FlowRuns {
       if (state !== 'RUNNING' && state !== 'REVERTING') continue;
       const what = state === 'RUNNING' ? 'run' : 'reverted';
       const name = storage.compiled.atoms[index]?.name;
-      this.#options.note?.(
+      this.#options.info?.(
         `${uuid}: "${name}" was being ${what} when the process ended; it is ${what} again`,
       );
     }

@@ -21,8 +21,8 @@ export type { FlowExecutorOptions, FlowSource } from './flow-runs.ts';
  */
 export async function flow(source: FlowSource, options: FlowExecutorOptions = {}): Promise<Executor> {
   if (isFlow(source)) compile(source);
-  const { log: path, note = () => {} } = options;
-  const log = path === undefined ? undefined : await openFlowLog(path, note);
+  const { log: path, info = () => {} } = options;
+  const log = path === undefined ? undefined : await openFlowLog(path, info);
   const runs = new FlowRuns(source, options, log);
   return {
     attempt: (task, attempt) => runs.run(task, attempt),
@@ -35,7 +35,7 @@ export async function flow(source: FlowSource, options: FlowExecutorOptions = {}
 /** Returns the executor from the values of the command line. */
 export async function flowFromValues(values: FlowValues, setting: Setting): Promise<Executor> {
   const { flow: file, engine, jobs, flowLog } = values;
-  const { timeout, stopping, note, notify, revert } = setting;
+  const { timeout, stopping, info, notify, revert } = setting;
   if (revert) throw new TaskpipeError('USAGE', '--revert cannot be used with --flow: a flow reverts itself');
   const source = await loadDefault(file, '--flow', 'a flow, as in: export default linear("name").add(...)');
   if (!isFlow(source) && typeof source !== 'function') {
@@ -44,5 +44,5 @@ export async function flowFromValues(values: FlowValues, setting: Setting): Prom
       `--flow ${file}: the default export must be a flow, or a function of the task that returns one; got ${typeof source}`,
     );
   }
-  return flow(source as FlowSource, { engine, jobs, timeout, log: flowLog, stopping, note, notify });
+  return flow(source as FlowSource, { engine, jobs, timeout, log: flowLog, stopping, info, notify });
 }

@@ -208,10 +208,10 @@ export const httpOptions: HttpOptionTable = {
 /** Returns the options from the values of the command line, the stage and the process. */
 export function fromValues(
   values: OptionValues<HttpOptionTable>,
-  { timeout, env, tell, version }: Pick<Setting, 'timeout' | 'env' | 'tell' | 'version'>,
+  { timeout, env, print, version }: Pick<Setting, 'timeout' | 'env' | 'print' | 'version'>,
 ): HttpOptions {
   const { userAgent = `taskpipe/${version}`, printCurl } = values;
-  return { ...values, userAgent, timeout, env, printCurl: printCurl ? tell : undefined };
+  return { ...values, userAgent, timeout, env, printCurl: printCurl ? print : undefined };
 }
 
 /** Checks a value given to the library as on the command line. @throws {TaskpipeError} `USAGE` */

@@ -26,7 +26,7 @@ export interface WorkerOptions {
   /** Time that workers have to end when there are no more tasks, in milliseconds. Default 10 s. */
   readonly grace?: number | undefined;
   /** Called with the stderr of workers, line by line. Default: it is dropped. */
-  readonly tell?: ((line: string) => void) | undefined;
+  readonly print?: ((line: string) => void) | undefined;
 }
 
 type WorkerOptionTable = { readonly perWorker: Option<number | undefined> };
@@ -54,6 +54,6 @@ type Given = OptionValues<typeof processOptions & WorkerOptionTable> & {
 };
 
 /** Returns the options from the values of the command line, the stage and the process. */
-export function fromValues(values: Given, { timeout, env: environment, tell }: Setting): WorkerOptions {
-  return { ...values, timeout, environment, tell };
+export function fromValues(values: Given, { timeout, env: environment, print }: Setting): WorkerOptions {
+  return { ...values, timeout, environment, print };
 }

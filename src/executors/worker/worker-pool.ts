@@ -19,7 +19,7 @@ export interface CrewOptions extends Omit<WorkerSetup, 'number' | 'answered' | '
   readonly size: number;
   readonly retryOn: RetryOn;
   /** Shows what workers write to stderr. */
-  readonly tell: (line: string) => void;
+  readonly print: (line: string) => void;
   /** Time that workers have to end when there are no more tasks, in milliseconds. */
   readonly grace: number;
 }
@@ -46,7 +46,7 @@ export class Crew {
 
   constructor(options: CrewOptions) {
     this.#options = options;
-    this.#speech = new Speech(options.tell);
+    this.#speech = new Speech(options.print);
     this.#places = Array.from({ length: options.size }, (_, i) => ({
       number: i + 1,
       worker: undefined,

@@ -25,13 +25,13 @@ export interface Spool {
  * @throws {TaskpipeError} `LOCKED` if another task-exec writes to it; `USAGE` or `DATA` if it is something
  *   else; `IO`
  */
-export function openSpool(path: string, say: (message: string) => void): Spool {
+export function openSpool(path: string, warn: (message: string) => void): Spool {
   const busy = `${path} is being written by another task-exec; name another file with --spool`;
   let fd: number;
   try {
     assertOwnFile(path, 'spool');
     const isNew = !existsSync(path);
-    fd = openLocked(path, () => openSync(path, 'a+', 0o666), 'exclusive', busy, say);
+    fd = openLocked(path, () => openSync(path, 'a+', 0o666), 'exclusive', busy, warn);
     if (isNew) syncFolder(path);
   } catch (error) {
     throw ioError('cannot open --spool', path, error);

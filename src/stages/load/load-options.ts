@@ -62,7 +62,7 @@ export interface LoadOptions extends IdentityOptions {
   /** Receives all rejected input. Default: the first rejection ends the load with an error. */
   readonly reject?: Reject | undefined;
   /** Called with messages that may interest the user. */
-  readonly note?: ((message: string) => void) | undefined;
+  readonly info?: ((message: string) => void) | undefined;
   /**
    * Opens standard input, for the path `-`. Once `signal` is aborted it must end by itself; what was read
    * until then is loaded.
@@ -101,7 +101,7 @@ export const LOAD_NAMES: Names<LoadOptions> = {
   shard: true,
   maxLine: true,
   reject: true,
-  note: true,
+  info: true,
   stdin: true,
   signal: true,
 };

@@ -108,7 +108,7 @@ async function* batches<T>(
   const leftOut = await leftOutBy(options);
   yield* unfinished(sources, options, counts, leftOut, give);
   const warning = leftOut.seen?.warning;
-  if (warning !== undefined) options.note?.(warning);
+  if (warning !== undefined) options.info?.(warning);
 }
 
 async function* unfinished<T>(
@@ -145,7 +145,7 @@ async function* unfinished<T>(
         }
         if (counts.loaded >= limit || (signal?.aborted && source !== '-')) return;
         if (limit < Number.POSITIVE_INFINITY && counts.duplicates - known >= MANY_DUPLICATES) {
-          read.note(
+          read.info(
             `the last ${number(MANY_DUPLICATES)} records were duplicates: no more are read (--limit)`,
           );
           return;
@@ -208,7 +208,7 @@ function readOptions(
     needed,
     query: options.query,
     table: options.table,
-    note: options.note ?? (() => {}),
+    info: options.info ?? (() => {}),
     takesPlain: plain?.takes,
   };
 }
@@ -264,10 +264,10 @@ function hasStart(first: Buffer): boolean {
   return isTelling(first) && !needsMoreForEncoding(first);
 }
 
-function noteFormat(format: Format, first: Buffer, { source, note }: ReadOptions): void {
+function noteFormat(format: Format, first: Buffer, { source, info }: ReadOptions): void {
   const delimiter = format === 'lines' ? delimiterIn(first) : undefined;
   const or = delimiter === undefined ? '' : `; if it is a table, add --delimiter '${delimiter}'`;
-  note(`${source}: read as ${format}, by its first bytes (--format)${or}`);
+  info(`${source}: read as ${format}, by its first bytes (--format)${or}`);
 }
 
 function loadBytes(

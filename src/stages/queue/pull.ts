@@ -14,7 +14,7 @@ export interface PullOptions {
   readonly untilEmpty?: boolean | undefined;
   /** Signal to take no more tasks. */
   readonly stopping?: AbortSignal | undefined;
-  readonly say?: ((message: string) => void) | undefined;
+  readonly warn?: ((message: string) => void) | undefined;
 }
 
 export const WINDOW = 1000;
@@ -208,7 +208,7 @@ export class Pull {
   }
 
   #tellSilence(milliseconds: number): void {
-    this.#options.say?.(
+    this.#options.warn?.(
       `heard nothing of ${counted(this.out, 'task')} for ${milliseconds / 1000} s; is there a task-queue ack at the end of the pipe, of the same --worker?`,
     );
   }

@@ -70,9 +70,9 @@ export interface SaveOptions {
   readonly stopped?: AbortSignal | undefined;
   /** Called once at the start, with the summary that grows during the run. */
   readonly watch?: ((summary: Readonly<SaveSummary>) => void) | undefined;
-  /** Called with messages: `say` with what the user must know, `note` with what may be of interest. */
-  readonly say?: ((message: string) => void) | undefined;
-  readonly note?: ((message: string) => void) | undefined;
+  /** Called with messages: `warn` with what the user must know, `info` with what may be of interest. */
+  readonly warn?: ((message: string) => void) | undefined;
+  readonly info?: ((message: string) => void) | undefined;
 }
 
 /** Names of all options; others are rejected. */
@@ -97,8 +97,8 @@ export const SAVE_NAMES: Names<SaveOptions> = {
   write: true,
   stopped: true,
   watch: true,
-  say: true,
-  note: true,
+  warn: true,
+  info: true,
 };
 
 /**
@@ -127,10 +127,10 @@ export async function save(
   try {
     // A crash left records of its run.
     if (rest.isLeft) await mergeLeft(rest, destination);
-    const watch = new FieldWatch(destination.isFresh ? fields : undefined, options.note);
+    const watch = new FieldWatch(destination.isFresh ? fields : undefined, options.info);
     await router
       .takeAll(watch.over(tasks))
-      .catch((error) => keepRecords(error, router, rest, options.say ?? quiet));
+      .catch((error) => keepRecords(error, router, rest, options.warn ?? quiet));
     watch.end(destination);
     const { unfinished } = router.summary;
     const isDone = await destination.finish(options.stopped?.aborted !== true && unfinished === 0);
@@ -145,9 +145,9 @@ export async function save(
 }
 
 /** Opens the rest file. @throws {TaskpipeError} about the output instead, if it cannot be written either */
-function openRestFor(out: string, restFile: string, { rest, say = quiet }: SaveOptions): Rest {
+function openRestFor(out: string, restFile: string, { rest, warn = quiet }: SaveOptions): Rest {
   try {
-    return openRest(restFile, say);
+    return openRest(restFile, warn);
   } catch (error) {
     if (rest === undefined && out !== '-') mustBeWritable(out);
     throw error;
@@ -177,14 +177,14 @@ async function keepRecords(
   error: unknown,
   router: Router,
   rest: Rest,
-  say: (message: string) => void,
+  warn: (message: string) => void,
 ): Promise<never> {
   if (!(error instanceof FieldSlip)) throw error;
   await router.drain();
   const done = error.tasks.filter((task) => stateOf(task) !== undefined);
   if (done.length > 0) {
     await rest.add(textOf(done), true);
-    say(`${counted(done.length, 'record')} that came before the check of --fields: see ${rest.path}`);
+    warn(`${counted(done.length, 'record')} that came before the check of --fields: see ${rest.path}`);
   }
   await rest.merge({ has: () => false });
   throw error;
@@ -256,9 +256,9 @@ async function openDestination(out: string, options: OpenOptions): Promise<Desti
       `${out} must end in one of ${endings.join(', ')}; or say --format ${saveFormats.join('|')}`,
     );
   }
-  const { say = quiet, note = quiet, sync = 'batch' } = options;
+  const { warn = quiet, info = quiet, sync = 'batch' } = options;
   const { rows: openRows, open } = savers[format];
-  const told = { ...options, path: out, sync: sync === 'batch', say, note };
+  const told = { ...options, path: out, sync: sync === 'batch', warn, info };
   if (openRows === undefined) {
     if (open === undefined || out === '-')
       throw new TaskpipeError('USAGE', `--format ${format} needs a file, as in task-save tasks.db`);

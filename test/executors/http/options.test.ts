@@ -35,7 +35,7 @@ describe('the options of --http', () => {
       Object.entries(httpOptions).map(([name, { fallback }]) => [name, fallback]),
     );
     const said: string[] = [];
-    const setting = { timeout: 1000, env: {}, version: '1.2.3', tell: (line: string) => said.push(line) };
+    const setting = { timeout: 1000, env: {}, version: '1.2.3', print: (line: string) => said.push(line) };
     const options = fromValues(fallbacks as never, setting);
     expect(options).toMatchObject({
       follow: 5,

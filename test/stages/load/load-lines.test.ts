@@ -39,7 +39,7 @@ async function outcome(
     ...options,
     stdin,
     reject: (one) => rejected.push(one),
-    note: (message) => notes.push(message),
+    info: (message) => notes.push(message),
   };
   let lines = '';
   let error: string | undefined;

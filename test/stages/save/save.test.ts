@@ -37,7 +37,7 @@ function saver(folder: string, out = 'out.csv') {
     path,
     said,
     save: (records: readonly (Json | string)[], options: SaveOptions = {}): Promise<SaveSummary> =>
-      save(tasksOf(records), path, { say, note: say, ...options }),
+      save(tasksOf(records), path, { warn: say, info: say, ...options }),
     text: () => readFileSync(path, 'utf8'),
     rest: () => (existsSync(`${path}.rest.ndjson`) ? readFileSync(`${path}.rest.ndjson`, 'utf8') : undefined),
     torn: () =>
