@@ -4,7 +4,8 @@ import { basename, dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { COMMON, variableOf } from '../src/cli/args/parse-args.ts';
 import { commands } from '../src/commands/index.ts';
-import { flag, kebab, type Options } from '../src/core/options/option.ts';
+import { flag } from '../src/core/options/declare.ts';
+import { kebab, type Options } from '../src/core/options/option.ts';
 import { root } from './support/run.ts';
 
 const src = join(root, 'src');

@@ -1,7 +1,8 @@
 import { TaskpipeError } from '../core/base/errors.ts';
 import { counted, number, textOf } from '../core/base/format.ts';
 import { type Command, defineCommand, type Io } from '../core/options/command.ts';
-import { flag, type OptionValues, path, size } from '../core/options/option.ts';
+import { flag, path, size } from '../core/options/declare.ts';
+import type { OptionValues } from '../core/options/option.ts';
 import { nearest } from '../core/options/suggest.ts';
 import { uuidFault } from '../core/record/task.ts';
 import { checkPlaces, filePath, STDIN, STDOUT } from '../core/storage/path-conflicts.ts';
@@ -14,7 +15,7 @@ import { hasAll, mark, type Named, readNamed, sift, unmark } from '../stages/led
 const options = {
   yes: flag('say yes to clear, which forgets everything'),
   rejects: path('write lines that are neither a record nor a uuid to this file, as NDJSON'),
-  maxLine: size('the longest line of the input', { default: MAX_LINE, shown: '16MB' }),
+  maxLine: size('the longest line of the input', { default: MAX_LINE, defaultText: '16MB' }),
 };
 
 /** Context of a verb. */

@@ -3,18 +3,8 @@ import { counted, number } from '../core/base/format.ts';
 import type { Progress } from '../core/base/progress.ts';
 import type { UuidVersion } from '../core/ids/uuid.ts';
 import { type Command, defineCommand } from '../core/options/command.ts';
-import {
-  choice,
-  count,
-  flag,
-  InvalidValue,
-  list,
-  pairs,
-  path,
-  size,
-  text,
-  value,
-} from '../core/options/option.ts';
+import { choice, count, flag, list, pairs, path, size, text, value } from '../core/options/declare.ts';
+import { InvalidValue } from '../core/options/option.ts';
 import { optionsOf } from '../core/options/unknown-options.ts';
 import { checkPlaces, filePath, STDIN, STDOUT } from '../core/storage/path-conflicts.ts';
 import { withPassword } from '../core/storage/redis-address.ts';
@@ -39,7 +29,7 @@ const options = {
   ),
   uuidSep: text("the separator of several values; '' for plain concatenation", {
     default: '\u001f',
-    shown: 'U+001F',
+    defaultText: 'U+001F',
     allowsEmpty: true,
   }),
   ledger: path('leave out what this ledger says is finished', { placeholder: 'LEDGER' }),
@@ -53,23 +43,26 @@ const options = {
     'CHAR',
     toMark,
   ),
-  skip: count('skip so many lines before the first row', { min: 0, shown: '0' }),
+  skip: count('skip so many lines before the first row', { min: 0, defaultText: '0' }),
   comment: value("skip lines that begin with this, as in '#'", 'TEXT', toComment),
   noHeader: flag('the first row is data; columns are column1, column2, …'),
   columns: list('the names of the columns, in place of those in the header'),
   encoding: value('the encoding, as in gbk, windows-1252, utf-16le (default: UTF-8)', 'NAME', toEncoding),
-  field: text('the attribute that a plain line becomes', { shown: 'line', placeholder: 'NAME' }),
+  field: text('the attribute that a plain line becomes', { defaultText: 'line', placeholder: 'NAME' }),
   select: list('keep these attributes, in this order; nested ones by path, as in a.b'),
   rename: pairs('give attributes other names; nested ones, by path, move to the top', 'OLD=NEW,…'),
   require: list('reject records if one of these, by name or path, is missing, null or empty'),
-  query: text('the rows of a SQLite database, by a SELECT', { placeholder: 'SQL', shown: 'all of --table' }),
-  table: text('the table of a SQLite database', { placeholder: 'NAME', shown: 'tasks' }),
+  query: text('the rows of a SQLite database, by a SELECT', {
+    placeholder: 'SQL',
+    defaultText: 'all of --table',
+  }),
+  table: text('the table of a SQLite database', { placeholder: 'NAME', defaultText: 'tasks' }),
   limit: count('load at most so many tasks, of those that are to be done', { min: 0 }),
   offset: count('pass over so many records of the input first', { min: 0, default: 0 }),
   sample: count('load so many, chosen evenly from all of the input, the same ones each time', { min: 0 }),
   shard: value('load part I of N; which tasks are in it depends on their uuid alone', 'I/N', toShard),
   rejects: path('keep invalid input, as NDJSON with its place and the reason'),
-  maxLine: size('the longest line or row', { default: MAX_LINE, shown: '16MB' }),
+  maxLine: size('the longest line or row', { default: MAX_LINE, defaultText: '16MB' }),
 } as const;
 
 export const command: Command = defineCommand({

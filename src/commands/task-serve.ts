@@ -1,22 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { ioError, TaskpipeError } from '../core/base/errors.ts';
 import { type Command, defineCommand, type Io } from '../core/options/command.ts';
-import {
-  count,
-  duration,
-  flag,
-  InvalidValue,
-  list,
-  path,
-  size,
-  text,
-  value,
-} from '../core/options/option.ts';
+import { count, duration, flag, list, path, size, text, value } from '../core/options/declare.ts';
+import { InvalidValue } from '../core/options/option.ts';
 import { app } from '../serve/index.ts';
 import { DEFAULTS } from '../serve/options.ts';
 
 const options = {
-  store: path('the database that tasks and their results are kept in', { shown: 'tasks.db' }),
+  store: path('the database that tasks and their results are kept in', { defaultText: 'tasks.db' }),
   exec: text('what does the tasks, as in "task-exec --module work.mjs -j 4"; default: they go to stdout', {
     placeholder: 'CMD',
   }),
@@ -37,13 +28,13 @@ const options = {
   rerunAfter: {
     ...duration('do the same task anew where it ended so long ago (--id-fields)', {
       default: 0,
-      shown: 'never',
+      defaultText: 'never',
     }),
     fallback: undefined as number | undefined,
   },
   timeout: duration('a task that runs so long has failed', {
     default: DEFAULTS.timeout as number,
-    shown: '4h',
+    defaultText: '4h',
     min: 1,
   }),
   onDone: text('run this for each task that has come to its end: its record is on stdin', {
@@ -52,7 +43,7 @@ const options = {
   logDir: path('where a task-exec logs what a task says, for GET PATH/log', { placeholder: 'DIR' }),
   maxBody: size('the longest body; a batch may have 16 times that', {
     default: DEFAULTS.maxBody as number,
-    shown: '1MB',
+    defaultText: '1MB',
   }),
   backlog: count('how many tasks may be unfinished; more are answered 429', {
     default: DEFAULTS.backlog as number,
@@ -61,7 +52,7 @@ const options = {
   window: count('how many tasks --exec is given ahead', { default: DEFAULTS.window as number }),
   requestTimeout: duration('how long a request may take to come in', {
     default: DEFAULTS.requestTimeout as number,
-    shown: '10s',
+    defaultText: '10s',
     min: 1,
   }),
 } as const;

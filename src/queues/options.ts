@@ -1,15 +1,6 @@
 import { TaskpipeError } from '../core/base/errors.ts';
-import {
-  duration,
-  flag,
-  InvalidValue,
-  type Option,
-  type OptionValues,
-  path,
-  text,
-  value,
-  values,
-} from '../core/options/option.ts';
+import { duration, flag, path, text, value, values } from '../core/options/declare.ts';
+import { InvalidValue, type Option, type OptionValues } from '../core/options/option.ts';
 import { PATIENCE } from '../core/storage/redis-client.ts';
 import type { QueueSettings } from './index.ts';
 
@@ -31,7 +22,7 @@ export const connectionOptions: ConnectionOptionTable = {
   volatile: flag('accept a Redis that loses its data when it stops, or evicts it when it is full'),
   patience: duration('how long Redis may be unavailable before that is an error', {
     default: PATIENCE,
-    shown: '1m',
+    defaultText: '1m',
   }),
 };
 

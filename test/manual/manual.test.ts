@@ -37,13 +37,14 @@ describe.each(all)('every option of $name', ({ name, options, verbs = {} }) => {
       ['options.md', await optionsTable()],
     ];
     const missing: string[] = [];
-    for (const [key, { words, alias = [] }] of entries) {
-      expect(words, key).toMatch(/^\S.{9,}[^.]$/);
+    for (const [key, { description, alias = [] }] of entries) {
+      expect(description, key).toMatch(/^\S.{9,}[^.]$/);
       for (const [place, text] of texts) {
         const names = [kebab(key), ...alias].map((one) => (one.length === 1 ? `-${one}` : `--${one}`));
         for (const one of names)
           if (!new RegExp(`(?<![\\w-])${one}(?![\\w-])`).test(text)) missing.push(`${one} in ${place}`);
-        if (!letters(text).includes(letters(words))) missing.push(`words of --${kebab(key)} in ${place}`);
+        if (!letters(text).includes(letters(description)))
+          missing.push(`description of --${kebab(key)} in ${place}`);
       }
     }
     for (const [verb, words] of Object.entries(verbs))

@@ -5,7 +5,8 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { number, textOf } from '../../core/base/format.ts';
 import { type Command, defineCommand, type Io } from '../../core/options/command.ts';
-import { count, duration, flag, InvalidValue, path, size, value } from '../../core/options/option.ts';
+import { count, duration, flag, path, size, value } from '../../core/options/declare.ts';
+import { InvalidValue } from '../../core/options/option.ts';
 import { nearest } from '../../core/options/suggest.ts';
 import { optionsOf } from '../../core/options/unknown-options.ts';
 import { readTasks } from '../../core/record/ndjson.ts';
@@ -41,7 +42,7 @@ const options = {
   timeout: {
     ...duration('for each attempt, first to last byte', {
       default: 0,
-      shown: '30s for --http, else 1h',
+      defaultText: '30s for --http, else 1h',
       min: 1,
     }),
     fallback: undefined as number | undefined,
@@ -49,7 +50,7 @@ const options = {
   retries: count('how often a task is tried again', { min: 0, default: DEFAULTS.retries }),
   backoff: value<Backoff>('how long to wait before: exponential, with full jitter', 'MIN..MAX', toBackoff, {
     default: DEFAULTS.backoff,
-    shown: '500ms..30s',
+    defaultText: '500ms..30s',
   }),
   rate: value<Rate>('how many starts at most, as in 50/s or 100/m', 'RATE', toRate),
   perHost: count('how many at once of one host; default: all where there is one host, else a fair share'),
@@ -61,7 +62,10 @@ const options = {
     toFailures,
   ),
   unfinished: path('write what was not finished to this file, in place of the output, when stopped'),
-  grace: duration('how long what runs may go on when stopped', { default: DEFAULTS.grace, shown: '10s' }),
+  grace: duration('how long what runs may go on when stopped', {
+    default: DEFAULTS.grace,
+    defaultText: '10s',
+  }),
   revert: flag(
     'undo tasks that failed in this work or after it: run it for them, or the revert of a --module',
   ),
@@ -74,7 +78,7 @@ const options = {
   dryRun: flag('do nothing: say what would be done, and pass the tasks on as PENDING'),
   total: totalOption,
   rejects: path('keep invalid input, as NDJSON with its place and the reason'),
-  maxLine: size('the longest record', { default: MAX_LINE, shown: '16MB' }),
+  maxLine: size('the longest record', { default: MAX_LINE, defaultText: '16MB' }),
   ...httpOptions,
   ...processOptions,
   ...commandOptions,

@@ -5,17 +5,8 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Progress } from '../../core/base/progress.ts';
 import { type Command, defineCommand } from '../../core/options/command.ts';
-import {
-  choice,
-  count,
-  duration,
-  flag,
-  type Option,
-  path,
-  size,
-  text,
-  value,
-} from '../../core/options/option.ts';
+import { choice, count, duration, flag, path, size, text, value } from '../../core/options/declare.ts';
+import type { Option } from '../../core/options/option.ts';
 import { scrubbed } from '../../core/options/secrets.ts';
 import { optionsOf } from '../../core/options/unknown-options.ts';
 import { withoutUnused } from '../../core/options/unused-options.ts';
@@ -39,9 +30,9 @@ import { restFileOf, SAVE_NAMES, type SaveOptions, type SaveSummary, save } from
 import { lastWords } from './save-words.ts';
 
 const fields: Option<readonly FieldOption[] | undefined> = {
-  words: 'save these attributes, nested ones with dots, and no others; NAME=PATH names the column',
+  description: 'save these attributes, nested ones with dots, and no others; NAME=PATH names the column',
   placeholder: 'A,B,NAME=PATH',
-  fallback: undefined,
+  defaultValue: undefined,
   many: true,
   parse: parseFields,
 };
@@ -52,7 +43,7 @@ const options = {
   delimiter: value('the character between two cells of CSV or TSV (\\t is a tab)', 'CHAR', toAsciiDelimiter),
   bom: flag('begin a new CSV or TSV with a byte order mark, so that Excel reads it as UTF-8'),
   ledger: path('mark what is saved as finished in this ledger', { placeholder: 'LEDGER' }),
-  rest: path('where records go that are not saved', { shown: 'OUT.rest.ndjson' }),
+  rest: path('where records go that are not saved', { defaultText: 'OUT.rest.ndjson' }),
   all: flag('save failed records too; they count as finished then'),
   widen: flag('add a column for an attribute that has none'),
   acceptEdits: flag('accept that rows were removed from OUT: their tasks are done again'),
@@ -62,7 +53,7 @@ const options = {
   flush: count('commit at so many records', { default: FLUSH }),
   flushInterval: duration('commit when a record has waited so long', {
     default: FLUSH_INTERVAL,
-    shown: '1s',
+    defaultText: '1s',
   }),
   sync: choice(
     'batch: a commit is on the disk before it counts; none: left to the system',
@@ -72,9 +63,9 @@ const options = {
     },
   ),
   total: totalOption,
-  table: text('the table of a database', { placeholder: 'NAME', shown: 'tasks' }),
+  table: text('the table of a database', { placeholder: 'NAME', defaultText: 'tasks' }),
   rejects: path('keep invalid input, as NDJSON with its place and the reason'),
-  maxLine: size('the longest line', { default: MAX_LINE, shown: '16MB' }),
+  maxLine: size('the longest line', { default: MAX_LINE, defaultText: '16MB' }),
 } as const;
 
 export const command: Command = defineCommand({

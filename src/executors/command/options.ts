@@ -1,4 +1,5 @@
-import { choice, type Option, type OptionValues } from '../../core/options/option.ts';
+import { choice } from '../../core/options/declare.ts';
+import type { Option, OptionValues } from '../../core/options/option.ts';
 import type { Setting } from '../contract.ts';
 import type { processOptions } from '../program/options.ts';
 import type { RetryOn } from '../program/retry-on.ts';

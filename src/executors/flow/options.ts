@@ -1,4 +1,5 @@
-import { choice, type Option, type OptionValues, path } from '../../core/options/option.ts';
+import { choice, path } from '../../core/options/declare.ts';
+import type { Option, OptionValues } from '../../core/options/option.ts';
 import type { EngineKind } from '../../flow/run/engine.ts';
 
 type FlowOptionTable = {

@@ -1,16 +1,10 @@
+import { count, flag, path, size, text, value, values } from '../../core/options/declare.ts';
 import {
-  count,
-  flag,
   InvalidValue,
   type Option,
   type OptionValues,
   optionName,
   parseOption,
-  path,
-  size,
-  text,
-  value,
-  values,
 } from '../../core/options/option.ts';
 import { CONCEALED } from '../../core/options/secrets.ts';
 import { compileTemplate } from '../../core/record/template.ts';
@@ -131,7 +125,7 @@ export const httpOptions: HttpOptionTable = {
     },
   ),
   method: value('method of records without one', METHODS.join('|'), toMethod, {
-    shown: 'get',
+    defaultText: 'get',
     choices: METHODS,
     details: 'The method json is a POST whose body is the attribute "json", else "data", as JSON.',
   }),
@@ -141,7 +135,7 @@ export const httpOptions: HttpOptionTable = {
     "'K: V'|@FILE",
     String,
     {
-      shows: (typed) => (typed.startsWith('@') ? typed : typed.replace(/(?<=:\s*)\S.*|^[^:]*$/s, CONCEALED)),
+      redact: (typed) => (typed.startsWith('@') ? typed : typed.replace(/(?<=:\s*)\S.*|^[^:]*$/s, CONCEALED)),
       details:
         'Headers of the record override these. A redirect to another origin gets none of them. Values are never shown in messages, reports or --print-curl. A command line is visible to other users of the machine, a file need not be.',
     },
@@ -178,7 +172,10 @@ export const httpOptions: HttpOptionTable = {
     details:
       'A file is named after the uuid of its task, so a later run replaces it, with an extension by content type. The result has its path as "file". It is complete and on disk before the record is written.',
   }),
-  maxBody: size('largest body, both as received and decompressed', { default: MAX_BODY, shown: '16MB' }),
+  maxBody: size('largest body, both as received and decompressed', {
+    default: MAX_BODY,
+    defaultText: '16MB',
+  }),
   headers: flag('keep the response headers in the result'),
   proxy: text('HTTP proxy for all requests; default: http_proxy and related variables', {
     placeholder: 'URL',
@@ -191,7 +188,7 @@ export const httpOptions: HttpOptionTable = {
       'For urls from people you do not trust. The address that a name resolves to is checked when the connection is made, so a name that changes its address does not get around it. All special-purpose ranges of IANA are refused, also inside IPv6. It cannot be used with a proxy.',
   }),
   allowAddress: value('exceptions to --deny-private, such as 10.1.0.0/16,::1', 'LIST', toAddresses),
-  userAgent: text('value of the User-Agent header', { shown: 'taskpipe/VERSION' }),
+  userAgent: text('value of the User-Agent header', { defaultText: 'taskpipe/VERSION' }),
   idempotencyHeader: flag('send the uuid of the task as Idempotency-Key; POST requests are then retried too'),
   cookies: path('keep cookies in this file, in the format of curl', {
     details: 'It is read at the start and written at the end of the run, readable only by its owner.',

@@ -1,4 +1,5 @@
-import { count, type Option, path } from '../../core/options/option.ts';
+import { count, path } from '../../core/options/declare.ts';
+import type { Option } from '../../core/options/option.ts';
 
 type ModuleOptionTable = {
   readonly threads: Option<number | undefined>;

@@ -1,4 +1,5 @@
-import { flag, type Option, path, size, value, values } from '../../core/options/option.ts';
+import { flag, path, size, value, values } from '../../core/options/declare.ts';
+import type { Option } from '../../core/options/option.ts';
 import { CONCEALED } from '../../core/options/secrets.ts';
 import { toVariable } from './environment.ts';
 import { RETRY_ON, type RetryOn, toRetryOn } from './retry-on.ts';
@@ -28,18 +29,18 @@ export const processOptions: ProcessOptionTable = {
     'NAME|NAME=VALUE|START*',
     toVariable,
     {
-      shows: (typed) => typed.replace(/(?<==).*/s, CONCEALED),
+      redact: (typed) => typed.replace(/(?<==).*/s, CONCEALED),
       details:
         'Secrets are often variables, so a program gets none that it does not need. NAME passes a variable on, NAME=VALUE sets it, AWS_* passes on all that begin with AWS_.',
     },
   ),
   maxOutput: size('most bytes that a program may write for one task before it is killed', {
     default: MAX_OUTPUT,
-    shown: '16MB',
+    defaultText: '16MB',
   }),
   retryOn: value('failures to retry: exit codes, signal, timeout, died, any', 'LIST', toRetryOn, {
     default: toRetryOn(RETRY_ON),
-    shown: RETRY_ON,
+    defaultText: RETRY_ON,
     details:
       'Exit codes may be ranges, such as 75,100-110. 75 is EX_TEMPFAIL: the program says that another attempt may succeed. died means that a worker ended while it had the task. --retries says how often.',
   }),

@@ -2,7 +2,8 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import type { Total } from '../../core/base/progress.ts';
-import { InvalidValue, type Option, value } from '../../core/options/option.ts';
+import { value } from '../../core/options/declare.ts';
+import { InvalidValue, type Option } from '../../core/options/option.ts';
 import { countRows } from '../../loaders/source/count-rows.ts';
 
 /** Option for the number of tasks to expect, or for a file whose rows are counted. */
