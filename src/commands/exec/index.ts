@@ -154,7 +154,7 @@ export const command: Command = defineCommand({
     checkFiles({ ...values });
     const total = await totalOf(values.total);
     const { env, print, info, version, stopping, leaving } = io;
-    const { timeout, revert, logDir, ledger, perHost: perLane, hostRate: laneRate, dryRun, ...rest } = values;
+    const { timeout, revert, logDir, ledger, dryRun, ...rest } = values;
     const reporting = openReporting({ ...values, path: values.report }, io, options);
     // Opened before the executor, which may start programs or threads that an error here would have to end.
     const { rejects, events, unfinished, spool, close } = await openFiles(values, io.warn);
@@ -163,9 +163,9 @@ export const command: Command = defineCommand({
     const setting = { timeout, revert, logDir, env, print, info, notify, version, stopping };
     const made = await executorFor({ ...values }, setting).catch(closing(close));
     const executor =
-      queues === undefined || !values.shared || laneRate === undefined
+      queues === undefined || !values.shared || values.hostRate === undefined
         ? made
-        : withSharedRate(made, laneRate, queues, stopping);
+        : withSharedRate(made, values.hostRate, queues, stopping);
     const queue = queues === undefined ? undefined : childQueue(queues.all);
     const input = readTasks(io.stdin(stopping), {
       source: 'stdin',
@@ -175,7 +175,7 @@ export const command: Command = defineCommand({
     });
     const given = {
       ...rest,
-      ...{ revert, perLane, laneRate, notify, stopping, drains: true, leaving },
+      ...{ revert, notify, stopping, drains: true, leaving },
       dryRun: dryRun ? print : undefined,
       unfinished: unfinished?.add,
       children: {

@@ -21,12 +21,12 @@ export interface ExecOptions {
   /** Maximum rate at which attempts start. Default: no limit. */
   readonly rate?: Rate | undefined;
   /** Maximum rate for each lane: for HTTP, for each origin. Default: no limit. */
-  readonly laneRate?: Rate | undefined;
+  readonly hostRate?: Rate | undefined;
   /**
    * Maximum number of running tasks of one lane. Default: all of `jobs` if there is one lane, else a fair
    * share.
    */
-  readonly perLane?: number | undefined;
+  readonly perHost?: number | undefined;
   /**
    * Number or percentage of failed tasks at which the stage stops. A percentage is judged from 100 ended
    * tasks on.
@@ -69,8 +69,8 @@ export const EXEC_NAMES: Names<ExecOptions> = {
   retries: true,
   backoff: true,
   rate: true,
-  laneRate: true,
-  perLane: true,
+  hostRate: true,
+  perHost: true,
   maxFailures: true,
   as: true,
   dryRun: true,
@@ -95,11 +95,11 @@ export const DEFAULTS: Readonly<{ jobs: number; retries: number; backoff: Backof
 
 /** Checks options. @throws {TaskpipeError} `USAGE` if one is unknown or invalid */
 export function checkExecOptions(options: ExecOptions): void {
-  const { jobs, retries, perLane, as } = options;
+  const { jobs, retries, perHost, as } = options;
   checkNames('exec()', options, EXEC_NAMES);
   mustBeWhole('jobs', jobs, 1);
   mustBeWhole('retries', retries, 0);
-  mustBeWhole('perLane', perLane, 1);
+  mustBeWhole('perHost', perHost, 1);
   if (as === '' || as === 'uuid' || as === 'run') {
     throw new TaskpipeError(
       'USAGE',

@@ -123,12 +123,12 @@ class ExecStage {
   }
 
   #schedule(tasks: AsyncIterable<readonly Task[]>): Scheduler {
-    const { jobs = DEFAULTS.jobs, rate, laneRate, perLane } = this.#options;
+    const { jobs = DEFAULTS.jobs, rate, hostRate, perHost } = this.#options;
     const executor = this.#executor;
     const laneOf = executor.lane?.bind(executor);
     const few = this.#order === undefined ? jobs * 2 : jobs * 4;
     return new Scheduler(tasks, {
-      ...{ laneOf, perLane, rate, laneRate },
+      ...{ laneOf, perHost, rate, hostRate },
       get jobs() {
         return executor.capacity ?? jobs;
       },

@@ -183,7 +183,7 @@ describe('lanes', () => {
     expect(counts).toMatchObject({ succeeded: 360, pending: 40 });
   });
 
-  test('a single lane gets all jobs, and perLane limits each lane', async () => {
+  test('a single lane gets all jobs, and perHost limits each lane', async () => {
     const running = new Map<string, number>();
     const most = new Map<string, number>();
     const executor = lanes(async ({ fields }) => {
@@ -197,7 +197,7 @@ describe('lanes', () => {
     await run(executor, numbered(60, { host: 'only' }), { jobs: 8 });
     expect(most.get('only')).toBe(8);
     const mixed = numbered(60).map(({ uuid }, i) => task(uuid, { host: i % 2 ? 'a' : 'b' }));
-    await run(executor, mixed, { jobs: 8, perLane: 2 });
+    await run(executor, mixed, { jobs: 8, perHost: 2 });
     expect([most.get('a'), most.get('b')]).toEqual([2, 2]);
   });
 
@@ -258,7 +258,7 @@ describe('lanes', () => {
       return { error: { code: 'HTTP_STATUS', message: '429' }, retry: { after: 100, pauseLane: true } };
     });
     const tasks = [...numbered(8, { host: 'busy' }), task('x', { host: 'free' })];
-    const { counts } = await run(executor, tasks, { jobs: 8, perLane: 4, retries: 1, backoff: quick });
+    const { counts } = await run(executor, tasks, { jobs: 8, perHost: 4, retries: 1, backoff: quick });
     expect(counts).toMatchObject({ succeeded: 9, failed: 0 });
     const busy = starts.filter(([host]) => host === 'busy').map(([, at]) => at);
     expect(busy.filter((at) => at < refusedUntil - 2).length).toBe(4);
@@ -272,7 +272,7 @@ describe('lanes', () => {
     await run(
       lanes(() => ({})),
       tasks,
-      { laneRate: { count: 100, per: 1000 } },
+      { hostRate: { count: 100, per: 1000 } },
     );
     const took = performance.now() - began;
     expect(took).toBeGreaterThan(25);
@@ -302,7 +302,7 @@ describe('errors and dry runs', () => {
     }
   });
 
-  test.each([[{ jobs: 0 }], [{ jobs: Number.NaN }], [{ retries: -1 }], [{ perLane: 1.5 }], [{ as: 'uuid' }]])(
+  test.each([[{ jobs: 0 }], [{ jobs: Number.NaN }], [{ retries: -1 }], [{ perHost: 1.5 }], [{ as: 'uuid' }]])(
     'an invalid option is rejected by name: %o',
     (options) => {
       const [name = ''] = Object.keys(options);
