@@ -6,6 +6,16 @@ import { COMMON, variableOf } from '../src/cli/args/parse-args.ts';
 import { commands } from '../src/commands/index.ts';
 import { flag } from '../src/core/options/declare.ts';
 import { kebab, type Options } from '../src/core/options/option.ts';
+import { commandOptions } from '../src/executors/command/options.ts';
+import { flowOptions } from '../src/executors/flow/options.ts';
+import { httpOptions } from '../src/executors/http/options.ts';
+import { moduleOptions } from '../src/executors/module/options.ts';
+import { processOptions } from '../src/executors/program/options.ts';
+import { workerOptions } from '../src/executors/worker/options.ts';
+import { connectionOptions, serverOptions } from '../src/queues/options.ts';
+import { execOptions, OWN_EXEC_OPTIONS } from '../src/stages/exec/exec-options.ts';
+import { loadOptions, OWN_LOAD_OPTIONS } from '../src/stages/load/load-options.ts';
+import { OWN_SAVE_OPTIONS, saveOptions } from '../src/stages/save/save-options.ts';
 import { root } from './support/run.ts';
 
 const src = join(root, 'src');
@@ -202,6 +212,58 @@ test('no option of a command hides a common one', async () => {
       name,
     ).toEqual([]);
   }
+});
+
+/** Tables of stages and kinds that make up the options of a command. */
+const TABLES = {
+  'task-load': [loadOptions],
+  'task-exec': [
+    ...[execOptions, httpOptions, processOptions, commandOptions, workerOptions],
+    ...[moduleOptions, flowOptions, connectionOptions],
+  ],
+  'task-save': [saveOptions],
+  'task-queue': [connectionOptions, serverOptions],
+} as const;
+
+/** Options that the code of a command declares. */
+function declaredIn(code: string): string[] {
+  const kinds = 'flag|text|path|count|size|duration|choice|list|pairs|values?';
+  return [...code.matchAll(new RegExp(`(\\w+): (?:\\{\\s*\\.\\.\\.)?(?:${kinds})(?:<[^(]*>)?\\(`, 'g'))].map(
+    ([, name]) => name as string,
+  );
+}
+
+/** Options of tables that the options of a command, or its code, declare again. */
+function declaredAgain(tables: readonly Options[], options: Options, code: string): string[] {
+  const shared = tables.flatMap((table) => Object.entries(table));
+  const again = new Set(declaredIn(code));
+  return shared.filter(([key, option]) => options[key] !== option || again.has(key)).map(([key]) => key);
+}
+
+test('an option of a stage or a kind is declared once, in its table, and not again by the command', async () => {
+  for (const [name, tables] of Object.entries(TABLES)) {
+    const own = files.filter((file) =>
+      new RegExp(`^commands/(${name}\\.ts$|${name.replace('task-', '')}/)`).test(file),
+    );
+    expect(own, name).not.toEqual([]);
+    const { options } = await commands[name as keyof typeof TABLES]();
+    expect(declaredAgain(tables, options, own.map(codeOf).join('\n')), name).toEqual([]);
+  }
+});
+
+test('a second declaration of an option is found', () => {
+  const table = { jobs: flag(''), all: flag(''), rate: flag('') };
+  expect(declaredAgain([table], table, '')).toEqual([]);
+  expect(declaredAgain([table], { ...table, jobs: flag('') }, '')).toEqual(['jobs']);
+  const code = "  all: flag(''),\n  rate: {\n    ...value<Rate>('', 'RATE', toRate) },\n  other: count(''),";
+  expect(declaredAgain([table], table, code)).toEqual(['all', 'rate']);
+});
+
+test('the library takes the values of the command line, but for these options', () => {
+  const both = (own: object, table: Options): string[] => Object.keys(own).filter((key) => key in table);
+  expect(both(OWN_LOAD_OPTIONS, loadOptions)).toEqual([]);
+  expect(both(OWN_EXEC_OPTIONS, execOptions)).toEqual(['dryRun', 'unfinished']); // functions, not files or text
+  expect(both(OWN_SAVE_OPTIONS, saveOptions)).toEqual(['tee']);
 });
 
 test('options in help examples and services exist', async () => {

@@ -25,13 +25,9 @@ const options = {
     placeholder: 'ORIGIN,…',
   }),
   idFields: list('make the id of these members of the data: the same data is the same task'),
-  rerunAfter: {
-    ...duration('do the same task anew where it ended so long ago (--id-fields)', {
-      default: 0,
-      defaultText: 'never',
-    }),
-    fallback: undefined as number | undefined,
-  },
+  rerunAfter: duration('do the same task anew where it ended so long ago (--id-fields)', {
+    defaultText: 'never',
+  }),
   timeout: duration('a task that runs so long has failed', {
     default: DEFAULTS.timeout as number,
     defaultText: '4h',

@@ -5,15 +5,12 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { number, textOf } from '../../core/base/format.ts';
 import { type Command, defineCommand, type Io } from '../../core/options/command.ts';
-import { count, duration, flag, path, size, value } from '../../core/options/declare.ts';
+import { duration, flag, path, value } from '../../core/options/declare.ts';
+import { optionsOf } from '../../core/options/library-options.ts';
 import { InvalidValue } from '../../core/options/option.ts';
 import { nearest } from '../../core/options/suggest.ts';
-import { optionsOf } from '../../core/options/unknown-options.ts';
 import { readTasks } from '../../core/record/ndjson.ts';
-import { type Backoff, toBackoff } from '../../core/schedule/backoff.ts';
-import { type Rate, toRate } from '../../core/schedule/rate.ts';
 import { withPassword } from '../../core/storage/redis-address.ts';
-import { MAX_LINE } from '../../core/text/lines.ts';
 import { flushed, NO_TASKS } from '../../core/text/rejects.ts';
 import { commandOptions } from '../../executors/command/options.ts';
 import { flowOptions } from '../../executors/flow/options.ts';
@@ -27,58 +24,32 @@ import { connectionOptions } from '../../queues/options.ts';
 import { durationWords, REPORT_RULE, reportFormatOf } from '../../reports/index.ts';
 import { childQueue } from '../../stages/exec/child-queue.ts';
 import { exec } from '../../stages/exec/exec.ts';
-import { DEFAULTS, EXEC_NAMES, type ExecOptions } from '../../stages/exec/exec-options.ts';
+import { type ExecOptions, execOptions, OWN_EXEC_OPTIONS } from '../../stages/exec/exec-options.ts';
 import { totalOf, totalOption } from '../../stages/load/total.ts';
 import { withSharedRate } from '../../stages/queue/shared-rate.ts';
 import { checkFiles, openFiles } from './exec-files.ts';
 import { closing, openShared } from './exec-queue.ts';
 import { openReporting, progressOf } from './exec-report.ts';
 
+const { jobs, keepOrder, as, ...others } = execOptions; // so that --timeout has its place in help
+
 const options = {
   ...(kindOptions as Record<string, ReturnType<typeof flag>>),
-  jobs: count('how many tasks at once', { default: DEFAULTS.jobs, alias: ['j', 'concurrency'] }),
-  keepOrder: flag('let tasks out in the order they came in; default: as they finish'),
-  as: value('the key that the result stands under', 'NAME', toKey, { default: 'result' }),
-  timeout: {
-    ...duration('for each attempt, first to last byte', {
-      default: 0,
-      defaultText: '30s for --http, else 1h',
-      min: 1,
-    }),
-    fallback: undefined as number | undefined,
-  },
-  retries: count('how often a task is tried again', { min: 0, default: DEFAULTS.retries }),
-  backoff: value<Backoff>('how long to wait before: exponential, with full jitter', 'MIN..MAX', toBackoff, {
-    default: DEFAULTS.backoff,
-    defaultText: '500ms..30s',
+  ...{ jobs, keepOrder, as },
+  timeout: duration('for each attempt, first to last byte', {
+    defaultText: '30s for --http, else 1h',
+    min: 1,
   }),
-  rate: value<Rate>('how many starts at most, as in 50/s or 100/m', 'RATE', toRate),
-  perHost: count('how many at once of one host; default: all where there is one host, else a fair share'),
-  hostRate: value<Rate>('how many starts of each host at most', 'RATE', toRate),
+  ...others,
   shared: flag('with --host-rate and --queue: so many for all machines together'),
-  maxFailures: value(
-    'take no more tasks once so many failed, or so many of a hundred (judged from 100 on)',
-    'N|N%',
-    toFailures,
-  ),
-  unfinished: path('write what was not finished to this file, in place of the output, when stopped'),
-  grace: duration('how long what runs may go on when stopped', {
-    default: DEFAULTS.grace,
-    defaultText: '10s',
-  }),
-  revert: flag(
-    'undo tasks that failed in this work or after it: run it for them, or the revert of a --module',
-  ),
   events: path('write a line for each change of state of a task, flow or atom to this file, as NDJSON'),
   report: value(
     'write how the run went to this file: .json for data, .html for a page with plots',
     'FILE',
     toReport,
   ),
-  dryRun: flag('do nothing: say what would be done, and pass the tasks on as PENDING'),
   total: totalOption,
   rejects: path('keep invalid input, as NDJSON with its place and the reason'),
-  maxLine: size('the longest record', { default: MAX_LINE, defaultText: '16MB' }),
   ...httpOptions,
   ...processOptions,
   ...commandOptions,
@@ -183,7 +154,10 @@ export const command: Command = defineCommand({
         finished: ledger === undefined ? undefined : () => finishedIn(withPassword(ledger, env)),
       },
     };
-    const tasks = exec(executor, optionsOf<ExecOptions>(given, EXEC_NAMES))(flushed(input, rejects));
+    const tasks = exec(
+      executor,
+      optionsOf<ExecOptions>(given, execOptions, OWN_EXEC_OPTIONS),
+    )(flushed(input, rejects));
     io.progress(() => progressOf(tasks), total);
     stopping.addEventListener('abort', () => noteStop(io, tasks.running, values.grace), { once: true });
     try {
@@ -212,20 +186,6 @@ function noteStop({ info, signal }: Io, running: number, grace: number): void {
   if (signal === undefined || running === 0 || grace === 0) return;
   const again = signal === 'SIGINT' ? 'Ctrl-C again ends at once' : 'a second signal ends at once';
   info(`stopping: ${number(running)} running, up to ${durationWords(grace).replace('.0 ', ' ')}; ${again}`);
-}
-
-function toFailures(typed: string): { count: number } | { percent: number } {
-  const [, digits = '', sign] = /^(\d+)(%?)$/.exec(typed) ?? [];
-  const limit = Number(digits);
-  if (digits === '' || limit < 1 || (sign === '%' && limit > 100))
-    throw new InvalidValue('must be a number or a percentage, as in 100 or 5%');
-  return sign === '%' ? { percent: limit } : { count: limit };
-}
-
-function toKey(typed: string): string {
-  if (typed === '' || typed === 'uuid' || typed === 'run')
-    throw new InvalidValue('must be a name, and neither uuid nor run');
-  return typed;
 }
 
 function toReport(typed: string): string {

@@ -74,7 +74,7 @@ export function count(
   description: string,
   more: Valued & { min?: number; default?: number } = {},
 ): Option<number | undefined> {
-  const { min = 1, ...rest } = more;
+  const { min = 1 } = more;
   const parse = (typed: string): number => {
     const value = Number(typed);
     if (!/^\d+$/.test(typed) || value < min || !Number.isSafeInteger(value)) {
@@ -82,7 +82,7 @@ export function count(
     }
     return value;
   };
-  return option(description, more.placeholder ?? 'N', parse, rest);
+  return { ...option(description, more.placeholder ?? 'N', parse, more), min };
 }
 
 /** Declares an option whose value is a number of bytes: `500`, `64KB`, `16MB`, `1GB` (steps of 1024). */
@@ -105,8 +105,13 @@ export function size(
  */
 export function duration(
   description: string,
-  more: Valued & { default: number; defaultText: string; min?: number },
-): Option<number> {
+  more: Valued & { min?: number; default: number; defaultText: string },
+): Option<number>;
+export function duration(description: string, more?: Valued & { min?: number }): Option<number | undefined>;
+export function duration(
+  description: string,
+  more: Valued & { min?: number; default?: number } = {},
+): Option<number | undefined> {
   const { min = 0, ...rest } = more;
   const parse = (typed: string): number => {
     const value = milliseconds(typed);
@@ -166,6 +171,9 @@ export function list(description: string, more: Valued = {}): Option<readonly st
   };
 }
 
+/** Pairs of names. Parsing gives an array; the library also takes a map. */
+export type NamePairs = readonly (readonly [string, string])[] | ReadonlyMap<string, string>;
+
 /**
  * Declares an option whose value is a list of pairs such as `old=new`, separated by commas. Repeated options
  * add up. Names are quoted as in `list`.
@@ -174,7 +182,7 @@ export function pairs(
   description: string,
   placeholder: string,
   more: Valued = {},
-): Option<readonly (readonly [string, string])[] | undefined> {
+): Option<NamePairs | undefined> {
   const parse = (typed: string): (readonly [string, string])[] => {
     const items = splitList(typed, '=');
     const rule = `must be ${placeholder.replace(/,.*/, '')} pairs with commas between them`;

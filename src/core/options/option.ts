@@ -25,6 +25,8 @@ export interface Option<T> {
   readonly env?: string;
   /** True if an empty environment variable is a value; otherwise it counts as not set. */
   readonly allowsEmpty?: boolean;
+  /** Least value of a whole number. */
+  readonly min?: number;
   /** True if it may be given several times; its value is then an array. */
   readonly many?: boolean;
   /** Returns the text to parse for one element of an array in a config file. Default: the element as it is. */
@@ -51,7 +53,7 @@ export type OptionValues<O extends Options> = {
 /** Error of `parse`. Its message is the rule for a value, as in `must be a whole number of at least 1`. */
 export class InvalidValue extends Error {}
 
-/** Checks a number from a caller of the library. @throws {TaskpipeError} `USAGE` */
+/** Checks a whole number from a caller of the library. @throws {TaskpipeError} `USAGE` */
 export function mustBeWhole(name: string, value: number | undefined, min: number): void {
   if (value === undefined || (Number.isSafeInteger(value) && value >= min)) return;
   throw new TaskpipeError(

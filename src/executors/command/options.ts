@@ -1,35 +1,11 @@
 import { choice } from '../../core/options/declare.ts';
-import type { Option, OptionValues } from '../../core/options/option.ts';
+import type { LibraryOptions } from '../../core/options/library-options.ts';
+import type { OptionValues } from '../../core/options/option.ts';
 import type { Setting } from '../contract.ts';
-import type { processOptions } from '../program/options.ts';
-import type { RetryOn } from '../program/retry-on.ts';
+import type { OwnProcessOptions, processOptions } from '../program/options.ts';
 
 /** Form in which the standard output of a command is kept. */
 export type OutputMode = 'text' | 'json';
-
-/** Options of the executor for commands. */
-export interface CommandOptions {
-  /** Runs the command with `sh -c`; values are variables. Default: no shell. */
-  readonly shell?: boolean | undefined;
-  /** Working directory. Default: that of this process. */
-  readonly cwd?: string | undefined;
-  /** Variables to pass on from `environment`: `NAME`, `NAME=VALUE`, or `AWS_*`. */
-  readonly env?: readonly string[] | undefined;
-  /**
-   * Environment of this process. Default: empty; without `PATH`, programs are looked up in the usual folders.
-   */
-  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
-  /** Default `text`. */
-  readonly output?: OutputMode | undefined;
-  /** Most bytes on both outputs together. Default 16 MiB. */
-  readonly maxOutput?: number | undefined;
-  /** Failures to retry, made by `toRetryOn`. Default: exit code 75. */
-  readonly retryOn?: RetryOn | undefined;
-  /** Timeout of each attempt, in milliseconds. Default 1 h. */
-  readonly timeout?: number | undefined;
-}
-
-type CommandOptionTable = { readonly output: Option<OutputMode> };
 
 /** Help of `--command`, after its options. */
 export const commandHelp: string = [
@@ -42,16 +18,23 @@ export const commandHelp: string = [
 ].join('\n');
 
 /** Options of `--command` alone. */
-export const commandOptions: CommandOptionTable = {
+export const commandOptions = {
+  /** Form in which standard output is kept. Default `text`. */
   output: choice('form of standard output; json is kept as "json" instead of "stdout"', ['text', 'json'], {
     default: 'text',
     details: 'With json, a task whose output is not JSON fails with OUTPUT_JSON.',
   }),
 };
 
-type Given = OptionValues<typeof processOptions & CommandOptionTable>;
+type CommandTable = typeof processOptions & typeof commandOptions;
+
+/** Options of the executor for commands. */
+export type CommandOptions = LibraryOptions<CommandTable, OwnProcessOptions>;
 
 /** Returns the options from the values of the command line, the stage and the process. */
-export function fromValues(values: Given, { timeout, env: environment }: Setting): CommandOptions {
+export function fromValues(
+  values: OptionValues<CommandTable>,
+  { timeout, env: environment }: Setting,
+): CommandOptions {
   return { ...values, timeout, environment };
 }

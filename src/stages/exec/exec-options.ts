@@ -1,51 +1,89 @@
-import { TaskpipeError } from '../../core/base/errors.ts';
-import { mustBeWhole } from '../../core/options/option.ts';
-import { checkNames, type Names } from '../../core/options/unknown-options.ts';
+import { count, duration, flag, path, size, value } from '../../core/options/declare.ts';
+import { checkOptions, type LibraryOptions, type Names } from '../../core/options/library-options.ts';
+import { InvalidValue } from '../../core/options/option.ts';
 import type { Notify } from '../../core/record/event.ts';
 import type { Task } from '../../core/record/task.ts';
-import type { Backoff } from '../../core/schedule/backoff.ts';
-import type { Rate } from '../../core/schedule/rate.ts';
+import { type Backoff, toBackoff } from '../../core/schedule/backoff.ts';
+import { type Rate, toRate } from '../../core/schedule/rate.ts';
+import { MAX_LINE } from '../../core/text/lines.ts';
 import type { ChildrenOptions } from './children.ts';
 import type { ExecCounts } from './contract.ts';
 
-/** Options of every executor stage, whatever its kind of work. */
-export interface ExecOptions {
+/** Default values. Times are in milliseconds. */
+export const DEFAULTS: Readonly<{ jobs: number; retries: number; backoff: Backoff; grace: number }> = {
+  jobs: 10,
+  retries: 3,
+  backoff: { min: 500, max: 30_000 },
+  grace: 10_000,
+};
+
+/** Failures that end a stage: a number, or a percentage that is judged from 100 tasks on. */
+export type MaxFailures = { readonly count: number } | { readonly percent: number };
+
+/** Options of an executor stage, whatever its kind of work: of `task-exec` and of `exec()`. */
+export const execOptions = {
   /** Maximum number of running tasks. Default 10. */
-  readonly jobs?: number | undefined;
+  jobs: count('how many tasks at once', { default: DEFAULTS.jobs, alias: ['j', 'concurrency'] }),
   /** Passes tasks on in the order of the input. Default: in the order in which they finish. */
-  readonly keepOrder?: boolean | undefined;
+  keepOrder: flag('let tasks out in the order they came in; default: as they finish'),
+  /** Key of the result in a record. Default `result`. */
+  as: value('the key that the result stands under', 'NAME', toKey, { default: 'result' }),
   /** Maximum number of retries of a task. Default 3. */
-  readonly retries?: number | undefined;
+  retries: count('how often a task is tried again', { min: 0, default: DEFAULTS.retries }),
   /** Bounds of the wait before a retry. Default 500 ms to 30 s. */
-  readonly backoff?: Backoff | undefined;
+  backoff: value<Backoff>('how long to wait before: exponential, with full jitter', 'MIN..MAX', toBackoff, {
+    default: DEFAULTS.backoff,
+    defaultText: '500ms..30s',
+  }),
   /** Maximum rate at which attempts start. Default: no limit. */
-  readonly rate?: Rate | undefined;
-  /** Maximum rate for each lane: for HTTP, for each origin. Default: no limit. */
-  readonly hostRate?: Rate | undefined;
+  rate: value<Rate>('how many starts at most, as in 50/s or 100/m', 'RATE', toRate),
   /**
-   * Maximum number of running tasks of one lane. Default: all of `jobs` if there is one lane, else a fair
-   * share.
+   * Maximum number of running tasks of one lane: for HTTP, of one origin. Default: all of `jobs` if there is
+   * one lane, else a fair share.
    */
-  readonly perHost?: number | undefined;
+  perHost: count('how many at once of one host; default: all where there is one host, else a fair share'),
+  /** Maximum rate for each lane: for HTTP, for each origin. Default: no limit. */
+  hostRate: value<Rate>('how many starts of each host at most', 'RATE', toRate),
   /**
    * Number or percentage of failed tasks at which the stage stops. A percentage is judged from 100 ended
    * tasks on.
    */
-  readonly maxFailures?: { readonly count: number } | { readonly percent: number } | undefined;
-  /** Key of the result in a record. Default `result`. */
-  readonly as?: string | undefined;
-  /** Called with a description of each task instead of running it. The task comes out as PENDING. */
-  readonly dryRun?: ((words: string) => void) | undefined;
-  /** Receives the tasks that come out as PENDING, instead of the output. */
-  readonly unfinished?: ((task: Task) => void) | undefined;
+  maxFailures: value<MaxFailures>(
+    'take no more tasks once so many failed, or so many of a hundred (judged from 100 on)',
+    'N|N%',
+    toFailures,
+  ),
+  unfinished: path('write what was not finished to this file, in place of the output, when stopped'),
+  /** Time that running tasks have to finish once the stage stops, in milliseconds. Default 10 s. */
+  grace: duration('how long what runs may go on when stopped', {
+    default: DEFAULTS.grace,
+    defaultText: '10s',
+  }),
   /** Reverts tasks that failed in this work or after it; all others are passed on. Default false. */
-  readonly revert?: boolean | undefined;
+  revert: flag(
+    'undo tasks that failed in this work or after it: run it for them, or the revert of a --module',
+  ),
+  dryRun: flag('do nothing: say what would be done, and pass the tasks on as PENDING'),
+  /**
+   * Longest record to pass on, in bytes. A task whose record is longer fails, without its result. Default 16
+   * MiB.
+   */
+  maxLine: size('the longest record', { default: MAX_LINE, defaultText: '16MB' }),
+};
+
+/** Options of `exec()` that the command does not have, or has in another form. */
+interface OwnExecOptions {
+  /**
+   * Called with a description of each task instead of running it; the command prints it. The task comes out as
+   * PENDING.
+   */
+  readonly dryRun?: ((line: string) => void) | undefined;
+  /** Receives the tasks that come out as PENDING, instead of the output. The command writes them to a file. */
+  readonly unfinished?: ((task: Task) => void) | undefined;
   /** Receives every change of a task's state, in order. */
   readonly notify?: Notify | undefined;
   /** Options for tasks that the work finds: where they are kept, and which are finished. */
   readonly children?: ChildrenOptions | undefined;
-  /** Time that running tasks have to finish once the stage stops, in milliseconds. Default 10 s. */
-  readonly grace?: number | undefined;
   /** Signal to start no more tasks. Tasks that were read and are not finished come out as PENDING. */
   readonly stopping?: AbortSignal | undefined;
   /**
@@ -55,57 +93,39 @@ export interface ExecOptions {
   readonly drains?: boolean | undefined;
   /** Signal to give up running tasks too. */
   readonly leaving?: AbortSignal | undefined;
-  /**
-   * Longest record to pass on, in bytes. A task whose record is longer fails, without its result. Default 16
-   * MiB.
-   */
-  readonly maxLine?: number | undefined;
 }
 
-/** Names of all options; others are rejected. */
-export const EXEC_NAMES: Names<ExecOptions> = {
-  jobs: true,
-  keepOrder: true,
-  retries: true,
-  backoff: true,
-  rate: true,
-  hostRate: true,
-  perHost: true,
-  maxFailures: true,
-  as: true,
+/** Options of an executor stage, whatever its kind of work. */
+export type ExecOptions = LibraryOptions<typeof execOptions, OwnExecOptions>;
+
+/** Names of the options of `OwnExecOptions`. */
+export const OWN_EXEC_OPTIONS: Names<OwnExecOptions> = {
   dryRun: true,
   unfinished: true,
-  revert: true,
   notify: true,
   children: true,
-  grace: true,
   stopping: true,
   drains: true,
   leaving: true,
-  maxLine: true,
-};
-
-/** Defaults of options. Times are in milliseconds. */
-export const DEFAULTS: Readonly<{ jobs: number; retries: number; backoff: Backoff; grace: number }> = {
-  jobs: 10,
-  retries: 3,
-  backoff: { min: 500, max: 30_000 },
-  grace: 10_000,
 };
 
 /** Checks options. @throws {TaskpipeError} `USAGE` if one is unknown or invalid */
 export function checkExecOptions(options: ExecOptions): void {
-  const { jobs, retries, perHost, as } = options;
-  checkNames('exec()', options, EXEC_NAMES);
-  mustBeWhole('jobs', jobs, 1);
-  mustBeWhole('retries', retries, 0);
-  mustBeWhole('perHost', perHost, 1);
-  if (as === '' || as === 'uuid' || as === 'run') {
-    throw new TaskpipeError(
-      'USAGE',
-      `as must be a name, and neither uuid nor run; got ${JSON.stringify(as)}`,
-    );
-  }
+  checkOptions('exec()', options, execOptions, OWN_EXEC_OPTIONS);
+}
+
+function toKey(typed: string): string {
+  if (typed === '' || typed === 'uuid' || typed === 'run')
+    throw new InvalidValue('must be a name, and neither uuid nor run');
+  return typed;
+}
+
+function toFailures(typed: string): MaxFailures {
+  const [, digits = '', sign] = /^(\d+)(%?)$/.exec(typed) ?? [];
+  const limit = Number(digits);
+  if (digits === '' || limit < 1 || (sign === '%' && limit > 100))
+    throw new InvalidValue('must be a number or a percentage, as in 100 or 5%');
+  return sign === '%' ? { percent: limit } : { count: limit };
 }
 
 /** Number of tasks that must have ended before a percentage of failures is judged. */
@@ -114,7 +134,7 @@ const FIRST_JUDGED = 100;
 /** Returns whether the failures have reached the limit. */
 export function hasTooManyFailures(
   { failed, succeeded }: ExecCounts,
-  most: ExecOptions['maxFailures'],
+  most: MaxFailures | undefined,
 ): boolean {
   if (most === undefined) return false;
   if ('count' in most) return failed >= most.count;

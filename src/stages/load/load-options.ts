@@ -1,64 +1,86 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
-import { mustBeWhole } from '../../core/options/option.ts';
-import { checkNames, type Names } from '../../core/options/unknown-options.ts';
-import type { Reject } from '../../core/text/lines.ts';
-import type { IdentityOptions } from '../../loaders/identity.ts';
-import type { Format } from '../../loaders/index.ts';
+import { choice, count, flag, list, pairs, path, size, text, value } from '../../core/options/declare.ts';
+import { checkOptions, type LibraryOptions, type Names } from '../../core/options/library-options.ts';
+import { InvalidValue, mustBeWhole } from '../../core/options/option.ts';
+import { isEncoding } from '../../core/text/encoding.ts';
+import { MAX_LINE, type Reject } from '../../core/text/lines.ts';
+import { identityOptions } from '../../loaders/identity.ts';
+import { formats } from '../../loaders/index.ts';
 
-/** Options of a load; each option of `task-load` has its counterpart here. */
-export interface LoadOptions extends IdentityOptions {
-  /** Format of the input. Default: by the ending of the file name, else by the first bytes. */
-  readonly format?: Format | undefined;
+/** Options of a load: of `task-load` and of `load()`. */
+export const loadOptions = {
+  ...identityOptions,
   /** Ledger whose finished tasks are left out. */
-  readonly ledger?: string | undefined;
+  ledger: path('leave out what this ledger says is finished', { placeholder: 'LEDGER' }),
   /** Loads finished tasks too. Default false. */
-  readonly again?: boolean | undefined;
+  again: flag('load what is finished too'),
   /** Treatment of a uuid that occurred before in this load. Default `skip`. */
-  readonly duplicates?: 'skip' | 'keep' | 'fail' | undefined;
+  duplicates: choice('a uuid that came before in this load', ['skip', 'keep', 'fail'], { default: 'skip' }),
+  /** Format of the input. Default: by the ending of the file name, else by the first bytes. */
+  format: choice('the format; default: by the ending, else by the first bytes', formats),
   /** Character between cells. Default: a comma, or a tab for TSV. */
-  readonly delimiter?: string | undefined;
+  delimiter: value('what stands between two cells, one character (\\t is a tab)', 'CHAR', toDelimiter),
   /** Character that encloses cells, or `none`. Default `"` in CSV, none in TSV. */
-  readonly quote?: string | undefined;
+  quote: value('what encloses cells, one character, or none; default: " in CSV, none in TSV', 'CHAR', toMark),
   /**
    * Character that escapes the next one, or `none`. Default: `\\` in TSV; none in CSV, where a quote is
    * doubled.
    */
-  readonly escape?: string | undefined;
+  escape: value(
+    'what escapes the next character, or none; default: a quote is doubled in CSV, \\ in TSV',
+    'CHAR',
+    toMark,
+  ),
   /** Number of lines to skip before the first row or line. Default 0. */
-  readonly skip?: number | undefined;
+  skip: count('skip so many lines before the first row', { min: 0, defaultText: '0' }),
   /** Beginning of lines to skip, in a table or a file of plain lines. */
-  readonly comment?: string | undefined;
-  /** True if a table begins with its header. Default true; without one, columns are `column1` and so on. */
-  readonly header?: boolean | undefined;
+  comment: value("skip lines that begin with this, as in '#'", 'TEXT', toComment),
   /** Column names, in place of the header's. */
-  readonly columns?: readonly string[] | undefined;
+  columns: list('the names of the columns, in place of those in the header'),
   /** Name of an encoding, such as `gbk`. Default: UTF-8, or UTF-16 or UTF-32 by a byte order mark. */
-  readonly encoding?: string | undefined;
+  encoding: value('the encoding, as in gbk, windows-1252, utf-16le (default: UTF-8)', 'NAME', toEncoding),
   /** Attribute that a plain line becomes. Default `line`. */
-  readonly field?: string | undefined;
+  field: text('the attribute that a plain line becomes', { defaultText: 'line', placeholder: 'NAME' }),
   /**
    * Attributes to keep, by name or path, in order. They do not affect the uuid, which may be made of
    * attributes that are not kept.
    */
-  readonly select?: readonly string[] | undefined;
+  select: list('keep these attributes, in this order; nested ones by path, as in a.b'),
   /** New names by old name or path. Renaming comes first: the uuid is made of the new names. */
-  readonly rename?: ReadonlyMap<string, string> | undefined;
+  rename: pairs('give attributes other names; nested ones, by path, move to the top', 'OLD=NEW,…'),
   /** Attributes, by name or path, that must not be missing, null or empty. */
-  readonly require?: readonly string[] | undefined;
+  require: list('reject records if one of these, by name or path, is missing, null or empty'),
   /** SQL statement that returns rows of a SQLite database. Default: all rows of `table`. */
-  readonly query?: string | undefined;
+  query: text('the rows of a SQLite database, by a SELECT', {
+    placeholder: 'SQL',
+    defaultText: 'all of --table',
+  }),
   /** Table of a SQLite database. Default `tasks`. */
-  readonly table?: string | undefined;
+  table: text('the table of a SQLite database', { placeholder: 'NAME', defaultText: 'tasks' }),
   /** Maximum number of tasks to load. Records that are left out, such as finished ones, do not count. */
-  readonly limit?: number | undefined;
+  limit: count('load at most so many tasks, of those that are to be done', { min: 0 }),
   /** Number of valid records to skip first. Default 0. */
-  readonly offset?: number | undefined;
+  offset: count('pass over so many records of the input first', { min: 0, default: 0 }),
   /** Number of tasks to choose evenly from all of the input. The choice is the same each time. */
-  readonly sample?: number | undefined;
+  sample: count('load so many, chosen evenly from all of the input, the same ones each time', { min: 0 }),
   /** Part `index` (from 1) of `of` to load. The uuid alone decides which part a task is in. */
-  readonly shard?: { readonly index: number; readonly of: number } | undefined;
+  shard: value<Shard>('load part I of N; which tasks are in it depends on their uuid alone', 'I/N', toShard),
   /** Longest line or row, in bytes. Default 16 MiB. */
-  readonly maxLine?: number | undefined;
+  maxLine: size('the longest line or row', { default: MAX_LINE, defaultText: '16MB' }),
+};
+
+interface Shard {
+  readonly index: number;
+  readonly of: number;
+}
+
+/** Options of `load()` that the command does not have, or has in another form. */
+interface OwnLoadOptions {
+  /**
+   * True if a table begins with its header. Default true; without one, columns are `column1` and so on. The
+   * command has `--no-header` instead, because a flag is false unless it is given.
+   */
+  readonly header?: boolean | undefined;
   /** Receives all rejected input. Default: the first rejection ends the load with an error. */
   readonly reject?: Reject | undefined;
   /** Called with messages that may interest the user. */
@@ -72,34 +94,12 @@ export interface LoadOptions extends IdentityOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Names of all options; others are rejected. */
-export const LOAD_NAMES: Names<LoadOptions> = {
-  uuidFields: true,
-  uuid: true,
-  uuidSep: true,
-  format: true,
-  ledger: true,
-  again: true,
-  duplicates: true,
-  delimiter: true,
-  quote: true,
-  escape: true,
-  skip: true,
-  comment: true,
+/** Options of `load()`. */
+export type LoadOptions = LibraryOptions<typeof loadOptions, OwnLoadOptions>;
+
+/** Names of the options of `OwnLoadOptions`. */
+export const OWN_LOAD_OPTIONS: Names<OwnLoadOptions> = {
   header: true,
-  columns: true,
-  encoding: true,
-  field: true,
-  select: true,
-  rename: true,
-  require: true,
-  query: true,
-  table: true,
-  limit: true,
-  offset: true,
-  sample: true,
-  shard: true,
-  maxLine: true,
   reject: true,
   info: true,
   stdin: true,
@@ -108,18 +108,9 @@ export const LOAD_NAMES: Names<LoadOptions> = {
 
 /** Checks options. @throws {TaskpipeError} `USAGE` if one is unknown or invalid */
 export function checkLoadOptions(options: LoadOptions): void {
-  const { limit, offset, sample, shard, rename, delimiter, quote, skip, comment } = options;
-  checkNames('load()', options, LOAD_NAMES);
-  mustBeWhole('limit', limit, 0);
-  mustBeWhole('offset', offset, 0);
-  mustBeWhole('sample', sample, 0);
-  mustBeWhole('skip', skip, 0);
-  mustBeCharacter('delimiter', delimiter);
-  mustBeCharacter('quote', quote === 'none' ? undefined : quote);
-  mustBeCharacter('escape', options.escape === 'none' ? undefined : options.escape);
-  if (comment === '') throw new TaskpipeError('USAGE', 'comment must not be empty');
-  mustBeWhole('shard.of', shard?.of, 1);
-  for (const [from, to] of rename ?? []) {
+  checkOptions('load()', options, loadOptions, OWN_LOAD_OPTIONS);
+  mustBeWhole('shard.of', options.shard?.of, 1);
+  for (const [from, to] of options.rename ?? []) {
     if (to !== 'run' && to !== 'result') continue;
     throw new TaskpipeError(
       'USAGE',
@@ -128,12 +119,36 @@ export function checkLoadOptions(options: LoadOptions): void {
   }
 }
 
-function mustBeCharacter(name: string, value: string | undefined): void {
-  if (value === undefined || isCharacter(value)) return;
-  throw new TaskpipeError('USAGE', `${name} must be one character; got ${JSON.stringify(value)}`);
+/** Returns whether a text is one character that may be a delimiter, a quote or an escape. */
+function isCharacter(text: string): boolean {
+  return text.length === 1 && !/[\r\n\ud800-\udfff]/.test(text);
 }
 
-/** Returns whether a text is one character that may be a delimiter, a quote or an escape. */
-export function isCharacter(text: string): boolean {
-  return text.length === 1 && !/[\r\n\ud800-\udfff]/.test(text);
+function toDelimiter(typed: string): string {
+  const delimiter = typed === '\\t' ? '\t' : typed;
+  if (!isCharacter(delimiter) || delimiter === '"')
+    throw new InvalidValue('must be one character, not a quote or a line end');
+  return delimiter;
+}
+
+function toMark(typed: string): string {
+  if (typed !== 'none' && !isCharacter(typed)) throw new InvalidValue('must be one character, or none');
+  return typed;
+}
+
+function toComment(typed: string): string {
+  if (typed === '') throw new InvalidValue("must be the beginning of a line, as in '#'");
+  return typed;
+}
+
+function toEncoding(typed: string): string {
+  if (!isEncoding(typed))
+    throw new InvalidValue('must be the name of an encoding, as in gbk, shift_jis or windows-1252');
+  return typed;
+}
+
+function toShard(typed: string): Shard {
+  const [index = 0, of = 0] = /^\d+\/\d+$/.test(typed) ? typed.split('/').map(Number) : [];
+  if (index < 1 || index > of) throw new InvalidValue('must be I/N with I from 1 to N, as in 1/4');
+  return { index, of };
 }

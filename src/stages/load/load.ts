@@ -203,7 +203,7 @@ function readOptions(
     columns: options.columns,
     field: options.field ?? 'line',
     select: options.select,
-    rename: options.rename ?? new Map(),
+    rename: new Map(options.rename),
     uuidFields: options.uuidFields ?? [],
     needed,
     query: options.query,

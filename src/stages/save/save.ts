@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import { counted, textOf } from '../../core/base/format.ts';
-import { checkNames, type Names } from '../../core/options/unknown-options.ts';
+import { checkOptions } from '../../core/options/library-options.ts';
 import { stateOf, type Task } from '../../core/record/task.ts';
 import { realPath, resolved } from '../../core/storage/durable.ts';
 import { checkPlaces } from '../../core/storage/path-conflicts.ts';
@@ -10,96 +10,17 @@ import type { Destination } from '../../savers/contract.ts';
 import { openFile } from '../../savers/file/file-destination.ts';
 import { placesOf } from '../../savers/file/output-paths.ts';
 import { openRest, type Rest } from '../../savers/file/rest-file.ts';
-import { type SaveFormat, saveFormatOf, saveFormats, savers } from '../../savers/index.ts';
+import { saveFormatOf, saveFormats, savers } from '../../savers/index.ts';
 import { Router, type SaveSummary } from '../../savers/router.ts';
 import { FieldSlip } from '../../savers/rows/field-check.ts';
 import { FieldWatch } from '../../savers/rows/field-watch.ts';
-import { type Field, type FieldOption, fieldsOf } from '../../savers/rows/fields.ts';
+import { type Field, fieldsOf } from '../../savers/rows/fields.ts';
 import { openStream } from '../../savers/stream-destination.ts';
+import { OWN_SAVE_OPTIONS, type SaveOptions, saveOptions } from './save-options.ts';
 
 export type { SaveSummary } from '../../savers/router.ts';
 export type { FieldOption } from '../../savers/rows/fields.ts';
-
-/** Options of a save; each option of `task-save` has its counterpart here. */
-export interface SaveOptions {
-  /** Format of the output. Default: by the ending of its name; `ndjson` for `-`. */
-  readonly format?: SaveFormat | undefined;
-  /**
-   * Attributes to save, nested ones with dots; others are left out. A column has the path as its name, or the
-   * name that is given with it. Default: see `widen`.
-   */
-  readonly fields?: readonly FieldOption[] | undefined;
-  /** Character between two cells of CSV or TSV. Default: that of the format. */
-  readonly delimiter?: string | undefined;
-  /** Begins a new CSV or TSV with a byte order mark, so that spreadsheets read it as UTF-8. */
-  readonly bom?: boolean | undefined;
-  /** Saves every record whose task ended, failures too; `PENDING` ones go to the rest file. Default false. */
-  readonly all?: boolean | undefined;
-  /** Path of the rest file, for records that are not saved. Default: the output's path and `.rest.ndjson`. */
-  readonly rest?: string | undefined;
-  /** File of rejects that the caller writes. It is an error if this stage writes the same file. */
-  readonly rejects?: string | undefined;
-  /** Number of records at which a commit begins. Default 1000. */
-  readonly flush?: number | undefined;
-  /** Longest time that a record waits for a commit, in milliseconds. Default 1000. */
-  readonly flushInterval?: number | undefined;
-  /** Table of a database. Default `tasks`. */
-  readonly table?: string | undefined;
-  /** Ledger in which saved tasks are marked as finished. */
-  readonly ledger?: string | undefined;
-  /**
-   * `batch`: every commit is on the disk before it counts. `none`: the system decides when. Default `batch`.
-   */
-  readonly sync?: 'batch' | 'none' | undefined;
-  /**
-   * Accepts edits of the output since the last run: removed rows are taken out of the ledger, rows without a
-   * uuid are kept, and an incomplete last row is moved aside. Otherwise these are errors.
-   */
-  readonly acceptEdits?: boolean | undefined;
-  /** Replaces the output with a new file at the end. */
-  readonly overwrite?: boolean | undefined;
-  /** Adds columns for attributes that have none; otherwise their records go to the rest file, with code `COLUMNS`. */
-  readonly widen?: boolean | undefined;
-  /** Puts a quote before cells that a spreadsheet would run as formulas. */
-  readonly escapeFormulas?: boolean | undefined;
-  /** Called with every record, as lines, once it is safe in the output or in the rest file. */
-  readonly tee?: ((lines: string) => Promise<void>) | undefined;
-  /** Writes to standard output, for the path `-`. */
-  readonly write?: ((text: string) => Promise<void>) | undefined;
-  /** Aborted if the run was stopped: what came is saved, but nothing is overwritten. */
-  readonly stopped?: AbortSignal | undefined;
-  /** Called once at the start, with the summary that grows during the run. */
-  readonly watch?: ((summary: Readonly<SaveSummary>) => void) | undefined;
-  /** Called with messages: `warn` with what the user must know, `info` with what may be of interest. */
-  readonly warn?: ((message: string) => void) | undefined;
-  readonly info?: ((message: string) => void) | undefined;
-}
-
-/** Names of all options; others are rejected. */
-export const SAVE_NAMES: Names<SaveOptions> = {
-  format: true,
-  table: true,
-  fields: true,
-  delimiter: true,
-  bom: true,
-  all: true,
-  rest: true,
-  rejects: true,
-  flush: true,
-  flushInterval: true,
-  ledger: true,
-  sync: true,
-  acceptEdits: true,
-  overwrite: true,
-  widen: true,
-  escapeFormulas: true,
-  tee: true,
-  write: true,
-  stopped: true,
-  watch: true,
-  warn: true,
-  info: true,
-};
+export type { SaveOptions } from './save-options.ts';
 
 /**
  * Saves tasks. Each uuid gives one row, even after a crash: rows are safe before the ledger names them, and
@@ -113,7 +34,7 @@ export async function save(
   out: string,
   options: SaveOptions = {},
 ): Promise<SaveSummary> {
-  checkOptions(out, options);
+  checkSaveOptions(out, options);
   const restFile = options.rest ?? restFileOf(out);
   const { rejects } = options;
   const ledger = isOwnLedger(out, options) ? undefined : options.ledger;
@@ -219,10 +140,10 @@ async function mergeLeft(rest: Rest, { saved }: Destination): Promise<void> {
   }
 }
 
-/** Checks options. @throws {TaskpipeError} `USAGE` if one is unknown, or some exclude each other */
-function checkOptions(out: string, options: SaveOptions): void {
+/** Checks options. @throws {TaskpipeError} `USAGE` if one is unknown or invalid, or some exclude each other */
+function checkSaveOptions(out: string, options: SaveOptions): void {
   const { acceptEdits, ledger, overwrite, tee, widen } = options;
-  checkNames('save()', options, SAVE_NAMES);
+  checkOptions('save()', options, saveOptions, OWN_SAVE_OPTIONS);
   const refuse = (words: string): never => {
     throw new TaskpipeError('USAGE', words);
   };
