@@ -94,8 +94,8 @@ interface OwnLoadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Options of `load()`. */
-export type LoadOptions = LibraryOptions<typeof loadOptions, OwnLoadOptions>;
+/** Options of `load()`. The table that is spread is named again, because its doc comments are lost where it is spread. */
+export type LoadOptions = LibraryOptions<typeof identityOptions & typeof loadOptions, OwnLoadOptions>;
 
 /** Names of the options of `OwnLoadOptions`. */
 export const OWN_LOAD_OPTIONS: Names<OwnLoadOptions> = {
