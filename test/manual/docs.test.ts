@@ -57,6 +57,8 @@ const OTHERS = new Set([
     'HOST',
     'QUEUE',
     'PORT',
+    'SQL',
+    'TASK_UUID_VERSION',
   ],
 ]);
 

@@ -11,7 +11,7 @@ export const flowHelp: string = [
 
 /** Options of `--flow` alone. */
 export const flowOptions = {
-  /** Default `serial`. */
+  /** Engine that runs the atoms. Default `serial`. */
   engine: choice(
     'run the atoms of a flow one by one, or all that are ready at once',
     ['serial', 'parallel'],

@@ -127,7 +127,7 @@ export const httpOptions = {
   }),
   /** Exceptions to `denyPrivate`: addresses and networks such as `10.1.0.0/16,::1`. */
   allowAddress: value('exceptions to --deny-private, such as 10.1.0.0/16,::1', 'LIST', toAddresses),
-  /** Default `taskpipe`. */
+  /** Value of the `User-Agent` header. Default `taskpipe`. */
   userAgent: text('value of the User-Agent header', { defaultText: 'taskpipe/VERSION' }),
   /** Sends the uuid of the task as `Idempotency-Key`; all requests may then be retried. */
   idempotencyHeader: flag('send the uuid of the task as Idempotency-Key; POST requests are then retried too'),
