@@ -58,9 +58,9 @@ export class Task {
     return this.#fields;
   }
 
-  /** Returns a copy of the record. The caller may change its top level; nested objects may be shared. */
+  /** Returns a copy of the record, which shares nothing with `fields`: the caller may change all of it. */
   copy(): Record<string, unknown> {
-    return this.#shaped() ?? { ...this.fields };
+    return this.#shaped() ?? cloned(this.fields);
   }
 
   #shaped(): Record<string, unknown> | undefined {
@@ -71,6 +71,21 @@ export class Task {
   has(name: string): boolean {
     return this.shape?.has(name) ?? Object.hasOwn(this.fields, name);
   }
+}
+
+/** Copies a JSON object. This takes less time than parsing its text again. */
+function cloned(fields: Fields): Record<string, unknown> {
+  const copy = { ...fields };
+  for (const name in copy) {
+    const value = copy[name];
+    if (typeof value === 'object') copy[name] = clonedValue(value);
+  }
+  return copy;
+}
+
+function clonedValue(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(clonedValue);
+  return typeof value === 'object' && value !== null ? cloned(value as Fields) : value;
 }
 
 /** Returns the value of an attribute, or undefined. `__proto__` and `constructor` are plain data. */

@@ -41,3 +41,14 @@ test('a run that came from outside may lack anything, and the record stays JSON'
   expect(withRun(task, run).line).toBe('{"uuid":"a","n":1.10,"run":{"state":"SUCCESS"}}');
   expect(withRun(task, undefined).line).toBe('{"uuid":"a","n":1.10}');
 });
+
+test('a copy of a record shares nothing with it', () => {
+  const line = '{"uuid":"a","n":null,"deep":{"list":[[{"x":1}]],"__proto__":{"y":[2]}}}';
+  const task = new Task('a', line, JSON.parse(line));
+  const copy = task.copy() as { deep: { list: { x: number }[][] } };
+  expect(JSON.stringify(copy)).toBe(line);
+  (copy.deep.list[0]?.[0] as { x: number }).x = 9;
+  Object.getOwnPropertyDescriptor(copy.deep, '__proto__')?.value.y.push(9);
+  expect(JSON.stringify(copy)).toBe(line.replace('"x":1', '"x":9').replace('[2]', '[2,9]'));
+  expect(JSON.stringify(task.fields)).toBe(line);
+});
