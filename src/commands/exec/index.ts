@@ -176,7 +176,7 @@ export const command: Command = defineCommand({
       unfinished: unfinished?.add,
       children: {
         ...{ spool, queue },
-        finished: ledger === undefined ? undefined : () => finishedIn(withPassword(ledger, env)),
+        finished: ledger === undefined ? undefined : () => finishedIn(withPassword(ledger, env), io.say),
       },
     };
     const tasks = exec(executor, optionsOf<ExecOptions>(given, EXEC_NAMES))(flushed(input, rejects));

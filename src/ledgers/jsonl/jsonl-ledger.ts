@@ -23,9 +23,12 @@ export function jsonlLedger(path: string, say: (message: string) => void): Ledge
     place: path,
     async finished() {
       assertOwnContent(path, 'ledger');
-      return readFinished(path);
+      return readFinished(path, say);
     },
-    list: () => listLedger(path),
+    async *list() {
+      assertOwnContent(path, 'ledger');
+      yield* listLedger(path);
+    },
     history: (output) => readHistory(path, nameOf(output, path)),
     rowsIn: (output) => readRows(path, nameOf(output, path)),
     async open(output) {

@@ -168,8 +168,8 @@ function tasksOf(batch: readonly Loaded[], toTask: (record: Loaded) => Task | un
   return tasks;
 }
 
-async function leftOutBy({ ledger, again, duplicates, uuid }: LoadOptions): Promise<LeftOut> {
-  const finished = ledger === undefined || again ? undefined : await finishedIn(ledger);
+async function leftOutBy({ ledger, again, duplicates, uuid, note }: LoadOptions): Promise<LeftOut> {
+  const finished = ledger === undefined || again ? undefined : await finishedIn(ledger, note);
   const isRandom = uuid === 4 || uuid === 7;
   return { finished, seen: duplicates === 'keep' || isRandom ? undefined : new Seen() };
 }
