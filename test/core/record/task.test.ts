@@ -23,14 +23,27 @@ test('a result takes the place of an earlier one under the same key, and a failu
   );
 });
 
-test('a uuid is a string of 1 to 256 bytes without control characters', () => {
-  expect(['a', 'é'.repeat(128), 'a b', '日本'].map(uuidFault)).toEqual([
+test('a uuid is a string of 1 to 256 bytes without control characters, and not blank', () => {
+  expect(['a', 'é'.repeat(128), 'a b', '日本', ' a'].map(uuidFault)).toEqual([
+    undefined,
     undefined,
     undefined,
     undefined,
     undefined,
   ]);
-  for (const bad of [undefined, null, 5, '', 'é'.repeat(129), 'a\nb', 'a\u0000', 'a\u0085', '\ud800']) {
+  for (const bad of [
+    undefined,
+    null,
+    5,
+    '',
+    'é'.repeat(129),
+    'a\nb',
+    'a\u0000',
+    'a\u0085',
+    '\ud800',
+    ' ',
+    '\u00a0 \u3000',
+  ]) {
     expect(uuidFault(bad)).toBeTypeOf('string');
   }
 });
