@@ -87,6 +87,7 @@ export function delimitedEdits(delimiter: ',' | '\t'): readonly Edit[] {
     ]),
     cells('one uuid emptied', 'lossy', (row, i) => (i === 2 ? ['', ...row.slice(1)] : row)),
     cells('all uuids emptied', 'lossy', (row, i) => (i > 0 ? ['', ...row.slice(1)] : row)),
+    cells('one uuid blanked', 'lossy', (row, i) => (i === 2 ? ['  ', ...row.slice(1)] : row)),
     cells('a uuid made a number', 'lossy', (row) => [
       row[0] === '0003' ? '3' : String(row[0]),
       ...row.slice(1),
@@ -106,6 +107,7 @@ export function delimitedEdits(delimiter: ',' | '\t'): readonly Edit[] {
     ...(delimiter === ','
       ? [textEdit('a quote opened and not closed', 'broken', (text) => text.replace('plain', '"plain'))]
       : []),
+    textEdit('the file twice, with its header', 'broken', (text) => text + text),
     textEdit('a comment', 'broken', (text) => `${text}# checked\n`),
     textEdit('a comment without a line end', 'broken', (text) => `${text}# checked`),
     edit(
