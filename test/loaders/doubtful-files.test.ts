@@ -168,3 +168,14 @@ test('lone carriage returns name the whole command that loads the file', async (
   expect(code).toBe(65);
   expect(tasksIn(await sh(command, { cwd }))).toHaveLength(2);
 });
+
+test('a header that comes again in an output is no row, and is not marked as finished', async () => {
+  const cwd = freshFolder();
+  writeFileSync(join(cwd, 'out.csv'), 'uuid,n\na,1\nuuid,n\nb,2\n');
+  const { code, stderr } = await sh('task-save out.csv --ledger done.jsonl < /dev/null', { cwd });
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: expect.stringContaining('out.csv:3: the header again'),
+  });
+  expect((await sh('task-done list done.jsonl', { cwd })).stdout).toBe('a\nb\n');
+});

@@ -168,8 +168,11 @@ class DelimitedRows implements Rows {
         const fault = faultOf(row, width, isOpen);
         if (fault !== undefined) return [...found, { uuid: undefined, ...place, ...fault }];
         const uuid = uuidOf(row.cells[uuidAt]);
-        if (uuid !== undefined && uuid === names[uuidAt] && isHeader(row, names))
-          return [...found, { uuid: undefined, ...place, fault: 'it is the header again, not a row' }];
+        if (uuid !== undefined && uuid === names[uuidAt] && isHeader(row, names)) {
+          if (isOpen) return [...found, { uuid: undefined, ...place, fault: 'it is the header again' }];
+          this.#options.note?.(`${this.#options.path}:${row.line}: the header again, which is not a row`);
+          continue;
+        }
         found.push(isOpen ? { uuid, ...place, isOpen } : { uuid, ...place });
       }
       return found;
