@@ -40,7 +40,11 @@ export function openLedger(place: string, warn: (message: string) => void): Ledg
   return make(place, warn);
 }
 
-/** Returns the finished uuids of a ledger; an empty set if it does not exist. @throws {TaskpipeError} */
-export function finishedIn(place: string): Promise<IdSet> {
-  return openLedger(place, () => {}).finished();
+/**
+ * Returns the finished uuids of a ledger; an empty set if it does not exist.
+ * @param say receives a warning about lines that cannot be read
+ * @throws {TaskpipeError}
+ */
+export function finishedIn(place: string, say: (message: string) => void = () => {}): Promise<IdSet> {
+  return openLedger(place, say).finished();
 }

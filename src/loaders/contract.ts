@@ -1,3 +1,4 @@
+import type { EncodingHints } from '../core/text/encoding-hints.ts';
 import type { Reject } from '../core/text/lines.ts';
 import type { PlainRows } from './table/plain-rows.ts';
 import type { Columns } from './table/table-columns.ts';
@@ -96,6 +97,7 @@ export interface ReadOptions extends Reshape {
   readonly query: string | undefined;
   readonly table: string | undefined;
   readonly info: (message: string) => void;
+  readonly encodingHints: EncodingHints;
   /** Returns true if rows with these columns may come as `PlainRows`. Undefined: none may. */
   readonly takesPlain: ((columns: Columns) => boolean) | undefined;
 }

@@ -10,7 +10,7 @@ import { sniffFormat } from './source/sniff.ts';
 import { delimited } from './table/delimited-loader.ts';
 
 export type { Format, FormatOption, Loaded, Loader, ReadOptions, Reshape } from './contract.ts';
-export { canSniff, delimiterIn, sniffFormat } from './source/sniff.ts';
+export { canSniff, sniffFormat } from './source/sniff.ts';
 export { sizeOf } from './source/sources.ts';
 export { PlainRows } from './table/plain-rows.ts';
 export type { Columns } from './table/table-columns.ts';

@@ -1,5 +1,5 @@
 import split2 from 'split2';
-import { decodeText, encodingHint, REPLACEMENT } from '../core/text/encoding.ts';
+import { decodeText, REPLACEMENT } from '../core/text/encoding.ts';
 import { lineFault, tooLong } from '../core/text/lines.ts';
 import type { Loader, ReadOptions } from './contract.ts';
 import { JsonLoaded } from './json/json-records.ts';
@@ -29,11 +29,13 @@ export const lines: Loader = async function* (bytes, options) {
   }
 };
 
-function isGood(text: string, line: number, { source, reject, encoding, maxLine }: ReadOptions): boolean {
+function isGood(text: string, line: number, options: ReadOptions): boolean {
+  const { source, reject, encoding, maxLine, encodingHints } = options;
   const fault = text === TOO_LONG ? tooLong(maxLine) : lineFault(text, maxLine);
-  if (fault?.code === 'UTF8') reject({ source, line, ...fault, message: fault.message + encodingHint(text) });
-  else if (fault !== undefined) reject({ source, line, ...fault });
-  else if (encoding !== undefined && text.includes(REPLACEMENT))
+  if (fault !== undefined) {
+    const hint = fault.code === 'UTF8' ? encodingHints.hint(text) : '';
+    reject({ source, line, ...fault, message: fault.message + hint });
+  } else if (encoding !== undefined && text.includes(REPLACEMENT))
     reject({ source, line, code: 'ENCODING', message: `not valid ${encoding} (--encoding)`, text });
   else return true;
   return false;

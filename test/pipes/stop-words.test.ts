@@ -82,6 +82,27 @@ describe('a stopped run', () => {
     },
   );
 
+  test.each([
+    ['without a ledger', 'out.csv', {}],
+    ['without a ledger, in a database', 'out.db', {}],
+    ['with a ledger', 'out.csv', { TASK_LEDGER: 'done.jsonl' }],
+  ])('of the tasks in a file says how to skip finished ones, which is true: %s', async (_, out, env) => {
+    const cwd = setUp();
+    await sh('task-load a.csv > "my tasks.ndjson"', { cwd });
+    const save = `task-save ${out} --flush 1`;
+    const pipeline = startPipeline(`${WORK} < "my tasks.ndjson" | ${save}`, { cwd, env });
+    while (ran(cwd).length < 20) await new Promise((resolve) => setTimeout(resolve, 5));
+    pipeline.signal('SIGINT');
+    const { stderr } = await endOf(pipeline);
+    const [, first = ''] =
+      /^task-save: .*to skip (?:them|what is finished), first: (.*)$/m.exec(stderr) ?? [];
+    const [, begin = ''] = /^task-exec: .*to skip them: (task-done .*)$/m.exec(stderr) ?? [];
+    expect(begin, stderr).not.toBe('');
+    const { code, stderr: said } = await sh(`${first}\n${begin} | ${save}`, { cwd, env });
+    expect(code, said).toBe(0);
+    expect(ran(cwd)).toHaveLength(ROWS);
+  });
+
   test('reports after which record task-load stopped', async () => {
     const cwd = freshFolder();
     let text = 'n,text\n';

@@ -1,8 +1,11 @@
+import { readlinkSync } from 'node:fs';
+import { relative } from 'node:path';
+import { quote } from 'shlex';
 import { messageOf } from '../../core/base/errors.ts';
 import type { Progress } from '../../core/base/progress.ts';
 import type { Io } from '../../core/options/command.ts';
 import type { Options } from '../../core/options/option.ts';
-import { typedLine } from '../../core/options/secrets.ts';
+import { scrubbed, typedLine } from '../../core/options/secrets.ts';
 import { openReport, type Report, summaryLines } from '../../reports/index.ts';
 import type { Execution } from '../../stages/exec/exec.ts';
 
@@ -21,10 +24,20 @@ export function progressOf({ counts, running }: Execution): Progress {
   };
 }
 
+/** Returns the path of the file that is the standard input, as it is typed. */
+function inputPath(): string {
+  try {
+    return quote(relative('', readlinkSync('/proc/self/fd/0')));
+  } catch {
+    return 'FILE'; // systems other than Linux do not tell
+  }
+}
+
 export interface ReportingOptions {
   /** Path of `--report`. */
   readonly path: string | undefined;
   readonly unfinished: string | undefined;
+  readonly ledger: string | undefined;
   readonly dryRun: boolean;
 }
 
@@ -41,12 +54,14 @@ export interface Reporting {
  * @throws {TaskpipeError} as `openReport` does
  */
 export function openReporting(
-  { path, unfinished, dryRun }: ReportingOptions,
+  { path, unfinished, ledger, dryRun }: ReportingOptions,
   io: Io,
   options: Options,
 ): Reporting {
   const { argv, version, info, warn } = io;
   const file = path === undefined ? undefined : openReport(path);
+  // Without a ledger, task-save says how to make one, and to export its name.
+  const place = ledger === undefined ? '"$TASK_LEDGER"' : quote(scrubbed(ledger));
   const command = typedLine('task-exec', argv, options);
   const whole = (measured: Report, rejected: number): Report => {
     const tasks = { ...measured.tasks, rejected };
@@ -63,6 +78,10 @@ export function openReporting(
       const report = whole(measured, rejected);
       const again = dryRun || isSaidLater(report) ? undefined : command;
       for (const line of summaryLines(report, { unfinished, again })) info(line);
+      if (!dryRun && io.isFromFile && isSaidLater(report))
+        info(
+          `task-exec runs finished tasks of a file again; to skip them: task-done skip ${place} < ${inputPath()} | ${command}`,
+        );
       await file?.write(report);
     },
     async broken(measured, rejected) {

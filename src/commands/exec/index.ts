@@ -151,7 +151,7 @@ export const command: Command = defineCommand({
       unfinished: unfinished?.add,
       children: {
         ...{ spool, queue },
-        finished: ledger === undefined ? undefined : () => finishedIn(withPassword(ledger, env)),
+        finished: ledger === undefined ? undefined : () => finishedIn(withPassword(ledger, env), io.warn),
       },
     };
     const tasks = exec(

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { quoted } from '../base/terminal-text.ts';
 
 type Levenshtein = typeof import('fastest-levenshtein');
 /** Loads the library at the first misspelt word: most command lines have none. */
@@ -45,5 +46,10 @@ function isSwapped(typed: string, name: string): boolean {
 /** Returns the end of a message: `; did you mean csv?`, or nothing. */
 export function hint(word: string, names: readonly string[]): string {
   const near = nearest(word, names);
-  return near === undefined ? '' : `; did you mean ${near}?`;
+  return near === undefined ? '' : `; did you mean ${suggested(near)}?`;
+}
+
+/** Returns a name for a suggestion, in quotes if it has characters that could be part of the sentence. */
+export function suggested(name: string): string {
+  return /^[\w./-]+$/.test(name) ? name : quoted(name);
 }

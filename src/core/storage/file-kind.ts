@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { quote } from 'shlex';
 import { ioError, TaskpipeError } from '../base/errors.ts';
 import { quoted } from '../base/terminal-text.ts';
 import { modeOf } from './durable.ts';
@@ -8,8 +9,13 @@ const LOOKED = 64 * 1024;
 /** Number of characters of a file that a message shows. */
 const SHOWN = 30;
 
-/** Beginning of a UTF-16 file, read as UTF-8: a byte order mark, or a brace with a NUL beside it. */
-const UTF16 = /^(?:\ufffd{2}|\{\0|\0\{)/;
+/**
+ * Beginning of a UTF-16 file, read as UTF-8: a byte order mark, or a brace or bracket with a NUL beside it. Blank
+ * lines may come first, as our appends begin with a newline.
+ */
+const UTF16 = /^(?:\ufffd{2}|(?:\s\0+)*[[{]\0|(?:\0+\s)*\0[[{])/;
+/** A line that begins like ours. A formatted record has a line break after its brace. */
+const OWN_LINE = /^[\s\0]*\{[ \t]*"/m;
 
 /**
  * Rejects a file of another kind, such as the input if names were mixed up: appending or compacting would
@@ -26,11 +32,21 @@ export function assertOwnContent(path: string, what: 'ledger' | 'spool' | 'flow 
     );
   }
   const start = found.replace(/^[\s\0]+/, '');
-  if (start === '' || /^[\s\0]*\{/m.test(start)) return;
+  if (start === '' || start === '{' || OWN_LINE.test(start)) return;
+  const isJson = /^[[{]\s*[{"]/.test(start);
+  const begins = `begins with ${quoted(start.slice(0, SHOWN))}`;
   throw new TaskpipeError(
     'DATA',
-    `${path} is not a ${what}, as it begins with ${quoted(start.slice(0, SHOWN))}; name another file, or a new one`,
+    isJson
+      ? `${path}: the ${what} ${begins}, but each of its lines must be a record; ${asLines(path, start)}`
+      : `${path} is not a ${what}, as it ${begins}; name another file, or a new one`,
   );
+}
+
+/** Returns how to restore a file of records that was saved as formatted JSON, as an array, or on one line. */
+export function asLines(path: string, start: string): string {
+  const filter = start.startsWith('[') ? "'.[]'" : '.';
+  return `restore them with: jq -c ${filter} ${quote(path)} > ${quote(`${path}.new`)} && mv ${quote(`${path}.new`)} ${quote(path)}`;
 }
 
 /**

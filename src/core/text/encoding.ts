@@ -137,6 +137,11 @@ export function isEncoding(name: string): boolean {
   return iconv().encodingExists(name);
 }
 
+/** Decodes bytes in an encoding. Invalid bytes become U+FFFD. */
+export function decodeAs(bytes: Buffer, encoding: string): string {
+  return iconv().decode(bytes, encoding);
+}
+
 function isUtf8Label(name: string): boolean {
   return /^utf-?8$/i.test(name);
 }
@@ -227,24 +232,6 @@ export async function* recoded(chunks: AsyncIterable<Buffer>, encoding?: string)
   }
   if (early !== undefined && early.length > 0) yield early;
   if (decoder !== undefined) yield encodeUtf8(decoder.end());
-}
-
-/** Bytes that have no character in windows-1252. */
-const NOT_1252 = /[\udc81\udc8d\udc8f\udc90\udc9d]/u;
-
-/**
- * Returns the end of a message about text that is not UTF-8: the encoding that it may have, and what to type.
- * @param text as `decodeUtf8` returns it
- */
-export function encodingHint(text: string): string {
-  const [word] = /[^\s,;"'<>]{0,20}[\udc80-\udcff][^\s,;"'<>]{0,20}/u.exec(text) ?? [];
-  // Accented letters mostly stand alone; several bytes in a row suggest another script.
-  if (word === undefined || /[\udc80-\udcff]{3}/u.test(text) || NOT_1252.test(word))
-    return '; name its encoding, as in --encoding gbk';
-  if (/[^\u0000-\u007f\ud800-\udfff]/.test(word))
-    return '; it has valid UTF-8 characters too, so it is damaged or mixed';
-  const read = JSON.stringify(iconv().decode(encodeUtf8(word), 'windows-1252'));
-  return `; in windows-1252 it reads ${read}: if that is right, add --encoding windows-1252`;
 }
 
 /**

@@ -85,13 +85,15 @@ export class FlowRuns {
   }
 
   async #runEngine(
-    { uuid, fields }: Task,
+    task: Task,
     flow: Flow,
     { signal, resume }: { signal: AbortSignal; resume: Storage | undefined },
   ): Promise<Outcome> {
     const { engine: kind, jobs, timeout } = this.#options;
+    const { uuid } = task;
     const journal = this.#log?.journal(flow.name, uuid);
-    const engine = new Engine(flow, { store: fields, engine: kind, jobs, timeout, signal, resume, journal });
+    const store = task.copy(); // atoms may change it
+    const engine = new Engine(flow, { store, engine: kind, jobs, timeout, signal, resume, journal });
     this.#tell(uuid, engine);
     this.#listen(signal);
     this.#engines.add(engine);

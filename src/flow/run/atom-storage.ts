@@ -63,6 +63,12 @@ export class Storage {
     this.records = compiled.atoms.map(() => ({ state: 'PENDING', intention: 'EXECUTE', turn: 0 }));
   }
 
+  /** Puts the stored record of an atom in the place of a new one. Later starts get later turns. */
+  restore(index: number, stored: Readonly<AtomRecord>): void {
+    Object.assign(this.record(index), structuredClone(stored));
+    this.#turn = Math.max(this.#turn, stored.turn);
+  }
+
   record(index: number): AtomRecord {
     return this.records[index] as AtomRecord;
   }

@@ -23,6 +23,7 @@ export class CallContext implements AtomContext {
   readonly isRepeated: boolean;
   readonly #limits: CallLimits;
   #timeOver: AbortController | undefined;
+  #isOver = false;
   #signal: AbortSignal | undefined;
 
   constructor(names: { flow: string; atom: string }, store: Inputs, isRepeated: boolean, limits: CallLimits) {
@@ -38,13 +39,15 @@ export class CallContext implements AtomContext {
     if (this.#signal === undefined && timeout === undefined) this.#signal = signal;
     if (this.#signal === undefined) {
       this.#timeOver = new AbortController();
+      if (this.#isOver) this.#timeOver.abort();
       this.#signal = AbortSignal.any([signal, this.#timeOver.signal]);
     }
     return this.#signal;
   }
 
-  /** Aborts the signal after a timeout, if the atom has read it. */
+  /** Aborts the signal after a timeout, also for an atom that reads it only later. */
   abandon(): void {
+    this.#isOver = true;
     this.#timeOver?.abort();
   }
 }

@@ -46,8 +46,7 @@ export function restore(compiled: Compiled, { flow, atoms }: FlowSnapshot): Stor
   const unknown = Object.keys(atoms).find((name) => !compiled.indexes.has(name));
   if (flow !== compiled.name || unknown !== undefined)
     throw misfit(compiled.name, unknown === undefined ? `it is of "${flow}"` : `it has no atom "${unknown}"`);
-  for (const [name, record] of Object.entries(atoms))
-    Object.assign(storage.record(storage.indexOf(name)), structuredClone(record));
+  for (const [name, record] of Object.entries(atoms)) storage.restore(storage.indexOf(name), record);
   return storage;
 }
 

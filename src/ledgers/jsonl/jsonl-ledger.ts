@@ -16,16 +16,19 @@ import { VerifiedEnd } from './verified-end.ts';
 
 /**
  * Returns a ledger in a JSONL file. Many processes may append to it at once.
- * @param say writes a line to stderr
+ * @param warn writes a line to stderr
  */
 export function jsonlLedger(path: string, warn: (message: string) => void): Ledger {
   return {
     place: path,
     async finished() {
       assertOwnContent(path, 'ledger');
-      return readFinished(path);
+      return readFinished(path, warn);
     },
-    list: () => listLedger(path),
+    async *list() {
+      assertOwnContent(path, 'ledger');
+      yield* listLedger(path);
+    },
     history: (output) => readHistory(path, nameOf(output, path)),
     rowsIn: (output) => readRows(path, nameOf(output, path)),
     async open(output) {

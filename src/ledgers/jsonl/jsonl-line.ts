@@ -70,10 +70,12 @@ export function parseLine(bytes: Buffer): LedgerLine | string | undefined {
     return 'torn, or not JSON';
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'no JSON object';
-  const { uuid, undone, out, end, ...more } = value as Readonly<Record<string, unknown>>;
+  const { uuid, undone, out, end, at, ...more } = value as Readonly<Record<string, unknown>>;
   const isPlaced = typeof out === 'string' && Number.isSafeInteger(end) && (end as number) >= 0;
   const fault = uuidFault(uuid);
-  if (fault !== undefined && !(uuid === undefined && isPlaced)) return fault;
+  // The line of a row whose "uuid" was renamed does not say how far the output is known.
+  const isKnown = uuid === undefined && isPlaced && Object.keys(more).every((key) => SEAL_KEYS.has(key));
+  if (fault !== undefined && !isKnown) return fault;
   return {
     uuid: uuid as string | undefined,
     undone: undone === true,
@@ -82,6 +84,9 @@ export function parseLine(bytes: Buffer): LedgerLine | string | undefined {
     seal: uuid === undefined ? sealIn(more) : undefined,
   };
 }
+
+/** Members of a seal. */
+const SEAL_KEYS: ReadonlySet<string> = new Set(['rows', 'uuids', 'stamp']);
 
 /** Returns the line that states the size up to which an output is known. */
 export function knownLine(out: string, end: number, at: string, seal?: Seal): string {

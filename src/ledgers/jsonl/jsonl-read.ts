@@ -6,7 +6,7 @@ import { addFound, uuidFound } from './jsonl-line.ts';
 import { scanChunks, scanLedger } from './jsonl-scan.ts';
 
 /** Returns the finished uuids. */
-export async function readFinished(path: string): Promise<IdSet> {
+export async function readFinished(path: string, say: (message: string) => void = () => {}): Promise<IdSet> {
   const finished = new IdSet({ expected: linesIn(path) });
   await scanLedger(path, {
     fast: (bytes, found) => addFound(bytes, found, finished),
@@ -14,6 +14,11 @@ export async function readFinished(path: string): Promise<IdSet> {
       if (uuid === undefined) return;
       if (undone) finished.delete(uuid);
       else finished.add(uuid);
+    },
+    end(foreign, hasUuids) {
+      foreign.refuse(path, hasUuids);
+      const warning = foreign.warning(path);
+      if (warning !== undefined) say(warning);
     },
   });
   return finished;
@@ -73,6 +78,7 @@ export async function checkLedger(
       bad++;
       fault(number, message);
     },
+    end() {}, // each of them was reported
   });
   return { lines, bad, finished: finished.size, undone: undone.size };
 }

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { ioError, systemCode } from '../../core/base/errors.ts';
+import { ForeignLines } from './foreign-lines.ts';
 import { type Fast, type LedgerLine, parseLine, readFast } from './jsonl-line.ts';
 
 /** Callbacks for the lines of a ledger, in order. */
@@ -20,19 +21,27 @@ export interface LedgerVisitor {
    *   disk, or it is too long to be checked
    */
   bad?(number: number, message: string, hasHole: boolean): void;
+  /**
+   * Called at the end with the lines that no crash leaves. Default: reject the ledger if it has such lines and no uuid.
+   * @param hasUuids true if some line has a uuid
+   */
+  end?(foreign: ForeignLines, hasUuids: boolean): void;
 }
 
 const CHUNK = 1024 * 1024;
 const NEWLINE = 10;
+/** Size of the part of a long line that is kept to be looked at. */
+const LONG_START = 4096;
+const NUL: Buffer = Buffer.alloc(1);
 
-/** Reads a ledger to its end. A missing file counts as empty. @throws {TaskpipeError} `IO` */
+/** Reads a ledger to its end. A missing file counts as empty. @throws {TaskpipeError} `IO`, `DATA` */
 export async function scanLedger(path: string, visitor: LedgerVisitor): Promise<void> {
   for await (const _ of scanChunks(path, visitor));
 }
 
 /**
  * Reads a ledger in chunks of 1 MB, and yields after each. A missing file counts as empty.
- * @throws {TaskpipeError} `IO`
+ * @throws {TaskpipeError} `IO`; `DATA`, at the end, if it is not a ledger
  */
 export async function* scanChunks(path: string, visitor: LedgerVisitor): AsyncGenerator<void> {
   let file: FileHandle | undefined;
@@ -40,7 +49,10 @@ export async function* scanChunks(path: string, visitor: LedgerVisitor): AsyncGe
     file = await open(path);
     // A device stores nothing, and /dev/full or /dev/zero would never end.
     if ((await file.stat()).isCharacterDevice()) return;
-    yield* scanFile(file, new LineScanner(visitor));
+    const scanner = new LineScanner(visitor);
+    yield* scanFile(file, scanner);
+    if (visitor.end === undefined) scanner.foreign.refuse(path, scanner.hasUuids);
+    else visitor.end(scanner.foreign, scanner.hasUuids);
   } catch (error) {
     if (file !== undefined || systemCode(error) !== 'ENOENT')
       throw ioError('cannot read the ledger', path, error);
@@ -69,14 +81,22 @@ class LineScanner {
   readonly #visitor: LedgerVisitor;
   readonly #fast: Fast = { from: 0, to: 0, end: -1 };
   #number = 0;
-  /** True inside a line that is longer than the buffer. */
-  #skipping = false;
+  /** Number of lines without a uuid. */
+  #others = 0;
+  /** Start of a line that is longer than the buffer; a NUL if it has any. Undefined in other lines. */
+  #long: Buffer | undefined;
   /** The `out` of the last line that had one, as most lines have the same. */
   #out = '';
   #outText: Buffer | undefined;
 
+  readonly foreign: ForeignLines = new ForeignLines();
+
   constructor(visitor: LedgerVisitor) {
     this.#visitor = visitor;
+  }
+
+  get hasUuids(): boolean {
+    return this.#number > this.#others;
   }
 
   /** Reads the complete lines of `bytes` up to `limit`. Returns the number of bytes used. */
@@ -84,7 +104,7 @@ class LineScanner {
     const visitor = this.#visitor;
     let start = 0;
     while (start < limit) {
-      if (!this.#skipping) {
+      if (this.#long === undefined) {
         const newline = readFast(bytes, start, limit, this.#outText, this.#fast);
         if (newline > 0) {
           this.#number++;
@@ -99,7 +119,8 @@ class LineScanner {
       start = newline + 1;
     }
     if (start > 0 || limit < bytes.length) return start;
-    this.#skipping = true;
+    this.#long ??= Buffer.from(bytes.subarray(0, LONG_START));
+    if (bytes.includes(0)) this.#long = NUL;
     return limit;
   }
 
@@ -110,12 +131,15 @@ class LineScanner {
 
   #slow(bytes: Buffer, place: number): void {
     this.#number++;
-    const isLong = this.#skipping;
-    const line = isLong ? 'longer than 1 MB' : bytes.length === 0 ? undefined : parseLine(bytes);
-    this.#skipping = false;
+    const long = this.#long;
+    const line = long ? 'longer than 1 MB' : bytes.length === 0 ? undefined : parseLine(bytes);
+    this.#long = undefined;
+    if (typeof line !== 'object' || line.uuid === undefined) this.#others++;
     if (line === undefined) return;
     if (typeof line === 'string') {
-      this.#visitor.bad?.(this.#number, line, isLong || bytes.includes(0));
+      const hasNul = bytes.includes(0);
+      if (!hasNul) this.foreign.look(this.#number, line, long ?? bytes);
+      this.#visitor.bad?.(this.#number, line, long !== undefined || hasNul);
       return;
     }
     if (line.out !== undefined && line.out !== this.#out) {

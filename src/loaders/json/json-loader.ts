@@ -1,7 +1,7 @@
 import { counted } from '../../core/base/format.ts';
 import { minify } from '../../core/record/json-text.ts';
 import { parseRecord } from '../../core/record/ndjson.ts';
-import { decodeText, encodeUtf8, encodingHint } from '../../core/text/encoding.ts';
+import { decodeText, encodeUtf8 } from '../../core/text/encoding.ts';
 import { jsonErrorAt } from '../../core/text/json-error.ts';
 import type { BadInput } from '../../core/text/lines.ts';
 import type { Loader, ReadOptions } from '../contract.ts';
@@ -83,7 +83,7 @@ function toRecords(elements: readonly Element[], options: ReadOptions): JsonLoad
       continue;
     }
     if (!text.isWellFormed()) {
-      bad('UTF8', `not valid UTF-8${encodingHint(text)}`);
+      bad('UTF8', `not valid UTF-8${options.encodingHints.hint(text)}`);
       continue;
     }
     const parsed = parseStrictly(text);

@@ -1,5 +1,5 @@
 import { type JsonRecord, readJsonRecords } from '../../core/record/ndjson.ts';
-import { encodingHint, REPLACEMENT, recoded } from '../../core/text/encoding.ts';
+import { REPLACEMENT, recoded } from '../../core/text/encoding.ts';
 import type { BadInput, Reject } from '../../core/text/lines.ts';
 import type { Loader, ReadOptions } from '../contract.ts';
 import { JsonLoaded } from './json-records.ts';
@@ -15,7 +15,7 @@ export async function* ndjsonOf(
   bytes: AsyncIterable<Buffer>,
   options: ReadOptions,
 ): AsyncGenerator<JsonLoaded[]> {
-  const reject: Reject = (bad) => options.reject({ ...bad, message: bad.message + hintFor(bad) });
+  const reject: Reject = (bad) => options.reject({ ...bad, message: bad.message + hintFor(bad, options) });
   for await (const records of readJsonRecords(bytes, { ...options, reject })) {
     yield records
       .filter((record) => isDecoded(record, options))
@@ -24,8 +24,8 @@ export async function* ndjsonOf(
 }
 
 /** Returns a hint for a line that is not a record, or ''. */
-function hintFor({ code, text }: BadInput): string {
-  if (code === 'UTF8') return encodingHint(text);
+function hintFor({ code, text }: BadInput, { encodingHints }: ReadOptions): string {
+  if (code === 'UTF8') return encodingHints.hint(text);
   if (code === 'JSON' && /^\s*[{[]\s*$/.test(text))
     return '; a record of several lines is read with --format json';
   if (code === 'JSON' && text.startsWith('\x1e'))

@@ -1,6 +1,7 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { decodeStart, encodingByNuls } from '../../core/text/encoding.ts';
 import type { Format, ReadOptions } from '../contract.ts';
+import { delimiterIn, likelyFormat } from './sniff.ts';
 
 /**
  * Checks the first bytes of a file whose format is known.
@@ -24,4 +25,30 @@ export function checkContent(first: Buffer, format: Format, read: ReadOptions): 
   if (found === undefined) return read;
   info(`${source}: read as ${found}, by its first bytes (--encoding)`);
   return { ...read, encoding: found };
+}
+
+/** Tells the format that was chosen by the first bytes. */
+export function noteFormat(format: Format, first: Buffer, { source, info }: ReadOptions): void {
+  if (first.length === 0) return;
+  const delimiter = format === 'lines' ? delimiterIn(first) : undefined;
+  const or = delimiter === undefined ? '' : `; if it is a table, add --delimiter '${delimiter}'`;
+  info(`${source}: read as ${format}, by its first bytes (--format)${or}`);
+}
+
+/** Formats that are read alike, or whose loaders tell them apart. */
+const ALIKE: readonly (readonly Format[])[] = [
+  ['csv', 'tsv'],
+  ['json', 'ndjson'],
+];
+
+/** Warns if the first bytes of a file look like another format than its name. */
+export function noteOtherFormat(format: Format, first: Buffer, { source, info }: ReadOptions): void {
+  const likely = likelyFormat(first);
+  if (likely === undefined || likely.format === format) return;
+  if (ALIKE.some((some) => some.includes(format) && some.includes(likely.format))) return;
+  const { delimiter } = likely;
+  const typed = delimiter === undefined ? '' : ` --delimiter '${delimiter}'`;
+  info(
+    `${source}: read as ${format}, by its name, but it looks like ${likely.format}; if it is, add --format ${likely.format}${typed}`,
+  );
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { EncodingHints } from '../../core/text/encoding-hints.ts';
 import { MAX_LINE } from '../../core/text/lines.ts';
 import {
   canSniff,
@@ -49,6 +50,7 @@ export async function countRows(path: string, until: AbortSignal): Promise<numbe
     uuidFields: [],
     needed: new Map(),
     info: () => {},
+    encodingHints: new EncodingHints(),
     query: undefined,
     table: undefined,
     takesPlain: undefined,

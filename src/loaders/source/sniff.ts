@@ -1,4 +1,5 @@
 import { parseRecord } from '../../core/record/ndjson.ts';
+import { CSV, CsvParser } from '../../core/text/csv.ts';
 import { decodeStart } from '../../core/text/encoding.ts';
 import type { Format } from '../contract.ts';
 
@@ -37,4 +38,51 @@ export function delimiterIn(bytes: Buffer): string | undefined {
   const start = decodeStart(bytes.subarray(0, SNIFFED)).trimStart();
   const first = start.slice(0, start.search(/[\r\n]|$/));
   return /^[^\s;|]+(?: [^\s;|]+)*([;|])[^\s;|]/.exec(first)?.[1];
+}
+
+/** Delimiters of a table, and the format of each; `;` and `|` are those of CSV with `--delimiter`. */
+const DELIMITERS: readonly (readonly [delimiter: string, format: Format])[] = [
+  ['\t', 'tsv'],
+  [',', 'csv'],
+  [';', 'csv'],
+  ['|', 'csv'],
+];
+/** Number of rows that are compared. */
+const COMPARED = 10;
+
+/** Format that the first bytes of a file show for certain, whatever its name is. */
+export interface LikelyFormat {
+  readonly format: Format;
+  /** Delimiter, if it is not that of the format. */
+  readonly delimiter: string | undefined;
+}
+
+/**
+ * Returns the format that the first bytes of a file show for certain: JSON records, or rows with the same number of
+ * cells and no spaces after the delimiter, as in prose.
+ */
+export function likelyFormat(bytes: Buffer): LikelyFormat | undefined {
+  const start = decodeStart(bytes.subarray(0, SNIFFED)).trimStart();
+  if (/^\[\s*\{\s*"|^\{\s*"/.test(start)) {
+    const isLine = isRecord(start.slice(0, start.search(/[\r\n]|$/)));
+    return { format: isLine ? 'ndjson' : 'json', delimiter: undefined };
+  }
+  if (sniffFormat(bytes) === 'lines' && delimiterIn(bytes) === undefined) return undefined;
+  for (const [delimiter, format] of DELIMITERS) {
+    if (!isTable(start, delimiter)) continue;
+    return { format, delimiter: /[;|]/.test(delimiter) ? delimiter : undefined };
+  }
+  return undefined;
+}
+
+function isTable(text: string, delimiter: string): boolean {
+  const parser = new CsvParser({ ...CSV, delimiter, maxRow: SNIFFED });
+  const rows = parser.push(text).filter((row) => row.cells.length > 0 || row.fault !== undefined);
+  const width = rows[0]?.cells.length ?? 0;
+  if (rows.length < 2 || width < 2) return false;
+  const some = rows.slice(0, COMPARED);
+  return some.every(({ cells, fault }) => {
+    const isPlain = fault === undefined && cells.length === width;
+    return isPlain && !cells.slice(1).some((cell) => cell.startsWith(' '));
+  });
 }

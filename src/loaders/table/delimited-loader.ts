@@ -171,13 +171,14 @@ class RecordReader {
   }
 
   /** Returns the fault of a row; undefined if it has none. May show a note about a valid row. */
-  #faultOf(row: Row, { names: { length: width } }: Columns): RowReject | undefined {
-    const { encoding, source, info } = this.#options;
+  #faultOf(row: Row, { names: { length: width }, header }: Columns): RowReject | undefined {
+    const { source, info } = this.#options;
     const { quote, delimiter } = this.#dialect;
-    const undecodable = this.#isSuspect ? undecoded(row, encoding) : undefined;
+    const undecodable = this.#isSuspect ? undecoded(row, this.#options) : undefined;
     if (undecodable !== undefined) return undecodable;
     const fault = faultOf(row, {
       width,
+      header,
       dialect: this.#dialect,
       hasQuotes: this.#hasQuotes,
       isFirst: this.#isFirst,

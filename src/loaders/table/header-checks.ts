@@ -44,11 +44,11 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
   [/^(?:\d{1,3}\.){3}\d{1,3}$/, 'an IP address'],
   [/^(?:\.{0,2}\/|[a-z]:\\)\S*\.\w+$/i, 'the path of a file'],
 ];
-/**
- * Values that are sometimes column names, such as years. They count as data only if all cells are like this.
- */
+/** Numbers, dates and times. As the name of a column they are data, except some behind a name: see `canBeNames`. */
 const NUMBER_OR_DATE =
   /^(?:[-+]?[$€£]?\d[\d.,\u00a0 ]*%?|[-+]?\d+(?:\.\d+)?e[-+]?\d+|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ][\d:.]+(?:Z|[-+]\d\d:?\d\d)?)?|[\d:]+)$/i;
+const DATE = /^\d{1,4}[-/.]\d{1,2}[-/.]\d|^\d+:\d/;
+const YEAR = /^(?:1[5-9]|2[01])\d\d$/;
 
 /** Returns the first cell that looks like data, and its kind; undefined if the row can be a header. */
 export function dataIn(cells: readonly string[]): { cell: string; kind: string } | undefined {
@@ -57,10 +57,23 @@ export function dataIn(cells: readonly string[]): { cell: string; kind: string }
     if (kind !== undefined) return { cell, kind };
     if (cell.length > LONG) return { cell, kind: 'a text' };
   }
-  const filled = cells.filter((cell) => cell.trim() !== '');
-  const [cell] = filled;
-  if (cell === undefined || !filled.every((one) => NUMBER_OR_DATE.test(one.trim()))) return undefined;
-  return { cell, kind: /^\d{1,4}[-/.]\d{1,2}[-/.]\d|^\d+:\d/.test(cell) ? 'a date' : 'a number' };
+  const filled = cells.map((cell) => cell.trim()).filter((cell) => cell !== '');
+  const values = filled.filter((cell) => NUMBER_OR_DATE.test(cell));
+  const [cell] = values;
+  if (cell === undefined || (cell !== filled[0] && canBeNames(values))) return undefined;
+  return { cell, kind: DATE.test(cell) ? 'a date' : 'a number' };
+}
+
+/**
+ * Returns true if numbers or dates behind a name can be column names, as in pivot tables: all are dates, or years, or
+ * they count in equal steps.
+ */
+function canBeNames(values: readonly string[]): boolean {
+  if (values.every((value) => DATE.test(value)) || values.every((value) => YEAR.test(value))) return true;
+  const [first = 0, second = Number.NaN] = values.map(Number);
+  const step = second - first;
+  const isCount = values.every((value, i) => Number(value) === first + i * step);
+  return isCount && values.length > (step === 1 ? 1 : 2);
 }
 
 function dataWarning(

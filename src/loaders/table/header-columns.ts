@@ -1,9 +1,9 @@
+import { quote } from 'shlex';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { quotedName } from '../../core/options/name-list.ts';
 import { byCodePoint } from '../../core/record/canonical-json.ts';
 import { hashText } from '../../core/record/checksum.ts';
 import type { Dialect, Row } from '../../core/text/csv.ts';
-import { encodingHint } from '../../core/text/encoding.ts';
 import type { ReadOptions } from '../contract.ts';
 import { checkHeader, hasLoneReturn } from './header-checks.ts';
 import { troubleOf } from './row-faults.ts';
@@ -18,9 +18,10 @@ export function columnsFor(first: Row, dialect: Dialect, options: ReadOptions): 
     throw new TaskpipeError('DATA', `${options.source}:${first.line}: ${words}`);
   };
   if (options.header && hasLoneReturn(first, dialect))
-    fail("lines end in a lone CR; turn them into newlines with: tr '\\r' '\\n'");
+    fail(`lines end in a lone CR; turn them into newlines with: ${withNewlines(options.source, dialect)}`);
   if (first.fault !== undefined) fail(`the header is unusable: ${troubleOf(first, { hasQuotes: false })}`);
-  if (!first.text.isWellFormed()) fail(`the header is not valid UTF-8${encodingHint(first.text)}`);
+  if (!first.text.isWellFormed())
+    fail(`the header is not valid UTF-8${options.encodingHints.hint(first.text)}`);
   if (options.header) checkHeader(first, dialect, options);
   const given =
     options.columns ?? (options.header ? first.cells : first.cells.map((_, i) => `column${i + 1}`));
@@ -57,12 +58,19 @@ export function columnsFor(first: Row, dialect: Dialect, options: ReadOptions): 
   const attributes = names.filter((name) => name !== 'uuid');
   return {
     names,
+    header: options.header ? first.cells : undefined,
     indexes,
     uuid: indexes.get('uuid'),
     kept: kept.map((name) => columnOf(name, '",')),
     compared: kept.filter((name) => !options.uuidFields.includes(name)).map((name) => columnOf(name, '",')),
     sorted: attributes.sort(byCodePoint).map((name, i) => columnOf(name, i === 0 ? '{' : '",')),
   };
+}
+
+/** Returns the command that loads a file with newlines in place of lone CRs. */
+function withNewlines(source: string, { isLineBased }: Dialect): string {
+  const from = source === 'stdin' ? '' : ` < ${quote(source)}`;
+  return `tr '\\r' '\\n'${from} | task-load --format ${isLineBased ? 'tsv' : 'csv'}`;
 }
 
 /** Returns a list of the columns for a message. Points out a name that differs only by spaces around it. */

@@ -136,6 +136,8 @@ const QUOTE = 34;
 const BACKSLASH = 92;
 const RETURN = 13;
 const NEWLINE = 10;
+/** Byte order mark, with which the header of a joined file may begin. */
+const MARK = [0xef, 0xbb, 0xbf];
 
 /** Table of bytes: 1 if JSON must escape the byte. */
 const escaped: Uint8Array = new Uint8Array(256).fill(1, 0, 0x20);
@@ -168,6 +170,11 @@ export function plainReader(columns: Columns, dialect: Dialect, options: PlainOp
   stops[separator] = 1;
   stops[escapeMark] = 1;
   let cells: Int32Array = new Int32Array(4096);
+  const header = columns.header?.map((name) => Buffer.from(name)) ?? [];
+  const headLength = header[0]?.length ?? -1;
+  /** Returns whether the row whose cells begin at `first` is the header again. */
+  const isHeader = (bytes: Buffer, first: number): boolean =>
+    header.every((name, i) => name.compare(bytes, cells[first + 2 * i], cells[first + 2 * i + 1]) === 0);
 
   return (bytes, line) => {
     if (bytes.at(-1) !== NEWLINE) return undefined;
@@ -196,6 +203,10 @@ export function plainReader(columns: Columns, dialect: Dialect, options: PlainOp
       if (bytes[at] === separator) continue;
       if (bytes[at] === RETURN) at++;
       if (bytes[at] !== NEWLINE || column !== width || at - end > maxLine) break;
+      const first = cell - 2 * width;
+      if ((cells[first + 1] as number) - (cells[first] as number) === headLength && isHeader(bytes, first))
+        break;
+      if (bytes[end] === MARK[0] && bytes[end + 1] === MARK[1] && bytes[end + 2] === MARK[2]) break;
       column = 0;
       rows++;
       end = at + 1;

@@ -1,7 +1,8 @@
 import { counted } from '../../core/base/format.ts';
 import { type Dialect, ROW_FAULTS, type Row } from '../../core/text/csv.ts';
-import { encodingHint, REPLACEMENT } from '../../core/text/encoding.ts';
+import { REPLACEMENT } from '../../core/text/encoding.ts';
 import type { BadInput } from '../../core/text/lines.ts';
+import type { ReadOptions } from '../contract.ts';
 
 /** Reason a row was rejected. */
 export type RowReject = Pick<BadInput, 'code' | 'message'>;
@@ -10,6 +11,8 @@ export type RowReject = Pick<BadInput, 'code' | 'message'>;
 export interface RowContext {
   /** Number of columns. */
   readonly width: number;
+  /** Cells of the header; undefined if the file has none. */
+  readonly header: readonly string[] | undefined;
   readonly dialect: Dialect;
   /** True if an earlier row had a cell in quotes, so that quotes enclose cells in this file. */
   readonly hasQuotes: boolean;
@@ -18,17 +21,29 @@ export interface RowContext {
 }
 
 /** Returns the fault of a row with bytes that are not valid in the encoding of the file. */
-export function undecoded({ text }: Row, encoding: string | undefined): RowReject | undefined {
-  if (!text.isWellFormed()) return { code: 'UTF8', message: `not valid UTF-8${encodingHint(text)}` };
+export function undecoded(
+  { text }: Row,
+  { encoding, encodingHints }: Pick<ReadOptions, 'encoding' | 'encodingHints'>,
+): RowReject | undefined {
+  if (!text.isWellFormed()) return { code: 'UTF8', message: `not valid UTF-8${encodingHints.hint(text)}` };
   if (encoding === undefined || !text.includes(REPLACEMENT)) return undefined;
   return { code: 'ENCODING', message: `not valid ${encoding} (--encoding)` };
+}
+
+const HEADER_AGAIN =
+  'this is the header again, as in files that were joined; if it is data, add --no-header --skip 1 --columns NAMES';
+
+/** Returns whether a row is the header again; that of a joined file may begin with a byte order mark. */
+function isHeader({ cells }: Row, header: readonly string[] | undefined): boolean {
+  return header?.every((name, i) => name === cells[i] || (i === 0 && cells[i] === `\ufeff${name}`)) === true;
 }
 
 /** Returns the fault of a row; undefined if it has none. */
 export function faultOf(row: Row, table: RowContext): RowReject | undefined {
   const { cells, fault } = row;
   if (fault !== undefined) return { code: fault === 'long' ? 'LONG' : 'CSV', message: troubleOf(row, table) };
-  if (cells.length === table.width) return undefined;
+  if (cells.length === table.width)
+    return isHeader(row, table.header) ? { code: 'CSV', message: HEADER_AGAIN } : undefined;
   const found = `${counted(cells.length, 'cell')}, the header has ${table.width}`;
   if (row.lines < 2)
     return { code: 'CSV', message: `${found}${quoteDoubt(row, table) || headerDoubt(row, table)}` };

@@ -10,6 +10,8 @@ export interface Column {
 /** Columns of a table, which all its rows share. */
 export interface Columns {
   readonly names: readonly string[];
+  /** Cells of the header; undefined if the file has none. */
+  readonly header: readonly string[] | undefined;
   readonly indexes: ReadonlyMap<string, number>;
   /** Index of the `uuid`. */
   readonly uuid: number | undefined;

@@ -23,9 +23,10 @@ export function delimited(format: Dialect): OpenRows {
   };
 }
 
-/** Returns the uuid in a cell, or undefined if the cell is empty. */
-function uuidOf(cell: string | undefined): string | undefined {
-  return cell !== undefined && NOT_ASCII.test(cell) ? decoded(cell) : cell || undefined;
+/** Returns the uuid in a cell, or undefined if the cell is blank. */
+function uuidOf(cell = ''): string | undefined {
+  const uuid = NOT_ASCII.test(cell) ? decoded(cell) : cell;
+  return uuid.trim() === '' ? undefined : uuid;
 }
 
 class DelimitedRows implements Rows {
@@ -152,7 +153,8 @@ class DelimitedRows implements Rows {
   async *scan(chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly FoundRow[]> {
     const parser = new CsvParser({ ...this.#dialect, maxRow: MAX_ROW });
     parser.passOver(this.#headerLines);
-    const width = this.#columns?.names.length ?? 0;
+    const names = this.#columns?.names ?? [];
+    const width = names.length;
     const uuidAt = this.#uuidAt;
     let end = this.first;
     const find = (rows: readonly Row[]): FoundRow[] => {
@@ -166,6 +168,11 @@ class DelimitedRows implements Rows {
         const fault = faultOf(row, width, isOpen);
         if (fault !== undefined) return [...found, { uuid: undefined, ...place, ...fault }];
         const uuid = uuidOf(row.cells[uuidAt]);
+        if (uuid !== undefined && uuid === names[uuidAt] && isHeader(row, names)) {
+          if (isOpen) return [...found, { uuid: undefined, ...place, fault: 'it is the header again' }];
+          this.#options.info?.(`${this.#options.path}:${row.line}: the header again, which is not a row`);
+          continue;
+        }
         found.push(isOpen ? { uuid, ...place, isOpen } : { uuid, ...place });
       }
       return found;
@@ -199,6 +206,11 @@ class DelimitedRows implements Rows {
     }
     this.#setColumns(names);
   }
+}
+
+/** Returns true if a row has the cells of the header, as if files were joined. */
+function isHeader({ cells }: Row, names: readonly string[]): boolean {
+  return names.every((name, i) => name === decoded(cells[i] ?? ''));
 }
 
 /** Returns the fault of a row, or undefined if it is valid. */

@@ -1,4 +1,5 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
+import { suggested } from '../../core/options/suggest.ts';
 import { RUN_COLUMNS } from '../../core/record/run-columns.ts';
 import { runOf, stateOf, type Task } from '../../core/record/task.ts';
 import type { Field } from './fields.ts';
@@ -23,7 +24,7 @@ export class FieldSlip extends TaskpipeError {
     const explicit = /[,="]/.test(path) ? `"${path.replaceAll('"', '""')}"` : path;
     super(
       'USAGE',
-      `no record had ${shown} (--fields); did you mean ${meant}? Nothing was saved. ` +
+      `no record had ${shown} (--fields); did you mean ${suggested(meant)}? Nothing was saved. ` +
         `If later records have ${shown}, give it as ${explicit}=${explicit}`,
     );
     this.tasks = tasks;

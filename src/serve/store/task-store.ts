@@ -75,8 +75,9 @@ export class Store {
    */
   static async open(path: string, warn: (message: string) => void): Promise<Store> {
     const database = await openDatabase(path);
-    const lock = lockOf(path, warn);
+    let lock: number | undefined;
     try {
+      lock = lockOf(path, warn);
       const shape = await prepareTable(database, 'tasks');
       await database.exec(SCHEMA).catch((error: Error) => {
         throw new TaskpipeError(
@@ -88,7 +89,7 @@ export class Store {
       return new Store(database, new Queries(await openDatabase(path, { readonly: true })), table, lock);
     } catch (error) {
       database.close();
-      closeSync(lock);
+      if (lock !== undefined) closeSync(lock);
       throw error;
     }
   }

@@ -2,11 +2,11 @@ import { TaskpipeError } from '../../core/base/errors.ts';
 import { number, textOf } from '../../core/base/format.ts';
 import type { Task } from '../../core/record/task.ts';
 import { needsMoreForEncoding } from '../../core/text/encoding.ts';
+import { EncodingHints } from '../../core/text/encoding-hints.ts';
 import { MAX_LINE, type Reject } from '../../core/text/lines.ts';
 import { finishedIn } from '../../ledgers/index.ts';
 import {
   canSniff,
-  delimiterIn,
   type Format,
   formatByName,
   formatByStart,
@@ -17,7 +17,7 @@ import {
   PlainRows,
   type ReadOptions,
 } from '../../loaders/index.ts';
-import { checkContent } from '../../loaders/source/content.ts';
+import { checkContent, noteFormat, noteOtherFormat } from '../../loaders/source/content.ts';
 import { checkSources, isTelling, openSource, peek, sourceName } from '../../loaders/source/sources.ts';
 import { type PlainMaker, plainMaker } from './load-lines.ts';
 import { checkLoadOptions, type LoadOptions } from './load-options.ts';
@@ -168,8 +168,8 @@ function tasksOf(batch: readonly Loaded[], toTask: (record: Loaded) => Task | un
   return tasks;
 }
 
-async function leftOutBy({ ledger, again, duplicates, uuid }: LoadOptions): Promise<LeftOut> {
-  const finished = ledger === undefined || again ? undefined : await finishedIn(ledger);
+async function leftOutBy({ ledger, again, duplicates, uuid, info }: LoadOptions): Promise<LeftOut> {
+  const finished = ledger === undefined || again ? undefined : await finishedIn(ledger, info);
   const isRandom = uuid === 4 || uuid === 7;
   return { finished, seen: duplicates === 'keep' || isRandom ? undefined : new Seen() };
 }
@@ -209,6 +209,7 @@ function readOptions(
     query: options.query,
     table: options.table,
     info: options.info ?? (() => {}),
+    encodingHints: new EncodingHints(),
     takesPlain: plain?.takes,
   };
 }
@@ -255,19 +256,15 @@ async function* readRecords(
   if (known === undefined && paths.length === 1) refuseUnused([format], options, typed);
   const opener = path === '-' ? undefined : openerFor(format);
   if (opener !== undefined) return yield* opener(path, read);
-  if (known === undefined && first.length > 0) noteFormat(format, first, read);
-  yield* loadBytes(format, all, checkContent(first, format, read));
+  if (known === undefined) noteFormat(format, first, read);
+  else if (options.format === undefined && options.field === undefined) noteOtherFormat(format, first, read);
+  const checked = checkContent(first, format, read);
+  yield* loadBytes(format, checked.encoding === undefined ? read.encodingHints.watch(all) : all, checked);
 }
 
 /** Returns whether these bytes are enough to tell the format of a file and its encoding. */
 function hasStart(first: Buffer): boolean {
   return isTelling(first) && !needsMoreForEncoding(first);
-}
-
-function noteFormat(format: Format, first: Buffer, { source, info }: ReadOptions): void {
-  const delimiter = format === 'lines' ? delimiterIn(first) : undefined;
-  const or = delimiter === undefined ? '' : `; if it is a table, add --delimiter '${delimiter}'`;
-  info(`${source}: read as ${format}, by its first bytes (--format)${or}`);
 }
 
 function loadBytes(

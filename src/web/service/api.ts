@@ -1,3 +1,5 @@
+import type { News } from './contract.ts';
+
 /** Path of the service. */
 export const endpoint: string = document.documentElement.dataset.endpoint ?? '';
 
@@ -41,12 +43,6 @@ export async function call<T>(path: string, method?: string): Promise<T> {
 export async function textOf(path: string): Promise<string> {
   const response = await ask(endpoint + path);
   return response.text();
-}
-
-/** A message about changes. */
-export interface News {
-  readonly counts: Readonly<Record<string, number>>;
-  readonly changes: readonly { readonly task_id: string; readonly status: string }[];
 }
 
 /** Listens for changes; `EventSource` cannot send a token. */

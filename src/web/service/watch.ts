@@ -1,6 +1,8 @@
-import { call, listen, type News } from './api.ts';
+import { call, listen } from './api.ts';
+import type { News } from './contract.ts';
 import { refreshTask, showTask, stateOf } from './detail.ts';
 import { element } from './dom.ts';
+import { meterOf } from './meter.ts';
 import { plot } from './plots.ts';
 
 const STATES = ['PENDING', 'RUNNING', 'SUCCESS', 'FAILURE', 'REVERTED', 'REVERT_FAILURE', 'CANCELLED'];
@@ -60,48 +62,6 @@ function countOf(state: string, count: number): HTMLElement {
     stateOf(state),
     ` ${count.toLocaleString('en')} `,
   );
-}
-
-/** Makes a meter of finished tasks and their durations. */
-function meterOf(): {
-  add(news: News): void;
-  take(): { finished: number; median: number | undefined };
-  isStale(): boolean;
-} {
-  const since = new Map<string, number>();
-  let total: number | undefined;
-  let before = 0;
-  let times: number[] = [];
-  let isStale = false;
-  return {
-    add({ counts, changes }) {
-      isStale ||= changes.length > 0;
-      const { PENDING = 0, RUNNING = 0, ...ends } = counts;
-      total = Object.values(ends).reduce((sum, count) => sum + count, 0);
-      if (before === 0) before = total;
-      if (PENDING + RUNNING === 0) since.clear();
-      for (const { task_id, status } of changes) {
-        if (status === 'PENDING') since.set(task_id, performance.now());
-        else if (status !== 'RUNNING') {
-          const start = since.get(task_id);
-          if (start !== undefined) times.push(performance.now() - start);
-          since.delete(task_id);
-        }
-      }
-    },
-    take() {
-      const finished = Math.max(0, (total ?? 0) - before);
-      before = total ?? before;
-      const median = times.sort((a, b) => a - b)[Math.floor(times.length / 2)];
-      times = [];
-      return { finished, median };
-    },
-    isStale() {
-      const was = isStale;
-      isStale = false;
-      return was;
-    },
-  };
 }
 
 /** Formats a time in the local time zone. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nearest } from '../../../src/core/options/suggest.ts';
+import { hint, nearest } from '../../../src/core/options/suggest.ts';
 
 const NAMES = ['jobs', 'timeout', 'header', 'per-host', 'flow', 'method', 'retries', 'retry-on', 'url'];
 
@@ -24,3 +24,9 @@ test.each(['', 'x', 'foo', 'data', 'fast', 'retr', 'user', 'host', 'threads', '_
     expect(nearest(word, NAMES)).toBeUndefined();
   },
 );
+
+test('a suggested name is in quotes if it has signs that could be part of the sentence', () => {
+  expect(hint('retris', NAMES)).toBe('; did you mean retries?');
+  expect(hint('uuid', ['UUID?'])).toBe('; did you mean "UUID?"?');
+  expect(hint('uuid', ['uuid:id:name'])).toBe('; did you mean "uuid:id:name"?');
+});

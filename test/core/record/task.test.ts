@@ -23,14 +23,27 @@ test('a result replaces an earlier one under the same key, and a failure without
   );
 });
 
-test('a uuid is a string of 1 to 256 bytes without control characters', () => {
-  expect(['a', 'é'.repeat(128), 'a b', '日本'].map(uuidFault)).toEqual([
+test('a uuid is a string of 1 to 256 bytes without control characters, and not blank', () => {
+  expect(['a', 'é'.repeat(128), 'a b', '日本', ' a'].map(uuidFault)).toEqual([
+    undefined,
     undefined,
     undefined,
     undefined,
     undefined,
   ]);
-  for (const bad of [undefined, null, 5, '', 'é'.repeat(129), 'a\nb', 'a\u0000', 'a\u0085', '\ud800']) {
+  for (const bad of [
+    undefined,
+    null,
+    5,
+    '',
+    'é'.repeat(129),
+    'a\nb',
+    'a\u0000',
+    'a\u0085',
+    '\ud800',
+    ' ',
+    '\u00a0 \u3000',
+  ]) {
     expect(uuidFault(bad)).toBeTypeOf('string');
   }
 });
@@ -40,4 +53,15 @@ test('a run from outside may lack fields, and the record stays valid JSON', () =
   const run = { ...(task.fields.run as Run), state: 'SUCCESS' as const, ms: undefined as never };
   expect(withRun(task, run).line).toBe('{"uuid":"a","n":1.10,"run":{"state":"SUCCESS"}}');
   expect(withRun(task, undefined).line).toBe('{"uuid":"a","n":1.10}');
+});
+
+test('a copy of a record shares nothing with it', () => {
+  const line = '{"uuid":"a","n":null,"deep":{"list":[[{"x":1}]],"__proto__":{"y":[2]}}}';
+  const task = new Task('a', line, JSON.parse(line));
+  const copy = task.copy() as { deep: { list: { x: number }[][] } };
+  expect(JSON.stringify(copy)).toBe(line);
+  (copy.deep.list[0]?.[0] as { x: number }).x = 9;
+  Object.getOwnPropertyDescriptor(copy.deep, '__proto__')?.value.y.push(9);
+  expect(JSON.stringify(copy)).toBe(line.replace('"x":1', '"x":9').replace('[2]', '[2,9]'));
+  expect(JSON.stringify(task.fields)).toBe(line);
 });

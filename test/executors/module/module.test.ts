@@ -100,6 +100,27 @@ describe('--module', () => {
     expect(stderr).toBe('task-exec: 1 done, tried again 2 times\n');
   });
 
+  test('gives each attempt the record as it came, whatever the one before changed in it', async () => {
+    const code = `export default (task, { attempt }) => {
+      const seen = JSON.stringify(task);
+      for (const item of task.items) item.n = 'changed';
+      task.deep.list[0].push('changed');
+      task.run.error.code = 'CHANGED';
+      if (attempt < 2) throw Object.assign(new Error('busy'), { retry: true });
+      return seen;
+    };`;
+    const task = {
+      items: [{ n: 1 }, { n: 2 }],
+      deep: { list: [[1]], ['__proto__']: { a: 1 } },
+      run: { state: 'PENDING', as: 'result', attempts: 1, error: { code: 'BUSY', message: 'no' } },
+    };
+    for (const threads of ['', '--threads 1']) {
+      const { rows } = await run(code, [task], `--backoff 1ms..2ms ${threads}`);
+      expect(JSON.parse(String(rows[0]?.result))).toEqual({ uuid: 'u1', ...task });
+      expect(rows[0]).toMatchObject({ items: task.items, run: { attempts: 2 } });
+    }
+  });
+
   test('ends a function that never settles at --timeout, and aborts its signal', async () => {
     const code = `import { writeFileSync } from 'node:fs';
     export default (_, { signal }) => new Promise(() => signal.addEventListener('abort', () => writeFileSync('aborted', '')));`;

@@ -75,6 +75,7 @@ export function delimitedEdits(delimiter: ',' | '\t'): readonly Edit[] {
       ['uuid', 'n', 'text'],
       ...all.slice(2),
     ]),
+    textEdit('the file twice, with its header', 'harmless', (text) => text + text),
     rows('the first row deleted', 'lossy', (all) => all.slice(1)),
     rows('the last row deleted', 'lossy', (all) => all.slice(0, -1)),
     rows('a row deleted in the midst', 'lossy', (all) => all.filter((_, i) => i !== 2)),
@@ -87,6 +88,7 @@ export function delimitedEdits(delimiter: ',' | '\t'): readonly Edit[] {
     ]),
     cells('one uuid emptied', 'lossy', (row, i) => (i === 2 ? ['', ...row.slice(1)] : row)),
     cells('all uuids emptied', 'lossy', (row, i) => (i > 0 ? ['', ...row.slice(1)] : row)),
+    cells('one uuid blanked', 'lossy', (row, i) => (i === 2 ? ['  ', ...row.slice(1)] : row)),
     cells('a uuid made a number', 'lossy', (row) => [
       row[0] === '0003' ? '3' : String(row[0]),
       ...row.slice(1),
@@ -106,6 +108,11 @@ export function delimitedEdits(delimiter: ',' | '\t'): readonly Edit[] {
     ...(delimiter === ','
       ? [textEdit('a quote opened and not closed', 'broken', (text) => text.replace('plain', '"plain'))]
       : []),
+    textEdit(
+      'the header again at the end, without a line end',
+      'broken',
+      (text) => text + text.slice(0, text.search(/\r?\n/)),
+    ),
     textEdit('a comment', 'broken', (text) => `${text}# checked\n`),
     textEdit('a comment without a line end', 'broken', (text) => `${text}# checked`),
     edit(

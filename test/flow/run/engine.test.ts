@@ -131,6 +131,25 @@ describe('a suspended flow', () => {
     ]);
   });
 
+  test('reverts the latest start first, also if it was resumed from a snapshot in between', async () => {
+    const trace = newTrace();
+    const flow = linear('f').add(
+      unordered('g').add(atom(trace, 'a'), atom(trace, 'b'), atom(trace, 'c'), atom(trace, 'd')),
+      atom(trace, 'z', { failures: 1 }),
+    );
+    const first = traced(trace, flow);
+    first.taskNotifier.register('RUNNING', (_, { atom: name }) => {
+      if (name === 'b') first.suspend();
+    });
+    expect((await first.run()).state).toBe('SUSPENDED');
+    const resume = JSON.parse(JSON.stringify(first)) as FlowSnapshot;
+    expect((await traced(trace, flow, { resume }).run()).state).toBe('REVERTED');
+    const named = (what: string): string[] =>
+      trace.atoms.filter((line) => line.startsWith(`${what} `)).map((line) => line.slice(what.length + 1));
+    expect(named('call')).toHaveLength(5);
+    expect(named('revert')).toEqual(named('call').reverse());
+  });
+
   test('keeps the tries of its controllers', async () => {
     const trace = newTrace();
     const flow = linear('f', { retry: times(3, { provides: 'n' }) }).add(
@@ -221,6 +240,19 @@ describe('a call that times out', () => {
       { a: { code: 'TIMEOUT', message: 'it did not end within 20 ms' } },
     ]);
     expect(told).toBe(true);
+  });
+
+  test('has an aborted signal also for an atom that reads it only then', async () => {
+    let read: (isAborted: boolean) => void;
+    const isAborted = new Promise<boolean>((resolve) => {
+      read = resolve;
+    });
+    const late = task('a', async (_, context) => {
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      read(context.signal.aborted);
+    });
+    expect((await run(linear('f').add(late), { timeout: 20 })).state).toBe('REVERTED');
+    expect(await isAborted).toBe(true);
   });
 
   test('in a revert leaves the flow in FAILURE', async () => {

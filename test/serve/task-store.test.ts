@@ -1,0 +1,35 @@
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { openLocked } from '../../src/core/storage/lock.ts';
+import { Store } from '../../src/serve/store/task-store.ts';
+import { freshFolder } from '../support/run.ts';
+
+const count = vi.hoisted(() => ({ opened: 0, closed: 0 }));
+
+// Counted here, because the library keeps the file itself open until its statements are collected.
+vi.mock(import('../../src/core/storage/sqlite-database.ts'), async (original) => {
+  const real = await original();
+  const openDatabase: typeof real.openDatabase = async (...args) => {
+    const database = await real.openDatabase(...args);
+    const close = (): void => {
+      count.closed++;
+      database.close();
+    };
+    count.opened++;
+    return { ...database, inTransaction: false, close };
+  };
+  return { ...real, openDatabase };
+});
+
+test('a store that another service uses is closed again', async () => {
+  const path = join(freshFolder(), 'serve.db');
+  const lock = `${path}-serve`;
+  const say = (): void => {};
+  const fd = openLocked(lock, () => openSync(lock, 'a'), 'exclusive', 'busy', say);
+  await expect(Store.open(path, say)).rejects.toMatchObject({ code: 'LOCKED' });
+  closeSync(fd);
+  expect(count).toEqual({ opened: 1, closed: 1 });
+  await (await Store.open(path, say)).close();
+  expect(count).toEqual({ opened: 3, closed: 3 });
+});
