@@ -44,9 +44,7 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
   [/^(?:\d{1,3}\.){3}\d{1,3}$/, 'an IP address'],
   [/^(?:\.{0,2}\/|[a-z]:\\)\S*\.\w+$/i, 'the path of a file'],
 ];
-/**
- * Values that are sometimes column names, such as years. They count as data only if all cells are like this.
- */
+/** Values that are sometimes column names, such as years. */
 const NUMBER_OR_DATE =
   /^(?:[-+]?[$€£]?\d[\d.,\u00a0 ]*%?|[-+]?\d+(?:\.\d+)?e[-+]?\d+|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ][\d:.]+(?:Z|[-+]\d\d:?\d\d)?)?|[\d:]+)$/i;
 
@@ -58,9 +56,22 @@ export function dataIn(cells: readonly string[]): { cell: string; kind: string }
     if (cell.length > LONG) return { cell, kind: 'a text' };
   }
   const filled = cells.filter((cell) => cell.trim() !== '');
-  const [cell] = filled;
-  if (cell === undefined || !filled.every((one) => NUMBER_OR_DATE.test(one.trim()))) return undefined;
+  const values = filled.filter((cell) => NUMBER_OR_DATE.test(cell.trim()));
+  const [cell] = values;
+  if (cell === undefined || !(values.length === filled.length || isValue(cell, values, cells)))
+    return undefined;
   return { cell, kind: /^\d{1,4}[-/.]\d{1,2}[-/.]\d|^\d+:\d/.test(cell) ? 'a date' : 'a number' };
+}
+
+/** Years and months that columns are named after. */
+const PERIOD = /^(?:(?:1[89]|2[01])\d\d|\d{4}[-/.]\d{1,2}(?:[-/.]\d{1,2})?)$/;
+
+/**
+ * Returns whether the first of some numbers and dates is not a name: a table begins with a name even if other columns
+ * are named after numbers, and these are several.
+ */
+function isValue(cell: string, values: readonly string[], cells: readonly string[]): boolean {
+  return cell === cells[0] || (values.length === 1 && !PERIOD.test(cell.trim()));
 }
 
 function dataWarning(
