@@ -5,6 +5,7 @@ import { type Run, runOf, stateOf, type Task, withRun } from '../core/record/tas
 import { Committer, FLUSH, FLUSH_INTERVAL } from './committer.ts';
 import { type Destination, MISFITS, type Misfit } from './contract.ts';
 import type { Rest } from './file/rest-file.ts';
+import { RefusedRecords } from './refused-records.ts';
 
 /** Counts of what happened to the records that arrived. */
 export interface SaveSummary {
@@ -98,15 +99,7 @@ export class Router {
       for (;;) {
         const next = await this.#nextOf(iterator);
         if (next.done) break;
-        let i = 0;
-        for (const record of next.value) {
-          const task = withoutMisfit(record);
-          if (!this.#take(task)) {
-            await this.#widenFor(next.value.slice(i).map(withoutMisfit));
-            this.#retake(task);
-          }
-          i++;
-        }
+        await this.#takeBatch(next.value);
         await this.#committer.room();
         // If the run was stopped, the input ends by itself, and all records read from it are saved.
         if (this.teeFailure !== undefined && this.#options.stopped?.aborted !== true) break;
@@ -116,6 +109,24 @@ export class Router {
       iterator.return?.().catch(() => {});
     }
     await this.#committer.drain();
+  }
+
+  /** Takes the records of a batch. @throws {RefusedRecords} if the output cannot hold them */
+  async #takeBatch(records: readonly Task[]): Promise<void> {
+    let i = 0;
+    try {
+      for (const record of records) {
+        const task = withoutMisfit(record);
+        if (!this.#take(task)) {
+          await this.#widenFor(records.slice(i).map(withoutMisfit));
+          this.#retake(task);
+        }
+        i++;
+      }
+    } catch (error) {
+      const isRefusal = error instanceof TaskpipeError && ['USAGE', 'DATA'].includes(error.code);
+      throw isRefusal ? new RefusedRecords(error.code, error.message, records.slice(i)) : error;
+    }
   }
 
   /** Commits all taken tasks. @throws the error of a failed commit */

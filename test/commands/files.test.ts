@@ -22,6 +22,10 @@ function folderWith(files: Readonly<Record<string, string>>): string {
   return folder;
 }
 
+/** A record that had no place in the output: its work is done. */
+const UNSAVED =
+  '{"uuid":"1","n":1,"run":{"state":"FAILURE","attempts":1,"error":{"code":"COLUMNS","message":""}}}\n';
+
 describe('one file for two uses', () => {
   const files = {
     'a.csv': 'uuid,url\n1,x\n',
@@ -83,7 +87,7 @@ describe('one file for two uses', () => {
     ['a ledger that is only read', 'task-done skip a.ndjson < a.ndjson'],
     ['a device', 'task-save b.csv --rejects /dev/null < /dev/null > /dev/null'],
   ])('is accepted if it is %s', async (_, command) => {
-    const folder = folderWith({ ...files, 'out.csv.rest.ndjson': '{"uuid":"1","n":1}\n' });
+    const folder = folderWith({ ...files, 'out.csv.rest.ndjson': UNSAVED });
     expect(await sh(command, { cwd: folder })).toMatchObject({ code: 0 });
   });
 });

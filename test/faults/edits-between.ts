@@ -95,15 +95,20 @@ async function tryEdit(state: Case): Promise<void> {
   await save(state, []); // the copy is as this run leaves it
   await edit.apply({ path: out, old: readFileSync(join(folder, 'older')) });
   const before = await lookAt(state);
+  const finished = finishedOf(state);
   const input = await inputOf(state, before);
   const first = await save(state, input);
   await judge(state, before, first, input);
+  judgeLedger(state, finished, first);
   judgeKind(state, first);
   const canAccept = !format.replaces || ledger !== undefined;
   if (first.code === 65 && !canAccept) return;
   if (first.code === 65) {
     const accepted = await save(state, input, true);
     await judge(state, before, accepted, input);
+    judgeLedger(state, finished, accepted);
+    if (accepted.code > 1 && first.words.includes('--accept-edits'))
+      add(state, 'other', `--accept-edits was advised, and is refused: ${accepted.words}`);
     if (edit.kind === 'lossy' && ledger !== undefined) {
       if (accepted.code > 1)
         add(state, 'exit code', `${accepted.code} with --accept-edits: ${accepted.words}`);
@@ -119,6 +124,17 @@ async function tryEdit(state: Case): Promise<void> {
   if (again.code > 1) add(state, 'exit code', `${again.code} at the run after it: ${again.words}`);
   if (!state.format.replaces && after.content !== whole.content)
     add(state, 'double', 'another run changed the output');
+}
+
+/** The finished uuids of the ledger, as one text. */
+function finishedOf({ ledger }: Case): string {
+  return ledger === undefined ? '' : [...finishedIn(ledger)].sort().join();
+}
+
+/** A run that ends with an error must not have changed the ledger. */
+function judgeLedger(state: Case, finished: string, { code, words }: Ended): void {
+  if (code > 1 && finishedOf(state) !== finished)
+    add(state, 'lost', `it was refused, and changed the ledger: ${words}`);
 }
 
 /** What is in an output, by other code than the product's. */
@@ -189,6 +205,8 @@ function judgeKind(state: Case, { code, words }: Ended): void {
   const mustRefuse = edit.kind === 'broken' || (ledger !== undefined && edit.kind !== 'harmless');
   if (mustRefuse && !isRefused) add(state, 'exit code', `${code}, not 65: ${words}`);
   if (edit.kind === 'harmless' && isRefused) add(state, 'exit code', `65: ${words}`);
+  const isMissing = /\d+ rows? (is|are) missing/.test(words);
+  if (edit.kind === 'broken' && isMissing) add(state, 'other', `no row is missing: ${words}`);
   const isCounted = /\d+ rows? (is|are) missing|names \d+ rows? of it/.test(words);
   if (edit.kind === 'lossy' && ledger !== undefined && isRefused && !isCounted)
     add(state, 'other', `it does not say how many rows are missing: ${words}`);

@@ -136,7 +136,7 @@ describe('an output', () => {
     await expect(save(input, join(folder, 'out.csv'), {})).rejects.toMatchObject({
       code: 'IO',
       message: expect.stringMatching(
-        /out.csv was renamed to .*real.csv during the run, and another file has/,
+        /out.csv was changed during the run: it is a link to other.csv, and was a link to real.csv/,
       ),
     });
     expect(textOf(folder, 'other.csv')).toBe('mine');

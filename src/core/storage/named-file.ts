@@ -2,6 +2,7 @@ import { fstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import { quote } from 'shlex';
 import { ioError, TaskpipeError } from '../base/errors.ts';
+import { type LinkChange, LinkedPath } from './linked-path.ts';
 import { keepCopy } from './side-file.ts';
 
 /** Details for the message about a lost file. */
@@ -24,6 +25,8 @@ export interface Loss {
   readonly isCopy: boolean;
   /** True if its folder has lost its name too. */
   readonly isFolderGone?: boolean;
+  /** Change of a link, if the file still has its own name. */
+  readonly link?: LinkChange | undefined;
 }
 
 /** Returns whether a path names this very file. */
@@ -48,6 +51,7 @@ export class NamedFile {
   readonly #file: Stats;
   /** The path when the file was opened: user code may change the working directory. */
   readonly #absolute: string;
+  readonly #link: LinkedPath;
 
   /** @param fd a descriptor of the file that the path names now; to keep a copy, it must be readable */
   constructor(path: string, fd: number) {
@@ -55,6 +59,7 @@ export class NamedFile {
     this.#fd = fd;
     this.#file = fstatSync(fd);
     this.#absolute = resolve(path);
+    this.#link = new LinkedPath(path);
   }
 
   /** True for a regular file. Devices and pipes are not checked. */
@@ -101,8 +106,9 @@ export class NamedFile {
     const moved = isNameless ? undefined : this.#newName();
     const isFolderGone = statSync(dirname(this.#absolute), { throwIfNoEntry: false }) === undefined;
     const words = this.#words(isReplaced, isFolderGone, moved);
+    const link = isFileAt(this.#link.real, fstatSync(this.#fd)) ? this.#link.change() : undefined;
     const place = isNameless ? await keepCopy(this.#fd, this.path) : moved;
-    return { words, isReplaced, place, isCopy: isNameless, isFolderGone };
+    return { words, isReplaced, place, isCopy: isNameless, isFolderGone, link };
   }
 
   #words(isReplaced: boolean, isFolderGone: boolean, moved: string | undefined): string {
@@ -193,13 +199,14 @@ export class GrowingFile {
 /** Returns a message that says what happened to which file, where its bytes are, and what to do next. */
 export function lossMessage(
   path: string,
-  { words, isReplaced, place, isCopy, isFolderGone }: Loss,
+  { words, isReplaced, place, isCopy, isFolderGone, link }: Loss,
   details: LossDetails,
 ): string {
   const { contents, again = '' } = details;
   const had = contents === undefined ? '' : `, with ${contents}`;
-  const what = `${path} ${words}${had}`;
+  const what = `${path} ${link?.words ?? words}${had}`;
   const rerun = `run the same command again${again}`;
+  if (link !== undefined) return `${what}; ${link.next}, then ${rerun}`;
   if (place === undefined) return `${what}; ${rerun}`;
   if (isFolderGone) return `${what}; it is ${place} now; put the folder back, then ${rerun}`;
   const old = `the old file is ${isCopy ? 'kept as ' : ''}${place}`;

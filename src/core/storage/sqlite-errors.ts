@@ -1,3 +1,4 @@
+import { quote } from 'shlex';
 import { messageOf, TaskpipeError } from '../base/errors.ts';
 
 /** Maximum wait for another writer of the database, in milliseconds. */
@@ -30,7 +31,10 @@ export function sqliteError(doing: string, path: string, error: unknown): Error 
   if (code === NOTADB || words.includes('file is not a database'))
     return fail('DATA', 'it is not a SQLite database; name another file');
   if (code === CORRUPT || words.includes('disk image is malformed'))
-    return fail('DATA', `the database is damaged (${words}); sqlite3 FILE .recover may save what is in it`);
+    return fail(
+      'DATA',
+      `the database is damaged (${words}); what is in it may be saved with: sqlite3 ${quote(path)} .recover | sqlite3 ${quote(`${path}.recovered`)}`,
+    );
   if (LOCKED.has(code) || words.includes('database is locked')) return fail('LOCKED', BUSY);
   if (code === FULL || (isOfLibrary(error) && NO_ROOM.has(error.rawCode)))
     return fail('IO', 'no space left on the device, or the file has reached its size limit');

@@ -3,7 +3,7 @@ import { IdSet } from '../../core/ids/id-set.ts';
 import type { Recovery } from './contract.ts';
 import { cut } from './cut-tail.ts';
 import type { OpenLedger } from './missing-rows.ts';
-import { badRow, lostUuids, tooFewRows } from './output-mismatch.ts';
+import { badRow, lostUuids, tooFewRows, unknownRows } from './output-mismatch.ts';
 import type { OutputScan } from './read-output.ts';
 
 /**
@@ -15,7 +15,7 @@ export async function agreeByCount(recovery: Recovery, opened: OpenLedger, found
   const { ledger, history, writer } = opened;
   const { saved, seal, hasHole, named, end = 0 } = history;
   if (saved.size > 0 && (mark?.hasUuid ?? seal?.hasUuid) === true)
-    throw lostUuids(output, ledger.place, saved.size, rows.names ?? []);
+    throw lostUuids(output.path, ledger.place, saved.size, rows.names ?? []);
   if ((hasHole && named < end) || (seal?.rows ?? 0) > saved.size) {
     throw new TaskpipeError(
       'DATA',
@@ -23,14 +23,15 @@ export async function agreeByCount(recovery: Recovery, opened: OpenLedger, found
         `cannot be found out. Put the ledger back, or save to another file after task-done clear --yes ${ledger.place}`,
     );
   }
+  if (mark === undefined && history.end === undefined && found.rows > 0)
+    throw unknownRows(output, ledger.place, found.rows);
   // After a crash, rows count only up to the end that the ledger knows.
   const known =
     mark === undefined ? output.size : Math.min(output.size, Math.max(end, mark.size, rows.first));
   const count = mark === undefined ? found.rows : await rowsUpTo(recovery, known);
   const { fault } = found;
   const isTail = fault?.damage === 'open' && fault.end >= output.size;
-  if (fault !== undefined && fault.start < known && !(acceptEdits && isTail))
-    throw badRow(output, fault, false);
+  if (fault !== undefined && fault.start < known && !(acceptEdits && isTail)) throw badRow(output, fault);
   if (count < saved.size - (await takenBack(opened)))
     throw tooFewRows(output, ledger.place, count, saved.size);
   if (mark === undefined && fault !== undefined) await cut(recovery, fault.start, false);

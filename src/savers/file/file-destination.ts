@@ -8,7 +8,9 @@ import type { Task } from '../../core/record/task.ts';
 import { resolved, syncFolder } from '../../core/storage/durable.ts';
 import { type LedgerWriter, openLedger } from '../../ledgers/index.ts';
 import type { Destination, DestinationOptions, Misfit, OpenRows, RowBatch, Rows } from '../contract.ts';
+import { assertUtf8 } from '../foreign-form.ts';
 import type { Unmet } from '../rows/columns.ts';
+import { checkColumns, mustHaveUuid } from './check-columns.ts';
 import type { Head } from './contract.ts';
 import type { OpenLedger } from './missing-rows.ts';
 import { type OutputFile, openOutput } from './output-file.ts';
@@ -56,12 +58,14 @@ async function openAppended(options: RealOptions): Promise<Destination> {
     opened = await openLedgerOf(options);
     const head = { output, opened, mark, sync, acceptEdits, warn, info };
     const rows = await openRows(head, options);
-    if (opened === undefined && !rows.hasUuid) {
+    if (opened === undefined && !rows.hasUuid && options.fields !== undefined) {
       info(`${path} has no uuid column: only duplicates within this run are noticed (--ledger knows all)`);
     }
+    const hasRows = output.size > rows.first;
     const { saved, ...state } = await recover({ ...head, rows });
+    checkColumns(rows, options, hasRows);
     const run = new OutputRun({ path, sync, writer: opened?.writer, ...state });
-    const file = new FileDestination(options, output, rows, { saved, opened, run });
+    const file = new FileDestination(options, output, rows, { saved, opened, run, hasRows });
     if (rows.lacking.length > 0) await file.widen(rows.lacking);
     return file;
   } catch (error) {
@@ -87,17 +91,14 @@ async function openLedgerOf({ ledger: place, given, warn }: RealOptions): Promis
 
 async function openRows(head: Head, options: RealOptions): Promise<Rows> {
   const { output, mark } = head;
+  for await (const first of output.chunks(0)) {
+    assertUtf8(options.path, first);
+    break;
+  }
   const format = { ...options, mayBeTorn: mayTearHeader(mark) };
   const rows = await options.openRows(output.chunks(0), format);
   if (rows === undefined) await recoverHead(head);
-  const opened = rows ?? ((await options.openRows(output.chunks(0), options)) as Rows);
-  if (options.widen && options.ledger !== undefined && !opened.hasUuid) {
-    throw new TaskpipeError(
-      'USAGE',
-      `--widen with --ledger needs a uuid column in ${options.path}: without one, task-save cannot tell which rows the ledger knows`,
-    );
-  }
-  return opened;
+  return rows ?? ((await options.openRows(output.chunks(0), options)) as Rows);
 }
 
 /**
@@ -123,6 +124,8 @@ interface FileState {
   readonly opened?: OpenLedger | undefined;
   /** Absent with `--overwrite`. */
   readonly run?: OutputRun;
+  /** Whether the output had rows at the start. */
+  readonly hasRows?: boolean;
   /** With `--overwrite`: the file that is overwritten, if there is one. */
   readonly old?: OutputFile | undefined;
 }
@@ -137,13 +140,15 @@ class FileDestination implements Destination {
   readonly #undone: IdSet | undefined;
   readonly #run: OutputRun | undefined;
   readonly #old: OutputFile | undefined;
+  readonly #hasRows: boolean;
   /** Path of the file that is written: the output, or the file that replaces it at the end. */
   readonly #place: string;
   #output: OutputFile;
   /** Number of rows that this run has written. */
   #written = 0;
 
-  constructor(options: RealOptions, output: OutputFile, rows: Rows, { saved, opened, run, old }: FileState) {
+  constructor(options: RealOptions, output: OutputFile, rows: Rows, state: FileState) {
+    const { saved, opened, run, old, hasRows = false } = state;
     this.#options = options;
     this.#output = output;
     this.#place = options.overwrite ? `${options.path}.new` : options.path;
@@ -154,6 +159,7 @@ class FileDestination implements Destination {
     this.#run = run;
     this.isFresh = output.size === 0;
     this.#old = old;
+    this.#hasRows = hasRows;
     this.marks = opened !== undefined;
   }
 
@@ -162,7 +168,9 @@ class FileDestination implements Destination {
   }
 
   encode(task: Task): string | Misfit {
-    return this.#rows.encode(task);
+    const row = this.#rows.encode(task);
+    if (typeof row !== 'string') mustHaveUuid(this.#rows, this.#options, this.#hasRows);
+    return row;
   }
 
   lackedBy(task: Task): readonly string[] {
@@ -185,7 +193,7 @@ class FileDestination implements Destination {
   /** Writes the rows, then the ledger; docs/guarantees.md gives the reason for this order. */
   async commit({ rows, rowCount, uuids, ends }: RowBatch): Promise<void> {
     const { sync } = this.#options;
-    await this.#run?.addUnknown();
+    await this.#run?.settle();
     if (rows.length > 0) await this.#run?.begin(this.#output, this.#rows.hasUuid);
     else this.#run?.unseal();
     const from = this.#output.size;
@@ -218,7 +226,7 @@ class FileDestination implements Destination {
   /** Rewrites the output with more columns, and renames the new file into its place. */
   async widen(columns: readonly string[]): Promise<void> {
     const { path, warn, sync } = this.#options;
-    await this.#run?.addUnknown();
+    await this.#run?.settle();
     const old = this.#output;
     await this.#run?.begin(old, this.#rows.hasUuid); // a last row without a line end is completed
     const temporary = `${this.#place}.wide`;

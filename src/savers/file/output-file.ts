@@ -70,7 +70,7 @@ export function openOutput(
   warn: (message: string) => void,
   options: { instead?: string; given?: string; mode?: number | undefined } = {},
 ): OutputFile {
-  const busy = `${options.instead ?? path} is being written by another task-save`;
+  const busy = `${options.instead ?? path} is being written by another task-save; wait until it has ended, or save to another file`;
   try {
     const isNew = !isThere(path);
     const open = (): number => openSync(path, constants.O_RDWR | constants.O_CREAT, 0o666);

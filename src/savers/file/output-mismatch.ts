@@ -1,7 +1,7 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { counted } from '../../core/base/format.ts';
 import { quoted } from '../../core/base/terminal-text.ts';
-import { hint } from '../../core/options/suggest.ts';
+import { nearest } from '../../core/options/suggest.ts';
 import type { FoundRow } from '../contract.ts';
 import type { OutputFile } from './output-file.ts';
 
@@ -17,28 +17,54 @@ export interface Missing {
   readonly uuids: readonly string[];
 }
 
+/** State of an output that lacks rows: a uuid may have been changed or emptied. */
+export interface Strange {
+  /** True if the output is empty or does not exist. */
+  readonly isEmpty?: boolean;
+  /** Rows that the ledger does not name. */
+  readonly unknown?: Missing;
+  /** Rows without a uuid, and the line of the first. */
+  readonly nameless?: { readonly count: number; readonly line: number };
+}
+
 /**
  * Returns the error for rows that are missing in an output.
  * @param path the output, or its table
  * @param ledger place of the ledger
- * @param isEmpty true if the output is empty or does not exist
  */
 export function missingRows(
   path: string,
   ledger: string,
-  { count, uuids }: Missing,
-  isEmpty: boolean,
+  missing: Missing,
+  { isEmpty = false, unknown, nameless }: Strange = {},
 ): TaskpipeError {
-  const shown = uuids.slice(0, SHOWN).map(quoted).join(', ');
-  const names = `(uuid ${shown}${count > SHOWN ? ', …' : ''})`;
+  const names = shownUuids(missing);
   const what = isEmpty
-    ? `${path} is empty or not there, but the ledger ${ledger} names ${counted(count, 'row')} of it ${names}`
-    : `${path}: ${areMissing(count)} that the ledger ${ledger} names ${names}; someone changed it after the last run`;
+    ? `${path} is empty or not there, but the ledger ${ledger} names ${counted(missing.count, 'row')} of it ${names}`
+    : `${path}: ${areMissing(missing.count)} that the ledger ${ledger} names ${names}; someone changed it after the last run`;
   return new TaskpipeError(
     'DATA',
-    `${what}. Put it back, or add --accept-edits to have these tasks done again, or save to another place; ` +
-      `task-done clear --yes ${ledger} forgets everything that is finished`,
+    `${what}${namelessWords(path, nameless)}${unknownWords(unknown)}. Put it back, or add --accept-edits to have these tasks done again, or save to another place; ` +
+      `task-done clear --yes ${ledger} forgets all finished tasks, also those of other outputs`,
   );
+}
+
+function shownUuids({ count, uuids }: Missing): string {
+  const shown = uuids.slice(0, SHOWN).map(quoted).join(', ');
+  return `(uuid ${shown}${count > SHOWN ? ', …' : ''})`;
+}
+
+function namelessWords(path: string, nameless: Strange['nameless']): string {
+  if (nameless === undefined || nameless.count === 0) return '';
+  const { count, line } = nameless;
+  return `. ${path}:${line}: ${count === 1 ? 'the row has' : `${counted(count, 'row')} from here on have`} no uuid`;
+}
+
+function unknownWords(unknown: Missing | undefined): string {
+  if (unknown === undefined || unknown.count === 0) return '';
+  const { count, uuids } = unknown;
+  const names = uuids.length === 0 ? '' : ` ${shownUuids(unknown)}`;
+  return `. It has ${counted(count, 'row')} that the ledger does not name${names}: if their uuids were changed, put these back, or the tasks are saved a second time`;
 }
 
 /** Returns the message about rows that `--accept-edits` removes from the ledger. */
@@ -75,11 +101,7 @@ export function tooFewRows(
 }
 
 /** Returns the error for a damaged row that was not left by a crash of task-save. */
-export function badRow(
-  output: OutputFile,
-  { line, fault, damage, end }: FoundRow,
-  isUtf16: boolean,
-): TaskpipeError {
+export function badRow(output: OutputFile, { line, fault, damage, end, remedy }: FoundRow): TaskpipeError {
   const { path, size } = output;
   if (damage === 'open' && end >= size) {
     return new TaskpipeError(
@@ -88,33 +110,55 @@ export function badRow(
         `which moves it to ${path}.torn-TIME`,
     );
   }
-  const encoding = isUtf16 ? '; the file looks like UTF-16: save it as UTF-8' : '';
+  const next = remedy ?? 'Correct the line or put the file back';
   return new TaskpipeError(
     'DATA',
-    `${path}:${line}: ${fault}${encoding}. Correct the line or put the file back, then run again; or save to another file`,
+    `${path}:${line}: ${fault}. ${next}, then run again; or save to another file`,
   );
 }
 
-/** Returns the error for rows without a uuid in an output with a uuid column. */
-export function withoutUuid({ path }: OutputFile, count: number, line: number): TaskpipeError {
+/**
+ * Returns the error for rows without a uuid in an output with a uuid column.
+ * @param hasOthers true if other rows have one
+ */
+export function withoutUuid(
+  { path }: OutputFile,
+  { count, line }: { readonly count: number; readonly line: number },
+  hasOthers: boolean,
+): TaskpipeError {
   const what = count === 1 ? 'the row has no uuid' : `${counted(count, 'row')} from here on have no uuid`;
+  const input = hasOthers ? '' : ` If ${path} is the input too, save to another file.`;
   return new TaskpipeError(
     'DATA',
-    `${path}:${line}: ${what}, so task-save cannot tell which task is done. Put the uuid back or delete the row, ` +
+    `${path}:${line}: ${what}, so task-save cannot tell which task is done.${input} Put the uuid back or delete the row, ` +
       'or add --accept-edits to keep rows that belong to no task',
   );
 }
 
-/** Returns the error for an output that had a uuid column in an earlier run. */
+/**
+ * Returns the error for an output that had a uuid column in an earlier run.
+ * @param path the output, or its table
+ */
 export function lostUuids(
-  { path }: OutputFile,
+  path: string,
   ledger: string,
   named: number,
   names: readonly string[],
 ): TaskpipeError {
+  const near = nearest('uuid', names);
+  const renamed = near === undefined ? 'renamed' : `renamed to ${quoted(near)}`;
   return new TaskpipeError(
     'DATA',
     `${path} has no uuid column, but the ledger ${ledger} knows its ${counted(named, 'row')} by uuid: ` +
-      `was the column renamed or removed, or left out of --fields${hint('uuid', names)}? Put it back, or save to another file`,
+      `was the column ${renamed} or removed, or left out of --fields? Put it back, or save to another file`,
+  );
+}
+
+/** Returns the error for an output without a uuid column that the ledger does not know. */
+export function unknownRows({ path }: OutputFile, ledger: string, count: number): TaskpipeError {
+  return new TaskpipeError(
+    'DATA',
+    `${path} has no uuid column and ${counted(count, 'row')} that the ledger ${ledger} does not know, so task-save ` +
+      `cannot tell which tasks they belong to. If ${path} is the input too, or was saved without this ledger, save to another file`,
   );
 }

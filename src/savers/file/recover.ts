@@ -29,11 +29,10 @@ export interface Recovered {
   /** True if the seal in the ledger matches the output. */
   readonly isSealed: boolean;
   /**
-   * Adds the rows that the ledger lacks to the ledger. Set if the ledger does not know the output at all and
-   * no run has left a mark: the output may then be the input of the pipeline, given by mistake. So adding
-   * waits for the first commit, or the end of the run.
+   * Makes the ledger agree with the output. Waits for the first commit, or the end of the run: until then, the
+   * run may refuse its records, for example because the output is also the input of the pipeline.
    */
-  readonly addUnknown?: (() => Promise<void>) | undefined;
+  readonly settle?: (() => Promise<void>) | undefined;
 }
 
 const BATCH = 10_000;
@@ -73,7 +72,7 @@ async function lackingEnd(output: OutputFile, { newline }: Rows): Promise<string
   return '';
 }
 
-async function agree(recovery: Recovery): Promise<Pick<Recovered, 'saved' | 'addUnknown'>> {
+async function agree(recovery: Recovery): Promise<Pick<Recovered, 'saved' | 'settle'>> {
   const { output, rows, mark, opened } = recovery;
   const found = await look({ output, rows, history: opened?.history, mark });
   if (mark !== undefined && (await isTornBehind(output, found, mark))) {
@@ -84,14 +83,15 @@ async function agree(recovery: Recovery): Promise<Pick<Recovered, 'saved' | 'add
     await agreeByCount(recovery, opened, found);
     return { saved: opened.history.saved };
   }
-  await agreeByUuids(recovery, found);
+  const missing = await agreeByUuids(recovery, found);
   if (opened === undefined) return { saved: found.met };
   // The set of uuids grows from here on.
   const count = found.met.size - found.known;
-  const add = (): Promise<void> => addUnknown(recovery, opened, found.unknown, count);
-  if (opened.history.end === undefined && mark === undefined) return { saved: found.met, addUnknown: add };
-  await add();
-  return { saved: found.met };
+  const settle = async (): Promise<void> => {
+    if (missing !== undefined) await forget(recovery, opened, found.met, missing);
+    await addUnknown(recovery, opened, found.unknown, count);
+  };
+  return { saved: found.met, settle };
 }
 
 /** Returns true if a row that had no line end at the start of the run is whole except for NULs after it. */
@@ -104,17 +104,28 @@ async function isTornBehind(
   return isUnsynced(output, size);
 }
 
-async function agreeByUuids(recovery: Recovery, found: OutputScan): Promise<void> {
-  const { output, opened, sync, warn } = recovery;
+/** Returns the rows that the ledger must forget; undefined if it names no row that is absent. */
+async function agreeByUuids(recovery: Recovery, found: OutputScan): Promise<Missing | undefined> {
+  const { output, opened, warn } = recovery;
   const { fault, met, doubled } = found;
   const isCrash = await isOurs(recovery, found);
   const isShort = opened !== undefined && found.known < opened.history.saved.size;
   const missing = isShort ? await missingIn(opened, met) : NONE;
   await check(recovery, found, missing, isCrash);
   if (fault !== undefined) await cut(recovery, fault.start, isCrash);
-  if (isShort) await forgetAbsent(opened, met, sync);
-  if (isShort && missing.count > 0) warn(acceptedRows(output.path, missing.count, opened.ledger.place));
   if (doubled.count > 0) warn(doubledRows(output, doubled.count, doubled.line));
+  return isShort ? missing : undefined;
+}
+
+/** Takes rows that are gone out of the ledger. */
+async function forget(
+  { output, sync, warn }: Recovery,
+  opened: OpenLedger,
+  met: IdSet,
+  { count }: Missing,
+): Promise<void> {
+  await forgetAbsent(opened, met, sync);
+  if (count > 0) warn(acceptedRows(output.path, count, opened.ledger.place));
 }
 
 const NONE: Missing = { count: 0, uuids: [] };
@@ -129,12 +140,16 @@ async function check(
   const { output, rows, opened, acceptEdits } = recovery;
   const { fault, nameless } = found;
   const isLast = fault?.damage === 'open' && fault.end >= output.size;
-  if (fault !== undefined && !isCrash && !isLast) throw badRow(output, fault, await isUtf16(output));
+  if (fault !== undefined && !isCrash && !isLast) throw badRow(output, fault);
   if (acceptEdits) return;
   if (opened !== undefined && missing.count > 0)
-    throw missingRows(output.path, opened.ledger.place, missing, output.size === 0);
-  if (fault !== undefined && !isCrash) throw badRow(output, fault, false);
-  if (rows.hasUuid && nameless.count > 0) throw withoutUuid(output, nameless.count, nameless.line);
+    throw missingRows(output.path, opened.ledger.place, missing, {
+      isEmpty: output.size === 0,
+      unknown: { count: found.met.size - found.known, uuids: found.unknown?.map(({ uuid }) => uuid) ?? [] },
+      nameless,
+    });
+  if (fault !== undefined && !isCrash) throw badRow(output, fault);
+  if (rows.hasUuid && nameless.count > 0) throw withoutUuid(output, nameless, found.met.size > 0);
 }
 
 /** Returns true if a crash of the last run may have torn the first invalid row. */
@@ -183,23 +198,12 @@ export function mayTearHeader(mark: RunMark | undefined): mark is RunMark {
  */
 export async function recoverHead(head: Head): Promise<void> {
   const { output, opened, mark } = head;
-  if (opened !== undefined) {
-    const missing = await missingIn(opened, new IdSet());
-    if (missing.count > 0) throw missingRows(output.path, opened.ledger.place, missing, false);
+  if (!mayTearHeader(mark) || !(await isUnsynced(output, mark.size))) {
+    const fault = 'the header has no end, or a NUL';
+    throw badRow(output, { uuid: undefined, start: 0, end: 0, line: 1, fault });
   }
-  if (mayTearHeader(mark) && (await isUnsynced(output, mark.size))) return cut(head, mark.size, true);
-  const fault = 'the header has no end, or a NUL';
-  const row = { uuid: undefined, start: 0, end: 0, line: 1, fault };
-  throw badRow(output, row, await isUtf16(output));
-}
-
-/**
- * Returns true if an output begins like UTF-16: with a byte order mark, or a NUL beside its first character.
- */
-async function isUtf16(output: OutputFile): Promise<boolean> {
-  for await (const chunk of output.chunks(0)) {
-    const [a, b] = chunk;
-    return (a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff) || a === 0 || b === 0;
-  }
-  return false;
+  const missing = opened && (await missingIn(opened, new IdSet()));
+  if (opened !== undefined && missing !== undefined && missing.count > 0)
+    throw missingRows(output.path, opened.ledger.place, missing);
+  await cut(head, mark.size, true);
 }

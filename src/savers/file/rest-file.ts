@@ -1,15 +1,26 @@
-import { accessSync, closeSync, constants, createReadStream, existsSync, fstatSync, openSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  createReadStream,
+  existsSync,
+  fstatSync,
+  openSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import { IdMap } from '../../core/ids/id-map.ts';
 import type { IdSet } from '../../core/ids/id-set.ts';
-import { readTasks } from '../../core/record/ndjson.ts';
-import { Task } from '../../core/record/task.ts';
+import { parseTask, readTasks } from '../../core/record/ndjson.ts';
+import { stateOf, Task } from '../../core/record/task.ts';
 import { datasync, modeOf, replaceFile, resolved, syncFolder, writeAll } from '../../core/storage/durable.ts';
 import { openLocked } from '../../core/storage/lock.ts';
 import { NamedFile, sizeError } from '../../core/storage/named-file.ts';
 import { encodeUtf8 } from '../../core/text/encoding.ts';
+import { assertUtf8 } from '../foreign-form.ts';
 
 /**
  * The rest file: all records that reached the saver and are not saved, the newest of each uuid. A run
@@ -38,6 +49,7 @@ export interface Rest {
  */
 export function openRest(name: string, warn: (message: string) => void): Rest {
   const path = realRest(name);
+  assertOwnRest(name, path);
   const run = `${path}.run`;
   let file: RunFile | undefined;
   const open = (): RunFile => {
@@ -97,6 +109,41 @@ function realRest(name: string): string {
   }
 }
 
+/** Bytes of a rest file that are looked at when it is opened. */
+const LOOKED = 64 * 1024;
+
+/**
+ * Checks that a file can be the rest file: records that are saved are removed from it.
+ * @throws {TaskpipeError} `DATA` if it is packed or not in UTF-8, `USAGE` if its first record is not a failure or a task
+ *   that did not run
+ */
+function assertOwnRest(name: string, path: string): void {
+  const first = firstBytes(path);
+  assertUtf8(name, first);
+  const end = first.indexOf('\n');
+  const record = end < 0 ? undefined : parseTask(first.toString('utf8', 0, end));
+  if (!(record instanceof Task) || stateOf(record) !== undefined) return;
+  throw new TaskpipeError(
+    'USAGE',
+    `${name} is not a rest file of task-save, which would remove records from it: its first record has no run.state; name another file with --rest`,
+  );
+}
+
+function firstBytes(path: string): Buffer {
+  if (!existsSync(path)) return Buffer.alloc(0);
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      const bytes = Buffer.alloc(LOOKED);
+      return bytes.subarray(0, readSync(fd, bytes));
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw ioError('cannot read', path, error);
+  }
+}
+
 /** The open file of a run. */
 interface RunFile {
   readonly fd: number;
@@ -136,8 +183,9 @@ async function checkRun(run: string, { named, size }: RunFile): Promise<void> {
 /** Merges the run file into the rest file and removes it. Removes the rest file if it would be empty. */
 async function mergeFiles(path: string, run: string, saved: Pick<IdSet, 'has'>): Promise<void> {
   try {
+    const wasEmpty = statSync(path, { throwIfNoEntry: false })?.size === 0;
     const bytes = await replaceFile(path, merged(path, run, saved));
-    if (bytes === 0) await remove(path);
+    if (bytes === 0 && !wasEmpty) await remove(path); // an empty one is not ours
     await remove(run);
   } catch (error) {
     throw ioError('cannot write', path, error);
@@ -159,8 +207,11 @@ async function* merged(path: string, run: string, saved: Pick<IdSet, 'has'>): As
   for await (const batch of readRest(run)) {
     for (const record of batch) if (record instanceof Task) newest.set(record.uuid, number++);
   }
+  // A record without a state is not ours.
   const isKept = (record: Task | Buffer): boolean =>
-    !(record instanceof Task) || !(saved.has(record.uuid) || newest.has(record.uuid));
+    !(record instanceof Task) ||
+    stateOf(record) === undefined ||
+    !(saved.has(record.uuid) || newest.has(record.uuid));
   for await (const batch of readRest(path)) yield bytesOf(batch.filter(isKept));
   number = 0;
   for await (const batch of readRest(run)) {

@@ -122,8 +122,8 @@ export interface RunStart {
   readonly lacks: string;
   /** True if the seal in the ledger matches the output. */
   readonly isSealed: boolean;
-  /** Adds the rows that the ledger lacks to the ledger. */
-  readonly addUnknown?: (() => Promise<void>) | undefined;
+  /** Makes the ledger agree with the output. */
+  readonly settle?: (() => Promise<void>) | undefined;
 }
 
 /** A run on an output: marks it before the first append, and seals it in the ledger at a clean end. */
@@ -131,11 +131,11 @@ export class OutputRun {
   readonly #start: RunStart;
   #isSealed: boolean;
   #hasBegun = false;
-  #addUnknown: (() => Promise<void>) | undefined;
+  #settle: (() => Promise<void>) | undefined;
 
   constructor(start: RunStart) {
     this.#start = start;
-    this.#addUnknown = start.addUnknown;
+    this.#settle = start.settle;
     this.#isSealed = start.isSealed;
   }
 
@@ -154,13 +154,11 @@ export class OutputRun {
     if (sync) await output.sync();
   }
 
-  /**
-   * Adds the rows that the ledger lacks to it, on the first call only. Call it before the output changes.
-   */
-  async addUnknown(): Promise<void> {
-    const add = this.#addUnknown;
-    this.#addUnknown = undefined;
-    await add?.();
+  /** Makes the ledger agree with the output, on the first call only. Call it before the output changes. */
+  async settle(): Promise<void> {
+    const settle = this.#settle;
+    this.#settle = undefined;
+    await settle?.();
   }
 
   /** Invalidates the seal. Call it before the ledger names more rows of the output. */
@@ -171,7 +169,7 @@ export class OutputRun {
   /** Seals the output, whose rows are all durable, and removes the mark. */
   async end(output: OutputFile, rows: number, hasUuid: boolean): Promise<void> {
     const { path, sync, writer } = this.#start;
-    await this.addUnknown();
+    await this.settle();
     if (!this.#isSealed) await writer?.know(output.size, sync, { stamp: output.stamp, rows, hasUuid });
     if (this.#hasBegun) removeMark(path, sync);
   }

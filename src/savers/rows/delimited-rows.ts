@@ -1,7 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { TaskpipeError } from '../../core/base/errors.ts';
 import { counted } from '../../core/base/format.ts';
-import { hint } from '../../core/options/suggest.ts';
 import { runOf, type Task } from '../../core/record/task.ts';
 import { CsvParser, type Dialect, ROW_FAULTS, type Row, rowEncoder } from '../../core/text/csv.ts';
 import type { FormatOptions, FoundRow, Misfit, OpenRows, Rows } from '../contract.ts';
@@ -65,12 +63,6 @@ class DelimitedRows implements Rows {
       options.info?.(`${options.path} has no byte order mark; --bom is for a new file`);
     const names = header.names ?? options.fields?.map(({ name }) => name);
     if (names !== undefined) this.#setColumns(names);
-    if (this.lacking.length > 0 && !options.widen) {
-      throw new TaskpipeError(
-        'USAGE',
-        `--fields must be columns of ${options.path}, which has no ${this.lacking.join(', ')}; --widen adds them${hint(this.lacking[0] ?? '', names ?? [])}`,
-      );
-    }
   }
 
   get hasUuid(): boolean {

@@ -1,7 +1,7 @@
-import { TaskpipeError } from '../../core/base/errors.ts';
 import { suggested } from '../../core/options/suggest.ts';
 import { RUN_COLUMNS } from '../../core/record/run-columns.ts';
 import { runOf, stateOf, type Task } from '../../core/record/task.ts';
+import { RefusedRecords } from '../refused-records.ts';
 import type { Field } from './fields.ts';
 import { leafPaths } from './leaf-paths.ts';
 import { rawAt } from './ndjson-rows.ts';
@@ -15,10 +15,7 @@ export function isOptional(path: string): boolean {
 }
 
 /** Error for a field that is certainly a typo. */
-export class FieldSlip extends TaskpipeError {
-  /** Records that arrived and were not saved. */
-  readonly tasks: readonly Task[];
-
+export class FieldSlip extends RefusedRecords {
   constructor(path: string, meant: string, tasks: readonly Task[]) {
     const shown = JSON.stringify(path);
     const explicit = /[,="]/.test(path) ? `"${path.replaceAll('"', '""')}"` : path;
@@ -26,8 +23,8 @@ export class FieldSlip extends TaskpipeError {
       'USAGE',
       `no record had ${shown} (--fields); did you mean ${suggested(meant)}? Nothing was saved. ` +
         `If later records have ${shown}, give it as ${explicit}=${explicit}`,
+      tasks,
     );
-    this.tasks = tasks;
   }
 }
 

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { membersOf, minify } from '../../core/record/json-text.ts';
 import { attribute, type Fields, runOf, type Task, uuidFault } from '../../core/record/task.ts';
 import type { FoundRow, OpenRows } from '../contract.ts';
+import { jsonForm } from '../foreign-form.ts';
 import type { Field } from './fields.ts';
 import { leafPaths } from './leaf-paths.ts';
 import { NOT_UTF8 } from './output-header.ts';
@@ -15,7 +16,7 @@ const MAX_ROW = 64 * 1024 * 1024;
  * the given names, as in `{"url":…,"result.status":200}`. Values keep
  * their text, except white space between tokens.
  */
-export const ndjson: OpenRows = async (head, { fields }) => {
+export const ndjson: OpenRows = async (head, { fields, path }) => {
   const old = await firstRow(head);
   const uuidKey = fields === undefined ? 'uuid' : fields.find(({ path }) => path === 'uuid')?.name;
   const met = new Set<string>();
@@ -42,7 +43,7 @@ export const ndjson: OpenRows = async (head, { fields }) => {
         !Object.hasOwn(old, 'run') && !Object.hasOwn(old, typeof run.as === 'string' ? run.as : 'result')
       );
     },
-    scan: (chunks) => scan(chunks, uuidKey ?? 'uuid'),
+    scan: (chunks) => scan(chunks, uuidKey ?? 'uuid', path),
     async *widen(_, chunks) {
       yield* chunks;
     },
@@ -93,7 +94,11 @@ export function rawAt(text: string, path: string): string | undefined {
 }
 
 /** Finds the rows of an output. @param uuidKey key of the uuid in a row */
-async function* scan(chunks: AsyncIterable<Buffer>, uuidKey: string): AsyncGenerator<readonly FoundRow[]> {
+async function* scan(
+  chunks: AsyncIterable<Buffer>,
+  uuidKey: string,
+  path: string,
+): AsyncGenerator<readonly FoundRow[]> {
   let kept: Buffer = Buffer.alloc(0);
   let start = 0;
   let line = 0;
@@ -103,9 +108,10 @@ async function* scan(chunks: AsyncIterable<Buffer>, uuidKey: string): AsyncGener
     let at = 0;
     for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, at)) {
       const row = rowOf(bytes.subarray(at, end), { start, end: start + end + 1 - at, line: ++line }, uuidKey);
+      const text = row?.fault === undefined ? '' : bytes.toString('utf8', at, end);
       start += end + 1 - at;
       at = end + 1;
-      if (row !== undefined) found.push(row);
+      if (row !== undefined) found.push(text === '' ? row : { ...row, ...jsonForm(text, true, path) });
       if (row?.fault !== undefined) break;
     }
     yield found;
@@ -114,8 +120,10 @@ async function* scan(chunks: AsyncIterable<Buffer>, uuidKey: string): AsyncGener
     if (kept.length > MAX_ROW) break;
   }
   const row = rowOf(kept, { start, end: start + kept.length, line: line + 1 }, uuidKey);
-  if (row !== undefined)
-    yield [row.fault === undefined ? { ...row, isOpen: true } : { ...row, damage: row.damage ?? 'open' }];
+  if (row === undefined) return;
+  const form = row.fault === undefined ? undefined : jsonForm(kept.toString(), false, path);
+  if (form !== undefined) yield [{ ...row, ...form }];
+  else yield [row.fault === undefined ? { ...row, isOpen: true } : { ...row, damage: row.damage ?? 'open' }];
 }
 
 /** Reads a line. Returns undefined if it is blank. */

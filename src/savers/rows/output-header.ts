@@ -91,13 +91,16 @@ function headerOf(row: Row, place: Pick<Header, 'preamble' | 'end'>, path: strin
     );
   }
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) fail(`has two columns named ${JSON.stringify(twice)}`);
+  if (twice === '') fail('has two columns without a name; name them, or remove those that are empty');
+  if (twice !== undefined) fail(`has two columns named ${quoted(twice)}; rename one of them`);
   const lines = row.line + newlinesIn(row.text) - 1;
   return { names, ...place, lines, newline: row.text.endsWith('\r\n') ? '\r\n' : '\n' };
 }
 
 /** Delimiters that spreadsheets and other programs write. */
 const DELIMITERS = [',', ';', '\t', '|'];
+/** A rare delimiter, which names have too: it counts only if it gives a column for the uuid. */
+const COLON = ':';
 
 /**
  * @throws {TaskpipeError} `DATA` if another delimiter gives columns, or a column `uuid`, and this one does
@@ -111,9 +114,11 @@ function checkDelimiter(
 ): void {
   const names = row.fault === undefined ? row.cells.map(decoded) : [];
   if (names.includes('uuid') || fields?.some(({ name }) => names.includes(name))) return;
-  const isBetter = (others: readonly string[]): boolean =>
-    names.length > 1 ? others.includes('uuid') : others.length > 1;
-  const other = DELIMITERS.find((one) => one !== delimiter && isBetter(cellsOf(row.text, one)));
+  const isBetter = (others: readonly string[], one: string): boolean =>
+    others.includes('uuid') || (names.length === 1 && one !== COLON && others.length > 1);
+  const other = [...DELIMITERS, COLON].find(
+    (one) => one !== delimiter && isBetter(cellsOf(row.text, one), one),
+  );
   if (other !== undefined) throw otherDelimiter(path, other, usual);
 }
 

@@ -13,7 +13,7 @@ const QUOTED_CELL = /(?:^|[\t\n])"/;
 
 /**
  * Finds the dialect of an output: that of its format, or the one with quotes if fewer of its lines are
- * invalid in that.
+ * invalid in that, or if each column name is in quotes.
  * @param bytes bytes of the whole output
  * @returns the dialect, and the bytes from the beginning of the output again
  */
@@ -47,7 +47,7 @@ export async function dialectOf(
   }
   counters?.plain.end();
   counters?.quoted.end();
-  const isQuoted = counters !== undefined && counters.quoted.bad < counters.plain.bad;
+  const isQuoted = counters?.quoted.isBetterThan(counters.plain);
   return { dialect: isQuoted ? { ...CSV, delimiter: format.delimiter } : format, head: replay(head) };
 }
 
@@ -56,11 +56,18 @@ class RowCounter {
   bad = 0;
   readonly #parser: CsvParser;
   #width: number | undefined;
+  /** Whether the first row has each cell in quotes. */
+  #isQuoted = false;
 
   /** @param width number of cells in a row. Default: that of the first row. */
   constructor(dialect: Dialect, width: number | undefined) {
     this.#parser = new CsvParser({ ...dialect, maxRow: MAX_ROW });
     this.#width = width;
+  }
+
+  /** Returns whether more rows are whole in this dialect; or as many, and the other one has quotes in each name. */
+  isBetterThan(other: RowCounter): boolean {
+    return this.bad < other.bad || (this.bad === other.bad && other.#isQuoted);
   }
 
   push(text: string): void {
@@ -75,6 +82,7 @@ class RowCounter {
     for (const row of rows) {
       const { cells, fault } = row;
       if (cells.length === 0 && fault === undefined) continue;
+      if (this.#width === undefined) this.#isQuoted = cells.every((cell) => /^".+"$/.test(cell));
       this.#width ??= cells.length;
       // A quote that is never closed takes all lines that follow.
       if (fault !== undefined || cells.length !== this.#width) this.bad += row.lines;

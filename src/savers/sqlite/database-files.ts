@@ -1,7 +1,14 @@
 import { readdirSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { TaskpipeError } from '../../core/base/errors.ts';
-import { isSameFile, type LossDetails, lossMessage, sizeError } from '../../core/storage/named-file.ts';
+import { LinkedPath } from '../../core/storage/linked-path.ts';
+import {
+  isFileAt,
+  isSameFile,
+  type LossDetails,
+  lossMessage,
+  sizeError,
+} from '../../core/storage/named-file.ts';
 import { sideName } from '../../core/storage/side-file.ts';
 import type { Database } from '../../core/storage/sqlite-database.ts';
 
@@ -16,9 +23,11 @@ const ENDINGS = ['', '-wal', '-shm'] as const;
 export class DatabaseFiles {
   readonly #database: Database;
   readonly #files = new Map<string, Stats>();
+  readonly #link: LinkedPath;
 
   constructor(database: Database) {
     this.#database = database;
+    this.#link = new LinkedPath(database.path);
     for (const ending of ENDINGS) this.#isThere(ending);
   }
 
@@ -48,13 +57,18 @@ export class DatabaseFiles {
     const { path } = this.#database;
     const isReplaced = statSync(path, { throwIfNoEntry: false }) !== undefined;
     const isFolderGone = statSync(dirname(resolve(path)), { throwIfNoEntry: false }) === undefined;
+    const link = isFileAt(this.#link.real, this.#files.get('') as Stats) ? this.#link.change() : undefined;
     const moved = newNameOf(this.#files.get('') as Stats);
-    const place = moved ?? (await this.#keepCopy());
+    const place = moved ?? (link === undefined ? await this.#keepCopy() : undefined);
     const name = moved === undefined ? 'removed' : `renamed to ${moved}`;
     const words = isReplaced ? 'was replaced by another file during the run' : `was ${name} during the run`;
     return new TaskpipeError(
       'IO',
-      lossMessage(path, { words, isReplaced, place, isCopy: moved === undefined, isFolderGone }, details),
+      lossMessage(
+        path,
+        { words, isReplaced, place, isCopy: moved === undefined, isFolderGone, link },
+        details,
+      ),
     );
   }
 

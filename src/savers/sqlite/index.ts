@@ -40,7 +40,7 @@ export async function openTable(options: DestinationOptions): Promise<Destinatio
     const target = overwrite ? `${table}.new` : table;
     // Read the ledger before the rows: the row of each uuid that it names is already in the table.
     opened = await openLedgerOf(options, table);
-    if (opened !== undefined) await agree(options, opened, database, table);
+    const settle = opened && (await agree(options, opened, database, table));
     await prepareTable(database, table); // a table to be overwritten must be suitable too
     if (overwrite) await database.exec(`drop table if exists ${identifier(target)}`);
     const shape = await prepareTable(database, target);
@@ -52,6 +52,7 @@ export async function openTable(options: DestinationOptions): Promise<Destinatio
       table: new TableWriter(database, target, rows),
       saved,
       writer: opened?.writer,
+      settle,
       files: new DatabaseFiles(database),
       options,
     });
@@ -94,6 +95,8 @@ interface Parts {
   readonly table: TableWriter;
   readonly saved: IdSet;
   readonly writer: LedgerWriter | undefined;
+  /** Changes the ledger to what was in the table at the start. */
+  readonly settle: (() => Promise<void>) | undefined;
   readonly files: DatabaseFiles;
   readonly options: DestinationOptions;
 }
@@ -107,6 +110,7 @@ class TableDestination implements Destination {
   readonly #parts: Parts;
   /** Number of rows that this run has written. */
   #written = 0;
+  #isSettled = false;
   /** Uuids whose last row was refused. */
   readonly #refused = new Set<string>();
 
@@ -134,6 +138,7 @@ class TableDestination implements Destination {
   /** Commits all rows in one transaction, then the ledger. */
   async commit({ rows, uuids, lines, refused }: RowBatch): Promise<void> {
     const { writer, options } = this.#parts;
+    await this.#settleLedger();
     const written = new Set<string>();
     if (rows.length > 0) {
       const encoded = parseRows(rows.toString());
@@ -148,6 +153,13 @@ class TableDestination implements Destination {
       marked.map((uuid) => ({ uuid })),
       options.sync,
     );
+  }
+
+  /** Changes the ledger, once: not before rows are written, as the run may refuse its records until then. */
+  async #settleLedger(): Promise<void> {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    await this.#parts.settle?.();
   }
 
   #checkFiles(): Promise<void> {
@@ -201,6 +213,7 @@ class TableDestination implements Destination {
   async finish(isWhole: boolean): Promise<boolean> {
     const { database, target, options } = this.#parts;
     const { overwrite, path, table = TABLE, warn } = options;
+    await this.#settleLedger();
     await this.#checkFiles();
     await this.#parts.writer?.check();
     if (!overwrite) return true;

@@ -3,7 +3,7 @@ import { type Database, identifier } from '../../core/storage/sqlite-database.ts
 import { type Entry, openLedger } from '../../ledgers/index.ts';
 import type { DestinationOptions } from '../contract.ts';
 import { forgetAbsent, missingIn, type OpenLedger } from '../file/missing-rows.ts';
-import { acceptedRows, missingRows } from '../file/output-mismatch.ts';
+import { acceptedRows, lostUuids, type Missing, missingRows, SHOWN } from '../file/output-mismatch.ts';
 import { columnsOf } from './user-table.ts';
 
 /** Default table. */
@@ -42,47 +42,59 @@ export async function checkNeverSaved(options: DestinationOptions, table: string
   const name = outputOf(path, table);
   const ledger = openLedger(place, warn);
   const missing = await missingIn({ path: name, ledger, history: await ledger.history(name) }, new IdSet());
-  if (missing.count > 0) throw missingRows(path, ledger.place, missing, true);
+  if (missing.count > 0) throw missingRows(path, ledger.place, missing, { isEmpty: true });
 }
 
 /**
- * Makes a table and its ledger agree: adds the rows that the ledger lacks to the ledger. Either a crash came
- * before its lines, or someone added the rows.
- * @throws {TaskpipeError} `DATA` if rows are missing that the ledger names, unless `acceptEdits` is set
+ * Compares a table with its ledger.
+ * @returns the function that makes the ledger agree with the table: it adds rows that the ledger lacks, and removes
+ *   rows that the table lacks
+ * @throws {TaskpipeError} `DATA` if rows are missing that the ledger names, unless `acceptEdits` is set; or if the
+ *   uuid column is missing
  */
 export async function agree(
   options: DestinationOptions,
   opened: OpenLedger,
   database: Database,
   table: string,
-): Promise<void> {
+): Promise<() => Promise<void>> {
   const { path, acceptEdits, sync, warn } = options;
   const { ledger, history } = opened;
   const columns = (await columnsOf(database, table)).map(({ name }) => name);
-  const met = await rowsNamed(opened, database, columns.includes('uuid') ? table : undefined);
-  if (met.size < history.saved.size) {
-    const missing = await missingIn(opened, met);
-    const name = table === TABLE ? path : `${path}, table ${table}`;
-    if (missing.count > 0 && !acceptEdits)
-      throw missingRows(name, ledger.place, missing, columns.length === 0);
-    await forgetAbsent(opened, met, sync);
+  const name = table === TABLE ? path : `${path}, table ${table}`;
+  const hasUuid = columns.includes('uuid');
+  const isThere = columns.length > 0;
+  if (isThere && !hasUuid && history.saved.size > 0)
+    throw lostUuids(name, ledger.place, history.saved.size, columns);
+  const { met, unknown } = await rowsNamed(opened, database, hasUuid ? table : undefined);
+  const isShort = met.size < history.saved.size;
+  const missing = isShort ? await missingIn(opened, met) : { count: 0, uuids: [] };
+  if (missing.count > 0 && !acceptEdits)
+    throw missingRows(name, ledger.place, missing, { isEmpty: !isThere, unknown });
+  return async () => {
+    if (isShort) await forgetAbsent(opened, met, sync);
     if (missing.count > 0) warn(acceptedRows(name, missing.count, ledger.place));
-  }
-  if (columns.includes('uuid'))
-    await markFound(options, opened, database, { table, hasState: columns.includes('state') });
+    if (hasUuid) await markFound(options, opened, database, { table, hasState: columns.includes('state') });
+  };
 }
 
-/** Returns the uuids that the ledger names and that have a row. */
+/** Returns the uuids that have a row: those that the ledger names, and the others. */
 async function rowsNamed(
   { history }: OpenLedger,
   database: Database,
   table: string | undefined,
-): Promise<IdSet> {
+): Promise<{ readonly met: IdSet; readonly unknown: Missing }> {
   const met = new IdSet();
-  if (table === undefined) return met;
+  const uuids: string[] = [];
+  let count = 0;
+  if (table === undefined) return { met, unknown: { count, uuids } };
   const rows = await database.prepare(`select uuid from ${identifier(table)}`);
-  for (const [uuid] of await rows.rows()) if (history.saved.has(String(uuid))) met.add(String(uuid));
-  return met;
+  for (const [cell] of await rows.rows()) {
+    const uuid = String(cell);
+    if (history.saved.has(uuid)) met.add(uuid);
+    else if (count++ < SHOWN) uuids.push(uuid);
+  }
+  return { met, unknown: { count, uuids } };
 }
 
 async function markFound(

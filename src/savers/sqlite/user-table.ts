@@ -1,3 +1,4 @@
+import { quote } from 'shlex';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { HAS_SIGN, keepsValues, kindOf, RUN_COLUMNS, SIGN } from '../../core/record/run-columns.ts';
 import { type Database, identifier } from '../../core/storage/sqlite-database.ts';
@@ -75,20 +76,26 @@ async function checkTable(
   columns: readonly TableColumn[],
   isOurs: boolean,
 ): Promise<TableColumn> {
-  const fail = (words: string): never => {
+  const fail = (words: string, repair = ''): never => {
     throw new TaskpipeError(
       'DATA',
-      `${database.path}: its table ${table} ${words}; name another one with --table`,
+      `${database.path}: its table ${table} ${words}; ${repair}name another table with --table`,
     );
   };
   const views = "select 1 from sqlite_schema where type = 'view' and name = ? collate nocase";
   if ((await database.all(views, [table])).length > 0) fail('is a view, which cannot be written');
-  const uuid = columns.find(({ name }) => name === 'uuid') ?? fail('has no column uuid');
+  const uuid = columns.find(({ name }) => name === 'uuid') ?? fail('has no uuid column');
   if (!(await isUnique(database, table)))
-    fail('may have several rows of one uuid (its column uuid is not a primary key)');
+    fail(
+      'may have several rows of one uuid, as its column uuid is not a primary key',
+      `add an index with: sqlite3 ${quote(database.path)} ${quote(`create unique index ${identifier(`${table}_uuid`)} on ${identifier(table)} (uuid)`)}; or `,
+    );
   const own = columns.find(({ name }) => Object.hasOwn(RUN_COLUMNS, name.toLowerCase()));
   if (own !== undefined && !isOurs)
-    fail(`was not made by task-save, which would use its column ${own.name} for the state of a run`);
+    fail(
+      `was not made by task-save, which would use its column ${own.name} for the state of a run`,
+      'rename that column, or ',
+    );
   return uuid;
 }
 

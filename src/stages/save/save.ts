@@ -11,8 +11,8 @@ import { openFile } from '../../savers/file/file-destination.ts';
 import { placesOf } from '../../savers/file/output-paths.ts';
 import { openRest, type Rest } from '../../savers/file/rest-file.ts';
 import { saveFormatOf, saveFormats, savers } from '../../savers/index.ts';
+import { RefusedRecords } from '../../savers/refused-records.ts';
 import { Router, type SaveSummary } from '../../savers/router.ts';
-import { FieldSlip } from '../../savers/rows/field-check.ts';
 import { FieldWatch } from '../../savers/rows/field-watch.ts';
 import { type Field, fieldsOf } from '../../savers/rows/fields.ts';
 import { openStream } from '../../savers/stream-destination.ts';
@@ -90,22 +90,19 @@ export function restFileOf(out: string): string {
   return `${out === '-' ? 'task-save' : out}.rest.ndjson`;
 }
 
-/**
- * Adds finished records to the rest file if a mistake in `--fields` kept them from the output. @throws the
- * error
- */
+/** Adds finished records that were refused to the rest file. @throws the error */
 async function keepRecords(
   error: unknown,
   router: Router,
   rest: Rest,
   warn: (message: string) => void,
 ): Promise<never> {
-  if (!(error instanceof FieldSlip)) throw error;
+  if (!(error instanceof RefusedRecords)) throw error;
   await router.drain();
   const done = error.tasks.filter((task) => stateOf(task) !== undefined);
   if (done.length > 0) {
     await rest.add(textOf(done), true);
-    warn(`${counted(done.length, 'record')} that came before the check of --fields: see ${rest.path}`);
+    warn(`${counted(done.length, 'finished record')} that came before the error: see ${rest.path}`);
   }
   await rest.merge({ has: () => false });
   throw error;

@@ -94,7 +94,8 @@ describe('task-save', () => {
     await grown(join(cwd, 'out.csv'), 20);
     expect(await sh('task-save out.csv', { cwd })).toMatchObject({
       code: 75,
-      stderr: 'task-save: out.csv is being written by another task-save\n',
+      stderr:
+        'task-save: out.csv is being written by another task-save; wait until it has ended, or save to another file\n',
     });
     first.kill('SIGKILL');
     await end;

@@ -38,7 +38,7 @@ export function delimitedEdits(delimiter: ',' | '\t'): readonly Edit[] {
   return [
     ...wholeFiles,
     ...texts,
-    ...(delimiter === ',' ? [edit('every cell quoted', 'harmless', (table) => table, quote)] : []),
+    edit('every cell quoted', 'harmless', (table) => table, quote),
     edit('quotes where they are needed', 'harmless', (table) => table),
     cells('the columns reversed', 'harmless', (row) => row.toReversed()),
     cells('the uuid last', 'harmless', ([uuid = '', ...more]) => [...more, uuid]),

@@ -71,6 +71,15 @@ export const ndjsonEdits: readonly Edit[] = [
     'broken',
     (text) => `[\n${text.trimEnd().split('\n').join(',\n')}\n]\n`,
   ),
+  textEdit(
+    'a JSON array without a line end',
+    'broken',
+    (text) => `[${text.trimEnd().split('\n').join(',')}]`,
+  ),
+  textEdit('all rows joined', 'broken', (text) => `${text.replaceAll('\n', '')}\n`),
+  textEdit('all rows joined without a line end', 'broken', (text) => text.replaceAll('\n', '')),
+  textEdit('all rows joined with spaces', 'broken', (text) => text.replaceAll('\n', ' ')),
+  textEdit('all rows joined with commas', 'broken', (text) => text.trimEnd().replaceAll('\n', ',')),
   lines('a comma behind a row', 'broken', (all) => all.map((line, i) => (i === 1 ? `${line},` : line))),
   lines('two rows joined', 'broken', ([a = '', b = '', ...more]) => [a + b, ...more]),
   lines('single quotes', 'broken', (all) =>

@@ -87,6 +87,12 @@ export const sqliteEdits: readonly Edit[] = [
   ),
   sql('the uuid column renamed', 'broken', 'alter table tasks rename column uuid to id'),
   sql(
+    'made anew with a column state',
+    'broken',
+    ...anew('uuid text primary key, n, text'),
+    'alter table tasks add column state text',
+  ),
+  sql(
     'the uuid column removed',
     'broken',
     'create table t as select n, text from tasks',

@@ -29,6 +29,10 @@ export const texts: readonly Edit[] = [
   textEdit('cut to one byte', 'unclear', (text) => text.slice(0, 1)),
   textEdit('UTF-16', 'broken', (text) => Buffer.from(text, 'utf16le')),
   textEdit('UTF-16 with a byte order mark', 'broken', (text) => Buffer.from(`\ufeff${text}`, 'utf16le')),
+  textEdit('UTF-16, the other way round', 'broken', (text) => Buffer.from(text, 'utf16le').swap16()),
+  textEdit('UTF-32', 'broken', (text) => utf32(text)),
+  textEdit('UTF-32 with a byte order mark', 'broken', (text) => utf32(`\ufeff${text}`)),
+  textEdit('UTF-16 with CRLF', 'broken', (text) => Buffer.from(`\ufeff${crlf(text)}`, 'utf16le')),
   textEdit('Latin-1', 'broken', (text) => Buffer.from(text, 'latin1')),
   textEdit('line ends of old Macs', 'broken', (text) => text.replaceAll('\n', '\r')),
   textEdit('a NUL', 'broken', (text) => text.replace('plain', 'pl\0in')),
@@ -41,4 +45,14 @@ export const texts: readonly Edit[] = [
 
 function crlf(text: string): string {
   return text.replaceAll('\n', '\r\n');
+}
+
+function utf32(text: string): Buffer {
+  return Buffer.concat(
+    [...text].map((character) => {
+      const bytes = Buffer.alloc(4);
+      bytes.writeUInt32LE(character.codePointAt(0) as number);
+      return bytes;
+    }),
+  );
 }

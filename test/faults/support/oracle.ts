@@ -82,9 +82,9 @@ function delimitedRows(text: string, delimiter: string): { uuids: string[]; isWh
   return { uuids: good.map((row) => row[at] as string), isWhole: isWhole && bad < 0 };
 }
 
-/** Rows of CSV by RFC 4180 or of TSV, up to the first that has no end. */
+/** Rows of CSV by RFC 4180 or of TSV, which has no quotes unless each cell is in quotes, up to the first that has no end. */
 export function readDelimited(text: string, delimiter: string): { rows: string[][]; isWhole: boolean } {
-  if (delimiter === '\t') {
+  if (delimiter === '\t' && !text.startsWith('"')) {
     const lines = text.split('\n');
     const tail = lines.pop();
     return {

@@ -553,13 +553,15 @@ describe('recovery after a crash', () => {
     }
   });
 
-  test('keeps rows from before the ledger in an output without a uuid column', async () => {
+  test('refuses and keeps an output without a uuid column that had rows before the ledger', async () => {
     const out = saver(freshFolder());
     writeFileSync(out.path, 'x\n1\n2\n');
-    await out.save([{ uuid: 'a', x: 3 }], { ledger: join(out.path, '../done.jsonl') });
-    expect(out.rest()).toContain('COLUMNS'); // it has a uuid, and no column for it
-    await out.save([{ uuid: 'a', x: 3 }], { ledger: join(out.path, '../done.jsonl'), fields: ['x'] });
-    expect(out.text()).toBe('x\n1\n2\n3\n');
+    const ledger = join(out.path, '../done.jsonl');
+    for (const fields of [undefined, ['x']]) {
+      const saving = out.save([{ uuid: 'a', x: 3 }], { ledger, fields });
+      await expect(saving).rejects.toThrow(/no uuid column and 2 rows that the ledger .* does not know/);
+    }
+    expect(out.text()).toBe('x\n1\n2\n');
   });
 
   test('finds a torn end without a ledger too', async () => {
