@@ -31,7 +31,7 @@ export interface FoundRow {
   readonly isOpen?: boolean;
   /** Reason the row is invalid. The scan stops after such a row. */
   readonly fault?: string;
-  /** What to do instead of correcting that line. */
+  /** Remedy to use instead of correcting that line. */
   readonly remedy?: string;
   /**
    * Damage that a crash may cause: no line end, an open quote, or a NUL where bytes never reached the disk.

@@ -6,7 +6,7 @@ import { quote } from 'shlex';
 export interface LinkChange {
   /** Description, to follow the path in a message. */
   readonly words: string;
-  /** What to do before the same command is run again. */
+  /** Step to take before the same command is run again. */
   readonly next: string;
 }
 

@@ -124,7 +124,7 @@ interface FileState {
   readonly opened?: OpenLedger | undefined;
   /** Absent with `--overwrite`. */
   readonly run?: OutputRun;
-  /** Whether the output had rows at the start. */
+  /** True if the output had rows at the start. */
   readonly hasRows?: boolean;
   /** With `--overwrite`: the file that is overwritten, if there is one. */
   readonly old?: OutputFile | undefined;

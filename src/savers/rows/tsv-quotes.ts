@@ -56,7 +56,7 @@ class RowCounter {
   bad = 0;
   readonly #parser: CsvParser;
   #width: number | undefined;
-  /** Whether the first row has each cell in quotes. */
+  /** True if the first row has each cell in quotes. */
   #isQuoted = false;
 
   /** @param width number of cells in a row. Default: that of the first row. */
