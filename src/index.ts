@@ -27,5 +27,11 @@ export type { Cause, Host, HostCounts, Latency, Report, TaskCounts, Throughput }
 export { writeReport } from './reports/report-file.ts';
 export { type ExecCounts, type ExecOptions, type Execution, exec } from './stages/exec/exec.ts';
 export { type LoadCounts, type Loading, type LoadOptions, load, type RowSource } from './stages/load/load.ts';
-export { type Procession, procession, type Tasks } from './stages/pipeline.ts';
+export {
+  type Pipeline,
+  type Pipeline as Procession,
+  pipeline,
+  pipeline as procession,
+  type Tasks,
+} from './stages/pipeline.ts';
 export { type FieldOption, type SaveOptions, type SaveSummary, save } from './stages/save/save.ts';

@@ -3,12 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { exec, http, load, procession, type SaveSummary, save, type Task } from '../src/index.ts';
+import { exec, http, load, pipeline, type SaveSummary, save, type Task } from '../src/index.ts';
 import { linesOf } from './pipes/pipeline.ts';
 import { serve } from './support/http-server.ts';
 import { freshFolder, root } from './support/run.ts';
 
-test('a procession loads, executes by HTTP and saves in one process, and repeats nothing', async () => {
+test('a pipeline loads, executes by HTTP and saves in one process, and repeats nothing', async () => {
   const { url, seen } = await serve((response) => response.end('ok'));
   const cwd = freshFolder();
   const [input, out, ledger] = ['a.csv', 'out.csv', 'done.jsonl'].map((name) => join(cwd, name)) as [
@@ -18,7 +18,7 @@ test('a procession loads, executes by HTTP and saves in one process, and repeats
   ];
   writeFileSync(input, `url\n${url}/1\n${url}/2\n`);
   const run = async (): Promise<SaveSummary> =>
-    procession({
+    pipeline({
       load: load(input, { uuidFields: ['url'], ledger }),
       exec: exec(await http(), { jobs: 50 }),
       save: (tasks) => save(tasks, out, { ledger, fields: ['url', 'uuid', 'result.status'] }),
@@ -40,7 +40,7 @@ test('functions run one after another, and a thrown error is a failure that the 
     if (fields.n === '2') throw Object.assign(new Error('not 2'), { code: 'TWO' });
     return Number(fields.n) * 2;
   };
-  const summary = await procession({
+  const summary = await pipeline({
     load: load(join(cwd, 'a.csv')),
     exec: [
       exec(double, { as: 'double', retries: 0 }),

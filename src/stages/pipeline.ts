@@ -4,7 +4,7 @@ import type { Task } from '../core/record/task.ts';
 export type Tasks = AsyncIterable<readonly Task[]>;
 
 /** Stages of a pipeline that runs in one process. */
-export interface Procession<Saved> {
+export interface Pipeline<Saved> {
   /** Source of the tasks, such as `load(...)`. */
   readonly load: Tasks;
   /** Work on the tasks, in order: one `exec(...)`, or several. */
@@ -16,7 +16,7 @@ export interface Procession<Saved> {
 /**
  * Runs a loader, executors and a saver in one process, as a shell pipeline would in several:
  *
- *     await procession({
+ *     await pipeline({
  *       load: load('a.csv', { uuidFields: ['url'], ledger: 'done.jsonl' }),
  *       exec: exec(await http(), { jobs: 50 }),
  *       save: (tasks) => save(tasks, 'out.csv', { ledger: 'done.jsonl' }),
@@ -25,7 +25,7 @@ export interface Procession<Saved> {
  * @returns the result of the saver
  * @throws the error of any stage; the other stages are then ended
  */
-export function procession<Saved>({ load, exec = [], save }: Procession<Saved>): Promise<Saved> {
+export function pipeline<Saved>({ load, exec = [], save }: Pipeline<Saved>): Promise<Saved> {
   let tasks = load;
   for (const stage of typeof exec === 'function' ? [exec] : exec) tasks = stage(tasks);
   return save(tasks);

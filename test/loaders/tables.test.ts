@@ -107,7 +107,9 @@ describe('quotes and escapes', () => {
     await expect(loaded('a\n', { ...csv, quote: ',' })).rejects.toThrow('must be different characters');
     await expect(loaded('a\n', { ...csv, escape: ';', delimiter: ';' })).rejects.toThrow('must be different');
     await expect(loaded('a\n', { ...csv, quote: 'ab' })).rejects.toThrow('quote must be one character');
-    await expect(loaded('a\n', { ...csv, comment: '' })).rejects.toThrow('comment must be the beginning of a line');
+    await expect(loaded('a\n', { ...csv, comment: '' })).rejects.toThrow(
+      'comment must be the beginning of a line',
+    );
   });
 });
 

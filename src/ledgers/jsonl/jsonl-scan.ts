@@ -17,10 +17,10 @@ export interface LedgerVisitor {
   /**
    * Called for a line that is torn, or not a line of a ledger.
    * @param number line number, from 1
-   * @param hasHole true if whole lines may be missing there: the line has NULs, where bytes never reached the
+   * @param hasGap true if whole lines may be missing there: the line has NULs, where bytes never reached the
    *   disk, or it is too long to be checked
    */
-  bad?(number: number, message: string, hasHole: boolean): void;
+  bad?(number: number, message: string, hasGap: boolean): void;
   /**
    * Called at the end with the lines that no crash leaves. Default: reject the ledger if it has such lines and no uuid.
    * @param hasUuids true if some line has a uuid

@@ -104,7 +104,7 @@ interface Parts {
 class TableDestination implements Destination {
   readonly saved: IdSet;
   readonly isFresh: boolean;
-  readonly marks: boolean;
+  readonly writesLedger: boolean;
   readonly replaces = true;
   readonly refuses = true;
   readonly #parts: Parts;
@@ -118,7 +118,7 @@ class TableDestination implements Destination {
     this.#parts = parts;
     this.saved = parts.saved;
     this.isFresh = parts.saved.size === 0;
-    this.marks = parts.writer !== undefined;
+    this.writesLedger = parts.writer !== undefined;
   }
 
   isUnmarked(): boolean {
@@ -129,7 +129,7 @@ class TableDestination implements Destination {
     return this.#parts.table.encode(task);
   }
 
-  lackedBy(): readonly string[] {
+  missingColumns(): readonly string[] {
     return [];
   }
 

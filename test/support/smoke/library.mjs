@@ -1,8 +1,8 @@
 // The library: loader, executor and saver in one process.
-import { exec, load, procession, save } from 'taskpipe';
+import { exec, load, pipeline, save } from 'taskpipe';
 import { linear, run } from 'taskpipe/flow';
 
-const summary = await procession({
+const summary = await pipeline({
   load: load('a.csv'),
   exec: exec(({ fields }) => fields.id * 2, { jobs: 2 }),
   save: (tasks) => save(tasks, 'library.csv', { fields: ['id', 'result'] }),
