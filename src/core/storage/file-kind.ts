@@ -34,12 +34,12 @@ export function assertOwnContent(path: string, what: 'ledger' | 'spool' | 'flow 
   const start = found.replace(/^[\s\0]+/, '');
   if (start === '' || start === '{' || OWN_LINE.test(start)) return;
   const isJson = /^[[{]\s*[{"]/.test(start);
-  const begins = `begins with ${quoted(start.slice(0, SHOWN))}`;
+  const begin = quoted(start.slice(0, SHOWN));
   throw new TaskpipeError(
     'DATA',
     isJson
-      ? `${path}: the ${what} ${begins}, but each of its lines must be a record; ${asLines(path, start)}`
-      : `${path} is not a ${what}, as it ${begins}; name another file, or a new one`,
+      ? `${path}: the ${what} begins with ${begin}, but each of its lines must be a record; ${asLines(path, start)}`
+      : `${path} is not a ${what}, as it begins with ${begin}; name another file, or a new one`,
   );
 }
 
