@@ -50,7 +50,7 @@ export interface AtomContext {
 
 /** Reason why an atom is reverted. */
 export interface Undoing {
-  /** Result of its `execute`; undefined if that failed. */
+  /** Result of its `execute`, also one that is not JSON and so failed the atom; undefined if it threw. */
   readonly result: unknown;
   /** Failure of its own `execute`; undefined if that succeeded. */
   readonly failure: Failure | undefined;

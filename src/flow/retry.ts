@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
+import { TaskpipeError } from '../core/base/errors.ts';
+import { userJson } from '../core/base/user-json.ts';
 import { mustBeWhole } from '../core/options/option.ts';
 import type { Failure } from '../core/record/task.ts';
 import type { AtomContext, Inputs, Signature } from './atom.ts';
@@ -77,9 +79,15 @@ export function times(attempts: number, { revertAll = false, ...options }: Givin
   };
 }
 
-/** Makes a controller that tries one value after another until its flow succeeds. It provides the value. */
+/**
+ * Makes a controller that tries one value after another until its flow succeeds. It provides the value.
+ * @throws {TaskpipeError} `USAGE` if a value is not JSON
+ */
 export function forEach(values: Iterable<unknown>, { revertAll = false, ...options }: GivingUp = {}): Retry {
-  const all = [...values];
+  const { text = '[]', fault } = userJson([...values]);
+  if (fault !== undefined)
+    throw new TaskpipeError('USAGE', `the values of forEach() must be JSON; got ${fault}`);
+  const all = JSON.parse(text) as unknown[]; // as results of earlier tries are
   const givenUp = givingUp(revertAll);
   return {
     ...options,
@@ -111,7 +119,8 @@ function givingUp(revertAll: boolean): Decision {
 }
 
 function listOf(input: string, values: unknown): unknown[] {
-  if (Array.isArray(values)) return values;
+  const { text = '[]' } = userJson(values); // as results of earlier tries are
+  if (Array.isArray(values)) return JSON.parse(text) as unknown[];
   throw Object.assign(new Error(`"${input}" must be an array to try its values`), { code: 'INPUT' });
 }
 

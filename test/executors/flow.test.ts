@@ -44,6 +44,44 @@ export default linear('sum').add(
 );
 `;
 
+test('what an atom throws fails one task with its causes, and its stack is in the events', async () => {
+  const cwd = folderWith(`import { linear, task } from 'taskpipe/flow';
+export default linear('f').add(task('a', ({ n }) => {
+  if (n === 1) throw { code: 'DENIED', message: 'card is blocked' };
+  if (n === 2) throw Object.create(null);
+  if (n === 3) throw new Error('outer', { cause: new Error('inner') });
+}, { requires: ['n'] }));`);
+  const tasks = [1, 2, 3, 4].map((n) => ({ uuid: `u${n}`, n }));
+  const { records, code } = await execFlow(cwd, tasks, '--flow flow.js --events ev');
+  expect(records.map(({ run: { error } }) => error && `${error.code} ${error.message}`)).toEqual([
+    'DENIED "a" failed: card is blocked (DENIED); reverted: a',
+    'ERROR "a" failed: a value that cannot be shown; reverted: a',
+    'ERROR "a" failed: outer: inner; reverted: a',
+    undefined,
+  ]);
+  expect(code).toBe(1);
+  const events = readFileSync(join(cwd, 'ev'), 'utf8');
+  expect(events).toMatch(/"atom":"a".*"state":"FAILURE".*"stack":"Error: outer.*Caused by: Error: inner/);
+});
+
+test('a flow function that throws anything fails one task', async () => {
+  const cwd = folderWith(`import { linear } from 'taskpipe/flow';
+export default ({ fields: { n } }) => {
+  if (n === 1) throw Object.create(null);
+  if (n === 2) return { get kind() { throw new Error('no kind'); } };
+  return linear('f');
+};`);
+  const { records } = await execFlow(
+    cwd,
+    [1, 2, 3].map((n) => ({ uuid: `u${n}`, n })),
+  );
+  expect(records.map(({ run: { error } }) => error?.message)).toEqual([
+    'a value that cannot be shown',
+    'no kind',
+    undefined,
+  ]);
+});
+
 describe('a record', () => {
   test('has the values that the atoms provide, or what failed and what was reverted', async () => {
     const tasks = [{ uuid: 'a', n: 1 }, { uuid: 'b', n: 5 }, { uuid: 'c', n: 4 }, { uuid: 'd' }];

@@ -1,4 +1,3 @@
-import { messageOf } from '../../core/base/errors.ts';
 import type { Failure } from '../../core/record/task.ts';
 import type { Compiled } from '../../flow/plan/compile.ts';
 import type { FlowResult } from '../../flow/run/engine.ts';
@@ -11,14 +10,7 @@ import type { Outcome } from '../contract.ts';
  */
 export function outcomeOf(result: FlowResult, snapshot: () => FlowSnapshot, compiled: Compiled): Outcome {
   if (result.state === 'SUSPENDED') return { state: 'PENDING' };
-  let text: string;
-  try {
-    text = JSON.stringify(result.provided);
-  } catch (error) {
-    return {
-      error: { code: 'RESULT', message: `the result of the flow is not valid JSON: ${messageOf(error)}` },
-    };
-  }
+  const text = JSON.stringify(result.provided);
   if (result.state === 'SUCCESS') return { result: text };
   const named = namesByState(snapshot(), compiled);
   return {

@@ -1,4 +1,5 @@
-import { messageOf, TaskpipeError } from '../../core/base/errors.ts';
+import { TaskpipeError } from '../../core/base/errors.ts';
+import { isA, thrownOf } from '../../core/base/thrown.ts';
 import type { Task } from '../../core/record/task.ts';
 import { type Flow, isFlow } from '../../flow/patterns.ts';
 import { type Compiled, compile, missingIn } from '../../flow/plan/compile.ts';
@@ -48,7 +49,7 @@ export class FlowRuns {
       flow = await this.#flowOf(task);
       compiled = compile(flow);
     } catch (error) {
-      return { error: { code: 'FLOW', message: messageOf(error) } };
+      return defect('FLOW', error);
     }
     const kept = this.#log?.take(flow.name, task.uuid);
     if (kept !== undefined && 'result' in kept) return kept;
@@ -61,7 +62,12 @@ export class FlowRuns {
       if (error instanceof TaskpipeError) return { error: { code: 'FLOW_LOG', message: error.message } };
       throw error;
     }
-    return this.#runEngine(task, flow, { signal, resume });
+    try {
+      return await this.#runEngine(task, flow, { signal, resume });
+    } catch (error) {
+      if (isA(error, TaskpipeError) && error.code === 'IO') throw error; // of the log
+      return defect('ENGINE', error);
+    }
   }
 
   async #flowOf(task: Task): Promise<Flow> {
@@ -115,8 +121,11 @@ export class FlowRuns {
   #tell(uuid: string, { notifier, taskNotifier }: Engine): void {
     const { notify } = this.#options;
     if (notify === undefined) return;
-    const tell = (_: string, { failure, ...event }: FlowEvent): void =>
-      notify({ uuid, ...event, ...(failure === undefined ? {} : { error: failure }) });
+    const tell = (_: string, { failure, error, ...event }: FlowEvent): void => {
+      const stack = error === undefined ? undefined : thrownOf(error).stack;
+      const more = { ...(failure && { error: failure }), ...(stack === undefined ? {} : { stack }) };
+      notify({ uuid, ...event, ...more });
+    };
     notifier.register('*', tell);
     taskNotifier.register('*', tell);
   }
@@ -127,4 +136,10 @@ export class FlowRuns {
     this.#signal = signal;
     signal.addEventListener('abort', this.#suspend);
   }
+}
+
+/** Returns the outcome of an error of user code or of the engine outside any atom: it fails the task alone. */
+function defect(code: string, error: unknown): Outcome {
+  const { message, stack } = thrownOf(error);
+  return { error: { code, message }, ...(stack === undefined ? {} : { stack }) };
 }

@@ -37,4 +37,6 @@ export interface FlowResult {
   readonly failures: Readonly<Record<string, Failure>>;
   /** Failures of `revert`, by atom name. */
   readonly revertFailures: Readonly<Record<string, Failure>>;
+  /** Values that atoms and controllers threw in this process, by name, with their stacks and causes. */
+  readonly errors: Readonly<Record<string, unknown>>;
 }

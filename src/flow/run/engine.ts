@@ -204,9 +204,10 @@ export class Engine {
 
   #result(state: FlowResult['state']): FlowResult {
     const provided = providedBy(this.#storage);
-    if (state === 'SUCCESS') return { state, provided, failures: {}, revertFailures: {} };
+    if (state === 'SUCCESS') return { state, provided, failures: {}, revertFailures: {}, errors: {} };
     const failures = { ...this.#storage.failures, ...this.#steps.faults };
-    return { state, provided, failures, revertFailures: this.#storage.revertFailures };
+    const { revertFailures } = this.#storage;
+    return { state, provided, failures, revertFailures, errors: this.#steps.errors };
   }
 }
 

@@ -74,7 +74,7 @@ describe('--module', () => {
     export default ({ n }) => all[n]();`;
       const tasks = Array.from({ length: 9 }, (_, n) => ({ n }));
       const { rows, code: exit } = await run(code, tasks, `--keep-order --retries 0 ${options}`);
-      expect(rows.map(({ run: { error } }) => error && `${error.code} ${error.message}`)).toEqual([
+      expect(rows.map(({ run: { error } }) => error && Object.values(error).join(' '))).toEqual([
         'ERROR a value that cannot be shown',
         'ERROR bad',
         'NO_STOCK sold out',

@@ -58,6 +58,7 @@ describe('listeners', () => {
           old_state: 'RUNNING',
           state: 'FAILURE',
           failure: { code: 'ERROR', message: 'no' },
+          error: expect.objectContaining({ message: 'no', stack: expect.stringContaining('engine.test.ts') }),
         },
       ],
       ['REVERTED', { flow: 'f', old_state: 'REVERTING', state: 'REVERTED' }],
@@ -233,7 +234,9 @@ describe('a call that times out', () => {
 });
 
 test('a running engine rejects a second run', async () => {
-  const engine = new Engine(linear('f').add(task('a', () => new Promise(setImmediate))));
+  const engine = new Engine(
+    linear('f').add(task('a', () => new Promise<void>((resolve) => setImmediate(resolve)))),
+  );
   const running = engine.run();
   await expect(engine.run()).rejects.toThrow('flow "f" runs already');
   expect((await running).state).toBe('SUCCESS');
