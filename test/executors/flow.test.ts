@@ -64,6 +64,21 @@ export default linear('f').add(task('a', ({ n }) => {
   expect(events).toMatch(/"atom":"a".*"state":"FAILURE".*"stack":"Error: outer.*Caused by: Error: inner/);
 });
 
+test('events take bounded memory, however fast the tasks are', async () => {
+  const cwd = folderWith(`import { linear, task } from 'taskpipe/flow';
+const text = 'x'.repeat(1000);
+export default linear('f').add(task('a', () => text), task('b', () => text), task('c', () => text));`);
+  const input = Array.from({ length: 40_000 }, (_, n) => `{"uuid":"${n}"}\n`).join('');
+  const env = { NODE_OPTIONS: '--max-old-space-size=64' };
+  const command = 'task-exec --flow flow.js --quiet --events /dev/null';
+  const { stdout, stderr, code } = await sh(command, { cwd, input, env });
+  expect({ code, stderr, rows: stdout.split('\n').length - 1 }).toEqual({
+    code: 0,
+    stderr: '',
+    rows: 40_000,
+  });
+});
+
 test('a flow function that throws anything fails one task', async () => {
   const cwd = folderWith(`import { linear } from 'taskpipe/flow';
 export default ({ fields: { n } }) => {
