@@ -79,6 +79,37 @@ export default linear('f').add(task('a', () => text), task('b', () => text), tas
   });
 });
 
+test('with --flow-log, records with one uuid run once, and a flow that could not be reverted stays so', async () => {
+  const cwd = folderWith(`import { linear, task } from 'taskpipe/flow';
+import { appendFileSync } from 'node:fs';
+const note = ({ uuid }) => new Promise((resolve) => setImmediate(() => { appendFileSync('charges', uuid); resolve(); }));
+const refuse = () => { throw new Error('bank is closed'); };
+const charge = task('charge', note, { requires: ['uuid'], revert: refuse });
+const ship = task('ship', ({ uuid }) => { if (uuid === 'b') throw new Error('no stock'); }, { requires: ['uuid'] });
+export default linear('f').add(charge, ship);`);
+  const tasks = [{ uuid: 'a' }, { uuid: 'a' }, { uuid: 'b' }, { uuid: 'b' }];
+  for (const _ of ['first', 'second']) {
+    const { records } = await execFlow(cwd, tasks, '--flow flow.js --flow-log l');
+    expect(records.map(({ run }) => run.state)).toEqual([
+      'SUCCESS',
+      'SUCCESS',
+      'REVERT_FAILURE',
+      'REVERT_FAILURE',
+    ]);
+    expect(records[3]?.run.error?.message).toContain('bank is closed');
+  }
+  expect(readFileSync(join(cwd, 'charges'), 'utf8')).toMatch(/^(ab|ba)$/);
+});
+
+test('a flow log is not a ledger: task-load and task-done reject it', async () => {
+  const cwd = folderWith(SUM);
+  await execFlow(cwd, [{ uuid: 'a', n: 1 }], '--flow flow.js --flow-log l');
+  for (const command of ['task-done count l', 'task-load --format ndjson --ledger l']) {
+    const { code, stderr } = await sh(command, { cwd, input: '{"uuid":"a"}\n' });
+    expect({ code, stderr }).toEqual({ code: 65, stderr: expect.stringContaining('it is a flow log') });
+  }
+});
+
 test('a flow function that throws anything fails one task', async () => {
   const cwd = folderWith(`import { linear } from 'taskpipe/flow';
 export default ({ fields: { n } }) => {

@@ -11,13 +11,27 @@ const SHOWN = 30;
 /** Beginning of a UTF-16 file, read as UTF-8: a byte order mark, or a brace with a NUL beside it. */
 const UTF16 = /^(?:\ufffd{2}|\{\0|\0\{)/;
 
+/** Kind of a file that only taskpipe appends to. */
+export type OwnKind = 'ledger' | 'spool' | 'flow log';
+
+/** Returns the first line of a file that says its kind. */
+export function headerOf(kind: OwnKind): string {
+  return `{"taskpipe":"${kind}","version":1}`;
+}
+
+/** Returns the kind of a file by its beginning; flow logs without a header are recognized by their lines. */
+function kindOf(start: string): string | undefined {
+  const [, kind] = /^\{"taskpipe":"([\w ]+)"/.exec(start) ?? [];
+  return kind ?? (/^\{"uuid":"[^"\n]*","flow":"/.test(start) ? 'flow log' : undefined);
+}
+
 /**
  * Rejects a file of another kind, such as the input if names were mixed up: appending or compacting would
  * damage it. One line that begins like ours is enough, because a crash may have torn the others.
  * @param what kind that the file should have
  * @throws {TaskpipeError} `DATA`; `IO` if the file cannot be read
  */
-export function assertOwnContent(path: string, what: 'ledger' | 'spool' | 'flow log'): void {
+export function assertOwnContent(path: string, what: OwnKind): void {
   const found = startOf(path, what);
   if (UTF16.test(found)) {
     throw new TaskpipeError(
@@ -26,6 +40,12 @@ export function assertOwnContent(path: string, what: 'ledger' | 'spool' | 'flow 
     );
   }
   const start = found.replace(/^[\s\0]+/, '');
+  const kind = kindOf(start);
+  const isOther = kind === undefined ? what === 'flow log' && start.includes('\n') : kind !== what;
+  if (isOther) {
+    const is = kind === undefined ? 'does not begin as one does' : `is a ${kind}`;
+    throw new TaskpipeError('DATA', `${path} is not a ${what}: it ${is}; name another file, or a new one`);
+  }
   if (start === '' || /^[\s\0]*\{/m.test(start)) return;
   throw new TaskpipeError(
     'DATA',
