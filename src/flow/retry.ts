@@ -2,8 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { TaskpipeError } from '../core/base/errors.ts';
 import { userJson } from '../core/base/user-json.ts';
 import { mustBeWhole } from '../core/options/option.ts';
+import { checkOptions, type Names } from '../core/options/library-options.ts';
 import type { Failure } from '../core/record/task.ts';
-import type { AtomContext, Inputs, Signature } from './atom.ts';
+import { type AtomContext, type Inputs, SIGNATURE_NAMES, type Signature } from './atom.ts';
 
 /**
  * Action after an atom of a flow failed.
@@ -53,6 +54,29 @@ export interface RetryOptions extends Signature {
 export interface GivingUp extends RetryOptions {
   /** True if the controller answers `REVERT_ALL` when it gives up, instead of `REVERT`. Default: false. */
   readonly revertAll?: boolean;
+}
+
+const RETRY_NAMES: Names<Retry> = {
+  ...SIGNATURE_NAMES,
+  name: true,
+  onFailure: true,
+  execute: true,
+  revert: true,
+};
+
+/**
+ * Checks a controller. An instance of a class may have any members of its own.
+ * @throws {TaskpipeError} `USAGE` if it has no `onFailure`, or an unknown member
+ */
+export function checkRetry(flow: string, retry: Retry): void {
+  if (typeof retry?.onFailure !== 'function') {
+    throw new TaskpipeError(
+      'USAGE',
+      `flow "${flow}": retry must be a controller such as times(3), or an object with onFailure`,
+    );
+  }
+  if (Object.getPrototypeOf(retry) === Object.prototype)
+    checkOptions(`flow "${flow}": its retry controller`, retry, {}, RETRY_NAMES);
 }
 
 /** Makes a controller that reverts its flow. */

@@ -12,10 +12,10 @@ const SHOWN = 30;
 const UTF16 = /^(?:\ufffd{2}|\{\0|\0\{)/;
 
 /** Kind of a file that only taskpipe appends to. */
-export type OwnKind = 'ledger' | 'spool' | 'flow log';
+export type AppendedKind = 'ledger' | 'spool' | 'flow log';
 
 /** Returns the first line of a file that says its kind. */
-export function headerOf(kind: OwnKind): string {
+export function headerOf(kind: AppendedKind): string {
   return `{"taskpipe":"${kind}","version":1}`;
 }
 
@@ -31,7 +31,7 @@ function kindOf(start: string): string | undefined {
  * @param what kind that the file should have
  * @throws {TaskpipeError} `DATA`; `IO` if the file cannot be read
  */
-export function assertOwnContent(path: string, what: OwnKind): void {
+export function assertOwnContent(path: string, what: AppendedKind): void {
   const found = startOf(path, what);
   if (UTF16.test(found)) {
     throw new TaskpipeError(

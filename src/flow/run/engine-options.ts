@@ -1,3 +1,4 @@
+import type { Names } from '../../core/options/library-options.ts';
 import type { Failure } from '../../core/record/task.ts';
 import type { Inputs } from '../atom.ts';
 import type { Storage } from './atom-storage.ts';
@@ -23,6 +24,17 @@ export interface EngineOptions {
   /** Journal that receives every change. */
   readonly journal?: Journal | undefined;
 }
+
+/** All of them. */
+export const ENGINE_NAMES: Names<EngineOptions> = {
+  store: true,
+  engine: true,
+  jobs: true,
+  timeout: true,
+  signal: true,
+  resume: true,
+  journal: true,
+};
 
 /** Result of a run. */
 export interface FlowResult {

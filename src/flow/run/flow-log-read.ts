@@ -2,21 +2,21 @@ import { createReadStream } from 'node:fs';
 import { ioError } from '../../core/base/errors.ts';
 import type { FlowChange } from './atom-storage.ts';
 
-/** Place of a line in a log, in bytes. */
-export interface Place {
+/** LinePlace of a line in a log, in bytes. */
+export interface LinePlace {
   readonly start: number;
   readonly length: number;
 }
 
 /** Run in a log: the changes of a run to resume, or the last line of one that does not run again. */
-export type KeptRun = { readonly changes: FlowChange[] } | Place;
+export type KeptRun = { readonly changes: FlowChange[] } | LinePlace;
 
 /** States in which a run has ended for good: nothing of it is left to do, or what it did could not be undone. */
 const FINAL: readonly unknown[] = ['SUCCESS', 'FAILURE'];
 
 /** Returns the place of the last line of a run that ended for good; undefined if there is none. */
-export async function findEnd(path: string, flow: string, uuid: string): Promise<Place | undefined> {
-  let found: Place | undefined;
+export async function findEnd(path: string, flow: string, uuid: string): Promise<LinePlace | undefined> {
+  let found: LinePlace | undefined;
   for await (const { bytes, start } of linesOf(path)) {
     const line = bytes.includes(uuid) ? parse(bytes) : undefined;
     if (line?.uuid === uuid && line.flow === flow && FINAL.includes(line.end))

@@ -7,7 +7,7 @@ import { assertOwnFile, headerOf } from '../../core/storage/file-kind.ts';
 import { openLocked } from '../../core/storage/lock.ts';
 import { GrowingFile } from '../../core/storage/named-file.ts';
 import type { FlowChange } from './atom-storage.ts';
-import { findEnd, type KeptRun, type Place, readFlowLog, runKey } from './flow-log-read.ts';
+import { findEnd, type KeptRun, type LinePlace, readFlowLog, runKey } from './flow-log-read.ts';
 import type { Journal } from './steps.ts';
 
 /** End of a run, as its record needs it. */
@@ -116,7 +116,7 @@ class JsonlFlowLog implements FlowLog {
     return place === undefined ? undefined : { end: this.#read(place) };
   }
 
-  #read({ start, length }: Place): RunEnd {
+  #read({ start, length }: LinePlace): RunEnd {
     const bytes = Buffer.alloc(length);
     readSync(this.#fd, bytes, 0, length, start);
     const { end, result, error } = JSON.parse(bytes.toString()) as {

@@ -5,6 +5,7 @@ import {
   Engine,
   FLOW_TRANSITIONS,
   type FlowSnapshot,
+  graph,
   linear,
   run,
   task,
@@ -240,4 +241,35 @@ test('a running engine rejects a second run', async () => {
   const running = engine.run();
   await expect(engine.run()).rejects.toThrow('flow "f" runs already');
   expect((await running).state).toBe('SUCCESS');
+});
+
+test.each([
+  ['an engine has no option "job"; did you mean jobs?', () => new Engine(linear('f'), { job: 2 } as never)],
+  ['timeout must be a number of milliseconds', () => new Engine(linear('f'), { timeout: '1s' } as never)],
+  ['of 24 days at most; got 2592000000', () => new Engine(linear('f'), { timeout: 30 * 86_400_000 })],
+  ['flow "f" has no option "decider"', () => linear('f', { decider: () => true } as never)],
+  [
+    'its retry controller has no option "onfailure"',
+    () => linear('f', { retry: { ...times(2), onfailure: 1 } as never }),
+  ],
+  [
+    'atom "a" has no option "require"; did you mean requires?',
+    () => linear('f').add(task('a', () => 1, { require: 'b' } as never)),
+  ],
+  [
+    'atom "a" has no option "retry"',
+    () => linear('f').add({ name: 'a', execute: () => 1, retry: times(2) } as never),
+  ],
+  [
+    'link() has no option "retry"',
+    () =>
+      graph('f')
+        .add(
+          task('a', () => 1),
+          task('b', () => 2),
+        )
+        .link('a', 'b', { retry: 1 } as never),
+  ],
+])('a wrong option is rejected: %s', (words, make) => {
+  expect(make).toThrow(words);
 });
