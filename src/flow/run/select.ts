@@ -26,28 +26,28 @@ export function* nextOf(
 
 /** Yields all atoms of the flow that may start. */
 export function* allNext(storage: Storage, pass: (index: number) => boolean): Generator<number> {
-  yield* toExecute(storage, storage.records.keys(), pass);
+  yield* toExecute(storage, [...storage.records.keys()], pass);
   yield* toRevert(storage, storage.records.keys());
 }
 
 /** Checks the candidates again after one was ignored, because an earlier one may have waited for it. */
 function* toExecute(
   storage: Storage,
-  candidates: Iterable<number>,
+  candidates: readonly number[],
   pass: (index: number) => boolean,
 ): Generator<number> {
   const passed = new Set<number>();
-  let left = [...candidates];
-  for (let wasIgnored = true; wasIgnored; left = left.filter((index) => !passed.has(index))) {
+  let wasIgnored: boolean;
+  do {
     wasIgnored = false;
-    for (const index of left) {
-      if (!isReadyToExecute(storage, index)) continue;
+    for (const index of candidates) {
+      if (!isReadyToExecute(storage, index) || passed.has(index)) continue;
       if (pass(index)) {
         passed.add(index);
         yield index;
       } else wasIgnored = true;
     }
-  }
+  } while (wasIgnored);
 }
 
 function isIgnoredRetry({ compiled, records }: Storage, index: number): boolean {
