@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { TaskpipeError } from '../core/base/errors.ts';
 import { userJson } from '../core/base/user-json.ts';
-import { mustBeWhole } from '../core/options/option.ts';
 import { checkOptions, type Names } from '../core/options/library-options.ts';
+import { mustBeWhole } from '../core/options/option.ts';
 import type { Failure } from '../core/record/task.ts';
 import { type AtomContext, type Inputs, SIGNATURE_NAMES, type Signature } from './atom.ts';
 

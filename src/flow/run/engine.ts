@@ -1,6 +1,6 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
-import { mustBeDuration, mustBeWhole } from '../../core/options/option.ts';
 import { checkOptions } from '../../core/options/library-options.ts';
+import { mustBeDuration, mustBeWhole } from '../../core/options/option.ts';
 import type { Flow } from '../patterns.ts';
 import { compile, missingIn } from '../plan/compile.ts';
 import { Storage } from './atom-storage.ts';
