@@ -1,4 +1,5 @@
-import { messageOf } from '../core/base/errors.ts';
+import { thrownOf } from '../core/base/thrown.ts';
+import { userJson } from '../core/base/user-json.ts';
 import type { Task } from '../core/record/task.ts';
 import type { Executor, Outcome } from './contract.ts';
 
@@ -22,7 +23,7 @@ export function fromFunction(work: Work): Executor {
     attempt: (task, { signal, number }) => {
       try {
         const value = work(task, { signal, attempt: number });
-        return value instanceof Promise ? value.then(success).catch(failure) : success(value);
+        return isThenable(value) ? Promise.resolve(value).then(success, failure) : success(value);
       } catch (error) {
         return failure(error);
       }
@@ -32,18 +33,26 @@ export function fromFunction(work: Work): Executor {
   };
 }
 
-function success(value: unknown): { result?: string } {
-  const result = JSON.stringify(value);
-  return result === undefined ? {} : { result };
+/** Returns true for a promise, also one of another library. @throws what its `then` throws if it is read */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false;
+  return typeof (value as PromiseLike<unknown>).then === 'function';
 }
 
-/** Returns the outcome of a function that threw. */
+/** Returns the outcome of a function that returned a value: its JSON, or a failure that says what it was. */
+export function success(value: unknown): Outcome {
+  const { text, fault } = userJson(value);
+  if (fault !== undefined)
+    return { error: { code: 'RESULT', message: `the function returned a value that is not JSON: ${fault}` } };
+  return text === undefined ? {} : { result: text };
+}
+
+/** Returns the outcome of a function that threw, whatever that was. */
 export function failure(error: unknown): Outcome {
-  const { code, retry } = (error ?? {}) as { code?: unknown; retry?: unknown };
-  const stack = error instanceof Error ? error.stack : undefined;
+  const { code, message, retry, stack } = thrownOf(error);
   return {
-    error: { code: typeof code === 'string' ? code : 'ERROR', message: messageOf(error) },
-    ...(retry === true ? { retry: {} } : {}),
+    error: { code, message },
+    ...(retry ? { retry: {} } : {}),
     ...(stack === undefined ? {} : { stack }),
   };
 }

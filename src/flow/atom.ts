@@ -1,4 +1,5 @@
 import { TaskpipeError } from '../core/base/errors.ts';
+import { checkOptions, type Names } from '../core/options/library-options.ts';
 import type { Failure } from '../core/record/task.ts';
 
 /** Values by name: the inputs of an atom, or the store that a flow starts with. */
@@ -50,7 +51,7 @@ export interface AtomContext {
 
 /** Reason why an atom is reverted. */
 export interface Undoing {
-  /** Result of its `execute`; undefined if that failed. */
+  /** Result of its `execute`, also one that is not JSON and so failed the atom; undefined if it threw. */
   readonly result: unknown;
   /** Failure of its own `execute`; undefined if that succeeded. */
   readonly failure: Failure | undefined;
@@ -71,6 +72,17 @@ export interface Atom extends Signature {
 /** Function used as an atom. It must have a name, and may have the other members of an atom as properties. */
 export type AtomFunction = ((inputs: Inputs, context: AtomContext) => unknown) &
   Signature & { readonly name: string; readonly revert?: Atom['revert'] };
+
+/** Members of atoms and controllers that declare inputs and outputs. */
+export const SIGNATURE_NAMES: Names<Signature> = {
+  requires: true,
+  optional: true,
+  provides: true,
+  rebind: true,
+  inject: true,
+};
+
+const ATOM_NAMES: Names<Atom> = { ...SIGNATURE_NAMES, name: true, execute: true, revert: true };
 
 /**
  * Makes an atom of a function.
@@ -103,6 +115,9 @@ export function toAtom(given: unknown, flow: string): Atom {
     throw noAtom(flow, `${describe(given)}; an atom has a name and a function execute`);
   if (typeof atom.name !== 'string' || atom.name === '')
     throw noAtom(flow, `an atom without a name (its name is ${JSON.stringify(atom.name)})`);
+  // An instance of a class may have any members of its own.
+  if (Object.getPrototypeOf(atom) === Object.prototype)
+    checkOptions(`flow "${flow}": atom "${atom.name}"`, atom, {}, ATOM_NAMES);
   return atom;
 }
 

@@ -34,6 +34,13 @@ export interface AtomView {
   readonly result: unknown;
 }
 
+/** @throws {TypeError} if the answer is a promise, which would count as yes */
+function answerOf(answer: unknown): boolean {
+  if (typeof (answer as PromiseLike<unknown> | undefined)?.then === 'function')
+    throw new TypeError('a decider must return true or false, not a promise; let an atom before it find out');
+  return Boolean(answer);
+}
+
 /**
  * Asks all deciders of an atom, except those on links from ignored atoms.
  * @returns the depth of what to ignore; undefined if the atom may run
@@ -48,6 +55,6 @@ export function refusal(gates: readonly Gate[], see: (atom: number) => AtomView)
     const { name, result } = see(from);
     put(results, name, result);
   }
-  const refused = asked.filter(({ decider }) => !decider(results)).map(({ depth }) => depth);
+  const refused = asked.filter(({ decider }) => !answerOf(decider(results))).map(({ depth }) => depth);
   return DEPTHS.find((depth) => refused.includes(depth));
 }

@@ -1,7 +1,8 @@
 import { TaskpipeError } from '../core/base/errors.ts';
+import { checkOptions } from '../core/options/library-options.ts';
 import { type Atom, type AtomFunction, toAtom } from './atom.ts';
 import { DEPTHS, type Decider, type Depth } from './decider.ts';
-import type { Retry } from './retry.ts';
+import { checkRetry, type Retry } from './retry.ts';
 
 /** Order of the parts of a flow. */
 export type Pattern = 'linear' | 'unordered' | 'graph';
@@ -49,15 +50,12 @@ export class Flow {
   readonly #added = new Map<unknown, Atom | Flow>();
 
   /** @throws {TaskpipeError} `USAGE` if the name is empty or the retry controller has no `onFailure` */
-  constructor(pattern: Pattern, name: string, { retry }: FlowOptions = {}) {
+  constructor(pattern: Pattern, name: string, options: FlowOptions = {}) {
+    const { retry } = options;
     if (typeof name !== 'string' || name === '')
       throw new TaskpipeError('USAGE', `a flow must have a name; got ${JSON.stringify(name)}`);
-    if (retry !== undefined && typeof retry?.onFailure !== 'function') {
-      throw new TaskpipeError(
-        'USAGE',
-        `flow "${name}": retry must be a controller such as times(3), or an object with onFailure`,
-      );
-    }
+    checkOptions(`flow "${name}"`, options, {}, { retry: true });
+    if (retry !== undefined) checkRetry(name, retry);
     this.pattern = pattern;
     this.name = name;
     this.retry = retry;
@@ -85,8 +83,15 @@ export class Flow {
    * @throws {TaskpipeError} `USAGE` if the flow is not a graph or has no such part, the depth is invalid or
    *   has no decider, or an engine already uses the flow
    */
-  link(from: Part | string, to: Part | string, { decider, depth }: LinkOptions = {}): this {
+  link(from: Part | string, to: Part | string, options: LinkOptions = {}): this {
     this.#mustBeOpen();
+    checkOptions(`flow "${this.name}": link()`, options, {}, { decider: true, depth: true });
+    const { decider, depth } = options;
+    if (decider !== undefined && typeof decider !== 'function')
+      throw new TaskpipeError(
+        'USAGE',
+        `flow "${this.name}": decider must be a function; got ${typeof decider}`,
+      );
     if (this.pattern !== 'graph')
       throw new TaskpipeError(
         'USAGE',

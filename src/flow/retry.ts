@@ -1,7 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
+import { TaskpipeError } from '../core/base/errors.ts';
+import { userJson } from '../core/base/user-json.ts';
+import { checkOptions, type Names } from '../core/options/library-options.ts';
 import { mustBeWhole } from '../core/options/option.ts';
 import type { Failure } from '../core/record/task.ts';
-import type { AtomContext, Inputs, Signature } from './atom.ts';
+import { type AtomContext, type Inputs, SIGNATURE_NAMES, type Signature } from './atom.ts';
 
 /**
  * Action after an atom of a flow failed.
@@ -53,6 +56,29 @@ export interface GivingUp extends RetryOptions {
   readonly revertAll?: boolean;
 }
 
+const RETRY_NAMES: Names<Retry> = {
+  ...SIGNATURE_NAMES,
+  name: true,
+  onFailure: true,
+  execute: true,
+  revert: true,
+};
+
+/**
+ * Checks a controller. An instance of a class may have any members of its own.
+ * @throws {TaskpipeError} `USAGE` if it has no `onFailure`, or an unknown member
+ */
+export function checkRetry(flow: string, retry: Retry): void {
+  if (typeof retry?.onFailure !== 'function') {
+    throw new TaskpipeError(
+      'USAGE',
+      `flow "${flow}": retry must be a controller such as times(3), or an object with onFailure`,
+    );
+  }
+  if (Object.getPrototypeOf(retry) === Object.prototype)
+    checkOptions(`flow "${flow}": its retry controller`, retry, {}, RETRY_NAMES);
+}
+
 /** Makes a controller that reverts its flow. */
 export function alwaysRevert(options: RetryOptions = {}): Retry {
   return { ...options, onFailure: () => 'REVERT' };
@@ -77,9 +103,15 @@ export function times(attempts: number, { revertAll = false, ...options }: Givin
   };
 }
 
-/** Makes a controller that tries one value after another until its flow succeeds. It provides the value. */
+/**
+ * Makes a controller that tries one value after another until its flow succeeds. It provides the value.
+ * @throws {TaskpipeError} `USAGE` if a value is not JSON
+ */
 export function forEach(values: Iterable<unknown>, { revertAll = false, ...options }: GivingUp = {}): Retry {
-  const all = [...values];
+  const { text = '[]', fault } = userJson([...values]);
+  if (fault !== undefined)
+    throw new TaskpipeError('USAGE', `the values of forEach() must be JSON; got ${fault}`);
+  const all = JSON.parse(text) as unknown[]; // as results of earlier tries are
   const givenUp = givingUp(revertAll);
   return {
     ...options,
@@ -111,7 +143,8 @@ function givingUp(revertAll: boolean): Decision {
 }
 
 function listOf(input: string, values: unknown): unknown[] {
-  if (Array.isArray(values)) return values;
+  const { text = '[]' } = userJson(values); // as results of earlier tries are
+  if (Array.isArray(values)) return JSON.parse(text) as unknown[];
   throw Object.assign(new Error(`"${input}" must be an array to try its values`), { code: 'INPUT' });
 }
 

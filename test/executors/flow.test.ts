@@ -44,6 +44,90 @@ export default linear('sum').add(
 );
 `;
 
+test('what an atom throws fails one task with its causes, and its stack is in the events', async () => {
+  const cwd = folderWith(`import { linear, task } from 'taskpipe/flow';
+export default linear('f').add(task('a', ({ n }) => {
+  if (n === 1) throw { code: 'DENIED', message: 'card is blocked' };
+  if (n === 2) throw Object.create(null);
+  if (n === 3) throw new Error('outer', { cause: new Error('inner') });
+}, { requires: ['n'] }));`);
+  const tasks = [1, 2, 3, 4].map((n) => ({ uuid: `u${n}`, n }));
+  const { records, code } = await execFlow(cwd, tasks, '--flow flow.js --events ev');
+  expect(records.map(({ run: { error } }) => error && `${error.code} ${error.message}`)).toEqual([
+    'DENIED "a" failed: card is blocked (DENIED); reverted: a',
+    'ERROR "a" failed: a value that cannot be shown; reverted: a',
+    'ERROR "a" failed: outer: inner; reverted: a',
+    undefined,
+  ]);
+  expect(code).toBe(1);
+  const events = readFileSync(join(cwd, 'ev'), 'utf8');
+  expect(events).toMatch(/"atom":"a".*"state":"FAILURE".*"stack":"Error: outer.*Caused by: Error: inner/);
+});
+
+test('events take bounded memory, however fast the tasks are', async () => {
+  const cwd = folderWith(`import { linear, task } from 'taskpipe/flow';
+const text = 'x'.repeat(1000);
+export default linear('f').add(task('a', () => text), task('b', () => text), task('c', () => text));`);
+  const input = Array.from({ length: 40_000 }, (_, n) => `{"uuid":"${n}"}\n`).join('');
+  const env = { NODE_OPTIONS: '--max-old-space-size=64' };
+  const command = 'task-exec --flow flow.js --quiet --events /dev/null';
+  const { stdout, stderr, code } = await sh(command, { cwd, input, env });
+  expect({ code, stderr, rows: stdout.split('\n').length - 1 }).toEqual({
+    code: 0,
+    stderr: '',
+    rows: 40_000,
+  });
+});
+
+test('with --flow-log, records with one uuid run once, and a flow that could not be reverted stays so', async () => {
+  const cwd = folderWith(`import { linear, task } from 'taskpipe/flow';
+import { appendFileSync } from 'node:fs';
+const note = ({ uuid }) => new Promise((resolve) => setImmediate(() => { appendFileSync('charges', uuid); resolve(); }));
+const refuse = () => { throw new Error('bank is closed'); };
+const charge = task('charge', note, { requires: ['uuid'], revert: refuse });
+const ship = task('ship', ({ uuid }) => { if (uuid === 'b') throw new Error('no stock'); }, { requires: ['uuid'] });
+export default linear('f').add(charge, ship);`);
+  const tasks = [{ uuid: 'a' }, { uuid: 'a' }, { uuid: 'b' }, { uuid: 'b' }];
+  for (const _ of ['first', 'second']) {
+    const { records } = await execFlow(cwd, tasks, '--flow flow.js --flow-log l');
+    expect(records.map(({ run }) => run.state)).toEqual([
+      'SUCCESS',
+      'SUCCESS',
+      'REVERT_FAILURE',
+      'REVERT_FAILURE',
+    ]);
+    expect(records[3]?.run.error?.message).toContain('bank is closed');
+  }
+  expect(readFileSync(join(cwd, 'charges'), 'utf8')).toMatch(/^(ab|ba)$/);
+});
+
+test('a flow log is not a ledger: task-load and task-done reject it', async () => {
+  const cwd = folderWith(SUM);
+  await execFlow(cwd, [{ uuid: 'a', n: 1 }], '--flow flow.js --flow-log l');
+  for (const command of ['task-done count l', 'task-load --format ndjson --ledger l']) {
+    const { code, stderr } = await sh(command, { cwd, input: '{"uuid":"a"}\n' });
+    expect({ code, stderr }).toEqual({ code: 65, stderr: expect.stringContaining('it is a flow log') });
+  }
+});
+
+test('a flow function that throws anything fails one task', async () => {
+  const cwd = folderWith(`import { linear } from 'taskpipe/flow';
+export default ({ fields: { n } }) => {
+  if (n === 1) throw Object.create(null);
+  if (n === 2) return { get kind() { throw new Error('no kind'); } };
+  return linear('f');
+};`);
+  const { records } = await execFlow(
+    cwd,
+    [1, 2, 3].map((n) => ({ uuid: `u${n}`, n })),
+  );
+  expect(records.map(({ run: { error } }) => error?.message)).toEqual([
+    'a value that cannot be shown',
+    'no kind',
+    undefined,
+  ]);
+});
+
 describe('a record', () => {
   test('has the values that the atoms provide, or what failed and what was reverted', async () => {
     const tasks = [{ uuid: 'a', n: 1 }, { uuid: 'b', n: 5 }, { uuid: 'c', n: 4 }, { uuid: 'd' }];

@@ -1,6 +1,6 @@
 /* Links with a decider, which skip their target. */
 import { expect, test } from 'vitest';
-import { type Depth, graph, linear } from '../../src/flow/index.ts';
+import { type Depth, graph, linear, run, times } from '../../src/flow/index.ts';
 import { atom, newTrace, runTraced, type Trace } from './trace.ts';
 
 const ran = (trace: Trace): string =>
@@ -85,4 +85,39 @@ test('an atom whose decider throws fails with that error and does not run', asyn
   });
   expect(ran(trace)).toBe('a');
   expect(trace.atoms.at(-1)).toBe('a REVERTING>REVERTED');
+});
+
+test('a decider that returns a promise fails the atom, because a promise would count as yes', async () => {
+  const flow = graph('f').add(atom(newTrace(), 'a'), atom(newTrace(), 'b'));
+  flow.link('a', 'b', { decider: (async () => false) as never });
+  expect(await run(flow)).toMatchObject({
+    state: 'REVERTED',
+    failures: { b: { message: expect.stringContaining('must return true or false, not a promise') } },
+  });
+});
+
+test('an atom runs after two branches that deciders left out, one of them nested deeper', async () => {
+  const trace = newTrace();
+  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => atom(trace, name)) as [never, never, never, never];
+  const no = { decider: () => false, depth: 'ATOM' } as const;
+  const nested = linear('n').add(linear('m').add(c));
+  const flow = graph('f').add(a, b, nested, d).link(a, b, no).link(a, nested, no).link(b, d).link(nested, d);
+  expect((await runTraced(trace, flow)).state).toBe('SUCCESS');
+  expect(ran(trace)).toBe('a d');
+});
+
+test('a controller that a decider left out is not asked: the flow around it is reverted', async () => {
+  const trace = newTrace();
+  const a = atom(trace, 'a');
+  const inner = linear('n', { retry: times(2) }).add(atom(trace, 'b', { failures: 9 }));
+  const flow = graph('f')
+    .add(a, inner)
+    .link(a, inner, { decider: () => false, depth: 'ATOM' });
+  expect((await runTraced(trace, flow)).state).toBe('REVERTED');
+  expect(trace.atoms.filter((line) => /^(call|revert)/.test(line))).toEqual([
+    'call a',
+    'call b',
+    'revert b',
+    'revert a',
+  ]);
 });

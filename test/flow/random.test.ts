@@ -5,6 +5,8 @@ import {
   ATOM_TRANSITIONS,
   type Atom,
   type AtomState,
+  DEPTHS,
+  type Depth,
   Engine,
   type EngineKind,
   FLOW_TRANSITIONS,
@@ -27,14 +29,19 @@ interface AtomSpec {
 interface FlowSpec {
   readonly pattern: 'linear' | 'unordered' | 'graph';
   readonly tries: number;
-  readonly links: readonly (readonly [number, number])[];
+  /** Positions of two parts, and the depth of a decider between them that says no. */
+  readonly links: readonly (readonly [number, number, Depth | undefined])[];
   readonly parts: readonly (AtomSpec | FlowSpec)[];
 }
 
 const PATTERNS = { linear, unordered, graph };
 
-/** Any nested flow. @param tries maximum tries of a retry controller; 0 for no controller */
-function flows(tries: number): fc.Arbitrary<FlowSpec> {
+/**
+ * Any nested flow.
+ * @param tries maximum tries of a retry controller; 0 for no controller
+ * @param depths of deciders that say no
+ */
+function flows(tries: number, depths: readonly Depth[] = []): fc.Arbitrary<FlowSpec> {
   const { flow } = fc.letrec<{ part: AtomSpec | FlowSpec; flow: FlowSpec }>((tie) => ({
     part: fc.oneof(
       { maxDepth: 3 },
@@ -47,7 +54,9 @@ function flows(tries: number): fc.Arbitrary<FlowSpec> {
     flow: fc.record({
       pattern: fc.constantFrom('linear', 'unordered', 'graph'),
       tries: fc.nat(tries),
-      links: fc.array(fc.tuple(fc.nat(4), fc.nat(4)), { maxLength: 4 }),
+      links: fc.array(fc.tuple(fc.nat(4), fc.nat(4), fc.constantFrom(undefined, ...depths)), {
+        maxLength: 4,
+      }),
       parts: fc.array(tie('part'), { minLength: 1, maxLength: 4 }),
     }),
   }));
@@ -87,9 +96,10 @@ function build(spec: FlowSpec, seen: Seen[]): Flow {
     const made = PATTERNS[pattern](`f${nested++}`, tries > 0 ? { retry: times(tries) } : {});
     const children = parts.map((part) => ('parts' in part ? flowOf(part) : atomOf(part)));
     made.add(...children);
-    for (const [from, to] of pattern === 'graph' ? links : []) {
+    for (const [from, to, depth] of pattern === 'graph' ? links : []) {
       const [first, second] = [children[from], children[to]];
-      if (from < to && first !== undefined && second !== undefined) made.link(first, second);
+      if (from < to && first !== undefined && second !== undefined)
+        made.link(first, second, depth && { decider: () => false, depth });
     }
     return made;
   };
@@ -225,6 +235,22 @@ test('a flow with controllers ends, and each atom has one more call than reverts
       }
     }),
     RUNS,
+  );
+});
+
+test('a flow with deciders and controllers ends, and no atom stays done without being counted as SUCCESS', async () => {
+  await fc.assert(
+    fc.asyncProperty(flows(2, DEPTHS), fc.constantFrom('serial', 'parallel'), async (spec, engine) => {
+      const seen: Seen[] = [];
+      const { state, atoms } = await runAll(build(spec, seen), engine);
+      expect(['SUCCESS', 'REVERTED']).toContain(state);
+      for (const [name, end] of Object.entries(atoms)) {
+        const count = (what: string): number =>
+          seen.filter(([one, atom]) => one === what && atom === name).length;
+        if (!name.endsWith('_retry')) expect(count('call') - count('revert')).toBe(end === 'SUCCESS' ? 1 : 0);
+      }
+    }),
+    { numRuns: 600 },
   );
 });
 

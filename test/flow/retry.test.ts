@@ -11,6 +11,7 @@ import {
   parameterizedForEach,
   type Retry,
   run,
+  task,
   times,
   unordered,
 } from '../../src/flow/index.ts';
@@ -211,4 +212,20 @@ describe('a custom controller', () => {
     expect(failures).toMatchObject({ b: { code: 'BAD' }, n_retry: { code: 'ERROR', message } });
     expect(callsIn(trace)).toBe('call a, call b, revert b, revert a');
   });
+});
+
+test('forEach tries the JSON of its values, and rejects values that are not JSON', async () => {
+  const tried: unknown[] = [];
+  const bad = task(
+    'a',
+    ({ at }) => {
+      tried.push(at);
+      throw new Error('no');
+    },
+    { requires: ['at'] },
+  );
+  const flow = linear('f', { retry: forEach([new Date(0), { n: undefined }], { provides: 'at' }) }).add(bad);
+  expect((await run(flow)).state).toBe('REVERTED');
+  expect(tried).toEqual(['1970-01-01T00:00:00.000Z', {}]);
+  expect(() => forEach([1, 7n])).toThrow('the values of forEach() must be JSON; got a BigInt at [1]');
 });

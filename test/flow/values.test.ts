@@ -133,3 +133,30 @@ test('a revert receives the inputs, the result or the failure, and all failures'
     ['a', {}, { result: 'A', failure: undefined, failures }],
   ]);
 });
+
+test.each([
+  ['a Map', () => new Map([['a', 1]])],
+  ['a BigInt', () => 7n],
+  ['a Promise at price', () => ({ price: Promise.resolve(3) })],
+  ['a Response', () => new Response('x')],
+  ['nested over 60 levels', () => Array.from({ length: 70 }).reduce((inner) => [inner], 1)],
+])('a result that is %s fails its atom, whose revert receives the result itself', async (words, make) => {
+  const result = make();
+  const undone: unknown[] = [];
+  const atom = task('a', () => result, {
+    provides: 'a',
+    revert: (_, undoing) => undone.push(undoing.result),
+  });
+  expect(await run(linear('f').add(atom))).toMatchObject({
+    state: 'REVERTED',
+    failures: { a: { code: 'RESULT', message: expect.stringContaining(words) } },
+  });
+  expect(undone[0]).toBe(result);
+});
+
+test('a result is the same in memory as after a log, and an atom that changes its input changes no other', async () => {
+  const made = giving('made', { at: new Date(0), none: undefined, list: [1] }, 'x');
+  const changes = task('changes', ({ x }) => (x as { list: number[] }).list.push(2), { requires: ['x'] });
+  const flow = linear('f').add(made, changes, echo('out', { requires: ['x'] }));
+  expect(await got(flow)).toStrictEqual({ x: { at: '1970-01-01T00:00:00.000Z', list: [1] } });
+});

@@ -131,6 +131,7 @@ export const command: Command = defineCommand({
     const { rejects, events, unfinished, spool, close } = await openFiles(values, io.warn);
     const queues = await openShared(values, io).catch(closing(close));
     const notify = events?.notify;
+    const room = events?.room;
     const setting = { timeout, revert, logDir, env, print, info, notify, version, stopping };
     const made = await executorFor({ ...values }, setting).catch(closing(close));
     const executor =
@@ -146,7 +147,7 @@ export const command: Command = defineCommand({
     });
     const given = {
       ...rest,
-      ...{ revert, notify, stopping, drains: true, aborting },
+      ...{ revert, notify, room, stopping, drains: true, aborting },
       dryRun: dryRun ? print : undefined,
       unfinished: unfinished?.add,
       children: {
@@ -164,7 +165,7 @@ export const command: Command = defineCommand({
       try {
         for await (const batch of tasks) {
           await io.write(textOf(batch));
-          await events?.flush();
+          await events?.check();
         }
         await queue?.close();
       } finally {

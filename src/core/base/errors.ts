@@ -1,4 +1,5 @@
 import { getSystemErrorMap } from 'node:util';
+import { ownMessage } from './thrown.ts';
 
 /**
  * Code of an error that ends a stage, with its exit code:
@@ -27,9 +28,9 @@ export class TaskpipeError extends Error {
   }
 }
 
-/** Returns the message of anything that was thrown. */
+/** Returns the message of anything that was thrown, without its causes. Never throws. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return ownMessage(error);
 }
 
 /**

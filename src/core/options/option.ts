@@ -62,6 +62,16 @@ export function mustBeWhole(name: string, value: number | undefined, min: number
   );
 }
 
+/**
+ * Checks a duration in milliseconds that a program gives. A timer cannot wait longer: it would fire at once.
+ * @throws {TaskpipeError} `USAGE`
+ */
+export function mustBeDuration(name: string, value: number | undefined): void {
+  if (value === undefined || (typeof value === 'number' && value > 0 && value < 2 ** 31)) return;
+  const rule = 'must be a number of milliseconds above 0, of 24 days at most';
+  throw new TaskpipeError('USAGE', `${name} ${rule}; got ${JSON.stringify(value)}`);
+}
+
 /** Returns an option as it is typed: `--max-body` for `maxBody`. */
 export function optionName(key: string): string {
   return `--${kebab(key)}`;

@@ -17,13 +17,27 @@ const UTF16 = /^(?:\ufffd{2}|(?:\s\0+)*[[{]\0|(?:\0+\s)*\0[[{])/;
 /** A line that begins like ours. A formatted record has a line break after its brace. */
 const OWN_LINE = /^[\s\0]*\{[ \t]*"/m;
 
+/** Kind of a file that only taskpipe appends to. */
+export type AppendedKind = 'ledger' | 'spool' | 'flow log';
+
+/** Returns the first line of a file that says its kind. */
+export function headerOf(kind: AppendedKind): string {
+  return `{"taskpipe":"${kind}","version":1}`;
+}
+
+/** Returns the kind of a file by its beginning; flow logs without a header are recognized by their lines. */
+function kindOf(start: string): string | undefined {
+  const [, kind] = /^\{"taskpipe":"([\w ]+)"/.exec(start) ?? [];
+  return kind ?? (/^\{"uuid":"[^"\n]*","flow":"/.test(start) ? 'flow log' : undefined);
+}
+
 /**
  * Rejects a file of another kind, such as the input if names were mixed up: appending or compacting would
  * damage it. One line that begins like ours is enough, because a crash may have torn the others.
  * @param what kind that the file should have
  * @throws {TaskpipeError} `DATA`; `IO` if the file cannot be read
  */
-export function assertOwnContent(path: string, what: 'ledger' | 'spool' | 'flow log'): void {
+export function assertOwnContent(path: string, what: AppendedKind): void {
   const found = startOf(path, what);
   if (UTF16.test(found)) {
     throw new TaskpipeError(
@@ -32,6 +46,12 @@ export function assertOwnContent(path: string, what: 'ledger' | 'spool' | 'flow 
     );
   }
   const start = found.replace(/^[\s\0]+/, '');
+  const kind = kindOf(start);
+  const isOther = kind === undefined ? what === 'flow log' && start.includes('\n') : kind !== what;
+  if (isOther) {
+    const is = kind === undefined ? 'does not begin as one does' : `is a ${kind}`;
+    throw new TaskpipeError('DATA', `${path} is not a ${what}: it ${is}; name another file, or a new one`);
+  }
   if (start === '' || start === '{' || OWN_LINE.test(start)) return;
   const isJson = /^[[{]\s*[{"]/.test(start);
   const begin = quoted(start.slice(0, SHOWN));

@@ -1,7 +1,7 @@
-import { messageOf } from '../../core/base/errors.ts';
 import type { Failure } from '../../core/record/task.ts';
 import type { Compiled } from '../../flow/plan/compile.ts';
 import type { FlowResult } from '../../flow/run/engine.ts';
+import type { RunEnd } from '../../flow/run/flow-log.ts';
 import type { FlowSnapshot } from '../../flow/run/snapshot.ts';
 import type { AtomState } from '../../flow/run/states.ts';
 import type { Outcome } from '../contract.ts';
@@ -11,14 +11,7 @@ import type { Outcome } from '../contract.ts';
  */
 export function outcomeOf(result: FlowResult, snapshot: () => FlowSnapshot, compiled: Compiled): Outcome {
   if (result.state === 'SUSPENDED') return { state: 'PENDING' };
-  let text: string;
-  try {
-    text = JSON.stringify(result.provided);
-  } catch (error) {
-    return {
-      error: { code: 'RESULT', message: `the result of the flow is not valid JSON: ${messageOf(error)}` },
-    };
-  }
+  const text = JSON.stringify(result.provided);
   if (result.state === 'SUCCESS') return { result: text };
   const named = namesByState(snapshot(), compiled);
   return {
@@ -26,6 +19,14 @@ export function outcomeOf(result: FlowResult, snapshot: () => FlowSnapshot, comp
     error: errorOf(result, named),
     state: result.state === 'REVERTED' ? 'REVERTED' : 'REVERT_FAILURE',
   };
+}
+
+/** Returns the outcome of a run that ended earlier, as the log has it. */
+export function outcomeOfEnd({ state, result, error }: RunEnd): Outcome {
+  const kept = result === undefined ? {} : { result };
+  if (state === 'SUCCESS') return kept;
+  const message = 'it could not be reverted in an earlier run'; // a log of an older version has no reason
+  return { ...kept, error: error ?? { code: 'ERROR', message }, state: 'REVERT_FAILURE' };
 }
 
 /** Returns the atoms in a state, the latest first: the order in which they are reverted. */

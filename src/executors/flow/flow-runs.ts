@@ -1,14 +1,16 @@
-import { messageOf, TaskpipeError } from '../../core/base/errors.ts';
+import { TaskpipeError } from '../../core/base/errors.ts';
+import { isA, thrownOf } from '../../core/base/thrown.ts';
 import type { Task } from '../../core/record/task.ts';
 import { type Flow, isFlow } from '../../flow/patterns.ts';
-import { type Compiled, compile, missingIn } from '../../flow/plan/compile.ts';
-import type { Storage } from '../../flow/run/atom-storage.ts';
+import { compile, missingIn } from '../../flow/plan/compile.ts';
+import type { FlowChange, Storage } from '../../flow/run/atom-storage.ts';
 import { Engine } from '../../flow/run/engine.ts';
 import type { FlowLog } from '../../flow/run/flow-log.ts';
+import { runKey } from '../../flow/run/flow-log-read.ts';
 import type { FlowEvent } from '../../flow/run/notifier.ts';
 import { replay } from '../../flow/run/snapshot.ts';
 import type { Attempt, Outcome } from '../contract.ts';
-import { outcomeOf } from './flow-outcome.ts';
+import { outcomeOf, outcomeOfEnd } from './flow-outcome.ts';
 import type { FlowExecutorOptions } from './options.ts';
 
 /** Flow for all tasks, or a function that returns one for each. */
@@ -20,6 +22,8 @@ export class FlowRuns {
   readonly #options: FlowExecutorOptions;
   readonly #log: FlowLog | undefined;
   readonly #engines = new Set<Engine>();
+  /** Runs that the log records at this moment, by flow and uuid. */
+  readonly #busy = new Map<string, Promise<Outcome>>();
   readonly #suspend = (): void => {
     for (const engine of this.#engines) engine.suspend();
   };
@@ -43,25 +47,59 @@ export class FlowRuns {
   /** Runs the flow of a task, or resumes it. */
   async run(task: Task, { signal }: Attempt): Promise<Outcome> {
     let flow: Flow;
-    let compiled: Compiled;
     try {
       flow = await this.#flowOf(task);
-      compiled = compile(flow);
+      compile(flow);
     } catch (error) {
-      return { error: { code: 'FLOW', message: messageOf(error) } };
+      return defect('FLOW', error);
     }
-    const kept = this.#log?.take(flow.name, task.uuid);
-    if (kept !== undefined && 'result' in kept) return kept;
+    if (this.#log === undefined) return this.#start(task, flow, signal);
+    const key = runKey(flow.name, task.uuid);
+    const earlier = this.#busy.get(key);
+    const run = this.#runLogged(task, flow, { signal, earlier });
+    this.#busy.set(key, run);
+    try {
+      return await run;
+    } finally {
+      if (this.#busy.get(key) === run) this.#busy.delete(key);
+    }
+  }
+
+  /** Runs a flow that the log has or will have. Waits for the run of another record with the same uuid. */
+  async #runLogged(
+    task: Task,
+    flow: Flow,
+    { signal, earlier }: { signal: AbortSignal; earlier: Promise<Outcome> | undefined },
+  ): Promise<Outcome> {
+    const before = await earlier;
+    if (before?.state === 'PENDING') return before; // it was suspended, and would begin anew
+    const kept = await this.#log?.take(flow.name, task.uuid);
+    if (kept !== undefined && 'end' in kept) return outcomeOfEnd(kept.end);
+    return this.#start(task, flow, signal, kept?.changes);
+  }
+
+  async #start(
+    task: Task,
+    flow: Flow,
+    signal: AbortSignal,
+    changes?: readonly FlowChange[],
+  ): Promise<Outcome> {
+    const compiled = compile(flow);
     const missing = missingIn(compiled, task.fields);
     if (missing !== undefined) return { error: { code: 'INPUT', message: missing } };
     let resume: Storage | undefined;
     try {
-      if (kept !== undefined) resume = this.#goOn(task, replay(compiled, kept.changes));
+      if (changes !== undefined) resume = this.#goOn(task, replay(compiled, changes));
     } catch (error) {
       if (error instanceof TaskpipeError) return { error: { code: 'FLOW_LOG', message: error.message } };
       throw error;
     }
-    return this.#runEngine(task, flow, { signal, resume });
+    try {
+      return await this.#runEngine(task, flow, { signal, resume });
+    } catch (error) {
+      if (isA(error, TaskpipeError) && error.code === 'IO') throw error; // of the log
+      return defect('ENGINE', error);
+    }
   }
 
   async #flowOf(task: Task): Promise<Flow> {
@@ -101,13 +139,7 @@ export class FlowRuns {
       const result = await engine.run();
       const outcome = outcomeOf(result, () => engine.toJSON(), compile(flow));
       if (result.state === 'SUSPENDED') await journal?.sync();
-      else
-        await this.#log?.end(
-          flow.name,
-          uuid,
-          result.state,
-          outcome.error === undefined ? outcome.result : undefined,
-        );
+      else await this.#log?.end(flow.name, uuid, { ...outcome, state: result.state });
       return outcome;
     } finally {
       this.#engines.delete(engine);
@@ -117,8 +149,11 @@ export class FlowRuns {
   #tell(uuid: string, { notifier, taskNotifier }: Engine): void {
     const { notify } = this.#options;
     if (notify === undefined) return;
-    const tell = (_: string, { failure, ...event }: FlowEvent): void =>
-      notify({ uuid, ...event, ...(failure === undefined ? {} : { error: failure }) });
+    const tell = (_: string, { failure, error, ...event }: FlowEvent): void => {
+      const stack = error === undefined ? undefined : thrownOf(error).stack;
+      const more = { ...(failure && { error: failure }), ...(stack === undefined ? {} : { stack }) };
+      notify({ uuid, ...event, ...more });
+    };
     notifier.register('*', tell);
     taskNotifier.register('*', tell);
   }
@@ -129,4 +164,10 @@ export class FlowRuns {
     this.#signal = signal;
     signal.addEventListener('abort', this.#suspend);
   }
+}
+
+/** Returns the outcome of an error of user code or of the engine outside any atom: it fails the task alone. */
+function defect(code: string, error: unknown): Outcome {
+  const { message, stack } = thrownOf(error);
+  return { error: { code, message }, ...(stack === undefined ? {} : { stack }) };
 }

@@ -3,13 +3,15 @@
  * runs: that is for flow/.
  */
 import { TaskpipeError } from '../../core/base/errors.ts';
+import { checkOptions } from '../../core/options/library-options.ts';
+import { mustBeDuration, mustBeWhole } from '../../core/options/option.ts';
 import { isFlow } from '../../flow/patterns.ts';
 import { compile } from '../../flow/plan/compile.ts';
 import { openFlowLog } from '../../flow/run/flow-log.ts';
 import type { Executor, Setting } from '../contract.ts';
 import { loadDefault } from '../load-module.ts';
 import { FlowRuns, type FlowSource } from './flow-runs.ts';
-import type { FlowExecutorOptions, FlowValues } from './options.ts';
+import { type FlowExecutorOptions, type FlowValues, flowOptions, OWN_FLOW_OPTIONS } from './options.ts';
 
 export type { FlowSource } from './flow-runs.ts';
 export type { FlowExecutorOptions } from './options.ts';
@@ -21,6 +23,14 @@ export type { FlowExecutorOptions } from './options.ts';
  *   process uses it
  */
 export async function flow(source: FlowSource, options: FlowExecutorOptions = {}): Promise<Executor> {
+  checkOptions('flow()', options, flowOptions, OWN_FLOW_OPTIONS);
+  mustBeWhole('jobs', options.jobs, 1);
+  mustBeDuration('timeout', options.timeout);
+  if (!isFlow(source) && typeof source !== 'function')
+    throw new TaskpipeError(
+      'USAGE',
+      `flow() takes a flow, or a function that returns one; got ${typeof source}`,
+    );
   if (isFlow(source)) compile(source);
   const { flowLog: path, info = () => {} } = options;
   const log = path === undefined ? undefined : await openFlowLog(path, info);

@@ -1,5 +1,5 @@
 import { choice, path } from '../../core/options/declare.ts';
-import type { LibraryOptions } from '../../core/options/library-options.ts';
+import type { LibraryOptions, Names } from '../../core/options/library-options.ts';
 import type { OptionValues } from '../../core/options/option.ts';
 import type { Notify } from '../../core/record/event.ts';
 
@@ -39,6 +39,15 @@ interface OwnFlowOptions {
   /** Called for every change of state of flows and atoms. */
   readonly notify?: Notify | undefined;
 }
+
+/** Names of the options of `OwnFlowOptions`. */
+export const OWN_FLOW_OPTIONS: Names<OwnFlowOptions> = {
+  jobs: true,
+  timeout: true,
+  stopping: true,
+  info: true,
+  notify: true,
+};
 
 /** Options of the executor for flows. */
 export type FlowExecutorOptions = LibraryOptions<typeof flowOptions, OwnFlowOptions>;

@@ -1,5 +1,7 @@
+import { userJson } from '../../core/base/user-json.ts';
 import { HALF, uuidOfAttributes } from '../../core/ids/record-uuid.ts';
 import { runOf, Task, uuidFault } from '../../core/record/task.ts';
+import { isOver, MAX_LINE } from '../../core/text/lines.ts';
 import type { Child } from '../contract.ts';
 
 /** Options of an added task. */
@@ -28,6 +30,9 @@ export function childOf(
   if (typeof attributes !== 'object' || attributes === null || Array.isArray(attributes))
     throw new TypeError('ctx.add takes an object, the attributes of a task');
   const clean = withoutOurs(attributes as Readonly<Record<string, unknown>>);
+  const { text = '', fault: part } = userJson(clean);
+  if (part !== undefined) throw new TypeError(`ctx.add takes a task that is JSON; it has ${part}`);
+  if (isOver(text, MAX_LINE)) throw new TypeError('ctx.add takes a task of at most 16 MiB');
   const { uuid: own, ...others } = clean;
   const uuid = own ?? taskId?.(clean) ?? uuidOfAttributes(others);
   const fault = uuid === undefined ? HALF : uuidFault(uuid);

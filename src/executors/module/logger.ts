@@ -2,7 +2,7 @@ import { appendFileSync, constants } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { format } from 'node:util';
-import { ioError } from '../../core/base/errors.ts';
+import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import { nameUuid } from '../../core/ids/uuid.ts';
 
 /** Log of a task: a format as for `console.log`, and its values. */
@@ -15,6 +15,9 @@ export interface Logger {
 
 /** Function that returns the logger of a task. */
 export type LoggerOf = (uuid: string) => Logger;
+
+/** Failure to write a log. It ends the stage; any other error of a function fails only its task. */
+export class LogError extends TaskpipeError {}
 
 /** Names that are valid on every file system and cannot clash with those of other tasks. */
 const PLAIN = /^[\w-][\w.-]{0,99}$/;
@@ -61,6 +64,6 @@ function append(path: string, line: string): void {
   try {
     appendFileSync(path, line);
   } catch (error) {
-    throw ioError('cannot write the log', path, error);
+    throw new LogError('IO', ioError('cannot write the log', path, error).message, { cause: error });
   }
 }

@@ -1,9 +1,10 @@
-import { messageOf, TaskpipeError } from '../../core/base/errors.ts';
+import { isA } from '../../core/base/thrown.ts';
 import type { Task } from '../../core/record/task.ts';
 import type { Attempt, Outcome } from '../contract.ts';
-import { failure } from '../from-function.ts';
+import { failure, isThenable, success } from '../from-function.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Handlers } from './handlers.ts';
+import { LogError } from './logger.ts';
 import { Context, type Services } from './module-context.ts';
 
 /** Calls of module functions. */
@@ -30,7 +31,7 @@ export function moduleWork(handlers: Handlers, services: Services, timeout: numb
           reject(error);
         }
       };
-      value.then(
+      Promise.resolve(value).then(
         (result) => settle(succeeded, result),
         (error) => settle(failed, error),
       );
@@ -41,20 +42,15 @@ export function moduleWork(handlers: Handlers, services: Services, timeout: numb
       const handler = handlers.of(fields);
       if (typeof handler !== 'function') return { error: handler };
       const context = new Context(task.uuid, attempt, services);
-      let value: unknown;
       try {
-        value = handler(fields, context);
+        const value = handler(fields, context);
+        return isThenable(value) ? settled(value, context) : succeeded(value, context);
       } catch (error) {
         return failed(error, context);
       }
-      return isPromise(value) ? settled(value, context) : succeeded(value, context);
     },
     close: () => deadlines.close(),
   };
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function';
 }
 
 /** Returns the outcome of an attempt that exceeded its timeout. */
@@ -67,25 +63,14 @@ export function late(timeout: number): Outcome {
 
 function succeeded(value: unknown, context: Context): Outcome {
   context.end(false);
-  let result: string | undefined;
-  try {
-    result = JSON.stringify(value);
-  } catch (error) {
-    return {
-      error: {
-        code: 'RESULT',
-        message: `the function returned a value that is not JSON: ${messageOf(error)}`,
-      },
-    };
-  }
+  const outcome = success(value);
   const { children } = context;
-  if (children !== undefined) return result === undefined ? { children } : { result, children };
-  return result === undefined ? {} : { result };
+  return children === undefined || outcome.error !== undefined ? outcome : { ...outcome, children };
 }
 
-/** @throws errors that are not the task's fault, such as a log that cannot be written: they end the stage */
+/** @throws {LogError} not the task's fault: it ends the stage */
 function failed(thrown: unknown, context: Context): Outcome {
   context.end(false);
-  if (thrown instanceof TaskpipeError) throw thrown;
+  if (isA(thrown, LogError)) throw thrown;
   return failure(thrown);
 }

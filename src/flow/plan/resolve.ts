@@ -32,6 +32,7 @@ export async function resolve(
   async function decide(index: number): Promise<Resolution | undefined> {
     const { name, controller } = atoms[index] as CompiledAtom;
     if (controller < 0) return BY_DEFAULT;
+    if (storage.record(controller).state === 'IGNORE') return decide(controller); // a decider left it out
     if (storage.record(controller).intention === 'REVERT') return undefined;
     asked.push(controller);
     storage.noteFailure(controller, name, failure);

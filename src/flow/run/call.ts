@@ -1,9 +1,16 @@
-import { messageOf } from '../../core/base/errors.ts';
+import { thrownOf } from '../../core/base/thrown.ts';
 import type { Failure } from '../../core/record/task.ts';
 import type { AtomContext, Inputs } from '../atom.ts';
 
+/** Failure of a call, with what was thrown. */
+export interface Failed {
+  readonly failure: Failure;
+  /** Absent if the engine itself failed the call, for example after a timeout. */
+  readonly error?: unknown;
+}
+
 /** Outcome of a call. */
-export type CallResult = { readonly value: unknown } | { readonly failure: Failure };
+export type CallResult = { readonly value: unknown } | Failed;
 
 /** Time limit and abort signal of a call. */
 export interface CallLimits {
@@ -84,12 +91,8 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   );
 }
 
-/** Returns a thrown value as a failure, with its own `code` if it has one, else `ERROR`. */
-export function failureOf(error: unknown): Failure {
-  const code = typeof error === 'object' && error !== null ? (error as { code?: unknown }).code : undefined;
-  return { code: typeof code === 'string' && code !== '' ? code : 'ERROR', message: messageOf(error) };
-}
-
-function failed(error: unknown): CallResult {
-  return { failure: failureOf(error) };
+/** Returns anything that was thrown as a failure. */
+export function failed(error: unknown): Failed {
+  const { code, message } = thrownOf(error);
+  return { failure: { code, message }, error };
 }

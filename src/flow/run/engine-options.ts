@@ -1,3 +1,4 @@
+import type { Names } from '../../core/options/library-options.ts';
 import type { Failure } from '../../core/record/task.ts';
 import type { Inputs } from '../atom.ts';
 import type { Storage } from './atom-storage.ts';
@@ -24,6 +25,17 @@ export interface EngineOptions {
   readonly journal?: Journal | undefined;
 }
 
+/** All of them. */
+export const ENGINE_NAMES: Names<EngineOptions> = {
+  store: true,
+  engine: true,
+  jobs: true,
+  timeout: true,
+  signal: true,
+  resume: true,
+  journal: true,
+};
+
 /** Result of a run. */
 export interface FlowResult {
   /**
@@ -37,4 +49,6 @@ export interface FlowResult {
   readonly failures: Readonly<Record<string, Failure>>;
   /** Failures of `revert`, by atom name. */
   readonly revertFailures: Readonly<Record<string, Failure>>;
+  /** Values that atoms and controllers threw in this process, by name, with their stacks and causes. */
+  readonly errors: Readonly<Record<string, unknown>>;
 }

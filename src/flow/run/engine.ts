@@ -1,9 +1,10 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
-import { mustBeWhole } from '../../core/options/option.ts';
+import { checkOptions } from '../../core/options/library-options.ts';
+import { mustBeDuration, mustBeWhole } from '../../core/options/option.ts';
 import type { Flow } from '../patterns.ts';
 import { compile, missingIn } from '../plan/compile.ts';
 import { Storage } from './atom-storage.ts';
-import type { EngineOptions, FlowResult } from './engine-options.ts';
+import { ENGINE_NAMES, type EngineOptions, type FlowResult } from './engine-options.ts';
 import { providedBy } from './inputs.ts';
 import { Notifier } from './notifier.ts';
 import { allNext, isSuccess, nextOf } from './select.ts';
@@ -41,7 +42,9 @@ export class Engine {
    */
   constructor(flow: Flow, options: EngineOptions = {}) {
     const { store = {}, engine = 'serial', jobs = 10, timeout, signal, resume, journal } = options;
+    checkOptions('an engine', options, {}, ENGINE_NAMES);
     mustBeWhole('jobs', jobs, 1);
+    mustBeDuration('timeout', timeout);
     if (engine !== 'serial' && engine !== 'parallel')
       throw new TaskpipeError('USAGE', `engine must be serial or parallel; got ${JSON.stringify(engine)}`);
     const compiled = compile(flow);
@@ -204,9 +207,10 @@ export class Engine {
 
   #result(state: FlowResult['state']): FlowResult {
     const provided = providedBy(this.#storage);
-    if (state === 'SUCCESS') return { state, provided, failures: {}, revertFailures: {} };
+    if (state === 'SUCCESS') return { state, provided, failures: {}, revertFailures: {}, errors: {} };
     const failures = { ...this.#storage.failures, ...this.#steps.faults };
-    return { state, provided, failures, revertFailures: this.#storage.revertFailures };
+    const { revertFailures } = this.#storage;
+    return { state, provided, failures, revertFailures, errors: this.#steps.errors };
   }
 }
 
@@ -219,7 +223,7 @@ function openStorage(compiled: ReturnType<typeof compile>, resume: EngineOptions
  * Runs a flow once and returns its result.
  * @throws {TaskpipeError} the errors of the constructor and of `run()` of `Engine`
  */
-export function run(flow: Flow, options: EngineOptions = {}): Promise<FlowResult> {
+export async function run(flow: Flow, options: EngineOptions = {}): Promise<FlowResult> {
   return new Engine(flow, options).run();
 }
 

@@ -2,10 +2,28 @@ import { createReadStream } from 'node:fs';
 import { ioError } from '../../core/base/errors.ts';
 import type { FlowChange } from './atom-storage.ts';
 
-/** Run in a log: the changes of a run to resume, or the byte range of the result line of a successful one. */
-export type KeptRun =
-  | { readonly changes: FlowChange[] }
-  | { readonly start: number; readonly length: number };
+/** LinePlace of a line in a log, in bytes. */
+export interface LinePlace {
+  readonly start: number;
+  readonly length: number;
+}
+
+/** Run in a log: the changes of a run to resume, or the last line of one that does not run again. */
+export type KeptRun = { readonly changes: FlowChange[] } | LinePlace;
+
+/** States in which a run has ended for good: nothing of it is left to do, or what it did could not be undone. */
+const FINAL: readonly unknown[] = ['SUCCESS', 'FAILURE'];
+
+/** Returns the place of the last line of a run that ended for good; undefined if there is none. */
+export async function findEnd(path: string, flow: string, uuid: string): Promise<LinePlace | undefined> {
+  let found: LinePlace | undefined;
+  for await (const { bytes, start } of linesOf(path)) {
+    const line = bytes.includes(uuid) ? parse(bytes) : undefined;
+    if (line?.uuid === uuid && line.flow === flow && FINAL.includes(line.end))
+      found = { start, length: bytes.length };
+  }
+  return found;
+}
 
 interface Line {
   readonly uuid?: unknown;
@@ -19,7 +37,7 @@ export function runKey(flow: string, uuid: string): string {
 }
 
 /**
- * Reads the runs that have not ended or have succeeded; runs that ended otherwise are dropped. A line torn by
+ * Reads the runs that have not ended or have ended for good; those that were reverted are dropped. A line torn by
  * a crash is skipped: no atom has acted on its change, because atoms wait until changes are synced.
  * @throws {TaskpipeError} `IO`
  */
@@ -31,7 +49,7 @@ export async function readFlowLog(path: string): Promise<Map<string, KeptRun>> {
       if (typeof line?.uuid !== 'string' || typeof line.flow !== 'string') continue;
       const key = runKey(line.flow, line.uuid);
       const run = runs.get(key);
-      if (line.end === 'SUCCESS') runs.set(key, { start, length: bytes.length });
+      if (FINAL.includes(line.end)) runs.set(key, { start, length: bytes.length });
       else if (line.end !== undefined) runs.delete(key);
       else if (run !== undefined && 'changes' in run) run.changes.push(line as FlowChange);
       else runs.set(key, { changes: [line as FlowChange] });

@@ -1,34 +1,43 @@
-import { closeSync, existsSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { ioError, type TaskpipeError } from '../../core/base/errors.ts';
+import { IdSet } from '../../core/ids/id-set.ts';
+import type { Failure } from '../../core/record/task.ts';
 import { datasync, syncFolder } from '../../core/storage/durable.ts';
-import { assertOwnFile } from '../../core/storage/file-kind.ts';
+import { assertOwnFile, headerOf } from '../../core/storage/file-kind.ts';
 import { openLocked } from '../../core/storage/lock.ts';
 import { GrowingFile } from '../../core/storage/named-file.ts';
 import type { FlowChange } from './atom-storage.ts';
-import { type KeptRun, readFlowLog, runKey } from './flow-log-read.ts';
+import { findEnd, type KeptRun, type LinePlace, readFlowLog, runKey } from './flow-log-read.ts';
 import type { Journal } from './steps.ts';
+
+/** End of a run, as its record needs it. */
+export interface RunEnd {
+  readonly state: string;
+  /** JSON text. */
+  readonly result?: string | undefined;
+  readonly error?: Failure | undefined;
+}
 
 /** Log of flow runs for many tasks, in one file. After a crash, the next process resumes the runs from it. */
 export interface FlowLog {
   /**
-   * Returns what an earlier process stored of a task's run: its changes, or the result (JSON text) if it
-   * succeeded. Returns undefined if there is nothing to resume. Changes can be taken once, a result any
-   * number of times.
+   * Returns what was stored of a task's run: its changes, or its end if it succeeded or could not be reverted.
+   * Returns undefined if there is nothing to resume. Changes can be taken once, an end any number of times.
    */
-  take(
-    flow: string,
-    uuid: string,
-  ): { readonly changes: readonly FlowChange[] } | { readonly result: string } | undefined;
+  take(flow: string, uuid: string): KeptOf | undefined | Promise<KeptOf | undefined>;
   /** Returns a journal that stores the changes of a task's run. */
   journal(flow: string, uuid: string): Journal;
   /**
-   * Records the end of a run, and resolves when the record is synced.
-   * @param result JSON text if the run succeeded; the task then does not run again
+   * Records the end of a run, and resolves when the record is synced. If the run succeeded, or could not be
+   * reverted, the task does not run again.
    */
-  end(flow: string, uuid: string, state: string, result: string | undefined): Promise<void>;
+  end(flow: string, uuid: string, end: RunEnd): Promise<void>;
   /** Writes the remaining changes and closes the file. Later changes are lost. */
   close(): Promise<void>;
 }
+
+/** Changes of a run to resume, or the end of one that does not run again. */
+type KeptOf = { readonly changes: readonly FlowChange[] } | { readonly end: RunEnd };
 
 /**
  * Opens a log: append-only JSONL with one line for each change, and one for the end of each run.
@@ -44,6 +53,7 @@ export async function openFlowLog(path: string, warn: (message: string) => void)
     const busy = `${path} is in use by another process; give each its own --flow-log`;
     fd = openLocked(path, () => openSync(path, 'a+', 0o666), 'exclusive', busy, warn);
     if (isNew) syncFolder(path);
+    begin(path, fd);
   } catch (error) {
     throw ioError('cannot open the flow log', path, error);
   }
@@ -56,11 +66,24 @@ export async function openFlowLog(path: string, warn: (message: string) => void)
   }
 }
 
+/** Writes the header into an empty file. A crash may have torn the header of a file without other lines. */
+function begin(path: string, fd: number): void {
+  const header = headerOf('flow log');
+  const start = readFileSync(path)
+    .subarray(0, header.length + 1)
+    .toString();
+  if (start.length > header.length || !header.startsWith(start)) return;
+  ftruncateSync(fd, 0);
+  writeSync(fd, `${header}\n`);
+}
+
 class JsonlFlowLog implements FlowLog {
   readonly #path: string;
   readonly #fd: number;
   readonly #kept: Map<string, KeptRun>;
   readonly #file: GrowingFile;
+  /** Runs that ended for good in this process. */
+  readonly #ended = new IdSet();
   #lines = '';
   /** Write in progress. */
   #writing: Promise<void> | undefined;
@@ -76,17 +99,32 @@ class JsonlFlowLog implements FlowLog {
     this.#file = new GrowingFile(path, fd);
   }
 
-  take(flow: string, uuid: string): { changes: readonly FlowChange[] } | { result: string } | undefined {
+  take(flow: string, uuid: string): ReturnType<FlowLog['take']> {
     const key = runKey(flow, uuid);
     const run = this.#kept.get(key);
-    if (run === undefined) return undefined;
+    if (run === undefined) return this.#ended.has(key) ? this.#find(flow, uuid) : undefined;
     if ('changes' in run) {
       this.#kept.delete(key);
       return run;
     }
-    const bytes = Buffer.alloc(run.length);
-    readSync(this.#fd, bytes, 0, run.length, run.start);
-    return { result: JSON.stringify((JSON.parse(bytes.toString()) as { result: unknown }).result) };
+    return { end: this.#read(run) };
+  }
+
+  /** Finds the end of a run of this process: the place of each would take too much memory. */
+  async #find(flow: string, uuid: string): Promise<KeptOf | undefined> {
+    const place = await findEnd(this.#path, flow, uuid);
+    return place === undefined ? undefined : { end: this.#read(place) };
+  }
+
+  #read({ start, length }: LinePlace): RunEnd {
+    const bytes = Buffer.alloc(length);
+    readSync(this.#fd, bytes, 0, length, start);
+    const { end, result, error } = JSON.parse(bytes.toString()) as {
+      readonly end: string;
+      readonly result?: unknown;
+      readonly error?: Failure;
+    };
+    return { state: end, result: JSON.stringify(result), error };
   }
 
   journal(flow: string, uuid: string): Journal {
@@ -97,10 +135,13 @@ class JsonlFlowLog implements FlowLog {
     };
   }
 
-  async end(flow: string, uuid: string, state: string, result: string | undefined): Promise<void> {
-    const more = result === undefined ? '' : `,"result":${result}`;
-    this.#add(`${beginOf(flow, uuid)}"end":"${state}"${more}}`);
+  async end(flow: string, uuid: string, { state, result, error }: RunEnd): Promise<void> {
+    const isFinal = state !== 'REVERTED';
+    const kept = isFinal && result !== undefined ? `,"result":${result}` : '';
+    const why = isFinal && error !== undefined ? `,"error":${JSON.stringify(error)}` : '';
+    this.#add(`${beginOf(flow, uuid)}"end":"${state}"${kept}${why}}`);
     await this.#sync();
+    if (isFinal) this.#ended.add(runKey(flow, uuid));
   }
 
   #add(line: string): void {

@@ -39,9 +39,14 @@ function find(
     if (state !== 'SUCCESS') continue; // it was ignored
     const value = valueIn(result, provision);
     const isWhole = provision.key === undefined && provision.index === undefined;
-    if (isWhole || value !== undefined) return value;
+    if (isWhole || value !== undefined) return copyOf(value);
   }
   return Object.hasOwn(store, name) ? store[name] : MISSING;
+}
+
+/** Returns a copy of a result, so that an atom that changes its input changes nothing that a log would give. */
+export function copyOf(result: unknown): unknown {
+  return typeof result === 'object' ? structuredClone(result) : result;
 }
 
 /** Returns the values from all atoms in state `SUCCESS`, by the names that they provide. */

@@ -13,6 +13,8 @@ export interface FlowEvent<State extends string = FlowState | AtomState> {
   readonly result?: unknown;
   /** Failure of the atom, with `FAILURE` and `REVERT_FAILURE`. */
   readonly failure?: Failure;
+  /** Value that the atom threw, with its stack and causes; absent if the engine itself failed the atom. */
+  readonly error?: unknown;
 }
 
 /** Function that receives a change of state. Its errors are ignored: a listener must not harm the run. */

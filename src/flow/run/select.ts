@@ -17,22 +17,41 @@ export function* nextOf(
     if (intention === 'REVERT') {
       if (isReadyToRevert(storage, index)) yield index;
     } else if (intention === 'EXECUTE') yield* toExecute(storage, atom.next, pass);
-  } else if (state === 'REVERTED') yield* toRevert(storage, atom.back);
-  else if (state === 'FAILURE') yield* toRevert(storage, storage.records.keys());
+  } else if (state === 'REVERTED') {
+    // A controller that was ignored is not reverted, so the atoms beyond it are checked now.
+    const isOpen = atom.back.some((other) => isIgnoredRetry(storage, other));
+    yield* toRevert(storage, isOpen ? storage.records.keys() : atom.back);
+  } else if (state === 'FAILURE') yield* toRevert(storage, storage.records.keys());
 }
 
 /** Yields all atoms of the flow that may start. */
 export function* allNext(storage: Storage, pass: (index: number) => boolean): Generator<number> {
-  yield* toExecute(storage, storage.records.keys(), pass);
+  yield* toExecute(storage, [...storage.records.keys()], pass);
   yield* toRevert(storage, storage.records.keys());
 }
 
+/** Checks the candidates again after one was ignored, because an earlier one may have waited for it. */
 function* toExecute(
   storage: Storage,
-  candidates: Iterable<number>,
+  candidates: readonly number[],
   pass: (index: number) => boolean,
 ): Generator<number> {
-  for (const index of candidates) if (isReadyToExecute(storage, index) && pass(index)) yield index;
+  const passed = new Set<number>();
+  let wasIgnored: boolean;
+  do {
+    wasIgnored = false;
+    for (const index of candidates) {
+      if (!isReadyToExecute(storage, index) || passed.has(index)) continue;
+      if (pass(index)) {
+        passed.add(index);
+        yield index;
+      } else wasIgnored = true;
+    }
+  } while (wasIgnored);
+}
+
+function isIgnoredRetry({ compiled, records }: Storage, index: number): boolean {
+  return compiled.atoms[index]?.kind === 'retry' && records[index]?.state === 'IGNORE';
 }
 
 function* toRevert(storage: Storage, candidates: Iterable<number>): Generator<number> {

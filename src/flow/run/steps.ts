@@ -1,4 +1,4 @@
-import { messageOf } from '../../core/base/errors.ts';
+import { userJson } from '../../core/base/user-json.ts';
 import type { Failure } from '../../core/record/task.ts';
 import type { Inputs } from '../atom.ts';
 import { type Depth, refusal } from '../decider.ts';
@@ -7,8 +7,8 @@ import type { CompiledAtom } from '../plan/compile.ts';
 import { resolve } from '../plan/resolve.ts';
 import type { Decision } from '../retry.ts';
 import type { AtomChange, AtomRecord, FlowChange, Storage } from './atom-storage.ts';
-import { CallContext, type CallLimits, type CallResult, call, failureOf } from './call.ts';
-import { gather } from './inputs.ts';
+import { CallContext, type CallLimits, type CallResult, call, type Failed, failed } from './call.ts';
+import { copyOf, gather } from './inputs.ts';
 import type { Notifier } from './notifier.ts';
 import { INTERRUPTED, takeBack } from './snapshot.ts';
 import type { AtomState } from './states.ts';
@@ -39,9 +39,13 @@ export class Steps {
   readonly storage: Storage;
   /** Failures of `onFailure`, by the name of the controller. */
   readonly faults: Record<string, Failure> = {};
+  /** Values that were thrown, by the name of the atom or controller. */
+  readonly errors: Record<string, unknown> = {};
   readonly #options: StepOptions;
   /** Failures of deciders, by the atom that they decide over. That atom fails too. */
-  readonly #refused = new Map<number, Failure>();
+  readonly #refused = new Map<number, Failed>();
+  /** Results that are not JSON, which failed their atoms. Their `revert` still gets them. */
+  readonly #lost = new Map<number, unknown>();
 
   constructor(storage: Storage, options: StepOptions) {
     this.storage = storage;
@@ -53,15 +57,21 @@ export class Steps {
   }
 
   /** Changes the state of an atom, adds the change to the journal, and notifies the listeners. */
-  #become(index: number, state: AtomState, more: Pick<AtomChange, 'result' | 'failure'> = {}): void {
+  #become(
+    index: number,
+    state: AtomState,
+    { error, ...more }: Pick<AtomChange, 'result' | 'failure'> & { readonly error?: unknown } = {},
+  ): void {
     const { storage } = this;
     const { notifier, journal } = this.#options;
     const { name } = this.#atom(index);
     const old = storage.record(index).state;
     storage.setState(index, state, more);
     journal?.add({ atom: name, state, ...more });
-    if (!notifier.isIdle)
-      notifier.notify({ flow: storage.compiled.name, atom: name, old_state: old, state, ...more });
+    if (error !== undefined) put(this.errors, name, error);
+    if (notifier.isIdle) return;
+    const thrown = error === undefined ? {} : { error };
+    notifier.notify({ flow: storage.compiled.name, atom: name, old_state: old, state, ...more, ...thrown });
   }
 
   /** Resumes a run: calls that were in progress are made again. */
@@ -106,29 +116,33 @@ export class Steps {
     const end = (how: CallResult): EndedCall => ({
       index,
       isRevert,
-      settled: isRevert ? how : this.#keepable(how),
+      settled: isRevert ? how : this.#checked(index, how),
     });
     return settled instanceof Promise ? settled.then(end) : end(settled);
   }
 
-  /** Turns a result that the journal cannot store into a failure, while the atom can still be reverted. */
-  #keepable(settled: CallResult): CallResult {
-    if (this.#options.journal === undefined || 'failure' in settled) return settled;
-    try {
-      JSON.stringify(settled.value);
-      return settled;
-    } catch (error) {
-      return { failure: { code: 'RESULT', message: `its result is not JSON: ${messageOf(error)}` } };
-    }
+  /**
+   * Turns a result into what its JSON gives, so that it is the same in memory as after a log; one that is not JSON
+   * into a failure, while the atom can still be reverted.
+   */
+  #checked(index: number, settled: CallResult): CallResult {
+    if ('failure' in settled) return settled;
+    const { value } = settled;
+    if (value === undefined || typeof value === 'string' || typeof value === 'boolean') return settled;
+    const { text, fault } = userJson(value);
+    if (fault === undefined) return { value: text === undefined ? undefined : JSON.parse(text) };
+    this.#lost.set(index, value);
+    return { failure: { code: 'RESULT', message: `its result is not JSON: ${fault}` } };
   }
 
   #execute(index: number, context: CallContext): CallResult | Promise<CallResult> {
     const refused = this.#refused.get(index);
     this.#refused.delete(index);
-    if (refused !== undefined) return { failure: refused };
+    if (refused !== undefined) return refused;
     const compiled = this.#atom(index);
     const { inputs, missing } = gather(this.storage, compiled, this.#options.store);
     if (missing !== undefined) return { failure: noInput(missing) };
+    this.#lost.delete(index);
     const { atom, retry } = compiled;
     return call(
       () =>
@@ -140,16 +154,14 @@ export class Steps {
     );
   }
 
-  #undo(
-    index: number,
-    { result, failure }: AtomRecord,
-    context: CallContext,
-  ): CallResult | Promise<CallResult> {
+  #undo(index: number, record: AtomRecord, context: CallContext): CallResult | Promise<CallResult> {
     const compiled = this.#atom(index);
     const { atom, retry } = compiled;
     if (atom?.revert === undefined && retry?.revert === undefined) return { value: undefined };
     const { inputs } = gather(this.storage, compiled, this.#options.store);
     const { failures } = this.storage;
+    const { failure } = record;
+    const result = this.#lost.has(index) ? this.#lost.get(index) : copyOf(record.result);
     return call(
       () =>
         atom === undefined
@@ -209,7 +221,8 @@ export class Steps {
       if (decision === 'RETRY' || decision === 'REVERT' || decision === 'REVERT_ALL') return decision;
       throw new Error(`onFailure must give RETRY, REVERT or REVERT_ALL; got ${JSON.stringify(decision)}`);
     } catch (error) {
-      put(this.faults, compiled.name, failureOf(error));
+      put(this.faults, compiled.name, failed(error).failure);
+      put(this.errors, compiled.name, error);
       return 'REVERT_ALL';
     }
   }
@@ -225,10 +238,10 @@ export class Steps {
     try {
       depth = refusal(gates, (from) => {
         const { state, result } = this.storage.record(from);
-        return { name: this.#atom(from).name, isIgnored: state === 'IGNORE', result };
+        return { name: this.#atom(from).name, isIgnored: state === 'IGNORE', result: copyOf(result) };
       });
     } catch (error) {
-      this.#refused.set(index, failureOf(error)); // it starts, and fails with this error
+      this.#refused.set(index, failed(error)); // it starts, and fails with this error
       return true;
     }
     if (depth === undefined) return true;

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Writable } from 'node:stream';
@@ -11,33 +10,62 @@ import { type AppendStream, openAppendStream } from '../../core/storage/append-s
 /** File that events are appended to, as NDJSON. */
 export interface EventsFile {
   readonly notify: Notify;
-  /** Waits while too many events are buffered. Await it after each batch. @throws {TaskpipeError} `IO` */
-  flush(): Promise<void>;
+  /** Returns a promise to wait for before more work makes events; undefined if there is room for them. */
+  room(): Promise<void> | undefined;
+  /** Checks that the path still names the file. To be awaited after each batch. @throws {TaskpipeError} `IO` */
+  check(): Promise<void>;
   /** Completes the file. @throws {TaskpipeError} `IO` */
   close(): Promise<void>;
 }
+
+/** Size of the pieces that are written, in characters: a write for each event would cost more than most tasks. */
+const PIECE = 64 * 1024;
+
+/** Size of the waiting text from which work pauses, in characters. */
+const FULL = 1024 * 1024;
 
 /** Opens the file of `--events`. @throws {TaskpipeError} `IO` if it cannot be opened */
 export async function openEvents(path: string): Promise<EventsFile> {
   // Loaded on demand, because few runs need it. By require: in Node 22, import() of a linked package comes up
   // empty.
   const ndjson = createRequire(import.meta.url)('ndjson') as typeof import('ndjson');
-  const lines = ndjson.stringify() as Writable & NodeJS.ReadableStream;
+  const encoder = ndjson.stringify() as Writable & NodeJS.ReadableStream;
   // The descriptor may be a socket, which cannot be opened by path: Node gives its children sockets.
   const [, descriptor] = /^\/dev\/fd\/(\d+)$/.exec(path) ?? [];
   const target =
     descriptor === undefined
       ? await openAppendStream('--events', path)
       : openDescriptor(path, Number(descriptor));
-  lines.pipe(target.lines);
+  let text = '';
+  let soon: NodeJS.Immediate | undefined;
+  // Read at once: what waits in the encoder is an object for each event, many times as large as its text.
+  const encode = (): void => {
+    for (let line = encoder.read(); line !== null; line = encoder.read()) text += line;
+  };
+  const write = (): void => {
+    clearImmediate(soon);
+    soon = undefined;
+    if (text !== '') target.lines.write(text);
+    text = '';
+  };
   return {
-    notify: (event) => void lines.write({ at: timestamp(Date.now()), ...event }),
-    async flush() {
-      if (lines.writableNeedDrain) await Promise.race([once(lines, 'drain'), target.ended]);
-      await target.check();
+    notify(event) {
+      encoder.write({ at: timestamp(Date.now()), ...event });
+      encode();
+      if (text.length >= PIECE) write();
+      else soon ??= setImmediate(write);
     },
+    room() {
+      if (target.lines.writableLength < FULL) return undefined;
+      const drained = new Promise<void>((resolve) => target.lines.once('drain', () => resolve()));
+      return Promise.race([drained, target.ended]);
+    },
+    check: () => target.check(),
     async close() {
-      lines.end();
+      encoder.end();
+      encode();
+      write();
+      target.lines.end();
       await target.ended;
     },
   };

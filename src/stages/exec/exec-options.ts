@@ -82,6 +82,8 @@ interface OwnExecOptions {
   readonly unfinished?: ((task: Task) => void) | undefined;
   /** Receives every change of a task's state, in order. */
   readonly notify?: Notify | undefined;
+  /** Returns what to wait for before more tasks start, while events of `notify` are waiting to be written. */
+  readonly room?: (() => Promise<void> | undefined) | undefined;
   /** Options for tasks that the work finds: where they are kept, and which are finished. */
   readonly children?: ChildrenOptions | undefined;
   /** Signal to start no more tasks. Tasks that were read and are not finished come out as PENDING. */
@@ -103,6 +105,7 @@ export const OWN_EXEC_OPTIONS: Names<OwnExecOptions> = {
   dryRun: true,
   unfinished: true,
   notify: true,
+  room: true,
   children: true,
   stopping: true,
   drains: true,

@@ -76,6 +76,8 @@ class ExecStage {
   #scheduler: Scheduler | undefined;
   #grace: NodeJS.Timeout | undefined;
   #isStopped = false;
+  /** True while jobs wait until events are written. */
+  #isWaiting = false;
   readonly #onError = (error: unknown): void => this.#outlet.end({ error });
 
   constructor(executor: Executor, options: ExecOptions) {
@@ -141,7 +143,7 @@ class ExecStage {
   /** Starts all jobs that may start. Synchronous work needs no promise for each task. */
   #startJobs(): void {
     const scheduler = this.#scheduler as Scheduler;
-    while (!this.#outlet.isFull) {
+    while (!this.#outlet.isFull && this.#hasRoom()) {
       const job = scheduler.take();
       if (job === undefined) break;
       this.#attempt(job);
@@ -155,6 +157,20 @@ class ExecStage {
         (error) => this.#outlet.end({ error }),
       );
     }
+  }
+
+  /** Returns false while events wait to be written; jobs are started when they are. */
+  #hasRoom(): boolean {
+    if (this.#options.room === undefined) return true;
+    if (this.#isWaiting) return false;
+    const room = this.#options.room();
+    if (room === undefined) return true;
+    this.#isWaiting = true;
+    room.then(() => {
+      this.#isWaiting = false;
+      this.#startJobs();
+    }, this.#onError);
+    return false;
   }
 
   #attempt(job: Job): void {

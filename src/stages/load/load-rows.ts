@@ -1,4 +1,5 @@
-import { messageOf } from '../../core/base/errors.ts';
+import { userJson } from '../../core/base/user-json.ts';
+import { MAX_DEPTH } from '../../core/record/ndjson.ts';
 import type { Reject } from '../../core/text/lines.ts';
 
 /** Rows in memory or from another program: objects, each one task. */
@@ -40,11 +41,8 @@ export async function* bytesOf(
 
 /** Returns the JSON of a row; `''` for a rejected one, a line that is skipped. */
 function lineOf(row: unknown, line: number, reject: Reject): string {
-  try {
-    return JSON.stringify(row) ?? String(row);
-  } catch (error) {
-    const message = `not JSON: ${messageOf(error).split('\n')[0]}`;
-    reject({ source: ROWS, line, code: 'JSON', message, text: '' });
-    return '';
-  }
+  const { text, fault } = userJson(row, MAX_DEPTH);
+  if (fault === undefined) return text ?? String(row);
+  reject({ source: ROWS, line, code: 'JSON', message: `not JSON: ${fault}`, text: '' });
+  return '';
 }

@@ -56,6 +56,39 @@ describe('--module', () => {
     expect(exit).toBe(1);
   });
 
+  test.each(['', '--threads 1'])(
+    'fails one task for anything that it throws or returns %s',
+    async (options) => {
+      const code = `const refuse = () => { throw new Error('no'); };
+    const all = [
+      () => { throw new Proxy({}, { get: refuse, getPrototypeOf: refuse }); },
+      () => { throw Object.assign(Object.create(null), { message: 'bad' }); },
+      async () => { throw { code: 'NO_STOCK', message: 'sold out' }; },
+      () => { throw new Error('outer', { cause: new Error('inner') }); },
+      () => ({ get then() { throw new Error('no then'); } }),
+      () => ({ then() { throw new Error('bad then'); } }),
+      () => new Proxy({}, { ownKeys: refuse, getPrototypeOf: refuse }),
+      () => ({ price: new Map() }),
+      () => 1,
+    ];
+    export default ({ n }) => all[n]();`;
+      const tasks = Array.from({ length: 9 }, (_, n) => ({ n }));
+      const { rows, code: exit } = await run(code, tasks, `--keep-order --retries 0 ${options}`);
+      expect(rows.map(({ run: { error } }) => error && Object.values(error).join(' '))).toEqual([
+        'ERROR a value that cannot be shown',
+        'ERROR bad',
+        'NO_STOCK sold out',
+        'ERROR outer: inner',
+        'ERROR no then',
+        'ERROR bad then',
+        expect.stringMatching(/^ERROR no$|^RESULT /),
+        expect.stringMatching(/^RESULT .*a Map at price/),
+        undefined,
+      ]);
+      expect(exit).toBe(1);
+    },
+  );
+
   test('turns an exception into a FAILURE with its message, and writes its stack to the events', async () => {
     const code = `export default ({ n }) => {
       if (n === 1) throw new Error('no luck');

@@ -5,6 +5,7 @@ import {
   Engine,
   FLOW_TRANSITIONS,
   type FlowSnapshot,
+  graph,
   linear,
   run,
   task,
@@ -58,6 +59,7 @@ describe('listeners', () => {
           old_state: 'RUNNING',
           state: 'FAILURE',
           failure: { code: 'ERROR', message: 'no' },
+          error: expect.objectContaining({ message: 'no', stack: expect.stringContaining('engine.test.ts') }),
         },
       ],
       ['REVERTED', { flow: 'f', old_state: 'REVERTING', state: 'REVERTED' }],
@@ -265,8 +267,41 @@ describe('a call that times out', () => {
 });
 
 test('a running engine rejects a second run', async () => {
-  const engine = new Engine(linear('f').add(task('a', () => new Promise(setImmediate))));
+  const engine = new Engine(
+    linear('f').add(task('a', () => new Promise<void>((resolve) => setImmediate(resolve)))),
+  );
   const running = engine.run();
   await expect(engine.run()).rejects.toThrow('flow "f" runs already');
   expect((await running).state).toBe('SUCCESS');
+});
+
+test.each([
+  ['an engine has no option "job"; did you mean jobs?', () => new Engine(linear('f'), { job: 2 } as never)],
+  ['timeout must be a number of milliseconds', () => new Engine(linear('f'), { timeout: '1s' } as never)],
+  ['of 24 days at most; got 2592000000', () => new Engine(linear('f'), { timeout: 30 * 86_400_000 })],
+  ['flow "f" has no option "decider"', () => linear('f', { decider: () => true } as never)],
+  [
+    'its retry controller has no option "onfailure"',
+    () => linear('f', { retry: { ...times(2), onfailure: 1 } as never }),
+  ],
+  [
+    'atom "a" has no option "require"; did you mean requires?',
+    () => linear('f').add(task('a', () => 1, { require: 'b' } as never)),
+  ],
+  [
+    'atom "a" has no option "retry"',
+    () => linear('f').add({ name: 'a', execute: () => 1, retry: times(2) } as never),
+  ],
+  [
+    'link() has no option "retry"',
+    () =>
+      graph('f')
+        .add(
+          task('a', () => 1),
+          task('b', () => 2),
+        )
+        .link('a', 'b', { retry: 1 } as never),
+  ],
+])('a wrong option is rejected: %s', (words, make) => {
+  expect(make).toThrow(words);
 });

@@ -21,16 +21,12 @@ const quiet = (): void => {};
 
 /** Runs a flow with the log, as task-exec does. */
 async function runLogged(log: FlowLog, flow: Flow, uuid = 'u'): Promise<string> {
-  const kept = log.take(flow.name, uuid);
-  if (kept !== undefined && 'result' in kept) return `kept ${kept.result}`;
+  const kept = await log.take(flow.name, uuid);
+  if (kept !== undefined && 'end' in kept) return `kept ${kept.end.result}`;
   const resume = kept === undefined ? undefined : replay(compile(flow), kept.changes);
   const result = await new Engine(flow, { resume, journal: log.journal(flow.name, uuid) }).run();
-  await log.end(
-    flow.name,
-    uuid,
-    result.state,
-    result.state === 'SUCCESS' ? JSON.stringify(result.provided) : undefined,
-  );
+  const provided = result.state === 'SUCCESS' ? JSON.stringify(result.provided) : undefined;
+  await log.end(flow.name, uuid, { state: result.state, result: provided });
   return result.state;
 }
 
@@ -135,7 +131,7 @@ test('a result is in the log before the next call starts', async () => {
   const look = (): void => {
     const lines = readFileSync(path, 'utf8')
       .split('\n')
-      .filter((line) => line !== '');
+      .filter((line) => line.includes('"uuid"'));
     seen.push(
       lines
         .map((line) => JSON.parse(line))
@@ -233,5 +229,32 @@ test('a result that is not JSON fails its atom, and the atom is reverted', async
   const flow = graph('f').add(task('a', () => 1n, { revert: () => void calls.push('-a') }));
   const result = await new Engine(flow, { journal: log.journal('f', 'u') }).run();
   expect([result.state, result.failures.a?.code, calls]).toEqual(['REVERTED', 'RESULT', ['-a']]);
+  await log.close();
+});
+
+test('a log begins with its kind, also after a crash tore that line, and other files are rejected', async () => {
+  const path = join(freshFolder(), 'l');
+  await (await openFlowLog(path, quiet)).close();
+  const header = '{"taskpipe":"flow log","version":1}\n';
+  expect(readFileSync(path, 'utf8')).toBe(header);
+  truncateSync(path, 9);
+  await (await openFlowLog(path, quiet)).close();
+  expect(readFileSync(path, 'utf8')).toBe(header);
+  for (const other of ['{"uuid":"a","at":"2026-01-01T00:00:00Z"}\n', '{"taskpipe":"ledger","version":1}\n']) {
+    writeFileSync(path, other);
+    await expect(openFlowLog(path, quiet)).rejects.toThrow('is not a flow log');
+    expect(readFileSync(path, 'utf8')).toBe(other);
+  }
+});
+
+test('a run is not repeated in the same process either', async () => {
+  const log = await openFlowLog(join(freshFolder(), 'l'), quiet);
+  const calls: string[] = [];
+  const flow = telling(calls, ['a']);
+  expect([await runLogged(log, flow), await runLogged(log, flow)]).toEqual([
+    'SUCCESS',
+    'kept {"a":{"of":"a"}}',
+  ]);
+  expect(calls).toEqual(['a']);
   await log.close();
 });
