@@ -215,7 +215,7 @@ With uuids on the command line mark and unmark read and write nothing else.`,
     const lineOptions = {
       source: 'stdin',
       reject: rejects.reject,
-      cut: io.truncated,
+      truncated: io.truncated,
       maxLine: values.maxLine,
     };
     const input =

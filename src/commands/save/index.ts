@@ -79,7 +79,7 @@ After the first SIGINT, SIGTERM or SIGHUP task-save still saves what comes, to t
     const lineOptions = {
       source: 'stdin',
       reject: rejects.reject,
-      cut: io.truncated,
+      truncated: io.truncated,
       maxLine: values.maxLine,
     };
     // Reads on after the first signal: what earlier stages still write is saved too.

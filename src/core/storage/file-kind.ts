@@ -10,10 +10,10 @@ const LOOKED = 64 * 1024;
 const SHOWN = 30;
 
 /**
- * Beginning of a UTF-16 file, read as UTF-8: a byte order mark, or a brace or bracket with a NUL beside it. Blank
- * lines may come first, as our appends begin with a newline.
+ * Beginning of a UTF-16 file, read as UTF-8: a byte order mark, or a brace or bracket and one more character, each with
+ * a NUL beside it. One NUL alone may be damage. Blank lines may come first, as our appends begin with a newline.
  */
-const UTF16 = /^(?:\ufffd{2}|(?:\s\0+)*[[{]\0|(?:\0+\s)*\0[[{])/;
+const UTF16 = /^(?:\ufffd{2}|(?:\s\0+)*[[{]\0[^\0]\0|(?:\0+\s)*\0[[{]\0[^\0])/;
 /** A line that begins like ours. A formatted record has a line break after its brace. */
 const OWN_LINE = /^[\s\0]*\{[ \t]*"/m;
 
