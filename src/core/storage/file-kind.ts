@@ -34,6 +34,8 @@ export function assertOwnContent(path: string, what: 'ledger' | 'spool' | 'flow 
   const start = found.replace(/^[\s\0]+/, '');
   if (start === '' || start === '{' || OWN_LINE.test(start)) return;
   const isJson = /^[[{]\s*[{"]/.test(start);
+  // A first line that is longer than what was read says nothing of the others.
+  if (!isJson && !found.includes('\n') && found.length >= LOOKED) return;
   const begin = quoted(start.slice(0, SHOWN));
   throw new TaskpipeError(
     'DATA',
