@@ -16,6 +16,8 @@ const SHOWN = 30;
 const UTF16 = /^(?:\ufffd{2}|(?:\s\0+)*[[{]\0[^\0]\0|(?:\0+\s)*\0[[{]\0[^\0])/;
 /** A line that begins like ours. A formatted record has a line break after its brace. */
 const OWN_LINE = /^[\s\0]*\{[ \t]*"/m;
+/** Beginning of our first line if a crash cut it or left a hole in it. */
+const CRASHED = /^\{(?:\0|$)/;
 
 /**
  * Rejects a file of another kind, such as the input if names were mixed up: appending or compacting would
@@ -32,7 +34,7 @@ export function assertOwnContent(path: string, what: 'ledger' | 'spool' | 'flow 
     );
   }
   const start = found.replace(/^[\s\0]+/, '');
-  if (start === '' || start === '{' || OWN_LINE.test(start)) return;
+  if (start === '' || CRASHED.test(start) || OWN_LINE.test(start)) return;
   const isJson = /^[[{]\s*[{"]/.test(start);
   // A first line that is longer than what was read says nothing of the others.
   if (!isJson && !found.includes('\n') && found.length >= LOOKED) return;
