@@ -13,9 +13,9 @@ import { type Ledger, openLedger } from '../ledgers/index.ts';
 import { hasAll, mark, type Named, readNamed, sift, unmark } from '../stages/ledger-filter.ts';
 
 const options = {
-  yes: flag('say yes to clear, which forgets everything'),
+  yes: flag('confirm clear, which forgets everything'),
   rejects: path('write lines that are neither a record nor a uuid to this file, as NDJSON'),
-  maxLine: size('the longest line of the input', { default: MAX_LINE, defaultText: '16MB' }),
+  maxLine: size('maximum length of an input line', { default: MAX_LINE, defaultText: '16MB' }),
 };
 
 /** Context of a verb. */
@@ -44,26 +44,30 @@ const verbs: Readonly<Record<string, Verb>> = {
     act: (context) => write(context, mark),
   },
   unmark: {
-    words: 'a filter: takes uuids back, so that their tasks are loaded again, and passes all on',
+    words: 'filter that takes uuids back, so that their tasks are loaded again, and passes all lines on',
     act: (context) => write(context, unmark),
   },
   skip: {
-    words: 'a filter: lets through what is not finished',
+    words: 'filter that passes unfinished tasks on',
     act: (context) => passOn(context, sift(context.input, context.ledger, 'unfinished')),
   },
   only: {
-    words: 'a filter: lets through what is finished',
+    words: 'filter that passes finished tasks on',
     act: (context) => passOn(context, sift(context.input, context.ledger, 'finished')),
   },
   has: {
-    words: 'says nothing; exits 0 if all that are given are finished, and 1 if not',
+    words: 'exits 0 if all given uuids are finished, else 1; prints nothing',
     act: async ({ input, ledger }) => ((await hasAll(input, ledger)) ? 0 : 1),
   },
   list: { words: 'writes the finished uuids, each once', takesNoUuids: true, act: list },
-  count: { words: 'writes how many they are', takesNoUuids: true, act: count },
-  check: { words: 'names torn and foreign lines; exits 1 if there are any', takesNoUuids: true, act: check },
+  count: { words: 'writes the number of finished uuids', takesNoUuids: true, act: count },
+  check: {
+    words: 'reports torn and foreign lines; exits 1 if there are any',
+    takesNoUuids: true,
+    act: check,
+  },
   compact: {
-    words: 'removes lines that no longer count, while no process writes',
+    words: 'removes superseded lines, while no process writes',
     takesNoUuids: true,
     act: compact,
   },
@@ -200,7 +204,7 @@ With uuids on the command line mark and unmark read and write nothing else.`,
   takesFiles: true,
   options,
   examples: [
-    ['task-done count done.jsonl', 'how many tasks are finished'],
+    ['task-done count done.jsonl', 'count the finished tasks'],
     ['task-load a.csv | task-done skip done.jsonl', 'the tasks that are not'],
     ['./my-program < tasks.ndjson | task-done mark done.jsonl', 'mark what another program has done'],
     ['task-done unmark done.jsonl 6ba7b811-9dad-11d1-80b4-00c04fd430c8', 'have a task done again'],
@@ -215,7 +219,7 @@ With uuids on the command line mark and unmark read and write nothing else.`,
     const lineOptions = {
       source: 'stdin',
       reject: rejects.reject,
-      cut: io.truncated,
+      truncated: io.truncated,
       maxLine: values.maxLine,
     };
     const input =

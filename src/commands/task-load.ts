@@ -14,7 +14,7 @@ import { type LoadOptions, loadOptions, OWN_LOAD_OPTIONS } from '../stages/load/
 
 const options = {
   ...loadOptions,
-  noHeader: flag('the first row is data; columns are column1, column2, …'),
+  noHeader: flag('treat the first row as data; columns are column1, column2, …'),
   rejects: path('keep invalid input, as NDJSON with its place and the reason'),
 } as const;
 
@@ -32,7 +32,7 @@ export const command: Command = defineCommand({
   examples: [
     ['task-load a.csv | task-exec --http | task-save out.csv', 'fetch the urls in a.csv'],
     ['task-load a.csv --uuid-fields url --ledger done.jsonl', 'only what is not finished'],
-    ['task-load out.csv.rest.ndjson | task-exec --http | task-save out.csv', 'run again what failed'],
+    ['task-load out.csv.rest.ndjson | task-exec --http | task-save out.csv', 'run failed tasks again'],
     ['task-load urls.txt --field url', 'one url a line'],
     [
       `task-load tasks.db --query "select * from tasks where state = 'FAILURE'"`,

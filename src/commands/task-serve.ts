@@ -7,46 +7,51 @@ import { app } from '../serve/index.ts';
 import { DEFAULTS } from '../serve/options.ts';
 
 const options = {
-  store: path('the database that tasks and their results are kept in', { defaultText: 'tasks.db' }),
-  exec: text('what does the tasks, as in "task-exec --module work.mjs -j 4"; default: they go to stdout', {
-    placeholder: 'CMD',
-  }),
-  shell: flag('have sh run the command of --exec'),
-  port: value('the port to listen on; 0: any that is free', 'PORT', toPort, { default: 8080 }),
-  host: text('the address to listen on; one that is not the loopback needs --token', {
+  store: path('database of the tasks and their results', { defaultText: 'tasks.db' }),
+  exec: text(
+    'command that runs the tasks, such as "task-exec --module work.mjs -j 4"; default: write them to stdout',
+    {
+      placeholder: 'CMD',
+    },
+  ),
+  shell: flag('run the command of --exec with sh'),
+  port: value('port to listen on; 0: any free port', 'PORT', toPort, { default: 8080 }),
+  host: text('address to listen on; any but the loopback address needs --token', {
     default: '127.0.0.1',
     placeholder: 'ADDRESS',
   }),
-  token: text('what has to be shown as Authorization: Bearer TOKEN; @FILE reads it from a file', {
+  token: text('token that requests need as Authorization: Bearer TOKEN; @FILE reads it from a file', {
     placeholder: '@FILE',
   }),
-  allowHost: list('other names that the service may be called by', { placeholder: 'NAME,…' }),
-  allowOrigin: list('other sites whose pages may ask, as in https://example.com', {
+  allowHost: list('further host names of the service', { placeholder: 'NAME,…' }),
+  allowOrigin: list('further sites whose pages may send requests, such as https://example.com', {
     placeholder: 'ORIGIN,…',
   }),
-  idFields: list('make the id of these members of the data: the same data is the same task'),
-  rerunAfter: duration('do the same task anew where it ended so long ago (--id-fields)', {
+  idFields: list('make the id from these members of the data: the same data is the same task'),
+  rerunAfter: duration('run the same task again if it ended longer ago than this (--id-fields)', {
     defaultText: 'never',
   }),
-  timeout: duration('a task that runs so long has failed', {
+  timeout: duration('time limit of a task', {
     default: DEFAULTS.timeout as number,
     defaultText: '4h',
     min: 1,
   }),
-  onDone: text('run this for each task that has come to its end: its record is on stdin', {
+  onDone: text('run this command for each task that has ended, with its record on stdin', {
     placeholder: 'CMD',
   }),
-  logDir: path('where a task-exec logs what a task says, for GET PATH/log', { placeholder: 'DIR' }),
-  maxBody: size('the longest body; a batch may have 16 times that', {
+  logDir: path('folder in which task-exec logs the output of tasks, for GET PATH/log', {
+    placeholder: 'DIR',
+  }),
+  maxBody: size('maximum size of a body; a batch may have 16 times that', {
     default: DEFAULTS.maxBody as number,
     defaultText: '1MB',
   }),
-  backlog: count('how many tasks may be unfinished; more are answered 429', {
+  backlog: count('maximum number of unfinished tasks; further ones are answered with 429', {
     default: DEFAULTS.backlog as number,
   }),
-  maxConnections: count('how many connections at once', { default: DEFAULTS.maxConnections as number }),
-  window: count('how many tasks --exec is given ahead', { default: DEFAULTS.window as number }),
-  requestTimeout: duration('how long a request may take to come in', {
+  maxConnections: count('maximum number of connections', { default: DEFAULTS.maxConnections as number }),
+  window: count('number of tasks that --exec gets ahead', { default: DEFAULTS.window as number }),
+  requestTimeout: duration('time limit for receiving a request', {
     default: DEFAULTS.requestTimeout as number,
     defaultText: '10s',
     min: 1,

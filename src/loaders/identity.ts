@@ -15,11 +15,11 @@ export const identityOptions = {
    * record, with names.
    */
   uuidFields: list(
-    'make the uuid of these attributes, by name or path, as Python: uuid3(NAMESPACE_URL, value)',
+    'make the uuid from these attributes, by name or path, as Python: uuid3(NAMESPACE_URL, value)',
   ),
   /** Kind of UUID: 3 (MD5, the default) or 5 (SHA-1) of the record or those values; 4 or 7 are random. */
   uuid: value<UuidVersion>(
-    'the kind of uuid: 3 (MD5) or 5 (SHA-1), made of the record; 4 or 7 are random: no resuming',
+    'kind of uuid: 3 (MD5) or 5 (SHA-1) of the record; 4 and 7 are random, so runs cannot resume',
     VERSIONS.join('|'),
     toVersion,
     {
@@ -29,7 +29,7 @@ export const identityOptions = {
     },
   ),
   /** Separator between values. Default: U+001F, so that `a`, `bc` and `ab`, `c` differ. */
-  uuidSep: text("the separator of several values; '' for plain concatenation", {
+  uuidSep: text("separator of several values; '' for plain concatenation", {
     default: '\u001f',
     defaultText: 'U+001F',
     allowsEmpty: true,

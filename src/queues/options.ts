@@ -7,12 +7,12 @@ import type { QueueSettings } from './index.ts';
 /** Options for the connection, for every command that uses queues. */
 export const connectionOptions = {
   queue: text('url of the queues: redis://HOST:PORT/DB, or rediss:// with TLS', { placeholder: 'URL' }),
-  name: values('the name of the queue; may be given several times', 'NAME', toName),
+  name: values('name of the queue; may be repeated', 'NAME', toName),
   passwordFile: path(
     'read the password of Redis from this file; default: TASK_REDIS_PASSWORD, or in the url',
   ),
   volatile: flag('accept a Redis that loses its data when it stops, or evicts it when it is full'),
-  patience: duration('how long Redis may be unavailable before that is an error', {
+  patience: duration('time that Redis may be unavailable before the command fails', {
     default: PATIENCE,
     defaultText: '1m',
   }),
@@ -21,12 +21,12 @@ export const connectionOptions = {
 /** Options that give the url in parts, mostly from a file: `--config server.json`. */
 export const serverOptions = {
   backend: value(
-    'in place of a url, as in a file for --config: the kind of server, redis',
+    'kind of server, redis, instead of a url, for example in a --config file',
     'redis',
     toBackend,
   ),
-  ip: text('in place of a url: the host', { placeholder: 'HOST' }),
-  port: value('in place of a url: the port', 'PORT', toPort),
+  ip: text('host, instead of a url', { placeholder: 'HOST' }),
+  port: value('port, instead of a url', 'PORT', toPort),
 };
 
 function toName(typed: string): string {

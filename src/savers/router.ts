@@ -145,7 +145,10 @@ export class Router {
   #nextOf(iterator: AsyncIterator<readonly Task[]>): Promise<IteratorResult<readonly Task[]>> {
     return new Promise((resolve, reject) => {
       this.#onFailure = reject;
-      this.#onTeeFailure = () => resolve({ done: true, value: undefined });
+      // Not assigned directly: V8 places a function literal that is assigned to a property in the old
+      // generation, and with it all that it refers to, so each batch would live until a major collection.
+      const end = (): void => resolve({ done: true, value: undefined });
+      this.#onTeeFailure = end;
       iterator.next().then(resolve, reject);
     });
   }

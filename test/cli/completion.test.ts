@@ -96,7 +96,7 @@ test('bash completion lists options with their descriptions', async () => {
   const ask = `. <(task-load --completion bash); compopt() { :; }; COMP_TYPE=63 COLUMNS=60
 COMP_WORDS=(task-load --uu) COMP_CWORD=1; _taskpipe task-load --uu task-load; printf '%s\\n' "\${COMPREPLY[@]}"`;
   expect((await sh(ask)).stdout).toMatch(
-    /^--uuid-fields {2,}\(make the uuid of these attributes[^\n]*\n--uuid /,
+    /^--uuid-fields {2,}\(make the uuid from these attributes[^\n]*\n--uuid /,
   );
 });
 

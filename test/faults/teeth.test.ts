@@ -125,7 +125,7 @@ const others: readonly Bite[] = [
   },
   {
     name: 'the last line of a cut input is dropped',
-    from: 'if (kept.length > 0 && !options.cut?.aborted) yield',
+    from: 'if (kept.length > 0 && !options.truncated?.aborted) yield',
     to: 'if (false) yield',
     tried: (program) => cutInput(program, { step: 23, processes: 1 }),
   },
@@ -149,8 +149,8 @@ const others: readonly Bite[] = [
   },
   {
     name: 'rows deleted from a table are not missed',
-    from: 'if (met.size < history.saved.size) {',
-    to: 'if (false) {',
+    from: 'const isShort = met.size < history.saved.size;',
+    to: 'const isShort = false;',
     tried: (program) => editsBetween(program, { out: 'out.db', names: /row deleted/ }),
   },
   {

@@ -26,12 +26,12 @@ async function holed(from: number, to: number): Promise<{ ledger: Ledger; path: 
 describe('a hole in a ledger after a power loss', () => {
   test('limits the verified part to the rows before it, although later lines name more', async () => {
     const { ledger, out } = await holed(3, 6);
-    const { saved, end, verifiedEnd: named, hasGap: hasHole } = await ledger.history(out);
-    expect({ saved: saved.size, end, named, hasHole }).toEqual({
+    const { saved, end, verifiedEnd, hasGap } = await ledger.history(out);
+    expect({ saved: saved.size, end, verifiedEnd, hasGap }).toEqual({
       saved: 7,
       end: 100,
-      named: 30,
-      hasHole: true,
+      verifiedEnd: 30,
+      hasGap: true,
     });
   });
 
@@ -41,19 +41,19 @@ describe('a hole in a ledger after a power loss', () => {
     await writer.know(100, true);
     await writer.append([{ uuid: 'v', end: 110 }], true);
     await writer.close();
-    expect(await ledger.history(out)).toMatchObject({ end: 110, named: 110, hasHole: false });
+    expect(await ledger.history(out)).toMatchObject({ end: 110, verifiedEnd: 110, hasGap: false });
   });
 
   test('survives compaction', async () => {
     const { ledger, out } = await holed(3, 6);
     expect(await ledger.compact()).toMatchObject({ after: 8 });
-    const { saved, end, verifiedEnd: named } = await ledger.history(out);
-    expect({ saved: saved.size, end, named }).toEqual({ saved: 7, end: 30, named: 30 });
+    const { saved, end, verifiedEnd } = await ledger.history(out);
+    expect({ saved: saved.size, end, verifiedEnd }).toEqual({ saved: 7, end: 30, verifiedEnd: 30 });
   });
 
   test('is not assumed for a torn line, which another append follows', async () => {
     const { ledger, path, out } = await holed(3, 6);
     writeFileSync(path, readFileSync(path, 'utf8').replaceAll('\0', ''));
-    expect(await ledger.history(out)).toMatchObject({ end: 100, named: 100, hasHole: false });
+    expect(await ledger.history(out)).toMatchObject({ end: 100, verifiedEnd: 100, hasGap: false });
   });
 });

@@ -36,15 +36,15 @@ const { jobs, keepOrder, as, ...others } = execOptions; // so that --timeout has
 const options = {
   ...(kindOptions as Record<string, ReturnType<typeof flag>>),
   ...{ jobs, keepOrder, as },
-  timeout: duration('for each attempt, first to last byte', {
+  timeout: duration('time limit of each attempt, from first to last byte', {
     defaultText: '30s for --http, else 1h',
     min: 1,
   }),
   ...others,
-  shared: flag('with --host-rate and --queue: so many for all machines together'),
+  shared: flag('with --host-rate and --queue: one rate for all machines together'),
   events: path('write a line for each change of state of a task, flow or atom to this file, as NDJSON'),
   report: value(
-    'write how the run went to this file: .json for data, .html for a page with plots',
+    'write a report of the run to this file: .json for data, .html for a page with plots',
     'FILE',
     toReport,
   ),
@@ -61,11 +61,11 @@ const options = {
 
 export const command: Command = defineCommand({
   name: 'task-exec',
-  summary: 'Does the tasks that it reads, and writes each with its result and how it went.',
+  summary: 'Runs the tasks that it reads, and writes each with its result and its outcome.',
   usage: 'KIND [options]',
   about:
     'KIND is one of --http, --command, --worker, --module and --flow. A task that fails is a record like any other, ' +
-    'with run.state FAILURE (REVERTED, where a flow was undone) and run.error; one that arrives as a failure passes ' +
+    'with run.state FAILURE (REVERTED if a flow was undone) and run.error; a record that arrives as a failure passes ' +
     'untouched.',
   options,
   kinds: Object.keys(kindOptions),
@@ -73,10 +73,10 @@ export const command: Command = defineCommand({
   kindHelp,
   variables: {
     'http_proxy, https_proxy, no_proxy':
-      'The proxy for --http, and hosts that are reached without it; also in capitals.',
-    DISABLE_STREAM_HANDLER: 'Where it is set, what a --module logs is not shown on the standard error.',
-    TASK_UUID: 'Is set for a --command: the uuid of its task.',
-    TASK_WORKER_NUMBER: 'Is set for a --worker: its number, from 1.',
+      'Proxy for --http, and hosts that are reached without it; also in capitals.',
+    DISABLE_STREAM_HANDLER: 'If set, the log lines of a --module are not shown on stderr.',
+    TASK_UUID: 'Set for a --command: the uuid of its task.',
+    TASK_WORKER_NUMBER: 'Set for a --worker: its number, from 1.',
   },
   groups: {
     'Options of --http, and of ctx.fetch in modules:': Object.keys(httpOptions),

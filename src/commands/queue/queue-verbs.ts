@@ -28,24 +28,25 @@ export const takesUuids: readonly string[] = ['ack', 'nack', 'retry'];
 /** Verbs by name. */
 export const verbs: Readonly<Record<string, Verb>> = {
   push: {
-    words: 'puts in the tasks it reads; says how many were added, seen and finished already',
+    words: 'adds the tasks it reads; reports how many were added, known and finished already',
     run: push,
   },
   pull: {
-    words: 'writes tasks, at most --window at a time, and keeps them leased while they are at work',
+    words: 'writes tasks, at most --window at a time, and renews their leases while they run',
     isFilter: true,
     run: pull,
   },
   ack: {
-    words: 'settles records: SUCCESS is finished, FAILURE comes again, PENDING comes again first',
+    words:
+      'settles records: SUCCESS is finished, FAILURE is delivered again, PENDING is delivered again first',
     run: (context) => giveBack(context, (batches) => batches),
   },
   nack: {
-    words: 'gives back what it reads, as if it had failed',
+    words: 'returns the tasks it reads to the queue as failed',
     run: (context) => giveBack(context, asFailed),
   },
   size: {
-    words: 'writes how many tasks are where, and which workers there are, as JSON',
+    words: 'writes the number of tasks in each state, and the workers, as JSON',
     isFilter: true,
     run: (context) =>
       each(context, async (queue) => {
@@ -53,12 +54,12 @@ export const verbs: Readonly<Record<string, Verb>> = {
       }),
   },
   dead: {
-    words: 'writes the tasks that were delivered for the last time, with the reason',
+    words: 'writes the dead tasks, which are not delivered again, with the reason',
     isFilter: true,
     run: (context) => each(context, (queue) => listDead(queue, context.io)),
   },
   retry: {
-    words: 'lets the dead in again, or those with the UUIDs that are given',
+    words: 'adds the dead tasks again, or those with the given UUIDs',
     run: (context) =>
       each(context, async (queue) => {
         const { uuids, io } = context;
@@ -67,7 +68,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
       }),
   },
   clear: {
-    words: 'forgets all tasks (with --yes); what is finished stays known',
+    words: 'forgets all tasks (with --yes), but not which ones are finished',
     check({ yes }) {
       if (!yes)
         throw new TaskpipeError(
@@ -85,10 +86,13 @@ export const verbs: Readonly<Record<string, Verb>> = {
       }),
   },
   pause: {
-    words: 'delivers nothing for a while, until resume',
+    words: 'stops deliveries until resume',
     run: (context) => each(context, (queue) => queue.pause()),
   },
-  resume: { words: 'ends that', run: (context) => each(context, (queue) => queue.resume()) },
+  resume: {
+    words: 'continues deliveries after pause',
+    run: (context) => each(context, (queue) => queue.resume()),
+  },
   stop: { words: 'asks the pulls of --worker, or all, to stop gracefully', run: stop },
 };
 

@@ -23,7 +23,7 @@ import { lastWords } from './save-words.ts';
 const options = {
   ...saveOptions,
   total: totalOption,
-  maxLine: size('the longest line', { default: MAX_LINE, defaultText: '16MB' }),
+  maxLine: size('maximum length of a line', { default: MAX_LINE, defaultText: '16MB' }),
 } as const;
 
 export const command: Command = defineCommand({
@@ -38,12 +38,12 @@ The columns of a CSV are those of its header, else --fields, else those of the f
 
 In a database, a later record of a uuid takes the place of its row, but a failure (--all) not that of a success. A new attribute gets a column by itself; objects and arrays are JSON. Several may save to one at a time, each with a --rest of its own.
 
-After the first SIGINT, SIGTERM or SIGHUP task-save still saves what comes, to the end of its input. The second one ends it once what came is saved. The last line says how to go on.`,
+After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input. After a second one it saves what it has read, and ends. The last line says how to continue.`,
   takesFiles: true,
   options,
   files: {
     'OUT.rest.ndjson':
-      'The records that are not saved, the newest of each uuid (--rest). While a run goes on, OUT.rest.ndjson.run has its own.',
+      'Records that are not saved, the newest of each uuid (--rest). During a run, its own are in OUT.rest.ndjson.run.',
     'OUT.run':
       'Marks a run that writes to OUT; removed at its end. If it is left, the run crashed, and the next start recovers OUT.',
     'OUT.torn-TIME':
@@ -57,11 +57,11 @@ After the first SIGINT, SIGTERM or SIGHUP task-save still saves what comes, to t
     ['task-load a.csv | task-exec --http | task-save out.csv', 'fetch the urls in a.csv'],
     [
       'task-save out.csv --fields uuid,url,result.status --ledger done.jsonl',
-      'three columns, and mark what is done',
+      'save three columns, and mark saved tasks in a ledger',
     ],
-    ['task-load out.csv.rest.ndjson | task-exec --http | task-save out.csv', 'run again what failed'],
-    ['task-save out.ndjson --tee | jq -r .url', 'what is safe, as it comes'],
-    ['task-save tasks.db', 'a row a task in the table "tasks" of a SQLite database'],
+    ['task-load out.csv.rest.ndjson | task-exec --http | task-save out.csv', 'run failed tasks again'],
+    ['task-save out.ndjson --tee | jq -r .url', 'pass records on once they are safe'],
+    ['task-save tasks.db', 'save a row per task in the table "tasks" of a SQLite database'],
     ['task-save - --format csv | head', 'look at the rows'],
   ],
   isFilter: (values, [out]) => values.tee || out === '-',
@@ -79,7 +79,7 @@ After the first SIGINT, SIGTERM or SIGHUP task-save still saves what comes, to t
     const lineOptions = {
       source: 'stdin',
       reject: rejects.reject,
-      cut: io.truncated,
+      truncated: io.truncated,
       maxLine: values.maxLine,
     };
     // Reads on after the first signal: what earlier stages still write is saved too.

@@ -10,12 +10,14 @@ const LOOKED = 64 * 1024;
 const SHOWN = 30;
 
 /**
- * Beginning of a UTF-16 file, read as UTF-8: a byte order mark, or a brace or bracket with a NUL beside it. Blank
- * lines may come first, as our appends begin with a newline.
+ * Beginning of a UTF-16 file, read as UTF-8: a byte order mark, or a brace or bracket and one more character, each with
+ * a NUL beside it. One NUL alone may be damage. Blank lines may come first, as our appends begin with a newline.
  */
-const UTF16 = /^(?:\ufffd{2}|(?:\s\0+)*[[{]\0|(?:\0+\s)*\0[[{])/;
+const UTF16 = /^(?:\ufffd{2}|(?:\s\0+)*[[{]\0[^\0]\0|(?:\0+\s)*\0[[{]\0[^\0])/;
 /** A line that begins like ours. A formatted record has a line break after its brace. */
 const OWN_LINE = /^[\s\0]*\{[ \t]*"/m;
+/** Beginning of our first line if a crash cut it or left a hole in it. */
+const CRASHED = /^\{(?:\0|$)/;
 
 /** Kind of a file that only taskpipe appends to. */
 export type AppendedKind = 'ledger' | 'spool' | 'flow log';
@@ -46,14 +48,17 @@ export function assertOwnContent(path: string, what: AppendedKind): void {
     );
   }
   const start = found.replace(/^[\s\0]+/, '');
+  if (start === '' || CRASHED.test(start)) return;
   const kind = kindOf(start);
   const isOther = kind === undefined ? what === 'flow log' && start.includes('\n') : kind !== what;
   if (isOther) {
     const is = kind === undefined ? 'does not begin as one does' : `is a ${kind}`;
     throw new TaskpipeError('DATA', `${path} is not a ${what}: it ${is}; name another file, or a new one`);
   }
-  if (start === '' || start === '{' || OWN_LINE.test(start)) return;
+  if (OWN_LINE.test(start)) return;
   const isJson = /^[[{]\s*[{"]/.test(start);
+  // A first line that is longer than what was read says nothing of the others.
+  if (!isJson && !found.includes('\n') && found.length >= LOOKED) return;
   const begin = quoted(start.slice(0, SHOWN));
   throw new TaskpipeError(
     'DATA',

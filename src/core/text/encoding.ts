@@ -99,7 +99,11 @@ export function encodingByMark(bytes: Buffer): string | undefined {
  */
 export function encodingByNuls(bytes: Buffer): string | undefined {
   if (bytes.length < TELLING) return undefined;
-  const zeros = Array.from(bytes.subarray(0, TELLING), (byte) => (byte === 0 ? '0' : 'x')).join('');
+  const zerosFrom = (at: number): string =>
+    Array.from(bytes.subarray(at, at + TELLING), (byte) => (byte === 0 ? '0' : 'x')).join('');
+  const zeros = zerosFrom(0);
+  // Three zeros may also be a hole that a power loss left: the next character decides.
+  if (zeros.includes('000') && zerosFrom(TELLING) === '0000') return undefined;
   return { x0x0: 'utf-16le', '0x0x': 'utf-16be', x000: 'utf-32le', '000x': 'utf-32be' }[zeros];
 }
 

@@ -78,7 +78,7 @@ export async function openFetcher(options: HttpOptions): Promise<Fetcher> {
       const { error, retry } = await requestLoop(visitor, task, request, {
         number: 1,
         signal,
-        stage: NOBODY,
+        stage: NO_STAGE,
       });
       if (response === undefined || error !== undefined)
         throw fetchError(error ?? GIVEN_UP, retry !== undefined);
@@ -88,7 +88,7 @@ export async function openFetcher(options: HttpOptions): Promise<Fetcher> {
   };
 }
 
-const NOBODY: StageControl = { stop() {}, done() {} };
+const NO_STAGE: StageControl = { stop() {}, done() {} };
 const GIVEN_UP = { code: 'ABORTED', message: 'given up' };
 
 function fetchError({ code, message }: { code: string; message: string }, retry: boolean): Error {

@@ -80,7 +80,7 @@ function commandCalls(typed: string, env: Environment, cwd: string | undefined):
   const words = splitWords(typed, true).map(compileTemplate);
   const [first] = words as [Template, ...Template[]];
   refuseScript(words);
-  const fixed = first.names.length === 0 ? String(first.expand(NOBODY)) : undefined;
+  const fixed = first.names.length === 0 ? String(first.expand(NO_TASK)) : undefined;
   const file = fixed === undefined ? undefined : findProgram(fixed, env.PATH, cwd);
   return {
     name: fixed ?? 'the command',
@@ -97,11 +97,11 @@ function commandCalls(typed: string, env: Environment, cwd: string | undefined):
 }
 
 /** Task without attributes, for calls that are the same for all tasks. */
-export const NOBODY: Task = new Task('', '{}');
+export const NO_TASK: Task = new Task('', '{}');
 
 /** Refuses a value inside the text of a shell, which would run it as code. */
 function refuseScript(words: readonly Template[]): void {
-  const texts = words.map((word) => (word.names.length === 0 ? String(word.expand(NOBODY)) : ''));
+  const texts = words.map((word) => (word.names.length === 0 ? String(word.expand(NO_TASK)) : ''));
   if (!/^(.*\/)?(ba|da|k|z|a)?sh$/.test(texts[0] ?? '')) return;
   const option = texts.findIndex((text) => /^-\w*c$/.test(text));
   const name = option < 0 ? undefined : words[option + 1]?.names[0];

@@ -5,7 +5,7 @@
 import type { Executor } from '../contract.ts';
 import { MAX_OUTPUT, TIMEOUT } from '../program/options.ts';
 import { RETRY_ON, toRetryOn } from '../program/retry-on.ts';
-import { type Call, NOBODY, programOf } from '../program/start-program.ts';
+import { type Call, NO_TASK, programOf } from '../program/start-program.ts';
 import type { WorkerOptions } from './options.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -22,7 +22,7 @@ export async function worker(typed: string, options: WorkerOptions = {}): Promis
   const { maxOutput = MAX_OUTPUT, timeout = TIMEOUT, retryOn = toRetryOn(RETRY_ON) } = options;
   const program = programOf('worker', typed, options);
   const { name, cwd, env } = program;
-  const call = program.callFor(NOBODY) as Call;
+  const call = program.callFor(NO_TASK) as Call;
   const pool = new WorkerPool({
     ...{ name, cwd, env, call, size: jobs, perWorker, timeout, maxOutput, retryOn, grace, print },
   });

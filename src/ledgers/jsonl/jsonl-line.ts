@@ -105,6 +105,7 @@ const OUT = Buffer.from('","out":');
 const END = Buffer.from(',"end":');
 /** Length of an ISO 8601 time in UTC with milliseconds. */
 const TIME = 24;
+const SPACE = 32;
 const QUOTE = 34;
 const BACKSLASH = 92;
 /** Limit of digits: numbers of up to 15 digits are exact. */
@@ -137,6 +138,7 @@ export function readFast(
 ): number {
   if (!matches(bytes, start, HEAD)) return -1;
   const from = start + HEAD.length;
+  if (bytes[from] === SPACE) return -1; // a uuid of blanks is invalid
   let to = from;
   for (let byte = bytes[to] as number; byte !== QUOTE; byte = bytes[++to] as number) {
     if (byte < 32 || byte > 126 || byte === BACKSLASH || to >= limit) return -1;

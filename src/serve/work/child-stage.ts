@@ -7,7 +7,7 @@ import { readJsonRecords, readTasks } from '../../core/record/ndjson.ts';
 import type { Task } from '../../core/record/task.ts';
 import { splitWords } from '../../executors/program/command-words.ts';
 import { signalGroup } from '../../executors/program/process-group.ts';
-import { type Call, NOBODY, programOf } from '../../executors/program/start-program.ts';
+import { type Call, NO_TASK, programOf } from '../../executors/program/start-program.ts';
 import type { Stage } from './stage.ts';
 
 export interface ChildOptions {
@@ -40,7 +40,7 @@ export function isTaskExec(command: string, shell: boolean | undefined): boolean
 
 /** Returns the words of the command. @throws {TaskpipeError} `USAGE` if the program does not exist */
 function callOf(command: string, { shell, also, environment }: ChildOptions): readonly string[] {
-  const { file, words } = programOf('exec', command, { shell, environment }).callFor(NOBODY) as Call;
+  const { file, words } = programOf('exec', command, { shell, environment }).callFor(NO_TASK) as Call;
   const args = words.slice(1);
   if (!isTaskExec(command, shell)) return [file, ...args];
   for (const [option, value] of Object.entries({ events: '/dev/fd/3', ...also })) {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { messageOf } from '../../core/base/errors.ts';
 import type { Call } from '../../executors/program/start-program.ts';
-import { NOBODY, programOf } from '../../executors/program/start-program.ts';
+import { NO_TASK, programOf } from '../../executors/program/start-program.ts';
 import type { AppOptions } from '../options.ts';
 import type { Finished } from '../store/task-store.ts';
 
@@ -15,7 +15,7 @@ const CALLS = 4;
 export function doneCaller(options: AppOptions): ((end: Finished) => void) | undefined {
   const { onDone, environment = {}, warn = () => {} } = options;
   if (onDone === undefined) return undefined;
-  const { file, words } = programOf('onDone', onDone, { environment }).callFor(NOBODY) as Call;
+  const { file, words } = programOf('onDone', onDone, { environment }).callFor(NO_TASK) as Call;
   const waiting: Finished[] = [];
   let running = 0;
   const next = (): void => {

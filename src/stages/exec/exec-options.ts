@@ -23,52 +23,52 @@ export type MaxFailures = { readonly count: number } | { readonly percent: numbe
 /** Options of an executor stage, whatever its kind of work: of `task-exec` and of `exec()`. */
 export const execOptions = {
   /** Maximum number of running tasks. Default 10. */
-  jobs: count('how many tasks at once', { default: DEFAULTS.jobs, alias: ['j', 'concurrency'] }),
+  jobs: count('number of tasks that run at once', { default: DEFAULTS.jobs, alias: ['j', 'concurrency'] }),
   /** Passes tasks on in the order of the input. Default: in the order in which they finish. */
-  keepOrder: flag('let tasks out in the order they came in; default: as they finish'),
+  keepOrder: flag('write tasks in input order; default: as they finish'),
   /** Key of the result in a record. Default `result`. */
-  as: value('the key that the result stands under', 'NAME', toKey, { default: 'result' }),
+  as: value('key of the result in the record', 'NAME', toKey, { default: 'result' }),
   /** Maximum number of retries of a task. Default 3. */
-  retries: count('how often a task is tried again', { min: 0, default: DEFAULTS.retries }),
+  retries: count('number of retries of a task', { min: 0, default: DEFAULTS.retries }),
   /** Bounds of the wait before a retry. Default 500 ms to 30 s. */
-  backoff: value<Backoff>('how long to wait before: exponential, with full jitter', 'MIN..MAX', toBackoff, {
+  backoff: value<Backoff>('wait before a retry: exponential, with full jitter', 'MIN..MAX', toBackoff, {
     default: DEFAULTS.backoff,
     defaultText: '500ms..30s',
   }),
   /** Maximum rate at which attempts start. Default: no limit. */
-  rate: value<Rate>('how many starts at most, as in 50/s or 100/m', 'RATE', toRate),
+  rate: value<Rate>('maximum rate of starts, such as 50/s or 100/m', 'RATE', toRate),
   /**
    * Maximum number of running tasks of one lane: for HTTP, of one origin. Default: all of `jobs` if there is
    * one lane, else a fair share.
    */
-  perHost: count('how many at once of one host; default: all where there is one host, else a fair share'),
+  perHost: count('tasks at once per host; default: all if there is one host, else a fair share'),
   /** Maximum rate for each lane: for HTTP, for each origin. Default: no limit. */
-  hostRate: value<Rate>('how many starts of each host at most', 'RATE', toRate),
+  hostRate: value<Rate>('maximum rate of starts per host', 'RATE', toRate),
   /**
    * Number or percentage of failed tasks at which the stage stops. A percentage is judged from 100 ended
    * tasks on.
    */
   maxFailures: value<MaxFailures>(
-    'take no more tasks once so many failed, or so many of a hundred (judged from 100 on)',
+    'stop taking tasks after N failures, or at N % failures (from 100 tasks on)',
     'N|N%',
     toFailures,
   ),
-  unfinished: path('write what was not finished to this file, in place of the output, when stopped'),
+  unfinished: path('when stopped, write unfinished tasks to this file instead of the output'),
   /** Time that running tasks have to finish once the stage stops, in milliseconds. Default 10 s. */
-  grace: duration('how long what runs may go on when stopped', {
+  grace: duration('time that running tasks have to finish after a stop', {
     default: DEFAULTS.grace,
     defaultText: '10s',
   }),
   /** Reverts tasks that failed in this work or after it; all others are passed on. Default false. */
   revert: flag(
-    'undo tasks that failed in this work or after it: run it for them, or the revert of a --module',
+    'undo tasks that failed here or in a later stage: run the work for them, or the revert of a --module',
   ),
-  dryRun: flag('do nothing: say what would be done, and pass the tasks on as PENDING'),
+  dryRun: flag('print what would be done, and pass the tasks on as PENDING'),
   /**
    * Longest record to pass on, in bytes. A task whose record is longer fails, without its result. Default 16
    * MiB.
    */
-  maxLine: size('the longest record', { default: MAX_LINE, defaultText: '16MB' }),
+  maxLine: size('maximum length of a record', { default: MAX_LINE, defaultText: '16MB' }),
 };
 
 /** Options of `exec()` that the command does not have, or has in another form. */

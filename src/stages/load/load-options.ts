@@ -11,62 +11,64 @@ import { formats } from '../../loaders/index.ts';
 export const loadOptions = {
   ...identityOptions,
   /** Ledger whose finished tasks are left out. */
-  ledger: path('leave out what this ledger says is finished', { placeholder: 'LEDGER' }),
+  ledger: path('leave out the tasks that are finished according to this ledger', { placeholder: 'LEDGER' }),
   /** Loads finished tasks too. Default false. */
-  again: flag('load what is finished too'),
+  again: flag('load finished tasks too'),
   /** Treatment of a uuid that occurred before in this load. Default `skip`. */
-  duplicates: choice('a uuid that came before in this load', ['skip', 'keep', 'fail'], { default: 'skip' }),
+  duplicates: choice('treatment of a uuid that came before in this load', ['skip', 'keep', 'fail'], {
+    default: 'skip',
+  }),
   /** Format of the input. Default: by the ending of the file name, else by the first bytes. */
-  format: choice('the format; default: by the ending, else by the first bytes', formats),
+  format: choice('format; default: by the file name extension, else by the first bytes', formats),
   /** Character between cells. Default: a comma, or a tab for TSV. */
-  delimiter: value('what stands between two cells, one character (\\t is a tab)', 'CHAR', toDelimiter),
+  delimiter: value('character between two cells (\\t is a tab)', 'CHAR', toDelimiter),
   /** Character that encloses cells, or `none`. Default `"` in CSV, none in TSV. */
-  quote: value('what encloses cells, one character, or none; default: " in CSV, none in TSV', 'CHAR', toMark),
+  quote: value('character that encloses cells, or none; default: " in CSV, none in TSV', 'CHAR', toMark),
   /**
    * Character that escapes the next one, or `none`. Default: `\\` in TSV; none in CSV, where a quote is
    * doubled.
    */
   escape: value(
-    'what escapes the next character, or none; default: a quote is doubled in CSV, \\ in TSV',
+    'character that escapes the next one, or none; default: a quote is doubled in CSV, \\ in TSV',
     'CHAR',
     toMark,
   ),
   /** Number of lines to skip before the first row or line. Default 0. */
-  skip: count('skip so many lines before the first row', { min: 0, defaultText: '0' }),
+  skip: count('skip N lines before the first row', { min: 0, defaultText: '0' }),
   /** Beginning of lines to skip, in a table or a file of plain lines. */
-  comment: value("skip lines that begin with this, as in '#'", 'TEXT', toComment),
+  comment: value('skip lines that begin with this text, such as #', 'TEXT', toComment),
   /** Column names, in place of the header's. */
-  columns: list('the names of the columns, in place of those in the header'),
+  columns: list('column names, instead of those in the header'),
   /** Name of an encoding, such as `gbk`. Default: UTF-8, or UTF-16 or UTF-32 by a byte order mark. */
-  encoding: value('the encoding, as in gbk, windows-1252, utf-16le (default: UTF-8)', 'NAME', toEncoding),
+  encoding: value('encoding, such as gbk, windows-1252 or utf-16le (default: UTF-8)', 'NAME', toEncoding),
   /** Attribute that a plain line becomes. Default `line`. */
-  field: text('the attribute that a plain line becomes', { defaultText: 'line', placeholder: 'NAME' }),
+  field: text('attribute that a plain line becomes', { defaultText: 'line', placeholder: 'NAME' }),
   /**
    * Attributes to keep, by name or path, in order. They do not affect the uuid, which may be made of
    * attributes that are not kept.
    */
-  select: list('keep these attributes, in this order; nested ones by path, as in a.b'),
+  select: list('keep these attributes, in this order; nested ones by path, such as a.b'),
   /** New names by old name or path. Renaming comes first: the uuid is made of the new names. */
-  rename: pairs('give attributes other names; nested ones, by path, move to the top', 'OLD=NEW,…'),
+  rename: pairs('rename attributes; nested ones, given by path, move to the top level', 'OLD=NEW,…'),
   /** Attributes, by name or path, that must not be missing, null or empty. */
-  require: list('reject records if one of these, by name or path, is missing, null or empty'),
+  require: list('reject records in which one of these attributes is missing, null or empty'),
   /** SQL statement that returns rows of a SQLite database. Default: all rows of `table`. */
-  query: text('the rows of a SQLite database, by a SELECT', {
+  query: text('SELECT statement that gives the rows of a SQLite database', {
     placeholder: 'SQL',
     defaultText: 'all of --table',
   }),
   /** Table of a SQLite database. Default `tasks`. */
-  table: text('the table of a SQLite database', { placeholder: 'NAME', defaultText: 'tasks' }),
+  table: text('table of a SQLite database', { placeholder: 'NAME', defaultText: 'tasks' }),
   /** Maximum number of tasks to load. Records that are left out, such as finished ones, do not count. */
-  limit: count('load at most so many tasks, of those that are to be done', { min: 0 }),
+  limit: count('load at most N tasks, not counting finished ones', { min: 0 }),
   /** Number of valid records to skip first. Default 0. */
-  offset: count('pass over so many records of the input first', { min: 0, default: 0 }),
+  offset: count('skip the first N records of the input', { min: 0, default: 0 }),
   /** Number of tasks to choose evenly from all of the input. The choice is the same each time. */
-  sample: count('load so many, chosen evenly from all of the input, the same ones each time', { min: 0 }),
+  sample: count('load N tasks chosen evenly from the whole input, the same ones each time', { min: 0 }),
   /** Part `index` (from 1) of `of` to load. The uuid alone decides which part a task is in. */
-  shard: value<Shard>('load part I of N; which tasks are in it depends on their uuid alone', 'I/N', toShard),
+  shard: value<Shard>('load part I of N; the part of a task depends on its uuid alone', 'I/N', toShard),
   /** Longest line or row, in bytes. Default 16 MiB. */
-  maxLine: size('the longest line or row', { default: MAX_LINE, defaultText: '16MB' }),
+  maxLine: size('maximum length of a line or row', { default: MAX_LINE, defaultText: '16MB' }),
 };
 
 interface Shard {

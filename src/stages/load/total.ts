@@ -8,7 +8,7 @@ import { countRows } from '../../loaders/source/count-rows.ts';
 
 /** Option for the number of tasks to expect, or for a file whose rows are counted. */
 export const totalOption: Option<number | string | undefined> = value(
-  'how many tasks will come, for the progress line: a number, or a file whose rows are counted, also those that a ledger leaves out',
+  'number of tasks for the progress line: a number, or a file whose rows are counted, including finished ones',
   'N|FILE',
   (typed): number | string => {
     if (typed === '' || typed === '-') throw new InvalidValue('must be a number of tasks, or a file');

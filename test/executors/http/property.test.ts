@@ -54,7 +54,7 @@ const odds = [
   'http://\u0130.\uff0f',
 ];
 
-/** Records whose urls are invalid or point only to these ports of 127.0.0.1. */
+/** Records whose urls are invalid or point only to these ports of 127.0.0.1. A server listens on the first port. */
 function records(ports: readonly number[]): fc.Arbitrary<object> {
   const local = fc
     .tuple(
@@ -72,7 +72,14 @@ function records(ports: readonly number[]): fc.Arbitrary<object> {
   const url = fc.oneof({ weight: 6, arbitrary: local }, withUser, anyValue, fc.constantFrom(...odds));
   const timeout = fc.oneof(fc.constantFrom(5, '5s', '30d', 1e300), anyValue);
   const rest = { id: anyValue, params: anyValue, data: anyValue, json: anyValue, headers: anyValue };
-  return fc.record({ url, method, ...rest, timeout }, { requiredKeys: [] });
+  const any = fc.record({ url, method, ...rest, timeout }, { requiredKeys: [] });
+  // One in ten is a good GET, so that some succeed for certain.
+  const good = fc.record({
+    url: fc.constant(`http://127.0.0.1:${ports[0]}/`),
+    id: fc.nat(),
+    data: fc.constant('x'),
+  });
+  return fc.oneof({ weight: 9, arbitrary: any }, good);
 }
 
 /** Returns whether the executor would connect to 127.0.0.1, or nowhere because the url is invalid. */
@@ -109,7 +116,7 @@ test.each<[words: string, options: (url: string) => HttpOptions]>([
     );
     const executor = await open(options(server.url));
     const succeeded = await check(executor, [server.port, await closedPort()]);
-    expect(succeeded).toBeGreaterThan(0);
+    expect(succeeded).toBeGreaterThan(10);
   },
   60_000,
 );

@@ -122,6 +122,9 @@ function ledgerLine({ random, make }: Fuzzing, n: number): string {
   }
 }
 
+/** Members of a ledger line that says how far an output is known. */
+const PLACE_KEYS: ReadonlySet<string> = new Set(['out', 'end', 'at', 'undone', 'rows', 'uuids', 'stamp']);
+
 /** A ledger that is full of torn and foreign lines: each is counted, and the others keep their meaning. */
 export const ledger: Trial = async (fuzzing, count) => {
   const { random, run, breach } = fuzzing;
@@ -137,8 +140,13 @@ export const ledger: Trial = async (fuzzing, count) => {
     if (kind === 'blank') continue;
     lines++;
     const [uuid, end, out] = [own(fields, 'uuid'), own(fields, 'end'), own(fields, 'out')];
+    // Other names mean that the name of the uuid was changed.
     const isPlace =
-      uuid === undefined && typeof out === 'string' && Number.isSafeInteger(end) && Number(end) >= 0;
+      uuid === undefined &&
+      typeof out === 'string' &&
+      Number.isSafeInteger(end) &&
+      Number(end) >= 0 &&
+      Object.keys(fields).every((key) => PLACE_KEYS.has(key));
     if (kind === 'bad' || (!isUuid(uuid) && !isPlace)) bad++;
     if (kind === 'bad' || !isUuid(uuid)) continue;
     const isUndone = own(fields, 'undone') === true;

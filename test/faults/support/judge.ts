@@ -109,7 +109,7 @@ export function own(fields: Judged['fields'], key: string): unknown {
 }
 
 export function isUuid(value: unknown): value is string {
-  if (typeof value !== 'string' || value === '' || Buffer.byteLength(value) > 256) return false;
+  if (typeof value !== 'string' || value.trim() === '' || Buffer.byteLength(value) > 256) return false;
   return value.isWellFormed() && !/[\0-\x1f\x7f-\x9f]/.test(value);
 }
 
