@@ -46,7 +46,10 @@ export async function run(options: RunOptions): Promise<number> {
   const isQuiet = values.quiet === true;
   const warn = (message: string): void => void process.stderr.write(`${name}: ${escapeControls(message)}\n`);
   let hasBegun = false;
-  const stop = listenForSignals(() => !hasBegun);
+  const stop = listenForSignals(() => {
+    if (!hasBegun && !isQuiet) warn('stopped before it read a task');
+    return !hasBegun;
+  });
   const ended = new AbortController();
   const emits = command.emits?.(values as never, operands) ?? true;
   const output = openOutput({ onGone: emits ? stop.leave : undefined, leaving: stop.leaving });

@@ -302,7 +302,7 @@ class ExecStage {
   }
 
   /**
-   * Whether enough is held back for `--keep-order` while the task that all wait for runs. If that task waits for a retry,
+   * True if enough is held back for `--keep-order` while the task that all wait for runs. If that task waits for a retry,
    * others start: only the scheduler can say which job is next.
    */
   get #isHeldUp(): boolean {
