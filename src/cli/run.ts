@@ -51,15 +51,15 @@ export async function run(options: RunOptions): Promise<number> {
     return !hasBegun;
   });
   const ended = new AbortController();
-  const emits = command.emits?.(values as never, operands) ?? true;
-  const output = openOutput({ onGone: emits ? stop.leave : undefined, leaving: stop.leaving });
+  const emits = command.isFilter?.(values as never, operands) ?? true;
+  const output = openOutput({ onGone: emits ? stop.leave : undefined, aborting: stop.aborting });
   const shown = openProgress({
     name,
     mode: isQuiet || values.noProgress ? 'none' : (values.progress as ProgressMode),
     terminal: isPiped() ? undefined : terminal, // only the last stage of a pipe draws
     warn,
   });
-  stop.leaving.addEventListener('abort', shown.end); // the next signal ends the process
+  stop.aborting.addEventListener('abort', shown.end); // the next signal ends the process
   if (!isQuiet) for (const doubt of doubts) warn(doubt);
   const begun = (): void => {
     hasBegun = true;
@@ -125,7 +125,7 @@ function ioOf(parts: Parts): Io {
         shown.end(); // the line would be drawn over what the user types
         if (!isQuiet) warn('reading from the terminal; end with Ctrl-D');
       }
-      return stdin(AbortSignal.any([until, stop.leaving, ended]));
+      return stdin(AbortSignal.any([until, stop.aborting, ended]));
     },
     write: isatty(descriptors.output)
       ? (data) => {
@@ -152,9 +152,9 @@ function ioOf(parts: Parts): Io {
     get signal() {
       return stop.signal;
     },
-    cut: AbortSignal.any([stop.leaving, ended]),
+    truncated: AbortSignal.any([stop.aborting, ended]),
     stopping: stop.stopping,
-    leaving: stop.leaving,
+    aborting: stop.aborting,
   };
 }
 

@@ -3,7 +3,7 @@ export interface Stop {
   /** Aborted by the first signal. */
   readonly stopping: AbortSignal;
   /** Aborted by the second signal, or by `leave()`. */
-  readonly leaving: AbortSignal;
+  readonly aborting: AbortSignal;
   /** First signal that arrived. */
   readonly signal: NodeJS.Signals | undefined;
   stop(): void;
@@ -35,7 +35,7 @@ const STARTING = 500;
  */
 export function listenForSignals(isStarting: () => boolean): Stop {
   const stopping = new AbortController();
-  const leaving = new AbortController();
+  const aborting = new AbortController();
   let first: NodeJS.Signals | undefined;
   const release = (): void => {
     for (const name of SIGNALS) process.off(name, listener);
@@ -53,19 +53,19 @@ export function listenForSignals(isStarting: () => boolean): Stop {
       setTimeout(() => void (isStarting() && end(name)), STARTING).unref();
     } else {
       release();
-      leaving.abort();
+      aborting.abort();
       setTimeout(() => void end(first as NodeJS.Signals), LEAVING).unref();
     }
   };
   for (const name of SIGNALS) process.on(name, listener);
   return {
     stopping: stopping.signal,
-    leaving: leaving.signal,
+    aborting: aborting.signal,
     get signal() {
       return first;
     },
     stop: () => stopping.abort(),
-    leave: () => leaving.abort(),
+    leave: () => aborting.abort(),
     beforeEnd(given) {
       close = given;
     },

@@ -12,7 +12,7 @@ export interface Job {
   /** Number of started attempts. */
   attempts: number;
   /** Number of attempts that count against `--retries`. */
-  counted: number;
+  countedAttempts: number;
   /** Start of the first attempt, by `steadyNow()`. */
   began: number;
   /** Index among the running jobs. */

@@ -8,7 +8,7 @@ import { RETRY_ON, toRetryOn } from '../program/retry-on.ts';
 import { isFailure, programOf } from '../program/start-program.ts';
 import { type JudgedExit, judge } from './command-outcome.ts';
 import type { CommandOptions } from './options.ts';
-import { openSlots } from './shell-pool/index.ts';
+import { openShellPool } from './shell-pool/index.ts';
 
 export { type CommandOptions, commandOptions, fromValues } from './options.ts';
 
@@ -23,19 +23,19 @@ export async function command(typed: string, options: CommandOptions = {}): Prom
   const { maxOutput = MAX_OUTPUT, timeout = TIMEOUT } = options;
   const { output = 'text', retryOn = toRetryOn(RETRY_ON) } = options;
   const program = programOf('command', typed, options);
-  const slots = openSlots({ env: program.env, cwd: program.cwd, maxOutput });
+  const shells = openShellPool({ env: program.env, cwd: program.cwd, maxOutput });
   const judged: JudgedExit = { name: program.name, output, retryOn, timeout, maxOutput };
   return {
     async attempt(task) {
       const call = program.callFor(task);
       if (isFailure(call)) return { error: call };
-      const report = await slots.run({ ...call, input: `${task.line}\n`, timeout });
+      const report = await shells.run({ ...call, input: `${task.line}\n`, timeout });
       return judge(report, judged);
     },
     describe(task) {
       const call = program.callFor(task);
       return isFailure(call) ? `nothing: ${call.message}` : program.show(call);
     },
-    close: () => slots.close(),
+    close: () => shells.close(),
   };
 }

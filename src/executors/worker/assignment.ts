@@ -3,7 +3,7 @@ import type { Outcome } from '../contract.ts';
 import type { Call } from '../program/start-program.ts';
 
 /** Task on its way to a worker and back. */
-export interface Errand {
+export interface Assignment {
   readonly task: Task;
   settle(outcome: Outcome): void;
   /** Ends the stage. */
@@ -18,9 +18,9 @@ export interface Death {
   readonly cause: 'timeout' | 'output' | 'start' | undefined;
   readonly hasAnswered: boolean;
   /** Unanswered tasks, the oldest first. */
-  readonly left: readonly Errand[];
+  readonly left: readonly Assignment[];
   /** Task that it probably worked on: the oldest one, or the one whose timeout was over. */
-  readonly culprit: Errand | undefined;
+  readonly culprit: Assignment | undefined;
   /** Last line of its stderr. */
   readonly lastWords: string;
 }
@@ -36,7 +36,7 @@ export interface WorkerSetup {
   readonly timeout: number;
   /** Longest line, in bytes. */
   readonly maxOutput: number;
-  answered(errand: Errand, answer: Task): void;
+  answered(assignment: Assignment, answer: Task): void;
   /** Called when its pipe has room again. */
   freed(): void;
   /** Called with a line of its stderr, or with a complaint about its stdout. */

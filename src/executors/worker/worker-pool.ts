@@ -1,8 +1,8 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Task } from '../../core/record/task.ts';
 import { isRetried, type RetryOn } from '../program/retry-on.ts';
-import type { Death, Errand, WorkerSetup } from './assignment.ts';
-import { Speech, shortened } from './stderr-log.ts';
+import type { Assignment, Death, WorkerSetup } from './assignment.ts';
+import { StderrLog, shortened } from './stderr-log.ts';
 import { outcomeOf } from './worker-answer.ts';
 import { WorkerProcess } from './worker-program.ts';
 
@@ -33,12 +33,12 @@ interface Place {
 }
 
 /** Pool of workers. They are started when there is work, and restarted when they die. */
-export class Crew {
+export class WorkerPool {
   readonly #options: CrewOptions;
-  readonly #speech: Speech;
+  readonly #stderrLog: StderrLog;
   readonly #places: readonly Place[];
   /** Tasks that wait for a free worker. */
-  #queue: Errand[] = [];
+  #queue: Assignment[] = [];
   /** Workers that died without an answer since the last answer of any worker. */
   #fruitless = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -46,7 +46,7 @@ export class Crew {
 
   constructor(options: CrewOptions) {
     this.#options = options;
-    this.#speech = new Speech(options.print);
+    this.#stderrLog = new StderrLog(options.print);
     this.#places = Array.from({ length: options.size }, (_, i) => ({
       number: i + 1,
       worker: undefined,
@@ -59,25 +59,25 @@ export class Crew {
     return this.#places.reduce((sum, { worker }) => sum + (worker?.size ?? 1), 0);
   }
 
-  do(errand: Errand): void {
-    if (this.#queue.length > 0 || !this.#give(errand)) this.#queue.push(errand);
+  do(assignment: Assignment): void {
+    if (this.#queue.length > 0 || !this.#give(assignment)) this.#queue.push(assignment);
   }
 
   /** Gives a task to the worker with the fewest. A new worker is started before any gets a second task. */
-  #give(errand: Errand): boolean {
+  #give(assignment: Assignment): boolean {
     let best: Place | undefined;
     let least = Number.POSITIVE_INFINITY;
     for (const place of this.#places) {
       const { worker } = place;
       const load = worker === undefined ? 0.5 : worker.load; // an idle worker comes first
-      if (load >= least || !(worker?.takes(errand) ?? this.#mayStart(place))) continue;
+      if (load >= least || !(worker?.takes(assignment) ?? this.#mayStart(place))) continue;
       best = place;
       least = load;
       if (load === 0) break;
     }
     if (best === undefined) return false;
     best.worker ??= this.#start(best);
-    best.worker.send(errand);
+    best.worker.send(assignment);
     return true;
   }
 
@@ -92,7 +92,7 @@ export class Crew {
   }
 
   #giveQueued(): void {
-    while (this.#queue.length > 0 && this.#give(this.#queue[0] as Errand)) this.#queue.shift();
+    while (this.#queue.length > 0 && this.#give(this.#queue[0] as Assignment)) this.#queue.shift();
   }
 
   #start(place: Place): WorkerProcess {
@@ -100,16 +100,16 @@ export class Crew {
     return new WorkerProcess({
       ...this.#options,
       number,
-      answered: (errand, answer) => this.#answered(errand, answer),
+      answered: (assignment, answer) => this.#answered(assignment, answer),
       freed: () => this.#giveQueued(),
-      said: (words) => this.#speech.say(number, words),
+      said: (words) => this.#stderrLog.say(number, words),
       died: (death) => this.#died(place, death),
     });
   }
 
-  #answered(errand: Errand, answer: Task): void {
+  #answered(assignment: Assignment, answer: Task): void {
     this.#fruitless = 0;
-    errand.settle(outcomeOf(answer, errand.task, this.#options.retryOn));
+    assignment.settle(outcomeOf(answer, assignment.task, this.#options.retryOn));
     if (this.#queue.length > 0) queueMicrotask(() => this.#giveQueued());
   }
 
@@ -126,10 +126,10 @@ export class Crew {
       place.notBefore =
         performance.now() + Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(this.#fruitless - 1, 20));
     } else place.notBefore = 0;
-    this.#queue.unshift(...left.filter((errand) => errand !== culprit));
+    this.#queue.unshift(...left.filter((assignment) => assignment !== culprit));
     if (this.#fruitless >= HOPELESS && (culprit !== undefined || this.#queue.length > 0)) {
       const error = this.#hopeless(death);
-      for (const errand of left.concat(this.#queue)) errand.fail(error);
+      for (const assignment of left.concat(this.#queue)) assignment.fail(error);
       return;
     }
     culprit?.settle(this.#failure(place, death));
@@ -180,6 +180,6 @@ export class Crew {
     const timer = setTimeout(() => workers.map((worker) => worker.stop()), this.#options.grace);
     await Promise.all(workers.map(({ ended }) => ended));
     clearTimeout(timer);
-    this.#speech.end();
+    this.#stderrLog.end();
   }
 }

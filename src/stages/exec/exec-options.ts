@@ -92,7 +92,7 @@ interface OwnExecOptions {
    */
   readonly drains?: boolean | undefined;
   /** Signal to give up running tasks too. */
-  readonly leaving?: AbortSignal | undefined;
+  readonly aborting?: AbortSignal | undefined;
 }
 
 /** Options of an executor stage, whatever its kind of work. */
@@ -106,7 +106,7 @@ export const OWN_EXEC_OPTIONS: Names<OwnExecOptions> = {
   children: true,
   stopping: true,
   drains: true,
-  leaving: true,
+  aborting: true,
 };
 
 /** Checks options. @throws {TaskpipeError} `USAGE` if one is unknown or invalid */

@@ -18,7 +18,7 @@ export interface Hands {
  * @param timeout in milliseconds
  * @param isLong whether the command is expected to take long or to write much
  */
-export function startClock(timeout: number, isLong: boolean, hands: Hands): { stop(): void } {
+export function startKillTimer(timeout: number, isLong: boolean, hands: Hands): { stop(): void } {
   let timer: NodeJS.Timeout;
   const ask = (): void => {
     hands.ask();

@@ -11,7 +11,7 @@ while read -r line; do groups=$line; done
 kill -s KILL -- $groups
 rm -rf "$1"`;
 
-export interface Guard {
+export interface OrphanKiller {
   /** Replaces the process groups to kill. */
   watch(groups: readonly number[]): void;
   /** Ends the guard, which then deletes the folder. */
@@ -19,7 +19,7 @@ export interface Guard {
 }
 
 /** @param folder deleted at the end in any case */
-export function openGuard(shell: string, folder: string): Guard {
+export function openOrphanKiller(shell: string, folder: string): OrphanKiller {
   let line = '\n';
   let isOver = false;
   let child: ChildProcess;

@@ -8,20 +8,20 @@ import { writeFile } from 'node:fs/promises';
 import { messageOf, systemCode } from '../../../core/base/errors.ts';
 import { signalGroup } from '../../program/process-group.ts';
 import { type JobReport, notStarted, type Setup, type ShellJob } from './job.ts';
-import { LONG, startClock } from './kill-timer.ts';
-import { Outputs, outputOf } from './output-capture.ts';
+import { LONG, startKillTimer } from './kill-timer.ts';
+import { OutputCapture, outputOf } from './output-capture.ts';
 import { type Shell, startShell } from './shell.ts';
 import { dividedEnv, fitsInScript, type JobPlace, orderText, placeOf, prologue } from './shell-script.ts';
 import { type Fate, fateOf, faultIn, faultOfDeath, type ShellExit } from './shell-status.ts';
 
-export class Slot {
+export class ShellSlot {
   readonly #setup: Setup;
   readonly #place: JobPlace;
   /** Words before those of each command: none, or `env` and its arguments. */
   #before: readonly string[];
   readonly #shell: Shell;
   readonly #begun: Promise<ShellExit | undefined>;
-  readonly #outputs: Outputs;
+  readonly #capture: OutputCapture;
   #isRunning = false;
   /** True if the last command took long or wrote much, so that the next one probably will too. */
   #isLong = false;
@@ -38,7 +38,7 @@ export class Slot {
     this.#before = others.length > 0 ? ['env', ...others] : [];
     this.#place = placeOf(folder, number);
     const { stdout, stderr } = this.#place;
-    this.#outputs = new Outputs([stdout, stderr], setup.maxOutput, () => this.kill('output'));
+    this.#capture = new OutputCapture([stdout, stderr], setup.maxOutput, () => this.kill('output'));
     this.#shell = startShell(setup.shell ?? '/bin/sh', setup.cwd, env, this.#place);
     this.#begun = this.#shell.tell(prologue(this.#place));
     void this.#shell.gone.then(() => this.#clear());
@@ -69,7 +69,7 @@ export class Slot {
     this.#killed ??= why;
     this.#isSpent = true;
     signalGroup(this.group, 'SIGKILL');
-    this.#outputs.giveUp(); // processes that left the group may still have them open
+    this.#capture.giveUp(); // processes that left the group may still have them open
   }
 
   /**
@@ -77,18 +77,18 @@ export class Slot {
    * processes that it leaves behind may still write to them.
    * @returns undefined if the shell was killed, which says nothing about the command
    */
-  async run(order: ShellJob): Promise<JobReport | undefined> {
+  async run(job: ShellJob): Promise<JobReport | undefined> {
     this.#isRunning = true;
-    const hasFile = !fitsInScript(order.input, this.#place);
+    const hasFile = !fitsInScript(job.input, this.#place);
     try {
       const begun = await this.#begun;
       if (begun === undefined) return this.#died();
       if (begun.status !== 0) return notStarted(begun.said.trim().split('\n').at(-1) ?? '');
       // With `env` before it, no builtin runs.
       if (/^builtin$/m.test(begun.said) && this.#before.length === 0) this.#before = ['env'];
-      if (hasFile) await writeFile(this.#place.stdin, order.input, { mode: 0o600 });
-      this.#outputs.open();
-      return await this.#tell(order);
+      if (hasFile) await writeFile(this.#place.stdin, job.input, { mode: 0o600 });
+      this.#capture.open();
+      return await this.#tell(job);
     } catch (error) {
       return notStarted(systemCode(error) ?? messageOf(error));
     } finally {
@@ -98,19 +98,19 @@ export class Slot {
     }
   }
 
-  async #tell(order: ShellJob): Promise<JobReport | undefined> {
+  async #tell(job: ShellJob): Promise<JobReport | undefined> {
     const since = performance.now();
-    const clock = startClock(order.timeout, this.#isLong, {
-      watch: () => this.#outputs.watch(),
+    const killTimer = startKillTimer(job.timeout, this.#isLong, {
+      watch: () => this.#capture.watch(),
       ask: () => this.#ask(),
       kill: () => this.kill(),
     });
-    const ended = await this.#shell.tell(orderText(order, this.#setup, this.#place, this.#before));
+    const ended = await this.#shell.tell(orderText(job, this.#setup, this.#place, this.#before));
     if (ended === undefined) this.kill(); // its children must not run beside the next attempt
-    const [stdout, stderr] = await this.#outputs.finish().finally(() => clock.stop());
+    const [stdout, stderr] = await this.#capture.finish().finally(() => killTimer.stop());
     if (this.#isSpent) signalGroup(this.group, 'SIGKILL'); // its children had time to end, too
-    this.#isLong = this.#outputs.wereMany || performance.now() - since > LONG;
-    return this.#report(order, ended, stdout, stderr);
+    this.#isLong = this.#capture.wereMany || performance.now() - since > LONG;
+    return this.#report(job, ended, stdout, stderr);
   }
 
   #ask(): void {
@@ -120,7 +120,7 @@ export class Slot {
   }
 
   #report(
-    order: ShellJob,
+    job: ShellJob,
     ended: ShellExit | undefined,
     stdout: Buffer,
     stderr: Buffer,
@@ -129,7 +129,7 @@ export class Slot {
     if (ended === undefined && killed === undefined) return this.#died();
     const fate: Fate = ended === undefined ? { exit: null, signal: 'SIGKILL' } : fateOf(ended, this.#place);
     if ('fault' in fate) return notStarted(fate.fault);
-    const fault = faultIn(fate.exit, stderr, order, this.#setup, this.#callers());
+    const fault = faultIn(fate.exit, stderr, job, this.#setup, this.#callers());
     if (fault !== undefined) return notStarted(fault);
     const report = { ...fate, stdout: outputOf(stdout), stderr: outputOf(stderr) };
     return killed === undefined ? report : { ...report, killed };
@@ -148,7 +148,7 @@ export class Slot {
   /** Releases its resources if it cannot be used any more. */
   #clear(): void {
     if (!this.isGone || this.#isRunning) return;
-    this.#outputs.close();
+    this.#capture.close();
     const { stdin, stdout, stderr } = this.#place;
     for (const file of [stdin, stdout, stderr]) rmSync(file, { force: true });
   }

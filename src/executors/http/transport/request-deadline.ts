@@ -5,15 +5,15 @@ import { type HttpFault, timeoutFault } from './http-failure.ts';
  * Trips that end when a signal is aborted: one listener per signal, not per trip. Arrays, because entries of a
  * `Set` survive many young garbage collections in its old tables.
  */
-const underway = new WeakMap<AbortSignal, Trip[]>();
+const underway = new WeakMap<AbortSignal, Deadline[]>();
 
 const ABORTED: HttpFault = { code: 'ABORTED', message: 'given up', again: 'never' };
 
 /** Deadline of one attempt over all its redirects. It also ends when the stage leaves. */
-export class Trip {
+export class Deadline {
   readonly #timeout: number;
   readonly #timer: NodeJS.Timeout;
-  readonly #others: Trip[];
+  readonly #others: Deadline[];
   /** Index among the others. */
   #place: number;
   #exchange: Exchange | undefined;
@@ -22,7 +22,7 @@ export class Trip {
   /** @param timeout first to last byte, in milliseconds */
   constructor(timeout: number, signal: AbortSignal) {
     this.#timeout = timeout;
-    this.#timer = setTimeout(Trip.#ring, timeout, this);
+    this.#timer = setTimeout(Deadline.#ring, timeout, this);
     this.#others = tripsOf(signal);
     this.#place = this.#others.push(this) - 1;
     if (signal.aborted) this.abort();
@@ -47,13 +47,13 @@ export class Trip {
   /** Releases the timer and the listener. */
   end(): void {
     clearTimeout(this.#timer);
-    const last = this.#others.pop() as Trip;
+    const last = this.#others.pop() as Deadline;
     if (last === this) return;
     this.#others[this.#place] = last;
     last.#place = this.#place;
   }
 
-  static #ring(trip: Trip): void {
+  static #ring(trip: Deadline): void {
     const nothing = { host: 'the host', isSent: true, isAnswered: false, received: 0, announced: undefined };
     const progress = trip.#exchange ?? nothing;
     trip.#over ??= timeoutFault(trip.#timeout, progress);
@@ -61,10 +61,10 @@ export class Trip {
   }
 }
 
-function tripsOf(signal: AbortSignal): Trip[] {
+function tripsOf(signal: AbortSignal): Deadline[] {
   let trips = underway.get(signal);
   if (trips === undefined) {
-    const made: Trip[] = [];
+    const made: Deadline[] = [];
     underway.set(signal, made);
     signal.addEventListener('abort', () => void made.slice().map((trip) => trip.abort()), { once: true });
     trips = made;

@@ -5,7 +5,7 @@ import { Task } from '../../../core/record/task.ts';
 import type { Attempt, Outcome } from '../../contract.ts';
 import type { ModuleOptions } from '../contract.ts';
 import { late } from '../module-work.ts';
-import { gather } from './message-batcher.ts';
+import { batchMessages } from './message-batcher.ts';
 import type { FromThread, Orders, SettledMessage, ThreadData, ToThread } from './messages.ts';
 
 /**
@@ -45,7 +45,7 @@ export class WorkerThread {
   #worker!: Worker;
   #orders: Orders | undefined;
   #current!: ThreadData['current'];
-  readonly #ordered: () => void = gather(
+  readonly #ordered: () => void = batchMessages(
     () => this.#send(),
     () => this.#pending.size,
   );
