@@ -17,6 +17,7 @@ await build({
     index: 'src/index.ts',
     flow: 'src/flow/index.ts',
     serve: 'src/serve/index.ts',
+    watchdog: 'src/cli/guest/watchdog-thread.ts',
     thread: 'src/executors/module/threads/thread.ts',
   },
   outdir: 'dist',

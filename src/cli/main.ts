@@ -1,14 +1,17 @@
 import { writeSync } from 'node:fs';
 import type { CommandName } from '../commands/index.ts';
+import { descriptors } from '../core/base/descriptors.ts';
 import { ioError, messageOf, systemCode, TaskpipeError } from '../core/base/errors.ts';
 import { escapeControls } from '../core/base/terminal-text.ts';
 import { watchEnding } from './early-exit.ts';
 import { DEFECT, EXIT_CODES } from './exits.ts';
+import { takeDescriptors } from './guest/guest-streams.ts';
 
 declare const TASKPIPE_VERSION: string;
 
 /** Runs an executable and sets the exit code of the process. */
 export async function main(name: CommandName): Promise<void> {
+  takeDescriptors(process.env);
   process.stderr.on('error', () => {}); // a closed stderr must not end the run
   const argv = process.argv.slice(2);
   const version = TASKPIPE_VERSION;
@@ -36,7 +39,7 @@ function sayLast(line: string): void {
 
 function writeVersion(name: CommandName): void {
   try {
-    writeSync(1, `${name} ${TASKPIPE_VERSION}\n`);
+    writeSync(descriptors.output, `${name} ${TASKPIPE_VERSION}\n`);
   } catch (error) {
     throw ioError('cannot write', 'the standard output', error);
   }

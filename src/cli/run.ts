@@ -1,12 +1,14 @@
 import { hostname } from 'node:os';
 import { isatty } from 'node:tty';
 import { type CommandName, commands } from '../commands/index.ts';
+import { descriptors } from '../core/base/descriptors.ts';
 import { TaskpipeError } from '../core/base/errors.ts';
 import { escapeControls } from '../core/base/terminal-text.ts';
 import type { Command, Io } from '../core/options/command.ts';
 import { type Arguments, parseArguments, type ShellName } from './args/parse-args.ts';
 import { DEFECT } from './exits.ts';
-import { isFile, isPiped, type Output, openOutput, stdin } from './io/pipes.ts';
+import { endSoon, openWatchdog, type Watchdog, withoutStreams } from './guest/index.ts';
+import { isFromFile, isPiped, isTyped, type Output, openOutput, outputColumns, stdin } from './io/pipes.ts';
 import { openTerminal, type Terminal } from './io/terminal.ts';
 import { openProgress, type ProgressMode, type ShownProgress } from './progress/progress-text.ts';
 import { listenForEscapes, listenForSignals, SIGNAL_CODES, type Stop } from './signals.ts';
@@ -27,6 +29,8 @@ interface Parts extends RunOptions {
   readonly output: Output;
   readonly shown: ShownProgress;
   readonly warn: (message: string) => void;
+  /** Called when the command reads, writes or reports: it has started. */
+  readonly begun: () => void;
   /**
    * Aborted at the end of the run. An input that is not read to its end would otherwise keep the process alive.
    */
@@ -41,7 +45,11 @@ export async function run(options: RunOptions): Promise<number> {
   const { values, operands, typed, kinds, doubts } = await parseArguments(command, argv, process.env);
   const isQuiet = values.quiet === true;
   const warn = (message: string): void => void process.stderr.write(`${name}: ${escapeControls(message)}\n`);
-  const stop = listenForSignals();
+  let hasBegun = false;
+  const stop = listenForSignals(() => {
+    if (!hasBegun && !isQuiet) warn('stopped before it read a task');
+    return !hasBegun;
+  });
   const ended = new AbortController();
   const emits = command.isFilter?.(values as never, operands) ?? true;
   const output = openOutput({ onGone: emits ? stop.leave : undefined, aborting: stop.aborting });
@@ -53,8 +61,23 @@ export async function run(options: RunOptions): Promise<number> {
   });
   stop.aborting.addEventListener('abort', shown.end); // the next signal ends the process
   if (!isQuiet) for (const doubt of doubts) warn(doubt);
-  const io = ioOf({ ...options, terminal, isQuiet, typed, stop, output, shown, warn, ended: ended.signal });
-  const escapes = command.runsUserCode?.(values as never) ? listenForEscapes(stop, warn) : undefined;
+  const begun = (): void => {
+    hasBegun = true;
+  };
+  const io = ioOf({
+    ...options,
+    terminal,
+    isQuiet,
+    typed,
+    stop,
+    output,
+    shown,
+    warn,
+    begun,
+    ended: ended.signal,
+  });
+  const guest = command.runsUserCode?.(values as never) ? openGuest(name, values, stop) : undefined;
+  const escapes = guest === undefined ? undefined : listenForEscapes(stop, warn);
   try {
     const text = await textFor(command, values, kinds, options.version);
     if (text !== undefined) await output.write(text);
@@ -71,34 +94,59 @@ export async function run(options: RunOptions): Promise<number> {
     output.close();
     escapes?.release();
     ended.abort();
+    if (guest !== undefined) endSoon(warn);
+    guest?.watchdog?.ending();
   }
 }
 
-function ioOf({ argv, version, terminal, isQuiet, typed, stop, output, shown, warn, ended }: Parts): Io {
+/** Protects the stage from user code that it will run in this process. */
+function openGuest(
+  name: string,
+  { threads, grace }: Arguments['values'],
+  stop: Stop,
+): { watchdog: Watchdog | undefined } {
+  withoutStreams();
+  if (threads !== undefined) return { watchdog: undefined }; // they leave this thread free to hear signals
+  const watchdog = openWatchdog({ name, grace: grace as number });
+  stop.beforeEnd(watchdog.close);
+  return { watchdog };
+}
+
+function ioOf(parts: Parts): Io {
+  const { argv, version, terminal, isQuiet, typed, stop, output, shown, warn, begun, ended } = parts;
+  const write = (data: string | Buffer): Promise<void> => {
+    begun();
+    return output.write(data);
+  };
   return {
     stdin(until) {
-      if (process.stdin.isTTY) {
+      begun();
+      if (isTyped()) {
         shown.end(); // the line would be drawn over what the user types
         if (!isQuiet) warn('reading from the terminal; end with Ctrl-D');
       }
       return stdin(AbortSignal.any([until, stop.aborting, ended]));
     },
-    write: isatty(1)
+    write: isatty(descriptors.output)
       ? (data) => {
           terminal?.erase();
-          return output.write(data);
+          return write(data);
         }
-      : output.write,
+      : write,
     end: output.end,
     warn,
     print: (line) => void process.stderr.write(`${escapeControls(line)}\n`),
     info: isQuiet ? () => {} : warn,
-    progress: shown.show,
+    progress(read, total) {
+      begun();
+      shown.show(read, total);
+    },
+    begun,
     version,
     argv,
     typed,
     pipe: `${hostname()}-${process.ppid}`,
-    isFromFile: isFile(0),
+    isFromFile: isFromFile(),
     isPiped: isPiped(),
     env: process.env,
     get signal() {
@@ -120,7 +168,7 @@ async function textFor(
   if (values.version === true) return `${command.name} ${version}\n`;
   if (values.help === true) {
     const { helpFor } = await import('./args/help.ts');
-    return helpFor(command, isatty(1) ? process.stdout.columns : 100, kinds);
+    return helpFor(command, outputColumns() ?? 100, kinds);
   }
   if (values.completion === undefined) return undefined;
   const { completionFor } = await import('./completion/index.ts');

@@ -8,6 +8,8 @@ export interface Stop {
   readonly signal: NodeJS.Signals | undefined;
   stop(): void;
   leave(): void;
+  /** Sets a function to call before the process ends by a signal: another listener would keep it alive. */
+  beforeEnd(close: () => Promise<unknown>): void;
 }
 
 /** Signals that stop a stage. A terminal that is closed sends SIGHUP. */
@@ -20,25 +22,39 @@ export const SIGNAL_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
   SIGHUP: 129,
 };
 
+/** Time after the second signal in which a stage must end, in milliseconds. */
+const LEAVING = 800;
+
+/** Time that the start of a stage has to notice the first signal, in milliseconds. */
+const STARTING = 500;
+
 /**
- * Listens for signals: the first asks to stop, the second to leave at once, a third ends the process. The
- * listeners stay until the second signal, even at the end of the run: a signal at the last moment must not
- * replace the exit code.
+ * Listens for signals: the first asks to stop, the second to leave at once. The process ends by the signal if it does
+ * not leave within a second, for example because a file cannot be opened; a third signal ends it at once.
+ * @param isStarting tells whether the stage has begun no work yet. Then the first signal acts as the second.
  */
-export function listenForSignals(): Stop {
+export function listenForSignals(isStarting: () => boolean): Stop {
   const stopping = new AbortController();
   const aborting = new AbortController();
   let first: NodeJS.Signals | undefined;
   const release = (): void => {
     for (const name of SIGNALS) process.off(name, listener);
   };
+  let close = async (): Promise<unknown> => undefined;
+  const end = async (name: NodeJS.Signals): Promise<void> => {
+    release();
+    await close();
+    process.kill(process.pid, name); // not exit(), which waits for file operations that hang
+  };
   const listener = (name: NodeJS.Signals): void => {
     if (first === undefined) {
       first = name;
       stopping.abort();
+      setTimeout(() => void (isStarting() && end(name)), STARTING).unref();
     } else {
       release();
       aborting.abort();
+      setTimeout(() => void end(first as NodeJS.Signals), LEAVING).unref();
     }
   };
   for (const name of SIGNALS) process.on(name, listener);
@@ -50,6 +66,9 @@ export function listenForSignals(): Stop {
     },
     stop: () => stopping.abort(),
     leave: () => aborting.abort(),
+    beforeEnd(given) {
+      close = given;
+    },
   };
 }
 

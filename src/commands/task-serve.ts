@@ -110,6 +110,7 @@ The first SIGINT or SIGTERM takes no more requests and lets the work finish what
       ...{ store, token, allowHost, environment, stopping, aborting, warn, give },
     });
     await listen(service, host, port);
+    io.begun();
     io.info(`http://${at(host)}:${portOf(service) ?? port}${endpoint}`);
     await ended(io);
     await service.close();

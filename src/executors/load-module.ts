@@ -21,10 +21,11 @@ export async function loadModule(file: string, option: string): Promise<Exports>
     throw ioError(`cannot read ${option}`, file, error);
   }
   try {
-    if (/\.[cm]?tsx?$/.test(path)) return await importWithJiti(path);
-    return (await import(pathToFileURL(path).href)) as Exports;
+    if (/\.[cm]?tsx?$/.test(path)) return exportsOf(await importWithJiti(path));
+    return exportsOf(await import(pathToFileURL(path).href));
   } catch (error) {
-    if (isOurOwnMissing(error)) return importWithJiti(path).catch((again) => fail(file, option, again, path));
+    if (isOurOwnMissing(error))
+      return importWithJiti(path).then(exportsOf, (again) => fail(file, option, again, path));
     return fail(file, option, error, path);
   }
 }
@@ -35,12 +36,21 @@ export async function loadModule(file: string, option: string): Promise<Exports>
  * @throws {TaskpipeError} as `loadModule` does, and `USAGE` if there is no default export
  */
 export async function loadDefault(file: string, option: string, what: string): Promise<unknown> {
-  const exported = await loadModule(file, option);
-  const value = exported.default;
-  const isTranspiled = typeof value === 'object' && value !== null && '__esModule' in value;
-  const found = isTranspiled ? (value as Exports).default : value;
+  const { default: found } = await loadModule(file, option);
   if (found !== undefined) return found;
   throw new TaskpipeError('USAGE', `${option} ${file} has no default export; it must be ${what}`);
+}
+
+/**
+ * Returns the exports of a loaded module. A CommonJS module may be a function itself (`module.exports = f`, in jiti), or
+ * the output of a compiler, whose exports Node presents as the default export.
+ */
+function exportsOf(loaded: unknown): Exports {
+  if (typeof loaded === 'function') return { ...loaded, default: loaded };
+  const exports = loaded as Exports;
+  const { default: value } = exports;
+  const isCompiled = typeof value === 'object' && value !== null && '__esModule' in value;
+  return isCompiled ? (value as Exports) : exports;
 }
 
 /** Returns whether the module that was not found is this package. */
@@ -48,7 +58,7 @@ function isOurOwnMissing(error: unknown): boolean {
   return systemCode(error) === 'ERR_MODULE_NOT_FOUND' && /package 'taskpipe'/.test(messageOf(error));
 }
 
-async function importWithJiti(path: string): Promise<Exports> {
+async function importWithJiti(path: string): Promise<unknown> {
   const { createJiti } = await import('jiti'); // slow to load, and few runs need it
   const own = (name: string): string => new URL(import.meta.resolve(name)).pathname;
   const alias = { 'taskpipe/flow': own('taskpipe/flow'), taskpipe: own('taskpipe') };

@@ -1,4 +1,5 @@
 import { closeSync, openSync, rmSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { ioError, systemCode, TaskpipeError } from '../core/base/errors.ts';
 import { modeOf, replaceFile, resolved } from '../core/storage/durable.ts';
 import type { Report } from './report.ts';
@@ -24,7 +25,7 @@ export function openReport(path: string): ReportFile {
   };
   let place = path;
   try {
-    place = resolved(path);
+    place = resolve(resolved(path)); // user code may change the working folder
     modeOf(place);
     const trial = `${place}.new`; // the temporary name that replaceFile() uses
     closeSync(openSync(trial, 'wx'));

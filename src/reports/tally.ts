@@ -47,7 +47,7 @@ export class Tally {
   #start: number | undefined;
   #timeline: Timeline | undefined;
 
-  /** Records the start of a task. @param now `Date.now()` */
+  /** Records the start of a task. @param now `steadyNow()` */
   began(now: number): void {
     if (this.#start !== undefined) return;
     this.#start = now;

@@ -17,12 +17,12 @@ export class Timeline {
   #width = FIRST_WIDTH;
   #last = 0;
 
-  /** @param start time of the start, by `Date.now()` */
+  /** @param start time of the start, by `steadyNow()` */
   constructor(start: number) {
     this.#start = start;
   }
 
-  /** Adds to a count. @param now `Date.now()`; the clock may have been set back meanwhile */
+  /** Adds to a count. @param now `steadyNow()` */
   count(series: 'succeeded' | 'failed' | 'retries', now: number, times = 1): void {
     const since = Math.max(0, now - this.#start);
     while (since >= this.#width * RANGES) this.#merge();

@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import { closeSync, createReadStream, fstatSync, openSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { isatty, ReadStream, WriteStream } from 'node:tty';
+import { descriptors } from '../../core/base/descriptors.ts';
 import { ioError, systemCode, TaskpipeError } from '../../core/base/errors.ts';
 import { watchReader } from './reader-watch.ts';
 
@@ -8,7 +11,7 @@ import { watchReader } from './reader-watch.ts';
  * Pipe mechanics for all commands. Node has four traps here. Touching `process.stdout` of a pipe makes its
  * descriptor non-blocking, so everything must go through its stream. A file must not go through that stream,
  * which ignores short writes. SIGPIPE is ignored, so a closed pipe shows as EPIPE at the next write.
- * `process.exit()` drops unwritten output, so nothing calls it.
+ * `process.exit()` drops unwritten output, so only `left-open.ts` calls it, after the end of the output.
  */
 
 const FILE_CHUNK = 64 * 1024;
@@ -19,11 +22,7 @@ const FILE_CHUNK = 64 * 1024;
  */
 export async function* stdin(signal: AbortSignal): AsyncGenerator<Buffer> {
   if (signal.aborted) return;
-  const stat = fstatSync(0);
-  if (stat.isDirectory()) throw new TaskpipeError('IO', 'cannot read the standard input: it is a folder');
-  const stream = stat.isFile()
-    ? createReadStream('', { fd: 0, autoClose: false, highWaterMark: FILE_CHUNK })
-    : process.stdin;
+  const stream = openInput(descriptors.input);
   let taken: Buffer | null = null;
   const stop = (): void => {
     taken = stream.read() as Buffer | null;
@@ -42,14 +41,33 @@ export async function* stdin(signal: AbortSignal): AsyncGenerator<Buffer> {
   if (taken !== null) yield taken;
 }
 
-/** Returns whether a descriptor is a file. */
-export function isFile(fd: number): boolean {
-  return fstatSync(fd).isFile();
+/** Opens the standard input. It is not `process.stdin`, which belongs to user code. */
+function openInput(fd: number): Readable {
+  const stat = fstatSync(fd);
+  if (stat.isDirectory()) throw new TaskpipeError('IO', 'cannot read the standard input: it is a folder');
+  if (isatty(fd)) return new ReadStream(fd);
+  if (stat.isFIFO() || stat.isSocket()) return new Socket({ fd, readable: true, writable: false });
+  return createReadStream('', { fd, autoClose: false, highWaterMark: FILE_CHUNK });
+}
+
+/** Returns whether the standard input is a terminal. */
+export function isTyped(): boolean {
+  return isatty(descriptors.input);
+}
+
+/** Returns whether the standard input is a file. */
+export function isFromFile(): boolean {
+  return fstatSync(descriptors.input).isFile();
+}
+
+/** Returns the width of the terminal that the standard output is; undefined if it is none. */
+export function outputColumns(): number | undefined {
+  return isatty(descriptors.output) ? new WriteStream(descriptors.output).columns : undefined;
 }
 
 /** Returns whether standard output is a pipe to another program. */
 export function isPiped(): boolean {
-  const stat = fstatSync(1);
+  const stat = fstatSync(descriptors.output);
   return stat.isFIFO() || stat.isSocket();
 }
 
@@ -66,7 +84,7 @@ export interface Output {
 }
 
 /** Longest time for the last writes once the stage leaves, in milliseconds. */
-const LAST_WORDS = 1000;
+const LAST_WORDS = 500;
 
 export interface OutputOptions {
   /**
@@ -79,13 +97,14 @@ export interface OutputOptions {
 }
 
 export function openOutput(options: OutputOptions): Output {
-  const stat = fstatSync(1);
+  const { output } = descriptors;
+  const stat = fstatSync(output);
   if (stat.isFIFO() || stat.isSocket()) {
     // Like process.stdout, but that ignores destroy(), and unwritten output would keep the process alive.
-    return streamOutput(new Socket({ fd: 1, readable: false, writable: true }), options, stat.isFIFO());
+    return streamOutput(new Socket({ fd: output, readable: false, writable: true }), options, stat.isFIFO());
   }
-  return process.stdout.isTTY
-    ? streamOutput(process.stdout, options, false)
+  return isatty(output)
+    ? streamOutput(new WriteStream(output), options, false)
     : { write: async (data) => writeWhole(data), finish: async () => {}, end: async () => {}, close() {} };
 }
 
@@ -93,7 +112,7 @@ export function openOutput(options: OutputOptions): Output {
 function writeWhole(data: string | Buffer): void {
   const bytes = typeof data === 'string' ? Buffer.from(data) : data;
   try {
-    for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
+    for (let at = 0; at < bytes.length; ) at += writeSync(descriptors.output, bytes, at);
   } catch (error) {
     throw ioError('cannot write', 'the standard output', error);
   }
@@ -149,10 +168,11 @@ function streamOutput(stream: Socket, { onGone, aborting }: OutputOptions, isPip
       await finish();
       isEnded = true;
       watch?.end();
-      if (stream.destroyed || stream === process.stdout) return; // a terminal cannot be closed
+      if (stream.destroyed || stream instanceof WriteStream) return; // a terminal cannot be closed
       const closed = once(stream, 'close');
       stream.destroy();
       await closed;
+      if (descriptors.output !== 1) return;
       closeSync(1); // libuv does not close descriptors 0 to 2
       openSync('/dev/null', 'w'); // otherwise the next file or socket would become standard output
     },

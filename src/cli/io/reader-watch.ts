@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { descriptors } from '../../core/base/descriptors.ts';
 
 /** Time without a write after which the reader is watched, in milliseconds. */
 const IDLE = 1000;
@@ -40,5 +41,5 @@ export function watchReader(gone: () => void): ReaderWatch {
  */
 function spawnTail(): ChildProcess {
   const command = `exec tail -f --pid=${process.pid} /dev/null >&3 3>&-`;
-  return spawn('/bin/sh', ['-c', command], { stdio: ['ignore', 'ignore', 'ignore', 1] });
+  return spawn('/bin/sh', ['-c', command], { stdio: ['ignore', 'ignore', 'ignore', descriptors.output] });
 }

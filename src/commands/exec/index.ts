@@ -10,7 +10,9 @@ import { optionsOf } from '../../core/options/library-options.ts';
 import { InvalidValue } from '../../core/options/option.ts';
 import { nearest } from '../../core/options/suggest.ts';
 import { readTasks } from '../../core/record/ndjson.ts';
+import { filePath } from '../../core/storage/path-conflicts.ts';
 import { withPassword } from '../../core/storage/redis-address.ts';
+import { steadyPath } from '../../core/storage/steady-path.ts';
 import { flushed, NO_TASKS } from '../../core/text/rejects.ts';
 import { commandOptions } from '../../executors/command/options.ts';
 import { flowOptions } from '../../executors/flow/options.ts';
@@ -126,6 +128,7 @@ export const command: Command = defineCommand({
     const total = await totalOf(values.total);
     const { env, print, info, version, stopping, aborting } = io;
     const { timeout, revert, logDir, ledger, dryRun, ...rest } = values;
+    const ledgerPlace = filePath(ledger) === undefined ? () => ledger : steadyPath(ledger as string);
     const reporting = openReporting({ ...values, path: values.report }, io, options);
     // Opened before the executor, which may start programs or threads that an error here would have to end.
     const { rejects, events, unfinished, spool, close } = await openFiles(values, io.warn);
@@ -152,7 +155,10 @@ export const command: Command = defineCommand({
       unfinished: unfinished?.add,
       children: {
         ...{ spool, queue },
-        finished: ledger === undefined ? undefined : () => finishedIn(withPassword(ledger, env), io.warn),
+        finished:
+          ledger === undefined
+            ? undefined
+            : () => finishedIn(withPassword(ledgerPlace() as string, env), io.warn),
       },
     };
     const tasks = exec(
@@ -174,6 +180,7 @@ export const command: Command = defineCommand({
       }
     } catch (error) {
       await reporting.broken(tasks.report(), rejects.count);
+      noteLost(io, tasks.counts.pending, error);
       throw error;
     }
     await reporting.ended(tasks.report(), rejects.count);
@@ -187,6 +194,14 @@ function noteStop({ info, signal }: Io, running: number, grace: number): void {
   if (signal === undefined || running === 0 || grace === 0) return;
   const again = signal === 'SIGINT' ? 'Ctrl-C again ends at once' : 'a second signal ends at once';
   info(`stopping: ${number(running)} running, up to ${durationWords(grace).replace('.0 ', ' ')}; ${again}`);
+}
+
+/** Notes, after a signal that also ended the reader, such as a jq in the same pipe, how many tasks have no record. */
+function noteLost({ info, signal }: Io, pending: number, error: unknown): void {
+  if (signal === undefined || !(error instanceof TaskpipeError) || error.code !== 'PIPE') return;
+  info(
+    `stopped: the reader of the output ended first, so ${number(pending)} unfinished tasks have no record; run the pipeline again to continue`,
+  );
 }
 
 function toReport(typed: string): string {

@@ -23,6 +23,10 @@ export interface Io {
    * @param read called a few times a second at most, so that records cost nothing
    */
   progress(read: () => Progress, total?: Total): void;
+  /**
+   * Tells that the work has begun, as `stdin`, `write` and `progress` do. Until then the first signal ends the process.
+   */
+  begun(): void;
   /** Version of this package. */
   readonly version: string;
   /** Words after the name of the command, as typed. */

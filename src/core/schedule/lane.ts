@@ -13,7 +13,7 @@ export interface Job {
   attempts: number;
   /** Number of attempts that count against `--retries`. */
   countedAttempts: number;
-  /** Start of the first attempt, by `Date.now()`. */
+  /** Start of the first attempt, by `steadyNow()`. */
   began: number;
   /** Index among the running jobs. */
   place: number;

@@ -105,31 +105,52 @@ export class OutputBatcher implements AsyncIterable<readonly Task[]> {
   }
 }
 
+/** Size of the tasks held back from which no further one should be started, in characters. */
+const HELD = 16 * 1024 * 1024;
+
 /** A buffer that passes tasks on in the order of their ordinals and holds back those that come early. */
 export class ReorderBuffer {
   readonly #put: (task: Task) => void;
   readonly #early = new Map<number, Task | undefined>();
   #next = 0;
+  #size = 0;
 
   constructor(put: (task: Task) => void) {
     this.#put = put;
   }
 
   /** Number of tasks held back. */
-  get held(): number {
+  get count(): number {
     return this.#early.size;
+  }
+
+  /** Size of the tasks held back, in characters. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** True if enough is held back. */
+  get isFull(): boolean {
+    return this.#size >= HELD;
+  }
+
+  /** Ordinal of the task that the others wait for. */
+  get next(): number {
+    return this.#next;
   }
 
   /** Adds a task. @param task undefined if this ordinal has no output */
   put(ordinal: number, task: Task | undefined): void {
     if (ordinal !== this.#next) {
       this.#early.set(ordinal, task);
+      this.#size += task?.line.length ?? 0;
       return;
     }
     this.#letOut(task);
     while (this.#early.has(this.#next)) {
       const early = this.#early.get(this.#next);
       this.#early.delete(this.#next);
+      this.#size -= early?.line.length ?? 0;
       this.#letOut(early);
     }
   }

@@ -4,6 +4,13 @@ import { Fifo } from './fifo.ts';
 import { type Job, Lane } from './lane.ts';
 import { Pacer, type Rate } from './rate.ts';
 
+/** Finished tasks that are held back. */
+export interface Held {
+  readonly count: number;
+  /** In characters. */
+  readonly size: number;
+}
+
 export interface SchedulerOptions {
   /** Maximum number of running jobs. */
   readonly jobs: number;
@@ -16,14 +23,16 @@ export interface SchedulerOptions {
   readonly hostRate?: Rate | undefined;
   /** Maximum number of tasks to read ahead, so that a slow lane does not hide the tasks of others. */
   readonly window: number;
-  /** Returns the number of finished tasks still held back for `--keep-order`; they count against the window. */
-  readonly held?: () => number;
+  /** Tasks that are finished and still held back for `--keep-order`; they count against the window. */
+  readonly held?: Held | undefined;
   /** Called when there may be a job to take again, and when all jobs are finished. */
   readonly onReady: () => void;
 }
 
 /** Maximum number of characters to read ahead: tasks may have megabytes. */
 const WINDOW_SIZE = 16 * 1024 * 1024;
+
+const NONE_HELD: Held = { count: 0, size: 0 };
 
 /** Number of latest tasks. A lane counts for the fair share if one of them is its own. */
 const RECENT = 1000;
@@ -154,8 +163,9 @@ export class Scheduler {
 
   #hasRoom(): boolean {
     const { window, jobs, held } = this.#options;
-    const waiting = this.#waiting + (held?.() ?? 0);
-    return waiting < window && (this.#size < WINDOW_SIZE || waiting < jobs);
+    const { count, size } = held ?? NONE_HELD;
+    const waiting = this.#waiting + count;
+    return waiting < window && (this.#size + size < WINDOW_SIZE || waiting < jobs);
   }
 
   #add(task: Task, first = false): void {

@@ -1,4 +1,5 @@
 import { fstatSync, type Stats, statSync } from 'node:fs';
+import { descriptors } from '../base/descriptors.ts';
 import { ioError, TaskpipeError } from '../base/errors.ts';
 import { realPath } from './durable.ts';
 
@@ -12,8 +13,18 @@ export interface Place {
 }
 
 /** The standard input and output, which may lead to files. */
-export const STDIN: Place = { use: 'the standard input', fd: 0 };
-export const STDOUT: Place = { use: 'the standard output', fd: 1 };
+export const STDIN: Place = {
+  use: 'the standard input',
+  get fd() {
+    return descriptors.input;
+  },
+};
+export const STDOUT: Place = {
+  use: 'the standard output',
+  get fd() {
+    return descriptors.output;
+  },
+};
 
 /**
  * Rejects a file with two uses if the run writes it: one use would destroy or reread the data of the other.

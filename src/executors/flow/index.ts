@@ -5,6 +5,7 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { checkOptions } from '../../core/options/library-options.ts';
 import { mustBeDuration, mustBeWhole } from '../../core/options/option.ts';
+import { steadyPath } from '../../core/storage/steady-path.ts';
 import { isFlow } from '../../flow/patterns.ts';
 import { compile } from '../../flow/plan/compile.ts';
 import { openFlowLog } from '../../flow/run/flow-log.ts';
@@ -48,6 +49,7 @@ export async function flowFromValues(values: FlowValues, setting: Setting): Prom
   const { flow: file, engine, jobs, flowLog } = values;
   const { timeout, stopping, info, notify, revert } = setting;
   if (revert) throw new TaskpipeError('USAGE', '--revert cannot be used with --flow: a flow reverts itself');
+  const logPlace = flowLog === undefined ? undefined : steadyPath(flowLog);
   const source = await loadDefault(file, '--flow', 'a flow, as in: export default linear("name").add(...)');
   if (!isFlow(source) && typeof source !== 'function') {
     throw new TaskpipeError(
@@ -55,5 +57,5 @@ export async function flowFromValues(values: FlowValues, setting: Setting): Prom
       `--flow ${file}: the default export must be a flow, or a function of the task that returns one; got ${typeof source}`,
     );
   }
-  return flow(source as FlowSource, { engine, jobs, timeout, flowLog, stopping, info, notify });
+  return flow(source as FlowSource, { engine, jobs, timeout, flowLog: logPlace?.(), stopping, info, notify });
 }

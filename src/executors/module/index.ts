@@ -2,6 +2,7 @@
  * The executor of --module: calls a function for each task, on this thread or on others. Owns the context that it gets.
  * Must not retry: that is for the stage.
  */
+import { resolve } from 'node:path';
 import type { OptionValues } from '../../core/options/option.ts';
 import type { Executor, Setting } from '../contract.ts';
 import { fromValues, type httpOptions } from '../http/options.ts';
@@ -48,9 +49,14 @@ export function moduleFromValues(
   const { timeout, revert, logDir, env, info } = setting;
   // A fetch has its own timeout: that of the stage is for the whole attempt.
   const { printCurl: _, timeout: __, ...http } = fromValues(values, setting);
+  const { cookies, cache } = http; // opened at the first fetch, and the module may change the working folder
+  const places = {
+    cookies: cookies === undefined ? undefined : resolve(cookies),
+    cache: cache === undefined ? undefined : resolve(cache),
+  };
   const shows = env.DISABLE_STREAM_HANDLER === undefined || env.DISABLE_STREAM_HANDLER === '';
   return moduleExecutor(
-    { file: values.module, timeout, revert, logDir, shows, http: { ...http, env: { ...env } } },
+    { file: values.module, timeout, revert, logDir, shows, http: { ...http, ...places, env: { ...env } } },
     { threads: values.threads, show: info },
   );
 }

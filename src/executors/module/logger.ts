@@ -1,6 +1,6 @@
 import { appendFileSync, constants } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { format } from 'node:util';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import { nameUuid } from '../../core/ids/uuid.ts';
@@ -44,8 +44,9 @@ export async function openLogs(
     await mkdir(folder, { recursive: true }).catch(fail);
     await access(folder, constants.W_OK | constants.X_OK).catch(fail);
   }
+  const root = folder === undefined ? undefined : resolve(folder); // the module may change the working folder
   return (uuid) => {
-    const path = folder === undefined ? undefined : join(folder, logName(uuid));
+    const path = root === undefined ? undefined : join(root, logName(uuid));
     const write = (level: string, message: unknown, values: readonly unknown[]): void => {
       const words = format(message, ...values);
       if (path !== undefined) append(path, `${new Date().toISOString()} ${level} ${words}\n`);

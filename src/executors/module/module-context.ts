@@ -18,6 +18,7 @@ export interface ModuleContext {
    * @param task attributes; its uuid is its own, else what `taskId` returns, else the default uuid of the record
    * @returns its uuid
    * @throws {TypeError} if it cannot be a task
+   * @throws {Error} if the function has returned already: the task would be lost
    */
   add(task: Readonly<Record<string, unknown>>, options?: AddOptions): string;
   /** Marks a task as finished elsewhere: it is not started, and not added again. */
@@ -79,6 +80,10 @@ export class Context implements ModuleContext {
   // Functions, not methods, so that they work when taken out of the context: `async (task, { add }) => …`.
   get add(): ModuleContext['add'] {
     return (task, options = {}) => {
+      if (this.#isOver) {
+        const why = `ctx.add was called after the function had ended for ${this.#uuid}: await everything that adds tasks`;
+        throw new Error(why);
+      }
       const child = childOf(task, this.#uuid, options, this.#services.taskId);
       this.#children ??= [];
       this.#children.push(child);

@@ -20,8 +20,8 @@ export interface OpenWork {
  */
 export async function openWork(options: ModuleOptions, show: (line: string) => void): Promise<OpenWork> {
   const { file, timeout, revert = false, logDir, shows = false, http = {} } = options;
+  const loggerOf = await openLogs(logDir, shows ? show : undefined); // before the module, which may change the folder
   const handlers = handlersOf(await loadModule(file, '--module'), file, revert);
-  const loggerOf = await openLogs(logDir, shows ? show : undefined);
   let fetcher: Promise<Fetcher> | undefined;
   const open = (): Promise<Fetcher> => {
     fetcher ??= import('../http/fetch.ts').then(({ openFetcher }) => openFetcher(http));

@@ -1,3 +1,4 @@
+import { steadyNow } from '../../core/base/steady-clock.ts';
 import { isSettled, type State, stateOf, type Task } from '../../core/record/task.ts';
 import type { Job } from '../../core/schedule/lane.ts';
 import { isOver, MAX_LINE } from '../../core/text/lines.ts';
@@ -35,7 +36,7 @@ export class Account {
   /** Records the start of an attempt. */
   begun(job: Job): void {
     if (job.attempts++ === 0) {
-      job.began = Date.now();
+      job.began = steadyNow();
       this.#tally.began(job.began);
     }
     this.#transitions.begun(job);
@@ -44,7 +45,7 @@ export class Account {
   /** Records a failed attempt that is retried. */
   retried(job: Job, why: Outcome): void {
     this.counts.retries++;
-    this.#tally.retried(job, why.error, Date.now());
+    this.#tally.retried(job, why.error, steadyNow());
     this.#transitions.retried(job, why);
   }
 
@@ -53,7 +54,7 @@ export class Account {
    * `RESULT_TOO_LONG`.
    */
   settled(job: Job, outcome: Outcome): Task {
-    const now = Date.now();
+    const now = steadyNow();
     let settled = outcome;
     let task = this.#recordOf(job, settled, now);
     if (isOver(task.line, this.#options.maxLine ?? MAX_LINE)) {
@@ -104,13 +105,13 @@ export class Account {
   /** Sets the outcome and the end time of the stage, unless they are set already. */
   over(outcome: Report['outcome']): void {
     const isTooMuch = outcome === 'stopped' && this.counts.hasTooManyFailures;
-    this.#over ??= { outcome: isTooMuch ? 'max-failures' : outcome, at: Date.now() };
+    this.#over ??= { outcome: isTooMuch ? 'max-failures' : outcome, at: steadyNow() };
   }
 
   /** Returns the report of the run so far. */
   report(): Report {
     const { succeeded, failed, reverted, pending, passed, added, known, retries } = this.counts;
-    const { outcome, at } = this.#over ?? { outcome: 'running', at: Date.now() };
+    const { outcome, at } = this.#over ?? { outcome: 'running', at: steadyNow() };
     const tasks = { succeeded, failed, reverted, pending, passed, added, known, rejected: 0 };
     return { outcome, tasks, retries, ...this.#tally.measured(at) };
   }

@@ -128,14 +128,15 @@ class ExecStage {
     const { jobs = DEFAULTS.jobs, rate, hostRate, perHost } = this.#options;
     const executor = this.#executor;
     const laneOf = executor.lane?.bind(executor);
-    const few = this.#order === undefined ? jobs * 2 : jobs * 4;
+    const order = this.#order;
+    const few = order === undefined ? jobs * 2 : jobs * 4;
     return new Scheduler(tasks, {
       ...{ laneOf, perHost, rate, hostRate },
       get jobs() {
         return executor.capacity ?? jobs;
       },
-      window: laneOf === undefined || this.#order !== undefined ? few : WINDOW,
-      held: () => this.#order?.held ?? 0,
+      window: laneOf === undefined || order !== undefined ? few : WINDOW,
+      held: order,
       onReady: () => this.#startJobs(),
     });
   }
@@ -143,7 +144,7 @@ class ExecStage {
   /** Starts all jobs that may start. Synchronous work needs no promise for each task. */
   #startJobs(): void {
     const scheduler = this.#scheduler as Scheduler;
-    while (!this.#outlet.isFull && this.#hasRoom()) {
+    while (!this.#outlet.isFull && !this.#isHeldUp && this.#hasRoom()) {
       const job = scheduler.take();
       if (job === undefined) break;
       this.#attempt(job);
@@ -314,6 +315,17 @@ class ExecStage {
   /** Passes on jobs that have not begun, or that wait for a retry. */
   #passOn(jobs: readonly Job[]): void {
     for (const job of jobs) this.#emit(job, this.#account.dropped(job));
+  }
+
+  /**
+   * True if enough is held back for `--keep-order` while the task that all wait for runs. If that task waits for a retry,
+   * others start: only the scheduler can say which job is next.
+   */
+  get #isHeldUp(): boolean {
+    const order = this.#order;
+    if (!order?.isFull) return false;
+    for (const { ordinal } of this.#running) if (ordinal === order.next) return true;
+    return false;
   }
 
   /** Gives up running tasks; they come out unfinished. */

@@ -1,3 +1,4 @@
+import { steadyNow } from '../../core/base/steady-clock.ts';
 import {
   type Failure,
   type Run,
@@ -10,7 +11,7 @@ import {
 import type { Job } from '../../core/schedule/lane.ts';
 import type { Outcome } from '../../executors/contract.ts';
 
-/** Returns the record of a task that ended. @param now `Date.now()` */
+/** Returns the record of a task that ended. @param now `steadyNow()` */
 export function finishedTask(job: Job, { error, result, state }: Outcome, as: string, now: number): Task {
   const ended = state ?? (error === undefined ? 'SUCCESS' : 'FAILURE');
   return withOutcome(job.task, runFor(job, as, ended, error, now), result);
@@ -18,7 +19,7 @@ export function finishedTask(job: Job, { error, result, state }: Outcome, as: st
 
 /** Returns the record of a task that was read but not finished. */
 export function pendingTask(job: Job, as: string): Task {
-  return withOutcome(job.task, runFor(job, as, 'PENDING', undefined, Date.now()), undefined);
+  return withOutcome(job.task, runFor(job, as, 'PENDING', undefined, steadyNow()), undefined);
 }
 
 /**
@@ -51,7 +52,7 @@ function runFor(
   error: Failure | undefined,
   now: number,
 ): Run {
-  const at = attempts === 0 ? now : began;
-  const run = { state, as, attempts, at: timestamp(at), ms: now - at };
+  const ms = attempts === 0 ? 0 : now - began;
+  const run = { state, as, attempts, at: timestamp(Date.now() - ms), ms };
   return error === undefined ? run : { ...run, error };
 }

@@ -6,6 +6,7 @@ import { datasync, syncFolder, writeAll } from '../../core/storage/durable.ts';
 import { assertOwnFile } from '../../core/storage/file-kind.ts';
 import { openLocked } from '../../core/storage/lock.ts';
 import { GrowingFile } from '../../core/storage/named-file.ts';
+import { steadyPath } from '../../core/storage/steady-path.ts';
 
 /**
  * File of the tasks that work finds. A task is in it before the record of the task that found it is passed
@@ -37,6 +38,7 @@ export function openSpool(path: string, warn: (message: string) => void): Spool 
     throw ioError('cannot open --spool', path, error);
   }
   const file = new GrowingFile(path, fd);
+  const place = steadyPath(path);
   let waiting = '';
   let running: Promise<void> | undefined;
   const write = async (): Promise<void> => {
@@ -53,7 +55,7 @@ export function openSpool(path: string, warn: (message: string) => void): Spool 
   };
   return {
     tasks: () => {
-      const bytes = createReadStream(path, { highWaterMark: 1024 * 1024 });
+      const bytes = createReadStream(place(), { highWaterMark: 1024 * 1024 });
       // An invalid line was torn by a crash: its parent's record was not written, so the child is found again.
       return readTasks(bytes, { source: path, reject: () => {}, maxLine: Number.POSITIVE_INFINITY });
     },

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../../core/base/errors.ts';
 import type { Outcome } from '../../contract.ts';
+import type { ModuleOptions } from '../contract.ts';
 
 /** Attempts for a thread, as parallel arrays: names of object members would be copied with each attempt. */
 export interface Orders {
@@ -10,6 +11,16 @@ export interface Orders {
   readonly lines: string[];
   /** Numbers of the attempts at their tasks, from 1. */
   readonly numbers: number[];
+}
+
+/** Start of a thread. */
+export interface ThreadData {
+  readonly module: ModuleOptions;
+  /**
+   * Memory that both sides share: the number of the attempt whose function is being called, and since when, by
+   * `steadyNow()`. The number is -1 between calls, also while functions wait for promises.
+   */
+  readonly current: Float64Array;
 }
 
 /** Message to a thread: attempts to make, or a request to give up or to close. */

@@ -1,14 +1,15 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf, TaskpipeError } from '../../../core/base/errors.ts';
+import { steadyNow } from '../../../core/base/steady-clock.ts';
 import { Task } from '../../../core/record/task.ts';
 import type { Outcome } from '../../contract.ts';
-import type { ModuleOptions } from '../contract.ts';
 import { type OpenWork, openWork } from '../open-module.ts';
 import { batchMessages } from './message-batcher.ts';
-import type { FromThread, Orders, Results, SettledMessage, ToThread } from './messages.ts';
+import type { FromThread, Orders, Results, SettledMessage, ThreadData, ToThread } from './messages.ts';
 
 /* Thread of `--threads`: makes the attempts that it is sent, and returns their outcomes. */
 
+const { module, current } = workerData as ThreadData;
 const giveUp = new AbortController();
 const stage = {
   stop: (): void => tell({ kind: 'stop' }),
@@ -61,8 +62,11 @@ function makeAll(work: OpenWork, { first, uuids, lines, numbers }: Orders): void
 }
 
 function make(work: OpenWork, id: number, task: Task, number: number): void {
+  current[1] = steadyNow();
+  current[0] = id;
   try {
     const outcome = work.attempt(task, { number, signal: giveUp.signal, stage });
+    current[0] = -1;
     if (outcome instanceof Promise) outcome.then((value) => settle(id, value)).catch(fail);
     else settle(id, outcome);
   } catch (error) {
@@ -71,7 +75,7 @@ function make(work: OpenWork, id: number, task: Task, number: number): void {
 }
 
 async function main(): Promise<void> {
-  const work = await openWork(workerData as ModuleOptions, (line) => tell({ kind: 'show', line }));
+  const work = await openWork(module, (line) => tell({ kind: 'show', line }));
   parentPort?.on('message', (message: ToThread) => {
     if (message === 'give up') giveUp.abort();
     else if (message === 'close') void work.close().then(() => parentPort?.close());

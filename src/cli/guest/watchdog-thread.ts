@@ -1,0 +1,74 @@
+import { writeSync } from 'node:fs';
+import { constants } from 'node:os';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import type { ToWatchdog, WatchdogData } from './watchdog.ts';
+
+/* Thread of the watchdog: see `openWatchdog`. */
+
+/** Time that the main thread has to answer, in milliseconds. */
+const ANSWER = 400;
+/** Time after the second signal in which the process must end, in milliseconds. */
+const LEAVING = 950;
+/** Time after the last record in which the process must end, in milliseconds. */
+const ENDING = 1500;
+
+/** Handle of a signal inside Node. `process.on` hears signals on the main thread only. */
+interface SignalHandle {
+  onsignal: () => void;
+  unref(): void;
+  start(signal: number): number;
+}
+
+const { name, grace } = workerData as WatchdogData;
+const port = parentPort as MessagePort;
+let isAlive = false;
+let count = 0;
+
+function say(words: string): void {
+  try {
+    writeSync(2, `${name}: ${words}\n`);
+  } catch {} // stderr is closed
+}
+
+function kill(words: string): void {
+  say(words);
+  process.kill(process.pid, 'SIGKILL'); // no other signal ends a process that listens to it
+}
+
+/** Calls a function if the main thread does not answer. */
+function ifBlocked(then: () => void): void {
+  isAlive = false;
+  port.postMessage('ask');
+  setTimeout(() => isAlive || then(), ANSWER);
+}
+
+function heard(): void {
+  count++;
+  if (count === 1) {
+    ifBlocked(() =>
+      say('the module or flow does not return to the event loop; a second signal ends the stage at once'),
+    );
+    setTimeout(
+      () => ifBlocked(() => kill('killed: the module or flow blocked the stage for longer than --grace')),
+      grace,
+    );
+  } else if (count === 2) {
+    setTimeout(() => kill('killed: the stage did not end at the second signal'), LEAVING);
+  }
+}
+
+port.on('message', (message: ToWatchdog) => {
+  if (message === 'alive') isAlive = true;
+  else setTimeout(() => kill('killed: the module or flow blocked the end of the stage'), ENDING);
+});
+
+process.noDeprecation = true; // `process.binding` has no successor for this
+const { Signal } = (
+  process as unknown as { binding(name: string): { Signal: new () => SignalHandle } }
+).binding('signal_wrap');
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  const handle = new Signal();
+  handle.onsignal = heard;
+  handle.unref();
+  handle.start(constants.signals[signal]);
+}

@@ -1,0 +1,38 @@
+import { Worker } from 'node:worker_threads';
+
+/** Message to the watchdog: an answer, the grace of the stage, or that the stage is ending. */
+export type ToWatchdog = 'alive' | 'ending';
+
+/** Setting of the watchdog. */
+export interface WatchdogData {
+  /** Name of the command, for messages. */
+  readonly name: string;
+  /** Time that running work has after the first signal, in milliseconds. */
+  readonly grace: number;
+}
+
+/** Thread that ends a process whose main thread is blocked by user code. */
+export interface Watchdog {
+  /** Called when the stage is over: the process must end soon. */
+  ending(): void;
+  /** Ends the watchdog, so that it no longer listens to signals. */
+  close(): Promise<unknown>;
+}
+
+/**
+ * Starts the watchdog. The main thread cannot hear signals while user code blocks it, for example in an endless loop.
+ * The watchdog hears them too, and kills the process if the main thread does not answer: after the second signal, or
+ * after the grace that follows the first.
+ */
+export function openWatchdog(data: WatchdogData): Watchdog {
+  const worker = new Worker(new URL('./watchdog.js', import.meta.url), {
+    workerData: data,
+    execArgv: [],
+    env: {},
+  });
+  const tell = (message: ToWatchdog): void => worker.postMessage(message);
+  worker.on('message', () => tell('alive'));
+  worker.on('error', () => {}); // this Node has no signals in threads: the main thread alone hears them
+  worker.unref();
+  return { ending: () => tell('ending'), close: () => worker.terminate() };
+}
