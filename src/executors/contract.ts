@@ -65,6 +65,11 @@ export interface Executor {
   readonly capacity?: number;
   /** Makes one attempt. A failed task is an outcome, never an exception; an exception ends the stage. */
   attempt(task: Task, attempt: Attempt): Promise<Outcome> | Outcome;
+  /**
+   * Called whenever the input has ended and no task waits: only those that fail may come again. Work that is done in
+   * batches need not wait for more.
+   */
+  drained?(): void;
   /** Whether the work may add tasks, so that the stage must remember the uuids it has seen. */
   readonly finds?: boolean;
   /** Returns what would be done, in one line, for `--dry-run`. */

@@ -15,6 +15,8 @@ export interface Job {
   counted: number;
   /** Start of the first attempt, by `Date.now()`. */
   began: number;
+  /** The same by `performance.now()`, which no change of the clock affects. */
+  since: number;
   /** Index among the running jobs. */
   place: number;
 }

@@ -6,11 +6,15 @@ import type { Executor } from '../contract.ts';
 import { MAX_OUTPUT, TIMEOUT } from '../program/options.ts';
 import { RETRY_ON, toRetryOn } from '../program/retry-on.ts';
 import { isFailure, programOf } from '../program/start-program.ts';
+import { isStopped } from '../program/stopped-by-signal.ts';
 import { type JudgedExit, judge } from './command-outcome.ts';
-import type { CommandOptions } from './options.ts';
+import { type CommandOptions, LINGER } from './options.ts';
 import { openSlots } from './shell-pool/index.ts';
 
 export { type CommandOptions, commandOptions, fromValues } from './options.ts';
+
+/** End of a command whose shell was killed, which may be by the signal that stops the stage. */
+const KILLED = { exit: null, signal: 'SIGTERM' };
 
 /**
  * Returns the executor of `--command`: one process for each task, with the record on standard input and its
@@ -20,17 +24,26 @@ export { type CommandOptions, commandOptions, fromValues } from './options.ts';
  * @throws {TaskpipeError} `USAGE` if it cannot be split into words, or there is no such program
  */
 export async function command(typed: string, options: CommandOptions = {}): Promise<Executor> {
-  const { maxOutput = MAX_OUTPUT, timeout = TIMEOUT } = options;
+  const { maxOutput = MAX_OUTPUT, timeout = TIMEOUT, linger = LINGER, stopping, note } = options;
   const { output = 'text', retryOn = toRetryOn(RETRY_ON) } = options;
   const program = programOf('command', typed, options);
-  const slots = openSlots({ env: program.env, cwd: program.cwd, maxOutput });
-  const judged: JudgedExit = { name: program.name, output, retryOn, timeout, maxOutput };
+  const slots = openSlots({ env: program.env, cwd: program.cwd, maxOutput, linger });
+  const judged: Omit<JudgedExit, 'name'> = { output, retryOn, timeout, maxOutput };
+  let isWarned = false;
+  const warn = (name: string): void => {
+    if (!isWarned) note?.(leftBehind(name, linger));
+    isWarned = true;
+  };
   return {
     async attempt(task) {
       const call = program.callFor(task);
       if (isFailure(call)) return { error: call };
+      const [name = program.name] = call.words;
       const report = await slots.run({ ...call, input: `${task.line}\n`, timeout });
-      return judge(report, judged);
+      if (report?.isHeld) warn(name);
+      if (report?.killed === undefined && (await isStopped(report ?? KILLED, stopping)))
+        return { state: 'PENDING' };
+      return judge(report, { ...judged, name });
     },
     describe(task) {
       const call = program.callFor(task);
@@ -38,4 +51,8 @@ export async function command(typed: string, options: CommandOptions = {}): Prom
     },
     close: () => slots.close(),
   };
+}
+
+function leftBehind(name: string, linger: number): string {
+  return `${name} ended, but a process that it left behind holds its output: what that writes later than ${linger} ms is lost (--linger; redirect its output to a file)`;
 }

@@ -1,4 +1,4 @@
-import { choice, type Option, type OptionValues } from '../../core/options/option.ts';
+import { choice, duration, type Option, type OptionValues } from '../../core/options/option.ts';
 import type { Setting } from '../contract.ts';
 import type { processOptions } from '../program/options.ts';
 import type { RetryOn } from '../program/retry-on.ts';
@@ -22,13 +22,25 @@ export interface CommandOptions {
   readonly output?: OutputMode | undefined;
   /** Most bytes on both outputs together. Default 16 MiB. */
   readonly maxOutput?: number | undefined;
+  /**
+   * Silence after which a command that has exited is over although a background process holds its output open, in
+   * milliseconds. Default 2 s.
+   */
+  readonly linger?: number | undefined;
   /** Failures to retry, made by `toRetryOn`. Default: exit code 75. */
   readonly retryOn?: RetryOn | undefined;
   /** Timeout of each attempt, in milliseconds. Default 1 h. */
   readonly timeout?: number | undefined;
+  /** Aborted when the stage is asked to stop: commands that the same signal ends are unfinished, not failed. */
+  readonly stopping?: AbortSignal | undefined;
+  /** Called with warnings. Default: they are dropped. */
+  readonly note?: ((message: string) => void) | undefined;
 }
 
-type CommandOptionTable = { readonly output: Option<OutputMode> };
+/** Default of `--linger`, in milliseconds. */
+export const LINGER = 2000;
+
+type CommandOptionTable = { readonly output: Option<OutputMode>; readonly linger: Option<number> };
 
 /** Help of `--command`, after its options. */
 export const commandHelp: string = [
@@ -46,11 +58,19 @@ export const commandOptions: CommandOptionTable = {
     default: 'text',
     details: 'With json, a task whose output is not JSON fails with OUTPUT_JSON.',
   }),
+  linger: duration('how long to wait for output that a background process of a finished command holds open', {
+    default: LINGER,
+    shown: '2s',
+    min: 1,
+    details:
+      'After so much silence, the command counts as finished by its exit code, with a warning. Redirect the output of a background process to keep it apart.',
+  }),
 };
 
 type Given = OptionValues<typeof processOptions & CommandOptionTable>;
 
 /** Returns the options from the values of the command line, the stage and the process. */
-export function fromValues(values: Given, { timeout, env: environment }: Setting): CommandOptions {
-  return { ...values, timeout, environment };
+export function fromValues(values: Given, setting: Setting): CommandOptions {
+  const { timeout, env: environment, stopping, note } = setting;
+  return { ...values, timeout, environment, stopping, note };
 }

@@ -18,19 +18,21 @@ export { fromValues, type WorkerOptions, workerOptions } from './options.ts';
  * @throws {TaskpipeError} `USAGE` if it cannot be split into words, or there is no such program
  */
 export async function worker(typed: string, options: WorkerOptions = {}): Promise<Executor> {
-  const { jobs = 10, perWorker, grace = 10_000, tell = () => {} } = options;
+  const { jobs = 10, perWorker, grace = 10_000, tell = () => {}, note = () => {}, stopping } = options;
   const { maxOutput = MAX_OUTPUT, timeout = TIMEOUT, retryOn = toRetryOn(RETRY_ON) } = options;
   const program = programOf('worker', typed, options);
   const { name, cwd, env } = program;
   const call = program.callFor(NOBODY) as Call;
   const crew = new Crew({
     ...{ name, cwd, env, call, size: jobs, perWorker, timeout, maxOutput, retryOn, grace, tell },
+    ...{ note, stopping },
   });
   return {
     get capacity() {
       return crew.capacity;
     },
     attempt: (task) => new Promise((settle, fail) => crew.do({ task, settle, fail })),
+    drained: () => crew.drained(),
     describe: ({ uuid }) => `give ${uuid} to a worker: ${program.show(call)}`,
     close: () => crew.close(),
   };

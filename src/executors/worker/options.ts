@@ -27,6 +27,10 @@ export interface WorkerOptions {
   readonly grace?: number | undefined;
   /** Called with the stderr of workers, line by line. Default: it is dropped. */
   readonly tell?: ((line: string) => void) | undefined;
+  /** Called with hints. Default: they are dropped. */
+  readonly note?: ((message: string) => void) | undefined;
+  /** Aborted when the stage is asked to stop: tasks of workers that die then are unfinished, not failed. */
+  readonly stopping?: AbortSignal | undefined;
 }
 
 type WorkerOptionTable = { readonly perWorker: Option<number | undefined> };
@@ -54,6 +58,7 @@ type Given = OptionValues<typeof processOptions & WorkerOptionTable> & {
 };
 
 /** Returns the options from the values of the command line, the stage and the process. */
-export function fromValues(values: Given, { timeout, env: environment, tell }: Setting): WorkerOptions {
-  return { ...values, timeout, environment, tell };
+export function fromValues(values: Given, setting: Setting): WorkerOptions {
+  const { timeout, env: environment, tell, note, stopping } = setting;
+  return { ...values, timeout, environment, tell, note, stopping };
 }

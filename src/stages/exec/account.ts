@@ -7,7 +7,7 @@ import type { Report } from '../../reports/report.ts';
 import { Tally } from '../../reports/tally.ts';
 import type { ExecCounts } from './contract.ts';
 import type { ExecOptions } from './exec-options.ts';
-import { finishedTask, pendingTask, revertedTask } from './finished-record.ts';
+import { endOf, finishedTask, pendingTask, revertedTask } from './finished-record.ts';
 import { Transitions } from './transitions.ts';
 
 /** How many causes are counted one by one: a program may make up a code for each task. */
@@ -36,6 +36,7 @@ export class Account {
   begun(job: Job): void {
     if (job.attempts++ === 0) {
       job.began = Date.now();
+      job.since = performance.now();
       this.#tally.began(job.began);
     }
     this.#transitions.begun(job);
@@ -50,10 +51,10 @@ export class Account {
 
   /** The record of a task that came to its end. */
   settled(job: Job, outcome: Outcome): Task {
-    const now = Date.now();
+    const now = endOf(job);
     let settled = outcome;
-    let task = this.#recordOf(job, settled, now);
-    if (isOver(task.line, this.#options.maxLine ?? MAX_LINE)) {
+    let task = this.#fits(outcome) ? this.#recordOf(job, settled, now) : undefined;
+    if (task === undefined || isOver(task.line, this.#maxLine)) {
       const message = 'the record with its result is longer than --max-line';
       settled = { error: { code: 'RESULT_TOO_LONG', message } };
       task = this.#recordOf(job, settled, now);
@@ -63,6 +64,15 @@ export class Account {
     this.#count(settled);
     this.#tally.ended(job, settled.error, now);
     return task;
+  }
+
+  /** Whether a result may fit into a record: one that is too long may not even fit into a string. */
+  #fits({ result }: Outcome): boolean {
+    return result === undefined || result.length <= this.#maxLine;
+  }
+
+  get #maxLine(): number {
+    return this.#options.maxLine ?? MAX_LINE;
   }
 
   #recordOf(job: Job, outcome: Outcome, now: number): Task {

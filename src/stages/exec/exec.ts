@@ -146,6 +146,7 @@ class ExecStage {
       if (job === undefined) break;
       this.#attempt(job);
     }
+    if (scheduler.isDrained) this.#executor.drained?.();
     if (!scheduler.isOver) return;
     if (this.#isStopped && !this.#drains)
       this.#outlet.end(); // whatever the input may still do

@@ -18,7 +18,7 @@ export function finishedTask(job: Job, { error, result, state }: Outcome, as: st
 
 /** The record of a task that was read, but not finished. */
 export function pendingTask(job: Job, as: string): Task {
-  return withOutcome(job.task, runFor(job, as, 'PENDING', undefined, Date.now()), undefined);
+  return withOutcome(job.task, runFor(job, as, 'PENDING', undefined, endOf(job)), undefined);
 }
 
 /** The record of a failed task that was undone, with why it had failed; or that could not be, with both reasons. */
@@ -38,6 +38,14 @@ export function isToRevert({ fields }: Task, as: string): boolean {
   const run = runOf(fields);
   const isFailed = run?.state === 'FAILURE' || run?.state === 'REVERTED';
   return isFailed && (Object.hasOwn(fields, as) || (run.as === as && run.state === 'FAILURE'));
+}
+
+/**
+ * Returns when a job ends, as `Date.now()` does: its start, and the time it took. So no change of the clock distorts
+ * the time of an attempt.
+ */
+export function endOf({ attempts, began, since }: Job): number {
+  return attempts === 0 ? Date.now() : began + Math.round(performance.now() - since);
 }
 
 function runFor(

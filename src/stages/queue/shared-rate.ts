@@ -28,6 +28,7 @@ export function withSharedRate(
       if (wait > 0) await sleep(wait, undefined, { signal }).catch(() => {});
       return signal.aborted ? { state: 'PENDING' } : executor.attempt(task, attempt);
     },
+    drained: () => executor.drained?.(),
     describe: (task) => executor.describe(task),
     close: () => executor.close(),
   };

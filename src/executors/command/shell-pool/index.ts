@@ -6,8 +6,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ioError } from '../../../core/base/errors.ts';
+import { type Guard, openGuard } from '../../program/orphan-killer.ts';
 import { type JobReport, notStarted, type Setup, type ShellJob } from './job.ts';
-import { type Guard, openGuard } from './orphan-killer.ts';
 import { Slot } from './shell-slot.ts';
 
 /** Pool of slots: starts as many commands at once as are asked for. */
@@ -74,7 +74,7 @@ function openBase(shell: string): { folder: string; guard: Guard } {
   } catch (error) {
     throw ioError('cannot make a folder for the outputs of commands in', `${tmpdir()} (TMPDIR)`, error);
   }
-  return { folder, guard: openGuard(shell, folder) };
+  return { folder, guard: openGuard({ shell, folder }) };
 }
 
 /** Returns why an order cannot be sent to a shell, as a system error code; undefined if it can. */

@@ -4,6 +4,11 @@ export interface Setup {
   readonly env: Readonly<Record<string, string>>;
   /** Most bytes on both outputs of a command together. */
   readonly maxOutput: number;
+  /**
+   * Silence after which outputs that a background process holds open are given up, in milliseconds. Default: they are
+   * read to their end.
+   */
+  readonly linger?: number;
   /** POSIX shell that starts the commands. Default: `/bin/sh`. */
   readonly shell?: string;
 }
@@ -21,8 +26,11 @@ export interface ShellJob {
   readonly timeout: number;
 }
 
-/** Bytes of an output: `text` if they are UTF-8, else `base64`. */
-export type CapturedOutput = { readonly text: string } | { readonly base64: string };
+/** Bytes of an output: `text` if they are UTF-8, else `base64`; only their number if no string can hold them. */
+export type CapturedOutput =
+  | { readonly text: string }
+  | { readonly base64: string }
+  | { readonly bytes: number };
 
 /** End of a command. */
 export interface JobReport {
@@ -32,6 +40,8 @@ export interface JobReport {
   readonly stderr: CapturedOutput;
   /** Present if we killed it. */
   readonly killed?: 'timeout' | 'output';
+  /** Present if a process that it left behind holds its output open, which was given up. */
+  readonly isHeld?: true;
   /** Reason why it was never started: a system error code such as `ENOENT`, or a message. */
   readonly fault?: string;
 }

@@ -1,3 +1,4 @@
+import { missedTime } from '../../../core/schedule/missed-time.ts';
 import { MERCY } from '../../program/process-group.ts';
 
 /** Duration after which the outputs of a command are read while it runs, in milliseconds. */
@@ -20,16 +21,22 @@ export interface Hands {
  */
 export function startClock(timeout: number, isLong: boolean, hands: Hands): { stop(): void } {
   let timer: NodeJS.Timeout;
-  const ask = (): void => {
-    hands.ask();
-    timer = setTimeout(() => hands.kill(), MERCY);
+  let isWatched = false;
+  let end = performance.now() + timeout;
+  const wait = (milliseconds: number): void => {
+    timer = setTimeout(check, milliseconds, performance.now() + milliseconds);
   };
-  const watch = (left: number): void => {
-    const isWatched = hands.watch();
-    const next = isWatched ? left : Math.min(left, LONG);
-    timer = setTimeout(next === left ? ask : watch, next, left - next);
+  const check = (due: number): void => {
+    end += missedTime(due, timeout);
+    isWatched ||= hands.watch();
+    const left = Math.ceil(end - performance.now());
+    if (left > 0) wait(isWatched ? left : Math.min(left, LONG));
+    else {
+      hands.ask();
+      timer = setTimeout(() => hands.kill(), MERCY);
+    }
   };
-  if (isLong || timeout <= LONG) watch(timeout);
-  else timer = setTimeout(watch, LONG, timeout - LONG);
+  if (isLong) check(performance.now());
+  else wait(Math.min(LONG, timeout));
   return { stop: () => clearTimeout(timer) };
 }

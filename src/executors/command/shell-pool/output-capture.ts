@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer';
+import { constants, isUtf8 } from 'node:buffer';
 import { NamedPipe } from './fifo-folder.ts';
 import type { CapturedOutput } from './job.ts';
 
@@ -29,6 +29,11 @@ export class Outputs {
     if (this.#bytes <= this.#maxOutput) return true;
     this.#over();
     return false;
+  }
+
+  /** Number of bytes that the last command wrote so far. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Whether the last command wrote so much that it may have waited for us. */
@@ -75,5 +80,6 @@ export class Outputs {
 
 /** Returns bytes as a record can hold them. */
 export function outputOf(bytes: Buffer): CapturedOutput {
+  if (bytes.length * (4 / 3) > constants.MAX_STRING_LENGTH) return { bytes: bytes.length };
   return isUtf8(bytes) ? { text: bytes.toString() } : { base64: bytes.toString('base64') };
 }

@@ -27,6 +27,8 @@ export class Slot {
   #isLong = false;
   #killed: JobReport['killed'];
   #isSpent = false;
+  /** Whether a background process holds the outputs open. */
+  #isHeld = false;
 
   /**
    * @param folder for its files
@@ -66,6 +68,7 @@ export class Slot {
 
   /** Kills the shell at once, with the command and everything it started. */
   kill(why?: JobReport['killed']): void {
+    if (this.#isHeld) return; // its command has ended
     this.#killed ??= why;
     this.#isSpent = true;
     signalGroup(this.group, 'SIGKILL');
@@ -107,10 +110,31 @@ export class Slot {
     });
     const ended = await this.#shell.tell(orderText(order, this.#setup, this.#place, this.#before));
     if (ended === undefined) this.kill(); // its children must not run beside the next attempt
-    const [stdout, stderr] = await this.#outputs.finish().finally(() => clock.stop());
-    if (this.#isSpent) signalGroup(this.group, 'SIGKILL'); // its children had time to end, too
+    const [stdout, stderr] = await this.#finish(ended).finally(() => clock.stop());
+    if (this.#isSpent && !this.#isHeld) signalGroup(this.group, 'SIGKILL'); // its children had time to end, too
     this.#isLong = this.#outputs.wereMany || performance.now() - since > LONG;
     return this.#report(order, ended, stdout, stderr);
+  }
+
+  /** Collects the outputs. Gives them up if the command has ended and they are silent, but not closed. */
+  async #finish(ended: ShellExit | undefined): Promise<[stdout: Buffer, stderr: Buffer]> {
+    const { linger } = this.#setup;
+    const finished = this.#outputs.finish();
+    if (linger === undefined || ended === undefined) return finished;
+    let heard = this.#outputs.bytes;
+    const timer = setInterval(() => {
+      if (this.#outputs.bytes === heard) this.#abandon(ended);
+      heard = this.#outputs.bytes;
+    }, linger);
+    return finished.finally(() => clearInterval(timer));
+  }
+
+  /** Lets a process that holds the outputs live, unless its command failed: another attempt may follow. */
+  #abandon({ status }: ShellExit): void {
+    this.#isSpent = true;
+    this.#isHeld = status === 0 && this.#killed === undefined;
+    this.#outputs.giveUp();
+    if (this.#isHeld) this.end();
   }
 
   #ask(): void {
@@ -132,7 +156,8 @@ export class Slot {
     const fault = faultIn(fate.exit, stderr, order, this.#setup, this.#callers());
     if (fault !== undefined) return notStarted(fault);
     const report = { ...fate, stdout: outputOf(stdout), stderr: outputOf(stderr) };
-    return killed === undefined ? report : { ...report, killed };
+    if (killed !== undefined) return { ...report, killed };
+    return this.#isHeld ? { ...report, isHeld: true } : report;
   }
 
   /** Programs that may report, before anything else, that a command could not be started. */
