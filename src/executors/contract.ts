@@ -41,6 +41,8 @@ export interface RetryHint {
 export interface Attempt {
   /** Number of the attempt, from 1. */
   readonly number: number;
+  /** Position of the task in the input, from 0; only known in the stage itself. */
+  readonly ordinal?: number;
   /** Aborted when the stage leaves: give up at once. The outcome is then ignored. */
   readonly signal: AbortSignal;
   readonly stage: StageControl;
@@ -72,8 +74,11 @@ export interface Executor {
   drained?(): void;
   /** Whether the work may add tasks, so that the stage must remember the uuids it has seen. */
   readonly finds?: boolean;
-  /** Returns what would be done, in one line, for `--dry-run`. */
-  describe(task: Task): string;
+  /**
+   * Returns what would be done, in one line, for `--dry-run`.
+   * @param ordinal position of the task in the input, from 0
+   */
+  describe(task: Task, ordinal?: number): string;
   /** Releases its resources. */
   close(): Promise<void>;
 }

@@ -27,15 +27,22 @@ import { durationWords, REPORT_RULE, reportFormatOf } from '../../reports/index.
 import { childQueue } from '../../stages/exec/child-queue.ts';
 import { exec } from '../../stages/exec/exec.ts';
 import { DEFAULTS, EXEC_NAMES, type ExecOptions } from '../../stages/exec/exec-options.ts';
+import { type Halt, toHalt, toLimit } from '../../stages/exec/halt.ts';
 import { totalOf, totalOption } from '../../stages/load/total.ts';
 import { withSharedRate } from '../../stages/queue/shared-rate.ts';
 import { checkFiles, openFiles } from './exec-files.ts';
+import { toJobs } from './exec-jobs.ts';
 import { closing, openShared } from './exec-queue.ts';
 import { openReporting, progressOf } from './exec-report.ts';
 
 const options = {
   ...(kindOptions as Record<string, ReturnType<typeof flag>>),
-  jobs: count('how many tasks at once', { default: DEFAULTS.jobs, alias: ['j', 'concurrency'] }),
+  jobs: value('number of tasks that run at once; N% or +N: of or beside the processors', 'N|N%|+N', toJobs, {
+    default: DEFAULTS.jobs,
+    alias: ['j', 'concurrency'],
+    details:
+      'For example, 50% is half as many as there are processors, at least 1, and +2 is two more than those.',
+  }),
   keepOrder: flag('let tasks out in the order they came in; default: as they finish'),
   as: value('the key that the result stands under', 'NAME', toKey, { default: 'result' }),
   timeout: {
@@ -51,6 +58,10 @@ const options = {
     default: DEFAULTS.backoff,
     shown: '500ms..30s',
   }),
+  delay: {
+    ...duration('least time between two starts', { default: 0, shown: '0', min: 1 }),
+    fallback: undefined as number | undefined,
+  },
   rate: value<Rate>('how many starts at most, as in 50/s or 100/m', 'RATE', toRate),
   perHost: count('how many at once of one host; default: all where there is one host, else a fair share'),
   hostRate: value<Rate>('how many starts of each host at most', 'RATE', toRate),
@@ -58,7 +69,16 @@ const options = {
   maxFailures: value(
     'take no more tasks once so many failed, or so many of a hundred (judged from 100 on)',
     'N|N%',
-    toFailures,
+    toLimit,
+  ),
+  halt: value<Halt>(
+    'stop when so many tasks succeeded or failed; now: kill what runs, soon: let it finish',
+    'now|soon,success|fail=N|N%',
+    toHalt,
+    {
+      details:
+        'For example, now,success=1 tries variants until one works, and soon,fail=3 gives up. A percentage is judged from the hundredth task on. Tasks that did not finish are PENDING. After success=N, the exit code is 0.',
+    },
   ),
   unfinished: path('write what was not finished to this file, in place of the output, when stopped'),
   grace: duration('how long what runs may go on when stopped', { default: DEFAULTS.grace, shown: '10s' }),
@@ -150,6 +170,7 @@ export const command: Command = defineCommand({
     checkFiles({ ...values });
     const total = await totalOf(values.total);
     const { env, tell, note, version, stopping, leaving } = io;
+    refuseTwoRates(values);
     const { timeout, revert, logDir, ledger, perHost: perLane, hostRate: laneRate, dryRun, ...rest } = values;
     const reporting = openReporting({ ...values, path: values.report }, io, options);
     // Before the executor: it may have started programs or threads that would have to be ended.
@@ -171,6 +192,7 @@ export const command: Command = defineCommand({
     });
     const given = {
       ...rest,
+      rate: values.delay === undefined ? values.rate : { count: 1, per: values.delay },
       ...{ revert, perLane, laneRate, notify, stopping, drains: true, leaving },
       dryRun: dryRun ? tell : undefined,
       unfinished: unfinished?.add,
@@ -199,7 +221,8 @@ export const command: Command = defineCommand({
     }
     await reporting.ended(tasks.report(), rejects.count);
     if (rejects.count > 0 && progressOf(tasks).through === 0) note(NO_TASKS);
-    return tasks.counts.failed + tasks.counts.passed + rejects.count > 0 ? 1 : 0;
+    const { failed, passed, isReached } = tasks.counts;
+    return !isReached && failed + passed + rejects.count > 0 ? 1 : 0;
   },
 });
 
@@ -210,12 +233,10 @@ function noteStop({ note, signal }: Io, running: number, grace: number): void {
   note(`stopping: ${number(running)} running, up to ${durationWords(grace).replace('.0 ', ' ')}; ${again}`);
 }
 
-function toFailures(typed: string): { count: number } | { percent: number } {
-  const [, digits = '', sign] = /^(\d+)(%?)$/.exec(typed) ?? [];
-  const limit = Number(digits);
-  if (digits === '' || limit < 1 || (sign === '%' && limit > 100))
-    throw new InvalidValue('must be a number or a percentage, as in 100 or 5%');
-  return sign === '%' ? { percent: limit } : { count: limit };
+/** @throws {TaskpipeError} `USAGE` if both limit the starts */
+function refuseTwoRates({ delay, rate }: { readonly delay?: unknown; readonly rate?: unknown }): void {
+  if (delay === undefined || rate === undefined) return;
+  throw new TaskpipeError('USAGE', '--delay and --rate both limit the starts; give one');
 }
 
 function toKey(typed: string): string {

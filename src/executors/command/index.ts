@@ -4,6 +4,7 @@
  */
 import type { Executor } from '../contract.ts';
 import { MAX_OUTPUT, TIMEOUT } from '../program/options.ts';
+import { Lanes } from '../program/placeholders.ts';
 import { RETRY_ON, toRetryOn } from '../program/retry-on.ts';
 import { isFailure, programOf } from '../program/start-program.ts';
 import { isStopped } from '../program/stopped-by-signal.ts';
@@ -29,24 +30,27 @@ export async function command(typed: string, options: CommandOptions = {}): Prom
   const program = programOf('command', typed, options);
   const slots = openSlots({ env: program.env, cwd: program.cwd, maxOutput, linger });
   const judged: Omit<JudgedExit, 'name'> = { output, retryOn, timeout, maxOutput };
+  const lanes = new Lanes();
   let isWarned = false;
   const warn = (name: string): void => {
     if (!isWarned) note?.(leftBehind(name, linger));
     isWarned = true;
   };
   return {
-    async attempt(task) {
-      const call = program.callFor(task);
+    async attempt(task, { ordinal = 0 }) {
+      const slot = lanes.take();
+      const call = program.callFor(task, { number: ordinal + 1, slot });
+      const run = isFailure(call) ? undefined : slots.run({ ...call, input: `${task.line}\n`, timeout });
+      const report = await Promise.resolve(run).finally(() => lanes.give(slot));
       if (isFailure(call)) return { error: call };
       const [name = program.name] = call.words;
-      const report = await slots.run({ ...call, input: `${task.line}\n`, timeout });
       if (report?.isHeld) warn(name);
       if (report?.killed === undefined && (await isStopped(report ?? KILLED, stopping)))
         return { state: 'PENDING' };
       return judge(report, { ...judged, name });
     },
-    describe(task) {
-      const call = program.callFor(task);
+    describe(task, ordinal = 0) {
+      const call = program.callFor(task, { number: ordinal + 1, slot: 1 });
       return isFailure(call) ? `nothing: ${call.message}` : program.show(call);
     },
     close: () => slots.close(),

@@ -48,7 +48,8 @@ export class WorkerProcess {
     this.#setup = setup;
     this.#window = new Window(setup.perWorker);
     const [argv0 = '', ...args] = setup.call.words;
-    const env = { ...setup.env, TASK_WORKER_NUMBER: String(setup.number) };
+    const number = String(setup.number);
+    const env = { ...setup.env, TASK_WORKER_NUMBER: number, TASK_SLOT: number };
     const { cwd } = setup;
     this.#child = spawn(setup.call.file, args, { argv0, cwd, env, detached: true, stdio: 'pipe' });
     this.ended = this.#watch();

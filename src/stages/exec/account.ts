@@ -19,6 +19,7 @@ export class Account {
     ...{ succeeded: 0, failed: 0, pending: 0, passed: 0, retries: 0, reverted: 0, added: 0, known: 0 },
     causes: new Map(),
     hasTooManyFailures: false,
+    isReached: false,
   };
   readonly #options: ExecOptions;
   readonly #as: string;

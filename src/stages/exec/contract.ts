@@ -18,4 +18,6 @@ export interface ExecCounts {
   readonly causes: Map<string, number>;
   /** Whether `maxFailures` stopped the stage. */
   hasTooManyFailures: boolean;
+  /** Whether `halt` ended the stage because enough tasks succeeded. */
+  isReached: boolean;
 }

@@ -6,7 +6,7 @@ import type { Task } from '../../core/record/task.ts';
 import type { Backoff } from '../../core/schedule/backoff.ts';
 import type { Rate } from '../../core/schedule/rate.ts';
 import type { ChildrenOptions } from './children.ts';
-import type { ExecCounts } from './contract.ts';
+import type { Halt } from './halt.ts';
 
 /** All that an executor stage can be told, whatever its kind of work. */
 export interface ExecOptions {
@@ -26,6 +26,8 @@ export interface ExecOptions {
   readonly perLane?: number | undefined;
   /** Takes no more tasks once so many have failed, or so many of a hundred. */
   readonly maxFailures?: { readonly count: number } | { readonly percent: number } | undefined;
+  /** Stops when so many tasks succeeded or failed. */
+  readonly halt?: Halt | undefined;
   /** The key that the result stands under. Default `result`. */
   readonly as?: string | undefined;
   /** Passes tasks on as they are, and tells what would be done. */
@@ -63,6 +65,7 @@ export const EXEC_NAMES: Names<ExecOptions> = {
   laneRate: true,
   perLane: true,
   maxFailures: true,
+  halt: true,
   as: true,
   dryRun: true,
   unfinished: true,
@@ -97,18 +100,4 @@ export function checkExecOptions(options: ExecOptions): void {
       `as must be a name, and neither uuid nor run; got ${JSON.stringify(as)}`,
     );
   }
-}
-
-/** How many tasks must be done before a percentage of failures is judged. */
-const FIRST_JUDGED = 100;
-
-/** Whether so many have failed that no more should be tried. */
-export function hasTooManyFailures(
-  { failed, succeeded }: ExecCounts,
-  most: ExecOptions['maxFailures'],
-): boolean {
-  if (most === undefined) return false;
-  if ('count' in most) return failed >= most.count;
-  const all = failed + succeeded;
-  return all >= FIRST_JUDGED && failed * 100 >= most.percent * all;
 }

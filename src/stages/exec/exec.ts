@@ -11,8 +11,9 @@ import type { Report } from '../../reports/report.ts';
 import { Account } from './account.ts';
 import { Children } from './children.ts';
 import type { ExecCounts } from './contract.ts';
-import { checkExecOptions, DEFAULTS, type ExecOptions, hasTooManyFailures } from './exec-options.ts';
+import { checkExecOptions, DEFAULTS, type ExecOptions } from './exec-options.ts';
 import { isToRevert } from './finished-record.ts';
+import { type Halt, isReached } from './halt.ts';
 
 export type { ExecCounts } from './contract.ts';
 export type { ExecOptions } from './exec-options.ts';
@@ -168,14 +169,19 @@ class ExecStage {
       this.counts.known++;
       this.#end(job, undefined, true);
     } else if (dryRun !== undefined) {
-      dryRun(this.#executor.describe(task));
+      dryRun(this.#executor.describe(task, job.ordinal));
       this.#end(job, this.#account.pending(job), true); // not as it came: without a run it would pass for done
     } else this.#try(job);
   }
 
   #try(job: Job): void {
     this.#account.begun(job);
-    const attempt = { number: job.attempts, signal: this.#giveUp.signal, stage: this.#control };
+    const attempt = {
+      number: job.attempts,
+      ordinal: job.ordinal,
+      signal: this.#giveUp.signal,
+      stage: this.#control,
+    };
     let outcome: Outcome | Promise<Outcome>;
     try {
       outcome = this.#executor.attempt(job.task, attempt);
@@ -238,10 +244,20 @@ class ExecStage {
   #settle(job: Job, outcome: Outcome): void {
     const task = this.#account.settled(job, outcome);
     this.#end(job, task, outcome.error === undefined);
-    if (outcome.error === undefined || this.#isStopped) return;
-    if (!hasTooManyFailures(this.counts, this.#options.maxFailures)) return;
-    this.counts.hasTooManyFailures = true;
-    this.#stop();
+    if (this.#isStopped) return;
+    const { maxFailures, halt } = this.#options;
+    const isFailure = outcome.error !== undefined;
+    if (isFailure && maxFailures !== undefined && isReached(this.counts, 'fail', maxFailures)) {
+      this.counts.hasTooManyFailures = true;
+      this.#stop();
+    } else if (halt !== undefined && isFailure === (halt.what === 'fail')) this.#haltIf(halt);
+  }
+
+  #haltIf({ when, what, limit }: Halt): void {
+    if (!isReached(this.counts, what, limit)) return;
+    this.counts.isReached = what === 'success';
+    if (when === 'now') this.#leave();
+    else this.#stop();
   }
 
   /** @param task undefined where nothing is to go out */

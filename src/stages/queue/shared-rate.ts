@@ -29,7 +29,7 @@ export function withSharedRate(
       return signal.aborted ? { state: 'PENDING' } : executor.attempt(task, attempt);
     },
     drained: () => executor.drained?.(),
-    describe: (task) => executor.describe(task),
+    describe: (task, ordinal) => executor.describe(task, ordinal),
     close: () => executor.close(),
   };
 }
