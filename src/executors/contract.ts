@@ -89,6 +89,8 @@ export interface Setting {
   readonly version: string;
   /** Timeout of each attempt, first to last byte, in milliseconds. */
   readonly timeout: number;
+  /** Timeout as a percentage of the median time, if the kind supports it. */
+  readonly timeoutPercent?: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether failed records are reverted instead of working on the others. */
   readonly revert: boolean;

@@ -31,7 +31,7 @@ import { type Halt, toHalt, toLimit } from '../../stages/exec/halt.ts';
 import { totalOf, totalOption } from '../../stages/load/total.ts';
 import { withSharedRate } from '../../stages/queue/shared-rate.ts';
 import { checkFiles, openFiles } from './exec-files.ts';
-import { toJobs } from './exec-jobs.ts';
+import { type Timeout, toJobs, toTimeout } from './exec-limits.ts';
 import { closing, openShared } from './exec-queue.ts';
 import { openReporting, progressOf } from './exec-report.ts';
 
@@ -45,14 +45,16 @@ const options = {
   }),
   keepOrder: flag('let tasks out in the order they came in; default: as they finish'),
   as: value('the key that the result stands under', 'NAME', toKey, { default: 'result' }),
-  timeout: {
-    ...duration('for each attempt, first to last byte', {
-      default: 0,
+  timeout: value<Timeout>(
+    'for each attempt, first to last byte; with --command also N% of the median',
+    'DURATION|N%',
+    toTimeout,
+    {
       shown: '30s for --http, else 1h',
-      min: 1,
-    }),
-    fallback: undefined as number | undefined,
-  },
+      details:
+        'With --command, 300% ends commands that take three times as long as the median of those that succeeded, at least 100ms, once there are three; until then, 1h.',
+    },
+  ),
   retries: count('how often a task is tried again', { min: 0, default: DEFAULTS.retries }),
   backoff: value<Backoff>('how long to wait before: exponential, with full jitter', 'MIN..MAX', toBackoff, {
     default: DEFAULTS.backoff,

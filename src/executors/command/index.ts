@@ -9,6 +9,7 @@ import { RETRY_ON, toRetryOn } from '../program/retry-on.ts';
 import { isFailure, programOf } from '../program/start-program.ts';
 import { isStopped } from '../program/stopped-by-signal.ts';
 import { type JudgedExit, judge } from './command-outcome.ts';
+import { MedianTimeout } from './median-timeout.ts';
 import { type CommandOptions, LINGER } from './options.ts';
 import { openSlots } from './shell-pool/index.ts';
 
@@ -29,7 +30,10 @@ export async function command(typed: string, options: CommandOptions = {}): Prom
   const { output = 'text', retryOn = toRetryOn(RETRY_ON) } = options;
   const program = programOf('command', typed, options);
   const slots = openSlots({ env: program.env, cwd: program.cwd, maxOutput, linger });
-  const judged: Omit<JudgedExit, 'name'> = { output, retryOn, timeout, maxOutput };
+  const judged: Omit<JudgedExit, 'name' | 'timeout'> = { output, retryOn, maxOutput };
+  const { timeoutPercent } = options;
+  const median = timeoutPercent === undefined ? undefined : new MedianTimeout(timeoutPercent, timeout);
+  const limit = median === undefined ? timeout : () => median.current;
   const lanes = new Lanes();
   let isWarned = false;
   const warn = (name: string): void => {
@@ -38,16 +42,21 @@ export async function command(typed: string, options: CommandOptions = {}): Prom
   };
   return {
     async attempt(task, { ordinal = 0 }) {
+      const since = performance.now();
       const slot = lanes.take();
       const call = program.callFor(task, { number: ordinal + 1, slot });
-      const run = isFailure(call) ? undefined : slots.run({ ...call, input: `${task.line}\n`, timeout });
+      const run = isFailure(call)
+        ? undefined
+        : slots.run({ ...call, input: `${task.line}\n`, timeout: limit });
       const report = await Promise.resolve(run).finally(() => lanes.give(slot));
       if (isFailure(call)) return { error: call };
       const [name = program.name] = call.words;
       if (report?.isHeld) warn(name);
       if (report?.killed === undefined && (await isStopped(report ?? KILLED, stopping)))
         return { state: 'PENDING' };
-      return judge(report, { ...judged, name });
+      const outcome = judge(report, { ...judged, name, timeout: median?.current ?? timeout });
+      if (outcome.error === undefined) median?.succeeded(performance.now() - since);
+      return outcome;
     },
     describe(task, ordinal = 0) {
       const call = program.callFor(task, { number: ordinal + 1, slot: 1 });

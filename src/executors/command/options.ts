@@ -31,6 +31,8 @@ export interface CommandOptions {
   readonly retryOn?: RetryOn | undefined;
   /** Timeout of each attempt, in milliseconds. Default 1 h. */
   readonly timeout?: number | undefined;
+  /** Timeout as a percentage of the median time of successes, once there are three. Default: none. */
+  readonly timeoutPercent?: number | undefined;
   /** Aborted when the stage is asked to stop: commands that the same signal ends are unfinished, not failed. */
   readonly stopping?: AbortSignal | undefined;
   /** Called with warnings. Default: they are dropped. */
@@ -71,6 +73,6 @@ type Given = OptionValues<typeof processOptions & CommandOptionTable>;
 
 /** Returns the options from the values of the command line, the stage and the process. */
 export function fromValues(values: Given, setting: Setting): CommandOptions {
-  const { timeout, env: environment, stopping, note } = setting;
-  return { ...values, timeout, environment, stopping, note };
+  const { timeout, timeoutPercent, env: environment, stopping, note } = setting;
+  return { ...values, timeout, timeoutPercent, environment, stopping, note };
 }

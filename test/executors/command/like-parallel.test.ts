@@ -119,3 +119,28 @@ test('--delay keeps that time between two starts, and is refused beside --rate',
   const both = await exec(['--command', 'true', '--delay', '1s', '--rate', '1/s'], '');
   expect([both.code, both.stderr]).toEqual([2, expect.stringContaining('--delay and --rate')]);
 });
+
+describe('--timeout 300%', () => {
+  test('ends commands that take three times as long as the median, those that began before too', async () => {
+    const ran = await exec(
+      [
+        '--shell',
+        '--command',
+        'test $TASK_n = 0 && exec sleep 300; sleep 0.2',
+        '-j',
+        '2',
+        '--timeout',
+        '300%',
+      ],
+      numbered(8),
+    );
+    expect(ran.of.t1?.run.error?.code).toBe('TIMEOUT');
+    expect(ran.records.filter(({ run }) => run.state === 'SUCCESS')).toHaveLength(7);
+  });
+
+  test('is for --command only, and is more than 100%', async () => {
+    const http = await exec(['--http', '--timeout', '300%'], '');
+    expect([http.code, http.stderr]).toEqual([2, expect.stringContaining('needs a duration')]);
+    expect((await exec(['--command', 'true', '--timeout', '50%'], '')).code).toBe(2);
+  });
+});

@@ -22,8 +22,8 @@ export interface ShellJob {
   readonly env: Readonly<Record<string, string>>;
   /** Standard input. */
   readonly input: string;
-  /** In milliseconds. */
-  readonly timeout: number;
+  /** In milliseconds; a function if it may change while the command runs. */
+  readonly timeout: number | (() => number);
 }
 
 /** Bytes of an output: `text` if they are UTF-8, else `base64`; only their number if no string can hold them. */

@@ -1,8 +1,12 @@
 import { missedTime } from '../../../core/schedule/missed-time.ts';
 import { MERCY } from '../../program/process-group.ts';
+import type { ShellJob } from './job.ts';
 
 /** Duration after which the outputs of a command are read while it runs, in milliseconds. */
 export const LONG = 20;
+
+/** Longest time between two looks at a timeout that may change, in milliseconds. */
+const LOOK = 250;
 
 /** Actions on a running command. */
 export interface Hands {
@@ -16,27 +20,29 @@ export interface Hands {
 
 /**
  * Starts the timers of a command.
- * @param timeout in milliseconds
+ * @param timeout in milliseconds; a function if it may change
  * @param isLong whether the command is expected to take long or to write much
  */
-export function startClock(timeout: number, isLong: boolean, hands: Hands): { stop(): void } {
+export function startClock(timeout: ShellJob['timeout'], isLong: boolean, hands: Hands): { stop(): void } {
   let timer: NodeJS.Timeout;
   let isWatched = false;
-  let end = performance.now() + timeout;
+  let since = performance.now();
+  const limit = typeof timeout === 'number' ? () => timeout : timeout;
+  const most = typeof timeout === 'number' ? timeout : LOOK;
   const wait = (milliseconds: number): void => {
     timer = setTimeout(check, milliseconds, performance.now() + milliseconds);
   };
   const check = (due: number): void => {
-    end += missedTime(due, timeout);
+    since += missedTime(due, limit());
     isWatched ||= hands.watch();
-    const left = Math.ceil(end - performance.now());
-    if (left > 0) wait(isWatched ? left : Math.min(left, LONG));
+    const left = Math.ceil(since + limit() - performance.now());
+    if (left > 0) wait(Math.min(left, isWatched ? most : LONG));
     else {
       hands.ask();
       timer = setTimeout(() => hands.kill(), MERCY);
     }
   };
   if (isLong) check(performance.now());
-  else wait(Math.min(LONG, timeout));
+  else wait(Math.min(LONG, limit()));
   return { stop: () => clearTimeout(timer) };
 }
