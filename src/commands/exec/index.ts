@@ -123,6 +123,8 @@ export const command: Command = defineCommand({
       'The proxy for --http, and hosts that are reached without it; also in capitals.',
     DISABLE_STREAM_HANDLER: 'Where it is set, what a --module logs is not shown on the standard error.',
     TASK_UUID: 'Is set for a --command: the uuid of its task.',
+    TASK_NUMBER: 'Is set for a --command: the number of its task in this run, from 1.',
+    TASK_SLOT: 'Is set for a --command and a --worker: its lane, from 1 to --jobs.',
     TASK_WORKER_NUMBER: 'Is set for a --worker: its number, from 1.',
   },
   groups: {

@@ -12,13 +12,13 @@ export interface Template {
    * Returns the text for one task. Strings are inserted without quotes; numbers, objects and arrays as they
    * are written in the record.
    * @param encode applied to each value, not to the text between values
-   * @param valueOf returns the text for a name. Default: the attribute
+   * @param lookUp returns the text for a name. Default: the attribute
    * @returns the text, or a failure `TEMPLATE` if an attribute is missing or null
    */
   expand(
     task: Task,
     encode?: (value: string) => string,
-    valueOf?: (task: Task, name: string) => string | undefined,
+    lookUp?: (task: Task, name: string) => string | undefined,
   ): string | Failure;
 }
 
@@ -43,11 +43,11 @@ export function compileTemplate(source: string): Template {
   return {
     names,
     start: between[0] as string,
-    expand(task, encode = (value) => value, valueOf = attributeText) {
+    expand(task, encode = (value) => value, lookUp = attributeText) {
       let text = between[0] as string;
       for (let i = 0; i < names.length; i++) {
         const name = names[i] as string;
-        const value = valueOf(task, name);
+        const value = lookUp(task, name);
         if (value === undefined)
           return {
             code: 'TEMPLATE',

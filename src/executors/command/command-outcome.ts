@@ -3,7 +3,7 @@ import type { Failure } from '../../core/record/task.ts';
 import type { Outcome } from '../contract.ts';
 import { isRetried, type RetryOn } from '../program/retry-on.ts';
 import type { OutputMode } from './options.ts';
-import type { CapturedOutput, JobReport } from './shell-pool/job.ts';
+import type { CapturedOutput, JobReport, OutputFiles } from './shell-pool/job.ts';
 
 /** Command that a report is about, and how it is judged. */
 export interface JudgedExit {
@@ -13,6 +13,8 @@ export interface JudgedExit {
   readonly retryOn: RetryOn;
   readonly timeout: number;
   readonly maxOutput: number;
+  /** Files that the outputs are in. */
+  readonly files?: OutputFiles | undefined;
 }
 
 /** Reasons why a command was not started, by system error code. */
@@ -52,7 +54,7 @@ function judgeEnd(report: JobReport, of: JudgedExit): Outcome | undefined {
   const json = of.output === 'json' ? jsonOf(report.stdout) : undefined;
   const fault = json !== undefined && 'fault' in json ? json.fault : undefined;
   const text = json !== undefined && 'text' in json ? json.text : undefined;
-  const result = resultOf(report, text);
+  const result = of.files === undefined ? resultOf(report, text) : fileResultOf(report, of.files);
   if (result === undefined) return undefined;
   if (!isGood) return { result, ...failed(report, of) };
   if (fault === undefined) return { result };
@@ -119,6 +121,12 @@ function resultOf({ exit, signal, stdout, stderr }: JobReport, json: string | un
     if (error instanceof RangeError) return undefined;
     throw error;
   }
+}
+
+/** Returns `{"exit","signal"?,"stdout_file","stderr_file"}`. */
+function fileResultOf({ exit, signal }: JobReport, { path }: OutputFiles): string {
+  const by = signal === null ? {} : { signal };
+  return JSON.stringify({ exit, ...by, stdout_file: path, stderr_file: `${path}.err` });
 }
 
 function memberOf(name: string, output: CapturedOutput): string {

@@ -2,16 +2,22 @@
  * The executor of --command: runs a program for each task. Owns what the exit code and the outputs of a program mean.
  * Must not know how programs are started: that is for shell-pool/.
  */
-import type { Executor } from '../contract.ts';
+import { TaskpipeError } from '../../core/base/errors.ts';
+import type { Task } from '../../core/record/task.ts';
+import { compileTemplate, type Template } from '../../core/record/template.ts';
+import type { Attempt, Executor, Outcome } from '../contract.ts';
 import { MAX_OUTPUT, TIMEOUT } from '../program/options.ts';
-import { Lanes } from '../program/placeholders.ts';
+import { Lanes, placeholderText, type Turn } from '../program/placeholders.ts';
 import { RETRY_ON, toRetryOn } from '../program/retry-on.ts';
-import { isFailure, programOf } from '../program/start-program.ts';
+import { isFailure, type Program, programOf } from '../program/start-program.ts';
 import { isStopped } from '../program/stopped-by-signal.ts';
 import { type JudgedExit, judge } from './command-outcome.ts';
+import { type LiveOutput, liveOutput } from './live-output.ts';
 import { MedianTimeout } from './median-timeout.ts';
 import { type CommandOptions, LINGER } from './options.ts';
-import { openSlots } from './shell-pool/index.ts';
+import { type ResultFiles, resultFiles } from './result-files.ts';
+import { openSlots, type Slots } from './shell-pool/index.ts';
+import type { ShellJob } from './shell-pool/job.ts';
 
 export { type CommandOptions, commandOptions, fromValues } from './options.ts';
 
@@ -26,46 +32,104 @@ const KILLED = { exit: null, signal: 'SIGTERM' };
  * @throws {TaskpipeError} `USAGE` if it cannot be split into words, or there is no such program
  */
 export async function command(typed: string, options: CommandOptions = {}): Promise<Executor> {
-  const { maxOutput = MAX_OUTPUT, timeout = TIMEOUT, linger = LINGER, stopping, note } = options;
-  const { output = 'text', retryOn = toRetryOn(RETRY_ON) } = options;
-  const program = programOf('command', typed, options);
-  const slots = openSlots({ env: program.env, cwd: program.cwd, maxOutput, linger });
-  const judged: Omit<JudgedExit, 'name' | 'timeout'> = { output, retryOn, maxOutput };
-  const { timeoutPercent } = options;
-  const median = timeoutPercent === undefined ? undefined : new MedianTimeout(timeoutPercent, timeout);
-  const limit = median === undefined ? timeout : () => median.current;
-  const lanes = new Lanes();
-  let isWarned = false;
-  const warn = (name: string): void => {
-    if (!isWarned) note?.(leftBehind(name, linger));
-    isWarned = true;
-  };
-  return {
-    async attempt(task, { ordinal = 0 }) {
-      const since = performance.now();
-      const slot = lanes.take();
-      const call = program.callFor(task, { number: ordinal + 1, slot });
-      const run = isFailure(call)
-        ? undefined
-        : slots.run({ ...call, input: `${task.line}\n`, timeout: limit });
-      const report = await Promise.resolve(run).finally(() => lanes.give(slot));
-      if (isFailure(call)) return { error: call };
-      const [name = program.name] = call.words;
-      if (report?.isHeld) warn(name);
-      if (report?.killed === undefined && (await isStopped(report ?? KILLED, stopping)))
-        return { state: 'PENDING' };
-      const outcome = judge(report, { ...judged, name, timeout: median?.current ?? timeout });
-      if (outcome.error === undefined) median?.succeeded(performance.now() - since);
-      return outcome;
-    },
-    describe(task, ordinal = 0) {
-      const call = program.callFor(task, { number: ordinal + 1, slot: 1 });
-      return isFailure(call) ? `nothing: ${call.message}` : program.show(call);
-    },
-    close: () => slots.close(),
-  };
+  return new CommandExecutor(typed, options);
 }
 
-function leftBehind(name: string, linger: number): string {
-  return `${name} ended, but a process that it left behind holds its output: what that writes later than ${linger} ms is lost (--linger; redirect its output to a file)`;
+class CommandExecutor implements Executor {
+  readonly #options: CommandOptions;
+  readonly #program: Program;
+  readonly #slots: Slots;
+  readonly #judged: Pick<JudgedExit, 'output' | 'retryOn' | 'maxOutput'>;
+  readonly #timeout: number;
+  readonly #median: MedianTimeout | undefined;
+  readonly #limit: ShellJob['timeout'];
+  readonly #linger: number;
+  readonly #results: ResultFiles | undefined;
+  readonly #tag: Template | undefined;
+  readonly #lanes = new Lanes();
+  #isWarned = false;
+
+  constructor(typed: string, options: CommandOptions) {
+    const { maxOutput = MAX_OUTPUT, timeout = TIMEOUT, timeoutPercent, linger = LINGER } = options;
+    const { output = 'text', retryOn = toRetryOn(RETRY_ON), results, live, tag } = options;
+    refuseUnused(options);
+    this.#options = options;
+    this.#program = programOf('command', typed, options);
+    const { env, cwd } = this.#program;
+    this.#slots = openSlots({ env, cwd, maxOutput, linger });
+    this.#judged = { output, retryOn, maxOutput };
+    this.#timeout = timeout;
+    const median = timeoutPercent === undefined ? undefined : new MedianTimeout(timeoutPercent, timeout);
+    this.#median = median;
+    this.#limit = median === undefined ? timeout : () => median.current;
+    this.#linger = linger;
+    this.#results = results === undefined ? undefined : resultFiles(results);
+    this.#tag = live || tag !== undefined ? compileTemplate(tag ?? '{uuid}') : undefined;
+  }
+
+  async attempt(task: Task, { ordinal = 0 }: Pick<Attempt, 'ordinal'>): Promise<Outcome> {
+    const slot = this.#lanes.take();
+    try {
+      return await this.#run(task, { number: ordinal + 1, slot });
+    } finally {
+      this.#lanes.give(slot);
+    }
+  }
+
+  async #run(task: Task, turn: Turn): Promise<Outcome> {
+    const call = this.#program.callFor(task, turn);
+    if (isFailure(call)) return { error: call };
+    const files = await this.#results?.filesFor(task, turn);
+    if (files !== undefined && 'code' in files) return { error: files };
+    const live = this.#liveFor(task, turn);
+    const since = performance.now();
+    const input = `${task.line}\n`;
+    const report = await this.#slots.run({ ...call, input, timeout: this.#limit, files, hear: live?.hear });
+    live?.end();
+    const [name = this.#program.name] = call.words;
+    if (report?.isHeld) this.#warn(name);
+    if (report?.killed === undefined && (await isStopped(report ?? KILLED, this.#options.stopping)))
+      return { state: 'PENDING' };
+    if (files !== undefined) await this.#results?.keep(files);
+    const timeout = this.#median?.current ?? this.#timeout;
+    const outcome = judge(report, { ...this.#judged, name, timeout, files });
+    if (outcome.error === undefined) this.#median?.succeeded(performance.now() - since);
+    return outcome;
+  }
+
+  #liveFor(task: Task, turn: Turn): LiveOutput | undefined {
+    const { tell } = this.#options;
+    if (this.#tag === undefined || tell === undefined) return undefined;
+    const tag = this.#tag.expand(task, undefined, (of, name) => placeholderText(of, name, turn));
+    return liveOutput(typeof tag === 'string' ? tag : task.uuid, tell);
+  }
+
+  #warn(name: string): void {
+    if (this.#isWarned) return;
+    this.#isWarned = true;
+    this.#options.note?.(
+      `${name} ended, but a process that it left behind holds its output: what that writes after ${this.#linger} ms is lost (--linger; redirect its output to a file)`,
+    );
+  }
+
+  describe(task: Task, ordinal = 0): string {
+    const call = this.#program.callFor(task, { number: ordinal + 1, slot: 1 });
+    return isFailure(call) ? `nothing: ${call.message}` : this.#program.show(call);
+  }
+
+  close(): Promise<void> {
+    return this.#slots.close();
+  }
+}
+
+/** Refuses options that have no effect beside --results. @throws {TaskpipeError} `USAGE` */
+function refuseUnused({ results, output, live, tag }: CommandOptions): void {
+  if (results === undefined) return;
+  if (output === 'json')
+    throw new TaskpipeError('USAGE', '--output json needs the output in the record; leave out --results');
+  if (live || tag !== undefined)
+    throw new TaskpipeError(
+      'USAGE',
+      '--live and --tag do not see output in files; use tail -f, or leave out --results',
+    );
 }

@@ -86,10 +86,10 @@ function commandCalls(typed: string, env: Environment, cwd: string | undefined):
   return {
     name: fixed ?? 'the command',
     callFor(task, turn = FIRST) {
-      const valueOf = (of: Task, name: string): string | undefined => placeholderText(of, name, turn);
+      const lookUp = (of: Task, name: string): string | undefined => placeholderText(of, name, turn);
       const filled: string[] = [];
       for (const word of words) {
-        const text = word.expand(task, undefined, valueOf);
+        const text = word.expand(task, undefined, lookUp);
         if (typeof text !== 'string') return text;
         filled.push(text);
       }

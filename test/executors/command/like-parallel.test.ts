@@ -1,8 +1,10 @@
 /* What users of GNU parallel expect: parts of paths, numbers, lanes, and when to stop. */
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { freshFolder } from '../../support/run.ts';
-import { exec, numbered, tasks } from '../programs.ts';
+import { ended, freshFolder, start } from '../../support/run.ts';
+import { exec, numbered, tasks, until } from '../programs.ts';
 
 describe('placeholders', () => {
   test('give parts of a path: without ending, base name, folder, and base name without ending', async () => {
@@ -142,5 +144,94 @@ describe('--timeout 300%', () => {
     const http = await exec(['--http', '--timeout', '300%'], '');
     expect([http.code, http.stderr]).toEqual([2, expect.stringContaining('needs a duration')]);
     expect((await exec(['--command', 'true', '--timeout', '50%'], '')).code).toBe(2);
+  });
+});
+
+describe('--live and --tag', () => {
+  test('show lines while commands run, each with its task, and keep them in the record', async () => {
+    const cwd = freshFolder();
+    const child = start(
+      `exec task-exec --tag 'n={n}' --shell --command 'echo out; echo err >&2; until test -e go; do sleep 0.02; done; printf end'`,
+      { cwd },
+    );
+    let seen = '';
+    child.stderr?.on('data', (text) => {
+      seen += text;
+    });
+    const end = ended(child);
+    child.stdin?.end(numbered(2));
+    await until(() => ['n=0: out', 'n=0: err', 'n=1: out', 'n=1: err'].every((line) => seen.includes(line)));
+    expect(seen).not.toContain('end');
+    writeFileSync(join(cwd, 'go'), '');
+    const { stderr, stdout } = await end;
+    expect(stderr).toContain('n=0: end\n');
+    expect(stdout.match(/"stdout":"out\\nend","stderr":"err\\n"/g)).toHaveLength(2);
+  });
+
+  test('begin lines with the uuid by default, and escape what could control a terminal', async () => {
+    const ran = await exec(['--live', '--command', `printf '\\033[31mred\\n'`], numbered(1));
+    expect(ran.stderr).toMatch(/^t1: .*31mred$/m);
+    expect(ran.stderr).not.toContain('\u001b');
+  });
+});
+
+describe('--results', () => {
+  test('streams both outputs to files that the record names, without a limit of size', async () => {
+    const cwd = freshFolder();
+    const ran = await exec(
+      [
+        '--shell',
+        '--command',
+        'head -c 30000000 /dev/zero; echo bad >&2; exit $TASK_n',
+        '--results',
+        'out/{uuid}',
+      ],
+      numbered(2),
+      { cwd },
+    );
+    expect(ran.of.t1).toMatchObject({
+      result: { exit: 0, stdout_file: 'out/t1', stderr_file: 'out/t1.err' },
+      run: { state: 'SUCCESS' },
+    });
+    expect(ran.of.t2?.run.error).toEqual({ code: 'EXIT', message: 'sh ended with exit code 1: bad' });
+    expect([statSync(join(cwd, 'out/t1')).size, readFileSync(join(cwd, 'out/t2.err'), 'utf8')]).toEqual([
+      30_000_000,
+      'bad\n',
+    ]);
+  });
+
+  test('never leaves the folder for a value, and fails only a task without a file name', async () => {
+    const cwd = freshFolder();
+    const ran = await exec(
+      ['--command', 'echo {v}', '--results', 'out/{v}'],
+      tasks({ v: '../up' }, { v: '..' }, { v: 'x'.repeat(300) }, { v: 'ok' }),
+      { cwd },
+    );
+    expect([ran.of.t2?.run.error?.code, ran.of.t3?.run.error?.code]).toEqual(['RESULTS', 'RESULTS']);
+    expect(readdirSync(join(cwd, 'out')).sort()).toEqual(['..%2Fup', '..%2Fup.err', 'ok', 'ok.err']);
+  });
+
+  test('says which program is missing, and leaves nothing of an earlier attempt', async () => {
+    const cwd = freshFolder();
+    const ran = await exec(['--command', '{p} x', '--results', 'out/{uuid}'], tasks({ p: 'no-such' }), {
+      cwd,
+    });
+    expect(ran.of.t1?.run.error?.code).toBe('NOT_FOUND');
+    const flaky = 'test -e once && exit 0; touch once; echo first; exit 75';
+    await exec(
+      ['--shell', '--command', flaky, '--results', 'out/{uuid}', '--backoff', '1ms..2ms'],
+      numbered(1),
+      {
+        cwd,
+      },
+    );
+    expect(readFileSync(join(cwd, 'out/t1'), 'utf8')).toBe('');
+  });
+
+  test('is refused beside options that need the output', async () => {
+    for (const other of [['--output', 'json'], ['--live']]) {
+      const ran = await exec(['--command', 'true', '--results', 'out/{uuid}', ...other], '');
+      expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining('--results')]);
+    }
   });
 });

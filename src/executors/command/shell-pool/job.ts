@@ -13,6 +13,17 @@ export interface Setup {
   readonly shell?: string;
 }
 
+/** Files that a command writes to, instead of its outputs being kept. */
+export interface OutputFiles {
+  /** Name of the file for stdout as the user wrote it. */
+  readonly path: string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Function that gets output while a command runs. */
+export type Hear = (chunk: Buffer, from: 'stdout' | 'stderr') => void;
+
 /** Command to run. */
 export interface ShellJob {
   readonly file: string;
@@ -20,6 +31,10 @@ export interface ShellJob {
   readonly words: readonly string[];
   /** Variables besides those of the setup. Names consist of letters, digits and `_`. */
   readonly env: Readonly<Record<string, string>>;
+  /** Files for its outputs. Default: they are kept in the report. */
+  readonly files?: OutputFiles | undefined;
+  /** Called with its output while it runs. */
+  readonly hear?: Hear | undefined;
   /** Standard input. */
   readonly input: string;
   /** In milliseconds; a function if it may change while the command runs. */

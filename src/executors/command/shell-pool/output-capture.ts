@@ -1,6 +1,6 @@
 import { constants, isUtf8 } from 'node:buffer';
 import { NamedPipe } from './fifo-folder.ts';
-import type { CapturedOutput } from './job.ts';
+import type { CapturedOutput, Hear } from './job.ts';
 
 /** Output size after which the next command is watched from its start: half of a FIFO, in bytes. */
 const MUCH = 32 * 1024;
@@ -41,10 +41,16 @@ export class Outputs {
     return this.#bytes > MUCH;
   }
 
-  /** Prepares for a command. @throws a system error: `EMFILE` */
-  open(): void {
+  /**
+   * Prepares for a command.
+   * @param hear called with its output
+   * @throws a system error: `EMFILE`
+   */
+  open(hear?: Hear): void {
     this.#bytes = 0;
-    for (const fifo of this.#fifos) fifo.open();
+    const [stdout, stderr] = this.#fifos;
+    stdout.open(hear && ((chunk) => hear(chunk, 'stdout')));
+    stderr.open(hear && ((chunk) => hear(chunk, 'stderr')));
   }
 
   /**

@@ -79,7 +79,8 @@ export function fitsInScript(input: string, { nonce }: JobPlace): boolean {
 export function orderText(order: ShellJob, setup: Setup, place: JobPlace, before: readonly string[]): string {
   const words = [...before, calledBy(order, setup), ...order.words.slice(1)].map(quote).join(' ');
   const variables = Object.entries(order.env).map(([name, value]) => `${name}=${quote(value)} `);
-  const outputs = `>${quote(place.stdout)} 2>${quote(place.stderr)}`;
+  const { stdout, stderr } = order.files ?? place;
+  const outputs = `>${quote(stdout)} 2>${quote(stderr)}`;
   const [input, body] = fitsInScript(order.input, place)
     ? [`<<'${place.nonce}'`, `${order.input}${place.nonce}\n`]
     : [`<${quote(place.stdin)}`, ''];

@@ -7,6 +7,7 @@ import { rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { messageOf, systemCode } from '../../../core/base/errors.ts';
 import { signalGroup } from '../../program/process-group.ts';
+import { tailOf } from './file-tail.ts';
 import { type JobReport, notStarted, type Setup, type ShellJob } from './job.ts';
 import { LONG, startClock } from './kill-timer.ts';
 import { Outputs, outputOf } from './output-capture.ts';
@@ -90,7 +91,7 @@ export class Slot {
       // With `env` before it, no builtin runs.
       if (/^builtin$/m.test(begun.said) && this.#before.length === 0) this.#before = ['env'];
       if (hasFile) await writeFile(this.#place.stdin, order.input, { mode: 0o600 });
-      this.#outputs.open();
+      this.#outputs.open(order.hear);
       return await this.#tell(order);
     } catch (error) {
       return notStarted(systemCode(error) ?? messageOf(error));
@@ -103,14 +104,15 @@ export class Slot {
 
   async #tell(order: ShellJob): Promise<JobReport | undefined> {
     const since = performance.now();
-    const clock = startClock(order.timeout, this.#isLong, {
+    const clock = startClock(order.timeout, this.#isLong || order.hear !== undefined, {
       watch: () => this.#outputs.watch(),
       ask: () => this.#ask(),
       kill: () => this.kill(),
     });
     const ended = await this.#shell.tell(orderText(order, this.#setup, this.#place, this.#before));
     if (ended === undefined) this.kill(); // its children must not run beside the next attempt
-    const [stdout, stderr] = await this.#finish(ended).finally(() => clock.stop());
+    const [stdout, captured] = await this.#finish(ended).finally(() => clock.stop());
+    const stderr = order.files === undefined ? captured : await tailOf(order.files.stderr);
     if (this.#isSpent && !this.#isHeld) signalGroup(this.group, 'SIGKILL'); // its children had time to end, too
     this.#isLong = this.#outputs.wereMany || performance.now() - since > LONG;
     return this.#report(order, ended, stdout, stderr);
