@@ -1,10 +1,21 @@
-/* The rules of the design that no compiler checks. CONTRIBUTING.md and docs/architecture.md explain them. */
+/* Design rules that no compiler checks. CONTRIBUTING.md and docs/architecture.md explain them. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { COMMON, variableOf } from '../src/cli/args/parse-args.ts';
 import { commands } from '../src/commands/index.ts';
-import { flag, kebab, type Options } from '../src/core/options/option.ts';
+import { flag } from '../src/core/options/declare.ts';
+import { kebab, type Options } from '../src/core/options/option.ts';
+import { commandOptions } from '../src/executors/command/options.ts';
+import { flowOptions } from '../src/executors/flow/options.ts';
+import { httpOptions } from '../src/executors/http/options.ts';
+import { moduleOptions } from '../src/executors/module/options.ts';
+import { processOptions } from '../src/executors/program/options.ts';
+import { workerOptions } from '../src/executors/worker/options.ts';
+import { connectionOptions, serverOptions } from '../src/queues/options.ts';
+import { execOptions, OWN_EXEC_OPTIONS } from '../src/stages/exec/exec-options.ts';
+import { loadOptions, OWN_LOAD_OPTIONS } from '../src/stages/load/load-options.ts';
+import { OWN_SAVE_OPTIONS, saveOptions } from '../src/stages/save/save-options.ts';
 import { root } from './support/run.ts';
 
 const src = join(root, 'src');
@@ -26,7 +37,7 @@ const imports = new Map(
   ]),
 );
 
-/** Pairs of a file and what it imports that a rule forbids. */
+/** Returns pairs of a file and its import that a rule forbids. */
 function forbidden(rule: (from: string, to: string) => boolean): string[] {
   return files.flatMap((from) =>
     (imports.get(from) ?? []).filter((to) => rule(from, to)).map((to) => `${from} -> ${to}`),
@@ -52,17 +63,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 describe('imports', () => {
-  test('go down: cli, commands, stages, kinds, core', () => {
+  test('follow the layers: cli, commands, stages, kinds, core', () => {
     expect(
       forbidden((from, to) => roomOf(from) !== roomOf(to) && !MAY_IMPORT[roomOf(from)]?.includes(roomOf(to))),
     ).toEqual([]);
   });
 
-  test('have no cycle, type imports included', () => {
+  test('have no cycles, type imports included', () => {
     expect(cycles()).toEqual([]);
   });
 
-  test('of commands reach a kind through its index.ts, options.ts or contract.ts alone', () => {
+  test('reach a kind from commands only through index.ts, options.ts or contract.ts', () => {
     const kinds = ['ledgers', 'loaders', 'executors', 'savers', 'queues', 'reports'];
     const faces = ['index.ts', 'options.ts', 'contract.ts'];
     expect(
@@ -73,7 +84,7 @@ describe('imports', () => {
     ).toEqual([]);
   });
 
-  test('of a kind of executor lead to no other kind, but for what they share', () => {
+  test('do not lead from one kind of executor to another, except to shared parts', () => {
     const shared = ['program'];
     const kindOf = (file: string): string | undefined => /^executors\/([^/]+)\//.exec(file)?.[1];
     expect(
@@ -87,7 +98,7 @@ describe('imports', () => {
   });
 });
 
-/** Groups of files that import each other (Tarjan's strongly connected components). */
+/** Returns groups of files that import each other (Tarjan's strongly connected components). */
 function cycles(): string[][] {
   const found: string[][] = [];
   const stack: string[] = [];
@@ -109,8 +120,8 @@ function cycles(): string[][] {
   return found;
 }
 
-describe('names', () => {
-  test('of exported types are defined once', () => {
+describe('names and folders', () => {
+  test('exported types have unique names', () => {
     const owners = new Map<string, string[]>();
     for (const file of files) {
       for (const [, name] of codeOf(file).matchAll(/export (?:type|interface|class) (\w+)\b(?! *\})/g))
@@ -119,13 +130,13 @@ describe('names', () => {
     expect([...owners].filter(([, where]) => where.length > 1)).toEqual([]);
   });
 
-  test('of files are given once, but for index.ts, options.ts and contract.ts', () => {
+  test('files have unique names, except index.ts, options.ts and contract.ts', () => {
     const names = files.map((file) => basename(file));
     const allowed = ['index.ts', 'options.ts', 'contract.ts'];
     expect(names.filter((name, i) => names.indexOf(name) !== i && !allowed.includes(name))).toEqual([]);
   });
 
-  test('of a folder are at most 14 files', () => {
+  test('a folder has at most 14 files', () => {
     const counts = new Map<string, number>();
     for (const file of files) counts.set(dirname(file), (counts.get(dirname(file)) ?? 0) + 1);
     expect([...counts].filter(([, count]) => count > 14)).toEqual([]);
@@ -142,7 +153,7 @@ test('each index.ts opens with three to ten lines about its folder', () => {
   expect(wrong).toEqual([]);
 });
 
-/** Files that a file loads when it is loaded itself: imports of values, not of types, and not `import()`. */
+/** Returns the files that load with a file: imports of values, not of types, and not `import()`. */
 function loadedBy(file: string, seen: Set<string> = new Set()): Set<string> {
   if (seen.has(file)) return seen;
   seen.add(file);
@@ -161,12 +172,12 @@ test('an HTTP stage loads code for proxies, cookies, the cache and curl only if 
   expect(loaded.filter((file) => lazy.includes(file))).toEqual([]);
 });
 
-test('only cli touches the process, and nothing else ends it or prints past its output', () => {
+test('only cli uses process, and no file calls process.exit or console', () => {
   expect(files.filter((file) => roomOf(file) !== 'cli' && /\bprocess\./.test(codeOf(file)))).toEqual([]);
   expect(files.filter((file) => /process\.exit\(|console\./.test(codeOf(file)))).toEqual([]);
 });
 
-test('each executable has its launcher, its command and its place in package.json', async () => {
+test('each executable has a launcher, a command and an entry in package.json', async () => {
   const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const names = Object.keys(commands).sort();
   expect(readdirSync(join(root, 'bin')).sort()).toEqual(['launch.js', ...names]);
@@ -174,20 +185,20 @@ test('each executable has its launcher, its command and its place in package.jso
   for (const [name, get] of Object.entries(commands)) expect((await get()).name).toBe(name);
 });
 
-/** Variables that several options of a table are read from. */
+/** Returns the variables from which several options of a table are read. */
 function sharedVariables(table: Options): string[] {
   const variables = Object.entries(table).map(([key, option]) => variableOf(key, option));
   return variables.filter((variable, i) => variables.indexOf(variable) !== i);
 }
 
-test('no two options of a command are read from the same environment variable', async () => {
+test('no two options of a command share an environment variable', async () => {
   for (const get of Object.values(commands)) {
     const { name, options } = await get();
     expect(sharedVariables({ ...options, ...COMMON }), name).toEqual([]);
   }
 });
 
-test('two options that are read from the same environment variable are found', () => {
+test('the check finds two options that share an environment variable', () => {
   const clash: Options = { maxLine: flag(''), other: flag('', { env: 'TASK_MAX_LINE' }), third: flag('') };
   expect(sharedVariables(clash)).toEqual(['TASK_MAX_LINE']);
   expect(sharedVariables({ uuid: flag('', { env: 'TASK_X' }), x: flag('') })).toEqual(['TASK_X']);
@@ -203,7 +214,59 @@ test('no option of a command hides a common one', async () => {
   }
 });
 
-test('the options that help examples and services name exist', async () => {
+/** Tables of stages and kinds that make up the options of a command. */
+const TABLES = {
+  'task-load': [loadOptions],
+  'task-exec': [
+    ...[execOptions, httpOptions, processOptions, commandOptions, workerOptions],
+    ...[moduleOptions, flowOptions, connectionOptions],
+  ],
+  'task-save': [saveOptions],
+  'task-queue': [connectionOptions, serverOptions],
+} as const;
+
+/** Options that the code of a command declares. */
+function declaredIn(code: string): string[] {
+  const kinds = 'flag|text|path|count|size|duration|choice|list|pairs|values?';
+  return [...code.matchAll(new RegExp(`(\\w+): (?:\\{\\s*\\.\\.\\.)?(?:${kinds})(?:<[^(]*>)?\\(`, 'g'))].map(
+    ([, name]) => name as string,
+  );
+}
+
+/** Options of tables that the options of a command, or its code, declare again. */
+function declaredAgain(tables: readonly Options[], options: Options, code: string): string[] {
+  const shared = tables.flatMap((table) => Object.entries(table));
+  const again = new Set(declaredIn(code));
+  return shared.filter(([key, option]) => options[key] !== option || again.has(key)).map(([key]) => key);
+}
+
+test('an option of a stage or a kind is declared once, in its table, and not again by the command', async () => {
+  for (const [name, tables] of Object.entries(TABLES)) {
+    const own = files.filter((file) =>
+      new RegExp(`^commands/(${name}\\.ts$|${name.replace('task-', '')}/)`).test(file),
+    );
+    expect(own, name).not.toEqual([]);
+    const { options } = await commands[name as keyof typeof TABLES]();
+    expect(declaredAgain(tables, options, own.map(codeOf).join('\n')), name).toEqual([]);
+  }
+});
+
+test('a second declaration of an option is found', () => {
+  const table = { jobs: flag(''), all: flag(''), rate: flag('') };
+  expect(declaredAgain([table], table, '')).toEqual([]);
+  expect(declaredAgain([table], { ...table, jobs: flag('') }, '')).toEqual(['jobs']);
+  const code = "  all: flag(''),\n  rate: {\n    ...value<Rate>('', 'RATE', toRate) },\n  other: count(''),";
+  expect(declaredAgain([table], table, code)).toEqual(['all', 'rate']);
+});
+
+test('the library takes the values of the command line, but for these options', () => {
+  const both = (own: object, table: Options): string[] => Object.keys(own).filter((key) => key in table);
+  expect(both(OWN_LOAD_OPTIONS, loadOptions)).toEqual([]);
+  expect(both(OWN_EXEC_OPTIONS, execOptions)).toEqual(['dryRun', 'unfinished']); // functions, not files or text
+  expect(both(OWN_SAVE_OPTIONS, saveOptions)).toEqual(['tee']);
+});
+
+test('options in help examples and services exist', async () => {
   const known = new Set(Object.keys(COMMON).map((key) => `--${kebab(key)}`));
   const lines: string[] = [];
   for (const get of Object.values(commands)) {

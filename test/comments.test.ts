@@ -1,4 +1,4 @@
-/* Examples in doc comments compile against the built package, and what comments tell users to call is exported. */
+/* Examples in doc comments compile against the built package, and the functions that comments name are exported. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -15,20 +15,20 @@ const sources = readdirSync(join(root, 'src'), { recursive: true })
   .map(String)
   .filter((name) => name.endsWith('.ts'));
 
-/** Doc comments of a file, without their stars. */
+/** Returns the doc comments of a file, without their stars. */
 function commentsOf(path: string): string[] {
   const comments = readFileSync(path, 'utf8').match(/\/\*\*(?:(?!\*\/).)*\*\//gs) ?? [];
   return comments.map((comment) => comment.slice(3, -2).replace(/^[ \t]*\* ?/gm, ''));
 }
 
-/** Code of a comment: between fences, or lines that are indented by four spaces after a blank one. */
+/** Returns the code of a comment: between fences, or lines indented by four spaces after a blank one. */
 function examplesIn(comment: string): string[] {
   const fenced = [...comment.matchAll(/^```(?:ts|js)?\n(.*?)^```/gms)].map(([, code = '']) => code);
   const indented = [...comment.matchAll(/(?<=^\s*\n)(?: {4}.*\n|[ \t]*\n(?= {4}))+/gm)].map(([code]) => code);
   return [...fenced, ...indented].filter((code) => code.trim() !== '');
 }
 
-/** Names that a face of the package exports as values or types. */
+/** Returns the names that a face of the package exports as values or types. */
 function exportsOf(face: string): string[] {
   const text = readFileSync(join(root, 'src', `${face}.ts`), 'utf8');
   return [...text.matchAll(/export (?:type )?\{([^}]*)\}/g)].flatMap(([, list = '']) =>
@@ -39,7 +39,7 @@ function exportsOf(face: string): string[] {
   );
 }
 
-/** The example as a module that imports what it names, unless it imports or declares that itself. */
+/** Returns the example as a module that imports the names it uses, unless it imports or declares them itself. */
 function moduleOf(code: string): string {
   const seen = new Set<string>();
   const imports = Object.entries(FACES).map(([name, face]) => {
@@ -60,7 +60,7 @@ const OPTIONS = {
   ...{ skipLibCheck: true, exactOptionalPropertyTypes: true },
 };
 
-/** Type-checks modules against the package as it is built. Returns what the compiler says. */
+/** Type-checks modules against the built package. Returns the output of the compiler. */
 async function check(modules: readonly string[]): Promise<string> {
   const cwd = freshFolder();
   mkdirSync(join(cwd, 'node_modules'));
@@ -99,7 +99,7 @@ test('the check finds examples that do not compile', async () => {
   expect(examplesIn('\n```ts\ncode();\n```\n')).toEqual(['code();\n']);
 });
 
-/** Declarations that users see: those of the faces, and all that these lead to. */
+/** Returns the declaration files that users see: those of the faces, and all that these import. */
 function declarations(): string[] {
   const found = new Set(Object.values(FACES).map((face) => join(root, 'dist', `${face}.d.ts`)));
   for (const file of found) {
@@ -107,13 +107,13 @@ function declarations(): string[] {
       /(?:from |import\()['"](\.[^'"]*)\.ts['"]/g,
     )) {
       const next = join(dirname(file), `${path}.d.ts`);
-      if (existsSync(next)) found.add(next); // a Set visits what is added while it is walked
+      if (existsSync(next)) found.add(next); // a Set visits items added during iteration
     }
   }
   return [...found];
 }
 
-test('every function that a public doc comment names is exported, or is beside it', () => {
+test('every function named in a public doc comment is exported or declared beside it', () => {
   const exported = new Set(Object.values(FACES).flatMap(exportsOf));
   const missing: string[] = [];
   for (const file of declarations()) {

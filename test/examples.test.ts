@@ -1,4 +1,4 @@
-/* What is in examples/ does what it says. */
+/* The programs in examples/ work as they say. */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -14,7 +14,7 @@ import {
 import { serve, type TestServer } from './support/http-server.ts';
 import { type Ended, freshFolder, has, root, sh } from './support/run.ts';
 
-/** Small batches, so that a kill comes between two of them. */
+/** Small batches, so that a kill falls between two of them. */
 const env = { TASK_FLUSH: '5' };
 
 const csv = 'url\nhttp://a.example/1\nhttp://bb.example/2\nno url\n';
@@ -64,7 +64,7 @@ test('convert.sh converts each file once, also when it is killed and run again',
   expect((await sh(command, { cwd })).stderr).toMatch(/task-exec: 0 done/);
 });
 
-test('fetch.sh, killed and run again with the same command, makes one row of each url', async () => {
+test('fetch.sh writes one row per url, also when it is killed and run again', async () => {
   const cwd = freshFolder();
   const server = await holdingServer();
   writeRows(cwd, 'urls.csv', 300, (n) => `${server.url}/item/${n}`);
@@ -78,7 +78,7 @@ test('fetch.sh, killed and run again with the same command, makes one row of eac
   expect(linesOf(cwd, 'out.csv')[1]).toMatch(/,http:.*,200,text\/plain,hello$/);
 });
 
-test('api.sh keeps two fields, and asks again only what gave no such answer', async () => {
+test('api.sh keeps two fields, and repeats only requests without a valid answer', async () => {
   const cwd = freshFolder();
   const { url, seen } = await serve((response, { url }) => {
     const body = url.endsWith('/gone')
@@ -100,7 +100,7 @@ test('api.sh keeps two fields, and asks again only what gave no such answer', as
   );
 });
 
-test('the Makefile makes its targets when they are complete, and runs again the shard that failed', async (context) => {
+test('the Makefile makes only complete targets, and repeats only the failed shard', async (context) => {
   if (!(await has('make'))) context.skip('make is not installed');
   const cwd = freshFolder();
   copyFileSync(join(root, 'examples/Makefile'), join(cwd, 'Makefile'));
@@ -131,7 +131,7 @@ test('examples/README.md has a row for each example', () => {
   }
 });
 
-/** Starts a command and kills all of it when so much is in its ledger. */
+/** Starts a command, and kills all its processes when the ledger has 20 lines. */
 async function killedAt(command: string, options: PipelineOptions, ledger: string): Promise<void> {
   const pipeline = startPipeline(command, options);
   await hasLines(options.cwd as string, ledger, 20);
@@ -139,10 +139,10 @@ async function killedAt(command: string, options: PipelineOptions, ledger: strin
   await pipeline.end;
 }
 
-/** One that a shard which is ahead of the others must not have done already. */
+/** Path that a shard ahead of the others must not have finished already. */
 const HELD = '/item/150';
 
-/** A server that answers 60 requests, and holds the others back until it is told to answer all, but for one with 500. */
+/** Starts a server that answers 60 requests and holds the others until `release`; one path may then get 500. */
 async function holdingServer(): Promise<TestServer & { release: (how?: { butFor: string }) => void }> {
   let isHolding = true;
   let failing: string | undefined;

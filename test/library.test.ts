@@ -1,4 +1,4 @@
-/* The library as its users have it: the sources' face, and the package by its own name. */
+/* The library as users see it: the face of the sources, and the package by its name. */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { linesOf } from './pipes/pipeline.ts';
 import { serve } from './support/http-server.ts';
 import { freshFolder, root } from './support/run.ts';
 
-test('a procession loads, works by HTTP and saves in one process, and does nothing twice', async () => {
+test('a procession loads, executes by HTTP and saves in one process, and repeats nothing', async () => {
   const { url, seen } = await serve((response) => response.end('ok'));
   const cwd = freshFolder();
   const [input, out, ledger] = ['a.csv', 'out.csv', 'done.jsonl'].map((name) => join(cwd, name)) as [
@@ -33,7 +33,7 @@ test('a procession loads, works by HTTP and saves in one process, and does nothi
   ).toEqual(['200', '200', 'result.status']);
 });
 
-test('functions are work too, one after the other; what one throws is a failure that the next passes on', async () => {
+test('functions run one after another, and a thrown error is a failure that the next one passes on', async () => {
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'a.csv'), 'n\n1\n2\n3\n');
   const double = ({ fields }: Task): number => {
@@ -53,7 +53,7 @@ test('functions are work too, one after the other; what one throws is a failure 
   expect(linesOf(cwd, 'out.csv.rest.ndjson')[0]).toContain('"error":{"code":"TWO","message":"not 2"}');
 });
 
-test('the built package can be imported by its name, and has what the sources have', async () => {
+test('the built package is imported by its name, and exports what the sources export', async () => {
   const names = 'console.log(JSON.stringify(Object.keys(await import("taskpipe")).sort()))';
   const printed = execFileSync(process.execPath, ['--input-type=module', '-e', names], { cwd: root });
   expect(JSON.parse(printed.toString())).toEqual(Object.keys(await import('../src/index.ts')).sort());

@@ -1,4 +1,4 @@
-/* The package as npm makes it: what is in it, what tools say of it, and how it runs where it is installed. */
+/* The package as npm makes it: its files, the reports of tools, and runs of the installed package. */
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join, posix } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
@@ -8,24 +8,24 @@ import { pages } from './support/pages.ts';
 import { type Ended, root, sh } from './support/run.ts';
 
 let packed: Packed;
-/** A project in which the package is installed. */
+/** Project in which the package is installed. */
 let project: string;
 beforeAll(async () => {
   packed = await pack();
   project = await install(packed.tarball);
 }, 240_000);
 
-test('the package has what users need, and nothing else', () => {
+test('the package contains only what users need', () => {
   const paths = packed.files.map(({ path }) => path);
   const allowed =
     /^(LICENSE|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|package\.json|bin\/(task-[a-z]+|launch\.js)|dist\/.*(\.js|\.d\.ts|-style\.css)|(docs|examples|man)\/.+)$/;
   expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
-  expect(paths.filter((path) => /dist\/.*manual/.test(path))).toEqual([]); // man pages are made by the build
+  expect(paths.filter((path) => /dist\/.*manual/.test(path))).toEqual([]); // the build makes the man pages
   expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/cli.js', 'dist/index.d.ts']));
   expect(packed.files.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(2_500_000); // 950 KB of it are BullMQ, which would bring 7 packages
 });
 
-test('every file that a page of it links is in the package', () => {
+test('every file that a page of the package links is in the package', () => {
   for (const page of pages()) {
     const text = readFileSync(join(root, page), 'utf8');
     const links = [...text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, path = '']) =>
@@ -36,7 +36,7 @@ test('every file that a page of it links is in the package', () => {
   }
 });
 
-test('no package that users get needs a newer Node or has an install script', () => {
+test('no dependency of users needs a newer Node or has an install script', () => {
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
   for (const [path, entry] of Object.entries<Locked>(packages)) {
     if (entry.dev === true) continue;
@@ -53,7 +53,7 @@ interface Locked {
   readonly hasInstallScript?: boolean;
 }
 
-test('publint finds nothing to mend', async () => {
+test('publint reports no problem', async () => {
   const { code, stdout, stderr } = await tool(`publint run '${packed.tarball}' --strict`);
   expect([code, stdout + stderr]).toEqual([0, expect.stringContaining('All good!')]);
 });
@@ -65,7 +65,7 @@ test('attw finds the types of every entry point, for Node and for bundlers', asy
 });
 
 for (const resolution of ['--module nodenext', '--module esnext --moduleResolution bundler']) {
-  test(`a program that imports it passes tsc ${resolution}, every declaration of the package too`, async () => {
+  test(`a program that imports the package passes tsc ${resolution}, with every declaration of the package`, async () => {
     const cwd = join(project, 'types');
     mkdirSync(cwd, { recursive: true });
     for (const name of ['@types/node', 'undici-types']) copyPackage(project, `node_modules/${name}`);
@@ -77,7 +77,7 @@ for (const resolution of ['--module nodenext', '--module esnext --moduleResoluti
   });
 }
 
-/** What smoke.sh prints after the version of Node: the ledger's count, two rows an executor, the library. */
+/** Output of smoke.sh after the version of Node: the count of the ledger, two rows per executor, the library. */
 const SMOKE = [
   '2',
   ...['1,200', '2,200'], // --http
@@ -91,7 +91,7 @@ const SMOKE = [
   '',
 ];
 
-/** The folders of other Nodes, as in PATH: .ci/run installs them. */
+/** Folders of other Nodes, separated as in PATH: .ci/run installs them. */
 const others = (process.env.OTHER_NODES ?? '').split(delimiter).filter((folder) => folder !== '');
 const nodes = new Map<string, string>();
 for (const folder of [...others, dirname(process.execPath)]) {
@@ -101,7 +101,7 @@ for (const folder of [...others, dirname(process.execPath)]) {
 }
 
 for (const version of new Set(['20.19', '22', '24', ...nodes.keys()])) {
-  test(`installed, it runs on Node ${version}: pipeline, executors, flow, TypeScript, threads, library`, async (context) => {
+  test(`the installed package runs on Node ${version}: pipeline, executors, flow, TypeScript, threads, library`, async (context) => {
     const folder = nodes.get(version);
     if (folder === undefined) return context.skip(`OTHER_NODES names no folder with Node ${version}`);
     const cwd = join(project, `on-${version}`);

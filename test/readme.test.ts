@@ -1,4 +1,4 @@
-/* The README is short, its picture is small, and its examples run as they stand. */
+/* The README is short, its picture is small, and its examples run as written. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { serve } from './support/serve.ts';
 
 const runner = await pageRunner(await serve());
 
-test('every example of the README runs, and a first run gives a row for each task', {
+test('every example of the README runs, and a first run gives one row per task', {
   timeout: 300_000,
 }, async () => {
   expect(blocksOf('README.md').filter(({ kind }) => kind === 'sh').length).toBeGreaterThan(6);
@@ -22,7 +22,7 @@ test('the README has at most 250 lines', () => {
   expect(read('README.md').split('\n').length).toBeLessThanOrEqual(250);
 });
 
-test('the picture of a terminal is small, and shows what its script types', () => {
+test('the terminal picture is small, and shows what its script types', () => {
   const picture = readFileSync(join(root, 'docs/terminal.svg'), 'utf8');
   expect(read('README.md')).toContain('](docs/terminal.svg)');
   expect(picture.length).toBeLessThan(4096);

@@ -26,7 +26,7 @@ interface Parts extends RunOptions {
   readonly stop: Stop;
   readonly output: Output;
   readonly shown: ShownProgress;
-  readonly say: (message: string) => void;
+  readonly warn: (message: string) => void;
   /**
    * Aborted at the end of the run. An input that is not read to its end would otherwise keep the process alive.
    */
@@ -40,7 +40,7 @@ export async function run(options: RunOptions): Promise<number> {
   const command: Command = await commands[name]();
   const { values, operands, typed, kinds, doubts } = await parseArguments(command, argv, process.env);
   const isQuiet = values.quiet === true;
-  const say = (message: string): void => void process.stderr.write(`${name}: ${escapeControls(message)}\n`);
+  const warn = (message: string): void => void process.stderr.write(`${name}: ${escapeControls(message)}\n`);
   const stop = listenForSignals();
   const ended = new AbortController();
   const emits = command.emits?.(values as never, operands) ?? true;
@@ -49,12 +49,12 @@ export async function run(options: RunOptions): Promise<number> {
     name,
     mode: isQuiet || values.noProgress ? 'none' : (values.progress as ProgressMode),
     terminal: isPiped() ? undefined : terminal, // only the last stage of a pipe draws
-    say,
+    warn,
   });
   stop.leaving.addEventListener('abort', shown.end); // the next signal ends the process
-  if (!isQuiet) for (const doubt of doubts) say(doubt);
-  const io = ioOf({ ...options, terminal, isQuiet, typed, stop, output, shown, say, ended: ended.signal });
-  const escapes = command.runsUserCode?.(values as never) ? listenForEscapes(stop, say) : undefined;
+  if (!isQuiet) for (const doubt of doubts) warn(doubt);
+  const io = ioOf({ ...options, terminal, isQuiet, typed, stop, output, shown, warn, ended: ended.signal });
+  const escapes = command.runsUserCode?.(values as never) ? listenForEscapes(stop, warn) : undefined;
   try {
     const text = await textFor(command, values, kinds, options.version);
     if (text !== undefined) await output.write(text);
@@ -74,12 +74,12 @@ export async function run(options: RunOptions): Promise<number> {
   }
 }
 
-function ioOf({ argv, version, terminal, isQuiet, typed, stop, output, shown, say, ended }: Parts): Io {
+function ioOf({ argv, version, terminal, isQuiet, typed, stop, output, shown, warn, ended }: Parts): Io {
   return {
     stdin(until) {
       if (process.stdin.isTTY) {
         shown.end(); // the line would be drawn over what the user types
-        if (!isQuiet) say('reading from the terminal; end with Ctrl-D');
+        if (!isQuiet) warn('reading from the terminal; end with Ctrl-D');
       }
       return stdin(AbortSignal.any([until, stop.leaving, ended]));
     },
@@ -90,9 +90,9 @@ function ioOf({ argv, version, terminal, isQuiet, typed, stop, output, shown, sa
         }
       : output.write,
     end: output.end,
-    say,
-    tell: (line) => void process.stderr.write(`${escapeControls(line)}\n`),
-    note: isQuiet ? () => {} : say,
+    warn,
+    print: (line) => void process.stderr.write(`${escapeControls(line)}\n`),
+    info: isQuiet ? () => {} : warn,
     progress: shown.show,
     version,
     argv,

@@ -10,7 +10,7 @@ export interface Stop {
   leave(): void;
 }
 
-/** A terminal that is closed sends SIGHUP. */
+/** Signals that stop a stage. A terminal that is closed sends SIGHUP. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Exit codes after a signal, by the convention of shells: 128 and the number of the signal. */
@@ -22,7 +22,8 @@ export const SIGNAL_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
 
 /**
  * Listens for signals: the first asks to stop, the second to leave at once, a third ends the process. The
- * listeners stay to the end, because a second signal at the last moment must not replace the exit code.
+ * listeners stay until the second signal, even at the end of the run: a signal at the last moment must not
+ * replace the exit code.
  */
 export function listenForSignals(): Stop {
   const stopping = new AbortController();
@@ -63,10 +64,10 @@ export interface Escapes {
  * asks to stop, the second to leave at once.
  * @param say writes a line to stderr
  */
-export function listenForEscapes({ stop, leave }: Stop, say: (message: string) => void): Escapes {
+export function listenForEscapes({ stop, leave }: Stop, warn: (message: string) => void): Escapes {
   let count = 0;
   const listener = (error: unknown): void => {
-    say(
+    warn(
       `uncaught error, in a timer or a promise without await: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
     );
     if (count++ === 0) stop();

@@ -1,7 +1,8 @@
 import { TaskpipeError } from '../core/base/errors.ts';
 import { counted, number, textOf } from '../core/base/format.ts';
 import { type Command, defineCommand, type Io } from '../core/options/command.ts';
-import { flag, type OptionValues, path, size } from '../core/options/option.ts';
+import { flag, path, size } from '../core/options/declare.ts';
+import type { OptionValues } from '../core/options/option.ts';
 import { nearest } from '../core/options/suggest.ts';
 import { uuidFault } from '../core/record/task.ts';
 import { checkPlaces, filePath, STDIN, STDOUT } from '../core/storage/path-conflicts.ts';
@@ -14,25 +15,25 @@ import { hasAll, mark, type Named, readNamed, sift, unmark } from '../stages/led
 const options = {
   yes: flag('say yes to clear, which forgets everything'),
   rejects: path('write lines that are neither a record nor a uuid to this file, as NDJSON'),
-  maxLine: size('the longest line of the input', { default: MAX_LINE, shown: '16MB' }),
+  maxLine: size('the longest line of the input', { default: MAX_LINE, defaultText: '16MB' }),
 };
 
-/** What a verb has to work with. */
+/** Context of a verb. */
 interface Context {
   readonly ledger: Ledger;
   readonly values: OptionValues<typeof options>;
   readonly io: Io;
-  /** The uuids of the command line, or what is on the standard input where there are none. */
+  /** Uuids of the command line, or the lines of standard input if there are none. */
   readonly input: AsyncIterable<readonly Named[]>;
   readonly hasOperands: boolean;
 }
 
-/** A verb, and what it does with the ledger. */
+/** Verb, with its action on the ledger. */
 interface Verb {
   readonly words: string;
-  /** Whether it is about the ledger as a whole. Default: it takes uuids. */
+  /** Set if the verb is about the ledger as a whole. Default: it takes uuids. */
   readonly takesNoUuids?: true;
-  /** @returns the exit code */
+  /** Runs the verb. @returns the exit code */
   act(context: Context): Promise<0 | 1>;
 }
 
@@ -103,7 +104,7 @@ async function count({ ledger, io }: Context): Promise<0> {
 
 async function compact({ ledger, io }: Context): Promise<0> {
   const { before, after } = await ledger.compact();
-  io.note(`${ledger.place}: ${counted(before, 'line')} before, ${counted(after, 'line')} now`);
+  io.info(`${ledger.place}: ${counted(before, 'line')} before, ${counted(after, 'line')} now`);
   return 0;
 }
 
@@ -115,7 +116,7 @@ async function clear({ ledger, io, values }: Context): Promise<0> {
     );
   }
   await ledger.clear();
-  io.note(
+  io.info(
     `${ledger.place} is empty now; what outputs hold is still known to task-save, so move them away too`,
   );
   return 0;
@@ -123,15 +124,15 @@ async function clear({ ledger, io, values }: Context): Promise<0> {
 
 async function check({ ledger, io }: Context): Promise<0 | 1> {
   const { lines, bad, finished, undone } = await ledger.check((line, message) =>
-    io.say(`${ledger.place}:${line}: ${message}`),
+    io.warn(`${ledger.place}:${line}: ${message}`),
   );
-  io.note(
+  io.info(
     `${ledger.place}: ${counted(lines, 'line')}, ${number(finished)} finished, ${number(undone)} undone, ${number(bad)} torn or foreign`,
   );
   return bad === 0 ? 0 : 1;
 }
 
-/** What comes, with the progress line. */
+/** Passes batches on, and shows progress. */
 async function* shown(batches: AsyncIterable<readonly Named[]>, io: Io): AsyncGenerator<readonly Named[]> {
   let read = 0;
   io.progress(() => ({ through: read, counts: [{ count: read, words: 'read' }] }));
@@ -145,7 +146,7 @@ async function* fromOperands(uuids: readonly string[]): AsyncGenerator<readonly 
   yield uuids.map((uuid) => ({ uuid, line: uuid, isGood: true }));
 }
 
-/** The verbs that append to the ledger. */
+/** Verbs that append to the ledger. */
 const MARKING = ['mark', 'unmark'];
 
 /**
@@ -160,7 +161,7 @@ function checkFiles(verb: string, ledger: string, rejects: string | undefined, h
   else checkPlaces(written, [place, ...read]);
 }
 
-/** What is wrong with the operands, and what to do about it; undefined where all is well. */
+/** Returns what is wrong with the operands and what to type instead; undefined if they are valid. */
 function usageFault(
   verb: string | undefined,
   place: string | undefined,
@@ -210,7 +211,7 @@ With uuids on the command line mark and unmark read and write nothing else.`,
     const fault = usageFault(verb, place, uuids);
     if (fault !== undefined) throw new TaskpipeError('USAGE', fault);
     checkFiles(verb as string, place as string, values.rejects, uuids.length > 0);
-    const rejects = await openRejects({ file: values.rejects, say: io.say });
+    const rejects = await openRejects({ file: values.rejects, warn: io.warn });
     const lineOptions = {
       source: 'stdin',
       reject: rejects.reject,
@@ -221,7 +222,7 @@ With uuids on the command line mark and unmark read and write nothing else.`,
       uuids.length > 0
         ? fromOperands(uuids)
         : shown(flushed(readNamed(io.stdin(io.leaving), lineOptions), rejects), io);
-    const ledger = openLedger(withPassword(place as string, io.env), io.say);
+    const ledger = openLedger(withPassword(place as string, io.env), io.warn);
     const { act } = verbs[verb as string] as Verb;
     try {
       const code = await act({ ledger, values, io, input, hasOperands: uuids.length > 0 });

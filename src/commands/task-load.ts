@@ -1,75 +1,21 @@
 import { TaskpipeError } from '../core/base/errors.ts';
 import { counted, number } from '../core/base/format.ts';
 import type { Progress } from '../core/base/progress.ts';
-import type { UuidVersion } from '../core/ids/uuid.ts';
 import { type Command, defineCommand } from '../core/options/command.ts';
-import {
-  choice,
-  count,
-  flag,
-  InvalidValue,
-  list,
-  pairs,
-  path,
-  size,
-  text,
-  value,
-} from '../core/options/option.ts';
-import { optionsOf } from '../core/options/unknown-options.ts';
+import { flag, path } from '../core/options/declare.ts';
+import { optionsOf } from '../core/options/library-options.ts';
 import { checkPlaces, filePath, STDIN, STDOUT } from '../core/storage/path-conflicts.ts';
 import { withPassword } from '../core/storage/redis-address.ts';
-import { isEncoding } from '../core/text/encoding.ts';
-import { type BadInput, MAX_LINE } from '../core/text/lines.ts';
+import type { BadInput } from '../core/text/lines.ts';
 import { openRejects } from '../core/text/rejects.ts';
-import { formats, sizeOf } from '../loaders/index.ts';
+import { sizeOf } from '../loaders/index.ts';
 import { type LoadingLines, loadLines } from '../stages/load/load.ts';
-import { isCharacter, LOAD_NAMES, type LoadOptions } from '../stages/load/load-options.ts';
+import { type LoadOptions, loadOptions, OWN_LOAD_OPTIONS } from '../stages/load/load-options.ts';
 
 const options = {
-  uuidFields: list(
-    'make the uuid of these attributes, by name or path, as Python: uuid3(NAMESPACE_URL, value)',
-  ),
-  uuid: choice(
-    'the kind of uuid: 3 (MD5) or 5 (SHA-1), made of the record; 4 or 7 are random: no resuming',
-    ['3', '5', '4', '7'],
-    {
-      default: '3',
-      env: 'TASK_UUID_VERSION', // TASK_UUID is what a command finds its task's uuid in
-    },
-  ),
-  uuidSep: text("the separator of several values; '' for plain concatenation", {
-    default: '\u001f',
-    shown: 'U+001F',
-    allowsEmpty: true,
-  }),
-  ledger: path('leave out what this ledger says is finished', { placeholder: 'LEDGER' }),
-  again: flag('load what is finished too'),
-  duplicates: choice('a uuid that came before in this load', ['skip', 'keep', 'fail'], { default: 'skip' }),
-  format: choice('the format; default: by the ending, else by the first bytes', formats),
-  delimiter: value('what stands between two cells, one character (\\t is a tab)', 'CHAR', toDelimiter),
-  quote: value('what encloses cells, one character, or none; default: " in CSV, none in TSV', 'CHAR', toMark),
-  escape: value(
-    'what escapes the next character, or none; default: a quote is doubled in CSV, \\ in TSV',
-    'CHAR',
-    toMark,
-  ),
-  skip: count('skip so many lines before the first row', { min: 0, shown: '0' }),
-  comment: value("skip lines that begin with this, as in '#'", 'TEXT', toComment),
+  ...loadOptions,
   noHeader: flag('the first row is data; columns are column1, column2, …'),
-  columns: list('the names of the columns, in place of those in the header'),
-  encoding: value('the encoding, as in gbk, windows-1252, utf-16le (default: UTF-8)', 'NAME', toEncoding),
-  field: text('the attribute that a plain line becomes', { shown: 'line', placeholder: 'NAME' }),
-  select: list('keep these attributes, in this order; nested ones by path, as in a.b'),
-  rename: pairs('give attributes other names; nested ones, by path, move to the top', 'OLD=NEW,…'),
-  require: list('reject records if one of these, by name or path, is missing, null or empty'),
-  query: text('the rows of a SQLite database, by a SELECT', { placeholder: 'SQL', shown: 'all of --table' }),
-  table: text('the table of a SQLite database', { placeholder: 'NAME', shown: 'tasks' }),
-  limit: count('load at most so many tasks, of those that are to be done', { min: 0 }),
-  offset: count('pass over so many records of the input first', { min: 0, default: 0 }),
-  sample: count('load so many, chosen evenly from all of the input, the same ones each time', { min: 0 }),
-  shard: value('load part I of N; which tasks are in it depends on their uuid alone', 'I/N', toShard),
   rejects: path('keep invalid input, as NDJSON with its place and the reason'),
-  maxLine: size('the longest line or row', { default: MAX_LINE, shown: '16MB' }),
 } as const;
 
 export const command: Command = defineCommand({
@@ -108,16 +54,14 @@ export const command: Command = defineCommand({
     const given = {
       ...values,
       ledger: withPassword(values.ledger, io.env),
-      uuid: Number(values.uuid) as UuidVersion,
       header: !values.noHeader,
-      rename: new Map(values.rename ?? []),
       reject: (bad: BadInput) => rejects.reject(bad),
-      note: io.note,
+      info: io.info,
       stdin: () => io.stdin(io.stopping),
       signal: AbortSignal.any([io.stopping, io.leaving]),
     };
-    const tasks = loadLines(from, optionsOf<LoadOptions>(given, LOAD_NAMES), typed);
-    const rejects = await openRejects({ file: values.rejects, say: io.say });
+    const tasks = loadLines(from, optionsOf<LoadOptions>(given, loadOptions, OWN_LOAD_OPTIONS), typed);
+    const rejects = await openRejects({ file: values.rejects, warn: io.warn });
     io.progress(() => progressOf(tasks, { size, limit: values.limit, rejected: rejects.count }));
     try {
       for await (const lines of tasks) {
@@ -125,24 +69,24 @@ export const command: Command = defineCommand({
         await rejects.flush();
       }
     } catch (error) {
-      // A later stage may have heard of the signal first, and have closed the pipe.
+      // A later stage may get the signal first, and close the pipe.
       const isGone = error instanceof TaskpipeError && error.code === 'PIPE';
-      if (isGone && io.stopping.aborted) io.note(summary(tasks, rejects.count, values.rejects, true));
+      if (isGone && io.stopping.aborted) io.info(summary(tasks, rejects.count, values.rejects, true));
       throw error;
     } finally {
       await rejects.close();
     }
-    io.note(summary(tasks, rejects.count, values.rejects, io.stopping.aborted));
+    io.info(summary(tasks, rejects.count, values.rejects, io.stopping.aborted));
     return rejects.count > 0 ? 1 : 0;
   },
 });
 
-/** What a load is to do. */
+/** Extent of a load, for the progress line. */
 interface Whole {
-  /** Of its files, in bytes; undefined if unknown. */
+  /** Size of its files, in bytes; undefined if unknown. */
   readonly size: number | undefined;
   readonly limit: number | undefined;
-  /** How many records were no task. */
+  /** Number of rejected records. */
   readonly rejected: number;
 }
 
@@ -179,33 +123,4 @@ function summary(
     );
   }
   return parts.join(', ');
-}
-
-function toDelimiter(typed: string): string {
-  const delimiter = typed === '\\t' ? '\t' : typed;
-  if (!isCharacter(delimiter) || delimiter === '"')
-    throw new InvalidValue('must be one character, not a quote or a line end');
-  return delimiter;
-}
-
-function toMark(typed: string): string {
-  if (typed !== 'none' && !isCharacter(typed)) throw new InvalidValue('must be one character, or none');
-  return typed;
-}
-
-function toComment(typed: string): string {
-  if (typed === '') throw new InvalidValue("must be the beginning of a line, as in '#'");
-  return typed;
-}
-
-function toEncoding(typed: string): string {
-  if (!isEncoding(typed))
-    throw new InvalidValue('must be the name of an encoding, as in gbk, shift_jis or windows-1252');
-  return typed;
-}
-
-function toShard(typed: string): { index: number; of: number } {
-  const [index = 0, of = 0] = /^\d+\/\d+$/.test(typed) ? typed.split('/').map(Number) : [];
-  if (index < 1 || index > of) throw new InvalidValue('must be I/N with I from 1 to N, as in 1/4');
-  return { index, of };
 }

@@ -1,22 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { ioError, TaskpipeError } from '../core/base/errors.ts';
 import { type Command, defineCommand, type Io } from '../core/options/command.ts';
-import {
-  count,
-  duration,
-  flag,
-  InvalidValue,
-  list,
-  path,
-  size,
-  text,
-  value,
-} from '../core/options/option.ts';
+import { count, duration, flag, list, path, size, text, value } from '../core/options/declare.ts';
+import { InvalidValue } from '../core/options/option.ts';
 import { app } from '../serve/index.ts';
 import { DEFAULTS } from '../serve/options.ts';
 
 const options = {
-  store: path('the database that tasks and their results are kept in', { shown: 'tasks.db' }),
+  store: path('the database that tasks and their results are kept in', { defaultText: 'tasks.db' }),
   exec: text('what does the tasks, as in "task-exec --module work.mjs -j 4"; default: they go to stdout', {
     placeholder: 'CMD',
   }),
@@ -34,16 +25,12 @@ const options = {
     placeholder: 'ORIGIN,…',
   }),
   idFields: list('make the id of these members of the data: the same data is the same task'),
-  rerunAfter: {
-    ...duration('do the same task anew where it ended so long ago (--id-fields)', {
-      default: 0,
-      shown: 'never',
-    }),
-    fallback: undefined as number | undefined,
-  },
+  rerunAfter: duration('do the same task anew where it ended so long ago (--id-fields)', {
+    defaultText: 'never',
+  }),
   timeout: duration('a task that runs so long has failed', {
     default: DEFAULTS.timeout as number,
-    shown: '4h',
+    defaultText: '4h',
     min: 1,
   }),
   onDone: text('run this for each task that has come to its end: its record is on stdin', {
@@ -52,7 +39,7 @@ const options = {
   logDir: path('where a task-exec logs what a task says, for GET PATH/log', { placeholder: 'DIR' }),
   maxBody: size('the longest body; a batch may have 16 times that', {
     default: DEFAULTS.maxBody as number,
-    shown: '1MB',
+    defaultText: '1MB',
   }),
   backlog: count('how many tasks may be unfinished; more are answered 429', {
     default: DEFAULTS.backlog as number,
@@ -61,7 +48,7 @@ const options = {
   window: count('how many tasks --exec is given ahead', { default: DEFAULTS.window as number }),
   requestTimeout: duration('how long a request may take to come in', {
     default: DEFAULTS.requestTimeout as number,
-    shown: '10s',
+    defaultText: '10s',
     min: 1,
   }),
 } as const;
@@ -112,13 +99,13 @@ The first SIGINT or SIGTERM takes no more requests and lets the work finish what
     if (values.rerunAfter !== undefined && values.idFields === undefined)
       throw new TaskpipeError('USAGE', '--rerun-after needs --id-fields, by which the same task is told');
     const allowHost = [...(values.allowHost ?? []), ...(token === undefined ? [host] : [])];
-    const { stopping, leaving, say, env: environment, write: give } = io;
+    const { stopping, leaving, warn, env: environment, write: give } = io;
     const service = app(endpoint, {
       ...values,
-      ...{ store, token, allowHost, environment, stopping, leaving, say, give },
+      ...{ store, token, allowHost, environment, stopping, leaving, warn, give },
     });
     await listen(service, host, port);
-    io.note(`http://${at(host)}:${portOf(service) ?? port}${endpoint}`);
+    io.info(`http://${at(host)}:${portOf(service) ?? port}${endpoint}`);
     await ended(io);
     await service.close();
     return 0;
@@ -145,7 +132,7 @@ function at(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-/** Resolves when it is to come to its end. */
+/** Resolves when the service must stop: at a signal, or because the reader of the output left. */
 function ended({ stopping, leaving }: Io): Promise<void> {
   return new Promise((resolve) => {
     const signal = AbortSignal.any([stopping, leaving]);

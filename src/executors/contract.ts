@@ -23,9 +23,9 @@ export interface Outcome {
 /** Task that was added by the work of another one. */
 export interface Child {
   readonly task: Task;
-  /** Whether it runs before all waiting tasks. */
+  /** True if it runs before all waiting tasks. */
   readonly front: boolean;
-  /** Whether it runs even if its uuid was seen or is finished. */
+  /** True if it runs even if its uuid was seen or is finished. */
   readonly again: boolean;
 }
 
@@ -33,7 +33,7 @@ export interface Child {
 export interface RetryHint {
   /** Wait that the other side asked for, in milliseconds. Absent: backoff of the stage. */
   readonly after?: number;
-  /** Whether the wait applies to the whole lane, not only to this task. */
+  /** Set if the wait applies to the whole lane, not only to this task. */
   readonly pauseLane?: boolean;
 }
 
@@ -72,7 +72,7 @@ export interface Executor {
    * batches need not wait for more.
    */
   drained?(): void;
-  /** Whether the work may add tasks, so that the stage must remember the uuids it has seen. */
+  /** Set if the work may add tasks. The stage must then remember the uuids it has seen. */
   readonly finds?: boolean;
   /**
    * Returns what would be done, in one line, for `--dry-run`.
@@ -92,14 +92,14 @@ export interface Setting {
   /** Timeout as a percentage of the median time, if the kind supports it. */
   readonly timeoutPercent?: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Whether failed records are reverted instead of working on the others. */
+  /** True if failed records are reverted, instead of work on the others. */
   readonly revert: boolean;
   /** Folder with one log file for each task. */
   readonly logDir: string | undefined;
   /** Writes a line to stderr unchanged: to be copied or run. */
-  readonly tell: (line: string) => void;
+  readonly print: (line: string) => void;
   /** Writes a message to stderr, unless `--quiet` was given. */
-  readonly note: (message: string) => void;
+  readonly info: (message: string) => void;
   /** Called for state changes inside a task, if events are wanted. */
   readonly notify?: Notify | undefined;
   /** Aborted when the stage should finish what runs and end. */

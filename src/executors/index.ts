@@ -3,7 +3,8 @@
  * arrive or leave: that is for the stage.
  */
 import { TaskpipeError } from '../core/base/errors.ts';
-import { flag, type Option, type OptionValues, optionName, path, text } from '../core/options/option.ts';
+import { flag, path, text } from '../core/options/declare.ts';
+import { type Option, type OptionValues, optionName } from '../core/options/option.ts';
 import type * as command from './command/index.ts';
 import { commandHelp, commandOptions } from './command/options.ts';
 import type { Executor, Setting } from './contract.ts';

@@ -85,7 +85,7 @@ export function task(
 }
 
 /**
- * Returns the atom for a value that was passed to `add()` of a flow.
+ * Returns the atom for a value that was passed to the method `add` of a flow.
  * @param flow name of the flow, for messages
  * @throws {TaskpipeError} `USAGE` if the value is not an atom
  */

@@ -15,7 +15,7 @@ export type { Condition, Entry, Ledger, LedgerWriter, OutputHistory, Seal } from
 /**
  * Kinds of ledgers by the scheme of the place. A place without `://` is a file, or by its ending a database.
  */
-const ledgers: Readonly<Record<string, (place: string, say: (message: string) => void) => Ledger>> = {
+const ledgers: Readonly<Record<string, (place: string, warn: (message: string) => void) => Ledger>> = {
   file: jsonlLedger,
   redis: redisLedger,
   rediss: redisLedger,
@@ -28,7 +28,7 @@ const ledgers: Readonly<Record<string, (place: string, say: (message: string) =>
  * @param say writes a line to stderr
  * @throws {TaskpipeError} `USAGE` if the kind of the place is unknown
  */
-export function openLedger(place: string, say: (message: string) => void): Ledger {
+export function openLedger(place: string, warn: (message: string) => void): Ledger {
   const kind = /^([a-z]+):\/\//.exec(place)?.[1] ?? (/\.(db|sqlite3?)$/i.test(place) ? 'sqlite' : 'file');
   const make = ledgers[kind];
   if (make === undefined || place === '') {
@@ -37,7 +37,7 @@ export function openLedger(place: string, say: (message: string) => void): Ledge
       `a ledger is a JSONL file, as in done.jsonl, or redis://HOST/0#NAME; got ${JSON.stringify(withoutUser(place))}`,
     );
   }
-  return make(place, say);
+  return make(place, warn);
 }
 
 /** Returns the finished uuids of a ledger; an empty set if it does not exist. @throws {TaskpipeError} */

@@ -15,19 +15,19 @@ import type { Entry, Ledger, LedgerWriter, OutputHistory, Seal } from './contrac
  * @param say writes a line to stderr
  * @throws {TaskpipeError} `USAGE` if the place is an invalid url
  */
-export function redisLedger(place: string, say: (message: string) => void): Ledger {
+export function redisLedger(place: string, warn: (message: string) => void): Ledger {
   const address = redisAddress(place, { env: {} });
   const name = nameIn(address);
   const finished = finishedKey(name);
   const undone = undoneKey(name);
-  const within = <T>(work: (link: RedisLink) => Promise<T>): Promise<T> => connected(address, say, work);
+  const within = <T>(work: (link: RedisLink) => Promise<T>): Promise<T> => connected(address, warn, work);
   return {
     place: address.place,
     finished: () => within((link) => idsOf(link, finished)),
-    list: () => listed(address, say, finished),
+    list: () => listed(address, warn, finished),
     history: (output) => within((link) => historyOf(link, name, output)),
-    rowsIn: (output) => listed(address, say, savedKey(name, outputName(output))),
-    open: (output) => openWriter(address, say, output),
+    rowsIn: (output) => listed(address, warn, savedKey(name, outputName(output))),
+    open: (output) => openWriter(address, warn, output),
     check: () =>
       within(async ({ client }) => {
         const counts = { finished: await client.scard(finished), undone: await client.scard(undone) };
@@ -92,10 +92,10 @@ function outputName(path: string): string {
 
 async function connected<T>(
   address: RedisAddress,
-  say: (message: string) => void,
+  warn: (message: string) => void,
   work: (link: RedisLink) => Promise<T>,
 ): Promise<T> {
-  const link = await connectRedis(address, { say });
+  const link = await connectRedis(address, { warn });
   try {
     return await link.run(() => work(link));
   } finally {
@@ -111,10 +111,10 @@ async function idsOf({ client }: RedisLink, key: string): Promise<IdSet> {
 
 async function* listed(
   address: RedisAddress,
-  say: (message: string) => void,
+  warn: (message: string) => void,
   key: string,
 ): AsyncGenerator<readonly string[]> {
-  const link = await connectRedis(address, { say });
+  const link = await connectRedis(address, { warn });
   const met = new IdSet(); // a scan may give a member twice
   try {
     for await (const members of membersOf(link.client, key)) yield members.filter((uuid) => met.add(uuid));
@@ -147,12 +147,12 @@ async function historyOf(link: RedisLink, name: string, path: string): Promise<O
 
 async function openWriter(
   address: RedisAddress,
-  say: (message: string) => void,
+  warn: (message: string) => void,
   path: string | undefined,
 ): Promise<LedgerWriter> {
   const name = nameIn(address);
   const output = path === undefined ? undefined : outputName(path);
-  const link = await connectRedis(address, { say });
+  const link = await connectRedis(address, { warn });
   const know = async (end: number, seal?: Seal): Promise<void> => {
     if (output === undefined) throw new TaskpipeError('USAGE', 'the ledger was opened for no output');
     const change = link.client.multi().hset(endsKey(name), output, end);

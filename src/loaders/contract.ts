@@ -95,7 +95,7 @@ export interface ReadOptions extends Reshape {
    */
   readonly query: string | undefined;
   readonly table: string | undefined;
-  readonly note: (message: string) => void;
+  readonly info: (message: string) => void;
   /** Returns true if rows with these columns may come as `PlainRows`. Undefined: none may. */
   readonly takesPlain: ((columns: Columns) => boolean) | undefined;
 }

@@ -1,18 +1,46 @@
 import { HALF, uuidOfCanonical } from '../core/ids/record-uuid.ts';
 import { nameUuid, randomUuid, type UuidVersion } from '../core/ids/uuid.ts';
+import { list, text, value } from '../core/options/declare.ts';
+import type { LibraryOptions } from '../core/options/library-options.ts';
+import { InvalidValue } from '../core/options/option.ts';
 import { uuidFault } from '../core/record/task.ts';
 import type { Loaded } from './contract.ts';
 
-export interface IdentityOptions {
+const VERSIONS = ['3', '5', '4', '7'];
+
+/** Options of the uuids of a load. */
+export const identityOptions = {
   /**
    * Attributes whose values make the uuid, by name or path. Default: the record's own `uuid`, else the whole
    * record, with names.
    */
-  readonly uuidFields?: readonly string[] | undefined;
+  uuidFields: list(
+    'make the uuid of these attributes, by name or path, as Python: uuid3(NAMESPACE_URL, value)',
+  ),
   /** Kind of UUID: 3 (MD5, the default) or 5 (SHA-1) of the record or those values; 4 or 7 are random. */
-  readonly uuid?: UuidVersion | undefined;
+  uuid: value<UuidVersion>(
+    'the kind of uuid: 3 (MD5) or 5 (SHA-1), made of the record; 4 or 7 are random: no resuming',
+    VERSIONS.join('|'),
+    toVersion,
+    {
+      default: 3,
+      choices: VERSIONS,
+      env: 'TASK_UUID_VERSION', // TASK_UUID is the uuid of the task, for a command
+    },
+  ),
   /** Separator between values. Default: U+001F, so that `a`, `bc` and `ab`, `c` differ. */
-  readonly uuidSep?: string | undefined;
+  uuidSep: text("the separator of several values; '' for plain concatenation", {
+    default: '\u001f',
+    defaultText: 'U+001F',
+    allowsEmpty: true,
+  }),
+};
+
+export type IdentityOptions = LibraryOptions<typeof identityOptions>;
+
+function toVersion(typed: string): UuidVersion {
+  if (!VERSIONS.includes(typed)) throw new InvalidValue(`must be one of ${VERSIONS.join(', ')}`);
+  return Number(typed) as UuidVersion;
 }
 
 /** Reason a record cannot have a uuid. */

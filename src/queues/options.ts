@@ -1,28 +1,11 @@
 import { TaskpipeError } from '../core/base/errors.ts';
-import {
-  duration,
-  flag,
-  InvalidValue,
-  type Option,
-  type OptionValues,
-  path,
-  text,
-  value,
-  values,
-} from '../core/options/option.ts';
+import { duration, flag, path, text, value, values } from '../core/options/declare.ts';
+import { InvalidValue, type OptionValues } from '../core/options/option.ts';
 import { PATIENCE } from '../core/storage/redis-client.ts';
 import type { QueueSettings } from './index.ts';
 
-type ConnectionOptionTable = {
-  readonly queue: Option<string | undefined>;
-  readonly name: Option<readonly string[]>;
-  readonly passwordFile: Option<string | undefined>;
-  readonly volatile: Option<boolean>;
-  readonly patience: Option<number>;
-};
-
 /** Options for the connection, for every command that uses queues. */
-export const connectionOptions: ConnectionOptionTable = {
+export const connectionOptions = {
   queue: text('url of the queues: redis://HOST:PORT/DB, or rediss:// with TLS', { placeholder: 'URL' }),
   name: values('the name of the queue; may be given several times', 'NAME', toName),
   passwordFile: path(
@@ -31,18 +14,12 @@ export const connectionOptions: ConnectionOptionTable = {
   volatile: flag('accept a Redis that loses its data when it stops, or evicts it when it is full'),
   patience: duration('how long Redis may be unavailable before that is an error', {
     default: PATIENCE,
-    shown: '1m',
+    defaultText: '1m',
   }),
 };
 
-type ServerOptionTable = {
-  readonly backend: Option<string | undefined>;
-  readonly ip: Option<string | undefined>;
-  readonly port: Option<number | undefined>;
-};
-
-/** The same as separate options, mostly from a file: `--config server.json`. */
-export const serverOptions: ServerOptionTable = {
+/** Options that give the url in parts, mostly from a file: `--config server.json`. */
+export const serverOptions = {
   backend: value(
     'in place of a url, as in a file for --config: the kind of server, redis',
     'redis',
@@ -72,7 +49,7 @@ function toPort(typed: string): number {
 
 /** Returns the url that the options give; undefined if they give none. */
 export function urlOf(
-  options: Partial<OptionValues<ConnectionOptionTable & ServerOptionTable>>,
+  options: Partial<OptionValues<typeof connectionOptions & typeof serverOptions>>,
 ): string | undefined {
   const { queue, ip, port } = options;
   if (queue !== undefined && queue !== '') return queue;
@@ -93,8 +70,8 @@ export function namesOf(names: readonly string[]): readonly string[] {
 
 /** Returns the settings that the options give. */
 export function settingsOf(
-  { volatile: mayForget, patience, passwordFile }: OptionValues<ConnectionOptionTable>,
-  { env, say, leaving }: Pick<QueueSettings, 'env' | 'say' | 'leaving'>,
+  { volatile: mayForget, patience, passwordFile }: OptionValues<typeof connectionOptions>,
+  { env, warn, leaving }: Pick<QueueSettings, 'env' | 'warn' | 'leaving'>,
 ): QueueSettings {
-  return { env, say, leaving, volatile: mayForget, patience, passwordFile };
+  return { env, warn, leaving, volatile: mayForget, patience, passwordFile };
 }

@@ -95,7 +95,7 @@ export interface HostCounts {
 export interface Host extends HostCounts {
   /** Origin, such as `https://example.com:8443`. */
   readonly host: string;
-  /** As in `latency`; the error is at most 7 %, except for `mean` and `max`, which are exact. */
+  /** Statistics as in `latency`. The error is at most 7 %, except for `mean` and `max`, which are exact. */
   readonly mean: number;
   readonly p50: number;
   readonly p95: number;

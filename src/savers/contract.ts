@@ -52,7 +52,7 @@ export interface FormatOptions {
   /** True if a new file begins with a byte order mark. */
   readonly bom?: boolean | undefined;
   /** Shows a note to the user. */
-  readonly note?: ((message: string) => void) | undefined;
+  readonly info?: ((message: string) => void) | undefined;
 }
 
 /** Options of a destination. */
@@ -69,8 +69,8 @@ export interface DestinationOptions extends FormatOptions {
   /** True if rows are synced to disk before they count as saved. */
   readonly sync: boolean;
   /** Writes a line to stderr. */
-  readonly say: (message: string) => void;
-  readonly note: (message: string) => void;
+  readonly warn: (message: string) => void;
+  readonly info: (message: string) => void;
 }
 
 /** Rows of one output: tasks to text, and text to rows. */

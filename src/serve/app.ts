@@ -39,7 +39,7 @@ export function app(endpoint: string, options: AppOptions): FastifyInstance {
   server.server.maxConnections = options.maxConnections ?? DEFAULTS.maxConnections;
   let service: Service | undefined;
   const metrics = metricsOf(() => service as Service);
-  addAnswers(server, metrics, options.say ?? (() => {}));
+  addAnswers(server, metrics, options.warn ?? (() => {}));
   guard(server, options);
   const closing = new AbortController();
   const stopping = AbortSignal.any([closing.signal, ...(options.stopping ? [options.stopping] : [])]);
@@ -47,7 +47,7 @@ export function app(endpoint: string, options: AppOptions): FastifyInstance {
   const onDone = doneCaller(options);
   server.register(async (scope) => {
     await addPages(scope, endpoint, metrics, () => service);
-    const store = await Store.open(options.store, options.say ?? (() => {}));
+    const store = await Store.open(options.store, options.warn ?? (() => {}));
     service = new Service(store, {
       stage,
       stopping,
@@ -61,7 +61,7 @@ export function app(endpoint: string, options: AppOptions): FastifyInstance {
         metrics.finished(end);
         onDone?.(end);
       },
-      say: options.say ?? (() => {}),
+      warn: options.warn ?? (() => {}),
     });
     const watchers = new Watchers(service);
     const room = { service, watchers, metrics, options, maxBody };
@@ -106,12 +106,12 @@ function serverOptions({
 }
 
 function stageOf(options: AppOptions, stopping: AbortSignal, began: (uuid: string) => void): Stage {
-  const { exec, give, shell, environment = {}, timeout, logDir, say = () => {} } = options;
+  const { exec, give, shell, environment = {}, timeout, logDir, warn = () => {} } = options;
   const leaving = options.leaving ?? new AbortController().signal;
   if (typeof exec === 'function') return exec;
   if (exec === undefined) return giveTo(give);
   const also = { timeout: `${timeout ?? DEFAULTS.timeout}ms`, 'log-dir': logDir };
-  return childStage(exec, { shell, environment, also, began, stopping, leaving, say });
+  return childStage(exec, { shell, environment, also, began, stopping, leaving, warn });
 }
 
 /** Makes a stage that passes tasks to `give`; their results arrive through the database. */

@@ -44,7 +44,7 @@ export interface AppOptions {
   readonly stopping?: AbortSignal | undefined;
   readonly leaving?: AbortSignal | undefined;
   /** Called with each message for people. */
-  readonly say?: ((message: string) => void) | undefined;
+  readonly warn?: ((message: string) => void) | undefined;
 }
 
 /** Default values. */

@@ -23,7 +23,7 @@ export function readNamed(
   return parseLines(chunks, options, nameOf);
 }
 
-/** One line, as a record or a bare uuid; undefined where it is blank. */
+/** Parses a line as a record or a bare uuid. Returns undefined if it is blank. */
 export function nameOf(line: string): Named | Exclude<ReturnType<typeof parseTask>, Task> {
   const text = line.trim();
   if (text === '') return undefined;
@@ -49,9 +49,9 @@ function unquoted(text: string): unknown {
 }
 
 /**
- * Marks succeeded tasks as finished, and passes everything on.
- * Ledger before output: what is passed on is marked. A crash between the two leaves marked what was not passed on, so
- * what comes should be kept already, as it is behind `task-save --tee`.
+ * Marks succeeded tasks as finished, and passes everything on. The ledger is written before the output, so
+ * everything that is passed on is marked. After a crash between the two, the output may lack marked tasks. So
+ * the input must already be saved, as it is behind `task-save --tee`.
  */
 export async function* mark(
   batches: AsyncIterable<readonly Named[]>,
@@ -65,7 +65,7 @@ export async function* mark(
   }
 }
 
-/** Takes every uuid back, and passes everything on. */
+/** Marks every uuid as not finished, and passes everything on. */
 export async function* unmark(
   batches: AsyncIterable<readonly Named[]>,
   writer: LedgerWriter,
@@ -79,7 +79,7 @@ export async function* unmark(
   }
 }
 
-/** Lets through what is finished, or what is not. The ledger is read once, before the first of the input. */
+/** Passes on what is finished, or what is not. Reads the ledger once, before the input. */
 export async function* sift(
   batches: AsyncIterable<readonly Named[]>,
   ledger: Ledger,
@@ -91,7 +91,7 @@ export async function* sift(
   }
 }
 
-/** Whether all of them are finished. Stops reading at the first that is not. */
+/** Returns whether all of them are finished. Stops reading at the first that is not. */
 export async function hasAll(batches: AsyncIterable<readonly Named[]>, ledger: Ledger): Promise<boolean> {
   const finished = await ledger.finished();
   for await (const batch of batches) if (!batch.every(({ uuid }) => finished.has(uuid))) return false;

@@ -1,15 +1,15 @@
 import type { Task } from '../core/record/task.ts';
 
-/** Tasks as they move between stages: an array for what came together. */
+/** Tasks as they move between stages, in batches of those that arrived together. */
 export type Tasks = AsyncIterable<readonly Task[]>;
 
-/** A loader, executors and a saver, assembled. */
+/** Stages of a pipeline that runs in one process. */
 export interface Procession<Saved> {
-  /** Where tasks come from, as `load(...)` gives them. */
+  /** Source of the tasks, such as `load(...)`. */
   readonly load: Tasks;
-  /** What is done with them, in order: `exec(...)`, one or several. */
+  /** Work on the tasks, in order: one `exec(...)`, or several. */
   readonly exec?: ((tasks: Tasks) => Tasks) | readonly ((tasks: Tasks) => Tasks)[] | undefined;
-  /** What keeps them. */
+  /** Saver of the tasks. */
   readonly save: (tasks: Tasks) => Promise<Saved>;
 }
 
@@ -22,8 +22,8 @@ export interface Procession<Saved> {
  *       save: (tasks) => save(tasks, 'out.csv', { ledger: 'done.jsonl' }),
  *     });
  *
- * @returns what the saver gives
- * @throws what any of them throws; the others are then brought to an end
+ * @returns the result of the saver
+ * @throws the error of any stage; the other stages are then ended
  */
 export function procession<Saved>({ load, exec = [], save }: Procession<Saved>): Promise<Saved> {
   let tasks = load;

@@ -1,4 +1,4 @@
-/* Completion in the real shells offers what the declaration of the options says, and nothing else. */
+/* Completion in the real shells offers exactly what the option declarations contain. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import { type CompletedCommand, completedCommands } from '../../src/cli/completi
 import { freshFolder, has, sh } from '../support/run.ts';
 import { NEEDS, offered } from './shells.ts';
 
-/** What is in the folder where TAB is pressed. */
+/** Contents of the folder where TAB is pressed. */
 const FILES = ['a b.csv', 'a.csv', 'a-folder'];
 
 interface Expected {
@@ -15,7 +15,7 @@ interface Expected {
   readonly words: readonly string[];
 }
 
-/** What is to be offered for a command: its options, the values of each, and its operands. */
+/** Returns the expected words of a command: its options, the values of each, and its operands. */
 function expectedOf({ name, options, kinds, verbs, takesFiles }: CompletedCommand): Expected[] {
   const long = options.flatMap(({ names }) => names.filter((one) => one.startsWith('--')));
   const [verb] = Object.keys(verbs);
@@ -62,12 +62,12 @@ async function folderFor(shell: string): Promise<string> {
   return cwd;
 }
 
-/** A folder is shown with a slash, or without; a value with the option before it, or without. */
+/** Removes the slash of a folder and the option before a value, which shells may or may not show. */
 const plain = (words: readonly string[]): string[] =>
   words.map((word) => word.replace(/\/$|^--[\w-]+=/g, '')).sort();
 
 describe.each(SHELLS)('completion in %s', (shell) => {
-  test('offers options, values, verbs and files, each where it belongs', async (context) => {
+  test('offers each option, value, verb and file at its position', async (context) => {
     for (const program of NEEDS[shell])
       if (!(await has(program))) context.skip(`${program} is not installed`);
     const cwd = await folderFor(shell);
@@ -81,7 +81,7 @@ describe.each(SHELLS)('completion in %s', (shell) => {
     expect(expected.map(({ line }, i) => ({ line, words: plain(seen[i] ?? []) }))).toEqual(wanted);
   });
 
-  test('the script of every command is the same one', async () => {
+  test('prints the same script for every command', async () => {
     const scripts = await Promise.all(
       (await completedCommands()).map(({ name }) => sh(`${name} --completion ${shell}`)),
     );
@@ -92,7 +92,7 @@ describe.each(SHELLS)('completion in %s', (shell) => {
   });
 });
 
-test('what an option does is told where bash lists them', async () => {
+test('bash completion lists options with their descriptions', async () => {
   const ask = `. <(task-load --completion bash); compopt() { :; }; COMP_TYPE=63 COLUMNS=60
 COMP_WORDS=(task-load --uu) COMP_CWORD=1; _taskpipe task-load --uu task-load; printf '%s\\n' "\${COMPREPLY[@]}"`;
   expect((await sh(ask)).stdout).toMatch(
@@ -100,7 +100,7 @@ COMP_WORDS=(task-load --uu) COMP_CWORD=1; _taskpipe task-load --uu task-load; pr
   );
 });
 
-test('bash starts no process at a TAB', async () => {
+test('bash completion starts no process', async () => {
   const cwd = await folderFor('bash');
   const ask = `. ./script; compopt() { :; }; PATH=
 COMP_WORDS=(task-load --format '') COMP_CWORD=2; _taskpipe task-load '' --format; echo "\${COMPREPLY[@]}"`;

@@ -1,11 +1,11 @@
-/* What is said where a command can't even start. */
+/* Messages of commands that cannot start. */
 import { cpSync, mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { freshFolder, root, sh } from '../support/run.ts';
 
-/** A copy of the package without what is not named. */
+/** Copies only the named parts of the package. */
 function clone(...parts: readonly string[]): string {
   const cwd = freshFolder();
   mkdirSync(join(cwd, 'bin'));
@@ -14,20 +14,20 @@ function clone(...parts: readonly string[]): string {
   return cwd;
 }
 
-test('a clone that was not built says how to build it', async () => {
+test('an unbuilt clone prints how to build it', async () => {
   const cwd = clone();
   const { code, stderr } = await sh('bin/task-load a.csv', { cwd });
   expect(stderr).toBe(`task-load: can't start: it is not built yet: run npm install in ${cwd}/\n`);
   expect(code).toBe(70);
 });
 
-test('a package without what it depends on says so in a line', async () => {
+test('a package without its dependencies prints a one-line error', async () => {
   const { code, stderr } = await sh('bin/task-load a.csv', { cwd: clone('dist') });
   expect(stderr).toMatch(/^task-load: a part of the package is missing, run npm install: .*'p-map'.*\n$/);
   expect(code).toBe(70);
 });
 
-test('an old Node is told which one is needed', async () => {
+test('a command on an old Node names the required version', async () => {
   const old =
     'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.18.3" } })';
   const { code, stderr } = await sh(
@@ -37,7 +37,7 @@ test('an old Node is told which one is needed', async () => {
   expect(code).toBe(70);
 });
 
-test('the local server says that its port is taken', async () => {
+test('the local server reports a port in use', async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };

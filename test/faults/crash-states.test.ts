@@ -7,7 +7,7 @@ import { prove } from './support/report.ts';
 const canTrace = await has('strace');
 
 test.skipIf(!canTrace)(
-  'every state that a crash can leave of a commit, a merge or a recovery is recovered from (needs strace)',
+  'the next run recovers every state that a crash leaves in a commit, merge or recovery (needs strace)',
   async () => {
     prove('crash states', await crashStates(ours), { states: 10_000, 'by the executable': 150 });
   },

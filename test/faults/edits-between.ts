@@ -208,7 +208,7 @@ async function libraryOf(program: Program): Promise<Save> {
       yield records.map((line) => new Task(uuidOf(line), line));
     }
     try {
-      const { failed, misfits } = await save(tasks(), out, { ledger, acceptEdits, say: tell, note: tell });
+      const { failed, misfits } = await save(tasks(), out, { ledger, acceptEdits, warn: tell, info: tell });
       return { code: failed + misfits > 0 ? 1 : 0, words: said.join('\n') };
     } catch (error) {
       const { code, message = String(error) } = error as { code?: string; message?: string };

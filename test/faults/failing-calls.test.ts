@@ -6,7 +6,7 @@ import { ours } from './support/program.ts';
 import { prove, type Report } from './support/report.ts';
 import { canTrace } from './support/strace.ts';
 
-/** What was tried: one line of the table. */
+/** Reports of all trials, for one line of the table. */
 const reports: Report[] = [];
 
 function check(report: Report, figure: string, least: number): void {
@@ -26,30 +26,30 @@ afterAll(() =>
   ),
 );
 
-describe.skipIf(!canTrace)('a system call of task-save that fails (needs strace)', () => {
-  test('ends it with 74 and the cause, marks nothing that is not safe, and costs nothing in the next run', async () => {
+describe.skipIf(!canTrace)('a failing system call of task-save (needs strace)', () => {
+  test('ends it with 74 and the cause, marks only safe rows, and costs nothing in the next run', async () => {
     check(await failingCalls(ours), 'failures', 150);
   }, 900_000);
 
-  test('is not noticed where it was only interrupted', async () => {
+  test('has no effect if it is only interrupted', async () => {
     check(await interruptedCalls(ours), 'interrupted', 4);
   }, 900_000);
 });
 
 describe.skipIf(mounts === undefined)('a file system of 64 KB (needs unshare and mount)', () => {
-  test('that gets full at any moment ends task-save with 74, and with room the next run completes it', async () => {
+  test('ends task-save with 74 when it is full, and the next run completes it with more room', async () => {
     check(await fullDisks(ours), 'disks', 8);
   }, 900_000);
 });
 
-test('a file that reaches its limit at any block ends task-save with 74, and without it the next run completes it', async () => {
+test('a file at its size limit ends task-save with 74, and the next run completes it without the limit', async () => {
   check(await limitedFiles(ours), 'limits', 15);
 }, 900_000);
 
-test('/dev/full is an error with 74 wherever a command writes, and what is no file is refused', async () => {
+test('a command that writes to /dev/full ends with 74, and an output that is not a file is rejected', async () => {
   check(await fullDevices(ours), 'commands', 20);
 }, 900_000);
 
-test('words that nobody hears change neither the records nor the exit code', async () => {
+test('messages that cannot be written change neither the records nor the exit code', async () => {
   check(await unheardWords(ours), 'unheard', 24);
 }, 900_000);

@@ -3,7 +3,7 @@ import { fuzzedLines } from './fuzzed-lines.ts';
 import { ours } from './support/program.ts';
 import { prove } from './support/report.ts';
 
-test('of a million hostile lines each is done or rejected with its place, and memory stays flat', async () => {
+test('each of a million hostile lines is processed or rejected with its place, in flat memory', async () => {
   const report = await fuzzedLines(ours, { lines: 150_000, seed: 20_260_101 });
   prove('fuzzed lines into load, exec, save, done', report, { lines: 1_000_000 });
 }, 900_000);

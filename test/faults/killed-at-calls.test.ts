@@ -5,7 +5,7 @@ import { prove } from './support/report.ts';
 import { canTrace } from './support/strace.ts';
 
 describe.skipIf(!canTrace)('task-save killed at a system call (needs strace)', () => {
-  test('leaves what the next run completes: each row once, the rest file exact, whichever call it was', async () => {
+  test('is completed by the next run, with each row once and an exact rest file', async () => {
     const report = await killedAtCalls(ours);
     prove(
       '`strace -e inject` kills `task-save` at every write, fdatasync, ftruncate, rename, and again in recovery',

@@ -19,7 +19,7 @@ interface State {
   readonly isSound: boolean;
 }
 
-/** What a database and its rest file hold. */
+/** Returns the contents of a database and its rest file. */
 async function stateOf(folder: string): Promise<State> {
   const restOf = (name: string): readonly string[] => {
     const path = join(folder, `t.db.rest.ndjson${name}`);
@@ -39,7 +39,7 @@ async function stateOf(folder: string): Promise<State> {
 }
 
 describe.skipIf(!canTrace)('task-save to a database killed at a system call (needs strace)', () => {
-  test('leaves a sound database that has all it acknowledged, which the next run completes', async () => {
+  test('leaves an intact database with every acknowledged record, and the next run completes it', async () => {
     const base = freshFolder();
     const whole = join(base, 'whole');
     mkdirSync(whole);
@@ -53,7 +53,7 @@ describe.skipIf(!canTrace)('task-save to a database killed at a system call (nee
       rest: ['t12', 't22', 't32'],
       isSound: true,
     });
-    // Threads of the library share the calls, so that a count may not be reached: that is no kill.
+    // Threads of the library share the calls, so a run may not reach the count: then nothing is killed.
     const kills = pointsIn(whole, trace).flatMap(({ call, file, count }) =>
       Array.from({ length: count }, (_, i) => ({ call, file, when: i + 1 })),
     );
@@ -68,7 +68,7 @@ describe.skipIf(!canTrace)('task-save to a database killed at a system call (nee
         if (end.code !== 137 && end.signal !== 'SIGKILL') return;
         killed++;
         const name = `${kill.call} ${kill.file} #${kill.when}`;
-        const copy = `${folder}-copy`; // to look at it does what SQLite does after a crash
+        const copy = `${folder}-copy`; // opening it makes SQLite recover from the crash
         cpSync(folder, copy, { recursive: true });
         const left = await stateOf(copy);
         if (!left.isSound) breaches.push(`${name}: the database is damaged`);

@@ -1,4 +1,4 @@
-/* Many machines: whoever is killed, each task is saved, and once in each output. */
+/* Many machines: whichever process is killed, each task is saved, and once in each output. */
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ beforeEach(needsRedis);
 const STAGES = ['pull', 'exec', 'save', 'ack'] as const;
 type Stage = (typeof STAGES)[number];
 
-/** A fleet in one folder: a queue, and machines that each have an output of their own. */
+/** Starts a fleet in one folder: a queue, and machines that each have an output of their own. */
 async function fleet(redis: TestRedis) {
   const cwd = freshFolder();
   const queues = await openQueues(redis.url, ['q'], { env: {} });
@@ -34,10 +34,10 @@ async function fleet(redis: TestRedis) {
         const uuid = `t${pushed++}`;
         return new Task(uuid, `{"uuid":"${uuid}"}`);
       });
-      // More deliveries than there are kills: none is to die of them.
+      // More deliveries than kills, so that no task becomes dead.
       for (let i = 0; i < count; i += 1000) await queue.push(tasks.slice(i, i + 1000), { attempts: 1000 });
     },
-    /** Starts the pipe of a machine; each stage tells its process id. */
+    /** Starts the pipe of a machine. Each stage writes its process id to a file. */
     start(machine: number, options: string): ChildProcess {
       for (const name of STAGES) rmSync(join(cwd, `${name}.${machine}`), { force: true });
       const stage = (name: Stage, command: string): string =>
@@ -51,10 +51,10 @@ async function fleet(redis: TestRedis) {
       ];
       return start(pipe.join(' | '), { cwd });
     },
-    /** How many bytes of rows a machine has saved. */
+    /** Returns the number of bytes of rows that a machine has saved. */
     saved: (machine: number): number =>
       statSync(join(cwd, `out.${machine}.csv`), { throwIfNoEntry: false })?.size ?? 0,
-    /** Returns whether there was something to kill: a process of this folder's, and no other. */
+    /** Kills a stage. Returns false if there was no such process in this folder. */
     kill(machine: number, stage: Stage): boolean {
       const file = join(cwd, `${stage}.${machine}`);
       const pid = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
@@ -66,7 +66,7 @@ async function fleet(redis: TestRedis) {
         return false; // it has ended
       }
     },
-    /** Sees that all is well at the end. Returns how many rows there are too many, by tasks that were delivered again. */
+    /** Checks the final state. Returns the number of tasks that have several rows because they were redelivered. */
     async examine(machines: number): Promise<number> {
       const linesOf = (file: string): string[] =>
         existsSync(join(cwd, file)) ? readFileSync(join(cwd, file), 'utf8').trim().split('\n') : [];
@@ -104,7 +104,7 @@ test('three machines save 10,000 tasks, each once', async () => {
   all.close();
 }, 300_000);
 
-test('kill -9 of each stage, 30 times each: nothing is lost, and repeats are redeliveries', async () => {
+test('killing each stage 30 times loses no task, and every repeat is a redelivery', async () => {
   const all = await fleet(await startRedis());
   const left = STAGES.flatMap((stage) => Array.from({ length: 30 }, () => stage));
   left.sort(() => Math.random() - 0.5);
@@ -112,7 +112,7 @@ test('kill -9 of each stage, 30 times each: nothing is lost, and repeats are red
     for (let stage = left.pop(); stage !== undefined; stage = left.pop()) {
       if ((await all.queue.size()).waiting < 1000) await all.push(1000);
       const pipe = ended(all.start(machine, ''));
-      // While it works, mostly; now and then while it starts.
+      // Kill while it works, and now and then while it starts.
       const before = all.saved(machine);
       const isEarly = Math.random() < 0.2;
       do await sleep(Math.random() * 300);
@@ -129,7 +129,7 @@ test('kill -9 of each stage, 30 times each: nothing is lost, and repeats are red
   all.close();
 }, 600_000);
 
-test('kill -9 of Redis, 5 times during a run: the run goes on, and ends right', async () => {
+test('a run completes although Redis is killed five times', async () => {
   const redis = await startRedis();
   const all = await fleet(redis);
   await all.push(10_000);
@@ -138,7 +138,7 @@ test('kill -9 of Redis, 5 times during a run: the run goes on, and ends right', 
     const { finished } = await all.queue.size();
     while ((await all.queue.size()).finished < Math.min(finished + 800, 9500)) await sleep(50);
     await redis.kill();
-    await sleep(Math.random() * 1500); // longer than a lease, or not
+    await sleep(Math.random() * 1500); // may be longer than a lease
     await redis.start();
   }
   for (const { code } of await Promise.all(runs)) expect(code).toBe(0);

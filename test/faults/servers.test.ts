@@ -3,6 +3,6 @@ import { servers } from './servers.ts';
 import { ours } from './support/program.ts';
 import { prove } from './support/report.ts';
 
-test('no server that means harm has its way, and none that is good goes without', async () => {
+test('hostile servers do no harm, and tasks of good servers succeed', async () => {
   prove('the fault HTTP server', await servers(ours, 400), { cases: 25, 'good tasks': 400 });
 }, 900_000);

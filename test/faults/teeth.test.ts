@@ -1,4 +1,4 @@
-/* A suite that can't fail proves nothing: builds with a mistake in them must each make it fail. */
+/* A suite that cannot fail proves nothing: each suite must fail on builds with a mistake in them. */
 import { describe, expect, test } from 'vitest';
 import { has } from '../support/run.ts';
 import { cutInput } from './cut-input.ts';
@@ -14,7 +14,7 @@ import { signals } from './signals.ts';
 import { type Mistake, type Program, wrong } from './support/program.ts';
 import type { Report } from './support/report.ts';
 
-/** A mistake, and what must notice it. */
+/** A mistake, and the suite that must detect it. */
 interface Bite extends Mistake {
   readonly tried: (program: Program) => Promise<Report>;
 }
@@ -29,7 +29,7 @@ const ROWS = `if (rows.length > 0) {
 const LEDGER = `if (this.#writer === void 0 || uuids.length === 0) return;
     await this.#writer.appendRows(uuids, ends, from, sync);`;
 const COMMIT = 'if (rows.length > 0 || batch.uuids.length > 0) await destination.commit({ ...batch, rows });';
-/** As it stands in the build: a template with a newline in it. */
+/** A line of the build: a template with a newline in it. */
 const APPENDED = `const bytes = utf8Of(\`\n\${lines}\`);`;
 const SYNC = 'await datasync(this.#fd);\n    } catch (error) {\n      throw ioError("cannot sync"';
 
@@ -49,14 +49,14 @@ const traced: readonly Bite[] = [
       killedAtCalls(program, { savings: ['ndjson'], file: 'out.ndjson', recoveries: false }),
   },
   {
-    name: 'records are given on before they are safe',
+    name: 'records are emitted before they are safe',
     from: COMMIT,
     to: `if (batch.tee !== "") await tee?.(batch.tee);\n    ${COMMIT}\n    batch.tee = "";`,
     tried: (program) =>
       killedAtCalls(program, { savings: ['ndjson'], file: 'out.ndjson', recoveries: false }),
   },
   {
-    name: 'a failed fdatasync is passed over',
+    name: 'a failed fdatasync is ignored',
     from: SYNC,
     to: SYNC.replace(';', '.catch(() => {});'),
     tried: (program) => failingCalls(program, { savings: ['first'], file: 'out.csv' }),
@@ -69,8 +69,8 @@ const traced: readonly Bite[] = [
   },
 ];
 
-describe.skipIf(!canTrace)('the suite notices where (needs strace)', () => {
-  test.each(traced)('$name', notices, 900_000);
+describe.skipIf(!canTrace)('fault suites (need strace)', () => {
+  test.each(traced)('fail if $name', notices, 900_000);
 });
 
 const others: readonly Bite[] = [
@@ -87,13 +87,13 @@ const others: readonly Bite[] = [
     tried: (program) => limitedFiles(program, [4]),
   },
   {
-    name: 'what a stage has read is dropped when it is stopped',
+    name: 'a stopped stage drops the tasks it has read',
     from: 'if (taken !== null) yield taken;',
     to: '',
     tried: (program) =>
       signals(
         program,
-        // Blocked: while nobody takes its output, the stage has read ahead for certain.
+        // Blocked: while its output is not read, the stage has read ahead for certain.
         ({ name, mood, event }) => name === 'task-exec' && mood === 'blocked' && event === 'SIGTERM',
       ),
   },
@@ -105,8 +105,8 @@ const others: readonly Bite[] = [
   },
   {
     name: 'two writers hold one lock',
-    from: 'if (!lock(fd, kind, say)) throw',
-    to: 'if (!lock(fd, kind, say) && kind === "none") throw',
+    from: 'if (!lock(fd, kind, warn)) throw',
+    to: 'if (!lock(fd, kind, warn) && kind === "none") throw',
     tried: (program) => ledgerWriters(program, 24, 1),
   },
   {
@@ -161,12 +161,12 @@ const others: readonly Bite[] = [
   },
 ];
 
-describe('the suite notices where', () => {
-  test.each(others)('$name', notices, 900_000);
+describe('fault suites', () => {
+  test.each(others)('fail if $name', notices, 900_000);
 });
 
 test.skipIf(mounts === undefined)(
-  'the suite notices where a short write is ignored (needs mount)',
+  'fault suites fail if a short write is ignored (needs mount)',
   async () => {
     await notices({
       name: 'a short write is ignored',

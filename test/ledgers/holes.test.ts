@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { type Ledger, openLedger } from '../../src/ledgers/index.ts';
 import { freshFolder } from '../support/run.ts';
 
-/** A ledger of ten rows of an output, ten bytes each, with zeros over the lines of some of them. */
+/** Makes a ledger of ten rows of an output, ten bytes each, with zeros over the lines of some of them. */
 async function holed(from: number, to: number): Promise<{ ledger: Ledger; path: string; out: string }> {
   const folder = freshFolder();
   const path = join(folder, 'done.jsonl');
@@ -23,8 +23,8 @@ async function holed(from: number, to: number): Promise<{ ledger: Ledger; path: 
   return { ledger, path, out };
 }
 
-describe('a hole that a power loss has left in a ledger', () => {
-  test('ends what is surely named before it, though lines behind it tell of more', async () => {
+describe('a hole in a ledger after a power loss', () => {
+  test('limits the verified part to the rows before it, although later lines name more', async () => {
     const { ledger, out } = await holed(3, 6);
     const { saved, end, named, hasHole } = await ledger.history(out);
     expect({ saved: saved.size, end, named, hasHole }).toEqual({
@@ -35,7 +35,7 @@ describe('a hole that a power loss has left in a ledger', () => {
     });
   });
 
-  test('counts no longer once somebody has looked at all rows', async () => {
+  test('no longer counts after a full scan', async () => {
     const { ledger, out } = await holed(3, 6);
     const writer = await ledger.open(out);
     await writer.know(100, true);
@@ -44,14 +44,14 @@ describe('a hole that a power loss has left in a ledger', () => {
     expect(await ledger.history(out)).toMatchObject({ end: 110, named: 110, hasHole: false });
   });
 
-  test('is not forgotten by compacting', async () => {
+  test('survives compaction', async () => {
     const { ledger, out } = await holed(3, 6);
     expect(await ledger.compact()).toMatchObject({ after: 8 });
     const { saved, end, named } = await ledger.history(out);
     expect({ saved: saved.size, end, named }).toEqual({ saved: 7, end: 30, named: 30 });
   });
 
-  test('is none where a line is only torn: what follows it is another append', async () => {
+  test('is not assumed for a torn line, which another append follows', async () => {
     const { ledger, path, out } = await holed(3, 6);
     writeFileSync(path, readFileSync(path, 'utf8').replaceAll('\0', ''));
     expect(await ledger.history(out)).toMatchObject({ end: 100, named: 100, hasHole: false });

@@ -10,7 +10,7 @@ const uuid = fc.oneof(
 );
 const row = fc.tuple(uuid, fc.oneof(fc.constant(-1), fc.nat(2 ** 50)));
 
-test('the lines of rows are those of entries, to the byte, whatever the uuids', () => {
+test('lines of rows equal lines of entries byte for byte, for any uuids', () => {
   const out = fc.constantFrom(undefined, 'out.csv', '../a "b"/ä.csv');
   fc.assert(
     fc.property(fc.array(row, { maxLength: 20 }), out, (rows, place) => {
@@ -22,7 +22,7 @@ test('the lines of rows are those of entries, to the byte, whatever the uuids', 
   );
 });
 
-test('halves of a surrogate pair at the edges of two uuids are not taken for one character', () => {
+test('lone surrogates at the edges of two uuids are not joined', () => {
   const lines = linesOfRows(['a\ud83d', '\ude42b'], [1, 2], 0, 'o', AT).split('\n');
   expect(lines.slice(0, 2).map((line) => JSON.parse(line).uuid)).toEqual(['a\ud83d', '\ude42b']);
   expect(lines[0]).toContain('\\ud83d');

@@ -15,7 +15,7 @@ beforeEach(needsRedis);
 const quiet = (): void => {};
 const tasks = (...uuids: string[]): string => uuids.map((uuid) => `{"uuid":"${uuid}","n":1}\n`).join('');
 
-test('knows what is marked, each once, until it is unmarked', async () => {
+test('a Redis ledger has each marked uuid once until it is unmarked', async () => {
   const ledger = openLedger(`${redis.url}#known`, quiet);
   const writer = await ledger.open();
   const many = Array.from({ length: 20_000 }, (_, i) => ({ uuid: `t${i}` }));
@@ -32,7 +32,7 @@ test('knows what is marked, each once, until it is unmarked', async () => {
   expect((await ledger.finished()).size).toBe(0);
 });
 
-test('task-load, task-save and task-done take it where they take a file', async () => {
+test('task-load, task-save and task-done accept a Redis ledger in place of a file', async () => {
   const cwd = freshFolder();
   const ledger = `${redis.url}#pipe`;
   const env = { TASK_LEDGER: ledger };
@@ -43,17 +43,17 @@ test('task-load, task-save and task-done take it where they take a file', async 
   expect((await load()).stdout).toBe('d\n');
   await sh(`task-done unmark ${ledger} b`, { cwd });
   expect((await load()).stdout).toBe('b\nd\n');
-  // Its row is there already, so it is not written again; nor is it marked, as its work may be under way elsewhere.
+  // The row exists, so it is not written again. It is not marked either, as another process may be running the task.
   await sh('task-save a.csv', { cwd, env, input: tasks('b') });
   expect(readFileSync(join(cwd, 'a.csv'), 'utf8')).toBe('uuid,n\na,1\nb,1\n');
 });
 
-test('a crash between row and ledger is mended at the next start, and a file that was cut is missed', async () => {
+test('the next start repairs a crash between row and ledger, and rejects a truncated output', async () => {
   const cwd = freshFolder();
   const env = { TASK_LEDGER: `${redis.url}#crash` };
   await sh('task-save a.csv', { cwd, env, input: tasks('a') });
   leaveMark(join(cwd, 'a.csv'));
-  appendFileSync(join(cwd, 'a.csv'), 'b,1\nc'); // a row that the ledger has not heard of, and half of one
+  appendFileSync(join(cwd, 'a.csv'), 'b,1\nc'); // a row that the ledger does not have, and half of another one
   const { stderr, code } = await sh('task-save a.csv', { cwd, env, input: tasks('a', 'b', 'd') });
   expect([code, stderr]).toEqual([
     0,
@@ -64,7 +64,7 @@ test('a crash between row and ledger is mended at the next start, and a file tha
   expect((await sh('task-save a.csv', { cwd, env, input: '' })).code).toBe(65);
 });
 
-test('knows which rows of an output are gone, and takes them out with --accept-edits', async () => {
+test('missing rows of an output are reported, and --accept-edits removes them from the ledger', async () => {
   const cwd = freshFolder();
   const env = { TASK_LEDGER: `${redis.url}#edits` };
   for (const out of ['a.csv', 'a.db']) {
@@ -92,7 +92,7 @@ test('knows which rows of an output are gone, and takes them out with --accept-e
   }
 });
 
-test('without a name, or with one that is none, it says how a ledger is named', async () => {
+test('a Redis ledger without a name is an error that shows how to name it', async () => {
   const { code, stderr } = await sh(`task-done count ${redis.url}`);
   expect([code, stderr]).toEqual([
     2,

@@ -1,4 +1,4 @@
-/* Encodings: what says so itself is read, what does not is told of. */
+/* Encodings: files that declare their encoding are read, and a message names the likely encoding of others. */
 import { createRequire } from 'node:module';
 import { describe, expect, test } from 'vitest';
 import type { Format } from '../../src/loaders/index.ts';
@@ -16,7 +16,7 @@ const TEXTS: Readonly<Record<Exclude<Format, 'sqlite'>, [string, unknown[]]>> = 
 
 describe.each(Object.entries(TEXTS))('%s', (format, [text, tasks]) => {
   test.each(['utf-16le', 'utf-16be', 'utf-32le', 'utf-32be'])(
-    'is read in %s, with a byte order mark or without',
+    'is read in %s, with and without a byte order mark',
     async (encoding) => {
       for (const addBOM of [true, false]) {
         const bytes = iconv.encode(text, encoding, { addBOM });
@@ -26,7 +26,7 @@ describe.each(Object.entries(TEXTS))('%s', (format, [text, tasks]) => {
     },
   );
 
-  test('that is windows-1252 names the line, and what it reads then', async () => {
+  test('is rejected in windows-1252 with the decoded text and the option to add', async () => {
     const bytes = iconv.encode(text.replace(', 名', ''), 'windows-1252');
     const { bad } = await loaded(bytes, { format: format as Format });
     const words = 'é": if that is right, add --encoding windows-1252';
@@ -51,19 +51,19 @@ test('a damaged byte in a line of UTF-8 is not taken for another encoding', asyn
   );
 });
 
-test('a header that is windows-1252 says so too', async () => {
+test('a header in windows-1252 is an error that names the encoding', async () => {
   const bytes = Buffer.from('id,pr\xe9nom\n1,x\n', 'latin1');
   await expect(loaded(bytes, { format: 'csv' })).rejects.toThrow(
     'reads "prénom": if that is right, add --encoding windows-1252',
   );
 });
 
-test('UTF-16 without a mark is told of', async () => {
+test('UTF-16 without a byte order mark is noted', async () => {
   const { notes } = await loaded(Buffer.from('a\n1\n', 'utf16le'), { format: 'csv' });
   expect(notes).toEqual(['stdin: read as utf-16le, by its first bytes (--encoding)']);
 });
 
-test('NULs in UTF-8 stay', async () => {
+test('NULs in UTF-8 are kept', async () => {
   expect(await tasksOf('a,b\n1,\0\n\0,2\n', { format: 'csv' })).toEqual([
     { a: '1', b: '\0' },
     { a: '\0', b: '2' },

@@ -1,4 +1,4 @@
-/* JSON as strictly as JSON.parse, and whatever else a .json file may be. */
+/* JSON as strict as JSON.parse, and other contents that a .json file may have. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -65,7 +65,7 @@ describe('an array', () => {
     ['n_structure_100000_opening_arrays', '['.repeat(100_000)],
   ] as const;
 
-  test.each(INVALID)('that JSON.parse refuses is rejected: %s', async (_, input) => {
+  test.each(INVALID)('is rejected if JSON.parse rejects it: %s', async (_, input) => {
     expect(() => JSON.parse(input.toString())).toThrow();
     for (const length of [1, 7, 1_000_000]) {
       const { bad } = await loaded(Buffer.from(input as string), json, length);
@@ -77,17 +77,17 @@ describe('an array', () => {
     ['[]', []],
     [' [ ] \r\n', []],
     ['\ufeff[{"a":[1,{"b":"]}\\"[{"}]}\t,\n{"a":{}}]', [{ a: [1, { b: ']}"[{' }] }, { a: {} }]],
-  ])('that is valid is loaded: %j', async (input, tasks) => {
+  ])('is loaded if it is valid: %j', async (input, tasks) => {
     expect(await tasksOf(input, json)).toEqual(tasks);
   });
 
-  test('an element that is wrong does not spoil the others', async () => {
+  test('keeps its valid elements around invalid ones', async () => {
     const { tasks, bad } = await loaded('[{"a":1},{"a":01},7,{"a":2}\n,{"a":3},]', json);
     expect(tasks).toEqual([{ a: 1 }, { a: 2 }, { a: 3 }]);
     expect(bad.map(({ code }) => code)).toEqual(['JSON', 'OBJECT', 'JSON']);
   });
 
-  test('errors have the line and column in the file', async () => {
+  test('has errors with the line and column in the file', async () => {
     const input = '[\n  {"a": 1},\n  {\n    "b": [1,\n2,]\n  },{} {}\n, ]x';
     for (const length of [1, 1000]) {
       const { bad } = await loaded(input, json, length);
@@ -101,7 +101,7 @@ describe('an array', () => {
     }
   });
 
-  test('a string that is not closed says where it begins to be wrong, and how much it took', async () => {
+  test('reports where an unclosed string begins, and how many lines it took', async () => {
     const { bad } = await loaded(`[{"a":1},\n{"b":"x},\n${'{"c":1},\n'.repeat(50)}{}]\n`, json);
     expect(bad).toMatchObject([
       {
@@ -112,7 +112,7 @@ describe('an array', () => {
     ]);
   });
 
-  test('is read as it comes', async () => {
+  test('is read as it arrives', async () => {
     const cwd = freshFolder();
     const command = `(printf '[{"a":1},'; sleep 20 & echo $! > pid; wait) | (task-load --format json | head -n 1; kill $(cat pid))`;
     expect((await sh(command, { cwd })).stdout).toContain('"a":1');
@@ -128,7 +128,7 @@ describe('other JSON', () => {
     ['objects side by side', '{"a":1}{"a":{"b":"}{"}} {"a":3}'],
     ['a sequence of RFC 7464', '\x1e{"a":1}\n\x1e{"a":{\n"b":"}{"}}\n\x1e{"a":3}\n'],
     ['objects after a byte order mark', '\ufeff{"a":1}\n{"a":{"b":"}{"}}\n{"a":3}\n'],
-  ])('%s is read as what it is, with or without --format', async (_, input) => {
+  ])('is read with and without --format: %s', async (_, input) => {
     expect(await tasksOf(input, json)).toEqual(THREE);
     expect(await tasksOf(input)).toEqual(THREE);
     const cwd = freshFolder();
@@ -141,19 +141,19 @@ describe('other JSON', () => {
       expect(await tasksOf(input, json)).toEqual([{ a: 1 }]);
   });
 
-  test('nothing is no task', async () => {
+  test('empty input gives no tasks and no errors', async () => {
     for (const input of ['', ' \n', '\ufeff'])
       expect(await loaded(input, json)).toMatchObject({ tasks: [], bad: [] });
   });
 
-  test('a wrong line of NDJSON, or a wrong record of a sequence, does not spoil the next', async () => {
+  test('an invalid NDJSON line or sequence record does not affect the next one', async () => {
     const lines = await loaded('{"a":1}\n{"a":\n{"a":3}\n', json);
     expect([lines.tasks, lines.bad.map(({ line }) => line)]).toEqual([[{ a: 1 }, { a: 3 }], [2]]);
     const sequence = await loaded('\x1e{"a":1}\n\x1e{"a":"\n\x1e{"a":3}\n', json);
     expect([sequence.tasks, sequence.bad.map(({ line }) => line)]).toEqual([[{ a: 1 }, { a: 3 }], [2]]);
   });
 
-  test('several arrays are told of, with what makes records of them', async () => {
+  test('several arrays are rejected with a command that splits them', async () => {
     const { bad } = await loaded('[{"a":1}]\n[{"a":2}]\n', json);
     expect(bad).toMatchObject([
       { line: 2, message: expect.stringContaining("jq -c '.[]' FILE | task-load --format ndjson") },
@@ -171,12 +171,12 @@ describe('other JSON', () => {
     ]);
   });
 
-  test('a record of several lines in NDJSON names --format json', async () => {
+  test('a record of several lines in NDJSON suggests --format json', async () => {
     const { bad } = await loaded('{\n"a":1\n}\n', { format: 'ndjson' });
     expect(bad[0]?.message).toContain('a record of several lines is read with --format json');
   });
 
-  test('a record over --max-line does not take the next one with it', async () => {
+  test('a record over --max-line does not affect the next one', async () => {
     const input = `{\n"a":1}{"b":"${'x'.repeat(200)}"}\n{"a":3}`;
     for (const length of [1, 50, 1000]) {
       const { tasks, bad } = await loaded(input, { ...json, maxLine: 100 }, length);
@@ -185,7 +185,7 @@ describe('other JSON', () => {
   });
 });
 
-test('the place of an error is at or before the first character that no valid text could have there', () => {
+test('the place of an error is at or before the first character that cannot be valid', () => {
   fc.assert(
     fc.property(
       fc.jsonValue(),
@@ -204,7 +204,7 @@ test('the place of an error is at or before the first character that no valid te
         const found = jsonErrorAt(text) as number;
         if (isValid) expect(found).toBe(text.length);
         else expect(found).toBeLessThanOrEqual(text.length);
-        // What stands before it is the beginning of something valid: cut there, only the end is missing.
+        // The text before it is a valid beginning: cut there, only the end is missing.
         if (!isValid) expect(jsonErrorAt(text.slice(0, found))).toBe(found);
       },
     ),

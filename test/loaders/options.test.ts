@@ -1,4 +1,4 @@
-/* Each option with each format: it has an effect, or is an error where it is typed and ignored elsewhere. */
+/* Each option with each format: it has an effect, or it is an error on the command line and ignored elsewhere. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -32,13 +32,13 @@ const USED: readonly (readonly [words: string, variable: string, files: readonly
 
 const NO_EFFECT = /^task-load: --[a-z-]+ has no effect on [a-z]+; it is for [a-z, ]+ \(--format\)\n$/;
 
-test.each(USED)('task-load %s', async (words, variable, used) => {
+test.each(USED)('task-load accepts %s only for formats that use it', async (words, variable, used) => {
   const cwd = freshFolder();
   const typed = words.replace(';', "';'");
   const unused: string[] = [];
   for (const [file, text] of Object.entries(FILES)) {
     writeFileSync(join(cwd, file), text);
-    // The options of a table make one of a plain text.
+    // The options of a table turn plain text into one.
     const isUsed = used.includes(file) || (file === 'a.txt' && used === TABLES);
     const { code, stderr } = await sh(`task-load ${typed} ${file}`, { cwd });
     if (isUsed)
@@ -60,7 +60,7 @@ test.each(USED)('task-load %s', async (words, variable, used) => {
   expect(await sh(`task-load ${file} --quiet --config config.json`, { cwd })).toEqual(plain);
 });
 
-test('options that make a table of a plain text, or lines of a table, are told by the first bytes', async () => {
+test('options of tables or lines set the format of plain text, and are rejected for JSON', async () => {
   const table = 'id\turl\n1\thttp://h/\n';
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'a.txt'), table);
@@ -77,7 +77,7 @@ test('options that make a table of a plain text, or lines of a table, are told b
     });
 });
 
-test('an option that one of several files uses is no error', async () => {
+test('an option is accepted if one of several files uses it', async () => {
   const cwd = freshFolder();
   for (const [file, text] of Object.entries(FILES)) writeFileSync(join(cwd, file), text);
   expect(await sh('task-load a.ndjson a.csv --no-header', { cwd })).toMatchObject({ code: 0 });
@@ -87,13 +87,13 @@ test('an option that one of several files uses is no error', async () => {
   });
 });
 
-test('a usage error leaves no file of rejects behind', async () => {
+test('a usage error leaves no rejects file', async () => {
   const cwd = freshFolder();
   const end = await sh('task-load --format ndjson --no-header --rejects r; ls', { cwd });
   expect(end.stdout).toBe('');
 });
 
-test('load() refuses what has no effect too, and takes a header that is the default', async () => {
+test('load() rejects options without effect, and accepts an explicit default header', async () => {
   const refused: LoadOptions[] = [
     { header: false },
     { delimiter: ';' },
@@ -121,7 +121,7 @@ test.each([
   ['-', '--flush 2'],
   ['-', '--flush-interval 2s'],
   ['-', '--sync none'],
-])('task-save %s refuses %s, which has no effect, and ignores its variable', async (out, option) => {
+])('task-save %s rejects %s, which has no effect, and ignores its variable', async (out, option) => {
   const cwd = freshFolder();
   const input = '{"uuid":"1","a":"=1"}\n';
   const typed = await sh(`task-save ${out} ${option}`, { cwd, input });

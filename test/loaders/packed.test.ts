@@ -1,4 +1,4 @@
-/* Packed files, and files that are something else. */
+/* Packed files, and files of another type than their name says. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as zlib from 'node:zlib';
@@ -48,7 +48,7 @@ test.each<[string, Buffer, string]>([
   ['a.json', Buffer.from('<html lang="en">'), 'is an HTML page, not json'],
   ['a.tsv', Buffer.from('<?xml version="1.0"?>'), 'is XML, not tsv'],
   ['a.csv', Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:0\n'), 'git lfs pull'],
-])('%s is named for what it is', async (name, content, words) => {
+])('%s is rejected, and the error names its type (case %#)', async (name, content, words) => {
   const cwd = freshFolder();
   writeFileSync(join(cwd, name), content);
   const end = await sh(`task-load ${name}`, { cwd });
@@ -62,18 +62,18 @@ test.each<[string, Buffer, string]>([
   expect([pipe.stdout, pipe.code]).toEqual(['', 65]);
 });
 
-test('text that begins as a packed file does is read', async () => {
+test('text that begins like a packed file is read', async () => {
   expect((await loaded('PK\nBZ\n', { format: 'lines' }, 1)).tasks).toEqual([{ line: 'PK' }, { line: 'BZ' }]);
   expect((await loaded('<a>,b\n1,2\n', { format: 'csv' })).tasks).toHaveLength(1);
 });
 
-test('gzip of several members is read, and NULs after it do no harm', async () => {
+test('gzip with several members and trailing NULs is read', async () => {
   const two = Buffer.concat([zlib.gzipSync('a,b\n1,2\n'), zlib.gzipSync('3,4\n'), Buffer.alloc(100)]);
   for (const length of [1, 1000])
     expect((await loaded(two, { format: 'csv' }, length)).tasks).toHaveLength(2);
 });
 
-test('gzip that is cut short, broken or followed by something else is an error that says which', async () => {
+test('truncated, broken or extended gzip data is an error that names the fault', async () => {
   const whole = zlib.gzipSync(`a,b\n${'1,2\n3,4\n'.repeat(1000)}`);
   const wrong = Buffer.from(whole);
   wrong[whole.length - 6] = (wrong[whole.length - 6] as number) ^ 1;
@@ -106,7 +106,7 @@ async function framesIn(input: Buffer, length: number): Promise<string[]> {
   return frames;
 }
 
-test('frames of zstd are found however they come; one that is cut short, or other data, is an error', async () => {
+test('zstd frames are found in any chunks, and truncated or foreign data is an error', async () => {
   const all = Buffer.concat([...ZSTD, SKIPPED, ...ZSTD]);
   const names = ZSTD.map((frame) => frame.toString('base64'));
   for (const length of [1, 7, 1000]) expect(await framesIn(all, length)).toEqual([...names, ...names]);
@@ -119,7 +119,7 @@ test('frames of zstd are found however they come; one that is cut short, or othe
   );
 });
 
-test('zstd is read if this Node can, else named with the command that unpacks it', async () => {
+test('zstd is read if this Node can, and otherwise the error has the command to unpack it', async () => {
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'a.csv.zst'), Buffer.concat([...ZSTD]));
   const end = await sh('task-load a.csv.zst --no-header --duplicates keep --quiet', { cwd });

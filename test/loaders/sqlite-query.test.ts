@@ -41,17 +41,17 @@ describe('task-load --query', { timeout: 60_000 }, () => {
     ],
     ['gives an attribute its own name', 'select uuid, state_ from tasks', { uuid: 'a', state: 'CA' }],
     [
-      'tells state from state_ if both are named',
+      'distinguishes state from state_ if both are selected',
       'select uuid, state, state_ from tasks',
       { uuid: 'a', state: 'FAILURE', state_: 'CA' },
     ],
     [
-      'gives what is computed, under its name',
+      'gives computed values under their names',
       "select uuid, count(*), upper('x') as y, result ->> 'x' as x from tasks",
       { uuid: 'a', 'count(*)': 1, y: 'X', x: 1 },
     ],
     [
-      'gives what a subquery has of a run',
+      'gives the run columns of a subquery',
       'with t as (select * from tasks) select uuid, state, n * 2 as m from t',
       { uuid: 'a', state: 'FAILURE', m: 2 },
     ],
@@ -76,7 +76,7 @@ describe('task-load --query', { timeout: 60_000 }, () => {
     ]).toEqual([0, [expected]]);
   });
 
-  test('gives the columns of a view, also those of a run', async () => {
+  test('gives the columns of a view, including those of a run', async () => {
     expect((await sh('task-load t.db --table v', { cwd })).stdout).toBe(
       '{"uuid":"a","n":1,"state":"FAILURE"}\n',
     );
@@ -86,7 +86,7 @@ describe('task-load --query', { timeout: 60_000 }, () => {
     ['two columns of one name', 'select a.uuid, b.uuid from tasks a, tasks b', 'two columns named uuid'],
     ['two tables with * and columns of one name', 'select * from tasks a, tasks b', 'two columns named'],
     ['a column that only a task has', 'select uuid, result from tasks', 'say "result as old_result"'],
-  ])('refuses %s, and says how to rename', async (_, query, why) => {
+  ])('rejects %s, and says how to rename', async (_, query, why) => {
     const end = await sh(`task-load t.db --query "${query}"`, { cwd });
     expect([end.code, end.stdout, end.stderr]).toEqual([2, '', expect.stringContaining(why)]);
   });
@@ -103,7 +103,7 @@ describe('task-load --query', { timeout: 60_000 }, () => {
     ]);
   });
 
-  test('notes that types may change if the column exact is not read', async () => {
+  test('notes that types may change if the column exact is not selected', async () => {
     const folder = freshFolder();
     await sh('task-save t.db', { cwd: folder, input: '{"uuid":"1","n":1.10}\n' });
     const some = await sh('task-load t.db --query "select uuid, n from tasks"', { cwd: folder });

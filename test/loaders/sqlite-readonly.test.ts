@@ -6,7 +6,7 @@ import { freshFolder, sh } from '../support/run.ts';
 
 const canMount = (await sh('unshare -m true')).code === 0;
 
-/** Makes a folder with databases in WAL mode, as programs that are gone have left them. */
+/** Makes a folder with databases in WAL mode, as left by programs that have ended. */
 async function left(): Promise<string> {
   const cwd = freshFolder();
   mkdirSync(join(cwd, 'ro'));
@@ -30,7 +30,7 @@ function readonly(cwd: string, command: string): ReturnType<typeof sh> {
 }
 
 describe.skipIf(!canMount)(
-  'a database on a file system that is read-only (needs unshare)',
+  'a database on a read-only file system (needs unshare)',
   { timeout: 60_000 },
   () => {
     test.each(['closed', 'crashed', 'open'])('is read with all its rows: %s', async (name) => {
@@ -40,12 +40,12 @@ describe.skipIf(!canMount)(
       expect(readdirSync(join(cwd, 'tmp'))).toEqual([]);
     });
 
-    test('says what is missing if there is no place for a copy', async () => {
+    test('needs a folder for a copy, and the error names TMPDIR', async () => {
       const end = await readonly(await left(), 'TMPDIR=no task-load ro/crashed.db');
       expect([end.code, end.stderr]).toEqual([74, expect.stringContaining('TMPDIR')]);
     });
 
-    test('is not saved to', async () => {
+    test('is rejected by task-save', async () => {
       const end = await readonly(
         await left(),
         'echo "{\\"uuid\\":\\"3\\"}" | task-save ro/closed.db --rest rest',
@@ -58,7 +58,7 @@ describe.skipIf(!canMount)(
 const canDrop = (await sh('setpriv --reuid=65534 --clear-groups true')).code === 0;
 
 test.skipIf(!canDrop)(
-  'a database in a folder of someone else is read, and not saved to (needs root)',
+  'a database in a folder of another user is read but not written (needs root)',
   async () => {
     const cwd = await left();
     await sh('chmod -R a+rX . && chmod a+w ro/closed.db && mkdir -m 777 mine', { cwd });
@@ -79,7 +79,7 @@ test.skipIf(!canDrop)(
   },
 );
 
-test('reading leaves nothing beside a database', async () => {
+test('reading a database leaves no files beside it', async () => {
   const cwd = freshFolder();
   await sh('task-save t.db', { cwd, input: '{"uuid":"1"}\n' });
   for (const command of ['task-load t.db', 'task-load t.db --query "select 1 as a"', 'task-done list t.db'])
@@ -87,7 +87,7 @@ test('reading leaves nothing beside a database', async () => {
   expect(readdirSync(cwd)).toEqual(['t.db']);
 });
 
-test('values that JSON does not have are read as documented: bytes as base64, infinity as 1e999', async () => {
+test('values outside of JSON are read as documented: bytes as base64, infinity as 1e999', async () => {
   const cwd = freshFolder();
   const database = await openDatabase(join(cwd, 't.db'));
   await database.exec(`create table tasks (uuid text, a, b, c, d, e);
@@ -101,7 +101,7 @@ test('values that JSON does not have are read as documented: bytes as base64, in
   ]);
 });
 
-test('a damaged database is refused with 65, by both commands', async () => {
+test('task-load and task-save reject a damaged database with 65', async () => {
   const cwd = freshFolder();
   await sh('task-save t.db', {
     cwd,

@@ -1,4 +1,4 @@
-/* Tables as spreadsheets, databases and people make them. */
+/* Tables as made by spreadsheets, databases and people. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -30,7 +30,7 @@ describe('a first line "sep=;"', () => {
     expect(await tasksOf(input, tsv)).toEqual(ONE);
   });
 
-  test('is not a row, whatever options are added', async () => {
+  test('is never a row, whatever the other options', async () => {
     const input = `sep=;${rows(';')}`;
     const names = { columns: ['a', 'b'] };
     const values = [{ a: '1', b: 'http://h/,1' }];
@@ -40,14 +40,14 @@ describe('a first line "sep=;"', () => {
     expect(await tasksOf(input, { ...csv, header: false })).toHaveLength(2);
   });
 
-  test('is told of if --delimiter is another one, or if it cannot be one', async () => {
+  test('is noted if --delimiter differs, and rejected if it is invalid', async () => {
     const { notes } = await loaded('sep=;\na,b\n1,2\n', { ...csv, delimiter: ',' });
     expect(notes).toEqual(['stdin:1: the line "sep=" names the delimiter ";", but --delimiter "," is used']);
     for (const line of ['sep=;;', 'sep='])
       await expect(loaded(`${line}\na;b\n`, csv)).rejects.toThrow('stdin:1: the line "sep=" must name');
   });
 
-  test('keeps the lines of rows right', async () => {
+  test('keeps the line numbers of rows', async () => {
     expect((await loaded('sep=;\na;b\n1\n', csv)).bad).toMatchObject([{ line: 3 }]);
   });
 });
@@ -61,7 +61,7 @@ describe('quotes and escapes', () => {
     ]);
   });
 
-  test('TSV has the escapes of PostgreSQL and Miller', async () => {
+  test('TSV uses the escapes of PostgreSQL and Miller', async () => {
     expect(await tasksOf('a\tb\nx\\ty\\nz\\r\\\\\t\\N\nc:\\dir\\\t"\n', tsv)).toEqual([
       { a: 'x\ty\nz\r\\', b: '' },
       { a: 'c:\\dir\\', b: '"' },
@@ -69,7 +69,7 @@ describe('quotes and escapes', () => {
     expect(await tasksOf('a\nx\\ty\n', { ...tsv, escape: 'none' })).toEqual([{ a: 'x\\ty' }]);
   });
 
-  test('a TSV whose first cell is in quotes is read with quotes, and says so', async () => {
+  test('a TSV with a quoted first cell is read with quotes, and a note says so', async () => {
     const input = '"id"\t"title"\n1\t"a ""b""\n\tc"\n';
     const { tasks, notes } = await loaded(input, tsv, 1);
     expect(tasks).toEqual([{ id: '1', title: 'a "b"\n\tc' }]);
@@ -77,7 +77,7 @@ describe('quotes and escapes', () => {
     expect((await loaded(input, { ...tsv, quote: 'none' })).notes.join()).not.toContain('the first cell');
   });
 
-  test('a TSV that may have quotes, or backslashes that are no escapes, is told of once', async () => {
+  test('possible quotes and literal backslashes in TSV are noted once', async () => {
     const quoted = await loaded('a\tb\nx\t"y ""z"""\nx\t"y ""z"""\n', tsv);
     expect(quoted.notes).toEqual([expect.stringContaining(`if they enclose cells here, add --quote '"'`)]);
     const paths = await loaded('a\nC:\\temp\nD:\\Users\n', tsv);
@@ -99,11 +99,11 @@ describe('quotes and escapes', () => {
     ],
     ['those of CSV in TSV', 'a\tb\n"x\ty"\t\\t\n', { format: 'tsv', quote: '"' }, [{ a: 'x\ty', b: '\\t' }]],
     ['doubled, said so', 'a,b\n"x""y",\n', { escape: '"' }, [{ a: 'x"y', b: '' }]],
-  ])('quotes can be chosen: %s', async (_, input, options, tasks) => {
+  ])('quote and escape set the dialect: %s', async (_, input, options, tasks) => {
     expect(await tasksOf(input, { ...csv, ...options })).toEqual(tasks);
   });
 
-  test('characters that exclude each other are an error, in the library too', async () => {
+  test('load() rejects conflicting quote, escape and delimiter characters', async () => {
     await expect(loaded('a\n', { ...csv, quote: ',' })).rejects.toThrow('must be different characters');
     await expect(loaded('a\n', { ...csv, escape: ';', delimiter: ';' })).rejects.toThrow('must be different');
     await expect(loaded('a\n', { ...csv, quote: 'ab' })).rejects.toThrow('quote must be one character');
@@ -112,7 +112,7 @@ describe('quotes and escapes', () => {
 });
 
 describe('lines before and between rows', () => {
-  test('--skip and --comment leave the lines of a message right', async () => {
+  test('--skip and --comment keep the line numbers in messages', async () => {
     const input = 'Report\n"\n# c "\n\nid,url\n#1,"\n1,"#\n#2"\n3\n';
     for (const length of [1, 5, 100]) {
       const { tasks, bad } = await loaded(input, { ...csv, skip: 2, comment: '#' }, length);
@@ -121,12 +121,12 @@ describe('lines before and between rows', () => {
     }
   });
 
-  test('plain lines have them too', async () => {
+  test('--skip and --comment apply to plain lines too', async () => {
     const options: LoadOptions = { format: 'lines', skip: 1, comment: '//' };
     expect(await tasksOf('a\n//b\nc\n', options)).toEqual([{ line: 'c' }]);
   });
 
-  test('a title that is taken for the header is told of', async () => {
+  test('a title taken for the header suggests --skip', async () => {
     const { bad } = await loaded('Report 2024\n\nid,url\n1,2\n', csv);
     expect(bad[0]?.message).toBe('2 cells, the header has 1; if the header is in line 3: --skip 2');
     expect(await tasksOf('Report 2024\n\nid,url\n1,2\n', { ...csv, skip: 2 })).toEqual([
@@ -135,7 +135,7 @@ describe('lines before and between rows', () => {
   });
 });
 
-test('a title above a table of another delimiter is told of', async () => {
+test('a title above a table with another delimiter suggests --delimiter and --skip', async () => {
   const input = 'Estrazione\nid;name;x\n1;2;3\n';
   expect((await loaded(input, csv)).notes).toEqual([
     `stdin: the header is one column, but the row below it has ";"; if that separates the cells, add --delimiter ';', and --skip N for N lines before the header`,
@@ -146,7 +146,7 @@ test('a title above a table of another delimiter is told of', async () => {
   expect((await sh('task-load a.csv', { cwd })).stderr).toContain('a.csv: the header is one column, but');
 });
 
-test('tabs and newlines that MySQL escapes by a backslash name --escape', async () => {
+test('tabs and newlines escaped by MySQL suggest --escape', async () => {
   const input = 'id\ts\n1\ta\\\tb\n2\tc\\\nd\n3\t\\N\n';
   expect((await loaded(input, tsv)).bad[0]?.message).toContain(
     "; if \\ escapes tabs and newlines here: --escape '\\'",
@@ -170,7 +170,7 @@ describe('headers', () => {
     ['an IP address', '10.0.0.1\n'],
     ['the path of a file', '/data/a.png,x\n'],
     ['a text', `id,${'word '.repeat(60)}\n`],
-  ])('a first row that looks like data gets a warning that names --no-header: %s', async (kind, input) => {
+  ])('a first row that looks like data suggests --no-header: %s (case %#)', async (kind, input) => {
     const { notes } = await loaded(input, csv);
     expect(notes).toEqual([
       expect.stringMatching(`^stdin:1: the first row looks like data, as ".*" is ${kind}, `),
@@ -188,11 +188,11 @@ describe('headers', () => {
     'q1 (2020),e-mail',
     'a@b',
     '_,-',
-  ])('a usual header is not warned of: %s', async (header) => {
+  ])('a usual header gives no warning: %s', async (header) => {
     expect((await loaded(`${header}\n`, csv)).notes).toEqual([]);
   });
 
-  test('a first row that --columns replaces is warned of too', async () => {
+  test('a first row that --columns replaces gets the warning too', async () => {
     const { notes } = await loaded('http://h/1\n', { ...csv, columns: ['url'] });
     expect(notes).toEqual([expect.stringContaining('which --columns replaces')]);
     expect((await loaded('http://h/1\n', { ...csv, columns: ['url'], header: false })).notes).toEqual([]);
@@ -202,13 +202,13 @@ describe('headers', () => {
     [';', "';'"],
     ['\t', "'\\t'"],
     ['|', "'|'"],
-  ])('a header of another delimiter is told of: %j', async (delimiter, typed) => {
+  ])('a header with another delimiter suggests --delimiter: %j', async (delimiter, typed) => {
     const input = ['id', 'price\n1', '1,5\n'].join(delimiter);
     expect((await loaded(input, csv)).notes).toEqual([expect.stringContaining(`add --delimiter ${typed}`)]);
     expect(await tasksOf(input, { ...csv, delimiter })).toEqual([{ id: '1', price: '1,5' }]);
   });
 
-  test('spaces around names are told of, with the names to type', async () => {
+  test('spaces around names are noted, with the names to type', async () => {
     expect((await loaded('id , url\n1,2\n', csv)).notes).toEqual([
       `stdin:1: spaces are part of the column names "id ", " url"; to drop them, add --columns 'id,url'`,
     ]);
@@ -217,12 +217,12 @@ describe('headers', () => {
   test.each([
     ['a,b,a', 'columns 1 and 3 are both named "a"'],
     ['a,,b', 'column 2 has an empty name'],
-  ])('names that cannot be used are an error that says what to type: %s', async (header, words) => {
+  ])('invalid names are an error with the options to type: %s', async (header, words) => {
     const error = `stdin:1: ${words}; name the columns with --columns, or add --no-header if the first row is data`;
     await expect(loaded(`${header}\n`, csv)).rejects.toThrow(error);
   });
 
-  test('a line break in a quoted name is part of it; a lone CR at each line end is told of', async () => {
+  test('a line break in a quoted name is kept, and a lone CR at line ends is an error', async () => {
     expect(await tasksOf('"id","url\r\n(full)"\r\n"1","2"\r\n', csv)).toEqual([
       { id: '1', 'url\r\n(full)': '2' },
     ]);
@@ -239,7 +239,7 @@ describe('a stray quote', () => {
     `id,v\n${Array.from({ length: 2000 }, (_, i) => `${i + 1},${line(i + 1) ?? 'text'}\n`).join('')}`;
 
   test.each([16 * 1024 * 1024, 2000])(
-    'that is never closed: says how many lines are gone (--max-line %i)',
+    'is reported with the number of lines it took if it is never closed (--max-line %i)',
     async (maxLine) => {
       const { tasks, bad } = await loaded(
         rows((i) => (i === 11 ? '"abc' : undefined)),
@@ -252,14 +252,14 @@ describe('a stray quote', () => {
     },
   );
 
-  test('says where it is in a file that has quotes', async () => {
+  test('is reported with its line in a file that has quotes', async () => {
     const { bad } = await loaded(`id,v\n0,"q"\n1,2\n3,"x\ny","z\nu\n`, csv);
     expect(bad[0]?.message).toBe(
       'a quote opened in line 5 is never closed; 3 lines up to the end went into this row; close or double the quote in line 5',
     );
   });
 
-  test('that closes far below is told of, whether its row is rejected or not', async () => {
+  test('is reported if it closes far below, whether its row is rejected or not', async () => {
     const text = await loaded(
       rows((i) => (i === 11 ? '"abc' : i === 900 ? '"x"' : undefined)),
       csv,
@@ -280,18 +280,18 @@ describe('a stray quote', () => {
     expect(joined.notes).toEqual([expect.stringContaining('stdin:12: quotes join 890 lines to this row')]);
   });
 
-  test('cells of several lines are usual', async () => {
+  test('is not suspected in cells of several lines', async () => {
     expect((await loaded('id,v\n1,"a\nb\nc"\n2,"x, y\nz\n"\n', csv)).notes).toEqual([]);
   });
 
-  test('escaped by a backslash: names --escape', async () => {
+  test('suggests --escape if a backslash escapes it', async () => {
     const input = 'id,v\n1,"a \\"b\\" c"\n';
     expect((await loaded(input, csv)).bad[0]?.message).toContain("--escape '\\'");
     expect(await tasksOf(input, { ...csv, escape: '\\' })).toEqual([{ id: '1', v: 'a "b" c' }]);
   });
 });
 
-test('task-load says how to keep rejected rows, once', async () => {
+test('task-load says once how to keep rejected rows', async () => {
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'a.csv'), 'a,b\n1\n1,2,3\n');
   const { stderr, code } = await sh('task-load a.csv', { cwd });
@@ -305,7 +305,7 @@ test('task-load says how to keep rejected rows, once', async () => {
   expect((await sh('task-load a.csv --rejects bad', { cwd })).stderr).not.toContain('keeps such rows');
 });
 
-test('task-load takes the options of a table, and checks them', async () => {
+test('task-load accepts and checks the options of a table', async () => {
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'a.csv'), "#c\nx\na;b\n1;'2;3'\n");
   const { stdout } = await sh(

@@ -9,7 +9,7 @@ import { kebab } from '../../src/core/options/option.ts';
 import { pages, read } from '../support/pages.ts';
 import { root } from '../support/run.ts';
 
-/** Words in capitals that are not error codes, by what they are. */
+/** Words in capitals that are not error codes, by kind. */
 const OTHERS = new Set([
   ...[
     'PENDING',
@@ -23,12 +23,12 @@ const OTHERS = new Set([
     'IGNORE',
   ],
   ...['SUSPENDING', 'SUSPENDED', 'RESUMING', 'EXECUTE', 'REVERT', 'REVERT_ALL', 'RETRY'],
-  ...['ALL', 'NEIGHBORS', 'ATOM'], // how far a decider reaches; and FLOW, which is a code too
-  ...['USAGE', 'DATA', 'IO', 'LOCKED', 'PIPE'], // of errors that end a stage
+  ...['ALL', 'NEIGHBORS', 'ATOM'], // the reach of a decider; FLOW is a code too
+  ...['USAGE', 'DATA', 'IO', 'LOCKED', 'PIPE'], // codes of errors that end a stage
   ...['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT'],
   ...['DEBUG', 'INFO', 'WARN'],
   ...['TRUE', 'FALSE', 'EOF', 'LZIP'], // LZIP: the beginning of a packed file
-  ...['TUNNEL_REFUSED', 'ADDRESS_DENIED'], // marks between two files; people see CONNECTION and DENIED
+  ...['TUNNEL_REFUSED', 'ADDRESS_DENIED'], // internal codes; users see CONNECTION and DENIED
   ...['COUNT', 'LPOS', 'NX', 'PX', 'SET', 'TIME', 'UNKNOWN', 'TASK_QUEUE'], // of Redis
   ...[
     'TASK_REDIS_PASSWORD',
@@ -57,6 +57,8 @@ const OTHERS = new Set([
     'HOST',
     'QUEUE',
     'PORT',
+    'SQL',
+    'TASK_UUID_VERSION',
   ],
 ]);
 
@@ -82,7 +84,7 @@ function codesUnder(heading: string, page: string): string[] {
   return [...own.matchAll(/^\| `([A-Z0-9_]+)` \|/gm)].map(([, code = '']) => code);
 }
 
-test('record.md and troubleshooting.md have every error code of the source, in alphabetical order', () => {
+test('record.md and troubleshooting.md list every error code of the source, in alphabetical order', () => {
   const rejects = new Set(codesUnder('Rejects', 'docs/record.md'));
   const listed = codesUnder('Error codes', 'docs/record.md');
   expect(listed).toEqual([...new Set(listed)].sort());
@@ -94,7 +96,7 @@ test('record.md and troubleshooting.md have every error code of the source, in a
   expect(codesUnder('By error code', 'docs/troubleshooting.md')).toEqual(listed);
 });
 
-test('troubleshooting.md quotes messages as the source has them', () => {
+test('every message quoted in troubleshooting.md is in the source', () => {
   const sources = readdirSync(join(root, 'src'), { recursive: true }).map(String);
   const texts = sources.flatMap((file) => (file.endsWith('.ts') ? [read(join('src', file))] : []));
   const source = [...texts, read('bin/launch.js')].join();
@@ -109,7 +111,7 @@ test('troubleshooting.md quotes messages as the source has them', () => {
   expect(said.map((words) => words.trim()).filter((words) => !source.includes(words))).toEqual([]);
 });
 
-test('every path of the source that the manual names exists', () => {
+test('every source path in the manual exists', () => {
   const missing: string[] = [];
   for (const page of pages())
     for (const [, path = ''] of read(page).matchAll(/`((?:src|test|scripts|bin)\/[\w./-]+)`/g))
@@ -134,7 +136,7 @@ const FOREIGN = new Set([
   ...['parallel', 'signal', 'headless', 'convert-to'], // curl, timeout, soffice
 ]);
 
-test('the options that the manual names exist', async () => {
+test('every option in the manual exists', async () => {
   const known = new Set([...FOREIGN, 'concurrency'].map((name) => `--${name}`));
   for (const get of [...Object.values(commands), async () => ({ options: COMMON })])
     for (const key of Object.keys((await get()).options)) known.add(`--${kebab(key)}`);
@@ -160,14 +162,14 @@ test('every option is described in a page besides the generated list', async () 
   expect(missing).toEqual([]);
 });
 
-test('record.md has every code of rejects', () => {
+test('record.md lists every code of rejects', () => {
   const [, union = ''] =
     /readonly code: ((?:'[A-Z0-9]+'(?: \| )?)+);/.exec(read('src/core/text/lines.ts')) ?? [];
   const codes = [...union.matchAll(/'([A-Z0-9]+)'/g)].map(([, code = '']) => code);
   expect(codesUnder('Rejects', 'docs/record.md')).toEqual(codes.sort());
 });
 
-test('record.md has every state, and troubleshooting.md every code of a TaskpipeError', () => {
+test('record.md lists every state, and troubleshooting.md every code of a TaskpipeError', () => {
   const [, states = ''] = /export type State = (.*);/.exec(read('src/core/record/task.ts')) ?? [];
   expect(codesUnder('States', 'docs/record.md').sort()).toEqual(
     [...states.matchAll(/'(\w+)'/g)].map(([, state]) => state).sort(),

@@ -1,4 +1,4 @@
-/* The examples of every help text are typed here, as they stand. */
+/* Runs the examples of every help text as written. */
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -16,7 +16,7 @@ const FLOW = `import { linear, task } from 'taskpipe/flow';
 export default linear('signup').add(task('greet', ({ id }) => 'hello ' + id, { requires: ['id'], provides: 'said' }));
 `;
 
-/** A folder with what the examples name. */
+/** Makes a folder with the files that the examples name. */
 function folder(): string {
   const cwd = freshFolder();
   const write = (name: string, content: string | Buffer): void => writeFileSync(join(cwd, name), content);
@@ -50,7 +50,7 @@ const examples = await Promise.all(
   }),
 );
 
-test.for(examples.flat())('$name: $line', async ({ line }, context) => {
+test.for(examples.flat())('the example of $name runs: $line', async ({ line }, context) => {
   for (const program of ['jq', 'curl'])
     if (line.includes(program) && !(await has(program))) context.skip(`${program} is not installed`);
   const cwd = folder();
@@ -65,14 +65,14 @@ test.for(examples.flat())('$name: $line', async ({ line }, context) => {
     typed = typed.replaceAll('127.0.0.1:8080', new URL(url).host);
   }
   if (line.includes('redis://')) typed = await withQueue(typed, cwd);
-  // A pull waits for more, if it is not told to end.
+  // A pull waits for more tasks unless it is told to end.
   const env = { TASK_UNTIL_EMPTY: 'yes' };
   const { code, stderr, stdout } = await sh(`set -o pipefail; ${typed}`, { cwd, input, env });
   expect([code, stderr, stdout]).toEqual([0, stderr, stdout]);
   expect(stderr).not.toMatch(/failed|rejected|did you mean|a defect/);
 });
 
-/** A service is up until it is told to stop. */
+/** Checks that a service runs until it is stopped. */
 async function staysUp(line: string, cwd: string): Promise<void> {
   const pipeline = startPipeline(line, { cwd, env: { TASK_PORT: '0' } });
   await pipeline.said('stderr', /^task-serve: http:/m);
@@ -82,7 +82,7 @@ async function staysUp(line: string, cwd: string): Promise<void> {
   expect(stderr).not.toMatch(/failed|rejected|did you mean|a defect/);
 }
 
-/** The line, with a Redis that runs, and the queue and the worker that it names in it. */
+/** Returns the line with the URL of a running Redis, which has the queue and the worker that the line names. */
 async function withQueue(line: string, cwd: string): Promise<string> {
   const { url } = await startRedis();
   const typed = line.replaceAll('redis://h/0', url);

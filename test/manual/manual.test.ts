@@ -1,4 +1,4 @@
-/* Help texts, man pages, completion and docs/options.md say the same, and all of it. */
+/* Help texts, man pages, completion and docs/options.md agree and are complete. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -20,16 +20,16 @@ beforeAll(async () => {
 });
 const pageOf = (name: string): string => pages.find(({ path }) => path.includes(`/${name}.`))?.text ?? '';
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
-/** A text without what roff makes of it. */
+/** Returns a text without the markup of roff. */
 const plain = (text: string): string =>
   text.replace(/\\f[BIR]|\\\((?:aq|ga|ha|ti)|\\e|\\\[u[0-9A-F]+\]/g, '').replaceAll('\\-', '-');
-/** Words without quotes, line ends and capitals, which differ from place to place. */
+/** Returns words without quotes, line ends and capitals, which differ between places. */
 const letters = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, '');
 
 describe.each(all)('every option of $name', ({ name, options, verbs = {} }) => {
   const entries = Object.entries({ ...options, ...COMMON });
 
-  test('has words, and a place in help, man page, options.md and completion', async () => {
+  test('has a description in help, man page and options.md', async () => {
     const command = all.find((one) => one.name === name) as (typeof all)[number];
     const texts: [string, string][] = [
       ['help', await helpFor(command, 100)],
@@ -37,13 +37,14 @@ describe.each(all)('every option of $name', ({ name, options, verbs = {} }) => {
       ['options.md', await optionsTable()],
     ];
     const missing: string[] = [];
-    for (const [key, { words, alias = [] }] of entries) {
-      expect(words, key).toMatch(/^\S.{9,}[^.]$/);
+    for (const [key, { description, alias = [] }] of entries) {
+      expect(description, key).toMatch(/^\S.{9,}[^.]$/);
       for (const [place, text] of texts) {
         const names = [kebab(key), ...alias].map((one) => (one.length === 1 ? `-${one}` : `--${one}`));
         for (const one of names)
           if (!new RegExp(`(?<![\\w-])${one}(?![\\w-])`).test(text)) missing.push(`${one} in ${place}`);
-        if (!letters(text).includes(letters(words))) missing.push(`words of --${kebab(key)} in ${place}`);
+        if (!letters(text).includes(letters(description)))
+          missing.push(`description of --${kebab(key)} in ${place}`);
       }
     }
     for (const [verb, words] of Object.entries(verbs))
@@ -59,7 +60,7 @@ describe.each(all)('every option of $name', ({ name, options, verbs = {} }) => {
   });
 });
 
-test('the help of every command has five examples or more, exit codes, and what to read next', async () => {
+test('the help of every command has at least five examples, the exit codes and further reading', async () => {
   for (const command of all) {
     expect(command.examples.length).toBeGreaterThanOrEqual(5);
     const help = await helpFor(command, 200);
@@ -75,7 +76,7 @@ describe('the help of one kind of work', () => {
   const names = (text: string): string[] =>
     [...text.matchAll(/^ {2,6}(?:-\w, )?--([a-z-]+)/gm)].map(([, one]) => one as string);
 
-  test.each(kinds)('%s has every option that this kind uses, and no other', async (kind) => {
+  test.each(kinds)('lists exactly the options of %s', async (kind) => {
     const used = Object.keys({ ...options, ...COMMON }).filter(
       (key) => !kinds.includes(key) && (kindsOf[key]?.includes(kind) ?? true),
     );
@@ -87,7 +88,7 @@ describe('the help of one kind of work', () => {
     expect(plain(pageOf('task-exec'))).toContain(`.SS --${kind}\n`);
   });
 
-  test('is shown wherever --help stands, also where a value is missing', async () => {
+  test('is shown for --help in any position, also if a value is missing', async () => {
     const wanted = await helpFor(command, 100, ['command']);
     for (const line of [
       '--command --help',
@@ -103,7 +104,7 @@ describe('the help of one kind of work', () => {
   });
 });
 
-test('the details of an option are whole sentences, and in its man page', () => {
+test('the details of an option are full sentences and appear in its man page', () => {
   for (const { name, options } of all) {
     for (const [key, { details }] of Object.entries(options)) {
       if (details === undefined) continue;
@@ -124,7 +125,7 @@ const SECTIONS = [
   'FILES',
 ];
 
-test('man pages have the sections of a man page, in their order', () => {
+test('man pages have the usual sections in their order', () => {
   for (const { name } of all) {
     const sections = [...pageOf(name).matchAll(/^\.SH (.*)/gm)].map(([, section]) => section);
     expect(sections).toEqual([...SECTIONS, 'SEE ALSO']);
@@ -134,7 +135,7 @@ test('man pages have the sections of a man page, in their order', () => {
 test.for([
   ['mandoc', 'mandoc -Tlint -W warning ./page'],
   ['groff', 'groff -man -Tutf8 -ww -z ./page'],
-] as const)('%s has nothing to say against the man pages', async ([program, check], context) => {
+] as const)('%s reports nothing in the man pages', async ([program, check], context) => {
   if (!(await has(program))) context.skip(`${program} is not installed`);
   for (const { path, text } of pages) {
     const cwd = freshFolder();
@@ -144,7 +145,7 @@ test.for([
   }
 });
 
-/** The lines of a page as a reader sees them, without what makes letters bold. */
+/** Returns the lines of a page as a reader sees them, without the markup for bold letters. */
 async function shown(page: string): Promise<string[]> {
   const { stdout } = await sh('mandoc -Tutf8 -O width=200', { input: page, env: { LC_ALL: 'C.UTF-8' } });
   return stdout
@@ -153,7 +154,7 @@ async function shown(page: string): Promise<string[]> {
     .map((line) => line.trim());
 }
 
-test('what has a meaning in roff comes out of a man page as it was', async (context) => {
+test('characters that roff interprets appear unchanged in a man page', async (context) => {
   if (!(await has('mandoc'))) context.skip('mandoc is not installed');
   const lines = [
     '.TH is no title',
@@ -171,7 +172,7 @@ test('what has a meaning in roff comes out of a man page as it was', async (cont
   );
 });
 
-test('examples come out of a man page as they are typed', async (context) => {
+test('examples appear in a man page as they are typed', async (context) => {
   if (!(await has('mandoc'))) context.skip('mandoc is not installed');
   for (const { name, examples } of all) {
     const lines = await shown(pageOf(name));
@@ -179,7 +180,7 @@ test('examples come out of a man page as they are typed', async (context) => {
   }
 });
 
-test('package.json names the pages that the build writes, and man finds them for a bin on the PATH', async (context) => {
+test('package.json lists the built man pages, and man finds them for a bin on the PATH', async (context) => {
   const { man, files } = JSON.parse(read('package.json'));
   expect(man.toSorted()).toEqual(pages.map(({ path }) => `man/${path}`).toSorted());
   expect(files).toContain('man');
@@ -191,13 +192,13 @@ test('package.json names the pages that the build writes, and man finds them for
   }
 });
 
-test('docs/options.md is what the declaration says (npm run cases writes it)', async () => {
+test('docs/options.md matches the declarations (npm run cases writes it)', async () => {
   const table = await optionsTable();
   if (process.env.RENEW_CASES) writeFileSync(join(root, 'docs/options.md'), table);
   expect(read('docs/options.md')).toBe(table);
 });
 
-test('the tables of exit codes have every exit code', () => {
+test('the tables of exit codes list every exit code', () => {
   const codes = EXITS.map(([codes]) => codes.join(', '));
   for (const file of ['README.md', 'docs/running.md', 'docs/troubleshooting.md']) {
     const [, table = ''] = /^## (?:Exit codes|By exit code)\n\n(.*?)\n\n/ms.exec(read(file)) ?? [];
@@ -206,7 +207,7 @@ test('the tables of exit codes have every exit code', () => {
   }
 });
 
-test('every link of a page leads somewhere, and every page can be reached from the README', () => {
+test('every link of a page resolves, and the README leads to every page', () => {
   const reached = new Set(['README.md']);
   const wrong: string[] = [];
   for (const page of reached) {
@@ -215,7 +216,7 @@ test('every link of a page leads somewhere, and every page can be reached from t
       const [path = '', anchor] = to.split('#');
       const file = path === '' ? page : join(page, '..', path);
       if (!existsSync(join(root, file))) wrong.push(`${page}: ${to}`);
-      else if (file.endsWith('.md')) reached.add(file); // visited too: a Set is walked while it grows
+      else if (file.endsWith('.md')) reached.add(file); // visited too: a Set includes items added during iteration
       if (anchor !== undefined && !anchorsOf(read(file)).includes(anchor)) wrong.push(`${page}: ${to}`);
     }
   }

@@ -1,4 +1,4 @@
-/* Every page of the manual runs as it stands, and follows the rules for how we write pages. */
+/* Every page of the manual runs as written, and follows the rules for pages. */
 import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -13,7 +13,7 @@ const withExamples = pages().filter((page) => blocksOf(page).some(({ kind }) => 
 const elsewhere = ['README.md', 'docs/recipes.md'];
 
 test.for(withExamples.filter((page) => !elsewhere.includes(page)))(
-  '%s runs as it stands',
+  '%s runs as written',
   {
     timeout,
   },
@@ -25,7 +25,7 @@ test.for(withExamples.filter((page) => !elsewhere.includes(page)))(
 const linesOf = (name: string): number =>
   readFileSync(join(runner.cwd, name), 'utf8').trim().split('\n').length;
 
-test('docs/recipes.md runs as it stands, and its recipes give complete outputs', { timeout }, async () => {
+test('docs/recipes.md runs as written, and its recipes give complete outputs', { timeout }, async () => {
   expect(await runPage(runner, 'docs/recipes.md')).toBeGreaterThan(15);
   const { cwd, env, missing } = runner;
   if (!missing.includes('make')) {
@@ -41,7 +41,7 @@ test('docs/recipes.md runs as it stands, and its recipes give complete outputs',
   ]);
 });
 
-/** Lines that only describe a command, or that need another machine: they begin a block of the kind `text`. */
+/** Lines that only describe a command, or that need another machine. They begin a block of the kind `text`. */
 const NOT_RUN = [
   /^task-(load|exec|save|done|queue|serve) [^|]*(\[options\]|UUID\.\.\.\])$/, // a synopsis
   /^task-queue pull \| task-exec --module crawl\.mjs/, // joins a queue that has been filled
@@ -49,7 +49,7 @@ const NOT_RUN = [
   /^task-load a\.csv \| task-exec --http \| task-save out\.csv$/, // the bug report
 ];
 
-test('every command line of the manual is in a block that is run', () => {
+test('every command line of the manual is in a block that runs', () => {
   const left: string[] = [];
   for (const page of pages()) {
     for (const { kind, body } of blocksOf(page)) {
@@ -62,7 +62,7 @@ test('every command line of the manual is in a block that is run', () => {
   expect(left).toEqual([]);
 });
 
-test('a paragraph is one line', () => {
+test('every paragraph of the manual is one line', () => {
   const wrapped: string[] = [];
   const starts = /^(?:[-#|>!<]|\d+\.| {2,}|```|$)/;
   for (const page of pages().filter((one) => one !== 'docs/options.md')) {

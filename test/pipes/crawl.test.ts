@@ -21,7 +21,7 @@ function crawl(url: string): string {
   );
 }
 
-test('finds every page of a site, and saves each once', async () => {
+test('a crawl finds every page of a site and saves each once', async () => {
   const cwd = freshFolder();
   const { url } = await startServer('--pages', String(PAGES));
   const { codes, stderr } = await runPipeline(crawl(url), { cwd });
@@ -33,7 +33,7 @@ test('finds every page of a site, and saves each once', async () => {
   expect(rows).toHaveLength(PAGES + 1);
 });
 
-test('killed again and again, anywhere, it goes on with the same command, and saves each page once', async () => {
+test('a crawl killed repeatedly continues with the same command and saves each page once', async () => {
   const cwd = freshFolder();
   const { url } = await startServer('--pages', String(PAGES));
   const env = { TASK_LEDGER: 'done.jsonl' };

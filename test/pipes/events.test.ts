@@ -11,7 +11,7 @@ function eventsOf(cwd: string, name: string): Told[] {
   return linesOf(cwd, name).map((line) => JSON.parse(line));
 }
 
-/** The states of each task, flow and atom, in the order of the events; fails where one does not begin with the last. */
+/** Returns the states of each task, flow and atom, in the order of events. Fails if an old state is not the last one. */
 function historiesOf(events: readonly Told[], first = 'PENDING'): Map<string, string[]> {
   const histories = new Map<string, string[]>();
   for (const { uuid, flow, atom, old_state, state } of events) {
@@ -34,7 +34,7 @@ function tasks(count: number): string {
 }
 
 describe('--events', () => {
-  test('tell every change of every task, in order, and of nothing else', async () => {
+  test('writes every state change of every task in order, and nothing else', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'work.mjs'), WORK);
     const options = '--module work.mjs --events ev --retries 1 --backoff 1ms..3ms --quiet';
@@ -47,7 +47,7 @@ describe('--events', () => {
     }
   });
 
-  test('are complete when the stage is stopped', async () => {
+  test('is complete when the stage is stopped', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'work.mjs'), WORK);
     writeFileSync(join(cwd, 'in'), tasks(300));
@@ -71,7 +71,7 @@ describe('--events', () => {
     ).toBeGreaterThan(0);
   });
 
-  test('go to a descriptor, too', async () => {
+  test('writes to a file descriptor', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'work.mjs'), 'export default () => 1;');
     const { code } = await sh('task-exec --module work.mjs --events /dev/fd/3 3> ev > out', {
@@ -82,7 +82,7 @@ describe('--events', () => {
     expect(eventsOf(cwd, 'ev').map(({ state }) => state)).toEqual(['RUNNING', 'SUCCESS']);
   });
 
-  test('tell of a flow and its atoms, between the beginning and the end of its task', async () => {
+  test('writes a flow and its atoms between the start and the end of their task', async () => {
     const cwd = freshFolder();
     writeFileSync(
       join(cwd, 'ab.mjs'),
@@ -112,7 +112,7 @@ describe('--events', () => {
     expect([own[0], own.at(-1), own.slice(1, -1).includes(true)]).toEqual([true, true, false]);
   });
 
-  test('that can not be written end the stage', async () => {
+  test('ends the stage if events cannot be written', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'work.mjs'), 'export default () => 1;');
     const { code, stderr } = await sh('task-exec --module work.mjs --events no/such', {
@@ -126,7 +126,7 @@ describe('--events', () => {
   });
 });
 
-test('three stages in a chain, each failing now and then: the record says what failed where', async () => {
+test('a record names the stage that failed in a chain of three', async () => {
   const cwd = freshFolder();
   const stage = (name: string, divisor: number): string => {
     writeFileSync(

@@ -11,8 +11,8 @@ const USES = [
   ['flow log', FLOW],
 ] as const;
 
-describe.each(USES)('a file that is no %s', (what, command) => {
-  test('is left as it is, and named', async () => {
+describe.each(USES)('a file that is not a %s', (what, command) => {
+  test('is left unchanged and named in the error', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'in.csv'), 'email\na@example.com\n');
     const { code, stdout, stderr } = await sh(`echo '${TASK}' | ${command} in.csv`, { cwd });
@@ -24,7 +24,7 @@ describe.each(USES)('a file that is no %s', (what, command) => {
   });
 });
 
-test.each(USES)('a device, which may have no end, is not read for a %s', async (_, command) => {
+test.each(USES)('a device is rejected as a %s', async (_, command) => {
   const { code, stderr } = await sh(`echo '${TASK}' | ${command} /dev/zero`, { cwd: freshFolder() });
   expect(stderr).toContain('/dev/zero is not a file; name one');
   expect(code).toBe(2);

@@ -1,4 +1,4 @@
-/* How task-exec --http treats hosts: rates, shares, slow ones, and those that ask for a pause. */
+/* Treatment of hosts by task-exec --http: rates, shares, slow hosts, and hosts that ask for a pause. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -9,7 +9,7 @@ import { counter, parsed, runPipeline, writeRows } from './pipeline.ts';
 const PER_HOST = 50;
 
 describe('task-exec --http', () => {
-  test('starts no more than --rate says', async () => {
+  test('starts no faster than --rate', async () => {
     const times: number[] = [];
     const { url } = await serve((response) => {
       times.push(performance.now());
@@ -19,10 +19,10 @@ describe('task-exec --http', () => {
     writeRows(cwd, 'a.csv', 11, (n) => `${url}/${n}`);
     await runPipeline('task-load a.csv | task-exec --http --rate 20/s', { cwd });
     expect(times).toHaveLength(11);
-    expect((times[10] as number) - (times[0] as number)).toBeGreaterThan(400); // ten spaces of 50 ms, loosely
+    expect((times[10] as number) - (times[0] as number)).toBeGreaterThan(400); // ten intervals of 50 ms, loosely
   });
 
-  test('starts no more of each host than --host-rate says, whatever the others do', async () => {
+  test('starts no faster than --host-rate on each host, independent of the others', async () => {
     const cwd = freshFolder();
     const times: number[][] = [[], []];
     const hosts = await Promise.all(
@@ -37,13 +37,13 @@ describe('task-exec --http', () => {
     await runPipeline('task-load a.csv | task-exec --http --host-rate 20/s', { cwd });
     for (const starts of times) {
       expect(starts).toHaveLength(11);
-      expect((starts[10] as number) - (starts[0] as number)).toBeGreaterThan(400); // ten spaces of 50 ms, loosely
+      expect((starts[10] as number) - (starts[0] as number)).toBeGreaterThan(400); // ten intervals of 50 ms, loosely
     }
-    // Both at once: one after the other would have taken twice as long.
+    // Both hosts at once: one after the other would take twice as long.
     expect(Math.abs((times[0]?.[0] as number) - (times[1]?.[0] as number))).toBeLessThan(400);
   });
 
-  test('asks no more of a host at once than --per-host says, and so much it does ask', async () => {
+  test('has at most --per-host requests of a host in flight, and reaches that number', async () => {
     const cwd = freshFolder();
     const hosts = await Promise.all([1, 2].map(busyHost));
     writeRows(cwd, 'a.csv', 40, (n) => `${hosts[n % 2]?.url}/${n}`);
@@ -52,9 +52,9 @@ describe('task-exec --http', () => {
     expect(hosts.map(({ most }) => most())).toEqual([3, 3]);
   });
 
-  test('does the tasks of nine hosts while the tenth answers nothing', async () => {
+  test('completes the tasks of nine hosts while the tenth does not answer', async () => {
     const others = counter();
-    // The slow one answers when all the rest is done; if that had to wait for it, nothing would ever end.
+    // The slow host answers after all others are done; if they had to wait for it, the run would never end.
     const restDone = others.reached(9 * PER_HOST);
     const slow = await serve((response) => void restDone.then(() => response.end('late')));
     const hosts = await Promise.all(
@@ -77,7 +77,7 @@ describe('task-exec --http', () => {
   test.each([
     ['seconds', () => '1'],
     ['a date', () => new Date(Date.now() + 2000).toUTCString()],
-  ])('pauses a host that answers 429 with Retry-After as %s, and no other', async (_, after) => {
+  ])('pauses only the host that answers 429 with Retry-After as %s', async (_, after) => {
     let refusedAt = 0;
     const times: number[] = [];
     const busy = await serve((response) => {
@@ -94,7 +94,7 @@ describe('task-exec --http', () => {
       response.end('ok');
     });
     const cwd = freshFolder();
-    // The first task is alone, so that nothing of its host is under way when it is refused.
+    // The first task is alone, so that no other request of its host is in flight when it is rejected.
     const rows = [
       `${busy.url}/0`,
       ...Array.from({ length: 20 }, (_, n) => `${n % 2 ? busy.url : other.url}/${n}`),
@@ -116,7 +116,7 @@ describe('task-exec --http', () => {
   });
 });
 
-/** A host that takes a while to answer, and knows how many requests it had at once. */
+/** Starts a host that answers slowly and records its maximum number of requests in flight. */
 async function busyHost() {
   let now = 0;
   let most = 0;

@@ -6,7 +6,7 @@ import { finishedOf, linesOf, parsed, runPipeline, startServer, uuidsOf, writeRo
 
 const ROWS = 100_000;
 
-test('does 100,000 tasks of which one in ten fails, finishes those from the rest file, and does none again', async () => {
+test('a run of 100,000 tasks repeats its 10,000 failures from the rest file, and nothing else', async () => {
   const cwd = freshFolder();
   const env = { TASK_LEDGER: 'done.jsonl', TASK_FIELDS: 'uuid,n,result.status' };
   const ill = await startServer('--fail-every', '10');
@@ -51,7 +51,7 @@ test('does 100,000 tasks of which one in ten fails, finishes those from the rest
   expect(await (await fetch(`${well.url}/count`)).text()).toBe('10000');
 });
 
-test('loads and saves 500,000 rows in under 200 MB a stage', async () => {
+test('task-load and task-save handle 500,000 rows in under 200 MB each', async () => {
   const cwd = freshFolder();
   writeRows(
     cwd,

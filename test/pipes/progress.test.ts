@@ -1,4 +1,4 @@
-/* What a person sees of the progress line, on a pseudo-terminal. */
+/* The progress line as a person sees it, on a pseudo-terminal. */
 import { execFileSync } from 'node:child_process';
 import { createWriteStream, type WriteStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,14 +12,14 @@ const row = (n: number | string): string => `${JSON.stringify({ uuid: `u${n}`, n
 const failed = (n: number): string =>
   `${JSON.stringify({ uuid: `u${n}`, run: { state: 'FAILURE', error: { code: 'X', message: 'x' } } })}\n`;
 
-/** A named pipe in a fresh folder, which is open until it is ended. */
+/** Makes a named pipe in a fresh folder. It stays open until it is ended. */
 function openFeed(name = 'in.ndjson'): { feed: WriteStream; cwd: string } {
   const cwd = freshFolder();
   execFileSync('mkfifo', [join(cwd, name)]);
   return { feed: createWriteStream(join(cwd, name), { flags: 'r+' }), cwd }; // r+: does not wait for a reader
 }
 
-/** Waits for the end. The terminal then has these lines, in any order, nothing of a line that was drawn, and its cursor. */
+/** Waits for the end. The terminal then has exactly these lines, in any order, no remains of a progress line, and its cursor. */
 async function expectClean(session: Session, lines: readonly RegExp[]): Promise<void> {
   await session.ended;
   const seen = session.lines();
@@ -29,8 +29,8 @@ async function expectClean(session: Session, lines: readonly RegExp[]): Promise<
   expect(session.raw).not.toContain('\x1b[?');
 }
 
-describe.skipIf(!hasPython).concurrent('on a terminal, which python3 makes', () => {
-  test('the last stage draws one line, over and over, and takes it away at the end', async () => {
+describe.skipIf(!hasPython).concurrent('the progress line on a terminal (needs python3)', () => {
+  test('is drawn by the last stage alone and erased at the end', async () => {
     const { feed, cwd } = openFeed();
     const command = 'task-load in.ndjson | task-save out.ndjson';
     const session = onTerminal(command, { cwd });
@@ -49,31 +49,28 @@ describe.skipIf(!hasPython).concurrent('on a terminal, which python3 makes', () 
   test.each([
     ['wraps', 41],
     ['is shorter than the line', 100],
-  ])(
-    'a message of an earlier stage, wide characters in it, stands whole above the line where it %s',
-    async (_, columns) => {
-      const { feed, cwd } = openFeed('一覧.ndjson');
-      const command = 'task-load 一覧.ndjson | task-save out.ndjson --total 9';
-      const session = onTerminal(command, { cwd, columns });
-      feed.write(row(1));
-      await session.sees(/^task-save: .*1 saved/m);
-      feed.write(`[]\n${row(2)}`);
-      await session.sees(/^task-save: .*2 saved/m);
-      feed.write(`null\n${row(3)}`);
-      await session.sees(/^task-save: .*3 saved/m);
-      const seen = session.lines();
-      expect(seen.at(-1)).toMatch(/^task-save: .*3 saved/);
-      const messages = [
-        'task-load: 一覧.ndjson:2: expected a JSON object, got an array',
-        'task-load: 一覧.ndjson:4: expected a JSON object, got null',
-      ];
-      expect(seen.slice(0, -1).join('').replaceAll(' ', '')).toBe(messages.join('').replaceAll(' ', ''));
-      feed.end();
-      expect(await session.ended).toBe(0);
-    },
-  );
+  ])('stays below a wide-character message of an earlier stage that %s', async (_, columns) => {
+    const { feed, cwd } = openFeed('一覧.ndjson');
+    const command = 'task-load 一覧.ndjson | task-save out.ndjson --total 9';
+    const session = onTerminal(command, { cwd, columns });
+    feed.write(row(1));
+    await session.sees(/^task-save: .*1 saved/m);
+    feed.write(`[]\n${row(2)}`);
+    await session.sees(/^task-save: .*2 saved/m);
+    feed.write(`null\n${row(3)}`);
+    await session.sees(/^task-save: .*3 saved/m);
+    const seen = session.lines();
+    expect(seen.at(-1)).toMatch(/^task-save: .*3 saved/);
+    const messages = [
+      'task-load: 一覧.ndjson:2: expected a JSON object, got an array',
+      'task-load: 一覧.ndjson:4: expected a JSON object, got null',
+    ];
+    expect(seen.slice(0, -1).join('').replaceAll(' ', '')).toBe(messages.join('').replaceAll(' ', ''));
+    feed.end();
+    expect(await session.ended).toBe(0);
+  });
 
-  test('what a module writes to the standard error stands above the line', async () => {
+  test('stays below the stderr output of a module', async () => {
     const { feed, cwd } = openFeed();
     writeFileSync(join(cwd, 'work.mjs'), "export default ({ n }) => console.error('seen %d\\nand done', n);");
     const session = onTerminal('task-exec --module work.mjs < in.ndjson > out.ndjson', { cwd });
@@ -87,7 +84,7 @@ describe.skipIf(!hasPython).concurrent('on a terminal, which python3 makes', () 
     expect(await session.ended).toBe(0);
   });
 
-  test('a part of a line is not drawn over', async () => {
+  test('does not overwrite an incomplete line', async () => {
     const { feed, cwd } = openFeed();
     const write = "process.stderr.write(n === 'end' ? '.\\n' : '.')";
     writeFileSync(join(cwd, 'work.mjs'), `export default ({ n }) => void ${write};`);
@@ -102,7 +99,7 @@ describe.skipIf(!hasPython).concurrent('on a terminal, which python3 makes', () 
     expect(await session.ended).toBe(0);
   });
 
-  test('records on the same terminal stand above the line', async () => {
+  test('stays below records on the same terminal', async () => {
     const { feed, cwd } = openFeed();
     const session = onTerminal('task-load in.ndjson', { cwd });
     feed.write(row(1));
@@ -115,7 +112,7 @@ describe.skipIf(!hasPython).concurrent('on a terminal, which python3 makes', () 
     await expectClean(session, [/u1/, /u2/, /^task-load: 2 tasks$/]);
   });
 
-  test('the line follows the width of the terminal, and never wraps', async () => {
+  test('follows the width of the terminal and never wraps', async () => {
     const { feed, cwd } = openFeed();
     const session = onTerminal('task-save out.ndjson --total 9 < in.ndjson', { cwd, columns: 100 });
     feed.write(row(1) + row(2) + failed(3));
@@ -139,7 +136,7 @@ describe.skipIf(!hasPython).concurrent('on a terminal, which python3 makes', () 
     ]);
   });
 
-  test('Ctrl-C stops a pipeline in good order, and leaves nothing of the line', async () => {
+  test('is erased when Ctrl-C stops a pipeline cleanly', async () => {
     const { feed, cwd } = openFeed();
     const command =
       "task-load --format ndjson < in.ndjson | task-exec --command 'sleep {n}' -j 2 | task-save out.db";
@@ -156,7 +153,7 @@ describe.skipIf(!hasPython).concurrent('on a terminal, which python3 makes', () 
     feed.end();
   });
 
-  test('a second Ctrl-C ends it at once, and leaves nothing of the line', async () => {
+  test('is erased when a second Ctrl-C ends the stage at once', async () => {
     const { feed, cwd } = openFeed();
     const command = "task-exec --command 'sleep {n}' -j 1 --grace 1h < in.ndjson > out.ndjson";
     const session = onTerminal(command, { cwd });
@@ -175,7 +172,7 @@ describe.skipIf(!hasPython).concurrent('on a terminal, which python3 makes', () 
     feed.end();
   });
 
-  test('after an error nothing is left of the line', async () => {
+  test('is erased after an error', async () => {
     const { feed, cwd } = openFeed();
     const session = onTerminal('task-load --format ndjson --duplicates fail < in.ndjson > out.ndjson', {
       cwd,
@@ -190,7 +187,7 @@ describe.skipIf(!hasPython).concurrent('on a terminal, which python3 makes', () 
     feed.end();
   });
 
-  test('failures are red, unless NO_COLOR is set', async () => {
+  test('shows failures in red unless NO_COLOR is set', async () => {
     for (const [env, text] of [
       [{}, '\x1b[31m1 failed\x1b[39m'],
       [{ NO_COLOR: '1' }, ', 1 failed,'],
@@ -205,7 +202,7 @@ describe.skipIf(!hasPython).concurrent('on a terminal, which python3 makes', () 
     }
   });
 
-  test('counts the rows of --total FILE while it works', async () => {
+  test('counts the rows of --total FILE during the run', async () => {
     const { feed, cwd } = openFeed();
     writeFileSync(join(cwd, 'a.csv'), 'id,text\n1,"two\nlines"\n2,b\n3,c\n4,d\n');
     const session = onTerminal('task-save out.ndjson --total a.csv < in.ndjson', { cwd });
@@ -217,20 +214,20 @@ describe.skipIf(!hasPython).concurrent('on a terminal, which python3 makes', () 
     await expectClean(session, [/^task-save: saved 2$/]);
   });
 
-  test('a load knows how much of its files it has read', async () => {
+  test('shows the share of --limit that task-load has read', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'a.csv'), `id\n${'7\n'.repeat(200_000)}`);
-    // Whoever reads the fifo decides how fast it goes.
+    // The reader of the fifo sets the pace.
     execFileSync('mkfifo', [join(cwd, 'b.csv')]);
     const session = onTerminal('task-load a.csv --duplicates keep --limit 300000 b.csv > /dev/null', { cwd });
     const feed = createWriteStream(join(cwd, 'b.csv'), { flags: 'r+' });
     feed.write('id\n7\n');
-    await session.sees(/\] 66%, 200,001 tasks/); // of --limit, as nobody knows the size of a pipe
+    await session.sees(/\] 66%, 200,001 tasks/); // of --limit, as the size of a pipe is unknown
     feed.end();
     await expectClean(session, [/^task-load: 200,001 tasks$/]);
   });
 
-  test('a stage that has nothing to say at its end takes its line away, too', async () => {
+  test('is erased by a stage without a summary', async () => {
     const { feed, cwd } = openFeed();
     const session = onTerminal('task-done mark done.jsonl < in.ndjson > out.ndjson', { cwd });
     feed.write(row(1) + row(2));
@@ -248,9 +245,9 @@ describe.skipIf(!hasPython).concurrent('on a terminal, which python3 makes', () 
     ['with TASK_PROGRESS=none', slowly(load), { TASK_PROGRESS: 'none' }],
     ['with --quiet', slowly(`${load} --quiet`), {}],
     ['by a stage that is not the last', slowly('task-load --format ndjson | cat > out.ndjson'), {}],
-    ['over what is being typed', 'timeout --foreground -s INT 3 task-load > out.ndjson', {}],
+    ['over typed input', 'timeout --foreground -s INT 3 task-load > out.ndjson', {}],
     ['by a job in the background', `set -m; ${slowly(load)} & wait`, {}],
-  ] as const)('nothing is drawn %s', async (_, command, env) => {
+  ] as const)('is not drawn %s', async (_, command, env) => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'a.ndjson'), row(1));
     writeFileSync(join(cwd, 'b.ndjson'), row(2));
@@ -260,7 +257,7 @@ describe.skipIf(!hasPython).concurrent('on a terminal, which python3 makes', () 
   });
 });
 
-test('--progress plain says a line every ten seconds, also where there is no terminal', async () => {
+test('--progress plain prints lines without a terminal', async () => {
   const { feed, cwd } = openFeed();
   const run = startPipeline('task-load in.ndjson --progress plain > out.ndjson', { cwd });
   feed.write(row(1));
@@ -269,12 +266,12 @@ test('--progress plain says a line every ten seconds, also where there is no ter
   expect((await run.end).stderr).toMatch(/^(task-load: 1 tasks, .*\n)+task-load: 1 task\n$/);
 });
 
-test('nothing is shown where there is no terminal', async () => {
+test('no progress is shown without a terminal', async () => {
   const { stderr } = await sh(`(echo '{"uuid":"a"}'; sleep 2; echo '{"uuid":"b"}') | task-save out.ndjson`);
   expect(stderr).toBe('task-save: saved 2\n');
 });
 
-test('a --total that can not be read is an error at once, whoever looks', async () => {
+test('an unreadable --total is an error at once, also without a terminal', async () => {
   const cwd = freshFolder();
   const run = (options: string): ReturnType<typeof sh> => sh(`task-save out.csv ${options}`, { cwd });
   expect(await run('--total none.csv')).toMatchObject({

@@ -1,4 +1,4 @@
-/* What becomes of a stage whose reader leaves, whose output can't be written, or whose input is not there. */
+/* Stages whose reader leaves, whose output cannot be written, or whose input is missing. */
 import { writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,14 +7,14 @@ import { serve } from '../support/http-server.ts';
 import { freshFolder, sh } from '../support/run.ts';
 import { counter, processesOf, runPipeline, startPipeline, writeRows } from './pipeline.ts';
 
-const ROWS = 20_000; // more than all the pipes between hold
+const ROWS = 20_000; // more than all pipes of the pipeline hold
 
-describe('a reader that leaves', () => {
+describe('a closed reader', () => {
   test.each([
     ['task-load a.csv | head -3', '141 0'],
     ['task-load a.csv | task-save - --format csv | head -3', '141 141 0'],
     ['task-load a.csv | task-done skip done.jsonl | head -3', '141 141 0'],
-  ])('ends %s without a word', async (command, codes) => {
+  ])('ends %s silently', async (command, codes) => {
     const cwd = freshFolder();
     writeRows(cwd, 'a.csv', ROWS, (n) => `http://localhost/${n}`);
     writeFileSync(join(cwd, 'done.jsonl'), '');
@@ -23,7 +23,7 @@ describe('a reader that leaves', () => {
     expect(seen.stdout.split('\n')).toHaveLength(3 + 1 + 1);
   });
 
-  test('ends task-load | task-exec | head without a word, and no process is left', async () => {
+  test('ends task-load | task-exec | head silently and leaves no process', async () => {
     const { url } = await serve((response) => response.end('ok'));
     const cwd = freshFolder();
     writeRows(cwd, 'a.csv', ROWS, (n) => `${url}/${n}`);
@@ -39,7 +39,7 @@ describe('a reader that leaves', () => {
     expect(processesOf(pipeline.child.pid as number)).toEqual([]);
   });
 
-  test('ends a task-exec that has nothing to write: its input stays open, its server never answers', async () => {
+  test('ends a task-exec that waits for its input and for a server', async () => {
     const asked = counter();
     const { url } = await serve(() => asked.add());
     const cwd = freshFolder();
@@ -82,7 +82,7 @@ describe('an output that cannot be written', () => {
       'task-load a.csv --rejects a.csv/r > /dev/null',
       /^task-load: cannot use --rejects a\.csv\/r: a part of the path is not a folder\n$/,
     ],
-  ])('ends %s with 74 and says why', async (command, words) => {
+  ])('ends %s with 74 and the reason', async (command, words) => {
     const { url } = await serve((response) => response.end('ok'));
     const cwd = freshFolder();
     writeRows(cwd, 'a.csv', 3, (n) => `${url}/${n}`);
@@ -93,12 +93,12 @@ describe('an output that cannot be written', () => {
   });
 });
 
-describe('an input that has nothing', () => {
+describe('a minimal input', () => {
   test.each([
     ['closed', '<&-'],
     ['empty', '< /dev/null'],
     ['an empty file', '< empty'],
-  ])('is no task and no failure where it is %s', async (_, redirection) => {
+  ])('gives no tasks and no failure if it is %s', async (_, redirection) => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'empty'), '');
     for (const [command, words] of [
@@ -126,7 +126,7 @@ describe('an input that has nothing', () => {
   });
 });
 
-describe('a writer that died in the middle of a line', () => {
+describe('a torn last line of input', () => {
   const torn = (url: string): string =>
     `{"uuid":"a","url":"${url}"}\n{"uuid":"b","url":"${url}"}\n{"uuid":"c","url":"http:`;
 
@@ -134,16 +134,19 @@ describe('a writer that died in the middle of a line', () => {
     ['task-load --format ndjson', 'stdin:3: not JSON'],
     ['task-exec --http', 'stdin:3: not JSON'],
     ['task-save out.ndjson --tee', 'stdin:3: not JSON'],
-  ])('is told of by %s with its line, which does the other lines and exits 1', async (command, words) => {
-    const { url } = await serve((response) => response.end('ok'));
-    const { stdout, stderr, code } = await sh(command, { input: torn(url) });
-    expect(stderr).toContain(words);
-    expect(
-      stdout
-        .split('\n')
-        .map((line) => line.slice(0, 11))
-        .sort(),
-    ).toEqual(['', '{"uuid":"a"', '{"uuid":"b"']);
-    expect(code).toBe(1);
-  });
+  ])(
+    'is reported by %s with its number, the other lines are processed, and the exit code is 1',
+    async (command, words) => {
+      const { url } = await serve((response) => response.end('ok'));
+      const { stdout, stderr, code } = await sh(command, { input: torn(url) });
+      expect(stderr).toContain(words);
+      expect(
+        stdout
+          .split('\n')
+          .map((line) => line.slice(0, 11))
+          .sort(),
+      ).toEqual(['', '{"uuid":"a"', '{"uuid":"b"']);
+      expect(code).toBe(1);
+    },
+  );
 });

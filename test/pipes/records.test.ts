@@ -1,4 +1,4 @@
-/* What becomes of records on their way, and what options do to whole pipelines. */
+/* Records on their way through a pipeline, and options of whole pipelines. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -19,7 +19,7 @@ const hasJq = await has('jq');
 const hasMake = await has('make');
 
 describe('records between stages', () => {
-  test.skipIf(!hasJq)('can be chosen by jq, also by a column named state', async () => {
+  test.skipIf(!hasJq)('can be selected by jq, also by a column named state', async () => {
     const { url, seen } = await serve((response) => response.end('ok'));
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'a.csv'), `state,url\nCA,${url}/1\nNY,${url}/2\nCA,${url}/3\n`);
@@ -33,7 +33,7 @@ describe('records between stages', () => {
     expect(seen.map((one) => one.url).sort()).toEqual(['/1', '/3']);
   });
 
-  test('keep the digits of their numbers through two executors, in NDJSON and in the cells of a CSV', async () => {
+  test('keep the digits of their numbers through two executors, in NDJSON and in CSV cells', async () => {
     const { url } = await serve((response) => response.end('ok'));
     const cwd = freshFolder();
     const record = `{"uuid":"a","n":12345678901234567890,"p":1.10,"e":1e999,"url":"${url}"`;
@@ -47,7 +47,7 @@ describe('records between stages', () => {
     expect(linesOf(cwd, 'out.csv')).toEqual(['n,p,e,two.text', '12345678901234567890,1.10,1e999,ok']);
   });
 
-  test('that trickle in come out at once, each before the next goes in', async () => {
+  test('leave the pipeline one by one as they arrive', async () => {
     const { url } = await serve((response) => response.end('ok'));
     const { child, said, end, codes } = startPipeline(
       'task-load --field url | task-exec --http | task-save - --fields url',
@@ -62,7 +62,7 @@ describe('records between stages', () => {
     expect(await codes).toBe('0 0 0');
   });
 
-  test('that failed before pass the next executor untouched', async () => {
+  test('pass the next executor unchanged if they have failed', async () => {
     const { url } = await serve((response, { url }) => {
       response.statusCode = url === '/bad' ? 404 : 200;
       response.end('ok');
@@ -81,7 +81,7 @@ describe('records between stages', () => {
   });
 });
 
-test.skipIf(!hasMake)('two shards made by make -j2 share a ledger, and are not made again', async () => {
+test.skipIf(!hasMake)('two shards made by make -j2 share a ledger and do not run again', async () => {
   const { url, seen } = await serve((response) => response.end('ok'));
   const cwd = freshFolder();
   writeRows(cwd, 'a.csv', 500, (n) => `${url}/${n}`);
@@ -98,7 +98,7 @@ test.skipIf(!hasMake)('two shards made by make -j2 share a ledger, and are not m
 });
 
 describe('options of a whole pipeline', () => {
-  test('come from the environment and from --config, which all stages may share', async () => {
+  test('come from the environment and from --config, and all stages may share them', async () => {
     const { url, seen } = await serve((response) => response.end('ok'));
     const cwd = freshFolder();
     writeRows(cwd, 'a.csv', 3, (n) => `${url}/${n}`);
@@ -123,7 +123,7 @@ describe('options of a whole pipeline', () => {
     ['a flag', '--user-agent flag', { TASK_USER_AGENT: 'environment' }, 'flag'],
     ['the environment', '', { TASK_USER_AGENT: 'environment' }, 'environment'],
     ['the config', '', {}, 'config'],
-  ])('come first from %s where others say other things', async (_, flag, env, agent) => {
+  ])('take the value of %s over that of lower sources', async (_, flag, env, agent) => {
     const { url, seen } = await serve((response) => response.end('ok'));
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'c.json'), '{"user-agent": "config"}');
@@ -134,7 +134,7 @@ describe('options of a whole pipeline', () => {
     expect(seen.map(({ headers }) => headers['user-agent'])).toEqual([agent]);
   });
 
-  test('--dry-run says what would be asked, and asks nothing', async () => {
+  test('--dry-run prints the requests and sends none', async () => {
     const { url, seen } = await serve((response) => response.end('ok'));
     const cwd = freshFolder();
     writeRows(cwd, 'a.csv', 2, (n) => `${url}/${n}`);
@@ -144,7 +144,7 @@ describe('options of a whole pipeline', () => {
     );
     expect(stderr).toContain(`GET ${url}/1\nGET ${url}/2\n`);
     expect(seen).toEqual([]);
-    // Nobody takes them for done.
+    // No stage takes them for finished.
     expect(finishedOf(cwd, 'done.jsonl')).toEqual([]);
     const rest = parsed(readFileSync(join(cwd, 'out.csv.rest.ndjson'), 'utf8'));
     expect(rest.map(({ n, run }) => [n, run.state])).toEqual([
@@ -153,7 +153,7 @@ describe('options of a whole pipeline', () => {
     ]);
   });
 
-  test('--keep-order lets tasks out as they came in, though the first is answered last', async () => {
+  test('--keep-order emits tasks in input order although the first is answered last', async () => {
     const held: (() => void)[] = [];
     const { url } = await serve((response) => {
       held.push(() => response.end('ok'));
@@ -165,7 +165,7 @@ describe('options of a whole pipeline', () => {
     expect(parsed(stdout).map(({ n }) => n)).toEqual(['1', '2', '3', '4']);
   });
 
-  test('--unfinished takes what a signal left undone, which no longer goes on', async () => {
+  test('--unfinished receives the tasks that a signal left undone, instead of the output', async () => {
     const asked = counter();
     const { url } = await serve(() => asked.add());
     const cwd = freshFolder();
@@ -183,7 +183,7 @@ describe('options of a whole pipeline', () => {
     ).toEqual(['1', '2', '3', '4', '5'].map((n) => `${n} PENDING`));
   });
 
-  test('--max-failures 5 takes no more tasks after the fifth failure', async () => {
+  test('--max-failures 5 starts no task after the fifth failure', async () => {
     const { url, seen } = await serve((response) => {
       response.statusCode = 404;
       response.end();

@@ -1,4 +1,4 @@
-/* The last words of runs that were cut short, and whether following them leads to all tasks being done. */
+/* Last messages of stopped runs, and whether following them completes all tasks. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import { hasLines, linesOf, type Pipeline, parsed, startPipeline } from './pipel
 
 const ROWS = 400;
 
-/** A folder with a list, and a program that logs each task it does and takes a moment. */
+/** Makes a folder with a list for the program that logs each task. */
 function setUp(): string {
   const cwd = freshFolder();
   let text = 'n\n';
@@ -18,7 +18,7 @@ function setUp(): string {
 
 const WORK = "task-exec --command 'echo $TASK_n >> ran; sleep 0.02' --shell -j 4";
 
-/** The tasks that were run, as often as they were. */
+/** Returns the tasks that ran, once for each time. */
 function ran(cwd: string): string[] {
   return existsSync(join(cwd, 'ran')) ? linesOf(cwd, 'ran') : [];
 }
@@ -34,12 +34,12 @@ describe('a stopped run', () => {
     ['SIGTERM', 143, 'a second signal ends at once'],
     ['SIGHUP', 129, 'a second signal ends at once'],
   ] as const)(
-    'by %s says what it waits for, how far it came, and that the same command goes on',
+    'reports after %s what it waits for, how far it came, and how to continue',
     async (name, code, again) => {
       const cwd = setUp();
       const env = { TASK_LEDGER: 'done.jsonl' };
       const command = `task-load a.csv | ${WORK} | task-save out.csv --flush 1 --fields uuid,n`;
-      // The shell must outlive the signal, to say the codes.
+      // The shell must survive the signal to print the exit codes.
       const pipeline = startPipeline(`trap : HUP; ${command}`, { cwd, env });
       await hasLines(cwd, 'out.csv', 10);
       pipeline.signal(name);
@@ -63,7 +63,7 @@ describe('a stopped run', () => {
   );
 
   test.each(['out.csv', 'out.tsv', 'out.ndjson', 'out.db'])(
-    'without a ledger says how to skip what is in %s, which is true',
+    'prints a working command to skip what is in %s if there is no ledger',
     async (out) => {
       const cwd = setUp();
       const command = `task-load a.csv | ${WORK} | task-save ${out} --flush 1`;
@@ -82,7 +82,7 @@ describe('a stopped run', () => {
     },
   );
 
-  test('of a loader says after which record it stopped', async () => {
+  test('reports after which record task-load stopped', async () => {
     const cwd = freshFolder();
     let text = 'n,text\n';
     for (let n = 1; n <= 20_000; n++) text += `${n},${'x'.repeat(50)}\n`;
@@ -101,7 +101,7 @@ describe('a stopped run', () => {
     expect(Number(line)).toBeLessThan(20_001);
   });
 
-  test('ends with words of its own if only task-save was stopped: what comes is saved', async () => {
+  test('saves and reports all records if only task-save was stopped', async () => {
     const cwd = setUp();
     const pipeline = startPipeline(`task-load a.csv | ${WORK} | task-save out.ndjson --flush 1`, { cwd });
     await hasLines(cwd, 'out.ndjson', 10);
@@ -112,7 +112,7 @@ describe('a stopped run', () => {
     expect(linesOf(cwd, 'out.ndjson')).toHaveLength(ROWS);
   });
 
-  test('goes on by the same command if only task-exec was stopped', async () => {
+  test('continues with the same command if only task-exec was stopped', async () => {
     const cwd = setUp();
     const env = { TASK_LEDGER: 'done.jsonl' };
     const command = `task-load a.csv | ${WORK} | task-save out.ndjson --flush 1`;
@@ -130,7 +130,7 @@ describe('a stopped run', () => {
     ['task-exec', 'SIGKILL'],
     ['task-save', 'SIGKILL'],
     ['task-load', 'SIGTERM'],
-  ] as const)('of which %s was ended by %s is completed by the same command', async (stage, name) => {
+  ] as const)('is completed by the same command if %s was ended by %s', async (stage, name) => {
     const cwd = setUp();
     const env = { TASK_LEDGER: 'done.jsonl' };
     const command = `(cat a.csv; sleep 1) | task-load --format csv | ${WORK} | task-save out.ndjson --flush 1`;
@@ -144,7 +144,7 @@ describe('a stopped run', () => {
     expect(linesOf(cwd, 'out.ndjson')).toHaveLength(ROWS);
   });
 
-  test('keeps the output as it was with --overwrite, also if only a stage before was stopped', async () => {
+  test('keeps the old output with --overwrite, also if only an earlier stage was stopped', async () => {
     const cwd = setUp();
     writeFileSync(join(cwd, 'out.csv'), 'old\n');
     const command = `task-load a.csv | ${WORK} | task-save out.csv --overwrite`;
@@ -159,7 +159,7 @@ describe('a stopped run', () => {
   });
 });
 
-describe('hints, followed as they are given,', () => {
+describe('printed hints', () => {
   const FAILS = "task-exec --command 'test -e ready || test $TASK_n -gt 5' --shell -j 4 --retries 0";
 
   test('complete a run that --max-failures stopped', async () => {
@@ -175,7 +175,7 @@ describe('hints, followed as they are given,', () => {
     expect(linesOf(cwd, 'out.ndjson')).toHaveLength(ROWS);
   });
 
-  test('complete a run in which tasks failed', async () => {
+  test('complete a run with failed tasks', async () => {
     const cwd = setUp();
     const first = await sh(`task-load a.csv | ${FAILS} | task-save out.csv`, { cwd });
     const [, load, save] = /with the same stages between: (.*) \| … \| (.*)$/m.exec(first.stderr) ?? [];
@@ -186,7 +186,7 @@ describe('hints, followed as they are given,', () => {
     expect(existsSync(join(cwd, 'out.csv.rest.ndjson'))).toBe(false);
   });
 
-  test('save what has no column, and what no CSV can hold, without running it again, and mark it', async () => {
+  test('save and mark records that do not fit the CSV, without running them again', async () => {
     const cwd = freshFolder();
     const records = [
       '{"uuid":"a","x":1}',
@@ -214,7 +214,7 @@ describe('hints, followed as they are given,', () => {
     expect(stdout.trim().split('\n').sort()).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  test('do not speak of the rest file if records are passed on with --tee, as to a queue', async () => {
+  test('do not mention the rest file if --tee passes records on', async () => {
     const input =
       '{"uuid":"a"}\n{"uuid":"b","run":{"state":"FAILURE"}}\n{"uuid":"c","run":{"state":"PENDING"}}\n';
     const { stderr } = await sh('task-save out.csv --tee > /dev/null', { input });
@@ -225,7 +225,7 @@ describe('hints, followed as they are given,', () => {
     expect(failed.stderr).toBe('task-save: saved 1, 1 to out.csv.rest.ndjson\n');
   });
 
-  test('run what is PENDING in a file by the rest file: no command before made it', async () => {
+  test('run PENDING records of a file from the rest file', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'a.ndjson'), '{"uuid":"a"}\n{"uuid":"c","run":{"state":"PENDING"}}\n');
     const { stderr } = await sh('task-save out.csv < a.ndjson', { cwd });

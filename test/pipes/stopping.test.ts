@@ -1,4 +1,4 @@
-/* Pipelines that are stopped by signals or killed, and run again. */
+/* Pipelines that are stopped by signals or killed, and then run again. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -21,7 +21,7 @@ const WORK =
   'task-load a.csv --uuid-fields url | task-exec --http -j 20 | task-save out.csv --flush 50 --fields uuid,n,result.status';
 const env = { TASK_LEDGER: 'done.jsonl' };
 
-/** A folder with rows for a server that takes a little for each, and tells when it was asked so often. */
+/** Makes a folder with rows for a slow server. `asked` counts the requests. */
 async function setUp() {
   const asked = counter();
   const { url } = await serve((response) => {
@@ -33,7 +33,7 @@ async function setUp() {
   return { cwd, asked };
 }
 
-/** Runs the pipeline again to its end; each row is then there once, and the ledger says what the output does. */
+/** Runs the pipeline again to its end. Each row must then be there once, and the ledger must match the output. */
 async function expectToFinish(cwd: string): Promise<void> {
   const { codes, stderr } = await runPipeline(WORK, { cwd, env });
   expect(codes, stderr).toBe('0 0 0');
@@ -44,12 +44,12 @@ async function expectToFinish(cwd: string): Promise<void> {
   expect(existsSync(join(cwd, 'out.csv.rest.ndjson'))).toBe(false);
 }
 
-describe('a pipeline that is signalled in the middle', () => {
+describe('a signalled pipeline', () => {
   test.each([
     ['SIGINT', /^(0|130) 130 130$/],
     ['SIGTERM', /^(0|143) 143 143$/],
   ] as const)(
-    'by %s keeps what is done, leaves the rest as PENDING, and is finished by the next run',
+    'keeps finished tasks after %s, leaves the rest PENDING, and is completed by the next run',
     async (name, codes) => {
       const { cwd, asked } = await setUp();
       const pipeline = startPipeline(WORK, { cwd, env });
@@ -72,13 +72,13 @@ describe('a pipeline that is signalled in the middle', () => {
     },
   );
 
-  test('leaves at the second signal although the server never answers', async () => {
+  test('ends at the second signal although the server never answers', async () => {
     const asked = counter();
     const { url } = await serve(() => asked.add());
     const cwd = freshFolder();
     writeRows(cwd, 'a.csv', 10, (n) => `${url}/${n}`);
-    // tee shows that the first signal arrived: what was not started came through. Nothing is loaded before tee is deaf
-    // to that signal.
+    // tee shows that the first signal has arrived: tasks that were not started have come through. Nothing is loaded
+    // before tee ignores that signal.
     const load = 'mkfifo go; (read -r _ < go; exec task-load a.csv)';
     const show = "(trap '' INT; echo > go; tee >(cat >&2))";
     const pipeline = startPipeline(
@@ -97,7 +97,7 @@ describe('a pipeline that is signalled in the middle', () => {
     expect(asked.count).toBe(4);
   });
 
-  test('gives the tasks that a server does not answer within --grace out as PENDING', async () => {
+  test('emits tasks as PENDING that a server does not answer within --grace', async () => {
     const asked = counter();
     const { url } = await serve(() => asked.add());
     const cwd = freshFolder();
@@ -105,10 +105,10 @@ describe('a pipeline that is signalled in the middle', () => {
     const command = 'task-load a.csv | task-exec --http -j 4 --grace 100ms | task-save out.csv';
     const pipeline = startPipeline(command, { cwd });
     await asked.reached(4);
-    await hasLines(cwd, 'out.csv', 0); // task-save is there too, and listens
+    await hasLines(cwd, 'out.csv', 0); // task-save has started too, and handles signals
     const stopped = performance.now();
     pipeline.signal('SIGTERM');
-    expect(await pipeline.codes).toMatch(/^(0|143) 143 143$/); // task-load may be at its end, or before it
+    expect(await pipeline.codes).toMatch(/^(0|143) 143 143$/); // task-load may have ended already
     expect(performance.now() - stopped).toBeLessThan(5000); // half of the default grace
     const rest = parsed(readFileSync(join(cwd, 'out.csv.rest.ndjson'), 'utf8'));
     expect(rest.map(({ run }) => `${run.state} ${run.attempts}`).sort()).toEqual([
@@ -124,7 +124,7 @@ describe('a stage whose reader does not read', () => {
     ['task-exec', 'task-exec --http --dry-run < a.ndjson 2> words'],
     ['task-save', 'task-save - < a.ndjson'],
   ])(
-    '%s leaves at the second signal',
+    'ends at the second signal: %s',
     async (stage, command) => {
       const cwd = freshFolder();
       let text = '';
@@ -144,13 +144,13 @@ describe('a stage whose reader does not read', () => {
   );
 });
 
-describe('a pipeline of which a stage is killed', () => {
+describe('a pipeline with a killed stage', () => {
   test.each(['task-load', 'task-exec', 'task-save'])(
-    'as %s is by SIGKILL gives each row once when it is run again',
+    'gives each row once when it runs again after SIGKILL of %s',
     async (stage) => {
       const { cwd, asked } = await setUp();
       const held = stage === 'task-load';
-      // task-load is in the middle as long as its input is: the end of that is held back.
+      // task-load runs as long as its input is open, so the end of the input is held back.
       const pipeline = startPipeline(held ? WORK.replace('a.csv', '--format csv') : WORK, { cwd, env });
       if (held) pipeline.child.stdin?.write(readFileSync(join(cwd, 'a.csv')).subarray(0, -20));
       await asked.reached(1000);
@@ -163,7 +163,7 @@ describe('a pipeline of which a stage is killed', () => {
   );
 });
 
-/** Waits until a stage is there. */
+/** Waits until a stage has a process. Returns its id. */
 async function running(pidOf: (stage: string) => number, stage: string): Promise<number> {
   for (;;) {
     try {
@@ -174,7 +174,7 @@ async function running(pidOf: (stage: string) => number, stage: string): Promise
   }
 }
 
-/** Waits until a process neither reads nor writes any more, after it has: it is blocked. */
+/** Waits until a process has written something and then neither reads nor writes: it is blocked. */
 async function isStill(pid: number): Promise<void> {
   let last = '';
   for (let same = 0; same < 10; ) {
@@ -187,7 +187,7 @@ async function isStill(pid: number): Promise<void> {
   }
 }
 
-/** Between two looks at a process. */
+/** Waits between two polls of a process. */
 function later(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 20));
 }

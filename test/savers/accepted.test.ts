@@ -5,7 +5,7 @@ import { freshFolder, sh } from '../support/run.ts';
 
 const tasks = (...uuids: string[]): string => uuids.map((uuid) => `{"uuid":"${uuid}","x":1}\n`).join('');
 
-/** An output and its ledger, which hold a, b and c. */
+/** Makes an output and its ledger, which hold a, b and c. */
 async function saved(out = 'out.csv') {
   const cwd = freshFolder();
   const run = (input: string, options = '') =>
@@ -25,7 +25,7 @@ async function saved(out = 'out.csv') {
 }
 
 describe('--accept-edits', () => {
-  test('takes rows that are gone out of the ledger, so that their tasks are loaded and saved again', async () => {
+  test('removes missing rows from the ledger, so that their tasks are loaded and saved again', async () => {
     const { cwd, run, edit, finished, text } = await saved();
     edit((before) => before.replace('b,1\n', ''));
     expect(await run('')).toMatchObject({ code: 65, stderr: expect.stringContaining('1 row is missing') });
@@ -58,7 +58,7 @@ describe('--accept-edits', () => {
     expect(text()).toBe('uuid,x\na,1\nb,1\n');
   });
 
-  test('moves an incomplete last row aside, and names the file', async () => {
+  test('moves an incomplete last row aside and names the file', async () => {
     const { cwd, run, edit, finished, text } = await saved();
     edit((before) => before.slice(0, -3));
     expect((await run('')).code).toBe(65);
@@ -71,7 +71,7 @@ describe('--accept-edits', () => {
     expect(await finished()).toBe('a,b,c');
   });
 
-  test('keeps rows that have no uuid, until the output is edited again', async () => {
+  test('keeps a row without a uuid', async () => {
     const { run, edit, text } = await saved();
     edit((before) => `${before},total\n`);
     expect((await run('')).stderr).toContain('out.csv:5: the row has no uuid');
@@ -80,7 +80,7 @@ describe('--accept-edits', () => {
     expect(text()).toBe('uuid,x\na,1\nb,1\nc,1\n,total\nd,1\n');
   });
 
-  test('does not accept a row that is damaged in the midst', async () => {
+  test('rejects a row damaged in the middle', async () => {
     const { run, edit, text } = await saved();
     edit((before) => before.replace('b,1', 'b'));
     const { code, stderr } = await run('', '--accept-edits');
@@ -95,7 +95,7 @@ describe('--accept-edits', () => {
     expect(ledger()).toBe(before);
   });
 
-  test('begins anew if the output was removed', async () => {
+  test('starts a new output if the old one was removed', async () => {
     const { path, run, finished, text } = await saved();
     rmSync(path);
     expect((await run('', '--accept-edits')).stderr).toContain('3 rows are gone');
@@ -104,7 +104,7 @@ describe('--accept-edits', () => {
     expect(text()).toBe('uuid,x\nb,1\n');
   });
 
-  test('of a database takes deleted rows out of the ledger', async () => {
+  test('removes deleted rows of a database from the ledger', async () => {
     const { cwd, run, finished } = await saved('t.db');
     await sh('sqlite3 t.db "delete from tasks where uuid > \'a\'"', { cwd });
     expect(await run('')).toMatchObject({
@@ -123,13 +123,13 @@ describe('--accept-edits', () => {
     ['task-save - --accept-edits', '--accept-edits needs a file'],
     ['task-save out.csv --accept-edits --overwrite', '--overwrite cannot be used with --accept-edits'],
     ['task-save t.db --accept-edits', '--accept-edits needs --ledger'],
-  ])('is refused where it would do nothing: %s', async (command, words) => {
+  ])('is rejected if it would have no effect: %s', async (command, words) => {
     expect(await sh(command)).toMatchObject({ code: 2, stderr: expect.stringContaining(words) });
   });
 });
 
-describe('what task-save says of edits', () => {
-  test('rows that someone added are added to the ledger, and counted', async () => {
+describe('task-save on an edited output', () => {
+  test('adds rows to the ledger that someone added to the output, and counts them', async () => {
     const { run, edit, finished } = await saved();
     edit((before) => `${before}d,1\ne,1\n`);
     expect((await run(tasks('d'))).stderr).toMatch(
@@ -138,7 +138,7 @@ describe('what task-save says of edits', () => {
     expect(await finished()).toBe('a,b,c,d,e');
   });
 
-  test('doubled rows are told with their line, and get no third row', async () => {
+  test('reports repeated rows with their line and adds no third one', async () => {
     const { run, edit, text } = await saved();
     edit((before) => `${before}b,1\n`);
     const { code, stderr } = await run(tasks('b'));
@@ -149,7 +149,7 @@ describe('what task-save says of edits', () => {
     expect(text()).toBe('uuid,x\na,1\nb,1\nc,1\nb,1\n');
   });
 
-  test('tables of one database are not taken for each other', async () => {
+  test('distinguishes the tables of one database', async () => {
     const cwd = freshFolder();
     await sh('task-save t.db --table one --ledger l', { cwd, input: tasks('a') });
     await sh('task-save t.db --table two --ledger l', { cwd, input: tasks('b') });
@@ -163,7 +163,7 @@ describe('what task-save says of edits', () => {
     expect((await sh('task-save t.db --table one --ledger l', { cwd })).code).toBe(0);
   });
 
-  test('a database that was removed is missed, and not made', async () => {
+  test('reports a removed database and does not create it', async () => {
     const { path, run } = await saved('t.db');
     rmSync(path);
     expect(await run('')).toMatchObject({
@@ -173,7 +173,7 @@ describe('what task-save says of edits', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test('a row that was taken back with task-done may be gone', async () => {
+  test('accepts that an unmarked row is missing', async () => {
     const { cwd, run, edit, text } = await saved();
     await sh('task-done unmark done.jsonl b', { cwd });
     edit((before) => before.replace('b,1\n', ''));
@@ -196,7 +196,7 @@ describe('an output without uuids', () => {
     ['sorted', 'x\n2\n1\n'],
     ['CRLF, and no final line end', 'x\r\n1\r\n2'],
     ['a row added', 'x\n1\n2\n3\n'],
-  ])('is counted if it was edited: %s', async (_, edited) => {
+  ])('is checked by its number of rows after an edit: %s', async (_, edited) => {
     const { run, path, text } = await nameless();
     writeFileSync(path, edited);
     expect((await run('{"uuid":"c","x":4}\n{"uuid":"a","x":1}\n')).code).toBe(0);
@@ -205,7 +205,7 @@ describe('an output without uuids', () => {
     expect((await run('{"uuid":"c","x":4}\n')).stderr).toMatch(/saved 0, 1 already there/);
   });
 
-  test('with too few rows is refused, with --accept-edits too, as nothing says which are gone', async () => {
+  test('is rejected if rows are missing, also with --accept-edits', async () => {
     const { run, path, text } = await nameless();
     writeFileSync(path, 'x\n2\n');
     for (const options of ['', '--accept-edits']) {
@@ -219,15 +219,15 @@ describe('an output without uuids', () => {
   });
 });
 
-describe('a start', () => {
-  /** Writes the stamp that a file has now into the seal of its ledger, as if the last run had left it so. */
+describe('the start of a run', () => {
+  /** Writes the current stamp of a file into the seal of its ledger, as if the last run had left the file so. */
   function reseal(path: string, ledger: string): void {
     const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
     const stamp = `"stamp":"${ino}-${size}-${mtimeNs}-${ctimeNs}"`;
     writeFileSync(ledger, readFileSync(ledger, 'utf8').replace(/"stamp":"[^"]*"(?![\s\S]*"stamp")/, stamp));
   }
 
-  test('on an output that is as the last run has left it does not read its rows', async () => {
+  test('does not read the rows of an unchanged output', async () => {
     const { cwd, path, run, edit, text } = await saved();
     edit((before) => before.replace('b,1', 'b,1,broken'));
     expect((await run('')).code).toBe(65);
@@ -236,7 +236,7 @@ describe('a start', () => {
     expect(text()).toBe('uuid,x\na,1\nb,1,broken\nc,1\nd,1\n');
   });
 
-  test('reads them if the ledger was edited', async () => {
+  test('reads the rows if the ledger was edited', async () => {
     const { cwd, path, run, finished } = await saved();
     const ledger = join(cwd, 'done.jsonl');
     writeFileSync(ledger, readFileSync(ledger, 'utf8').replace(/.*"uuid":"b".*\n/, ''));
@@ -247,7 +247,7 @@ describe('a start', () => {
     expect(readFileSync(path, 'utf8')).toBe('uuid,x\na,1\nb,1\nc,1\n');
   });
 
-  test('on a file of another program in the place of OUT.run is refused', async () => {
+  test('rejects a file of another program in place of OUT.run', async () => {
     const { cwd, run } = await saved();
     writeFileSync(join(cwd, 'out.csv.run'), '#!/bin/sh\n');
     expect(await run('')).toMatchObject({
@@ -257,17 +257,20 @@ describe('a start', () => {
     expect(readFileSync(join(cwd, 'out.csv.run'), 'utf8')).toBe('#!/bin/sh\n');
   });
 
-  test.each(['', '\0\0\0\0', '{"taskpipe":"run","si'])('takes a torn OUT.run (%j) for none', async (torn) => {
-    const { cwd, run, edit, text } = await saved();
-    writeFileSync(join(cwd, 'out.csv.run'), torn);
-    edit((before) => before.slice(0, -1));
-    expect((await run(tasks('d'))).code).toBe(0);
-    expect(text()).toBe('uuid,x\na,1\nb,1\nc,1\nd,1\n');
-    expect(readdirSync(cwd).sort()).toEqual(['done.jsonl', 'out.csv']);
-  });
+  test.each(['', '\0\0\0\0', '{"taskpipe":"run","si'])(
+    'treats a torn OUT.run (%j) as missing',
+    async (torn) => {
+      const { cwd, run, edit, text } = await saved();
+      writeFileSync(join(cwd, 'out.csv.run'), torn);
+      edit((before) => before.slice(0, -1));
+      expect((await run(tasks('d'))).code).toBe(0);
+      expect(text()).toBe('uuid,x\na,1\nb,1\nc,1\nd,1\n');
+      expect(readdirSync(cwd).sort()).toEqual(['done.jsonl', 'out.csv']);
+    },
+  );
 });
 
-describe('a ledger that people edit', () => {
+describe('an edited ledger', () => {
   test.each([
     ['CRLF', (text: string) => text.replaceAll('\n', '\r\n')],
     ['a byte order mark', (text: string) => `\ufeff${text.trimStart()}`],
@@ -300,7 +303,7 @@ describe('a ledger that people edit', () => {
     expect(text()).toBe('uuid,x\na,1\nb,1\nc,1\nd,1\n');
   });
 
-  test('in UTF-16 is refused, and left as it is', async () => {
+  test('is rejected and left unchanged in UTF-16', async () => {
     const { cwd, run } = await saved();
     const ledger = join(cwd, 'done.jsonl');
     const bytes = Buffer.from(`\ufeff${readFileSync(ledger, 'utf8')}`, 'utf16le');

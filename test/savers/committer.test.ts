@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Committer } from '../../src/savers/committer.ts';
 
-test('a commit that fails while more than may wait has gathered ends the wait for room', async () => {
+test('a failed commit ends the wait for room with its error', async () => {
   let fail: (error: Error) => void = () => {};
   const disk = new Promise<void>((_, reject) => {
     fail = reject;
@@ -25,7 +25,7 @@ test('a commit that fails while more than may wait has gathered ends the wait fo
   expect(failures).toEqual([full]);
 });
 
-test('rows are committed as bytes with the places where they end in them, also beyond ASCII', async () => {
+test('a commit gets its rows as bytes with their end offsets, also beyond ASCII', async () => {
   const batches: { rows: string; uuids: readonly string[]; ends: readonly number[] }[] = [];
   const committer = new Committer({
     destination: {
@@ -57,7 +57,7 @@ test('rows are committed as bytes with the places where they end in them, also b
   expect(ends).toEqual([6, 9, -1, 18, 24, 26, -1, 9, 15, 17, -1, 26]);
 });
 
-test('rows stay as they are until their commit has ended, whatever gathers meanwhile', async () => {
+test('a commit keeps its rows unchanged while others gather', async () => {
   const written: string[] = [];
   const committer = new Committer({
     destination: {

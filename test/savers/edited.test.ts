@@ -20,7 +20,7 @@ import { freshFolder } from '../support/run.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** An output and its ledger, which hold a, b and c. */
+/** Makes an output and its ledger, which hold a, b and c. */
 async function saved(name = 'out.csv', options: SaveOptions = { ledger: 'done.jsonl' }) {
   const folder = freshFolder();
   const out = outputIn(folder, name, options);
@@ -42,11 +42,11 @@ function outputIn(folder: string, name: string, { ledger, ...options }: SaveOpti
         yield records.map((record) => parseTask(JSON.stringify(record)) as Task);
       })();
       const place = ledger && join(folder, ledger);
-      return save(tasks, path, { say, note: say, ...options, ledger: place });
+      return save(tasks, path, { warn: say, info: say, ...options, ledger: place });
     },
     text: () => readFileSync(path, 'utf8'),
     edit: (change: (text: string) => string) => writeFileSync(path, change(readFileSync(path, 'utf8'))),
-    /** All that is in the folder, by name. */
+    /** Returns the contents of all files in the folder, by name. */
     files: () =>
       Object.fromEntries(
         readdirSync(folder).map((file) => [file, readFileSync(join(folder, file), 'latin1')]),
@@ -64,7 +64,7 @@ type Output = Awaited<ReturnType<typeof saved>>;
 const D = { uuid: 'd', x: 'four' };
 const TEXT = 'uuid,x\na,"one\n""1"""\nb,two\nc,three\n';
 
-/** Expects that nothing is saved, that nothing is changed, and that it is said why. */
+/** Expects that nothing is saved or changed, and that the error says why. */
 async function refuses(out: Output, words: RegExp): Promise<void> {
   const before = out.files();
   await expect(out.save(D)).rejects.toMatchObject({ code: 'DATA', message: expect.stringMatching(words) });
@@ -126,21 +126,21 @@ describe('an output with a ledger', () => {
       () => 'b,two\nc,three\na,"one\n""1"""\nuuid,x\n',
       /has no uuid column, but the ledger .* knows its 3 rows by uuid/,
     ],
-  ])('that %s is left as it is', async (_, change, words) => {
+  ])('is left unchanged if it %s', async (_, change, words) => {
     const out = await saved();
     expect(out.text()).toBe(TEXT);
     out.edit(change);
     await refuses(out, words);
   });
 
-  test('that was removed is missed, and not begun anew', async () => {
+  test('is reported if it was removed, and not created again', async () => {
     const out = await saved();
     rmSync(out.path);
     await refuses(out, /out.csv is empty or not there, but the ledger .* names 3 rows of it/);
     expect(existsSync(out.path)).toBe(false);
   });
 
-  test('that was replaced by a link to an older copy is missed', async () => {
+  test('is rejected if a link to an older copy replaced it', async () => {
     const out = await saved();
     mkdirSync(join(out.folder, 'old'));
     writeFileSync(join(out.folder, 'old/out.csv'), 'uuid,x\nb,two\n');
@@ -150,7 +150,7 @@ describe('an output with a ledger', () => {
     expect(readFileSync(join(out.folder, 'old/out.csv'), 'utf8')).toBe('uuid,x\nb,two\n');
   });
 
-  test('that was removed is begun anew once the ledger is cleared, as the message says', async () => {
+  test('is created again after the ledger is removed too', async () => {
     const out = await saved();
     rmSync(out.path);
     rmSync(join(out.folder, 'done.jsonl'));
@@ -163,23 +163,20 @@ describe('an output with a ledger', () => {
     ['out.tsv', '\n'],
     ['out.ndjson', '\n'],
     ['out.csv', '\r\n'],
-  ])(
-    '%s whose last line end was left out keeps its last row, which the next row completes',
-    async (name, newline) => {
-      const out = await saved(name);
-      out.edit((text) => text.replaceAll('\n', newline).slice(0, -newline.length));
-      const edited = out.text();
-      expect(await out.save({ uuid: 'c' })).toMatchObject({ present: 1, saved: 0 });
-      expect(out.text()).toBe(edited);
-      await out.save(D);
-      expect(out.text().startsWith(`${edited}${name.endsWith('csv') ? newline : '\n'}`)).toBe(true);
-      expect(await out.save({ uuid: 'c' }, D)).toMatchObject({ present: 2 });
-      expect([...out.torn(), ...out.said.filter((words) => words.includes('moved'))]).toEqual([]);
-      expect((await out.finished()).size).toBe(4);
-    },
-  );
+  ])('keeps a last row that lost its line end: %s, %j', async (name, newline) => {
+    const out = await saved(name);
+    out.edit((text) => text.replaceAll('\n', newline).slice(0, -newline.length));
+    const edited = out.text();
+    expect(await out.save({ uuid: 'c' })).toMatchObject({ present: 1, saved: 0 });
+    expect(out.text()).toBe(edited);
+    await out.save(D);
+    expect(out.text().startsWith(`${edited}${name.endsWith('csv') ? newline : '\n'}`)).toBe(true);
+    expect(await out.save({ uuid: 'c' }, D)).toMatchObject({ present: 2 });
+    expect([...out.torn(), ...out.said.filter((words) => words.includes('moved'))]).toEqual([]);
+    expect((await out.finished()).size).toBe(4);
+  });
 
-  test('that was cut between the two characters of its last line end gets the other one', async () => {
+  test('gets the missing half of a CRLF that was cut', async () => {
     const out = await saved();
     out.edit((text) => text.replaceAll('\n', '\r\n').slice(0, -1));
     await out.save(D);
@@ -201,7 +198,7 @@ describe('an output with a ledger', () => {
     expect((await out.finished()).size).toBe(5);
   });
 
-  test('gets no second row for one that was put in by hand, where others have moved to make room', async () => {
+  test('gets no second row for one that was inserted by hand between others', async () => {
     const out = outputIn(freshFolder(), 'out.csv', { ledger: 'done.jsonl' });
     await out.save({ uuid: 'a', x: 1 }, { uuid: 'b', x: 1 });
     out.edit((text) => text.replace('b,1\n', 'd,1\nb,1\n'));
@@ -210,7 +207,7 @@ describe('an output with a ledger', () => {
     expect((await out.finished()).has('d')).toBe(true);
   });
 
-  test('that was sorted gets no second rows', async () => {
+  test('gets no second rows after it was sorted', async () => {
     const out = await saved();
     const sorted = 'uuid,x\nc,three\nb,two\na,"one\n""1"""\n';
     out.edit(() => sorted);
@@ -221,18 +218,21 @@ describe('an output with a ledger', () => {
   test.each([
     ['a longer header', (text: string) => text.replace('x', 'longer'), ['uuid', 'longer'], '\n'],
     ['CRLF', (text: string) => text.replaceAll('\n', '\r\n'), ['uuid', 'x'], '\r\n'],
-  ])('that got %s is read anew: each uuid keeps its row', async (_, change, [, column = ''], newline) => {
-    const out = await saved();
-    out.edit(change);
-    const edited = out.text();
-    const tasks = [...'abcd'].map((uuid) => ({ uuid, [column]: 'new' }));
-    expect(await out.save(...tasks)).toMatchObject({ saved: 1, present: 3 });
-    expect(await out.save(...tasks)).toMatchObject({ saved: 0, present: 4 });
-    expect(out.text()).toBe(`${edited}d,new${newline}`);
-    expect(out.torn()).toEqual([]);
-  });
+  ])(
+    'is read again after it got %s, and each uuid keeps its row',
+    async (_, change, [, column = ''], newline) => {
+      const out = await saved();
+      out.edit(change);
+      const edited = out.text();
+      const tasks = [...'abcd'].map((uuid) => ({ uuid, [column]: 'new' }));
+      expect(await out.save(...tasks)).toMatchObject({ saved: 1, present: 3 });
+      expect(await out.save(...tasks)).toMatchObject({ saved: 0, present: 4 });
+      expect(out.text()).toBe(`${edited}d,new${newline}`);
+      expect(out.torn()).toEqual([]);
+    },
+  );
 
-  test('in which the known end came to lie inside a cell has no false rows', async () => {
+  test('has no false rows if its known end lies inside a cell', async () => {
     const out = outputIn(freshFolder(), 'out.csv', { ledger: 'done.jsonl' });
     await out.save({ uuid: 'a', t: 1, y: 2 });
     const inside = 'uuid,t,y\na,"12\n';
@@ -242,14 +242,14 @@ describe('an output with a ledger', () => {
     expect(out.text()).toBe(`${inside}b,c",d\nb,3,4\n`);
   });
 
-  test('whose ledger was removed is known by its rows, which are marked again', async () => {
+  test('is recognized by its rows if the ledger was removed, and they are marked again', async () => {
     const out = await saved();
     rmSync(join(out.folder, 'done.jsonl'));
     expect(await out.save({ uuid: 'a' }, D)).toMatchObject({ saved: 1, present: 1 });
     expect((await out.finished()).size).toBe(4);
   });
 
-  test('that was moved with its ledger is known there', async () => {
+  test('is recognized after it was moved with its ledger', async () => {
     const out = await saved();
     const folder = freshFolder();
     cpSync(out.folder, folder, { recursive: true });
@@ -259,7 +259,7 @@ describe('an output with a ledger', () => {
     await refuses(moved, /is empty or not there, but the ledger .* names 4 rows of it/);
   });
 
-  test('of NDJSON that got CRLF, or a row by hand, has each uuid once', async () => {
+  test('has each uuid once if NDJSON got CRLF and a row by hand', async () => {
     const out = await saved('out.ndjson');
     out.edit((text) => `${text.replaceAll('\n', '\r\n')}{"uuid":"d","by":"hand"}\r\n`);
     const before = out.text();
@@ -271,21 +271,21 @@ describe('an output with a ledger', () => {
 describe('an output without a ledger', () => {
   const none = {};
 
-  test('that lost its last line end keeps its last row', async () => {
+  test('keeps a last row that lost its line end', async () => {
     const out = await saved('out.csv', none);
     out.edit((text) => text.slice(0, -1));
     await out.save(D, { uuid: 'c' });
     expect(out.text()).toBe(`${TEXT}d,four\n`);
   });
 
-  test('that has a header alone, without a line end, gets its rows below it', async () => {
+  test('gets rows below a header without a line end', async () => {
     const out = await saved('out.csv', none);
     out.edit(() => 'uuid,x');
     await out.save(D);
     expect(out.text()).toBe('uuid,x\nd,four\n');
   });
 
-  test('that has a byte order mark alone gets a header', async () => {
+  test('gets a header after a lone byte order mark', async () => {
     const out = await saved('out.csv', none);
     out.edit(() => '\ufeff');
     await out.save(D);
@@ -297,7 +297,7 @@ describe('an output without a ledger', () => {
     ['CRLF', (text: string) => text.replaceAll('\n', '\r\n')],
     ['other rows', () => 'uuid,x\na,1\nb,2\nc,3\n'],
     ['its rows in another order', () => 'x,uuid\n3,c\n2,b\n1,a\n'],
-  ])('that got %s is known by the rows it has', async (_, change) => {
+  ])('is recognized by its rows after it got %s', async (_, change) => {
     const out = await saved('out.csv', none);
     out.edit(change);
     const edited = out.text();
@@ -328,18 +328,18 @@ describe('an output without a ledger', () => {
       /out.csv:1: .*carriage return/,
     ],
     ['a row of three cells', (text: string) => `${text}1,2,3\n`, /out.csv:6: 3 cells, the header has 2/],
-  ])('that has %s is left as it is', async (_, change, words) => {
+  ])('is left unchanged if it has %s', async (_, change, words) => {
     const out = await saved('out.csv', none);
     out.edit(change);
     await refuses(out, words);
   });
 
-  /** Rows of 16 bytes: 32 to a sector. */
+  /** Returns rows of 16 bytes each, 32 to a sector. */
   const rows = (count: number): string =>
     Array.from({ length: count }, (_, i) => `${String(i).padStart(7, '0')},1234567\n`).join('');
 
   test.each(['out.csv', 'out.ndjson'])(
-    '%s whose last commit is a hole and whole rows behind it goes on from before the hole',
+    'continues before a hole in its last commit, although whole rows follow: %s',
     async (name) => {
       const out = outputIn(freshFolder(), name, none);
       const all =
@@ -361,7 +361,7 @@ describe('an output without a ledger', () => {
     },
   );
 
-  test('with zeros that are no hole, or far from its end, is left as it is', async () => {
+  test('is left unchanged if its zeros are not a hole, or lie far from its end', async () => {
     const out = outputIn(freshFolder(), 'out.csv', none);
     const bytes = Buffer.from(`uuid,xxxxxxxxxx\n${rows(400)}`);
     bytes.fill(0, 1024, 1535);
@@ -374,8 +374,8 @@ describe('an output without a ledger', () => {
   });
 });
 
-describe('a ledger with a hole, as a power loss may leave it', () => {
-  /** Zeros over the line of b. */
+describe('a ledger with a hole from a power loss', () => {
+  /** Writes zeros over the line of b. */
   function hole(out: Output): void {
     const path = join(out.folder, 'done.jsonl');
     writeFileSync(
@@ -384,7 +384,7 @@ describe('a ledger with a hole, as a power loss may leave it', () => {
     );
   }
 
-  test('is mended by the rows of the output, once', async () => {
+  test('is repaired once from the rows of the output', async () => {
     const out = await saved();
     hole(out);
     expect(await out.save({ uuid: 'b', x: 'again' }, D)).toMatchObject({ saved: 1, present: 1 });
@@ -395,7 +395,7 @@ describe('a ledger with a hole, as a power loss may leave it', () => {
     expect(readFileSync(join(out.folder, 'done.jsonl'), 'utf8')).toBe(ledger);
   });
 
-  test('cannot be mended where rows tell no uuid, and then nothing is saved', async () => {
+  test('cannot be repaired from rows without uuids, and nothing is saved', async () => {
     const out = await saved('out.csv', { ledger: 'done.jsonl', fields: ['x'] });
     hole(out);
     await refuses(out, /has no uuid column, and lines are missing in the ledger .* save to another file/);

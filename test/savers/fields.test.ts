@@ -15,12 +15,12 @@ describe('--fields', () => {
     ['"x, y"="p, q",z', [{ name: 'x, y', path: 'p, q' }, 'z']],
     ['a="b,c"', [{ name: 'a', path: 'b,c' }]],
     ['a"b,c', ['a"b', 'c']],
-  ])('%s names columns and attributes', (typed, fields) => {
+  ])('parses %s into columns and attributes', (typed, fields) => {
     expect(parseFields(typed)).toEqual(fields);
   });
 
   test.each(['', 'a,', ',a', 'a,,b', '=', 'a=', '=a', '"a', '"a"b', '"a"="b', '""', 'a=""'])(
-    'refuses %j',
+    'rejects %j',
     (typed) => {
       expect(() => parseFields(typed)).toThrow(/must be attributes with commas between them/);
     },
@@ -47,7 +47,7 @@ describe('the check of fields against the first records', () => {
     ['urll', 'url'],
     ['userId', 'user_id'],
     ['uuid,url,usr_id', 'user_id'],
-  ])('refuses %s, which is meant to be %s', (fields, meant) => {
+  ])('rejects %s and suggests %s', (fields, meant) => {
     expect(() => check(fields)).toThrow(FieldSlip);
     expect(() => check(fields)).toThrow(`did you mean ${meant}?`);
   });
@@ -59,25 +59,25 @@ describe('the check of fields against the first records', () => {
     ['result.staus', 'a path in an object that is there'],
     ['result.text', 'a member of the result that is optional'],
     ['ulr=ulr', 'a path that is given with its name'],
-    ['page.status', 'a path like none'],
-  ])('only names %s: %s', (fields) => {
+    ['page.status', 'a path unlike any other'],
+  ])('only reports %s: %s', (fields) => {
     expect(check(fields)).toEqual([fields.replace(/^url,/, '').replace(/^.*=/, '')]);
   });
 
   test.each([
     ['uuid,url,result.status', 'attributes that are there'],
-    ['run.error.code,run.ms', 'what a run may say'],
-  ])('has nothing to say of %s: %s', (fields) => {
+    ['run.error.code,run.ms', 'optional members of a run'],
+  ])('accepts %s: %s', (fields) => {
     expect(check(fields)).toEqual([]);
   });
 
-  test('takes no failure as a proof, and waits for the first record that went well', () => {
+  test('ignores failures and waits for the first success', () => {
     expect(check('status', failed)).toBeUndefined();
     expect(check('result.status', failed, '{"uuid":"b","url":"u"}')).toEqual(['result.status']);
     expect(() => check('status', failed, first)).toThrow(FieldSlip);
   });
 
-  test('takes an attribute that one of the records has', () => {
+  test('accepts an attribute that one of the records has', () => {
     expect(check('status', first, '{"uuid":"b","status":null}')).toEqual([]);
   });
 });

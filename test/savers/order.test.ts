@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { freshFolder, has, sh } from '../support/run.ts';
 
-/** One system call on a file, and where in the trace it begins and ends. */
+/** One system call on a file, and the lines of the trace where it begins and ends. */
 interface Call {
   readonly name: string;
-  /** The file's name, without its folder; `.` for the folder itself. */
+  /** Name of the file without its folder; `.` for the folder itself. */
   readonly file: string;
   readonly text: string;
   readonly begins: number;
@@ -15,13 +15,13 @@ interface Call {
 
 const canTrace = await has('strace');
 
-/** Runs a command under strace. Returns what it did to the files of its folder. */
+/** Runs a command under strace. Returns its calls on files of its folder. */
 async function traced(cwd: string, command: string, input: string): Promise<readonly Call[]> {
   const calls = 'trace=write,pwrite64,fdatasync,fsync,rename,renameat,renameat2';
   const { stderr } = await sh(`strace -f -y -qq -s 100 -o trace -e ${calls} -e signal=none ${command}`, {
     cwd,
     input,
-    env: { UV_USE_IO_URING: '0' }, // its calls are no system calls
+    env: { UV_USE_IO_URING: '0' }, // io_uring operations are not system calls
   });
   const trace = existsSync(join(cwd, 'trace')) ? readFileSync(join(cwd, 'trace'), 'utf8') : '';
   expect(trace, stderr).not.toBe('');
@@ -54,8 +54,8 @@ function told(calls: readonly Call[]): string[] {
   return calls.map(({ name, file }) => `${name} ${file}`);
 }
 
-describe.skipIf(!canTrace)('what reaches the disk (needs strace)', () => {
-  test('is the rows, then one append to the ledger, then what is given on, each safe before the next', async () => {
+describe.skipIf(!canTrace)('the order of writes (needs strace)', () => {
+  test('is rows, ledger, then --tee, each safe before the next', async () => {
     const cwd = freshFolder();
     const calls = await traced(
       cwd,
@@ -71,19 +71,19 @@ describe.skipIf(!canTrace)('what reaches the disk (needs strace)', () => {
       'write tee',
       'write l.jsonl', // the seal
       'fdatasync l.jsonl',
-      'fsync .', // out.csv.run is gone
+      'fsync .', // out.csv.run is removed
     ]);
     expect(calls[rows + 2]?.text).toMatch(/, "\\n\{\\"uuid\\":\\"a\\"/);
     for (const [i, call] of calls.slice(rows + 1).entries()) {
       expect(calls[rows + i]?.ends, told([call])[0]).toBeLessThan(call.begins);
     }
-    // The names of three new files are safe before the first row; and so is what out.csv.run holds.
+    // The names of three new files are safe before the first row, and so is the content of out.csv.run.
     const before = told(calls.slice(0, rows));
     expect(before.filter((words) => words === 'fsync .')).toHaveLength(3);
     expect(before.slice(-3)).toEqual(['write out.csv.run', 'fsync out.csv.run', 'fsync .']);
   });
 
-  test('is what failed, before it is given on, and then the rest file under its name', async () => {
+  test('starts with the failed records, then has --tee and the rest file under its name', async () => {
     const cwd = freshFolder();
     const input = '{"uuid":"a","run":{"state":"FAILURE"}}\n';
     const calls = await traced(cwd, 'task-save out.csv --tee --quiet > tee', input);
@@ -101,7 +101,7 @@ describe.skipIf(!canTrace)('what reaches the disk (needs strace)', () => {
     ]);
   });
 
-  test('with --widen is the whole output once, for all records that came together', async () => {
+  test('has one rewrite of the output by --widen for all records of a batch', async () => {
     const cwd = freshFolder();
     const input = Array.from({ length: 400 }, (_, i) => `{"uuid":"u${i}","x${i}":${i}}\n`).join('');
     writeFileSync(join(cwd, 'in'), input);
@@ -114,11 +114,11 @@ describe.skipIf(!canTrace)('what reaches the disk (needs strace)', () => {
   });
 });
 
-describe('a disk that is full', () => {
+describe('a full disk', () => {
   const limited = (blocks: number, command: string): string =>
     `ulimit -f ${blocks}; trap "" XFSZ; ${command}`;
 
-  test('in the middle of an append to the ledger is an error, and the next run marks what is saved', async () => {
+  test('ends an append to the ledger with an error, and the next run marks the saved rows', async () => {
     const cwd = freshFolder();
     const input = Array.from({ length: 100 }, (_, i) => `{"uuid":"task ${i}"}\n`).join('');
     const command = 'task-save out.csv --ledger l.jsonl --quiet';
@@ -134,7 +134,7 @@ describe('a disk that is full', () => {
     expect(readFileSync(join(cwd, 'out.csv'), 'utf8').match(/^task/gm)).toHaveLength(100);
   });
 
-  test('in the middle of a record of the rest file is an error, and the next run has it whole', async () => {
+  test('ends a write to the rest file with an error, and the next run writes the whole record', async () => {
     const cwd = freshFolder();
     const line = `{"uuid":"a","x":"${'x'.repeat(3000)}","run":{"state":"FAILURE"}}\n`;
     const { code, stderr } = await sh(limited(2, 'task-save out.csv --quiet'), { cwd, input: line });

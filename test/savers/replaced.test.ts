@@ -29,7 +29,7 @@ const B = { uuid: 'b', x: 2 };
 const C = { uuid: 'c', x: 3 };
 const FAILED = { uuid: 'f', x: 4, run };
 
-/** Saves records one by one; `edit` is called once the first ones are safe. */
+/** Saves records one by one. Calls `edit` once the first ones are safe. */
 async function edited(
   name: string,
   { first = [A], later = [B], edit, ...options }: Setting,
@@ -77,7 +77,7 @@ const keptIn = (folder: string): string =>
   textOf(folder, readdirSync(folder).find((name) => name.includes('.kept-')) ?? 'no copy');
 
 describe('an output', () => {
-  test('that was replaced ends the run, which keeps the old file and marks nothing more', async () => {
+  test('ends the run if it is replaced; the old file is kept, and nothing more is marked', async () => {
     const { folder, message, safe } = await edited('out.csv', {
       ledger: 'done.jsonl',
       edit(folder) {
@@ -94,7 +94,7 @@ describe('an output', () => {
     expect(safe).not.toContain('"b"');
   });
 
-  test('that was removed is kept whole, and the message says how to go on with it', async () => {
+  test('is kept whole if it is removed, and the message says how to continue with it', async () => {
     const { folder, message } = await edited('out.csv', {
       edit: (folder) => rmSync(join(folder, 'out.csv')),
     });
@@ -105,7 +105,7 @@ describe('an output', () => {
     expect(existsSync(join(folder, 'out.csv'))).toBe(false);
   });
 
-  test('that is removed behind the last row is missed at the end', async () => {
+  test('is reported at the end if it is removed after the last row', async () => {
     const { message } = await edited('out.csv', {
       later: [],
       edit: (folder) => rmSync(join(folder, 'out.csv')),
@@ -113,7 +113,7 @@ describe('an output', () => {
     expect(message).toMatch(/^out.csv was removed during the run, with 1 row of this run in it;/);
   });
 
-  test.runIf(process.platform === 'linux')('that was renamed is named by its new name', async () => {
+  test.runIf(process.platform === 'linux')('is reported with its new name if it is renamed', async () => {
     const { message } = await edited('out.csv', {
       edit: (folder) => renameSync(join(folder, 'out.csv'), join(folder, 'old.csv')),
     });
@@ -122,7 +122,7 @@ describe('an output', () => {
     );
   });
 
-  test('that is reached by a link ends the run when the link leads elsewhere', async () => {
+  test('ends the run if its link leads elsewhere', async () => {
     const folder = freshFolder();
     symlinkSync('real.csv', join(folder, 'out.csv'));
     const records = [A, B].map((record) => parseTask(JSON.stringify(record)) as Task);
@@ -142,7 +142,7 @@ describe('an output', () => {
     expect(textOf(folder, 'other.csv')).toBe('mine');
   });
 
-  test('that was replaced is not overwritten by --widen', async () => {
+  test('is not overwritten by --widen if it was replaced', async () => {
     const { folder, message } = await edited('out.csv', {
       widen: true,
       later: [{ uuid: 'b', x: 2, y: 3 }],
@@ -156,7 +156,7 @@ describe('an output', () => {
     expect(readdirSync(folder).filter((name) => name.endsWith('.wide'))).toEqual([]);
   });
 
-  test('that appeared during a run with --overwrite is not overwritten', async () => {
+  test('is not overwritten by --overwrite if it appeared during the run', async () => {
     const { folder, message } = await edited('out.csv', {
       overwrite: true,
       edit: (folder) => writeFileSync(join(folder, 'out.csv'), 'mine'),
@@ -168,7 +168,7 @@ describe('an output', () => {
     expect(textOf(folder, 'out.csv.new')).toBe('uuid,x\na,1\nb,2\n');
   });
 
-  test('that another program truncates is named with both sizes', async () => {
+  test('is reported with both sizes if another program truncates it', async () => {
     const { message } = await edited('out.csv', {
       edit: (folder) => writeFileSync(join(folder, 'out.csv'), ''),
     });
@@ -186,7 +186,7 @@ describe('a database', () => {
     return rows.map(([uuid]) => String(uuid));
   };
 
-  test('that was removed is kept with all of its rows', async () => {
+  test('is kept with all of its rows if it is removed', async () => {
     const { folder, message, safe } = await edited('t.db', {
       edit: (folder) => rmSync(join(folder, 't.db')),
       later: [B, C],
@@ -199,7 +199,7 @@ describe('a database', () => {
     expect(safe).not.toContain('"b"');
   });
 
-  test('that has lost its -wal gets the rows of it', async () => {
+  test('gets the rows of its -wal if that is removed', async () => {
     const { folder, message } = await edited('t.db', { edit: (folder) => rmSync(join(folder, 't.db-wal')) });
     expect(message).toBe(
       't.db-wal was removed or replaced during the run, which SQLite needs while t.db is open; all rows were copied into t.db; run the same command again',
@@ -209,7 +209,7 @@ describe('a database', () => {
 });
 
 describe('a ledger', () => {
-  test('that was removed marks nothing more, and the next run marks what is saved', async () => {
+  test('ends the run if it is removed, and the next run marks the saved rows', async () => {
     const { folder, message } = await edited('out.csv', {
       ledger: 'done.jsonl',
       edit: (folder) => rmSync(join(folder, 'done.jsonl')),
@@ -223,7 +223,7 @@ describe('a ledger', () => {
     expect([finished.has('a'), finished.has('b')]).toEqual([true, true]);
   });
 
-  test('that was truncated gets no line behind the rows that it forgot', async () => {
+  test('gets no more lines if it was truncated', async () => {
     const { folder, message } = await edited('out.csv', {
       ledger: 'done.jsonl',
       edit: (folder) => writeFileSync(join(folder, 'done.jsonl'), ''),
@@ -236,7 +236,7 @@ describe('a ledger', () => {
 });
 
 describe('a rest file', () => {
-  test('whose file of the run was removed ends the run, which keeps its records', async () => {
+  test('ends the run if its file of the run is removed, and the records are kept', async () => {
     const { folder, message } = await edited('out.csv', {
       first: [FAILED],
       later: [{ ...FAILED, uuid: 'g' }],

@@ -1,4 +1,4 @@
-/* Outputs for spreadsheets: byte order marks, delimiters, and names of columns, through crashes and resumed runs. */
+/* Outputs for spreadsheets: byte order marks, delimiters and column names, through crashes and resumed runs. */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -31,7 +31,7 @@ describe.each([
     expect(text(cwd)).toBe(`${bom}id${sign}price\na${sign}${cell}\nb${sign}é\n`);
   });
 
-  test('keeps its beginning when it gets columns', async () => {
+  test('keeps its byte order mark and delimiter when it gets columns', async () => {
     const cwd = freshFolder();
     await sh(`task-save ${out} --fields uuid,n`, { cwd, input: FIRST });
     const { code, stderr } = await sh(`task-save ${out} --fields uuid,n,price=o.p --widen`, {
@@ -44,7 +44,7 @@ describe.each([
   });
 });
 
-test('an output with a line sep=; keeps it when it is appended to and widened', async () => {
+test('an output keeps its line sep=; when it is appended to and widened', async () => {
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'out.csv'), '\ufeffsep=;\r\nuuid;n\r\na;1\r\n');
   const { code, stderr } = await sh("task-save out.csv --delimiter ';' --widen", {
@@ -64,7 +64,7 @@ test.each([
   ['uuid\tn\n', '', "--delimiter '\\t'"],
   ['uuid|n\n', "--delimiter ';'", "--delimiter '|'"],
   ['uuid,n\n', "--delimiter ';'", 'leave out --delimiter'],
-])('a header %j with %j is refused, and nothing is changed: %s', async (header, option, advice) => {
+])('a header %j with %j is rejected and left unchanged: %s', async (header, option, advice) => {
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'out.csv'), header);
   const { code, stderr } = await sh(`task-save out.csv ${option}`, { cwd, input: FIRST });
@@ -73,14 +73,14 @@ test.each([
   expect(readFileSync(join(cwd, 'out.csv'), 'utf8')).toBe(header);
 });
 
-test('one column whose name has a semicolon is no other delimiter if it is asked for', async () => {
+test('a single column given by --fields may have a semicolon in its name', async () => {
   const cwd = freshFolder();
   const save = "task-save out.csv --fields 'a;b'";
   for (const uuid of ['1', '2']) await sh(save, { cwd, input: `{"uuid":"${uuid}","a;b":${uuid}}` });
   expect(readFileSync(join(cwd, 'out.csv'), 'utf8')).toBe('a;b\n1\n2\n');
 });
 
-test('a named column is the same attribute in a database, again and again', async () => {
+test('a named column is the same attribute of a database in every run', async () => {
   const cwd = freshFolder();
   const save = 'task-save out.db --fields uuid,price=o.p';
   await sh(save, { cwd, input: FIRST });
@@ -89,11 +89,11 @@ test('a named column is the same attribute in a database, again and again', asyn
   expect(stdout).toBe('{"uuid":"a","price":"x;y"}\n{"uuid":"b","price":"é"}\n');
 });
 
-describe('a slip in --fields', () => {
+describe('a typo in --fields', () => {
   const slip = '{"uuid":"a","n":1,"result":{"stdout":"x"},"run":{"state":"SUCCESS","as":"result"}}\n';
 
   test.each(['out.csv', 'out.tsv', 'out.ndjson', 'out.db', '-'])(
-    'is refused before the first commit to %s; the work that came is in the rest file until it is saved',
+    'is rejected before the first commit to %s, and the rest file keeps the work until it is saved',
     async (out) => {
       const cwd = freshFolder();
       const flush = out === '-' ? '' : '--flush 1';
@@ -108,14 +108,14 @@ describe('a slip in --fields', () => {
     },
   );
 
-  test('is not seen in a run that is resumed', async () => {
+  test('does not stop a resumed run', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'out.csv'), 'uuid,stdout\nb,kept\n');
     const { code, stderr } = await sh('task-save out.csv --fields uuid,stdout', { cwd, input: slip });
     expect(code, stderr).toBe(0);
   });
 
-  test('is told at once if it may be right, and again after more records', async () => {
+  test('is reported at once if the name may be right, and again after more records', async () => {
     const input = `${slip}${'{"uuid":"x"}\n'.repeat(20_000)}`;
     const { code, stderr } = await sh('task-save out.csv --fields uuid,result.stout', { input });
     expect(code).toBe(0);

@@ -23,7 +23,7 @@ const rowsOf = (cwd: string, sql: string): Promise<readonly (readonly Cell[])[]>
 const lines = (...records: object[]): string =>
   records.map((record) => `${JSON.stringify(record)}\n`).join('');
 
-/** Tables that refuse the second of three rows, and the reason that is given. */
+/** Tables that reject the second of three rows, each with the reason in the message. */
 const REFUSALS: readonly (readonly [string, string, string])[] = [
   [
     'NOT NULL',
@@ -94,7 +94,7 @@ const REFUSALS: readonly (readonly [string, string, string])[] = [
 
 describe('task-save to a table of the user', { timeout: 60_000 }, () => {
   test.each(REFUSALS)(
-    'leaves a row that %s refuses to the rest file, and saves the others',
+    'sends a row that %s rejects to the rest file and saves the others',
     async (_, sql, why) => {
       const cwd = freshFolder();
       await change(cwd, sql);
@@ -112,7 +112,7 @@ describe('task-save to a table of the user', { timeout: 60_000 }, () => {
     },
   );
 
-  test('gives a column that the record does not have its default', async () => {
+  test('uses the default of a column that the record lacks', async () => {
     const cwd = freshFolder();
     await change(
       cwd,
@@ -126,7 +126,7 @@ describe('task-save to a table of the user', { timeout: 60_000 }, () => {
     ]);
   });
 
-  test('leaves digits that a column would change to the rest file: 007 in an INTEGER or STRING', async () => {
+  test('sends digits that a column would change to the rest file: 007 in an INTEGER or STRING', async () => {
     const cwd = freshFolder();
     await change(
       cwd,
@@ -155,7 +155,7 @@ describe('task-save to a table of the user', { timeout: 60_000 }, () => {
     ]);
   });
 
-  test('saves rows from the rest file once the constraint is gone, without their work', async () => {
+  test('saves rows from the rest file once the constraint is gone, without running them again', async () => {
     const cwd = freshFolder();
     await change(cwd, 'create table tasks (uuid text primary key, n int not null)');
     const run = { state: 'SUCCESS', as: 'result', attempts: 1, at: '', ms: 1 };
@@ -170,7 +170,7 @@ describe('task-save to a table of the user', { timeout: 60_000 }, () => {
     expect(existsSync(join(cwd, 't.db.rest.ndjson'))).toBe(false);
   });
 
-  test('keeps the row of a uuid whose first record was refused and whose later one was not', async () => {
+  test('keeps the accepted row of a uuid, whether another record was rejected before or after it', async () => {
     const cwd = freshFolder();
     await change(cwd, 'create table tasks (uuid text primary key, n int check (n > 5))');
     const input = lines(
@@ -191,7 +191,7 @@ describe('task-save to a table of the user', { timeout: 60_000 }, () => {
     expect(end.code).toBe(1);
   });
 
-  test('leaves values of the wrong type for a STRICT table, and attributes without a column, to the rest file', async () => {
+  test('sends wrong types for a STRICT table, and attributes without a column, to the rest file', async () => {
     const cwd = freshFolder();
     await change(cwd, 'create table tasks (uuid text primary key, n int, g int as (n * 2)) strict');
     const input = lines({ uuid: '1', n: 1 }, { uuid: '2', n: 'x' }, { uuid: '3', m: 1 }, { uuid: '4', g: 1 });
@@ -202,7 +202,7 @@ describe('task-save to a table of the user', { timeout: 60_000 }, () => {
       expect(rest).toContain(why);
   });
 
-  test('gives 65 with the reason if the table as a whole cannot be written', async () => {
+  test('ends with 65 and the reason if the whole table cannot be written', async () => {
     const cwd = freshFolder();
     await change(
       cwd,
@@ -224,8 +224,8 @@ describe('task-save to a table of the user', { timeout: 60_000 }, () => {
   test.each([
     ['dropped', 'drop table tasks', 65, 'no such table: tasks'],
     ['changed', 'alter table tasks drop column n', 65, 'column'],
-    ['emptied of a column that comes again', 'alter table tasks rename column n to old', 65, 'column'],
-  ])('says so if the table is %s during the run', async (_, sql, code, why) => {
+    ['altered by a renamed column', 'alter table tasks rename column n to old', 65, 'column'],
+  ])('reports a table that is %s during the run', async (_, sql, code, why) => {
     const cwd = freshFolder();
     const saver = start('task-save t.db --tee --flush 1', { cwd });
     let stderr = '';
@@ -240,7 +240,7 @@ describe('task-save to a table of the user', { timeout: 60_000 }, () => {
     expect([ended, stderr]).toEqual([code, expect.stringContaining(why)]);
   });
 
-  test('takes any name of a file, and an empty file, as a database', async () => {
+  test('accepts any file name, and an empty file, as a database', async () => {
     const cwd = freshFolder();
     for (const name of [
       'a?b.db',

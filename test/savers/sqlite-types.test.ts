@@ -19,7 +19,7 @@ async function change(cwd: string, statements: string): Promise<void> {
   database.close();
 }
 
-/** Saves lines to a database, a commit for each few, and returns what task-load gives back. */
+/** Saves lines to a database with a commit every 7 lines, and returns the output of task-load. */
 async function saved(lines: readonly string[], options = '', cwd = freshFolder()): Promise<string[]> {
   const end = await sh(`task-save t.db --flush 7 ${options} && task-load t.db`, {
     cwd,
@@ -29,7 +29,7 @@ async function saved(lines: readonly string[], options = '', cwd = freshFolder()
   return end.stdout.trim().split('\n');
 }
 
-/** A record as text by which two are compared: numbers keep their digits, members are in the order of their names. */
+/** Returns a record as comparable text: numbers keep their digits, and members are sorted. */
 function sorted(line: string): string {
   const members = [...line.matchAll(/"(?:[^"\\]|\\.)*":(?:\{.*?\}|\[.*?\]|"(?:[^"\\]|\\.)*"|[^,{}[\]]+)/g)];
   return members
@@ -113,8 +113,8 @@ const NAMES = [
   'select',
 ]);
 
-describe('a record that is saved to SQLite and loaded again', { timeout: 120_000 }, () => {
-  test('is the same whatever values a column had before: all pairs of types, in both orders', async () => {
+describe('a record saved to SQLite and loaded again', { timeout: 120_000 }, () => {
+  test('is the same for all pairs of types in a column, in both orders', async () => {
     const lines = VALUES.flatMap((value, i) => [
       `{"uuid":"u${i}",${VALUES.map((_, k) => `"c${k}":${VALUES[(i + k) % VALUES.length]}`).join(',')}}`,
       `{"uuid":"v${i}","n":${value},"m":${VALUES.at(-1 - i)}}`,
@@ -148,7 +148,7 @@ describe('a record that is saved to SQLite and loaded again', { timeout: 120_000
     );
   });
 
-  test('has cells that sqlite3 users expect: numbers are numbers, text is text, true is 1', async () => {
+  test('has the cells that sqlite3 users expect: numbers, text, and 1 for true', async () => {
     const cwd = freshFolder();
     await saved(['{"uuid":"1","n":1.10,"s":"1","b":true,"o":{"k":1},"big":12345678901234567890}'], '', cwd);
     await saved(['{"uuid":"2","n":2,"s":"2","b":false,"o":[1],"z":null}'], '', cwd);
@@ -161,7 +161,7 @@ describe('a record that is saved to SQLite and loaded again', { timeout: 120_000
     ]);
   });
 
-  test('has what someone changed by UPDATE, and not what it was before', async () => {
+  test('has the values of a later UPDATE', async () => {
     const cwd = freshFolder();
     await saved(['{"uuid":"1","n":1,"b":7,"o":"x"}', '{"uuid":"2","n":1.10,"b":true,"o":{"k":1}}'], '', cwd);
     await change(cwd, `update tasks set n = 5, b = 0, o = '{"k":2}' where uuid = '2'`);
@@ -172,14 +172,14 @@ describe('a record that is saved to SQLite and loaded again', { timeout: 120_000
     expect((await sh('task-load t.db', { cwd })).stdout).toContain('{"uuid":"2","b":"yes"}');
   });
 
-  test('is the same with --fields too, which leaves the other values of a row as they are', async () => {
+  test('is the same with --fields, which keeps the other values of a row', async () => {
     const cwd = freshFolder();
     await saved(['{"uuid":"1","n":1.10,"m":1.20,"z":null,"N":true}'], '', cwd);
     const back = await saved(['{"uuid":"1","n":2.0,"m":3,"z":1}'], '--fields n', cwd);
     expect(back).toEqual(['{"uuid":"1","n":2.0,"m":1.20,"z":null,"N":true}']);
   });
 
-  test('has over 2,000 attributes, of which the last have no column', async () => {
+  test('keeps over 2,000 attributes, the last ones without a column', async () => {
     const cwd = freshFolder();
     const record = Object.fromEntries(Array.from({ length: 2500 }, (_, i) => [`a${i}`, i]));
     const [line] = await saved([JSON.stringify({ uuid: 'u', ...record })], '', cwd);
@@ -188,7 +188,7 @@ describe('a record that is saved to SQLite and loaded again', { timeout: 120_000
   });
 });
 
-test('a database that an earlier version made is read as before, and can be written', async () => {
+test('a database of an earlier version is read as before, and can be written', async () => {
   const cwd = freshFolder();
   await change(
     cwd,
@@ -207,7 +207,7 @@ test('a database that an earlier version made is read as before, and can be writ
   expect(await saved([added], '', cwd)).toEqual([...old, added]);
 });
 
-test('two task-save that take a column for one of another kind both save what they were given', async () => {
+test('concurrent task-save with different types for a column save all their values', async () => {
   const cwd = freshFolder();
   const lines = (from: number, value: string): string =>
     Array.from({ length: 400 }, (_, i) => `{"uuid":"u${from + i}","x":${value},"exact":${value}}\n`).join('');

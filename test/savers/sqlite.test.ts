@@ -25,7 +25,7 @@ function save(cwd: string, input: string, options = ''): Promise<Ended> {
 }
 
 describe('task-save to a database', { timeout: 60_000 }, () => {
-  test('gives each attribute a column with what it holds, and run columns of its own', async () => {
+  test('gives each attribute a column with its value, and a run columns of its own', async () => {
     const cwd = freshFolder();
     const line = `{"uuid":"a","n":9007199254740993,"big":12345678901234567890,"p":1.10,"f":0.5,"s":"007","o":{"x":[1.10]},"b":true,"z":null,"state":"CA","run":${JSON.stringify(RUN)},"result":{"status":200}}\n`;
     expect((await save(cwd, line)).code).toBe(0);
@@ -49,7 +49,7 @@ describe('task-save to a database', { timeout: 60_000 }, () => {
     ]);
   });
 
-  test('gives back through task-load what it was given: booleans, objects and 64 bits too', async () => {
+  test('keeps booleans, objects and 64-bit integers for task-load', async () => {
     const cwd = freshFolder();
     const task =
       '{"uuid":"a","n":-9223372036854775808,"f":0.1,"o":{"é":[true]},"b":false,"state":"CA","s":"{}"}';
@@ -66,7 +66,7 @@ describe('task-save to a database', { timeout: 60_000 }, () => {
     expect(lines.map((line) => Number(JSON.parse(line).value))).toEqual(values);
   });
 
-  test('puts a later record in the place of the earlier row, but no failure in that of a success', async () => {
+  test('replaces an earlier row by a later record, but never a success by a failure', async () => {
     const cwd = freshFolder();
     await save(cwd, bad('a') + good('b', { n: 1 }), '--all');
     await save(cwd, good('a') + bad('b', { n: 2 }) + good('c', { n: 1 }) + good('c', { n: 2 }), '--all');
@@ -81,7 +81,7 @@ describe('task-save to a database', { timeout: 60_000 }, () => {
     ]);
   });
 
-  test('leaves failures to the rest file, and takes them out of it once they are saved', async () => {
+  test('sends failures to the rest file, and removes them once they are saved', async () => {
     const cwd = freshFolder();
     expect((await save(cwd, good('a') + bad('b'))).code).toBe(1);
     expect(readFileSync(join(cwd, 't.db.rest.ndjson'), 'utf8')).toContain('"b"');
@@ -90,7 +90,7 @@ describe('task-save to a database', { timeout: 60_000 }, () => {
     expect(await rowsOf(join(cwd, 't.db'), 'select count(*) from tasks')).toEqual([[2n]]);
   });
 
-  test('saves what --fields names, and leaves other columns of a row as they are', async () => {
+  test('saves the columns of --fields and keeps the other columns of a row', async () => {
     const cwd = freshFolder();
     await save(cwd, good('a', { n: 1, m: 2 }));
     await save(cwd, good('a', { n: 3, m: 4, result: { status: 200 } }), '--fields n,result.status,run.state');
@@ -99,7 +99,7 @@ describe('task-save to a database', { timeout: 60_000 }, () => {
     ]);
   });
 
-  test('replaces the table alone with --overwrite, whole, at the end', async () => {
+  test('replaces only its own table with --overwrite', async () => {
     const cwd = freshFolder();
     await save(cwd, good('a'), '--table other');
     await save(cwd, good('a', { n: 1 }));
@@ -108,7 +108,7 @@ describe('task-save to a database', { timeout: 60_000 }, () => {
     expect(await rowsOf(join(cwd, 't.db'), 'select uuid from other')).toEqual([['a']]);
   });
 
-  test('is its own ledger, and marks another one with what a crash left unmarked', async () => {
+  test('serves as its own ledger, and adds its rows to another one', async () => {
     const cwd = freshFolder();
     await save(cwd, good('a') + bad('b'), '--all --ledger t.db');
     expect((await sh('task-done list t.db', { cwd })).stdout).toBe('a\n');
@@ -120,7 +120,7 @@ describe('task-save to a database', { timeout: 60_000 }, () => {
     expect(stdout).toBe('{"uuid":"b"}\n');
   });
 
-  test('lets two save to one database at once: all rows of both are there', async () => {
+  test('lets two processes save to one database at once', async () => {
     const cwd = freshFolder();
     const half = (from: number): string =>
       Array.from({ length: 3000 }, (_, i) => good(`u${from + i}`, { [`n${from}`]: i })).join('');
@@ -135,7 +135,7 @@ describe('task-save to a database', { timeout: 60_000 }, () => {
     expect(await rowsOf(join(cwd, 't.db'), 'select count(*) from tasks')).toEqual([[5000n]]);
   });
 
-  test('passes a record on with --tee when somebody else can read its row', async () => {
+  test('emits a record with --tee once another process can read its row', async () => {
     const cwd = freshFolder();
     const saver = start('task-save t.db --tee --flush 1', { cwd });
     saver.stdin?.write(good('a'));
@@ -147,7 +147,7 @@ describe('task-save to a database', { timeout: 60_000 }, () => {
     expect(await rowsOf(join(cwd, 'copy.db'), 'select uuid from tasks')).toEqual([['a']]);
   });
 
-  test('keeps names that differ in case apart: the second has no column, but a place in others', async () => {
+  test('stores a name that differs only in case from a column under others', async () => {
     const cwd = freshFolder();
     const { code } = await save(cwd, good('a', { name: 1 }) + good('b', { Name: 2 }));
     expect(code).toBe(0);
@@ -159,8 +159,8 @@ describe('task-save to a database', { timeout: 60_000 }, () => {
   });
 });
 
-describe('task-save refuses', { timeout: 60_000 }, () => {
-  test('a file that is no database, a table of another shape, and options that mean nothing there', async () => {
+describe('an invalid database, table or option', { timeout: 60_000 }, () => {
+  test('is rejected by task-save with the reason', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'x.db'), 'uuid,name\n'.repeat(200));
     const foreign = await openDatabase(join(cwd, 'y.db'));

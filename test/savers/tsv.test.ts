@@ -1,4 +1,4 @@
-/* TSV outputs: what task-save writes is read back as it was, and outputs of older versions are continued. */
+/* TSV outputs: texts are read back unchanged, and outputs of older versions are continued. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -17,7 +17,7 @@ async function* batchOf(records: readonly object[]): AsyncGenerator<Task[]> {
   yield records.map((fields, i) => new Task(`u${i}`, JSON.stringify({ uuid: `u${i}`, ...fields })));
 }
 
-test('any text is read back as it was, and found again by the next run', async () => {
+test('any text is read back unchanged, and found again by the next run', async () => {
   await fc.assert(
     fc.asyncProperty(rows, rows, async (first, more) => {
       const out = join(freshFolder(), 'out.tsv');
@@ -40,7 +40,7 @@ test('a single empty cell is not a blank line', async () => {
 
 const OLD = 'uuid\tx\ty\n1\t"tab\there"\t"a ""quote"""\n2\t"two\nlines"\tplain\n3\tC:\\dir\tlast\n';
 
-test('an output with quotes, of an older version, is continued with quotes', async () => {
+test('a quoted output of an older version is continued with quotes', async () => {
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'out.tsv'), OLD);
   const input = '{"uuid":"2","x":"","y":""}\n{"uuid":"4","x":"a\\tb","y":"\\\\"}\n';
@@ -64,7 +64,7 @@ test('bare quotes in an output are not taken for those of an older version', asy
   expect(readFileSync(join(cwd, 'out.tsv'), 'utf8')).toBe(`${begin}4\tx\\ty\n`);
 });
 
-test('what task-save writes is loaded as it was, by a pipe of the commands', async () => {
+test('task-load reads back unchanged what task-save has written', async () => {
   const cwd = freshFolder();
   const record = { uuid: '1', a: 'tab\there', b: '"q"\n\\n', c: 'C:\\temp' };
   await sh('task-save out.tsv', { cwd, input: `${JSON.stringify(record)}\n` });

@@ -1,4 +1,4 @@
-/* Duplicates that are left out: the same as the task that was loaded, or not. */
+/* Skipped duplicates: equal to the task that was loaded, or different. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -10,7 +10,7 @@ function folderOf(files: Readonly<Record<string, string>>): string {
   return cwd;
 }
 
-test('a duplicate that differs is told with the places of both, in files of any format', async () => {
+test('a duplicate that differs is reported with both places, in files of any format', async () => {
   const cwd = folderOf({
     'a.csv': 'sku,price\nS1,5\nS2,6\n',
     'b.ndjson': '{"sku":"S1","price":"5"}\n{"price": "6", "sku": "S2"}\n{"sku":"S2","price":"7"}\n',
@@ -38,7 +38,7 @@ test.each([
     '{"uuid":"u","a":1,"run":{"state":"FAILURE"}}',
     '{"uuid":"u","a":1,"run":{"state":"PENDING"}}',
   ],
-])('a duplicate where only %s is different does not differ', async (_, one, other) => {
+])('a duplicate that differs only in %s counts as equal', async (_, one, other) => {
   const args = one.includes('uuid') ? '' : '--uuid-fields id';
   const { stderr } = await sh(`task-load --format ndjson ${args}`, { input: `${one}\n${other}\n` });
   expect(stderr).toBe('task-load: 1 task, 1 duplicate left out (--duplicates)\n');
@@ -56,14 +56,14 @@ test.each([
   ['a name', '{"uuid":"u","a":1}', '{"uuid":"u","b":1}'],
   ['two values that changed places', '{"uuid":"u","a":"x","b":"y"}', '{"uuid":"u","a":"y","b":"x"}'],
   ['something nested', '{"uuid":"u","a":[{"b":null}]}', '{"uuid":"u","a":[{"b":"null"}]}'],
-  ['an attribute more', '{"uuid":"u","a":1}', '{"uuid":"u","a":1,"b":""}'],
-])('a duplicate with %s different differs', async (_, one, other) => {
+  ['an extra attribute', '{"uuid":"u","a":1}', '{"uuid":"u","a":1,"b":""}'],
+])('a duplicate that differs in %s is reported', async (_, one, other) => {
   const { stderr } = await sh('task-load --format ndjson', { input: `${one}\n${other}\n` });
   expect(stderr).toContain('1 of 1 duplicates left out differ');
   expect(stderr).toContain('first stdin:2 (loaded: stdin:1)');
 });
 
-test('attributes that are not selected do not count', async () => {
+test('attributes that are not selected do not count as a difference', async () => {
   const input = 'id,a\n1,x\n1,y\n';
   const { stderr } = await sh('task-load --format csv --uuid-fields id --select id', { input });
   expect(stderr).toBe('task-load: 1 task, 1 duplicate left out (--duplicates)\n');
@@ -76,7 +76,7 @@ test('--duplicates fail names both places', async () => {
   expect(stderr).toMatch(/^task-load: b\.csv:3: the uuid \S+ is that of a\.csv:5 \(--duplicates fail\)\n$/);
 });
 
-test('tasks that the ledger has are counted as finished, whatever they look like', async () => {
+test('tasks in the ledger count as finished, whatever their attributes', async () => {
   const cwd = folderOf({ 'a.csv': 'id,a\n1,x\n', 'b.csv': 'id,a\n1,y\n1,z\n2,x\n' });
   await sh('task-load a.csv --uuid-fields id | task-save out.csv --ledger done.jsonl', { cwd });
   const { stderr } = await sh('task-load b.csv --uuid-fields id --ledger done.jsonl', { cwd });

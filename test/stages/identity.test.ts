@@ -1,4 +1,4 @@
-/* The uuid of a record: the same for the same record, whatever the format, and what Python makes of it. */
+/* The uuid of a record: equal for the same record in every format, and equal to that of Python. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -26,11 +26,11 @@ for line in sys.stdin.buffer:
     print(uuid.uuid3(uuid.NAMESPACE_URL, canonical(record)))
 `;
 
-/** The same for records without numbers that Python writes otherwise. */
+/** Program for records without numbers that Python writes differently. */
 const ONE_LINE =
   "import json, sys, uuid; [print(uuid.uuid3(uuid.NAMESPACE_URL, json.dumps(json.loads(line), ensure_ascii=False, sort_keys=True, separators=(',', ':')))) for line in sys.stdin.buffer]";
 
-/** JSON texts of values, in all ways to write them. */
+/** JSON texts of values, in every way to write them. */
 const { record } = fc.letrec((tie) => {
   const text = fc.string({ unit: 'binary', maxLength: 8 });
   const token = fc.oneof(
@@ -72,7 +72,7 @@ function escapes(text: string): string {
   );
 }
 
-/** Whether a record has only attributes of the user's. */
+/** Returns whether a record has only attributes of the user. */
 const isPlain = (text: string): boolean =>
   !['uuid', 'run', 'result'].some((name) => Object.hasOwn(JSON.parse(text), name));
 
@@ -88,7 +88,7 @@ async function uuids(args: string, input: string | Buffer = '', cwd = freshFolde
   return stdout;
 }
 
-test('the uuids of any records are those that the documented Python program prints', async () => {
+test('uuids of any records equal those of the documented Python program', async () => {
   const samples = fc.sample(record as fc.Arbitrary<string>, 2000).filter(isPlain);
   const input = `${samples.join('\n')}\n`;
   const ours = await uuids('--format ndjson --duplicates keep', input);
@@ -96,12 +96,12 @@ test('the uuids of any records are those that the documented Python program prin
   expect(samples.length).toBeGreaterThan(1900);
 });
 
-test('the one line of Python gives the uuids of records of strings, whole numbers and short fractions', async () => {
+test('the Python one-liner gives the uuids of records of strings, whole numbers and short fractions', async () => {
   const input = '{"id":12345678901234567890,"x":1.5,"y":[true,null],"z":"é"}\n{"b":"\\u0041","a":""}\n';
   expect(await uuids('--format ndjson', input)).toBe(await python(ONE_LINE, input));
 });
 
-test('the uuid of fields is that of the documented line of Python, for one field and for several', async () => {
+test('uuids of one or several fields equal those of the documented line of Python', async () => {
   const input = '{"url":"http://a/","n":1.10,"tags":["x", 1],"none":null,"in":{"sku":"é"}}\n';
   for (const [args, name] of [
     ['url', "'http://a/'"],
@@ -116,7 +116,7 @@ test('the uuid of fields is that of the documented line of Python, for one field
   }
 });
 
-test('the same record has one uuid in CSV, TSV, NDJSON, JSON, SQLite and in memory', async () => {
+test('a record has the same uuid in CSV, TSV, NDJSON, JSON, SQLite and in memory', async () => {
   const cwd = freshFolder();
   const attributes = { url: 'http://a/é', 'na"me\\': 'x, "y"\t\n', 名: '', n: '1.10' };
   const cells = ['http://a/é', '"x, ""y""\t\n"', '', '1.10'];
@@ -145,7 +145,7 @@ test('a plain line has the uuid of a record with that one attribute', async () =
   );
 });
 
-test('rows that are plain, rows that are not, and records have the uuids of their attributes', async () => {
+test('CSV rows, quoted or not, and NDJSON records have the uuids of their attributes', async () => {
   const name = fc
     .string({ unit: 'grapheme', minLength: 1, maxLength: 6 })
     .filter((text) => text.trim() !== '');
@@ -194,7 +194,7 @@ test.each([
   ['1 and "1"', '{"a":1}', '{"a":"1"}'],
   ['1.0 and 1', '{"a":1.0}', '{"a":1}'],
   ['values in other places', '{"a":"x","b":"y"}', '{"a":"y","b":"x"}'],
-  ['an attribute more', '{"a":"x"}', '{"a":"x","b":""}'],
+  ['an extra attribute', '{"a":"x"}', '{"a":"x","b":""}'],
   ['an object and its text', '{"a":{"b":1}}', '{"a":"{\\"b\\":1}"}'],
   ['a name with a dot and a nested one', '{"a.b":1}', '{"a":{"b":1}}'],
 ])('records with %s are two tasks', async (_, one, other) => {
@@ -203,12 +203,12 @@ test.each([
   expect(stderr).toBe('task-load: 2 tasks\n');
 });
 
-test('a record that lost its uuid gets the one of its attributes, whatever its run says', async () => {
+test('a record without a uuid gets that of its attributes, whatever its run', async () => {
   const done = '{"a":"x","price":1,"run":{"state":"SUCCESS","as":"price"}}';
   expect(await uuids('--format ndjson', `${done}\n`)).toBe(`${uuidOfAttributes({ a: 'x' })}\n`);
 });
 
-test('--rename and --columns come before the uuid is made, and --select after', async () => {
+test('--rename and --columns apply before the uuid is made, and --select after', async () => {
   const csv = 'a,b\n1,2\n';
   const expected = `${uuidOfAttributes({ x: '1', b: '2' })}\n`;
   for (const args of ['--rename a=x', '--columns x,b', '--rename a=x --select b'])
@@ -216,7 +216,7 @@ test('--rename and --columns come before the uuid is made, and --select after', 
   expect(await uuids('--format ndjson --rename a=x --select b', '{"b":"2","a":"1"}\n')).toBe(expected);
 });
 
-test('a task that a module adds has the uuid that task-load gives its attributes', async () => {
+test('a task added by a module has the uuid that task-load gives its attributes', async () => {
   const cwd = freshFolder();
   const child = '{"b":{"z":1.5,"a":[null,"é"]},"a":"x"}';
   writeFileSync(
@@ -230,7 +230,7 @@ test('a task that a module adds has the uuid that task-load gives its attributes
   expect(stdout).toBe(await uuids('--format ndjson', `${child}\n`));
 });
 
-test('a task of a module with half of a surrogate pair needs a uuid', async () => {
+test('a task added by a module with a lone surrogate needs a uuid', async () => {
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'm.mjs'), `export default (task, ctx) => ctx.add({ a: '\\ud800' });`);
   const { stdout } = await sh('task-load --format ndjson --quiet | task-exec --module ./m.mjs --quiet', {

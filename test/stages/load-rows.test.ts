@@ -1,4 +1,4 @@
-/* load() of rows in memory: each is what a line of NDJSON with its JSON would be. */
+/* load() of rows in memory: each row gives the task that a line of NDJSON with its JSON gives. */
 import { expect, test } from 'vitest';
 import { attribute, type LoadOptions, load, type RowSource, type Task } from '../../src/index.ts';
 
@@ -11,7 +11,7 @@ async function tasksOf(
   return tasks;
 }
 
-/** The same rows as a file of NDJSON would give them. */
+/** Returns the tasks of the same rows as a file of NDJSON. */
 function fromNdjson(rows: readonly object[], options: LoadOptions): Promise<readonly Task[]> {
   const text = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
   const stdin = async function* (): AsyncGenerator<Buffer> {
@@ -31,7 +31,7 @@ test.each<LoadOptions>([
   { uuidFields: ['url'] },
   { select: ['n'], rename: new Map([['n', 'number']]), limit: 2 },
   { shard: { index: 1, of: 2 } },
-])('rows in memory make the same tasks as lines of a file, with %j', async (options) => {
+])('rows in memory give the same tasks as lines of a file, with %j', async (options) => {
   const lines = (tasks: readonly Task[]): string[] => tasks.map(({ line }) => line);
   const wanted = lines(await fromNdjson(ROWS, options));
   expect(wanted.length).toBeGreaterThan(0);
@@ -43,7 +43,7 @@ test.each<LoadOptions>([
   expect(lines(await tasksOf(slow(), options))).toEqual(wanted);
 });
 
-test('an asynchronous source is not read ahead, and its rows arrive one by one', async () => {
+test('an asynchronous source is read row by row, without reading ahead', async () => {
   let given = 0;
   const rows = async function* (): AsyncGenerator<object> {
     for (;;) yield { n: ++given };
@@ -55,7 +55,7 @@ test('an asynchronous source is not read ahead, and its rows arrive one by one',
   expect(given).toBe(3);
 });
 
-test('many rows are handed on in batches, and none is lost', async () => {
+test('many rows are emitted in batches, and none is lost', async () => {
   let most = 0;
   let count = 0;
   const rows = Array.from({ length: 20_000 }, (_, n) => ({ n }));
@@ -92,7 +92,7 @@ test.each([
   });
 });
 
-test('a signal ends the load after the rows that were read', async () => {
+test('a signal ends the load after the rows read so far', async () => {
   const stop = new AbortController();
   const seen: number[] = [];
   const rows = async function* (): AsyncGenerator<object> {

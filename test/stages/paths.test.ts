@@ -1,11 +1,11 @@
-/* Nested attributes by their paths, and names that have to be quoted, in the options of task-load. */
+/* Options of task-load with paths of nested attributes and with names that need quotes. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { nameUuid } from '../../src/core/ids/uuid.ts';
 import { freshFolder, sh } from '../support/run.ts';
 
-/** Loads one line of NDJSON. Returns the record without its uuid, and the uuid. */
+/** Loads one line of NDJSON. Returns its uuid, the record without it, and the messages. */
 async function loaded(line: string, args: string): Promise<{ uuid: string; rest: string; stderr: string }> {
   const { stdout, stderr } = await sh(`task-load --format ndjson --quiet ${args}`, { input: `${line}\n` });
   const [, uuid = '', rest = ''] = /^\{"uuid":"([^"]*)",?(.*)\}\n$/.exec(stdout) ?? [];
@@ -23,7 +23,7 @@ test.each([
   ['a.e', 'null'],
   ['f.g.h', '2'],
   ['id,a.b.c', '7\u001f1.10'],
-])('--uuid-fields %s makes the uuid of what is there', async (path, name) => {
+])('--uuid-fields %s makes the uuid of the values at these paths', async (path, name) => {
   expect((await loaded(NESTED, `--uuid-fields ${path}`)).uuid).toBe(nameUuid(name));
 });
 
@@ -43,11 +43,11 @@ test.each([
   ['a.d', '"a.d":"own"'],
   ['f.g.h,x.y', '"f.g":{"h":2}'],
   ['uuid,id', '"id":7'],
-])('--select %s keeps these parts, nested as they were', async (names, rest) => {
+])('--select %s keeps these parts and their nesting', async (names, rest) => {
   expect((await loaded(NESTED, `--select ${names}`)).rest).toBe(rest);
 });
 
-test('--require takes paths, and "null" is a value that null is not', async () => {
+test('--require accepts paths, and null is missing but "null" is not', async () => {
   expect((await loaded(NESTED, '--require a.b.c,a.b')).stderr).toBe('');
   expect((await loaded(NESTED, '--require a.e')).stderr).toContain('"a.e" is missing or empty (--require)');
   expect((await loaded(NESTED, '--require a.x')).stderr).toContain('"a.x" is missing or empty (--require)');
@@ -62,7 +62,7 @@ test.each([
   expect((await loaded(NESTED, `--rename ${pairs}`)).rest).toBe(rest);
 });
 
-test('--rename does not put two attributes under one name', async () => {
+test('--rename rejects two attributes under one name', async () => {
   const { stderr } = await loaded(NESTED, '--rename a.b=id');
   expect(stderr).toContain('--rename a.b=id would put two attributes under one name');
   const twice = await loaded(NESTED, '--rename a.b=x,f.g.h=x');
@@ -70,7 +70,7 @@ test('--rename does not put two attributes under one name', async () => {
   expect((await loaded(NESTED, '--rename a.b=x,none=x')).rest).toContain('"x":{"c": 1.10}');
 });
 
-test('the result of an earlier run can be made into new tasks', async () => {
+test('the result of an earlier run can become new tasks', async () => {
   expect(await loaded(DONE, '')).toMatchObject({ uuid: 'u', rest: '"id":7' });
   const uuid = nameUuid('S1');
   expect(await loaded(DONE, '--uuid-fields result.json.sku')).toMatchObject({ uuid, rest: '"id":7' });
@@ -85,7 +85,7 @@ test('the result of an earlier run can be made into new tasks', async () => {
   );
 });
 
-test('names with commas, equals signs and quotes can be given on the line, in the environment and in a file', async () => {
+test('names with commas, equals signs and quotes work on the command line, in variables and in a config file', async () => {
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'a.csv'), 'id,"last, first","a=b","say ""hi"""\n1,x,y,z\n');
   const line = '"last, first":"x","c":"y","say \\"hi\\"":"z"';
@@ -111,7 +111,7 @@ test('names with commas, equals signs and quotes can be given on the line, in th
   expect(columns.stdout).toContain(',"1":"y","b,c":"x"}');
 });
 
-test('task-save --fields takes quoted names too', async () => {
+test('task-save --fields accepts quoted names too', async () => {
   const { stdout } = await sh(
     `task-load --format csv --quiet | task-save - --format csv --quiet --fields '"last, first",id'`,
     { input: 'id,"last, first"\n1,x\n' },
@@ -119,7 +119,7 @@ test('task-save --fields takes quoted names too', async () => {
   expect(stdout).toBe('"last, first",id\nx,1\n');
 });
 
-test('a name with other spaces than typed is shown', async () => {
+test('a name that differs only in spaces is suggested', async () => {
   const { stderr, code } = await sh("task-load --format csv --select 'id, name'", {
     input: 'id,name\n1,x\n',
   });

@@ -22,7 +22,7 @@ export async function loaded(
   const stdin = async function* (): AsyncGenerator<Buffer> {
     for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
   };
-  const given = { reject: (one: BadInput) => bad.push(one), note: (words: string) => notes.push(words) };
+  const given = { reject: (one: BadInput) => bad.push(one), info: (words: string) => notes.push(words) };
   for await (const batch of load('-', { duplicates: 'keep', ...given, ...options, stdin }))
     tasks.push(...batch.map(({ fields: { uuid: _, ...rest } }) => rest));
   return { tasks, bad, notes };

@@ -49,7 +49,10 @@ function isMistyped(word: string, keys: ReadonlyMap<string, string>): boolean {
   return /^-[^-]{2}/.test(word) && keys.has(word.slice(1));
 }
 
-/** A value that begins with a dash is more likely the next option; `--name=-value` is unambiguous. */
+/**
+ * Returns whether an option lacks its value. A value that begins with a dash is more likely the next option;
+ * `--name=-value` is unambiguous.
+ */
 function lacksValue({ value, inlineValue }: OptionToken, placeholder: string | undefined): boolean {
   if (placeholder === undefined || inlineValue === true) return false;
   return value === undefined || (value.length > 1 && value.startsWith('-'));

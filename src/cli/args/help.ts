@@ -25,8 +25,8 @@ export function groupsOf({ options, kinds = [], groups = {} }: Command): readonl
 }
 
 /** Returns the description of an option with its default. */
-export function wordsOf({ words, shown }: Option<unknown>): string {
-  return shown === undefined ? words : `${words} (default: ${shown})`;
+export function wordsOf({ description, defaultText }: Option<unknown>): string {
+  return defaultText === undefined ? description : `${description} (default: ${defaultText})`;
 }
 
 /**
@@ -55,12 +55,12 @@ export async function helpFor(
 /** Returns the help of one kind: how it uses a record, the options that it uses, and its examples. */
 async function kindHelpFor(command: Command, kind: string, columns: number): Promise<string> {
   const { name, options, kindHelp = {}, examples } = command;
-  const { words, placeholder } = options[kind] as Option<unknown>;
+  const { description, placeholder } = options[kind] as Option<unknown>;
   const typed = placeholder === undefined ? optionName(kind) : `${optionName(kind)} ${placeholder}`;
   return render({
     name,
     width: columns,
-    usage: `Usage: ${name} ${typed} [options]\n\n${optionName(kind)}: ${words}.`,
+    usage: `Usage: ${name} ${typed} [options]\n\n${optionName(kind)}: ${description}.`,
     intro: `Input and result:\n${(kindHelp[kind] ?? '').replaceAll('\t', '  \t')}\n\n`,
     verbs: {},
     groups: groupsOf(command).flatMap((group) => groupOfKind(group, command, kind)),
@@ -106,7 +106,7 @@ async function render({
   return `${await parser.getHelp()}\n`;
 }
 
-/** The name of an option is followed by the placeholder of its value. */
+/** Converts options for yargs. The name of an option is followed by the placeholder of its value. */
 function forYargs(group: string, options: Options): Record<string, YargsOptions> {
   const entries = Object.entries(options).map(([key, option]): [string, YargsOptions] => {
     const name = option.placeholder === undefined ? kebab(key) : `${kebab(key)} ${option.placeholder}`;

@@ -1,16 +1,8 @@
 import { commands } from '../../commands/index.ts';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Command } from '../../core/options/command.ts';
-import {
-  choice,
-  flag,
-  kebab,
-  type Option,
-  type Options,
-  optionName,
-  parseOption,
-  path,
-} from '../../core/options/option.ts';
+import { choice, flag, path } from '../../core/options/declare.ts';
+import { kebab, type Option, type Options, optionName, parseOption } from '../../core/options/option.ts';
 import { nearest } from '../../core/options/suggest.ts';
 import { PROGRESS_MODES } from '../progress/progress-text.ts';
 import { readConfig } from './config-file.ts';
@@ -70,14 +62,17 @@ export async function parseArguments(
   const values = valuesOf(table, flags, env);
   if (typeof values.config === 'string') await addConfig(values, values.config, context);
   for (const [key, option] of Object.entries(table)) {
-    if (!(key in values)) values[key] = option.fallback;
+    if (!(key in values)) values[key] = option.defaultValue;
   }
   checkKinds(command, flags.texts.keys(), givenKinds(command, values));
   const typed = new Set(flags.texts.keys());
   return { values, operands: flags.operands, typed, kinds, doubts: await doubtsOf(table, env) };
 }
 
-/** Help is shown whatever else is on the line, also if `--help` stands where a value is missing. */
+/**
+ * Returns whether help is asked for, whatever else is on the line, also if `--help` stands where a value is
+ * missing.
+ */
 function asksForHelp(argv: readonly string[]): boolean {
   const end = argv.indexOf('--');
   return argv.slice(0, end < 0 ? undefined : end).some((word) => word === '--help' || word === '-h');

@@ -40,7 +40,10 @@ function unknown(shown: string, name: string, context: SuggestContext): Taskpipe
   );
 }
 
-/** An option of another kind of work is named as such: it would be refused if it were typed. */
+/**
+ * Returns a hint with the nearest option. One of another kind of work is named as such: it would be an error
+ * if typed.
+ */
 function hintFor(name: string, { command, table, kinds }: SuggestContext): string {
   const { kindsOf = {} } = command;
   const usersOf = (key: string): readonly string[] | undefined =>

@@ -92,7 +92,7 @@ function optionEntry(key: string, option: Option<unknown>): string {
   const names = [...alias.filter((name) => name.length === 1).map((name) => `-${name}`), `--${kebab(key)}`];
   names.push(...alias.filter((name) => name.length > 1).map((name) => `--${name}`));
   const term = `${names.map(bold).join(', ')}${placeholder === undefined ? '' : ` ${italic(placeholder)}`}`;
-  const more = many === true && !option.words.includes('repeated') ? ' May be repeated.' : '';
+  const more = many === true && !option.description.includes('repeated') ? ' May be repeated.' : '';
   const details = option.details === undefined ? '' : `\n.IP\n${prose(option.details)}`;
   return `.TP\n${term}\n${prose(`${raised(wordsOf(option))}.${more}`)}${details}`;
 }

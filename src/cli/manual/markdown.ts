@@ -34,11 +34,16 @@ function tableOf({ heading, options }: Group): string {
 }
 
 function cellsOf(key: string, option: Option<unknown>): readonly string[] {
-  const { alias = [], placeholder, words, shown = '' } = option;
+  const { alias = [], placeholder, description, defaultText = '' } = option;
   const names = [kebab(key), ...alias].map((name) => (name.length === 1 ? `-${name}` : `--${name}`));
   const [first = '', ...others] = names;
   const typed = [placeholder === undefined ? first : `${first} ${placeholder}`, ...others];
-  return [typed.map((one) => `\`${one}\``).join(', '), words, shown, `\`${variableOf(key, option)}\``];
+  return [
+    typed.map((one) => `\`${one}\``).join(', '),
+    description,
+    defaultText,
+    `\`${variableOf(key, option)}\``,
+  ];
 }
 
 /** Escapes bars, which would end the cell, and what looks like a tag. */

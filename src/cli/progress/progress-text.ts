@@ -23,7 +23,7 @@ export interface ShownProgressOptions {
   /** Undefined if nothing is to be drawn. */
   readonly terminal: Terminal | undefined;
   /** Writes a line to stderr. */
-  readonly say: (message: string) => void;
+  readonly warn: (message: string) => void;
 }
 
 /** Progress of a stage on the terminal or in the log. */
@@ -34,11 +34,11 @@ export interface ShownProgress {
 }
 
 /** Shows progress once a stage reports some. The timer does not keep the process alive. */
-export function openProgress({ name, mode, terminal, say }: ShownProgressOptions): ShownProgress {
+export function openProgress({ name, mode, terminal, warn }: ShownProgressOptions): ShownProgress {
   const ended = new AbortController();
   const { signal } = ended;
   const show = (read: () => Progress, total?: Total): void => {
-    const present = presenterOf(name, mode, terminal, say);
+    const present = presenterOf(name, mode, terminal, warn);
     if (present === undefined || signal.aborted) return;
     const started = performance.now();
     const speedometer = new Speedometer(started, read().through);
@@ -53,7 +53,7 @@ export function openProgress({ name, mode, terminal, say }: ShownProgressOptions
         (count) => {
           known = count;
         },
-        (error) => signal.aborted || say(`--total: ${messageOf(error)}`),
+        (error) => signal.aborted || warn(`--total: ${messageOf(error)}`),
       );
       find = undefined;
       present({ progress, speed, total: known });
@@ -74,9 +74,9 @@ function presenterOf(
   name: string,
   mode: ProgressMode,
   terminal: Terminal | undefined,
-  say: (message: string) => void,
+  warn: (message: string) => void,
 ): ((view: View) => void) | undefined {
-  if (mode === 'plain') return inWords(say);
+  if (mode === 'plain') return inWords(warn);
   if (mode === 'none' || terminal === undefined) return undefined;
   return (view) => {
     const { columns, hasColours } = terminal;
@@ -85,11 +85,11 @@ function presenterOf(
   };
 }
 
-function inWords(say: (message: string) => void): (view: View) => void {
+function inWords(warn: (message: string) => void): (view: View) => void {
   let next = performance.now() + PLAIN;
   return (view) => {
     if (performance.now() < next) return;
     next += PLAIN;
-    say(wordsOf(view));
+    warn(wordsOf(view));
   };
 }

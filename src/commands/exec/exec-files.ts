@@ -7,13 +7,13 @@ import { openSpool, type Spool } from '../../stages/exec/spool.ts';
 
 type FileNames = Readonly<Record<'rejects' | 'events' | 'unfinished' | 'spool', string | undefined>>;
 
-/** Takes tasks that were not finished. */
+/** File of `--unfinished`. */
 interface Unfinished {
   add(task: { line: string }): void;
   close(): Promise<void>;
 }
 
-/** What is written beside the output; undefined where it is not asked for. */
+/** Files that a run writes besides its output; undefined if they were not asked for. */
 export interface Files {
   readonly rejects: Rejects;
   readonly events: EventsFile | undefined;
@@ -27,12 +27,12 @@ const WRITTEN = [
   ...['rejects', 'events', 'unfinished', 'spool', 'flowLog', 'report'],
   ...['cookies', 'cache', 'bodyDir', 'logDir'],
 ];
-/** Options that name files which it only reads. */
+/** Options that name files which a run only reads. */
 const READ = ['module', 'flow', 'ledger', 'passwordFile'];
 
 /**
  * Refuses one file for two uses.
- * @param values of the options, by their keys
+ * @param values option values by key
  * @throws {TaskpipeError} `USAGE`
  */
 export function checkFiles(values: Readonly<Record<string, unknown>>): void {
@@ -43,12 +43,12 @@ export function checkFiles(values: Readonly<Record<string, unknown>>): void {
   checkPlaces([...WRITTEN.map(placeOf), STDOUT], [...READ.map(placeOf), STDIN]);
 }
 
-/** Opens what is written beside the output. */
-export async function openFiles(names: FileNames, say: (message: string) => void): Promise<Files> {
-  const rejects = await openRejects({ file: names.rejects, say });
+/** Opens the files that a run writes besides its output. */
+export async function openFiles(names: FileNames, warn: (message: string) => void): Promise<Files> {
+  const rejects = await openRejects({ file: names.rejects, warn });
   const events = names.events === undefined ? undefined : await openEvents(names.events);
   const unfinished = names.unfinished === undefined ? undefined : await openUnfinished(names.unfinished);
-  const spool = names.spool === undefined ? undefined : openSpool(names.spool, say);
+  const spool = names.spool === undefined ? undefined : openSpool(names.spool, warn);
   return {
     ...{ rejects, events, unfinished, spool },
     async close(): Promise<void> {
@@ -57,7 +57,7 @@ export async function openFiles(names: FileNames, say: (message: string) => void
   };
 }
 
-/** A file that unfinished tasks are added to. */
+/** Opens a file that unfinished tasks are appended to. */
 async function openUnfinished(file: string): Promise<Unfinished> {
   const { lines, ended } = await openAppendStream('--unfinished', file);
   return {

@@ -5,7 +5,7 @@ import type { Rate } from '../../core/schedule/rate.ts';
 import { openQueues, type Queues } from '../../queues/index.ts';
 import { type connectionOptions, namesOf, settingsOf } from '../../queues/options.ts';
 
-/** The options of `task-exec` that a queue has to do with. */
+/** Options of `task-exec` that concern a queue. */
 export interface QueueValues extends OptionValues<typeof connectionOptions> {
   readonly shared: boolean;
   readonly hostRate: Rate | undefined;
@@ -13,7 +13,7 @@ export interface QueueValues extends OptionValues<typeof connectionOptions> {
   readonly module?: unknown;
 }
 
-/** Closes what is open after an error that ends the run. */
+/** Returns an error handler that closes what is open and throws the error again. */
 export function closing(close: () => Promise<void>): (error: unknown) => Promise<never> {
   return async (error) => {
     await close();
@@ -21,7 +21,11 @@ export function closing(close: () => Promise<void>): (error: unknown) => Promise
   };
 }
 
-/** The queue that tasks are added to, where they are, or that rates are shared through. */
+/**
+ * Opens the queues for tasks that work finds, or the server for shared rates; undefined if neither is asked
+ * for.
+ * @throws {TaskpipeError} `USAGE` if options are missing or exclude each other
+ */
 export async function openShared(values: QueueValues, io: Io): Promise<Queues | undefined> {
   const { queue, shared, hostRate, module, spool } = values;
   const fail = (words: string): never => {

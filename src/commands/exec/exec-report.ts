@@ -6,7 +6,7 @@ import { typedLine } from '../../core/options/secrets.ts';
 import { openReport, type Report, summaryLines } from '../../reports/index.ts';
 import type { Execution } from '../../stages/exec/exec.ts';
 
-/** How far a run is, for the progress line. */
+/** Returns the progress of a run, for the progress line. */
 export function progressOf({ counts, running }: Execution): Progress {
   const { succeeded, failed, pending, passed, retries, reverted, known } = counts;
   return {
@@ -22,47 +22,51 @@ export function progressOf({ counts, running }: Execution): Progress {
 }
 
 export interface ReportingOptions {
-  /** The file of `--report`. */
+  /** Path of `--report`. */
   readonly path: string | undefined;
   readonly unfinished: string | undefined;
   readonly dryRun: boolean;
 }
 
 export interface Reporting {
-  /** The run came to its end. @throws {TaskpipeError} `IO` */
+  /** Reports the end of a run. @throws {TaskpipeError} `IO` */
   ended(measured: Report, rejected: number): Promise<void>;
-  /** An error has ended it, and is what is to be known; figures until then are better than none. */
+  /** Writes the figures of a run that an error ended. Does not throw: that error matters more. */
   broken(measured: Report, rejected: number): Promise<void>;
 }
 
 /**
- * What is said of a run at its end, on the standard error and in the file of `--report`.
+ * Opens the report of a run: the summary on stderr, and the file of `--report`.
  * @param options of the command, for the line that runs the rest again
+ * @throws {TaskpipeError} as `openReport` does
  */
 export function openReporting(
   { path, unfinished, dryRun }: ReportingOptions,
   io: Io,
   options: Options,
 ): Reporting {
-  const { argv, version, note, say } = io;
+  const { argv, version, info, warn } = io;
   const file = path === undefined ? undefined : openReport(path);
   const command = typedLine('task-exec', argv, options);
   const whole = (measured: Report, rejected: number): Report => {
     const tasks = { ...measured.tasks, rejected };
     return { program: `task-exec ${version}`, command, ...measured, tasks };
   };
-  /** A run that was cut short goes on by its whole pipeline, which a later stage says: tasks may be left unread. */
+  /**
+   * Returns whether a later stage says how to continue. A run that was cut short continues by its whole
+   * pipeline, because tasks may be unread.
+   */
   const isSaidLater = ({ outcome, tasks }: Report): boolean =>
     io.isPiped && unfinished === undefined && (outcome === 'stopped' || tasks.pending > 0);
   return {
     async ended(measured, rejected) {
       const report = whole(measured, rejected);
       const again = dryRun || isSaidLater(report) ? undefined : command;
-      for (const line of summaryLines(report, { unfinished, again })) note(line);
+      for (const line of summaryLines(report, { unfinished, again })) info(line);
       await file?.write(report);
     },
     async broken(measured, rejected) {
-      await file?.write(whole(measured, rejected)).catch((failure) => say(messageOf(failure)));
+      await file?.write(whole(measured, rejected)).catch((failure) => warn(messageOf(failure)));
     },
   };
 }

@@ -5,14 +5,12 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { number, textOf } from '../../core/base/format.ts';
 import { type Command, defineCommand, type Io } from '../../core/options/command.ts';
-import { count, duration, flag, InvalidValue, path, size, value } from '../../core/options/option.ts';
+import { flag, path, value } from '../../core/options/declare.ts';
+import { optionsOf } from '../../core/options/library-options.ts';
+import { InvalidValue } from '../../core/options/option.ts';
 import { nearest } from '../../core/options/suggest.ts';
-import { optionsOf } from '../../core/options/unknown-options.ts';
 import { readTasks } from '../../core/record/ndjson.ts';
-import { type Backoff, toBackoff } from '../../core/schedule/backoff.ts';
-import { type Rate, toRate } from '../../core/schedule/rate.ts';
 import { withPassword } from '../../core/storage/redis-address.ts';
-import { MAX_LINE } from '../../core/text/lines.ts';
 import { flushed, NO_TASKS } from '../../core/text/rejects.ts';
 import { commandOptions } from '../../executors/command/options.ts';
 import { flowOptions } from '../../executors/flow/options.ts';
@@ -26,77 +24,30 @@ import { connectionOptions } from '../../queues/options.ts';
 import { durationWords, REPORT_RULE, reportFormatOf } from '../../reports/index.ts';
 import { childQueue } from '../../stages/exec/child-queue.ts';
 import { exec } from '../../stages/exec/exec.ts';
-import { DEFAULTS, EXEC_NAMES, type ExecOptions } from '../../stages/exec/exec-options.ts';
-import { type Halt, toHalt, toLimit } from '../../stages/exec/halt.ts';
+import { type ExecOptions, execOptions, OWN_EXEC_OPTIONS } from '../../stages/exec/exec-options.ts';
 import { totalOf, totalOption } from '../../stages/load/total.ts';
 import { withSharedRate } from '../../stages/queue/shared-rate.ts';
 import { checkFiles, openFiles } from './exec-files.ts';
-import { type Timeout, toJobs, toTimeout } from './exec-limits.ts';
 import { closing, openShared } from './exec-queue.ts';
 import { openReporting, progressOf } from './exec-report.ts';
+import { timeoutOption } from './exec-timeout.ts';
+
+const { jobs, keepOrder, as, ...others } = execOptions; // so that --timeout has its place in help
 
 const options = {
   ...(kindOptions as Record<string, ReturnType<typeof flag>>),
-  jobs: value('number of tasks that run at once; N% or +N: of or beside the processors', 'N|N%|+N', toJobs, {
-    default: DEFAULTS.jobs,
-    alias: ['j', 'concurrency'],
-    details:
-      'For example, 50% is half as many as there are processors, at least 1, and +2 is two more than those.',
-  }),
-  keepOrder: flag('let tasks out in the order they came in; default: as they finish'),
-  as: value('the key that the result stands under', 'NAME', toKey, { default: 'result' }),
-  timeout: value<Timeout>(
-    'for each attempt, first to last byte; with --command also N% of the median',
-    'DURATION|N%',
-    toTimeout,
-    {
-      shown: '30s for --http, else 1h',
-      details:
-        'With --command, 300% ends commands that take three times as long as the median of those that succeeded, at least 100ms, once there are three; until then, 1h.',
-    },
-  ),
-  retries: count('how often a task is tried again', { min: 0, default: DEFAULTS.retries }),
-  backoff: value<Backoff>('how long to wait before: exponential, with full jitter', 'MIN..MAX', toBackoff, {
-    default: DEFAULTS.backoff,
-    shown: '500ms..30s',
-  }),
-  delay: {
-    ...duration('least time between two starts', { default: 0, shown: '0', min: 1 }),
-    fallback: undefined as number | undefined,
-  },
-  rate: value<Rate>('how many starts at most, as in 50/s or 100/m', 'RATE', toRate),
-  perHost: count('how many at once of one host; default: all where there is one host, else a fair share'),
-  hostRate: value<Rate>('how many starts of each host at most', 'RATE', toRate),
+  ...{ jobs, keepOrder, as },
+  timeout: timeoutOption,
+  ...others,
   shared: flag('with --host-rate and --queue: so many for all machines together'),
-  maxFailures: value(
-    'take no more tasks once so many failed, or so many of a hundred (judged from 100 on)',
-    'N|N%',
-    toLimit,
-  ),
-  halt: value<Halt>(
-    'stop when so many tasks succeeded or failed; now: kill what runs, soon: let it finish',
-    'now|soon,success|fail=N|N%',
-    toHalt,
-    {
-      details:
-        'For example, now,success=1 tries variants until one works, and soon,fail=3 gives up. A percentage is judged from the hundredth task on. Tasks that did not finish are PENDING. After success=N, the exit code is 0.',
-    },
-  ),
-  unfinished: path('write what was not finished to this file, in place of the output, when stopped'),
-  grace: duration('how long what runs may go on when stopped', { default: DEFAULTS.grace, shown: '10s' }),
-  revert: flag(
-    'undo tasks that failed in this work or after it: run it for them, or the revert of a --module',
-  ),
   events: path('write a line for each change of state of a task, flow or atom to this file, as NDJSON'),
   report: value(
     'write how the run went to this file: .json for data, .html for a page with plots',
     'FILE',
     toReport,
   ),
-  dryRun: flag('do nothing: say what would be done, and pass the tasks on as PENDING'),
   total: totalOption,
   rejects: path('keep invalid input, as NDJSON with its place and the reason'),
-  maxLine: size('the longest record', { default: MAX_LINE, shown: '16MB' }),
   ...httpOptions,
   ...processOptions,
   ...commandOptions,
@@ -173,20 +124,19 @@ export const command: Command = defineCommand({
     }
     checkFiles({ ...values });
     const total = await totalOf(values.total);
-    const { env, tell, note, version, stopping, leaving } = io;
-    refuseTwoRates(values);
-    const { timeout, revert, logDir, ledger, perHost: perLane, hostRate: laneRate, dryRun, ...rest } = values;
+    const { env, print, info, version, stopping, leaving } = io;
+    const { timeout, revert, logDir, ledger, dryRun, ...rest } = values;
     const reporting = openReporting({ ...values, path: values.report }, io, options);
-    // Before the executor: it may have started programs or threads that would have to be ended.
-    const { rejects, events, unfinished, spool, close } = await openFiles(values, io.say);
+    // Opened before the executor, which may start programs or threads that an error here would have to end.
+    const { rejects, events, unfinished, spool, close } = await openFiles(values, io.warn);
     const queues = await openShared(values, io).catch(closing(close));
     const notify = events?.notify;
-    const setting = { timeout, revert, logDir, env, tell, note, notify, version, stopping };
+    const setting = { timeout, revert, logDir, env, print, info, notify, version, stopping };
     const made = await executorFor({ ...values }, setting).catch(closing(close));
     const executor =
-      queues === undefined || !values.shared || laneRate === undefined
+      queues === undefined || !values.shared || values.hostRate === undefined
         ? made
-        : withSharedRate(made, laneRate, queues, stopping);
+        : withSharedRate(made, values.hostRate, queues, stopping);
     const queue = queues === undefined ? undefined : childQueue(queues.all);
     const input = readTasks(io.stdin(stopping), {
       source: 'stdin',
@@ -196,16 +146,18 @@ export const command: Command = defineCommand({
     });
     const given = {
       ...rest,
-      rate: values.delay === undefined ? values.rate : { count: 1, per: values.delay },
-      ...{ revert, perLane, laneRate, notify, stopping, drains: true, leaving },
-      dryRun: dryRun ? tell : undefined,
+      ...{ revert, notify, stopping, drains: true, leaving },
+      dryRun: dryRun ? print : undefined,
       unfinished: unfinished?.add,
       children: {
         ...{ spool, queue },
         finished: ledger === undefined ? undefined : () => finishedIn(withPassword(ledger, env)),
       },
     };
-    const tasks = exec(executor, optionsOf<ExecOptions>(given, EXEC_NAMES))(flushed(input, rejects));
+    const tasks = exec(
+      executor,
+      optionsOf<ExecOptions>(given, execOptions, OWN_EXEC_OPTIONS),
+    )(flushed(input, rejects));
     io.progress(() => progressOf(tasks), total);
     stopping.addEventListener('abort', () => noteStop(io, tasks.running, values.grace), { once: true });
     try {
@@ -224,29 +176,17 @@ export const command: Command = defineCommand({
       throw error;
     }
     await reporting.ended(tasks.report(), rejects.count);
-    if (rejects.count > 0 && progressOf(tasks).through === 0) note(NO_TASKS);
+    if (rejects.count > 0 && progressOf(tasks).through === 0) info(NO_TASKS);
     const { failed, passed, isReached } = tasks.counts;
     return !isReached && failed + passed + rejects.count > 0 ? 1 : 0;
   },
 });
 
-/** Says after the first signal what is waited for, and what a second one does. */
-function noteStop({ note, signal }: Io, running: number, grace: number): void {
+/** Notes, after the first signal, what still runs and what a second signal does. */
+function noteStop({ info, signal }: Io, running: number, grace: number): void {
   if (signal === undefined || running === 0 || grace === 0) return;
   const again = signal === 'SIGINT' ? 'Ctrl-C again ends at once' : 'a second signal ends at once';
-  note(`stopping: ${number(running)} running, up to ${durationWords(grace).replace('.0 ', ' ')}; ${again}`);
-}
-
-/** @throws {TaskpipeError} `USAGE` if both limit the starts */
-function refuseTwoRates({ delay, rate }: { readonly delay?: unknown; readonly rate?: unknown }): void {
-  if (delay === undefined || rate === undefined) return;
-  throw new TaskpipeError('USAGE', '--delay and --rate both limit the starts; give one');
-}
-
-function toKey(typed: string): string {
-  if (typed === '' || typed === 'uuid' || typed === 'run')
-    throw new InvalidValue('must be a name, and neither uuid nor run');
-  return typed;
+  info(`stopping: ${number(running)} running, up to ${durationWords(grace).replace('.0 ', ' ')}; ${again}`);
 }
 
 function toReport(typed: string): string {

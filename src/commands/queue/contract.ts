@@ -1,22 +1,11 @@
 import type { Io } from '../../core/options/command.ts';
+import type { OptionValues } from '../../core/options/option.ts';
 import type { Rejects } from '../../core/text/rejects.ts';
 import type { Queue } from '../../queues/index.ts';
+import type { options } from './options.ts';
 
-/** Values of the options that verbs use. */
-export interface VerbValues {
-  readonly idSeen: 'skip' | 'again';
-  readonly front: boolean;
-  readonly priority: number | undefined;
-  readonly delay: number;
-  readonly attempts: number;
-  readonly window: number;
-  readonly lease: number;
-  readonly untilEmpty: boolean;
-  readonly worker: string | undefined;
-  readonly tee: boolean;
-  readonly yes: boolean;
-  readonly maxLine: number;
-}
+/** Values of the options. */
+export type VerbValues = OptionValues<typeof options>;
 
 /** Context of a verb. */
 export interface VerbContext {

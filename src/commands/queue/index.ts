@@ -4,50 +4,16 @@
  */
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { type Command, defineCommand, type Io } from '../../core/options/command.ts';
-import { choice, count, duration, flag, path, size, text } from '../../core/options/option.ts';
 import { nearest } from '../../core/options/suggest.ts';
 import { uuidFault } from '../../core/record/task.ts';
 import { checkPlaces, STDIN, STDOUT } from '../../core/storage/path-conflicts.ts';
-import { MAX_LINE } from '../../core/text/lines.ts';
 import { openRejects } from '../../core/text/rejects.ts';
-import { ATTEMPTS } from '../../queues/contract.ts';
 import { openQueues } from '../../queues/index.ts';
-import { connectionOptions, namesOf, serverOptions, settingsOf, urlOf } from '../../queues/options.ts';
-import { LEASE, WINDOW } from '../../stages/queue/pull.ts';
+import { namesOf, serverOptions, settingsOf, urlOf } from '../../queues/options.ts';
+import { options } from './options.ts';
 import { takesUuids, verbs } from './queue-verbs.ts';
 
-const options = {
-  ...connectionOptions,
-  idSeen: choice('push: what to do with a uuid that is finished or dead already', ['skip', 'again'], {
-    default: 'skip',
-  }),
-  front: flag('push: before all that waits'),
-  priority: count('push: after all tasks without one; 1 comes before 2'),
-  delay: duration('push: deliver no sooner; ack and nack: deliver what failed again no sooner', {
-    default: 0,
-    shown: '0',
-  }),
-  attempts: count('push: how often a task is delivered before it is dead', { default: ATTEMPTS }),
-  window: count('pull: how many tasks are out at most, delivered and not acknowledged', { default: WINDOW }),
-  lease: duration('pull: how long a task is left to a worker of which nothing is heard', {
-    default: LEASE,
-    shown: '30s',
-    min: 500,
-  }),
-  untilEmpty: flag('pull: end once nothing waits, is delayed or is with any worker; default: wait for more'),
-  worker: text('pull, ack, nack: the name of this worker; stop: of the one to stop', {
-    placeholder: 'NAME',
-    env: 'TASK_QUEUE_WORKER', // TASK_WORKER is a kind of work
-    shown: 'one that pull and ack of one pipe share',
-  }),
-  tee: flag('ack, nack: pass on what was read, once it is settled'),
-  yes: flag('with clear: yes, forget all tasks of the queue'),
-  ...serverOptions,
-  rejects: path('keep invalid input, as NDJSON with its place and the reason'),
-  maxLine: size('the longest line of the input', { default: MAX_LINE, shown: '16MB' }),
-} as const;
-
-/** What is asked for, or what is wrong with it and what to do about that. */
+/** Reads the operands: a verb, a url and uuids. @throws {TaskpipeError} `USAGE` with what to type instead */
 function readOperands(operands: readonly string[], url: string | undefined) {
   const fail = (words: string): never => {
     throw new TaskpipeError('USAGE', words);
@@ -108,7 +74,7 @@ What is finished is a ledger with the name of the queue: task-done count redis:/
       [{ use: '--rejects', path: values.rejects }, STDOUT],
       [{ use: '--password-file', path: values.passwordFile }, STDIN],
     );
-    const rejects = await openRejects({ file: values.rejects, say: io.say });
+    const rejects = await openRejects({ file: values.rejects, warn: io.warn });
     try {
       act.check?.(values);
       const queues = await openQueues(place, namesOf(values.name), settingsOf(values, io));

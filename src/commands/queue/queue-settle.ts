@@ -9,8 +9,9 @@ import type { VerbContext } from './contract.ts';
 type Judge = (batches: AsyncIterable<readonly JudgedLine[]>) => AsyncIterable<readonly JudgedLine[]>;
 
 /**
- * Settles what comes, or the uuids of the command line.
- * @param judge what becomes of each record, where its state alone does not say
+ * Settles the tasks of the input, or those whose uuids are on the command line.
+ * @param judge changes verdicts, for a verb that does not follow the state of the records
+ * @returns the exit code
  */
 export async function giveBack(
   { queues, values, io, uuids, rejects }: VerbContext,
@@ -29,16 +30,16 @@ export async function giveBack(
   const options = { worker: values.worker ?? io.pipe, delay: values.delay };
   io.progress(() => progressOf(counts));
   const telling = setInterval(() => {
-    for (const queue of queues) queue.keepSettling(options.worker).catch(() => {}); // what comes next tells why
+    for (const queue of queues) queue.keepSettling(options.worker).catch(() => {}); // the next one reports it
   }, SETTLING);
   try {
     for await (const batch of settle(flushed(judge(input), rejects), queues, options, counts))
       if (values.tee) await io.write(textOf(batch));
-    // The last of its pipe: what has not come by now will not come.
+    // This is the last stage of its pipe, and its input has ended: no more verdicts come.
     if (uuids.length === 0) for (const queue of queues) await queue.endSettling(options.worker);
   } finally {
     clearInterval(telling);
-    io.note(inWords(counts, rejects.count));
+    io.info(inWords(counts, rejects.count));
   }
   return counts.again + counts.dead > 0 ? 1 : 0;
 }

@@ -12,20 +12,20 @@ import type { VerbContext, VerbValues } from './contract.ts';
 import { giveBack } from './queue-settle.ts';
 
 interface Verb {
-  /** What it does, in a line. */
+  /** Description for the help, on one line. */
   readonly words: string;
-  /** Whether all that it does is for who reads its output. */
+  /** Set if the verb works only for the reader of its output. */
   readonly emits?: true;
-  /** @throws {TaskpipeError} `USAGE`, before anything is connected */
+  /** Checks options before a connection is made. @throws {TaskpipeError} `USAGE` */
   check?(values: VerbValues): void;
   /** Returns the exit code. */
   run(context: VerbContext): Promise<0 | 1>;
 }
 
-/** The verbs that take uuids in place of the standard input. */
+/** Verbs that take uuids as operands. */
 export const takesUuids: readonly string[] = ['ack', 'nack', 'retry'];
 
-/** The verbs: what each does with the queues. */
+/** Verbs by name. */
 export const verbs: Readonly<Record<string, Verb>> = {
   push: {
     words: 'puts in the tasks it reads; says how many were added, seen and finished already',
@@ -63,7 +63,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
       each(context, async (queue) => {
         const { uuids, io } = context;
         const count = await queue.retry(uuids.length > 0 ? uuids : undefined);
-        io.note(`${queue.name}: ${counted(count, 'dead task')} let in again`);
+        io.info(`${queue.name}: ${counted(count, 'dead task')} let in again`);
       }),
   },
   clear: {
@@ -79,7 +79,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
       each(context, async (queue) => {
         await queue.clear();
         const ledger = `${context.place}#${queue.name}`;
-        context.io.note(
+        context.io.info(
           `${queue.name} is empty now; what was finished is still known (task-done clear ${ledger} --yes forgets it)`,
         );
       }),
@@ -123,16 +123,16 @@ async function push({ queues, values, io, rejects }: VerbContext): Promise<0> {
     if (counts.seen > 0) parts.push(`${number(counts.seen)} seen already`);
     if (counts.done > 0) parts.push(`${number(counts.done)} finished already`);
     if (rejects.count > 0) parts.push(counted(rejects.count, 'bad line'));
-    io.note(parts.join(', '));
+    io.info(parts.join(', '));
   }
   return 0;
 }
 
 async function pull({ queues, values, io }: VerbContext): Promise<0> {
-  const { stopping, leaving, say, note } = io;
+  const { stopping, leaving, warn, info } = io;
   const worker = values.worker ?? io.pipe;
   const ending = AbortSignal.any([stopping, leaving]);
-  const pulling = await Pull.open(queues, { ...values, worker, stopping: ending, say });
+  const pulling = await Pull.open(queues, { ...values, worker, stopping: ending, warn });
   io.progress(() => ({
     through: pulling.delivered,
     counts: [{ count: pulling.delivered, words: 'delivered' }],
@@ -148,14 +148,14 @@ async function pull({ queues, values, io }: VerbContext): Promise<0> {
       if (!(error instanceof TaskpipeError) || error.code !== 'PIPE') throw error;
       gone = error;
     }
-    // Where the reader left, what it had already handed on may still come back.
+    // After the reader has left, tasks that it passed on before may still be acknowledged.
     const hurry = gone === undefined || stopping.aborted ? leaving : stopping;
     putBack = await pulling.settle(hurry, gone !== undefined);
     if (gone !== undefined) throw gone;
   } finally {
     await pulling.close();
     const back = putBack > 0 ? `, ${number(putBack)} put back` : '';
-    note(`${worker}: ${counted(pulling.delivered, 'task')} delivered${back}`);
+    info(`${worker}: ${counted(pulling.delivered, 'task')} delivered${back}`);
   }
   return 0;
 }
@@ -177,7 +177,7 @@ async function stop({ queues, values, io }: VerbContext): Promise<0 | 1> {
   let count = 0;
   for (const queue of queues) count += await queue.stop(values.worker);
   const { worker } = values;
-  if (count > 0) io.note(`asked ${counted(count, 'worker')} to stop`);
-  else io.say(worker === undefined ? 'there is no worker to stop' : `there is no worker called ${worker}`);
+  if (count > 0) io.info(`asked ${counted(count, 'worker')} to stop`);
+  else io.warn(worker === undefined ? 'there is no worker to stop' : `there is no worker called ${worker}`);
   return count > 0 ? 0 : 1;
 }

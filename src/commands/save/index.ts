@@ -5,76 +5,25 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Progress } from '../../core/base/progress.ts';
 import { type Command, defineCommand } from '../../core/options/command.ts';
-import {
-  choice,
-  count,
-  duration,
-  flag,
-  type Option,
-  path,
-  size,
-  text,
-  value,
-} from '../../core/options/option.ts';
+import { size } from '../../core/options/declare.ts';
+import { optionsOf } from '../../core/options/library-options.ts';
 import { scrubbed } from '../../core/options/secrets.ts';
-import { optionsOf } from '../../core/options/unknown-options.ts';
 import { withoutUnused } from '../../core/options/unused-options.ts';
 import { readTasks } from '../../core/record/ndjson.ts';
 import { checkPlaces, STDIN, STDOUT } from '../../core/storage/path-conflicts.ts';
 import { withPassword } from '../../core/storage/redis-address.ts';
-import { toAsciiDelimiter } from '../../core/text/delimiter.ts';
 import { MAX_LINE } from '../../core/text/lines.ts';
 import { flushed, NO_TASKS, openRejects } from '../../core/text/rejects.ts';
-import {
-  type FieldOption,
-  FLUSH,
-  FLUSH_INTERVAL,
-  parseFields,
-  placesOf,
-  saveFormats,
-  unusedOptions,
-} from '../../savers/index.ts';
+import { placesOf, unusedOptions } from '../../savers/index.ts';
 import { totalOf, totalOption } from '../../stages/load/total.ts';
-import { restFileOf, SAVE_NAMES, type SaveOptions, type SaveSummary, save } from '../../stages/save/save.ts';
+import { restFileOf, type SaveSummary, save } from '../../stages/save/save.ts';
+import { OWN_SAVE_OPTIONS, type SaveOptions, saveOptions } from '../../stages/save/save-options.ts';
 import { lastWords } from './save-words.ts';
 
-const fields: Option<readonly FieldOption[] | undefined> = {
-  words: 'save these attributes, nested ones with dots, and no others; NAME=PATH names the column',
-  placeholder: 'A,B,NAME=PATH',
-  fallback: undefined,
-  many: true,
-  parse: parseFields,
-};
-
 const options = {
-  format: choice('the format; default: by the ending, and ndjson for -', saveFormats),
-  fields,
-  delimiter: value('the character between two cells of CSV or TSV (\\t is a tab)', 'CHAR', toAsciiDelimiter),
-  bom: flag('begin a new CSV or TSV with a byte order mark, so that Excel reads it as UTF-8'),
-  ledger: path('mark what is saved as finished in this ledger', { placeholder: 'LEDGER' }),
-  rest: path('where records go that are not saved', { shown: 'OUT.rest.ndjson' }),
-  all: flag('save failed records too; they count as finished then'),
-  widen: flag('add a column for an attribute that has none'),
-  acceptEdits: flag('accept that rows were removed from OUT: their tasks are done again'),
-  overwrite: flag('put a new file in the place of OUT, at the end'),
-  tee: flag('write every record to stdout once it is safe, in OUT or in the rest file'),
-  escapeFormulas: flag("put a ' before cells that a spreadsheet would run as formulas"),
-  flush: count('commit at so many records', { default: FLUSH }),
-  flushInterval: duration('commit when a record has waited so long', {
-    default: FLUSH_INTERVAL,
-    shown: '1s',
-  }),
-  sync: choice(
-    'batch: a commit is on the disk before it counts; none: left to the system',
-    ['batch', 'none'],
-    {
-      default: 'batch',
-    },
-  ),
+  ...saveOptions,
   total: totalOption,
-  table: text('the table of a database', { placeholder: 'NAME', shown: 'tasks' }),
-  rejects: path('keep invalid input, as NDJSON with its place and the reason'),
-  maxLine: size('the longest line', { default: MAX_LINE, shown: '16MB' }),
+  maxLine: size('the longest line', { default: MAX_LINE, defaultText: '16MB' }),
 } as const;
 
 export const command: Command = defineCommand({
@@ -126,14 +75,14 @@ After the first SIGINT, SIGTERM or SIGHUP task-save still saves what comes, to t
     const values = withoutUnused(all, unusedOptions(out, all.format), io.typed);
     checkStreams(out, values);
     const total = await totalOf(values.total);
-    const rejects = await openRejects({ file: values.rejects, say: io.say });
+    const rejects = await openRejects({ file: values.rejects, warn: io.warn });
     const lineOptions = {
       source: 'stdin',
       reject: rejects.reject,
       cut: io.cut,
       maxLine: values.maxLine,
     };
-    // Not until the first signal: what the stages before this one still give is saved too.
+    // Reads on after the first signal: what earlier stages still write is saved too.
     const tasks = flushed(readTasks(io.stdin(io.leaving), lineOptions), rejects);
     try {
       const given = {
@@ -142,19 +91,19 @@ After the first SIGINT, SIGTERM or SIGHUP task-save still saves what comes, to t
         tee: values.tee ? io.write : undefined,
         write: io.write,
         stopped: io.stopping,
-        say: io.say,
-        note: io.note,
+        warn: io.warn,
+        info: io.info,
         watch: (soFar: Readonly<SaveSummary>) => io.progress(() => progressOf(soFar), total),
       };
-      const summary = await save(tasks, out, optionsOf<SaveOptions>(given, SAVE_NAMES));
+      const summary = await save(tasks, out, optionsOf<SaveOptions>(given, saveOptions, OWN_SAVE_OPTIONS));
       const told = {
         ...{ out, argv: io.argv, options, bad: rejects.count, delimiter: values.delimiter },
         ...{ isStopped: io.stopping.aborted, isTee: values.tee, isOverwrite: values.overwrite },
         isFromFile: io.isFromFile,
         ledger: values.ledger && scrubbed(values.ledger),
       };
-      for (const line of lastWords(summary, told)) io.note(line);
-      if (rejects.count > 0 && summary.read === 0) io.note(NO_TASKS);
+      for (const line of lastWords(summary, told)) io.info(line);
+      if (rejects.count > 0 && summary.read === 0) io.info(NO_TASKS);
       await rejects.close();
       return summary.failed + summary.pending + summary.misfits + rejects.count > 0 ? 1 : 0;
     } catch (error) {

@@ -5,19 +5,19 @@ import { typedLine } from '../../core/options/secrets.ts';
 import { saveFormatOf } from '../../savers/index.ts';
 import type { SaveSummary } from '../../stages/save/save.ts';
 
-/** What a run was told, as far as its last words depend on it. */
+/** Facts about a run that its last words depend on. */
 export interface Told {
   readonly out: string;
   readonly argv: readonly string[];
   readonly options: Options;
-  /** The lines that were not tasks. */
+  /** Number of lines that were not tasks. */
   readonly bad: number;
-  /** Whether a signal stopped the run. */
+  /** True if a signal stopped the run. */
   readonly isStopped: boolean;
-  /** Whether records were passed on with `--tee`, as to `task-queue ack`. */
+  /** True if records were passed on with `--tee`, for example to `task-queue ack`. */
   readonly isTee: boolean;
   readonly isOverwrite: boolean;
-  /** Whether records came from a file, so that no stage before this one can run them. */
+  /** True if records came from a file, so that no earlier stage can run them. */
   readonly isFromFile: boolean;
   readonly ledger: string | undefined;
   readonly delimiter: string | undefined;
@@ -31,7 +31,7 @@ export function lastWords(summary: SaveSummary, told: Told): string[] {
   return isCutShort ? stopWords(summary, told) : endWords(summary, told);
 }
 
-/** The last line is the one to go on with. */
+/** Returns the words for a run that was cut short. The last line tells how to continue. */
 function stopWords(summary: SaveSummary, told: Told): string[] {
   const counts = countsOf(summary, told).join(', ');
   const line = `${told.isStopped ? 'stopped: ' : ''}${counts}`;
@@ -42,10 +42,10 @@ function stopWords(summary: SaveSummary, told: Told): string[] {
   ];
 }
 
-/** Without a ledger the same command does all work again. */
+/** Returns a hint if there is no ledger: the same command then runs finished tasks again. */
 function ledgerHints({ saved, present }: SaveSummary, told: Told): string[] {
   const { ledger, out, delimiter, isOverwrite, isTee } = told;
-  // A queue hands finished tasks out no more.
+  // A queue does not deliver finished tasks again.
   if (ledger !== undefined || isOverwrite || isTee || saved + present === 0) return [];
   const kind = saveFormatOf(out);
   if (kind === 'sqlite') return [`to skip what is finished, first: export TASK_LEDGER=${quote(out)}`];
@@ -67,7 +67,7 @@ function endWords(summary: SaveSummary, told: Told): string[] {
   return [...lines, ...misfitHints(summary, told)];
 }
 
-/** An output that had a row for every task may be the input, given by mistake. */
+/** Returns a hint if the output had a row for every task: it may be the input, given by mistake. */
 function inputHints({ read, present }: SaveSummary, { out, ledger }: Told): string[] {
   if (present === 0 || present < read || ledger !== undefined) return [];
   return [

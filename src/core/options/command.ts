@@ -13,11 +13,11 @@ export interface Io {
   /** Closes standard output while the process goes on, so that its reader sees the end. */
   end(): Promise<void>;
   /** Writes a message to stderr, after the name of the command. */
-  say(message: string): void;
+  warn(message: string): void;
   /** Writes a line to stderr unchanged: to be copied or run. */
-  tell(line: string): void;
-  /** Writes a message as `say` does, unless `--quiet` was given. */
-  note(message: string): void;
+  print(line: string): void;
+  /** Writes a message as `warn` does, unless `--quiet` was given. */
+  info(message: string): void;
   /**
    * Shows progress from now to the end of the stage.
    * @param read called a few times a second at most, so that records cost nothing

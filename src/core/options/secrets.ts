@@ -30,21 +30,23 @@ export function scrubbed(text: string): string {
 }
 
 /**
- * Returns a command line as typed, quoted for a shell, without secrets. An option with `shows` conceals its
+ * Returns a command line as typed, quoted for a shell, without secrets. An option with `redact` conceals its
  * values by that function; all other words are scrubbed.
  * @param argv words after the name
  */
 export function typedLine(name: string, argv: readonly string[], options: Options): string {
-  const shows = new Map(Object.entries(options).map(([key, option]) => [`--${kebab(key)}`, option.shows]));
+  const redactors = new Map(
+    Object.entries(options).map(([key, option]) => [`--${kebab(key)}`, option.redact]),
+  );
   const words: string[] = [name];
   let conceal: ((typed: string) => string) | undefined;
   for (const word of argv) {
     const [, dashed = word, value] = /^(--[^=]+)=(.*)$/s.exec(word) ?? [];
     const show = conceal ?? scrubbed;
     if (conceal === undefined && value !== undefined)
-      words.push(`${dashed}=${(shows.get(dashed) ?? scrubbed)(value)}`);
+      words.push(`${dashed}=${(redactors.get(dashed) ?? scrubbed)(value)}`);
     else words.push(show(word));
-    conceal = conceal === undefined && value === undefined ? shows.get(dashed) : undefined;
+    conceal = conceal === undefined && value === undefined ? redactors.get(dashed) : undefined;
   }
   return join(words);
 }

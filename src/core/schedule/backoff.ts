@@ -1,4 +1,5 @@
-import { InvalidValue, milliseconds } from '../options/option.ts';
+import { InvalidValue } from '../options/option.ts';
+import { milliseconds } from '../options/units.ts';
 
 /** Bounds of the waits between attempts, in milliseconds. */
 export interface Backoff {

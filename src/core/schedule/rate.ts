@@ -1,4 +1,5 @@
-import { InvalidValue, milliseconds } from '../options/option.ts';
+import { InvalidValue } from '../options/option.ts';
+import { milliseconds } from '../options/units.ts';
 
 /** A limit of `count` starts in `per` milliseconds. */
 export interface Rate {

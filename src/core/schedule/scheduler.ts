@@ -9,11 +9,11 @@ export interface SchedulerOptions {
   readonly jobs: number;
   /** Returns the lane of a task. Default: one lane for all. */
   readonly laneOf?: ((task: Task) => string) | undefined;
-  /** Maximum number of running jobs of one lane. Default: a fair share, see `#share`. */
-  readonly perLane?: number | undefined;
+  /** Maximum number of running jobs of one lane, which is a host for HTTP. Default: a fair share, see `#share`. */
+  readonly perHost?: number | undefined;
   readonly rate?: Rate | undefined;
-  /** Rate of each lane. */
-  readonly laneRate?: Rate | undefined;
+  /** Rate of each lane, which is a host for HTTP. */
+  readonly hostRate?: Rate | undefined;
   /** Maximum number of tasks to read ahead, so that a slow lane does not hide the tasks of others. */
   readonly window: number;
   /** Returns the number of finished tasks still held back for `--keep-order`; they count against the window. */
@@ -71,7 +71,7 @@ export class Scheduler {
   constructor(batches: AsyncIterable<readonly Task[]>, options: SchedulerOptions) {
     this.#options = options;
     this.#alarm = new DeadlineTimer(options.onReady);
-    this.#isTimed = options.rate !== undefined || options.laneRate !== undefined;
+    this.#isTimed = options.rate !== undefined || options.hostRate !== undefined;
     this.#pacer = options.rate === undefined ? undefined : new Pacer(options.rate);
     this.input = this.#readAll(batches).finally(() => this.#end());
     this.input.catch(() => {}); // the caller awaits it later
@@ -182,7 +182,7 @@ export class Scheduler {
     const key = this.#options.laneOf?.(task) ?? '';
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      lane = new Lane(key, this.#options.laneRate);
+      lane = new Lane(key, this.#options.hostRate);
       this.#lanes.set(key, lane);
       if (this.#lanes.size > LANES) this.#forgetIdle();
     }
@@ -250,8 +250,8 @@ export class Scheduler {
    * others.
    */
   #share(): number {
-    const { jobs, perLane } = this.#options;
-    if (perLane !== undefined) return perLane;
+    const { jobs, perHost } = this.#options;
+    if (perHost !== undefined) return perHost;
     const lanes = this.#isEnded ? this.#lanes.size : this.#recent.size;
     return lanes <= 1 ? jobs : Math.max(1, Math.ceil(Math.min(jobs / 2, (2 * jobs) / lanes)));
   }

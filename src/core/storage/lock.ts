@@ -23,12 +23,12 @@ export function openLocked(
   open: () => number,
   kind: LockKind,
   busy: string,
-  say: (message: string) => void,
+  warn: (message: string) => void,
 ): number {
   for (;;) {
     const fd = open();
     try {
-      if (!lock(fd, kind, say)) throw new TaskpipeError('LOCKED', busy);
+      if (!lock(fd, kind, warn)) throw new TaskpipeError('LOCKED', busy);
       if (isFileAt(path, fstatSync(fd))) return fd;
     } catch (error) {
       closeSync(fd);
@@ -42,12 +42,12 @@ export function openLocked(
  * Takes the lock of an open file without waiting. Returns false if another process holds it. Returns true
  * with a message if `flock` or the file system does not support locks.
  */
-export function lock(fd: number, kind: LockKind, say: (message: string) => void): boolean {
+export function lock(fd: number, kind: LockKind, warn: (message: string) => void): boolean {
   const flag = kind === 'exclusive' ? '-x' : '-s';
   const { status } = spawnSync('flock', ['-n', flag, '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
   if (status === 0) return true;
   if (status === 1) return false;
-  if (!isSaid) say('no locks here (is flock installed?): two savers on one file will not be noticed');
+  if (!isSaid) warn('no locks here (is flock installed?): two savers on one file will not be noticed');
   isSaid = true;
   return true;
 }

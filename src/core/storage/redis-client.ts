@@ -7,7 +7,7 @@ export interface RedisSettings {
   /** Maximum time that Redis may be unreachable, in milliseconds; then it is an error. Default one minute. */
   readonly patience?: number | undefined;
   /** Writes a line to stderr. */
-  readonly say?: ((message: string) => void) | undefined;
+  readonly warn?: ((message: string) => void) | undefined;
   /** Aborted to stop waiting for an unreachable Redis. */
   readonly leaving?: AbortSignal | undefined;
 }
@@ -54,7 +54,7 @@ export async function connectRedis(address: RedisAddress, settings: RedisSetting
 
 async function open(address: RedisAddress, settings: RedisSettings): Promise<RedisLink> {
   const { Redis } = await import('ioredis');
-  const { patience = PATIENCE, say, leaving } = settings;
+  const { patience = PATIENCE, warn, leaving } = settings;
   const { place } = address;
   let last: unknown;
   let awaySince = Date.now();
@@ -71,7 +71,7 @@ async function open(address: RedisAddress, settings: RedisSettings): Promise<Red
   const client = new Redis({ ...options, replyMapping: 'legacy' });
   client.on('error', (error: unknown) => {
     if (last === undefined && returns < 0 && !HOPELESS.test(messageOf(error)))
-      say?.(`no answer from ${place}: ${reasonOf(error)}; trying for ${patience / 1000} s`);
+      warn?.(`no answer from ${place}: ${reasonOf(error)}; trying for ${patience / 1000} s`);
     last = error;
     if (HOPELESS.test(messageOf(error))) client.disconnect();
   });
@@ -79,10 +79,10 @@ async function open(address: RedisAddress, settings: RedisSettings): Promise<Red
     if (isAway || isClosed) return;
     isAway = true;
     awaySince = Date.now();
-    say?.(`${place} went away; waiting for it up to ${patience / 1000} s`);
+    warn?.(`${place} went away; waiting for it up to ${patience / 1000} s`);
   });
   client.on('ready', () => {
-    if (++returns > 0) say?.(`${place} is back`);
+    if (++returns > 0) warn?.(`${place} is back`);
     isAway = false;
     last = undefined;
   });

@@ -28,9 +28,9 @@ const SAID = 10;
  */
 export async function openRejects(options: {
   file?: string | undefined;
-  say: (message: string) => void;
+  warn: (message: string) => void;
 }): Promise<Rejects> {
-  const { file, say } = options;
+  const { file, warn } = options;
   const out = file === undefined ? undefined : await openAppendStream('--rejects', file);
   let count = 0;
   let saidRemedy = false;
@@ -51,8 +51,8 @@ export async function openRejects(options: {
       const remedy =
         file === undefined && bad.code === 'CSV' && !saidRemedy ? ' (--rejects FILE keeps such rows)' : '';
       saidRemedy ||= remedy !== '';
-      if (count <= SAID) say(`${bad.source}:${bad.line}: ${bad.message}${remedy}`);
-      else if (count === SAID + 1) say('more of them are counted, but not shown');
+      if (count <= SAID) warn(`${bad.source}:${bad.line}: ${bad.message}${remedy}`);
+      else if (count === SAID + 1) warn('more of them are counted, but not shown');
     },
     async flush() {
       if (out === undefined || waiting === '') return;

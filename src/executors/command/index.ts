@@ -98,16 +98,16 @@ class CommandExecutor implements Executor {
   }
 
   #liveFor(task: Task, turn: Turn): LiveOutput | undefined {
-    const { tell } = this.#options;
-    if (this.#tag === undefined || tell === undefined) return undefined;
+    const { print } = this.#options;
+    if (this.#tag === undefined || print === undefined) return undefined;
     const tag = this.#tag.expand(task, undefined, (of, name) => placeholderText(of, name, turn));
-    return liveOutput(typeof tag === 'string' ? tag : task.uuid, tell);
+    return liveOutput(typeof tag === 'string' ? tag : task.uuid, print);
   }
 
   #warn(name: string): void {
     if (this.#isWarned) return;
     this.#isWarned = true;
-    this.#options.note?.(
+    this.#options.info?.(
       `${name} ended, but a process that it left behind holds its output: what that writes after ${this.#linger} ms is lost (--linger; redirect its output to a file)`,
     );
   }

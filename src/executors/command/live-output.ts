@@ -13,10 +13,10 @@ export interface LiveOutput {
 
 /**
  * @param tag text before each line, for the task
- * @param tell writes a line to stderr
+ * @param print writes a line to stderr
  */
-export function liveOutput(tag: string, tell: (line: string) => void): LiveOutput {
-  const streams = { stdout: new Lines(tag, tell), stderr: new Lines(tag, tell) };
+export function liveOutput(tag: string, print: (line: string) => void): LiveOutput {
+  const streams = { stdout: new Lines(tag, print), stderr: new Lines(tag, print) };
   return {
     hear: (chunk, name) => streams[name].add(chunk),
     end() {
@@ -27,13 +27,13 @@ export function liveOutput(tag: string, tell: (line: string) => void): LiveOutpu
 
 class Lines {
   readonly #tag: string;
-  readonly #tell: (line: string) => void;
+  readonly #print: (line: string) => void;
   readonly #decoder = new StringDecoder('utf8');
   #rest = '';
 
-  constructor(tag: string, tell: (line: string) => void) {
+  constructor(tag: string, print: (line: string) => void) {
     this.#tag = tag;
-    this.#tell = tell;
+    this.#print = print;
   }
 
   add(chunk: Buffer): void {
@@ -52,6 +52,6 @@ class Lines {
   /** Shows a line; of one that a progress bar rewrites, the last state. */
   #show(line: string): void {
     const last = line.replace(/\r$/, '').split('\r').at(-1) as string;
-    this.#tell(`${this.#tag}: ${last.length > LONGEST ? `${last.slice(0, LONGEST)}…` : last}`);
+    this.#print(`${this.#tag}: ${last.length > LONGEST ? `${last.slice(0, LONGEST)}…` : last}`);
   }
 }

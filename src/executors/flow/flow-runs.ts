@@ -1,36 +1,18 @@
 import { messageOf, TaskpipeError } from '../../core/base/errors.ts';
-import type { Notify } from '../../core/record/event.ts';
 import type { Task } from '../../core/record/task.ts';
 import { type Flow, isFlow } from '../../flow/patterns.ts';
 import { type Compiled, compile, missingIn } from '../../flow/plan/compile.ts';
 import type { Storage } from '../../flow/run/atom-storage.ts';
-import { Engine, type EngineKind } from '../../flow/run/engine.ts';
+import { Engine } from '../../flow/run/engine.ts';
 import type { FlowLog } from '../../flow/run/flow-log.ts';
 import type { FlowEvent } from '../../flow/run/notifier.ts';
 import { replay } from '../../flow/run/snapshot.ts';
 import type { Attempt, Outcome } from '../contract.ts';
 import { outcomeOf } from './flow-outcome.ts';
+import type { FlowExecutorOptions } from './options.ts';
 
 /** Flow for all tasks, or a function that returns one for each. */
 export type FlowSource = Flow | ((task: Task) => Flow | Promise<Flow>);
-
-/** Options of the executor for flows. */
-export interface FlowExecutorOptions {
-  /** Default `serial`. */
-  readonly engine?: EngineKind | undefined;
-  /** Number of atoms of one flow that run at once in a parallel engine. Default 10. */
-  readonly jobs?: number | undefined;
-  /** Timeout of each call of an atom, in milliseconds. Default: none. */
-  readonly timeout?: number | undefined;
-  /** File that records finished atoms. Default: none; an interrupted flow then starts again. */
-  readonly log?: string | undefined;
-  /** Suspends flows that are recorded in the log: they end after the atoms that run. */
-  readonly stopping?: AbortSignal | undefined;
-  /** Writes a message to stderr. */
-  readonly note?: ((message: string) => void) | undefined;
-  /** Called for every change of state of flows and atoms. */
-  readonly notify?: Notify | undefined;
-}
 
 /** Flows that are running, each for a task. */
 export class FlowRuns {
@@ -95,7 +77,7 @@ export class FlowRuns {
       if (state !== 'RUNNING' && state !== 'REVERTING') continue;
       const what = state === 'RUNNING' ? 'run' : 'reverted';
       const name = storage.compiled.atoms[index]?.name;
-      this.#options.note?.(
+      this.#options.info?.(
         `${uuid}: "${name}" was being ${what} when the process ended; it is ${what} again`,
       );
     }

@@ -8,10 +8,11 @@ import { compile } from '../../flow/plan/compile.ts';
 import { openFlowLog } from '../../flow/run/flow-log.ts';
 import type { Executor, Setting } from '../contract.ts';
 import { loadDefault } from '../load-module.ts';
-import { type FlowExecutorOptions, FlowRuns, type FlowSource } from './flow-runs.ts';
-import type { FlowValues } from './options.ts';
+import { FlowRuns, type FlowSource } from './flow-runs.ts';
+import type { FlowExecutorOptions, FlowValues } from './options.ts';
 
-export type { FlowExecutorOptions, FlowSource } from './flow-runs.ts';
+export type { FlowSource } from './flow-runs.ts';
+export type { FlowExecutorOptions } from './options.ts';
 
 /**
  * Returns the executor of `--flow`, which runs a flow for each task. The attributes of the task are the initial
@@ -21,8 +22,8 @@ export type { FlowExecutorOptions, FlowSource } from './flow-runs.ts';
  */
 export async function flow(source: FlowSource, options: FlowExecutorOptions = {}): Promise<Executor> {
   if (isFlow(source)) compile(source);
-  const { log: path, note = () => {} } = options;
-  const log = path === undefined ? undefined : await openFlowLog(path, note);
+  const { flowLog: path, info = () => {} } = options;
+  const log = path === undefined ? undefined : await openFlowLog(path, info);
   const runs = new FlowRuns(source, options, log);
   return {
     attempt: (task, attempt) => runs.run(task, attempt),
@@ -35,7 +36,7 @@ export async function flow(source: FlowSource, options: FlowExecutorOptions = {}
 /** Returns the executor from the values of the command line. */
 export async function flowFromValues(values: FlowValues, setting: Setting): Promise<Executor> {
   const { flow: file, engine, jobs, flowLog } = values;
-  const { timeout, stopping, note, notify, revert } = setting;
+  const { timeout, stopping, info, notify, revert } = setting;
   if (revert) throw new TaskpipeError('USAGE', '--revert cannot be used with --flow: a flow reverts itself');
   const source = await loadDefault(file, '--flow', 'a flow, as in: export default linear("name").add(...)');
   if (!isFlow(source) && typeof source !== 'function') {
@@ -44,5 +45,5 @@ export async function flowFromValues(values: FlowValues, setting: Setting): Prom
       `--flow ${file}: the default export must be a flow, or a function of the task that returns one; got ${typeof source}`,
     );
   }
-  return flow(source as FlowSource, { engine, jobs, timeout, log: flowLog, stopping, note, notify });
+  return flow(source as FlowSource, { engine, jobs, timeout, flowLog, stopping, info, notify });
 }

@@ -1,10 +1,7 @@
-import { choice, type Option, type OptionValues, path } from '../../core/options/option.ts';
-import type { EngineKind } from '../../flow/run/engine.ts';
-
-type FlowOptionTable = {
-  readonly engine: Option<EngineKind>;
-  readonly flowLog: Option<string | undefined>;
-};
+import { choice, path } from '../../core/options/declare.ts';
+import type { LibraryOptions } from '../../core/options/library-options.ts';
+import type { OptionValues } from '../../core/options/option.ts';
+import type { Notify } from '../../core/record/event.ts';
 
 /** Help of `--flow`, after its options. */
 export const flowHelp: string = [
@@ -13,7 +10,8 @@ export const flowHelp: string = [
 ].join('\n');
 
 /** Options of `--flow` alone. */
-export const flowOptions: FlowOptionTable = {
+export const flowOptions = {
+  /** Engine that runs the atoms. Default `serial`. */
   engine: choice(
     'run the atoms of a flow one by one, or all that are ready at once',
     ['serial', 'parallel'],
@@ -21,11 +19,29 @@ export const flowOptions: FlowOptionTable = {
       default: 'serial',
     },
   ),
+  /** File that records finished atoms. Default: none; an interrupted flow then starts again. */
   flowLog: path('record finished atoms in this file, so that an interrupted flow is resumed', {
     details:
       'A flow that was stopped or killed continues at the atom where it was; finished atoms do not run again.',
   }),
 };
 
-/** OptionValues of the options of `--flow`. */
-export type FlowValues = OptionValues<FlowOptionTable> & { readonly flow: string; readonly jobs: number };
+/** Options of `flow()` that `--flow` does not have, or that belong to the stage. */
+interface OwnFlowOptions {
+  /** Number of atoms of one flow that run at once in a parallel engine. Default 10. */
+  readonly jobs?: number | undefined;
+  /** Timeout of each call of an atom, in milliseconds. Default: none. */
+  readonly timeout?: number | undefined;
+  /** Suspends flows that are recorded in the log: they end after the atoms that run. */
+  readonly stopping?: AbortSignal | undefined;
+  /** Writes a message to stderr. */
+  readonly info?: ((message: string) => void) | undefined;
+  /** Called for every change of state of flows and atoms. */
+  readonly notify?: Notify | undefined;
+}
+
+/** Options of the executor for flows. */
+export type FlowExecutorOptions = LibraryOptions<typeof flowOptions, OwnFlowOptions>;
+
+/** Values of the options of `--flow`. */
+export type FlowValues = OptionValues<typeof flowOptions> & { readonly flow: string; readonly jobs: number };

@@ -27,7 +27,7 @@ export interface FetchOptions {
 export interface FetchResponse {
   readonly status: number;
   readonly statusText: string;
-  /** Whether the status is one of 200 to 299. */
+  /** True if the status is one of 200 to 299. */
   readonly ok: boolean;
   /** Url after redirects. */
   readonly url: string;

@@ -1,16 +1,11 @@
+import { count, flag, path, size, text, value, values } from '../../core/options/declare.ts';
+import type { LibraryOptions } from '../../core/options/library-options.ts';
 import {
-  count,
-  flag,
   InvalidValue,
   type Option,
   type OptionValues,
   optionName,
   parseOption,
-  path,
-  size,
-  text,
-  value,
-  values,
 } from '../../core/options/option.ts';
 import { CONCEALED } from '../../core/options/secrets.ts';
 import { compileTemplate } from '../../core/record/template.ts';
@@ -20,59 +15,6 @@ import type { BodyMode } from './response/body.ts';
 import { compileRegex, compileStatuses } from './response/expect.ts';
 import { toNetworks } from './transport/addresses.ts';
 
-/** Options of the executor for HTTP. */
-export interface HttpOptions {
-  /** Url template with attributes, percent-encoded, such as `https://h/{id}`. Default: the attribute `url`. */
-  readonly url?: string | undefined;
-  /** Method of records without one: get, post, put, patch, delete, head, options or json. Default `get`. */
-  readonly method?: string | undefined;
-  /** Headers, each `Name: value` or `@FILE`, a file with one per line. Headers of a record override them. */
-  readonly header?: readonly string[] | undefined;
-  /** Most redirects to follow. Default 5; with 0, a redirect is the response. */
-  readonly follow?: number | undefined;
-  /** Statuses of success, such as `2xx,304,500-599`. Default `2xx`. */
-  readonly expectStatus?: string | undefined;
-  /** JMESPath expression that must be true of the body. */
-  readonly expectJson?: string | undefined;
-  /** Expression that the text of the body must match. */
-  readonly expectBody?: RegExp | undefined;
-  /** Form of the body in the result. Default `auto`: by content type. */
-  readonly body?: BodyMode | undefined;
-  /** Folder for bodies, one file each. */
-  readonly bodyDir?: string | undefined;
-  /** Largest body in bytes, both as received and decompressed. Default 16 MiB. */
-  readonly maxBody?: number | undefined;
-  /** Keeps the response headers in the result. */
-  readonly headers?: boolean | undefined;
-  /** Url of an HTTP proxy for all requests. */
-  readonly proxy?: string | undefined;
-  /** Environment with `http_proxy` and related variables. Default: empty. */
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
-  /** Accepts any TLS certificate. */
-  readonly insecure?: boolean | undefined;
-  /** Refuses private and local addresses, also after redirects. Cannot be combined with a proxy. */
-  readonly denyPrivate?: boolean | undefined;
-  /** Exceptions to `denyPrivate`: addresses and networks such as `10.1.0.0/16,::1`. */
-  readonly allowAddress?: string | undefined;
-  /** Default `taskpipe`. */
-  readonly userAgent?: string | undefined;
-  /** Sends the uuid of the task as `Idempotency-Key`; all requests may then be retried. */
-  readonly idempotencyHeader?: boolean | undefined;
-  /** Cookie file in Netscape format; read at the start, written at the end. */
-  readonly cookies?: string | undefined;
-  /** Folder of a cache. */
-  readonly cache?: string | undefined;
-  /** Number of connection failures in a row after which a host is given up. */
-  readonly hostErrors?: number | undefined;
-  /** Called with each request as a curl command line. */
-  readonly printCurl?: ((line: string) => void) | undefined;
-  /**
-   * Timeout of each attempt, first to last byte, in milliseconds. Default 30 s; at most what a timer takes, 24
-   * days. The `timeout` of a record overrides it.
-   */
-  readonly timeout?: number | undefined;
-}
-
 /** Default of `--timeout`, in milliseconds: 30 s. */
 export const TIMEOUT = 30_000;
 
@@ -80,30 +22,6 @@ export const TIMEOUT = 30_000;
 export const MAX_BODY: number = 16 * 1024 * 1024;
 
 const BODY_MODES: readonly BodyMode[] = ['auto', 'text', 'json', 'base64', 'none'];
-
-type HttpOptionTable = {
-  readonly url: Option<string | undefined>;
-  readonly method: Option<string | undefined>;
-  readonly header: Option<readonly string[]>;
-  readonly follow: Option<number>;
-  readonly expectStatus: Option<string>;
-  readonly expectJson: Option<string | undefined>;
-  readonly expectBody: Option<RegExp | undefined>;
-  readonly body: Option<BodyMode>;
-  readonly bodyDir: Option<string | undefined>;
-  readonly maxBody: Option<number>;
-  readonly headers: Option<boolean>;
-  readonly proxy: Option<string | undefined>;
-  readonly insecure: Option<boolean>;
-  readonly denyPrivate: Option<boolean>;
-  readonly allowAddress: Option<string | undefined>;
-  readonly userAgent: Option<string | undefined>;
-  readonly idempotencyHeader: Option<boolean>;
-  readonly cookies: Option<string | undefined>;
-  readonly cache: Option<string | undefined>;
-  readonly hostErrors: Option<number | undefined>;
-  readonly printCurl: Option<boolean>;
-};
 
 /** Help of `--http`, after its options. */
 export const httpHelp: string = [
@@ -120,7 +38,8 @@ export const httpHelp: string = [
 ].join('\n');
 
 /** Options of `--http`; modules use them for `ctx.fetch`. */
-export const httpOptions: HttpOptionTable = {
+export const httpOptions = {
+  /** Url template with attributes, percent-encoded, such as `https://h/{id}`. Default: the attribute `url`. */
   url: value(
     'url template with attributes, percent-encoded, such as https://h/{id}',
     'TEMPLATE',
@@ -130,38 +49,45 @@ export const httpOptions: HttpOptionTable = {
         'A value cannot change the rest of the url: / and ? in it are encoded, and a value that is empty, . or .. makes the task fail. Without this option the attribute "url" is the address.',
     },
   ),
+  /** Method of records without one: get, post, put, patch, delete, head, options or json. Default `get`. */
   method: value('method of records without one', METHODS.join('|'), toMethod, {
-    shown: 'get',
+    defaultText: 'get',
     choices: METHODS,
     details: 'The method json is a POST whose body is the attribute "json", else "data", as JSON.',
   }),
   // Its value is checked where it is read: an error message of parse() would show it, and it may be a secret.
+  /** Headers, each `Name: value` or `@FILE`, a file with one per line. Headers of a record override them. */
   header: values(
     'send this header; @FILE has one per line, for secrets; may be repeated',
     "'K: V'|@FILE",
     String,
     {
-      shows: (typed) => (typed.startsWith('@') ? typed : typed.replace(/(?<=:\s*)\S.*|^[^:]*$/s, CONCEALED)),
+      redact: (typed) => (typed.startsWith('@') ? typed : typed.replace(/(?<=:\s*)\S.*|^[^:]*$/s, CONCEALED)),
       details:
         'Headers of the record override these. A redirect to another origin gets none of them. Values are never shown in messages, reports or --print-curl. A command line is visible to other users of the machine, a file need not be.',
     },
   ),
+  /** Most redirects to follow. Default 5; with 0, a redirect is the response. */
   follow: count('follow at most N redirects', {
     min: 0,
     default: 5,
     details: 'With 0, a redirect is the response that is judged, usually a failure: see --expect-status.',
   }),
+  /** Statuses of success, such as `2xx,304,500-599`. Default `2xx`. */
   expectStatus: value('statuses of success, such as 2xx,304,500-599', 'LIST', toStatuses, {
     default: '2xx',
     details:
       'Any other status makes the task fail with HTTP_STATUS. 408, 425, 429, 500, 502, 503 and 504 are retried if the request may be repeated. Retry-After is respected, and pauses all requests to that host.',
   }),
+  /** JMESPath expression that must be true of the body. */
   expectJson: text('JMESPath expression that must be true of the body', {
     placeholder: 'EXPR',
     details:
       'null, false and empty values are false, 0 is true. The task fails with EXPECT_JSON, and is not retried.',
   }),
+  /** Expression that the text of the body must match. */
   expectBody: value('regular expression that the text of the body must match', '/RE/', compileRegex),
+  /** Form of the body in the result. Default `auto`: by content type. */
   body: value(
     'form of the body in the result; auto decides by content type',
     BODY_MODES.join('|'),
@@ -173,45 +99,76 @@ export const httpOptions: HttpOptionTable = {
         'auto keeps JSON as "json", text as "text" and everything else as "base64". json fails a task whose body is not JSON; none discards the body.',
     },
   ),
+  /** Folder for bodies, one file each. */
   bodyDir: path('write bodies to files in this folder', {
     placeholder: 'DIR',
     details:
       'A file is named after the uuid of its task, so a later run replaces it, with an extension by content type. The result has its path as "file". It is complete and on disk before the record is written.',
   }),
-  maxBody: size('largest body, both as received and decompressed', { default: MAX_BODY, shown: '16MB' }),
+  /** Largest body in bytes, both as received and decompressed. Default 16 MiB. */
+  maxBody: size('largest body, both as received and decompressed', {
+    default: MAX_BODY,
+    defaultText: '16MB',
+  }),
+  /** Keeps the response headers in the result. */
   headers: flag('keep the response headers in the result'),
+  /** Url of an HTTP proxy for all requests. */
   proxy: text('HTTP proxy for all requests; default: http_proxy and related variables', {
     placeholder: 'URL',
     details:
       'https urls go through a tunnel (CONNECT). no_proxy does not apply to this option. SOCKS is not supported.',
   }),
+  /** Accepts any TLS certificate. */
   insecure: flag('accept any TLS certificate'),
+  /** Refuses private and local addresses, also after redirects. Cannot be combined with a proxy. */
   denyPrivate: flag('refuse private and local addresses, also after redirects', {
     details:
       'For urls from people you do not trust. The address that a name resolves to is checked when the connection is made, so a name that changes its address does not get around it. All special-purpose ranges of IANA are refused, also inside IPv6. It cannot be used with a proxy.',
   }),
+  /** Exceptions to `denyPrivate`: addresses and networks such as `10.1.0.0/16,::1`. */
   allowAddress: value('exceptions to --deny-private, such as 10.1.0.0/16,::1', 'LIST', toAddresses),
-  userAgent: text('value of the User-Agent header', { shown: 'taskpipe/VERSION' }),
+  /** Value of the `User-Agent` header. Default `taskpipe`. */
+  userAgent: text('value of the User-Agent header', { defaultText: 'taskpipe/VERSION' }),
+  /** Sends the uuid of the task as `Idempotency-Key`; all requests may then be retried. */
   idempotencyHeader: flag('send the uuid of the task as Idempotency-Key; POST requests are then retried too'),
+  /** Cookie file in Netscape format; read at the start, written at the end. */
   cookies: path('keep cookies in this file, in the format of curl', {
     details: 'It is read at the start and written at the end of the run, readable only by its owner.',
   }),
+  /** Folder of a cache. */
   cache: path('keep responses in this folder for as long as HTTP allows', {
     placeholder: 'DIR',
     details:
       'A private cache (RFC 9111) that several runs may share. Stale responses are revalidated. Delete the folder to empty it.',
   }),
+  /** Number of connection failures in a row after which a host is given up. */
   hostErrors: count('give up on a host after N connection failures in a row'),
   printCurl: flag('print each request as a curl command line to stderr, without secrets'),
 };
 
+/** Options of `http()` that the command does not have, or has in another form. */
+interface OwnHttpOptions {
+  /** Environment with `http_proxy` and related variables. Default: empty. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Called with each request as a curl command line. */
+  readonly printCurl?: ((line: string) => void) | undefined;
+  /**
+   * Timeout of each attempt, first to last byte, in milliseconds. Default 30 s; at most what a timer takes, 24
+   * days. The `timeout` of a record overrides it.
+   */
+  readonly timeout?: number | undefined;
+}
+
+/** Options of the executor for HTTP. */
+export type HttpOptions = LibraryOptions<typeof httpOptions, OwnHttpOptions>;
+
 /** Returns the options from the values of the command line, the stage and the process. */
 export function fromValues(
-  values: OptionValues<HttpOptionTable>,
-  { timeout, env, tell, version }: Pick<Setting, 'timeout' | 'env' | 'tell' | 'version'>,
+  values: OptionValues<typeof httpOptions>,
+  { timeout, env, print, version }: Pick<Setting, 'timeout' | 'env' | 'print' | 'version'>,
 ): HttpOptions {
   const { userAgent = `taskpipe/${version}`, printCurl } = values;
-  return { ...values, userAgent, timeout, env, printCurl: printCurl ? tell : undefined };
+  return { ...values, userAgent, timeout, env, printCurl: printCurl ? print : undefined };
 }
 
 /** Checks a value given to the library as on the command line. @throws {TaskpipeError} `USAGE` */

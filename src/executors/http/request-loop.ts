@@ -14,7 +14,7 @@ export interface RequestLoop {
   readonly client: Client;
   readonly judge: Judge;
   readonly follow: number;
-  /** Whether the uuid is sent as `Idempotency-Key`. */
+  /** True if the uuid is sent as `Idempotency-Key`. */
   readonly sendsKey: boolean;
 }
 
@@ -48,7 +48,7 @@ export async function visit(
         const { result: text } = await judge(task, hop, answer, { mayRepeat, hasActed });
         return { ...(text === undefined ? {} : { result: text }), ...failed(next, { mayRepeat, hasActed }) };
       }
-      // A redirect that turns a request into a GET tells that the server acted; one that repeats it tells
+      // A redirect that turns a request into a GET means that the server acted; one that repeats it means
       // that it did not.
       hasActed ||= next.method !== hop.method;
       hop = next;

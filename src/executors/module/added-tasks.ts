@@ -14,10 +14,10 @@ export interface AddOptions {
 export type TaskId = (task: Readonly<Record<string, unknown>>) => string;
 
 /**
- * Returns the task of some attributes. Its uuid is its own, else what `taskId` returns, else the one that `task-load`
- * gives a record of these attributes.
- * @param parent the uuid of the task that adds it
- * @throws {TypeError} where it can be no task
+ * Returns the task of some attributes. Its uuid is its own, else what `taskId` returns, else the one that
+ * `task-load` gives a record of these attributes.
+ * @param parent uuid of the task that adds it
+ * @throws {TypeError} if it cannot be a task
  */
 export function childOf(
   attributes: unknown,
@@ -32,8 +32,8 @@ export function childOf(
   const uuid = own ?? taskId?.(clean) ?? uuidOfAttributes(others);
   const fault = uuid === undefined ? HALF : uuidFault(uuid);
   if (fault !== undefined) throw new TypeError(`ctx.add takes a task with a good uuid: ${fault}`);
-  // A uuid that was given was probably copied along. One made of the values may be the same: a page that
-  // links to itself.
+  // The uuid of the parent was probably copied by mistake. A uuid that is made of the values may equal it: a
+  // page that links to itself.
   if (clean.uuid === parent && !again)
     throw new TypeError('ctx.add was given the uuid of the task itself; omit it, or pass { again: true }');
   const line = JSON.stringify({ ...clean, uuid });

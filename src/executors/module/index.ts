@@ -45,12 +45,12 @@ export function moduleFromValues(
   values: OptionValues<typeof moduleOptions & typeof httpOptions> & { module: string },
   setting: Setting,
 ): Promise<Executor> {
-  const { timeout, revert, logDir, env, note } = setting;
+  const { timeout, revert, logDir, env, info } = setting;
   // A fetch has its own timeout: that of the stage is for the whole attempt.
   const { printCurl: _, timeout: __, ...http } = fromValues(values, setting);
   const shows = env.DISABLE_STREAM_HANDLER === undefined || env.DISABLE_STREAM_HANDLER === '';
   return moduleExecutor(
     { file: values.module, timeout, revert, logDir, shows, http: { ...http, env: { ...env } } },
-    { threads: values.threads, show: note },
+    { threads: values.threads, show: info },
   );
 }

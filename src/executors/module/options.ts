@@ -1,11 +1,4 @@
-import { count, type Option, path } from '../../core/options/option.ts';
-
-type ModuleOptionTable = {
-  readonly threads: Option<number | undefined>;
-  readonly logDir: Option<string | undefined>;
-  readonly spool: Option<string | undefined>;
-  readonly ledger: Option<string | undefined>;
-};
+import { count, path } from '../../core/options/declare.ts';
 
 /** Help of `--module`, after its options. */
 export const moduleHelp: string = [
@@ -17,7 +10,7 @@ export const moduleHelp: string = [
 ].join('\n');
 
 /** Options of `--module` alone. */
-export const moduleOptions: ModuleOptionTable = {
+export const moduleOptions = {
   threads: count('run the module on N worker threads; default: on the main thread', {
     details:
       'For functions that compute. On a thread, a function that never returns is ended at --timeout; on the main thread it would stop the stage. Each thread loads the module for itself.',

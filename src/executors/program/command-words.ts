@@ -14,7 +14,7 @@ const BRACES = /\{\{|\}\}|\{[^{}]*\}/g;
  * Splits a command into words as a POSIX shell does (quotes, backslashes), without variables, patterns or
  * pipes.
  * @param isTemplate whether placeholders stay in their word even if they contain white space
- * @throws {Rule} if a quote is not closed, there is no word, or a shell is needed
+ * @throws {InvalidValue} if a quote is not closed, there is no word, or a shell is needed
  */
 export function splitWords(typed: string, isTemplate: boolean): string[] {
   const braces: string[] = [];

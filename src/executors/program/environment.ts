@@ -9,7 +9,7 @@ const PASSED = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_\w+|TZ|TERM|TMPD
 
 /**
  * Checks a value of `--env`: `NAME`, `NAME=VALUE`, or a prefix with a star such as `AWS_*`.
- * @throws {Rule}
+ * @throws {InvalidValue}
  */
 export function toVariable(typed: string): string {
   if (!/^([A-Za-z_]\w*(=.*|\*)?|\*)$/s.test(typed) || typed.includes('\0'))
@@ -52,7 +52,7 @@ export interface Variables {
 }
 
 /** Names of the variables that every command has. */
-const OWN: ReadonlySet<string> = new Set(['UUID', 'NUMBER', 'SLOT']);
+const OWN = /^(UUID|NUMBER|SLOT)$/;
 
 /** @param command text for the shell */
 export function variablesFor(command: string): Variables {
@@ -70,7 +70,7 @@ export function variablesFor(command: string): Variables {
         if (value === undefined || `TASK_${name}` in made) continue;
         if (value.length <= LONG || named.has(name)) made[`TASK_${name}`] = value;
       }
-      const missing = needed.find((name) => !OWN.has(name) && !(`TASK_${name}` in made));
+      const missing = needed.find((name) => !OWN.test(name) && !(`TASK_${name}` in made));
       if (missing === undefined) return made;
       return {
         code: 'TEMPLATE',

@@ -17,7 +17,7 @@ export const RETRY_ON = '75,died';
 
 /**
  * Parses `75,1-3,signal,timeout`.
- * @throws {Rule}
+ * @throws {InvalidValue}
  */
 export function toRetryOn(typed: string): RetryOn {
   const parts = typed.split(',').map((part) => part.trim());

@@ -146,7 +146,7 @@ export function isFailure(made: Environment | Call | Failure): made is Failure {
   return 'code' in made;
 }
 
-/** Finds a program on the PATH. @throws {Rule} if there is none */
+/** Finds a program on the PATH. @throws {InvalidValue} if there is none */
 function findProgram(name: string, path: string | undefined, cwd: string | undefined): string {
   const folders = name.includes('/') ? [''] : (path ?? '/usr/local/bin:/usr/bin:/bin').split(':');
   for (const folder of folders) {

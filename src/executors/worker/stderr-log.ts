@@ -14,8 +14,8 @@ export class Speech {
   #left = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(tell: (line: string) => void) {
-    this.#tell = tell;
+  constructor(print: (line: string) => void) {
+    this.#tell = print;
   }
 
   /** @param from number of the worker, from 1 */

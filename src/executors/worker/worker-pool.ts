@@ -25,10 +25,10 @@ export interface CrewOptions
   readonly size: number;
   readonly retryOn: RetryOn;
   /** Shows what workers write to stderr. */
-  readonly tell: (line: string) => void;
+  readonly print: (line: string) => void;
   /** Time that workers have to end when there are no more tasks, in milliseconds. */
   readonly grace: number;
-  readonly note: (message: string) => void;
+  readonly info: (message: string) => void;
   /** Aborted when the stage is asked to stop. */
   readonly stopping: AbortSignal | undefined;
 }
@@ -62,7 +62,7 @@ export class Crew {
 
   constructor(options: CrewOptions) {
     this.#options = options;
-    this.#speech = new Speech(options.tell);
+    this.#speech = new Speech(options.print);
     this.#places = Array.from({ length: options.size }, (_, i) => ({
       number: i + 1,
       worker: undefined,
@@ -148,7 +148,7 @@ export class Crew {
   #noteSilence(number: number): void {
     if (this.#isSilenceNoted) return;
     this.#isSilenceNoted = true;
-    this.#options.note(
+    this.#options.info(
       `worker ${number} (${this.#options.name}) has not answered its first task for 10 s: does it flush its output? jq needs --unbuffered, python flush=True; a worker that reads several tasks first needs --per-worker`,
     );
   }
@@ -161,8 +161,8 @@ export class Crew {
   }
 
   /**
-   * Tasks that waited in the dead worker go to another one, which does not count as an attempt. The task it
-   * worked on has failed.
+   * Handles the death of a worker. Tasks that waited in it go to another worker, which does not count as an
+   * attempt. The task it worked on has failed.
    */
   #died(place: Place, death: Death): void {
     place.worker = undefined;

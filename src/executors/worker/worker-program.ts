@@ -83,7 +83,7 @@ export class WorkerProcess {
     if (this.#errands.size === 0) {
       this.#oldestSince = performance.now();
       this.#lastAnswer = this.#oldestSince;
-      if (this.#timer === undefined) this.#checkAfter(this.#setup.timeout);
+      if (this.#timer === undefined) this.#checkAfter(this.#oldestSince, this.#setup.timeout);
       if (!this.#hasAnswered) this.#silence ??= setTimeout(() => this.#setup.silent(), SILENCE);
     }
     this.#errands.set(errand.task.uuid, errand);
@@ -220,8 +220,8 @@ export class WorkerProcess {
     return true;
   }
 
-  #checkAfter(milliseconds: number): void {
-    this.#due = performance.now() + milliseconds;
+  #checkAfter(now: number, milliseconds: number): void {
+    this.#due = now + milliseconds;
     this.#timer = setTimeout(() => this.#checkTime(), milliseconds);
   }
 
@@ -229,10 +229,11 @@ export class WorkerProcess {
   #checkTime(): void {
     this.#timer = undefined;
     if (this.#errands.size === 0) return;
-    this.#oldestSince += missedTime(this.#due, this.#setup.timeout);
-    const rest = this.#oldestSince + this.#setup.timeout - performance.now();
+    const now = performance.now(); // once: the process may be suspended between any two lines
+    this.#oldestSince += missedTime(this.#due, this.#setup.timeout, now);
+    const rest = this.#oldestSince + this.#setup.timeout - now;
     if (rest > 0) {
-      this.#checkAfter(Math.ceil(rest));
+      this.#checkAfter(now, Math.ceil(rest));
       return;
     }
     this.#cause = 'timeout';

@@ -52,7 +52,7 @@ export interface ResumedChange {
 /** Any change in a run. A stored list of all changes is enough to resume the run. */
 export type FlowChange = AtomChange | DecisionChange | ResumedChange;
 
-/** State of one run of a flow. Besides its methods, `takeBack()` and `restore()` of snapshot.ts change it. */
+/** State of one run of a flow. Besides its methods, snapshot.ts changes it. */
 export class Storage {
   readonly compiled: Compiled;
   readonly records: readonly AtomRecord[];

@@ -36,13 +36,13 @@ export interface FlowLog {
  * @throws {TaskpipeError} `IO`; `LOCKED` if another process has it open; `USAGE` or `DATA` if it is not a
  *   file, or not a flow log
  */
-export async function openFlowLog(path: string, say: (message: string) => void): Promise<FlowLog> {
+export async function openFlowLog(path: string, warn: (message: string) => void): Promise<FlowLog> {
   let fd: number;
   try {
     assertOwnFile(path, 'flow log');
     const isNew = !existsSync(path);
     const busy = `${path} is in use by another process; give each its own --flow-log`;
-    fd = openLocked(path, () => openSync(path, 'a+', 0o666), 'exclusive', busy, say);
+    fd = openLocked(path, () => openSync(path, 'a+', 0o666), 'exclusive', busy, warn);
     if (isNew) syncFolder(path);
   } catch (error) {
     throw ioError('cannot open the flow log', path, error);

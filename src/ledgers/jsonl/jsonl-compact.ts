@@ -12,14 +12,14 @@ import { VerifiedEnd } from './verified-end.ts';
 /** Locks a ledger exclusively while `work` runs. Returns `otherwise` if the ledger does not exist. */
 async function alone<T>(
   path: string,
-  say: (message: string) => void,
+  warn: (message: string) => void,
   otherwise: T,
   work: () => Promise<T>,
 ): Promise<T> {
   let fd: number;
   try {
     const busy = `${path} is being written by another task; try again when it has ended`;
-    fd = openLocked(path, () => openSync(path, 'r+'), 'exclusive', busy, say);
+    fd = openLocked(path, () => openSync(path, 'r+'), 'exclusive', busy, warn);
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return otherwise;
     throw ioError('cannot open the ledger', path, error);
@@ -40,8 +40,8 @@ async function replace(path: string, lines: AsyncIterable<Buffer>): Promise<void
 }
 
 /** Forgets everything. @throws {TaskpipeError} `LOCKED` if another process writes */
-export async function clearLedger(path: string, say: (message: string) => void): Promise<void> {
-  await alone(path, say, undefined, () => replace(path, (async function* () {})()));
+export async function clearLedger(path: string, warn: (message: string) => void): Promise<void> {
+  await alone(path, warn, undefined, () => replace(path, (async function* () {})()));
 }
 
 /**
@@ -53,9 +53,9 @@ export async function clearLedger(path: string, say: (message: string) => void):
  */
 export function compactLedger(
   path: string,
-  say: (message: string) => void,
+  warn: (message: string) => void,
 ): Promise<{ before: number; after: number }> {
-  return alone(path, say, { before: 0, after: 0 }, async () => {
+  return alone(path, warn, { before: 0, after: 0 }, async () => {
     const census = new Census();
     await scanLedger(path, census);
     let after = 0;

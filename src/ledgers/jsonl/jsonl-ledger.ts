@@ -18,7 +18,7 @@ import { VerifiedEnd } from './verified-end.ts';
  * Returns a ledger in a JSONL file. Many processes may append to it at once.
  * @param say writes a line to stderr
  */
-export function jsonlLedger(path: string, say: (message: string) => void): Ledger {
+export function jsonlLedger(path: string, warn: (message: string) => void): Ledger {
   return {
     place: path,
     async finished() {
@@ -30,16 +30,16 @@ export function jsonlLedger(path: string, say: (message: string) => void): Ledge
     rowsIn: (output) => readRows(path, nameOf(output, path)),
     async open(output) {
       assertOwnContent(path, 'ledger');
-      return openWriter(path, output === undefined ? undefined : nameOf(output, path), say);
+      return openWriter(path, output === undefined ? undefined : nameOf(output, path), warn);
     },
     check: (fault) => checkLedger(path, fault),
     async compact() {
       assertOwnContent(path, 'ledger');
-      return compactLedger(path, say);
+      return compactLedger(path, warn);
     },
     async clear() {
       assertOwnContent(path, 'ledger');
-      return clearLedger(path, say);
+      return clearLedger(path, warn);
     },
   };
 }
@@ -110,11 +110,11 @@ async function* readRows(path: string, output: string): AsyncGenerator<readonly 
 /** Effect of running again after the ledger was lost, for a message. */
 const AGAIN = ': rows of the output that the ledger lacks are added to it';
 
-function openWriter(path: string, out: string | undefined, say: (message: string) => void): LedgerWriter {
+function openWriter(path: string, out: string | undefined, warn: (message: string) => void): LedgerWriter {
   let fd: number;
   try {
     const busy = `${path} is being compacted or cleared by task-done; try again when it is done`;
-    fd = openLocked(path, () => openSync(path, 'a', 0o666), 'shared', busy, say);
+    fd = openLocked(path, () => openSync(path, 'a', 0o666), 'shared', busy, warn);
     // If it is empty, the process that created it may have been killed before it synced the folder.
     if (fstatSync(fd).size === 0) syncFolder(path);
   } catch (error) {

@@ -8,7 +8,7 @@ import type { Format, ReadOptions } from '../contract.ts';
  * @throws {TaskpipeError} `DATA` if the file has another content
  */
 export function checkContent(first: Buffer, format: Format, read: ReadOptions): ReadOptions {
-  const { source, encoding, note } = read;
+  const { source, encoding, info } = read;
   const refuse = (words: string): never => {
     throw new TaskpipeError('DATA', `${source} ${words}`);
   };
@@ -22,6 +22,6 @@ export function checkContent(first: Buffer, format: Format, read: ReadOptions): 
   if (format !== 'lines' && /^<\?xml\s/i.test(start)) refuse(`is XML, not ${format}; convert it first`);
   const found = encoding === undefined ? encodingByNuls(first) : undefined;
   if (found === undefined) return read;
-  note(`${source}: read as ${found}, by its first bytes (--encoding)`);
+  info(`${source}: read as ${found}, by its first bytes (--encoding)`);
   return { ...read, encoding: found };
 }

@@ -48,7 +48,7 @@ export async function countRows(path: string, until: AbortSignal): Promise<numbe
     rename: new Map(),
     uuidFields: [],
     needed: new Map(),
-    note: () => {},
+    info: () => {},
     query: undefined,
     table: undefined,
     takesPlain: undefined,

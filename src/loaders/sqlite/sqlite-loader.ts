@@ -22,7 +22,7 @@ export async function* sqlite(path: string, options: ReadOptions): AsyncGenerato
     const { statement, columns } = await prepareQuery(database, query, options.rename);
     const inexact = await inexactTable(database, columns);
     if (inexact !== undefined)
-      options.note(
+      options.info(
         `--query does not select the column exact of ${inexact}: without it, numbers such as 1.10, booleans and null may come back changed`,
       );
     const reader = new RowReader(columns, await encodingOf(database));

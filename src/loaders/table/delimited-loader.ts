@@ -163,16 +163,16 @@ class RecordReader {
 
   #lookAtFirst(text: string): void {
     this.#isFirst = false;
-    const { source, delimiter, note, columns } = this.#options;
+    const { source, delimiter, info, columns } = this.#options;
     if (this.#columns?.names.length !== 1 || delimiter !== undefined || columns !== undefined) return;
     const wasTold = /[;\t|]/.test(this.#columns.names[0] ?? '');
     const words = wasTold ? undefined : otherDelimiter(text);
-    if (words !== undefined) note(`${source}: ${words}`);
+    if (words !== undefined) info(`${source}: ${words}`);
   }
 
   /** Returns the fault of a row; undefined if it has none. May show a note about a valid row. */
   #faultOf(row: Row, { names: { length: width } }: Columns): RowReject | undefined {
-    const { encoding, source, note } = this.#options;
+    const { encoding, source, info } = this.#options;
     const { quote, delimiter } = this.#dialect;
     const undecodable = this.#isSuspect ? undecoded(row, encoding) : undefined;
     if (undecodable !== undefined) return undecodable;
@@ -189,7 +189,7 @@ class RecordReader {
     this.#hasQuotes = true;
     if (this.#saidJoined || !looksJoined(row, width, delimiter)) return undefined;
     this.#saidJoined = true;
-    note(
+    info(
       `${source}:${row.line}: quotes join ${row.lines} lines to this row, and each looks like a row; if quotes are ordinary characters in this file, add --quote none`,
     );
     return undefined;

@@ -21,7 +21,7 @@ export function hasLoneReturn(first: Row, dialect: Dialect): boolean {
 
 /** Warns if the header is probably data, has another delimiter, or has spaces in its names. */
 export function checkHeader(first: Row, dialect: Dialect, options: ReadOptions): void {
-  const say = (words: string): void => options.note(`${options.source}:${first.line}: ${words}`);
+  const say = (words: string): void => options.info(`${options.source}:${first.line}: ${words}`);
   const data = dataIn(first.cells);
   if (data !== undefined) say(dataWarning(data, first.cells, options));
   else if (!noteDelimiter(first.cells, dialect, options, say)) noteSpaces(first.cells, options, say);

@@ -84,12 +84,12 @@ export class TableStart {
   }
 
   #dialect(): Dialect {
-    const { source, delimiter, quote, escape: mark, note } = this.#options;
+    const { source, delimiter, quote, escape: mark, info } = this.#options;
     if (this.#separator !== undefined) return this.#dialectBy(this.#separator);
     const dialect = dialectWith(this.#format, this.#options);
     const isOpen = quote === undefined && mark === undefined && dialect.isLineBased;
     if (!isOpen || !QUOTED.test(this.#firstRow() ?? this.#text)) return dialect;
-    note(
+    info(
       `${source}: the first cell is in quotes, so quotes enclose cells here; if they are ordinary characters, add --quote none`,
     );
     return dialectWith({ ...CSV, delimiter: this.#format.delimiter }, { delimiter });
@@ -97,7 +97,7 @@ export class TableStart {
 
   /** Returns the dialect by a line `sep=;`. Such a file comes from a spreadsheet, so it has quotes. */
   #dialectBy(separator: string): Dialect {
-    const { source, delimiter, note } = this.#options;
+    const { source, delimiter, info } = this.#options;
     const place = `${source}:${this.#lines}: the line "sep="`;
     if (separator === '' || separator === '"')
       throw new TaskpipeError(
@@ -105,7 +105,7 @@ export class TableStart {
         `${place} must name a delimiter of one character; remove the line, and name it with --delimiter`,
       );
     if (delimiter !== undefined && delimiter !== separator)
-      note(
+      info(
         `${place} names the delimiter ${JSON.stringify(separator)}, but --delimiter ${JSON.stringify(delimiter)} is used`,
       );
     return dialectWith({ ...CSV, delimiter: separator }, this.#options);

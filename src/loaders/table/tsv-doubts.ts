@@ -46,7 +46,7 @@ export class TsvDoubts {
   }
 
   #note(line: number, words: string): void {
-    this.#options.note(`${this.#options.source}:${line}: ${words}`);
+    this.#options.info(`${this.#options.source}:${line}: ${words}`);
   }
 }
 

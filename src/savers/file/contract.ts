@@ -14,8 +14,8 @@ export interface Head {
   /** True if edits by someone else are accepted although the ledger does not match them. */
   readonly acceptEdits: boolean;
   /** Writes a line to stderr. */
-  readonly say: (message: string) => void;
-  readonly note: (message: string) => void;
+  readonly warn: (message: string) => void;
+  readonly info: (message: string) => void;
 }
 
 /** An output with its rows. */

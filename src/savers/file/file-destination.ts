@@ -47,17 +47,17 @@ function realOutput(path: string): string {
 }
 
 async function openAppended(options: RealOptions): Promise<Destination> {
-  const { path, given, say, note, sync, acceptEdits = false } = options;
-  const output = openOutput(path, say, { given });
+  const { path, given, warn, info, sync, acceptEdits = false } = options;
+  const output = openOutput(path, warn, { given });
   let opened: OpenLedger | undefined;
   try {
     checkMarkable(path);
     const mark = readMark(path);
     opened = await openLedgerOf(options);
-    const head = { output, opened, mark, sync, acceptEdits, say, note };
+    const head = { output, opened, mark, sync, acceptEdits, warn, info };
     const rows = await openRows(head, options);
     if (opened === undefined && !rows.hasUuid) {
-      note(`${path} has no uuid column: only duplicates within this run are noticed (--ledger knows all)`);
+      info(`${path} has no uuid column: only duplicates within this run are noticed (--ledger knows all)`);
     }
     const { saved, ...state } = await recover({ ...head, rows });
     const run = new OutputRun({ path, sync, writer: opened?.writer, ...state });
@@ -73,9 +73,9 @@ async function openAppended(options: RealOptions): Promise<Destination> {
   }
 }
 
-async function openLedgerOf({ ledger: place, given, say }: RealOptions): Promise<OpenLedger | undefined> {
+async function openLedgerOf({ ledger: place, given, warn }: RealOptions): Promise<OpenLedger | undefined> {
   if (place === undefined) return undefined;
-  const ledger = openLedger(place, say);
+  const ledger = openLedger(place, warn);
   const writer = await ledger.open(given);
   try {
     return { path: given, ledger, writer, history: await ledger.history(given) };
@@ -105,10 +105,10 @@ async function openRows(head: Head, options: RealOptions): Promise<Rows> {
  * to it.
  */
 async function openOverwritten(options: RealOptions): Promise<Destination> {
-  const { path, say } = options;
-  const old = existsSync(path) ? openOutput(path, say) : undefined;
+  const { path, warn } = options;
+  const old = existsSync(path) ? openOutput(path, warn) : undefined;
   try {
-    const output = openOutput(`${path}.new`, say, { instead: path, mode: old?.mode });
+    const output = openOutput(`${path}.new`, warn, { instead: path, mode: old?.mode });
     const rows = (await options.openRows(output.chunks(0), options)) as Rows;
     return new FileDestination(options, output, rows, { saved: new IdSet(), old });
   } catch (error) {
@@ -217,12 +217,12 @@ class FileDestination implements Destination {
 
   /** Rewrites the output with more columns, and renames the new file into its place. */
   async widen(columns: readonly string[]): Promise<void> {
-    const { path, say, sync } = this.#options;
+    const { path, warn, sync } = this.#options;
     await this.#run?.addUnknown();
     const old = this.#output;
     await this.#run?.begin(old, this.#rows.hasUuid); // a last row without a line end is completed
     const temporary = `${this.#place}.wide`;
-    const wide = openOutput(temporary, say, { instead: path, mode: old.mode });
+    const wide = openOutput(temporary, warn, { instead: path, mode: old.mode });
     try {
       for await (const bytes of this.#rows.widen(columns, old.chunks(0))) await wide.append(bytes);
       await wide.sync();
@@ -243,13 +243,13 @@ class FileDestination implements Destination {
   }
 
   async finish(isWhole: boolean): Promise<boolean> {
-    const { path, overwrite, say } = this.#options;
+    const { path, overwrite, warn } = this.#options;
     await this.#checkName();
     await this.#run?.end(this.#output, this.saved.size, this.#rows.hasUuid);
     await this.#writer?.check();
     if (!overwrite) return true;
     if (!isWhole) {
-      say(`stopped: ${path} is as it was, and what came is in ${this.#place}`);
+      warn(`stopped: ${path} is as it was, and what came is in ${this.#place}`);
       return false;
     }
     await this.#output.sync();

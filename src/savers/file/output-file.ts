@@ -67,14 +67,14 @@ export interface OutputFile {
  */
 export function openOutput(
   path: string,
-  say: (message: string) => void,
+  warn: (message: string) => void,
   options: { instead?: string; given?: string; mode?: number | undefined } = {},
 ): OutputFile {
   const busy = `${options.instead ?? path} is being written by another task-save`;
   try {
     const isNew = !isThere(path);
     const open = (): number => openSync(path, constants.O_RDWR | constants.O_CREAT, 0o666);
-    const fd = openLocked(path, open, 'exclusive', busy, say);
+    const fd = openLocked(path, open, 'exclusive', busy, warn);
     if (options.instead !== undefined) ftruncateSync(fd, 0);
     if (options.mode !== undefined) fchmodSync(fd, options.mode);
     const named = new NamedFile(options.given ?? path, fd);

@@ -105,7 +105,7 @@ async function isTornBehind(
 }
 
 async function agreeByUuids(recovery: Recovery, found: OutputScan): Promise<void> {
-  const { output, opened, sync, say } = recovery;
+  const { output, opened, sync, warn } = recovery;
   const { fault, met, doubled } = found;
   const isCrash = await isOurs(recovery, found);
   const isShort = opened !== undefined && found.known < opened.history.saved.size;
@@ -113,8 +113,8 @@ async function agreeByUuids(recovery: Recovery, found: OutputScan): Promise<void
   await check(recovery, found, missing, isCrash);
   if (fault !== undefined) await cut(recovery, fault.start, isCrash);
   if (isShort) await forgetAbsent(opened, met, sync);
-  if (isShort && missing.count > 0) say(acceptedRows(output.path, missing.count, opened.ledger.place));
-  if (doubled.count > 0) say(doubledRows(output, doubled.count, doubled.line));
+  if (isShort && missing.count > 0) warn(acceptedRows(output.path, missing.count, opened.ledger.place));
+  if (doubled.count > 0) warn(doubledRows(output, doubled.count, doubled.line));
 }
 
 const NONE: Missing = { count: 0, uuids: [] };
@@ -146,7 +146,7 @@ async function isOurs({ output, mark }: Recovery, { fault }: OutputScan): Promis
 
 /** Adds the rows that the ledger lacks to it: a crash came before its lines, or someone added the rows. */
 async function addUnknown(
-  { output, rows, mark, sync, note }: Recovery,
+  { output, rows, mark, sync, info }: Recovery,
   { writer, history: { saved } }: OpenLedger,
   unknown: readonly Entry[] | undefined,
   count: number,
@@ -165,7 +165,7 @@ async function addUnknown(
     await writer.append(entries, sync);
   }
   if (mark === undefined)
-    note(`${output.path}: ${counted(count, 'row')} that the ledger did not name: added to it`);
+    info(`${output.path}: ${counted(count, 'row')} that the ledger did not name: added to it`);
 }
 
 /**

@@ -36,12 +36,12 @@ export interface Rest {
  * @param say writes a line to stderr
  * @throws {TaskpipeError} `IO`, or `USAGE` if it is not a file
  */
-export function openRest(name: string, say: (message: string) => void): Rest {
+export function openRest(name: string, warn: (message: string) => void): Rest {
   const path = realRest(name);
   const run = `${path}.run`;
   let file: RunFile | undefined;
   const open = (): RunFile => {
-    file ??= openRun(name, path, run, say);
+    file ??= openRun(name, path, run, warn);
     return file;
   };
   const close = (): void => {
@@ -108,11 +108,11 @@ interface RunFile {
 /**
  * Opens and locks the file of a run. It gets the permissions of the rest file: its records are as private.
  */
-function openRun(name: string, path: string, run: string, say: (message: string) => void): RunFile {
+function openRun(name: string, path: string, run: string, warn: (message: string) => void): RunFile {
   const busy = `${name} is being written by another task-save; name another file with --rest`;
   try {
     const mode = modeOf(path) ?? 0o666;
-    const fd = openLocked(run, () => openSync(run, 'a+', mode), 'exclusive', busy, say);
+    const fd = openLocked(run, () => openSync(run, 'a+', mode), 'exclusive', busy, warn);
     const { size } = fstatSync(fd);
     // If it is empty, the process that created it may have been killed before it synced the folder.
     if (size === 0) syncFolder(run);

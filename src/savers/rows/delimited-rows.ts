@@ -61,7 +61,7 @@ class DelimitedRows implements Rows {
     this.#isOld = header.names !== undefined;
     this.first = header.end;
     if (this.#isOld && options.bom && !header.preamble.startsWith(BOM))
-      options.note?.(`${options.path} has no byte order mark; --bom is for a new file`);
+      options.info?.(`${options.path} has no byte order mark; --bom is for a new file`);
     const names = header.names ?? options.fields?.map(({ name }) => name);
     if (names !== undefined) this.#setColumns(names);
     if (this.lacking.length > 0 && !options.widen) {

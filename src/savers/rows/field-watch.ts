@@ -17,9 +17,9 @@ export class FieldWatch {
   #hasMore = false;
 
   /** @param fields fields of a new output; undefined for an existing one, whose rows had them */
-  constructor(fields: readonly Field[] | undefined, note: (message: string) => void = () => {}) {
+  constructor(fields: readonly Field[] | undefined, info: (message: string) => void = () => {}) {
     this.#fields = fields;
-    this.#note = note;
+    this.#note = info;
     this.#isChecked = fields === undefined;
   }
 

@@ -200,12 +200,12 @@ class TableDestination implements Destination {
 
   async finish(isWhole: boolean): Promise<boolean> {
     const { database, target, options } = this.#parts;
-    const { overwrite, path, table = TABLE, say } = options;
+    const { overwrite, path, table = TABLE, warn } = options;
     await this.#checkFiles();
     await this.#parts.writer?.check();
     if (!overwrite) return true;
     if (!isWhole) {
-      say(`stopped: the table ${table} of ${path} is as it was, and what came is in its table ${target}`);
+      warn(`stopped: the table ${table} of ${path} is as it was, and what came is in its table ${target}`);
       return false;
     }
     await inTransaction(database, async () => {

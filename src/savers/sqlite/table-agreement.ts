@@ -13,12 +13,12 @@ const BATCH = 10_000;
 
 /** Opens the ledger of a table, if there is one. Tables of one database are different outputs. */
 export async function openLedgerOf(
-  { ledger: place, path, say }: DestinationOptions,
+  { ledger: place, path, warn }: DestinationOptions,
   table: string,
 ): Promise<OpenLedger | undefined> {
   if (place === undefined) return undefined;
   const name = outputOf(path, table);
-  const ledger = openLedger(place, say);
+  const ledger = openLedger(place, warn);
   const writer = await ledger.open(name);
   try {
     return { path: name, ledger, writer, history: await ledger.history(name) };
@@ -37,10 +37,10 @@ function outputOf(path: string, table: string): string {
  * @throws {TaskpipeError} `DATA`
  */
 export async function checkNeverSaved(options: DestinationOptions, table: string): Promise<void> {
-  const { ledger: place, path, acceptEdits, say } = options;
+  const { ledger: place, path, acceptEdits, warn } = options;
   if (place === undefined || acceptEdits) return;
   const name = outputOf(path, table);
-  const ledger = openLedger(place, say);
+  const ledger = openLedger(place, warn);
   const missing = await missingIn({ path: name, ledger, history: await ledger.history(name) }, new IdSet());
   if (missing.count > 0) throw missingRows(path, ledger.place, missing, true);
 }
@@ -56,7 +56,7 @@ export async function agree(
   database: Database,
   table: string,
 ): Promise<void> {
-  const { path, acceptEdits, sync, say } = options;
+  const { path, acceptEdits, sync, warn } = options;
   const { ledger, history } = opened;
   const columns = (await columnsOf(database, table)).map(({ name }) => name);
   const met = await rowsNamed(opened, database, columns.includes('uuid') ? table : undefined);
@@ -66,7 +66,7 @@ export async function agree(
     if (missing.count > 0 && !acceptEdits)
       throw missingRows(name, ledger.place, missing, columns.length === 0);
     await forgetAbsent(opened, met, sync);
-    if (missing.count > 0) say(acceptedRows(name, missing.count, ledger.place));
+    if (missing.count > 0) warn(acceptedRows(name, missing.count, ledger.place));
   }
   if (columns.includes('uuid'))
     await markFound(options, opened, database, { table, hasState: columns.includes('state') });

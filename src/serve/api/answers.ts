@@ -23,7 +23,7 @@ const NO_REQUESTS: Readonly<Record<string, readonly [string, string, string]>> =
 };
 
 /** Gives all answers one form, errors included. */
-export function addAnswers(server: FastifyInstance, metrics: Metrics, say: (message: string) => void): void {
+export function addAnswers(server: FastifyInstance, metrics: Metrics, warn: (message: string) => void): void {
   const methods = new Map<string, Set<string>>();
   server.addHook('onRoute', ({ url, method }) => {
     const known = methods.get(url) ?? new Set();
@@ -44,7 +44,7 @@ export function addAnswers(server: FastifyInstance, metrics: Metrics, say: (mess
   });
   server.setErrorHandler((error: FastifyError, _request, reply) => {
     const { status, faults } = faultsOf(error);
-    if (status >= 500 && !(error instanceof Refusal)) say(`a request failed: ${error.message}`);
+    if (status >= 500 && !(error instanceof Refusal)) warn(`a request failed: ${error.message}`);
     if (status === 429 || status === 503) reply.header('retry-after', '5');
     metrics.refused(faults[0]?.code ?? 'ERROR');
     return sendText(reply, status, bad(faults));

@@ -40,11 +40,11 @@ export interface Finished {
 }
 
 /** Locks a store for one service. The lock is a file of its own: SQLite would release a lock on the database file. */
-function lockOf(path: string, say: (message: string) => void): number {
+function lockOf(path: string, warn: (message: string) => void): number {
   const file = `${path}-serve`;
   const busy = `${path} is in use by another task-serve; name another store with --store`;
   try {
-    return openLocked(file, () => openSync(file, 'a', 0o600), 'exclusive', busy, say);
+    return openLocked(file, () => openSync(file, 'a', 0o600), 'exclusive', busy, warn);
   } catch (error) {
     throw ioError('cannot open', file, error);
   }
@@ -73,9 +73,9 @@ export class Store {
    * @throws {TaskpipeError} `IO`; `LOCKED` if another service uses it; `DATA` if it is not a database or has tables of
    *   another shape
    */
-  static async open(path: string, say: (message: string) => void): Promise<Store> {
+  static async open(path: string, warn: (message: string) => void): Promise<Store> {
     const database = await openDatabase(path);
-    const lock = lockOf(path, say);
+    const lock = lockOf(path, warn);
     try {
       const shape = await prepareTable(database, 'tasks');
       await database.exec(SCHEMA).catch((error: Error) => {

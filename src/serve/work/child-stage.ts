@@ -21,7 +21,7 @@ export interface ChildOptions {
   /** Aborted to send SIGTERM, so that running tasks finish; `leaving` then kills the program. */
   readonly stopping: AbortSignal;
   readonly leaving: AbortSignal;
-  readonly say: (message: string) => void;
+  readonly warn: (message: string) => void;
 }
 
 /**
@@ -56,7 +56,7 @@ async function* run(
   tasks: AsyncIterable<readonly Task[]>,
   options: ChildOptions,
 ): AsyncGenerator<readonly Task[]> {
-  const { stopping, leaving, say, environment } = options;
+  const { stopping, leaving, warn, environment } = options;
   if (stopping.aborted) return;
   const env = Object.entries(environment).filter(([key]) => !OURS.test(key));
   const child = spawn(file, args, {
@@ -79,7 +79,7 @@ async function* run(
   try {
     yield* readTasks(child.stdout as AsyncIterable<Buffer>, {
       source: name,
-      reject: ({ line, message }) => say(`${name}, output line ${line}: ${message}`),
+      reject: ({ line, message }) => warn(`${name}, output line ${line}: ${message}`),
     });
     const [code, signal] = (await ended) as [number | null, string | null];
     await watched;

@@ -13,7 +13,7 @@ const CALLS = 4;
  * @throws {TaskpipeError} `USAGE` if the program does not exist
  */
 export function doneCaller(options: AppOptions): ((end: Finished) => void) | undefined {
-  const { onDone, environment = {}, say = () => {} } = options;
+  const { onDone, environment = {}, warn = () => {} } = options;
   if (onDone === undefined) return undefined;
   const { file, words } = programOf('onDone', onDone, { environment }).callFor(NOBODY) as Call;
   const waiting: Finished[] = [];
@@ -25,7 +25,7 @@ export function doneCaller(options: AppOptions): ((end: Finished) => void) | und
     const { task, state } = end;
     const env = { ...environment, TASK_UUID: task.uuid, TASK_STATE: state } as NodeJS.ProcessEnv;
     const child = spawn(file, words.slice(1), { stdio: ['pipe', 'ignore', 'inherit'], env });
-    const fail = (why: string): void => say(`--on-done for ${task.uuid}: ${why}`);
+    const fail = (why: string): void => warn(`--on-done for ${task.uuid}: ${why}`);
     child.on('error', (error) => fail(messageOf(error)));
     child.stdin.on('error', () => {}); // the command need not read its input
     child.stdin.end(`${task.line}\n`);

@@ -53,7 +53,7 @@ export class Service extends EventEmitter<{ change: [StateChange] }> {
     this.options.stopping.addEventListener('abort', () => this.poke());
     this.#loop = this.#run();
     this.#timer = setInterval(
-      () => void this.#tick().catch((error) => this.options.say(messageOf(error))),
+      () => void this.#tick().catch((error) => this.options.warn(messageOf(error))),
       TICK,
     );
   }
@@ -131,9 +131,9 @@ export class Service extends EventEmitter<{ change: [StateChange] }> {
       try {
         for await (const tasks of this.options.stage(this.#tasks(this.starts))) await this.keep(tasks);
         if (!this.#isStopping && !this.options.isAdopting)
-          this.options.say('the stage that runs the tasks has ended; it is restarted');
+          this.options.warn('the stage that runs the tasks has ended; it is restarted');
       } catch (error) {
-        if (!this.#isStopping) this.options.say(messageOf(error));
+        if (!this.#isStopping) this.options.warn(messageOf(error));
       }
       this.isStageUp = false;
       this.#generation = -1; // the generator of the ended stage takes no more tasks

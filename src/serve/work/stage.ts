@@ -21,7 +21,7 @@ export interface ServiceOptions {
   readonly backlog: number;
   readonly rerunAfter: number;
   readonly onDone?: ((finished: Finished) => void) | undefined;
-  readonly say: (message: string) => void;
+  readonly warn: (message: string) => void;
 }
 
 /** A change of state, as watchers get it. */

@@ -10,10 +10,10 @@ import type { ExecOptions } from './exec-options.ts';
 import { endOf, finishedTask, pendingTask, revertedTask } from './finished-record.ts';
 import { Transitions } from './transitions.ts';
 
-/** How many causes are counted one by one: a program may make up a code for each task. */
+/** Maximum number of causes counted by code: a program may make up a code for each task. */
 const CAUSES = 1000;
 
-/** What becomes of the tasks of a stage: it makes their records, and keeps their events, counts and times. */
+/** Bookkeeping of a stage: makes the records of its tasks, and keeps their events, counts and times. */
 export class Account {
   readonly counts: ExecCounts = {
     ...{ succeeded: 0, failed: 0, pending: 0, passed: 0, retries: 0, reverted: 0, added: 0, known: 0 },
@@ -33,7 +33,7 @@ export class Account {
     this.#transitions = new Transitions(options.notify, options.revert === true);
   }
 
-  /** An attempt begins. */
+  /** Records the start of an attempt. */
   begun(job: Job): void {
     if (job.attempts++ === 0) {
       job.began = Date.now();
@@ -43,14 +43,17 @@ export class Account {
     this.#transitions.begun(job);
   }
 
-  /** A task is to be tried again. */
+  /** Records a failed attempt that is retried. */
   retried(job: Job, why: Outcome): void {
     this.counts.retries++;
     this.#tally.retried(job, why.error, Date.now());
     this.#transitions.retried(job, why);
   }
 
-  /** The record of a task that came to its end. */
+  /**
+   * Records the end of a task. Returns its record; one over `maxLine` becomes a failure with code
+   * `RESULT_TOO_LONG`.
+   */
   settled(job: Job, outcome: Outcome): Task {
     const now = endOf(job);
     let settled = outcome;
@@ -60,7 +63,7 @@ export class Account {
       settled = { error: { code: 'RESULT_TOO_LONG', message } };
       task = this.#recordOf(job, settled, now);
     }
-    // Only for a listener: it parses the record.
+    // Only if there is a listener: `stateOf` parses the record.
     if (this.#options.notify !== undefined) this.#transitions.ended(job, stateOf(task) as State, settled);
     this.#count(settled);
     this.#tally.ended(job, settled.error, now);
@@ -90,32 +93,32 @@ export class Account {
     else counts.succeeded++;
   }
 
-  /** The record of a task that was begun and does not come to its end. */
+  /** Records that a task was given up after it began. Returns its record. */
   givenBack(job: Job): Task {
     this.#transitions.ended(job, 'PENDING');
     return this.pending(job);
   }
 
-  /** The record of a task that was not begun, or waited to be tried again. */
+  /** Records that a task does not start: it never began, or waited for a retry. Returns its record. */
   dropped(job: Job): Task {
     this.#transitions.dropped(job);
     return isSettled(job.task) ? job.task : this.pending(job);
   }
 
-  /** The record of a task that is not finished. */
+  /** Counts an unfinished task. Returns its record. */
   pending(job: Job): Task {
     this.counts.pending++;
-    // What is to be undone stays what it was: a failure.
+    // A failure that was not reverted stays a failure.
     return this.#options.revert ? job.task : pendingTask(job, this.#as);
   }
 
-  /** All is over, in that way; what is said of it later does not count. */
+  /** Sets the outcome and the end time of the stage, unless they are set already. */
   over(outcome: Report['outcome']): void {
     const isTooMuch = outcome === 'stopped' && this.counts.hasTooManyFailures;
     this.#over ??= { outcome: isTooMuch ? 'max-failures' : outcome, at: Date.now() };
   }
 
-  /** How it went, or how it goes so far. */
+  /** Returns the report of the run so far. */
   report(): Report {
     const { succeeded, failed, reverted, pending, passed, added, known, retries } = this.counts;
     const { outcome, at } = this.#over ?? { outcome: 'running', at: Date.now() };

@@ -2,17 +2,19 @@ import type { Child } from '../../executors/contract.ts';
 import type { PushCounts, Queue } from '../../queues/index.ts';
 import { shareOut } from '../queue/push.ts';
 
-/** Where the tasks go that work has found, in place of the process that found them. */
+/**
+ * Queue for the tasks that work finds, so that any worker can run them, not only the process that found them.
+ */
 export interface ChildQueue {
-  /** Resolves when others can take them. */
+  /** Adds tasks. Resolves when other workers can take them. */
   add(children: readonly Child[]): Promise<PushCounts>;
-  /** A task is finished, by this process or another. */
+  /** Marks a task as finished, whichever process finished it. */
   done(uuid: string): void;
-  /** @throws {TaskpipeError} `IO`, where something could not be said to be done */
+  /** Waits until all marks of `done` are set. @throws {TaskpipeError} `IO` if one could not be set */
   close(): Promise<void>;
 }
 
-/** A child goes to the queue that has the name of its `handler`, else to the first. */
+/** Returns a queue that sends each child to the queue that its `handler` names, else to the first one. */
 export function childQueue(queues: readonly Queue[]): ChildQueue {
   let finished: Promise<void> = Promise.resolve();
   const finish = async (uuid: string): Promise<void> => {
@@ -36,7 +38,7 @@ export function childQueue(queues: readonly Queue[]): ChildQueue {
     },
     done(uuid) {
       finished = finished.then(() => finish(uuid));
-      finished.catch(() => {}); // is thrown where it is awaited
+      finished.catch(() => {}); // thrown where it is awaited
     },
     close: () => finished,
   };

@@ -6,27 +6,27 @@ import type { ChildQueue } from './child-queue.ts';
 import type { ExecCounts } from './contract.ts';
 import type { Spool } from './spool.ts';
 
-/** What the children of a stage are told. */
+/** Options of `Children`. */
 export interface ChildrenOptions {
-  /** Keeps them for another run. Default: they are in memory alone. */
+  /** File that keeps them for another run. Default: none, they are only in memory. */
   readonly spool?: Spool | undefined;
-  /** Takes all children, for the workers that pull from it: none runs here. It knows which are seen or finished. */
+  /** Queue that takes all children; none of them runs here. It knows which are seen or finished. */
   readonly queue?: ChildQueue | undefined;
-  /** The uuids that are finished, asked for when there is something to leave out. */
+  /** Returns the finished uuids. Called at the first child, or at the start if there is a spool. */
   readonly finished?: (() => Promise<Pick<IdSet, 'has'>>) | undefined;
 }
 
-/** The tasks that work finds: which of them are new, and where they are kept. */
+/** Tasks that the work of a stage finds. Decides which are new, and keeps these in the spool or the queue. */
 export class Children {
   readonly #options: ChildrenOptions;
   /**
-   * What came in. It may come again, as a queue delivers again what has failed. Until the first child is found it is
-   * only written down, as most work finds none.
+   * Uuids that were read. The input may repeat them, because a queue redelivers failed tasks. They are only
+   * listed until the first child is found, because most work finds none.
    */
   #read: IdList | IdSet = new IdList();
-  /** What was in the spool, was added or is done. */
+  /** Uuids from the spool, of added tasks, and of tasks marked as done. */
   readonly #seen = new IdSet();
-  /** Those that the work has said to be done. */
+  /** Uuids that the work has marked as done. */
   readonly #done = new IdSet();
   #finished: Pick<IdSet, 'has'> | undefined;
   readonly #counts: Pick<ExecCounts, 'added' | 'known'>;
@@ -36,11 +36,11 @@ export class Children {
     this.#counts = counts;
   }
 
-  /** The tasks to do: first those that are in the spool, then those that come in and are not known of the work. */
+  /** Yields the tasks to run: first those of the spool, then those of the input that are not known yet. */
   async *toDo(tasks: AsyncIterable<readonly Task[]>): AsyncGenerator<readonly Task[]> {
     const { spool, queue } = this.#options;
     if (queue !== undefined) {
-      yield* tasks; // which are known is known there
+      yield* tasks; // the queue knows which are known
       return;
     }
     if (spool !== undefined) {
@@ -60,7 +60,8 @@ export class Children {
   }
 
   /**
-   * Those of a task's children that are to be done, once they are kept.
+   * Stores the new children of a task in the spool or the queue.
+   * @returns those that this stage must run; none if there is a queue
    * @throws {TaskpipeError} `IO`
    */
   async keep(children: readonly Child[]): Promise<readonly Child[]> {
@@ -85,18 +86,18 @@ export class Children {
     return fresh;
   }
 
-  /** A task of that uuid is finished, by this process or another. */
+  /** Marks a task as finished, whichever process finished it. */
   done(uuid: string): void {
     const { queue } = this.#options;
     if (queue !== undefined) {
       queue.done(uuid);
-      return; // one that was delivered already must come out again
+      return; // a task that was already delivered must still come out
     }
     this.#seen.add(uuid);
     this.#done.add(uuid);
   }
 
-  /** Whether the work has said that a task is finished. */
+  /** Returns whether the work has marked a task as done. */
   isDone(uuid: string): boolean {
     return this.#done.size > 0 && this.#done.has(uuid);
   }

@@ -10,13 +10,13 @@ export interface ExecCounts {
   added: number;
   /** Tasks that were skipped: seen before, or finished. */
   known: number;
-  /** Tasks that arrived as FAILURE or REVERTED and were passed on untouched. */
+  /** Tasks that arrived as failed or reverted and were passed on unchanged. */
   passed: number;
   /** Attempts beyond the first. */
   retries: number;
   /** Failures by code; beyond 1,000 codes, further ones count as `OTHER`. */
   readonly causes: Map<string, number>;
-  /** Whether `maxFailures` stopped the stage. */
+  /** True if `maxFailures` stopped the stage. */
   hasTooManyFailures: boolean;
   /** Whether `halt` ended the stage because enough tasks succeeded. */
   isReached: boolean;

@@ -8,21 +8,22 @@ import type { Notify } from '../../core/record/event.ts';
 import { timestamp } from '../../core/record/task.ts';
 import { type AppendStream, openAppendStream } from '../../core/storage/append-stream.ts';
 
-/** A file that events are added to, as NDJSON. */
+/** File that events are appended to, as NDJSON. */
 export interface EventsFile {
   readonly notify: Notify;
-  /** Resolves when what was told no longer takes memory. To be awaited after each batch. */
+  /** Waits while too many events are buffered. Await it after each batch. @throws {TaskpipeError} `IO` */
   flush(): Promise<void>;
-  /** Completes it. @throws {TaskpipeError} `IO` */
+  /** Completes the file. @throws {TaskpipeError} `IO` */
   close(): Promise<void>;
 }
 
-/** @throws {TaskpipeError} `IO` where it can't be opened */
+/** Opens the file of `--events`. @throws {TaskpipeError} `IO` if it cannot be opened */
 export async function openEvents(path: string): Promise<EventsFile> {
-  // Few runs need it. Required: where packages are links, import() of it comes up empty in Node 22.
+  // Loaded on demand, because few runs need it. By require: in Node 22, import() of a linked package comes up
+  // empty.
   const ndjson = createRequire(import.meta.url)('ndjson') as typeof import('ndjson');
   const lines = ndjson.stringify() as Writable & NodeJS.ReadableStream;
-  // A descriptor may be a socket, which has no path to open: Node gives its children sockets.
+  // The descriptor may be a socket, which cannot be opened by path: Node gives its children sockets.
   const [, descriptor] = /^\/dev\/fd\/(\d+)$/.exec(path) ?? [];
   const target =
     descriptor === undefined

@@ -1,85 +1,17 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
-import { mustBeWhole } from '../../core/options/option.ts';
-import { checkNames, type Names } from '../../core/options/unknown-options.ts';
+import { count, duration, flag, path, size, value } from '../../core/options/declare.ts';
+import { checkOptions, type LibraryOptions, type Names } from '../../core/options/library-options.ts';
+import { InvalidValue } from '../../core/options/option.ts';
 import type { Notify } from '../../core/record/event.ts';
 import type { Task } from '../../core/record/task.ts';
-import type { Backoff } from '../../core/schedule/backoff.ts';
-import type { Rate } from '../../core/schedule/rate.ts';
+import { type Backoff, toBackoff } from '../../core/schedule/backoff.ts';
+import { type Rate, toRate } from '../../core/schedule/rate.ts';
+import { MAX_LINE } from '../../core/text/lines.ts';
 import type { ChildrenOptions } from './children.ts';
-import type { Halt } from './halt.ts';
+import { type Halt, type Limit, toHalt, toLimit } from './halt.ts';
+import { toJobs } from './jobs.ts';
 
-/** All that an executor stage can be told, whatever its kind of work. */
-export interface ExecOptions {
-  /** How many tasks are worked on at once. Default 10. */
-  readonly jobs?: number | undefined;
-  /** Lets tasks out in the order they came in. Default: as they finish. */
-  readonly keepOrder?: boolean | undefined;
-  /** How often a task is tried again. Default 3. */
-  readonly retries?: number | undefined;
-  /** Default 500 ms to 30 s. */
-  readonly backoff?: Backoff | undefined;
-  /** How many starts at most. Default: no limit. */
-  readonly rate?: Rate | undefined;
-  /** The same for each lane, so for each host. */
-  readonly laneRate?: Rate | undefined;
-  /** How many of one lane run at once. Default: all of `jobs` where there is one lane, else a fair share. */
-  readonly perLane?: number | undefined;
-  /** Takes no more tasks once so many have failed, or so many of a hundred. */
-  readonly maxFailures?: { readonly count: number } | { readonly percent: number } | undefined;
-  /** Stops when so many tasks succeeded or failed. */
-  readonly halt?: Halt | undefined;
-  /** The key that the result stands under. Default `result`. */
-  readonly as?: string | undefined;
-  /** Passes tasks on as they are, and tells what would be done. */
-  readonly dryRun?: ((words: string) => void) | undefined;
-  /** Takes the tasks that were not finished, in place of the output. */
-  readonly unfinished?: ((task: Task) => void) | undefined;
-  /** Undoes tasks that failed in this work or after it, in place of work on the others. Default false. */
-  readonly revert?: boolean | undefined;
-  /** Receives every change of a task's state, in order. */
-  readonly notify?: Notify | undefined;
-  /** Where tasks that the work finds are kept, and which are finished. */
-  readonly children?: ChildrenOptions | undefined;
-  /** How long what runs may go on after `stopping`, in milliseconds. Default 10 s. */
-  readonly grace?: number | undefined;
-  /** Starts no more; what was read and not finished comes out as PENDING. */
-  readonly stopping?: AbortSignal | undefined;
-  /**
-   * Whether the input ends by itself once `stopping` is aborted, and so is read to its end: what still comes comes out
-   * as PENDING. Default: it is read no more.
-   */
-  readonly drains?: boolean | undefined;
-  /** Gives up what runs, too. */
-  readonly leaving?: AbortSignal | undefined;
-  /** The longest record to let out, in bytes; the result of a longer one is left out, and it fails. Default 16 MiB. */
-  readonly maxLine?: number | undefined;
-}
-
-/** All of them. */
-export const EXEC_NAMES: Names<ExecOptions> = {
-  jobs: true,
-  keepOrder: true,
-  retries: true,
-  backoff: true,
-  rate: true,
-  laneRate: true,
-  perLane: true,
-  maxFailures: true,
-  halt: true,
-  as: true,
-  dryRun: true,
-  unfinished: true,
-  revert: true,
-  notify: true,
-  children: true,
-  grace: true,
-  stopping: true,
-  drains: true,
-  leaving: true,
-  maxLine: true,
-};
-
-/** What holds where an option is not given. Times are in milliseconds. */
+/** Default values. Times are in milliseconds. */
 export const DEFAULTS: Readonly<{ jobs: number; retries: number; backoff: Backoff; grace: number }> = {
   jobs: 10,
   retries: 3,
@@ -87,17 +19,124 @@ export const DEFAULTS: Readonly<{ jobs: number; retries: number; backoff: Backof
   grace: 10_000,
 };
 
-/** @throws {TaskpipeError} `USAGE` */
+/** Options of an executor stage, whatever its kind of work: of `task-exec` and of `exec()`. */
+export const execOptions = {
+  /** Maximum number of running tasks. Default 10. */
+  jobs: {
+    ...value('how many tasks at once; N% and +N follow the number of processors', 'N|N%|+N', toJobs, {
+      default: DEFAULTS.jobs,
+      alias: ['j', 'concurrency'],
+      details:
+        'For example, 50% is half as many as there are processors, at least 1, and +2 is two more than those.',
+    }),
+    min: 1,
+  },
+  /** Passes tasks on in the order of the input. Default: in the order in which they finish. */
+  keepOrder: flag('let tasks out in the order they came in; default: as they finish'),
+  /** Key of the result in a record. Default `result`. */
+  as: value('the key that the result stands under', 'NAME', toKey, { default: 'result' }),
+  /** Maximum number of retries of a task. Default 3. */
+  retries: count('how often a task is tried again', { min: 0, default: DEFAULTS.retries }),
+  /** Bounds of the wait before a retry. Default 500 ms to 30 s. */
+  backoff: value<Backoff>('how long to wait before: exponential, with full jitter', 'MIN..MAX', toBackoff, {
+    default: DEFAULTS.backoff,
+    defaultText: '500ms..30s',
+  }),
+  /** Maximum rate at which attempts start. Default: no limit. */
+  rate: value<Rate>('how many starts at most, as in 50/s or 100/m', 'RATE', toRate),
+  /** Least time between two starts, in milliseconds. Default: none. */
+  delay: duration('least time between two starts', { min: 1 }),
+  /**
+   * Maximum number of running tasks of one lane: for HTTP, of one origin. Default: all of `jobs` if there is
+   * one lane, else a fair share.
+   */
+  perHost: count('how many at once of one host; default: all where there is one host, else a fair share'),
+  /** Maximum rate for each lane: for HTTP, for each origin. Default: no limit. */
+  hostRate: value<Rate>('how many starts of each host at most', 'RATE', toRate),
+  /**
+   * Number or percentage of failed tasks at which the stage stops. A percentage is judged from 100 ended
+   * tasks on.
+   */
+  maxFailures: value<Limit>(
+    'take no more tasks once so many failed, or so many of a hundred (judged from 100 on)',
+    'N|N%',
+    toLimit,
+  ),
+  /** Condition at which the stage stops: so many successes or failures. */
+  halt: value<Halt>(
+    'stop when so many tasks succeeded or failed; now: kill what runs, soon: let it finish',
+    'now|soon,success|fail=N|N%',
+    toHalt,
+    {
+      details:
+        'For example, now,success=1 tries variants until one works, and soon,fail=3 gives up. A percentage is judged from 100 ended tasks on. Tasks that did not finish are PENDING. After success=N, the exit code is 0.',
+    },
+  ),
+  unfinished: path('write what was not finished to this file, in place of the output, when stopped'),
+  /** Time that running tasks have to finish once the stage stops, in milliseconds. Default 10 s. */
+  grace: duration('how long what runs may go on when stopped', {
+    default: DEFAULTS.grace,
+    defaultText: '10s',
+  }),
+  /** Reverts tasks that failed in this work or after it; all others are passed on. Default false. */
+  revert: flag(
+    'undo tasks that failed in this work or after it: run it for them, or the revert of a --module',
+  ),
+  dryRun: flag('do nothing: say what would be done, and pass the tasks on as PENDING'),
+  /**
+   * Longest record to pass on, in bytes. A task whose record is longer fails, without its result. Default 16
+   * MiB.
+   */
+  maxLine: size('the longest record', { default: MAX_LINE, defaultText: '16MB' }),
+};
+
+/** Options of `exec()` that the command does not have, or has in another form. */
+interface OwnExecOptions {
+  /**
+   * Called with a description of each task instead of running it; the command prints it. The task comes out as
+   * PENDING.
+   */
+  readonly dryRun?: ((line: string) => void) | undefined;
+  /** Receives the tasks that come out as PENDING, instead of the output. The command writes them to a file. */
+  readonly unfinished?: ((task: Task) => void) | undefined;
+  /** Receives every change of a task's state, in order. */
+  readonly notify?: Notify | undefined;
+  /** Options for tasks that the work finds: where they are kept, and which are finished. */
+  readonly children?: ChildrenOptions | undefined;
+  /** Signal to start no more tasks. Tasks that were read and are not finished come out as PENDING. */
+  readonly stopping?: AbortSignal | undefined;
+  /**
+   * Set if the input ends by itself once `stopping` is aborted. The input is then read to its end, and the
+   * rest of it comes out as PENDING. Default: reading stops.
+   */
+  readonly drains?: boolean | undefined;
+  /** Signal to give up running tasks too. */
+  readonly leaving?: AbortSignal | undefined;
+}
+
+/** Options of an executor stage, whatever its kind of work. */
+export type ExecOptions = LibraryOptions<typeof execOptions, OwnExecOptions>;
+
+/** Names of the options of `OwnExecOptions`. */
+export const OWN_EXEC_OPTIONS: Names<OwnExecOptions> = {
+  dryRun: true,
+  unfinished: true,
+  notify: true,
+  children: true,
+  stopping: true,
+  drains: true,
+  leaving: true,
+};
+
+/** Checks options. @throws {TaskpipeError} `USAGE` if one is unknown or invalid */
 export function checkExecOptions(options: ExecOptions): void {
-  const { jobs, retries, perLane, as } = options;
-  checkNames('exec()', options, EXEC_NAMES);
-  mustBeWhole('jobs', jobs, 1);
-  mustBeWhole('retries', retries, 0);
-  mustBeWhole('perLane', perLane, 1);
-  if (as === '' || as === 'uuid' || as === 'run') {
-    throw new TaskpipeError(
-      'USAGE',
-      `as must be a name, and neither uuid nor run; got ${JSON.stringify(as)}`,
-    );
-  }
+  checkOptions('exec()', options, execOptions, OWN_EXEC_OPTIONS);
+  if (options.delay !== undefined && options.rate !== undefined)
+    throw new TaskpipeError('USAGE', '--delay and --rate both limit the starts; give one');
+}
+
+function toKey(typed: string): string {
+  if (typed === '' || typed === 'uuid' || typed === 'run')
+    throw new InvalidValue('must be a name, and neither uuid nor run');
+  return typed;
 }

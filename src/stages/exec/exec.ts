@@ -21,20 +21,20 @@ export type { ExecOptions } from './exec-options.ts';
 /** Tasks as they come out, in batches. */
 export interface Execution extends AsyncIterable<readonly Task[]> {
   readonly counts: Readonly<ExecCounts>;
-  /** How many tasks are worked on at this moment. */
+  /** Number of running attempts. */
   readonly running: number;
-  /** How it went, or how it goes so far. */
+  /** Returns the report of the run so far. */
   report(): Report;
 }
 
-/** How many tasks are read ahead to find work for other hosts than the one that is slow. */
+/** Maximum number of tasks to read ahead, so that a slow host does not hide the tasks of others. */
 const WINDOW = 10_000;
 
 /**
- * A stage that works on tasks: `exec(work, options)(tasks)`. It runs records without `run`, and those whose `run`
- * ended as SUCCESS or PENDING; what arrives as a failure it passes on untouched.
+ * Returns a stage that works on tasks: `exec(work, options)(tasks)`. It runs records without `run`, and those
+ * whose `run` ended as SUCCESS or PENDING. A record that arrives as a failure passes unchanged.
  * @param work a function, or an executor such as `http()`; an executor is closed at the end
- * @throws {TaskpipeError} `USAGE`, for an option that breaks its rule
+ * @throws {TaskpipeError} `USAGE` if an option is invalid
  */
 export function exec(
   work: Work | Executor,
@@ -65,7 +65,7 @@ class ExecStage {
   readonly #order: ReorderBuffer | undefined;
   readonly #giveUp = new AbortController();
   readonly #children: Children | undefined;
-  /** What the work may ask for. */
+  /** Functions of the stage that the work may call. */
   readonly #control: StageControl = {
     stop: () => this.#stop(),
     done: (uuid) => this.#children?.done(uuid),
@@ -82,7 +82,7 @@ class ExecStage {
   constructor(executor: Executor, options: ExecOptions) {
     this.#executor = executor;
     this.#options = options;
-    setMaxListeners(0, this.#giveUp.signal); // as many as there are jobs may listen
+    setMaxListeners(0, this.#giveUp.signal); // each running job may listen
     this.#as = options.as ?? 'result';
     this.#account = new Account(options, this.#as);
     this.#children = executor.finds ? new Children(options.children ?? {}, this.counts) : undefined;
@@ -124,12 +124,13 @@ class ExecStage {
   }
 
   #schedule(tasks: AsyncIterable<readonly Task[]>): Scheduler {
-    const { jobs = DEFAULTS.jobs, rate, laneRate, perLane } = this.#options;
+    const { delay, rate = delay === undefined ? undefined : { count: 1, per: delay } } = this.#options;
+    const { jobs = DEFAULTS.jobs, hostRate, perHost } = this.#options;
     const executor = this.#executor;
     const laneOf = executor.lane?.bind(executor);
     const few = this.#order === undefined ? jobs * 2 : jobs * 4;
     return new Scheduler(tasks, {
-      ...{ laneOf, perLane, rate, laneRate },
+      ...{ laneOf, perHost, rate, hostRate },
       get jobs() {
         return executor.capacity ?? jobs;
       },
@@ -139,7 +140,7 @@ class ExecStage {
     });
   }
 
-  /** Starts what may be started. Where the work is synchronous, no promise is made for a task. */
+  /** Starts all jobs that may start. Synchronous work needs no promise for each task. */
   #startJobs(): void {
     const scheduler = this.#scheduler as Scheduler;
     while (!this.#outlet.isFull) {
@@ -150,7 +151,7 @@ class ExecStage {
     if (scheduler.isDrained) this.#executor.drained?.();
     if (!scheduler.isOver) return;
     if (this.#isStopped && !this.#drains)
-      this.#outlet.end(); // whatever the input may still do
+      this.#outlet.end(); // without waiting for the input
     else {
       scheduler.input.then(
         () => this.#outlet.end(),
@@ -170,7 +171,7 @@ class ExecStage {
       this.#end(job, undefined, true);
     } else if (dryRun !== undefined) {
       dryRun(this.#executor.describe(task, job.ordinal));
-      this.#end(job, this.#account.pending(job), true); // not as it came: without a run it would pass for done
+      this.#end(job, this.#account.pending(job), true); // without a run the record would count as done
     } else this.#try(job);
   }
 
@@ -197,7 +198,7 @@ class ExecStage {
     outcome.then((settled) => this.#ended(job, settled), this.#onError);
   }
 
-  /** An attempt that took its time has ended. */
+  /** Handles the end of an asynchronous attempt. */
   #ended(job: Job, outcome: Outcome): void {
     if (!this.#running.delete(job)) return; // given up meanwhile
     try {
@@ -230,7 +231,7 @@ class ExecStage {
     try {
       const fresh = await (this.#children as Children).keep(children);
       const scheduler = this.#scheduler as Scheduler;
-      // The last of those that go first goes in first.
+      // Reversed, so that they keep their order at the front.
       for (const { task } of fresh.filter(({ front }) => front).reverse()) scheduler.insert(task, true);
       for (const { task, front } of fresh) if (!front) scheduler.insert(task, false);
       if (this.#isStopped) this.#passOn(scheduler.stop());
@@ -260,18 +261,18 @@ class ExecStage {
     else this.#stop();
   }
 
-  /** @param task undefined where nothing is to go out */
+  /** Ends a job. @param task its record; undefined if nothing is passed on */
   #end(job: Job, task: Task | undefined, succeeded: boolean): void {
     (this.#scheduler as Scheduler).finish(job, succeeded);
     this.#emit(job, task);
   }
 
-  /** Has a job tried again, where there are retries left. */
+  /** Schedules another attempt. Returns false if no retries are left, or the stage has stopped. */
   #retry(job: Job, outcome: Outcome, { after = 0, pauseLane = false }: RetryHint): boolean {
     const { retries = DEFAULTS.retries, backoff = DEFAULTS.backoff } = this.#options;
     const scheduler = this.#scheduler as Scheduler;
     if (this.#isStopped) return false;
-    // Of a burst that a host refuses, only the first answer counts against a task.
+    // If a host refuses a burst of requests, only the first refusal counts as a retry.
     const counts = pauseLane ? scheduler.pause(job, after) : true;
     if (counts) job.counted++;
     if (job.counted > retries) return false;
@@ -280,7 +281,7 @@ class ExecStage {
     return true;
   }
 
-  /** A task that was begun does not come to its end. */
+  /** Ends a running job without finishing its task. */
   #giveBack(job: Job): void {
     this.#end(job, this.#account.givenBack(job), false);
   }
@@ -296,13 +297,13 @@ class ExecStage {
     } else if (shown !== undefined) this.#outlet.put(shown);
   }
 
-  /** Whether what still comes of the input is let out, too. */
+  /** True if the rest of the input is still read and passed on after a stop. */
   get #drains(): boolean {
     const { drains = false, stopping } = this.#options;
     return drains && stopping?.aborted === true;
   }
 
-  /** Starts no more; what runs has the grace to finish. */
+  /** Starts no more tasks, and gives running ones the grace period to finish. */
   #stop(): void {
     if (this.#isStopped || this.#scheduler === undefined) return;
     this.#isStopped = true;
@@ -312,12 +313,12 @@ class ExecStage {
     this.#startJobs();
   }
 
-  /** Lets out what was not begun, or waits to be tried again. */
+  /** Passes on jobs that have not begun, or that wait for a retry. */
   #passOn(jobs: readonly Job[]): void {
     for (const job of jobs) this.#emit(job, this.#account.dropped(job));
   }
 
-  /** Gives up what runs: it comes out as PENDING. */
+  /** Gives up running tasks; they come out unfinished. */
   #leave(): void {
     this.#stop();
     this.#giveUp.abort();

@@ -10,18 +10,21 @@ import {
 import type { Job } from '../../core/schedule/lane.ts';
 import type { Outcome } from '../../executors/contract.ts';
 
-/** The record of a task that came to its end. @param now `Date.now()` */
+/** Returns the record of a task that ended. @param now `Date.now()` */
 export function finishedTask(job: Job, { error, result, state }: Outcome, as: string, now: number): Task {
   const ended = state ?? (error === undefined ? 'SUCCESS' : 'FAILURE');
   return withOutcome(job.task, runFor(job, as, ended, error, now), result);
 }
 
-/** The record of a task that was read, but not finished. */
+/** Returns the record of a task that was read but not finished. */
 export function pendingTask(job: Job, as: string): Task {
   return withOutcome(job.task, runFor(job, as, 'PENDING', undefined, endOf(job)), undefined);
 }
 
-/** The record of a failed task that was undone, with why it had failed; or that could not be, with both reasons. */
+/**
+ * Returns the record of a failed task after its revert, with the reason of the failure. If the revert failed
+ * too, the record has both reasons.
+ */
 export function revertedTask(job: Job, { error }: Outcome, as: string, now: number): Task {
   const before = runOf(job.task.fields)?.error;
   if (error === undefined) return withRun(job.task, runFor(job, as, 'REVERTED', before, now));
@@ -31,8 +34,9 @@ export function revertedTask(job: Job, { error }: Outcome, as: string, now: numb
 }
 
 /**
- * Whether a stage that reverts has something to undo: the task failed in the very work, or after it.
- * @param as the key that the result of the work stands under
+ * Returns whether a stage that reverts must revert a task: the task failed in the work of this stage, or
+ * after it.
+ * @param as key of the result of this work
  */
 export function isToRevert({ fields }: Task, as: string): boolean {
   const run = runOf(fields);

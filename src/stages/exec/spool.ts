@@ -7,27 +7,31 @@ import { assertOwnFile } from '../../core/storage/file-kind.ts';
 import { openLocked } from '../../core/storage/lock.ts';
 import { GrowingFile } from '../../core/storage/named-file.ts';
 
-/** The file that tasks which work has found are kept in, before the record of the task that found them goes out. */
+/**
+ * File of the tasks that work finds. A task is in it before the record of the task that found it is passed
+ * on.
+ */
 export interface Spool {
-  /** The tasks that runs before this one have left in it. */
+  /** Returns the tasks that earlier runs left in it. */
   tasks(): AsyncIterable<readonly Task[]>;
-  /** Resolves when the tasks are on the disk. @throws {TaskpipeError} `IO` */
+  /** Adds tasks. Resolves when they are on the disk. @throws {TaskpipeError} `IO` */
   add(tasks: readonly Task[]): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Opens a spool, and makes it where there is none: NDJSON, which is only ever appended to.
- * @param say a line on stderr
- * @throws {TaskpipeError} `LOCKED` where another task-exec writes to it, `IO`; `USAGE`, `DATA` where it is something else
+ * Opens a spool, and creates it if it does not exist: NDJSON, which is only appended to.
+ * @param say writes a line to stderr
+ * @throws {TaskpipeError} `LOCKED` if another task-exec writes to it; `USAGE` or `DATA` if it is something
+ *   else; `IO`
  */
-export function openSpool(path: string, say: (message: string) => void): Spool {
+export function openSpool(path: string, warn: (message: string) => void): Spool {
   const busy = `${path} is being written by another task-exec; name another file with --spool`;
   let fd: number;
   try {
     assertOwnFile(path, 'spool');
     const isNew = !existsSync(path);
-    fd = openLocked(path, () => openSync(path, 'a+', 0o666), 'exclusive', busy, say);
+    fd = openLocked(path, () => openSync(path, 'a+', 0o666), 'exclusive', busy, warn);
     if (isNew) syncFolder(path);
   } catch (error) {
     throw ioError('cannot open --spool', path, error);
@@ -39,7 +43,7 @@ export function openSpool(path: string, say: (message: string) => void): Spool {
     const lines = waiting;
     waiting = '';
     try {
-      // The newline in front closes a line that a crash has torn.
+      // The leading newline ends a line that a crash left incomplete.
       await writeAll(fd, Buffer.from(`\n${lines}`));
       await datasync(fd);
       await file.check({ again: ': tasks that were found are found again' });
@@ -55,7 +59,7 @@ export function openSpool(path: string, say: (message: string) => void): Spool {
     },
     async add(tasks) {
       for (const { line } of tasks) waiting += `${line}\n`;
-      // All that comes while one batch is being synced goes with the next.
+      // Tasks that arrive during a sync go with the next batch.
       while (running !== undefined && waiting !== '') await running;
       if (waiting === '') return running;
       running = write().finally(() => {

@@ -3,35 +3,35 @@ import type { State } from '../../core/record/task.ts';
 import type { Job } from '../../core/schedule/lane.ts';
 import type { Outcome } from '../../executors/contract.ts';
 
-/** Tells of the changes of tasks in one stage. */
+/** Notifier of the state changes of tasks in one stage. */
 export class Transitions {
   readonly #notify: Notify | undefined;
   readonly #busy: 'RUNNING' | 'REVERTING';
   readonly #first: 'PENDING' | 'FAILURE';
 
-  /** @param reverts whether the stage undoes tasks that failed */
+  /** @param reverts true if the stage reverts failed tasks */
   constructor(notify: Notify | undefined, reverts: boolean) {
     this.#notify = notify;
     this.#busy = reverts ? 'REVERTING' : 'RUNNING';
     this.#first = reverts ? 'FAILURE' : 'PENDING';
   }
 
-  /** An attempt began. */
+  /** Reports the start of an attempt. */
   begun(job: Job): void {
     this.#changed(job, job.attempts > 1 ? 'RETRYING' : this.#first, this.#busy);
   }
 
-  /** A task is to be tried again. */
+  /** Reports that a task will be retried. */
   retried(job: Job, why: Outcome): void {
     this.#changed(job, this.#busy, 'RETRYING', why);
   }
 
-  /** A task came to its end, or was given up. */
+  /** Reports that a task ended, or was given up. */
   ended(job: Job, state: State, why: Outcome = {}): void {
     this.#changed(job, this.#busy, state, why);
   }
 
-  /** A task that was to be tried again is not. */
+  /** Reports that a task will not be retried after all. */
   dropped(job: Job): void {
     if (job.attempts > 0) this.#changed(job, 'RETRYING', 'PENDING');
   }

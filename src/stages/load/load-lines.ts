@@ -4,15 +4,17 @@ import type { LoadOptions } from './load-options.ts';
 import type { LeftOut, LoadCounts } from './load-tasks.ts';
 import type { Seen } from './seen-uuids.ts';
 
-/** Makes lines of plain rows, those of their tasks, each with its newline. */
+/** Converter of plain rows to the lines of their tasks, each with its newline. */
 export interface PlainMaker {
-  /** Whether these columns need nothing that only a record can do. */
+  /** Returns whether rows with these columns can be converted. Rows with a uuid of their own need records. */
   takes(columns: Columns): boolean;
-  /** @param source the file that they are from */
+  /** Converts rows. @param source file that they are from */
   toLines(rows: PlainRows, source: string): Buffer;
 }
 
-/** What makes lines of plain rows as `taskMaker` makes tasks of records; undefined where the options need tasks. */
+/**
+ * Returns a converter whose lines are those of the tasks of `taskMaker`; undefined if the options need tasks.
+ */
 export function plainMaker(
   options: LoadOptions,
   counts: LoadCounts,
@@ -42,15 +44,18 @@ export function plainMaker(
   };
 }
 
-/** Whether each record has to be looked at, or counted: what the fast way would not save much of, or is rarely asked. */
+/**
+ * Returns whether options need each record, or a count of tasks. With them the fast path would save little,
+ * or they are rare.
+ */
 function needsTasks(options: LoadOptions): boolean {
   const { encoding, require, offset, limit, sample, shard, duplicates, select = [] } = options;
   if (encoding !== undefined || require !== undefined || offset || duplicates === 'fail') return true;
-  if (new Set(select).size < select.length) return true; // of one value there would be several, and no room for them
+  if (new Set(select).size < select.length) return true; // a value written several times may not fit
   return limit !== undefined || sample !== undefined || shard !== undefined;
 }
 
-/** Returns whether a uuid came before, as its namesake in load-tasks.ts does. */
+/** Returns a function that tells whether a uuid is a duplicate, as its namesake in load-tasks.ts does. */
 function duplicateFinder(isMade: boolean) {
   return (seen: Seen, uuid: DataView, rows: PlainRows, row: number, source: string): boolean => {
     const isNew = seen.addUuid(uuid);

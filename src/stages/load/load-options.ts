@@ -1,116 +1,116 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
-import { mustBeWhole } from '../../core/options/option.ts';
-import { checkNames, type Names } from '../../core/options/unknown-options.ts';
-import type { Reject } from '../../core/text/lines.ts';
-import type { IdentityOptions } from '../../loaders/identity.ts';
-import type { Format } from '../../loaders/index.ts';
+import { choice, count, flag, list, pairs, path, size, text, value } from '../../core/options/declare.ts';
+import { checkOptions, type LibraryOptions, type Names } from '../../core/options/library-options.ts';
+import { InvalidValue, mustBeWhole } from '../../core/options/option.ts';
+import { isEncoding } from '../../core/text/encoding.ts';
+import { MAX_LINE, type Reject } from '../../core/text/lines.ts';
+import { identityOptions } from '../../loaders/identity.ts';
+import { formats } from '../../loaders/index.ts';
 
-/** All that `task-load` can be told; each option of the command has its counterpart here. */
-export interface LoadOptions extends IdentityOptions {
-  /** Default: by the ending of the file's name, else by its first bytes. */
-  readonly format?: Format | undefined;
-  /** Leaves out what this ledger says is finished. */
-  readonly ledger?: string | undefined;
-  /** Loads what is finished too. Default false. */
-  readonly again?: boolean | undefined;
-  /** What becomes of a uuid that came before in this load. Default `skip`. */
-  readonly duplicates?: 'skip' | 'keep' | 'fail' | undefined;
-  /** One character. Default a comma, or a tab for TSV. */
-  readonly delimiter?: string | undefined;
+/** Options of a load: of `task-load` and of `load()`. */
+export const loadOptions = {
+  ...identityOptions,
+  /** Ledger whose finished tasks are left out. */
+  ledger: path('leave out what this ledger says is finished', { placeholder: 'LEDGER' }),
+  /** Loads finished tasks too. Default false. */
+  again: flag('load what is finished too'),
+  /** Treatment of a uuid that occurred before in this load. Default `skip`. */
+  duplicates: choice('a uuid that came before in this load', ['skip', 'keep', 'fail'], { default: 'skip' }),
+  /** Format of the input. Default: by the ending of the file name, else by the first bytes. */
+  format: choice('the format; default: by the ending, else by the first bytes', formats),
+  /** Character between cells. Default: a comma, or a tab for TSV. */
+  delimiter: value('what stands between two cells, one character (\\t is a tab)', 'CHAR', toDelimiter),
   /** Character that encloses cells, or `none`. Default `"` in CSV, none in TSV. */
-  readonly quote?: string | undefined;
-  /** Character that escapes the next one, or `none`. Default: none in CSV, so that a quote is doubled; `\\` in TSV. */
-  readonly escape?: string | undefined;
-  /** How many lines to skip before the first row or line. */
-  readonly skip?: number | undefined;
-  /** Lines that begin with this are skipped, in a table or a file of plain lines. */
-  readonly comment?: string | undefined;
-  /** Does a CSV begin with its header? Default true; without one, columns are `column1` and so on. */
-  readonly header?: boolean | undefined;
+  quote: value('what encloses cells, one character, or none; default: " in CSV, none in TSV', 'CHAR', toMark),
+  /**
+   * Character that escapes the next one, or `none`. Default: `\\` in TSV; none in CSV, where a quote is
+   * doubled.
+   */
+  escape: value(
+    'what escapes the next character, or none; default: a quote is doubled in CSV, \\ in TSV',
+    'CHAR',
+    toMark,
+  ),
+  /** Number of lines to skip before the first row or line. Default 0. */
+  skip: count('skip so many lines before the first row', { min: 0, defaultText: '0' }),
+  /** Beginning of lines to skip, in a table or a file of plain lines. */
+  comment: value("skip lines that begin with this, as in '#'", 'TEXT', toComment),
   /** Column names, in place of the header's. */
-  readonly columns?: readonly string[] | undefined;
-  /** The name of an encoding, as in `gbk`. Default UTF-8, or UTF-16 by its byte order mark. */
-  readonly encoding?: string | undefined;
-  /** The attribute that a plain line becomes. Default `line`. */
-  readonly field?: string | undefined;
-  /** The attributes to keep, by name or path, in order. The uuid is made of all, whatever is kept. */
-  readonly select?: readonly string[] | undefined;
-  /** Old name or path to new name, before all else: the uuid is made of the new names. */
-  readonly rename?: ReadonlyMap<string, string> | undefined;
+  columns: list('the names of the columns, in place of those in the header'),
+  /** Name of an encoding, such as `gbk`. Default: UTF-8, or UTF-16 or UTF-32 by a byte order mark. */
+  encoding: value('the encoding, as in gbk, windows-1252, utf-16le (default: UTF-8)', 'NAME', toEncoding),
+  /** Attribute that a plain line becomes. Default `line`. */
+  field: text('the attribute that a plain line becomes', { defaultText: 'line', placeholder: 'NAME' }),
+  /**
+   * Attributes to keep, by name or path, in order. They do not affect the uuid, which may be made of
+   * attributes that are not kept.
+   */
+  select: list('keep these attributes, in this order; nested ones by path, as in a.b'),
+  /** New names by old name or path. Renaming comes first: the uuid is made of the new names. */
+  rename: pairs('give attributes other names; nested ones, by path, move to the top', 'OLD=NEW,…'),
   /** Attributes, by name or path, that must not be missing, null or empty. */
-  readonly require?: readonly string[] | undefined;
-  /** A statement that gives rows, of a SQLite database. Default: all of `table`. */
-  readonly query?: string | undefined;
-  /** The table of a SQLite database. Default `tasks`. */
-  readonly table?: string | undefined;
-  /** How many tasks to load at most, of those that are to be done. */
-  readonly limit?: number | undefined;
-  /** How many records of the input to pass over first. */
-  readonly offset?: number | undefined;
-  /** Loads this many tasks, chosen evenly from all of the input; the same ones each time. */
-  readonly sample?: number | undefined;
-  /** Loads one part of `of`: which tasks are in it depends on their uuid alone. `index` is from 1. */
-  readonly shard?: { readonly index: number; readonly of: number } | undefined;
-  /** The longest line or row. Default 16 MiB. */
-  readonly maxLine?: number | undefined;
-  /** Receives all rejected input. Default: it ends the load with an error. */
+  require: list('reject records if one of these, by name or path, is missing, null or empty'),
+  /** SQL statement that returns rows of a SQLite database. Default: all rows of `table`. */
+  query: text('the rows of a SQLite database, by a SELECT', {
+    placeholder: 'SQL',
+    defaultText: 'all of --table',
+  }),
+  /** Table of a SQLite database. Default `tasks`. */
+  table: text('the table of a SQLite database', { placeholder: 'NAME', defaultText: 'tasks' }),
+  /** Maximum number of tasks to load. Records that are left out, such as finished ones, do not count. */
+  limit: count('load at most so many tasks, of those that are to be done', { min: 0 }),
+  /** Number of valid records to skip first. Default 0. */
+  offset: count('pass over so many records of the input first', { min: 0, default: 0 }),
+  /** Number of tasks to choose evenly from all of the input. The choice is the same each time. */
+  sample: count('load so many, chosen evenly from all of the input, the same ones each time', { min: 0 }),
+  /** Part `index` (from 1) of `of` to load. The uuid alone decides which part a task is in. */
+  shard: value<Shard>('load part I of N; which tasks are in it depends on their uuid alone', 'I/N', toShard),
+  /** Longest line or row, in bytes. Default 16 MiB. */
+  maxLine: size('the longest line or row', { default: MAX_LINE, defaultText: '16MB' }),
+};
+
+interface Shard {
+  readonly index: number;
+  readonly of: number;
+}
+
+/** Options of `load()` that the command does not have, or has in another form. */
+interface OwnLoadOptions {
+  /**
+   * True if a table begins with its header. Default true; without one, columns are `column1` and so on. The
+   * command has `--no-header` instead, because a flag is false unless it is given.
+   */
+  readonly header?: boolean | undefined;
+  /** Receives all rejected input. Default: the first rejection ends the load with an error. */
   readonly reject?: Reject | undefined;
-  /** Is told what a person may want to know. */
-  readonly note?: ((message: string) => void) | undefined;
-  /** Where `-` reads. Once `signal` is aborted it has to end by itself: what was read until then is loaded. */
+  /** Called with messages that may interest the user. */
+  readonly info?: ((message: string) => void) | undefined;
+  /**
+   * Opens standard input, for the path `-`. Once `signal` is aborted it must end by itself; what was read
+   * until then is loaded.
+   */
   readonly stdin?: (() => AsyncIterable<Buffer>) | undefined;
-  /** Ends the load after what it has read. */
+  /** Signal to end the load after what it has read. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** All of them. */
-export const LOAD_NAMES: Names<LoadOptions> = {
-  uuidFields: true,
-  uuid: true,
-  uuidSep: true,
-  format: true,
-  ledger: true,
-  again: true,
-  duplicates: true,
-  delimiter: true,
-  quote: true,
-  escape: true,
-  skip: true,
-  comment: true,
+/** Options of `load()`. The table that is spread is named again, because its doc comments are lost where it is spread. */
+export type LoadOptions = LibraryOptions<typeof identityOptions & typeof loadOptions, OwnLoadOptions>;
+
+/** Names of the options of `OwnLoadOptions`. */
+export const OWN_LOAD_OPTIONS: Names<OwnLoadOptions> = {
   header: true,
-  columns: true,
-  encoding: true,
-  field: true,
-  select: true,
-  rename: true,
-  require: true,
-  query: true,
-  table: true,
-  limit: true,
-  offset: true,
-  sample: true,
-  shard: true,
-  maxLine: true,
   reject: true,
-  note: true,
+  info: true,
   stdin: true,
   signal: true,
 };
 
-/** @throws {TaskpipeError} `USAGE` */
+/** Checks options. @throws {TaskpipeError} `USAGE` if one is unknown or invalid */
 export function checkLoadOptions(options: LoadOptions): void {
-  const { limit, offset, sample, shard, rename, delimiter, quote, skip, comment } = options;
-  checkNames('load()', options, LOAD_NAMES);
-  mustBeWhole('limit', limit, 0);
-  mustBeWhole('offset', offset, 0);
-  mustBeWhole('sample', sample, 0);
-  mustBeWhole('skip', skip, 0);
-  mustBeCharacter('delimiter', delimiter);
-  mustBeCharacter('quote', quote === 'none' ? undefined : quote);
-  mustBeCharacter('escape', options.escape === 'none' ? undefined : options.escape);
-  if (comment === '') throw new TaskpipeError('USAGE', 'comment must not be empty');
-  mustBeWhole('shard.of', shard?.of, 1);
-  for (const [from, to] of rename ?? []) {
+  checkOptions('load()', options, loadOptions, OWN_LOAD_OPTIONS);
+  mustBeWhole('shard.of', options.shard?.of, 1);
+  for (const [from, to] of options.rename ?? []) {
     if (to !== 'run' && to !== 'result') continue;
     throw new TaskpipeError(
       'USAGE',
@@ -119,12 +119,36 @@ export function checkLoadOptions(options: LoadOptions): void {
   }
 }
 
-function mustBeCharacter(name: string, value: string | undefined): void {
-  if (value === undefined || isCharacter(value)) return;
-  throw new TaskpipeError('USAGE', `${name} must be one character; got ${JSON.stringify(value)}`);
+/** Returns whether a text is one character that may be a delimiter, a quote or an escape. */
+function isCharacter(text: string): boolean {
+  return text.length === 1 && !/[\r\n\ud800-\udfff]/.test(text);
 }
 
-/** Whether a text is one character that a table can use for itself. */
-export function isCharacter(text: string): boolean {
-  return text.length === 1 && !/[\r\n\ud800-\udfff]/.test(text);
+function toDelimiter(typed: string): string {
+  const delimiter = typed === '\\t' ? '\t' : typed;
+  if (!isCharacter(delimiter) || delimiter === '"')
+    throw new InvalidValue('must be one character, not a quote or a line end');
+  return delimiter;
+}
+
+function toMark(typed: string): string {
+  if (typed !== 'none' && !isCharacter(typed)) throw new InvalidValue('must be one character, or none');
+  return typed;
+}
+
+function toComment(typed: string): string {
+  if (typed === '') throw new InvalidValue("must be the beginning of a line, as in '#'");
+  return typed;
+}
+
+function toEncoding(typed: string): string {
+  if (!isEncoding(typed))
+    throw new InvalidValue('must be the name of an encoding, as in gbk, shift_jis or windows-1252');
+  return typed;
+}
+
+function toShard(typed: string): Shard {
+  const [index = 0, of = 0] = /^\d+\/\d+$/.test(typed) ? typed.split('/').map(Number) : [];
+  if (index < 1 || index > of) throw new InvalidValue('must be I/N with I from 1 to N, as in 1/4');
+  return { index, of };
 }

@@ -7,33 +7,35 @@ import type { Loaded, ReadOptions } from '../../loaders/index.ts';
 import type { LoadOptions } from './load-options.ts';
 import type { Seen } from './seen-uuids.ts';
 
-/** What a load has done so far. */
+/** Counts of a load so far. */
 export interface LoadCounts {
   /** Records that were read and have a uuid. */
   read: number;
   /** Tasks that came out. */
   loaded: number;
-  /** Left out as the ledger says they are finished. */
+  /** Tasks left out because the ledger has them as finished. */
   finished: number;
-  /** Left out as their uuid came before. */
+  /** Tasks left out because their uuid occurred before. */
   duplicates: number;
-  /** Bytes that were read of files, as they are on the disk. */
+  /** Bytes read from files, before decompression. */
   bytes: number;
-  /** The last record that was read, as `a.csv:3001`; undefined before the first. */
+  /** Last record that was read, such as `a.csv:3001`; undefined before the first. */
   last: string | undefined;
 }
 
-/** The uuids that no task is made of. */
+/** Uuids whose tasks are left out. */
 export interface LeftOut {
-  /** According to the ledger. */
+  /** Uuids that are finished according to the ledger. */
   readonly finished: IdSet | undefined;
-  /** Those of this load so far. Undefined if a uuid may come again. */
+  /** Uuids of this load so far; undefined if duplicates are kept, or cannot occur. */
   readonly seen: Seen | undefined;
 }
 
 export type ToTask = (record: Loaded, read: ReadOptions) => Task | undefined;
 
-/** What makes a record a task, or leaves it out. */
+/**
+ * Returns the function that turns a record into a task. It returns undefined for a record that is left out.
+ */
 export function taskMaker(options: LoadOptions, counts: LoadCounts, { finished, seen }: LeftOut): ToTask {
   const { offset = 0, shard, duplicates, require = [], uuidFields } = options;
   const identity = identify(options);
@@ -76,7 +78,9 @@ export function taskMaker(options: LoadOptions, counts: LoadCounts, { finished, 
   };
 }
 
-/** Returns whether a uuid came before, and compares the record with the one that had it. */
+/**
+ * Returns a function that tells whether a uuid is a duplicate, and compares such a record with the first one.
+ */
 function duplicateFinder(
   isMade: boolean,
 ): (seen: Seen, uuid: string, record: Loaded, source: string) => boolean {

@@ -45,20 +45,21 @@ export interface Loading extends AsyncIterable<readonly Task[]> {
  *       for (const task of tasks) console.log(task.uuid, attribute(task.fields, 'url'));
  *     }
  *
- * @param from a path or several (`-` is standard input), or an iterable of objects, each of which is taken as its JSON
+ * @param from one or several paths (`-` is standard input), or an iterable of objects, each taken as its JSON
  * @throws {TaskpipeError} `IO` if a file cannot be read, `DATA` if input is invalid and no `reject` is given
  */
 export function load(from: string | readonly string[] | RowSource, options: LoadOptions = {}): Loading {
   return loading(from, options, { ofTasks: (tasks) => tasks });
 }
 
-/** The lines of tasks, each with its newline, in pieces as they are read. */
+/** Lines of tasks, each with its newline, in pieces as they are read. */
 export interface LoadingLines extends AsyncIterable<string | Buffer> {
   readonly counts: Readonly<LoadCounts>;
 }
 
 /**
- * Reads tasks as `load` does, and gives them as lines. If it can it makes these without the tasks, which is faster.
+ * Reads tasks as `load` does, and returns them as lines. If possible it makes the lines without tasks, which
+ * is faster.
  * @param typed options that are an error if the format of a file does not use them; others are then ignored
  */
 export function loadLines(
@@ -69,10 +70,10 @@ export function loadLines(
   return loading<string | Buffer>(from, options, { ofTasks: textOf, ofLines: (lines) => lines, typed });
 }
 
-/** What those who load get, of what was read together. */
+/** Form in which a load gives its batches to the caller. */
 interface Yield<T> {
   ofTasks(tasks: readonly Task[]): T;
-  /** Undefined if there are to be tasks. */
+  /** Absent if the caller needs tasks. */
   readonly ofLines?: (lines: Buffer) => T;
   /** Options that are an error if they have no effect. Default: all that are given. */
   readonly typed?: ReadonlySet<string> | undefined;
@@ -107,7 +108,7 @@ async function* batches<T>(
   const leftOut = await leftOutBy(options);
   yield* unfinished(sources, options, counts, leftOut, give);
   const warning = leftOut.seen?.warning;
-  if (warning !== undefined) options.note?.(warning);
+  if (warning !== undefined) options.info?.(warning);
 }
 
 async function* unfinished<T>(
@@ -122,7 +123,7 @@ async function* unfinished<T>(
   const sample = options.sample === undefined ? undefined : sampleOf(options.sample);
   const { limit = Number.POSITIVE_INFINITY, signal } = options;
   if (limit === 0) return;
-  let known = 0; // duplicates when the last task came
+  let known = 0; // number of duplicates at the last batch with tasks
   for (const source of sources) {
     const read = readOptions(source, options, plain);
     const records = readRecords(source, read, options, { paths: sources, counts, typed });
@@ -144,7 +145,7 @@ async function* unfinished<T>(
         }
         if (counts.loaded >= limit || (signal?.aborted && source !== '-')) return;
         if (limit < Number.POSITIVE_INFINITY && counts.duplicates - known >= MANY_DUPLICATES) {
-          read.note(
+          read.info(
             `the last ${number(MANY_DUPLICATES)} records were duplicates: no more are read (--limit)`,
           );
           return;
@@ -202,12 +203,12 @@ function readOptions(
     columns: options.columns,
     field: options.field ?? 'line',
     select: options.select,
-    rename: options.rename ?? new Map(),
+    rename: new Map(options.rename),
     uuidFields: options.uuidFields ?? [],
     needed,
     query: options.query,
     table: options.table,
-    note: options.note ?? (() => {}),
+    info: options.info ?? (() => {}),
     takesPlain: plain?.takes,
   };
 }
@@ -216,10 +217,10 @@ const refuse: Reject = ({ source, line, message }) => {
   throw new TaskpipeError('DATA', `${source}:${line}: ${message}`);
 };
 
-/** So many duplicates in a row end a load that has a limit: an input without end may have no other tasks. */
+/** Number of duplicates in a row that end a load with a limit: an endless input may have no other tasks. */
 const MANY_DUPLICATES = 10_000;
 
-/** What the reading of one file has to know of the load. */
+/** Context of the load, for reading one of its files. */
 interface Load {
   readonly paths: readonly unknown[];
   readonly counts: LoadCounts;
@@ -258,15 +259,15 @@ async function* readRecords(
   yield* loadBytes(format, all, checkContent(first, format, read));
 }
 
-/** Whether these bytes tell what the file is, and its encoding. */
+/** Returns whether these bytes are enough to tell the format of a file and its encoding. */
 function hasStart(first: Buffer): boolean {
   return isTelling(first) && !needsMoreForEncoding(first);
 }
 
-function noteFormat(format: Format, first: Buffer, { source, note }: ReadOptions): void {
+function noteFormat(format: Format, first: Buffer, { source, info }: ReadOptions): void {
   const delimiter = format === 'lines' ? delimiterIn(first) : undefined;
   const or = delimiter === undefined ? '' : `; if it is a table, add --delimiter '${delimiter}'`;
-  note(`${source}: read as ${format}, by its first bytes (--format)${or}`);
+  info(`${source}: read as ${format}, by its first bytes (--format)${or}`);
 }
 
 function loadBytes(
@@ -277,14 +278,18 @@ function loadBytes(
   return mustBeStream(format, read)(bytes, read);
 }
 
-/** @throws {TaskpipeError} `USAGE` for a format that is read by the path of a file */
+/**
+ * Returns the loader of a format. @throws {TaskpipeError} `USAGE` if the format is read by the path of a file
+ */
 function mustBeStream(format: Format, { source }: ReadOptions): Loader {
   const loader = loaderFor(format);
   if (loader !== undefined) return loader;
   throw new TaskpipeError('USAGE', `${source}: ${format} is read from a file; name one, as in tasks.db`);
 }
 
-/** Bytes to their end. Where `signal` has cut that short, it throws: half of a row must not pass for a whole one. */
+/**
+ * Yields all bytes. Throws at the end if `signal` cut them short: half a row must not count as a whole one.
+ */
 async function* uncut(bytes: AsyncIterable<Buffer>, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
   yield* bytes;
   signal?.throwIfAborted();

@@ -1,15 +1,15 @@
 import type { Task } from '../../core/record/task.ts';
 
-/** A number of tasks chosen evenly from all that were added. */
+/** Tasks chosen evenly from all that were added. */
 export interface Sample {
   add(tasks: readonly Task[]): void;
-  /** The chosen ones, in the order they were added. */
+  /** Returns the chosen tasks in the order in which they were added. */
   tasks(): Task[];
 }
 
 /**
- * Reservoir sampling (algorithm R: Vitter, "Random Sampling with a Reservoir", 1985) with random numbers that are the
- * same each time, so that the same input gives the same sample.
+ * Chooses tasks by reservoir sampling (algorithm R: Vitter, "Random Sampling with a Reservoir", 1985). The
+ * random numbers are the same each time, so the same input gives the same sample.
  */
 export function sampleOf(size: number): Sample {
   const chosen: { task: Task; ordinal: number }[] = [];
@@ -27,7 +27,7 @@ export function sampleOf(size: number): Sample {
   };
 }
 
-/** Numbers from 0 up to 1 (Tommy Ettinger's mulberry32, public domain). */
+/** Returns a generator of numbers from 0 up to 1 (Tommy Ettinger's mulberry32, public domain). */
 function mulberry32(seed: number): () => number {
   let state = seed;
   return () => {

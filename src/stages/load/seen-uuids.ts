@@ -3,17 +3,17 @@ import { Pairs } from '../../core/ids/id-pairs.ts';
 import { IdSet } from '../../core/ids/id-set.ts';
 
 /**
- * The uuids of a load so far. For a uuid that is not made of the whole record it also keeps a checksum and the place of
- * the first record, to tell whether later ones with that uuid are the same. Both are in a temporary file for the most
- * part; see `Pairs`.
+ * Uuids of a load so far, with the place and a checksum of the first record of each. The checksum tells
+ * whether later records with the uuid differ; for a uuid made of the whole record it is 0. Most of this is in
+ * a temporary file, see `Pairs`.
  */
 export class Seen {
   readonly #ids = new IdSet();
-  /** Of the first record of each uuid, by the number of the uuid: the checksum (0: not known) and the line. */
+  /** Checksum (0: unknown) and line of the first record of each uuid, by the number of the uuid. */
   readonly #firsts = new Pairs();
-  /** The files that were read, each with the number of its first uuid. */
+  /** Files that were read, each with the number of its first uuid. */
   readonly #files: { readonly source: string; readonly from: number }[] = [];
-  /** The last of them. */
+  /** Last of these files. */
   #source: string | undefined;
   #duplicates = 0;
   #differing = 0;
@@ -29,7 +29,7 @@ export class Seen {
     return this.#counted(this.#ids.addUuid(uuid));
   }
 
-  /** Keeps the place and the checksum of the record whose uuid was added last, which was new. */
+  /** Stores the place and the checksum of a record whose uuid is new and was added last. */
   keepFirst(source: string, line: number, checksum: number): void {
     const { added } = this.#ids;
     if (this.#source !== source) {
@@ -39,7 +39,7 @@ export class Seen {
     this.#firsts.set(added, checksum, line);
   }
 
-  /** Compares the record whose uuid was added last, which was not new, with the first one. */
+  /** Compares a duplicate, whose uuid was added last, with the first record of that uuid. */
   compare(source: string, line: number, checksum: number): void {
     const [first] = this.#firsts.get(this.#ids.added);
     if (checksum === 0 || first === 0 || first === checksum) return;
@@ -47,7 +47,7 @@ export class Seen {
     this.#example ??= `${source}:${line} (loaded: ${this.firstPlace})`;
   }
 
-  /** The place of the first record with the uuid that was added last. */
+  /** Place of the first record with the uuid that was added last. */
   get firstPlace(): string {
     const { added } = this.#ids;
     const [, line] = this.#firsts.get(added);
@@ -55,7 +55,7 @@ export class Seen {
     return `${file?.source}:${line >>> 0}`;
   }
 
-  /** The warning about duplicates that are not the same as the task that was loaded; undefined if there are none. */
+  /** Warning about duplicates that differ from the task that was loaded; undefined if there are none. */
   get warning(): string | undefined {
     if (this.#differing === 0) return undefined;
     return (

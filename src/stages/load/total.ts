@@ -2,10 +2,11 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import type { Total } from '../../core/base/progress.ts';
-import { InvalidValue, type Option, value } from '../../core/options/option.ts';
+import { value } from '../../core/options/declare.ts';
+import { InvalidValue, type Option } from '../../core/options/option.ts';
 import { countRows } from '../../loaders/source/count-rows.ts';
 
-/** How many tasks will come, or a file whose rows they are. */
+/** Option for the number of tasks to expect, or for a file whose rows are counted. */
 export const totalOption: Option<number | string | undefined> = value(
   'how many tasks will come, for the progress line: a number, or a file whose rows are counted, also those that a ledger leaves out',
   'N|FILE',
@@ -17,8 +18,8 @@ export const totalOption: Option<number | string | undefined> = value(
 );
 
 /**
- * Value of `--total`. A file is counted when the total is first read.
- * @throws {TaskpipeError} `IO` if a file can't be read, `USAGE` if it is not a file
+ * Returns the value of `--total`. A file is counted when the total is first read.
+ * @throws {TaskpipeError} `IO` if the file cannot be read, `USAGE` if it is not a regular file
  */
 export async function totalOf(given: number | string | undefined): Promise<Total | undefined> {
   if (typeof given !== 'string') return given;

@@ -3,17 +3,22 @@ import { withoutUnused } from '../../core/options/unused-options.ts';
 import { type Format, formatByName, type Hints, unusedOptions } from '../../loaders/index.ts';
 import type { LoadOptions } from './load-options.ts';
 
-/** Options that stood on the command line; undefined in the library, where all that are given count as such. */
+/**
+ * Options that stood on the command line; undefined in the library, where all given options count as typed.
+ */
 export type Typed = ReadonlySet<string> | undefined;
 
-/** The options that may say what a file is. Those of the environment serve a whole pipeline, and do not. */
+/**
+ * Returns the options that may tell the format of a file. Options of the environment serve a whole pipeline,
+ * so of these only `format` does.
+ */
 export function hintsOf(options: LoadOptions, typed: Typed): Hints {
   if (typed === undefined) return options;
   return Object.fromEntries(Object.entries(options).filter(([name]) => name === 'format' || typed.has(name)));
 }
 
 /**
- * Leaves out options that no format of the files uses, as far as their names tell the formats.
+ * Leaves out options that no format of the files uses, if the names of all files tell their formats.
  * @throws {TaskpipeError} `USAGE` for one that was typed
  */
 export function usedOptions(paths: readonly string[], options: LoadOptions, typed: Typed): LoadOptions {
@@ -25,12 +30,12 @@ export function usedOptions(paths: readonly string[], options: LoadOptions, type
   return withoutUnused(options, unusedOptions(givenIn(options), known), typed, nameOf);
 }
 
-/** @throws {TaskpipeError} `USAGE` for an option that was typed, and that none of the formats uses */
+/** Rejects typed options that none of the formats uses. @throws {TaskpipeError} `USAGE` */
 export function refuseUnused(formats: readonly Format[], options: LoadOptions, typed: Typed): void {
   withoutUnused(options, unusedOptions(givenIn(options), formats), typed, nameOf);
 }
 
-/** Names of the options that are given; a header is what there is without them. */
+/** Returns the names of the options that are given. A header is the default, so only its absence counts. */
 function givenIn(options: LoadOptions): string[] {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return given.map(([name]) => name).filter((name) => name !== 'header' || options.header === false);

@@ -4,42 +4,45 @@ import { SETTLING } from '../../queues/contract.ts';
 import type { Consumer, Queue } from '../../queues/index.ts';
 
 export interface PullOptions {
-  /** Who takes the tasks; it need not be unique. */
+  /** Name of the worker that takes the tasks; it need not be unique. */
   readonly worker: string;
-  /** How many tasks are out at most: delivered, and not settled. Default 1000. */
+  /** Maximum number of tasks in flight: delivered and not settled. Default 1000. */
   readonly window?: number | undefined;
-  /** How long a task is left to a worker of which nothing is heard, in milliseconds. Default 30 s. */
+  /** Time that a silent worker keeps its tasks, in milliseconds. Default 30 s. */
   readonly lease?: number | undefined;
   /** Ends when no task waits, is delayed, or is in flight. Default: it waits for more. */
   readonly untilEmpty?: boolean | undefined;
-  /** Takes no more. */
+  /** Signal to take no more tasks. */
   readonly stopping?: AbortSignal | undefined;
-  readonly say?: ((message: string) => void) | undefined;
+  readonly warn?: ((message: string) => void) | undefined;
 }
 
 export const WINDOW = 1000;
 export const LEASE = 30_000;
 
-/** How many tasks are asked for at once: a few, and more while they come. */
+/** Bounds of the number of tasks requested at once: few at first, and more while tasks come. */
 const FIRST_ASKED = 16;
 const MOST_ASKED = 1000;
-/** How long it waits before it looks again, in milliseconds: longer while nothing comes, less while tasks are out. */
+/**
+ * Waits between two requests, in milliseconds. They double while nothing comes; tasks in flight lower the
+ * maximum.
+ */
 const SHORTEST_WAIT = 5;
 const WAIT_WHILE_OUT = 50;
 const LONGEST_WAIT = 250;
 /** Time in which the process that acknowledges must start, in milliseconds. */
 const STARTING = 10_000;
-/** How often it tells that it is there, in milliseconds. */
+/** Interval of heartbeats, in milliseconds. */
 const GREETING = 1000;
 
 /**
- * Delivers tasks of some queues, at most a window of them at a time. Leases are renewed by timers of this process,
- * which does nothing else that takes time: the work is downstream, in processes of its own.
+ * Delivers tasks of some queues, at most a window of them at a time. Timers of this process renew the leases.
+ * It does nothing else that takes time: the work is downstream, in other processes.
  */
 export class Pull {
-  /** How many tasks were delivered. */
+  /** Number of delivered tasks. */
   delivered = 0;
-  /** Whether it ended because no process is left to acknowledge the tasks in flight. */
+  /** True if delivery ended because no process is left to acknowledge the tasks in flight. */
   isAbandoned = false;
   readonly #consumers: readonly Consumer[];
   readonly #options: PullOptions;
@@ -50,7 +53,7 @@ export class Pull {
   #lastNews = Date.now();
   #lastAsked = 0;
   #settled = 0;
-  /** Whether a process that acknowledges was ever seen. */
+  /** True once a process that acknowledges was seen. */
   #wasHeard = false;
   #isHeard = false;
   #wake: (() => void) | undefined;
@@ -70,18 +73,21 @@ export class Pull {
     return new Pull(await Promise.all(queues.map((queue) => queue.consume({ worker, lease }))), options);
   }
 
-  /** How many tasks are out. */
+  /** Number of tasks in flight. */
   get out(): number {
     return this.#consumers.reduce((sum, { out }) => sum + out.size, 0);
   }
 
-  /** Takes no more. */
+  /** Takes no more tasks. */
   readonly stop = (): void => {
     this.#isStopping = true;
     this.#wake?.();
   };
 
-  /** The tasks, as they come, until it is stopped or all are done. @throws {TaskpipeError} `IO` */
+  /**
+   * Yields tasks as they come, until it is stopped, all are done, or no process acknowledges them.
+   * @throws {TaskpipeError} `IO`
+   */
   async *tasks(): AsyncGenerator<readonly Task[]> {
     const { window = WINDOW, untilEmpty = false } = this.#options;
     let ask = FIRST_ASKED;
@@ -96,7 +102,7 @@ export class Pull {
         ask = Math.min(MOST_ASKED, Math.max(FIRST_ASKED, tasks.length * 2));
         wait = SHORTEST_WAIT;
         this.delivered += tasks.length;
-        if (this.out === tasks.length) this.#lastNews = Date.now(); // from here on, something can come
+        if (this.out === tasks.length) this.#lastNews = Date.now(); // acknowledgements can come from now on
         yield tasks;
         continue;
       }
@@ -111,9 +117,9 @@ export class Pull {
 
   /**
    * Waits for the tasks in flight, once no more are delivered; those not acknowledged return to the front.
-   * @param hurry puts all of it back at once
-   * @param isGone whether the reader of the tasks has left: then there may be no process that acknowledges
-   * @returns how many were put back
+   * @param hurry signal to put all of them back at once
+   * @param isGone true if the reader of the tasks has left, so that there may be no process that acknowledges
+   * @returns the number of tasks put back
    */
   async settle(hurry?: AbortSignal, isGone = false): Promise<number> {
     const { lease = LEASE } = this.#options;
@@ -136,14 +142,16 @@ export class Pull {
     return count;
   }
 
-  /** To be called at the end, however that comes. */
+  /** Stops the timers and closes the consumers, unless a timer failed. Call it at the end in any case. */
   async close(): Promise<void> {
     this.#options.stopping?.removeEventListener('abort', this.stop);
     for (const timer of this.#timers) clearInterval(timer);
     if (this.#failure === undefined) for (const consumer of this.#consumers) await consumer.close();
   }
 
-  /** Takes from one queue after the other; a uuid that is out of one is not taken of another. */
+  /**
+   * Takes tasks from the queues in turn. A uuid that is in flight from one queue is not taken from another.
+   */
   async #take(count: number): Promise<readonly Task[]> {
     const all = this.#consumers;
     if (all.length === 1) return (all[0] as Consumer).take(count);
@@ -164,12 +172,15 @@ export class Pull {
       const { uuids, isEnd } = await consumer.returned();
       this.#settled += uuids.length;
       if (uuids.length > 0) this.#lastNews = Date.now();
-      // Another one may settle after that.
+      // After one acknowledging process has ended, another one may still settle tasks.
       if (uuids.length > 0 || isEnd) this.#isEnd = isEnd;
     }
   }
 
-  /** A task may take longer than a lease: as long as some are acknowledged, no task is given up. */
+  /**
+   * Asks whether a process that acknowledges is alive. While one is, no task is given up: a task may take
+   * longer than a lease.
+   */
   async #listen(): Promise<void> {
     const now = Date.now();
     if (now - this.#lastNews < SETTLING || now - this.#lastAsked < SETTLING) return;
@@ -182,8 +193,8 @@ export class Pull {
   }
 
   /**
-   * Whether the pipe is dead, although nothing tells us: a program between us and the stage that died learns of that
-   * only when it has something to write.
+   * Returns whether the pipe is dead although nothing reports it. A program between this process and a dead
+   * stage notices the death only at its next write.
    */
   async #isLeft(): Promise<boolean> {
     if (this.out === 0) return false;
@@ -197,7 +208,7 @@ export class Pull {
   }
 
   #tellSilence(milliseconds: number): void {
-    this.#options.say?.(
+    this.#options.warn?.(
       `heard nothing of ${counted(this.out, 'task')} for ${milliseconds / 1000} s; is there a task-queue ack at the end of the pipe, of the same --worker?`,
     );
   }
@@ -216,7 +227,7 @@ export class Pull {
     if (answers.some(Boolean)) this.stop();
   }
 
-  /** Does something now and then, but not again before it has ended. */
+  /** Calls a function at an interval, but not again before its last call has ended. */
   #every(milliseconds: number, work: () => Promise<void>): void {
     let isAtWork = false;
     const timer = setInterval(async () => {

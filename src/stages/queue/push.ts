@@ -1,11 +1,11 @@
 import { attribute, type Task } from '../../core/record/task.ts';
 import type { PushCounts, PushOptions, Queue } from '../../queues/index.ts';
 
-/** How many tasks go to the server at once, and how many characters. */
+/** Maximum number of tasks in one request to the server, and of their characters. */
 const MOST = 1000;
 const LARGEST = 4 * 1024 * 1024;
 
-/** A batch in pieces that a server takes in its stride. */
+/** Splits a batch into chunks of a size that a server handles well. */
 export function* inChunks(tasks: readonly Task[]): Generator<readonly Task[]> {
   let chunk: Task[] = [];
   let size = 0;
@@ -22,8 +22,8 @@ export function* inChunks(tasks: readonly Task[]): Generator<readonly Task[]> {
 }
 
 /**
- * Puts each task into the queue that has the name of its `handler`, else into the first.
- * @param counts are added to
+ * Adds each task to the queue that its `handler` names, else to the first.
+ * @param counts totals to add to
  */
 export async function shareOut(
   tasks: readonly Task[],
@@ -41,7 +41,7 @@ export async function shareOut(
   }
 }
 
-/** Which queue a task is for. */
+/** Returns the index of the queue that a task is for. */
 export function queueOf({ fields }: Task, queues: readonly Queue[]): number {
   const handler = attribute(fields, 'handler');
   return Math.max(

@@ -4,14 +4,14 @@ import type { LineOptions } from '../../core/text/lines.ts';
 import type { Queue, SettleCounts, SettleOptions, Verdict } from '../../queues/index.ts';
 import { nameOf } from '../ledger-filter.ts';
 
-/** A line of what comes back, and what it says of its task. */
+/** Line of the input, with the verdict on its task. */
 export interface JudgedLine extends Verdict {
   readonly line: string;
 }
 
 /**
- * Reads records and bare uuids, and what is to become of each: SUCCESS, no `run` and a bare uuid are done, PENDING goes
- * back, all else has failed.
+ * Reads records and bare uuids, with the verdict on each. SUCCESS, records without `run` and bare uuids are
+ * done; PENDING goes back; all else has failed.
  */
 export function readJudged(
   chunks: AsyncIterable<Buffer>,
@@ -34,13 +34,13 @@ function judge(line: string): JudgedLine | RecordReject | undefined {
   return { uuid, kind: 'failed', error: failureOf(run.error, run.state), line };
 }
 
-/** A run that came from outside may lack anything. */
+/** Returns the failure of a run. A run that came from outside may lack anything. */
 function failureOf(error: Partial<Failure> | undefined, state: string): Failure {
   const { code, message } = error ?? {};
   return { code: String(code ?? state), message: String(message ?? '') };
 }
 
-/** The same, as if each had failed, but for what is PENDING. */
+/** Turns verdicts `done` into failures, and passes on all others. */
 export async function* asFailed(
   batches: AsyncIterable<readonly JudgedLine[]>,
 ): AsyncGenerator<readonly JudgedLine[]> {
@@ -50,8 +50,8 @@ export async function* asFailed(
 }
 
 /**
- * Settles what comes, and passes on what is settled.
- * @param counts are added to
+ * Settles tasks, and passes their lines on once they are settled.
+ * @param counts totals to add to
  */
 export async function* settle(
   batches: AsyncIterable<readonly JudgedLine[]>,
@@ -70,7 +70,10 @@ function add(counts: SettleCounts, more: SettleCounts): void {
   for (const key of Object.keys(more) as (keyof SettleCounts)[]) counts[key] += more[key];
 }
 
-/** Which verdict is for which queue: the one that the worker has the task of, else one that has it, else the first. */
+/**
+ * Sorts verdicts by queue: the one from which the worker has the task, else one that has the task, else the
+ * first.
+ */
 async function sorted(
   batch: readonly Verdict[],
   queues: readonly Queue[],

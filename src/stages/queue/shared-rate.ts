@@ -4,8 +4,9 @@ import type { Executor } from '../../executors/contract.ts';
 import type { Queues } from '../../queues/index.ts';
 
 /**
- * An executor whose starts are spaced by a server that others ask too: so many of each lane for all machines together.
- * @param stopping what still waits for its turn then goes back as PENDING
+ * Returns an executor whose attempts are spaced by a shared server. The rate of a lane then holds for all
+ * machines together.
+ * @param stopping signal at which attempts that still wait end as PENDING
  */
 export function withSharedRate(
   executor: Executor,

@@ -16,17 +16,17 @@ const view: View = {
 const plain = { columns: 200, colours: false };
 const moving = (rate: number): View => ({ ...view, speed: { rate, stall: undefined } });
 
-test('a log is told counts, how much of all, rate and time left', () => {
+test('a log line shows counts, percentage, rate and time left', () => {
   expect(wordsOf(view)).toBe('12,345 saved, 55 failed, 62% of 20,000, 1,030/s, 7s left');
 });
 
-test('a terminal with room is shown a bar, too', () => {
+test('a wide terminal shows a progress bar too', () => {
   expect(lineOf('task-save', view, plain)).toBe(
     'task-save: [==================>           ] 62%, 12,345 saved, 55 failed, 1,030/s, 7s left',
   );
 });
 
-test('the line is never wider than the terminal, and the first count is what stays', () => {
+test('the line fits the terminal, and the first count is dropped last', () => {
   for (let columns = 1; columns <= 120; columns++) {
     const line = lineOf('task-save', view, { columns, colours: false });
     expect(line.length).toBeLessThanOrEqual(columns);
@@ -37,7 +37,7 @@ test('the line is never wider than the terminal, and the first count is what sta
   expect(lineOf('task-save', view, { columns: 19, colours: false })).toBe('62%, 12,345 saved');
 });
 
-test('only failures have a colour', () => {
+test('only failures are coloured', () => {
   const line = lineOf('task-save', view, { columns: 60, colours: true });
   expect(line.match(/\x1b\[\d+m[^\x1b]*/g)).toEqual([
     '\x1b[31m55 failed',
@@ -45,18 +45,18 @@ test('only failures have a colour', () => {
   ]);
 });
 
-test('where more came than was to come, nothing is told of the whole', () => {
+test('a count over the total hides the percentage', () => {
   expect(wordsOf({ ...view, total: 12_000 })).toBe('12,345 saved, 55 failed, 1,030/s');
   expect(wordsOf({ ...view, total: 12_400 })).toContain('100% of 12,400');
 });
 
-test('a stall tells how long nothing came, and no time left', () => {
+test('a stall shows its duration and no time left', () => {
   expect(wordsOf({ ...view, speed: { rate: 0, stall: 75_000 } })).toMatch(
     /62% of 20,000, 0\/s, nothing for 1m 15s$/,
   );
 });
 
-test('a rate under one a second is one a minute, or an hour', () => {
+test('rates under one a second are shown per minute or per hour', () => {
   const rates = [123_456.7, 42.4, 9.96, 2.04, 0.5, 0.025, 0.001].map((rate) =>
     wordsOf({ ...moving(rate), total: undefined })
       .split(', ')
@@ -65,14 +65,14 @@ test('a rate under one a second is one a minute, or an hour', () => {
   expect(rates).toEqual(['123,457/s', '42/s', '10/s', '2/s', '30/m', '1.5/m', '3.6/h']);
 });
 
-test('time left is told in its two largest units, and not where it is beyond reckoning', () => {
+test('time left has at most two units, and is left out if it is too long', () => {
   const left = [7600 / 45, 7600 / 125, 7600 / 7390, 7600 / 273_700, 7600 / 1e8].map((rate) =>
     wordsOf(moving(rate)).split(', ').at(-1),
   );
   expect(left).toEqual(['45s left', '2m 05s left', '2h 03m left', '3d 04h left', '0.3/h']);
 });
 
-test('a share that the stage itself knows needs no total', () => {
+test('a share that the stage reports needs no total', () => {
   const progress = { ...view.progress, share: 0.25 };
   expect(wordsOf({ progress, speed: view.speed })).toBe('12,345 saved, 55 failed, 25%, 1,030/s, 36s left');
 });

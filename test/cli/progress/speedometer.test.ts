@@ -3,14 +3,14 @@ import { type Speed, Speedometer } from '../../../src/cli/progress/speedometer.t
 
 const SECOND = 1000;
 
-/** The last of looks five times a second at a count, which is as `countAt` says for each second. */
+/** Looks five times a second at a count that follows `countAt`. Returns the last speed. */
 function lookUntil(end: number, countAt: (seconds: number) => number): Speed {
   const speedometer = new Speedometer(0);
   for (let time = 200; time < end * SECOND; time += 200) speedometer.look(time, countAt(time / SECOND));
   return speedometer.look(end * SECOND, countAt(end));
 }
 
-test('the rate is that of the last ten seconds, not since the start', () => {
+test('the rate covers the last ten seconds, not the whole run', () => {
   const slowerAfterAMinute = (seconds: number): number =>
     seconds < 60 ? seconds * 1000 : 60_000 + (seconds - 60) * 20;
   expect(lookUntil(5, slowerAfterAMinute).rate).toBeCloseTo(1000, 0);
@@ -18,18 +18,18 @@ test('the rate is that of the last ten seconds, not since the start', () => {
   expect(lookUntil(71, slowerAfterAMinute).rate).toBeCloseTo(20, 0);
 });
 
-test('a stall is 0, with the time since the last one', () => {
+test('a stall has rate 0 and the time since the last task', () => {
   const untilHalfAMinute = (seconds: number): number => Math.min(seconds, 30) * 100;
   expect(lookUntil(75, untilHalfAMinute)).toEqual({ rate: 0, stall: 45 * SECOND });
   expect(lookUntil(35, untilHalfAMinute)).toEqual({ rate: 50, stall: undefined });
 });
 
-test('a stage that never got anything stalls, too', () => {
+test('a stage that has received nothing reports a stall', () => {
   expect(lookUntil(9, () => 0)).toEqual({ rate: 0, stall: undefined });
   expect(lookUntil(20, () => 0)).toEqual({ rate: 0, stall: 20 * SECOND });
 });
 
-test('tasks that take half a minute each are no stall, and their rate is that of several', () => {
+test('tasks of half a minute each are not a stall, and the rate covers several of them', () => {
   const twoAMinute = (seconds: number): number => Math.floor(seconds / 30);
   for (const end of [615, 629]) {
     const { rate, stall } = lookUntil(end, twoAMinute);
@@ -39,7 +39,7 @@ test('tasks that take half a minute each are no stall, and their rate is that of
   }
 });
 
-test('ten seconds after a stall the rate is what it is', () => {
+test('the rate is correct again ten seconds after a stall', () => {
   const withAGap = (seconds: number): number =>
     seconds < 30 ? seconds * 100 : seconds < 90 ? 3000 : 3000 + (seconds - 90) * 100;
   expect(lookUntil(100, withAGap).rate).toBeCloseTo(100, 0);

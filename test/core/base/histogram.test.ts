@@ -5,7 +5,7 @@ import { Histogram } from '../../../src/core/base/histogram.ts';
 const times = fc.array(fc.oneof(fc.nat(200), fc.nat(100_000), fc.nat(2 ** 31 - 1)), { minLength: 1 });
 
 describe('a histogram', () => {
-  test('answers no quantile further off than its bins are wide, and its mean and maximum exactly', () => {
+  test('returns quantiles within the bin width, and the exact mean and maximum', () => {
     fc.assert(
       fc.property(
         times,
@@ -29,7 +29,7 @@ describe('a histogram', () => {
     );
   });
 
-  test('has every value in the one bin that it belongs to, in coarser bins, too', () => {
+  test('counts each value in exactly one bin, in coarser bins too', () => {
     fc.assert(
       fc.property(times, fc.constantFrom(0, 2, 3, 6), (values, bits) => {
         const histogram = new Histogram(6);
@@ -43,14 +43,14 @@ describe('a histogram', () => {
     );
   });
 
-  test('takes what clocks that are set back give as 0, and has a most', () => {
+  test('records negative values as 0 and caps large ones', () => {
     const histogram = new Histogram(6);
     for (const value of [-5, 0.9, 2 ** 40]) histogram.record(value);
     expect([histogram.quantile(0.5), histogram.max, histogram.count]).toEqual([0, 2 ** 31 - 1, 3]);
     expect(histogram.bins().map(({ count }) => count)).toEqual([2, 1]);
   });
 
-  test('of nothing answers 0', () => {
+  test('returns 0 if it is empty', () => {
     const histogram = new Histogram(6);
     expect([histogram.quantile(0.5), histogram.mean, histogram.max, histogram.bins()]).toEqual([0, 0, 0, []]);
   });

@@ -14,7 +14,7 @@ test.each([
   expect(escapeControls(text)).toBe(shown);
 });
 
-test('what is quoted has neither raw newlines nor marks that turn text', () => {
+test('quoted text has no raw newlines and no bidirectional marks', () => {
   expect(quoted('a"\n\u202e')).toBe('"a\\"\\n\\u202e"');
 });
 
@@ -28,12 +28,12 @@ test.each([
   ['ftp://jo:pw@h', 'ftp://…@h'],
   ['//jo:pw@h', '…@h'],
   ['https://h/a', 'https://h/a'],
-])('%s is without its user %s', (text, shown) => {
+])('%s without its user is %s', (text, shown) => {
   expect(withoutUser(text)).toBe(shown);
 });
 
 test.each(['{"a": xsecret}', 'secret', '{"k":"secret"]', '{"k":"x", secret}', '"secret', '[1] secret'])(
-  'why %s is no JSON is said without a piece of it',
+  'the JSON error for %s does not quote the text',
   (text) => {
     let words = '';
     try {

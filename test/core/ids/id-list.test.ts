@@ -7,7 +7,7 @@ import { hashOfKey, setKey } from '../../../src/core/ids/id-key.ts';
 import { IdList } from '../../../src/core/ids/id-list.ts';
 import { IdSet } from '../../../src/core/ids/id-set.ts';
 
-/** More than the list keeps in memory: the last of them are in the file, and some after it in memory. */
+/** More ids than the list keeps in memory: most are in the file, and some of the last in memory. */
 const MANY = 720_000;
 
 function uuidOf(i: number): string {
@@ -20,7 +20,7 @@ function many(): IdSet {
   return set;
 }
 
-/** Which of so many numbers are told wrongly: those below `MANY` are in the set, the others are not. */
+/** Returns the numbers with a wrong answer: those below `MANY` are in the set, the others are not. */
 function wrongOf(set: IdSet, numbers: Iterable<number>): number[] {
   return [...numbers].filter((i) => set.has(uuidOf(i)) !== i < MANY);
 }
@@ -33,7 +33,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-test('keeps more ids than there is memory for them, asked for forwards, backwards and here and there', () => {
+test('an id set keeps more ids than fit in memory, for lookups in any order', () => {
   const set = many();
   expect(set.size).toBe(MANY);
   expect(wrongOf(set, from(0, 1))).toEqual([]);
@@ -47,7 +47,7 @@ test('keeps more ids than there is memory for them, asked for forwards, backward
   expect(set.add(uuidOf(5001))).toBe(false);
 });
 
-test('where no temporary file can be made, all are kept in memory', () => {
+test('an id set stays in memory if it cannot create a temporary file', () => {
   vi.stubEnv('TMPDIR', join(tmpdir(), 'no-such-folder'));
   const set = many();
   expect(set.size).toBe(MANY);
@@ -68,11 +68,11 @@ function linkOf(fd: string): string {
   try {
     return readlinkSync(`/proc/self/fd/${fd}`);
   } catch {
-    return ''; // it was that of the folder itself
+    return ''; // it was the descriptor of the folder itself
   }
 }
 
-test('a set of what was only written down before knows it all, each once', () => {
+test('an id set made from a list has each id once', () => {
   const list = new IdList();
   for (let i = 0; i < MANY; i++) list.add(uuidOf(i));
   for (let i = 0; i < MANY; i += 100) list.add(uuidOf(i));
@@ -84,7 +84,7 @@ test('a set of what was only written down before knows it all, each once', () =>
   expect(set.has(uuidOf(100))).toBe(false);
 });
 
-test('a list goes through its keys in order, and stops when it is told to', () => {
+test('a list visits its keys in order and stops on request', () => {
   const list = new IdList();
   const ids = Array.from({ length: 70_000 }, (_, i) => uuidOf(i));
   for (const id of ids) list.add(id);
@@ -96,7 +96,7 @@ test('a list goes through its keys in order, and stops when it is told to', () =
   expect(pieces).toEqual([0, 65_536]);
 });
 
-/** Ids whose hashes are all the same, whatever the seed: each flip is undone by the one in the next word. */
+/** Returns ids with equal hashes for every seed: the next word undoes each flip. */
 function twinsOf(words: readonly [number, number, number, number]): string[] {
   const after = [(1 << 31) | (1 << 18), (1 << 31) | (1 << 15), (1 << 31) | (1 << 18)];
   return Array.from({ length: 8 }, (_, which) => {
@@ -111,7 +111,7 @@ function twinsOf(words: readonly [number, number, number, number]): string[] {
   });
 }
 
-test('ids whose hashes are the same are told apart, whichever of them come and go', () => {
+test('an id set distinguishes ids with equal hashes', () => {
   const word = fc.integer({ min: 0, max: 2 ** 32 - 1 });
   const step = fc.tuple(fc.constantFrom('add', 'delete', 'has'), fc.nat(3), fc.nat(7));
   fc.assert(

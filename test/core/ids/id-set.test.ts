@@ -18,7 +18,7 @@ const id = fc.oneof(
   ),
 );
 
-test('does what a Map does, for ids of all kinds', () => {
+test('an id map behaves like a Map for ids of all kinds', () => {
   const step = fc.tuple(fc.constantFrom('set', 'delete', 'get'), id, fc.integer());
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
@@ -38,7 +38,7 @@ test('does what a Map does, for ids of all kinds', () => {
   );
 });
 
-test('keeps a hundred thousand ids, half of them taken out again', () => {
+test('an id set adds 100,000 ids and deletes half of them', () => {
   const set = new IdSet();
   const ids = Array.from(
     { length: 100_000 },
@@ -50,7 +50,7 @@ test('keeps a hundred thousand ids, half of them taken out again', () => {
   expect(ids.filter((one, i) => set.has(one) !== (i % 2 === 1))).toEqual([]);
 });
 
-test('the bytes of a canonical uuid are that uuid; other bytes are told apart', () => {
+test('addBytes accepts the bytes of a canonical uuid and rejects others', () => {
   const set = new IdSet();
   const bytes = Buffer.from('{"uuid":"f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4"}');
   expect(set.addBytes(bytes, 9)).toBe(true);
@@ -62,7 +62,7 @@ test('the bytes of a canonical uuid are that uuid; other bytes are told apart', 
   expect(set.addBytes(Buffer.from('short'), 0)).toBe(false);
 });
 
-test('ids given as bytes are in at once for whoever asks, however many there are', () => {
+test('ids added as bytes are found at once', () => {
   const set = new IdSet();
   const one = (i: number): string => `${i.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`;
   for (let i = 0; i < 1000; i++) {
@@ -76,7 +76,7 @@ test('ids given as bytes are in at once for whoever asks, however many there are
   expect(kept.every((i) => set.has(one(i)))).toBe(true);
 });
 
-test('the 16 bytes of a uuid are the id that its text is', () => {
+test('the 16 bytes of a uuid are the same id as its text', () => {
   const bytes = (text: string): DataView => new DataView(new Uint8Array(Buffer.from(text, 'hex')).buffer);
   const set = new IdSet();
   const uuid = bytes('f9168c5eceb24faab6bf329bf39fa1e4');
@@ -91,13 +91,13 @@ test('the 16 bytes of a uuid are the id that its text is', () => {
   expect(set.size).toBe(3);
 });
 
-test('an upper-case uuid is another id than the lower-case one', () => {
+test('an upper-case uuid differs from the lower-case one', () => {
   const set = new IdSet();
   set.add('f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4');
   expect(set.has('F9168C5E-CEB2-4FAA-B6BF-329BF39FA1E4')).toBe(false);
 });
 
-test('the hash that shards divide by is the same in every version, and spread evenly', () => {
+test('the hash for shards is the same in every version and evenly distributed', () => {
   expect([
     stableHash('f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4'),
     stableHash('my-own-id'),

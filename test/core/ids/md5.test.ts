@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { md5 } from '../../../src/core/ids/md5.ts';
 
-test('gives the digests of node:crypto, for every length up to 300 bytes, whatever lies behind the text', () => {
+test('md5 equals node:crypto for every length up to 300 bytes and ignores trailing bytes', () => {
   const digest = Buffer.alloc(16);
   const view = new DataView(digest.buffer, digest.byteOffset, 16);
   for (let length = 0; length <= 300; length++) {

@@ -15,18 +15,18 @@ const VECTORS = [
   ['😀', '61de432c-c2e8-3f22-b369-f87d0a010d0b', 'f0793165-4aab-598c-9164-4efc598481b2'],
 ] as const;
 
-test.each(VECTORS)('gives the uuids that Python gives for %j', (name, uuid3, uuid5) => {
+test.each(VECTORS)('name uuids of %j equal those of Python', (name, uuid3, uuid5) => {
   expect(nameUuid(name)).toBe(uuid3);
   expect(nameUuid(name, 5)).toBe(uuid5);
 });
 
-test('names longer than any buffer so far are hashed whole', () => {
+test('names longer than the buffer are hashed whole', () => {
   const name = 'é'.repeat(100_000);
   expect(nameUuid(name)).not.toBe(nameUuid(`${name}é`));
   expect(nameUuid('a')).toBe(VECTORS[2][1]);
 });
 
-/** As RFC 9562 tells it, by node:crypto. */
+/** Returns the uuid by the rules of RFC 9562, with node:crypto. */
 function plainUuid(name: string, version: 3 | 5): string {
   const hash = createHash(version === 3 ? 'md5' : 'sha1').update(
     Buffer.from('6ba7b8119dad11d180b400c04fd430c8', 'hex'),
@@ -44,7 +44,7 @@ function uuidOfBytes(name: string, version: 3 | 5): string {
   return text.toString();
 }
 
-test('any name, as text or as bytes, gives the uuid that node:crypto gives', () => {
+test('name uuids equal those of node:crypto, from text and from bytes', () => {
   const any = fc.string({ unit: 'binary', maxLength: 400 });
   fc.assert(
     fc.property(any, fc.constantFrom<3 | 5>(3, 5), (name, version) => {
@@ -56,7 +56,7 @@ test('any name, as text or as bytes, gives the uuid that node:crypto gives', () 
   );
 });
 
-test('names of every length give the uuid that node:crypto gives, short ones after long ones too', () => {
+test('names of every length get the uuids of node:crypto, also short ones after long ones', () => {
   for (let length = 300; length >= 0; length--) {
     const name = 'a'.repeat(length);
     for (const version of [3, 5] as const) expect(nameUuid(name, version)).toBe(plainUuid(name, version));
@@ -64,7 +64,7 @@ test('names of every length give the uuid that node:crypto gives, short ones aft
   expect(uuidOfBytes('é'.repeat(100_000), 3)).toBe(`  ${plainUuid('é'.repeat(100_000), 3)}  `);
 });
 
-test('version 7 begins with the time, and differs each time', () => {
+test('a uuid of version 7 begins with the time and is new each time', () => {
   const before = Date.now();
   const [one, two] = [randomUuid(7), randomUuid(7)];
   const time = Number.parseInt(one.slice(0, 8) + one.slice(9, 13), 16);

@@ -10,7 +10,7 @@ test.each([
   ['"",a', ['', 'a']],
   ['a=b,c', ['a=b', 'c']],
   ['"a\nb"', ['a\nb']],
-])('%j is the names %j', (typed, names) => {
+])('%j gives the names %j', (typed, names) => {
   expect(splitList(typed)).toEqual(names.map((name) => [name]));
 });
 
@@ -25,7 +25,7 @@ test.each([
   ['"a=b"=c', [['a=b', 'c']]],
   ['a="b,c"', [['a', 'b,c']]],
   ['a=b=c', [['a', 'b', 'c']]],
-])('%j is the pairs %j', (typed, pairs) => {
+])('%j gives the pairs %j', (typed, pairs) => {
   expect(splitList(typed, '=')).toEqual(pairs);
 });
 
@@ -33,7 +33,7 @@ test.each(['', 'a,', ',a', 'a,,b', '"a', '"a"b', '"a""', 'a,"b'])('%j is not a l
   expect(splitList(typed)).toBeInstanceOf(ListFault);
 });
 
-test('any names, quoted as they must be, are the same names again', () => {
+test('quoted names are parsed back to the same names', () => {
   const name = fc.string({ unit: fc.constantFrom('a', ',', '=', '"', ' ', '\n', 'é') });
   fc.assert(
     fc.property(fc.array(name, { minLength: 1 }), (names) => {

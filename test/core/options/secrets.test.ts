@@ -4,7 +4,7 @@ import { typedLine } from '../../../src/core/options/secrets.ts';
 
 const shown = (...argv: string[]): string => typedLine('task-exec', argv, execCommand.options);
 
-test('a command line is shown as it was typed, quoted for a shell', () => {
+test('a command line is shown as typed, quoted for a shell', () => {
   expect(shown('--http', '-j', '50', '--url', 'https://h/{id}?a={b}', "--expect-body=/it's/")).toBe(
     `task-exec --http -j 50 --url 'https://h/{id}?a={b}' '--expect-body=/it'"'"'s/'`,
   );
@@ -30,7 +30,7 @@ test.each([
   ],
   [['--command', 'tool --password hush --token=hush {id}'], "--command 'tool --password … --token=… {id}'"],
   [['--worker', 'env DB_PASSWORD=hush python3 w.py'], "--worker 'env DB_PASSWORD=… python3 w.py'"],
-])('secrets are not: %j', (argv, words) => {
+])('secrets are hidden: %j', (argv, words) => {
   const line = shown(...argv);
   expect(line).toBe(`task-exec ${words}`);
   expect(line).not.toContain('hush');

@@ -14,12 +14,12 @@ test.each([
   ['per_host', 'per-host'],
   ['retris', 'retries'],
   ['ulr', 'url'],
-])('takes %s for %s', (word, name) => {
+])('%s suggests %s', (word, name) => {
   expect(nearest(word, NAMES)).toBe(name);
 });
 
 test.each(['', 'x', 'foo', 'data', 'fast', 'retr', 'user', 'host', 'threads', '__proto__'])(
-  'suggests nothing for %j',
+  '%j suggests nothing',
   (word) => {
     expect(nearest(word, NAMES)).toBeUndefined();
   },

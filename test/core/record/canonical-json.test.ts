@@ -21,7 +21,7 @@ test.each([
   expect(canonicalJson(text)).toBe(expected);
 });
 
-/** Writes a value with its members in another order, with white space, and with letters escaped. */
+/** Writes a value with another order of members, with white space, and with escaped letters. */
 function rewritten(value: unknown): string {
   if (typeof value === 'string')
     return JSON.stringify(value).replace(/[a-zA-Z\u0080-\ud7ff](?=[^"]*")/g, (letter, at, all) =>
@@ -37,7 +37,7 @@ function rewritten(value: unknown): string {
   return `{ ${members.reverse().join(' , ')} }`;
 }
 
-test('white space, the order of names and escapes make no difference, and all else does', () => {
+test('canonical JSON ignores white space, member order and escapes, and nothing else', () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 4 }), fc.jsonValue({ maxDepth: 4 }), (one, other) => {
       const text = JSON.stringify(one);
@@ -55,7 +55,7 @@ test('white space, the order of names and escapes make no difference, and all el
 test('names are compared by code point', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (a, b) => {
-      const order = Buffer.compare(Buffer.from(a), Buffer.from(b)); // that of UTF-8 is the same
+      const order = Buffer.compare(Buffer.from(a), Buffer.from(b)); // the order of UTF-8 bytes is the same
       expect(Math.sign(byCodePoint(a, b))).toBe(order);
     }),
     { numRuns: 2000 },
@@ -68,11 +68,11 @@ test.each([
   ['{"\\udc00":1}', true],
   ['{"a":"\\\\ud800"}', false],
   ['{"a":"\\ud83d\\ude00"}', false],
-])('%s has half of a surrogate pair: %s', (text, expected) => {
+])('%s has a lone surrogate: %s', (text, expected) => {
   expect(hasHalf(canonicalJson(text))).toBe(expected);
 });
 
-test('a record of 100,000 members and one of 16 MB are written at once', () => {
+test('a record of 100,000 members and one of 16 MB are written within seconds', () => {
   const wide = `{${Array.from({ length: 100_000 }, (_, i) => `"k${i}":${i}`).join(',')}}`;
   const long = `{"a":"${'\\n'.repeat(8_000_000)}"}`;
   const begin = performance.now();

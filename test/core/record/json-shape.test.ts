@@ -29,7 +29,7 @@ function heapUsed(): number {
   return process.memoryUsage().heapUsed;
 }
 
-/** So many records of a kind that the shape of them is known. */
+/** Returns enough records of a kind that their shape is known. */
 function many(line: string): string[] {
   return new Array<string>(32).fill(line);
 }
@@ -47,7 +47,7 @@ const key = fc.oneof(
 );
 const space = fc.constantFrom('', ' ');
 
-/** The text of objects: several names may be the same. */
+/** Generates the text of objects, which may repeat names. */
 function objectOf(value: fc.Arbitrary<string>): fc.Arbitrary<string> {
   return fc
     .array(fc.tuple(space, key, space, value), { maxLength: 5 })
@@ -64,7 +64,7 @@ const record = fc
   .map(([object, state]) => `{"uuid":"${uuid}","run":{"state":"${state}"},${object.slice(1)}`)
   .map((line) => line.replace(/,\}$/, '}'));
 
-/** A record in which a character was changed, taken away or put in. */
+/** Record with one character changed, removed or inserted. */
 const spoilt = fc
   .tuple(
     record,
@@ -76,7 +76,7 @@ const spoilt = fc
     return [line, line.slice(0, i) + sign + line.slice(i + (at % 2))] as const;
   });
 
-test('reads every record as JSON.parse does, whatever came before it', async () => {
+test('each record equals the result of JSON.parse, whatever came before it', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(record, { minLength: 1, maxLength: 4 }), async (kinds) => {
       const lines = [...kinds.flatMap(many), ...kinds];
@@ -95,7 +95,7 @@ test('reads every record as JSON.parse does, whatever came before it', async () 
   );
 });
 
-test('what looks nearly like a known record is told from it', () => {
+test('a shape matches only valid JSON, with the values of JSON.parse', () => {
   fc.assert(
     fc.property(spoilt, ([good, line]) => {
       const values = Shape.of(good)?.match(line);
@@ -107,7 +107,7 @@ test('what looks nearly like a known record is told from it', () => {
   );
 });
 
-test('most records of a source are read by the shape of the first ones', async () => {
+test('most records are read by the shape of earlier ones', async () => {
   const lines = Array.from({ length: 1000 }, (_, i) => {
     const name = i % 10 === 0 ? 'with "quotes"' : 'without';
     return `{"uuid":"${uuid}","n":${i},"name":${JSON.stringify(name)},"result":{"status":200}}`;
@@ -116,7 +116,7 @@ test('most records of a source are read by the shape of the first ones', async (
   expect(shaped.length).toBeGreaterThan(800);
 });
 
-test('looks no further where no two records are alike', () => {
+test('shapes match nothing after many records that all differ', () => {
   const shapes = new Shapes();
   const line = (i: number): string => `{"uuid":"${uuid}","name${i}":1}`;
   for (let i = 0; i < 10_000; i++) if (shapes.match(line(i)) === undefined) shapes.missed(line(i));
@@ -124,7 +124,7 @@ test('looks no further where no two records are alike', () => {
   expect(shapes.match(line(15))).toBeUndefined();
 });
 
-test('a uuid that is none is rejected, also where the rest looks as before', async () => {
+test('an invalid uuid is rejected even if the rest matches a known shape', async () => {
   const bad: string[] = [];
   const lines = [
     ...many(`{"uuid":"${uuid}","n":1}`),
@@ -136,7 +136,7 @@ test('a uuid that is none is rejected, also where the rest looks as before', asy
   expect(bad).toEqual(['UUID', 'UUID']);
 });
 
-test('a value that is kept does not keep the text that it was read from', async () => {
+test('a kept value does not retain the text it was read from', async () => {
   const filler = 'x'.repeat(60_000);
   const kept: string[] = [];
   async function* chunks(): AsyncGenerator<Buffer> {

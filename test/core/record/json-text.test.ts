@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { membersOf, minify, opensDeeper, withoutMembers } from '../../../src/core/record/json-text.ts';
 
-/** Objects as text in many layouts, with what must be told of them. */
+/** Objects with the white space for their text. */
 const spaced = fc.record({
   object: fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue({ maxDepth: 3 })),
   space: fc.constantFrom(undefined, 1, 2, '\t'),
 });
 
-test('finds each member with the text of its value, whatever the layout', () => {
+test('membersOf finds each member and the text of its value in any layout', () => {
   fc.assert(
     fc.property(spaced, ({ object, space }) => {
       const text = JSON.stringify(object, null, space);
@@ -19,14 +19,14 @@ test('finds each member with the text of its value, whatever the layout', () => 
   );
 });
 
-test('leaves out members and keeps the bytes of all others', () => {
+test('withoutMembers keeps the bytes of all other members', () => {
   const text = '{ "a" : 1.10, "r\\u0075n":{"x":[1,"}"]} ,"b":"\\"{\\\\" , "run" : 2,"c":[ 1e999 ]}';
   expect(withoutMembers(text, (key) => key === 'run')).toBe('{ "a" : 1.10, "b":"\\"{\\\\" , "c":[ 1e999 ]}');
   expect(withoutMembers('{"run":1}', (key) => key === 'run')).toBe('{}');
   expect(withoutMembers('{ "a" : 1 , "run":1 }', (key) => key === 'run')).toBe('{ "a" : 1 }');
 });
 
-test('minifying changes white space between tokens and nothing else', () => {
+test('minify changes only white space between tokens', () => {
   expect(minify('{ "a b" : [ 1.10 ,\n"\\" x  y" ]\r\n}')).toBe('{"a b":[1.10,"\\" x  y"]}');
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
@@ -35,7 +35,7 @@ test('minifying changes white space between tokens and nothing else', () => {
   );
 });
 
-test('nesting is seen before text is parsed, also in text that is no JSON', () => {
+test('opensDeeper finds deep nesting before parsing, also in invalid JSON', () => {
   expect(opensDeeper('[[]]', 2)).toBe(false);
   expect(opensDeeper('[[[]]]', 2)).toBe(true);
   expect(opensDeeper('[{"a":[', 2)).toBe(true);

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { isDeeper, readJsonRecords, readTasks } from '../../../src/core/record/ndjson.ts';
 import type { BadInput } from '../../../src/core/text/lines.ts';
 
-/** The text in pieces of these lengths, which may cut lines and characters anywhere. */
+/** Yields the text in chunks of these lengths, which may cut lines and characters anywhere. */
 async function* pieces(bytes: Buffer, lengths: readonly number[]): AsyncGenerator<Buffer> {
   let at = 0;
   for (let i = 0; at < bytes.length; i++) {
@@ -28,7 +28,7 @@ const objects = fc.array(fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonV
 });
 const cuts = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 10 });
 
-test('reads what the ndjson package reads, wherever the chunks are cut', async () => {
+test('records equal those of the ndjson package, wherever chunks are cut', async () => {
   await fc.assert(
     fc.asyncProperty(
       objects,
@@ -49,7 +49,7 @@ test('reads what the ndjson package reads, wherever the chunks are cut', async (
   );
 });
 
-test('a line that is no record is told with its number, and the others are read', async () => {
+test('an invalid line is reported with its number, and the others are read', async () => {
   const text = '\ufeff{"a":1}\n\nnull\n{"b":\n{"c":3}\r\n[]\n"x"\n12\n{"d":4}';
   const { records, bad } = await read(Buffer.from(text), [7]);
   expect(records.map(({ line }) => line)).toEqual([1, 5, 9]);
@@ -63,7 +63,7 @@ test('a line that is no record is told with its number, and the others are read'
   expect(bad[0]?.message).toBe('expected a JSON object, got null');
 });
 
-test('bytes that are no UTF-8 reject their own line alone, and are kept', async () => {
+test('invalid UTF-8 rejects only its own line, and the bytes are kept', async () => {
   const bytes = Buffer.concat([
     Buffer.from('{"a":"é"}\n{"b":"caf'),
     Buffer.of(0xe9),
@@ -77,7 +77,7 @@ test('bytes that are no UTF-8 reject their own line alone, and are kept', async 
 test.each([
   ['in one chunk', []],
   ['in many', [50]],
-])('a line over the cap is rejected, and those around it are read, %s', async (_, lengths) => {
+])('a line over the limit is rejected and its neighbours are read, %s', async (_, lengths) => {
   const lines = ['{"a":1}', `{"b":"${'x'.repeat(500)}"}`, '{"c":3}', `{"d":"${'x'.repeat(500)}`];
   const { records, bad } = await read(Buffer.from(lines.join('\n')), lengths, 100);
   expect(records.map(({ line, text }) => [line, text])).toEqual([
@@ -90,7 +90,7 @@ test.each([
   ]);
 });
 
-test('a gigabyte without a newline needs no more memory than the cap', async () => {
+test('a gigabyte without a newline takes bounded memory', async () => {
   async function* flood(): AsyncGenerator<Buffer> {
     const chunk = Buffer.alloc(1024 * 1024, 'x');
     for (let i = 0; i < 1024; i++) yield chunk;
@@ -106,7 +106,7 @@ test('a gigabyte without a newline needs no more memory than the cap', async () 
   expect(tasks.map(({ uuid }) => uuid)).toEqual(['after']);
 });
 
-test('a line that comes byte by byte takes the room of its bytes', async () => {
+test('a line that arrives byte by byte takes little memory', async () => {
   const bytes = Buffer.from(`{"a":"${'é'.repeat(200_000)}"}\n{"b":1}\n`);
   const before = process.memoryUsage().rss;
   const { records } = await read(bytes, [1]);
@@ -114,7 +114,7 @@ test('a line that comes byte by byte takes the room of its bytes', async () => {
   expect(process.memoryUsage().rss - before).toBeLessThan(40 * 1024 * 1024);
 });
 
-test('bytes that are no UTF-8 count as one each against the cap', async () => {
+test('each invalid UTF-8 byte counts as one byte against the limit', async () => {
   const line = Buffer.concat([Buffer.from('{"a":"'), Buffer.alloc(80, 0xff), Buffer.from('"}')]);
   const { bad } = await read(Buffer.concat([line, Buffer.from('\n'), line, line]), [], 100);
   expect(bad.map(({ line, code }) => [line, code])).toEqual([
@@ -129,7 +129,7 @@ test('__proto__ and constructor are plain data', async () => {
   expect(({} as Record<string, unknown>).polluted).toBeUndefined();
 });
 
-test('64 levels of nesting are read, and 65 are not', () => {
+test('nesting of 65 levels exceeds a limit of 64, and 64 levels do not', () => {
   const nested = (levels: number): object => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`);
   expect(isDeeper(nested(64), 64)).toBe(false);
   expect(isDeeper(nested(65), 64)).toBe(true);

@@ -3,7 +3,7 @@ import { type Run, Task, uuidFault, withOutcome, withRun } from '../../../src/co
 
 const run = { state: 'SUCCESS', as: 'page', attempts: 1, at: '2026-01-01T00:00:00.000Z', ms: 5 } as const;
 
-test('what a stage adds leaves every other byte as it was, also in the second stage of a chain', () => {
+test('adding an outcome keeps every other byte, also in the second stage of a chain', () => {
   const line = '{"uuid":"a","n":12345678901234567890,"p":1.10, "e" : 1e999}';
   const first = withOutcome(new Task('a', line), run, '{"status":200}');
   expect(first.line).toBe(`${line.slice(0, -1)},"page":{"status":200},"run":${JSON.stringify(run)}}`);
@@ -14,7 +14,7 @@ test('what a stage adds leaves every other byte as it was, also in the second st
   );
 });
 
-test('a result takes the place of an earlier one under the same key, and a failure may have none', () => {
+test('a result replaces an earlier one under the same key, and a failure without a result removes it', () => {
   const failed = { ...run, state: 'FAILURE', error: { code: 'TIMEOUT', message: 'no "answer"' } } as const;
   const task = new Task('a', '{"page":1,"uuid":"a","run":{"state":"SUCCESS"},"x":2}');
   expect(withOutcome(task, run, '3').line).toBe(`{"uuid":"a","x":2,"page":3,"run":${JSON.stringify(run)}}`);
@@ -35,7 +35,7 @@ test('a uuid is a string of 1 to 256 bytes without control characters', () => {
   }
 });
 
-test('a run that came from outside may lack anything, and the record stays JSON', () => {
+test('a run from outside may lack fields, and the record stays valid JSON', () => {
   const task = new Task('a', '{"uuid":"a","n":1.10,"run":{"state":"FAILURE"}}');
   const run = { ...(task.fields.run as Run), state: 'SUCCESS' as const, ms: undefined as never };
   expect(withRun(task, run).line).toBe('{"uuid":"a","n":1.10,"run":{"state":"SUCCESS"}}');

@@ -3,7 +3,7 @@ import { DeadlineTimer } from '../../../src/core/schedule/deadline-timer.ts';
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-test('rings at the earliest of the times it was set to, and once', async () => {
+test('the timer fires once, at the earliest of its deadlines', async () => {
   let rings = 0;
   const alarm = new DeadlineTimer(() => rings++);
   const now = performance.now();
@@ -13,7 +13,7 @@ test('rings at the earliest of the times it was set to, and once', async () => {
   alarm.clear();
 });
 
-test('a time further off than any timer can wait does not ring at once', async () => {
+test('a deadline beyond the range of setTimeout does not fire at once', async () => {
   let rings = 0;
   const alarm = new DeadlineTimer(() => rings++);
   alarm.set(performance.now() + 2 ** 31 + 1000);

@@ -4,7 +4,7 @@ import { UnorderedPool } from '../../../src/core/schedule/unordered-pool.ts';
 
 const item = (id: number): { id: number; place: number } => ({ id, place: -1 });
 
-test('a queue gives what came first, and before it what was put first, however it is filled and emptied', () => {
+test('a queue returns items in order, those of pushFirst before the others', () => {
   const queue = new Fifo<{ id: number }>();
   const expected: number[] = [];
   let next = 0;
@@ -30,7 +30,7 @@ test('a queue gives what came first, and before it what was put first, however i
   expect(given).toEqual(due);
 });
 
-test('a bag has what is in it, wherever that stood, and takes each out once', () => {
+test('a pool holds each item until it is deleted', () => {
   const bag = new UnorderedPool<{ id: number; place: number }>();
   const items = [0, 1, 2, 3, 4].map(item);
   for (const one of items) bag.add(one);

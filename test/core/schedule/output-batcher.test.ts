@@ -2,13 +2,13 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { Task } from '../../../src/core/record/task.ts';
 import { OutputBatcher } from '../../../src/core/schedule/output-batcher.ts';
 
-/** The end of a turn, and whatever it sets free. */
+/** Waits for the end of a turn and all that it triggers. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 const put = (outlet: OutputBatcher, ...uuids: string[]): void => {
   for (const uuid of uuids) outlet.put(new Task(uuid, JSON.stringify({ uuid })));
 };
 
-/** Batches as they come: the uuids of each. */
+/** Collects the uuids of each batch as it arrives. */
 function taken(outlet: OutputBatcher): string[][] {
   const batches: string[][] = [];
   void (async () => {
@@ -17,11 +17,11 @@ function taken(outlet: OutputBatcher): string[][] {
   return batches;
 }
 
-// The clock stands still unless it is told to go on: how busy the machine is must not matter.
+// The clock moves only when the test advances it, so the load of the machine does not matter.
 const clock = (): unknown => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
 afterEach(() => void vi.useRealTimers());
 
-test('a task goes on at once where none went before it, though more is under way', async () => {
+test('the first tasks leave at once, even while others are in flight', async () => {
   clock();
   const outlet = new OutputBatcher({ onRoom: () => {}, isBusy: () => true });
   const batches = taken(outlet);
@@ -31,7 +31,7 @@ test('a task goes on at once where none went before it, though more is under way
   expect(batches).toEqual([['a', 'b']]);
 });
 
-/** An outlet that has let its first task out, and its batches. */
+/** Makes a batcher that has emitted its first task, and its batches. */
 async function begun(isBusy: () => boolean): Promise<{ outlet: OutputBatcher; batches: string[][] }> {
   clock();
   const outlet = new OutputBatcher({ onRoom: () => {}, isBusy });
@@ -42,7 +42,7 @@ async function begun(isBusy: () => boolean): Promise<{ outlet: OutputBatcher; ba
   return { outlet, batches };
 }
 
-test('what comes right after a batch waits a moment for more, and no longer', async () => {
+test('a task right after a batch waits at most a moment for more', async () => {
   const { outlet, batches } = await begun(() => true);
   put(outlet, 'b');
   await turn();
@@ -53,12 +53,12 @@ test('what comes right after a batch waits a moment for more, and no longer', as
   await turn();
   expect(batches).toEqual([['a'], ['b', 'c']]);
   vi.advanceTimersByTime(4);
-  put(outlet, 'd'); // as each of a slow trickle
+  put(outlet, 'd'); // like each task of a slow trickle
   await turn();
   expect(batches.at(-1)).toEqual(['d']);
 });
 
-test('nothing waits for what is not under way', async () => {
+test('tasks leave at once if nothing else is in flight', async () => {
   let isBusy = true;
   const { outlet, batches } = await begun(() => isBusy);
   put(outlet, 'b');
@@ -69,7 +69,7 @@ test('nothing waits for what is not under way', async () => {
   expect(batches).toEqual([['a'], ['b', 'c']]);
 });
 
-test('the end lets out at once what waits', async () => {
+test('the end flushes waiting tasks at once', async () => {
   const { outlet, batches } = await begun(() => true);
   put(outlet, 'b');
   outlet.end();

@@ -22,13 +22,13 @@ const spectrum = dirname(createRequire(import.meta.url).resolve('csv-spectrum/pa
 
 describe('the csv-spectrum corpus', () => {
   const names = readdirSync(join(spectrum, 'csvs')).map((name) => name.replace(/\.csv$/, ''));
-  test.each(names)('%s', (name) => {
+  test.each(names)('parses to the expected records: %s', (name) => {
     const [header, ...rows] = parse(readFileSync(join(spectrum, 'csvs', `${name}.csv`), 'utf8'), [7]);
     const records = rows.map(({ cells }) =>
       Object.fromEntries(cells.map((cell, i) => [header?.cells[i], cell])),
     );
     const expected = [JSON.parse(readFileSync(join(spectrum, 'json', `${name}.json`), 'utf8'))].flat();
-    // The corpus itself errs here: its JSON has another number than its CSV.
+    // The corpus has an error here: its JSON has another number than its CSV.
     if (name === 'location_coordinates') expected[0]['Contact Phone Number'] = '2095257564';
     expect(records).toEqual(expected);
   });
@@ -44,7 +44,7 @@ const table = fc
   );
 const cuts = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 });
 
-test('reads back what it writes, in any dialect and wherever the chunks are cut', () => {
+test('rows are read back as written, in any dialect and wherever chunks are cut', () => {
   fc.assert(
     fc.property(
       table,
@@ -65,7 +65,7 @@ test('reads back what it writes, in any dialect and wherever the chunks are cut'
   );
 });
 
-test('each row knows the line where it begins', () => {
+test('each row has the number of its first line', () => {
   const rows = parse('a,b\n"1\n2",x\n\n3,"y\r\nz"\r\n4,w', [2]);
   expect(rows.map(({ line, cells }) => [line, cells.length])).toEqual([
     [1, 2],
@@ -76,7 +76,7 @@ test('each row knows the line where it begins', () => {
   ]);
 });
 
-test('text after a closing quote is a fault of its row alone', () => {
+test('text after a closing quote is an error of its row alone', () => {
   const rows = parse('a,b\n"x"y,1\nc,d\n"e" ,2\nf,g', [1]);
   expect(rows.map(({ fault, text }) => [fault, text])).toEqual([
     [undefined, 'a,b\n'],
@@ -87,11 +87,11 @@ test('text after a closing quote is a fault of its row alone', () => {
   ]);
 });
 
-test('a quote inside an unquoted cell stands as it is', () => {
+test('a quote inside an unquoted cell is kept', () => {
   expect(parse('5" pipe,a"b"\n')[0]?.cells).toEqual(['5" pipe', 'a"b"']);
 });
 
-test('a quote that is never closed is a fault of its row, with the text', () => {
+test('an unclosed quote is an error of its row, with the text', () => {
   const rows = parse('a\n"b\nc\n', [3]);
   expect(rows.map(({ fault, text, line }) => [fault, text, line])).toEqual([
     [undefined, 'a\n', 1],
@@ -99,7 +99,7 @@ test('a quote that is never closed is a fault of its row, with the text', () => 
   ]);
 });
 
-test('a row over the cap is passed over to its real end, quotes and all', () => {
+test('a row over the limit is skipped to its end, including quoted newlines', () => {
   const text = `a,b\n"${'x\n""'.repeat(100)}",1\nc,d\n${'y'.repeat(500)}\ne,f\n`;
   const rows = parse(text, [16], { maxRow: 64 });
   expect(rows.map(({ fault, cells, line }) => [fault, cells[0], line])).toEqual([
@@ -111,7 +111,7 @@ test('a row over the cap is passed over to its real end, quotes and all', () => 
   ]);
 });
 
-/** Dialects that are read, whether or not they are written. */
+/** Dialects that can be read, including some that are never written. */
 const dialects = fc.constantFrom<Dialect>(
   CSV,
   TSV,
@@ -122,10 +122,10 @@ const dialects = fc.constantFrom<Dialect>(
   { ...CSV, escape: 'n' },
 );
 
-test('the rows and the cap of a row do not depend on the chunks, in any dialect', () => {
+test('the rows and the limit of a row do not depend on the chunks, in any dialect', () => {
   fc.assert(
     fc.property(table, cuts, fc.constantFrom('\n', '\r\n'), dialects, (rows, lengths, eol, dialect) => {
-      // As they stand, not encoded: quotes open and close anywhere.
+      // Cells are not encoded: quotes open and close anywhere.
       const text = rows.map((cells) => cells.join(',')).join(eol);
       const seen = (row: Row): unknown => [row.trouble, row.line, row.lines, row.fault ?? row.cells];
       for (const maxRow of [6, 1000]) {
@@ -137,7 +137,7 @@ test('the rows and the cap of a row do not depend on the chunks, in any dialect'
   );
 });
 
-test('a quote inside an unquoted cell of a row over the cap opens nothing', () => {
+test('a quote inside an unquoted cell of a row over the limit does not open a quoted cell', () => {
   const rows = parse(`5" pipe ${'x'.repeat(100)},1\na,2\nb,3\n`, [16], { maxRow: 64 });
   expect(rows.map(({ fault, cells, line }) => [fault, cells[0], line])).toEqual([
     ['long', undefined, 1],
@@ -162,7 +162,7 @@ test('a backslash escapes quotes, delimiters, newlines and itself', () => {
   ]);
 });
 
-test('in TSV each line is a row, and only tabs, line ends and backslashes are escaped', () => {
+test('TSV has one row per line and escapes only tabs, line ends and backslashes', () => {
   const text = 'a\t"b\n\\t\\n\\r\\\\\tc:\\dir\\\nx"\t\\N\n';
   expect(parse(text, [2], TSV).map(({ cells }) => cells)).toEqual([
     ['a', '"b'],
@@ -171,7 +171,7 @@ test('in TSV each line is a row, and only tabs, line ends and backslashes are es
   ]);
 });
 
-test('comments between rows are skipped and counted, those in a quoted cell are not', () => {
+test('comment lines between rows are skipped and counted, and kept in a quoted cell', () => {
   const rows = parse('#"\na,b\n#c\n"1\n#2",3\n#', [1], { comment: '#' });
   expect(rows.map(({ line, cells }) => [line, ...cells])).toEqual([
     [2, 'a', 'b'],
@@ -179,7 +179,7 @@ test('comments between rows are skipped and counted, those in a quoted cell are 
   ]);
 });
 
-test('a row with a fault says how many lines it took and where its quote was opened', () => {
+test('a row error has its number of lines and the line of its opening quote', () => {
   const open = parse('a,b\n1,"x\n"\n"2\n",3,"y\nz\n', [2]).at(-1);
   expect([open?.line, open?.lines, open?.trouble]).toEqual([4, 3, { fault: 'open', quoteLine: 5 }]);
   const long = parse(`a\n"${'x\n'.repeat(50)}"\nb\n`, [7], { maxRow: 20 })[1];

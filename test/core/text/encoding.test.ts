@@ -12,7 +12,7 @@ async function decoded(bytes: Buffer, length: number, encoding?: string): Promis
   return text;
 }
 
-test('any bytes come back from the text that was made of them', async () => {
+test('decoding and encoding return the same bytes', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.uint8Array({ maxLength: 50 }),
@@ -20,7 +20,7 @@ test('any bytes come back from the text that was made of them', async () => {
       async (array, length) => {
         const bytes = Buffer.from(array);
         expect(encodeUtf8(decodeUtf8(bytes))).toEqual(bytes);
-        if (array[0] === 0xef || array[0] === 0xfe || array[0] === 0xff) return; // perhaps a byte order mark
+        if (array[0] === 0xef || array[0] === 0xfe || array[0] === 0xff) return; // may be a byte order mark
         expect(encodeUtf8(await decoded(bytes, length))).toEqual(bytes);
       },
     ),
@@ -28,7 +28,7 @@ test('any bytes come back from the text that was made of them', async () => {
   );
 });
 
-test('text is decoded wherever the chunks are cut', async () => {
+test('text is decoded wherever chunks are cut', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.string({ unit: 'grapheme' }),
@@ -41,7 +41,7 @@ test('text is decoded wherever the chunks are cut', async () => {
   );
 });
 
-test('a byte order mark of UTF-16 is obeyed, both ways round', async () => {
+test('a UTF-16 byte order mark selects the byte order', async () => {
   const little = Buffer.from('\ufeffé,x\n', 'utf16le');
   expect(await decoded(little, 3)).toBe('é,x\n');
   expect(await decoded(Buffer.from(little).swap16(), 3)).toBe('é,x\n');
@@ -52,7 +52,7 @@ test('other encodings are decoded by their label', async () => {
   expect(await decoded(Buffer.of(0x61, 0xff, 0x0a, 0x62), 1, 'gbk')).toContain('\ufffd');
 });
 
-test('the beginning of a file is text without its byte order mark, UTF-16 too', () => {
+test('the start of a file is decoded without its byte order mark, also in UTF-16', () => {
   const little = Buffer.from('\ufeff{"é"', 'utf16le');
   expect(decodeStart(Buffer.from('\ufeff{"é"'))).toBe('{"é"');
   expect(decodeStart(little)).toBe('{"é"');

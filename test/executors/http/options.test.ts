@@ -32,10 +32,10 @@ describe('the options of --http', () => {
 
   test('keep their defaults if each is given its fallback', async () => {
     const fallbacks = Object.fromEntries(
-      Object.entries(httpOptions).map(([name, { fallback }]) => [name, fallback]),
+      Object.entries(httpOptions).map(([name, { defaultValue }]) => [name, defaultValue]),
     );
     const said: string[] = [];
-    const setting = { timeout: 1000, env: {}, version: '1.2.3', tell: (line: string) => said.push(line) };
+    const setting = { timeout: 1000, env: {}, version: '1.2.3', print: (line: string) => said.push(line) };
     const options = fromValues(fallbacks as never, setting);
     expect(options).toMatchObject({
       follow: 5,

@@ -21,7 +21,7 @@ async function start({ folder, scenario }) {
       flush: 2,
       widen,
       ledger: ledger && join(folder, ledger),
-      say: (message) => said.push(message),
+      warn: (message) => said.push(message),
     });
     const isCounted = read === records.length && saved + present + failed === read;
     return { code: isCounted ? Number(failed + misfits > 0) : -1, words: said.join('\n') };

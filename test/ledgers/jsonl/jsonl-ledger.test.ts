@@ -30,14 +30,14 @@ async function write(
 }
 
 describe('a ledger in a file', () => {
-  test('is empty where there is no file', async () => {
+  test('is empty if the file does not exist', async () => {
     const { ledger, path } = at(freshFolder());
     expect((await ledger.finished()).size).toBe(0);
     expect(await names(ledger)).toEqual([]);
     expect(existsSync(path)).toBe(false);
   });
 
-  test('has what was marked, and no longer what was taken back: the last line counts', async () => {
+  test('has marked uuids until they are unmarked: the last line counts', async () => {
     const { ledger } = at(freshFolder());
     await write(ledger, { uuid: A }, { uuid: 'any "id" \\ é' }, { uuid: B });
     await write(ledger, { uuid: A, undone: true });
@@ -46,7 +46,7 @@ describe('a ledger in a file', () => {
     expect(await ledger.check(() => {})).toEqual({ lines: 6, bad: 0, finished: 2, undone: 1 });
   });
 
-  test('closes a torn line before it adds its own', async () => {
+  test('ends a torn line before it appends its own', async () => {
     const { ledger, path } = at(freshFolder());
     writeFileSync(path, `{"uuid":"${A}","at":"2026-11-2`);
     await write(ledger, { uuid: B });
@@ -57,13 +57,13 @@ describe('a ledger in a file', () => {
     expect(condition).toEqual({ lines: 2, bad: 1, finished: 1, undone: 0 });
   });
 
-  test('takes a last line that is whole without its newline', async () => {
+  test('accepts a complete last line without its newline', async () => {
     const { ledger, path } = at(freshFolder());
     writeFileSync(path, `{"uuid":"${A}","at":"${AT}"}`);
     expect(await names(ledger)).toEqual([A]);
   });
 
-  test('names the line of what was never a ledger line', async () => {
+  test('reports the number of each line that is not a ledger line', async () => {
     const { ledger, path } = at(freshFolder());
     const lines = [`{"uuid":"${A}"}`, '', '[1]', '{"uuid":7}', 'null', '{"id":"x"}', `{"uuid":"${B}"}`];
     writeFileSync(path, Buffer.concat([Buffer.from(`${lines.join('\n')}\n`), Buffer.of(0xff, 10, 0, 0, 10)]));
@@ -73,7 +73,7 @@ describe('a ledger in a file', () => {
     expect(await names(ledger)).toEqual([A, B]);
   });
 
-  test('passes over a line that is longer than its buffer, and reads what follows', async () => {
+  test('skips a line longer than its buffer and reads the next ones', async () => {
     const { ledger, path } = at(freshFolder());
     writeFileSync(
       path,
@@ -83,7 +83,7 @@ describe('a ledger in a file', () => {
     expect((await ledger.check(() => {})).bad).toBe(1);
   });
 
-  test('tells an output how far it is known, and which rows it has, others apart', async () => {
+  test('returns the end and the rows of each output separately', async () => {
     const folder = freshFolder();
     const { ledger } = at(folder);
     const here = await ledger.open(join(folder, 'out.csv'));
@@ -107,7 +107,7 @@ describe('a ledger in a file', () => {
     await there.close();
   });
 
-  test('cut at any byte, it has exactly what JSON.parse finds in its lines', async () => {
+  test('has what JSON.parse finds in its lines, cut at any byte', async () => {
     const { ledger, path } = at(freshFolder());
     const id = fc.oneof(fc.uuid(), fc.constantFrom(A, B, 'a', '"', '\\', 'é', A.toUpperCase(), `${A}x`));
     const tail = fc.constantFrom(
@@ -135,7 +135,7 @@ describe('a ledger in a file', () => {
   });
 });
 
-/** The finished uuids as a plain reading of the format has them. */
+/** Returns the finished uuids by a plain reading of the format. */
 function byJson(bytes: Buffer): string[] {
   const finished = new Set<string>();
   let from = 0;
@@ -156,8 +156,8 @@ function byJson(bytes: Buffer): string[] {
   return [...finished].sort();
 }
 
-describe('compacting', () => {
-  test('leaves one line a uuid, and drops what is undone, torn or foreign', async () => {
+describe('compaction', () => {
+  test('leaves one line per uuid, and drops undone, torn and foreign lines', async () => {
     const { ledger, path } = at(freshFolder());
     await write(ledger, { uuid: A }, { uuid: B }, { uuid: A });
     await write(ledger, { uuid: B, undone: true });
@@ -166,7 +166,7 @@ describe('compacting', () => {
     expect(JSON.parse(readFileSync(path, 'utf8')).uuid).toBe(A);
   });
 
-  test('changes nothing of what any reader is told', async () => {
+  test('does not change what readers see', async () => {
     const outs = [undefined, 'a.csv', 'b.csv'] as const;
     const step = fc.record({
       uuid: fc.constantFrom(A, B, 'c'),
@@ -206,7 +206,7 @@ describe('compacting', () => {
               known,
               seal: isSealed && seal,
               saved: [A, B, 'c'].map((uuid) => saved.has(uuid)),
-              // Only of a uuid that has a row does it matter whether it was taken back.
+              // The undone state matters only for a uuid that has a row.
               undone: [A, B, 'c'].map((uuid) => saved.has(uuid) && undone.has(uuid)),
             })),
           };
@@ -219,7 +219,7 @@ describe('compacting', () => {
     );
   });
 
-  test.each(['compact', 'clear'] as const)('%s is refused while somebody writes', async (verb) => {
+  test.each(['compact', 'clear'] as const)('%s is rejected while a writer is open', async (verb) => {
     const { ledger, path } = at(freshFolder());
     const writer = await ledger.open();
     await writer.append([{ uuid: A }], false);

@@ -13,39 +13,39 @@ function countOf(name: string, bytes: string | Buffer): Promise<number> {
   return countRows(path, never);
 }
 
-test('counts rows of a CSV, not lines, without its header and blank lines', async () => {
+test('countRows counts CSV rows, not lines, without header and blank lines', async () => {
   expect(await countOf('a.csv', 'id,text\n1,"two\nlines"\n\n2,plain\n')).toBe(2);
 });
 
-test('counts all rows, whatever options task-load reads them by', async () => {
+test('countRows counts all rows, whatever options task-load needs for them', async () => {
   expect(await countOf('semicolons.csv', 'id;name\n1;Smith, John\n2;Ann\n')).toBe(2);
   expect(await countOf('result.csv', 'uuid,result,result\na,1,2\n')).toBe(1);
   expect(await countOf('gbk.csv', Buffer.from('c3fbd7d62c610ac0ee2c310a', 'hex'))).toBe(1);
 });
 
-test('counts records of NDJSON, of a JSON array, and plain lines', async () => {
+test('countRows counts records of NDJSON and of a JSON array, and plain lines', async () => {
   expect(await countOf('a.ndjson', '{"a":1}\n\n{"a":2}\n{"a":')).toBe(3);
   expect(await countOf('a.json', '[{"a":1},\n{"a":2},{"a":3}]')).toBe(3);
   expect(await countOf('a.txt', 'one\ntwo\n\nthree')).toBe(3);
 });
 
-test('counts what is packed, and what has no ending that tells', async () => {
+test('countRows counts packed files and files without an extension', async () => {
   expect(await countOf('a.csv.gz', gzipSync('a,b\n1,2\n3,4\n'))).toBe(2);
   expect(await countOf('export', 'a,b\n1,2\n3,4\n')).toBe(2);
   expect(await countOf('empty.csv', '')).toBe(0);
 });
 
-test('counts over many chunks', async () => {
+test('countRows counts across many chunks', async () => {
   expect(await countOf('long.csv', `n,text\n${'7,"a ""quoted"" text"\n'.repeat(20_000)}`)).toBe(20_000);
 });
 
-test('stops where nobody looks any more', async () => {
+test('countRows stops if its signal is aborted', async () => {
   const path = join(freshFolder(), 'long.csv');
   writeFileSync(path, `n\n${'7\n'.repeat(100_000)}`);
   expect(await countRows(path, AbortSignal.abort())).toBeLessThan(50_000);
 });
 
-test('a file that is broken is an error', async () => {
+test('countRows fails on a broken file', async () => {
   await expect(countOf('a.csv.gz', gzipSync('a,b\n1,2\n').subarray(0, 15))).rejects.toThrow(
     /gzip data is cut short/,
   );

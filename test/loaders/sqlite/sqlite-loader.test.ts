@@ -13,7 +13,7 @@ async function databaseOf(sql: string): Promise<string> {
 }
 
 describe('task-load from a database', { timeout: 60_000 }, () => {
-  test('makes a task of each row of a foreign table: NULL is no attribute, bytes are base64', async () => {
+  test('makes a task of each row of a foreign table, without NULLs and with bytes as base64', async () => {
     const cwd =
       await databaseOf(`create table places (id integer primary key, name text, data json, ok boolean, raw blob);
       insert into places values (9007199254740993, 'Köln', '{"a" : 1.10}', 1, x'ff00'), (2, null, 'no json', 0, null)`);
@@ -29,17 +29,22 @@ describe('task-load from a database', { timeout: 60_000 }, () => {
     expect(code).toBe(0);
   });
 
-  test.each(['UTF-16le', 'UTF-16be'])('reads and writes a database in %s', async (encoding) => {
-    const cwd =
-      await databaseOf(`pragma encoding = '${encoding}'; create table tasks (uuid text primary key, name text, b);
+  test.each(['UTF-16le', 'UTF-16be'])(
+    'reads a database in %s, also after task-save has written to it',
+    async (encoding) => {
+      const cwd =
+        await databaseOf(`pragma encoding = '${encoding}'; create table tasks (uuid text primary key, name text, b);
       insert into tasks values ('é', 'Köln 🙂', x'00ff'), ('b', '', 1)`);
-    const added = '{"uuid":"c","name":"ÄÖ","b":1.10}';
-    await sh('task-save t.db', { cwd, input: `${added}\n` });
-    const { stdout } = await sh('task-load t.db', { cwd });
-    expect(stdout).toBe(`{"uuid":"é","name":"Köln 🙂","b":"AP8="}\n{"uuid":"b","name":"","b":1}\n${added}\n`);
-  });
+      const added = '{"uuid":"c","name":"ÄÖ","b":1.10}';
+      await sh('task-save t.db', { cwd, input: `${added}\n` });
+      const { stdout } = await sh('task-load t.db', { cwd });
+      expect(stdout).toBe(
+        `{"uuid":"é","name":"Köln 🙂","b":"AP8="}\n{"uuid":"b","name":"","b":1}\n${added}\n`,
+      );
+    },
+  );
 
-  test('rejects text that is no UTF-8, with its row, and goes on', async () => {
+  test('rejects text that is not UTF-8, with its row, and continues', async () => {
     const cwd = await databaseOf(`create table tasks (uuid, name);
       insert into tasks values ('a', 'x'), ('b', cast(x'ff41' as text)), ('c', 'y')`);
     const end = await sh('task-load t.db --rejects r', { cwd });
@@ -48,7 +53,7 @@ describe('task-load from a database', { timeout: 60_000 }, () => {
     expect(JSON.parse(readFileSync(join(cwd, 'r'), 'utf8'))).toMatchObject({ line: 2, code: 'UTF8' });
   });
 
-  test('loads what failed again, in the order of the query', async () => {
+  test('loads failed tasks again, in the order of the query', async () => {
     const cwd = freshFolder();
     const record = (uuid: string, state: string): string =>
       `{"uuid":"${uuid}","n":1,"result":{"x":1},"run":{"state":"${state}","as":"result","attempts":1,"at":"","ms":1}}\n`;
@@ -59,7 +64,7 @@ describe('task-load from a database', { timeout: 60_000 }, () => {
     expect(stdout).toBe('{"uuid":"c","n":1}\n{"uuid":"a","n":1}\n');
   });
 
-  test('gives rows on as they come, of a query that has no end', async () => {
+  test('emits rows of an endless query as they arrive', async () => {
     const cwd = await databaseOf('create table tasks (uuid)');
     const query =
       "with recursive n(i) as (select 1 union all select i + 1 from n) select 'u' || i as uuid, hex(zeroblob(500)) as x from n";
@@ -70,7 +75,7 @@ describe('task-load from a database', { timeout: 60_000 }, () => {
     expect([stdout, code]).toEqual(['{"uuid":"u20000\n', 0]);
   });
 
-  test('does not write the database, whatever is asked', async () => {
+  test('never writes to the database', async () => {
     const cwd = await databaseOf("create table tasks (uuid); insert into tasks values ('a')");
     const refused = [
       'delete from tasks',
@@ -93,7 +98,7 @@ describe('task-load from a database', { timeout: 60_000 }, () => {
     expect((await sh('task-load t.db', { cwd })).stdout).toBe('{"uuid":"a"}\n');
   });
 
-  test('says what is wrong with the SQL, the table or the file, and what there is', async () => {
+  test('names the fault in the SQL, the table or the file, and lists the tables', async () => {
     const cwd = await databaseOf('create table places (uuid); create table people (uuid)');
     writeFileSync(join(cwd, 'x.db'), 'no database '.repeat(100));
     writeFileSync(join(cwd, 'empty.db'), '');

@@ -11,17 +11,17 @@ function cells(line: string, names: readonly string[], isStrict = true): unknown
 }
 
 describe('the columns of a record', () => {
-  test('are its leaves with dots, the uuid first', () => {
+  test('are its leaf paths with dots, the uuid first', () => {
     const line = '{"b":1,"uuid":"u","a":{"c":[1],"d":{},"e":{"f":null}}}';
     expect(leafPaths(line)).toEqual(['uuid', 'b', 'a.c', 'a.d', 'a.e.f']);
   });
 
-  test('keep the order of the text for names that are whole numbers, nested ones too', () => {
+  test('keep the order of the text for integer names, also nested ones', () => {
     const line = '{"uuid":"u","z":1,"2020":1,"2019":{"10":1,"a":1,"9":1},"-1":1,"01":1}';
     expect(leafPaths(line)).toEqual(['uuid', 'z', '2020', '2019.10', '2019.a', '2019.9', '-1', '01']);
   });
 
-  test('stand where a name comes first if it comes twice', () => {
+  test('stand at the first position of a repeated name', () => {
     expect(leafPaths('{"a":1,"b":2,"a":{"c":3}}')).toEqual(['uuid', 'a.c', 'b']);
   });
 });
@@ -51,11 +51,11 @@ describe('cells', () => {
     ['{"n":"1","n":1e0}', '1e0'],
     ['{"n":12345678901234567000,"n":12345678901234567890}', '12345678901234567890'],
     ['{"o":{"n":1},"n":1,"o":{},"n":1.0}', '1.0'],
-  ])('are those of the last of several members of one name: %s', (line, cell) => {
+  ])('have the value of the last member of a repeated name: %s', (line, cell) => {
     expect(cells(line, ['n'], false)).toEqual([cell]);
   });
 
-  test('are JSON text for an array, and for an object that has a column of its name', () => {
+  test('have JSON text for an array, and for an object with a column of its name', () => {
     const line = '{"a":[1.0, {"b":"x, y"}],"o":{"p":2.50,"q":"é"}}';
     expect(cells(line, ['a', 'o', 'o.p'], false)).toEqual([
       '[1.0,{"b":"x, y"}]',
@@ -64,7 +64,7 @@ describe('cells', () => {
     ]);
   });
 
-  test('are empty for null and for what is absent, and never lack a column for it', () => {
+  test('are empty for null and absent values, which need no column', () => {
     expect(cells('{"a":null,"o":{"x":null},"b":false}', ['a', 'b', 'c'])).toEqual(['', 'false', '']);
   });
 
@@ -75,29 +75,29 @@ describe('cells', () => {
     },
   );
 
-  test('lack a column for an empty object, unless columns lie below its name', () => {
+  test('lack a column for an empty object unless columns lie below its name', () => {
     expect(cells('{"a":{},"o":{"p":{}}}', [])).toEqual({ missing: ['a', 'o.p'] });
     expect(cells('{"a":{},"o":{"p":{}}}', ['a.x', 'o.y'])).toEqual({ missing: ['o.p'] });
     expect(cells('{"a":{},"o":{"p":{}}}', ['a.x', 'o.p.q'])).toEqual(['', '']);
     expect(cells('{"a":{},"b":1}', ['b'], false)).toEqual(['1']);
   });
 
-  test('keep digits although names that are whole numbers come first in a parsed object', () => {
+  test('keep digits although integer names come first in a parsed object', () => {
     expect(cells('{"a":1.0,"7":5,"o":{"a":1}}', ['a', '7', 'o.a'])).toEqual(['1.0', '5', '1']);
   });
 
-  test('are those of other paths if these are given', () => {
+  test('come from other paths if these are given', () => {
     const columns = new ColumnMapper(['id', 'stock', 'again'], false, ['uuid', 'result.n', 'result.n']);
     const found = columns.cellsOf(new Task('u', '{"uuid":"u","stock":"no","result":{"n":1.10}}'));
     expect(found).toEqual({ cells: ['u', '1.10', '1.10'] });
     expect(columns.unmet.names).toEqual([]);
   });
 
-  test('name every attribute that has no column', () => {
+  test('report every attribute without a column', () => {
     expect(cells('{"a":1,"o":{"x":1,"y":[2]},"p":"q"}', ['a', 'o.x'])).toEqual({ missing: ['o.y', 'p'] });
   });
 
-  test('fit names that have dots themselves, but not twice into one column', () => {
+  test('fit names with dots, but two attributes cannot share a column', () => {
     expect(cells('{"a.b":{"c":1}}', ['a.b.c'])).toEqual(['1']);
     expect(cells('{"a.b":1,"a":{"b":2},"c":1}', ['a.b'])).toEqual({ shared: ['a.b'] });
     expect(cells('{"a.b":1,"a":{"b":2},"c":1}', [])).toEqual({ shared: ['a.b'] });
@@ -111,7 +111,7 @@ describe('cells', () => {
     ]);
   });
 
-  test('of any record in its own columns are its leaves, digit for digit', () => {
+  test('equal the leaves of any record, digit for digit', () => {
     const leaf = fc.oneof(
       fc.constantFrom(
         '1.0',
@@ -153,7 +153,7 @@ describe('cells', () => {
     );
   });
 
-  test('of a record that is read by its shape are those of one that is parsed', () => {
+  test('are the same for a record read by its shape and a parsed one', () => {
     const leaf = fc.oneof(
       fc.constantFrom('null', 'true', '1.10', '-0', '1e5', '""', '"a,b"', '"null"', '[1,"x"]', '[]'),
       fc.string().map((value) => JSON.stringify(value)),
@@ -181,11 +181,11 @@ describe('cells', () => {
   });
 });
 
-/** The cell at a path, by a slow and plain reading of the text. */
+/** Returns the cell at a path by a slow and plain reading of the text. */
 function plainCell(text: string, path: readonly string[]): string {
   let raw = text;
   for (const name of path) {
-    // JSON.parse with the source text of each value would do; Node 20 has no such thing.
+    // JSON.parse with source text access would do, but Node 20 lacks it.
     let depth = 0;
     let inString = false;
     let found = '';

@@ -7,14 +7,14 @@ function taskOf(i: number): Task {
   return new Task(uuid, JSON.stringify({ uuid }));
 }
 
-/** More than are kept in memory. */
+/** More children than the set keeps in memory. */
 const MANY = 700_000;
 
 async function* batches(from: number, to: number): AsyncGenerator<readonly Task[]> {
   for (let i = from; i < to; i += 1000) yield Array.from({ length: 1000 }, (_, k) => taskOf(i + k));
 }
 
-test('a child that came in before is not done again, however long before, and one that is new is', async () => {
+test('a child seen before is skipped, however long ago, and a new one is kept', async () => {
   const counts = { added: 0, known: 0 };
   const children = new Children({}, counts);
   let taken = 0;

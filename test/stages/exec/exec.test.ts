@@ -29,7 +29,7 @@ const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(
 const runOf = (one: Task | undefined): Record<string, unknown> => Object(one?.fields.run);
 const quick = { min: 0, max: 1 };
 
-/** An executor of lanes, whose outcome comes from a function. */
+/** Makes an executor with lanes that takes its outcomes from a function. */
 function lanes(outcome: (task: Task, number: number) => Promise<Outcome> | Outcome): Executor {
   return {
     lane: ({ fields }) => String(fields.host),
@@ -39,8 +39,8 @@ function lanes(outcome: (task: Task, number: number) => Promise<Outcome> | Outco
   };
 }
 
-describe('what a task becomes', () => {
-  test('a result stands under its key, a failure under run, and both go on', async () => {
+describe('the outcome of a task', () => {
+  test('is a result under its key or a failure under run, and both are emitted', async () => {
     const work = ({ fields: { n } }: Task): unknown => {
       if (n === 1) throw Object.assign(new Error('no good'), { code: 'BAD' });
       return n === 2 ? undefined : { twice: Number(n) * 2 };
@@ -57,7 +57,7 @@ describe('what a task becomes', () => {
     expect(counts).toMatchObject({ succeeded: 2, failed: 1 });
   });
 
-  test('what arrives as a failure or reverted passes untouched; SUCCESS and PENDING are run', async () => {
+  test('is kept for FAILURE and REVERTED tasks, while SUCCESS and PENDING ones run again', async () => {
     const states = ['FAILURE', 'REVERTED', 'REVERT_FAILURE', 'SUCCESS', 'PENDING'];
     const tasks = states.map(
       (state) => new Task(state, `{"uuid":"${state}", "run":{"state":"${state}","as":"x"}}`),
@@ -68,24 +68,24 @@ describe('what a task becomes', () => {
     expect(counts).toMatchObject({ passed: 3, succeeded: 2 });
   });
 
-  test('a column named state or a run that is no run is an attribute like any other', async () => {
+  test('does not depend on a column named state or an invalid run', async () => {
     const { out } = await run(() => 1, [task('a', { state: 'FAILURE' }), task('b', { run: 'fast' })], {
       keepOrder: true,
     });
     expect(out.map((one) => runOf(one).state)).toEqual(['SUCCESS', 'SUCCESS']);
   });
 
-  test('a record that its result makes too long is a failure without that result', async () => {
+  test('is a failure without its result if that makes the record too long', async () => {
     const { out } = await run(() => 'x'.repeat(500), [task('a')], { maxLine: 300 });
     expect(out[0]?.fields.result).toBeUndefined();
     expect(runOf(out[0])).toMatchObject({ state: 'FAILURE', error: { code: 'RESULT_TOO_LONG' } });
   });
 
-  test('no tasks give no tasks', async () => {
+  test('does not exist for an empty input', async () => {
     expect((await run(() => 1, [])).out).toEqual([]);
   });
 
-  test('an error of the input comes out after what was read', async () => {
+  test('is emitted before a later error of the input', async () => {
     async function* broken(): AsyncGenerator<readonly Task[]> {
       yield [task('a')];
       throw new Error('the disk is gone');
@@ -99,8 +99,8 @@ describe('what a task becomes', () => {
   });
 });
 
-describe('how many at once', () => {
-  test('never more than jobs, and that many', async () => {
+describe('concurrency', () => {
+  test('reaches jobs and never exceeds it', async () => {
     let running = 0;
     let most = 0;
     await run(
@@ -115,7 +115,7 @@ describe('how many at once', () => {
     expect(most).toBe(7);
   });
 
-  test('tasks come out as they finish, or in their order when asked', async () => {
+  test('tasks leave as they finish, or in input order with keepOrder', async () => {
     const work = ({ fields: { n } }: Task): Promise<void> => wait(n === 0 ? 30 : 1);
     expect((await run(work, numbered(5))).uuids.at(-1)).toBe('t0');
     expect((await run(work, numbered(50), { keepOrder: true })).uuids).toEqual(
@@ -141,7 +141,7 @@ describe('how many at once', () => {
     expect(seen).toBeLessThanOrEqual(40);
   });
 
-  test('an output that nobody takes stops the work', async () => {
+  test('work stops if the output is not read', async () => {
     let done = 0;
     const stage = exec(() => {
       done++;
@@ -164,7 +164,7 @@ describe('how many at once', () => {
 });
 
 describe('lanes', () => {
-  test('a lane that hangs does not hold up the others', async () => {
+  test('a hanging lane does not block the others', async () => {
     const tasks = numbered(400).map(({ uuid }, i) =>
       task(uuid, { host: i % 10 === 0 ? 'slow' : `h${i % 10}` }),
     );
@@ -183,7 +183,7 @@ describe('lanes', () => {
     expect(counts).toMatchObject({ succeeded: 360, pending: 40 });
   });
 
-  test('a lane alone gets all jobs; perLane bounds each', async () => {
+  test('a single lane gets all jobs, and perHost limits each lane', async () => {
     const running = new Map<string, number>();
     const most = new Map<string, number>();
     const executor = lanes(async ({ fields }) => {
@@ -197,11 +197,11 @@ describe('lanes', () => {
     await run(executor, numbered(60, { host: 'only' }), { jobs: 8 });
     expect(most.get('only')).toBe(8);
     const mixed = numbered(60).map(({ uuid }, i) => task(uuid, { host: i % 2 ? 'a' : 'b' }));
-    await run(executor, mixed, { jobs: 8, perLane: 2 });
+    await run(executor, mixed, { jobs: 8, perHost: 2 });
     expect([most.get('a'), most.get('b')]).toEqual([2, 2]);
   });
 
-  test('a lane that is left alone gets the jobs of the many that were before it', async () => {
+  test('the last lane gets the jobs of those that have ended', async () => {
     let running = 0;
     let most = 0;
     let late = 0;
@@ -220,13 +220,13 @@ describe('lanes', () => {
     const input = async function* (): AsyncGenerator<readonly Task[]> {
       yield numbered(500).map(({ uuid }) => task(uuid, { host: uuid }));
       for (let i = 0; i < 20; i++) yield numbered(100, { host: 'last' });
-      await untilAllDone; // the input is not at its end while they run
+      await untilAllDone; // keeps the input open while they run
     };
     await run(executor, input(), { jobs: 20 });
     expect(most).toBe(20);
   });
 
-  test('reads ahead no more than some megabytes', async () => {
+  test('read ahead at most some megabytes', async () => {
     let read = 0;
     const big = 'x'.repeat(1024 * 1024);
     async function* endless(): AsyncGenerator<readonly Task[]> {
@@ -245,7 +245,7 @@ describe('lanes', () => {
     expect(seen).toBeLessThan(30);
   });
 
-  test('a pause holds for its lane alone, and a burst of refusals counts once', async () => {
+  test('a pause affects only its lane, and a burst of rejections counts once', async () => {
     let refusedUntil = 0;
     const starts: [host: unknown, at: number][] = [];
     const executor = lanes(async ({ fields: { host } }) => {
@@ -258,7 +258,7 @@ describe('lanes', () => {
       return { error: { code: 'HTTP_STATUS', message: '429' }, retry: { after: 100, pauseLane: true } };
     });
     const tasks = [...numbered(8, { host: 'busy' }), task('x', { host: 'free' })];
-    const { counts } = await run(executor, tasks, { jobs: 8, perLane: 4, retries: 1, backoff: quick });
+    const { counts } = await run(executor, tasks, { jobs: 8, perHost: 4, retries: 1, backoff: quick });
     expect(counts).toMatchObject({ succeeded: 9, failed: 0 });
     const busy = starts.filter(([host]) => host === 'busy').map(([, at]) => at);
     expect(busy.filter((at) => at < refusedUntil - 2).length).toBe(4);
@@ -266,13 +266,13 @@ describe('lanes', () => {
     expect(free).toBeLessThan(refusedUntil);
   });
 
-  test('each lane keeps its own rate', async () => {
+  test('each lane keeps to the lane rate', async () => {
     const tasks = numbered(10).map(({ uuid }, i) => task(uuid, { host: i % 2 ? 'a' : 'b' }));
     const began = performance.now();
     await run(
       lanes(() => ({})),
       tasks,
-      { laneRate: { count: 100, per: 1000 } },
+      { hostRate: { count: 100, per: 1000 } },
     );
     const took = performance.now() - began;
     expect(took).toBeGreaterThan(25);
@@ -280,7 +280,7 @@ describe('lanes', () => {
   });
 });
 
-describe('what goes wrong', () => {
+describe('errors and dry runs', () => {
   const broken = (number: number): Executor =>
     lanes((_, attempt) => {
       if (attempt === number) throw new Error('out of order');
@@ -293,7 +293,7 @@ describe('what goes wrong', () => {
     );
   });
 
-  test('a result that JSON cannot hold is the failure of its task alone', async () => {
+  test('a result that JSON cannot hold makes its task fail', async () => {
     const circle: Record<string, unknown> = {};
     circle.self = circle;
     for (const work of [() => 10n, async () => 10n, async () => circle]) {
@@ -302,15 +302,15 @@ describe('what goes wrong', () => {
     }
   });
 
-  test.each([[{ jobs: 0 }], [{ jobs: Number.NaN }], [{ retries: -1 }], [{ perLane: 1.5 }], [{ as: 'uuid' }]])(
-    'refuses %o, naming the option',
+  test.each([[{ jobs: 0 }], [{ jobs: Number.NaN }], [{ retries: -1 }], [{ perHost: 1.5 }], [{ as: 'uuid' }]])(
+    'an invalid option is rejected by name: %o',
     (options) => {
       const [name = ''] = Object.keys(options);
       expect(() => exec(() => 1, options)).toThrow(new RegExp(`^${name} must be`));
     },
   );
 
-  test('a dry run passes tasks on as PENDING, so that nobody takes them for done', async () => {
+  test('a dry run emits tasks as PENDING, not as finished', async () => {
     const said: string[] = [];
     const { out } = await run(
       lanes(() => ({ result: '1' })),
@@ -326,7 +326,7 @@ describe('what goes wrong', () => {
 });
 
 describe('retries', () => {
-  test('a failure that may pass is tried again, and the record says how often', async () => {
+  test('repeat a temporary failure, and the record has the number of attempts', async () => {
     const executor = lanes((_, number) =>
       number < 3 ? { error: { code: 'CONNECTION', message: 'reset' }, retry: {} } : { result: '"ok"' },
     );
@@ -337,7 +337,7 @@ describe('retries', () => {
     expect(counts.retries).toBe(40);
   });
 
-  test('when retries are used up the failure stands; others are never tried again', async () => {
+  test('leave the failure when they are used up, and do not apply to permanent failures', async () => {
     const executor = lanes((one) => ({
       error: { code: 'X', message: '' },
       ...(one.uuid === 't0' ? { retry: {} } : {}),
@@ -351,7 +351,7 @@ describe('retries', () => {
     expect([...counts.causes]).toEqual([['X', 2]]);
   });
 
-  test('a task that waits for its retry does not take a job from others', async () => {
+  test('hold no job while they wait', async () => {
     const order: string[] = [];
     const executor = lanes((one, number) => {
       order.push(one.uuid);
@@ -364,8 +364,8 @@ describe('retries', () => {
   });
 });
 
-describe('coming to an end', () => {
-  test('stopped, it starts no more, finishes what runs, and gives the rest back as PENDING', async () => {
+describe('the end of a run', () => {
+  test('lets running tasks finish after a stop, and leaves the rest PENDING', async () => {
     const stopping = new AbortController();
     const work = async ({ fields: { n } }: Task): Promise<number> => {
       if (n === 4) stopping.abort();
@@ -379,7 +379,7 @@ describe('coming to an end', () => {
     expect(runOf(out[0])).toMatchObject({ state: 'PENDING', attempts: 0 });
   });
 
-  test('what does not finish within the grace is PENDING too, and so is what would be tried again', async () => {
+  test('leaves tasks PENDING that exceed the grace or wait for a retry', async () => {
     const stopping = new AbortController();
     const executor = lanes(async (one) => {
       if (one.uuid === 't0') stopping.abort();
@@ -394,7 +394,7 @@ describe('coming to an end', () => {
     expect(counts.pending).toBe(3);
   });
 
-  test('unfinished tasks go where they are wanted', async () => {
+  test('keeps unfinished tasks out of the output if they have another destination', async () => {
     const stopping = new AbortController();
     stopping.abort();
     const kept: Task[] = [];
@@ -412,7 +412,7 @@ describe('coming to an end', () => {
   test.each([
     [{ count: 3 }, 3],
     [{ percent: 50 }, 100],
-  ])('takes no more tasks after too many failures: %o', async (maxFailures, failures) => {
+  ])('comes after too many failures: %o', async (maxFailures, failures) => {
     const work = (): never => {
       throw new Error('always');
     };
@@ -420,7 +420,7 @@ describe('coming to an end', () => {
     expect(counts).toMatchObject({ failed: failures, hasTooManyFailures: true });
   });
 
-  test('an executor is closed, whether all went well or nobody took the rest', async () => {
+  test('closes the executor, also if the output is not read to its end', async () => {
     let closed = 0;
     const executor = { ...lanes(() => ({})), close: async () => void closed++ };
     await run(executor, numbered(3, { host: 'h' }));

@@ -1,4 +1,4 @@
-/* The lines that are made without tasks are those of the tasks, whatever is in a file and however it comes. */
+/* Lines made without tasks equal those of the tasks, for any file and any chunks. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -7,15 +7,15 @@ import type { BadInput } from '../../../src/core/text/lines.ts';
 import { type LoadCounts, type LoadOptions, load, loadLines } from '../../../src/stages/load/load.ts';
 import { freshFolder } from '../../support/run.ts';
 
-/** What a load gives: the lines, what is rejected, the counts, and what ends it. */
+/** Result of a load: the lines, the rejected rows, the counts, and the error that ended it. */
 interface Outcome {
   readonly lines: string;
   readonly rejected: readonly BadInput[];
   readonly counts: Readonly<LoadCounts>;
   readonly error: string | undefined;
-  /** Messages for a person, as about duplicates that differ. */
+  /** Messages for a person, for example about duplicates that differ. */
   readonly notes: readonly string[];
-  /** Whether any lines were made without tasks. */
+  /** True if any lines were made without tasks. */
   readonly hasPlain: boolean;
 }
 
@@ -29,7 +29,7 @@ async function outcome(
   const stdin = async function* (): AsyncGenerator<Buffer> {
     for (let at = 0, i = 0; at < bytes.length; i++) {
       const end = at + (lengths[i % lengths.length] as number);
-      yield Buffer.from(bytes.subarray(at, end)); // a copy, as who kept a part of it would be found out
+      yield Buffer.from(bytes.subarray(at, end)); // a copy, to detect a reader that keeps a part of it
       at = end;
     }
   };
@@ -39,7 +39,7 @@ async function outcome(
     ...options,
     stdin,
     reject: (one) => rejected.push(one),
-    note: (message) => notes.push(message),
+    info: (message) => notes.push(message),
   };
   let lines = '';
   let error: string | undefined;
@@ -54,7 +54,7 @@ async function outcome(
   } catch (caught) {
     error = String(caught);
   }
-  rejected.sort((a, b) => a.line - b.line); // of one chunk, those that are no rows come before those that are no tasks
+  rejected.sort((a, b) => a.line - b.line); // in one chunk, invalid rows come before rows that give no task
   return { lines, rejected, counts: loading.counts, error, notes, hasPlain };
 }
 
@@ -117,7 +117,7 @@ const values: { readonly [Name in keyof LoadOptions]?: fc.Arbitrary<LoadOptions[
   shard: fc.constantFrom({ index: 1, of: 2 }),
   maxLine: fc.constantFrom(12, 40),
 };
-/** Few at a time, or most loads would give nothing but an error. */
+/** Sets of few options: with many, most loads would only give an error. */
 const options = fc
   .tuple(fc.record(values), fc.subarray(Object.keys(values), { maxLength: 2 }))
   .map(([all, kept]) => Object.fromEntries(Object.entries(all).filter(([name]) => kept.includes(name))))
@@ -129,7 +129,7 @@ const options = fc
     ),
   );
 
-test('any text gives the lines, rejects and counts that its tasks give, however it is cut', async () => {
+test('any text gives the lines, rejects and counts of its tasks, however it is cut', async () => {
   let plain = 0;
   await fc.assert(
     fc.asyncProperty(
@@ -145,10 +145,10 @@ test('any text gives the lines, rejects and counts that its tasks give, however 
     ),
     { numRuns: 1000 },
   );
-  expect(plain).toBeGreaterThan(200); // else it would be no test of them
+  expect(plain).toBeGreaterThan(200); // otherwise plain rows would not be tested
 });
 
-/** A large file: plain rows, some of them twice, and of so many one that is not; U+0001 becomes a byte that is no text. */
+/** Makes a large file of plain rows, some of them repeated, with one odd row in `each`. U+0001 becomes an invalid byte. */
 function large(rows: number, each: number, odd: (i: number) => string): Buffer {
   let text = 'id,url,name\n';
   for (let i = 0; i < rows; i++)
@@ -166,7 +166,7 @@ test.each([
   ['a cell too few', 500, (i: number) => `${i},http://h/${i}\n`],
   ['a row over --max-line', 900, (i: number) => `${i},http://h/${i},${'x'.repeat(200_001)}\n`],
   ['bytes that are no text', 3000, (i: number) => `${i},http://h/${i},\u0001\n`],
-])('a large file with %s gives the lines that its tasks give', async (_, each, odd) => {
+])('a large file with %s gives the lines of its tasks', async (_, each, odd) => {
   const bytes = large(10_000, each, odd);
   const given = { uuidFields: ['url'], maxLine: 200_000 };
   const { hasPlain, counts } = await expectSame(bytes, given, [65_536]);
@@ -175,7 +175,7 @@ test.each([
   await expectSame(bytes, given, [100_000, 7, 30_000]);
 });
 
-test('of UTF-16 nothing is taken for plain bytes', async () => {
+test('UTF-16 is never taken for plain bytes', async () => {
   for (const text of ['a\n慡慡\n慢慢\n', 'a,b\n慡,慢\nਊ,慣\n']) {
     const bytes = Buffer.from(`\ufeff${text}`, 'utf16le');
     for (const given of [bytes, Buffer.from(bytes).swap16()])
@@ -183,12 +183,12 @@ test('of UTF-16 nothing is taken for plain bytes', async () => {
   }
 });
 
-test('a delimiter outside of ASCII is no byte of another character', async () => {
+test('a delimiter outside of ASCII does not match bytes of another character', async () => {
   const { lines } = await expectSame(Buffer.from('aéb\n長é1\n名é2\n'), { delimiter: 'é' });
   expect(lines.match(/"a":"."/g)).toEqual(['"a":"長"', '"a":"名"']);
 });
 
-test('duplicates are found across chunks, and whether rows are plain or not', async () => {
+test('duplicates are found across chunks, in plain rows and others', async () => {
   const text = 'url,n\nx,1\ny,2\n"x","3 ""quoted"""\nz,4\n"y",5\n"w","\\"\nw,6\n';
   for (const length of [3, 12, 1000]) {
     const { lines, counts } = await expectSame(Buffer.from(text), { uuidFields: ['url'] }, [length]);
@@ -197,7 +197,7 @@ test('duplicates are found across chunks, and whether rows are plain or not', as
   }
 });
 
-test('what the ledger has is left out of plain rows too', async () => {
+test('uuids in the ledger are skipped in plain rows too', async () => {
   const ledger = join(freshFolder(), 'done.jsonl');
   const rows = Buffer.from('url\na\nb\n"c ""d"""\ne\na\n');
   const { lines } = await outcome('lines', rows, {});
@@ -208,7 +208,7 @@ test('what the ledger has is left out of plain rows too', async () => {
   expect(left.counts).toMatchObject({ read: 5, loaded: 2, finished: 3, duplicates: 0 });
 });
 
-test('duplicates that differ are told with both places, whether rows are plain or not', async () => {
+test('duplicates that differ are reported with both places, in plain rows and others', async () => {
   const text = 'url,n\nx,1\ny,"a ""b"""\n"x",1\nx,\\\ny,"a ""b"""\nx,2\nz,"é"\nz,é\n';
   for (const length of [5, 1000]) {
     const { notes } = await expectSame(Buffer.from(text), { uuidFields: ['url'] }, [length]);

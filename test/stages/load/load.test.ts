@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { BadInput } from '../../../src/core/text/lines.ts';
 import { type LoadOptions, load } from '../../../src/stages/load/load.ts';
 
-/** Loads a text that comes in pieces of so many bytes. */
+/** Loads a text that arrives in chunks of `length` bytes. */
 async function loaded(
   input: string | Buffer,
   options: LoadOptions = {},
@@ -31,13 +31,13 @@ test.each([
   ['plain lines', 'x\ny,z\n', [{ line: 'x' }, { line: 'y,z' }]],
   ['NDJSON in UTF-16', Buffer.from('\ufeff{"a":"1","b":"2"}\n', 'utf16le'), ONE],
   ['packed CSV', gzipSync('a,b\n1,2\n'), ONE],
-])('%s is told by its first line, however slowly it comes', async (_, input, tasks) => {
+])('%s is recognized by its first line, however slowly it arrives', async (_, input, tasks) => {
   const options = Buffer.isBuffer(input) && input[0] === 0xff ? { encoding: 'utf-16le' } : {};
   expect(await loaded(input, options)).toEqual({ tasks, bad: [] });
   expect(await loaded(input, options, 1)).toEqual({ tasks, bad: [] });
 });
 
-test('a row over --max-line is rejected, also where it came in one piece', async () => {
+test('a row over --max-line is rejected, also if it arrives in one chunk', async () => {
   const text = `a,b\n${'x'.repeat(400)},1\n1,2\n`;
   for (const length of [16, 1000])
     expect(await loaded(text, { maxLine: 300, format: 'csv' }, length)).toEqual({
@@ -46,7 +46,7 @@ test('a row over --max-line is rejected, also where it came in one piece', async
     });
 });
 
-test('the cap of a JSON array is for its elements, not for the white space between them', async () => {
+test('the limit of a JSON array applies to its elements, not to white space between them', async () => {
   const text = `[${' '.repeat(500)}{"a":"1","b":"2"},"${'x'.repeat(500)}`;
   for (const length of [16, 2000])
     expect(await loaded(text, { maxLine: 300, format: 'json' }, length)).toEqual({
@@ -55,7 +55,7 @@ test('the cap of a JSON array is for its elements, not for the white space betwe
     });
 });
 
-test('a record whose "run" names no key of the result, or none that can be one, loses no attribute', async () => {
+test('a record whose "run" has a missing or invalid result key keeps its attributes', async () => {
   const lines = [
     '{"undefined":5,"run":{"state":"FAILURE"}}',
     '{"a":1,"run":{"state":"","as":{"toString":0}}}',
@@ -63,14 +63,14 @@ test('a record whose "run" names no key of the result, or none that can be one, 
   expect(await loaded(lines.join('\n'))).toEqual({ tasks: [{ undefined: 5 }, { a: 1 }], bad: [] });
 });
 
-test('halves of surrogate pairs, which are all the same in UTF-8, make no uuid', async () => {
+test('lone surrogates, which are all the same in UTF-8, get no uuid', async () => {
   expect(await loaded('{"a":"\\ud800"}\n{"a":"\\ud801"}\n{"a":"\\ud83d\\ude42"}')).toEqual({
     tasks: [{ a: '🙂' }],
     bad: ['1 UUID', '2 UUID'],
   });
 });
 
-test('the uuid of a record of 100,000 numbers is made at once', async () => {
+test('the uuid of a record of 100,000 numbers is made within seconds', async () => {
   const members = Array.from({ length: 100_000 }, (_, i) => `"k${i}":${i}`);
   const begin = performance.now();
   expect((await loaded(`{${members.join(',')}}`)).tasks).toHaveLength(1);

@@ -28,7 +28,7 @@ async function* tasksOf(records: readonly (Json | string)[]): AsyncGenerator<Tas
   );
 }
 
-/** Saves in a folder. What was said comes with the summary. */
+/** Makes a saver in a folder. `said` collects its messages. */
 function saver(folder: string, out = 'out.csv') {
   const path = join(folder, out);
   const said: string[] = [];
@@ -37,7 +37,7 @@ function saver(folder: string, out = 'out.csv') {
     path,
     said,
     save: (records: readonly (Json | string)[], options: SaveOptions = {}): Promise<SaveSummary> =>
-      save(tasksOf(records), path, { say, note: say, ...options }),
+      save(tasksOf(records), path, { warn: say, info: say, ...options }),
     text: () => readFileSync(path, 'utf8'),
     rest: () => (existsSync(`${path}.rest.ndjson`) ? readFileSync(`${path}.rest.ndjson`, 'utf8') : undefined),
     torn: () =>
@@ -50,8 +50,8 @@ function saver(folder: string, out = 'out.csv') {
 const done = { state: 'SUCCESS', as: 'result', attempts: 1, at: 'x', ms: 1 };
 const failed = { ...done, state: 'FAILURE', error: { code: 'E', message: 'no' } };
 
-describe('what goes where', () => {
-  test('rows of what went well, the rest beside them', async () => {
+describe('the output and the rest file', () => {
+  test('hold the successes, and all other records', async () => {
     const out = saver(freshFolder());
     const summary = await out.save([
       { uuid: 'a', x: 1 },
@@ -69,7 +69,7 @@ describe('what goes where', () => {
     expect(summary).toMatchObject({ read: 4, saved: 1, present: 1, rest: 2, failed: 1, pending: 1 });
   });
 
-  test('a record that is saved leaves the rest file, which goes away once it is empty', async () => {
+  test('a record leaves the rest file once it is saved, and an empty rest file is removed', async () => {
     const out = saver(freshFolder());
     await out.save([
       { uuid: 'a', run: failed },
@@ -106,7 +106,7 @@ describe('what goes where', () => {
     ]);
   });
 
-  test('what a killed run has left in its own file is merged at the next start', async () => {
+  test('the rest records of a killed run are merged at the next start', async () => {
     const out = saver(freshFolder());
     writeFileSync(`${out.path}.rest.ndjson.run`, '{"uuid":"a","run":{"state":"FAILURE"}}\n{"uuid":"b","ru');
     await out.save([]);
@@ -115,7 +115,7 @@ describe('what goes where', () => {
   });
 
   test.each([0o600, 0o664])(
-    'a rest file that is a link stays one, and its permissions stay %o',
+    'a rest file that is a link stays one and keeps the permissions %o',
     async (mode) => {
       const folder = freshFolder();
       const rest = join(folder, 'rest.ndjson');
@@ -142,20 +142,20 @@ describe('what goes where', () => {
     },
   );
 
-  test('a rest file of nothing but foreign lines keeps them', async () => {
+  test('a rest file of only foreign lines keeps them', async () => {
     const out = saver(freshFolder());
     writeFileSync(`${out.path}.rest.ndjson`, 'not mine\n');
     await out.save([{ uuid: 'a' }]);
     expect(out.rest()).toBe('not mine\n');
   });
 
-  test('an error that is none, as another program may write it, is no error', async () => {
+  test('an invalid error in a successful run is ignored', async () => {
     const out = saver(freshFolder());
     for (const [i, error] of [null, 5, 'E', [], {}].entries())
       expect(await out.save([{ uuid: `${i}`, run: { ...done, error } }])).toMatchObject({ saved: 1 });
   });
 
-  test('--all saves failures, with columns for their errors from the start, but not what is PENDING', async () => {
+  test('--all saves failures with error columns from the start, but not PENDING records', async () => {
     const out = saver(freshFolder());
     const pending = { uuid: 'c', run: { ...done, state: 'PENDING' } };
     const summary = await out.save([{ uuid: 'a', run: done }, { uuid: 'b', run: failed }, pending], {
@@ -171,7 +171,7 @@ describe('what goes where', () => {
 });
 
 describe('columns', () => {
-  test('an attribute without one sends the record to the rest file, with its result', async () => {
+  test('a record with an attribute that has no column goes to the rest file, with its result', async () => {
     const out = saver(freshFolder());
     const line =
       '{"uuid":"b","x":1.10,"y":2,"result":{"n":1.0},"run":{"state":"SUCCESS","as":"result","attempts":1,"at":"t","ms":5}}';
@@ -184,7 +184,7 @@ describe('columns', () => {
     expect(summary).toMatchObject({ saved: 1, misfits: 1, rest: 1, failed: 0 });
   });
 
-  test('--widen adds it, and keeps every row', async () => {
+  test('--widen adds missing columns and keeps every row', async () => {
     const out = saver(freshFolder());
     await out.save(
       [
@@ -209,7 +209,7 @@ describe('columns', () => {
     expect(await out.save([{ uuid: 'd', x: 2 }])).toMatchObject({ saved: 1 });
   });
 
-  test('--widen adds none for what has no row, or has one already', async () => {
+  test('--widen adds no column for a record that gets no row', async () => {
     const out = saver(freshFolder());
     await out.save(
       [{ uuid: 'a' }, { uuid: 'b', x: 1 }, { uuid: 'a', y: 1 }, { uuid: 'c', z: 1, run: failed }],
@@ -218,7 +218,7 @@ describe('columns', () => {
     expect(out.text()).toBe('uuid,x\na,\nb,1\n');
   });
 
-  test('--fields chooses them, and leaves out the others on purpose', async () => {
+  test('--fields selects columns and drops other attributes without an error', async () => {
     const out = saver(freshFolder());
     const fields = ['result.n', 'uuid', 'none'];
     const summary = await out.save([{ uuid: 'a', x: [1], result: { n: 1, m: 2 }, run: done }], { fields });
@@ -226,7 +226,7 @@ describe('columns', () => {
     expect(summary.misfits).toBe(0);
   });
 
-  test('--fields that an existing header lacks are an error that names them, and columns with --widen', async () => {
+  test('--fields that an existing header lacks are an error, and --widen adds them', async () => {
     const out = saver(freshFolder());
     writeFileSync(out.path, 'uuid,x\na,1\n');
     await expect(out.save([], { fields: ['uuid', 'y'] })).rejects.toThrow(/has no y; --widen adds them/);
@@ -234,7 +234,7 @@ describe('columns', () => {
     expect(out.text()).toBe('uuid,x,y\na,1,\nb,,2\n');
   });
 
-  test('an existing header is kept, with its order, its line ends and its byte order mark', async () => {
+  test('an existing header keeps its order, its line ends and its byte order mark', async () => {
     const out = saver(freshFolder());
     writeFileSync(out.path, '\ufeffx,"uu""id",uuid\r\n1,,a\r\n');
     await out.save([
@@ -244,13 +244,13 @@ describe('columns', () => {
     expect(out.text()).toBe('\ufeffx,"uu""id",uuid\r\n1,,a\r\n2,,b\r\n');
   });
 
-  test('TSV escapes tabs, and nothing is quoted', async () => {
+  test('TSV escapes tabs and quotes nothing', async () => {
     const out = saver(freshFolder(), 'out.tsv');
     await out.save([{ uuid: 'a', x: 'b\tc', y: 'd,e' }]);
     expect(out.text()).toBe('uuid\tx\ty\na\tb\\tc\td,e\n');
   });
 
-  test('a single empty cell is a row, and found again', async () => {
+  test('a single empty cell makes a row, which is found again', async () => {
     const out = saver(freshFolder());
     await out.save([{ uuid: 'a' }, { uuid: 'b', x: 1 }], { fields: ['x'] });
     expect(out.text()).toBe('x\n""\n1\n');
@@ -258,7 +258,7 @@ describe('columns', () => {
     expect(out.text()).toBe('x\n""\n1\n2\n');
   });
 
-  test('--escape-formulas disarms cells, and leaves numbers alone', async () => {
+  test('--escape-formulas escapes cells but not numbers', async () => {
     const out = saver(freshFolder());
     const cells = ['=1+1', '+49', '-1.5', '-x', '@a', '\tb', 'c=d'];
     await out.save([Object.fromEntries([['uuid', 'a'], ...cells.map((cell, i) => [`c${i}`, cell])])], {
@@ -267,7 +267,7 @@ describe('columns', () => {
     expect(out.text().split('\n')[1]).toBe("a,'=1+1,'+49,-1.5,'-x,'@a,'\tb,c=d");
   });
 
-  test('--escape-formulas leaves what a task is called by alone, and so saves it once', async () => {
+  test('--escape-formulas keeps uuids, so a task is saved once', async () => {
     const out = saver(freshFolder());
     const tasks = [{ uuid: '@handle', x: '@handle' }];
     await out.save(tasks, { escapeFormulas: true });
@@ -275,7 +275,7 @@ describe('columns', () => {
     expect(out.text()).toBe("uuid,x\n@handle,'@handle\n");
   });
 
-  test('--escape-formulas disarms the names of columns, and knows them again', async () => {
+  test('--escape-formulas escapes column names and recognizes them again', async () => {
     const out = saver(freshFolder());
     const options = { escapeFormulas: true, widen: true };
     await out.save([{ uuid: 'a', '=1+1': 1, '-2': 2, "'s": 3 }], options);
@@ -286,7 +286,7 @@ describe('columns', () => {
     });
   });
 
-  test('a name that no header can hold is no column, of a new output or with --widen', async () => {
+  test('a name that no header can hold gets no column, with or without --widen', async () => {
     const out = saver(freshFolder());
     const odd = ['{"uuid":"a","x\\u0000":1}', '{"uuid":"b","\\ud800":1}'];
     expect(await out.save([...odd, { uuid: 'c', x: 1 }])).toMatchObject({ saved: 1, misfits: 2 });
@@ -295,7 +295,7 @@ describe('columns', () => {
     expect(out.rest()?.match(/"code":"VALUE"/g)).toHaveLength(2);
   });
 
-  test('a record that lacks a hundred thousand columns is told of in a few words', async () => {
+  test('a record that lacks 100,000 columns gets a short message', async () => {
     const out = saver(freshFolder());
     const wide = Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`column ${i}`, 1]));
     expect(await out.save([{ uuid: 'a' }, { uuid: 'b', ...wide }])).toMatchObject({ saved: 1, misfits: 1 });
@@ -303,7 +303,7 @@ describe('columns', () => {
     expect(message).toMatch(/"column 19", and 99980 more; --widen/);
   });
 
-  test('a value that no row can hold is not saved as another one', async () => {
+  test('a value that no row can hold goes to the rest file', async () => {
     const out = saver(freshFolder());
     await out.save([{ uuid: 'a', x: 'ok' }, '{"uuid":"b","x":"\\u0000"}', '{"uuid":"c","x":"\\ud800"}']);
     expect(out.text()).toBe('uuid,x\na,ok\n');
@@ -326,24 +326,27 @@ describe('columns', () => {
   });
 });
 
-describe('saving again', () => {
-  test.each(['out.csv', 'out.ndjson'])('%s gets no second row for a uuid, ledger or not', async (name) => {
-    const out = saver(freshFolder(), name);
-    const ledger = join(out.path, '../done.jsonl');
-    await out.save([{ uuid: 'a' }, { uuid: 'é "b"' }]);
-    expect(await out.save([{ uuid: 'é "b"' }, { uuid: 'c' }])).toMatchObject({ saved: 1, present: 1 });
-    expect(await out.save([{ uuid: 'a' }, { uuid: 'd' }], { ledger })).toMatchObject({
-      saved: 1,
-      present: 1,
-    });
-    expect(await out.save([{ uuid: 'd' }, { uuid: 'c' }], { ledger })).toMatchObject({
-      saved: 0,
-      present: 2,
-    });
-    expect((await openLedger(ledger, () => {}).finished()).size).toBe(4);
-  });
+describe('a repeated save', () => {
+  test.each(['out.csv', 'out.ndjson'])(
+    'adds no second row for a uuid to %s, with or without a ledger',
+    async (name) => {
+      const out = saver(freshFolder(), name);
+      const ledger = join(out.path, '../done.jsonl');
+      await out.save([{ uuid: 'a' }, { uuid: 'é "b"' }]);
+      expect(await out.save([{ uuid: 'é "b"' }, { uuid: 'c' }])).toMatchObject({ saved: 1, present: 1 });
+      expect(await out.save([{ uuid: 'a' }, { uuid: 'd' }], { ledger })).toMatchObject({
+        saved: 1,
+        present: 1,
+      });
+      expect(await out.save([{ uuid: 'd' }, { uuid: 'c' }], { ledger })).toMatchObject({
+        saved: 0,
+        present: 2,
+      });
+      expect((await openLedger(ledger, () => {}).finished()).size).toBe(4);
+    },
+  );
 
-  test('a uuid that was taken back and is done again is marked again, with the row that it has', async () => {
+  test('marks an unmarked uuid again with the row that exists', async () => {
     const out = saver(freshFolder());
     const ledger = join(out.path, '../done.jsonl');
     await out.save([{ uuid: 'a' }], { ledger });
@@ -358,7 +361,7 @@ describe('saving again', () => {
     expect(out.text()).toBe('uuid\na\n');
   });
 
-  test('without a uuid column and a ledger it says that it cannot know', async () => {
+  test('without a uuid column and a ledger warns that it cannot detect repeats', async () => {
     const out = saver(freshFolder());
     await out.save(
       [
@@ -371,7 +374,7 @@ describe('saving again', () => {
     expect(out.said).toEqual([expect.stringContaining('has no uuid column')]);
   });
 
-  test('--overwrite puts a new file in the place of the old one', async () => {
+  test('replaces the old file with --overwrite', async () => {
     const out = saver(freshFolder());
     await out.save([{ uuid: 'a', x: 1 }]);
     await out.save([{ y: 2, uuid: 'a' }], { overwrite: true });
@@ -379,7 +382,7 @@ describe('saving again', () => {
     expect(readdirSync(join(out.path, '..'))).toEqual(['out.csv']);
   });
 
-  test('--overwrite leaves the old file where the run was stopped, and says so', async () => {
+  test('keeps the old file with --overwrite if the run is stopped, and says so', async () => {
     const out = saver(freshFolder());
     await out.save([{ uuid: 'a' }]);
     await out.save([{ uuid: 'b' }], { overwrite: true, stopped: AbortSignal.abort() });
@@ -390,11 +393,11 @@ describe('saving again', () => {
   test.each([
     [{ overwrite: true, ledger: 'l' }, /--overwrite cannot be used with --ledger/],
     [{ overwrite: true, tee: async () => {} }, /--overwrite cannot be used with --tee/],
-  ])('refuses %o', async (options, words) => {
+  ])('rejects %o', async (options, words) => {
     await expect(saver(freshFolder()).save([], options)).rejects.toThrow(words);
   });
 
-  test('refuses to write one file for two uses, by whatever path, and changes nothing', async () => {
+  test('rejects one file for two uses by any path, and changes nothing', async () => {
     const folder = freshFolder();
     const at = (name: string): string => join(folder, name);
     writeFileSync(at('out.csv'), 'uuid\na\n');
@@ -420,7 +423,7 @@ describe('saving again', () => {
     expect(readFileSync(at('out.csv'), 'utf8')).toBe('uuid\na\n');
   });
 
-  test('refuses an output that somebody else is saving to, and one that is no file', async () => {
+  test('rejects an output in use by another task-save, and one that is not a file', async () => {
     const folder = freshFolder();
     const out = saver(folder);
     let release: () => void = () => {};
@@ -441,8 +444,8 @@ describe('saving again', () => {
   });
 });
 
-describe('after a crash', () => {
-  /** An output of two rows with a ledger, and then what a crash leaves. */
+describe('recovery after a crash', () => {
+  /** Makes an output of two rows with a ledger, and appends what a crash leaves. */
   async function crashed(name: string, tail: string | Buffer) {
     const out = saver(freshFolder(), name);
     const ledger = join(out.path, '../done.jsonl');
@@ -465,7 +468,7 @@ describe('after a crash', () => {
     ['half a character', 'out.csv', Buffer.from([99, 44, 0xc3])],
     ['half an object', 'out.ndjson', '{"uuid":"c","x":'],
     ['zeros', 'out.ndjson', Buffer.alloc(5000)],
-  ])('rows with %s are moved away, and saved again', async (_, name, tail) => {
+  ])('moves rows with %s aside and saves them again', async (_, name, tail) => {
     const { out, ledger } = await crashed(name, tail);
     const whole = out.text().slice(0, out.text().length - tail.toString().length);
     expect(
@@ -490,7 +493,7 @@ describe('after a crash', () => {
       Buffer.from([99, 44, 0xc3, 10]),
       'it is not valid UTF-8; save the file as UTF-8',
     ],
-  ])('rows with %s were not left by a crash: they are an error, and stay', async (_, tail, words) => {
+  ])('rejects rows with %s, which no crash leaves, and keeps them', async (_, tail, words) => {
     const { out, ledger } = await crashed('out.csv', tail);
     const before = readFileSync(out.path);
     await expect(out.save([], { ledger })).rejects.toThrow(`out.csv:4: ${words}`);
@@ -500,7 +503,7 @@ describe('after a crash', () => {
   test.each([
     ['out.csv', 'c,3\nd,4\ne,'],
     ['out.ndjson', '{"uuid":"c"}\n{"uuid":"d"}\n{"u'],
-  ])('whole rows of %s that the ledger does not know are added to it', async (name, tail) => {
+  ])('adds whole rows of %s to the ledger that it lacks', async (name, tail) => {
     const { out, ledger } = await crashed(name, tail);
     expect(
       await out.save(
@@ -516,7 +519,7 @@ describe('after a crash', () => {
     expect(history.end).toBe(statSync(out.path).size);
   });
 
-  test('without a uuid column, rows that the ledger does not know are moved away', async () => {
+  test('moves rows that the ledger lacks aside if there is no uuid column', async () => {
     const out = saver(freshFolder());
     const options = { ledger: join(out.path, '../done.jsonl'), fields: ['x'] };
     await out.save([{ uuid: 'a', x: 1 }], options);
@@ -535,7 +538,7 @@ describe('after a crash', () => {
     expect(out.torn()).toEqual(['2\n3\n']);
   });
 
-  test('a crash in the first batch of all leaves a new output, with or without uuids', async () => {
+  test('starts a new output after a crash in the first batch, with or without uuids', async () => {
     for (const [fields, tail] of [
       [undefined, 'uuid,x\na,"1'],
       [['x'], 'x\n1\n'],
@@ -550,16 +553,16 @@ describe('after a crash', () => {
     }
   });
 
-  test('rows of an output without a uuid column that were there before the ledger are kept', async () => {
+  test('keeps rows from before the ledger in an output without a uuid column', async () => {
     const out = saver(freshFolder());
     writeFileSync(out.path, 'x\n1\n2\n');
     await out.save([{ uuid: 'a', x: 3 }], { ledger: join(out.path, '../done.jsonl') });
-    expect(out.rest()).toContain('COLUMNS'); // it has a uuid, for which there is no column
+    expect(out.rest()).toContain('COLUMNS'); // it has a uuid, and no column for it
     await out.save([{ uuid: 'a', x: 3 }], { ledger: join(out.path, '../done.jsonl'), fields: ['x'] });
     expect(out.text()).toBe('x\n1\n2\n3\n');
   });
 
-  test('a torn end is found without a ledger too', async () => {
+  test('finds a torn end without a ledger too', async () => {
     const out = saver(freshFolder());
     writeFileSync(out.path, 'uuid,x\n');
     leaveMark(out.path);
@@ -572,14 +575,14 @@ describe('after a crash', () => {
   test.each([
     ['uuid,x\na\nb,2\n', 'out.csv:2: 1 cell, the header has 2'],
     ['uuid,x\na,"1"2\nb,2\n', 'out.csv:2: text follows a closing quote'],
-  ])('rows that no crash of ours can have left (%j) are an error, and stay', async (text, words) => {
+  ])('rejects rows that no crash leaves (%j), and keeps them', async (text, words) => {
     const out = saver(freshFolder());
     writeFileSync(out.path, text);
     await expect(out.save([])).rejects.toThrow(words);
     expect(out.text()).toBe(text);
   });
 
-  test('an output that lacks rows that the ledger names is an error', async () => {
+  test('rejects an output that lacks rows of the ledger', async () => {
     const { out, ledger } = await crashed('out.csv', '');
     truncateSync(out.path, 10);
     await expect(out.save([], { ledger })).rejects.toMatchObject({
@@ -589,7 +592,7 @@ describe('after a crash', () => {
     expect(statSync(out.path).size).toBe(10);
   });
 
-  test('rows that were widened without the ledger are not taken for torn', async () => {
+  test('does not take rows widened without the ledger for torn', async () => {
     const { out, ledger } = await crashed('out.csv', '');
     await out.save([{ uuid: 'c', longer: 'z' }], { widen: true });
     expect(await out.save([{ uuid: 'a', x: 'é' }, { uuid: 'c' }, { uuid: 'd' }], { ledger })).toMatchObject({
@@ -600,7 +603,7 @@ describe('after a crash', () => {
     expect(out.torn()).toEqual([]);
   });
 
-  test('rows that were widened with the ledger are known to it', async () => {
+  test('recognizes rows that were widened with the ledger', async () => {
     const { out, ledger } = await crashed('out.csv', '');
     await out.save([{ uuid: 'c', longer: 'z' }], { widen: true, ledger });
     leaveMark(out.path);
@@ -612,7 +615,7 @@ describe('after a crash', () => {
 });
 
 describe('the commit', () => {
-  test('gives records on only when they are safe: rows, rest and what was there', async () => {
+  test('emits records only when they are safe: rows, rest records and existing rows', async () => {
     const out = saver(freshFolder());
     const ledger = join(out.path, '../done.jsonl');
     await out.save([{ uuid: 'b' }]);
@@ -639,7 +642,7 @@ describe('the commit', () => {
     ]);
   });
 
-  test('comes by itself when a record has waited for --flush-interval, however few there are', async () => {
+  test('starts when a record has waited for --flush-interval, however few there are', async () => {
     const out = saver(freshFolder());
     let release: () => void = () => {};
     const slow = (async function* () {
@@ -656,7 +659,7 @@ describe('the commit', () => {
     release();
   });
 
-  test('that fails while nothing comes ends the run at once', async () => {
+  test('ends the run at once if it fails while no input arrives', async () => {
     const never = (async function* () {
       yield [parseTask('{"uuid":"a"}') as Task];
       await new Promise(() => {});
@@ -671,7 +674,7 @@ describe('the commit', () => {
     });
   });
 
-  test('after the reader of the records left saves what came, then says so', async () => {
+  test('saves all records after their reader has left, then fails', async () => {
     const out = saver(freshFolder());
     const gone = Object.assign(new Error('gone'), { code: 'PIPE' });
     const tee = (): Promise<void> => Promise.reject(gone);

@@ -29,20 +29,22 @@ export function startClock(timeout: ShellJob['timeout'], isLong: boolean, hands:
   let since = performance.now();
   const limit = typeof timeout === 'number' ? () => timeout : timeout;
   const most = typeof timeout === 'number' ? timeout : LOOK;
-  const wait = (milliseconds: number): void => {
-    timer = setTimeout(check, milliseconds, performance.now() + milliseconds);
+  // The clock is read once in each step: the process may be suspended between any two lines.
+  const wait = (now: number, milliseconds: number): void => {
+    timer = setTimeout(check, milliseconds, now + milliseconds);
   };
   const check = (due: number): void => {
-    since += missedTime(due, limit());
+    const now = performance.now();
+    since += missedTime(due, limit(), now);
     isWatched ||= hands.watch();
-    const left = Math.ceil(since + limit() - performance.now());
-    if (left > 0) wait(Math.min(left, isWatched ? most : LONG));
+    const left = Math.ceil(since + limit() - now);
+    if (left > 0) wait(now, Math.min(left, isWatched ? most : LONG));
     else {
       hands.ask();
       timer = setTimeout(() => hands.kill(), MERCY);
     }
   };
-  if (isLong) check(performance.now());
-  else wait(Math.min(LONG, limit()));
+  if (isLong) check(since);
+  else wait(since, Math.min(LONG, limit()));
   return { stop: () => clearTimeout(timer) };
 }

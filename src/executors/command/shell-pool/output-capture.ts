@@ -36,7 +36,7 @@ export class Outputs {
     return this.#bytes;
   }
 
-  /** Whether the last command wrote so much that it may have waited for us. */
+  /** True if the last command wrote so much that it may have waited for its reader. */
   get wereMany(): boolean {
     return this.#bytes > MUCH;
   }

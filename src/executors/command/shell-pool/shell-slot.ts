@@ -24,7 +24,7 @@ export class Slot {
   readonly #begun: Promise<ShellExit | undefined>;
   readonly #outputs: Outputs;
   #isRunning = false;
-  /** Whether the last command took long or wrote much, so that the next one probably will. */
+  /** True if the last command took long or wrote much, so that the next one probably will too. */
   #isLong = false;
   #killed: JobReport['killed'];
   #isSpent = false;
@@ -52,7 +52,7 @@ export class Slot {
     return this.#shell.pid;
   }
 
-  /** Whether it cannot be used any more. */
+  /** True if the slot cannot be used any more. */
   get isGone(): boolean {
     return this.#isSpent || this.#shell.isGone;
   }

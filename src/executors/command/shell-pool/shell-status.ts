@@ -63,7 +63,7 @@ function isNoFork(words: string): boolean {
   return /^\S+: (\S+: )?(can't |cannot )?fork\b/i.test(words);
 }
 
-/** bash retries for a while and says so. */
+/** Removes the messages of bash about forks that it retries. */
 function withoutRetries(said: string, { argv0 }: JobPlace): string {
   return said.includes(': fork: ')
     ? said.replaceAll(`${argv0}: fork: retry: `, '\0').replace(/\0.*\n/g, '')

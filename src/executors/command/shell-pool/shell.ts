@@ -7,7 +7,7 @@ import { endedIn, type ShellExit } from './shell-status.ts';
 export interface Shell {
   /** Leader of its process group; undefined if it was not started. */
   readonly pid: number | undefined;
-  /** Whether it was not started, or has ended. */
+  /** True if the shell was not started, or has ended. */
   readonly isGone: boolean;
   /** Everything it said since the last text; if it was not started, the system error code. */
   readonly said: string;

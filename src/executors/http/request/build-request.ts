@@ -1,4 +1,5 @@
-import { InvalidValue, milliseconds } from '../../../core/options/option.ts';
+import { InvalidValue } from '../../../core/options/option.ts';
+import { milliseconds } from '../../../core/options/units.ts';
 import { attribute, type Failure, type Task } from '../../../core/record/task.ts';
 import { attributeText, type Template } from '../../../core/record/template.ts';
 import { type HeaderList, header, headerValue, mergeHeaders } from './headers.ts';

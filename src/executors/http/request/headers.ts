@@ -24,7 +24,7 @@ const CONTROL = /[^\t\x20-\x7e\x80-\u{10ffff}]/u;
 
 /**
  * Checks a header; returns an empty list for a header of the connection.
- * @throws {Rule} without the value
+ * @throws {InvalidValue} without the value
  */
 export function header(name: string, value: string): HeaderList {
   if (!TOKEN.test(name))

@@ -23,7 +23,8 @@ export function given(task: Task, name: string): Given | undefined {
 }
 
 /**
- * Returns text that is a JSON object; undefined if it does not begin like one. @throws {Rule} if it is invalid
+ * Returns text that is a JSON object; undefined if it does not begin like one.
+ * @throws {InvalidValue} if it is invalid
  */
 export function objectText(text: string): string | undefined {
   const trimmed = text.trim();
@@ -45,7 +46,7 @@ export function isForm(text: string): boolean {
 /**
  * Returns the members of a JSON object as names and values: strings without quotes, numbers with their digits,
  * nested values as JSON text. An array gives a pair for each item, null gives none.
- * @throws {Rule} if they cannot be sent
+ * @throws {InvalidValue} if they cannot be sent
  */
 export function pairsOf(raw: string): [name: string, value: string][] {
   return membersOf(raw).flatMap(({ key, value, end }) => {
@@ -57,7 +58,10 @@ export function pairsOf(raw: string): [name: string, value: string][] {
   });
 }
 
-/** Checks that text can be sent: half a surrogate pair would go out as another character. @throws {Rule} */
+/**
+ * Checks that text can be sent: half a surrogate pair would go out as another character.
+ * @throws {InvalidValue}
+ */
 export function wellFormed(text: string): string {
   if (text.isWellFormed()) return text;
   throw new InvalidValue('must not contain half a surrogate pair');

@@ -18,7 +18,7 @@ const JSON_TYPE = 'application/json';
  * Returns the body of a request: the attribute `json`, else `data`.
  * @param asJson whether `data` is sent as JSON too: the method `json`
  * @param type content type from a header
- * @throws {Rule} if an attribute cannot be sent
+ * @throws {InvalidValue} if an attribute cannot be sent
  */
 export function contentOf(task: Task, asJson: boolean, type: string | undefined): RequestBody | undefined {
   const json = given(task, 'json');

@@ -13,7 +13,7 @@ export type BodyMode = 'auto' | 'text' | 'json' | 'base64' | 'none';
 
 export interface ResultOptions {
   readonly body: BodyMode;
-  /** Whether the result contains the response headers. */
+  /** True if the result contains the response headers. */
   readonly headers: boolean;
 }
 
@@ -86,7 +86,7 @@ function modeOf(body: Buffer, { media }: ContentType): 'json' | 'text' | 'base64
   return media === 'binary' ? 'base64' : media;
 }
 
-/** undici reads headers as Latin-1; some servers send UTF-8. */
+/** Returns headers as JSON. undici reads them as Latin-1; some servers send UTF-8. */
 function headersText(headers: AnswerHeaders): string {
   return JSON.stringify(headers, (_, value) => (typeof value === 'string' ? asSent(value) : value));
 }

@@ -10,7 +10,7 @@ export type Expectation = (answer: Answer) => Failure | undefined;
 
 /**
  * Parses statuses such as `2xx,304,500-599`. Returns a test.
- * @throws {Rule} if the text is not such a list
+ * @throws {InvalidValue} if the text is not such a list
  */
 export function compileStatuses(text: string): (status: number) => boolean {
   const ranges = text.split(',').map((part): [first: number, last: number] => {

@@ -15,9 +15,9 @@ export type Judge = (task: Task, hop: Hop, answer: Answer, again: Again) => Prom
 
 /** Facts about whether a request may be repeated. */
 export interface Again {
-  /** Whether it may be sent twice. */
+  /** True if the request may be sent twice. */
   readonly mayRepeat: boolean;
-  /** Whether a server has already acted, before a redirect. */
+  /** True if a server has already acted, before a redirect. */
   readonly hasActed: boolean;
 }
 

@@ -5,7 +5,7 @@ import { type AddressRule, deniedError, guardedLookup } from './addresses.ts';
 /** Connection that a request was sent on. */
 export interface Connection {
   socket: Socket | undefined;
-  /** Whether the server sent bytes after the end of a body that closed the connection. */
+  /** True if the server sent bytes after the end of a body that closed the connection. */
   hasExcess: boolean;
 }
 
@@ -19,7 +19,7 @@ export interface Dispatch extends Dispatcher.DispatchOptions {
 export interface PoolOptions {
   /** Longest time to make a connection, in milliseconds. */
   readonly timeout: number;
-  /** Whether any certificate is accepted. */
+  /** True if any certificate is accepted. */
   readonly insecure: boolean;
   /** Addresses that may be connected to. Default: all. */
   readonly mayConnect?: AddressRule | undefined;
@@ -83,7 +83,7 @@ function originPool(origin: string | URL, options: object): Pool {
   return new Pool(origin, { ...options, factory: (url, more) => new WatchedClient(url, more) });
 }
 
-/** undici's own timeouts are off: the deadline of an attempt is total, and ours. */
+/** Options that turn off undici's own timeouts: the deadline of an attempt is total, and ours. */
 const UNLIMITED = { headersTimeout: 0, bodyTimeout: 0 } as const;
 
 export function openConnector({ timeout, insecure, mayConnect }: PoolOptions): Connector {

@@ -8,8 +8,8 @@ export interface HttpFault {
   readonly code: string;
   readonly message: string;
   /**
-   * Whether another attempt makes sense: `always` if the server cannot have acted, `idempotent` if it may have
-   * acted, so that only repeatable requests are retried.
+   * Condition for another attempt: `always` if the server cannot have acted; `idempotent` if it may have
+   * acted, so that only repeatable requests are retried; `never` if a retry makes no sense.
    */
   readonly again: 'always' | 'idempotent' | 'never';
 }
@@ -18,9 +18,9 @@ export interface HttpFault {
 export interface TransferProgress {
   /** Peer for messages: `host:port`. */
   readonly host: string;
-  /** Whether there was a connection to send the request on. */
+  /** True if there was a connection to send the request on. */
   readonly isSent: boolean;
-  /** Whether the response headers had arrived. */
+  /** True if the response headers had arrived. */
   readonly isAnswered: boolean;
   /** Bytes of the body that arrived, and those that were announced. */
   readonly received: number;

@@ -25,8 +25,8 @@ export class Trip {
   /** @param timeout first to last byte, in milliseconds */
   constructor(timeout: number, signal: AbortSignal) {
     this.#timeout = timeout;
-    this.#timer = setTimeout(Trip.#ring, timeout, this);
     this.#due = performance.now() + timeout;
+    this.#timer = setTimeout(Trip.#ring, timeout, this);
     this.#others = tripsOf(signal);
     this.#place = this.#others.push(this) - 1;
     if (signal.aborted) this.abort();

@@ -74,7 +74,7 @@ class Thread {
   #heeded: AbortSignal | undefined;
   #watch: NodeJS.Timeout | undefined;
   #isClosing = false;
-  /** Whether the module was loaded once: only then is a thread that ends restarted. */
+  /** True once the module was loaded. A thread that ends before is not restarted. */
   #wasReady = false;
 
   constructor({ module, show }: ThreadsOptions) {

@@ -1,0 +1,98 @@
+import { choice, count, duration, flag, path, text, value } from '../../core/options/declare.ts';
+import type { LibraryOptions, Names } from '../../core/options/library-options.ts';
+import type { Option } from '../../core/options/option.ts';
+import { toAsciiDelimiter } from '../../core/text/delimiter.ts';
+import { type FieldOption, FLUSH, FLUSH_INTERVAL, parseFields, saveFormats } from '../../savers/index.ts';
+import type { SaveSummary } from '../../savers/router.ts';
+
+const fields: Option<readonly FieldOption[] | undefined> = {
+  description: 'save these attributes, nested ones with dots, and no others; NAME=PATH names the column',
+  placeholder: 'A,B,NAME=PATH',
+  defaultValue: undefined,
+  many: true,
+  parse: parseFields,
+};
+
+/** Options of a save: of `task-save` and of `save()`. */
+export const saveOptions = {
+  /** Format of the output. Default: by the ending of its name; `ndjson` for `-`. */
+  format: choice('the format; default: by the ending, and ndjson for -', saveFormats),
+  /**
+   * Attributes to save, nested ones with dots; others are left out. A column has the path as its name, or the
+   * name that is given with it. Default: see `widen`.
+   */
+  fields,
+  /** Character between two cells of CSV or TSV. Default: that of the format. */
+  delimiter: value('the character between two cells of CSV or TSV (\\t is a tab)', 'CHAR', toAsciiDelimiter),
+  /** Begins a new CSV or TSV with a byte order mark, so that spreadsheets read it as UTF-8. */
+  bom: flag('begin a new CSV or TSV with a byte order mark, so that Excel reads it as UTF-8'),
+  /** Ledger in which saved tasks are marked as finished. */
+  ledger: path('mark what is saved as finished in this ledger', { placeholder: 'LEDGER' }),
+  /** Path of the rest file, for records that are not saved. Default: the output's path and `.rest.ndjson`. */
+  rest: path('where records go that are not saved', { defaultText: 'OUT.rest.ndjson' }),
+  /** Saves every record whose task ended, failures too; `PENDING` ones go to the rest file. Default false. */
+  all: flag('save failed records too; they count as finished then'),
+  /** Adds columns for attributes that have none; otherwise their records go to the rest file, with code `COLUMNS`. */
+  widen: flag('add a column for an attribute that has none'),
+  /**
+   * Accepts edits of the output since the last run: removed rows are taken out of the ledger, rows without a
+   * uuid are kept, and an incomplete last row is moved aside. Otherwise these are errors.
+   */
+  acceptEdits: flag('accept that rows were removed from OUT: their tasks are done again'),
+  /** Replaces the output with a new file at the end. */
+  overwrite: flag('put a new file in the place of OUT, at the end'),
+  tee: flag('write every record to stdout once it is safe, in OUT or in the rest file'),
+  /** Puts a quote before cells that a spreadsheet would run as formulas. */
+  escapeFormulas: flag("put a ' before cells that a spreadsheet would run as formulas"),
+  /** Number of records at which a commit begins. Default 1000. */
+  flush: count('commit at so many records', { default: FLUSH }),
+  /** Longest time that a record waits for a commit, in milliseconds. Default 1000. */
+  flushInterval: duration('commit when a record has waited so long', {
+    default: FLUSH_INTERVAL,
+    defaultText: '1s',
+  }),
+  /**
+   * `batch`: every commit is on the disk before it counts. `none`: the system decides when. Default `batch`.
+   */
+  sync: choice(
+    'batch: a commit is on the disk before it counts; none: left to the system',
+    ['batch', 'none'],
+    { default: 'batch' },
+  ),
+  /** Table of a database. Default `tasks`. */
+  table: text('the table of a database', { placeholder: 'NAME', defaultText: 'tasks' }),
+  /** File of rejects that the caller writes. It is an error if this stage writes the same file. */
+  rejects: path('keep invalid input, as NDJSON with its place and the reason'),
+};
+
+/** Options of `save()` that the command does not have, or has in another form. */
+interface OwnSaveOptions {
+  /**
+   * Called with every record, as lines, once it is safe in the output or in the rest file. The command prints
+   * them.
+   */
+  readonly tee?: ((lines: string) => Promise<void>) | undefined;
+  /** Writes to standard output, for the path `-`. */
+  readonly write?: ((text: string) => Promise<void>) | undefined;
+  /** Aborted if the run was stopped: what came is saved, but nothing is overwritten. */
+  readonly stopped?: AbortSignal | undefined;
+  /** Called once at the start, with the summary that grows during the run. */
+  readonly watch?: ((summary: Readonly<SaveSummary>) => void) | undefined;
+  /** Called with messages that the user must know. */
+  readonly warn?: ((message: string) => void) | undefined;
+  /** Called with messages that may interest the user. */
+  readonly info?: ((message: string) => void) | undefined;
+}
+
+/** Options of `save()`. */
+export type SaveOptions = LibraryOptions<typeof saveOptions, OwnSaveOptions>;
+
+/** Names of the options of `OwnSaveOptions`. */
+export const OWN_SAVE_OPTIONS: Names<OwnSaveOptions> = {
+  tee: true,
+  write: true,
+  stopped: true,
+  watch: true,
+  warn: true,
+  info: true,
+};
