@@ -230,8 +230,10 @@ export class WorkerProcess {
     this.#timer = undefined;
     if (this.#errands.size === 0) return;
     const now = performance.now(); // once: the process may be suspended between any two lines
-    this.#oldestSince += missedTime(this.#due, this.#setup.timeout, now);
-    const rest = this.#oldestSince + this.#setup.timeout - now;
+    const { timeout } = this.#setup;
+    const missed = missedTime(this.#due, timeout, now);
+    if (missed > 0) this.#oldestSince = Math.max(this.#oldestSince, now + missed - timeout);
+    const rest = this.#oldestSince + timeout - now;
     if (rest > 0) {
       this.#checkAfter(now, Math.ceil(rest));
       return;

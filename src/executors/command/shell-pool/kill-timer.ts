@@ -35,7 +35,8 @@ export function startClock(timeout: ShellJob['timeout'], isLong: boolean, hands:
   };
   const check = (due: number): void => {
     const now = performance.now();
-    since += missedTime(due, limit(), now);
+    const missed = missedTime(due, limit(), now);
+    if (missed > 0) since = Math.max(since, now + missed - limit());
     isWatched ||= hands.watch();
     const left = Math.ceil(since + limit() - now);
     if (left > 0) wait(now, Math.min(left, isWatched ? most : LONG));
