@@ -5,7 +5,7 @@ import { type Pooled, UnorderedPool } from '../../core/schedule/unordered-pool.t
 /** Attempt that is running, with the function to call at its deadline. */
 interface Running extends Pooled {
   due: number;
-  /** Whether it was put off once, for time that the process missed. */
+  /** True if it was put off once, for time that the process missed. */
   isLate: boolean;
   readonly onLate: () => void;
 }

@@ -17,7 +17,7 @@ export interface Death {
   /** Reason why we killed it, or that it was never started. */
   readonly cause: 'timeout' | 'output' | 'start' | undefined;
   readonly hasAnswered: boolean;
-  /** Whether it ended at the end of its input, with exit code 0 and unanswered tasks. */
+  /** True if it ended at the end of its input, with exit code 0 and unanswered tasks. */
   readonly isEarly: boolean;
   /** Unanswered tasks, the oldest first. */
   readonly left: readonly Errand[];

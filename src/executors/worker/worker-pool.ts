@@ -54,7 +54,7 @@ export class Crew {
   /** Runs since the last answer once no task waits. */
   #quiet: NodeJS.Timeout | undefined;
   #isClosed = false;
-  /** Whether a worker left tasks unanswered at the end of its input: others then see it after their answers only. */
+  /** True if a worker left tasks unanswered at the end of its input: others then see it after their answers only. */
   #endsEarly = false;
   #isSilenceNoted = false;
   /** Kills workers that outlive a killed stage. */

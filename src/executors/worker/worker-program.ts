@@ -31,7 +31,7 @@ export class WorkerProcess {
   /** Task whose timeout was over. */
   #late: Errand | undefined;
   #isOver = false;
-  /** Whether its input is closed. */
+  /** True if its input is closed. */
   #isEnded = false;
   #cause: Death['cause'];
   #lastWords = '';

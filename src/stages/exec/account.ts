@@ -70,7 +70,7 @@ export class Account {
     return task;
   }
 
-  /** Whether a result may fit into a record: one that is too long may not even fit into a string. */
+  /** Returns whether a result may fit into a record: one that is too long may not even fit into a string. */
   #fits({ result }: Outcome): boolean {
     return result === undefined || result.length <= this.#maxLine;
   }

@@ -28,7 +28,7 @@ export class Slot {
   #isLong = false;
   #killed: JobReport['killed'];
   #isSpent = false;
-  /** Whether a background process holds the outputs open. */
+  /** True if a background process holds the outputs open. */
   #isHeld = false;
 
   /**
