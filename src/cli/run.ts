@@ -43,15 +43,15 @@ export async function run(options: RunOptions): Promise<number> {
   const warn = (message: string): void => void process.stderr.write(`${name}: ${escapeControls(message)}\n`);
   const stop = listenForSignals();
   const ended = new AbortController();
-  const emits = command.emits?.(values as never, operands) ?? true;
-  const output = openOutput({ onGone: emits ? stop.leave : undefined, leaving: stop.leaving });
+  const emits = command.isFilter?.(values as never, operands) ?? true;
+  const output = openOutput({ onGone: emits ? stop.leave : undefined, aborting: stop.aborting });
   const shown = openProgress({
     name,
     mode: isQuiet || values.noProgress ? 'none' : (values.progress as ProgressMode),
     terminal: isPiped() ? undefined : terminal, // only the last stage of a pipe draws
     warn,
   });
-  stop.leaving.addEventListener('abort', shown.end); // the next signal ends the process
+  stop.aborting.addEventListener('abort', shown.end); // the next signal ends the process
   if (!isQuiet) for (const doubt of doubts) warn(doubt);
   const io = ioOf({ ...options, terminal, isQuiet, typed, stop, output, shown, warn, ended: ended.signal });
   const escapes = command.runsUserCode?.(values as never) ? listenForEscapes(stop, warn) : undefined;
@@ -81,7 +81,7 @@ function ioOf({ argv, version, terminal, isQuiet, typed, stop, output, shown, wa
         shown.end(); // the line would be drawn over what the user types
         if (!isQuiet) warn('reading from the terminal; end with Ctrl-D');
       }
-      return stdin(AbortSignal.any([until, stop.leaving, ended]));
+      return stdin(AbortSignal.any([until, stop.aborting, ended]));
     },
     write: isatty(1)
       ? (data) => {
@@ -104,9 +104,9 @@ function ioOf({ argv, version, terminal, isQuiet, typed, stop, output, shown, wa
     get signal() {
       return stop.signal;
     },
-    cut: AbortSignal.any([stop.leaving, ended]),
+    truncated: AbortSignal.any([stop.aborting, ended]),
     stopping: stop.stopping,
-    leaving: stop.leaving,
+    aborting: stop.aborting,
   };
 }
 

@@ -3,7 +3,7 @@ export interface Stop {
   /** Aborted by the first signal. */
   readonly stopping: AbortSignal;
   /** Aborted by the second signal, or by `leave()`. */
-  readonly leaving: AbortSignal;
+  readonly aborting: AbortSignal;
   /** First signal that arrived. */
   readonly signal: NodeJS.Signals | undefined;
   stop(): void;
@@ -27,7 +27,7 @@ export const SIGNAL_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
  */
 export function listenForSignals(): Stop {
   const stopping = new AbortController();
-  const leaving = new AbortController();
+  const aborting = new AbortController();
   let first: NodeJS.Signals | undefined;
   const release = (): void => {
     for (const name of SIGNALS) process.off(name, listener);
@@ -38,18 +38,18 @@ export function listenForSignals(): Stop {
       stopping.abort();
     } else {
       release();
-      leaving.abort();
+      aborting.abort();
     }
   };
   for (const name of SIGNALS) process.on(name, listener);
   return {
     stopping: stopping.signal,
-    leaving: leaving.signal,
+    aborting: aborting.signal,
     get signal() {
       return first;
     },
     stop: () => stopping.abort(),
-    leave: () => leaving.abort(),
+    leave: () => aborting.abort(),
   };
 }
 

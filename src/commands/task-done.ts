@@ -91,7 +91,7 @@ async function passOn({ io }: Context, batches: AsyncIterable<readonly Named[]>)
 
 async function list({ ledger, io }: Context): Promise<0> {
   for await (const names of ledger.list()) {
-    if (io.leaving.aborted) break;
+    if (io.aborting.aborted) break;
     if (names.length > 0) await io.write(`${names.join('\n')}\n`);
   }
   return 0;
@@ -143,7 +143,7 @@ async function* shown(batches: AsyncIterable<readonly Named[]>, io: Io): AsyncGe
 }
 
 async function* fromOperands(uuids: readonly string[]): AsyncGenerator<readonly Named[]> {
-  yield uuids.map((uuid) => ({ uuid, line: uuid, isGood: true }));
+  yield uuids.map((uuid) => ({ uuid, line: uuid, isSuccess: true }));
 }
 
 /** Verbs that append to the ledger. */
@@ -215,13 +215,13 @@ With uuids on the command line mark and unmark read and write nothing else.`,
     const lineOptions = {
       source: 'stdin',
       reject: rejects.reject,
-      cut: io.cut,
+      cut: io.truncated,
       maxLine: values.maxLine,
     };
     const input =
       uuids.length > 0
         ? fromOperands(uuids)
-        : shown(flushed(readNamed(io.stdin(io.leaving), lineOptions), rejects), io);
+        : shown(flushed(readNamed(io.stdin(io.aborting), lineOptions), rejects), io);
     const ledger = openLedger(withPassword(place as string, io.env), io.warn);
     const { act } = verbs[verb as string] as Verb;
     try {

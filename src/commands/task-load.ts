@@ -58,7 +58,7 @@ export const command: Command = defineCommand({
       reject: (bad: BadInput) => rejects.reject(bad),
       info: io.info,
       stdin: () => io.stdin(io.stopping),
-      signal: AbortSignal.any([io.stopping, io.leaving]),
+      signal: AbortSignal.any([io.stopping, io.aborting]),
     };
     const tasks = loadLines(from, optionsOf<LoadOptions>(given, loadOptions, OWN_LOAD_OPTIONS), typed);
     const rejects = await openRejects({ file: values.rejects, warn: io.warn });

@@ -81,7 +81,7 @@ The first SIGINT or SIGTERM takes no more requests and lets the work finish what
       'a pipeline; the same url is the same task, once a day',
     ],
   ],
-  emits: ({ exec }) => exec === undefined,
+  isFilter: ({ exec }) => exec === undefined,
   async run(values, operands, io) {
     const [endpoint, ...others] = operands;
     if (endpoint === undefined || others.length > 0)
@@ -99,10 +99,10 @@ The first SIGINT or SIGTERM takes no more requests and lets the work finish what
     if (values.rerunAfter !== undefined && values.idFields === undefined)
       throw new TaskpipeError('USAGE', '--rerun-after needs --id-fields, by which the same task is told');
     const allowHost = [...(values.allowHost ?? []), ...(token === undefined ? [host] : [])];
-    const { stopping, leaving, warn, env: environment, write: give } = io;
+    const { stopping, aborting, warn, env: environment, write: give } = io;
     const service = app(endpoint, {
       ...values,
-      ...{ store, token, allowHost, environment, stopping, leaving, warn, give },
+      ...{ store, token, allowHost, environment, stopping, aborting, warn, give },
     });
     await listen(service, host, port);
     io.info(`http://${at(host)}:${portOf(service) ?? port}${endpoint}`);
@@ -133,9 +133,9 @@ function at(host: string): string {
 }
 
 /** Resolves when the service must stop: at a signal, or because the reader of the output left. */
-function ended({ stopping, leaving }: Io): Promise<void> {
+function ended({ stopping, aborting }: Io): Promise<void> {
   return new Promise((resolve) => {
-    const signal = AbortSignal.any([stopping, leaving]);
+    const signal = AbortSignal.any([stopping, aborting]);
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve());
   });

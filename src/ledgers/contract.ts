@@ -42,9 +42,9 @@ export interface OutputHistory {
    * Size up to which the ledger names every row, in bytes. Less than `end` if lines may be missing in
    * between.
    */
-  readonly named: number;
+  readonly verifiedEnd: number;
   /** True if a power loss has left a hole in the ledger since all rows were last checked. */
-  readonly hasHole: boolean;
+  readonly hasGap: boolean;
 }
 
 /** Counts of the lines and uuids of a ledger, for `task-done check`. */

@@ -140,8 +140,8 @@ async function historyOf(link: RedisLink, name: string, path: string): Promise<O
     seal: seal === null ? undefined : (JSON.parse(seal) as Seal),
     isSealed: seal !== null && !isOver,
     end: end === null ? undefined : Number(end),
-    named: Number(end ?? 0),
-    hasHole: false,
+    verifiedEnd: Number(end ?? 0),
+    hasGap: false,
   };
 }
 

@@ -30,7 +30,7 @@ export interface Loaded {
   /** Reason it cannot become a task; undefined if it can. */
   readonly fault: string | undefined;
   /** True if it was a task before: it has a `run`, so it keeps its uuid. */
-  readonly wasTask: boolean;
+  readonly hasRun: boolean;
   /**
    * Returns an attribute as text: a string as it is, any other value as its JSON text; undefined if there is
    * none. In JSON the name may be a path, as in `result.json.sku`; an attribute with exactly that name takes

@@ -65,7 +65,7 @@ export function identify(options: IdentityOptions): (record: Loaded) => string |
   const isMade = uuidFields !== undefined || version === 4 || version === 7;
   return (record) => {
     const { uuid } = record;
-    const isKept = !isMade || (record.wasTask && !record.isMadeOf(uuidFields ?? []));
+    const isKept = !isMade || (record.hasRun && !record.isMadeOf(uuidFields ?? []));
     if (uuid !== undefined && isKept) {
       const fault = uuidFault(uuid);
       return fault === undefined ? (uuid as string) : new NoIdentity(fault);

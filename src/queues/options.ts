@@ -71,7 +71,7 @@ export function namesOf(names: readonly string[]): readonly string[] {
 /** Returns the settings that the options give. */
 export function settingsOf(
   { volatile: mayForget, patience, passwordFile }: OptionValues<typeof connectionOptions>,
-  { env, warn, leaving }: Pick<QueueSettings, 'env' | 'warn' | 'leaving'>,
+  { env, warn, aborting }: Pick<QueueSettings, 'env' | 'warn' | 'aborting'>,
 ): QueueSettings {
-  return { env, warn, leaving, volatile: mayForget, patience, passwordFile };
+  return { env, warn, aborting, volatile: mayForget, patience, passwordFile };
 }

@@ -7,7 +7,7 @@ export const FLUSH_INTERVAL = 1000;
 
 /** Limits of a batch, and the targets of its parts. */
 export interface CommitOptions {
-  readonly destination: Pick<Destination, 'commit' | 'marks' | 'refuses'>;
+  readonly destination: Pick<Destination, 'commit' | 'writesLedger' | 'refuses'>;
   /** Number of gathered records that starts a commit. */
   readonly flush: number;
   /** Time that the first record waits until a commit starts, in milliseconds. */
@@ -120,7 +120,7 @@ export class Committer {
     const batch = this.#gathering;
     batch.text += row;
     batch.rowCount++;
-    if (this.#options.destination.marks) {
+    if (this.#options.destination.writesLedger) {
       batch.uuids.push(uuid);
       batch.ends.push(batch.text.length);
     }

@@ -1,6 +1,6 @@
 import type { IdSet } from '../core/ids/id-set.ts';
 import type { Task } from '../core/record/task.ts';
-import type { Unmet } from './rows/columns.ts';
+import type { UnusedFields } from './rows/columns.ts';
 import type { Field } from './rows/fields.ts';
 
 /** Reason a task has no row. */
@@ -86,14 +86,14 @@ export interface Rows {
   /** Returns the row of a task with its line end. The first row of a new output comes with the header. */
   encode(task: Task): string | Misfit;
   /** Returns the columns that have to be added for a task. Call it after the first `encode`. */
-  lackedBy(task: Task): readonly string[];
+  missingColumns(task: Task): readonly string[];
   /**
    * Returns true if the rows from before this run have no place for the result of a task. Then none of them
    * was made from its record, and the output may be the input of the pipeline.
    */
   lacksResult(task: Task): boolean;
   /** Paths of `fields` that no record so far had. Undefined if unknown. */
-  readonly unmet?: Unmet;
+  readonly unusedFields?: UnusedFields;
   /**
    * Reads the rows of an existing output up to the first fault. Blank lines are skipped.
    * @param chunks bytes from `first` on
@@ -141,7 +141,7 @@ export interface Destination {
   /** True if the output was empty at the start. */
   readonly isFresh: boolean;
   /** True if batches must list the uuids to mark as finished. */
-  readonly marks: boolean;
+  readonly writesLedger: boolean;
   /** True if a later record with the same uuid replaces the row. Default: it is skipped. */
   readonly replaces?: boolean;
   /**
@@ -153,7 +153,7 @@ export interface Destination {
   isUnmarked(uuid: string): boolean;
   encode(task: Task): string | Misfit;
   /** Returns the columns that have to be added for a task. */
-  lackedBy(task: Task): readonly string[];
+  missingColumns(task: Task): readonly string[];
   /**
    * Checks that a row from before this run can come from the record of its task.
    * @throws {TaskpipeError} `USAGE` if the row has no place for the result: the output may be the input of
@@ -161,7 +161,7 @@ export interface Destination {
    */
   mustHoldResult?(task: Task): void;
   /** Paths of `fields` that no record so far had. Undefined if unknown. */
-  readonly unmet?: Unmet | undefined;
+  readonly unusedFields?: UnusedFields | undefined;
   /** Writes rows durably, then marks them as finished. @throws {TaskpipeError} `IO`; do not retry */
   commit(batch: RowBatch): Promise<void>;
   /** Adds columns. Call it only while no commit runs. */

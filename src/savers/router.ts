@@ -143,7 +143,7 @@ export class Router {
   #take(task: Task): boolean {
     const { summary } = this;
     summary.read++;
-    if (!isGood(task)) {
+    if (!isSuccess(task)) {
       const isPending = stateOf(task) === 'PENDING';
       if (isPending) summary.pending++;
       else summary.failed++;
@@ -161,7 +161,7 @@ export class Router {
 
   #isRow(task: Task): boolean {
     // A PENDING task is unfinished: with a row, it would never run again.
-    return isGood(task) || (this.#options.all === true && stateOf(task) !== 'PENDING');
+    return isSuccess(task) || (this.#options.all === true && stateOf(task) !== 'PENDING');
   }
 
   /**
@@ -193,7 +193,7 @@ export class Router {
     const columns = new Set<string>();
     for (const task of tasks) {
       if (!this.#isRow(task) || this.#destination.saved.has(task.uuid)) continue;
-      for (const name of this.#destination.lackedBy(task)) columns.add(name);
+      for (const name of this.#destination.missingColumns(task)) columns.add(name);
     }
     await this.#committer.drain();
     await this.#destination.widen([...columns]);
@@ -247,7 +247,7 @@ export class Router {
 }
 
 /** Returns true if the task succeeded, or has no state. */
-function isGood(task: Task): boolean {
+function isSuccess(task: Task): boolean {
   const state = stateOf(task);
   return state === undefined || state === 'SUCCESS';
 }

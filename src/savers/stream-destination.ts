@@ -14,12 +14,12 @@ export async function openStream(
   return {
     saved: new IdSet(),
     isFresh: true,
-    marks: false,
+    writesLedger: false,
     isUnmarked: () => false,
     encode: (task) => rows.encode(task),
-    lackedBy: () => [],
-    get unmet() {
-      return rows.unmet;
+    missingColumns: () => [],
+    get unusedFields() {
+      return rows.unusedFields;
     },
     commit: ({ rows }) => write(rows.toString()),
     widen: async () => {},

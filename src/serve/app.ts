@@ -107,11 +107,11 @@ function serverOptions({
 
 function stageOf(options: AppOptions, stopping: AbortSignal, began: (uuid: string) => void): Stage {
   const { exec, give, shell, environment = {}, timeout, logDir, warn = () => {} } = options;
-  const leaving = options.leaving ?? new AbortController().signal;
+  const aborting = options.aborting ?? new AbortController().signal;
   if (typeof exec === 'function') return exec;
   if (exec === undefined) return giveTo(give);
   const also = { timeout: `${timeout ?? DEFAULTS.timeout}ms`, 'log-dir': logDir };
-  return childStage(exec, { shell, environment, also, began, stopping, leaving, warn });
+  return childStage(exec, { shell, environment, also, began, stopping, aborting, warn });
 }
 
 /** Makes a stage that passes tasks to `give`; their results arrive through the database. */

@@ -40,9 +40,9 @@ export interface AppOptions {
   /** Time limit for receiving a request, in milliseconds. Default 10 s. */
   readonly requestTimeout?: number | undefined;
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
-  /** Aborted to let `exec` finish its running tasks; `leaving` then kills it. */
+  /** Aborted to let `exec` finish its running tasks; `aborting` then kills it. */
   readonly stopping?: AbortSignal | undefined;
-  readonly leaving?: AbortSignal | undefined;
+  readonly aborting?: AbortSignal | undefined;
   /** Called with each message for people. */
   readonly warn?: ((message: string) => void) | undefined;
 }

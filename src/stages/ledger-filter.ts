@@ -9,7 +9,7 @@ export interface Named {
   /** The line as it came, without its end. */
   readonly line: string;
   /** True if a record says that its task succeeded, or has no state; true for a bare uuid. */
-  readonly isGood: boolean;
+  readonly isSuccess: boolean;
 }
 
 /**
@@ -31,12 +31,12 @@ export function nameOf(line: string): Named | Exclude<ReturnType<typeof parseTas
     const task = parseTask(line);
     if (!(task instanceof Task)) return task;
     const state = stateOf(task);
-    return { uuid: task.uuid, line, isGood: state === undefined || state === 'SUCCESS' };
+    return { uuid: task.uuid, line, isSuccess: state === undefined || state === 'SUCCESS' };
   }
   const uuid = text.startsWith('"') ? unquoted(text) : text;
   const fault = uuidFault(uuid);
   return fault === undefined
-    ? { uuid: uuid as string, line, isGood: true }
+    ? { uuid: uuid as string, line, isSuccess: true }
     : { code: 'UUID', message: `neither a record nor a uuid: ${fault}` };
 }
 
@@ -59,7 +59,7 @@ export async function* mark(
 ): AsyncGenerator<readonly Named[]> {
   for await (const batch of batches) {
     const entries: Entry[] = [];
-    for (const { uuid, isGood } of batch) if (isGood) entries.push({ uuid });
+    for (const { uuid, isSuccess } of batch) if (isSuccess) entries.push({ uuid });
     await writer.append(entries, true);
     yield batch;
   }

@@ -26,7 +26,7 @@ async function holed(from: number, to: number): Promise<{ ledger: Ledger; path: 
 describe('a hole in a ledger after a power loss', () => {
   test('limits the verified part to the rows before it, although later lines name more', async () => {
     const { ledger, out } = await holed(3, 6);
-    const { saved, end, named, hasHole } = await ledger.history(out);
+    const { saved, end, verifiedEnd: named, hasGap: hasHole } = await ledger.history(out);
     expect({ saved: saved.size, end, named, hasHole }).toEqual({
       saved: 7,
       end: 100,
@@ -47,7 +47,7 @@ describe('a hole in a ledger after a power loss', () => {
   test('survives compaction', async () => {
     const { ledger, out } = await holed(3, 6);
     expect(await ledger.compact()).toMatchObject({ after: 8 });
-    const { saved, end, named } = await ledger.history(out);
+    const { saved, end, verifiedEnd: named } = await ledger.history(out);
     expect({ saved: saved.size, end, named }).toEqual({ saved: 7, end: 30, named: 30 });
   });
 

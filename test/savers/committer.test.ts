@@ -8,7 +8,7 @@ test('a failed commit ends the wait for room with its error', async () => {
   });
   const failures: unknown[] = [];
   const committer = new Committer({
-    destination: { commit: () => disk, marks: false },
+    destination: { commit: () => disk, writesLedger: false },
     flush: 1,
     flushInterval: 1000,
     addRest: async () => {},
@@ -30,7 +30,7 @@ test('a commit gets its rows as bytes with their end offsets, also beyond ASCII'
   const committer = new Committer({
     destination: {
       commit: async ({ rows, uuids, ends }) => void batches.push({ rows: rows.toString(), uuids, ends }),
-      marks: true,
+      writesLedger: true,
     },
     flush: 6,
     flushInterval: 1000,
@@ -65,7 +65,7 @@ test('a commit keeps its rows unchanged while others gather', async () => {
         for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
         written.push(rows.toString());
       },
-      marks: false,
+      writesLedger: false,
     },
     flush: 1,
     flushInterval: 1000,

@@ -75,7 +75,7 @@ export interface OutputOptions {
    */
   readonly onGone?: (() => void) | undefined;
   /** Aborted when the stage leaves: a reader that does not read is then no longer waited for. */
-  readonly leaving: AbortSignal;
+  readonly aborting: AbortSignal;
 }
 
 export function openOutput(options: OutputOptions): Output {
@@ -99,7 +99,7 @@ function writeWhole(data: string | Buffer): void {
   }
 }
 
-function streamOutput(stream: Socket, { onGone, leaving }: OutputOptions, isPipe: boolean): Output {
+function streamOutput(stream: Socket, { onGone, aborting }: OutputOptions, isPipe: boolean): Output {
   let failure: TaskpipeError | undefined;
   let wake: (() => void) | undefined;
   let isEnded = false;
@@ -118,7 +118,7 @@ function streamOutput(stream: Socket, { onGone, leaving }: OutputOptions, isPipe
     else fail(ioError('cannot write', 'the standard output', error));
   });
   stream.on('drain', () => wake?.());
-  leaving.addEventListener('abort', () =>
+  aborting.addEventListener('abort', () =>
     setTimeout(() => stream.writableLength > 0 && gone(), LAST_WORDS).unref(),
   );
   const watch = isPipe && onGone !== undefined ? watchReader(gone) : undefined;

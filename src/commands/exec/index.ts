@@ -124,7 +124,7 @@ export const command: Command = defineCommand({
     }
     checkFiles({ ...values });
     const total = await totalOf(values.total);
-    const { env, print, info, version, stopping, leaving } = io;
+    const { env, print, info, version, stopping, aborting } = io;
     const { timeout, revert, logDir, ledger, dryRun, ...rest } = values;
     const reporting = openReporting({ ...values, path: values.report }, io, options);
     // Opened before the executor, which may start programs or threads that an error here would have to end.
@@ -141,12 +141,12 @@ export const command: Command = defineCommand({
     const input = readTasks(io.stdin(stopping), {
       source: 'stdin',
       reject: rejects.reject,
-      cut: AbortSignal.any([stopping, io.cut]),
+      truncated: AbortSignal.any([stopping, io.truncated]),
       maxLine: values.maxLine,
     });
     const given = {
       ...rest,
-      ...{ revert, notify, stopping, drains: true, leaving },
+      ...{ revert, notify, stopping, drains: true, leaving: aborting },
       dryRun: dryRun ? print : undefined,
       unfinished: unfinished?.add,
       children: {

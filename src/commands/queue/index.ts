@@ -65,7 +65,7 @@ What is finished is a ledger with the name of the queue: task-done count redis:/
     ['task-queue retry redis://h/0 --name crawl', 'let the dead in again'],
     ['task-queue stop redis://h/0 --name crawl --worker m1', 'stop one worker gracefully'],
   ],
-  emits: (_, [verb]) => verb !== undefined && verbs[verb]?.emits === true,
+  isFilter: (_, [verb]) => verb !== undefined && verbs[verb]?.isFilter === true,
   async run(values, operands, io: Io) {
     const { verb, place, uuids } = readOperands(operands, urlOf(values));
     const act = verbs[verb];

@@ -21,10 +21,10 @@ export async function giveBack(
   const input =
     uuids.length > 0
       ? fromOperands(uuids)
-      : readJudged(io.stdin(io.leaving), {
+      : readJudged(io.stdin(io.aborting), {
           source: 'stdin',
           reject: rejects.reject,
-          cut: io.cut,
+          truncated: io.truncated,
           maxLine: values.maxLine,
         });
   const options = { worker: values.worker ?? io.pipe, delay: values.delay };

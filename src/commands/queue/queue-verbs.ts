@@ -15,7 +15,7 @@ interface Verb {
   /** Description for the help, on one line. */
   readonly words: string;
   /** Set if the verb works only for the reader of its output. */
-  readonly emits?: true;
+  readonly isFilter?: true;
   /** Checks options before a connection is made. @throws {TaskpipeError} `USAGE` */
   check?(values: VerbValues): void;
   /** Returns the exit code. */
@@ -33,7 +33,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   },
   pull: {
     words: 'writes tasks, at most --window at a time, and keeps them leased while they are at work',
-    emits: true,
+    isFilter: true,
     run: pull,
   },
   ack: {
@@ -46,7 +46,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   },
   size: {
     words: 'writes how many tasks are where, and which workers there are, as JSON',
-    emits: true,
+    isFilter: true,
     run: (context) =>
       each(context, async (queue) => {
         await context.io.write(`${JSON.stringify({ name: queue.name, ...(await queue.size()) })}\n`);
@@ -54,7 +54,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   },
   dead: {
     words: 'writes the tasks that were delivered for the last time, with the reason',
-    emits: true,
+    isFilter: true,
     run: (context) => each(context, (queue) => listDead(queue, context.io)),
   },
   retry: {
@@ -101,7 +101,7 @@ async function push({ queues, values, io, rejects }: VerbContext): Promise<0> {
   const input = readTasks(io.stdin(io.stopping), {
     source: 'stdin',
     reject: rejects.reject,
-    cut: AbortSignal.any([io.stopping, io.cut]),
+    truncated: AbortSignal.any([io.stopping, io.truncated]),
     maxLine: values.maxLine,
   });
   const counts: PushCounts = { added: 0, seen: 0, done: 0 };
@@ -129,9 +129,9 @@ async function push({ queues, values, io, rejects }: VerbContext): Promise<0> {
 }
 
 async function pull({ queues, values, io }: VerbContext): Promise<0> {
-  const { stopping, leaving, warn, info } = io;
+  const { stopping, aborting, warn, info } = io;
   const worker = values.worker ?? io.pipe;
-  const ending = AbortSignal.any([stopping, leaving]);
+  const ending = AbortSignal.any([stopping, aborting]);
   const pulling = await Pull.open(queues, { ...values, worker, stopping: ending, warn });
   io.progress(() => ({
     through: pulling.delivered,
@@ -149,7 +149,7 @@ async function pull({ queues, values, io }: VerbContext): Promise<0> {
       gone = error;
     }
     // After the reader has left, tasks that it passed on before may still be acknowledged.
-    const hurry = gone === undefined || stopping.aborted ? leaving : stopping;
+    const hurry = gone === undefined || stopping.aborted ? aborting : stopping;
     putBack = await pulling.settle(hurry, gone !== undefined);
     if (gone !== undefined) throw gone;
   } finally {
@@ -162,7 +162,7 @@ async function pull({ queues, values, io }: VerbContext): Promise<0> {
 
 async function listDead(queue: Queue, io: Io): Promise<void> {
   for await (const batch of queue.dead()) {
-    if (io.leaving.aborted) return;
+    if (io.aborting.aborted) return;
     const records = batch.map(
       ({ task, deliveries, at, error }): Task =>
         withRun(task, {

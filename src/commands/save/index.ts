@@ -64,7 +64,7 @@ After the first SIGINT, SIGTERM or SIGHUP task-save still saves what comes, to t
     ['task-save tasks.db', 'a row a task in the table "tasks" of a SQLite database'],
     ['task-save - --format csv | head', 'look at the rows'],
   ],
-  emits: (values, [out]) => values.tee || out === '-',
+  isFilter: (values, [out]) => values.tee || out === '-',
   async run(all, operands, io) {
     const [out, ...others] = operands;
     if (out === undefined || out === '' || others.length > 0) {
@@ -79,11 +79,11 @@ After the first SIGINT, SIGTERM or SIGHUP task-save still saves what comes, to t
     const lineOptions = {
       source: 'stdin',
       reject: rejects.reject,
-      cut: io.cut,
+      cut: io.truncated,
       maxLine: values.maxLine,
     };
     // Reads on after the first signal: what earlier stages still write is saved too.
-    const tasks = flushed(readTasks(io.stdin(io.leaving), lineOptions), rejects);
+    const tasks = flushed(readTasks(io.stdin(io.aborting), lineOptions), rejects);
     try {
       const given = {
         ...values,

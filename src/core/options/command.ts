@@ -37,13 +37,13 @@ export interface Io {
   readonly isPiped: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted if we cut standard input short, so that its last line is incomplete. */
-  readonly cut: AbortSignal;
+  readonly truncated: AbortSignal;
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP: finish what runs. */
   readonly stopping: AbortSignal;
   /** First signal that arrived. */
   readonly signal: NodeJS.Signals | undefined;
   /** Aborted by the second signal, or when the reader of the output is gone: leave at once. */
-  readonly leaving: AbortSignal;
+  readonly aborting: AbortSignal;
 }
 
 /** Declaration of an executable. `cli/` turns it into a process. */
@@ -81,7 +81,7 @@ export interface Command<O extends Options = Options> {
    * Returns whether the command works only for the reader of its output. It then ends when the reader leaves,
    * even while it has nothing to write. Default: yes.
    */
-  emits?(values: OptionValues<O> & CommonValues, operands: readonly string[]): boolean;
+  isFilter?(values: OptionValues<O> & CommonValues, operands: readonly string[]): boolean;
   /**
    * Returns whether the command runs user code in this process. An error that this code does not catch then
    * stops the stage as a signal does. Default: no; an uncaught error is then a defect and ends the process.

@@ -12,7 +12,7 @@ export interface Job {
   /** Number of started attempts. */
   attempts: number;
   /** Number of attempts that count against `--retries`. */
-  counted: number;
+  countedAttempts: number;
   /** Start of the first attempt, by `Date.now()`. */
   began: number;
   /** The same by `performance.now()`, which no change of the clock affects. */

@@ -9,7 +9,7 @@ export interface RedisSettings {
   /** Writes a line to stderr. */
   readonly warn?: ((message: string) => void) | undefined;
   /** Aborted to stop waiting for an unreachable Redis. */
-  readonly leaving?: AbortSignal | undefined;
+  readonly aborting?: AbortSignal | undefined;
 }
 
 /** Connection that is restored automatically as long as patience lasts. */
@@ -54,7 +54,7 @@ export async function connectRedis(address: RedisAddress, settings: RedisSetting
 
 async function open(address: RedisAddress, settings: RedisSettings): Promise<RedisLink> {
   const { Redis } = await import('ioredis');
-  const { patience = PATIENCE, warn, leaving } = settings;
+  const { patience = PATIENCE, warn, aborting } = settings;
   const { place } = address;
   let last: unknown;
   let awaySince = Date.now();
@@ -64,7 +64,7 @@ async function open(address: RedisAddress, settings: RedisSettings): Promise<Red
   const options: RedisOptions = {
     ...optionsOf(address),
     retryStrategy: (times) => {
-      const isOver = Date.now() - awaySince >= patience || leaving?.aborted === true;
+      const isOver = Date.now() - awaySince >= patience || aborting?.aborted === true;
       return isOver || HOPELESS.test(messageOf(last)) ? null : Math.min(times * 50, 500);
     },
   };

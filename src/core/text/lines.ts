@@ -26,7 +26,7 @@ export interface LineOptions {
   readonly source: string;
   readonly reject: Reject;
   /** Aborted if we cut the input short: a last line without a newline is then ignored. */
-  readonly cut?: AbortSignal | undefined;
+  readonly truncated?: AbortSignal | undefined;
   /**
    * Maximum length of a line, in bytes. Default `MAX_LINE`. A longer line is rejected, and takes no more
    * memory than this.
@@ -82,7 +82,7 @@ export async function* readLines(chunks: AsyncIterable<Buffer>, options: LineOpt
       skipping = true;
     }
   }
-  if (kept.length > 0 && !options.cut?.aborted) yield split(kept.take(), first, maxLine);
+  if (kept.length > 0 && !options.truncated?.aborted) yield split(kept.take(), first, maxLine);
 }
 
 /**

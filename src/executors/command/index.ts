@@ -16,7 +16,7 @@ import { type LiveOutput, liveOutput } from './live-output.ts';
 import { MedianTimeout } from './median-timeout.ts';
 import { type CommandOptions, LINGER } from './options.ts';
 import { type ResultFiles, resultFiles } from './result-files.ts';
-import { openSlots, type Slots } from './shell-pool/index.ts';
+import { openShellPool, type Slots } from './shell-pool/index.ts';
 import type { ShellJob } from './shell-pool/job.ts';
 
 export { type CommandOptions, commandOptions, fromValues } from './options.ts';
@@ -56,7 +56,7 @@ class CommandExecutor implements Executor {
     this.#options = options;
     this.#program = programOf('command', typed, options);
     const { env, cwd } = this.#program;
-    this.#slots = openSlots({ env, cwd, maxOutput, linger });
+    this.#slots = openShellPool({ env, cwd, maxOutput, linger });
     this.#judged = { output, retryOn, maxOutput };
     this.#timeout = timeout;
     const median = timeoutPercent === undefined ? undefined : new MedianTimeout(timeoutPercent, timeout);

@@ -5,8 +5,8 @@ import { openClient } from './open-client.ts';
 import { checked, type HttpOptions, TIMEOUT } from './options.ts';
 import { MAX_TIMEOUT, type RequestDefaults, requestOf } from './request/build-request.ts';
 import { readHeaders } from './request/headers.ts';
-import type { Hop } from './request/redirect.ts';
-import { visit } from './request-loop.ts';
+import type { HttpRequest } from './request/redirect.ts';
+import { requestLoop } from './request-loop.ts';
 import { textOf } from './response/charset.ts';
 import { contentTypeOf } from './response/content-type.ts';
 import type { Answer } from './transport/exchange.ts';
@@ -70,12 +70,12 @@ export async function openFetcher(options: HttpOptions): Promise<Fetcher> {
       const request = requestOf(task, defaults);
       if ('code' in request) throw fetchError(request, false);
       let response: FetchResponse | undefined;
-      const judge = (_: Task, hop: Hop, answer: Answer): object => {
+      const judge = (_: Task, hop: HttpRequest, answer: Answer): object => {
         response = responseOf(hop, answer);
         return {};
       };
       const visitor = { client, judge, follow, sendsKey: false };
-      const { error, retry } = await visit(visitor, task, request, { number: 1, signal, stage: NOBODY });
+      const { error, retry } = await requestLoop(visitor, task, request, { number: 1, signal, stage: NOBODY });
       if (response === undefined || error !== undefined)
         throw fetchError(error ?? GIVEN_UP, retry !== undefined);
       return response;
@@ -91,7 +91,7 @@ function fetchError({ code, message }: { code: string; message: string }, retry:
   return Object.assign(new Error(message), { code, retry });
 }
 
-function responseOf({ target }: Hop, { status, reason, headers, body }: Answer): FetchResponse {
+function responseOf({ target }: HttpRequest, { status, reason, headers, body }: Answer): FetchResponse {
   const fields = Object.entries(headers).flatMap(([name, value = []]) =>
     [value].flat().map((one): [string, string] => [name, one]),
   );

@@ -16,7 +16,7 @@ import {
 } from './request/build-request.ts';
 import { readHeaders } from './request/headers.ts';
 import { originOf } from './request/target.ts';
-import { keyOf, type RequestLoop, visit } from './request-loop.ts';
+import { keyOf, type RequestLoop, requestLoop } from './request-loop.ts';
 import { createJudge } from './response/http-outcome.ts';
 
 export { fromValues, type HttpOptions, httpOptions } from './options.ts';
@@ -49,7 +49,7 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
       const request = requestOf(task, defaults);
       if ('code' in request) return { error: request };
       if (curlOf !== undefined && attempt.number === 1) options.printCurl?.(curlOf(request, task));
-      return visit(visitor, task, request, attempt);
+      return requestLoop(visitor, task, request, attempt);
     },
     describe(task) {
       const request = requestOf(task, defaults);

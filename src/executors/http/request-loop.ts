@@ -1,13 +1,13 @@
 import type { Task } from '../../core/record/task.ts';
 import type { Attempt, Outcome } from '../contract.ts';
 import type { Request } from './request/build-request.ts';
-import { type Hop, isRedirect, nextHop } from './request/redirect.ts';
+import { type HttpRequest, isRedirect, nextHop } from './request/redirect.ts';
 import type { Again, Judge } from './response/http-outcome.ts';
 import { isIdempotent } from './response/retry-after.ts';
 import type { Client } from './transport/client.ts';
 import { isFault } from './transport/exchange.ts';
 import type { HttpFault } from './transport/http-failure.ts';
-import { Trip } from './transport/request-deadline.ts';
+import { Deadline } from './transport/request-deadline.ts';
 
 /** Settings of all attempts. */
 export interface RequestLoop {
@@ -24,7 +24,7 @@ export function keyOf({ sendsKey }: Pick<RequestLoop, 'sendsKey'>, uuid: string)
 }
 
 /** Sends a request and follows redirects. */
-export async function visit(
+export async function requestLoop(
   visitor: RequestLoop,
   task: Task,
   request: Request,
@@ -33,8 +33,8 @@ export async function visit(
   const { client, judge, follow, sendsKey } = visitor;
   const key = keyOf(visitor, task.uuid);
   const mayRepeat = sendsKey || isIdempotent(request.method);
-  const trip = new Trip(request.timeout, attempt.signal);
-  let hop: Hop = request;
+  const trip = new Deadline(request.timeout, attempt.signal);
+  let hop: HttpRequest = request;
   let hasActed = false;
   try {
     for (let redirects = 0; ; redirects++) {
@@ -58,7 +58,7 @@ export async function visit(
   }
 }
 
-function tooMany(follow: number, { target }: Hop): HttpFault {
+function tooMany(follow: number, { target }: HttpRequest): HttpFault {
   const message = `more than ${follow} redirects; the last one was from ${target.host} (--follow)`;
   return { code: 'REDIRECTS', message, again: 'never' };
 }

@@ -38,7 +38,7 @@ export class Context implements ModuleContext {
   readonly attempt: number;
   readonly #uuid: string;
   readonly #stage: Attempt['stage'];
-  readonly #leaving: AbortSignal;
+  readonly #aborting: AbortSignal;
   readonly #services: Services;
   #giveUp: AbortController | undefined;
   #logger: Logger | undefined;
@@ -49,15 +49,15 @@ export class Context implements ModuleContext {
     this.attempt = attempt.number;
     this.#uuid = uuid;
     this.#stage = attempt.stage;
-    this.#leaving = attempt.signal;
+    this.#aborting = attempt.signal;
     this.#services = services;
   }
 
   get signal(): AbortSignal {
     if (this.#giveUp === undefined) {
       this.#giveUp = new AbortController();
-      if (this.#leaving.aborted || this.#isOver) this.#giveUp.abort();
-      else this.#leaving.addEventListener('abort', this);
+      if (this.#aborting.aborted || this.#isOver) this.#giveUp.abort();
+      else this.#aborting.addEventListener('abort', this);
     }
     return this.#giveUp.signal;
   }
@@ -98,7 +98,7 @@ export class Context implements ModuleContext {
   end(isGivenUp: boolean): void {
     this.#isOver = true;
     if (this.#giveUp === undefined) return;
-    this.#leaving.removeEventListener('abort', this);
+    this.#aborting.removeEventListener('abort', this);
     if (isGivenUp) this.#giveUp.abort();
   }
 

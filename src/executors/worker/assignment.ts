@@ -3,7 +3,7 @@ import type { Outcome } from '../contract.ts';
 import type { Call } from '../program/start-program.ts';
 
 /** Task on its way to a worker and back. */
-export interface Errand {
+export interface Assignment {
   readonly task: Task;
   settle(outcome: Outcome): void;
   /** Ends the stage. */
@@ -20,9 +20,9 @@ export interface Death {
   /** True if it ended at the end of its input, with exit code 0 and unanswered tasks. */
   readonly isEarly: boolean;
   /** Unanswered tasks, the oldest first. */
-  readonly left: readonly Errand[];
+  readonly left: readonly Assignment[];
   /** Task that it probably worked on: the oldest one, or the one whose timeout was over. */
-  readonly culprit: Errand | undefined;
+  readonly culprit: Assignment | undefined;
   /** Last line of its stderr. */
   readonly lastWords: string;
 }
@@ -38,7 +38,7 @@ export interface WorkerSetup {
   readonly timeout: number;
   /** Longest line, in bytes. */
   readonly maxOutput: number;
-  answered(errand: Errand, answer: Task): void;
+  answered(assignment: Assignment, answer: Task): void;
   /** Called when its pipe has room again. */
   freed(): void;
   /** Called if it does not answer its first task for a while. */

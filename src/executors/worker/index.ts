@@ -7,7 +7,7 @@ import { MAX_OUTPUT, TIMEOUT } from '../program/options.ts';
 import { RETRY_ON, toRetryOn } from '../program/retry-on.ts';
 import { type Call, NOBODY, programOf } from '../program/start-program.ts';
 import type { WorkerOptions } from './options.ts';
-import { Crew } from './worker-pool.ts';
+import { WorkerPool } from './worker-pool.ts';
 
 export { fromValues, type WorkerOptions, workerOptions } from './options.ts';
 
@@ -23,17 +23,17 @@ export async function worker(typed: string, options: WorkerOptions = {}): Promis
   const program = programOf('worker', typed, options);
   const { name, cwd, env } = program;
   const call = program.callFor(NOBODY) as Call;
-  const crew = new Crew({
+  const pool = new WorkerPool({
     ...{ name, cwd, env, call, size: jobs, perWorker, timeout, maxOutput, retryOn, grace, print },
     ...{ info, stopping },
   });
   return {
     get capacity() {
-      return crew.capacity;
+      return pool.capacity;
     },
-    attempt: (task) => new Promise((settle, fail) => crew.do({ task, settle, fail })),
-    drained: () => crew.drained(),
+    attempt: (task) => new Promise((settle, fail) => pool.do({ task, settle, fail })),
+    drained: () => pool.drained(),
     describe: ({ uuid }) => `give ${uuid} to a worker: ${program.show(call)}`,
-    close: () => crew.close(),
+    close: () => pool.close(),
   };
 }

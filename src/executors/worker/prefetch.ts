@@ -12,7 +12,7 @@ const LATEST = 0.3;
  * is spread and nothing waits behind a long task. A fast one gets more, because otherwise it would mostly wait
  * for its next task.
  */
-export class Window {
+export class Prefetch {
   readonly #fixed: number | undefined;
   #size = 1;
   /** Milliseconds per task. */

@@ -8,7 +8,7 @@ const LINES = 100;
 const LONG = 1000;
 
 /** Shows what workers write to stderr, limited to what a person can read. */
-export class Speech {
+export class StderrLog {
   readonly #tell: (line: string) => void;
   #shown = 0;
   #left = 0;

@@ -3,8 +3,8 @@ import type { Task } from '../../core/record/task.ts';
 import { type Guard, openGuard } from '../program/orphan-killer.ts';
 import { isRetried, type RetryOn } from '../program/retry-on.ts';
 import { isStopped } from '../program/stopped-by-signal.ts';
-import type { Death, Errand, WorkerSetup } from './assignment.ts';
-import { Speech, shortened } from './stderr-log.ts';
+import type { Death, Assignment, WorkerSetup } from './assignment.ts';
+import { StderrLog, shortened } from './stderr-log.ts';
 import { outcomeOf } from './worker-answer.ts';
 import { WorkerProcess } from './worker-program.ts';
 
@@ -42,12 +42,12 @@ interface Place {
 }
 
 /** Pool of workers. They are started when there is work, and restarted when they die. */
-export class Crew {
+export class WorkerPool {
   readonly #options: CrewOptions;
-  readonly #speech: Speech;
+  readonly #stderrLog: StderrLog;
   readonly #places: readonly Place[];
   /** Tasks that wait for a free worker. */
-  #queue: Errand[] = [];
+  #queue: Assignment[] = [];
   /** Workers that died without an answer since the last answer of any worker. */
   #fruitless = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -62,7 +62,7 @@ export class Crew {
 
   constructor(options: CrewOptions) {
     this.#options = options;
-    this.#speech = new Speech(options.print);
+    this.#stderrLog = new StderrLog(options.print);
     this.#places = Array.from({ length: options.size }, (_, i) => ({
       number: i + 1,
       worker: undefined,
@@ -75,10 +75,10 @@ export class Crew {
     return this.#places.reduce((sum, { worker }) => sum + (worker?.size ?? 1), 0);
   }
 
-  do(errand: Errand): void {
+  do(assignment: Assignment): void {
     clearTimeout(this.#quiet);
     this.#quiet = undefined;
-    if (this.#queue.length > 0 || !this.#give(errand)) this.#queue.push(errand);
+    if (this.#queue.length > 0 || !this.#give(assignment)) this.#queue.push(assignment);
   }
 
   /** Closes the input of the workers once all tasks are given to them, so that they work on what they gathered. */
@@ -93,20 +93,20 @@ export class Crew {
   }
 
   /** Gives a task to the worker with the fewest. A new worker is started before any gets a second task. */
-  #give(errand: Errand): boolean {
+  #give(assignment: Assignment): boolean {
     let best: Place | undefined;
     let least = Number.POSITIVE_INFINITY;
     for (const place of this.#places) {
       const { worker } = place;
       const load = worker === undefined ? 0.5 : worker.load; // an idle worker comes first
-      if (load >= least || !(worker?.takes(errand) ?? this.#mayStart(place))) continue;
+      if (load >= least || !(worker?.takes(assignment) ?? this.#mayStart(place))) continue;
       best = place;
       least = load;
       if (load === 0) break;
     }
     if (best === undefined) return false;
     best.worker ??= this.#start(best);
-    best.worker.send(errand);
+    best.worker.send(assignment);
     return true;
   }
 
@@ -121,7 +121,7 @@ export class Crew {
   }
 
   #giveQueued(): void {
-    while (this.#queue.length > 0 && this.#give(this.#queue[0] as Errand)) this.#queue.shift();
+    while (this.#queue.length > 0 && this.#give(this.#queue[0] as Assignment)) this.#queue.shift();
   }
 
   #start(place: Place): WorkerProcess {
@@ -129,10 +129,10 @@ export class Crew {
     const worker = new WorkerProcess({
       ...this.#options,
       number,
-      answered: (errand, answer) => this.#answered(errand, answer),
+      answered: (assignment, answer) => this.#answered(assignment, answer),
       freed: () => this.#giveQueued(),
       silent: () => this.#noteSilence(number),
-      said: (words) => this.#speech.say(number, words),
+      said: (words) => this.#stderrLog.say(number, words),
       died: (death) => this.#died(place, death),
     });
     queueMicrotask(() => this.#watchOrphans());
@@ -153,10 +153,10 @@ export class Crew {
     );
   }
 
-  #answered(errand: Errand, answer: Task): void {
+  #answered(assignment: Assignment, answer: Task): void {
     this.#fruitless = 0;
     this.#quiet?.refresh();
-    errand.settle(outcomeOf(answer, errand.task, this.#options.retryOn));
+    assignment.settle(outcomeOf(answer, assignment.task, this.#options.retryOn));
     if (this.#queue.length > 0) queueMicrotask(() => this.#giveQueued());
   }
 
@@ -176,7 +176,7 @@ export class Crew {
   async #judge(place: Place, death: Death): Promise<void> {
     const { stopping } = this.#options;
     if ((await isStopped(death, stopping)) || stopping?.aborted)
-      for (const errand of death.left.concat(this.#queue.splice(0))) errand.settle({ state: 'PENDING' });
+      for (const assignment of death.left.concat(this.#queue.splice(0))) assignment.settle({ state: 'PENDING' });
     else this.#replace(place, death);
   }
 
@@ -188,10 +188,10 @@ export class Crew {
       place.notBefore =
         performance.now() + Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(this.#fruitless - 1, 20));
     } else place.notBefore = 0;
-    this.#queue.unshift(...left.filter((errand) => errand !== culprit));
+    this.#queue.unshift(...left.filter((assignment) => assignment !== culprit));
     if (this.#fruitless >= HOPELESS && (culprit !== undefined || this.#queue.length > 0)) {
       const error = this.#hopeless(death);
-      for (const errand of left.concat(this.#queue)) errand.fail(error);
+      for (const assignment of left.concat(this.#queue)) assignment.fail(error);
       return;
     }
     culprit?.settle(this.#failure(place, death));
@@ -244,6 +244,6 @@ export class Crew {
     await Promise.all(workers.map(({ ended }) => ended));
     clearTimeout(timer);
     await this.#guard?.close();
-    this.#speech.end();
+    this.#stderrLog.end();
   }
 }

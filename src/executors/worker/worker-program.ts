@@ -3,8 +3,8 @@ import type { Task } from '../../core/record/task.ts';
 import { missedTime } from '../../core/schedule/missed-time.ts';
 import { type LineFault, readLines } from '../../core/text/lines.ts';
 import { MERCY, signalGroup } from '../program/process-group.ts';
-import type { Death, Errand, WorkerSetup } from './assignment.ts';
-import { Window } from './prefetch.ts';
+import type { Death, Assignment, WorkerSetup } from './assignment.ts';
+import { Prefetch } from './prefetch.ts';
 import { readSpeech } from './stderr-log.ts';
 import { parseAnswer } from './worker-answer.ts';
 
@@ -18,9 +18,9 @@ const SILENCE = 10_000;
 export class WorkerProcess {
   readonly #setup: WorkerSetup;
   readonly #child: ChildProcessWithoutNullStreams;
-  readonly #window: Window;
+  readonly #prefetch: Prefetch;
   /** Tasks that it has, by uuid, the oldest first. */
-  readonly #errands = new Map<string, Errand>();
+  readonly #assignments = new Map<string, Assignment>();
   #unsent = '';
   #isBlocked = false;
   /** Time since which the oldest task is the oldest: one that waits behind another is not being worked on. */
@@ -29,7 +29,7 @@ export class WorkerProcess {
   #lastAnswer = 0;
   #hasAnswered = false;
   /** Task whose timeout was over. */
-  #late: Errand | undefined;
+  #late: Assignment | undefined;
   #isOver = false;
   /** True if its input is closed. */
   #isEnded = false;
@@ -46,7 +46,7 @@ export class WorkerProcess {
 
   constructor(setup: WorkerSetup) {
     this.#setup = setup;
-    this.#window = new Window(setup.perWorker);
+    this.#prefetch = new Prefetch(setup.perWorker);
     const [argv0 = '', ...args] = setup.call.words;
     const number = String(setup.number);
     const env = { ...setup.env, TASK_WORKER_NUMBER: number, TASK_SLOT: number };
@@ -62,33 +62,33 @@ export class WorkerProcess {
 
   /** Number of tasks that it has. */
   get load(): number {
-    return this.#errands.size;
+    return this.#assignments.size;
   }
 
   /** Number of tasks that it may have. */
   get size(): number {
-    return this.#window.size;
+    return this.#prefetch.size;
   }
 
   /**
    * Returns whether it can take this task now. Answers carry only a uuid, so it never has two tasks of one
    * uuid.
    */
-  takes({ task }: Errand): boolean {
-    const isFree = this.load < this.#window.size && !this.#isBlocked && !this.#isOver && !this.#isEnded;
-    return isFree && !this.#errands.has(task.uuid);
+  takes({ task }: Assignment): boolean {
+    const isFree = this.load < this.#prefetch.size && !this.#isBlocked && !this.#isOver && !this.#isEnded;
+    return isFree && !this.#assignments.has(task.uuid);
   }
 
-  send(errand: Errand): void {
-    if (this.#errands.size === 0) {
+  send(assignment: Assignment): void {
+    if (this.#assignments.size === 0) {
       this.#oldestSince = performance.now();
       this.#lastAnswer = this.#oldestSince;
       if (this.#timer === undefined) this.#checkAfter(this.#oldestSince, this.#setup.timeout);
       if (!this.#hasAnswered) this.#silence ??= setTimeout(() => this.#setup.silent(), SILENCE);
     }
-    this.#errands.set(errand.task.uuid, errand);
+    this.#assignments.set(assignment.task.uuid, assignment);
     if (this.#unsent === '') queueMicrotask(() => this.#flush()); // tasks of the same turn join it
-    this.#unsent += `${errand.task.line}\n`;
+    this.#unsent += `${assignment.task.line}\n`;
   }
 
   /** Closes its input: there are no more tasks. */
@@ -154,13 +154,13 @@ export class WorkerProcess {
     for (const timer of [this.#timer, this.#silence, this.#mercy]) clearTimeout(timer);
     if (this.#mercy !== undefined) this.kill(); // its children had time to end, too
     this.#isOver = true;
-    const left = [...this.#errands.values()];
-    this.#errands.clear();
+    const left = [...this.#assignments.values()];
+    this.#assignments.clear();
     const [cause, hasAnswered, lastWords] = [this.#cause, this.#hasAnswered, this.#lastWords];
     const hasRetired = how.exit === 0 && hasAnswered && cause === undefined;
     const suspect = cause === 'timeout' ? this.#late : left[0];
     const isEarly = this.#isEnded && how.exit === 0 && cause === undefined && left.length > 0;
-    const culprit = hasRetired || isEarly ? undefined : left.find((errand) => errand === suspect);
+    const culprit = hasRetired || isEarly ? undefined : left.find((assignment) => assignment === suspect);
     this.#setup.died({ ...how, cause, hasAnswered, isEarly, lastWords, left, culprit });
   }
 
@@ -190,7 +190,7 @@ export class WorkerProcess {
   }
 
   #hear(lines: readonly string[], faults: ReadonlyMap<number, LineFault> | undefined): void {
-    const oldest = firstOf(this.#errands);
+    const oldest = firstOf(this.#assignments);
     let answers = 0;
     for (const [i, line] of lines.entries()) {
       const fault = faults?.get(i);
@@ -202,21 +202,21 @@ export class WorkerProcess {
     const now = performance.now();
     this.#hasAnswered = true;
     clearTimeout(this.#silence);
-    this.#window.learn(answers, now - this.#lastAnswer);
+    this.#prefetch.learn(answers, now - this.#lastAnswer);
     this.#lastAnswer = now;
-    if (firstOf(this.#errands) !== oldest) this.#oldestSince = now;
+    if (firstOf(this.#assignments) !== oldest) this.#oldestSince = now;
   }
 
   /** Returns whether a line is an answer. */
   #hearLine(line: string): boolean {
     const answer = parseAnswer(line);
-    const errand = answer === undefined ? undefined : this.#errands.get(answer.uuid);
-    if (answer === undefined || errand === undefined) {
+    const assignment = answer === undefined ? undefined : this.#assignments.get(answer.uuid);
+    if (answer === undefined || assignment === undefined) {
       this.#setup.said(complaint(line, answer));
       return false;
     }
-    this.#errands.delete(answer.uuid);
-    this.#setup.answered(errand, answer);
+    this.#assignments.delete(answer.uuid);
+    this.#setup.answered(assignment, answer);
     return true;
   }
 
@@ -228,7 +228,7 @@ export class WorkerProcess {
   /** Ends it if its oldest task is over its timeout. */
   #checkTime(): void {
     this.#timer = undefined;
-    if (this.#errands.size === 0) return;
+    if (this.#assignments.size === 0) return;
     const now = performance.now(); // once: the process may be suspended between any two lines
     const { timeout } = this.#setup;
     const missed = missedTime(this.#due, timeout, now);
@@ -239,7 +239,7 @@ export class WorkerProcess {
       return;
     }
     this.#cause = 'timeout';
-    this.#late = firstOf(this.#errands);
+    this.#late = firstOf(this.#assignments);
     this.stop();
   }
 }
@@ -250,6 +250,6 @@ function complaint(line: string, answer: Task | undefined): string {
   return `printed a line that is not an answer: ${line}`;
 }
 
-function firstOf(errands: ReadonlyMap<string, Errand>): Errand | undefined {
+function firstOf(errands: ReadonlyMap<string, Assignment>): Assignment | undefined {
   return errands.values().next().value;
 }

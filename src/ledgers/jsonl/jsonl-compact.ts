@@ -107,10 +107,10 @@ class Census implements LedgerVisitor {
     else this.#place(uuid, out, place);
   }
 
-  bad(_: number, __: string, hasHole: boolean): void {
+  bad(_: number, __: string, hasGap: boolean): void {
     this.lines++;
     this.seals.clear();
-    if (hasHole) for (const known of this.known.values()) known.hole();
+    if (hasGap) for (const known of this.known.values()) known.gap();
   }
 
   /** Removes the row of a uuid from an output. */
@@ -152,13 +152,13 @@ async function* survivors(
 ): AsyncGenerator<Buffer> {
   const at = new Date().toISOString();
   const knownOf = (out: string): string =>
-    knownLine(out, census.known.get(out)?.named ?? 0, at, census.seals.get(out)).trimEnd();
+    knownLine(out, census.known.get(out)?.verified ?? 0, at, census.seals.get(out)).trimEnd();
   // A seal must come after the lines of the rows.
   let kept = [...census.known.keys()].filter((out) => !census.seals.has(out)).map(knownOf);
   // Compaction drops the hole itself. Without it, an end past the hole would claim that the lost lines are
   // known.
   const keep = (text: string, out: string | undefined, end: number): void => {
-    const isUnsure = out !== undefined && end > (census.known.get(out)?.named ?? end);
+    const isUnsure = out !== undefined && end > (census.known.get(out)?.verified ?? end);
     kept.push(isUnsure ? text.replace(/,"end":\d+\}$/, '}') : text);
   };
   const chunks = scanChunks(path, {

@@ -87,12 +87,12 @@ async function readHistory(path: string, output: string): Promise<OutputHistory>
       if (isUndone) undone.add(uuid);
       else undone.delete(uuid);
     },
-    bad(_, __, hasHole) {
-      if (hasHole) known.hole();
+    bad(_, __, hasGap) {
+      if (hasGap) known.gap();
       isSealed = false; // the line may have named a row
     },
   });
-  return { saved, undone, seal, isSealed, end: known.end, named: known.named, hasHole: known.hasHole };
+  return { saved, undone, seal, isSealed, end: known.end, verifiedEnd: known.verified, hasGap: known.hasGap };
 }
 
 async function* readRows(path: string, output: string): AsyncGenerator<readonly string[]> {

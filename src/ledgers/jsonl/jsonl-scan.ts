@@ -16,10 +16,10 @@ export interface LedgerVisitor {
   /**
    * Called for a line that is torn, or not a line of a ledger.
    * @param number line number, from 1
-   * @param hasHole true if whole lines may be missing there: the line has NULs, where bytes never reached the
+   * @param hasGap true if whole lines may be missing there: the line has NULs, where bytes never reached the
    *   disk, or it is too long to be checked
    */
-  bad?(number: number, message: string, hasHole: boolean): void;
+  bad?(number: number, message: string, hasGap: boolean): void;
 }
 
 const CHUNK = 1024 * 1024;

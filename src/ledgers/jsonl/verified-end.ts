@@ -3,25 +3,25 @@ export class VerifiedEnd {
   /** Size up to which the output is known, in bytes. Undefined if no line named the output. */
   end: number | undefined;
   /** Size up to which no line can be missing, in bytes. */
-  named = 0;
+  verified = 0;
   /** True if lines may be missing and no full scan has followed. */
-  hasHole = false;
+  hasGap = false;
 
   /** Records a line about a row that ends at `end`. */
   row(end: number): void {
     if (this.end === undefined || end > this.end) this.end = end;
-    if (!this.hasHole) this.named = this.end;
+    if (!this.hasGap) this.verified = this.end;
   }
 
   /** Records that a full scan has verified all rows up to `end`. The output may be shorter than before. */
   all(end: number): void {
-    this.hasHole = false;
+    this.hasGap = false;
     this.end = end;
-    this.named = end;
+    this.verified = end;
   }
 
   /** Records that lines may be missing here. Later lines do not make up for them. */
-  hole(): void {
-    this.hasHole = true;
+  gap(): void {
+    this.hasGap = true;
   }
 }

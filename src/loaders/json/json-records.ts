@@ -14,7 +14,7 @@ export class JsonLoaded implements Loaded {
   readonly line: number;
   readonly source: string;
   readonly fault: string | undefined;
-  readonly wasTask: boolean;
+  readonly hasRun: boolean;
   /** Record as it was read. */
   readonly #read: Fields;
   /** Record with nested attributes that `--rename` names moved to its top. */
@@ -32,8 +32,8 @@ export class JsonLoaded implements Loaded {
     const run = runOf(record.fields);
     this.line = record.line;
     this.source = record.text;
-    this.wasTask = run !== undefined;
-    this.fault = faultOf(record.fields, shape.rename, this.wasTask);
+    this.hasRun = run !== undefined;
+    this.fault = faultOf(record.fields, shape.rename, this.hasRun);
     this.#read = record.fields;
     this.#record = this.fault === undefined ? lift(record, shape.rename) : record;
     this.#shape = shape;
@@ -58,7 +58,7 @@ export class JsonLoaded implements Loaded {
   }
 
   isMadeOf(names: readonly string[]): boolean {
-    if (!this.wasTask) return false;
+    if (!this.hasRun) return false;
     const ours = oursOf(runOf(this.#read)?.as);
     return names.some((name) => {
       const old = [...this.#shape.rename].find(([, to]) => to === name)?.[0] ?? name;
@@ -187,8 +187,8 @@ export class JsonLoaded implements Loaded {
 }
 
 /** Returns the reason a record cannot become a task: an attribute of the user would be lost. */
-function faultOf(fields: Fields, rename: ReadonlyMap<string, string>, wasTask: boolean): string | undefined {
-  if (!wasTask) {
+function faultOf(fields: Fields, rename: ReadonlyMap<string, string>, hasRun: boolean): string | undefined {
+  if (!hasRun) {
     const own = OWN.find((name) => Object.hasOwn(fields, name) && !rename.has(name));
     if (own !== undefined)
       return `the attribute ${JSON.stringify(own)} is reserved for taskpipe; rename it with --rename ${own}=old_${own}`;

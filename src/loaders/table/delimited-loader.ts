@@ -200,7 +200,7 @@ class RecordReader {
 const ESCAPED = /["\\\u0000-\u001f]/;
 
 class CsvRecord implements Loaded {
-  readonly wasTask = false;
+  readonly hasRun = false;
   readonly fault = undefined; // faults of columns are reported for the header
   readonly #row: Row;
   readonly #columns: Columns;

@@ -13,10 +13,10 @@ import type { OutputScan } from './read-output.ts';
 export async function agreeByCount(recovery: Recovery, opened: OpenLedger, found: OutputScan): Promise<void> {
   const { output, rows, mark, acceptEdits, sync } = recovery;
   const { ledger, history, writer } = opened;
-  const { saved, seal, hasHole, named, end = 0 } = history;
+  const { saved, seal, hasGap, verifiedEnd, end = 0 } = history;
   if (saved.size > 0 && (mark?.hasUuid ?? seal?.hasUuid) === true)
     throw lostUuids(output, ledger.place, saved.size, rows.names ?? []);
-  if ((hasHole && named < end) || (seal?.rows ?? 0) > saved.size) {
+  if ((hasGap && verifiedEnd < end) || (seal?.rows ?? 0) > saved.size) {
     throw new TaskpipeError(
       'DATA',
       `${output.path} has no uuid column, and lines are missing in the ledger ${ledger.place}: which rows they named ` +
@@ -36,7 +36,7 @@ export async function agreeByCount(recovery: Recovery, opened: OpenLedger, found
   if (mark === undefined && fault !== undefined) await cut(recovery, fault.start, false);
   else await cut(recovery, known, true);
   // Rows of a later crash begin here.
-  if (history.end !== output.size || hasHole) await writer.know(output.size, sync);
+  if (history.end !== output.size || hasGap) await writer.know(output.size, sync);
 }
 
 /** Counts the tasks of this output that were taken back. A ledger also knows those of other outputs. */

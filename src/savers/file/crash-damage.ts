@@ -25,19 +25,19 @@ export async function isUnsynced(output: OutputFile, at: number): Promise<boolea
   if (output.size - at > MOST) return false;
   let place = at;
   /** Start of the NULs that end here. */
-  let hole: number | undefined;
+  let gap: number | undefined;
   for await (const bytes of output.chunks(at)) {
     for (let i = 0; i < bytes.length; ) {
-      if (hole === undefined) {
+      if (gap === undefined) {
         const next = bytes.indexOf(0, i);
         if (next < 0) break;
-        hole = place + next;
+        gap = place + next;
         i = next;
       }
       while (i < bytes.length && bytes[i] === 0) i++;
       if (i === bytes.length) break;
-      if (!isHole(hole, place + i, at)) return false;
-      hole = undefined;
+      if (!isHole(gap, place + i, at)) return false;
+      gap = undefined;
     }
     place += bytes.length;
   }

@@ -8,7 +8,7 @@ import type { Task } from '../../core/record/task.ts';
 import { resolved, syncFolder } from '../../core/storage/durable.ts';
 import { type LedgerWriter, openLedger } from '../../ledgers/index.ts';
 import type { Destination, DestinationOptions, Misfit, OpenRows, RowBatch, Rows } from '../contract.ts';
-import type { Unmet } from '../rows/columns.ts';
+import type { UnusedFields } from '../rows/columns.ts';
 import type { Head } from './contract.ts';
 import type { OpenLedger } from './missing-rows.ts';
 import { type OutputFile, openOutput } from './output-file.ts';
@@ -130,7 +130,7 @@ interface FileState {
 class FileDestination implements Destination {
   readonly saved: IdSet;
   readonly isFresh: boolean;
-  readonly marks: boolean;
+  readonly writesLedger: boolean;
   readonly #options: RealOptions;
   readonly #rows: Rows;
   readonly #writer: LedgerWriter | undefined;
@@ -154,7 +154,7 @@ class FileDestination implements Destination {
     this.#run = run;
     this.isFresh = output.size === 0;
     this.#old = old;
-    this.marks = opened !== undefined;
+    this.writesLedger = opened !== undefined;
   }
 
   isUnmarked(uuid: string): boolean {
@@ -165,8 +165,8 @@ class FileDestination implements Destination {
     return this.#rows.encode(task);
   }
 
-  lackedBy(task: Task): readonly string[] {
-    return this.#rows.lackedBy(task);
+  missingColumns(task: Task): readonly string[] {
+    return this.#rows.missingColumns(task);
   }
 
   mustHoldResult(task: Task): void {
@@ -178,8 +178,8 @@ class FileDestination implements Destination {
     );
   }
 
-  get unmet(): Unmet | undefined {
-    return this.#rows.unmet;
+  get unusedFields(): UnusedFields | undefined {
+    return this.#rows.unusedFields;
   }
 
   /** Writes the rows, then the ledger; docs/guarantees.md gives the reason for this order. */
@@ -206,10 +206,10 @@ class FileDestination implements Destination {
   #checkName(unmarked = 0): Promise<void> {
     const total = this.#written;
     const also =
-      this.marks && unmarked > 0 && unmarked < total ? ` (${unmarked} of them not in the ledger)` : '';
+      this.writesLedger && unmarked > 0 && unmarked < total ? ` (${unmarked} of them not in the ledger)` : '';
     return this.#output.check({
       contents: total === 0 ? undefined : `${counted(total, 'row')} of this run in it${also}`,
-      again: this.marks
+      again: this.writesLedger
         ? ': it runs the tasks again that the ledger does not have, and reports rows that are missing'
         : ': it runs the tasks again whose rows are missing',
     });

@@ -77,8 +77,8 @@ export function openOutput(
     const fd = openLocked(path, open, 'exclusive', busy, warn);
     if (options.instead !== undefined) ftruncateSync(fd, 0);
     if (options.mode !== undefined) fchmodSync(fd, options.mode);
-    const named = new NamedFile(options.given ?? path, fd);
-    const output = new OpenOutput(options.instead ?? path, named, fd, isNew);
+    const verifiedEnd = new NamedFile(options.given ?? path, fd);
+    const output = new OpenOutput(options.instead ?? path, verifiedEnd, fd, isNew);
     // If it is empty, the process that created it may have been killed before it synced the folder.
     if (output.size === 0) syncFolder(path);
     return output;
@@ -107,9 +107,9 @@ class OpenOutput implements OutputFile {
   #named: NamedFile;
   #size: number;
 
-  constructor(path: string, named: NamedFile, fd: number, isNew: boolean) {
+  constructor(path: string, verifiedEnd: NamedFile, fd: number, isNew: boolean) {
     this.path = path;
-    this.#named = named;
+    this.#named = verifiedEnd;
     this.isNew = isNew;
     this.#fd = fd;
     const { size, mtimeMs } = fstatSync(fd);

@@ -64,11 +64,11 @@ export function tooFewRows(
   { path }: OutputFile,
   ledger: string,
   count: number,
-  named: number,
+  verifiedEnd: number,
 ): TaskpipeError {
   return new TaskpipeError(
     'DATA',
-    `${path} has ${counted(count, 'row')}, but the ledger ${ledger} names ${named}; someone changed it after the ` +
+    `${path} has ${counted(count, 'row')}, but the ledger ${ledger} names ${verifiedEnd}; someone changed it after the ` +
       'last run, and without a uuid column task-save cannot tell which rows are missing. Put the file back; or ' +
       `save to another file after task-done clear --yes ${ledger}`,
   );
@@ -109,12 +109,12 @@ export function withoutUuid({ path }: OutputFile, count: number, line: number): 
 export function lostUuids(
   { path }: OutputFile,
   ledger: string,
-  named: number,
+  verifiedEnd: number,
   names: readonly string[],
 ): TaskpipeError {
   return new TaskpipeError(
     'DATA',
-    `${path} has no uuid column, but the ledger ${ledger} knows its ${counted(named, 'row')} by uuid: ` +
+    `${path} has no uuid column, but the ledger ${ledger} knows its ${counted(verifiedEnd, 'row')} by uuid: ` +
       `was the column renamed or removed, or left out of --fields${hint('uuid', names)}? Put it back, or save to another file`,
   );
 }

@@ -100,7 +100,7 @@ function realRest(name: string): string {
 /** The open file of a run. */
 interface RunFile {
   readonly fd: number;
-  readonly named: NamedFile;
+  readonly verifiedEnd: NamedFile;
   /** Size that this process expects. */
   size: number;
 }
@@ -116,7 +116,7 @@ function openRun(name: string, path: string, run: string, warn: (message: string
     const { size } = fstatSync(fd);
     // If it is empty, the process that created it may have been killed before it synced the folder.
     if (size === 0) syncFolder(run);
-    return { fd, named: new NamedFile(run, fd), size };
+    return { fd, verifiedEnd: new NamedFile(run, fd), size };
   } catch (error) {
     throw ioError('cannot write', run, error);
   }
@@ -125,8 +125,8 @@ function openRun(name: string, path: string, run: string, warn: (message: string
 /**
  * @throws {TaskpipeError} `IO` if the file of a run was renamed, replaced, removed, truncated or appended to
  */
-async function checkRun(run: string, { named, size }: RunFile): Promise<void> {
-  const now = await named.check({
+async function checkRun(run: string, { verifiedEnd, size }: RunFile): Promise<void> {
+  const now = await verifiedEnd.check({
     contents: 'records that are not saved in it',
     again: ': their tasks are not in the ledger, and run again',
   });

@@ -5,7 +5,7 @@ import { leafPaths } from './leaf-paths.ts';
 import { ShapeColumns } from './shape-columns.ts';
 
 /** Paths that were requested but that no record had. */
-export interface Unmet {
+export interface UnusedFields {
   readonly names: readonly string[];
   /** Paths that the first record had. */
   readonly there: readonly string[];
@@ -133,7 +133,7 @@ export class ColumnMapper {
   /**
    * Paths of columns that no record had an attribute for, and paths of the first record; empty before that.
    */
-  get unmet(): Unmet {
+  get unusedFields(): UnusedFields {
     if (this.#first === '') return { names: [], there: [] };
     const names = this.paths.filter((path) => !this.#found.has(this.#indexes.get(path) as number));
     return { names, there: names.length === 0 ? [] : leafPaths(this.#first) };

@@ -5,7 +5,7 @@ import { hint } from '../../core/options/suggest.ts';
 import { runOf, type Task } from '../../core/record/task.ts';
 import { CsvParser, type Dialect, ROW_FAULTS, type Row, rowEncoder } from '../../core/text/csv.ts';
 import type { FormatOptions, FoundRow, Misfit, OpenRows, Rows } from '../contract.ts';
-import { ColumnMapper, type Unmet } from './columns.ts';
+import { ColumnMapper, type UnusedFields } from './columns.ts';
 import type { Field } from './fields.ts';
 import { leafPaths } from './leaf-paths.ts';
 import { BOM, decoded, type Header, MAX_ROW, NOT_ASCII, NOT_UTF8, readHeader } from './output-header.ts';
@@ -90,8 +90,8 @@ class DelimitedRows implements Rows {
     return fields.map(({ name }) => name).filter((name) => !this.#columns?.names.includes(name));
   }
 
-  get unmet(): Unmet {
-    const { names = [], there = [] } = this.#columns?.unmet ?? {};
+  get unusedFields(): UnusedFields {
+    const { names = [], there = [] } = this.#columns?.unusedFields ?? {};
     const asked = new Set(this.#options.fields?.map(({ path }) => path));
     return { names: names.filter((path) => asked.has(path)), there };
   }
@@ -117,7 +117,7 @@ class DelimitedRows implements Rows {
     return (this.#isPreambleThere ? '' : this.#preamble) + this.#rowOf(columns.names) + row;
   }
 
-  lackedBy(task: Task): readonly string[] {
+  missingColumns(task: Task): readonly string[] {
     const found = this.#columns?.cellsOf(task);
     return found !== undefined && 'missing' in found ? lackingOf(found.missing, this.#columns?.names) : [];
   }

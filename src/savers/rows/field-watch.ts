@@ -1,7 +1,7 @@
 import { hint } from '../../core/options/suggest.ts';
 import type { Task } from '../../core/record/task.ts';
 import type { Destination } from '../contract.ts';
-import type { Unmet } from './columns.ts';
+import type { UnusedFields } from './columns.ts';
 import { absentFields, isOptional } from './field-check.ts';
 import type { Field } from './fields.ts';
 import { leafPaths } from './leaf-paths.ts';
@@ -40,12 +40,12 @@ export class FieldWatch {
     }
   }
 
-  end({ unmet }: Destination): void {
-    const names = unmet?.names.filter((path) => !isOptional(path)) ?? [];
-    if (this.#hasMore || this.#said === '') this.#say({ names, there: unmet?.there ?? [] }, '');
+  end({ unusedFields }: Destination): void {
+    const names = unusedFields?.names.filter((path) => !isOptional(path)) ?? [];
+    if (this.#hasMore || this.#said === '') this.#say({ names, there: unusedFields?.there ?? [] }, '');
   }
 
-  #say({ names, there }: Unmet, soFar: string): void {
+  #say({ names, there }: UnusedFields, soFar: string): void {
     const [first] = names;
     if (first === undefined) return;
     this.#said = names.map((name) => JSON.stringify(name)).join(', ');

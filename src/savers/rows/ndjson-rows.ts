@@ -29,12 +29,12 @@ export const ndjson: OpenRows = async (head, { fields }) => {
       first ??= task;
       return `${fields === undefined ? task.line : pick(task.line, fields, met)}\n`;
     },
-    get unmet() {
+    get unusedFields() {
       if (first === undefined) return { names: [], there: [] };
       const names = fields?.map(({ path }) => path).filter((path) => !met.has(path)) ?? [];
       return { names, there: leafPaths(first.line) };
     },
-    lackedBy: () => [],
+    missingColumns: () => [],
     lacksResult(task) {
       const run = runOf(task.fields);
       if (old === undefined || run === undefined || fields !== undefined) return false;

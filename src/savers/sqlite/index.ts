@@ -101,7 +101,7 @@ interface Parts {
 class TableDestination implements Destination {
   readonly saved: IdSet;
   readonly isFresh: boolean;
-  readonly marks: boolean;
+  readonly writesLedger: boolean;
   readonly replaces = true;
   readonly refuses = true;
   readonly #parts: Parts;
@@ -114,7 +114,7 @@ class TableDestination implements Destination {
     this.#parts = parts;
     this.saved = parts.saved;
     this.isFresh = parts.saved.size === 0;
-    this.marks = parts.writer !== undefined;
+    this.writesLedger = parts.writer !== undefined;
   }
 
   isUnmarked(): boolean {
@@ -125,7 +125,7 @@ class TableDestination implements Destination {
     return this.#parts.table.encode(task);
   }
 
-  lackedBy(): readonly string[] {
+  missingColumns(): readonly string[] {
     return [];
   }
 

@@ -18,9 +18,9 @@ export interface ChildOptions {
   readonly also: Readonly<Record<string, string | undefined>>;
   /** Called when a task starts. */
   readonly began: (uuid: string) => void;
-  /** Aborted to send SIGTERM, so that running tasks finish; `leaving` then kills the program. */
+  /** Aborted to send SIGTERM, so that running tasks finish; `aborting` then kills the program. */
   readonly stopping: AbortSignal;
-  readonly leaving: AbortSignal;
+  readonly aborting: AbortSignal;
   readonly warn: (message: string) => void;
 }
 
@@ -56,7 +56,7 @@ async function* run(
   tasks: AsyncIterable<readonly Task[]>,
   options: ChildOptions,
 ): AsyncGenerator<readonly Task[]> {
-  const { stopping, leaving, warn, environment } = options;
+  const { stopping, aborting, warn, environment } = options;
   if (stopping.aborted) return;
   const env = Object.entries(environment).filter(([key]) => !OURS.test(key));
   const child = spawn(file, args, {
@@ -71,7 +71,7 @@ async function* run(
   const stop = (): void => void child.kill('SIGTERM');
   const leave = (): void => void signalGroup(child.pid, 'SIGKILL');
   stopping.addEventListener('abort', stop);
-  leaving.addEventListener('abort', leave);
+  aborting.addEventListener('abort', leave);
   const input = child.stdin as Writable;
   input.on('error', () => {}); // `ended` reports the end of the program
   const fed = feed(tasks, input);
@@ -87,7 +87,7 @@ async function* run(
       throw new TaskpipeError('IO', `${name} ended, ${signal ?? `with ${code}`}; it is started again`);
   } finally {
     stopping.removeEventListener('abort', stop);
-    leaving.removeEventListener('abort', leave);
+    aborting.removeEventListener('abort', leave);
     leave(); // also after an error: nothing else ends the program
     input.destroy();
     void fed;

@@ -111,7 +111,7 @@ interface OwnExecOptions {
    */
   readonly drains?: boolean | undefined;
   /** Signal to give up running tasks too. */
-  readonly leaving?: AbortSignal | undefined;
+  readonly aborting?: AbortSignal | undefined;
 }
 
 /** Options of an executor stage, whatever its kind of work. */
@@ -125,7 +125,7 @@ export const OWN_EXEC_OPTIONS: Names<OwnExecOptions> = {
   children: true,
   stopping: true,
   drains: true,
-  leaving: true,
+  aborting: true,
 };
 
 /** Checks options. @throws {TaskpipeError} `USAGE` if one is unknown or invalid */

@@ -98,11 +98,11 @@ class ExecStage {
   }
 
   async *run(tasks: AsyncIterable<readonly Task[]>): AsyncGenerator<readonly Task[]> {
-    const { stopping, leaving } = this.#options;
+    const { stopping, aborting } = this.#options;
     const onStop = (): void => this.#stop();
     const onLeave = (): void => this.#leave();
     stopping?.addEventListener('abort', onStop);
-    leaving?.addEventListener('abort', onLeave);
+    aborting?.addEventListener('abort', onLeave);
     const scheduler = this.#schedule(this.#children?.toDo(tasks) ?? tasks);
     this.#scheduler = scheduler;
     if (stopping?.aborted) this.#stop();
@@ -112,7 +112,7 @@ class ExecStage {
     } finally {
       this.#account.over('broken'); // unless it was over before
       stopping?.removeEventListener('abort', onStop);
-      leaving?.removeEventListener('abort', onLeave);
+      aborting?.removeEventListener('abort', onLeave);
       this.#leave();
       clearTimeout(this.#grace);
       await this.#executor.close();
@@ -274,10 +274,10 @@ class ExecStage {
     if (this.#isStopped) return false;
     // If a host refuses a burst of requests, only the first refusal counts as a retry.
     const counts = pauseLane ? scheduler.pause(job, after) : true;
-    if (counts) job.counted++;
-    if (job.counted > retries) return false;
+    if (counts) job.countedAttempts++;
+    if (job.countedAttempts > retries) return false;
     this.#account.retried(job, outcome);
-    scheduler.again(job, after + backoffDelay(Math.max(1, job.counted), backoff));
+    scheduler.again(job, after + backoffDelay(Math.max(1, job.countedAttempts), backoff));
     return true;
   }
 

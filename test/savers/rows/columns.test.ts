@@ -90,7 +90,7 @@ describe('cells', () => {
     const columns = new ColumnMapper(['id', 'stock', 'again'], false, ['uuid', 'result.n', 'result.n']);
     const found = columns.cellsOf(new Task('u', '{"uuid":"u","stock":"no","result":{"n":1.10}}'));
     expect(found).toEqual({ cells: ['u', '1.10', '1.10'] });
-    expect(columns.unmet.names).toEqual([]);
+    expect(columns.unusedFields.names).toEqual([]);
   });
 
   test('report every attribute without a column', () => {
@@ -174,7 +174,7 @@ describe('cells', () => {
         const [shaped, parsed] = [new ColumnMapper(columns, isStrict), new ColumnMapper(columns, isStrict)];
         const found = shaped.cellsOf(new Task('u', line, undefined, shape, values));
         expect(found).toEqual(parsed.cellsOf(new Task('u', line)));
-        expect(shaped.unmet).toEqual(parsed.unmet);
+        expect(shaped.unusedFields).toEqual(parsed.unusedFields);
       }),
       { numRuns: 2000 },
     );

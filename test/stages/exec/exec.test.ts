@@ -132,7 +132,7 @@ describe('concurrency', () => {
     const running = run(() => new Promise(() => {}), endless(), {
       jobs: 5,
       keepOrder,
-      leaving: leaving.signal,
+      aborting: leaving.signal,
     });
     await wait(50);
     const seen = read;
@@ -236,7 +236,7 @@ describe('lanes', () => {
     const running = run(
       lanes(() => new Promise(() => {})),
       endless(),
-      { jobs: 4, leaving: leaving.signal },
+      { jobs: 4, aborting: leaving.signal },
     );
     await wait(200);
     const seen = read;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { ioError } from '../../../core/base/errors.ts';
 import { type Guard, openGuard } from '../../program/orphan-killer.ts';
 import { type JobReport, notStarted, type Setup, type ShellJob } from './job.ts';
-import { Slot } from './shell-slot.ts';
+import { ShellSlot } from './shell-slot.ts';
 
 /** Pool of slots: starts as many commands at once as are asked for. */
 export interface Slots {
@@ -17,7 +17,7 @@ export interface Slots {
    * @returns undefined if the shell that started it was killed
    * @throws {TaskpipeError} `IO` if the folder for temporary files cannot be made
    */
-  run(order: ShellJob): Promise<JobReport | undefined>;
+  run(job: ShellJob): Promise<JobReport | undefined>;
   /** Kills what still runs. */
   close(): Promise<void>;
 }
@@ -26,15 +26,15 @@ export interface Slots {
 const LAST = 2000;
 
 /** Opens a pool. The folder and the first shell are made for the first command. */
-export function openSlots(setup: Setup): Slots {
-  const slots = new Set<Slot>();
-  const idle: Slot[] = [];
-  let base: { readonly folder: string; readonly guard: Guard } | undefined;
+export function openShellPool(setup: Setup): Slots {
+  const slots = new Set<ShellSlot>();
+  const idle: ShellSlot[] = [];
+  let base: { readonly folder: string; readonly orphanKiller: Guard } | undefined;
   let made = 0;
-  const watch = (): void => base?.guard.watch([...slots].flatMap(({ group }) => group ?? []));
-  const open = (): Slot => {
+  const watch = (): void => base?.orphanKiller.watch([...slots].flatMap(({ group }) => group ?? []));
+  const open = (): ShellSlot => {
     base ??= openBase(setup.shell ?? '/bin/sh');
-    const slot = new Slot(setup, base.folder, made++);
+    const slot = new ShellSlot(setup, base.folder, made++);
     slots.add(slot);
     watch();
     void slot.gone.then(() => {
@@ -44,13 +44,13 @@ export function openSlots(setup: Setup): Slots {
     return slot;
   };
   return {
-    async run(order) {
-      const fault = refusal(order);
+    async run(job) {
+      const fault = refusal(job);
       if (fault !== undefined) return notStarted(fault);
       let slot = idle.pop();
       while (slot?.isGone) slot = idle.pop();
       slot ??= open();
-      const report = await slot.run(order);
+      const report = await slot.run(job);
       if (!slot.isGone) idle.push(slot);
       return report;
     },
@@ -61,20 +61,20 @@ export function openSlots(setup: Setup): Slots {
       const timer = setTimeout(() => all.forEach((slot) => void slot.kill()), LAST);
       await Promise.all(all.map(({ gone }) => gone));
       clearTimeout(timer);
-      await base?.guard.close();
+      await base?.orphanKiller.close();
       if (base !== undefined) rmSync(base.folder, { recursive: true, force: true });
     },
   };
 }
 
-function openBase(shell: string): { folder: string; guard: Guard } {
+function openBase(shell: string): { folder: string; orphanKiller: Guard } {
   let folder: string;
   try {
     folder = mkdtempSync(join(tmpdir(), 'task-exec-'));
   } catch (error) {
     throw ioError('cannot make a folder for the outputs of commands in', `${tmpdir()} (TMPDIR)`, error);
   }
-  return { folder, guard: openGuard({ shell, folder }) };
+  return { folder, orphanKiller: openGuard({ shell, folder }) };
 }
 
 /** Returns why an order cannot be sent to a shell, as a system error code; undefined if it can. */

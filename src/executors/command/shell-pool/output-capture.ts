@@ -6,7 +6,7 @@ import type { CapturedOutput, Hear } from './job.ts';
 const MUCH = 32 * 1024;
 
 /** Outputs of the commands of a slot, one command after the other. */
-export class Outputs {
+export class OutputCapture {
   readonly #fifos: readonly [stdout: NamedPipe, stderr: NamedPipe];
   readonly #over: () => void;
   readonly #maxOutput: number;

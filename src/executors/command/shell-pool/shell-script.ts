@@ -76,13 +76,13 @@ export function fitsInScript(input: string, { nonce }: JobPlace): boolean {
  * Returns the text that runs a command.
  * @param before words before those of the order: none, or `env` and its arguments
  */
-export function orderText(order: ShellJob, setup: Setup, place: JobPlace, before: readonly string[]): string {
-  const words = [...before, calledBy(order, setup), ...order.words.slice(1)].map(quote).join(' ');
-  const variables = Object.entries(order.env).map(([name, value]) => `${name}=${quote(value)} `);
-  const { stdout, stderr } = order.files ?? place;
+export function orderText(job: ShellJob, setup: Setup, place: JobPlace, before: readonly string[]): string {
+  const words = [...before, calledBy(job, setup), ...job.words.slice(1)].map(quote).join(' ');
+  const variables = Object.entries(job.env).map(([name, value]) => `${name}=${quote(value)} `);
+  const { stdout, stderr } = job.files ?? place;
   const outputs = `>${quote(stdout)} 2>${quote(stderr)}`;
-  const [input, body] = fitsInScript(order.input, place)
-    ? [`<<'${place.nonce}'`, `${order.input}${place.nonce}\n`]
+  const [input, body] = fitsInScript(job.input, place)
+    ? [`<<'${place.nonce}'`, `${job.input}${place.nonce}\n`]
     : [`<${quote(place.stdin)}`, ''];
   return `(${variables.join('')}exec ${words} ${outputs} ${input})\n${body}${report(place)}`;
 }

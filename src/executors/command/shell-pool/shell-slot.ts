@@ -9,20 +9,20 @@ import { messageOf, systemCode } from '../../../core/base/errors.ts';
 import { signalGroup } from '../../program/process-group.ts';
 import { tailOf } from './file-tail.ts';
 import { type JobReport, notStarted, type Setup, type ShellJob } from './job.ts';
-import { LONG, startClock } from './kill-timer.ts';
-import { Outputs, outputOf } from './output-capture.ts';
+import { LONG, startKillTimer } from './kill-timer.ts';
+import { OutputCapture, outputOf } from './output-capture.ts';
 import { type Shell, startShell } from './shell.ts';
 import { dividedEnv, fitsInScript, type JobPlace, orderText, placeOf, prologue } from './shell-script.ts';
 import { type Fate, fateOf, faultIn, faultOfDeath, type ShellExit } from './shell-status.ts';
 
-export class Slot {
+export class ShellSlot {
   readonly #setup: Setup;
   readonly #place: JobPlace;
   /** Words before those of each command: none, or `env` and its arguments. */
   #before: readonly string[];
   readonly #shell: Shell;
   readonly #begun: Promise<ShellExit | undefined>;
-  readonly #outputs: Outputs;
+  readonly #capture: OutputCapture;
   #isRunning = false;
   /** True if the last command took long or wrote much, so that the next one probably will too. */
   #isLong = false;
@@ -41,7 +41,7 @@ export class Slot {
     this.#before = others.length > 0 ? ['env', ...others] : [];
     this.#place = placeOf(folder, number);
     const { stdout, stderr } = this.#place;
-    this.#outputs = new Outputs([stdout, stderr], setup.maxOutput, () => this.kill('output'));
+    this.#capture = new OutputCapture([stdout, stderr], setup.maxOutput, () => this.kill('output'));
     this.#shell = startShell(setup.shell ?? '/bin/sh', setup.cwd, env, this.#place);
     this.#begun = this.#shell.tell(prologue(this.#place));
     void this.#shell.gone.then(() => this.#clear());
@@ -73,7 +73,7 @@ export class Slot {
     this.#killed ??= why;
     this.#isSpent = true;
     signalGroup(this.group, 'SIGKILL');
-    this.#outputs.giveUp(); // processes that left the group may still have them open
+    this.#capture.giveUp(); // processes that left the group may still have them open
   }
 
   /**
@@ -81,18 +81,18 @@ export class Slot {
    * processes that it leaves behind may still write to them.
    * @returns undefined if the shell was killed, which says nothing about the command
    */
-  async run(order: ShellJob): Promise<JobReport | undefined> {
+  async run(job: ShellJob): Promise<JobReport | undefined> {
     this.#isRunning = true;
-    const hasFile = !fitsInScript(order.input, this.#place);
+    const hasFile = !fitsInScript(job.input, this.#place);
     try {
       const begun = await this.#begun;
       if (begun === undefined) return this.#died();
       if (begun.status !== 0) return notStarted(begun.said.trim().split('\n').at(-1) ?? '');
       // With `env` before it, no builtin runs.
       if (/^builtin$/m.test(begun.said) && this.#before.length === 0) this.#before = ['env'];
-      if (hasFile) await writeFile(this.#place.stdin, order.input, { mode: 0o600 });
-      this.#outputs.open(order.hear);
-      return await this.#tell(order);
+      if (hasFile) await writeFile(this.#place.stdin, job.input, { mode: 0o600 });
+      this.#capture.open(job.hear);
+      return await this.#tell(job);
     } catch (error) {
       return notStarted(systemCode(error) ?? messageOf(error));
     } finally {
@@ -102,31 +102,31 @@ export class Slot {
     }
   }
 
-  async #tell(order: ShellJob): Promise<JobReport | undefined> {
+  async #tell(job: ShellJob): Promise<JobReport | undefined> {
     const since = performance.now();
-    const clock = startClock(order.timeout, this.#isLong || order.hear !== undefined, {
-      watch: () => this.#outputs.watch(),
+    const killTimer = startKillTimer(job.timeout, this.#isLong || job.hear !== undefined, {
+      watch: () => this.#capture.watch(),
       ask: () => this.#ask(),
       kill: () => this.kill(),
     });
-    const ended = await this.#shell.tell(orderText(order, this.#setup, this.#place, this.#before));
+    const ended = await this.#shell.tell(orderText(job, this.#setup, this.#place, this.#before));
     if (ended === undefined) this.kill(); // its children must not run beside the next attempt
-    const [stdout, captured] = await this.#finish(ended).finally(() => clock.stop());
-    const stderr = order.files === undefined ? captured : await tailOf(order.files.stderr);
+    const [stdout, captured] = await this.#finish(ended).finally(() => killTimer.stop());
+    const stderr = job.files === undefined ? captured : await tailOf(job.files.stderr);
     if (this.#isSpent && !this.#isHeld) signalGroup(this.group, 'SIGKILL'); // its children had time to end, too
-    this.#isLong = this.#outputs.wereMany || performance.now() - since > LONG;
-    return this.#report(order, ended, stdout, stderr);
+    this.#isLong = this.#capture.wereMany || performance.now() - since > LONG;
+    return this.#report(job, ended, stdout, stderr);
   }
 
   /** Collects the outputs. Gives them up if the command has ended and they are silent, but not closed. */
   async #finish(ended: ShellExit | undefined): Promise<[stdout: Buffer, stderr: Buffer]> {
     const { linger } = this.#setup;
-    const finished = this.#outputs.finish();
+    const finished = this.#capture.finish();
     if (linger === undefined || ended === undefined) return finished;
-    let heard = this.#outputs.bytes;
+    let heard = this.#capture.bytes;
     const timer = setInterval(() => {
-      if (this.#outputs.bytes === heard) this.#abandon(ended);
-      heard = this.#outputs.bytes;
+      if (this.#capture.bytes === heard) this.#abandon(ended);
+      heard = this.#capture.bytes;
     }, linger);
     return finished.finally(() => clearInterval(timer));
   }
@@ -135,7 +135,7 @@ export class Slot {
   #abandon({ status }: ShellExit): void {
     this.#isSpent = true;
     this.#isHeld = status === 0 && this.#killed === undefined;
-    this.#outputs.giveUp();
+    this.#capture.giveUp();
     if (this.#isHeld) this.end();
   }
 
@@ -146,7 +146,7 @@ export class Slot {
   }
 
   #report(
-    order: ShellJob,
+    job: ShellJob,
     ended: ShellExit | undefined,
     stdout: Buffer,
     stderr: Buffer,
@@ -155,7 +155,7 @@ export class Slot {
     if (ended === undefined && killed === undefined) return this.#died();
     const fate: Fate = ended === undefined ? { exit: null, signal: 'SIGKILL' } : fateOf(ended, this.#place);
     if ('fault' in fate) return notStarted(fate.fault);
-    const fault = faultIn(fate.exit, stderr, order, this.#setup, this.#callers());
+    const fault = faultIn(fate.exit, stderr, job, this.#setup, this.#callers());
     if (fault !== undefined) return notStarted(fault);
     const report = { ...fate, stdout: outputOf(stdout), stderr: outputOf(stderr) };
     if (killed !== undefined) return { ...report, killed };
@@ -175,7 +175,7 @@ export class Slot {
   /** Releases its resources if it cannot be used any more. */
   #clear(): void {
     if (!this.isGone || this.#isRunning) return;
-    this.#outputs.close();
+    this.#capture.close();
     const { stdin, stdout, stderr } = this.#place;
     for (const file of [stdin, stdout, stderr]) rmSync(file, { force: true });
   }

@@ -85,7 +85,7 @@ const LONG = 128 * 1024;
 export function faultIn(
   status: number | null,
   stderr: Buffer,
-  order: ShellJob,
+  job: ShellJob,
   setup: Setup,
   callers: readonly string[],
 ): string | undefined {
@@ -94,7 +94,7 @@ export function faultIn(
   if (!callers.some((caller) => said.startsWith(`${caller}: `) || said.startsWith(`E: ${caller}: `)))
     return undefined;
   if (status === 127) return 'ENOENT';
-  const { file, words, env } = order;
+  const { file, words, env } = job;
   if (file.includes('/')) {
     const path = resolve(setup.cwd ?? '', file);
     try {

@@ -6,7 +6,7 @@ import type { RequestBody } from './request-body.ts';
 import { parseTarget, shownUrl, type Target } from './target.ts';
 
 /** One request in the chain of redirects of a task. */
-export interface Hop {
+export interface HttpRequest {
   readonly method: string;
   readonly target: Target;
   /** User headers. */
@@ -24,7 +24,7 @@ export function isRedirect(status: number, headers: AnswerHeaders): boolean {
  * Returns the next request of a redirect (RFC 9110, 15.4). At a change of origin all user headers are dropped,
  * since the other server has no claim to them. A body does not go from https to http.
  */
-export function nextHop(hop: Hop, { status, headers }: Answer): Hop | HttpFault {
+export function nextHop(hop: HttpRequest, { status, headers }: Answer): HttpRequest | HttpFault {
   const location = asSent(String(headers.location));
   const target = parseTarget(resolved(location, hop.target.href));
   if ('code' in target) {

@@ -4,14 +4,14 @@ import type { Task } from '../../../core/record/task.ts';
 import type { Outcome } from '../../contract.ts';
 import { checked, type HttpOptions } from '../options.ts';
 import { makeFolder } from '../private-files.ts';
-import type { Hop } from '../request/redirect.ts';
+import type { HttpRequest } from '../request/redirect.ts';
 import type { Answer } from '../transport/exchange.ts';
 import { asSent, fileResult, type Result, type ResultOptions, result } from './body.ts';
 import { compileExpectations, compileStatuses, type Expectation } from './expect.ts';
 import { retryOf } from './retry-after.ts';
 
 /** Function that turns the last response into an outcome. */
-export type Judge = (task: Task, hop: Hop, answer: Answer, again: Again) => Promise<Outcome> | Outcome;
+export type Judge = (task: Task, hop: HttpRequest, answer: Answer, again: Again) => Promise<Outcome> | Outcome;
 
 /** Facts about whether a request may be repeated. */
 export interface Again {

@@ -1,6 +1,6 @@
 import type { Agent } from 'undici';
 import { type HeaderList, headerValue, mergeHeaders } from '../request/headers.ts';
-import { type Hop, isRedirect } from '../request/redirect.ts';
+import { type HttpRequest, isRedirect } from '../request/redirect.ts';
 import type { Target } from '../request/target.ts';
 import type { Dispatch } from './connection-pool.ts';
 import type { Cookies } from './cookies.ts';
@@ -9,7 +9,7 @@ import { type Answer, type AnswerHeaders, Exchange, type ExchangeLimits, isFault
 import type { Cache } from './http-cache.ts';
 import type { HttpFault } from './http-failure.ts';
 import type { Proxies, Route } from './proxy.ts';
-import type { Trip } from './request-deadline.ts';
+import type { Deadline } from './request-deadline.ts';
 
 export interface ClientOptions {
   readonly pool: Agent;
@@ -32,7 +32,7 @@ export interface Client {
    * @param follows whether a redirect will be followed, so that its body does not matter
    * @returns the response, with its body decoded
    */
-  send(hop: Hop, trip: Trip, key: string | undefined, follows: boolean): Promise<Answer | HttpFault>;
+  send(hop: HttpRequest, trip: Deadline, key: string | undefined, follows: boolean): Promise<Answer | HttpFault>;
 }
 
 const keepsAll = (): boolean => false;
@@ -51,7 +51,7 @@ export function createClient(options: ClientOptions): Client {
   const failures = hostErrors === undefined ? undefined : countFailures(hostErrors);
 
   const requestFor = (
-    hop: Hop,
+    hop: HttpRequest,
     headers: HeaderList,
     route: Route | undefined,
     exchange: Exchange,
@@ -80,9 +80,9 @@ export function createClient(options: ClientOptions): Client {
   };
 
   const exchange = async (
-    hop: Hop,
+    hop: HttpRequest,
     headers: HeaderList,
-    trip: Trip,
+    trip: Deadline,
     limits: ExchangeLimits,
   ): Promise<Answer | HttpFault> => {
     const { target } = hop;
@@ -102,7 +102,7 @@ export function createClient(options: ClientOptions): Client {
     return ended.headers['content-encoding'] === undefined ? ended : decoded(ended, maxBody, peer);
   };
 
-  const headersFor = (hop: Hop, key: string | undefined): HeaderList => {
+  const headersFor = (hop: HttpRequest, key: string | undefined): HeaderList => {
     const isUsual = hop.headers === usualHeaders;
     if (isUsual && hop.content === undefined && key === undefined && cookies === undefined) return usual;
     const more = [...own];

@@ -6,17 +6,17 @@ import { type HttpFault, timeoutFault } from './http-failure.ts';
  * Trips that end when a signal is aborted: one listener per signal, not per trip. Arrays, because entries of a
  * `Set` survive many young garbage collections in its old tables.
  */
-const underway = new WeakMap<AbortSignal, Trip[]>();
+const underway = new WeakMap<AbortSignal, Deadline[]>();
 
 const ABORTED: HttpFault = { code: 'ABORTED', message: 'given up', again: 'never' };
 
 /** Deadline of one attempt over all its redirects. It also ends when the stage leaves. */
-export class Trip {
+export class Deadline {
   readonly #timeout: number;
   #timer: NodeJS.Timeout;
   /** Time for which the timer is set; undefined after time that was missed. */
   #due: number | undefined;
-  readonly #others: Trip[];
+  readonly #others: Deadline[];
   /** Index among the others. */
   #place: number;
   #exchange: Exchange | undefined;
@@ -26,7 +26,7 @@ export class Trip {
   constructor(timeout: number, signal: AbortSignal) {
     this.#timeout = timeout;
     this.#due = performance.now() + timeout;
-    this.#timer = setTimeout(Trip.#ring, timeout, this);
+    this.#timer = setTimeout(Deadline.#ring, timeout, this);
     this.#others = tripsOf(signal);
     this.#place = this.#others.push(this) - 1;
     if (signal.aborted) this.abort();
@@ -51,17 +51,17 @@ export class Trip {
   /** Releases the timer and the listener. */
   end(): void {
     clearTimeout(this.#timer);
-    const last = this.#others.pop() as Trip;
+    const last = this.#others.pop() as Deadline;
     if (last === this) return;
     this.#others[this.#place] = last;
     last.#place = this.#place;
   }
 
-  static #ring(trip: Trip): void {
+  static #ring(trip: Deadline): void {
     const missed = trip.#due === undefined ? 0 : missedTime(trip.#due, trip.#timeout);
     if (missed > 0) {
       trip.#due = undefined;
-      trip.#timer = setTimeout(Trip.#ring, missed, trip);
+      trip.#timer = setTimeout(Deadline.#ring, missed, trip);
       return;
     }
     const nothing = { host: 'the host', isSent: true, isAnswered: false, received: 0, announced: undefined };
@@ -71,10 +71,10 @@ export class Trip {
   }
 }
 
-function tripsOf(signal: AbortSignal): Trip[] {
+function tripsOf(signal: AbortSignal): Deadline[] {
   let trips = underway.get(signal);
   if (trips === undefined) {
-    const made: Trip[] = [];
+    const made: Deadline[] = [];
     underway.set(signal, made);
     signal.addEventListener('abort', () => void made.slice().map((trip) => trip.abort()), { once: true });
     trips = made;

@@ -14,7 +14,7 @@ const FEW = 16;
  * @param underway returns the number of running attempts, collected ones included
  * @returns the function to call for each added item
  */
-export function gather(send: () => void, underway: () => number): () => void {
+export function batchMessages(send: () => void, underway: () => number): () => void {
   let count = 0;
   let soon: NodeJS.Immediate | undefined;
   let later: NodeJS.Timeout | undefined;

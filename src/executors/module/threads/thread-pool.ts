@@ -5,7 +5,7 @@ import type { Attempt, Outcome } from '../../contract.ts';
 import type { ModuleOptions } from '../contract.ts';
 import { late } from '../module-work.ts';
 import type { OpenWork } from '../open-module.ts';
-import { gather } from './message-batcher.ts';
+import { batchMessages } from './message-batcher.ts';
 import type { FromThread, Orders, SettledMessage, ToThread } from './messages.ts';
 
 /**
@@ -66,7 +66,7 @@ class Thread {
   readonly #pending = new Map<number, Pending>();
   #worker!: Worker;
   #orders: Orders | undefined;
-  readonly #ordered: () => void = gather(
+  readonly #ordered: () => void = batchMessages(
     () => this.#send(),
     () => this.#pending.size,
   );

@@ -4,7 +4,7 @@ import { Task } from '../../../core/record/task.ts';
 import type { Outcome } from '../../contract.ts';
 import type { ModuleOptions } from '../contract.ts';
 import { type OpenWork, openWork } from '../open-module.ts';
-import { gather } from './message-batcher.ts';
+import { batchMessages } from './message-batcher.ts';
 import type { FromThread, Orders, Results, SettledMessage, ToThread } from './messages.ts';
 
 /* Thread of `--threads`: makes the attempts that it is sent, and returns their outcomes. */
@@ -18,7 +18,7 @@ let done: Results = { ids: [], results: [] };
 let others: SettledMessage[] = [];
 /** Number of attempts whose outcome was not sent yet. */
 let underway = 0;
-const settledOne = gather(flush, () => underway);
+const settledOne = batchMessages(flush, () => underway);
 
 function tell(message: FromThread): void {
   parentPort?.postMessage(message);

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test, vi } from 'vitest';
-import { openSlots } from '../../../../src/executors/command/shell-pool/index.ts';
+import { openShellPool } from '../../../../src/executors/command/shell-pool/index.ts';
 import type { JobReport, ShellJob } from '../../../../src/executors/command/shell-pool/job.ts';
 import { freshFolder } from '../../../support/run.ts';
 import { isAlive, pidsIn, until } from '../../programs.ts';
@@ -12,7 +12,7 @@ import { isAlive, pidsIn, until } from '../../programs.ts';
 const PATH = process.env.PATH ?? '/usr/bin:/bin';
 const SHELLS = ['/bin/sh', '/bin/bash', '/bin/busybox', '/bin/mksh'].filter((shell) => existsSync(shell));
 
-type Slots = ReturnType<typeof openSlots>;
+type Slots = ReturnType<typeof openShellPool>;
 const opened: Slots[] = [];
 afterAll(() => Promise.all(opened.map((slots) => slots.close())));
 
@@ -20,7 +20,7 @@ function open(
   shell: string,
   more: { env?: Record<string, string>; maxOutput?: number; cwd?: string } = {},
 ): Slots {
-  const slots = openSlots({ maxOutput: 1e9, shell, ...more, env: { PATH, ...more.env } });
+  const slots = openShellPool({ maxOutput: 1e9, shell, ...more, env: { PATH, ...more.env } });
   opened.push(slots);
   return slots;
 }
@@ -268,7 +268,7 @@ describe.each(SHELLS)('%s', (shell) => {
 test('close() kills running commands and leaves no folder and no shell', async () => {
   const [folder, temporary] = [freshFolder(), freshFolder()];
   vi.stubEnv('TMPDIR', temporary);
-  const slots = openSlots({ maxOutput: 1000, env: { PATH } });
+  const slots = openShellPool({ maxOutput: 1000, env: { PATH } });
   const input = `${'x'.repeat(10_000)}\n`;
   const text = `echo $$ $PPID | tr ' ' '\\n' >> ${folder}/pids; exec sleep 300`;
   const runs = [1, 2].map(() => slots.run(script(text, { input })));
