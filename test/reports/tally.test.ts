@@ -7,7 +7,15 @@ const START = Date.UTC(2026, 0, 31);
 
 function jobAt(began: number, host = '', uuid = 'u1'): Job {
   const task = new Task(uuid, `{"uuid":"${uuid}"}`);
-  return { task, lane: new Lane(host, undefined), ordinal: 0, attempts: 1, countedAttempts: 0, began, place: -1 };
+  return {
+    task,
+    lane: new Lane(host, undefined),
+    ordinal: 0,
+    attempts: 1,
+    countedAttempts: 0,
+    began,
+    place: -1,
+  };
 }
 
 function started(): Tally {

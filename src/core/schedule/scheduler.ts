@@ -175,7 +175,16 @@ export class Scheduler {
   }
 
   #jobOf(task: Task, lane: Lane): Job {
-    return { task, lane, ordinal: this.#read++, attempts: 0, countedAttempts: 0, began: 0, since: 0, place: -1 };
+    return {
+      task,
+      lane,
+      ordinal: this.#read++,
+      attempts: 0,
+      countedAttempts: 0,
+      began: 0,
+      since: 0,
+      place: -1,
+    };
   }
 
   #laneOf(task: Task): Lane {

@@ -75,7 +75,11 @@ export async function openFetcher(options: HttpOptions): Promise<Fetcher> {
         return {};
       };
       const visitor = { client, judge, follow, sendsKey: false };
-      const { error, retry } = await requestLoop(visitor, task, request, { number: 1, signal, stage: NOBODY });
+      const { error, retry } = await requestLoop(visitor, task, request, {
+        number: 1,
+        signal,
+        stage: NOBODY,
+      });
       if (response === undefined || error !== undefined)
         throw fetchError(error ?? GIVEN_UP, retry !== undefined);
       return response;

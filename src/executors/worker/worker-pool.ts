@@ -3,7 +3,7 @@ import type { Task } from '../../core/record/task.ts';
 import { type Guard, openGuard } from '../program/orphan-killer.ts';
 import { isRetried, type RetryOn } from '../program/retry-on.ts';
 import { isStopped } from '../program/stopped-by-signal.ts';
-import type { Death, Assignment, WorkerSetup } from './assignment.ts';
+import type { Assignment, Death, WorkerSetup } from './assignment.ts';
 import { StderrLog, shortened } from './stderr-log.ts';
 import { outcomeOf } from './worker-answer.ts';
 import { WorkerProcess } from './worker-program.ts';
@@ -176,7 +176,8 @@ export class WorkerPool {
   async #judge(place: Place, death: Death): Promise<void> {
     const { stopping } = this.#options;
     if ((await isStopped(death, stopping)) || stopping?.aborted)
-      for (const assignment of death.left.concat(this.#queue.splice(0))) assignment.settle({ state: 'PENDING' });
+      for (const assignment of death.left.concat(this.#queue.splice(0)))
+        assignment.settle({ state: 'PENDING' });
     else this.#replace(place, death);
   }
 

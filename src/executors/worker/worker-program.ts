@@ -3,7 +3,7 @@ import type { Task } from '../../core/record/task.ts';
 import { missedTime } from '../../core/schedule/missed-time.ts';
 import { type LineFault, readLines } from '../../core/text/lines.ts';
 import { MERCY, signalGroup } from '../program/process-group.ts';
-import type { Death, Assignment, WorkerSetup } from './assignment.ts';
+import type { Assignment, Death, WorkerSetup } from './assignment.ts';
 import { Prefetch } from './prefetch.ts';
 import { readSpeech } from './stderr-log.ts';
 import { parseAnswer } from './worker-answer.ts';

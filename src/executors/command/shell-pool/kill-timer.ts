@@ -23,7 +23,11 @@ export interface Hands {
  * @param timeout in milliseconds; a function if it may change
  * @param isLong whether the command is expected to take long or to write much
  */
-export function startKillTimer(timeout: ShellJob['timeout'], isLong: boolean, hands: Hands): { stop(): void } {
+export function startKillTimer(
+  timeout: ShellJob['timeout'],
+  isLong: boolean,
+  hands: Hands,
+): { stop(): void } {
   let timer: NodeJS.Timeout;
   let isWatched = false;
   let since = performance.now();

@@ -11,7 +11,12 @@ import { compileExpectations, compileStatuses, type Expectation } from './expect
 import { retryOf } from './retry-after.ts';
 
 /** Function that turns the last response into an outcome. */
-export type Judge = (task: Task, hop: HttpRequest, answer: Answer, again: Again) => Promise<Outcome> | Outcome;
+export type Judge = (
+  task: Task,
+  hop: HttpRequest,
+  answer: Answer,
+  again: Again,
+) => Promise<Outcome> | Outcome;
 
 /** Facts about whether a request may be repeated. */
 export interface Again {

@@ -32,7 +32,12 @@ export interface Client {
    * @param follows whether a redirect will be followed, so that its body does not matter
    * @returns the response, with its body decoded
    */
-  send(hop: HttpRequest, trip: Deadline, key: string | undefined, follows: boolean): Promise<Answer | HttpFault>;
+  send(
+    hop: HttpRequest,
+    trip: Deadline,
+    key: string | undefined,
+    follows: boolean,
+  ): Promise<Answer | HttpFault>;
 }
 
 const keepsAll = (): boolean => false;
