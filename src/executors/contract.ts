@@ -41,6 +41,8 @@ export interface RetryHint {
 export interface Attempt {
   /** Number of the attempt, from 1. */
   readonly number: number;
+  /** Position of the task in the input, from 0; only known in the stage itself. */
+  readonly ordinal?: number;
   /** Aborted when the stage leaves: give up at once. The outcome is then ignored. */
   readonly signal: AbortSignal;
   readonly stage: StageControl;
@@ -65,10 +67,18 @@ export interface Executor {
   readonly capacity?: number;
   /** Makes one attempt. A failed task is an outcome, never an exception; an exception ends the stage. */
   attempt(task: Task, attempt: Attempt): Promise<Outcome> | Outcome;
+  /**
+   * Called whenever the input has ended and no task waits: only those that fail may come again. Work that is done in
+   * batches need not wait for more.
+   */
+  drained?(): void;
   /** Set if the work may add tasks. The stage must then remember the uuids it has seen. */
   readonly finds?: boolean;
-  /** Returns what would be done, in one line, for `--dry-run`. */
-  describe(task: Task): string;
+  /**
+   * Returns what would be done, in one line, for `--dry-run`.
+   * @param ordinal position of the task in the input, from 0
+   */
+  describe(task: Task, ordinal?: number): string;
   /** Releases its resources. */
   close(): Promise<void>;
 }
@@ -79,6 +89,8 @@ export interface Setting {
   readonly version: string;
   /** Timeout of each attempt, first to last byte, in milliseconds. */
   readonly timeout: number;
+  /** Timeout as a percentage of the median time, if the kind supports it. */
+  readonly timeoutPercent?: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** True if failed records are reverted, instead of work on the others. */
   readonly revert: boolean;

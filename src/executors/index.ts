@@ -22,6 +22,8 @@ interface Kind {
   readonly help: string;
   /** Default of `--timeout`, in milliseconds. */
   readonly timeout: number;
+  /** Present if its timeout may be a percentage of the median time. */
+  readonly knowsMedian?: true;
   /** Present if it calls user code in this process. */
   readonly callsUserCode?: true;
   make(values: Readonly<Record<string, unknown>>, setting: Setting): Promise<Executor>;
@@ -44,6 +46,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     }),
     help: commandHelp,
     timeout: TIMEOUT,
+    knowsMedian: true,
     make: async (values, setting) => {
       const { command, fromValues } = await import('./command/index.ts');
       return command(String(values.command), fromValues(values as CommandValues, setting));
@@ -119,7 +122,9 @@ export function callsUserCode(values: Readonly<Record<string, unknown>>): boolea
  */
 export function executorFor(
   values: Readonly<Record<string, unknown>>,
-  setting: Omit<Setting, 'timeout'> & { readonly timeout: number | undefined },
+  setting: Omit<Setting, 'timeout'> & {
+    readonly timeout: number | { readonly percent: number } | undefined;
+  },
 ): Promise<Executor> {
   const asked = Object.entries(kinds).filter(
     ([name]) => values[name] === true || typeof values[name] === 'string',
@@ -133,6 +138,10 @@ export function executorFor(
       `${optionName(only[0])} and ${optionName(another[0])} cannot be combined; use one, and pipe into a second task-exec for the other`,
     );
   }
-  const [, kind] = only;
-  return kind.make(values, { ...setting, timeout: setting.timeout ?? kind.timeout });
+  const [name, kind] = only;
+  const { timeout = kind.timeout } = setting;
+  if (typeof timeout === 'number') return kind.make(values, { ...setting, timeout });
+  if (kind.knowsMedian !== true)
+    throw new TaskpipeError('USAGE', `${optionName(name)} needs a duration for --timeout, such as 30s`);
+  return kind.make(values, { ...setting, timeout: kind.timeout, timeoutPercent: timeout.percent });
 }

@@ -5,7 +5,7 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { number, textOf } from '../../core/base/format.ts';
 import { type Command, defineCommand, type Io } from '../../core/options/command.ts';
-import { duration, flag, path, value } from '../../core/options/declare.ts';
+import { flag, path, value } from '../../core/options/declare.ts';
 import { optionsOf } from '../../core/options/library-options.ts';
 import { InvalidValue } from '../../core/options/option.ts';
 import { nearest } from '../../core/options/suggest.ts';
@@ -32,16 +32,14 @@ import { withSharedRate } from '../../stages/queue/shared-rate.ts';
 import { checkFiles, openFiles } from './exec-files.ts';
 import { closing, openShared } from './exec-queue.ts';
 import { openReporting, progressOf } from './exec-report.ts';
+import { timeoutOption } from './exec-timeout.ts';
 
 const { jobs, keepOrder, as, ...others } = execOptions; // so that --timeout has its place in help
 
 const options = {
   ...(kindOptions as Record<string, ReturnType<typeof flag>>),
   ...{ jobs, keepOrder, as },
-  timeout: duration('time limit of each attempt, from first to last byte', {
-    defaultText: '30s for --http, else 1h',
-    min: 1,
-  }),
+  timeout: timeoutOption,
   ...others,
   shared: flag('with --host-rate and --queue: one rate for all machines together'),
   events: path('write a line for each change of state of a task, flow or atom to this file, as NDJSON'),
@@ -78,6 +76,8 @@ export const command: Command = defineCommand({
       'Proxy for --http, and hosts that are reached without it; also in capitals.',
     DISABLE_STREAM_HANDLER: 'If set, the log lines of a --module are not shown on stderr.',
     TASK_UUID: 'Set for a --command: the uuid of its task.',
+    TASK_NUMBER: 'Set for a --command: the number of its task in this run, from 1.',
+    TASK_SLOT: 'Set for a --command and a --worker: its lane, from 1 to --jobs.',
     TASK_WORKER_NUMBER: 'Set for a --worker: its number, from 1.',
   },
   groups: {
@@ -185,7 +185,8 @@ export const command: Command = defineCommand({
     }
     await reporting.ended(tasks.report(), rejects.count);
     if (rejects.count > 0 && progressOf(tasks).through === 0) info(NO_TASKS);
-    return tasks.counts.failed + tasks.counts.passed + rejects.count > 0 ? 1 : 0;
+    const { failed, passed, isReached } = tasks.counts;
+    return !isReached && failed + passed + rejects.count > 0 ? 1 : 0;
   },
 });
 

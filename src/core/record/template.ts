@@ -12,9 +12,14 @@ export interface Template {
    * Returns the text for one task. Strings are inserted without quotes; numbers, objects and arrays as they
    * are written in the record.
    * @param encode applied to each value, not to the text between values
+   * @param lookUp returns the text for a name. Default: the attribute
    * @returns the text, or a failure `TEMPLATE` if an attribute is missing or null
    */
-  expand(task: Task, encode?: (value: string) => string): string | Failure;
+  expand(
+    task: Task,
+    encode?: (value: string) => string,
+    lookUp?: (task: Task, name: string) => string | undefined,
+  ): string | Failure;
 }
 
 /**
@@ -38,11 +43,11 @@ export function compileTemplate(source: string): Template {
   return {
     names,
     start: between[0] as string,
-    expand(task, encode = (value) => value) {
+    expand(task, encode = (value) => value, lookUp = attributeText) {
       let text = between[0] as string;
       for (let i = 0; i < names.length; i++) {
         const name = names[i] as string;
-        const value = attributeText(task, name);
+        const value = lookUp(task, name);
         if (value === undefined)
           return {
             code: 'TEMPLATE',

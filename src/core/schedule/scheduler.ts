@@ -91,6 +91,11 @@ export class Scheduler {
     return this.#isEnded && this.#waiting + this.#running === 0;
   }
 
+  /** True if the input has ended and no task waits to be started. */
+  get isDrained(): boolean {
+    return this.#isEnded && this.#waiting === 0;
+  }
+
   /** Adds a task that another one has found. @param first true to put it at the front of its lane */
   insert(task: Task, first: boolean): void {
     this.#add(task, first);

@@ -3,7 +3,7 @@ import type { Failure } from '../../core/record/task.ts';
 import type { Outcome } from '../contract.ts';
 import { isRetried, type RetryOn } from '../program/retry-on.ts';
 import type { OutputMode } from './options.ts';
-import type { CapturedOutput, JobReport } from './shell-pool/job.ts';
+import type { CapturedOutput, JobReport, OutputFiles } from './shell-pool/job.ts';
 
 /** Command that a report is about, and how it is judged. */
 export interface JudgedExit {
@@ -13,6 +13,8 @@ export interface JudgedExit {
   readonly retryOn: RetryOn;
   readonly timeout: number;
   readonly maxOutput: number;
+  /** Files that the outputs are in. */
+  readonly files?: OutputFiles | undefined;
 }
 
 /** Reasons why a command was not started, by system error code. */
@@ -43,17 +45,35 @@ export function judge(report: JobReport | undefined, of: JudgedExit): Outcome {
     const message = `${of.name} wrote more than ${of.maxOutput} bytes and was killed (--max-output)`;
     return { error: { code: 'OUTPUT_TOO_LARGE', message } };
   }
+  return judgeEnd(report, of) ?? tooLong(report, of);
+}
+
+/** Judges a command that ended. Returns undefined if a string cannot hold its output. */
+function judgeEnd(report: JobReport, of: JudgedExit): Outcome | undefined {
   const isGood = report.exit === 0 && report.killed === undefined;
   const json = of.output === 'json' ? jsonOf(report.stdout) : undefined;
   const fault = json !== undefined && 'fault' in json ? json.fault : undefined;
   const text = json !== undefined && 'text' in json ? json.text : undefined;
-  const result = resultOf(report, text);
+  const result = of.files === undefined ? resultOf(report, text) : fileResultOf(report, of.files);
+  if (result === undefined) return undefined;
   if (!isGood) return { result, ...failed(report, of) };
   if (fault === undefined) return { result };
   return {
     result,
     error: { code: 'OUTPUT_JSON', message: `the output of ${of.name} is not JSON: ${fault}` },
   };
+}
+
+function tooLong({ exit, stdout, stderr }: JobReport, { name }: JudgedExit): Outcome {
+  const bytes = sizeOf(stdout) + sizeOf(stderr);
+  const how = exit === null ? '' : `, and ended with exit code ${exit}`;
+  const message = `${name} wrote ${bytes} bytes${how}; a record cannot hold them (--max-output)`;
+  return { error: { code: 'OUTPUT_TOO_LARGE', message } };
+}
+
+function sizeOf(output: CapturedOutput): number {
+  if ('bytes' in output) return output.bytes;
+  return 'text' in output ? Buffer.byteLength(output.text) : Buffer.byteLength(output.base64, 'base64');
 }
 
 function notStarted(fault: string, name: string): Outcome {
@@ -84,19 +104,33 @@ function withRetry(error: Failure, again: boolean): Outcome {
 }
 
 function jsonOf(output: CapturedOutput): ReturnType<typeof parseJson> {
-  return 'text' in output ? parseJson(output.text) : { fault: 'it is not UTF-8' };
+  if ('text' in output) return parseJson(output.text);
+  return { fault: 'bytes' in output ? 'it is too long' : 'it is not UTF-8' };
 }
 
 /**
  * Returns `{"exit","signal"?,"stdout","stderr"}`. The name of an output that is not UTF-8 ends in `_base64`.
+ * Returns undefined if a string cannot hold it.
  */
-function resultOf({ exit, signal, stdout, stderr }: JobReport, json: string | undefined): string {
+function resultOf({ exit, signal, stdout, stderr }: JobReport, json: string | undefined): string | undefined {
   const by = signal === null ? '' : `,"signal":"${signal}"`;
-  const first = json === undefined ? memberOf('stdout', stdout) : `"json":${json}`;
-  return `{"exit":${exit}${by},${first},${memberOf('stderr', stderr)}}`;
+  try {
+    const first = json === undefined ? memberOf('stdout', stdout) : `"json":${json}`;
+    return `{"exit":${exit}${by},${first},${memberOf('stderr', stderr)}}`;
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+/** Returns `{"exit","signal"?,"stdout_file","stderr_file"}`. */
+function fileResultOf({ exit, signal }: JobReport, { path }: OutputFiles): string {
+  const by = signal === null ? {} : { signal };
+  return JSON.stringify({ exit, ...by, stdout_file: path, stderr_file: `${path}.err` });
 }
 
 function memberOf(name: string, output: CapturedOutput): string {
+  if ('bytes' in output) throw new RangeError('longer than a string can be');
   return 'text' in output
     ? `"${name}":${JSON.stringify(output.text)}`
     : `"${name}_base64":"${output.base64}"`;

@@ -1,16 +1,22 @@
-import { choice } from '../../core/options/declare.ts';
+import { choice, duration, flag, value } from '../../core/options/declare.ts';
 import type { LibraryOptions } from '../../core/options/library-options.ts';
 import type { OptionValues } from '../../core/options/option.ts';
+import { compileTemplate } from '../../core/record/template.ts';
 import type { Setting } from '../contract.ts';
 import type { OwnProcessOptions, processOptions } from '../program/options.ts';
 
 /** Form in which the standard output of a command is kept. */
 export type OutputMode = 'text' | 'json';
 
+/** Default of `--linger`, in milliseconds. */
+export const LINGER = 2000;
+
 /** Help of `--command`, after its options. */
 export const commandHelp: string = [
   'The program runs once for each task, without a shell. It gets:',
   '  {name}\tin CMD: the attribute "name" of the record, always inside one argument; {{ and }} are braces themselves',
+  '  {name.} {name/}\tparts of a path: without its ending, the base name; {name//} is the folder, {name/.} the base name without its ending',
+  '  {#} {%}\tnumber of the task, and its lane from 1 to -j; also TASK_NUMBER and TASK_SLOT',
   '  stdin\tthe record, as one line of JSON',
   '  TASK_UUID\tthe uuid of the record, as a variable',
   '  TASK_name\twith --shell, the attribute "name" as a variable; {name} is not replaced: write "$TASK_name"',
@@ -24,17 +30,62 @@ export const commandOptions = {
     default: 'text',
     details: 'With json, a task whose output is not JSON fails with OUTPUT_JSON.',
   }),
+  /** Shows the output of commands with `print` while they run, line by line. */
+  live: flag('show the output of commands on stderr while they run, each line with its task'),
+  /** Text before each shown line, such as `{file}`; implies `live`. Default `{uuid}`. */
+  tag: value('like --live, with this text before each line; {field} is an attribute', 'TEXT', toTemplate, {
+    details: 'Without --tag, the uuid is before each line.',
+  }),
+  /** Files for outputs, such as `out/{uuid}` (and `out/{uuid}.err`). Default: outputs are in the result. */
+  results: value(
+    'write stdout of each command to this file, and stderr to FILE.err, as in out/{uuid}',
+    'FILE',
+    toTemplate,
+    {
+      details:
+        'The output goes to the files directly, so it needs no memory, and --max-output does not apply. The result then has stdout_file and stderr_file. A slash in a value is written as %2F. Each task needs a name of its own.',
+    },
+  ),
+  /**
+   * Silence after which a command that has exited is over although a background process holds its output open, in
+   * milliseconds. Default 2 s.
+   */
+  linger: duration('how long to wait for output that a background process of a finished command holds open', {
+    default: LINGER,
+    defaultText: '2s',
+    min: 1,
+    details:
+      'After so much silence, the command counts as finished by its exit code, with a warning. Redirect the output of a background process to keep it apart.',
+  }),
 };
+
+/** Checks a template early. @throws {InvalidValue} */
+function toTemplate(typed: string): string {
+  compileTemplate(typed);
+  return typed;
+}
+
+/** Options of `command()` that `--command` does not have, or that belong to the stage. */
+interface OwnCommandOptions extends OwnProcessOptions {
+  /** Timeout as a percentage of the median time of successes, once there are three. Default: none. */
+  readonly timeoutPercent?: number | undefined;
+  /** Signal to stop the stage. Commands that the same signal ends are unfinished, not failed. */
+  readonly stopping?: AbortSignal | undefined;
+  /** Called with the lines of `live`. Default: they are dropped. */
+  readonly print?: ((line: string) => void) | undefined;
+  /** Called with warnings. Default: they are dropped. */
+  readonly info?: ((message: string) => void) | undefined;
+}
 
 type CommandTable = typeof processOptions & typeof commandOptions;
 
 /** Options of the executor for commands. */
-export type CommandOptions = LibraryOptions<CommandTable, OwnProcessOptions>;
+export type CommandOptions = LibraryOptions<CommandTable, OwnCommandOptions>;
 
 /** Returns the options from the values of the command line, the stage and the process. */
 export function fromValues(
   values: OptionValues<CommandTable>,
-  { timeout, env: environment }: Setting,
+  { env: environment, timeout, timeoutPercent, stopping, print, info }: Setting,
 ): CommandOptions {
-  return { ...values, timeout, environment };
+  return { ...values, environment, timeout, timeoutPercent, stopping, print, info };
 }

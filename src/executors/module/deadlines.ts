@@ -1,9 +1,12 @@
 import { DeadlineTimer } from '../../core/schedule/deadline-timer.ts';
+import { missedTime } from '../../core/schedule/missed-time.ts';
 import { type Pooled, UnorderedPool } from '../../core/schedule/unordered-pool.ts';
 
 /** Attempt that is running, with the function to call at its deadline. */
 interface Running extends Pooled {
-  readonly due: number;
+  due: number;
+  /** True if it was put off once, for time that the process missed. */
+  isLate: boolean;
   readonly onLate: () => void;
 }
 
@@ -23,7 +26,7 @@ export class Deadlines {
 
   /** Starts a deadline. Returns the handle for `end`, after which `onLate` is not called. */
   begin(onLate: () => void): Pooled {
-    const one = { due: performance.now() + this.#timeout, onLate, place: -1 };
+    const one = { due: performance.now() + this.#timeout, onLate, isLate: false, place: -1 };
     this.#running.add(one);
     this.#alarm.set(one.due);
     return one;
@@ -43,8 +46,14 @@ export class Deadlines {
     const now = performance.now();
     const late = [...this.#running].filter(({ due }) => due <= now);
     for (const one of late) {
-      this.end(one);
-      one.onLate();
+      const missed = one.isLate ? 0 : missedTime(one.due, this.#timeout, now);
+      if (missed > 0) {
+        one.due = now + missed;
+        one.isLate = true;
+      } else {
+        this.end(one);
+        one.onLate();
+      }
     }
     let next = Number.POSITIVE_INFINITY;
     for (const { due } of this.#running) next = Math.min(next, due);

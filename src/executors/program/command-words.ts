@@ -21,6 +21,9 @@ export function splitWords(typed: string, isTemplate: boolean): string[] {
   // NUL cannot occur in an argument, so it can mark placeholders.
   const mask = (brace: string): string => `\0${braces.push(brace) - 1}\0`;
   const plain = typed.replaceAll('\0', '');
+  const bare = isTemplate ? plain.match(BRACES)?.find((brace) => /^\{[./]*\}$/.test(brace)) : undefined;
+  if (bare !== undefined)
+    throw new InvalidValue(`must name the attribute in ${bare}, as in {line${bare.slice(1)}`);
   const masked = isTemplate ? plain.replace(BRACES, mask) : plain;
   refuseShell(masked);
   let words: string[];

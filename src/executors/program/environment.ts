@@ -51,6 +51,9 @@ export interface Variables {
   of(task: Task): Environment | Failure;
 }
 
+/** Names of the variables that every command has. */
+const OWN = /^(UUID|NUMBER|SLOT)$/;
+
 /** @param command text for the shell */
 export function variablesFor(command: string): Variables {
   const named = new Set([...command.matchAll(/TASK_(\w+)/g)].map(([, name]) => name as string));
@@ -67,7 +70,7 @@ export function variablesFor(command: string): Variables {
         if (value === undefined || `TASK_${name}` in made) continue;
         if (value.length <= LONG || named.has(name)) made[`TASK_${name}`] = value;
       }
-      const missing = needed.find((name) => name !== 'UUID' && !(`TASK_${name}` in made));
+      const missing = needed.find((name) => !OWN.test(name) && !(`TASK_${name}` in made));
       if (missing === undefined) return made;
       return {
         code: 'TEMPLATE',

@@ -7,6 +7,7 @@ import { type Failure, Task } from '../../core/record/task.ts';
 import { compileTemplate, type Template } from '../../core/record/template.ts';
 import { splitWords } from './command-words.ts';
 import { childEnvironment, type Environment, variablesFor } from './environment.ts';
+import { placeholderText, type Turn } from './placeholders.ts';
 
 /** Program to start: a file and its words; the first word is the name by which it is called. */
 export interface Call {
@@ -24,7 +25,7 @@ export interface Program {
   /** Environment of all its calls. */
   readonly env: Environment;
   /** Returns the call for a task, or the failure if there is none. */
-  callFor(task: Task): Call | Failure;
+  callFor(task: Task, turn?: Turn): Call | Failure;
   /** Returns a call as a shell command line. */
   show(call: Call): string;
 }
@@ -84,16 +85,24 @@ function commandCalls(typed: string, env: Environment, cwd: string | undefined):
   const file = fixed === undefined ? undefined : findProgram(fixed, env.PATH, cwd);
   return {
     name: fixed ?? 'the command',
-    callFor(task) {
+    callFor(task, turn = FIRST) {
+      const lookUp = (of: Task, name: string): string | undefined => placeholderText(of, name, turn);
       const filled: string[] = [];
       for (const word of words) {
-        const text = word.expand(task);
+        const text = word.expand(task, undefined, lookUp);
         if (typeof text !== 'string') return text;
         filled.push(text);
       }
-      return { file: file ?? (filled[0] as string), words: filled, env: { TASK_UUID: task.uuid } };
+      return { file: file ?? (filled[0] as string), words: filled, env: ownVariables(task, turn) };
     },
   };
+}
+
+/** Turn of a command that is only described. */
+const FIRST: Turn = { number: 1, slot: 1 };
+
+function ownVariables({ uuid }: Task, { number, slot }: Turn): Environment {
+  return { TASK_UUID: uuid, TASK_NUMBER: String(number), TASK_SLOT: String(slot) };
 }
 
 /** Task without attributes, for calls that are the same for all tasks. */
@@ -125,9 +134,9 @@ function shellCalls(typed: string, key: Parameters<typeof programOf>[0]): Calls 
   const variables = variablesFor(typed);
   return {
     name: 'sh',
-    callFor(task) {
+    callFor(task, turn = FIRST) {
       const made = variables.of(task);
-      return isFailure(made) ? made : { ...call, env: { ...made, TASK_UUID: task.uuid } };
+      return isFailure(made) ? made : { ...call, env: { ...made, ...ownVariables(task, turn) } };
     },
   };
 }
@@ -158,7 +167,11 @@ function isProgram(file: string): boolean {
 }
 
 function shown({ words, env }: Call, cwd: string | undefined): string {
-  const variables = Object.entries(env).map(([name, value]) => `${name}=${quote(value)}`);
+  // Those that every command gets are shown if the command names them.
+  const isShown = (name: string): boolean =>
+    !/^TASK_(NUMBER|SLOT)$/.test(name) || words.some((word) => word.includes(name));
+  const shownOnes = Object.entries(env).filter(([name]) => isShown(name));
+  const variables = shownOnes.map(([name, value]) => `${name}=${quote(value)}`);
   const line = [...variables, ...words.map(quote)].join(' ');
   return cwd === undefined ? line : `(cd ${quote(cwd)} && ${line})`;
 }

@@ -17,6 +17,8 @@ export interface Death {
   /** Reason why we killed it, or that it was never started. */
   readonly cause: 'timeout' | 'output' | 'start' | undefined;
   readonly hasAnswered: boolean;
+  /** True if it ended at the end of its input, with exit code 0 and unanswered tasks. */
+  readonly isEarly: boolean;
   /** Unanswered tasks, the oldest first. */
   readonly left: readonly Assignment[];
   /** Task that it probably worked on: the oldest one, or the one whose timeout was over. */
@@ -39,6 +41,8 @@ export interface WorkerSetup {
   answered(assignment: Assignment, answer: Task): void;
   /** Called when its pipe has room again. */
   freed(): void;
+  /** Called if it does not answer its first task for a while. */
+  silent(): void;
   /** Called with a line of its stderr, or with a complaint about its stdout. */
   said(words: string): void;
   died(death: Death): void;

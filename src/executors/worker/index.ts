@@ -18,19 +18,21 @@ export { fromValues, type WorkerOptions, workerOptions } from './options.ts';
  * @throws {TaskpipeError} `USAGE` if it cannot be split into words, or there is no such program
  */
 export async function worker(typed: string, options: WorkerOptions = {}): Promise<Executor> {
-  const { jobs = 10, perWorker, grace = 10_000, print = () => {} } = options;
+  const { jobs = 10, perWorker, grace = 10_000, print = () => {}, info = () => {}, stopping } = options;
   const { maxOutput = MAX_OUTPUT, timeout = TIMEOUT, retryOn = toRetryOn(RETRY_ON) } = options;
   const program = programOf('worker', typed, options);
   const { name, cwd, env } = program;
   const call = program.callFor(NO_TASK) as Call;
   const pool = new WorkerPool({
     ...{ name, cwd, env, call, size: jobs, perWorker, timeout, maxOutput, retryOn, grace, print },
+    ...{ info, stopping },
   });
   return {
     get capacity() {
       return pool.capacity;
     },
     attempt: (task) => new Promise((settle, fail) => pool.do({ task, settle, fail })),
+    drained: () => pool.drained(),
     describe: ({ uuid }) => `give ${uuid} to a worker: ${program.show(call)}`,
     close: () => pool.close(),
   };

@@ -32,6 +32,10 @@ interface OwnWorkerOptions extends OwnProcessOptions {
   readonly grace?: number | undefined;
   /** Called with the stderr of workers, line by line. Default: it is dropped. */
   readonly print?: ((line: string) => void) | undefined;
+  /** Called with hints. Default: they are dropped. */
+  readonly info?: ((message: string) => void) | undefined;
+  /** Signal to stop the stage. Tasks of workers that die then are unfinished, not failed. */
+  readonly stopping?: AbortSignal | undefined;
 }
 
 /** Options of the executor for workers. */
@@ -40,6 +44,7 @@ export type WorkerOptions = LibraryOptions<WorkerTable, OwnWorkerOptions>;
 type Given = OptionValues<WorkerTable> & { readonly jobs: number; readonly grace: number };
 
 /** Returns the options from the values of the command line, the stage and the process. */
-export function fromValues(values: Given, { timeout, env: environment, print }: Setting): WorkerOptions {
-  return { ...values, timeout, environment, print };
+export function fromValues(values: Given, setting: Setting): WorkerOptions {
+  const { timeout, env: environment, print, info, stopping } = setting;
+  return { ...values, timeout, environment, print, info, stopping };
 }

@@ -1,6 +1,8 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Task } from '../../core/record/task.ts';
+import { type OrphanKiller, openOrphanKiller } from '../program/orphan-killer.ts';
 import { isRetried, type RetryOn } from '../program/retry-on.ts';
+import { isStopped } from '../program/stopped-by-signal.ts';
 import type { Assignment, Death, WorkerSetup } from './assignment.ts';
 import { StderrLog, shortened } from './stderr-log.ts';
 import { outcomeOf } from './worker-answer.ts';
@@ -9,10 +11,14 @@ import { WorkerProcess } from './worker-program.ts';
 /** Number of workers in a row that may die without an answer before the stage ends. */
 const HOPELESS = 10;
 
+/** Silence before workers see the end of their input, in milliseconds: a task may be retried meanwhile. */
+const QUIET = 1000;
+
 /** Bounds of the wait before a worker is restarted after one that never answered, in milliseconds. */
 const [FIRST_WAIT, LONGEST_WAIT] = [50, 1000];
 
-export interface CrewOptions extends Omit<WorkerSetup, 'number' | 'answered' | 'freed' | 'said' | 'died'> {
+export interface CrewOptions
+  extends Omit<WorkerSetup, 'number' | 'answered' | 'freed' | 'silent' | 'said' | 'died'> {
   /** Name of a worker in messages. */
   readonly name: string;
   /** Number of workers. */
@@ -22,6 +28,9 @@ export interface CrewOptions extends Omit<WorkerSetup, 'number' | 'answered' | '
   readonly print: (line: string) => void;
   /** Time that workers have to end when there are no more tasks, in milliseconds. */
   readonly grace: number;
+  readonly info: (message: string) => void;
+  /** Aborted when the stage is asked to stop. */
+  readonly stopping: AbortSignal | undefined;
 }
 
 /** Place for one worker at a time. */
@@ -42,7 +51,14 @@ export class WorkerPool {
   /** Workers that died without an answer since the last answer of any worker. */
   #fruitless = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** Runs since the last answer once no task waits. */
+  #quiet: NodeJS.Timeout | undefined;
   #isClosed = false;
+  /** True if a worker left tasks unanswered at the end of its input: others then see it after their answers only. */
+  #endsEarly = false;
+  #isSilenceNoted = false;
+  /** Kills workers that outlive a killed stage. */
+  #orphanKiller: OrphanKiller | undefined;
 
   constructor(options: CrewOptions) {
     this.#options = options;
@@ -60,7 +76,20 @@ export class WorkerPool {
   }
 
   do(assignment: Assignment): void {
+    clearTimeout(this.#quiet);
+    this.#quiet = undefined;
     if (this.#queue.length > 0 || !this.#give(assignment)) this.#queue.push(assignment);
+  }
+
+  /** Closes the input of the workers once all tasks are given to them, so that they work on what they gathered. */
+  drained(): void {
+    this.#quiet ??= setTimeout(() => this.#endInputs(), QUIET);
+  }
+
+  #endInputs(): void {
+    this.#quiet?.refresh();
+    if (this.#endsEarly || this.#queue.length > 0) return;
+    for (const { worker } of this.#places) if (worker !== undefined && worker.load > 0) worker.end();
   }
 
   /** Gives a task to the worker with the fewest. A new worker is started before any gets a second task. */
@@ -97,18 +126,36 @@ export class WorkerPool {
 
   #start(place: Place): WorkerProcess {
     const { number } = place;
-    return new WorkerProcess({
+    const worker = new WorkerProcess({
       ...this.#options,
       number,
       answered: (assignment, answer) => this.#answered(assignment, answer),
       freed: () => this.#giveQueued(),
+      silent: () => this.#noteSilence(number),
       said: (words) => this.#stderrLog.say(number, words),
       died: (death) => this.#died(place, death),
     });
+    queueMicrotask(() => this.#watchOrphans());
+    return worker;
+  }
+
+  #watchOrphans(): void {
+    if (this.#isClosed) return;
+    this.#orphanKiller ??= openOrphanKiller({ grace: this.#options.grace });
+    this.#orphanKiller.watch(this.#places.flatMap(({ worker }) => worker?.pid ?? []));
+  }
+
+  #noteSilence(number: number): void {
+    if (this.#isSilenceNoted) return;
+    this.#isSilenceNoted = true;
+    this.#options.info(
+      `worker ${number} (${this.#options.name}) has not answered its first task for 10 s: does it flush its output? jq needs --unbuffered, python flush=True; a worker that reads several tasks first needs --per-worker`,
+    );
   }
 
   #answered(assignment: Assignment, answer: Task): void {
     this.#fruitless = 0;
+    this.#quiet?.refresh();
     assignment.settle(outcomeOf(answer, assignment.task, this.#options.retryOn));
     if (this.#queue.length > 0) queueMicrotask(() => this.#giveQueued());
   }
@@ -120,8 +167,24 @@ export class WorkerPool {
   #died(place: Place, death: Death): void {
     place.worker = undefined;
     if (this.#isClosed) return;
+    this.#watchOrphans();
+    if (death.cause !== undefined || death.left.length === 0) this.#replace(place, death);
+    else void this.#judge(place, death);
+  }
+
+  /** Gives back the tasks of a worker that died of a stop: they are unfinished, not failed. */
+  async #judge(place: Place, death: Death): Promise<void> {
+    const { stopping } = this.#options;
+    if ((await isStopped(death, stopping)) || stopping?.aborted)
+      for (const assignment of death.left.concat(this.#queue.splice(0)))
+        assignment.settle({ state: 'PENDING' });
+    else this.#replace(place, death);
+  }
+
+  #replace(place: Place, death: Death): void {
     const { culprit, left, hasAnswered, cause } = death;
-    if (!hasAnswered && cause !== 'timeout') {
+    this.#endsEarly ||= death.isEarly;
+    if (!hasAnswered && !death.isEarly && cause !== 'timeout') {
       this.#fruitless++;
       place.notBefore =
         performance.now() + Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(this.#fruitless - 1, 20));
@@ -171,6 +234,7 @@ export class WorkerPool {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#quiet);
     const workers = this.#places.flatMap(({ worker }) => worker ?? []);
     const isLeaving = workers.some(({ load }) => load > 0);
     for (const worker of workers) {
@@ -180,6 +244,7 @@ export class WorkerPool {
     const timer = setTimeout(() => workers.map((worker) => worker.stop()), this.#options.grace);
     await Promise.all(workers.map(({ ended }) => ended));
     clearTimeout(timer);
+    await this.#orphanKiller?.close();
     this.#stderrLog.end();
   }
 }

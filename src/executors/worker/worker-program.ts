@@ -1,5 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import type { Task } from '../../core/record/task.ts';
+import { missedTime } from '../../core/schedule/missed-time.ts';
 import { type LineFault, readLines } from '../../core/text/lines.ts';
 import { MERCY, signalGroup } from '../program/process-group.ts';
 import type { Assignment, Death, WorkerSetup } from './assignment.ts';
@@ -9,6 +10,9 @@ import { parseAnswer } from './worker-answer.ts';
 
 /** Time to read the last output of a dead worker, in milliseconds: its children may hold its pipes. */
 const LAST = 1000;
+
+/** Silence at the first task after which the user is asked whether the worker flushes, in milliseconds. */
+const SILENCE = 10_000;
 
 /** Worker process, from its start to its end. */
 export class WorkerProcess {
@@ -27,9 +31,14 @@ export class WorkerProcess {
   /** Task whose timeout was over. */
   #late: Assignment | undefined;
   #isOver = false;
+  /** True if its input is closed. */
+  #isEnded = false;
   #cause: Death['cause'];
   #lastWords = '';
   #timer: NodeJS.Timeout | undefined;
+  #due = 0; // time for which the timer is set
+  /** Runs until its first answer. */
+  #silence: NodeJS.Timeout | undefined;
   /** Runs after it was asked to end. */
   #mercy: NodeJS.Timeout | undefined;
   /** Resolves when it has ended. */
@@ -39,10 +48,16 @@ export class WorkerProcess {
     this.#setup = setup;
     this.#prefetch = new Prefetch(setup.perWorker);
     const [argv0 = '', ...args] = setup.call.words;
-    const env = { ...setup.env, TASK_WORKER_NUMBER: String(setup.number) };
+    const number = String(setup.number);
+    const env = { ...setup.env, TASK_WORKER_NUMBER: number, TASK_SLOT: number };
     const { cwd } = setup;
     this.#child = spawn(setup.call.file, args, { argv0, cwd, env, detached: true, stdio: 'pipe' });
     this.ended = this.#watch();
+  }
+
+  /** Leader of its process group. */
+  get pid(): number | undefined {
+    return this.#child.pid;
   }
 
   /** Number of tasks that it has. */
@@ -60,7 +75,7 @@ export class WorkerProcess {
    * uuid.
    */
   takes({ task }: Assignment): boolean {
-    const isFree = this.load < this.#prefetch.size && !this.#isBlocked && !this.#isOver;
+    const isFree = this.load < this.#prefetch.size && !this.#isBlocked && !this.#isOver && !this.#isEnded;
     return isFree && !this.#assignments.has(task.uuid);
   }
 
@@ -68,7 +83,8 @@ export class WorkerProcess {
     if (this.#assignments.size === 0) {
       this.#oldestSince = performance.now();
       this.#lastAnswer = this.#oldestSince;
-      this.#timer ??= setTimeout(() => this.#checkTime(), this.#setup.timeout);
+      if (this.#timer === undefined) this.#checkAfter(this.#oldestSince, this.#setup.timeout);
+      if (!this.#hasAnswered) this.#silence ??= setTimeout(() => this.#setup.silent(), SILENCE);
     }
     this.#assignments.set(assignment.task.uuid, assignment);
     if (this.#unsent === '') queueMicrotask(() => this.#flush()); // tasks of the same turn join it
@@ -77,6 +93,9 @@ export class WorkerProcess {
 
   /** Closes its input: there are no more tasks. */
   end(): void {
+    if (this.#isEnded) return;
+    this.#flush();
+    this.#isEnded = true;
     this.#child.stdin.end();
   }
 
@@ -94,6 +113,7 @@ export class WorkerProcess {
 
   #flush(): void {
     const text = this.#unsent;
+    if (text === '') return;
     this.#unsent = '';
     if (!this.#child.stdin.destroyed) this.#isBlocked = !this.#child.stdin.write(text);
   }
@@ -131,8 +151,7 @@ export class WorkerProcess {
   }
 
   #end(how: Pick<Death, 'exit' | 'signal'>): void {
-    clearTimeout(this.#timer);
-    clearTimeout(this.#mercy);
+    for (const timer of [this.#timer, this.#silence, this.#mercy]) clearTimeout(timer);
     if (this.#mercy !== undefined) this.kill(); // its children had time to end, too
     this.#isOver = true;
     const left = [...this.#assignments.values()];
@@ -140,8 +159,9 @@ export class WorkerProcess {
     const [cause, hasAnswered, lastWords] = [this.#cause, this.#hasAnswered, this.#lastWords];
     const hasRetired = how.exit === 0 && hasAnswered && cause === undefined;
     const suspect = cause === 'timeout' ? this.#late : left[0];
-    const culprit = hasRetired ? undefined : left.find((assignment) => assignment === suspect);
-    this.#setup.died({ ...how, cause, hasAnswered, lastWords, left, culprit });
+    const isEarly = this.#isEnded && how.exit === 0 && cause === undefined && left.length > 0;
+    const culprit = hasRetired || isEarly ? undefined : left.find((assignment) => assignment === suspect);
+    this.#setup.died({ ...how, cause, hasAnswered, isEarly, lastWords, left, culprit });
   }
 
   /** Kills the children of a dead worker that hold its pipes. */
@@ -181,6 +201,7 @@ export class WorkerProcess {
     if (answers === 0) return;
     const now = performance.now();
     this.#hasAnswered = true;
+    clearTimeout(this.#silence);
     this.#prefetch.learn(answers, now - this.#lastAnswer);
     this.#lastAnswer = now;
     if (firstOf(this.#assignments) !== oldest) this.#oldestSince = now;
@@ -199,13 +220,22 @@ export class WorkerProcess {
     return true;
   }
 
+  #checkAfter(now: number, milliseconds: number): void {
+    this.#due = now + milliseconds;
+    this.#timer = setTimeout(() => this.#checkTime(), milliseconds);
+  }
+
   /** Ends it if its oldest task is over its timeout. */
   #checkTime(): void {
     this.#timer = undefined;
     if (this.#assignments.size === 0) return;
-    const rest = this.#oldestSince + this.#setup.timeout - performance.now();
+    const now = performance.now(); // once: the process may be suspended between any two lines
+    const { timeout } = this.#setup;
+    const missed = missedTime(this.#due, timeout, now);
+    if (missed > 0) this.#oldestSince = Math.max(this.#oldestSince, now + missed - timeout);
+    const rest = this.#oldestSince + timeout - now;
     if (rest > 0) {
-      this.#timer = setTimeout(() => this.#checkTime(), Math.ceil(rest));
+      this.#checkAfter(now, Math.ceil(rest));
       return;
     }
     this.#cause = 'timeout';

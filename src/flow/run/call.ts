@@ -1,5 +1,6 @@
 import { thrownOf } from '../../core/base/thrown.ts';
 import type { Failure } from '../../core/record/task.ts';
+import { missedTime } from '../../core/schedule/missed-time.ts';
 import type { AtomContext, Inputs } from '../atom.ts';
 
 /** Failure of a call, with what was thrown. */
@@ -77,10 +78,16 @@ export function call(
 
 function timeOver(settled: Promise<CallResult>, context: CallContext, timeout: number): Promise<CallResult> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => {
+    const ring = (due: number): void => {
+      const missed = missedTime(due, timeout);
+      if (missed > 0) {
+        timer = setTimeout(ring, missed, Number.POSITIVE_INFINITY); // once
+        return;
+      }
       resolve({ failure: { code: 'TIMEOUT', message: `it did not end within ${timeout} ms` } });
       context.abandon();
-    }, timeout);
+    };
+    let timer = setTimeout(ring, timeout, performance.now() + timeout);
     settled.then(() => clearTimeout(timer));
   });
 }

@@ -20,6 +20,7 @@ export class Account {
     ...{ succeeded: 0, failed: 0, pending: 0, passed: 0, retries: 0, reverted: 0, added: 0, known: 0 },
     causes: new Map(),
     hasTooManyFailures: false,
+    isReached: false,
   };
   readonly #options: ExecOptions;
   readonly #as: string;
@@ -56,8 +57,8 @@ export class Account {
   settled(job: Job, outcome: Outcome): Task {
     const now = steadyNow();
     let settled = outcome;
-    let task = this.#recordOf(job, settled, now);
-    if (isOver(task.line, this.#options.maxLine ?? MAX_LINE)) {
+    let task = this.#fits(outcome) ? this.#recordOf(job, settled, now) : undefined;
+    if (task === undefined || isOver(task.line, this.#maxLine)) {
       const message = 'the record with its result is longer than --max-line';
       settled = { error: { code: 'RESULT_TOO_LONG', message } };
       task = this.#recordOf(job, settled, now);
@@ -67,6 +68,15 @@ export class Account {
     this.#count(settled);
     this.#tally.ended(job, settled.error, now);
     return task;
+  }
+
+  /** Returns whether a result may fit into a record: one that is too long may not even fit into a string. */
+  #fits({ result }: Outcome): boolean {
+    return result === undefined || result.length <= this.#maxLine;
+  }
+
+  get #maxLine(): number {
+    return this.#options.maxLine ?? MAX_LINE;
   }
 
   #recordOf(job: Job, outcome: Outcome, now: number): Task {

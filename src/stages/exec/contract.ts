@@ -18,4 +18,6 @@ export interface ExecCounts {
   readonly causes: Map<string, number>;
   /** True if `maxFailures` stopped the stage. */
   hasTooManyFailures: boolean;
+  /** True if `halt` ended the stage because enough tasks succeeded. */
+  isReached: boolean;
 }

@@ -1,3 +1,4 @@
+import { TaskpipeError } from '../../core/base/errors.ts';
 import { count, duration, flag, path, size, value } from '../../core/options/declare.ts';
 import { checkOptions, type LibraryOptions, type Names } from '../../core/options/library-options.ts';
 import { InvalidValue } from '../../core/options/option.ts';
@@ -7,7 +8,8 @@ import { type Backoff, toBackoff } from '../../core/schedule/backoff.ts';
 import { type Rate, toRate } from '../../core/schedule/rate.ts';
 import { MAX_LINE } from '../../core/text/lines.ts';
 import type { ChildrenOptions } from './children.ts';
-import type { ExecCounts } from './contract.ts';
+import { type Halt, type Limit, toHalt, toLimit } from './halt.ts';
+import { toJobs } from './jobs.ts';
 
 /** Default values. Times are in milliseconds. */
 export const DEFAULTS: Readonly<{ jobs: number; retries: number; backoff: Backoff; grace: number }> = {
@@ -17,13 +19,18 @@ export const DEFAULTS: Readonly<{ jobs: number; retries: number; backoff: Backof
   grace: 10_000,
 };
 
-/** Failures that end a stage: a number, or a percentage that is judged from 100 tasks on. */
-export type MaxFailures = { readonly count: number } | { readonly percent: number };
-
 /** Options of an executor stage, whatever its kind of work: of `task-exec` and of `exec()`. */
 export const execOptions = {
   /** Maximum number of running tasks. Default 10. */
-  jobs: count('number of tasks that run at once', { default: DEFAULTS.jobs, alias: ['j', 'concurrency'] }),
+  jobs: {
+    ...value('number of tasks at once; N% and +N count from the number of processors', 'N|N%|+N', toJobs, {
+      default: DEFAULTS.jobs,
+      alias: ['j', 'concurrency'],
+      details:
+        'For example, 50% is half as many as there are processors, at least 1, and +2 is two more than those.',
+    }),
+    min: 1,
+  },
   /** Passes tasks on in the order of the input. Default: in the order in which they finish. */
   keepOrder: flag('write tasks in input order; default: as they finish'),
   /** Key of the result in a record. Default `result`. */
@@ -37,6 +44,8 @@ export const execOptions = {
   }),
   /** Maximum rate at which attempts start. Default: no limit. */
   rate: value<Rate>('maximum rate of starts, such as 50/s or 100/m', 'RATE', toRate),
+  /** Minimum time between two starts, in milliseconds. Default: none. */
+  delay: duration('minimum time between two starts', { min: 1 }),
   /**
    * Maximum number of running tasks of one lane: for HTTP, of one origin. Default: all of `jobs` if there is
    * one lane, else a fair share.
@@ -48,10 +57,20 @@ export const execOptions = {
    * Number or percentage of failed tasks at which the stage stops. A percentage is judged from 100 ended
    * tasks on.
    */
-  maxFailures: value<MaxFailures>(
+  maxFailures: value<Limit>(
     'stop taking tasks after N failures, or at N % failures (from 100 tasks on)',
     'N|N%',
-    toFailures,
+    toLimit,
+  ),
+  /** Condition at which the stage stops: so many successes or failures. */
+  halt: value<Halt>(
+    'stop when so many tasks succeeded or failed; now: kill what runs, soon: let it finish',
+    'now|soon,success|fail=N|N%',
+    toHalt,
+    {
+      details:
+        'For example, now,success=1 tries variants until one works, and soon,fail=3 gives up. A percentage is judged from 100 ended tasks on. Tasks that did not finish are PENDING. After success=N, the exit code is 0.',
+    },
   ),
   unfinished: path('when stopped, write unfinished tasks to this file instead of the output'),
   /** Time that running tasks have to finish once the stage stops, in milliseconds. Default 10 s. */
@@ -115,32 +134,12 @@ export const OWN_EXEC_OPTIONS: Names<OwnExecOptions> = {
 /** Checks options. @throws {TaskpipeError} `USAGE` if one is unknown or invalid */
 export function checkExecOptions(options: ExecOptions): void {
   checkOptions('exec()', options, execOptions, OWN_EXEC_OPTIONS);
+  if (options.delay !== undefined && options.rate !== undefined)
+    throw new TaskpipeError('USAGE', '--delay and --rate both limit the starts; give one');
 }
 
 function toKey(typed: string): string {
   if (typed === '' || typed === 'uuid' || typed === 'run')
     throw new InvalidValue('must be a name, and neither uuid nor run');
   return typed;
-}
-
-function toFailures(typed: string): MaxFailures {
-  const [, digits = '', sign] = /^(\d+)(%?)$/.exec(typed) ?? [];
-  const limit = Number(digits);
-  if (digits === '' || limit < 1 || (sign === '%' && limit > 100))
-    throw new InvalidValue('must be a number or a percentage, as in 100 or 5%');
-  return sign === '%' ? { percent: limit } : { count: limit };
-}
-
-/** Number of tasks that must have ended before a percentage of failures is judged. */
-const FIRST_JUDGED = 100;
-
-/** Returns whether the failures have reached the limit. */
-export function hasTooManyFailures(
-  { failed, succeeded }: ExecCounts,
-  most: MaxFailures | undefined,
-): boolean {
-  if (most === undefined) return false;
-  if ('count' in most) return failed >= most.count;
-  const all = failed + succeeded;
-  return all >= FIRST_JUDGED && failed * 100 >= most.percent * all;
 }

@@ -11,8 +11,9 @@ import type { Report } from '../../reports/report.ts';
 import { Account } from './account.ts';
 import { Children } from './children.ts';
 import type { ExecCounts } from './contract.ts';
-import { checkExecOptions, DEFAULTS, type ExecOptions, hasTooManyFailures } from './exec-options.ts';
+import { checkExecOptions, DEFAULTS, type ExecOptions } from './exec-options.ts';
 import { isToRevert } from './finished-record.ts';
+import { type Halt, isReached } from './halt.ts';
 
 export type { ExecCounts } from './contract.ts';
 export type { ExecOptions } from './exec-options.ts';
@@ -125,7 +126,8 @@ class ExecStage {
   }
 
   #schedule(tasks: AsyncIterable<readonly Task[]>): Scheduler {
-    const { jobs = DEFAULTS.jobs, rate, hostRate, perHost } = this.#options;
+    const { delay, rate = delay === undefined ? undefined : { count: 1, per: delay } } = this.#options;
+    const { jobs = DEFAULTS.jobs, hostRate, perHost } = this.#options;
     const executor = this.#executor;
     const laneOf = executor.lane?.bind(executor);
     const order = this.#order;
@@ -149,6 +151,7 @@ class ExecStage {
       if (job === undefined) break;
       this.#attempt(job);
     }
+    if (scheduler.isDrained) this.#executor.drained?.();
     if (!scheduler.isOver) return;
     if (this.#isStopped && !this.#drains)
       this.#outlet.end(); // without waiting for the input
@@ -184,14 +187,19 @@ class ExecStage {
       this.counts.known++;
       this.#end(job, undefined, true);
     } else if (dryRun !== undefined) {
-      dryRun(this.#executor.describe(task));
+      dryRun(this.#executor.describe(task, job.ordinal));
       this.#end(job, this.#account.pending(job), true); // without a run the record would count as done
     } else this.#try(job);
   }
 
   #try(job: Job): void {
     this.#account.begun(job);
-    const attempt = { number: job.attempts, signal: this.#giveUp.signal, stage: this.#control };
+    const attempt = {
+      number: job.attempts,
+      ordinal: job.ordinal,
+      signal: this.#giveUp.signal,
+      stage: this.#control,
+    };
     let outcome: Outcome | Promise<Outcome>;
     try {
       outcome = this.#executor.attempt(job.task, attempt);
@@ -254,10 +262,20 @@ class ExecStage {
   #settle(job: Job, outcome: Outcome): void {
     const task = this.#account.settled(job, outcome);
     this.#end(job, task, outcome.error === undefined);
-    if (outcome.error === undefined || this.#isStopped) return;
-    if (!hasTooManyFailures(this.counts, this.#options.maxFailures)) return;
-    this.counts.hasTooManyFailures = true;
-    this.#stop();
+    if (this.#isStopped) return;
+    const { maxFailures, halt } = this.#options;
+    const isFailure = outcome.error !== undefined;
+    if (isFailure && maxFailures !== undefined && isReached(this.counts, 'fail', maxFailures)) {
+      this.counts.hasTooManyFailures = true;
+      this.#stop();
+    } else if (halt !== undefined && isFailure === (halt.what === 'fail')) this.#haltIf(halt);
+  }
+
+  #haltIf({ when, what, limit }: Halt): void {
+    if (!isReached(this.counts, what, limit)) return;
+    this.counts.isReached = what === 'success';
+    if (when === 'now') this.#leave();
+    else this.#stop();
   }
 
   /** Ends a job. @param task its record; undefined if nothing is passed on */

@@ -29,7 +29,8 @@ export function withSharedRate(
       if (wait > 0) await sleep(wait, undefined, { signal }).catch(() => {});
       return signal.aborted ? { state: 'PENDING' } : executor.attempt(task, attempt);
     },
-    describe: (task) => executor.describe(task),
+    drained: () => executor.drained?.(),
+    describe: (task, ordinal) => executor.describe(task, ordinal),
     close: () => executor.close(),
   };
 }

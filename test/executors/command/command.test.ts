@@ -82,9 +82,18 @@ describe('a command', () => {
       const names: string[] = of.t1?.result.stdout.trim().split('\n');
       return names.filter((line) => !/^(PATH|HOME)=/.test(line)).sort();
     };
-    expect(await seen()).toEqual(['LANG=C', 'TASK_UUID=t1']);
+    expect(await seen()).toEqual(['LANG=C', 'TASK_NUMBER=1', 'TASK_SLOT=1', 'TASK_UUID=t1']);
     expect(await seen('--env', 'AWS_*', '--env', 'SECRET', '--env', 'NEW=a=b')).toEqual(
-      ['AWS_A=1', 'AWS_B=2', 'LANG=C', 'NEW=a=b', 'SECRET=s', 'TASK_UUID=t1'].sort(),
+      [
+        'AWS_A=1',
+        'AWS_B=2',
+        'LANG=C',
+        'NEW=a=b',
+        'SECRET=s',
+        'TASK_NUMBER=1',
+        'TASK_SLOT=1',
+        'TASK_UUID=t1',
+      ].sort(),
     );
   });
 

@@ -25,6 +25,7 @@ export class NamedPipe {
   /** Descriptor for writing: a watched FIFO without any writer would look ended. */
   #held: number | undefined;
   #isGivenUp = false;
+  #hear: ((chunk: Buffer) => void) | undefined;
 
   /** @param isKept gets the length of each piece; a piece is dropped if it returns false */
   constructor(path: string, isKept: (length: number) => boolean) {
@@ -32,8 +33,13 @@ export class NamedPipe {
     this.#isKept = isKept;
   }
 
-  /** Prepares for a command. @throws a system error: `EMFILE` */
-  open(): void {
+  /**
+   * Prepares for a command.
+   * @param hear called with each piece
+   * @throws a system error: `EMFILE`
+   */
+  open(hear?: (chunk: Buffer) => void): void {
+    this.#hear = hear;
     this.#chunks = [];
     this.#fd ??= openSync(this.#path, constants.O_RDONLY | constants.O_NONBLOCK);
   }
@@ -54,6 +60,7 @@ export class NamedPipe {
   }
 
   #keep(chunk: Buffer): void {
+    this.#hear?.(chunk);
     if (this.#isKept(chunk.length)) this.#chunks.push(chunk);
   }
 

@@ -6,8 +6,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ioError } from '../../../core/base/errors.ts';
+import { type OrphanKiller, openOrphanKiller } from '../../program/orphan-killer.ts';
 import { type JobReport, notStarted, type Setup, type ShellJob } from './job.ts';
-import { type OrphanKiller, openOrphanKiller } from './orphan-killer.ts';
 import { ShellSlot } from './shell-slot.ts';
 
 /** Pool of slots: starts as many commands at once as are asked for. */
@@ -74,7 +74,7 @@ function openBase(shell: string): { folder: string; orphanKiller: OrphanKiller }
   } catch (error) {
     throw ioError('cannot make a folder for the outputs of commands in', `${tmpdir()} (TMPDIR)`, error);
   }
-  return { folder, orphanKiller: openOrphanKiller(shell, folder) };
+  return { folder, orphanKiller: openOrphanKiller({ shell, folder }) };
 }
 
 /** Returns why an order cannot be sent to a shell, as a system error code; undefined if it can. */

@@ -4,9 +4,25 @@ export interface Setup {
   readonly env: Readonly<Record<string, string>>;
   /** Most bytes on both outputs of a command together. */
   readonly maxOutput: number;
+  /**
+   * Silence after which outputs that a background process holds open are given up, in milliseconds. Default: they are
+   * read to their end.
+   */
+  readonly linger?: number;
   /** POSIX shell that starts the commands. Default: `/bin/sh`. */
   readonly shell?: string;
 }
+
+/** Files that a command writes to, instead of its outputs being kept. */
+export interface OutputFiles {
+  /** Name of the file for stdout as the user wrote it. */
+  readonly path: string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Function that gets output while a command runs. */
+export type Hear = (chunk: Buffer, from: 'stdout' | 'stderr') => void;
 
 /** Command to run. */
 export interface ShellJob {
@@ -15,14 +31,21 @@ export interface ShellJob {
   readonly words: readonly string[];
   /** Variables besides those of the setup. Names consist of letters, digits and `_`. */
   readonly env: Readonly<Record<string, string>>;
+  /** Files for its outputs. Default: they are kept in the report. */
+  readonly files?: OutputFiles | undefined;
+  /** Called with its output while it runs. */
+  readonly hear?: Hear | undefined;
   /** Standard input. */
   readonly input: string;
-  /** In milliseconds. */
-  readonly timeout: number;
+  /** In milliseconds; a function if it may change while the command runs. */
+  readonly timeout: number | (() => number);
 }
 
-/** Bytes of an output: `text` if they are UTF-8, else `base64`. */
-export type CapturedOutput = { readonly text: string } | { readonly base64: string };
+/** Bytes of an output: `text` if they are UTF-8, else `base64`; only their number if no string can hold them. */
+export type CapturedOutput =
+  | { readonly text: string }
+  | { readonly base64: string }
+  | { readonly bytes: number };
 
 /** End of a command. */
 export interface JobReport {
@@ -32,6 +55,8 @@ export interface JobReport {
   readonly stderr: CapturedOutput;
   /** Present if we killed it. */
   readonly killed?: 'timeout' | 'output';
+  /** Present if a process that it left behind holds its output open, which was given up. */
+  readonly isHeld?: true;
   /** Reason why it was never started: a system error code such as `ENOENT`, or a message. */
   readonly fault?: string;
 }

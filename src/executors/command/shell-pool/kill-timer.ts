@@ -1,7 +1,12 @@
+import { missedTime } from '../../../core/schedule/missed-time.ts';
 import { MERCY } from '../../program/process-group.ts';
+import type { ShellJob } from './job.ts';
 
 /** Duration after which the outputs of a command are read while it runs, in milliseconds. */
 export const LONG = 20;
+
+/** Longest time between two looks at a timeout that may change, in milliseconds. */
+const LOOK = 250;
 
 /** Actions on a running command. */
 export interface Hands {
@@ -15,21 +20,36 @@ export interface Hands {
 
 /**
  * Starts the timers of a command.
- * @param timeout in milliseconds
+ * @param timeout in milliseconds; a function if it may change
  * @param isLong whether the command is expected to take long or to write much
  */
-export function startKillTimer(timeout: number, isLong: boolean, hands: Hands): { stop(): void } {
+export function startKillTimer(
+  timeout: ShellJob['timeout'],
+  isLong: boolean,
+  hands: Hands,
+): { stop(): void } {
   let timer: NodeJS.Timeout;
-  const ask = (): void => {
-    hands.ask();
-    timer = setTimeout(() => hands.kill(), MERCY);
+  let isWatched = false;
+  let since = performance.now();
+  const limit = typeof timeout === 'number' ? () => timeout : timeout;
+  const most = typeof timeout === 'number' ? timeout : LOOK;
+  // The clock is read once in each step: the process may be suspended between any two lines.
+  const wait = (now: number, milliseconds: number): void => {
+    timer = setTimeout(check, milliseconds, now + milliseconds);
   };
-  const watch = (left: number): void => {
-    const isWatched = hands.watch();
-    const next = isWatched ? left : Math.min(left, LONG);
-    timer = setTimeout(next === left ? ask : watch, next, left - next);
+  const check = (due: number): void => {
+    const now = performance.now();
+    const missed = missedTime(due, limit(), now);
+    if (missed > 0) since = Math.max(since, now + missed - limit());
+    isWatched ||= hands.watch();
+    const left = Math.ceil(since + limit() - now);
+    if (left > 0) wait(now, Math.min(left, isWatched ? most : LONG));
+    else {
+      hands.ask();
+      timer = setTimeout(() => hands.kill(), MERCY);
+    }
   };
-  if (isLong || timeout <= LONG) watch(timeout);
-  else timer = setTimeout(watch, LONG, timeout - LONG);
+  if (isLong) check(since);
+  else wait(since, Math.min(LONG, limit()));
   return { stop: () => clearTimeout(timer) };
 }

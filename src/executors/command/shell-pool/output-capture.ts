@@ -1,6 +1,6 @@
-import { isUtf8 } from 'node:buffer';
+import { constants, isUtf8 } from 'node:buffer';
 import { NamedPipe } from './fifo-folder.ts';
-import type { CapturedOutput } from './job.ts';
+import type { CapturedOutput, Hear } from './job.ts';
 
 /** Output size after which the next command is watched from its start: half of a FIFO, in bytes. */
 const MUCH = 32 * 1024;
@@ -31,15 +31,26 @@ export class OutputCapture {
     return false;
   }
 
+  /** Number of bytes that the last command wrote so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** True if the last command wrote so much that it may have waited for its reader. */
   get wereMany(): boolean {
     return this.#bytes > MUCH;
   }
 
-  /** Prepares for a command. @throws a system error: `EMFILE` */
-  open(): void {
+  /**
+   * Prepares for a command.
+   * @param hear called with its output
+   * @throws a system error: `EMFILE`
+   */
+  open(hear?: Hear): void {
     this.#bytes = 0;
-    for (const fifo of this.#fifos) fifo.open();
+    const [stdout, stderr] = this.#fifos;
+    stdout.open(hear && ((chunk) => hear(chunk, 'stdout')));
+    stderr.open(hear && ((chunk) => hear(chunk, 'stderr')));
   }
 
   /**
@@ -75,5 +86,6 @@ export class OutputCapture {
 
 /** Returns bytes as a record can hold them. */
 export function outputOf(bytes: Buffer): CapturedOutput {
+  if (bytes.length * (4 / 3) > constants.MAX_STRING_LENGTH) return { bytes: bytes.length };
   return isUtf8(bytes) ? { text: bytes.toString() } : { base64: bytes.toString('base64') };
 }

@@ -79,7 +79,8 @@ export function fitsInScript(input: string, { nonce }: JobPlace): boolean {
 export function orderText(job: ShellJob, setup: Setup, place: JobPlace, before: readonly string[]): string {
   const words = [...before, calledBy(job, setup), ...job.words.slice(1)].map(quote).join(' ');
   const variables = Object.entries(job.env).map(([name, value]) => `${name}=${quote(value)} `);
-  const outputs = `>${quote(place.stdout)} 2>${quote(place.stderr)}`;
+  const { stdout, stderr } = job.files ?? place;
+  const outputs = `>${quote(stdout)} 2>${quote(stderr)}`;
   const [input, body] = fitsInScript(job.input, place)
     ? [`<<'${place.nonce}'`, `${job.input}${place.nonce}\n`]
     : [`<${quote(place.stdin)}`, ''];

@@ -7,6 +7,7 @@ import { rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { messageOf, systemCode } from '../../../core/base/errors.ts';
 import { signalGroup } from '../../program/process-group.ts';
+import { tailOf } from './file-tail.ts';
 import { type JobReport, notStarted, type Setup, type ShellJob } from './job.ts';
 import { LONG, startKillTimer } from './kill-timer.ts';
 import { OutputCapture, outputOf } from './output-capture.ts';
@@ -27,6 +28,8 @@ export class ShellSlot {
   #isLong = false;
   #killed: JobReport['killed'];
   #isSpent = false;
+  /** True if a background process holds the outputs open. */
+  #isHeld = false;
 
   /**
    * @param folder for its files
@@ -66,6 +69,7 @@ export class ShellSlot {
 
   /** Kills the shell at once, with the command and everything it started. */
   kill(why?: JobReport['killed']): void {
+    if (this.#isHeld) return; // its command has ended
     this.#killed ??= why;
     this.#isSpent = true;
     signalGroup(this.group, 'SIGKILL');
@@ -87,7 +91,7 @@ export class ShellSlot {
       // With `env` before it, no builtin runs.
       if (/^builtin$/m.test(begun.said) && this.#before.length === 0) this.#before = ['env'];
       if (hasFile) await writeFile(this.#place.stdin, job.input, { mode: 0o600 });
-      this.#capture.open();
+      this.#capture.open(job.hear);
       return await this.#tell(job);
     } catch (error) {
       return notStarted(systemCode(error) ?? messageOf(error));
@@ -100,17 +104,39 @@ export class ShellSlot {
 
   async #tell(job: ShellJob): Promise<JobReport | undefined> {
     const since = performance.now();
-    const killTimer = startKillTimer(job.timeout, this.#isLong, {
+    const killTimer = startKillTimer(job.timeout, this.#isLong || job.hear !== undefined, {
       watch: () => this.#capture.watch(),
       ask: () => this.#ask(),
       kill: () => this.kill(),
     });
     const ended = await this.#shell.tell(orderText(job, this.#setup, this.#place, this.#before));
     if (ended === undefined) this.kill(); // its children must not run beside the next attempt
-    const [stdout, stderr] = await this.#capture.finish().finally(() => killTimer.stop());
-    if (this.#isSpent) signalGroup(this.group, 'SIGKILL'); // its children had time to end, too
+    const [stdout, captured] = await this.#finish(ended).finally(() => killTimer.stop());
+    const stderr = job.files === undefined ? captured : await tailOf(job.files.stderr);
+    if (this.#isSpent && !this.#isHeld) signalGroup(this.group, 'SIGKILL'); // its children had time to end, too
     this.#isLong = this.#capture.wereMany || performance.now() - since > LONG;
     return this.#report(job, ended, stdout, stderr);
+  }
+
+  /** Collects the outputs. Gives them up if the command has ended and they are silent, but not closed. */
+  async #finish(ended: ShellExit | undefined): Promise<[stdout: Buffer, stderr: Buffer]> {
+    const { linger } = this.#setup;
+    const finished = this.#capture.finish();
+    if (linger === undefined || ended === undefined) return finished;
+    let heard = this.#capture.bytes;
+    const timer = setInterval(() => {
+      if (this.#capture.bytes === heard) this.#abandon(ended);
+      heard = this.#capture.bytes;
+    }, linger);
+    return finished.finally(() => clearInterval(timer));
+  }
+
+  /** Lets a process that holds the outputs live, unless its command failed: another attempt may follow. */
+  #abandon({ status }: ShellExit): void {
+    this.#isSpent = true;
+    this.#isHeld = status === 0 && this.#killed === undefined;
+    this.#capture.giveUp();
+    if (this.#isHeld) this.end();
   }
 
   #ask(): void {
@@ -132,7 +158,8 @@ export class ShellSlot {
     const fault = faultIn(fate.exit, stderr, job, this.#setup, this.#callers());
     if (fault !== undefined) return notStarted(fault);
     const report = { ...fate, stdout: outputOf(stdout), stderr: outputOf(stderr) };
-    return killed === undefined ? report : { ...report, killed };
+    if (killed !== undefined) return { ...report, killed };
+    return this.#isHeld ? { ...report, isHeld: true } : report;
   }
 
   /** Programs that may report, before anything else, that a command could not be started. */

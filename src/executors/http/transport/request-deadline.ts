@@ -1,3 +1,4 @@
+import { missedTime } from '../../../core/schedule/missed-time.ts';
 import type { Exchange } from './exchange.ts';
 import { type HttpFault, timeoutFault } from './http-failure.ts';
 
@@ -12,7 +13,9 @@ const ABORTED: HttpFault = { code: 'ABORTED', message: 'given up', again: 'never
 /** Deadline of one attempt over all its redirects. It also ends when the stage leaves. */
 export class Deadline {
   readonly #timeout: number;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
+  /** Time for which the timer is set; undefined after time that was missed. */
+  #due: number | undefined;
   readonly #others: Deadline[];
   /** Index among the others. */
   #place: number;
@@ -22,6 +25,7 @@ export class Deadline {
   /** @param timeout first to last byte, in milliseconds */
   constructor(timeout: number, signal: AbortSignal) {
     this.#timeout = timeout;
+    this.#due = performance.now() + timeout;
     this.#timer = setTimeout(Deadline.#ring, timeout, this);
     this.#others = tripsOf(signal);
     this.#place = this.#others.push(this) - 1;
@@ -54,6 +58,12 @@ export class Deadline {
   }
 
   static #ring(trip: Deadline): void {
+    const missed = trip.#due === undefined ? 0 : missedTime(trip.#due, trip.#timeout);
+    if (missed > 0) {
+      trip.#due = undefined;
+      trip.#timer = setTimeout(Deadline.#ring, missed, trip);
+      return;
+    }
     const nothing = { host: 'the host', isSent: true, isAnswered: false, received: 0, announced: undefined };
     const progress = trip.#exchange ?? nothing;
     trip.#over ??= timeoutFault(trip.#timeout, progress);

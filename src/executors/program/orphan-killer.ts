@@ -1,5 +1,5 @@
 /*
- * Shell that outlives a killed stage, kills the running commands and deletes the folder. It waits for the end
+ * Shell that outlives a killed stage, kills the running programs and deletes the folder. It waits for the end
  * of its input, which the kernel closes however the stage ends.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -8,8 +8,11 @@ import { once } from 'node:events';
 /** The last complete line of the input has the process groups. */
 const SCRIPT = `trap '' HUP INT TERM
 while read -r line; do groups=$line; done
+running() { for group in $groups; do kill -s 0 -- $group && return; done; return 1; }
+left=$2
+while [ $left -gt 0 ] && running; do sleep 1; left=$((left - 1)); done
 kill -s KILL -- $groups
-rm -rf "$1"`;
+[ -z "$1" ] || rm -rf "$1"`;
 
 export interface OrphanKiller {
   /** Replaces the process groups to kill. */
@@ -18,14 +21,24 @@ export interface OrphanKiller {
   close(): Promise<void>;
 }
 
-/** @param folder deleted at the end in any case */
-export function openOrphanKiller(shell: string, folder: string): OrphanKiller {
+export interface OrphanKillerOptions {
+  /** POSIX shell. Default: `/bin/sh`. */
+  readonly shell?: string;
+  /** Folder that is deleted at the end in any case. */
+  readonly folder?: string;
+  /** Time that the programs have to end by themselves, in milliseconds. Default 0. */
+  readonly grace?: number;
+}
+
+export function openOrphanKiller(options: OrphanKillerOptions = {}): OrphanKiller {
+  const { shell = '/bin/sh', folder = '', grace = 0 } = options;
   let line = '\n';
   let isOver = false;
   let child: ChildProcess;
+  const seconds = String(Math.ceil(grace / 1000));
   const open = (): void => {
     const since = performance.now();
-    child = spawn(shell, ['-c', SCRIPT, 'task-exec-guard', folder], {
+    child = spawn(shell, ['-c', SCRIPT, 'task-exec-guard', folder, seconds], {
       argv0: 'sh',
       cwd: '/',
       detached: true, // out of reach of Ctrl-C

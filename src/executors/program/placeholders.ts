@@ -1,0 +1,53 @@
+import { posix } from 'node:path';
+import type { Task } from '../../core/record/task.ts';
+import { attributeText } from '../../core/record/template.ts';
+
+/** Place of a run among the others. */
+export interface Turn {
+  /** Number of the task in the input, from 1. */
+  readonly number: number;
+  /** Number of the lane, from 1 to the number of jobs: no two running commands have the same. */
+  readonly slot: number;
+}
+
+/** Parts of a path, by the sign that follows the name of an attribute, as in GNU parallel. */
+const PARTS: Readonly<Record<string, (path: string) => string>> = {
+  '.': withoutEnding,
+  '/': (path) => posix.basename(path),
+  '//': (path) => posix.dirname(path),
+  '/.': (path) => withoutEnding(posix.basename(path)),
+};
+
+function withoutEnding(path: string): string {
+  return path.slice(0, path.length - posix.extname(path).length);
+}
+
+/**
+ * Returns the text for a placeholder: an attribute, a part of one that is a path (`file/`), the number of the task
+ * (`#`) or the lane (`%`). An attribute of that very name comes first.
+ */
+export function placeholderText(task: Task, name: string, turn: Turn): string | undefined {
+  const whole = attributeText(task, name);
+  if (whole !== undefined) return whole;
+  if (name === '#') return String(turn.number);
+  if (name === '%') return String(turn.slot);
+  const [, attribute = '', sign = ''] = /^(.+?)(\/\.|\/\/|\/|\.)$/.exec(name) ?? [];
+  const path = attribute === '' ? undefined : attributeText(task, attribute);
+  return path === undefined ? undefined : PARTS[sign]?.(path);
+}
+
+/** Numbers of lanes, the lowest free one first. */
+export class Lanes {
+  readonly #taken: boolean[] = [];
+
+  take(): number {
+    const free = this.#taken.indexOf(false);
+    const index = free < 0 ? this.#taken.length : free;
+    this.#taken[index] = true;
+    return index + 1;
+  }
+
+  give(number: number): void {
+    this.#taken[number - 1] = false;
+  }
+}

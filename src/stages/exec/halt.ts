@@ -1,0 +1,49 @@
+import { InvalidValue } from '../../core/options/option.ts';
+import type { ExecCounts } from './contract.ts';
+
+/** Number of tasks, or their percentage of the finished ones. */
+export type Limit = { readonly count: number } | { readonly percent: number };
+
+/** Condition that ends a stage before the end of its input. */
+export interface Halt {
+  /** `now` gives up what runs, `soon` lets it finish. */
+  readonly when: 'now' | 'soon';
+  readonly what: 'success' | 'fail';
+  readonly limit: Limit;
+}
+
+/**
+ * Parses `now,success=1` or `soon,fail=10%`.
+ * @throws {InvalidValue}
+ */
+export function toHalt(typed: string): Halt {
+  const [, when, what, limit = ''] = /^(now|soon),(success|fail)=(\d+%?)$/.exec(typed) ?? [];
+  if (when === undefined)
+    throw new InvalidValue(
+      'must be now or soon, and success=N or fail=N, as in now,success=1 or soon,fail=10%',
+    );
+  return { when: when as Halt['when'], what: what as Halt['what'], limit: toLimit(limit) };
+}
+
+/**
+ * Parses `100` or `5%`.
+ * @throws {InvalidValue}
+ */
+export function toLimit(typed: string): Limit {
+  const [, digits = '', sign] = /^(\d+)(%?)$/.exec(typed) ?? [];
+  const limit = Number(digits);
+  if (digits === '' || limit < 1 || (sign === '%' && limit > 100))
+    throw new InvalidValue('must be a number or a percentage, as in 100 or 5%');
+  return sign === '%' ? { percent: limit } : { count: limit };
+}
+
+/** Number of tasks that must be finished before a percentage is judged. */
+const FIRST_JUDGED = 100;
+
+/** Returns whether so many tasks succeeded or failed. */
+export function isReached({ failed, succeeded }: ExecCounts, what: Halt['what'], limit: Limit): boolean {
+  const number = what === 'fail' ? failed : succeeded;
+  if ('count' in limit) return number >= limit.count;
+  const all = failed + succeeded;
+  return all >= FIRST_JUDGED && number * 100 >= limit.percent * all;
+}
