@@ -3,7 +3,7 @@
  * taskpipe/flow and taskpipe/serve, may change at any time.
  */
 export { type ErrorCode, TaskpipeError } from './core/base/errors.ts';
-export { nameUuid, randomUuid } from './core/ids/uuid.ts';
+export { nameUuid, randomUuid } from './core/ids/index.ts';
 export { readTasks } from './core/record/ndjson.ts';
 export { attribute, type Failure, type Fields, type Run, type State, Task } from './core/record/task.ts';
 export type { Backoff } from './core/schedule/backoff.ts';

@@ -84,6 +84,13 @@ describe('imports', () => {
     ).toEqual([]);
   });
 
+  test('reach the tables of uuids only through core/ids/index.ts', () => {
+    const isInside = (file: string): boolean => file.startsWith('core/ids/');
+    expect(forbidden((from, to) => isInside(to) && !isInside(from) && basename(to) !== 'index.ts')).toEqual(
+      [],
+    );
+  });
+
   test('do not lead from one kind of executor to another, except to shared parts', () => {
     const shared = ['program'];
     const kindOf = (file: string): string | undefined => /^executors\/([^/]+)\//.exec(file)?.[1];

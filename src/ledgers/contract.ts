@@ -1,4 +1,4 @@
-import type { IdSet } from '../core/ids/id-set.ts';
+import type { IdSet } from '../core/ids/index.ts';
 
 /** A change of the state of one uuid. */
 export interface Entry {

@@ -4,7 +4,7 @@
  */
 import { TaskpipeError } from '../core/base/errors.ts';
 import { withoutUser } from '../core/base/terminal-text.ts';
-import type { IdSet } from '../core/ids/id-set.ts';
+import type { IdSet } from '../core/ids/index.ts';
 import type { Ledger } from './contract.ts';
 import { jsonlLedger } from './jsonl/jsonl-ledger.ts';
 import { redisLedger } from './redis-ledger.ts';

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { ChainableCommander } from 'ioredis';
 import { TaskpipeError } from '../core/base/errors.ts';
-import { IdSet } from '../core/ids/id-set.ts';
+import { IdSet } from '../core/ids/index.ts';
 import { realPath } from '../core/storage/durable.ts';
 import { type RedisAddress, redisAddress } from '../core/storage/redis-address.ts';
 import { connectRedis, type RedisLink } from '../core/storage/redis-client.ts';

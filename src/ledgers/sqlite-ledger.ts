@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { TaskpipeError } from '../core/base/errors.ts';
-import { IdSet } from '../core/ids/id-set.ts';
+import { IdSet } from '../core/ids/index.ts';
 import { HAS_SIGN } from '../core/record/run-columns.ts';
 import { type Database, openDatabase } from '../core/storage/sqlite-database.ts';
 import type { Ledger } from './contract.ts';

@@ -1,5 +1,4 @@
-import { HALF, uuidOfCanonical } from '../core/ids/record-uuid.ts';
-import { nameUuid, randomUuid, type UuidVersion } from '../core/ids/uuid.ts';
+import { HALF, nameUuid, randomUuid, type UuidVersion, uuidOfCanonical } from '../core/ids/index.ts';
 import { list, text, value } from '../core/options/declare.ts';
 import type { LibraryOptions } from '../core/options/library-options.ts';
 import { InvalidValue } from '../core/options/option.ts';

@@ -1,4 +1,4 @@
-import type { IdSet } from '../core/ids/id-set.ts';
+import type { IdSet } from '../core/ids/index.ts';
 import type { Task } from '../core/record/task.ts';
 import type { UnusedFields } from './rows/columns.ts';
 import type { Field } from './rows/fields.ts';

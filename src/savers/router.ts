@@ -1,5 +1,5 @@
 import { TaskpipeError } from '../core/base/errors.ts';
-import { IdSet } from '../core/ids/id-set.ts';
+import { IdSet } from '../core/ids/index.ts';
 import { parseTask } from '../core/record/ndjson.ts';
 import { type Run, runOf, stateOf, type Task, withRun } from '../core/record/task.ts';
 import { Committer, FLUSH, FLUSH_INTERVAL } from './committer.ts';

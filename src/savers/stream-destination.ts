@@ -1,4 +1,4 @@
-import { IdSet } from '../core/ids/id-set.ts';
+import { IdSet } from '../core/ids/index.ts';
 import type { Destination, FormatOptions, OpenRows, Rows } from './contract.ts';
 
 /**

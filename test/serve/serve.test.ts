@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { nameUuid } from '../../src/core/ids/uuid.ts';
+import { nameUuid } from '../../src/core/ids/index.ts';
 import { exec } from '../../src/index.ts';
 import { app } from '../../src/serve/index.ts';
 import { freePort } from '../support/port.ts';

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { uuidOfAttributes } from '../../src/core/ids/record-uuid.ts';
+import { uuidOfAttributes } from '../../src/core/ids/index.ts';
 import { load, loadLines } from '../../src/stages/load/load.ts';
 import { freshFolder, sh } from '../support/run.ts';
 

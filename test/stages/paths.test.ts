@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { nameUuid } from '../../src/core/ids/uuid.ts';
+import { nameUuid } from '../../src/core/ids/index.ts';
 import { freshFolder, sh } from '../support/run.ts';
 
 /** Loads one line of NDJSON. Returns its uuid, the record without it, and the messages. */

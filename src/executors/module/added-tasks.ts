@@ -1,5 +1,5 @@
 import { userJson } from '../../core/base/user-json.ts';
-import { HALF, uuidOfAttributes } from '../../core/ids/record-uuid.ts';
+import { HALF, uuidOfAttributes } from '../../core/ids/index.ts';
 import { runOf, Task, uuidFault } from '../../core/record/task.ts';
 import { isOver, MAX_LINE } from '../../core/text/lines.ts';
 import type { Child } from '../contract.ts';

@@ -3,7 +3,7 @@ import { access, mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { format } from 'node:util';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
-import { nameUuid } from '../../core/ids/uuid.ts';
+import { nameUuid } from '../../core/ids/index.ts';
 
 /** Log of a task: a format as for `console.log`, and its values. */
 export interface Logger {

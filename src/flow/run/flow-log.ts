@@ -1,6 +1,6 @@
 import { closeSync, existsSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { ioError, type TaskpipeError } from '../../core/base/errors.ts';
-import { IdSet } from '../../core/ids/id-set.ts';
+import { IdSet } from '../../core/ids/index.ts';
 import type { Failure } from '../../core/record/task.ts';
 import { datasync, syncFolder } from '../../core/storage/durable.ts';
 import { assertOwnFile, headerOf } from '../../core/storage/file-kind.ts';

@@ -1,7 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { ioError, systemCode } from '../../core/base/errors.ts';
-import { IdMap } from '../../core/ids/id-map.ts';
-import { IdSet } from '../../core/ids/id-set.ts';
+import { IdMap, IdSet } from '../../core/ids/index.ts';
 import { replaceFile, resolved } from '../../core/storage/durable.ts';
 import { openLocked } from '../../core/storage/lock.ts';
 import type { Seal } from '../contract.ts';

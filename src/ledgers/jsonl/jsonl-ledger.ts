@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
-import { IdSet } from '../../core/ids/id-set.ts';
+import { IdSet } from '../../core/ids/index.ts';
 import { datasync, syncFolder, writeOnce } from '../../core/storage/durable.ts';
 import { assertOwnContent } from '../../core/storage/file-kind.ts';
 import { openLocked } from '../../core/storage/lock.ts';

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { IdSet } from '../../core/ids/id-set.ts';
+import type { IdSet } from '../../core/ids/index.ts';
 import { uuidFault } from '../../core/record/task.ts';
 import type { Entry, Seal } from '../contract.ts';
 

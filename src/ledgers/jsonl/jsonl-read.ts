@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { IdSet } from '../../core/ids/id-set.ts';
+import { IdSet } from '../../core/ids/index.ts';
 import { startOf } from '../../core/storage/file-kind.ts';
 import type { Condition } from '../contract.ts';
 import { addFound, uuidFound } from './jsonl-line.ts';

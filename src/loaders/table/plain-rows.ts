@@ -1,4 +1,4 @@
-import { writeUuid } from '../../core/ids/uuid.ts';
+import { writeUuid } from '../../core/ids/index.ts';
 import { checksumOf, hashBytes, hashMember, STRING } from '../../core/record/checksum.ts';
 import type { Dialect } from '../../core/text/csv.ts';
 import type { Columns } from './table-columns.ts';

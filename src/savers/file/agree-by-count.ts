@@ -1,5 +1,5 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
-import { IdSet } from '../../core/ids/id-set.ts';
+import { IdSet } from '../../core/ids/index.ts';
 import type { Recovery } from './contract.ts';
 import { cut } from './cut-tail.ts';
 import type { OpenLedger } from './missing-rows.ts';

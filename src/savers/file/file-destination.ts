@@ -3,7 +3,7 @@ import { rename, rm } from 'node:fs/promises';
 import { quote } from 'shlex';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import { counted } from '../../core/base/format.ts';
-import { IdSet } from '../../core/ids/id-set.ts';
+import { IdSet } from '../../core/ids/index.ts';
 import type { Task } from '../../core/record/task.ts';
 import { resolved, syncFolder } from '../../core/storage/durable.ts';
 import { type LedgerWriter, openLedger } from '../../ledgers/index.ts';

@@ -1,4 +1,4 @@
-import { IdSet } from '../../core/ids/id-set.ts';
+import { IdSet } from '../../core/ids/index.ts';
 import type { Entry, Ledger, LedgerWriter, OutputHistory } from '../../ledgers/index.ts';
 import { type Missing, SHOWN } from './output-mismatch.ts';
 

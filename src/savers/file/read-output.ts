@@ -1,4 +1,4 @@
-import { IdSet } from '../../core/ids/id-set.ts';
+import { IdSet } from '../../core/ids/index.ts';
 import type { Entry, OutputHistory } from '../../ledgers/index.ts';
 import type { FoundRow, Rows } from '../contract.ts';
 import type { OutputFile } from './output-file.ts';

@@ -1,5 +1,5 @@
 import { counted } from '../../core/base/format.ts';
-import { IdSet } from '../../core/ids/id-set.ts';
+import { IdSet } from '../../core/ids/index.ts';
 import type { Entry, OutputHistory } from '../../ledgers/index.ts';
 import type { Rows } from '../contract.ts';
 import { BOM_BYTES } from '../rows/output-header.ts';

@@ -12,8 +12,7 @@ import {
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
-import { IdMap } from '../../core/ids/id-map.ts';
-import type { IdSet } from '../../core/ids/id-set.ts';
+import { IdMap, type IdSet } from '../../core/ids/index.ts';
 import { parseTask, readTasks } from '../../core/record/ndjson.ts';
 import { stateOf, Task } from '../../core/record/task.ts';
 import { datasync, modeOf, replaceFile, resolved, syncFolder, writeAll } from '../../core/storage/durable.ts';

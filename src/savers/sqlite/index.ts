@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { counted } from '../../core/base/format.ts';
-import { IdSet } from '../../core/ids/id-set.ts';
+import { IdSet } from '../../core/ids/index.ts';
 import { parseTask } from '../../core/record/ndjson.ts';
 import type { Task } from '../../core/record/task.ts';
 import {

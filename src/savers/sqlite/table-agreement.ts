@@ -1,4 +1,4 @@
-import { IdSet } from '../../core/ids/id-set.ts';
+import { IdSet } from '../../core/ids/index.ts';
 import { type Database, identifier } from '../../core/storage/sqlite-database.ts';
 import { type Entry, openLedger } from '../../ledgers/index.ts';
 import type { DestinationOptions } from '../contract.ts';

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { nameUuid, randomUuid } from '../../core/ids/uuid.ts';
+import { nameUuid, randomUuid } from '../../core/ids/index.ts';
 import { membersOf, minify } from '../../core/record/json-text.ts';
 import { parseRecord } from '../../core/record/ndjson.ts';
 import { findNames, rawAt, valueAt } from '../../core/record/nested-path.ts';

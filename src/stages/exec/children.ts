@@ -1,5 +1,4 @@
-import { IdList } from '../../core/ids/id-list.ts';
-import { IdSet } from '../../core/ids/id-set.ts';
+import { IdList, IdSet } from '../../core/ids/index.ts';
 import type { Task } from '../../core/record/task.ts';
 import type { Child } from '../../executors/contract.ts';
 import type { ChildQueue } from './child-queue.ts';

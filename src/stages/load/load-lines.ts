@@ -1,4 +1,4 @@
-import { bufferedUuid, NAME_AT, nameBuffer, nameUuidBytes } from '../../core/ids/uuid.ts';
+import { bufferedUuid, NAME_AT, nameBuffer, nameUuidBytes } from '../../core/ids/index.ts';
 import type { Columns, PlainRows } from '../../loaders/index.ts';
 import type { LoadOptions } from './load-options.ts';
 import type { LeftOut, LoadCounts } from './load-tasks.ts';

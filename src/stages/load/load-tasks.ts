@@ -1,6 +1,5 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
-import { stableHash } from '../../core/ids/id-key.ts';
-import type { IdSet } from '../../core/ids/id-set.ts';
+import { type IdSet, stableHash } from '../../core/ids/index.ts';
 import { Task } from '../../core/record/task.ts';
 import { identify, NoIdentity } from '../../loaders/identity.ts';
 import type { Loaded, ReadOptions } from '../../loaders/index.ts';

@@ -1,6 +1,5 @@
 import { number } from '../../core/base/format.ts';
-import { Pairs } from '../../core/ids/id-pairs.ts';
-import { IdSet } from '../../core/ids/id-set.ts';
+import { IdSet, Pairs } from '../../core/ids/index.ts';
 
 /**
  * Uuids of a load so far, with the place and a checksum of the first record of each. The checksum tells
