@@ -21,6 +21,7 @@ const OTHERS = new Set([
     'REVERTED',
     'REVERT_FAILURE',
     'IGNORE',
+    'PROGRESS',
   ],
   ...['SUSPENDING', 'SUSPENDED', 'RESUMING', 'EXECUTE', 'REVERT', 'REVERT_ALL', 'RETRY'],
   ...['ALL', 'NEIGHBORS', 'ATOM'], // the reach of a decider; FLOW is a code too

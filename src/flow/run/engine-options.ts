@@ -23,6 +23,18 @@ export interface EngineOptions {
   readonly resume?: FlowSnapshot | Storage | undefined;
   /** Journal that receives every change. */
   readonly journal?: Journal | undefined;
+  /** Called after each call of an atom or a controller, with its duration. */
+  readonly onCall?: ((call: CallTime) => void) | undefined;
+}
+
+/** Call of an atom or a controller that has ended. */
+export interface CallTime {
+  readonly atom: string;
+  /** True for a call of `revert`. */
+  readonly isRevert: boolean;
+  readonly isFailed: boolean;
+  /** Duration in milliseconds, hooks included. */
+  readonly ms: number;
 }
 
 /** All of them. */
@@ -34,6 +46,7 @@ export const ENGINE_NAMES: Names<EngineOptions> = {
   signal: true,
   resume: true,
   journal: true,
+  onCall: true,
 };
 
 /** Result of a run. */
