@@ -74,14 +74,16 @@ export default linear('f').add(task('a', () => fail('outer', 'inner'), { revert:
   );
   await sh('task-exec --flow f.mjs --events events', { cwd, input: '{"uuid":"u1"}\n' });
   const lines = readFileSync(join(cwd, 'events'), 'utf8').trim().split('\n');
-  const ofFlow = lines.map((line) => JSON.parse(line)).filter(({ flow, atom }) => flow === 'f' && atom === undefined);
+  const ofFlow = lines
+    .map((line) => JSON.parse(line))
+    .filter(({ flow, atom }) => flow === 'f' && atom === undefined);
   const failures = ofFlow.filter(({ state }) => state === 'FAILURE');
-  expect(failures.map(({ error: { message }, stack }) => [message, /Caused by: Error: (\w+)/.exec(stack)?.[1]])).toEqual(
-    [
-      ['outer: inner', 'inner'],
-      ['undo: bank', 'bank'],
-    ],
-  );
+  expect(
+    failures.map(({ error: { message }, stack }) => [message, /Caused by: Error: (\w+)/.exec(stack)?.[1]]),
+  ).toEqual([
+    ['outer: inner', 'inner'],
+    ['undo: bank', 'bank'],
+  ]);
 });
 
 test('the library reports the times of atoms', async () => {

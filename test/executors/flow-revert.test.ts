@@ -9,7 +9,10 @@ import { freshFolder, sh } from '../support/run.ts';
 interface Outcome {
   readonly uuid: string;
   readonly result?: unknown;
-  readonly run: { readonly state: string; readonly error?: { readonly code: string; readonly message: string } };
+  readonly run: {
+    readonly state: string;
+    readonly error?: { readonly code: string; readonly message: string };
+  };
 }
 
 /** Stage that fails every task, or those that a jq condition selects. */
@@ -74,7 +77,8 @@ describe('without a log', () => {
 
   test('a record without the result of the flow says so, and can be reverted once it is there', async () => {
     const cwd = folderWith(NAMED);
-    const failed = '{"uuid":"u1","run":{"state":"FAILURE","as":"later","error":{"code":"C","message":"m"}},"result":1}\n';
+    const failed =
+      '{"uuid":"u1","run":{"state":"FAILURE","as":"later","error":{"code":"C","message":"m"}},"result":1}\n';
     const { records, code, stdout } = await piped(cwd, 'task-exec --flow f.mjs --revert', failed);
     expect(records[0]?.run).toMatchObject({ state: 'REVERT_FAILURE', error: { code: 'NO_RESULTS' } });
     expect(records[0]?.run.error?.message).toContain('give the --flow-log that it ran with, or --as');
@@ -113,7 +117,9 @@ export default linear('f').add(atom('a', { provides: 'x', revert }), atom('b', {
   const command = `task-exec --flow f.mjs | ${LATER('true')} | task-exec --flow f.mjs --revert`;
   const { records, code } = await piped(cwd, command, '{"uuid":"u1"}\n');
   expect(records[0]?.run).toMatchObject({ state: 'REVERT_FAILURE', error: { code: 'ERROR' } });
-  expect(records[0]?.run.error?.message).toMatch(/"a" could not be reverted: bank is closed.*HTTP_STATUS: 500/);
+  expect(records[0]?.run.error?.message).toMatch(
+    /"a" could not be reverted: bank is closed.*HTTP_STATUS: 500/,
+  );
   expect(code).toBe(1);
 });
 

@@ -1,11 +1,13 @@
 /*
- * Random nested flows with failures, retries and deciders, recorded from the serial engine of TaskFlow 5.0 in
- * recorded.ndjson. TaskFlow does not order parts that can run at the same time. The recording orders them by
- * priority: the part that was added first runs first, and the part that began last is reverted first.
+ * Nested flows with failures, retries, deciders, hooks and inputs, recorded from the serial engine of TaskFlow 5.0 in
+ * recorded.ndjson by scripts/record-taskflow.py. TaskFlow does not order parts that can run at the same time. The
+ * recording orders them by priority: the part that was added first runs first, and the part that began last is reverted
+ * first.
  */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import {
+  type Atom,
   alwaysRevert,
   alwaysRevertAll,
   type Depth,
@@ -14,16 +16,20 @@ import {
   graph,
   linear,
   type Part,
+  parameterizedForEach,
   type Retry,
   times,
   unordered,
 } from '../../src/flow/index.ts';
-import { atom, newTrace, runTraced, type Trace } from './trace.ts';
+import { atom, type Behaviour, newTrace, type Trace, traced } from './trace.ts';
 
-interface RecordedAtom {
+interface RecordedAtom extends Behaviour {
   readonly name: string;
-  readonly failures?: number;
-  readonly revertFails?: boolean;
+  /** True if its hooks write lines. */
+  readonly hooks?: boolean;
+  /** Number of first calls of `preExecute` that fail. */
+  readonly preFailures?: number;
+  readonly preRevertFails?: boolean;
 }
 
 interface RecordedFlow {
@@ -31,7 +37,11 @@ interface RecordedFlow {
   readonly kind: 'linear' | 'unordered' | 'graph';
   readonly parts: readonly (RecordedAtom | RecordedFlow)[];
   readonly retry?: readonly [string, unknown?];
+  readonly retryProvides?: string;
   readonly links?: readonly [number, number, { readonly says: boolean; readonly depth: Depth }?][];
+  /** Number of runs, with a reset between them. Default 1. */
+  readonly runs?: number;
+  readonly store?: Readonly<Record<string, unknown>>;
 }
 
 interface Recording {
@@ -43,10 +53,14 @@ interface Recording {
 const PATTERNS = { linear, unordered, graph };
 
 function build(trace: Trace, spec: RecordedFlow): Flow {
-  const retry = spec.retry === undefined ? undefined : controller(...spec.retry);
+  const { retryProvides: provides } = spec;
+  const retry =
+    spec.retry === undefined
+      ? undefined
+      : { ...controller(...spec.retry), ...(provides === undefined ? {} : { provides }) };
   const flow = PATTERNS[spec.kind](spec.flow, { retry });
   const parts = spec.parts.map(
-    (part): Part => ('flow' in part ? build(trace, part) : atom(trace, part.name, part)),
+    (part): Part => ('flow' in part ? build(trace, part) : recordedAtom(trace, part)),
   );
   flow.add(...parts);
   for (const [from, to, decider] of spec.links ?? []) {
@@ -56,10 +70,31 @@ function build(trace: Trace, spec: RecordedFlow): Flow {
   return flow;
 }
 
+/** Returns an atom that writes the same lines as a recorded one. */
+function recordedAtom(trace: Trace, spec: RecordedAtom): Atom {
+  const { name, hooks = false, preFailures = 0, preRevertFails = false, ...behaviour } = spec;
+  const made = atom(trace, name, behaviour);
+  if (!hooks && preFailures === 0 && !preRevertFails) return made;
+  let left = preFailures;
+  const hook = (line: string, isBad: () => boolean) => (): void => {
+    if (hooks) trace.atoms.push(`${line} ${name}`);
+    if (isBad()) throw new Error(`${name} is not ready`);
+  };
+  return {
+    ...made,
+    preExecute: hook('preExecute', () => left-- > 0),
+    postExecute: hook('postExecute', () => false),
+    preRevert: hook('preRevert', () => preRevertFails),
+    postRevert: hook('postRevert', () => false),
+  };
+}
+
 function controller(kind: string, given?: unknown): Retry {
   if (kind === 'times') return times(given as number);
   if (kind === 'timesAll') return times(given as number, { revertAll: true });
   if (kind === 'forEach') return forEach(given as unknown[]);
+  if (kind === 'forEachAll') return forEach(given as unknown[], { revertAll: true });
+  if (kind === 'parameterizedForEach') return parameterizedForEach(given as string);
   return kind === 'alwaysRevert' ? alwaysRevert() : alwaysRevertAll();
 }
 
@@ -68,11 +103,16 @@ const recordings = readFileSync(new URL('recorded.ndjson', import.meta.url), 'ut
   .split('\n')
   .map((line) => JSON.parse(line) as Recording);
 
-test('nested flows pass through the recorded states of TaskFlow, in the same order', async () => {
-  expect(recordings.length).toBeGreaterThan(40);
+test('flows pass through the recorded states of TaskFlow, in the same order', async () => {
+  expect(recordings.length).toBeGreaterThanOrEqual(120);
   for (const { flow, state, lines } of recordings) {
     const trace = newTrace();
-    const result = await runTraced(trace, build(trace, flow));
-    expect({ flow, state: result.state, lines: trace.atoms }).toEqual({ flow, state, lines });
+    const engine = traced(trace, build(trace, flow), { store: flow.store ?? {} });
+    const states: string[] = [];
+    for (let run = 0; run < (flow.runs ?? 1); run++) {
+      if (run > 0) engine.reset();
+      states.push((await engine.run()).state);
+    }
+    expect({ flow, state: states.join(' '), lines: trace.atoms }).toEqual({ flow, state, lines });
   }
 });

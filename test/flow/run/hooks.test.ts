@@ -81,7 +81,10 @@ describe('an error', () => {
   ])('of %s fails the revert', async (bad, ran) => {
     const { lines, result } = await calls({}, ['b', bad]);
     expect(lines.slice(3)).toEqual(ran);
-    expect(result).toMatchObject({ state: 'FAILURE', revertFailures: { a: { message: `${bad}: ${bad} is bad` } } });
+    expect(result).toMatchObject({
+      state: 'FAILURE',
+      revertFailures: { a: { message: `${bad}: ${bad} is bad` } },
+    });
   });
 });
 

@@ -7,7 +7,9 @@ async function told(flow: Flow): Promise<{ progress: unknown[]; states: string[]
   const progress: unknown[] = [];
   const states: string[] = [];
   const engine = new Engine(flow);
-  engine.taskNotifier.register('PROGRESS', (state, event) => progress.push([state, event.atom, event.progress]));
+  engine.taskNotifier.register('PROGRESS', (state, event) =>
+    progress.push([state, event.atom, event.progress]),
+  );
   engine.taskNotifier.register('*', (state) => states.push(state));
   await engine.run();
   return { progress, states };
@@ -46,7 +48,9 @@ test.each([
   [undefined, 'undefined'],
   [{}, 'object'],
 ])('progress(%s) fails the atom and says what it takes', async (part, shown) => {
-  const { failures } = await run(linear('f').add(task('a', (_, context) => context.progress(part as number))));
+  const { failures } = await run(
+    linear('f').add(task('a', (_, context) => context.progress(part as number))),
+  );
   expect(failures.a).toEqual({
     code: 'USAGE',
     message: `progress() of "a" takes a number from 0 to 1; got ${shown}`,

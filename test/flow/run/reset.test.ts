@@ -8,7 +8,10 @@ import { atom, newTrace, traced } from '../trace.ts';
 test('a finished engine runs again after reset(), from the beginning and with the same states', async () => {
   const trace = newTrace();
   const retry = times(2);
-  const flow = linear('f').add(atom(trace, 'a'), linear('g', { retry }).add(atom(trace, 'b', { failures: 4 })));
+  const flow = linear('f').add(
+    atom(trace, 'a'),
+    linear('g', { retry }).add(atom(trace, 'b', { failures: 4 })),
+  );
   const engine = traced(trace, flow);
   const first = await engine.run();
   expect(first).toMatchObject({ state: 'REVERTED', failures: { b: { code: 'BAD' } } });
@@ -44,7 +47,9 @@ test('an engine whose revert failed can be put back', async () => {
 test('reset() is refused while a flow runs and while it is suspended', async () => {
   const engine = new Engine(
     linear('f').add(
-      task('a', () => expect(() => engine.reset()).toThrow('flow "f" is running; reset() it when run() has ended')),
+      task('a', () =>
+        expect(() => engine.reset()).toThrow('flow "f" is running; reset() it when run() has ended'),
+      ),
       task('b', () => engine.suspend()),
       task('c', () => 1),
     ),
