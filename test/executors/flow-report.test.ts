@@ -23,7 +23,7 @@ async function reported(file: string, tasks: string): Promise<string> {
 }
 
 test('a JSON report has count, total, median and maximum of the calls of each atom', async () => {
-  const cwd = await reported('r.json', '{"n":1}\n{"n":2}\n{"n":3}\n');
+  const cwd = await reported('r.json', '{"uuid":"1","n":1}\n{"uuid":"2","n":2}\n{"uuid":"3","n":3}\n');
   const { atoms = [] } = JSON.parse(readFileSync(join(cwd, 'r.json'), 'utf8')) as Report;
   expect(atoms.map(({ atom, count, failed }) => [atom, count, failed])).toEqual([
     ['slow', 3, 0],
@@ -40,7 +40,7 @@ test('a JSON report has count, total, median and maximum of the calls of each at
 });
 
 test('an HTML report has a table of the atoms', async () => {
-  const cwd = await reported('r.html', '{"n":1}\n{"n":3}\n');
+  const cwd = await reported('r.html', '{"uuid":"1","n":1}\n{"uuid":"3","n":3}\n');
   const page = readFileSync(join(cwd, 'r.html'), 'utf8');
   expect(page).toContain('<h2>Atoms of flows</h2>');
   expect(page).toMatch(/<th scope="row"><code>slow<\/code><\/th><td>2<\/td><td>0<\/td><td>\d+ ms<\/td>/);
@@ -48,7 +48,7 @@ test('an HTML report has a table of the atoms', async () => {
 
 test('a report of another kind of work has no atoms', async () => {
   const cwd = freshFolder();
-  await sh('task-exec --command true --report r.json', { cwd, input: '{"n":1}\n' });
+  await sh('task-exec --command true --report r.json', { cwd, input: '{"uuid":"1","n":1}\n' });
   expect(JSON.parse(readFileSync(join(cwd, 'r.json'), 'utf8'))).not.toHaveProperty('atoms');
 });
 

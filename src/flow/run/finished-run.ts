@@ -89,7 +89,8 @@ export function finishedRun(
     const known = kept !== undefined && Object.hasOwn(kept, name) ? kept[name] : undefined;
     const isMissing = !provisions.some((provision) => Object.hasOwn(provided, provision.name));
     const isLeftOut = kept === undefined && hasDeciders && isMissing;
-    const result = known?.result ?? resultOf(provisions, provided);
+    const isKept = known !== undefined && Object.hasOwn(known, 'result');
+    const result = isKept ? known.result : resultOf(provisions, provided);
     storage.restore(index, {
       state: known?.state ?? (isLeftOut ? 'IGNORE' : 'SUCCESS'),
       intention: 'REVERT',
