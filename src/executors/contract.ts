@@ -1,4 +1,4 @@
-import type { AtomTime } from '../core/base/atom-times.ts';
+import type { AtomTime } from '../core/base/call-times.ts';
 import type { Notify } from '../core/record/event.ts';
 import type { Failure, State, Task } from '../core/record/task.ts';
 

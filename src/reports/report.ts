@@ -1,4 +1,4 @@
-import type { AtomTime } from '../core/base/atom-times.ts';
+import type { AtomTime } from '../core/base/call-times.ts';
 import type { Bin } from '../core/base/histogram.ts';
 
 /** Report of a run, as `--report FILE.json` writes it. Times are in milliseconds unless stated otherwise. */

@@ -1,4 +1,4 @@
-import type { AtomTime } from '../../core/base/atom-times.ts';
+import type { AtomTime } from '../../core/base/call-times.ts';
 import { number } from '../../core/base/format.ts';
 import type { Cause, Host, Report } from '../report.ts';
 import { durationWords, percentWords, rateWords } from '../report-words.ts';
