@@ -47,8 +47,8 @@ export type {
   RestoredChange,
   ResumedChange,
 } from './run/atom-storage.ts';
+export type { CallTime } from './run/call.ts';
 export {
-  type CallTime,
   Engine,
   type EngineKind,
   type EngineOptions,

@@ -28,6 +28,7 @@ const OTHERS = new Set([
   ...['USAGE', 'DATA', 'IO', 'LOCKED', 'PIPE'], // codes of errors that end a stage
   ...['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT'],
   ...['DEBUG', 'INFO', 'WARN'],
+  'OTHER', // further atoms of a report
   ...['TRUE', 'FALSE', 'EOF', 'LZIP'], // LZIP: the beginning of a packed file
   ...['TUNNEL_REFUSED', 'ADDRESS_DENIED'], // internal codes; users see CONNECTION and DENIED
   ...['COUNT', 'LPOS', 'NX', 'PX', 'SET', 'TIME', 'UNKNOWN', 'TASK_QUEUE'], // of Redis

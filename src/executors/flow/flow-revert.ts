@@ -2,10 +2,10 @@ import { TaskpipeError } from '../../core/base/errors.ts';
 import { attribute, runOf, type Task } from '../../core/record/task.ts';
 import type { Compiled } from '../../flow/plan/compile.ts';
 import type { Storage } from '../../flow/run/atom-storage.ts';
-import { finishedRun, isStanding, revertPlanOf, toBeReverted } from '../../flow/run/finished-run.ts';
 import type { KeptFlow, RunEnd } from '../../flow/run/flow-log.ts';
 import { replay } from '../../flow/run/snapshot.ts';
 import type { Outcome } from '../contract.ts';
+import { finishedRun, isStanding, revertPlanOf, toBeReverted } from './finished-run.ts';
 import { outcomeOfEnd } from './flow-outcome.ts';
 
 /** Failures of a flow before its first atom. */
@@ -14,7 +14,7 @@ const NOT_BEGUN: readonly unknown[] = ['INPUT', 'FLOW'];
 /** Run to revert, or the outcome if there is nothing to revert or it cannot be. */
 export type ToRevert = { readonly storage: Storage } | { readonly outcome: Outcome };
 
-/** Where a run that is reverted is read from. */
+/** Sources of a run that is reverted. */
 export interface RevertSource {
   /** Key of the result of the flow in the record. */
   readonly as: string;

@@ -25,6 +25,9 @@ export interface AtomRecord {
   isRepeated?: boolean;
 }
 
+/** Parts of the records of atoms, by name: what the provided values do not tell. */
+export type KeptAtoms = Readonly<Record<string, Readonly<Partial<AtomRecord>>>>;
+
 /** Change of the state of an atom. */
 export interface AtomChange {
   readonly atom: string;

@@ -27,6 +27,16 @@ export interface CallLimits {
   readonly onProgress: (call: CallOf, part: number) => void;
 }
 
+/** Call of an atom or a controller that has ended. */
+export interface CallTime {
+  readonly atom: string;
+  /** True for a call of `revert`. */
+  readonly isRevert: boolean;
+  readonly isFailed: boolean;
+  /** Duration in milliseconds, hooks included. */
+  readonly ms: number;
+}
+
 /** Atom that is called, and its state during the call. */
 export interface CallOf {
   readonly flow: string;

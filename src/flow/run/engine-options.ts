@@ -2,6 +2,7 @@ import type { Names } from '../../core/options/library-options.ts';
 import type { Failure } from '../../core/record/task.ts';
 import type { Inputs } from '../atom.ts';
 import type { Storage } from './atom-storage.ts';
+import type { CallTime } from './call.ts';
 import type { FlowSnapshot } from './snapshot.ts';
 import type { Journal } from './steps.ts';
 
@@ -25,16 +26,6 @@ export interface EngineOptions {
   readonly journal?: Journal | undefined;
   /** Called after each call of an atom or a controller, with its duration. */
   readonly onCall?: ((call: CallTime) => void) | undefined;
-}
-
-/** Call of an atom or a controller that has ended. */
-export interface CallTime {
-  readonly atom: string;
-  /** True for a call of `revert`. */
-  readonly isRevert: boolean;
-  readonly isFailed: boolean;
-  /** Duration in milliseconds, hooks included. */
-  readonly ms: number;
 }
 
 /** All of them. */

@@ -12,7 +12,7 @@ import { type FlowSnapshot, isReverting, restore, snapshotOf } from './snapshot.
 import { type AtomState, checkFlowTransition, type FlowState } from './states.ts';
 import { type EndedCall, type StepOptions, Steps } from './steps.ts';
 
-export type { CallTime, EngineKind, EngineOptions, FlowResult } from './engine-options.ts';
+export type { EngineKind, EngineOptions, FlowResult } from './engine-options.ts';
 
 /** Runs one flow: once, and again after each `reset()`. */
 export class Engine {

@@ -6,8 +6,7 @@ import { datasync, syncFolder } from '../../core/storage/durable.ts';
 import { assertOwnFile, headerOf } from '../../core/storage/file-kind.ts';
 import { openLocked } from '../../core/storage/lock.ts';
 import { GrowingFile } from '../../core/storage/named-file.ts';
-import type { FlowChange } from './atom-storage.ts';
-import type { KeptAtoms } from './finished-run.ts';
+import type { FlowChange, KeptAtoms } from './atom-storage.ts';
 import { FINAL, findEnd, type KeptRun, type LinePlace, readFlowLog, runKey } from './flow-log-read.ts';
 import type { Journal } from './steps.ts';
 

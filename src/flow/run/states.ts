@@ -34,7 +34,7 @@ export type AtomKind = 'task' | 'retry';
 
 type Table<State extends string> = Readonly<Record<State, readonly State[]>>;
 
-/** States that may follow each state of a flow. It is `PENDING` again after `reset()`, and so are its atoms. */
+/** States that may follow each state of a flow. A reset makes it `PENDING` again, and its atoms too. */
 export const FLOW_TRANSITIONS: Table<FlowState> = {
   PENDING: ['RUNNING'],
   RUNNING: ['SUCCESS', 'FAILURE', 'SUSPENDING', 'RESUMING'],

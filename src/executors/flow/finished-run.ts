@@ -2,14 +2,11 @@
  * Finished runs that are reverted as a whole, later and in another process. The values that the atoms provide are known
  * then; the flow log keeps what reverts need beyond them.
  */
-import { put } from '../named.ts';
-import type { Compiled } from '../plan/compile.ts';
-import type { Provision } from '../plan/provision.ts';
-import { type AtomRecord, Storage } from './atom-storage.ts';
-import { undoes } from './hooks.ts';
-
-/** Parts of the records of atoms, by name: what the provided values do not tell. */
-export type KeptAtoms = Readonly<Record<string, Readonly<Partial<AtomRecord>>>>;
+import { put } from '../../flow/named.ts';
+import type { Compiled } from '../../flow/plan/compile.ts';
+import type { Provision } from '../../flow/plan/provision.ts';
+import { type AtomRecord, type KeptAtoms, Storage } from '../../flow/run/atom-storage.ts';
+import { undoes } from '../../flow/run/hooks.ts';
 
 /** Facts about a flow that decide from what a finished run can be reverted. */
 interface RevertPlan {
