@@ -38,7 +38,7 @@ export async function flow(source: FlowSource, options: FlowExecutorOptions = {}
     const compiled = compile(source);
     if (revert) checkRevert(compiled, path !== undefined);
   }
-  const log = path === undefined ? undefined : await openFlowLog(path, info, revert);
+  const log = path === undefined ? undefined : await openFlowLog(path, info, { isForRevert: revert });
   const verb = revert ? 'revert' : 'run';
   const runs = new FlowRuns(source, options, log);
   return {

@@ -41,17 +41,22 @@ export interface FlowLog {
 /** Changes of a run to resume, or the end of one that does not run again. */
 export type KeptFlow = { readonly changes: readonly FlowChange[] } | { readonly end: RunEnd };
 
+/** Options of a log. */
+export interface FlowLogOptions {
+  /** True to revert finished runs: those that were reverted already are then not reverted again. Default false. */
+  readonly isForRevert?: boolean | undefined;
+}
+
 /**
  * Opens a log: append-only JSONL with one line for each change, and one for the end of each run.
  * @param warn writes a message for the user
- * @param isForRevert true to revert finished runs: those that were reverted already are then not reverted again
  * @throws {TaskpipeError} `IO`; `LOCKED` if another process has it open; `USAGE` or `DATA` if it is not a
  *   file, or not a flow log
  */
 export async function openFlowLog(
   path: string,
   warn: (message: string) => void,
-  isForRevert = false,
+  { isForRevert = false }: FlowLogOptions = {},
 ): Promise<FlowLog> {
   let fd: number;
   try {
