@@ -81,8 +81,11 @@ describe('without a log', () => {
       '{"uuid":"u1","run":{"state":"FAILURE","as":"later","error":{"code":"C","message":"m"}},"result":1}\n';
     const { records, code, stdout } = await piped(cwd, 'task-exec --flow f.mjs --revert', failed);
     expect(records[0]?.run).toMatchObject({ state: 'REVERT_FAILURE', error: { code: 'NO_RESULTS' } });
-    expect(records[0]?.run.error?.message).toContain('give the --flow-log that it ran with, or --as');
+    const hint = 'give the --flow-log that it ran with, or the --as of its result';
+    expect(records[0]?.run.error?.message).toContain(`its "result" is not the result of a flow; ${hint}`);
     expect(code).toBe(1);
+    const half = await piped(cwd, 'task-exec --flow f.mjs --revert', failed.replace('1}', '{"x":1}}'));
+    expect(half.records[0]?.run.error?.message).toContain(`its "result" has no "y"; ${hint}`);
     const mended = stdout.replace('"result":1', '"result":{"x":"p","y":"q"}');
     const later = await piped(cwd, 'task-exec --flow f.mjs --revert', mended);
     expect(later.records[0]?.run.state).toBe('REVERTED');
@@ -96,6 +99,9 @@ export default graph('f').add(a, b, c).link(a, b, { decider: () => false, depth:
     const { records } = await piped(cwd, command, '{"uuid":"u1"}\n');
     expect(records[0]?.run.state).toBe('REVERTED');
     expect(doneIn(cwd)).toEqual(['do a', 'do c', 'undo c "c!"', 'undo a "a!"']);
+    const other = '{"uuid":"u2","run":{"state":"FAILURE","as":"later"},"result":{"status":200}}\n';
+    const wrong = await piped(cwd, 'task-exec --flow f.mjs --revert', other);
+    expect(wrong.records[0]?.run.error?.message).toContain('its "result" has no value of the flow');
   });
 });
 

@@ -99,6 +99,17 @@ export function finishedRun(
   return storage;
 }
 
+/** Returns the name of the first value that a revert needs and that is missing, if no decider can have left it out. */
+export function missingResult(
+  compiled: Compiled,
+  provided: Readonly<Record<string, unknown>>,
+): string | undefined {
+  if (revertPlanOf(compiled).hasDeciders) return undefined;
+  const needed = compiled.atoms.filter(({ atom }) => atom?.revert !== undefined);
+  const names = needed.flatMap(({ provisions }) => provisions.filter(isWhole).map(({ name }) => name));
+  return names.find((name) => !Object.hasOwn(provided, name));
+}
+
 /** Returns a result that gives the same values as that of the run. */
 function resultOf(provisions: readonly Provision[], provided: Readonly<Record<string, unknown>>): unknown {
   const given = provisions.filter(({ name }) => Object.hasOwn(provided, name));

@@ -5,7 +5,7 @@ import type { Storage } from '../../flow/run/atom-storage.ts';
 import type { KeptFlow, RunEnd } from '../../flow/run/flow-log.ts';
 import { replay } from '../../flow/run/snapshot.ts';
 import type { Outcome } from '../contract.ts';
-import { finishedRun, isStanding, revertPlanOf, toBeReverted } from './finished-run.ts';
+import { finishedRun, isStanding, missingResult, revertPlanOf, toBeReverted } from './finished-run.ts';
 import { outcomeOfEnd } from './flow-outcome.ts';
 
 /** Failures of a flow before its first atom. */
@@ -59,12 +59,19 @@ export function toRevert(task: Task, compiled: Compiled, { as, hasLog, kept }: R
     );
   const lost = lostResults(compiled);
   if (lost !== undefined) return noResults(lost);
-  const result = attribute(task.fields, as);
+  return fromRecord(compiled, as, attribute(task.fields, as));
+}
+
+/** Returns the run of the values in a record. */
+function fromRecord(compiled: Compiled, as: string, result: unknown): ToRevert {
+  const hint = 'give the --flow-log that it ran with, or the --as of its result';
   if (typeof result !== 'object' || result === null || Array.isArray(result))
-    return noResults(
-      `its "${as}" is not the result of a flow; give the --flow-log that it ran with, or --as`,
-    );
-  return standing(finishedRun(compiled, result as Readonly<Record<string, unknown>>, undefined));
+    return noResults(`its "${as}" is not the result of a flow; ${hint}`);
+  const provided = result as Readonly<Record<string, unknown>>;
+  const missing = missingResult(compiled, provided);
+  if (missing !== undefined) return noResults(`its "${as}" has no "${missing}"; ${hint}`);
+  const storage = finishedRun(compiled, provided, undefined);
+  return isStanding(storage) ? { storage } : noResults(`its "${as}" has no value of the flow; ${hint}`);
 }
 
 function fromEnd(compiled: Compiled, end: RunEnd): ToRevert {
