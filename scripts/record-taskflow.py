@@ -11,8 +11,8 @@ did with it. Lines: `atom OLD>NEW`, `call atom {inputs}`, `revert atom`, hooks a
 that an atom reports as `progress atom 0.5`.
 
 TaskFlow keeps atoms that may run at the same time in sets, so their order is not defined. The recording orders them by
-TaskFlow's own `priority`: what was added first runs first, and what began last is reverted first. Calls that ended
-together are processed in the order in which they began.
+TaskFlow's own `priority`: what was added first runs first (in a graph after sorting by links), and what began last is
+reverted first. Calls that ended together are processed in the order in which they began.
 """
 import argparse
 import json
@@ -21,10 +21,9 @@ import pathlib
 import random
 import sys
 
-from taskflow import engines, exceptions, retry, states, task
+from taskflow import deciders, engines, exceptions, retry, states, task
 from taskflow.engines.action_engine import builder
 from taskflow.patterns import graph_flow, linear_flow, unordered_flow
-from taskflow import deciders
 from taskflow.types import notifier
 
 FILE = pathlib.Path(__file__).parent.parent / "test" / "flow" / "recorded.ndjson"

@@ -166,3 +166,14 @@ test.each(recordingsIn('differs.ndjson'))('TaskFlow differs: $why', async (recor
   const less = recording.lines.filter((line) => !lines.includes(line));
   expect({ state, more, less }).toEqual(DIFFERENCES[recording.why ?? '']);
 });
+
+test.for(['recorded.ndjson', 'differs.ndjson'])(
+  '%s is what an installed TaskFlow gives',
+  async (file, context) => {
+    const python = '/usr/bin/python3'; // Debian's package is for this one
+    if ((await sh(`${python} -c 'import taskflow'`)).code !== 0)
+      context.skip('python3-taskflow is not installed');
+    const command = `${python} ${root}scripts/record-taskflow.py --check --file ${root}test/flow/${file}`;
+    expect(await sh(command)).toMatchObject({ code: 0, stderr: '' });
+  },
+);
