@@ -21,6 +21,7 @@ import {
   times,
   unordered,
 } from '../../src/flow/index.ts';
+import { root, sh } from '../support/run.ts';
 import { atom, type Behaviour, newTrace, type Trace, traced } from './trace.ts';
 
 interface RecordedAtom extends Behaviour {
