@@ -18,7 +18,7 @@ interface AtomSpec {
 interface FlowSpec {
   readonly pattern: 'linear' | 'unordered' | 'graph';
   readonly tries: number;
-  readonly links: readonly (readonly [number, number, (readonly [boolean, Depth])?])[];
+  readonly links: readonly (readonly [number, number, readonly [boolean, Depth] | undefined])[];
   readonly parts: readonly (AtomSpec | FlowSpec)[];
 }
 
