@@ -2,6 +2,7 @@
  * The library: everything that the commands do, typed. Owns nothing; it only exports. What is not exported here, or from
  * taskpipe/flow and taskpipe/serve, may change at any time.
  */
+export type { AtomTime, CallTimes } from './core/base/call-times.ts';
 export { type ErrorCode, TaskpipeError } from './core/base/errors.ts';
 export { nameUuid, randomUuid } from './core/ids/index.ts';
 export { readTasks } from './core/record/ndjson.ts';

@@ -1,3 +1,4 @@
+import type { AtomTime } from '../core/base/call-times.ts';
 import type { Notify } from '../core/record/event.ts';
 import type { Failure, State, Task } from '../core/record/task.ts';
 
@@ -79,6 +80,8 @@ export interface Executor {
    * @param ordinal position of the task in the input, from 0
    */
   describe(task: Task, ordinal?: number): string;
+  /** Returns the times of the atoms of flows so far, for the report. */
+  atomTimes?(): readonly AtomTime[];
   /** Releases its resources. */
   close(): Promise<void>;
 }
@@ -100,6 +103,8 @@ export interface Setting {
   readonly print: (line: string) => void;
   /** Writes a message to stderr, unless `--quiet` was given. */
   readonly info: (message: string) => void;
+  /** True if a report is wanted that has the times of parts of tasks. */
+  readonly measures?: boolean;
   /** Called for state changes inside a task, if events are wanted. */
   readonly notify?: Notify | undefined;
   /** Aborted when the stage should finish what runs and end. */

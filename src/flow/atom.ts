@@ -47,7 +47,17 @@ export interface AtomContext {
   readonly signal: AbortSignal;
   /** True if an earlier process was killed during this call. The call may have had its effects already. */
   readonly isRepeated: boolean;
+  /**
+   * Tells listeners and `--events` how much of the work is done. It does nothing after the end of the call, or if the
+   * part differs by less than 0.001 from the last one told.
+   * @param part from 0 to 1
+   * @throws {TaskpipeError} `USAGE` if it is anything else
+   */
+  progress(part: number): void;
 }
+
+/** Function that runs before or after a call of an atom. Its error fails the call. */
+export type Hook = (inputs: Inputs, context: AtomContext) => unknown;
 
 /** Reason why an atom is reverted. */
 export interface Undoing {
@@ -67,11 +77,22 @@ export interface Atom extends Signature {
   execute(inputs: Inputs, context: AtomContext): unknown;
   /** Undoes the work. It is also called if `execute` failed, because part of the work may be done. */
   revert?(inputs: Inputs, undoing: Undoing, context: AtomContext): unknown;
+  /** Runs before each `execute`. */
+  preExecute?(...given: Parameters<Hook>): unknown;
+  /** Runs after each `execute`, also after one that failed. */
+  postExecute?(...given: Parameters<Hook>): unknown;
+  /** Runs before each `revert`, also if the atom has none. */
+  preRevert?(...given: Parameters<Hook>): unknown;
+  /** Runs after each `revert`, also after one that failed. */
+  postRevert?(...given: Parameters<Hook>): unknown;
+  /** Inputs that only `revert` gets, besides those of `execute`. The flow does not start if one cannot be provided. */
+  readonly revertRequires?: string | readonly string[];
+  /** Names that inputs of `revert` have outside the atom: `{ argument: name }`. Each of them is required. */
+  readonly revertRebind?: Readonly<Record<string, string>>;
 }
 
 /** Function used as an atom. It must have a name, and may have the other members of an atom as properties. */
-export type AtomFunction = ((inputs: Inputs, context: AtomContext) => unknown) &
-  Signature & { readonly name: string; readonly revert?: Atom['revert'] };
+export type AtomFunction = ((inputs: Inputs, context: AtomContext) => unknown) & Omit<Atom, 'execute'>;
 
 /** Members of atoms and controllers that declare inputs and outputs. */
 export const SIGNATURE_NAMES: Names<Signature> = {
@@ -82,7 +103,15 @@ export const SIGNATURE_NAMES: Names<Signature> = {
   inject: true,
 };
 
-const ATOM_NAMES: Names<Atom> = { ...SIGNATURE_NAMES, name: true, execute: true, revert: true };
+/** Functions that an atom may have besides `execute`. */
+const FUNCTIONS = ['revert', 'preExecute', 'postExecute', 'preRevert', 'postRevert'] as const;
+
+const ATOM_NAMES: Names<Atom> = {
+  ...SIGNATURE_NAMES,
+  ...{ name: true, execute: true, revert: true },
+  ...{ preExecute: true, postExecute: true, preRevert: true, postRevert: true },
+  ...{ revertRequires: true, revertRebind: true },
+};
 
 /**
  * Makes an atom of a function.
@@ -105,10 +134,13 @@ export function toAtom(given: unknown, flow: string): Atom {
   if (typeof given === 'function') {
     if (/^class\b/.test(String(given)))
       throw noAtom(flow, `the class ${given.name}; add an instance: new ${given.name}()`);
-    const { name, requires, optional, provides, rebind, inject, revert } = given as AtomFunction;
+    const { name } = given as AtomFunction;
     if (name === '') throw noAtom(flow, 'a function without a name; give it one by task(name, fn)');
-    const more = { requires, optional, provides, rebind, inject, revert } as Omit<Atom, 'name' | 'execute'>;
-    return { ...more, name, execute: given as AtomFunction };
+    const members = Object.keys(ATOM_NAMES).map((key) => [
+      key,
+      (given as unknown as Atom)[key as keyof Atom],
+    ]);
+    return checkFunctions(flow, { ...Object.fromEntries(members), name, execute: given as AtomFunction });
   }
   const atom = given as Atom;
   if (typeof given !== 'object' || given === null || typeof atom.execute !== 'function')
@@ -118,6 +150,19 @@ export function toAtom(given: unknown, flow: string): Atom {
   // An instance of a class may have any members of its own.
   if (Object.getPrototypeOf(atom) === Object.prototype)
     checkOptions(`flow "${flow}": atom "${atom.name}"`, atom, {}, ATOM_NAMES);
+  return checkFunctions(flow, atom);
+}
+
+/** @throws {TaskpipeError} `USAGE` if `revert` or a hook is not a function */
+function checkFunctions(flow: string, atom: Atom): Atom {
+  for (const name of FUNCTIONS) {
+    const type = typeof atom[name];
+    if (type === 'function' || type === 'undefined') continue;
+    throw new TaskpipeError(
+      'USAGE',
+      `flow "${flow}": ${name} of the atom "${atom.name}" must be a function; got ${atom[name] === null ? null : type}`,
+    );
+  }
   return atom;
 }
 

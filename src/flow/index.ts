@@ -6,6 +6,7 @@ export {
   type Atom,
   type AtomContext,
   type AtomFunction,
+  type Hook,
   type Inputs,
   type Provides,
   type Signature,
@@ -43,9 +44,17 @@ export type {
   DecisionChange,
   FlowChange,
   Intention,
+  RestoredChange,
   ResumedChange,
 } from './run/atom-storage.ts';
-export { Engine, type EngineKind, type EngineOptions, type FlowResult, run } from './run/engine.ts';
+export type { CallTime } from './run/call.ts';
+export {
+  Engine,
+  type EngineKind,
+  type EngineOptions,
+  type FlowResult,
+  run,
+} from './run/engine.ts';
 export { type FlowLog, openFlowLog } from './run/flow-log.ts';
 export { type FlowEvent, type Listener, Notifier } from './run/notifier.ts';
 export type { FlowSnapshot } from './run/snapshot.ts';

@@ -1,3 +1,4 @@
+import type { AtomTime } from '../core/base/call-times.ts';
 import type { Bin } from '../core/base/histogram.ts';
 
 /** Report of a run, as `--report FILE.json` writes it. Times are in milliseconds unless stated otherwise. */
@@ -30,6 +31,8 @@ export interface Report {
   readonly hosts: readonly Host[];
   /** Sums of all other hosts; absent if there are none. */
   readonly otherHosts?: HostCounts;
+  /** Times of the atoms of flows, by name, the longest total first; absent if there are none. At most 1,000, and `OTHER`. */
+  readonly atoms?: readonly AtomTime[];
 }
 
 /** Numbers of tasks by outcome. */

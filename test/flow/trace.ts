@@ -29,6 +29,8 @@ export interface Behaviour extends Omit<Atom, 'name' | 'execute' | 'revert'> {
   readonly revertFails?: boolean;
   /** Result of the atom. Default: its name and `!`. */
   readonly gives?: unknown;
+  /** Progress that it reports. */
+  readonly progress?: readonly number[];
   /** Turns of the event loop that the work takes. Default: none. */
   readonly turns?: number;
 }
@@ -41,7 +43,14 @@ async function turn(turns: number): Promise<void> {
 export function atom(
   trace: Trace,
   name: string,
-  { failures = 0, revertFails = false, gives = `${name}!`, turns = 0, ...signature }: Behaviour = {},
+  {
+    failures = 0,
+    revertFails = false,
+    gives = `${name}!`,
+    turns = 0,
+    progress = [],
+    ...signature
+  }: Behaviour = {},
 ): Atom {
   let left = failures;
   const tell = (line: string): void => {
@@ -58,15 +67,21 @@ export function atom(
   return {
     ...signature,
     name,
-    execute(inputs: Inputs) {
-      tell(`call ${name}${Object.keys(inputs).length > 0 ? ` ${JSON.stringify(inputs)}` : ''}`);
+    execute(inputs: Inputs, context) {
+      tell(`call ${name}${shown(inputs)}`);
+      for (const part of progress) context.progress(part);
       return turns > 0 ? turn(turns).then(work) : work();
     },
-    revert() {
-      tell(`revert ${name}`);
+    revert(inputs) {
+      const own = [signature.revertRequires ?? []].flat();
+      tell(`revert ${name}${shown(Object.fromEntries(own.map((one) => [one, inputs[one]])))}`);
       return turns > 0 ? turn(turns).then(undo) : undo();
     },
   };
+}
+
+function shown(inputs: Inputs): string {
+  return Object.keys(inputs).length > 0 ? ` ${JSON.stringify(inputs)}` : '';
 }
 
 /** Returns an engine that records its state changes. */
@@ -79,6 +94,9 @@ export function traced(trace: Trace, flow: Flow, options: EngineOptions = {}): E
   engine.taskNotifier.register('*', (state, { atom: name, old_state }) => {
     trace.atoms.push(`${name} ${old_state}>${state}`);
     trace.all.push(`${name} ${old_state}>${state}`);
+  });
+  engine.taskNotifier.register('PROGRESS', (_, { atom: name, progress }) => {
+    trace.atoms.push(`progress ${name} ${progress}`);
   });
   return engine;
 }

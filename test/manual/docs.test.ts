@@ -21,12 +21,14 @@ const OTHERS = new Set([
     'REVERTED',
     'REVERT_FAILURE',
     'IGNORE',
+    'PROGRESS',
   ],
   ...['SUSPENDING', 'SUSPENDED', 'RESUMING', 'EXECUTE', 'REVERT', 'REVERT_ALL', 'RETRY'],
   ...['ALL', 'NEIGHBORS', 'ATOM'], // the reach of a decider; FLOW is a code too
   ...['USAGE', 'DATA', 'IO', 'LOCKED', 'PIPE'], // codes of errors that end a stage
   ...['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT'],
   ...['DEBUG', 'INFO', 'WARN'],
+  'OTHER', // further atoms of a report
   ...['TRUE', 'FALSE', 'EOF', 'LZIP'], // LZIP: the beginning of a packed file
   ...['TUNNEL_REFUSED', 'ADDRESS_DENIED'], // internal codes; users see CONNECTION and DENIED
   ...['COUNT', 'LPOS', 'NX', 'PX', 'SET', 'TIME', 'UNKNOWN', 'TASK_QUEUE'], // of Redis

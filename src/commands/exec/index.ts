@@ -135,7 +135,8 @@ export const command: Command = defineCommand({
     const queues = await openShared(values, io).catch(closing(close));
     const notify = events?.notify;
     const room = events?.room;
-    const setting = { timeout, revert, logDir, env, print, info, notify, version, stopping };
+    const measures = values.report !== undefined;
+    const setting = { timeout, revert, logDir, env, print, info, notify, version, stopping, measures };
     const made = await executorFor({ ...values }, setting).catch(closing(close));
     const executor =
       queues === undefined || !values.shared || values.hostRate === undefined

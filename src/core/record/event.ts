@@ -12,6 +12,7 @@ import type { Failure } from './task.ts';
  * | `attempt` | number of the attempt, from 1; only for a task |
  * | `error`, `stack` | reason of a failure or a retry, and the stack of the error |
  * | `result` | result of an atom |
+ * | `progress` | part of the work of an atom that is done, from 0 to 1; the state does not change then |
  *
  * A task begins as `PENDING`, is `RUNNING` during an attempt and `RETRYING` between two, and then has a final
  * state. A task to revert begins as `FAILURE` and is `REVERTING` during an attempt. A retry that is dropped
@@ -27,6 +28,7 @@ export interface Event {
   readonly error?: Failure;
   readonly stack?: string;
   readonly result?: unknown;
+  readonly progress?: number;
 }
 
 /** Function that receives events in their order. */

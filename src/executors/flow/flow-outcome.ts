@@ -21,6 +21,12 @@ export function outcomeOf(result: FlowResult, snapshot: () => FlowSnapshot, comp
   };
 }
 
+/** Returns the outcome of the revert of a whole flow, for the task that it is reverted for. */
+export function outcomeOfRevert({ state, error }: Outcome): Outcome {
+  if (state === 'PENDING') return { state };
+  return state === 'REVERT_FAILURE' && error !== undefined ? { error } : {};
+}
+
 /** Returns the outcome of a run that ended earlier, as the log has it. */
 export function outcomeOfEnd({ state, result, error }: RunEnd): Outcome {
   const kept = result === undefined ? {} : { result };

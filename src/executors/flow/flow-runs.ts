@@ -1,16 +1,20 @@
+import { AtomTimes } from '../../core/base/atom-times.ts';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { isA, thrownOf } from '../../core/base/thrown.ts';
 import type { Task } from '../../core/record/task.ts';
 import { type Flow, isFlow } from '../../flow/patterns.ts';
 import { compile, missingIn } from '../../flow/plan/compile.ts';
-import type { FlowChange, Storage } from '../../flow/run/atom-storage.ts';
+import { Storage } from '../../flow/run/atom-storage.ts';
+import type { CallTime } from '../../flow/run/call.ts';
 import { Engine } from '../../flow/run/engine.ts';
-import type { FlowLog } from '../../flow/run/flow-log.ts';
+import type { FlowLog, KeptFlow } from '../../flow/run/flow-log.ts';
 import { runKey } from '../../flow/run/flow-log-read.ts';
 import type { FlowEvent } from '../../flow/run/notifier.ts';
-import { replay } from '../../flow/run/snapshot.ts';
+import { replay, snapshotOf } from '../../flow/run/snapshot.ts';
 import type { Attempt, Outcome } from '../contract.ts';
-import { outcomeOf, outcomeOfEnd } from './flow-outcome.ts';
+import { keptAtoms } from './finished-run.ts';
+import { outcomeOf, outcomeOfEnd, outcomeOfRevert } from './flow-outcome.ts';
+import { toRevert } from './flow-revert.ts';
 import type { FlowExecutorOptions } from './options.ts';
 
 /** Flow for all tasks, or a function that returns one for each. */
@@ -22,6 +26,9 @@ export class FlowRuns {
   readonly #options: FlowExecutorOptions;
   readonly #log: FlowLog | undefined;
   readonly #engines = new Set<Engine>();
+  /** Times of the atoms so far. */
+  readonly times = new AtomTimes();
+  readonly #onCall: ((call: CallTime) => void) | undefined;
   /** Runs that the log records at this moment, by flow and uuid. */
   readonly #busy = new Map<string, Promise<Outcome>>();
   readonly #suspend = (): void => {
@@ -34,6 +41,8 @@ export class FlowRuns {
     this.#source = source;
     this.#options = options;
     this.#log = log;
+    const record = ({ atom, ms, ...how }: CallTime): void => this.times.record(atom, ms, how);
+    this.#onCall = options.measures === false ? undefined : record;
     // Without a log, finished atoms would be forgotten, so the flow is not suspended.
     if (log !== undefined) options.stopping?.addEventListener('abort', this.#suspend);
   }
@@ -74,26 +83,27 @@ export class FlowRuns {
     const before = await earlier;
     if (before?.state === 'PENDING') return before; // it was suspended, and would begin anew
     const kept = await this.#log?.take(flow.name, task.uuid);
-    if (kept !== undefined && 'end' in kept) return outcomeOfEnd(kept.end);
-    return this.#start(task, flow, signal, kept?.changes);
+    if (kept !== undefined && 'end' in kept && !this.#options.revert) return outcomeOfEnd(kept.end);
+    return this.#start(task, flow, signal, kept);
   }
 
-  async #start(
-    task: Task,
-    flow: Flow,
-    signal: AbortSignal,
-    changes?: readonly FlowChange[],
-  ): Promise<Outcome> {
+  async #start(task: Task, flow: Flow, signal: AbortSignal, kept?: KeptFlow): Promise<Outcome> {
     const compiled = compile(flow);
-    const missing = missingIn(compiled, task.fields);
-    if (missing !== undefined) return { error: { code: 'INPUT', message: missing } };
     let resume: Storage | undefined;
     try {
-      if (changes !== undefined) resume = this.#goOn(task, replay(compiled, changes));
+      if (this.#options.revert) {
+        const { as = 'result' } = this.#options;
+        const what = toRevert(task, compiled, { as, hasLog: this.#log !== undefined, kept });
+        if ('outcome' in what) return what.outcome;
+        resume = this.#goOn(task, what.storage);
+      } else if (kept !== undefined && 'changes' in kept)
+        resume = this.#goOn(task, replay(compiled, kept.changes));
     } catch (error) {
       if (error instanceof TaskpipeError) return { error: { code: 'FLOW_LOG', message: error.message } };
       throw error;
     }
+    const missing = missingIn(compiled, task.fields);
+    if (missing !== undefined) return { error: { code: 'INPUT', message: missing } };
     try {
       return await this.#runEngine(task, flow, { signal, resume });
     } catch (error) {
@@ -112,7 +122,7 @@ export class FlowRuns {
   /** Reports what runs again. */
   #goOn({ uuid }: Task, storage: Storage): Storage {
     for (const [index, { state }] of storage.records.entries()) {
-      if (state !== 'RUNNING' && state !== 'REVERTING') continue;
+      if (state !== 'REVERTING' && (state !== 'RUNNING' || this.#options.revert)) continue;
       const what = state === 'RUNNING' ? 'run' : 'reverted';
       const name = storage.compiled.atoms[index]?.name;
       this.#options.info?.(
@@ -127,20 +137,28 @@ export class FlowRuns {
     flow: Flow,
     { signal, resume }: { signal: AbortSignal; resume: Storage | undefined },
   ): Promise<Outcome> {
-    const { engine: kind, jobs, timeout } = this.#options;
+    const { engine: kind, jobs, timeout, revert } = this.#options;
     const { uuid } = task;
     const journal = this.#log?.journal(flow.name, uuid);
     const store = task.copy(); // atoms may change it
-    const engine = new Engine(flow, { store, engine: kind, jobs, timeout, signal, resume, journal });
+    const storage = resume ?? new Storage(compile(flow));
+    if (revert) journal?.add({ restored: snapshotOf(storage, 'REVERTING').atoms }); // it had ended before
+    const onCall = this.#onCall;
+    const limits = { jobs, timeout, signal };
+    const engine = new Engine(flow, { store, engine: kind, ...limits, resume: storage, journal, onCall });
     this.#tell(uuid, engine);
     this.#listen(signal);
     this.#engines.add(engine);
     try {
       const result = await engine.run();
       const outcome = outcomeOf(result, () => engine.toJSON(), compile(flow));
-      if (result.state === 'SUSPENDED') await journal?.sync();
-      else await this.#log?.end(flow.name, uuid, { ...outcome, state: result.state });
-      return outcome;
+      const { state } = result;
+      if (state === 'SUSPENDED') await journal?.sync();
+      else if (this.#log !== undefined) {
+        const atoms = state === 'SUCCESS' ? keptAtoms(storage) : undefined;
+        await this.#log.end(flow.name, uuid, { ...outcome, state, atoms });
+      }
+      return revert ? outcomeOfRevert(outcome) : outcome;
     } finally {
       this.#engines.delete(engine);
     }
@@ -156,6 +174,7 @@ export class FlowRuns {
     };
     notifier.register('*', tell);
     taskNotifier.register('*', tell);
+    taskNotifier.register('PROGRESS', tell);
   }
 
   /** Stops all flows from starting atoms when the stage leaves. */

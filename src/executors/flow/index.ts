@@ -11,6 +11,7 @@ import { compile } from '../../flow/plan/compile.ts';
 import { openFlowLog } from '../../flow/run/flow-log.ts';
 import type { Executor, Setting } from '../contract.ts';
 import { loadDefault } from '../load-module.ts';
+import { checkRevert } from './flow-revert.ts';
 import { FlowRuns, type FlowSource } from './flow-runs.ts';
 import { type FlowExecutorOptions, type FlowValues, flowOptions, OWN_FLOW_OPTIONS } from './options.ts';
 
@@ -32,23 +33,29 @@ export async function flow(source: FlowSource, options: FlowExecutorOptions = {}
       'USAGE',
       `flow() takes a flow, or a function that returns one; got ${typeof source}`,
     );
-  if (isFlow(source)) compile(source);
-  const { flowLog: path, info = () => {} } = options;
-  const log = path === undefined ? undefined : await openFlowLog(path, info);
+  const { flowLog: path, info = () => {}, revert } = options;
+  if (isFlow(source)) {
+    const compiled = compile(source);
+    if (revert) checkRevert(compiled, path !== undefined);
+  }
+  const log = path === undefined ? undefined : await openFlowLog(path, info, { isForRevert: revert });
+  const verb = revert ? 'revert' : 'run';
   const runs = new FlowRuns(source, options, log);
   return {
     attempt: (task, attempt) => runs.run(task, attempt),
     describe: (task) =>
-      isFlow(source) ? `run the flow "${source.name}" for ${task.uuid}` : `run a flow for ${task.uuid}`,
+      isFlow(source)
+        ? `${verb} the flow "${source.name}" for ${task.uuid}`
+        : `${verb} a flow for ${task.uuid}`,
+    atomTimes: () => runs.times.times,
     close: () => runs.close(),
   };
 }
 
 /** Returns the executor from the values of the command line. */
 export async function flowFromValues(values: FlowValues, setting: Setting): Promise<Executor> {
-  const { flow: file, engine, jobs, flowLog } = values;
-  const { timeout, stopping, info, notify, revert } = setting;
-  if (revert) throw new TaskpipeError('USAGE', '--revert cannot be used with --flow: a flow reverts itself');
+  const { flow: file, engine, jobs, flowLog, as } = values;
+  const { timeout, stopping, info, notify, revert, measures } = setting;
   const logPlace = flowLog === undefined ? undefined : steadyPath(flowLog);
   const source = await loadDefault(file, '--flow', 'a flow, as in: export default linear("name").add(...)');
   if (!isFlow(source) && typeof source !== 'function') {
@@ -57,5 +64,7 @@ export async function flowFromValues(values: FlowValues, setting: Setting): Prom
       `--flow ${file}: the default export must be a flow, or a function of the task that returns one; got ${typeof source}`,
     );
   }
-  return flow(source as FlowSource, { engine, jobs, timeout, flowLog: logPlace?.(), stopping, info, notify });
+  const limits = { engine, jobs, timeout };
+  const told = { stopping, info, notify, measures };
+  return flow(source as FlowSource, { ...limits, ...told, flowLog: logPlace?.(), revert, as });
 }

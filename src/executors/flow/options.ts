@@ -7,6 +7,7 @@ import type { Notify } from '../../core/record/event.ts';
 export const flowHelp: string = [
   'FILE exports a flow, or a function that returns one for a task. Atoms of the flow take attributes of the record as inputs, by name.',
   'If an atom fails, the finished atoms are reverted, and the record is REVERTED.',
+  'With --revert, the flows of records that failed in a later stage are reverted, with the results in --flow-log, else in the record.',
 ].join('\n');
 
 /** Options of `--flow` alone. */
@@ -36,8 +37,17 @@ interface OwnFlowOptions {
   readonly stopping?: AbortSignal | undefined;
   /** Writes a message to stderr. */
   readonly info?: ((message: string) => void) | undefined;
-  /** Called for every change of state of flows and atoms. */
+  /** Called for every change of state of flows and atoms, and for progress. */
   readonly notify?: Notify | undefined;
+  /**
+   * Reverts the flows of tasks that failed in a later stage: for a stage with `revert`. With `flowLog`, their results are
+   * read from the log, else from the record. Default false.
+   */
+  readonly revert?: boolean | undefined;
+  /** Key of the result in the record, for `revert`. Default `result`. */
+  readonly as?: string | undefined;
+  /** Measures the atoms for the report. Default true. */
+  readonly measures?: boolean | undefined;
 }
 
 /** Names of the options of `OwnFlowOptions`. */
@@ -47,10 +57,17 @@ export const OWN_FLOW_OPTIONS: Names<OwnFlowOptions> = {
   stopping: true,
   info: true,
   notify: true,
+  revert: true,
+  as: true,
+  measures: true,
 };
 
 /** Options of the executor for flows. */
 export type FlowExecutorOptions = LibraryOptions<typeof flowOptions, OwnFlowOptions>;
 
 /** Values of the options of `--flow`. */
-export type FlowValues = OptionValues<typeof flowOptions> & { readonly flow: string; readonly jobs: number };
+export type FlowValues = OptionValues<typeof flowOptions> & {
+  readonly flow: string;
+  readonly jobs: number;
+  readonly as: string;
+};

@@ -42,6 +42,15 @@ export interface CompiledAtom {
   readonly reach: Readonly<Record<Depth, readonly number[]>>;
 }
 
+/** Value that the store must have. */
+export interface Need {
+  readonly name: string;
+  /** Atom that requires it. */
+  readonly atom: CompiledAtom;
+  /** True if only the `revert` of the atom does. */
+  readonly isForRevert: boolean;
+}
+
 /** Flow that is ready to run. It holds no state of a run, so any number of runs can share it. */
 export interface Compiled {
   readonly name: string;
@@ -49,7 +58,7 @@ export interface Compiled {
   /** Indexes by name. */
   readonly indexes: ReadonlyMap<string, number>;
   /** Values that the store must have, because no atom provides them. */
-  readonly needs: readonly { readonly name: string; readonly atom: CompiledAtom }[];
+  readonly needs: readonly Need[];
 }
 
 const known = new WeakMap<Flow, Compiled>();
@@ -74,10 +83,10 @@ export function compile(flow: Flow): Compiled {
 export function missingIn({ name: flow, needs, atoms }: Compiled, store: Inputs): string | undefined {
   const missing = needs.find(({ name }) => !Object.hasOwn(store, name));
   if (missing === undefined) return undefined;
-  const { name, atom } = missing;
+  const { name, atom, isForRevert } = missing;
   const late = atoms.find(({ provisions }) => provisions.some((provision) => provision.name === name));
   const hint = late === undefined ? '' : ` ("${late.name}" provides it, but does not run before)`;
-  return `flow "${flow}": "${atom.name}" requires "${name}", but the store has no such value, and no atom before it provides one${hint}`;
+  return `flow "${flow}": "${atom.name}" requires "${name}"${isForRevert ? ' for its revert' : ''}, but the store has no such value, and no atom before it provides one${hint}`;
 }
 
 function compileLayout(name: string, layout: Layout): Compiled {
@@ -191,6 +200,6 @@ function needsOf(atoms: readonly CompiledAtom[]): Compiled['needs'] {
         ({ isOptional, providers, name }) =>
           !isOptional && providers.length === 0 && !Object.hasOwn(inject, name),
       )
-      .map(({ name }) => ({ name, atom }));
+      .map(({ name, isForRevert }) => ({ name, atom, isForRevert }));
   });
 }

@@ -1,5 +1,5 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
-import type { Provides, Signature } from '../atom.ts';
+import type { Atom, Provides, Signature } from '../atom.ts';
 
 /** Name for a part of a result. Without `key` and `index` it names the whole result. */
 export interface Provision {
@@ -17,7 +17,12 @@ export interface Argument {
   /** Name outside the atom. */
   readonly name: string;
   readonly isOptional: boolean;
+  /** True if only `revert` gets it. */
+  readonly isForRevert: boolean;
 }
+
+/** Declared inputs of an atom or a controller. */
+export type Declared = Signature & Pick<Partial<Atom>, 'revertRequires' | 'revertRebind'>;
 
 /** Returns the names that `provides` declares, with the part of the result for each. */
 export function provisionsOf(provides: Provides | undefined): Provision[] {
@@ -42,19 +47,34 @@ export function valueIn(result: unknown, { key, index }: Provision): unknown {
 }
 
 /**
- * Returns the inputs of an atom. Those that only `rebind` names are required.
+ * Returns the inputs of an atom: those of `execute`, then those of `revert` alone. Inputs that only `rebind` names are
+ * required.
  * @param where the atom and its flow, for messages
- * @throws {TaskpipeError} `USAGE` if `requires` or `optional` is neither a name nor a list of names
+ * @throws {TaskpipeError} `USAGE` if `requires`, `optional` or `revertRequires` is neither a name nor a list of names
  */
-export function argumentsOf({ requires, optional, rebind = {} }: Signature, where: string): Argument[] {
+export function argumentsOf(declared: Declared, where: string): Argument[] {
+  const { requires, optional, rebind = {}, revertRequires, revertRebind = {} } = declared;
   const needed = names(requires, `requires of ${where}`);
   const wanted = names(optional, `optional of ${where}`);
   const all = new Set([...needed, ...Object.keys(rebind), ...wanted]);
-  return [...all].map((argument) => ({
-    argument,
-    name: (Object.hasOwn(rebind, argument) ? rebind[argument] : undefined) ?? argument,
-    isOptional: wanted.includes(argument),
+  const ofExecute = [...all].map((argument) => ({
+    ...{ argument, name: outside(rebind, argument) },
+    ...{ isOptional: wanted.includes(argument), isForRevert: false },
   }));
+  if (revertRequires === undefined && declared.revertRebind === undefined) return ofExecute;
+  const undo = new Set([
+    ...names(revertRequires, `revertRequires of ${where}`),
+    ...Object.keys(revertRebind),
+  ]);
+  const ofRevert = [...undo].map((argument) => ({
+    ...{ argument, name: outside(revertRebind, argument), isOptional: false, isForRevert: true },
+  }));
+  return [...ofExecute, ...ofRevert];
+}
+
+/** Returns the name that an argument has outside its atom. */
+function outside(rebind: Readonly<Record<string, string>>, argument: string): string {
+  return (Object.hasOwn(rebind, argument) ? rebind[argument] : undefined) ?? argument;
 }
 
 function names(given: string | readonly string[] | undefined, where: string): readonly string[] {

@@ -25,6 +25,9 @@ export interface AtomRecord {
   isRepeated?: boolean;
 }
 
+/** Parts of the records of atoms, by name: what the provided values do not tell. */
+export type KeptAtoms = Readonly<Record<string, Readonly<Partial<AtomRecord>>>>;
+
 /** Change of the state of an atom. */
 export interface AtomChange {
   readonly atom: string;
@@ -49,8 +52,14 @@ export interface ResumedChange {
   readonly resumed: true;
 }
 
+/** New start of the run from other states: of a finished run that is reverted, or none after a reset. */
+export interface RestoredChange {
+  /** States of atoms, by name. All others are as new. */
+  readonly restored: Readonly<Record<string, Readonly<AtomRecord>>>;
+}
+
 /** Any change in a run. A stored list of all changes is enough to resume the run. */
-export type FlowChange = AtomChange | DecisionChange | ResumedChange;
+export type FlowChange = AtomChange | DecisionChange | ResumedChange | RestoredChange;
 
 /** State of one run of a flow. Besides its methods, snapshot.ts changes it. */
 export class Storage {
@@ -61,6 +70,15 @@ export class Storage {
   constructor(compiled: Compiled) {
     this.compiled = compiled;
     this.records = compiled.atoms.map(() => ({ state: 'PENDING', intention: 'EXECUTE', turn: 0 }));
+  }
+
+  /** Puts all atoms back to the beginning. */
+  reset(): void {
+    for (const record of this.records) {
+      for (const key of Object.keys(record)) delete record[key as keyof AtomRecord];
+      Object.assign(record, { state: 'PENDING', intention: 'EXECUTE', turn: 0 } satisfies AtomRecord);
+    }
+    this.#turn = 0;
   }
 
   /** Puts the stored record of an atom in the place of a new one. Later starts get later turns. */

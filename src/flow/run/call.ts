@@ -1,13 +1,17 @@
+import { TaskpipeError } from '../../core/base/errors.ts';
 import { thrownOf } from '../../core/base/thrown.ts';
 import type { Failure } from '../../core/record/task.ts';
 import { missedTime } from '../../core/schedule/missed-time.ts';
 import type { AtomContext, Inputs } from '../atom.ts';
+import type { AtomState } from './states.ts';
 
 /** Failure of a call, with what was thrown. */
 export interface Failed {
   readonly failure: Failure;
   /** Absent if the engine itself failed the call, for example after a timeout. */
   readonly error?: unknown;
+  /** Result of an `execute` after which a hook failed. Its `revert` gets it. */
+  readonly result?: unknown;
 }
 
 /** Outcome of a call. */
@@ -19,7 +23,29 @@ export interface CallLimits {
   readonly timeout: number | undefined;
   /** Signal that is aborted if the whole run must stop. */
   readonly signal: AbortSignal | undefined;
+  /** Called with the progress of an atom. */
+  readonly onProgress: (call: CallOf, part: number) => void;
 }
+
+/** Call of an atom or a controller that has ended. */
+export interface CallTime {
+  readonly atom: string;
+  /** True for a call of `revert`. */
+  readonly isRevert: boolean;
+  readonly isFailed: boolean;
+  /** Duration in milliseconds, hooks included. */
+  readonly ms: number;
+}
+
+/** Atom that is called, and its state during the call. */
+export interface CallOf {
+  readonly flow: string;
+  readonly atom: string;
+  readonly state: AtomState;
+}
+
+/** Smallest difference of progress that is told: an atom in a loop must not fill the memory with events. */
+const STEP = 0.001;
 
 const NEVER: AbortSignal = new AbortController().signal;
 
@@ -29,14 +55,18 @@ export class CallContext implements AtomContext {
   readonly atom: string;
   readonly store: Inputs;
   readonly isRepeated: boolean;
+  readonly #of: CallOf;
   readonly #limits: CallLimits;
+  #told = Number.NaN;
+  #hasEnded = false;
   #timeOver: AbortController | undefined;
   #isOver = false;
   #signal: AbortSignal | undefined;
 
-  constructor(names: { flow: string; atom: string }, store: Inputs, isRepeated: boolean, limits: CallLimits) {
-    this.flow = names.flow;
-    this.atom = names.atom;
+  constructor(of: CallOf, store: Inputs, isRepeated: boolean, limits: CallLimits) {
+    this.flow = of.flow;
+    this.atom = of.atom;
+    this.#of = of;
     this.store = store;
     this.isRepeated = isRepeated;
     this.#limits = limits;
@@ -53,6 +83,21 @@ export class CallContext implements AtomContext {
     return this.#signal;
   }
 
+  progress(part: number): void {
+    if (!(typeof part === 'number' && part >= 0 && part <= 1)) {
+      const got = typeof part === 'number' ? part : describe(part);
+      throw new TaskpipeError('USAGE', `progress() of "${this.atom}" takes a number from 0 to 1; got ${got}`);
+    }
+    if (this.#hasEnded || (Math.abs(part - this.#told) < STEP && (part !== 1 || this.#told === 1))) return;
+    this.#told = part;
+    this.#limits.onProgress(this.#of, part);
+  }
+
+  /** Ends the call: its progress is no longer told. */
+  end(): void {
+    this.#hasEnded = true;
+  }
+
   /** Aborts the signal after a timeout, also for an atom that reads it only later. */
   abandon(): void {
     this.#isOver = true;
@@ -64,16 +109,32 @@ export class CallContext implements AtomContext {
 export function call(
   work: () => unknown,
   context: CallContext,
-  { timeout }: CallLimits,
+  limits: CallLimits,
 ): CallResult | Promise<CallResult> {
   try {
     const value = work();
     if (!isThenable(value)) return { value };
-    const settled = Promise.resolve(value).then((result) => ({ value: result }), failed);
-    return timeout === undefined ? settled : Promise.race([settled, timeOver(settled, context, timeout)]);
+    return limited(
+      Promise.resolve(value).then((result) => ({ value: result }), failed),
+      context,
+      limits,
+    );
   } catch (error) {
     return failed(error);
   }
+}
+
+/** Returns the outcome of a call, or its timeout. */
+export function limited(
+  settled: Promise<CallResult>,
+  context: CallContext,
+  { timeout }: CallLimits,
+): Promise<CallResult> {
+  return timeout === undefined ? settled : Promise.race([settled, timeOver(settled, context, timeout)]);
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : value === null ? 'null' : typeof value;
 }
 
 function timeOver(settled: Promise<CallResult>, context: CallContext, timeout: number): Promise<CallResult> {

@@ -2,6 +2,7 @@ import type { Names } from '../../core/options/library-options.ts';
 import type { Failure } from '../../core/record/task.ts';
 import type { Inputs } from '../atom.ts';
 import type { Storage } from './atom-storage.ts';
+import type { CallTime } from './call.ts';
 import type { FlowSnapshot } from './snapshot.ts';
 import type { Journal } from './steps.ts';
 
@@ -23,6 +24,8 @@ export interface EngineOptions {
   readonly resume?: FlowSnapshot | Storage | undefined;
   /** Journal that receives every change. */
   readonly journal?: Journal | undefined;
+  /** Called after each call of an atom or a controller, with its duration. */
+  readonly onCall?: ((call: CallTime) => void) | undefined;
 }
 
 /** All of them. */
@@ -34,6 +37,7 @@ export const ENGINE_NAMES: Names<EngineOptions> = {
   signal: true,
   resume: true,
   journal: true,
+  onCall: true,
 };
 
 /** Result of a run. */

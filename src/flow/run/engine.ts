@@ -6,20 +6,20 @@ import { compile, missingIn } from '../plan/compile.ts';
 import { Storage } from './atom-storage.ts';
 import { ENGINE_NAMES, type EngineOptions, type FlowResult } from './engine-options.ts';
 import { providedBy } from './inputs.ts';
-import { Notifier } from './notifier.ts';
+import { type FlowEvent, Notifier } from './notifier.ts';
 import { allNext, isSuccess, nextOf } from './select.ts';
 import { type FlowSnapshot, isReverting, restore, snapshotOf } from './snapshot.ts';
 import { type AtomState, checkFlowTransition, type FlowState } from './states.ts';
-import { type EndedCall, Steps } from './steps.ts';
+import { type EndedCall, type StepOptions, Steps } from './steps.ts';
 
 export type { EngineKind, EngineOptions, FlowResult } from './engine-options.ts';
 
-/** Runs one flow once. */
+/** Runs one flow: once, and again after each `reset()`. */
 export class Engine {
   /** Notifier of the state changes of the flow. */
   readonly notifier: Notifier<FlowState> = new Notifier();
   /** Notifier of the state changes of its atoms. */
-  readonly taskNotifier: Notifier<AtomState> = new Notifier();
+  readonly taskNotifier: Notifier<AtomState, 'PROGRESS'> = new Notifier();
   readonly #storage: Storage;
   readonly #steps: Steps;
   readonly #jobs: number;
@@ -41,7 +41,7 @@ export class Engine {
    *   that the flow needs; `DATA` if the run to resume does not fit the flow
    */
   constructor(flow: Flow, options: EngineOptions = {}) {
-    const { store = {}, engine = 'serial', jobs = 10, timeout, signal, resume, journal } = options;
+    const { store = {}, engine = 'serial', jobs = 10, timeout, signal, resume, journal, onCall } = options;
     checkOptions('an engine', options, {}, ENGINE_NAMES);
     mustBeWhole('jobs', jobs, 1);
     mustBeDuration('timeout', timeout);
@@ -55,7 +55,10 @@ export class Engine {
     this.#storage = openStorage(compiled, resume);
     this.#state = stateOf(this.#storage, resume);
     this.#isBroken = this.#storage.records.some(({ state }) => state === 'REVERT_FAILURE');
-    this.#steps = new Steps(this.#storage, { store, timeout, signal, journal, notifier: this.taskNotifier });
+    const notifier = this.taskNotifier;
+    const onProgress: StepOptions['onProgress'] = ({ state, ...of }, progress) =>
+      notifier.notify({ ...of, old_state: state, state, progress }, 'PROGRESS');
+    this.#steps = new Steps(this.#storage, { store, timeout, signal, journal, notifier, onProgress, onCall });
   }
 
   /** State of the flow. */
@@ -91,17 +94,37 @@ export class Engine {
     }
   }
 
+  /**
+   * Puts a finished engine back, so that it can run again: all atoms are `PENDING`, and results and failures are gone.
+   * What atoms did is not undone.
+   * @throws {TaskpipeError} `USAGE` if the flow is running or suspended
+   */
+  reset(): void {
+    const { name } = this.#storage.compiled;
+    if (this.#isRunning)
+      throw new TaskpipeError('USAGE', `flow "${name}" is running; reset() it when run() has ended`);
+    if (this.#state === 'PENDING') return;
+    if (!this.#hasEnded)
+      throw new TaskpipeError(
+        'USAGE',
+        `flow "${name}" is ${this.#state}; run() it to its end before reset()`,
+      );
+    this.#steps.reset();
+    this.#isBroken = false;
+    this.#become('PENDING');
+  }
+
   get #hasEnded(): boolean {
     return this.#state === 'SUCCESS' || this.#state === 'REVERTED' || this.#state === 'FAILURE';
   }
 
   /** Checks and makes a change of the flow's state, and notifies the listeners. */
-  #become(state: FlowState): void {
+  #become(state: FlowState, cause: Pick<FlowEvent, 'failure' | 'error'> = {}): void {
     const { name } = this.#storage.compiled;
     checkFlowTransition(name, this.#state, state);
     const old = this.#state;
     this.#state = state;
-    if (!this.notifier.isIdle) this.notifier.notify({ flow: name, old_state: old, state });
+    if (!this.notifier.isIdle) this.notifier.notify({ flow: name, old_state: old, state, ...cause });
   }
 
   async #begin(): Promise<void> {
@@ -184,7 +207,7 @@ export class Engine {
   async #decide(index: number): Promise<void> {
     const decision = await this.#steps.decide(index);
     if (decision === undefined || decision === 'RETRY' || this.#state !== 'RUNNING') return;
-    this.#become('FAILURE');
+    this.#become('FAILURE', this.#steps.causeOf(index));
     this.#become('REVERTING');
   }
 
@@ -201,7 +224,8 @@ export class Engine {
     const [left] = this.#isBroken ? [] : allNext(this.#storage, () => true);
     const ending = this.#isBroken ? 'FAILURE' : isSuccess(this.#storage) ? 'SUCCESS' : 'REVERTED';
     const state = left === undefined ? ending : 'SUSPENDED';
-    this.#become(state);
+    const stuck = this.#storage.records.findIndex((record) => record.state === 'REVERT_FAILURE');
+    this.#become(state, stuck < 0 ? {} : this.#steps.causeOf(stuck));
     return this.#result(state);
   }
 

@@ -12,14 +12,17 @@ export interface LinePlace {
 export type KeptRun = { readonly changes: FlowChange[] } | LinePlace;
 
 /** States in which a run has ended for good: nothing of it is left to do, or what it did could not be undone. */
-const FINAL: readonly unknown[] = ['SUCCESS', 'FAILURE'];
+export const FINAL: readonly unknown[] = ['SUCCESS', 'FAILURE'];
 
 /** Returns the place of the last line of a run that ended for good; undefined if there is none. */
-export async function findEnd(path: string, flow: string, uuid: string): Promise<LinePlace | undefined> {
+export async function findEnd(
+  path: string,
+  { flow, uuid, finals = FINAL }: { flow: string; uuid: string; finals?: readonly unknown[] | undefined },
+): Promise<LinePlace | undefined> {
   let found: LinePlace | undefined;
   for await (const { bytes, start } of linesOf(path)) {
     const line = bytes.includes(uuid) ? parse(bytes) : undefined;
-    if (line?.uuid === uuid && line.flow === flow && FINAL.includes(line.end))
+    if (line?.uuid === uuid && line.flow === flow && finals.includes(line.end))
       found = { start, length: bytes.length };
   }
   return found;
@@ -39,9 +42,13 @@ export function runKey(flow: string, uuid: string): string {
 /**
  * Reads the runs that have not ended or have ended for good; those that were reverted are dropped. A line torn by
  * a crash is skipped: no atom has acted on its change, because atoms wait until changes are synced.
+ * @param finals states in which a run does not run again
  * @throws {TaskpipeError} `IO`
  */
-export async function readFlowLog(path: string): Promise<Map<string, KeptRun>> {
+export async function readFlowLog(
+  path: string,
+  finals: readonly unknown[] = FINAL,
+): Promise<Map<string, KeptRun>> {
   const runs = new Map<string, KeptRun>();
   try {
     for await (const { bytes, start } of linesOf(path)) {
@@ -49,7 +56,7 @@ export async function readFlowLog(path: string): Promise<Map<string, KeptRun>> {
       if (typeof line?.uuid !== 'string' || typeof line.flow !== 'string') continue;
       const key = runKey(line.flow, line.uuid);
       const run = runs.get(key);
-      if (FINAL.includes(line.end)) runs.set(key, { start, length: bytes.length });
+      if (finals.includes(line.end)) runs.set(key, { start, length: bytes.length });
       else if (line.end !== undefined) runs.delete(key);
       else if (run !== undefined && 'changes' in run) run.changes.push(line as FlowChange);
       else runs.set(key, { changes: [line as FlowChange] });

@@ -6,8 +6,8 @@ import { datasync, syncFolder } from '../../core/storage/durable.ts';
 import { assertOwnFile, headerOf } from '../../core/storage/file-kind.ts';
 import { openLocked } from '../../core/storage/lock.ts';
 import { GrowingFile } from '../../core/storage/named-file.ts';
-import type { FlowChange } from './atom-storage.ts';
-import { findEnd, type KeptRun, type LinePlace, readFlowLog, runKey } from './flow-log-read.ts';
+import type { FlowChange, KeptAtoms } from './atom-storage.ts';
+import { FINAL, findEnd, type KeptRun, type LinePlace, readFlowLog, runKey } from './flow-log-read.ts';
 import type { Journal } from './steps.ts';
 
 /** End of a run, as its record needs it. */
@@ -16,6 +16,8 @@ export interface RunEnd {
   /** JSON text. */
   readonly result?: string | undefined;
   readonly error?: Failure | undefined;
+  /** State of its atoms that a later revert needs, after `SUCCESS`. */
+  readonly atoms?: KeptAtoms | undefined;
 }
 
 /** Log of flow runs for many tasks, in one file. After a crash, the next process resumes the runs from it. */
@@ -24,7 +26,7 @@ export interface FlowLog {
    * Returns what was stored of a task's run: its changes, or its end if it succeeded or could not be reverted.
    * Returns undefined if there is nothing to resume. Changes can be taken once, an end any number of times.
    */
-  take(flow: string, uuid: string): KeptOf | undefined | Promise<KeptOf | undefined>;
+  take(flow: string, uuid: string): KeptFlow | undefined | Promise<KeptFlow | undefined>;
   /** Returns a journal that stores the changes of a task's run. */
   journal(flow: string, uuid: string): Journal;
   /**
@@ -37,20 +39,31 @@ export interface FlowLog {
 }
 
 /** Changes of a run to resume, or the end of one that does not run again. */
-type KeptOf = { readonly changes: readonly FlowChange[] } | { readonly end: RunEnd };
+export type KeptFlow = { readonly changes: readonly FlowChange[] } | { readonly end: RunEnd };
+
+/** Options of a log. */
+export interface FlowLogOptions {
+  /** True to revert finished runs: those that were reverted already are then not reverted again. Default false. */
+  readonly isForRevert?: boolean | undefined;
+}
 
 /**
  * Opens a log: append-only JSONL with one line for each change, and one for the end of each run.
- * @param say writes a message for the user
+ * @param warn writes a message for the user
  * @throws {TaskpipeError} `IO`; `LOCKED` if another process has it open; `USAGE` or `DATA` if it is not a
  *   file, or not a flow log
  */
-export async function openFlowLog(path: string, warn: (message: string) => void): Promise<FlowLog> {
+export async function openFlowLog(
+  path: string,
+  warn: (message: string) => void,
+  { isForRevert = false }: FlowLogOptions = {},
+): Promise<FlowLog> {
   let fd: number;
   try {
     assertOwnFile(path, 'flow log');
     const isNew = !existsSync(path);
-    const busy = `${path} is in use by another process; give each its own --flow-log`;
+    const hint = isForRevert ? 'revert when it has ended' : 'give each its own --flow-log';
+    const busy = `${path} is in use by another process; ${hint}`;
     fd = openLocked(path, () => openSync(path, 'a+', 0o666), 'exclusive', busy, warn);
     if (isNew) syncFolder(path);
     begin(path, fd);
@@ -58,8 +71,8 @@ export async function openFlowLog(path: string, warn: (message: string) => void)
     throw ioError('cannot open the flow log', path, error);
   }
   try {
-    const kept = await readFlowLog(path);
-    return new JsonlFlowLog(path, fd, kept);
+    const finals = isForRevert ? [...FINAL, 'REVERTED'] : FINAL;
+    return new JsonlFlowLog(path, fd, finals, await readFlowLog(path, finals));
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -81,6 +94,8 @@ class JsonlFlowLog implements FlowLog {
   readonly #path: string;
   readonly #fd: number;
   readonly #kept: Map<string, KeptRun>;
+  /** States in which a run does not run again. */
+  readonly #finals: readonly unknown[];
   readonly #file: GrowingFile;
   /** Runs that ended for good in this process. */
   readonly #ended = new IdSet();
@@ -92,7 +107,8 @@ class JsonlFlowLog implements FlowLog {
   #failure: TaskpipeError | undefined;
   #isClosed = false;
 
-  constructor(path: string, fd: number, kept: Map<string, KeptRun>) {
+  constructor(path: string, fd: number, finals: readonly unknown[], kept: Map<string, KeptRun>) {
+    this.#finals = finals;
     this.#path = path;
     this.#fd = fd;
     this.#kept = kept;
@@ -111,20 +127,21 @@ class JsonlFlowLog implements FlowLog {
   }
 
   /** Finds the end of a run of this process: the place of each would take too much memory. */
-  async #find(flow: string, uuid: string): Promise<KeptOf | undefined> {
-    const place = await findEnd(this.#path, flow, uuid);
+  async #find(flow: string, uuid: string): Promise<KeptFlow | undefined> {
+    const place = await findEnd(this.#path, { flow, uuid, finals: this.#finals });
     return place === undefined ? undefined : { end: this.#read(place) };
   }
 
   #read({ start, length }: LinePlace): RunEnd {
     const bytes = Buffer.alloc(length);
     readSync(this.#fd, bytes, 0, length, start);
-    const { end, result, error } = JSON.parse(bytes.toString()) as {
+    const { end, result, error, atoms } = JSON.parse(bytes.toString()) as {
       readonly end: string;
       readonly result?: unknown;
       readonly error?: Failure;
+      readonly atoms?: KeptAtoms;
     };
-    return { state: end, result: JSON.stringify(result), error };
+    return { state: end, result: JSON.stringify(result), error, atoms };
   }
 
   journal(flow: string, uuid: string): Journal {
@@ -135,13 +152,17 @@ class JsonlFlowLog implements FlowLog {
     };
   }
 
-  async end(flow: string, uuid: string, { state, result, error }: RunEnd): Promise<void> {
-    const isFinal = state !== 'REVERTED';
-    const kept = isFinal && result !== undefined ? `,"result":${result}` : '';
+  async end(flow: string, uuid: string, { state, result, error, atoms }: RunEnd): Promise<void> {
+    const isFinal = this.#finals.includes(state);
+    const more = atoms === undefined ? '' : `,"atoms":${JSON.stringify(atoms)}`;
+    const kept = (isFinal && result !== undefined ? `,"result":${result}` : '') + more;
     const why = isFinal && error !== undefined ? `,"error":${JSON.stringify(error)}` : '';
     this.#add(`${beginOf(flow, uuid)}"end":"${state}"${kept}${why}}`);
     await this.#sync();
-    if (isFinal) this.#ended.add(runKey(flow, uuid));
+    if (!isFinal) return;
+    const key = runKey(flow, uuid);
+    this.#kept.delete(key); // a run that is reverted now had ended before
+    this.#ended.add(key);
   }
 
   #add(line: string): void {

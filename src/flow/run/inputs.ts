@@ -14,15 +14,19 @@ export interface Gathered {
   readonly missing: string | undefined;
 }
 
-/** Gathers the inputs of an atom: injected values first, then those of earlier atoms, then the store. */
-export function gather(storage: Storage, atom: CompiledAtom, store: Inputs): Gathered {
+/**
+ * Gathers the inputs of an atom: injected values first, then those of earlier atoms, then the store.
+ * @param isRevert true for the inputs of its `revert`. Only those that `execute` does not have then count as missing.
+ */
+export function gather(storage: Storage, atom: CompiledAtom, store: Inputs, isRevert = false): Gathered {
   const { inject } = atom.atom ?? atom.retry ?? {};
   const inputs: Record<string, unknown> = inject === undefined ? {} : { ...inject };
   let missing: string | undefined;
   for (const source of atom.sources) {
+    if (source.isForRevert && !isRevert) continue;
     const value = find(storage, source, store, inject);
     if (value !== MISSING) put(inputs, source.argument, value);
-    else if (!source.isOptional) missing ??= source.name;
+    else if (!source.isOptional && source.isForRevert === isRevert) missing ??= source.name;
   }
   return { inputs, missing };
 }

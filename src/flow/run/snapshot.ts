@@ -1,7 +1,7 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Failure } from '../../core/record/task.ts';
 import type { Compiled, CompiledAtom } from '../plan/compile.ts';
-import { type AtomRecord, type FlowChange, Storage } from './atom-storage.ts';
+import { type AtomRecord, type FlowChange, type RestoredChange, Storage } from './atom-storage.ts';
 import type { FlowState } from './states.ts';
 
 /** Run of a flow as JSON, with everything that another process needs to resume it. */
@@ -28,6 +28,7 @@ export function replay(compiled: Compiled, changes: readonly FlowChange[]): Stor
   try {
     for (const change of changes) {
       if ('resumed' in change) takeBack(storage);
+      else if ('restored' in change) restart(storage, change);
       else if ('decision' in change) storage.decide(change);
       else storage.setState(storage.indexOf(change.atom), change.state, change);
     }
@@ -35,6 +36,11 @@ export function replay(compiled: Compiled, changes: readonly FlowChange[]): Stor
     throw misfit(compiled.name, error);
   }
   return storage;
+}
+
+function restart(storage: Storage, { restored }: RestoredChange): void {
+  storage.reset();
+  for (const [name, record] of Object.entries(restored)) storage.restore(storage.indexOf(name), record);
 }
 
 /**

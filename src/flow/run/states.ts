@@ -34,14 +34,14 @@ export type AtomKind = 'task' | 'retry';
 
 type Table<State extends string> = Readonly<Record<State, readonly State[]>>;
 
-/** States that may follow each state of a flow. */
+/** States that may follow each state of a flow. A reset makes it `PENDING` again, and its atoms too. */
 export const FLOW_TRANSITIONS: Table<FlowState> = {
   PENDING: ['RUNNING'],
   RUNNING: ['SUCCESS', 'FAILURE', 'SUSPENDING', 'RESUMING'],
-  SUCCESS: [],
-  FAILURE: ['REVERTING'],
+  SUCCESS: ['PENDING'],
+  FAILURE: ['REVERTING', 'PENDING'],
   REVERTING: ['REVERTED', 'FAILURE', 'SUSPENDING', 'RESUMING'],
-  REVERTED: [],
+  REVERTED: ['PENDING'],
   SUSPENDING: ['SUSPENDED', 'SUCCESS', 'FAILURE', 'REVERTED', 'RESUMING'],
   SUSPENDED: ['RUNNING', 'REVERTING', 'RESUMING'],
   RESUMING: ['SUSPENDED'],

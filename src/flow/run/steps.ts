@@ -7,9 +7,10 @@ import type { CompiledAtom } from '../plan/compile.ts';
 import { resolve } from '../plan/resolve.ts';
 import type { Decision } from '../retry.ts';
 import type { AtomChange, AtomRecord, FlowChange, Storage } from './atom-storage.ts';
-import { CallContext, type CallLimits, type CallResult, call, type Failed, failed } from './call.ts';
+import { CallContext, type CallLimits, type CallResult, type CallTime, type Failed, failed } from './call.ts';
+import { callWithHooks, undoes } from './hooks.ts';
 import { copyOf, gather } from './inputs.ts';
-import type { Notifier } from './notifier.ts';
+import type { FlowEvent, Notifier } from './notifier.ts';
 import { INTERRUPTED, takeBack } from './snapshot.ts';
 import type { AtomState } from './states.ts';
 
@@ -24,7 +25,8 @@ export interface Journal {
 export interface StepOptions extends CallLimits {
   readonly store: Inputs;
   readonly journal: Journal | undefined;
-  readonly notifier: Notifier<AtomState>;
+  readonly notifier: Notifier<AtomState, 'PROGRESS'>;
+  readonly onCall: ((call: CallTime) => void) | undefined;
 }
 
 /** Call that has ended. */
@@ -38,9 +40,9 @@ export interface EndedCall {
 export class Steps {
   readonly storage: Storage;
   /** Failures of `onFailure`, by the name of the controller. */
-  readonly faults: Record<string, Failure> = {};
+  faults: Record<string, Failure> = {};
   /** Values that were thrown, by the name of the atom or controller. */
-  readonly errors: Record<string, unknown> = {};
+  errors: Record<string, unknown> = {};
   readonly #options: StepOptions;
   /** Failures of deciders, by the atom that they decide over. That atom fails too. */
   readonly #refused = new Map<number, Failed>();
@@ -69,6 +71,7 @@ export class Steps {
     storage.setState(index, state, more);
     journal?.add({ atom: name, state, ...more });
     if (error !== undefined) put(this.errors, name, error);
+    else if (more.failure !== undefined) delete this.errors[name]; // of an earlier call
     if (notifier.isIdle) return;
     const thrown = error === undefined ? {} : { error };
     notifier.notify({ flow: storage.compiled.name, atom: name, old_state: old, state, ...more, ...thrown });
@@ -78,6 +81,23 @@ export class Steps {
   resume(): void {
     takeBack(this.storage);
     this.#options.journal?.add({ resumed: true });
+  }
+
+  /** Puts all atoms back to `PENDING`, without results and failures. */
+  reset(): void {
+    const { notifier, journal } = this.#options;
+    const { storage } = this;
+    const before = storage.records.map(({ state }) => state);
+    storage.reset();
+    journal?.add({ restored: {} });
+    this.faults = {};
+    this.errors = {};
+    this.#refused.clear();
+    this.#lost.clear();
+    const flow = storage.compiled.name;
+    for (const [index, old_state] of before.entries())
+      if (old_state !== 'PENDING')
+        notifier.notify({ flow, atom: this.#atom(index).name, old_state, state: 'PENDING' });
   }
 
   /**
@@ -109,15 +129,17 @@ export class Steps {
 
   #act(index: number, isRevert: boolean, record: AtomRecord): EndedCall | Promise<EndedCall> {
     const { name } = this.#atom(index);
-    const { store } = this.#options;
-    const names = { flow: this.storage.compiled.name, atom: name };
-    const context = new CallContext(names, store, record.isRepeated === true, this.#options);
+    const { store, onCall } = this.#options;
+    const of = { flow: this.storage.compiled.name, atom: name, state: record.state };
+    const context = new CallContext(of, store, record.isRepeated === true, this.#options);
+    const began = onCall === undefined ? 0 : performance.now();
     const settled = isRevert ? this.#undo(index, record, context) : this.#execute(index, context);
-    const end = (how: CallResult): EndedCall => ({
-      index,
-      isRevert,
-      settled: isRevert ? how : this.#checked(index, how),
-    });
+    const end = (how: CallResult): EndedCall => {
+      context.end();
+      const checked = isRevert ? how : this.#checked(index, how);
+      onCall?.({ atom: name, isRevert, isFailed: 'failure' in checked, ms: performance.now() - began });
+      return { index, isRevert, settled: checked };
+    };
     return settled instanceof Promise ? settled.then(end) : end(settled);
   }
 
@@ -126,7 +148,10 @@ export class Steps {
    * into a failure, while the atom can still be reverted.
    */
   #checked(index: number, settled: CallResult): CallResult {
-    if ('failure' in settled) return settled;
+    if ('failure' in settled) {
+      if ('result' in settled) this.#lost.set(index, settled.result);
+      return settled;
+    }
     const { value } = settled;
     if (value === undefined || typeof value === 'string' || typeof value === 'boolean') return settled;
     const { text, fault } = userJson(value);
@@ -144,32 +169,27 @@ export class Steps {
     if (missing !== undefined) return { failure: noInput(missing) };
     this.#lost.delete(index);
     const { atom, retry } = compiled;
-    return call(
-      () =>
-        atom === undefined
-          ? retry?.execute?.(this.storage.historyOf(index), inputs, context)
-          : atom.execute(inputs, context),
-      context,
-      this.#options,
-    );
+    const work = (): unknown =>
+      atom === undefined
+        ? retry?.execute?.(this.storage.historyOf(index), inputs, context)
+        : atom.execute(inputs, context);
+    return callWithHooks(atom, 'execute', { inputs, work }, context, this.#options);
   }
 
   #undo(index: number, record: AtomRecord, context: CallContext): CallResult | Promise<CallResult> {
     const compiled = this.#atom(index);
     const { atom, retry } = compiled;
-    if (atom?.revert === undefined && retry?.revert === undefined) return { value: undefined };
-    const { inputs } = gather(this.storage, compiled, this.#options.store);
+    if (!undoes(compiled)) return { value: undefined };
+    const { inputs, missing } = gather(this.storage, compiled, this.#options.store, true);
+    if (missing !== undefined) return { failure: noInput(missing) };
     const { failures } = this.storage;
     const { failure } = record;
     const result = this.#lost.has(index) ? this.#lost.get(index) : copyOf(record.result);
-    return call(
-      () =>
-        atom === undefined
-          ? retry?.revert?.(this.storage.historyOf(index), inputs, { failures }, context)
-          : atom.revert?.(inputs, { result, failure, failures }, context),
-      context,
-      this.#options,
-    );
+    const work = (): unknown =>
+      atom === undefined
+        ? retry?.revert?.(this.storage.historyOf(index), inputs, { failures }, context)
+        : atom.revert?.(inputs, { result, failure, failures }, context);
+    return callWithHooks(atom, 'revert', { inputs, work }, context, this.#options);
   }
 
   /**
@@ -211,6 +231,17 @@ export class Steps {
       this.#become(index, 'RUNNING');
       this.#become(index, 'FAILURE', { failure: INTERRUPTED });
     }
+  }
+
+  /** Returns why an atom failed, or could not be reverted: its failure, and what was thrown in this process. */
+  causeOf(index: number): Pick<FlowEvent, 'failure' | 'error'> {
+    const { name } = this.#atom(index);
+    const record = this.storage.record(index);
+    const failure = record.revertFailure ?? record.failure;
+    return {
+      ...(failure === undefined ? {} : { failure }),
+      ...(Object.hasOwn(this.errors, name) ? { error: this.errors[name] } : {}),
+    };
   }
 
   async #ask(index: number): Promise<Decision> {

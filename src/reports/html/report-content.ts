@@ -3,7 +3,7 @@ import type { Report } from '../report.ts';
 import { durationWords, percentWords, rateWords } from '../report-words.ts';
 import { endedOf, headline } from '../summary.ts';
 import { type Markup, type MarkupContent, markup } from './markup.ts';
-import { causesSection, hostsSection, latencySection, throughputSection } from './sections.ts';
+import { atomsSection, causesSection, hostsSection, latencySection, throughputSection } from './sections.ts';
 
 const OUTCOMES: Readonly<Record<Report['outcome'], string>> = {
   complete: 'all input was processed',
@@ -15,11 +15,12 @@ const OUTCOMES: Readonly<Record<Report['outcome'], string>> = {
 
 /** Returns the content of the page, without the plots. */
 export function contentOf(report: Report): Markup {
-  const { program = 'taskpipe', command, started, ms, outcome, hosts, causes } = report;
+  const { program = 'taskpipe', command, started, ms, outcome, hosts, causes, atoms } = report;
   const when = started.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
   const sections = [throughputSection(report), latencySection(report)];
   if (causes.length > 0) sections.push(causesSection(report));
   if (hosts.length > 0) sections.push(hostsSection(report));
+  if (atoms !== undefined) sections.push(atomsSection(atoms));
   return markup`<main>
 <header>
 <p class="kind">${program}</p>

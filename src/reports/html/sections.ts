@@ -1,3 +1,4 @@
+import type { AtomTime } from '../../core/base/call-times.ts';
 import { number } from '../../core/base/format.ts';
 import type { Cause, Host, Report } from '../report.ts';
 import { durationWords, percentWords, rateWords } from '../report-words.ts';
@@ -118,6 +119,25 @@ ${beyond}`;
     legend,
     tables,
   );
+}
+
+export function atomsSection(atoms: readonly AtomTime[]): Markup {
+  const row = ({ atom, count, failed, total, median, max, reverts }: AtomTime): MarkupContent[] => [
+    markup`<code>${atom}</code>`,
+    number(count),
+    number(failed),
+    durationWords(total),
+    durationWords(median),
+    durationWords(max),
+    ...(reverts === undefined ? ['', ''] : [number(reverts.count), durationWords(reverts.total)]),
+  ];
+  const headings = ['Atom', 'Calls', 'Failed', 'Total', 'Median', 'Slowest', 'Reverts', 'Total of reverts'];
+  return markup`<section>
+<h2>Atoms of flows</h2>
+<p>How long the calls of each atom took, the longest total first.</p>
+${long('Atoms of flows', headings, atoms.map(row))}
+</section>
+`;
 }
 
 /** Returns the element in which the script describes the point under the cursor. */

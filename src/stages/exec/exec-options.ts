@@ -80,7 +80,7 @@ export const execOptions = {
   }),
   /** Reverts tasks that failed in this work or after it; all others are passed on. Default false. */
   revert: flag(
-    'undo tasks that failed here or in a later stage: run the work for them, or the revert of a --module',
+    'undo tasks that failed here or in a later stage: run the work for them, or the revert of a --module or --flow',
   ),
   dryRun: flag('print what would be done, and pass the tasks on as PENDING'),
   /**

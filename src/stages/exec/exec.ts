@@ -122,7 +122,8 @@ class ExecStage {
   }
 
   report(): Report {
-    return this.#account.report();
+    const atoms = this.#executor.atomTimes?.() ?? [];
+    return { ...this.#account.report(), ...(atoms.length > 0 && { atoms }) };
   }
 
   #schedule(tasks: AsyncIterable<readonly Task[]>): Scheduler {

@@ -42,6 +42,8 @@ export function revertedTask(job: Job, { error }: Outcome, as: string, now: numb
 export function isToRevert({ fields }: Task, as: string): boolean {
   const run = runOf(fields);
   const isFailed = run?.state === 'FAILURE' || run?.state === 'REVERTED';
+  // Nothing was undone then, because the results of a flow were not known.
+  if (run?.state === 'REVERT_FAILURE') return run.as === as && run.error?.code === 'NO_RESULTS';
   return isFailed && (Object.hasOwn(fields, as) || (run.as === as && run.state === 'FAILURE'));
 }
 

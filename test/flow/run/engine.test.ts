@@ -18,7 +18,7 @@ import { atom, newTrace, runTraced, traced } from '../trace.ts';
 test('a transition that no table lists is rejected', () => {
   expect(ATOM_TRANSITIONS.task.PENDING).toEqual(['RUNNING', 'IGNORE']);
   expect(ATOM_TRANSITIONS.retry.SUCCESS).toEqual(['REVERTING', 'RETRYING']);
-  expect(FLOW_TRANSITIONS.FAILURE).toEqual(['REVERTING']);
+  expect(FLOW_TRANSITIONS.FAILURE).toEqual(['REVERTING', 'PENDING']);
   expect(() => checkAtomTransition('task', 'a', 'SUCCESS', 'RETRYING')).toThrow(
     'the task "a" can\'t go from SUCCESS to RETRYING',
   );
