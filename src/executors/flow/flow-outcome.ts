@@ -1,7 +1,7 @@
 import type { Failure } from '../../core/record/task.ts';
+import type { RunEnd } from '../../flow/log/flow-log.ts';
 import type { Compiled } from '../../flow/plan/compile.ts';
 import type { FlowResult } from '../../flow/run/engine.ts';
-import type { RunEnd } from '../../flow/run/flow-log.ts';
 import type { FlowSnapshot } from '../../flow/run/snapshot.ts';
 import type { AtomState } from '../../flow/run/states.ts';
 import type { Outcome } from '../contract.ts';

@@ -1,12 +1,12 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { isA, thrownOf } from '../../core/base/thrown.ts';
 import type { Task } from '../../core/record/task.ts';
+import type { FlowLog } from '../../flow/log/flow-log.ts';
+import { runKey } from '../../flow/log/run-ends.ts';
 import { type Flow, isFlow } from '../../flow/patterns.ts';
 import { compile, missingIn } from '../../flow/plan/compile.ts';
 import type { FlowChange, Storage } from '../../flow/run/atom-storage.ts';
 import { Engine } from '../../flow/run/engine.ts';
-import type { FlowLog } from '../../flow/run/flow-log.ts';
-import { runKey } from '../../flow/run/flow-log-read.ts';
 import type { FlowEvent } from '../../flow/run/notifier.ts';
 import { replay } from '../../flow/run/snapshot.ts';
 import type { Attempt, Outcome } from '../contract.ts';

@@ -6,9 +6,10 @@ import { TaskpipeError } from '../../core/base/errors.ts';
 import { checkOptions } from '../../core/options/library-options.ts';
 import { mustBeDuration, mustBeWhole } from '../../core/options/option.ts';
 import { steadyPath } from '../../core/storage/steady-path.ts';
+import { type DrawFormat, draw } from '../../flow/draw/draw.ts';
+import { openFlowLog } from '../../flow/log/flow-log.ts';
 import { isFlow } from '../../flow/patterns.ts';
 import { compile } from '../../flow/plan/compile.ts';
-import { openFlowLog } from '../../flow/run/flow-log.ts';
 import type { Executor, Setting } from '../contract.ts';
 import { loadDefault } from '../load-module.ts';
 import { FlowRuns, type FlowSource } from './flow-runs.ts';
@@ -50,12 +51,29 @@ export async function flowFromValues(values: FlowValues, setting: Setting): Prom
   const { timeout, stopping, info, notify, revert } = setting;
   if (revert) throw new TaskpipeError('USAGE', '--revert cannot be used with --flow: a flow reverts itself');
   const logPlace = flowLog === undefined ? undefined : steadyPath(flowLog);
+  const source = await loadFlow(file);
+  return flow(source, { engine, jobs, timeout, flowLog: logPlace?.(), stopping, info, notify });
+}
+
+/**
+ * Returns the graph of the flow that a file exports, as text.
+ * @throws {TaskpipeError} `USAGE` if the file exports no flow, or one that cannot run
+ */
+export async function drawFlow(file: string, format: DrawFormat): Promise<string> {
+  const source = await loadFlow(file);
+  if (isFlow(source)) return draw(source, format);
+  throw new TaskpipeError(
+    'USAGE',
+    `--draw needs a flow, and ${file} exports a function that makes one for each task; export one of them, as in: export default makeFlow({ email: "ann@a.org" })`,
+  );
+}
+
+/** Loads what `--flow` names. */
+async function loadFlow(file: string): Promise<FlowSource> {
   const source = await loadDefault(file, '--flow', 'a flow, as in: export default linear("name").add(...)');
-  if (!isFlow(source) && typeof source !== 'function') {
-    throw new TaskpipeError(
-      'USAGE',
-      `--flow ${file}: the default export must be a flow, or a function of the task that returns one; got ${typeof source}`,
-    );
-  }
-  return flow(source as FlowSource, { engine, jobs, timeout, flowLog: logPlace?.(), stopping, info, notify });
+  if (isFlow(source) || typeof source === 'function') return source as FlowSource;
+  throw new TaskpipeError(
+    'USAGE',
+    `--flow ${file}: the default export must be a flow, or a function of the task that returns one; got ${typeof source}`,
+  );
 }

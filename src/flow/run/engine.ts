@@ -7,6 +7,7 @@ import { Storage } from './atom-storage.ts';
 import { ENGINE_NAMES, type EngineOptions, type FlowResult } from './engine-options.ts';
 import { providedBy } from './inputs.ts';
 import { Notifier } from './notifier.ts';
+import { ReadyQueue } from './ready-queue.ts';
 import { allNext, isSuccess, nextOf } from './select.ts';
 import { type FlowSnapshot, isReverting, restore, snapshotOf } from './snapshot.ts';
 import { type AtomState, checkFlowTransition, type FlowState } from './states.ts';
@@ -29,7 +30,7 @@ export class Engine {
   /** True if an atom could not be reverted. The engine then starts no more atoms. */
   #isBroken: boolean;
   /** Atoms that may start. */
-  #queue: number[] = [];
+  readonly #queue: ReadyQueue;
   /** Calls that have ended and are not processed yet. */
   #ended: EndedCall[] = [];
   #calls = 0;
@@ -55,6 +56,12 @@ export class Engine {
     this.#storage = openStorage(compiled, resume);
     this.#state = stateOf(this.#storage, resume);
     this.#isBroken = this.#storage.records.some(({ state }) => state === 'REVERT_FAILURE');
+    const storage = this.#storage;
+    // First those to revert or retry, the latest start first; then those to execute, in order.
+    this.#queue = new ReadyQueue((index) => {
+      const { intention, turn } = storage.record(index);
+      return intention === 'EXECUTE' ? index : -turn;
+    });
     this.#steps = new Steps(this.#storage, { store, timeout, signal, journal, notifier: this.taskNotifier });
   }
 
@@ -117,9 +124,8 @@ export class Engine {
       for (const [index, { state, intention }] of this.#storage.records.entries())
         if (state === 'FAILURE' && intention === 'EXECUTE') await this.#decide(index);
     }
-    this.#queue = this.#isBroken
-      ? []
-      : this.#inOrder([...allNext(this.#storage, (index) => this.#steps.pass(index))]);
+    if (this.#isBroken) return;
+    for (const index of allNext(this.#storage, (next) => this.#steps.pass(next))) this.#queue.add(index);
   }
 
   /**
@@ -135,9 +141,9 @@ export class Engine {
         });
         if (this.#defect !== undefined) throw this.#defect;
       } else if (this.#ended.length > 0) await this.#lookAtEnded();
-      else if (this.#queue.length === 0 || !this.#mayStart) break;
+      else if (this.#queue.size === 0 || !this.#mayStart) break;
     }
-    this.#queue = [];
+    this.#queue.clear();
   }
 
   get #mayStart(): boolean {
@@ -169,32 +175,24 @@ export class Engine {
   }
 
   async #lookAtEnded(): Promise<void> {
-    const found = new Set(this.#queue);
     for (const ended of this.#ended.splice(0)) {
       const how = this.#steps.end(ended);
       if (how === 'broken') this.#isBroken = true;
-      else if (how === 'failed') await this.#decide(ended.index);
+      const isDecided = how === 'failed' && (await this.#decide(ended.index));
+      if (isDecided) this.#queue.reorder();
       if (this.#isBroken) continue;
-      for (const index of nextOf(this.#storage, ended.index, (next) => this.#steps.pass(next)))
-        found.add(index);
+      for (const index of nextOf(this.#storage, ended.index, (next) => this.#steps.pass(next), isDecided))
+        this.#queue.add(index);
     }
-    this.#queue = this.#inOrder([...found]);
   }
 
-  async #decide(index: number): Promise<void> {
-    const decision = await this.#steps.decide(index);
-    if (decision === undefined || decision === 'RETRY' || this.#state !== 'RUNNING') return;
+  /** Returns true if the decision changed what is to be done with the atoms. */
+  async #decide(index: number): Promise<boolean> {
+    const { decision, hasChanged } = await this.#steps.decide(index);
+    if (decision === undefined || decision === 'RETRY' || this.#state !== 'RUNNING') return hasChanged;
     this.#become('FAILURE');
     this.#become('REVERTING');
-  }
-
-  /** Sorts atoms: first those to revert or retry, the latest start first; then those to execute, by index. */
-  #inOrder(indexes: number[]): number[] {
-    const rank = (index: number): number => {
-      const { intention, turn } = this.#storage.record(index);
-      return intention === 'EXECUTE' ? index : -turn;
-    };
-    return indexes.length < 2 ? indexes : indexes.sort((a, b) => rank(a) - rank(b));
+    return hasChanged;
   }
 
   #finish(): FlowResult {

@@ -34,8 +34,11 @@ function find(
   inject: Inputs | undefined,
 ): unknown {
   if (inject !== undefined && Object.hasOwn(inject, name)) return inject[name];
-  for (const { atom, provision } of providers) {
-    const { state, result } = storage.record(atom);
+  for (let at = 0; ; at++) {
+    const provider = providers.at(at);
+    if (provider === undefined) break;
+    const { placed, provision } = provider;
+    const { state, result } = storage.record(storage.compiled.graph.atoms[placed.branch.head] as number);
     if (state !== 'SUCCESS') continue; // it was ignored
     const value = valueIn(result, provision);
     const isWhole = provision.key === undefined && provision.index === undefined;

@@ -1,14 +1,14 @@
-import { closeSync, existsSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
-import { ioError, type TaskpipeError } from '../../core/base/errors.ts';
-import { IdSet } from '../../core/ids/id-set.ts';
+import { closeSync, fstatSync, writeSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import type { Failure } from '../../core/record/task.ts';
-import { datasync, syncFolder } from '../../core/storage/durable.ts';
-import { assertOwnFile, headerOf } from '../../core/storage/file-kind.ts';
-import { openLocked } from '../../core/storage/lock.ts';
+import { datasync } from '../../core/storage/durable.ts';
 import { GrowingFile } from '../../core/storage/named-file.ts';
-import type { FlowChange } from './atom-storage.ts';
-import { findEnd, type KeptRun, type LinePlace, readFlowLog, runKey } from './flow-log-read.ts';
-import type { Journal } from './steps.ts';
+import type { FlowChange } from '../run/atom-storage.ts';
+import type { Journal } from '../run/steps.ts';
+import { compactFlowLog } from './flow-log-compact.ts';
+import { runLineAt } from './flow-log-read.ts';
+import { type RunEnds, runKey } from './run-ends.ts';
 
 /** End of a run, as its record needs it. */
 export interface RunEnd {
@@ -24,7 +24,7 @@ export interface FlowLog {
    * Returns what was stored of a task's run: its changes, or its end if it succeeded or could not be reverted.
    * Returns undefined if there is nothing to resume. Changes can be taken once, an end any number of times.
    */
-  take(flow: string, uuid: string): KeptOf | undefined | Promise<KeptOf | undefined>;
+  take(flow: string, uuid: string): KeptOf | undefined;
   /** Returns a journal that stores the changes of a task's run. */
   journal(flow: string, uuid: string): Journal;
   /**
@@ -39,87 +39,79 @@ export interface FlowLog {
 /** Changes of a run to resume, or the end of one that does not run again. */
 type KeptOf = { readonly changes: readonly FlowChange[] } | { readonly end: RunEnd };
 
-/**
- * Opens a log: append-only JSONL with one line for each change, and one for the end of each run.
- * @param say writes a message for the user
- * @throws {TaskpipeError} `IO`; `LOCKED` if another process has it open; `USAGE` or `DATA` if it is not a
- *   file, or not a flow log
- */
-export async function openFlowLog(path: string, warn: (message: string) => void): Promise<FlowLog> {
-  let fd: number;
-  try {
-    assertOwnFile(path, 'flow log');
-    const isNew = !existsSync(path);
-    const busy = `${path} is in use by another process; give each its own --flow-log`;
-    fd = openLocked(path, () => openSync(path, 'a+', 0o666), 'exclusive', busy, warn);
-    if (isNew) syncFolder(path);
-    begin(path, fd);
-  } catch (error) {
-    throw ioError('cannot open the flow log', path, error);
-  }
-  try {
-    const kept = await readFlowLog(path);
-    return new JsonlFlowLog(path, fd, kept);
-  } catch (error) {
-    closeSync(fd);
-    throw error;
-  }
+/** Log that is open and locked, and what was read from it. */
+export interface OpenedLog {
+  readonly path: string;
+  readonly fd: number;
+  /** Runs that ended for good. */
+  readonly ends: RunEnds;
+  /** Changes of the runs that have not ended, by their keys. */
+  readonly changes: Map<string, FlowChange[]>;
 }
 
-/** Writes the header into an empty file. A crash may have torn the header of a file without other lines. */
-function begin(path: string, fd: number): void {
-  const header = headerOf('flow log');
-  const start = readFileSync(path)
-    .subarray(0, header.length + 1)
-    .toString();
-  if (start.length > header.length || !header.startsWith(start)) return;
-  ftruncateSync(fd, 0);
-  writeSync(fd, `${header}\n`);
-}
-
-class JsonlFlowLog implements FlowLog {
+/** Log in a file. It owns the descriptor. */
+export class JsonlFlowLog implements FlowLog {
   readonly #path: string;
-  readonly #fd: number;
-  readonly #kept: Map<string, KeptRun>;
-  readonly #file: GrowingFile;
-  /** Runs that ended for good in this process. */
-  readonly #ended = new IdSet();
+  /** The path when the log was opened: user code may change the working folder. */
+  readonly #absolute: string;
+  readonly #compactAt: number;
+  readonly #warn: (message: string) => void;
+  #fd: number;
+  #file: GrowingFile;
+  /** Size of the file in bytes. */
+  #size: number;
+  /** Size at which the log is compacted next, in bytes. */
+  #limit: number;
+  /** Runs that ended for good. */
+  #ends: RunEnds;
+  /** Changes of runs that have not ended, and were not taken yet, by their keys. */
+  readonly #changes: Map<string, FlowChange[]>;
+  /** Keys of the runs that have not ended and go on in this process. */
+  readonly #live = new Set<string>();
   #lines = '';
+  /** Ends of runs in `#lines`, each with the position at which its line starts. */
+  #newEnds: { readonly flow: string; readonly uuid: string; readonly at: number }[] = [];
   /** Write in progress. */
   #writing: Promise<void> | undefined;
   /** Next write, for lines added since the current one began. */
   #next: Promise<void> | undefined;
+  #compacting: Promise<void> | undefined;
   #failure: TaskpipeError | undefined;
   #isClosed = false;
 
-  constructor(path: string, fd: number, kept: Map<string, KeptRun>) {
+  constructor({ path, fd, ends, changes }: OpenedLog, compactAt: number, warn: (message: string) => void) {
     this.#path = path;
+    this.#absolute = resolve(path);
+    this.#compactAt = compactAt;
+    this.#warn = warn;
     this.#fd = fd;
-    this.#kept = kept;
     this.#file = new GrowingFile(path, fd);
+    this.#size = fstatSync(fd).size;
+    this.#limit = Math.max(compactAt, 2 * this.#size);
+    this.#ends = ends;
+    this.#changes = changes;
   }
 
-  take(flow: string, uuid: string): ReturnType<FlowLog['take']> {
+  take(flow: string, uuid: string): KeptOf | undefined {
     const key = runKey(flow, uuid);
-    const run = this.#kept.get(key);
-    if (run === undefined) return this.#ended.has(key) ? this.#find(flow, uuid) : undefined;
-    if ('changes' in run) {
-      this.#kept.delete(key);
-      return run;
+    const changes = this.#changes.get(key);
+    if (changes !== undefined) {
+      this.#live.add(key);
+      this.#changes.delete(key);
+      return { changes };
     }
-    return { end: this.#read(run) };
+    const place = this.#ends.get(flow, uuid);
+    return place === undefined ? undefined : { end: this.#read(place, flow, uuid) };
   }
 
-  /** Finds the end of a run of this process: the place of each would take too much memory. */
-  async #find(flow: string, uuid: string): Promise<KeptOf | undefined> {
-    const place = await findEnd(this.#path, flow, uuid);
-    return place === undefined ? undefined : { end: this.#read(place) };
-  }
-
-  #read({ start, length }: LinePlace): RunEnd {
-    const bytes = Buffer.alloc(length);
-    readSync(this.#fd, bytes, 0, length, start);
-    const { end, result, error } = JSON.parse(bytes.toString()) as {
+  #read(place: number, flow: string, uuid: string): RunEnd {
+    const line = runLineAt(this.#fd, place, flow, uuid);
+    if (line === undefined)
+      throw new TaskpipeError(
+        'IO',
+        `${this.#path} was changed by another program; run the same command again`,
+      );
+    const { end, result, error } = line as {
       readonly end: string;
       readonly result?: unknown;
       readonly error?: Failure;
@@ -129,6 +121,7 @@ class JsonlFlowLog implements FlowLog {
 
   journal(flow: string, uuid: string): Journal {
     const begin = beginOf(flow, uuid);
+    this.#live.add(runKey(flow, uuid));
     return {
       add: (change) => this.#add(begin + JSON.stringify(change).slice(1)),
       sync: () => this.#sync(),
@@ -139,9 +132,10 @@ class JsonlFlowLog implements FlowLog {
     const isFinal = state !== 'REVERTED';
     const kept = isFinal && result !== undefined ? `,"result":${result}` : '';
     const why = isFinal && error !== undefined ? `,"error":${JSON.stringify(error)}` : '';
+    if (isFinal) this.#newEnds.push({ flow, uuid, at: this.#lines.length });
     this.#add(`${beginOf(flow, uuid)}"end":"${state}"${kept}${why}}`);
     await this.#sync();
-    if (isFinal) this.#ended.add(runKey(flow, uuid));
+    this.#live.delete(runKey(flow, uuid));
   }
 
   #add(line: string): void {
@@ -169,21 +163,46 @@ class JsonlFlowLog implements FlowLog {
   async #write(): Promise<void> {
     try {
       if (this.#failure !== undefined) throw this.#failure; // a failed sync is final
-      await undefined; // lines added in this turn join the write
+      await this.#compacting; // lines added in this turn join the write
       if (this.#lines === '') return;
       // The leading newline ends a line torn by a crash, so that ours cannot become its tail.
-      const bytes = Buffer.from(`\n${this.#lines}`);
+      const [lines, ends, start] = [this.#lines, this.#newEnds, this.#size];
+      const bytes = Buffer.from(`\n${lines}`);
       this.#lines = '';
+      this.#newEnds = [];
       const written = writeSync(this.#fd, bytes);
       if (written < bytes.length)
         throw new Error(`${written} of ${bytes.length} bytes were written; is the disk full?`);
+      this.#size += bytes.length;
       if (this.#file.isFile) await datasync(this.#fd);
       await this.#file.check({ again: ': flows whose changes are lost start from the beginning' });
+      const isAscii = bytes.length === lines.length + 1;
+      for (const { flow, uuid, at } of ends)
+        this.#ends.set(flow, uuid, start + 1 + (isAscii ? at : Buffer.byteLength(lines.slice(0, at))));
+      if (this.#size >= this.#limit && !this.#isClosed) this.#compacting = this.compact();
     } catch (error) {
       this.#failure = ioError('cannot write to the flow log', this.#path, error);
       throw this.#failure;
     } finally {
       this.#writing = undefined;
+    }
+  }
+
+  /** Removes lines that are no longer needed. Writes wait for it. If it fails, the log goes on as it is. */
+  async compact(): Promise<void> {
+    try {
+      const live = new Set([...this.#live, ...this.#changes.keys()]); // as of now: runs end while it is written
+      const { fd, ends } = await compactFlowLog(this.#absolute, this.#fd, live);
+      closeSync(this.#fd);
+      this.#fd = fd;
+      this.#file = new GrowingFile(this.#path, fd);
+      this.#ends = ends;
+      this.#size = fstatSync(fd).size;
+    } catch (error) {
+      this.#warn(`${ioError('cannot compact the flow log', this.#path, error).message}; it goes on growing`);
+    } finally {
+      this.#compacting = undefined;
+      this.#limit = Math.max(this.#compactAt, 2 * this.#size);
     }
   }
 
