@@ -123,7 +123,7 @@ export class JsonlFlowLog implements FlowLog {
     const begin = beginOf(flow, uuid);
     this.#live.add(runKey(flow, uuid));
     return {
-      add: (change) => this.#add(begin + JSON.stringify(change).slice(1)),
+      add: (change) => this.#add(begin + textOf(change)),
       sync: () => this.#sync(),
     };
   }
@@ -217,6 +217,22 @@ export class JsonlFlowLog implements FlowLog {
   }
 }
 
-function beginOf(flow: string, uuid: string): string {
-  return `{"uuid":${JSON.stringify(uuid)},"flow":${JSON.stringify(flow)},`;
+/** Returns a change as JSON without its first brace. */
+function textOf(change: FlowChange): string {
+  if ('atom' in change && change.failure === undefined && PLAIN.test(change.atom)) {
+    const { atom, state, result } = change;
+    const kept = result === undefined ? '' : `,"result":${JSON.stringify(result)}`;
+    return `"atom":"${atom}","state":"${state}"${kept}}`;
+  }
+  return JSON.stringify(change).slice(1);
 }
+
+/** Returns the begin of a line of a run. Most uuids need no escapes, which is quick to see. */
+function beginOf(flow: string, uuid: string): string {
+  if (flow !== lastFlow) [lastFlow, lastFlowText] = [flow, JSON.stringify(flow)];
+  return `{"uuid":${PLAIN.test(uuid) ? `"${uuid}"` : JSON.stringify(uuid)},"flow":${lastFlowText},`;
+}
+
+const PLAIN = /^[\w-]+$/;
+let lastFlow = '';
+let lastFlowText = '""';

@@ -8,7 +8,7 @@ import { ENGINE_NAMES, type EngineOptions, type FlowResult } from './engine-opti
 import { providedBy } from './inputs.ts';
 import { Notifier } from './notifier.ts';
 import { ReadyQueue } from './ready-queue.ts';
-import { allNext, isSuccess, nextOf } from './select.ts';
+import { isAnyReady, isSuccess, type Selection, selectAll, selectNext } from './select.ts';
 import { type FlowSnapshot, isReverting, restore, snapshotOf } from './snapshot.ts';
 import { type AtomState, checkFlowTransition, type FlowState } from './states.ts';
 import { type EndedCall, Steps } from './steps.ts';
@@ -31,6 +31,8 @@ export class Engine {
   #isBroken: boolean;
   /** Atoms that may start. */
   readonly #queue: ReadyQueue;
+  /** Puts atoms into the queue. */
+  readonly #selection: Selection;
   /** Calls that have ended and are not processed yet. */
   #ended: EndedCall[] = [];
   #calls = 0;
@@ -58,11 +60,13 @@ export class Engine {
     this.#isBroken = this.#storage.records.some(({ state }) => state === 'REVERT_FAILURE');
     const storage = this.#storage;
     // First those to revert or retry, the latest start first; then those to execute, in order.
-    this.#queue = new ReadyQueue((index) => {
+    this.#queue = new ReadyQueue(storage.records.length, (index) => {
       const { intention, turn } = storage.record(index);
       return intention === 'EXECUTE' ? index : -turn;
     });
-    this.#steps = new Steps(this.#storage, { store, timeout, signal, journal, notifier: this.taskNotifier });
+    this.#steps = new Steps(storage, { store, timeout, signal, journal, notifier: this.taskNotifier });
+    const [queue, steps] = [this.#queue, this.#steps];
+    this.#selection = { pass: (index) => steps.pass(index), add: (index) => queue.add(index) };
   }
 
   /** State of the flow. */
@@ -125,7 +129,7 @@ export class Engine {
         if (state === 'FAILURE' && intention === 'EXECUTE') await this.#decide(index);
     }
     if (this.#isBroken) return;
-    for (const index of allNext(this.#storage, (next) => this.#steps.pass(next))) this.#queue.add(index);
+    selectAll(this.#storage, this.#selection);
   }
 
   /**
@@ -162,15 +166,20 @@ export class Engine {
         continue;
       }
       this.#calls++;
-      ended
-        .then((end) => this.#ended.push(end))
-        .catch((error) => {
+      const over = (): void => {
+        this.#calls--;
+        this.#wake?.();
+      };
+      ended.then(
+        (end) => {
+          this.#ended.push(end);
+          over();
+        },
+        (error) => {
           this.#defect = error;
-        })
-        .finally(() => {
-          this.#calls--;
-          this.#wake?.();
-        });
+          over();
+        },
+      );
     }
   }
 
@@ -181,8 +190,7 @@ export class Engine {
       const isDecided = how === 'failed' && (await this.#decide(ended.index));
       if (isDecided) this.#queue.reorder();
       if (this.#isBroken) continue;
-      for (const index of nextOf(this.#storage, ended.index, (next) => this.#steps.pass(next), isDecided))
-        this.#queue.add(index);
+      selectNext(this.#storage, ended.index, isDecided, this.#selection);
     }
   }
 
@@ -196,9 +204,9 @@ export class Engine {
   }
 
   #finish(): FlowResult {
-    const [left] = this.#isBroken ? [] : allNext(this.#storage, () => true);
+    const isSuspended = this.#state === 'SUSPENDING' && !this.#isBroken && isAnyReady(this.#storage);
     const ending = this.#isBroken ? 'FAILURE' : isSuccess(this.#storage) ? 'SUCCESS' : 'REVERTED';
-    const state = left === undefined ? ending : 'SUSPENDED';
+    const state = isSuspended ? 'SUSPENDED' : ending;
     this.#become(state);
     return this.#result(state);
   }

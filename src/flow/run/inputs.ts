@@ -55,8 +55,9 @@ export function copyOf(result: unknown): unknown {
 /** Returns the values from all atoms in state `SUCCESS`, by the names that they provide. */
 export function providedBy(storage: Storage): Record<string, unknown> {
   const provided: Record<string, unknown> = {};
-  for (const [index, { provisions }] of storage.compiled.atoms.entries()) {
-    const { state, result } = storage.record(index);
+  let index = 0;
+  for (const { provisions } of storage.compiled.atoms) {
+    const { state, result } = storage.record(index++);
     if (state !== 'SUCCESS') continue;
     for (const provision of provisions) {
       const value = valueIn(result, provision);

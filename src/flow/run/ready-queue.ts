@@ -4,78 +4,81 @@
  */
 export class ReadyQueue {
   readonly #rankOf: (index: number) => number;
-  /** Rank of each atom that waits. */
-  readonly #ranks = new Map<number, number>();
-  /** Pairs of rank and index. A pair whose rank is no longer that of its atom is skipped. */
-  #heap: (readonly [rank: number, index: number])[] = [];
+  /** Rank of each atom in the queue, by its index; undefined for the others. */
+  readonly #ranks: (number | undefined)[];
+  readonly #heap: number[] = [];
 
-  /** @param rankOf returns the rank that an atom has now */
-  constructor(rankOf: (index: number) => number) {
+  /**
+   * @param count number of atoms
+   * @param rankOf returns the rank that an atom has now
+   */
+  constructor(count: number, rankOf: (index: number) => number) {
+    this.#ranks = new Array(count);
     this.#rankOf = rankOf;
   }
 
   get size(): number {
-    return this.#ranks.size;
+    return this.#heap.length;
   }
 
   /** Adds an atom. If it is there already, it gets the rank that it has now. */
   add(index: number): void {
     const rank = this.#rankOf(index);
-    if (this.#ranks.get(index) === rank) return;
-    this.#ranks.set(index, rank);
-    this.#push([rank, index]);
+    const known = this.#ranks[index];
+    if (known === rank) return;
+    this.#ranks[index] = rank;
+    if (known === undefined) this.#push(index);
+    else this.#heap.sort((a, b) => this.#compare(a, b));
   }
 
   /** Orders all atoms by the ranks that they have now. */
   reorder(): void {
-    const indexes = [...this.#ranks.keys()];
-    this.clear();
-    for (const index of indexes) this.add(index);
+    for (const index of this.#heap) this.#ranks[index] = this.#rankOf(index);
+    this.#heap.sort((a, b) => this.#compare(a, b)); // a sorted list is a heap
   }
 
   clear(): void {
-    this.#ranks.clear();
-    this.#heap = [];
+    for (const index of this.#heap) this.#ranks[index] = undefined;
+    this.#heap.length = 0;
   }
 
   /** Removes the first atom and returns it. */
   shift(): number | undefined {
-    for (let first = this.#pop(); first !== undefined; first = this.#pop()) {
-      const [rank, index] = first;
-      if (this.#ranks.get(index) !== rank) continue;
-      this.#ranks.delete(index);
-      return index;
-    }
-    return undefined;
-  }
-
-  #push(added: readonly [number, number]): void {
-    const heap = this.#heap;
-    let at = heap.length;
-    for (let up = (at - 1) >> 1; at > 0 && isBefore(added, heap[up]); at = up, up = (at - 1) >> 1)
-      heap[at] = heap[up] as readonly [number, number];
-    heap[at] = added;
-  }
-
-  #pop(): readonly [number, number] | undefined {
-    const heap = this.#heap;
-    const [first, last] = [heap[0], heap.pop()];
-    if (heap.length === 0 || last === undefined) return first;
-    let at = 0;
-    for (let down = 1; down < heap.length; down = 2 * at + 1) {
-      if (isBefore(heap[down + 1], heap[down])) down++;
-      if (!isBefore(heap[down], last)) break;
-      heap[at] = heap[down] as readonly [number, number];
-      at = down;
-    }
-    heap[at] = last;
+    const [first] = this.#heap;
+    if (first === undefined) return undefined;
+    this.#ranks[first] = undefined;
+    const last = this.#heap.pop() as number;
+    if (last !== first) this.#sink(last);
     return first;
   }
-}
 
-function isBefore(
-  a: readonly [number, number] | undefined,
-  b: readonly [number, number] | undefined,
-): boolean {
-  return a !== undefined && b !== undefined && (a[0] < b[0] || (a[0] === b[0] && a[1] < b[1]));
+  #compare(a: number, b: number): number {
+    return (this.#ranks[a] as number) - (this.#ranks[b] as number) || a - b;
+  }
+
+  #push(index: number): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    while (at > 0) {
+      const up = heap[(at - 1) >> 1] as number;
+      if (this.#compare(index, up) >= 0) break;
+      heap[at] = up;
+      at = (at - 1) >> 1;
+    }
+    heap[at] = index;
+  }
+
+  /** Puts an atom in the place of the first one, and moves it down to where it belongs. */
+  #sink(index: number): void {
+    const heap = this.#heap;
+    let at = 0;
+    for (let down = 1; down < heap.length; down = 2 * at + 1) {
+      const right = heap[down + 1];
+      if (right !== undefined && this.#compare(right, heap[down] as number) < 0) down++;
+      if (this.#compare(heap[down] as number, index) >= 0) break;
+      heap[at] = heap[down] as number;
+      at = down;
+    }
+    heap[at] = index;
+  }
 }

@@ -1,101 +1,131 @@
 import type { Storage } from './atom-storage.ts';
 
-/** Function that asks the deciders of an atom that is ready. Returns true if it may run; otherwise it ignores it. */
-type Pass = (index: number) => boolean;
+/** Receiver of the atoms that may start. Functions, not generators: a run of one atom would make ten of these. */
+export interface Selection {
+  /** Asks the deciders of an atom that is ready. Returns true if it may run; otherwise the atom is ignored now. */
+  pass(index: number): boolean;
+  /** Takes an atom that may start. */
+  add(index: number): void;
+}
+
+/** Numbers, each once. Mostly there are few, for which an array costs less than a set. */
+class Once {
+  #few: number[] = [];
+  #many: Set<number> | undefined;
+
+  has(number: number): boolean {
+    return this.#many === undefined ? this.#few.includes(number) : this.#many.has(number);
+  }
+
+  /** Returns true if the number is new. */
+  add(number: number): boolean {
+    if (this.has(number)) return false;
+    if (this.#many === undefined && this.#few.length === 16) this.#many = new Set(this.#few);
+    if (this.#many === undefined) this.#few.push(number);
+    else this.#many.add(number);
+    return true;
+  }
+}
 
 /**
- * Yields the atoms that may start after the atom `index` changed, like TaskFlow's selector. It checks each
- * atom only when the caller asks for the next one: ignoring one atom may let others start.
- * @param pass returns true if the deciders let a ready atom run; otherwise it has set the atom to `IGNORE`
+ * Selects the atoms that may start after the atom `index` changed, like TaskFlow's selector. It checks each
+ * atom after the one before was taken: ignoring one atom may let others start.
  * @param isDecided true if a decision about the atom has changed what is to be done with others
  */
-export function* nextOf(storage: Storage, index: number, pass: Pass, isDecided: boolean): Generator<number> {
+export function selectNext(storage: Storage, index: number, isDecided: boolean, to: Selection): void {
   const { state, intention } = storage.record(index);
   if (state === 'SUCCESS') {
-    if (intention === 'REVERT') yield* toRevert(storage, [index]);
-    else if (intention === 'EXECUTE') yield* toExecuteAfter(storage, index, pass);
-  } else if (state === 'REVERTED') yield* toRevertBefore(storage, index);
-  else if (state === 'FAILURE') yield* toRevert(storage, isDecided ? storage.records.keys() : [index]);
+    if (intention === 'REVERT') selectToRevert(storage, index, to);
+    else if (intention === 'EXECUTE') selectAfter(storage, index, to);
+  } else if (state === 'REVERTED') selectBefore(storage, index, to);
+  else if (state === 'FAILURE' && !isDecided) selectToRevert(storage, index, to);
+  else if (state === 'FAILURE')
+    for (const other of storage.records.keys()) selectToRevert(storage, other, to);
 }
 
-/** Yields all atoms of the flow that may start. */
-export function* allNext(storage: Storage, pass: Pass): Generator<number> {
-  const passed = new Set<number>();
-  const all = [...storage.records.keys()];
-  while (yield* toExecute(storage, all, { pass, passed }));
-  yield* toRevert(storage, all);
-}
-
-/**
- * Yields those of the candidates that may be executed.
- * @param passed those that were yielded before, and are left out
- * @returns true if one was ignored: the candidates must be checked again, because an earlier one may have waited for it
- */
-function* toExecute(
-  storage: Storage,
-  candidates: Iterable<number>,
-  { pass, passed }: { readonly pass: Pass; readonly passed: Set<number> },
-): Generator<number, boolean> {
-  let wasIgnored = false;
-  for (const index of candidates) {
-    if (!storage.isReadyToExecute(index) || passed.has(index)) continue;
-    if (pass(index)) {
-      passed.add(index);
-      yield index;
-    } else wasIgnored = true;
+/** Selects all atoms of the flow that may start. */
+export function selectAll(storage: Storage, to: Selection): void {
+  const { length } = storage.records;
+  const passed = new Once();
+  for (let wasIgnored = true; wasIgnored; ) {
+    wasIgnored = false;
+    for (let index = 0; index < length; index++)
+      if (!selectToExecute(storage, index, passed, to)) wasIgnored = true;
   }
-  return wasIgnored;
+  for (let index = 0; index < length; index++) selectToRevert(storage, index, to);
 }
 
-/** Yields the atoms after one that may be executed now, the nearest first. */
-function* toExecuteAfter(storage: Storage, index: number, pass: Pass): Generator<number> {
-  const passed = new Set<number>();
-  while (yield* toExecute(storage, candidatesAfter(storage, index), { pass, passed }));
+/** Returns true if there is an atom that may start, apart from what its deciders say. */
+export function isAnyReady(storage: Storage): boolean {
+  return storage.records.some(
+    (_, index) => storage.isReadyToExecute(index) || storage.isReadyToRevert(index),
+  );
+}
+
+function selectToRevert(storage: Storage, index: number, to: Selection): void {
+  if (storage.isReadyToRevert(index)) to.add(index);
 }
 
 /**
- * Yields atoms after one, in breadth-first order, as far as nothing but they can be ready: it goes on behind what
- * is done or ignored, and not behind what still waits. If an atom behind which it did not go is ignored
- * meanwhile, it goes on in the same order with all atoms.
+ * Selects an atom if it may be executed.
+ * @param passed those that were selected before, and are left out
+ * @returns false if it was ignored: others must be checked again, because they may have waited for it
  */
-function* candidatesAfter(storage: Storage, start: number): Generator<number> {
-  const { digraph, atoms, nodes } = storage.compiled.graph;
-  const open = [...(digraph.successors[nodes[start] as number] as number[])];
-  const seen = new Set<number>();
+function selectToExecute(storage: Storage, index: number, passed: Once, to: Selection): boolean {
+  if (!storage.isReadyToExecute(index) || passed.has(index)) return true;
+  if (!to.pass(index)) return false;
+  passed.add(index);
+  to.add(index);
+  return true;
+}
+
+/** Selects the atoms after one that may be executed now, the nearest first. */
+function selectAfter(storage: Storage, start: number, to: Selection): void {
+  const passed = new Once();
+  while (!sweepAfter(storage, start, passed, to));
+}
+
+/**
+ * Checks the atoms after one in breadth-first order, as far as one of them can be ready: it goes on behind what
+ * is done or ignored, and not behind what still waits. If what it left behind is ignored meanwhile, it goes on in the
+ * same order with all atoms.
+ * @returns false if an atom was ignored
+ */
+function sweepAfter(storage: Storage, start: number, passed: Once, to: Selection): boolean {
+  const { readiness, compiled } = storage;
+  const { digraph, atoms, nodes } = compiled.graph;
+  const open = (digraph.successors[nodes[start] as number] as number[]).slice();
+  const seen = new Once();
   const waiting: number[] = [];
+  let wasIgnored = false;
   for (const node of open) {
-    if (seen.has(node)) continue;
-    seen.add(node);
+    if (!seen.add(node)) continue;
     const index = atoms[node] as number;
-    const wasPassed = storage.readiness.isPassed(node);
-    if (index >= 0) yield index;
-    if (!storage.readiness.isPassed(node)) waiting.push(node);
-    else {
-      if (!wasPassed && waiting.some((other) => storage.readiness.isPassed(other))) {
-        const all = storage.compiled.graph.next(start);
-        yield* all.slice(all.indexOf(index) + 1);
-        return;
-      }
-      open.push(...(digraph.successors[node] as number[]));
+    const isIgnored = index >= 0 && !selectToExecute(storage, index, passed, to);
+    if (isIgnored && waiting.some((other) => readiness.isPassed(other))) {
+      const all = compiled.graph.next(start);
+      for (const other of all.slice(all.indexOf(index) + 1)) selectToExecute(storage, other, passed, to);
+      return false;
     }
+    wasIgnored ||= isIgnored;
+    if (readiness.isPassed(node)) for (const next of digraph.successors[node] as number[]) open.push(next);
+    else waiting.push(node);
   }
+  return !wasIgnored;
 }
 
-/** Yields the atoms before one that may be reverted now that it was. */
-function* toRevertBefore(storage: Storage, start: number): Generator<number> {
+/** Selects the atoms before one that may be reverted now that it was. */
+function selectBefore(storage: Storage, start: number, to: Selection): void {
   const { digraph, atoms, nodes } = storage.compiled.graph;
-  const open = [...(digraph.predecessors[nodes[start] as number] as number[])];
-  const seen = new Set<number>();
+  const open = (digraph.predecessors[nodes[start] as number] as number[]).slice();
+  const seen = new Once();
   for (const node of open) {
-    if (seen.has(node)) continue;
-    seen.add(node);
-    if (storage.readiness.isCleared(node)) open.push(...(digraph.predecessors[node] as number[]));
-    else yield* toRevert(storage, [atoms[node] as number]);
+    if (!seen.add(node)) continue;
+    const index = atoms[node] as number;
+    if (storage.readiness.isCleared(node))
+      for (const before of digraph.predecessors[node] as number[]) open.push(before);
+    else if (index >= 0) selectToRevert(storage, index, to);
   }
-}
-
-function* toRevert(storage: Storage, candidates: Iterable<number>): Generator<number> {
-  for (const index of candidates) if (index >= 0 && storage.isReadyToRevert(index)) yield index;
 }
 
 /** Returns true if every atom has succeeded or was ignored. */
