@@ -28,10 +28,13 @@ function arrowOf({ kind, from, to, label }: Arrow): string {
   return `${from.id} ${LINES[kind]}${label === '' ? '' : `|${text(label)}|`} ${to.id}`;
 }
 
+/** ASCII signs, but for those that are common and harmless; and what is Markdown in some places: `-`, `1.` and `_`. */
+const SIGNS = /[!-'*+/:-@[-^`{-~]|^-|(?<=^\d+)\.|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu;
+
 /**
  * Returns a quoted text. Between quotes, Mermaid still looks for quotes, HTML, Markdown, directives (`%%{`), and
- * for `#` in lines with `style` and a colon; so all ASCII signs but a few become entities such as `#58;`.
+ * for `#` in lines with `style` and a colon; so signs become entities such as `#58;`.
  */
 function text(label: string): string {
-  return `"${label.replace(/[!-'*+/:-@[-^`{-~]/g, (sign) => `#${sign.charCodeAt(0)};`)}"`;
+  return `"${label.replace(SIGNS, (sign) => `#${sign.charCodeAt(0)};`)}"`;
 }
