@@ -1,4 +1,4 @@
-import type { Arrow, Drawing, Shape } from './drawing.ts';
+import type { Arrow, Drawing, DrawnShape } from './drawing.ts';
 
 const SHAPES = {
   atom: 'shape=box',
@@ -22,7 +22,7 @@ export function toDot({ label, shapes, arrows }: Drawing): string {
   return `${lines.join('\n')}\n}\n`;
 }
 
-function linesOf(shape: Shape): string[] {
+function linesOf(shape: DrawnShape): string[] {
   if (shape.kind === 'end') return ['}'];
   if (shape.kind === 'flow') return [`subgraph cluster_${shape.id} {`, `  label=${text(shape.label)};`];
   return [`${shape.id} [${SHAPES[shape.kind]}, label=${text(shape.label)}];`];

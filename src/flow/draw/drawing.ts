@@ -4,7 +4,7 @@ import { type Flow, isFlow } from '../patterns.ts';
 import { type Compiled, type CompiledAtom, compile } from '../plan/compile.ts';
 
 /** Node or frame of a drawing, in the order in which they are written. A frame is around all up to its end. */
-export type Shape =
+export type DrawnShape =
   | { readonly kind: 'atom' | 'retry' | 'store' | 'empty'; readonly id: string; readonly label: string }
   | { readonly kind: 'flow'; readonly id: string; readonly label: string }
   | { readonly kind: 'end' };
@@ -30,7 +30,7 @@ export interface Arrow {
 /** Flow as shapes and arrows, for any format. Ids are letters and digits; labels are plain text on one line. */
 export interface Drawing {
   readonly label: string;
-  readonly shapes: readonly Shape[];
+  readonly shapes: readonly DrawnShape[];
   readonly arrows: readonly Arrow[];
 }
 
@@ -57,7 +57,7 @@ export function drawingOf(flow: Flow): Drawing {
   frames.draw(flow);
   const values = valueArrows(compiled);
   const needsStore = values.some(({ from }) => from.id === STORE);
-  const store: Shape[] = needsStore ? [{ kind: 'store', id: STORE, label: 'store' }] : [];
+  const store: DrawnShape[] = needsStore ? [{ kind: 'store', id: STORE, label: 'store' }] : [];
   return {
     label: oneLine(flow.name),
     shapes: [...store, ...frames.shapes],
@@ -69,7 +69,7 @@ const STORE = 'store';
 
 /** Draws the frames of flows and what is in them. It needs no recursion: flows may nest deep. */
 class Frames {
-  readonly shapes: Shape[] = [];
+  readonly shapes: DrawnShape[] = [];
   readonly arrows: Arrow[] = [];
   readonly #compiled: Compiled;
   readonly #drawn = new Map<Atom | Flow, Drawn>();

@@ -1,4 +1,4 @@
-import type { Arrow, Drawing, Shape } from './drawing.ts';
+import type { Arrow, Drawing, DrawnShape } from './drawing.ts';
 
 const LINES = { order: '-->', decider: '==>', value: '-.->' } as const;
 
@@ -15,7 +15,7 @@ export function toMermaid({ shapes, arrows }: Drawing): string {
   return `${lines.join('\n')}\n`;
 }
 
-function lineOf(shape: Shape): string {
+function lineOf(shape: DrawnShape): string {
   if (shape.kind === 'end') return 'end';
   if (shape.kind === 'empty') return `${shape.id}[" "]`;
   const label = text(shape.label);

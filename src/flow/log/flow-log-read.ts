@@ -10,7 +10,7 @@ interface LogLine {
   readonly start: number;
 }
 
-/** What a line says, as far as it tells which run it belongs to. */
+/** Content of a line: the run that it belongs to, and whether it is its end. */
 interface RunLine {
   readonly uuid: string;
   readonly flow: string;

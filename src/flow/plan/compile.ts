@@ -39,7 +39,7 @@ export interface Compiled {
   readonly atoms: readonly CompiledAtom[];
   /** Order of the atoms. */
   readonly graph: AtomGraph;
-  /** What atoms wait for at the start of a run. */
+  /** Counts of `Waits` at the start of a run. */
   readonly waits: readonly number[];
   /** Indexes by name. */
   readonly indexes: ReadonlyMap<string, number>;

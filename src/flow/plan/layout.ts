@@ -43,7 +43,7 @@ export interface Layout {
   readonly placed: ReadonlyMap<number, Placed>;
   /** Nodes of the retry controllers to ask, by the node that fails. */
   readonly controllers: ReadonlyMap<number, number>;
-  /** Deciders of links made by `link()`, by the nodes `from,to` of the edge. */
+  /** Deciders of explicit links, by the nodes `from,to` of the edge. */
   readonly deciders: ReadonlyMap<string, { readonly decider: Decider; readonly depth: Depth }>;
 }
 

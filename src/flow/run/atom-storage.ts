@@ -68,7 +68,7 @@ export class Storage {
     this.#readiness = new Readiness(compiled);
   }
 
-  /** Which atoms wait for others. */
+  /** Table of the atoms that wait for others. */
   get readiness(): Readiness {
     return this.#readiness;
   }

@@ -8,7 +8,7 @@ import { ENGINE_NAMES, type EngineOptions, type FlowResult } from './engine-opti
 import { providedBy } from './inputs.ts';
 import { Notifier } from './notifier.ts';
 import { ReadyQueue } from './ready-queue.ts';
-import { isAnyReady, isSuccess, type Selection, selectAll, selectNext } from './select.ts';
+import { type AtomSelection, isAnyReady, isSuccess, selectAll, selectNext } from './select.ts';
 import { type FlowSnapshot, isReverting, restore, snapshotOf } from './snapshot.ts';
 import { type AtomState, checkFlowTransition, type FlowState } from './states.ts';
 import { type EndedCall, Steps } from './steps.ts';
@@ -32,7 +32,7 @@ export class Engine {
   /** Atoms that may start. */
   readonly #queue: ReadyQueue;
   /** Puts atoms into the queue. */
-  readonly #selection: Selection;
+  readonly #selection: AtomSelection;
   /** Calls that have ended and are not processed yet. */
   #ended: EndedCall[] = [];
   #calls = 0;

@@ -2,7 +2,7 @@ import type { Compiled } from '../plan/compile.ts';
 import { Waits } from '../plan/waits.ts';
 import type { AtomState, Intention } from './states.ts';
 
-/** What an atom is for its neighbors. */
+/** State of an atom as its neighbors see it. */
 export interface Standing {
   /** True if those after it need not wait for it before they are executed: it succeeded or was ignored. */
   readonly isDone: boolean;
@@ -17,7 +17,7 @@ const STANDINGS: readonly Standing[] = [
   { isDone: true, isClear: true },
 ];
 
-/** Returns what an atom is for its neighbors. */
+/** Returns the state of an atom as its neighbors see it. */
 export function standingOf({
   state,
   intention,
@@ -30,7 +30,7 @@ export function standingOf({
   return STANDINGS[Number(isDone) + 2 * Number(isClear)] as Standing;
 }
 
-/** Which atoms of a run wait for others. It follows each change, so that no atom has to ask all others. */
+/** Table of the atoms of a run that wait for others. It follows each change, so that no atom has to ask all others. */
 export class Readiness {
   readonly #nodes: readonly number[];
   readonly #toExecute: Waits;

@@ -1,7 +1,7 @@
 import type { Storage } from './atom-storage.ts';
 
 /** Receiver of the atoms that may start. Functions, not generators: a run of one atom would make ten of these. */
-export interface Selection {
+export interface AtomSelection {
   /** Asks the deciders of an atom that is ready. Returns true if it may run; otherwise the atom is ignored now. */
   pass(index: number): boolean;
   /** Takes an atom that may start. */
@@ -32,7 +32,7 @@ class Once {
  * atom after the one before was taken: ignoring one atom may let others start.
  * @param isDecided true if a decision about the atom has changed what is to be done with others
  */
-export function selectNext(storage: Storage, index: number, isDecided: boolean, to: Selection): void {
+export function selectNext(storage: Storage, index: number, isDecided: boolean, to: AtomSelection): void {
   const { state, intention } = storage.record(index);
   if (state === 'SUCCESS') {
     if (intention === 'REVERT') selectToRevert(storage, index, to);
@@ -44,7 +44,7 @@ export function selectNext(storage: Storage, index: number, isDecided: boolean, 
 }
 
 /** Selects all atoms of the flow that may start. */
-export function selectAll(storage: Storage, to: Selection): void {
+export function selectAll(storage: Storage, to: AtomSelection): void {
   const { length } = storage.records;
   const passed = new Once();
   for (let wasIgnored = true; wasIgnored; ) {
@@ -62,7 +62,7 @@ export function isAnyReady(storage: Storage): boolean {
   );
 }
 
-function selectToRevert(storage: Storage, index: number, to: Selection): void {
+function selectToRevert(storage: Storage, index: number, to: AtomSelection): void {
   if (storage.isReadyToRevert(index)) to.add(index);
 }
 
@@ -71,7 +71,7 @@ function selectToRevert(storage: Storage, index: number, to: Selection): void {
  * @param passed those that were selected before, and are left out
  * @returns false if it was ignored: others must be checked again, because they may have waited for it
  */
-function selectToExecute(storage: Storage, index: number, passed: Once, to: Selection): boolean {
+function selectToExecute(storage: Storage, index: number, passed: Once, to: AtomSelection): boolean {
   if (!storage.isReadyToExecute(index) || passed.has(index)) return true;
   if (!to.pass(index)) return false;
   passed.add(index);
@@ -80,7 +80,7 @@ function selectToExecute(storage: Storage, index: number, passed: Once, to: Sele
 }
 
 /** Selects the atoms after one that may be executed now, the nearest first. */
-function selectAfter(storage: Storage, start: number, to: Selection): void {
+function selectAfter(storage: Storage, start: number, to: AtomSelection): void {
   const passed = new Once();
   while (!sweepAfter(storage, start, passed, to));
 }
@@ -91,7 +91,7 @@ function selectAfter(storage: Storage, start: number, to: Selection): void {
  * same order with all atoms.
  * @returns false if an atom was ignored
  */
-function sweepAfter(storage: Storage, start: number, passed: Once, to: Selection): boolean {
+function sweepAfter(storage: Storage, start: number, passed: Once, to: AtomSelection): boolean {
   const { readiness, compiled } = storage;
   const { digraph, atoms, nodes } = compiled.graph;
   const open = (digraph.successors[nodes[start] as number] as number[]).slice();
@@ -115,7 +115,7 @@ function sweepAfter(storage: Storage, start: number, passed: Once, to: Selection
 }
 
 /** Selects the atoms before one that may be reverted now that it was. */
-function selectBefore(storage: Storage, start: number, to: Selection): void {
+function selectBefore(storage: Storage, start: number, to: AtomSelection): void {
   const { digraph, atoms, nodes } = storage.compiled.graph;
   const open = (digraph.predecessors[nodes[start] as number] as number[]).slice();
   const seen = new Once();
