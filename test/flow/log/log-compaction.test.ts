@@ -75,6 +75,27 @@ test('a log is compacted while it is written, and goes on with runs that have no
   await again.close();
 });
 
+test('no end of a run is lost that is written while the log is compacted', async () => {
+  const path = join(freshFolder(), 'log');
+  const log = await openFlowLog(path, quiet, { compactAt: 1 });
+  const all = names(400);
+  const workers = Array.from({ length: 20 }, async () => {
+    for (let uuid = all.pop(); uuid !== undefined; uuid = all.pop()) {
+      log.journal('f', uuid).add({ atom: 'ä', state: 'RUNNING' });
+      await log.end('f', uuid, { state: 'SUCCESS', result: JSON.stringify(uuid) });
+    }
+  });
+  await Promise.all(workers);
+  const isThere = (from: typeof log, uuid: string): boolean =>
+    JSON.stringify(from.take('f', uuid)) ===
+    JSON.stringify({ end: { state: 'SUCCESS', result: `"${uuid}"` } });
+  expect(names(400).filter((uuid) => !isThere(log, uuid))).toEqual([]);
+  await log.close();
+  const again = await openFlowLog(path, quiet);
+  expect(names(400).filter((uuid) => !isThere(again, uuid))).toEqual([]);
+  await again.close();
+});
+
 test('a log stays locked and keeps its place when it is compacted, also behind a link', async () => {
   const folder = freshFolder();
   const [file, path] = [join(folder, 'file'), join(folder, 'link')];
