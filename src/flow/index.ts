@@ -1,6 +1,6 @@
 /*
  * taskpipe/flow: tasks that belong together, and are reverted when one of them fails. plan/ checks a flow
- * before it runs, run/ runs it. Must not know records or stages.
+ * before it runs, run/ runs it, draw/ draws it. Must not know records or stages.
  */
 export {
   type Atom,
@@ -14,6 +14,8 @@ export {
   type Undoing,
 } from './atom.ts';
 export { DEPTHS, type Decider, type Depth } from './decider.ts';
+export { type DrawFormat, draw } from './draw/draw.ts';
+export { type FlowLog, type FlowLogOptions, openFlowLog } from './log/flow-log.ts';
 export {
   type Flow,
   type FlowOptions,
@@ -43,7 +45,6 @@ export type {
   AtomRecord,
   DecisionChange,
   FlowChange,
-  Intention,
   RestoredChange,
   ResumedChange,
 } from './run/atom-storage.ts';
@@ -55,7 +56,6 @@ export {
   type FlowResult,
   run,
 } from './run/engine.ts';
-export { type FlowLog, openFlowLog } from './run/flow-log.ts';
 export { type FlowEvent, type Listener, Notifier } from './run/notifier.ts';
 export type { FlowSnapshot } from './run/snapshot.ts';
 export {
@@ -64,5 +64,6 @@ export {
   type AtomState,
   FLOW_TRANSITIONS,
   type FlowState,
+  type Intention,
 } from './run/states.ts';
 export type { Journal } from './run/steps.ts';

@@ -48,6 +48,8 @@ export class Flow {
   readonly links: Link[] = [];
   /** Parts, by the value that was passed to `add()` and by themselves. */
   readonly #added = new Map<unknown, Atom | Flow>();
+  /** First part of each name. */
+  readonly #named = new Map<string, Atom | Flow>();
 
   /** @throws {TaskpipeError} `USAGE` if the name is empty or the retry controller has no `onFailure` */
   constructor(pattern: Pattern, name: string, options: FlowOptions = {}) {
@@ -72,6 +74,7 @@ export class Flow {
       const added = isFlow(part) ? part : toAtom(part, this.name);
       this.#added.set(part, added);
       this.#added.set(added, added);
+      if (!this.#named.has(added.name)) this.#named.set(added.name, added);
       this.parts.push(added);
     }
     return this;
@@ -116,8 +119,7 @@ export class Flow {
   }
 
   #partOf(given: Part | string): Atom | Flow {
-    const found =
-      typeof given === 'string' ? this.parts.find(({ name }) => name === given) : this.#added.get(given);
+    const found = typeof given === 'string' ? this.#named.get(given) : this.#added.get(given);
     if (found !== undefined) return found;
     const name = typeof given === 'string' ? given : given?.name;
     throw new TaskpipeError('USAGE', `flow "${this.name}" has no part "${name}" to link; add() it first`);

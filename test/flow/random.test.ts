@@ -174,10 +174,9 @@ test('a failure without controllers reverts all atoms that ran, and no others', 
 
 /** Asserts that an atom runs after those it waits for, and is reverted before them. */
 function expectOrder(flow: Flow, called: readonly string[], reverted: readonly string[]): void {
-  const { atoms, indexes } = compile(flow);
+  const { atoms, graph: order, indexes } = compile(flow);
   for (const [place, name] of called.entries()) {
-    const before =
-      atoms[indexes.get(name) as number]?.before.map((index) => atoms[index]?.name as string) ?? [];
+    const before = order.before(indexes.get(name) as number).map((index) => atoms[index]?.name as string);
     for (const earlier of before) {
       expect(called.indexOf(earlier)).toBeLessThan(place);
       if (reverted.length > 0) expect(reverted.indexOf(earlier)).toBeGreaterThan(reverted.indexOf(name));

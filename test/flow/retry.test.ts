@@ -4,6 +4,7 @@ import {
   alwaysRevert,
   alwaysRevertAll,
   type Decision,
+  Engine,
   type Flow,
   forEach,
   type History,
@@ -228,4 +229,31 @@ test('forEach tries the JSON of its values, and rejects values that are not JSON
   expect((await run(flow)).state).toBe('REVERTED');
   expect(tried).toEqual(['1970-01-01T00:00:00.000Z', {}]);
   expect(() => forEach([1, 7n])).toThrow('the values of forEach() must be JSON; got a BigInt at [1]');
+});
+
+test('an atom that waited for a free place when its flow was retried does not start before its controller', async () => {
+  const calls: string[] = [];
+  let isBad = true;
+  const retry = times(1, { name: 'inner' });
+  const told = (name: string): void => void calls.push(name);
+  const flow = linear('f', { retry: times(2) }).add(
+    unordered('g', { retry: { ...retry, execute: () => told('inner') } }).add(
+      task(
+        'a',
+        async () => {
+          told('a');
+          await new Promise(setImmediate);
+          if (isBad) throw new Error('bad');
+        },
+        {
+          revert: () => {
+            isBad = false;
+          },
+        },
+      ),
+      task('b', () => told('b')),
+    ),
+  );
+  const { state } = await new Engine(flow, { engine: 'parallel', jobs: 1 }).run();
+  expect([state, calls]).toEqual(['SUCCESS', ['inner', 'a', 'inner', 'a', 'b']]);
 });

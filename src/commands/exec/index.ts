@@ -15,7 +15,7 @@ import { filePath } from '../../core/storage/path-conflicts.ts';
 import { steadyPath } from '../../core/storage/steady-path.ts';
 import { flushed, NO_TASKS } from '../../core/text/rejects.ts';
 import { commandOptions } from '../../executors/command/options.ts';
-import { flowOptions } from '../../executors/flow/options.ts';
+import { drawOption, flowOptions } from '../../executors/flow/options.ts';
 import { httpOptions } from '../../executors/http/options.ts';
 import { callsUserCode, executorFor, KINDS_OF, kindHelp, kindOptions } from '../../executors/index.ts';
 import { moduleOptions } from '../../executors/module/options.ts';
@@ -56,6 +56,7 @@ const options = {
   ...workerOptions,
   ...moduleOptions,
   ...flowOptions,
+  draw: drawOption,
   ...connectionOptions,
 } as const;
 
@@ -86,7 +87,7 @@ export const command: Command = defineCommand({
     'Options of --command:': Object.keys(commandOptions),
     'Options of --worker:': Object.keys(workerOptions),
     'Options of --module:': Object.keys(moduleOptions),
-    'Options of --flow:': Object.keys(flowOptions),
+    'Options of --flow:': [...Object.keys(flowOptions), 'draw'],
     'Options of a queue, for tasks that a module adds and for --shared:': Object.keys(connectionOptions),
   },
   examples: [
@@ -110,6 +111,7 @@ export const command: Command = defineCommand({
       'task-exec --flow signup.js --flow-log signup.log',
       'run a flow for each task, and go on with it after a crash',
     ],
+    ['task-exec --flow signup.js --draw dot | dot -Tsvg > signup.svg', 'draw a flow'],
   ],
   runsUserCode: (values) => callsUserCode({ ...values }),
   async run(values, operands, io) {
@@ -123,6 +125,12 @@ export const command: Command = defineCommand({
           ? 'task-exec takes no FILE; a --header that has a space in it goes between quotes'
           : `task-exec reads tasks from its standard input and takes no FILE; got ${JSON.stringify(first)}${hint}`,
       );
+    }
+    const { flow } = { ...values } as { readonly flow?: string };
+    if (flow !== undefined && values.draw !== undefined) {
+      const { drawFlow } = await import('../../executors/flow/index.ts');
+      await io.write(await drawFlow(flow, values.draw));
+      return 0;
     }
     checkFiles({ ...values });
     const total = await totalOf(values.total);

@@ -22,12 +22,14 @@ type OwnNames = Readonly<Record<string, true>>;
  * @throws {TaskpipeError} `USAGE`; for an unknown option with the one that was probably meant
  */
 export function checkOptions(what: string, options: object, table: Options, own: OwnNames): void {
-  const names = namesOf(table, own);
-  for (const [name, value] of Object.entries(options)) {
-    if (!names.includes(name))
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(own, name)) continue;
+    if (!Object.hasOwn(table, name)) {
+      const names = namesOf(table, own);
       throw new TaskpipeError('USAGE', `${what} has no option ${JSON.stringify(name)}${hint(name, names)}`);
-    if (value !== undefined && !Object.hasOwn(own, name))
-      checkValue(name, table[name] as Option<unknown>, value);
+    }
+    const value = (options as Readonly<Record<string, unknown>>)[name];
+    if (value !== undefined) checkValue(name, table[name] as Option<unknown>, value);
   }
 }
 

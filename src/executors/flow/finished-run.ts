@@ -96,6 +96,7 @@ export function finishedRun(
       ...(kind === 'retry' ? { history: known?.history ?? [{ result, failures: {} }] } : {}),
     });
   }
+  storage.recount();
   return storage;
 }
 
@@ -125,6 +126,7 @@ function resultOf(provisions: readonly Provision[], provided: Readonly<Record<st
 /** Sets all atoms of a run to be reverted, also those of one that did not finish. */
 export function toBeReverted(storage: Storage): Storage {
   for (const record of storage.records) record.intention = 'REVERT';
+  storage.recount();
   return storage;
 }
 

@@ -1,10 +1,13 @@
 import type { Failure } from '../../core/record/task.ts';
+import type { RunEnd } from '../../flow/log/flow-log.ts';
 import type { Compiled } from '../../flow/plan/compile.ts';
 import type { FlowResult } from '../../flow/run/engine.ts';
-import type { RunEnd } from '../../flow/run/flow-log.ts';
 import type { FlowSnapshot } from '../../flow/run/snapshot.ts';
 import type { AtomState } from '../../flow/run/states.ts';
 import type { Outcome } from '../contract.ts';
+
+/** Number of atoms that a message names. */
+const SHOWN = 50;
 
 /**
  * Returns the outcome of a flow for its task: `REVERTED` and `REVERT_FAILURE` are distinguished from a failure.
@@ -40,7 +43,7 @@ function namesByState({ atoms }: FlowSnapshot, compiled: Compiled): (state: Atom
   const tasks = compiled.atoms.filter(({ kind }) => kind === 'task').map(({ name }) => name);
   const turnOf = (name: string): number => atoms[name]?.turn ?? 0;
   const sorted = tasks.sort((a, b) => turnOf(b) - turnOf(a));
-  return (state) => sorted.filter((name) => atoms[name]?.state === state).join(', ');
+  return (state) => listed(sorted.filter((name) => atoms[name]?.state === state)).join(', ');
 }
 
 function errorOf(
@@ -51,13 +54,18 @@ function errorOf(
   const stuck = Object.entries(revertFailures);
   const [reverted, standing] = [named('REVERTED'), named('SUCCESS')];
   const parts = [
-    ...failed.map(([name, failure]) => `"${name}" failed: ${said(failure)}`),
-    ...stuck.map(([name, failure]) => `"${name}" could not be reverted: ${said(failure)}`),
+    ...listed(failed.map(([name, failure]) => `"${name}" failed: ${said(failure)}`)),
+    ...listed(stuck.map(([name, failure]) => `"${name}" could not be reverted: ${said(failure)}`)),
     ...(reverted === '' ? [] : [`reverted: ${reverted}`]),
     ...(standing === '' ? [] : [`not reverted: ${standing}`]),
   ];
   const [, first] = (state === 'REVERTED' ? failed : stuck)[0] ?? [];
   return { code: first?.code ?? 'ERROR', message: parts.join('; ') };
+}
+
+/** Returns the first of many words, and how many more there are: each failed record has them. */
+function listed(all: readonly string[]): readonly string[] {
+  return all.length <= SHOWN ? all : [...all.slice(0, SHOWN), `and ${all.length - SHOWN} more`];
 }
 
 function said({ code, message }: Failure): string {

@@ -1,8 +1,8 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { attribute, runOf, type Task } from '../../core/record/task.ts';
+import type { KeptFlow, RunEnd } from '../../flow/log/flow-log.ts';
 import type { Compiled } from '../../flow/plan/compile.ts';
 import type { Storage } from '../../flow/run/atom-storage.ts';
-import type { KeptFlow, RunEnd } from '../../flow/run/flow-log.ts';
 import { replay } from '../../flow/run/snapshot.ts';
 import type { Outcome } from '../contract.ts';
 import { finishedRun, isStanding, missingResult, revertPlanOf, toBeReverted } from './finished-run.ts';

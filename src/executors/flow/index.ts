@@ -6,9 +6,10 @@ import { TaskpipeError } from '../../core/base/errors.ts';
 import { checkOptions } from '../../core/options/library-options.ts';
 import { mustBeDuration, mustBeWhole } from '../../core/options/option.ts';
 import { steadyPath } from '../../core/storage/steady-path.ts';
+import { type DrawFormat, draw } from '../../flow/draw/draw.ts';
+import { openFlowLog } from '../../flow/log/flow-log.ts';
 import { isFlow } from '../../flow/patterns.ts';
 import { compile } from '../../flow/plan/compile.ts';
-import { openFlowLog } from '../../flow/run/flow-log.ts';
 import type { Executor, Setting } from '../contract.ts';
 import { loadDefault } from '../load-module.ts';
 import { checkRevert } from './flow-revert.ts';
@@ -57,14 +58,31 @@ export async function flowFromValues(values: FlowValues, setting: Setting): Prom
   const { flow: file, engine, jobs, flowLog, as } = values;
   const { timeout, stopping, info, notify, revert, measures } = setting;
   const logPlace = flowLog === undefined ? undefined : steadyPath(flowLog);
-  const source = await loadDefault(file, '--flow', 'a flow, as in: export default linear("name").add(...)');
-  if (!isFlow(source) && typeof source !== 'function') {
-    throw new TaskpipeError(
-      'USAGE',
-      `--flow ${file}: the default export must be a flow, or a function of the task that returns one; got ${typeof source}`,
-    );
-  }
+  const source = await loadFlow(file);
   const limits = { engine, jobs, timeout };
   const told = { stopping, info, notify, measures };
-  return flow(source as FlowSource, { ...limits, ...told, flowLog: logPlace?.(), revert, as });
+  return flow(source, { ...limits, ...told, flowLog: logPlace?.(), revert, as });
+}
+
+/**
+ * Returns the graph of the flow that a file exports, as text.
+ * @throws {TaskpipeError} `USAGE` if the file exports no flow, or one that cannot run
+ */
+export async function drawFlow(file: string, format: DrawFormat): Promise<string> {
+  const source = await loadFlow(file);
+  if (isFlow(source)) return draw(source, format);
+  throw new TaskpipeError(
+    'USAGE',
+    `--draw needs a flow, and ${file} exports a function that makes one for each task; export one of them, as in: export default makeFlow({ email: "ann@a.org" })`,
+  );
+}
+
+/** Loads what `--flow` names. */
+async function loadFlow(file: string): Promise<FlowSource> {
+  const source = await loadDefault(file, '--flow', 'a flow, as in: export default linear("name").add(...)');
+  if (isFlow(source) || typeof source === 'function') return source as FlowSource;
+  throw new TaskpipeError(
+    'USAGE',
+    `--flow ${file}: the default export must be a flow, or a function of the task that returns one; got ${typeof source}`,
+  );
 }

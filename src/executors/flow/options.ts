@@ -1,6 +1,6 @@
 import { choice, path } from '../../core/options/declare.ts';
 import type { LibraryOptions, Names } from '../../core/options/library-options.ts';
-import type { OptionValues } from '../../core/options/option.ts';
+import type { Option, OptionValues } from '../../core/options/option.ts';
 import type { Notify } from '../../core/record/event.ts';
 
 /** Help of `--flow`, after its options. */
@@ -26,6 +26,12 @@ export const flowOptions = {
       'A flow that was stopped or killed continues at the atom where it was; finished atoms do not run again.',
   }),
 };
+
+/** Option `--draw`. It is not an option of `flow()`: in a program, `draw()` does the same. */
+export const drawOption: Option<'mermaid' | 'dot' | undefined> = choice(
+  'write the graph of the flow, for Mermaid or Graphviz, and end; no input is read',
+  ['mermaid', 'dot'],
+);
 
 /** Options of `flow()` that `--flow` does not have, or that belong to the stage. */
 interface OwnFlowOptions {

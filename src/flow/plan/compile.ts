@@ -1,18 +1,19 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Atom, Inputs } from '../atom.ts';
-import type { Depth, Gate } from '../decider.ts';
+import type { Gate } from '../decider.ts';
 import type { Flow } from '../patterns.ts';
 import type { Retry } from '../retry.ts';
 import type { AtomKind } from '../run/states.ts';
+import { AtomGraph } from './atom-graph.ts';
 import { type Layout, layOut, type Placed } from './layout.ts';
 import { ambiguous } from './links.ts';
 import { type Argument, argumentsOf, type Provision, provisionsOf } from './provision.ts';
-import { levelsOf } from './scope.ts';
+import { type Providers, Scope } from './scope.ts';
+import { Waits } from './waits.ts';
 
 /** Input of an atom, with the atoms that provide it. */
 export interface Source extends Argument {
-  /** Atoms that provide it, in the order in which they are searched. */
-  readonly providers: readonly { readonly atom: number; readonly provision: Provision }[];
+  readonly providers: Providers;
 }
 
 /** Atom with everything that is known before a run. It refers to other atoms by index. */
@@ -28,18 +29,8 @@ export interface CompiledAtom {
   readonly provisions: readonly Provision[];
   /** Retry controller to ask when it fails; -1 if there is none. */
   readonly controller: number;
-  /** Atoms that must end before it starts, the nearest first. */
-  readonly before: readonly number[];
-  /** Atoms after it, depth first: the order in which a retry resets them. */
-  readonly after: readonly number[];
-  /** Atoms after it, the nearest first. */
-  readonly next: readonly number[];
-  /** Atoms that may be reverted after it, the nearest first; none beyond a retry controller. */
-  readonly back: readonly number[];
   /** Deciders that it has to pass. */
   readonly gates: readonly Gate[];
-  /** Atoms to ignore if a decider says no, by its depth. */
-  readonly reach: Readonly<Record<Depth, readonly number[]>>;
 }
 
 /** Value that the store must have. */
@@ -55,6 +46,10 @@ export interface Need {
 export interface Compiled {
   readonly name: string;
   readonly atoms: readonly CompiledAtom[];
+  /** Order of the atoms. */
+  readonly graph: AtomGraph;
+  /** Counts of `Waits` at the start of a run. */
+  readonly waits: readonly number[];
   /** Indexes by name. */
   readonly indexes: ReadonlyMap<string, number>;
   /** Values that the store must have, because no atom provides them. */
@@ -91,40 +86,25 @@ export function missingIn({ name: flow, needs, atoms }: Compiled, store: Inputs)
 
 function compileLayout(name: string, layout: Layout): Compiled {
   const nodes = [...layout.placed.keys()].sort((a, b) => a - b);
-  const indexOf = new Map(nodes.map((node, index) => [node, index]));
-  const toIndexes = (list: readonly number[]): number[] => list.map((node) => indexOf.get(node) as number);
+  const graph = new AtomGraph(layout.graph, nodes);
   const indexes = namesOf(name, layout, nodes);
+  const scope = new Scope(layout);
+  const gates = gatesOf(layout, graph);
   const atoms = nodes.map((node): CompiledAtom => {
     const placed = layout.placed.get(node) as Placed;
-    const { graph } = layout;
     const { atom, retry } = placed;
-    const before = graph.breadthFirstBack(node);
-    const after = graph.depthFirst(node);
-    const neighbors = (graph.successors[node] ?? []).filter((other) => graph.kinds[other] === 'task');
     const controller = layout.controllers.get(node);
     return {
       ...{ name: placed.name, flow: placed.flow, kind: atom === undefined ? 'retry' : 'task', atom, retry },
-      sources: sourcesOf(layout, node, before).map((source) => ({
-        ...source,
-        providers: source.providers.map(({ atom: other, provision }) => ({
-          atom: indexOf.get(other) as number,
-          provision,
-        })),
-      })),
+      sources: sourcesOf(placed, scope),
       provisions: provisionsOf((atom ?? retry)?.provides),
-      controller: controller === undefined ? -1 : (indexOf.get(controller) as number),
-      ...{ before: toIndexes(before), after: toIndexes(after), next: toIndexes(graph.breadthFirst(node)) },
-      back: toIndexes(graph.breadthFirstBack(node, { retries: false })),
-      gates: gatesOf(layout, node, indexOf),
-      reach: {
-        ALL: toIndexes([node, ...after]),
-        FLOW: toIndexes([node, ...graph.depthFirst(node, { flows: false, retries: false })]),
-        NEIGHBORS: toIndexes([node, ...neighbors]),
-        ATOM: toIndexes([node]),
-      },
+      controller: controller === undefined ? -1 : (graph.atoms[controller] as number),
+      gates: gates.get(node) ?? [],
     };
   });
-  return { name, atoms, indexes, needs: needsOf(atoms) };
+  const waits = new Waits(layout.graph.successors);
+  for (const node of nodes) waits.set(node, false);
+  return { name, atoms, graph, waits: waits.counts(), indexes, needs: needsOf(atoms) };
 }
 
 function namesOf(flow: string, { placed }: Layout, nodes: readonly number[]): Map<string, number> {
@@ -144,62 +124,55 @@ function namesOf(flow: string, { placed }: Layout, nodes: readonly number[]): Ma
   return indexes;
 }
 
-/** Returns the inputs of the atom at a node. `providers` refers to nodes here, not to indexes of atoms. */
-function sourcesOf({ placed, graph }: Layout, node: number, before: readonly number[]): Source[] {
-  const { name, flow, atom, retry, branch } = placed.get(node) as Placed;
-  const signature = atom ?? retry ?? {};
-  const given = argumentsOf(signature, `"${name}" in flow "${flow}"`);
-  if (given.length === 0) return [];
-  const levels = levelsOf(branch, new Set(before));
+/**
+ * Returns the inputs of an atom.
+ * @throws {TaskpipeError} `USAGE` if it is ambiguous which of two atoms provides one
+ */
+function sourcesOf({ name, flow, atom, retry, branch }: Placed, scope: Scope): Source[] {
+  const given = argumentsOf(atom ?? retry ?? {}, `"${name}" in flow "${flow}"`);
   return given.map((argument) => {
-    const found = levels.map((level) =>
-      level.flatMap((other) => provided(placed.get(other), other, argument.name)),
-    );
-    const [first, second] = found.find((level) => level.length > 0) ?? [];
-    if (
-      first !== undefined &&
-      second !== undefined &&
-      !graph.breadthFirstBack(first.atom).includes(second.atom)
-    ) {
-      const both = [first, second].map((one) => placed.get(one.atom)?.name);
-      throw ambiguous(flow, name, argument.name, both);
-    }
-    return { ...argument, providers: found.flat() };
+    const providers = scope.providers(branch, argument.name);
+    const [one, other] = [providers.at(0), providers.at(1)];
+    const isSameLevel = one !== undefined && one.level === other?.level;
+    if (isSameLevel && !scope.isBefore(other.placed.branch, one.placed.branch))
+      throw ambiguous(flow, name, argument.name, [one.placed.name, other.placed.name]);
+    return { ...argument, providers };
   });
 }
 
-function provided(
-  placed: Placed | undefined,
-  atom: number,
-  name: string,
-): { atom: number; provision: Provision }[] {
-  const all = provisionsOf((placed?.atom ?? placed?.retry)?.provides);
-  return all.filter((provision) => provision.name === name).map((provision) => ({ atom, provision }));
-}
-
-/** Returns the deciders of the links that lead to a node, and of those to the flows that begin with it. */
-function gatesOf({ graph, deciders }: Layout, node: number, indexOf: ReadonlyMap<number, number>): Gate[] {
-  const gates: Gate[] = [];
-  const open = (graph.predecessors[node] ?? []).map((from) => [from, node] as const);
-  const seen = new Set<number>();
-  for (const [from, to] of open) {
-    const found = deciders.get(`${from},${to}`);
-    if (found !== undefined) gates.push({ ...found, from: indexOf.get(from) ?? -1 });
-    if (graph.kinds[from] !== 'flow' || seen.has(from)) continue;
-    seen.add(from);
-    for (const earlier of graph.predecessors[from] ?? []) open.push([earlier, from]);
+/**
+ * Returns the deciders that atoms have to pass, by node: those of the links that lead to it, and those of the
+ * links to the flows that begin with it.
+ */
+function gatesOf({ graph, deciders }: Layout, { atoms }: AtomGraph): ReadonlyMap<number, readonly Gate[]> {
+  const gates = new Map<number, readonly Gate[]>();
+  if (deciders.size === 0) return gates;
+  // A flow has a smaller number than its parts, but its retry controller has a greater one.
+  for (const [node, predecessors] of graph.predecessors.entries()) {
+    const found: Gate[] = [];
+    for (const from of predecessors) {
+      const decider = deciders.get(`${from},${node}`);
+      if (decider !== undefined) found.push({ ...decider, from: atoms[from] as number });
+    }
+    const [first] = predecessors.filter((from) => graph.kinds[from] === 'flow');
+    const around = first === undefined ? undefined : gates.get(first);
+    const all = around === undefined ? found : found.length === 0 ? around : [...found, ...around];
+    if (all.length > 0) gates.set(node, all);
   }
   return gates;
 }
 
+/** Returns the first atom that needs each value of the store. */
 function needsOf(atoms: readonly CompiledAtom[]): Compiled['needs'] {
-  return atoms.flatMap((atom) => {
+  const needs = new Map<string, Need>();
+  for (const atom of atoms) {
     const { inject = {} } = atom.atom ?? atom.retry ?? {};
-    return atom.sources
-      .filter(
-        ({ isOptional, providers, name }) =>
-          !isOptional && providers.length === 0 && !Object.hasOwn(inject, name),
-      )
-      .map(({ name, isForRevert }) => ({ name, atom, isForRevert }));
-  });
+    for (const { isOptional, providers, name, isForRevert } of atom.sources) {
+      if (isOptional || providers.at(0) !== undefined || Object.hasOwn(inject, name)) continue;
+      const known = needs.get(name);
+      if (known === undefined || (known.isForRevert && !isForRevert))
+        needs.set(name, { name, atom, isForRevert });
+    }
+  }
+  return [...needs.values()];
 }

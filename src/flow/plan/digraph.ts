@@ -12,18 +12,23 @@ export class Digraph {
   readonly kinds: NodeKind[] = [];
   readonly successors: number[][] = [];
   readonly predecessors: number[][] = [];
+  /** Number of the walk that saw a node last. */
+  readonly #seen: number[] = [];
+  #walks = 0;
 
   addNode(kind: NodeKind): number {
     this.successors.push([]);
     this.predecessors.push([]);
+    this.#seen.push(0);
     return this.kinds.push(kind) - 1;
   }
 
   /** Adds an edge, unless the graph has it already. */
   addEdge(from: number, to: number): void {
-    if (this.successors[from]?.includes(to)) return;
-    this.successors[from]?.push(to);
-    this.predecessors[to]?.push(from);
+    const [after, before] = [this.successors[from] as number[], this.predecessors[to] as number[]];
+    if (after.length < before.length ? after.includes(to) : before.includes(from)) return;
+    after.push(to);
+    before.push(from);
   }
 
   isAtom(node: number): boolean {
@@ -53,11 +58,11 @@ export class Digraph {
     { flows = true, retries = true }: Through,
   ): number[] {
     const open = [...(edges[start] ?? [])];
-    const seen = new Set<number>();
+    const walk = ++this.#walks;
     const found: number[] = [];
     for (let node = next(open); node !== undefined; node = next(open)) {
-      if (seen.has(node)) continue;
-      seen.add(node);
+      if (this.#seen[node] === walk) continue;
+      this.#seen[node] = walk;
       if (this.isAtom(node)) found.push(node);
       const kind = this.kinds[node];
       const isOpen = kind === 'task' || (kind === 'retry' ? retries : flows);
@@ -73,27 +78,69 @@ function shifter(): (nodes: number[]) => number | undefined {
   return (nodes) => nodes[at++];
 }
 
+/** Edge from a node to another one. */
+type Edge = readonly [from: number, to: number, ...unknown[]];
+
 /**
  * Sorts the nodes 0 to `count - 1` so that every edge leads forward. Nodes without predecessors come first,
  * then those that wait only for these, and so on.
  * @returns undefined if the edges have a cycle
  */
-export function topological(
+export function topological(count: number, edges: readonly Edge[]): number[] | undefined {
+  const { order } = sorted(count, edges);
+  return order.length === count ? order : undefined;
+}
+
+/** Returns as many nodes as can be sorted, and for each of the others how many of its predecessors are left. */
+function sorted(
   count: number,
-  edges: readonly (readonly [number, number])[],
-): number[] | undefined {
+  edges: readonly Edge[],
+): { readonly order: number[]; readonly waits: number[] } {
   const waits = new Array<number>(count).fill(0);
   const after: number[][] = Array.from({ length: count }, () => []);
   for (const [from, to] of edges) {
     waits[to] = (waits[to] as number) + 1;
     after[from]?.push(to);
   }
-  const order = waits.flatMap((number, node) => (number === 0 ? [node] : []));
+  const order: number[] = [];
+  for (const [node, number] of waits.entries()) if (number === 0) order.push(node);
   for (const node of order) {
     for (const next of after[node] ?? []) {
       waits[next] = (waits[next] as number) - 1;
       if (waits[next] === 0) order.push(next);
     }
   }
-  return order.length === count ? order : undefined;
+  return { order, waits };
+}
+
+/** Returns a cycle of the edges, which must have one. Its first node is also its last. */
+export function circleOf(count: number, edges: readonly Edge[]): number[] {
+  // What cannot be sorted in either direction lies on cycles, or between two of them.
+  const { waits } = sorted(count, edges);
+  const back = sorted(
+    count,
+    edges.filter(([from, to]) => isLeft(waits, from) && isLeft(waits, to)).map(([from, to]) => [to, from]),
+  );
+  const next = new Map<number, number>();
+  for (const [from, to] of edges) {
+    if (isLeft(back.waits, from) && isLeft(back.waits, to) && !next.has(from)) next.set(from, to);
+  }
+  const path: number[] = [];
+  const places = new Map<number, number>();
+  for (let node = smallest(next.keys()); ; node = next.get(node) as number) {
+    const met = places.get(node);
+    path.push(node);
+    if (met !== undefined) return path.slice(met);
+    places.set(node, path.length - 1);
+  }
+}
+
+function smallest(nodes: Iterable<number>): number {
+  let found = Number.POSITIVE_INFINITY;
+  for (const node of nodes) found = Math.min(found, node);
+  return found;
+}
+
+function isLeft(waits: readonly number[], node: number): boolean {
+  return (waits[node] as number) > 0;
 }

@@ -1,8 +1,10 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Atom } from '../atom.ts';
 import { type Flow, isFlow, type Link } from '../patterns.ts';
-import { topological } from './digraph.ts';
-import { argumentsOf, provisionsOf } from './provision.ts';
+import { Ancestry } from './ancestry.ts';
+import { circleOf, topological } from './digraph.ts';
+import { firstFrom, type NumberedFlow, type PartTree } from './part-tree.ts';
+import { argumentsOf } from './provision.ts';
 
 /** Parts of a flow in an order in which they may run, and links between them as positions in `parts`. */
 export interface Ordered {
@@ -10,65 +12,134 @@ export interface Ordered {
   readonly links: readonly (readonly [from: number, to: number, link?: Link | undefined])[];
 }
 
+/** Link made by `link()`, as positions of parts. */
+type Manual = readonly [from: number, to: number, link: Link];
+
+/** Names of the values that each part of a flow requires from outside the part. */
+type Needs = readonly ReadonlySet<string>[];
+
 /**
- * Returns the order of a flow's parts by its pattern.
+ * Returns the order of the parts of every flow by its pattern.
  * @throws {TaskpipeError} `USAGE` if a graph has a cycle, or if it is ambiguous which part provides an input
  */
-export function orderOf(flow: Flow): Ordered {
-  const { pattern, parts } = flow;
+export function ordersOf(tree: PartTree): ReadonlyMap<Flow, Ordered> {
+  const orders = new Map<Flow, Ordered>();
+  const needed = new Map<Flow, ReadonlySet<string>>();
+  for (let at = tree.flows.length - 1; at >= 0; at--) {
+    const numbered = tree.flows[at] as NumberedFlow; // inner flows come first
+    const { flow, isInGraph } = numbered;
+    const needs =
+      isInGraph || flow.pattern === 'graph'
+        ? flow.parts.map((part) =>
+            isFlow(part) ? (needed.get(part) as ReadonlySet<string>) : needsOf(part, part.name),
+          )
+        : [];
+    orders.set(flow, orderOf(tree, numbered, needs));
+    if (isInGraph) needed.set(flow, requiredBy(tree, numbered, needs));
+  }
+  return orders;
+}
+
+function orderOf(tree: PartTree, numbered: NumberedFlow, needs: Needs): Ordered {
+  const { pattern, parts } = numbered.flow;
   if (pattern === 'unordered') return { parts, links: [] };
   if (pattern === 'linear')
     return { parts, links: parts.slice(1).map((_, place) => [place, place + 1] as const) };
-  return orderOfGraph(flow);
+  return orderOfGraph(tree, numbered, needs);
 }
 
-function orderOfGraph(flow: Flow): Ordered {
+function orderOfGraph(tree: PartTree, numbered: NumberedFlow, needs: Needs): Ordered {
+  const { flow } = numbered;
   const { parts } = flow;
-  const manual = flow.links.map((link) => [parts.indexOf(link.from), parts.indexOf(link.to), link] as const);
-  const links = [...manual, ...impliedLinks(flow, manual)];
-  const edges = links.map(([from, to]) => [from, to] as const);
-  const order = topological(parts.length, edges);
-  if (order === undefined) {
-    const circle = circleOf(parts.length, edges).map((place) => `"${parts[place]?.name}"`);
-    throw new TaskpipeError(
-      'USAGE',
-      `flow "${flow.name}": its parts wait for one another in a circle: ${circle.join(' -> ')}`,
-    );
-  }
-  const places = new Map(order.map((part, place) => [part, place]));
+  const positions = new Map(parts.map((part, position) => [part, position]));
+  const manual = flow.links.map(
+    (link): Manual => [positions.get(link.from) as number, positions.get(link.to) as number, link],
+  );
+  const links = [...manual, ...impliedLinks(tree, numbered, { needs, manual })];
+  const order = orderedOr(flow, links);
+  const places = placesOf(order);
   return {
     parts: order.map((part) => parts[part] as Atom | Flow),
     links: links
       .sort(([a], [b]) => a - b)
-      .map(([from, to, link]) => [places.get(from) as number, places.get(to) as number, link] as const),
+      .map(([from, to, link]) => [places[from] as number, places[to] as number, link] as const),
   };
+}
+
+/** Sorts the parts of a graph by links. @throws {TaskpipeError} `USAGE` if they have a cycle */
+function orderedOr({ name, parts }: Flow, links: readonly (readonly [number, number, Link?])[]): number[] {
+  const order = topological(parts.length, links);
+  if (order !== undefined) return order;
+  const circle = circleOf(parts.length, links).map((place) => `"${parts[place]?.name}"`);
+  throw new TaskpipeError(
+    'USAGE',
+    `flow "${name}": its parts wait for one another in a circle: ${circle.join(' -> ')}`,
+  );
+}
+
+function placesOf(order: readonly number[]): Uint32Array {
+  const places = new Uint32Array(order.length);
+  for (const [place, part] of order.entries()) places[part] = place;
+  return places;
 }
 
 /**
  * Returns links from the part that provides a value to the parts that require it. It adds none if
  * `link()` already puts a provider of the value before the part.
  */
-function impliedLinks(flow: Flow, manual: readonly (readonly [number, number, Link])[]): [number, number][] {
-  const own = new Set(provisionsOf(flow.retry?.provides).map(({ name }) => name));
-  const provided = flow.parts.map(providedBy);
+function impliedLinks(
+  tree: PartTree,
+  numbered: NumberedFlow,
+  { needs, manual }: { readonly needs: Needs; readonly manual: readonly Manual[] },
+): [number, number][] {
+  const { flow, start } = numbered;
+  const isLinked = manual.length === 0 ? () => false : linkedBefore(flow, manual);
+  const known = new Map<string, readonly number[]>();
   const links: [number, number][] = [];
-  for (const [to, part] of flow.parts.entries()) {
-    const before = beforeBy(to, manual);
-    for (const name of requiredBy(part)) {
-      if (own.has(name) || [...before].some((place) => provided[place]?.has(name))) continue;
-      const providers = [...flow.parts.keys()].filter((place) => place !== to && provided[place]?.has(name));
-      if (providers.length > 1)
-        throw ambiguous(
-          flow.name,
-          part.name,
-          name,
-          providers.map((place) => flow.parts[place]?.name),
-        );
-      const [from] = providers;
-      if (from !== undefined) links.push([from, to]);
+  for (const [to, names] of needs.entries()) {
+    for (const name of names) {
+      if (tree.provides(name, start, start + 1)) continue; // the controller of the flow provides it
+      let providers = known.get(name);
+      if (providers === undefined) {
+        providers = tree.providingParts(name, numbered);
+        known.set(name, providers);
+      }
+      if (isLinked(name, providers, to)) continue;
+      const others = providers.length > 2 ? providers : providers.filter((part) => part !== to);
+      if (others.length > 1) throw ambiguousPart(flow, to, name, others);
+      for (const from of others) links.push([from, to]);
     }
   }
   return links;
+}
+
+/** Returns a function that tells if links made by `link()` put one of the providers of a name before a part. */
+function linkedBefore(
+  flow: Flow,
+  manual: readonly Manual[],
+): (name: string, providers: readonly number[], to: number) => boolean {
+  const places = placesOf(orderedOr(flow, manual));
+  const ancestry = new Ancestry(flow.parts.length, manual, places);
+  const placeOf = (part: number): number => places[part] as number;
+  const sorted = new Map<string, { readonly parts: readonly number[]; readonly places: readonly number[] }>();
+  return (name, providers, to) => {
+    let all = sorted.get(name);
+    if (all === undefined) {
+      const parts = [...providers].sort((a, b) => placeOf(a) - placeOf(b));
+      all = { parts, places: parts.map(placeOf) };
+      sorted.set(name, all);
+    }
+    // The nearest first, so that this ends early in a long chain.
+    for (let at = firstFrom(all.places, placeOf(to)) - 1; at >= 0; at--)
+      if (ancestry.isBefore(all.parts[at] as number, to)) return true;
+    return false;
+  };
+}
+
+function ambiguousPart(flow: Flow, to: number, name: string, providers: readonly number[]): TaskpipeError {
+  const others = providers.filter((part) => part !== to).sort((a, b) => a - b);
+  const names = others.map((part) => flow.parts[part]?.name);
+  return ambiguous(flow.name, flow.parts[to]?.name ?? '', name, names);
 }
 
 /** Returns the error for an input that two parts provide. */
@@ -88,64 +159,18 @@ export function ambiguous(
   );
 }
 
-function beforeBy(start: number, links: readonly (readonly [number, number, Link])[]): Set<number> {
-  const found = new Set<number>();
-  const open = [start];
-  for (const place of open) {
-    for (const [from, to] of links) {
-      if (to !== place || found.has(from)) continue;
-      found.add(from);
-      open.push(from);
-    }
+/** Returns the names of the values that a flow requires from outside. */
+function requiredBy(tree: PartTree, { flow, start, parts, end }: NumberedFlow, needs: Needs): Set<string> {
+  const required = flow.retry === undefined ? new Set<string>() : needsOf(flow.retry, flow.name);
+  for (const [position, names] of needs.entries()) {
+    const own = { graph: end, linear: parts[position] as number, unordered: start + 1 }[flow.pattern];
+    for (const name of names) if (!tree.provides(name, start, own)) required.add(name);
   }
-  return found;
-}
-
-/** Returns the names of the values that a part provides. */
-function providedBy(part: Atom | Flow): ReadonlySet<string> {
-  if (!isFlow(part)) return new Set(provisionsOf(part.provides).map(({ name }) => name));
-  const own = provisionsOf(part.retry?.provides).map(({ name }) => name);
-  return new Set([...own, ...part.parts.flatMap((inner) => [...providedBy(inner)])]);
-}
-
-/** Returns the names of the values that a part requires from outside. */
-function requiredBy(part: Atom | Flow): Set<string> {
-  if (!isFlow(part)) return needsOf(part, part.name);
-  const known = new Set(provisionsOf(part.retry?.provides).map(({ name }) => name));
-  const needed = part.retry === undefined ? new Set<string>() : needsOf(part.retry, part.name);
-  if (part.pattern === 'graph')
-    for (const inner of part.parts) for (const name of providedBy(inner)) known.add(name);
-  for (const inner of part.parts) {
-    for (const name of requiredBy(inner)) if (!known.has(name)) needed.add(name);
-    if (part.pattern === 'linear') for (const name of providedBy(inner)) known.add(name);
-  }
-  return needed;
+  return required;
 }
 
 function needsOf(signature: Parameters<typeof argumentsOf>[0], where: string): Set<string> {
   const needed = argumentsOf(signature, where).filter(({ isOptional }) => !isOptional);
   const { inject = {} } = signature;
   return new Set(needed.map(({ name }) => name).filter((name) => !Object.hasOwn(inject, name)));
-}
-
-/** Returns a cycle of parts that wait for one another. Its first part is also its last. */
-function circleOf(count: number, edges: readonly (readonly [number, number])[]): number[] {
-  // Remove parts without a predecessor or without a successor, until every part left has both.
-  let left = new Set(Array.from({ length: count }, (_, place) => place));
-  for (let before = -1; before !== left.size; ) {
-    before = left.size;
-    const inner = edges.filter(([from, to]) => left.has(from) && left.has(to));
-    left = new Set(
-      [...left].filter(
-        (place) => inner.some(([from]) => from === place) && inner.some(([, to]) => to === place),
-      ),
-    );
-  }
-  const path: number[] = [];
-  for (let place = [...left][0] as number; ; ) {
-    const met = path.indexOf(place);
-    path.push(place);
-    if (met >= 0) return path.slice(met);
-    place = (edges.find(([from, to]) => from === place && left.has(to)) as readonly [number, number])[1];
-  }
 }

@@ -2,10 +2,8 @@ import type { Failure } from '../../core/record/task.ts';
 import { put } from '../named.ts';
 import type { Compiled, CompiledAtom } from '../plan/compile.ts';
 import type { Decision, Try } from '../retry.ts';
-import { type AtomState, checkAtomTransition } from './states.ts';
-
-/** Planned next action for an atom; the term is TaskFlow's. */
-export type Intention = 'EXECUTE' | 'REVERT' | 'RETRY' | 'IGNORE';
+import { Readiness, type Standing, standingOf } from './readiness.ts';
+import { type AtomState, checkAtomTransition, type Intention } from './states.ts';
 
 /** State of an atom in one run. It can be stored as JSON if the results can. */
 export interface AtomRecord {
@@ -61,15 +59,50 @@ export interface RestoredChange {
 /** Any change in a run. A stored list of all changes is enough to resume the run. */
 export type FlowChange = AtomChange | DecisionChange | ResumedChange | RestoredChange;
 
+const UNBEGUN: Standing = standingOf({ state: 'PENDING', intention: 'EXECUTE' });
+
 /** State of one run of a flow. Besides its methods, snapshot.ts changes it. */
 export class Storage {
   readonly compiled: Compiled;
   readonly records: readonly AtomRecord[];
+  #readiness: Readiness;
   #turn = 0;
+  /** Decision that set the intentions last; undefined if they changed since. */
+  #lastDecision: string | undefined;
+  #failures: Record<string, Failure> | undefined;
 
   constructor(compiled: Compiled) {
     this.compiled = compiled;
     this.records = compiled.atoms.map(() => ({ state: 'PENDING', intention: 'EXECUTE', turn: 0 }));
+    this.#readiness = new Readiness(compiled);
+  }
+
+  /** Table of the atoms that wait for others. */
+  get readiness(): Readiness {
+    return this.#readiness;
+  }
+
+  /** Finds again what atoms wait for, after records were changed from outside. */
+  recount(): void {
+    this.#readiness = new Readiness(this.compiled);
+    for (const [index, record] of this.records.entries())
+      this.#readiness.follow(index, UNBEGUN, standingOf(record));
+    this.#lastDecision = undefined;
+    this.#failures = undefined;
+  }
+
+  /** Returns true if an atom is to be executed, and all before it are done or ignored. */
+  isReadyToExecute(index: number): boolean {
+    const { state, intention } = this.record(index);
+    if (intention !== 'EXECUTE' || (state !== 'PENDING' && state !== 'RETRYING')) return false;
+    return this.#readiness.mayExecute(index);
+  }
+
+  /** Returns true if an atom may be reverted, or if a retry controller may begin its next try. */
+  isReadyToRevert(index: number): boolean {
+    const { state, intention } = this.record(index);
+    if (intention !== 'REVERT' && intention !== 'RETRY') return false;
+    return (state === 'SUCCESS' || state === 'FAILURE') && this.#readiness.mayRevert(index);
   }
 
   /** Puts all atoms back to the beginning. */
@@ -79,6 +112,7 @@ export class Storage {
       Object.assign(record, { state: 'PENDING', intention: 'EXECUTE', turn: 0 } satisfies AtomRecord);
     }
     this.#turn = 0;
+    this.recount();
   }
 
   /** Puts the stored record of an atom in the place of a new one. Later starts get later turns. */
@@ -91,9 +125,10 @@ export class Storage {
     return this.records[index] as AtomRecord;
   }
 
-  /** Failures of `execute`, by atom name. */
-  get failures(): Record<string, Failure> {
-    return this.#gather((record) => record.failure);
+  /** Failures of `execute`, by atom name. Frozen: all atoms that are reverted get the same object. */
+  get failures(): Readonly<Record<string, Failure>> {
+    this.#failures ??= Object.freeze(this.#gather((record) => record.failure));
+    return this.#failures;
   }
 
   /** Failures of `revert`, by atom name. */
@@ -128,6 +163,7 @@ export class Storage {
     const { kind, name } = this.compiled.atoms[index] as CompiledAtom;
     const record = this.record(index);
     checkAtomTransition(kind, name, record.state, state);
+    const before = standingOf(record);
     record.state = state;
     if (record.isRepeated && state !== 'RUNNING' && state !== 'REVERTING') delete record.isRepeated;
     if (state === 'RUNNING') record.turn = ++this.#turn;
@@ -136,6 +172,7 @@ export class Storage {
       if (kind === 'retry') record.history = [...(record.history ?? []), { result, failures: {} }];
     } else if (state === 'FAILURE') {
       if (failure !== undefined) record.failure = failure;
+      this.#failures = undefined;
     } else if (state === 'REVERT_FAILURE') {
       if (failure !== undefined) record.revertFailure = failure;
     } else if (state === 'REVERTED') {
@@ -143,15 +180,18 @@ export class Storage {
       if (kind === 'retry') delete record.history;
     } else if (state === 'PENDING') {
       record.intention = 'EXECUTE';
+      if (record.failure !== undefined) this.#failures = undefined;
       delete record.failure;
     } else if (state === 'IGNORE') record.intention = 'IGNORE';
     else if (state === 'RETRYING') this.#readyForRetry(index);
+    if (state === 'PENDING' || state === 'IGNORE' || state === 'RETRYING') this.#lastDecision = undefined;
+    this.#readiness.follow(index, before, standingOf(record));
   }
 
   /** Sets a controller, and the `PENDING` atoms after it, to run again. `Steps` resets the other atoms. */
   #readyForRetry(controller: number): void {
     this.record(controller).intention = 'EXECUTE';
-    for (const index of (this.compiled.atoms[controller] as CompiledAtom).after) {
+    for (const index of this.compiled.graph.after(controller)) {
       const record = this.record(index);
       if (record.state === 'PENDING') record.intention = 'EXECUTE';
     }
@@ -168,21 +208,33 @@ export class Storage {
     return this.record(controller).history ?? [];
   }
 
-  /** Applies a decision: records failures in the tries of the controllers asked, and sets intentions. */
-  decide({ decision, failed, asked, retry }: DecisionChange): void {
+  /**
+   * Applies a decision: records failures in the tries of the controllers asked, and sets intentions.
+   * @returns true if intentions have changed
+   */
+  decide({ decision, failed, asked, retry }: DecisionChange): boolean {
     const failure = this.record(this.indexOf(failed)).failure as Failure;
     let atom = failed;
     for (const name of asked) {
       this.noteFailure(this.indexOf(name), atom, failure);
       atom = name;
     }
-    if (retry === undefined) {
-      for (const record of this.records) record.intention = 'REVERT';
-      return;
+    const words = `${decision} ${retry ?? ''}`;
+    if (words === this.#lastDecision) return false; // of another atom that failed at the same time
+    if (retry === undefined) for (const index of this.records.keys()) this.#intend(index, 'REVERT');
+    else {
+      const controller = this.indexOf(retry);
+      this.#intend(controller, decision === 'RETRY' ? 'RETRY' : 'REVERT');
+      for (const index of this.compiled.graph.after(controller)) this.#intend(index, 'REVERT');
     }
-    const controller = this.indexOf(retry);
-    this.record(controller).intention = decision === 'RETRY' ? 'RETRY' : 'REVERT';
-    for (const index of (this.compiled.atoms[controller] as CompiledAtom).after)
-      this.record(index).intention = 'REVERT';
+    this.#lastDecision = words;
+    return true;
+  }
+
+  #intend(index: number, intention: Intention): void {
+    const record = this.record(index);
+    const before = standingOf(record);
+    record.intention = intention;
+    this.#readiness.follow(index, before, standingOf(record));
   }
 }

@@ -7,7 +7,8 @@ import { Storage } from './atom-storage.ts';
 import { ENGINE_NAMES, type EngineOptions, type FlowResult } from './engine-options.ts';
 import { providedBy } from './inputs.ts';
 import { type FlowEvent, Notifier } from './notifier.ts';
-import { allNext, isSuccess, nextOf } from './select.ts';
+import { ReadyQueue } from './ready-queue.ts';
+import { type AtomSelection, isAnyReady, isSuccess, selectAll, selectNext } from './select.ts';
 import { type FlowSnapshot, isReverting, restore, snapshotOf } from './snapshot.ts';
 import { type AtomState, checkFlowTransition, type FlowState } from './states.ts';
 import { type EndedCall, type StepOptions, Steps } from './steps.ts';
@@ -29,7 +30,9 @@ export class Engine {
   /** True if an atom could not be reverted. The engine then starts no more atoms. */
   #isBroken: boolean;
   /** Atoms that may start. */
-  #queue: number[] = [];
+  readonly #queue: ReadyQueue;
+  /** Puts atoms into the queue. */
+  readonly #selection: AtomSelection;
   /** Calls that have ended and are not processed yet. */
   #ended: EndedCall[] = [];
   #calls = 0;
@@ -55,10 +58,17 @@ export class Engine {
     this.#storage = openStorage(compiled, resume);
     this.#state = stateOf(this.#storage, resume);
     this.#isBroken = this.#storage.records.some(({ state }) => state === 'REVERT_FAILURE');
-    const notifier = this.taskNotifier;
+    const [storage, notifier] = [this.#storage, this.taskNotifier];
+    // First those to revert or retry, the latest start first; then those to execute, in order.
+    this.#queue = new ReadyQueue(storage.records.length, (index) => {
+      const { intention, turn } = storage.record(index);
+      return intention === 'EXECUTE' ? index : -turn;
+    });
     const onProgress: StepOptions['onProgress'] = ({ state, ...of }, progress) =>
       notifier.notify({ ...of, old_state: state, state, progress }, 'PROGRESS');
-    this.#steps = new Steps(this.#storage, { store, timeout, signal, journal, notifier, onProgress, onCall });
+    this.#steps = new Steps(storage, { store, timeout, signal, journal, notifier, onProgress, onCall });
+    const [queue, steps] = [this.#queue, this.#steps];
+    this.#selection = { pass: (index) => steps.pass(index), add: (index) => queue.add(index) };
   }
 
   /** State of the flow. */
@@ -140,9 +150,8 @@ export class Engine {
       for (const [index, { state, intention }] of this.#storage.records.entries())
         if (state === 'FAILURE' && intention === 'EXECUTE') await this.#decide(index);
     }
-    this.#queue = this.#isBroken
-      ? []
-      : this.#inOrder([...allNext(this.#storage, (index) => this.#steps.pass(index))]);
+    if (this.#isBroken) return;
+    selectAll(this.#storage, this.#selection);
   }
 
   /**
@@ -158,9 +167,9 @@ export class Engine {
         });
         if (this.#defect !== undefined) throw this.#defect;
       } else if (this.#ended.length > 0) await this.#lookAtEnded();
-      else if (this.#queue.length === 0 || !this.#mayStart) break;
+      else if (this.#queue.size === 0 || !this.#mayStart) break;
     }
-    this.#queue = [];
+    this.#queue.clear();
   }
 
   get #mayStart(): boolean {
@@ -179,51 +188,47 @@ export class Engine {
         continue;
       }
       this.#calls++;
-      ended
-        .then((end) => this.#ended.push(end))
-        .catch((error) => {
+      const over = (): void => {
+        this.#calls--;
+        this.#wake?.();
+      };
+      ended.then(
+        (end) => {
+          this.#ended.push(end);
+          over();
+        },
+        (error) => {
           this.#defect = error;
-        })
-        .finally(() => {
-          this.#calls--;
-          this.#wake?.();
-        });
+          over();
+        },
+      );
     }
   }
 
   async #lookAtEnded(): Promise<void> {
-    const found = new Set(this.#queue);
     for (const ended of this.#ended.splice(0)) {
       const how = this.#steps.end(ended);
       if (how === 'broken') this.#isBroken = true;
-      else if (how === 'failed') await this.#decide(ended.index);
+      const isDecided = how === 'failed' && (await this.#decide(ended.index));
+      if (isDecided) this.#queue.reorder();
       if (this.#isBroken) continue;
-      for (const index of nextOf(this.#storage, ended.index, (next) => this.#steps.pass(next)))
-        found.add(index);
+      selectNext(this.#storage, ended.index, isDecided, this.#selection);
     }
-    this.#queue = this.#inOrder([...found]);
   }
 
-  async #decide(index: number): Promise<void> {
-    const decision = await this.#steps.decide(index);
-    if (decision === undefined || decision === 'RETRY' || this.#state !== 'RUNNING') return;
+  /** Returns true if the decision changed what is to be done with the atoms. */
+  async #decide(index: number): Promise<boolean> {
+    const { decision, hasChanged } = await this.#steps.decide(index);
+    if (decision === undefined || decision === 'RETRY' || this.#state !== 'RUNNING') return hasChanged;
     this.#become('FAILURE', this.#steps.causeOf(index));
     this.#become('REVERTING');
-  }
-
-  /** Sorts atoms: first those to revert or retry, the latest start first; then those to execute, by index. */
-  #inOrder(indexes: number[]): number[] {
-    const rank = (index: number): number => {
-      const { intention, turn } = this.#storage.record(index);
-      return intention === 'EXECUTE' ? index : -turn;
-    };
-    return indexes.length < 2 ? indexes : indexes.sort((a, b) => rank(a) - rank(b));
+    return hasChanged;
   }
 
   #finish(): FlowResult {
-    const [left] = this.#isBroken ? [] : allNext(this.#storage, () => true);
+    const isSuspended = this.#state === 'SUSPENDING' && !this.#isBroken && isAnyReady(this.#storage);
     const ending = this.#isBroken ? 'FAILURE' : isSuccess(this.#storage) ? 'SUCCESS' : 'REVERTED';
-    const state = left === undefined ? ending : 'SUSPENDED';
+    const state = isSuspended ? 'SUSPENDED' : ending;
     const stuck = this.#storage.records.findIndex((record) => record.state === 'REVERT_FAILURE');
     this.#become(state, stuck < 0 ? {} : this.#steps.causeOf(stuck));
     return this.#result(state);

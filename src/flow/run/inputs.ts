@@ -38,8 +38,11 @@ function find(
   inject: Inputs | undefined,
 ): unknown {
   if (inject !== undefined && Object.hasOwn(inject, name)) return inject[name];
-  for (const { atom, provision } of providers) {
-    const { state, result } = storage.record(atom);
+  for (let at = 0; ; at++) {
+    const provider = providers.at(at);
+    if (provider === undefined) break;
+    const { placed, provision } = provider;
+    const { state, result } = storage.record(storage.compiled.graph.atoms[placed.branch.head] as number);
     if (state !== 'SUCCESS') continue; // it was ignored
     const value = valueIn(result, provision);
     const isWhole = provision.key === undefined && provision.index === undefined;
@@ -56,8 +59,9 @@ export function copyOf(result: unknown): unknown {
 /** Returns the values from all atoms in state `SUCCESS`, by the names that they provide. */
 export function providedBy(storage: Storage): Record<string, unknown> {
   const provided: Record<string, unknown> = {};
-  for (const [index, { provisions }] of storage.compiled.atoms.entries()) {
-    const { state, result } = storage.record(index);
+  let index = 0;
+  for (const { provisions } of storage.compiled.atoms) {
+    const { state, result } = storage.record(index++);
     if (state !== 'SUCCESS') continue;
     for (const provision of provisions) {
       const value = valueIn(result, provision);

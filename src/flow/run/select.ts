@@ -1,84 +1,131 @@
-import type { CompiledAtom } from '../plan/compile.ts';
 import type { Storage } from './atom-storage.ts';
 
+/** Receiver of the atoms that may start. Functions, not generators: a run of one atom would make ten of these. */
+export interface AtomSelection {
+  /** Asks the deciders of an atom that is ready. Returns true if it may run; otherwise the atom is ignored now. */
+  pass(index: number): boolean;
+  /** Takes an atom that may start. */
+  add(index: number): void;
+}
+
+/** Numbers, each once. Mostly there are few, for which an array costs less than a set. */
+class Once {
+  #few: number[] = [];
+  #many: Set<number> | undefined;
+
+  has(number: number): boolean {
+    return this.#many === undefined ? this.#few.includes(number) : this.#many.has(number);
+  }
+
+  /** Returns true if the number is new. */
+  add(number: number): boolean {
+    if (this.has(number)) return false;
+    if (this.#many === undefined && this.#few.length === 16) this.#many = new Set(this.#few);
+    if (this.#many === undefined) this.#few.push(number);
+    else this.#many.add(number);
+    return true;
+  }
+}
+
 /**
- * Yields the atoms that may start after the atom `index` changed, like TaskFlow's selector. It checks each
- * atom only when the caller asks for the next one: ignoring one atom may let others start.
- * @param pass returns true if the deciders let a ready atom run; otherwise it has set the atom to `IGNORE`
+ * Selects the atoms that may start after the atom `index` changed, like TaskFlow's selector. It checks each
+ * atom after the one before was taken: ignoring one atom may let others start.
+ * @param isDecided true if a decision about the atom has changed what is to be done with others
  */
-export function* nextOf(
-  storage: Storage,
-  index: number,
-  pass: (index: number) => boolean,
-): Generator<number> {
+export function selectNext(storage: Storage, index: number, isDecided: boolean, to: AtomSelection): void {
   const { state, intention } = storage.record(index);
-  const atom = storage.compiled.atoms[index] as CompiledAtom;
   if (state === 'SUCCESS') {
-    if (intention === 'REVERT') {
-      if (isReadyToRevert(storage, index)) yield index;
-    } else if (intention === 'EXECUTE') yield* toExecute(storage, atom.next, pass);
-  } else if (state === 'REVERTED') {
-    // A controller that was ignored is not reverted, so the atoms beyond it are checked now.
-    const isOpen = atom.back.some((other) => isIgnoredRetry(storage, other));
-    yield* toRevert(storage, isOpen ? storage.records.keys() : atom.back);
-  } else if (state === 'FAILURE') yield* toRevert(storage, storage.records.keys());
+    if (intention === 'REVERT') selectToRevert(storage, index, to);
+    else if (intention === 'EXECUTE') selectAfter(storage, index, to);
+  } else if (state === 'REVERTED') selectBefore(storage, index, to);
+  else if (state === 'FAILURE' && !isDecided) selectToRevert(storage, index, to);
+  else if (state === 'FAILURE')
+    for (const other of storage.records.keys()) selectToRevert(storage, other, to);
 }
 
-/** Yields all atoms of the flow that may start. */
-export function* allNext(storage: Storage, pass: (index: number) => boolean): Generator<number> {
-  yield* toExecute(storage, [...storage.records.keys()], pass);
-  yield* toRevert(storage, storage.records.keys());
-}
-
-/** Checks the candidates again after one was ignored, because an earlier one may have waited for it. */
-function* toExecute(
-  storage: Storage,
-  candidates: readonly number[],
-  pass: (index: number) => boolean,
-): Generator<number> {
-  const passed = new Set<number>();
-  let wasIgnored: boolean;
-  do {
+/** Selects all atoms of the flow that may start. */
+export function selectAll(storage: Storage, to: AtomSelection): void {
+  const { length } = storage.records;
+  const passed = new Once();
+  for (let wasIgnored = true; wasIgnored; ) {
     wasIgnored = false;
-    for (const index of candidates) {
-      if (!isReadyToExecute(storage, index) || passed.has(index)) continue;
-      if (pass(index)) {
-        passed.add(index);
-        yield index;
-      } else wasIgnored = true;
+    for (let index = 0; index < length; index++)
+      if (!selectToExecute(storage, index, passed, to)) wasIgnored = true;
+  }
+  for (let index = 0; index < length; index++) selectToRevert(storage, index, to);
+}
+
+/** Returns true if there is an atom that may start, apart from what its deciders say. */
+export function isAnyReady(storage: Storage): boolean {
+  return storage.records.some(
+    (_, index) => storage.isReadyToExecute(index) || storage.isReadyToRevert(index),
+  );
+}
+
+function selectToRevert(storage: Storage, index: number, to: AtomSelection): void {
+  if (storage.isReadyToRevert(index)) to.add(index);
+}
+
+/**
+ * Selects an atom if it may be executed.
+ * @param passed those that were selected before, and are left out
+ * @returns false if it was ignored: others must be checked again, because they may have waited for it
+ */
+function selectToExecute(storage: Storage, index: number, passed: Once, to: AtomSelection): boolean {
+  if (!storage.isReadyToExecute(index) || passed.has(index)) return true;
+  if (!to.pass(index)) return false;
+  passed.add(index);
+  to.add(index);
+  return true;
+}
+
+/** Selects the atoms after one that may be executed now, the nearest first. */
+function selectAfter(storage: Storage, start: number, to: AtomSelection): void {
+  const passed = new Once();
+  while (!sweepAfter(storage, start, passed, to));
+}
+
+/**
+ * Checks the atoms after one in breadth-first order, as far as one of them can be ready: it goes on behind what
+ * is done or ignored, and not behind what still waits. If what it left behind is ignored meanwhile, it goes on in the
+ * same order with all atoms.
+ * @returns false if an atom was ignored
+ */
+function sweepAfter(storage: Storage, start: number, passed: Once, to: AtomSelection): boolean {
+  const { readiness, compiled } = storage;
+  const { digraph, atoms, nodes } = compiled.graph;
+  const open = (digraph.successors[nodes[start] as number] as number[]).slice();
+  const seen = new Once();
+  const waiting: number[] = [];
+  let wasIgnored = false;
+  for (const node of open) {
+    if (!seen.add(node)) continue;
+    const index = atoms[node] as number;
+    const isIgnored = index >= 0 && !selectToExecute(storage, index, passed, to);
+    if (isIgnored && waiting.some((other) => readiness.isPassed(other))) {
+      const all = compiled.graph.next(start);
+      for (const other of all.slice(all.indexOf(index) + 1)) selectToExecute(storage, other, passed, to);
+      return false;
     }
-  } while (wasIgnored);
+    wasIgnored ||= isIgnored;
+    if (readiness.isPassed(node)) for (const next of digraph.successors[node] as number[]) open.push(next);
+    else waiting.push(node);
+  }
+  return !wasIgnored;
 }
 
-function isIgnoredRetry({ compiled, records }: Storage, index: number): boolean {
-  return compiled.atoms[index]?.kind === 'retry' && records[index]?.state === 'IGNORE';
-}
-
-function* toRevert(storage: Storage, candidates: Iterable<number>): Generator<number> {
-  for (const index of candidates) if (isReadyToRevert(storage, index)) yield index;
-}
-
-function isReadyToExecute(storage: Storage, index: number): boolean {
-  const { state, intention } = storage.record(index);
-  if (intention !== 'EXECUTE' || (state !== 'PENDING' && state !== 'RETRYING')) return false;
-  return (storage.compiled.atoms[index] as CompiledAtom).before.every((other) => {
-    const earlier = storage.record(other);
-    return (
-      (earlier.state === 'SUCCESS' && earlier.intention === 'EXECUTE') ||
-      (earlier.state === 'IGNORE' && earlier.intention === 'IGNORE')
-    );
-  });
-}
-
-/** Returns true if an atom may be reverted, or if a retry controller may begin its next try. */
-function isReadyToRevert(storage: Storage, index: number): boolean {
-  const { state, intention } = storage.record(index);
-  if (intention !== 'REVERT' && intention !== 'RETRY') return false;
-  if (state !== 'SUCCESS' && state !== 'FAILURE') return false;
-  return (storage.compiled.atoms[index] as CompiledAtom).after.every((other) => {
-    const later = storage.record(other).state;
-    return later === 'PENDING' || later === 'REVERTED' || later === 'IGNORE';
-  });
+/** Selects the atoms before one that may be reverted now that it was. */
+function selectBefore(storage: Storage, start: number, to: AtomSelection): void {
+  const { digraph, atoms, nodes } = storage.compiled.graph;
+  const open = (digraph.predecessors[nodes[start] as number] as number[]).slice();
+  const seen = new Once();
+  for (const node of open) {
+    if (!seen.add(node)) continue;
+    const index = atoms[node] as number;
+    if (storage.readiness.isCleared(node))
+      for (const before of digraph.predecessors[node] as number[]) open.push(before);
+    else if (index >= 0) selectToRevert(storage, index, to);
+  }
 }
 
 /** Returns true if every atom has succeeded or was ignored. */

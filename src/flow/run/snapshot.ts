@@ -1,6 +1,6 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Failure } from '../../core/record/task.ts';
-import type { Compiled, CompiledAtom } from '../plan/compile.ts';
+import type { Compiled } from '../plan/compile.ts';
 import { type AtomRecord, type FlowChange, type RestoredChange, Storage } from './atom-storage.ts';
 import type { FlowState } from './states.ts';
 
@@ -41,6 +41,7 @@ export function replay(compiled: Compiled, changes: readonly FlowChange[]): Stor
 function restart(storage: Storage, { restored }: RestoredChange): void {
   storage.reset();
   for (const [name, record] of Object.entries(restored)) storage.restore(storage.indexOf(name), record);
+  storage.recount();
 }
 
 /**
@@ -53,6 +54,7 @@ export function restore(compiled: Compiled, { flow, atoms }: FlowSnapshot): Stor
   if (flow !== compiled.name || unknown !== undefined)
     throw misfit(compiled.name, unknown === undefined ? `it is of "${flow}"` : `it has no atom "${unknown}"`);
   for (const [name, record] of Object.entries(atoms)) storage.restore(storage.indexOf(name), record);
+  storage.recount();
   return storage;
 }
 
@@ -87,11 +89,12 @@ export function takeBack(storage: Storage): void {
       resetAfter(storage, index);
     } else if (state === 'RUNNING') record.state = 'PENDING';
   }
+  storage.recount();
 }
 
 /** Prepares the atoms after a controller for its next try. */
 function resetAfter(storage: Storage, controller: number): void {
-  for (const index of (storage.compiled.atoms[controller] as CompiledAtom).after) {
+  for (const index of storage.compiled.graph.after(controller)) {
     const { state } = storage.record(index);
     if (state === 'REVERTED' || state === 'IGNORE') storage.setState(index, 'PENDING');
     else if (state === 'PENDING') storage.record(index).intention = 'EXECUTE';
@@ -103,7 +106,7 @@ export function isReverting({ records, compiled }: Storage): boolean {
   const retried = new Set<number>();
   for (const [index, { intention }] of records.entries()) {
     if (intention !== 'RETRY') continue;
-    for (const after of (compiled.atoms[index] as CompiledAtom).after) retried.add(after);
+    for (const after of compiled.graph.after(index)) retried.add(after);
   }
   return records.some(({ intention }, index) => intention === 'REVERT' && !retried.has(index));
 }

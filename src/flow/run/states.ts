@@ -29,6 +29,9 @@ export type AtomState =
   | 'IGNORE'
   | 'RETRYING';
 
+/** Planned next action for an atom; the term is TaskFlow's. */
+export type Intention = 'EXECUTE' | 'REVERT' | 'RETRY' | 'IGNORE';
+
 /** Kind of an atom: a task that does work, or a retry controller. */
 export type AtomKind = 'task' | 'retry';
 

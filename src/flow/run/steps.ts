@@ -109,10 +109,10 @@ export class Steps {
     const { state, intention } = record;
     const isDone = state === 'SUCCESS' || state === 'FAILURE';
     const isRevert = intention === 'REVERT';
-    if (isRevert || intention === 'RETRY' ? !isDone : intention !== 'EXECUTE' || isDone) return undefined;
+    if (isRevert || intention === 'RETRY' ? !isDone : !this.storage.isReadyToExecute(index)) return undefined;
     if (intention === 'RETRY') {
       this.#become(index, 'RETRYING');
-      this.#reset(this.#atom(index).after);
+      this.#reset(this.storage.compiled.graph.after(index));
     }
     this.#become(index, isRevert ? 'REVERTING' : 'RUNNING');
     const { journal } = this.#options;
@@ -210,15 +210,15 @@ export class Steps {
 
   /**
    * Asks the retry controllers what to do after an atom failed, and applies their decision.
-   * @returns undefined if there is nothing to decide, because the controller of the atom is being reverted
+   * @returns no decision if there is nothing to decide, because the controller of the atom is being reverted
    */
-  async decide(index: number): Promise<Decision | undefined> {
+  async decide(index: number): Promise<{ readonly decision?: Decision; readonly hasChanged: boolean }> {
     const change = await resolve(this.storage, index, (controller) => this.#ask(controller));
-    if (change === undefined) return undefined;
-    this.storage.decide(change);
+    if (change === undefined) return { hasChanged: false };
+    const hasChanged = this.storage.decide(change);
     this.#options.journal?.add(change);
-    this.#failInterrupted();
-    return change.decision;
+    if (hasChanged) this.#failInterrupted();
+    return { decision: change.decision, hasChanged };
   }
 
   /**
@@ -263,7 +263,7 @@ export class Steps {
    * others that the depth of the decider includes.
    */
   pass(index: number): boolean {
-    const { gates, reach } = this.#atom(index);
+    const { gates } = this.#atom(index);
     if (gates.length === 0) return true;
     let depth: Depth | undefined;
     try {
@@ -276,7 +276,7 @@ export class Steps {
       return true;
     }
     if (depth === undefined) return true;
-    for (const other of reach[depth])
+    for (const other of this.storage.compiled.graph.reach(index, depth))
       if (this.storage.record(other).state !== 'IGNORE') this.#become(other, 'IGNORE');
     return false;
   }

@@ -1,0 +1,250 @@
+import { closeSync, fstatSync, writeSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { ioError, TaskpipeError } from '../../core/base/errors.ts';
+import type { Failure } from '../../core/record/task.ts';
+import { datasync } from '../../core/storage/durable.ts';
+import { GrowingFile } from '../../core/storage/named-file.ts';
+import type { FlowChange, KeptAtoms } from '../run/atom-storage.ts';
+import type { Journal } from '../run/steps.ts';
+import { compactFlowLog } from './flow-log-compact.ts';
+import { runLineAt } from './flow-log-read.ts';
+import { type RunEnds, runKey } from './run-ends.ts';
+
+/** End of a run, as its record needs it. */
+export interface RunEnd {
+  readonly state: string;
+  /** JSON text. */
+  readonly result?: string | undefined;
+  readonly error?: Failure | undefined;
+  /** State of its atoms that a later revert needs, after `SUCCESS`. */
+  readonly atoms?: KeptAtoms | undefined;
+}
+
+/** Log of flow runs for many tasks, in one file. After a crash, the next process resumes the runs from it. */
+export interface FlowLog {
+  /**
+   * Returns what was stored of a task's run: its changes, or its end if it succeeded or could not be reverted.
+   * Returns undefined if there is nothing to resume. Changes can be taken once, an end any number of times.
+   */
+  take(flow: string, uuid: string): KeptFlow | undefined;
+  /** Returns a journal that stores the changes of a task's run. */
+  journal(flow: string, uuid: string): Journal;
+  /**
+   * Records the end of a run, and resolves when the record is synced. If the run succeeded, or could not be
+   * reverted, the task does not run again.
+   */
+  end(flow: string, uuid: string, end: RunEnd): Promise<void>;
+  /** Writes the remaining changes and closes the file. Later changes are lost. */
+  close(): Promise<void>;
+}
+
+/** Changes of a run to resume, or the end of one that does not run again. */
+export type KeptFlow = { readonly changes: readonly FlowChange[] } | { readonly end: RunEnd };
+
+/** Log that is open and locked, and what was read from it. */
+export interface OpenedLog {
+  readonly path: string;
+  readonly fd: number;
+  /** Runs that ended for good. */
+  readonly ends: RunEnds;
+  /** Changes of the runs that have not ended, by their keys. */
+  readonly changes: Map<string, FlowChange[]>;
+  /** States in which a run does not run again. */
+  readonly finals: readonly unknown[];
+}
+
+/** Log in a file. It owns the descriptor. */
+export class JsonlFlowLog implements FlowLog {
+  readonly #path: string;
+  /** The path when the log was opened: user code may change the working folder. */
+  readonly #absolute: string;
+  readonly #compactAt: number;
+  readonly #finals: readonly unknown[];
+  readonly #warn: (message: string) => void;
+  #fd: number;
+  #file: GrowingFile;
+  /** Size of the file in bytes. */
+  #size: number;
+  /** Size at which the log is compacted next, in bytes. */
+  #limit: number;
+  /** Runs that ended for good. */
+  #ends: RunEnds;
+  /** Changes of runs that have not ended, and were not taken yet, by their keys. */
+  readonly #changes: Map<string, FlowChange[]>;
+  /** Keys of the runs that have not ended and go on in this process. */
+  readonly #live = new Set<string>();
+  #lines = '';
+  /** Ends of runs in `#lines`, each with the position at which its line starts. */
+  #newEnds: { readonly flow: string; readonly uuid: string; readonly at: number }[] = [];
+  /** Write in progress. */
+  #writing: Promise<void> | undefined;
+  /** Next write, for lines added since the current one began. */
+  #next: Promise<void> | undefined;
+  #compacting: Promise<void> | undefined;
+  #failure: TaskpipeError | undefined;
+  #isClosed = false;
+
+  constructor(
+    { path, fd, ends, changes, finals }: OpenedLog,
+    compactAt: number,
+    warn: (message: string) => void,
+  ) {
+    this.#path = path;
+    this.#absolute = resolve(path);
+    this.#compactAt = compactAt;
+    this.#warn = warn;
+    this.#fd = fd;
+    this.#file = new GrowingFile(path, fd);
+    this.#size = fstatSync(fd).size;
+    this.#limit = Math.max(compactAt, 2 * this.#size);
+    this.#ends = ends;
+    this.#changes = changes;
+    this.#finals = finals;
+  }
+
+  take(flow: string, uuid: string): KeptFlow | undefined {
+    const key = runKey(flow, uuid);
+    const changes = this.#changes.get(key);
+    if (changes !== undefined) {
+      this.#live.add(key);
+      this.#changes.delete(key);
+      return { changes };
+    }
+    const place = this.#ends.get(flow, uuid);
+    return place === undefined ? undefined : { end: this.#read(place, flow, uuid) };
+  }
+
+  #read(place: number, flow: string, uuid: string): RunEnd {
+    const line = runLineAt(this.#fd, place, flow, uuid);
+    if (line === undefined)
+      throw new TaskpipeError(
+        'IO',
+        `${this.#path} was changed by another program; run the same command again`,
+      );
+    const { end, result, error, atoms } = line as {
+      readonly end: string;
+      readonly result?: unknown;
+      readonly error?: Failure;
+      readonly atoms?: KeptAtoms;
+    };
+    return { state: end, result: JSON.stringify(result), error, atoms };
+  }
+
+  journal(flow: string, uuid: string): Journal {
+    const begin = beginOf(flow, uuid);
+    this.#live.add(runKey(flow, uuid));
+    return {
+      add: (change) => this.#add(begin + textOf(change)),
+      sync: () => this.#sync(),
+    };
+  }
+
+  async end(flow: string, uuid: string, { state, result, error, atoms }: RunEnd): Promise<void> {
+    const isFinal = this.#finals.includes(state);
+    const more = atoms === undefined ? '' : `,"atoms":${JSON.stringify(atoms)}`;
+    const kept = (isFinal && result !== undefined ? `,"result":${result}` : '') + more;
+    const why = isFinal && error !== undefined ? `,"error":${JSON.stringify(error)}` : '';
+    if (isFinal) this.#newEnds.push({ flow, uuid, at: this.#lines.length });
+    this.#add(`${beginOf(flow, uuid)}"end":"${state}"${kept}${why}}`);
+    await this.#sync();
+    this.#live.delete(runKey(flow, uuid));
+  }
+
+  #add(line: string): void {
+    if (!this.#isClosed) this.#lines += `${line}\n`;
+  }
+
+  /** Syncs the changes. After `close()` it never resolves: the process is exiting, and no atom may act. */
+  #sync(): Promise<void> {
+    return this.#isClosed ? new Promise(() => {}) : this.#flush();
+  }
+
+  /** Writes the pending lines. All callers that wait for the same write share it. */
+  #flush(): Promise<void> {
+    if (this.#writing === undefined) {
+      this.#writing = this.#write();
+      return this.#writing;
+    }
+    this.#next ??= this.#writing.then(() => {
+      this.#next = undefined;
+      return this.#flush(); // another call may have begun the next write
+    });
+    return this.#next;
+  }
+
+  async #write(): Promise<void> {
+    try {
+      if (this.#failure !== undefined) throw this.#failure; // a failed sync is final
+      await this.#compacting; // lines added in this turn join the write
+      if (this.#lines === '') return;
+      // The leading newline ends a line torn by a crash, so that ours cannot become its tail.
+      const [lines, ends, start] = [this.#lines, this.#newEnds, this.#size];
+      const bytes = Buffer.from(`\n${lines}`);
+      this.#lines = '';
+      this.#newEnds = [];
+      const written = writeSync(this.#fd, bytes);
+      if (written < bytes.length)
+        throw new Error(`${written} of ${bytes.length} bytes were written; is the disk full?`);
+      this.#size += bytes.length;
+      if (this.#file.isFile) await datasync(this.#fd);
+      await this.#file.check({ again: ': flows whose changes are lost start from the beginning' });
+      const isAscii = bytes.length === lines.length + 1;
+      for (const { flow, uuid, at } of ends)
+        this.#ends.set(flow, uuid, start + 1 + (isAscii ? at : Buffer.byteLength(lines.slice(0, at))));
+      if (this.#size >= this.#limit && !this.#isClosed) this.#compacting = this.compact();
+    } catch (error) {
+      this.#failure = ioError('cannot write to the flow log', this.#path, error);
+      throw this.#failure;
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  /** Removes lines that are no longer needed. Writes wait for it. If it fails, the log goes on as it is. */
+  async compact(): Promise<void> {
+    try {
+      const live = new Set([...this.#live, ...this.#changes.keys()]); // as of now: runs end while it is written
+      const { fd, ends } = await compactFlowLog(this.#absolute, this.#fd, live, this.#finals);
+      closeSync(this.#fd);
+      this.#fd = fd;
+      this.#file = new GrowingFile(this.#path, fd);
+      this.#ends = ends;
+      this.#size = fstatSync(fd).size;
+    } catch (error) {
+      this.#warn(`${ioError('cannot compact the flow log', this.#path, error).message}; it goes on growing`);
+    } finally {
+      this.#compacting = undefined;
+      this.#limit = Math.max(this.#compactAt, 2 * this.#size);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true; // first: later calls must not write to the closed descriptor
+    try {
+      await this.#flush();
+    } finally {
+      closeSync(this.#fd);
+    }
+  }
+}
+
+/** Returns a change as JSON without its first brace. */
+function textOf(change: FlowChange): string {
+  if ('atom' in change && change.failure === undefined && PLAIN.test(change.atom)) {
+    const { atom, state, result } = change;
+    const kept = result === undefined ? '' : `,"result":${JSON.stringify(result)}`;
+    return `"atom":"${atom}","state":"${state}"${kept}}`;
+  }
+  return JSON.stringify(change).slice(1);
+}
+
+/** Returns the begin of a line of a run. Most uuids need no escapes, which is quick to see. */
+function beginOf(flow: string, uuid: string): string {
+  if (flow !== lastFlow) [lastFlow, lastFlowText] = [flow, JSON.stringify(flow)];
+  return `{"uuid":${PLAIN.test(uuid) ? `"${uuid}"` : JSON.stringify(uuid)},"flow":${lastFlowText},`;
+}
+
+const PLAIN = /^[\w-]+$/;
+let lastFlow = '';
+let lastFlowText = '""';
