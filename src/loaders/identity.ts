@@ -1,9 +1,10 @@
 import { HALF, uuidOfCanonical } from '../core/ids/record-uuid.ts';
-import { nameUuid, randomUuid, type UuidVersion } from '../core/ids/uuid.ts';
+import { nameUuid, nameUuidOf, randomUuid, type UuidVersion } from '../core/ids/uuid.ts';
 import { list, text, value } from '../core/options/declare.ts';
 import type { LibraryOptions } from '../core/options/library-options.ts';
 import { InvalidValue } from '../core/options/option.ts';
 import { uuidFault } from '../core/record/task.ts';
+import { encodeUtf8, hasBytes } from '../core/text/encoding.ts';
 import type { Loaded } from './contract.ts';
 
 const VERSIONS = ['3', '5', '4', '7'];
@@ -89,6 +90,7 @@ function uuidOfFields(
     values.push(value);
   }
   const name = values.length === 1 ? (values[0] as string) : values.join(separator);
-  // In UTF-8, all lone surrogates become the same bytes, so two tasks would become one.
-  return name.isWellFormed() ? nameUuid(name, version) : HALF_FIELD;
+  if (name.isWellFormed()) return nameUuid(name, version);
+  // In UTF-8, all other lone surrogates become the same bytes, so two tasks would become one.
+  return hasBytes(name) ? nameUuidOf(encodeUtf8(name), version) : HALF_FIELD;
 }
