@@ -13,9 +13,7 @@ const BASE64 = /^(?:[\w+/]{4})*(?:[\w+/]{2}==|[\w+/]{3}=)?$/;
 
 /** Returns the attribute that holds bytes: the text, or their base64 if they are not UTF-8. */
 export function byteFields(name: string, bytes: Buffer): Record<string, string> {
-  return isUtf8(bytes)
-    ? { [name]: bytes.toString() }
-    : { [base64Name(name)]: bytes.toString('base64') };
+  return isUtf8(bytes) ? { [name]: bytes.toString() } : { [base64Name(name)]: bytes.toString('base64') };
 }
 
 /** Returns the name of the attribute that has the bytes of another one. */

@@ -3,8 +3,8 @@ import { dirname, resolve } from 'node:path';
 import { ioError, messageOf, systemCode } from '../../core/base/errors.ts';
 import type { Failure, Task } from '../../core/record/task.ts';
 import { compileTemplate } from '../../core/record/template.ts';
-import { placeholderText, type Turn } from '../program/placeholders.ts';
 import { pathBytes } from '../../core/text/encoding.ts';
+import { placeholderText, type Turn } from '../program/placeholders.ts';
 import type { OutputFiles } from './shell-pool/job.ts';
 
 /** System errors that the name of one file causes; others concern all tasks. */

@@ -36,7 +36,10 @@ export async function pushWithRepeats(
   const counts = await push(bull, tasks, options, there);
   const mark = options.front ? FRONT : BACK;
   for (const { uuid, line } of there) await link.client.eval(APPEND, 1, repeatsKey(name), uuid, mark + line);
-  await addRepeats(bull, there.map(({ uuid }) => uuid)); // a run may have ended meanwhile
+  await addRepeats(
+    bull,
+    there.map(({ uuid }) => uuid),
+  ); // a run may have ended meanwhile
   return { ...counts, added: counts.added + there.length };
 }
 

@@ -50,7 +50,11 @@ export class Settlement {
       }
     }
     counts.gone += left.length;
-    if (repeats > 0) await addRepeats(this.#bull, verdicts.map(({ uuid }) => uuid));
+    if (repeats > 0)
+      await addRepeats(
+        this.#bull,
+        verdicts.map(({ uuid }) => uuid),
+      );
     return counts;
   }
 
