@@ -32,6 +32,7 @@ import { withSharedRate } from '../../stages/queue/shared-rate.ts';
 import { checkFiles, openFiles } from './exec-files.ts';
 import { closing, openShared } from './exec-queue.ts';
 import { openReporting, progressOf } from './exec-report.ts';
+import { offerRescue, WatchedInput } from './exec-rescue.ts';
 import { timeoutOption } from './exec-timeout.ts';
 
 const { jobs, keepOrder, as, ...others } = execOptions; // so that --timeout has its place in help
@@ -142,7 +143,9 @@ export const command: Command = defineCommand({
         ? made
         : withSharedRate(made, values.hostRate, queues, stopping);
     const queue = queues === undefined ? undefined : childQueue(queues.all);
-    const input = readTasks(io.stdin(stopping), {
+    const watched = new WatchedInput();
+    const chunks = io.stdin(stopping);
+    const input = readTasks(io.rescue === undefined ? chunks : watched.watch(chunks), {
       source: 'stdin',
       reject: rejects.reject,
       truncated: AbortSignal.any([stopping, io.truncated]),
@@ -165,12 +168,16 @@ export const command: Command = defineCommand({
       executor,
       optionsOf<ExecOptions>(given, execOptions, OWN_EXEC_OPTIONS),
     )(flushed(input, rejects));
+    let written = 0;
+    offerRescue(io, { tasks, input: watched, unfinished: values.unfinished, written: () => written });
     io.progress(() => progressOf(tasks), total);
     stopping.addEventListener('abort', () => noteStop(io, tasks.running, values.grace), { once: true });
     try {
       try {
         for await (const batch of tasks) {
-          await io.write(textOf(batch));
+          const writing = io.write(textOf(batch));
+          written += batch.length;
+          await writing;
           await events?.check();
         }
         await queue?.close();
