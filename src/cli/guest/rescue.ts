@@ -60,7 +60,7 @@ async function evaluatePaused(expression: string): Promise<unknown> {
 /** Kills the children of this process. Only JavaScript can be paused, not the wait for a child in `spawnSync`. */
 function killChildren(): void {
   try {
-    const pids = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ');
-    for (const pid of pids) if (pid !== '') process.kill(Number(pid), 'SIGKILL');
-  } catch {} // systems other than Linux do not tell
+    const pids = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').match(/\d+/g) ?? [];
+    for (const pid of pids) process.kill(Number(pid), 'SIGKILL');
+  } catch {} // it has ended, or the system does not tell
 }
