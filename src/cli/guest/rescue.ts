@@ -25,7 +25,7 @@ export function offerRescue(rescue: () => number): void {
 /**
  * Calls the function on the main thread, from another thread.
  * @param patience longest time, in milliseconds
- * @param then called with the number of unfinished tasks; -1 if they could not be written
+ * @param then called with the number of unfinished tasks, 0 if none was read; -1 if they could not be written
  */
 export function callRescue(patience: number, then: (unfinished: number) => void): void {
   let isOver = false;
@@ -35,8 +35,8 @@ export function callRescue(patience: number, then: (unfinished: number) => void)
   };
   setTimeout(killChildren, patience / 2);
   setTimeout(end, patience, -1);
-  evaluatePaused(`globalThis[Symbol.for(${JSON.stringify(KEY)})]?.() ?? -1`).then(
-    (value) => end(Number(value ?? -1)),
+  evaluatePaused(`globalThis[Symbol.for(${JSON.stringify(KEY)})]?.() ?? 0`).then(
+    (value) => end(Number(value)),
     () => end(-1), // this Node has no inspector
   );
 }

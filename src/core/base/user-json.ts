@@ -3,7 +3,7 @@
  * what it was. JSON.stringify alone turns a Map, a promise or an error into `{}`, and NaN into null.
  */
 import { types } from 'node:util';
-import { ownMessage } from './thrown.ts';
+import { ownMessage, silence } from './thrown.ts';
 
 /** Maximum nesting of a value. Inside a record it must stay within the limit of `readTasks`. */
 export const MAX_LEVELS = 60;
@@ -134,6 +134,7 @@ function isPlain(value: object): boolean {
 function lossOf(value: object, names: readonly string[]): string | undefined {
   if (types.isBoxedPrimitive(value)) return undefined; // JSON unwraps it
   if (types.isNativeError(value)) return 'Error';
+  silence(value);
   const isSpecial = Object.prototype.toString.call(value) !== '[object Object]';
   if (!isSpecial && names.length > 0) return undefined;
   return isSpecial ? typeOf(value) : `${typeOf(value)} without members`;

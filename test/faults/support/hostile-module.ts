@@ -47,7 +47,9 @@ export function hostileModule(random: () => number, mode: Mode): HostileModule {
   const isAsync = body.includes('await ') || random() < 0.5;
   const work = `const work = ${isAsync ? 'async ' : ''}(task, ctx) => {\n${body}\n};`;
   const own = [...top, work, ...exportOf(mode, pick)].join('\n');
-  return { mode, own, code: `${PRELUDE}${own}\n`, blocks, neverLoads, strays };
+  // A listener that throws is such an error, too.
+  const throwsLater = strays || own.includes("'abort', trap");
+  return { mode, own, code: `${PRELUDE}${own}\n`, blocks, neverLoads, strays: throwsLater };
 }
 
 function exportOf(mode: Mode, pick: (of: readonly string[]) => string): readonly string[] {

@@ -60,6 +60,12 @@ export class Stage {
     this.#wanted += lines;
   }
 
+  /** Closes the input after all lines that are to be given. */
+  async closeAfterAll(): Promise<void> {
+    while (this.#line < this.#wanted && !this.#isClosed) await after(1);
+    await this.close();
+  }
+
   /** Gives no more, and closes the input after a whole line. */
   async close(): Promise<void> {
     this.#wanted = this.#line;
