@@ -66,8 +66,8 @@ const COMMANDS: Readonly<Record<Cell['name'], string>> = {
 const WAITING: Readonly<Record<Cell['name'], string>> = {
   'task-load': 'task-load never --format ndjson --quiet',
   'task-exec': 'task-exec --http --events never --quiet',
-  'task-save': 'task-save out.ndjson --ledger never --quiet',
-  'task-done mark': 'task-done mark never --quiet',
+  'task-save': 'task-save out.ndjson --rejects never --quiet',
+  'task-done mark': 'task-done mark ledger --rejects never --quiet',
 };
 
 /** Module that never returns, in the file of `commandOf`. */
