@@ -116,7 +116,8 @@ const AGAIN = ': rows of the output that the ledger lacks are added to it';
 function openWriter(path: string, out: string | undefined, warn: (message: string) => void): LedgerWriter {
   let fd: number;
   try {
-    if (statSync(path, { throwIfNoEntry: false })?.isFIFO()) // opening it would block
+    if (statSync(path, { throwIfNoEntry: false })?.isFIFO())
+      // opening it would block
       throw new TaskpipeError('USAGE', `the ledger ${path} is a named pipe; name a file`);
     const busy = `${path} is being compacted or cleared by task-done; try again when it is done`;
     fd = openLocked(path, () => openSync(path, 'a', 0o666), 'shared', busy, warn);
