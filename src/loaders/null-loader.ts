@@ -1,4 +1,4 @@
-import { byteFields } from '../core/record/byte-text.ts';
+import { byteFields } from '../core/text/byte-text.ts';
 import { decodeAs, REPLACEMENT } from '../core/text/encoding.ts';
 import { tooLong } from '../core/text/lines.ts';
 import type { Loader, ReadOptions } from './contract.ts';

@@ -3,7 +3,7 @@ import { textOf } from '../../core/base/format.ts';
 import type { Io } from '../../core/options/command.ts';
 import { parseTask } from '../../core/record/ndjson.ts';
 import { stateOf, Task } from '../../core/record/task.ts';
-import { steadyPath } from '../../core/storage/steady-path.ts';
+import { steadyPath } from '../../core/storage/linked-path.ts';
 import type { Execution } from '../../stages/exec/exec.ts';
 
 const NEWLINE = 10;

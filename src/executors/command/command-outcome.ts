@@ -1,6 +1,6 @@
-import { byteFields } from '../../core/record/byte-text.ts';
 import { parseJson } from '../../core/record/json-depth.ts';
 import type { Failure } from '../../core/record/task.ts';
+import { byteFields } from '../../core/text/byte-text.ts';
 import { encodeUtf8 } from '../../core/text/encoding.ts';
 import type { Outcome } from '../contract.ts';
 import { isRetried, type RetryOn } from '../program/retry-on.ts';

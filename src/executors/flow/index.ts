@@ -5,7 +5,7 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { checkOptions } from '../../core/options/library-options.ts';
 import { mustBeDuration, mustBeWhole } from '../../core/options/option.ts';
-import { steadyPath } from '../../core/storage/steady-path.ts';
+import { steadyPath } from '../../core/storage/linked-path.ts';
 import { isFlow } from '../../flow/patterns.ts';
 import { compile } from '../../flow/plan/compile.ts';
 import { openFlowLog } from '../../flow/run/flow-log.ts';

@@ -1,6 +1,6 @@
 import { InvalidValue } from '../../core/options/option.ts';
-import { nameOfBase64 } from '../../core/record/byte-text.ts';
 import type { Failure, Task } from '../../core/record/task.ts';
+import { nameOfBase64 } from '../../core/text/byte-text.ts';
 import { programText } from './placeholders.ts';
 
 export type Environment = Readonly<Record<string, string>>;

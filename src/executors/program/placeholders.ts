@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
-import { base64Text } from '../../core/record/byte-text.ts';
 import type { Task } from '../../core/record/task.ts';
 import { attributeText } from '../../core/record/template.ts';
+import { base64Text } from '../../core/text/byte-text.ts';
 
 /** Place of a run among the others. */
 export interface Turn {

@@ -1,4 +1,3 @@
-import { base64Name, base64Text } from '../../core/record/byte-text.ts';
 import { canonicalMembers, canonicalObject } from '../../core/record/canonical-json.ts';
 import { checksumOf, hashMember, hashText, hashValue } from '../../core/record/checksum.ts';
 import { type Member, membersOf } from '../../core/record/json-text.ts';
@@ -6,6 +5,7 @@ import { lengthsOf, sumOfMembers } from '../../core/record/member-sum.ts';
 import type { JsonRecord } from '../../core/record/ndjson.ts';
 import { findNames, rawAt, valueAt } from '../../core/record/nested-path.ts';
 import { attribute, type Fields, runOf } from '../../core/record/task.ts';
+import { base64Name, base64Text } from '../../core/text/byte-text.ts';
 import type { Loaded, Reshape } from '../contract.ts';
 import { lift } from './lift.ts';
 import { Selection } from './selection.ts';

@@ -4,8 +4,8 @@
  * see `encoding.ts`.
  */
 import { isUtf8 } from 'node:buffer';
-import { decodeUtf8 } from '../text/encoding.ts';
-import { attribute, type Fields } from './task.ts';
+import { attribute, type Fields } from '../record/task.ts';
+import { decodeUtf8 } from './encoding.ts';
 
 const ENDING = '_base64';
 
