@@ -1,13 +1,14 @@
 import { hostname } from 'node:os';
+import type { Readable } from 'node:stream';
 import { isatty } from 'node:tty';
 import { type CommandName, commands } from '../commands/index.ts';
 import { descriptors } from '../core/base/descriptors.ts';
 import { TaskpipeError } from '../core/base/errors.ts';
 import { escapeControls } from '../core/base/terminal-text.ts';
-import type { Command, Io } from '../core/options/command.ts';
+import type { Command, Io, Rescue } from '../core/options/command.ts';
 import { type Arguments, parseArguments, type ShellName } from './args/parse-args.ts';
 import { DEFECT } from './exits.ts';
-import { endSoon, openWatchdog, type Watchdog, withoutStreams } from './guest/index.ts';
+import { endSoon, offerRescue, openWatchdog, type Watchdog, withoutStreams } from './guest/index.ts';
 import { isFromFile, isPiped, isTyped, type Output, openOutput, outputColumns, stdin } from './io/pipes.ts';
 import { openTerminal, type Terminal } from './io/terminal.ts';
 import { openProgress, type ProgressMode, type ShownProgress } from './progress/progress-text.ts';
@@ -29,6 +30,8 @@ interface Parts extends RunOptions {
   readonly output: Output;
   readonly shown: ShownProgress;
   readonly warn: (message: string) => void;
+  /** True if user code may block the main thread. */
+  readonly mayBlock: boolean;
   /** Called when the command reads, writes or reports: it has started. */
   readonly begun: () => void;
   /**
@@ -64,6 +67,7 @@ export async function run(options: RunOptions): Promise<number> {
   const begun = (): void => {
     hasBegun = true;
   };
+  const mayBlock = command.runsUserCode?.(values as never) === true && values.threads === undefined;
   const io = ioOf({
     ...options,
     terminal,
@@ -74,6 +78,7 @@ export async function run(options: RunOptions): Promise<number> {
     shown,
     warn,
     begun,
+    mayBlock,
     ended: ended.signal,
   });
   const guest = command.runsUserCode?.(values as never) ? openGuest(name, values, stop) : undefined;
@@ -114,6 +119,13 @@ function openGuest(
 
 function ioOf(parts: Parts): Io {
   const { argv, version, terminal, isQuiet, typed, stop, output, shown, warn, begun, ended } = parts;
+  let input: Readable | undefined;
+  const rescue = (unfinished: (unread: Buffer) => Rescue): void =>
+    offerRescue(() => {
+      const left = unfinished((input?.read() as Buffer | null | undefined) ?? Buffer.alloc(0));
+      output.writeLast(left.text);
+      return left.unfinished;
+    });
   const write = (data: string | Buffer): Promise<void> => {
     begun();
     return output.write(data);
@@ -125,7 +137,9 @@ function ioOf(parts: Parts): Io {
         shown.end(); // the line would be drawn over what the user types
         if (!isQuiet) warn('reading from the terminal; end with Ctrl-D');
       }
-      return stdin(AbortSignal.any([until, stop.aborting, ended]));
+      return stdin(AbortSignal.any([until, stop.aborting, ended]), (stream) => {
+        input = stream;
+      });
     },
     write: isatty(descriptors.output)
       ? (data) => {
@@ -142,6 +156,7 @@ function ioOf(parts: Parts): Io {
       shown.show(read, total);
     },
     begun,
+    rescue: parts.mayBlock ? rescue : undefined,
     version,
     argv,
     typed,

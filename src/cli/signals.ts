@@ -42,7 +42,7 @@ export function listenForSignals(isStarting: () => boolean): Stop {
   };
   let close = async (): Promise<unknown> => undefined;
   const end = async (name: NodeJS.Signals): Promise<void> => {
-    release();
+    for (const one of SIGNALS) process.removeAllListeners(one); // those of user code would keep the process alive, too
     await close();
     process.kill(process.pid, name); // not exit(), which waits for file operations that hang
   };

@@ -23,7 +23,7 @@ export function fromFunction(work: Work): Executor {
     attempt: (task, { signal, number }) => {
       try {
         const value = work(task, { signal, attempt: number });
-        return isThenable(value) ? Promise.resolve(value).then(success, failure) : success(value);
+        return isThenable(value) ? settledOf(value).then(outcomeOf) : success(value);
       } catch (error) {
         return failure(error);
       }
@@ -37,6 +37,25 @@ export function fromFunction(work: Work): Executor {
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false;
   return typeof (value as PromiseLike<unknown>).then === 'function';
+}
+
+/** End of a promise of user code. */
+export type Settled = { readonly value: unknown } | { readonly thrown: unknown };
+
+/**
+ * Waits for a promise of user code. Never rejects: `await` alone copes with one that has a `then` or a `constructor` of
+ * its own.
+ */
+export async function settledOf(promise: PromiseLike<unknown>): Promise<Settled> {
+  try {
+    return { value: await promise };
+  } catch (thrown) {
+    return { thrown };
+  }
+}
+
+function outcomeOf(settled: Settled): Outcome {
+  return 'value' in settled ? success(settled.value) : failure(settled.thrown);
 }
 
 /** Returns the outcome of a function that returned a value: its JSON, or a failure that says what it was. */

@@ -17,6 +17,7 @@ export type FormatOption =
   | 'skip'
   | 'comment'
   | 'field'
+  | 'null'
   | 'query'
   | 'table';
 
@@ -89,6 +90,8 @@ export interface ReadOptions extends Reshape {
   readonly columns: readonly string[] | undefined;
   /** Name of the attribute for a plain line. */
   readonly field: string;
+  /** True if items of a list end with NUL. */
+  readonly null: boolean;
   /** Attributes that options need, each with its option: a header without one of them is an error. */
   readonly needed: ReadonlyMap<string, string>;
   /**

@@ -1,8 +1,16 @@
-import { HALF, nameUuid, randomUuid, type UuidVersion, uuidOfCanonical } from '../core/ids/index.ts';
+import {
+  HALF,
+  nameUuid,
+  nameUuidOf,
+  randomUuid,
+  type UuidVersion,
+  uuidOfCanonical,
+} from '../core/ids/index.ts';
 import { list, text, value } from '../core/options/declare.ts';
 import type { LibraryOptions } from '../core/options/library-options.ts';
 import { InvalidValue } from '../core/options/option.ts';
 import { uuidFault } from '../core/record/task.ts';
+import { encodeUtf8, hasBytes } from '../core/text/encoding.ts';
 import type { Loaded } from './contract.ts';
 
 const VERSIONS = ['3', '5', '4', '7'];
@@ -88,6 +96,7 @@ function uuidOfFields(
     values.push(value);
   }
   const name = values.length === 1 ? (values[0] as string) : values.join(separator);
-  // In UTF-8, all lone surrogates become the same bytes, so two tasks would become one.
-  return name.isWellFormed() ? nameUuid(name, version) : HALF_FIELD;
+  if (name.isWellFormed()) return nameUuid(name, version);
+  // In UTF-8, all other lone surrogates become the same bytes, so two tasks would become one.
+  return hasBytes(name) ? nameUuidOf(encodeUtf8(name), version) : HALF_FIELD;
 }

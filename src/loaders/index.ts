@@ -40,10 +40,15 @@ const loaders: Readonly<Record<Format, Entry>> = {
   json: { endings: ['.json'], read: json, uses: TEXT },
   lines: {
     endings: ['.txt', '.list', '.lst'],
-    uses: [...LINES, 'field'],
-    read: async function* (...args) {
+    uses: [...LINES, 'field', 'null'],
+    read: async function* (bytes, options) {
+      if (options.null) {
+        const { names } = await import('./null-loader.ts');
+        yield* names(bytes, options);
+        return;
+      }
       const { lines } = await import('./lines-loader.ts'); // loads split2 only if it is needed
-      yield* lines(...args);
+      yield* lines(bytes, options);
     },
   },
   sqlite: {
@@ -85,6 +90,7 @@ export interface Hints {
   readonly escape?: string | undefined;
   readonly columns?: readonly string[] | undefined;
   readonly field?: string | undefined;
+  readonly null?: boolean | undefined;
   readonly query?: string | undefined;
   readonly table?: string | undefined;
 }
@@ -98,7 +104,7 @@ function isTable(hints: Hints): boolean {
 
 /** Returns the format of a file by its name and the options; undefined if only its first bytes can tell. */
 export function formatByName(path: string, hints: Hints): Format | undefined {
-  const byName = hints.format ?? formatOf(path);
+  const byName = hints.format ?? formatOf(path) ?? (hints.null ? 'lines' : undefined);
   // Spreadsheets save tables as .txt, too.
   if (byName === 'lines' && hints.format === undefined && isTable(hints)) return 'csv';
   const isDatabase = hints.query !== undefined || hints.table !== undefined;

@@ -15,8 +15,13 @@ export const lines: Loader = async function* (bytes, options) {
   const splitter = split2({ decodeStrings: false });
   const { comment } = options;
   let number = 0;
+  let isNoted = false;
   for await (const text of capped(decodeText(bytes, options.encoding), options.maxLine)) {
     splitter.write(text);
+    if (!isNoted && text.includes('\0')) {
+      isNoted = true;
+      options.info(`${options.source}: has NUL characters; a list of find -print0 needs --null`);
+    }
     const batch: JsonLoaded[] = [];
     for (let line = splitter.read(); line !== null; line = splitter.read()) {
       number++;

@@ -16,6 +16,8 @@ export interface PushOptions {
   readonly attempts?: number | undefined;
   /** Adds tasks even if they are finished or dead. Default false. */
   readonly again?: boolean | undefined;
+  /** Adds tasks that are in the queue once more, to run after their present run. Default false: they are `seen`. */
+  readonly repeat?: boolean | undefined;
 }
 
 /** Numbers of tasks by the outcome of a push. */
@@ -88,8 +90,6 @@ export interface DeadTask {
 export interface Queue {
   readonly name: string;
   push(tasks: readonly Task[], options?: PushOptions): Promise<PushCounts>;
-  /** Marks tasks as finished and removes those that no worker has. */
-  finish(uuids: readonly string[]): Promise<void>;
   /** Settles delivered tasks. Settling one twice is harmless. */
   settle(verdicts: readonly Verdict[], options?: SettleOptions): Promise<SettleCounts>;
   /** Tells for each uuid: 2 if a worker of this name has it, 1 if it is in the queue, 0 if it is not. */

@@ -43,6 +43,11 @@ export function returnedKey(name: string, instance: string): string {
   return `taskpipe:${name}:returned:${instance}`;
 }
 
+/** Key of a hash: tasks that were added again while they are in the queue, by uuid; see `bullmq-repeat.ts`. */
+export function repeatsKey(name: string): string {
+  return `taskpipe:${name}:repeats`;
+}
+
 /** Key that exists while a process may still settle tasks of a worker. */
 export function settlingKey(name: string, worker: string): string {
   return `taskpipe:${name}:settling:${worker}`;

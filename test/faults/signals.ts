@@ -1,49 +1,17 @@
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, inFolder, inLanes, type Notes, notes } from './support/live.ts';
 import { finishedIn, rowsOf } from './support/oracle.ts';
 import { HANGING, type Pages, startPages } from './support/pages.ts';
 import type { Program } from './support/program.ts';
 import type { Report } from './support/report.ts';
+import { type Cell, CODES, commandOf, isRight, LOOP, signalCells, signalOf } from './support/signal-cells.ts';
 import { Stage } from './support/stage.ts';
 
 /*
  * What ends a stage early, whatever it is doing: each is a process between two real pipes.
  */
-
-const STAGES = ['task-load', 'task-exec', 'task-save', 'task-done mark'] as const;
-const MOODS = ['idle', 'busy', 'blocked'] as const;
-const EVENTS = ['SIGINT', 'SIGTERM', 'second SIGINT', 'reader gone'] as const;
-
-type Event = (typeof EVENTS)[number];
-
-interface Cell {
-  readonly name: (typeof STAGES)[number];
-  /**
-   * idle: its input is open, and nothing comes. busy: a flood comes. blocked: and nobody reads its output. hanging:
-   * the server never answers.
-   */
-  readonly mood: (typeof MOODS)[number] | 'hanging';
-  readonly event: Event;
-}
-
-const CODES: Readonly<Record<Event, number>> = {
-  SIGINT: 130,
-  SIGTERM: 143,
-  'second SIGINT': 130,
-  'reader gone': 141,
-};
-
-const COMMANDS: Readonly<Record<Cell['name'], string>> = {
-  'task-load': 'task-load --format ndjson --quiet',
-  'task-exec': 'task-exec --http --jobs 20 --quiet',
-  'task-save': 'task-save out.ndjson --tee --flush 500 --flush-interval 20ms --ledger ledger --quiet',
-  'task-done mark': 'task-done mark ledger --quiet',
-};
-
-function commandOf({ name, mood, event }: Cell): readonly string[] {
-  const grace = mood !== 'hanging' ? '' : event === 'second SIGINT' ? ' --grace 1h' : ' --grace 200ms';
-  return `${COMMANDS[name]}${grace}`.split(' ');
-}
 
 /** By then it must have ended, in milliseconds: less than the grace that work has by default. */
 const LIMIT = 9000;
@@ -51,6 +19,8 @@ const LIMIT = 9000;
 const JOBS = 20;
 /** So many lines come before it is idle. */
 const FEW = 5;
+/** Moments of a start, in milliseconds. */
+const STARTS = [30, 120, 220] as const;
 const FLOOD = 10_000_000;
 /** What it may take of a processor while it waits, in percent. */
 const MOST_SHARE = 10;
@@ -71,12 +41,8 @@ export async function signals(
 ): Promise<Report> {
   const pages = await startPages();
   const report = notes();
-  const cells: Cell[] = STAGES.flatMap((name) =>
-    MOODS.flatMap((mood) => EVENTS.map((event) => ({ name, mood, event }))),
-  );
-  cells.push(...EVENTS.map((event) => ({ name: 'task-exec', mood: 'hanging', event }) as const));
   try {
-    await inLanes(4, cells.filter(isTried), async (cell) => {
+    await inLanes(4, signalCells().filter(isTried), async (cell) => {
       await inFolder((folder) => tryCell(cell, { program, folder, pages, report }));
       report.count('cells');
     });
@@ -101,6 +67,8 @@ async function tryCell(cell: Cell, { program, folder, pages, report }: Place): P
   const round = `${mood === 'hanging' ? HANGING : mood}-${folder.replace(/.*-/, '')}`;
   const lineOf = (n: number): string =>
     JSON.stringify({ uuid: uuidOf(n), url: `${pages.url}/${round}/${n * 10 + 1}`, more });
+  if (mood === 'waiting') spawnSync('mkfifo', [join(folder, 'never')]);
+  if (mood === 'looping') writeFileSync(join(folder, 'loop.mjs'), LOOP);
   const stage = new Stage(program, folder, commandOf(cell), lineOf);
   const trial: Trial = { ...cell, stage, folder, add, asked: 0 };
   pages.asked.set(round, () => void trial.asked++);
@@ -111,12 +79,11 @@ async function tryCell(cell: Cell, { program, folder, pages, report }: Place): P
     const took = Math.round(performance.now() - acted);
     report.figures['ms of the slowest'] = Math.max(report.figures['ms of the slowest'] ?? 0, took);
     if (code === undefined) add('hang', `it did not end within ${LIMIT} ms`);
-    else if (code !== CODES[event] && !isLate(event, code))
-      add('exit code', `${code} in place of ${CODES[event]}`);
-    if (stage.stderr !== '') add('other', `it says ${stage.stderr}`);
+    else if (!isRight(cell, code)) add('exit code', `${code} in place of ${CODES[event]}`);
+    if (stage.stderr !== '' && mood !== 'looping') add('other', `it says ${stage.stderr}`);
     const left = await stage.clean();
     if (left !== '') add('other', `a process is left: ${left}`);
-    else await check(trial);
+    else if (mood !== 'waiting') await check(trial);
   } catch (error) {
     add('hang', String(error));
     await stage.clean();
@@ -130,6 +97,18 @@ function uuidOf(n: number): string {
 /** Brings a stage into its mood. */
 async function prepare(trial: Trial): Promise<void> {
   const { mood, stage, name, add } = trial;
+  if (mood === 'starting' || mood === 'waiting') {
+    stage.give(FEW);
+    stage.read();
+    await after(mood === 'waiting' ? 400 : (STARTS[trial.event.length % STARTS.length] as number));
+    return;
+  }
+  if (mood === 'looping') {
+    stage.give(FEW);
+    stage.read();
+    await stage.until(() => stage.ticks() > 60);
+    return;
+  }
   if (mood === 'hanging') {
     stage.read();
     stage.give(JOBS + FEW);
@@ -161,26 +140,29 @@ async function quiet(stage: Stage, add: Notes['add']): Promise<void> {
   if (share > MOST_SHARE) add('other', `it takes ${share.toFixed(0)} % of a processor while it waits`);
 }
 
-/**
- * Whether the second signal found a stage that had done all: as a process exits, Node gives up its handlers some
- * milliseconds before the kernel ends it. To a shell that is 130 all the same.
- */
-function isLate(event: Event, code: number | string | null): boolean {
-  return event === 'second SIGINT' && code === 'SIGINT';
-}
-
 /** Does what is to end it. Returns when. */
 async function act(trial: Trial): Promise<number> {
   const { stage, event, mood } = trial;
   if (event === 'reader gone') stage.leave();
-  else stage.signal(event === 'SIGTERM' ? 'SIGTERM' : 'SIGINT');
+  else if (event === 'SIGTERM to the group') stage.signalGroup('SIGTERM');
+  else {
+    if (event === 'SIGTERM while stopped') stage.signal('SIGSTOP');
+    stage.signal(signalOf(event));
+  }
+  if (event === 'SIGTERM while stopped') {
+    await after(300);
+    stage.signal('SIGCONT');
+  }
   if (event === 'second SIGINT') {
     await stage.heard();
     stage.signal('SIGINT');
   }
   const acted = performance.now();
-  if (event === 'SIGINT' || event === 'SIGTERM') await goOn(trial);
-  else if (event === 'second SIGINT' && mood === 'blocked') void stage.ended.then(() => stage.read());
+  if (mood === 'starting') await stage.close();
+  if (event === 'reader gone' || mood === 'starting' || mood === 'waiting' || mood === 'looping')
+    return acted;
+  if (event !== 'second SIGINT') await goOn(trial);
+  else if (mood === 'blocked') void stage.ended.then(() => stage.read());
   return acted;
 }
 

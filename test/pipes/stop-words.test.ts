@@ -154,7 +154,7 @@ describe('a stopped run', () => {
   ] as const)('is completed by the same command if %s was ended by %s', async (stage, name) => {
     const cwd = setUp();
     const env = { TASK_LEDGER: 'done.jsonl' };
-    const command = `(cat a.csv; sleep 1) | task-load --format csv | ${WORK} | task-save out.ndjson --flush 1`;
+    const command = `(cat a.csv; sleep 3) | task-load --format csv | ${WORK} | task-save out.ndjson --flush 1`;
     const pipeline = startPipeline(command, { cwd, env });
     await hasLines(cwd, 'out.ndjson', 10);
     process.kill(pipeline.pid(stage), name);

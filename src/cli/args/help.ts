@@ -103,7 +103,7 @@ async function render({
   for (const [verb, words] of Object.entries(verbs)) parser.command(verb, words);
   for (const { heading, options } of groups) parser.options(forYargs(heading, options));
   parser.epilogue(`${intro}Examples:\n${shown}\n\n${closing(name, more)}`).wrap(Math.min(width, 120));
-  return `${await parser.getHelp()}\n`;
+  return `${(await parser.getHelp()).replace(/ +\[boolean\]$/gm, '')}\n`;
 }
 
 /** Converts options for yargs. The name of an option is followed by the placeholder of its value. */
@@ -111,7 +111,9 @@ function forYargs(group: string, options: Options): Record<string, YargsOptions>
   const entries = Object.entries(options).map(([key, option]): [string, YargsOptions] => {
     const name = option.placeholder === undefined ? kebab(key) : `${kebab(key)} ${option.placeholder}`;
     const alias = option.alias === undefined ? {} : { alias: [...option.alias] };
-    return [name, { description: wordsOf(option), group, ...alias }];
+    // yargs writes an alias such as -0 with two dashes, unless it is that of a flag.
+    const isDigit = option.alias?.some((one) => /^\d$/.test(one)) === true;
+    return [name, { description: wordsOf(option), group, ...alias, boolean: isDigit }];
   });
   return Object.fromEntries(entries);
 }

@@ -4,4 +4,5 @@
  */
 export { takeDescriptors, withoutStreams } from './guest-streams.ts';
 export { endSoon } from './left-open.ts';
+export { offerRescue } from './rescue.ts';
 export { openWatchdog, type Watchdog } from './watchdog.ts';

@@ -1,14 +1,19 @@
 import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { callRescue } from './rescue.ts';
 import type { ToWatchdog, WatchdogData } from './watchdog.ts';
 
 /* Thread of the watchdog: see `openWatchdog`. */
 
 /** Time that the main thread has to answer, in milliseconds. */
 const ANSWER = 400;
+/** The same after the second signal. */
+const AGAIN = 250;
 /** Time after the second signal in which the process must end, in milliseconds. */
 const LEAVING = 950;
+/** Time that a blocked main thread has to write the unfinished records, in milliseconds. */
+const RESCUE = 1500;
 /** Time after the last record in which the process must end, in milliseconds. */
 const ENDING = 1500;
 
@@ -35,11 +40,20 @@ function kill(words: string): void {
   process.kill(process.pid, 'SIGKILL'); // no other signal ends a process that listens to it
 }
 
+/** Has the main thread write the unfinished records, and kills the process. */
+function rescue(why: string, patience: number): void {
+  callRescue(patience, (unfinished) => {
+    const words =
+      unfinished < 0 ? 'unfinished tasks have no record' : `${unfinished} unfinished tasks are PENDING`;
+    kill(`killed: ${why}; ${words}`);
+  });
+}
+
 /** Calls a function if the main thread does not answer. */
-function ifBlocked(then: () => void): void {
+function ifBlocked(then: () => void, patience = ANSWER): void {
   isAlive = false;
   port.postMessage('ask');
-  setTimeout(() => isAlive || then(), ANSWER);
+  setTimeout(() => isAlive || then(), patience);
 }
 
 function heard(): void {
@@ -49,10 +63,14 @@ function heard(): void {
       say('the module or flow does not return to the event loop; a second signal ends the stage at once'),
     );
     setTimeout(
-      () => ifBlocked(() => kill('killed: the module or flow blocked the stage for longer than --grace')),
+      () => ifBlocked(() => rescue('the module or flow blocked the stage for longer than --grace', RESCUE)),
       grace,
     );
   } else if (count === 2) {
+    ifBlocked(
+      () => rescue('the module or flow blocked the stage at the second signal', LEAVING - AGAIN),
+      AGAIN,
+    );
     setTimeout(() => kill('killed: the stage did not end at the second signal'), LEAVING);
   }
 }

@@ -19,10 +19,15 @@ const FILE_CHUNK = 64 * 1024;
 /**
  * Reads standard input in chunks. `signal` ends it early, after what was already taken from the pipe: no other
  * process can read that any more.
+ * @param opened called with the stream
  */
-export async function* stdin(signal: AbortSignal): AsyncGenerator<Buffer> {
+export async function* stdin(
+  signal: AbortSignal,
+  opened?: (stream: Readable) => void,
+): AsyncGenerator<Buffer> {
   if (signal.aborted) return;
   const stream = openInput(descriptors.input);
+  opened?.(stream);
   let taken: Buffer | null = null;
   const stop = (): void => {
     taken = stream.read() as Buffer | null;
@@ -79,6 +84,8 @@ export interface Output {
   finish(): Promise<void>;
   /** Finishes, and closes the pipe, so that its reader sees the end; nothing can be written after that. */
   end(): Promise<void>;
+  /** Writes at once what was not written yet, and this: for a process whose event loop is blocked. */
+  writeLast(data: string): void;
   /** Releases timers and child processes. */
   close(): void;
 }
@@ -105,7 +112,13 @@ export function openOutput(options: OutputOptions): Output {
   }
   return isatty(output)
     ? streamOutput(new WriteStream(output), options, false)
-    : { write: async (data) => writeWhole(data), finish: async () => {}, end: async () => {}, close() {} };
+    : {
+        write: async (data) => writeWhole(data),
+        finish: async () => {},
+        end: async () => {},
+        writeLast: writeWhole,
+        close() {},
+      };
 }
 
 /** Writes all bytes to a file or device. One call may write only a part of them. */
@@ -115,6 +128,26 @@ function writeWhole(data: string | Buffer): void {
     for (let at = 0; at < bytes.length; ) at += writeSync(descriptors.output, bytes, at);
   } catch (error) {
     throw ioError('cannot write', 'the standard output', error);
+  }
+}
+
+/** Descriptor of libuv below a stream. */
+interface Handle {
+  readonly bytesWritten: number;
+  readonly writeQueueSize: number;
+}
+
+/** Writes to a descriptor that may not block, and waits while it is full, for at most `LAST_WORDS`. */
+function writePatiently(bytes: Buffer): void {
+  const until = performance.now() + LAST_WORDS;
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(descriptors.output, bytes, at);
+    } catch (error) {
+      if (systemCode(error) !== 'EAGAIN' || performance.now() > until) throw error;
+      Atomics.wait(clock, 0, 0, 10);
+    }
   }
 }
 
@@ -140,6 +173,9 @@ function streamOutput(stream: Socket, { onGone, aborting }: OutputOptions, isPip
   aborting.addEventListener('abort', () =>
     setTimeout(() => stream.writableLength > 0 && gone(), LAST_WORDS).unref(),
   );
+  /** Data whose write is not known to be over. */
+  const pending: (string | Buffer)[] = [];
+  const written = (): void => void pending.shift();
   const watch = isPipe && onGone !== undefined ? watchReader(gone) : undefined;
 
   const settle = async (done: () => boolean): Promise<void> => {
@@ -160,7 +196,8 @@ function streamOutput(stream: Socket, { onGone, aborting }: OutputOptions, isPip
     async write(data) {
       if (failure !== undefined) throw failure;
       watch?.wrote();
-      if (stream.write(data)) return;
+      pending.push(data);
+      if (stream.write(data, written)) return;
       await settle(() => !stream.writableNeedDrain);
     },
     finish,
@@ -175,6 +212,12 @@ function streamOutput(stream: Socket, { onGone, aborting }: OutputOptions, isPip
       if (descriptors.output !== 1) return;
       closeSync(1); // libuv does not close descriptors 0 to 2
       openSync('/dev/null', 'w'); // otherwise the next file or socket would become standard output
+    },
+    writeLast(data) {
+      const { _handle: handle } = stream as unknown as { readonly _handle: Handle | null };
+      const bytes = Buffer.concat([...pending, data].map((one) => Buffer.from(one as string)));
+      const unsent = stream.bytesWritten - (handle?.bytesWritten ?? 0) + (handle?.writeQueueSize ?? 0);
+      writePatiently(bytes.subarray(bytes.length - Buffer.byteLength(data) - unsent));
     },
     close: () => watch?.end(),
   };

@@ -1,6 +1,7 @@
 import { readlinkSync } from 'node:fs';
 import { relative } from 'node:path';
 import { quote } from 'shlex';
+import { descriptors } from '../../core/base/descriptors.ts';
 import { messageOf } from '../../core/base/errors.ts';
 import type { Progress } from '../../core/base/progress.ts';
 import type { Io } from '../../core/options/command.ts';
@@ -27,7 +28,7 @@ export function progressOf({ counts, running }: Execution): Progress {
 /** Returns the path of the file that is the standard input, as it is typed. */
 function inputPath(): string {
   try {
-    return quote(relative('', readlinkSync('/proc/self/fd/0')));
+    return quote(relative('', readlinkSync(`/proc/self/fd/${descriptors.input}`)));
   } catch {
     return 'FILE'; // systems other than Linux do not tell
   }
@@ -60,6 +61,7 @@ export function openReporting(
 ): Reporting {
   const { argv, version, info, warn } = io;
   const file = path === undefined ? undefined : openReport(path);
+  const input = inputPath(); // now: its descriptor is closed at the end
   // Without a ledger, task-save says how to make one, and to export its name.
   const place = ledger === undefined ? '"$TASK_LEDGER"' : quote(scrubbed(ledger));
   const command = typedLine('task-exec', argv, options);
@@ -80,7 +82,7 @@ export function openReporting(
       for (const line of summaryLines(report, { unfinished, again })) info(line);
       if (!dryRun && io.isFromFile && isSaidLater(report))
         info(
-          `task-exec runs finished tasks of a file again; to skip them: task-done skip ${place} < ${inputPath()} | ${command}`,
+          `task-exec runs finished tasks of a file again; to skip them: task-done skip ${place} < ${input} | ${command}`,
         );
       await file?.write(report);
     },

@@ -11,8 +11,8 @@ import { InvalidValue } from '../../core/options/option.ts';
 import { nearest } from '../../core/options/suggest.ts';
 import { readTasks } from '../../core/record/ndjson.ts';
 import { withPassword } from '../../core/redis/redis-address.ts';
+import { steadyPath } from '../../core/storage/linked-path.ts';
 import { filePath } from '../../core/storage/path-conflicts.ts';
-import { steadyPath } from '../../core/storage/steady-path.ts';
 import { flushed, NO_TASKS } from '../../core/text/rejects.ts';
 import { commandOptions } from '../../executors/command/options.ts';
 import { drawOption, flowOptions } from '../../executors/flow/options.ts';
@@ -32,6 +32,7 @@ import { withSharedRate } from '../../stages/queue/shared-rate.ts';
 import { checkFiles, openFiles } from './exec-files.ts';
 import { closing, openShared } from './exec-queue.ts';
 import { openReporting, progressOf } from './exec-report.ts';
+import { offerRescue, WatchedInput } from './exec-rescue.ts';
 import { timeoutOption } from './exec-timeout.ts';
 
 const { jobs, keepOrder, as, ...others } = execOptions; // so that --timeout has its place in help
@@ -151,7 +152,9 @@ export const command: Command = defineCommand({
         ? made
         : withSharedRate(made, values.hostRate, queues, stopping);
     const queue = queues === undefined ? undefined : childQueue(queues.all);
-    const input = readTasks(io.stdin(stopping), {
+    const watched = new WatchedInput();
+    const chunks = io.stdin(stopping);
+    const input = readTasks(io.rescue === undefined ? chunks : watched.watch(chunks), {
       source: 'stdin',
       reject: rejects.reject,
       truncated: AbortSignal.any([stopping, io.truncated]),
@@ -174,12 +177,16 @@ export const command: Command = defineCommand({
       executor,
       optionsOf<ExecOptions>(given, execOptions, OWN_EXEC_OPTIONS),
     )(flushed(input, rejects));
+    let written = 0;
+    offerRescue(io, { tasks, input: watched, unfinished: values.unfinished, written: () => written });
     io.progress(() => progressOf(tasks), total);
     stopping.addEventListener('abort', () => noteStop(io, tasks.running, values.grace), { once: true });
     try {
       try {
         for await (const batch of tasks) {
-          await io.write(textOf(batch));
+          const writing = io.write(textOf(batch));
+          written += batch.length;
+          await writing;
           await events?.check();
         }
         await queue?.close();

@@ -3,6 +3,8 @@
  * without a prototype. Nothing here throws.
  */
 
+import { types } from 'node:util';
+
 /** Parts of a thrown value that a failure needs. */
 export interface Thrown {
   /** Its own `code` if that is a text, else `ERROR`. */
@@ -26,6 +28,7 @@ const SHORT = 200;
 
 /** Reads a thrown value. */
 export function thrownOf(value: unknown): Thrown {
+  silence(value);
   const code = read(value, 'code');
   return {
     code: typeof code === 'string' && code !== '' ? cut(code, SHORT) : 'ERROR',
@@ -33,6 +36,16 @@ export function thrownOf(value: unknown): Thrown {
     stack: stackOf(value),
     retry: read(value, 'retry') === true,
   };
+}
+
+/** Marks a promise as handled: that of a failed task must not count as an uncaught error, too. */
+export function silence(value: unknown): void {
+  if (types.isPromise(value)) waitFor(value).catch(() => {});
+}
+
+/** Waits for a promise, whatever its `then` and `constructor` are. */
+async function waitFor(promise: Promise<unknown>): Promise<void> {
+  await promise;
 }
 
 /** Returns the message of a thrown value, without its causes. */

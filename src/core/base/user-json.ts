@@ -3,7 +3,7 @@
  * what it was. JSON.stringify alone turns a Map, a promise or an error into `{}`, and NaN into null.
  */
 import { types } from 'node:util';
-import { ownMessage } from './thrown.ts';
+import { ownMessage, silence } from './thrown.ts';
 
 /** Maximum nesting of a value. Inside a record it must stay within the limit of `readTasks`. */
 export const MAX_LEVELS = 60;
@@ -66,9 +66,11 @@ function faultOf(value: unknown, levels: number): Fault | undefined {
       return Number.isFinite(value) ? undefined : { what: String(value), path: '' };
     case 'object':
       return value === null ? undefined : objectFault(value, levels);
-    default:
-      if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return undefined;
+    default: {
+      const { toJSON } = value as { toJSON?: unknown };
+      if (typeof toJSON === 'function') return madeFault(toJSON.call(value, ''), levels - 1);
       return { what: typeOf(value), path: '' };
+    }
   }
 }
 
@@ -77,9 +79,18 @@ function objectFault(value: object, levels: number): Fault | undefined {
   const { toJSON } = value as { toJSON?: unknown };
   if (typeof toJSON === 'function') {
     if (types.isDate(value) && Number.isNaN(value.getTime())) return { what: 'invalid Date', path: '' };
-    const made: unknown = toJSON.call(value, '');
-    return made === value ? undefined : faultOf(made, levels - 1);
+    return madeFault(toJSON.call(value, ''), levels - 1);
   }
+  return membersFault(value, levels);
+}
+
+/** Returns the fault of what `toJSON` returned. JSON does not call its `toJSON` again. */
+function madeFault(made: unknown, levels: number): Fault | undefined {
+  return typeof made === 'object' && made !== null ? membersFault(made, levels) : faultOf(made, levels);
+}
+
+function membersFault(value: object, levels: number): Fault | undefined {
+  if (levels === 0) return TOO_DEEP;
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) {
       const fault = faultOf(value[i], levels - 1);
@@ -123,6 +134,7 @@ function isPlain(value: object): boolean {
 function lossOf(value: object, names: readonly string[]): string | undefined {
   if (types.isBoxedPrimitive(value)) return undefined; // JSON unwraps it
   if (types.isNativeError(value)) return 'Error';
+  silence(value);
   const isSpecial = Object.prototype.toString.call(value) !== '[object Object]';
   if (!isSpecial && names.length > 0) return undefined;
   return isSpecial ? typeOf(value) : `${typeOf(value)} without members`;

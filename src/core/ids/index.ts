@@ -14,6 +14,7 @@ export {
   nameBuffer,
   nameUuid,
   nameUuidBytes,
+  nameUuidOf,
   randomUuid,
   type UuidVersion,
   writeUuid,

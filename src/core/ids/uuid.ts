@@ -102,6 +102,12 @@ export function nameUuid(name: string, version: 3 | 5 = 3): string {
   return text.toString('latin1');
 }
 
+/** Returns the UUID of a name that need not be UTF-8: see `nameUuid`. */
+export function nameUuidOf(name: Buffer, version: 3 | 5): string {
+  writeUuid(nameUuidBytes(name, 0, name.length, version), text, 0);
+  return text.toString('latin1');
+}
+
 /** Buffer for the text of a UUID. */
 const text: Buffer = Buffer.alloc(36);
 

@@ -27,6 +27,11 @@ export interface Io {
    * Tells that the work has begun, as `stdin`, `write` and `progress` do. Until then the first signal ends the process.
    */
   begun(): void;
+  /**
+   * Sets what is written before the process is killed because user code blocks it. Absent if that cannot happen.
+   * @param unfinished synchronous; gets the bytes of standard input that were taken and not passed on
+   */
+  readonly rescue?: ((unfinished: (unread: Buffer) => Rescue) => void) | undefined;
   /** Version of this package. */
   readonly version: string;
   /** Words after the name of the command, as typed. */
@@ -48,6 +53,14 @@ export interface Io {
   readonly signal: NodeJS.Signals | undefined;
   /** Aborted by the second signal, or when the reader of the output is gone: leave at once. */
   readonly aborting: AbortSignal;
+}
+
+/** Records of a stage that is killed. */
+export interface Rescue {
+  /** Text for standard output. */
+  readonly text: string;
+  /** Number of unfinished tasks. */
+  readonly unfinished: number;
 }
 
 /** Declaration of an executable. `cli/` turns it into a process. */

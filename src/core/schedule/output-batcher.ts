@@ -29,6 +29,9 @@ export class OutputBatcher implements AsyncIterable<readonly Task[]> {
   readonly #isBusy: () => boolean;
   #tasks: Task[] = [];
   #size = 0;
+  /** Batch that the consumer has, and the number of tasks up to it. */
+  #taken: readonly Task[] = [];
+  #passed = 0;
   #end: { error?: unknown } | undefined;
   #wakeTaker: (() => void) | undefined;
   #soon: NodeJS.Immediate | undefined;
@@ -53,6 +56,12 @@ export class OutputBatcher implements AsyncIterable<readonly Task[]> {
     if (this.#size >= LARGE) this.#handOver();
     // Deferred, so that other tasks of this turn join the batch.
     else if (this.#later === undefined || !this.#isBusy()) this.#soon ??= setImmediate(this.#look);
+  }
+
+  /** Returns all tasks but the first `used` ones. The consumer may have taken some of them and not used them yet. */
+  takeAll(used: number): readonly Task[] {
+    const unused = this.#passed - used;
+    return [...(unused > 0 ? this.#taken.slice(-unused) : []), ...this.#tasks.splice(0)];
   }
 
   /** Ends the input; an error is thrown to the consumer after the last batch. */
@@ -98,7 +107,10 @@ export class OutputBatcher implements AsyncIterable<readonly Task[]> {
       const wasFull = this.isFull;
       this.#tasks = [];
       this.#size = 0;
+      this.#taken = tasks;
+      this.#passed += tasks.length;
       yield tasks;
+      this.#taken = [];
       if (wasFull) this.#onRoom();
     }
     if ('error' in this.#end) throw this.#end.error;

@@ -68,6 +68,8 @@ export class Scheduler {
   #isTimed: boolean;
   readonly #alarm: DeadlineTimer;
   #wakeReader: (() => void) | undefined;
+  /** Latest batch of the input that was taken in. */
+  latest: readonly Task[] | undefined;
   /** Called with tasks that arrive after `stop()`. */
   #onLate: ((job: Job) => void) | undefined;
 
@@ -125,6 +127,11 @@ export class Scheduler {
     return job.lane.pause(performance.now(), milliseconds);
   }
 
+  /** Returns the job of a task that is not to be started. */
+  late(task: Task): Job {
+    return this.#jobOf(task, this.#laneOf(task));
+  }
+
   /** Resumes reading after tasks that were held back have left. */
   release(): void {
     if (this.#hasRoom()) this.#wakeReader?.();
@@ -154,8 +161,9 @@ export class Scheduler {
     for await (const batch of batches) {
       for (const task of batch) {
         if (!this.#isEnded) this.#add(task);
-        else this.#onLate?.(this.#jobOf(task, this.#laneOf(task)));
+        else this.#onLate?.(this.late(task));
       }
+      this.latest = batch;
       this.#options.onReady();
       while (!this.#hasRoom() && !this.#isEnded) {
         await new Promise<void>((resolve) => {

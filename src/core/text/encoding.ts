@@ -47,7 +47,7 @@ function sequenceLength(first: number): number {
   return first < 0xf5 ? 4 : 0;
 }
 
-/** Returns the bytes from which `decodeUtf8` made a text. */
+/** Returns the bytes from which `decodeUtf8` made a text. Any other half of a surrogate pair becomes U+FFFD. */
 export function encodeUtf8(text: string): Buffer {
   if (text.isWellFormed()) return Buffer.from(text);
   const bytes = Buffer.allocUnsafe(Buffer.byteLength(text));
@@ -59,7 +59,7 @@ export function encodeUtf8(text: string): Buffer {
   for (let i = 0; i < text.length; i++) {
     const code = text.codePointAt(i) as number;
     if (code > 0xffff) i++;
-    else if (isSurrogate(code)) {
+    else if (isEscaped(code)) {
       addGood(i);
       bytes[end++] = code & 0xff;
       good = i + 1;
@@ -69,8 +69,19 @@ export function encodeUtf8(text: string): Buffer {
   return bytes.subarray(0, end);
 }
 
-function isSurrogate(code: number): boolean {
-  return code >= 0xd800 && code <= 0xdfff;
+/** Returns a path whose lone surrogates are bytes in the form that functions of the file system take. */
+export function pathBytes(path: string): string | Buffer {
+  return path.isWellFormed() ? path : encodeUtf8(path);
+}
+
+/** Returns true for a byte in disguise. ASCII cannot be one: no text may turn into a quote, or a newline. */
+function isEscaped(code: number): boolean {
+  return code >= 0xdc80 && code <= 0xdcff;
+}
+
+/** Returns true if a text is what `decodeUtf8` makes of its bytes, so that different texts have different bytes. */
+export function hasBytes(text: string): boolean {
+  return text.isWellFormed() || decodeUtf8(encodeUtf8(text)) === text;
 }
 
 /** Number of bytes from which all encodings can be detected. */

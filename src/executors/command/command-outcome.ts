@@ -1,5 +1,7 @@
 import { parseJson } from '../../core/record/json-depth.ts';
 import type { Failure } from '../../core/record/task.ts';
+import { byteFields } from '../../core/text/byte-text.ts';
+import { encodeUtf8 } from '../../core/text/encoding.ts';
 import type { Outcome } from '../contract.ts';
 import { isRetried, type RetryOn } from '../program/retry-on.ts';
 import type { OutputMode } from './options.ts';
@@ -123,10 +125,11 @@ function resultOf({ exit, signal, stdout, stderr }: JobReport, json: string | un
   }
 }
 
-/** Returns `{"exit","signal"?,"stdout_file","stderr_file"}`. */
+/** Returns `{"exit","signal"?,"stdout_file","stderr_file"}`. A name that is not UTF-8 is in `stdout_file_base64`. */
 function fileResultOf({ exit, signal }: JobReport, { path }: OutputFiles): string {
   const by = signal === null ? {} : { signal };
-  return JSON.stringify({ exit, ...by, stdout_file: path, stderr_file: `${path}.err` });
+  const stdout = byteFields('stdout_file', encodeUtf8(path));
+  return JSON.stringify({ exit, ...by, ...stdout, ...byteFields('stderr_file', encodeUtf8(`${path}.err`)) });
 }
 
 function memberOf(name: string, output: CapturedOutput): string {

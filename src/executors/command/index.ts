@@ -86,7 +86,7 @@ class CommandExecutor implements Executor {
     const input = `${task.line}\n`;
     const report = await this.#slots.run({ ...call, input, timeout: this.#limit, files, hear: live?.hear });
     live?.end();
-    const [name = this.#program.name] = call.words;
+    const name = (call.words[0] ?? this.#program.name).toWellFormed();
     if (report?.isHeld) this.#warn(name);
     if (report?.killed === undefined && (await isStopped(report ?? KILLED, this.#options.stopping)))
       return { state: 'PENDING' };

@@ -16,6 +16,7 @@ export const commandHelp: string = [
   'The program runs once for each task, without a shell. It gets:',
   '  {name}\tin CMD: the attribute "name" of the record, always inside one argument; {{ and }} are braces themselves',
   '  {name.} {name/}\tparts of a path: without its ending, the base name; {name//} is the folder, {name/.} the base name without its ending',
+  '  {name}\tis the bytes of name_base64 if there is no name: the name of a file that is not UTF-8',
   '  {#} {%}\tnumber of the task, and its lane from 1 to -j; also TASK_NUMBER and TASK_SLOT',
   '  stdin\tthe record, as one line of JSON',
   '  TASK_UUID\tthe uuid of the record, as a variable',

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { ioError, messageOf, systemCode } from '../../core/base/errors.ts';
 import type { Failure, Task } from '../../core/record/task.ts';
 import { compileTemplate } from '../../core/record/template.ts';
+import { pathBytes } from '../../core/text/encoding.ts';
 import { placeholderText, type Turn } from '../program/placeholders.ts';
 import type { OutputFiles } from './shell-pool/job.ts';
 
@@ -31,8 +32,8 @@ export function resultFiles(typed: string): ResultFiles {
       const folder = dirname(stdout);
       const files = { path, stdout, stderr: `${stdout}.err` };
       try {
-        if (folder !== made) await mkdir(folder, { recursive: true });
-        for (const file of [files.stdout, files.stderr]) await (await open(file, 'w')).close();
+        if (folder !== made) await mkdir(pathBytes(folder), { recursive: true });
+        for (const file of [files.stdout, files.stderr]) await (await open(pathBytes(file), 'w')).close();
       } catch (error) {
         if (!OF_NAMES.has(systemCode(error) ?? '')) throw ioError('cannot write --results', stdout, error);
         return {
@@ -56,7 +57,7 @@ function asName(value: string): string {
 
 async function sync(path: string): Promise<void> {
   try {
-    const file = await open(path, 'r');
+    const file = await open(pathBytes(path), 'r');
     try {
       await file.sync();
     } finally {

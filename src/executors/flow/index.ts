@@ -5,7 +5,7 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { checkOptions } from '../../core/options/library-options.ts';
 import { mustBeDuration, mustBeWhole } from '../../core/options/option.ts';
-import { steadyPath } from '../../core/storage/steady-path.ts';
+import { steadyPath } from '../../core/storage/linked-path.ts';
 import { type DrawFormat, draw } from '../../flow/draw/draw.ts';
 import { openFlowLog } from '../../flow/log/flow-log.ts';
 import { isFlow } from '../../flow/patterns.ts';

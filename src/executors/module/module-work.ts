@@ -1,7 +1,7 @@
 import { isA } from '../../core/base/thrown.ts';
 import type { Task } from '../../core/record/task.ts';
 import type { Attempt, Outcome } from '../contract.ts';
-import { failure, isThenable, success } from '../from-function.ts';
+import { failure, isThenable, settledOf, success } from '../from-function.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Handlers } from './handlers.ts';
 import { LogError } from './logger.ts';
@@ -31,10 +31,10 @@ export function moduleWork(handlers: Handlers, services: Services, timeout: numb
           reject(error);
         }
       };
-      Promise.resolve(value).then(
-        (result) => settle(succeeded, result),
-        (error) => settle(failed, error),
-      );
+      void settledOf(value).then((settled) => {
+        if ('value' in settled) settle(succeeded, settled.value);
+        else settle(failed, settled.thrown);
+      });
     });
   return {
     attempt(task, attempt) {

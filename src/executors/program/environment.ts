@@ -1,6 +1,7 @@
 import { InvalidValue } from '../../core/options/option.ts';
 import type { Failure, Task } from '../../core/record/task.ts';
-import { attributeText } from '../../core/record/template.ts';
+import { nameOfBase64 } from '../../core/text/byte-text.ts';
+import { programText } from './placeholders.ts';
 
 export type Environment = Readonly<Record<string, string>>;
 
@@ -64,9 +65,9 @@ export function variablesFor(command: string): Variables {
   return {
     of(task) {
       const made: Record<string, string> = {};
-      for (const key of Object.keys(task.fields)) {
+      for (const key of attributesOf(task)) {
         const name = key.replace(/\W/g, '_');
-        const value = key === 'run' ? undefined : attributeText(task, key);
+        const value = key === 'run' ? undefined : programText(task, key);
         if (value === undefined || `TASK_${name}` in made) continue;
         if (value.length <= LONG || named.has(name)) made[`TASK_${name}`] = value;
       }
@@ -78,4 +79,10 @@ export function variablesFor(command: string): Variables {
       };
     },
   };
+}
+
+/** Returns the names of the attributes of a task, also of those that it has only as base64. */
+function attributesOf({ fields }: Task): string[] {
+  const keys = Object.keys(fields);
+  return keys.concat(keys.flatMap((key) => nameOfBase64(key) ?? []));
 }

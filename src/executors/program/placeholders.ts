@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import type { Task } from '../../core/record/task.ts';
 import { attributeText } from '../../core/record/template.ts';
+import { base64Text } from '../../core/text/byte-text.ts';
 
 /** Place of a run among the others. */
 export interface Turn {
@@ -22,17 +23,22 @@ function withoutEnding(path: string): string {
   return path.slice(0, path.length - posix.extname(path).length);
 }
 
+/** Returns an attribute as a program gets it: one that is not UTF-8 is decoded from its base64. */
+export function programText(task: Task, name: string): string | undefined {
+  return base64Text(task.fields, name) ?? attributeText(task, name);
+}
+
 /**
  * Returns the text for a placeholder: an attribute, a part of one that is a path (`file/`), the number of the task
  * (`#`) or the lane (`%`). An attribute of that very name comes first.
  */
 export function placeholderText(task: Task, name: string, turn: Turn): string | undefined {
-  const whole = attributeText(task, name);
+  const whole = programText(task, name);
   if (whole !== undefined) return whole;
   if (name === '#') return String(turn.number);
   if (name === '%') return String(turn.slot);
   const [, attribute = '', sign = ''] = /^(.+?)(\/\.|\/\/|\/|\.)$/.exec(name) ?? [];
-  const path = attribute === '' ? undefined : attributeText(task, attribute);
+  const path = attribute === '' ? undefined : programText(task, attribute);
   return path === undefined ? undefined : PARTS[sign]?.(path);
 }
 

@@ -5,6 +5,7 @@ import { TaskpipeError } from '../../core/base/errors.ts';
 import { InvalidValue, optionName } from '../../core/options/option.ts';
 import { type Failure, Task } from '../../core/record/task.ts';
 import { compileTemplate, type Template } from '../../core/record/template.ts';
+import { encodeUtf8 } from '../../core/text/encoding.ts';
 import { splitWords } from './command-words.ts';
 import { childEnvironment, type Environment, variablesFor } from './environment.ts';
 import { placeholderText, type Turn } from './placeholders.ts';
@@ -171,7 +172,16 @@ function shown({ words, env }: Call, cwd: string | undefined): string {
   const isShown = (name: string): boolean =>
     !/^TASK_(NUMBER|SLOT)$/.test(name) || words.some((word) => word.includes(name));
   const shownOnes = Object.entries(env).filter(([name]) => isShown(name));
-  const variables = shownOnes.map(([name, value]) => `${name}=${quote(value)}`);
-  const line = [...variables, ...words.map(quote)].join(' ');
+  const variables = shownOnes.map(([name, value]) => `${name}=${quotedWord(value)}`);
+  const line = [...variables, ...words.map(quotedWord)].join(' ');
   return cwd === undefined ? line : `(cd ${quote(cwd)} && ${line})`;
+}
+
+/** Quotes a word for a shell; one that is not UTF-8 in the form of bash, zsh and ksh. */
+function quotedWord(word: string): string {
+  if (word.isWellFormed()) return quote(word);
+  const octal = (byte: string): string => `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`;
+  return `$'${encodeUtf8(word)
+    .toString('latin1')
+    .replace(/[^ -&(-[\]-~]/g, octal)}'`;
 }

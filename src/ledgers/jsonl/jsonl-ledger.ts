@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, realpathSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import { IdSet } from '../../core/ids/index.ts';
@@ -116,6 +116,9 @@ const AGAIN = ': rows of the output that the ledger lacks are added to it';
 function openWriter(path: string, out: string | undefined, warn: (message: string) => void): LedgerWriter {
   let fd: number;
   try {
+    if (statSync(path, { throwIfNoEntry: false })?.isFIFO())
+      // opening it would block
+      throw new TaskpipeError('USAGE', `the ledger ${path} is a named pipe; name a file`);
     const busy = `${path} is being compacted or cleared by task-done; try again when it is done`;
     fd = openLocked(path, () => openSync(path, 'a', 0o666), 'shared', busy, warn);
     // If it is empty, the process that created it may have been killed before it synced the folder.

@@ -5,6 +5,7 @@ import { lengthsOf, sumOfMembers } from '../../core/record/member-sum.ts';
 import type { JsonRecord } from '../../core/record/ndjson.ts';
 import { findNames, rawAt, valueAt } from '../../core/record/nested-path.ts';
 import { attribute, type Fields, runOf } from '../../core/record/task.ts';
+import { base64Name, base64Text } from '../../core/text/byte-text.ts';
 import type { Loaded, Reshape } from '../contract.ts';
 import { lift } from './lift.ts';
 import { Selection } from './selection.ts';
@@ -46,7 +47,8 @@ export class JsonLoaded implements Loaded {
 
   text(name: string): string | undefined {
     const names = findNames(this.#renamed(), name);
-    if (names === undefined) return undefined;
+    const bytes = names === undefined ? base64Text(this.#renamed(), name) : undefined;
+    if (names === undefined) return bytes;
     const value = valueAt(this.#renamed(), names);
     return typeof value === 'string' ? value : this.#rawAt(names);
   }
@@ -54,7 +56,8 @@ export class JsonLoaded implements Loaded {
   isMissing(name: string): boolean {
     const names = findNames(this.#renamed(), name);
     const value = names && valueAt(this.#renamed(), names);
-    return value === undefined || value === null || value === '';
+    const isEmpty = value === undefined || value === null || value === '';
+    return isEmpty && base64Text(this.#renamed(), name) === undefined;
   }
 
   isMadeOf(names: readonly string[]): boolean {
@@ -129,9 +132,10 @@ export class JsonLoaded implements Loaded {
    */
   #selected(select: readonly string[]): (readonly [name: string, names: readonly string[]])[] {
     return select.flatMap((name) => {
-      const names = findNames(this.#renamed(), name);
+      const own = findNames(this.#renamed(), name);
+      const names = own ?? findNames(this.#renamed(), base64Name(name));
       const isKept = names !== undefined && names[0] !== 'uuid' && names[0] !== 'run';
-      return isKept ? [[name, names] as const] : [];
+      return isKept ? [[own === undefined ? base64Name(name) : name, names] as const] : [];
     });
   }
 

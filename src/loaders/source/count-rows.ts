@@ -45,6 +45,7 @@ export async function countRows(path: string, until: AbortSignal): Promise<numbe
     header: false, // the header counts as a row, whatever its names are
     columns: undefined,
     field: 'line',
+    null: false,
     select: undefined,
     rename: new Map(),
     uuidFields: [],

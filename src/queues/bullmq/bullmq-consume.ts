@@ -15,6 +15,7 @@ import {
 } from '../job-keys.ts';
 import { type Bull, backendOf } from './bull.ts';
 import { reasonOf } from './bullmq-dead.ts';
+import { addAllRepeats, countRepeats } from './bullmq-repeat.ts';
 import { isStale, jobOf } from './bullmq-settle.ts';
 
 /** Leases renewed by one command. */
@@ -151,6 +152,7 @@ class BullConsumer implements Consumer {
     }
     if (lost.length > 0) await this.#takeUp(lost);
     await backend.moveStalledJobsToWait();
+    await addAllRepeats(this.#bull);
   }
 
   /** Takes leases that could not be renewed again if no other worker has them; gives up the others. */
@@ -198,9 +200,17 @@ class BullConsumer implements Consumer {
   }
 
   async isEmpty(): Promise<boolean> {
+    return this.#bull.link.run(async () => {
+      // A task may move from the repeats to the jobs between two looks, so these are counted twice.
+      if (await this.#hasJobs()) return false;
+      return (await countRepeats(this.#bull)) === 0 && !(await this.#hasJobs());
+    });
+  }
+
+  async #hasJobs(): Promise<boolean> {
     const states = ['wait', 'prioritized', 'delayed', 'active'];
-    const counts = await this.#bull.link.run(() => this.#bull.backend.getCounts(states as never));
-    return counts.every((count) => count === 0);
+    const counts = await this.#bull.backend.getCounts(states as never);
+    return counts.some((count) => count > 0);
   }
 
   async giveBack(): Promise<number> {

@@ -7,18 +7,29 @@ import type { Bull } from './bull.ts';
 /** Name of a task in dashboards. */
 const JOB_NAME = 'task';
 
-/** Adds tasks to a queue, each uuid once. */
-export async function push(bull: Bull, tasks: readonly Task[], options: PushOptions): Promise<PushCounts> {
+/**
+ * Adds tasks to a queue, each uuid once.
+ * @param there receives the tasks that are in the queue already. Default: they are counted as seen.
+ */
+export async function push(
+  bull: Bull,
+  tasks: readonly Task[],
+  options: PushOptions,
+  there?: Task[],
+): Promise<PushCounts> {
   const counts: PushCounts = { added: 0, seen: 0, done: 0 };
   const byId = new Map<string, Task>();
   for (const task of tasks) {
     const id = jobIdOf(task.uuid);
-    if (byId.has(id)) counts.seen++;
-    else byId.set(id, task);
+    if (!byId.has(id)) byId.set(id, task);
+    else if (there === undefined) counts.seen++;
+    else there.push(task);
   }
   if (options.again) await forget(bull, byId);
   else await leaveOutFinished(bull, byId, counts);
-  await leaveOutSeen(bull, byId, counts);
+  const present = await takeOutPresent(bull, byId);
+  if (there === undefined) counts.seen += present.length;
+  else there.unshift(...present);
   counts.added += byId.size;
   const entries = [...byId].map(([id, task]) => ({ jobId: id, job: jobOf(id, task, options) }));
   // Each job is added before the one at the front: reversed, they keep their order.
@@ -72,22 +83,17 @@ async function leaveOutFinished(
   }
 }
 
-async function leaveOutSeen(
-  { link, backend }: Bull,
-  byId: Map<string, Task>,
-  counts: PushCounts,
-): Promise<void> {
-  if (byId.size === 0) return;
+/** Takes out the tasks that have a job in the queue. Returns them. */
+async function takeOutPresent({ link, backend }: Bull, byId: Map<string, Task>): Promise<Task[]> {
+  if (byId.size === 0) return [];
   const { client } = link;
-  const ids = [...byId.keys()];
-  const keys = ids.map((id) => backend.toKey(id));
-  if ((await client.exists(...keys)) === 0) return; // the usual case
+  const all = [...byId];
+  const keys = all.map(([id]) => backend.toKey(id));
+  if ((await client.exists(...keys)) === 0) return []; // the usual case
   const exist = await Promise.all(keys.map((key) => client.exists(key)));
-  for (const [i, id] of ids.entries()) {
-    if (exist[i] === 0) continue;
-    byId.delete(id);
-    counts.seen++;
-  }
+  const present = all.filter((_, i) => exist[i] !== 0);
+  for (const [id] of present) byId.delete(id);
+  return present.map(([, task]) => task);
 }
 
 /** Removes the marks of tasks that are finished or dead. */

@@ -1,12 +1,11 @@
 import type { RedisAddress } from '../../core/redis/redis-address.ts';
 import { connectRedis, type RedisLink, type RedisSettings } from '../../core/redis/redis-client.ts';
-import { finishedKey } from '../../core/redis/redis-keys.ts';
 import type { ConsumeOptions, Queue, Queues } from '../contract.ts';
-import { jobIdOf, readToken, stopsKey } from '../job-keys.ts';
+import { jobIdOf, readToken, repeatsKey, stopsKey } from '../job-keys.ts';
 import { type Bull, backendOf } from './bull.ts';
 import { openConsumer } from './bullmq-consume.ts';
 import { deadTasks, retryDead } from './bullmq-dead.ts';
-import { push } from './bullmq-push.ts';
+import { pushWithRepeats } from './bullmq-repeat.ts';
 import { Settlement } from './bullmq-settle.ts';
 import { sizeOf, workersOf } from './bullmq-size.ts';
 import { takeTurn } from './bullmq-turn.ts';
@@ -33,8 +32,7 @@ function bullQueue(name: string, link: RedisLink): Queue {
   const settlement = new Settlement(bull);
   return {
     name,
-    push: (tasks, options = {}) => link.run(() => push(bull, tasks, options)),
-    finish: (uuids) => link.run(() => finish(bull, uuids)),
+    push: (tasks, options = {}) => link.run(() => pushWithRepeats(bull, tasks, options)),
     settle: (verdicts, options = {}) => link.run(() => settlement.settle(verdicts, options)),
     claims: (uuids, worker) => link.run(() => claims(bull, uuids, worker)),
     keepSettling: (worker) => link.run(() => settlement.keep(worker)),
@@ -56,14 +54,6 @@ function bullQueue(name: string, link: RedisLink): Queue {
   };
 }
 
-async function finish({ name, link, backend }: Bull, uuids: readonly string[]): Promise<void> {
-  if (uuids.length === 0) return;
-  await Promise.all([
-    link.client.sadd(finishedKey(name), ...uuids),
-    ...uuids.map((uuid) => backend.remove(jobIdOf(uuid), false)),
-  ]);
-}
-
 async function claims(
   { link, backend }: Bull,
   uuids: readonly string[],
@@ -80,9 +70,10 @@ async function claims(
   return uuids.map((_, i) => (has(locks[i]) ? 2 : (there[i] ?? 0)));
 }
 
-async function clear({ backend }: Bull): Promise<void> {
+async function clear({ name, link, backend }: Bull): Promise<void> {
   const paused = await backend.getQueueMetaField('paused');
   await backend.pause(true);
+  await link.client.del(repeatsKey(name));
   while ((await backend.obliterate({ force: true, count: 10_000 })) > 0);
   if (paused) await backend.pause(true);
 }

@@ -4,6 +4,7 @@ import { ATTEMPTS, SETTLING, type SettleCounts, type SettleOptions, type Verdict
 import { jobIdOf, knownKey, readToken, returnedKey, settlingKey } from '../job-keys.ts';
 import type { Bull } from './bull.ts';
 import { reasonOf } from './bullmq-dead.ts';
+import { addRepeats, countRepeats } from './bullmq-repeat.ts';
 import { workersOf } from './bullmq-size.ts';
 
 /** A verdict with the delivery that it settles. */
@@ -34,7 +35,7 @@ export class Settlement {
     if (verdicts.length === 0) return counts;
     await this.#setFence(worker);
     let left = verdicts.map((verdict): Case => ({ ...verdict, id: jobIdOf(verdict.uuid), token: undefined }));
-    await this.#markFinished(left);
+    const [repeats] = await Promise.all([countRepeats(this.#bull), this.#markFinished(left)]);
     for (let round = 0; left.length > 0 && round < ROUNDS; round++) {
       const cases = inTurn(left);
       await this.#findHolders(cases);
@@ -49,6 +50,11 @@ export class Settlement {
       }
     }
     counts.gone += left.length;
+    if (repeats > 0)
+      await addRepeats(
+        this.#bull,
+        verdicts.map(({ uuid }) => uuid),
+      );
     return counts;
   }
 

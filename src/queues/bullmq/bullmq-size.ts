@@ -2,19 +2,26 @@ import { finishedKey } from '../../core/redis/redis-keys.ts';
 import type { Size, WorkerState } from '../contract.ts';
 import { stopsKey, workersKey } from '../job-keys.ts';
 import type { Bull } from './bull.ts';
+import { countRepeats } from './bullmq-repeat.ts';
 
 /** Returns the numbers of tasks by state, and the live workers. */
 export async function sizeOf(bull: Bull): Promise<Size> {
   const { name, link, backend } = bull;
-  const [counts, finished, workers, paused] = await Promise.all([
+  const [counts, repeats, finished, workers, paused] = await Promise.all([
     backend.getCounts(['wait', 'prioritized', 'delayed', 'active', 'failed']),
+    countRepeats(bull),
     link.client.scard(finishedKey(name)),
     workersOf(bull),
     backend.getQueueMetaField('paused'),
   ]);
   const [wait = 0, prioritized = 0, delayed = 0, active = 0, dead = 0] = counts;
   const states = [...workers.values()];
-  return { waiting: wait + prioritized, delayed, active, dead, finished, paused: !!paused, workers: states };
+  const later = delayed + repeats;
+  return {
+    ...{ waiting: wait + prioritized, delayed: later, active, dead, finished },
+    paused: !!paused,
+    workers: states,
+  };
 }
 
 /** Time after its last sign of life at which a worker is considered gone, in milliseconds. */

@@ -8,8 +8,10 @@ import { shareOut } from '../queue/push.ts';
 export interface ChildQueue {
   /** Adds tasks. Resolves when other workers can take them. */
   add(children: readonly Child[]): Promise<PushCounts>;
-  /** Marks a task as finished, whichever process finished it. */
+  /** Marks a task as finished, whichever process finished it. A worker that has it must not acknowledge it any more. */
   done(uuid: string): void;
+  /** Returns which of these tasks are in the queue, or with a worker, once all marks of `done` are set. */
+  live(uuids: readonly string[]): Promise<ReadonlySet<string>>;
   /** Waits until all marks of `done` are set. @throws {TaskpipeError} `IO` if one could not be set */
   close(): Promise<void>;
 }
@@ -20,7 +22,7 @@ export function childQueue(queues: readonly Queue[]): ChildQueue {
   const finish = async (uuid: string): Promise<void> => {
     const claims = await Promise.all(queues.map((queue) => queue.claims([uuid], undefined)));
     const at = claims.findIndex(([claim = 0]) => claim > 0);
-    await queues[Math.max(0, at)]?.finish([uuid]);
+    await queues[Math.max(0, at)]?.settle([{ uuid, kind: 'done' }]);
   };
   return {
     async add(children) {
@@ -31,7 +33,7 @@ export function childQueue(queues: readonly Queue[]): ChildQueue {
           const some = children.filter((child) => child.front === front && child.again === again);
           if (some.length === 0) continue;
           const tasks = some.map(({ task }) => task);
-          await shareOut(tasks, queues, { front, again }, counts);
+          await shareOut(tasks, queues, { front, again, repeat: again }, counts);
         }
       }
       return counts;
@@ -39,6 +41,11 @@ export function childQueue(queues: readonly Queue[]): ChildQueue {
     done(uuid) {
       finished = finished.then(() => finish(uuid));
       finished.catch(() => {}); // thrown where it is awaited
+    },
+    async live(uuids) {
+      await finished;
+      const claims = await Promise.all(queues.map((queue) => queue.claims(uuids, undefined)));
+      return new Set(uuids.filter((_, i) => claims.some((claim) => (claim[i] ?? 0) > 0)));
     },
     close: () => finished,
   };

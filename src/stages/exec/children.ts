@@ -39,7 +39,7 @@ export class Children {
   async *toDo(tasks: AsyncIterable<readonly Task[]>): AsyncGenerator<readonly Task[]> {
     const { spool, queue } = this.#options;
     if (queue !== undefined) {
-      yield* tasks; // the queue knows which are known
+      for await (const batch of tasks) yield await this.#withoutDone(batch, queue);
       return;
     }
     if (spool !== undefined) {
@@ -58,6 +58,17 @@ export class Children {
     }
   }
 
+  /** Returns the tasks of a batch that were not marked as done on their way from the queue. */
+  async #withoutDone(batch: readonly Task[], queue: ChildQueue): Promise<readonly Task[]> {
+    const marked = batch.map(({ uuid }) => uuid).filter((uuid) => this.isDone(uuid));
+    if (marked.length === 0) return batch;
+    const live = await queue.live(marked);
+    for (const uuid of live) this.#done.delete(uuid); // it was added again
+    const left = batch.filter(({ uuid }) => !this.isDone(uuid));
+    this.#counts.known += batch.length - left.length;
+    return left;
+  }
+
   /**
    * Stores the new children of a task in the spool or the queue.
    * @returns those that this stage must run; none if there is a queue
@@ -66,6 +77,7 @@ export class Children {
   async keep(children: readonly Child[]): Promise<readonly Child[]> {
     const { queue } = this.#options;
     if (queue !== undefined) {
+      for (const { task, again } of children) if (again) this.#done.delete(task.uuid);
       const { added, seen, done } = await queue.add(children);
       this.#counts.added += added;
       this.#counts.known += seen + done;
@@ -87,11 +99,7 @@ export class Children {
 
   /** Marks a task as finished, whichever process finished it. */
   done(uuid: string): void {
-    const { queue } = this.#options;
-    if (queue !== undefined) {
-      queue.done(uuid);
-      return; // a task that was already delivered must still come out
-    }
+    this.#options.queue?.done(uuid); // that settles it, too, if it was delivered already
     this.#seen.add(uuid);
     this.#done.add(uuid);
   }

@@ -25,6 +25,13 @@ export interface Execution extends AsyncIterable<readonly Task[]> {
   readonly running: number;
   /** Returns the report of the run so far. */
   report(): Report;
+  /**
+   * Ends the run without waiting, for a process whose event loop is blocked.
+   * @param used number of records that the caller has dealt with
+   * @param unread tasks that come after those which the run has read
+   * @returns the other records: unfinished tasks are PENDING
+   */
+  abandon(used: number, unread: readonly Task[]): readonly Task[];
 }
 
 /** Maximum number of tasks to read ahead, so that a slow host does not hide the tasks of others. */
@@ -50,6 +57,7 @@ export function exec(
         return stage.running;
       },
       report: () => stage.report(),
+      abandon: (used, unread) => stage.abandon(used, unread),
       [Symbol.asyncIterator]: () => stage.run(tasks),
     };
   };
@@ -74,6 +82,13 @@ class ExecStage {
   readonly #account: Account;
   /** Jobs whose attempt is under way. */
   readonly #running = new UnorderedPool<Job>();
+  /** Job whose work is being called. */
+  #calling: Job | undefined;
+  /** Jobs whose found tasks are being stored. */
+  readonly #keeping = new Set<Job>();
+  /** Batch of the input that the scheduler gets next, or has. */
+  #coming: readonly Task[] = [];
+  #isAbandoned = false;
   #scheduler: Scheduler | undefined;
   #grace: NodeJS.Timeout | undefined;
   #isStopped = false;
@@ -105,7 +120,7 @@ class ExecStage {
     const onLeave = (): void => this.#leave();
     stopping?.addEventListener('abort', onStop);
     aborting?.addEventListener('abort', onLeave);
-    const scheduler = this.#schedule(this.#children?.toDo(tasks) ?? tasks);
+    const scheduler = this.#schedule(this.#noted(this.#children?.toDo(tasks) ?? tasks));
     this.#scheduler = scheduler;
     if (stopping?.aborted) this.#stop();
     try {
@@ -124,6 +139,25 @@ class ExecStage {
   report(): Report {
     const atoms = this.#executor.atomTimes?.() ?? [];
     return { ...this.#account.report(), ...(atoms.length > 0 && { atoms }) };
+  }
+
+  async *#noted(tasks: AsyncIterable<readonly Task[]>): AsyncGenerator<readonly Task[]> {
+    for await (const batch of tasks) {
+      this.#coming = batch;
+      yield batch;
+    }
+  }
+
+  abandon(used: number, unread: readonly Task[]): readonly Task[] {
+    this.#isStopped = true;
+    this.#isAbandoned = true;
+    const scheduler = this.#scheduler as Scheduler;
+    const waiting = scheduler.stop();
+    if (this.#calling !== undefined) this.#giveBack(this.#calling);
+    for (const job of [...this.#running, ...this.#keeping]) this.#giveBack(job);
+    const coming = this.#coming === scheduler.latest ? [] : this.#coming;
+    this.#passOn(waiting.concat([...coming, ...unread].map((task) => scheduler.late(task))));
+    return this.#outlet.takeAll(used);
   }
 
   #schedule(tasks: AsyncIterable<readonly Task[]>): Scheduler {
@@ -202,11 +236,14 @@ class ExecStage {
       stage: this.#control,
     };
     let outcome: Outcome | Promise<Outcome>;
+    this.#calling = job;
     try {
       outcome = this.#executor.attempt(job.task, attempt);
     } catch (error) {
       this.#outlet.end({ error });
       return;
+    } finally {
+      this.#calling = undefined;
     }
     if (!(outcome instanceof Promise)) {
       this.#conclude(job, outcome);
@@ -246,8 +283,10 @@ class ExecStage {
 
   /** Keeps the tasks that a job has found, before its own record goes out. */
   async #keep(job: Job, outcome: Outcome, children: readonly Child[]): Promise<void> {
+    this.#keeping.add(job);
     try {
       const fresh = await (this.#children as Children).keep(children);
+      this.#keeping.delete(job);
       const scheduler = this.#scheduler as Scheduler;
       // Reversed, so that they keep their order at the front.
       for (const { task } of fresh.filter(({ front }) => front).reverse()) scheduler.insert(task, true);
@@ -306,7 +345,8 @@ class ExecStage {
 
   #emit(job: Job, task: Task | undefined): void {
     const { unfinished } = this.#options;
-    const isKept = task !== undefined && unfinished !== undefined && stateOf(task) === 'PENDING';
+    const isKept =
+      task !== undefined && unfinished !== undefined && !this.#isAbandoned && stateOf(task) === 'PENDING';
     if (isKept) unfinished(task);
     const shown = isKept ? undefined : task;
     if (this.#order !== undefined) {

@@ -4,9 +4,9 @@ import { readTasks } from '../../core/record/ndjson.ts';
 import type { Task } from '../../core/record/task.ts';
 import { datasync, syncFolder, writeAll } from '../../core/storage/durable.ts';
 import { assertOwnFile } from '../../core/storage/file-kind.ts';
+import { steadyPath } from '../../core/storage/linked-path.ts';
 import { openLocked } from '../../core/storage/lock.ts';
 import { GrowingFile } from '../../core/storage/named-file.ts';
-import { steadyPath } from '../../core/storage/steady-path.ts';
 
 /**
  * File of the tasks that work finds. A task is in it before the record of the task that found it is passed

@@ -43,6 +43,12 @@ export const loadOptions = {
   encoding: value('encoding, such as gbk, windows-1252 or utf-16le (default: UTF-8)', 'NAME', toEncoding),
   /** Attribute that a plain line becomes. Default `line`. */
   field: text('attribute that a plain line becomes', { defaultText: 'line', placeholder: 'NAME' }),
+  /** Reads a list whose items end with NUL, instead of lines. Default false. */
+  null: flag('read a list whose items end with NUL, not with a newline, as from find -print0', {
+    alias: ['0'],
+    details:
+      'Items may contain newlines. An item that is not UTF-8 keeps its bytes, as base64 in line_base64 in place of line; {line} and "$TASK_line" of a --command are then these bytes.',
+  }),
   /**
    * Attributes to keep, by name or path, in order. They do not affect the uuid, which may be made of
    * attributes that are not kept.

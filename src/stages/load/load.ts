@@ -202,6 +202,7 @@ function readOptions(
     header: options.header ?? true,
     columns: options.columns,
     field: options.field ?? 'line',
+    null: options.null ?? false,
     select: options.select,
     rename: new Map(options.rename),
     uuidFields: options.uuidFields ?? [],
@@ -250,12 +251,13 @@ async function* readRecords(
   const bytes = uncut(openSource(path, options.stdin ?? noStdin, onRead, options.signal), options.signal);
   const { first, all } = await peek(
     bytes,
-    (start) => hasStart(start) && (known !== undefined || canSniff(start)),
+    (start) => read.null || (hasStart(start) && (known !== undefined || canSniff(start))),
   );
   const format = known ?? formatByStart(first, hints);
   if (known === undefined && paths.length === 1) refuseUnused([format], options, typed);
   const opener = path === '-' ? undefined : openerFor(format);
   if (opener !== undefined) return yield* opener(path, read);
+  if (read.null) return yield* loadBytes(format, all, read);
   if (known === undefined) noteFormat(format, first, read);
   else if (options.format === undefined && options.field === undefined) noteOtherFormat(format, first, read);
   const checked = checkContent(first, format, read);

@@ -35,10 +35,12 @@ export function refuseUnused(formats: readonly Format[], options: LoadOptions, t
   withoutUnused(options, unusedOptions(givenIn(options), formats), typed, nameOf);
 }
 
-/** Returns the names of the options that are given. A header is the default, so only its absence counts. */
+/** Returns the names of the options that are given. Of flags, only the value that is not the default counts. */
 function givenIn(options: LoadOptions): string[] {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return given.map(([name]) => name).filter((name) => name !== 'header' || options.header === false);
+  const isDefault = ([name, value]: [string, unknown]): boolean =>
+    (name === 'header' && value === true) || (name === 'null' && value === false);
+  return given.filter((one) => !isDefault(one)).map(([name]) => name);
 }
 
 function nameOf(key: string): string {

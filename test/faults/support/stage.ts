@@ -60,6 +60,12 @@ export class Stage {
     this.#wanted += lines;
   }
 
+  /** Closes the input after all lines that are to be given. */
+  async closeAfterAll(): Promise<void> {
+    while (this.#line < this.#wanted && !this.#isClosed) await after(1);
+    await this.close();
+  }
+
   /** Gives no more, and closes the input after a whole line. */
   async close(): Promise<void> {
     this.#wanted = this.#line;
@@ -143,6 +149,11 @@ export class Stage {
     this.#child.kill(name);
   }
 
+  /** Signals the stage and all that it started, as a service manager does. */
+  signalGroup(name: NodeJS.Signals): void {
+    process.kill(-this.pid, name);
+  }
+
   /** Waits until a signal that was sent has reached it: another one of its kind would be the same one before that. */
   async heard(): Promise<void> {
     await this.until(() => !/^(SigPnd|ShdPnd):.*[1-9a-f]/m.test(this.#proc('status')));
@@ -193,6 +204,12 @@ export class Stage {
     }
   }
 
+  /** Kills whatever is left of it, at once. */
+  killAll(): void {
+    if (processesOf(this.pid).length > 0) this.signalGroup('SIGKILL');
+    this.#closeInput();
+  }
+
   /** Kills whatever is left of it. Returns what there was. */
   async clean(): Promise<string> {
     const left = (): string =>
@@ -201,8 +218,7 @@ export class Stage {
         .join('; ');
     for (let i = 0; i < 300 && left() !== ''; i++) await after(10);
     const there = left();
-    if (there !== '') process.kill(-this.pid, 'SIGKILL');
-    this.#closeInput();
+    this.killAll();
     return there;
   }
 }

@@ -127,3 +127,23 @@ test('expired leases that no other worker took are renewed, except those of sett
     expect([...one.out]).toEqual(['a']);
     expect((await queue.settle([{ uuid: 'a', kind: 'failed' }], { worker: 'w1' })).again).toBe(1);
   }));
+
+test('a task that is added again while a worker has it is delivered once more after its run', () =>
+  withQueue(async (queue) => {
+    const line = (round: number): Task => new Task('a', `{"uuid":"a","round":${round}}`);
+    const roundsOf = (tasks: readonly Task[]): unknown[] => tasks.map(({ fields }) => fields.round);
+    await queue.push([line(0)]);
+    const consumer = await consume(queue, 'w');
+    expect(roundsOf(await consumer.take(10))).toEqual([0]);
+    const again = { again: true, repeat: true };
+    expect(await queue.push([line(1), line(2)], again)).toMatchObject({ added: 2, seen: 0 });
+    expect(await consumer.take(10)).toEqual([]);
+    expect((await queue.size()).delayed).toBe(1);
+    for (const round of [1, 2]) {
+      expect(await consumer.isEmpty()).toBe(false);
+      await queue.settle([{ uuid: 'a', kind: 'done' }], { worker: 'w' });
+      expect(roundsOf(await consumer.take(10))).toEqual([round]);
+    }
+    await queue.settle([{ uuid: 'a', kind: 'done' }], { worker: 'w' });
+    expect(await consumer.isEmpty()).toBe(true);
+  }));

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { messageOf, systemCode } from '../../../core/base/errors.ts';
+import { encodeUtf8 } from '../../../core/text/encoding.ts';
 import type { dividedEnv, JobPlace } from './shell-script.ts';
 import { endedIn, type ShellExit } from './shell-status.ts';
 
@@ -14,7 +15,7 @@ export interface Shell {
   /** Resolves when it has ended. */
   readonly gone: Promise<void>;
   /**
-   * Runs a text that ends with a report. Texts must not overlap.
+   * Runs a text that ends with a report. Texts must not overlap. Lone surrogates are bytes, see `encoding.ts`.
    * @returns undefined if the shell ends before it reports
    */
   tell(text: string): Promise<ShellExit | undefined>;
@@ -73,7 +74,7 @@ export function startShell(
     tell(text) {
       if (isGone) return Promise.resolve(undefined);
       said = '';
-      child?.stdin?.write(text);
+      child?.stdin?.write(text.isWellFormed() ? text : encodeUtf8(text));
       return new Promise((resolve) => {
         settle = resolve;
       });
