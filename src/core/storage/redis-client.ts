@@ -183,7 +183,8 @@ function checkServer(info: string, { place, volatile: mayForget }: RedisAddress)
 
 function faultOf(error: unknown, last: unknown, { place }: RedisAddress): TaskpipeError {
   if (error instanceof TaskpipeError) return error;
-  const cause = /Connection is closed/.test(messageOf(error)) ? (last ?? error) : error;
+  const [first] = (error as { previousErrors?: readonly unknown[] } | null)?.previousErrors ?? []; // of a transaction
+  const cause = /Connection is closed/.test(messageOf(error)) ? (last ?? error) : (first ?? error);
   return new TaskpipeError('IO', `${place}: ${reasonOf(cause)}`, { cause });
 }
 
@@ -199,7 +200,10 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/NOAUTH/, 'a password is needed: TASK_REDIS_PASSWORD, --password-file, or the url'],
   [/NOPERM/, 'the user may not do this; see ACL SETUSER in the manual of Redis'],
   [/READONLY/, 'it is a read-only copy now; give its primary'],
-  [/^OOM|OOM command/, 'its memory is full (maxmemory); let workers take tasks, or give it more'],
+  [
+    /^OOM|OOM command|EXECABORT.*OOM/s,
+    'its memory is full (maxmemory); let workers take tasks, or give it more',
+  ],
   [/MISCONF/, 'it cannot write to its disk; is that full?'],
   [/wrong version number/, 'it does not speak TLS; is redis:// meant?'],
   [/certificate|self.signed/i, 'its certificate is not trusted; name its authority with ?ca=FILE in the url'],

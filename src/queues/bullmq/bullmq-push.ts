@@ -3,6 +3,7 @@ import { finishedKey, undoneKey } from '../../core/storage/redis-keys.ts';
 import { ATTEMPTS, type PushCounts, type PushOptions } from '../contract.ts';
 import { jobIdOf } from '../job-keys.ts';
 import type { Bull } from './bull.ts';
+import { assertRoom } from './full-memory.ts';
 
 /** Name of a task in dashboards. */
 const JOB_NAME = 'task';
@@ -17,8 +18,9 @@ export async function push(bull: Bull, tasks: readonly Task[], options: PushOpti
     else byId.set(id, task);
   }
   if (options.again) await forget(bull, byId);
-  else await leaveOutFinished(bull, byId, counts);
-  await leaveOutSeen(bull, byId, counts);
+  // In this order: a task that is finished meanwhile is marked before it leaves the queue.
+  await Promise.all([assertRoom(bull.link), leaveOutSeen(bull, byId, counts)]);
+  if (!options.again) await leaveOutFinished(bull, byId, counts);
   counts.added += byId.size;
   const entries = [...byId].map(([id, task]) => ({ jobId: id, job: jobOf(id, task, options) }));
   // Each job is added before the one at the front: reversed, they keep their order.
