@@ -18,7 +18,7 @@ import { type Bull, backendOf } from './bull.ts';
 import { reasonOf } from './bullmq-dead.ts';
 import { isStale, jobOf } from './bullmq-settle.ts';
 import { writeEvenIfFull } from './full-memory.ts';
-import { countDeath, endTrial, judge, type Marks, Suspects } from './suspects.ts';
+import { countDeath, endTrial, type History, judge, marksOf, Suspects } from './suspects.ts';
 
 /** Leases renewed by one command. */
 const RENEWED = 1000;
@@ -33,7 +33,7 @@ if not redis.call('LPOS', KEYS[1], ARGV[1]) then return 0 end
 return redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3], 'NX') and 1 or 0`;
 
 /** A job as `moveToActive` returns it. */
-interface Job extends Marks {
+interface Job extends History {
   readonly id: string;
   readonly data: string;
   readonly opts: { readonly attempts?: number } | string;
@@ -134,7 +134,7 @@ class BullConsumer implements Consumer {
       return undefined;
     }
     const { attempts = ATTEMPTS } = typeof job.opts === 'string' ? JSON.parse(job.opts) : job.opts;
-    const judgement = judge(job, attempts);
+    const judgement = judge(job, await marksOf(this.#bull, id, job), attempts);
     if ('alone' in judgement) {
       await endTrial(this.#bull, id);
       const message = `its worker died or lost its connection ${counted(judgement.alone, 'time')} while it had only this task`;

@@ -43,30 +43,42 @@ local isWorking = tonumber(ARGV[2]) > tonumber(redis.call('HGET', KEYS[1], '${SE
 redis.call('HINCRBYFLOAT', KEYS[1], '${DEATHS}', (isFirst or isWorking) and '1' or '0.5')
 return 1`;
 
-/** Marks of a job as `moveToActive` returns them. */
-export interface Marks {
+/** Counts of BullMQ for a job. */
+export interface History {
   /** Expired leases. */
   readonly stalledCounter?: number;
   /** Verdicts of failure. */
   readonly attemptsMade?: number;
-  readonly [GROUP]?: number;
-  readonly [DEATHS]?: number;
-  readonly [ALONE]?: number;
+  /** Deliveries, the current one included. */
+  readonly attemptsStarted?: number;
+}
+
+/** Marks of the code in this file, in the order of `MARKS`. */
+type Marks = readonly (string | null)[];
+
+const MARKS = [GROUP, DEATHS, ALONE] as const;
+
+/** Returns the marks of a job; none at its first delivery. */
+export async function marksOf(
+  { link, backend }: Bull,
+  id: string,
+  { attemptsStarted }: History,
+): Promise<Marks> {
+  return Number(attemptsStarted ?? 0) > 1 ? link.client.hmget(backend.toKey(id), ...MARKS) : [];
 }
 
 /** Decision on a job: deliver it in a group of at most `size`, or call it dead after so many deliveries alone. */
 export type Judgement = { readonly size: number } | { readonly alone: number };
 
-/** Judges a job by its marks. The size is infinite for a task that is not a suspect. */
-export function judge(marks: Marks, attempts: number): Judgement {
-  const deaths = Number(marks.stalledCounter ?? 0) + Number(marks[DEATHS] ?? 0);
+/** Judges a job by its deliveries. The size is infinite for a task that is not a suspect. */
+export function judge(history: History, marks: Marks, attempts: number): Judgement {
+  const [group = 0, died = 0, alone = 0] = marks.map(Number);
+  const deaths = Number(history.stalledCounter ?? 0) + died;
   if (deaths === 0) return { size: Number.POSITIVE_INFINITY };
-  const spent = Number(marks.attemptsMade ?? 0) + deaths;
-  const alone = Number(marks[ALONE] ?? 0);
+  const spent = Number(history.attemptsMade ?? 0) + deaths;
   if (spent >= attempts && alone > 0) return { alone };
   // The last attempt is made alone: else a neighbour could be called dead.
   if (spent + 1 >= attempts) return { size: 1 };
-  const group = Number(marks[GROUP] ?? 0);
   return { size: group > 0 ? Math.max(1, Math.floor(group / SHRINK)) : FIRST };
 }
 
