@@ -235,7 +235,7 @@ describe('pull and ack', () => {
     const dead = JSON.parse((await sh(`task-queue dead ${at}`)).stdout);
     expect(dead.run.error).toEqual({
       code: 'LEASE',
-      message: 'its lease expired 2 times: the worker died or lost its connection',
+      message: 'its worker died or lost its connection 1 time while it had only this task',
     });
   });
 
