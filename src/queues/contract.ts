@@ -151,9 +151,10 @@ export interface Consumer {
   isEmpty(): Promise<boolean>;
   /**
    * Returns unacknowledged tasks to the front. Returns their number.
-   * @param isDeath true if a stage that had them died: then they are delivered in smaller groups, and in the end alone
+   * @param isSuspect tells which tasks were in a stage that died: they go to the back, are delivered in smaller groups, and
+   *   in the end alone. Default: none
    */
-  giveBack(isDeath: boolean): Promise<number>;
+  giveBack(isSuspect?: (uuid: string) => boolean): Promise<number>;
   /** Removes the consumer. Unacknowledged tasks stay leased until their lease expires. */
   close(): Promise<void>;
 }

@@ -77,9 +77,13 @@ class BullConsumer implements Consumer {
     // Suspects run with nothing else in flight, and nothing is taken beside them.
     if (this.out.size > 0 && (this.#isTrial || this.#suspects.size > 0)) return [];
     this.#isTrial = this.#suspects.size > 0;
-    const tasks = await link.run(() =>
-      this.#isTrial ? this.#suspects.nextGroup() : this.#takeJobs(count, skip),
-    );
+    const tasks = await link.run(async () => {
+      if (this.#isTrial) return this.#suspects.nextGroup();
+      const taken = await this.#takeJobs(count, skip);
+      // One suspect often comes with others, which may run in its group.
+      const more = taken.length === 0 ? this.#suspects.missing : 0;
+      return more > 0 ? this.#takeJobs(more, skip) : taken;
+    });
     for (const { uuid } of tasks) this.out.add(uuid);
     return tasks;
   }
@@ -250,15 +254,16 @@ class BullConsumer implements Consumer {
     return counts.every((count) => count === 0);
   }
 
-  async giveBack(isDeath: boolean): Promise<number> {
-    const ids = [...this.out].map(jobIdOf);
-    if (isDeath) await this.#bull.link.run(() => countDeath(this.#bull, ids));
-    // In reverse, so that the first one taken is at the front again. After a death other tasks come first: their success
-    // shows that the pipe works.
-    if (isDeath) await this.#putLast(ids);
-    else await this.#putBack(ids.reverse());
-    await this.#putBack(this.#suspects.ids.reverse());
-    const count = ids.length + this.#suspects.size;
+  async giveBack(isSuspect: (uuid: string) => boolean = () => false): Promise<number> {
+    const uuids = [...this.out];
+    const dead = uuids.filter(isSuspect).map(jobIdOf);
+    await this.#bull.link.run(() => countDeath(this.#bull, dead));
+    // Behind other tasks: their success shows that the pipe works.
+    await this.#putLast(dead);
+    const others = uuids.filter((uuid) => !isSuspect(uuid)).map(jobIdOf);
+    // In reverse, so that the first one taken is at the front again.
+    await this.#putBack([...others, ...this.#suspects.ids].reverse());
+    const count = uuids.length + this.#suspects.size;
     this.out.clear();
     this.#suspects.clear();
     return count;

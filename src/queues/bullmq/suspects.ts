@@ -102,6 +102,12 @@ export class Suspects {
     return this.#waiting.size;
   }
 
+  /** Number of suspects that could be delivered together with those that wait. */
+  get missing(): number {
+    const [first] = this.#waiting.values();
+    return first === undefined ? 0 : Math.max(0, first.size - this.#waiting.size);
+  }
+
   /** Job ids of the waiting suspects. */
   get ids(): string[] {
     return Array.from(this.#waiting.values(), ({ id }) => id);

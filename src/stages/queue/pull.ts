@@ -62,6 +62,8 @@ export class Pull {
   readonly #options: PullOptions;
   readonly #timers: NodeJS.Timeout[] = [];
   #failure: { error: unknown } | undefined;
+  /** Tasks of the last batch until it is written: if that fails, no stage had them. */
+  #unwritten: Set<string> = new Set();
   #isStopping = false;
   #isEnd = false;
   #lastNews = Date.now();
@@ -124,7 +126,9 @@ export class Pull {
           performance.now(),
         );
         if (this.out === tasks.length) this.#lastNews = Date.now(); // acknowledgements can come from now on
+        this.#unwritten = new Set(tasks.map(({ uuid }) => uuid));
         yield tasks;
+        this.#unwritten.clear();
         continue;
       }
       if (asked > 0) {
@@ -160,7 +164,8 @@ export class Pull {
     }
     let count = 0;
     const isDeath = !hurry?.aborted;
-    for (const consumer of this.#consumers) count += await consumer.giveBack(isDeath);
+    const isSuspect = (uuid: string): boolean => isDeath && !this.#unwritten.has(uuid);
+    for (const consumer of this.#consumers) count += await consumer.giveBack(isSuspect);
     return count;
   }
 

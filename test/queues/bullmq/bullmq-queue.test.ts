@@ -104,7 +104,7 @@ test('tasks that are given back are at the front again, in order, before later o
     await queue.push(['a', 'b', 'c', 'd', 'e'].map(task));
     const one = await consume(queue, 'w1');
     expect(uuidsOf(await one.take(3))).toEqual(['a', 'b', 'c']);
-    expect(await one.giveBack(false)).toBe(3);
+    expect(await one.giveBack()).toBe(3);
     const two = await consume(queue, 'w2');
     expect(uuidsOf(await two.take(4))).toEqual(['a', 'b', 'c', 'd']);
     await queue.settle([

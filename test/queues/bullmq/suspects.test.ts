@@ -48,7 +48,7 @@ async function runUntilEmpty(queue: Queue, kills: (uuid: string) => boolean): Pr
       if (!isDead) await queue.settle(tasks.map(({ uuid }) => ({ uuid, kind: 'done' })));
       await consumer.returned();
     }
-    await consumer.giveBack(isDead);
+    await consumer.giveBack(() => isDead);
     await consumer.close();
     if (!isDead) return starts;
   }
@@ -82,7 +82,7 @@ test('deaths count half while no task is finished, as when the pipe itself is br
     for (let start = 0; start < 4; start++) {
       const consumer = await queue.consume({ worker: 'w', lease: 30_000 });
       await consumer.take(50);
-      await consumer.giveBack(true);
+      await consumer.giveBack(() => true);
       await consumer.close();
     }
     expect(await deadOf(queue)).toEqual([]);
@@ -95,7 +95,7 @@ test('suspects run with nothing else in flight, and nothing is taken beside them
     await queue.push(numbered(8));
     const first = await queue.consume({ worker: 'w', lease: 30_000 });
     expect(await first.take(8)).toHaveLength(8);
-    await first.giveBack(true);
+    await first.giveBack(() => true);
     await queue.push([task('later')], { front: true });
     const second = await queue.consume({ worker: 'w', lease: 30_000 });
     const normal = await second.take(50);
@@ -105,7 +105,7 @@ test('suspects run with nothing else in flight, and nothing is taken beside them
     await second.returned();
     expect(await second.take(50)).toHaveLength(2);
     expect(await second.take(50)).toEqual([]);
-    expect(await second.giveBack(false)).toBe(8);
+    expect(await second.giveBack()).toBe(8);
   }));
 
 test.each([
