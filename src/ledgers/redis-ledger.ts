@@ -3,10 +3,10 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { ChainableCommander } from 'ioredis';
 import { TaskpipeError } from '../core/base/errors.ts';
 import { IdSet } from '../core/ids/index.ts';
+import { type RedisAddress, redisAddress } from '../core/redis/redis-address.ts';
+import { connectRedis, type RedisLink } from '../core/redis/redis-client.ts';
+import { finishedKey, membersOf, undoneKey } from '../core/redis/redis-keys.ts';
 import { realPath } from '../core/storage/durable.ts';
-import { type RedisAddress, redisAddress } from '../core/storage/redis-address.ts';
-import { connectRedis, type RedisLink } from '../core/storage/redis-client.ts';
-import { finishedKey, membersOf, undoneKey } from '../core/storage/redis-keys.ts';
 import type { Entry, Ledger, LedgerWriter, OutputHistory, Seal } from './contract.ts';
 
 /**

@@ -3,8 +3,8 @@
  * beyond their uuid.
  */
 import { TaskpipeError } from '../core/base/errors.ts';
-import { redisAddress, type Secrets } from '../core/storage/redis-address.ts';
-import type { RedisSettings } from '../core/storage/redis-client.ts';
+import { redisAddress, type Secrets } from '../core/redis/redis-address.ts';
+import type { RedisSettings } from '../core/redis/redis-client.ts';
 import type { Queues } from './contract.ts';
 
 export type * from './contract.ts';

@@ -1,7 +1,7 @@
 import { TaskpipeError } from '../core/base/errors.ts';
 import { duration, flag, path, text, value, values } from '../core/options/declare.ts';
 import { InvalidValue, type OptionValues } from '../core/options/option.ts';
-import { PATIENCE } from '../core/storage/redis-client.ts';
+import { PATIENCE } from '../core/redis/redis-client.ts';
 import type { QueueSettings } from './index.ts';
 
 /** Options for the connection, for every command that uses queues. */

@@ -1,5 +1,5 @@
 import { createRedisBackend, type RedisQueueBackend } from 'bullmq';
-import type { RedisLink } from '../../core/storage/redis-client.ts';
+import type { RedisLink } from '../../core/redis/redis-client.ts';
 
 /*
  * Tasks are jobs of BullMQ (on Redis or Valkey): its scripts move them, and its dashboards show them. This code uses

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { counted } from '../../core/base/format.ts';
 import { parseTask } from '../../core/record/ndjson.ts';
 import { type Failure, Task } from '../../core/record/task.ts';
-import { finishedKey } from '../../core/storage/redis-keys.ts';
+import { finishedKey } from '../../core/redis/redis-keys.ts';
 import { ATTEMPTS, type ConsumeOptions, type Consumer, type Returned } from '../contract.ts';
 import {
   jobIdOf,

@@ -1,5 +1,5 @@
 import { stateOf, type Task, withRun } from '../../core/record/task.ts';
-import { finishedKey, undoneKey } from '../../core/storage/redis-keys.ts';
+import { finishedKey, undoneKey } from '../../core/redis/redis-keys.ts';
 import { ATTEMPTS, type PushCounts, type PushOptions } from '../contract.ts';
 import { jobIdOf } from '../job-keys.ts';
 import type { Bull } from './bull.ts';

@@ -1,6 +1,6 @@
-import type { RedisAddress } from '../../core/storage/redis-address.ts';
-import { connectRedis, type RedisLink, type RedisSettings } from '../../core/storage/redis-client.ts';
-import { finishedKey } from '../../core/storage/redis-keys.ts';
+import type { RedisAddress } from '../../core/redis/redis-address.ts';
+import { connectRedis, type RedisLink, type RedisSettings } from '../../core/redis/redis-client.ts';
+import { finishedKey } from '../../core/redis/redis-keys.ts';
 import type { ConsumeOptions, Queue, Queues } from '../contract.ts';
 import { jobIdOf, readToken, stopsKey } from '../job-keys.ts';
 import { type Bull, backendOf } from './bull.ts';

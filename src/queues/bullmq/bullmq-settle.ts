@@ -1,5 +1,5 @@
 import type { Failure } from '../../core/record/task.ts';
-import { finishedKey, undoneKey } from '../../core/storage/redis-keys.ts';
+import { finishedKey, undoneKey } from '../../core/redis/redis-keys.ts';
 import { ATTEMPTS, SETTLING, type SettleCounts, type SettleOptions, type Verdict } from '../contract.ts';
 import { jobIdOf, knownKey, readToken, returnedKey, settlingKey } from '../job-keys.ts';
 import type { Bull } from './bull.ts';

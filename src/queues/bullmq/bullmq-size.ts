@@ -1,4 +1,4 @@
-import { finishedKey } from '../../core/storage/redis-keys.ts';
+import { finishedKey } from '../../core/redis/redis-keys.ts';
 import type { Size, WorkerState } from '../contract.ts';
 import { stopsKey, workersKey } from '../job-keys.ts';
 import type { Bull } from './bull.ts';

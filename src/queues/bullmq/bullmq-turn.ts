@@ -1,5 +1,5 @@
+import type { RedisLink } from '../../core/redis/redis-client.ts';
 import type { Rate } from '../../core/schedule/rate.ts';
-import type { RedisLink } from '../../core/storage/redis-client.ts';
 
 /** The generic cell rate algorithm without bursts, as in `Pacer`, by the clock of the server. */
 const TURN = `
