@@ -1,5 +1,5 @@
 import { messageOf, TaskpipeError } from '../../core/base/errors.ts';
-import type { RedisLink } from '../../core/storage/redis-client.ts';
+import type { RedisLink } from '../../core/redis/redis-client.ts';
 
 /*
  * Redis rejects writes that need memory when it is full (maxmemory-policy noeviction). Adding tasks stops before that, so

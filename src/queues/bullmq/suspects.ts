@@ -1,5 +1,5 @@
 import type { Task } from '../../core/record/task.ts';
-import { finishedKey } from '../../core/storage/redis-keys.ts';
+import { finishedKey } from '../../core/redis/redis-keys.ts';
 import type { Bull } from './bull.ts';
 
 /*
