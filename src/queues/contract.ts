@@ -36,6 +36,8 @@ export interface Verdict {
   readonly kind: 'done' | 'back' | 'failed';
   /** Reason of a failure. */
   readonly error?: Failure | undefined;
+  /** True if another attempt cannot succeed: the task is dead at once. Default false. */
+  readonly isFinal?: boolean | undefined;
 }
 
 /** Numbers of tasks by the outcome of settling. */
@@ -124,6 +126,8 @@ export interface Returned {
   readonly uuids: readonly string[];
   /** True once the settling process has ended. */
   readonly isEnd: boolean;
+  /** True if the connection was lost since the last report, so that nothing could be settled for some time. */
+  readonly isBack: boolean;
 }
 
 /** Interval at which a settling process shows that it is alive, in milliseconds. */
@@ -145,8 +149,12 @@ export interface Consumer {
   greet(): Promise<boolean>;
   /** Tells whether no task is waiting, delayed or active. */
   isEmpty(): Promise<boolean>;
-  /** Returns unacknowledged tasks to the front, uncounted. Returns their number. */
-  giveBack(): Promise<number>;
+  /**
+   * Returns unacknowledged tasks to the front. Returns their number.
+   * @param isSuspect tells which tasks were in a stage that died: they go to the back, are delivered in smaller groups, and
+   *   in the end alone. Default: none
+   */
+  giveBack(isSuspect?: (uuid: string) => boolean): Promise<number>;
   /** Removes the consumer. Unacknowledged tasks stay leased until their lease expires. */
   close(): Promise<void>;
 }

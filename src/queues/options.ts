@@ -71,7 +71,7 @@ export function namesOf(names: readonly string[]): readonly string[] {
 /** Returns the settings that the options give. */
 export function settingsOf(
   { volatile: mayForget, patience, passwordFile }: OptionValues<typeof connectionOptions>,
-  { env, warn, aborting }: Pick<QueueSettings, 'env' | 'warn' | 'aborting'>,
+  { env, warn, stopping, aborting }: Pick<QueueSettings, 'env' | 'warn' | 'stopping' | 'aborting'>,
 ): QueueSettings {
-  return { env, warn, aborting, volatile: mayForget, patience, passwordFile };
+  return { env, warn, stopping, aborting, volatile: mayForget, patience, passwordFile };
 }

@@ -34,7 +34,7 @@ test('an unreachable Redis is reported at once, retried, and ends with 74, witho
   );
   expect([code, stderr]).toEqual([
     74,
-    'task-queue: no answer from redis://127.0.0.1:1/0: connection refused; is Redis running there?; trying for 0.4 s\n' +
+    'task-queue: cannot reach redis://127.0.0.1:1/0: connection refused; is Redis running there?; trying for 0.4 s\n' +
       'task-queue: redis://127.0.0.1:1/0: connection refused; is Redis running there?\n',
   ]);
 });

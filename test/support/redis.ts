@@ -13,6 +13,8 @@ export interface TestRedis {
   readonly folder: string;
   /** Ends it by SIGKILL. */
   kill(): Promise<void>;
+  /** Stops it by SIGSTOP, so that it accepts connections and answers nothing; or lets it go on. */
+  freeze(isFrozen: boolean): void;
   /** Starts it again on what it has on its disk. Resolves when it answers. */
   start(): Promise<void>;
 }
@@ -54,6 +56,9 @@ export async function startRedis(...more: readonly string[]): Promise<TestRedis>
     folder,
     url: `redis://127.0.0.1:${port}/0`,
     start,
+    freeze(isFrozen) {
+      child?.kill(isFrozen ? 'SIGSTOP' : 'SIGCONT');
+    },
     async kill() {
       if (child === undefined) return;
       const gone = once(child, 'exit');

@@ -2,7 +2,7 @@ import { choice, count, duration, flag, path, size, text } from '../../core/opti
 import { MAX_LINE } from '../../core/text/lines.ts';
 import { ATTEMPTS } from '../../queues/contract.ts';
 import { connectionOptions, serverOptions } from '../../queues/options.ts';
-import { LEASE, WINDOW } from '../../stages/queue/pull.ts';
+import { LEASE, MISSING_AFTER, WINDOW } from '../../stages/queue/pull.ts';
 
 /** Options of `task-queue`. */
 export const options = {
@@ -23,6 +23,14 @@ export const options = {
     defaultText: '30s',
     min: 500,
   }),
+  missingAfter: duration(
+    'pull: time after which a task is given back as failed if only later ones came back',
+    {
+      default: MISSING_AFTER,
+      defaultText: '1h',
+      min: 1,
+    },
+  ),
   untilEmpty: flag('pull: end once no task is waiting, delayed or with a worker; default: wait for more'),
   worker: text('pull, ack, nack: name of this worker; stop: name of the worker to stop', {
     placeholder: 'NAME',

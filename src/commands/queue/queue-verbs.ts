@@ -136,7 +136,7 @@ async function pull({ queues, values, io }: VerbContext): Promise<0> {
   const { stopping, aborting, warn, info } = io;
   const worker = values.worker ?? io.pipe;
   const ending = AbortSignal.any([stopping, aborting]);
-  const pulling = await Pull.open(queues, { ...values, worker, stopping: ending, warn });
+  const pulling = await Pull.open(queues, { ...values, worker, stopping: ending, warn, info });
   io.progress(() => ({
     through: pulling.delivered,
     counts: [{ count: pulling.delivered, words: 'delivered' }],

@@ -2,12 +2,15 @@ import { readFileSync } from 'node:fs';
 import type { Redis, RedisOptions } from 'ioredis';
 import { ioError, messageOf, TaskpipeError } from '../base/errors.ts';
 import type { RedisAddress } from './redis-address.ts';
+import { watchSilence } from './redis-silence.ts';
 
 export interface RedisSettings {
   /** Maximum time that Redis may be unreachable, in milliseconds; then it is an error. Default one minute. */
   readonly patience?: number | undefined;
   /** Writes a line to stderr. */
   readonly warn?: ((message: string) => void) | undefined;
+  /** Aborted to wait only shortly for an unreachable Redis. */
+  readonly stopping?: AbortSignal | undefined;
   /** Aborted to stop waiting for an unreachable Redis. */
   readonly aborting?: AbortSignal | undefined;
 }
@@ -33,6 +36,9 @@ export interface RedisLink {
 /** Default of `--patience`, in milliseconds. */
 export const PATIENCE = 60_000;
 
+/** Error of a server that accepts connections and does not answer. */
+const NO_ANSWER = 'ETIMEDOUT';
+
 /** Errors that retrying cannot fix. */
 const HOPELESS = /WRONGPASS|NOAUTH|NOPERM|invalid password|certificate|self.signed|wrong version number/i;
 
@@ -54,31 +60,43 @@ export async function connectRedis(address: RedisAddress, settings: RedisSetting
 
 async function open(address: RedisAddress, settings: RedisSettings): Promise<RedisLink> {
   const { Redis } = await import('ioredis');
-  const { patience = PATIENCE, warn, aborting } = settings;
+  const { patience = PATIENCE, warn, stopping, aborting } = settings;
   const { place } = address;
   let last: unknown;
-  let awaySince = Date.now();
+  let awaySince = performance.now();
   let isAway = true;
   let returns = -1;
   let isClosed = false;
   const options: RedisOptions = {
     ...optionsOf(address),
     retryStrategy: (times) => {
-      const isOver = Date.now() - awaySince >= patience || aborting?.aborted === true;
+      const isOver = performance.now() - awaySince >= patience || aborting?.aborted === true;
       return isOver || HOPELESS.test(messageOf(last)) ? null : Math.min(times * 50, 500);
     },
   };
   const client = new Redis({ ...options, replyMapping: 'legacy' });
-  client.on('error', (error: unknown) => {
+  const noteFault = (error: unknown): void => {
     if (last === undefined && returns < 0 && !HOPELESS.test(messageOf(error)))
-      warn?.(`no answer from ${place}: ${reasonOf(error)}; trying for ${patience / 1000} s`);
+      warn?.(`cannot reach ${place}: ${reasonOf(error)}; trying for ${patience / 1000} s`);
     last = error;
+  };
+  client.on('error', (error: unknown) => {
+    noteFault(error);
     if (HOPELESS.test(messageOf(error))) client.disconnect();
   });
+  const unwatch = watchSilence(client, {
+    ...{ patience, stopping, aborting },
+    awaySince: () => (isAway ? awaySince : undefined),
+    onSilence(isLast) {
+      if (isLast) last ??= new Error(NO_ANSWER);
+      else noteFault(new Error(NO_ANSWER));
+    },
+  });
+  client.on('end', unwatch);
   client.on('close', () => {
     if (isAway || isClosed) return;
     isAway = true;
-    awaySince = Date.now();
+    awaySince = performance.now();
     warn?.(`${place} went away; waiting for it up to ${patience / 1000} s`);
   });
   client.on('ready', () => {
@@ -119,6 +137,7 @@ function optionsOf({ host, port, db, user, password, tls }: RedisAddress): Redis
   return {
     ...{ host, port, db, lazyConnect: true, maxRetriesPerRequest: null, enableAutoPipelining: true },
     connectTimeout: 5000,
+    disconnectTimeout: 500,
     keepAlive: 10_000,
     ...(user === undefined ? {} : { username: user }),
     ...(password === undefined ? {} : { password }),
@@ -164,7 +183,8 @@ function checkServer(info: string, { place, volatile: mayForget }: RedisAddress)
 
 function faultOf(error: unknown, last: unknown, { place }: RedisAddress): TaskpipeError {
   if (error instanceof TaskpipeError) return error;
-  const cause = /Connection is closed/.test(messageOf(error)) ? (last ?? error) : error;
+  const [first] = (error as { previousErrors?: readonly unknown[] } | null)?.previousErrors ?? []; // of a transaction
+  const cause = /Connection is closed/.test(messageOf(error)) ? (last ?? error) : (first ?? error);
   return new TaskpipeError('IO', `${place}: ${reasonOf(cause)}`, { cause });
 }
 
@@ -180,7 +200,10 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/NOAUTH/, 'a password is needed: TASK_REDIS_PASSWORD, --password-file, or the url'],
   [/NOPERM/, 'the user may not do this; see ACL SETUSER in the manual of Redis'],
   [/READONLY/, 'it is a read-only copy now; give its primary'],
-  [/^OOM|OOM command/, 'its memory is full (maxmemory); let workers take tasks, or give it more'],
+  [
+    /^OOM|OOM command|EXECABORT.*OOM/s,
+    'its memory is full (maxmemory); let workers take tasks, or give it more',
+  ],
   [/MISCONF/, 'it cannot write to its disk; is that full?'],
   [/wrong version number/, 'it does not speak TLS; is redis:// meant?'],
   [/certificate|self.signed/i, 'its certificate is not trusted; name its authority with ?ca=FILE in the url'],

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { counted } from '../../core/base/format.ts';
 import { parseTask } from '../../core/record/ndjson.ts';
 import { type Failure, Task } from '../../core/record/task.ts';
 import { finishedKey } from '../../core/redis/redis-keys.ts';
@@ -17,6 +18,8 @@ import { type Bull, backendOf } from './bull.ts';
 import { reasonOf } from './bullmq-dead.ts';
 import { addAllRepeats, countRepeats } from './bullmq-repeat.ts';
 import { isStale, jobOf } from './bullmq-settle.ts';
+import { writeEvenIfFull } from './full-memory.ts';
+import { countDeath, endTrial, type History, judge, marksOf, Suspects } from './suspects.ts';
 
 /** Leases renewed by one command. */
 const RENEWED = 1000;
@@ -31,13 +34,10 @@ if not redis.call('LPOS', KEYS[1], ARGV[1]) then return 0 end
 return redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3], 'NX') and 1 or 0`;
 
 /** A job as `moveToActive` returns it. */
-interface Job {
+interface Job extends History {
   readonly id: string;
   readonly data: string;
   readonly opts: { readonly attempts?: number } | string;
-  readonly attemptsMade?: number;
-  readonly attemptsStarted?: number;
-  readonly stalledCounter?: number;
 }
 
 export async function openConsumer(bull: Bull, options: ConsumeOptions): Promise<Consumer> {
@@ -53,62 +53,106 @@ class BullConsumer implements Consumer {
   readonly #options: ConsumeOptions;
   readonly #instance = randomUUID();
   readonly #token: string;
+  readonly #suspects: Suspects;
+  /** True while a group of suspects is in flight. */
+  #isTrial = false;
   /** Settled tasks that `returned()` has not reported yet. */
   #news: { uuids: string[]; isEnd: boolean } = { uuids: [], isEnd: false };
+  /** Reconnections after which `#mend` ran. */
   #returns: number;
+  /** Reconnections that `returned()` has reported. */
+  #reported: number;
 
   constructor({ name, link }: Bull, options: ConsumeOptions) {
     this.#bull = { name, link, backend: backendOf(link, name, options.lease) };
+    this.#suspects = new Suspects(this.#bull);
     this.#options = options;
     this.#token = tokenOf(options.worker, this.#instance);
     this.#returns = link.returns;
+    this.#reported = link.returns;
   }
 
   async take(count: number, skip: (uuid: string) => boolean = () => false): Promise<readonly Task[]> {
-    const { backend } = this.#bull;
     await this.#mend();
-    const take = async (): Promise<Task | undefined> => {
-      const [job, id] = (await backend.moveToActive(this.#token, this.#options.worker)) as [
-        Job | null,
-        string,
-      ];
-      return job ? this.#accept({ ...job, id: String(id) }, skip) : undefined;
-    };
-    const taken = await this.#bull.link.run(() => Promise.all(Array.from({ length: count }, take)));
-    const tasks = taken.filter((task) => task !== undefined);
+    const { link } = this.#bull;
+    // Suspects run with nothing else in flight, and nothing is taken beside them.
+    if (this.out.size > 0 && (this.#isTrial || this.#suspects.size > 0)) return [];
+    this.#isTrial = this.#suspects.size > 0;
+    const tasks = await link.run(async () => {
+      if (this.#isTrial) return this.#suspects.nextGroup();
+      const taken = await this.#takeJobs(count, skip);
+      // One suspect often comes with others, which may run in its group.
+      const more = taken.length === 0 ? this.#suspects.missing : 0;
+      return more > 0 ? this.#takeJobs(more, skip) : taken;
+    });
     for (const { uuid } of tasks) this.out.add(uuid);
     return tasks;
   }
 
-  /** Returns the task of a job that was taken; undefined if it must not be run. */
-  async #accept(job: Job, skip: (uuid: string) => boolean): Promise<Task | undefined> {
+  async #takeJobs(count: number, skip: (uuid: string) => boolean): Promise<readonly Task[]> {
     const { name, link, backend } = this.#bull;
+    const take = async (): Promise<Job | undefined> => {
+      const [job, id] = (await backend.moveToActive(this.#token, this.#options.worker)) as [
+        Job | null,
+        string,
+      ];
+      return job ? { ...job, id: String(id) } : undefined;
+    };
+    const jobs = (await Promise.all(Array.from({ length: count }, take))).filter((job) => job !== undefined);
+    if (jobs.length === 0) return [];
+    const tasks = jobs.map(({ data, id }) => {
+      const task = parseTask(data);
+      return task instanceof Task && uuidOf(id) === task.uuid ? task : undefined;
+    });
+    // Another worker may have finished a task before it died, or while the task was pushed again.
+    const uuids = tasks.map((task) => task?.uuid ?? '');
+    const isFinished = await link.client.smismember(finishedKey(name), ...uuids);
+    const accept = (job: Job, i: number): Promise<Task | undefined> =>
+      this.#accept(job, tasks[i], isFinished[i] === 1, skip);
+    return (await Promise.all(jobs.map(accept))).filter((task) => task !== undefined);
+  }
+
+  /** Returns the task of a job that was taken; undefined if it must not be run now. */
+  async #accept(
+    job: Job,
+    task: Task | undefined,
+    isFinished: boolean,
+    skip: (uuid: string) => boolean,
+  ): Promise<Task | undefined> {
+    const { backend } = this.#bull;
     const { id } = job;
-    const task = parseTask(job.data);
-    if (!(task instanceof Task) || uuidOf(id) !== task.uuid) {
+    if (task === undefined) {
       const message = 'the job is not a task; another program may have added it';
       return this.#bury(job, { code: 'TASK', message });
     }
-    if (this.out.has(task.uuid)) {
+    if (this.#isOurs(task.uuid)) {
       await this.#readReturned();
       // It was delivered again although nothing has settled it, as after a restart of Redis: it is still running here.
-      if (this.out.has(task.uuid)) return undefined;
+      if (this.#isOurs(task.uuid)) return undefined;
+    }
+    if (isFinished) {
+      await unlessSettled(backend.moveToCompleted(jobOf(id), null, true, this.#token, false));
+      return undefined;
     }
     if (skip(task.uuid)) {
       await unlessSettled(backend.moveToDelayed(id, Date.now(), LATER, this.#token, { skipAttempt: true }));
       return undefined;
     }
     const { attempts = ATTEMPTS } = typeof job.opts === 'string' ? JSON.parse(job.opts) : job.opts;
-    const stalled = Number(job.stalledCounter ?? 0);
-    if (Number(job.attemptsMade ?? 0) + stalled >= attempts) {
-      const message = `its lease expired ${stalled} times: the worker died or lost its connection`;
+    const judgement = judge(job, await marksOf(this.#bull, id, job), attempts);
+    if ('alone' in judgement) {
+      await endTrial(this.#bull, id);
+      const message = `its worker died or lost its connection ${counted(judgement.alone, 'time')} while it had only this task`;
       return this.#bury(job, { code: 'LEASE', message });
     }
-    // An earlier worker may have marked it as finished before it died.
-    const isAgain = Number(job.attemptsStarted ?? 0) > 1;
-    if (!isAgain || (await link.client.sismember(finishedKey(name), task.uuid)) === 0) return task;
-    await unlessSettled(backend.moveToCompleted(jobOf(id), null, true, this.#token, false));
+    if (judgement.size === Number.POSITIVE_INFINITY) return task;
+    this.#suspects.add(task, id, judgement.size);
     return undefined;
+  }
+
+  /** Tells whether this consumer has a task: in flight, or waiting for its delivery alone. */
+  #isOurs(uuid: string): boolean {
+    return this.out.has(uuid) || this.#suspects.has(uuid);
   }
 
   async #bury({ id }: Job, why: Failure): Promise<undefined> {
@@ -117,8 +161,11 @@ class BullConsumer implements Consumer {
   }
 
   async returned(): Promise<Returned> {
-    await this.#bull.link.run(() => this.#readReturned());
-    const returned = this.#news;
+    const { link } = this.#bull;
+    await link.run(() => this.#readReturned());
+    const isBack = this.#reported !== link.returns;
+    this.#reported = link.returns;
+    const returned = { ...this.#news, isBack };
     this.#news = { uuids: [], isEnd: false };
     return returned;
   }
@@ -129,6 +176,7 @@ class BullConsumer implements Consumer {
       const uuid = uuidOf(id);
       if (uuid === undefined) this.#news.isEnd = true;
       else if (this.out.delete(uuid)) this.#news.uuids.push(uuid);
+      else this.#suspects.delete(uuid);
     }
   }
 
@@ -143,7 +191,7 @@ class BullConsumer implements Consumer {
 
   async #renewAll(): Promise<void> {
     const { backend } = this.#bull;
-    const ids = [...this.out].map(jobIdOf);
+    const ids = [...[...this.out].map(jobIdOf), ...this.#suspects.ids];
     const lost: string[] = [];
     for (let i = 0; i < ids.length; i += RENEWED) {
       const some = ids.slice(i, i + RENEWED);
@@ -162,7 +210,10 @@ class BullConsumer implements Consumer {
     const takeUp = async (id: string): Promise<void> => {
       const keys = [active, `${backend.toKey(id)}:lock`];
       const isOurs = await link.client.eval(TAKE_UP, 2, ...keys, id, this.#token, this.#options.lease);
-      if (isOurs !== 1) this.out.delete(uuidOf(id) ?? '');
+      if (isOurs === 1) return;
+      const uuid = uuidOf(id) ?? '';
+      this.out.delete(uuid);
+      this.#suspects.delete(uuid);
     };
     await Promise.all(lost.map(takeUp));
   }
@@ -177,7 +228,7 @@ class BullConsumer implements Consumer {
     this.#returns = link.returns;
     await this.renew();
     const active = await this.#bull.link.run(() => link.client.lrange(backend.toKey('active'), 0, -1));
-    const unheard = active.filter((id) => !this.out.has(uuidOf(id) ?? ''));
+    const unheard = active.filter((id) => !this.#isOurs(uuidOf(id) ?? ''));
     if (unheard.length === 0) return;
     const locks = await this.#bull.link.run(() =>
       link.client.mget(...unheard.map((id) => `${backend.toKey(id)}:lock`)),
@@ -192,8 +243,8 @@ class BullConsumer implements Consumer {
     const [isToStop] = await this.#bull.link.run(() =>
       Promise.all([
         link.client.sismember(stopsKey(name), this.#instance),
-        link.client.hset(workersKey(name), this.#instance, state),
-        link.client.set(knownKey(name, worker), '1', 'PX', KNOWN),
+        writeEvenIfFull(link, 'hset', workersKey(name), this.#instance, state),
+        writeEvenIfFull(link, 'set', knownKey(name, worker), '1', 'PX', KNOWN),
       ]),
     );
     return isToStop === 1;
@@ -213,11 +264,18 @@ class BullConsumer implements Consumer {
     return counts.some((count) => count > 0);
   }
 
-  async giveBack(): Promise<number> {
-    const count = this.out.size;
+  async giveBack(isSuspect: (uuid: string) => boolean = () => false): Promise<number> {
+    const uuids = [...this.out];
+    const dead = uuids.filter(isSuspect).map(jobIdOf);
+    await this.#bull.link.run(() => countDeath(this.#bull, dead));
+    // Behind other tasks: their success shows that the pipe works.
+    await this.#putLast(dead);
+    const others = uuids.filter((uuid) => !isSuspect(uuid)).map(jobIdOf);
     // In reverse, so that the first one taken is at the front again.
-    await this.#putBack([...this.out].reverse().map(jobIdOf));
+    await this.#putBack([...others, ...this.#suspects.ids].reverse());
+    const count = uuids.length + this.#suspects.size;
     this.out.clear();
+    this.#suspects.clear();
     return count;
   }
 
@@ -226,6 +284,14 @@ class BullConsumer implements Consumer {
     await link.run(() =>
       Promise.all(ids.map((id) => unlessSettled(backend.moveJobFromActiveToWait(id, this.#token)))),
     );
+  }
+
+  async #putLast(ids: readonly string[]): Promise<void> {
+    const { backend, link } = this.#bull;
+    const now = Date.now();
+    const move = (id: string): Promise<void> =>
+      unlessSettled(backend.moveToDelayed(id, now, 1, this.#token, { skipAttempt: true }));
+    await link.run(() => Promise.all(ids.map(move)));
   }
 
   async close(): Promise<void> {

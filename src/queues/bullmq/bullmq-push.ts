@@ -3,6 +3,7 @@ import { finishedKey, undoneKey } from '../../core/redis/redis-keys.ts';
 import { ATTEMPTS, type PushCounts, type PushOptions } from '../contract.ts';
 import { jobIdOf } from '../job-keys.ts';
 import type { Bull } from './bull.ts';
+import { assertRoom } from './full-memory.ts';
 
 /** Name of a task in dashboards. */
 const JOB_NAME = 'task';
@@ -26,10 +27,11 @@ export async function push(
     else there.push(task);
   }
   if (options.again) await forget(bull, byId);
-  else await leaveOutFinished(bull, byId, counts);
-  const present = await takeOutPresent(bull, byId);
+  // In this order: a task that is finished meanwhile is marked before it leaves the queue.
+  const [present] = await Promise.all([takeOutPresent(bull, byId), assertRoom(bull.link)]);
   if (there === undefined) counts.seen += present.length;
   else there.unshift(...present);
+  if (!options.again) await leaveOutFinished(bull, byId, counts);
   counts.added += byId.size;
   const entries = [...byId].map(([id, task]) => ({ jobId: id, job: jobOf(id, task, options) }));
   // Each job is added before the one at the front: reversed, they keep their order.

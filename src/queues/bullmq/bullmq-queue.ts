@@ -9,6 +9,7 @@ import { pushWithRepeats } from './bullmq-repeat.ts';
 import { Settlement } from './bullmq-settle.ts';
 import { sizeOf, workersOf } from './bullmq-size.ts';
 import { takeTurn } from './bullmq-turn.ts';
+import { isFull, writeEvenIfFull } from './full-memory.ts';
 
 /** Opens queues of these names. @throws {TaskpipeError} see `connectRedis` */
 export async function openBullQueues(
@@ -42,7 +43,7 @@ function bullQueue(name: string, link: RedisLink): Queue {
     dead: () => deadTasks(bull),
     retry: (uuids) => link.run(() => retryDead(bull, uuids)),
     clear: () => link.run(() => clear(bull)),
-    pause: () => link.run(() => backend.pause(true)),
+    pause: () => link.run(() => pause(bull)),
     resume: () => link.run(() => backend.pause(false)),
     async stop(worker) {
       const workers = await link.run(() => workersOf(bull));
@@ -70,10 +71,21 @@ async function claims(
   return uuids.map((_, i) => (has(locks[i]) ? 2 : (there[i] ?? 0)));
 }
 
-async function clear({ name, link, backend }: Bull): Promise<void> {
+async function pause({ link, backend }: Bull): Promise<void> {
+  try {
+    await backend.pause(true);
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    await writeEvenIfFull(link, 'hset', backend.toKey('meta'), 'paused', 1);
+    await link.client.del(backend.toKey('marker'));
+  }
+}
+
+async function clear(bull: Bull): Promise<void> {
+  const { name, link, backend } = bull;
   const paused = await backend.getQueueMetaField('paused');
-  await backend.pause(true);
+  await pause(bull);
   await link.client.del(repeatsKey(name));
   while ((await backend.obliterate({ force: true, count: 10_000 })) > 0);
-  if (paused) await backend.pause(true);
+  if (paused) await pause(bull);
 }

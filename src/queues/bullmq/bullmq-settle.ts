@@ -6,6 +6,8 @@ import type { Bull } from './bull.ts';
 import { reasonOf } from './bullmq-dead.ts';
 import { addRepeats, countRepeats } from './bullmq-repeat.ts';
 import { workersOf } from './bullmq-size.ts';
+import { writeEvenIfFull } from './full-memory.ts';
+import { clearMarks } from './suspects.ts';
 
 /** A verdict with the delivery that it settles. */
 interface Case extends Verdict {
@@ -61,14 +63,14 @@ export class Settlement {
   /** Tells the worker of this name that more verdicts may come. */
   async keep(worker: string): Promise<void> {
     const { name, link } = this.#bull;
-    await link.client.set(settlingKey(name, worker), '1', 'PX', SETTLING * 4);
+    await writeEvenIfFull(link, 'set', settlingKey(name, worker), '1', 'PX', SETTLING * 4);
   }
 
   /** Tells the worker of this name that no more verdicts come from this process. */
   async end(worker: string): Promise<void> {
     const { name, link } = this.#bull;
     for (const [instance, state] of await workersOf(this.#bull))
-      if (state.worker === worker) await link.client.rpush(returnedKey(name, instance), '');
+      if (state.worker === worker) await writeEvenIfFull(link, 'rpush', returnedKey(name, instance), '');
   }
 
   /** Restricts failures and returns to deliveries of the worker of this name, if there is one. */
@@ -84,7 +86,7 @@ export class Settlement {
     const uuids = cases.filter(({ kind }) => kind === 'done').map(({ uuid }) => uuid);
     if (uuids.length === 0) return;
     await Promise.all([
-      link.client.sadd(finishedKey(name), ...uuids),
+      writeEvenIfFull(link, 'sadd', finishedKey(name), ...uuids),
       link.client.srem(undoneKey(name), ...uuids),
     ]);
   }
@@ -109,7 +111,8 @@ export class Settlement {
       if (kind === 'done') return await this.#complete(one);
       if (token === undefined || !this.#isOurs(one)) return 'gone';
       if (kind === 'failed') return await this.#fail(one, token, delay);
-      await backend.moveJobFromActiveToWait(id, token);
+      // The marks are removed first: at the front, the task may be delivered again at once.
+      await Promise.all([clearMarks(this.#bull, id), backend.moveJobFromActiveToWait(id, token)]);
       return 'back';
     } catch (error) {
       if (isStale(error)) return 'moved';
@@ -129,14 +132,19 @@ export class Settlement {
     return (await backend.remove(id, false)) === 0 ? 'moved' : 'done'; // 0: another worker took it meanwhile
   }
 
-  async #fail({ id, error = UNKNOWN }: Case, token: string, delay: number): Promise<keyof SettleCounts> {
+  async #fail(
+    { id, error = UNKNOWN, isFinal = false }: Case,
+    token: string,
+    delay: number,
+  ): Promise<keyof SettleCounts> {
     const { link, backend } = this.#bull;
-    const [atm, stc, opts] = await link.client.hmget(backend.toKey(id), 'atm', 'stc', 'opts');
+    const [atm, opts] = await link.client.hmget(backend.toKey(id), 'atm', 'opts');
     const { attempts = ATTEMPTS } = JSON.parse(opts ?? '{}') as { attempts?: number };
-    if (Number(atm ?? 0) + Number(stc ?? 0) + 1 >= attempts) {
+    if (isFinal || Number(atm ?? 0) + 1 >= attempts) {
       await backend.moveToFailed(jobOf(id, attempts), reasonOf(error), false, token, false);
       return 'dead';
     }
+    await clearMarks(this.#bull, id);
     if (delay > 0) await backend.moveToDelayed(id, Date.now(), delay, token);
     else await backend.retryJob(id, false, token);
     return 'again';
@@ -154,7 +162,7 @@ export class Settlement {
     }
     for (const [instance, ids] of byInstance) {
       const key = returnedKey(name, instance);
-      await Promise.all([link.client.rpush(key, ...ids), link.client.pexpire(key, UNREAD)]);
+      await Promise.all([writeEvenIfFull(link, 'rpush', key, ...ids), link.client.pexpire(key, UNREAD)]);
     }
   }
 }

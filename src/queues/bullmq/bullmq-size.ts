@@ -7,20 +7,20 @@ import { countRepeats } from './bullmq-repeat.ts';
 /** Returns the numbers of tasks by state, and the live workers. */
 export async function sizeOf(bull: Bull): Promise<Size> {
   const { name, link, backend } = bull;
-  const [counts, repeats, finished, workers, paused] = await Promise.all([
+  const [counts, repeats, finished, workers, paused, due] = await Promise.all([
     backend.getCounts(['wait', 'prioritized', 'delayed', 'active', 'failed']),
     countRepeats(bull),
     link.client.scard(finishedKey(name)),
     workersOf(bull),
     backend.getQueueMetaField('paused'),
+    // BullMQ moves them to the waiting ones at the next delivery. Its scores are the time and 12 bits of a counter.
+    link.client.zcount(backend.toKey('delayed'), 0, Date.now() * 0x1000 + 0xfff),
   ]);
-  const [wait = 0, prioritized = 0, delayed = 0, active = 0, dead = 0] = counts;
-  const states = [...workers.values()];
-  const later = delayed + repeats;
+  const [wait = 0, prioritized = 0, later = 0, active = 0, dead = 0] = counts;
   return {
-    ...{ waiting: wait + prioritized, delayed: later, active, dead, finished },
-    paused: !!paused,
-    workers: states,
+    waiting: wait + prioritized + due,
+    delayed: Math.max(0, later - due) + repeats,
+    ...{ active, dead, finished, paused: !!paused, workers: [...workers.values()] },
   };
 }
 

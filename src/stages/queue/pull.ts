@@ -2,6 +2,8 @@ import { counted } from '../../core/base/format.ts';
 import type { Task } from '../../core/record/task.ts';
 import { SETTLING } from '../../queues/contract.ts';
 import type { Consumer, Queue } from '../../queues/index.ts';
+import { durationWords } from '../../reports/report-words.ts';
+import { FlightWatch, namesOf } from './flight-watch.ts';
 
 export interface PullOptions {
   /** Name of the worker that takes the tasks; it need not be unique. */
@@ -15,10 +17,20 @@ export interface PullOptions {
   /** Signal to take no more tasks. */
   readonly stopping?: AbortSignal | undefined;
   readonly warn?: ((message: string) => void) | undefined;
+  readonly info?: ((message: string) => void) | undefined;
+  /**
+   * Time after which a task is given back as failed if tasks that were delivered later came back, and it did not, in
+   * milliseconds. Default one hour.
+   */
+  readonly missingAfter?: number | undefined;
 }
 
 export const WINDOW = 1000;
 export const LEASE = 30_000;
+export const MISSING_AFTER = 3_600_000;
+
+/** Minimum time without a task that comes back until that is reported, in milliseconds. */
+const QUIET = 10_000;
 
 /** Bounds of the number of tasks requested at once: few at first, and more while tasks come. */
 const FIRST_ASKED = 16;
@@ -44,10 +56,14 @@ export class Pull {
   delivered = 0;
   /** True if delivery ended because no process is left to acknowledge the tasks in flight. */
   isAbandoned = false;
+  readonly #queues: readonly Queue[];
   readonly #consumers: readonly Consumer[];
+  readonly #flights: FlightWatch;
   readonly #options: PullOptions;
   readonly #timers: NodeJS.Timeout[] = [];
   #failure: { error: unknown } | undefined;
+  /** Tasks of the last batch until it is written: if that fails, no stage had them. */
+  #unwritten: Set<string> = new Set();
   #isStopping = false;
   #isEnd = false;
   #lastNews = Date.now();
@@ -58,10 +74,12 @@ export class Pull {
   #isHeard = false;
   #wake: (() => void) | undefined;
 
-  private constructor(consumers: readonly Consumer[], options: PullOptions) {
+  private constructor(queues: readonly Queue[], consumers: readonly Consumer[], options: PullOptions) {
+    this.#queues = queues;
     this.#consumers = consumers;
     this.#options = options;
-    const { stopping, lease = LEASE } = options;
+    const { stopping, lease = LEASE, missingAfter = MISSING_AFTER, info } = options;
+    this.#flights = new FlightWatch({ missingAfter, quiet: Math.max(QUIET, lease * 3), info });
     stopping?.addEventListener('abort', this.stop);
     if (stopping?.aborted) this.stop();
     this.#every(lease / 3, () => this.#renew());
@@ -70,7 +88,8 @@ export class Pull {
 
   static async open(queues: readonly Queue[], options: PullOptions): Promise<Pull> {
     const { worker, lease = LEASE } = options;
-    return new Pull(await Promise.all(queues.map((queue) => queue.consume({ worker, lease }))), options);
+    const consumers = await Promise.all(queues.map((queue) => queue.consume({ worker, lease })));
+    return new Pull(queues, consumers, options);
   }
 
   /** Number of tasks in flight. */
@@ -102,8 +121,14 @@ export class Pull {
         ask = Math.min(MOST_ASKED, Math.max(FIRST_ASKED, tasks.length * 2));
         wait = SHORTEST_WAIT;
         this.delivered += tasks.length;
+        this.#flights.delivered(
+          tasks.map(({ uuid }) => uuid),
+          performance.now(),
+        );
         if (this.out === tasks.length) this.#lastNews = Date.now(); // acknowledgements can come from now on
+        this.#unwritten = new Set(tasks.map(({ uuid }) => uuid));
         yield tasks;
+        this.#unwritten.clear();
         continue;
       }
       if (asked > 0) {
@@ -138,7 +163,9 @@ export class Pull {
       await this.#pause(SHORTEST_WAIT * 2);
     }
     let count = 0;
-    for (const consumer of this.#consumers) count += await consumer.giveBack();
+    const isDeath = !hurry?.aborted;
+    const isSuspect = (uuid: string): boolean => isDeath && !this.#unwritten.has(uuid);
+    for (const consumer of this.#consumers) count += await consumer.giveBack(isSuspect);
     return count;
   }
 
@@ -169,11 +196,32 @@ export class Pull {
     if (this.#failure !== undefined) throw this.#failure.error;
     for (const consumer of this.#consumers) {
       if (consumer.out.size === 0) continue;
-      const { uuids, isEnd } = await consumer.returned();
+      const { uuids, isEnd, isBack } = await consumer.returned();
       this.#settled += uuids.length;
-      if (uuids.length > 0) this.#lastNews = Date.now();
+      this.#flights.returned(uuids, performance.now());
+      // After an outage the acknowledging process reconnects at its own time.
+      if (uuids.length > 0 || isBack) this.#lastNews = Date.now();
       // After one acknowledging process has ended, another one may still settle tasks.
       if (uuids.length > 0 || isEnd) this.#isEnd = isEnd;
+    }
+    await this.#giveUpMissing();
+  }
+
+  /** Gives back tasks that left the pipe. */
+  async #giveUpMissing(): Promise<void> {
+    const missing = this.#flights.missing(performance.now());
+    if (missing.length === 0) return;
+    const { worker, missingAfter = MISSING_AFTER, warn } = this.#options;
+    warn?.(
+      `${counted(missing.length, 'task')} did not come back although later ones did, for ${durationWords(missingAfter)}: ${namesOf(missing)}; given back as failed (--missing-after)`,
+    );
+    const error = { code: 'MISSING', message: 'its record left the pipe between task-queue pull and ack' };
+    for (const [i, queue] of this.#queues.entries()) {
+      const own = missing.filter((uuid) => this.#consumers[i]?.out.has(uuid));
+      await queue.settle(
+        own.map((uuid) => ({ uuid, kind: 'failed', error })),
+        { worker },
+      );
     }
   }
 

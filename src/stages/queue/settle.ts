@@ -2,6 +2,7 @@ import { parseLines, parseTask, type RecordReject } from '../../core/record/ndjs
 import { type Failure, runOf, Task } from '../../core/record/task.ts';
 import type { LineOptions } from '../../core/text/lines.ts';
 import type { Queue, SettleCounts, SettleOptions, Verdict } from '../../queues/index.ts';
+import { MISFITS } from '../../savers/contract.ts';
 import { nameOf } from '../ledger-filter.ts';
 
 /** Line of the input, with the verdict on its task. */
@@ -31,7 +32,9 @@ function judge(line: string): JudgedLine | RecordReject | undefined {
   const { uuid } = task;
   if (run === undefined || run.state === 'SUCCESS') return { uuid, kind: 'done', line };
   if (run.state === 'PENDING') return { uuid, kind: 'back', line };
-  return { uuid, kind: 'failed', error: failureOf(run.error, run.state), line };
+  const error = failureOf(run.error, run.state);
+  // The work succeeded, but its result does not fit the output: it is in the rest file.
+  return { uuid, kind: 'failed', error, isFinal: MISFITS.includes(error.code), line };
 }
 
 /** Returns the failure of a run. A run that came from outside may lack anything. */

@@ -74,9 +74,27 @@ test('a BullMQ queue, and so a dashboard, shows tasks as jobs', () =>
     const [dead] = await other.getFailed();
     expect([dead?.id, dead?.failedReason]).toEqual(['=a', 'HTTP_STATUS: 500']);
     await dead?.retry(); // like the button of a dashboard
-    expect(uuidsOf(await consumer.take(1))).toEqual([]); // its only delivery is used up
+    expect(uuidsOf(await consumer.take(1))).toEqual(['a']);
+    await queue.settle([{ uuid: 'a', kind: 'failed' }]);
+    expect((await queue.size()).dead).toBe(1);
     expect(await queue.retry(['a'])).toBe(1);
     expect(uuidsOf(await consumer.take(1))).toEqual(['a']);
+    await other.close();
+    connection.disconnect();
+  }));
+
+test('a finished task that another program adds again is not delivered', () =>
+  withQueue(async (queue, name) => {
+    await queue.push([task('a')]);
+    const consumer = await consume(queue, 'w');
+    await consumer.take(1);
+    await queue.settle([{ uuid: 'a', kind: 'done' }]);
+    await consumer.returned();
+    const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
+    const other = new BullQueue(name, { connection });
+    await other.add('task', { uuid: 'a' }, { jobId: '=a' });
+    expect(await consumer.take(10)).toEqual([]);
+    expect(await queue.size()).toMatchObject({ waiting: 0, active: 0, finished: 1 });
     await other.close();
     connection.disconnect();
   }));

@@ -1,0 +1,74 @@
+import type { Redis } from 'ioredis';
+
+/** Interval of the checks, in milliseconds. */
+const CHECK = 500;
+/** Silence after which a connection is given up, in milliseconds: a server that works answers sooner. */
+const SILENCE = 5000;
+/** Silence, and absence of the server, that is waited for after a stop was requested, in milliseconds. */
+const STOPPING = 2000;
+
+/** Options of `watchSilence`. */
+export interface SilenceOptions {
+  /** Maximum time that the server may be unavailable, in milliseconds. */
+  readonly patience: number;
+  /** Aborted to wait only shortly. */
+  readonly stopping?: AbortSignal | undefined;
+  /** Aborted to wait no longer. */
+  readonly aborting?: AbortSignal | undefined;
+  /** Returns the time since which the server is unavailable; undefined if it is available. */
+  awaySince(): number | undefined;
+  /** Called before the connection is closed for silence. @param isLast true if it is not opened again */
+  onSilence(isLast: boolean): void;
+}
+
+/**
+ * Watches a connection. A server that is frozen, or behind a network that drops packets, closes no connection, so
+ * that commands would wait for ever. A silent connection is replaced; if the server stays away for longer than
+ * `patience`, the client is closed.
+ * @returns a function that stops the watch
+ */
+export function watchSilence(client: Redis, options: SilenceOptions): () => void {
+  const { patience, stopping, aborting } = options;
+  let silentFor = 0;
+  let isAsking = false;
+  let before = '';
+  const check = (): void => {
+    const away = options.awaySince();
+    const limit = stopping?.aborted ? Math.min(patience, STOPPING) : patience;
+    if (away !== undefined && (aborting?.aborted || performance.now() - away >= limit)) {
+      options.onSilence(true);
+      client.disconnect();
+      return;
+    }
+    if (client.status === 'ready' && !isAsking) {
+      isAsking = true;
+      silentFor = 0;
+      const answered = (): void => {
+        isAsking = false;
+      };
+      client.ping().then(answered, answered);
+    }
+    const traffic = trafficOf(client);
+    // Counted in checks, not by the clock: this process may have been blocked or suspended.
+    silentFor = traffic === before ? silentFor + CHECK : 0;
+    before = traffic;
+    const isWaiting = client.status === 'connect' || (client.status === 'ready' && isAsking);
+    if (!isWaiting || silentFor < Math.min(limit, SILENCE)) return;
+    silentFor = 0;
+    isAsking = false;
+    options.onSilence(false);
+    client.disconnect(true);
+  };
+  const timer = setInterval(check, CHECK).unref();
+  aborting?.addEventListener('abort', check);
+  return () => {
+    clearInterval(timer);
+    aborting?.removeEventListener('abort', check);
+  };
+}
+
+/** Returns a text that changes whenever the connection receives bytes, or sends some that waited. */
+function trafficOf({ stream }: Redis): string {
+  const { bytesRead, writableLength } = (stream ?? {}) as { bytesRead?: number; writableLength?: number };
+  return `${bytesRead}/${writableLength}`;
+}

@@ -1,0 +1,84 @@
+import { counted } from '../../core/base/format.ts';
+
+/** Number of uuids that a message names. */
+const NAMED = 5;
+
+/** Options of `FlightWatch`, in milliseconds. */
+export interface FlightOptions {
+  /** Time for which a task may be missing. */
+  readonly missingAfter: number;
+  /** Time without any task that comes back, after which `info` is called. */
+  readonly quiet: number;
+  readonly info?: ((message: string) => void) | undefined;
+}
+
+/** A delivered task. */
+interface Flight {
+  readonly number: number;
+  /** Time since which a task that was delivered later is back. */
+  passedAt: number | undefined;
+}
+
+/**
+ * Notices tasks that left the pipe between `pull` and `ack`, for example by a filter that drops records: tasks that were
+ * delivered after them came back, and they did not. All times are in milliseconds, by one clock.
+ */
+export class FlightWatch {
+  readonly #options: FlightOptions;
+  /** Tasks in flight, in order of delivery. */
+  readonly #out = new Map<string, Flight>();
+  #delivered = 0;
+  /** Number of the latest delivery that came back. */
+  #latestBack = -1;
+  /** Time of the last delivery or return; undefined once its silence was reported. */
+  #lastSign: number | undefined;
+
+  constructor(options: FlightOptions) {
+    this.#options = options;
+  }
+
+  delivered(uuids: Iterable<string>, now: number): void {
+    for (const uuid of uuids) this.#out.set(uuid, { number: this.#delivered++, passedAt: undefined });
+    this.#lastSign = now;
+  }
+
+  returned(uuids: readonly string[], now: number): void {
+    if (uuids.length === 0) return;
+    this.#lastSign = now;
+    for (const uuid of uuids) {
+      this.#latestBack = Math.max(this.#latestBack, this.#out.get(uuid)?.number ?? -1);
+      this.#out.delete(uuid);
+    }
+    for (const flight of this.#out.values()) {
+      if (flight.number > this.#latestBack) break;
+      flight.passedAt ??= now;
+    }
+  }
+
+  /** Removes and returns the tasks that are missing for too long. Reports silence. */
+  missing(now: number): readonly string[] {
+    this.#noteSilence(now);
+    const missing: string[] = [];
+    for (const [uuid, { passedAt }] of this.#out) {
+      if (passedAt === undefined) break;
+      if (now - passedAt >= this.#options.missingAfter) missing.push(uuid);
+    }
+    for (const uuid of missing) this.#out.delete(uuid);
+    return missing;
+  }
+
+  #noteSilence(now: number): void {
+    const { quiet, info } = this.#options;
+    if (this.#out.size === 0 || this.#lastSign === undefined || now - this.#lastSign < quiet) return;
+    this.#lastSign = undefined;
+    const words = `${counted(this.#out.size, 'task')} in flight (${namesOf([...this.#out.keys()])})`;
+    info?.(
+      `no task came back for ${Math.round(quiet / 1000)} s; ${words}: slow, or dropped by a program of the pipe`,
+    );
+  }
+}
+
+/** Returns a list of uuids for a message. */
+export function namesOf(uuids: readonly string[]): string {
+  return uuids.length <= NAMED ? uuids.join(', ') : `${uuids.slice(0, NAMED).join(', ')}, …`;
+}
