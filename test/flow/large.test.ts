@@ -21,11 +21,14 @@ const DEEP = 2_000;
 const many = <T>(make: (number: number) => T): T[] =>
   Array.from({ length: MANY }, (_, number) => make(number));
 
-/** Runs a flow and checks that it takes at most 2 seconds of CPU time, with its compilation: other tests may run. */
+/**
+ * Runs a flow and checks the CPU time, with its compilation. Half a second is usual; a busy machine takes several times
+ * as long, and quadratic cost would take minutes.
+ */
 async function runFast(flow: Flow, engine: EngineKind = 'serial'): Promise<FlowResult> {
   const start = process.cpuUsage();
   const result = await new Engine(flow, { engine, jobs: 100, store: { first: 0 } }).run();
-  expect(process.cpuUsage(start).user).toBeLessThan(2_000_000);
+  expect(process.cpuUsage(start).user).toBeLessThan(6_000_000);
   return result;
 }
 
@@ -39,8 +42,9 @@ function link(number: number, more: Partial<Atom> = {}): Atom {
   });
 }
 
+/** Returns an atom that fails, without the cost of a stack. */
 const bad = (name: string, more: Partial<Atom> = {}): Atom =>
-  task(name, () => Promise.reject(new Error('bad')), more);
+  task(name, () => Promise.reject({ code: 'BAD', message: 'bad' }), more);
 
 test.each([
   ['linear', 'serial'],
@@ -48,7 +52,7 @@ test.each([
   ['graph', 'serial'],
   ['graph', 'parallel'],
 ] as const)(
-  'a %s flow of 10,000 atoms that pass a value on runs in 2 seconds (%s)',
+  'a %s flow of 10,000 atoms that pass a value on runs without quadratic cost (%s)',
   async (pattern, engine) => {
     const flow = { linear, graph }[pattern]('f').add(...many(link));
     const { state, provided } = await runFast(flow, engine);
@@ -57,7 +61,7 @@ test.each([
 );
 
 test.each(['serial', 'parallel'] as const)(
-  'an unordered flow of 10,000 atoms runs in 2 seconds (%s)',
+  'an unordered flow of 10,000 atoms runs without quadratic cost (%s)',
   async (engine) => {
     const flow = unordered('f').add(
       ...many((number) =>
@@ -69,7 +73,7 @@ test.each(['serial', 'parallel'] as const)(
   },
 );
 
-test('atoms that all provide the same name are found in 2 seconds', async () => {
+test('atoms that all provide the same name are found without quadratic cost', async () => {
   const flow = linear('f').add(
     ...many((number) =>
       task(`a${number}`, ({ first }) => (first as number) + 1, { requires: 'first', provides: 'first' }),
@@ -78,7 +82,7 @@ test('atoms that all provide the same name are found in 2 seconds', async () => 
   expect((await runFast(flow)).provided).toEqual({ first: MANY });
 });
 
-test('a value that all 10,000 atoms of a linked graph require is found in 2 seconds', async () => {
+test('a value that all 10,000 atoms of a linked graph require is found without quadratic cost', async () => {
   const flow = graph('f').add(
     ...many((number) =>
       task(`a${number}`, () => number, number === 0 ? { provides: 'x' } : { requires: 'x' }),
@@ -93,7 +97,7 @@ test.each([
   ['unordered', 'serial'],
   ['unordered', 'parallel'],
   ['graph', 'parallel'],
-] as const)('10,000 atoms of a %s flow are reverted in 2 seconds (%s)', async (pattern, engine) => {
+] as const)('10,000 atoms of a %s flow are reverted without quadratic cost (%s)', async (pattern, engine) => {
   let reverted = 0;
   const revert = (_: unknown, { failures }: { failures: object }): void => {
     if (Object.keys(failures).length === 1) reverted++;
@@ -108,7 +112,7 @@ test.each([
 });
 
 test.each(['serial', 'parallel'] as const)(
-  '10,000 atoms that all fail are reverted in 2 seconds (%s)',
+  '10,000 atoms that all fail are reverted without quadratic cost (%s)',
   async (engine) => {
     const flow = unordered('f').add(...many((number) => bad(`a${number}`, { revert: () => {} })));
     expect((await runFast(flow, engine)).state).toBe('REVERTED');
@@ -117,7 +121,7 @@ test.each(['serial', 'parallel'] as const)(
   },
 );
 
-test('10,000 deciders that leave out their atoms are asked in 2 seconds', async () => {
+test('10,000 deciders that leave out their atoms are asked without quadratic cost', async () => {
   const chain = graph('f').add(...many((number) => task(`a${number}`, () => number)));
   for (let number = 1; number < MANY; number++)
     chain.link(`a${number - 1}`, `a${number}`, { decider: () => number % 2 === 0, depth: 'ATOM' });
@@ -130,7 +134,7 @@ test('10,000 deciders that leave out their atoms are asked in 2 seconds', async 
   expect((await runFast(star)).state).toBe('SUCCESS');
 });
 
-test('a circle of 10,000 parts is reported in 2 seconds', async () => {
+test('a circle of 10,000 parts is reported without quadratic cost', async () => {
   const flow = graph('f').add(...many((number) => task(`a${number}`, () => number)));
   for (let number = 0; number < MANY; number++) flow.link(`a${number}`, `a${(number + 1) % MANY}`);
   await expect(runFast(flow)).rejects.toThrow(/in a circle: "a0" -> "a1" -> .* -> "a0"$/);
