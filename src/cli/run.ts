@@ -114,6 +114,7 @@ function openGuest(
   if (threads !== undefined) return { watchdog: undefined }; // they leave this thread free to hear signals
   const watchdog = openWatchdog({ name, grace: grace as number });
   stop.beforeEnd(watchdog.close);
+  stop.stopping.addEventListener('abort', watchdog.stopping);
   return { watchdog };
 }
 

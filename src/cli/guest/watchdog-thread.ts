@@ -77,6 +77,7 @@ function heard(): void {
 
 port.on('message', (message: ToWatchdog) => {
   if (message === 'alive') isAlive = true;
+  else if (message === 'stopping') setTimeout(() => count === 0 && heard(), ANSWER);
   else setTimeout(() => kill('killed: the module or flow blocked the end of the stage'), ENDING);
 });
 

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 
-/** Message to the watchdog: an answer, the grace of the stage, or that the stage is ending. */
-export type ToWatchdog = 'alive' | 'ending';
+/** Message to the watchdog: an answer, that the main thread has heard a signal, or that the stage is ending. */
+export type ToWatchdog = 'alive' | 'stopping' | 'ending';
 
 /** Setting of the watchdog. */
 export interface WatchdogData {
@@ -13,6 +13,8 @@ export interface WatchdogData {
 
 /** Thread that ends a process whose main thread is blocked by user code. */
 export interface Watchdog {
+  /** Called at the first signal: the watchdog does not hear those that come while it starts. */
+  stopping(): void;
   /** Called when the stage is over: the process must end soon. */
   ending(): void;
   /** Ends the watchdog, so that it no longer listens to signals. */
@@ -34,5 +36,5 @@ export function openWatchdog(data: WatchdogData): Watchdog {
   worker.on('message', () => tell('alive'));
   worker.on('error', () => {}); // this Node has no signals in threads: the main thread alone hears them
   worker.unref();
-  return { ending: () => tell('ending'), close: () => worker.terminate() };
+  return { stopping: () => tell('stopping'), ending: () => tell('ending'), close: () => worker.terminate() };
 }
