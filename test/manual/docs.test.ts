@@ -33,6 +33,19 @@ const OTHERS = new Set([
   ...['TUNNEL_REFUSED', 'ADDRESS_DENIED'], // internal codes; users see CONNECTION and DENIED
   ...['COUNT', 'LPOS', 'NX', 'PX', 'SET', 'TIME', 'UNKNOWN', 'TASK_QUEUE'], // of Redis
   ...[
+    'DEL',
+    'EXISTS',
+    'HDEL',
+    'HEXISTS',
+    'HGET',
+    'HINCRBY',
+    'HINCRBYFLOAT',
+    'HSET',
+    'HSETNX',
+    'OOM',
+    'EXECABORT',
+  ],
+  ...[
     'TASK_REDIS_PASSWORD',
     'TASK_UUID',
     'TASK_WORKER_NUMBER',

@@ -19,7 +19,7 @@ import { reasonOf } from './bullmq-dead.ts';
 import { addAllRepeats, countRepeats } from './bullmq-repeat.ts';
 import { isStale, jobOf } from './bullmq-settle.ts';
 import { writeEvenIfFull } from './full-memory.ts';
-import { countDeath, endTrial, type History, judge, marksOf, Suspects } from './suspects.ts';
+import { countDeath, endTrial, type JobCounts, judge, marksOf, Suspects } from './suspects.ts';
 
 /** Leases renewed by one command. */
 const RENEWED = 1000;
@@ -34,7 +34,7 @@ if not redis.call('LPOS', KEYS[1], ARGV[1]) then return 0 end
 return redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3], 'NX') and 1 or 0`;
 
 /** A job as `moveToActive` returns it. */
-interface Job extends History {
+interface Job extends JobCounts {
   readonly id: string;
   readonly data: string;
   readonly opts: { readonly attempts?: number } | string;

@@ -44,7 +44,7 @@ redis.call('HINCRBYFLOAT', KEYS[1], '${DEATHS}', (isFirst or isWorking) and '1' 
 return 1`;
 
 /** Counts of BullMQ for a job. */
-export interface History {
+export interface JobCounts {
   /** Expired leases. */
   readonly stalledCounter?: number;
   /** Verdicts of failure. */
@@ -62,7 +62,7 @@ const MARKS = [GROUP, DEATHS, ALONE] as const;
 export async function marksOf(
   { link, backend }: Bull,
   id: string,
-  { attemptsStarted }: History,
+  { attemptsStarted }: JobCounts,
 ): Promise<Marks> {
   return Number(attemptsStarted ?? 0) > 1 ? link.client.hmget(backend.toKey(id), ...MARKS) : [];
 }
@@ -71,7 +71,7 @@ export async function marksOf(
 export type Judgement = { readonly size: number } | { readonly alone: number };
 
 /** Judges a job by its deliveries. The size is infinite for a task that is not a suspect. */
-export function judge(history: History, marks: Marks, attempts: number): Judgement {
+export function judge(history: JobCounts, marks: Marks, attempts: number): Judgement {
   const [group = 0, died = 0, alone = 0] = marks.map(Number);
   const deaths = Number(history.stalledCounter ?? 0) + died;
   if (deaths === 0) return { size: Number.POSITIVE_INFINITY };
