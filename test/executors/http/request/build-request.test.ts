@@ -252,10 +252,18 @@ describe('headers', () => {
   test('of the connection are dropped', async () => {
     const { headers } = await sent((url) => ({
       url,
-      headers: { Connection: 'close', 'Content-Length': '9' },
+      headers: { Connection: 'upgrade', 'Content-Length': '9' },
     }));
     expect(headers.connection).toBe('keep-alive');
     expect(headers['content-length']).toBeUndefined();
+  });
+
+  test('may ask for a connection that is closed after the request', async () => {
+    const server = await serve((response) => response.end());
+    const executor = await open({ header: ['Connection: close'] });
+    for (let i = 0; i < 3; i++) await attempt(executor, { url: server.url });
+    expect(server.seen.map(({ headers }) => headers.connection)).toEqual(['close', 'close', 'close']);
+    expect(server.connections).toBe(3);
   });
 
   test('of invalid form are a usage error that does not show them, and a missing file is an I/O error', async () => {
