@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { Task } from '../../core/record/task.ts';
 import type { StageControl } from '../contract.ts';
 import { openClient } from './open-client.ts';
-import { checked, type HttpOptions, TIMEOUT } from './options.ts';
+import { checked, type HttpOptions, keptHeaders, TIMEOUT } from './options.ts';
 import { MAX_TIMEOUT, type RequestDefaults, requestOf } from './request/build-request.ts';
 import { readHeaders } from './request/headers.ts';
 import type { HttpRequest } from './request/redirect.ts';
@@ -64,6 +64,7 @@ export async function openFetcher(options: HttpOptions): Promise<Fetcher> {
     timeout: Math.min(timeout, MAX_TIMEOUT),
   };
   const { client, close } = await openClient(options, defaults);
+  const keeps = keptHeaders(options);
   return {
     fetch: (signal) => async (url, more) => {
       const task = new Task('', JSON.stringify({ ...more, url: String(url) }));
@@ -74,7 +75,7 @@ export async function openFetcher(options: HttpOptions): Promise<Fetcher> {
         response = responseOf(hop, answer);
         return {};
       };
-      const visitor = { client, judge, follow, sendsKey: false };
+      const visitor = { client, judge, follow, keeps, sendsKey: false };
       const { error, retry } = await requestLoop(visitor, task, request, {
         number: 1,
         signal,

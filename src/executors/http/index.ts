@@ -6,7 +6,7 @@ import type { Task } from '../../core/record/task.ts';
 import { compileTemplate, type Template } from '../../core/record/template.ts';
 import type { Executor } from '../contract.ts';
 import { openClient } from './open-client.ts';
-import { checked, type HttpOptions, TIMEOUT } from './options.ts';
+import { checked, type HttpOptions, keptHeaders, TIMEOUT } from './options.ts';
 import {
   MAX_TIMEOUT,
   type Request,
@@ -36,7 +36,7 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
   };
   const judge = await createJudge(options);
   const { client, close } = await openClient(options, defaults);
-  const visitor: RequestLoop = { client, judge, follow, sendsKey };
+  const visitor: RequestLoop = { client, judge, follow, keeps: keptHeaders(options), sendsKey };
   const curlOf = options.printCurl === undefined ? undefined : await curlWriter(options, defaults, visitor);
   const fixedOrigin = defaults.url === undefined ? '' : originOfAll(defaults.url);
   return {

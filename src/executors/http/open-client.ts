@@ -1,10 +1,11 @@
 import { BlockList } from 'node:net';
+import type { Agent } from 'undici';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { checked, type HttpOptions, MAX_BODY } from './options.ts';
 import type { RequestDefaults } from './request/build-request.ts';
 import { type AddressRule, publicOr, toNetworks } from './transport/addresses.ts';
 import { type Client, createClient } from './transport/client.ts';
-import { openConnector, openPool } from './transport/connection-pool.ts';
+import { openConnector, openFreshPool, openPool } from './transport/connection-pool.ts';
 import type { ProxyEnvironment, ProxySettings } from './transport/proxy.ts';
 
 /** Client with what must be closed after its last request. */
@@ -24,6 +25,11 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
   const mayConnect = await addressRule(options, settings);
   const connector = openConnector({ timeout: defaults.timeout, insecure, mayConnect });
   const pool = openPool(connector.connect);
+  let fresh: Agent | undefined;
+  const freshPool = (): Agent => {
+    fresh ??= openFreshPool(connector.connect);
+    return fresh;
+  };
   const cookies =
     options.cookies === undefined
       ? undefined
@@ -35,10 +41,20 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
   const proxies = settings === undefined ? undefined : proxy?.openProxies(settings, pool, connector);
   const usualHeaders = defaults.headers;
   return {
-    client: createClient({ pool, proxies, cookies, cache, userAgent, usualHeaders, maxBody, hostErrors }),
+    client: createClient({
+      pool,
+      freshPool,
+      proxies,
+      cookies,
+      cache,
+      userAgent,
+      usualHeaders,
+      maxBody,
+      hostErrors,
+    }),
     async close() {
       connector.abandon();
-      await Promise.all([pool.destroy(), proxies?.close()]);
+      await Promise.all([pool.destroy(), fresh?.destroy(), proxies?.close()]);
       await cookies?.save();
     },
   };

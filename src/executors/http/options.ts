@@ -64,7 +64,7 @@ export const httpOptions = {
     {
       redact: (typed) => (typed.startsWith('@') ? typed : typed.replace(/(?<=:\s*)\S.*|^[^:]*$/s, CONCEALED)),
       details:
-        'Headers of the record override these. A redirect to another origin gets none of them. Values are never shown in messages, reports or --print-curl. A command line is visible to other users of the machine, a file need not be.',
+        'Headers of the record override these. A redirect to another origin gets only those that hold no secret: see --keep-header. Values are never shown in messages, reports or --print-curl. A command line is visible to other users of the machine, a file need not be.',
     },
   ),
   /** Most redirects to follow. Default 5; with 0, a redirect is the response. */
@@ -73,6 +73,16 @@ export const httpOptions = {
     default: 5,
     details: 'With 0, a redirect is the response that is judged, usually a failure: see --expect-status.',
   }),
+  /** Names of headers that a redirect to another origin gets too. */
+  keepHeader: values(
+    'also send this header after a redirect to another origin; may be repeated',
+    'NAME',
+    toHeaderName,
+    {
+      details:
+        'Accept, Accept-Language, Cache-Control, Content-Type, Range and User-Agent are always sent. Name a header with a secret only if you trust each server that may be redirected to.',
+    },
+  ),
   /** Statuses of success, such as `2xx,304,500-599`. Default `2xx`. */
   expectStatus: value('statuses of success, such as 2xx,304,500-599', 'LIST', toStatuses, {
     default: '2xx',
@@ -182,6 +192,17 @@ export function checked(
 
 function toTemplate(typed: string): string {
   compileTemplate(typed);
+  return typed;
+}
+
+/** Returns the names of `keepHeader` in lower case. */
+export function keptHeaders({ keepHeader = [] }: HttpOptions): ReadonlySet<string> {
+  return new Set(keepHeader.map((name) => toHeaderName(name).toLowerCase()));
+}
+
+function toHeaderName(typed: string): string {
+  if (!/^[\w!#$%&'*+.^`|~-]+$/.test(typed))
+    throw new InvalidValue('must be the name of a header, such as X-Tenant');
   return typed;
 }
 

@@ -14,6 +14,8 @@ export interface RequestLoop {
   readonly client: Client;
   readonly judge: Judge;
   readonly follow: number;
+  /** Names of user headers that cross origins, in lower case. */
+  readonly keeps: ReadonlySet<string>;
   /** True if the uuid is sent as `Idempotency-Key`. */
   readonly sendsKey: boolean;
 }
@@ -30,7 +32,7 @@ export async function requestLoop(
   request: Request,
   attempt: Attempt,
 ): Promise<Outcome> {
-  const { client, judge, follow, sendsKey } = visitor;
+  const { client, judge, follow, keeps, sendsKey } = visitor;
   const key = keyOf(visitor, task.uuid);
   const mayRepeat = sendsKey || isIdempotent(request.method);
   const trip = new Deadline(request.timeout, attempt.signal);
@@ -43,7 +45,7 @@ export async function requestLoop(
       if (follow === 0 || !isRedirect(answer.status, answer.headers)) {
         return judge(task, hop, answer, { mayRepeat, hasActed });
       }
-      const next = redirects < follow ? nextHop(hop, answer) : tooMany(follow, hop);
+      const next = redirects < follow ? nextHop(hop, answer, keeps) : tooMany(follow, hop);
       if (isFault(next)) {
         const { result: text } = await judge(task, hop, answer, { mayRepeat, hasActed });
         return { ...(text === undefined ? {} : { result: text }), ...failed(next, { mayRepeat, hasActed }) };

@@ -4,7 +4,7 @@ import { type HttpRequest, isRedirect } from '../request/redirect.ts';
 import type { Target } from '../request/target.ts';
 import type { Dispatch } from './connection-pool.ts';
 import type { Cookies } from './cookies.ts';
-import { ACCEPT_ENCODING, decoded } from './decode.ts';
+import { ACCEPT_ENCODING, decoded, isCoded } from './decode.ts';
 import { type Answer, type AnswerHeaders, Exchange, type ExchangeLimits, isFault } from './exchange.ts';
 import type { Cache } from './http-cache.ts';
 import type { HttpFault } from './http-failure.ts';
@@ -13,6 +13,8 @@ import type { Deadline } from './request-deadline.ts';
 
 export interface ClientOptions {
   readonly pool: Agent;
+  /** Returns a pool whose connections are used once. */
+  readonly freshPool: () => Agent;
   readonly proxies: Proxies | undefined;
   readonly cookies: Cookies | undefined;
   readonly cache: Cache | undefined;
@@ -43,7 +45,7 @@ export interface Client {
 const keepsAll = (): boolean => false;
 
 export function createClient(options: ClientOptions): Client {
-  const { pool, proxies, cookies, cache, usualHeaders, maxBody, hostErrors } = options;
+  const { pool, freshPool, proxies, cookies, cache, usualHeaders, maxBody, hostErrors } = options;
   const own = ['user-agent', options.userAgent, 'accept', '*/*', 'accept-encoding', ACCEPT_ENCODING];
   const usual = mergeHeaders(own, usualHeaders);
   const lasting: ExchangeLimits = { maxBody, skips: keepsAll };
@@ -84,6 +86,27 @@ export function createClient(options: ClientOptions): Client {
     };
   };
 
+  /** Sends a request, and again on a new connection if a reused one was closed before the server had the request. */
+  const sendOnce = async (
+    hop: HttpRequest,
+    headers: HeaderList,
+    trip: Deadline,
+    limits: ExchangeLimits,
+    route: Route | undefined,
+    peer: string,
+  ): Promise<Answer | HttpFault> => {
+    for (let used = pool; ; used = freshPool()) {
+      const started = new Exchange(peer, hop.method, limits);
+      trip.enter(started);
+      const request = requestFor(hop, headers, route, started);
+      const by = request.by === pool ? used : (request.by ?? used);
+      by.dispatch(request, started);
+      const settled = await started.ended;
+      if (!started.isLostRace || trip.over !== undefined)
+        return isFault(settled) ? settled : (started.lateFault() ?? settled);
+    }
+  };
+
   const exchange = async (
     hop: HttpRequest,
     headers: HeaderList,
@@ -95,16 +118,11 @@ export function createClient(options: ClientOptions): Client {
     if (down !== undefined) return down;
     const route = proxies?.route(target);
     const peer = route?.peer ?? target.host;
-    const started = new Exchange(peer, limits);
-    trip.enter(started);
-    const request = requestFor(hop, headers, route, started);
-    (request.by ?? pool).dispatch(request, started);
-    const settled = await started.ended;
-    const ended = isFault(settled) ? settled : (started.lateFault() ?? settled);
+    const ended = await sendOnce(hop, headers, trip, limits, route, peer);
     failures?.note(target, ended);
     if (isFault(ended)) return ended;
     cookies?.take(target.href, ended.headers['set-cookie']);
-    return ended.headers['content-encoding'] === undefined ? ended : decoded(ended, maxBody, peer);
+    return isCoded(ended.headers) ? decoded(ended, maxBody, peer) : ended;
   };
 
   const headersFor = (hop: HttpRequest, key: string | undefined): HeaderList => {

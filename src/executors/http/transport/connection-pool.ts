@@ -1,13 +1,7 @@
 import { isIP, type Socket } from 'node:net';
 import { Agent, buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import { type AddressRule, deniedError, guardedLookup } from './addresses.ts';
-
-/** Connection that a request was sent on. */
-export interface Connection {
-  socket: Socket | undefined;
-  /** True if the server sent bytes after the end of a body that closed the connection. */
-  hasExcess: boolean;
-}
+import { Connection } from './connection.ts';
 
 /** Arguments of `dispatch`: those of undici, and the exchange that learns its connection. */
 export interface Dispatch extends Dispatcher.DispatchOptions {
@@ -43,14 +37,14 @@ class WatchedClient extends Client {
   readonly #line: Connection;
 
   constructor(origin: string | URL, options: Pool.Options) {
-    const line: Connection = { socket: undefined, hasExcess: false };
+    const line = new Connection();
     const connect = options.connect as buildConnector.connector;
     super(origin, {
       ...options,
       connect: (target, done) =>
         connect(target, (...[error, socket]) => {
           if (error !== null) return done(error, null);
-          watch(socket, line);
+          line.open(socket);
           done(null, socket);
         }),
     });
@@ -62,20 +56,6 @@ class WatchedClient extends Client {
     if (exchange !== undefined) exchange.line = this.#line;
     return super.dispatch(options, handler);
   }
-}
-
-/**
- * Watches for excess bytes. undici's parser returns unused bytes when a connection closes; nothing else shows
- * that a body was longer than announced.
- */
-function watch(socket: Socket, line: Connection): void {
-  const unshift = socket.unshift.bind(socket);
-  socket.unshift = (chunk: Buffer): void => {
-    if (chunk.length > 0) line.hasExcess = true;
-    unshift(chunk);
-  };
-  line.socket = socket;
-  line.hasExcess = false;
 }
 
 /** Returns a pool for one origin. */
@@ -118,4 +98,9 @@ export function openConnector({ timeout, insecure, mayConnect }: PoolOptions): C
 /** Opens a keep-alive pool for all origins. The stage limits the number of connections. */
 export function openPool(connect: buildConnector.connector): Agent {
   return new Agent({ ...UNLIMITED, connect, factory: originPool });
+}
+
+/** Opens a pool that uses each connection for one request. */
+export function openFreshPool(connect: buildConnector.connector): Agent {
+  return new Agent({ ...UNLIMITED, connect, factory: originPool, pipelining: 0 });
 }

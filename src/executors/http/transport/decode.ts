@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { systemCode } from '../../../core/base/errors.ts';
-import type { Answer } from './exchange.ts';
+import type { Answer, AnswerHeaders } from './exchange.ts';
 import type { HttpFault } from './http-failure.ts';
 
 interface Coding {
@@ -42,8 +42,15 @@ const MAX_CODINGS = 3;
 /** Size in bytes from which a body is decoded on another thread. */
 const MAX_SYNC = 65_536;
 
+/** Returns whether a body must be decompressed. */
+export function isCoded(headers: AnswerHeaders): boolean {
+  const transfer = headers['transfer-encoding'];
+  return headers['content-encoding'] !== undefined || (transfer !== undefined && transfer !== 'chunked');
+}
+
 /**
- * Returns a response with its body decompressed.
+ * Returns a response with its body decompressed: codings of the transfer first, then those of the content. The parser
+ * has removed the chunks.
  * @param maxBody longest decompressed body in bytes; no more memory is used
  */
 export function decoded(
@@ -51,17 +58,23 @@ export function decoded(
   maxBody: number,
   host: string,
 ): Answer | Promise<Answer | HttpFault> | HttpFault {
-  const header = answer.headers['content-encoding'];
-  if (header === undefined || answer.body.length === 0) return answer;
-  const codings = String(header)
+  if (answer.body.length === 0) return answer;
+  const { 'content-encoding': content, 'transfer-encoding': transfer } = answer.headers;
+  const codings = [...codingsOf(content), ...codingsOf(transfer)].reverse();
+  if (codings.length === 0) return answer;
+  if (codings.length > MAX_CODINGS) return unknown(codings.reverse().join(', '), host);
+  return unpack(answer, codings, maxBody, host);
+}
+
+/** Codings that change nothing, or that the parser has removed. */
+const DONE: ReadonlySet<string> = new Set(['', 'identity', 'chunked']);
+
+function codingsOf(header: string | string[] | undefined): string[] {
+  return String(header ?? '')
     .toLowerCase()
     .split(',')
     .map((name) => name.trim())
-    .filter((name) => name !== '' && name !== 'identity')
-    .reverse();
-  if (codings.length === 0) return answer;
-  if (codings.length > MAX_CODINGS) return unknown(String(header), host);
-  return unpack(answer, codings, maxBody, host);
+    .filter((name) => !DONE.has(name));
 }
 
 async function unpack(
@@ -104,6 +117,6 @@ function decodeFault(error: unknown, name: string, maxBody: number, host: string
 }
 
 function unknown(name: string, host: string): HttpFault {
-  const message = `the body from ${host} has the content-encoding ${JSON.stringify(name)}, which was not requested`;
+  const message = `the body from ${host} has the encoding ${JSON.stringify(name)}, which was not requested`;
   return { code: 'DECODE', message, again: 'never' };
 }

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
-import type { Connection } from './connection-pool.ts';
+import { isIdempotent } from '../response/retry-after.ts';
+import type { Connection } from './connection.ts';
 import { bodyMessage, connectionFault, type HttpFault, type TransferProgress } from './http-failure.ts';
 
 /** Response headers: names in lower case, repeated ones as an array. */
@@ -19,6 +20,15 @@ export interface Answer {
 export function isFault<T extends object>(ended: T | HttpFault): ended is HttpFault {
   return 'again' in ended;
 }
+
+/** Error codes of a connection that the server has closed. */
+const CLOSED: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
+
+/**
+ * Time after a request was sent within which a server that closes the connection has not read it, in milliseconds. A
+ * server that fails at its work takes longer, as a rule; a request that may not be repeated is then not sent again.
+ */
+const RACE = 100;
 
 const GIVEN_UP = new Error('given up');
 const EMPTY = Buffer.alloc(0);
@@ -43,8 +53,14 @@ export interface ExchangeLimits {
  */
 export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   readonly host: string;
+  readonly method: string;
   /** Connection, set by the pool. */
   line: Connection | undefined;
+  /**
+   * True if the server closed a reused connection before it had the request, so that it did not act. Certain for
+   * requests that may be repeated; others also need that the connection broke as soon as the request was sent.
+   */
+  isLostRace = false;
   isSent = false;
   isAnswered = false;
   received = 0;
@@ -55,6 +71,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   #settle: (ended: Answer | HttpFault) => void = () => {};
   #controller: Dispatcher.DispatchController | undefined;
   #isDone = false;
+  #sentAt = 0;
   #isSkipped = false;
   #status = 0;
   #reason = '';
@@ -62,8 +79,9 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   #first: Buffer | undefined;
   #chunks: Buffer[] | undefined;
 
-  constructor(host: string, limits: ExchangeLimits) {
+  constructor(host: string, method: string, limits: ExchangeLimits) {
     this.host = host;
+    this.method = method;
     this.#limits = limits;
     this.ended = new Promise((resolve) => {
       this.#settle = resolve;
@@ -73,6 +91,8 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.isSent = true;
     this.#controller = controller;
+    this.#sentAt = performance.now();
+    this.line?.begin(this.method);
     if (this.#isDone) controller.abort(GIVEN_UP);
   }
 
@@ -111,7 +131,17 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     // bytes.
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && this.#status === 304) this.#end(false);
-    else this.giveUp(connectionFault(error, this));
+    else {
+      this.isLostRace = this.#lostRace(code);
+      this.giveUp(connectionFault(error, this));
+    }
+  }
+
+  #lostRace(code: string | undefined): boolean {
+    const { line } = this;
+    if (!this.isSent || line === undefined || line.uses < 2 || line.hasAnswer) return false;
+    if (!CLOSED.has(code ?? '')) return false;
+    return isIdempotent(this.method) || performance.now() - this.#sentAt < RACE;
   }
 
   /** Ends the exchange and closes the connection. */
@@ -128,10 +158,10 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
    */
   lateFault(): HttpFault | undefined {
     const { line } = this;
-    if (line === undefined || this.#isSkipped) return undefined;
+    if (line === undefined || this.#isSkipped || this.#isBodiless) return undefined;
     if (line.hasExcess) return this.#excess();
     const broken: NodeJS.ErrnoException | null | undefined = line.socket?.errored;
-    if (broken === undefined || broken === null || this.#status === 304) return undefined;
+    if (broken === undefined || broken === null) return undefined;
     // undici takes a reset for the end of a body that only the end of the connection delimits.
     if (broken.code === 'ECONNRESET' && this.announced === undefined)
       return { code: 'CONNECTION', message: bodyMessage(this), again: 'idempotent' };
@@ -139,6 +169,10 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     return broken.message === 'bad response' || broken.name === 'HTTPParserError'
       ? this.#excess()
       : undefined;
+  }
+
+  get #isBodiless(): boolean {
+    return this.method === 'HEAD' || this.#status === 204 || this.#status === 304;
   }
 
   #excess(): HttpFault {
