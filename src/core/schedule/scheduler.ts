@@ -1,4 +1,5 @@
 import type { Task } from '../record/task.ts';
+import type { Backoff } from './backoff.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
 import { Fifo } from './fifo.ts';
 import { type Job, Lane } from './lane.ts';
@@ -123,6 +124,12 @@ export class Scheduler {
   pause(job: Job, milliseconds: number): boolean {
     this.#isTimed = true;
     return job.lane.pause(performance.now(), milliseconds);
+  }
+
+  /** Pauses the whole lane of a job that was refused without a time: see `Lane.refused`. */
+  refuse(job: Job, backoff: Backoff): boolean {
+    this.#isTimed = true;
+    return job.lane.refused(performance.now(), backoff);
   }
 
   /** Resumes reading after tasks that were held back have left. */

@@ -1,4 +1,4 @@
-import { count, flag, path, size, text, value, values } from '../../core/options/declare.ts';
+import { count, duration, flag, path, size, text, value, values } from '../../core/options/declare.ts';
 import type { LibraryOptions } from '../../core/options/library-options.ts';
 import {
   InvalidValue,
@@ -13,6 +13,7 @@ import type { Setting } from '../contract.ts';
 import { METHODS } from './request/build-request.ts';
 import type { BodyMode } from './response/body.ts';
 import { compileRegex, compileStatuses } from './response/expect.ts';
+import { MAX_AFTER } from './response/retry-after.ts';
 import { toNetworks } from './transport/addresses.ts';
 
 /** Default of `--timeout`, in milliseconds: 30 s. */
@@ -88,6 +89,13 @@ export const httpOptions = {
     default: '2xx',
     details:
       'Any other status makes the task fail with HTTP_STATUS. 408, 425, 429, 500, 502, 503 and 504 are retried if the request may be repeated. Retry-After is respected, and pauses all requests to that host.',
+  }),
+  /** Longest wait that a server may ask for, in milliseconds. Default 1 h. */
+  maxRetryAfter: duration('longest wait that a server may ask for', {
+    default: MAX_AFTER,
+    defaultText: '1h',
+    details:
+      'A 429 or 503 pauses all requests to its host for as long as Retry-After or a RateLimit header says, at most this. Without such a header the pause doubles with each refusal, from the minimum of --backoff to its maximum.',
   }),
   /** JMESPath expression that must be true of the body. */
   expectJson: text('JMESPath expression that must be true of the body', {

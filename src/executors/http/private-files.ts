@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { access, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ioError, systemCode, TaskpipeError } from '../../core/base/errors.ts';
+import { whenFilesAreFree } from './transport/local-shortage.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 
@@ -23,7 +24,9 @@ export async function replaceFile(
 ): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   try {
-    const file = await open(temporary, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, mode);
+    const file = await whenFilesAreFree(() =>
+      open(temporary, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, mode),
+    );
     try {
       await file.writeFile(data);
       if (lasting) await file.datasync();
@@ -40,7 +43,7 @@ export async function replaceFile(
 
 /** Makes the name of a file durable: fsync of its folder, off the main thread. */
 async function syncName(path: string): Promise<void> {
-  const folder = await open(dirname(path)).catch(() => undefined); // a folder that cannot be read cannot be synced
+  const folder = await whenFilesAreFree(() => open(dirname(path))).catch(() => undefined); // a folder that cannot be read cannot be synced
   try {
     await folder?.sync();
   } catch (error) {

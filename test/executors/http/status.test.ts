@@ -69,7 +69,7 @@ describe('a status', () => {
 
 describe('a retry', () => {
   test.each([408, 425, 429, 500, 502, 503, 504])('is allowed after %i', async (status) => {
-    expect((await tried(status)).retry).toEqual({});
+    expect((await tried(status)).retry).toEqual(status === 429 || status === 503 ? { pauseLane: true } : {});
   });
 
   test.each([400, 401, 403, 404, 410, 501, 505])('is not allowed after %i', async (status) => {
@@ -79,8 +79,8 @@ describe('a retry', () => {
   test.each(['post', 'patch', 'json'])('of %s is allowed only if the server did not act', async (method) => {
     expect((await tried(500, {}, { method })).retry).toBeUndefined();
     expect((await tried(504, {}, { method })).retry).toBeUndefined();
-    expect((await tried(429, {}, { method })).retry).toEqual({});
-    expect((await tried(503, {}, { method })).retry).toEqual({});
+    expect((await tried(429, {}, { method })).retry).toEqual({ pauseLane: true });
+    expect((await tried(503, {}, { method })).retry).toEqual({ pauseLane: true });
   });
 
   test('of a POST is allowed after 500 if the uuid is sent along', async () => {
@@ -93,7 +93,7 @@ describe('a retry', () => {
       else response.writeHead(503).end();
     });
     expect((await fetchOne({ url: server.url, method: 'post' })).retry).toBeUndefined();
-    expect((await fetchOne({ url: server.url })).retry).toEqual({});
+    expect((await fetchOne({ url: server.url })).retry).toEqual({ pauseLane: true });
   });
 
   test('is not offered for an expected status', async () => {
@@ -120,15 +120,44 @@ describe('Retry-After', () => {
   });
 
   test.each(['0', '-3', 'soon', '', date, '1e9', '0x10'])(
-    'of %j is ignored, and the usual backoff applies',
+    'of %j is ignored, and the host is paused as without it',
     async (value) => {
-      expect((await tried(429, { 'retry-after': value })).retry).toEqual({});
+      expect((await tried(429, { 'retry-after': value })).retry).toEqual({ pauseLane: true });
     },
   );
 
   test('applies only to 429 and 503', async () => {
     expect((await tried(500, { 'retry-after': '7' })).retry).toEqual({});
     expect((await tried(404, { 'retry-after': '7' })).retry).toBeUndefined();
+  });
+});
+
+describe('the header', () => {
+  const date = 'Fri, 27 Nov 2026 00:00:00 GMT';
+  const epoch = Date.parse(date) / 1000;
+
+  test.each([
+    [{ ratelimit: '"default";r=0;t=30' }, 30_000],
+    [{ ratelimit: 'limit=10, remaining=0, reset=7', 'ratelimit-reset': '7' }, 7000],
+    [{ 'x-ratelimit-reset': '12' }, 12_000],
+    [{ date, 'x-ratelimit-reset': `${epoch + 5}` }, 5000],
+    [{ date, 'x-ratelimit-reset': `${(epoch + 5) * 1000}` }, 5000],
+    [{ 'retry-after': '2', 'x-ratelimit-reset': '60' }, 2000],
+  ])('%j of a 429 says how long the host is paused', async (headers, after) => {
+    expect((await tried(429, headers)).retry).toEqual({ after, pauseLane: true });
+  });
+
+  test.each([
+    { 'x-ratelimit-reset': 'soon' },
+    { 'x-ratelimit-reset': '0' },
+    { date, 'x-ratelimit-reset': String(epoch - 9) },
+  ])('%j says nothing', async (headers) => {
+    expect((await tried(429, headers)).retry).toEqual({ pauseLane: true });
+  });
+
+  test('Retry-After pauses no longer than --max-retry-after', async () => {
+    const { retry } = await tried(503, { 'retry-after': '7200' }, {}, { maxRetryAfter: 60_000 });
+    expect(retry).toEqual({ after: 60_000, pauseLane: true });
   });
 });
 

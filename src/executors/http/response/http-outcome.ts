@@ -36,9 +36,14 @@ export async function createJudge(options: HttpOptions): Promise<Judge> {
   checked('body', options.body);
   const { bodyDir: dir } = options;
   const shape: ResultOptions = { body: options.body ?? 'auto', headers: options.headers ?? false };
-  if (dir !== undefined) await makeFolder(dir);
+  if (dir !== undefined) {
+    await makeFolder(dir);
+    await import('mime'); // later, too many files may be open to load it
+  }
   const outcomeOf = (made: Result, answer: Answer, again: Again): Outcome =>
-    isExpected(answer.status) ? judged(made, answer, expectation) : unexpected(made, answer, again);
+    isExpected(answer.status)
+      ? judged(made, answer, expectation)
+      : unexpected(made, answer, again, options.maxRetryAfter);
   return (task, { method, target: { href } }, answer, again) => {
     if (dir === undefined) return outcomeOf(result(answer, method, href, shape), answer, again);
     const writing = fileResult(answer, method, href, task, { ...shape, dir });
@@ -54,10 +59,15 @@ function judged({ text, failure }: Result, answer: Answer, expectation: Expectat
 /** Longest reason phrase in a message. */
 const MAX_REASON = 200;
 
-function unexpected({ text }: Result, answer: Answer, { mayRepeat, hasActed }: Again): Outcome {
+function unexpected(
+  { text }: Result,
+  answer: Answer,
+  { mayRepeat, hasActed }: Again,
+  most: number | undefined,
+): Outcome {
   const reason =
     escapeControls(asSent(answer.reason).slice(0, MAX_REASON)) || (STATUS_CODES[answer.status] ?? '');
   const error = { code: 'HTTP_STATUS', message: `${answer.status} ${reason}`.trim() };
-  const retry = retryOf(answer, mayRepeat, hasActed);
+  const retry = retryOf(answer, mayRepeat, hasActed, most);
   return retry === undefined ? { result: text, error } : { result: text, error, retry };
 }

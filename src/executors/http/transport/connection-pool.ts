@@ -2,6 +2,7 @@ import { isIP, type Socket } from 'node:net';
 import { Agent, buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import { type AddressRule, deniedError, guardedLookup } from './addresses.ts';
 import { Connection } from './connection.ts';
+import { isShortage, makeRoom } from './local-shortage.ts';
 
 /** Arguments of `dispatch`: those of undici, and the exchange that learns its connection. */
 export interface Dispatch extends Dispatcher.DispatchOptions {
@@ -73,6 +74,20 @@ export function openConnector({ timeout, insecure, mayConnect }: PoolOptions): C
     ...args: Parameters<buildConnector.connector>
   ) => Socket;
   const opening = new Set<Socket>();
+  const waiting = new Set<NodeJS.Timeout>();
+  /** Makes a connection. While files or ports are short here, it waits: that is no fault of the host. */
+  const make = (target: buildConnector.Options, done: buildConnector.Callback, end: number): void => {
+    const socket = build(target, (...result) => {
+      opening.delete(socket);
+      if (result[0] === null || !isShortage(result[0]) || performance.now() > end) return done(...result);
+      const timer = setTimeout(() => {
+        waiting.delete(timer);
+        make(target, done, end);
+      }, makeRoom());
+      waiting.add(timer);
+    });
+    opening.add(socket);
+  };
   return {
     timeout,
     connect(target, done) {
@@ -81,15 +96,12 @@ export function openConnector({ timeout, insecure, mayConnect }: PoolOptions): C
         queueMicrotask(() => done(deniedError(), null));
         return;
       }
-      const socket = build(target, (...result) => {
-        opening.delete(socket);
-        done(...result);
-      });
-      opening.add(socket);
+      make(target, done, performance.now() + timeout);
     },
     hold: (socket) => void opening.add(socket),
     release: (socket) => void opening.delete(socket),
     abandon() {
+      for (const timer of waiting) clearTimeout(timer);
       for (const socket of opening) socket.destroy();
     },
   };

@@ -7,6 +7,19 @@ const MAX_HEAD = 65_536;
 /** Most interim responses (1xx) before an answer. */
 const MAX_INTERIM = 100;
 
+/** Connections of this process that are open. */
+const connections = new Set<Connection>();
+
+/** Closes a connection on which no request is under way. Returns false if there is none. */
+export function closeIdle(): boolean {
+  for (const { isBusy, socket } of connections) {
+    if (isBusy || socket === undefined || socket.destroyed) continue;
+    socket.destroy();
+    return true;
+  }
+  return false;
+}
+
 /** Bytes that come next: of an answer's head, of its body, or none that matter. */
 type Expects = 'head' | 'body' | 'nothing';
 
@@ -35,7 +48,10 @@ export class Connection {
     this.socket = socket;
     this.hasExcess = false;
     this.uses = 0;
+    this.isBusy = true; // the request that it was made for follows
     this.#expects = 'body';
+    connections.add(this);
+    socket.once('close', () => void connections.delete(this));
     const unshift = socket.unshift.bind(socket);
     // undici's parser returns unused bytes when a connection closes; nothing else shows that a body was too long.
     const watchedUnshift = (chunk: Buffer): void => {
@@ -61,6 +77,11 @@ export class Connection {
     this.#isHead = method === 'HEAD';
     this.#interim = 0;
     this.#held = undefined;
+  }
+
+  /** Notes that the request has ended. */
+  end(): void {
+    this.isBusy = false;
   }
 
   /** Returns the bytes for the parser; null if there are none yet. */

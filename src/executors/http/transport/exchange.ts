@@ -148,6 +148,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   giveUp(fault: HttpFault): void {
     if (this.#isDone) return;
     this.#isDone = true;
+    if (this.isSent) this.line?.end();
     this.#settle(fault);
     this.#controller?.abort(GIVEN_UP);
   }
@@ -188,6 +189,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
 
   #end(drops: boolean): void {
     this.#isDone = true;
+    this.line?.end();
     const body = this.#chunks === undefined ? this.#first : Buffer.concat(this.#chunks);
     this.#settle({ status: this.#status, reason: this.#reason, headers: this.#headers, body: body ?? EMPTY });
     if (drops) this.#controller?.abort(GIVEN_UP);
