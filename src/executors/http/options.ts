@@ -164,6 +164,12 @@ export const httpOptions = {
   printCurl: flag('print each request as a curl command line to stderr, without secrets'),
 };
 
+/** Options that make a request of a record or judge its answer; `ctx.fetch` in a module does neither. */
+export const TASK_HTTP_OPTIONS: readonly (keyof typeof httpOptions)[] = [
+  ...(['url', 'expectStatus', 'expectJson', 'expectBody', 'body', 'bodyDir', 'headers'] as const),
+  ...(['idempotencyHeader', 'maxRetryAfter', 'printCurl'] as const),
+];
+
 /** Options of `http()` that the command does not have, or has in another form. */
 interface OwnHttpOptions {
   /** Environment with `http_proxy` and related variables. Default: empty. */

@@ -64,7 +64,7 @@ export function createClient(options: ClientOptions): Client {
     exchange: Exchange,
   ): Dispatch => {
     const { method, target, content } = hop;
-    const body = content?.text ?? null;
+    const body = content?.bytes ?? content?.text ?? null;
     if (route === undefined) {
       return {
         origin: target.origin,
@@ -129,7 +129,7 @@ export function createClient(options: ClientOptions): Client {
     const isUsual = hop.headers === usualHeaders;
     if (isUsual && hop.content === undefined && key === undefined && cookies === undefined) return usual;
     const more = [...own];
-    if (hop.content !== undefined) more.push('content-type', hop.content.type);
+    if (hop.content !== undefined && hop.content.type !== '') more.push('content-type', hop.content.type);
     if (key !== undefined) more.push('idempotency-key', Buffer.from(key).toString('latin1'));
     const jar = cookies?.of(hop.target.href) ?? '';
     const said = headerValue(hop.headers, 'cookie');
