@@ -34,7 +34,7 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
     headers: await readHeaders(options.header ?? []),
     timeout: Math.min(timeout, MAX_TIMEOUT),
   };
-  const judge = await createJudge(options);
+  const { judge, close: closeJudge } = await createJudge(options, timeout);
   const { client, close } = await openClient(options, defaults);
   const visitor: RequestLoop = { client, judge, follow, keeps: keptHeaders(options), sendsKey };
   const curlOf = options.printCurl === undefined ? undefined : await curlWriter(options, defaults, visitor);
@@ -56,7 +56,10 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
       if ('code' in request) return `nothing: ${request.message}`;
       return curlOf?.(request, task) ?? `${request.method} ${request.target.href}`;
     },
-    close,
+    async close() {
+      await closeJudge();
+      await close();
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { HttpOptions } from '../../../src/executors/http/index.ts';
+import { http } from '../../../src/executors/http/index.ts';
 import { serve, serveRaw, type TestServer } from '../../support/http-server.ts';
 import { attempt, fetchOne, open, type Tried } from './support.ts';
 
@@ -209,4 +210,44 @@ test('--expect-body is matched against each body independently', async () => {
     expect(error?.code).toBe(code);
     expect(result?.status).toBe(200);
   }
+});
+
+describe('a body that takes too long to judge', () => {
+  test('fails its task alone, and keeps no other waiting for long', async () => {
+    const server = await serve((response, { url }) =>
+      response.end(url === '/bad' ? `${'a'.repeat(40)}!` : 'aaa'),
+    );
+    const executor = await open({ expectBody: /^(a+)+$/, timeout: 300 });
+    const began = performance.now();
+    const all = await Promise.all(
+      ['/bad', '/good', '/bad', '/good'].map((path) => attempt(executor, { url: server.url + path })),
+    );
+    const late = 'the body takes more than 300 ms to match /^(a+)+$/ (--expect-body)';
+    expect(all.map(({ error }) => error?.message)).toEqual([late, undefined, late, undefined]);
+    expect(performance.now() - began).toBeLessThan(5000);
+  });
+
+  test('does not hold up the main thread, nor the end of the run', async () => {
+    const server = await serve((response) => response.end(`${'a'.repeat(40)}!`));
+    const executor = await http({ expectBody: /^(a+)+$/ });
+    void attempt(executor, { url: server.url });
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 10);
+    while (ticks < 20) await new Promise((resolve) => setImmediate(resolve));
+    clearInterval(timer);
+    await executor.close();
+  });
+
+  test('is judged by JMESPath on another thread if it is large', async () => {
+    const items = JSON.stringify({ items: Array.from({ length: 50_000 }, (_, i) => ({ i })), ok: true });
+    const server = await serve((response) => response.end(items));
+    expect((await fetchOne({ url: server.url }, { expectJson: 'ok' })).error).toBeUndefined();
+    const { error } = await fetchOne({ url: server.url }, { expectJson: 'items[?i > `50000`]' });
+    expect(error?.code).toBe('EXPECT_JSON');
+    const slow = await fetchOne(
+      { url: server.url },
+      { expectJson: 'items[*].[length($.items[*].i)]', timeout: 500 },
+    );
+    expect(slow.error?.message).toContain('the expression takes more than 500 ms on the body');
+  });
 });

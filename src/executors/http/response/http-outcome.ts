@@ -7,7 +7,7 @@ import { makeFolder } from '../private-files.ts';
 import type { HttpRequest } from '../request/redirect.ts';
 import type { Answer } from '../transport/exchange.ts';
 import { asSent, fileResult, type Result, type ResultOptions, result } from './body.ts';
-import { compileExpectations, compileStatuses, type Expectation } from './expect.ts';
+import { compileExpectations, compileStatuses } from './expect.ts';
 import { retryOf } from './retry-after.ts';
 
 /** Function that turns the last response into an outcome. */
@@ -28,11 +28,15 @@ export interface Again {
 
 /**
  * Returns the judge for the expectations of the options.
+ * @param timeout of an attempt, in milliseconds
  * @throws {TaskpipeError} `USAGE` if an option is invalid, `IO` if the folder of `bodyDir` cannot be made
  */
-export async function createJudge(options: HttpOptions): Promise<Judge> {
+export async function createJudge(
+  options: HttpOptions,
+  timeout: number,
+): Promise<{ readonly judge: Judge; close(): Promise<void> }> {
   const isExpected = compileStatuses(checked('expectStatus', options.expectStatus) ?? '2xx');
-  const expectation = await compileExpectations(options.expectJson, options.expectBody);
+  const expectations = await compileExpectations(options.expectJson, options.expectBody, timeout);
   checked('body', options.body);
   const { bodyDir: dir } = options;
   const shape: ResultOptions = { body: options.body ?? 'auto', headers: options.headers ?? false };
@@ -40,20 +44,24 @@ export async function createJudge(options: HttpOptions): Promise<Judge> {
     await makeFolder(dir);
     await import('mime'); // later, too many files may be open to load it
   }
-  const outcomeOf = (made: Result, answer: Answer, again: Again): Outcome =>
-    isExpected(answer.status)
-      ? judged(made, answer, expectation)
-      : unexpected(made, answer, again, options.maxRetryAfter);
-  return (task, { method, target: { href } }, answer, again) => {
+  const outcomeOf = (made: Result, answer: Answer, again: Again): Outcome | Promise<Outcome> => {
+    if (!isExpected(answer.status)) return unexpected(made, answer, again, options.maxRetryAfter);
+    const outcome = judged(made);
+    if (outcome.error !== undefined || !expectations.isAny) return outcome;
+    return expectations
+      .check(answer)
+      .then((error) => (error === undefined ? outcome : { ...outcome, error }));
+  };
+  const judge: Judge = (task, { method, target: { href } }, answer, again) => {
     if (dir === undefined) return outcomeOf(result(answer, method, href, shape), answer, again);
     const writing = fileResult(answer, method, href, task, { ...shape, dir });
     return writing.then((made) => outcomeOf(made, answer, again));
   };
+  return { judge, close: expectations.close };
 }
 
-function judged({ text, failure }: Result, answer: Answer, expectation: Expectation | undefined): Outcome {
-  const error = failure ?? expectation?.(answer);
-  return error === undefined ? { result: text } : { result: text, error };
+function judged({ text, failure }: Result): Outcome {
+  return failure === undefined ? { result: text } : { result: text, error: failure };
 }
 
 /** Longest reason phrase in a message. */
