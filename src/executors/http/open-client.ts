@@ -1,4 +1,5 @@
-import { BlockList } from 'node:net';
+import { lookup } from 'node:dns';
+import { BlockList, type LookupFunction } from 'node:net';
 import type { Agent } from 'undici';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { checked, type HttpOptions, MAX_BODY } from './options.ts';
@@ -6,6 +7,7 @@ import type { RequestDefaults } from './request/build-request.ts';
 import { type AddressRule, publicOr, toNetworks } from './transport/addresses.ts';
 import { type Client, createClient } from './transport/client.ts';
 import { openConnector, openFreshPool, openPool } from './transport/connection-pool.ts';
+import type { NameLookup } from './transport/name-lookup.ts';
 import type { ProxyEnvironment, ProxySettings } from './transport/proxy.ts';
 
 /** Client with what must be closed after its last request. */
@@ -23,7 +25,8 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
   const proxy = usesProxy(options.proxy, env) ? await import('./transport/proxy.ts') : undefined;
   const settings = proxy?.proxySettings(options.proxy, env);
   const mayConnect = await addressRule(options, settings);
-  const connector = openConnector({ timeout: defaults.timeout, insecure, mayConnect });
+  const names = await openNames(options);
+  const connector = openConnector({ timeout: defaults.timeout, insecure, mayConnect, names });
   const pool = openPool(connector.connect);
   let fresh: Agent | undefined;
   const freshPool = (): Agent => {
@@ -58,6 +61,18 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
       await cookies?.save();
     },
   };
+}
+
+/**
+ * Opens the lookup of names. The system's is used where c-ares does not know all that the system knows.
+ * @throws {TaskpipeError} `USAGE` if an option is invalid
+ */
+async function openNames({ resolver }: HttpOptions): Promise<NameLookup> {
+  checked('resolver', resolver);
+  if (resolver === undefined && (process.platform === 'darwin' || process.platform === 'win32'))
+    return { lookup: lookup as LookupFunction, cancel() {} };
+  const { openNameLookup } = await import('./transport/name-lookup.ts');
+  return openNameLookup(resolver?.split(',').map((one) => one.trim()));
 }
 
 /** Returns false if there is certainly no proxy, so that its code need not be loaded. */

@@ -15,6 +15,7 @@ import type { BodyMode } from './response/body.ts';
 import { compileRegex, compileStatuses } from './response/expect.ts';
 import { MAX_AFTER } from './response/retry-after.ts';
 import { toNetworks } from './transport/addresses.ts';
+import { toServers } from './transport/name-lookup.ts';
 
 /** Default of `--timeout`, in milliseconds: 30 s. */
 export const TIMEOUT = 30_000;
@@ -136,6 +137,16 @@ export const httpOptions = {
     details:
       'https urls go through a tunnel (CONNECT). no_proxy does not apply to this option. SOCKS is not supported.',
   }),
+  /** DNS servers, such as `1.1.1.1,[::1]:5353`. Default: those of the system. */
+  resolver: value(
+    'DNS servers to use, such as 1.1.1.1,[::1]:5353; default: those of the system',
+    'LIST',
+    toResolver,
+    {
+      details:
+        'Names are looked up without blocking, and remembered for as long as DNS allows. The hosts file and search domains apply. Names without a dot are left to the system.',
+    },
+  ),
   /** Accepts any TLS certificate. */
   insecure: flag('accept any TLS certificate'),
   /** Refuses private and local addresses, also after redirects. Cannot be combined with a proxy. */
@@ -197,7 +208,7 @@ export function fromValues(
 
 /** Checks a value given to the library as on the command line. @throws {TaskpipeError} `USAGE` */
 export function checked(
-  name: 'url' | 'method' | 'expectStatus' | 'body' | 'allowAddress',
+  name: 'url' | 'method' | 'expectStatus' | 'body' | 'allowAddress' | 'resolver',
   value: string | undefined,
 ): string | undefined {
   if (value !== undefined) parseOption(httpOptions[name] as Option<unknown>, value, optionName(name));
@@ -233,6 +244,11 @@ function toStatuses(typed: string): string {
 
 function toAddresses(typed: string): string {
   toNetworks(typed);
+  return typed;
+}
+
+function toResolver(typed: string): string {
+  toServers(typed);
   return typed;
 }
 

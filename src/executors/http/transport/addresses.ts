@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import type { IPv4, IPv6 } from 'ipaddr.js';
 import { InvalidValue } from '../../../core/options/option.ts';
@@ -67,10 +66,10 @@ export function deniedError(): NodeJS.ErrnoException {
  * Returns a lookup that gives only the addresses that the rule allows. The connection uses this answer, so a second
  * one for the same name (DNS rebinding) cannot lead elsewhere.
  */
-export function guardedLookup(mayConnect: AddressRule): LookupFunction {
+export function guardedLookup(mayConnect: AddressRule, lookup: LookupFunction): LookupFunction {
   return (hostname, options, done) => {
     lookup(hostname, { ...options, all: true }, (error, found) => {
-      if (error !== null) return done(error, []);
+      if (error !== null || typeof found === 'string') return done(error, []);
       const allowed = found.filter(({ address }) => mayConnect(address));
       const [first] = allowed;
       if (first === undefined) return done(deniedError(), []);

@@ -3,6 +3,7 @@ import { Agent, buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import { type AddressRule, deniedError, guardedLookup } from './addresses.ts';
 import { Connection } from './connection.ts';
 import { isShortage, makeRoom } from './local-shortage.ts';
+import type { NameLookup } from './name-lookup.ts';
 
 /** Arguments of `dispatch`: those of undici, and the exchange that learns its connection. */
 export interface Dispatch extends Dispatcher.DispatchOptions {
@@ -16,6 +17,7 @@ export interface PoolOptions {
   readonly timeout: number;
   /** True if any certificate is accepted. */
   readonly insecure: boolean;
+  readonly names: NameLookup;
   /** Addresses that may be connected to. Default: all. */
   readonly mayConnect?: AddressRule | undefined;
 }
@@ -67,10 +69,10 @@ function originPool(origin: string | URL, options: object): Pool {
 /** Options that turn off undici's own timeouts: the deadline of an attempt is total, and ours. */
 const UNLIMITED = { headersTimeout: 0, bodyTimeout: 0 } as const;
 
-export function openConnector({ timeout, insecure, mayConnect }: PoolOptions): Connector {
-  const guard = mayConnect === undefined ? {} : { lookup: guardedLookup(mayConnect) };
+export function openConnector({ timeout, insecure, mayConnect, names }: PoolOptions): Connector {
+  const lookup = mayConnect === undefined ? names.lookup : guardedLookup(mayConnect, names.lookup);
   // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 would otherwise switch verification off unnoticed.
-  const build = buildConnector({ timeout, rejectUnauthorized: !insecure, ...guard }) as (
+  const build = buildConnector({ timeout, rejectUnauthorized: !insecure, lookup }) as (
     ...args: Parameters<buildConnector.connector>
   ) => Socket;
   const opening = new Set<Socket>();
@@ -101,6 +103,7 @@ export function openConnector({ timeout, insecure, mayConnect }: PoolOptions): C
     hold: (socket) => void opening.add(socket),
     release: (socket) => void opening.delete(socket),
     abandon() {
+      names.cancel();
       for (const timer of waiting) clearTimeout(timer);
       for (const socket of opening) socket.destroy();
     },

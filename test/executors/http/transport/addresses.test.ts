@@ -1,4 +1,5 @@
-import { BlockList } from 'node:net';
+import { lookup } from 'node:dns';
+import { BlockList, type LookupFunction } from 'node:net';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
   type AddressRule,
@@ -83,7 +84,9 @@ describe('the public addresses', () => {
 describe('a lookup', () => {
   const look = (may: (address: string) => boolean, all: boolean): Promise<unknown[]> =>
     new Promise((resolve) =>
-      guardedLookup(may)('localhost', { all, family: 4 }, (...result) => resolve(result)),
+      guardedLookup(may, lookup as LookupFunction)('localhost', { all, family: 4 }, (...result) =>
+        resolve(result),
+      ),
     );
 
   test('returns only permitted addresses, in both forms that Node asks for', async () => {
