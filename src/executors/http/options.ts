@@ -48,7 +48,7 @@ export const httpOptions = {
     toTemplate,
     {
       details:
-        'A value cannot change the rest of the url: / and ? in it are encoded, and a value that is empty, . or .. makes the task fail. Without this option the attribute "url" is the address.',
+        'A value cannot change the rest of the url: / and ? in it are encoded, and a value that is empty, . or .. makes the task fail. A value at the start is taken as it is: \'{page}\' is the url in "page". Without this option the attribute "url" is the address.',
     },
   ),
   /** Method of records without one: get, post, put, patch, delete, head, options or json. Default `get`. */

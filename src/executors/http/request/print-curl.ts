@@ -46,7 +46,8 @@ function headerWords(headers: HeaderList, { typed, read }: CurlOptions): string[
   for (const one of typed) {
     const [name, value] = one.startsWith('@') ? [] : headerLine(one);
     if (one.startsWith('@')) words.push('-H', quote(one));
-    else if (name !== undefined && headerValue(headers, name.toLowerCase()) === value) words.push(...secretWord(name));
+    else if (name !== undefined && headerValue(headers, name.toLowerCase()) === value)
+      words.push(...secretWord(name));
   }
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
