@@ -10,7 +10,7 @@ import type { HttpRequest } from './request/redirect.ts';
 import { requestLoop } from './request-loop.ts';
 import { textOf } from './response/charset.ts';
 import { contentTypeOf } from './response/content-type.ts';
-import type { Answer } from './transport/exchange.ts';
+import type { Answer } from './transport/answer.ts';
 
 export type { FetchOptions } from './request/fetch-input.ts';
 

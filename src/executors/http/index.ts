@@ -34,9 +34,9 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
     headers: await readHeaders(options.header ?? []),
     timeout: Math.min(timeout, MAX_TIMEOUT),
   };
-  const { judge, close: closeJudge } = await createJudge(options, timeout);
+  const { judge, openFile, close: closeJudge } = await createJudge(options, timeout);
   const { client, close } = await openClient(options, defaults);
-  const visitor: RequestLoop = { client, judge, follow, keeps: keptHeaders(options), sendsKey };
+  const visitor: RequestLoop = { client, judge, openFile, follow, keeps: keptHeaders(options), sendsKey };
   const curlOf = options.printCurl === undefined ? undefined : await curlWriter(options, defaults, visitor);
   const fixedOrigin = defaults.url === undefined ? '' : originOfAll(defaults.url);
   return {

@@ -130,7 +130,7 @@ test.each(['', '--body-dir bodies'])(
     const input = Array.from({ length: 200 }, (_, i) => `{"uuid":"${i}","url":"${server.url}/${i}"}\n`).join(
       '',
     );
-    const { stdout, code } = await sh(`ulimit -n 64; task-exec --http --retries 0 -j 150 ${options}`, {
+    const { stdout, code } = await sh(`ulimit -n 128; task-exec --http --retries 0 -j 180 ${options}`, {
       input,
     });
     expect(code).toBe(0);

@@ -1,5 +1,5 @@
 import { asSent } from '../response/body.ts';
-import type { Answer, AnswerHeaders } from '../transport/exchange.ts';
+import type { Answer, AnswerHeaders } from '../transport/answer.ts';
 import type { HttpFault } from '../transport/http-failure.ts';
 import { type HeaderList, withoutHeaders } from './headers.ts';
 import type { RequestBody } from './request-body.ts';

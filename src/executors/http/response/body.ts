@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseJson } from '../../../core/record/json-depth.ts';
 import type { Failure, Task } from '../../../core/record/task.ts';
 import { replaceFile } from '../private-files.ts';
-import type { Answer, AnswerHeaders } from '../transport/exchange.ts';
+import type { Answer, AnswerHeaders } from '../transport/answer.ts';
 import { type BodyText, decodeText } from './charset.ts';
 import { type ContentType, contentTypeOf, endingOf } from './content-type.ts';
 
@@ -37,9 +37,14 @@ export async function fileResult(
   task: Task,
   options: ResultOptions & { readonly dir: string },
 ): Promise<Result> {
-  if (method === 'HEAD' || WITHOUT_BODY.has(answer.status)) return result(answer, method, url, options);
+  if (method === 'HEAD' || WITHOUT_BODY.has(answer.status)) {
+    await answer.file?.discard();
+    return result(answer, method, url, options);
+  }
   const type = contentTypeOf(answer.headers);
-  const file = await writeBody(answer.body, type, task, options.dir);
+  const file =
+    (await answer.file?.keep(await endingOf(type))) ??
+    (await writeBody(answer.body, type, task, options.dir));
   return { text: assemble(answer, url, type, `,"file":${JSON.stringify(file)}`, options) };
 }
 
@@ -111,14 +116,18 @@ export function asSent(value: string): string {
   return isUtf8(bytes) ? bytes.toString() : value;
 }
 
+/** Returns the path of the body of a task, without its extension. */
+export function bodyPath(dir: string, uuid: string): string {
+  return join(dir, createHash('sha256').update(uuid).digest('hex').slice(0, 32));
+}
+
 /**
  * Writes a body to a file atomically. The file is named after the task, so that another run replaces it.
  * @returns its path
  * @throws {TaskpipeError} `IO`
  */
 async function writeBody(body: Buffer, type: ContentType, { uuid }: Task, dir: string): Promise<string> {
-  const name = createHash('sha256').update(uuid).digest('hex').slice(0, 32);
-  const path = join(dir, name + (await endingOf(type)));
+  const path = bodyPath(dir, uuid) + (await endingOf(type));
   await replaceFile(path, body, { lasting: true }); // as durable as the row that names it
   return path;
 }

@@ -1,7 +1,7 @@
 import { messageOf, TaskpipeError } from '../../../core/base/errors.ts';
 import { InvalidValue } from '../../../core/options/option.ts';
 import type { Failure } from '../../../core/record/task.ts';
-import type { Answer } from '../transport/exchange.ts';
+import type { Answer } from '../transport/answer.ts';
 import { textOf } from './charset.ts';
 import { contentTypeOf } from './content-type.ts';
 import type { JudgeThread, Verdict } from './judge-thread.ts';

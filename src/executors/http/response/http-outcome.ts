@@ -5,8 +5,8 @@ import type { Outcome } from '../../contract.ts';
 import { checked, type HttpOptions } from '../options.ts';
 import { makeFolder } from '../private-files.ts';
 import type { HttpRequest } from '../request/redirect.ts';
-import type { Answer } from '../transport/exchange.ts';
-import { asSent, fileResult, type Result, type ResultOptions, result } from './body.ts';
+import type { Answer, OpenSink } from '../transport/answer.ts';
+import { asSent, bodyPath, fileResult, type Result, type ResultOptions, result } from './body.ts';
 import { compileExpectations, compileStatuses } from './expect.ts';
 import { retryOf } from './retry-after.ts';
 
@@ -26,20 +26,35 @@ export interface Again {
   readonly hasActed: boolean;
 }
 
+/** Judge, with what it needs before and after. */
+export interface Judgement {
+  readonly judge: Judge;
+  /** Returns the function that opens a file for the body of a task; undefined if bodies stay in memory. */
+  readonly openFile: ((task: Task) => OpenSink) | undefined;
+  close(): Promise<void>;
+}
+
+async function bodyFiles(dir: string): Promise<(task: Task) => OpenSink> {
+  const { BodyFile } = await import('./body-file.ts');
+  return ({ uuid }) => {
+    const path = bodyPath(dir, uuid);
+    return (headers, first, limit, onError) => new BodyFile(path, headers, first, limit, onError);
+  };
+}
+
 /**
  * Returns the judge for the expectations of the options.
  * @param timeout of an attempt, in milliseconds
  * @throws {TaskpipeError} `USAGE` if an option is invalid, `IO` if the folder of `bodyDir` cannot be made
  */
-export async function createJudge(
-  options: HttpOptions,
-  timeout: number,
-): Promise<{ readonly judge: Judge; close(): Promise<void> }> {
+export async function createJudge(options: HttpOptions, timeout: number): Promise<Judgement> {
   const isExpected = compileStatuses(checked('expectStatus', options.expectStatus) ?? '2xx');
   const expectations = await compileExpectations(options.expectJson, options.expectBody, timeout);
   checked('body', options.body);
   const { bodyDir: dir } = options;
   const shape: ResultOptions = { body: options.body ?? 'auto', headers: options.headers ?? false };
+  // Bodies that are judged themselves must be in memory.
+  const openFile = dir === undefined || expectations.isAny ? undefined : await bodyFiles(dir);
   if (dir !== undefined) {
     await makeFolder(dir);
     await import('mime'); // later, too many files may be open to load it
@@ -57,7 +72,7 @@ export async function createJudge(
     const writing = fileResult(answer, method, href, task, { ...shape, dir });
     return writing.then((made) => outcomeOf(made, answer, again));
   };
-  return { judge, close: expectations.close };
+  return { judge, openFile, close: expectations.close };
 }
 
 function judged({ text, failure }: Result): Outcome {

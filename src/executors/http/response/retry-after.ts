@@ -1,5 +1,5 @@
 import type { RetryHint } from '../../contract.ts';
-import type { Answer } from '../transport/exchange.ts';
+import type { Answer } from '../transport/answer.ts';
 
 /** Statuses that may be temporary. */
 const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);

@@ -2,10 +2,11 @@ import type { Agent } from 'undici';
 import { type HeaderList, headerValue, mergeHeaders } from '../request/headers.ts';
 import { type HttpRequest, isRedirect } from '../request/redirect.ts';
 import type { Target } from '../request/target.ts';
+import { type Answer, type AnswerHeaders, isFault, type OpenSink } from './answer.ts';
 import type { Dispatch } from './connection-pool.ts';
 import type { Cookies } from './cookies.ts';
 import { ACCEPT_ENCODING, decoded, isCoded } from './decode.ts';
-import { type Answer, type AnswerHeaders, Exchange, type ExchangeLimits, isFault } from './exchange.ts';
+import { Exchange, type ExchangeLimits } from './exchange.ts';
 import type { Cache } from './http-cache.ts';
 import type { HttpFault } from './http-failure.ts';
 import type { Proxies, Route } from './proxy.ts';
@@ -32,13 +33,16 @@ export interface Client {
    * Sends one request.
    * @param key for `Idempotency-Key`
    * @param follows whether a redirect will be followed, so that its body does not matter
+   * @param open opens a file for a large body; a cache keeps all bodies in memory
    * @returns the response, with its body decoded
+   * @throws {TaskpipeError} `IO` if a file cannot be written
    */
   send(
     hop: HttpRequest,
     trip: Deadline,
     key: string | undefined,
     follows: boolean,
+    open?: OpenSink,
   ): Promise<Answer | HttpFault>;
 }
 
@@ -102,8 +106,10 @@ export function createClient(options: ClientOptions): Client {
       const by = request.by === pool ? used : (request.by ?? used);
       by.dispatch(request, started);
       const settled = await started.ended;
-      if (!started.isLostRace || trip.over !== undefined)
-        return isFault(settled) ? settled : (started.lateFault() ?? settled);
+      if (started.isLostRace && trip.over === undefined) continue;
+      const late = isFault(settled) ? undefined : started.lateFault();
+      if (late !== undefined) void (settled as Answer).file?.discard();
+      return late ?? settled;
     }
   };
 
@@ -120,8 +126,14 @@ export function createClient(options: ClientOptions): Client {
     const peer = route?.peer ?? target.host;
     const ended = await sendOnce(hop, headers, trip, limits, route, peer);
     failures?.note(target, ended);
-    if (isFault(ended)) return ended;
+    if (isFault(ended)) return orThrow(ended);
     cookies?.take(target.href, ended.headers['set-cookie']);
+    if (ended.file !== undefined) {
+      const fault = await ended.file.finished;
+      if (fault === undefined) return ended;
+      await ended.file.discard();
+      return orThrow(fault);
+    }
     return isCoded(ended.headers) ? decoded(ended, maxBody, peer) : ended;
   };
 
@@ -139,14 +151,21 @@ export function createClient(options: ClientOptions): Client {
   };
 
   return {
-    send(hop, trip, key, follows) {
+    send(hop, trip, key, follows, open) {
       const headers = headersFor(hop, key);
       const limits = hop.method === 'HEAD' ? bodiless : follows ? passing : lasting;
-      if (cache === undefined) return exchange(hop, headers, trip, limits);
+      if (cache === undefined)
+        return exchange(hop, headers, trip, open === undefined ? limits : { ...limits, open });
       const request = { method: hop.method, url: hop.target.href, headers };
       return cache.through(request, (conditional) => exchange(hop, conditional, trip, limits));
     },
   };
+}
+
+/** Returns a fault of the task, and throws one that ends the stage. */
+function orThrow(fault: HttpFault): HttpFault {
+  if (fault.fatal !== undefined) throw fault.fatal;
+  return fault;
 }
 
 interface Failures {

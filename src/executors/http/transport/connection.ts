@@ -39,6 +39,7 @@ export class Connection {
   isBusy = false;
   #expects: Expects = 'body';
   #isHead = false;
+  #isPaused = false;
   #interim = 0;
   /** Beginning of a head whose end has not arrived. */
   #held: Buffer | undefined;
@@ -60,12 +61,24 @@ export class Connection {
     };
     const read = socket.read.bind(socket);
     const watchedRead = (size?: number): Buffer | null => {
+      if (this.#isPaused && size !== 0) return null;
       const chunk = read(size) as Buffer | null;
       if (chunk === null || this.#expects === 'body') return chunk;
       return this.#taken(chunk, read);
     };
     socket.unshift = watchedUnshift;
     socket.read = watchedRead;
+  }
+
+  /** Reads no more, so that the server has to wait. undici's own pause fails if the connection breaks meanwhile. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.socket?.emit('readable');
   }
 
   /** Notes that a request goes out. */
@@ -75,6 +88,7 @@ export class Connection {
     this.hasAnswer = false;
     this.#expects = 'head';
     this.#isHead = method === 'HEAD';
+    this.#isPaused = false;
     this.#interim = 0;
     this.#held = undefined;
   }

@@ -1,7 +1,8 @@
+import type { Transform } from 'node:stream';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { systemCode } from '../../../core/base/errors.ts';
-import type { Answer, AnswerHeaders } from './exchange.ts';
+import type { Answer, AnswerHeaders } from './answer.ts';
 import type { HttpFault } from './http-failure.ts';
 
 interface Coding {
@@ -13,6 +14,7 @@ type Callback = (error: Error | null, result: Buffer) => void;
 
 /** Functions of a later Node that the types of Node 20 lack. */
 interface Zstd {
+  createZstdDecompress?: () => Transform;
   zstdDecompressSync?: (bytes: Buffer, options: zlib.ZlibOptions) => Buffer;
   zstdDecompress?: (bytes: Buffer, options: zlib.ZlibOptions, done: Callback) => void;
 }
@@ -59,11 +61,26 @@ export function decoded(
   host: string,
 ): Answer | Promise<Answer | HttpFault> | HttpFault {
   if (answer.body.length === 0) return answer;
-  const { 'content-encoding': content, 'transfer-encoding': transfer } = answer.headers;
-  const codings = [...codingsOf(content), ...codingsOf(transfer)].reverse();
+  const codings = codingsIn(answer.headers);
   if (codings.length === 0) return answer;
   if (codings.length > MAX_CODINGS) return unknown(codings.reverse().join(', '), host);
   return unpack(answer, codings, maxBody, host);
+}
+
+/** Returns the codings of a body, in the order in which they are undone. */
+export function codingsIn(headers: AnswerHeaders): string[] {
+  const { 'content-encoding': content, 'transfer-encoding': transfer } = headers;
+  return [...codingsOf(content), ...codingsOf(transfer)].reverse();
+}
+
+/** Returns a stream that undoes a coding; undefined if it is unknown. @param first bytes of the body */
+export function decoderOf(name: string, first: Buffer): Transform | undefined {
+  const coding = codingOf(name, first);
+  if (coding === gzip) return zlib.createGunzip();
+  if (coding === brotli) return zlib.createBrotliDecompress();
+  if (coding === inflate) return zlib.createInflate();
+  if (coding === inflateRaw) return zlib.createInflateRaw();
+  return coding === undefined ? undefined : (zlib as Zstd).createZstdDecompress?.();
 }
 
 /** Codings that change nothing, or that the parser has removed. */

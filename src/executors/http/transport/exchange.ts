@@ -1,25 +1,9 @@
 import type { Dispatcher } from 'undici';
 import { isIdempotent } from '../response/retry-after.ts';
+import type { Answer, AnswerHeaders, BodySink, OpenSink } from './answer.ts';
 import type { Connection } from './connection.ts';
+import { isCoded } from './decode.ts';
 import { bodyMessage, connectionFault, type HttpFault, type TransferProgress } from './http-failure.ts';
-
-/** Response headers: names in lower case, repeated ones as an array. */
-export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
-
-/** Response of a server. */
-export interface Answer {
-  readonly status: number;
-  /** Reason phrase after the status, such as `Not Found`. */
-  readonly reason: string;
-  readonly headers: AnswerHeaders;
-  /** Bytes as received, or decompressed. */
-  readonly body: Buffer;
-}
-
-/** Returns whether an exchange failed. */
-export function isFault<T extends object>(ended: T | HttpFault): ended is HttpFault {
-  return 'again' in ended;
-}
 
 /** Error codes of a connection that the server has closed. */
 const CLOSED: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
@@ -45,7 +29,13 @@ export interface ExchangeLimits {
   readonly maxBody: number;
   /** Returns whether the body of such a response is not needed. */
   skips(status: number, headers: AnswerHeaders): boolean;
+  /** Opens a place for a large body. Default: memory. */
+  readonly open?: OpenSink | undefined;
 }
+
+/** Lengths from which a body goes to a file, in bytes: as it is, and compressed, which may become a thousand times longer. */
+const LARGE = 1_048_576;
+const LARGE_CODED = 65_536;
 
 /**
  * One request and its response: the handler that undici calls. It settles once, with a response whose body is
@@ -72,6 +62,8 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   #controller: Dispatcher.DispatchController | undefined;
   #isDone = false;
   #sentAt = 0;
+  #largest = Number.POSITIVE_INFINITY;
+  #file: BodySink | undefined;
   #isSkipped = false;
   #status = 0;
   #reason = '';
@@ -103,6 +95,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     this.#headers = headers;
     this.#reason = reason ?? '';
     this.#isSkipped = this.#limits.skips(status, headers);
+    if (this.#limits.open !== undefined) this.#largest = isCoded(headers) ? LARGE_CODED : LARGE;
     const length = headers['content-length'];
     if (typeof length === 'string') {
       this.announced = Number(length);
@@ -116,6 +109,8 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     if (this.#isSkipped) {
       if (this.received > MAX_SKIPPED) this.#end(true);
     } else if (this.received > this.#limits.maxBody) this.#tooLarge();
+    else if (this.#file !== undefined) this.#store(this.#file, chunk);
+    else if (this.received > this.#largest) this.#openFile(chunk);
     else if (this.#first === undefined) this.#first = chunk;
     else if (this.#chunks === undefined) this.#chunks = [this.#first, chunk];
     else this.#chunks.push(chunk);
@@ -149,6 +144,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     if (this.#isDone) return;
     this.#isDone = true;
     if (this.isSent) this.line?.end();
+    void this.#file?.discard();
     this.#settle(fault);
     this.#controller?.abort(GIVEN_UP);
   }
@@ -181,6 +177,21 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     return { code: 'CONNECTION', message, again: 'idempotent' };
   }
 
+  /** Moves a body from memory to a file. */
+  #openFile(chunk: Buffer): void {
+    const first = Buffer.concat([...(this.#chunks ?? [this.#first ?? EMPTY]), chunk]);
+    this.#first = undefined;
+    this.#chunks = undefined;
+    const onError = (fault: HttpFault): void => this.giveUp(fault);
+    const open = this.#limits.open as OpenSink;
+    this.#file = open(this.#headers, first, { host: this.host, maxBody: this.#limits.maxBody }, onError);
+    this.#store(this.#file, first);
+  }
+
+  #store(file: BodySink, chunk: Buffer): void {
+    if (!file.write(chunk, () => this.line?.resume())) this.line?.pause();
+  }
+
   #tooLarge(): void {
     const { maxBody } = this.#limits;
     const message = `the body from ${this.host} is longer than ${maxBody} bytes (--max-body)`;
@@ -191,7 +202,14 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     this.#isDone = true;
     this.line?.end();
     const body = this.#chunks === undefined ? this.#first : Buffer.concat(this.#chunks);
-    this.#settle({ status: this.#status, reason: this.#reason, headers: this.#headers, body: body ?? EMPTY });
+    this.#file?.end();
+    this.#settle({
+      status: this.#status,
+      reason: this.#reason,
+      headers: this.#headers,
+      body: body ?? EMPTY,
+      file: this.#file,
+    });
     if (drops) this.#controller?.abort(GIVEN_UP);
   }
 }

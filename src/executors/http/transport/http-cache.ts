@@ -6,7 +6,7 @@ import { ioError, systemCode } from '../../../core/base/errors.ts';
 import { makeFolder, PRIVATE, replaceFile } from '../private-files.ts';
 import { type HeaderList, headerValue, mergeHeaders, withoutHeaders } from '../request/headers.ts';
 import { isRedirect } from '../request/redirect.ts';
-import { type Answer, type AnswerHeaders, isFault } from './exchange.ts';
+import { type Answer, type AnswerHeaders, isFault } from './answer.ts';
 import type { HttpFault } from './http-failure.ts';
 
 /** Private cache (RFC 9111) on disk, which several runs may share at once. */

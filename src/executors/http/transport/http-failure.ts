@@ -14,6 +14,8 @@ export interface HttpFault {
    * acted, so that only repeatable requests are retried; `never` if a retry makes no sense.
    */
   readonly again: 'always' | 'idempotent' | 'never';
+  /** Error that ends the stage, such as a full disk. */
+  readonly fatal?: Error;
 }
 
 /** Progress of an exchange when it failed. */
