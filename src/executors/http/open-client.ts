@@ -1,13 +1,14 @@
 import { lookup } from 'node:dns';
 import { BlockList, type LookupFunction } from 'node:net';
+import { platform } from 'node:os';
 import type { Agent } from 'undici';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { checked, type HttpOptions, MAX_BODY } from './options.ts';
 import type { RequestDefaults } from './request/build-request.ts';
-import { type AddressRule, publicOr, toNetworks } from './transport/addresses.ts';
 import { type Client, createClient } from './transport/client.ts';
 import { openConnector, openFreshPool, openPool } from './transport/connection-pool.ts';
-import type { NameLookup } from './transport/name-lookup.ts';
+import { type AddressRule, publicOr, toNetworks } from './transport/names/addresses.ts';
+import type { NameLookup } from './transport/names/name-lookup.ts';
 import type { ProxyEnvironment, ProxySettings } from './transport/proxy.ts';
 
 /** Client with what must be closed after its last request. */
@@ -69,9 +70,9 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
  */
 async function openNames({ resolver }: HttpOptions): Promise<NameLookup> {
   checked('resolver', resolver);
-  if (resolver === undefined && (process.platform === 'darwin' || process.platform === 'win32'))
+  if (resolver === undefined && ['darwin', 'win32'].includes(platform()))
     return { lookup: lookup as LookupFunction, cancel() {} };
-  const { openNameLookup } = await import('./transport/name-lookup.ts');
+  const { openNameLookup } = await import('./transport/names/name-lookup.ts');
   return openNameLookup(resolver?.split(',').map((one) => one.trim()));
 }
 

@@ -13,15 +13,16 @@ import type { Setting } from '../contract.ts';
 import { METHODS } from './request/build-request.ts';
 import type { BodyMode } from './response/body.ts';
 import { compileRegex, compileStatuses } from './response/expect.ts';
-import { MAX_AFTER } from './response/retry-after.ts';
-import { toNetworks } from './transport/addresses.ts';
-import { toServers } from './transport/name-lookup.ts';
+import { toNetworks, toServers } from './transport/names/addresses.ts';
 
 /** Default of `--timeout`, in milliseconds: 30 s. */
 export const TIMEOUT = 30_000;
 
 /** Default of `--max-body`: 16 MiB. */
 export const MAX_BODY: number = 16 * 1024 * 1024;
+
+/** Default of `--max-retry-after`, in milliseconds: 1 h. */
+export const MAX_AFTER = 3_600_000;
 
 const BODY_MODES: readonly BodyMode[] = ['auto', 'text', 'json', 'base64', 'none'];
 

@@ -4,7 +4,7 @@ import type { Failure } from '../../../core/record/task.ts';
 import type { Answer } from '../transport/answer.ts';
 import { textOf } from './charset.ts';
 import { contentTypeOf } from './content-type.ts';
-import type { JudgeThread, Verdict } from './judge-thread.ts';
+import type { BodyVerdict, JudgeThread } from './judge-thread.ts';
 
 /** Expectations of the body of a response with an expected status. */
 export interface Expectations {
@@ -121,7 +121,7 @@ async function expectJson(expression: string, limit: number): Promise<Expectatio
     code: 'EXPECT_JSON',
     message: `${why} (--expect-json ${expression})`,
   });
-  const here = (value: unknown): Verdict => {
+  const here = (value: unknown): BodyVerdict => {
     try {
       return { passes: isTrue(TreeInterpreter.search(compiled, value as never)) };
     } catch (error) {

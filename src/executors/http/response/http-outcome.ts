@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { escapeControls } from '../../../core/base/terminal-text.ts';
 import type { Task } from '../../../core/record/task.ts';
 import type { Outcome } from '../../contract.ts';
-import { checked, type HttpOptions } from '../options.ts';
+import { checked, type HttpOptions, MAX_AFTER } from '../options.ts';
 import { makeFolder } from '../private-files.ts';
 import type { HttpRequest } from '../request/redirect.ts';
 import type { Answer, OpenSink } from '../transport/answer.ts';
@@ -60,7 +60,8 @@ export async function createJudge(options: HttpOptions, timeout: number): Promis
     await import('mime'); // later, too many files may be open to load it
   }
   const outcomeOf = (made: Result, answer: Answer, again: Again): Outcome | Promise<Outcome> => {
-    if (!isExpected(answer.status)) return unexpected(made, answer, again, options.maxRetryAfter);
+    if (!isExpected(answer.status))
+      return unexpected(made, answer, again, options.maxRetryAfter ?? MAX_AFTER);
     const outcome = judged(made);
     if (outcome.error !== undefined || !expectations.isAny) return outcome;
     return expectations
@@ -82,12 +83,7 @@ function judged({ text, failure }: Result): Outcome {
 /** Longest reason phrase in a message. */
 const MAX_REASON = 200;
 
-function unexpected(
-  { text }: Result,
-  answer: Answer,
-  { mayRepeat, hasActed }: Again,
-  most: number | undefined,
-): Outcome {
+function unexpected({ text }: Result, answer: Answer, { mayRepeat, hasActed }: Again, most: number): Outcome {
   const reason =
     escapeControls(asSent(answer.reason).slice(0, MAX_REASON)) || (STATUS_CODES[answer.status] ?? '');
   const error = { code: 'HTTP_STATUS', message: `${answer.status} ${reason}`.trim() };

@@ -1,15 +1,15 @@
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 
-/** Verdict of a thread on a text. */
-export type Verdict = { readonly passes: boolean } | { readonly fault: string } | 'late';
+/** BodyVerdict of a thread on a text. */
+export type BodyVerdict = { readonly passes: boolean } | { readonly fault: string } | 'late';
 
-/** What a thread judges by: a pattern, or an expression in JMESPath. */
+/** Measure of a thread: a pattern, or an expression in JMESPath. */
 export type Yardstick = { readonly source: string; readonly flags: string } | { readonly expression: string };
 
 interface Pending {
   readonly text: string;
-  readonly done: (verdict: Verdict) => void;
+  readonly done: (verdict: BodyVerdict) => void;
 }
 
 /** Code of the thread. It judges one text after the other, and answers in that order. */
@@ -56,7 +56,7 @@ export class JudgeThread {
   }
 
   /** Judges a text. Resolves to `late` if that takes too long. */
-  judge(text: string): Promise<Verdict> {
+  judge(text: string): Promise<BodyVerdict> {
     return new Promise((done) => {
       this.#pending.push({ text, done });
       if (this.#worker === undefined) this.#start();
@@ -75,7 +75,7 @@ export class JudgeThread {
     this.#isReady = false;
     const worker = new Worker(CODE, { eval: true, workerData: this.#data });
     this.#worker = worker;
-    worker.on('message', (message: Verdict | 'ready') => {
+    worker.on('message', (message: BodyVerdict | 'ready') => {
       if (worker !== this.#worker) return; // it was ended meanwhile
       if (message !== 'ready') return this.#settle(message);
       this.#isReady = true;
@@ -91,7 +91,7 @@ export class JudgeThread {
     this.#timer ??= setTimeout(() => this.#restart('late'), this.#limit);
   }
 
-  #settle(verdict: Verdict): void {
+  #settle(verdict: BodyVerdict): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#pending.shift()?.done(verdict);
@@ -99,7 +99,7 @@ export class JudgeThread {
   }
 
   /** Gives up the first text, and has another thread judge the others. */
-  #restart(verdict: Verdict): void {
+  #restart(verdict: BodyVerdict): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     void this.#worker?.terminate();

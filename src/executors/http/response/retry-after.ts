@@ -7,9 +7,6 @@ const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]
 /** Statuses of these by which a server says that it did not act. */
 const NOT_ACTED: ReadonlySet<number> = new Set([429, 503]);
 
-/** Default of `--max-retry-after`, in milliseconds: 1 h. */
-export const MAX_AFTER = 3_600_000;
-
 /** Returns whether repeating a request has the effect of sending it once (RFC 9110, 9.2.2). */
 export function isIdempotent(method: string): boolean {
   return method !== 'POST' && method !== 'PATCH';
@@ -25,7 +22,7 @@ export function retryOf(
   answer: Answer,
   mayRepeat: boolean,
   hasActed: boolean,
-  most: number = MAX_AFTER,
+  most: number,
 ): RetryHint | undefined {
   const { status } = answer;
   if (!PASSING.has(status)) return undefined;

@@ -1,9 +1,9 @@
 import { isIP, type Socket } from 'node:net';
 import { Agent, buildConnector, Client, type Dispatcher, Pool } from 'undici';
-import { type AddressRule, deniedError, guardedLookup } from './addresses.ts';
 import { Connection } from './connection.ts';
 import { isShortage, makeRoom } from './local-shortage.ts';
-import type { NameLookup } from './name-lookup.ts';
+import { type AddressRule, deniedError, guardedLookup } from './names/addresses.ts';
+import type { NameLookup } from './names/name-lookup.ts';
 
 /** Arguments of `dispatch`: those of undici, and the exchange that learns its connection. */
 export interface Dispatch extends Dispatcher.DispatchOptions {
@@ -77,7 +77,7 @@ export function openConnector({ timeout, insecure, mayConnect, names }: PoolOpti
   ) => Socket;
   const opening = new Set<Socket>();
   const waiting = new Set<NodeJS.Timeout>();
-  /** Makes a connection. While files or ports are short here, it waits: that is no fault of the host. */
+  /** Makes a connection. While files or ports are short here, it waits, since the host is not at fault. */
   const make = (target: buildConnector.Options, done: buildConnector.Callback, end: number): void => {
     const socket = build(target, (...result) => {
       opening.delete(socket);

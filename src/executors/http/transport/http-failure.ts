@@ -1,6 +1,6 @@
 import { systemCode } from '../../../core/base/errors.ts';
 import { escapeControls } from '../../../core/base/terminal-text.ts';
-import { DENIED } from './addresses.ts';
+import { DENIED } from './names/addresses.ts';
 import { BAD_ANSWER } from './response-head.ts';
 import { type ProxyError, REFUSED } from './tunnel.ts';
 

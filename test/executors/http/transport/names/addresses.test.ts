@@ -6,10 +6,10 @@ import {
   guardedLookup,
   publicOr,
   toNetworks,
-} from '../../../../src/executors/http/transport/addresses.ts';
-import { serve } from '../../../support/http-server.ts';
-import { sh } from '../../../support/run.ts';
-import { attempt, fetchOne, open } from '../support.ts';
+} from '../../../../../src/executors/http/transport/names/addresses.ts';
+import { serve } from '../../../../support/http-server.ts';
+import { sh } from '../../../../support/run.ts';
+import { attempt, fetchOne, open } from '../../support.ts';
 
 describe('the public addresses', () => {
   let mayConnect: AddressRule;

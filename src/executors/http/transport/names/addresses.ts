@@ -1,6 +1,6 @@
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import type { IPv4, IPv6 } from 'ipaddr.js';
-import { InvalidValue } from '../../../core/options/option.ts';
+import { InvalidValue } from '../../../../core/options/option.ts';
 
 /** Function that returns whether an IP address may be connected to. */
 export type AddressRule = (address: string) => boolean;
@@ -56,6 +56,20 @@ export function toNetworks(text: string): BlockList {
       throw new InvalidValue('must be addresses or networks separated by commas, such as 10.1.0.0/16,::1');
   }
   return list;
+}
+
+/** Parses addresses of DNS servers with or without a port, such as `1.1.1.1,[::1]:5353`. @throws {InvalidValue} */
+export function toServers(text: string): string[] {
+  const servers = text.split(',').map((one) => one.trim());
+  for (const server of servers) {
+    const [, v6, v4 = v6 ?? server, port = '53'] =
+      /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(server) ?? [];
+    if (isIP(v4) === 0 || Number(port) === 0 || Number(port) > 65_535)
+      throw new InvalidValue(
+        'must be addresses of DNS servers separated by commas, such as 1.1.1.1,[::1]:5353',
+      );
+  }
+  return servers;
 }
 
 export function deniedError(): NodeJS.ErrnoException {

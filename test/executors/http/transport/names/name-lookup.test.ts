@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { candidatesOf } from '../../../../src/executors/http/transport/hosts-file.ts';
-import { serveDns } from '../../../support/dns-server.ts';
-import { serve } from '../../../support/http-server.ts';
-import { sh } from '../../../support/run.ts';
-import { attempt, fetchOne, open } from '../support.ts';
+import { candidatesOf } from '../../../../../src/executors/http/transport/names/hosts-file.ts';
+import { serveDns } from '../../../../support/dns-server.ts';
+import { serve } from '../../../../support/http-server.ts';
+import { sh } from '../../../../support/run.ts';
+import { attempt, fetchOne, open } from '../../support.ts';
 
 const local = (_: string, type: string): string[] => (type === 'A' ? ['127.0.0.1'] : []);
 

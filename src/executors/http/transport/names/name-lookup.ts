@@ -1,8 +1,7 @@
 import { lookup as systemLookup } from 'node:dns';
 import { Resolver } from 'node:dns/promises';
 import { isIPv6, type LookupFunction } from 'node:net';
-import { systemCode } from '../../../core/base/errors.ts';
-import { InvalidValue } from '../../../core/options/option.ts';
+import { systemCode } from '../../../../core/base/errors.ts';
 import { candidatesOf, hasIpv6, readNameSettings } from './hosts-file.ts';
 
 /** Lookup of names that does not block threads, as `getaddrinfo` does. */
@@ -41,19 +40,6 @@ const GRACE = 50;
 
 /** Codes by which DNS says that a name has no address. */
 const ABSENT: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'EBADNAME', 'EFORMERR']);
-
-/** Parses `--resolver`: addresses of DNS servers with or without a port. @throws {InvalidValue} */
-export function toServers(typed: string): string[] {
-  const servers = typed.split(',').map((one) => one.trim());
-  try {
-    new Resolver().setServers(servers);
-  } catch {
-    throw new InvalidValue(
-      'must be addresses of DNS servers separated by commas, such as 1.1.1.1,[::1]:5353',
-    );
-  }
-  return servers;
-}
 
 /**
  * Opens a lookup over c-ares. It knows the hosts file, search domains and the lifetime of answers; names without a dot
@@ -136,7 +122,7 @@ function answer(addresses: readonly Address[], { all, family }: Options, done: D
   const wanted = family === 4 || family === 'IPv4' ? 4 : family === 6 || family === 'IPv6' ? 6 : 0;
   const fitting = addresses.filter((one) => wanted === 0 || one.family === wanted);
   const [first] = fitting;
-  process.nextTick(() => {
+  queueMicrotask(() => {
     if (first === undefined) done(Object.assign(new Error('no address'), { code: 'ENOTFOUND' }), []);
     else if (all === true) done(null, [...fitting]);
     else done(null, first.address, first.family);
