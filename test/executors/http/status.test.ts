@@ -78,10 +78,10 @@ describe('a retry', () => {
   });
 
   test.each(['post', 'patch', 'json'])('of %s is allowed only if the server did not act', async (method) => {
-    expect((await tried(500, {}, { method })).retry).toBeUndefined();
-    expect((await tried(504, {}, { method })).retry).toBeUndefined();
-    expect((await tried(429, {}, { method })).retry).toEqual({ pauseLane: true });
-    expect((await tried(503, {}, { method })).retry).toEqual({ pauseLane: true });
+    expect((await tried(500, {}, { method, data: 'x' })).retry).toBeUndefined();
+    expect((await tried(504, {}, { method, data: 'x' })).retry).toBeUndefined();
+    expect((await tried(429, {}, { method, data: 'x' })).retry).toEqual({ pauseLane: true });
+    expect((await tried(503, {}, { method, data: 'x' })).retry).toEqual({ pauseLane: true });
   });
 
   test('of a POST is allowed after 500 if the uuid is sent along', async () => {

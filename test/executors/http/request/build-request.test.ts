@@ -330,3 +330,13 @@ test('consecutive tasks reuse a connection', async () => {
   expect(server.seen).toHaveLength(20);
   expect(server.connections).toBeLessThanOrEqual(2);
 });
+
+test('the method json without a body fails the task, and says where bodies come from', async () => {
+  const server = await echo();
+  const { error } = await fetchOne({ url: server.url, method: 'json' });
+  expect(error).toEqual({
+    code: 'REQUEST',
+    message: 'the method json needs a body: the attribute "json", else "data"',
+  });
+  expect(server.seen).toEqual([]);
+});
