@@ -1,8 +1,10 @@
 import { TaskpipeError } from '../core/base/errors.ts';
 import { counted, number, textOf } from '../core/base/format.ts';
+import { quoted } from '../core/base/terminal-text.ts';
 import { type Command, defineCommand, type Io } from '../core/options/command.ts';
 import { flag, path, size } from '../core/options/declare.ts';
 import type { OptionValues } from '../core/options/option.ts';
+import { scrubbed } from '../core/options/secrets.ts';
 import { nearest } from '../core/options/suggest.ts';
 import { uuidFault } from '../core/record/task.ts';
 import { withPassword } from '../core/redis/redis-address.ts';
@@ -181,7 +183,7 @@ function usageFault(
     return `give the ledger after the verb, as in task-done ${verb} done.jsonl`;
   }
   if (uuids.length > 0 && verbs[verb]?.takesNoUuids) {
-    return `${verb} takes a ledger and no uuids; got ${JSON.stringify(uuids[0])}`;
+    return `${verb} takes a ledger and no uuids; got ${quoted(scrubbed(uuids[0] as string))}`;
   }
   const bad = uuids.find((uuid) => uuidFault(uuid) !== undefined);
   return bad === undefined ? undefined : `${JSON.stringify(bad)} can't be a uuid: ${uuidFault(bad)}`;

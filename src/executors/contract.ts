@@ -34,7 +34,10 @@ export interface Child {
 export interface RetryHint {
   /** Wait that the other side asked for, in milliseconds. Absent: backoff of the stage. */
   readonly after?: number;
-  /** Set if the wait applies to the whole lane, not only to this task. */
+  /**
+   * Set if the wait applies to the whole lane, not only to this task. Without `after`, the stage finds the wait: it
+   * doubles with each refusal.
+   */
   readonly pauseLane?: boolean;
 }
 

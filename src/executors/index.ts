@@ -9,7 +9,7 @@ import type * as command from './command/index.ts';
 import { commandHelp, commandOptions } from './command/options.ts';
 import type { Executor, Setting } from './contract.ts';
 import { type FlowValues, flowHelp, flowOptions } from './flow/options.ts';
-import { TIMEOUT as HTTP_TIMEOUT, httpHelp, httpOptions } from './http/options.ts';
+import { TIMEOUT as HTTP_TIMEOUT, httpHelp, httpOptions, TASK_HTTP_OPTIONS } from './http/options.ts';
 import { moduleHelp, moduleOptions } from './module/options.ts';
 import { processOptions, TIMEOUT } from './program/options.ts';
 import type * as worker from './worker/index.ts';
@@ -102,6 +102,7 @@ export const KINDS_OF: Readonly<Record<string, readonly string[]>> = Object.from
     [
       [['perHost'], ['http']],
       [Object.keys(httpOptions), ['http', 'module']],
+      [TASK_HTTP_OPTIONS, ['http']],
       [Object.keys(processOptions), ['command', 'worker']],
       [Object.keys(commandOptions), ['command']],
       [Object.keys(workerOptions), ['worker']],

@@ -1,5 +1,13 @@
+import type { Failure } from '../core/record/task.ts';
+
 /** Code under which further causes are counted together. */
 export const OTHER = 'OTHER';
+
+/** Returns the cause that a failure is counted under: its code, with the status if it is one of HTTP. */
+export function causeCode({ code, message }: Failure): string {
+  const [status] = code === 'HTTP_STATUS' ? (/^\d{3}(?!\S)/.exec(message) ?? []) : [];
+  return status === undefined ? code : `${code} ${status}`;
+}
 
 /** Increments the count of a code, or of `OTHER` if there are `most` codes already. */
 export function addTo(counts: Map<string, number>, code: string, most: number): void {

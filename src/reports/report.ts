@@ -78,7 +78,7 @@ export interface Throughput {
 }
 
 export interface Cause {
-  /** Error code, such as `HTTP_STATUS`. */
+  /** Error code, such as `TIMEOUT`; `HTTP_STATUS` with its status, such as `HTTP_STATUS 404`. */
   readonly code: string;
   /** Tasks that finally failed with this code. */
   readonly failed: number;

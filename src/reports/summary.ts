@@ -85,7 +85,7 @@ function countsLine({ tasks, retries, causes, outcome }: Report, unfinished: str
   if (added > 0) parts.push(`${number(added)} added on the way`);
   if (known > 0) parts.push(`${number(known)} known already`);
   const fatal = causes.filter((cause) => cause.failed > 0);
-  const named = fatal.slice(0, CAUSES).map((cause) => `${oneLine(cause.code)} ${number(cause.failed)}`);
+  const named = fatal.slice(0, CAUSES).map(({ code, failed: n }) => `${countedCode(code)} ${number(n)}`);
   if (fatal.length > CAUSES) named.push(`${fatal.length - CAUSES} causes more`);
   if (failed > 0) parts.push(`${number(failed)} failed (${named.join(', ')})`);
   if (passed > 0) parts.push(`${number(passed)} had failed before`);
@@ -95,6 +95,11 @@ function countsLine({ tasks, retries, causes, outcome }: Report, unfinished: str
   if (rejected > 0) parts.push(counted(rejected, 'bad line'));
   if (outcome === 'max-failures') parts.push('stopped by --max-failures');
   return parts.join(', ');
+}
+
+/** Returns a code before its count, so that a status is not taken for one. */
+function countedCode(code: string): string {
+  return /\d$/.test(code) ? `${oneLine(code)}:` : oneLine(code);
 }
 
 /** Returns a line with an example for each cause. */

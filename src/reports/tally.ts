@@ -1,7 +1,7 @@
 import { Histogram } from '../core/base/histogram.ts';
 import type { Failure } from '../core/record/task.ts';
 import type { Job, Lane } from '../core/schedule/lane.ts';
-import { clipped, detached, OTHER } from './failure-codes.ts';
+import { causeCode, clipped, detached, OTHER } from './failure-codes.ts';
 import { Hosts } from './hosts.ts';
 import type { Cause, Report } from './report.ts';
 import { Timeline } from './timeline.ts';
@@ -92,7 +92,7 @@ export class Tally {
   }
 
   #causeOf(why: Failure, uuid: string): Entry {
-    const short = clipped(why.code, LONGEST_CODE);
+    const short = clipped(causeCode(why), LONGEST_CODE);
     const key = this.#causes.has(short) || this.#causes.size < CAUSES ? short : OTHER;
     let cause = this.#causes.get(key);
     if (cause === undefined) {

@@ -116,6 +116,40 @@ describe('task-exec --http', () => {
   });
 });
 
+test.each([429, 503])(
+  'a host that answers %i without Retry-After is asked more slowly, and no task is lost',
+  async (status) => {
+    let tokens = 5;
+    let at = performance.now();
+    const { url } = await serve((response) => {
+      const now = performance.now();
+      tokens = Math.min(5, tokens + (now - at) * 0.04);
+      at = now;
+      if (tokens < 1) return response.writeHead(status).end('slow down');
+      tokens--;
+      return response.end('ok');
+    });
+    const cwd = freshFolder();
+    writeRows(cwd, 'a.csv', 80, (n) => `${url}/${n}`);
+    const { stdout, codes } = await runPipeline('task-load a.csv | task-exec --http --backoff 100ms..5s', {
+      cwd,
+    });
+    expect(codes).toBe('0 0');
+    expect(parsed(stdout).filter(({ result }) => result.text === 'ok')).toHaveLength(80);
+  },
+);
+
+test('a host that answers only 503 does not hold up the run for long', async () => {
+  const { url } = await serve((response) => response.writeHead(503).end());
+  const cwd = freshFolder();
+  writeRows(cwd, 'a.csv', 20, (n) => `${url}/${n}`);
+  const { stdout, codes } = await runPipeline('task-load a.csv | task-exec --http --backoff 10ms..100ms', {
+    cwd,
+  });
+  expect(codes).toBe('0 1');
+  expect(parsed(stdout)).toHaveLength(20);
+});
+
 /** Starts a host that answers slowly and records its maximum number of requests in flight. */
 async function busyHost() {
   let now = 0;

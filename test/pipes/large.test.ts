@@ -16,7 +16,7 @@ test('a run of 100,000 tasks repeats its 10,000 failures from the rest file, and
     { cwd, env },
   );
   expect(first.codes).toBe('0 1 1');
-  expect(first.stderr).toContain('task-exec: 90,000 done, 10,000 failed (HTTP_STATUS 10,000)');
+  expect(first.stderr).toContain('task-exec: 90,000 done, 10,000 failed (HTTP_STATUS 500: 10,000)');
   const failed = linesOf(cwd, 'out.csv.rest.ndjson').map((line) => JSON.parse(line));
   expect(failed.map(({ n }) => Number(n)).sort((a, b) => a - b)).toEqual(
     Array.from({ length: ROWS / 10 }, (_, i) => (i + 1) * 10),

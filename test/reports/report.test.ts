@@ -74,7 +74,7 @@ describe('--report FILE.json', () => {
 
   test('has the counts and causes of each host', async () => {
     const { url } = await serve((response, { url }) => {
-      response.statusCode = /[05]$/.test(url ?? '') ? 404 : 200;
+      response.statusCode = /0$/.test(url) ? 404 : /5$/.test(url) ? 410 : 200;
       response.end('x');
     });
     const other = url.replace('127.0.0.1', 'localhost');
@@ -84,11 +84,17 @@ describe('--report FILE.json', () => {
       (_, i) => `{"uuid":"u${i}","url":"${i < 30 ? url : other}/${i}"}\n`,
     );
     const { stderr } = await sh('task-exec --http --report r.json > out', { cwd, input: lines.join('') });
-    const { hosts } = reportIn(cwd);
+    const { hosts, causes } = reportIn(cwd);
     expect(hosts).toMatchObject([
-      { host: url, tasks: 30, failed: 6, causes: { HTTP_STATUS: 6 } },
-      { host: other, tasks: 10, failed: 2, causes: { HTTP_STATUS: 2 } },
+      { host: url, tasks: 30, failed: 6, causes: { 'HTTP_STATUS 404': 3, 'HTTP_STATUS 410': 3 } },
+      { host: other, tasks: 10, failed: 2, causes: { 'HTTP_STATUS 404': 1, 'HTTP_STATUS 410': 1 } },
     ]);
+    expect(causes).toMatchObject([
+      { code: 'HTTP_STATUS 404', failed: 4 },
+      { code: 'HTTP_STATUS 410', failed: 4 },
+    ]);
+    expect(stderr).toContain('8 failed (HTTP_STATUS 404: 4, HTTP_STATUS 410: 4)\n');
+    expect(stderr).toContain('task-exec: HTTP_STATUS 410, as in u');
     expect(stderr).toContain(`task-exec: worst hosts: ${url} (6 of 30 failed), ${other} (2 of 10 failed)\n`);
   });
 

@@ -4,10 +4,12 @@
  */
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { number, textOf } from '../../core/base/format.ts';
+import { quoted } from '../../core/base/terminal-text.ts';
 import { type Command, defineCommand, type Io } from '../../core/options/command.ts';
 import { flag, path, value } from '../../core/options/declare.ts';
 import { optionsOf } from '../../core/options/library-options.ts';
 import { InvalidValue } from '../../core/options/option.ts';
+import { scrubbed } from '../../core/options/secrets.ts';
 import { nearest } from '../../core/options/suggest.ts';
 import { readTasks } from '../../core/record/ndjson.ts';
 import { withPassword } from '../../core/redis/redis-address.ts';
@@ -124,7 +126,7 @@ export const command: Command = defineCommand({
         'USAGE',
         values.header.length > 0
           ? 'task-exec takes no FILE; a --header that has a space in it goes between quotes'
-          : `task-exec reads tasks from its standard input and takes no FILE; got ${JSON.stringify(first)}${hint}`,
+          : `task-exec reads tasks from its standard input and takes no FILE; got ${quoted(scrubbed(first as string))}${hint}`,
       );
     }
     const { flow } = { ...values } as { readonly flow?: string };

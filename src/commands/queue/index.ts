@@ -3,7 +3,9 @@
  * queues/.
  */
 import { TaskpipeError } from '../../core/base/errors.ts';
+import { quoted } from '../../core/base/terminal-text.ts';
 import { type Command, defineCommand, type Io } from '../../core/options/command.ts';
+import { scrubbed } from '../../core/options/secrets.ts';
 import { nearest } from '../../core/options/suggest.ts';
 import { uuidFault } from '../../core/record/task.ts';
 import { checkPlaces, STDIN, STDOUT } from '../../core/storage/path-conflicts.ts';
@@ -35,7 +37,7 @@ function readOperands(operands: readonly string[], url: string | undefined) {
       `give the url after the verb, as in task-queue ${verb} redis://127.0.0.1/0 --name crawl (or TASK_QUEUE, or --config FILE)`,
     );
   if (more.length > 0 && !takesUuids.includes(verb))
-    return fail(`${verb} takes a url and no uuids; got ${JSON.stringify(more[0])}`);
+    return fail(`${verb} takes a url and no uuids; got ${quoted(scrubbed(more[0] as string))}`);
   const bad = more.find((uuid) => uuidFault(uuid) !== undefined);
   if (bad !== undefined) return fail(`${JSON.stringify(bad)} can't be a uuid: ${uuidFault(bad)}`);
   return { verb, place, uuids: more };

@@ -1,7 +1,11 @@
 import type { Task } from '../record/task.ts';
+import type { Backoff } from './backoff.ts';
 import { Fifo } from './fifo.ts';
 import type { Rate } from './rate.ts';
 import { Pacer } from './rate.ts';
+
+/** Refusals in a row after which a server counts as broken: half a minute of pauses by default. */
+const MOST_REFUSALS = 6;
 
 /** A task on its way through a scheduler. */
 export interface Job {
@@ -32,6 +36,8 @@ export class Lane extends Fifo<Job> {
   delayed = 0;
   /** Time before which nothing starts. */
   pausedUntil = 0;
+  /** Exponent of the next pause that the server gave no time for. */
+  refusals = 0;
   /** Concurrency that the server can bear, learned from its requests to slow down. */
   limit: number = Number.POSITIVE_INFINITY;
 
@@ -63,7 +69,19 @@ export class Lane extends Fifo<Job> {
     return isNews;
   }
 
+  /**
+   * Pauses the lane because the server refused a request without a time. The pause doubles with each refusal and halves
+   * with each success. After many refusals without a success, the server is not busy but broken, and nothing pauses.
+   * @returns false if the lane was paused already
+   */
+  refused(now: number, { min, max }: Backoff): boolean {
+    if (now < this.pausedUntil) return false;
+    if (this.refusals >= MOST_REFUSALS) return true;
+    return this.pause(now, Math.min(max, min * 2 ** this.refusals++));
+  }
+
   succeeded(): void {
+    if (this.refusals > 0) this.refusals--;
     if (this.limit < Number.POSITIVE_INFINITY) this.limit += 1 / this.limit;
   }
 }

@@ -1,4 +1,5 @@
 import type { Task } from '../record/task.ts';
+import type { Backoff } from './backoff.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
 import { Fifo } from './fifo.ts';
 import { type Job, Lane } from './lane.ts';
@@ -130,6 +131,12 @@ export class Scheduler {
   /** Returns the job of a task that is not to be started. */
   late(task: Task): Job {
     return this.#jobOf(task, this.#laneOf(task));
+  }
+
+  /** Pauses the whole lane of a job that was refused without a time: see `Lane.refused`. */
+  refuse(job: Job, backoff: Backoff): boolean {
+    this.#isTimed = true;
+    return job.lane.refused(performance.now(), backoff);
   }
 
   /** Resumes reading after tasks that were held back have left. */

@@ -2,26 +2,17 @@ import { STATUS_CODES } from 'node:http';
 import { Task } from '../../core/record/task.ts';
 import type { StageControl } from '../contract.ts';
 import { openClient } from './open-client.ts';
-import { checked, type HttpOptions, TIMEOUT } from './options.ts';
+import { checked, type HttpOptions, keptHeaders, TIMEOUT } from './options.ts';
 import { MAX_TIMEOUT, type RequestDefaults, requestOf } from './request/build-request.ts';
+import { type FetchOptions, fetchInput, withContent } from './request/fetch-input.ts';
 import { readHeaders } from './request/headers.ts';
 import type { HttpRequest } from './request/redirect.ts';
 import { requestLoop } from './request-loop.ts';
 import { textOf } from './response/charset.ts';
 import { contentTypeOf } from './response/content-type.ts';
-import type { Answer } from './transport/exchange.ts';
+import type { Answer } from './transport/answer.ts';
 
-/** Options of a request by `Fetch`: the attributes of a task of `--http` besides its url. */
-export interface FetchOptions {
-  /** Default `get`; `json` is a POST of `data` or `json` as JSON. */
-  readonly method?: string | undefined;
-  readonly params?: Readonly<Record<string, unknown>> | string | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly data?: unknown;
-  readonly json?: unknown;
-  /** First to last byte, in seconds. Default 30. */
-  readonly timeout?: number | undefined;
-}
+export type { FetchOptions } from './request/fetch-input.ts';
 
 /** Response with a complete body. Names are those of `Response` in browsers. */
 export interface FetchResponse {
@@ -31,12 +22,16 @@ export interface FetchResponse {
   readonly ok: boolean;
   /** Url after redirects. */
   readonly url: string;
+  /** True if it is the response to a redirect. */
+  readonly redirected: boolean;
   readonly headers: Headers;
   /** Returns the body, decoded by its charset. */
   text(): Promise<string>;
   /** Returns the body parsed as JSON. @throws {SyntaxError} */
   json(): Promise<unknown>;
   bytes(): Promise<Uint8Array>;
+  arrayBuffer(): Promise<ArrayBuffer>;
+  blob(): Promise<Blob>;
 }
 
 /**
@@ -64,24 +59,39 @@ export async function openFetcher(options: HttpOptions): Promise<Fetcher> {
     timeout: Math.min(timeout, MAX_TIMEOUT),
   };
   const { client, close } = await openClient(options, defaults);
+  const keeps = keptHeaders(options);
   return {
     fetch: (signal) => async (url, more) => {
-      const task = new Task('', JSON.stringify({ ...more, url: String(url) }));
-      const request = requestOf(task, defaults);
-      if ('code' in request) throw fetchError(request, false);
+      const { attributes, content, given, redirect } = await fetchInput(more);
+      const task = new Task('', JSON.stringify({ ...attributes, url: String(url) }));
+      const made = requestOf(task, defaults);
+      if ('code' in made) throw fetchError(made, false);
+      const request = withContent(made, content);
+      given?.throwIfAborted();
       let response: FetchResponse | undefined;
       const judge = (_: Task, hop: HttpRequest, answer: Answer): object => {
-        response = responseOf(hop, answer);
+        response = responseOf(hop, answer, hop.target.href !== request.target.href);
         return {};
       };
-      const visitor = { client, judge, follow, sendsKey: false };
+      const visitor = { client, judge, follow: redirect === 'follow' ? follow : 0, keeps, sendsKey: false };
       const { error, retry } = await requestLoop(visitor, task, request, {
         number: 1,
-        signal,
+        signal: given === undefined ? signal : AbortSignal.any([signal, given]),
         stage: NO_STAGE,
       });
+      given?.throwIfAborted();
       if (response === undefined || error !== undefined)
         throw fetchError(error ?? GIVEN_UP, retry !== undefined);
+      if (
+        redirect === 'error' &&
+        response.status >= 301 &&
+        response.status <= 308 &&
+        response.headers.has('location')
+      )
+        throw fetchError(
+          { code: 'REDIRECTS', message: `${response.url} redirects (redirect: "error")` },
+          false,
+        );
       return response;
     },
     close,
@@ -95,7 +105,11 @@ function fetchError({ code, message }: { code: string; message: string }, retry:
   return Object.assign(new Error(message), { code, retry });
 }
 
-function responseOf({ target }: HttpRequest, { status, reason, headers, body }: Answer): FetchResponse {
+function responseOf(
+  { target }: HttpRequest,
+  { status, reason, headers, body }: Answer,
+  redirected: boolean,
+): FetchResponse {
   const fields = Object.entries(headers).flatMap(([name, value = []]) =>
     [value].flat().map((one): [string, string] => [name, one]),
   );
@@ -105,9 +119,12 @@ function responseOf({ target }: HttpRequest, { status, reason, headers, body }: 
     statusText: reason || (STATUS_CODES[status] ?? ''),
     ok: status >= 200 && status < 300,
     url: target.href,
+    redirected,
     headers: new Headers(fields),
     text: async () => text(),
     json: async () => JSON.parse(text()),
     bytes: async () => new Uint8Array(body),
+    arrayBuffer: async () => new Uint8Array(body).buffer,
+    blob: async () => new Blob([new Uint8Array(body)], { type: String(headers['content-type'] ?? '') }),
   };
 }

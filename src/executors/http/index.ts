@@ -6,7 +6,7 @@ import type { Task } from '../../core/record/task.ts';
 import { compileTemplate, type Template } from '../../core/record/template.ts';
 import type { Executor } from '../contract.ts';
 import { openClient } from './open-client.ts';
-import { checked, type HttpOptions, TIMEOUT } from './options.ts';
+import { checked, type HttpOptions, keptHeaders, TIMEOUT } from './options.ts';
 import {
   MAX_TIMEOUT,
   type Request,
@@ -34,9 +34,9 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
     headers: await readHeaders(options.header ?? []),
     timeout: Math.min(timeout, MAX_TIMEOUT),
   };
-  const judge = await createJudge(options);
+  const { judge, openFile, close: closeJudge } = await createJudge(options, timeout);
   const { client, close } = await openClient(options, defaults);
-  const visitor: RequestLoop = { client, judge, follow, sendsKey };
+  const visitor: RequestLoop = { client, judge, openFile, follow, keeps: keptHeaders(options), sendsKey };
   const curlOf = options.printCurl === undefined ? undefined : await curlWriter(options, defaults, visitor);
   const fixedOrigin = defaults.url === undefined ? '' : originOfAll(defaults.url);
   return {
@@ -56,7 +56,10 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
       if ('code' in request) return `nothing: ${request.message}`;
       return curlOf?.(request, task) ?? `${request.method} ${request.target.href}`;
     },
-    close,
+    async close() {
+      await closeJudge();
+      await close();
+    },
   };
 }
 

@@ -1,10 +1,14 @@
-import { BlockList } from 'node:net';
+import { lookup } from 'node:dns';
+import { BlockList, type LookupFunction } from 'node:net';
+import { platform } from 'node:os';
+import type { Agent } from 'undici';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { checked, type HttpOptions, MAX_BODY } from './options.ts';
 import type { RequestDefaults } from './request/build-request.ts';
-import { type AddressRule, publicOr, toNetworks } from './transport/addresses.ts';
 import { type Client, createClient } from './transport/client.ts';
-import { openConnector, openPool } from './transport/connection-pool.ts';
+import { openConnector, openFreshPool, openPool } from './transport/connection-pool.ts';
+import { type AddressRule, publicOr, toNetworks } from './transport/names/addresses.ts';
+import type { NameLookup } from './transport/names/name-lookup.ts';
 import type { ProxyEnvironment, ProxySettings } from './transport/proxy.ts';
 
 /** Client with what must be closed after its last request. */
@@ -22,8 +26,14 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
   const proxy = usesProxy(options.proxy, env) ? await import('./transport/proxy.ts') : undefined;
   const settings = proxy?.proxySettings(options.proxy, env);
   const mayConnect = await addressRule(options, settings);
-  const connector = openConnector({ timeout: defaults.timeout, insecure, mayConnect });
+  const names = await openNames(options);
+  const connector = openConnector({ timeout: defaults.timeout, insecure, mayConnect, names });
   const pool = openPool(connector.connect);
+  let fresh: Agent | undefined;
+  const freshPool = (): Agent => {
+    fresh ??= openFreshPool(connector.connect);
+    return fresh;
+  };
   const cookies =
     options.cookies === undefined
       ? undefined
@@ -35,13 +45,35 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
   const proxies = settings === undefined ? undefined : proxy?.openProxies(settings, pool, connector);
   const usualHeaders = defaults.headers;
   return {
-    client: createClient({ pool, proxies, cookies, cache, userAgent, usualHeaders, maxBody, hostErrors }),
+    client: createClient({
+      pool,
+      freshPool,
+      proxies,
+      cookies,
+      cache,
+      userAgent,
+      usualHeaders,
+      maxBody,
+      hostErrors,
+    }),
     async close() {
       connector.abandon();
-      await Promise.all([pool.destroy(), proxies?.close()]);
+      await Promise.all([pool.destroy(), fresh?.destroy(), proxies?.close()]);
       await cookies?.save();
     },
   };
+}
+
+/**
+ * Opens the lookup of names. The system's is used where c-ares does not know all that the system knows.
+ * @throws {TaskpipeError} `USAGE` if an option is invalid
+ */
+async function openNames({ resolver }: HttpOptions): Promise<NameLookup> {
+  checked('resolver', resolver);
+  if (resolver === undefined && ['darwin', 'win32'].includes(platform()))
+    return { lookup: lookup as LookupFunction, cancel() {} };
+  const { openNameLookup } = await import('./transport/names/name-lookup.ts');
+  return openNameLookup(resolver?.split(',').map((one) => one.trim()));
 }
 
 /** Returns false if there is certainly no proxy, so that its code need not be loaded. */

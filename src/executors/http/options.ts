@@ -1,4 +1,4 @@
-import { count, flag, path, size, text, value, values } from '../../core/options/declare.ts';
+import { count, duration, flag, path, size, text, value, values } from '../../core/options/declare.ts';
 import type { LibraryOptions } from '../../core/options/library-options.ts';
 import {
   InvalidValue,
@@ -13,13 +13,16 @@ import type { Setting } from '../contract.ts';
 import { METHODS } from './request/build-request.ts';
 import type { BodyMode } from './response/body.ts';
 import { compileRegex, compileStatuses } from './response/expect.ts';
-import { toNetworks } from './transport/addresses.ts';
+import { toNetworks, toServers } from './transport/names/addresses.ts';
 
 /** Default of `--timeout`, in milliseconds: 30 s. */
 export const TIMEOUT = 30_000;
 
 /** Default of `--max-body`: 16 MiB. */
 export const MAX_BODY: number = 16 * 1024 * 1024;
+
+/** Default of `--max-retry-after`, in milliseconds: 1 h. */
+export const MAX_AFTER = 3_600_000;
 
 const BODY_MODES: readonly BodyMode[] = ['auto', 'text', 'json', 'base64', 'none'];
 
@@ -46,7 +49,7 @@ export const httpOptions = {
     toTemplate,
     {
       details:
-        'A value cannot change the rest of the url: / and ? in it are encoded, and a value that is empty, . or .. makes the task fail. Without this option the attribute "url" is the address.',
+        'A value cannot change the rest of the url: / and ? in it are encoded, and a value that is empty, . or .. makes the task fail. A value at the start is taken as it is: \'{page}\' is the url in "page". Without this option the attribute "url" is the address.',
     },
   ),
   /** Method of records without one: get, post, put, patch, delete, head, options or json. Default `get`. */
@@ -64,7 +67,7 @@ export const httpOptions = {
     {
       redact: (typed) => (typed.startsWith('@') ? typed : typed.replace(/(?<=:\s*)\S.*|^[^:]*$/s, CONCEALED)),
       details:
-        'Headers of the record override these. A redirect to another origin gets none of them. Values are never shown in messages, reports or --print-curl. A command line is visible to other users of the machine, a file need not be.',
+        'Headers of the record override these. A redirect to another origin gets only those that hold no secret: see --keep-header. Values are never shown in messages, reports or --print-curl. A command line is visible to other users of the machine, a file need not be.',
     },
   ),
   /** Most redirects to follow. Default 5; with 0, a redirect is the response. */
@@ -73,11 +76,28 @@ export const httpOptions = {
     default: 5,
     details: 'With 0, a redirect is the response that is judged, usually a failure: see --expect-status.',
   }),
+  /** Names of headers that a redirect to another origin gets too. */
+  keepHeader: values(
+    'also send this header after a redirect to another origin; may be repeated',
+    'NAME',
+    toHeaderName,
+    {
+      details:
+        'Accept, Accept-Language, Cache-Control, Content-Type, Range and User-Agent are always sent. Name a header with a secret only if you trust each server that may be redirected to.',
+    },
+  ),
   /** Statuses of success, such as `2xx,304,500-599`. Default `2xx`. */
   expectStatus: value('statuses of success, such as 2xx,304,500-599', 'LIST', toStatuses, {
     default: '2xx',
     details:
       'Any other status makes the task fail with HTTP_STATUS. 408, 425, 429, 500, 502, 503 and 504 are retried if the request may be repeated. Retry-After is respected, and pauses all requests to that host.',
+  }),
+  /** Longest wait that a server may ask for, in milliseconds. Default 1 h. */
+  maxRetryAfter: duration('longest wait that a server may ask for', {
+    default: MAX_AFTER,
+    defaultText: '1h',
+    details:
+      'A 429 or 503 pauses all requests to its host for as long as Retry-After or a RateLimit header says, at most this. Without such a header the pause doubles with each refusal, from the minimum of --backoff to its maximum.',
   }),
   /** JMESPath expression that must be true of the body. */
   expectJson: text('JMESPath expression that must be true of the body', {
@@ -118,6 +138,16 @@ export const httpOptions = {
     details:
       'https urls go through a tunnel (CONNECT). no_proxy does not apply to this option. SOCKS is not supported.',
   }),
+  /** DNS servers, such as `1.1.1.1,[::1]:5353`. Default: those of the system. */
+  resolver: value(
+    'DNS servers to use, such as 1.1.1.1,[::1]:5353; default: those of the system',
+    'LIST',
+    toResolver,
+    {
+      details:
+        'Names are looked up without blocking, and remembered for as long as DNS allows. The hosts file and search domains apply. Names without a dot are left to the system.',
+    },
+  ),
   /** Accepts any TLS certificate. */
   insecure: flag('accept any TLS certificate'),
   /** Refuses private and local addresses, also after redirects. Cannot be combined with a proxy. */
@@ -146,6 +176,12 @@ export const httpOptions = {
   printCurl: flag('print each request as a curl command line to stderr, without secrets'),
 };
 
+/** Options that make a request of a record or judge its answer; `ctx.fetch` in a module does neither. */
+export const TASK_HTTP_OPTIONS: readonly (keyof typeof httpOptions)[] = [
+  ...(['url', 'expectStatus', 'expectJson', 'expectBody', 'body', 'bodyDir', 'headers'] as const),
+  ...(['idempotencyHeader', 'maxRetryAfter', 'printCurl'] as const),
+];
+
 /** Options of `http()` that the command does not have, or has in another form. */
 interface OwnHttpOptions {
   /** Environment with `http_proxy` and related variables. Default: empty. */
@@ -173,7 +209,7 @@ export function fromValues(
 
 /** Checks a value given to the library as on the command line. @throws {TaskpipeError} `USAGE` */
 export function checked(
-  name: 'url' | 'method' | 'expectStatus' | 'body' | 'allowAddress',
+  name: 'url' | 'method' | 'expectStatus' | 'body' | 'allowAddress' | 'resolver',
   value: string | undefined,
 ): string | undefined {
   if (value !== undefined) parseOption(httpOptions[name] as Option<unknown>, value, optionName(name));
@@ -182,6 +218,17 @@ export function checked(
 
 function toTemplate(typed: string): string {
   compileTemplate(typed);
+  return typed;
+}
+
+/** Returns the names of `keepHeader` in lower case. */
+export function keptHeaders({ keepHeader = [] }: HttpOptions): ReadonlySet<string> {
+  return new Set(keepHeader.map((name) => toHeaderName(name).toLowerCase()));
+}
+
+function toHeaderName(typed: string): string {
+  if (!/^[\w!#$%&'*+.^`|~-]+$/.test(typed))
+    throw new InvalidValue('must be the name of a header, such as X-Tenant');
   return typed;
 }
 
@@ -198,6 +245,11 @@ function toStatuses(typed: string): string {
 
 function toAddresses(typed: string): string {
   toNetworks(typed);
+  return typed;
+}
+
+function toResolver(typed: string): string {
+  toServers(typed);
   return typed;
 }
 

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { access, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ioError, systemCode, TaskpipeError } from '../../core/base/errors.ts';
+import { whenFilesAreFree } from './transport/local-shortage.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 
@@ -21,9 +22,9 @@ export async function replaceFile(
   data: Buffer | string,
   { mode = 0o666, lasting = false }: { readonly mode?: number; readonly lasting?: boolean } = {},
 ): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  const temporary = temporaryOf(path);
   try {
-    const file = await open(temporary, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, mode);
+    const file = await create(temporary, mode);
     try {
       await file.writeFile(data);
       if (lasting) await file.datasync();
@@ -38,9 +39,45 @@ export async function replaceFile(
   }
 }
 
+function temporaryOf(path: string): string {
+  return `${path}.${randomBytes(6).toString('hex')}.tmp`;
+}
+
+function create(temporary: string, mode: number): Promise<FileHandle> {
+  return whenFilesAreFree(() => open(temporary, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, mode));
+}
+
+/** Opens another file that will replace a file: see `commitFile`. Rejects as `open` does. */
+export async function openTemporary(
+  path: string,
+  mode: number,
+): Promise<{ readonly file: FileHandle; readonly temporary: string }> {
+  const temporary = temporaryOf(path);
+  return { file: await create(temporary, mode), temporary };
+}
+
+/** Syncs a temporary file, and gives it its name. @throws {TaskpipeError} `IO` */
+export async function commitFile(file: FileHandle, temporary: string, path: string): Promise<void> {
+  try {
+    await file.datasync();
+    await file.close();
+    await rename(temporary, path);
+    await syncName(path);
+  } catch (error) {
+    await discardFile(file, temporary);
+    throw ioError('cannot write', path, error);
+  }
+}
+
+/** Removes a temporary file. Does not throw: what went wrong before explains more. */
+export async function discardFile(file: FileHandle, temporary: string): Promise<void> {
+  await file.close().catch(() => {});
+  await rm(temporary, { force: true }).catch(() => {});
+}
+
 /** Makes the name of a file durable: fsync of its folder, off the main thread. */
 async function syncName(path: string): Promise<void> {
-  const folder = await open(dirname(path)).catch(() => undefined); // a folder that cannot be read cannot be synced
+  const folder = await whenFilesAreFree(() => open(dirname(path))).catch(() => undefined); // a folder that cannot be read cannot be synced
   try {
     await folder?.sync();
   } catch (error) {

@@ -4,8 +4,8 @@ import type { Request } from './request/build-request.ts';
 import { type HttpRequest, isRedirect, nextHop } from './request/redirect.ts';
 import type { Again, Judge } from './response/http-outcome.ts';
 import { isIdempotent } from './response/retry-after.ts';
+import { isFault, type OpenSink } from './transport/answer.ts';
 import type { Client } from './transport/client.ts';
-import { isFault } from './transport/exchange.ts';
 import type { HttpFault } from './transport/http-failure.ts';
 import { Deadline } from './transport/request-deadline.ts';
 
@@ -13,7 +13,11 @@ import { Deadline } from './transport/request-deadline.ts';
 export interface RequestLoop {
   readonly client: Client;
   readonly judge: Judge;
+  /** Returns the function that opens a file for the body of a task. */
+  readonly openFile?: ((task: Task) => OpenSink) | undefined;
   readonly follow: number;
+  /** Names of user headers that cross origins, in lower case. */
+  readonly keeps: ReadonlySet<string>;
   /** True if the uuid is sent as `Idempotency-Key`. */
   readonly sendsKey: boolean;
 }
@@ -30,7 +34,7 @@ export async function requestLoop(
   request: Request,
   attempt: Attempt,
 ): Promise<Outcome> {
-  const { client, judge, follow, sendsKey } = visitor;
+  const { client, judge, openFile, follow, keeps, sendsKey } = visitor;
   const key = keyOf(visitor, task.uuid);
   const mayRepeat = sendsKey || isIdempotent(request.method);
   const trip = new Deadline(request.timeout, attempt.signal);
@@ -38,12 +42,12 @@ export async function requestLoop(
   let hasActed = false;
   try {
     for (let redirects = 0; ; redirects++) {
-      const answer = await client.send(hop, trip, key, redirects < follow);
+      const answer = await client.send(hop, trip, key, redirects < follow, openFile?.(task));
       if (isFault(answer)) return failed(answer, { mayRepeat, hasActed });
       if (follow === 0 || !isRedirect(answer.status, answer.headers)) {
         return judge(task, hop, answer, { mayRepeat, hasActed });
       }
-      const next = redirects < follow ? nextHop(hop, answer) : tooMany(follow, hop);
+      const next = redirects < follow ? nextHop(hop, answer, keeps) : tooMany(follow, hop);
       if (isFault(next)) {
         const { result: text } = await judge(task, hop, answer, { mayRepeat, hasActed });
         return { ...(text === undefined ? {} : { result: text }), ...failed(next, { mayRepeat, hasActed }) };

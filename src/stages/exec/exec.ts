@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { isSettled, stateOf, type Task } from '../../core/record/task.ts';
-import { backoffDelay } from '../../core/schedule/backoff.ts';
+import { type Backoff, backoffDelay } from '../../core/schedule/backoff.ts';
 import type { Job } from '../../core/schedule/lane.ts';
 import { OutputBatcher, ReorderBuffer } from '../../core/schedule/output-batcher.ts';
 import { Scheduler } from '../../core/schedule/scheduler.ts';
@@ -36,6 +36,9 @@ export interface Execution extends AsyncIterable<readonly Task[]> {
 
 /** Maximum number of tasks to read ahead, so that a slow host does not hide the tasks of others. */
 const WINDOW = 10_000;
+
+/** Refusals of a task without a time to wait that do not count as retries. */
+const FREE_REFUSALS = 3;
 
 /**
  * Returns a stage that works on tasks: `exec(work, options)(tasks)`. It runs records without `run`, and those
@@ -325,17 +328,27 @@ class ExecStage {
   }
 
   /** Schedules another attempt. Returns false if no retries are left, or the stage has stopped. */
-  #retry(job: Job, outcome: Outcome, { after = 0, pauseLane = false }: RetryHint): boolean {
+  #retry(job: Job, outcome: Outcome, hint: RetryHint): boolean {
     const { retries = DEFAULTS.retries, backoff = DEFAULTS.backoff } = this.#options;
+    const { after = 0 } = hint;
     const scheduler = this.#scheduler as Scheduler;
     if (this.#isStopped) return false;
-    // If a host refuses a burst of requests, only the first refusal counts as a retry.
-    const counts = pauseLane ? scheduler.pause(job, after) : true;
-    if (counts) job.countedAttempts++;
+    if (this.#counts(job, hint, backoff)) job.countedAttempts++;
     if (job.countedAttempts > retries) return false;
     this.#account.retried(job, outcome);
     scheduler.again(job, after + backoffDelay(Math.max(1, job.countedAttempts), backoff));
     return true;
+  }
+
+  /**
+   * Pauses the lane if the server asks for it. Returns whether the attempt counts as a retry: of a burst that a host
+   * refuses, only the first; without a time to wait, not the first few of a task, which find out how long that is.
+   */
+  #counts(job: Job, { after, pauseLane = false }: RetryHint, backoff: Backoff): boolean {
+    const scheduler = this.#scheduler as Scheduler;
+    if (!pauseLane) return true;
+    if (after !== undefined) return scheduler.pause(job, after);
+    return scheduler.refuse(job, backoff) && job.attempts - job.countedAttempts > FREE_REFUSALS;
   }
 
   /** Ends a running job without finishing its task. */

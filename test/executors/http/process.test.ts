@@ -122,3 +122,18 @@ test('code for proxies, cookies, the cache, curl and addresses is loaded only by
   );
   expect(await partsLoaded('--deny-private')).toContain('ipaddr.js');
 });
+
+test.each(['', '--body-dir bodies'])(
+  'a shortage of open files makes tasks wait, and none fails: %s',
+  async (options) => {
+    const server = await serve((response) => void setTimeout(() => response.end('ok'), 100));
+    const input = Array.from({ length: 200 }, (_, i) => `{"uuid":"${i}","url":"${server.url}/${i}"}\n`).join(
+      '',
+    );
+    const { stdout, code } = await sh(`ulimit -n 128; task-exec --http --retries 0 -j 180 ${options}`, {
+      input,
+    });
+    expect(code).toBe(0);
+    expect(stdout.match(/"state":"SUCCESS"/g)).toHaveLength(200);
+  },
+);

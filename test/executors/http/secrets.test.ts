@@ -33,6 +33,8 @@ test.each([
   ["--header 'Key hush: x'", {}],
   ["--header 'X-Key: hu\u0007sh-hush'", {}],
   ['--header X-Key: hush', {}],
+  ['http://jo:hush@h/x', {}],
+  ['a.ndjson?access_token=hush', {}],
   ['--header @headers.txt', {}],
   ['--config config.json', {}],
 ])('a usage error shows no secrets: %s %j', async (options, env) => {

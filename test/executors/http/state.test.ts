@@ -118,6 +118,37 @@ describe('--cache', () => {
     expect(server.seen).toHaveLength(2);
   });
 
+  test.each(['Cookie', 'X-User', 'Authorization'])(
+    'returns a response to no other value of %s',
+    async (name) => {
+      const server = await serve((response, { headers }) =>
+        response.setHeader('cache-control', 'private, max-age=60').end(`for ${headers[name.toLowerCase()]}`),
+      );
+      const executor = await open({ cache: join(freshFolder(), 'cache') });
+      const get = async (headers: object): Promise<unknown> =>
+        (await attempt(executor, { url: server.url, headers })).result?.text;
+      const got = [await get({ [name]: 'a=jo' }), await get({ [name]: 'a=jim' }), await get({})];
+      expect(got).toEqual(['for a=jo', 'for a=jim', 'for undefined']);
+      expect(await get({ [name]: 'a=jo', accept: 'text/html' })).toBe('for a=jo');
+      expect(server.seen).toHaveLength(3);
+    },
+  );
+
+  test('returns a response to no other cookie jar', async () => {
+    const server = await serve((response, { headers }) =>
+      response.setHeader('cache-control', 'private, max-age=60').end(`for ${headers.cookie}`),
+    );
+    const folder = freshFolder();
+    const texts: unknown[] = [];
+    for (const who of ['jo', 'jim']) {
+      const cookies = join(folder, `${who}.txt`);
+      writeFileSync(cookies, `127.0.0.1\tFALSE\t/\tFALSE\t0\twho\t${who}\n`);
+      const executor = await open({ cache: join(folder, 'cache'), cookies });
+      texts.push((await attempt(executor, { url: server.url })).result?.text);
+    }
+    expect(texts).toEqual(['for who=jo', 'for who=jim']);
+  });
+
   test('requests a url once while its response is fresh, also across runs', async () => {
     const server = await serve((response, { url }) => {
       response.writeHead(200, { 'cache-control': 'max-age=60', 'content-type': 'text/plain' });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { HttpOptions } from '../../../src/executors/http/index.ts';
+import { http } from '../../../src/executors/http/index.ts';
 import { serve, serveRaw, type TestServer } from '../../support/http-server.ts';
 import { attempt, fetchOne, open, type Tried } from './support.ts';
 
@@ -69,7 +70,7 @@ describe('a status', () => {
 
 describe('a retry', () => {
   test.each([408, 425, 429, 500, 502, 503, 504])('is allowed after %i', async (status) => {
-    expect((await tried(status)).retry).toEqual({});
+    expect((await tried(status)).retry).toEqual(status === 429 || status === 503 ? { pauseLane: true } : {});
   });
 
   test.each([400, 401, 403, 404, 410, 501, 505])('is not allowed after %i', async (status) => {
@@ -77,10 +78,10 @@ describe('a retry', () => {
   });
 
   test.each(['post', 'patch', 'json'])('of %s is allowed only if the server did not act', async (method) => {
-    expect((await tried(500, {}, { method })).retry).toBeUndefined();
-    expect((await tried(504, {}, { method })).retry).toBeUndefined();
-    expect((await tried(429, {}, { method })).retry).toEqual({});
-    expect((await tried(503, {}, { method })).retry).toEqual({});
+    expect((await tried(500, {}, { method, data: 'x' })).retry).toBeUndefined();
+    expect((await tried(504, {}, { method, data: 'x' })).retry).toBeUndefined();
+    expect((await tried(429, {}, { method, data: 'x' })).retry).toEqual({ pauseLane: true });
+    expect((await tried(503, {}, { method, data: 'x' })).retry).toEqual({ pauseLane: true });
   });
 
   test('of a POST is allowed after 500 if the uuid is sent along', async () => {
@@ -93,7 +94,7 @@ describe('a retry', () => {
       else response.writeHead(503).end();
     });
     expect((await fetchOne({ url: server.url, method: 'post' })).retry).toBeUndefined();
-    expect((await fetchOne({ url: server.url })).retry).toEqual({});
+    expect((await fetchOne({ url: server.url })).retry).toEqual({ pauseLane: true });
   });
 
   test('is not offered for an expected status', async () => {
@@ -120,15 +121,44 @@ describe('Retry-After', () => {
   });
 
   test.each(['0', '-3', 'soon', '', date, '1e9', '0x10'])(
-    'of %j is ignored, and the usual backoff applies',
+    'of %j is ignored, and the host is paused as without it',
     async (value) => {
-      expect((await tried(429, { 'retry-after': value })).retry).toEqual({});
+      expect((await tried(429, { 'retry-after': value })).retry).toEqual({ pauseLane: true });
     },
   );
 
   test('applies only to 429 and 503', async () => {
     expect((await tried(500, { 'retry-after': '7' })).retry).toEqual({});
     expect((await tried(404, { 'retry-after': '7' })).retry).toBeUndefined();
+  });
+});
+
+describe('the header', () => {
+  const date = 'Fri, 27 Nov 2026 00:00:00 GMT';
+  const epoch = Date.parse(date) / 1000;
+
+  test.each([
+    [{ ratelimit: '"default";r=0;t=30' }, 30_000],
+    [{ ratelimit: 'limit=10, remaining=0, reset=7', 'ratelimit-reset': '7' }, 7000],
+    [{ 'x-ratelimit-reset': '12' }, 12_000],
+    [{ date, 'x-ratelimit-reset': `${epoch + 5}` }, 5000],
+    [{ date, 'x-ratelimit-reset': `${(epoch + 5) * 1000}` }, 5000],
+    [{ 'retry-after': '2', 'x-ratelimit-reset': '60' }, 2000],
+  ])('%j of a 429 says how long the host is paused', async (headers, after) => {
+    expect((await tried(429, headers)).retry).toEqual({ after, pauseLane: true });
+  });
+
+  test.each([
+    { 'x-ratelimit-reset': 'soon' },
+    { 'x-ratelimit-reset': '0' },
+    { date, 'x-ratelimit-reset': String(epoch - 9) },
+  ])('%j says nothing', async (headers) => {
+    expect((await tried(429, headers)).retry).toEqual({ pauseLane: true });
+  });
+
+  test('Retry-After pauses no longer than --max-retry-after', async () => {
+    const { retry } = await tried(503, { 'retry-after': '7200' }, {}, { maxRetryAfter: 60_000 });
+    expect(retry).toEqual({ after: 60_000, pauseLane: true });
   });
 });
 
@@ -180,4 +210,44 @@ test('--expect-body is matched against each body independently', async () => {
     expect(error?.code).toBe(code);
     expect(result?.status).toBe(200);
   }
+});
+
+describe('a body that takes too long to judge', () => {
+  test('fails its task alone, and keeps no other waiting for long', async () => {
+    const server = await serve((response, { url }) =>
+      response.end(url === '/bad' ? `${'a'.repeat(40)}!` : 'aaa'),
+    );
+    const executor = await open({ expectBody: /^(a+)+$/, timeout: 300 });
+    const began = performance.now();
+    const all = await Promise.all(
+      ['/bad', '/good', '/bad', '/good'].map((path) => attempt(executor, { url: server.url + path })),
+    );
+    const late = 'the body takes more than 300 ms to match /^(a+)+$/ (--expect-body)';
+    expect(all.map(({ error }) => error?.message)).toEqual([late, undefined, late, undefined]);
+    expect(performance.now() - began).toBeLessThan(5000);
+  });
+
+  test('does not hold up the main thread, nor the end of the run', async () => {
+    const server = await serve((response) => response.end(`${'a'.repeat(40)}!`));
+    const executor = await http({ expectBody: /^(a+)+$/ });
+    void attempt(executor, { url: server.url });
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 10);
+    while (ticks < 20) await new Promise((resolve) => setImmediate(resolve));
+    clearInterval(timer);
+    await executor.close();
+  });
+
+  test('is judged by JMESPath on another thread if it is large', async () => {
+    const items = JSON.stringify({ items: Array.from({ length: 50_000 }, (_, i) => ({ i })), ok: true });
+    const server = await serve((response) => response.end(items));
+    expect((await fetchOne({ url: server.url }, { expectJson: 'ok' })).error).toBeUndefined();
+    const { error } = await fetchOne({ url: server.url }, { expectJson: 'items[?i > `50000`]' });
+    expect(error?.code).toBe('EXPECT_JSON');
+    const slow = await fetchOne(
+      { url: server.url },
+      { expectJson: 'items[*].[length($.items[*].i)]', timeout: 500 },
+    );
+    expect(slow.error?.message).toContain('the expression takes more than 500 ms on the body');
+  });
 });

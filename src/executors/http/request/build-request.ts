@@ -40,13 +40,35 @@ export const MAX_TIMEOUT: number = 2 ** 31 - 1;
 export function urlOf(task: Task, template: Template | undefined): string | Failure {
   const url = template === undefined ? attributeText(task, 'url') : expanded(template, task);
   if (url !== undefined && url !== '') return url;
-  return { code: 'URL', message: 'the record has no "url" (--url makes it from other attributes)' };
+  return { code: 'URL', message: `the record has no "url"; ${hintFor(task)}` };
 }
 
-/** Returns the url of a template. */
+/** Returns what to do about a record without a url: its attributes may have one under another name. */
+function hintFor({ fields }: Task): string {
+  const similar = Object.entries(fields)
+    .filter(([, value]) => typeof value === 'string' && /^(https?:\/\/|www\.)/i.test(value))
+    .map(([name]) => name);
+  const [first] = similar;
+  if (first === undefined) return "make it of other attributes, as in --url 'https://host/{id}'";
+  const from = `task-load --rename ${first}=url, or task-exec --url '{${first}}'`;
+  return similar.length === 1
+    ? `"${first}" looks like one: ${from}`
+    : `${similar
+        .slice(0, 5)
+        .map((name) => `"${name}"`)
+        .join(', ')} look like urls: ${from}`;
+}
+
+/** Returns the url of a template. A value at its start is taken as it is: it has the scheme and the host. */
 function expanded(template: Template, task: Task): string | Failure {
   try {
-    return template.expand(task, encodePart);
+    let isFirst = template.start === '';
+    const encode = (value: string): string => {
+      const isWhole = isFirst;
+      isFirst = false;
+      return isWhole ? value.trim() : encodePart(value);
+    };
+    return template.expand(task, encode);
   } catch (error) {
     if (!(error instanceof InvalidValue)) throw error;
     return { code: 'TEMPLATE', message: `an attribute that --url needs ${error.message}` };
@@ -81,13 +103,16 @@ export function requestOf(task: Task, defaults: RequestDefaults): Request | Fail
     const own = mergeHeaders(defaults.headers, headersOf(task));
     const { authorization } = target;
     const headers = authorization === undefined ? own : mergeHeaders(['Authorization', authorization], own);
+    const content = WITHOUT_BODY.has(method)
+      ? undefined
+      : contentOf(task, method === 'json', headerValue(headers, 'content-type'));
+    if (method === 'json' && content === undefined)
+      throw new InvalidValue('the method json needs a body: the attribute "json", else "data"');
     return {
       method: method === 'json' ? 'POST' : method.toUpperCase(),
       target,
       headers,
-      content: WITHOUT_BODY.has(method)
-        ? undefined
-        : contentOf(task, method === 'json', headerValue(headers, 'content-type')),
+      content,
       timeout: timeoutOf(task, defaults.timeout),
     };
   } catch (error) {

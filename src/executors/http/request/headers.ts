@@ -31,10 +31,15 @@ export function header(name: string, value: string): HeaderList {
     throw new InvalidValue(`must have names of letters, digits and dashes; got ${shownName(name)}`);
   if (CONTROL.test(value))
     throw new InvalidValue(`must not contain control characters; the value of ${name} does`);
-  if (OF_THE_CONNECTION.has(name.toLowerCase())) return [];
+  if (OF_THE_CONNECTION.has(name.toLowerCase()) && !isClosing(name, value)) return [];
   // Trimmed before it is bytes: the last byte of "à" looks like a space.
   const text = wellFormed(value.trim());
   return [name, /[^\x20-\x7e]/.test(text) ? Buffer.from(text).toString('latin1') : text];
+}
+
+/** Returns whether a header asks for a connection of its own, which undici then closes. */
+function isClosing(name: string, value: string): boolean {
+  return name.toLowerCase() === 'connection' && value.trim().toLowerCase() === 'close';
 }
 
 /** Returns the valid beginning of an invalid name. The rest may be a value, if a colon is missing. */

@@ -1,6 +1,7 @@
-import { quote } from 'shlex';
+import { quote as shellQuote } from 'shlex';
+import { escapeControls } from '../../../core/base/terminal-text.ts';
 import type { Request } from './build-request.ts';
-import { type HeaderList, headerLine, isSecret } from './headers.ts';
+import { type HeaderList, headerLine, headerValue, isSecret } from './headers.ts';
 
 export interface CurlOptions {
   /** Values of `--header` as typed, with `@FILE`. */
@@ -25,7 +26,8 @@ export function curlLine(request: Request, options: CurlOptions): string {
   if (method === 'HEAD') words.push('--head');
   else if (method !== 'GET') words.push('--request', method);
   words.push(quote(target.href), '--user-agent', quote(options.userAgent));
-  if (content !== undefined) words.push('-H', quote(`Content-Type: ${content.type}`));
+  if (content !== undefined && headerValue(headers, 'content-type') === undefined)
+    words.push('-H', quote(`Content-Type: ${content.type}`));
   if (options.key !== undefined) words.push('-H', quote(`Idempotency-Key: ${options.key}`));
   // One by one: a spread call takes only about 100,000 arguments.
   for (const word of headerWords(headers, options)) words.push(word);
@@ -42,8 +44,10 @@ function headerWords(headers: HeaderList, { typed, read }: CurlOptions): string[
   for (let i = 0; i < read.length; i += 2) said.add(`${read[i]}: ${read[i + 1]}`);
   const words: string[] = [];
   for (const one of typed) {
+    const [name, value] = one.startsWith('@') ? [] : headerLine(one);
     if (one.startsWith('@')) words.push('-H', quote(one));
-    else words.push(...secretWord(headerLine(one)[0]));
+    else if (name !== undefined && headerValue(headers, name.toLowerCase()) === value)
+      words.push(...secretWord(name));
   }
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
@@ -54,14 +58,23 @@ function headerWords(headers: HeaderList, { typed, read }: CurlOptions): string[
 }
 
 function headerWord(name: string, value: string): string[] {
-  return isSecret(name)
-    ? secretWord(name)
-    : ['-H', quote(`${name}: ${Buffer.from(value, 'latin1').toString()}`)];
+  if (isSecret(name)) return secretWord(name);
+  // curl takes "Name:" for a header to leave out.
+  return ['-H', quote(value === '' ? `${name};` : `${name}: ${Buffer.from(value, 'latin1').toString()}`)];
 }
 
-/** @param name undefined for a header that is not sent */
-function secretWord(name: string | undefined): string[] {
-  if (name === undefined) return [];
+/** Quotes a word for a shell. What a terminal must not get is written as bytes, for bash, zsh and ksh. */
+function quote(text: string): string {
+  if (escapeControls(text) === text) return shellQuote(text);
+  let word = '';
+  for (const byte of Buffer.from(text)) {
+    const isPlain = byte >= 32 && byte < 127 && byte !== 39 && byte !== 92;
+    word += isPlain ? String.fromCharCode(byte) : `\\${byte.toString(8).padStart(3, '0')}`;
+  }
+  return `$'${word}'`;
+}
+
+function secretWord(name: string): string[] {
   const variable = name.toUpperCase().replace(/[^A-Z0-9]/g, '_');
   // A token may contain characters that a shell interprets inside double quotes.
   return ['-H', /^[\w-]+$/.test(name) ? `"${name}: $${variable}"` : `${quote(`${name}: `)}"$${variable}"`];

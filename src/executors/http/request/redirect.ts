@@ -1,5 +1,5 @@
 import { asSent } from '../response/body.ts';
-import type { Answer, AnswerHeaders } from '../transport/exchange.ts';
+import type { Answer, AnswerHeaders } from '../transport/answer.ts';
 import type { HttpFault } from '../transport/http-failure.ts';
 import { type HeaderList, withoutHeaders } from './headers.ts';
 import type { RequestBody } from './request-body.ts';
@@ -20,12 +20,28 @@ export function isRedirect(status: number, headers: AnswerHeaders): boolean {
   return status <= 303 || status >= 307;
 }
 
+/** User headers that another origin gets too: they say what is wanted, and hold no secret. */
+const CROSSING: ReadonlySet<string> = new Set([
+  ...['accept', 'accept-charset', 'accept-encoding', 'accept-language', 'cache-control', 'connection'],
+  ...['content-encoding', 'content-language', 'content-type', 'range', 'user-agent'],
+]);
+
 /**
- * Returns the next request of a redirect (RFC 9110, 15.4). At a change of origin all user headers are dropped,
+ * Returns the next request of a redirect (RFC 9110, 15.4). At a change of origin all other user headers are dropped,
  * since the other server has no claim to them. A body does not go from https to http.
+ * @param keeps names of more headers that cross origins, in lower case
  */
-export function nextHop(hop: HttpRequest, { status, headers }: Answer): HttpRequest | HttpFault {
-  const location = asSent(String(headers.location));
+export function nextHop(
+  hop: HttpRequest,
+  { status, headers }: Answer,
+  keeps: ReadonlySet<string>,
+): HttpRequest | HttpFault {
+  const locations = new Set([headers.location ?? []].flat());
+  if (locations.size > 1) {
+    const message = `${hop.target.host} redirects to ${locations.size} places at once: ${[...locations].map(asSent).map(shownUrl).join(', ')}`;
+    return { code: 'REDIRECTS', message, again: 'never' };
+  }
+  const location = asSent([...locations][0] as string);
   const target = parseTarget(resolved(location, hop.target.href));
   if ('code' in target) {
     const message = `${hop.target.host} redirects to ${shownUrl(location)}, which is not an http or https url`;
@@ -37,7 +53,9 @@ export function nextHop(hop: HttpRequest, { status, headers }: Answer): HttpRequ
     const message = `${hop.target.host} redirects a request body from https to http (${target.host})`;
     return { code: 'REDIRECTS', message, again: 'never' };
   }
-  const kept = target.origin === hop.target.origin ? hop.headers : [];
+  const isKept = (name: string): boolean => CROSSING.has(name) || keeps.has(name);
+  const kept =
+    target.origin === hop.target.origin ? hop.headers : withoutHeaders(hop.headers, (name) => !isKept(name));
   return {
     method: toGet ? 'GET' : hop.method,
     target,

@@ -7,7 +7,9 @@ import { formOf, type Given, given, isForm, objectText, wellFormed } from './par
 /** Body of a request. */
 export interface RequestBody {
   readonly text: string;
-  /** Content type, unless a header says another. */
+  /** Bytes that are sent instead of the text. */
+  readonly bytes?: Uint8Array;
+  /** Content type, unless a header says another; `''` for none. */
   readonly type: string;
 }
 

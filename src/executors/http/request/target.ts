@@ -44,11 +44,16 @@ function parseAny(text: string, query: string): Target | Failure {
   try {
     url = new URL(text);
   } catch {
-    return badUrl(text, 'expected something like https://host/path');
+    return badUrl(text, withoutScheme(text));
   }
   const { protocol } = url;
   if (protocol !== 'http:' && protocol !== 'https:')
-    return badUrl(text, 'it must begin with http:// or https://');
+    return badUrl(
+      text,
+      /^[a-z0-9.-]+\.[a-z0-9-]+:\d+(\/|$)/i.test(text)
+        ? withoutScheme(text)
+        : 'it must begin with http:// or https://',
+    );
   if (query !== '') url.search = url.search === '' ? query : `${url.search}&${query}`;
   const { origin } = url;
   const path = url.pathname + url.search;
@@ -59,6 +64,12 @@ function parseAny(text: string, query: string): Target | Failure {
     path,
     authorization: url.username === '' && url.password === '' ? undefined : basic(url.username, url.password),
   };
+}
+
+/** Returns what is wrong with text that is not a url. */
+function withoutScheme(text: string): string {
+  const isHost = /^(\/\/)?[\p{L}\d-]+(\.[\p{L}\d-]+)+(:\d+)?([/?#].*)?$/su.test(text.trim());
+  return isHost ? 'it has no scheme; write https:// before it' : 'expected something like https://host/path';
 }
 
 /** Returns the target of the part before the path; it has no user. */

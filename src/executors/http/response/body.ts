@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { parseJson } from '../../../core/record/json-depth.ts';
 import type { Failure, Task } from '../../../core/record/task.ts';
 import { replaceFile } from '../private-files.ts';
-import type { Answer, AnswerHeaders } from '../transport/exchange.ts';
-import { textOf } from './charset.ts';
+import type { Answer, AnswerHeaders } from '../transport/answer.ts';
+import { type BodyText, decodeText } from './charset.ts';
 import { type ContentType, contentTypeOf, endingOf } from './content-type.ts';
 
 /** Form in which a body is kept; `auto` decides by content type. */
@@ -37,15 +37,21 @@ export async function fileResult(
   task: Task,
   options: ResultOptions & { readonly dir: string },
 ): Promise<Result> {
-  if (method === 'HEAD' || WITHOUT_BODY.has(answer.status)) return result(answer, method, url, options);
+  if (method === 'HEAD' || WITHOUT_BODY.has(answer.status)) {
+    await answer.file?.discard();
+    return result(answer, method, url, options);
+  }
   const type = contentTypeOf(answer.headers);
-  const file = await writeBody(answer.body, type, task, options.dir);
+  const file =
+    (await answer.file?.keep(await endingOf(type))) ??
+    (await writeBody(answer.body, type, task, options.dir));
   return { text: assemble(answer, url, type, `,"file":${JSON.stringify(file)}`, options) };
 }
 
 /**
  * Returns a response as the result of a task:
- * `{"status","url","type","text"|"json"|"base64"|"file","headers"}`.
+ * `{"status","url","type","text"|"json"|"base64"|"file","headers"}`. Bytes that do not fit the charset are kept as
+ * "base64", with the charset as "undecoded"; "charset" is one that was guessed.
  */
 export function result(answer: Answer, method: string, url: string, options: ResultOptions): Result {
   const { body } = answer;
@@ -57,15 +63,27 @@ export function result(answer: Answer, method: string, url: string, options: Res
   if (mode === 'base64') {
     return { text: assemble(answer, url, type, `,"base64":"${body.toString('base64')}"`, options) };
   }
-  const text = textOf(body, type);
-  const json = mode === 'json' ? parseJson(text) : undefined;
+  const decoded = decodeText(body, type);
+  const json = mode === 'json' ? jsonIn(decoded) : undefined;
   if (json !== undefined && 'text' in json) {
     return { text: assemble(answer, url, type, `,"json":${json.text}`, options) };
   }
-  const kept = assemble(answer, url, type, `,"text":${JSON.stringify(text)}`, options);
+  const kept = assemble(answer, url, type, textMember(decoded, body), options);
   if (json === undefined || options.body !== 'json') return { text: kept };
   const message = `the body cannot be kept as JSON: ${json.fault}`;
   return { text: kept, failure: { code: 'BODY_JSON', message } };
+}
+
+function jsonIn(decoded: BodyText): { readonly text: string } | { readonly fault: string } {
+  return 'text' in decoded ? parseJson(decoded.text) : { fault: `its bytes are not ${decoded.unfit}` };
+}
+
+/** Returns the members with the text, or with the bytes of what is not text in its charset. */
+function textMember(decoded: BodyText, body: Buffer): string {
+  if ('unfit' in decoded)
+    return `,"base64":"${body.toString('base64')}","undecoded":${JSON.stringify(decoded.unfit)}`;
+  const { text, guessed } = decoded;
+  return `,"text":${JSON.stringify(text)}${guessed === undefined ? '' : `,"charset":"${guessed}"`}`;
 }
 
 function assemble(
@@ -98,14 +116,18 @@ export function asSent(value: string): string {
   return isUtf8(bytes) ? bytes.toString() : value;
 }
 
+/** Returns the path of the body of a task, without its extension. */
+export function bodyPath(dir: string, uuid: string): string {
+  return join(dir, createHash('sha256').update(uuid).digest('hex').slice(0, 32));
+}
+
 /**
  * Writes a body to a file atomically. The file is named after the task, so that another run replaces it.
  * @returns its path
  * @throws {TaskpipeError} `IO`
  */
 async function writeBody(body: Buffer, type: ContentType, { uuid }: Task, dir: string): Promise<string> {
-  const name = createHash('sha256').update(uuid).digest('hex').slice(0, 32);
-  const path = join(dir, name + (await endingOf(type)));
+  const path = bodyPath(dir, uuid) + (await endingOf(type));
   await replaceFile(path, body, { lasting: true }); // as durable as the row that names it
   return path;
 }

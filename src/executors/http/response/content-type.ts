@@ -1,4 +1,4 @@
-import type { AnswerHeaders } from '../transport/exchange.ts';
+import type { AnswerHeaders } from '../transport/answer.ts';
 
 /** Parsed content type. */
 export interface ContentType {

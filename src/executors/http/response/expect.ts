@@ -1,12 +1,20 @@
 import { messageOf, TaskpipeError } from '../../../core/base/errors.ts';
 import { InvalidValue } from '../../../core/options/option.ts';
 import type { Failure } from '../../../core/record/task.ts';
-import type { Answer } from '../transport/exchange.ts';
+import type { Answer } from '../transport/answer.ts';
 import { textOf } from './charset.ts';
 import { contentTypeOf } from './content-type.ts';
+import type { BodyVerdict, JudgeThread } from './judge-thread.ts';
 
-/** Function that returns the failure of a response with an expected status; undefined if it is as wanted. */
-export type Expectation = (answer: Answer) => Failure | undefined;
+/** Expectations of the body of a response with an expected status. */
+export interface Expectations {
+  /** True if anything is expected. */
+  readonly isAny: boolean;
+  /** Returns the failure of a response; undefined if it is as wanted. */
+  check(answer: Answer): Promise<Failure | undefined>;
+  /** Releases its threads. */
+  close(): Promise<void>;
+}
 
 /**
  * Parses statuses such as `2xx,304,500-599`. Returns a test.
@@ -38,35 +46,70 @@ export function compileRegex(text: string): RegExp {
   }
 }
 
+/** Longest time for judging one body, in milliseconds. `--timeout` may be shorter. */
+const MOST = 2000;
+
+/** Length of text from which JMESPath runs on another thread. */
+const LARGE = 65_536;
+
 /**
  * Returns what is expected of a body. JMESPath is loaded only if it is used.
  * @param expression in JMESPath; a response passes if its value is true by the rules of JMESPath
+ * @param timeout of an attempt, in milliseconds
  * @throws {TaskpipeError} `USAGE` if the expression is invalid
  */
 export async function compileExpectations(
   expression: string | undefined,
   pattern: RegExp | undefined,
-): Promise<Expectation | undefined> {
-  const expectations: Expectation[] = [];
-  if (expression !== undefined) expectations.push(await expectJson(expression));
-  if (pattern !== undefined) {
-    const failure = { code: 'EXPECT_BODY', message: `the body does not match ${pattern} (--expect-body)` };
-    expectations.push(({ body, headers }) =>
-      pattern.test(textOf(body, contentTypeOf(headers))) ? undefined : failure,
-    );
-  }
-  if (expectations.length === 0) return undefined;
-  return (answer) => {
-    for (const expectation of expectations) {
-      const failure = expectation(answer);
-      if (failure !== undefined) return failure;
-    }
-    return undefined;
+  timeout: number,
+): Promise<Expectations> {
+  const all: Expectations[] = [];
+  const limit = Math.min(MOST, timeout);
+  if (expression !== undefined) all.push(await expectJson(expression, limit));
+  if (pattern !== undefined) all.push(await expectBody(pattern, limit));
+  return {
+    isAny: all.length > 0,
+    async check(answer) {
+      for (const { check } of all) {
+        const failure = await check(answer);
+        if (failure !== undefined) return failure;
+      }
+      return undefined;
+    },
+    close: async () => void (await Promise.all(all.map(({ close }) => close()))),
   };
 }
 
-async function expectJson(expression: string): Promise<Expectation> {
+async function expectBody(pattern: RegExp, limit: number): Promise<Expectations> {
+  const fail = (why: string): Failure => ({ code: 'EXPECT_BODY', message: `${why} (--expect-body)` });
+  const failure = fail(`the body does not match ${pattern}`);
+  const thread = isLinear(pattern) ? undefined : await openThread(pattern, limit);
+  return {
+    isAny: true,
+    async check({ body, headers }) {
+      const text = textOf(body, contentTypeOf(headers));
+      const verdict = (await thread?.judge(text)) ?? { passes: pattern.test(text) };
+      if (verdict === 'late') return fail(`the body takes more than ${limit} ms to match ${pattern}`);
+      if ('fault' in verdict) return fail(`cannot match the body: ${verdict.fault}`);
+      return verdict.passes ? undefined : failure;
+    },
+    close: async () => thread?.close(),
+  };
+}
+
+/** Returns whether a pattern surely takes a time that is linear in the length of the text: it repeats nothing. */
+function isLinear({ source }: RegExp): boolean {
+  return !/[*+?{]|\\[1-9k]/.test(source.replace(/\\[^\dk]/g, ''));
+}
+
+async function openThread(pattern: RegExp, limit: number): Promise<JudgeThread> {
+  const { JudgeThread: Thread } = await import('./judge-thread.ts');
+  return new Thread({ source: pattern.source, flags: pattern.flags }, limit);
+}
+
+async function expectJson(expression: string, limit: number): Promise<Expectations> {
   const { compile, TreeInterpreter } = await import('@jmespath-community/jmespath');
+  const { JudgeThread: Thread } = await import('./judge-thread.ts');
   let compiled: ReturnType<typeof compile>;
   try {
     compiled = compile(expression);
@@ -78,20 +121,36 @@ async function expectJson(expression: string): Promise<Expectation> {
     code: 'EXPECT_JSON',
     message: `${why} (--expect-json ${expression})`,
   });
-  return ({ body, headers }) => {
-    let value: unknown;
+  const here = (value: unknown): BodyVerdict => {
     try {
-      value = JSON.parse(textOf(body, contentTypeOf(headers)));
-    } catch {
-      return fail('the body is not JSON');
-    }
-    try {
-      const found: unknown = TreeInterpreter.search(compiled, value as never);
-      return isTrue(found) ? undefined : fail('the body is not as expected');
+      return { passes: isTrue(TreeInterpreter.search(compiled, value as never)) };
     } catch (error) {
-      return fail(`cannot evaluate the expression on the body: ${messageOf(error)}`);
+      return { fault: messageOf(error) };
     }
   };
+  const thread = new Thread({ expression }, limit);
+  return {
+    isAny: true,
+    async check({ body, headers }) {
+      const text = textOf(body, contentTypeOf(headers));
+      const value = jsonOf(text);
+      if (value === undefined) return fail('the body is not JSON');
+      const verdict = text.length < LARGE ? here(value) : await thread.judge(text);
+      if (verdict === 'late') return fail(`the expression takes more than ${limit} ms on the body`);
+      if ('fault' in verdict) return fail(`cannot evaluate the expression on the body: ${verdict.fault}`);
+      return verdict.passes ? undefined : fail('the body is not as expected');
+    },
+    close: () => thread.close(),
+  };
+}
+
+/** Returns the value of JSON text; undefined if it is not JSON. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Returns whether a value is true in JMESPath: null, false and empty values are false, 0 is true. */

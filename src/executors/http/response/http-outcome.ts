@@ -2,12 +2,12 @@ import { STATUS_CODES } from 'node:http';
 import { escapeControls } from '../../../core/base/terminal-text.ts';
 import type { Task } from '../../../core/record/task.ts';
 import type { Outcome } from '../../contract.ts';
-import { checked, type HttpOptions } from '../options.ts';
+import { checked, type HttpOptions, MAX_AFTER } from '../options.ts';
 import { makeFolder } from '../private-files.ts';
 import type { HttpRequest } from '../request/redirect.ts';
-import type { Answer } from '../transport/exchange.ts';
-import { asSent, fileResult, type Result, type ResultOptions, result } from './body.ts';
-import { compileExpectations, compileStatuses, type Expectation } from './expect.ts';
+import type { Answer, OpenSink } from '../transport/answer.ts';
+import { asSent, bodyPath, fileResult, type Result, type ResultOptions, result } from './body.ts';
+import { compileExpectations, compileStatuses } from './expect.ts';
 import { retryOf } from './retry-after.ts';
 
 /** Function that turns the last response into an outcome. */
@@ -26,38 +26,67 @@ export interface Again {
   readonly hasActed: boolean;
 }
 
+/** Judge, with what it needs before and after. */
+export interface Judgement {
+  readonly judge: Judge;
+  /** Returns the function that opens a file for the body of a task; undefined if bodies stay in memory. */
+  readonly openFile: ((task: Task) => OpenSink) | undefined;
+  close(): Promise<void>;
+}
+
+async function bodyFiles(dir: string): Promise<(task: Task) => OpenSink> {
+  const { BodyFile } = await import('./body-file.ts');
+  return ({ uuid }) => {
+    const path = bodyPath(dir, uuid);
+    return (headers, first, limit, onError) => new BodyFile(path, headers, first, limit, onError);
+  };
+}
+
 /**
  * Returns the judge for the expectations of the options.
+ * @param timeout of an attempt, in milliseconds
  * @throws {TaskpipeError} `USAGE` if an option is invalid, `IO` if the folder of `bodyDir` cannot be made
  */
-export async function createJudge(options: HttpOptions): Promise<Judge> {
+export async function createJudge(options: HttpOptions, timeout: number): Promise<Judgement> {
   const isExpected = compileStatuses(checked('expectStatus', options.expectStatus) ?? '2xx');
-  const expectation = await compileExpectations(options.expectJson, options.expectBody);
+  const expectations = await compileExpectations(options.expectJson, options.expectBody, timeout);
   checked('body', options.body);
   const { bodyDir: dir } = options;
   const shape: ResultOptions = { body: options.body ?? 'auto', headers: options.headers ?? false };
-  if (dir !== undefined) await makeFolder(dir);
-  const outcomeOf = (made: Result, answer: Answer, again: Again): Outcome =>
-    isExpected(answer.status) ? judged(made, answer, expectation) : unexpected(made, answer, again);
-  return (task, { method, target: { href } }, answer, again) => {
+  // Bodies that are judged themselves must be in memory.
+  const openFile = dir === undefined || expectations.isAny ? undefined : await bodyFiles(dir);
+  if (dir !== undefined) {
+    await makeFolder(dir);
+    await import('mime'); // later, too many files may be open to load it
+  }
+  const outcomeOf = (made: Result, answer: Answer, again: Again): Outcome | Promise<Outcome> => {
+    if (!isExpected(answer.status))
+      return unexpected(made, answer, again, options.maxRetryAfter ?? MAX_AFTER);
+    const outcome = judged(made);
+    if (outcome.error !== undefined || !expectations.isAny) return outcome;
+    return expectations
+      .check(answer)
+      .then((error) => (error === undefined ? outcome : { ...outcome, error }));
+  };
+  const judge: Judge = (task, { method, target: { href } }, answer, again) => {
     if (dir === undefined) return outcomeOf(result(answer, method, href, shape), answer, again);
     const writing = fileResult(answer, method, href, task, { ...shape, dir });
     return writing.then((made) => outcomeOf(made, answer, again));
   };
+  return { judge, openFile, close: expectations.close };
 }
 
-function judged({ text, failure }: Result, answer: Answer, expectation: Expectation | undefined): Outcome {
-  const error = failure ?? expectation?.(answer);
-  return error === undefined ? { result: text } : { result: text, error };
+function judged({ text, failure }: Result): Outcome {
+  return failure === undefined ? { result: text } : { result: text, error: failure };
 }
 
 /** Longest reason phrase in a message. */
 const MAX_REASON = 200;
 
-function unexpected({ text }: Result, answer: Answer, { mayRepeat, hasActed }: Again): Outcome {
+function unexpected({ text }: Result, answer: Answer, { mayRepeat, hasActed }: Again, most: number): Outcome {
   const reason =
     escapeControls(asSent(answer.reason).slice(0, MAX_REASON)) || (STATUS_CODES[answer.status] ?? '');
   const error = { code: 'HTTP_STATUS', message: `${answer.status} ${reason}`.trim() };
-  const retry = retryOf(answer, mayRepeat, hasActed);
+  const retry = retryOf(answer, mayRepeat, hasActed, most);
   return retry === undefined ? { result: text, error } : { result: text, error, retry };
 }

@@ -2,10 +2,11 @@ import type { Agent } from 'undici';
 import { type HeaderList, headerValue, mergeHeaders } from '../request/headers.ts';
 import { type HttpRequest, isRedirect } from '../request/redirect.ts';
 import type { Target } from '../request/target.ts';
+import { type Answer, type AnswerHeaders, isFault, type OpenSink } from './answer.ts';
 import type { Dispatch } from './connection-pool.ts';
 import type { Cookies } from './cookies.ts';
-import { ACCEPT_ENCODING, decoded } from './decode.ts';
-import { type Answer, type AnswerHeaders, Exchange, type ExchangeLimits, isFault } from './exchange.ts';
+import { ACCEPT_ENCODING, decoded, isCoded } from './decode.ts';
+import { Exchange, type ExchangeLimits } from './exchange.ts';
 import type { Cache } from './http-cache.ts';
 import type { HttpFault } from './http-failure.ts';
 import type { Proxies, Route } from './proxy.ts';
@@ -13,6 +14,8 @@ import type { Deadline } from './request-deadline.ts';
 
 export interface ClientOptions {
   readonly pool: Agent;
+  /** Returns a pool whose connections are used once. */
+  readonly freshPool: () => Agent;
   readonly proxies: Proxies | undefined;
   readonly cookies: Cookies | undefined;
   readonly cache: Cache | undefined;
@@ -30,20 +33,23 @@ export interface Client {
    * Sends one request.
    * @param key for `Idempotency-Key`
    * @param follows whether a redirect will be followed, so that its body does not matter
+   * @param open opens a file for a large body; a cache keeps all bodies in memory
    * @returns the response, with its body decoded
+   * @throws {TaskpipeError} `IO` if a file cannot be written
    */
   send(
     hop: HttpRequest,
     trip: Deadline,
     key: string | undefined,
     follows: boolean,
+    open?: OpenSink,
   ): Promise<Answer | HttpFault>;
 }
 
 const keepsAll = (): boolean => false;
 
 export function createClient(options: ClientOptions): Client {
-  const { pool, proxies, cookies, cache, usualHeaders, maxBody, hostErrors } = options;
+  const { pool, freshPool, proxies, cookies, cache, usualHeaders, maxBody, hostErrors } = options;
   const own = ['user-agent', options.userAgent, 'accept', '*/*', 'accept-encoding', ACCEPT_ENCODING];
   const usual = mergeHeaders(own, usualHeaders);
   const lasting: ExchangeLimits = { maxBody, skips: keepsAll };
@@ -62,7 +68,7 @@ export function createClient(options: ClientOptions): Client {
     exchange: Exchange,
   ): Dispatch => {
     const { method, target, content } = hop;
-    const body = content?.text ?? null;
+    const body = content?.bytes ?? content?.text ?? null;
     if (route === undefined) {
       return {
         origin: target.origin,
@@ -84,6 +90,29 @@ export function createClient(options: ClientOptions): Client {
     };
   };
 
+  /** Sends a request, and again on a new connection if a reused one was closed before the server had the request. */
+  const sendOnce = async (
+    hop: HttpRequest,
+    headers: HeaderList,
+    trip: Deadline,
+    limits: ExchangeLimits,
+    route: Route | undefined,
+    peer: string,
+  ): Promise<Answer | HttpFault> => {
+    for (let used = pool; ; used = freshPool()) {
+      const started = new Exchange(peer, hop.method, limits);
+      trip.enter(started);
+      const request = requestFor(hop, headers, route, started);
+      const by = request.by === pool ? used : (request.by ?? used);
+      by.dispatch(request, started);
+      const settled = await started.ended;
+      if (started.isLostRace && trip.over === undefined) continue;
+      const late = isFault(settled) ? undefined : started.lateFault();
+      if (late !== undefined) void (settled as Answer).file?.discard();
+      return late ?? settled;
+    }
+  };
+
   const exchange = async (
     hop: HttpRequest,
     headers: HeaderList,
@@ -95,23 +124,24 @@ export function createClient(options: ClientOptions): Client {
     if (down !== undefined) return down;
     const route = proxies?.route(target);
     const peer = route?.peer ?? target.host;
-    const started = new Exchange(peer, limits);
-    trip.enter(started);
-    const request = requestFor(hop, headers, route, started);
-    (request.by ?? pool).dispatch(request, started);
-    const settled = await started.ended;
-    const ended = isFault(settled) ? settled : (started.lateFault() ?? settled);
+    const ended = await sendOnce(hop, headers, trip, limits, route, peer);
     failures?.note(target, ended);
-    if (isFault(ended)) return ended;
+    if (isFault(ended)) return orThrow(ended);
     cookies?.take(target.href, ended.headers['set-cookie']);
-    return ended.headers['content-encoding'] === undefined ? ended : decoded(ended, maxBody, peer);
+    if (ended.file !== undefined) {
+      const fault = await ended.file.finished;
+      if (fault === undefined) return ended;
+      await ended.file.discard();
+      return orThrow(fault);
+    }
+    return isCoded(ended.headers) ? decoded(ended, maxBody, peer) : ended;
   };
 
   const headersFor = (hop: HttpRequest, key: string | undefined): HeaderList => {
     const isUsual = hop.headers === usualHeaders;
     if (isUsual && hop.content === undefined && key === undefined && cookies === undefined) return usual;
     const more = [...own];
-    if (hop.content !== undefined) more.push('content-type', hop.content.type);
+    if (hop.content !== undefined && hop.content.type !== '') more.push('content-type', hop.content.type);
     if (key !== undefined) more.push('idempotency-key', Buffer.from(key).toString('latin1'));
     const jar = cookies?.of(hop.target.href) ?? '';
     const said = headerValue(hop.headers, 'cookie');
@@ -121,14 +151,21 @@ export function createClient(options: ClientOptions): Client {
   };
 
   return {
-    send(hop, trip, key, follows) {
+    send(hop, trip, key, follows, open) {
       const headers = headersFor(hop, key);
       const limits = hop.method === 'HEAD' ? bodiless : follows ? passing : lasting;
-      if (cache === undefined) return exchange(hop, headers, trip, limits);
+      if (cache === undefined)
+        return exchange(hop, headers, trip, open === undefined ? limits : { ...limits, open });
       const request = { method: hop.method, url: hop.target.href, headers };
       return cache.through(request, (conditional) => exchange(hop, conditional, trip, limits));
     },
   };
+}
+
+/** Returns a fault of the task, and throws one that ends the stage. */
+function orThrow(fault: HttpFault): HttpFault {
+  if (fault.fatal !== undefined) throw fault.fatal;
+  return fault;
 }
 
 interface Failures {

@@ -1,13 +1,9 @@
 import { isIP, type Socket } from 'node:net';
 import { Agent, buildConnector, Client, type Dispatcher, Pool } from 'undici';
-import { type AddressRule, deniedError, guardedLookup } from './addresses.ts';
-
-/** Connection that a request was sent on. */
-export interface Connection {
-  socket: Socket | undefined;
-  /** True if the server sent bytes after the end of a body that closed the connection. */
-  hasExcess: boolean;
-}
+import { Connection } from './connection.ts';
+import { isShortage, makeRoom } from './local-shortage.ts';
+import { type AddressRule, deniedError, guardedLookup } from './names/addresses.ts';
+import type { NameLookup } from './names/name-lookup.ts';
 
 /** Arguments of `dispatch`: those of undici, and the exchange that learns its connection. */
 export interface Dispatch extends Dispatcher.DispatchOptions {
@@ -21,6 +17,7 @@ export interface PoolOptions {
   readonly timeout: number;
   /** True if any certificate is accepted. */
   readonly insecure: boolean;
+  readonly names: NameLookup;
   /** Addresses that may be connected to. Default: all. */
   readonly mayConnect?: AddressRule | undefined;
 }
@@ -43,14 +40,14 @@ class WatchedClient extends Client {
   readonly #line: Connection;
 
   constructor(origin: string | URL, options: Pool.Options) {
-    const line: Connection = { socket: undefined, hasExcess: false };
+    const line = new Connection();
     const connect = options.connect as buildConnector.connector;
     super(origin, {
       ...options,
       connect: (target, done) =>
         connect(target, (...[error, socket]) => {
           if (error !== null) return done(error, null);
-          watch(socket, line);
+          line.open(socket);
           done(null, socket);
         }),
     });
@@ -64,20 +61,6 @@ class WatchedClient extends Client {
   }
 }
 
-/**
- * Watches for excess bytes. undici's parser returns unused bytes when a connection closes; nothing else shows
- * that a body was longer than announced.
- */
-function watch(socket: Socket, line: Connection): void {
-  const unshift = socket.unshift.bind(socket);
-  socket.unshift = (chunk: Buffer): void => {
-    if (chunk.length > 0) line.hasExcess = true;
-    unshift(chunk);
-  };
-  line.socket = socket;
-  line.hasExcess = false;
-}
-
 /** Returns a pool for one origin. */
 function originPool(origin: string | URL, options: object): Pool {
   return new Pool(origin, { ...options, factory: (url, more) => new WatchedClient(url, more) });
@@ -86,13 +69,27 @@ function originPool(origin: string | URL, options: object): Pool {
 /** Options that turn off undici's own timeouts: the deadline of an attempt is total, and ours. */
 const UNLIMITED = { headersTimeout: 0, bodyTimeout: 0 } as const;
 
-export function openConnector({ timeout, insecure, mayConnect }: PoolOptions): Connector {
-  const guard = mayConnect === undefined ? {} : { lookup: guardedLookup(mayConnect) };
+export function openConnector({ timeout, insecure, mayConnect, names }: PoolOptions): Connector {
+  const lookup = mayConnect === undefined ? names.lookup : guardedLookup(mayConnect, names.lookup);
   // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 would otherwise switch verification off unnoticed.
-  const build = buildConnector({ timeout, rejectUnauthorized: !insecure, ...guard }) as (
+  const build = buildConnector({ timeout, rejectUnauthorized: !insecure, lookup }) as (
     ...args: Parameters<buildConnector.connector>
   ) => Socket;
   const opening = new Set<Socket>();
+  const waiting = new Set<NodeJS.Timeout>();
+  /** Makes a connection. While files or ports are short here, it waits, since the host is not at fault. */
+  const make = (target: buildConnector.Options, done: buildConnector.Callback, end: number): void => {
+    const socket = build(target, (...result) => {
+      opening.delete(socket);
+      if (result[0] === null || !isShortage(result[0]) || performance.now() > end) return done(...result);
+      const timer = setTimeout(() => {
+        waiting.delete(timer);
+        make(target, done, end);
+      }, makeRoom());
+      waiting.add(timer);
+    });
+    opening.add(socket);
+  };
   return {
     timeout,
     connect(target, done) {
@@ -101,15 +98,13 @@ export function openConnector({ timeout, insecure, mayConnect }: PoolOptions): C
         queueMicrotask(() => done(deniedError(), null));
         return;
       }
-      const socket = build(target, (...result) => {
-        opening.delete(socket);
-        done(...result);
-      });
-      opening.add(socket);
+      make(target, done, performance.now() + timeout);
     },
     hold: (socket) => void opening.add(socket),
     release: (socket) => void opening.delete(socket),
     abandon() {
+      names.cancel();
+      for (const timer of waiting) clearTimeout(timer);
       for (const socket of opening) socket.destroy();
     },
   };
@@ -118,4 +113,9 @@ export function openConnector({ timeout, insecure, mayConnect }: PoolOptions): C
 /** Opens a keep-alive pool for all origins. The stage limits the number of connections. */
 export function openPool(connect: buildConnector.connector): Agent {
   return new Agent({ ...UNLIMITED, connect, factory: originPool });
+}
+
+/** Opens a pool that uses each connection for one request. */
+export function openFreshPool(connect: buildConnector.connector): Agent {
+  return new Agent({ ...UNLIMITED, connect, factory: originPool, pipelining: 0 });
 }

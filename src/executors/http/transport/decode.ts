@@ -1,7 +1,8 @@
+import type { Transform } from 'node:stream';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { systemCode } from '../../../core/base/errors.ts';
-import type { Answer } from './exchange.ts';
+import type { Answer, AnswerHeaders } from './answer.ts';
 import type { HttpFault } from './http-failure.ts';
 
 interface Coding {
@@ -13,6 +14,7 @@ type Callback = (error: Error | null, result: Buffer) => void;
 
 /** Functions of a later Node that the types of Node 20 lack. */
 interface Zstd {
+  createZstdDecompress?: () => Transform;
   zstdDecompressSync?: (bytes: Buffer, options: zlib.ZlibOptions) => Buffer;
   zstdDecompress?: (bytes: Buffer, options: zlib.ZlibOptions, done: Callback) => void;
 }
@@ -42,8 +44,15 @@ const MAX_CODINGS = 3;
 /** Size in bytes from which a body is decoded on another thread. */
 const MAX_SYNC = 65_536;
 
+/** Returns whether a body must be decompressed. */
+export function isCoded(headers: AnswerHeaders): boolean {
+  const transfer = headers['transfer-encoding'];
+  return headers['content-encoding'] !== undefined || (transfer !== undefined && transfer !== 'chunked');
+}
+
 /**
- * Returns a response with its body decompressed.
+ * Returns a response with its body decompressed: codings of the transfer first, then those of the content. The parser
+ * has removed the chunks.
  * @param maxBody longest decompressed body in bytes; no more memory is used
  */
 export function decoded(
@@ -51,17 +60,38 @@ export function decoded(
   maxBody: number,
   host: string,
 ): Answer | Promise<Answer | HttpFault> | HttpFault {
-  const header = answer.headers['content-encoding'];
-  if (header === undefined || answer.body.length === 0) return answer;
-  const codings = String(header)
+  if (answer.body.length === 0) return answer;
+  const codings = codingsIn(answer.headers);
+  if (codings.length === 0) return answer;
+  if (codings.length > MAX_CODINGS) return unknown(codings.reverse().join(', '), host);
+  return unpack(answer, codings, maxBody, host);
+}
+
+/** Returns the codings of a body, in the order in which they are undone. */
+export function codingsIn(headers: AnswerHeaders): string[] {
+  const { 'content-encoding': content, 'transfer-encoding': transfer } = headers;
+  return [...codingsOf(content), ...codingsOf(transfer)].reverse();
+}
+
+/** Returns a stream that undoes a coding; undefined if it is unknown. @param first bytes of the body */
+export function decoderOf(name: string, first: Buffer): Transform | undefined {
+  const coding = codingOf(name, first);
+  if (coding === gzip) return zlib.createGunzip();
+  if (coding === brotli) return zlib.createBrotliDecompress();
+  if (coding === inflate) return zlib.createInflate();
+  if (coding === inflateRaw) return zlib.createInflateRaw();
+  return coding === undefined ? undefined : (zlib as Zstd).createZstdDecompress?.();
+}
+
+/** Codings that change nothing, or that the parser has removed. */
+const DONE: ReadonlySet<string> = new Set(['', 'identity', 'chunked']);
+
+function codingsOf(header: string | string[] | undefined): string[] {
+  return String(header ?? '')
     .toLowerCase()
     .split(',')
     .map((name) => name.trim())
-    .filter((name) => name !== '' && name !== 'identity')
-    .reverse();
-  if (codings.length === 0) return answer;
-  if (codings.length > MAX_CODINGS) return unknown(String(header), host);
-  return unpack(answer, codings, maxBody, host);
+    .filter((name) => !DONE.has(name));
 }
 
 async function unpack(
@@ -104,6 +134,6 @@ function decodeFault(error: unknown, name: string, maxBody: number, host: string
 }
 
 function unknown(name: string, host: string): HttpFault {
-  const message = `the body from ${host} has the content-encoding ${JSON.stringify(name)}, which was not requested`;
+  const message = `the body from ${host} has the encoding ${JSON.stringify(name)}, which was not requested`;
   return { code: 'DECODE', message, again: 'never' };
 }

@@ -1,24 +1,18 @@
 import type { Dispatcher } from 'undici';
-import type { Connection } from './connection-pool.ts';
+import { isIdempotent } from '../response/retry-after.ts';
+import type { Answer, AnswerHeaders, BodySink, OpenSink } from './answer.ts';
+import type { Connection } from './connection.ts';
+import { isCoded } from './decode.ts';
 import { bodyMessage, connectionFault, type HttpFault, type TransferProgress } from './http-failure.ts';
 
-/** Response headers: names in lower case, repeated ones as an array. */
-export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
+/** Error codes of a connection that the server has closed. */
+const CLOSED: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
-/** Response of a server. */
-export interface Answer {
-  readonly status: number;
-  /** Reason phrase after the status, such as `Not Found`. */
-  readonly reason: string;
-  readonly headers: AnswerHeaders;
-  /** Bytes as received, or decompressed. */
-  readonly body: Buffer;
-}
-
-/** Returns whether an exchange failed. */
-export function isFault<T extends object>(ended: T | HttpFault): ended is HttpFault {
-  return 'again' in ended;
-}
+/**
+ * Time after a request was sent within which a server that closes the connection has not read it, in milliseconds. A
+ * server that fails at its work takes longer, as a rule; a request that may not be repeated is then not sent again.
+ */
+const RACE = 100;
 
 const GIVEN_UP = new Error('given up');
 const EMPTY = Buffer.alloc(0);
@@ -35,7 +29,13 @@ export interface ExchangeLimits {
   readonly maxBody: number;
   /** Returns whether the body of such a response is not needed. */
   skips(status: number, headers: AnswerHeaders): boolean;
+  /** Opens a place for a large body. Default: memory. */
+  readonly open?: OpenSink | undefined;
 }
+
+/** Lengths from which a body goes to a file, in bytes: as it is, and compressed, which may become a thousand times longer. */
+const LARGE = 1_048_576;
+const LARGE_CODED = 65_536;
 
 /**
  * One request and its response: the handler that undici calls. It settles once, with a response whose body is
@@ -43,8 +43,14 @@ export interface ExchangeLimits {
  */
 export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   readonly host: string;
+  readonly method: string;
   /** Connection, set by the pool. */
   line: Connection | undefined;
+  /**
+   * True if the server closed a reused connection before it had the request, so that it did not act. Certain for
+   * requests that may be repeated; others also need that the connection broke as soon as the request was sent.
+   */
+  isLostRace = false;
   isSent = false;
   isAnswered = false;
   received = 0;
@@ -55,6 +61,9 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   #settle: (ended: Answer | HttpFault) => void = () => {};
   #controller: Dispatcher.DispatchController | undefined;
   #isDone = false;
+  #sentAt = 0;
+  #largest = Number.POSITIVE_INFINITY;
+  #file: BodySink | undefined;
   #isSkipped = false;
   #status = 0;
   #reason = '';
@@ -62,8 +71,9 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   #first: Buffer | undefined;
   #chunks: Buffer[] | undefined;
 
-  constructor(host: string, limits: ExchangeLimits) {
+  constructor(host: string, method: string, limits: ExchangeLimits) {
     this.host = host;
+    this.method = method;
     this.#limits = limits;
     this.ended = new Promise((resolve) => {
       this.#settle = resolve;
@@ -73,6 +83,8 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.isSent = true;
     this.#controller = controller;
+    this.#sentAt = performance.now();
+    this.line?.begin(this.method);
     if (this.#isDone) controller.abort(GIVEN_UP);
   }
 
@@ -83,6 +95,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     this.#headers = headers;
     this.#reason = reason ?? '';
     this.#isSkipped = this.#limits.skips(status, headers);
+    if (this.#limits.open !== undefined) this.#largest = isCoded(headers) ? LARGE_CODED : LARGE;
     const length = headers['content-length'];
     if (typeof length === 'string') {
       this.announced = Number(length);
@@ -96,6 +109,8 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     if (this.#isSkipped) {
       if (this.received > MAX_SKIPPED) this.#end(true);
     } else if (this.received > this.#limits.maxBody) this.#tooLarge();
+    else if (this.#file !== undefined) this.#store(this.#file, chunk);
+    else if (this.received > this.#largest) this.#openFile(chunk);
     else if (this.#first === undefined) this.#first = chunk;
     else if (this.#chunks === undefined) this.#chunks = [this.#first, chunk];
     else this.#chunks.push(chunk);
@@ -111,13 +126,25 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     // bytes.
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && this.#status === 304) this.#end(false);
-    else this.giveUp(connectionFault(error, this));
+    else {
+      this.isLostRace = this.#lostRace(code);
+      this.giveUp(connectionFault(error, this));
+    }
+  }
+
+  #lostRace(code: string | undefined): boolean {
+    const { line } = this;
+    if (!this.isSent || line === undefined || line.uses < 2 || line.hasAnswer) return false;
+    if (!CLOSED.has(code ?? '')) return false;
+    return isIdempotent(this.method) || performance.now() - this.#sentAt < RACE;
   }
 
   /** Ends the exchange and closes the connection. */
   giveUp(fault: HttpFault): void {
     if (this.#isDone) return;
     this.#isDone = true;
+    if (this.isSent) this.line?.end();
+    void this.#file?.discard();
     this.#settle(fault);
     this.#controller?.abort(GIVEN_UP);
   }
@@ -128,10 +155,10 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
    */
   lateFault(): HttpFault | undefined {
     const { line } = this;
-    if (line === undefined || this.#isSkipped) return undefined;
+    if (line === undefined || this.#isSkipped || this.#isBodiless) return undefined;
     if (line.hasExcess) return this.#excess();
     const broken: NodeJS.ErrnoException | null | undefined = line.socket?.errored;
-    if (broken === undefined || broken === null || this.#status === 304) return undefined;
+    if (broken === undefined || broken === null) return undefined;
     // undici takes a reset for the end of a body that only the end of the connection delimits.
     if (broken.code === 'ECONNRESET' && this.announced === undefined)
       return { code: 'CONNECTION', message: bodyMessage(this), again: 'idempotent' };
@@ -141,9 +168,28 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
       : undefined;
   }
 
+  get #isBodiless(): boolean {
+    return this.method === 'HEAD' || this.#status === 204 || this.#status === 304;
+  }
+
   #excess(): HttpFault {
     const message = `${this.host} sent more than the body of ${this.announced ?? this.received} bytes`;
     return { code: 'CONNECTION', message, again: 'idempotent' };
+  }
+
+  /** Moves a body from memory to a file. */
+  #openFile(chunk: Buffer): void {
+    const first = Buffer.concat([...(this.#chunks ?? [this.#first ?? EMPTY]), chunk]);
+    this.#first = undefined;
+    this.#chunks = undefined;
+    const onError = (fault: HttpFault): void => this.giveUp(fault);
+    const open = this.#limits.open as OpenSink;
+    this.#file = open(this.#headers, first, { host: this.host, maxBody: this.#limits.maxBody }, onError);
+    this.#store(this.#file, first);
+  }
+
+  #store(file: BodySink, chunk: Buffer): void {
+    if (!file.write(chunk, () => this.line?.resume())) this.line?.pause();
   }
 
   #tooLarge(): void {
@@ -154,8 +200,16 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
 
   #end(drops: boolean): void {
     this.#isDone = true;
+    this.line?.end();
     const body = this.#chunks === undefined ? this.#first : Buffer.concat(this.#chunks);
-    this.#settle({ status: this.#status, reason: this.#reason, headers: this.#headers, body: body ?? EMPTY });
+    this.#file?.end();
+    this.#settle({
+      status: this.#status,
+      reason: this.#reason,
+      headers: this.#headers,
+      body: body ?? EMPTY,
+      file: this.#file,
+    });
     if (drops) this.#controller?.abort(GIVEN_UP);
   }
 }

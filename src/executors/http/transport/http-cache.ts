@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import CachePolicy from 'http-cache-semantics';
 import { ioError, systemCode } from '../../../core/base/errors.ts';
 import { makeFolder, PRIVATE, replaceFile } from '../private-files.ts';
-import { type HeaderList, headerValue, isSecret, mergeHeaders, withoutHeaders } from '../request/headers.ts';
+import { type HeaderList, headerValue, mergeHeaders, withoutHeaders } from '../request/headers.ts';
 import { isRedirect } from '../request/redirect.ts';
-import { type Answer, type AnswerHeaders, isFault } from './exchange.ts';
+import { type Answer, type AnswerHeaders, isFault } from './answer.ts';
 import type { HttpFault } from './http-failure.ts';
 
 /** Private cache (RFC 9111) on disk, which several runs may share at once. */
@@ -73,11 +73,30 @@ export async function openCache(dir: string, maxBody: number): Promise<Cache> {
   };
 }
 
-/** Returns the file of an entry. Requests with other credentials have other entries. */
+/**
+ * Request headers that say nothing about who asks. What a response varies by among them is checked by the policy. Every
+ * other header may hold credentials: a server decides by any name, and few of them say so with `Vary`.
+ */
+const ANONYMOUS: ReadonlySet<string> = new Set([
+  ...[
+    'accept',
+    'accept-charset',
+    'accept-encoding',
+    'accept-language',
+    'cache-control',
+    'dnt',
+    'from',
+    'host',
+  ],
+  ...['idempotency-key', 'origin', 'pragma', 'priority', 'referer', 'te', 'user-agent'],
+]);
+
+/** Returns the file of an entry. Requests with other credentials, in any header or cookie, have other entries. */
 function nameOf({ method, url, headers }: CachedRequest): string {
-  const isWhose = (name: string): boolean => isSecret(name) && name !== 'cookie';
-  const whose = withoutHeaders(headers, (name) => !isWhose(name));
-  return hash('sha256', [`${method} ${url}`, ...whose].join('\n'));
+  const whose = withoutHeaders(headers, (name) => ANONYMOUS.has(name));
+  const pairs: string[] = [];
+  for (let i = 0; i < whose.length; i += 2) pairs.push(`${whose[i]?.toLowerCase()}: ${whose[i + 1]}`);
+  return hash('sha256', [`${method} ${url}`, ...pairs.sort()].join('\n'));
 }
 
 /** Returns whether the cache may answer a request: one for a whole page, without conditions of the user. */

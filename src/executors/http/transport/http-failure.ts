@@ -1,5 +1,7 @@
 import { systemCode } from '../../../core/base/errors.ts';
-import { DENIED } from './addresses.ts';
+import { escapeControls } from '../../../core/base/terminal-text.ts';
+import { DENIED } from './names/addresses.ts';
+import { BAD_ANSWER } from './response-head.ts';
 import { type ProxyError, REFUSED } from './tunnel.ts';
 
 /** Failure of an exchange. */
@@ -12,6 +14,8 @@ export interface HttpFault {
    * acted, so that only repeatable requests are retried; `never` if a retry makes no sense.
    */
   readonly again: 'always' | 'idempotent' | 'never';
+  /** Error that ends the stage, such as a full disk. */
+  readonly fatal?: Error;
 }
 
 /** Progress of an exchange when it failed. */
@@ -66,7 +70,7 @@ export function connectionFault(error: Error, progress: TransferProgress): HttpF
     return { code: 'TIMEOUT', message: `no connection to ${host} within the timeout`, again: 'always' };
   }
   const again = progress.isSent ? 'idempotent' : 'always';
-  return { code: 'CONNECTION', message: connectionMessage(error, code, progress), again };
+  return { code: 'CONNECTION', message: escapeControls(connectionMessage(error, code, progress)), again };
 }
 
 function proxyFault({ proxy, cause }: ProxyError, progress: TransferProgress): HttpFault {
@@ -78,6 +82,8 @@ function proxyFault({ proxy, cause }: ProxyError, progress: TransferProgress): H
 function connectionMessage(error: Error, code: string, progress: TransferProgress): string {
   const { host, isSent, isAnswered } = progress;
   if (!isSent) return CONNECTING[code]?.(host) ?? `no connection to ${host}: ${error.message || code}`;
+  if (code === BAD_ANSWER) return `the answer of ${host} is invalid: ${error.message}`;
+  if (code === 'ERR_ASSERTION') return `${host} sends an answer that cannot be read`;
   if (error.name === 'HTTPParserError') return `${host} does not answer in HTTP/1.1: ${reasonOf(error)}`;
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return `the response headers of ${host} exceed 16 KB`;
   if (isAnswered) return bodyMessage(progress);

@@ -3,8 +3,8 @@ import type { Agent, Dispatcher } from 'undici';
 import { TaskpipeError } from '../../../core/base/errors.ts';
 import type { HeaderList } from '../request/headers.ts';
 import { basic, shownUrl, type Target } from '../request/target.ts';
-import { addIfNetwork } from './addresses.ts';
 import { type Connector, openPool } from './connection-pool.ts';
+import { addIfNetwork } from './names/addresses.ts';
 import { proxyHost, tunnelBy } from './tunnel.ts';
 
 /** Route to a target. */

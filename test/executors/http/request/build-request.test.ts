@@ -50,6 +50,46 @@ describe('the url', () => {
     }
   });
 
+  test.each(['{page}', '{page}&z={id}'])(
+    'of the template %s takes a value at its start as it is',
+    async (url) => {
+      const server = await echo();
+      const executor = await open({ url });
+      const { error } = await attempt(executor, { id: 'a&b', page: `${server.url}/a?x=1&y=2` });
+      expect(error).toBeUndefined();
+      expect(server.seen[0]?.url).toBe(url === '{page}' ? '/a?x=1&y=2' : '/a?x=1&y=2&z=a%26b');
+      expect(executor.lane?.(taskOf({ id: '', page: `${server.url}/a` }))).toBe(
+        url === '{page}' ? server.url : '',
+      );
+    },
+  );
+
+  test.each([
+    [
+      { page: 'https://h/x', n: 1 },
+      '"page" looks like one: task-load --rename page=url, or task-exec --url \'{page}\'',
+    ],
+    [
+      { a: 'http://h/', b: 'www.h.de' },
+      '"a", "b" look like urls: task-load --rename a=url, or task-exec --url \'{a}\'',
+    ],
+    [{ id: 7 }, "make it of other attributes, as in --url 'https://host/{id}'"],
+  ])('that is missing from %j is reported with what to do', async (record, hint) => {
+    expect((await fetchOne(record)).error).toEqual({
+      code: 'URL',
+      message: `the record has no "url"; ${hint}`,
+    });
+  });
+
+  test.each(['example.com/a?b', 'www.example.com', '//example.com/', 'example.com:8080/x', 'müller.de'])(
+    'without a scheme is reported so: %s',
+    async (url) => {
+      expect((await fetchOne({ url })).error?.message).toBe(
+        `invalid url "${url}": it has no scheme; write https:// before it`,
+      );
+    },
+  );
+
   test('with user and password sends Basic authentication and shows neither', async () => {
     const server = await echo();
     const url = server.url.replace('//', '//jo%40x:p%3Aw@');
@@ -252,10 +292,18 @@ describe('headers', () => {
   test('of the connection are dropped', async () => {
     const { headers } = await sent((url) => ({
       url,
-      headers: { Connection: 'close', 'Content-Length': '9' },
+      headers: { Connection: 'upgrade', 'Content-Length': '9' },
     }));
     expect(headers.connection).toBe('keep-alive');
     expect(headers['content-length']).toBeUndefined();
+  });
+
+  test('may ask for a connection that is closed after the request', async () => {
+    const server = await serve((response) => response.end());
+    const executor = await open({ header: ['Connection: close'] });
+    for (let i = 0; i < 3; i++) await attempt(executor, { url: server.url });
+    expect(server.seen.map(({ headers }) => headers.connection)).toEqual(['close', 'close', 'close']);
+    expect(server.connections).toBe(3);
   });
 
   test('of invalid form are a usage error that does not show them, and a missing file is an I/O error', async () => {
@@ -281,4 +329,14 @@ test('consecutive tasks reuse a connection', async () => {
   for (let i = 0; i < 20; i++) await attempt(executor, { url: `${server.url}/${i}` });
   expect(server.seen).toHaveLength(20);
   expect(server.connections).toBeLessThanOrEqual(2);
+});
+
+test('the method json without a body fails the task, and says where bodies come from', async () => {
+  const server = await echo();
+  const { error } = await fetchOne({ url: server.url, method: 'json' });
+  expect(error).toEqual({
+    code: 'REQUEST',
+    message: 'the method json needs a body: the attribute "json", else "data"',
+  });
+  expect(server.seen).toEqual([]);
 });

@@ -1,7 +1,9 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { escapeControls } from '../../../../src/core/base/terminal-text.ts';
 import type { HttpOptions } from '../../../../src/executors/http/index.ts';
 import { serve } from '../../../support/http-server.ts';
 import { freshFolder } from '../../../support/run.ts';
@@ -89,4 +91,33 @@ describe('--print-curl', () => {
     await attempt(await open({ printCurl: (line) => lines.push(line) }), { url: 'nonsense' });
     expect(lines).toEqual([]);
   });
+});
+
+/** Requests that curl must send as task-exec does. */
+const SAME: readonly (readonly [title: string, record: object, header?: string])[] = [
+  ['a content type of the record', { method: 'post', data: 'a', headers: { 'content-type': 'text/plain' } }],
+  ['a body with CR, and other control characters', { method: 'put', data: "a\r\nb\u0007'\\\\c" }],
+  ['a body with invisible characters', { method: 'post', data: 'a\u202eb\u200bü' }],
+  ['an empty header', { headers: { 'X-Empty': '' } }],
+  ['a header that overrides one of --header', { headers: { 'X-A': 'mine' } }, 'X-A: typed'],
+  ['a body as JSON', { method: 'json', json: { a: [1, "it's"] } }],
+  ['HEAD', { method: 'head' }],
+];
+
+test.each(SAME)('a printed curl command sends the same: %s', async (_, more, header) => {
+  const server = await serve((response) => response.end());
+  const lines: string[] = [];
+  const print = (line: string): void => void lines.push(escapeControls(line)); // as on a terminal
+  const executor = await open({
+    printCurl: print,
+    userAgent: 'me',
+    header: header === undefined ? [] : [header],
+  });
+  await attempt(executor, { url: `${server.url}/x`, ...more });
+  await promisify(execFile)('bash', ['-c', lines[0] as string]);
+  const [ours, curls] = server.seen.map(({ method, url, headers, body }) => {
+    const { connection: _, 'accept-encoding': __, ...rest } = headers;
+    return { method, url, headers: rest, body };
+  });
+  expect(curls).toEqual(ours);
 });

@@ -62,6 +62,46 @@ describe('a redirect', () => {
     ]);
   });
 
+  test('to another origin keeps headers that hold no secret, and those of --keep-header', async () => {
+    const there = await serve((response) => response.end());
+    const server = await serve(redirecting(there.url));
+    const headers = {
+      ...{ Accept: 'application/x-bibtex', 'Accept-Language': 'de', Range: 'bytes=0-9', 'User-Agent': 'me' },
+      ...{
+        'Content-Type': 'text/csv',
+        'X-Tenant': 'a',
+        'X-Token': 'secret',
+        Cookie: 'a=1',
+        Authorization: 'x',
+      },
+    };
+    const record = { url: `${server.url}/307`, method: 'post', data: 'a,b', headers };
+    await fetchOne(record, { keepHeader: ['x-tenant'] });
+    expect(there.seen[0]?.headers).toMatchObject({
+      ...{ accept: 'application/x-bibtex', 'accept-language': 'de', range: 'bytes=0-9', 'user-agent': 'me' },
+      ...{ 'content-type': 'text/csv', 'x-tenant': 'a' },
+    });
+    for (const secret of ['x-token', 'cookie', 'authorization'])
+      expect(there.seen[0]?.headers).not.toHaveProperty(secret);
+    await fetchOne(record);
+    expect(there.seen[1]?.headers).not.toHaveProperty('x-tenant');
+  });
+
+  test('with the same location twice is followed, with two locations fails without a request', async () => {
+    const server = await serve((response, { url }) => {
+      if (url === '/x') return response.end('x');
+      response.writeHead(302, { location: url === '/same' ? ['/x', '/x'] : ['/x', '/y'] } as never).end();
+      return response;
+    });
+    expect((await fetchOne({ url: `${server.url}/same` })).result).toMatchObject({ text: 'x' });
+    const { error } = await fetchOne({ url: `${server.url}/differ` });
+    expect(error).toEqual({
+      code: 'REDIRECTS',
+      message: `127.0.0.1:${server.port} redirects to 2 places at once: "/x", "/y"`,
+    });
+    expect(server.seen.map(({ url }) => url)).toEqual(['/same', '/x', '/differ']);
+  });
+
   test('back to the first origin does not restore the headers', async () => {
     let back = '';
     const there = await serve((response) => response.writeHead(302, { location: back }).end());

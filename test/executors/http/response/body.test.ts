@@ -179,7 +179,49 @@ describe('the charset', () => {
 
   test('ignores a meta tag after the first 1024 bytes', async () => {
     const body = Buffer.concat([Buffer.from(`${' '.repeat(1024)}<meta charset=gbk>`), gbk]);
-    expect((await get(body, { 'content-type': 'text/html' })).result?.text).toContain('\ufffd');
+    expect((await get(body, { 'content-type': 'text/html' })).result).toMatchObject({
+      text: expect.stringContaining('ÖÐÎÄ'),
+      charset: 'windows-1252',
+    });
+  });
+
+  const cafe = Buffer.from([0x63, 0x61, 0x66, 0xe9]);
+
+  test.each(['text/html', 'text/plain', 'text/csv', 'application/xml', 'text/plain; charset=klingon'])(
+    'of %s without a known one is windows-1252 if the bytes are not UTF-8, and the result says so',
+    async (type) => {
+      expect((await get(cafe, { 'content-type': type })).result).toMatchObject({
+        text: 'café',
+        charset: 'windows-1252',
+      });
+      const utf8 = (await get(Buffer.from('café'), { 'content-type': type })).result;
+      expect(utf8?.text).toBe('café');
+      expect(utf8).not.toHaveProperty('charset');
+    },
+  );
+
+  test.each([
+    ['text/html; charset=utf-8', cafe, 'utf-8'],
+    ['application/json', Buffer.from('{"a":"caf\xe9"}', 'latin1'), 'utf-8'],
+    ['text/plain; charset=shift_jis', Buffer.from([0x81, 0x20]), 'shift_jis'],
+    ['text/plain; charset=utf-16le', Buffer.from([0x00, 0xd8, 0x41, 0x00]), 'utf-16le'],
+  ])('of %s that the bytes do not fit keeps the bytes, and never gives U+FFFD', async (type, body, unfit) => {
+    for (const mode of ['auto', 'text'] as const) {
+      const { result, error, raw } = await get(body, { 'content-type': type }, { body: mode });
+      expect(error).toBeUndefined();
+      expect(result).toMatchObject({ base64: body.toString('base64'), undecoded: unfit });
+      expect(raw).not.toContain('\ufffd');
+    }
+  });
+
+  test('that does not fit fails --body json, which keeps the bytes', async () => {
+    const body = Buffer.from('{"a":"caf\xe9"}', 'latin1');
+    const { result, error } = await get(body, { 'content-type': 'application/json' }, { body: 'json' });
+    expect(error).toEqual({
+      code: 'BODY_JSON',
+      message: 'the body cannot be kept as JSON: its bytes are not utf-8',
+    });
+    expect(result?.base64).toBe(body.toString('base64'));
   });
 });
 

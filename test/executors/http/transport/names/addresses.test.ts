@@ -1,14 +1,15 @@
-import { BlockList } from 'node:net';
+import { lookup } from 'node:dns';
+import { BlockList, type LookupFunction } from 'node:net';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
   type AddressRule,
   guardedLookup,
   publicOr,
   toNetworks,
-} from '../../../../src/executors/http/transport/addresses.ts';
-import { serve } from '../../../support/http-server.ts';
-import { sh } from '../../../support/run.ts';
-import { attempt, fetchOne, open } from '../support.ts';
+} from '../../../../../src/executors/http/transport/names/addresses.ts';
+import { serve } from '../../../../support/http-server.ts';
+import { sh } from '../../../../support/run.ts';
+import { attempt, fetchOne, open } from '../../support.ts';
 
 describe('the public addresses', () => {
   let mayConnect: AddressRule;
@@ -83,7 +84,9 @@ describe('the public addresses', () => {
 describe('a lookup', () => {
   const look = (may: (address: string) => boolean, all: boolean): Promise<unknown[]> =>
     new Promise((resolve) =>
-      guardedLookup(may)('localhost', { all, family: 4 }, (...result) => resolve(result)),
+      guardedLookup(may, lookup as LookupFunction)('localhost', { all, family: 4 }, (...result) =>
+        resolve(result),
+      ),
     );
 
   test('returns only permitted addresses, in both forms that Node asks for', async () => {

@@ -1,7 +1,6 @@
-import { lookup } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import type { IPv4, IPv6 } from 'ipaddr.js';
-import { InvalidValue } from '../../../core/options/option.ts';
+import { InvalidValue } from '../../../../core/options/option.ts';
 
 /** Function that returns whether an IP address may be connected to. */
 export type AddressRule = (address: string) => boolean;
@@ -59,6 +58,20 @@ export function toNetworks(text: string): BlockList {
   return list;
 }
 
+/** Parses addresses of DNS servers with or without a port, such as `1.1.1.1,[::1]:5353`. @throws {InvalidValue} */
+export function toServers(text: string): string[] {
+  const servers = text.split(',').map((one) => one.trim());
+  for (const server of servers) {
+    const [, v6, v4 = v6 ?? server, port = '53'] =
+      /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(server) ?? [];
+    if (isIP(v4) === 0 || Number(port) === 0 || Number(port) > 65_535)
+      throw new InvalidValue(
+        'must be addresses of DNS servers separated by commas, such as 1.1.1.1,[::1]:5353',
+      );
+  }
+  return servers;
+}
+
 export function deniedError(): NodeJS.ErrnoException {
   return Object.assign(new Error('the address is denied'), { code: DENIED });
 }
@@ -67,10 +80,10 @@ export function deniedError(): NodeJS.ErrnoException {
  * Returns a lookup that gives only the addresses that the rule allows. The connection uses this answer, so a second
  * one for the same name (DNS rebinding) cannot lead elsewhere.
  */
-export function guardedLookup(mayConnect: AddressRule): LookupFunction {
+export function guardedLookup(mayConnect: AddressRule, lookup: LookupFunction): LookupFunction {
   return (hostname, options, done) => {
     lookup(hostname, { ...options, all: true }, (error, found) => {
-      if (error !== null) return done(error, []);
+      if (error !== null || typeof found === 'string') return done(error, []);
       const allowed = found.filter(({ address }) => mayConnect(address));
       const [first] = allowed;
       if (first === undefined) return done(deniedError(), []);

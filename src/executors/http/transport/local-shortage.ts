@@ -1,0 +1,32 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemCode } from '../../../core/base/errors.ts';
+import { closeIdle } from './connection.ts';
+
+/** Error codes of what is short on this machine: open files, local ports, buffers. */
+const SHORT: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS']);
+
+/** Longest wait for a free file, in milliseconds. */
+const PATIENCE = 60_000;
+
+/** Returns whether an error says that this machine is short of something, which passes. */
+export function isShortage(error: unknown): boolean {
+  const [first] = error instanceof AggregateError ? error.errors : [error];
+  return SHORT.has(systemCode(first) ?? '') || SHORT.has(systemCode(error) ?? '');
+}
+
+/** Makes room by closing idle connections. Returns the time until another try, in milliseconds. */
+export function makeRoom(): number {
+  return closeIdle() ? 1 : 20 + Math.random() * 60;
+}
+
+/** Runs a function that opens files, again as long as too many are open. Rejects as it does. */
+export async function whenFilesAreFree<T>(run: () => Promise<T>): Promise<T> {
+  for (const end = performance.now() + PATIENCE; ; ) {
+    try {
+      return await run();
+    } catch (error) {
+      if (!isShortage(error) || performance.now() > end) throw error;
+      await sleep(makeRoom());
+    }
+  }
+}
