@@ -142,6 +142,7 @@ function ioOf(parts: Parts): Io {
       shown.show(read, total);
     },
     begun,
+    onCancel: process.channel === undefined ? undefined : onCancel,
     version,
     argv,
     typed,
@@ -156,6 +157,15 @@ function ioOf(parts: Parts): Io {
     stopping: stop.stopping,
     aborting: stop.aborting,
   };
+}
+
+/** Listens to a parent process, such as a task-serve. */
+function onCancel(take: (uuid: string) => void): void {
+  process.on('message', (message) => {
+    const uuid = (message as { cancel?: unknown } | null)?.cancel;
+    if (typeof uuid === 'string') take(uuid);
+  });
+  process.channel?.unref(); // it need not keep the stage alive
 }
 
 /** Returns the text to print instead of running the command; undefined if the command is to run. */

@@ -27,6 +27,8 @@ export interface Io {
    * Tells that the work has begun, as `stdin`, `write` and `progress` do. Until then the first signal ends the process.
    */
   begun(): void;
+  /** Calls a function with each uuid that the parent process cancels; undefined if the parent cannot ask for it. */
+  readonly onCancel: ((take: (uuid: string) => void) => void) | undefined;
   /** Version of this package. */
   readonly version: string;
   /** Words after the name of the command, as typed. */

@@ -3,40 +3,24 @@ import type { FastifyInstance } from 'fastify';
 import type { Service } from '../work/service.ts';
 import { good, Refusal, sendText } from './envelope.ts';
 import type { Metrics } from './metrics.ts';
+import { openApiOf } from './openapi.ts';
 
-const OPEN = { config: { isOpen: true }, schema: { hide: true } };
+declare const TASKPIPE_VERSION: string;
 
-/** A route as swagger describes it. */
-interface Described {
-  readonly schema?: object;
-  readonly url: string;
-  readonly route: { readonly config?: { readonly answers?: object; readonly body?: object } };
-}
+const OPEN = { config: { isOpen: true } };
 
 /** Adds the routes outside the endpoint: the page, its assets, health checks, metrics and OpenAPI. */
 export async function addPages(
   app: FastifyInstance,
   endpoint: string,
+  hasToken: boolean,
   metrics: Metrics,
   service: () => Service | undefined,
 ): Promise<void> {
   const { default: swagger } = await import('@fastify/swagger');
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: `task-serve ${endpoint}`,
-        version: '1',
-        description: 'Long-running tasks.',
-      },
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
-    },
-    transform: ({ schema = {}, url, route }: Described) => {
-      const { answers, body } = route.config ?? {};
-      if (answers === undefined) return { schema, url };
-      return { schema: { ...schema, ...(body && { body }), response: { default: answers } }, url };
-    },
-  } as never);
+  const version = typeof TASKPIPE_VERSION === 'undefined' ? '0' : TASKPIPE_VERSION; // tests run the source
+  const document = openApiOf(endpoint, hasToken, version);
+  await app.register(swagger, { mode: 'static', specification: { document: document as never } });
   const html = (title: string, kind: string): string => `<!doctype html>
 <html lang="en" data-endpoint="${endpoint}" data-kind="${kind}">
 <meta charset="utf-8">
@@ -73,7 +57,7 @@ export async function addPages(
       throw new Refusal(503, 'EXEC', 'the stage that runs the tasks has ended; it is being restarted');
     return sendText(reply, 200, good('{}'));
   });
-  app.get('/metrics', { schema: { hide: true } }, async (_, reply) =>
+  app.get('/metrics', async (_, reply) =>
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );
 }

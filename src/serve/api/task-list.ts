@@ -1,9 +1,6 @@
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
-import { systemCode } from '../../core/base/errors.ts';
 import { withoutMembers } from '../../core/record/json-text.ts';
-import { logName } from '../../executors/module/logger.ts';
-import type { Submission } from '../store/queries.ts';
+import type { AppOptions } from '../options.ts';
+import type { Ending, Submission } from '../store/queries.ts';
 import { STATES } from '../store/stored-record.ts';
 import type { Service } from '../work/service.ts';
 import { Refusal } from './envelope.ts';
@@ -17,36 +14,72 @@ export interface Asked {
   readonly limit: number;
 }
 
+/** Maximum length of a preview, in characters. */
+const PREVIEW = 200;
+
 /** Returns a task. @throws {Refusal} 404 */
 export async function find(service: Service, uuid: string): Promise<Submission> {
   const submission = await service.store.queries.get(uuid);
-  if (submission === undefined) throw new Refusal(404, 'TASK', `no task ${JSON.stringify(uuid)}`);
+  if (submission === undefined) throw noTask(uuid);
   return submission;
 }
 
-/** Returns a task with its result, as JSON text. */
-export async function taskText(service: Service, submission: Submission): Promise<string> {
-  const { uuid, line } = submission;
+function noTask(uuid: string): Refusal {
+  return new Refusal(404, 'TASK', `no task ${JSON.stringify(uuid)}`);
+}
+
+/**
+ * Returns a task with its result, as JSON text.
+ * @param hasStack whether it has the stack of what the work threw
+ * @param retrieve replaces the answer
+ * @throws {Refusal} 404
+ */
+export async function taskText(
+  service: Service,
+  uuid: string,
+  hasStack: boolean,
+  retrieve: AppOptions['retrieve'],
+): Promise<string> {
+  const submission = await service.store.queries.get(uuid);
+  const stored = submission === undefined ? undefined : await storedText(service, submission, hasStack);
+  if (retrieve === undefined) {
+    if (stored === undefined) throw noTask(uuid);
+    return stored;
+  }
+  const answer = await retrieve(uuid, stored === undefined ? undefined : JSON.parse(stored));
+  if (answer === undefined || answer === null) throw noTask(uuid);
+  return JSON.stringify(answer);
+}
+
+async function storedText(service: Service, submission: Submission, hasStack: boolean): Promise<string> {
+  const { uuid, line, stack } = submission;
   const ending = await service.store.queries.ending(uuid);
-  const started = service.running.get(uuid);
   const members = [
-    ...headOf(service, submission),
-    `"started":${started === undefined ? null : JSON.stringify(new Date(started).toISOString())}`,
+    ...headOf(service, submission, ending),
     `"data":${withoutMembers(line, (key) => key === 'uuid')}`,
     `"result":${ending?.result ?? 'null'}`,
-    `"error":${JSON.stringify(ending?.error ?? null)}`,
-    `"attempts":${ending?.attempts ?? null}`,
-    `"ms":${ending?.ms ?? null}`,
+    ...(hasStack ? [`"stack":${JSON.stringify(stack)}`] : []),
   ];
   return `{${members.join(',')}}`;
 }
 
-function headOf(service: Service, { uuid, state, submitted, finished }: Submission): string[] {
+function headOf(
+  service: Service,
+  { uuid, state, submitted, started, finished }: Submission,
+  ending: Omit<Ending, 'result'> | undefined,
+): string[] {
+  const running = service.running.get(uuid);
+  const attempts = ending?.attempts ?? running?.attempts ?? null;
+  const isOver = finished !== null;
   return [
     `"task_id":${JSON.stringify(uuid)}`,
     `"status":"${service.stateOf(uuid, state)}"`,
     `"submitted":"${submitted}"`,
+    `"started":${JSON.stringify(isOver ? started : (running?.at ?? null))}`,
     `"finished":${JSON.stringify(finished)}`,
+    `"attempts":${attempts}`,
+    `"ms":${ending?.ms ?? null}`,
+    `"error":${JSON.stringify(ending?.error ?? null)}`,
   ];
 }
 
@@ -60,37 +93,18 @@ export async function listText(service: Service, { status, search, before, limit
       'STATUS',
       `status must be one or more of ${STATES.join(', ')}; got ${JSON.stringify(unknown)}`,
     );
-  // The store lists running tasks as PENDING.
-  const stored = states?.map((state) => (state === 'RUNNING' ? 'PENDING' : state));
-  const rows = await service.store.queries.list({ states: stored, search, before, limit });
-  const kept = rows.filter(
-    ({ uuid, state }) => states === undefined || states.includes(service.stateOf(uuid, state)),
-  );
+  const running = service.running.uuids();
+  const rows = await service.store.queries.list({ states, search, before, limit, running });
   const next = rows.length < limit ? null : (rows.at(-1)?.seq ?? null);
-  const tasks = kept.map((row) => `{${headOf(service, row).join(',')}}`);
+  const tasks = rows.map((row) => {
+    const members = [...headOf(service, row, row), `"preview":${JSON.stringify(previewOf(row))}`];
+    return `{${members.join(',')}}`;
+  });
   return `{"tasks":[${tasks.join(',')}],"next":${next},"counts":${JSON.stringify(countsOf(service))}}`;
 }
 
-/** Maximum size of a log in an answer, in bytes. */
-const SHOWN = 1024 * 1024;
-
-/** Returns the end of the log of a task. */
-export async function logOf(folder: string | undefined, uuid: string): Promise<{ log: string }> {
-  if (folder === undefined)
-    throw new Refusal(404, 'LOG', 'logs are not enabled; start the service with --log-dir DIR');
-  try {
-    const file = await open(join(folder, logName(uuid)));
-    try {
-      const { size } = await file.stat();
-      const from = Math.max(0, size - SHOWN);
-      const buffer = Buffer.alloc(size - from);
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, from);
-      return { log: buffer.toString('utf8', 0, bytesRead) };
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
-    return { log: '' };
-  }
+/** Returns the beginning of the data. The line of a task begins with its uuid. */
+function previewOf({ uuid, line }: Submission): string {
+  const rest = line.slice(`{"uuid":${JSON.stringify(uuid)}`.length).replace(/^,/, '');
+  return `{${rest}`.slice(0, PREVIEW).toWellFormed();
 }

@@ -16,12 +16,15 @@ interface Waiting {
 export class GroupCommit {
   readonly #database: Database;
   readonly #onRollback: () => void;
+  readonly #check: () => void;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
 
-  constructor(database: Database, onRollback: () => void) {
+  /** @param check called before and after each transaction; throws if what is written would be lost */
+  constructor(database: Database, onRollback: () => void, check: () => void) {
     this.#database = database;
     this.#onRollback = onRollback;
+    this.#check = check;
   }
 
   /** Runs a change. Resolves with its result once that is on the disk. @throws the error of the transaction */
@@ -45,11 +48,13 @@ export class GroupCommit {
       const group = this.#waiting;
       this.#waiting = [];
       try {
+        this.#check();
         const results = await inTransaction(this.#database, async () => {
           const values: unknown[] = [];
           for (const { change } of group) values.push(await change());
           return values;
         });
+        this.#check();
         for (const [i, { resolve }] of group.entries()) resolve(results[i]);
       } catch (error) {
         this.#onRollback();

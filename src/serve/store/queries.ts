@@ -8,6 +8,17 @@ export interface Submission {
   readonly state: string;
   readonly submitted: string;
   readonly finished: string | null;
+  /** Start of the first attempt, once it has ended. */
+  readonly started: string | null;
+  /** Stack of what the work threw. */
+  readonly stack: string | null;
+}
+
+/** A task in a list. */
+export interface ListedTask extends Submission {
+  readonly error: Ending['error'];
+  readonly attempts: number | undefined;
+  readonly ms: number | undefined;
 }
 
 /** Result of a task. JSON stays text, so that its numbers keep their digits. */
@@ -20,7 +31,10 @@ export interface Ending {
 }
 
 export interface ListOptions {
+  /** States of the tasks; `RUNNING` selects those of `running`. */
   readonly states?: readonly string[] | undefined;
+  /** Uuids of running tasks, whose stored state is PENDING. */
+  readonly running: readonly string[];
   /** Text that the uuid or the record contains. */
   readonly search?: string | undefined;
   /** Sequence number; only older tasks are returned. */
@@ -35,10 +49,13 @@ const SEARCHED = 20_000;
 export class Queries {
   readonly #database: Database;
   readonly #statements = new Map<string, Statement>();
+  readonly #check: () => void;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(database: Database) {
+  /** @param check called before each query; throws if the database is not the one that the path names */
+  constructor(database: Database, check: () => void) {
     this.#database = database;
+    this.#check = check;
   }
 
   async get(uuid: string): Promise<Submission | undefined> {
@@ -47,25 +64,26 @@ export class Queries {
   }
 
   /** Returns tasks in order of submission, the newest first. */
-  async list({ states, search, before, limit }: ListOptions): Promise<readonly Submission[]> {
+  async list({ states, running, search, before, limit }: ListOptions): Promise<readonly ListedTask[]> {
     const where: string[] = [];
     const values: Cell[] = [];
     if (states !== undefined) {
-      where.push(`state in (${states.map(() => '?').join(', ')})`);
-      values.push(...states);
+      const { condition, cells } = stateCondition(states, running);
+      where.push(condition);
+      values.push(...cells);
     }
     if (before !== undefined) {
       where.push('seq < ?');
       values.push(BigInt(before));
     }
     if (search !== undefined && search !== '') {
-      where.push('(instr(uuid, ?) or instr(line, ?))');
+      where.push('(instr(s.uuid, ?) or instr(line, ?))');
       where.push(`seq > (select max(seq) from submissions) - ${SEARCHED}`);
       values.push(search, search);
     }
     const condition = where.length === 0 ? '' : `where ${where.join(' and ')}`;
-    const sql = `select ${COLUMNS} from submissions ${condition} order by seq desc limit ?`;
-    return (await this.#all(sql, [...values, BigInt(limit)])).map(submissionOf);
+    const sql = `select ${LISTED} from submissions s left join tasks t on t.uuid = s.uuid ${condition} order by seq desc limit ?`;
+    return (await this.#all(sql, [...values, BigInt(limit)])).map(listedOf);
   }
 
   /** Returns the next waiting tasks, the oldest first. */
@@ -80,6 +98,17 @@ export class Queries {
     return new Map(rows.map(([state, count]) => [String(state), Number(count)]));
   }
 
+  /** Returns the ends of tasks since a time, among the newest 100,000 tasks. @param since ISO 8601, UTC */
+  async ends(since: string): Promise<readonly { at: number; isFailure: boolean; ms: number | undefined }[]> {
+    const sql = `select s.finished, s.state, t.ms from submissions s left join tasks t on t.uuid = s.uuid
+      where s.finished >= ? and s.state <> 'CANCELLED' and s.seq > (select max(seq) from submissions) - 100000`;
+    return (await this.#all(sql, [since])).map(([finished, state, ms]) => ({
+      at: Date.parse(String(finished)),
+      isFailure: state !== 'SUCCESS',
+      ms: ms == null ? undefined : Number(ms),
+    }));
+  }
+
   /** Returns the result of a task that has ended. */
   async ending(uuid: string): Promise<Ending | undefined> {
     const [row] = await this.#all(
@@ -90,9 +119,7 @@ export class Queries {
     const [key, code, message, attempts, ms] = row as Cell[];
     return {
       result: await this.#resultOf(uuid, typeof key === 'string' ? key : 'result'),
-      error: code == null ? undefined : { code: String(code), message: String(message) },
-      attempts: attempts == null ? undefined : Number(attempts),
-      ms: ms == null ? undefined : Number(ms),
+      ...endOf(code, message, attempts, ms),
     };
   }
 
@@ -121,6 +148,7 @@ export class Queries {
   /** Runs one query at a time: a statement that runs again loses its previous result. */
   #all(sql: string, values: readonly Cell[]): Promise<readonly (readonly Cell[])[]> {
     const rows = this.#last.then(async () => {
+      this.#check();
       const statement = this.#statements.get(sql) ?? (await this.#database.prepare(sql));
       this.#statements.set(sql, statement);
       return [...(await statement.rows(values))];
@@ -130,10 +158,54 @@ export class Queries {
   }
 }
 
-const COLUMNS = 'seq, uuid, line, state, submitted, finished';
+/** Returns the condition of the states. The store has running tasks as PENDING. */
+function stateCondition(
+  states: readonly string[],
+  running: readonly string[],
+): { condition: string; cells: readonly Cell[] } {
+  const stored = [...new Set(states)].filter((state) => state !== 'RUNNING' && state !== 'PENDING');
+  const parts: string[] = [];
+  const cells: Cell[] = [];
+  const among = 's.uuid in (select value from json_each(?))';
+  if (stored.length > 0) {
+    parts.push(`s.state in (${stored.map(() => '?').join(', ')})`);
+    cells.push(...stored);
+  }
+  for (const [state, condition] of [
+    ['PENDING', `s.state = 'PENDING' and not ${among}`],
+    ['RUNNING', `s.state = 'PENDING' and ${among}`],
+  ] as const) {
+    if (!states.includes(state)) continue;
+    parts.push(`(${condition})`);
+    cells.push(JSON.stringify(running));
+  }
+  return { condition: `(${parts.join(' or ')})`, cells };
+}
+
+const COLUMNS = 'seq, uuid, line, state, submitted, finished, started, stack';
+/** Columns of a list, with the beginning of the record only: some are a megabyte long. */
+const LISTED = `${COLUMNS.replace(/\w+/g, 's.$&').replace('s.line', 'substr(s.line, 1, 2000)')}, t.error_code, t.error_message, t.attempts, t.ms`;
+
+function endOf(
+  code: Cell | undefined,
+  message: Cell | undefined,
+  attempts: Cell | undefined,
+  ms: Cell | undefined,
+): Omit<Ending, 'result'> {
+  return {
+    error: code == null ? undefined : { code: String(code), message: String(message) },
+    attempts: attempts == null ? undefined : Number(attempts),
+    ms: ms == null ? undefined : Number(ms),
+  };
+}
+
+function listedOf(row: readonly Cell[]): ListedTask {
+  const [code, message, attempts, ms] = row.slice(-4);
+  return { ...submissionOf(row), ...endOf(code, message, attempts, ms) };
+}
 
 function submissionOf(row: readonly Cell[]): Submission {
-  const [seq, uuid, line, state, submitted, finished] = row;
+  const [seq, uuid, line, state, submitted, finished, started, stack] = row;
   return {
     seq: Number(seq),
     uuid: String(uuid),
@@ -141,5 +213,7 @@ function submissionOf(row: readonly Cell[]): Submission {
     state: String(state),
     submitted: String(submitted),
     finished: typeof finished === 'string' ? finished : null,
+    started: typeof started === 'string' ? started : null,
+    stack: typeof stack === 'string' ? stack : null,
   };
 }

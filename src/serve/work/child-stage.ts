@@ -1,81 +1,65 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { ioError, messageOf, TaskpipeError } from '../../core/base/errors.ts';
 import { textOf } from '../../core/base/format.ts';
+import type { Event, Notify } from '../../core/record/event.ts';
 import { readJsonRecords, readTasks } from '../../core/record/ndjson.ts';
 import type { Task } from '../../core/record/task.ts';
-import { splitWords } from '../../executors/program/command-words.ts';
 import { signalGroup } from '../../executors/program/process-group.ts';
-import { type Call, NO_TASK, programOf } from '../../executors/program/start-program.ts';
-import type { Stage } from './stage.ts';
+import type { ExecCall } from './exec-call.ts';
+import type { Stage, StageHooks } from './stage.ts';
 
 export interface ChildOptions {
-  /** True to run the command with `sh -c`. */
-  readonly shell?: boolean | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Options added to a `task-exec` command that does not have them. */
-  readonly also: Readonly<Record<string, string | undefined>>;
-  /** Called when a task starts. */
-  readonly began: (uuid: string) => void;
   /** Aborted to send SIGTERM, so that running tasks finish; `aborting` then kills the program. */
   readonly stopping: AbortSignal;
   readonly aborting: AbortSignal;
   readonly warn: (message: string) => void;
 }
 
+/** Time beyond its grace after which a program that was asked to end is killed, in milliseconds. */
+const SLACK = 2000;
+
 /**
  * Makes a stage that is a program, such as `task-exec --module work.mjs`: it reads tasks from its standard input and
  * writes records to its standard output.
  */
-export function childStage(command: string, options: ChildOptions): Stage {
-  const words = callOf(command, options);
-  return (tasks) => run(words, command, tasks, options);
-}
-
-/** Tells whether a command is a `task-exec`, which accepts more options. */
-export function isTaskExec(command: string, shell: boolean | undefined): boolean {
-  return !shell && splitWords(command, false).some((word) => /(^|\/)task-exec$/.test(word));
-}
-
-/** Returns the words of the command. @throws {TaskpipeError} `USAGE` if the program does not exist */
-function callOf(command: string, { shell, also, environment }: ChildOptions): readonly string[] {
-  const { file, words } = programOf('exec', command, { shell, environment }).callFor(NO_TASK) as Call;
-  const args = words.slice(1);
-  if (!isTaskExec(command, shell)) return [file, ...args];
-  for (const [option, value] of Object.entries({ events: '/dev/fd/3', ...also })) {
-    const isThere = args.some((word) => word === `--${option}` || word.startsWith(`--${option}=`));
-    if (value !== undefined && !isThere) args.push(`--${option}=${value}`);
-  }
-  return [file, ...args];
+export function childStage(call: ExecCall, options: ChildOptions): Stage {
+  return (tasks, hooks) => run(call, tasks, options, hooks);
 }
 
 async function* run(
-  [file = '', ...args]: readonly string[],
-  name: string,
+  call: ExecCall,
   tasks: AsyncIterable<readonly Task[]>,
-  options: ChildOptions,
+  { stopping, aborting, warn, environment }: ChildOptions,
+  hooks: StageHooks | undefined,
 ): AsyncGenerator<readonly Task[]> {
-  const { stopping, aborting, warn, environment } = options;
   if (stopping.aborted) return;
-  const env = Object.entries(environment).filter(([key]) => !OURS.test(key));
-  const child = spawn(file, args, {
-    stdio: ['pipe', 'pipe', 'inherit', 'pipe'],
-    detached: true, // Ctrl-C reaches the service only, which lets the program finish
-    env: Object.fromEntries(env),
-  });
+  const { name } = call;
+  const child = start(call, environment);
   const ended = once(child, 'close').catch((error) => {
     throw ioError('cannot start', name, error);
   });
   ended.catch(() => {}); // awaited below
-  const stop = (): void => void child.kill('SIGTERM');
+  let killer: NodeJS.Timeout | undefined;
   const leave = (): void => void signalGroup(child.pid, 'SIGKILL');
+  const stop = (): void => {
+    child.kill('SIGTERM');
+    killer ??= setTimeout(leave, call.grace + SLACK);
+  };
   stopping.addEventListener('abort', stop);
   aborting.addEventListener('abort', leave);
+  let isReplaced = false;
+  const replace = (): void => {
+    isReplaced = true;
+    stop();
+  };
+  if (call.hasEvents) hooks?.control({ cancel: (uuid) => cancel(child, uuid), replace });
   const input = child.stdin as Writable;
   input.on('error', () => {}); // `ended` reports the end of the program
   const fed = feed(tasks, input);
-  const watched = watch(child.stdio[3] as Readable, options.began);
+  const watched = watch(child.stdio[3] as Readable, hooks?.notify);
   try {
     yield* readTasks(child.stdout as AsyncIterable<Buffer>, {
       source: name,
@@ -83,9 +67,10 @@ async function* run(
     });
     const [code, signal] = (await ended) as [number | null, string | null];
     await watched;
-    if (!stopping.aborted)
+    if (!stopping.aborted && !isReplaced)
       throw new TaskpipeError('IO', `${name} ended, ${signal ?? `with ${code}`}; it is started again`);
   } finally {
+    clearTimeout(killer);
     stopping.removeEventListener('abort', stop);
     aborting.removeEventListener('abort', leave);
     leave(); // also after an error: nothing else ends the program
@@ -96,6 +81,20 @@ async function* run(
 
 /** Variables that are removed from the environment of programs: TASK_EXEC or TASK_TOKEN would be read there. */
 const OURS = /^TASK_/;
+
+function start({ file, args, isTaskExec }: ExecCall, environment: ChildOptions['environment']): ChildProcess {
+  const env = Object.entries(environment).filter(([key]) => !OURS.test(key));
+  const stdio: StdioOptions = ['pipe', 'pipe', 'inherit', 'pipe', ...(isTaskExec ? (['ipc'] as const) : [])];
+  return spawn(file, args, {
+    stdio,
+    detached: true, // Ctrl-C reaches the service only, which lets the program finish
+    env: Object.fromEntries(env),
+  });
+}
+
+function cancel(child: ChildProcess, uuid: string): void {
+  if (child.connected) child.send({ cancel: uuid }, () => {}); // an error means that it ends
+}
 
 async function feed(tasks: AsyncIterable<readonly Task[]>, input: Writable): Promise<void> {
   try {
@@ -110,12 +109,11 @@ async function feed(tasks: AsyncIterable<readonly Task[]>, input: Writable): Pro
 }
 
 /** Reads the events of a `task-exec`. */
-async function watch(events: Readable, began: (uuid: string) => void): Promise<void> {
+async function watch(events: Readable, notify: Notify | undefined): Promise<void> {
   try {
     for await (const records of readJsonRecords(events, { source: 'events', reject: () => {} })) {
       for (const { fields } of records)
-        if (fields.state === 'RUNNING' && fields.flow === undefined && typeof fields.uuid === 'string')
-          began(fields.uuid);
+        if (typeof fields.uuid === 'string') notify?.(fields as unknown as Event);
     }
   } catch {
     // the program has ended; its output reports that
