@@ -1,7 +1,8 @@
 import { withoutMembers } from '../../core/record/json-text.ts';
 import type { AppOptions } from '../options.ts';
-import type { Ending, Submission } from '../store/queries.ts';
+import type { FullTask, ListedTask, Submission } from '../store/queries.ts';
 import { STATES } from '../store/stored-record.ts';
+import type { RunningTask } from '../work/running-tasks.ts';
 import type { Service } from '../work/service.ts';
 import { Refusal } from './envelope.ts';
 import { countsOf } from './watchers.ts';
@@ -40,8 +41,9 @@ export async function taskText(
   hasStack: boolean,
   retrieve: AppOptions['retrieve'],
 ): Promise<string> {
-  const submission = await service.store.queries.get(uuid);
-  const stored = submission === undefined ? undefined : await storedText(service, submission, hasStack);
+  const running = service.running.get(uuid);
+  const task = await service.store.queries.full(uuid);
+  const stored = task === undefined ? undefined : storedText(service, task, running, hasStack);
   if (retrieve === undefined) {
     if (stored === undefined) throw noTask(uuid);
     return stored;
@@ -51,35 +53,35 @@ export async function taskText(
   return JSON.stringify(answer);
 }
 
-async function storedText(service: Service, submission: Submission, hasStack: boolean): Promise<string> {
-  const { uuid, line, stack } = submission;
-  const ending = await service.store.queries.ending(uuid);
+function storedText(
+  service: Service,
+  task: FullTask,
+  running: RunningTask | undefined,
+  hasStack: boolean,
+): string {
+  const { line, stack, result } = task;
   const members = [
-    ...headOf(service, submission, ending),
+    ...headOf(service, task, running),
     `"data":${withoutMembers(line, (key) => key === 'uuid')}`,
-    `"result":${ending?.result ?? 'null'}`,
+    `"result":${result ?? 'null'}`,
     ...(hasStack ? [`"stack":${JSON.stringify(stack)}`] : []),
   ];
   return `{${members.join(',')}}`;
 }
 
-function headOf(
-  service: Service,
-  { uuid, state, submitted, started, finished }: Submission,
-  ending: Omit<Ending, 'result'> | undefined,
-): string[] {
-  const running = service.running.get(uuid);
-  const attempts = ending?.attempts ?? running?.attempts ?? null;
+function headOf(service: Service, task: ListedTask, running: RunningTask | undefined): string[] {
+  const { uuid, state, submitted, started, finished, error } = task;
+  const attempts = task.attempts ?? running?.attempts ?? null;
   const isOver = finished !== null;
   return [
     `"task_id":${JSON.stringify(uuid)}`,
-    `"status":"${service.stateOf(uuid, state)}"`,
+    `"status":"${service.stateOf(uuid, state, running !== undefined)}"`,
     `"submitted":"${submitted}"`,
     `"started":${JSON.stringify(isOver ? started : (running?.at ?? null))}`,
     `"finished":${JSON.stringify(finished)}`,
     `"attempts":${attempts}`,
-    `"ms":${ending?.ms ?? null}`,
-    `"error":${JSON.stringify(ending?.error ?? null)}`,
+    `"ms":${task.ms ?? null}`,
+    `"error":${JSON.stringify(error ?? null)}`,
   ];
 }
 
@@ -93,11 +95,15 @@ export async function listText(service: Service, { status, search, before, limit
       'STATUS',
       `status must be one or more of ${STATES.join(', ')}; got ${JSON.stringify(unknown)}`,
     );
-  const running = service.running.uuids();
-  const rows = await service.store.queries.list({ states, search, before, limit, running });
+  const running = service.running.copy();
+  const uuids = [...running.keys()];
+  const rows = await service.store.queries.list({ states, search, before, limit, running: uuids });
   const next = rows.length < limit ? null : (rows.at(-1)?.seq ?? null);
   const tasks = rows.map((row) => {
-    const members = [...headOf(service, row, row), `"preview":${JSON.stringify(previewOf(row))}`];
+    const members = [
+      ...headOf(service, row, running.get(row.uuid)),
+      `"preview":${JSON.stringify(previewOf(row))}`,
+    ];
     return `{${members.join(',')}}`;
   });
   return `{"tasks":[${tasks.join(',')}],"next":${next},"counts":${JSON.stringify(countsOf(service))}}`;

@@ -20,7 +20,7 @@ export class GroupCommit {
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
 
-  /** @param check called before and after each transaction; throws if what is written would be lost */
+  /** @param check called before each transaction; throws if what is written would be lost */
   constructor(database: Database, onRollback: () => void, check: () => void) {
     this.#database = database;
     this.#onRollback = onRollback;
@@ -35,6 +35,21 @@ export class GroupCommit {
         this.#running = undefined;
       });
     });
+  }
+
+  /** Runs an action outside transactions, while no transaction is open. */
+  async between<T>(action: () => Promise<T>): Promise<T> {
+    while (this.#running !== undefined) await this.#running;
+    const done = action();
+    this.#running = done
+      .then(
+        () => this.#run(), // changes that came meanwhile
+        () => this.#run(),
+      )
+      .finally(() => {
+        this.#running = undefined;
+      });
+    return done;
   }
 
   /** Resolves when no change waits. */
@@ -54,7 +69,6 @@ export class GroupCommit {
           for (const { change } of group) values.push(await change());
           return values;
         });
-        this.#check();
         for (const [i, { resolve }] of group.entries()) resolve(results[i]);
       } catch (error) {
         this.#onRollback();

@@ -16,9 +16,28 @@ export interface Submission {
 
 /** A task in a list. */
 export interface ListedTask extends Submission {
-  readonly error: Ending['error'];
+  readonly error: { readonly code: string; readonly message: string } | undefined;
   readonly attempts: number | undefined;
   readonly ms: number | undefined;
+}
+
+/** A task with its result. */
+export interface FullTask extends ListedTask {
+  /** JSON text, so that numbers keep their digits; undefined if there is none. */
+  readonly result: string | undefined;
+}
+
+/** A task in a list. */
+export interface ListedTask extends Submission {
+  readonly error: { readonly code: string; readonly message: string } | undefined;
+  readonly attempts: number | undefined;
+  readonly ms: number | undefined;
+}
+
+/** A task with its result. */
+export interface FullTask extends ListedTask {
+  /** JSON text, so that numbers keep their digits; undefined if there is none. */
+  readonly result: string | undefined;
 }
 
 /** Result of a task. JSON stays text, so that its numbers keep their digits. */
@@ -109,18 +128,20 @@ export class Queries {
     }));
   }
 
-  /** Returns the result of a task that has ended. */
-  async ending(uuid: string): Promise<Ending | undefined> {
+  /** Returns a task with its result. */
+  async full(uuid: string): Promise<FullTask | undefined> {
     const [row] = await this.#all(
-      'select result_key, error_code, error_message, attempts, ms from tasks where uuid = ?',
+      `select ${ALL}, ${ENDING}, t.result_key from submissions s left join tasks t on t.uuid = s.uuid where s.uuid = ?`,
       [uuid],
     );
     if (row === undefined) return undefined;
-    const [key, code, message, attempts, ms] = row as Cell[];
-    return {
-      result: await this.#resultOf(uuid, typeof key === 'string' ? key : 'result'),
-      ...endOf(code, message, attempts, ms),
-    };
+    const task = listedOf(row.slice(0, -1));
+    const key = row.at(-1);
+    const hasEnded = task.finished !== null;
+    const result = hasEnded
+      ? await this.#resultOf(uuid, typeof key === 'string' ? key : 'result')
+      : undefined;
+    return { ...task, result };
   }
 
   /** Returns a number that changes when another connection writes. */
@@ -183,15 +204,17 @@ function stateCondition(
 }
 
 const COLUMNS = 'seq, uuid, line, state, submitted, finished, started, stack';
+const ALL = COLUMNS.replace(/\w+/g, 's.$&');
+const ENDING = 't.error_code, t.error_message, t.attempts, t.ms';
 /** Columns of a list, with the beginning of the record only: some are a megabyte long. */
-const LISTED = `${COLUMNS.replace(/\w+/g, 's.$&').replace('s.line', 'substr(s.line, 1, 2000)')}, t.error_code, t.error_message, t.attempts, t.ms`;
+const LISTED = `${ALL.replace('s.line', 'substr(s.line, 1, 2000)')}, ${ENDING}`;
 
 function endOf(
   code: Cell | undefined,
   message: Cell | undefined,
   attempts: Cell | undefined,
   ms: Cell | undefined,
-): Omit<Ending, 'result'> {
+): Pick<ListedTask, 'error' | 'attempts' | 'ms'> {
   return {
     error: code == null ? undefined : { code: String(code), message: String(message) },
     attempts: attempts == null ? undefined : Number(attempts),

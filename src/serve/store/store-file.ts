@@ -2,6 +2,9 @@ import { chmodSync, closeSync, openSync, type Stats, statSync } from 'node:fs';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import { isSameFile } from '../../core/storage/named-file.ts';
 
+/** Error for a store whose files are lost. It was reported already. */
+export class LostStore extends TaskpipeError {}
+
 /** Files of a database: what is written goes to the log first. */
 const PARTS = ['', '-wal'] as const;
 
@@ -37,7 +40,7 @@ export class StoreFile {
     }
   }
 
-  /** Checks that the paths still name the files. Costs two stat(2). @throws {TaskpipeError} `IO` */
+  /** Checks that the paths still name the files. Costs two stat(2). @throws {LostStore} */
   check(): void {
     const message = this.#loss();
     if (message === undefined) {
@@ -47,7 +50,7 @@ export class StoreFile {
     }
     if (!this.#isLost) this.#warn(message);
     this.#isLost = true;
-    throw new TaskpipeError('IO', message);
+    throw new LostStore('IO', message);
   }
 
   #loss(): string | undefined {

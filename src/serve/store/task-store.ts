@@ -1,82 +1,43 @@
 import { closeSync, statSync } from 'node:fs';
-import { TaskpipeError } from '../../core/base/errors.ts';
 import { runOf, Task, timestamp } from '../../core/record/task.ts';
 import { type Database, openDatabase, type Statement } from '../../core/storage/sqlite-database.ts';
-import type { Misfit } from '../../savers/contract.ts';
+import { PATIENCE } from '../../core/storage/sqlite-errors.ts';
 import { TableRows } from '../../savers/sqlite/table-rows.ts';
-import { parseRows, TableWriter } from '../../savers/sqlite/table-writer.ts';
+import { TableWriter } from '../../savers/sqlite/table-writer.ts';
 import { prepareTable } from '../../savers/sqlite/user-table.ts';
+import type { Finished, Pruned, RerunRules, StoreOptions, Submitted } from './contract.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Queries } from './queries.ts';
+import { Results } from './results.ts';
 import { makePrivate, StoreFile } from './store-file.ts';
 import { lockOf, prepareQueue } from './store-schema.ts';
 import { failed, isFinal, type ServeState, stateOf } from './stored-record.ts';
 
-/** Outcome of a submission. */
-export interface Submitted {
-  readonly uuid: string;
-  /** True if the task will be run; false if it exists already. */
-  readonly isNew: boolean;
-  /** Previous state, if the task is run again. */
-  readonly was: string | undefined;
-}
-
-/** Setting of a store. */
-export interface StoreOptions {
-  /** Writes a line to stderr. */
-  readonly warn: (message: string) => void;
-  /** True to make the file readable by its owner only. Default false. */
-  readonly isPrivate?: boolean;
-  /** True if old tasks will be deleted. Default false. */
-  readonly isPruned?: boolean;
-}
-
-/** A task that was deleted, with its state. */
-export interface Pruned {
-  readonly uuid: string;
-  readonly state: string;
-}
-
-/** Rules by which an ended task is run again when it is submitted. */
-export interface RerunRules {
-  /** Age, in milliseconds. */
-  readonly after: number;
-  /** True if one that did not succeed is run again at any age. */
-  readonly failed: boolean;
-}
-
 /** States in which a task did not succeed and may be run again. After `REVERT_FAILURE`, a person must look first. */
 const UNDONE: readonly string[] = ['FAILURE', 'REVERTED', 'CANCELLED'];
 
-/** A finished task. */
-export interface Finished {
-  readonly task: Task;
-  readonly state: ServeState;
-}
+/** Time to wait for readers before the write-ahead log is emptied, in milliseconds. */
+const BRIEF = 100;
 
 /** Accepted tasks and their results, in a SQLite database. A resolved promise means that the data is on the disk. */
 export class Store {
   readonly queries: Queries;
   readonly #database: Database;
-  readonly #table: TableWriter;
+  readonly #results: Results;
   readonly #group: GroupCommit;
+  readonly #file: StoreFile;
   readonly #lock: number;
   readonly #statements = new Map<string, Promise<Statement>>();
 
-  private constructor(
-    database: Database,
-    queries: Queries,
-    table: TableWriter,
-    file: StoreFile,
-    lock: number,
-  ) {
+  private constructor(database: Database, queries: Queries, results: Results, file: StoreFile, lock: number) {
     this.#lock = lock;
+    this.#file = file;
     this.#database = database;
     this.queries = queries;
-    this.#table = table;
+    this.#results = results;
     this.#group = new GroupCommit(
       database,
-      () => table.reset(),
+      () => results.reset(),
       () => file.check(),
     );
   }
@@ -95,10 +56,13 @@ export class Store {
       lock = lockOf(path, warn);
       const shape = await prepareTable(database, 'tasks');
       await prepareQueue(database, path, isPruned);
-      const table = new TableWriter(database, 'tasks', new TableRows(path, shape, undefined));
+      const results = new Results(
+        database,
+        new TableWriter(database, 'tasks', new TableRows(path, shape, undefined)),
+      );
       const file = new StoreFile(path, warn);
       const queries = new Queries(await openDatabase(path, { readonly: true }), () => file.check());
-      return new Store(database, queries, table, file, lock);
+      return new Store(database, queries, results, file, lock);
     } catch (error) {
       database.close();
       if (lock !== undefined) closeSync(lock);
@@ -110,8 +74,8 @@ export class Store {
    * Accepts tasks.
    * @param rules tell when an ended task is run again
    */
-  submit(tasks: readonly Task[], rules: RerunRules): Promise<readonly Submitted[]> {
-    return this.#group.commit(async () => {
+  async submit(tasks: readonly Task[], rules: RerunRules): Promise<readonly Submitted[]> {
+    const all = await this.#group.commit(async () => {
       const now = timestamp(Date.now());
       const insert = await this.#prepared(
         `insert into submissions (uuid, line, state, submitted) values (?, ?, 'PENDING', ?) on conflict (uuid) do nothing`,
@@ -125,6 +89,8 @@ export class Store {
       }
       return submitted;
     });
+    this.#file.check(); // before anything is acknowledged
+    return all;
   }
 
   /**
@@ -139,7 +105,7 @@ export class Store {
       const finished: Finished[] = [];
       let rows = '';
       for (const came of tasks) {
-        const { task, row } = this.#encode(came);
+        const { task, row } = this.#results.encode(came);
         const state = stateOf(task.fields);
         const started = runOf(task.fields)?.at ?? null;
         if (!isFinal(state) || end.run([state, timestamp(Date.now()), started, task.uuid]) === 0) continue;
@@ -147,7 +113,7 @@ export class Store {
         finished.push({ task, state });
       }
       if (rows === '') return finished;
-      const instead = await this.#write(
+      const instead = await this.#results.write(
         rows,
         finished.map(({ task }) => task),
       );
@@ -212,16 +178,27 @@ export class Store {
     return this.#database.path;
   }
 
+  /** Checks that the path still names the database. @throws {LostStore} */
+  check(): void {
+    this.#file.check();
+  }
+
   /** Returns the size of the write-ahead log, in bytes. */
   logSize(): number {
     return statSync(`${this.path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   }
 
   /** Moves the write-ahead log into the database and empties it. Returns whether that was possible. */
-  async shrinkLog(): Promise<boolean> {
-    await this.#group.idle();
-    const [[isBusy] = []] = await this.#database.all('pragma wal_checkpoint(truncate)');
-    return Number(isBusy) === 0;
+  shrinkLog(): Promise<boolean> {
+    return this.#group.between(async () => {
+      await this.#database.all(`pragma busy_timeout = ${BRIEF}`); // clients wait meanwhile
+      try {
+        const [[isBusy] = []] = await this.#database.all('pragma wal_checkpoint(truncate)');
+        return Number(isBusy) === 0;
+      } finally {
+        await this.#database.all(`pragma busy_timeout = ${PATIENCE}`);
+      }
+    });
   }
 
   /** Takes over results that a `task-save` has written to the table. Returns their uuids and states. */
@@ -249,7 +226,7 @@ export class Store {
     const { uuid, fields } = failed('task-serve', 'NONE', '');
     const probe = new Task(uuid, JSON.stringify({ ...fields, result: {} }));
     await this.#group.commit(async () => {
-      await this.#write(String(this.#table.encode(probe)), [probe]);
+      await this.#results.write(this.#results.encode(probe).row, [probe]);
       (await this.#prepared('delete from tasks where uuid = ?')).run([uuid]);
     });
   }
@@ -262,36 +239,8 @@ export class Store {
     closeSync(this.#lock);
   }
 
-  /**
-   * Writes the rows of tasks. A row that the table rejects is replaced with the record of a failure.
-   * @returns these failures, by their index in `tasks`
-   */
-  async #write(rows: string, tasks: readonly Task[]): Promise<ReadonlyMap<number, Task>> {
-    const refused = new Map<number, Misfit>();
-    const replaced = new Map<number, Task>();
-    const taskOf = (index: number): Task => tasks[index] as Task;
-    await this.#table.write(parseRows(rows), taskOf, (index, why) => refused.set(index, why));
-    for (const [index, { code, message }] of refused) {
-      const instead = failed(taskOf(index).uuid, code, message);
-      const fail = (_: number, why: Misfit): never => {
-        throw new TaskpipeError('DATA', `cannot write to ${this.#database.path}: ${why.message}`);
-      };
-      await this.#table.write(parseRows(String(this.#table.encode(instead))), () => instead, fail);
-      replaced.set(index, instead);
-    }
-    return replaced;
-  }
-
   async #fail(uuid: string): Promise<void> {
     (await this.#prepared("update submissions set state = 'FAILURE' where uuid = ?")).run([uuid]);
-  }
-
-  /** Returns a task with its row; a task that a table cannot hold becomes a failure. */
-  #encode(task: Task): { task: Task; row: string } {
-    const row = this.#table.encode(task);
-    if (typeof row === 'string') return { task, row };
-    const instead = failed(task.uuid, row.code, row.message);
-    return { task: instead, row: String(this.#table.encode(instead)) };
   }
 
   /** Returns whether a task that exists is to be run again. */

@@ -100,12 +100,21 @@ async function feed(tasks: AsyncIterable<readonly Task[]>, input: Writable): Pro
   try {
     for await (const batch of tasks) {
       if (input.destroyed) return;
-      if (!input.write(textOf(batch))) await Promise.race([once(input, 'drain'), once(input, 'close')]);
+      if (!input.write(textOf(batch))) await drained(input);
     }
     input.end();
   } catch (error) {
     input.destroy(error instanceof Error ? error : new Error(messageOf(error)));
   }
+}
+
+/** Resolves when more may be written, or when the pipe is closed. */
+async function drained(input: Writable): Promise<void> {
+  const over = new AbortController();
+  const { signal } = over;
+  await Promise.race([once(input, 'drain', { signal }), once(input, 'close', { signal })]).finally(() =>
+    over.abort(),
+  );
 }
 
 /** Reads the events of a `task-exec`. */

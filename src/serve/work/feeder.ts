@@ -1,15 +1,14 @@
-import { messageOf, TaskpipeError } from '../../core/base/errors.ts';
+import { messageOf } from '../../core/base/errors.ts';
 import type { Event } from '../../core/record/event.ts';
 import { Task } from '../../core/record/task.ts';
 import { failed } from '../store/stored-record.ts';
 import type { Store } from '../store/task-store.ts';
+import { patiently } from './patience.ts';
 import { type RunningTask, RunningTasks } from './running-tasks.ts';
 import type { FeederOptions, ServedStage, StageHooks } from './stage.ts';
 
 /** Delay before a stage that ended by itself is restarted, in milliseconds: the first one, and the maximum. */
 const RESTART = { first: 500, most: 30_000 };
-/** Delay before a failed access to the store is tried again, in milliseconds. */
-const AGAIN = 500;
 /** Time that a cancelled task has to end, in milliseconds. Then the stage is replaced. */
 const STUCK = 5000;
 const BATCH = 500;
@@ -83,7 +82,7 @@ export class Feeder {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, grace + STUCK);
-      aborting.addEventListener('abort', () => setTimeout(resolve, AGAIN).unref());
+      aborting.addEventListener('abort', () => setTimeout(resolve, RESTART.first).unref());
     });
     await Promise.race([this.#loop, late]);
     clearTimeout(timer);
@@ -190,7 +189,7 @@ export class Feeder {
   /** Passes on the records that came out of the stage. */
   async #came(tasks: readonly Task[]): Promise<void> {
     const wanted = tasks.filter(({ uuid }) => !this.#abandoned.has(uuid));
-    if (wanted.length > 0) await this.#patiently(() => this.#host.keep(wanted));
+    if (wanted.length > 0) await patiently(this.#options, () => this.#host.keep(wanted));
     for (const { uuid } of tasks) {
       this.#given.delete(uuid);
       this.running.delete(uuid);
@@ -206,25 +205,9 @@ export class Feeder {
     const run = { attempts: task.attempts, at: task.at, ms: Math.round(performance.now() - task.since) };
     this.#abandon(uuid, task);
     try {
-      await this.#patiently(() => this.#host.keep([failed(uuid, 'TIMEOUT', words, run)]));
+      await patiently(this.#options, () => this.#host.keep([failed(uuid, 'TIMEOUT', words, run)]));
     } catch (error) {
       warn(messageOf(error));
-    }
-  }
-
-  /** Tries again while the store is not available, so that no result is lost. */
-  async #patiently<T>(act: () => Promise<T>): Promise<T> {
-    let said = '';
-    for (;;) {
-      try {
-        return await act();
-      } catch (error) {
-        const isPassing = error instanceof TaskpipeError && (error.code === 'IO' || error.code === 'LOCKED');
-        if (!isPassing || this.#isStopping) throw error;
-        if (said !== error.message) this.#options.warn(`${error.message}; tried again until it works`);
-        said = error.message;
-        await new Promise((resolve) => setTimeout(resolve, AGAIN));
-      }
     }
   }
 
@@ -235,7 +218,9 @@ export class Feeder {
       const room = this.#options.window - this.#given.size;
       const { queries } = this.#store;
       const waiting =
-        room <= 0 ? [] : await this.#patiently(() => queries.waiting(this.#cursor, Math.min(room, BATCH)));
+        room <= 0
+          ? []
+          : await patiently(this.#options, () => queries.waiting(this.#cursor, Math.min(room, BATCH)));
       if (generation !== this.#generation) return;
       if (waiting.length === 0) {
         await new Promise<void>((resolve) => {

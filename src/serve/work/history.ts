@@ -1,5 +1,5 @@
 import { runOf } from '../../core/record/task.ts';
-import type { Finished } from '../store/task-store.ts';
+import type { Finished } from '../store/contract.ts';
 
 /** Length of an interval in seconds, and the number of intervals: one hour. */
 const STEP = 30;

@@ -3,7 +3,7 @@ import { messageOf } from '../../core/base/errors.ts';
 import type { Call } from '../../executors/program/start-program.ts';
 import { NO_TASK, programOf } from '../../executors/program/start-program.ts';
 import type { AppOptions } from '../options.ts';
-import type { Finished } from '../store/task-store.ts';
+import type { Finished } from '../store/contract.ts';
 
 /** Maximum number of --on-done commands that run at once. */
 const CALLS = 4;

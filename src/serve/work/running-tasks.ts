@@ -51,8 +51,8 @@ export class RunningTasks {
     return this.#tasks.has(uuid);
   }
 
-  uuids(): readonly string[] {
-    return [...this.#tasks.keys()];
+  copy(): ReadonlyMap<string, RunningTask> {
+    return new Map(this.#tasks);
   }
 
   add(uuid: string, attempts: number): void {

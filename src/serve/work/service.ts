@@ -1,8 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { messageOf } from '../../core/base/errors.ts';
 import { type Task, timestamp } from '../../core/record/task.ts';
+import type { Finished, Submitted } from '../store/contract.ts';
+import { LostStore } from '../store/store-file.ts';
 import { isFinal, type ServeState } from '../store/stored-record.ts';
-import type { Finished, Store, Submitted } from '../store/task-store.ts';
+import type { Store } from '../store/task-store.ts';
 import { Feeder } from './feeder.ts';
 import type { RunningTasks } from './running-tasks.ts';
 import type { ServiceOptions } from './stage.ts';
@@ -15,7 +17,7 @@ const PRUNED = 500;
 /** Size of the write-ahead log at which it is emptied, in bytes: SQLite itself does so at about 40 MB. */
 const LOG_LIMIT = 96 * 1024 * 1024;
 /** Interval of these attempts, in milliseconds. */
-const SHRINK = 60_000;
+const SHRINK = 5000;
 
 /** A change of state, as watchers get it. */
 export interface StateChange {
@@ -40,6 +42,9 @@ export class Service extends EventEmitter<ServiceEvents> {
   #isTicking = false;
   #version = '';
   #shrunk = 0;
+  #isLost = false;
+  /** Size of the log from which the next message is written, in bytes. */
+  #saidSize = LOG_LIMIT;
 
   constructor(store: Store, options: ServiceOptions) {
     super();
@@ -56,7 +61,7 @@ export class Service extends EventEmitter<ServiceEvents> {
   async start(): Promise<void> {
     await this.store.prepareRun();
     if (this.options.isAdopting) await this.store.adopt();
-    for (const [state, count] of await this.store.queries.counts()) this.counts.set(state, count);
+    await this.#countAll();
     this.#feeder.start();
     this.#timer = setInterval(() => void this.#tick(), TICK);
   }
@@ -81,9 +86,12 @@ export class Service extends EventEmitter<ServiceEvents> {
     return submitted;
   }
 
-  /** Returns the state of a task whose state in the store is `state`. */
-  stateOf(uuid: string, state: string): ServeState {
-    return state === 'PENDING' && this.running.has(uuid) ? 'RUNNING' : (state as ServeState);
+  /**
+   * Returns the state of a task.
+   * @param state its state in the store, read after `isRunning`: a task that ends meanwhile is not PENDING again
+   */
+  stateOf(uuid: string, state: string, isRunning: boolean = this.running.has(uuid)): ServeState {
+    return state === 'PENDING' && isRunning ? 'RUNNING' : (state as ServeState);
   }
 
   /** Cancels a task. If it runs, the stage gives it up. Returns false if it has ended. */
@@ -136,14 +144,30 @@ export class Service extends EventEmitter<ServiceEvents> {
     this.#isTicking = true;
     try {
       this.#feeder.checkStuck();
+      await this.#check();
       if (this.options.isAdopting) await this.#adopt();
       if (this.options.keep !== undefined) await this.#prune(this.options.keep);
       await this.#shrinkLog();
     } catch (error) {
-      this.options.warn(messageOf(error));
+      if (!(error instanceof LostStore)) this.options.warn(messageOf(error));
     } finally {
       this.#isTicking = false;
     }
+  }
+
+  /** Checks the files of the store. When they are back, what was refused meanwhile is not counted. */
+  async #check(): Promise<void> {
+    const wasLost = this.#isLost;
+    this.#isLost = true;
+    this.store.check();
+    this.#isLost = false;
+    if (wasLost) await this.#countAll();
+  }
+
+  async #countAll(): Promise<void> {
+    const counts = await this.store.queries.counts();
+    this.counts.clear();
+    for (const [state, count] of counts) this.counts.set(state, count);
   }
 
   async #adopt(): Promise<void> {
@@ -171,8 +195,14 @@ export class Service extends EventEmitter<ServiceEvents> {
     const now = performance.now();
     if (now - this.#shrunk < SHRINK || this.store.logSize() < LOG_LIMIT) return;
     this.#shrunk = now;
-    if (await this.store.shrinkLog()) return;
-    const size = Math.round(this.store.logSize() / 1024 / 1024);
+    if (await this.store.shrinkLog()) {
+      this.#saidSize = LOG_LIMIT;
+      return;
+    }
+    const bytes = this.store.logSize();
+    if (bytes < this.#saidSize) return;
+    this.#saidSize = bytes * 2;
+    const size = Math.round(bytes / 1024 / 1024);
     this.options.warn(
       `${this.store.path}-wal has grown to ${size} MB: another process has had the database open for reading for long; end it`,
     );

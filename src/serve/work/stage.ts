@@ -1,6 +1,6 @@
 import type { Notify } from '../../core/record/event.ts';
 import type { Task } from '../../core/record/task.ts';
-import type { RerunRules } from '../store/task-store.ts';
+import type { RerunRules } from '../store/contract.ts';
 
 /** Functions of a stage that the service calls. */
 export interface ServedStage {
