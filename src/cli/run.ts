@@ -162,8 +162,11 @@ function ioOf(parts: Parts): Io {
 /** Listens to a parent process, such as a task-serve. */
 function onCancel(take: (uuid: string) => void): void {
   process.on('message', (message) => {
-    const uuid = (message as { cancel?: unknown } | null)?.cancel;
-    if (typeof uuid === 'string') take(uuid);
+    const { cancel, ping } = (message ?? {}) as { cancel?: unknown; ping?: unknown };
+    if (typeof cancel === 'string') take(cancel);
+    // The answer tells that user code does not block this thread.
+    if (ping !== undefined && process.connected)
+      process.send?.({ pong: ping }, undefined, undefined, () => {});
   });
   process.channel?.unref(); // it need not keep the stage alive
 }

@@ -152,7 +152,10 @@ export const command: Command = defineCommand({
     const given = {
       ...rest,
       ...{ revert, notify, room, stopping, drains: true, aborting },
-      control: io.onCancel === undefined ? undefined : ({ cancel }: StageHandle) => io.onCancel?.(cancel),
+      control:
+        io.onCancel === undefined
+          ? undefined
+          : (stage: StageHandle) => io.onCancel?.((uuid) => stage.cancel(uuid)),
       dryRun: dryRun ? print : undefined,
       unfinished: unfinished?.add,
       children: {

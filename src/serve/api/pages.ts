@@ -21,24 +21,16 @@ export async function addPages(
   const version = typeof TASKPIPE_VERSION === 'undefined' ? '0' : TASKPIPE_VERSION; // tests run the source
   const document = openApiOf(endpoint, hasToken, version);
   await app.register(swagger, { mode: 'static', specification: { document: document as never } });
-  const html = (title: string, kind: string): string => `<!doctype html>
-<html lang="en" data-endpoint="${endpoint}" data-kind="${kind}">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title}</title>
-<link rel="stylesheet" href="${endpoint}/page.css">
-<main></main>
-<script src="${endpoint}/page.js"></script>
-</html>
-`;
-  const page = (url: string, kind: string): void => {
+  // Urls are relative, so that a proxy may put the service below a path.
+  const page = (url: string, kind: string, base: string): void => {
     app.get(url, OPEN, (_, reply) =>
-      reply.type('text/html; charset=utf-8').send(html(`task-serve ${endpoint}`, kind)),
+      reply.type('text/html; charset=utf-8').send(htmlOf(`task-serve ${endpoint}`, kind, base)),
     );
   };
-  page('/', 'watch');
-  page(`${endpoint}/docs`, 'docs');
+  page('/', 'watch', `.${endpoint}`);
+  page(`${endpoint}/docs`, 'docs', '.');
+  app.get(`${endpoint}/favicon.svg`, OPEN, (_, reply) => reply.type('image/svg+xml').send(ICON));
+  app.get('/favicon.ico', OPEN, (_, reply) => reply.type('image/svg+xml').send(ICON));
   // The build makes them from src/web/service/.
   const files = { 'page.js': './serve-page.js', 'page.css': './serve-page-style.css' } as const;
   for (const [name, file] of Object.entries(files)) {
@@ -61,3 +53,22 @@ export async function addPages(
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );
 }
+
+/** Returns a page. @param base relative url of the endpoint */
+function htmlOf(title: string, kind: string, base: string): string {
+  return `<!doctype html>
+<html lang="en" data-endpoint="${base}" data-kind="${kind}">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<link rel="icon" href="${base}/favicon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="${base}/page.css">
+<main></main>
+<script src="${base}/page.js"></script>
+</html>
+`;
+}
+
+const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#1f6feb"/><path d="M8 11h9M8 16h6M8 21h9" stroke="#fff" stroke-width="2.6" stroke-linecap="round"/><path d="m19 16 3 3 5-7" fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round" stroke-linejoin="round"/></svg>
+`;

@@ -55,7 +55,13 @@ async function* run(
     isReplaced = true;
     stop();
   };
-  if (call.hasEvents) hooks?.control({ cancel: (uuid) => cancel(child, uuid), replace });
+  const pulse = pulseOf(child);
+  if (call.hasEvents)
+    hooks?.control({
+      cancel: (uuid) => tell(child, { cancel: uuid }),
+      replace,
+      blockedSince: pulse.blockedSince,
+    });
   const input = child.stdin as Writable;
   input.on('error', () => {}); // `ended` reports the end of the program
   const fed = feed(tasks, input);
@@ -71,6 +77,7 @@ async function* run(
       throw new TaskpipeError('IO', `${name} ended, ${signal ?? `with ${code}`}; it is started again`);
   } finally {
     clearTimeout(killer);
+    pulse.stop();
     stopping.removeEventListener('abort', stop);
     aborting.removeEventListener('abort', leave);
     leave(); // also after an error: nothing else ends the program
@@ -92,8 +99,25 @@ function start({ file, args, isTaskExec }: ExecCall, environment: ChildOptions['
   });
 }
 
-function cancel(child: ChildProcess, uuid: string): void {
-  if (child.connected) child.send({ cancel: uuid }, () => {}); // an error means that it ends
+function tell(child: ChildProcess, message: { readonly cancel: string } | { readonly ping: number }): void {
+  if (child.connected) child.send(message, () => {}); // an error means that it ends
+}
+
+/** Interval of the questions whether a task-exec is alive, and the silence that means that it is not, in milliseconds. */
+const PULSE = 500;
+const SILENCE = 2000;
+
+/** Asks a task-exec again and again whether it is alive. It does not answer while work blocks its main thread. */
+function pulseOf(child: ChildProcess): { blockedSince(): number | undefined; stop(): void } {
+  let last: number | undefined;
+  child.on('message', () => {
+    last = performance.now();
+  });
+  const timer = setInterval(() => tell(child, { ping: 1 }), PULSE);
+  return {
+    blockedSince: () => (last === undefined || performance.now() - last < SILENCE ? undefined : last),
+    stop: () => clearInterval(timer),
+  };
 }
 
 async function feed(tasks: AsyncIterable<readonly Task[]>, input: Writable): Promise<void> {

@@ -103,8 +103,21 @@ export class Feeder {
     this.#control?.cancel?.(uuid);
   }
 
-  /** Replaces a stage that does not give up a task. To be called now and then. */
+  /** Finds work that blocks the stage, and replaces a stage that does not give up a task. To be called now and then. */
   checkStuck(): void {
+    const since = this.#control?.blockedSince?.();
+    if (since !== undefined) this.#findBlocker(since);
+    this.#replaceStuck();
+  }
+
+  /** Notes the start of a task that blocks the stage before that could report it: tasks start in their order. */
+  #findBlocker(since: number): void {
+    if (this.running.size > 0 || this.#abandoned.size > 0) return;
+    const [uuid] = this.#given;
+    if (uuid !== undefined) this.#began(uuid, 1, since);
+  }
+
+  #replaceStuck(): void {
     if (this.#isReplacing || this.#control?.replace === undefined) return;
     const since = performance.now() - STUCK;
     for (const [uuid, abandoned] of this.#abandoned) {
@@ -174,7 +187,7 @@ export class Feeder {
       this.#host.threw(uuid, stack);
   }
 
-  #began(uuid: string, attempt: number): void {
+  #began(uuid: string, attempt: number, since: number = performance.now()): void {
     if (!this.#given.has(uuid) || this.#abandoned.has(uuid)) return;
     const task = this.running.get(uuid);
     if (task !== undefined) {
@@ -182,7 +195,7 @@ export class Feeder {
       task.isWaiting = false;
       return;
     }
-    this.running.add(uuid, attempt);
+    this.running.add(uuid, attempt, since);
     this.#host.began(uuid);
   }
 

@@ -55,9 +55,10 @@ export class RunningTasks {
     return new Map(this.#tasks);
   }
 
-  add(uuid: string, attempts: number): void {
-    const since = performance.now();
-    this.#tasks.set(uuid, { at: new Date().toISOString(), since, attempts, isWaiting: false });
+  /** @param since start, by `performance.now()` */
+  add(uuid: string, attempts: number, since: number): void {
+    const at = new Date(Date.now() - (performance.now() - since)).toISOString();
+    this.#tasks.set(uuid, { at, since, attempts, isWaiting: false });
     this.#timer.set(since + this.#timeout);
   }
 

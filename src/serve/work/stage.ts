@@ -6,6 +6,8 @@ import type { RerunRules } from '../store/contract.ts';
 export interface ServedStage {
   /** Gives up a task: its signal is aborted, or it is not started. Absent if the stage cannot do that. */
   cancel?(uuid: string): void;
+  /** Returns the time, by `performance.now()`, since which work blocks the stage; undefined if nothing does. */
+  blockedSince?(): number | undefined;
   /** Ends a stage that is stuck, so that it is started again. */
   replace?(): void;
 }
