@@ -19,12 +19,12 @@ const ERRORS: Readonly<Record<number, readonly [description: string, code: strin
   413: ['The body is too large.', 'SIZE', 'the body is too large'],
   415: ['The body has another content type.', 'TYPE', 'the body must be application/json'],
   429: [
-    'There are too many unfinished tasks, or too many watchers. See `Retry-After`.',
+    'There are too many unfinished tasks, or too many watchers; try again after Retry-After.',
     'BACKLOG',
     'the backlog is full (100000 tasks); try again later',
   ],
   503: [
-    'The store is not available. See `Retry-After`.',
+    'The store is not available; try again after Retry-After.',
     'STORE',
     'the store is not available; try again later',
   ],
