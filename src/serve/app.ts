@@ -12,7 +12,7 @@ import { type AppOptions, DEFAULTS } from './options.ts';
 import { Store } from './store/task-store.ts';
 import { childStage } from './work/child-stage.ts';
 import { execCall } from './work/exec-call.ts';
-import { endOf, History } from './work/history.ts';
+import { EndHistory, endOf } from './work/history.ts';
 import { doneCaller } from './work/on-done.ts';
 import { Service } from './work/service.ts';
 import type { ServiceOptions, Stage } from './work/stage.ts';
@@ -58,7 +58,7 @@ export function app(endpoint: string, options: AppOptions): FastifyInstance {
       isPruned: options.keep !== undefined,
     });
     service = new Service(store, setting);
-    const history = new History();
+    const history = new EndHistory();
     service.on('end', (end) => {
       metrics.finished(end);
       history.add(endOf(end));

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Task } from '../../core/record/task.ts';
 import type { AppOptions } from '../options.ts';
-import type { History } from '../work/history.ts';
+import type { EndHistory } from '../work/history.ts';
 import type { Service } from '../work/service.ts';
 import { readLog } from '../work/task-log.ts';
 import { good, Refusal, sendText } from './envelope.ts';
@@ -16,7 +16,7 @@ export interface Room {
   readonly service: Service;
   readonly watchers: Watchers;
   readonly metrics: Metrics;
-  readonly history: History;
+  readonly history: EndHistory;
   readonly options: AppOptions;
   readonly maxBody: number;
 }

@@ -27,28 +27,6 @@ export interface FullTask extends ListedTask {
   readonly result: string | undefined;
 }
 
-/** A task in a list. */
-export interface ListedTask extends Submission {
-  readonly error: { readonly code: string; readonly message: string } | undefined;
-  readonly attempts: number | undefined;
-  readonly ms: number | undefined;
-}
-
-/** A task with its result. */
-export interface FullTask extends ListedTask {
-  /** JSON text, so that numbers keep their digits; undefined if there is none. */
-  readonly result: string | undefined;
-}
-
-/** Result of a task. JSON stays text, so that its numbers keep their digits. */
-export interface Ending {
-  /** JSON text; undefined if there is none. */
-  readonly result: string | undefined;
-  readonly error: { readonly code: string; readonly message: string } | undefined;
-  readonly attempts: number | undefined;
-  readonly ms: number | undefined;
-}
-
 export interface ListOptions {
   /** States of the tasks; `RUNNING` selects those of `running`. */
   readonly states?: readonly string[] | undefined;

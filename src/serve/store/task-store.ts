@@ -8,7 +8,7 @@ import { prepareTable } from '../../savers/sqlite/user-table.ts';
 import type { Finished, Pruned, RerunRules, StoreOptions, Submitted } from './contract.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Queries } from './queries.ts';
-import { Results } from './results.ts';
+import { ResultTable } from './result-table.ts';
 import { makePrivate, StoreFile } from './store-file.ts';
 import { lockOf, prepareQueue } from './store-schema.ts';
 import { failed, isFinal, type ServeState, stateOf } from './stored-record.ts';
@@ -23,13 +23,19 @@ const BRIEF = 100;
 export class Store {
   readonly queries: Queries;
   readonly #database: Database;
-  readonly #results: Results;
+  readonly #results: ResultTable;
   readonly #group: GroupCommit;
   readonly #file: StoreFile;
   readonly #lock: number;
   readonly #statements = new Map<string, Promise<Statement>>();
 
-  private constructor(database: Database, queries: Queries, results: Results, file: StoreFile, lock: number) {
+  private constructor(
+    database: Database,
+    queries: Queries,
+    results: ResultTable,
+    file: StoreFile,
+    lock: number,
+  ) {
     this.#lock = lock;
     this.#file = file;
     this.#database = database;
@@ -56,7 +62,7 @@ export class Store {
       lock = lockOf(path, warn);
       const shape = await prepareTable(database, 'tasks');
       await prepareQueue(database, path, isPruned);
-      const results = new Results(
+      const results = new ResultTable(
         database,
         new TableWriter(database, 'tasks', new TableRows(path, shape, undefined)),
       );

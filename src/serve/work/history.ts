@@ -31,7 +31,7 @@ export function endOf({ task, state }: Finished): TaskEnd {
 }
 
 /** Numbers of tasks that ended in the last hour, and how long they took. */
-export class History {
+export class EndHistory {
   readonly #intervals = new Map<number, Interval>();
 
   add({ at, isFailure, ms }: TaskEnd): void {

@@ -8,7 +8,7 @@ import type { Finished } from '../store/contract.ts';
 /** Maximum number of --on-done commands that run at once. */
 const CALLS = 4;
 
-/** What is called for each task that has ended. */
+/** Caller of a command or a function, for each task that has ended. */
 export interface DoneCaller {
   call(end: Finished): void;
   /** Resolves when all calls have ended. What still runs after `grace` milliseconds is killed or left. */
@@ -16,7 +16,7 @@ export interface DoneCaller {
 }
 
 /**
- * Returns a caller of the command, or the function, that is told of each task that has ended.
+ * Returns a caller of the command, or the function, of `onDone`.
  * @throws {TaskpipeError} `USAGE` if the program does not exist
  */
 export function doneCaller(options: AppOptions): DoneCaller | undefined {

@@ -6,7 +6,7 @@ import { parseRows, type TableWriter } from '../../savers/sqlite/table-writer.ts
 import { failed } from './stored-record.ts';
 
 /** Results of tasks, in the table that `task-save` writes too. Its methods run in a transaction of the caller. */
-export class Results {
+export class ResultTable {
   readonly #database: Database;
   readonly #table: TableWriter;
 
