@@ -161,14 +161,16 @@ function ioOf(parts: Parts): Io {
 
 /** Listens to a parent process, such as a task-serve. */
 function onCancel(take: (uuid: string) => void): void {
+  const answer = (): void => {
+    if (process.connected) process.send?.({ pong: 1 }, undefined, undefined, () => {});
+  };
   process.on('message', (message) => {
     const { cancel, ping } = (message ?? {}) as { cancel?: unknown; ping?: unknown };
     if (typeof cancel === 'string') take(cancel);
-    // The answer tells that user code does not block this thread.
-    if (ping !== undefined && process.connected)
-      process.send?.({ pong: ping }, undefined, undefined, () => {});
+    if (ping !== undefined) answer(); // which tells that user code does not block this thread
   });
   process.channel?.unref(); // it need not keep the stage alive
+  answer(); // the stage is ready: work that blocks it from now on is noticed
 }
 
 /** Returns the text to print instead of running the command; undefined if the command is to run. */
