@@ -158,6 +158,7 @@ function ioOf(parts: Parts): Io {
     },
     begun,
     rescue: parts.mayBlock ? rescue : undefined,
+    onCancel: process.channel === undefined ? undefined : onCancel,
     version,
     argv,
     typed,
@@ -172,6 +173,20 @@ function ioOf(parts: Parts): Io {
     stopping: stop.stopping,
     aborting: stop.aborting,
   };
+}
+
+/** Listens to a parent process, such as a task-serve. */
+function onCancel(take: (uuid: string) => void): void {
+  const answer = (): void => {
+    if (process.connected) process.send?.({ pong: 1 }, undefined, undefined, () => {});
+  };
+  process.on('message', (message) => {
+    const { cancel, ping } = (message ?? {}) as { cancel?: unknown; ping?: unknown };
+    if (typeof cancel === 'string') take(cancel);
+    if (ping !== undefined) answer(); // which tells that user code does not block this thread
+  });
+  process.channel?.unref(); // it need not keep the stage alive
+  answer(); // the stage is ready: work that blocks it from now on is noticed
 }
 
 /** Returns the text to print instead of running the command; undefined if the command is to run. */

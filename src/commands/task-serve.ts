@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { ioError, TaskpipeError } from '../core/base/errors.ts';
 import { type Command, defineCommand, type Io } from '../core/options/command.ts';
 import { count, duration, flag, list, path, size, text, value } from '../core/options/declare.ts';
-import { InvalidValue } from '../core/options/option.ts';
+import { InvalidValue, type Option } from '../core/options/option.ts';
+import { milliseconds } from '../core/options/units.ts';
 import { app } from '../serve/index.ts';
 import { DEFAULTS } from '../serve/options.ts';
 
@@ -28,10 +29,14 @@ const options = {
     placeholder: 'ORIGIN,…',
   }),
   idFields: list('make the id from these members of the data: the same data is the same task'),
-  rerunAfter: duration('run the same task again if it ended longer ago than this (--id-fields)', {
-    defaultText: 'never',
+  rerunAfter: age('run the same task again if it ended longer ago than this (--id-fields)'),
+  rerunFailed: value('run the same task again if it failed or was cancelled (--id-fields)', 'yes|no', toYes, {
+    default: true,
+    defaultText: 'yes',
+    choices: ['yes', 'no'],
   }),
-  timeout: duration('time limit of a task', {
+  keep: age('delete tasks that ended longer ago than this, with their results and logs, such as 30d'),
+  timeout: duration('time limit of a task, retries included', {
     default: DEFAULTS.timeout as number,
     defaultText: '4h',
     min: 1,
@@ -39,7 +44,10 @@ const options = {
   onDone: text('run this command for each task that has ended, with its record on stdin', {
     placeholder: 'CMD',
   }),
-  logDir: path('folder in which task-exec logs the output of tasks, for GET PATH/log', {
+  grace: duration('time that running tasks have to finish after a stop', {
+    defaultText: 'that of --exec, else 10s',
+  }),
+  logDir: path('folder of the logs of tasks, for GET PATH/log: what a --module logs, and why tasks failed', {
     placeholder: 'DIR',
   }),
   maxBody: size('maximum size of a body; a batch may have 16 times that', {
@@ -63,7 +71,7 @@ export const command: Command = defineCommand({
   summary:
     'Puts work behind a url: submit a task, get an id, ask how it went. Nothing that was accepted is lost.',
   usage: 'PATH [options]',
-  about: `POST PATH {"data": {…}} keeps a task and answers its id; GET PATH?task_id=… tells how it is. The members of the data are the attributes of the task. There are also PATH/batch, /tasks, /log, /cancel, /rerun, /events, /docs and /openapi.json; /, a page to watch on; /healthz and /metrics.
+  about: `POST PATH {"data": {…}} keeps a task and answers its id; GET PATH?task_id=… tells how it is. The members of the data are the attributes of the task. There are also PATH/batch, /tasks, /log, /history, /cancel, /rerun, /events, /docs and /openapi.json; /, a page to watch on; /healthz and /metrics.
 
 Without --exec, the tasks go to the standard output, and what GET tells is written by task-save --all at the end of the pipe, to the same database.
 
@@ -136,6 +144,22 @@ function portOf(service: Server): number | undefined {
 
 function at(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
+}
+
+/** Declares an option whose value is an age of at least a second. */
+function age(description: string): Option<number | undefined> {
+  return value(description, 'DURATION', toAge, { defaultText: 'never' });
+}
+
+function toAge(typed: string): number {
+  const age = milliseconds(typed);
+  if (age !== undefined && age >= 1000 && age <= 36_500 * 86_400_000) return age;
+  throw new InvalidValue('must be a duration of at least 1s, such as 12h or 30d');
+}
+
+function toYes(typed: string): boolean {
+  if (typed === 'yes' || typed === 'no') return typed === 'yes';
+  throw new InvalidValue('must be yes or no');
 }
 
 /** Resolves when the service must stop: at a signal, or because the reader of the output left. */

@@ -49,6 +49,8 @@ export interface Attempt {
   readonly ordinal?: number;
   /** Aborted when the stage leaves: give up at once. The outcome is then ignored. */
   readonly signal: AbortSignal;
+  /** Aborted when this task is cancelled: end the attempt soon. Absent if single tasks cannot be cancelled. */
+  readonly cancelled?: AbortSignal | undefined;
   readonly stage: StageControl;
 }
 

@@ -5,7 +5,7 @@ import type { Executor, Outcome } from './contract.ts';
 
 /** Context of a function, besides its task. */
 export interface WorkContext {
-  /** Aborted when the work should be given up. */
+  /** Aborted when the work should be given up: it is cancelled, or the stage leaves. */
   readonly signal: AbortSignal;
   /** Number of the attempt, from 1. */
   readonly attempt: number;
@@ -20,8 +20,9 @@ export type Work = (task: Task, context: WorkContext) => unknown;
 /** Returns an executor that calls a function. */
 export function fromFunction(work: Work): Executor {
   return {
-    attempt: (task, { signal, number }) => {
+    attempt: (task, { signal: leaving, cancelled, number }) => {
       try {
+        const signal = cancelled === undefined ? leaving : AbortSignal.any([leaving, cancelled]);
         const value = work(task, { signal, attempt: number });
         return isThenable(value) ? settledOf(value).then(outcomeOf) : success(value);
       } catch (error) {

@@ -10,13 +10,18 @@ import { addRoutes } from './api/routes.ts';
 import { Watchers } from './api/watchers.ts';
 import { type AppOptions, DEFAULTS } from './options.ts';
 import { Store } from './store/task-store.ts';
-import { childStage, isTaskExec } from './work/child-stage.ts';
+import { childStage } from './work/child-stage.ts';
+import { execCall } from './work/exec-call.ts';
+import { EndHistory, endOf } from './work/history.ts';
 import { doneCaller } from './work/on-done.ts';
 import { Service } from './work/service.ts';
-import type { Stage } from './work/stage.ts';
+import type { ServiceOptions, Stage } from './work/stage.ts';
+
+/** Default time that running tasks have to finish after a stop, in milliseconds. */
+const GRACE = 10_000;
 
 export type { AppOptions } from './options.ts';
-export type { Stage } from './work/stage.ts';
+export type { ServedStage, Stage, StageHooks } from './work/stage.ts';
 
 /**
  * Makes a web service over a long-running function: clients submit tasks and ask for their results.
@@ -36,43 +41,42 @@ export function app(endpoint: string, options: AppOptions): FastifyInstance {
   checkEndpoint(endpoint);
   const { maxBody = DEFAULTS.maxBody } = options;
   const server = Fastify(serverOptions(options));
+  server.addHttpMethod('GET', { hasBody: true, overrideExisting: true }); // some clients send the id in a body
   server.server.maxConnections = options.maxConnections ?? DEFAULTS.maxConnections;
   let service: Service | undefined;
   const metrics = metricsOf(() => service as Service);
   addAnswers(server, metrics, options.warn ?? (() => {}));
   guard(server, options);
   const closing = new AbortController();
-  const stopping = AbortSignal.any([closing.signal, ...(options.stopping ? [options.stopping] : [])]);
-  const stage = stageOf(options, stopping, (uuid) => service?.began(uuid));
+  const setting = settingOf(options, closing.signal);
   const onDone = doneCaller(options);
   server.register(async (scope) => {
-    await addPages(scope, endpoint, metrics, () => service);
-    const store = await Store.open(options.store, options.warn ?? (() => {}));
-    service = new Service(store, {
-      stage,
-      stopping,
-      isAdopting: options.exec === undefined,
-      isToldOfBegin: typeof options.exec === 'string' && isTaskExec(options.exec, options.shell),
-      window: options.window ?? DEFAULTS.window,
-      timeout: options.timeout ?? DEFAULTS.timeout,
-      backlog: options.backlog ?? DEFAULTS.backlog,
-      rerunAfter: options.rerunAfter ?? Number.POSITIVE_INFINITY,
-      onDone: (end) => {
-        metrics.finished(end);
-        onDone?.(end);
-      },
-      warn: options.warn ?? (() => {}),
+    await addPages(scope, endpoint, options.token !== undefined, metrics, () => service);
+    const store = await Store.open(options.store, {
+      warn: setting.warn,
+      isPrivate: options.token !== undefined,
+      isPruned: options.keep !== undefined,
+    });
+    service = new Service(store, setting);
+    const history = new EndHistory();
+    service.on('end', (end) => {
+      metrics.finished(end);
+      history.add(endOf(end));
+      onDone?.call(end);
     });
     const watchers = new Watchers(service);
-    const room = { service, watchers, metrics, options, maxBody };
+    const room = { service, watchers, metrics, history, options, maxBody };
     scope.register(async (routes) => addRoutes(routes, room), { prefix: endpoint });
     scope.addHook('preClose', async () => watchers.close());
     scope.addHook('onClose', async () => {
       closing.abort();
       await service?.stop();
+      await onDone?.close(setting.grace);
       await store.close();
     });
     await service.start();
+    for (const end of await store.queries.ends(new Date(Date.now() - 3_600_000).toISOString()))
+      history.add(end);
   });
   return server;
 }
@@ -93,7 +97,7 @@ function serverOptions({
     connectionTimeout: 60_000,
     keepAliveTimeout: 10_000,
     forceCloseConnections: true,
-    exposeHeadRoutes: false,
+    exposeHeadRoutes: true,
     http: {
       headersTimeout: Math.min(requestTimeout, 10_000),
       connectionsCheckingInterval: 1000,
@@ -105,20 +109,38 @@ function serverOptions({
   };
 }
 
-function stageOf(options: AppOptions, stopping: AbortSignal, began: (uuid: string) => void): Stage {
-  const { exec, give, shell, environment = {}, timeout, logDir, warn = () => {} } = options;
+/** Returns the options of the service. @throws {TaskpipeError} `USAGE` */
+function settingOf(options: AppOptions, closing: AbortSignal): ServiceOptions {
+  const { exec, shell, environment = {}, timeout = DEFAULTS.timeout, grace, logDir } = options;
+  if (options.idFields !== undefined && options.taskId !== undefined)
+    throw new TaskpipeError('USAGE', 'idFields and taskId both make the id; give one');
+  const warn = options.warn ?? (() => {});
+  const stopping = AbortSignal.any([closing, ...(options.stopping ? [options.stopping] : [])]);
   const aborting = options.aborting ?? new AbortController().signal;
-  if (typeof exec === 'function') return exec;
-  if (exec === undefined) return giveTo(give);
-  const also = { timeout: `${timeout ?? DEFAULTS.timeout}ms`, 'log-dir': logDir };
-  return childStage(exec, { shell, environment, also, began, stopping, aborting, warn });
+  const call =
+    typeof exec === 'string' ? execCall(exec, { timeout, grace, logDir }, { shell, environment }) : undefined;
+  const ownStage = typeof exec === 'function' ? exec : giveTo(options.give, exec);
+  return {
+    stage: call === undefined ? ownStage : childStage(call, { environment, stopping, aborting, warn }),
+    ...{ stopping, aborting, timeout, warn },
+    grace: grace ?? call?.grace ?? GRACE,
+    logDir: call?.logDir ?? logDir,
+    isAdopting: exec === undefined,
+    window: options.window ?? DEFAULTS.window,
+    backlog: options.backlog ?? DEFAULTS.backlog,
+    rerun: {
+      after: options.rerunAfter ?? Number.POSITIVE_INFINITY,
+      failed: options.rerunFailed ?? true,
+    },
+    keep: options.keep,
+  };
 }
 
 /** Makes a stage that passes tasks to `give`; their results arrive through the database. */
-function giveTo(give: AppOptions['give']): Stage {
-  if (give === undefined) throw new TaskpipeError('USAGE', 'app() needs exec, or give');
+function giveTo(give: AppOptions['give'], exec: unknown): Stage {
+  if (give === undefined && exec === undefined) throw new TaskpipeError('USAGE', 'app() needs exec, or give');
   return async function* (tasks: AsyncIterable<readonly Task[]>) {
-    for await (const batch of tasks) await give(textOf(batch));
+    for await (const batch of tasks) await give?.(textOf(batch));
     yield [];
   };
 }

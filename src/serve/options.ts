@@ -15,12 +15,34 @@ export interface AppOptions {
   readonly shell?: boolean | undefined;
   /** Members of the data that make the id: equal values are the same task. Default: a random UUID. */
   readonly idFields?: readonly string[] | undefined;
-  /** Time after which a running task fails, in milliseconds. Default 4 h. */
+  /**
+   * Returns the id of a task, from its data; 1 to 256 printable characters. Default: made from `idFields`, or random.
+   * If it throws, the request is answered with 400.
+   */
+  readonly taskId?: ((data: Readonly<Record<string, unknown>>) => string | Promise<string>) | undefined;
+  /**
+   * Returns what GET answers for a task, instead of the stored task. Default: the stored task.
+   * @param stored the stored task, as GET answers it; undefined if there is none
+   * @returns undefined if there is no such task
+   */
+  readonly retrieve?:
+    | ((taskId: string, stored: Readonly<Record<string, unknown>> | undefined) => unknown)
+    | undefined;
+  /** Time after which a running task fails, retries included, in milliseconds. Default 4 h. */
   readonly timeout?: number | undefined;
-  /** With `idFields`: age at which a finished task is run again when it is submitted, in milliseconds. Default: never. */
+  /** With ids from the data: age at which an ended task is run again when it is submitted, in milliseconds. Default: never. */
   readonly rerunAfter?: number | undefined;
-  /** Command that is run for each task that has ended; it reads the record from its standard input. */
-  readonly onDone?: string | undefined;
+  /** With ids from the data: whether a task that failed or was cancelled is run again when it is submitted. Default true. */
+  readonly rerunFailed?: boolean | undefined;
+  /** Age at which an ended task is deleted, with its result and its log, in milliseconds. Default: never. */
+  readonly keep?: number | undefined;
+  /**
+   * Called with the record of each task that has ended; or a command that is run for it, and reads the record from its
+   * standard input. An error is reported to `warn`.
+   */
+  readonly onDone?: string | ((record: Readonly<Record<string, unknown>>) => unknown) | undefined;
+  /** Time that running tasks have to finish after a stop, in milliseconds. Default: that of `exec`, else 10 s. */
+  readonly grace?: number | undefined;
   /** Folder of the logs of tasks, `UUID.log`; passed to a `task-exec` as `--log-dir`. */
   readonly logDir?: string | undefined;
   /** Token that requests must send as `Authorization: Bearer …`. Default: none. */

@@ -1,88 +1,158 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
-import { openPage } from '../support/browser.ts';
+import { describe, expect, test } from 'vitest';
+import { openPage, type Page } from '../support/browser.ts';
 import { freshFolder, has } from '../support/run.ts';
 import { ask, serve, submit, until } from './service.ts';
 
 const WORK = `export default async (task, { logger }) => {
   logger.info('on <b>%s</b>', task.n);
-  if (task.bad) throw new Error('<img src=x onerror=alert(1)>');
+  if (task.bad) throw Object.assign(new Error('<img src=x onerror=alert(1)>'), { code: 'BOOM' });
+  for (let i = 0; task.wait; i++) {
+    logger.info('step %d', i);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
   return { twice: task.n * 2, markup: '<script>document.title = "no"</script>' };
 };
 `;
 
-test.skipIf(!(await has('chromedriver')))(
-  'the page shows counts, plots, the list and a task, runs a task again, and contacts no other host (needs chromedriver)',
-  async () => {
-    const cwd = freshFolder();
-    writeFileSync(join(cwd, 'work.mjs'), WORK);
-    const exec = 'task-exec --module work.mjs --quiet --retries 0';
-    const { url } = await serve(cwd, ['--port', '0', '--exec', exec, '--log-dir', 'logs']);
-    const { origin } = new URL(url);
-    const one = await submit(url, '{"data":{"n":7,"big":12345678901234567890}}');
-    await submit(url, { bad: true, word: 'findme' });
-    await until(
-      `${url}/tasks`,
-      ({ body }) => body.data.counts.FAILURE === 1 && body.data.counts.SUCCESS === 1,
-    );
-    const page = await openPage(`${origin}/`);
-    const shows = async (script: string): Promise<void> => {
-      while (!(await page.evaluate<boolean>(`return Boolean(${script})`)))
-        await new Promise((resolve) => setTimeout(resolve, 50));
-    };
-    const text = (selector: string): string =>
-      `(document.querySelector(${JSON.stringify(selector)})?.innerText ?? '')`;
+/** Page of a service with three tasks: one that succeeded, one that failed, one that runs. */
+async function opened(words: readonly string[] = []): Promise<{
+  readonly url: string;
+  readonly ids: Readonly<Record<'good' | 'bad' | 'running', string>>;
+  readonly page: Page;
+  /** Waits until an expression of the page is true. */
+  shows(script: string): Promise<void>;
+}> {
+  const cwd = freshFolder();
+  writeFileSync(join(cwd, 'work.mjs'), WORK);
+  const exec = 'task-exec --module work.mjs --quiet --retries 0 --grace 0s';
+  const { url } = await serve(cwd, ['--port', '0', '--exec', exec, '--log-dir', 'logs', ...words]);
+  const idOf = async (data: unknown): Promise<string> => (await submit(url, data)).body.data.task_id;
+  const good = await idOf('{"data":{"n":7,"big":12345678901234567890}}');
+  const bad = await idOf({ bad: true, word: 'findme' });
+  const running = await idOf({ n: 8, wait: true });
+  await until(
+    `${url}/tasks`,
+    ({ body }) =>
+      body.data.counts.FAILURE === 1 && body.data.counts.SUCCESS === 1 && body.data.counts.RUNNING === 1,
+  );
+  const page = await openPage(`${new URL(url).origin}/`);
+  const shows = async (script: string): Promise<void> => {
+    while (!(await page.evaluate<boolean>(`return Boolean(${script})`)))
+      await new Promise((resolve) => setTimeout(resolve, 50));
+  };
+  return { url, ids: { good, bad, running }, page, shows };
+}
+
+const text = (selector: string): string =>
+  `(document.querySelector(${JSON.stringify(selector)})?.innerText ?? '')`;
+const rows = "document.querySelectorAll('tbody tr').length";
+const click = (selector: string, words: string): string =>
+  `[...document.querySelectorAll('${selector}')].find((one) => one.textContent.startsWith('${words}')).click()`;
+
+describe.skipIf(!(await has('chromedriver')))('the page (needs chromedriver)', { timeout: 120_000 }, () => {
+  test('lists tasks with data, duration and error, follows changes, filters, and contacts no other host', async () => {
+    const { url, page, shows } = await opened();
     await shows(`${text('.counts')}.includes('SUCCESS 1') && ${text('.counts')}.includes('FAILURE 1')`);
-    await shows(`document.querySelectorAll('tbody tr').length === 2`);
-    await shows(`document.querySelectorAll('figure canvas').length === 2`);
-
-    // The page shows new tasks without a reload.
-    await submit(url, { n: 8 });
-    await shows(`${text('.counts')}.includes('SUCCESS 2')`);
-    await shows(`document.querySelectorAll('tbody tr').length === 3`);
-
-    const id = one.body.data.task_id as string;
-    const open = (uuid: string): Promise<void> =>
-      page.evaluate(
-        `[...document.querySelectorAll('button.link')].find((b) => b.textContent === '${uuid}').click()`,
-      );
-    await open(id);
-    await shows(`${text('.task')}.includes('"twice": 14')`);
-    const shown = await page.evaluate<string>(`return ${text('.task')}`);
-    expect(shown).toContain('<script>');
-    expect(shown).toContain('12345678901234567');
-    expect(shown).toContain('INFO on <b>7</b>');
-    const before = (await ask(`${url}?task_id=${id}`)).body.data.finished;
+    await shows(`${rows} === 3 && document.querySelectorAll('figure canvas').length === 2`);
+    const list = await page.evaluate<string>(`return ${text('tbody')}`);
+    expect(list).toContain('{"n":7,"big":12345678901234567890}');
+    expect(list).toContain('BOOM: <img src=x onerror=alert(1)>');
+    expect(list).toMatch(/\d+ m?s/);
+    await submit(url, { n: 9 });
+    await shows(`${text('.counts')}.includes('SUCCESS 2') && ${rows} === 4`);
+    for (const [state, count] of [
+      ['RUNNING', 1],
+      ['SUCCESS', 2],
+    ] as const) {
+      await page.evaluate(click('.count', state));
+      await shows(`${rows} === ${count} && ${text('tbody .state')} === '${state}'`);
+    }
     await page.evaluate(
-      `[...document.querySelectorAll('.orders button')].find((b) => b.textContent === 'Run again').click()`,
+      `document.querySelector('select').value = ''; document.querySelector('select').dispatchEvent(new Event('change'))`,
     );
-    await until(
-      `${url}?task_id=${id}`,
-      ({ body }) => body.data.finished !== null && body.data.finished !== before,
-    );
-
-    await shows(`${text('.task')}.includes('SUCCESS submitted')`);
     await page.evaluate(
       `const box = document.querySelector('input[type=search]'); box.value = 'findme'; box.dispatchEvent(new Event('input'))`,
     );
-    await shows(`document.querySelectorAll('tbody tr').length === 1 && ${text('tbody')}.includes('FAILURE')`);
-    await page.evaluate(`document.querySelector('button.link').click()`);
-    await shows(`${text('.task .error')}.includes('onerror')`);
-
+    await shows(`${rows} === 1 && ${text('tbody')}.includes('FAILURE')`);
     expect(await page.evaluate('return document.title')).toBe('task-serve /api');
-    const hosts = new Set((await page.requests()).map((asked) => new URL(asked).origin));
-    expect([...hosts]).toEqual([origin]);
-    expect((await page.console()).filter((line) => !line.includes('favicon'))).toEqual([]);
-    if (process.env.SCREENSHOT) {
-      const { data } = (await page.tools('Page.captureScreenshot', {})) as { data: string };
-      writeFileSync(process.env.SCREENSHOT, data, 'base64');
-    }
+    const { origin } = new URL(url);
+    expect([...new Set((await page.requests()).map((asked) => new URL(asked).origin))]).toEqual([origin]);
+    expect(await page.console()).toEqual([]);
+  });
 
+  test('shows a task in a drawer that has a link, with stack and log, follows the log, and asks before it forgets', async () => {
+    const { url, ids, page, shows } = await opened();
+    await shows(`${rows} === 3`);
+    await page.evaluate(`location.hash = 'task=${ids.good}'`);
+    await shows(`${text('.drawer')}.includes('"twice": 14') && ${text('.log')}.includes('INFO on <b>7</b>')`);
+    const shown = await page.evaluate<string>(`return ${text('.drawer')}`);
+    for (const words of ['<script>', '12345678901234567', 'Attempts', 'SUCCESS'])
+      expect(shown).toContain(words);
+    const before = (await ask(`${url}?task_id=${ids.good}`)).body.data.finished;
+    await page.evaluate(click('.orders button', 'Run again'));
+    await until(
+      `${url}?task_id=${ids.good}`,
+      ({ body }) => body.data.finished !== null && body.data.finished !== before,
+    );
+    await page.evaluate(`location.hash = 'task=${ids.bad}'`);
+    await shows(`${text('.drawer .error')}.includes('onerror') && ${text('.drawer')}.includes('work.mjs:')`);
+    await page.evaluate(`location.hash = 'task=${ids.running}'`);
+    await shows(`${text('.log')}.includes('step 2')`);
+    await page.evaluate(
+      'window.confirm = (question) => { window.asked = question; return window.answer === true; }',
+    );
+    await page.evaluate(`location.hash = 'task=${ids.good}'`);
+    await shows(`${text('.drawer')}.includes('"twice": 14')`);
+    await page.evaluate(click('.orders button', 'Forget'));
+    await shows('(window.asked ?? "").includes("Delete task")');
+    expect((await ask(`${url}?task_id=${ids.good}`)).code).toBe(200);
+    await page.evaluate(`window.answer = true; ${click('.orders button', 'Forget')}`);
+    await until(`${url}?task_id=${ids.good}`, ({ code }) => code === 404);
+    await shows(`document.querySelector('.drawer').hidden && ${rows} === 2`);
+  });
+
+  test('fits a screen of 390 pixels without sideways scrolling, and has a dark and a light theme', async () => {
+    const { url, ids, page, shows } = await opened();
+    await page.tools('Emulation.setDeviceMetricsOverride', {
+      width: 390,
+      height: 844,
+      deviceScaleFactor: 1,
+      mobile: true,
+    });
+    const width = async (): Promise<number> => page.evaluate('return document.documentElement.scrollWidth');
+    await shows(`${rows} === 3`);
+    expect(await width()).toBe(390);
+    await page.evaluate(`location.hash = 'task=${ids.bad}'`);
+    await shows(`${text('.drawer .error')} !== ''`);
+    expect(await width()).toBe(390);
+    const colours = new Set<string>();
+    for (const value of ['dark', 'light']) {
+      await page.tools('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value }] });
+      colours.add(await page.evaluate('return getComputedStyle(document.body).backgroundColor'));
+    }
+    expect(colours.size).toBe(2);
     const docs = await openPage(`${url}/docs`);
-    while (!(await docs.evaluate<string>('return document.body.innerText')).includes('POST /api/batch'))
+    const words = async (): Promise<string> => docs.evaluate('return document.body.innerText');
+    while (!(await words()).includes('POST /api/batch'))
       await new Promise((resolve) => setTimeout(resolve, 50));
-    expect((await docs.console()).filter((line) => !line.includes('favicon'))).toEqual([]);
-  },
-  120_000,
-);
+    expect(await words()).toContain(
+      `curl -X POST -H 'Content-Type: application/json' --data-binary '{"data":{"n":21}}' '${url}'`,
+    );
+    expect(await words()).toContain('"twice": 42');
+    expect(await docs.console()).toEqual([]);
+  });
+
+  test('has the charts of the last hour at once, also after a restart', async () => {
+    const { url } = await opened();
+    const { body } = await ask(`${url}/history`);
+    const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
+    expect([
+      body.data.finished.length * body.data.step,
+      sum(body.data.finished),
+      sum(body.data.failed),
+    ]).toEqual([3600, 2, 1]);
+    expect(body.data.median_ms.some((one: number | null) => one !== null)).toBe(true);
+  });
+});

@@ -67,14 +67,14 @@ describe('task-serve', { timeout: 60_000 }, () => {
     expect(Date.parse(again.body.data.finished)).toBeGreaterThan(Date.parse(failed.body.data.finished));
   });
 
-  test('cancels only waiting tasks and deletes only ended ones', async () => {
+  test('deletes only tasks that have ended, and cancels only others', async () => {
     const { url } = await serving(['--window', '1']);
     const first = await submit(url, { ms: 3000 });
     await until(of(url, first), ({ body }) => body.data.status === 'RUNNING');
     const second = await submit(url, { n: 2 });
-    expect((await ask(of(url, first, '/cancel'), POST)).code).toBe(409);
     expect((await ask(of(url, second), { method: 'DELETE' })).code).toBe(409);
     expect((await ask(of(url, second, '/cancel'), POST)).code).toBe(200);
+    expect((await ask(of(url, second, '/cancel'), POST)).code).toBe(409);
     expect((await ask(of(url, second))).body.data.status).toBe('CANCELLED');
     expect((await ask(of(url, second), { method: 'DELETE' })).code).toBe(200);
     expect((await ask(of(url, second))).code).toBe(404);
@@ -163,7 +163,7 @@ describe('task-serve', { timeout: 60_000 }, () => {
     });
   });
 
-  test('sends changes as server-sent events, and serves health, metrics and its OpenAPI', async () => {
+  test('sends changes as server-sent events, and serves health and metrics', async () => {
     const { url } = await serving();
     const { origin } = new URL(url);
     const leave = new AbortController();
@@ -179,10 +179,6 @@ describe('task-serve', { timeout: 60_000 }, () => {
     expect((await ask(`${origin}/healthz`)).body.status).toBe('ok');
     const metrics = await ask(`${origin}/metrics`);
     expect(metrics.text).toContain('taskserve_finished_total{state="SUCCESS"} 1');
-    const { body: api } = await ask(`${url}/openapi.json`);
-    expect(Object.keys(api.paths).sort()).toEqual(
-      ['', '/batch', '/cancel', '/events', '/log', '/rerun', '/tasks'].map((path) => `/api${path}`),
-    );
   });
 
   test('acts as a loader without --exec, and reports the results that task-save stores', async () => {

@@ -63,7 +63,7 @@ export async function ask(url: string, init: RequestInit = {}): Promise<Answer> 
     code: response.status,
     headers: response.headers,
     text,
-    body: isJson ? JSON.parse(text) : undefined,
+    body: isJson && text !== '' ? JSON.parse(text) : undefined,
   };
 }
 

@@ -27,9 +27,9 @@ test('a store that another service uses is closed again', async () => {
   const lock = `${path}-serve`;
   const say = (): void => {};
   const fd = openLocked(lock, () => openSync(lock, 'a'), 'exclusive', 'busy', say);
-  await expect(Store.open(path, say)).rejects.toMatchObject({ code: 'LOCKED' });
+  await expect(Store.open(path, { warn: say })).rejects.toMatchObject({ code: 'LOCKED' });
   closeSync(fd);
   expect(count).toEqual({ opened: 1, closed: 1 });
-  await (await Store.open(path, say)).close();
+  await (await Store.open(path, { warn: say })).close();
   expect(count).toEqual({ opened: 3, closed: 3 });
 });

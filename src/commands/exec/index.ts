@@ -26,6 +26,7 @@ import { workerOptions } from '../../executors/worker/options.ts';
 import { finishedIn } from '../../ledgers/index.ts';
 import { connectionOptions } from '../../queues/options.ts';
 import { durationWords, REPORT_RULE, reportFormatOf } from '../../reports/index.ts';
+import type { StageHandle } from '../../stages/exec/cancels.ts';
 import { childQueue } from '../../stages/exec/child-queue.ts';
 import { exec } from '../../stages/exec/exec.ts';
 import { type ExecOptions, execOptions, OWN_EXEC_OPTIONS } from '../../stages/exec/exec-options.ts';
@@ -165,6 +166,10 @@ export const command: Command = defineCommand({
     const given = {
       ...rest,
       ...{ revert, notify, room, stopping, drains: true, aborting },
+      control:
+        io.onCancel === undefined
+          ? undefined
+          : (stage: StageHandle) => io.onCancel?.((uuid) => stage.cancel(uuid)),
       dryRun: dryRun ? print : undefined,
       unfinished: unfinished?.add,
       children: {

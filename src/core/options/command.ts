@@ -32,6 +32,8 @@ export interface Io {
    * @param unfinished synchronous; gets the bytes of standard input that were taken and not passed on
    */
   readonly rescue?: ((unfinished: (unread: Buffer) => Rescue) => void) | undefined;
+  /** Calls a function with each uuid that the parent process cancels; undefined if the parent cannot ask for it. */
+  readonly onCancel: ((take: (uuid: string) => void) => void) | undefined;
   /** Version of this package. */
   readonly version: string;
   /** Words after the name of the command, as typed. */

@@ -67,16 +67,17 @@ class CommandExecutor implements Executor {
     this.#tag = live || tag !== undefined ? compileTemplate(tag ?? '{uuid}') : undefined;
   }
 
-  async attempt(task: Task, { ordinal = 0 }: Pick<Attempt, 'ordinal'>): Promise<Outcome> {
+  async attempt(task: Task, attempt: Pick<Attempt, 'ordinal' | 'cancelled'>): Promise<Outcome> {
+    const { ordinal = 0, cancelled } = attempt;
     const slot = this.#lanes.take();
     try {
-      return await this.#run(task, { number: ordinal + 1, slot });
+      return await this.#run(task, { number: ordinal + 1, slot }, cancelled);
     } finally {
       this.#lanes.give(slot);
     }
   }
 
-  async #run(task: Task, turn: Turn): Promise<Outcome> {
+  async #run(task: Task, turn: Turn, cancelled: AbortSignal | undefined): Promise<Outcome> {
     const call = this.#program.callFor(task, turn);
     if (isFailure(call)) return { error: call };
     const files = await this.#results?.filesFor(task, turn);
@@ -84,7 +85,8 @@ class CommandExecutor implements Executor {
     const live = this.#liveFor(task, turn);
     const since = performance.now();
     const input = `${task.line}\n`;
-    const report = await this.#slots.run({ ...call, input, timeout: this.#limit, files, hear: live?.hear });
+    const limits = { timeout: this.#limit, cancelled };
+    const report = await this.#slots.run({ ...call, ...limits, input, files, hear: live?.hear });
     live?.end();
     const name = (call.words[0] ?? this.#program.name).toWellFormed();
     if (report?.isHeld) this.#warn(name);

@@ -5,7 +5,7 @@ import type { Logger, LoggerOf } from './logger.ts';
 
 /** Context of a module function, besides its task. */
 export interface ModuleContext {
-  /** Aborted when the work should be given up: its timeout is over, or the stage leaves. */
+  /** Aborted when the work should be given up: its timeout is over, it is cancelled, or the stage leaves. */
   readonly signal: AbortSignal;
   /** Number of the attempt, from 1. */
   readonly attempt: number;
@@ -40,6 +40,7 @@ export class Context implements ModuleContext {
   readonly #uuid: string;
   readonly #stage: Attempt['stage'];
   readonly #aborting: AbortSignal;
+  readonly #cancelled: AbortSignal | undefined;
   readonly #services: Services;
   #giveUp: AbortController | undefined;
   #logger: Logger | undefined;
@@ -51,14 +52,18 @@ export class Context implements ModuleContext {
     this.#uuid = uuid;
     this.#stage = attempt.stage;
     this.#aborting = attempt.signal;
+    this.#cancelled = attempt.cancelled;
     this.#services = services;
   }
 
   get signal(): AbortSignal {
     if (this.#giveUp === undefined) {
       this.#giveUp = new AbortController();
-      if (this.#aborting.aborted || this.#isOver) this.#giveUp.abort();
-      else this.#aborting.addEventListener('abort', this);
+      if (this.#aborting.aborted || this.#cancelled?.aborted || this.#isOver) this.#giveUp.abort();
+      else {
+        this.#aborting.addEventListener('abort', this);
+        this.#cancelled?.addEventListener('abort', this);
+      }
     }
     return this.#giveUp.signal;
   }
@@ -107,7 +112,7 @@ export class Context implements ModuleContext {
     if (isGivenUp) this.#giveUp.abort();
   }
 
-  /** Called when the stage leaves. */
+  /** Called when the stage leaves, or the task is cancelled. */
   handleEvent(): void {
     this.#giveUp?.abort();
   }

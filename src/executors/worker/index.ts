@@ -31,7 +31,12 @@ export async function worker(typed: string, options: WorkerOptions = {}): Promis
     get capacity() {
       return pool.capacity;
     },
-    attempt: (task) => new Promise((settle, fail) => pool.do({ task, settle, fail })),
+    attempt: (task, { cancelled }) =>
+      new Promise((settle, fail) => {
+        const assignment = { task, settle, fail };
+        cancelled?.addEventListener('abort', () => pool.cancel(assignment));
+        pool.do(assignment);
+      }),
     drained: () => pool.drained(),
     describe: ({ uuid }) => `give ${uuid} to a worker: ${program.show(call)}`,
     close: () => pool.close(),

@@ -81,6 +81,16 @@ export class WorkerPool {
     if (this.#queue.length > 0 || !this.#give(assignment)) this.#queue.push(assignment);
   }
 
+  /** Gives up a task: the worker that works on it is ended, and replaced. */
+  cancel(assignment: Assignment): void {
+    const place = this.#queue.indexOf(assignment);
+    if (place < 0) for (const { worker } of this.#places) worker?.cancel(assignment);
+    else {
+      this.#queue.splice(place, 1);
+      assignment.settle({ error: { code: 'CANCELLED', message: 'the task was cancelled' } });
+    }
+  }
+
   /** Closes the input of the workers once all tasks are given to them, so that they work on what they gathered. */
   drained(): void {
     this.#quiet ??= setTimeout(() => this.#endInputs(), QUIET);

@@ -106,6 +106,14 @@ export class WorkerProcess {
     this.#mercy ??= setTimeout(() => this.kill(), MERCY);
   }
 
+  /** Ends it if it works on this task, as at its timeout. */
+  cancel(assignment: Assignment): void {
+    if (firstOf(this.#assignments) !== assignment) return;
+    this.#cause = 'timeout';
+    this.#late = assignment;
+    this.stop();
+  }
+
   kill(): void {
     this.#isOver = true;
     signalGroup(this.#child.pid, 'SIGKILL');

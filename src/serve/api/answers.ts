@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance } from 'fastify';
 import { TaskpipeError } from '../../core/base/errors.ts';
+import { LostStore } from '../store/store-file.ts';
 import { type ApiFault, bad, Refusal, sendText } from './envelope.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -24,6 +25,7 @@ const NO_REQUESTS: Readonly<Record<string, readonly [string, string, string]>> =
 
 /** Gives all answers one form, errors included. */
 export function addAnswers(server: FastifyInstance, metrics: Metrics, warn: (message: string) => void): void {
+  const say = withoutRepeats(warn);
   const methods = new Map<string, Set<string>>();
   server.addHook('onRoute', ({ url, method }) => {
     const known = methods.get(url) ?? new Set();
@@ -44,7 +46,8 @@ export function addAnswers(server: FastifyInstance, metrics: Metrics, warn: (mes
   });
   server.setErrorHandler((error: FastifyError, _request, reply) => {
     const { status, faults } = faultsOf(error);
-    if (status >= 500 && !(error instanceof Refusal)) warn(`a request failed: ${error.message}`);
+    if (status >= 500 && !(error instanceof Refusal) && !(error instanceof LostStore))
+      say(`a request failed: ${error.message}`);
     if (status === 429 || status === 503) reply.header('retry-after', '5');
     metrics.refused(faults[0]?.code ?? 'ERROR');
     return sendText(reply, status, bad(faults));
@@ -53,6 +56,21 @@ export function addAnswers(server: FastifyInstance, metrics: Metrics, warn: (mes
     const route = request.routeOptions.url ?? 'none';
     metrics.answered(route, reply.statusCode, reply.elapsedTime / 1000);
   });
+}
+
+/** Time in which a message is not repeated, in milliseconds: a broken disk fails every request. */
+const QUIET = 60_000;
+
+function withoutRepeats(warn: (message: string) => void): (message: string) => void {
+  let last = '';
+  let since = Number.NEGATIVE_INFINITY;
+  return (message) => {
+    const now = performance.now();
+    if (message === last && now - since < QUIET) return;
+    last = message;
+    since = now;
+    warn(message);
+  };
 }
 
 /** Answers for requests that Fastify rejects, and for internal errors. */

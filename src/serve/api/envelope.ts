@@ -34,19 +34,3 @@ export function bad(faults: readonly ApiFault[]): string {
 export function sendText(reply: FastifyReply, status: number, text: string): FastifyReply {
   return reply.code(status).type('application/json; charset=utf-8').send(text);
 }
-
-/** Returns the schema of an answer, for OpenAPI. */
-export function envelopeSchema(data: object): object {
-  return {
-    type: 'object',
-    properties: {
-      status: { type: 'string', enum: ['ok', 'error'] },
-      data,
-      error_data: {
-        type: 'array',
-        items: { type: 'object', properties: { code: { type: 'string' }, message: { type: 'string' } } },
-      },
-      error_msg: { type: 'string' },
-    },
-  };
-}

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { runOf } from '../../core/record/task.ts';
-import type { Finished } from '../store/task-store.ts';
+import type { Finished } from '../store/contract.ts';
 import type { Service } from '../work/service.ts';
 import { countsOf } from './watchers.ts';
 

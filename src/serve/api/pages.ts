@@ -3,58 +3,34 @@ import type { FastifyInstance } from 'fastify';
 import type { Service } from '../work/service.ts';
 import { good, Refusal, sendText } from './envelope.ts';
 import type { Metrics } from './metrics.ts';
+import { openApiOf } from './openapi.ts';
 
-const OPEN = { config: { isOpen: true }, schema: { hide: true } };
+declare const TASKPIPE_VERSION: string;
 
-/** A route as swagger describes it. */
-interface Described {
-  readonly schema?: object;
-  readonly url: string;
-  readonly route: { readonly config?: { readonly answers?: object; readonly body?: object } };
-}
+const OPEN = { config: { isOpen: true } };
 
 /** Adds the routes outside the endpoint: the page, its assets, health checks, metrics and OpenAPI. */
 export async function addPages(
   app: FastifyInstance,
   endpoint: string,
+  hasToken: boolean,
   metrics: Metrics,
   service: () => Service | undefined,
 ): Promise<void> {
   const { default: swagger } = await import('@fastify/swagger');
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: `task-serve ${endpoint}`,
-        version: '1',
-        description: 'Long-running tasks.',
-      },
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
-    },
-    transform: ({ schema = {}, url, route }: Described) => {
-      const { answers, body } = route.config ?? {};
-      if (answers === undefined) return { schema, url };
-      return { schema: { ...schema, ...(body && { body }), response: { default: answers } }, url };
-    },
-  } as never);
-  const html = (title: string, kind: string): string => `<!doctype html>
-<html lang="en" data-endpoint="${endpoint}" data-kind="${kind}">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title}</title>
-<link rel="stylesheet" href="${endpoint}/page.css">
-<main></main>
-<script src="${endpoint}/page.js"></script>
-</html>
-`;
-  const page = (url: string, kind: string): void => {
+  const version = typeof TASKPIPE_VERSION === 'undefined' ? '0' : TASKPIPE_VERSION; // tests run the source
+  const document = openApiOf(endpoint, hasToken, version);
+  await app.register(swagger, { mode: 'static', specification: { document: document as never } });
+  // Urls are relative, so that a proxy may put the service below a path.
+  const page = (url: string, kind: string, base: string): void => {
     app.get(url, OPEN, (_, reply) =>
-      reply.type('text/html; charset=utf-8').send(html(`task-serve ${endpoint}`, kind)),
+      reply.type('text/html; charset=utf-8').send(htmlOf(`task-serve ${endpoint}`, kind, base)),
     );
   };
-  page('/', 'watch');
-  page(`${endpoint}/docs`, 'docs');
+  page('/', 'watch', `.${endpoint}`);
+  page(`${endpoint}/docs`, 'docs', '.');
+  app.get(`${endpoint}/favicon.svg`, OPEN, (_, reply) => reply.type('image/svg+xml').send(ICON));
+  app.get('/favicon.ico', OPEN, (_, reply) => reply.type('image/svg+xml').send(ICON));
   // The build makes them from src/web/service/.
   const files = { 'page.js': './serve-page.js', 'page.css': './serve-page-style.css' } as const;
   for (const [name, file] of Object.entries(files)) {
@@ -73,7 +49,26 @@ export async function addPages(
       throw new Refusal(503, 'EXEC', 'the stage that runs the tasks has ended; it is being restarted');
     return sendText(reply, 200, good('{}'));
   });
-  app.get('/metrics', { schema: { hide: true } }, async (_, reply) =>
+  app.get('/metrics', async (_, reply) =>
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );
 }
+
+/** Returns a page. @param base relative url of the endpoint */
+function htmlOf(title: string, kind: string, base: string): string {
+  return `<!doctype html>
+<html lang="en" data-endpoint="${base}" data-kind="${kind}">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<link rel="icon" href="${base}/favicon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="${base}/page.css">
+<main></main>
+<script src="${base}/page.js"></script>
+</html>
+`;
+}
+
+const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#1f6feb"/><path d="M8 11h9M8 16h6M8 21h9" stroke="#fff" stroke-width="2.6" stroke-linecap="round"/><path d="m19 16 3 3 5-7" fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round" stroke-linejoin="round"/></svg>
+`;

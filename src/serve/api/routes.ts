@@ -1,13 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Task } from '../../core/record/task.ts';
 import type { AppOptions } from '../options.ts';
-import type { Submission } from '../store/queries.ts';
-import { STATES } from '../store/stored-record.ts';
+import type { EndHistory } from '../work/history.ts';
 import type { Service } from '../work/service.ts';
-import { envelopeSchema, good, Refusal, sendText } from './envelope.ts';
-import { taskOfBody, tasksOfBatch, textOfBody } from './intake.ts';
+import { readLog } from '../work/task-log.ts';
+import { good, Refusal, sendText } from './envelope.ts';
+import { type Ids, taskOfBody, tasksOfBatch, textOfBody } from './intake.ts';
 import type { Metrics } from './metrics.ts';
-import { type Asked, find, listText, logOf, taskText } from './task-list.ts';
+import { OPERATIONS, type Operation, querySchema } from './operations.ts';
+import { type Asked, find, listText, taskText } from './task-list.ts';
 import type { Watchers } from './watchers.ts';
 
 /** Services that the routes use. */
@@ -15,47 +16,28 @@ export interface Room {
   readonly service: Service;
   readonly watchers: Watchers;
   readonly metrics: Metrics;
+  readonly history: EndHistory;
   readonly options: AppOptions;
   readonly maxBody: number;
 }
 
-const NAMED = {
-  type: 'object',
-  required: ['task_id'],
-  properties: { task_id: { type: 'string', minLength: 1, maxLength: 256 } },
-} as const;
-type Named = { Querystring: { task_id: string } };
+type Named = { Querystring: { task_id: string; from?: number } };
 
-const TASK = {
-  type: 'object',
-  properties: {
-    task_id: { type: 'string' },
-    status: { type: 'string', enum: STATES },
-    submitted: { type: 'string' },
-    finished: { type: ['string', 'null'] },
-  },
-};
-const ID = { type: 'object', properties: { task_id: { type: 'string' } } };
-
-/** Returns the OpenAPI description of a route. Answers are serialized by hand, so their schemas only document them. */
-function about(
-  summary: string,
-  data: object,
-  more: { querystring?: object; body?: object } = {},
-): { schema: object; config: object } {
-  const { body, ...checked } = more;
-  return { schema: { summary, ...checked }, config: { answers: envelopeSchema(data), body } };
+/** Returns the check of the query of an operation. */
+function checked(operation: Operation): { schema: { querystring: object } } {
+  return { schema: { querystring: querySchema(operation) } };
 }
 
 /** Adds the routes below the endpoint. */
 export function addRoutes(app: FastifyInstance, room: Room): void {
   addIntake(app, room);
   addQuestions(app, room);
+  addStreams(app, room);
   addOrders(app, room);
 }
 
 function addIntake(app: FastifyInstance, { service, metrics, options, maxBody }: Room): void {
-  const { idFields } = options;
+  const ids: Ids = { idFields: options.idFields, taskId: options.taskId };
   const take = async (tasks: readonly Task[]): Promise<readonly string[]> => {
     if (service.pending + tasks.length > service.options.backlog)
       throw new Refusal(429, 'BACKLOG', `the backlog is full (${service.pending} tasks); try again later`);
@@ -63,30 +45,17 @@ function addIntake(app: FastifyInstance, { service, metrics, options, maxBody }:
     metrics.accepted(submitted.filter(({ isNew }) => isNew).length);
     return submitted.map(({ uuid }) => uuid);
   };
-  const body = { type: 'object', required: ['data'], properties: { data: { type: 'object' } } };
-  app.post(
-    '',
-    about('Submits a task; it is stored before the answer is sent', ID, shownBody('application/json', body)),
-    async (request, reply) => {
-      const [uuid] = await take([taskOfBody(textOfBody(bodyOf(request, 'application/json')), idFields)]);
-      return sendText(reply, 200, good(JSON.stringify({ task_id: uuid })));
-    },
-  );
-  const ids = { type: 'object', properties: { task_ids: { type: 'array', items: { type: 'string' } } } };
-  const batch = about(
-    'Submits one object per line, each the data of a task: all of them or none',
-    ids,
-    shownBody('application/x-ndjson', { type: 'string' }),
-  );
-  app.post('/batch', { ...batch, bodyLimit: maxBody * 16 }, async (request, reply) => {
-    const text = textOfBody(bodyOf(request, 'application/x-ndjson'));
-    return sendText(reply, 200, good(JSON.stringify({ task_ids: await take(tasksOfBatch(text, idFields)) })));
+  const { submit, submitBatch } = OPERATIONS;
+  app.post(submit.path, async (request, reply) => {
+    const text = textOfBody(bodyOf(request, submit.body.type));
+    const [uuid] = await take([await taskOfBody(text, ids)]);
+    return sendText(reply, 200, good(JSON.stringify({ task_id: uuid })));
   });
-}
-
-/** Returns the OpenAPI description of a body. Bodies are read as text, so that numbers keep their digits. */
-function shownBody(type: string, schema: object): { body: object } {
-  return { body: { content: { [type]: { schema: { ...schema } } } } };
+  app.post(submitBatch.path, { bodyLimit: maxBody * 16 }, async (request, reply) => {
+    const text = textOfBody(bodyOf(request, submitBatch.body.type));
+    const uuids = await take(await tasksOfBatch(text, ids));
+    return sendText(reply, 200, good(JSON.stringify({ task_ids: uuids })));
+  });
 }
 
 function bodyOf({ body, headers }: FastifyRequest, type: string): Buffer {
@@ -96,55 +65,50 @@ function bodyOf({ body, headers }: FastifyRequest, type: string): Buffer {
   return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
 }
 
-function addQuestions(app: FastifyInstance, { service, watchers, options }: Room): void {
-  const found = (uuid: string): Promise<Submission> => find(service, uuid);
-  app.get<Named>('', about('Returns a task', TASK, { querystring: NAMED }), async ({ query }, reply) =>
-    sendText(reply, 200, good(await taskText(service, await found(query.task_id)))),
+/** Returns the id of a GET: from the query, or from a body such as `{"task_id": "…"}`. */
+function idOf(request: FastifyRequest): string {
+  const { task_id } = request.query as { task_id?: string };
+  if (task_id !== undefined) return task_id;
+  const { body } = request;
+  if (!Buffer.isBuffer(body) || body.length === 0)
+    throw new Refusal(400, 'QUERY', "must have required property 'task_id'");
+  try {
+    const given = (JSON.parse(textOfBody(body)) as { task_id?: unknown } | null)?.task_id;
+    if (typeof given === 'string' && given !== '' && given.length <= 256) return given;
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+  }
+  throw new Refusal(400, 'QUERY', 'the body must be like {"task_id": "…"}');
+}
+
+function addQuestions(app: FastifyInstance, { service, history, options }: Room): void {
+  const { get, list, log } = OPERATIONS;
+  app.get<{ Querystring: { stack?: boolean } }>(get.path, checked(get), async (request, reply) => {
+    const text = await taskText(service, idOf(request), request.query.stack === true, options.retrieve);
+    return sendText(reply, 200, good(text));
+  });
+  app.get<{ Querystring: Asked }>(list.path, checked(list), async ({ query }, reply) =>
+    sendText(reply, 200, good(await listText(service, query))),
   );
-  const listed = {
-    type: 'object',
-    properties: {
-      status: { type: 'string', description: `states, separated by commas: ${STATES.join(', ')}` },
-      search: {
-        type: 'string',
-        maxLength: 200,
-        description: 'text that the id or the data contains; searches the newest 20,000 tasks',
-      },
-      before: { type: 'integer', minimum: 1, description: '`next` of the previous page' },
-      limit: { type: 'integer', minimum: 1, maximum: 1000, default: 50 },
-    },
-  };
-  const page = {
-    type: 'object',
-    properties: {
-      tasks: { type: 'array', items: TASK },
-      next: { type: ['integer', 'null'] },
-      counts: { type: 'object' },
-    },
-  };
-  app.get<{ Querystring: Asked }>(
-    '/tasks',
-    about('Lists tasks, the newest first', page, { querystring: listed }),
-    async ({ query }, reply) => sendText(reply, 200, good(await listText(service, query))),
-  );
-  app.get<Named>(
-    '/log',
-    about(
-      'Returns the end of the log of a task',
-      { type: 'object', properties: { log: { type: 'string' } } },
-      { querystring: NAMED },
-    ),
-    async ({ query }, reply) => {
-      const { uuid } = await found(query.task_id);
-      return sendText(reply, 200, good(JSON.stringify(await logOf(options.logDir, uuid))));
-    },
-  );
-  app.get('/events', { schema: { summary: 'Streams changes as server-sent events' } }, (request, reply) => {
+  app.get<Named>(log.path, checked(log), async ({ query }, reply) => {
+    const { logDir } = service.options;
+    const { uuid } = await find(service, query.task_id);
+    if (logDir === undefined)
+      throw new Refusal(404, 'LOG', 'logs are not enabled; start the service with --log-dir DIR');
+    return sendText(reply, 200, good(JSON.stringify(await readLog(logDir, uuid, query.from))));
+  });
+  app.get(OPERATIONS.history.path, (_, reply) => sendText(reply, 200, good(history.text(Date.now()))));
+}
+
+function addStreams(app: FastifyInstance, { watchers }: Room): void {
+  app.get(OPERATIONS.events.path, { exposeHeadRoute: false }, (request, reply) => {
     if (!watchers.hasRoom) throw new Refusal(429, 'WATCHERS', 'too many clients are watching');
     reply.hijack();
     reply.raw.writeHead(200, {
       ...(reply.getHeaders() as Record<string, string>),
-      'content-type': 'text/event-stream',
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store, no-transform', // a proxy that compresses would wait for more
+      'x-accel-buffering': 'no', // nginx buffers answers by default
     });
     request.raw.socket.setTimeout(0); // the connection stays open; the watchers close one whose client does not read
     watchers.add(reply.raw);
@@ -152,15 +116,10 @@ function addQuestions(app: FastifyInstance, { service, watchers, options }: Room
 }
 
 function addOrders(app: FastifyInstance, { service }: Room): void {
-  const order = (
-    method: 'POST' | 'DELETE',
-    url: string,
-    summary: string,
-    act: (uuid: string) => Promise<boolean>,
-    no: string,
-  ): void => {
+  const order = (operation: Operation, act: (uuid: string) => Promise<boolean>, no: string): void => {
+    const { method, path } = operation;
     app.route<Named>({
-      ...{ method, url, ...about(summary, ID, { querystring: NAMED }) },
+      ...{ method, url: path, ...checked(operation) },
       async handler({ query }, reply) {
         const { uuid, state } = await find(service, query.task_id);
         if (!(await act(uuid)))
@@ -169,25 +128,11 @@ function addOrders(app: FastifyInstance, { service }: Room): void {
       },
     });
   };
+  order(OPERATIONS.cancel, (uuid) => service.cancel(uuid), 'it has ended and cannot be cancelled');
+  order(OPERATIONS.rerun, (uuid) => service.rerun(uuid), 'only a task that has ended can be run again');
   order(
-    'POST',
-    '/cancel',
-    'Cancels a task that has not started',
-    (uuid) => service.cancel(uuid),
-    'only a task that has not started can be cancelled',
-  );
-  order(
-    'POST',
-    '/rerun',
-    'Runs a finished task again',
-    (uuid) => service.rerun(uuid),
-    'only a finished task can be run again',
-  );
-  order(
-    'DELETE',
-    '',
-    'Deletes a finished task',
+    OPERATIONS.remove,
     (uuid) => service.remove(uuid),
-    'only a finished task can be deleted; cancel it first',
+    'only a task that has ended can be deleted; cancel it first',
   );
 }

@@ -1,10 +1,8 @@
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
-import { systemCode } from '../../core/base/errors.ts';
 import { withoutMembers } from '../../core/record/json-text.ts';
-import { logName } from '../../executors/module/logger.ts';
-import type { Submission } from '../store/queries.ts';
+import type { AppOptions } from '../options.ts';
+import type { FullTask, ListedTask, Submission } from '../store/queries.ts';
 import { STATES } from '../store/stored-record.ts';
+import type { RunningTask } from '../work/running-tasks.ts';
 import type { Service } from '../work/service.ts';
 import { Refusal } from './envelope.ts';
 import { countsOf } from './watchers.ts';
@@ -17,36 +15,73 @@ export interface Asked {
   readonly limit: number;
 }
 
+/** Maximum length of a preview, in characters. */
+const PREVIEW = 200;
+
 /** Returns a task. @throws {Refusal} 404 */
 export async function find(service: Service, uuid: string): Promise<Submission> {
   const submission = await service.store.queries.get(uuid);
-  if (submission === undefined) throw new Refusal(404, 'TASK', `no task ${JSON.stringify(uuid)}`);
+  if (submission === undefined) throw noTask(uuid);
   return submission;
 }
 
-/** Returns a task with its result, as JSON text. */
-export async function taskText(service: Service, submission: Submission): Promise<string> {
-  const { uuid, line } = submission;
-  const ending = await service.store.queries.ending(uuid);
-  const started = service.running.get(uuid);
+function noTask(uuid: string): Refusal {
+  return new Refusal(404, 'TASK', `no task ${JSON.stringify(uuid)}`);
+}
+
+/**
+ * Returns a task with its result, as JSON text.
+ * @param hasStack whether it has the stack of what the work threw
+ * @param retrieve replaces the answer
+ * @throws {Refusal} 404
+ */
+export async function taskText(
+  service: Service,
+  uuid: string,
+  hasStack: boolean,
+  retrieve: AppOptions['retrieve'],
+): Promise<string> {
+  const running = service.running.get(uuid);
+  const task = await service.store.queries.full(uuid);
+  const stored = task === undefined ? undefined : storedText(service, task, running, hasStack);
+  if (retrieve === undefined) {
+    if (stored === undefined) throw noTask(uuid);
+    return stored;
+  }
+  const answer = await retrieve(uuid, stored === undefined ? undefined : JSON.parse(stored));
+  if (answer === undefined || answer === null) throw noTask(uuid);
+  return JSON.stringify(answer);
+}
+
+function storedText(
+  service: Service,
+  task: FullTask,
+  running: RunningTask | undefined,
+  hasStack: boolean,
+): string {
+  const { line, stack, result } = task;
   const members = [
-    ...headOf(service, submission),
-    `"started":${started === undefined ? null : JSON.stringify(new Date(started).toISOString())}`,
+    ...headOf(service, task, running),
     `"data":${withoutMembers(line, (key) => key === 'uuid')}`,
-    `"result":${ending?.result ?? 'null'}`,
-    `"error":${JSON.stringify(ending?.error ?? null)}`,
-    `"attempts":${ending?.attempts ?? null}`,
-    `"ms":${ending?.ms ?? null}`,
+    `"result":${result ?? 'null'}`,
+    ...(hasStack ? [`"stack":${JSON.stringify(stack)}`] : []),
   ];
   return `{${members.join(',')}}`;
 }
 
-function headOf(service: Service, { uuid, state, submitted, finished }: Submission): string[] {
+function headOf(service: Service, task: ListedTask, running: RunningTask | undefined): string[] {
+  const { uuid, state, submitted, started, finished, error } = task;
+  const attempts = task.attempts ?? running?.attempts ?? null;
+  const isOver = finished !== null;
   return [
     `"task_id":${JSON.stringify(uuid)}`,
-    `"status":"${service.stateOf(uuid, state)}"`,
+    `"status":"${service.stateOf(uuid, state, running !== undefined)}"`,
     `"submitted":"${submitted}"`,
+    `"started":${JSON.stringify(isOver ? started : (running?.at ?? null))}`,
     `"finished":${JSON.stringify(finished)}`,
+    `"attempts":${attempts}`,
+    `"ms":${task.ms ?? null}`,
+    `"error":${JSON.stringify(error ?? null)}`,
   ];
 }
 
@@ -60,37 +95,22 @@ export async function listText(service: Service, { status, search, before, limit
       'STATUS',
       `status must be one or more of ${STATES.join(', ')}; got ${JSON.stringify(unknown)}`,
     );
-  // The store lists running tasks as PENDING.
-  const stored = states?.map((state) => (state === 'RUNNING' ? 'PENDING' : state));
-  const rows = await service.store.queries.list({ states: stored, search, before, limit });
-  const kept = rows.filter(
-    ({ uuid, state }) => states === undefined || states.includes(service.stateOf(uuid, state)),
-  );
+  const running = service.running.copy();
+  const uuids = [...running.keys()];
+  const rows = await service.store.queries.list({ states, search, before, limit, running: uuids });
   const next = rows.length < limit ? null : (rows.at(-1)?.seq ?? null);
-  const tasks = kept.map((row) => `{${headOf(service, row).join(',')}}`);
+  const tasks = rows.map((row) => {
+    const members = [
+      ...headOf(service, row, running.get(row.uuid)),
+      `"preview":${JSON.stringify(previewOf(row))}`,
+    ];
+    return `{${members.join(',')}}`;
+  });
   return `{"tasks":[${tasks.join(',')}],"next":${next},"counts":${JSON.stringify(countsOf(service))}}`;
 }
 
-/** Maximum size of a log in an answer, in bytes. */
-const SHOWN = 1024 * 1024;
-
-/** Returns the end of the log of a task. */
-export async function logOf(folder: string | undefined, uuid: string): Promise<{ log: string }> {
-  if (folder === undefined)
-    throw new Refusal(404, 'LOG', 'logs are not enabled; start the service with --log-dir DIR');
-  try {
-    const file = await open(join(folder, logName(uuid)));
-    try {
-      const { size } = await file.stat();
-      const from = Math.max(0, size - SHOWN);
-      const buffer = Buffer.alloc(size - from);
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, from);
-      return { log: buffer.toString('utf8', 0, bytesRead) };
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
-    return { log: '' };
-  }
+/** Returns the beginning of the data. The line of a task begins with its uuid. */
+function previewOf({ uuid, line }: Submission): string {
+  const rest = line.slice(`{"uuid":${JSON.stringify(uuid)}`.length).replace(/^,/, '');
+  return `{${rest}`.slice(0, PREVIEW).toWellFormed();
 }

@@ -1,6 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Service } from '../work/service.ts';
-import type { StateChange } from '../work/stage.ts';
+import type { Service, StateChange } from '../work/service.ts';
 
 /** Maximum number of watchers, and of bytes that wait for one: a watcher that does not read is disconnected. */
 const MOST = 100;

@@ -16,12 +16,15 @@ interface Waiting {
 export class GroupCommit {
   readonly #database: Database;
   readonly #onRollback: () => void;
+  readonly #check: () => void;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
 
-  constructor(database: Database, onRollback: () => void) {
+  /** @param check called before each transaction; throws if what is written would be lost */
+  constructor(database: Database, onRollback: () => void, check: () => void) {
     this.#database = database;
     this.#onRollback = onRollback;
+    this.#check = check;
   }
 
   /** Runs a change. Resolves with its result once that is on the disk. @throws the error of the transaction */
@@ -32,6 +35,21 @@ export class GroupCommit {
         this.#running = undefined;
       });
     });
+  }
+
+  /** Runs an action outside transactions, while no transaction is open. */
+  async between<T>(action: () => Promise<T>): Promise<T> {
+    while (this.#running !== undefined) await this.#running;
+    const done = action();
+    this.#running = done
+      .then(
+        () => this.#run(), // changes that came meanwhile
+        () => this.#run(),
+      )
+      .finally(() => {
+        this.#running = undefined;
+      });
+    return done;
   }
 
   /** Resolves when no change waits. */
@@ -45,6 +63,7 @@ export class GroupCommit {
       const group = this.#waiting;
       this.#waiting = [];
       try {
+        this.#check();
         const results = await inTransaction(this.#database, async () => {
           const values: unknown[] = [];
           for (const { change } of group) values.push(await change());

@@ -24,11 +24,13 @@ export function stateOf(fields: Fields): ServeState {
   return STATES.find((known) => known === state) ?? 'FAILURE';
 }
 
-/** Makes the record of a task that could not be run or stored. */
-export function failed(uuid: string, code: string, message: string): Task {
-  const run: Run = {
-    ...{ state: 'FAILURE', as: 'result', attempts: 0, at: timestamp(Date.now()), ms: 0 },
-    error: { code, message },
-  };
+/** Makes the record of a task that could not be run or stored. @param run what is known of its attempts */
+export function failed(
+  uuid: string,
+  code: string,
+  message: string,
+  { attempts = 0, at = timestamp(Date.now()), ms = 0 }: Partial<Pick<Run, 'attempts' | 'at' | 'ms'>> = {},
+): Task {
+  const run: Run = { state: 'FAILURE', as: 'result', attempts, at, ms, error: { code, message } };
   return new Task(uuid, JSON.stringify({ uuid, run }));
 }

@@ -1,92 +1,74 @@
-import { closeSync, openSync } from 'node:fs';
-import { ioError, TaskpipeError } from '../../core/base/errors.ts';
-import { Task, timestamp } from '../../core/record/task.ts';
-import { openLocked } from '../../core/storage/lock.ts';
+import { closeSync, statSync } from 'node:fs';
+import { runOf, Task, timestamp } from '../../core/record/task.ts';
 import { type Database, openDatabase, type Statement } from '../../core/storage/sqlite-database.ts';
-import type { Misfit } from '../../savers/contract.ts';
+import { PATIENCE } from '../../core/storage/sqlite-errors.ts';
 import { TableRows } from '../../savers/sqlite/table-rows.ts';
-import { parseRows, TableWriter } from '../../savers/sqlite/table-writer.ts';
+import { TableWriter } from '../../savers/sqlite/table-writer.ts';
 import { prepareTable } from '../../savers/sqlite/user-table.ts';
+import type { Finished, Pruned, RerunRules, StoreOptions, Submitted } from './contract.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Queries } from './queries.ts';
+import { ResultTable } from './result-table.ts';
+import { makePrivate, StoreFile } from './store-file.ts';
+import { lockOf, prepareQueue } from './store-schema.ts';
 import { failed, isFinal, type ServeState, stateOf } from './stored-record.ts';
 
-/** Schema of the queue: accepted tasks in their order. Results are in the table `tasks`, as `task-save` writes it. */
-const SCHEMA = `
-  create table if not exists submissions (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    uuid TEXT NOT NULL UNIQUE,
-    line TEXT NOT NULL,
-    state TEXT NOT NULL,
-    submitted TEXT NOT NULL,
-    finished TEXT
-  );
-  create index if not exists submissions_by_state on submissions (state, seq);
-`;
+/** States in which a task did not succeed and may be run again. After `REVERT_FAILURE`, a person must look first. */
+const UNDONE: readonly string[] = ['FAILURE', 'REVERTED', 'CANCELLED'];
 
-/** Outcome of a submission. */
-export interface Submitted {
-  readonly uuid: string;
-  /** True if the task will be run; false if it exists already. */
-  readonly isNew: boolean;
-  /** Previous state, if the task is run again. */
-  readonly was: string | undefined;
-}
-
-/** A finished task. */
-export interface Finished {
-  readonly task: Task;
-  readonly state: ServeState;
-}
-
-/** Locks a store for one service. The lock is a file of its own: SQLite would release a lock on the database file. */
-function lockOf(path: string, warn: (message: string) => void): number {
-  const file = `${path}-serve`;
-  const busy = `${path} is in use by another task-serve; name another store with --store`;
-  try {
-    return openLocked(file, () => openSync(file, 'a', 0o600), 'exclusive', busy, warn);
-  } catch (error) {
-    throw ioError('cannot open', file, error);
-  }
-}
+/** Time to wait for readers before the write-ahead log is emptied, in milliseconds. */
+const BRIEF = 100;
 
 /** Accepted tasks and their results, in a SQLite database. A resolved promise means that the data is on the disk. */
 export class Store {
   readonly queries: Queries;
   readonly #database: Database;
-  readonly #table: TableWriter;
+  readonly #results: ResultTable;
   readonly #group: GroupCommit;
+  readonly #file: StoreFile;
   readonly #lock: number;
   readonly #statements = new Map<string, Promise<Statement>>();
 
-  private constructor(database: Database, queries: Queries, table: TableWriter, lock: number) {
+  private constructor(
+    database: Database,
+    queries: Queries,
+    results: ResultTable,
+    file: StoreFile,
+    lock: number,
+  ) {
     this.#lock = lock;
+    this.#file = file;
     this.#database = database;
     this.queries = queries;
-    this.#table = table;
-    this.#group = new GroupCommit(database, () => table.reset());
+    this.#results = results;
+    this.#group = new GroupCommit(
+      database,
+      () => results.reset(),
+      () => file.check(),
+    );
   }
 
   /**
    * Opens a store.
-   * @param say writes a line to stderr
    * @throws {TaskpipeError} `IO`; `LOCKED` if another service uses it; `DATA` if it is not a database or has tables of
    *   another shape
    */
-  static async open(path: string, warn: (message: string) => void): Promise<Store> {
+  static async open(path: string, options: StoreOptions): Promise<Store> {
+    const { warn, isPrivate = false, isPruned = false } = options;
+    if (isPrivate) makePrivate(path);
     const database = await openDatabase(path);
     let lock: number | undefined;
     try {
       lock = lockOf(path, warn);
       const shape = await prepareTable(database, 'tasks');
-      await database.exec(SCHEMA).catch((error: Error) => {
-        throw new TaskpipeError(
-          'DATA',
-          `${path} has a table submissions that task-serve did not make: ${error.message}`,
-        );
-      });
-      const table = new TableWriter(database, 'tasks', new TableRows(path, shape, undefined));
-      return new Store(database, new Queries(await openDatabase(path, { readonly: true })), table, lock);
+      await prepareQueue(database, path, isPruned);
+      const results = new ResultTable(
+        database,
+        new TableWriter(database, 'tasks', new TableRows(path, shape, undefined)),
+      );
+      const file = new StoreFile(path, warn);
+      const queries = new Queries(await openDatabase(path, { readonly: true }), () => file.check());
+      return new Store(database, queries, results, file, lock);
     } catch (error) {
       database.close();
       if (lock !== undefined) closeSync(lock);
@@ -96,10 +78,10 @@ export class Store {
 
   /**
    * Accepts tasks.
-   * @param rerunAfter age at which a finished task is run again, in milliseconds
+   * @param rules tell when an ended task is run again
    */
-  submit(tasks: readonly Task[], rerunAfter: number): Promise<readonly Submitted[]> {
-    return this.#group.commit(async () => {
+  async submit(tasks: readonly Task[], rules: RerunRules): Promise<readonly Submitted[]> {
+    const all = await this.#group.commit(async () => {
       const now = timestamp(Date.now());
       const insert = await this.#prepared(
         `insert into submissions (uuid, line, state, submitted) values (?, ?, 'PENDING', ?) on conflict (uuid) do nothing`,
@@ -107,12 +89,14 @@ export class Store {
       const submitted: Submitted[] = [];
       for (const { uuid, line } of tasks) {
         const isNew = insert.run([uuid, line, now]) > 0;
-        const isOutdated = !isNew && (await this.#isOutdated(uuid, rerunAfter));
-        const was = isOutdated ? await this.#restart(uuid, line) : undefined;
+        const isAgain = !isNew && (await this.#isAgain(uuid, rules));
+        const was = isAgain ? await this.#restart(uuid, line) : undefined;
         submitted.push({ uuid, isNew: isNew || was !== undefined, was });
       }
       return submitted;
     });
+    this.#file.check(); // before anything is acknowledged
+    return all;
   }
 
   /**
@@ -122,19 +106,20 @@ export class Store {
   finish(tasks: readonly Task[]): Promise<readonly Finished[]> {
     return this.#group.commit(async () => {
       const end = await this.#prepared(
-        `update submissions set state = ?, finished = ? where uuid = ? and state = 'PENDING'`,
+        `update submissions set state = ?, finished = ?, started = ? where uuid = ? and state = 'PENDING'`,
       );
       const finished: Finished[] = [];
       let rows = '';
       for (const came of tasks) {
-        const { task, row } = this.#encode(came);
+        const { task, row } = this.#results.encode(came);
         const state = stateOf(task.fields);
-        if (!isFinal(state) || end.run([state, timestamp(Date.now()), task.uuid]) === 0) continue;
+        const started = runOf(task.fields)?.at ?? null;
+        if (!isFinal(state) || end.run([state, timestamp(Date.now()), started, task.uuid]) === 0) continue;
         rows += row;
         finished.push({ task, state });
       }
       if (rows === '') return finished;
-      const instead = await this.#write(
+      const instead = await this.#results.write(
         rows,
         finished.map(({ task }) => task),
       );
@@ -146,13 +131,16 @@ export class Store {
     });
   }
 
-  /** Cancels a task that has not started. Returns whether there was one. */
-  cancel(uuid: string): Promise<boolean> {
+  /**
+   * Cancels a task that has not ended. Returns whether there was one.
+   * @param started start of the work on it, ISO 8601 in UTC
+   */
+  cancel(uuid: string, started: string | null): Promise<boolean> {
     return this.#group.commit(async () => {
       const end = await this.#prepared(
-        `update submissions set state = 'CANCELLED', finished = ? where uuid = ? and state = 'PENDING'`,
+        `update submissions set state = 'CANCELLED', finished = ?, started = ? where uuid = ? and state = 'PENDING'`,
       );
-      return end.run([timestamp(Date.now()), uuid]) > 0;
+      return end.run([timestamp(Date.now()), started, uuid]) > 0;
     });
   }
 
@@ -166,19 +154,75 @@ export class Store {
     return this.#group.commit(async () => (await this.#drop(uuid))?.state);
   }
 
+  /** Keeps the stack of what the work of a task threw. */
+  explain(uuid: string, stack: string): Promise<void> {
+    return this.#group.commit(async () => {
+      const set = await this.#prepared('update submissions set stack = ? where uuid = ?');
+      set.run([stack, uuid]);
+    });
+  }
+
+  /**
+   * Deletes tasks that have ended before a time, the oldest first.
+   * @param before ISO 8601, UTC
+   * @param limit maximum number
+   */
+  prune(before: string, limit: number): Promise<readonly Pruned[]> {
+    return this.#group.commit(async () => {
+      const find = await this.#prepared(
+        'select uuid, state from submissions where finished < ? order by finished limit ?',
+      );
+      const found = [...(await find.rows([before, BigInt(limit)]))];
+      const pruned = found.map(([uuid, state]) => ({ uuid: String(uuid), state: String(state) }));
+      for (const { uuid } of pruned) await this.#drop(uuid);
+      return pruned;
+    });
+  }
+
+  /** Path of the database. */
+  get path(): string {
+    return this.#database.path;
+  }
+
+  /** Checks that the path still names the database. @throws {LostStore} */
+  check(): void {
+    this.#file.check();
+  }
+
+  /** Returns the size of the write-ahead log, in bytes. */
+  logSize(): number {
+    return statSync(`${this.path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  /** Moves the write-ahead log into the database and empties it. Returns whether that was possible. */
+  shrinkLog(): Promise<boolean> {
+    return this.#group.between(async () => {
+      await this.#database.all(`pragma busy_timeout = ${BRIEF}`); // clients wait meanwhile
+      try {
+        const [[isBusy] = []] = await this.#database.all('pragma wal_checkpoint(truncate)');
+        return Number(isBusy) === 0;
+      } finally {
+        await this.#database.all(`pragma busy_timeout = ${PATIENCE}`);
+      }
+    });
+  }
+
   /** Takes over results that a `task-save` has written to the table. Returns their uuids and states. */
   adopt(): Promise<readonly { readonly uuid: string; readonly state: ServeState }[]> {
     return this.#group.commit(async () => {
       const find = await this.#prepared(
-        `select s.uuid, coalesce(t.state, 'SUCCESS') from submissions s join tasks t on t.uuid = s.uuid
+        `select s.uuid, coalesce(t.state, 'SUCCESS'), t.at from submissions s join tasks t on t.uuid = s.uuid
          where s.state = 'PENDING' and coalesce(t.state, 'SUCCESS') <> 'PENDING'`,
       );
-      const end = await this.#prepared('update submissions set state = ?, finished = ? where uuid = ?');
-      const found = [...(await find.rows())].map(([uuid, state]) => ({
+      const end = await this.#prepared(
+        'update submissions set state = ?, finished = ?, started = ? where uuid = ?',
+      );
+      const found = [...(await find.rows())].map(([uuid, state, at]) => ({
         uuid: String(uuid),
         state: String(state) as ServeState,
+        started: at == null ? null : String(at),
       }));
-      for (const { uuid, state } of found) end.run([state, timestamp(Date.now()), uuid]);
+      for (const { uuid, state, started } of found) end.run([state, timestamp(Date.now()), started, uuid]);
       return found;
     });
   }
@@ -188,7 +232,7 @@ export class Store {
     const { uuid, fields } = failed('task-serve', 'NONE', '');
     const probe = new Task(uuid, JSON.stringify({ ...fields, result: {} }));
     await this.#group.commit(async () => {
-      await this.#write(String(this.#table.encode(probe)), [probe]);
+      await this.#results.write(this.#results.encode(probe).row, [probe]);
       (await this.#prepared('delete from tasks where uuid = ?')).run([uuid]);
     });
   }
@@ -201,43 +245,16 @@ export class Store {
     closeSync(this.#lock);
   }
 
-  /**
-   * Writes the rows of tasks. A row that the table rejects is replaced with the record of a failure.
-   * @returns these failures, by their index in `tasks`
-   */
-  async #write(rows: string, tasks: readonly Task[]): Promise<ReadonlyMap<number, Task>> {
-    const refused = new Map<number, Misfit>();
-    const replaced = new Map<number, Task>();
-    const taskOf = (index: number): Task => tasks[index] as Task;
-    await this.#table.write(parseRows(rows), taskOf, (index, why) => refused.set(index, why));
-    for (const [index, { code, message }] of refused) {
-      const instead = failed(taskOf(index).uuid, code, message);
-      const fail = (_: number, why: Misfit): never => {
-        throw new TaskpipeError('DATA', `cannot write to ${this.#database.path}: ${why.message}`);
-      };
-      await this.#table.write(parseRows(String(this.#table.encode(instead))), () => instead, fail);
-      replaced.set(index, instead);
-    }
-    return replaced;
-  }
-
   async #fail(uuid: string): Promise<void> {
     (await this.#prepared("update submissions set state = 'FAILURE' where uuid = ?")).run([uuid]);
   }
 
-  /** Returns a task with its row; a task that a table cannot hold becomes a failure. */
-  #encode(task: Task): { task: Task; row: string } {
-    const row = this.#table.encode(task);
-    if (typeof row === 'string') return { task, row };
-    const instead = failed(task.uuid, row.code, row.message);
-    return { task: instead, row: String(this.#table.encode(instead)) };
-  }
-
-  async #isOutdated(uuid: string, rerunAfter: number): Promise<boolean> {
-    if (rerunAfter === Number.POSITIVE_INFINITY) return false;
-    const find = await this.#prepared('select finished from submissions where uuid = ?');
-    const [[finished] = []] = [...(await find.rows([uuid]))];
-    return typeof finished === 'string' && Date.parse(finished) + rerunAfter <= Date.now();
+  /** Returns whether a task that exists is to be run again. */
+  async #isAgain(uuid: string, { after, failed: isFailedAgain }: RerunRules): Promise<boolean> {
+    const find = await this.#prepared('select state, finished from submissions where uuid = ?');
+    const [[state, finished] = []] = [...(await find.rows([uuid]))];
+    if (isFailedAgain && UNDONE.includes(String(state))) return true;
+    return typeof finished === 'string' && Date.parse(finished) + after <= Date.now();
   }
 
   /** Puts a finished task at the end of the queue. @param line its record; default: the stored one */

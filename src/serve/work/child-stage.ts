@@ -1,81 +1,71 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { ioError, messageOf, TaskpipeError } from '../../core/base/errors.ts';
 import { textOf } from '../../core/base/format.ts';
+import type { Event, Notify } from '../../core/record/event.ts';
 import { readJsonRecords, readTasks } from '../../core/record/ndjson.ts';
 import type { Task } from '../../core/record/task.ts';
-import { splitWords } from '../../executors/program/command-words.ts';
 import { signalGroup } from '../../executors/program/process-group.ts';
-import { type Call, NO_TASK, programOf } from '../../executors/program/start-program.ts';
-import type { Stage } from './stage.ts';
+import type { ExecCall } from './exec-call.ts';
+import type { Stage, StageHooks } from './stage.ts';
 
 export interface ChildOptions {
-  /** True to run the command with `sh -c`. */
-  readonly shell?: boolean | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Options added to a `task-exec` command that does not have them. */
-  readonly also: Readonly<Record<string, string | undefined>>;
-  /** Called when a task starts. */
-  readonly began: (uuid: string) => void;
   /** Aborted to send SIGTERM, so that running tasks finish; `aborting` then kills the program. */
   readonly stopping: AbortSignal;
   readonly aborting: AbortSignal;
   readonly warn: (message: string) => void;
 }
 
+/** Time beyond its grace after which a program that was asked to end is killed, in milliseconds. */
+const SLACK = 2000;
+
 /**
  * Makes a stage that is a program, such as `task-exec --module work.mjs`: it reads tasks from its standard input and
  * writes records to its standard output.
  */
-export function childStage(command: string, options: ChildOptions): Stage {
-  const words = callOf(command, options);
-  return (tasks) => run(words, command, tasks, options);
-}
-
-/** Tells whether a command is a `task-exec`, which accepts more options. */
-export function isTaskExec(command: string, shell: boolean | undefined): boolean {
-  return !shell && splitWords(command, false).some((word) => /(^|\/)task-exec$/.test(word));
-}
-
-/** Returns the words of the command. @throws {TaskpipeError} `USAGE` if the program does not exist */
-function callOf(command: string, { shell, also, environment }: ChildOptions): readonly string[] {
-  const { file, words } = programOf('exec', command, { shell, environment }).callFor(NO_TASK) as Call;
-  const args = words.slice(1);
-  if (!isTaskExec(command, shell)) return [file, ...args];
-  for (const [option, value] of Object.entries({ events: '/dev/fd/3', ...also })) {
-    const isThere = args.some((word) => word === `--${option}` || word.startsWith(`--${option}=`));
-    if (value !== undefined && !isThere) args.push(`--${option}=${value}`);
-  }
-  return [file, ...args];
+export function childStage(call: ExecCall, options: ChildOptions): Stage {
+  return (tasks, hooks) => run(call, tasks, options, hooks);
 }
 
 async function* run(
-  [file = '', ...args]: readonly string[],
-  name: string,
+  call: ExecCall,
   tasks: AsyncIterable<readonly Task[]>,
-  options: ChildOptions,
+  { stopping, aborting, warn, environment }: ChildOptions,
+  hooks: StageHooks | undefined,
 ): AsyncGenerator<readonly Task[]> {
-  const { stopping, aborting, warn, environment } = options;
   if (stopping.aborted) return;
-  const env = Object.entries(environment).filter(([key]) => !OURS.test(key));
-  const child = spawn(file, args, {
-    stdio: ['pipe', 'pipe', 'inherit', 'pipe'],
-    detached: true, // Ctrl-C reaches the service only, which lets the program finish
-    env: Object.fromEntries(env),
-  });
+  const { name } = call;
+  const child = start(call, environment);
   const ended = once(child, 'close').catch((error) => {
     throw ioError('cannot start', name, error);
   });
   ended.catch(() => {}); // awaited below
-  const stop = (): void => void child.kill('SIGTERM');
+  let killer: NodeJS.Timeout | undefined;
   const leave = (): void => void signalGroup(child.pid, 'SIGKILL');
+  const stop = (): void => {
+    child.kill('SIGTERM');
+    killer ??= setTimeout(leave, call.grace + SLACK);
+  };
   stopping.addEventListener('abort', stop);
   aborting.addEventListener('abort', leave);
+  let isReplaced = false;
+  const replace = (): void => {
+    isReplaced = true;
+    stop();
+  };
+  const pulse = pulseOf(child);
+  if (call.hasEvents)
+    hooks?.control({
+      cancel: (uuid) => tell(child, { cancel: uuid }),
+      replace,
+      blockedSince: pulse.blockedSince,
+    });
   const input = child.stdin as Writable;
   input.on('error', () => {}); // `ended` reports the end of the program
   const fed = feed(tasks, input);
-  const watched = watch(child.stdio[3] as Readable, options.began);
+  const watched = watch(child.stdio[3] as Readable, hooks?.notify);
   try {
     yield* readTasks(child.stdout as AsyncIterable<Buffer>, {
       source: name,
@@ -83,9 +73,11 @@ async function* run(
     });
     const [code, signal] = (await ended) as [number | null, string | null];
     await watched;
-    if (!stopping.aborted)
+    if (!stopping.aborted && !isReplaced)
       throw new TaskpipeError('IO', `${name} ended, ${signal ?? `with ${code}`}; it is started again`);
   } finally {
+    clearTimeout(killer);
+    pulse.stop();
     stopping.removeEventListener('abort', stop);
     aborting.removeEventListener('abort', leave);
     leave(); // also after an error: nothing else ends the program
@@ -97,11 +89,42 @@ async function* run(
 /** Variables that are removed from the environment of programs: TASK_EXEC or TASK_TOKEN would be read there. */
 const OURS = /^TASK_/;
 
+function start({ file, args, isTaskExec }: ExecCall, environment: ChildOptions['environment']): ChildProcess {
+  const env = Object.entries(environment).filter(([key]) => !OURS.test(key));
+  const stdio: StdioOptions = ['pipe', 'pipe', 'inherit', 'pipe', ...(isTaskExec ? (['ipc'] as const) : [])];
+  return spawn(file, args, {
+    stdio,
+    detached: true, // Ctrl-C reaches the service only, which lets the program finish
+    env: Object.fromEntries(env),
+  });
+}
+
+function tell(child: ChildProcess, message: { readonly cancel: string } | { readonly ping: number }): void {
+  if (child.connected) child.send(message, () => {}); // an error means that it ends
+}
+
+/** Interval of the questions whether a task-exec is alive, and the silence that means that it is not, in milliseconds. */
+const PULSE = 500;
+const SILENCE = 2000;
+
+/** Asks a task-exec again and again whether it is alive. It does not answer while work blocks its main thread. */
+function pulseOf(child: ChildProcess): { blockedSince(): number | undefined; stop(): void } {
+  let last: number | undefined;
+  child.on('message', () => {
+    last = performance.now();
+  });
+  const timer = setInterval(() => tell(child, { ping: 1 }), PULSE);
+  return {
+    blockedSince: () => (last === undefined || performance.now() - last < SILENCE ? undefined : last),
+    stop: () => clearInterval(timer),
+  };
+}
+
 async function feed(tasks: AsyncIterable<readonly Task[]>, input: Writable): Promise<void> {
   try {
     for await (const batch of tasks) {
       if (input.destroyed) return;
-      if (!input.write(textOf(batch))) await Promise.race([once(input, 'drain'), once(input, 'close')]);
+      if (!input.write(textOf(batch))) await drained(input);
     }
     input.end();
   } catch (error) {
@@ -109,13 +132,21 @@ async function feed(tasks: AsyncIterable<readonly Task[]>, input: Writable): Pro
   }
 }
 
+/** Resolves when more may be written, or when the pipe is closed. */
+async function drained(input: Writable): Promise<void> {
+  const over = new AbortController();
+  const { signal } = over;
+  await Promise.race([once(input, 'drain', { signal }), once(input, 'close', { signal })]).finally(() =>
+    over.abort(),
+  );
+}
+
 /** Reads the events of a `task-exec`. */
-async function watch(events: Readable, began: (uuid: string) => void): Promise<void> {
+async function watch(events: Readable, notify: Notify | undefined): Promise<void> {
   try {
     for await (const records of readJsonRecords(events, { source: 'events', reject: () => {} })) {
       for (const { fields } of records)
-        if (fields.state === 'RUNNING' && fields.flow === undefined && typeof fields.uuid === 'string')
-          began(fields.uuid);
+        if (typeof fields.uuid === 'string') notify?.(fields as unknown as Event);
     }
   } catch {
     // the program has ended; its output reports that

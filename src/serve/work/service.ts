@@ -1,65 +1,77 @@
 import { EventEmitter } from 'node:events';
 import { messageOf } from '../../core/base/errors.ts';
-import { Task } from '../../core/record/task.ts';
-import { failed, isFinal, type ServeState } from '../store/stored-record.ts';
-import type { Store, Submitted } from '../store/task-store.ts';
-import type { ServiceOptions, StateChange } from './stage.ts';
+import { type Task, timestamp } from '../../core/record/task.ts';
+import type { Finished, Submitted } from '../store/contract.ts';
+import { LostStore } from '../store/store-file.ts';
+import { isFinal, type ServeState } from '../store/stored-record.ts';
+import type { Store } from '../store/task-store.ts';
+import { Feeder } from './feeder.ts';
+import type { RunningTasks } from './running-tasks.ts';
+import type { ServiceOptions } from './stage.ts';
+import { appendToLog, deleteLog } from './task-log.ts';
 
-/** Delay before a stage that ended by itself is restarted, in milliseconds: the first one, and the maximum. */
-const RESTART = { first: 500, most: 30_000 };
-/** Interval of the checks for results from a `task-save` and for deadlines, in milliseconds. */
+/** Interval of the checks for results from a `task-save`, for old tasks and for the size of the log, in milliseconds. */
 const TICK = 500;
-/** Grace beyond the timeout, in milliseconds, so that a stage with the same timeout reports first. */
-const SLACK = 2000;
-const BATCH = 500;
+/** Maximum number of old tasks that are deleted in a tick. */
+const PRUNED = 500;
+/** Size of the write-ahead log at which it is emptied, in bytes: SQLite itself does so at about 40 MB. */
+const LOG_LIMIT = 96 * 1024 * 1024;
+/** Interval of these attempts, in milliseconds. */
+const SHRINK = 5000;
 
-/**
- * Service that feeds accepted tasks to a stage and stores their results. If the stage ends, it is restarted
- * and gets the unfinished tasks again.
- */
-export class Service extends EventEmitter<{ change: [StateChange] }> {
+/** A change of state, as watchers get it. */
+export interface StateChange {
+  readonly uuid: string;
+  readonly state: ServeState;
+}
+
+/** Events of a service. */
+interface ServiceEvents {
+  change: [StateChange];
+  /** A task has ended, with its result. */
+  end: [Finished];
+}
+
+/** Service that accepts tasks, has a stage run them, and keeps their results. */
+export class Service extends EventEmitter<ServiceEvents> {
   readonly store: Store;
   readonly options: ServiceOptions;
   readonly counts: Map<string, number> = new Map();
-  /** Running tasks with their start time. */
-  readonly running: Map<string, number> = new Map();
-  /** Tasks in flight in the stage. */
-  readonly #given = new Set<string>();
-  /** Sequence number of the last task that the stage got. */
-  #cursor = 0;
-  /** Set by `poke`: the queue must be read again. */
-  #hasNews = false;
-  #wake: (() => void) | undefined;
-  #loop: Promise<void> | undefined;
+  readonly #feeder: Feeder;
   #timer: NodeJS.Timeout | undefined;
+  #isTicking = false;
   #version = '';
-  /** Number of the current start of the stage. */
-  #generation = 0;
-  /** Number of starts of the stage. */
-  starts = 0;
-  isStageUp = false;
+  #shrunk = 0;
+  #isLost = false;
+  /** Size of the log from which the next message is written, in bytes. */
+  #saidSize = LOG_LIMIT;
 
   constructor(store: Store, options: ServiceOptions) {
     super();
     this.store = store;
     this.options = options;
     this.setMaxListeners(0);
+    this.#feeder = new Feeder(store, options, {
+      keep: (tasks) => this.#keep(tasks),
+      began: (uuid) => void this.emit('change', { uuid, state: 'RUNNING' }),
+      threw: (uuid, stack) => this.#threw(uuid, stack),
+    });
   }
 
   async start(): Promise<void> {
     await this.store.prepareRun();
     if (this.options.isAdopting) await this.store.adopt();
-    for (const [state, count] of await this.store.queries.counts()) this.counts.set(state, count);
-    this.options.stopping.addEventListener('abort', () => this.poke());
-    this.#loop = this.#run();
-    this.#timer = setInterval(
-      () => void this.#tick().catch((error) => this.options.warn(messageOf(error))),
-      TICK,
-    );
+    await this.#countAll();
+    this.#feeder.start();
+    this.#timer = setInterval(() => void this.#tick(), TICK);
   }
 
-  get #isStopping(): boolean {
-    return this.options.stopping.aborted;
+  get isStageUp(): boolean {
+    return this.#feeder.isStageUp;
+  }
+
+  get running(): RunningTasks {
+    return this.#feeder.running;
   }
 
   /** Number of unfinished tasks. */
@@ -68,36 +80,34 @@ export class Service extends EventEmitter<{ change: [StateChange] }> {
   }
 
   async submit(tasks: readonly Task[]): Promise<readonly Submitted[]> {
-    const submitted = await this.store.submit(tasks, this.options.rerunAfter);
+    const submitted = await this.store.submit(tasks, this.options.rerun);
     for (const { uuid, isNew, was } of submitted) if (isNew) this.#move(was, { uuid, state: 'PENDING' });
-    this.poke();
+    this.#feeder.poke();
     return submitted;
   }
 
-  /** Returns the state of a task whose state in the store is `state`. */
-  stateOf(uuid: string, state: string): ServeState {
-    return state === 'PENDING' && this.running.has(uuid) ? 'RUNNING' : (state as ServeState);
+  /**
+   * Returns the state of a task.
+   * @param state its state in the store, read after `isRunning`: a task that ends meanwhile is not PENDING again
+   */
+  stateOf(uuid: string, state: string, isRunning: boolean = this.running.has(uuid)): ServeState {
+    return state === 'PENDING' && isRunning ? 'RUNNING' : (state as ServeState);
   }
 
-  /** Records that a task has started. */
-  began(uuid: string): void {
-    if (!this.#given.has(uuid) || this.running.has(uuid)) return;
-    this.running.set(uuid, Date.now());
-    this.emit('change', { uuid, state: 'RUNNING' });
-  }
-
+  /** Cancels a task. If it runs, the stage gives it up. Returns false if it has ended. */
   async cancel(uuid: string): Promise<boolean> {
-    if (this.running.has(uuid)) return false;
-    const isDone = await this.store.cancel(uuid);
-    if (isDone) this.#move('PENDING', { uuid, state: 'CANCELLED' });
-    return isDone;
+    const isDone = await this.store.cancel(uuid, this.running.get(uuid)?.at ?? null);
+    if (!isDone) return false;
+    this.#feeder.abandon(uuid);
+    this.#move('PENDING', { uuid, state: 'CANCELLED' });
+    return true;
   }
 
   async rerun(uuid: string): Promise<boolean> {
     const was = await this.store.rerun(uuid);
     if (was === undefined) return false;
     this.#move(was, { uuid, state: 'PENDING' });
-    this.poke();
+    this.#feeder.poke();
     return true;
   }
 
@@ -105,100 +115,97 @@ export class Service extends EventEmitter<{ change: [StateChange] }> {
     const was = await this.store.remove(uuid);
     if (was === undefined) return false;
     this.#count(was, -1);
+    await this.#forgetLog(uuid);
     return true;
-  }
-
-  poke(): void {
-    this.#hasNews = true;
-    this.#wake?.();
-    this.#wake = undefined;
   }
 
   /** Resolves when the stage has ended and its results are stored. Call it after `stopping` was aborted. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    this.poke();
-    await this.#loop;
+    await this.#feeder.stop();
   }
 
-  /** Runs the stage and restarts it when it ends. */
-  async #run(): Promise<void> {
-    let wait = RESTART.first;
-    while (!this.#isStopping) {
-      const began = Date.now();
-      this.#generation = ++this.starts;
-      this.isStageUp = true;
-      try {
-        for await (const tasks of this.options.stage(this.#tasks(this.starts))) await this.keep(tasks);
-        if (!this.#isStopping && !this.options.isAdopting)
-          this.options.warn('the stage that runs the tasks has ended; it is restarted');
-      } catch (error) {
-        if (!this.#isStopping) this.options.warn(messageOf(error));
-      }
-      this.isStageUp = false;
-      this.#generation = -1; // the generator of the ended stage takes no more tasks
-      this.poke();
-      this.running.clear();
-      this.#given.clear();
-      this.#cursor = 0;
-      if (this.#isStopping) return;
-      wait = Date.now() - began > RESTART.most ? RESTART.first : Math.min(wait * 2, RESTART.most);
-      await this.#sleep(wait);
-    }
-  }
-
-  /** Stores the results of tasks. */
-  async keep(tasks: readonly Task[]): Promise<void> {
-    const finished = await this.store.finish(tasks);
-    for (const { uuid } of tasks) {
-      this.#given.delete(uuid);
-      this.running.delete(uuid);
-    }
-    for (const end of finished) {
+  async #keep(tasks: readonly Task[]): Promise<void> {
+    for (const end of await this.store.finish(tasks)) {
       this.#move('PENDING', { uuid: end.task.uuid, state: end.state });
-      this.options.onDone?.(end);
-    }
-    this.poke();
-  }
-
-  /** Yields waiting tasks as the stage has room for them. */
-  async *#tasks(generation: number): AsyncGenerator<readonly Task[]> {
-    while (!this.#isStopping && generation === this.#generation) {
-      this.#hasNews = false;
-      const room = this.options.window - this.#given.size;
-      const waiting = room <= 0 ? [] : await this.store.queries.waiting(this.#cursor, Math.min(room, BATCH));
-      if (generation !== this.#generation) return;
-      if (waiting.length === 0) {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-          if (this.#isStopping || this.#hasNews) resolve();
-        });
-        continue;
-      }
-      this.#cursor = waiting.at(-1)?.seq ?? this.#cursor;
-      const tasks = waiting.filter(({ uuid }) => !this.#given.has(uuid));
-      if (!this.options.isAdopting) for (const { uuid } of tasks) this.#give(uuid);
-      yield tasks.map(({ uuid, line }) => new Task(uuid, line));
+      this.emit('end', end);
     }
   }
 
-  #give(uuid: string): void {
-    this.#given.add(uuid);
-    if (!this.options.isToldOfBegin) this.began(uuid);
+  #threw(uuid: string, stack: string): void {
+    const { logDir, warn } = this.options;
+    this.store.explain(uuid, stack).catch((error) => warn(messageOf(error)));
+    if (logDir !== undefined)
+      appendToLog(logDir, uuid, 'ERROR', stack).catch((error) => warn(messageOf(error)));
   }
 
   async #tick(): Promise<void> {
-    const limit = Date.now() - this.options.timeout - SLACK;
-    const late = [...this.running].filter(([, since]) => since < limit).map(([uuid]) => uuid);
-    if (late.length > 0) {
-      const words = `the task did not end within ${this.options.timeout / 1000} s (--timeout)`;
-      await this.keep(late.map((uuid) => failed(uuid, 'TIMEOUT', words)));
+    if (this.#isTicking) return;
+    this.#isTicking = true;
+    try {
+      this.#feeder.checkStuck();
+      await this.#check();
+      if (this.options.isAdopting) await this.#adopt();
+      if (this.options.keep !== undefined) await this.#prune(this.options.keep);
+      await this.#shrinkLog();
+    } catch (error) {
+      if (!(error instanceof LostStore)) this.options.warn(messageOf(error));
+    } finally {
+      this.#isTicking = false;
     }
-    if (!this.options.isAdopting) return;
+  }
+
+  /** Checks the files of the store. When they are back, what was refused meanwhile is not counted. */
+  async #check(): Promise<void> {
+    const wasLost = this.#isLost;
+    this.#isLost = true;
+    this.store.check();
+    this.#isLost = false;
+    if (wasLost) await this.#countAll();
+  }
+
+  async #countAll(): Promise<void> {
+    const counts = await this.store.queries.counts();
+    this.counts.clear();
+    for (const [state, count] of counts) this.counts.set(state, count);
+  }
+
+  async #adopt(): Promise<void> {
     const version = await this.store.queries.version();
     if (version === this.#version) return;
     this.#version = version;
     for (const change of await this.store.adopt()) this.#move('PENDING', change);
+  }
+
+  async #prune(keep: number): Promise<void> {
+    const pruned = await this.store.prune(timestamp(Date.now() - keep), PRUNED);
+    for (const { uuid, state } of pruned) {
+      this.#count(state, -1);
+      await this.#forgetLog(uuid);
+    }
+  }
+
+  async #forgetLog(uuid: string): Promise<void> {
+    const { logDir, warn } = this.options;
+    if (logDir !== undefined) await deleteLog(logDir, uuid).catch((error) => warn(messageOf(error)));
+  }
+
+  /** Empties the log of the store if it has grown: another process that reads for long keeps SQLite from doing so. */
+  async #shrinkLog(): Promise<void> {
+    const now = performance.now();
+    if (now - this.#shrunk < SHRINK || this.store.logSize() < LOG_LIMIT) return;
+    this.#shrunk = now;
+    if (await this.store.shrinkLog()) {
+      this.#saidSize = LOG_LIMIT;
+      return;
+    }
+    const bytes = this.store.logSize();
+    if (bytes < this.#saidSize) return;
+    this.#saidSize = bytes * 2;
+    const size = Math.round(bytes / 1024 / 1024);
+    this.options.warn(
+      `${this.store.path}-wal has grown to ${size} MB: another process has had the database open for reading for long; end it`,
+    );
   }
 
   /** Updates the counts and notifies watchers. @param from the previous state; undefined if the task is new */
@@ -211,16 +218,5 @@ export class Service extends EventEmitter<{ change: [StateChange] }> {
 
   #count(state: string, by: number): void {
     this.counts.set(state, Math.max(0, (this.counts.get(state) ?? 0) + by));
-  }
-
-  #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
-        if (!this.#isStopping) return;
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }

@@ -1,31 +1,54 @@
+import type { Notify } from '../../core/record/event.ts';
 import type { Task } from '../../core/record/task.ts';
-import type { ServeState } from '../store/stored-record.ts';
-import type { Finished } from '../store/task-store.ts';
+import type { RerunRules } from '../store/contract.ts';
+
+/** Functions of a stage that the service calls. */
+export interface ServedStage {
+  /** Gives up a task: its signal is aborted, or it is not started. Absent if the stage cannot do that. */
+  cancel?(uuid: string): void;
+  /** Returns the time, by `performance.now()`, since which work blocks the stage; undefined if nothing does. */
+  blockedSince?(): number | undefined;
+  /** Ends a stage that is stuck, so that it is started again. */
+  replace?(): void;
+}
+
+/** Functions of the service that a stage calls. A stage that calls `control` also calls `notify`. */
+export interface StageHooks {
+  /** Receives the changes of state of its tasks. */
+  readonly notify: Notify;
+  readonly control: (stage: ServedStage) => void;
+}
 
 /** A stage, such as `exec(…)` of the library: it takes tasks and returns them with their results. */
-export type Stage = (tasks: AsyncIterable<readonly Task[]>) => AsyncIterable<readonly Task[]>;
+export type Stage = (
+  tasks: AsyncIterable<readonly Task[]>,
+  hooks?: StageHooks,
+) => AsyncIterable<readonly Task[]>;
 
-export interface ServiceOptions {
+/** Options of the part that drives the stage. */
+export interface FeederOptions {
   readonly stage: Stage;
   /** Aborted to stop: a stage that ends afterwards is not restarted. */
   readonly stopping: AbortSignal;
+  /** Aborted to leave without waiting for the stage. */
+  readonly aborting: AbortSignal;
   /** True if a `task-save` at the end of a pipe writes the results, and not the stage. */
-  readonly isAdopting?: boolean;
-  /** True if the stage calls `began`; otherwise a task has started when the stage gets it. */
-  readonly isToldOfBegin?: boolean;
+  readonly isAdopting: boolean;
   /** Maximum number of tasks in flight in the stage. */
   readonly window: number;
   /** Time after which a running task fails, in milliseconds. */
   readonly timeout: number;
-  /** Maximum number of unfinished tasks. */
-  readonly backlog: number;
-  readonly rerunAfter: number;
-  readonly onDone?: ((finished: Finished) => void) | undefined;
+  /** Time that the stage has to end once it must stop, in milliseconds. */
+  readonly grace: number;
   readonly warn: (message: string) => void;
 }
 
-/** A change of state, as watchers get it. */
-export interface StateChange {
-  readonly uuid: string;
-  readonly state: ServeState;
+export interface ServiceOptions extends FeederOptions {
+  /** Maximum number of unfinished tasks. */
+  readonly backlog: number;
+  readonly rerun: RerunRules;
+  /** Age at which an ended task is deleted, in milliseconds; undefined: never. */
+  readonly keep: number | undefined;
+  /** Folder of the logs of tasks. */
+  readonly logDir: string | undefined;
 }

@@ -7,6 +7,7 @@ import type { Task } from '../../core/record/task.ts';
 import { type Backoff, toBackoff } from '../../core/schedule/backoff.ts';
 import { type Rate, toRate } from '../../core/schedule/rate.ts';
 import { MAX_LINE } from '../../core/text/lines.ts';
+import type { StageHandle } from './cancels.ts';
 import type { ChildrenOptions } from './children.ts';
 import { type Halt, type Limit, toHalt, toLimit } from './halt.ts';
 import { toJobs } from './jobs.ts';
@@ -90,8 +91,16 @@ export const execOptions = {
   maxLine: size('maximum length of a record', { default: MAX_LINE, defaultText: '16MB' }),
 };
 
+/** Functions by which a stage and the program that drives it reach each other. */
+export interface ExecHooks {
+  /** Receives every change of a task's state, in order. */
+  readonly notify?: Notify | undefined;
+  /** Receives the handle of the stage, by which single tasks are cancelled. */
+  readonly control?: ((stage: StageHandle) => void) | undefined;
+}
+
 /** Options of `exec()` that the command does not have, or has in another form. */
-interface OwnExecOptions {
+interface OwnExecOptions extends ExecHooks {
   /**
    * Called with a description of each task instead of running it; the command prints it. The task comes out as
    * PENDING.
@@ -99,8 +108,6 @@ interface OwnExecOptions {
   readonly dryRun?: ((line: string) => void) | undefined;
   /** Receives the tasks that come out as PENDING, instead of the output. The command writes them to a file. */
   readonly unfinished?: ((task: Task) => void) | undefined;
-  /** Receives every change of a task's state, in order. */
-  readonly notify?: Notify | undefined;
   /** Returns what to wait for before more tasks start, while events of `notify` are waiting to be written. */
   readonly room?: (() => Promise<void> | undefined) | undefined;
   /** Options for tasks that the work finds: where they are kept, and which are finished. */
@@ -124,6 +131,7 @@ export const OWN_EXEC_OPTIONS: Names<OwnExecOptions> = {
   dryRun: true,
   unfinished: true,
   notify: true,
+  control: true,
   room: true,
   children: true,
   stopping: true,

@@ -9,9 +9,10 @@ import type { Child, Executor, Outcome, RetryHint, StageControl } from '../../ex
 import { fromFunction, type Work } from '../../executors/from-function.ts';
 import type { Report } from '../../reports/report.ts';
 import { Account } from './account.ts';
+import { Cancels } from './cancels.ts';
 import { Children } from './children.ts';
 import type { ExecCounts } from './contract.ts';
-import { checkExecOptions, DEFAULTS, type ExecOptions } from './exec-options.ts';
+import { checkExecOptions, DEFAULTS, type ExecHooks, type ExecOptions } from './exec-options.ts';
 import { isToRevert } from './finished-record.ts';
 import { type Halt, isReached } from './halt.ts';
 
@@ -44,16 +45,17 @@ const FREE_REFUSALS = 3;
  * Returns a stage that works on tasks: `exec(work, options)(tasks)`. It runs records without `run`, and those
  * whose `run` ended as SUCCESS or PENDING. A record that arrives as a failure passes unchanged.
  * @param work a function, or an executor such as `http()`; an executor is closed at the end
+ * @returns the stage; the program that drives it may pass hooks of its own, besides those of `options`
  * @throws {TaskpipeError} `USAGE` if an option is invalid
  */
 export function exec(
   work: Work | Executor,
   options: ExecOptions = {},
-): (tasks: AsyncIterable<readonly Task[]>) => Execution {
+): (tasks: AsyncIterable<readonly Task[]>, hooks?: ExecHooks) => Execution {
   checkExecOptions(options);
   const executor = typeof work === 'function' ? fromFunction(work) : work;
-  return (tasks) => {
-    const stage = new ExecStage(executor, options);
+  return (tasks, hooks) => {
+    const stage = new ExecStage(executor, withHooks(options, hooks));
     return {
       counts: stage.counts,
       get running() {
@@ -66,6 +68,20 @@ export function exec(
   };
 }
 
+/** Returns options with further hooks. */
+function withHooks(options: ExecOptions, hooks: ExecHooks | undefined): ExecOptions {
+  if (hooks === undefined) return options;
+  const notify: ExecOptions['notify'] = (event) => {
+    options.notify?.(event);
+    hooks.notify?.(event);
+  };
+  const control: ExecOptions['control'] = (stage) => {
+    options.control?.(stage);
+    hooks.control?.(stage);
+  };
+  return { ...options, notify, control };
+}
+
 class ExecStage {
   readonly #executor: Executor;
   readonly #options: ExecOptions;
@@ -76,6 +92,8 @@ class ExecStage {
   readonly #order: ReorderBuffer | undefined;
   readonly #giveUp = new AbortController();
   readonly #children: Children | undefined;
+  /** Tasks to give up; undefined if single tasks cannot be cancelled. */
+  readonly #cancels: Cancels | undefined;
   /** Functions of the stage that the work may call. */
   readonly #control: StageControl = {
     stop: () => this.#stop(),
@@ -106,6 +124,8 @@ class ExecStage {
     this.#as = options.as ?? 'result';
     this.#account = new Account(options, this.#as);
     this.#children = executor.finds ? new Children(options.children ?? {}, this.counts) : undefined;
+    this.#cancels = options.control === undefined ? undefined : new Cancels();
+    if (this.#cancels !== undefined) options.control?.(this.#cancels);
     this.#order = options.keepOrder ? new ReorderBuffer((task) => this.#outlet.put(task)) : undefined;
   }
 
@@ -232,10 +252,16 @@ class ExecStage {
 
   #try(job: Job): void {
     this.#account.begun(job);
+    const dropped = this.#cancels?.outcomeFor(job);
+    if (dropped !== undefined) {
+      this.#settle(job, dropped);
+      return;
+    }
     const attempt = {
       number: job.attempts,
       ordinal: job.ordinal,
       signal: this.#giveUp.signal,
+      cancelled: this.#cancels?.begin(job),
       stage: this.#control,
     };
     let outcome: Outcome | Promise<Outcome>;
@@ -267,7 +293,8 @@ class ExecStage {
     }
   }
 
-  #conclude(job: Job, outcome: Outcome): void {
+  #conclude(job: Job, made: Outcome): void {
+    const outcome = this.#cancels?.end(job, made) ?? made;
     const { retry, children } = outcome;
     if (outcome.state === 'PENDING') {
       this.#giveBack(job);

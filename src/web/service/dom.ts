@@ -25,3 +25,8 @@ export function button(words: string, act: () => Promise<void>): HTMLButtonEleme
   });
   return made;
 }
+
+/** Makes the label of a state, with its colour. */
+export function stateOf(status: string): HTMLElement {
+  return element('span', { class: `state ${status}` }, status);
+}

@@ -1,127 +1,70 @@
-import { call, listen } from './api.ts';
-import type { News } from './contract.ts';
-import { refreshTask, showTask, stateOf } from './detail.ts';
-import { element } from './dom.ts';
-import { meterOf } from './meter.ts';
-import { plot } from './plots.ts';
+import { call, endpoint, listen } from './api.ts';
+import { type News, STATES } from './contract.ts';
+import { element, stateOf } from './dom.ts';
+import { historyPlots } from './history-plots.ts';
+import { TaskDrawer } from './task-drawer.ts';
+import { TaskTable } from './task-table.ts';
+import { refreshTimes } from './task-times.ts';
 
-const STATES = ['PENDING', 'RUNNING', 'SUCCESS', 'FAILURE', 'REVERTED', 'REVERT_FAILURE', 'CANCELLED'];
+/** Intervals at which a changed list, the times, and the plots are shown again, in milliseconds. */
+const LIST = 1000;
+const TIMES = 1000;
+const PLOTS = 15_000;
 
-interface Listed {
-  readonly tasks: readonly {
-    readonly task_id: string;
-    readonly status: string;
-    readonly submitted: string;
-  }[];
-  readonly next: number | null;
-}
-
-/** Builds the page: counts, plots, the list, and one task. */
+/** Builds the page: counts, plots, the list, and a drawer with one task. */
 export function watch(main: HTMLElement): void {
-  const counts = element('p', { class: 'counts', 'aria-live': 'polite' });
+  const counts = element('p', { class: 'counts' });
   const line = element('p', { class: 'error', hidden: '' }, 'The service does not respond; retrying.');
-  const rate = plot('Finished', 'tasks/s');
-  const latency = plot('From PENDING to the end, as seen here', 'median ms');
-  const area = element('section', { class: 'task' });
-  const list = listOf(
-    (uuid) => void showTask(area, uuid, list.refresh).catch((error: Error) => alert(error.message)),
-  );
+  const plots = historyPlots();
+  const table = new TaskTable();
+  const drawer = new TaskDrawer(() => table.refresh());
+  const title = element('h1', {}, document.title);
+  const docs = element('a', { href: `${endpoint}/docs` }, 'API');
   main.append(
-    element('h1', {}, document.title),
+    element('header', { class: 'bar' }, title, docs),
     ...[line, counts],
-    element('div', { class: 'plots' }, rate.element, latency.element),
-    element('div', { class: 'tasks' }, list.element, area),
+    element('div', { class: 'plots' }, ...plots.elements),
+    table.element,
+    drawer.element,
   );
-  const meter = meterOf();
-  setInterval(() => {
-    const { finished, median } = meter.take();
-    rate.add(finished);
-    if (median !== undefined) latency.add(median);
-    if (meter.isStale()) list.refresh();
-  }, 1000);
-  const take = (news: News): void => {
-    meter.add(news);
-    const uuids = news.changes.map(({ task_id }) => task_id);
-    refreshTask(area, uuids, list.refresh);
+  let isStale = false;
+  const showCounts = (numbers: News['counts']): void => {
+    const known = STATES.filter((state) => state in numbers);
     counts.replaceChildren(
-      ...STATES.filter((state) => state in news.counts).map((state) =>
-        countOf(state, news.counts[state] ?? 0),
-      ),
+      ...known.map((state) => countOf(state, numbers[state] ?? 0, () => table.filter(state))),
     );
   };
+  const take = ({ counts: numbers, changes }: News): void => {
+    isStale ||= changes.length > 0;
+    drawer.refresh(changes.map(({ task_id }) => task_id));
+    showCounts(numbers);
+  };
+  setInterval(() => {
+    if (isStale && !document.hidden) table.refresh();
+    isStale &&= document.hidden;
+  }, LIST);
+  setInterval(refreshTimes, TIMES);
+  setInterval(plots.refresh, PLOTS);
   void listen(take, (isUp) => {
     line.hidden = isUp;
-    if (isUp) list.refresh();
+    if (!isUp) return;
+    table.refresh();
+    plots.refresh();
+    void call<News>('/tasks?limit=1').then(
+      ({ counts: numbers }) => showCounts(numbers),
+      () => {},
+    );
   });
+  drawer.openLinked();
 }
 
-function countOf(state: string, count: number): HTMLElement {
-  return element(
-    'span',
-    { class: 'count', 'data-state': state },
+function countOf(state: string, count: number, choose: () => void): HTMLElement {
+  const made = element(
+    'button',
+    { type: 'button', class: 'count', 'data-state': state, title: `Show the tasks that are ${state}` },
     stateOf(state),
-    ` ${count.toLocaleString('en')} `,
+    ` ${count.toLocaleString('en')}`,
   );
-}
-
-/** Formats a time in the local time zone. */
-function timeOf(stamp: string): HTMLElement {
-  const local = new Date(Date.parse(stamp) - new Date(stamp).getTimezoneOffset() * 60_000).toISOString();
-  return element('time', { datetime: stamp }, local.slice(0, 19).replace('T', ' '));
-}
-
-/** Makes the list of tasks with its filters. */
-function listOf(open: (uuid: string) => void): { element: HTMLElement; refresh: () => void } {
-  const search = element('input', {
-    type: 'search',
-    placeholder: 'Search ids and data',
-    'aria-label': 'Search',
-  });
-  const options = ['', ...STATES].map((state) =>
-    element('option', { value: state }, state === '' ? 'all states' : state),
-  );
-  const states = element('select', { 'aria-label': 'State' }, ...options);
-  const rows = element('tbody');
-  const more = element('button', { type: 'button', hidden: '' }, 'More');
-  let next: number | null = null;
-  let asked = 0;
-  const load = async (before: number | null): Promise<void> => {
-    const query = new URLSearchParams({ limit: '50' });
-    if (search.value !== '') query.set('search', search.value);
-    if (states.value !== '') query.set('status', states.value);
-    if (before !== null) query.set('before', String(before));
-    const question = ++asked;
-    const page = await call<Listed>(`/tasks?${query}`);
-    if (question !== asked) return; // a newer query is under way
-    const made = page.tasks.map(({ task_id, status, submitted }) => {
-      const link = element('button', { type: 'button', class: 'link' }, task_id);
-      link.addEventListener('click', () => open(task_id));
-      return element(
-        'tr',
-        {},
-        element('td', {}, stateOf(status)),
-        element('td', {}, link),
-        element('td', {}, timeOf(submitted)),
-      );
-    });
-    if (before === null) rows.replaceChildren(...made);
-    else rows.append(...made);
-    next = page.next;
-    more.hidden = next === null;
-  };
-  const refresh = (): void => void load(null).catch(() => {});
-  search.addEventListener('input', refresh);
-  states.addEventListener('change', refresh);
-  more.addEventListener('click', () => void load(next).catch(() => {}));
-  const head = element('tr', {}, ...['State', 'Task', 'Submitted'].map((words) => element('th', {}, words)));
-  return {
-    element: element(
-      'section',
-      {},
-      element('p', {}, search, ' ', states),
-      element('table', {}, element('thead', {}, head), rows),
-      more,
-    ),
-    refresh,
-  };
+  made.addEventListener('click', choose);
+  return made;
 }

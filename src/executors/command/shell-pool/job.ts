@@ -37,6 +37,8 @@ export interface ShellJob {
   readonly hear?: Hear | undefined;
   /** Standard input. */
   readonly input: string;
+  /** Aborted to end the command before its timeout. */
+  readonly cancelled?: AbortSignal | undefined;
   /** In milliseconds; a function if it may change while the command runs. */
   readonly timeout: number | (() => number);
 }

@@ -12,7 +12,7 @@ const LOOK = 250;
 export interface Hands {
   /** Starts to read its outputs. @returns false if that is not possible now */
   watch(): boolean;
-  /** Asks the command to end: its timeout is over. */
+  /** Asks the command to end: its timeout is over, or it is cancelled. */
   ask(): void;
   /** Kills the command: it did not end when asked. */
   kill(): void;
@@ -21,10 +21,12 @@ export interface Hands {
 /**
  * Starts the timers of a command.
  * @param timeout in milliseconds; a function if it may change
+ * @param cancelled ends the command at once
  * @param isLong whether the command is expected to take long or to write much
  */
 export function startKillTimer(
   timeout: ShellJob['timeout'],
+  cancelled: AbortSignal | undefined,
   isLong: boolean,
   hands: Hands,
 ): { stop(): void } {
@@ -44,12 +46,20 @@ export function startKillTimer(
     isWatched ||= hands.watch();
     const left = Math.ceil(since + limit() - now);
     if (left > 0) wait(now, Math.min(left, isWatched ? most : LONG));
-    else {
-      hands.ask();
-      timer = setTimeout(() => hands.kill(), MERCY);
-    }
+    else end();
+  };
+  const end = (): void => {
+    clearTimeout(timer);
+    hands.ask();
+    timer = setTimeout(() => hands.kill(), MERCY);
   };
   if (isLong) check(since);
   else wait(since, Math.min(LONG, limit()));
-  return { stop: () => clearTimeout(timer) };
+  cancelled?.addEventListener('abort', end);
+  return {
+    stop() {
+      clearTimeout(timer);
+      cancelled?.removeEventListener('abort', end);
+    },
+  };
 }

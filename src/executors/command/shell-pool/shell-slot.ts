@@ -104,7 +104,7 @@ export class ShellSlot {
 
   async #tell(job: ShellJob): Promise<JobReport | undefined> {
     const since = performance.now();
-    const killTimer = startKillTimer(job.timeout, this.#isLong || job.hear !== undefined, {
+    const killTimer = startKillTimer(job.timeout, job.cancelled, this.#isLong || job.hear !== undefined, {
       watch: () => this.#capture.watch(),
       ask: () => this.#ask(),
       kill: () => this.kill(),

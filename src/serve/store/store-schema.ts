@@ -1,0 +1,55 @@
+import { openSync } from 'node:fs';
+import { ioError, TaskpipeError } from '../../core/base/errors.ts';
+import { openLocked } from '../../core/storage/lock.ts';
+import type { Database } from '../../core/storage/sqlite-database.ts';
+
+/** Schema of the queue: accepted tasks in their order. Results are in the table `tasks`, as `task-save` writes it. */
+const SCHEMA = `
+  create table if not exists submissions (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    uuid TEXT NOT NULL UNIQUE,
+    line TEXT NOT NULL,
+    state TEXT NOT NULL,
+    submitted TEXT NOT NULL,
+    finished TEXT,
+    started TEXT,
+    stack TEXT
+  );
+  create index if not exists submissions_by_state on submissions (state, seq);
+`;
+
+/** Columns that stores of earlier versions lack. */
+const LATER = ['started', 'stack'];
+
+/** Index by which ended tasks are found once they are old. */
+const BY_END = 'create index if not exists submissions_by_end on submissions (finished)';
+
+/**
+ * Creates the tables of the queue, or upgrades them.
+ * @param isPruned true if old tasks will be deleted
+ * @throws {TaskpipeError} `DATA` if the database has another table of that name
+ */
+export async function prepareQueue(database: Database, path: string, isPruned: boolean): Promise<void> {
+  try {
+    await database.exec(SCHEMA);
+    const columns = await database.all("select name from pragma_table_info('submissions')");
+    const known = new Set(columns.map(([name]) => name));
+    for (const name of LATER)
+      if (!known.has(name)) await database.exec(`alter table submissions add column ${name} TEXT`);
+    if (isPruned) await database.exec(BY_END);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new TaskpipeError('DATA', `${path} has a table submissions that task-serve did not make: ${why}`);
+  }
+}
+
+/** Locks a store for one service. The lock is a file of its own: SQLite would release a lock on the database file. */
+export function lockOf(path: string, warn: (message: string) => void): number {
+  const file = `${path}-serve`;
+  const busy = `${path} is in use by another task-serve; name another store with --store`;
+  try {
+    return openLocked(file, () => openSync(file, 'a', 0o600), 'exclusive', busy, warn);
+  } catch (error) {
+    throw ioError('cannot open', file, error);
+  }
+}

@@ -1,0 +1,268 @@
+import { messageOf } from '../../core/base/errors.ts';
+import type { Event } from '../../core/record/event.ts';
+import { Task } from '../../core/record/task.ts';
+import { failed } from '../store/stored-record.ts';
+import type { Store } from '../store/task-store.ts';
+import { patiently } from './patience.ts';
+import { type RunningTask, RunningTasks } from './running-tasks.ts';
+import type { FeederOptions, ServedStage, StageHooks } from './stage.ts';
+
+/** Delay before a stage that ended by itself is restarted, in milliseconds: the first one, and the maximum. */
+const RESTART = { first: 500, most: 30_000 };
+/** Time that a cancelled task has to end, in milliseconds. Then the stage is replaced. */
+const STUCK = 5000;
+const BATCH = 500;
+
+/** Functions of the service that its feeder calls. */
+export interface FeederHost {
+  /** Stores the results of tasks. */
+  keep(tasks: readonly Task[]): Promise<void>;
+  /** Called when a task starts. */
+  began(uuid: string): void;
+  /** Called with the stack of what the work of a failed task threw. */
+  threw(uuid: string, stack: string): void;
+}
+
+/** A task that is in the stage, though its result is no longer wanted. */
+interface Abandoned {
+  /** Time by `performance.now()`. */
+  readonly since: number;
+  /** True if the work on it is to end now; otherwise its record comes when its turn does. */
+  readonly isUrgent: boolean;
+}
+
+/**
+ * Driver of the stage: gives it waiting tasks as it has room, and passes its results on. If the stage ends, it is
+ * restarted and gets the unfinished tasks again.
+ */
+export class Feeder {
+  readonly running: RunningTasks;
+  isStageUp = false;
+  readonly #store: Store;
+  readonly #options: FeederOptions;
+  readonly #host: FeederHost;
+  /** Tasks in flight in the stage. */
+  readonly #given = new Set<string>();
+  readonly #abandoned = new Map<string, Abandoned>();
+  #control: ServedStage | undefined;
+  #isReplacing = false;
+  /** Sequence number of the last task that the stage got. */
+  #cursor = 0;
+  /** Set by `poke`: the queue must be read again. */
+  #hasNews = false;
+  #wake: (() => void) | undefined;
+  #loop: Promise<void> | undefined;
+  /** Number of the current start of the stage; -1 while there is none. */
+  #generation = 0;
+  #starts = 0;
+
+  constructor(store: Store, options: FeederOptions, host: FeederHost) {
+    this.#store = store;
+    this.#options = options;
+    this.#host = host;
+    this.running = new RunningTasks(options.timeout, (uuid, task) => void this.#expire(uuid, task));
+  }
+
+  start(): void {
+    this.#options.stopping.addEventListener('abort', () => this.poke());
+    this.#loop = this.#run();
+  }
+
+  /** Reads the queue again: there are new tasks, or there is room. */
+  poke(): void {
+    this.#hasNews = true;
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+
+  /** Resolves when the stage has ended and its results are stored; at the latest when its grace is over. */
+  async stop(): Promise<void> {
+    this.poke();
+    const { grace, aborting } = this.#options;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, grace + STUCK);
+      aborting.addEventListener('abort', () => setTimeout(resolve, RESTART.first).unref());
+    });
+    await Promise.race([this.#loop, late]);
+    clearTimeout(timer);
+    this.running.clear();
+  }
+
+  /** Gives up a task that has its final state already: the stage need not go on with it. */
+  abandon(uuid: string): void {
+    if (!this.#given.has(uuid)) return;
+    const task = this.running.get(uuid);
+    this.running.delete(uuid);
+    this.#abandon(uuid, task);
+  }
+
+  #abandon(uuid: string, task: RunningTask | undefined): void {
+    const isUrgent = task !== undefined && !task.isWaiting;
+    this.#abandoned.set(uuid, { since: performance.now(), isUrgent });
+    this.#control?.cancel?.(uuid);
+  }
+
+  /** Finds work that blocks the stage, and replaces a stage that does not give up a task. To be called now and then. */
+  checkStuck(): void {
+    const since = this.#control?.blockedSince?.();
+    if (since !== undefined) this.#findBlocker(since);
+    this.#replaceStuck();
+  }
+
+  /** Notes the start of a task that blocks the stage before that could report it: tasks start in their order. */
+  #findBlocker(since: number): void {
+    if (this.running.size > 0 || this.#abandoned.size > 0) return;
+    const [uuid] = this.#given;
+    if (uuid !== undefined) this.#began(uuid, 1, since);
+  }
+
+  #replaceStuck(): void {
+    if (this.#isReplacing || this.#control?.replace === undefined) return;
+    const since = performance.now() - STUCK;
+    for (const [uuid, abandoned] of this.#abandoned) {
+      if (!abandoned.isUrgent || abandoned.since > since) continue;
+      this.#options.warn(`task ${uuid} was given up and does not end; the stage that runs it is replaced`);
+      this.#isReplacing = true;
+      this.#control.replace();
+      return;
+    }
+  }
+
+  get #isStopping(): boolean {
+    return this.#options.stopping.aborted;
+  }
+
+  /** Runs the stage and restarts it when it ends. */
+  async #run(): Promise<void> {
+    const { stage, isAdopting, warn } = this.#options;
+    let wait = RESTART.first;
+    while (!this.#isStopping) {
+      const began = performance.now();
+      this.#generation = ++this.#starts;
+      this.isStageUp = true;
+      try {
+        for await (const tasks of stage(this.#tasks(this.#starts), this.#hooks)) await this.#came(tasks);
+        if (!this.#isStopping && !isAdopting && !this.#isReplacing)
+          warn('the stage that runs the tasks has ended; it is restarted');
+      } catch (error) {
+        if (!this.#isStopping) warn(messageOf(error));
+      }
+      const wasReplaced = this.#isReplacing;
+      this.#clear();
+      if (this.#isStopping) return;
+      const isShort = !wasReplaced && performance.now() - began <= RESTART.most;
+      wait = isShort ? Math.min(wait * 2, RESTART.most) : RESTART.first;
+      await this.#sleep(wait);
+    }
+  }
+
+  /** Forgets the ended stage. */
+  #clear(): void {
+    this.isStageUp = false;
+    this.#generation = -1; // the generator of the ended stage takes no more tasks
+    this.poke();
+    this.running.clear();
+    this.#given.clear();
+    this.#abandoned.clear();
+    this.#control = undefined;
+    this.#isReplacing = false;
+    this.#cursor = 0;
+  }
+
+  readonly #hooks: StageHooks = {
+    control: (stage) => {
+      this.#control = stage;
+    },
+    notify: (event) => this.#hear(event),
+  };
+
+  #hear({ uuid, flow, state, attempt = 1, stack }: Event): void {
+    if (flow !== undefined) return;
+    if (state === 'RUNNING') this.#began(uuid, attempt);
+    else if (state === 'RETRYING') {
+      const task = this.running.get(uuid);
+      if (task !== undefined) task.isWaiting = true;
+    } else if (state === 'FAILURE' && stack !== undefined && !this.#abandoned.has(uuid))
+      this.#host.threw(uuid, stack);
+  }
+
+  #began(uuid: string, attempt: number, since: number = performance.now()): void {
+    if (!this.#given.has(uuid) || this.#abandoned.has(uuid)) return;
+    const task = this.running.get(uuid);
+    if (task !== undefined) {
+      task.attempts = attempt;
+      task.isWaiting = false;
+      return;
+    }
+    this.running.add(uuid, attempt, since);
+    this.#host.began(uuid);
+  }
+
+  /** Passes on the records that came out of the stage. */
+  async #came(tasks: readonly Task[]): Promise<void> {
+    const wanted = tasks.filter(({ uuid }) => !this.#abandoned.has(uuid));
+    if (wanted.length > 0) await patiently(this.#options, () => this.#host.keep(wanted));
+    for (const { uuid } of tasks) {
+      this.#given.delete(uuid);
+      this.running.delete(uuid);
+      if (this.#abandoned.delete(uuid)) this.#cursor = 0; // it may have been submitted again meanwhile
+    }
+    this.poke();
+  }
+
+  /** Fails a task whose time is over. */
+  async #expire(uuid: string, task: RunningTask): Promise<void> {
+    const { timeout, warn } = this.#options;
+    const words = `the task did not end within ${timeout / 1000} s (--timeout)`;
+    const run = { attempts: task.attempts, at: task.at, ms: Math.round(performance.now() - task.since) };
+    this.#abandon(uuid, task);
+    try {
+      await patiently(this.#options, () => this.#host.keep([failed(uuid, 'TIMEOUT', words, run)]));
+    } catch (error) {
+      warn(messageOf(error));
+    }
+  }
+
+  /** Yields waiting tasks as the stage has room for them. */
+  async *#tasks(generation: number): AsyncGenerator<readonly Task[]> {
+    while (!this.#isStopping && generation === this.#generation) {
+      this.#hasNews = false;
+      const room = this.#options.window - this.#given.size;
+      const { queries } = this.#store;
+      const waiting =
+        room <= 0
+          ? []
+          : await patiently(this.#options, () => queries.waiting(this.#cursor, Math.min(room, BATCH)));
+      if (generation !== this.#generation) return;
+      if (waiting.length === 0) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+          if (this.#isStopping || this.#hasNews) resolve();
+        });
+        continue;
+      }
+      this.#cursor = waiting.at(-1)?.seq ?? this.#cursor;
+      const tasks = waiting.filter(({ uuid }) => !this.#given.has(uuid));
+      if (!this.#options.isAdopting) for (const { uuid } of tasks) this.#give(uuid);
+      yield tasks.map(({ uuid, line }) => new Task(uuid, line));
+    }
+  }
+
+  #give(uuid: string): void {
+    this.#given.add(uuid);
+    // A stage that reports nothing has started a task when it gets it.
+    if (this.#control === undefined) this.#began(uuid, 1);
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        if (!this.#isStopping) return;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
