@@ -12,7 +12,7 @@ import { endSoon, offerRescue, openWatchdog, type Watchdog, withoutStreams } fro
 import { isFromFile, isPiped, isTyped, type Output, openOutput, outputColumns, stdin } from './io/pipes.ts';
 import { openTerminal, type Terminal } from './io/terminal.ts';
 import { openProgress, type ProgressMode, type ShownProgress } from './progress/progress-text.ts';
-import { listenForEscapes, listenForSignals, SIGNAL_CODES, type Stop } from './signals.ts';
+import { listenForEscapes, listenForSignals, SIGNAL_CODES, SIGNALS, type Stop } from './signals.ts';
 
 /** Command line of an executable. */
 export interface RunOptions {
@@ -112,7 +112,7 @@ function openGuest(
 ): { watchdog: Watchdog | undefined } {
   withoutStreams();
   if (threads !== undefined) return { watchdog: undefined }; // they leave this thread free to hear signals
-  const watchdog = openWatchdog({ name, grace: grace as number });
+  const watchdog = openWatchdog({ name, grace: grace as number, signals: SIGNALS });
   stop.beforeEnd(watchdog.close);
   stop.stopping.addEventListener('abort', watchdog.stopping);
   return { watchdog };

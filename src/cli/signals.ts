@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** State of a stage that is asked to stop, by a signal or because its reader left. */
 export interface Stop {
   /** Aborted by the first signal. */
@@ -12,8 +14,24 @@ export interface Stop {
   beforeEnd(close: () => Promise<unknown>): void;
 }
 
-/** Signals that stop a stage. A terminal that is closed sends SIGHUP. */
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/**
+ * Signals that stop a stage. A terminal that is closed sends SIGHUP, which a stage ignores if its parent does, as in
+ * `nohup sh -c 'task-load a.csv | …'`.
+ */
+export const SIGNALS: readonly NodeJS.Signals[] = isHangupIgnored()
+  ? ['SIGINT', 'SIGTERM']
+  : ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/** Tells whether the parent ignores SIGHUP. Node forgets at its start whether this process did. */
+function isHangupIgnored(): boolean {
+  try {
+    const status = readFileSync(`/proc/${process.ppid}/status`, 'utf8');
+    const [, last = '0'] = /^SigIgn:\s*[\da-f]*([\da-f])$/m.exec(status) ?? [];
+    return (Number.parseInt(last, 16) & 1) === 1; // signal 1
+  } catch {
+    return false; // no /proc
+  }
+}
 
 /** Exit codes after a signal, by the convention of shells: 128 and the number of the signal. */
 export const SIGNAL_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
@@ -58,6 +76,7 @@ export function listenForSignals(isStarting: () => boolean): Stop {
     }
   };
   for (const name of SIGNALS) process.on(name, listener);
+  if (!SIGNALS.includes('SIGHUP')) process.on('SIGHUP', () => {}); // else it ends the process
   return {
     stopping: stopping.signal,
     aborting: aborting.signal,

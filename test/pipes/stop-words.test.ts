@@ -69,7 +69,8 @@ describe('a stopped run', () => {
       const command = `task-load a.csv | ${WORK} | task-save ${out} --flush 1`;
       const pipeline = startPipeline(command, { cwd });
       await pipeline.said('stderr', /task-load: /);
-      while (ran(cwd).length < 20) await new Promise((resolve) => setTimeout(resolve, 5));
+      while (ran(cwd).length < 20 || !existsSync(join(cwd, out)))
+        await new Promise((resolve) => setTimeout(resolve, 5));
       pipeline.signal('SIGINT');
       const { stderr } = await endOf(pipeline);
       const [, first = ''] =
@@ -91,7 +92,8 @@ describe('a stopped run', () => {
     await sh('task-load a.csv > "my tasks.ndjson"', { cwd });
     const save = `task-save ${out} --flush 1`;
     const pipeline = startPipeline(`${WORK} < "my tasks.ndjson" | ${save}`, { cwd, env });
-    while (ran(cwd).length < 20) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (ran(cwd).length < 20 || !existsSync(join(cwd, out)))
+      await new Promise((resolve) => setTimeout(resolve, 5));
     pipeline.signal('SIGINT');
     const { stderr } = await endOf(pipeline);
     const [, first = ''] =

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { serve } from '../support/http-server.ts';
-import { freshFolder } from '../support/run.ts';
+import { freshFolder, sh } from '../support/run.ts';
 import {
   counter,
   finishedOf,
@@ -43,6 +43,24 @@ async function expectToFinish(cwd: string): Promise<void> {
   expect(finishedOf(cwd, 'done.jsonl').sort()).toEqual(uuidsOf(cwd, 'out.csv').sort());
   expect(existsSync(join(cwd, 'out.csv.rest.ndjson'))).toBe(false);
 }
+
+describe('SIGHUP', () => {
+  const work = `export default () => {
+    process.kill(process.pid, 'SIGHUP');
+    return new Promise((resolve) => setTimeout(resolve, 500, 'done'));
+  };`;
+  const pipeline = `printf '{"uuid":"a"}\\n{"uuid":"b"}\\n' | task-exec --module work.mjs -j 1 | jq -r .run.state`;
+
+  test.each([
+    ['stops a stage', '', ['PENDING', 'SUCCESS']],
+    ['is ignored if the shell ignores it, as under nohup', "trap '' HUP; ", ['SUCCESS', 'SUCCESS']],
+  ])('%s', async (_, before, states) => {
+    const cwd = freshFolder();
+    writeFileSync(join(cwd, 'work.mjs'), work);
+    const { stdout } = await sh(`${before}${pipeline}`, { cwd });
+    expect(stdout.trim().split('\n').sort()).toEqual(states);
+  });
+});
 
 describe('a signalled pipeline', () => {
   test.each([

@@ -24,7 +24,7 @@ interface SignalHandle {
   start(signal: number): number;
 }
 
-const { name, grace } = workerData as WatchdogData;
+const { name, grace, signals } = workerData as WatchdogData;
 const port = parentPort as MessagePort;
 let isAlive = false;
 let count = 0;
@@ -85,7 +85,7 @@ process.noDeprecation = true; // `process.binding` has no successor for this
 const { Signal } = (
   process as unknown as { binding(name: string): { Signal: new () => SignalHandle } }
 ).binding('signal_wrap');
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+for (const signal of signals) {
   const handle = new Signal();
   handle.onsignal = heard;
   handle.unref();

@@ -9,6 +9,8 @@ export interface WatchdogData {
   readonly name: string;
   /** Time that running work has after the first signal, in milliseconds. */
   readonly grace: number;
+  /** Signals that stop the stage. */
+  readonly signals: readonly NodeJS.Signals[];
 }
 
 /** Thread that ends a process whose main thread is blocked by user code. */

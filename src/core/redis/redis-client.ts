@@ -36,6 +36,9 @@ export interface RedisLink {
 /** Default of `--patience`, in milliseconds. */
 export const PATIENCE = 60_000;
 
+/** Time for which an unavailable server is waited for after a stop was requested, in milliseconds. */
+const STOPPING = 2000;
+
 /** Error of a server that accepts connections and does not answer. */
 const NO_ANSWER = 'ETIMEDOUT';
 
@@ -67,11 +70,14 @@ async function open(address: RedisAddress, settings: RedisSettings): Promise<Red
   let isAway = true;
   let returns = -1;
   let isClosed = false;
+  const isOver = (): boolean => {
+    const limit = stopping?.aborted ? Math.min(patience, STOPPING) : patience;
+    return isAway && (aborting?.aborted === true || performance.now() - awaySince >= limit);
+  };
   const options: RedisOptions = {
     ...optionsOf(address),
     retryStrategy: (times) => {
-      const isOver = performance.now() - awaySince >= patience || aborting?.aborted === true;
-      return isOver || HOPELESS.test(messageOf(last)) ? null : Math.min(times * 50, 500);
+      return isOver() || HOPELESS.test(messageOf(last)) ? null : Math.min(times * 50, 500);
     },
   };
   const client = new Redis({ ...options, replyMapping: 'legacy' });
@@ -85,8 +91,7 @@ async function open(address: RedisAddress, settings: RedisSettings): Promise<Red
     if (HOPELESS.test(messageOf(error))) client.disconnect();
   });
   const unwatch = watchSilence(client, {
-    ...{ patience, stopping, aborting },
-    awaySince: () => (isAway ? awaySince : undefined),
+    ...{ patience, aborting, isOver },
     onSilence(isLast) {
       if (isLast) last ??= new Error(NO_ANSWER);
       else noteFault(new Error(NO_ANSWER));

@@ -4,19 +4,15 @@ import type { Redis } from 'ioredis';
 const CHECK = 500;
 /** Silence after which a connection is given up, in milliseconds: a server that works answers sooner. */
 const SILENCE = 5000;
-/** Silence, and absence of the server, that is waited for after a stop was requested, in milliseconds. */
-const STOPPING = 2000;
 
 /** Options of `watchSilence`. */
 export interface SilenceOptions {
-  /** Maximum time that the server may be unavailable, in milliseconds. */
+  /** Maximum silence of a connection, in milliseconds. */
   readonly patience: number;
-  /** Aborted to wait only shortly. */
-  readonly stopping?: AbortSignal | undefined;
   /** Aborted to wait no longer. */
   readonly aborting?: AbortSignal | undefined;
-  /** Returns the time since which the server is unavailable; undefined if it is available. */
-  awaySince(): number | undefined;
+  /** Tells whether the server is unavailable for too long. */
+  isOver(): boolean;
   /** Called before the connection is closed for silence. @param isLast true if it is not opened again */
   onSilence(isLast: boolean): void;
 }
@@ -28,14 +24,14 @@ export interface SilenceOptions {
  * @returns a function that stops the watch
  */
 export function watchSilence(client: Redis, options: SilenceOptions): () => void {
-  const { patience, stopping, aborting } = options;
+  const { patience, aborting } = options;
   let silentFor = 0;
   let isAsking = false;
   let before = '';
   const check = (): void => {
-    const away = options.awaySince();
-    const limit = stopping?.aborted ? Math.min(patience, STOPPING) : patience;
-    if (away !== undefined && (aborting?.aborted || performance.now() - away >= limit)) {
+    if (options.isOver()) {
+      // Between two attempts there is no connection to close: the next attempt is then not made.
+      if (client.status === 'reconnecting') return;
       options.onSilence(true);
       client.disconnect();
       return;
@@ -53,7 +49,7 @@ export function watchSilence(client: Redis, options: SilenceOptions): () => void
     silentFor = traffic === before ? silentFor + CHECK : 0;
     before = traffic;
     const isWaiting = client.status === 'connect' || (client.status === 'ready' && isAsking);
-    if (!isWaiting || silentFor < Math.min(limit, SILENCE)) return;
+    if (!isWaiting || silentFor < Math.min(patience, SILENCE)) return;
     silentFor = 0;
     isAsking = false;
     options.onSilence(false);
