@@ -23,6 +23,8 @@ export interface RedisLink {
    * Number of reconnections. Commands in flight at a reconnection were sent again, and may have run twice.
    */
   readonly returns: number;
+  /** Returns the time of the server, in milliseconds since the epoch: the clocks of machines may differ by minutes. */
+  now(): number;
   /**
    * Runs `work`, and runs it again if the connection was lost meanwhile: it may then run twice.
    * @throws {TaskpipeError} `IO`, with the reason
@@ -70,6 +72,8 @@ async function open(address: RedisAddress, settings: RedisSettings): Promise<Red
   let isAway = true;
   let returns = -1;
   let isClosed = false;
+  /** Time of the server less that of this machine, in milliseconds. */
+  let ahead = 0;
   const isOver = (): boolean => {
     const limit = stopping?.aborted ? Math.min(patience, STOPPING) : patience;
     return isAway && (aborting?.aborted === true || performance.now() - awaySince >= limit);
@@ -108,10 +112,15 @@ async function open(address: RedisAddress, settings: RedisSettings): Promise<Red
     if (++returns > 0) warn?.(`${place} is back`);
     isAway = false;
     last = undefined;
+    const learn = ([seconds, micros]: readonly (number | string)[]): void => {
+      ahead = Number(seconds) * 1000 + Number(micros) / 1000 - Date.now();
+    };
+    client.time().then(learn, () => {}); // a lost connection is reported elsewhere
   });
   const link: RedisLink = {
     client,
     address,
+    now: () => Math.round(Date.now() + ahead),
     get returns() {
       return Math.max(0, returns);
     },

@@ -135,7 +135,7 @@ class BullConsumer implements Consumer {
       return undefined;
     }
     if (skip(task.uuid)) {
-      await unlessSettled(backend.moveToDelayed(id, Date.now(), LATER, this.#token, { skipAttempt: true }));
+      await unlessSettled(backend.moveToDelayed(id, this.#bull.link.now(), LATER, this.#token, { skipAttempt: true }));
       return undefined;
     }
     const { attempts = ATTEMPTS } = typeof job.opts === 'string' ? JSON.parse(job.opts) : job.opts;
@@ -239,7 +239,7 @@ class BullConsumer implements Consumer {
   async greet(): Promise<boolean> {
     const { name, link } = this.#bull;
     const { worker } = this.#options;
-    const state = JSON.stringify({ worker, out: this.out.size, at: Date.now() });
+    const state = JSON.stringify({ worker, out: this.out.size, at: link.now() });
     const [isToStop] = await this.#bull.link.run(() =>
       Promise.all([
         link.client.sismember(stopsKey(name), this.#instance),
@@ -288,7 +288,7 @@ class BullConsumer implements Consumer {
 
   async #putLast(ids: readonly string[]): Promise<void> {
     const { backend, link } = this.#bull;
-    const now = Date.now();
+    const now = link.now();
     const move = (id: string): Promise<void> =>
       unlessSettled(backend.moveToDelayed(id, now, 1, this.#token, { skipAttempt: true }));
     await link.run(() => Promise.all(ids.map(move)));

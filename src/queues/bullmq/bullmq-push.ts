@@ -33,14 +33,14 @@ export async function push(
   else there.unshift(...present);
   if (!options.again) await leaveOutFinished(bull, byId, counts);
   counts.added += byId.size;
-  const entries = [...byId].map(([id, task]) => ({ jobId: id, job: jobOf(id, task, options) }));
+  const entries = [...byId].map(([id, task]) => ({ jobId: id, job: jobOf(id, task, options, bull.link.now()) }));
   // Each job is added before the one at the front: reversed, they keep their order.
   if (options.front) entries.reverse();
   if (entries.length > 0) await bull.backend.addJobs(entries);
   return counts;
 }
 
-function jobOf(id: string, task: Task, options: PushOptions) {
+function jobOf(id: string, task: Task, options: PushOptions, timestamp: number) {
   const { front = false, priority = 0, delay = 0, attempts = ATTEMPTS } = options;
   return {
     id,
@@ -52,7 +52,7 @@ function jobOf(id: string, task: Task, options: PushOptions) {
       ...(priority > 0 ? { priority } : {}),
       ...(delay > 0 ? { delay } : {}),
     },
-    timestamp: Date.now(),
+    timestamp,
     ...{
       progress: 0,
       attemptsMade: 0,

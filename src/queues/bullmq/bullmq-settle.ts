@@ -145,7 +145,7 @@ export class Settlement {
       return 'dead';
     }
     await clearMarks(this.#bull, id);
-    if (delay > 0) await backend.moveToDelayed(id, Date.now(), delay, token);
+    if (delay > 0) await backend.moveToDelayed(id, link.now(), delay, token);
     else await backend.retryJob(id, false, token);
     return 'again';
   }

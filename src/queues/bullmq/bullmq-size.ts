@@ -14,7 +14,7 @@ export async function sizeOf(bull: Bull): Promise<Size> {
     workersOf(bull),
     backend.getQueueMetaField('paused'),
     // BullMQ moves them to the waiting ones at the next delivery. Its scores are the time and 12 bits of a counter.
-    link.client.zcount(backend.toKey('delayed'), 0, Date.now() * 0x1000 + 0xfff),
+    link.client.zcount(backend.toKey('delayed'), 0, link.now() * 0x1000 + 0xfff),
   ]);
   const [wait = 0, prioritized = 0, later = 0, active = 0, dead = 0] = counts;
   return {
@@ -33,7 +33,7 @@ export async function workersOf({ name, link }: Bull): Promise<Map<string, Worke
   const { client } = link;
   for (const [instance, text] of Object.entries(await client.hgetall(workersKey(name)))) {
     const { worker, out, at } = JSON.parse(text) as WorkerState & { at: number };
-    if (at > Date.now() - GONE) workers.set(instance, { worker, out });
+    if (at > link.now() - GONE) workers.set(instance, { worker, out });
     else await Promise.all([client.hdel(workersKey(name), instance), client.srem(stopsKey(name), instance)]);
   }
   return workers;
