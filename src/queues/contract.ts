@@ -106,6 +106,16 @@ export interface Queue {
   dead(): AsyncIterable<readonly DeadTask[]>;
   /** Returns dead tasks to the queue with all attempts. @param uuids default: all @returns the number of tasks */
   retry(uuids?: readonly string[]): Promise<number>;
+  /**
+   * Removes tasks that wait, are delayed or dead; those of workers stay.
+   * @returns the uuids that were removed
+   */
+  remove(uuids: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Moves waiting tasks to the front, in this order.
+   * @returns the uuids of the tasks that wait
+   */
+  front(uuids: readonly string[]): Promise<readonly string[]>;
   /** Removes all tasks. Finished uuids stay known. */
   clear(): Promise<void>;
   pause(): Promise<void>;

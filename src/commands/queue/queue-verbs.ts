@@ -23,7 +23,7 @@ interface Verb {
 }
 
 /** Verbs that take uuids as operands. */
-export const takesUuids: readonly string[] = ['ack', 'nack', 'retry'];
+export const takesUuids: readonly string[] = ['ack', 'nack', 'retry', 'remove', 'front'];
 
 /** Verbs by name. */
 export const verbs: Readonly<Record<string, Verb>> = {
@@ -67,6 +67,16 @@ export const verbs: Readonly<Record<string, Verb>> = {
         io.info(`${queue.name}: ${counted(count, 'dead task')} let in again`);
       }),
   },
+  remove: {
+    words: 'removes the tasks with the given UUIDs, also dead ones; a task that a worker has stays',
+    run: (context) =>
+      change(context, (queue, uuids) => queue.remove(uuids), 'removed', 'not in the queue, or with a worker'),
+  },
+  front: {
+    words: 'moves the waiting tasks with the given UUIDs to the front',
+    run: (context) =>
+      change(context, (queue, uuids) => queue.front(uuids), 'moved to the front', 'not waiting'),
+  },
   clear: {
     words: 'forgets all tasks (with --yes), but not which ones are finished',
     check({ yes }) {
@@ -99,6 +109,31 @@ export const verbs: Readonly<Record<string, Verb>> = {
 async function each({ queues }: VerbContext, work: (queue: Queue) => Promise<void>): Promise<0> {
   for (const queue of queues) await work(queue);
   return 0;
+}
+
+/**
+ * Changes the tasks with the given uuids, each in the queue that has it.
+ * @param work returns the uuids that it changed
+ * @returns the exit code: 1 if some were not changed
+ */
+async function change(
+  { queues, uuids, io }: VerbContext,
+  work: (queue: Queue, uuids: readonly string[]) => Promise<readonly string[]>,
+  done: string,
+  left: string,
+): Promise<0 | 1> {
+  if (uuids.length === 0) throw new TaskpipeError('USAGE', 'give the uuids of the tasks after the url');
+  const changed = new Set<string>();
+  for (const queue of queues)
+    for (const uuid of await work(
+      queue,
+      uuids.filter((one) => !changed.has(one)),
+    ))
+      changed.add(uuid);
+  const others = uuids.filter((uuid) => !changed.has(uuid));
+  io.info(`${counted(changed.size, 'task')} ${done}`);
+  if (others.length > 0) io.warn(`${left}: ${others.join(', ')}`);
+  return others.length > 0 ? 1 : 0;
 }
 
 async function push({ queues, values, io, rejects }: VerbContext): Promise<0> {

@@ -135,7 +135,9 @@ class BullConsumer implements Consumer {
       return undefined;
     }
     if (skip(task.uuid)) {
-      await unlessSettled(backend.moveToDelayed(id, this.#bull.link.now(), LATER, this.#token, { skipAttempt: true }));
+      await unlessSettled(
+        backend.moveToDelayed(id, this.#bull.link.now(), LATER, this.#token, { skipAttempt: true }),
+      );
       return undefined;
     }
     const { attempts = ATTEMPTS } = typeof job.opts === 'string' ? JSON.parse(job.opts) : job.opts;

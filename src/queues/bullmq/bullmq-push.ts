@@ -33,7 +33,10 @@ export async function push(
   else there.unshift(...present);
   if (!options.again) await leaveOutFinished(bull, byId, counts);
   counts.added += byId.size;
-  const entries = [...byId].map(([id, task]) => ({ jobId: id, job: jobOf(id, task, options, bull.link.now()) }));
+  const entries = [...byId].map(([id, task]) => ({
+    jobId: id,
+    job: jobOf(id, task, options, bull.link.now()),
+  }));
   // Each job is added before the one at the front: reversed, they keep their order.
   if (options.front) entries.reverse();
   if (entries.length > 0) await bull.backend.addJobs(entries);

@@ -42,6 +42,8 @@ function bullQueue(name: string, link: RedisLink): Queue {
     size: () => link.run(() => sizeOf(bull)),
     dead: () => deadTasks(bull),
     retry: (uuids) => link.run(() => retryDead(bull, uuids)),
+    remove: (uuids) => link.run(() => remove(bull, uuids)),
+    front: (uuids) => link.run(() => front(bull, uuids)),
     clear: () => link.run(() => clear(bull)),
     pause: () => link.run(() => pause(bull)),
     resume: () => link.run(() => backend.pause(false)),
@@ -69,6 +71,28 @@ async function claims(
   const has = (token: string | null | undefined): boolean =>
     token != null && (worker === undefined || readToken(token).worker === worker);
   return uuids.map((_, i) => (has(locks[i]) ? 2 : (there[i] ?? 0)));
+}
+
+/** Removes jobs. A job that a worker has is locked, and stays. */
+async function remove({ name, link, backend }: Bull, uuids: readonly string[]): Promise<readonly string[]> {
+  const states = await Promise.all(uuids.map((uuid) => link.client.exists(backend.toKey(jobIdOf(uuid)))));
+  const there = uuids.filter((_, i) => states[i] === 1);
+  const removed = await Promise.all(there.map((uuid) => backend.remove(jobIdOf(uuid), false)));
+  const gone = there.filter((_, i) => removed[i] !== 0);
+  if (gone.length > 0) await link.client.hdel(repeatsKey(name), ...gone);
+  return gone;
+}
+
+/** Moves jobs to the front. Each is put before the one at the front: reversed, they keep their order. */
+async function front({ link, backend }: Bull, uuids: readonly string[]): Promise<readonly string[]> {
+  const ids = uuids.map(jobIdOf);
+  const [places, scores] = await Promise.all([
+    Promise.all(ids.map((id) => link.client.lpos(backend.toKey('wait'), id))),
+    Promise.all(ids.map((id) => link.client.zscore(backend.toKey('prioritized'), id))),
+  ]);
+  const waiting = uuids.filter((_, i) => places[i] !== null || scores[i] !== null);
+  for (const uuid of [...waiting].reverse()) await backend.changePriority(jobIdOf(uuid), 0, true);
+  return waiting;
 }
 
 async function pause({ link, backend }: Bull): Promise<void> {
