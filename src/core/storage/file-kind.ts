@@ -16,6 +16,8 @@ const SHOWN = 30;
 const UTF16 = /^(?:\ufffd{2}|(?:\s\0+)*[[{]\0[^\0]\0|(?:\0+\s)*\0[[{]\0[^\0])/;
 /** A line that begins like ours. A formatted record has a line break after its brace. */
 const OWN_LINE = /^[\s\0]*\{[ \t]*"/m;
+/** Beginning of records that were saved as formatted JSON, or as an array. */
+const FORMATTED = /^(?:\[|\{\s*\n)/;
 /** Beginning of our first line if a crash cut it or left a hole in it. */
 const CRASHED = /^\{(?:\0|$)/;
 
@@ -50,7 +52,9 @@ export function assertOwnContent(path: string, what: AppendedKind): void {
   const start = found.replace(/^[\s\0]+/, '');
   if (start === '' || CRASHED.test(start)) return;
   const kind = kindOf(start);
-  const isOther = kind === undefined ? what === 'flow log' && start.includes('\n') : kind !== what;
+  // A formatted file is restored by the advice below.
+  const isForeign = what === 'flow log' && start.includes('\n') && !FORMATTED.test(start);
+  const isOther = kind === undefined ? isForeign : kind !== what;
   if (isOther) {
     const is = kind === undefined ? 'does not begin as one does' : `is a ${kind}`;
     throw new TaskpipeError('DATA', `${path} is not a ${what}: it ${is}; name another file, or a new one`);
