@@ -53,14 +53,15 @@ export function assertOwnContent(path: string, what: AppendedKind): void {
   if (start === '' || CRASHED.test(start)) return;
   const kind = kindOf(start);
   // A formatted file is restored by the advice below.
-  const isForeign = what === 'flow log' && start.includes('\n') && !FORMATTED.test(start);
-  const isOther = kind === undefined ? isForeign : kind !== what;
-  if (isOther) {
-    const is = kind === undefined ? 'does not begin as one does' : `is a ${kind}`;
-    throw new TaskpipeError('DATA', `${path} is not a ${what}: it ${is}; name another file, or a new one`);
-  }
-  if (OWN_LINE.test(start)) return;
-  const isJson = /^[[{]\s*[{"]/.test(start);
+  const isForeign =
+    kind === undefined && what === 'flow log' && start.includes('\n') && !FORMATTED.test(start);
+  if (kind !== undefined && kind !== what)
+    throw new TaskpipeError(
+      'DATA',
+      `${path} is not a ${what}: it is a ${kind}; name another file, or a new one`,
+    );
+  if (!isForeign && OWN_LINE.test(start)) return;
+  const isJson = !isForeign && /^[[{]\s*[{"]/.test(start);
   // A first line that is longer than what was read says nothing of the others.
   if (!isJson && !found.includes('\n') && found.length >= LOOKED) return;
   const begin = quoted(start.slice(0, SHOWN));
