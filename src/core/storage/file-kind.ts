@@ -16,6 +16,8 @@ const SHOWN = 30;
 const UTF16 = /^(?:\ufffd{2}|(?:\s\0+)*[[{]\0[^\0]\0|(?:\0+\s)*\0[[{]\0[^\0])/;
 /** A line that begins like ours. A formatted record has a line break after its brace. */
 const OWN_LINE = /^[\s\0]*\{[ \t]*"/m;
+/** Beginning of records that were saved as formatted JSON, or as an array. */
+const FORMATTED = /^(?:\[|\{\s*\n)/;
 /** Beginning of our first line if a crash cut it or left a hole in it. */
 const CRASHED = /^\{(?:\0|$)/;
 
@@ -50,13 +52,16 @@ export function assertOwnContent(path: string, what: AppendedKind): void {
   const start = found.replace(/^[\s\0]+/, '');
   if (start === '' || CRASHED.test(start)) return;
   const kind = kindOf(start);
-  const isOther = kind === undefined ? what === 'flow log' && start.includes('\n') : kind !== what;
-  if (isOther) {
-    const is = kind === undefined ? 'does not begin as one does' : `is a ${kind}`;
-    throw new TaskpipeError('DATA', `${path} is not a ${what}: it ${is}; name another file, or a new one`);
-  }
-  if (OWN_LINE.test(start)) return;
-  const isJson = /^[[{]\s*[{"]/.test(start);
+  // A formatted file is restored by the advice below.
+  const isForeign =
+    kind === undefined && what === 'flow log' && start.includes('\n') && !FORMATTED.test(start);
+  if (kind !== undefined && kind !== what)
+    throw new TaskpipeError(
+      'DATA',
+      `${path} is not a ${what}: it is a ${kind}; name another file, or a new one`,
+    );
+  if (!isForeign && OWN_LINE.test(start)) return;
+  const isJson = !isForeign && /^[[{]\s*[{"]/.test(start);
   // A first line that is longer than what was read says nothing of the others.
   if (!isJson && !found.includes('\n') && found.length >= LOOKED) return;
   const begin = quoted(start.slice(0, SHOWN));
