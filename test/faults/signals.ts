@@ -209,7 +209,7 @@ function linesOf(text: string): string[] {
 
 /** What must hold of what came out, and of what is kept. */
 async function check({ stage, name, mood, event, folder, add }: Trial): Promise<void> {
-  await stage.until(() => stage.isRead);
+  await stage.readAll();
   const consumed = Array.from({ length: stage.consumed() }, (_, n) => uuidOf(n));
   // Who leaves at once cannot take back the half of a line that a full pipe had room for.
   const mayBeCut = event === 'reader gone' || (event === 'second SIGINT' && mood === 'blocked');
