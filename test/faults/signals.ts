@@ -84,6 +84,7 @@ async function tryCell(cell: Cell, { program, folder, pages, report }: Place): P
     const left = await stage.clean();
     if (left !== '') add('other', `a process is left: ${left}`);
     else if (mood !== 'waiting') await check(trial);
+    if (code === 0 && linesOf(stage.out).length < FEW) add('lost', 'it leaves with 0, and has not done all');
   } catch (error) {
     add('hang', String(error));
     await stage.clean();
