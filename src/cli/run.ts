@@ -30,8 +30,8 @@ interface Parts extends RunOptions {
   readonly output: Output;
   readonly shown: ShownProgress;
   readonly warn: (message: string) => void;
-  /** True if user code may block the main thread. */
-  readonly mayBlock: boolean;
+  /** Watchdog of the main thread, if user code may block it. */
+  readonly watchdog: Watchdog | undefined;
   /** Called when the command reads, writes or reports: it has started. */
   readonly begun: () => void;
   /**
@@ -67,7 +67,7 @@ export async function run(options: RunOptions): Promise<number> {
   const begun = (): void => {
     hasBegun = true;
   };
-  const mayBlock = command.runsUserCode?.(values as never) === true && values.threads === undefined;
+  const guest = command.runsUserCode?.(values as never) ? openGuest(name, values, stop) : undefined;
   const io = ioOf({
     ...options,
     terminal,
@@ -78,10 +78,9 @@ export async function run(options: RunOptions): Promise<number> {
     shown,
     warn,
     begun,
-    mayBlock,
+    watchdog: guest?.watchdog,
     ended: ended.signal,
   });
-  const guest = command.runsUserCode?.(values as never) ? openGuest(name, values, stop) : undefined;
   const escapes = guest === undefined ? undefined : listenForEscapes(stop, warn);
   try {
     const text = await textFor(command, values, kinds, options.version);
@@ -157,7 +156,8 @@ function ioOf(parts: Parts): Io {
       shown.show(read, total);
     },
     begun,
-    rescue: parts.mayBlock ? rescue : undefined,
+    rescue: parts.watchdog && rescue,
+    guarded: parts.watchdog?.ready,
     onCancel: process.channel === undefined ? undefined : onCancel,
     version,
     argv,

@@ -110,7 +110,7 @@ The first SIGINT or SIGTERM takes no more requests and lets the work finish what
         `--host ${host} can be reached from outside: say --token @FILE too (or TASK_TOKEN), or listen on 127.0.0.1`,
       );
     if (values.rerunAfter !== undefined && values.idFields === undefined)
-      throw new TaskpipeError('USAGE', '--rerun-after needs --id-fields, by which the same task is told');
+      throw new TaskpipeError('USAGE', '--rerun-after needs --id-fields, which identify the task');
     const allowHost = [...(values.allowHost ?? []), ...(token === undefined ? [host] : [])];
     const { stopping, aborting, warn, env: environment, write: give } = io;
     const service = app(endpoint, {

@@ -128,7 +128,7 @@ async function check(
   add: Notes['add'],
   report: Notes,
 ): Promise<void> {
-  while (!stage.isRead) await after(2);
+  await stage.readAll();
   const said = stage.stderr.slice(-600);
   const taken = stage.consumed();
   const isRescued = taken === 0 || stage.stderr.endsWith('unfinished tasks are PENDING\n');

@@ -84,6 +84,7 @@ async function tryCell(cell: Cell, { program, folder, pages, report }: Place): P
     const left = await stage.clean();
     if (left !== '') add('other', `a process is left: ${left}`);
     else if (mood !== 'waiting') await check(trial);
+    if (code === 0 && linesOf(stage.out).length < FEW) add('lost', 'it leaves with 0, and has not done all');
   } catch (error) {
     add('hang', String(error));
     await stage.clean();
@@ -191,7 +192,7 @@ function linesOf(text: string): string[] {
 
 /** What must hold of what came out, and of what is kept. */
 async function check({ stage, name, mood, event, folder, add }: Trial): Promise<void> {
-  await stage.until(() => stage.isRead);
+  await stage.readAll();
   const consumed = Array.from({ length: stage.consumed() }, (_, n) => uuidOf(n));
   // Who leaves at once cannot take back the half of a line that a full pipe had room for.
   const mayBeCut = event === 'reader gone' || (event === 'second SIGINT' && mood === 'blocked');

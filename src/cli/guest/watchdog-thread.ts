@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { callRescue } from './rescue.ts';
-import type { ToWatchdog, WatchdogData } from './watchdog.ts';
+import type { FromWatchdog, ToWatchdog, WatchdogData } from './watchdog.ts';
 
 /* Thread of the watchdog: see `openWatchdog`. */
 
@@ -29,6 +29,10 @@ const port = parentPort as MessagePort;
 let isAlive = false;
 let count = 0;
 
+function tell(message: FromWatchdog): void {
+  port.postMessage(message);
+}
+
 function say(words: string): void {
   try {
     writeSync(2, `${name}: ${words}\n`);
@@ -52,7 +56,7 @@ function rescue(why: string, patience: number): void {
 /** Calls a function if the main thread does not answer. */
 function ifBlocked(then: () => void, patience = ANSWER): void {
   isAlive = false;
-  port.postMessage('ask');
+  tell('ask');
   setTimeout(() => isAlive || then(), patience);
 }
 
@@ -91,3 +95,4 @@ for (const signal of signals) {
   handle.unref();
   handle.start(constants.signals[signal]);
 }
+tell('ready');

@@ -3,6 +3,9 @@ import { Worker } from 'node:worker_threads';
 /** Message to the watchdog: an answer, that the main thread has heard a signal, or that the stage is ending. */
 export type ToWatchdog = 'alive' | 'stopping' | 'ending';
 
+/** Message from the watchdog: a question whether the main thread is blocked, or that it listens to signals. */
+export type FromWatchdog = 'ask' | 'ready';
+
 /** Setting of the watchdog. */
 export interface WatchdogData {
   /** Name of the command, for messages. */
@@ -15,6 +18,11 @@ export interface WatchdogData {
 
 /** Thread that ends a process whose main thread is blocked by user code. */
 export interface Watchdog {
+  /**
+   * Resolves once every signal is heard, also those before. User code must not run earlier: it could block the main
+   * thread before that has handled a signal which the watchdog was too late for.
+   */
+  readonly ready: Promise<unknown>;
   /** Called at the first signal: the watchdog does not hear those that come while it starts. */
   stopping(): void;
   /** Called when the stage is over: the process must end soon. */
@@ -35,8 +43,17 @@ export function openWatchdog(data: WatchdogData): Watchdog {
     env: {},
   });
   const tell = (message: ToWatchdog): void => worker.postMessage(message);
-  worker.on('message', () => tell('alive'));
-  worker.on('error', () => {}); // this Node has no signals in threads: the main thread alone hears them
-  worker.unref();
-  return { stopping: () => tell('stopping'), ending: () => tell('ending'), close: () => worker.terminate() };
+  const ready = new Promise<void>((resolve) => {
+    worker.on('message', (message: FromWatchdog) => {
+      if (message === 'ask') tell('alive');
+      else setImmediate(resolve); // after the signals that came with it
+    });
+    worker.on('error', () => resolve()); // this Node has no signals in threads: the main thread alone hears them
+  });
+  return {
+    ready: ready.then(() => worker.unref()),
+    stopping: () => tell('stopping'),
+    ending: () => tell('ending'),
+    close: () => worker.terminate(),
+  };
 }

@@ -132,6 +132,7 @@ export const command: Command = defineCommand({
     }
     const { flow } = { ...values } as { readonly flow?: string };
     if (flow !== undefined && values.draw !== undefined) {
+      await io.guarded;
       const { drawFlow } = await import('../../executors/flow/index.ts');
       await io.write(await drawFlow(flow, values.draw));
       return 0;
@@ -149,6 +150,7 @@ export const command: Command = defineCommand({
     const room = events?.room;
     const measures = values.report !== undefined;
     const setting = { timeout, revert, logDir, env, print, info, notify, version, stopping, measures };
+    await io.guarded;
     const made = await executorFor({ ...values }, setting).catch(closing(close));
     const executor =
       queues === undefined || !values.shared || values.hostRate === undefined

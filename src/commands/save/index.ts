@@ -36,7 +36,7 @@ SUCCESS records, and records without "run", go to OUT. All others go to the rest
 
 The columns of a CSV are those of its header, else --fields, else those of the first record in its order: nested attributes with dots, arrays and empty objects as JSON. --fields NAME=PATH names a column; a name with a comma or = stands in double quotes. A record with an attribute that has no column goes to the rest file with the code COLUMNS; task-save OUT --widen < OUT.rest.ndjson adds the column, and no work is done again.
 
-In a database, a later record of a uuid takes the place of its row, but a failure (--all) not that of a success. A new attribute gets a column by itself; objects and arrays are JSON. Several may save to one at a time, each with a --rest of its own.
+In a database, a later record with the same uuid replaces the row, but a failure (--all) does not replace a success. A new attribute gets its own column; objects and arrays are JSON. Several processes may save to one database at a time, each with its own --rest.
 
 After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input. After a second one it saves what it has read, and ends. The last line says how to continue.`,
   takesFiles: true,

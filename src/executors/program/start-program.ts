@@ -10,7 +10,7 @@ import { splitWords } from './command-words.ts';
 import { childEnvironment, type Environment, variablesFor } from './environment.ts';
 import { placeholderText, type Turn } from './placeholders.ts';
 
-/** Program to start: a file and its words; the first word is the name by which it is called. */
+/** Program to start: a file and its words; the first word is the name that it is called by. */
 export interface Call {
   readonly file: string;
   readonly words: readonly string[];

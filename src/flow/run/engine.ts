@@ -106,7 +106,7 @@ export class Engine {
 
   /**
    * Puts a finished engine back, so that it can run again: all atoms are `PENDING`, and results and failures are gone.
-   * What atoms did is not undone.
+   * Atoms that ran are not undone.
    * @throws {TaskpipeError} `USAGE` if the flow is running or suspended
    */
   reset(): void {

@@ -85,6 +85,7 @@ export function commandOf({ name, mood, event }: Cell): readonly string[] {
 export function isRight({ mood, event }: Cell, code: number | string): boolean {
   if (code === CODES[event]) return true;
   if (mood === 'looping') return code === 'SIGKILL';
+  if (mood === 'starting' && code === 0) return true; // it read the end of its input before it heard the signal
   // Before its start a stage does not listen. As a process exits, Node gives up its handlers some milliseconds before the
   // kernel ends it. To a shell that is the same.
   return code === signalOf(event) && (mood === 'starting' || mood === 'waiting' || event === 'second SIGINT');

@@ -124,9 +124,13 @@ export class Stage {
     return String(this.#chunks[0]);
   }
 
-  /** Whether the end of its output was read. */
-  get isRead(): boolean {
-    return this.#reader?.readableEnded === true || this.#reader?.destroyed === true;
+  /** Waits for the end of its output, unless nobody reads it: a pipe holds 64 KB more after the process has ended. */
+  async readAll(): Promise<void> {
+    const end = performance.now() + LIMIT;
+    while (this.#reader !== undefined && !this.#reader.readableEnded && !this.#reader.destroyed) {
+      if (performance.now() > end) throw new Error('waited in vain for the end of the output');
+      await after(2);
+    }
   }
 
   /** How many lines it has taken from its input as a whole, once it has ended. */

@@ -20,7 +20,7 @@ test('revert gets the inputs of execute and those of revertRequires; execute get
   expect(seen).toEqual([{ card: 'c' }, { card: 'c', reason: 'test', amount: 5 }]);
 });
 
-test('revertRebind takes the place of rebind for an argument', async () => {
+test('revertRebind replaces rebind for an argument', async () => {
   const seen: unknown[] = [];
   const a: Atom = {
     name: 'a',
