@@ -39,6 +39,8 @@ interface Gathering {
    */
   ends: number[];
   encoded: number;
+  /** True if `tee` has a record that had a row before. */
+  hasPresent: boolean;
   /** Records of the rows, if the destination may refuse rows, and the refusals by index. */
   lines: string[];
   refused: Map<number, Misfit>;
@@ -64,6 +66,7 @@ function gathering(rows: Buffer): Gathering {
     uuids: [],
     ends: [],
     encoded: 0,
+    hasPresent: false,
     lines: [],
     refused: new Map(),
     rest: '',
@@ -138,6 +141,7 @@ export class Committer {
       this.#gathering.uuids.push(uuid);
       this.#gathering.ends.push(-1);
     }
+    this.#gathering.hasPresent = true;
     this.#add(uuid.length, line);
   }
 
@@ -212,7 +216,9 @@ export class Committer {
   async #commit(batch: Gathering): Promise<void> {
     const { destination, addRest, tee } = this.#options;
     const rows = batch.rows.subarray(0, batch.bytes);
-    if (rows.length > 0 || batch.uuids.length > 0) await destination.commit({ ...batch, rows });
+    // A row that was there may be missing in the ledger until the first commit, and `tee` says that it is safe.
+    if (rows.length > 0 || batch.uuids.length > 0 || batch.hasPresent)
+      await destination.commit({ ...batch, rows });
     if (batch.refused.size > 0) this.#leaveRefused(batch);
     // The gathering batch uses the previous spare; this buffer is free now.
     this.#spare = batch.rows.length <= MOST_SIZE ? batch.rows : Buffer.alloc(0);

@@ -195,7 +195,7 @@ class FileDestination implements Destination {
     const { sync } = this.#options;
     await this.#run?.settle();
     if (rows.length > 0) await this.#run?.begin(this.#output, this.#rows.hasUuid);
-    else this.#run?.unseal();
+    else if (uuids.length > 0) this.#run?.unseal();
     const from = this.#output.size;
     if (rows.length > 0) {
       await this.#output.append(rows);

@@ -163,7 +163,8 @@ export class Pull {
       await this.#pause(SHORTEST_WAIT * 2);
     }
     let count = 0;
-    const isDeath = !hurry?.aborted;
+    // After a signal, records that no stage has read stay in the pipe: no process has died of them.
+    const isDeath = !hurry?.aborted && !this.#options.stopping?.aborted;
     const isSuspect = (uuid: string): boolean => isDeath && !this.#unwritten.has(uuid);
     for (const consumer of this.#consumers) count += await consumer.giveBack(isSuspect);
     return count;

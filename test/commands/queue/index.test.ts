@@ -266,6 +266,36 @@ describe('pull and ack', () => {
     expect(uuidsOf(stdout)).toHaveLength(460);
   });
 
+  test('do not suspect the tasks that no stage had read at Ctrl-C', async () => {
+    const { at } = fresh();
+    const cwd = freshFolder();
+    await sh(`task-queue push ${at} --attempts 1`, {
+      input: tasks(...Array.from({ length: 40 }, (_, i) => i)),
+    });
+    // Reads one record, and leaves the others in the pipe.
+    writeFileSync(
+      join(cwd, 'lazy.cjs'),
+      `const fs = require('node:fs');
+       let line = '';
+       for (const byte = Buffer.alloc(1); byte[0] !== 10; line += byte) fs.readSync(0, byte);
+       fs.writeSync(1, line);
+       process.on('SIGINT', () => process.exit());
+       setInterval(() => {}, 1000);`,
+    );
+    const run = start(
+      `setsid bash -c 'echo $$ > group; task-queue pull ${at} --window 40 | node lazy.cjs | task-save out.csv --tee --flush-interval 50ms | task-queue ack ${at}'`,
+      { cwd },
+    );
+    await until(async () => {
+      const { finished, active } = await sizeOf(at);
+      return finished === 1 && active === 39;
+    });
+    process.kill(-Number(readFileSync(join(cwd, 'group'), 'utf8')), 'SIGINT');
+    await ended(run);
+    const { stdout } = await sh(`task-queue pull ${at} --window 39 | head -39`);
+    expect(uuidsOf(stdout)).toHaveLength(39);
+  });
+
   test('put tasks back if the executor is killed, when the other processes have ended', async () => {
     const { at } = fresh();
     const cwd = freshFolder();

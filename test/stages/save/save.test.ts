@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseTask } from '../../../src/core/record/ndjson.ts';
 import type { Task } from '../../../src/core/record/task.ts';
-import { openLedger } from '../../../src/ledgers/index.ts';
+import { finishedIn, openLedger } from '../../../src/ledgers/index.ts';
 import { type SaveOptions, type SaveSummary, save } from '../../../src/stages/save/save.ts';
 import { leaveMark } from '../../support/mark.ts';
 import { freshFolder } from '../../support/run.ts';
@@ -643,6 +643,23 @@ describe('the commit', () => {
       ['c', false, true, false],
     ]);
   });
+
+  // A crash came between the row and its line in the ledger, or someone added the row.
+  test.each(['out.csv', 'out.tsv', 'out.ndjson', 'out.db'])(
+    'gets a record whose row is in %s already only when the ledger names it',
+    async (name) => {
+      const out = saver(freshFolder(), name);
+      await out.save([{ uuid: 'a' }, { uuid: 'b' }]);
+      const ledger = `${out.path}.ledger`;
+      const named: boolean[] = [];
+      const tee = async (lines: string): Promise<void> => {
+        const finished = await finishedIn(ledger);
+        for (const line of lines.trim().split('\n')) named.push(finished.has(JSON.parse(line).uuid));
+      };
+      await out.save([{ uuid: 'a' }, { uuid: 'b' }], { tee, ledger, flush: 1 });
+      expect(named).toEqual([true, true]);
+    },
+  );
 
   test('starts when a record has waited for --flush-interval, however few there are', async () => {
     const out = saver(freshFolder());
