@@ -47,6 +47,7 @@ const OTHERS = new Set([
   ],
   ...[
     'TASK_REDIS_PASSWORD',
+    'TASK_SENTINEL_PASSWORD',
     'TASK_UUID',
     'TASK_WORKER_NUMBER',
     'DISABLE_STREAM_HANDLER',
