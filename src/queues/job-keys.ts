@@ -63,7 +63,14 @@ export function knownKey(name: string, worker: string): string {
 /** Types of the keys of BullMQ, by the text after `bull:NAME:`. */
 const BULL_TYPES: KeyTypes = {
   ...{ wait: 'list', active: 'list', paused: 'list' },
-  ...{ delayed: 'zset', prioritized: 'zset', failed: 'zset', completed: 'zset', repeat: 'zset', marker: 'zset' },
+  ...{
+    delayed: 'zset',
+    prioritized: 'zset',
+    failed: 'zset',
+    completed: 'zset',
+    repeat: 'zset',
+    marker: 'zset',
+  },
   ...{ meta: 'hash', stalled: 'set', events: 'stream' },
   ...{ id: 'string', pc: 'string', limiter: 'string', 'stalled-check': 'string' },
 };

@@ -1,6 +1,6 @@
 /* A primary that becomes a copy, or is killed, and the Sentinel that replaces it. */
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ask, needsRedis, startRedis, startSentinel, type TestRedis } from '../support/redis.ts';
@@ -49,10 +49,12 @@ describe('a primary that becomes a copy', () => {
     await ask(primary.port, `replicaof 127.0.0.1 ${replica.port}`);
     const ack = watched(`task-queue ack ${at}`);
     ack.child.stdin?.end(`${lines[0]}\n`);
-    const copy = /is a read-only copy now; waiting up to 60 s for the primary at this address\n/;
-    await Promise.all([pull.says(copy), ack.says(copy)]);
+    await pull.says(/is a read-only copy now; waiting up to 60 s for the primary at this address\n/);
+    await ack.says(
+      /is a read-only copy; give its primary, 127\.0\.0\.1:\d+; trying for 60 s, as it may become/,
+    );
     await ask(primary.port, 'replicaof no one');
-    expect(await ack.end).toMatchObject({ code: 0, stderr: expect.stringMatching(/is back\n.*1 done/s) });
+    expect(await ack.end).toMatchObject({ code: 0, stderr: expect.stringMatching(/1 done/) });
     await sh(`task-queue stop ${at} --quiet`);
     expect(await pull.end).toMatchObject({ code: 0, stderr: expect.stringMatching(/is back/) });
     const { stdout } = await sh(`task-queue size ${at} | jq -c '[.finished, .waiting, .dead]'`);
@@ -69,14 +71,16 @@ describe('a primary that becomes a copy', () => {
     await ask(primary.port, `replicaof 127.0.0.1 ${replica.port}`);
     push.child.stdin?.end(numbers(1, 2));
     const { code, stderr } = await push.end;
-    expect([code, stderr]).toEqual([74, expect.stringMatching(/it is a read-only copy now; give its primary/)]);
+    expect([code, stderr]).toEqual([74, expect.stringMatching(/is a read-only copy; give its primary, 127/)]);
   }, 60_000);
 
   test('that has too few replicas for writes is waited for', async () => {
     const redis = await startRedis('--min-replicas-to-write', '1');
     const push = watched(`task-queue push ${redis.url} --name q`, {});
     push.child.stdin?.end(numbers(0, 2));
-    await push.says(/too few replicas to accept writes \(min-replicas-to-write\); trying again for up to 60 s\n/);
+    await push.says(
+      /too few replicas to accept writes \(min-replicas-to-write\); trying again for up to 60 s\n/,
+    );
     await ask(redis.port, 'config set min-replicas-to-write 0');
     expect(await push.end).toMatchObject({
       code: 0,
@@ -113,12 +117,13 @@ describe('Sentinel', () => {
     await until(() => has(primary));
     const pipe = `task-queue pull ${at} --window 50 --lease 2s | tee -a delivered | task-queue ack ${at} --tee >> acknowledged`;
     const working = watched(pipe, { cwd });
-    const linesOf = (file: string): string[] => readFileSync(join(cwd, file), 'utf8').split('\n').filter(Boolean);
+    const linesOf = (file: string): string[] =>
+      existsSync(join(cwd, file)) ? readFileSync(join(cwd, file), 'utf8').split('\n').filter(Boolean) : [];
     await until(() => linesOf('acknowledged').length > 500);
     const acknowledged = linesOf('acknowledged');
     const delivered = linesOf('delivered');
     await primary.kill();
-    await working.says(/went away[^]*is back/);
+    await working.says(/went away.*is back/s);
     for (const { code } of await pushing) expect(code).toBe(0);
     await until(async () => JSON.parse((await sh(`task-queue size ${at}`)).stdout).finished === 4000);
     await sh(`task-queue stop ${at} --quiet`);
@@ -160,7 +165,9 @@ describe('Sentinel', () => {
     const marked = await sh(`task-done mark '${ledger}' a && task-done count '${ledger}'`, { env });
     expect(marked).toMatchObject({ code: 0, stdout: '1\n' });
     const plain = await size(`redis://127.0.0.1:${port}/0`, { TASK_REDIS_PASSWORD: 'guarded' });
-    expect(plain.stderr).toMatch(new RegExp(`is a Sentinel; use redis\\+sentinel://127.0.0.1:${port}/PRIMARY`));
+    expect(plain.stderr).toMatch(
+      new RegExp(`is a Sentinel; use redis\\+sentinel://127.0.0.1:${port}/PRIMARY`),
+    );
   }, 60_000);
 
   test('warns if no replica has what is written', async () => {

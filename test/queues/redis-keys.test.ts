@@ -34,9 +34,9 @@ describe('a user of an ACL', () => {
     };
     expect(await run(`task-queue push ${at}`)).toBe('task-queue: 3 added');
     expect(await run(`task-queue push ${at} --id-seen again --priority 2 --delay 1s`)).toMatch(/3 seen/);
-    expect(await run(`task-queue front ${at.replace(' ', ' c ')}; task-queue remove ${at.replace(' ', ' c ')}`)).toMatch(
-      /1 task moved to the front\n.*1 task removed/,
-    );
+    expect(
+      await run(`task-queue front ${at.replace(' ', ' c ')}; task-queue remove ${at.replace(' ', ' c ')}`),
+    ).toMatch(/1 task moved to the front\n.*1 task removed/);
     const pull = `task-queue pull ${at} --until-empty --quiet`;
     expect(await run(`${pull} --window 1 | head -1 | task-queue ack ${at}`)).toMatch(/1 done/);
     const failing = `${pull} | task-exec --command false --retries 0 --quiet | task-queue ack ${at} --quiet`;
@@ -82,7 +82,9 @@ describe('a key of another program at one of our names', () => {
     const verbs = ['push', 'size', 'pull --until-empty', 'clear --yes'];
     for (const verb of verbs) {
       const [name, ...more] = verb.split(' ');
-      const { code, stderr } = await sh(`task-queue ${name} ${redis.url} --name q ${more.join(' ')}`, { input });
+      const { code, stderr } = await sh(`task-queue ${name} ${redis.url} --name q ${more.join(' ')}`, {
+        input,
+      });
       expect([code, stderr]).toEqual([
         65,
         `task-queue: ${redis.url}: the key bull:q:wait is a string, and here a list is needed: another program uses this name. Nothing was changed. Use another --name (or #NAME of a ledger), or another database, or move the key: redis-cli RENAME bull:q:wait bull:q:wait.old\n`,
@@ -97,7 +99,10 @@ describe('a key of another program at one of our names', () => {
     for (const verb of ['clear --yes', 'mark a', 'count']) {
       const [name, ...more] = verb.split(' ');
       const { code, stderr } = await sh(`task-done ${name} '${redis.url}#q' ${more.join(' ')}`);
-      expect([code, stderr]).toEqual([65, expect.stringMatching(/taskpipe:q:finished is a string, and here a set/)]);
+      expect([code, stderr]).toEqual([
+        65,
+        expect.stringMatching(/taskpipe:q:finished is a string, and here a set/),
+      ]);
     }
     expect(await ask(redis.port, 'get taskpipe:q:finished')).toBe('theirs');
   });

@@ -66,8 +66,12 @@ test('a client certificate is shown to a server that asks for one', async () => 
   expect(await said(pair('client.pem', 'server.key'))).toMatch(
     /^2 the key .*server\.key does not belong to the certificate .*client\.pem$/,
   );
-  expect(await said(pair('client.pem', 'locked.key'))).toMatch(/^2 the key .*locked\.key is encrypted; .*pkey/);
-  expect(await said(pair('client.key', 'client.key'))).toMatch(/client\.key has no certificate in PEM format/);
+  expect(await said(pair('client.pem', 'locked.key'))).toMatch(
+    /^2 the key .*locked\.key is encrypted; .*pkey/,
+  );
+  expect(await said(pair('client.key', 'client.key'))).toMatch(
+    /client\.key has no certificate in PEM format/,
+  );
   expect(await said(pair('client.pem', 'none.key'))).toMatch(/^74 cannot read .*none\.key: no such file/);
 }, 60_000);
 

@@ -101,7 +101,11 @@ function databaseOf({ db, place, primary }: RedisUrl): number {
 
 function checkParameters({ query, place, isTls, primary }: RedisUrl): void {
   const { all, tls, sentinels } = PARAMETERS;
-  const known: readonly string[] = [...all, ...(isTls ? tls : []), ...(primary === undefined ? [] : sentinels)];
+  const known: readonly string[] = [
+    ...all,
+    ...(isTls ? tls : []),
+    ...(primary === undefined ? [] : sentinels),
+  ];
   for (const key of query.keys()) {
     if (known.includes(key)) continue;
     const words = (tls as readonly string[]).includes(key)

@@ -22,7 +22,9 @@ type Info = Readonly<Record<string, string>>;
 export function connectorOf(
   Base: typeof AbstractConnector,
   isAccepted: (info: Info) => boolean,
-): new (options: unknown) => AbstractConnector {
+): new (
+  options: unknown,
+) => AbstractConnector {
   return class extends Base {
     readonly #options: ConnectorOptions;
 

@@ -8,7 +8,8 @@ export const NO_ANSWER = 'ETIMEDOUT';
 export const CLOSED = 'Connection is closed.';
 
 /** Errors of logins and permissions, which retrying cannot fix. */
-const DENIED = /WRONGPASS|NOAUTH|NOPERM|invalid password|got an invalid reply: null/i;
+const DENIED =
+  /WRONGPASS|NOAUTH|NOPERM|user executing the script|invalid password|No such master|got an invalid reply: null/i;
 
 /** Errors of a server that accepts no writes for some time, as during a failover. */
 const REFUSED = /\b(?:READONLY|NOREPLICAS|LOADING|MASTERDOWN|UNBLOCKED|BUSY) /;
@@ -16,9 +17,7 @@ const REFUSED = /\b(?:READONLY|NOREPLICAS|LOADING|MASTERDOWN|UNBLOCKED|BUSY) /;
 /** Tells whether retrying cannot fix an error. */
 export function isHopeless(error: unknown, address: RedisAddress): boolean {
   return (
-    error instanceof TaskpipeError ||
-    DENIED.test(messageOf(error)) ||
-    tlsReason(error, address) !== undefined
+    error instanceof TaskpipeError || DENIED.test(messageOf(error)) || tlsReason(error, address) !== undefined
   );
 }
 
@@ -30,6 +29,11 @@ export function isRefused(error: unknown): boolean {
 /** Tells whether a server refused a command because it is a copy now: another server may be the primary. */
 export function isCopy(error: unknown): boolean {
   return /\b(?:READONLY|MASTERDOWN|UNBLOCKED) /.test(messageOf(causeOf(error)));
+}
+
+/** Tells whether a connection was closed for a reason that may be TLS. */
+export function isUnexplained(error: unknown): boolean {
+  return /Connection is closed|ECONNRESET|EPIPE|before secure TLS/.test(messageOf(error));
 }
 
 /** Returns the first error of a transaction, or the error itself. */
@@ -55,7 +59,7 @@ type Reason = string | ((error: unknown, address: RedisAddress) => string);
 /** Patterns of errors of Redis or the network, each with its meaning and remedy. */
 const REASONS: readonly (readonly [RegExp, Reason])[] = [
   [
-    /got an invalid reply: null/,
+    /No such master|got an invalid reply: null/,
     (_, { sentinels }) =>
       `the sentinels know no primary called ${JSON.stringify(sentinels?.primary)}; redis-cli -p 26379 SENTINEL MASTERS lists those that they know`,
   ],
@@ -63,6 +67,7 @@ const REASONS: readonly (readonly [RegExp, Reason])[] = [
     /sentinel \S+ because.*(?:NOAUTH|WRONGPASS|NOPERM)/s,
     'the sentinels need another user or password: TASK_SENTINEL_PASSWORD, or ?sentinel-user=NAME&sentinel-password-file=FILE in the url',
   ],
+  [/sentinel \S+ because.*(?:ENOTFOUND|EAI_AGAIN)/, 'no such host for a sentinel; is its name right?'],
   [/sentinel \S+ because/, 'no sentinel answers; are their addresses right, and do they run?'],
   [/ECONNREFUSED/, 'connection refused; is Redis running there?'],
   [/ENOTFOUND|EAI_AGAIN/, 'no such host; is its name right?'],
@@ -72,7 +77,7 @@ const REASONS: readonly (readonly [RegExp, Reason])[] = [
     'wrong user or password; see TASK_REDIS_PASSWORD, --password-file and the url',
   ],
   [/NOAUTH/, 'a password is needed: TASK_REDIS_PASSWORD, --password-file, or the url'],
-  [/NOPERM/, permissionOf],
+  [/NOPERM|user executing the script/, permissionOf],
   [/READONLY/, 'it is a read-only copy now; give its primary'],
   [/NOREPLICAS/, 'it has too few replicas to accept writes (min-replicas-to-write)'],
   [/LOADING/, 'it is still loading its data'],
@@ -95,7 +100,7 @@ const REASONS: readonly (readonly [RegExp, Reason])[] = [
   [/(?:DB|database) index is out of range/i, 'it has no such database (databases in redis.conf); use /0'],
   [/unknown command/i, (error) => `it lacks a command that is needed (${messageOf(error).slice(0, 60)})`],
   [
-    /Connection is closed|ECONNRESET|EPIPE/,
+    /Connection is closed|ECONNRESET|EPIPE|before secure TLS/,
     (_, { tls }) =>
       tls === undefined
         ? 'the connection was closed; is rediss:// meant?'

@@ -3,10 +3,20 @@ import type { Redis } from 'ioredis';
 import { messageOf, TaskpipeError } from '../base/errors.ts';
 import type { RedisLink, RedisSettings } from './contract.ts';
 import type { RedisAddress } from './redis-address.ts';
-import { CLOSED, faultOf, isCopy, isHopeless, isRefused, NO_ANSWER, reasonOf } from './redis-faults.ts';
+import {
+  CLOSED,
+  faultOf,
+  isCopy,
+  isHopeless,
+  isRefused,
+  isUnexplained,
+  NO_ANSWER,
+  reasonOf,
+} from './redis-faults.ts';
 import { makeClient } from './redis-options.ts';
+import { Replicas } from './redis-replicas.ts';
 import { watchSilence } from './redis-silence.ts';
-import { otherProtocol } from './redis-tls.ts';
+import { probeTls } from './redis-tls.ts';
 
 /** Default of `--patience`, in milliseconds. */
 export const PATIENCE = 60_000;
@@ -17,11 +27,6 @@ const STOPPING = 2000;
 const PAUSE = 250;
 /** Time without an answer after which the other protocol is tried, in milliseconds. */
 const SLOW = 1000;
-/** Time in which a replica confirms a write, in milliseconds. */
-const CONFIRMING = 1000;
-/** Time for which confirmations are not asked for after there was none, in milliseconds. */
-const UNCONFIRMED = 10_000;
-
 /** Connects. @throws {TaskpipeError} `IO` */
 export async function openLink(address: RedisAddress, settings: RedisSettings): Promise<RedisLink> {
   const { Redis, AbstractConnector } = await import('ioredis');
@@ -46,8 +51,7 @@ class Link implements RedisLink {
   #ahead = 0;
   /** True after it was said that the server accepts no writes, until it does. */
   #isRefusing = false;
-  /** Time until which no confirmations are asked for. */
-  #unconfirmedUntil = 0;
+  readonly #replicas = new Replicas(this, (words) => this.#warn(words));
 
   constructor(address: RedisAddress, settings: RedisSettings, ioredis: Parameters<typeof makeClient>[0]) {
     this.address = address;
@@ -55,8 +59,7 @@ class Link implements RedisLink {
     this.#patience = settings.patience ?? PATIENCE;
     this.client = makeClient(ioredis, address, {
       delay: (times) => (this.#verdict !== undefined || this.#isOver() ? null : Math.min(times * 50, 500)),
-      // A copy is refused by `checkServer` if it is the first server that is met.
-      isAccepted: ({ role }) => role !== 'slave' || this.#returns < 0,
+      isAccepted: (info) => info.role !== 'slave' || this.#leaveCopy(info),
     });
     this.#listen();
   }
@@ -81,7 +84,7 @@ class Link implements RedisLink {
   /** Resolves once it is connected. */
   async opened(): Promise<this> {
     const { client } = this;
-    const probing = setTimeout(() => this.#probe(false), Math.min(SLOW, this.#patience / 2)).unref();
+    const probing = setTimeout(() => this.#probe(), Math.min(SLOW, this.#patience / 2)).unref();
     try {
       await new Promise<void>((resolve, reject) => {
         client.once('ready', resolve);
@@ -113,24 +116,8 @@ class Link implements RedisLink {
     }
   }
 
-  async keep<T>(work: () => Promise<T>): Promise<T> {
-    if (this.address.sentinels === undefined) return this.run(work);
-    let result: { readonly value: T } | undefined;
-    for (;;) {
-      const before = this.#returns;
-      const value = await this.run(work);
-      result ??= { value };
-      await this.#confirm();
-      if (this.#returns === before) return result.value;
-    }
-  }
-
-  async #confirm(): Promise<void> {
-    if (performance.now() < this.#unconfirmedUntil) return;
-    if ((await this.run(() => this.client.wait(1, CONFIRMING))) > 0) return;
-    if (this.#unconfirmedUntil === 0)
-      this.#warn('no replica confirms what is written; a failover now would lose it');
-    this.#unconfirmedUntil = performance.now() + UNCONFIRMED;
+  keep<T>(work: () => Promise<T>): Promise<T> {
+    return this.address.sentinels === undefined ? this.run(work) : this.#replicas.keep(work);
   }
 
   /** Time for which an unavailable server is waited for, in milliseconds. */
@@ -140,11 +127,13 @@ class Link implements RedisLink {
 
   #isOver(): boolean {
     const { aborting } = this.#settings;
-    return this.#isAway && (aborting?.aborted === true || performance.now() - this.#awaySince >= this.#limit());
+    return (
+      this.#isAway && (aborting?.aborted === true || performance.now() - this.#awaySince >= this.#limit())
+    );
   }
 
   #listen(): void {
-    const { client, address } = this;
+    const { client } = this;
     const { aborting } = this.#settings;
     const unwatch = watchSilence(client, {
       ...{ patience: this.#patience, aborting, isOver: () => this.#isOver() },
@@ -157,19 +146,23 @@ class Link implements RedisLink {
     client.on('sentinelError', (error: unknown) => {
       sentinelFault = error;
     });
-    client.on('error', (error: unknown) => {
-      const cause = messageOf(error).startsWith('All sentinels') ? (sentinelFault ?? error) : error;
-      if (isHopeless(cause, address)) this.#giveUp(cause);
-      else this.#noteFault(cause);
-    });
+    client.on('error', (error: unknown) =>
+      this.#onError(messageOf(error).startsWith('All sentinels') ? (sentinelFault ?? error) : error),
+    );
     client.on('end', unwatch);
     client.on('close', () => this.#onClose());
     client.on('ready', () => this.#onReady());
   }
 
+  #onError(error: unknown): void {
+    if (isHopeless(error, this.address)) this.#giveUp(error);
+    else if (isUnexplained(error) && this.#returns < 0 && !this.#isProbed) void this.#probe(error);
+    else this.#noteFault(error);
+  }
+
   #onClose(): void {
     if (this.#isClosed) return;
-    if (this.#returns < 0 && this.#last === undefined) void this.#probe(true);
+    if (this.#returns < 0 && this.#last === undefined) void this.#probe(new Error(CLOSED));
     if (this.#isAway) return;
     this.#isAway = true;
     this.#awaySince = performance.now();
@@ -207,7 +200,18 @@ class Link implements RedisLink {
     this.#isRefusing = false;
   }
 
+  /** Says once that a server is a copy, which is asked again. */
+  #leaveCopy({ master_host: host, master_port: port }: Readonly<Record<string, string>>): false {
+    const { place } = this.address;
+    const words = `${place} is a read-only copy; give its primary, ${host}:${port}`;
+    if (this.#last === undefined)
+      this.#settings.warn?.(`${words}; trying for ${this.#patience / 1000} s, as it may become the primary`);
+    this.#last = new TaskpipeError('IO', words);
+    return false;
+  }
+
   #noteFault(error: unknown): void {
+    if (this.#verdict !== undefined) return;
     if (this.#last === undefined && this.#returns < 0)
       this.#settings.warn?.(
         `cannot reach ${this.address.place}: ${reasonOf(error, this.address)}; trying for ${this.#patience / 1000} s`,
@@ -222,16 +226,17 @@ class Link implements RedisLink {
   }
 
   /**
-   * Finds out whether the server speaks TLS, or does not, contrary to the url.
-   * @param wasClosed true if the server closed the connection
+   * Finds out whether TLS is the reason that there is no connection.
+   * @param error reported if it is not
    */
-  async #probe(wasClosed: boolean): Promise<void> {
-    if (this.#isProbed) return;
+  async #probe(error?: unknown): Promise<void> {
+    if (this.#isProbed || this.#verdict !== undefined) return;
     this.#isProbed = true;
-    const reason = await otherProtocol(this.address, SLOW);
+    const { place } = this.address;
+    const reason = await probeTls(this.address, SLOW);
     if (this.#returns >= 0 || this.#isClosed) return;
-    if (reason !== undefined) this.#giveUp(new TaskpipeError('IO', `${this.address.place}: ${reason}`));
-    else if (wasClosed && this.#last === undefined) this.#noteFault(new Error(CLOSED));
+    if (reason !== undefined) this.#giveUp(new TaskpipeError('IO', `${place}: ${reason}`));
+    else if (error !== undefined) this.#noteFault(error);
   }
 
   #warn(words: string, separator = ': '): void {

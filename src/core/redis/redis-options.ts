@@ -24,7 +24,13 @@ export function makeClient(classes: Classes, address: RedisAddress, rules: Conne
   const secure = tls === undefined ? undefined : tlsOptions(tls);
   const options: RedisOptions = {
     ...{ host, port, db, lazyConnect: true, maxRetriesPerRequest: null, enableAutoPipelining: true },
-    ...{ connectTimeout: 5000, disconnectTimeout: 500, maxLoadingRetryTime: 1000, keepAlive: 10_000, replyMapping: 'legacy' },
+    ...{
+      connectTimeout: 5000,
+      disconnectTimeout: 500,
+      maxLoadingRetryTime: 1000,
+      keepAlive: 10_000,
+      replyMapping: 'legacy',
+    },
     retryStrategy: (times) => rules.delay(times),
     ...(user === undefined ? {} : { username: user }),
     ...(password === undefined ? {} : { password }),

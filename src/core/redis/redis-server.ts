@@ -29,7 +29,10 @@ export function checkServer(info: string, { place, volatile: mayForget }: RedisA
       'is a node of a Redis Cluster, which cannot change all keys of a queue in one step; use one server (cluster-enabled no), and for failover a replica with Sentinel: redis+sentinel://HOST:PORT,HOST:PORT/PRIMARY',
     );
   if (of('redis_mode') === 'sentinel')
-    refuse('USAGE', `is a Sentinel; use ${place.replace('://', '+sentinel://').replace(/\/\d*(?=#|$)/, '')}/PRIMARY`);
+    refuse(
+      'USAGE',
+      `is a Sentinel; use ${place.replace('://', '+sentinel://').replace(/\/\d*(?=#|$)/, '')}/PRIMARY`,
+    );
   if (of('role') === 'slave')
     refuse('IO', `is a read-only copy; give its primary, ${of('master_host')}:${of('master_port')}`);
   if (mayForget) return;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, createSecureContext } from 'node:tls';
 import { ioError, messageOf, systemCode, TaskpipeError } from '../base/errors.ts';
 import type { RedisAddress, TlsNames } from './redis-address.ts';
@@ -101,34 +101,38 @@ export function tlsReason(error: unknown, address: RedisAddress): string | undef
 }
 
 /**
- * Finds out whether a server that does not answer speaks TLS although the url says that it does not, or the reverse. No
- * credentials are sent.
+ * Finds out whether TLS is the reason that there is no connection: the server speaks TLS although the url says that it does
+ * not, or the reverse, or the handshake fails. No credentials are sent.
  * @param within time for an answer, in milliseconds
  * @returns the remedy; undefined if it is something else
  */
-export async function otherProtocol(
-  { host, port, tls }: RedisAddress,
-  within: number,
-): Promise<string | undefined> {
-  const isOther = await new Promise<boolean>((resolve) => {
+export async function probeTls(address: RedisAddress, within: number): Promise<string | undefined> {
+  const { host, port, tls } = address;
+  if (tls === undefined) {
     // Any certificate will do: nothing is sent.
-    const socket =
-      tls === undefined ? connectTls({ host, port, rejectUnauthorized: false }) : connect({ host, port });
-    const end = (answer: boolean): void => {
-      resolve(answer);
-      socket.destroy();
-    };
-    socket.setTimeout(within, () => end(false));
-    socket.once('error', () => end(false));
-    socket.once('close', () => end(false));
-    if (tls === undefined) socket.once('secureConnect', () => end(true));
-    else {
-      socket.once('connect', () => socket.write('PING\r\n'));
-      socket.once('data', (answer) => end(/^[+-]/.test(answer.toString('latin1'))));
-    }
-  });
-  if (!isOther) return undefined;
-  return tls === undefined
-    ? 'it speaks TLS; use rediss:// in place of redis://'
-    : 'it does not speak TLS; use redis:// in place of rediss://';
+    const socket = connectTls({ host, port, rejectUnauthorized: false });
+    const isTls = (await firstOf(socket, 'secureConnect', within)) === undefined;
+    return isTls ? 'it speaks TLS; use rediss:// in place of redis://' : undefined;
+  }
+  const plain = connect({ host, port });
+  plain.write('PING\r\n');
+  if ((await firstOf(plain, 'data', within)) === undefined)
+    return 'it does not speak TLS; use redis:// in place of rediss://';
+  const error = await firstOf(connectTls({ host, port, ...tlsOptions(tls) }), 'secureConnect', within);
+  return tlsReason(error, address);
+}
+
+/** Waits for an event of a connection. Returns undefined, or the error that came first. Closes the connection. */
+async function firstOf(socket: Socket, event: string, within: number): Promise<unknown> {
+  try {
+    return await new Promise<unknown>((resolve) => {
+      socket.once(event, () => resolve(undefined));
+      socket.once('error', resolve);
+      socket.once('close', () => resolve(new Error('closed')));
+      socket.setTimeout(within, () => resolve(new Error('no answer')));
+    });
+  } finally {
+    socket.destroy();
+    socket.on('error', () => {}); // it does not matter any more
+  }
 }

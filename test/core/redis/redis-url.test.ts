@@ -38,7 +38,9 @@ test('a wrong url says what to type', () => {
   expect(said('valkeys://h1/0')).toMatch(/is rediss:/);
   expect(said('redis://h/0?ca=a.pem')).toBe('redis://h/0: ca is for TLS: use rediss://h/0');
   expect(said('rediss://h/0?cert=a.pem')).toMatch(/needs both files: \?cert=FILE&key=FILE/);
-  expect(said('redis://h/0?sentinel-user=a')).toMatch(/may stand password-file, volatile; got "sentinel-user"/);
+  expect(said('redis://h/0?sentinel-user=a')).toMatch(
+    /may stand password-file, volatile; got "sentinel-user"/,
+  );
 });
 
 test('a ledger gets the passwords of the environment, unless its url has one', () => {
