@@ -110,8 +110,8 @@ describe('Sentinel', () => {
     // Each push reports what was added: those tasks must not be lost.
     const pushing = (async (): Promise<Ended[]> => {
       const ends: Ended[] = [];
-      for (let i = 0; i < 40; i++)
-        ends.push(await sh(`task-queue push ${at}`, { input: numbers(i * 100, i * 100 + 100) }));
+      for (let i = 0; i < 20; i++)
+        ends.push(await sh(`task-queue push ${at}`, { input: numbers(i * 200, i * 200 + 200) }));
       return ends;
     })();
     await until(() => has(primary));

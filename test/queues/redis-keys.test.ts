@@ -60,7 +60,7 @@ describe('a user of an ACL', () => {
       const { at, env } = await guarded(allowed);
       const { code, stderr } = await sh(`task-queue ${verb} ${at}`, { env, input });
       expect(code).toBe(74);
-      return stderr.replace(/^task-queue: redis:\S+ /, '');
+      return stderr.replace(/^.*task-queue: redis:\S+ /s, '');
     };
     const page = 'docs/task-queue.md has all rules, under "Users and permissions"\n';
     expect(await size(rules().replace('+info', ''))).toBe(

@@ -1,4 +1,5 @@
 import type { RedisLink } from './contract.ts';
+import { infoReader } from './redis-server.ts';
 
 /** Time in which a replica confirms a write, in milliseconds. */
 const CONFIRMING = 1000;
@@ -14,6 +15,8 @@ export class Replicas {
   readonly #warn: (words: string) => void;
   /** Time until which no confirmations are asked for. */
   #unconfirmedUntil = 0;
+  /** Number of reconnections when the server was seen to have a replica. */
+  #known = -1;
 
   constructor(link: RedisLink, warn: (words: string) => void) {
     this.#link = link;
@@ -34,13 +37,23 @@ export class Replicas {
 
   async #confirm(): Promise<void> {
     if (performance.now() < this.#unconfirmedUntil) return;
-    const count = await this.#link.run(() => this.#link.client.wait(1, CONFIRMING));
-    if (count > 0) {
+    if (await this.#isConfirmed()) {
       this.#unconfirmedUntil = 0;
       return;
     }
     if (this.#unconfirmedUntil === 0)
       this.#warn('no replica confirms what is written; a failover now would lose it');
     this.#unconfirmedUntil = performance.now() + UNCONFIRMED;
+  }
+
+  async #isConfirmed(): Promise<boolean> {
+    const { client, returns } = this.#link;
+    // Without a replica, as just after a failover, WAIT would wait in vain.
+    if (this.#known !== returns || this.#unconfirmedUntil !== 0) {
+      const info = await this.#link.run(() => client.info('replication'));
+      if (infoReader(info)('connected_slaves') === '0') return false;
+      this.#known = returns;
+    }
+    return (await this.#link.run(() => client.wait(1, CONFIRMING))) > 0;
   }
 }
