@@ -139,6 +139,28 @@ describe('Sentinel', () => {
     expect(await ask(replica.port, 'info replication')).toMatch(/role:master/);
   }, 120_000);
 
+  test('that moves the primary by command loses nothing that was acknowledged meanwhile', async () => {
+    const { port, url } = await group();
+    await until(async () => /num-slaves\n1\n/.test(await ask(port, 'sentinel master main')));
+    const at = `${url}/0 --name q`;
+    const cwd = freshFolder();
+    await sh(`task-queue push ${at} --quiet`, { input: numbers(0, 3000) });
+    const pipe = `task-queue pull ${at} --until-empty --window 50 | tee delivered | task-queue ack ${at} --tee > acknowledged`;
+    const working = watched(pipe, { cwd });
+    const acknowledged = join(cwd, 'acknowledged');
+    await until(() => existsSync(acknowledged) && readFileSync(acknowledged, 'utf8').length > 1000);
+    await ask(port, 'sentinel failover main');
+    // While the old primary still accepts what a new process writes.
+    const push = await sh(`task-queue push ${at}`, { input: numbers(3000, 3100) });
+    expect(push).toMatchObject({ code: 0, stderr: expect.stringMatching(/100 added/) });
+    expect((await working.end).code).toBe(0);
+    await sh(`task-queue pull ${at} --until-empty --quiet | task-queue ack ${at} --quiet`, { cwd });
+    const { stdout } = await sh(`task-queue size ${at} | jq -c '[.finished, .waiting, .active]'`);
+    expect(stdout).toBe('[3100,0,0]\n');
+    const lines = readFileSync(join(cwd, 'delivered'), 'utf8').trim().split('\n');
+    expect(lines.length - new Set(lines).size).toBeLessThanOrEqual(50);
+  }, 120_000);
+
   test('of which no one answers, or that does not know the name, or wants a password, is named', async () => {
     const { port } = await group('requirepass "guarded"');
     const size = (url: string, env: Record<string, string> = {}): Promise<Ended> =>

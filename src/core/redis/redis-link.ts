@@ -15,6 +15,7 @@ import {
 } from './redis-faults.ts';
 import { makeClient } from './redis-options.ts';
 import { Replicas } from './redis-replicas.ts';
+import { isMoved } from './redis-sentinel.ts';
 import { watchSilence } from './redis-silence.ts';
 import { probeTls } from './redis-tls.ts';
 
@@ -51,7 +52,7 @@ class Link implements RedisLink {
   #ahead = 0;
   /** True after it was said that the server accepts no writes, until it does. */
   #isRefusing = false;
-  readonly #replicas = new Replicas(this, (words) => this.#warn(words));
+  readonly #replicas: Replicas;
 
   constructor(address: RedisAddress, settings: RedisSettings, ioredis: Parameters<typeof makeClient>[0]) {
     this.address = address;
@@ -59,7 +60,13 @@ class Link implements RedisLink {
     this.#patience = settings.patience ?? PATIENCE;
     this.client = makeClient(ioredis, address, {
       delay: (times) => (this.#verdict !== undefined || this.#isOver() ? null : Math.min(times * 50, 500)),
+      onLoading: () => this.#noteFault(new Error('LOADING ')),
       isAccepted: (info) => info.role !== 'slave' || this.#leaveCopy(info),
+    });
+    this.#replicas = new Replicas(this, {
+      isMoved: () => isMoved(ioredis.Redis, address, this.client),
+      isEnding: () => settings.stopping?.aborted === true || settings.aborting?.aborted === true,
+      warn: (words) => this.#warn(words),
     });
     this.#listen();
   }

@@ -8,6 +8,8 @@ import { tlsOptions } from './redis-tls.ts';
 export interface ConnectionRules {
   /** Returns the time before attempt number `times`, in milliseconds; null to give up. */
   delay(times: number): number | null;
+  /** Called when a server still loads its data; it is asked again. */
+  onLoading(): void;
   /** Tells whether commands may be sent to a server. Not asked with Sentinel, which finds the primary. */
   isAccepted(info: Readonly<Record<string, string>>): boolean;
 }
@@ -40,19 +42,21 @@ export function makeClient(classes: Classes, address: RedisAddress, rules: Conne
       : sentinelOptions(sentinels, secure, rules)),
   };
   const client = new classes.Redis(options);
-  reportDenied(client, address);
+  watchInfo(client, address, rules);
   return client;
 }
 
 /**
- * Makes a missing right to run INFO an error. By itself, ioredis prints a warning, and goes on as if the server were ready.
+ * Watches the answers to INFO by which ioredis tells whether a server is ready. A missing right is an error: by itself,
+ * ioredis prints a warning, and goes on as if the server were ready.
  */
-function reportDenied(client: Redis, address: RedisAddress): void {
+function watchInfo(client: Redis, address: RedisAddress, rules: ConnectionRules): void {
   const ask = client.info.bind(client) as (...args: unknown[]) => Promise<string>;
   const asking = (...args: unknown[]): Promise<string> => {
     const answer = args.at(-1);
     if (typeof answer !== 'function') return ask(...args);
     const report = (error: unknown, info: unknown): void => {
+      if (/^loading:1/m.test(String(info))) rules.onLoading();
       const isDenied = error instanceof Error && error.message.includes('NOPERM');
       answer(isDenied ? faultOf(error, undefined, address) : error, info);
     };

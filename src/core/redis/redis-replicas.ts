@@ -1,10 +1,27 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RedisLink } from './contract.ts';
 import { infoReader } from './redis-server.ts';
 
 /** Time in which a replica confirms a write, in milliseconds. */
 const CONFIRMING = 1000;
+/**
+ * Time without a confirmation after which the primary counts as alone, in milliseconds. Until then, its replica may just be
+ * taking its place: Sentinel says so a second or two later, and lets the old primary accept writes for some more.
+ */
+const ALONE = 5000;
+/** Interval of the checks in that time, in milliseconds. */
+const CHECK = 300;
 /** Time for which confirmations are not asked for after there was none, in milliseconds. */
 const UNCONFIRMED = 10_000;
+
+/** Knowledge of a link that `Replicas` needs. */
+export interface ReplicaRules {
+  /** Tells whether the sentinels name another primary than the one of the connection. */
+  isMoved(): Promise<boolean>;
+  /** Tells whether the process is to end soon. */
+  isEnding(): boolean;
+  warn(words: string): void;
+}
 
 /**
  * Waits for the replicas of a primary. Redis answers a write before a replica has it: if the primary is lost then, the new one
@@ -12,15 +29,15 @@ const UNCONFIRMED = 10_000;
  */
 export class Replicas {
   readonly #link: RedisLink;
-  readonly #warn: (words: string) => void;
+  readonly #rules: ReplicaRules;
   /** Time until which no confirmations are asked for. */
   #unconfirmedUntil = 0;
   /** Number of reconnections when the server was seen to have a replica. */
   #known = -1;
 
-  constructor(link: RedisLink, warn: (words: string) => void) {
+  constructor(link: RedisLink, rules: ReplicaRules) {
     this.#link = link;
-    this.#warn = warn;
+    this.#rules = rules;
   }
 
   /** Runs `work` until a replica has what it wrote to one primary. Returns the result of the first run. */
@@ -30,20 +47,27 @@ export class Replicas {
       const before = this.#link.returns;
       const value = await this.#link.run(work);
       result ??= { value };
-      await this.#confirm();
+      await this.#confirm(before);
       if (this.#link.returns === before) return result.value;
     }
   }
 
-  async #confirm(): Promise<void> {
+  /** @param before number of reconnections before the write */
+  async #confirm(before: number): Promise<void> {
     if (performance.now() < this.#unconfirmedUntil) return;
-    if (await this.#isConfirmed()) {
-      this.#unconfirmedUntil = 0;
-      return;
+    const wasAlone = this.#unconfirmedUntil !== 0;
+    const began = performance.now();
+    while (!(await this.#isConfirmed())) {
+      if (this.#link.returns !== before) return; // written again, to the new primary
+      if (await this.#rules.isMoved()) return this.#move();
+      if (wasAlone || this.#rules.isEnding() || performance.now() - began > ALONE) {
+        if (!wasAlone) this.#rules.warn('no replica confirms what is written; a failover now would lose it');
+        this.#unconfirmedUntil = performance.now() + UNCONFIRMED;
+        return;
+      }
+      await sleep(CHECK);
     }
-    if (this.#unconfirmedUntil === 0)
-      this.#warn('no replica confirms what is written; a failover now would lose it');
-    this.#unconfirmedUntil = performance.now() + UNCONFIRMED;
+    this.#unconfirmedUntil = 0;
   }
 
   async #isConfirmed(): Promise<boolean> {
@@ -55,5 +79,12 @@ export class Replicas {
       this.#known = returns;
     }
     return (await this.#link.run(() => client.wait(1, CONFIRMING))) > 0;
+  }
+
+  /** Leaves the old primary, and resolves once the new one answers. */
+  async #move(): Promise<void> {
+    const { client } = this.#link;
+    if (client.status === 'ready') client.disconnect(true);
+    await this.#link.run(() => client.ping());
   }
 }
