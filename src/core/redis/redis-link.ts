@@ -15,7 +15,7 @@ import {
 } from './redis-faults.ts';
 import { makeClient } from './redis-options.ts';
 import { Replicas } from './redis-replicas.ts';
-import { isMoved } from './redis-sentinel.ts';
+import { primaryState } from './redis-sentinel.ts';
 import { watchSilence } from './redis-silence.ts';
 import { probeTls } from './redis-tls.ts';
 
@@ -64,7 +64,7 @@ class Link implements RedisLink {
       isAccepted: (info) => info.role !== 'slave' || this.#leaveCopy(info),
     });
     this.#replicas = new Replicas(this, {
-      isMoved: () => isMoved(ioredis.Redis, address, this.client),
+      state: () => primaryState(ioredis.Redis, address, this.client),
       isEnding: () => settings.stopping?.aborted === true || settings.aborting?.aborted === true,
       warn: (words) => this.#warn(words),
     });

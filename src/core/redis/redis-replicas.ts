@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RedisLink } from './contract.ts';
+import type { PrimaryState } from './redis-sentinel.ts';
 import { infoReader } from './redis-server.ts';
 
 /** Time in which a replica confirms a write, in milliseconds. */
@@ -16,8 +17,8 @@ const UNCONFIRMED = 10_000;
 
 /** Knowledge of a link that `Replicas` needs. */
 export interface ReplicaRules {
-  /** Tells whether the sentinels name another primary than the one of the connection. */
-  isMoved(): Promise<boolean>;
+  /** Asks the sentinels about the primary of the connection. */
+  state(): Promise<PrimaryState>;
   /** Tells whether the process is to end soon. */
   isEnding(): boolean;
   warn(words: string): void;
@@ -59,8 +60,9 @@ export class Replicas {
     const began = performance.now();
     while (!(await this.#isConfirmed())) {
       if (this.#link.returns !== before) return; // written again, to the new primary
-      if (await this.#rules.isMoved()) return this.#move();
-      if (wasAlone || this.#rules.isEnding() || performance.now() - began > ALONE) {
+      const state = await this.#rules.state();
+      if (state === 'moved') return this.#move();
+      if (wasAlone || state === 'alone' || this.#rules.isEnding() || performance.now() - began > ALONE) {
         if (!wasAlone) this.#rules.warn('no replica confirms what is written; a failover now would lose it');
         this.#unconfirmedUntil = performance.now() + UNCONFIRMED;
         return;

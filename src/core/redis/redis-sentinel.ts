@@ -14,12 +14,18 @@ export function sentinelLogin({ user, password }: Sentinels): Pick<RedisOptions,
   };
 }
 
-/** Tells whether the first sentinel that answers names another primary than the one of a connection. */
-export async function isMoved(
+/**
+ * View of the sentinels: another primary than the one of a connection, or a primary without a replica that could replace it.
+ * `unknown` is anything else.
+ */
+export type PrimaryState = 'moved' | 'alone' | 'unknown';
+
+/** Asks the sentinels about the primary of a connection. The first that answers decides. */
+export async function primaryState(
   Client: new (options: RedisOptions) => Redis,
   { sentinels, tls }: RedisAddress,
   { stream }: Redis,
-): Promise<boolean> {
+): Promise<PrimaryState> {
   for (const { host, port } of sentinels?.hosts ?? []) {
     const sentinel = new Client({
       ...{ host, port, lazyConnect: true, retryStrategy: () => null, enableReadyCheck: false },
@@ -33,12 +39,20 @@ export async function isMoved(
       const [name = '', at] = (answer ?? []) as string[];
       const { remoteAddress = '', remotePort } = stream as { remoteAddress?: string; remotePort?: number };
       const addresses = (await lookup(name, { all: true })).map(({ address }) => address);
-      return Number(at) !== remotePort || !addresses.includes(remoteAddress.replace(/^::ffff:/, ''));
+      if (Number(at) !== remotePort || !addresses.includes(remoteAddress.replace(/^::ffff:/, '')))
+        return 'moved';
+      const replicas = await sentinel.call('SENTINEL', 'replicas', sentinels?.primary ?? '');
+      return (replicas as string[][]).every(isDown) ? 'alone' : 'unknown';
     } catch {
       // the next one may answer
     } finally {
       sentinel.disconnect();
     }
   }
-  return false;
+  return 'unknown';
+}
+
+/** @param fields names and values of a replica, in turn */
+function isDown(fields: readonly string[]): boolean {
+  return /s_down|disconnected/.test(fields[fields.indexOf('flags') + 1] ?? '');
 }
