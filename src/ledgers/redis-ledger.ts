@@ -5,8 +5,7 @@ import { TaskpipeError } from '../core/base/errors.ts';
 import { IdSet } from '../core/ids/index.ts';
 import { type RedisAddress, redisAddress } from '../core/redis/redis-address.ts';
 import { connectRedis, type RedisLink } from '../core/redis/redis-client.ts';
-import { finishedKey, membersOf, undoneKey } from '../core/redis/redis-keys.ts';
-import { assertKeyTypes } from '../core/redis/redis-types.ts';
+import { assertKeyTypes, finishedKey, membersOf, undoneKey } from '../core/redis/redis-keys.ts';
 import { realPath } from '../core/storage/durable.ts';
 import type { Entry, Ledger, LedgerWriter, OutputHistory, Seal } from './contract.ts';
 

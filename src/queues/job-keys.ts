@@ -1,6 +1,5 @@
 import { uuidFault } from '../core/record/task.ts';
-import { finishedKey, undoneKey } from '../core/redis/redis-keys.ts';
-import type { KeyTypes } from '../core/redis/redis-types.ts';
+import { finishedKey, type KeyTypes, undoneKey } from '../core/redis/redis-keys.ts';
 
 const CANONICAL = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
 

@@ -1,6 +1,7 @@
 /* Finding a Redis server, and rejecting unsuitable ones. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { beforeEach, expect, test } from 'vitest';
 import { messageOf } from '../../src/core/base/errors.ts';
 import { openQueues, type QueueSettings } from '../../src/queues/index.ts';
@@ -82,7 +83,9 @@ test('a user of an ACL connects over TLS, and a user without permission gets an 
   expect(await told(`rediss://guest:pw@${host}/0?ca=${at('ca')}`)).toMatch(
     /the user "guest" may not use the key bull:q:wait/,
   );
-  expect(await told(`redis://worker:pw@${host}/0`)).toMatch(/it speaks TLS; use rediss:/);
+  expect(await told(`redis://worker:pw@${host}/0`, { patience: 10_000 })).toMatch(
+    /it speaks TLS; use rediss:/,
+  );
 });
 
 test('a Redis without persistence is rejected, unless --volatile is given', async () => {
@@ -115,6 +118,17 @@ test('a read-only replica names its primary', async () => {
   expect(await told(copy.url)).toBe(
     `${copy.url} is a read-only copy; give its primary, 127.0.0.1:${primary.port}`,
   );
+});
+
+test('a database that does not exist, or a server without a place for a client, is an error', async () => {
+  const redis = await startRedis();
+  expect(await told(redis.url.replace(/0$/, '99'))).toMatch(/it has no such database .*; use \/0$/);
+  const other = new Redis({ port: redis.port, host: '127.0.0.1' });
+  await other.config('SET', 'maxclients', '1');
+  expect(await told(redis.url, { patience: 2000 })).toMatch(
+    /it has as many clients as it may \(maxclients\)$/,
+  );
+  other.disconnect();
 });
 
 test('an invalid url is rejected with the expected form, without showing a possible password', async () => {

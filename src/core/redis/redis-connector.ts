@@ -10,18 +10,20 @@ interface ConnectorOptions {
   readonly tls?: ConnectionOptions;
 }
 
-/** Answer to INFO, as ioredis parses it. */
-type Info = Readonly<Record<string, string>>;
+/** Decision on a server. */
+export interface ServerRules {
+  /** Tells whether commands may be sent to a server. @param info answer to INFO; empty if the user may not ask */
+  isAccepted(info: Readonly<Record<string, string>>): boolean;
+}
 
 /**
  * Returns a class that opens connections to one server for ioredis. Commands are sent only once the server is accepted;
  * otherwise the connection is closed, and the next one may lead to another server of the same name.
  * @param Base class of ioredis, which is loaded only when it is needed
- * @param isAccepted called with the answer to INFO, which is empty if the user may not ask
  */
 export function connectorOf(
   Base: typeof AbstractConnector,
-  isAccepted: (info: Info) => boolean,
+  rules: ServerRules,
 ): new (
   options: unknown,
 ) => AbstractConnector {
@@ -33,8 +35,8 @@ export function connectorOf(
       this.#options = options as ConnectorOptions;
     }
 
-    override check(info: Info): boolean {
-      return isAccepted(info);
+    override check(info: Readonly<Record<string, string>>): boolean {
+      return rules.isAccepted(info);
     }
 
     override async connect() {

@@ -9,7 +9,7 @@ export const CLOSED = 'Connection is closed.';
 
 /** Errors of logins and permissions, which retrying cannot fix. */
 const DENIED =
-  /WRONGPASS|NOAUTH|NOPERM|user executing the script|invalid password|No such master|got an invalid reply: null/i;
+  /WRONGPASS|NOAUTH|NOPERM|user executing the script|protected mode|index is out of range|invalid password|No such master|got an invalid reply: null/i;
 
 /** Errors of a server that accepts no writes for some time, as during a failover. */
 const REFUSED = /\b(?:READONLY|NOREPLICAS|LOADING|MASTERDOWN|UNBLOCKED|BUSY) /;
@@ -115,7 +115,7 @@ export function reasonOf(error: unknown, address: RedisAddress): string {
   return typeof reason === 'string' ? reason : reason(error, address);
 }
 
-/** Where the rules are that a user needs. */
+/** Place of the rules that a user needs. */
 const RULES = 'docs/task-queue.md has all rules, under "Users and permissions"';
 
 /** Names the command or keys that a user may not use. */

@@ -17,7 +17,7 @@ import { makeClient } from './redis-options.ts';
 import { Replicas } from './redis-replicas.ts';
 import { primaryState } from './redis-sentinel.ts';
 import { watchSilence } from './redis-silence.ts';
-import { probeTls } from './redis-tls.ts';
+import { probe } from './redis-tls.ts';
 
 /** Default of `--patience`, in milliseconds. */
 export const PATIENCE = 60_000;
@@ -218,8 +218,9 @@ class Link implements RedisLink {
   }
 
   #noteFault(error: unknown): void {
-    if (this.#verdict !== undefined) return;
-    if (this.#last === undefined && this.#returns < 0)
+    const isKnown = this.#last !== undefined;
+    if (this.#verdict !== undefined || (isKnown && isUnexplained(error))) return;
+    if (!isKnown && this.#returns < 0)
       this.#settings.warn?.(
         `cannot reach ${this.address.place}: ${reasonOf(error, this.address)}; trying for ${this.#patience / 1000} s`,
       );
@@ -233,17 +234,14 @@ class Link implements RedisLink {
   }
 
   /**
-   * Finds out whether TLS is the reason that there is no connection.
-   * @param error reported if it is not
+   * Finds out why there is no connection, such as the wrong protocol.
+   * @param error reported if nothing is found
    */
   async #probe(error?: unknown): Promise<void> {
     if (this.#isProbed || this.#verdict !== undefined) return;
     this.#isProbed = true;
-    const { place } = this.address;
-    const reason = await probeTls(this.address, SLOW);
-    if (this.#returns >= 0 || this.#isClosed) return;
-    if (reason !== undefined) this.#giveUp(new TaskpipeError('IO', `${place}: ${reason}`));
-    else if (error !== undefined) this.#noteFault(error);
+    const found = (await probe(this.address, SLOW)) ?? error;
+    if (this.#returns < 0 && !this.#isClosed && found !== undefined) this.#onError(found);
   }
 
   #warn(words: string, separator = ': '): void {

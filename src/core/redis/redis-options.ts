@@ -1,17 +1,15 @@
 import type { AbstractConnector, Redis, RedisOptions } from 'ioredis';
 import type { RedisAddress } from './redis-address.ts';
-import { connectorOf } from './redis-connector.ts';
+import { connectorOf, type ServerRules } from './redis-connector.ts';
 import { faultOf } from './redis-faults.ts';
 import { tlsOptions } from './redis-tls.ts';
 
-/** Decisions of a link on its connections. */
-export interface ConnectionRules {
+/** Decisions of a link on its connections. With Sentinel, which finds the primary, those on a server are not asked for. */
+export interface ConnectionRules extends ServerRules {
   /** Returns the time before attempt number `times`, in milliseconds; null to give up. */
   delay(times: number): number | null;
   /** Called when a server still loads its data; it is asked again. */
   onLoading(): void;
-  /** Tells whether commands may be sent to a server. Not asked with Sentinel, which finds the primary. */
-  isAccepted(info: Readonly<Record<string, string>>): boolean;
 }
 
 /** Classes of ioredis, which is loaded only when it is needed. */
@@ -38,7 +36,7 @@ export function makeClient(classes: Classes, address: RedisAddress, rules: Conne
     ...(password === undefined ? {} : { password }),
     ...(secure === undefined ? {} : { tls: secure }),
     ...(sentinels === undefined
-      ? { Connector: connectorOf(classes.AbstractConnector, rules.isAccepted) }
+      ? { Connector: connectorOf(classes.AbstractConnector, rules) }
       : sentinelOptions(sentinels, secure, rules)),
   };
   const client = new classes.Redis(options);

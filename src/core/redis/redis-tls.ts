@@ -100,26 +100,39 @@ export function tlsReason(error: unknown, address: RedisAddress): string | undef
   return REASONS.find(([pattern]) => pattern.test(words))?.[1](error, address);
 }
 
+/** First words of a server that takes no connection. ioredis drops them if its own words meet a closed connection. */
+const REFUSAL = /^-((?:DENIED|ERR max number of clients)[^\r\n]*)/;
+
 /**
- * Finds out whether TLS is the reason that there is no connection: the server speaks TLS although the url says that it does
- * not, or the reverse, or the handshake fails. No credentials are sent.
+ * Finds out why there is no connection: the server speaks TLS although the url says that it does not, or the reverse, the
+ * handshake fails, or the server says why. No credentials are sent.
  * @param within time for an answer, in milliseconds
- * @returns the remedy; undefined if it is something else
+ * @returns an error with the remedy; undefined if it is something else
  */
-export async function probeTls(address: RedisAddress, within: number): Promise<string | undefined> {
-  const { host, port, tls } = address;
+export async function probe(address: RedisAddress, within: number): Promise<Error | undefined> {
+  const { host, port, tls, place } = address;
+  const final = (reason: string): Error => new TaskpipeError('IO', `${place}: ${reason}`);
   if (tls === undefined) {
+    let words = '';
+    const plain = connect({ host, port });
+    plain.on('data', (chunk) => {
+      words += chunk.toString('latin1');
+    });
+    await firstOf(plain, 'data', within / 4);
+    const refusal = REFUSAL.exec(words)?.[1];
+    if (refusal !== undefined) return new Error(refusal);
     // Any certificate will do: nothing is sent.
     const socket = connectTls({ host, port, rejectUnauthorized: false });
     const isTls = (await firstOf(socket, 'secureConnect', within)) === undefined;
-    return isTls ? 'it speaks TLS; use rediss:// in place of redis://' : undefined;
+    return isTls ? final('it speaks TLS; use rediss:// in place of redis://') : undefined;
   }
   const plain = connect({ host, port });
   plain.write('PING\r\n');
   if ((await firstOf(plain, 'data', within)) === undefined)
-    return 'it does not speak TLS; use redis:// in place of rediss://';
+    return final('it does not speak TLS; use redis:// in place of rediss://');
   const error = await firstOf(connectTls({ host, port, ...tlsOptions(tls) }), 'secureConnect', within);
-  return tlsReason(error, address);
+  const reason = tlsReason(error, address);
+  return reason === undefined ? undefined : final(reason);
 }
 
 /** Waits for an event of a connection. Returns undefined, or the error that came first. Closes the connection. */

@@ -1,6 +1,6 @@
 import type { RedisAddress } from '../../core/redis/redis-address.ts';
 import { connectRedis, type RedisLink, type RedisSettings } from '../../core/redis/redis-client.ts';
-import { assertKeyTypes } from '../../core/redis/redis-types.ts';
+import { assertKeyTypes } from '../../core/redis/redis-keys.ts';
 import type { ConsumeOptions, Queue, Queues } from '../contract.ts';
 import { jobIdOf, queueKeyTypes, readToken, repeatsKey, stopsKey } from '../job-keys.ts';
 import { type Bull, backendOf } from './bull.ts';
