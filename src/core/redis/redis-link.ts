@@ -46,7 +46,7 @@ class Link implements RedisLink {
   #awaySince = performance.now();
   #isAway = true;
   #isClosed = false;
-  #isProbed = false;
+  #probing: 'never' | 'now' | 'done' = 'never';
   #returns = -1;
   /** Time of the server less that of this machine, in milliseconds. */
   #ahead = 0;
@@ -163,7 +163,7 @@ class Link implements RedisLink {
 
   #onError(error: unknown): void {
     if (isHopeless(error, this.address)) this.#giveUp(error);
-    else if (isUnexplained(error) && this.#returns < 0 && !this.#isProbed) void this.#probe(error);
+    else if (isUnexplained(error) && this.#returns < 0 && this.#probing !== 'done') void this.#probe(error);
     else this.#noteFault(error);
   }
 
@@ -238,9 +238,10 @@ class Link implements RedisLink {
    * @param error reported if nothing is found
    */
   async #probe(error?: unknown): Promise<void> {
-    if (this.#isProbed || this.#verdict !== undefined) return;
-    this.#isProbed = true;
+    if (this.#probing !== 'never' || this.#verdict !== undefined) return;
+    this.#probing = 'now';
     const found = (await probe(this.address, SLOW)) ?? error;
+    this.#probing = 'done';
     if (this.#returns < 0 && !this.#isClosed && found !== undefined) this.#onError(found);
   }
 
