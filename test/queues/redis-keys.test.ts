@@ -75,6 +75,17 @@ describe('a user of an ACL', () => {
   }, 60_000);
 });
 
+test('a push that lacked a right half-way adds all tasks once it has the right', async () => {
+  const redis = await startRedis();
+  const at = `${redis.url.replace('//', '//worker@')} --name q`;
+  const env = { TASK_REDIS_PASSWORD: 'pw' };
+  await ask(redis.port, "acl setuser worker on '>pw' '~*' '&*' +@all -xadd");
+  expect((await sh(`task-queue push ${at}`, { env, input })).code).toBe(74);
+  await ask(redis.port, 'acl setuser worker +xadd');
+  expect((await sh(`task-queue push ${at}`, { env, input })).stderr).toBe('task-queue: 3 added\n');
+  expect((await sh(`task-queue size ${at} | jq .waiting`, { env })).stdout).toBe('3\n');
+});
+
 describe('a key of another program at one of our names', () => {
   test('is named with 65 before anything is changed', async () => {
     const redis = await startRedis();
