@@ -16,13 +16,18 @@ async function until(so: () => Promise<boolean> | boolean): Promise<void> {
   while (!(await so())) await new Promise((resolve) => setTimeout(resolve, 30));
 }
 
+/** Waits until a replica has the data of its primary. */
+async function caughtUp({ port }: TestRedis): Promise<void> {
+  await until(async () => /master_link_status:up/.test(await ask(port, 'info replication')));
+}
+
 /** Starts a primary and a replica that has caught up. */
 async function pair(): Promise<{ primary: TestRedis; replica: TestRedis }> {
   const primary = await startRedis('--repl-diskless-sync-delay', '0');
   const replica = await startRedis(
     ...['--replicaof', `127.0.0.1 ${primary.port}`, '--repl-diskless-sync-delay', '0'],
   );
-  await until(async () => /master_link_status:up/.test(await ask(replica.port, 'info replication')));
+  await caughtUp(replica);
   return { primary, replica };
 }
 
@@ -53,6 +58,7 @@ describe('a primary that becomes a copy', () => {
     await ack.says(
       /is a read-only copy; give its primary, 127\.0\.0\.1:\d+; trying for 60 s, as it may become/,
     );
+    await caughtUp(primary);
     await ask(primary.port, 'replicaof no one');
     expect(await ack.end).toMatchObject({ code: 0, stderr: expect.stringMatching(/1 done/) });
     await sh(`task-queue stop ${at} --quiet`);
