@@ -19,6 +19,8 @@ const ledgers: Readonly<Record<string, (place: string, warn: (message: string) =
   file: jsonlLedger,
   redis: redisLedger,
   rediss: redisLedger,
+  'redis+sentinel': redisLedger,
+  'rediss+sentinel': redisLedger,
   sqlite: sqliteLedger,
 };
 
@@ -29,7 +31,7 @@ const ledgers: Readonly<Record<string, (place: string, warn: (message: string) =
  * @throws {TaskpipeError} `USAGE` if the kind of the place is unknown
  */
 export function openLedger(place: string, warn: (message: string) => void): Ledger {
-  const kind = /^([a-z]+):\/\//.exec(place)?.[1] ?? (/\.(db|sqlite3?)$/i.test(place) ? 'sqlite' : 'file');
+  const kind = /^([a-z+]+):\/\//.exec(place)?.[1] ?? (/\.(db|sqlite3?)$/i.test(place) ? 'sqlite' : 'file');
   const make = ledgers[kind];
   if (make === undefined || place === '') {
     throw new TaskpipeError(

@@ -5,7 +5,7 @@ import { TaskpipeError } from '../core/base/errors.ts';
 import { IdSet } from '../core/ids/index.ts';
 import { type RedisAddress, redisAddress } from '../core/redis/redis-address.ts';
 import { connectRedis, type RedisLink } from '../core/redis/redis-client.ts';
-import { finishedKey, membersOf, undoneKey } from '../core/redis/redis-keys.ts';
+import { assertKeyTypes, finishedKey, membersOf, undoneKey } from '../core/redis/redis-keys.ts';
 import { realPath } from '../core/storage/durable.ts';
 import type { Entry, Ledger, LedgerWriter, OutputHistory, Seal } from './contract.ts';
 
@@ -90,12 +90,30 @@ function outputName(path: string): string {
   return `${hostname()}:${join(realPath(dirname(resolve(path))), basename(path))}`;
 }
 
+/** Connects, and checks that no other program uses the keys of the ledger. */
+async function connect(address: RedisAddress, warn: (message: string) => void): Promise<RedisLink> {
+  const link = await connectRedis(address, { warn });
+  const name = nameIn(address);
+  try {
+    await link.run(() =>
+      assertKeyTypes(link, {
+        ...{ [finishedKey(name)]: 'set', [undoneKey(name)]: 'set' },
+        ...{ [endsKey(name)]: 'hash', [sealsKey(name)]: 'hash' },
+      }),
+    );
+    return link;
+  } catch (error) {
+    link.close();
+    throw error;
+  }
+}
+
 async function connected<T>(
   address: RedisAddress,
   warn: (message: string) => void,
   work: (link: RedisLink) => Promise<T>,
 ): Promise<T> {
-  const link = await connectRedis(address, { warn });
+  const link = await connect(address, warn);
   try {
     return await link.run(() => work(link));
   } finally {
@@ -114,7 +132,7 @@ async function* listed(
   warn: (message: string) => void,
   key: string,
 ): AsyncGenerator<readonly string[]> {
-  const link = await connectRedis(address, { warn });
+  const link = await connect(address, warn);
   const met = new IdSet(); // a scan may give a member twice
   try {
     for await (const members of membersOf(link.client, key)) yield members.filter((uuid) => met.add(uuid));
@@ -152,22 +170,24 @@ async function openWriter(
 ): Promise<LedgerWriter> {
   const name = nameIn(address);
   const output = path === undefined ? undefined : outputName(path);
-  const link = await connectRedis(address, { warn });
+  const link = await connect(address, warn);
   const know = async (end: number, seal?: Seal): Promise<void> => {
     if (output === undefined) throw new TaskpipeError('USAGE', 'the ledger was opened for no output');
-    const change = link.client.multi().hset(endsKey(name), output, end);
-    if (seal === undefined) change.hset(sealsKey(name), overField(output), 1);
-    else change.hset(sealsKey(name), output, JSON.stringify(seal)).hdel(sealsKey(name), overField(output));
-    await link.run(() => committed(change));
+    await link.keep(() => {
+      const change = link.client.multi().hset(endsKey(name), output, end);
+      if (seal === undefined) change.hset(sealsKey(name), overField(output), 1);
+      else change.hset(sealsKey(name), output, JSON.stringify(seal)).hdel(sealsKey(name), overField(output));
+      return committed(change);
+    });
   };
   return {
-    append: (entries) => link.run(() => append(link, name, output, entries)),
+    append: (entries) => link.keep(() => append(link, name, output, entries)),
     appendRows: (uuids, ends, from) => {
       const entries = uuids.map((uuid, i): Entry => {
         const end = ends[i] as number;
         return end < 0 ? { uuid } : { uuid, end: from + end };
       });
-      return link.run(() => append(link, name, output, entries));
+      return link.keep(() => append(link, name, output, entries));
     },
     know: (end, _, seal) => know(end, seal),
     check: async () => {}, // a key cannot lose its name under a writer

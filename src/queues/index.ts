@@ -28,20 +28,25 @@ const bullmq: Open = async (url, names, settings) => {
 };
 
 /** Engines by the scheme of their urls. */
-const kinds: Readonly<Record<string, Open>> = { redis: bullmq, rediss: bullmq };
+const kinds: Readonly<Record<string, Open>> = {
+  redis: bullmq,
+  rediss: bullmq,
+  'redis+sentinel': bullmq,
+  'rediss+sentinel': bullmq,
+};
 
 /**
  * Connects to the queues of these names.
  * @throws {TaskpipeError} `USAGE` if the scheme is unknown or the server may lose tasks; `IO` if it cannot be reached
  */
 export function openQueues(url: string, names: readonly string[], settings: QueueSettings): Promise<Queues> {
-  const kind = /^([a-z]+):\/\//.exec(url)?.[1] ?? '';
+  const kind = /^([a-z+]+):\/\//.exec(url)?.[1] ?? '';
   const open = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
   if (open === undefined) {
     const shown = url.includes('@') ? 'something else' : JSON.stringify(url);
     throw new TaskpipeError(
       'USAGE',
-      `a queue is a url such as redis://HOST:PORT/DB or rediss://…; got ${shown}`,
+      `a queue is a url such as redis://HOST:PORT/DB, rediss://… or redis+sentinel://HOST:PORT,HOST:PORT/PRIMARY; got ${shown}`,
     );
   }
   return open(url, names, settings);

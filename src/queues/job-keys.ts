@@ -1,4 +1,5 @@
 import { uuidFault } from '../core/record/task.ts';
+import { finishedKey, type KeyTypes, undoneKey } from '../core/redis/redis-keys.ts';
 
 const CANONICAL = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
 
@@ -56,4 +57,29 @@ export function settlingKey(name: string, worker: string): string {
 /** Key that exists while a worker of this name was seen lately. */
 export function knownKey(name: string, worker: string): string {
   return `taskpipe:${name}:known:${worker}`;
+}
+
+/** Types of the keys of BullMQ, by the text after `bull:NAME:`. */
+const BULL_TYPES: KeyTypes = {
+  ...{ wait: 'list', active: 'list', paused: 'list' },
+  ...{
+    delayed: 'zset',
+    prioritized: 'zset',
+    failed: 'zset',
+    completed: 'zset',
+    repeat: 'zset',
+    marker: 'zset',
+  },
+  ...{ meta: 'hash', stalled: 'set', events: 'stream' },
+  ...{ id: 'string', pc: 'string', limiter: 'string', 'stalled-check': 'string' },
+};
+
+/** Returns the types of the keys of a queue. */
+export function queueKeyTypes(name: string): KeyTypes {
+  const bull = Object.entries(BULL_TYPES).map(([key, type]) => [`bull:${name}:${key}`, type] as const);
+  return {
+    ...Object.fromEntries(bull),
+    ...{ [finishedKey(name)]: 'set', [undoneKey(name)]: 'set', [stopsKey(name)]: 'set' },
+    ...{ [workersKey(name)]: 'hash', [repeatsKey(name)]: 'hash' },
+  };
 }

@@ -6,7 +6,9 @@ import type { QueueSettings } from './index.ts';
 
 /** Options for the connection, for every command that uses queues. */
 export const connectionOptions = {
-  queue: text('url of the queues: redis://HOST:PORT/DB, or rediss:// with TLS', { placeholder: 'URL' }),
+  queue: text('url of the queues: redis://HOST:PORT/DB, rediss:// with TLS, or redis+sentinel://', {
+    placeholder: 'URL',
+  }),
   name: values('name of the queue; may be repeated', 'NAME', toName),
   passwordFile: path(
     'read the password of Redis from this file; default: TASK_REDIS_PASSWORD, or in the url',

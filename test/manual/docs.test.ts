@@ -31,7 +31,7 @@ const OTHERS = new Set([
   'OTHER', // further atoms of a report
   ...['TRUE', 'FALSE', 'EOF', 'LZIP'], // LZIP: the beginning of a packed file
   ...['TUNNEL_REFUSED', 'ADDRESS_DENIED'], // internal codes; users see CONNECTION and DENIED
-  ...['COUNT', 'LPOS', 'NX', 'PX', 'SET', 'TIME', 'UNKNOWN', 'TASK_QUEUE'], // of Redis
+  ...['COUNT', 'LPOS', 'NX', 'PX', 'SET', 'TIME', 'UNKNOWN', 'TASK_QUEUE', 'NOPERM', 'SENTINEL', 'WRONGTYPE'], // of Redis
   ...[
     'DEL',
     'EXISTS',
@@ -47,6 +47,7 @@ const OTHERS = new Set([
   ],
   ...[
     'TASK_REDIS_PASSWORD',
+    'TASK_SENTINEL_PASSWORD',
     'TASK_UUID',
     'TASK_WORKER_NUMBER',
     'DISABLE_STREAM_HANDLER',

@@ -1,6 +1,7 @@
 /* Finding a Redis server, and rejecting unsuitable ones. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { beforeEach, expect, test } from 'vitest';
 import { messageOf } from '../../src/core/base/errors.ts';
 import { openQueues, type QueueSettings } from '../../src/queues/index.ts';
@@ -79,8 +80,12 @@ test('a user of an ACL connects over TLS, and a user without permission gets an 
   const host = `127.0.0.1:${port}`;
   expect(await told(`rediss://worker:pw@${host}/0?ca=${at('ca')}`)).toBe('fine');
   expect(await told(`rediss://worker:pw@${host}/0`)).toMatch(/certificate is not trusted; .*\?ca=FILE/);
-  expect(await told(`rediss://guest:pw@${host}/0?ca=${at('ca')}`)).toMatch(/the user may not do this/);
-  expect(await told(`redis://worker:pw@${host}/0`)).toMatch(/connection|no answer/);
+  expect(await told(`rediss://guest:pw@${host}/0?ca=${at('ca')}`)).toMatch(
+    /the user "guest" may not use the key bull:q:wait/,
+  );
+  expect(await told(`redis://worker:pw@${host}/0`, { patience: 10_000 })).toMatch(
+    /it speaks TLS; use rediss:/,
+  );
 });
 
 test('a Redis without persistence is rejected, unless --volatile is given', async () => {
@@ -115,10 +120,21 @@ test('a read-only replica names its primary', async () => {
   );
 });
 
+test('a database that does not exist, or a server without a place for a client, is an error', async () => {
+  const redis = await startRedis();
+  expect(await told(redis.url.replace(/0$/, '99'))).toMatch(/it has no such database .*; use \/0$/);
+  const other = new Redis({ port: redis.port, host: '127.0.0.1' });
+  await other.config('SET', 'maxclients', '1');
+  expect(await told(redis.url, { patience: 2000 })).toMatch(
+    /it has as many clients as it may \(maxclients\)$/,
+  );
+  other.disconnect();
+});
+
 test('an invalid url is rejected with the expected form, without showing a possible password', async () => {
   expect(await told('redis:/x')).toMatch(/a queue is a url such as redis:\/\/HOST:PORT\/DB/);
   expect(await told('redis://h/crawl')).toMatch(/the database is a number/);
-  expect(await told('redis://h/0?tls=1')).toMatch(/password-file=FILE, ca=FILE and volatile; got "tls"/);
+  expect(await told('redis://h/0?tls=1')).toMatch(/may stand password-file, volatile; got "tls"/);
   expect(await told('redis://:secret@h:99999999/0')).not.toMatch(/secret/);
 });
 

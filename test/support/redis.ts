@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, type TestContext } from 'vitest';
 import { freePort } from './port.ts';
-import { freshFolder, has } from './run.ts';
+import { freshFolder, has, sh } from './run.ts';
 
 /** A server of a test's own: on a free port, in a fresh folder, with a log that lasts. */
 export interface TestRedis {
@@ -36,19 +38,7 @@ export async function startRedis(...more: readonly string[]): Promise<TestRedis>
   const durable = ['--appendonly', 'yes', '--save', '', '--dir', folder, '--bind', '127.0.0.1'];
   let child: ChildProcess | undefined;
   const start = async (): Promise<void> => {
-    child = spawn('redis-server', ['--port', String(port), ...durable, ...more], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    running.add(child);
-    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
-    let log = '';
-    await new Promise<void>((resolve, reject) => {
-      lines.on('line', (line) => {
-        log += `${line}\n`;
-        if (/eady to accept connections/.test(line)) resolve();
-      });
-      child?.once('exit', () => reject(new Error(`redis-server ended:\n${log}`)));
-    });
+    child = await launch(['--port', String(port), ...durable, ...more], /eady to accept connections/);
   };
   await start();
   return {
@@ -67,4 +57,45 @@ export async function startRedis(...more: readonly string[]): Promise<TestRedis>
       running.delete(child);
     },
   };
+}
+
+/** Starts a server, and waits for a line of its log. */
+async function launch(args: readonly string[], sign: RegExp): Promise<ChildProcess> {
+  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  running.add(child);
+  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+  let log = '';
+  await new Promise<void>((resolve, reject) => {
+    lines.on('line', (line) => {
+      log += `${line}\n`;
+      if (sign.test(line)) resolve();
+    });
+    child.once('exit', () => reject(new Error(`redis-server ended:\n${log}`)));
+  });
+  return child;
+}
+
+/**
+ * Starts a sentinel that decides alone, and within a second or two. It calls the primary `main`.
+ * @param lines more lines for its configuration
+ * @returns its port
+ */
+export async function startSentinel(primary: number, ...lines: readonly string[]): Promise<number> {
+  const port = await freePort();
+  const folder = freshFolder();
+  const file = join(folder, 'sentinel.conf');
+  writeFileSync(
+    file,
+    [
+      ...[`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, `sentinel monitor main 127.0.0.1 ${primary} 1`],
+      ...['sentinel down-after-milliseconds main 1000', 'sentinel failover-timeout main 4000', ...lines, ''],
+    ].join('\n'),
+  );
+  await launch([file, '--sentinel'], /\+monitor master main/);
+  return port;
+}
+
+/** Sends a command by `redis-cli` to a port. Returns the answer. */
+export async function ask(port: number, command: string): Promise<string> {
+  return (await sh(`redis-cli -p ${port} ${command}`)).stdout.trim();
 }

@@ -47,7 +47,7 @@ export const command: Command = defineCommand({
   name: 'task-queue',
   summary: 'Shares tasks between machines: a queue in Redis, or Valkey, through BullMQ.',
   usage: 'VERB URL --name NAME [UUID...]',
-  about: `URL is redis://USER@HOST:PORT/DB, or rediss:// with TLS (?ca=FILE for an authority of your own). The password is in TASK_REDIS_PASSWORD or --password-file, rather than in the url, which others can see.
+  about: `URL is redis://USER@HOST:PORT/DB, or rediss:// with TLS (?ca=FILE for an authority of your own, ?cert=FILE&key=FILE for a client certificate), or redis+sentinel://HOST:PORT,HOST:PORT/PRIMARY/DB. The password is in TASK_REDIS_PASSWORD or --password-file, rather than in the url, which others can see.
 
 What is finished is a ledger with the name of the queue: task-done count redis://HOST/0#NAME.`,
   verbs: Object.fromEntries(Object.entries(verbs).map(([name, { words }]) => [name, words])),

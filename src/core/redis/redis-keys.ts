@@ -1,3 +1,6 @@
+import { TaskpipeError } from '../base/errors.ts';
+import type { RedisLink } from './contract.ts';
+
 /*
  * Our keys in Redis, beside those of BullMQ, which begin with `bull:`. The ledger of a queue has the name of
  * the queue: `redis://h/0#crawl` holds the finished tasks of the queue `crawl`.
@@ -25,5 +28,26 @@ export async function* membersOf(
     const [next, members] = await client.sscan(key, cursor || '0', 'COUNT', 5000);
     cursor = next;
     yield members;
+  }
+}
+
+/** Types of keys, as the command TYPE names them. */
+export type KeyTypes = Readonly<Record<string, 'string' | 'list' | 'set' | 'zset' | 'hash' | 'stream'>>;
+
+/**
+ * Checks that no other program uses these keys for something else. A script that meets such a key half-way would leave its
+ * work half done.
+ * @throws {TaskpipeError} `DATA` with the name of the key
+ */
+export async function assertKeyTypes({ client, address }: RedisLink, expected: KeyTypes): Promise<void> {
+  const keys = Object.keys(expected);
+  const types = await Promise.all(keys.map((key) => client.type(key)));
+  for (const [i, key] of keys.entries()) {
+    const type = types[i] as string;
+    if (type === 'none' || type === expected[key]) continue;
+    throw new TaskpipeError(
+      'DATA',
+      `${address.place}: the key ${key} is a ${type}, and here a ${expected[key]} is needed: another program uses this name. Nothing was changed. Use another --name (or #NAME of a ledger), or another database, or move the key: redis-cli RENAME ${key} ${key}.old`,
+    );
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../core/base/errors.ts';
 import { stateOf, type Task, withRun } from '../../core/record/task.ts';
 import { finishedKey, undoneKey } from '../../core/redis/redis-keys.ts';
 import { ATTEMPTS, type PushCounts, type PushOptions } from '../contract.ts';
@@ -39,8 +40,32 @@ export async function push(
   }));
   // Each job is added before the one at the front: reversed, they keep their order.
   if (options.front) entries.reverse();
-  if (entries.length > 0) await bull.backend.addJobs(entries);
+  try {
+    if (entries.length > 0) await bull.backend.addJobs(entries);
+  } catch (error) {
+    if (/user_script|user executing the script/.test(messageOf(error)))
+      await removeHalfAdded(bull, [...byId.keys()]);
+    throw error;
+  }
   return counts;
+}
+
+/**
+ * Removes jobs that no list has. A script that lacks a right, or meets a key of another program, ends half-way: its job would
+ * count as seen, and never be delivered.
+ */
+async function removeHalfAdded({ link, backend }: Bull, ids: readonly string[]): Promise<void> {
+  const { client } = link;
+  const lists = ['wait', 'paused', 'active'];
+  const sets = ['prioritized', 'delayed', 'failed'];
+  const remove = async (id: string): Promise<void> => {
+    const places = await Promise.all([
+      ...lists.map((name) => client.lpos(backend.toKey(name), id)),
+      ...sets.map((name) => client.zscore(backend.toKey(name), id)),
+    ]);
+    if (places.every((place) => place === null)) await client.del(backend.toKey(id));
+  };
+  await Promise.allSettled(ids.map(remove)); // the error of the script is reported
 }
 
 function jobOf(id: string, task: Task, options: PushOptions, timestamp: number) {

@@ -1,7 +1,8 @@
 import type { RedisAddress } from '../../core/redis/redis-address.ts';
 import { connectRedis, type RedisLink, type RedisSettings } from '../../core/redis/redis-client.ts';
+import { assertKeyTypes } from '../../core/redis/redis-keys.ts';
 import type { ConsumeOptions, Queue, Queues } from '../contract.ts';
-import { jobIdOf, readToken, repeatsKey, stopsKey } from '../job-keys.ts';
+import { jobIdOf, queueKeyTypes, readToken, repeatsKey, stopsKey } from '../job-keys.ts';
 import { type Bull, backendOf } from './bull.ts';
 import { openConsumer } from './bullmq-consume.ts';
 import { deadTasks, retryDead } from './bullmq-dead.ts';
@@ -18,6 +19,12 @@ export async function openBullQueues(
   settings: RedisSettings,
 ): Promise<Queues> {
   const link = await connectRedis(address, settings);
+  try {
+    await link.run(() => Promise.all(names.map((name) => assertKeyTypes(link, queueKeyTypes(name)))));
+  } catch (error) {
+    link.close();
+    throw error;
+  }
   return {
     all: names.map((name) => bullQueue(name, link)),
     place: address.place,
@@ -33,16 +40,16 @@ function bullQueue(name: string, link: RedisLink): Queue {
   const settlement = new Settlement(bull);
   return {
     name,
-    push: (tasks, options = {}) => link.run(() => pushWithRepeats(bull, tasks, options)),
-    settle: (verdicts, options = {}) => link.run(() => settlement.settle(verdicts, options)),
+    push: (tasks, options = {}) => link.keep(() => pushWithRepeats(bull, tasks, options)),
+    settle: (verdicts, options = {}) => link.keep(() => settlement.settle(verdicts, options)),
     claims: (uuids, worker) => link.run(() => claims(bull, uuids, worker)),
     keepSettling: (worker) => link.run(() => settlement.keep(worker)),
     endSettling: (worker) => link.run(() => settlement.end(worker)),
     consume: (options: ConsumeOptions) => link.run(() => openConsumer(bull, options)),
     size: () => link.run(() => sizeOf(bull)),
     dead: () => deadTasks(bull),
-    retry: (uuids) => link.run(() => retryDead(bull, uuids)),
-    remove: (uuids) => link.run(() => remove(bull, uuids)),
+    retry: (uuids) => link.keep(() => retryDead(bull, uuids)),
+    remove: (uuids) => link.keep(() => remove(bull, uuids)),
     front: (uuids) => link.run(() => front(bull, uuids)),
     clear: () => link.run(() => clear(bull)),
     pause: () => link.run(() => pause(bull)),

@@ -8,7 +8,7 @@ beforeEach(needsRedis);
 
 const tasks = (...uuids: string[]): string => uuids.map((uuid) => `{"uuid":"${uuid}"}\n`).join('');
 const take = (at: string): string =>
-  `task-queue pull ${at} --until-empty --quiet | tee /dev/stderr | task-queue ack ${at} --quiet`;
+  `task-queue pull ${at} --until-empty --quiet | tee >(cat >&2) | task-queue ack ${at} --quiet`;
 
 test('remove takes waiting, delayed and dead tasks out, and leaves those of workers', async () => {
   const redis = await startRedis();

@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RedisLink } from './contract.ts';
+import type { PrimaryState } from './redis-sentinel.ts';
+import { infoReader } from './redis-server.ts';
+
+/** Time in which a replica confirms a write, in milliseconds. */
+const CONFIRMING = 1000;
+/**
+ * Time without a confirmation after which the primary counts as alone, in milliseconds. Until then, its replica may just be
+ * taking its place: Sentinel says so a second or two later, and lets the old primary accept writes for some more.
+ */
+const ALONE = 5000;
+/** Interval of the checks in that time, in milliseconds. */
+const CHECK = 300;
+/** Time for which confirmations are not asked for after there was none, in milliseconds. */
+const UNCONFIRMED = 10_000;
+
+/** Knowledge of a link that `Replicas` needs. */
+export interface ReplicaRules {
+  /** Asks the sentinels about the primary of the connection. */
+  state(): Promise<PrimaryState>;
+  /** Tells whether the process is to end soon. */
+  isEnding(): boolean;
+  warn(words: string): void;
+}
+
+/**
+ * Waits for the replicas of a primary. Redis answers a write before a replica has it: if the primary is lost then, the new one
+ * does not know what was acknowledged.
+ */
+export class Replicas {
+  readonly #link: RedisLink;
+  readonly #rules: ReplicaRules;
+  /** Time until which no confirmations are asked for. */
+  #unconfirmedUntil = 0;
+  /** Number of reconnections when the server was seen to have a replica. */
+  #known = -1;
+
+  constructor(link: RedisLink, rules: ReplicaRules) {
+    this.#link = link;
+    this.#rules = rules;
+  }
+
+  /** Runs `work` until a replica has what it wrote to one primary. Returns the result of the first run. */
+  async keep<T>(work: () => Promise<T>): Promise<T> {
+    let result: { readonly value: T } | undefined;
+    for (;;) {
+      const before = this.#link.returns;
+      const value = await this.#link.run(work);
+      result ??= { value };
+      await this.#confirm(before);
+      if (this.#link.returns === before) return result.value;
+    }
+  }
+
+  /** @param before number of reconnections before the write */
+  async #confirm(before: number): Promise<void> {
+    if (performance.now() < this.#unconfirmedUntil) return;
+    const wasAlone = this.#unconfirmedUntil !== 0;
+    const began = performance.now();
+    while (!(await this.#isConfirmed())) {
+      if (this.#link.returns !== before) return; // written again, to the new primary
+      const state = await this.#rules.state();
+      if (state === 'moved') return this.#move();
+      if (wasAlone || state === 'alone' || this.#rules.isEnding() || performance.now() - began > ALONE) {
+        if (!wasAlone) this.#rules.warn('no replica confirms what is written; a failover now would lose it');
+        this.#unconfirmedUntil = performance.now() + UNCONFIRMED;
+        return;
+      }
+      await sleep(CHECK);
+    }
+    this.#unconfirmedUntil = 0;
+  }
+
+  async #isConfirmed(): Promise<boolean> {
+    const { client, returns } = this.#link;
+    // Without a replica, as just after a failover, WAIT would wait in vain.
+    if (this.#known !== returns || this.#unconfirmedUntil !== 0) {
+      const info = await this.#link.run(() => client.info('replication'));
+      if (infoReader(info)('connected_slaves') === '0') return false;
+      this.#known = returns;
+    }
+    return (await this.#link.run(() => client.wait(1, CONFIRMING))) > 0;
+  }
+
+  /** Leaves the old primary, and resolves once the new one answers. */
+  async #move(): Promise<void> {
+    const { client } = this.#link;
+    if (client.status === 'ready') client.disconnect(true);
+    await this.#link.run(() => client.ping());
+  }
+}
