@@ -8,6 +8,19 @@ import { assertRoom } from './full-memory.ts';
 /** Name of a task in dashboards. */
 const JOB_NAME = 'task';
 
+/** Name of the script that tells for each task, just before it is added, what it is. */
+const LOOK = 'taskpipeLook';
+/** Answers of that script. */
+const [PRESENT, FINISHED] = [1, 2];
+/** The first key is the set of finished uuids, the others are the jobs. The arguments are the uuids. */
+const LOOK_LUA = `
+local answers = {}
+for i, uuid in ipairs(ARGV) do
+  if redis.call('EXISTS', KEYS[i + 1]) == 1 then answers[i] = ${PRESENT}
+  else answers[i] = redis.call('SISMEMBER', KEYS[1], uuid) * ${FINISHED} end
+end
+return answers`;
+
 /**
  * Adds tasks to a queue, each uuid once.
  * @param there receives the tasks that are in the queue already. Default: they are counted as seen.
@@ -32,15 +45,46 @@ export async function push(
   if (there === undefined) counts.seen += present.length;
   else there.unshift(...present);
   if (!options.again) await leaveOutFinished(bull, byId, counts);
-  counts.added += byId.size;
-  const entries = [...byId].map(([id, task]) => ({
-    jobId: id,
-    job: jobOf(id, task, options, bull.link.now()),
-  }));
-  // Each job is added before the one at the front: reversed, they keep their order.
-  if (options.front) entries.reverse();
-  if (entries.length > 0) await bull.backend.addJobs(entries);
+  if (byId.size === 0) return counts;
+  const answers = await add(bull, byId, options);
+  const late: string[] = [];
+  for (const [i, [id, task]] of [...byId].entries()) {
+    if (answers[i] === PRESENT) {
+      if (there === undefined) counts.seen++;
+      else there.push(task);
+    } else if (answers[i] === FINISHED && !options.again) {
+      counts.done++;
+      late.push(id);
+    } else counts.added++;
+  }
+  await Promise.all(late.map((id) => bull.backend.remove(id, false)));
   return counts;
+}
+
+/**
+ * Adds the tasks that have no job, in one atomic step that also tells what each was before: another machine may push the
+ * same tasks at the same time.
+ * @returns for each task `PRESENT`, `FINISHED` or 0
+ */
+async function add(
+  { name, link, backend }: Bull,
+  byId: ReadonlyMap<string, Task>,
+  options: PushOptions,
+): Promise<readonly number[]> {
+  link.client.defineCommand(LOOK, { lua: LOOK_LUA });
+  const all = [...byId];
+  const keys = [finishedKey(name), ...all.map(([id]) => backend.toKey(id))];
+  const transaction = (await backend.client).multi();
+  transaction.runCommand(LOOK, [keys.length, ...keys, ...all.map(([, { uuid }]) => uuid)]);
+  // Each job is added before the one at the front: reversed, they keep their order.
+  if (options.front) all.reverse();
+  const now = link.now();
+  // Only queues the commands, as in BullMQ's addJobs.
+  for (const [id, task] of all)
+    void backend.addJobToTransaction(transaction, jobOf(id, task, options, now), id);
+  const replies = (await transaction.exec()) ?? [];
+  for (const [error] of replies) if (error !== null) throw error;
+  return replies[0]?.[1] as number[];
 }
 
 function jobOf(id: string, task: Task, options: PushOptions, timestamp: number) {
