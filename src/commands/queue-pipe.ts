@@ -10,9 +10,6 @@ export interface QueuePipe {
   readonly isSaidLater: boolean;
 }
 
-/** Words of `task-queue ack` in a command line, also as one word for ssh. */
-const ACK = /(?:^|[/\s])task-queue\s(?:.*\s)?n?ack\b/;
-
 /** Hint about failed tasks in such a pipe. */
 export const QUEUE_HINT = 'the queue delivers failed tasks again, or lists them: task-queue dead';
 
@@ -20,12 +17,24 @@ export const QUEUE_HINT = 'the queue delivers failed tasks again, or lists them:
 export function queuePipeOf({ isPiped, laterStages }: Io): QueuePipe | undefined {
   if (!isPiped) return undefined;
   const stages = laterStages();
-  const words = stages.find((stage) => ACK.test(stage.join(' ')));
-  if (words === undefined) return undefined;
-  const at = words.findIndex((word) => /(?:^|\/)task-queue$/.test(word));
-  const typed = at < 0 ? ['ack'] : words.slice(at + 1);
+  const typed = stages.map(ackIn).find((words) => words !== undefined);
+  if (typed === undefined) return undefined;
   return {
     ack: join(['task-queue', ...typed.map(scrubbed)]),
-    isSaidLater: stages.some((stage) => stage.some((word) => /(?:^|\/)task-save$/.test(word))),
+    isSaidLater: stages.some((words) => words.some((word) => isCommand(word, 'task-save'))),
   };
+}
+
+/** Returns the words after `task-queue` if a command line acknowledges tasks, here or over ssh; else undefined. */
+function ackIn(words: readonly string[]): readonly string[] | undefined {
+  const isRemote = isCommand(words[0] ?? '', 'ssh');
+  const all = isRemote ? words.flatMap((word) => word.split(/\s+/)) : words;
+  const at = all.findIndex((word) => isCommand(word, 'task-queue'));
+  const typed = all.slice(at + 1);
+  if (at < 0 || !typed.some((word) => word === 'ack' || word === 'nack')) return undefined;
+  return isRemote ? ['ack'] : typed;
+}
+
+function isCommand(word: string, name: string): boolean {
+  return word === name || word.endsWith(`/${name}`);
 }

@@ -17,13 +17,8 @@ export async function watch({ queues, values, io }: VerbContext): Promise<0> {
   const stopping = AbortSignal.any([io.stopping, io.aborting]);
   let shown: readonly string[] = [];
   while (!stopping.aborted) {
-    const looking = Promise.all(watches.map((one) => one.look()));
-    // A signal does not wait for Redis.
-    const looks = await Promise.race([looking, aborted(stopping)]);
-    if (looks === undefined) {
-      looking.catch(() => {}); // the connection is closed now
-      break;
-    }
+    const looks = await unlessAborted(Promise.all(watches.map((one) => one.look())), stopping);
+    if (looks === undefined) break;
     if (values.json) await io.write(looks.map(jsonOf).join(''));
     else shown = show(looks, io);
     if (values.untilEmpty && looks.every(({ waiting, delayed, active }) => waiting + delayed + active === 0))
@@ -34,10 +29,12 @@ export async function watch({ queues, values, io }: VerbContext): Promise<0> {
   return 0;
 }
 
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+/** Waits for work; returns undefined if the signal comes first, as while Redis is away. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => resolve(undefined);
+    signal.addEventListener('abort', stop, { once: true });
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
   });
 }
 

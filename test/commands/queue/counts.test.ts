@@ -33,23 +33,22 @@ describe('push', () => {
   test('of the same tasks from two machines adds up to the number of tasks', async () => {
     const at = `${redis.url} --name both`;
     const pushes = await Promise.all(
-      [1, 2, 3].map(() => sh(`task-queue push ${at}`, { input: lines(8000) })),
+      [1, 2, 3].map(() => sh(`task-queue push ${at}`, { input: lines(4000) })),
     );
     const added = pushes.map(({ stderr }) =>
       Number((/([\d,]+) added/.exec(stderr)?.[1] ?? '').replace(',', '')),
     );
-    expect(added.reduce((sum, count) => sum + count)).toBe(8000);
-    expect(await size(at, '.waiting')).toBe('[8000]');
+    expect(added.reduce((sum, count) => sum + count)).toBe(4000);
+    expect(await size(at, '.waiting')).toBe('[4000]');
   }, 60_000);
 
   test.each([{}, { front: true }, { priority: 2 }, { delay: 60_000 }])(
     'with %o counts each task once, however its requests meet',
     async (options) => {
-      const [one, two] = await Promise.all([machine('meet'), machine('meet')]);
+      const name = `meet-${Object.keys(options)}`;
+      const [one, two] = await Promise.all([machine(name), machine(name)]);
       for (let round = 0; round < 20; round++) {
-        const batch = tasks(
-          ...Array.from({ length: 50 }, (_, i) => `${JSON.stringify(options)}-${round}-${i}`),
-        );
+        const batch = tasks(...Array.from({ length: 50 }, (_, i) => `${round}-${i}`));
         const counts = await Promise.all([one.push(batch, options), two.push(batch, options)]);
         const sum = (key: 'added' | 'seen') => counts.reduce((all, count) => all + count[key], 0);
         expect([sum('added'), sum('seen')]).toEqual([50, 50]);

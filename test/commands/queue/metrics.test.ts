@@ -56,7 +56,7 @@ function labelsIn(text: string): Record<string, string> | undefined {
   while (LABEL.lastIndex < text.length) {
     const [, name, value] = LABEL.exec(text) ?? [];
     if (name === undefined || value === undefined) return undefined;
-    labels[name] = value.replace(/\\(.)/g, (_, escape) => (escape === 'n' ? '\n' : escape));
+    labels[name] = value.replace(/\\(.)/g, (_, character) => (character === 'n' ? '\n' : character));
   }
   return labels;
 }

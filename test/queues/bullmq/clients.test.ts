@@ -51,7 +51,7 @@ describe('a dashboard sees', () => {
     const pull = start(`exec task-queue pull ${at} --window 1 --worker m1`);
     while ((await size(at, '.active')) !== '[1]');
     expect(await board.getJobCounts()).toMatchObject({
-      ...{ waiting: 2, prioritized: 1, delayed: 1, active: 1, failed: 1, paused: 0, completed: 0 },
+      ...{ waiting: 2, prioritized: 1, delayed: 1, active: 1, failed: 1, completed: 0 },
     });
     expect(await size(at, '.waiting, .delayed, .active, .dead')).toBe('[3,1,1,1]');
     expect(await board.getJob('=a').then((job) => job?.getState())).toBe('active');
