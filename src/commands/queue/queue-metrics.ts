@@ -1,5 +1,5 @@
 import type { Causes, Queue, Size } from '../../queues/index.ts';
-import { byName } from '../../stages/queue/watch.ts';
+import { byName } from '../../stages/queue/queue-look.ts';
 
 /** State of a queue for its metrics. */
 interface QueueState {

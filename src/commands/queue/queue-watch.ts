@@ -3,8 +3,8 @@ import { number } from '../../core/base/format.ts';
 import { escapeControls } from '../../core/base/terminal-text.ts';
 import type { Io } from '../../core/options/command.ts';
 import { timestamp } from '../../core/record/task.ts';
-import { durationWords } from '../../reports/report-words.ts';
-import { type QueueLook, QueueWatch } from '../../stages/queue/watch.ts';
+import { durationWords } from '../../reports/index.ts';
+import { type QueueLook, QueueWatch } from '../../stages/queue/queue-look.ts';
 import type { VerbContext } from './contract.ts';
 
 /** Maximum number of workers, or of causes, that a line names. */

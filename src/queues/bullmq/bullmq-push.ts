@@ -46,13 +46,12 @@ export async function push(
   else there.unshift(...present);
   if (!options.again) await leaveOutFinished(bull, byId, counts);
   if (byId.size === 0) return counts;
-  const answers = await add(bull, byId, options);
   const late: string[] = [];
-  for (const [i, [id, task]] of [...byId].entries()) {
-    if (answers[i] === PRESENT) {
+  for (const [[id, task], answer] of await addAll(bull, [...byId], options)) {
+    if (answer === PRESENT) {
       if (there === undefined) counts.seen++;
       else there.push(task);
-    } else if (answers[i] === FINISHED && !options.again) {
+    } else if (answer === FINISHED && !options.again) {
       counts.done++;
       late.push(id);
     } else counts.added++;
@@ -61,30 +60,47 @@ export async function push(
   return counts;
 }
 
+/** A task with the id of its job. */
+type Entry = readonly [id: string, task: Task];
+
+/** Tasks of one transaction. The server starts on it while the next one is sent. */
+const TOGETHER = 100;
+
+/** Adds the tasks that have no job. Returns each with the answer to what it was before. */
+async function addAll(
+  bull: Bull,
+  all: Entry[],
+  options: PushOptions,
+): Promise<readonly (readonly [Entry, number])[]> {
+  bull.link.client.defineCommand(LOOK, { lua: LOOK_LUA });
+  // Each job is added before the one at the front: reversed, they keep their order.
+  if (options.front) all.reverse();
+  const adding: Promise<(readonly [Entry, number])[]>[] = [];
+  for (let i = 0; i < all.length; i += TOGETHER) adding.push(add(bull, all.slice(i, i + TOGETHER), options));
+  return (await Promise.all(adding)).flat();
+}
+
 /**
  * Adds the tasks that have no job, in one atomic step that also tells what each was before: another machine may push the
  * same tasks at the same time.
- * @returns for each task `PRESENT`, `FINISHED` or 0
+ * @returns each task with `PRESENT`, `FINISHED` or 0
  */
 async function add(
   { name, link, backend }: Bull,
-  byId: ReadonlyMap<string, Task>,
+  all: readonly Entry[],
   options: PushOptions,
-): Promise<readonly number[]> {
-  link.client.defineCommand(LOOK, { lua: LOOK_LUA });
-  const all = [...byId];
+): Promise<(readonly [Entry, number])[]> {
   const keys = [finishedKey(name), ...all.map(([id]) => backend.toKey(id))];
   const transaction = (await backend.client).multi();
   transaction.runCommand(LOOK, [keys.length, ...keys, ...all.map(([, { uuid }]) => uuid)]);
-  // Each job is added before the one at the front: reversed, they keep their order.
-  if (options.front) all.reverse();
   const now = link.now();
   // Only queues the commands, as in BullMQ's addJobs.
   for (const [id, task] of all)
     void backend.addJobToTransaction(transaction, jobOf(id, task, options, now), id);
   const replies = (await transaction.exec()) ?? [];
   for (const [error] of replies) if (error !== null) throw error;
-  return replies[0]?.[1] as number[];
+  const answers = replies[0]?.[1] as number[];
+  return all.map((entry, i) => [entry, answers[i] ?? 0]);
 }
 
 function jobOf(id: string, task: Task, options: PushOptions, timestamp: number) {
