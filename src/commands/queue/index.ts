@@ -43,6 +43,18 @@ function readOperands(operands: readonly string[], url: () => string | undefined
   return { verb, place, uuids: more };
 }
 
+/** Options that only one verb uses. */
+const VERB_OF: Readonly<Record<string, string>> = { metrics: 'size', json: 'watch', interval: 'watch' };
+
+/** @throws {TaskpipeError} `USAGE` if an option was typed that does nothing for the verb */
+function checkTyped(verb: string, typed: ReadonlySet<string>): void {
+  for (const key of typed) {
+    const user = VERB_OF[key];
+    if (user !== undefined && user !== verb)
+      throw new TaskpipeError('USAGE', `--${key} is an option of ${user}; it does nothing with ${verb}`);
+  }
+}
+
 function isUrl(operand: string): boolean {
   return operand.includes('://');
 }
@@ -91,6 +103,7 @@ What is finished is a ledger with the name of the queue: task-done count redis:/
     const rejects = await openRejects({ file: values.rejects, warn: io.warn });
     try {
       act.check?.(values);
+      checkTyped(verb, io.typed);
       const queues = await openQueues(place, namesOf(values.name), settingsOf(values, io));
       try {
         const code = await act.run({ queues: queues.all, place: queues.place, values, io, uuids, rejects });

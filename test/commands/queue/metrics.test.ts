@@ -1,8 +1,10 @@
 /* task-queue size --metrics: the text format of Prometheus, version 0.0.4, read by a strict parser. */
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { needsRedis, startRedis } from '../../support/redis.ts';
-import { ended, sh, start } from '../../support/run.ts';
+import { ended, freshFolder, sh, start } from '../../support/run.ts';
 
 interface Sample {
   readonly name: string;
@@ -115,24 +117,31 @@ describe('task-queue size --metrics', () => {
     for (const pull of pulls) pull.kill('SIGKILL');
   });
 
-  test('tells since when the next task waits, by the clock of Redis', async () => {
+  test('tells since when the next task waits, also on machines whose clocks are wrong', async () => {
     const redis = await startRedis();
     const at = `${redis.url} --name q`;
-    const latency = async (): Promise<number> =>
-      values(
-        parse((await sh(`task-queue size ${at} --metrics`)).stdout),
-        'taskpipe_queue_latency_seconds',
-        'queue',
-      ).q as number;
-    expect(await latency()).toBe(0);
+    const cwd = freshFolder();
+    /** Returns an environment in which the clock of Node is off by so many hours. */
+    const off = (hours: number): Record<string, string> => {
+      const file = join(cwd, `clock${hours}.mjs`);
+      writeFileSync(file, `const { now } = Date; Date.now = () => now() + ${hours * 3_600_000};\n`);
+      return { NODE_OPTIONS: `--import=file://${file}` };
+    };
+    const latency = async (env: Record<string, string>): Promise<number | undefined> => {
+      const samples = parse((await sh(`task-queue size ${at} --metrics`, { env })).stdout);
+      return values(samples, 'taskpipe_queue_latency_seconds', 'queue').q;
+    };
+    expect(await latency({})).toBe(0);
     const began = performance.now();
-    await sh(`task-queue push ${at} --quiet`, { input: '{"uuid":"old"}\n' });
+    await sh(`task-queue push ${at} --quiet`, { input: '{"uuid":"old"}\n', env: off(-1) });
     const pushed = performance.now();
     while (performance.now() - pushed < 1500)
       await sh(`task-queue push ${at} --quiet`, { input: '{"uuid":"new"}\n' });
-    const waited = await latency();
-    expect(waited).toBeGreaterThan(1.4);
-    expect(waited).toBeLessThan((performance.now() - began) / 1000);
+    for (const env of [off(1), off(-2)]) {
+      const waited = await latency(env);
+      expect(waited).toBeGreaterThan(1.4);
+      expect(waited).toBeLessThan((performance.now() - began) / 1000);
+    }
   });
 
   test('leaves out a worker that is gone without a word', async () => {
