@@ -20,7 +20,7 @@ export async function sizeOf(bull: Bull): Promise<Size> {
   const held = await countHeld(bull, active);
   // These are waiting: the next worker that renews its own leases requeues them.
   const expired = held.get(NOBODY) ?? 0;
-  const leased = [...held.values()].reduce((sum, count) => sum + count, -expired);
+  const leased = [...held.values()].reduce((sum, count) => sum + count, 0) - expired;
   return {
     waiting: wait + prioritized + due + expired,
     delayed: Math.max(0, later - due) + repeats,
