@@ -9,6 +9,7 @@ import type { Command, Io, Rescue } from '../core/options/command.ts';
 import { type Arguments, parseArguments, type ShellName } from './args/parse-args.ts';
 import { DEFECT } from './exits.ts';
 import { endSoon, offerRescue, openWatchdog, type Watchdog, withoutStreams } from './guest/index.ts';
+import { laterStages } from './io/later-stages.ts';
 import { isFromFile, isPiped, isTyped, type Output, openOutput, outputColumns, stdin } from './io/pipes.ts';
 import { openTerminal, type Terminal } from './io/terminal.ts';
 import { openProgress, type ProgressMode, type ShownProgress } from './progress/progress-text.ts';
@@ -24,6 +25,7 @@ export interface RunOptions {
 /** Parts of which the `Io` of a command is made. */
 interface Parts extends RunOptions {
   readonly terminal: Terminal | undefined;
+  readonly mode: ProgressMode;
   readonly isQuiet: boolean;
   readonly typed: ReadonlySet<string>;
   readonly stop: Stop;
@@ -56,9 +58,10 @@ export async function run(options: RunOptions): Promise<number> {
   const ended = new AbortController();
   const emits = command.isFilter?.(values as never, operands) ?? true;
   const output = openOutput({ onGone: emits ? stop.leave : undefined, aborting: stop.aborting });
+  const mode = isQuiet || values.noProgress ? 'none' : (values.progress as ProgressMode);
   const shown = openProgress({
     name,
-    mode: isQuiet || values.noProgress ? 'none' : (values.progress as ProgressMode),
+    mode,
     terminal: isPiped() ? undefined : terminal, // only the last stage of a pipe draws
     warn,
   });
@@ -71,6 +74,7 @@ export async function run(options: RunOptions): Promise<number> {
   const io = ioOf({
     ...options,
     terminal,
+    mode,
     isQuiet,
     typed,
     stop,
@@ -165,6 +169,8 @@ function ioOf(parts: Parts): Io {
     pipe: `${hostname()}-${process.ppid}`,
     isFromFile: isFromFile(),
     isPiped: isPiped(),
+    laterStages,
+    screen: parts.mode === 'auto' ? terminal : undefined,
     env: process.env,
     get signal() {
       return stop.signal;

@@ -62,6 +62,7 @@ export interface SettleOptions {
 
 /** Numbers of tasks by state. */
 export interface Size {
+  /** Tasks that can be delivered now; those whose lease has expired count, too. */
   readonly waiting: number;
   readonly delayed: number;
   /** Tasks that are delivered and not settled. */
@@ -71,6 +72,9 @@ export interface Size {
   readonly paused: boolean;
   readonly workers: readonly WorkerState[];
 }
+
+/** Numbers of dead tasks by the code of their last failure. */
+export type Causes = Readonly<Record<string, number>>;
 
 /** A running `pull`. */
 export interface WorkerState {
@@ -103,6 +107,10 @@ export interface Queue {
   /** Starts to deliver tasks. */
   consume(options: ConsumeOptions): Promise<Consumer>;
   size(): Promise<Size>;
+  /** Counts the dead tasks by cause. It looks at each of them. */
+  causes(): Promise<Causes>;
+  /** Returns the time since the task that is delivered next was added, in milliseconds; 0 if none waits. */
+  latency(): Promise<number>;
   dead(): AsyncIterable<readonly DeadTask[]>;
   /** Returns dead tasks to the queue with all attempts. @param uuids default: all @returns the number of tasks */
   retry(uuids?: readonly string[]): Promise<number>;

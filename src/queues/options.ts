@@ -1,6 +1,8 @@
 import { TaskpipeError } from '../core/base/errors.ts';
-import { duration, flag, path, text, value, values } from '../core/options/declare.ts';
+import { count, duration, flag, path, text, value, values } from '../core/options/declare.ts';
 import { InvalidValue, type OptionValues } from '../core/options/option.ts';
+import { CONCEALED } from '../core/options/secrets.ts';
+import { PASSWORD_VARIABLE } from '../core/redis/redis-address.ts';
 import { PATIENCE } from '../core/redis/redis-client.ts';
 import type { QueueSettings } from './index.ts';
 
@@ -20,6 +22,9 @@ export const connectionOptions = {
   }),
 };
 
+/** File with these options that is read if no queue is given. */
+export const SERVER_FILE = './server.json';
+
 /** Options that give the url in parts, mostly from a file: `--config server.json`. */
 export const serverOptions = {
   backend: value(
@@ -29,6 +34,11 @@ export const serverOptions = {
   ),
   ip: text('host, instead of a url', { placeholder: 'HOST' }),
   port: value('port, instead of a url', 'PORT', toPort),
+  db: count('number of the database, instead of a url', { min: 0, default: 0 }),
+  password: text('password of Redis, for a --config file: other users can read a command line', {
+    env: PASSWORD_VARIABLE,
+    redact: () => CONCEALED,
+  }),
 };
 
 function toName(typed: string): string {
@@ -37,9 +47,18 @@ function toName(typed: string): string {
   return typed;
 }
 
+/** Reasons why other backends of chihuo and achihuo are not available, and what to do. */
+const OTHER_BACKENDS: Readonly<Record<string, string>> = {
+  lodis:
+    'lodis does not run the scripts by which tasks move in one step; start Redis 6.2 or Valkey, and give backend=redis with its ip and port',
+  memory:
+    'a queue in the memory of one process is a pipe, which needs no task-queue: task-load a.csv | task-exec --module work.mjs | task-save out.csv, where ctx.add() of the module adds tasks; for several processes, start Redis 6.2 or Valkey, and give backend=redis with its ip and port',
+};
+
 function toBackend(typed: string): string {
-  if (typed !== 'redis') throw new InvalidValue('must be redis');
-  return typed;
+  if (typed === 'redis') return typed;
+  const reason = Object.hasOwn(OTHER_BACKENDS, typed) ? `: ${OTHER_BACKENDS[typed]}` : '';
+  throw new InvalidValue(`must be redis${reason}`);
 }
 
 function toPort(typed: string): number {
@@ -49,15 +68,23 @@ function toPort(typed: string): number {
   return port;
 }
 
-/** Returns the url that the options give; undefined if they give none. */
+/**
+ * Returns the url that the options give; undefined if they give none.
+ * @throws {TaskpipeError} `USAGE` if only the kind of the server is given
+ */
 export function urlOf(
   options: Partial<OptionValues<typeof connectionOptions & typeof serverOptions>>,
 ): string | undefined {
-  const { queue, ip, port } = options;
+  const { queue, backend, ip, port, db = 0 } = options;
   if (queue !== undefined && queue !== '') return queue;
+  if (ip === undefined && backend !== undefined)
+    throw new TaskpipeError(
+      'USAGE',
+      'backend=redis needs the host of the server: add "ip" to the --config file, as in {"backend": "redis", "ip": "127.0.0.1", "port": 6379}, or --ip HOST',
+    );
   if (ip === undefined && port === undefined) return undefined;
   const host = ip ?? '127.0.0.1';
-  return `redis://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port ?? 6379}/0`;
+  return `redis://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port ?? 6379}/${db}`;
 }
 
 /** Checks the names of queues. @throws {TaskpipeError} `USAGE` if there is none, or one is given twice */
@@ -72,8 +99,14 @@ export function namesOf(names: readonly string[]): readonly string[] {
 
 /** Returns the settings that the options give. */
 export function settingsOf(
-  { volatile: mayForget, patience, passwordFile }: OptionValues<typeof connectionOptions>,
+  {
+    volatile: mayForget,
+    patience,
+    passwordFile,
+    password,
+  }: OptionValues<typeof connectionOptions> & { readonly password?: string | undefined },
   { env, warn, stopping, aborting }: Pick<QueueSettings, 'env' | 'warn' | 'stopping' | 'aborting'>,
 ): QueueSettings {
-  return { env, warn, stopping, aborting, volatile: mayForget, patience, passwordFile };
+  const secrets = password ? { ...env, [PASSWORD_VARIABLE]: password } : env;
+  return { env: secrets, warn, stopping, aborting, volatile: mayForget, patience, passwordFile };
 }

@@ -65,6 +65,7 @@ test.for(examples.flat())('the example of $name runs: $line', async ({ line }, c
     typed = typed.replaceAll('127.0.0.1:8080', new URL(url).host);
   }
   if (line.includes('redis://')) typed = await withQueue(typed, cwd);
+  if (line.includes(' watch ')) return watches(typed, cwd);
   // A pull waits for more tasks unless it is told to end.
   const env = { TASK_UNTIL_EMPTY: 'yes' };
   const { code, stderr, stdout } = await sh(`set -o pipefail; ${typed}`, { cwd, input, env });
@@ -80,6 +81,15 @@ async function staysUp(line: string, cwd: string): Promise<void> {
   const { stderr } = await pipeline.end;
   expect(await pipeline.codes).toMatch(/^143( |$)/);
   expect(stderr).not.toMatch(/failed|rejected|did you mean|a defect/);
+}
+
+/** Checks that a command shows the queue until it is stopped. */
+async function watches(line: string, cwd: string): Promise<void> {
+  const pipeline = startPipeline(line, { cwd });
+  await pipeline.said('stderr', /waiting/);
+  pipeline.signal('SIGINT');
+  await pipeline.end;
+  expect(await pipeline.codes).toMatch(/^130( |$)/);
 }
 
 /** Returns the line with the URL of a running Redis, which has the queue and the worker that the line names. */

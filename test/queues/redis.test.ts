@@ -165,4 +165,7 @@ test('a wrong command is rejected with the words to type', async () => {
   expect(await said('size redis://h/0 --name a --name a')).toMatch(/^--name must name each queue once/);
   expect(await said('push redis://h/0 x --name q')).toMatch(/^push takes a url and no uuids; got "x"$/);
   expect(await said('clear redis://h/0 --name q')).toMatch(/add --yes$/);
+  expect(await said('size redis://h/0 --name q --json')).toBe(
+    '--json is an option of watch; it does nothing with size',
+  );
 });

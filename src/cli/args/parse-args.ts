@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { commands } from '../../commands/index.ts';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Command } from '../../core/options/command.ts';
@@ -38,7 +39,7 @@ export interface Arguments {
   readonly typed: ReadonlySet<string>;
   /** Kinds of work that were asked for: options of `Command.kinds`. */
   readonly kinds: readonly string[];
-  /** Warnings about variables that are probably misspelt. */
+  /** Warnings about variables that are probably misspelt, and a note about a file that was read by default. */
   readonly doubts: readonly string[];
 }
 
@@ -60,13 +61,15 @@ export async function parseArguments(
   const context = { command, table, kinds: kinds.length > 0 ? kinds : kindsInEnvironment(command, env) };
   await checkFlags(flags, context);
   const values = valuesOf(table, flags, env);
+  const doubts = await doubtsOf(table, env);
   if (typeof values.config === 'string') await addConfig(values, values.config, context);
+  else doubts.push(...(await addDefaultConfig(values, flags.operands, context)));
   for (const [key, option] of Object.entries(table)) {
     if (!(key in values)) values[key] = option.defaultValue;
   }
   checkKinds(command, flags.texts.keys(), givenKinds(command, values));
   const typed = new Set(flags.texts.keys());
-  return { values, operands: flags.operands, typed, kinds, doubts: await doubtsOf(table, env) };
+  return { values, operands: flags.operands, typed, kinds, doubts };
 }
 
 /**
@@ -141,6 +144,20 @@ async function addConfig(
       values[key] = combine(option, isArray ? texts.map(quote) : texts, from);
     }
   }
+}
+
+/** Adds the options of the file that a command reads by default. Returns a line about that, if it did. */
+async function addDefaultConfig(
+  values: Record<string, unknown>,
+  operands: readonly string[],
+  context: SuggestContext,
+): Promise<string[]> {
+  const { defaultConfig } = context.command;
+  if (defaultConfig === undefined || !defaultConfig.isNeeded(values, operands)) return [];
+  const { file, mark } = defaultConfig;
+  if (!existsSync(file) || !readConfig(file).some(({ name }) => name === mark)) return [];
+  await addConfig(values, file, context);
+  return [`options from ${file}, as --config ${file} would read them`];
 }
 
 /** Returns all values of an option that may be repeated, else the last one. */

@@ -3,15 +3,15 @@ import { Readable } from 'node:stream';
 import { descriptors } from '../../core/base/descriptors.ts';
 
 /** Variable in which the launcher names the descriptors of the records, as in `7,8`. */
-const VARIABLE = 'TASKPIPE_STDIO';
+export const STDIO_VARIABLE = 'TASKPIPE_STDIO';
 
 /** Mark of the lines that user code writes to its standard output. */
 const MARK = '[stdout] ';
 
 /** Finds the descriptors of the records. Removes the variable, because children must not see it. */
 export function takeDescriptors(env: NodeJS.ProcessEnv): void {
-  const [, input, output] = /^(\d+),(\d+)$/.exec(env[VARIABLE] ?? '') ?? [];
-  delete env[VARIABLE];
+  const [, input, output] = /^(\d+),(\d+)$/.exec(env[STDIO_VARIABLE] ?? '') ?? [];
+  delete env[STDIO_VARIABLE];
   if (input === undefined) return;
   descriptors.input = Number(input);
   descriptors.output = Number(output);

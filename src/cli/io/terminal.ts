@@ -1,13 +1,10 @@
 import { readFileSync } from 'node:fs';
+import type { Screen } from '../../core/options/command.ts';
 
-/** Terminal on stderr. Its last line may be a progress line, which can be replaced. */
-export interface Terminal {
-  /** Current width. */
-  readonly columns: number;
+/** Terminal on stderr. Its last lines may be a progress line or a table, which can be replaced. */
+export interface Terminal extends Screen {
   readonly hasColours: boolean;
-  /** Replaces the progress line. It must be narrower than the terminal. */
-  draw(line: string): void;
-  /** Removes the progress line. */
+  /** Removes the drawn lines. */
   erase(): void;
   /** Calls `listener` when the width changes. Returns a function that ends this. */
   onResize(listener: () => void): () => void;
@@ -47,12 +44,17 @@ export function openTerminal(): Terminal | undefined {
     get columns() {
       return stderr.columns || 80; // 0 if the terminal has no size
     },
+    get rows() {
+      return stderr.rows || 24;
+    },
     get hasColours() {
       return stderr.hasColors(); // respects NO_COLOR
     },
-    draw(line) {
+    draw(lines) {
       if (isOpen || !isInForeground()) return;
-      write(`\r${line}\x1b[J\r`);
+      const breaks = lines.split('\n').length - 1;
+      const up = breaks > 0 ? `\x1b[${breaks}A` : '';
+      write(`\r${lines.replaceAll('\n', '\x1b[K\n')}\x1b[J${up}\r`);
       isDrawn = true;
     },
     erase,

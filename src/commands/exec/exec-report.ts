@@ -9,6 +9,7 @@ import type { Options } from '../../core/options/option.ts';
 import { scrubbed, typedLine } from '../../core/options/secrets.ts';
 import { openReport, type Report, summaryLines } from '../../reports/index.ts';
 import type { Execution } from '../../stages/exec/exec.ts';
+import { QUEUE_HINT, queuePipeOf } from '../queue-pipe.ts';
 
 /** Returns the progress of a run, for the progress line. */
 export function progressOf({ counts, running }: Execution): Progress {
@@ -78,8 +79,11 @@ export function openReporting(
   return {
     async ended(measured, rejected) {
       const report = whole(measured, rejected);
-      const again = dryRun || isSaidLater(report) ? undefined : command;
+      const { failed, pending } = report.tasks;
+      const queue = failed + pending > 0 ? queuePipeOf(io) : undefined;
+      const again = dryRun || queue !== undefined || isSaidLater(report) ? undefined : command;
       for (const line of summaryLines(report, { unfinished, again })) info(line);
+      if (queue !== undefined && failed > 0 && !queue.isSaidLater) info(QUEUE_HINT);
       if (!dryRun && io.isFromFile && isSaidLater(report))
         info(
           `task-exec runs finished tasks of a file again; to skip them: task-done skip ${place} < ${input} | ${command}`,

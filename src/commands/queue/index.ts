@@ -11,12 +11,12 @@ import { uuidFault } from '../../core/record/task.ts';
 import { checkPlaces, STDIN, STDOUT } from '../../core/storage/path-conflicts.ts';
 import { openRejects } from '../../core/text/rejects.ts';
 import { openQueues } from '../../queues/index.ts';
-import { namesOf, serverOptions, settingsOf, urlOf } from '../../queues/options.ts';
+import { namesOf, SERVER_FILE, serverOptions, settingsOf, urlOf } from '../../queues/options.ts';
 import { options } from './options.ts';
 import { takesUuids, verbs } from './queue-verbs.ts';
 
 /** Reads the operands: a verb, a url and uuids. @throws {TaskpipeError} `USAGE` with what to type instead */
-function readOperands(operands: readonly string[], url: string | undefined) {
+function readOperands(operands: readonly string[], url: () => string | undefined) {
   const fail = (words: string): never => {
     throw new TaskpipeError('USAGE', words);
   };
@@ -31,16 +31,32 @@ function readOperands(operands: readonly string[], url: string | undefined) {
       `unknown verb ${JSON.stringify(verb)}; ${near === undefined ? all : `did you mean ${near}?`}`,
     );
   }
-  const place = more[0]?.includes('://') ? more.shift() : url;
+  const place = isUrl(more[0] ?? '') ? more.shift() : url();
   if (place === undefined)
     return fail(
-      `give the url after the verb, as in task-queue ${verb} redis://127.0.0.1/0 --name crawl (or TASK_QUEUE, or --config FILE)`,
+      `give the url after the verb, as in task-queue ${verb} redis://127.0.0.1/0 --name crawl (or TASK_QUEUE, or --config FILE; ${SERVER_FILE} is read if it exists)`,
     );
   if (more.length > 0 && !takesUuids.includes(verb))
     return fail(`${verb} takes a url and no uuids; got ${quoted(scrubbed(more[0] as string))}`);
   const bad = more.find((uuid) => uuidFault(uuid) !== undefined);
   if (bad !== undefined) return fail(`${JSON.stringify(bad)} can't be a uuid: ${uuidFault(bad)}`);
   return { verb, place, uuids: more };
+}
+
+/** Options that only one verb uses. */
+const VERB_OF: Readonly<Record<string, string>> = { metrics: 'size', json: 'watch', interval: 'watch' };
+
+/** @throws {TaskpipeError} `USAGE` if an option was typed that does nothing for the verb */
+function checkTyped(verb: string, typed: ReadonlySet<string>): void {
+  for (const key of typed) {
+    const user = VERB_OF[key];
+    if (user !== undefined && user !== verb)
+      throw new TaskpipeError('USAGE', `--${key} is an option of ${user}; it does nothing with ${verb}`);
+  }
+}
+
+function isUrl(operand: string): boolean {
+  return operand.includes('://');
 }
 
 export const command: Command = defineCommand({
@@ -63,13 +79,21 @@ What is finished is a ledger with the name of the queue: task-done count redis:/
     ],
     ['task-queue push redis://h/0 --name crawl --front --attempts 5 < urgent.ndjson', 'before all others'],
     ['task-queue size redis://h/0 --name crawl | jq .waiting', 'how many still wait'],
+    ['task-queue watch redis://h/0 --name crawl', 'see how it goes'],
+    ['task-queue size redis://h/0 --name crawl --metrics', 'for Prometheus'],
     ['task-queue dead redis://h/0 --name crawl | jq -r .run.error.message', 'why tasks died'],
     ['task-queue retry redis://h/0 --name crawl', 'let the dead in again'],
     ['task-queue stop redis://h/0 --name crawl --worker m1', 'stop one worker gracefully'],
   ],
+  defaultConfig: {
+    file: SERVER_FILE,
+    mark: 'backend',
+    isNeeded: ({ queue, ip, port, backend }, operands) =>
+      !queue && ip === undefined && port === undefined && backend === undefined && !operands.some(isUrl),
+  },
   isFilter: (_, [verb]) => verb !== undefined && verbs[verb]?.isFilter === true,
   async run(values, operands, io: Io) {
-    const { verb, place, uuids } = readOperands(operands, urlOf(values));
+    const { verb, place, uuids } = readOperands(operands, () => urlOf(values));
     const act = verbs[verb];
     if (act === undefined) throw new TaskpipeError('USAGE', `unknown verb ${verb}`);
     checkPlaces(
@@ -79,6 +103,7 @@ What is finished is a ledger with the name of the queue: task-done count redis:/
     const rejects = await openRejects({ file: values.rejects, warn: io.warn });
     try {
       act.check?.(values);
+      checkTyped(verb, io.typed);
       const queues = await openQueues(place, namesOf(values.name), settingsOf(values, io));
       try {
         const code = await act.run({ queues: queues.all, place: queues.place, values, io, uuids, rejects });

@@ -31,7 +31,12 @@ export const options = {
       min: 1,
     },
   ),
-  untilEmpty: flag('pull: end once no task is waiting, delayed or with a worker; default: wait for more'),
+  untilEmpty: flag(
+    'pull, watch: end once no task is waiting, delayed or with a worker; default: wait for more',
+  ),
+  interval: duration('watch: time between two looks', { default: 1000, defaultText: '1s', min: 100 }),
+  json: flag('watch: write an object for each queue and look to stdout'),
+  metrics: flag('size: write the text format of Prometheus'),
   worker: text('pull, ack, nack: name of this worker; stop: name of the worker to stop', {
     placeholder: 'NAME',
     env: 'TASK_QUEUE_WORKER', // TASK_WORKER is a kind of work

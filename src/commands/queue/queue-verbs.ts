@@ -9,7 +9,9 @@ import { Pull } from '../../stages/queue/pull.ts';
 import { inChunks, shareOut } from '../../stages/queue/push.ts';
 import { asFailed } from '../../stages/queue/settle.ts';
 import type { VerbContext, VerbValues } from './contract.ts';
+import { metricsOf } from './queue-metrics.ts';
 import { giveBack } from './queue-settle.ts';
+import { watch } from './queue-watch.ts';
 
 interface Verb {
   /** Description for the help, on one line. */
@@ -46,12 +48,14 @@ export const verbs: Readonly<Record<string, Verb>> = {
     run: (context) => giveBack(context, asFailed),
   },
   size: {
-    words: 'writes the number of tasks in each state, and the workers, as JSON',
+    words: 'writes the number of tasks in each state, and the workers, as JSON or as --metrics',
     isFilter: true,
-    run: (context) =>
-      each(context, async (queue) => {
-        await context.io.write(`${JSON.stringify({ name: queue.name, ...(await queue.size()) })}\n`);
-      }),
+    run: size,
+  },
+  watch: {
+    words: 'shows the state of the queue every second, and how fast it goes; --json writes it to stdout',
+    isFilter: true,
+    run: watch,
   },
   dead: {
     words: 'writes the dead tasks, which are not delivered again, with the reason',
@@ -197,6 +201,17 @@ async function pull({ queues, values, io }: VerbContext): Promise<0> {
     info(`${worker}: ${counted(pulling.delivered, 'task')} delivered${back}`);
   }
   return 0;
+}
+
+async function size(context: VerbContext): Promise<0> {
+  const { queues, values, io } = context;
+  if (values.metrics) {
+    await io.write(await metricsOf(queues));
+    return 0;
+  }
+  return each(context, async (queue) => {
+    await io.write(`${JSON.stringify({ name: queue.name, ...(await queue.size()) })}\n`);
+  });
 }
 
 async function listDead(queue: Queue, io: Io): Promise<void> {

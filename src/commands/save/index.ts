@@ -18,6 +18,7 @@ import { placesOf, unusedOptions } from '../../savers/index.ts';
 import { totalOf, totalOption } from '../../stages/load/total.ts';
 import { restFileOf, type SaveSummary, save } from '../../stages/save/save.ts';
 import { OWN_SAVE_OPTIONS, type SaveOptions, saveOptions } from '../../stages/save/save-options.ts';
+import { queuePipeOf } from '../queue-pipe.ts';
 import { lastWords } from './save-words.ts';
 
 const options = {
@@ -96,7 +97,10 @@ After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input.
         watch: (soFar: Readonly<SaveSummary>) => io.progress(() => progressOf(soFar), total),
       };
       const summary = await save(tasks, out, optionsOf<SaveOptions>(given, saveOptions, OWN_SAVE_OPTIONS));
+      const { failed, pending, misfits, present } = summary;
+      const isQuestion = io.stopping.aborted || failed + pending + misfits + present > 0;
       const told = {
+        ack: values.tee && isQuestion ? queuePipeOf(io)?.ack : undefined,
         ...{ out, argv: io.argv, options, bad: rejects.count, delimiter: values.delimiter },
         ...{ isStopped: io.stopping.aborted, isTee: values.tee, isOverwrite: values.overwrite },
         isFromFile: io.isFromFile,
@@ -105,7 +109,7 @@ After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input.
       for (const line of lastWords(summary, told)) io.info(line);
       if (rejects.count > 0 && summary.read === 0) io.info(NO_TASKS);
       await rejects.close();
-      return summary.failed + summary.pending + summary.misfits + rejects.count > 0 ? 1 : 0;
+      return failed + pending + misfits + rejects.count > 0 ? 1 : 0;
     } catch (error) {
       await rejects.close().catch(() => {}); // the first error is the one to report
       throw error;

@@ -4,6 +4,7 @@ import type { Options } from '../../core/options/option.ts';
 import { typedLine } from '../../core/options/secrets.ts';
 import { saveFormatOf } from '../../savers/index.ts';
 import type { SaveSummary } from '../../stages/save/save.ts';
+import { QUEUE_HINT } from '../queue-pipe.ts';
 
 /** Facts about a run that its last words depend on. */
 export interface Told {
@@ -16,6 +17,8 @@ export interface Told {
   readonly isStopped: boolean;
   /** True if records were passed on with `--tee`, for example to `task-queue ack`. */
   readonly isTee: boolean;
+  /** Command line of a later `task-queue ack`, which returns unsaved tasks to their queue. */
+  readonly ack: string | undefined;
   readonly isOverwrite: boolean;
   /** True if records came from a file, so that no earlier stage can run them. */
   readonly isFromFile: boolean;
@@ -35,6 +38,11 @@ export function lastWords(summary: SaveSummary, told: Told): string[] {
 function stopWords(summary: SaveSummary, told: Told): string[] {
   const counts = countsOf(summary, told).join(', ');
   const line = `${told.isStopped ? 'stopped: ' : ''}${counts}`;
+  const { rest, misfits } = summary;
+  if (told.ack !== undefined) {
+    const again = rest > misfits ? '; the queue delivers unfinished and failed tasks again' : '';
+    return [...misfitHints(summary, told), `${line}${again}`];
+  }
   return [
     ...misfitHints(summary, told),
     ...ledgerHints(summary, told),
@@ -60,7 +68,8 @@ function ledgerHints({ saved, present }: SaveSummary, told: Told): string[] {
 function endWords(summary: SaveSummary, told: Told): string[] {
   const { rest, misfits, restFile } = summary;
   const lines = [countsOf(summary, told).join(', '), ...inputHints(summary, told)];
-  if (rest > misfits && !told.isTee)
+  if (rest > misfits && told.ack !== undefined) lines.push(QUEUE_HINT);
+  else if (rest > misfits && !told.isTee)
     lines.push(
       `to run these again, with the same stages between: task-load ${quote(restFile)} | … | ${commandOf(told)}`,
     );
@@ -68,8 +77,9 @@ function endWords(summary: SaveSummary, told: Told): string[] {
 }
 
 /** Returns a hint if the output had a row for every task: it may be the input, given by mistake. */
-function inputHints({ read, present }: SaveSummary, { out, ledger }: Told): string[] {
-  if (present === 0 || present < read || ledger !== undefined) return [];
+function inputHints({ read, present }: SaveSummary, { out, ledger, ack }: Told): string[] {
+  // A queue may deliver a task again whose row was saved before.
+  if (present === 0 || present < read || ledger !== undefined || ack !== undefined) return [];
   return [
     `${out} already had rows for all ${counted(read, 'task')}, so nothing was saved; if ${out} is also the input, save to another file; with --ledger, finished tasks are not run again`,
   ];
@@ -102,20 +112,23 @@ function commandOf({ argv, options }: Told): string {
 
 /** Returns what to type for records whose work is done and that have no row. */
 function misfitHints({ rest, misfits, lacking, reason, restFile }: SaveSummary, told: Told): string[] {
-  const { out, ledger } = told;
+  const { out, ledger, ack } = told;
   const file = quote(restFile);
   if (misfits === 0) return [];
+  // They are dead in the queue until they are acknowledged.
+  const [tee, settle] = ack === undefined ? ['', ''] : [' --tee', ` | ${ack}`];
   if (saveFormatOf(out) === 'sqlite')
     return [`the first reason is: ${reason}; all of them: jq -r .run.error.message ${file}`];
   const hints: string[] = [];
   if (lacking > 0)
     hints.push(
-      `to add columns for these, without doing their work again: ${commandOf(told)} --widen < ${file}`,
+      `to add columns for these, without doing their work again: ${commandOf(told)} --widen${tee} < ${file}${settle}`,
     );
   if (misfits > lacking) {
     const from = rest > misfits ? `grep '"code":"VALUE"' ${file} | ` : '';
     const marks = ledger === undefined ? '' : ` --ledger ${quote(ledger)}`;
-    const command = `${from}task-save ${quote(`${out}.ndjson`)}${marks}${from === '' ? ` < ${file}` : ''}`;
+    const input = from === '' ? ` < ${file}` : '';
+    const command = `${from}task-save ${quote(`${out}.ndjson`)}${marks}${tee}${input}${settle}`;
     hints.push(`to save what no CSV can hold (VALUE): ${command}`);
   }
   return hints;

@@ -46,6 +46,13 @@ export interface Io {
   readonly isFromFile: boolean;
   /** True if standard output is a pipe to another program. */
   readonly isPiped: boolean;
+  /**
+   * Returns the command lines of the later stages of this pipe, as words, the next one first. Only Linux tells them;
+   * elsewhere there are none.
+   */
+  laterStages(): readonly (readonly string[])[];
+  /** Terminal on stderr; undefined if stderr is not one, or if progress is not drawn. */
+  readonly screen: Screen | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted if we cut standard input short, so that its last line is incomplete. */
   readonly truncated: AbortSignal;
@@ -57,6 +64,15 @@ export interface Io {
   readonly signal: NodeJS.Signals | undefined;
   /** Aborted by the second signal, or when the reader of the output is gone: leave at once. */
   readonly aborting: AbortSignal;
+}
+
+/** Terminal on which lines are drawn again and again. */
+export interface Screen {
+  /** Current width and height, in characters. */
+  readonly columns: number;
+  readonly rows: number;
+  /** Replaces the drawn lines, until another message is written. Each must be narrower than the terminal. */
+  draw(lines: string): void;
 }
 
 /** Records of a stage that is killed. */
@@ -98,6 +114,14 @@ export interface Command<O extends Options = Options> {
   readonly groups?: Readonly<Record<string, readonly string[]>>;
   /** Command lines, each with a description. */
   readonly examples: readonly (readonly [line: string, words: string])[];
+  /** Configuration file that is read without `--config`, if it exists. */
+  readonly defaultConfig?: {
+    readonly file: string;
+    /** Key by which the file is known to be meant; other files of this name are ignored. */
+    readonly mark: string;
+    /** Returns whether the other options lack what the file has. */
+    isNeeded(values: Readonly<Record<string, unknown>>, operands: readonly string[]): boolean;
+  };
   /**
    * Returns whether the command works only for the reader of its output. It then ends when the reader leaves,
    * even while it has nothing to write. Default: yes.

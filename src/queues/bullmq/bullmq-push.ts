@@ -9,6 +9,19 @@ import { assertRoom } from './full-memory.ts';
 /** Name of a task in dashboards. */
 const JOB_NAME = 'task';
 
+/** Name of the script that tells for each task, just before it is added, what it is. */
+const LOOK = 'taskpipeLook';
+/** Answers of that script. */
+const [PRESENT, FINISHED] = [1, 2];
+/** The first key is the set of finished uuids, the others are the jobs. The arguments are the uuids. */
+const LOOK_LUA = `
+local answers = {}
+for i, uuid in ipairs(ARGV) do
+  if redis.call('EXISTS', KEYS[i + 1]) == 1 then answers[i] = ${PRESENT}
+  else answers[i] = redis.call('SISMEMBER', KEYS[1], uuid) * ${FINISHED} end
+end
+return answers`;
+
 /**
  * Adds tasks to a queue, each uuid once.
  * @param there receives the tasks that are in the queue already. Default: they are counted as seen.
@@ -33,21 +46,71 @@ export async function push(
   if (there === undefined) counts.seen += present.length;
   else there.unshift(...present);
   if (!options.again) await leaveOutFinished(bull, byId, counts);
-  counts.added += byId.size;
-  const entries = [...byId].map(([id, task]) => ({
-    jobId: id,
-    job: jobOf(id, task, options, bull.link.now()),
-  }));
-  // Each job is added before the one at the front: reversed, they keep their order.
-  if (options.front) entries.reverse();
-  try {
-    if (entries.length > 0) await bull.backend.addJobs(entries);
-  } catch (error) {
-    if (/user_script|user executing the script/.test(messageOf(error)))
-      await removeHalfAdded(bull, [...byId.keys()]);
-    throw error;
+  if (byId.size === 0) return counts;
+  const late: string[] = [];
+  for (const [[id, task], answer] of await addAll(bull, [...byId], options)) {
+    if (answer === PRESENT) {
+      if (there === undefined) counts.seen++;
+      else there.push(task);
+    } else if (answer === FINISHED && !options.again) {
+      counts.done++;
+      late.push(id);
+    } else counts.added++;
   }
+  await Promise.all(late.map((id) => bull.backend.remove(id, false)));
   return counts;
+}
+
+/** A task with the id of its job. */
+type Entry = readonly [id: string, task: Task];
+
+/** Tasks of one transaction. The server starts on it while the next one is sent. */
+const TOGETHER = 100;
+
+/** Adds the tasks that have no job. Returns each with the answer to what it was before. */
+async function addAll(
+  bull: Bull,
+  all: Entry[],
+  options: PushOptions,
+): Promise<readonly (readonly [Entry, number])[]> {
+  bull.link.client.defineCommand(LOOK, { lua: LOOK_LUA });
+  // Each job is added before the one at the front: reversed, they keep their order.
+  if (options.front) all.reverse();
+  const adding: Promise<(readonly [Entry, number])[]>[] = [];
+  for (let i = 0; i < all.length; i += TOGETHER) adding.push(add(bull, all.slice(i, i + TOGETHER), options));
+  return (await Promise.all(adding)).flat();
+}
+
+/**
+ * Adds the tasks that have no job, in one atomic step that also tells what each was before: another machine may push the
+ * same tasks at the same time.
+ * @returns each task with `PRESENT`, `FINISHED` or 0
+ */
+async function add(
+  bull: Bull,
+  all: readonly Entry[],
+  options: PushOptions,
+): Promise<(readonly [Entry, number])[]> {
+  const { name, link, backend } = bull;
+  const keys = [finishedKey(name), ...all.map(([id]) => backend.toKey(id))];
+  const transaction = (await backend.client).multi();
+  transaction.runCommand(LOOK, [keys.length, ...keys, ...all.map(([, { uuid }]) => uuid)]);
+  const now = link.now();
+  // Only queues the commands, as in BullMQ's addJobs.
+  for (const [id, task] of all)
+    void backend.addJobToTransaction(transaction, jobOf(id, task, options, now), id);
+  const replies = (await transaction.exec()) ?? [];
+  const failure = replies.find(([error]) => error !== null)?.[0];
+  if (failure !== undefined) {
+    if (/user_script|user executing the script/.test(messageOf(failure)))
+      await removeHalfAdded(
+        bull,
+        all.map(([id]) => id),
+      );
+    throw failure;
+  }
+  const answers = replies[0]?.[1] as number[];
+  return all.map((entry, i) => [entry, answers[i] ?? 0]);
 }
 
 /**

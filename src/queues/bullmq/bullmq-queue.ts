@@ -8,7 +8,7 @@ import { openConsumer } from './bullmq-consume.ts';
 import { deadTasks, retryDead } from './bullmq-dead.ts';
 import { pushWithRepeats } from './bullmq-repeat.ts';
 import { Settlement } from './bullmq-settle.ts';
-import { sizeOf, workersOf } from './bullmq-size.ts';
+import { causesOf, latencyOf, sizeOf, workersOf } from './bullmq-size.ts';
 import { takeTurn } from './bullmq-turn.ts';
 import { isFull, writeEvenIfFull } from './full-memory.ts';
 
@@ -47,6 +47,8 @@ function bullQueue(name: string, link: RedisLink): Queue {
     endSettling: (worker) => link.run(() => settlement.end(worker)),
     consume: (options: ConsumeOptions) => link.run(() => openConsumer(bull, options)),
     size: () => link.run(() => sizeOf(bull)),
+    causes: () => link.run(() => causesOf(bull)),
+    latency: () => link.run(() => latencyOf(bull)),
     dead: () => deadTasks(bull),
     retry: (uuids) => link.keep(() => retryDead(bull, uuids)),
     remove: (uuids) => link.keep(() => remove(bull, uuids)),

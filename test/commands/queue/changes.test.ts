@@ -8,7 +8,7 @@ beforeEach(needsRedis);
 
 const tasks = (...uuids: string[]): string => uuids.map((uuid) => `{"uuid":"${uuid}"}\n`).join('');
 const take = (at: string): string =>
-  `task-queue pull ${at} --until-empty --quiet | tee >(cat >&2) | task-queue ack ${at} --quiet`;
+  `task-queue pull ${at} --until-empty --quiet | tee out | task-queue ack ${at} --quiet; cat out`;
 
 test('remove takes waiting, delayed and dead tasks out, and leaves those of workers', async () => {
   const redis = await startRedis();
@@ -35,6 +35,6 @@ test('front moves waiting tasks before all others, in the given order', async ()
   await sh(`task-queue push ${at} --quiet --priority 3`, { input: tasks('low') });
   const { code, stderr } = await sh(`task-queue front ${at.replace(' ', ' low c ')}`);
   expect([code, stderr]).toEqual([0, 'task-queue: 2 tasks moved to the front\n']);
-  const { stderr: order } = await sh(take(at));
+  const { stdout: order } = await sh(take(at));
   expect(order).toBe(tasks('low', 'c', 'a', 'b'));
 });
