@@ -29,8 +29,9 @@ const OTHERS = new Set([
   ...['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT'],
   ...['DEBUG', 'INFO', 'WARN'],
   'OTHER', // further atoms of a report
+  ...['EBADNAME', 'EFORMERR', 'ENOTFOUND'], // of DNS
   ...['TRUE', 'FALSE', 'EOF', 'LZIP'], // LZIP: the beginning of a packed file
-  ...['TUNNEL_REFUSED', 'ADDRESS_DENIED'], // internal codes; users see CONNECTION and DENIED
+  ...['TUNNEL_REFUSED', 'ADDRESS_DENIED', 'BAD_ANSWER'], // internal codes; users see CONNECTION and DENIED
   ...['COUNT', 'LPOS', 'NX', 'PX', 'SET', 'TIME', 'UNKNOWN', 'TASK_QUEUE', 'NOPERM', 'SENTINEL', 'WRONGTYPE'], // of Redis
   ...[
     'DEL',

@@ -67,7 +67,7 @@ describe('a user of an ACL', () => {
       `the user "worker" may not run INFO: ACL SETUSER worker +info; ${page}`,
     );
     expect(await size(`${rules()} -xadd`, 'push')).toBe(
-      `the user "worker" may not run XADD: ACL SETUSER worker +xadd; ${page}`,
+      `the user "worker" may not run a command of a script; ${page}`,
     );
     expect(await size(rules().replace('~bull:crawl:*', ''))).toBe(
       `the user "worker" may not use the key bull:crawl:wait: ACL SETUSER worker ~bull:crawl:* ~taskpipe:crawl:*; ${page}`,

@@ -17,7 +17,7 @@ export interface Job {
   attempts: number;
   /** Number of attempts that count against `--retries`. */
   countedAttempts: number;
-  /** Start of the first attempt, by `steadyNow()`. */
+  /** Start of the first attempt, by the steady clock. */
   began: number;
   /** Index among the running jobs. */
   place: number;

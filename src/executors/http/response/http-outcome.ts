@@ -27,7 +27,7 @@ export interface Again {
 }
 
 /** Judge, with what it needs before and after. */
-export interface Judgement {
+export interface OpenJudge {
   readonly judge: Judge;
   /** Returns the function that opens a file for the body of a task; undefined if bodies stay in memory. */
   readonly openFile: ((task: Task) => OpenSink) | undefined;
@@ -47,7 +47,7 @@ async function bodyFiles(dir: string): Promise<(task: Task) => OpenSink> {
  * @param timeout of an attempt, in milliseconds
  * @throws {TaskpipeError} `USAGE` if an option is invalid, `IO` if the folder of `bodyDir` cannot be made
  */
-export async function createJudge(options: HttpOptions, timeout: number): Promise<Judgement> {
+export async function createJudge(options: HttpOptions, timeout: number): Promise<OpenJudge> {
   const isExpected = compileStatuses(checked('expectStatus', options.expectStatus) ?? '2xx');
   const expectations = await compileExpectations(options.expectJson, options.expectBody, timeout);
   checked('body', options.body);
