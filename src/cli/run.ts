@@ -7,6 +7,7 @@ import { TaskpipeError } from '../core/base/errors.ts';
 import { escapeControls } from '../core/base/terminal-text.ts';
 import type { Command, Io, Rescue } from '../core/options/command.ts';
 import { type Arguments, parseArguments, type ShellName } from './args/parse-args.ts';
+import { withoutReallyExit } from './early-exit.ts';
 import { DEFECT } from './exits.ts';
 import { endSoon, offerRescue, openWatchdog, type Watchdog, withoutStreams } from './guest/index.ts';
 import { isFromFile, isPiped, isTyped, type Output, openOutput, outputColumns, stdin } from './io/pipes.ts';
@@ -96,9 +97,9 @@ export async function run(options: RunOptions): Promise<number> {
   } finally {
     shown.end();
     output.close();
-    escapes?.release();
+    escapes?.over();
     ended.abort();
-    if (guest !== undefined) endSoon(warn);
+    if (guest !== undefined) endSoon(warn, stop.signal);
     guest?.watchdog?.ending();
   }
 }
@@ -110,10 +111,13 @@ function openGuest(
   stop: Stop,
 ): { watchdog: Watchdog | undefined } {
   withoutStreams();
+  withoutReallyExit();
   if (threads !== undefined) return { watchdog: undefined }; // they leave this thread free to hear signals
-  const watchdog = openWatchdog({ name, grace: grace as number, signals: SIGNALS });
+  const watchdog = openWatchdog({ name, grace: grace as number, signals: SIGNALS }, stop.heard);
   stop.beforeEnd(watchdog.close);
-  stop.stopping.addEventListener('abort', watchdog.stopping);
+  stop.stopping.addEventListener('abort', () => {
+    if (stop.signal !== undefined) watchdog.stopping(stop.signal);
+  });
   return { watchdog };
 }
 
