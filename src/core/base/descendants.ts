@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { kill, pid } from 'node:process';
 
 /**
  * Kills the processes that a thread of this process started, and those that they started: one that is left could hold
@@ -7,17 +8,17 @@ import { readdirSync, readFileSync } from 'node:fs';
  */
 export function killDescendants(thread: number): void {
   const found = new Set<number>();
-  collect(process.pid, thread, found);
-  for (const pid of found) {
+  collect(pid, thread, found);
+  for (const child of found) {
     try {
-      process.kill(pid, 'SIGKILL');
+      kill(child, 'SIGKILL');
     } catch {} // it has ended
   }
 }
 
 /** Collects the descendants of one thread of a process. */
-function collect(pid: number, thread: number | string, found: Set<number>): void {
-  for (const child of childrenOf(`/proc/${pid}/task/${thread}/children`)) {
+function collect(parent: number, thread: number | string, found: Set<number>): void {
+  for (const child of childrenOf(`/proc/${parent}/task/${thread}/children`)) {
     if (found.has(child)) continue;
     found.add(child);
     for (const one of threadsOf(child)) collect(child, one, found);
@@ -32,9 +33,9 @@ function childrenOf(file: string): number[] {
   }
 }
 
-function threadsOf(pid: number): string[] {
+function threadsOf(child: number): string[] {
   try {
-    return readdirSync(`/proc/${pid}/task`);
+    return readdirSync(`/proc/${child}/task`);
   } catch {
     return [];
   }
