@@ -10,6 +10,7 @@ import { isRetried, type RetryOn } from '../program/retry-on.ts';
  * @returns undefined if it is not one
  */
 export function parseAnswer(line: string): Task | undefined {
+  if (line.charCodeAt(0) !== 123 && !/^\s*\{/.test(line)) return undefined; // an error for each line would be slow
   const answer = parseTask(line);
   return answer === undefined || 'code' in answer ? undefined : answer;
 }

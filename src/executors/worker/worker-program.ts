@@ -2,6 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import type { Task } from '../../core/record/task.ts';
 import { missedTime } from '../../core/schedule/missed-time.ts';
 import { type LineFault, readLines } from '../../core/text/lines.ts';
+import { pacedChunks } from '../program/paced-reading.ts';
 import { MERCY, signalGroup } from '../program/process-group.ts';
 import type { Assignment, Death, WorkerSetup } from './assignment.ts';
 import { Prefetch } from './prefetch.ts';
@@ -176,7 +177,8 @@ export class WorkerProcess {
   async #listen(): Promise<void> {
     const maxLine = this.#setup.maxOutput;
     try {
-      const lines = readLines(this.#child.stdout, { source: 'worker', reject: () => this.#burst(), maxLine });
+      const chunks = pacedChunks(this.#child.stdout);
+      const lines = readLines(chunks, { source: 'worker', reject: () => this.#burst(), maxLine });
       for await (const { texts, faults } of lines) this.#hear(texts, faults);
     } catch {
       // The pipe was destroyed because nothing closed it after the end.
