@@ -148,9 +148,17 @@ export class WorkerPool {
   #noteSilence(number: number): void {
     if (this.#isSilenceNoted) return;
     this.#isSilenceNoted = true;
-    this.#options.info(
-      `worker ${number} (${this.#options.name}) has not answered its first task for 10 s: does it flush its output? jq needs --unbuffered, python flush=True; a worker that reads several tasks first needs --per-worker`,
-    );
+    const { name, info, perWorker } = this.#options;
+    const who = `worker ${number} (${name}) has not answered its first task for 10 s`;
+    const areFull = this.#places.every(({ worker }) => worker !== undefined && worker.load >= worker.size);
+    if (perWorker !== undefined && perWorker > 1 && areFull && this.#queue.length > 0)
+      info(
+        `${who}: all workers have the ${perWorker} tasks that --per-worker allows, and more wait. If they read all of their input first, they wait for ever: raise --per-worker or -j until -j times --per-worker is at least the number of tasks, or let them answer as they go`,
+      );
+    else
+      info(
+        `${who}: does it flush its output? jq needs --unbuffered, python flush=True; a worker that reads several tasks first needs --per-worker`,
+      );
   }
 
   #answered(assignment: Assignment, answer: Task): void {

@@ -1,8 +1,10 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { systemCode } from '../../core/base/errors.ts';
 import type { Task } from '../../core/record/task.ts';
 import { missedTime } from '../../core/schedule/missed-time.ts';
 import { type LineFault, readLines } from '../../core/text/lines.ts';
 import { pacedChunks } from '../program/paced-reading.ts';
+import { startFault } from '../program/start-faults.ts';
 import { MERCY, signalGroup } from '../program/process-group.ts';
 import type { Assignment, Death, WorkerSetup } from './assignment.ts';
 import { Prefetch } from './prefetch.ts';
@@ -53,7 +55,7 @@ export class WorkerProcess {
     const env = { ...setup.env, TASK_WORKER_NUMBER: number, TASK_SLOT: number };
     const { cwd } = setup;
     this.#child = spawn(setup.call.file, args, { argv0, cwd, env, detached: true, stdio: 'pipe' });
-    this.ended = this.#watch();
+    this.ended = hasPipes(this.#child) ? this.#watch() : this.#fail();
   }
 
   /** Leader of its process group. */
@@ -97,7 +99,7 @@ export class WorkerProcess {
     if (this.#isEnded) return;
     this.#flush();
     this.#isEnded = true;
-    this.#child.stdin.end();
+    if (hasPipes(this.#child)) this.#child.stdin.end();
   }
 
   /** Asks its process group to end, and kills what is left of it later. */
@@ -116,7 +118,19 @@ export class WorkerProcess {
     const text = this.#unsent;
     if (text === '') return;
     this.#unsent = '';
-    if (!this.#child.stdin.destroyed) this.#isBlocked = !this.#child.stdin.write(text);
+    if (hasPipes(this.#child) && !this.#child.stdin.destroyed) this.#isBlocked = !this.#child.stdin.write(text);
+  }
+
+  /** Ends it if there were no descriptors for its pipes. */
+  async #fail(): Promise<void> {
+    const error = await new Promise<Error>((resolve) => this.#child.once('error', resolve));
+    this.#notStarted(error);
+    this.#end({ exit: null, signal: null });
+  }
+
+  #notStarted(error: Error): void {
+    this.#cause = 'start';
+    this.#lastWords = startFault(systemCode(error) ?? error.message);
   }
 
   async #watch(): Promise<void> {
@@ -132,9 +146,7 @@ export class WorkerProcess {
       this.#setup.said(line);
     });
     this.#child.on('error', (error) => {
-      if (this.#child.pid !== undefined) return;
-      this.#cause = 'start';
-      this.#lastWords = error.message;
+      if (this.#child.pid === undefined) this.#notStarted(error);
     });
     this.#child.on('exit', () => {
       this.#isOver = true;
@@ -244,6 +256,11 @@ export class WorkerProcess {
     this.#late = firstOf(this.#assignments);
     this.stop();
   }
+}
+
+/** Returns whether a process has pipes: Node makes none if there are no descriptors left. */
+function hasPipes(child: Partial<ChildProcess>): boolean {
+  return child.stdin !== undefined && child.stdin !== null;
 }
 
 function complaint(line: string, answer: Task | undefined): string {
