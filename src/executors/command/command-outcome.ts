@@ -3,8 +3,8 @@ import type { Failure } from '../../core/record/task.ts';
 import { byteFields } from '../../core/text/byte-text.ts';
 import { encodeUtf8 } from '../../core/text/encoding.ts';
 import type { Outcome } from '../contract.ts';
-import { startFault } from '../program/start-faults.ts';
 import { isRetried, type RetryOn } from '../program/retry-on.ts';
+import { startFault } from '../program/start-faults.ts';
 import type { OutputMode } from './options.ts';
 import type { CapturedOutput, JobReport, OutputFiles } from './shell-pool/job.ts';
 

@@ -1,15 +1,15 @@
 import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { systemCode } from '../../core/base/errors.ts';
-import type { Task } from '../../core/record/task.ts';
+import type { RecordReject } from '../../core/record/ndjson.ts';
 import { missedTime } from '../../core/schedule/missed-time.ts';
 import { type LineFault, readLines } from '../../core/text/lines.ts';
 import { pacedChunks } from '../program/paced-reading.ts';
-import { startFault } from '../program/start-faults.ts';
 import { MERCY, signalGroup } from '../program/process-group.ts';
+import { startFault } from '../program/start-faults.ts';
 import type { Assignment, Death, WorkerSetup } from './assignment.ts';
 import { Prefetch } from './prefetch.ts';
 import { readSpeech } from './stderr-log.ts';
-import { parseAnswer } from './worker-answer.ts';
+import { ownerOf, parseAnswer } from './worker-answer.ts';
 
 /** Time to read the last output of a dead worker, in milliseconds: its children may hold its pipes. */
 const LAST = 1000;
@@ -118,7 +118,8 @@ export class WorkerProcess {
     const text = this.#unsent;
     if (text === '') return;
     this.#unsent = '';
-    if (hasPipes(this.#child) && !this.#child.stdin.destroyed) this.#isBlocked = !this.#child.stdin.write(text);
+    if (hasPipes(this.#child) && !this.#child.stdin.destroyed)
+      this.#isBlocked = !this.#child.stdin.write(text);
   }
 
   /** Ends it if there were no descriptors for its pipes. */
@@ -209,7 +210,7 @@ export class WorkerProcess {
     for (const [i, line] of lines.entries()) {
       const fault = faults?.get(i);
       if (fault?.code === 'LONG') this.#burst();
-      else if (fault !== undefined) this.#setup.said(`printed a line that is ${fault.message}`);
+      else if (fault !== undefined) answers += this.#refuse(fault.text, fault) ? 1 : 0;
       else if (line !== '' && this.#hearLine(line)) answers++;
     }
     if (answers === 0) return;
@@ -224,13 +225,29 @@ export class WorkerProcess {
   /** Returns whether a line is an answer. */
   #hearLine(line: string): boolean {
     const answer = parseAnswer(line);
-    const assignment = answer === undefined ? undefined : this.#assignments.get(answer.uuid);
-    if (answer === undefined || assignment === undefined) {
-      this.#setup.said(complaint(line, answer));
+    if (answer === undefined || 'code' in answer) return this.#refuse(line, answer);
+    const assignment = this.#assignments.get(answer.uuid);
+    if (assignment === undefined) {
+      this.#setup.said(`answered for a task that it does not have, or twice: ${JSON.stringify(answer.uuid)}`);
       return false;
     }
     this.#assignments.delete(answer.uuid);
     this.#setup.answered(assignment, answer);
+    return true;
+  }
+
+  /** Handles an invalid line. Returns whether it is the answer for a task, which fails. */
+  #refuse(line: string, fault: RecordReject | undefined): boolean {
+    const assignment = fault && ownerOf(line, fault, this.#assignments);
+    if (fault === undefined || assignment === undefined) {
+      const isText = fault === undefined || fault.code !== 'UTF8';
+      this.#setup.said(
+        isText ? `printed a line that is not an answer: ${line}` : `printed a line that is ${fault.message}`,
+      );
+      return false;
+    }
+    this.#assignments.delete(assignment.task.uuid);
+    this.#setup.refused(assignment, fault.message);
     return true;
   }
 
@@ -261,12 +278,6 @@ export class WorkerProcess {
 /** Returns whether a process has pipes: Node makes none if there are no descriptors left. */
 function hasPipes(child: Partial<ChildProcess>): boolean {
   return child.stdin !== undefined && child.stdin !== null;
-}
-
-function complaint(line: string, answer: Task | undefined): string {
-  if (answer !== undefined)
-    return `answered for a task that it does not have, or twice: ${JSON.stringify(answer.uuid)}`;
-  return `printed a line that is not an answer: ${line}`;
 }
 
 function firstOf(errands: ReadonlyMap<string, Assignment>): Assignment | undefined {

@@ -7,6 +7,20 @@ import { ended, freshFolder, start } from '../../support/run.ts';
 import { exec, numbered, tasks, until } from '../programs.ts';
 
 describe('placeholders', () => {
+  test.each([
+    ['{#}', '$TASK_NUMBER'],
+    ['{%}', '$TASK_SLOT'],
+    ['{id}', '$TASK_id'],
+  ])('are refused in shell code, with the variable to use: %s', async (placeholder, variable) => {
+    for (const args of [
+      ['--command', `sh -c "echo ${placeholder}"`],
+      ['--shell', '--command', `echo ${placeholder}`],
+    ]) {
+      const ran = await exec(args, numbered(1));
+      expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining(`write "${variable}"`)]);
+    }
+  });
+
   test('give parts of a path: without ending, base name, folder, and base name without ending', async () => {
     const files = ['d/a.tar.gz', 'plain', '/x.y/z', 'a b/c d.txt', '.hidden', 'up/.hidden.txt'];
     const ran = await exec(
