@@ -22,7 +22,18 @@ describe('placeholders', () => {
   });
 
   test('give parts of a path: without ending, base name, folder, and base name without ending', async () => {
-    const files = ['d/a.tar.gz', 'plain', '/x.y/z', 'a b/c d.txt', '.hidden', 'up/.hidden.txt'];
+    const files = [
+      'd/a.tar.gz',
+      'plain',
+      '/x.y/z',
+      'a b/c d.txt',
+      '.hidden',
+      'up/.hidden.txt',
+      'x.y/',
+      'a//b.c',
+      '/a//',
+      '//',
+    ];
     const ran = await exec(
       ['--command', `printf '<%s>' {f.} {f/} {f//} {f/.}`, '--keep-order'],
       tasks(...files.map((f) => ({ f }))),
@@ -34,6 +45,10 @@ describe('placeholders', () => {
       '<a b/c d><c d.txt><a b><c d>',
       '<.hidden><.hidden><.><.hidden>',
       '<up/.hidden><.hidden.txt><up><.hidden>',
+      '<x.y/><x.y><.><x>',
+      '<a//b><b.c><a><b>',
+      '</a//><a></><a>',
+      '<//><></><>',
     ]);
   });
 

@@ -206,5 +206,5 @@ test('workers that read all first, with more tasks than they may have, are told 
   });
   await until(() => err.includes('does it flush') || err.includes('raise --per-worker or -j'));
   child.kill('SIGKILL');
-  expect(err).toContain('all workers have the 8 tasks that --per-worker allows, and more wait');
+  expect(err).toContain('all workers have the 8 tasks that --per-worker allows, and the input has more');
 });
