@@ -6,6 +6,7 @@ import { escapeControls } from '../core/base/terminal-text.ts';
 import { leaveWith, watchEnding } from './early-exit.ts';
 import { DEFECT, EXIT_CODES } from './exits.ts';
 import { takeDescriptors } from './guest/guest-streams.ts';
+import { assertOutputIsOpen } from './io/pipes.ts';
 
 declare const TASKPIPE_VERSION: string;
 
@@ -38,6 +39,7 @@ function sayLast(line: string): void {
 }
 
 function writeVersion(name: CommandName): void {
+  assertOutputIsOpen();
   try {
     writeSync(descriptors.output, `${name} ${TASKPIPE_VERSION}\n`);
   } catch (error) {

@@ -10,7 +10,16 @@ import { type Arguments, parseArguments, type ShellName } from './args/parse-arg
 import { withoutReallyExit } from './early-exit.ts';
 import { DEFECT } from './exits.ts';
 import { endSoon, offerRescue, openWatchdog, type Watchdog, withoutStreams } from './guest/index.ts';
-import { isFromFile, isPiped, isTyped, type Output, openOutput, outputColumns, stdin } from './io/pipes.ts';
+import {
+  assertOutputIsOpen,
+  isFromFile,
+  isPiped,
+  isTyped,
+  type Output,
+  openOutput,
+  outputColumns,
+  stdin,
+} from './io/pipes.ts';
 import { openTerminal, type Terminal } from './io/terminal.ts';
 import { openProgress, type ProgressMode, type ShownProgress } from './progress/progress-text.ts';
 import { listenForEscapes, listenForSignals, SIGNAL_CODES, SIGNALS, type Stop } from './signals.ts';
@@ -56,6 +65,7 @@ export async function run(options: RunOptions): Promise<number> {
   });
   const ended = new AbortController();
   const emits = command.isFilter?.(values as never, operands) ?? true;
+  if (emits) assertOutputIsOpen();
   const output = openOutput({ onGone: emits ? stop.leave : undefined, aborting: stop.aborting });
   const shown = openProgress({
     name,
