@@ -181,9 +181,9 @@ test('an HTTP stage loads code for proxies, cookies, the cache and curl only if 
 
 test('only cli uses process, and no file calls process.exit or console', () => {
   expect(files.filter((file) => roomOf(file) !== 'cli' && /\bprocess\./.test(codeOf(file)))).toEqual([]);
-  // After the output is finished, user code may have left something open.
+  // After the output is finished, user code may have left something open; and its `process.reallyExit` must exit.
   const ends = files.filter((file) => /process\.exit\(|console\./.test(codeOf(file)));
-  expect(ends).toEqual(['cli/guest/left-open.ts']);
+  expect(ends).toEqual(['cli/early-exit.ts', 'cli/guest/left-open.ts']);
 });
 
 test('each executable has a launcher, a command and an entry in package.json', async () => {

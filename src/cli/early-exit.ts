@@ -1,12 +1,41 @@
 import { DEFECT } from './exits.ts';
+import { rescueNow } from './guest/rescue.ts';
 
 const WAITS =
   'the work cannot finish: an await in a --module or --flow waits for something that never happens';
 const EXITS =
   'process.exit ended the stage before its work was done: a --module or --flow must throw, or call ctx.stop()';
 
+/** Exit code of the work that is done. */
+let final: number | undefined;
+
+/** Sets the exit code of the process, also for a later `process.exit(0)` of user code. */
+export function leaveWith(code: number): void {
+  final = code;
+  process.exitCode = code;
+}
+
 /**
- * Reports a process that ends before its work is done, and sets the exit code.
+ * Has `process.reallyExit`, which some libraries call, end the process as `process.exit` does. That calls it, too, once
+ * it is exiting.
+ */
+export function withoutReallyExit(): void {
+  const own = process as unknown as { reallyExit(code?: number): never; readonly _exiting?: boolean };
+  const { reallyExit } = own;
+  own.reallyExit = (code) => (own._exiting === true ? reallyExit.call(process, code) : process.exit(code));
+}
+
+/** Writes the records that are not written yet. Returns what became of unfinished tasks, in words. */
+function rescued(): string {
+  const unfinished = rescueNow();
+  if (unfinished === undefined) return '';
+  return unfinished < 0
+    ? '; unfinished tasks have no record'
+    : `; ${unfinished} unfinished tasks are PENDING`;
+}
+
+/**
+ * Reports a process that ends before its work is done, writes its records, and sets the exit code.
  * @param write writes a line to stderr
  * @returns the function to call when the work is done
  */
@@ -16,7 +45,7 @@ export function watchEnding(write: (message: string) => void): () => void {
     process.exitCode = DEFECT;
     if (isSaid) return;
     isSaid = true;
-    write(words);
+    write(`${words}${rescued()}`);
   };
   const listeners = {
     beforeExit: () => fail(WAITS),
@@ -28,5 +57,8 @@ export function watchEnding(write: (message: string) => void): () => void {
   for (const [event, listener] of Object.entries(listeners)) process.on(event, listener);
   return () => {
     for (const [event, listener] of Object.entries(listeners)) process.off(event, listener);
+    process.on('exit', () => {
+      if (final !== undefined) process.exitCode = final;
+    });
   };
 }

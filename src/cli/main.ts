@@ -3,9 +3,10 @@ import type { CommandName } from '../commands/index.ts';
 import { descriptors } from '../core/base/descriptors.ts';
 import { ioError, messageOf, systemCode, TaskpipeError } from '../core/base/errors.ts';
 import { escapeControls } from '../core/base/terminal-text.ts';
-import { watchEnding } from './early-exit.ts';
+import { leaveWith, watchEnding } from './early-exit.ts';
 import { DEFECT, EXIT_CODES } from './exits.ts';
 import { takeDescriptors } from './guest/guest-streams.ts';
+import { assertOutputIsOpen } from './io/pipes.ts';
 
 declare const TASKPIPE_VERSION: string;
 
@@ -22,9 +23,9 @@ export async function main(name: CommandName): Promise<void> {
       return;
     }
     const { run } = await import('./run.ts'); // loaded here so that --version stays fast
-    process.exitCode = await run({ name, argv, version });
+    leaveWith(await run({ name, argv, version }));
   } catch (error) {
-    process.exitCode = report(name, error);
+    leaveWith(report(name, error));
   } finally {
     over();
   }
@@ -38,6 +39,7 @@ function sayLast(line: string): void {
 }
 
 function writeVersion(name: CommandName): void {
+  assertOutputIsOpen();
   try {
     writeSync(descriptors.output, `${name} ${TASKPIPE_VERSION}\n`);
   } catch (error) {
@@ -49,7 +51,7 @@ function writeVersion(name: CommandName): void {
 function report(name: string, error: unknown): number {
   if (error instanceof TaskpipeError && error.code === 'PIPE') return EXIT_CODES.PIPE; // silent, like head
   process.stderr.write(`${name}: ${escapeControls(wordsOf(name, error))}\n`);
-  if (systemCode(error) === 'EMFILE') return EXIT_CODES.IO;
+  if (systemCode(error) === 'EMFILE' || isFolderGone(error)) return EXIT_CODES.IO;
   return error instanceof TaskpipeError ? EXIT_CODES[error.code] : DEFECT;
 }
 
@@ -58,6 +60,12 @@ function wordsOf(name: string, error: unknown): string {
   if (error instanceof TaskpipeError) return message;
   const code = systemCode(error);
   if (code === 'EMFILE') return 'too many open files: lower --jobs, or raise ulimit -n';
+  if (isFolderGone(error)) return 'the working folder was deleted: change to another one';
   if (code === 'ERR_MODULE_NOT_FOUND') return `a part of the package is missing, run npm install: ${message}`;
   return `a defect in ${name}, please report it: ${error instanceof Error ? (error.stack ?? message) : message}`;
+}
+
+/** Returns whether an error says that the working folder does not exist any more. */
+function isFolderGone(error: unknown): boolean {
+  return systemCode(error) === 'ENOENT' && (error as { syscall?: unknown }).syscall === 'uv_cwd';
 }

@@ -7,10 +7,20 @@ import { TaskpipeError } from '../core/base/errors.ts';
 import { escapeControls } from '../core/base/terminal-text.ts';
 import type { Command, Io, Rescue } from '../core/options/command.ts';
 import { type Arguments, parseArguments, type ShellName } from './args/parse-args.ts';
+import { withoutReallyExit } from './early-exit.ts';
 import { DEFECT } from './exits.ts';
 import { endSoon, offerRescue, openWatchdog, type Watchdog, withoutStreams } from './guest/index.ts';
 import { laterStages } from './io/later-stages.ts';
-import { isFromFile, isPiped, isTyped, type Output, openOutput, outputColumns, stdin } from './io/pipes.ts';
+import {
+  assertOutputIsOpen,
+  isFromFile,
+  isPiped,
+  isTyped,
+  type Output,
+  openOutput,
+  outputColumns,
+  stdin,
+} from './io/pipes.ts';
 import { openTerminal, type Terminal } from './io/terminal.ts';
 import { openProgress, type ProgressMode, type ShownProgress } from './progress/progress-text.ts';
 import { listenForEscapes, listenForSignals, SIGNAL_CODES, SIGNALS, type Stop } from './signals.ts';
@@ -57,6 +67,7 @@ export async function run(options: RunOptions): Promise<number> {
   });
   const ended = new AbortController();
   const emits = command.isFilter?.(values as never, operands) ?? true;
+  if (emits) assertOutputIsOpen();
   const output = openOutput({ onGone: emits ? stop.leave : undefined, aborting: stop.aborting });
   const mode = isQuiet || values.noProgress ? 'none' : (values.progress as ProgressMode);
   const shown = openProgress({
@@ -100,9 +111,9 @@ export async function run(options: RunOptions): Promise<number> {
   } finally {
     shown.end();
     output.close();
-    escapes?.release();
+    escapes?.over();
     ended.abort();
-    if (guest !== undefined) endSoon(warn);
+    if (guest !== undefined) endSoon(warn, stop.signal);
     guest?.watchdog?.ending();
   }
 }
@@ -114,10 +125,13 @@ function openGuest(
   stop: Stop,
 ): { watchdog: Watchdog | undefined } {
   withoutStreams();
+  withoutReallyExit();
   if (threads !== undefined) return { watchdog: undefined }; // they leave this thread free to hear signals
-  const watchdog = openWatchdog({ name, grace: grace as number, signals: SIGNALS });
+  const watchdog = openWatchdog({ name, grace: grace as number, signals: SIGNALS }, stop.heard);
   stop.beforeEnd(watchdog.close);
-  stop.stopping.addEventListener('abort', watchdog.stopping);
+  stop.stopping.addEventListener('abort', () => {
+    if (stop.signal !== undefined) watchdog.stopping(stop.signal);
+  });
   return { watchdog };
 }
 

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { leaveWith } from './early-exit.ts';
+import { DEFECT } from './exits.ts';
 
 /** State of a stage that is asked to stop, by a signal or because its reader left. */
 export interface Stop {
@@ -10,6 +12,11 @@ export interface Stop {
   readonly signal: NodeJS.Signals | undefined;
   stop(): void;
   leave(): void;
+  /**
+   * Called by the watchdog, which hears signals too: acts on one that the listeners here did not get.
+   * @param count signals until then
+   */
+  heard(signal: NodeJS.Signals, count: number): void;
   /** Sets a function to call before the process ends by a signal: another listener would keep it alive. */
   beforeEnd(close: () => Promise<unknown>): void;
 }
@@ -43,6 +50,9 @@ export const SIGNAL_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
 /** Time after the second signal in which a stage must end, in milliseconds. */
 const LEAVING = 800;
 
+/** Time that a signal may take longer to the main thread than to the watchdog, in milliseconds. */
+const DELAY = 100;
+
 /** Time that the start of a stage has to notice the first signal, in milliseconds. */
 const STARTING = 500;
 
@@ -55,6 +65,7 @@ export function listenForSignals(isStarting: () => boolean): Stop {
   const stopping = new AbortController();
   const aborting = new AbortController();
   let first: NodeJS.Signals | undefined;
+  let count = 0;
   const release = (): void => {
     for (const name of SIGNALS) process.off(name, listener);
   };
@@ -65,6 +76,7 @@ export function listenForSignals(isStarting: () => boolean): Stop {
     process.kill(process.pid, name); // not exit(), which waits for file operations that hang
   };
   const listener = (name: NodeJS.Signals): void => {
+    count++;
     if (first === undefined) {
       first = name;
       stopping.abort();
@@ -85,6 +97,7 @@ export function listenForSignals(isStarting: () => boolean): Stop {
     },
     stop: () => stopping.abort(),
     leave: () => aborting.abort(),
+    heard: (name, number) => void setTimeout(() => count < number && listener(name), DELAY).unref(),
     beforeEnd(given) {
       close = given;
     },
@@ -93,22 +106,26 @@ export function listenForSignals(isStarting: () => boolean): Stop {
 
 /** Errors of user code that were not caught. */
 export interface Escapes {
+  /** Number of errors during the work. */
   readonly count: number;
-  release(): void;
+  /** Called after the work: user code may still run until the process ends. */
+  over(): void;
 }
 
 /**
  * Listens for uncaught errors, such as one thrown by a timer or a rejected promise without await. The first
- * asks to stop, the second to leave at once.
- * @param say writes a line to stderr
+ * asks to stop, the second to leave at once. One after the work sets the exit code.
+ * @param warn writes a line to stderr
  */
 export function listenForEscapes({ stop, leave }: Stop, warn: (message: string) => void): Escapes {
   let count = 0;
+  let isOver = false;
   const listener = (error: unknown): void => {
     warn(
       `uncaught error, in a timer or a promise without await: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
     );
-    if (count++ === 0) stop();
+    if (isOver) leaveWith(DEFECT);
+    else if (count++ === 0) stop();
     else leave();
   };
   process.on('uncaughtException', listener);
@@ -116,6 +133,8 @@ export function listenForEscapes({ stop, leave }: Stop, warn: (message: string) 
     get count() {
       return count;
     },
-    release: () => void process.off('uncaughtException', listener),
+    over() {
+      isOver = true;
+    },
   };
 }

@@ -33,6 +33,8 @@ interface Context {
 /** Verb, with its action on the ledger. */
 interface Verb {
   readonly words: string;
+  /** Set if the verb writes no uuids to stdout. */
+  readonly isSilent?: true;
   /** Set if the verb is about the ledger as a whole. Default: it takes uuids. */
   readonly takesNoUuids?: true;
   /** Runs the verb. @returns the exit code */
@@ -59,6 +61,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   },
   has: {
     words: 'exits 0 if all given uuids are finished, else 1; prints nothing',
+    isSilent: true,
     act: async ({ input, ledger }) => ((await hasAll(input, ledger)) ? 0 : 1),
   },
   list: { words: 'writes the finished uuids, each once', takesNoUuids: true, act: list },
@@ -66,16 +69,19 @@ const verbs: Readonly<Record<string, Verb>> = {
   check: {
     words: 'reports torn and foreign lines; exits 1 if there are any',
     takesNoUuids: true,
+    isSilent: true,
     act: check,
   },
   compact: {
     words: 'removes superseded lines, while no process writes',
     takesNoUuids: true,
+    isSilent: true,
     act: compact,
   },
   clear: {
     words: 'forgets everything (with --yes), while no process writes',
     takesNoUuids: true,
+    isSilent: true,
     act: clear,
   },
 };
@@ -212,6 +218,8 @@ With uuids on the command line mark and unmark read and write nothing else.`,
     ['task-done unmark done.jsonl 6ba7b811-9dad-11d1-80b4-00c04fd430c8', 'have a task done again'],
     ['task-done has done.jsonl a17 && echo finished', 'ask for one'],
   ],
+  isFilter: (_, [verb = '', , ...uuids]) =>
+    !(verbs[verb]?.isSilent || (MARKING.includes(verb) && uuids.length > 0)),
   async run(values, operands, io) {
     const [verb, place, ...uuids] = operands;
     const fault = usageFault(verb, place, uuids);

@@ -16,7 +16,9 @@ export type Exports = Readonly<Record<string, unknown>>;
 export async function loadModule(file: string, option: string): Promise<Exports> {
   const path = resolve(file);
   try {
-    if (!statSync(path).isFile()) throw Object.assign(new Error('not a file'), { code: 'EISDIR' });
+    const stat = statSync(path);
+    if (stat.isDirectory()) throw Object.assign(new Error('a folder'), { code: 'EISDIR' });
+    if (!stat.isFile()) throw new TaskpipeError('IO', `cannot read ${option} ${file}: not a file`);
   } catch (error) {
     throw ioError(`cannot read ${option}`, file, error);
   }

@@ -1,17 +1,23 @@
 import { syncBuiltinESMExports } from 'node:module';
 import { Readable } from 'node:stream';
-import { descriptors } from '../../core/base/descriptors.ts';
+import { closed, descriptors } from '../../core/base/descriptors.ts';
 
 /** Variable in which the launcher names the descriptors of the records, as in `7,8`. */
 export const STDIO_VARIABLE = 'TASKPIPE_STDIO';
 
+/** Variable in which the launcher names the standard descriptors that are closed: `0`, `1` or `01`. */
+const CLOSED = 'TASKPIPE_CLOSED';
+
 /** Mark of the lines that user code writes to its standard output. */
 const MARK = '[stdout] ';
 
-/** Finds the descriptors of the records. Removes the variable, because children must not see it. */
+/** Finds the descriptors of the records. Removes the variables, because children must not see them. */
 export function takeDescriptors(env: NodeJS.ProcessEnv): void {
   const [, input, output] = /^(\d+),(\d+)$/.exec(env[STDIO_VARIABLE] ?? '') ?? [];
+  closed.input = env[CLOSED]?.includes('0') ?? false;
+  closed.output = env[CLOSED]?.includes('1') ?? false;
   delete env[STDIO_VARIABLE];
+  delete env[CLOSED];
   if (input === undefined) return;
   descriptors.input = Number(input);
   descriptors.output = Number(output);

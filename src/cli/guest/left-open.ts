@@ -1,3 +1,5 @@
+import { stuckThreads } from '../../core/base/stuck-threads.ts';
+
 /** Time that a process has to end by itself after its work, in milliseconds. */
 const PATIENCE = 300;
 
@@ -25,13 +27,28 @@ const OURS: readonly string[] = ['PipeWrap', 'TTYWrap'];
 /**
  * Ends the process with its exit code if user code keeps it alive after its work, and says what was left open.
  * @param say writes a line to stderr
+ * @param signal that stopped the stage
  */
-export function endSoon(say: (message: string) => void): void {
-  setTimeout(() => {
+export function endSoon(say: (message: string) => void, signal: NodeJS.Signals | undefined): void {
+  const timer = setTimeout(() => {
+    if (stuckThreads.count > 0) {
+      endStuck(say, signal);
+      return;
+    }
     const open = leftOpen(process.getActiveResourcesInfo());
     if (open !== '') say(`the module or flow left open: ${open}; the stage ends without waiting for it`);
     process.exit();
-  }, PATIENCE).unref();
+  }, PATIENCE);
+  if (stuckThreads.count === 0) timer.unref();
+}
+
+/** Ends a process that cannot exit, because it would wait for its threads. */
+function endStuck(say: (message: string) => void, signal: NodeJS.Signals | undefined): void {
+  say(
+    'killed after its last record: the module blocks a thread in a system call, such as reading a FIFO, that cannot be ended',
+  );
+  if (signal !== undefined) process.removeAllListeners(signal); // the signal then ends the process
+  process.kill(process.pid, signal ?? 'SIGKILL');
 }
 
 /** Returns the resources that keep the process alive in words, as in `1 timer, 2 sockets`. */

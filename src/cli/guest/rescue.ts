@@ -1,11 +1,14 @@
 /*
- * Last work of a process whose main thread is blocked by user code: the watchdog pauses the main thread, as a debugger
- * does, and has it call a function that writes the records which are not written yet.
+ * Last work of a process that user code blocks or ends: a function writes the records which are not written yet. If the
+ * main thread is blocked, the watchdog pauses it, as a debugger does, and has it call that function.
  */
-import { readFileSync } from 'node:fs';
+import { killDescendants } from '../../core/base/descendants.ts';
 
 /** Key of the function in the global object of the main thread. */
 const KEY = 'taskpipe.rescue';
+
+/** Time between two attempts to kill the children of a blocked main thread, in milliseconds. */
+const REPEAT = 100;
 
 /**
  * Sets the function that a blocked main thread calls before the process is killed.
@@ -23,7 +26,17 @@ export function offerRescue(rescue: () => number): void {
 }
 
 /**
- * Calls the function on the main thread, from another thread.
+ * Calls the function, on the main thread. Returns the number of unfinished tasks, 0 if none was read; -1 if they could
+ * not be written; undefined if there is no user code.
+ */
+export function rescueNow(): number | undefined {
+  const rescue = (globalThis as Record<symbol, unknown>)[Symbol.for(KEY)];
+  return typeof rescue === 'function' ? rescue() : undefined;
+}
+
+/**
+ * Calls the function on the main thread, from another thread. Only JavaScript can be paused, not the wait for a child in
+ * `spawnSync`: such children are killed.
  * @param patience longest time, in milliseconds
  * @param then called with the number of unfinished tasks, 0 if none was read; -1 if they could not be written
  */
@@ -33,7 +46,11 @@ export function callRescue(patience: number, then: (unfinished: number) => void)
     if (!isOver) then(unfinished);
     isOver = true;
   };
-  setTimeout(killChildren, patience / 2);
+  const kill = (): void => {
+    if (!isOver) setTimeout(kill, REPEAT);
+    killDescendants(process.pid);
+  };
+  setTimeout(kill, patience / 2);
   setTimeout(end, patience, -1);
   evaluatePaused(`globalThis[Symbol.for(${JSON.stringify(KEY)})]?.() ?? 0`).then(
     (value) => end(Number(value)),
@@ -55,12 +72,4 @@ async function evaluatePaused(expression: string): Promise<unknown> {
     session.post('Debugger.enable');
     session.post('Debugger.pause');
   });
-}
-
-/** Kills the children of this process. Only JavaScript can be paused, not the wait for a child in `spawnSync`. */
-function killChildren(): void {
-  try {
-    const pids = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').match(/\d+/g) ?? [];
-    for (const pid of pids) process.kill(Number(pid), 'SIGKILL');
-  } catch {} // it has ended, or the system does not tell
 }

@@ -10,6 +10,8 @@ import type { FromWatchdog, ToWatchdog, WatchdogData } from './watchdog.ts';
 const ANSWER = 400;
 /** The same after the second signal. */
 const AGAIN = 250;
+/** The same after the grace, when unfinished tasks are passed on, in milliseconds. */
+const LATER = 1000;
 /** Time after the second signal in which the process must end, in milliseconds. */
 const LEAVING = 950;
 /** Time that a blocked main thread has to write the unfinished records, in milliseconds. */
@@ -26,8 +28,9 @@ interface SignalHandle {
 
 const { name, grace, signals } = workerData as WatchdogData;
 const port = parentPort as MessagePort;
-let isAlive = false;
+let answered = 0;
 let count = 0;
+let isRescuing = false;
 
 function tell(message: FromWatchdog): void {
   port.postMessage(message);
@@ -46,6 +49,8 @@ function kill(words: string): void {
 
 /** Has the main thread write the unfinished records, and kills the process. */
 function rescue(why: string, patience: number): void {
+  if (isRescuing) return;
+  isRescuing = true;
   callRescue(patience, (unfinished) => {
     const words =
       unfinished < 0 ? 'unfinished tasks have no record' : `${unfinished} unfinished tasks are PENDING`;
@@ -53,26 +58,38 @@ function rescue(why: string, patience: number): void {
   });
 }
 
-/** Calls a function if the main thread does not answer. */
-function ifBlocked(then: () => void, patience = ANSWER): void {
-  isAlive = false;
+/** Calls a function if the main thread does not answer, and another if it does. */
+function ifBlocked(then: () => void, patience = ANSWER, otherwise?: () => void): void {
+  const asked = performance.now();
   tell('ask');
-  setTimeout(() => isAlive || then(), patience);
+  setTimeout(() => (answered >= asked ? otherwise?.() : then()), patience);
 }
 
-function heard(): void {
+/** Asks until the main thread does not answer: user code may block it at any time, as a listener of `ctx.signal` may. */
+function untilBlocked(then: () => void, patience: number, next = patience): void {
+  ifBlocked(then, patience, () => untilBlocked(then, next));
+}
+
+function heard(name: NodeJS.Signals): void {
   count++;
+  tell({ signal: name, count });
   if (count === 1) {
     ifBlocked(() =>
       say('the module or flow does not return to the event loop; a second signal ends the stage at once'),
     );
     setTimeout(
-      () => ifBlocked(() => rescue('the module or flow blocked the stage for longer than --grace', RESCUE)),
+      () =>
+        untilBlocked(
+          () => rescue('the module or flow blocked the stage for longer than --grace', RESCUE),
+          ANSWER,
+          LATER,
+        ),
       grace,
     );
   } else if (count === 2) {
-    ifBlocked(
-      () => rescue('the module or flow blocked the stage at the second signal', LEAVING - AGAIN),
+    const end = performance.now() + LEAVING;
+    untilBlocked(
+      () => rescue('the module or flow blocked the stage at the second signal', end - performance.now()),
       AGAIN,
     );
     setTimeout(() => kill('killed: the stage did not end at the second signal'), LEAVING);
@@ -80,8 +97,8 @@ function heard(): void {
 }
 
 port.on('message', (message: ToWatchdog) => {
-  if (message === 'alive') isAlive = true;
-  else if (message === 'stopping') setTimeout(() => count === 0 && heard(), ANSWER);
+  if (message === 'alive') answered = performance.now();
+  else if (message !== 'ending') setTimeout(() => count === 0 && heard(message.stopping), ANSWER);
   else setTimeout(() => kill('killed: the module or flow blocked the end of the stage'), ENDING);
 });
 
@@ -91,7 +108,7 @@ const { Signal } = (
 ).binding('signal_wrap');
 for (const signal of signals) {
   const handle = new Signal();
-  handle.onsignal = heard;
+  handle.onsignal = () => heard(signal);
   handle.unref();
   handle.start(constants.signals[signal]);
 }

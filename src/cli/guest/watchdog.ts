@@ -1,10 +1,13 @@
 import { Worker } from 'node:worker_threads';
 
 /** Message to the watchdog: an answer, that the main thread has heard a signal, or that the stage is ending. */
-export type ToWatchdog = 'alive' | 'stopping' | 'ending';
+export type ToWatchdog = 'alive' | { readonly stopping: NodeJS.Signals } | 'ending';
 
-/** Message from the watchdog: a question whether the main thread is blocked, or that it listens to signals. */
-export type FromWatchdog = 'ask' | 'ready';
+/**
+ * Message from the watchdog: a question whether the main thread is blocked, that it listens to signals, or a signal that
+ * it has heard. User code may have removed the listeners of the main thread.
+ */
+export type FromWatchdog = 'ask' | 'ready' | { readonly signal: NodeJS.Signals; readonly count: number };
 
 /** Setting of the watchdog. */
 export interface WatchdogData {
@@ -24,7 +27,7 @@ export interface Watchdog {
    */
   readonly ready: Promise<unknown>;
   /** Called at the first signal: the watchdog does not hear those that come while it starts. */
-  stopping(): void;
+  stopping(signal: NodeJS.Signals): void;
   /** Called when the stage is over: the process must end soon. */
   ending(): void;
   /** Ends the watchdog, so that it no longer listens to signals. */
@@ -35,8 +38,12 @@ export interface Watchdog {
  * Starts the watchdog. The main thread cannot hear signals while user code blocks it, for example in an endless loop.
  * The watchdog hears them too, and kills the process if the main thread does not answer: after the second signal, or
  * after the grace that follows the first.
+ * @param heard called with each signal and how many came until then
  */
-export function openWatchdog(data: WatchdogData): Watchdog {
+export function openWatchdog(
+  data: WatchdogData,
+  heard: (signal: NodeJS.Signals, count: number) => void,
+): Watchdog {
   const worker = new Worker(new URL('./watchdog.js', import.meta.url), {
     workerData: data,
     execArgv: [],
@@ -46,13 +53,15 @@ export function openWatchdog(data: WatchdogData): Watchdog {
   const ready = new Promise<void>((resolve) => {
     worker.on('message', (message: FromWatchdog) => {
       if (message === 'ask') tell('alive');
-      else setImmediate(resolve); // after the signals that came with it
+      else if (message === 'ready')
+        setImmediate(resolve); // after the signals that came with it
+      else heard(message.signal, message.count);
     });
     worker.on('error', () => resolve()); // this Node has no signals in threads: the main thread alone hears them
   });
   return {
     ready: ready.then(() => worker.unref()),
-    stopping: () => tell('stopping'),
+    stopping: (signal) => tell({ stopping: signal }),
     ending: () => tell('ending'),
     close: () => worker.terminate(),
   };

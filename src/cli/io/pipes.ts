@@ -3,7 +3,7 @@ import { closeSync, createReadStream, fstatSync, openSync, writeSync } from 'nod
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { isatty, ReadStream, WriteStream } from 'node:tty';
-import { descriptors } from '../../core/base/descriptors.ts';
+import { closed, descriptors } from '../../core/base/descriptors.ts';
 import { ioError, systemCode, TaskpipeError } from '../../core/base/errors.ts';
 import { watchReader } from './reader-watch.ts';
 
@@ -48,6 +48,11 @@ export async function* stdin(
 
 /** Opens the standard input. It is not `process.stdin`, which belongs to user code. */
 function openInput(fd: number): Readable {
+  if (closed.input)
+    throw new TaskpipeError(
+      'IO',
+      'cannot read the standard input: it is closed (</dev/null is an empty input)',
+    );
   const stat = fstatSync(fd);
   if (stat.isDirectory()) throw new TaskpipeError('IO', 'cannot read the standard input: it is a folder');
   if (isatty(fd)) return new ReadStream(fd);
@@ -90,6 +95,15 @@ export interface Output {
   close(): void;
 }
 
+/** Rejects a closed standard output, where all records would be lost. @throws {TaskpipeError} `IO` */
+export function assertOutputIsOpen(): void {
+  if (closed.output)
+    throw new TaskpipeError(
+      'IO',
+      'cannot write the standard output: it is closed (>/dev/null drops the output)',
+    );
+}
+
 /** Longest time for the last writes once the stage leaves, in milliseconds. */
 const LAST_WORDS = 500;
 
@@ -123,6 +137,7 @@ export function openOutput(options: OutputOptions): Output {
 
 /** Writes all bytes to a file or device. One call may write only a part of them. */
 function writeWhole(data: string | Buffer): void {
+  assertOutputIsOpen();
   const bytes = typeof data === 'string' ? Buffer.from(data) : data;
   try {
     for (let at = 0; at < bytes.length; ) at += writeSync(descriptors.output, bytes, at);

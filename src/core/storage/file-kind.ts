@@ -1,7 +1,8 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { quote } from 'shlex';
 import { ioError, TaskpipeError } from '../base/errors.ts';
 import { quoted } from '../base/terminal-text.ts';
+import { parseTask } from '../record/ndjson.ts';
 import { modeOf } from './durable.ts';
 
 /** Size of the beginning of a file that is searched for one of our lines, in bytes. */
@@ -35,6 +36,28 @@ function kindOf(start: string): string | undefined {
   return kind ?? (/^\{"uuid":"[^"\n]*","flow":"/.test(start) ? 'flow log' : undefined);
 }
 
+/** Writes the header into an empty file. A crash may have torn the header of a file without other lines. */
+export function beginWithHeader(path: string, fd: number, kind: AppendedKind): void {
+  const header = headerOf(kind);
+  const start = startOf(path, kind).slice(0, header.length + 1);
+  if (start.length > header.length || !header.startsWith(start)) return;
+  ftruncateSync(fd, 0);
+  writeSync(fd, `${header}\n`);
+}
+
+/**
+ * Returns whether a file is a spool of a version that wrote no header. Each of its batches began with a blank line, and
+ * its lines are tasks. Lines of a ledger and events have `at`, and records that were passed on have `run`.
+ */
+function isOldSpool(found: string): boolean {
+  if (!/^[\n\0]/.test(found)) return false;
+  for (const line of found.split('\n')) {
+    const task = parseTask(line);
+    if (task !== undefined && !('code' in task)) return !('at' in task.fields || 'run' in task.fields);
+  }
+  return true; // all of it was torn, or its first line is longer than what was read
+}
+
 /**
  * Rejects a file of another kind, such as the input if names were mixed up: appending or compacting would
  * damage it. One line that begins like ours is enough, because a crash may have torn the others.
@@ -54,7 +77,7 @@ export function assertOwnContent(path: string, what: AppendedKind): void {
   const kind = kindOf(start);
   // A formatted file is restored by the advice below.
   const isForeign =
-    kind === undefined && what === 'flow log' && start.includes('\n') && !FORMATTED.test(start);
+    kind === undefined && !FORMATTED.test(start) && isWhole(start, what) && hasHeader(what, found);
   if (kind !== undefined && kind !== what)
     throw new TaskpipeError(
       'DATA',
@@ -71,6 +94,16 @@ export function assertOwnContent(path: string, what: AppendedKind): void {
       ? `${path}: the ${what} begins with ${begin}, but each of its lines must be a record; ${asLines(path, start)}`
       : `${path} is not a ${what}, as it begins with ${begin}; name another file, or a new one`,
   );
+}
+
+/** Returns whether more than a first line was written that a crash may have torn. */
+function isWhole(start: string, what: AppendedKind): boolean {
+  return what === 'spool' ? !headerOf(what).startsWith(start) : start.includes('\n');
+}
+
+/** Returns whether a file of this kind with this beginning would have a header. */
+function hasHeader(what: AppendedKind, found: string): boolean {
+  return what === 'flow log' || (what === 'spool' && !isOldSpool(found));
 }
 
 /** Returns how to restore a file of records that was saved as formatted JSON, as an array, or on one line. */

@@ -4,6 +4,7 @@ import { byteFields } from '../../core/text/byte-text.ts';
 import { encodeUtf8 } from '../../core/text/encoding.ts';
 import type { Outcome } from '../contract.ts';
 import { isRetried, type RetryOn } from '../program/retry-on.ts';
+import { startFault } from '../program/start-faults.ts';
 import type { OutputMode } from './options.ts';
 import type { CapturedOutput, JobReport, OutputFiles } from './shell-pool/job.ts';
 
@@ -18,20 +19,6 @@ export interface JudgedExit {
   /** Files that the outputs are in. */
   readonly files?: OutputFiles | undefined;
 }
-
-/** Reasons why a command was not started, by system error code. */
-const FAULTS: Readonly<Record<string, string>> = {
-  ENOENT: 'no such program (or its interpreter or the --cwd folder is missing)',
-  EACCES: 'it is not executable (permission denied)',
-  ENOEXEC: 'it is not an executable; a script must begin with a line such as #!/bin/sh',
-  EMFILE: 'too many open files (lower --jobs, or raise ulimit -n)',
-  EAGAIN: 'too many processes (lower --jobs, or raise ulimit -u)',
-  ENOMEM: 'out of memory (lower --jobs)',
-  ENOSPC: 'no space left for the record in the folder for temporary files (TMPDIR)',
-  E2BIG:
-    'its arguments or variables are too long: 128 KiB each, 2 MB in all (the record is also on standard input)',
-  ERR_INVALID_ARG_VALUE: 'an argument or variable contains a NUL character',
-};
 
 /** Errors of the machine that may pass. */
 const PASSING: ReadonlySet<string> = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
@@ -79,7 +66,7 @@ function sizeOf(output: CapturedOutput): number {
 }
 
 function notStarted(fault: string, name: string): Outcome {
-  const message = `cannot start ${name}: ${FAULTS[fault] ?? fault}`;
+  const message = `cannot start ${name}: ${startFault(fault)}`;
   const error = { code: fault === 'ENOENT' ? 'NOT_FOUND' : 'SPAWN', message };
   return PASSING.has(fault) ? { error, retry: {} } : { error };
 }

@@ -1,9 +1,10 @@
 import { appendFileSync, constants } from 'node:fs';
-import { access, mkdir } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { format } from 'node:util';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import { nameUuid } from '../../core/ids/index.ts';
+import { makeFolders } from '../../core/storage/make-folders.ts';
 
 /** Log of a task: a format as for `console.log`, and its values. */
 export interface Logger {
@@ -41,7 +42,7 @@ export async function openLogs(
     const fail = (error: unknown): never => {
       throw ioError('cannot write to --log-dir', folder, error);
     };
-    await mkdir(folder, { recursive: true }).catch(fail);
+    await makeFolders(resolve(folder)).catch(fail);
     await access(folder, constants.W_OK | constants.X_OK).catch(fail);
   }
   const root = folder === undefined ? undefined : resolve(folder); // the module may change the working folder

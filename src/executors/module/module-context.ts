@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { Attempt, Child } from '../contract.ts';
 import type { Fetch } from '../http/fetch.ts';
 import { type AddOptions, childOf, type TaskId } from './added-tasks.ts';
@@ -21,7 +22,10 @@ export interface ModuleContext {
    * @throws {Error} if the function has returned already: the task would be lost
    */
   add(task: Readonly<Record<string, unknown>>, options?: AddOptions): string;
-  /** Marks a task as finished elsewhere: it is not started, and not added again. */
+  /**
+   * Marks a task as finished elsewhere: it is not started, and not added again.
+   * @throws {TypeError} if the uuid is not a string
+   */
   done(uuid: string): void;
   /** Starts no more tasks: running ones finish, waiting ones are passed on as PENDING. */
   stop(): void;
@@ -97,7 +101,11 @@ export class Context implements ModuleContext {
   }
 
   get done(): ModuleContext['done'] {
-    return (uuid) => this.#stage.done(uuid);
+    return (uuid) => {
+      if (typeof uuid !== 'string')
+        throw new TypeError(`ctx.done needs a uuid, a string; got ${inspect(uuid)}`);
+      this.#stage.done(uuid);
+    };
   }
 
   get stop(): ModuleContext['stop'] {

@@ -15,11 +15,13 @@ export interface Turn {
 const PARTS: Readonly<Record<string, (path: string) => string>> = {
   '.': withoutEnding,
   '/': (path) => posix.basename(path),
-  '//': (path) => posix.dirname(path),
+  '//': (path) => posix.dirname(path).replace(/(?<=[^/])\/+$/, ''), // that of a//b is a
   '/.': (path) => withoutEnding(posix.basename(path)),
 };
 
+/** Returns a path without its ending. One that ends with a slash has none. */
 function withoutEnding(path: string): string {
+  if (path.endsWith('/')) return path;
   return path.slice(0, path.length - posix.extname(path).length);
 }
 

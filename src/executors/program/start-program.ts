@@ -117,19 +117,24 @@ function refuseScript(words: readonly Template[]): void {
   const name = option < 0 ? undefined : words[option + 1]?.names[0];
   if (name === undefined) return;
   throw new InvalidValue(
-    `must not put {${name}} into shell code: use --shell without sh -c, and write "$TASK_${name.replace(/\W/g, '_')}" (literal braces are doubled: {{ }})`,
+    `must not put {${name}} into shell code: use --shell without sh -c, and write "${variableFor(name)}" (literal braces are doubled: {{ }})`,
   );
+}
+
+/** Returns the variable with the value of a placeholder. */
+function variableFor(name: string): string {
+  if (name === '#') return '$TASK_NUMBER';
+  return name === '%' ? '$TASK_SLOT' : `$TASK_${name.replace(/\W/g, '_')}`;
 }
 
 function shellCalls(typed: string, key: Parameters<typeof programOf>[0]): Calls {
   if (typed.trim() === '') throw new InvalidValue('must be a command');
   const call = { file: '/bin/sh', words: ['sh', '-c', typed] };
   if (key !== 'command') return { name: 'sh', callFor: () => ({ ...call, env: {} }) };
-  const [brace] = /(?<!\$)\{[\w.-]+\}/.exec(typed) ?? [];
+  const [brace] = /(?<!\$)\{(?:[\w.-]+|[#%])\}/.exec(typed) ?? [];
   if (brace !== undefined) {
-    const name = brace.slice(1, -1).replace(/\W/g, '_');
     throw new InvalidValue(
-      `must not contain ${brace} with --shell: write "$TASK_${name}" (literal braces need a space inside)`,
+      `must not contain ${brace} with --shell: write "${variableFor(brace.slice(1, -1))}" (literal braces need a space inside)`,
     );
   }
   const variables = variablesFor(typed);

@@ -39,6 +39,8 @@ export interface WorkerSetup {
   /** Longest line, in bytes. */
   readonly maxOutput: number;
   answered(assignment: Assignment, answer: Task): void;
+  /** Called with a task whose answer is invalid, and the reason. */
+  refused(assignment: Assignment, why: string): void;
   /** Called when its pipe has room again. */
   freed(): void;
   /** Called if it does not answer its first task for a while. */

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import split2 from 'split2';
+import { paceReading } from '../program/paced-reading.ts';
 
 /** Most lines per second that are shown, of all workers together. */
 const LINES = 100;
@@ -50,4 +51,5 @@ export function readSpeech(stderr: Readable, hear: (line: string) => void): void
   stderr.on('error', () => lines.end());
   lines.on('data', (line: string) => line !== '' && hear(line));
   stderr.pipe(lines);
+  paceReading(stderr);
 }

@@ -1,5 +1,5 @@
 import { type Member, membersOf } from '../../core/record/json-text.ts';
-import { parseTask } from '../../core/record/ndjson.ts';
+import { parseTask, type RecordReject } from '../../core/record/ndjson.ts';
 import { attribute, type Failure, type Fields, type Task } from '../../core/record/task.ts';
 import { rawMember } from '../../core/record/template.ts';
 import type { Outcome } from '../contract.ts';
@@ -7,11 +7,39 @@ import { isRetried, type RetryOn } from '../program/retry-on.ts';
 
 /**
  * Parses a line of a worker: a record with the uuid of its task.
- * @returns undefined if it is not one
+ * @returns the fault of a line that is not one; undefined if it is not meant to be one
  */
-export function parseAnswer(line: string): Task | undefined {
-  const answer = parseTask(line);
-  return answer === undefined || 'code' in answer ? undefined : answer;
+export function parseAnswer(line: string): Task | RecordReject | undefined {
+  // An error for each line of a flood would be slow.
+  return line.charCodeAt(0) === 123 || /^\s*\{/.test(line) ? parseTask(line) : undefined;
+}
+
+/** Faults of a line that is meant to be an answer, even if it does not show whose. */
+const OF_ANSWERS: ReadonlySet<string> = new Set(['DEPTH', 'UTF8']);
+
+/**
+ * Finds the task that an invalid answer is for: the only task whose uuid can be read in it, or the only one there is.
+ * @param tasks those that the worker has, by uuid
+ */
+export function ownerOf<T>(line: string, fault: RecordReject, tasks: ReadonlyMap<string, T>): T | undefined {
+  // One that ends in the middle was torn by the end of its worker.
+  if (tasks.size === 0 || !/^\s*\{.*\}\s*$/s.test(line)) return undefined;
+  const named = new Set<T>();
+  for (const [, text] of line.matchAll(/"uuid"\s*:\s*("(?:[^"\\]|\\.)*")/g)) {
+    const task = tasks.get(textIn(text as string));
+    if (task !== undefined) named.add(task);
+  }
+  const isOnlyOne = tasks.size === 1 && OF_ANSWERS.has(fault.code);
+  const found = named.size === 0 && isOnlyOne ? tasks : named;
+  return found.size === 1 ? (found.values().next().value as T) : undefined;
+}
+
+function textIn(json: string): string {
+  try {
+    return String(JSON.parse(json));
+  } catch {
+    return '';
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
-import type { Task } from '../../core/record/task.ts';
+import type { Outcome } from '../contract.ts';
 import { type OrphanKiller, openOrphanKiller } from '../program/orphan-killer.ts';
 import { isRetried, type RetryOn } from '../program/retry-on.ts';
 import { isStopped } from '../program/stopped-by-signal.ts';
@@ -18,7 +18,7 @@ const QUIET = 1000;
 const [FIRST_WAIT, LONGEST_WAIT] = [50, 1000];
 
 export interface CrewOptions
-  extends Omit<WorkerSetup, 'number' | 'answered' | 'freed' | 'silent' | 'said' | 'died'> {
+  extends Omit<WorkerSetup, 'number' | 'answered' | 'refused' | 'freed' | 'silent' | 'said' | 'died'> {
   /** Name of a worker in messages. */
   readonly name: string;
   /** Number of workers. */
@@ -139,7 +139,14 @@ export class WorkerPool {
     const worker = new WorkerProcess({
       ...this.#options,
       number,
-      answered: (assignment, answer) => this.#answered(assignment, answer),
+      answered: (assignment, answer) =>
+        this.#answered(assignment, outcomeOf(answer, assignment.task, this.#options.retryOn)),
+      refused: (assignment, why) => {
+        const message = `worker ${number} (${this.#options.name}) wrote an invalid answer: ${why}`;
+        const error = { code: 'ANSWER', message };
+        const isAgain = isRetried(this.#options.retryOn, 'error');
+        this.#answered(assignment, isAgain ? { error, retry: {} } : { error });
+      },
       freed: () => this.#giveQueued(),
       silent: () => this.#noteSilence(number),
       said: (words) => this.#stderrLog.say(number, words),
@@ -158,15 +165,24 @@ export class WorkerPool {
   #noteSilence(number: number): void {
     if (this.#isSilenceNoted) return;
     this.#isSilenceNoted = true;
-    this.#options.info(
-      `worker ${number} (${this.#options.name}) has not answered its first task for 10 s: does it flush its output? jq needs --unbuffered, python flush=True; a worker that reads several tasks first needs --per-worker`,
-    );
+    const { name, info, perWorker } = this.#options;
+    const who = `worker ${number} (${name}) has not answered its first task for 10 s`;
+    const areFull = this.#places.every(({ worker }) => worker !== undefined && worker.load >= worker.size);
+    // While the stage has more tasks, or waits for them, it does not call drained().
+    if (perWorker !== undefined && perWorker > 1 && areFull && this.#quiet === undefined)
+      info(
+        `${who}: all workers have the ${perWorker} tasks that --per-worker allows, and the input has more or has not ended. If they read all of their input first, they wait for ever: raise --per-worker or -j until -j times --per-worker is at least the number of tasks, or let them answer as they go`,
+      );
+    else
+      info(
+        `${who}: does it flush its output? jq needs --unbuffered, python flush=True; a worker that reads several tasks first needs --per-worker`,
+      );
   }
 
-  #answered(assignment: Assignment, answer: Task): void {
+  #answered(assignment: Assignment, outcome: Outcome): void {
     this.#fruitless = 0;
     this.#quiet?.refresh();
-    assignment.settle(outcomeOf(answer, assignment.task, this.#options.retryOn));
+    assignment.settle(outcome);
     if (this.#queue.length > 0) queueMicrotask(() => this.#giveQueued());
   }
 

@@ -1,12 +1,15 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import type { Task } from '../../core/record/task.ts';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { systemCode } from '../../core/base/errors.ts';
+import type { RecordReject } from '../../core/record/ndjson.ts';
 import { missedTime } from '../../core/schedule/missed-time.ts';
 import { type LineFault, readLines } from '../../core/text/lines.ts';
+import { pacedChunks } from '../program/paced-reading.ts';
 import { MERCY, signalGroup } from '../program/process-group.ts';
+import { startFault } from '../program/start-faults.ts';
 import type { Assignment, Death, WorkerSetup } from './assignment.ts';
 import { Prefetch } from './prefetch.ts';
 import { readSpeech } from './stderr-log.ts';
-import { parseAnswer } from './worker-answer.ts';
+import { ownerOf, parseAnswer } from './worker-answer.ts';
 
 /** Time to read the last output of a dead worker, in milliseconds: its children may hold its pipes. */
 const LAST = 1000;
@@ -52,7 +55,7 @@ export class WorkerProcess {
     const env = { ...setup.env, TASK_WORKER_NUMBER: number, TASK_SLOT: number };
     const { cwd } = setup;
     this.#child = spawn(setup.call.file, args, { argv0, cwd, env, detached: true, stdio: 'pipe' });
-    this.ended = this.#watch();
+    this.ended = hasPipes(this.#child) ? this.#watch() : this.#fail();
   }
 
   /** Leader of its process group. */
@@ -96,7 +99,7 @@ export class WorkerProcess {
     if (this.#isEnded) return;
     this.#flush();
     this.#isEnded = true;
-    this.#child.stdin.end();
+    if (hasPipes(this.#child)) this.#child.stdin.end();
   }
 
   /** Asks its process group to end, and kills what is left of it later. */
@@ -123,7 +126,20 @@ export class WorkerProcess {
     const text = this.#unsent;
     if (text === '') return;
     this.#unsent = '';
-    if (!this.#child.stdin.destroyed) this.#isBlocked = !this.#child.stdin.write(text);
+    if (hasPipes(this.#child) && !this.#child.stdin.destroyed)
+      this.#isBlocked = !this.#child.stdin.write(text);
+  }
+
+  /** Ends it if there were no descriptors for its pipes. */
+  async #fail(): Promise<void> {
+    const error = await new Promise<Error>((resolve) => this.#child.once('error', resolve));
+    this.#notStarted(error);
+    this.#end({ exit: null, signal: null });
+  }
+
+  #notStarted(error: Error): void {
+    this.#cause = 'start';
+    this.#lastWords = startFault(systemCode(error) ?? error.message);
   }
 
   async #watch(): Promise<void> {
@@ -139,9 +155,7 @@ export class WorkerProcess {
       this.#setup.said(line);
     });
     this.#child.on('error', (error) => {
-      if (this.#child.pid !== undefined) return;
-      this.#cause = 'start';
-      this.#lastWords = error.message;
+      if (this.#child.pid === undefined) this.#notStarted(error);
     });
     this.#child.on('exit', () => {
       this.#isOver = true;
@@ -184,7 +198,8 @@ export class WorkerProcess {
   async #listen(): Promise<void> {
     const maxLine = this.#setup.maxOutput;
     try {
-      const lines = readLines(this.#child.stdout, { source: 'worker', reject: () => this.#burst(), maxLine });
+      const chunks = pacedChunks(this.#child.stdout);
+      const lines = readLines(chunks, { source: 'worker', reject: () => this.#burst(), maxLine });
       for await (const { texts, faults } of lines) this.#hear(texts, faults);
     } catch {
       // The pipe was destroyed because nothing closed it after the end.
@@ -203,7 +218,7 @@ export class WorkerProcess {
     for (const [i, line] of lines.entries()) {
       const fault = faults?.get(i);
       if (fault?.code === 'LONG') this.#burst();
-      else if (fault !== undefined) this.#setup.said(`printed a line that is ${fault.message}`);
+      else if (fault !== undefined) answers += this.#refuse(fault.text, fault) ? 1 : 0;
       else if (line !== '' && this.#hearLine(line)) answers++;
     }
     if (answers === 0) return;
@@ -218,13 +233,29 @@ export class WorkerProcess {
   /** Returns whether a line is an answer. */
   #hearLine(line: string): boolean {
     const answer = parseAnswer(line);
-    const assignment = answer === undefined ? undefined : this.#assignments.get(answer.uuid);
-    if (answer === undefined || assignment === undefined) {
-      this.#setup.said(complaint(line, answer));
+    if (answer === undefined || 'code' in answer) return this.#refuse(line, answer);
+    const assignment = this.#assignments.get(answer.uuid);
+    if (assignment === undefined) {
+      this.#setup.said(`answered for a task that it does not have, or twice: ${JSON.stringify(answer.uuid)}`);
       return false;
     }
     this.#assignments.delete(answer.uuid);
     this.#setup.answered(assignment, answer);
+    return true;
+  }
+
+  /** Handles an invalid line. Returns whether it is the answer for a task, which fails. */
+  #refuse(line: string, fault: RecordReject | undefined): boolean {
+    const assignment = fault && ownerOf(line, fault, this.#assignments);
+    if (fault === undefined || assignment === undefined) {
+      const isText = fault === undefined || fault.code !== 'UTF8';
+      this.#setup.said(
+        isText ? `printed a line that is not an answer: ${line}` : `printed a line that is ${fault.message}`,
+      );
+      return false;
+    }
+    this.#assignments.delete(assignment.task.uuid);
+    this.#setup.refused(assignment, fault.message);
     return true;
   }
 
@@ -252,10 +283,9 @@ export class WorkerProcess {
   }
 }
 
-function complaint(line: string, answer: Task | undefined): string {
-  if (answer !== undefined)
-    return `answered for a task that it does not have, or twice: ${JSON.stringify(answer.uuid)}`;
-  return `printed a line that is not an answer: ${line}`;
+/** Returns whether a process has pipes: Node makes none if there are no descriptors left. */
+function hasPipes(child: Partial<ChildProcess>): boolean {
+  return child.stdin !== undefined && child.stdin !== null;
 }
 
 function firstOf(errands: ReadonlyMap<string, Assignment>): Assignment | undefined {

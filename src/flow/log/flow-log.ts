@@ -1,9 +1,9 @@
-import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
 import { ioError } from '../../core/base/errors.ts';
 import { checkOptions } from '../../core/options/library-options.ts';
 import { mustBeWhole } from '../../core/options/option.ts';
 import { syncFolder } from '../../core/storage/durable.ts';
-import { assertOwnFile, headerOf, startOf } from '../../core/storage/file-kind.ts';
+import { assertOwnFile, beginWithHeader } from '../../core/storage/file-kind.ts';
 import { openLocked } from '../../core/storage/lock.ts';
 import { type FlowLog, JsonlFlowLog } from './flow-log-file.ts';
 import { FINAL, readFlowLog } from './flow-log-read.ts';
@@ -46,7 +46,7 @@ export async function openFlowLog(
     const busy = `${path} is in use by another process; ${hint}`;
     fd = openLocked(path, () => openSync(path, 'a+', 0o666), 'exclusive', busy, warn);
     if (isNew) syncFolder(path);
-    begin(path, fd);
+    beginWithHeader(path, fd, 'flow log');
   } catch (error) {
     throw ioError('cannot open the flow log', path, error);
   }
@@ -62,13 +62,4 @@ export async function openFlowLog(
     closeSync(fd);
     throw error;
   }
-}
-
-/** Writes the header into an empty file. A crash may have torn the header of a file without other lines. */
-function begin(path: string, fd: number): void {
-  const header = headerOf('flow log');
-  const start = startOf(path, 'flow log').slice(0, header.length + 1);
-  if (start.length > header.length || !header.startsWith(start)) return;
-  ftruncateSync(fd, 0);
-  writeSync(fd, `${header}\n`);
 }

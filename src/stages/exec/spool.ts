@@ -3,7 +3,7 @@ import { ioError } from '../../core/base/errors.ts';
 import { readTasks } from '../../core/record/ndjson.ts';
 import type { Task } from '../../core/record/task.ts';
 import { datasync, syncFolder, writeAll } from '../../core/storage/durable.ts';
-import { assertOwnFile } from '../../core/storage/file-kind.ts';
+import { assertOwnFile, beginWithHeader } from '../../core/storage/file-kind.ts';
 import { steadyPath } from '../../core/storage/linked-path.ts';
 import { openLocked } from '../../core/storage/lock.ts';
 import { GrowingFile } from '../../core/storage/named-file.ts';
@@ -21,7 +21,7 @@ export interface Spool {
 }
 
 /**
- * Opens a spool, and creates it if it does not exist: NDJSON, which is only appended to.
+ * Opens a spool, and creates it if it does not exist: NDJSON after a header, which is only appended to.
  * @param say writes a line to stderr
  * @throws {TaskpipeError} `LOCKED` if another task-exec writes to it; `USAGE` or `DATA` if it is something
  *   else; `IO`
@@ -34,6 +34,7 @@ export function openSpool(path: string, warn: (message: string) => void): Spool 
     const isNew = !existsSync(path);
     fd = openLocked(path, () => openSync(path, 'a+', 0o666), 'exclusive', busy, warn);
     if (isNew) syncFolder(path);
+    beginWithHeader(path, fd, 'spool');
   } catch (error) {
     throw ioError('cannot open --spool', path, error);
   }
@@ -56,7 +57,7 @@ export function openSpool(path: string, warn: (message: string) => void): Spool 
   return {
     tasks: () => {
       const bytes = createReadStream(place(), { highWaterMark: 1024 * 1024 });
-      // An invalid line was torn by a crash: its parent's record was not written, so the child is found again.
+      // The header is not a task. Another invalid line was torn by a crash: its parent's record was not written, so the child is found again.
       return readTasks(bytes, { source: path, reject: () => {}, maxLine: Number.POSITIVE_INFINITY });
     },
     async add(tasks) {

@@ -1,5 +1,5 @@
 /* What users of GNU parallel expect: parts of paths, numbers, lanes, and when to stop. */
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -7,8 +7,33 @@ import { ended, freshFolder, start } from '../../support/run.ts';
 import { exec, numbered, tasks, until } from '../programs.ts';
 
 describe('placeholders', () => {
+  test.each([
+    ['{#}', '$TASK_NUMBER'],
+    ['{%}', '$TASK_SLOT'],
+    ['{id}', '$TASK_id'],
+  ])('are refused in shell code, with the variable to use: %s', async (placeholder, variable) => {
+    for (const args of [
+      ['--command', `sh -c "echo ${placeholder}"`],
+      ['--shell', '--command', `echo ${placeholder}`],
+    ]) {
+      const ran = await exec(args, numbered(1));
+      expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining(`write "${variable}"`)]);
+    }
+  });
+
   test('give parts of a path: without ending, base name, folder, and base name without ending', async () => {
-    const files = ['d/a.tar.gz', 'plain', '/x.y/z', 'a b/c d.txt', '.hidden', 'up/.hidden.txt'];
+    const files = [
+      'd/a.tar.gz',
+      'plain',
+      '/x.y/z',
+      'a b/c d.txt',
+      '.hidden',
+      'up/.hidden.txt',
+      'x.y/',
+      'a//b.c',
+      '/a//',
+      '//',
+    ];
     const ran = await exec(
       ['--command', `printf '<%s>' {f.} {f/} {f//} {f/.}`, '--keep-order'],
       tasks(...files.map((f) => ({ f }))),
@@ -20,6 +45,10 @@ describe('placeholders', () => {
       '<a b/c d><c d.txt><a b><c d>',
       '<.hidden><.hidden><.><.hidden>',
       '<up/.hidden><.hidden.txt><up><.hidden>',
+      '<x.y/><x.y><.><x>',
+      '<a//b><b.c><a><b>',
+      '</a//><a></><a>',
+      '<//><></><>',
     ]);
   });
 
@@ -209,6 +238,47 @@ describe('--results', () => {
     );
     expect([ran.of.t2?.run.error?.code, ran.of.t3?.run.error?.code]).toEqual(['RESULTS', 'RESULTS']);
     expect(readdirSync(join(cwd, 'out')).sort()).toEqual(['..%2Fup', '..%2Fup.err', 'ok', 'ok.err']);
+  });
+
+  test.each([
+    ['o/{v}/log', '..'],
+    ['o/{v}/log', '.'],
+    ['o/.{v}/log', '.'],
+    ['{v}/o', ''],
+    ['o/{v}', 'a\0b'],
+    ['o/{v}', 'dangling'],
+  ])('fails only the task with a value that leads elsewhere: %s of %j', async (template, v) => {
+    const cwd = freshFolder();
+    mkdirSync(join(cwd, 'o'));
+    symlinkSync('/nowhere/file', join(cwd, 'o/dangling'));
+    const ran = await exec(['--command', 'echo x', '--results', template], tasks({ v }, { v: 'ok' }), {
+      cwd,
+    });
+    expect([ran.of.t1?.run.error?.code, ran.of.t2?.run.state], ran.stderr).toEqual(['RESULTS', 'SUCCESS']);
+    expect(readdirSync(cwd)).not.toContain('log');
+  });
+
+  test('fails a second task with the same file, which keeps the output of the first', async () => {
+    const cwd = freshFolder();
+    const args = ['--command', 'echo {uuid}', '--results', '../r/./{v}', '-j', '1', '--keep-order'];
+    mkdirSync(join(cwd, 'in'));
+    const ran = await exec(args, tasks({ v: 'a' }, { v: 'a' }, { v: 'a.err' }), { cwd: join(cwd, 'in') });
+    expect(ran.of.t2?.run.error).toEqual({
+      code: 'RESULTS',
+      message: '--results "../r/./a" is also that of t1',
+    });
+    expect(ran.of.t3?.run.error?.code).toBe('RESULTS');
+    expect(readFileSync(join(cwd, 'r/a'), 'utf8')).toBe('t1\n');
+  });
+
+  test.each([
+    ['--command true --results /proc/x/{uuid}', 'cannot write --results'],
+    ['--module w.mjs --log-dir /proc/x/y', 'cannot write to --log-dir'],
+  ])('a folder that cannot be made ends the stage: %s', async (args, words) => {
+    const cwd = freshFolder();
+    writeFileSync(join(cwd, 'w.mjs'), 'export default () => 1;');
+    const ran = await exec(args.split(' '), numbered(1), { cwd });
+    expect([ran.code, ran.stderr]).toEqual([74, expect.stringContaining(words)]);
   });
 
   test('says which program is missing, and leaves nothing of an earlier attempt', async () => {

@@ -66,7 +66,7 @@ describe('ctx.add', () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'l.jsonl'), '{"uuid":"c1","at":""}\n{"uuid":"c2","at":""}\n');
     // The torn end means that the record of its parent was never emitted.
-    writeFileSync(join(cwd, 'spool'), '{"uuid":"c2","n":1}\n{"uuid":"c3","n":3}\n{"uuid":"c4","n');
+    writeFileSync(join(cwd, 'spool'), '\n{"uuid":"c2","n":1}\n{"uuid":"c3","n":3}\n{"uuid":"c4","n');
     const code =
       "export default ({ uuid }, { add }) => { if (uuid === 'u1') for (const i of [1, 3, 5]) add({ uuid: 'c' + i }); };";
     const { uuids, code: exit } = await run(code, 1, '--spool spool --ledger l.jsonl', cwd);

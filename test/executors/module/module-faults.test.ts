@@ -76,7 +76,7 @@ test('files of a run stay where they are if the module changes the working folde
     export default (task, ctx) => { ctx.logger.info('hello'); if (task.uuid === 'u0') { ctx.add({ uuid: 'known' }); ctx.add({ uuid: 'child' }); } return 1; };`;
   writeFileSync(join(cwd, 'work.mjs'), code);
   writeFileSync(join(cwd, 'done.jsonl'), '{"uuid":"known"}\n');
-  writeFileSync(join(cwd, 'spool'), '{"uuid":"spooled"}\n');
+  writeFileSync(join(cwd, 'spool'), '\n{"uuid":"spooled"}\n');
   const options = '--log-dir logs --spool spool --ledger done.jsonl --events events --report run.json';
   const {
     stdout,

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { freshFolder, start } from '../../support/run.ts';
+import { freshFolder, sh, start } from '../../support/run.ts';
 import { exec, isAlive, numbered, pidsIn, until } from '../programs.ts';
 
 const node = process.execPath;
@@ -156,4 +156,55 @@ test('a task that was answered while the stage was suspended is not timed out', 
   child.kill('SIGCONT');
   await end;
   expect(out).toContain('SUCCESS');
+});
+
+test.each([
+  ['nested too deep', `{"uuid":"t1","result":${'['.repeat(70)}${']'.repeat(70)}}`, 'nested over 64 levels'],
+  [
+    'nested too deep, the only task',
+    `{"result":${'['.repeat(70)}${']'.repeat(70)}}`,
+    'nested over 64 levels',
+  ],
+  ['not UTF-8', '{"uuid":"t1","result":"\\377"}', 'not valid UTF-8'],
+  ['not JSON', '{"uuid": "t1", "result": NaN}', 'not JSON'],
+])('an answer that is %s fails its task', async (_, answer, why) => {
+  const cwd = freshFolder();
+  writeFileSync(join(cwd, 'w.sh'), `read line; printf '${answer}\\n'; cat`);
+  const ran = await exec(
+    ['--worker', 'sh w.sh', '-j', '1', '--timeout', '20s', '--per-worker', '1'],
+    numbered(2),
+    { cwd },
+  );
+  expect(ran.of.t1?.run.error).toEqual({
+    code: 'ANSWER',
+    message: expect.stringContaining(`wrote an invalid answer: ${why}`),
+  });
+  expect(ran.of.t2?.run.state).toBe('SUCCESS');
+});
+
+test('a line that is not an answer does no harm to the only task', async () => {
+  const cwd = freshFolder();
+  writeFileSync(join(cwd, 'w.sh'), 'while read line; do echo working; echo "{\'a\': 1}"; echo "$line"; done');
+  const ran = await exec(['--worker', 'sh w.sh', '-j', '1'], numbered(2), { cwd });
+  expect(states(ran)).toEqual(['SUCCESS', 'SUCCESS']);
+});
+
+test('too few descriptors for workers are told as such', async () => {
+  const { code, stderr } = await sh('ulimit -n 100; task-exec --worker cat -j 60', { input: numbered(100) });
+  expect(stderr).toContain('too many open files');
+  expect(stderr).not.toContain('    at ');
+  expect(code).toBe(74);
+});
+
+test('workers that read all first, with more tasks than they may have, are told of it', async () => {
+  const cwd = folderWith(batching(1000));
+  const child = start(`exec task-exec --worker "${node} w.mjs" -j 2 --per-worker 8`, { cwd });
+  child.stdin?.end(numbered(40));
+  let err = '';
+  child.stderr?.on('data', (text) => {
+    err += text;
+  });
+  await until(() => err.includes('does it flush') || err.includes('raise --per-worker or -j'));
+  child.kill('SIGKILL');
+  expect(err).toContain('all workers have the 8 tasks that --per-worker allows, and the input has more');
 });

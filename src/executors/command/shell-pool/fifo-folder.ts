@@ -1,9 +1,13 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { systemCode } from '../../../core/base/errors.ts';
+import { paceReading } from '../../program/paced-reading.ts';
 
 /** Shared buffer for reads at the end of commands, as large as a FIFO. */
 const buffer = Buffer.allocUnsafe(64 * 1024);
+
+/** Most reads in a row at the end of a command. */
+const MOST_READS = 16;
 
 /**
  * FIFO that one command after the other writes to. A command counts as ended only when no process has the FIFO
@@ -54,6 +58,7 @@ export class NamedPipe {
   #attach(fd: number): void {
     const socket = new Socket({ fd, readable: true, writable: false });
     socket.on('data', (chunk) => this.#keep(chunk));
+    if (this.#hear !== undefined) paceReading(socket); // to show the lines takes longer than to keep them
     this.#closed = new Promise((resolve) => socket.on('close', resolve));
     this.#socket = socket;
     this.#fd = undefined;
@@ -80,14 +85,19 @@ export class NamedPipe {
     return Buffer.concat(this.#chunks);
   }
 
-  /** Reads what waits in the FIFO. @returns whether there is no writer left */
+  /**
+   * Reads what waits in the FIFO. A process that the command left behind may fill it all the time, so the number of
+   * reads has a limit.
+   * @returns whether there is no writer left
+   */
   #readAll(fd: number): boolean {
     try {
-      for (;;) {
+      for (let reads = 0; reads < MOST_READS; reads++) {
         const length = readSync(fd, buffer);
         if (length === 0) return true;
         this.#keep(Buffer.from(buffer.subarray(0, length)));
       }
+      return false;
     } catch (error) {
       if (systemCode(error) === 'EAGAIN') return false;
       throw error;

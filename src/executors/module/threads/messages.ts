@@ -42,7 +42,8 @@ export interface SettledMessage {
 
 /** Message from a thread. */
 export type FromThread =
-  | { readonly kind: 'ready' }
+  /** The module is loaded. `thread` is the number of the thread in the system, if that tells. */
+  | { readonly kind: 'ready'; readonly thread: number | undefined }
   | { readonly kind: 'settled'; readonly done: Results; readonly others: readonly SettledMessage[] }
   | { readonly kind: 'show'; readonly line: string }
   | { readonly kind: 'stop' }

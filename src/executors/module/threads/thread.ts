@@ -1,3 +1,5 @@
+import { readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf, TaskpipeError } from '../../../core/base/errors.ts';
 import { steadyNow } from '../../../core/base/steady-clock.ts';
@@ -81,7 +83,16 @@ async function main(): Promise<void> {
     else if (message === 'close') void work.close().then(() => parentPort?.close());
     else makeAll(work, message);
   });
-  tell({ kind: 'ready' });
+  tell({ kind: 'ready', thread: ownNumber() });
+}
+
+/** Returns the number of this thread in the system. */
+function ownNumber(): number | undefined {
+  try {
+    return Number(basename(readlinkSync('/proc/thread-self')));
+  } catch {
+    return undefined; // no /proc
+  }
 }
 
 main().catch(fail);

@@ -5,8 +5,10 @@ import { Task } from '../../../core/record/task.ts';
 import type { Attempt, Outcome } from '../../contract.ts';
 import type { ModuleOptions } from '../contract.ts';
 import { late } from '../module-work.ts';
+import { endThread } from './end-thread.ts';
 import { batchMessages } from './message-batcher.ts';
 import type { FromThread, Orders, SettledMessage, ThreadData, ToThread } from './messages.ts';
+import { endedThread, type Pending, suspect, whyEnded } from './pending.ts';
 
 /**
  * Time after the timeout of an attempt in which its thread must answer, in milliseconds. Otherwise it is
@@ -14,17 +16,11 @@ import type { FromThread, Orders, SettledMessage, ThreadData, ToThread } from '.
  */
 const BUSY = 1000;
 
+/** Time that a thread has to load the module, in milliseconds. */
+const LOADING = 30_000;
+
 /** Time that a thread has to close, in milliseconds. */
 const CLOSING = 1000;
-
-/** Attempt that runs on a thread. */
-interface Pending {
-  readonly task: Task;
-  readonly attempt: Attempt;
-  began: number;
-  readonly resolve: (outcome: Outcome) => void;
-  readonly reject: (error: unknown) => void;
-}
 
 /** Options of all threads. */
 export interface ThreadsOptions {
@@ -53,6 +49,16 @@ export class WorkerThread {
   #heeded: AbortSignal | undefined;
   #watch: NodeJS.Timeout | undefined;
   #isClosing = false;
+  /** True while attempts run one at a time, to find the one that ends the thread. */
+  #isSerial = false;
+  /** Number of attempts that ended in this thread since its start: one could have left a timer that throws. */
+  #ended = 0;
+  /** True once the thread is being ended, because an attempt blocks it. */
+  #isBlocked = false;
+  /** Number of the thread in the system. */
+  #number: number | undefined;
+  /** True once this start of the thread has loaded the module. */
+  #isReady = false;
   /** True once the module was loaded. A thread that ends before is not restarted. */
   #wasReady = false;
 
@@ -70,12 +76,12 @@ export class WorkerThread {
 
   attempt(task: Task, attempt: Attempt): Promise<Outcome> {
     const id = this.#next++;
-    this.#order(id, task, attempt.number);
+    if (!this.#isSerial) this.#order(id, task, attempt.number);
     this.#heed(attempt.signal);
     this.#watch ??= setTimeout(() => this.#look(), this.#timeout + BUSY);
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { task, attempt, began: performance.now(), resolve, reject });
-      this.#ordered();
+      this.#pending.set(id, { task, attempt, began: performance.now(), crashes: 0, resolve, reject });
+      if (!this.#isSerial) this.#ordered();
     });
   }
 
@@ -89,12 +95,17 @@ export class WorkerThread {
   async close(): Promise<void> {
     this.#isClosing = true;
     clearTimeout(this.#watch);
-    if (this.#wasReady) this.#tell('close');
-    else void this.#worker.terminate(); // it has no work yet
-    const timer = setTimeout(() => void this.#worker.terminate(), CLOSING);
-    if (this.#worker.threadId >= 0)
-      await new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
-    clearTimeout(timer);
+    if (this.#worker.threadId < 0) return;
+    if (this.#isReady) {
+      this.#tell('close');
+      let timer: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        this.#worker.once('exit', () => resolve());
+        timer = setTimeout(resolve, CLOSING);
+      });
+      clearTimeout(timer);
+    }
+    await endThread(this.#worker, this.#number);
   }
 
   #tell(message: ToThread): void {
@@ -117,31 +128,40 @@ export class WorkerThread {
     const workerData: ThreadData = { module: this.#module, current: this.#current };
     const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData });
     this.#worker = worker;
+    this.#isReady = false;
+    this.#number = undefined;
+    this.#ended = 0;
+    this.#isBlocked = false;
     return new Promise((resolve, reject) => {
+      const fail = (error: Error): void => {
+        reject(error);
+        this.#refuseAll(error);
+      };
       worker.on('message', (message: FromThread) => {
-        if (message.kind === 'ready') this.#begin(resolve);
+        if (worker !== this.#worker) return; // it was given up
+        if (message.kind === 'ready') this.#begin(message.thread, resolve);
         else if (message.kind === 'failed') {
           const { code, message: words } = message;
-          const error = code === undefined ? new Error(words) : new TaskpipeError(code, words);
-          reject(error);
-          this.#endAll(({ reject: refuse }) => refuse(error));
+          fail(code === undefined ? new Error(words) : new TaskpipeError(code, words));
         } else this.#take(message);
       });
       worker.on('error', (error) => {
-        reject(error);
+        if (!this.#wasReady) fail(error);
         this.#crashed(messageOf(error), worker);
       });
       worker.on('exit', (exit) => {
-        reject(
-          new TaskpipeError('USAGE', `--module ${this.#module.file} cannot be loaded: ${whyEnded(exit)}`),
-        );
+        const why = `--module ${this.#module.file} cannot be loaded: ${whyEnded(exit)}`;
+        if (!this.#wasReady) fail(new TaskpipeError('USAGE', why));
         this.#crashed('it ended its own thread', worker);
       });
     });
   }
 
-  #begin(ready: () => void): void {
+  #begin(number: number | undefined, ready: () => void): void {
     this.#wasReady = true;
+    this.#isReady = true;
+    this.#number = number;
+    for (const pending of this.#pending.values()) pending.began = performance.now();
     ready();
   }
 
@@ -170,7 +190,9 @@ export class WorkerThread {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     this.#pending.delete(id);
+    this.#ended++;
     pending.resolve(outcome);
+    if (this.#isSerial) this.#repeat();
   }
 
   /** Ends the thread if the call that it is in is over its timeout: the function blocks it. */
@@ -181,11 +203,14 @@ export class WorkerThread {
     const [called, pending] = this.#called ?? oldest;
     // Until a function is called, its attempt may wait for others of its thread.
     const spent = this.#called === undefined ? performance.now() - pending.began : steadyNow() - this.#since;
-    const left = this.#timeout + BUSY - spent;
+    const left = this.#timeout + BUSY + (this.#isReady ? 0 : LOADING) - spent;
     if (left > 0) this.#watch = setTimeout(() => this.#look(), left);
     else {
-      this.#resolve(called, late(this.#timeout));
-      void this.#worker.terminate();
+      const worker = this.#worker;
+      pending.resolve(late(this.#timeout));
+      this.#pending.delete(called);
+      this.#isBlocked = true;
+      void endThread(worker, this.#number).then(() => this.#crashed('it was blocked', worker));
     }
   }
 
@@ -200,43 +225,45 @@ export class WorkerThread {
     return this.#current[1] as number;
   }
 
+  /** Starts the thread again, with the attempts that it had. */
   #crashed(why: string, worker: Worker): void {
     if (worker !== this.#worker || this.#isClosing || !this.#wasReady) return;
-    const [called] = this.#current;
-    const outcome = {
-      error: { code: 'THREAD', message: `the thread of the function ended: ${why}` },
-      retry: {},
-    };
     this.#orders = undefined;
-    if (called === -1)
-      this.#endAll(({ resolve }) => resolve(outcome)); // it is unknown which attempt ended the thread
-    else this.#resolve(called as number, outcome);
+    for (const id of this.#culprits()) {
+      this.#pending.get(id)?.resolve(endedThread(why));
+      this.#pending.delete(id);
+    }
     this.ready = this.#start();
     this.ready.catch(() => {});
+    if (this.#heeded?.aborted === true) this.#tell('give up');
     this.#repeat();
   }
 
-  /** Makes the attempts again that a thread had when it was ended by another one. */
+  /** Returns the attempts that ended the thread. */
+  #culprits(): readonly number[] {
+    if (this.#isBlocked) return []; // it has its outcome
+    const [id] = this.#called ?? [];
+    return id === undefined ? suspect(this.#pending, this.#isSerial, this.#ended) : [id];
+  }
+
+  /** Makes the attempts again that a thread had when it ended; suspects first, one at a time. */
   #repeat(): void {
     const again = [...this.#pending.values()];
     this.#pending.clear();
+    this.#isSerial = again.some(({ crashes }) => crashes > 0);
     for (const pending of again) {
-      this.#pending.set(this.#next, pending);
-      this.#order(this.#next++, pending.task, pending.attempt.number);
+      if (!this.#isSerial || this.#pending.size === 0)
+        this.#order(this.#next, pending.task, pending.attempt.number);
+      this.#pending.set(this.#next++, pending);
       pending.began = performance.now();
     }
     this.#send();
     if (this.#pending.size > 0) this.#watch ??= setTimeout(() => this.#look(), this.#timeout + BUSY);
   }
 
-  #endAll(end: (pending: Pending) => void): void {
+  #refuseAll(error: Error): void {
     const all = [...this.#pending.values()];
     this.#pending.clear();
-    for (const pending of all) end(pending);
+    for (const { reject } of all) reject(error);
   }
-}
-
-/** Returns why a thread ended before it could work. */
-function whyEnded(exit: number): string {
-  return `its thread ended (exit code ${exit}): a top-level await that never resolves, or a call of exit()?`;
 }
