@@ -23,5 +23,6 @@ export const EXITS: readonly (readonly [codes: readonly number[], words: string]
   [[EXIT_CODES.LOCKED], 'another process holds the lock'],
   [[129], 'stopped by SIGHUP: the terminal was closed'],
   [[130, 143], 'stopped by SIGINT (Ctrl-C), SIGTERM'],
+  [[137], 'killed, because a --module or --flow blocked the stage'],
   [[EXIT_CODES.PIPE], 'the reader of the output left'],
 ];
