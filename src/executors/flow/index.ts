@@ -77,10 +77,11 @@ export async function drawFlow(file: string, format: DrawFormat): Promise<string
   );
 }
 
-/** Loads what `--flow` names. */
+/** Loads what `--flow` names. A function gets the attributes of a task, as that of a module does. */
 async function loadFlow(file: string): Promise<FlowSource> {
   const source = await loadDefault(file, '--flow', 'a flow, as in: export default linear("name").add(...)');
-  if (isFlow(source) || typeof source === 'function') return source as FlowSource;
+  if (isFlow(source)) return source;
+  if (typeof source === 'function') return (task) => source(task.copy());
   throw new TaskpipeError(
     'USAGE',
     `--flow ${file}: the default export must be a flow, or a function of the task that returns one; got ${typeof source}`,

@@ -1,0 +1,23 @@
+/* What the file of --flow may export. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { freshFolder, sh } from '../../support/run.ts';
+
+test('a function gets the attributes of each task, and its changes do not reach the record', async () => {
+  const cwd = freshFolder();
+  writeFileSync(
+    join(cwd, 'flow.mjs'),
+    `import { linear, task } from 'taskpipe/flow';
+     export default (record) => {
+       const twice = record.n * 2;
+       record.n = 'changed';
+       return linear('f').add(task('a', () => [record.uuid, twice], { provides: 'a' }));
+     };`,
+  );
+  const { stdout } = await sh(`task-exec --flow flow.mjs | jq -c '[.n, .result.a]'`, {
+    cwd,
+    input: '{"uuid":"u1","n":1}\n{"uuid":"u2","n":2}\n',
+  });
+  expect(stdout.split('\n').sort()).toEqual(['', '[1,["u1",2]]', '[2,["u2",4]]']);
+});
