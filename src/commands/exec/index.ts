@@ -226,7 +226,7 @@ function noteStop({ info, signal }: Io, running: number, grace: number): void {
 function noteLost({ info, signal }: Io, pending: number, error: unknown): void {
   if (signal === undefined || !(error instanceof TaskpipeError) || error.code !== 'PIPE') return;
   info(
-    `stopped: the reader of the output ended first, so ${number(pending)} unfinished tasks have no record; run the pipeline again to continue`,
+    `stopped: the reader of the output took no more, so ${number(pending)} unfinished tasks have no record; run the pipeline again to continue`,
   );
 }
 
