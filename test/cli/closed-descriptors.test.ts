@@ -41,18 +41,6 @@ describe('a command that writes records', () => {
   });
 
   test.each([
-    "task-exec --command 'echo x'",
-    'task-exec --module work.mjs',
-    'task-load',
-    'task-save out.csv',
-    'task-done mark done.jsonl',
-  ])('refuses a closed standard input: %s', async (command) => {
-    const { code, stdout, stderr } = await sh(`${command} <&-`, { cwd: folder() });
-    expect(stderr).toMatch(/task-\w+: cannot read the standard input: it is closed/);
-    expect([code, stdout]).toEqual([74, '']);
-  });
-
-  test.each([
     ["task-exec --command 'echo x'", 2],
     ['task-exec --worker cat', 2],
     ['task-exec --module work.mjs', 2],

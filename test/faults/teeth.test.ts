@@ -28,7 +28,8 @@ const ROWS = `if (rows.length > 0) {
     `;
 const LEDGER = `if (this.#writer === void 0 || uuids.length === 0) return;
     await this.#writer.appendRows(uuids, ends, from, sync);`;
-const COMMIT = 'if (rows.length > 0 || batch.uuids.length > 0) await destination.commit({ ...batch, rows });';
+const COMMIT = `if (rows.length > 0 || batch.uuids.length > 0 || batch.hasPresent)
+      await destination.commit({ ...batch, rows });`;
 /** A line of the build: a template with a newline in it. */
 const APPENDED = `const bytes = utf8Of(\`\n\${lines}\`);`;
 const SYNC = 'await datasync(this.#fd);\n    } catch (error) {\n      throw ioError("cannot sync"';
@@ -155,7 +156,7 @@ const others: readonly Bite[] = [
   },
   {
     name: "the user's headers cross origins",
-    from: 'target.origin === hop.target.origin ? hop.headers : []',
+    from: 'target.origin === hop.target.origin ? hop.headers : withoutHeaders(hop.headers, (name) => !isKept(name))',
     to: 'hop.headers',
     tried: (program) => servers(program, 0),
   },

@@ -5,7 +5,7 @@ import { closed, descriptors } from '../../core/base/descriptors.ts';
 /** Variable in which the launcher names the descriptors of the records, as in `7,8`. */
 export const STDIO_VARIABLE = 'TASKPIPE_STDIO';
 
-/** Variable in which the launcher names the standard descriptors that are closed: `0`, `1` or `01`. */
+/** Variable that the launcher sets if standard output is closed. */
 const CLOSED = 'TASKPIPE_CLOSED';
 
 /** Mark of the lines that user code writes to its standard output. */
@@ -14,8 +14,7 @@ const MARK = '[stdout] ';
 /** Finds the descriptors of the records. Removes the variables, because children must not see them. */
 export function takeDescriptors(env: NodeJS.ProcessEnv): void {
   const [, input, output] = /^(\d+),(\d+)$/.exec(env[STDIO_VARIABLE] ?? '') ?? [];
-  closed.input = env[CLOSED]?.includes('0') ?? false;
-  closed.output = env[CLOSED]?.includes('1') ?? false;
+  closed.output = env[CLOSED] !== undefined;
   delete env[STDIO_VARIABLE];
   delete env[CLOSED];
   if (input === undefined) return;

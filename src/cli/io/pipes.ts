@@ -48,11 +48,6 @@ export async function* stdin(
 
 /** Opens the standard input. It is not `process.stdin`, which belongs to user code. */
 function openInput(fd: number): Readable {
-  if (closed.input)
-    throw new TaskpipeError(
-      'IO',
-      'cannot read the standard input: it is closed (</dev/null is an empty input)',
-    );
   const stat = fstatSync(fd);
   if (stat.isDirectory()) throw new TaskpipeError('IO', 'cannot read the standard input: it is a folder');
   if (isatty(fd)) return new ReadStream(fd);

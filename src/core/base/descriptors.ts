@@ -5,7 +5,7 @@
 export const descriptors: { input: number; output: number } = { input: 0, output: 1 };
 
 /**
- * Standard descriptors that were closed when the process started, as the launcher found them. Node has opened /dev/null
- * in their place. Only `cli/` changes them.
+ * Standard output, if it was closed when the process started: Node has opened /dev/null in its place. Only `cli/` changes
+ * this.
  */
-export const closed: { input: boolean; output: boolean } = { input: false, output: false };
+export const closed: { output: boolean } = { output: false };
