@@ -7,7 +7,7 @@ import { serve } from '../support/http-server.ts';
 import { freshFolder, sh } from '../support/run.ts';
 import { counter, processesOf, runPipeline, startPipeline, writeRows } from './pipeline.ts';
 
-const ROWS = 20_000; // more than all pipes of the pipeline hold
+const ROWS = 100_000; // more than all pipes of the pipeline hold
 
 describe('a closed reader', () => {
   test.each([
