@@ -193,7 +193,7 @@ async function pull({ queues, values, io }: VerbContext): Promise<0> {
     }
     // After the reader has left, tasks that it passed on before may still be acknowledged.
     const hurry = gone === undefined || stopping.aborted ? aborting : stopping;
-    putBack = await pulling.settle(hurry, gone !== undefined);
+    putBack = await pulling.settle(hurry, gone !== undefined, stopping);
     if (gone !== undefined) throw gone;
   } finally {
     await pulling.close();

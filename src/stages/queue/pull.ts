@@ -144,9 +144,10 @@ export class Pull {
    * Waits for the tasks in flight, once no more are delivered; those not acknowledged return to the front.
    * @param hurry signal to put all of them back at once
    * @param isGone true if the reader of the tasks has left, so that there may be no process that acknowledges
+   * @param stopped signal that a user has stopped the pipe
    * @returns the number of tasks put back
    */
-  async settle(hurry?: AbortSignal, isGone = false): Promise<number> {
+  async settle(hurry?: AbortSignal, isGone = false, stopped?: AbortSignal): Promise<number> {
     const { lease = LEASE } = this.#options;
     hurry?.addEventListener('abort', () => this.#wake?.());
     this.#lastNews = Date.now();
@@ -163,8 +164,8 @@ export class Pull {
       await this.#pause(SHORTEST_WAIT * 2);
     }
     let count = 0;
-    // After a signal, records that no stage has read stay in the pipe: no process has died of them.
-    const isDeath = !hurry?.aborted && !this.#options.stopping?.aborted;
+    // In a stopped pipe, records stay that no stage has read: no process has died of them.
+    const isDeath = !hurry?.aborted && !stopped?.aborted;
     const isSuspect = (uuid: string): boolean => isDeath && !this.#unwritten.has(uuid);
     for (const consumer of this.#consumers) count += await consumer.giveBack(isSuspect);
     return count;

@@ -266,6 +266,24 @@ describe('pull and ack', () => {
     expect(uuidsOf(stdout)).toHaveLength(460);
   });
 
+  test('make only the task dead that kills its executor, and get the others done', async () => {
+    const { at } = fresh();
+    const cwd = freshFolder();
+    await sh(`task-queue push ${at} --attempts 3`, {
+      input: tasks(...Array.from({ length: 10 }, (_, i) => i)),
+    });
+    writeFileSync(
+      join(cwd, 'work.mjs'),
+      "export default ({ uuid }) => { if (uuid === '3') process.kill(process.pid, 'SIGKILL'); };",
+    );
+    for (let i = 0; i < 8; i++)
+      await sh(
+        `task-queue pull ${at} --until-empty --window 10 --lease 1s | task-exec --module work.mjs -j 1 | task-save out.csv --tee | task-queue ack ${at}`,
+        { cwd },
+      );
+    expect(await sizeOf(at)).toMatchObject({ finished: 9, dead: 1, waiting: 0 });
+  });
+
   test('do not suspect the tasks that no stage had read at Ctrl-C', async () => {
     const { at } = fresh();
     const cwd = freshFolder();
