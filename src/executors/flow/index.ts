@@ -77,11 +77,10 @@ export async function drawFlow(file: string, format: DrawFormat): Promise<string
   );
 }
 
-/** Loads what `--flow` names. A function gets the attributes of a task, as that of a module does. */
+/** Loads what `--flow` names. */
 async function loadFlow(file: string): Promise<FlowSource> {
   const source = await loadDefault(file, '--flow', 'a flow, as in: export default linear("name").add(...)');
-  if (isFlow(source)) return source;
-  if (typeof source === 'function') return (task) => source(task.copy());
+  if (isFlow(source) || typeof source === 'function') return source as FlowSource;
   throw new TaskpipeError(
     'USAGE',
     `--flow ${file}: the default export must be a flow, or a function of the task that returns one; got ${typeof source}`,

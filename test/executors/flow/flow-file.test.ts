@@ -4,16 +4,12 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { freshFolder, sh } from '../../support/run.ts';
 
-test('a function gets the attributes of each task, and its changes do not reach the record', async () => {
+test('a function gets each task, with its attributes in `fields`', async () => {
   const cwd = freshFolder();
   writeFileSync(
     join(cwd, 'flow.mjs'),
     `import { linear, task } from 'taskpipe/flow';
-     export default (record) => {
-       const twice = record.n * 2;
-       record.n = 'changed';
-       return linear('f').add(task('a', () => [record.uuid, twice], { provides: 'a' }));
-     };`,
+     export default ({ uuid, fields }) => linear('f').add(task('a', () => [uuid, fields.n * 2], { provides: 'a' }));`,
   );
   const { stdout } = await sh(`task-exec --flow flow.mjs | jq -c '[.n, .result.a]'`, {
     cwd,
