@@ -94,14 +94,18 @@ describe('--print-curl', () => {
 });
 
 /** Requests that curl must send as task-exec does. */
-const SAME: readonly (readonly [title: string, record: object, header?: string])[] = [
-  ['a content type of the record', { method: 'post', data: 'a', headers: { 'content-type': 'text/plain' } }],
-  ['a body with CR, and other control characters', { method: 'put', data: "a\r\nb\u0007'\\\\c" }],
-  ['a body with invisible characters', { method: 'post', data: 'a\u202eb\u200bü' }],
-  ['an empty header', { headers: { 'X-Empty': '' } }],
-  ['a header that overrides one of --header', { headers: { 'X-A': 'mine' } }, 'X-A: typed'],
-  ['a body as JSON', { method: 'json', json: { a: [1, "it's"] } }],
-  ['HEAD', { method: 'head' }],
+const SAME: readonly (readonly [title: string, record: object, headers: readonly string[]])[] = [
+  [
+    'a content type of the record',
+    { method: 'post', data: 'a', headers: { 'content-type': 'text/plain' } },
+    [],
+  ],
+  ['a body with CR, and other control characters', { method: 'put', data: "a\r\nb\u0007'\\\\c" }, []],
+  ['a body with invisible characters', { method: 'post', data: 'a\u202eb\u200bü' }, []],
+  ['an empty header', { headers: { 'X-Empty': '' } }, []],
+  ['a header that overrides one of --header', { headers: { 'X-A': 'mine' } }, ['X-A: typed']],
+  ['a body as JSON', { method: 'json', json: { a: [1, "it's"] } }, []],
+  ['HEAD', { method: 'head' }, []],
 ];
 
 test.each(SAME)('a printed curl command sends the same: %s', async (_, more, header) => {
@@ -111,7 +115,7 @@ test.each(SAME)('a printed curl command sends the same: %s', async (_, more, hea
   const executor = await open({
     printCurl: print,
     userAgent: 'me',
-    header: header === undefined ? [] : [header],
+    header,
   });
   await attempt(executor, { url: `${server.url}/x`, ...more });
   await promisify(execFile)('bash', ['-c', lines[0] as string]);
