@@ -113,6 +113,7 @@ export async function run(options: RunOptions): Promise<number> {
     output.close();
     escapes?.over();
     ended.abort();
+    stop.over();
     if (guest !== undefined) endSoon(warn, stop.signal);
     guest?.watchdog?.ending();
   }

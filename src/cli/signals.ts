@@ -12,6 +12,8 @@ export interface Stop {
   readonly signal: NodeJS.Signals | undefined;
   stop(): void;
   leave(): void;
+  /** Called after the work: from now on a signal ends the process. */
+  over(): void;
   /**
    * Called by the watchdog, which hears signals too: acts on one that the listeners here did not get.
    * @param count signals until then
@@ -97,6 +99,7 @@ export function listenForSignals(isStarting: () => boolean): Stop {
     },
     stop: () => stopping.abort(),
     leave: () => aborting.abort(),
+    over: release,
     heard: (name, number) => void setTimeout(() => count < number && listener(name), DELAY).unref(),
     beforeEnd(given) {
       close = given;

@@ -21,6 +21,15 @@ async function caughtUp({ port }: TestRedis): Promise<void> {
   await until(async () => /master_link_status:up/.test(await ask(port, 'info replication')));
 }
 
+/** Waits until the replica of a primary has all that was written so far. */
+async function replicated({ port }: TestRedis): Promise<void> {
+  await until(async () => {
+    const info = await ask(port, 'info replication');
+    const [, theirs] = /^slave0:.*offset=(\d+)/m.exec(info) ?? [];
+    return theirs !== undefined && info.includes(`master_repl_offset:${theirs}\r`);
+  });
+}
+
 /** Starts a primary and a replica that has caught up. */
 async function pair(): Promise<{ primary: TestRedis; replica: TestRedis }> {
   const primary = await startRedis('--repl-diskless-sync-delay', '0');
@@ -50,6 +59,7 @@ describe('a primary that becomes a copy', () => {
     const lines: string[] = [];
     pull.child.stdout?.on('data', (text) => lines.push(...String(text).trim().split('\n')));
     await until(() => lines.length === 1);
+    await replicated(primary);
     await ask(replica.port, 'replicaof no one');
     await ask(primary.port, `replicaof 127.0.0.1 ${replica.port}`);
     const ack = watched(`task-queue ack ${at}`);

@@ -131,6 +131,7 @@ export class WorkerPool {
   }
 
   #giveQueued(): void {
+    if (this.#isClosed) return; // it would start workers that nothing ends
     while (this.#queue.length > 0 && this.#give(this.#queue[0] as Assignment)) this.#queue.shift();
   }
 
@@ -218,7 +219,7 @@ export class WorkerPool {
     this.#queue.unshift(...left.filter((assignment) => assignment !== culprit));
     if (this.#fruitless >= HOPELESS && (culprit !== undefined || this.#queue.length > 0)) {
       const error = this.#hopeless(death);
-      for (const assignment of left.concat(this.#queue)) assignment.fail(error);
+      for (const assignment of left.concat(this.#queue.splice(0))) assignment.fail(error);
       return;
     }
     culprit?.settle(this.#failure(place, death));

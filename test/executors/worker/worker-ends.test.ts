@@ -189,8 +189,9 @@ test('a line that is not an answer does no harm to the only task', async () => {
   expect(states(ran)).toEqual(['SUCCESS', 'SUCCESS']);
 });
 
-test('too few descriptors for workers are told as such', async () => {
-  const { code, stderr } = await sh('ulimit -n 100; task-exec --worker cat -j 60', { input: numbered(100) });
+test.each([90, 94, 98, 102, 106, 110])('too few descriptors for workers are told as such: %i', async (limit) => {
+  const command = `ulimit -n ${limit}; task-exec --worker cat -j 60`;
+  const { code, stderr } = await sh(command, { input: numbered(100) });
   expect(stderr).toContain('too many open files');
   expect(stderr).not.toContain('    at ');
   expect(code).toBe(74);
