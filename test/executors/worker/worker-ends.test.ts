@@ -189,13 +189,16 @@ test('a line that is not an answer does no harm to the only task', async () => {
   expect(states(ran)).toEqual(['SUCCESS', 'SUCCESS']);
 });
 
-test.each([90, 94, 98, 102, 106, 110])('too few descriptors for workers are told as such: %i', async (limit) => {
-  const command = `ulimit -n ${limit}; task-exec --worker cat -j 60`;
-  const { code, stderr } = await sh(command, { input: numbered(100) });
-  expect(stderr).toContain('too many open files');
-  expect(stderr).not.toContain('    at ');
-  expect(code).toBe(74);
-});
+test.each([90, 94, 98, 102, 106, 110])(
+  'too few descriptors for workers are told as such: %i',
+  async (limit) => {
+    const command = `ulimit -n ${limit}; task-exec --worker cat -j 60`;
+    const { code, stderr } = await sh(command, { input: numbered(100) });
+    expect(stderr).toContain('too many open files');
+    expect(stderr).not.toContain('    at ');
+    expect(code).toBe(74);
+  },
+);
 
 test('workers that read all first, with more tasks than they may have, are told of it', async () => {
   const cwd = folderWith(batching(1000));
