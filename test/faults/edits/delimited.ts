@@ -3,13 +3,13 @@ import type { Edit, Kind } from './edit.ts';
 import { textEdit, texts } from './texts.ts';
 import { wholeFiles } from './whole-files.ts';
 
-/** A table: its header, and its rows. */
+/** Table as its header and its rows. */
 type Table = readonly [readonly string[], ...(readonly string[])[]];
 
-/** How TSV writes the signs that its cells cannot have; it has no quotes. */
+/** Escapes of TSV, which has no quotes. */
 const TSV_ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
 
-/** Edits of CSV, or of TSV. */
+/** Returns the edits of CSV or TSV. */
 export function delimitedEdits(delimiter: ',' | '\t'): readonly Edit[] {
   const quote = (cell: string): string => `"${cell.replaceAll('"', '""')}"`;
   const escaped = (cell: string): string =>

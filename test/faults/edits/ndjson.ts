@@ -18,7 +18,6 @@ function records(name: string, kind: Kind, change: (record: Json, i: number) => 
 
 const MINE = '{"uuid":"mine","by":"hand"}';
 
-/** Edits of NDJSON. */
 export const ndjsonEdits: readonly Edit[] = [
   ...wholeFiles,
   ...texts,

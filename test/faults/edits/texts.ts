@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Edit, Kind } from './edit.ts';
 
-/** An edit of the text of an output. */
+/** Returns an edit of the text of an output. */
 export function textEdit(name: string, kind: Kind, change: (text: string) => string | Buffer): Edit {
   return {
     name,
@@ -10,7 +10,7 @@ export function textEdit(name: string, kind: Kind, change: (text: string) => str
   };
 }
 
-/** Edits of any file of lines. */
+/** Edits that apply to every line-based format. */
 export const texts: readonly Edit[] = [
   textEdit('CRLF', 'harmless', crlf),
   textEdit('a byte order mark', 'harmless', (text) => `\ufeff${text}`),
