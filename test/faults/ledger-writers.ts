@@ -30,7 +30,7 @@ interface Trial {
 
 /**
  * Kills and restarts the writers.
- * @param kills total number of kills per writer
+ * @param kills total number of kills
  * @param seed seed of the moments of the kills
  */
 export async function ledgerWriters(program: Program, kills: number, seed = Date.now()): Promise<Report> {
@@ -132,7 +132,7 @@ async function check({ folder, writers, notes, task, add }: Trial): Promise<void
       notes.breaches.push(...breachesOf({ folder, out, acknowledged, rows: given, label: name }));
     notes.figures['acknowledged lines'] = (notes.figures['acknowledged lines'] ?? 0) + acknowledged.size;
   }
-  for (const uuid of finished) add('other', `${JSON.stringify(uuid)} is in the ledger, and nobody wrote it`);
+  for (const uuid of finished) add('other', `${JSON.stringify(uuid)} is in the ledger, but no writer wrote it`);
   await checkVerbs(folder, task, add);
 }
 

@@ -131,7 +131,7 @@ describe('the message about missing rows', () => {
     ]);
   });
 
-  test.each(['out.csv', 'out.ndjson', 'out.db'])('tells of rows with other uuids: %s', async (out) => {
+  test.each(['out.csv', 'out.ndjson', 'out.db'])('mentions rows with other uuids: %s', async (out) => {
     const { cwd, run } = await saved(out);
     const change = out.endsWith('db')
       ? `sqlite3 out.db "update tasks set uuid = 'x' || uuid"`

@@ -72,7 +72,7 @@ test('the commands that --dry-run prints open the same files', async () => {
   expect((await sh('bash commands', { cwd })).stdout).toBe('onetwo');
 });
 
-test('the form of Python (surrogateescape) is taken too, and no half of a pair becomes a quote', async () => {
+test('the surrogateescape form of Python is accepted too, and half a surrogate pair never becomes a quote', async () => {
   const cwd = await setUp();
   const names = ['in/caf\\udce9\\n\\udcff.txt', '\\ud827; touch pwned; \\udc27', '\\udc00\\udc0a'];
   const input = names.map((name, n) => `{"uuid":"t${n}","path":"${name}"}\n`).join('');

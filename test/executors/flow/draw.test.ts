@@ -92,7 +92,7 @@ test('--draw does not read tasks, and ends although the input stays open', async
   expect([stdout.startsWith('digraph'), code]).toEqual([true, 0]);
 });
 
-test('--draw is refused for what is no flow, and for other kinds of work', async () => {
+test('--draw is refused for a file without a flow, and for other kinds of work', async () => {
   const made = await drawn(
     '--draw dot',
     "import { linear } from 'taskpipe/flow'; export default () => linear('f');",

@@ -78,7 +78,7 @@ export function delimitedEdits(delimiter: ',' | '\t'): readonly Edit[] {
     textEdit('the file twice, with its header', 'harmless', (text) => text + text),
     rows('the first row deleted', 'lossy', (all) => all.slice(1)),
     rows('the last row deleted', 'lossy', (all) => all.slice(0, -1)),
-    rows('a row deleted in the midst', 'lossy', (all) => all.filter((_, i) => i !== 2)),
+    rows('a row deleted in the middle', 'lossy', (all) => all.filter((_, i) => i !== 2)),
     rows('all rows deleted', 'lossy', () => []),
     textEdit('the header left, without a line end', 'lossy', (text) => text.slice(0, text.indexOf('\n'))),
     rows('a row deleted, and others added', 'lossy', (all) => [
@@ -96,7 +96,7 @@ export function delimitedEdits(delimiter: ',' | '\t'): readonly Edit[] {
     cells('the uuids in capitals', 'lossy', (row, i) =>
       i > 0 ? [String(row[0]).toUpperCase(), ...row.slice(1)] : row,
     ),
-    textEdit('cut in the midst of the last row', 'lossy', (text) =>
+    textEdit('cut in the middle of the last row', 'lossy', (text) =>
       text.slice(0, text.lastIndexOf('t6') + 3),
     ),
     textEdit('a row without a uuid', 'unclear', (text) => `${text}${['', '9', 'total'].join(delimiter)}\n`),

@@ -10,8 +10,7 @@ export interface Edit {
 /**
  * Required behaviour of the next run:
  * - `harmless`: it continues, because no row is missing;
- * - `lossy`: with a ledger it stops with 65 and reports the number of missing rows; with --accept-edits it
- * continues;
+ * - `lossy`: with a ledger it stops with 65 and counts the missing rows; with --accept-edits it continues;
  * - `unclear`: with a ledger it stops with 65;
  * - `broken`: it stops with 65, with or without a ledger.
  */

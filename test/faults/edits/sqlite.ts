@@ -116,7 +116,7 @@ export const sqliteEdits: readonly Edit[] = [
     'create view tasks as select n, text from t',
   ),
   bytes('replaced by text', 'broken', () => 'uuid,n,text\nt5,5,x\n'),
-  bytes('cut in the midst', 'broken', (all) => all.subarray(0, all.length / 2)),
+  bytes('cut in the middle', 'broken', (all) => all.subarray(0, all.length / 2)),
   bytes('cut to its first 50 bytes', 'broken', (all) => all.subarray(0, 50)),
   bytes('its header overwritten', 'broken', (all) =>
     Buffer.concat([Buffer.alloc(100, 65), all.subarray(100)]),
