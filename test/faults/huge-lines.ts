@@ -96,7 +96,7 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     bad: TOO_DEEP,
     records: 1,
   },
-  'sixteen million bytes that are no text': {
+  'sixteen million bytes that are not text': {
     input: `head -c 16000000 /dev/zero | tr '\\0' '\\377'; echo; ${AFTER}`,
     command: 'task-load --format ndjson',
     bad: ['1 UTF8'],

@@ -37,7 +37,7 @@ interface FlowSpec {
 const PATTERNS = { linear, unordered, graph };
 
 /**
- * Any nested flow.
+ * Generates nested flows.
  * @param tries maximum tries of a retry controller; 0 for no controller
  * @param depths of deciders that return false
  */

@@ -90,7 +90,7 @@ describe('an output with a ledger', () => {
     ],
     [
       'was replaced by another file',
-      () => 'uuid,name\nfirst,somebody else\nsecond,another one\n',
+      () => 'uuid,name\nfirst,another person\nsecond,another one\n',
       /3 rows are missing/,
     ],
     [

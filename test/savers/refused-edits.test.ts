@@ -8,7 +8,7 @@ const hasJq = await has('jq');
 
 const tasks = (...uuids: string[]): string => uuids.map((uuid) => `{"uuid":"${uuid}","x":1}\n`).join('');
 
-/** An output and its ledger, which hold a, b and c. */
+/** Makes an output and its ledger, which hold a, b and c. */
 async function saved(out: string) {
   const cwd = freshFolder();
   const run = (options = '', input = '') =>

@@ -44,7 +44,7 @@ export function missingRows(
     : `${path}: ${areMissing(missing.count)} that the ledger ${ledger} names ${names}; someone changed it after the last run`;
   return new TaskpipeError(
     'DATA',
-    `${what}${namelessWords(path, nameless)}${unknownWords(unknown)}. Put it back, or add --accept-edits to have these tasks done again, or save to another place; ` +
+    `${what}${namelessWords(path, nameless)}${unknownWords(unknown)}. Put it back, or add --accept-edits to run these tasks again, or save to another place; ` +
       `task-done clear --yes ${ledger} forgets all finished tasks, also those of other outputs`,
   );
 }

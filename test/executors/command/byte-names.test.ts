@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { parsed } from '../../pipes/pipeline.ts';
 import { freshFolder, sh } from '../../support/run.ts';
 
-/** A folder with a file whose name is not UTF-8 and has a newline, and one with a plain name. */
+/** Makes a folder with a file whose name is not UTF-8 and has a newline, and one with a plain name. */
 async function setUp(): Promise<string> {
   const cwd = freshFolder();
   await sh("mkdir in; printf one > $'in/caf\\xe9\\n\\xff.txt'; printf two > in/plain.txt", { cwd });
