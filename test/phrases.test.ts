@@ -7,7 +7,11 @@ import { root } from './support/run.ts';
 
 /** Phrases that plain technical English does without, each with what to write in place of it and an example. */
 const BANNED: readonly (readonly [phrase: RegExp, better: string, example: string])[] = [
-  [/\b([Nn]obody|[Ss]omebody|[Aa]nybody|[Ww]hom?ever)\b/, 'another process, someone else, the reader', 'Nobody reads'],
+  [
+    /\b([Nn]obody|[Ss]omebody|[Aa]nybody|[Ww]hom?ever)\b/,
+    'another process, someone else, the reader',
+    'Nobody reads',
+  ],
   [
     /(?<!there )\b(is|are) no (?!longer|more|less|better|worse|need|guarantee|other)[a-z]+/i,
     'is not a',
@@ -37,7 +41,8 @@ const BANNED: readonly (readonly [phrase: RegExp, better: string, example: strin
 const OPENING = /\/\*\*?\s+(?:\*\s+)?(What|How|Whether|Where|Who|Why|When|Tells whether)\b/g;
 
 /** Doc comment of a function, unless it has only tags, with its first word. */
-const FUNCTION = /\/\*\*\s+(?:\*\s+)?([^\s@*]\S*)(?:(?!\*\/).)*\*\/\n\s*(?:export |default |async )*function\b/gs;
+const FUNCTION =
+  /\/\*\*\s+(?:\*\s+)?([^\s@*]\S*)(?:(?!\*\/).)*\*\/\n\s*(?:export |default |async )*function\b/gs;
 
 /** First word of a sentence about a function: "Returns", "Type-checks". */
 const VERB = /^[A-Z][a-z-]+s[,.]?$/;

@@ -132,7 +132,8 @@ async function check({ folder, writers, notes, task, add }: Trial): Promise<void
       notes.breaches.push(...breachesOf({ folder, out, acknowledged, rows: given, label: name }));
     notes.figures['acknowledged lines'] = (notes.figures['acknowledged lines'] ?? 0) + acknowledged.size;
   }
-  for (const uuid of finished) add('other', `${JSON.stringify(uuid)} is in the ledger, but no writer wrote it`);
+  for (const uuid of finished)
+    add('other', `${JSON.stringify(uuid)} is in the ledger, but no writer wrote it`);
   await checkVerbs(folder, task, add);
 }
 
