@@ -31,7 +31,7 @@ const BANNED: readonly (readonly [phrase: RegExp, better: string, example: strin
   [/\bsurely\b/i, 'reliably, certainly', 'done, surely'],
   [/\bno (less|fewer) than\b/i, 'at least', 'no less than -j'],
   [/\b(gives?|gave|given) on\b/i, 'passes on, emits', 'records that it gave on'],
-  [/\bdone again\b/i, 'runs again', 'the task is done again'],
+  [/\b(done|do(es)? (it|them)) again\b/i, 'runs again', 'the task is done again'],
   [/\bin silence\b/i, 'silently', 'dropped in silence'],
   [/\bas ever\b/i, 'unchanged', 'must be as ever'],
   [/\b(whence|whereof|thereof|wherein|therein|amiss)\b/i, 'a plain word', 'finds nothing amiss'],

@@ -70,7 +70,7 @@ function unknownWords(unknown: Missing | undefined): string {
 /** Returns the message about rows that `--accept-edits` removes from the ledger. */
 export function acceptedRows(name: string, count: number, ledger: string): string {
   const rows = `${counted(count, 'row')} ${count === 1 ? 'is' : 'are'} gone`;
-  return `${name}: ${rows}, which was accepted: the tasks are no longer finished in ${ledger}, and the next run does them again`;
+  return `${name}: ${rows}, which was accepted: the tasks are no longer finished in ${ledger}, and the next run repeats them`;
 }
 
 /** Returns the message about rows that repeat the uuid of another row. */
