@@ -189,7 +189,7 @@ test('a line that is not an answer does not affect the only task', async () => {
   expect(states(ran)).toEqual(['SUCCESS', 'SUCCESS']);
 });
 
-test('a lack of descriptors for workers is reported as such', async () => {
+test('too few descriptors for workers are told as such', async () => {
   const { code, stderr } = await sh('ulimit -n 100; task-exec --worker cat -j 60', { input: numbered(100) });
   expect(stderr).toContain('too many open files');
   expect(stderr).not.toContain('    at ');
