@@ -36,13 +36,13 @@ function page(reports) {
   const table = rows.map((row) => `| ${row.join(' | ')} |`).join('\n');
   return `# Faults
 
-The fault suite tests this promise each time the tests run: **each uuid gives exactly one row per output, and a uuid is in the ledger only if its row is in the output**, whichever process or disk fails, at any time.
+The fault suite tests a promise each time the tests run, whichever process or disk fails, at any time: **Each uuid gives exactly one row per output. A uuid is in the ledger only if its row is in the output.**
 
 ${table}
 
 - *Rows lost*: a task that was acknowledged, or that the run had to do, has no row. *Rows double*: a uuid has two rows. *False ledger lines*: a uuid is in the ledger, and its row is not in the output. *Other*: an output that does not end with a complete row, an exit code that is not the documented one, a crash, a stage that hangs, memory that grows.
 - Outputs and ledgers are checked by independent code: a plain reader of RFC 4180, and \`JSON.parse\`.
-- The suite itself is tested. Each of these planted defects must make it fail (\`test/faults/teeth.test.ts\`): the ledger is written before the rows; an append to the ledger has no newline first; a short write is ignored; output is cut off at the end; a failed sync is ignored.
+- The suite itself is tested. It must fail on builds with a planted defect (\`test/faults/teeth.test.ts\`). For example, the ledger is written before the rows, an append to the ledger has no newline first, a short write or a failed sync is ignored, or output is cut off at the end.
 
 \`npm run faults\` writes this page. The tests are in \`test/faults/\`.
 `;

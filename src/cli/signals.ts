@@ -31,7 +31,7 @@ export const SIGNALS: readonly NodeJS.Signals[] = isHangupIgnored()
   ? ['SIGINT', 'SIGTERM']
   : ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
-/** Tells whether the parent ignores SIGHUP. Node forgets at its start whether this process did. */
+/** Returns whether the parent ignores SIGHUP. Node forgets at its start whether this process did. */
 function isHangupIgnored(): boolean {
   try {
     const status = readFileSync(`/proc/${process.ppid}/status`, 'utf8');

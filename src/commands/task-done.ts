@@ -215,7 +215,7 @@ With uuids on the command line mark and unmark read and write nothing else.`,
     ['task-done count done.jsonl', 'count the finished tasks'],
     ['task-load a.csv | task-done skip done.jsonl', 'the tasks that are not'],
     ['./my-program < tasks.ndjson | task-done mark done.jsonl', 'mark what another program has done'],
-    ['task-done unmark done.jsonl 6ba7b811-9dad-11d1-80b4-00c04fd430c8', 'have a task done again'],
+    ['task-done unmark done.jsonl 6ba7b811-9dad-11d1-80b4-00c04fd430c8', 'let a task run again'],
     ['task-done has done.jsonl a17 && echo finished', 'ask for one'],
   ],
   isFilter: (_, [verb = '', , ...uuids]) =>

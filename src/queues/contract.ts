@@ -159,13 +159,13 @@ export interface Consumer {
   take(count: number, skip?: (uuid: string) => boolean): Promise<readonly Task[]>;
   /** Reports tasks that another process settled. */
   returned(): Promise<Returned>;
-  /** Tells whether a process is alive that may still settle the unacknowledged tasks. */
+  /** Returns whether a process is alive that may still settle the unacknowledged tasks. */
   isHeardOf(): Promise<boolean>;
   /** Renews all leases and requeues tasks of dead workers. Call it a few times per lease. */
   renew(): Promise<void>;
   /** Sends a heartbeat. Returns whether the worker was asked to stop. */
   greet(): Promise<boolean>;
-  /** Tells whether no task is waiting, delayed or active. */
+  /** Returns whether no task is waiting, delayed or active. */
   isEmpty(): Promise<boolean>;
   /**
    * Returns unacknowledged tasks to the front. Returns their number.

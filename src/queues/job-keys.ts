@@ -29,32 +29,32 @@ export function readToken(token: string): { worker: string; instance: string } {
   return { worker: token.slice(0, slash), instance: token.slice(slash + 1) };
 }
 
-/** Key of a hash: the states of the live workers, by instance. */
+/** Returns the key of a hash: the states of the live workers, by instance. */
 export function workersKey(name: string): string {
   return `taskpipe:${name}:workers`;
 }
 
-/** Key of a set: the instances that were asked to stop. */
+/** Returns the key of a set: the instances that were asked to stop. */
 export function stopsKey(name: string): string {
   return `taskpipe:${name}:stops`;
 }
 
-/** Key of a list: jobs of an instance that another process settled; an empty entry means that no more come. */
+/** Returns the key of a list: jobs of an instance that another process settled; an empty entry means that no more come. */
 export function returnedKey(name: string, instance: string): string {
   return `taskpipe:${name}:returned:${instance}`;
 }
 
-/** Key of a hash: tasks that were added again while they are in the queue, by uuid; see `bullmq-repeat.ts`. */
+/** Returns the key of a hash: tasks that were added again while they are in the queue, by uuid; see `bullmq-repeat.ts`. */
 export function repeatsKey(name: string): string {
   return `taskpipe:${name}:repeats`;
 }
 
-/** Key that exists while a process may still settle tasks of a worker. */
+/** Returns the key that exists while a process may still settle tasks of a worker. */
 export function settlingKey(name: string, worker: string): string {
   return `taskpipe:${name}:settling:${worker}`;
 }
 
-/** Key that exists while a worker of this name was seen lately. */
+/** Returns the key that exists while a worker of this name was seen lately. */
 export function knownKey(name: string, worker: string): string {
   return `taskpipe:${name}:known:${worker}`;
 }

@@ -1,16 +1,19 @@
-/* Completion as a user has it: keys are typed into the real shell, on a terminal of its own. */
+/* Completion as a user gets it: tests type keys into the real shell on a terminal of its own. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ShellName } from '../../src/cli/args/parse-args.ts';
 import { commands } from '../../src/commands/index.ts';
 import { sh } from '../support/run.ts';
 
-/** What a shell offers for the last word of each line. @param cwd has what `--completion` printed, in `script` */
+/**
+ * Returns the words that a shell offers for the last word of each line.
+ * @param cwd folder with the output of `--completion` in the file `script`
+ */
 export async function offered(shell: ShellName, lines: readonly string[], cwd: string): Promise<string[][]> {
   return (await shells[shell](lines, cwd)).map((words) => [...new Set(words)].sort());
 }
 
-/** What runs each shell. */
+/** Programs that each shell needs. */
 export const NEEDS: Readonly<Record<ShellName, readonly string[]>> = {
   bash: ['bash', 'script'],
   zsh: ['zsh'],
@@ -20,7 +23,10 @@ export const NEEDS: Readonly<Record<ShellName, readonly string[]>> = {
 const shells: Readonly<
   Record<ShellName, (lines: readonly string[], cwd: string) => Promise<readonly (readonly string[])[]>>
 > = {
-  /* ESC * puts all that is offered into the line. It is then run, the commands being functions that tell their words. */
+  /*
+   * ESC * inserts all offered words into the line. The line then runs: the commands are functions that write
+   * their arguments to the file `told`.
+   */
   async bash(lines, cwd) {
     const named = Object.keys(commands).map((name) => `${name}() { told "$@"; }`);
     const setUp = [
@@ -44,7 +50,10 @@ const shells: Readonly<
     });
   },
 
-  /* compadd, which takes what is offered, tells of it. Each new line says when it is ready for keys. */
+  /*
+   * compadd receives the offered words, so a function of that name writes them to a file. Each new line
+   * reports when it is ready for keys.
+   */
   async zsh(lines, cwd) {
     writeFileSync(
       join(cwd, 'set-up'),

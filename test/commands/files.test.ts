@@ -22,7 +22,7 @@ function folderWith(files: Readonly<Record<string, string>>): string {
   return folder;
 }
 
-/** A record that had no place in the output: its work is done. */
+/** Record of a successful task whose result has no column in the output. */
 const UNSAVED =
   '{"uuid":"1","n":1,"run":{"state":"FAILURE","attempts":1,"error":{"code":"COLUMNS","message":""}}}\n';
 

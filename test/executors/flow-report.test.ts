@@ -1,4 +1,4 @@
-/* What task-exec --flow tells of atoms: their times in reports, their progress in events. */
+/* Atoms in the output of task-exec --flow: their times in reports, their progress in events. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -64,7 +64,7 @@ test('--events has a line for the progress of an atom', async () => {
   ]);
 });
 
-test('--events has the stacks of what failed a flow, and of what failed its revert', async () => {
+test('--events has the stacks of the error that failed a flow and of the one that failed its revert', async () => {
   const cwd = freshFolder();
   writeFileSync(
     join(cwd, 'f.mjs'),

@@ -6,7 +6,7 @@ import { type Atom, type Depth, type Flow, graph, linear, times, unordered } fro
 import { exec, type FlowExecutorOptions, flow, Task } from '../../src/index.ts';
 import { freshFolder } from '../support/run.ts';
 
-/** How an atom provides its result. */
+/** Form in which an atom provides its result. */
 type Provision = 'nothing' | 'whole' | 'shared' | 'list' | 'members' | 'renamed';
 
 interface AtomSpec {
@@ -26,7 +26,7 @@ const PATTERNS = { linear, unordered, graph };
 
 const decider = fc.tuple(fc.boolean(), fc.constantFrom<Depth>('ALL', 'FLOW', 'NEIGHBORS', 'ATOM'));
 
-/** Any nested flow. @param provisions ways to provide results */
+/** Generates nested flows. @param provisions ways to provide results */
 function flows(provisions: readonly Provision[], decides: boolean): fc.Arbitrary<FlowSpec> {
   const atom: fc.Arbitrary<AtomSpec> = fc.record({
     provision: fc.constantFrom(...provisions),

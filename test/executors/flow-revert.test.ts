@@ -75,7 +75,7 @@ describe('without a log', () => {
     expect(stderr).toContain('--revert needs a flow with reverts; no atom of "f" has one');
   });
 
-  test('a record without the result of the flow says so, and can be reverted once it is there', async () => {
+  test('a record without the result of the flow fails with that reason, and is reverted once it has it', async () => {
     const cwd = folderWith(NAMED);
     const failed =
       '{"uuid":"u1","run":{"state":"FAILURE","as":"later","error":{"code":"C","message":"m"}},"result":1}\n';

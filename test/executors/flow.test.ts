@@ -44,7 +44,7 @@ export default linear('sum').add(
 );
 `;
 
-test('what an atom throws fails one task with its causes, and its stack is in the events', async () => {
+test('an error of an atom fails one task with its causes, and its stack is in the events', async () => {
   const cwd = folderWith(`import { linear, task } from 'taskpipe/flow';
 export default linear('f').add(task('a', ({ n }) => {
   if (n === 1) throw { code: 'DENIED', message: 'card is blocked' };
@@ -129,7 +129,7 @@ export default ({ fields: { n } }) => {
 });
 
 describe('a record', () => {
-  test('has the values that the atoms provide, or what failed and what was reverted', async () => {
+  test('has the values that the atoms provide, or the failure and the reverted atoms', async () => {
     const tasks = [{ uuid: 'a', n: 1 }, { uuid: 'b', n: 5 }, { uuid: 'c', n: 4 }, { uuid: 'd' }];
     const { records, stderr, code } = await execFlow(folderWith(SUM), tasks);
     expect(records.map(({ uuid, result, run }) => [uuid, result, run.state, run.error])).toEqual([

@@ -8,21 +8,21 @@ import { byExecutable, type Library, openLibrary, type Starter } from './crash/s
 import type { Program } from './support/program.ts';
 import type { Breach, Report } from './support/report.ts';
 
-/** Each so many states is started from by the executable. */
+/** The executable starts from one state in this many; the library starts from all others. */
 const SAMPLE = 60;
-/** How many are tried at once. */
+/** Number of states that run at the same time. */
 const LANES = 2;
 
 export interface Amount {
-  /** Only these scenarios, by output and name. Default: all. */
+  /** Scenarios to run, matched against output and name. Default: all. */
   readonly only?: RegExp;
-  /** Only every so many bytes. Default: all. */
+  /** Distance in bytes between two cuts. Default: the step of each scenario. */
   readonly step?: number;
 }
 
 /**
- * The write log of a run, cut at every byte, as process death and as power loss: every state that can be left is
- * recovered from by a run with the same input, and by another one.
+ * Cuts the write log of a run at every byte, as process death and as power loss. Each state that can be left
+ * must be recovered by a run with the same input, and stay unchanged in a second one.
  */
 export async function crashStates(program: Program, { only = /./, step = 1 }: Amount = {}): Promise<Report> {
   const chosen = scenarios.filter(({ name, out }) => only.test(`${out} ${name}`));

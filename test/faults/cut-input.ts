@@ -17,16 +17,17 @@ import type { Breach, Report } from './support/report.ts';
 type Library = typeof import('../../src/index.ts');
 
 export interface CutAmount {
-  /** Every offset, or every so many. */
+  /** Distance in bytes between two cuts. */
   readonly step: number;
-  /** How many of the cuts are also given to the real executables, in each of eight ways; 0 for none. */
+  /** Number of cuts that the executables receive too, in each of eight ways; 0 for none. */
   readonly processes: number;
 }
 
 /**
- * Cuts input at every offset, and gives it to each stage. Records before the cut come out as in the uncut run, byte
- * for byte; the one that is cut is whole by the rules of its format, or named with its place: nothing is lost in
- * silence. (The last value of a CSV row without a newline may be cut short, which nobody can know.)
+ * Cuts input at every offset and passes it to each stage. Records before the cut must be the same as in the
+ * uncut run, byte for byte. The cut record must be complete by the rules of its format, or be reported with
+ * its position: nothing is lost silently. (The last value of a CSV row without a newline may be cut short; no
+ * reader can detect that.)
  */
 export async function cutInput(program: Program, { step, processes }: CutAmount): Promise<Report> {
   const library = await program.library();
@@ -59,14 +60,14 @@ export async function cutInput(program: Program, { step, processes }: CutAmount)
     for (const { sample, name } of runs.filter((_, i) => i % 2 === of)) {
       const every = Math.ceil(sample.bytes.length / processes);
       const tried = await tryAll(sample, name, commands[name] as Stage, every);
-      figures.processes += tried; // not with the await: the other lane adds too
+      figures.processes += tried; // not in the same expression as the await: the other lane adds too
     }
   };
-  if (processes > 0) await Promise.all([lane(0), lane(1)]); // a process for each core
+  if (processes > 0) await Promise.all([lane(0), lane(1)]); // one lane per core
   return { figures, breaches };
 }
 
-/** What is not as it must be; undefined where all is. */
+/** Returns the first difference from the expected result; undefined if there is none. */
 function faultOf(expected: Expected, seen: Seen, full: readonly string[]): string | undefined {
   const { whole, last, isHeader = false } = expected;
   if (seen.error !== undefined && !(isHeader && seen.isUnusable)) return `it ended with ${seen.error}`;
@@ -83,7 +84,7 @@ function faultOf(expected: Expected, seen: Seen, full: readonly string[]): strin
   return named === places ? undefined : `${named || 'nothing'} was rejected, and not ${places || 'nothing'}`;
 }
 
-/** Bytes in pieces whose length depends on the cut: all at once, or a few at a time. */
+/** Yields the bytes in chunks whose length depends on the cut: all at once, or a few at a time. */
 async function* pieces(bytes: Buffer, cut: number): AsyncGenerator<Buffer> {
   const length = cut % 2 === 0 ? bytes.length : 1 + (cut % 61);
   for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
@@ -110,13 +111,13 @@ function loadStage({ load }: Library, format: Sample['format']): Stage {
   };
 }
 
-/** What stands between two stages: the sample of NDJSON as tasks. */
+/** Returns the NDJSON sample as tasks, as they pass between two stages. */
 async function tasksOf(library: Library): Promise<Sample> {
   const sample = SAMPLES.find(({ format }) => format === 'ndjson') as Sample;
   return ndjsonSample((await loadStage(library, 'ndjson')(sample.bytes, 0)).lines);
 }
 
-/** The other stages, as functions. */
+/** Returns the stages that read tasks, as library calls. */
 function taskStages({ exec, readTasks, save }: Library): Readonly<Record<string, Stage>> {
   const read = (bytes: Buffer, cut: number, bad: BadInput[]): AsyncIterable<readonly Task[]> =>
     readTasks(pieces(bytes, cut), { source: 'stdin', reject: (one) => bad.push(one) });

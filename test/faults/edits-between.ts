@@ -8,22 +8,21 @@ import { finishedIn } from './support/oracle.ts';
 import type { Program } from './support/program.ts';
 import type { Breach, Report } from './support/report.ts';
 
-/** One case in so many is run by the executable, the others by the library. */
+/** The executable runs one case in this many; the library runs the others. */
 const SAMPLE = 15;
 
-/** A folder in which a person edits an output. */
+/** Folder in which a person edits an output. */
 interface Case {
   readonly format: Format;
   readonly edit: Edit;
   readonly folder: string;
-  /** The path of the output. */
   readonly out: string;
   readonly ledger: string | undefined;
   readonly save: Save;
   readonly breaches: Breach[];
 }
 
-/** What a run came to. */
+/** Result of a run. */
 interface Ended {
   readonly code: number;
   readonly words: string;
@@ -35,15 +34,15 @@ type Save = (
   acceptEdits?: boolean,
 ) => Promise<Ended>;
 
-/** Small amounts for builds that are wrong; default: all. */
+/** Selection of cases for builds with a mistake. Default: all. */
 export interface EditAmount {
   readonly out?: string;
   readonly names?: RegExp;
 }
 
 /**
- * Saves, edits the output as a person would, and saves again: with a ledger and without, beside the output and
- * elsewhere.
+ * Saves, edits the output as a person would, and saves again: with and without a ledger, which is beside the
+ * output or in another folder.
  */
 export async function editsBetween(program: Program, { out, names = /./ }: EditAmount = {}): Promise<Report> {
   const breaches: Breach[] = [];
@@ -71,7 +70,10 @@ export async function editsBetween(program: Program, { out, names = /./ }: EditA
   return { figures: { edits }, breaches };
 }
 
-/** The ledger of CSV and of databases is beside the output, the others are elsewhere. */
+/**
+ * Returns the paths of output and ledger. The ledger of CSV and of databases is beside the output, the others
+ * are in another folder.
+ */
 function placesIn(
   folder: string,
   { out }: Format,
@@ -81,7 +83,7 @@ function placesIn(
   return { out: join(folder, 'out', out), ledger: hasLedger ? join(folder, place, 'done.jsonl') : undefined };
 }
 
-/** Two runs that end well; a copy of the output between them is what an older copy has. */
+/** Makes the output by two successful runs. A copy between them serves as the older copy of some edits. */
 async function prepare(save: Save, format: Format, folder: string, hasLedger: boolean): Promise<void> {
   for (const name of ['out', 'ledgers']) mkdirSync(join(folder, name), { recursive: true });
   const places = placesIn(folder, format, hasLedger);
@@ -92,7 +94,7 @@ async function prepare(save: Save, format: Format, folder: string, hasLedger: bo
 
 async function tryEdit(state: Case): Promise<void> {
   const { edit, format, out, ledger, save, folder } = state;
-  await save(state, []); // the copy is as this run leaves it
+  await save(state, []); // the copy is compared with the state that this run leaves
   await edit.apply({ path: out, old: readFileSync(join(folder, 'older')) });
   const before = await lookAt(state);
   const finished = finishedOf(state);
@@ -118,7 +120,7 @@ async function tryEdit(state: Case): Promise<void> {
     if (accepted.code > 1) return;
   }
   const whole = await lookAt(state);
-  // Without a ledger, nothing remembers that rows without a uuid were accepted.
+  // Without a ledger, nothing records that rows without a uuid were accepted.
   const again = await save(state, input, ledger === undefined && first.code === 65);
   const after = await lookAt(state);
   if (again.code > 1) add(state, 'exit code', `${again.code} at the run after it: ${again.words}`);
@@ -126,18 +128,18 @@ async function tryEdit(state: Case): Promise<void> {
     add(state, 'double', 'another run changed the output');
 }
 
-/** The finished uuids of the ledger, as one text. */
+/** Returns the finished uuids of the ledger as one text. */
 function finishedOf({ ledger }: Case): string {
   return ledger === undefined ? '' : [...finishedIn(ledger)].sort().join();
 }
 
-/** A run that ends with an error must not have changed the ledger. */
+/** Checks that a run that ends with an error has not changed the ledger. */
 function judgeLedger(state: Case, finished: string, { code, words }: Ended): void {
   if (code > 1 && finishedOf(state) !== finished)
     add(state, 'lost', `it was refused, and changed the ledger: ${words}`);
 }
 
-/** What is in an output, by other code than the product's. */
+/** Contents of an output, read by independent code. */
 interface Look {
   readonly uuids: readonly string[];
   readonly content: string;
@@ -145,11 +147,14 @@ interface Look {
 
 async function lookAt({ format, out }: Case): Promise<Look> {
   const content = await format.content(out);
-  // Text that is not of the format has no rows.
+  // Text in another format has no rows.
   return { content, uuids: await format.uuids(out).catch(() => []) };
 }
 
-/** All records, as a pipeline without a ledger would give; of a database, those that replace no row. */
+/**
+ * Returns all records, as a pipeline without a ledger would pass them; for a database, only those that
+ * replace no row.
+ */
 async function inputOf({ format }: Case, { uuids }: Look): Promise<readonly string[]> {
   const all = [...RECORDS, NEW];
   return format.replaces ? all.filter((line) => !uuids.includes(uuidOf(line))) : all;
@@ -159,7 +164,7 @@ function uuidOf(line: string): string {
   return (JSON.parse(line) as { uuid: string }).uuid;
 }
 
-/** The promises that hold whatever was edited. */
+/** Checks the promises that hold after any edit. */
 async function judge(
   state: Case,
   before: Look,
@@ -179,7 +184,7 @@ async function judge(
   );
   if (!format.isKept(before.content, after.content, asides))
     add(state, 'lost', 'what a person had written is gone');
-  if (edit.kind === 'broken' && ledger === undefined && asides.length === 0) return; // told of by judgeKind
+  if (edit.kind === 'broken' && ledger === undefined && asides.length === 0) return; // reported by judgeKind
   for (const uuid of new Set(after.uuids)) {
     const most = Math.max(1, countOf(before.uuids, uuid));
     if (countOf(after.uuids, uuid) > most) add(state, 'double', `${uuid} has another row`);
@@ -198,7 +203,7 @@ function countOf(uuids: readonly string[], uuid: string): number {
   return uuids.filter((other) => other === uuid).length;
 }
 
-/** What this kind of edit asks for. */
+/** Checks the exit code and the message that this kind of edit requires. */
 function judgeKind(state: Case, { code, words }: Ended): void {
   const { edit, ledger } = state;
   const isRefused = code === 65;

@@ -19,14 +19,14 @@ import type { Report } from './support/report.ts';
 import { line } from './support/saving.ts';
 
 /*
- * Somebody edits, replaces or removes a file of task-save while it runs; then the same command is run again, as the
- * message says.
+ * Trials in which a person edits, replaces or removes a file of task-save while it runs. The same command
+ * then runs again, as the message says.
  */
 
 const FORMATS = ['csv', 'tsv', 'ndjson', 'db'] as const;
 const GOOD = ['t1', 't2', 't4', 't5'];
 const BAD_LINE = 'not a record zwei t2\n';
-/** Records before the edit, and after it; one that failed makes the exit code of a good run 1. */
+/** Records before and after the edit. One of them has failed, so the exit code of a normal run is 1. */
 const BEFORE = [line('t1', 'SUCCESS'), line('t3', 'FAILURE'), line('t2', 'SUCCESS')];
 const AFTER = [line('t4', 'SUCCESS'), line('t5', 'SUCCESS')];
 const NORMAL = 1;
@@ -36,13 +36,13 @@ interface Trial {
   readonly target: 'output' | 'ledger' | 'rest' | 'rejects';
   readonly edit: Edit;
   readonly hasLedger: boolean;
-  /** Whether all files are in one folder. */
+  /** True if all files are in one folder. */
   readonly isOnePlace: boolean;
-  /** Whether records come after the edit; otherwise the run only ends. */
+  /** True if the run receives no more records after the edit. */
   readonly isLate: boolean;
 }
 
-/** Paths in the working directory of a trial. */
+/** Returns the paths in the working directory of a trial. */
 function pathsOf({ format, isOnePlace }: Trial): Readonly<Record<Trial['target'], string>> {
   const out = `data/out.${format}`;
   const folder = isOnePlace ? 'data' : 'other';
@@ -78,7 +78,10 @@ function trials(): readonly Trial[] {
   return all;
 }
 
-/** @param isTried the trials to run; default: all */
+/**
+ * Edits a file during each run.
+ * @param isTried selects the trials; default: all
+ */
 export async function editsDuring(
   program: Program,
   isTried: (trial: Trial) => boolean = () => true,
@@ -96,7 +99,6 @@ export async function editsDuring(
   return report;
 }
 
-/** One trial in its folder. */
 class Scene {
   readonly #program: Program;
   readonly #folder: string;
@@ -158,7 +160,7 @@ class Scene {
     await stage.until(() => stage.stdout.includes(record));
   }
 
-  /** Gives a line that is rejected, and a record behind it: by then the line is in the file. */
+  /** Sends an invalid line and waits until it is in the rejects file. */
   async #reject(stage: FedStage): Promise<void> {
     stage.give(BAD_LINE);
     await stage.until(() => stage.stderr.includes('stdin:4'));
@@ -171,14 +173,14 @@ class Scene {
     const stops = edit.kind !== 'goes on';
     if (code === undefined) this.#add('hang', stderr);
     else if (code !== (stops ? 74 : NORMAL)) this.#add('exit code', `${code}: ${stderr}`);
-    // With its folder, other files are gone too: one of them is named.
+    // If the folder is gone, other files are gone too, and the message names one of them.
     const path = this.#paths[target];
     const named = FOLDER_EDITS.includes(edit) ? `${dirname(path)}/` : path;
     if (stops && !(stderr.includes(named) && stderr.includes('run the same command again')))
       this.#add('other', `it does not say what happened and what to do: ${stderr}`);
   }
 
-  /** No uuid may be in the ledger without a row, unless the message named the output. */
+  /** Checks that each uuid in the ledger has a row, unless the message named the output. */
   async #checkLedger({ stderr }: FedStage, code: number | undefined): Promise<void> {
     const rows = await this.#rows();
     const isSaid = code !== 0 && code !== NORMAL && stderr.includes('data/');
@@ -187,10 +189,10 @@ class Scene {
     }
   }
 
-  /** What was passed on as safe is in some file, unless the person has removed it for good. */
+  /** Checks that each acknowledged record is in a file, unless the edit removed it for good. */
   async #checkAcknowledged({ stdout }: FedStage): Promise<void> {
     const { edit, target, format } = this.#trial;
-    const isChecked = target === 'output' || target === 'ledger'; // by every commit
+    const isChecked = target === 'output' || target === 'ledger'; // each commit checks these two
     if (isChecked && edit.kind !== 'goes on' && stdout.includes('"uuid":"t4"'))
       this.#add('lost', 't4 was acknowledged after the edit');
     if (edit.kind === 'loses' || format === 'db') return;
@@ -215,7 +217,7 @@ class Scene {
   async #again(): Promise<void> {
     let stage = await this.#rerun();
     if (stage.code === 65 && stage.stderr.includes('add --accept-edits')) {
-      // Rows are gone, and were named: the person has their tasks done again.
+      // The message named the missing rows, and the person runs their tasks again.
       stage = await this.#rerun('--accept-edits');
     }
     if (stage.code !== NORMAL) this.#add('exit code', `${stage.code} of the next run: ${stage.stderr}`);
@@ -261,12 +263,12 @@ class Scene {
   }
 }
 
-/** Whether a path leads to this file. */
+/** Returns whether a path leads to this file. */
 function isFileOf(path: string, { ino }: Stats): boolean {
   return statSync(path, { throwIfNoEntry: false })?.ino === ino;
 }
 
-/** The bytes of what a person has left at a path; undefined if that is not a file. */
+/** Returns the bytes of the file at a path; undefined if there is none. */
 function contentsOf(path: string): string | undefined {
   return existsSync(path) && statSync(path).isFile() ? readFileSync(path, 'latin1') : undefined;
 }

@@ -6,7 +6,7 @@ import { ours } from './support/program.ts';
 import { prove, type Report } from './support/report.ts';
 import { canTrace } from './support/strace.ts';
 
-/** Reports of all trials, for one line of the table. */
+/** Reports of all trials. They share one row of the table. */
 const reports: Report[] = [];
 
 function check(report: Report, figure: string, least: number): void {

@@ -23,7 +23,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EIO: 'input/output error',
 };
 
-/** Which of the savings get which errors. */
+/** Errors that are injected, by the name of the saving. */
 const ERRORS: Readonly<Record<string, readonly string[]>> = {
   first: ['ENOSPC', 'EIO'],
   append: ['EIO'],
@@ -33,14 +33,17 @@ const ERRORS: Readonly<Record<string, readonly string[]>> = {
   nameless: [],
 };
 
-/** Small amounts for builds that are wrong; default: all. */
+/** Selection for builds with a mistake. Default: all. */
 export interface FailureAmount {
   readonly savings?: readonly string[];
-  /** Only failures of calls on this file. */
+  /** Only file whose calls fail. */
   readonly file?: string;
 }
 
-/** Makes every call of `task-save` that changes a file fail, one call a run, then lets it run again without that. */
+/**
+ * Makes each call of `task-save` that changes a file fail, one call per run, then runs the command again
+ * without a fault.
+ */
 export async function failingCalls(
   program: Program,
   { savings = Object.keys(ERRORS), file }: FailureAmount = {},
@@ -110,12 +113,12 @@ async function failOnce(program: Program, state: State, injection: Injection): P
   return [...breaches, ...breachesAtEnd(saving, whole, folder, again, `${label} the run after it:`)];
 }
 
-/** How a message calls a file: by what it is to become. */
+/** Returns the name of a file in messages: the name that it gets at the end. */
 function nameOf(file: string): string {
   return file === '.' ? '' : file === 'tee' ? 'the standard output' : file.replace(/\.(new|wide)$/, '');
 }
 
-/** Runs a saving in a folder of its own, with its calls traced. */
+/** Runs a saving in a folder of its own and traces its calls. */
 async function run(
   program: Program,
   { saving, base }: State,
@@ -130,7 +133,7 @@ async function run(
   };
 }
 
-/** Interrupts every second try of the calls that write and sync: nobody may notice. */
+/** Interrupts every second attempt of the calls that write and sync, which must have no effect. */
 export async function interruptedCalls(program: Program): Promise<Report> {
   const saving = SAVINGS.find(({ name }) => name === 'first') as Saving;
   const base = freshFolder();

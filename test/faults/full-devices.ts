@@ -8,7 +8,10 @@ import type { Breach, Report } from './support/report.ts';
 const RECORDS = '{"uuid":"a","n":1}\n{"uuid":\n{"uuid":"b","n":2,"run":{"state":"FAILURE"}}\n';
 const CSV = 'n\n1\n2,3\n';
 
-/** Commands whose output, or a file of theirs, is /dev/full, and what they must say. `in`, `a.csv`, `l.jsonl` are there. */
+/**
+ * Commands that write to /dev/full, and the message of each. They can use the files `in`, `a.csv` and
+ * `l.jsonl`.
+ */
 const FULL: readonly (readonly [command: string, says: RegExp])[] = [
   ...[
     'task-load a.csv',
@@ -32,7 +35,10 @@ const FULL: readonly (readonly [command: string, says: RegExp])[] = [
   ['task-done mark /dev/full < in', /cannot write to the ledger \/dev\/full: no space left/],
 ];
 
-/** What is refused, as it is no place to save to; a FIFO stands for a device, which would be replaced by a file. */
+/**
+ * Commands that refuse an output that is not a file. A FIFO stands for a device, which would be replaced by a
+ * file.
+ */
 const REFUSED: readonly string[] = [
   'task-save full.csv < in',
   'task-save full.csv --overwrite < in',
@@ -40,7 +46,10 @@ const REFUSED: readonly string[] = [
   'task-done clear fifo --yes',
 ];
 
-/** Runs commands that write to /dev/full. @param most how many of them */
+/**
+ * Runs commands that write to /dev/full.
+ * @param most maximum number of commands
+ */
 export async function fullDevices(program: Program, most: number = FULL.length): Promise<Report> {
   const commands = FULL.slice(0, most);
   const breaches: Breach[] = [];
@@ -51,7 +60,7 @@ export async function fullDevices(program: Program, most: number = FULL.length):
       breaches.push({ kind: code === 137 ? 'hang' : 'exit code', words: `${command}: ${code}` });
     if (!says.test(stderr)) breaches.push({ kind: 'other', words: `${command}: it says ${stderr}` });
     if (/\n +at /.test(stderr)) breaches.push({ kind: 'crash', words: `${command}: ${stderr}` });
-    // What was saved is saved, whoever could not be told.
+    // Saved records stay saved although the next stage did not receive them.
     const rows = rowsOf(join(cwd, 'out.csv')).uuids;
     const isSaver = /^task-save out.csv.*(tee|rejects)/.test(command);
     if (isSaver && rows.join() !== 'a') breaches.push({ kind: 'lost', words: `${command}: a has no row` });
@@ -70,10 +79,10 @@ export async function fullDevices(program: Program, most: number = FULL.length):
   return { figures: { commands: commands.length + REFUSED.length }, breaches };
 }
 
-/** Ways in which nobody hears what is said. */
+/** Redirections that lose all messages. */
 const DEAF = ['2> /dev/full', '2>&-', '2> >(exit)'];
 
-/** Commands that have something to say. */
+/** Commands that print messages. */
 const SAYING = [
   'task-load a.csv',
   'task-load --nonsense',
@@ -85,7 +94,10 @@ const SAYING = [
   'task-done nonsense',
 ];
 
-/** Runs commands whose words nobody hears: all else must be as ever. @param most how many of them */
+/**
+ * Runs commands whose messages are lost: records and exit code must stay the same.
+ * @param most maximum number of commands
+ */
 export async function unheardWords(program: Program, most: number = SAYING.length): Promise<Report> {
   const commands = SAYING.slice(0, most);
   const breaches: Breach[] = [];
@@ -109,7 +121,7 @@ function makeFolder(): string {
   return cwd;
 }
 
-/** One that hangs is killed, and has 137. */
+/** Runs a command. One that hangs is killed and ends with 137. */
 function run(program: Program, command: string, cwd: string): Promise<Ended> {
   return sh(`timeout -s KILL 20 bash -c '${command}'`, { cwd, env: program.env });
 }

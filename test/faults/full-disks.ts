@@ -14,7 +14,10 @@ import {
   type Whole,
 } from './support/saving.ts';
 
-/** The output has 3 KB, the ledger 6, and the rest file 3 or 13: by `pad`, in bytes a failure. */
+/**
+ * Returns a saving with an output of 3 KB, a ledger of 6 KB, and a rest file of 3 or 13 KB.
+ * @param pad bytes of padding in each failure
+ */
 function savingOf(pad: number): Saving {
   const lines = Array.from({ length: 40 }, (_, i) => {
     const failed = i % 2 === 0 ? line(`t${i}c`, 'FAILURE', { pad: 'x'.repeat(pad) }) : '';
@@ -24,7 +27,7 @@ function savingOf(pad: number): Saving {
   return { name: `failures of ${pad} bytes`, out: 'out.csv', options, parts: [lines.join('')] };
 }
 
-/** A saving, what it should leave, and its folder before it. */
+/** Saving with its expected result and its folder before the run. */
 interface Scene {
   readonly saving: Saving;
   readonly whole: Whole;
@@ -38,7 +41,7 @@ async function sceneOf(program: Program, saving: Saving): Promise<Scene> {
   return { saving, whole: await prepare(program, saving, before), before };
 }
 
-/** A run that may have been short of room, and one after it that was not. */
+/** Run that may have had too little space, and a second one with enough. */
 interface Runs {
   readonly label: string;
   readonly first: Ended;
@@ -47,10 +50,10 @@ interface Runs {
   readonly secondFolder: string;
 }
 
-/** What is wrong, and whether the first run was short of room at all. */
+/** Returns the breaches, and whether the first run had too little space. */
 async function judge({ saving, whole }: Scene, runs: Runs): Promise<{ isFull: boolean; breaches: Breach[] }> {
   const { label, first, firstFolder, second, secondFolder } = runs;
-  // A run that says that all is well has left all that it should.
+  // A run that reports success must have saved everything.
   if (first.code === 1)
     return {
       isFull: false,
@@ -65,7 +68,7 @@ async function judge({ saving, whole }: Scene, runs: Runs): Promise<{ isFull: bo
   return { isFull: true, breaches };
 }
 
-/** How a file system is mounted in a name space of our own; undefined where that is not allowed. */
+/** Command that creates a private mount namespace; undefined if the system does not allow it. */
 export const mounts: string | undefined = await (async () => {
   for (const alone of ['unshare -Urm', 'unshare -m']) {
     const { code } = await sh(`${alone} bash -c 'mkdir d && mount -t tmpfs -o size=64k none d'`);
@@ -75,9 +78,9 @@ export const mounts: string | undefined = await (async () => {
 })();
 
 /**
- * Saves to a file system of 64 KB that has so many of them free, so that it gets full in the rows, the ledger, the
- * rest file or as that is merged; then it is given room.
- * @param free in KB. Default: 4, 8, … 64
+ * Saves to a file system of 64 KB with little free space, so that it becomes full at the rows, the ledger,
+ * the rest file or the merge of rest files; then runs again with more space.
+ * @param free free space in KB. Default: 4, 8, … 64
  */
 export async function fullDisks(
   program: Program,
@@ -120,8 +123,8 @@ export async function fullDisks(
 }
 
 /**
- * Saves where no file may get longer than so many blocks of 1 KB, with the signal that tells of it ignored and not.
- * @param blocks default: 1 to 13
+ * Saves under a file size limit of some KB, with SIGXFSZ ignored or not.
+ * @param blocks limits in KB. Default: 1 to 13
  */
 export async function limitedFiles(
   program: Program,
@@ -132,7 +135,7 @@ export async function limitedFiles(
     scenes.map((scene, i) => async (): ReturnType<typeof judge> => {
       const cwd = copyOf(scene);
       const trap = (limit + i) % 2 === 0 ? 'trap "" XFSZ;' : '';
-      // What is passed on is not limited.
+      // The standard output is not limited.
       const run = (first: string): Promise<Ended> =>
         sh(`(${first} exec ${command(scene.saving)} < in) | cat > tee; exit \${PIPESTATUS[0]}`, {
           cwd,
@@ -156,7 +159,7 @@ function copyOf({ before }: Scene): string {
   return cwd;
 }
 
-/** Counts those that were short of room. */
+/** Counts the runs that had too little space. */
 function reportOf(figure: string, judged: readonly Awaited<ReturnType<typeof judge>>[]): Report {
   return {
     figures: { [figure]: judged.filter(({ isFull }) => isFull).length },

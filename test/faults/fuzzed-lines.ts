@@ -10,21 +10,21 @@ import type { Program } from './support/program.ts';
 import type { Breach, Report } from './support/report.ts';
 
 export interface FuzzAmount {
-  /** How many lines each of the four stages is given in its longest stream. */
+  /** Number of lines in the longest stream of each of the four stages. */
   readonly lines: number;
   readonly seed: number;
 }
 
 /**
- * How much more memory a stream may take than one of a tenth of its lines, in MB. It is 20 to 60 where the machine is
- * idle, and more where garbage is swept late; what is kept for each line would be hundreds.
+ * Maximum additional memory, in MB, of a stream compared with one of a tenth of its lines. The growth is 20
+ * to 60 on an idle machine, and more if garbage is collected late. Memory kept per line would be hundreds.
  */
 const MOST_GROWTH = 120;
 
 /**
- * Gives each stage lines that mean harm, by the real executables. None ends other than by saying 0 or 1; each bad line
- * is rejected by its number, each good one comes out as it was; nothing on the standard error drives a terminal;
- * memory does not grow with the number of lines.
+ * Passes hostile lines to the executables. Each must exit with 0 or 1, reject each invalid line by its
+ * number, emit each valid line unchanged, and write nothing to stderr that controls a terminal. Memory must
+ * not grow with the number of lines.
  */
 export async function fuzzedLines(program: Program, { lines, seed }: FuzzAmount): Promise<Report> {
   const figures = { lines: 0, rejected: 0, runs: 0 };
@@ -32,7 +32,10 @@ export async function fuzzedLines(program: Program, { lines, seed }: FuzzAmount)
   const { url } = await startServer();
   const dryRun = exec('--dry-run --print-curl', ['PENDING']);
   const requests = exec(`--retries 0 -j 20 --url '${url}/{id}'`, ['SUCCESS', 'FAILURE']);
-  /** What is tried, and with how many of the lines; those of all are compared with a tenth of them. */
+  /**
+   * Trials with the share of the lines that each receives. A trial with all lines is compared with one of a
+   * tenth of them.
+   */
   const trials: readonly [name: string, trial: Trial, part: number][] = [
     ['load ndjson', load, 1],
     ['exec --dry-run', dryRun, 1],
@@ -80,6 +83,6 @@ export async function fuzzedLines(program: Program, { lines, seed }: FuzzAmount)
   const lane = async (of: number): Promise<void> => {
     for (let i = of; i < trials.length; i += 2) await tryOne(i);
   };
-  await Promise.all([lane(0), lane(1)]); // a process for each core
+  await Promise.all([lane(0), lane(1)]); // one lane per core
   return { figures, breaches };
 }

@@ -7,8 +7,8 @@ import type { Report } from './support/report.ts';
 import { Stage } from './support/stage.ts';
 
 /*
- * Modules and flows that print, leave open, throw, return and block what they should not, in a stage that is stopped at
- * a random moment. Each task that the stage takes must come out as one record, and the stage must end.
+ * Modules and flows that print, leave open, throw, return and block in ways that they should not, in a stage
+ * that is stopped at a random moment. The stage must end, and emit each task that it read as one record.
  */
 
 export interface HostileAmount {

@@ -7,31 +7,31 @@ import type { Program } from './support/program.ts';
 import type { Breach, Report } from './support/report.ts';
 
 export interface HugeAmount {
-  /** How long a line is, in MB. */
+  /** Length of a line in MB. */
   readonly megabytes: number;
 }
 
-/** No stage may need more memory, in MB, however long a line is. */
+/** Maximum memory of a stage in MB, however long a line is. */
 const MOST_MEMORY = 250;
 
 const PEAK = `import { writeFileSync } from 'node:fs';
 process.on('exit', () => writeFileSync('peak', String(process.resourceUsage().maxRSS / 1024)));`;
 
-/** A stage that is given something huge, and what must come of it. */
+/** Stage with a huge input and its expected result. */
 interface Trial {
-  /** What makes its input: a shell command, in which `huge` writes a line's worth of one letter. */
+  /** Shell command that writes the input. In it, `huge` writes one letter for the length of a line. */
   readonly input: string;
   readonly command: string;
-  /** What is rejected, as `line code`, or what stands on stderr in its place. */
+  /** Expected rejects as `line code`, or the expected stderr. */
   readonly bad: readonly string[] | RegExp;
-  /** How many records come out. */
+  /** Expected number of records. */
   readonly records: number;
 }
 
 const AFTER = `echo '{"uuid":"after"}'`;
-/** A line that is huge, then one that is not. */
+/** A huge line, then a normal one. */
 const LINES = `huge; echo; ${AFTER}`;
-/** A record with a million levels, then one without. */
+/** A record with a million levels, then a normal one. */
 const DEEP = `printf '{"uuid":"deep","x":'; deep '['; deep ']'; echo '}'; ${AFTER}`;
 const EXEC = 'task-exec --http --dry-run --url http://h/';
 const SAVE = 'task-save out.csv --quiet; code=$?; sed 1d out.csv; exit $code';
@@ -96,7 +96,7 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     bad: TOO_DEEP,
     records: 1,
   },
-  'sixteen million bytes that are no text': {
+  'sixteen million bytes that are not text': {
     input: `head -c 16000000 /dev/zero | tr '\\0' '\\377'; echo; ${AFTER}`,
     command: 'task-load --format ndjson',
     bad: ['1 UTF8'],
@@ -111,7 +111,7 @@ const TRIALS: Readonly<Record<string, Trial>> = {
 };
 
 /**
- * Gives stages lines that are huge, or nested without end. Each is rejected with its place, the line after it is still
+ * Passes huge or deeply nested lines to stages. Each is rejected with its position, the next line is still
  * read, and memory is bounded.
  */
 export async function hugeLines(program: Program, { megabytes }: HugeAmount): Promise<Report> {
@@ -155,13 +155,16 @@ export async function hugeLines(program: Program, { megabytes }: HugeAmount): Pr
   const lane = async (of: number): Promise<void> => {
     for (const [name, trial] of trials.filter((_, i) => i % 2 === of)) await tryOne(name, trial);
   };
-  await Promise.all([lane(0), lane(1)]) // a process for each core
+  await Promise.all([lane(0), lane(1)]) // one lane per core
     .finally(() => rmSync(folder, { recursive: true }));
   figures.megabytes = megabytes;
   return { figures, breaches };
 }
 
-/** A huge line and one that is not, packed: many members of the same bytes, which is what gzip makes of files it joins. */
+/**
+ * Returns a huge line and a normal one, compressed. The gzip file has many members of the same bytes, so it
+ * is made quickly.
+ */
 function packedLine(megabytes: number): Buffer {
   const member = gzipSync(Buffer.alloc(16 * 1024 * 1024, 'a'));
   const members = new Array<Buffer>(Math.ceil(megabytes / 16)).fill(member);

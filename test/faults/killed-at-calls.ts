@@ -16,26 +16,26 @@ import {
 import { stepwise } from './support/stepwise.ts';
 import { type Point, pointsIn, TRACEABLE, tracing } from './support/strace.ts';
 
-/** A folder as it is before a run that is killed at every call. */
+/** Folder before a run that is killed at every call. */
 interface State {
   readonly name: string;
   readonly saving: Saving;
   readonly whole: Whole;
-  /** Where its folder is, and copies of it. */
+  /** Folder that contains the folder of the state and its copies. */
   readonly base: string;
   readonly folder: string;
-  /** What the run is given. */
+  /** Input of the run. */
   readonly parts: readonly string[];
 }
 
-/** A call that a run is killed at. */
+/** Call at which a run is killed. */
 type Kill = Point & { readonly when: number };
 
-/** What a killed run is left as, before the recovery that is killed too. */
+/** State after a kill, from which a recovery starts that is killed too. */
 interface Left {
   readonly saving: string;
   readonly kill: Kill;
-  /** What is cut off a file then, in bytes: what a power cut, or a kill in the middle of the call, leaves. */
+  /** Number of bytes that are cut off a file: a power loss, or a kill during the call, loses them. */
   readonly torn?: { readonly file: string; readonly bytes: number };
 }
 
@@ -63,18 +63,18 @@ const LEFT: readonly Left[] = [
   },
 ];
 
-/** Small amounts for builds that are wrong; default: all. */
+/** Selection for builds with a mistake. Default: all. */
 export interface KillAmount {
   readonly savings?: readonly string[];
-  /** Kills only at calls on this file. */
+  /** Only file whose calls are interrupted by a kill. */
   readonly file?: string;
-  /** Whether recoveries are killed too. */
+  /** True to kill recoveries too. */
   readonly recoveries?: boolean;
 }
 
 /**
- * Kills `task-save` at every call that changes a file, one call a run, then lets it run to its end; and the same with
- * the recovery after a kill.
+ * Kills `task-save` at each call that changes a file, one call per run, then runs it to its end. Does the
+ * same with the recovery after a kill.
  */
 export async function killedAtCalls(
   program: Program,
@@ -111,7 +111,7 @@ async function stateOf(program: Program, saving: Saving): Promise<State> {
   return { name: saving.name, saving, whole, base, folder, parts: saving.parts };
 }
 
-/** The state that a kill leaves. The recovery from it is given no input. */
+/** Returns the state after a kill. The recovery from it receives no input. */
 async function leave(program: Program, state: State, { kill, torn }: Left, n: number): Promise<State> {
   const name = `${state.name}, left by a kill at ${wordsOf(kill)}${torn ? `, ${torn.bytes} bytes less in ${torn.file}` : ''}`;
   const folder = join(state.base, `left-${n}`);
@@ -132,7 +132,7 @@ async function pointsOf(program: Program, state: State): Promise<ReturnType<type
   return pointsIn(folder, trace);
 }
 
-/** Kills a run at one call, looks at what it has left, runs it again to its end, and looks again. */
+/** Kills a run at one call, checks its folder, runs the command to its end, and checks again. */
 async function killOnce(program: Program, state: State, kill: Kill): Promise<Breach[]> {
   const { saving, whole } = state;
   const label = `${state.name}, killed at ${wordsOf(kill)}:`;
@@ -149,7 +149,7 @@ function wordsOf({ call, file, when }: Kill): string {
   return `${call} ${file} #${when}`;
 }
 
-/** Copies the folder of a state to `folder`, and runs it there with an injection. */
+/** Copies the folder of a state to `folder` and runs it there with an injection. */
 async function runKilled(
   program: Program,
   state: State,

@@ -5,13 +5,14 @@ import type { Report } from './support/report.ts';
 import { inRound, type Round, run, type Start, type Way } from './support/round.ts';
 
 /*
- * kill -9 of a stage, or of all of them, at any moment of a live pipeline; and the same run again to its end.
+ * Stages of a live pipeline, or all of them, are killed at random moments. The same command then runs to its
+ * end.
  */
 
 const VICTIMS = ['load', 'exec', 'save', 'all'] as const;
-/** How many pipelines run at once. */
+/** Number of pipelines that run at the same time. */
 const LANES = 3;
-/** How often a kill that came too late is tried earlier. */
+/** Maximum number of attempts, each at an earlier moment, if a kill comes too late. */
 const TRIES = 6;
 
 const WAYS: readonly Way[] = [
@@ -22,8 +23,9 @@ const WAYS: readonly Way[] = [
 ];
 
 /**
- * @param each how often each of load, exec, save and all of them are killed
- * @param seed of the moments of the kills
+ * Kills stages of live pipelines.
+ * @param each number of kills of each of load, exec, save and all of them
+ * @param seed seed of the moments of the kills
  */
 export async function killedStages(program: Program, each: number, seed = Date.now()): Promise<Report> {
   const pages = await startPages();
@@ -47,20 +49,20 @@ export async function killedStages(program: Program, each: number, seed = Date.n
   return report;
 }
 
-/** A kill that is to be counted for its victim. */
+/** Kill that counts for its victim. */
 interface Plan {
   readonly victim: string;
-  /** A stage of the way; for `save` it may be the one that marks. */
+  /** Name of the stage; for `save` it can be the stage that marks. */
   readonly stage: string;
-  /** When, of the life of that stage: 0 to 1. */
+  /** Moment as a share of the life of that stage, from 0 to 1. */
   readonly moment: number;
 }
 
-/** All kills, spread over the life of their victims: one, two or three in a row for each pipeline. */
+/** Returns all kills, spread over the life of their victims: one, two or three per pipeline. */
 function plansOf(each: number, random: () => number): { way: Way; kills: readonly Plan[] }[] {
   const kills = VICTIMS.flatMap((victim) =>
     Array.from({ length: each }, (_, i) => {
-      // More of them late, where more is at stake.
+      // More kills come late, when there is more to lose.
       return { victim, moment: Math.sqrt((i + random()) / each), order: random() };
     }),
   ).sort((a, b) => a.order - b.order);
@@ -76,7 +78,10 @@ function plansOf(each: number, random: () => number): { way: Way; kills: readonl
   return plans;
 }
 
-/** Kills a pipeline some times in a row, and runs it again to its end. A kill that comes too late is tried earlier. */
+/**
+ * Kills a pipeline several times in a row, then runs it to its end. A kill that comes too late is repeated
+ * earlier.
+ */
 async function killedInTurn(start: Start, kills: readonly Plan[], lives: Lives): Promise<void> {
   for (let i = 0, left = kills; i < TRIES && left.length > 0; i++) {
     const missed: Plan[] = [];
@@ -93,7 +98,7 @@ async function killedInTurn(start: Start, kills: readonly Plan[], lives: Lives):
   }
 }
 
-/** How long each stage lives, and `all` of them, in milliseconds from the start. */
+/** Duration of each stage, and of the pipeline as `all`, in milliseconds. */
 type Lives = ReadonlyMap<string, number>;
 
 async function livesOf(round: Round): Promise<Lives> {

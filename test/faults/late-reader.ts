@@ -4,13 +4,13 @@ import { freshFolder, sh } from '../support/run.ts';
 import type { Program } from './support/program.ts';
 import type { Breach, Report } from './support/report.ts';
 
-/** What a pipe holds, and what is read of a file at once. */
+/** Capacity of a pipe, and size of one read from a file, in bytes. */
 const PIPE = 65_536;
-/** What is left when the pipe is full: less than a stream takes without asking anybody to wait. */
+/** Bytes left over when the pipe is full: less than the size at which a stream asks its writer to wait. */
 const REST = 8192;
 const LINE = 128;
 
-/** The stages, each with a name; `in` has a record a line, of the same length. */
+/** Stages by name; the file `in` has one record per line, all of the same length. */
 const STAGES: readonly (readonly [name: string, command: string])[] = [
   ['task-load', 'task-load in --format ndjson'],
   ['task-exec', 'task-exec --http --dry-run 2> said < in'],
@@ -24,8 +24,8 @@ function record(i: number): string {
 }
 
 /**
- * A reader that begins to read when the stage has long written all that a pipe takes: what is left over must wait
- * for it, and not be cut off at the end of the process.
+ * Starts to read after the stage has filled the pipe. The rest of the output must wait for the reader, and
+ * must not be cut off when the process ends.
  */
 export async function lateReader(program: Program, stages = STAGES.length): Promise<Report> {
   const breaches: Breach[] = [];

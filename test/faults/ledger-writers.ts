@@ -8,13 +8,13 @@ import type { Report } from './support/report.ts';
 import { LEDGER, live, type Writer, writersIn } from './support/writers.ts';
 
 /*
- * Four writers on one ledger, killed and started again, while others read it, and compact it.
+ * Four writers append to one ledger. They are killed and restarted while other processes read and compact the
+ * ledger.
  */
 
-/** How often each writer is killed between two moments when nobody writes. */
+/** Number of kills of a writer between two checks without writers. */
 const LIVES = 3;
 
-/** Four writers in a folder. */
 interface Trial {
   readonly folder: string;
   readonly writers: readonly Writer[];
@@ -23,14 +23,15 @@ interface Trial {
   /** Runs a command in the folder. */
   readonly task: (command: string) => ReturnType<typeof sh>;
   readonly add: Notes['add'];
-  /** How many compactions run, and how many lines without an end are to be left once none does. */
+  /** Number of compactions that are running, and number of lines without an end to append when none is. */
   compacting: number;
   torn: number;
 }
 
 /**
- * @param kills how often a writer is killed, in all
- * @param seed of the moments of the kills
+ * Kills and restarts the writers.
+ * @param kills total number of kills
+ * @param seed seed of the moments of the kills
  */
 export async function ledgerWriters(program: Program, kills: number, seed = Date.now()): Promise<Report> {
   const report = notes();
@@ -53,11 +54,11 @@ export async function ledgerWriters(program: Program, kills: number, seed = Date
   return report;
 }
 
-/** Has a writer killed some times, one in four times with a line of a fifth one left that has no end. */
+/** Kills a writer several times. One kill in four leaves a line without an end, as of a fifth writer. */
 async function lives(trial: Trial, writer: Writer): Promise<void> {
   const { notes, random } = trial;
   for (let i = 0; i < LIVES; ) {
-    // One in five while it starts.
+    // One kill in five comes during the start.
     const moment = random() < 0.2 ? { at: random() * 300 } : { acknowledged: Math.ceil(random() * 800) };
     const wasKilled = await live(writer, moment);
     if (!wasKilled) notes.count('turned away while the ledger was compacted');
@@ -70,14 +71,14 @@ async function lives(trial: Trial, writer: Writer): Promise<void> {
   }
 }
 
-/** Leaves lines without an end. They take no lock, so they wait until no compaction runs. */
+/** Appends lines without an end. It takes no lock, so it waits until no compaction runs. */
 function tear(trial: Trial): void {
   if (trial.compacting > 0) return;
   for (; trial.torn > 0; trial.torn--)
     appendFileSync(join(trial.folder, LEDGER), '{"uuid":"torn","at":"2026-01-0');
 }
 
-/** Readers must never fail, whatever is being written. */
+/** Reads the ledger again and again. A reader must never fail, whatever is being written. */
 async function read(trial: Trial, isOver: () => boolean): Promise<void> {
   const { writers, notes, random, task, add } = trial;
   for (let i = 0; !isOver(); i++) {
@@ -103,7 +104,7 @@ async function read(trial: Trial, isOver: () => boolean): Promise<void> {
   }
 }
 
-/** Compacts the ledger, which is refused while somebody writes; one in three times it is killed. */
+/** Compacts the ledger, which task-done refuses while a process writes. One compaction in three is killed. */
 async function compact(trial: Trial, at: number): Promise<void> {
   const { notes, random, task, add } = trial;
   await after(at);
@@ -118,7 +119,7 @@ async function compact(trial: Trial, at: number): Promise<void> {
   else add('exit code', `task-done compact: ${code} ${stderr}`);
 }
 
-/** What must hold once all have ended well: all that was given is there, and nothing of it is torn. */
+/** Checks the ledger after all writers have ended: it has every acknowledged uuid, and no torn line. */
 async function check({ folder, writers, notes, task, add }: Trial): Promise<void> {
   const finished = finishedIn(join(folder, LEDGER));
   for (const { name, out, given, acknowledged } of writers) {
@@ -131,11 +132,12 @@ async function check({ folder, writers, notes, task, add }: Trial): Promise<void
       notes.breaches.push(...breachesOf({ folder, out, acknowledged, rows: given, label: name }));
     notes.figures['acknowledged lines'] = (notes.figures['acknowledged lines'] ?? 0) + acknowledged.size;
   }
-  for (const uuid of finished) add('other', `${JSON.stringify(uuid)} is in the ledger, and nobody wrote it`);
+  for (const uuid of finished)
+    add('other', `${JSON.stringify(uuid)} is in the ledger, but no writer wrote it`);
   await checkVerbs(folder, task, add);
 }
 
-/** `task-done check` names the lines that are torn and no others, and `count` counts what JSON.parse does. */
+/** Checks that `task-done check` names exactly the torn lines, and that `count` agrees with JSON.parse. */
 async function checkVerbs(folder: string, task: Trial['task'], add: Notes['add']): Promise<void> {
   const lines = readFileSync(join(folder, LEDGER), 'utf8').split('\n');
   const torn = lines.flatMap((line, i) => (line === '' || isJson(line) ? [] : [`${i + 1}`]));

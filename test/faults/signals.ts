@@ -10,31 +10,33 @@ import { type Cell, CODES, commandOf, isRight, LOOP, signalCells, signalOf } fro
 import { Stage } from './support/stage.ts';
 
 /*
- * What ends a stage early, whatever it is doing: each is a process between two real pipes.
+ * Events that end a stage early, in every state of the stage. Each stage is a process between two real pipes.
  */
 
-/** By then it must have ended, in milliseconds: less than the grace that work has by default. */
+/** Maximum time to the end in milliseconds, less than the default grace. */
 const LIMIT = 9000;
-/** So many tasks are worked on at once. */
+/** Number of tasks in flight. */
 const JOBS = 20;
-/** So many lines come before it is idle. */
+/** Number of lines before the stage is idle. */
 const FEW = 5;
-/** Moments of a start, in milliseconds. */
+/** Moments during the start, in milliseconds. */
 const STARTS = [30, 120, 220] as const;
 const FLOOD = 10_000_000;
-/** What it may take of a processor while it waits, in percent. */
+/** Maximum processor time of a waiting stage, in percent. */
 const MOST_SHARE = 10;
 
-/** A cell as it is tried. */
 interface Trial extends Cell {
   readonly stage: Stage;
   readonly folder: string;
   readonly add: Notes['add'];
-  /** How many requests there were. */
+  /** Number of requests so far. */
   asked: number;
 }
 
-/** @param isTried which cells to try; default: all */
+/**
+ * Ends stages in each cell.
+ * @param isTried selects the cells; default: all
+ */
 export async function signals(
   program: Program,
   isTried: (cell: Cell) => boolean = () => true,
@@ -62,7 +64,7 @@ interface Place {
 async function tryCell(cell: Cell, { program, folder, pages, report }: Place): Promise<void> {
   const { name, mood, event } = cell;
   const add: Notes['add'] = (kind, words) => report.add(kind, `${name}, ${mood}, ${event}: ${words}`);
-  // Results are held back to 4 MB before an executor starts no more.
+  // An executor holds back up to 4 MB of results before it starts no more tasks.
   const more = 'x'.repeat(mood !== 'blocked' ? 10 : name === 'task-exec' ? 30_000 : 500);
   const round = `${mood === 'hanging' ? HANGING : mood}-${folder.replace(/.*-/, '')}`;
   const lineOf = (n: number): string =>
@@ -129,7 +131,10 @@ async function prepare(trial: Trial): Promise<void> {
   if (mood !== 'busy') await quiet(stage, add);
 }
 
-/** It must not burn the processor while it waits; a moment of clearing up is none of that. */
+/**
+ * Checks that a waiting stage uses little processor time. A short peak, for example of garbage collection, is
+ * allowed.
+ */
 async function quiet(stage: Stage, add: Notes['add']): Promise<void> {
   let share = 100;
   for (let i = 0; i < 5 && share > MOST_SHARE; i++) {
@@ -141,7 +146,7 @@ async function quiet(stage: Stage, add: Notes['add']): Promise<void> {
   if (share > MOST_SHARE) add('other', `it takes ${share.toFixed(0)} % of a processor while it waits`);
 }
 
-/** Does what is to end it. Returns when. */
+/** Triggers the event. Returns its time. */
 async function act(trial: Trial): Promise<number> {
   const { stage, event, mood } = trial;
   if (event === 'reader gone') stage.leave();
@@ -167,7 +172,10 @@ async function act(trial: Trial): Promise<number> {
   return acted;
 }
 
-/** What may still be done after the first signal: filters at the end drain their input, and all wait for a reader. */
+/**
+ * Checks the work that continues after the first signal: filters at the end of a pipe drain their input, and
+ * every stage waits for a reader.
+ */
 async function goOn({ stage, mood, name, add }: Trial): Promise<void> {
   const drains = name === 'task-save' || name === 'task-done mark';
   await stage.heard();
@@ -185,16 +193,16 @@ async function goOn({ stage, mood, name, add }: Trial): Promise<void> {
   await stage.close();
 }
 
-/** Whole lines. */
+/** Returns the complete lines of a text. */
 function linesOf(text: string): string[] {
   return text.split('\n').slice(0, -1);
 }
 
-/** What must hold of what came out, and of what is kept. */
+/** Checks the output, and the files that the stage has written. */
 async function check({ stage, name, mood, event, folder, add }: Trial): Promise<void> {
   await stage.readAll();
   const consumed = Array.from({ length: stage.consumed() }, (_, n) => uuidOf(n));
-  // Who leaves at once cannot take back the half of a line that a full pipe had room for.
+  // A stage that ends at once cannot take back the half of a line that was already in a full pipe.
   const mayBeCut = event === 'reader gone' || (event === 'second SIGINT' && mood === 'blocked');
   if (!mayBeCut && !/^(.*\n)?$/s.test(stage.out)) add('torn', 'its output does not end with a newline');
   const out = linesOf(stage.out).map((line) => (JSON.parse(line) as { uuid: string }).uuid);

@@ -29,7 +29,7 @@ interface AtomSpec {
 interface FlowSpec {
   readonly pattern: 'linear' | 'unordered' | 'graph';
   readonly tries: number;
-  /** Positions of two parts, and the depth of a decider between them that says no. */
+  /** Positions of two parts, and the depth of a decider between them that returns false. */
   readonly links: readonly (readonly [number, number, Depth | undefined])[];
   readonly parts: readonly (AtomSpec | FlowSpec)[];
 }
@@ -37,9 +37,9 @@ interface FlowSpec {
 const PATTERNS = { linear, unordered, graph };
 
 /**
- * Any nested flow.
+ * Generates nested flows.
  * @param tries maximum tries of a retry controller; 0 for no controller
- * @param depths of deciders that say no
+ * @param depths of deciders that return false
  */
 function flows(tries: number, depths: readonly Depth[] = []): fc.Arbitrary<FlowSpec> {
   const { flow } = fc.letrec<{ part: AtomSpec | FlowSpec; flow: FlowSpec }>((tie) => ({

@@ -46,7 +46,7 @@ interface RecordedFlow {
 }
 
 interface Recording {
-  /** What TaskFlow does in another way than we do, if it does. */
+  /** Difference between TaskFlow and our engine; undefined if there is none. */
   readonly why?: string;
   readonly flow: RecordedFlow;
   readonly state: string;
@@ -127,7 +127,7 @@ test('flows pass through the recorded states of TaskFlow, in the same order', as
     expect({ ...recording, ...(await replayed(recording)) }).toEqual(recording);
 });
 
-/** Lines of ours that TaskFlow does not have, and lines of TaskFlow that we do not have, by what TaskFlow does. */
+/** Lines that only our engine has (`more`) or only TaskFlow has (`less`), by the behaviour of TaskFlow. */
 const DIFFERENCES: Readonly<Record<string, { state: string; more: string[]; less: string[] }>> = {
   'it reverts an atom that was about to start when its sibling failed': {
     ...{ state: 'REVERTED', more: [] },

@@ -1,4 +1,4 @@
-/* Files that are not what their names or their first lines say. */
+/* Files whose contents differ from their names or their first lines. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -22,7 +22,7 @@ function tasksIn({ stdout }: Ended): unknown[] {
 
 const AGAIN = 'this is the header again, as in files that were joined';
 
-describe('a header that comes again is rejected with its line, not a task', () => {
+describe('a repeated header is rejected with its line and gives no task', () => {
   const ROWS = '1,a\n2,b\n';
   test.each([
     ['the same file twice', `id,name\n${ROWS}id,name\n3,c\n`],
@@ -117,7 +117,7 @@ describe('a file whose content is of another format than its name', () => {
     ['a.csv', 'id;name\n1;a\n2;b\n', "--delimiter ';'"],
     ['a.csv', CSV, ''],
     ['a.json', NDJSON, ''],
-  ])('is not warned of if it may well be what its name says: %s %j %s', async (name, text, options) => {
+  ])('gets no warning if its name may be right: %s %j %s', async (name, text, options) => {
     expect((await load(name, text, options)).stderr).toMatch(/^task-load: \d tasks?\n$/);
   });
 });
@@ -169,7 +169,7 @@ test('lone carriage returns name the whole command that loads the file', async (
   expect(tasksIn(await sh(command, { cwd }))).toHaveLength(2);
 });
 
-test('a header that comes again in an output is no row, and is not marked as finished', async () => {
+test('a repeated header in an output is not a row, and is not marked as finished', async () => {
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'out.csv'), 'uuid,n\na,1\nuuid,n\nb,2\n');
   const { code, stderr } = await sh('task-save out.csv --ledger done.jsonl < /dev/null', { cwd });

@@ -66,7 +66,7 @@ test.for(examples.flat())('the example of $name runs: $line', async ({ line }, c
   }
   if (line.includes('redis://')) typed = await withQueue(typed, cwd);
   if (line.includes(' watch ')) return watches(typed, cwd);
-  // A pull waits for more tasks unless it is told to end.
+  // A pull waits for more tasks unless an option ends it.
   const env = { TASK_UNTIL_EMPTY: 'yes' };
   const { code, stderr, stdout } = await sh(`set -o pipefail; ${typed}`, { cwd, input, env });
   expect([code, stderr, stdout]).toEqual([0, stderr, stdout]);

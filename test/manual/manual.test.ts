@@ -157,7 +157,7 @@ async function shown(page: string): Promise<string[]> {
 test('characters that roff interprets appear unchanged in a man page', async (context) => {
   if (!(await has('mandoc'))) context.skip('mandoc is not installed');
   const lines = [
-    '.TH is no title',
+    '.TH is not a title',
     "'tis so",
     'C:\\new\\(aq \\fBbold',
     '--a-b -c `d` ^e ~f "g"',

@@ -4,18 +4,18 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type Ended, ended, environment, freshFolder, root } from '../support/run.ts';
 
-/** A shell pipeline in a process group of its own, as a terminal starts it. */
+/** Shell pipeline in its own process group, as a terminal starts it. */
 export interface Pipeline {
   readonly child: ChildProcess;
-  /** Its end. The exit codes of its stages are the last line of its stdout. */
+  /** End of the pipeline. The last line of its stdout has the exit codes of its stages. */
   readonly end: Promise<Ended>;
-  /** The exit codes of its stages, once it has ended. */
+  /** Exit codes of its stages, once it has ended. */
   readonly codes: Promise<string>;
   /** Signals every process of it, as Ctrl-C does. */
   signal(name: NodeJS.Signals): void;
-  /** The process of a stage, by its name as in `task-exec`. */
+  /** Returns the process id of a stage, by a name such as `task-exec`. */
   pid(stage: string): number;
-  /** Resolves when so much came on stdout or stderr. */
+  /** Resolves when the text on stdout or stderr matches. */
   said(stream: 'stdout' | 'stderr', words: RegExp): Promise<void>;
 }
 
@@ -24,9 +24,9 @@ export interface PipelineOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts a pipeline. Its standard input stays open. What is left of it when the test ends is killed. */
+/** Starts a pipeline. Its standard input stays open. At the end of the test, all its processes are killed. */
 export function startPipeline(command: string, options: PipelineOptions = {}): Pipeline {
-  // The traps keep the shell alive, to say the codes; its children have the signals as they always are.
+  // The traps keep the shell alive, so that it prints the codes. Its children have the default handlers.
   const script = `trap : INT TERM\n${command}\necho "\${PIPESTATUS[*]}"`;
   const child = spawn('bash', ['-c', script], {
     cwd: options.cwd ?? freshFolder(),
@@ -34,7 +34,7 @@ export function startPipeline(command: string, options: PipelineOptions = {}): P
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
   });
-  child.stdin?.on('error', () => {}); // it need not read its input
+  child.stdin?.on('error', () => {}); // it may end without reading its input
   const group = child.pid as number;
   const end = ended(child);
   onTestFinished(() => {
@@ -54,7 +54,7 @@ export function startPipeline(command: string, options: PipelineOptions = {}): P
   };
 }
 
-/** Runs a pipeline to its end, its standard input being empty. */
+/** Runs a pipeline to its end, with an empty standard input. */
 export async function runPipeline(
   command: string,
   options: PipelineOptions = {},
@@ -75,12 +75,12 @@ function said(child: ChildProcess, stream: 'stdout' | 'stderr', words: RegExp): 
   });
 }
 
-/** The processes of a group that are alive. */
+/** Returns the living processes of a group. */
 export function processesOf(group: number): { pid: number; command: string }[] {
   return readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
     try {
-      // After the name, which may hold anything: state, parent, group (proc_pid_stat(5)).
+      // Fields after the name, which may contain anything: state, parent, group (proc_pid_stat(5)).
       const stat = readFileSync(`/proc/${name}/stat`, 'utf8').replace(/^.*\) /s, '');
       const [state, , itsGroup] = stat.split(' ');
       if (Number(itsGroup) !== group || state === 'Z') return [];
@@ -91,7 +91,7 @@ export function processesOf(group: number): { pid: number; command: string }[] {
   });
 }
 
-/** Counts events, and tells when there were so many. */
+/** Counter of events. Tests can wait for a count. */
 export interface Counter {
   readonly count: number;
   add(): void;
@@ -113,7 +113,7 @@ export function counter(): Counter {
   };
 }
 
-/** Starts scripts/serve.mjs, a server in a process of its own, which ends with the test. */
+/** Starts the local web server scripts/serve.mjs as a process that ends with the test. */
 export async function startServer(
   ...args: string[]
 ): Promise<{ url: string; port: string; stop: () => Promise<void> }> {
@@ -133,7 +133,7 @@ export async function startServer(
   return { url, port: new URL(url).port, stop };
 }
 
-/** Writes a CSV of so many rows, `n` from 1 and `url`, into a folder. */
+/** Writes a CSV of this many rows with the columns `n`, from 1, and `url`. */
 export function writeRows(folder: string, name: string, count: number, urlOf: (n: number) => string): void {
   let text = 'n,url\n';
   for (let n = 1; n <= count; n++) text += `${n},${urlOf(n)}\n`;
@@ -145,14 +145,14 @@ export function linesOf(folder: string, name: string): string[] {
   return text.split('\n').filter((line) => line !== '');
 }
 
-/** Resolves when a file is there and has so many lines. */
+/** Resolves when a file exists and has this many lines. */
 export async function hasLines(folder: string, name: string, count: number): Promise<void> {
   while (!existsSync(join(folder, name)) || linesOf(folder, name).length < count) {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
-/** NDJSON as objects. */
+/** Parses the lines of NDJSON. */
 export function parsed(text: string): Row[] {
   return text
     .split('\n')
@@ -160,7 +160,7 @@ export function parsed(text: string): Row[] {
     .map((line) => JSON.parse(line));
 }
 
-/** A record, as far as these tests look at it. */
+/** Record, with the members that these tests use. */
 export interface Row {
   readonly uuid: string;
   readonly n: string;
@@ -177,14 +177,16 @@ export interface Row {
   readonly [name: string]: unknown;
 }
 
-/** The uuids of a CSV whose first column they are, and whose rows are lines. */
+/** Returns the uuids in the first column of a CSV without line breaks in cells. */
 export function uuidsOf(folder: string, name: string): string[] {
   return linesOf(folder, name)
     .slice(1)
     .map((line) => line.slice(0, line.indexOf(',')));
 }
 
-/** The uuids of a ledger, as often as they are there. Lines that name none say how far an output is saved. */
+/**
+ * Returns the uuids of a ledger, with repetitions. Lines without a uuid record how far an output is saved.
+ */
 export function finishedOf(folder: string, name: string): string[] {
   return linesOf(folder, name).flatMap((line) => (JSON.parse(line) as { uuid?: string }).uuid ?? []);
 }

@@ -87,7 +87,7 @@ describe('a stopped run', () => {
     ['without a ledger', 'out.csv', {}],
     ['without a ledger, in a database', 'out.db', {}],
     ['with a ledger', 'out.csv', { TASK_LEDGER: 'done.jsonl' }],
-  ])('of the tasks in a file says how to skip finished ones, which is true: %s', async (_, out, env) => {
+  ])('of the tasks in a file prints how to skip finished ones, and that works: %s', async (_, out, env) => {
     const cwd = setUp();
     await sh('task-load a.csv > "my tasks.ndjson"', { cwd });
     const save = `task-save ${out} --flush 1`;

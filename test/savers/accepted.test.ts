@@ -33,7 +33,7 @@ describe('--accept-edits', () => {
     expect([code, stderr]).toEqual([
       0,
       expect.stringContaining(
-        'out.csv: 1 row is gone, which was accepted: the tasks are no longer finished in done.jsonl, and the next run does them again',
+        'out.csv: 1 row is gone, which was accepted: the tasks are no longer finished in done.jsonl, and the next run repeats them',
       ),
     ]);
     expect(await finished()).toBe('a,c');

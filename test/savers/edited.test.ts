@@ -90,7 +90,7 @@ describe('an output with a ledger', () => {
     ],
     [
       'was replaced by another file',
-      () => 'uuid,name\nfirst,somebody else\nsecond,another one\n',
+      () => 'uuid,name\nfirst,another person\nsecond,another one\n',
       /3 rows are missing/,
     ],
     [
@@ -110,7 +110,7 @@ describe('an output with a ledger', () => {
       (text: string) => text.replaceAll(',', ';'),
       /out.csv:1: ";" separates its cells; add --delimiter ';', or save to another file/,
     ],
-    ['was cut in the midst of a row', (text: string) => text.slice(0, -8), /1 row is missing .*"c"/],
+    ['was cut in the middle of a row', (text: string) => text.slice(0, -8), /1 row is missing .*"c"/],
     [
       'got a line that is not a row',
       (text: string) => `${text}total: 3\n`,
@@ -307,7 +307,7 @@ describe('an output without a ledger', () => {
 
   test.each([
     [
-      'a NUL in the midst',
+      'a NUL in the middle',
       (text: string) => text.replace('two', 't\0o'),
       /out.csv:4: it has a NUL. Correct the line/,
     ],

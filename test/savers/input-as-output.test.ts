@@ -85,7 +85,7 @@ describe('an output without a uuid column, with a ledger', { timeout: 60_000 }, 
     expect(readFileSync(join(cwd, 'out.csv'), 'utf8')).toBe('id,result.v\n1,r1\n2,r2\n');
   });
 
-  test('with a header that was cut short is said to lack rows', async () => {
+  test('with a truncated header is reported as lacking rows', async () => {
     const cwd = await saved();
     await sh('head -c 6 out.csv > x; mv x out.csv', { cwd });
     const end = await sh(run('--fields id,result.v'), { cwd });

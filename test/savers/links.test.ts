@@ -74,7 +74,7 @@ test('a file that took the name of a link is left alone', async () => {
   expect(readFileSync(join(folder, 'out.csv'), 'utf8')).toBe('mine');
 });
 
-test('a link to the folder of the output that leads elsewhere is told of', async () => {
+test('a link to the folder of the output that leads elsewhere is reported', async () => {
   const folder = freshFolder();
   for (const name of ['d1', 'd2']) mkdirSync(join(folder, name));
   symlinkSync('d1', join(folder, 'now'));

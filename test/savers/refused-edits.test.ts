@@ -8,7 +8,7 @@ const hasJq = await has('jq');
 
 const tasks = (...uuids: string[]): string => uuids.map((uuid) => `{"uuid":"${uuid}","x":1}\n`).join('');
 
-/** An output and its ledger, which hold a, b and c. */
+/** Makes an output and its ledger, which hold a, b and c. */
 async function saved(out: string) {
   const cwd = freshFolder();
   const run = (options = '', input = '') =>
@@ -131,7 +131,7 @@ describe('the message about missing rows', () => {
     ]);
   });
 
-  test.each(['out.csv', 'out.ndjson', 'out.db'])('tells of rows with other uuids: %s', async (out) => {
+  test.each(['out.csv', 'out.ndjson', 'out.db'])('mentions rows with other uuids: %s', async (out) => {
     const { cwd, run } = await saved(out);
     const change = out.endsWith('db')
       ? `sqlite3 out.db "update tasks set uuid = 'x' || uuid"`

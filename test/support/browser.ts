@@ -4,21 +4,21 @@ import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
 import { freshFolder } from './run.ts';
 
-/** A page in a headless Chromium, driven by WebDriver (https://www.w3.org/TR/webdriver2/). */
+/** Page in a headless Chromium, driven by WebDriver (https://www.w3.org/TR/webdriver2/). */
 export interface Page {
-  /** Runs the body of a function in the page, and returns what it returns, or what that promises. */
+  /** Runs the body of a function in the page. Returns its result, awaited if it is a promise. */
   evaluate<T>(body: string): Promise<T>;
   /** Calls the protocol of Chromium's developer tools. */
   tools(method: string, params: object): Promise<unknown>;
   /** Moves the pointer to the middle of an element. */
   point(selector: string): Promise<void>;
-  /** What the page has written to the console until now, errors of policies among it. */
+  /** Returns the console messages so far, including policy errors. */
   readonly console: () => Promise<string[]>;
-  /** The urls that it has asked for until now. */
+  /** Returns the urls requested so far. */
   readonly requests: () => Promise<string[]>;
 }
 
-const ELEMENT = 'element-6066-11e4-a52e-4f735466cecf'; // as the standard has it
+const ELEMENT = 'element-6066-11e4-a52e-4f735466cecf'; // key defined by the standard
 
 /** Opens a page. The browser ends with the test. */
 export async function openPage(url: string): Promise<Page> {
@@ -71,7 +71,7 @@ export async function openPage(url: string): Promise<Page> {
   };
 }
 
-/** Where a driver listens: it says so on its standard output. */
+/** Returns the address of a driver, which prints it on its standard output. */
 async function addressOf(output: NodeJS.ReadableStream): Promise<string> {
   for await (const line of createInterface({ input: output })) {
     const [, port] = /started successfully on port (\d+)/.exec(line) ?? [];

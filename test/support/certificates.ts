@@ -1,9 +1,9 @@
 /*
- * Certificates for tests alone, all with one key. They were made with `openssl ca`, whose own key was thrown away, and
- * hold from 2020 to 2120.
+ * Certificates for tests, all with one key, valid from 2020 to 2120. They were made with `openssl ca`, whose
+ * own key was deleted.
  */
 
-/** Who vouches for the others: for `NODE_EXTRA_CA_CERTS`. */
+/** Authority that signed the others, for `NODE_EXTRA_CA_CERTS`. */
 export const AUTHORITY: string = `-----BEGIN CERTIFICATE-----
 MIIBdTCCARqgAwIBAgIBBDAKBggqhkjOPQQDAjAiMSAwHgYDVQQDDBd0YXNrcGlw
 ZSB0ZXN0IGF1dGhvcml0eTAgFw0yMDAxMDEwMDAwMDBaGA8yMTIwMDEwMTAwMDAw
@@ -16,7 +16,7 @@ dG12xcQDAiEA/fJzc91wTQ7Ox33zAgGTlWdyNjAmIYy2h4FJnPgA6YU=
 -----END CERTIFICATE-----
 `;
 
-/** For localhost, 127.0.0.1 and ::1. */
+/** Certificate for localhost, 127.0.0.1 and ::1. */
 export const GOOD: string = `-----BEGIN CERTIFICATE-----
 MIIBlzCCAT2gAwIBAgIBBTAKBggqhkjOPQQDAjAiMSAwHgYDVQQDDBd0YXNrcGlw
 ZSB0ZXN0IGF1dGhvcml0eTAgFw0yMDAxMDEwMDAwMDBaGA8yMTIwMDEwMTAwMDAw
@@ -30,7 +30,7 @@ edlaySzSLyIvabtV8Br6A6ix4sTh0udXR301
 -----END CERTIFICATE-----
 `;
 
-/** For localhost and 127.0.0.1, until 2021. */
+/** Certificate for localhost and 127.0.0.1 that expired in 2021. */
 export const EXPIRED: string = `-----BEGIN CERTIFICATE-----
 MIIBhDCCASmgAwIBAgIBBjAKBggqhkjOPQQDAjAiMSAwHgYDVQQDDBd0YXNrcGlw
 ZSB0ZXN0IGF1dGhvcml0eTAeFw0yMDAxMDEwMDAwMDBaFw0yMTAxMDEwMDAwMDBa
@@ -44,7 +44,7 @@ IzDTKwxeTKA=
 -----END CERTIFICATE-----
 `;
 
-/** For elsewhere.invalid. */
+/** Certificate for elsewhere.invalid. */
 export const ELSEWHERE: string = `-----BEGIN CERTIFICATE-----
 MIIBkDCCATWgAwIBAgIBBzAKBggqhkjOPQQDAjAiMSAwHgYDVQQDDBd0YXNrcGlw
 ZSB0ZXN0IGF1dGhvcml0eTAgFw0yMDAxMDEwMDAwMDBaGA8yMTIwMDEwMTAwMDAw
@@ -58,7 +58,7 @@ IDDa2ydAM5oVg7AhNcdatiKNCuI=
 -----END CERTIFICATE-----
 `;
 
-/** For localhost and 127.0.0.1, by itself. */
+/** Self-signed certificate for localhost and 127.0.0.1. */
 export const SELF_SIGNED: string = `-----BEGIN CERTIFICATE-----
 MIIBVDCB/KADAgECAgEIMAoGCCqGSM49BAMCMBQxEjAQBgNVBAMMCWxvY2FsaG9z
 dDAgFw0yMDAxMDEwMDAwMDBaGA8yMTIwMDEwMTAwMDAwMFowFDESMBAGA1UEAwwJ
@@ -71,7 +71,7 @@ GzbTxWVsMZE=
 -----END CERTIFICATE-----
 `;
 
-/** The key of them all. */
+/** Private key of all certificates. */
 export const KEY: string = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgDJpBtSN1Dp9Hvj5t
 FIFadWO4I8/yztIfRuqPpVnkf9qhRANCAAQCHTOCTz+rKu8EnCszso7La8BmkpDa

@@ -1,4 +1,7 @@
-/* A program that uses the package by its types: test/package.test.ts has it checked where the package is installed. */
+/*
+ * Program that uses the package through its types. test/package.test.ts compiles it where the package is
+ * installed.
+ */
 import {
   exec,
   http,
@@ -26,5 +29,5 @@ export default async function work(task: { url: string }, context: ModuleContext
 const flow = linear('f', { retry: times(3) }).add({ name: 'a', provides: 'b', execute: () => 1 });
 export const engine: Engine = new Engine(flow, { store: { c: 2 } });
 
-// @ts-expect-error: the types are there, and say that this is wrong
+// @ts-expect-error: the types report this mistake
 load('a.csv', { uuidFields: 3 });

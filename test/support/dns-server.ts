@@ -2,20 +2,23 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
 
-/** Answer to a question: addresses, an error of DNS, or none at all. */
+/** Answer to a question: addresses, an error of DNS, or no answer. */
 export type DnsAnswer = readonly string[] | 'NXDOMAIN' | 'SERVFAIL' | 'silence';
 
-/** A local DNS server that ends with the test. */
+/** Local DNS server that ends with the test. */
 export interface DnsServer {
-  /** As for `--resolver`: `127.0.0.1:5353`. */
+  /** Address as for `--resolver`: `127.0.0.1:5353`. */
   readonly address: string;
-  /** Names and types that were asked for, in order, such as `h.test A`. */
+  /** Names and types of the questions in order, such as `h.test A`. */
   readonly asked: readonly string[];
 }
 
 const CODES = { NXDOMAIN: 3, SERVFAIL: 2 };
 
-/** Serves DNS over UDP on a free port. @param answer is given the name and `A` or `AAAA` */
+/**
+ * Serves DNS over UDP on a free port.
+ * @param answer receives the name and `A` or `AAAA`
+ */
 export async function serveDns(
   answer: (name: string, type: 'A' | 'AAAA') => DnsAnswer,
   { delay = 0, ttl = 60 } = {},

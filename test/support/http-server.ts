@@ -9,28 +9,28 @@ import {
 } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A request that a server saw, with its body. */
+/** Request that a server received, with its body. */
 export interface Seen {
   readonly method: string;
-  /** Path and query, or all of a url where it was sent to a proxy. */
+  /** Path and query, or the whole url of a request to a proxy. */
   readonly url: string;
   readonly headers: IncomingMessage['headers'];
   readonly rawHeaders: readonly string[];
   readonly body: string;
 }
 
-/** A local server that ends with the test. */
+/** Local server that ends with the test. */
 export interface TestServer {
-  /** As in `http://127.0.0.1:41234`. */
+  /** Url such as `http://127.0.0.1:41234`. */
   readonly url: string;
   readonly port: number;
-  /** What was asked so far, in order. */
+  /** Requests so far, in order. */
   readonly seen: readonly Seen[];
-  /** How many connections were made. */
+  /** Number of connections so far. */
   readonly connections: number;
 }
 
-/** Answers a request; `seen` is the request with its body. */
+/** Function that answers a request; `seen` is the request with its body. */
 export type Answering = (response: ServerResponse, seen: Seen) => void;
 
 /** Serves HTTP on a free port. */
@@ -39,15 +39,15 @@ export async function serve(answer: Answering): Promise<TestServer> {
   return listen(createServer(reading(answer, seen)), 'http', seen);
 }
 
-/** Serves HTTPS with a certificate for localhost and 127.0.0.1 that nobody vouches for. */
+/** Serves HTTPS with a self-signed certificate for localhost and 127.0.0.1. */
 export async function serveTls(answer: Answering): Promise<TestServer> {
   const seen: Seen[] = [];
   return listen(createTlsServer({ key: KEY, cert: CERTIFICATE }, reading(answer, seen)), 'https', seen);
 }
 
 /**
- * Serves bytes: for each request, of which the head was read, `answer` does with the socket what it likes.
- * @param answer is given the number of the request on this server, from 1
+ * Serves raw bytes. For each request whose head has arrived, `answer` uses the socket as it likes.
+ * @param answer receives the number of the request on this server, from 1
  */
 export async function serveRaw(
   answer: (socket: Socket, head: string, count: number) => void,
@@ -62,16 +62,16 @@ export async function serveRaw(
   });
 }
 
-/** Serves bytes, whatever comes: `answer` is given each chunk. */
+/** Serves raw bytes for any input: `answer` receives each chunk. */
 export async function serveSocket(answer: (socket: Socket, chunk: Buffer) => void): Promise<TestServer> {
   const server = createRawServer((socket) => {
-    socket.on('error', () => {}); // resets are what some tests are about
+    socket.on('error', () => {}); // some tests cause resets
     socket.on('data', (chunk) => answer(socket, chunk));
   });
   return listen(server, 'http', []);
 }
 
-/** A port where nobody listens. */
+/** Returns a port without a listener. */
 export async function closedPort(): Promise<number> {
   const server = createRawServer();
   server.listen(0, '127.0.0.1');
@@ -126,7 +126,7 @@ function reading(
   };
 }
 
-/** For tests alone. */
+/** Certificate for tests only. */
 const CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBnDCCAUGgAwIBAgIUNivt9FHrBljWCmAIuzAW3CHskzAwCgYIKoZIzj0EAwIw
 FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTExNTA1MloYDzIxMjYxMDI4

@@ -1,7 +1,7 @@
 import type { BadInput } from '../../src/core/text/lines.ts';
 import { type LoadOptions, load } from '../../src/stages/load/load.ts';
 
-/** What a load of some bytes gives. */
+/** Result of a load. */
 export interface Loaded {
   /** Attributes of the tasks, without their uuids. */
   readonly tasks: readonly unknown[];
@@ -9,7 +9,7 @@ export interface Loaded {
   readonly notes: readonly string[];
 }
 
-/** Loads bytes as the standard input gives them, in pieces of so many. */
+/** Loads bytes as from the standard input, in chunks of this length. */
 export async function loaded(
   input: string | Buffer,
   options: LoadOptions = {},
@@ -28,7 +28,7 @@ export async function loaded(
   return { tasks, bad, notes };
 }
 
-/** The tasks alone, however the bytes are cut; rejects are an error. */
+/** Returns the tasks alone, with the bytes in chunks of several lengths. Throws if a row is rejected. */
 export async function tasksOf(
   input: string | Buffer,
   options: LoadOptions = {},

@@ -1,7 +1,7 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 
 /**
- * Leaves the mark of a run that was killed: what is appended to the output after this, the run had written.
+ * Leaves the mark of a killed run: a run has written everything that is appended to the output after this.
  * @param hasUuid whether the rows have a uuid
  */
 export function leaveMark(out: string, hasUuid = true): void {

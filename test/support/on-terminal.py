@@ -26,7 +26,7 @@ while True:
         try:
             data = os.read(key.fd, 65536)
         except OSError:
-            data = b''  # EIO: nobody has the terminal open any more
+            data = b''  # EIO: no process has the terminal open any more
         if key.fd == terminal:
             if not data:
                 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))

@@ -2,17 +2,17 @@ import { join } from 'node:path';
 import type { TestContext } from 'vitest';
 import { freshFolder, has, sh } from './run.ts';
 
-/** Skips a test where there is no openssl. */
+/** Skips a test if openssl is not installed. */
 export async function needsOpenssl(context: TestContext): Promise<void> {
   if (!(await has('openssl'))) context.skip('openssl is not installed');
 }
 
-/** Files of an authority, and of what it has signed; `NAME.pem` and `NAME.key`. */
+/** Function that returns the path of a certificate file, `NAME.pem` or `NAME.key`. */
 export type Certificates = (name: string) => string;
 
 /**
- * Makes an authority `ca`, another one `stranger`, a server's certificate `server` for 127.0.0.1, one for `elsewhere.invalid`,
- * one that is `self` signed, and a `client` certificate.
+ * Makes an authority `ca`, another one `stranger`, a certificate `server` for 127.0.0.1, one for
+ * `elsewhere.invalid`, a self-signed one `self`, and a `client` certificate.
  */
 export async function makeCertificates(): Promise<Certificates> {
   const cwd = freshFolder();

@@ -3,16 +3,15 @@ import { join } from 'node:path';
 import { freshFolder, root, sh } from './run.ts';
 
 export interface Packed {
-  /** The path of the tarball. */
   readonly tarball: string;
-  /** What is in it, by its path in the package, with its size in bytes. */
+  /** Files in the tarball, by their path in the package, with their size in bytes. */
   readonly files: readonly { readonly path: string; readonly size: number }[];
 }
 
-/** Packs the project as it is, as `npm publish` does. */
+/** Packs the project in its current state, as `npm publish` does. */
 export async function pack(): Promise<Packed> {
   const folder = freshFolder();
-  // dist/ is built before the tests begin: a build in their midst would take it from under those that run.
+  // dist/ is built before the tests begin. A build now would replace it while other tests use it.
   const { stdout, stderr, code } = await sh(
     `npm pack --json --ignore-scripts --pack-destination '${folder}'`,
     {
@@ -25,9 +24,9 @@ export async function pack(): Promise<Packed> {
 }
 
 /**
- * Installs a tarball into an empty project, by npm and without a network: what it depends on is there before, copied
- * from where `npm ci` has put it.
- * @returns the folder of the project
+ * Installs a tarball into an empty project by npm, without a network. Its dependencies are copied from the
+ * node_modules of this project first.
+ * @returns folder of the project
  * @throws if npm prints a warning
  */
 export async function install(tarball: string): Promise<string> {
@@ -37,7 +36,7 @@ export async function install(tarball: string): Promise<string> {
     const isNeeded = /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) && dev !== true;
     if (isNeeded && existsSync(join(root, path))) copyPackage(folder, path);
   }
-  copyPackage(folder, 'node_modules/.bin'); // npm fetches anew what has executables that are not linked
+  copyPackage(folder, 'node_modules/.bin'); // npm downloads packages again whose executables are not linked
   writeFileSync(join(folder, 'package.json'), '{"private":true}');
   const { code, stderr } = await sh(`npm install --offline --no-audit --no-fund '${tarball}'`, {
     cwd: folder,
@@ -46,7 +45,7 @@ export async function install(tarball: string): Promise<string> {
   return folder;
 }
 
-/** Copies what is at a path of this project to the same path of another. */
+/** Copies a path of this project to the same path of another one. */
 export function copyPackage(folder: string, path: string): void {
   mkdirSync(join(folder, 'node_modules'), { recursive: true });
   cpSync(join(root, path), join(folder, path), { recursive: true, verbatimSymlinks: true });

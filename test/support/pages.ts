@@ -5,14 +5,14 @@ import { freePort } from './port.ts';
 import { startRedis, type TestRedis } from './redis.ts';
 import { type Ended, freshFolder, has, root, sh } from './run.ts';
 
-/** A fenced block of a Markdown page. */
+/** Fenced block of a Markdown page. */
 export interface Block {
-  /** The words after the fence: `sh`, `js`, `text`. Tests run only blocks whose words are exactly `sh`. */
+  /** Words after the fence: `sh`, `js`, `text`. Tests run only blocks whose words are exactly `sh`. */
   readonly kind: string;
   readonly body: string;
 }
 
-/** The pages that people read, by their paths below the project's folder. */
+/** Returns the pages that people read, by their paths below the project's folder. */
 export function pages(): string[] {
   const docs = readdirSync(join(root, 'docs'), { recursive: true }).map((name) => `docs/${name}`);
   const others = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'examples/README.md'];
@@ -32,13 +32,13 @@ export function blocksOf(page: string): Block[] {
   }));
 }
 
-/** Programs that are not on every machine. A block that needs a missing one is not run. */
+/** Programs that are not on every machine. A block that needs a missing one is skipped. */
 const PROGRAMS = [
   ...['make', 'flock', 'jq', 'sqlite3', 'xargs', 'curl', 'parallel', 'split', 'pv', 'python3'],
   ...['redis-server', 'gzip'],
 ];
 
-/** Replace ssh and scp: a server is a folder of its name. */
+/** Replacements for ssh and scp: a server is a folder of its name. */
 const STAND_INS: Readonly<Record<string, string>> = {
   ssh: `#!/bin/sh
 mkdir -p "$HOME/$1" && cd "$HOME/$1" && shift && exec sh -c "$*"
@@ -52,23 +52,28 @@ exec cp "$from" "$to"
 `,
 };
 
-/** A block that ran, and how it ended. */
+/** Block that ran, with its result. */
 export interface Ran extends Ended {
   readonly block: string;
 }
 
-/** Runs pages in fresh folders. */
+/** Runner of pages in fresh folders. */
 export interface PageRunner {
   /** Folder of the last page that ran. */
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   /** Programs that are not installed here. */
   readonly missing: readonly string[];
-  /** Writes the files of a page (blocks whose first line names one, and Makefiles), and runs its `sh` blocks. */
+  /**
+   * Writes the files of a page (blocks whose first line names one, and Makefiles), and runs its `sh` blocks.
+   */
   run(page: string): Promise<Ran[]>;
 }
 
-/** @param address host and port of the web server that stands for 127.0.0.1:8080 and api.example.com */
+/**
+ * Makes a runner.
+ * @param address host and port of the web server that replaces 127.0.0.1:8080 and api.example.com
+ */
 export async function pageRunner(address: string): Promise<PageRunner> {
   const found = await Promise.all(PROGRAMS.map(async (program) => ((await has(program)) ? '' : program)));
   const missing = found.filter((program) => program !== '');
@@ -115,7 +120,7 @@ export async function pageRunner(address: string): Promise<PageRunner> {
   };
 }
 
-/** Runs a page: each block must end with 0 and complain about nothing. Returns the number of blocks that ran. */
+/** Runs a page. Each block must exit with 0 and print no complaint. Returns the number of blocks that ran. */
 export async function runPage(runner: PageRunner, page: string): Promise<number> {
   const ran = await runner.run(page);
   for (const { block, code, stdout, stderr } of ran) {
@@ -134,7 +139,10 @@ function needs(body: string): string[] {
   return body.includes('redis://') ? [...named, 'redis-server'] : named;
 }
 
-/** Makes a folder with a list of urls, the package as a dependency, and stand-ins for programs that use a network. */
+/**
+ * Makes a folder with a list of urls, the package as a dependency, and replacements for programs that use a
+ * network.
+ */
 function folder(address: string): { cwd: string; env: Record<string, string> } {
   const cwd = freshFolder();
   const bin = join(cwd, 'stand-ins');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 
-/** The project's folder. */
+/** Folder of the project. */
 export const root: string = fileURLToPath(new URL('../..', import.meta.url));
 
 const folders: string[] = [];
@@ -13,7 +13,7 @@ afterAll(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-/** A fresh folder, which goes away after the tests of a file. */
+/** Returns a fresh folder, which is removed after the tests of a file. */
 export function freshFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'taskpipe-'));
   folders.push(folder);
@@ -28,18 +28,21 @@ export interface Ended {
 }
 
 export interface RunOptions {
-  /** Default: a fresh folder. */
+  /** Working folder. Default: a fresh one. */
   readonly cwd?: string;
   readonly input?: string | Buffer;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** The environment of what tests run: the executables on the path, and nothing that belongs to whoever runs them. */
+/**
+ * Returns the environment of test processes: the executables are in PATH, and variables of the user are
+ * removed.
+ */
 export function environment(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   return { PATH: `${root}bin:${process.env.PATH}`, HOME: tmpdir(), LANG: 'C.UTF-8', ...more };
 }
 
-/** Starts a shell command with the executables on its path. */
+/** Starts a shell command with the executables in PATH. */
 export function start(command: string, options: RunOptions = {}): ChildProcess {
   return spawn('bash', ['-c', command], {
     cwd: options.cwd ?? freshFolder(),
@@ -51,7 +54,7 @@ export function start(command: string, options: RunOptions = {}): ChildProcess {
 /** Runs a shell command to its end. */
 export function sh(command: string, options: RunOptions = {}): Promise<Ended> {
   const child = start(command, options);
-  child.stdin?.on('error', () => {}); // it need not read its input
+  child.stdin?.on('error', () => {}); // it may end without reading its input
   child.stdin?.end(options.input ?? '');
   return ended(child);
 }
@@ -71,7 +74,7 @@ export function ended(child: ChildProcess): Promise<Ended> {
   });
 }
 
-/** Whether a program is installed. A test that needs one that is not says so, and is skipped. */
+/** Returns whether a program is installed. A test that needs a missing one names it and is skipped. */
 export async function has(program: string): Promise<boolean> {
   return (await sh(`command -v ${program}`)).code === 0;
 }

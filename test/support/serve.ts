@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { afterAll } from 'vitest';
 import { root } from './run.ts';
 
-/** Starts the local web server of the examples, for the tests of a file. Returns its host and port. */
+/** Starts the local web server of the examples for the tests of a file. Returns its host and port. */
 export async function serve(): Promise<string> {
   const server = spawn(process.execPath, [join(root, 'scripts/serve.mjs'), '--port', '0'], {
     stdio: ['ignore', 'pipe', 'inherit'],

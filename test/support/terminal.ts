@@ -4,40 +4,43 @@ import xterm from '@xterm/headless';
 import { afterAll } from 'vitest';
 import { environment, freshFolder, root } from './run.ts';
 
-/** A shell that runs a command on a pseudo-terminal, and what a person sees there. */
+/** Shell that runs a command on a pseudo-terminal, with the screen that a person sees. */
 export interface Session {
-  /** All that was written to the terminal, as it came. */
+  /** All output to the terminal, unprocessed. */
   readonly raw: string;
-  /** The lines on the screen and above it, as a person sees them, without the blanks at their ends. */
+  /** Returns the lines on the screen and above it as a person sees them, without trailing blanks. */
   lines(): string[];
-  /** Where the cursor is: the column from 0, and the line as in `lines()`. */
+  /** Returns the position of the cursor: the column from 0, and the line as in `lines()`. */
   cursor(): { column: number; line: number };
-  /** Resolves once a person sees this. Rejects where the command ends before. */
+  /** Resolves when the screen matches. Rejects if the command ends before. */
   sees(words: RegExp): Promise<void>;
   /** Types keys; `\x03` is Ctrl-C. */
   type(keys: string): void;
-  /** Gives the terminal another size, in columns and rows. */
+  /** Resizes the terminal, in columns and rows. */
   resize(columns: number, rows: number): Promise<void>;
-  /** The exit code, once the command has ended. */
+  /** Exit code, once the command has ended. */
   readonly ended: Promise<number | null>;
 }
 
 export interface SessionOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Default 80. */
+  /** Width in columns. Default: 80. */
   readonly columns?: number;
 }
 
 const ROWS = 24;
 
 const children: ChildProcess[] = [];
-// Their terminals hang up, which ends what is on them.
+// Their terminals hang up, which ends the processes on them.
 afterAll(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
 
-/** Starts a command by a shell, in the foreground of a terminal of its own. What is left of it after the tests is ended. */
+/**
+ * Starts a command by a shell, in the foreground of a terminal of its own. Its processes are killed after the
+ * tests.
+ */
 export function onTerminal(command: string, options: SessionOptions = {}): Session {
   const { columns = 80, cwd = freshFolder(), env } = options;
   const screen = new xterm.Terminal({ cols: columns, rows: ROWS, allowProposedApi: true, convertEol: false });

@@ -65,7 +65,7 @@ export function isFromFile(): boolean {
   return fstatSync(descriptors.input).isFile();
 }
 
-/** Returns the width of the terminal that the standard output is; undefined if it is none. */
+/** Returns the width of the terminal that the standard output is; undefined if it is not one. */
 export function outputColumns(): number | undefined {
   return isatty(descriptors.output) ? new WriteStream(descriptors.output).columns : undefined;
 }

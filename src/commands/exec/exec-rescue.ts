@@ -8,7 +8,7 @@ import type { Execution } from '../../stages/exec/exec.ts';
 
 const NEWLINE = 10;
 
-/** Input of a stage, of which the part that was not read can be had at any time. */
+/** Input of a stage. Its unread part is available at any time. */
 export class WatchedInput {
   /** Beginning of a line whose end has not come yet. */
   #tail: Buffer = Buffer.alloc(0);

@@ -35,7 +35,7 @@ export const command: Command = defineCommand({
 
 SUCCESS records, and records without "run", go to OUT. All others go to the rest file, ready to be loaded again; it goes away once nothing is left in it.
 
-The columns of a CSV are those of its header, else --fields, else those of the first record in its order: nested attributes with dots, arrays and empty objects as JSON. --fields NAME=PATH names a column; a name with a comma or = stands in double quotes. A record with an attribute that has no column goes to the rest file with the code COLUMNS; task-save OUT --widen < OUT.rest.ndjson adds the column, and no work is done again.
+The columns of a CSV are those of its header, else --fields, else those of the first record in its order: nested attributes with dots, arrays and empty objects as JSON. --fields NAME=PATH names a column; a name with a comma or = stands in double quotes. A record with an attribute that has no column goes to the rest file with the code COLUMNS; task-save OUT --widen < OUT.rest.ndjson adds the column, and no task runs again.
 
 In a database, a later record with the same uuid replaces the row, but a failure (--all) does not replace a success. A new attribute gets its own column; objects and arrays are JSON. Several processes may save to one database at a time, each with its own --rest.
 
@@ -48,7 +48,7 @@ After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input.
     'OUT.run':
       'Marks a run that writes to OUT; removed at its end. If it is left, the run crashed, and the next start recovers OUT.',
     'OUT.torn-TIME':
-      'Unfinished rows that a crash left at the end of OUT. They were moved here, and their tasks are done again.',
+      'Unfinished rows that a crash left at the end of OUT. They were moved here, and their tasks run again.',
     'OUT.kept-TIME':
       'A copy of the output, if it was removed or replaced during a run: it has the rows of that run.',
     'OUT.new, OUT.wide, OUT.rest.ndjson.new':

@@ -26,7 +26,7 @@ export interface Told {
   readonly delimiter: string | undefined;
 }
 
-/** Returns what was saved, where the rest is, and what to type to have that saved too. */
+/** Returns what was saved, where the rest is, and the command that saves the rest too. */
 export function lastWords(summary: SaveSummary, told: Told): string[] {
   const { unfinished } = summary;
   const isCutShort = told.isStopped || (unfinished > 0 && !told.isFromFile);

@@ -56,7 +56,7 @@ export function ownMessage(value: unknown): string {
   return message === '' ? nameOf(value) : textOf(value);
 }
 
-/** Returns true if a value is of a class; false if it cannot be told. */
+/** Returns true if a value is of a class; false if this cannot be determined. */
 export function isA<T>(value: unknown, type: abstract new (...args: never[]) => T): value is T {
   try {
     return value instanceof type;

@@ -42,7 +42,7 @@ export class IdList {
     storeKey(this.#last, this.#used++ * 4);
   }
 
-  /** Tells whether the key with this number is the current key. */
+  /** Returns whether the key with this number is the current key. */
   isCurrent(number: number): boolean {
     const chunk = number >>> 16;
     const keys = chunk === this.#chunks.length ? this.#last : this.#chunks[chunk];

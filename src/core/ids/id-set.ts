@@ -54,7 +54,7 @@ export class IdSet {
     return this.#current();
   }
 
-  /** Tells whether the UUID of these 16 bytes is in the set. */
+  /** Returns whether the UUID of these 16 bytes is in the set. */
   hasUuid(uuid: DataView): boolean {
     this.#addPending();
     setKeyOfUuid(uuid);

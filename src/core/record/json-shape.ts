@@ -90,7 +90,7 @@ export class Shape {
     return values;
   }
 
-  /** Tells whether records of this shape have a top-level attribute. */
+  /** Returns whether records of this shape have a top-level attribute. */
   has(name: string): boolean {
     return this.#names.has(name);
   }

@@ -12,7 +12,7 @@ interface ConnectorOptions {
 
 /** Decision on a server. */
 export interface ServerRules {
-  /** Tells whether commands may be sent to a server. @param info answer to INFO; empty if the user may not ask */
+  /** Returns whether commands may be sent to a server. @param info answer to INFO; empty if the user may not ask */
   isAccepted(info: Readonly<Record<string, string>>): boolean;
 }
 

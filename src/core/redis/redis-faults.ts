@@ -14,24 +14,24 @@ const DENIED =
 /** Errors of a server that accepts no writes for some time, as during a failover. */
 const REFUSED = /\b(?:READONLY|NOREPLICAS|LOADING|MASTERDOWN|UNBLOCKED|BUSY) /;
 
-/** Tells whether retrying cannot fix an error. */
+/** Returns whether retrying cannot fix an error. */
 export function isHopeless(error: unknown, address: RedisAddress): boolean {
   return (
     error instanceof TaskpipeError || DENIED.test(messageOf(error)) || tlsReason(error, address) !== undefined
   );
 }
 
-/** Tells whether a server refused a command that it may accept later. The command has changed nothing. */
+/** Returns whether a server refused a command that it may accept later. The command has changed nothing. */
 export function isRefused(error: unknown): boolean {
   return REFUSED.test(messageOf(causeOf(error)));
 }
 
-/** Tells whether a server refused a command because it is a copy now: another server may be the primary. */
+/** Returns whether a server refused a command because it is a copy now: another server may be the primary. */
 export function isCopy(error: unknown): boolean {
   return /\b(?:READONLY|MASTERDOWN|UNBLOCKED) /.test(messageOf(causeOf(error)));
 }
 
-/** Tells whether a connection was closed for a reason that may be TLS. */
+/** Returns whether a connection was closed for a reason that may be TLS. */
 export function isUnexplained(error: unknown): boolean {
   return /Connection is closed|ECONNRESET|EPIPE|before secure TLS/.test(messageOf(error));
 }

@@ -19,7 +19,7 @@ const UNCONFIRMED = 10_000;
 export interface ReplicaRules {
   /** Asks the sentinels about the primary of the connection. */
   state(): Promise<PrimaryState>;
-  /** Tells whether the process is to end soon. */
+  /** Returns whether the process is to end soon. */
   isEnding(): boolean;
   warn(words: string): void;
 }

@@ -11,7 +11,7 @@ export interface SilenceOptions {
   readonly patience: number;
   /** Aborted to wait no longer. */
   readonly aborting?: AbortSignal | undefined;
-  /** Tells whether the server is unavailable for too long. */
+  /** Returns whether the server is unavailable for too long. */
   isOver(): boolean;
   /** Called before the connection is closed for silence. @param isLast true if it is not opened again */
   onSilence(isLast: boolean): void;

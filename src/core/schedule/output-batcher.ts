@@ -15,7 +15,7 @@ const PAUSE = 4;
 export interface BatcherOptions {
   /** Called when the batcher is no longer full. */
   readonly onRoom: () => void;
-  /** Tells whether more results are expected. Output is delayed only while they are. Default: never. */
+  /** Returns whether more results are expected. Output is delayed only while they are. Default: never. */
   readonly isBusy?: () => boolean;
 }
 

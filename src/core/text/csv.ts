@@ -5,6 +5,7 @@
  */
 
 import { CSV, cellReader, type Dialect } from './csv-dialect.ts';
+import { type CsvCodes, OpenRow } from './csv-open-row.ts';
 import { newlinesIn, Row, type RowTrouble } from './csv-row.ts';
 
 export { CSV, type Dialect, rowEncoder, TSV } from './csv-dialect.ts';
@@ -23,6 +24,11 @@ const RETURN = 13;
 /** Code that no character has. */
 const NONE = -1;
 
+/**
+ * Length above which an incomplete row is not parsed again with each piece: that would take quadratic time.
+ */
+const LARGE = 64 * 1024;
+
 /** Parser of a stream: it takes text in pieces, and returns the rows that each piece completes. */
 export class CsvParser {
   readonly #dialect: Dialect;
@@ -32,6 +38,7 @@ export class CsvParser {
   readonly #quote: number;
   /** Code of the escape; `NONE` if rows can be split without decoding escapes. */
   readonly #escape: number;
+  readonly #codes: CsvCodes;
   readonly #plainCell: (text: string) => string;
   readonly #quotedCell: (text: string) => string;
   /** Text that is not parsed yet: less than a row. */
@@ -50,6 +57,7 @@ export class CsvParser {
     this.#delimiter = delimiter.charCodeAt(0);
     this.#quote = quote === '' ? NONE : quote.charCodeAt(0);
     this.#escape = mark === '' || isLineBased ? NONE : mark.charCodeAt(0);
+    this.#codes = { delimiter: this.#delimiter, quote: this.#quote, escape: this.#escape };
     this.#plainCell = cellReader(this.#dialect, false);
     this.#quotedCell = cellReader(this.#dialect, true);
   }
@@ -71,7 +79,7 @@ export class CsvParser {
 
   /** Parses text. Returns the rows that it completes. */
   push(text: string): Row[] {
-    const end = this.#open === undefined ? 0 : this.#rowEnd(text, this.#open);
+    const end = this.#open?.endIn(text) ?? 0;
     if (end < 0) return this.#keep(text);
     const rows: Row[] = this.#isSkipping ? this.#skipped(text.slice(0, end)) : [];
     const all = this.#isSkipping ? text.slice(end) : this.#rest + text;
@@ -111,8 +119,8 @@ export class CsvParser {
     const line = this.#line;
     const row = this.#quotedRow(`${text}\n`, 0);
     if (row !== undefined) return [new Row(row.cells, line, text, 0, text.length, row.trouble)];
-    const open = newOpenRow(line);
-    this.#rowEnd(text, open);
+    const open = new OpenRow(line, this.#codes);
+    open.endIn(text);
     return [new Row([], line, text, 0, text.length, { fault: 'open', quoteLine: open.quoteLine })];
   }
 
@@ -213,9 +221,9 @@ export class CsvParser {
   /** Returns the row, or a fault in its place if it is too long, whether it came in one piece or in many. */
   #capped(row: Row): Row {
     if (row.length - 1 <= this.#maxRow) return row;
-    const open = newOpenRow(row.line);
-    this.#rowEnd(row.text, open);
-    return longRow(row.line, row.lines, open.quoteLine);
+    const open = new OpenRow(row.line, this.#codes);
+    open.endIn(row.text);
+    return open.tooLong(row.lines);
   }
 
   /** Keeps text that is less than a row, or drops it if the row is too long. */
@@ -227,10 +235,8 @@ export class CsvParser {
     this.#rest += text;
     const { length } = this.#rest;
     if (this.#open === undefined && length > Math.min(LARGE, this.#maxRow)) {
-      const open = newOpenRow(this.#line);
-      if (this.#isComment(this.#rest, 0)) open.place = 'comment';
-      this.#open = open;
-      this.#rowEnd(this.#rest, open);
+      this.#open = new OpenRow(this.#line, this.#codes, this.#isComment(this.#rest, 0));
+      this.#open.endIn(this.#rest);
     }
     if (length <= this.#maxRow) return [];
     this.#line += newlinesIn(this.#rest);
@@ -244,65 +250,8 @@ export class CsvParser {
    * fault, or nothing for a comment.
    */
   #skipped(text: string): Row[] {
-    const { line, quoteLine, place } = this.#open as OpenRow;
+    const open = this.#open as OpenRow;
     this.#line += newlinesIn(text);
-    const lines = this.#line - line + (text === '' ? 1 : 0);
-    return place === 'comment' ? [] : [longRow(line, lines, quoteLine)];
+    return open.isComment ? [] : [open.tooLong(this.#line - open.line + (text === '' ? 1 : 0))];
   }
-
-  /**
-   * Finds the end of the open row, just past its newline, by the same rules as `#quotedRow`; -1 if it is not
-   * in the text.
-   */
-  #rowEnd(text: string, open: OpenRow): number {
-    if (open.place === 'comment') return text.indexOf('\n') + 1 || -1;
-    let { place } = open;
-    for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i);
-      if (open.isEscaped) {
-        open.isEscaped = false;
-        if (code === NEWLINE) open.newlines++;
-        if (place !== 'quoted') place = 'inside';
-      } else if (code === this.#escape) open.isEscaped = true;
-      else if (place === 'quoted') {
-        if (code === this.#quote) place = 'closed';
-        else if (code === NEWLINE) open.newlines++;
-      } else if (code === this.#quote) {
-        if (place === 'start') open.quoteLine = open.line + open.newlines;
-        if (place !== 'inside') place = 'quoted'; // after `closed`: a doubled quote
-      } else if (code === NEWLINE) {
-        return i + 1;
-      } else place = code === this.#delimiter ? 'start' : 'inside';
-    }
-    open.place = place;
-    return -1;
-  }
-}
-
-/**
- * Length above which an incomplete row is not parsed again with each piece: that would take quadratic time.
- */
-const LARGE = 64 * 1024;
-
-/** Row whose end has not arrived. */
-interface OpenRow {
-  readonly line: number;
-  /**
-   * Position in a cell: at its start, inside an unquoted one, between quotes, or after the closing quote; or
-   * in a comment.
-   */
-  place: 'start' | 'inside' | 'quoted' | 'closed' | 'comment';
-  isEscaped: boolean;
-  /** Newlines in the row so far. */
-  newlines: number;
-  /** Line of the last quote that was opened. */
-  quoteLine: number | undefined;
-}
-
-function newOpenRow(line: number): OpenRow {
-  return { line, place: 'start', isEscaped: false, newlines: 0, quoteLine: undefined };
-}
-
-function longRow(line: number, lines: number, quoteLine: number | undefined): Row {
-  return new Row([], line, '', 0, 0, { fault: 'long', lines, quoteLine });
 }

@@ -115,7 +115,7 @@ function sorted(
 
 /** Returns a cycle of the edges, which must have one. Its first node is also its last. */
 export function circleOf(count: number, edges: readonly Edge[]): number[] {
-  // What cannot be sorted in either direction lies on cycles, or between two of them.
+  // Nodes that cannot be sorted in either direction lie on cycles, or between two of them.
   const { waits } = sorted(count, edges);
   const back = sorted(
     count,

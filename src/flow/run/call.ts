@@ -44,7 +44,7 @@ export interface CallOf {
   readonly state: AtomState;
 }
 
-/** Smallest difference of progress that is told: an atom in a loop must not fill the memory with events. */
+/** Smallest difference of progress that is reported: an atom in a loop must not fill the memory with events. */
 const STEP = 0.001;
 
 const NEVER: AbortSignal = new AbortController().signal;

@@ -3,6 +3,7 @@ import { checkOptions } from '../../core/options/library-options.ts';
 import { mustBeDuration, mustBeWhole } from '../../core/options/option.ts';
 import type { Flow } from '../patterns.ts';
 import { compile, missingIn } from '../plan/compile.ts';
+import type { EndedCall } from './atom-calls.ts';
 import { Storage } from './atom-storage.ts';
 import { ENGINE_NAMES, type EngineOptions, type FlowResult } from './engine-options.ts';
 import { providedBy } from './inputs.ts';
@@ -11,7 +12,7 @@ import { ReadyQueue } from './ready-queue.ts';
 import { type AtomSelection, isAnyReady, isSuccess, selectAll, selectNext } from './select.ts';
 import { type FlowSnapshot, isReverting, restore, snapshotOf } from './snapshot.ts';
 import { type AtomState, checkFlowTransition, type FlowState } from './states.ts';
-import { type EndedCall, type StepOptions, Steps } from './steps.ts';
+import { type StepOptions, Steps } from './steps.ts';
 
 export type { EngineKind, EngineOptions, FlowResult } from './engine-options.ts';
 

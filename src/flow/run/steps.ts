@@ -1,16 +1,14 @@
-import { userJson } from '../../core/base/user-json.ts';
 import type { Failure } from '../../core/record/task.ts';
-import type { Inputs } from '../atom.ts';
 import { type Depth, refusal } from '../decider.ts';
 import { put } from '../named.ts';
 import type { CompiledAtom } from '../plan/compile.ts';
 import { resolve } from '../plan/resolve.ts';
 import type { Decision } from '../retry.ts';
-import type { AtomChange, AtomRecord, FlowChange, Storage } from './atom-storage.ts';
-import { CallContext, type CallLimits, type CallResult, type CallTime, type Failed, failed } from './call.ts';
-import { callWithHooks, undoes } from './hooks.ts';
+import { AtomCalls, type CallOptions, type EndedCall } from './atom-calls.ts';
+import type { AtomChange, FlowChange, Storage } from './atom-storage.ts';
+import { failed } from './call.ts';
 import { copyOf, gather } from './inputs.ts';
-import type { FlowEvent, Notifier } from './notifier.ts';
+import type { FlowEvent } from './notifier.ts';
 import { INTERRUPTED, takeBack } from './snapshot.ts';
 import type { AtomState } from './states.ts';
 
@@ -22,18 +20,8 @@ export interface Journal {
   sync(): Promise<void>;
 }
 
-export interface StepOptions extends CallLimits {
-  readonly store: Inputs;
+export interface StepOptions extends CallOptions {
   readonly journal: Journal | undefined;
-  readonly notifier: Notifier<AtomState, 'PROGRESS'>;
-  readonly onCall: ((call: CallTime) => void) | undefined;
-}
-
-/** Call that has ended. */
-export interface EndedCall {
-  readonly index: number;
-  readonly isRevert: boolean;
-  readonly settled: CallResult;
 }
 
 /** Operations on the atoms of one run: start them, process their end, decide after failures, ask deciders. */
@@ -44,14 +32,12 @@ export class Steps {
   /** Values that were thrown, by the name of the atom or controller. */
   errors: Record<string, unknown> = {};
   readonly #options: StepOptions;
-  /** Failures of deciders, by the atom that they decide over. That atom fails too. */
-  readonly #refused = new Map<number, Failed>();
-  /** Results that are not JSON, which failed their atoms. Their `revert` still gets them. */
-  readonly #lost = new Map<number, unknown>();
+  readonly #calls: AtomCalls;
 
   constructor(storage: Storage, options: StepOptions) {
     this.storage = storage;
     this.#options = options;
+    this.#calls = new AtomCalls(storage, options);
   }
 
   #atom(index: number): CompiledAtom {
@@ -92,8 +78,7 @@ export class Steps {
     journal?.add({ restored: {} });
     this.faults = {};
     this.errors = {};
-    this.#refused.clear();
-    this.#lost.clear();
+    this.#calls.clear();
     const flow = storage.compiled.name;
     for (const [index, old_state] of before.entries())
       if (old_state !== 'PENDING')
@@ -118,78 +103,13 @@ export class Steps {
     const { journal } = this.#options;
     // The changes that led here must be stored before the atom acts on them.
     return journal === undefined
-      ? this.#act(index, isRevert, record)
-      : journal.sync().then(() => this.#act(index, isRevert, record));
+      ? this.#calls.call(index, isRevert, record)
+      : journal.sync().then(() => this.#calls.call(index, isRevert, record));
   }
 
   #reset(atoms: readonly number[]): void {
     for (const index of atoms)
       if (this.storage.record(index).state !== 'PENDING') this.#become(index, 'PENDING');
-  }
-
-  #act(index: number, isRevert: boolean, record: AtomRecord): EndedCall | Promise<EndedCall> {
-    const { name } = this.#atom(index);
-    const { store, onCall } = this.#options;
-    const of = { flow: this.storage.compiled.name, atom: name, state: record.state };
-    const context = new CallContext(of, store, record.isRepeated === true, this.#options);
-    const began = onCall === undefined ? 0 : performance.now();
-    const settled = isRevert ? this.#undo(index, record, context) : this.#execute(index, context);
-    const end = (how: CallResult): EndedCall => {
-      context.end();
-      const checked = isRevert ? how : this.#checked(index, how);
-      onCall?.({ atom: name, isRevert, isFailed: 'failure' in checked, ms: performance.now() - began });
-      return { index, isRevert, settled: checked };
-    };
-    return settled instanceof Promise ? settled.then(end) : end(settled);
-  }
-
-  /**
-   * Turns a result into what its JSON gives, so that it is the same in memory as after a log; one that is not JSON
-   * into a failure, while the atom can still be reverted.
-   */
-  #checked(index: number, settled: CallResult): CallResult {
-    if ('failure' in settled) {
-      if ('result' in settled) this.#lost.set(index, settled.result);
-      return settled;
-    }
-    const { value } = settled;
-    if (value === undefined || typeof value === 'string' || typeof value === 'boolean') return settled;
-    const { text, fault } = userJson(value);
-    if (fault === undefined) return { value: text === undefined ? undefined : JSON.parse(text) };
-    this.#lost.set(index, value);
-    return { failure: { code: 'RESULT', message: `its result is not JSON: ${fault}` } };
-  }
-
-  #execute(index: number, context: CallContext): CallResult | Promise<CallResult> {
-    const refused = this.#refused.get(index);
-    this.#refused.delete(index);
-    if (refused !== undefined) return refused;
-    const compiled = this.#atom(index);
-    const { inputs, missing } = gather(this.storage, compiled, this.#options.store);
-    if (missing !== undefined) return { failure: noInput(missing) };
-    this.#lost.delete(index);
-    const { atom, retry } = compiled;
-    const work = (): unknown =>
-      atom === undefined
-        ? retry?.execute?.(this.storage.historyOf(index), inputs, context)
-        : atom.execute(inputs, context);
-    return callWithHooks(atom, 'execute', { inputs, work }, context, this.#options);
-  }
-
-  #undo(index: number, record: AtomRecord, context: CallContext): CallResult | Promise<CallResult> {
-    const compiled = this.#atom(index);
-    const { atom, retry } = compiled;
-    if (!undoes(compiled)) return { value: undefined };
-    const { inputs, missing } = gather(this.storage, compiled, this.#options.store, true);
-    if (missing !== undefined) return { failure: noInput(missing) };
-    const { failures } = this.storage;
-    const { failure } = record;
-    const result = this.#lost.has(index) ? this.#lost.get(index) : copyOf(record.result);
-    const work = (): unknown =>
-      atom === undefined
-        ? retry?.revert?.(this.storage.historyOf(index), inputs, { failures }, context)
-        : atom.revert?.(inputs, { result, failure, failures }, context);
-    return callWithHooks(atom, 'revert', { inputs, work }, context, this.#options);
   }
 
   /**
@@ -272,7 +192,7 @@ export class Steps {
         return { name: this.#atom(from).name, isIgnored: state === 'IGNORE', result: copyOf(result) };
       });
     } catch (error) {
-      this.#refused.set(index, failed(error)); // it starts, and fails with this error
+      this.#calls.refuse(index, failed(error)); // it starts, and fails with this error
       return true;
     }
     if (depth === undefined) return true;
@@ -280,11 +200,4 @@ export class Steps {
       if (this.storage.record(other).state !== 'IGNORE') this.#become(other, 'IGNORE');
     return false;
   }
-}
-
-function noInput(name: string): Failure {
-  return {
-    code: 'INPUT',
-    message: `its input "${name}" is nowhere: what provides it was left out, or did not give it`,
-  };
 }

@@ -152,7 +152,7 @@ class BullConsumer implements Consumer {
     return undefined;
   }
 
-  /** Tells whether this consumer has a task: in flight, or waiting for its delivery alone. */
+  /** Returns whether this consumer has a task: in flight, or waiting for its delivery alone. */
   #isOurs(uuid: string): boolean {
     return this.out.has(uuid) || this.#suspects.has(uuid);
   }

@@ -97,7 +97,7 @@ export class Settlement {
     for (const [i, one] of cases.entries()) one.token = tokens[i] ?? undefined;
   }
 
-  /** Tells whether a verdict may take the task from its holder. A finished task is finished, whichever worker ran it. */
+  /** Returns whether a verdict may take the task from its holder. A finished task is finished, whichever worker ran it. */
   #isOurs({ kind, token }: Case): boolean {
     if (token === undefined) return false;
     return kind === 'done' || this.#fence === undefined || readToken(token).worker === this.#fence;
@@ -178,7 +178,7 @@ export function jobOf(id: string, attempts: number = ATTEMPTS): never {
   return { id, opts: { attempts } } as never;
 }
 
-/** Tells whether a BullMQ script found an unexpected state: no such job, another lock, or not active. */
+/** Returns whether a BullMQ script found an unexpected state: no such job, another lock, or not active. */
 export function isStale(error: unknown): boolean {
   return [-1, -2, -3, -6].includes((error as { code?: number }).code ?? 0);
 }

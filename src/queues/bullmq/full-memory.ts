@@ -53,7 +53,7 @@ export async function writeEvenIfFull(
   }
 }
 
-/** Tells whether Redis rejected a command because its memory is full. */
+/** Returns whether Redis rejected a command because its memory is full. */
 export function isFull(error: unknown): boolean {
   return /^OOM|OOM command/.test(messageOf(error));
 }

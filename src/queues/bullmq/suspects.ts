@@ -67,7 +67,7 @@ export async function marksOf(
   return Number(attemptsStarted ?? 0) > 1 ? link.client.hmget(backend.toKey(id), ...MARKS) : [];
 }
 
-/** Decision on a job: deliver it in a group of at most `size`, or call it dead after so many deliveries alone. */
+/** Decision on a job: deliver it in a group of at most `size`, or call it dead after this many deliveries alone. */
 export type Judgement = { readonly size: number } | { readonly alone: number };
 
 /** Judges a job by its deliveries. The size is infinite for a task that is not a suspect. */

@@ -105,7 +105,7 @@ export function hostsSection({ hosts, otherHosts, causes }: Report): Markup {
   const beyond =
     otherHosts === undefined
       ? ''
-      : markup`<p>Beyond these ${number(hosts.length)} hosts, others had ${number(tasks)} tasks, of which ${number(failed)} failed. Of so many hosts, figures of those with few tasks may be a little low.</p>`;
+      : markup`<p>Beyond these ${number(hosts.length)} hosts, others had ${number(tasks)} tasks, of which ${number(failed)} failed. With this many hosts, figures of hosts with few tasks may be a little low.</p>`;
   const tables = markup`${bad.length > 0 ? [markup`<h3>Most failures</h3>`, long('Hosts with the most failures', headings, bad.map(row))] : ''}
 <h3>Slowest</h3>
 ${long('Slowest hosts, by p95', headings, slowest(hosts).map(row))}

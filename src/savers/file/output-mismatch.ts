@@ -44,7 +44,7 @@ export function missingRows(
     : `${path}: ${areMissing(missing.count)} that the ledger ${ledger} names ${names}; someone changed it after the last run`;
   return new TaskpipeError(
     'DATA',
-    `${what}${namelessWords(path, nameless)}${unknownWords(unknown)}. Put it back, or add --accept-edits to have these tasks done again, or save to another place; ` +
+    `${what}${namelessWords(path, nameless)}${unknownWords(unknown)}. Put it back, or add --accept-edits to run these tasks again, or save to another place; ` +
       `task-done clear --yes ${ledger} forgets all finished tasks, also those of other outputs`,
   );
 }
@@ -70,7 +70,7 @@ function unknownWords(unknown: Missing | undefined): string {
 /** Returns the message about rows that `--accept-edits` removes from the ledger. */
 export function acceptedRows(name: string, count: number, ledger: string): string {
   const rows = `${counted(count, 'row')} ${count === 1 ? 'is' : 'are'} gone`;
-  return `${name}: ${rows}, which was accepted: the tasks are no longer finished in ${ledger}, and the next run does them again`;
+  return `${name}: ${rows}, which was accepted: the tasks are no longer finished in ${ledger}, and the next run repeats them`;
 }
 
 /** Returns the message about rows that repeat the uuid of another row. */

@@ -5,7 +5,7 @@ import { Refusal } from './envelope.ts';
 
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
-/** Tells whether a route needs no token: the page, which contains no data, and the health checks. */
+/** Returns whether a route needs no token: the page, which contains no data, and the health checks. */
 function isOpen({ routeOptions }: FastifyRequest): boolean {
   return (routeOptions.config as { isOpen?: boolean }).isOpen === true;
 }

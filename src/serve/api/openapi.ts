@@ -112,7 +112,7 @@ function errorOf(status: number): ApiSchema {
 }
 
 const HEALTH: ApiSchema = {
-  ...{ operationId: 'getHealth', summary: 'Tells whether the service works', tags: ['service'] },
+  ...{ operationId: 'getHealth', summary: 'Reports whether the service works', tags: ['service'] },
   security: [],
   responses: {
     200: { description: 'It works.', content: { 'application/json': { schema: goodSchema(objectOf({})) } } },

@@ -13,7 +13,7 @@ export const STATES = [
 
 export type ServeState = (typeof STATES)[number];
 
-/** Tells whether a state is final. */
+/** Returns whether a state is final. */
 export function isFinal(state: string): boolean {
   return state !== 'PENDING' && state !== 'RUNNING';
 }

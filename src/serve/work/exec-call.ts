@@ -18,7 +18,7 @@ export interface ExecCall {
   readonly name: string;
   readonly file: string;
   readonly args: readonly string[];
-  /** True for a `task-exec`, which is told to give up tasks through a channel. */
+  /** True for a `task-exec`, which receives cancellations through a channel. */
   readonly isTaskExec: boolean;
   /** True if it reports on descriptor 3 what it does. */
   readonly hasEvents: boolean;

@@ -63,9 +63,9 @@ export const execOptions = {
     'N|N%',
     toLimit,
   ),
-  /** Condition at which the stage stops: so many successes or failures. */
+  /** Condition at which the stage stops: a number of successes or failures. */
   halt: value<Halt>(
-    'stop when so many tasks succeeded or failed; now: kill what runs, soon: let it finish',
+    'stop after N successes or failures; now: kill running tasks, soon: let them finish',
     'now|soon,success|fail=N|N%',
     toHalt,
     {

@@ -40,7 +40,7 @@ export function toLimit(typed: string): Limit {
 /** Number of tasks that must be finished before a percentage is judged. */
 const FIRST_JUDGED = 100;
 
-/** Returns whether so many tasks succeeded or failed. */
+/** Returns whether this many tasks succeeded or failed. */
 export function isReached({ failed, succeeded }: ExecCounts, what: Halt['what'], limit: Limit): boolean {
   const number = what === 'fail' ? failed : succeeded;
   if ('count' in limit) return number >= limit.count;

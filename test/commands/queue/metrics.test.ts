@@ -117,11 +117,11 @@ describe('task-queue size --metrics', () => {
     for (const pull of pulls) pull.kill('SIGKILL');
   });
 
-  test('tells since when the next task waits, also on machines whose clocks are wrong', async () => {
+  test('has the time since when the next task waits, also on machines whose clocks are wrong', async () => {
     const redis = await startRedis();
     const at = `${redis.url} --name q`;
     const cwd = freshFolder();
-    /** Returns an environment in which the clock of Node is off by so many hours. */
+    /** Returns an environment in which the clock of Node is wrong by this many hours. */
     const off = (hours: number): Record<string, string> => {
       const file = join(cwd, `clock${hours}.mjs`);
       writeFileSync(file, `const { now } = Date; Date.now = () => now() + ${hours * 3_600_000};\n`);
@@ -144,7 +144,7 @@ describe('task-queue size --metrics', () => {
     }
   });
 
-  test('leaves out a worker that is gone without a word', async () => {
+  test('leaves out a worker that has stopped reporting', async () => {
     const redis = await startRedis();
     const at = `${redis.url} --name q`;
     const pull = start(`exec task-queue pull ${at} --worker lost`);

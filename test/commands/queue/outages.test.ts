@@ -123,7 +123,7 @@ describe('records that leave the pipe', () => {
   }, 60_000);
 });
 
-test('the work of a task whose result does not fit the output is not done again', async () => {
+test('a task whose result does not fit the output does not run again', async () => {
   const redis = await startRedis();
   const cwd = freshFolder();
   const at = `${redis.url} --name q`;

@@ -1,4 +1,4 @@
-/* Last words of stages in a queue pipe: the queue delivers failed and unfinished tasks again, not the user. */
+/* Last messages of stages in a queue pipe: the queue, not the user, delivers failed and unfinished tasks again. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import { ended, freshFolder, sh, start } from '../../support/run.ts';
 
 beforeEach(needsRedis);
 
-/** Advice for lists in files, which would do the work of a queue twice. */
+/** Advice for tasks in files. In a queue pipe it would run tasks twice. */
 const FOR_FILES = /task-load|same command again|to run the rest again|without --ledger|--ledger, finished/;
 const HINT = 'the queue delivers failed tasks again, or lists them: task-queue dead';
 
@@ -31,7 +31,7 @@ async function setUp(count: number) {
   return { at, cwd };
 }
 
-test('of failed tasks name the queue, and not the rest file', async () => {
+test('a message about failed tasks names the queue, and not the rest file', async () => {
   const { at, cwd } = await setUp(4);
   const { stderr } = await sh(
     `task-queue pull ${at} --until-empty | task-exec --module work.mjs --retries 0 | jq -c --unbuffered . | task-save out.ndjson --tee | tee copy | task-queue ack ${at}`,
@@ -39,10 +39,10 @@ test('of failed tasks name the queue, and not the rest file', async () => {
   );
   expect(stderr).not.toMatch(FOR_FILES);
   expect(stderr).toContain(`task-save: ${HINT}\n`);
-  expect(stderr.split(HINT)).toHaveLength(2); // task-exec leaves it to task-save
+  expect(stderr.split(HINT)).toHaveLength(2); // only task-save prints it
 });
 
-test('of task-exec name the queue if nothing is saved', async () => {
+test('the message of task-exec names the queue if no stage saves', async () => {
   const { at, cwd } = await setUp(4);
   const { stderr } = await sh(
     `task-queue pull ${at} --until-empty | task-exec --module work.mjs --retries 0 | task-exec --module work.mjs | task-queue ack ${at}`,
@@ -52,7 +52,7 @@ test('of task-exec name the queue if nothing is saved', async () => {
   expect(stderr).toContain(`task-exec: ${HINT}\n`);
 });
 
-test('of a stopped pipe say that the queue delivers unfinished tasks again', async () => {
+test('a message of a stopped pipe says that the queue delivers unfinished tasks again', async () => {
   const { at, cwd } = await setUp(40);
   const pipe = start(
     `setsid bash -c 'echo $$ > group; task-queue pull ${at} --window 20 | task-exec --module slow.mjs -j 20 --grace 100ms | task-save out.csv --tee --flush 1 | task-queue ack ${at}'`,
@@ -72,7 +72,7 @@ test('of a stopped pipe say that the queue delivers unfinished tasks again', asy
   );
 });
 
-test('of a task that was delivered again although its row is there say nothing of ledgers', async () => {
+test('a message about a redelivered task that has its row already does not mention ledgers', async () => {
   const { at, cwd } = await setUp(2);
   writeFileSync(join(cwd, 'out.csv'), 'uuid,n\nt0,0\nt1,1\n');
   const { stderr } = await sh(
@@ -83,7 +83,7 @@ test('of a task that was delivered again although its row is there say nothing o
   expect(stderr).not.toMatch(FOR_FILES);
 });
 
-test('of a result without a column give a command that also settles its task in the queue', async () => {
+test('a message about a result without a column has a command that also settles its task in the queue', async () => {
   const { at, cwd } = await setUp(0);
   await sh(`task-queue push ${at} --quiet`, { input: '{"uuid":"a","x":1}\n{"uuid":"b","x":1,"y":2}\n' });
   const { stderr } = await sh(
@@ -97,7 +97,7 @@ test('of a result without a column give a command that also settles its task in 
   expect((await sh(`task-queue size ${at} | jq -c '[.dead, .finished]'`)).stdout).toBe('[0,2]\n');
 });
 
-test('of a pipe with --tee and no queue still say how to run the rest', async () => {
+test('a message of a pipe with --tee and no queue still says how to run the rest', async () => {
   const { cwd } = await setUp(0);
   const { stderr } = await sh(
     `task-exec --module work.mjs --retries 0 | task-save out.ndjson --tee | grep -v "task-queue ack"`,

@@ -1,4 +1,4 @@
-/* Thrown values: any value gives a failure, and its causes are told. */
+/* Thrown values: a value of any kind gives a failure with its causes. */
 import { expect, test } from 'vitest';
 import { thrownOf } from '../../../src/core/base/thrown.ts';
 
@@ -25,7 +25,7 @@ test.each([
   [new Error('connect: refused', { cause: new Error('refused') }), 'connect: refused'],
   [new AggregateError([new Error('first'), 'second']), 'first; second'],
   [new AggregateError([new Error('first')], 'all failed'), 'all failed: first'],
-])('the message of %# tells what was thrown', (value, message) => {
+])('the message of case %# describes the thrown value', (value, message) => {
   expect(thrownOf(value)).toMatchObject({ code: 'ERROR', message, retry: false });
 });
 

@@ -1,4 +1,4 @@
-/* Values that user code returns: JSON, or what they are instead. */
+/* Values that user code returns: their JSON, or the reason why they have none. */
 import { expect, test } from 'vitest';
 import { userJson } from '../../../src/core/base/user-json.ts';
 

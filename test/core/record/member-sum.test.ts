@@ -4,7 +4,7 @@ import { membersOf } from '../../../src/core/record/json-text.ts';
 import { lengthsOf, sumOfMembers } from '../../../src/core/record/member-sum.ts';
 import { randomFrom } from '../../faults/support/live.ts';
 
-/** The slow twin. */
+/** Computes the same sum slowly. */
 function sumOf(text: string, isLeftOut: (name: string, isText: boolean) => boolean): number {
   let sum = 0;
   for (const { key, value, end } of membersOf(text)) {

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { parsed } from '../../pipes/pipeline.ts';
 import { freshFolder, sh } from '../../support/run.ts';
 
-/** A folder with a file whose name is not UTF-8 and has a newline, and one with a plain name. */
+/** Makes a folder with a file whose name is not UTF-8 and has a newline, and one with a plain name. */
 async function setUp(): Promise<string> {
   const cwd = freshFolder();
   await sh("mkdir in; printf one > $'in/caf\\xe9\\n\\xff.txt'; printf two > in/plain.txt", { cwd });
@@ -72,7 +72,7 @@ test('the commands that --dry-run prints open the same files', async () => {
   expect((await sh('bash commands', { cwd })).stdout).toBe('onetwo');
 });
 
-test('the form of Python (surrogateescape) is taken too, and no half of a pair becomes a quote', async () => {
+test('the surrogateescape form of Python is accepted too, and half a surrogate pair never becomes a quote', async () => {
   const cwd = await setUp();
   const names = ['in/caf\\udce9\\n\\udcff.txt', '\\ud827; touch pwned; \\udc27', '\\udc00\\udc0a'];
   const input = names.map((name, n) => `{"uuid":"t${n}","path":"${name}"}\n`).join('');

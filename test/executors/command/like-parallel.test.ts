@@ -1,4 +1,4 @@
-/* What users of GNU parallel expect: parts of paths, numbers, lanes, and when to stop. */
+/* Features that users of GNU parallel expect: parts of paths, numbers, lanes, and conditions to stop. */
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -109,7 +109,7 @@ describe('--jobs', () => {
     });
   }
 
-  test('refuses what is not a number of jobs', async () => {
+  test('rejects an invalid number of jobs', async () => {
     for (const typed of ['0', '0%x', '+', '-2', '1.5']) {
       const ran = await exec(['--command', 'true', `--jobs=${typed}`], '');
       expect([typed, ran.code]).toEqual([typed, 2]);
@@ -169,7 +169,7 @@ describe('--timeout 300%', () => {
     expect(ran.records.filter(({ run }) => run.state === 'SUCCESS')).toHaveLength(7);
   });
 
-  test('is for --command only, and is more than 100%', async () => {
+  test('is accepted only with --command and above 100%', async () => {
     const http = await exec(['--http', '--timeout', '300%'], '');
     expect([http.code, http.stderr]).toEqual([2, expect.stringContaining('needs a duration')]);
     expect((await exec(['--command', 'true', '--timeout', '50%'], '')).code).toBe(2);

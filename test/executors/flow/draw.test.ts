@@ -6,7 +6,7 @@ import { draw, forEach, graph, linear, task, times, unordered } from '../../../s
 import { type Ended, ended, freshFolder, has, sh, start } from '../../support/run.ts';
 
 const FLOW = `import { graph, linear, task, times } from 'taskpipe/flow';
-console.log('this is no drawing');
+console.log('not a drawing');
 const user = task('create "user" & <more>', () => 1, { requires: 'email', provides: 'user' });
 const pay = task('pay', () => 2, { requires: 'user', optional: 'card', rebind: { who: 'user' } });
 const sure = graph('sure').add(task('ask', () => 1, { provides: 'yes' }), task('act', () => 1, { requires: 'yes' }));
@@ -46,7 +46,7 @@ test('--draw mermaid writes atoms, flows, deciders and values, and nothing else'
 `,
     0,
   ]);
-  expect(stderr).toContain('this is no drawing');
+  expect(stderr).toContain('not a drawing');
 });
 
 test('--draw dot writes the same for Graphviz', async () => {
@@ -92,7 +92,7 @@ test('--draw does not read tasks, and ends although the input stays open', async
   expect([stdout.startsWith('digraph'), code]).toEqual([true, 0]);
 });
 
-test('--draw is refused for what is no flow, and for other kinds of work', async () => {
+test('--draw is refused for a file without a flow, and for other kinds of work', async () => {
   const made = await drawn(
     '--draw dot',
     "import { linear } from 'taskpipe/flow'; export default () => linear('f');",

@@ -1,4 +1,4 @@
-/* What the file of --flow may export. */
+/* Exports of the file of --flow. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -97,7 +97,7 @@ describe.each(kinds)('user code of %s', (kind) => {
     expect(stdout.trim().split(/\s+/)).toEqual(['before', 'after', '30', '32']);
   });
 
-  test('that leaves a timer and a server open does not keep the stage alive, and is told so', async () => {
+  test('that leaves a timer and a server open does not keep the stage alive, and a message says so', async () => {
     const code =
       'import { createServer } from "node:net"; setInterval(() => {}, 1000); createServer().listen(0); const work = () => {};';
     const ended = await run(kind, code);

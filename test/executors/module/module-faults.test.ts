@@ -1,4 +1,4 @@
-/* Faults of modules: each is told, blamed on the right task, and bounded. */
+/* Faults of modules: each is reported, fails only the right task, and has bounded effects. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { freshFolder, sh } from '../../support/run.ts';
 const lines = (count: number): string =>
   Array.from({ length: count }, (_, n) => `{"uuid":"u${n}","n":${n}}\n`).join('');
 
-test('a ctx.add after the end of the function is an error that is told', async () => {
+test('a ctx.add after the end of the function is reported as an error', async () => {
   const cwd = freshFolder();
   const code = 'export default (task, ctx) => void setTimeout(() => ctx.add({ uuid: "child" }), 5);';
   writeFileSync(join(cwd, 'work.mjs'), code);

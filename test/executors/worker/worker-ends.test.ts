@@ -182,7 +182,7 @@ test.each([
   expect(ran.of.t2?.run.state).toBe('SUCCESS');
 });
 
-test('a line that is not an answer does no harm to the only task', async () => {
+test('a line that is not an answer does not affect the only task', async () => {
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'w.sh'), 'while read line; do echo working; echo "{\'a\': 1}"; echo "$line"; done');
   const ran = await exec(['--worker', 'sh w.sh', '-j', '1'], numbered(2), { cwd });
@@ -200,7 +200,7 @@ test.each([90, 94, 98, 102, 106, 110])(
   },
 );
 
-test('workers that read all first, with more tasks than they may have, are told of it', async () => {
+test('a warning names --per-worker if all workers wait for more tasks than it allows', async () => {
   const cwd = folderWith(batching(1000));
   const child = start(`exec task-exec --worker "${node} w.mjs" -j 2 --per-worker 8`, { cwd });
   child.stdin?.end(numbered(40));

@@ -8,17 +8,17 @@ import type { Kill, Scenario } from './scenarios.ts';
 import { commandOf } from './starts.ts';
 import { type Call, recorded } from './trace.ts';
 
-/** A state of the folder, and what was said to be safe by then. */
+/** State of the folder, with the records that were acknowledged before it. */
 export interface Case extends State {
   readonly scenario: Scenario;
-  /** The records that `--tee` had given on. */
+  /** Records that `--tee` had passed on. */
   readonly acknowledged: readonly string[];
 }
 
 /**
- * The states that a scenario can leave, each once.
- * @param top a folder to work in
- * @throws where a run that is to be cut short does not even come to its end
+ * Returns the states that a scenario can leave, each once.
+ * @param top working folder
+ * @throws if a run that is to be cut does not end by itself
  */
 export async function casesOf(program: Program, scenario: Scenario, top: string): Promise<readonly Case[]> {
   const disk = new Disk();
@@ -61,7 +61,7 @@ export async function casesOf(program: Program, scenario: Scenario, top: string)
   return [...cases.values()];
 }
 
-/** The calls that were made before a kill, the last one in part. */
+/** Returns the calls before a kill; the last write is cut. */
 function until({ file, write, part }: Kill, calls: readonly Call[]): readonly Call[] {
   const writes = calls.filter((call) => call.kind === 'write' && isNamed(call.name, file));
   const last = writes[write];

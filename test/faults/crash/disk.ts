@@ -1,43 +1,46 @@
 import type { Call } from './trace.ts';
 
-/** The files of a folder, by name. */
+/** Contents of a folder by file name. */
 export type Files = ReadonlyMap<string, Buffer>;
 
-/** What a crash can leave. */
+/** Files that a crash can leave. */
 export interface State {
   readonly files: Files;
-  /** For a person: how it came about. */
+  /** Description of the crash for a message. */
   readonly words: string;
 }
 
-/** A file: what any process sees, and what the disk has for sure. */
+/** File contents as processes see them (`live`), and as they are on the disk for certain (`safe`). */
 interface Content {
   live: Buffer;
   safe: Buffer;
-  /** Where the bytes begin that only `live` has for sure, or undefined where both are the same. */
+  /** Offset of the first byte that may differ between `live` and `safe`; undefined if both are equal. */
   from: number | undefined;
 }
 
-/** A change of the folder that the disk may not have yet. */
+/** Change of the folder that may not be on the disk yet. */
 type Naming = { readonly name: string; readonly content: Content | undefined; readonly from?: string };
 
-/** Disks write whole sectors: what is missing in the midst of what was written begins and ends with one. */
+/** Size of a sector in bytes. Disks write whole sectors, so a hole in written data begins and ends at one. */
 const SECTOR = 512;
-/** Of so many changes of a folder, any may be missing; of more, the last ones. */
+/**
+ * Number of unsynced folder changes of which any combination may be missing. Of more, only the last ones may
+ * be.
+ */
 const FREE = 3;
 
-/** A folder on a disk, which is told of calls in order. */
+/** Model of a folder on a disk. It receives the calls of a program in order. */
 export class Disk {
   readonly #live = new Map<string, Content>();
   #safe = new Map<string, Content>();
   #namings: Naming[] = [];
 
-  /** What any process sees. */
+  /** Returns the files as any process sees them. */
   get files(): Files {
     return new Map([...this.#live].map(([name, { live }]) => [name, live]));
   }
 
-  /** Takes what is here for safe. */
+  /** Marks all current contents as safe. */
   settle(): void {
     for (const content of this.#live.values()) settle(content);
     this.#sync();
@@ -73,8 +76,8 @@ export class Disk {
   }
 
   /**
-   * What the death of the process can leave before or in a call.
-   * @param step of a write, every such byte is where it may end
+   * Yields the states that the death of the process can leave before or during a call.
+   * @param step distance in bytes between two ends of a partial write
    */
   *death(call: Call | undefined, step: number): Generator<State> {
     yield { files: this.files, words: 'killed' };
@@ -88,8 +91,9 @@ export class Disk {
   }
 
   /**
-   * What a power loss can leave now: of what was not synced, any part of one file, with all or nothing of the others.
-   * @param step of what was written, every such byte is where it may end, or give way to zeros
+   * Yields the states that a power loss can leave now: any part of the unsynced data of one file, with all or
+   * none of that of the others.
+   * @param step distance in bytes between two cuts of unsynced data
    */
   *powerLoss(step: number): Generator<State> {
     for (const { names, words } of this.#namingsLeft()) {
@@ -127,7 +131,7 @@ export class Disk {
 
 const EMPTY = Buffer.alloc(0);
 
-/** Returns false where there is nothing to be renamed. */
+/** Returns false if there is no such file to rename. */
 function rename(names: Map<string, Content>, { name, content, from }: Naming): boolean {
   if (from !== undefined && !names.delete(from)) return false;
   if (content === undefined) names.delete(name);
@@ -155,7 +159,10 @@ function write(
   return after;
 }
 
-/** What can be left of a file: nothing that is not safe; a beginning, with or without zeros behind it; a hole. */
+/**
+ * Yields what a power loss can leave of a file: the safe contents; a prefix of the new ones, with or without
+ * zeros after it; a hole.
+ */
 function* leftOf(
   { live, safe, from = 0 }: Content,
   step: number,

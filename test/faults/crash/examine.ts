@@ -9,20 +9,20 @@ import { isFailed, linesOf, uuidsOf } from './records.ts';
 import type { Scenario } from './scenarios.ts';
 import type { Starter } from './starts.ts';
 
-/** What must come of all that a scenario saves. */
+/** Records that must exist after the recovery. */
 interface Expected {
-  /** The uuids that have a row. */
+  /** Uuids that must have a row. */
   readonly rows: ReadonlySet<string>;
-  /** The uuids in the rest file. */
+  /** Uuids that must be in the rest file. */
   readonly failed: readonly string[];
 }
 
 type Add = (kind: Breach['kind'], words: string) => void;
 
 /**
- * Looks at a state, starts from it twice, and looks again.
- * @param start for the first time
- * @param again for the second time
+ * Checks a state, starts from it twice, and checks again.
+ * @param start starter for the first run
+ * @param again starter for the second run
  */
 export async function examine(
   state: Case,
@@ -43,7 +43,7 @@ export async function examine(
   };
 
   writeFiles(folder, state.files);
-  // The oracle takes a last row without a line end for torn.
+  // The oracle considers a last row without a line end torn.
   if (!scenario.isOpen) breaches.push(...lookBefore(state, folder, add));
   await begin(start);
   breaches.push(...breachesOf({ folder, out, ledger, rows, label }));
@@ -54,7 +54,7 @@ export async function examine(
   return breaches;
 }
 
-/** What was said to be safe is there, whatever a crash has left. */
+/** Checks that every acknowledged record exists, whatever the crash has left. */
 function lookBefore(
   { scenario, acknowledged, words: label }: Case,
   folder: string,
@@ -69,7 +69,10 @@ function lookBefore(
   return breachesOf({ folder, out, ledger, acknowledged: safe, label });
 }
 
-/** What the oracle does not look at: the ledger is complete, the rest file exact, and what was cut off is kept. */
+/**
+ * Checks what the oracle does not: the ledger is complete, the rest file is exact, and bytes that were cut
+ * off are kept.
+ */
 function lookAfter({ scenario, files }: Case, folder: string, { rows, failed }: Expected, add: Add): void {
   const { out, ledger } = scenario;
   const finished = ledger === undefined ? rows : finishedIn(join(folder, ledger));
@@ -82,7 +85,7 @@ function lookAfter({ scenario, files }: Case, folder: string, { rows, failed }: 
   for (const words of sideFaults(files, filesIn(folder), scenario)) add('other', words);
 }
 
-/** The uuids of the records in a rest file and in that of a run, without the lines that a crash has torn. */
+/** Returns the uuids of the records in the rest file and in the rest file of the run, without torn lines. */
 function restIn(folder: string, out: string): readonly string[] {
   return ['', '.run'].flatMap((ending) => {
     const path = join(folder, `${out}.rest.ndjson${ending}`);
@@ -92,7 +95,10 @@ function restIn(folder: string, out: string): readonly string[] {
   });
 }
 
-/** What is wrong with what was cut off the output, and with the files that are there at the end. */
+/**
+ * Yields errors in the side file, which must hold exactly the bytes that were cut off, and in the list of
+ * files.
+ */
 function* sideFaults(before: Files, after: Files, { out, ledger, widen }: Scenario): Generator<string> {
   const was = before.get(out) ?? Buffer.alloc(0);
   const is = after.get(out) ?? Buffer.alloc(0);

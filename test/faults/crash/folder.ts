@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import type { Files } from './disk.ts';
 
-/** What tells folders apart, and how much was said to be safe in them. */
+/** Returns a key that is equal for equal folders with the same number of acknowledged records. */
 export function keyOf(files: Files, acknowledged: number): string {
   const hash = createHash('sha1').update(`${acknowledged}`);
   for (const name of [...files.keys()].sort()) {
@@ -13,7 +13,7 @@ export function keyOf(files: Files, acknowledged: number): string {
   return hash.digest('base64');
 }
 
-/** Makes a folder of these files, and no others. */
+/** Replaces a folder by one with exactly these files. */
 export function writeFiles(folder: string, files: Files): void {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder);

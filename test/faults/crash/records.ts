@@ -1,4 +1,4 @@
-/** The lines of NDJSON that are not blank. */
+/** Returns the non-empty lines of NDJSON. */
 export function linesOf(text: string): string[] {
   return text.split('\n').filter((line) => line !== '');
 }

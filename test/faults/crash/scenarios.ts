@@ -1,29 +1,29 @@
-/** What is run, and then cut short. */
+/** Run that is cut at every point. */
 export interface Scenario {
   readonly name: string;
-  /** The output; its ending says the format. */
+  /** Path of the output. Its extension selects the format. */
   readonly out: string;
   readonly ledger?: string;
   readonly widen?: true;
-  /** NDJSON that was saved by a run that ended well. */
+  /** NDJSON that an earlier, successful run has saved. */
   readonly before?: readonly string[];
-  /** Whether someone has then removed the last line end of the output. */
+  /** True if the last line end of the output was removed before the run. */
   readonly isOpen?: true;
-  /** The input of the run that is cut short, and of those that follow. */
+  /** Input of the run that is cut, and of the runs after it. */
   readonly records: readonly string[];
-  /** Every such byte is where a write may end. */
+  /** Distance in bytes between two ends of a partial write. */
   readonly step: number;
-  /** Kills that came before: each ends a start, and the one after the last is cut short at every point. */
+  /** Earlier kills. Each ends a run; the run after the last one is cut at every point. */
   readonly killed?: readonly Kill[];
 }
 
-/** When a process was killed. */
+/** Moment of a kill. */
 export interface Kill {
-  /** A write to this file, or to one that has this in its name, where it begins with a dot: */
+  /** Name of the file that was being written. A name that begins with a dot matches files that contain it. */
   readonly file: string;
-  /** Which write to it, from 0. */
+  /** Number of the write to it, from 0. */
   readonly write: number;
-  /** How much of that write is done: 0 to 1. */
+  /** Share of that write that was done, from 0 to 1. */
   readonly part: number;
 }
 
@@ -31,10 +31,10 @@ const LEDGER = 'done.jsonl';
 
 const FAILURE = '"run":{"state":"FAILURE","error":{"code":"E"}}';
 
-/** Values that are hard to tell apart once they are cut. */
+/** Values whose rows are hard to tell apart when they are cut. */
 const HARD = ['two\\nlines, \\"q\\"', 'é,😀', '\\t=1', 'b,c\\",d\\n', '', 'a\\r\\n', '\u2028'];
 
-/** So many records, of which every fourth failed, or none. */
+/** Returns this many records. With `fails`, one record in four has failed. */
 function hard(from: number, count: number, fails: boolean): string[] {
   return Array.from({ length: count }, (_, i) => {
     const n = from + i;
@@ -44,7 +44,7 @@ function hard(from: number, count: number, fails: boolean): string[] {
   });
 }
 
-/** Enough records that their rows, and the lines of the ledger, take several sectors. */
+/** Returns records whose rows and ledger lines take several sectors. */
 function wide(count: number): string[] {
   return Array.from({ length: count }, (_, i) => {
     return `{"uuid":"task ${i}","x":"${'wide, '.repeat(4 + (i % 5))}","y":${i}}`;
@@ -52,8 +52,8 @@ function wide(count: number): string[] {
 }
 
 /**
- * What is tried for every format: commits, at every byte. A start locks each file by a program of its own, which is
- * most of what it costs: so most states are of runs that write few files.
+ * Returns the scenarios for every format: commits, cut at every byte. Most of them write few files, because
+ * each start locks each file by a child process, and that takes most of the time.
  */
 function commits(out: string): readonly Scenario[] {
   const ledger = LEDGER;
@@ -82,7 +82,7 @@ function commits(out: string): readonly Scenario[] {
   ];
 }
 
-/** What is tried for two formats: a start after a crash, which is cut short itself. */
+/** Returns the scenarios for two formats: recoveries after a crash, which are cut themselves. */
 function recoveries(out: string): readonly Scenario[] {
   const records = hard(0, 6, true);
   const ledger = LEDGER;
@@ -129,7 +129,6 @@ function recoveries(out: string): readonly Scenario[] {
   ];
 }
 
-/** All that is tried. */
 export const scenarios: readonly Scenario[] = [
   ...commits('out.csv'),
   ...commits('out.tsv'),

@@ -1,5 +1,6 @@
-// Saves with a library, again and again: a line in says what, a line out how it went. A process of its own, as every
-// start locks its files by a child process, and those come the cheaper the smaller this one is.
+// Runs saves with the library: it reads a scenario per line and writes its result as a line. It is a process
+// of its own because each start locks its files by a child process, which is cheaper to start from a small
+// process.
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 

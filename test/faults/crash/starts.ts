@@ -5,22 +5,22 @@ import { root, sh } from '../../support/run.ts';
 import type { Program } from '../support/program.ts';
 import type { Scenario } from './scenarios.ts';
 
-/** How a start after a crash went. */
+/** Result of a start after a crash. */
 export interface Start {
   readonly code: number | null;
   readonly words: string;
 }
 
-/** Runs what a scenario runs, in a folder. */
+/** Function that runs a scenario in a folder. */
 export type Starter = (folder: string, scenario: Scenario) => Promise<Start>;
 
-/** The library of a build, in a process that lives for many starts. */
+/** Library of a build, in a process that serves many starts. */
 export interface Library {
   readonly start: Starter;
   close(): void;
 }
 
-/** The command line of a scenario. */
+/** Returns the command line of a scenario. */
 export function commandOf({ out, ledger, widen }: Scenario): string {
   const options = [ledger === undefined ? '' : `--ledger ${ledger}`, widen ? '--widen' : ''].join(' ');
   return `task-save ${out} --flush 2 ${options} --tee --quiet`;

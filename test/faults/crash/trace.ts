@@ -3,10 +3,10 @@ import { basename, dirname, join } from 'node:path';
 import { sh } from '../../support/run.ts';
 import type { Program } from '../support/program.ts';
 
-/** What a program did to a file of its folder, or to the folder; `tee`: what it gave on. */
+/** System call on a file of the folder or on the folder itself; `tee` is a write to the standard output. */
 export type Call =
   | { readonly kind: 'open'; readonly name: string; readonly truncates: boolean }
-  /** Without a place: at the end of the file. */
+  /** `at` is undefined for an append. */
   | { readonly kind: 'write'; readonly name: string; readonly bytes: Buffer; readonly at: number | undefined }
   | { readonly kind: 'truncate'; readonly name: string; readonly size: number }
   | { readonly kind: 'sync'; readonly name: string }
@@ -15,7 +15,7 @@ export type Call =
   | { readonly kind: 'unlink'; readonly name: string }
   | { readonly kind: 'tee'; readonly text: string };
 
-/** What stands beside the folder that is written to: it is no part of it. */
+/** Names of files beside the traced folder, which are not part of it. */
 const TEE = 'tee';
 const TRACE = 'trace';
 
@@ -24,9 +24,9 @@ const CALLS =
 
 /**
  * Runs a command in a folder under strace.
- * @param input a path, which is its standard input
- * @returns all that it did there, in order: a write where it began, a sync where it had ended
- * @throws where it did not exit with 0 or 1
+ * @param input path of its standard input
+ * @returns its calls in order: a write at its start, a sync at its end
+ * @throws if the exit code is not 0 or 1
  */
 export async function recorded(
   program: Program,
@@ -39,7 +39,7 @@ export async function recorded(
   const strace = `strace -f -y -qq -xx -s 10000000 -o ${trace} -e trace=${CALLS.join(',')} -e signal=none`;
   const { code, stderr } = await sh(`${strace} ${command} < ${input} > ${join(above, TEE)}`, {
     cwd: folder,
-    env: { ...program.env, UV_USE_IO_URING: '0' }, // its calls are no system calls
+    env: { ...program.env, UV_USE_IO_URING: '0' }, // io_uring operations are not system calls
   });
   if (code !== 0 && code !== 1) throw new Error(`${command} exited with ${code}: ${stderr}`);
   if (!existsSync(trace)) throw new Error(`strace wrote nothing: ${stderr}`);
@@ -74,7 +74,7 @@ function callsOf(trace: string, folder: string): readonly Call[] {
   return found.sort((a, b) => a.at - b.at).map(({ call }) => call);
 }
 
-/** The call of a line, or undefined where it failed or has nothing to do with the folder. */
+/** Returns the call of a line; undefined if it failed or concerns another folder. */
 function callOf(line: string, folder: string): Call | undefined {
   const [, name = '', given = '', result = ''] = /^(\w+)\((.*)\) += (.*)$/s.exec(line) ?? [];
   if (!CALLS.includes(name) || result.startsWith('-1')) return undefined;

@@ -3,13 +3,13 @@ import type { Edit, Kind } from './edit.ts';
 import { textEdit, texts } from './texts.ts';
 import { wholeFiles } from './whole-files.ts';
 
-/** A table: its header, and its rows. */
+/** Table as its header and its rows. */
 type Table = readonly [readonly string[], ...(readonly string[])[]];
 
-/** How TSV writes the signs that its cells cannot have; it has no quotes. */
+/** Escapes of TSV, which has no quotes. */
 const TSV_ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
 
-/** Edits of CSV, or of TSV. */
+/** Returns the edits of CSV or TSV. */
 export function delimitedEdits(delimiter: ',' | '\t'): readonly Edit[] {
   const quote = (cell: string): string => `"${cell.replaceAll('"', '""')}"`;
   const escaped = (cell: string): string =>
@@ -78,7 +78,7 @@ export function delimitedEdits(delimiter: ',' | '\t'): readonly Edit[] {
     textEdit('the file twice, with its header', 'harmless', (text) => text + text),
     rows('the first row deleted', 'lossy', (all) => all.slice(1)),
     rows('the last row deleted', 'lossy', (all) => all.slice(0, -1)),
-    rows('a row deleted in the midst', 'lossy', (all) => all.filter((_, i) => i !== 2)),
+    rows('a row deleted in the middle', 'lossy', (all) => all.filter((_, i) => i !== 2)),
     rows('all rows deleted', 'lossy', () => []),
     textEdit('the header left, without a line end', 'lossy', (text) => text.slice(0, text.indexOf('\n'))),
     rows('a row deleted, and others added', 'lossy', (all) => [
@@ -96,7 +96,7 @@ export function delimitedEdits(delimiter: ',' | '\t'): readonly Edit[] {
     cells('the uuids in capitals', 'lossy', (row, i) =>
       i > 0 ? [String(row[0]).toUpperCase(), ...row.slice(1)] : row,
     ),
-    textEdit('cut in the midst of the last row', 'lossy', (text) =>
+    textEdit('cut in the middle of the last row', 'lossy', (text) =>
       text.slice(0, text.lastIndexOf('t6') + 3),
     ),
     textEdit('a row without a uuid', 'unclear', (text) => `${text}${['', '9', 'total'].join(delimiter)}\n`),

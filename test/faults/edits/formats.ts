@@ -6,24 +6,27 @@ import type { Edit } from './edit.ts';
 import { ndjsonEdits } from './ndjson.ts';
 import { sqliteEdits } from './sqlite.ts';
 
-/** A format, how it is edited, and how it is read by other code than the product's. */
+/** Format with its edits and an independent reader. */
 export interface Format {
   readonly out: string;
   readonly edits: readonly Edit[];
-  /** Uuids of its rows, in their order; throws if it cannot be read. */
+  /** Reads the uuids of the rows in order. Throws if it cannot read the file. */
   readonly uuids: (path: string) => Promise<readonly string[]>;
-  /** What must still be there after a run: the bytes of a file, or the cells of a table. */
+  /** Reads what a run must keep: the bytes of a file, or the cells of a table. */
   readonly content: (path: string) => Promise<string>;
-  /** Whether all of the content before is in the content after, or in files that were named. */
+  /**
+   * Returns whether the later content, together with the files that a message named, has all of the earlier
+   * one.
+   */
   readonly isKept: (before: string, after: string, asides: readonly string[]) => boolean;
-  /** Whether a later record replaces the row of its uuid. */
+  /** True if a later record replaces the row of its uuid. */
   readonly replaces: boolean;
 }
 
 const bytesOf = async (path: string): Promise<string> =>
   existsSync(path) ? readFileSync(path, 'latin1') : '';
 
-/** What was cut off stands in the file that was named, and is the end of what was there. */
+/** Returns whether the bytes that were cut off are in the named file and were the end of the output. */
 function isKeptText(before: string, after: string, asides: readonly string[]): boolean {
   return (
     after.startsWith(before.slice(0, before.length - asides.join('').length)) &&
@@ -50,7 +53,7 @@ function delimited(out: string, delimiter: ',' | '\t'): Format {
   };
 }
 
-/** The text of a file without what is only form. */
+/** Returns the text of a file without its byte order mark, and with `\n` as line end. */
 function plainText(path: string): string {
   return existsSync(path)
     ? readFileSync(path, 'utf8')
@@ -59,7 +62,6 @@ function plainText(path: string): string {
     : '';
 }
 
-/** All formats. */
 export const formats: readonly Format[] = [
   delimited('out.csv', ','),
   delimited('out.tsv', '\t'),
@@ -91,7 +93,7 @@ export const formats: readonly Format[] = [
 
 type Row = Readonly<Record<string, string | null>>;
 
-/** The rows of a table, read from a copy. One that cannot be read has its bytes as its only row. */
+/** Reads the rows of a table from a copy. A database that cannot be read has its bytes as its only row. */
 async function tableOf(path: string): Promise<readonly Row[]> {
   if (!existsSync(path)) return [];
   const copy = `${path}.look`;

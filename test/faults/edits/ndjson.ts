@@ -18,7 +18,6 @@ function records(name: string, kind: Kind, change: (record: Json, i: number) => 
 
 const MINE = '{"uuid":"mine","by":"hand"}';
 
-/** Edits of NDJSON. */
 export const ndjsonEdits: readonly Edit[] = [
   ...wholeFiles,
   ...texts,
@@ -47,7 +46,7 @@ export const ndjsonEdits: readonly Edit[] = [
   lines('all rows doubled', 'harmless', (all) => [...all, ...all]),
   lines('the first row deleted', 'lossy', (all) => all.slice(1)),
   lines('the last row deleted', 'lossy', (all) => all.slice(0, -1)),
-  lines('a row deleted in the midst', 'lossy', (all) => all.filter((_, i) => i !== 2)),
+  lines('a row deleted in the middle', 'lossy', (all) => all.filter((_, i) => i !== 2)),
   lines('a row deleted, and others added', 'lossy', (all) => [...all.slice(1), MINE, '{"uuid":"x"}']),
   records('one uuid removed', 'lossy', ({ uuid, ...record }, i) => (i === 1 ? record : { uuid, ...record })),
   records('one uuid emptied', 'lossy', (record, i) => (i === 1 ? { ...record, uuid: '' } : record)),
@@ -56,7 +55,7 @@ export const ndjsonEdits: readonly Edit[] = [
   ),
   records('all uuids removed', 'lossy', ({ uuid: _, ...record }) => record),
   records('the uuids renamed', 'lossy', ({ uuid, ...record }) => ({ id: uuid, ...record })),
-  textEdit('cut in the midst of the last row', 'lossy', (text) => text.slice(0, -8)),
+  textEdit('cut in the middle of the last row', 'lossy', (text) => text.slice(0, -8)),
   lines('a row without a uuid', 'unclear', (all) => [...all, '{"total":6}']),
   textEdit('pretty-printed', 'broken', (text) =>
     text

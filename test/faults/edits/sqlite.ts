@@ -3,7 +3,10 @@ import { sh } from '../../support/run.ts';
 import type { Edit, Kind } from './edit.ts';
 import { wholeFiles } from './whole-files.ts';
 
-/** An edit by SQL. The command is a process of its own: a connection of the test would still hold locks after it. */
+/**
+ * Returns an edit by SQL. It runs as a process, because a connection of the test would keep its locks after
+ * the edit.
+ */
 function sql(name: string, kind: Kind, ...statements: readonly string[]): Edit {
   return {
     name,
@@ -15,7 +18,7 @@ function sql(name: string, kind: Kind, ...statements: readonly string[]): Edit {
   };
 }
 
-/** The same for edits that need the database for themselves. */
+/** Returns an edit by SQL that fails while another connection is open. */
 function alone(name: string, kind: Kind, ...statements: readonly string[]): Edit {
   return { ...sql(name, kind, ...statements), isAlone: true };
 }
@@ -25,7 +28,7 @@ function bytes(name: string, kind: Kind, change: (bytes: Buffer) => Buffer | str
 }
 
 const COPY = 'create table copy as select * from tasks';
-/** The table made anew, as an import or a tool for tables does. */
+/** Returns statements that create the table again, as an import or a table editor does. */
 const anew = (columns: string, more = ''): readonly string[] => [
   'alter table tasks rename to old',
   `create table tasks (${columns})${more}`,
@@ -113,7 +116,7 @@ export const sqliteEdits: readonly Edit[] = [
     'create view tasks as select n, text from t',
   ),
   bytes('replaced by text', 'broken', () => 'uuid,n,text\nt5,5,x\n'),
-  bytes('cut in the midst', 'broken', (all) => all.subarray(0, all.length / 2)),
+  bytes('cut in the middle', 'broken', (all) => all.subarray(0, all.length / 2)),
   bytes('cut to its first 50 bytes', 'broken', (all) => all.subarray(0, 50)),
   bytes('its header overwritten', 'broken', (all) =>
     Buffer.concat([Buffer.alloc(100, 65), all.subarray(100)]),

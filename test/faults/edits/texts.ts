@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Edit, Kind } from './edit.ts';
 
-/** An edit of the text of an output. */
+/** Returns an edit of the text of an output. */
 export function textEdit(name: string, kind: Kind, change: (text: string) => string | Buffer): Edit {
   return {
     name,
@@ -10,7 +10,7 @@ export function textEdit(name: string, kind: Kind, change: (text: string) => str
   };
 }
 
-/** Edits of any file of lines. */
+/** Edits that apply to every line-based format. */
 export const texts: readonly Edit[] = [
   textEdit('CRLF', 'harmless', crlf),
   textEdit('a byte order mark', 'harmless', (text) => `\ufeff${text}`),
@@ -25,7 +25,7 @@ export const texts: readonly Edit[] = [
   textEdit('CRLF at the end only', 'harmless', (text) => `${text.slice(0, -1)}\r\n`),
   textEdit('two blank lines at the end', 'harmless', (text) => `${text}\n\n`),
   textEdit('a value edited', 'harmless', (text) => text.replace('plain', 'edited by hand')),
-  textEdit('cut in the midst', 'unclear', (text) => text.slice(0, Math.floor(text.length / 2))),
+  textEdit('cut in the middle', 'unclear', (text) => text.slice(0, Math.floor(text.length / 2))),
   textEdit('cut to one byte', 'unclear', (text) => text.slice(0, 1)),
   textEdit('UTF-16', 'broken', (text) => Buffer.from(text, 'utf16le')),
   textEdit('UTF-16 with a byte order mark', 'broken', (text) => Buffer.from(`\ufeff${text}`, 'utf16le')),

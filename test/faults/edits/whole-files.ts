@@ -16,7 +16,7 @@ import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Edit } from './edit.ts';
 
-/** Edits of a file as a whole, whatever its format. */
+/** Edits that apply to a file of any format. */
 export const wholeFiles: readonly Edit[] = [
   { name: 'touched', kind: 'harmless', apply: ({ path }) => utimesSync(path, 1e9, 1e9) },
   { name: 'saved as it is', kind: 'harmless', apply: ({ path }) => writeFileSync(path, readFileSync(path)) },

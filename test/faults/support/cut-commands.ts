@@ -5,12 +5,15 @@ import { recordsOf, SAMPLES, type Sample, type Seen, type Stage, withoutRun } fr
 import { finishedIn } from './oracle.ts';
 import type { Program } from './program.ts';
 
-/** The uuids of a text of tasks. */
+/** Returns the uuids of tasks as text. */
 function uuidsOf(text: string): string[] {
   return [...text.matchAll(/"uuid":"([^"]+)"/g)].map(([, uuid]) => uuid as string);
 }
 
-/** The stages as processes, by what is typed. @param tasks what stands between two stages */
+/**
+ * Returns the stages as processes, by their command line.
+ * @param tasks NDJSON sample as tasks, as they pass between two stages
+ */
 export function commandStages(program: Program, tasks: Sample): Readonly<Record<string, Stage>> {
   const folder = freshFolder();
   const all = uuidsOf(tasks.bytes.toString());

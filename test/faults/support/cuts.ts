@@ -1,43 +1,46 @@
 import { escapedCell, readRows, type SeenRow } from './delimited.ts';
 
-/** What must come of input that is cut: so many of the records of the whole one, then perhaps one more. */
+/** Expected result for cut input: the first records of the whole input, then perhaps one more. */
 export interface Expected {
-  /** How many records stand wholly before the cut. */
+  /** Number of complete records before the cut. */
   readonly whole: number;
-  /** The record that the cut goes through, where there is one: a task by the rules of its format, or rejected. */
+  /** Record that the cut goes through, if there is one: a task by the rules of its format, or a reject. */
   readonly last: Last | undefined;
-  /** Whether there is no telling records apart, as the header is cut: nothing comes out. */
+  /** True if the header is cut, so that no record comes out. */
   readonly isHeader?: boolean;
 }
 
 export interface Last {
   readonly line: number;
-  /** Its attributes, where it is a task; the last of them may be cut short, which nobody can know. */
+  /**
+   * Attributes of the task; undefined for a reject. The last one may be cut short, which no reader can
+   * detect.
+   */
   readonly values: readonly string[] | undefined;
 }
 
-/** Input of more than 2,000 bytes, and what its first bytes hold. */
+/** Input of more than 2,000 bytes, with the records that its first bytes contain. */
 export interface Sample {
   readonly format: 'csv' | 'tsv' | 'ndjson';
   readonly bytes: Buffer;
   readonly expect: (cut: Buffer) => Expected;
 }
 
-/** What came of cut input: the records that came out, and the places that were named. */
+/** Result for cut input: the records that came out, and the positions that were reported. */
 export interface Seen {
   readonly lines: readonly string[];
   readonly bad: readonly { readonly source: string; readonly line: number }[];
-  /** What ended the stage, where that was no good end. */
+  /** Reason why the stage ended early. */
   readonly error?: string | undefined;
-  /** Whether that was to say that the data as a whole is unusable. */
+  /** True if that reason is unusable data. */
   readonly isUnusable?: boolean;
 }
 
-/** A way to give bytes to a stage. */
+/** Function that passes bytes to a stage. */
 export type Stage = (bytes: Buffer, cut: number) => Promise<Seen>;
 
 const NAMES = ['id', 'name', 'note', 'url'];
-/** Everything that makes cutting dangerous; a row of each sample has one of each column. */
+/** Values that are dangerous to cut; each row of a sample has one of each column. */
 const CELLS = [
   ['1', 'Zoë "Z" Müller', 'two\nlines, and a ""', 'https://example.com/a?b=1&c=%20'],
   ['007', '李小龍', '', 'http://h/é'],
@@ -45,11 +48,11 @@ const CELLS = [
   ['', '👩‍👩‍👧', '"', '\\u0041\\'],
   ['12345678901234567890', 'x'.repeat(60), 'ends\r\nin\r\nlines\n', '{"a":[1,2.50]}'],
 ];
-/** So many make more than 2,000 bytes. */
+/** Numbers of rows and objects that give more than 2,000 bytes. */
 const ROWS = 36;
 const OBJECTS = 19;
 
-/** The bytes up to here as text, and whether they end inside of a character. */
+/** Returns the bytes before the cut as text, and whether they end inside a character. */
 function decoded(bytes: Buffer): { text: string; isTorn: boolean } {
   try {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), isTorn: false };
@@ -91,7 +94,7 @@ function delimitedSample(format: 'csv' | 'tsv', delimiter: string): Sample {
   };
 }
 
-/** NDJSON of records, and what is found in any text of this kind that is cut. */
+/** Returns a sample of NDJSON records. */
 export function ndjsonSample(lines: readonly string[]): Sample {
   const text = lines.map((line, i) => `${i % 7 === 3 ? ' \n' : ''}${line}${i % 4 === 0 ? '\r\n' : '\n'}`);
   return {
@@ -109,7 +112,7 @@ export function ndjsonSample(lines: readonly string[]): Sample {
   };
 }
 
-/** The values of a JSON object's text; undefined where it is none. */
+/** Returns the values of the text of a JSON object; undefined if it is not one. */
 export function valuesOf(text: string): readonly string[] | undefined {
   try {
     const { uuid: _, run: __, result: ___, ...fields } = JSON.parse(text);
@@ -119,14 +122,14 @@ export function valuesOf(text: string): readonly string[] | undefined {
   }
 }
 
-/** The records of an output, as text: of CSV and TSV without their header. */
+/** Returns the records of an output as text. For CSV and TSV it skips the header. */
 export function recordsOf(text: string, format: Sample['format']): string[] {
   if (format === 'ndjson') return text.split('\n').filter((line) => line !== '');
   const [, ...rows] = readRows(text, format === 'tsv' ? '\t' : ',');
   return rows.map(({ cells }) => JSON.stringify(cells));
 }
 
-/** A record without what tells the time. */
+/** Returns a record without the members that contain times. */
 export function withoutRun(line: string): string {
   return line.replace(/,"run":\{"state":"(\w+)".*\}$/, ',$1}');
 }

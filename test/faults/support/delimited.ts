@@ -1,17 +1,17 @@
-/** A row of delimited text, as a reader of its own sees it. */
+/** Row of delimited text, as an independent reader sees it. */
 export interface SeenRow {
   readonly cells: readonly string[];
-  /** The line where it begins, from 1. */
+  /** Number of the line where it begins, from 1. */
   readonly line: number;
-  /** A quote that is never closed, or text after one that closes a cell. */
+  /** Error of the row: a quote that is never closed, or text after a closing quote. */
   readonly fault: 'open' | 'quote' | undefined;
-  /** Whether its line end is there. */
+  /** True if the row has its line end. */
   readonly isEnded: boolean;
 }
 
 /**
- * Rows of CSV by RFC 4180, character by character: quotes inside an unquoted cell stand as they are, lines end in `\n` or
- * `\r\n`, and blank lines are no rows.
+ * Reads CSV by RFC 4180, character by character. A quote inside an unquoted cell is kept, a line ends with `\n` or
+ * `\r\n`, and a blank line is not a row.
  */
 export function readRows(text: string, delimiter: string): SeenRow[] {
   if (delimiter === '\t') return readTsv(text);
@@ -63,7 +63,7 @@ export function readRows(text: string, delimiter: string): SeenRow[] {
 
 const UNESCAPED: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r', '\\': '\\' };
 
-/** Rows of TSV: a line each, with backslashes for tabs, line ends and backslashes. */
+/** Reads TSV: one row per line, with backslashes as escapes of tabs, line ends and backslashes. */
 function readTsv(text: string): SeenRow[] {
   const lines = text.split('\n');
   const hasEnd = lines.at(-1) === '';
@@ -87,7 +87,7 @@ function unescaped(cell: string): string {
   return value;
 }
 
-/** A cell as TSV has it. */
+/** Returns a cell with the escapes of TSV. */
 export function escapedCell(cell: string): string {
   return cell.replace(/[\\\t\n\r]/g, (one) => ({ '\t': '\\t', '\n': '\\n', '\r': '\\r' })[one] ?? '\\\\');
 }

@@ -16,18 +16,17 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 
-/*
- * Edits by people, scripts and editors, of a file that a stage has open.
- */
+/* Edits by people, scripts and editors, of a file that a stage has open. */
 
 export interface Edit {
   readonly name: string;
   /**
-   * goes on: the path still names the file, and nothing is missing. stops: it does not. loses: bytes are gone for good.
+   * `goes on`: the path still names the file, and nothing is missing. `stops`: it names another file or none.
+   * `loses`: bytes are gone for good.
    */
   readonly kind: 'goes on' | 'stops' | 'loses';
   act(path: string): void;
-  /** Undoes what keeps the same command from running again, as a person would. */
+  /** Removes what prevents the same command from running again, as a person would. */
   repair?(path: string): void;
 }
 
@@ -43,19 +42,18 @@ function text(path: string): string {
   return readFileSync(path, 'utf8');
 }
 
-/** The file with a row of the person's in the place of one of ours. */
+/** Returns the file with one of its rows replaced by a row of the person. */
 function withForeignRow(path: string): string {
   return text(path).replaceAll('t2', FOREIGN);
 }
 
-/** The last row, as a person would copy it to write another one. */
+/** Returns the last row, edited as by a person who copies it to write another one. */
 function foreignRow(path: string): string {
   const all = text(path);
   const at = all.lastIndexOf(path.endsWith('sv') ? '\nt2' : '\n{', all.length - 2);
   return all.slice(at + 1).replaceAll('t2', FOREIGN);
 }
 
-/** Edits of a text file. */
 export const FILE_EDITS: readonly Edit[] = [
   {
     name: 'edited with sed -i',
@@ -121,20 +119,20 @@ export const FILE_EDITS: readonly Edit[] = [
   },
 ];
 
-/** Another program that appends a row. */
+/** Append of a row by another program. */
 export const APPEND: Edit = {
   name: 'appended to',
   kind: 'stops',
   act: (path) => appendFileSync(path, foreignRow(path)),
 };
-/** The same for a file that several processes may append to. */
+/** Append to a file that several processes may append to. */
 export const SHARED_APPEND: Edit = {
   ...APPEND,
   kind: 'goes on',
   act: (path) => appendFileSync(path, `{"uuid":"${FOREIGN}","at":"2024-01-01T00:00:00Z"}\n`),
 };
 
-/** Edits of the folder of a file. */
+/** Edits of the folder that contains the file. */
 export const FOLDER_EDITS: readonly Edit[] = [
   {
     name: 'in a folder that is renamed',
@@ -160,14 +158,13 @@ export const FOLDER_EDITS: readonly Edit[] = [
   },
 ];
 
-/** Removes some of the files of a database. */
+/** Returns a function that removes some files of a database. */
 function removed(...endings: readonly string[]): (path: string) => void {
   return (path) => {
     for (const ending of endings) rmSync(path + ending);
   };
 }
 
-/** Edits of a database. */
 export const DATABASE_EDITS: readonly Edit[] = [
   { name: 'replaced by a copy', kind: 'stops', act: (path) => replace(path, readFileSync(path)) },
   { name: 'removed', kind: 'stops', act: removed('') },

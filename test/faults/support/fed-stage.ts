@@ -3,7 +3,7 @@ import { environment } from '../../support/run.ts';
 import { LIMIT } from './live.ts';
 import type { Program } from './program.ts';
 
-/** A stage that is fed line by line, and that the test waits for by what it prints. */
+/** Stage that receives line by line. Tests wait for its messages and records. */
 export class FedStage {
   stdout = '';
   stderr = '';
@@ -36,7 +36,10 @@ export class FedStage {
     this.#child.stdin?.write(text);
   }
 
-  /** Waits until something is so, or the stage has ended. Looks when the stage prints something. */
+  /**
+   * Waits until a condition holds or the stage has ended. It checks the condition whenever the stage prints
+   * something.
+   */
   async until(isSo: () => boolean): Promise<void> {
     while (!this.#isOver && !isSo()) {
       await new Promise<void>((resolve) => {

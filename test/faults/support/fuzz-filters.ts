@@ -17,27 +17,27 @@ import {
 import { finishedIn } from './oracle.ts';
 import type { Breach } from './report.ts';
 
-/** What fuzzed lines are tried with. */
+/** Tools of a trial. */
 export interface Fuzzing {
   readonly random: Random;
-  /** A line of NDJSON, not mutated yet. */
+  /** Returns a line of NDJSON before its mutation. */
   readonly make: (n: number) => string;
-  /** Runs a command on a text, in a fresh folder unless one is given. */
+  /** Runs a command on a text, in a fresh folder if `cwd` is missing. */
   run(command: string, input: Buffer, cwd?: string): Promise<Ran>;
   breach(words: string, kind?: Breach['kind']): void;
 }
 
-/** Tries a stage with so many lines. Returns the most memory that it had, in MB. */
+/** Function that tries a stage with this many lines. It returns the peak memory in MB. */
 export type Trial = (fuzzing: Fuzzing, count: number) => Promise<number>;
 
-/** How many lines there are for one that is mutated. */
+/** Number of lines for each mutated one. */
 const ONE_IN = 4;
 
 function textOf({ random, make }: Fuzzing, count: number): Buffer {
   return fuzzedText(count, random, ONE_IN, make);
 }
 
-/** The members of a record but these, as JSON. */
+/** Returns the members of a record except these keys, as JSON. */
 function without(fields: Judged['fields'], keys: ReadonlySet<string> | undefined): string {
   return JSON.stringify(Object.entries(fields).filter(([key]) => key !== 'uuid' && !keys?.has(key)));
 }
@@ -58,7 +58,7 @@ export const load: Trial = async (fuzzing, count) => {
 
 const RUN: ReadonlySet<string> = new Set(['run', 'result']);
 
-/** Whether a record came out of an executor with nothing changed but what is the executor's. */
+/** Returns whether an executor changed only the members that belong to it. */
 function isExecuted(line: string, { text, fields }: Judged, states: readonly string[]): boolean {
   const state = stateOf(fields);
   if (state !== undefined && state !== 'SUCCESS' && state !== 'PENDING') return line === text; // it had failed
@@ -68,7 +68,11 @@ function isExecuted(line: string, { text, fields }: Judged, states: readonly str
   return isClean ? line.startsWith(`${text.slice(0, -1)},`) : without(done, RUN) === without(fields, RUN);
 }
 
-/** @param options what kind of exec, and how */
+/**
+ * Returns a trial of task-exec.
+ * @param options options for the kind of work
+ * @param states states that a task may end in
+ */
 export const exec =
   (options: string, states: readonly string[]): Trial =>
   async (fuzzing, count) => {
@@ -79,7 +83,7 @@ export const exec =
     return ran.megabytes;
   };
 
-/** `mark`, then `only` and `skip` with the ledger that it wrote. */
+/** Tries `mark`, then `only` and `skip` with the ledger that it wrote. */
 export const done: Trial = async (fuzzing, count) => {
   const { breach } = fuzzing;
   const input = textOf(fuzzing, count);
@@ -101,12 +105,12 @@ export const done: Trial = async (fuzzing, count) => {
   return ran.megabytes;
 };
 
-/** The lines that do not pass are as if they were blank: the others keep their numbers. */
+/** Returns the lines with those that do not pass as blank ones, so that the others keep their numbers. */
 function blanked(judged: readonly Judged[], isPassed: (one: Judged) => boolean): Judged[] {
   return judged.map((one) => (isPassed(one) ? one : { ...one, kind: 'blank' }));
 }
 
-/** A line of a ledger, before it is mutated. */
+/** Returns a line of a ledger before its mutation. */
 function ledgerLine({ random, make }: Fuzzing, n: number): string {
   const at = '"at":"2026-01-02T03:04:05.678Z"';
   const uuid = `task-${random.below(n + 1)}`;
@@ -122,10 +126,10 @@ function ledgerLine({ random, make }: Fuzzing, n: number): string {
   }
 }
 
-/** Members of a ledger line that says how far an output is known. */
+/** Members of a ledger line that records how far an output is verified. */
 const PLACE_KEYS: ReadonlySet<string> = new Set(['out', 'end', 'at', 'undone', 'rows', 'uuids', 'stamp']);
 
-/** A ledger that is full of torn and foreign lines: each is counted, and the others keep their meaning. */
+/** Tries a ledger full of torn and foreign lines. Each is counted, and the others keep their meaning. */
 export const ledger: Trial = async (fuzzing, count) => {
   const { random, run, breach } = fuzzing;
   const text = fuzzedText(count, random, ONE_IN, (n) => ledgerLine(fuzzing, n));
@@ -140,7 +144,7 @@ export const ledger: Trial = async (fuzzing, count) => {
     if (kind === 'blank') continue;
     lines++;
     const [uuid, end, out] = [own(fields, 'uuid'), own(fields, 'end'), own(fields, 'out')];
-    // Other names mean that the name of the uuid was changed.
+    // Other names mean that the mutation changed the name of the uuid.
     const isPlace =
       uuid === undefined &&
       typeof out === 'string' &&
@@ -171,6 +175,6 @@ export const ledger: Trial = async (fuzzing, count) => {
   return ran.megabytes;
 };
 
-/** A ledger has lines of ours, which are flat, and foreign ones, of which the depth matters to nobody. */
+/** Depth limit for ledger lines: none. Our lines are flat, and the depth of foreign ones does not matter. */
 const ANY = Number.POSITIVE_INFINITY;
 const FOREIGN = { kind: 'bad' } as const;

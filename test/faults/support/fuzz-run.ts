@@ -5,26 +5,29 @@ import type { Judged } from './judge.ts';
 import type { Program } from './program.ts';
 import type { Breach } from './report.ts';
 
-/** What a command made of a text. */
+/** Result of a command for a text. */
 export interface Ran {
   readonly cwd: string;
-  /** Its output, line by line. */
+  /** Lines of its output. */
   readonly lines: readonly string[];
-  /** The lines of the input that were rejected, in order. */
+  /** Numbers of the rejected input lines, in order. */
   readonly bad: readonly number[];
   readonly stderr: string;
   readonly code: number | null;
-  /** The most memory that it had, in MB. */
+  /** Peak memory in MB. */
   readonly megabytes: number;
 }
 
 const PEAK = `import { writeFileSync } from 'node:fs';
 process.on('exit', () => writeFileSync('peak', String(process.resourceUsage().maxRSS / 1024)));`;
 
-/** All control characters but newline and tab, and the marks that turn the direction of text. */
+/** Control characters except newline and tab, and the characters that change the direction of text. */
 const DANGEROUS = /[^\n\t\P{Cc}]|[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 
-/** Runs a command in a folder of its own, on a text. @param breach is told what no input must bring about */
+/**
+ * Runs a command on a text in a folder of its own.
+ * @param breach receives effects that no input may have
+ */
 export async function runOn(
   program: Program,
   cwd: string,
@@ -53,14 +56,14 @@ export async function runOn(
   return { cwd, lines: linesIn(readFileSync(join(cwd, 'out'), 'utf8')), bad, stderr, code, megabytes };
 }
 
-/** Lines, each of which must have its end. */
+/** Returns the lines of a text. Throws if the last one has no end. */
 export function linesIn(text: string): string[] {
   const lines = text.split('\n');
   if (lines.pop() !== '') throw new Error('the last line has no end');
   return lines;
 }
 
-/** The first difference of two lists, in words; undefined where they are the same. */
+/** Describes the first difference of two lists; undefined if they are equal. */
 export function difference<T>(seen: readonly T[], wanted: readonly T[]): string | undefined {
   const length = Math.max(seen.length, wanted.length);
   for (let i = 0; i < length; i++) {
@@ -71,8 +74,8 @@ export function difference<T>(seen: readonly T[], wanted: readonly T[]): string 
 }
 
 /**
- * Compares what came out of a filter with what was to come: the bad lines rejected, each once, and for each good one,
- * in order, what `isRight` says.
+ * Compares the output of a filter with the expected one: each invalid line is rejected once, and each valid
+ * one gives, in order, a record that `isRight` accepts.
  */
 export function compare(
   { lines, bad }: Ran,

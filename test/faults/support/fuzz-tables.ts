@@ -9,7 +9,7 @@ import { rowsOf } from './oracle.ts';
 
 const HEADER = ['id', 'name', 'note', 'url'];
 
-/** Values as JSON, of one line. */
+/** Returns the values of a record as JSON on one line. */
 function valuesOf(line: string): string {
   const { uuid, ...fields } = recordOf(line)?.fields ?? {};
   return isUuid(uuid) ? JSON.stringify(Object.values(fields)) : 'no uuid';
@@ -20,7 +20,9 @@ function judgedRow(number: number, cells: readonly string[], isGood: boolean): J
   return { kind, line: JSON.stringify(cells), text: String(number), uuid: '', fields: {} };
 }
 
-/** CSV or TSV with all sorts of cells, quoted or not, and bytes put in anywhere. */
+/**
+ * Returns a trial of CSV or TSV with cells of many kinds, quoted or not, and with bytes inserted anywhere.
+ */
 export const loadTable =
   (format: 'csv' | 'tsv'): Trial =>
   async ({ random, make, run, breach }, count) => {
@@ -34,7 +36,7 @@ export const loadTable =
     const input = Buffer.concat([Buffer.from(`${HEADER.join(delimiter)}\n`), text]);
     const ran = await run(`task-load --format ${format} --duplicates keep`, input);
     const judged: Judged[] = [];
-    // Bytes that are no UTF-8, as a character that no text of ours has.
+    // Invalid UTF-8 is replaced by a character that no text of ours contains.
     for (const { cells, line, fault } of readRows(decoded(input), delimiter).slice(1)) {
       const isText = !cells.some((one) => one.includes(NO_TEXT));
       judged[line] = judgedRow(line, cells, fault === undefined && isText && cells.length === HEADER.length);
@@ -46,7 +48,7 @@ export const loadTable =
 
 const NO_TEXT = '\ue000';
 
-/** Text, with `NO_TEXT` for bytes that are none: U+FFFD may be in the text itself. */
+/** Returns the text with `NO_TEXT` for invalid bytes, because U+FFFD may be part of the text. */
 function decoded(bytes: Buffer): string {
   const lines = judgeLines(bytes, () => ({ kind: 'good' }));
   const text = bytes.toString().split('\n');
@@ -55,7 +57,7 @@ function decoded(bytes: Buffer): string {
     .join('\n');
 }
 
-/** Plain lines: each becomes a task, whatever it is, unless it is blank or no text. */
+/** Tries plain lines: each becomes a task, whatever it contains, unless it is blank or invalid UTF-8. */
 export const loadLines: Trial = async ({ random, make, run, breach }, count) => {
   const input = fuzzedText(count, random, 4, make);
   const ran = await run('task-load --format lines --duplicates keep', input);
@@ -68,7 +70,7 @@ export const loadLines: Trial = async ({ random, make, run, breach }, count) => 
   return ran.megabytes;
 };
 
-/** A JSON array of all sorts of values, laid out in all sorts of ways. */
+/** Tries a JSON array of many kinds of values, with white space of many kinds. */
 export const loadArray: Trial = async ({ random, make, run, breach }, count) => {
   const elements: string[] = [];
   while (elements.length < count) {
@@ -88,7 +90,10 @@ export const loadArray: Trial = async ({ random, make, run, breach }, count) => 
   return ran.megabytes;
 };
 
-/** Saves records: every uuid has one row, or one record in the rest file; then a second start finds nothing amiss. */
+/**
+ * Returns a trial of task-save: each uuid has one row, or one record in the rest file, and a second start
+ * changes nothing.
+ */
 export const save =
   (out: string, options = ''): Trial =>
   async (fuzzing: Fuzzing, count) => {
@@ -120,14 +125,14 @@ export const save =
     return ran.megabytes;
   };
 
-/** A row whose values are not those of its record, in words. */
+/** Describes a row whose values differ from those of its record; undefined if there is none. */
 function wrongValue(path: string, out: string, good: readonly Judged[]): string | undefined {
   const byUuid = new Map<string, Judged[]>();
   for (const one of good) byUuid.set(one.uuid, [...(byUuid.get(one.uuid) ?? []), one]);
   const text = readFileSync(path, 'utf8');
   if (out.endsWith('.ndjson')) {
     const texts = new Set(good.map(({ text }) => text));
-    // A saver's own words on a record that had no place are taken back: it has one now.
+    // task-save removes its own error from a record that had no column, because the record has a row now.
     const isTakenBack = ({ fields }: Judged): boolean =>
       /"code":"(COLUMNS|VALUE)"/.test(JSON.stringify(fields.run));
     return linesIn(text).find((line) => {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 
-/** Random numbers from a seed (Tommy Ettinger's mulberry32, public domain). */
+/** Generator of random numbers from a seed (Tommy Ettinger's mulberry32, public domain). */
 export interface Random {
-  /** A whole number from 0 up to, not including, `limit`. */
+  /** Returns an integer from 0 to `limit` - 1. */
   below(limit: number): number;
-  /** One of them. */
+  /** Returns one of the choices. */
   of<T>(choices: readonly T[]): T;
 }
 
@@ -19,7 +19,7 @@ export function randomFrom(seed: number): Random {
   return { below, of: (choices) => choices[below(choices.length)] as (typeof choices)[number] };
 }
 
-/** JSON texts that fast-check thinks of: any values, and strings of any characters. */
+/** Returns JSON texts that fast-check generates: any values, and strings of any characters. */
 function arbitraryJson(seed: number): readonly string[] {
   const values = fc.sample(fc.jsonValue({ maxDepth: 5, stringUnit: 'binary' }), { seed, numRuns: 1500 });
   const strings = fc.sample(fc.string({ unit: 'binary', maxLength: 60 }), { seed, numRuns: 500 });
@@ -71,7 +71,7 @@ const NASTY: readonly string[] = [
   ],
 ];
 
-/** Names that mean something, to us or to JavaScript, and some that nobody has. */
+/** Names with a meaning for taskpipe or JavaScript, and some unusual ones. */
 const KEYS: readonly string[] = [
   ...['url', 'method', 'params', 'headers', 'data', 'json', 'timeout', 'id', 'name', 'result', 'run', 'uuid'],
   ...[
@@ -93,7 +93,10 @@ const KEYS: readonly string[] = [
 const METHODS = ['get', 'POST', 'json', 'put', 'HEAD', 'options', 'delete', 'patch', 'TRACE', '', '\u0000'];
 const STATES = ['SUCCESS', 'FAILURE', 'PENDING', 'REVERTED', 'success', ''];
 
-/** Makes lines of NDJSON: records, good ones and such as have broken programs before. */
+/**
+ * Returns a function that makes lines of NDJSON: valid records, and records of a kind that has broken
+ * programs before.
+ */
 export function recordMaker(random: Random, seed: number): (n: number) => string {
   const arbitrary = arbitraryJson(seed);
   const value = (): string => (random.below(2) === 0 ? random.of(NASTY) : random.of(arbitrary));
@@ -120,7 +123,7 @@ export function recordMaker(random: Random, seed: number): (n: number) => string
   };
 }
 
-/** Bytes that are put in: what ends lines, cells and texts, and what is no text. */
+/** Bytes that mutations insert: ends of lines, cells and strings, and invalid UTF-8. */
 const INSERTED: readonly Buffer[] = [
   ...[
     '\n',
@@ -151,7 +154,7 @@ const NO_TEXT: readonly Buffer[] = [
   [0xed, 0xa0, 0x80],
 ].map((bytes) => Buffer.from(bytes));
 
-/** A line with something wrong with it: a bit flipped, a part doubled, left out or cut off, bytes put in. */
+/** Returns a line with one error: a bit flipped, a part doubled, removed or cut off, or bytes inserted. */
 export function mutated(line: Buffer, random: Random): Buffer {
   const at = random.below(line.length + 1);
   const to = Math.min(line.length, at + 1 + random.below(20));
@@ -175,7 +178,7 @@ export function mutated(line: Buffer, random: Random): Buffer {
   }
 }
 
-/** A text of lines, of which about one in `oneIn` is mutated. */
+/** Returns a text of lines. About one line in `oneIn` is mutated. */
 export function fuzzedText(
   count: number,
   random: Random,

@@ -1,6 +1,6 @@
 /*
- * Pieces of hostile user code. Each is a statement, or for `RETURNS` and `THROWS` an expression; `PRELUDE` has what they
- * use. `keep` holds what stays open.
+ * Pieces of hostile user code. Each is a statement; those of `RETURNS` and `THROWS` are expressions.
+ * `PRELUDE` has the names that they use. `keep` holds objects that stay open.
  */
 
 /** Imports and helpers of every hostile module. */
@@ -19,10 +19,10 @@ const hostile = new Proxy({}, { get: trap, has: trap, ownKeys: trap, getPrototyp
 const revoked = () => { const { proxy, revoke } = Proxy.revocable(() => {}, {}); revoke(); return proxy; };
 `;
 
-/** A record as a module may print it: it must not come out as one. */
+/** Record that a module prints. It must not appear in the output. */
 const FORGED = `'{"uuid":"forged","run":{"state":"SUCCESS"}}\\n'`;
 
-/** What user code writes and reads. */
+/** Code that writes to and reads from the standard streams. */
 export const WRITES: readonly string[] = [
   `console.log(${FORGED});`,
   `console.error('an error'); console.table([1, 2]);`,
@@ -43,7 +43,7 @@ export const WRITES: readonly string[] = [
   `console.log('\\u001b[2J\\u0007\\0');`,
 ];
 
-/** What user code leaves open. */
+/** Code that leaves something open. */
 export const LEAVES: readonly string[] = [
   `setTimeout(() => {}, 1e8);`,
   `keep.push(setInterval(() => {}, 10));`,
@@ -59,7 +59,7 @@ export const LEAVES: readonly string[] = [
   `const again = () => setImmediate(again); again();`,
 ];
 
-/** What user code throws. */
+/** Values that code throws. */
 export const THROWS: readonly string[] = [
   `null`,
   `undefined`,
@@ -92,7 +92,7 @@ export const THROWS: readonly string[] = [
   `(() => { const error = new Error('deep'); let at = error; for (let i = 0; i < 1e4; i++) at = at.cause = new Error('c'); return error; })()`,
 ];
 
-/** What user code returns. */
+/** Values that code returns. */
 export const RETURNS: readonly string[] = [
   `new Map([['a', 1]])`,
   `new Set([1])`,
@@ -139,7 +139,7 @@ export const RETURNS: readonly string[] = [
   `ctx`,
 ];
 
-/** How user code blocks its thread for good. */
+/** Code that blocks its thread forever. */
 export const BLOCKS: readonly string[] = [
   `for (;;);`,
   `for (;;) keep.length = 0;`,
@@ -149,7 +149,7 @@ export const BLOCKS: readonly string[] = [
   `spawnSync('sleep', ['30']);`,
 ];
 
-/** How user code waits for good without blocking its thread, or blocks it for a while. */
+/** Code that waits forever without blocking its thread, or blocks it for a while. */
 export const WAITS: readonly string[] = [
   `await new Promise(() => {});`,
   `await new Promise((_, reject) => ctx.signal?.addEventListener('abort', reject));`,
@@ -159,7 +159,7 @@ export const WAITS: readonly string[] = [
   `await later(5); sleep(50);`,
 ];
 
-/** What user code does behind the back of its task. */
+/** Code that fails outside of its task. */
 export const STRAYS: readonly string[] = [
   `setTimeout(() => { throw new Error('stray'); }, 5);`,
   `Promise.reject(null);`,

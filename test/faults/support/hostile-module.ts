@@ -9,22 +9,22 @@ export const MODES = {
 } as const;
 export type Mode = keyof typeof MODES;
 
-/** Hostile module, with what may come of it. */
+/** Hostile module, with the effects that it may have. */
 export interface HostileModule {
   readonly mode: Mode;
   /** Text of its file. */
   readonly code: string;
-  /** Its code without what all have in common. */
+  /** Its code without the parts that all modules share. */
   readonly own: string;
-  /** True if it blocks the main thread for good: the stage must be stopped. */
+  /** True if it blocks the main thread forever: the stage must be stopped. */
   readonly blocks: boolean;
   /** True if loading it never ends. */
   readonly neverLoads: boolean;
-  /** True if it throws behind the back of its tasks, which stops the stage. */
+  /** True if it throws outside of its tasks, which stops the stage. */
   readonly strays: boolean;
 }
 
-/** Kinds of tasks of a module. */
+/** Number of kinds of tasks in a module. */
 const CASES = 6;
 
 /** Makes a hostile module. @param random numbers from 0 to 1 */
@@ -47,7 +47,7 @@ export function hostileModule(random: () => number, mode: Mode): HostileModule {
   const isAsync = body.includes('await ') || random() < 0.5;
   const work = `const work = ${isAsync ? 'async ' : ''}(task, ctx) => {\n${body}\n};`;
   const own = [...top, work, ...exportOf(mode, pick)].join('\n');
-  // A listener that throws is such an error, too.
+  // A listener that throws is such an error too.
   const throwsLater = strays || own.includes("'abort', trap");
   return { mode, own, code: `${PRELUDE}${own}\n`, blocks, neverLoads, strays: throwsLater };
 }

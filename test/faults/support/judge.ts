@@ -1,18 +1,21 @@
 import { isUtf8 } from 'node:buffer';
 
-/** What a line is, by the rules of the design and JSON.parse: nothing of ours is asked. */
+/**
+ * Line as an independent judge classifies it, by the documented rules and JSON.parse. No code of the product
+ * is used.
+ */
 export interface Judged {
   readonly kind: 'blank' | 'bad' | 'good';
-  /** The line as it came, without its end. */
+  /** Line without its end. */
   readonly line: string;
-  /** Without the white space around it. */
+  /** Line without the white space around it. */
   readonly text: string;
   readonly uuid: string;
-  /** The record; none where a line is a bare uuid. */
+  /** Members of the record; empty if the line is a bare uuid. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** Judges the lines of a text one by one. The array is by line number: the first is of no line. */
+/** Judges the lines of a text. The index is the line number, so entry 0 is not a line. */
 export function judgeLines(bytes: Buffer, judge: (line: string) => Partial<Judged> | undefined): Judged[] {
   const judged: Judged[] = [nothing('')];
   for (let from = 0; from <= bytes.length; ) {
@@ -34,7 +37,10 @@ function nothing(line: string): Judged {
   return { kind: 'blank', line, text: '', uuid: '', fields: {} };
 }
 
-/** A line as a record; undefined where it is none. @param levels how deep it may be nested */
+/**
+ * Returns the record of a line; undefined if it is not one.
+ * @param levels maximum depth
+ */
 export function recordOf(line: string, levels = 64): Pick<Judged, 'text' | 'fields'> | undefined {
   const text = line.trim();
   try {
@@ -46,14 +52,14 @@ export function recordOf(line: string, levels = 64): Pick<Judged, 'text' | 'fiel
   }
 }
 
-/** A line as a task. */
+/** Judges a line as a task. */
 export function judgeTask(line: string): Partial<Judged> | undefined {
   const record = recordOf(line);
   const uuid = own(record?.fields ?? {}, 'uuid');
   return isUuid(uuid) ? { kind: 'good', uuid, ...record } : undefined;
 }
 
-/** A line as `task-done` reads it: a record, or a bare uuid, which may stand between quotes. */
+/** Judges a line as `task-done` reads it: a record, or a bare uuid with or without quotes. */
 export function judgeNamed(line: string): Partial<Judged> | undefined {
   const text = line.trim();
   if (text.startsWith('{')) return judgeTask(line);
@@ -64,7 +70,7 @@ export function judgeNamed(line: string): Partial<Judged> | undefined {
   return isUuid(uuid) ? { kind: 'good', uuid, fields: {} } : undefined;
 }
 
-/** A line as a record to be loaded. `uuid` is empty where it gets one. */
+/** Judges a line as a record to load. `uuid` is empty if task-load makes one. */
 export function judgeLoaded(line: string): Partial<Judged> | undefined {
   const record = recordOf(line);
   if (record === undefined) return undefined;
@@ -78,21 +84,21 @@ export function judgeLoaded(line: string): Partial<Judged> | undefined {
   return isWellFormed(given) ? { kind: 'good', uuid: '', ...record } : undefined;
 }
 
-/** Whether all names and strings of a value are well-formed, so that a uuid can be made of it. */
+/** Returns whether all names and strings of a value are well-formed, so that a uuid can be made from it. */
 function isWellFormed(value: unknown): boolean {
   if (typeof value === 'string') return value.isWellFormed();
   if (typeof value !== 'object' || value === null) return true;
   return Object.entries(value).every(([key, part]) => key.isWellFormed() && isWellFormed(part));
 }
 
-/** The keys that an executor gave to a record; undefined where none did. */
+/** Returns the keys that an executor added to a record; undefined if there is no run. */
 export function oursOf(fields: Judged['fields']): ReadonlySet<string> | undefined {
   const { state, as } = runOf(fields) ?? {};
   if (typeof state !== 'string') return undefined;
   return new Set(['run', 'result', ...(typeof as === 'string' && as !== 'uuid' ? [as] : [])]);
 }
 
-/** The state of a record's work; undefined where it says none. */
+/** Returns the state of the run of a record; undefined if there is none. */
 export function stateOf(fields: Judged['fields']): string | undefined {
   const { state } = runOf(fields) ?? {};
   return typeof state === 'string' ? state : undefined;
@@ -103,7 +109,7 @@ function runOf(fields: Judged['fields']): Readonly<Record<string, unknown>> | un
   return typeof run === 'object' && run !== null ? (run as Record<string, unknown>) : undefined;
 }
 
-/** The value of a member; what every object inherits is none. */
+/** Returns the value of a member, without inherited ones. */
 export function own(fields: Judged['fields'], key: string): unknown {
   return Object.hasOwn(fields, key) ? fields[key] : undefined;
 }

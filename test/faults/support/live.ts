@@ -9,11 +9,9 @@ import { type Ended, ended, environment } from '../../support/run.ts';
 import type { Program } from './program.ts';
 import type { Breach } from './report.ts';
 
-/*
- * Pipelines of real processes that are killed: with the process id of every stage, from the moment it has one.
- */
+/* Pipelines of real processes that tests kill. The process id of every stage is known from its start. */
 
-/** Numbers from 0 to 1, the same ones for a seed: mulberry32, by Tommy Ettinger. */
+/** Returns a generator of numbers from 0 to 1, the same ones for each seed: mulberry32, by Tommy Ettinger. */
 export function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -24,7 +22,7 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
-/** Runs `work` in a fresh folder, in memory where that can be had, and removes it. */
+/** Runs `work` in a fresh folder, in memory if possible, and removes it afterwards. */
 export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'taskpipe-live-'));
   try {
@@ -34,7 +32,7 @@ export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise
   }
 }
 
-/** Does the work of all items, so many at once. */
+/** Runs `work` for all items, with this many at the same time. */
 export async function inLanes<T>(
   lanes: number,
   items: readonly T[],
@@ -47,7 +45,7 @@ export async function inLanes<T>(
   await Promise.all(Array.from({ length: lanes }, lane));
 }
 
-/** What is adding to a report, as a fault is tried. */
+/** Report that is being filled while a fault is tried. */
 export interface Notes {
   readonly figures: Record<string, number>;
   readonly breaches: Breach[];
@@ -68,21 +66,21 @@ export function notes(): Notes {
   };
 }
 
-/** A pipeline in a process group of its own. */
+/** Pipeline in its own process group. */
 export interface Stages {
   readonly group: number;
-  /** The process of a stage, once it has one. */
+  /** Process ids by stage, each once its process has started. */
   readonly pids: ReadonlyMap<string, Promise<number>>;
-  /** Its end; the exit codes of the stages by name, none where the shell was killed too. */
+  /** End of the pipeline, with the exit codes by stage; no codes if the shell was killed too. */
   readonly end: Promise<Ended & { codes: ReadonlyMap<string, number> }>;
 }
 
-/** No stage may take longer to end, in milliseconds, once there is nothing more to wait for. */
+/** Maximum time in milliseconds that a stage may take to end when it has nothing to wait for. */
 export const LIMIT = 30_000;
 
 /**
- * Starts a pipeline. Its standard input is empty.
- * @param stages the commands by name, in order
+ * Starts a pipeline with an empty standard input.
+ * @param stages commands by name, in order
  */
 export function startStages(program: Program, cwd: string, stages: ReadonlyMap<string, string>): Stages {
   const names = [...stages.keys()];
@@ -113,14 +111,14 @@ function pidsOf(child: ChildProcess, names: readonly string[]): ReadonlyMap<stri
         const [who, number] = line.split(' ');
         if (who === name) resolve(Number(number));
       });
-      lines.on('close', () => resolve(-1)); // it never came to be
+      lines.on('close', () => resolve(-1)); // it has never started
     });
     pids.set(name, pid);
   }
   return pids;
 }
 
-/** Whether a process is there, and of this group: its number may have gone to another one. */
+/** Returns whether a process exists and belongs to this group, because its number may have been reused. */
 export function isOf(group: number, pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '');
@@ -131,7 +129,10 @@ export function isOf(group: number, pid: number): boolean {
   }
 }
 
-/** Waits for an end. Where it does not come, all are killed, and `hangs` is told of who was left. */
+/**
+ * Waits for an end. If it does not come, kills the whole group and passes the names of its processes to
+ * `hangs`.
+ */
 export async function endOf<T>(group: number, end: Promise<T>, hangs: (who: string) => void): Promise<T> {
   const timer = setTimeout(() => {
     hangs(
@@ -148,7 +149,7 @@ export async function endOf<T>(group: number, end: Promise<T>, hangs: (who: stri
   }
 }
 
-/** After some milliseconds, which are a moment of a fault, or lie between two looks. */
+/** Resolves after some milliseconds. */
 export function after(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

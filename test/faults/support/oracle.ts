@@ -2,25 +2,23 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Breach } from './report.ts';
 
-/*
- * What must hold of an output and its ledger, read by other means than ours: a plain CSV reader and JSON.parse.
- */
+/* Promises about an output and its ledger, checked by independent code: a plain CSV reader and JSON.parse. */
 
-/** What a run has left, and what it should have. */
+/** Files that a run has left, with the expected records. */
 export interface Remains {
   readonly folder: string;
-  /** The output: `.csv`, `.tsv` or `.ndjson`; its rows tell their uuid. */
+  /** Path of the output: `.csv`, `.tsv` or `.ndjson`. Its rows must have a uuid. */
   readonly out: string;
   readonly ledger?: string | undefined;
-  /** The uuids that must have a row, each exactly one: given where a run has come to its end. */
+  /** Uuids that must have exactly one row each; undefined if the run was interrupted. */
   readonly rows?: Iterable<string> | undefined;
-  /** Uuids that were said to be safe, as by `--tee`: they must have a row whenever the run was ended. */
+  /** Uuids that `--tee` acknowledged: they must have a row whenever the run was ended. */
   readonly acknowledged?: Iterable<string> | undefined;
-  /** What to say before each breach. */
+  /** Text before each breach. */
   readonly label?: string | undefined;
 }
 
-/** Which promises are not kept. Where `rows` is not given, a torn end is none: the next start deals with it. */
+/** Returns the broken promises. Without `rows`, a torn end is allowed, because the next start repairs it. */
 export function breachesOf({ folder, out, ledger, rows, acknowledged = [], label = '' }: Remains): Breach[] {
   const breaches: Breach[] = [];
   const add = (kind: Breach['kind'], words: string): void =>
@@ -44,7 +42,10 @@ export function breachesOf({ folder, out, ledger, rows, acknowledged = [], label
   return breaches;
 }
 
-/** The uuids of the whole rows of an output, in order, and whether there is nothing behind them. No file has none. */
+/**
+ * Returns the uuids of the complete rows of an output, in order, and whether nothing follows them. A missing
+ * file has no rows.
+ */
 export function rowsOf(path: string): { uuids: string[]; isWhole: boolean } {
   if (!existsSync(path)) return { uuids: [], isWhole: true };
   const text = readFileSync(path, 'utf8');
@@ -82,7 +83,10 @@ function delimitedRows(text: string, delimiter: string): { uuids: string[]; isWh
   return { uuids: good.map((row) => row[at] as string), isWhole: isWhole && bad < 0 };
 }
 
-/** Rows of CSV by RFC 4180 or of TSV, which has no quotes unless each cell is in quotes, up to the first that has no end. */
+/**
+ * Reads CSV by RFC 4180, or TSV, which has no quotes unless the first cell is in quotes, up to the first row
+ * without an end.
+ */
 export function readDelimited(text: string, delimiter: string): { rows: string[][]; isWhole: boolean } {
   if (delimiter === '\t' && !text.startsWith('"')) {
     const lines = text.split('\n');
@@ -118,7 +122,10 @@ export function readDelimited(text: string, delimiter: string): { rows: string[]
   return { rows, isWhole: isEmpty };
 }
 
-/** The uuids that a ledger has as finished: the last line of each counts, and what is no JSON is passed over. */
+/**
+ * Returns the finished uuids of a ledger: the last line of each uuid counts, and lines that are not JSON are
+ * skipped.
+ */
 export function finishedIn(path: string): Set<string> {
   const finished = new Set<string>();
   if (!existsSync(path)) return finished;

@@ -1,11 +1,8 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/*
- * Work for a pipeline: tasks, and a server that does them. Every tenth fails.
- */
+/* Work for a pipeline: tasks, and a server that processes them. Every tenth task fails. */
 
-/** The uuid of a task. */
 export function uuidOf(n: number): string {
   return `täsk ${n}`;
 }
@@ -14,7 +11,7 @@ export function isBad(n: number): boolean {
   return n % 10 === 0;
 }
 
-/** The text of an input with so many tasks, from 1. */
+/** Returns the text of an input with this many tasks, from 1. */
 export function inputText(format: 'csv' | 'ndjson', count: number, url: string): string {
   let text = format === 'csv' ? 'uuid,url,note\n' : '';
   for (let n = 1; n <= count; n++) {
@@ -25,14 +22,14 @@ export function inputText(format: 'csv' | 'ndjson', count: number, url: string):
   return text;
 }
 
-/** Rounds that begin so never get an answer. */
+/** Prefix of rounds whose requests are never answered. */
 export const HANGING = 'hanging';
 
-/** A server, and who is told what it is asked for. */
+/** Server that reports its requests. */
 export interface Pages {
-  /** As in `http://127.0.0.1:41234`; tasks have `URL/ROUND/NUMBER`. */
+  /** Url such as `http://127.0.0.1:41234`; tasks have `URL/ROUND/NUMBER`. */
   readonly url: string;
-  /** By round; is told of each request, and of the user agent that it names. */
+  /** Listeners by round. Each receives the number and the user agent of a request. */
   readonly asked: Map<string, (n: number, agent: string) => void>;
   close(): void;
 }
@@ -52,7 +49,7 @@ export async function startPages(): Promise<Pages> {
   };
 }
 
-/** Most are answered at once, some late, and some in two parts with a while between them. */
+/** Answers most requests at once, some late, and some in two parts with a pause between them. */
 function answer(response: ServerResponse, n: number): void {
   const body = `answer ${n}, "of two\nlines"`;
   response.writeHead(isBad(n) ? 404 : 200, { 'content-type': 'text/plain' });

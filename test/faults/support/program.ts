@@ -3,15 +3,15 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { root } from '../../support/run.ts';
 
-/** A build of taskpipe that faults are tried on. */
+/** Build of taskpipe that faults are tried on. */
 export interface Program {
-  /** What `sh` and `startPipeline` are to be given as `env`: its executables come first on the path. */
+  /** Value of `env` for `sh` and `startPipeline`: its executables come first in PATH. */
   readonly env: Readonly<Record<string, string>>;
-  /** Its library. */
+  /** Imports its library. */
   library(): Promise<typeof import('../../../src/index.ts')>;
 }
 
-/** The build under test. */
+/** Build under test. */
 export const ours: Program = programIn(root);
 
 function programIn(folder: string): Program {
@@ -21,15 +21,15 @@ function programIn(folder: string): Program {
   };
 }
 
-/** A change to the built code that breaks a promise. */
+/** Change to the built code that breaks a promise. */
 export interface Mistake {
   readonly name: string;
-  /** A piece of the built code, which must be there exactly once, and what stands in its place. */
+  /** Text in the built code, which must occur exactly once, and its replacement. */
   readonly from: string;
   readonly to: string;
 }
 
-/** A build with a mistake in it. It lies where the packages are found. */
+/** Returns a build with a mistake. It is placed where Node finds the packages. */
 export function wrong({ name, from, to }: Mistake): Program {
   const folder = join(root, 'node_modules/.cache/taskpipe-wrong', name.replace(/\W+/g, '-'));
   rmSync(folder, { recursive: true, force: true });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { root } from '../../support/run.ts';
 
-/** A promise that was not kept: which one, and what was seen. */
+/** Broken promise: its kind, and what was observed. */
 export interface Breach {
   readonly kind:
     | 'lost'
@@ -18,18 +18,18 @@ export interface Breach {
   readonly words: string;
 }
 
-/** What came of trying a fault. */
+/** Result of trying a fault. */
 export interface Report {
-  /** What was counted on the way, by name: `{ states: 10_240 }`. */
+  /** Counters by name, such as `{ states: 10_240 }`. */
   readonly figures: Readonly<Record<string, number>>;
   readonly breaches: readonly Breach[];
 }
 
 /**
- * Fails where a promise was not kept, or less was tried than is asked for; and notes the figures for the table in
- * `docs/faults.md`, where `npm run faults` asks for them.
- * @param fault a line of the table
- * @param least what must have been counted, by name
+ * Fails if a promise was broken, or if less was tried than `least`. For `npm run faults` it also stores the
+ * figures for the table in `docs/faults.md`.
+ * @param fault row of the table
+ * @param least minimum of each counter, by name
  */
 export function prove(
   fault: string,

@@ -5,31 +5,32 @@ import { breachesOf, finishedIn } from './oracle.ts';
 import { inputText, isBad, type Pages, uuidOf } from './pages.ts';
 import type { Program } from './program.ts';
 
-/*
- * A live pipeline in a folder of its own, which is killed and run again, and what must hold of it after each run.
- */
+/* Live pipeline in its own folder, which is killed and run again, with the checks after each run. */
 
 const ROWS = 200;
 const NUMBERS = Array.from({ length: ROWS }, (_, i) => i + 1);
 const GOOD = NUMBERS.filter((n) => !isBad(n)).map(uuidOf);
 const BAD = NUMBERS.filter(isBad).map(uuidOf);
 
-/** A pipeline that can be run again. */
+/** Pipeline that can run again. */
 export interface Way {
   readonly name: string;
   readonly format: 'csv' | 'ndjson';
   readonly out: string;
   readonly hasLedger: boolean;
-  /** Whether `task-done mark` writes the ledger, and not `task-save`. */
+  /** True if `task-done mark` writes the ledger instead of `task-save`. */
   readonly marks: boolean;
 }
 
-/** What the requests of a run are known by: those of a killed one may still be on their way when the next begins. */
+/** Returns the user agent of a run. Requests of a killed run may still arrive when the next one begins. */
 function agentOf(run: number): string {
   return `run-${run}`;
 }
 
-/** @param run the number of the run in its folder: what the last stage passes on is kept of each */
+/**
+ * Returns the commands of a run.
+ * @param run number of the run in its folder; the output of the last stage is kept for each
+ */
 function stagesOf({ format, out, hasLedger, marks }: Way, run: number): ReadonlyMap<string, string> {
   const ledger = hasLedger ? '--ledger ledger' : '';
   const fields = '--fields uuid,note,result.status,result.text';
@@ -42,28 +43,27 @@ function stagesOf({ format, out, hasLedger, marks }: Way, run: number): Readonly
   return stages;
 }
 
-/** What is to be killed, and when. */
 export interface Kill {
-  /** The name of a stage, or `all`. */
+  /** Name of a stage, or `all`. */
   readonly victim: string;
-  /** In milliseconds from the start. */
+  /** Time from the start in milliseconds. */
   readonly at: number;
 }
 
-/** One pipeline in a folder, killed and run again. */
+/** Pipeline in its folder, with what was observed so far. */
 export interface Round {
   readonly program: Program;
   readonly way: Way;
   readonly folder: string;
-  /** What is being done, to be tried again by hand. */
+  /** Description for a message, sufficient to repeat the trial by hand. */
   label: string;
   readonly notes: Notes;
-  /** How often each task was asked for in the present run. */
+  /** Number of requests of each task in the current run. */
   readonly asked: Map<number, number>;
   runs: number;
 }
 
-/** What a round begins with. */
+/** Values that a round begins with. */
 export type Start = Omit<Round, 'folder' | 'asked' | 'runs'> & { readonly pages: Pages };
 
 export function inRound<T>({ pages, ...start }: Start, work: (round: Round) => Promise<T>): Promise<T> {
@@ -80,7 +80,7 @@ export function inRound<T>({ pages, ...start }: Start, work: (round: Round) => P
   });
 }
 
-/** Runs the pipeline, to its end or until it is killed, and checks what it left. Returns whether a kill hit. */
+/** Runs the pipeline to its end, or kills it, and checks the result. Returns whether a kill hit. */
 export async function run(
   round: Round,
   kill?: Kill,
@@ -121,7 +121,10 @@ async function strike({ group, pids, end }: Stages, { victim, at }: Kill): Promi
   if (pid !== undefined && isOf(group, pid)) process.kill(victim === 'all' ? -group : pid, 'SIGKILL');
 }
 
-/** Each stage before the one that was killed may find its reader gone; each behind it finds the end of its input. */
+/**
+ * Returns unexpected exit codes. A stage before the killed one may find its reader gone; a stage after it
+ * reads the end of its input.
+ */
 function faultsOf(codes: ReadonlyMap<string, number>, victim: string | undefined): string[] {
   const names = [...codes.keys()];
   const at = victim === undefined ? -1 : names.indexOf(victim);
@@ -133,7 +136,7 @@ function faultsOf(codes: ReadonlyMap<string, number>, victim: string | undefined
   });
 }
 
-/** What must hold whenever a run was killed. */
+/** Checks the promises that hold after any kill. */
 function checkKilled(round: Round): void {
   const { folder, way, notes, runs, label } = round;
   const acknowledged = way.marks ? passedOn(round) : [];
@@ -159,7 +162,7 @@ function checkKilled(round: Round): void {
   }
 }
 
-/** What must hold once a run has come to its end: everything is there, once, and nothing else. */
+/** Checks the promises that hold after a complete run: every record exists once, and nothing else does. */
 function checkWhole(round: Round): void {
   const { folder, way, notes, label, runs } = round;
   const ledger = way.hasLedger ? 'ledger' : undefined;
@@ -181,13 +184,13 @@ function isOutput(name: string, out: string): boolean {
   return name === out || name === `${out}.rest.ndjson` || name.startsWith(`${out}.torn-`);
 }
 
-/** A record that came out of the last stage. */
+/** Record from the last stage. */
 interface Passed {
   readonly uuid: string;
   readonly state: string;
 }
 
-/** What the last stage has passed on in all runs so far: whole lines only. */
+/** Returns the records that the last stage has emitted in all runs so far. Incomplete lines do not count. */
 function passedOn({ folder, runs }: Round): Passed[] {
   return Array.from({ length: runs }, (_, i) => recordsIn(folder, `tee.${i + 1}`)).flat();
 }
@@ -196,7 +199,7 @@ function uuidsIn(folder: string, name: string): string[] {
   return recordsIn(folder, name).map(({ uuid }) => uuid);
 }
 
-/** The records of an NDJSON file; what has no newline is none. */
+/** Returns the records of an NDJSON file. An incomplete last line does not count. */
 function recordsIn(folder: string, name: string): Passed[] {
   const path = join(folder, name);
   if (!existsSync(path)) return [];

@@ -7,29 +7,32 @@ import type { Breach } from './report.ts';
 import { stepwise } from './stepwise.ts';
 import { TRACEABLE } from './strace.ts';
 
-/** A way to save, which is tried with faults. */
+/** Use of task-save that faults are tried on. */
 export interface Saving {
   readonly name: string;
   readonly out: string;
-  /** Options of `task-save`, besides the ledger, `--flush 3` and `--tee`. */
+  /** Options of `task-save` besides the ledger, `--flush 3` and `--tee`. */
   readonly options?: string;
-  /** Whether the old output is there until the new one takes its place: then there is neither ledger nor tee. */
+  /**
+   * True for `--overwrite`: the old output exists until the new one replaces it, and there is neither a
+   * ledger nor a tee.
+   */
   readonly isOverwritten?: boolean;
-  /** Whether the output has no column with the uuid. */
+  /** True if the output has no uuid column. */
   readonly isNameless?: boolean;
-  /** What a run before this one has saved. */
+  /** Records that an earlier run has saved. */
   readonly before?: readonly string[];
-  /** The input: each part is a commit. */
+  /** Input: each part is one commit. */
   readonly parts: readonly string[];
 }
 
-/** A task that is done, as its line. */
+/** Returns the line of a task that has run. */
 export function line(uuid: string, state: 'SUCCESS' | 'FAILURE', more: object = {}): string {
   const run = { state, as: 'result', attempts: 1, at: '2024-01-01T00:00:00.000Z', ms: 1 };
   return `${JSON.stringify({ uuid, n: uuid.slice(1), text: `línea "${uuid}"\nzwei, drei`, ...more, run })}\n`;
 }
 
-/** Two tasks that went well and one that failed. */
+/** Returns two successful tasks and a failed one. */
 export function part(n: number, more: object = {}): string {
   const uuids = [n * 10, n * 10 + 1, n * 10 + 2].map((number) => `t${number}`) as [string, string, string];
   return line(uuids[0], 'SUCCESS', more) + line(uuids[1], 'SUCCESS', more) + line(uuids[2], 'FAILURE', more);
@@ -37,14 +40,13 @@ export function part(n: number, more: object = {}): string {
 
 const FIRST = [part(1), part(2), part(3)];
 
-/** The ways to save that faults are tried on. */
 export const SAVINGS: readonly Saving[] = [
   { name: 'first', out: 'out.csv', parts: FIRST },
   {
     name: 'append',
     out: 'out.csv',
     before: FIRST,
-    // A task that failed goes well, one is there already, one fails again.
+    // A failed task succeeds, one is saved already, and one fails again.
     parts: [line('t12', 'SUCCESS') + line('t11', 'SUCCESS') + line('t22', 'FAILURE', { again: 1 }), part(5)],
   },
   {
@@ -66,14 +68,14 @@ export const SAVINGS: readonly Saving[] = [
   },
 ];
 
-/** What a run without any fault leaves. */
+/** Result of a run without a fault. */
 export interface Whole {
-  /** The output before it, and after it. */
+  /** Output before and after the run. */
   readonly before: string;
   readonly text: string;
-  /** The uuids that must have a row. */
+  /** Uuids that must have a row. */
   readonly rows: ReadonlySet<string>;
-  /** The lines of the rest file, sorted. */
+  /** Lines of the rest file, sorted. */
   readonly rest: readonly string[];
 }
 
@@ -82,7 +84,7 @@ export function command({ out, options = '', isOverwritten = false }: Saving): s
   return `task-save ${out} ${safe} --quiet ${options}`;
 }
 
-/** Makes `folder` as it is before the run, and finds out what the run should give. */
+/** Fills `folder` as it is before the run. Returns the result that the run should have. */
 export async function prepare(program: Program, saving: Saving, folder: string): Promise<Whole> {
   const { out, before = [], parts, isOverwritten = false } = saving;
   const run = (cwd: string, input: readonly string[]): Promise<Ended> =>
@@ -116,7 +118,7 @@ interface Record {
   readonly run: { readonly state: string };
 }
 
-/** The records of whole lines. */
+/** Returns the records of complete lines. */
 export function recordsOf(text: string): Record[] {
   return text
     .split('\n')
@@ -128,7 +130,7 @@ function isGood({ run }: Record): boolean {
   return run.state === 'SUCCESS';
 }
 
-/** What is not as it must be after a fault at any moment. */
+/** Returns the broken promises after a fault at any moment. */
 export function breachesAfterFault(saving: Saving, whole: Whole, folder: string, label: string): Breach[] {
   const { out, isOverwritten, isNameless, options = '' } = saving;
   const text = textOf(join(folder, out));
@@ -160,7 +162,7 @@ export function breachesAfterFault(saving: Saving, whole: Whole, folder: string,
   return breaches;
 }
 
-/** What is not as it must be after a run that has come to its end. */
+/** Returns the broken promises after a complete run. */
 export function breachesAtEnd(
   saving: Saving,
   whole: Whole,

@@ -1,10 +1,9 @@
-/** Stages that are tried. */
 export const STAGES = ['task-load', 'task-exec', 'task-save', 'task-done mark'] as const;
 
-/** What every stage may be doing when the event comes. */
+/** Activity of a stage when the event comes, for every stage. */
 const MOODS = ['idle', 'busy', 'blocked'] as const;
 
-/** What ends a stage. */
+/** Events that end a stage. */
 const EVENTS = [
   'SIGINT',
   'SIGTERM',
@@ -20,9 +19,9 @@ export type Event = (typeof EVENTS)[number];
 export interface Cell {
   readonly name: (typeof STAGES)[number];
   /**
-   * idle: its input is open, and nothing comes. busy: a flood comes. blocked: and nobody reads its output. hanging:
-   * the server never answers. starting: it has not read its first task. waiting: it opens a FIFO that nobody else
-   * opens. looping: a module never returns, on the main thread.
+   * idle: the input is open, and nothing arrives. busy: input arrives without end. blocked: the same, and the
+   * output is not read. hanging: the server never answers. starting: the stage has not read its first task.
+   * waiting: it opens a FIFO that has no writer. looping: a module blocks the main thread forever.
    */
   readonly mood: (typeof MOODS)[number] | 'hanging' | 'starting' | 'waiting' | 'looping';
   readonly event: Event;
@@ -62,7 +61,7 @@ const COMMANDS: Readonly<Record<Cell['name'], string>> = {
   'task-done mark': 'task-done mark ledger --quiet',
 };
 
-/** Commands that open `never`, a FIFO. */
+/** Commands that open the FIFO `never`. */
 const WAITING: Readonly<Record<Cell['name'], string>> = {
   'task-load': 'task-load never --format ndjson --quiet',
   'task-exec': 'task-exec --http --events never --quiet',
@@ -70,7 +69,7 @@ const WAITING: Readonly<Record<Cell['name'], string>> = {
   'task-done mark': 'task-done mark ledger --rejects never --quiet',
 };
 
-/** Module that never returns, in the file of `commandOf`. */
+/** Module that never returns, in the file that `commandOf` names. */
 export const LOOP = 'export default (task) => { if (task.uuid !== "t0") for (;;); };\n';
 
 /** Returns the command of a cell. */
@@ -81,12 +80,12 @@ export function commandOf({ name, mood, event }: Cell): readonly string[] {
   return `${COMMANDS[name]}${mood === 'hanging' ? grace : ''}`.split(' ');
 }
 
-/** Returns whether this is a right end of a cell. */
+/** Returns whether a cell may end with this code. */
 export function isRight({ mood, event }: Cell, code: number | string): boolean {
   if (code === CODES[event]) return true;
   if (mood === 'looping') return code === 'SIGKILL';
-  if (mood === 'starting' && code === 0) return true; // it read the end of its input before it heard the signal
-  // Before its start a stage does not listen. As a process exits, Node gives up its handlers some milliseconds before the
-  // kernel ends it. To a shell that is the same.
+  if (mood === 'starting' && code === 0) return true; // it read the end of its input before the signal arrived
+  // A stage does not handle signals before its start. When a process exits, Node removes its handlers some
+  // milliseconds before the kernel ends it. A shell sees the same code.
   return code === signalOf(event) && (mood === 'starting' || mood === 'waiting' || event === 'second SIGINT');
 }

@@ -10,13 +10,13 @@ import type { Program } from './program.ts';
 const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
 /**
- * One stage between two real pipes, of which the test is the other end: it can let one run full or dry, and look at
- * what was never taken from it.
+ * Stage between two real pipes. The test holds the other ends: it can fill a pipe or let it run empty, and
+ * count what the stage did not read.
  */
 export class Stage {
   readonly pid: number;
   stderr = '';
-  /** Its exit code, or the signal that ended it. */
+  /** Exit code, or the signal that ended the stage. */
   readonly ended: Promise<number | string>;
   readonly #child: ChildProcess;
   readonly #leftover: number;
@@ -26,13 +26,13 @@ export class Stage {
   #reader: Socket | undefined;
   #chunks: Buffer[] = [];
   #isClosed = false;
-  /** How many lines are to be given, and how many bytes were. */
+  /** Number of lines to send. */
   #wanted = 0;
   #line = 0;
   #pending: Buffer = Buffer.alloc(0);
   #given = 0;
 
-  /** @param lineOf the nth line of its input, from 0, without its end */
+  /** @param lineOf returns line `n` of the input, from 0, without its end */
   constructor(program: Program, folder: string, command: readonly string[], lineOf: (n: number) => string) {
     const [input, output] = ['in', 'out'].map((name) => join(folder, name)) as [string, string];
     spawnSync('mkfifo', [input, output]);
@@ -55,18 +55,18 @@ export class Stage {
     void this.#pump();
   }
 
-  /** Gives so many lines more, as the pipe has room for them. */
+  /** Sends this many more lines, as fast as the pipe takes them. */
   give(lines: number): void {
     this.#wanted += lines;
   }
 
-  /** Closes the input after all lines that are to be given. */
+  /** Closes the input after all requested lines. */
   async closeAfterAll(): Promise<void> {
     while (this.#line < this.#wanted && !this.#isClosed) await after(1);
     await this.close();
   }
 
-  /** Gives no more, and closes the input after a whole line. */
+  /** Sends no more lines, and closes the input after a complete one. */
   async close(): Promise<void> {
     this.#wanted = this.#line;
     while (this.#pending.length > 0 && !this.#isClosed) await after(1);
@@ -96,7 +96,7 @@ export class Stage {
     this.#pending = Buffer.from(text);
   }
 
-  /** Writes what the pipe has room for. */
+  /** Writes as much as the pipe takes. Returns the number of bytes. */
   #write(): number {
     try {
       return writeSync(this.#input, this.#pending);
@@ -105,26 +105,26 @@ export class Stage {
     }
   }
 
-  /** Takes what comes out, from now on. */
+  /** Starts to read the output. */
   read(): void {
     this.#reader = new Socket({ fd: this.#output, readable: true, writable: false });
     this.#reader.on('data', (chunk) => this.#chunks.push(chunk));
     this.#reader.on('error', () => {});
   }
 
-  /** Leaves, as a reader. */
+  /** Closes the output, like a reader that leaves. */
   leave(): void {
     if (this.#reader === undefined) closeSync(this.#output);
     else this.#reader.destroy();
   }
 
-  /** What came out. */
+  /** Returns the output so far. */
   get out(): string {
     this.#chunks = [Buffer.concat(this.#chunks)];
     return String(this.#chunks[0]);
   }
 
-  /** Waits for the end of its output, unless nobody reads it: a pipe holds 64 KB more after the process has ended. */
+  /** Waits for the end of the output, if it is read: a pipe holds up to 64 KB after the process has ended. */
   async readAll(): Promise<void> {
     const end = performance.now() + LIMIT;
     while (this.#reader !== undefined && !this.#reader.readableEnded && !this.#reader.destroyed) {
@@ -133,7 +133,7 @@ export class Stage {
     }
   }
 
-  /** How many lines it has taken from its input as a whole, once it has ended. */
+  /** Returns the number of complete lines that the stage has read. Call it after the end. */
   consumed(): number {
     this.#closeInput();
     let left = 0;
@@ -153,17 +153,19 @@ export class Stage {
     this.#child.kill(name);
   }
 
-  /** Signals the stage and all that it started, as a service manager does. */
+  /** Signals the stage and all processes that it started, as a service manager does. */
   signalGroup(name: NodeJS.Signals): void {
     process.kill(-this.pid, name);
   }
 
-  /** Waits until a signal that was sent has reached it: another one of its kind would be the same one before that. */
+  /**
+   * Waits until a sent signal has arrived. Before that, a second one of the same kind would merge with it.
+   */
   async heard(): Promise<void> {
     await this.until(() => !/^(SigPnd|ShdPnd):.*[1-9a-f]/m.test(this.#proc('status')));
   }
 
-  /** Waits until something is so, or it has ended. */
+  /** Waits until a condition holds or the stage has ended. */
   async until(isSo: () => boolean): Promise<void> {
     const end = performance.now() + LIMIT;
     while (!isSo()) {
@@ -173,7 +175,7 @@ export class Stage {
     }
   }
 
-  /** Waits until it neither reads nor writes any more: it waits for us. */
+  /** Waits until the stage neither reads nor writes. */
   async isStill(): Promise<void> {
     let last = '';
     let same = 0;
@@ -189,13 +191,13 @@ export class Stage {
     return this.#proc('stat').replace(/^.*\) /s, '- ');
   }
 
-  /** The processor time that it took, in hundredths of a second. */
+  /** Returns the processor time used, in hundredths of a second. */
   ticks(): number {
     const [, , , , , , , , , , , , user = 0, system = 0] = this.#state().split(' ').map(Number);
     return user + system;
   }
 
-  /** How many bytes it has written, to whatever. */
+  /** Returns the number of bytes written to any file or pipe. */
   get written(): number {
     return Number(/^wchar: (\d+)/m.exec(this.#proc('io'))?.[1] ?? 0);
   }
@@ -208,13 +210,13 @@ export class Stage {
     }
   }
 
-  /** Kills whatever is left of it, at once. */
+  /** Kills all remaining processes of the group at once. */
   killAll(): void {
     if (processesOf(this.pid).length > 0) this.signalGroup('SIGKILL');
     this.#closeInput();
   }
 
-  /** Kills whatever is left of it. Returns what there was. */
+  /** Waits for the processes of the group to end, then kills the rest. Returns their commands. */
   async clean(): Promise<string> {
     const left = (): string =>
       processesOf(this.pid)

@@ -7,17 +7,19 @@ import type { Program } from './program.ts';
 
 export interface Steps {
   readonly cwd: string;
-  /** A command that passes on what is safe; its standard output goes to the file `tee`. */
+  /** Command that emits records when they are safe. Its standard output goes to the file `tee`. */
   readonly command: string;
-  /** Its input. A part is given once all before it has been passed on, so that each is a commit of its own. */
+  /**
+   * Input. Each part is sent when all records before it have been emitted, so that it is a commit of its own.
+   */
   readonly parts: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** How long a part may take to be passed on, in milliseconds, before that is called a hang. */
+/** Maximum time in milliseconds for a part to be emitted. After that the command hangs. */
 const PATIENCE = 30_000;
 
-/** Runs a command that is fed in steps, to its end. One that hangs has no exit code. */
+/** Runs a command with its input in steps, to its end. One that hangs has no exit code. */
 export async function stepwise(program: Program, { cwd, command, parts, env }: Steps): Promise<Ended> {
   writeFileSync(join(cwd, 'tee'), '');
   const child = spawn('bash', ['-c', `exec ${command} >> tee`], {

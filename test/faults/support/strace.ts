@@ -3,43 +3,44 @@ import { join } from 'node:path';
 import { has } from '../../support/run.ts';
 
 /*
- * Faults at system calls, by strace's injection. It counts calls by thread, so that `when` means one call only where
- * it is of one kind, on one file, and Node's pool has one thread.
+ * Faults at system calls, injected by strace. It counts calls per thread, so `when` selects one call only if
+ * it names one kind of call on one file and the thread pool of Node has one thread.
  */
 
-/** What a program has to be run with, so that its calls are system calls, and come in the same order each time. */
+/** Environment in which file operations are system calls, in the same order each time. */
 export const TRACEABLE: Readonly<Record<string, string>> = { UV_USE_IO_URING: '0', UV_THREADPOOL_SIZE: '1' };
 
 export const canTrace: boolean = await has('strace');
 
-/** A kind of call on one file. */
+/** Kind of call on one file. */
 export interface Point {
   readonly call: string;
-  /** The file's name, without its folder; `.` for the folder itself. */
+  /** Name of the file without its folder; `.` for the folder itself. */
   readonly file: string;
 }
 
 export interface Injection extends Point {
-  /** Which of them, from 1; or strace's words for several. */
+  /** Number of the call, from 1, or an expression of strace for several. */
   readonly when: number | string;
-  /** The process is killed instead of the call, or the call fails. */
+  /** Effect: the process is killed instead of the call, or the call fails. */
   readonly how: 'signal=KILL' | `error=${string}`;
 }
 
 const CALLS = 'openat,write,pwrite64,fdatasync,fsync,ftruncate,rename,unlink';
 
-/** What stands before a command so that its calls on files are written to `trace`, and one of them goes wrong. */
+/** Returns the prefix of a command that writes its file calls to `trace` and makes one of them fail. */
 export function tracing(folder: string, trace: string, injection?: Injection): string {
   const words = `strace -f -y -qq -s 0 -e signal=none -o ${trace} -e trace=${CALLS}`;
   if (injection === undefined) return words;
   const { call, file, when, how } = injection;
   const paths = file === '.' ? ['.', folder] : namesOf(file).flatMap((name) => [name, join(folder, name)]);
-  // Only the calls that are looked at stop the process; but there no signal can be injected.
+  // With this option only the selected calls stop the process, which is faster; but strace cannot inject
+  // signals then.
   const speed = how === 'signal=KILL' ? '' : '--seccomp-bpf';
   return `${words} ${speed} ${paths.map((path) => `-P ${path}`).join(' ')} -e inject=${call}:${how}:when=${when}`;
 }
 
-/** A file that is named by the second it is made in has another name each time. */
+/** Returns the names of a file, which differ if they contain the second of their creation. */
 function namesOf(file: string): readonly string[] {
   const [before, time] = file.split('.torn-');
   if (time === undefined) return [file];
@@ -51,8 +52,8 @@ function namesOf(file: string): readonly string[] {
 }
 
 /**
- * The kinds of calls that change files of a folder, in the order of their first, and how many of each a trace has: in
- * one thread, where several make them.
+ * Returns the kinds of calls that change files of a folder, in the order of their first, and the number of
+ * each in a trace. If several threads make them, it counts those of one thread.
  */
 export function pointsIn(folder: string, trace: string): readonly (Point & { readonly count: number })[] {
   const counts = new Map<string, Map<string, number>>();
@@ -72,7 +73,7 @@ export function pointsIn(folder: string, trace: string): readonly (Point & { rea
   });
 }
 
-/** The calls that a trace has after the one that was made to fail; undefined where none was. */
+/** Returns the calls after the injected failure; undefined if no call failed. */
 export function callsAfterFailure(trace: string): readonly string[] | undefined {
   const lines = linesOf(trace);
   const at = lines.findIndex((line) => line.includes('(INJECTED)'));

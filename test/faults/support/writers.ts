@@ -4,29 +4,27 @@ import { environment } from '../../support/run.ts';
 import { after, LIMIT, type Notes } from './live.ts';
 import type { Program } from './program.ts';
 
-/** The ledger that all writers share. */
 export const LEDGER = 'ledger';
 
-/** How many records a writer is given at once; how many may be without an answer; how many it is given in one life. */
+/** Numbers of records: sent at once, unacknowledged at most, and sent in one life of a writer. */
 const PORTION = 150;
 const AHEAD = 600;
 const MOST = 1200;
 
-/** A process that adds to the ledger, again and again, and what came of its records. */
+/** Process that appends to the ledger, with the fate of its records over all restarts. */
 export interface Writer {
   readonly name: string;
-  /** The file that it saves to; `task-done mark` has none. */
+  /** Path of its output; undefined for `task-done mark`. */
   readonly out: string | undefined;
-  /** The uuids of all records that it was given. */
+  /** Uuids of all records that it received. */
   readonly given: Set<string>;
-  /** Those that it has passed on: they are in the ledger for good. */
+  /** Uuids that it has emitted: they must be in the ledger. */
   readonly acknowledged: Set<string>;
-  /** Starts it in the folder. */
   start(): ChildProcess;
   readonly add: Notes['add'];
 }
 
-/** When a writer is killed: so many milliseconds after its start, or once it has passed so many on. */
+/** Moment of a kill: milliseconds after the start, or number of acknowledged records. */
 export type Moment = { readonly at: number } | { readonly acknowledged: number };
 
 const WRITERS = [
@@ -49,8 +47,8 @@ export function writersIn(place: { program: Program; folder: string; add: Notes[
 }
 
 /**
- * Lets a writer live until it is killed; without a moment, until it has done all that it was given.
- * @returns false where it was turned away as the ledger was being compacted
+ * Runs a writer until it is killed; without a moment, until it has processed all its records.
+ * @returns false if the ledger was locked by a compaction
  */
 export async function live(writer: Writer, moment?: Moment): Promise<boolean> {
   const { name, add } = writer;
@@ -74,7 +72,7 @@ export async function live(writer: Writer, moment?: Moment): Promise<boolean> {
   return true;
 }
 
-/** Gives a writer what it has not answered, then more as it answers. */
+/** Sends the unacknowledged records, then more as the writer acknowledges them. */
 function feed(writer: Writer, child: ChildProcess, moment: Moment | undefined, kill: () => void): void {
   const { given, acknowledged } = writer;
   const before = given.size;
@@ -100,12 +98,12 @@ function feed(writer: Writer, child: ChildProcess, moment: Moment | undefined, k
   });
 }
 
-/** Long ones, so that an append takes several pages, and some that are not plain ASCII. */
+/** Returns a long uuid, so that an append takes several pages. Some are not ASCII. */
 function uuidOf({ name }: Writer, n: number): string {
   return `${name}-${n}-${(n % 10 === 0 ? 'ü' : 'u').repeat(80)}`;
 }
 
-/** Hears of the lines that come out: whole ones only. */
+/** Calls `hear` with the uuids of complete output lines. */
 function onLines(child: ChildProcess, hear: (uuids: readonly string[]) => void): void {
   let tail = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {

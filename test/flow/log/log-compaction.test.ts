@@ -121,7 +121,7 @@ test('a log that cannot be compacted goes on growing, with a warning', async () 
   expect(linesIn(path).at(-1)).toMatchObject({ uuid: 'more', end: 'SUCCESS' });
 });
 
-/** Program that runs flows with a log that is compacted all the time, and tells which runs have ended. */
+/** Program that runs flows with a log that is compacted all the time, and prints which runs have ended. */
 const PROGRAM = `
 import { Engine, linear, openFlowLog, task } from '${root}/dist/flow.js';
 const log = await openFlowLog(process.argv[2], () => {}, { compactAt: 300 });

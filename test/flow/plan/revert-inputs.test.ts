@@ -41,12 +41,12 @@ test('a flow that lacks an input of a revert does not start', () => {
   expect(() => new Engine(flow, { store: { reason: 1 } })).not.toThrow();
 });
 
-test('names that are not names are rejected', () => {
+test('invalid names are rejected', () => {
   const flow = linear('f').add(task('a', () => 1, { revertRequires: [1] as never }));
   expect(() => new Engine(flow)).toThrow('revertRequires of "a" in flow "f" must be names; got [1]');
 });
 
-test('in a graph, an atom waits for what provides an input of its revert', async () => {
+test('in a graph, an atom waits for the atom that provides an input of its revert', async () => {
   const order: string[] = [];
   const user = task('user', () => order.push('user'), { revertRequires: 'token', revert: () => {} });
   const login = task('login', () => order.push('login'), { provides: 'token' });

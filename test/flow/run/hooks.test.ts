@@ -1,4 +1,4 @@
-/* Hooks of atoms: what runs around execute and revert. */
+/* Hooks of atoms, which run around execute and revert. */
 import { describe, expect, test } from 'vitest';
 import { type Atom, Engine, type FlowResult, linear, run, task } from '../../../src/flow/index.ts';
 

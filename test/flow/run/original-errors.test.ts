@@ -1,4 +1,4 @@
-/* What listeners get of errors: the thrown values themselves. */
+/* Errors in events: listeners receive the thrown values themselves. */
 import { expect, test } from 'vitest';
 import { Engine, type Flow, graph, linear, task } from '../../../src/flow/index.ts';
 
@@ -35,7 +35,7 @@ test('listeners get the thrown value itself, with its stack and its cause: of ex
   expect(errors['flow FAILURE stuck']).toBe(stuck);
 });
 
-test('what is thrown may be anything, and may come from a decider or a hook', async () => {
+test('a thrown value can be of any kind, and can come from a decider or a hook', async () => {
   const hostile = new Proxy({}, { get: thrower('no') });
   const decided = new RangeError('decider');
   const flow = graph('f').add(

@@ -57,7 +57,7 @@ test.each([
   });
 });
 
-test('an atom that tells its progress in a loop gives at most about a thousand events', async () => {
+test('an atom that reports its progress in a loop causes at most about a thousand events', async () => {
   const steps = 1_000_000;
   const flow = linear('f').add(
     task('a', (_, context) => {
@@ -70,7 +70,7 @@ test('an atom that tells its progress in a loop gives at most about a thousand e
   expect(progress.at(-1)).toEqual(['RUNNING', 'a', 1]);
 });
 
-test('progress after the end of a call, or after its timeout, is not told', async () => {
+test('progress after the end of a call, or after its timeout, is ignored', async () => {
   const late: (() => void)[] = [];
   const flow = linear('f').add(
     task('a', (_, context) => void late.push(() => context.progress(0.9))),

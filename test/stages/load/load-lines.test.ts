@@ -165,7 +165,7 @@ test.each([
   ['a row of 100 KB', 3000, (i: number) => `${i},http://h/${i},${'x'.repeat(100_000)}\n`],
   ['a cell too few', 500, (i: number) => `${i},http://h/${i}\n`],
   ['a row over --max-line', 900, (i: number) => `${i},http://h/${i},${'x'.repeat(200_001)}\n`],
-  ['bytes that are no text', 3000, (i: number) => `${i},http://h/${i},\u0001\n`],
+  ['bytes that are not text', 3000, (i: number) => `${i},http://h/${i},\u0001\n`],
 ])('a large file with %s gives the lines of its tasks', async (_, each, odd) => {
   const bytes = large(10_000, each, odd);
   const given = { uuidFields: ['url'], maxLine: 200_000 };

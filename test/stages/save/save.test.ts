@@ -686,7 +686,7 @@ describe('the commit', () => {
     const out = saver(freshFolder());
     const tampered = save(never, out.path, { flushInterval: 50 });
     while (!existsSync(out.path)) await new Promise(setImmediate);
-    appendFileSync(out.path, 'somebody else\n');
+    appendFileSync(out.path, 'another person\n');
     await expect(tampered).rejects.toMatchObject({
       code: 'IO',
       message: expect.stringContaining('another program'),

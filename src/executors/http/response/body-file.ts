@@ -105,7 +105,7 @@ export class BodyFile implements BodySink {
 
 const TOO_LONG = new Error('too long');
 
-/** Returns a step that fails after so many bytes. */
+/** Returns a step that fails after this many bytes. */
 function upTo(most: number): Transform {
   let length = 0;
   return new Transform({

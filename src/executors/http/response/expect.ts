@@ -97,7 +97,7 @@ async function expectBody(pattern: RegExp, limit: number): Promise<Expectations>
   };
 }
 
-/** Returns whether a pattern surely takes a time that is linear in the length of the text: it repeats nothing. */
+/** Returns whether the time of a pattern is known to be linear in the length of the text: it repeats nothing. */
 function isLinear({ source }: RegExp): boolean {
   return !/[*+?{]|\\[1-9k]/.test(source.replace(/\\[^\dk]/g, ''));
 }
