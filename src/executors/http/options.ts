@@ -133,7 +133,7 @@ export const httpOptions = {
   },
   /** Largest body in bytes, both as received and decompressed. Default 16 MiB; for bodies in files, 1 GiB decompressed. */
   maxBody: size('largest body, both as received and decompressed', {
-    defaultText: '16MB; in files, none as received and 1GB decompressed',
+    defaultText: '16MB; for files 1GB decompressed, otherwise none',
   }),
   /** Keeps the response headers in the result. */
   headers: flag('keep the response headers in the result'),
