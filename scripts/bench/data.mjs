@@ -35,7 +35,8 @@ export function openData(folder, port) {
     out: join(folder, 'out.csv'),
     ledger: join(folder, 'done.jsonl'),
     /** Makes the files that a program reads, unless they exist. */
-    makeFor: ({ stages, input }) => [...stages.flat(), input].forEach(made),
+    makeFor: ({ stages, input }) =>
+      [...stages.flat().flatMap((word) => word.split(' ')), input].forEach(made),
   };
 
   function made(path) {

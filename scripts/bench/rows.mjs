@@ -50,6 +50,8 @@ export function table(data, rows) {
     data.bodies,
     quiet,
   );
+  const curlLarge = ['curl', '-s', '--parallel', '--parallel-max', '10', '--create-dirs'];
+  curlLarge.push('--config', data.curlLarge(20));
   const curl = { ...alone(gets, parallel), name: 'curl --parallel' };
   return {
     load: {
@@ -107,18 +109,14 @@ export function table(data, rows) {
       peers: [
         {
           ...alone(20, [
-            'curl',
-            '-s',
-            '--parallel',
-            '--parallel-max',
-            '10',
-            '--create-dirs',
-            '--config',
-            data.curlLarge(20),
+            'sh',
+            '-c',
+            `${curlLarge.join(' ')} && sha256sum ${data.bodies}/* && sync ${data.bodies}/*`,
           ]),
           clear: [data.bodies],
-          name: 'curl --parallel, without sync and hash',
+          name: 'curl --parallel, then sha256sum and sync',
         },
+        { ...alone(20, curlLarge), clear: [data.bodies], name: 'curl --parallel, without sync and hash' },
         {
           ...alone(20, ['aria2c', '-q', '-j', '10', '-d', data.bodies, '-i', data.urlsLarge(20)]),
           clear: [data.bodies],

@@ -8,7 +8,7 @@ export function counted(count: number, noun: string): string {
   return `${number(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-const UNITS = ['bytes', 'KB', 'MB', 'GB', 'TB'] as const;
+const UNITS: readonly string[] = 'bytes KB MB GB TB'.split(' ');
 
 /** Formats a number of bytes in steps of 1024, as options take it: `512 bytes`, `1.5 MB`, `23 GB`. */
 export function bytesText(count: number): string {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
 import { type HeaderList, headerValue } from '../request/headers.ts';
 import type { HttpRequest } from '../request/redirect.ts';
 import type { Answer, AnswerHeaders } from '../transport/answer.ts';
@@ -79,5 +80,5 @@ export function wholeAnswer(answer: Answer, { version }: Partial): Answer {
   const { 'content-range': range, 'content-length': _, ...headers } = answer.headers;
   const [, total = version.length] = /\/(\d+)$/.exec(String(range)) ?? [];
   const length = total === undefined ? {} : { 'content-length': String(total) };
-  return { ...answer, status: 200, reason: 'OK', headers: { ...headers, ...length } };
+  return { ...answer, status: 200, reason: STATUS_CODES[200] ?? '', headers: { ...headers, ...length } };
 }
