@@ -55,6 +55,8 @@ export class PartialFiles {
   /** Lists the beginnings that earlier runs left in a folder, which need not exist. */
   static async open(folder: string): Promise<PartialFiles> {
     const names = await readdir(folder).catch(() => []);
+    const late = names.filter((name) => name.endsWith('.tmp')).map((name) => removeOld(join(folder, name)));
+    await Promise.all(late);
     const ours = names.filter((name) => name.endsWith(NOTES)).map((name) => name.slice(0, -NOTES.length));
     return new PartialFiles(folder, new Set(ours));
   }
@@ -108,7 +110,7 @@ export class PartialFiles {
       end = resolve;
     });
     this.#busy.set(key, ended);
-    const notes = new Notes(join(this.#folder, key) + NOTES, from?.bytes ?? 0);
+    const notes = new Notes(join(this.#folder, key) + NOTES, from?.bytes ?? 0, version.length);
     return {
       path,
       isLasting: true,
@@ -127,7 +129,8 @@ export class PartialFiles {
         await body.file.close().catch(() => {});
         if (version.length !== undefined)
           this.#longest.set(key, Math.max(body.bytes, this.#longest.get(key) ?? 0));
-        this.#fresh.set(key, { version, bytes: body.bytes, hash: body.hash });
+        if (body.bytes !== version.length)
+          this.#fresh.set(key, { version, bytes: body.bytes, hash: body.hash });
         return body.bytes > 0;
       },
       forget: () => this.#forget(key),
@@ -175,4 +178,12 @@ export class PartialFiles {
     }
     closeSync(lock);
   }
+}
+
+/** Age from which a temporary file is surely that of a process that was killed, in milliseconds: a week. */
+const OLD = 7 * 86_400_000;
+
+async function removeOld(path: string): Promise<void> {
+  const { mtimeMs } = (await stat(path).catch(() => undefined)) ?? { mtimeMs: Date.now() };
+  if (Date.now() - mtimeMs > OLD) await rm(path, { force: true }).catch(() => {});
 }

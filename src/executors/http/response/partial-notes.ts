@@ -36,13 +36,18 @@ type Progress = Pick<Partial, 'bytes' | 'hash'>;
 /** File beside a beginning: its version in the first line, and lengths with their hashes in the others. */
 export class Notes {
   readonly #path: string;
+  readonly #length: number | undefined;
   #bytes: number;
   #due = performance.now() + OFTEN;
 
-  /** @param bytes length that was noted last */
-  constructor(path: string, bytes: number) {
+  /**
+   * @param bytes length that was noted last
+   * @param length of the whole body, which is not noted: there would be no rest to ask for
+   */
+  constructor(path: string, bytes: number, length: number | undefined) {
     this.#path = path;
     this.#bytes = bytes;
+    this.#length = length;
   }
 
   begin(version: BodyVersion): Promise<void> {
@@ -55,7 +60,7 @@ export class Notes {
   }
 
   async add(body: Progress): Promise<void> {
-    if (body.bytes === this.#bytes) return;
+    if (body.bytes === this.#bytes || body.bytes === this.#length) return;
     this.#bytes = body.bytes;
     this.#due = performance.now() + OFTEN;
     await appendFile(this.#path, noteOf(body)).catch(() => {}); // a full disk fails the next write too

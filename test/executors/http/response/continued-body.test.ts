@@ -302,3 +302,35 @@ test('notes without their file, and a file without notes, are of no use and no h
     expect(result?.sha256).toBe(file.sha256);
   }
 });
+
+test('a body that was whole when the process was killed is continued from the last note', async () => {
+  const server = await serveLarge(file);
+  const dir = join(freshFolder(), 'pages');
+  const start = join(dir, '.taskpipe', createHash('sha256').update('u1').digest('hex').slice(0, 32));
+  mkdirSync(join(dir, '.taskpipe'), { recursive: true });
+  writeFileSync(`${start}.part`, file.slice(0, file.size));
+  const sha256 = createHash('sha256')
+    .update(file.slice(0, 4 * MB))
+    .digest('hex');
+  const url = createHash('sha256').update(`${server.url}/`).digest('hex');
+  const notes = [
+    { url, validator: ETAG, length: file.size },
+    { bytes: 4 * MB, sha256 },
+  ];
+  writeFileSync(`${start}.part.json`, notes.map((note) => `${JSON.stringify(note)}\n`).join(''));
+  const { result } = await fetchOne({ url: server.url }, { bodyDir: dir });
+  expect(server.seen[0]?.headers.range).toBe(`bytes=${4 * MB}-`);
+  expect(result?.sha256).toBe(file.sha256);
+  expect(digest(result?.file)).toBe(file.sha256);
+});
+
+test('two processes at once do not share a beginning, and both files are whole', async () => {
+  const large = new LargeFile(40 * MB);
+  const server = await serveLarge(large);
+  const cwd = freshFolder();
+  writeFileSync(join(cwd, 'in'), `{"uuid":"a","url":"${server.url}"}\n`);
+  const exec = 'task-exec --http --body-dir pages < in';
+  const { stdout } = await sh(`${exec} > 1 & ${exec} > 2; wait; cat 1 2; sha256sum pages/*.pdf`, { cwd });
+  expect(stdout.match(new RegExp(large.sha256, 'g'))).toHaveLength(3);
+  expect(readdirSync(join(cwd, 'pages'))).toHaveLength(1);
+});
