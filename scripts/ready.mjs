@@ -1,6 +1,6 @@
 // Installs and builds what is missing, so that a fresh clone needs no other command first.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -16,7 +16,8 @@ export function ready() {
   if (major < 20 || (major === 20 && minor < 19)) {
     throw new Error(`taskpipe needs Node 20.19 or later; this is ${process.versions.node}`);
   }
-  if (changed('package-lock.json') > changed('node_modules/.package-lock.json')) {
+  // npm would empty the folder that a link leads to, which other worktrees use.
+  if (!isLink('node_modules') && changed('package-lock.json') > changed('node_modules/.package-lock.json')) {
     run('npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund');
   }
   const newest = Math.max(
@@ -31,6 +32,10 @@ export function ready() {
 /** Returns the time of the last change of a file of the project, in milliseconds; 0 if it does not exist. */
 function changed(path) {
   return existsSync(join(root, path)) ? statSync(join(root, path)).mtimeMs : 0;
+}
+
+function isLink(path) {
+  return lstatSync(join(root, path), { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
 function newestIn(folder) {

@@ -20,13 +20,23 @@ export function openData(folder, port) {
     tasks: (count) => file(`tasks-${count}.ndjson`, (path) => writeTasks(made(csv(count)), path)),
     /** Returns the path of a configuration of curl with the same urls. */
     curl: (count) => file(`curl-${count}.txt`, (path) => writeCurl(path, count, port)),
+    /** Returns the path of tasks whose bodies are large. */
+    large: (count) => file(`large-${count}.ndjson`, (path) => writeLarge(path, count, port)),
+    /** Returns the path of a configuration of curl that writes the same bodies to a folder. */
+    curlLarge: (count) =>
+      file(`curl-large-${count}.txt`, (path) => writeCurlLarge(path, count, port, join(folder, 'bodies'))),
+    /** Returns the path of a list of the same urls. */
+    urlsLarge: (count) => file(`large-${count}.txt`, (path) => writeUrlsLarge(path, count, port)),
+    /** Folder for bodies. */
+    bodies: join(folder, 'bodies'),
     /** Returns the path of a ledger. */
     big: (count) => file(`ledger-${count}.jsonl`, (path) => writeLedger(path, count)),
     /** Path of the output of a saver. */
     out: join(folder, 'out.csv'),
     ledger: join(folder, 'done.jsonl'),
     /** Makes the files that a program reads, unless they exist. */
-    makeFor: ({ stages, input }) => [...stages.flat(), input].forEach(made),
+    makeFor: ({ stages, input }) =>
+      [...stages.flat().flatMap((word) => word.split(' ')), input].forEach(made),
   };
 
   function made(path) {
@@ -71,6 +81,20 @@ function writeTasks(from, to) {
 
 function writeCurl(file, count, port) {
   writeLines(file, count, '', (i) => `url=${urlOf(i, port)}\noutput=/dev/null\n`);
+}
+
+const largeUrl = (i, port) => `http://127.0.0.1:${port}/large/${i}`;
+
+function writeLarge(file, count, port) {
+  writeLines(file, count, '', (i) => `{"uuid":"large ${i}","url":"${largeUrl(i, port)}"}\n`);
+}
+
+function writeCurlLarge(file, count, port, folder) {
+  writeLines(file, count, '', (i) => `url=${largeUrl(i, port)}\noutput=${folder}/${i}\n`);
+}
+
+function writeUrlsLarge(file, count, port) {
+  writeLines(file, count, '', (i) => `${largeUrl(i, port)}\n`);
 }
 
 function writeLedger(file, count) {

@@ -41,7 +41,7 @@ export function measure({ ours, peers, once }, runs) {
  * of each stage.
  */
 function time({ stages, input, clear = [], ends = 0 }) {
-  for (const file of clear) rmSync(file, { force: true });
+  for (const file of clear) rmSync(file, { force: true, recursive: true });
   const line = stages.map((words) => [process.execPath, child, ...words].map(quote).join(' ')).join(' | ');
   const stdin = input === undefined ? 'ignore' : openSync(input, 'r');
   const { stderr } = spawnSync('sh', ['-c', line], {

@@ -1,5 +1,6 @@
 // A web server for the benchmarks: nginx on a free port of the loopback, as the current user, in a folder of its own.
 import { spawn, spawnSync } from 'node:child_process';
+import { randomFillSync } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -16,6 +17,9 @@ export async function freePort() {
   return port;
 }
 
+/** Size of the file that each path below /large/ has: 100 MB. */
+const LARGE = 100 * 2 ** 20;
+
 /**
  * Starts nginx.
  * @param folder folder to make, for its files
@@ -24,6 +28,7 @@ export async function freePort() {
 export async function startNginx(folder, port) {
   if (spawnSync('nginx', ['-v']).error !== undefined) return undefined;
   mkdirSync(folder);
+  writeFileSync(join(folder, 'large.bin'), randomFillSync(Buffer.alloc(LARGE)));
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   const file = join(folder, 'nginx.conf');
   writeFileSync(
@@ -34,7 +39,12 @@ http {
   access_log off; default_type application/json;
   keepalive_requests 1000000000; keepalive_timeout 1h;
 ${temporary.map((name) => `  ${name}_temp_path ${folder}/${name};`).join('\n')}
-  server { listen 127.0.0.1:${port}; location / { return 200 '${BODY}'; } }
+  sendfile on;
+  server {
+    listen 127.0.0.1:${port};
+    location / { return 200 '${BODY}'; }
+    location /large/ { root ${folder}; try_files /large.bin =404; }
+  }
 }
 `,
   );

@@ -95,6 +95,8 @@ function versions() {
     ['mlr', '--version'],
     ['jq', '--version'],
     ['curl', '--version'],
+    ['aria2c', '--version'],
+    ['wget2', '--version'],
     ['nginx', '-v'],
     ['parallel', '--version'],
     ['xargs', '--version'],

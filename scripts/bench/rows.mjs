@@ -39,6 +39,19 @@ export function table(data, rows) {
   const alone = (count, ...stages) => ({ stages, count });
   const [gets, few] = [part(10), part(200)];
   const parallel = ['curl', '-s', '--parallel', '--parallel-max', '50', '--config', data.curl(gets)];
+  const bodies = ours(
+    'task-exec',
+    '--http',
+    '-j',
+    '10',
+    '--timeout',
+    '10m',
+    '--body-dir',
+    data.bodies,
+    quiet,
+  );
+  const curlLarge = ['curl', '-s', '--parallel', '--parallel-max', '10', '--create-dirs'];
+  curlLarge.push('--config', data.curlLarge(20));
   const curl = { ...alone(gets, parallel), name: 'curl --parallel' };
   return {
     load: {
@@ -86,6 +99,34 @@ export function table(data, rows) {
         { ...reads(gets, [node, here('dispatch.mjs')]), name: "undici's dispatch in a bare loop" },
         { ...reads(part(100), [python('aiohttp'), here('aiohttp_get.py')]), name: 'aiohttp', least: 10 },
         { ...reads(part(1000), [python('scrapy'), here('scrapy_get.py')]), name: 'Scrapy', least: 30 },
+      ],
+    },
+    large: {
+      what: '20 bodies of 100 MB into files, ten at once: task-exec --http -j 10 --body-dir',
+      needs: 'nginx',
+      under: 200,
+      ours: { ...reads(20, bodies), input: data.large(20), clear: [data.bodies] },
+      peers: [
+        {
+          ...alone(20, [
+            'sh',
+            '-c',
+            `${curlLarge.join(' ')} && sha256sum ${data.bodies}/* && sync ${data.bodies}/*`,
+          ]),
+          clear: [data.bodies],
+          name: 'curl --parallel, then sha256sum and sync',
+        },
+        { ...alone(20, curlLarge), clear: [data.bodies], name: 'curl --parallel, without sync and hash' },
+        {
+          ...alone(20, ['aria2c', '-q', '-j', '10', '-d', data.bodies, '-i', data.urlsLarge(20)]),
+          clear: [data.bodies],
+          name: 'aria2c',
+        },
+        {
+          ...alone(20, ['wget2', '-q', '--max-threads', '10', '-P', data.bodies, '-i', data.urlsLarge(20)]),
+          clear: [data.bodies],
+          name: 'wget2',
+        },
       ],
     },
     pipe: {

@@ -39,6 +39,8 @@ export interface RetryHint {
    * doubles with each refusal.
    */
   readonly pauseLane?: boolean;
+  /** Set if the attempt did a part of the work, which the next one need not do. It does not count as a retry. */
+  readonly hasProgress?: boolean;
 }
 
 /** Context of an attempt. */
@@ -85,6 +87,8 @@ export interface Executor {
    * @param ordinal position of the task in the input, from 0
    */
   describe(task: Task, ordinal?: number): string;
+  /** Number of bytes that were written to files so far; undefined if the work writes none. */
+  readonly bytes?: number | undefined;
   /** Returns the times of the atoms of flows so far, for the report. */
   atomTimes?(): readonly AtomTime[];
   /** Releases its resources. */

@@ -1,4 +1,4 @@
-import { number } from '../../core/base/format.ts';
+import { bytesText, number } from '../../core/base/format.ts';
 import type { Progress } from '../../core/base/progress.ts';
 import type { Speed } from './speedometer.ts';
 
@@ -6,6 +6,8 @@ import type { Speed } from './speedometer.ts';
 export interface View {
   readonly progress: Progress;
   readonly speed: Speed;
+  /** Speed of the bytes, if the stage writes any. */
+  readonly flow?: Speed | undefined;
   /** Number of tasks to come, if known from outside. */
   readonly total?: number | undefined;
 }
@@ -79,11 +81,14 @@ function countsOf({ counts }: Progress): Piece[] {
   );
 }
 
-/** Returns the rate, and the time left or the length of the stall. */
+/** Returns the rates, and the time left or the length of the stall. */
 function speedOf({ rate, stall }: Speed, view: View): string[] {
-  if (stall !== undefined) return ['0/s', `nothing for ${timeOf(stall)}`];
+  const { flow } = view;
+  const isFlowing = flow !== undefined && flow.stall === undefined && flow.rate > 0;
+  if (stall !== undefined && !isFlowing) return ['0/s', `nothing for ${timeOf(stall)}`];
+  const rates = [rateOf(rate), ...(isFlowing ? [`${bytesText(flow.rate)}/s`] : [])].join(', ');
   const left = leftOf(view);
-  return left === undefined ? [rateOf(rate)] : [rateOf(rate), `${timeOf(Math.max(left, SECOND))} left`];
+  return left === undefined ? [rates] : [rates, `${timeOf(Math.max(left, SECOND))} left`];
 }
 
 /** Returns the finished share, from 0 to 1; undefined if it is unknown or more tasks arrived than announced. */

@@ -42,12 +42,14 @@ export function openProgress({ name, mode, terminal, warn }: ShownProgressOption
     if (present === undefined || signal.aborted) return;
     const started = performance.now();
     const speedometer = new Speedometer(started, read().through);
+    const flowmeter = new Speedometer(started);
     let known = typeof total === 'number' ? total : undefined;
     let find = typeof total === 'function' ? total : undefined;
     const look = (): void => {
       const now = performance.now();
       const progress = read();
       const speed = speedometer.look(now, progress.through);
+      const flow = progress.bytes ? flowmeter.look(now, progress.bytes) : undefined;
       if (now - started < SOON) return;
       find?.(signal).then(
         (count) => {
@@ -56,7 +58,7 @@ export function openProgress({ name, mode, terminal, warn }: ShownProgressOption
         (error) => signal.aborted || warn(`--total: ${messageOf(error)}`),
       );
       find = undefined;
-      present({ progress, speed, total: known });
+      present({ progress, speed, flow, total: known });
     };
     const timer = setInterval(look, OFTEN).unref();
     const forget = mode === 'plain' ? undefined : terminal?.onResize(look);

@@ -12,10 +12,11 @@ import type { Execution } from '../../stages/exec/exec.ts';
 import { QUEUE_HINT, queuePipeOf } from '../queue-pipe.ts';
 
 /** Returns the progress of a run, for the progress line. */
-export function progressOf({ counts, running }: Execution): Progress {
+export function progressOf({ counts, running, bytes }: Execution): Progress {
   const { succeeded, failed, pending, passed, retries, reverted, known } = counts;
   return {
     through: succeeded + failed + pending + passed + reverted + known,
+    bytes,
     counts: [
       reverted > 0 ? { count: reverted, words: 'reverted' } : { count: succeeded, words: 'done' },
       { count: failed, words: 'failed', isFailure: true },

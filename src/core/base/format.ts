@@ -8,6 +8,16 @@ export function counted(count: number, noun: string): string {
   return `${number(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
+const UNITS: readonly string[] = 'bytes KB MB GB TB'.split(' ');
+
+/** Formats a number of bytes in steps of 1024, as options take it: `512 bytes`, `1.5 MB`, `23 GB`. */
+export function bytesText(count: number): string {
+  let unit = 0;
+  let size = count;
+  for (; size >= 999.5 && unit < UNITS.length - 1; unit++) size /= 1024;
+  return `${unit === 0 || size >= 9.95 ? Math.round(size) : size.toFixed(1)} ${UNITS[unit]}`;
+}
+
 /** Joins the lines of tasks, each with its newline. */
 export function textOf(batch: readonly { readonly line: string }[]): string {
   let text = '';

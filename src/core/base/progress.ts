@@ -12,6 +12,8 @@ export interface Progress {
   readonly through: number;
   /** Outcomes, the most important first. Zeros are hidden, except for the first. */
   readonly counts: readonly Count[];
+  /** Number of bytes that were written so far, for work whose tasks may be long. */
+  readonly bytes?: number | undefined;
   /** Fraction of all tasks, from 0 to 1, if the stage knows it. */
   readonly share?: number | undefined;
 }

@@ -89,7 +89,12 @@ export function count(
 export function size(
   description: string,
   more: Valued & { default: number; defaultText: string },
-): Option<number> {
+): Option<number>;
+export function size(description: string, more?: Valued): Option<number | undefined>;
+export function size(
+  description: string,
+  more: Valued & { default?: number } = {},
+): Option<number | undefined> {
   const parse = (typed: string): number => {
     const value = bytes(typed);
     if (value === undefined || value < 1)

@@ -4,6 +4,7 @@ import { ioError, messageOf, systemCode } from '../../core/base/errors.ts';
 import type { Failure, Task } from '../../core/record/task.ts';
 import { compileTemplate, type Template } from '../../core/record/template.ts';
 import { makeFolders } from '../../core/storage/make-folders.ts';
+import { pathFor } from '../../core/storage/path-template.ts';
 import { pathBytes } from '../../core/text/encoding.ts';
 import { placeholderText, type Turn } from '../program/placeholders.ts';
 import type { OutputFiles } from './shell-pool/job.ts';
@@ -26,7 +27,8 @@ export function resultFiles(typed: string): ResultFiles {
   let made: string | undefined;
   return {
     async filesFor(task, turn) {
-      const path = pathFor(template, task, turn);
+      const lookUp = (of: Task, name: string): string | undefined => placeholderText(of, name, turn);
+      const path = pathFor(template, task, { option: '--results', code: 'RESULTS', lookUp });
       if (typeof path !== 'string') return path;
       const stdout = resolve(path);
       const files = { path, stdout, stderr: `${stdout}.err` };
@@ -64,20 +66,6 @@ async function isLink({ stdout, stderr }: Pick<OutputFiles, 'stdout' | 'stderr'>
   return (await Promise.all(stats)).some((stat) => stat?.isSymbolicLink());
 }
 
-/** Returns the path for a task. A value cannot make a part of it empty, `.` or `..`, which lead to another folder. */
-function pathFor(template: Template, task: Task, turn: Turn): string | Failure {
-  const lookUp = (of: Task, name: string): string | undefined => placeholderText(of, name, turn);
-  const path = template.expand(task, asName, lookUp);
-  if (typeof path !== 'string') return path;
-  if (path.includes('\0') || /(^|\/)\.{0,2}$/.test(path))
-    return failure(`--results gives no file name: ${JSON.stringify(path)}`);
-  if (!/(^|\/)\.{0,2}\//.test(path)) return path;
-  const typed = String(template.expand(task, () => 'x', lookUp)).split('/');
-  const isOfValue = (part: string, i: number): boolean => /^\.{0,2}$/.test(part) && part !== typed[i];
-  if (!path.split('/').some(isOfValue)) return path;
-  return failure(`--results gives no name for a folder: ${JSON.stringify(path)}`);
-}
-
 /** Tasks that the files of a run belong to. */
 class FileOwners {
   readonly #isNeeded: boolean;
@@ -95,11 +83,6 @@ class FileOwners {
     if (owner === undefined) for (const path of paths) this.#owners.set(path, uuid);
     return owner;
   }
-}
-
-/** Returns a value as part of a file name: it cannot lead to another folder. */
-function asName(value: string): string {
-  return value.replace(/[%/]/g, encodeURIComponent);
 }
 
 async function sync(path: string): Promise<void> {

@@ -4,7 +4,7 @@
  */
 import type { Task } from '../../core/record/task.ts';
 import { compileTemplate, type Template } from '../../core/record/template.ts';
-import type { Executor } from '../contract.ts';
+import type { Attempt, Executor, Outcome } from '../contract.ts';
 import { openClient } from './open-client.ts';
 import { checked, type HttpOptions, keptHeaders, TIMEOUT } from './options.ts';
 import {
@@ -17,6 +17,7 @@ import {
 import { readHeaders } from './request/headers.ts';
 import { originOf } from './request/target.ts';
 import { keyOf, type RequestLoop, requestLoop } from './request-loop.ts';
+import type { BodyPlaces } from './response/body-places.ts';
 import { createJudge } from './response/http-outcome.ts';
 
 export { fromValues, type HttpOptions, httpOptions } from './options.ts';
@@ -34,11 +35,24 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
     headers: await readHeaders(options.header ?? []),
     timeout: Math.min(timeout, MAX_TIMEOUT),
   };
-  const { judge, openFile, close: closeJudge } = await createJudge(options, timeout);
+  const { judge, judgeAt, places, close: closeJudge } = await createJudge(options, timeout);
   const { client, close } = await openClient(options, defaults);
-  const visitor: RequestLoop = { client, judge, openFile, follow, keeps: keptHeaders(options), sendsKey };
+  const visitor: RequestLoop = { client, judge, follow, keeps: keptHeaders(options), sendsKey };
   const curlOf = options.printCurl === undefined ? undefined : await curlWriter(options, defaults, visitor);
   const fixedOrigin = defaults.url === undefined ? '' : originOfAll(defaults.url);
+  const attemptAt = async (
+    places: BodyPlaces,
+    task: Task,
+    request: Request,
+    attempt: Attempt,
+  ): Promise<Outcome> => {
+    const place = await places.placeFor(task, request.target.href);
+    if ('code' in place) return { error: place };
+    const there = { ...visitor, client: place.client(client), judge: judgeAt(place) };
+    const outcome = await requestLoop(there, task, request, attempt).finally(() => place.release());
+    if (outcome.retry === undefined || !place.hasProgress) return outcome;
+    return { ...outcome, retry: { ...outcome.retry, hasProgress: true } };
+  };
   return {
     lane(task) {
       if (fixedOrigin !== '') return fixedOrigin;
@@ -49,16 +63,20 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
       const request = requestOf(task, defaults);
       if ('code' in request) return { error: request };
       if (curlOf !== undefined && attempt.number === 1) options.printCurl?.(curlOf(request, task));
-      return requestLoop(visitor, task, request, attempt);
+      if (places === undefined) return requestLoop(visitor, task, request, attempt);
+      return attemptAt(places, task, request, attempt);
     },
     describe(task) {
       const request = requestOf(task, defaults);
       if ('code' in request) return `nothing: ${request.message}`;
       return curlOf?.(request, task) ?? `${request.method} ${request.target.href}`;
     },
+    get bytes() {
+      return places?.bytes;
+    },
     async close() {
-      await closeJudge();
       await close();
+      await closeJudge();
     },
   };
 }

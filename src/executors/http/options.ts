@@ -18,8 +18,11 @@ import { toNetworks, toServers } from './transport/names/addresses.ts';
 /** Default of `--timeout`, in milliseconds: 30 s. */
 export const TIMEOUT = 30_000;
 
-/** Default of `--max-body`: 16 MiB. */
+/** Default of `--max-body` for bodies in memory: 16 MiB. */
 export const MAX_BODY: number = 16 * 1024 * 1024;
+
+/** Default of `--max-body` for bodies that are decompressed into files: 1 GiB. */
+const MAX_UNPACKED: number = 1024 * 1024 * 1024;
 
 /** Default of `--max-retry-after`, in milliseconds: 1 h. */
 export const MAX_AFTER = 3_600_000;
@@ -119,16 +122,18 @@ export const httpOptions = {
         'auto keeps JSON as "json", text as "text" and everything else as "base64". json fails a task whose body is not JSON; none discards the body.',
     },
   ),
-  /** Folder for bodies, one file each. */
-  bodyDir: path('write bodies to files in this folder', {
-    placeholder: 'DIR',
-    details:
-      'A file is named after the uuid of its task, so a later run replaces it, with an extension by content type. The result has its path as "file". It is complete and on disk before the record is written.',
-  }),
-  /** Largest body in bytes, both as received and decompressed. Default 16 MiB. */
+  /** Folder for bodies, one file each, or a path with attributes, such as `pdfs/{sku}.{result.type}`. */
+  bodyDir: {
+    ...path('write bodies to files in this folder, or to files named by attributes, as in pdfs/{sku}.pdf', {
+      placeholder: 'DIR',
+      details:
+        'In a folder, a file is named after the uuid of its task, so a later run replaces it, with an extension by content type. A name made of attributes is written once: a task whose file belongs to another task fails with FILE_TAKEN. {result.type} is the extension. A body of more than 1 MB that breaks off is continued by the next attempt or run. The result has "file", "bytes" and "sha256". The file is complete and on disk before the record is written.',
+    }),
+    parse: toBodyDir,
+  },
+  /** Largest body in bytes, both as received and decompressed. Default 16 MiB; for bodies in files, 1 GiB decompressed. */
   maxBody: size('largest body, both as received and decompressed', {
-    default: MAX_BODY,
-    defaultText: '16MB',
+    defaultText: '16MB; for files 1GB decompressed, otherwise none',
   }),
   /** Keeps the response headers in the result. */
   headers: flag('keep the response headers in the result'),
@@ -207,9 +212,17 @@ export function fromValues(
   return { ...values, userAgent, timeout, env, printCurl: printCurl ? print : undefined };
 }
 
+/** Returns the limits of bodies that go to files, in bytes. */
+export function bodyLimits({ maxBody }: Pick<HttpOptions, 'maxBody'>): {
+  readonly received: number;
+  readonly unpacked: number;
+} {
+  return { received: maxBody ?? Number.POSITIVE_INFINITY, unpacked: maxBody ?? MAX_UNPACKED };
+}
+
 /** Checks a value given to the library as on the command line. @throws {TaskpipeError} `USAGE` */
 export function checked(
-  name: 'url' | 'method' | 'expectStatus' | 'body' | 'allowAddress' | 'resolver',
+  name: 'url' | 'method' | 'expectStatus' | 'body' | 'bodyDir' | 'allowAddress' | 'resolver',
   value: string | undefined,
 ): string | undefined {
   if (value !== undefined) parseOption(httpOptions[name] as Option<unknown>, value, optionName(name));
@@ -229,6 +242,14 @@ export function keptHeaders({ keepHeader = [] }: HttpOptions): ReadonlySet<strin
 function toHeaderName(typed: string): string {
   if (!/^[\w!#$%&'*+.^`|~-]+$/.test(typed))
     throw new InvalidValue('must be the name of a header, such as X-Tenant');
+  return typed;
+}
+
+/** Checks a folder, or a path with attributes. @throws {InvalidValue} */
+function toBodyDir(typed: string): string {
+  if (typed === '') throw new InvalidValue('must be a path');
+  if (compileTemplate(typed).names.length > 0 && /(^|\/)\.{0,2}$/.test(typed))
+    throw new InvalidValue('must end with the name of a file, as in pdfs/{sku}.pdf');
   return typed;
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { access, type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ioError, systemCode, TaskpipeError } from '../../core/base/errors.ts';
 import { whenFilesAreFree } from './transport/local-shortage.ts';
@@ -47,26 +47,62 @@ function create(temporary: string, mode: number): Promise<FileHandle> {
   return whenFilesAreFree(() => open(temporary, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, mode));
 }
 
-/** Opens another file that will replace a file: see `commitFile`. Rejects as `open` does. */
+/** Opens a new file whose name begins with a path. Rejects as `open` does. */
 export async function openTemporary(
   path: string,
-  mode: number,
-): Promise<{ readonly file: FileHandle; readonly temporary: string }> {
+): Promise<{ readonly file: FileHandle; readonly path: string }> {
   const temporary = temporaryOf(path);
-  return { file: await create(temporary, mode), temporary };
+  return { file: await create(temporary, 0o666), path: temporary };
 }
 
-/** Syncs a temporary file, and gives it its name. @throws {TaskpipeError} `IO` */
-export async function commitFile(file: FileHandle, temporary: string, path: string): Promise<void> {
+/** Makes a file of so many bytes durable, and closes it. @throws {TaskpipeError} `IO` */
+export async function sealFile(file: FileHandle, path: string, bytes: number): Promise<void> {
   try {
     await file.datasync();
-    await file.close();
-    await rename(temporary, path);
-    await syncName(path);
+    const { size } = await file.stat();
+    if (size !== bytes)
+      throw new TaskpipeError('IO', `${path} was changed by another program while it was written`);
   } catch (error) {
-    await discardFile(file, temporary);
+    throw ioError('cannot write', path, error);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Writes a new file whose name begins with a path, and makes it durable. Returns its name. @throws {TaskpipeError} `IO` */
+export async function writeTemporary(path: string, data: Buffer): Promise<string> {
+  const temporary = temporaryOf(path);
+  try {
+    const file = await create(temporary, 0o666);
+    await file.writeFile(data).catch((error) => file.close().then(() => Promise.reject(error)));
+    await sealFile(file, temporary, data.length);
+    return temporary;
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {}); // the first error explains more
     throw ioError('cannot write', path, error);
   }
+}
+
+/** Gives a file another name, which replaces what has it. Rejects as `rename` does. */
+export async function moveFile(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  await syncName(to);
+}
+
+/** Error codes of file systems without hard links. */
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+
+/** Gives a file another name, if nothing has it. Rejects with the code `EEXIST`, and as `link` does. */
+export async function moveToFreeName(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (!NO_LINKS.has(systemCode(error) ?? '')) throw error;
+    await (await open(to, 'wx')).close(); // takes the name
+    return moveFile(from, to);
+  }
+  await rm(from, { force: true });
+  await syncName(to);
 }
 
 /** Removes a temporary file. Does not throw: what went wrong before explains more. */
@@ -76,7 +112,7 @@ export async function discardFile(file: FileHandle, temporary: string): Promise<
 }
 
 /** Makes the name of a file durable: fsync of its folder, off the main thread. */
-async function syncName(path: string): Promise<void> {
+export async function syncName(path: string): Promise<void> {
   const folder = await whenFilesAreFree(() => open(dirname(path))).catch(() => undefined); // a folder that cannot be read cannot be synced
   try {
     await folder?.sync();

@@ -4,7 +4,7 @@ import type { Request } from './request/build-request.ts';
 import { type HttpRequest, isRedirect, nextHop } from './request/redirect.ts';
 import type { Again, Judge } from './response/http-outcome.ts';
 import { isIdempotent } from './response/retry-after.ts';
-import { isFault, type OpenSink } from './transport/answer.ts';
+import { isFault } from './transport/answer.ts';
 import type { Client } from './transport/client.ts';
 import type { HttpFault } from './transport/http-failure.ts';
 import { Deadline } from './transport/request-deadline.ts';
@@ -13,8 +13,6 @@ import { Deadline } from './transport/request-deadline.ts';
 export interface RequestLoop {
   readonly client: Client;
   readonly judge: Judge;
-  /** Returns the function that opens a file for the body of a task. */
-  readonly openFile?: ((task: Task) => OpenSink) | undefined;
   readonly follow: number;
   /** Names of user headers that cross origins, in lower case. */
   readonly keeps: ReadonlySet<string>;
@@ -34,7 +32,7 @@ export async function requestLoop(
   request: Request,
   attempt: Attempt,
 ): Promise<Outcome> {
-  const { client, judge, openFile, follow, keeps, sendsKey } = visitor;
+  const { client, judge, follow, keeps, sendsKey } = visitor;
   const key = keyOf(visitor, task.uuid);
   const mayRepeat = sendsKey || isIdempotent(request.method);
   const trip = new Deadline(request.timeout, attempt.signal);
@@ -42,7 +40,7 @@ export async function requestLoop(
   let hasActed = false;
   try {
     for (let redirects = 0; ; redirects++) {
-      const answer = await client.send(hop, trip, key, redirects < follow, openFile?.(task));
+      const answer = await client.send(hop, trip, key, redirects < follow);
       if (isFault(answer)) return failed(answer, { mayRepeat, hasActed });
       if (follow === 0 || !isRedirect(answer.status, answer.headers)) {
         return judge(task, hop, answer, { mayRepeat, hasActed });

@@ -24,6 +24,8 @@ export interface Execution extends AsyncIterable<readonly Task[]> {
   readonly counts: Readonly<ExecCounts>;
   /** Number of running attempts. */
   readonly running: number;
+  /** Number of bytes that the work wrote to files so far; undefined if it writes none. */
+  readonly bytes: number | undefined;
   /** Returns the report of the run so far. */
   report(): Report;
   /**
@@ -60,6 +62,9 @@ export function exec(
       counts: stage.counts,
       get running() {
         return stage.running;
+      },
+      get bytes() {
+        return stage.bytes;
       },
       report: () => stage.report(),
       abandon: (used, unread) => stage.abandon(used, unread),
@@ -135,6 +140,10 @@ class ExecStage {
 
   get running(): number {
     return this.#running.size;
+  }
+
+  get bytes(): number | undefined {
+    return this.#executor.bytes;
   }
 
   async *run(tasks: AsyncIterable<readonly Task[]>): AsyncGenerator<readonly Task[]> {
@@ -360,7 +369,8 @@ class ExecStage {
     const { after = 0 } = hint;
     const scheduler = this.#scheduler as Scheduler;
     if (this.#isStopped) return false;
-    if (this.#counts(job, hint, backoff)) job.countedAttempts++;
+    const isFree = hint.hasProgress === true && retries > 0;
+    if (!isFree && this.#counts(job, hint, backoff)) job.countedAttempts++;
     if (job.countedAttempts > retries) return false;
     this.#account.retried(job, outcome);
     scheduler.again(job, after + backoffDelay(Math.max(1, job.countedAttempts), backoff));

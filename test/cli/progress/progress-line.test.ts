@@ -76,3 +76,11 @@ test('a share that the stage reports needs no total', () => {
   const progress = { ...view.progress, share: 0.25 };
   expect(wordsOf({ progress, speed: view.speed })).toBe('12,345 saved, 55 failed, 25%, 1,030/s, 36s left');
 });
+
+test('bytes per second are shown beside the rate, and while no task ends', () => {
+  const flow = { rate: 12.34 * 1_048_576, stall: undefined };
+  expect(wordsOf({ ...view, flow })).toMatch(/1,030\/s, 12 MB\/s, 7s left$/);
+  const speed = { rate: 0, stall: 75_000 };
+  expect(wordsOf({ ...view, speed, flow })).toMatch(/0\/s, 12 MB\/s$/);
+  expect(wordsOf({ ...view, speed, flow: speed })).toMatch(/0\/s, nothing for 1m 15s$/);
+});

@@ -1,10 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import { parseJson } from '../../../core/record/json-depth.ts';
-import type { Failure, Task } from '../../../core/record/task.ts';
-import { replaceFile } from '../private-files.ts';
-import type { Answer, AnswerHeaders } from '../transport/answer.ts';
+import type { Failure } from '../../../core/record/task.ts';
+import type { Answer, AnswerHeaders, WrittenBody } from '../transport/answer.ts';
 import { type BodyText, decodeText } from './charset.ts';
 import { type ContentType, contentTypeOf, endingOf } from './content-type.ts';
 
@@ -26,31 +23,46 @@ export interface Result {
 /** Statuses of responses without a body (RFC 9110, 6.4.1). */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
+/** Place in a folder that the body of a task goes to. */
+export interface FilePlace {
+  /** True if its name is made of attributes: it then takes only bodies of responses that were expected. */
+  readonly isNamed: boolean;
+  /**
+   * Gives the body of a response its name.
+   * @param ending extension of its content type, with its dot
+   * @param isFinal true if what an earlier attempt left is not needed any more
+   * @returns the file, or the failure of the task
+   * @throws {TaskpipeError} `IO`
+   */
+  take(answer: Answer, ending: string, isFinal: boolean): Promise<WrittenBody | Failure>;
+}
+
 /**
- * Returns the result as `result` does, with the body in a file.
- * @param options.dir folder of these files
+ * Returns the result as `result` does, with the body in a file: `{"status","url","type","file","bytes","sha256","headers"}`.
+ * @param isExpected false if the status makes the task fail
  */
 export async function fileResult(
   answer: Answer,
   method: string,
   url: string,
-  task: Task,
-  options: ResultOptions & { readonly dir: string },
+  place: FilePlace,
+  { isExpected, ...options }: ResultOptions & { readonly isExpected: boolean },
 ): Promise<Result> {
-  if (method === 'HEAD' || WITHOUT_BODY.has(answer.status)) {
+  if (method === 'HEAD' || WITHOUT_BODY.has(answer.status) || (place.isNamed && !isExpected)) {
     await answer.file?.discard();
-    return result(answer, method, url, options);
+    return result(answer, method, url, answer.file === undefined ? options : { ...options, body: 'none' });
   }
   const type = contentTypeOf(answer.headers);
-  const file =
-    (await answer.file?.keep(await endingOf(type))) ??
-    (await writeBody(answer.body, type, task, options.dir));
-  return { text: assemble(answer, url, type, `,"file":${JSON.stringify(file)}`, options) };
+  const placed = await place.take(answer, await endingOf(type), isExpected);
+  if ('code' in placed) return { text: assemble(answer, url, type, '', options), failure: placed };
+  const { path, bytes, sha256 } = placed;
+  const file = `,"file":${JSON.stringify(path)},"bytes":${bytes},"sha256":"${sha256}"`;
+  return { text: assemble(answer, url, type, file, options) };
 }
 
 /**
  * Returns a response as the result of a task:
- * `{"status","url","type","text"|"json"|"base64"|"file","headers"}`. Bytes that do not fit the charset are kept as
+ * `{"status","url","type","text"|"json"|"base64","headers"}`. Bytes that do not fit the charset are kept as
  * "base64", with the charset as "undecoded"; "charset" is one that was guessed.
  */
 export function result(answer: Answer, method: string, url: string, options: ResultOptions): Result {
@@ -114,20 +126,4 @@ export function asSent(value: string): string {
   if (!/[^\x00-\x7f]/.test(value)) return value;
   const bytes = Buffer.from(value, 'latin1');
   return isUtf8(bytes) ? bytes.toString() : value;
-}
-
-/** Returns the path of the body of a task, without its extension. */
-export function bodyPath(dir: string, uuid: string): string {
-  return join(dir, createHash('sha256').update(uuid).digest('hex').slice(0, 32));
-}
-
-/**
- * Writes a body to a file atomically. The file is named after the task, so that another run replaces it.
- * @returns its path
- * @throws {TaskpipeError} `IO`
- */
-async function writeBody(body: Buffer, type: ContentType, { uuid }: Task, dir: string): Promise<string> {
-  const path = bodyPath(dir, uuid) + (await endingOf(type));
-  await replaceFile(path, body, { lasting: true }); // as durable as the row that names it
-  return path;
 }

@@ -2,11 +2,11 @@ import { STATUS_CODES } from 'node:http';
 import { escapeControls } from '../../../core/base/terminal-text.ts';
 import type { Task } from '../../../core/record/task.ts';
 import type { Outcome } from '../../contract.ts';
-import { checked, type HttpOptions, MAX_AFTER } from '../options.ts';
-import { makeFolder } from '../private-files.ts';
+import { bodyLimits, checked, type HttpOptions, MAX_AFTER } from '../options.ts';
 import type { HttpRequest } from '../request/redirect.ts';
-import type { Answer, OpenSink } from '../transport/answer.ts';
-import { asSent, bodyPath, fileResult, type Result, type ResultOptions, result } from './body.ts';
+import type { Answer } from '../transport/answer.ts';
+import { asSent, fileResult, type Result, type ResultOptions, result } from './body.ts';
+import type { BodyPlace, BodyPlaces } from './body-places.ts';
 import { compileExpectations, compileStatuses } from './expect.ts';
 import { retryOf } from './retry-after.ts';
 
@@ -26,39 +26,29 @@ export interface Again {
   readonly hasActed: boolean;
 }
 
-/** Judge, with what it needs before and after. */
+/** Judges, with what they need before and after. */
 export interface OpenJudge {
+  /** Judge of a response whose body goes into the record. */
   readonly judge: Judge;
-  /** Returns the function that opens a file for the body of a task; undefined if bodies stay in memory. */
-  readonly openFile: ((task: Task) => OpenSink) | undefined;
+  /** Files of bodies; undefined if they go into the records. */
+  readonly places: BodyPlaces | undefined;
+  /** Returns the judge of a response whose body goes to a place. */
+  judgeAt(place: BodyPlace): Judge;
   close(): Promise<void>;
 }
 
-async function bodyFiles(dir: string): Promise<(task: Task) => OpenSink> {
-  const { BodyFile } = await import('./body-file.ts');
-  return ({ uuid }) => {
-    const path = bodyPath(dir, uuid);
-    return (headers, first, limit, onError) => new BodyFile(path, headers, first, limit, onError);
-  };
-}
-
 /**
- * Returns the judge for the expectations of the options.
+ * Returns the judges for the expectations of the options.
  * @param timeout of an attempt, in milliseconds
- * @throws {TaskpipeError} `USAGE` if an option is invalid, `IO` if the folder of `bodyDir` cannot be made
+ * @throws {TaskpipeError} `USAGE` if an option is invalid, `IO` if a folder of `bodyDir` cannot be made
  */
 export async function createJudge(options: HttpOptions, timeout: number): Promise<OpenJudge> {
   const isExpected = compileStatuses(checked('expectStatus', options.expectStatus) ?? '2xx');
   const expectations = await compileExpectations(options.expectJson, options.expectBody, timeout);
   checked('body', options.body);
-  const { bodyDir: dir } = options;
+  checked('bodyDir', options.bodyDir);
   const shape: ResultOptions = { body: options.body ?? 'auto', headers: options.headers ?? false };
-  // Bodies that are judged themselves must be in memory.
-  const openFile = dir === undefined || expectations.isAny ? undefined : await bodyFiles(dir);
-  if (dir !== undefined) {
-    await makeFolder(dir);
-    await import('mime'); // later, too many files may be open to load it
-  }
+  const places = await openPlaces(options, expectations.isAny);
   const outcomeOf = (made: Result, answer: Answer, again: Again): Outcome | Promise<Outcome> => {
     if (!isExpected(answer.status))
       return unexpected(made, answer, again, options.maxRetryAfter ?? MAX_AFTER);
@@ -68,12 +58,32 @@ export async function createJudge(options: HttpOptions, timeout: number): Promis
       .check(answer)
       .then((error) => (error === undefined ? outcome : { ...outcome, error }));
   };
-  const judge: Judge = (task, { method, target: { href } }, answer, again) => {
-    if (dir === undefined) return outcomeOf(result(answer, method, href, shape), answer, again);
-    const writing = fileResult(answer, method, href, task, { ...shape, dir });
-    return writing.then((made) => outcomeOf(made, answer, again));
+  return {
+    judge: (_, { method, target: { href } }, answer, again) =>
+      outcomeOf(result(answer, method, href, shape), answer, again),
+    judgeAt:
+      (place) =>
+      async (_, { method, target: { href } }, answer, again) => {
+        const options = { ...shape, isExpected: isExpected(answer.status) };
+        return outcomeOf(await fileResult(answer, method, href, place, options), answer, again);
+      },
+    places,
+    async close() {
+      await places?.close();
+      await expectations.close();
+    },
   };
-  return { judge, openFile, close: expectations.close };
+}
+
+/** Opens the files of `bodyDir`. @param isJudged true if bodies are judged, and must be in memory */
+async function openPlaces(options: HttpOptions, isJudged: boolean): Promise<BodyPlaces | undefined> {
+  const { bodyDir, cache } = options;
+  if (bodyDir === undefined) return undefined;
+  const { BodyPlaces } = await import('./body-places.ts');
+  const limits = isJudged || cache !== undefined ? undefined : bodyLimits(options);
+  const places = await BodyPlaces.open(bodyDir, limits);
+  await import('mime'); // later, too many files may be open to load it
+  return places;
 }
 
 function judged({ text, failure }: Result): Outcome {

@@ -15,6 +15,15 @@ export interface Answer {
   readonly file?: BodySink | undefined;
 }
 
+/** Complete body in a file. */
+export interface WrittenBody {
+  readonly path: string;
+  /** Length in bytes. */
+  readonly bytes: number;
+  /** In hexadecimal digits. */
+  readonly sha256: string;
+}
+
 /** Place outside of memory that a body goes to. */
 export interface BodySink {
   /** Resolves when the body is complete, or to the fault that ended it. Never rejects. */
@@ -23,18 +32,29 @@ export interface BodySink {
   write(chunk: Buffer, onRoom: () => void): boolean;
   /** Notes that no more comes. */
   end(): void;
-  /** Gives the complete file its name with an extension. Returns the path. @throws {TaskpipeError} `IO` */
-  keep(ending: string): Promise<string>;
+  /** Makes the complete file durable. @throws {TaskpipeError} `IO` */
+  seal(): Promise<WrittenBody>;
+  /** Ends it early. What another attempt can continue is kept. */
+  suspend(): Promise<void>;
+  /** Ends it, and removes its file. */
   discard(): Promise<void>;
 }
 
-/** Opens a place for a body. @param first bytes so far @param onError called if writing fails */
-export type OpenSink = (
-  headers: AnswerHeaders,
-  first: Buffer,
-  limit: { readonly host: string; readonly maxBody: number },
-  onError: (fault: HttpFault) => void,
-) => BodySink;
+/** Files for the bodies of one request. */
+export interface BodyStore {
+  /** Longest body of a response as received, in bytes. */
+  readonly maxBody: number;
+  /** Returns whether a response does not fit the request, so that its body is not needed. */
+  refuses(status: number, headers: AnswerHeaders): boolean;
+  /** Returns the length up to which the body of a response stays in memory, in bytes. */
+  inMemory(status: number, headers: AnswerHeaders): number;
+  /** Opens a file for the body of a response. @param first bytes so far @param onError called if writing fails */
+  open(
+    response: { readonly status: number; readonly headers: AnswerHeaders; readonly host: string },
+    first: Buffer,
+    onError: (fault: HttpFault) => void,
+  ): BodySink;
+}
 
 /** Returns whether an exchange failed. */
 export function isFault<T extends object>(ended: T | HttpFault): ended is HttpFault {

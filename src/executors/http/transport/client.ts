@@ -2,7 +2,7 @@ import type { Agent } from 'undici';
 import { type HeaderList, headerValue, mergeHeaders } from '../request/headers.ts';
 import { type HttpRequest, isRedirect } from '../request/redirect.ts';
 import type { Target } from '../request/target.ts';
-import { type Answer, type AnswerHeaders, isFault, type OpenSink } from './answer.ts';
+import { type Answer, type AnswerHeaders, type BodyStore, isFault } from './answer.ts';
 import type { Dispatch } from './connection-pool.ts';
 import type { Cookies } from './cookies.ts';
 import { ACCEPT_ENCODING, decoded, isCoded } from './decode.ts';
@@ -33,7 +33,7 @@ export interface Client {
    * Sends one request.
    * @param key for `Idempotency-Key`
    * @param follows whether a redirect will be followed, so that its body does not matter
-   * @param open opens a file for a large body; a cache keeps all bodies in memory
+   * @param store files for large bodies; a cache keeps all bodies in memory
    * @returns the response, with its body decoded
    * @throws {TaskpipeError} `IO` if a file cannot be written
    */
@@ -42,7 +42,7 @@ export interface Client {
     trip: Deadline,
     key: string | undefined,
     follows: boolean,
-    open?: OpenSink,
+    store?: BodyStore,
   ): Promise<Answer | HttpFault>;
 }
 
@@ -131,7 +131,7 @@ export function createClient(options: ClientOptions): Client {
     if (ended.file !== undefined) {
       const fault = await ended.file.finished;
       if (fault === undefined) return ended;
-      await ended.file.discard();
+      await ended.file.suspend();
       return orThrow(fault);
     }
     return isCoded(ended.headers) ? decoded(ended, maxBody, peer) : ended;
@@ -151,14 +151,23 @@ export function createClient(options: ClientOptions): Client {
   };
 
   return {
-    send(hop, trip, key, follows, open) {
+    send(hop, trip, key, follows, store) {
       const headers = headersFor(hop, key);
       const limits = hop.method === 'HEAD' ? bodiless : follows ? passing : lasting;
       if (cache === undefined)
-        return exchange(hop, headers, trip, open === undefined ? limits : { ...limits, open });
+        return exchange(hop, headers, trip, store === undefined ? limits : withStore(limits, store));
       const request = { method: hop.method, url: hop.target.href, headers };
       return cache.through(request, (conditional) => exchange(hop, conditional, trip, limits));
     },
+  };
+}
+
+/** Returns limits for a request whose bodies go to files. */
+function withStore({ maxBody, skips }: ExchangeLimits, store: BodyStore): ExchangeLimits {
+  return {
+    maxBody: Math.max(maxBody, store.maxBody), // that of HEAD is infinite
+    skips: (status, headers) => skips(status, headers) || store.refuses(status, headers),
+    store,
   };
 }
 

@@ -1,8 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { isIdempotent } from '../response/retry-after.ts';
-import type { Answer, AnswerHeaders, BodySink, OpenSink } from './answer.ts';
+import type { Answer, AnswerHeaders, BodySink, BodyStore } from './answer.ts';
 import type { Connection } from './connection.ts';
-import { isCoded } from './decode.ts';
 import { bodyMessage, connectionFault, type HttpFault, type TransferProgress } from './http-failure.ts';
 
 /** Error codes of a connection that the server has closed. */
@@ -29,13 +28,9 @@ export interface ExchangeLimits {
   readonly maxBody: number;
   /** Returns whether the body of such a response is not needed. */
   skips(status: number, headers: AnswerHeaders): boolean;
-  /** Opens a place for a large body. Default: memory. */
-  readonly open?: OpenSink | undefined;
+  /** Files for large bodies. Default: memory. */
+  readonly store?: BodyStore | undefined;
 }
-
-/** Lengths from which a body goes to a file, in bytes: as it is, and compressed, which may become a thousand times longer. */
-const LARGE = 1_048_576;
-const LARGE_CODED = 65_536;
 
 /**
  * One request and its response: the handler that undici calls. It settles once, with a response whose body is
@@ -95,7 +90,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     this.#headers = headers;
     this.#reason = reason ?? '';
     this.#isSkipped = this.#limits.skips(status, headers);
-    if (this.#limits.open !== undefined) this.#largest = isCoded(headers) ? LARGE_CODED : LARGE;
+    if (this.#limits.store !== undefined) this.#largest = this.#limits.store.inMemory(status, headers);
     const length = headers['content-length'];
     if (typeof length === 'string') {
       this.announced = Number(length);
@@ -144,7 +139,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     if (this.#isDone) return;
     this.#isDone = true;
     if (this.isSent) this.line?.end();
-    void this.#file?.discard();
+    void (fault.code === 'BODY_TOO_LARGE' ? this.#file?.discard() : this.#file?.suspend());
     this.#settle(fault);
     this.#controller?.abort(GIVEN_UP);
   }
@@ -183,8 +178,8 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     this.#first = undefined;
     this.#chunks = undefined;
     const onError = (fault: HttpFault): void => this.giveUp(fault);
-    const open = this.#limits.open as OpenSink;
-    this.#file = open(this.#headers, first, { host: this.host, maxBody: this.#limits.maxBody }, onError);
+    const response = { status: this.#status, headers: this.#headers, host: this.host };
+    this.#file = (this.#limits.store as BodyStore).open(response, first, onError);
     this.#store(this.#file, first);
   }
 
