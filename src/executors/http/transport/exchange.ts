@@ -51,6 +51,8 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
    * requests that may be repeated; others also need that the connection broke as soon as the request was sent.
    */
   isLostRace = false;
+  /** Called for each progress, if there is a limit for silence. */
+  onProgress: (() => void) | undefined;
   isSent = false;
   isAnswered = false;
   received = 0;
@@ -82,6 +84,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.isSent = true;
+    this.onProgress?.();
     this.#controller = controller;
     this.#sentAt = performance.now();
     this.line?.begin(this.method);
@@ -89,6 +92,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   }
 
   onResponseStart(_: unknown, status: number, headers: AnswerHeaders, reason?: string): void {
+    this.onProgress?.();
     if (status < 200) return;
     this.isAnswered = true;
     this.#status = status;
@@ -105,6 +109,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
 
   onResponseData(_: unknown, chunk: Buffer): void {
     if (this.#isDone) return;
+    this.onProgress?.();
     this.received += chunk.length;
     if (this.#isSkipped) {
       if (this.received > MAX_SKIPPED) this.#end(true);
@@ -156,16 +161,15 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   lateFault(): HttpFault | undefined {
     const { line } = this;
     if (line === undefined || this.#isSkipped || this.#isBodiless) return undefined;
-    if (line.hasExcess) return this.#excess();
+    if (line.hasExcess && !line.isLenient) return this.#excess();
     const broken: NodeJS.ErrnoException | null | undefined = line.socket?.errored;
     if (broken === undefined || broken === null) return undefined;
     // undici takes a reset for the end of a body that only the end of the connection delimits.
     if (broken.code === 'ECONNRESET' && this.announced === undefined)
       return { code: 'CONNECTION', message: bodyMessage(this), again: 'idempotent' };
     // undici reports unexpected bytes in these two ways: they look like a response, or like none.
-    return broken.message === 'bad response' || broken.name === 'HTTPParserError'
-      ? this.#excess()
-      : undefined;
+    const isExcess = broken.message === 'bad response' || broken.name === 'HTTPParserError';
+    return isExcess && !line.isLenient ? this.#excess() : undefined;
   }
 
   get #isBodiless(): boolean {
@@ -173,7 +177,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   }
 
   #excess(): HttpFault {
-    const message = `${this.host} sent more than the body of ${this.announced ?? this.received} bytes`;
+    const message = `${this.host} sent more than the body of ${this.announced ?? this.received} bytes (--lenient ignores the rest)`;
     return { code: 'CONNECTION', message, again: 'idempotent' };
   }
 

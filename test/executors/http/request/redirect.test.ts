@@ -97,7 +97,7 @@ describe('a redirect', () => {
     const { error } = await fetchOne({ url: `${server.url}/differ` });
     expect(error).toEqual({
       code: 'REDIRECTS',
-      message: `127.0.0.1:${server.port} redirects to 2 places at once: "/x", "/y"`,
+      message: `127.0.0.1:${server.port} redirects to 2 places at once: "/x", "/y" (--lenient takes the first)`,
     });
     expect(server.seen.map(({ url }) => url)).toEqual(['/same', '/x', '/differ']);
   });
