@@ -54,8 +54,6 @@ export const httpOptions = {
         'A value cannot change the rest of the url: / and ? in it are encoded, and a value that is empty, . or .. makes the task fail. A value at the start is taken as it is: \'{page}\' is the url in "page". Without this option the attribute "url" is the address.',
     },
   ),
-  ...bodyOptions,
-  ...retryOptions,
   /** Method of records without one, such as get, post, json or PROPFIND. Default `get`, with a body option `post`. */
   method: value('method of records without one', METHODS.join('|'), toMethod, {
     defaultText: 'get; post if there is --data, --form or --body-file',
@@ -63,6 +61,7 @@ export const httpOptions = {
     details:
       'The method json is a POST whose body is the attribute "json", else "data", as JSON. Any other name of a method may be given. Usual methods, also those of WebDAV, may be written in small letters; other names are sent as they are written, and need a capital.',
   }),
+  ...bodyOptions,
   // Its value is checked where it is read: an error message of parse() would show it, and it may be a secret.
   /** Headers, each `Name: value` or `@FILE`, a file with one per line. Headers of a record override them. */
   header: values(
@@ -104,6 +103,7 @@ export const httpOptions = {
     details:
       'A 429 or 503 pauses all requests to its host for as long as Retry-After or a RateLimit header says, at most this. Without such a header the pause doubles with each refusal, from the minimum of --backoff to its maximum. A rate limit with nothing left (RateLimit, RateLimit-Remaining, X-RateLimit-Remaining) pauses its host until it is reset, whatever the status.',
   }),
+  ...retryOptions,
   /** JMESPath expression that must be true of the body. */
   expectJson: text('JMESPath expression that must be true of the body', {
     placeholder: 'EXPR',

@@ -23,7 +23,7 @@ export const retryOptions = {
       'An array with status and url of each answer that led on, in order; empty if there was no redirect. One of --follow-meta has "meta": true.',
   }),
   /** Follows the `<meta http-equiv="refresh">` of an HTML page as a redirect. */
-  followMeta: flag('follow <meta http-equiv="refresh"> of HTML pages too, as redirects', {
+  followMeta: flag('also follow the meta refresh of HTML pages, as a redirect', {
     details:
       'They count for --follow, and turn the request into a GET. A page that reloads itself, or that waits more than 30 s, is not followed. Comments, scripts and noscript are ignored.',
   }),

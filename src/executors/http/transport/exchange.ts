@@ -23,6 +23,9 @@ const EMPTY = Buffer.alloc(0);
  */
 const MAX_SKIPPED = 65_536;
 
+/** Time for which the rest of the body of a redirect is waited for, in milliseconds. Then its connection is closed. */
+const SKIP_TIME = 1000;
+
 /** Limits of an exchange. */
 export interface ExchangeLimits {
   /** Longest body as received, in bytes. */
@@ -67,6 +70,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   #largest = Number.POSITIVE_INFINITY;
   #file: BodySink | undefined;
   #isSkipped = false;
+  #skipTimer: NodeJS.Timeout | undefined;
   #status = 0;
   #reason = '';
   #headers: AnswerHeaders = {};
@@ -99,6 +103,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     this.#headers = headers;
     this.#reason = reason ?? '';
     this.#isSkipped = this.#limits.skips(status, headers);
+    if (this.#isSkipped) this.#skipTimer = setTimeout(() => this.#isDone || this.#end(true), SKIP_TIME);
     if (this.#limits.open !== undefined) this.#largest = isCoded(headers) ? LARGE_CODED : LARGE;
     const length = headers['content-length'];
     if (typeof length === 'string') {
@@ -148,6 +153,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   giveUp(fault: HttpFault): void {
     if (this.#isDone) return;
     this.#isDone = true;
+    if (this.#isSkipped) clearTimeout(this.#skipTimer);
     if (this.isSent) this.line?.end();
     void this.#file?.discard();
     this.#settle(fault);
@@ -204,6 +210,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
 
   #end(drops: boolean): void {
     this.#isDone = true;
+    if (this.#isSkipped) clearTimeout(this.#skipTimer);
     this.line?.end();
     const body = this.#chunks === undefined ? this.#first : Buffer.concat(this.#chunks);
     this.#file?.end();

@@ -170,6 +170,15 @@ describe('a redirect', () => {
     expect((await fetchOne({ url: server.url })).result?.text).toBe('there');
   });
 
+  test('with a body that stops is followed without it', async () => {
+    const server = await serve((response, { url }) => {
+      if (url !== '/') return void response.end('there');
+      response.writeHead(302, { location: '/new', 'content-length': '100' }).write('half');
+    });
+    const { result } = await fetchOne({ url: server.url }, { timeout: 30_000 });
+    expect(result?.text).toBe('there');
+  });
+
   test('without a location is treated like any other response', async () => {
     const server = await serve((response) => response.writeHead(302).end('nowhere'));
     expect((await fetchOne({ url: server.url })).error).toEqual({
