@@ -19,6 +19,18 @@ export interface Outcome {
   readonly stack?: string;
   /** Tasks that the work added. They are kept only if it succeeds, and then run too. */
   readonly children?: readonly Child[];
+  /** Time for which nothing more starts in the lane, in milliseconds: a limit of its server is used up. */
+  readonly pause?: number;
+  /** Present if the attempt has not ended: the rest of it waits for a lane. Besides it, only `pause` counts. */
+  readonly moved?: Move;
+}
+
+/** Rest of an attempt, which waits until a lane has room: a redirect to another host, for example. */
+export interface Move {
+  /** Lane that it waits for. */
+  readonly lane: string;
+  /** Makes the rest of the attempt. */
+  goOn(attempt: Attempt): Promise<Outcome> | Outcome;
 }
 
 /** Task that was added by the work of another one. */
@@ -53,6 +65,8 @@ export interface Attempt {
   readonly signal: AbortSignal;
   /** Aborted when this task is cancelled: end the attempt soon. Absent if single tasks cannot be cancelled. */
   readonly cancelled?: AbortSignal | undefined;
+  /** True if the outcome may be `moved`. */
+  readonly mayMove?: boolean;
   readonly stage: StageControl;
 }
 

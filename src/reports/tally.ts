@@ -55,14 +55,14 @@ export class Tally {
   }
 
   /** Counts a failed attempt that is retried. */
-  retried({ task, lane }: Job, why: Failure | undefined, now: number): void {
+  retried({ task, home }: Job, why: Failure | undefined, now: number): void {
     this.#timeline?.count('retries', now);
-    this.#hosts.retried(lane.key);
+    this.#hosts.retried(home.key);
     if (why !== undefined) this.#causeOf(why, task.uuid).retries++;
   }
 
   /** Counts a task that ended. @param why the failure; undefined if it succeeded */
-  ended({ task, lane, began }: Job, why: Failure | undefined, now: number): void {
+  ended({ task, home: lane, began }: Job, why: Failure | undefined, now: number): void {
     if (why === undefined) {
       const last = this.#last;
       if (now === last.now && began === last.began && lane === last.lane) last.times++;

@@ -7,9 +7,12 @@ const START = Date.UTC(2026, 0, 31);
 
 function jobAt(began: number, host = '', uuid = 'u1'): Job {
   const task = new Task(uuid, `{"uuid":"${uuid}"}`);
+  const lane = new Lane(host, undefined);
   return {
     task,
-    lane: new Lane(host, undefined),
+    home: lane,
+    lane,
+    goOn: undefined,
     ordinal: 0,
     attempts: 1,
     countedAttempts: 0,

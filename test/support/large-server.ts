@@ -94,7 +94,7 @@ export function headOf(
   headers: Readonly<Record<string, string>> = { etag: ETAG },
 ): number {
   const { etag = '', 'last-modified': changed = '' } = headers;
-  const isSame = [etag, changed].includes(seen.headers['if-range'] ?? etag);
+  const isSame = [etag, changed].includes(String(seen.headers['if-range'] ?? etag));
   if (start === undefined || !isSame) {
     response.writeHead(200, { 'content-length': file.size, 'content-type': 'application/pdf', ...headers });
     return 0;

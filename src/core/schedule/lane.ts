@@ -10,7 +10,12 @@ const MOST_REFUSALS = 6;
 /** A task on its way through a scheduler. */
 export interface Job {
   readonly task: Task;
-  readonly lane: Lane;
+  /** Lane of the task. */
+  readonly home: Lane;
+  /** Lane that the job counts in: that of its task, until it moves to another one. */
+  lane: Lane;
+  /** Continues the attempt, if it waits in a lane that it has moved to. */
+  goOn: (() => void) | undefined;
   /** Position in the input, from 0. */
   readonly ordinal: number;
   /** Number of started attempts. */
@@ -34,6 +39,8 @@ export class Lane extends Fifo<Job> {
   lastRead = 0;
   /** Number of jobs that wait for a retry. */
   delayed = 0;
+  /** Number of jobs of tasks of this lane that have moved to another one. */
+  away = 0;
   /** Time before which nothing starts. */
   pausedUntil = 0;
   /** Exponent of the next pause that the server gave no time for. */
@@ -48,12 +55,17 @@ export class Lane extends Fifo<Job> {
   }
 
   get isIdle(): boolean {
-    return this.length + this.running + this.delayed === 0;
+    return this.length + this.running + this.delayed + this.away === 0;
   }
 
   /** Returns the time from `now` to the next start, in milliseconds; 0 or less if it need not wait. */
   wait(now: number): number {
     return Math.max(this.pausedUntil - now, this.pacer?.wait(now) ?? 0);
+  }
+
+  /** Starts nothing for a time, because a limit of the server is used up. It refused nothing, so no limit is lowered. */
+  hold(now: number, milliseconds: number): void {
+    this.pausedUntil = Math.max(this.pausedUntil, now + milliseconds);
   }
 
   /**

@@ -2,7 +2,8 @@ import type { Task } from '../record/task.ts';
 import type { Backoff } from './backoff.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
 import { Fifo } from './fifo.ts';
-import { type Job, Lane } from './lane.ts';
+import type { Job, Lane } from './lane.ts';
+import { LaneTable } from './lane-table.ts';
 import { Pacer, type Rate } from './rate.ts';
 
 /** Finished tasks that are held back. */
@@ -38,9 +39,6 @@ const NONE_HELD: Held = { count: 0, size: 0 };
 /** Number of latest tasks. A lane counts for the fair share if one of them is its own. */
 const RECENT = 1000;
 
-/** Number of lanes beyond which idle ones are forgotten. */
-const LANES = 10_000;
-
 /**
  * Decides which task may start next. It reads tasks ahead, sorts them into lanes, and releases one whenever the number
  * of jobs, its lane and the rates allow it; lanes take turns. The caller must report the end of each job with `finish`
@@ -49,7 +47,7 @@ const LANES = 10_000;
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #pacer: Pacer | undefined;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lanes: LaneTable;
   /** Lanes of the latest tasks, the latest last. */
   readonly #recent = new Set<Lane>();
   #latest: Lane | undefined;
@@ -82,6 +80,7 @@ export class Scheduler {
 
   constructor(batches: AsyncIterable<readonly Task[]>, options: SchedulerOptions) {
     this.#options = options;
+    this.#lanes = new LaneTable(options.hostRate);
     this.#alarm = new DeadlineTimer(options.onReady);
     this.#isTimed = options.rate !== undefined || options.hostRate !== undefined;
     this.#pacer = options.rate === undefined ? undefined : new Pacer(options.rate);
@@ -106,8 +105,38 @@ export class Scheduler {
 
   /** Reports the end of a job. */
   finish(job: Job, succeeded: boolean): void {
-    if (succeeded) job.lane.succeeded();
-    this.#release(job.lane);
+    const { lane, home } = job;
+    if (succeeded) lane.succeeded();
+    if (lane !== home) this.#comeHome(job);
+    this.#release(lane);
+    if (lane !== home) this.#retire(home);
+  }
+
+  /**
+   * Has a running job wait in a lane, before all others of it; it may be the lane that it is in. The lane that it leaves
+   * may start another one: no job holds a place of one lane while it waits for another, so there is no deadlock.
+   */
+  move(job: Job, key: string): void {
+    const { lane, home } = job;
+    const next = this.#lanes.passedBy(key);
+    if (lane === home) home.away++;
+    if (next === home) home.away--;
+    job.lane = next;
+    next.pushFirst(job);
+    this.#makeReady(next);
+    this.#wait(job.task, 1);
+    this.#release(lane);
+  }
+
+  /** Counts a job as running that waited in a lane when everything was stopped. */
+  begin({ lane }: Job): void {
+    this.#running++;
+    lane.running++;
+  }
+
+  #comeHome(job: Job): void {
+    job.home.away--;
+    job.lane = job.home;
   }
 
   /** Schedules another attempt of a job. @param delay in milliseconds */
@@ -117,9 +146,17 @@ export class Scheduler {
     let place = this.#delayed.length;
     while (place > 0 && (this.#delayed[place - 1] as { at: number }).at < at) place--;
     this.#delayed.splice(place, 0, { job, at });
-    job.lane.delayed++;
+    const { lane, home } = job;
+    home.delayed++;
+    if (lane !== home) this.#comeHome(job);
     this.#wait(job.task, 1);
-    this.#release(job.lane);
+    this.#release(lane);
+  }
+
+  /** Starts nothing of the lane of a job for a time: see `Lane.hold`. */
+  hold(job: Job, milliseconds: number): void {
+    this.#isTimed = true;
+    job.lane.hold(performance.now(), milliseconds);
   }
 
   /** Pauses the whole lane of a job: see `Lane.pause`. */
@@ -153,7 +190,7 @@ export class Scheduler {
     this.#onLate ??= onLate;
     const left = this.#delayed.map(({ job }) => job);
     this.#delayed = [];
-    for (const lane of this.#lanes.values()) {
+    for (const lane of this.#lanes) {
       for (let job = lane.shift(); job !== undefined; job = lane.shift()) left.push(job);
       lane.delayed = 0;
     }
@@ -200,18 +237,21 @@ export class Scheduler {
   }
 
   #jobOf(task: Task, lane: Lane): Job {
-    return { task, lane, ordinal: this.#read++, attempts: 0, countedAttempts: 0, began: 0, place: -1 };
+    return {
+      task,
+      home: lane,
+      lane,
+      goOn: undefined,
+      ordinal: this.#read++,
+      attempts: 0,
+      countedAttempts: 0,
+      began: 0,
+      place: -1,
+    };
   }
 
   #laneOf(task: Task): Lane {
-    const key = this.#options.laneOf?.(task) ?? '';
-    let lane = this.#lanes.get(key);
-    if (lane === undefined) {
-      lane = new Lane(key, this.#options.hostRate);
-      this.#lanes.set(key, lane);
-      if (this.#lanes.size > LANES) this.#forgetIdle();
-    }
-    return lane;
+    return this.#lanes.of(this.#options.laneOf?.(task) ?? '');
   }
 
   #noteRecent(lane: Lane): void {
@@ -232,24 +272,17 @@ export class Scheduler {
     this.#size += change * task.line.length;
   }
 
-  #forgetIdle(): void {
-    const now = performance.now();
-    for (const lane of this.#lanes.values())
-      if (lane.isIdle && lane.wait(now) <= 0) this.#lanes.delete(lane.key);
-  }
-
   /** Handles the end of input. */
   #end(): void {
     this.#isEnded = true;
     this.#wakeReader?.();
-    for (const lane of this.#lanes.values()) if (lane.isIdle) this.#lanes.delete(lane.key);
+    for (const lane of [...this.#lanes]) if (lane.isIdle) this.#lanes.retire(lane);
     this.#readyAll();
     this.#options.onReady();
   }
 
   #readyAll(): void {
-    for (const lane of this.#lanes.values())
-      if (lane.length > 0 && !this.#timed.has(lane)) this.#makeReady(lane);
+    for (const lane of this.#lanes) if (lane.length > 0 && !this.#timed.has(lane)) this.#makeReady(lane);
   }
 
   #makeReady(lane: Lane): void {
@@ -262,11 +295,15 @@ export class Scheduler {
     this.#running--;
     lane.running--;
     if (lane.length > 0) this.#makeReady(lane);
-    else if (this.#isEnded && lane.isIdle) {
-      const before = this.#share();
-      this.#lanes.delete(lane.key);
-      if (this.#share() !== before) this.#readyAll();
-    }
+    else this.#retire(lane);
+  }
+
+  /** Retires a lane that no more tasks come to, so that the others get a larger share. */
+  #retire(lane: Lane): void {
+    if (!this.#isEnded || !lane.isIdle) return;
+    const before = this.#share();
+    this.#lanes.retire(lane);
+    if (this.#share() !== before) this.#readyAll();
   }
 
   /**

@@ -3,7 +3,7 @@ import { Task } from '../../core/record/task.ts';
 import type { StageControl } from '../contract.ts';
 import { openClient } from './open-client.ts';
 import { checked, type HttpOptions, keptHeaders, TIMEOUT } from './options.ts';
-import { MAX_TIMEOUT, type RequestDefaults, requestOf } from './request/build-request.ts';
+import { MAX_TIMEOUT, type RequestDefaults, requestOf, toMethod } from './request/build-request.ts';
 import { type FetchOptions, fetchInput, withContent } from './request/fetch-input.ts';
 import { readHeaders } from './request/headers.ts';
 import type { HttpRequest } from './request/redirect.ts';
@@ -51,10 +51,10 @@ export interface Fetcher {
 
 /** Opens connections for fetch functions. @throws {TaskpipeError} as `http()` does */
 export async function openFetcher(options: HttpOptions): Promise<Fetcher> {
-  const { follow = 5, timeout = TIMEOUT } = options;
+  const { follow = 5, timeout = TIMEOUT, lenient = false, idleTimeout: idle } = options;
   const defaults: RequestDefaults = {
     url: undefined,
-    method: checked('method', options.method) ?? 'get',
+    method: toMethod(checked('method', options.method) ?? 'get'),
     headers: await readHeaders(options.header ?? []),
     timeout: Math.min(timeout, MAX_TIMEOUT),
   };
@@ -73,7 +73,15 @@ export async function openFetcher(options: HttpOptions): Promise<Fetcher> {
         response = responseOf(hop, answer, hop.target.href !== request.target.href);
         return {};
       };
-      const visitor = { client, judge, follow: redirect === 'follow' ? follow : 0, keeps, sendsKey: false };
+      const visitor = {
+        client,
+        judge,
+        follow: redirect === 'follow' ? follow : 0,
+        keeps,
+        lenient,
+        idle,
+        sendsKey: false,
+      };
       const { error, retry } = await requestLoop(visitor, task, request, {
         number: 1,
         signal: given === undefined ? signal : AbortSignal.any([signal, given]),

@@ -2,23 +2,28 @@
  * The executor of --http: sends a request for each task. request/ makes it, transport/ sends it, response/ reads the answer.
  * Must not retry or limit rates: that is for the stage.
  */
+import { quoted } from '../../core/base/terminal-text.ts';
 import type { Task } from '../../core/record/task.ts';
 import { compileTemplate, type Template } from '../../core/record/template.ts';
 import type { Attempt, Executor, Outcome } from '../contract.ts';
 import { openClient } from './open-client.ts';
-import { checked, type HttpOptions, keptHeaders, TIMEOUT } from './options.ts';
+import { checked, type HttpOptions, keptHeaders, MAX_AFTER, TIMEOUT } from './options.ts';
+import { openBodySource } from './request/body-source.ts';
 import {
   MAX_TIMEOUT,
   type Request,
   type RequestDefaults,
   requestOf,
+  toMethod,
   urlOf,
 } from './request/build-request.ts';
-import { readHeaders } from './request/headers.ts';
+import { headerValue, readHeaders } from './request/headers.ts';
 import { originOf } from './request/target.ts';
 import { keyOf, type RequestLoop, requestLoop } from './request-loop.ts';
-import type { BodyPlaces } from './response/body-places.ts';
+import type { BodyPlace, BodyPlaces } from './response/body-places.ts';
 import { createJudge } from './response/http-outcome.ts';
+import { metaRefresh } from './response/meta-refresh.ts';
+import { pauseOf } from './response/retry-after.ts';
 
 export { fromValues, type HttpOptions, httpOptions } from './options.ts';
 
@@ -27,17 +32,11 @@ export { fromValues, type HttpOptions, httpOptions } from './options.ts';
  * @throws {TaskpipeError} `USAGE` if an option is invalid, `IO` if a file or folder of an option cannot be used
  */
 export async function http(options: HttpOptions = {}): Promise<Executor> {
-  const { follow = 5, timeout = TIMEOUT, idempotencyHeader: sendsKey = false } = options;
-  const url = checked('url', options.url);
-  const defaults: RequestDefaults = {
-    url: url === undefined ? undefined : compileTemplate(url),
-    method: checked('method', options.method) ?? 'get',
-    headers: await readHeaders(options.header ?? []),
-    timeout: Math.min(timeout, MAX_TIMEOUT),
-  };
+  const { timeout = TIMEOUT } = options;
+  const defaults = await requestDefaults(options, timeout);
   const { judge, judgeAt, places, close: closeJudge } = await createJudge(options, timeout);
   const { client, close } = await openClient(options, defaults);
-  const visitor: RequestLoop = { client, judge, follow, keeps: keptHeaders(options), sendsKey };
+  const visitor: RequestLoop = { ...loopSettings(options), client, judge };
   const curlOf = options.printCurl === undefined ? undefined : await curlWriter(options, defaults, visitor);
   const fixedOrigin = defaults.url === undefined ? '' : originOfAll(defaults.url);
   const attemptAt = async (
@@ -49,9 +48,7 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
     const place = await places.placeFor(task, request.target.href);
     if ('code' in place) return { error: place };
     const there = { ...visitor, client: place.client(client), judge: judgeAt(place) };
-    const outcome = await requestLoop(there, task, request, attempt).finally(() => place.release());
-    if (outcome.retry === undefined || !place.hasProgress) return outcome;
-    return { ...outcome, retry: { ...outcome.retry, hasProgress: true } };
+    return heldAt(place, requestLoop(there, task, request, attempt));
   };
   return {
     lane(task) {
@@ -69,7 +66,7 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
     describe(task) {
       const request = requestOf(task, defaults);
       if ('code' in request) return `nothing: ${request.message}`;
-      return curlOf?.(request, task) ?? `${request.method} ${request.target.href}`;
+      return curlOf?.(request, task) ?? shown(request);
     },
     get bytes() {
       return places?.bytes;
@@ -81,9 +78,59 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
   };
 }
 
+/** Holds the place of a body until its attempt is over, also if that goes on in another lane. */
+async function heldAt(place: BodyPlace, going: Outcome | Promise<Outcome>): Promise<Outcome> {
+  let moved: Outcome['moved'];
+  try {
+    const outcome = await going;
+    moved = outcome.moved;
+    if (moved !== undefined) {
+      const { lane, goOn } = moved;
+      return { ...outcome, moved: { lane, goOn: (later) => heldAt(place, goOn(later)) } };
+    }
+    if (outcome.retry === undefined || !place.hasProgress) return outcome;
+    return { ...outcome, retry: { ...outcome.retry, hasProgress: true } };
+  } finally {
+    if (moved === undefined) place.release();
+  }
+}
+
+async function requestDefaults(options: HttpOptions, timeout: number): Promise<RequestDefaults> {
+  const url = checked('url', options.url);
+  const headers = await readHeaders(options.header ?? []);
+  const given = checked('method', options.method);
+  const method = given === undefined ? undefined : toMethod(given);
+  const body = await openBodySource(options, headerValue(headers, 'content-type'), method === 'json');
+  return {
+    url: url === undefined ? undefined : compileTemplate(url),
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
+    body,
+    headers,
+    timeout: Math.min(timeout, MAX_TIMEOUT),
+  };
+}
+
+function loopSettings(options: HttpOptions): Omit<RequestLoop, 'client' | 'judge'> {
+  const { follow = 5, maxRetryAfter = MAX_AFTER, lenient = false, idleTimeout: idle } = options;
+  return {
+    ...{ follow, lenient, idle },
+    keeps: keptHeaders(options),
+    sendsKey: options.idempotencyHeader ?? false,
+    pauseOf: (answer) => pauseOf(answer, maxRetryAfter),
+    metaOf: options.followMeta ? metaRefresh : undefined,
+    keepsRedirects: options.redirects ?? false,
+  };
+}
+
 /** Returns the origin of all urls of a template, `''` if an attribute is a part of it. Saves a url for each task. */
 function originOfAll({ names, start }: Template): string {
   return names.length === 0 || /^https?:\/\/[^/?#\\]+[/?#]/i.test(start) ? originOf(start) : '';
+}
+
+/** Returns a request in words; the files of its body by their paths. */
+function shown({ method, target, content }: Request): string {
+  const paths = content?.upload?.parts.flatMap((part) => (typeof part === 'string' ? [] : [part.path])) ?? [];
+  return `${method} ${target.href}${paths.length === 0 ? '' : ` with ${paths.map(quoted).join(', ')}`}`;
 }
 
 /** Returns the function that writes requests as curl command lines. */

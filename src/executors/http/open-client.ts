@@ -22,16 +22,17 @@ export interface OpenClient {
  * @throws {TaskpipeError} `USAGE` if options contradict each other, `IO` if a file or folder cannot be used
  */
 export async function openClient(options: HttpOptions, defaults: RequestDefaults): Promise<OpenClient> {
-  const { maxBody = MAX_BODY, userAgent = 'taskpipe', insecure = false, env = {}, hostErrors } = options;
+  const { maxBody = MAX_BODY, userAgent = 'taskpipe', env = {}, hostErrors } = options;
+  const { insecure = false, lenient = false } = options;
   const proxy = usesProxy(options.proxy, env) ? await import('./transport/proxy.ts') : undefined;
   const settings = proxy?.proxySettings(options.proxy, env);
   const mayConnect = await addressRule(options, settings);
   const names = await openNames(options);
-  const connector = openConnector({ timeout: defaults.timeout, insecure, mayConnect, names });
-  const pool = openPool(connector.connect);
+  const connector = openConnector({ timeout: defaults.timeout, insecure, lenient, mayConnect, names });
+  const pool = openPool(connector.connect, lenient);
   let fresh: Agent | undefined;
   const freshPool = (): Agent => {
-    fresh ??= openFreshPool(connector.connect);
+    fresh ??= openFreshPool(connector.connect, lenient);
     return fresh;
   };
   const cookies =

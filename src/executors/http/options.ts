@@ -10,9 +10,11 @@ import {
 import { CONCEALED } from '../../core/options/secrets.ts';
 import { compileTemplate } from '../../core/record/template.ts';
 import type { Setting } from '../contract.ts';
-import { METHODS } from './request/build-request.ts';
+import { bodyOptions } from './request/body-options.ts';
+import { METHODS, toMethod } from './request/build-request.ts';
 import type { BodyMode } from './response/body.ts';
 import { compileRegex, compileStatuses } from './response/expect.ts';
+import { retryOptions } from './response/retry-options.ts';
 import { toNetworks, toServers } from './transport/names/addresses.ts';
 
 /** Default of `--timeout`, in milliseconds: 30 s. */
@@ -33,13 +35,13 @@ const BODY_MODES: readonly BodyMode[] = ['auto', 'text', 'json', 'base64', 'none
 export const httpHelp: string = [
   'Each task is one request, made of these attributes of its record:',
   '  url\taddress; --url makes it of other attributes: {id} is the attribute "id", percent-encoded',
-  `  method\t${METHODS.join(', ')}; json is POST with a JSON body`,
+  `  method\t${METHODS.join(', ')} or any other; json is POST with a JSON body`,
   '  params\tquery that is added to the url: an object, its JSON text, or a=1&b=2',
   '  headers\theaders: an object, its JSON text, or a=1&b=2',
   '  json\tbody, sent as JSON',
   '  data\tbody if there is no "json": an object or a=1&b=2 is sent as a form, other text as it is',
   '  timeout\tseconds, or a duration such as 500ms',
-  'GET, HEAD and OPTIONS requests have no body.',
+  'GET, HEAD, OPTIONS and TRACE requests have a body only by --data, --form or --body-file.',
   'The result is {"status","url","type"}, with the body as "text", "json", "base64" or "file".',
 ].join('\n');
 
@@ -55,12 +57,14 @@ export const httpOptions = {
         'A value cannot change the rest of the url: / and ? in it are encoded, and a value that is empty, . or .. makes the task fail. A value at the start is taken as it is: \'{page}\' is the url in "page". Without this option the attribute "url" is the address.',
     },
   ),
-  /** Method of records without one: get, post, put, patch, delete, head, options or json. Default `get`. */
+  /** Method of records without one, such as get, post, json or PROPFIND. Default `get`, with a body option `post`. */
   method: value('method of records without one', METHODS.join('|'), toMethod, {
-    defaultText: 'get',
+    defaultText: 'get; post if there is --data, --form or --body-file',
     choices: METHODS,
-    details: 'The method json is a POST whose body is the attribute "json", else "data", as JSON.',
+    details:
+      'The method json is a POST whose body is the attribute "json", else "data", as JSON. Any other name of a method may be given. Usual methods, also those of WebDAV, may be written in small letters; other names are sent as they are written, and need a capital.',
   }),
+  ...bodyOptions,
   // Its value is checked where it is read: an error message of parse() would show it, and it may be a secret.
   /** Headers, each `Name: value` or `@FILE`, a file with one per line. Headers of a record override them. */
   header: values(
@@ -93,15 +97,16 @@ export const httpOptions = {
   expectStatus: value('statuses of success, such as 2xx,304,500-599', 'LIST', toStatuses, {
     default: '2xx',
     details:
-      'Any other status makes the task fail with HTTP_STATUS. 408, 425, 429, 500, 502, 503 and 504 are retried if the request may be repeated. Retry-After is respected, and pauses all requests to that host.',
+      'Any other status makes the task fail with HTTP_STATUS. --retry-status says which ones are retried.',
   }),
   /** Longest wait that a server may ask for, in milliseconds. Default 1 h. */
   maxRetryAfter: duration('longest wait that a server may ask for', {
     default: MAX_AFTER,
     defaultText: '1h',
     details:
-      'A 429 or 503 pauses all requests to its host for as long as Retry-After or a RateLimit header says, at most this. Without such a header the pause doubles with each refusal, from the minimum of --backoff to its maximum.',
+      'A 429 or 503 pauses all requests to its host for as long as Retry-After or a RateLimit header says, at most this. Without such a header the pause doubles with each refusal, from the minimum of --backoff to its maximum. A rate limit with nothing left (RateLimit, RateLimit-Remaining, X-RateLimit-Remaining) pauses its host until it is reset, whatever the status.',
   }),
+  ...retryOptions,
   /** JMESPath expression that must be true of the body. */
   expectJson: text('JMESPath expression that must be true of the body', {
     placeholder: 'EXPR',
@@ -185,6 +190,7 @@ export const httpOptions = {
 export const TASK_HTTP_OPTIONS: readonly (keyof typeof httpOptions)[] = [
   ...(['url', 'expectStatus', 'expectJson', 'expectBody', 'body', 'bodyDir', 'headers'] as const),
   ...(['idempotencyHeader', 'maxRetryAfter', 'printCurl'] as const),
+  ...(['data', 'form', 'bodyFile', 'retryStatus', 'noRetryStatus', 'redirects', 'followMeta'] as const),
 ];
 
 /** Options of `http()` that the command does not have, or has in another form. */
@@ -222,7 +228,15 @@ export function bodyLimits({ maxBody }: Pick<HttpOptions, 'maxBody'>): {
 
 /** Checks a value given to the library as on the command line. @throws {TaskpipeError} `USAGE` */
 export function checked(
-  name: 'url' | 'method' | 'expectStatus' | 'body' | 'bodyDir' | 'allowAddress' | 'resolver',
+  name:
+    | 'url'
+    | 'method'
+    | 'expectStatus'
+    | 'retryStatus'
+    | 'body'
+    | 'bodyDir'
+    | 'allowAddress'
+    | 'resolver',
   value: string | undefined,
 ): string | undefined {
   if (value !== undefined) parseOption(httpOptions[name] as Option<unknown>, value, optionName(name));
@@ -251,12 +265,6 @@ function toBodyDir(typed: string): string {
   if (compileTemplate(typed).names.length > 0 && /(^|\/)\.{0,2}$/.test(typed))
     throw new InvalidValue('must end with the name of a file, as in pdfs/{sku}.pdf');
   return typed;
-}
-
-function toMethod(typed: string): string {
-  const method = typed.toLowerCase();
-  if (!METHODS.some((one) => one === method)) throw new InvalidValue(`must be one of ${METHODS.join(', ')}`);
-  return method;
 }
 
 function toStatuses(typed: string): string {

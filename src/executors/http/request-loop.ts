@@ -1,10 +1,10 @@
 import type { Task } from '../../core/record/task.ts';
-import type { Attempt, Outcome } from '../contract.ts';
+import type { Attempt, Move, Outcome } from '../contract.ts';
 import type { Request } from './request/build-request.ts';
 import { type HttpRequest, isRedirect, nextHop } from './request/redirect.ts';
 import type { Again, Judge } from './response/http-outcome.ts';
 import { isIdempotent } from './response/retry-after.ts';
-import { isFault } from './transport/answer.ts';
+import { type Answer, isFault } from './transport/answer.ts';
 import type { Client } from './transport/client.ts';
 import type { HttpFault } from './transport/http-failure.ts';
 import { Deadline } from './transport/request-deadline.ts';
@@ -14,8 +14,18 @@ export interface RequestLoop {
   readonly client: Client;
   readonly judge: Judge;
   readonly follow: number;
+  /** Returns the time for which an answer pauses its host. Default: it does not. */
+  readonly pauseOf?: ((answer: Answer) => number | undefined) | undefined;
   /** Names of user headers that cross origins, in lower case. */
   readonly keeps: ReadonlySet<string>;
+  /** True if the first of several places of a redirect counts. */
+  readonly lenient: boolean;
+  /** Longest time without a byte, in milliseconds. */
+  readonly idle?: number | undefined;
+  /** Returns the url that a page leads to. Default: pages lead nowhere. */
+  readonly metaOf?: ((answer: Answer, url: string) => string | undefined) | undefined;
+  /** True if the result has the chain of redirects. */
+  readonly keepsRedirects?: boolean;
   /** True if the uuid is sent as `Idempotency-Key`. */
   readonly sendsKey: boolean;
 }
@@ -25,39 +35,111 @@ export function keyOf({ sendsKey }: Pick<RequestLoop, 'sendsKey'>, uuid: string)
   return sendsKey ? uuid : undefined;
 }
 
-/** Sends a request and follows redirects. */
-export async function requestLoop(
+/** Place of a task on its way through redirects. */
+interface Journey {
+  readonly hop: HttpRequest;
+  /** True if a server has acted, before a redirect. */
+  readonly hasActed: boolean;
+  /** Time that is left, in milliseconds. */
+  readonly left: number;
+  /** Redirects so far, as JSON texts. */
+  readonly chain: readonly string[];
+}
+
+/** Sends a request and follows redirects. Each further request waits for the lane of its host, if the stage has lanes. */
+export function requestLoop(
   visitor: RequestLoop,
   task: Task,
   request: Request,
   attempt: Attempt,
 ): Promise<Outcome> {
-  const { client, judge, follow, keeps, sendsKey } = visitor;
+  const start = { hop: request, hasActed: false, left: request.timeout, chain: NONE };
+  return travel(visitor, task, request, start, attempt);
+}
+
+const NONE: readonly string[] = [];
+
+async function travel(
+  visitor: RequestLoop,
+  task: Task,
+  request: Request,
+  start: Journey,
+  attempt: Attempt,
+): Promise<Outcome> {
+  const { client, follow, judge } = visitor;
   const key = keyOf(visitor, task.uuid);
-  const mayRepeat = sendsKey || isIdempotent(request.method);
-  const trip = new Deadline(request.timeout, attempt.signal);
-  let hop: HttpRequest = request;
-  let hasActed = false;
+  const mayRepeat = visitor.sendsKey || isIdempotent(request.method);
+  const trip = new Deadline(request.timeout, attempt.signal, start.left, visitor.idle);
+  const began = performance.now();
+  let { hop, hasActed, chain } = start;
   try {
-    for (let redirects = 0; ; redirects++) {
-      const answer = await client.send(hop, trip, key, redirects < follow);
-      if (isFault(answer)) return failed(answer, { mayRepeat, hasActed });
-      if (follow === 0 || !isRedirect(answer.status, answer.headers)) {
-        return judge(task, hop, answer, { mayRepeat, hasActed });
-      }
-      const next = redirects < follow ? nextHop(hop, answer, keeps) : tooMany(follow, hop);
+    for (;;) {
+      const answer = await client.send(hop, trip, key, chain.length < follow);
+      const again: Again = { mayRepeat, hasActed };
+      if (isFault(answer)) return failed(answer, again);
+      const pause = visitor.pauseOf?.(answer);
+      const next = nextOf(visitor, hop, answer, chain.length);
+      if (next === undefined) return ended(visitor, judge(task, hop, answer, again), chain, pause);
       if (isFault(next)) {
-        const { result: text } = await judge(task, hop, answer, { mayRepeat, hasActed });
-        return { ...(text === undefined ? {} : { result: text }), ...failed(next, { mayRepeat, hasActed }) };
+        const { result } = await judge(task, hop, answer, again);
+        return ended(visitor, { ...(result && { result }), ...failed(next, again) }, chain, pause);
       }
+      chain = [...chain, redirectText(hop, answer)];
       // A redirect that turns a request into a GET means that the server acted; one that repeats it means
       // that it did not.
       hasActed ||= next.method !== hop.method;
       hop = next;
+      if (attempt.mayMove !== true) continue;
+      const left = Math.max(1, start.left - (performance.now() - began));
+      const rest: Journey = { hop, hasActed, left, chain };
+      const goOn: Move['goOn'] = (later) => travel(visitor, task, request, rest, later);
+      return { moved: { lane: hop.target.origin, goOn }, ...(pause !== undefined && { pause }) };
     }
   } finally {
     trip.end();
   }
+}
+
+/** Returns the request that an answer leads to, or the fault of a redirect; undefined if it is not a redirect. */
+function nextOf(
+  { follow, keeps, lenient, metaOf }: RequestLoop,
+  hop: HttpRequest,
+  answer: Answer,
+  redirects: number,
+): HttpRequest | HttpFault | undefined {
+  if (follow === 0) return undefined;
+  if (isRedirect(answer.status, answer.headers))
+    return redirects < follow ? nextHop(hop, answer, keeps, lenient) : tooMany(follow, hop);
+  const location = metaOf?.(answer, hop.target.href);
+  if (location === undefined) return undefined;
+  const seeOther = { ...answer, status: 303, headers: { location } };
+  return redirects < follow ? nextHop(hop, seeOther, keeps) : tooMany(follow, hop);
+}
+
+/** Returns a redirect for the result. */
+function redirectText({ target }: HttpRequest, { status }: Answer): string {
+  const meta = status < 300 ? ',"meta":true' : '';
+  return `{"status":${status},"url":${JSON.stringify(target.href)}${meta}}`;
+}
+
+/** Returns the outcome with the chain of redirects, and with a pause of the lane. */
+function ended(
+  { keepsRedirects = false }: RequestLoop,
+  outcome: Outcome | Promise<Outcome>,
+  chain: readonly string[],
+  pause: number | undefined,
+): Outcome | Promise<Outcome> {
+  if (pause === undefined && !keepsRedirects) return outcome;
+  return Promise.resolve(outcome).then((made) => {
+    const { result, retry } = made;
+    const more = `,"redirects":[${chain.join(',')}]}`;
+    return {
+      ...made,
+      ...(keepsRedirects && result !== undefined && { result: result.slice(0, -1) + more }),
+      // A refusal pauses the lane by itself.
+      ...(pause !== undefined && retry?.pauseLane !== true && { pause }),
+    };
+  });
 }
 
 function tooMany(follow: number, { target }: HttpRequest): HttpFault {

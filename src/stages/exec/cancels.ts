@@ -45,6 +45,8 @@ export class Cancels implements StageHandle {
   end(job: Job, outcome: Outcome): Outcome {
     const isCancelled = this.#running.get(job)?.signal.aborted === true;
     this.#running.delete(job);
-    return isCancelled && (outcome.error !== undefined || outcome.state === 'PENDING') ? CANCELLED : outcome;
+    const { error, state, moved } = outcome;
+    const isUndone = error !== undefined || state === 'PENDING' || moved !== undefined;
+    return isCancelled && isUndone ? CANCELLED : outcome;
   }
 }

@@ -5,7 +5,7 @@ import type { Job } from '../../core/schedule/lane.ts';
 import { OutputBatcher, ReorderBuffer } from '../../core/schedule/output-batcher.ts';
 import { Scheduler } from '../../core/schedule/scheduler.ts';
 import { UnorderedPool } from '../../core/schedule/unordered-pool.ts';
-import type { Child, Executor, Outcome, RetryHint, StageControl } from '../../executors/contract.ts';
+import type { Child, Executor, Move, Outcome, RetryHint, StageControl } from '../../executors/contract.ts';
 import { fromFunction, type Work } from '../../executors/from-function.ts';
 import type { Report } from '../../reports/report.ts';
 import { Account } from './account.ts';
@@ -216,7 +216,8 @@ class ExecStage {
     while (!this.#outlet.isFull && !this.#isHeldUp && this.#hasRoom()) {
       const job = scheduler.take();
       if (job === undefined) break;
-      this.#attempt(job);
+      if (job.goOn === undefined) this.#attempt(job);
+      else job.goOn();
     }
     if (scheduler.isDrained) this.#executor.drained?.();
     if (!scheduler.isOver) return;
@@ -259,8 +260,9 @@ class ExecStage {
     } else this.#try(job);
   }
 
-  #try(job: Job): void {
-    this.#account.begun(job);
+  /** Makes an attempt. @param move its rest, if a part of it was made before */
+  #try(job: Job, move?: Move): void {
+    if (move === undefined) this.#account.begun(job);
     const dropped = this.#cancels?.outcomeFor(job);
     if (dropped !== undefined) {
       this.#settle(job, dropped);
@@ -271,12 +273,13 @@ class ExecStage {
       ordinal: job.ordinal,
       signal: this.#giveUp.signal,
       cancelled: this.#cancels?.begin(job),
+      mayMove: true,
       stage: this.#control,
     };
     let outcome: Outcome | Promise<Outcome>;
     this.#calling = job;
     try {
-      outcome = this.#executor.attempt(job.task, attempt);
+      outcome = move === undefined ? this.#executor.attempt(job.task, attempt) : move.goOn(attempt);
     } catch (error) {
       this.#outlet.end({ error });
       return;
@@ -304,7 +307,12 @@ class ExecStage {
 
   #conclude(job: Job, made: Outcome): void {
     const outcome = this.#cancels?.end(job, made) ?? made;
-    const { retry, children } = outcome;
+    const { retry, children, pause, moved } = outcome;
+    if (pause !== undefined) this.#scheduler?.hold(job, pause);
+    if (moved !== undefined) {
+      this.#move(job, moved);
+      return;
+    }
     if (outcome.state === 'PENDING') {
       this.#giveBack(job);
       return;
@@ -318,6 +326,20 @@ class ExecStage {
     }
     if (children !== undefined && outcome.error === undefined) void this.#keep(job, outcome, children);
     else this.#settle(job, outcome);
+  }
+
+  /** Makes the rest of an attempt when its lane has room; after a stop, at once. */
+  #move(job: Job, move: Move): void {
+    const goOn = (): void => {
+      job.goOn = undefined;
+      this.#try(job, move);
+    };
+    if (this.#isStopped) {
+      goOn();
+      return;
+    }
+    job.goOn = goOn;
+    (this.#scheduler as Scheduler).move(job, move.lane);
   }
 
   /** Keeps the tasks that a job has found, before its own record goes out. */
@@ -416,7 +438,13 @@ class ExecStage {
     if (this.#isStopped || this.#scheduler === undefined) return;
     this.#isStopped = true;
     const letOut = (job: Job): void => this.#passOn([job]);
-    this.#passOn(this.#scheduler.stop(this.#drains ? letOut : undefined));
+    const waiting = this.#scheduler.stop(this.#drains ? letOut : undefined);
+    this.#passOn(waiting.filter(({ goOn }) => goOn === undefined));
+    for (const job of waiting) {
+      if (job.goOn === undefined) continue;
+      this.#scheduler.begin(job); // a part of the attempt was made, so it counts as running
+      job.goOn();
+    }
     this.#grace = setTimeout(() => this.#leave(), this.#options.grace ?? DEFAULTS.grace);
     this.#startJobs();
   }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Rate } from '../../core/schedule/rate.ts';
-import type { Executor } from '../../executors/contract.ts';
+import type { Attempt, Executor, Outcome } from '../../executors/contract.ts';
 import type { Queues } from '../../queues/index.ts';
 
 /**
@@ -15,6 +15,22 @@ export function withSharedRate(
   stopping: AbortSignal,
 ): Executor {
   const lane = executor.lane?.bind(executor);
+  /** Makes an attempt, or the rest of one, when it is its turn. */
+  const inTurn = async (
+    key: string,
+    attempt: Attempt,
+    run: () => Promise<Outcome> | Outcome,
+  ): Promise<Outcome> => {
+    const wait = await queues.turn(key, rate);
+    const signal = AbortSignal.any([attempt.signal, stopping]);
+    if (wait > 0) await sleep(wait, undefined, { signal }).catch(() => {});
+    if (signal.aborted) return { state: 'PENDING' };
+    const outcome = await run();
+    const { moved } = outcome;
+    if (moved === undefined) return outcome;
+    const goOn = (next: Attempt): Promise<Outcome> => inTurn(moved.lane, next, () => moved.goOn(next));
+    return { ...outcome, moved: { lane: moved.lane, goOn } };
+  };
   return {
     ...(lane === undefined ? {} : { lane }),
     get capacity() {
@@ -23,12 +39,7 @@ export function withSharedRate(
     get finds() {
       return executor.finds === true;
     },
-    async attempt(task, attempt) {
-      const wait = await queues.turn(lane?.(task) ?? '', rate);
-      const signal = AbortSignal.any([attempt.signal, stopping]);
-      if (wait > 0) await sleep(wait, undefined, { signal }).catch(() => {});
-      return signal.aborted ? { state: 'PENDING' } : executor.attempt(task, attempt);
-    },
+    attempt: (task, attempt) => inTurn(lane?.(task) ?? '', attempt, () => executor.attempt(task, attempt)),
     drained: () => executor.drained?.(),
     describe: (task, ordinal) => executor.describe(task, ordinal),
     close: () => executor.close(),

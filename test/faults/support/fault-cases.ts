@@ -1,15 +1,22 @@
 import { faultAnswers } from './fault-answers.ts';
-import { whole } from './fault-bytes.ts';
+import { answer, whole } from './fault-bytes.ts';
 import { alike, type FaultCase } from './fault-case.ts';
 import type { Places } from './fault-servers.ts';
+import { trackerAnswers } from './tracker-answers.ts';
 
 /** The table. */
 export function faultCases(places: Places): FaultCase[] {
-  return [...faultAnswers(), ...redirects(places), ...elsewhere(places)];
+  return [...faultAnswers(), ...trackerAnswers(), ...redirects(places), ...elsewhere(places)];
 }
 
 function moved(location: string, status = '302 There'): Buffer {
   return whole(`location: ${location}\n`, 'moved', status);
+}
+
+/** Redirects to a place that depends on the query. */
+function queried(place: string): FaultCase['answer'] {
+  return (socket, path) =>
+    void socket.write(path.endsWith(place) ? whole('content-type: text/plain\n', 'again') : moved(place));
 }
 
 function redirects({ other }: Places): FaultCase[] {
@@ -43,6 +50,57 @@ function redirects({ other }: Places): FaultCase[] {
       code: 'REDIRECTS',
       again: false,
     },
+    {
+      name: 'redirects by a path alone',
+      ...to('/f'),
+      answer: moved('/x/../good/f'),
+      result: { text: 'this is /good/f' },
+    },
+    { name: 'redirects by a query alone', answer: queried('?again'), result: { text: 'again' } },
+    {
+      name: 'redirects with raw UTF-8',
+      ...to('/g'),
+      answer: moved(`${other}/gr\xc3\xbcn`),
+      result: { text: 'this is /gr%C3%BCn' },
+    },
+    {
+      name: 'redirects with a space',
+      ...to('/h'),
+      answer: moved(`${other}/a b`),
+      result: { text: 'this is /a%20b' },
+    },
+    { name: 'redirects with a fragment', ...to('/i'), answer: moved(`${other}/i#part`) },
+    {
+      name: 'redirects by backslashes',
+      ...to('/j'),
+      answer: moved(`${other.replace('http://', '\\\\')}\\j`),
+    },
+    {
+      name: 'redirects with a scheme in capitals',
+      ...to('/k'),
+      answer: moved(`${other.replace('http', 'HTTP')}/k`),
+    },
+    {
+      name: 'says its place twice',
+      ...to('/l'),
+      answer: whole(`location: ${other}/l\nlocation: ${other}/l\n`, '', '302 There'),
+    },
+    {
+      name: 'redirects before its body ends',
+      ...to('/m'),
+      answer: answer(`location: ${other}/m\ncontent-length: 100\n`, 'half', '302 There'),
+    },
+    ...alike(
+      { code: 'REDIRECTS', again: false },
+      {
+        'redirects to two places': whole(`location: ${other}/never\nlocation: ${other}/n\n`, '', '302 There'),
+        'redirects to mail': moved('mailto:a@example.com'),
+        'redirects to data': moved('data:text/plain,hello'),
+        'redirects to nothing': moved(''),
+      },
+    ),
+    { name: 'redirects to a port where nobody is', answer: moved('http://127.0.0.1:1/'), code: 'CONNECTION' },
+    { name: 'redirects to no host', answer: moved('http://nowhere.invalid/'), code: 'CONNECTION' },
     {
       name: 'redirects with a user and password',
       ...to('/e'),

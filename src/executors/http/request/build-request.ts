@@ -1,15 +1,15 @@
+import { METHODS as KNOWN_METHODS } from 'node:http';
 import { InvalidValue } from '../../../core/options/option.ts';
 import { milliseconds } from '../../../core/options/units.ts';
 import { attribute, type Failure, type Task } from '../../../core/record/task.ts';
 import { attributeText, type Template } from '../../../core/record/template.ts';
-import { type HeaderList, header, headerValue, mergeHeaders } from './headers.ts';
+import { type HeaderList, header, headerValue, isToken, mergeHeaders, withoutHeaders } from './headers.ts';
 import { formOf, type Given, given, isForm, objectText, pairsOf, wellFormed } from './params.ts';
-import { contentOf, named, type RequestBody } from './request-body.ts';
+import { type BodySource, contentOf, named, type RequestBody } from './request-body.ts';
 import { parseTarget, type Target } from './target.ts';
 
 /** Request of a task. */
 export interface Request {
-  /** In capitals. */
   readonly method: string;
   readonly target: Target;
   /** User headers: those of `--header` and of the record, and the `Authorization` of the url. */
@@ -21,17 +21,24 @@ export interface Request {
 
 export interface RequestDefaults {
   readonly url: Template | undefined;
+  /** Method as it is sent, or `json`. */
   readonly method: string;
+  /** Source of all bodies, in place of the attributes `json` and `data`. */
+  readonly body?: BodySource | undefined;
   readonly headers: HeaderList;
   readonly timeout: number;
 }
 
-/** Methods that a task may have; `json` is a POST of JSON. */
+/** Usual methods; `json` is a POST of JSON. */
 export const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'json'] as const;
 
-const NAMES: ReadonlySet<string> = new Set(METHODS);
+/** Methods that may be written in small letters. */
+const KNOWN: ReadonlySet<string> = new Set(KNOWN_METHODS);
 /** Methods whose body has no meaning (RFC 9110, 9.3): a `data` attribute for other purposes is not sent. */
-const WITHOUT_BODY: ReadonlySet<string> = new Set(['get', 'head', 'options']);
+const WITHOUT_BODY: ReadonlySet<string> = new Set('GET HEAD OPTIONS TRACE'.split(' '));
+
+const NEEDS_BODY =
+  'the method json needs a body: the attribute "json", else "data", or --data, --form or --body-file';
 
 /** Longest time of a timer, in milliseconds; a longer one would fire at once. */
 export const MAX_TIMEOUT: number = 2 ** 31 - 1;
@@ -103,15 +110,12 @@ export function requestOf(task: Task, defaults: RequestDefaults): Request | Fail
     const own = mergeHeaders(defaults.headers, headersOf(task));
     const { authorization } = target;
     const headers = authorization === undefined ? own : mergeHeaders(['Authorization', authorization], own);
-    const content = WITHOUT_BODY.has(method)
-      ? undefined
-      : contentOf(task, method === 'json', headerValue(headers, 'content-type'));
-    if (method === 'json' && content === undefined)
-      throw new InvalidValue('the method json needs a body: the attribute "json", else "data"');
+    const content = bodyOf(task, method, headerValue(headers, 'content-type'), defaults.body);
+    if (content !== undefined && 'code' in content) return content;
     return {
-      method: method === 'json' ? 'POST' : method.toUpperCase(),
+      method: method === 'json' ? 'POST' : method,
       target,
-      headers,
+      headers: content?.setsType ? withoutHeaders(headers, (name) => name === 'content-type') : headers,
       content,
       timeout: timeoutOf(task, defaults.timeout),
     };
@@ -125,14 +129,46 @@ function failureOf(error: unknown): Failure {
   throw error;
 }
 
+/** Returns the body: of an option, which is sent with any method, else of the attributes. */
+function bodyOf(
+  task: Task,
+  method: string,
+  type: string | undefined,
+  source: BodySource | undefined,
+): RequestBody | Failure | undefined {
+  const asJson = method === 'json';
+  if (source !== undefined) return source(task, type, asJson);
+  const content = WITHOUT_BODY.has(method) ? undefined : contentOf(task, asJson, type);
+  if (asJson && content === undefined) throw new InvalidValue(NEEDS_BODY);
+  return content;
+}
+
 function methodOf(task: Task, usual: string): string {
   const value = attribute(task.fields, 'method');
   if (value === undefined || value === null || value === '') return usual;
-  const method = typeof value === 'string' ? value.trim().toLowerCase() : '';
-  if (!NAMES.has(method)) {
-    throw new InvalidValue(`method must be one of ${METHODS.join(', ')}; got ${JSON.stringify(value)}`);
+  if (typeof value === 'string' && value === usual) return usual;
+  try {
+    return toMethod(typeof value === 'string' ? value : '');
+  } catch (error) {
+    if (!(error instanceof InvalidValue)) throw error;
+    throw new InvalidValue(`method ${error.message}; got ${JSON.stringify(value)}`);
   }
-  return method;
+}
+
+/**
+ * Returns a method as it is sent, or `json`. Methods that Node knows, such as get and purge, may be written in any
+ * letters. Any other is sent as it is written, since methods are case-sensitive (RFC 9110, 9.1); one in small letters
+ * alone is more likely a typing error.
+ * @throws {InvalidValue} if it cannot be sent
+ */
+export function toMethod(typed: string): string {
+  const method = typed.trim();
+  const capitals = method.toUpperCase();
+  if (method.toLowerCase() === 'json') return 'json';
+  if (capitals === 'CONNECT') throw new InvalidValue('must not be CONNECT, which asks a proxy for a tunnel');
+  if (KNOWN.has(capitals)) return capitals;
+  if (isToken(method) && /[A-Z]/.test(method)) return method;
+  throw new InvalidValue(`must be one of ${METHODS.join(', ')}, or another method in capitals`);
 }
 
 function queryOf(task: Task): string {

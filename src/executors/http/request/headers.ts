@@ -22,6 +22,11 @@ const OF_THE_CONNECTION: ReadonlySet<string> = new Set([
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const CONTROL = /[^\t\x20-\x7e\x80-\u{10ffff}]/u;
 
+/** Returns whether text is a name of HTTP (RFC 9110, 5.6.2): of a method or a header. */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text);
+}
+
 /**
  * Checks a header; returns an empty list for a header of the connection.
  * @throws {InvalidValue} without the value

@@ -23,15 +23,17 @@ export interface CurlOptions {
 export function curlLine(request: Request, options: CurlOptions): string {
   const { method, target, headers, content, timeout } = request;
   const words = ['curl', '--globoff', '--compressed'];
-  if (method === 'HEAD') words.push('--head');
-  else if (method !== 'GET') words.push('--request', method);
+  if (method === 'HEAD' && content === undefined) words.push('--head');
+  else if (method !== 'GET' || content !== undefined) words.push('--request', quote(method));
   words.push(quote(target.href), '--user-agent', quote(options.userAgent));
-  if (content !== undefined && headerValue(headers, 'content-type') === undefined)
+  const isTyped = headerValue(headers, 'content-type') !== undefined;
+  if (content !== undefined && !isTyped && !content.setsType && content.type !== '')
     words.push('-H', quote(`Content-Type: ${content.type}`));
   if (options.key !== undefined) words.push('-H', quote(`Idempotency-Key: ${options.key}`));
   // One by one: a spread call takes only about 100,000 arguments.
   for (const word of headerWords(headers, options)) words.push(word);
-  if (content !== undefined) words.push('--data-raw', quote(content.text));
+  if (content?.upload !== undefined) for (const word of content.upload.curl()) words.push(quote(word));
+  else if (content !== undefined) words.push('--data-raw', quote(content.text));
   if (options.follow > 0) words.push('--location', '--max-redirs', String(options.follow));
   if (options.insecure) words.push('--insecure');
   words.push('--max-time', String(timeout / 1000));

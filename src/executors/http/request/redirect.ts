@@ -30,15 +30,17 @@ const CROSSING: ReadonlySet<string> = new Set([
  * Returns the next request of a redirect (RFC 9110, 15.4). At a change of origin all other user headers are dropped,
  * since the other server has no claim to them. A body does not go from https to http.
  * @param keeps names of more headers that cross origins, in lower case
+ * @param isLenient whether the first of several places counts
  */
 export function nextHop(
   hop: HttpRequest,
   { status, headers }: Answer,
   keeps: ReadonlySet<string>,
+  isLenient = false,
 ): HttpRequest | HttpFault {
   const locations = new Set([headers.location ?? []].flat());
-  if (locations.size > 1) {
-    const message = `${hop.target.host} redirects to ${locations.size} places at once: ${[...locations].map(asSent).map(shownUrl).join(', ')}`;
+  if (locations.size > 1 && !isLenient) {
+    const message = `${hop.target.host} redirects to ${locations.size} places at once: ${[...locations].map(asSent).map(shownUrl).join(', ')} (--lenient takes the first)`;
     return { code: 'REDIRECTS', message, again: 'never' };
   }
   const location = asSent([...locations][0] as string);

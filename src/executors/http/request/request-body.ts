@@ -1,7 +1,7 @@
 import { jsonFault } from '../../../core/base/errors.ts';
 import { InvalidValue } from '../../../core/options/option.ts';
 import { minify } from '../../../core/record/json-text.ts';
-import type { Task } from '../../../core/record/task.ts';
+import type { Failure, Task } from '../../../core/record/task.ts';
 import { formOf, type Given, given, isForm, objectText, wellFormed } from './params.ts';
 
 /** Body of a request. */
@@ -9,12 +9,44 @@ export interface RequestBody {
   readonly text: string;
   /** Bytes that are sent instead of the text. */
   readonly bytes?: Uint8Array;
+  /** Body that is read from files while it is sent, instead of the text. */
+  readonly upload?: Upload;
   /** Content type, unless a header says another; `''` for none. */
   readonly type: string;
+  /** True if the content type replaces that of a header. */
+  readonly setsType?: boolean;
 }
+
+/** Body in parts. It can be sent again, since its files are opened for each request. */
+export interface Upload {
+  readonly parts: readonly BodyPart[];
+  /** Returns the words by which curl sends the same. */
+  curl(): string[];
+}
+
+/** Text, or a file whose bytes are sent. */
+export type BodyPart = string | { readonly path: string };
+
+/** Function that makes the bodies of all requests, in place of the attributes `json` and `data`. */
+export type BodySource = (
+  task: Task,
+  /** Content type from a header. */
+  type: string | undefined,
+  /** True if the body is JSON: the method `json`. */
+  asJson: boolean,
+) => RequestBody | Failure;
 
 const FORM = 'application/x-www-form-urlencoded';
 const JSON_TYPE = 'application/json';
+const PLAIN = 'text/plain;charset=UTF-8';
+
+/** Content types of texts, by their language. */
+export const TYPES: Readonly<Record<'json' | 'form' | 'xml' | 'text', string>> = {
+  json: JSON_TYPE,
+  form: FORM,
+  xml: 'application/xml',
+  text: PLAIN,
+};
 
 /**
  * Returns the body of a request: the attribute `json`, else `data`.
@@ -36,14 +68,14 @@ function dataContent(data: Given, type: string | undefined): RequestBody {
   if (data.kind === 'value') {
     if (data.raw.startsWith('['))
       throw new InvalidValue('data must be text or an object; use "json" for an array');
-    return { text: data.raw, type: 'text/plain;charset=UTF-8' };
+    return { text: data.raw, type: PLAIN };
   }
   // With a content type other than that of forms, text is sent as it is.
   const isFormWanted = type === undefined || type.toLowerCase().startsWith(FORM);
   const object = isFormWanted ? named('data', () => objectText(data.text)) : undefined;
   if (object !== undefined) return { text: named('data', () => formOf(object)), type: FORM };
   const text = named('data', () => wellFormed(data.text));
-  return { text, type: isForm(text) ? FORM : 'text/plain;charset=UTF-8' };
+  return { text, type: isForm(text) ? FORM : PLAIN };
 }
 
 /** Returns a value as JSON. Text may be JSON already, or `a=1&b=2`; any other text is a string. */

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import { TaskpipeError } from '../../../core/base/errors.ts';
 import { escapeControls } from '../../../core/base/terminal-text.ts';
 import type { Task } from '../../../core/record/task.ts';
 import type { Outcome } from '../../contract.ts';
@@ -8,7 +9,7 @@ import type { Answer } from '../transport/answer.ts';
 import { asSent, fileResult, type Result, type ResultOptions, result } from './body.ts';
 import type { BodyPlace, BodyPlaces } from './body-places.ts';
 import { compileExpectations, compileStatuses } from './expect.ts';
-import { retryOf } from './retry-after.ts';
+import { compileRetryStatus, RETRY_STATUS, type RetryRules, retryOf } from './retry-after.ts';
 
 /** Function that turns the last response into an outcome. */
 export type Judge = (
@@ -47,11 +48,11 @@ export async function createJudge(options: HttpOptions, timeout: number): Promis
   const expectations = await compileExpectations(options.expectJson, options.expectBody, timeout);
   checked('body', options.body);
   checked('bodyDir', options.bodyDir);
+  const rules = retryRules(options);
   const shape: ResultOptions = { body: options.body ?? 'auto', headers: options.headers ?? false };
   const places = await openPlaces(options, expectations.isAny);
   const outcomeOf = (made: Result, answer: Answer, again: Again): Outcome | Promise<Outcome> => {
-    if (!isExpected(answer.status))
-      return unexpected(made, answer, again, options.maxRetryAfter ?? MAX_AFTER);
+    if (!isExpected(answer.status)) return unexpected(made, answer, again, rules);
     const outcome = judged(made);
     if (outcome.error !== undefined || !expectations.isAny) return outcome;
     return expectations
@@ -86,6 +87,13 @@ async function openPlaces(options: HttpOptions, isJudged: boolean): Promise<Body
   return places;
 }
 
+function retryRules({ retryStatus, noRetryStatus, maxRetryAfter = MAX_AFTER }: HttpOptions): RetryRules {
+  if (noRetryStatus && retryStatus !== undefined)
+    throw new TaskpipeError('USAGE', '--retry-status and --no-retry-status contradict each other; give one');
+  const list = noRetryStatus ? 'none' : checked('retryStatus', retryStatus);
+  return { isRetried: compileRetryStatus(list ?? RETRY_STATUS), most: maxRetryAfter };
+}
+
 function judged({ text, failure }: Result): Outcome {
   return failure === undefined ? { result: text } : { result: text, error: failure };
 }
@@ -93,10 +101,15 @@ function judged({ text, failure }: Result): Outcome {
 /** Longest reason phrase in a message. */
 const MAX_REASON = 200;
 
-function unexpected({ text }: Result, answer: Answer, { mayRepeat, hasActed }: Again, most: number): Outcome {
+function unexpected(
+  { text }: Result,
+  answer: Answer,
+  { mayRepeat, hasActed }: Again,
+  rules: RetryRules,
+): Outcome {
   const reason =
     escapeControls(asSent(answer.reason).slice(0, MAX_REASON)) || (STATUS_CODES[answer.status] ?? '');
   const error = { code: 'HTTP_STATUS', message: `${answer.status} ${reason}`.trim() };
-  const retry = retryOf(answer, mayRepeat, hasActed, most);
+  const retry = retryOf(answer, mayRepeat, hasActed, rules);
   return retry === undefined ? { result: text, error } : { result: text, error, retry };
 }

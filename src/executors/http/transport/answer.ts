@@ -11,6 +11,8 @@ export interface Answer {
   readonly headers: AnswerHeaders;
   /** Bytes as received, or decompressed; empty if they are in a file. */
   readonly body: Buffer;
+  /** True if it comes from the cache, and not from the server. */
+  readonly isStored?: boolean;
   /** File that has the body. */
   readonly file?: BodySink | undefined;
 }

@@ -2,6 +2,7 @@ import type { Agent } from 'undici';
 import { type HeaderList, headerValue, mergeHeaders } from '../request/headers.ts';
 import { type HttpRequest, isRedirect } from '../request/redirect.ts';
 import type { Target } from '../request/target.ts';
+import { type OpenUpload, openUpload } from '../request/upload.ts';
 import { type Answer, type AnswerHeaders, type BodyStore, isFault } from './answer.ts';
 import type { Dispatch } from './connection-pool.ts';
 import type { Cookies } from './cookies.ts';
@@ -66,9 +67,10 @@ export function createClient(options: ClientOptions): Client {
     headers: HeaderList,
     route: Route | undefined,
     exchange: Exchange,
+    upload: OpenUpload | undefined,
   ): Dispatch => {
     const { method, target, content } = hop;
-    const body = content?.bytes ?? content?.text ?? null;
+    const body = upload === undefined ? (content?.bytes ?? content?.text ?? null) : bodyOf(upload);
     if (route === undefined) {
       return {
         origin: target.origin,
@@ -102,10 +104,15 @@ export function createClient(options: ClientOptions): Client {
     for (let used = pool; ; used = freshPool()) {
       const started = new Exchange(peer, hop.method, limits);
       trip.enter(started);
-      const request = requestFor(hop, headers, route, started);
+      const upload =
+        hop.content?.upload && (await openUpload(hop.content.upload.parts, () => started.onProgress?.()));
+      if (upload !== undefined && isFault(upload)) return upload;
+      const sized = upload === undefined ? headers : [...headers, 'content-length', String(upload.length)];
+      const request = requestFor(hop, sized, route, started, upload);
       const by = request.by === pool ? used : (request.by ?? used);
       by.dispatch(request, started);
       const settled = await started.ended;
+      await upload?.close();
       if (started.isLostRace && trip.over === undefined) continue;
       const late = isFault(settled) ? undefined : started.lateFault();
       if (late !== undefined) void (settled as Answer).file?.discard();
@@ -154,7 +161,8 @@ export function createClient(options: ClientOptions): Client {
     send(hop, trip, key, follows, store) {
       const headers = headersFor(hop, key);
       const limits = hop.method === 'HEAD' ? bodiless : follows ? passing : lasting;
-      if (cache === undefined)
+      // The cache does not know bodies: a GET that has one may be answered differently for each.
+      if (cache === undefined || hop.content !== undefined)
         return exchange(hop, headers, trip, store === undefined ? limits : withStore(limits, store));
       const request = { method: hop.method, url: hop.target.href, headers };
       return cache.through(request, (conditional) => exchange(hop, conditional, trip, limits));
@@ -175,6 +183,11 @@ function withStore({ maxBody, skips }: ExchangeLimits, store: BodyStore): Exchan
 function orThrow(fault: HttpFault): HttpFault {
   if (fault.fatal !== undefined) throw fault.fatal;
   return fault;
+}
+
+/** Returns a body for undici. It takes any iterable, which its types do not say. */
+function bodyOf({ bytes, length }: OpenUpload): Buffer | null {
+  return length === 0 ? null : (bytes as unknown as Buffer);
 }
 
 interface Failures {

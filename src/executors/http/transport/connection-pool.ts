@@ -17,6 +17,8 @@ export interface PoolOptions {
   readonly timeout: number;
   /** True if any certificate is accepted. */
   readonly insecure: boolean;
+  /** True if answers are accepted that leave the end of their body uncertain. */
+  readonly lenient: boolean;
   readonly names: NameLookup;
   /** Addresses that may be connected to. Default: all. */
   readonly mayConnect?: AddressRule | undefined;
@@ -26,6 +28,7 @@ export interface PoolOptions {
 export interface Connector {
   /** Longest time to make a connection, in milliseconds. */
   readonly timeout: number;
+  readonly lenient: boolean;
   readonly connect: buildConnector.connector;
   /** Counts a connection as still being made, so that `abandon` closes it. */
   hold(socket: Socket): void;
@@ -39,8 +42,8 @@ export interface Connector {
 class WatchedClient extends Client {
   readonly #line: Connection;
 
-  constructor(origin: string | URL, options: Pool.Options) {
-    const line = new Connection();
+  constructor(origin: string | URL, options: Pool.Options, isLenient: boolean) {
+    const line = new Connection(isLenient);
     const connect = options.connect as buildConnector.connector;
     super(origin, {
       ...options,
@@ -61,15 +64,16 @@ class WatchedClient extends Client {
   }
 }
 
-/** Returns a pool for one origin. */
-function originPool(origin: string | URL, options: object): Pool {
-  return new Pool(origin, { ...options, factory: (url, more) => new WatchedClient(url, more) });
+/** Returns the function that makes a pool for one origin. */
+function poolMaker(isLenient: boolean): (origin: string | URL, options: object) => Pool {
+  return (origin, options) =>
+    new Pool(origin, { ...options, factory: (url, more) => new WatchedClient(url, more, isLenient) });
 }
 
 /** Options that turn off undici's own timeouts: the deadline of an attempt is total, and ours. */
 const UNLIMITED = { headersTimeout: 0, bodyTimeout: 0 } as const;
 
-export function openConnector({ timeout, insecure, mayConnect, names }: PoolOptions): Connector {
+export function openConnector({ timeout, insecure, lenient, mayConnect, names }: PoolOptions): Connector {
   const lookup = mayConnect === undefined ? names.lookup : guardedLookup(mayConnect, names.lookup);
   // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 would otherwise switch verification off unnoticed.
   const build = buildConnector({ timeout, rejectUnauthorized: !insecure, lookup }) as (
@@ -92,6 +96,7 @@ export function openConnector({ timeout, insecure, mayConnect, names }: PoolOpti
   };
   return {
     timeout,
+    lenient,
     connect(target, done) {
       // An address is not looked up, so the lookup does not check it.
       if (mayConnect !== undefined && isIP(target.hostname) !== 0 && !mayConnect(target.hostname)) {
@@ -111,11 +116,11 @@ export function openConnector({ timeout, insecure, mayConnect, names }: PoolOpti
 }
 
 /** Opens a keep-alive pool for all origins. The stage limits the number of connections. */
-export function openPool(connect: buildConnector.connector): Agent {
-  return new Agent({ ...UNLIMITED, connect, factory: originPool });
+export function openPool(connect: buildConnector.connector, isLenient: boolean): Agent {
+  return new Agent({ ...UNLIMITED, connect, factory: poolMaker(isLenient) });
 }
 
 /** Opens a pool that uses each connection for one request. */
-export function openFreshPool(connect: buildConnector.connector): Agent {
-  return new Agent({ ...UNLIMITED, connect, factory: originPool, pipelining: 0 });
+export function openFreshPool(connect: buildConnector.connector, isLenient: boolean): Agent {
+  return new Agent({ ...UNLIMITED, connect, factory: poolMaker(isLenient), pipelining: 0 });
 }

@@ -37,12 +37,23 @@ export class Connection {
   uses = 0;
   /** True while a request is under way. */
   isBusy = false;
+  /** True if answers are accepted that leave the end of their body uncertain. */
+  readonly isLenient: boolean;
   #expects: Expects = 'body';
   #isHead = false;
   #isPaused = false;
   #interim = 0;
   /** Beginning of a head whose end has not arrived. */
   #held: Buffer | undefined;
+
+  constructor(isLenient: boolean) {
+    this.isLenient = isLenient;
+  }
+
+  /** True if bytes may have arrived that are not read, because their receiver is busy. */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
 
   /** Takes a new socket, and watches what it reads. */
   open(socket: Socket): void {
@@ -127,15 +138,15 @@ export class Connection {
         this.#held = bytes;
         return undefined;
       }
-      if (length >= 0 && !this.#isHead) {
+      if (length >= 0 && !this.#isHead && (length === 0 || !this.isLenient)) {
         this.#expects = 'body';
         return bytes;
       }
       const end = Math.abs(length);
       const { head, isBodiless } =
-        length > 0
+        length > 0 && !this.isLenient
           ? { head: bytes.subarray(0, end), isBodiless: false }
-          : repairHead(bytes.toString('latin1', 0, end));
+          : repairHead(bytes.toString('latin1', 0, end), this.isLenient);
       const rest = bytes.subarray(end);
       if (head !== undefined) return this.#answer(head, rest, isBodiless || this.#isHead);
       if (++this.#interim > MAX_INTERIM) throw badAnswer(`it begins with ${MAX_INTERIM} interim responses`);

@@ -83,8 +83,14 @@ export function decoderOf(name: string, first: Buffer): Transform | undefined {
   return coding === undefined ? undefined : (zlib as Zstd).createZstdDecompress?.();
 }
 
-/** Codings that change nothing, or that the parser has removed. */
-const DONE: ReadonlySet<string> = new Set(['', 'identity', 'chunked']);
+/**
+ * Codings that change nothing, or that the parser has removed, and names of no coding that servers say by mistake;
+ * browsers ignore them too.
+ */
+const DONE: ReadonlySet<string> = new Set([
+  ...['', 'identity', 'chunked', 'none', 'null', 'utf-8', 'utf8', 'iso-8859-1', 'us-ascii'],
+  ...['binary', '8bit', '7bit'],
+]);
 
 function codingsOf(header: string | string[] | undefined): string[] {
   return String(header ?? '')

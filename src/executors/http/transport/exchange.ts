@@ -22,6 +22,9 @@ const EMPTY = Buffer.alloc(0);
  */
 const MAX_SKIPPED = 65_536;
 
+/** Time for which the rest of the body of a redirect is waited for, in milliseconds. Then its connection is closed. */
+const SKIP_TIME = 1000;
+
 /** Limits of an exchange. */
 export interface ExchangeLimits {
   /** Longest body as received, in bytes. */
@@ -46,6 +49,8 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
    * requests that may be repeated; others also need that the connection broke as soon as the request was sent.
    */
   isLostRace = false;
+  /** Called for each progress, if there is a limit for silence. */
+  onProgress: (() => void) | undefined;
   isSent = false;
   isAnswered = false;
   received = 0;
@@ -60,6 +65,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   #largest = Number.POSITIVE_INFINITY;
   #file: BodySink | undefined;
   #isSkipped = false;
+  #skipTimer: NodeJS.Timeout | undefined;
   #status = 0;
   #reason = '';
   #headers: AnswerHeaders = {};
@@ -77,6 +83,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.isSent = true;
+    this.onProgress?.();
     this.#controller = controller;
     this.#sentAt = performance.now();
     this.line?.begin(this.method);
@@ -84,12 +91,14 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   }
 
   onResponseStart(_: unknown, status: number, headers: AnswerHeaders, reason?: string): void {
+    this.onProgress?.();
     if (status < 200) return;
     this.isAnswered = true;
     this.#status = status;
     this.#headers = headers;
     this.#reason = reason ?? '';
     this.#isSkipped = this.#limits.skips(status, headers);
+    if (this.#isSkipped) this.#skipTimer = setTimeout(() => this.#isDone || this.#end(true), SKIP_TIME);
     if (this.#limits.store !== undefined) this.#largest = this.#limits.store.inMemory(status, headers);
     const length = headers['content-length'];
     if (typeof length === 'string') {
@@ -100,6 +109,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
 
   onResponseData(_: unknown, chunk: Buffer): void {
     if (this.#isDone) return;
+    this.onProgress?.();
     this.received += chunk.length;
     if (this.#isSkipped) {
       if (this.received > MAX_SKIPPED) this.#end(true);
@@ -138,6 +148,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   giveUp(fault: HttpFault): void {
     if (this.#isDone) return;
     this.#isDone = true;
+    if (this.#isSkipped) clearTimeout(this.#skipTimer);
     if (this.isSent) this.line?.end();
     void (fault.code === 'BODY_TOO_LARGE' ? this.#file?.discard() : this.#file?.suspend());
     this.#settle(fault);
@@ -151,16 +162,15 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   lateFault(): HttpFault | undefined {
     const { line } = this;
     if (line === undefined || this.#isSkipped || this.#isBodiless) return undefined;
-    if (line.hasExcess) return this.#excess();
+    if (line.hasExcess && !line.isLenient) return this.#excess();
     const broken: NodeJS.ErrnoException | null | undefined = line.socket?.errored;
     if (broken === undefined || broken === null) return undefined;
     // undici takes a reset for the end of a body that only the end of the connection delimits.
     if (broken.code === 'ECONNRESET' && this.announced === undefined)
       return { code: 'CONNECTION', message: bodyMessage(this), again: 'idempotent' };
     // undici reports unexpected bytes in these two ways: they look like a response, or like none.
-    return broken.message === 'bad response' || broken.name === 'HTTPParserError'
-      ? this.#excess()
-      : undefined;
+    const isExcess = broken.message === 'bad response' || broken.name === 'HTTPParserError';
+    return isExcess && !line.isLenient ? this.#excess() : undefined;
   }
 
   get #isBodiless(): boolean {
@@ -168,7 +178,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   }
 
   #excess(): HttpFault {
-    const message = `${this.host} sent more than the body of ${this.announced ?? this.received} bytes`;
+    const message = `${this.host} sent more than the body of ${this.announced ?? this.received} bytes (--lenient ignores the rest)`;
     return { code: 'CONNECTION', message, again: 'idempotent' };
   }
 
@@ -195,6 +205,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
 
   #end(drops: boolean): void {
     this.#isDone = true;
+    if (this.#isSkipped) clearTimeout(this.#skipTimer);
     this.line?.end();
     const body = this.#chunks === undefined ? this.#first : Buffer.concat(this.#chunks);
     this.#file?.end();

@@ -124,7 +124,7 @@ function looked(
   asked: CachePolicy.HttpRequest,
 ): { readonly fresh?: Answer; readonly conditions: HeaderList } {
   if (!policy.satisfiesWithoutRevalidation(asked)) return { conditions: conditionsOf(policy, asked) };
-  return { fresh: { ...answer, headers: policy.responseHeaders() }, conditions: [] };
+  return { fresh: { ...answer, headers: policy.responseHeaders(), isStored: true }, conditions: [] };
 }
 
 /** Returns an entry after a 304; undefined if the 304 is about another response. */

@@ -6,7 +6,7 @@ import { type ProxyError, REFUSED } from './tunnel.ts';
 
 /** Failure of an exchange. */
 export interface HttpFault {
-  /** `CONNECTION`, `TIMEOUT`, `TLS`, `BODY_TOO_LARGE`, `DECODE`, `REQUEST`, `REDIRECTS`, `HOST_DOWN`, `DENIED`. */
+  /** `CONNECTION`, `TIMEOUT`, `TLS`, `BODY_TOO_LARGE`, `BODY_FILE`, `DECODE`, `REQUEST`, `REDIRECTS`, `HOST_DOWN`, `DENIED`. */
   readonly code: string;
   readonly message: string;
   /**
@@ -16,6 +16,16 @@ export interface HttpFault {
   readonly again: 'always' | 'idempotent' | 'never';
   /** Error that ends the stage, such as a full disk. */
   readonly fatal?: Error;
+}
+
+/** Error that stands for a failure: of a body that cannot be read while it is sent. */
+export class FaultError extends Error {
+  readonly fault: HttpFault;
+
+  constructor(fault: HttpFault) {
+    super(fault.message);
+    this.fault = fault;
+  }
 }
 
 /** Progress of an exchange when it failed. */
@@ -44,6 +54,9 @@ const CONNECTING: Readonly<Record<string, (host: string) => string>> = {
   EMFILE: (host) => `no connection to ${host}: too many open files (lower --jobs, or raise ulimit -n)`,
 };
 
+/** Errors of the parser about heads that `--lenient` repairs. */
+const LENIENT = /invalid (header|character in content-length)|missing expected/i;
+
 const CERTIFICATE = /CERT|^UNABLE_TO_|CRL_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED/;
 const HANDSHAKE = /^(EPROTO|ERR_SSL_|ERR_TLS_)/;
 
@@ -51,6 +64,7 @@ const HANDSHAKE = /^(EPROTO|ERR_SSL_|ERR_TLS_)/;
 export function connectionFault(error: Error, progress: TransferProgress): HttpFault {
   const { host } = progress;
   const code = codeOf(error);
+  if (error instanceof FaultError) return error.fault;
   if ('proxy' in error) return proxyFault(error as ProxyError, progress);
   if (code === DENIED) {
     const message = `${host} is at a private address (--deny-private)`;
@@ -84,7 +98,10 @@ function connectionMessage(error: Error, code: string, progress: TransferProgres
   if (!isSent) return CONNECTING[code]?.(host) ?? `no connection to ${host}: ${error.message || code}`;
   if (code === BAD_ANSWER) return `the answer of ${host} is invalid: ${error.message}`;
   if (code === 'ERR_ASSERTION') return `${host} sends an answer that cannot be read`;
-  if (error.name === 'HTTPParserError') return `${host} does not answer in HTTP/1.1: ${reasonOf(error)}`;
+  if (error.name === 'HTTPParserError') {
+    const advice = LENIENT.test(error.message) ? ' (--lenient may accept it)' : '';
+    return `${host} does not answer in HTTP/1.1: ${reasonOf(error)}${advice}`;
+  }
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return `the response headers of ${host} exceed 16 KB`;
   if (isAnswered) return bodyMessage(progress);
   if (code === 'ECONNRESET') return `${host} reset the connection before it answered`;
@@ -104,13 +121,31 @@ export function timeoutFault(
   timeout: number,
   { host, isSent, isAnswered, received }: TransferProgress,
 ): HttpFault {
-  const span = timeout % 1000 === 0 ? `${timeout / 1000} s` : `${timeout} ms`;
+  const span = spanOf(timeout);
   const message = !isSent
     ? `no connection to ${host} within ${span}`
     : isAnswered
       ? `the body from ${host} did not end within ${span} (${received} bytes came)`
       : `no answer from ${host} within ${span}`;
   return { code: 'TIMEOUT', message, again: isSent ? 'idempotent' : 'always' };
+}
+
+/** Returns the fault of a connection that is silent. @param idle in milliseconds */
+export function silenceFault(
+  idle: number,
+  { host, isSent, isAnswered, received }: TransferProgress,
+): HttpFault {
+  const span = spanOf(idle);
+  const message = !isSent
+    ? `no connection to ${host} within ${span} (--idle-timeout)`
+    : isAnswered
+      ? `the body from ${host} stopped after ${received} bytes: none for ${span} (--idle-timeout)`
+      : `${host} is silent: no byte for ${span} (--idle-timeout)`;
+  return { code: 'TIMEOUT', message, again: isSent ? 'idempotent' : 'always' };
+}
+
+function spanOf(milliseconds: number): string {
+  return milliseconds % 1000 === 0 ? `${milliseconds / 1000} s` : `${milliseconds} ms`;
 }
 
 /** Returns the code of an error; of several, the first, for example if all addresses of a host refuse. */

@@ -125,7 +125,7 @@ export function openProxies(settings: ProxySettings, direct: Agent, connector: C
   const tunnelsBy = (proxy: URL): Agent => {
     let pool = tunnels.get(proxy.href);
     if (pool === undefined) {
-      pool = openPool(tunnelBy(proxy, credentialsOf(proxy), connector));
+      pool = openPool(tunnelBy(proxy, credentialsOf(proxy), connector), connector.lenient);
       tunnels.set(proxy.href, pool);
     }
     return pool;

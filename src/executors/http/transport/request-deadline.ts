@@ -1,6 +1,6 @@
 import { missedTime } from '../../../core/schedule/missed-time.ts';
 import type { Exchange } from './exchange.ts';
-import { type HttpFault, timeoutFault } from './http-failure.ts';
+import { type HttpFault, silenceFault, timeoutFault } from './http-failure.ts';
 
 /**
  * Trips that end when a signal is aborted: one listener per signal, not per trip. Arrays, because entries of a
@@ -20,13 +20,19 @@ export class Deadline {
   /** Index among the others. */
   #place: number;
   #exchange: Exchange | undefined;
+  #silence: Silence | undefined;
   #over: HttpFault | undefined;
 
-  /** @param timeout first to last byte, in milliseconds */
-  constructor(timeout: number, signal: AbortSignal) {
+  /**
+   * @param timeout first to last byte, in milliseconds
+   * @param left time that is left of it
+   * @param idle longest time without a byte, in milliseconds. Default: no limit
+   */
+  constructor(timeout: number, signal: AbortSignal, left: number = timeout, idle?: number) {
     this.#timeout = timeout;
-    this.#due = performance.now() + timeout;
-    this.#timer = setTimeout(Deadline.#ring, timeout, this);
+    if (idle !== undefined) this.#silence = new Silence(idle, (fault) => this.#end(fault));
+    this.#due = performance.now() + left;
+    this.#timer = setTimeout(Deadline.#ring, left, this);
     this.#others = tripsOf(signal);
     this.#place = this.#others.push(this) - 1;
     if (signal.aborted) this.abort();
@@ -40,17 +46,23 @@ export class Deadline {
   /** Sets the running exchange, which ends with the trip. */
   enter(exchange: Exchange): void {
     this.#exchange = exchange;
+    this.#silence?.watch(exchange);
   }
 
   /** Ends the trip now. */
   abort(): void {
-    this.#over ??= ABORTED;
+    this.#end(ABORTED);
+  }
+
+  #end(fault: HttpFault): void {
+    this.#over ??= fault;
     this.#exchange?.giveUp(this.#over);
   }
 
   /** Releases the timer and the listener. */
   end(): void {
     clearTimeout(this.#timer);
+    this.#silence?.end();
     const last = this.#others.pop() as Deadline;
     if (last === this) return;
     this.#others[this.#place] = last;
@@ -66,8 +78,52 @@ export class Deadline {
     }
     const nothing = { host: 'the host', isSent: true, isAnswered: false, received: 0, announced: undefined };
     const progress = trip.#exchange ?? nothing;
-    trip.#over ??= timeoutFault(trip.#timeout, progress);
-    trip.#exchange?.giveUp(trip.#over);
+    trip.#end(timeoutFault(trip.#timeout, progress));
+  }
+}
+
+/** Limit for the time in which no byte is sent or received. */
+class Silence {
+  readonly #limit: number;
+  readonly #onEnd: (fault: HttpFault) => void;
+  #exchange: Exchange | undefined;
+  #latest = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(limit: number, onEnd: (fault: HttpFault) => void) {
+    this.#limit = limit;
+    this.#onEnd = onEnd;
+  }
+
+  watch(exchange: Exchange): void {
+    this.#exchange = exchange;
+    const note = (): void => {
+      this.#latest = performance.now();
+    };
+    exchange.onProgress = note;
+    note();
+    this.#timer ??= setTimeout(this.#look, this.#limit);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
+  readonly #look = (): void => {
+    const due = this.#latest + this.#limit;
+    const exchange = this.#exchange as Exchange;
+    // A server that has to wait for our disk is not silent.
+    const isOurs = exchange.line?.isPaused === true;
+    const wait = isOurs ? this.#limit : Math.max(due - performance.now(), this.#lateness(due));
+    if (wait > 1) this.#timer = setTimeout(this.#look, wait);
+    else this.#onEnd(silenceFault(this.#limit, exchange));
+  };
+
+  /** Returns the time to wait on if this process was suspended: then bytes may have come that are not read yet. */
+  #lateness(due: number): number {
+    const missed = missedTime(due, this.#limit);
+    if (missed > 0) this.#latest = performance.now() - this.#limit + missed;
+    return missed;
   }
 }
 

@@ -48,24 +48,25 @@ export function looksLikeHttp(bytes: Uint8Array): boolean {
  * stays certain: interim responses, line ends without CR, folded lines, equal lengths said twice, a length beside
  * chunks (RFC 9112, 6.3: the chunks count, and the connection is not used again), and a length of a 204.
  * @param text head up to its empty line, as Latin-1
+ * @param isLenient whether a head is accepted that leaves the end of the body uncertain: the first of several lengths
+ *   counts, "chunked" counts wherever it stands, and lines that are not headers are left out
  * @throws an error with the code `BAD_ANSWER` if the head has no safe meaning
  */
-export function repairHead(text: string): RepairedHead {
-  const [start = '', ...lines] = text
+export function repairHead(text: string, isLenient = false): RepairedHead {
+  const [start = '', ...said] = text
     .replace(/\r?\n[ \t]+(?=[^\s])/g, ' ')
     .trimEnd()
     .split(/\r?\n/);
   const status = statusOf(start);
   if (status < 200) return { head: undefined, isBodiless: true };
-  const codings = valuesOf(lines, 'transfer-encoding').filter((coding) => coding !== 'identity');
-  const lengths = new Set(valuesOf(lines, 'content-length'));
-  if (lengths.size > 1)
-    throw badAnswer(`it announces ${[...lengths].map(quoted).join(' and ')} bytes at once`);
-  if (codings.slice(0, -1).includes('chunked'))
-    throw badAnswer('its Transfer-Encoding has "chunked" before its end');
+  const lines = isLenient ? said.flatMap(cleaned) : said;
+  const codings = codingsOf(lines, isLenient);
+  const announced = lengthsOf(lines, isLenient);
+  const lengths = isLenient ? announced.slice(0, 1) : announced;
   const isBodiless = status === 204 || status === 304;
-  const isUnsure = codings.length > 0 && (lengths.size > 0 || isBodiless);
-  const isWrong = isUnsure || (status === 204 && lengths.size > 0 && !lengths.has('0'));
+  const isUnsure = codings.length > 0 && (lengths.length > 0 || isBodiless);
+  const isOdd = status === 204 && lengths.length > 0 && lengths[0] !== '0';
+  const isWrong = isUnsure || isOdd || announced.length > 1;
   const kept = lines.filter((line) => {
     const name = nameOf(line);
     if (name === 'connection') return !isWrong;
@@ -73,9 +74,32 @@ export function repairHead(text: string): RepairedHead {
     return name !== 'content-length';
   });
   if (!isBodiless && codings.length > 0) kept.push(`Transfer-Encoding: ${codings.join(', ')}`);
-  else if (!isWrong && lengths.size > 0) kept.push(`Content-Length: ${[...lengths][0]}`);
+  else if (lengths.length > 0 && !isUnsure && !isOdd) kept.push(`Content-Length: ${lengths[0]}`);
   if (isWrong) kept.push('Connection: close');
   return { head: Buffer.from([start, ...kept, '', ''].join('\r\n'), 'latin1'), isBodiless };
+}
+
+/** Returns a line as a header that the parser takes; none if it is not one. */
+function cleaned(line: string): string[] {
+  const [, name, value = ''] = /^([!#$%&'*+.^_`|~\w-]+)[ \t]*:(.*)$/s.exec(line) ?? [];
+  return name === undefined ? [] : [`${name}:${value.replace(/[\x00-\x08\x0a-\x1f\x7f]/g, ' ')}`];
+}
+
+/** Returns the codings of the transfer, in order. */
+function codingsOf(lines: readonly string[], isLenient: boolean): string[] {
+  const codings = valuesOf(lines, 'transfer-encoding').filter((coding) => coding !== 'identity');
+  if (!codings.slice(0, -1).includes('chunked')) return codings;
+  if (isLenient) return [...codings.filter((coding) => coding !== 'chunked'), 'chunked'];
+  throw badAnswer('its Transfer-Encoding has "chunked" before its end (--lenient takes it as the end)');
+}
+
+/** Returns the different lengths that are announced. */
+function lengthsOf(lines: readonly string[], isLenient: boolean): string[] {
+  const lengths = [...new Set(valuesOf(lines, 'content-length'))];
+  if (isLenient) return lengths.filter((length) => /^\d+$/.test(length));
+  if (lengths.length <= 1) return lengths;
+  const shown = lengths.map(quoted).join(' and ');
+  throw badAnswer(`it announces ${shown} bytes at once (--lenient takes the first)`);
 }
 
 /** Returns a head that also says that the connection is not used again. */

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Seen, serve, type TestServer } from '../../../support/http-server.ts';
+import { type Seen, serve, serveRaw, type TestServer } from '../../../support/http-server.ts';
 import { freshFolder } from '../../../support/run.ts';
 import { attempt, fetchOne, open, taskOf } from '../support.ts';
 
@@ -223,6 +223,23 @@ describe('method and body', () => {
     expect(seen.headers['content-type']).toBe('application/json');
   });
 
+  test.each([
+    ['purge', 'PURGE'],
+    ['Propfind', 'PROPFIND'],
+    ['query', 'QUERY'],
+    ['FROB', 'FROB'],
+    ['X-Own_1', 'X-Own_1'],
+    ['trace', 'TRACE'],
+  ])('%s is sent as %s', async (method, sentAs) => {
+    const heads: string[] = [];
+    const server = await serveRaw((socket, head) => {
+      heads.push(head);
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+    });
+    expect((await fetchOne({ url: server.url, method })).error).toBeUndefined();
+    expect(heads[0]?.split(' ')[0]).toBe(sentAs);
+  });
+
   test('the method json posts data or json as JSON', async () => {
     const post = async (more: object): Promise<string> => {
       const seen = await sent((url) => ({ url, method: 'json', ...more }));
@@ -237,7 +254,9 @@ describe('method and body', () => {
   });
 
   test.each([
-    [{ method: 'trace' }, 'method must be one of'],
+    [{ method: 'fetch' }, 'method must be one of'],
+    [{ method: 'A B' }, 'method must be one of'],
+    [{ method: 'Connect' }, 'method must not be CONNECT'],
     [{ method: 'post', json: '{"a":' }, 'json is not valid JSON'],
     [{ method: 'post', data: '{"a":' }, 'data is not valid JSON'],
     [{ method: 'post', data: [1] }, 'data must be'],
@@ -336,7 +355,8 @@ test('the method json without a body fails the task, and says where bodies come 
   const { error } = await fetchOne({ url: server.url, method: 'json' });
   expect(error).toEqual({
     code: 'REQUEST',
-    message: 'the method json needs a body: the attribute "json", else "data"',
+    message:
+      'the method json needs a body: the attribute "json", else "data", or --data, --form or --body-file',
   });
   expect(server.seen).toEqual([]);
 });

@@ -97,7 +97,7 @@ describe('a redirect', () => {
     const { error } = await fetchOne({ url: `${server.url}/differ` });
     expect(error).toEqual({
       code: 'REDIRECTS',
-      message: `127.0.0.1:${server.port} redirects to 2 places at once: "/x", "/y"`,
+      message: `127.0.0.1:${server.port} redirects to 2 places at once: "/x", "/y" (--lenient takes the first)`,
     });
     expect(server.seen.map(({ url }) => url)).toEqual(['/same', '/x', '/differ']);
   });
@@ -168,6 +168,15 @@ describe('a redirect', () => {
       return more();
     });
     expect((await fetchOne({ url: server.url })).result?.text).toBe('there');
+  });
+
+  test('with a body that stops is followed without it', async () => {
+    const server = await serve((response, { url }) => {
+      if (url !== '/') return void response.end('there');
+      response.writeHead(302, { location: '/new', 'content-length': '100' }).write('half');
+    });
+    const { result } = await fetchOne({ url: server.url }, { timeout: 30_000 });
+    expect(result?.text).toBe('there');
   });
 
   test('without a location is treated like any other response', async () => {

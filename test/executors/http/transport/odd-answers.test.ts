@@ -58,7 +58,7 @@ const REFUSED: readonly (readonly [title: string, answer: string, words: string]
   [
     'two lengths',
     `${OK}content-length: 2\r\ncontent-length: 3\r\n\r\nok`,
-    'it announces "2" and "3" bytes at once',
+    'it announces "2" and "3" bytes at once (--lenient takes the first)',
   ],
   [
     'a status below 100',
@@ -73,7 +73,7 @@ const REFUSED: readonly (readonly [title: string, answer: string, words: string]
   [
     'chunks inside another coding',
     `${OK}transfer-encoding: chunked, gzip\r\n\r\n`,
-    'its Transfer-Encoding has "chunked" before its end',
+    'its Transfer-Encoding has "chunked" before its end (--lenient takes it as the end)',
   ],
 ];
 
@@ -142,6 +142,54 @@ describe('an answer', () => {
     expect((await fetchOne({ url: server.url })).error?.message).toContain(
       'begins with 100 interim responses',
     );
+  });
+});
+
+describe('--lenient', () => {
+  test.each([
+    ['of two lengths takes the first', `${OK}content-length: 2\r\ncontent-length: 3\r\n\r\nok`, 'ok'],
+    ['ignores bytes after the body', `${OK}content-length: 2\r\n\r\nokextra`, 'ok'],
+    [
+      'takes chunks before another coding as the end',
+      `${OK}transfer-encoding: chunked, identity, chunked\r\n\r\n${chunk('ok')}${chunk('')}`,
+      'ok',
+    ],
+    [
+      'takes chunks that are gzipped, whatever their order',
+      `${OK}transfer-encoding: chunked, gzip\r\n\r\n${chunk(packed)}${chunk('')}`,
+      'hello',
+    ],
+    ['ignores an invalid length', `${OK}content-length: -5\r\n\r\nok`, 'ok'],
+    ['cleans a header of control characters', `${OK}x-a: b\0c\rd\r\ncontent-length: 2\r\n\r\nok`, 'ok'],
+    ['takes a space before a colon', `${OK}content-length : 2\r\n\r\nok`, 'ok'],
+    ['leaves out a line that is not a header', `${OK}oops\r\nx y: 1\r\ncontent-length: 2\r\n\r\nok`, 'ok'],
+    ['takes an answer without oddities', `${OK}content-length: 2\r\n\r\nok`, 'ok'],
+  ])('%s', async (_, answer, text) => {
+    const server = await serveRaw((socket) => void socket.end(Buffer.from(answer, 'latin1')));
+    const { error, result } = await fetchOne({ url: server.url }, { lenient: true });
+    expect(error).toBeUndefined();
+    expect(result?.text).toBe(text);
+    if (!answer.startsWith(`${OK}content-length: 2\r\n\r\nok`))
+      expect((await fetchOne({ url: server.url })).error?.message).toContain('--lenient');
+  });
+
+  test('follows the first of two places', async () => {
+    const server = await serveRaw((socket, head) => {
+      if (!head.startsWith('GET / ')) socket.end(`${OK}content-length: 2\r\n\r\nok`);
+      else socket.end('HTTP/1.1 302 Found\r\nlocation: /x\r\nlocation: /y\r\ncontent-length: 0\r\n\r\n');
+    });
+    expect((await fetchOne({ url: server.url })).error?.message).toContain('(--lenient takes the first)');
+    expect((await fetchOne({ url: server.url }, { lenient: true })).result?.url).toBe(`${server.url}/x`);
+  });
+
+  test('does not use the connection of a doubtful answer again', async () => {
+    const server = await serveRaw(
+      (socket) => void socket.write(`${OK}content-length: 2\r\ncontent-length: 3\r\n\r\nok`),
+    );
+    const executor = await open({ lenient: true });
+    for (let i = 0; i < 3; i++)
+      expect((await attempt(executor, { url: server.url })).result?.text).toBe('ok');
+    expect(server.connections).toBe(3);
   });
 });
 
