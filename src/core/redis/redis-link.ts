@@ -13,7 +13,7 @@ import {
   NO_ANSWER,
   reasonOf,
 } from './redis-faults.ts';
-import { makeClient } from './redis-options.ts';
+import { makeClient, scriptOf } from './redis-options.ts';
 import { Replicas } from './redis-replicas.ts';
 import { primaryState } from './redis-sentinel.ts';
 import { watchSilence } from './redis-silence.ts';
@@ -80,7 +80,7 @@ class Link implements RedisLink {
   }
 
   fault(error: unknown): TaskpipeError {
-    return faultOf(error, this.#verdict ?? this.#last, this.address);
+    return faultOf(error, this.#verdict ?? this.#last, this.address, (sha) => scriptOf(this.client, sha));
   }
 
   close(): void {
