@@ -135,6 +135,21 @@ describe('task-queue obeys Bull Board that', { timeout: 60_000 }, () => {
     expect(await size(at, '.waiting, .dead, .finished')).toBe('[0,1,1]');
   });
 
+  test('retries dead tasks whose uuids have characters with a meaning in urls and keys', async () => {
+    const { name, at } = fresh();
+    const uuids = ['a/b', 'a:b', 'a%2Fb', 'a b?c#d', '..', 'ü&=+', '17'];
+    await bury(at, ...uuids);
+    const { jobs } = await shown(name, 'failed');
+    expect(jobs.length).toBe(uuids.length);
+    for (const { id } of jobs) expect(await order(`/${name}/${encodeURIComponent(id)}/retry`), id).toBe(204);
+    expect((await drain(at)).trim().split('\n').sort()).toEqual(
+      tasks(...uuids)
+        .trim()
+        .split('\n')
+        .sort(),
+    );
+  });
+
   test('retries all dead tasks', async () => {
     const { name, at } = fresh();
     await bury(at, 'a', 'b', 'c');
