@@ -4,20 +4,23 @@ import { quoted } from '../core/base/terminal-text.ts';
 import { type Command, defineCommand, type Io } from '../core/options/command.ts';
 import { flag, path, size } from '../core/options/declare.ts';
 import type { OptionValues } from '../core/options/option.ts';
+import { patience } from '../core/options/redis-patience.ts';
 import { scrubbed } from '../core/options/secrets.ts';
 import { nearest } from '../core/options/suggest.ts';
+import { withoutUnused } from '../core/options/unused-options.ts';
 import { uuidFault } from '../core/record/task.ts';
 import { withPassword } from '../core/redis/redis-address.ts';
 import { checkPlaces, filePath, STDIN, STDOUT } from '../core/storage/path-conflicts.ts';
 import { MAX_LINE } from '../core/text/lines.ts';
 import { flushed, openRejects } from '../core/text/rejects.ts';
-import { type Ledger, openLedger } from '../ledgers/index.ts';
+import { isRedisLedger, type Ledger, openLedger } from '../ledgers/index.ts';
 import { hasAll, mark, type Named, readNamed, sift, unmark } from '../stages/ledger-filter.ts';
 
 const options = {
   yes: flag('confirm clear, which forgets everything'),
   rejects: path('write lines that are neither a record nor a uuid to this file, as NDJSON'),
   maxLine: size('maximum length of an input line', { default: MAX_LINE, defaultText: '16MB' }),
+  patience,
 };
 
 /** Context of a verb. */
@@ -154,6 +157,11 @@ async function* shown(batches: AsyncIterable<readonly Named[]>, io: Io): AsyncGe
   }
 }
 
+/** Reads batches once they are asked for. Until then a signal ends the process at once, as during a wait for Redis. */
+async function* onceAsked(read: () => AsyncIterable<readonly Named[]>): AsyncGenerator<readonly Named[]> {
+  yield* read();
+}
+
 async function* fromOperands(uuids: readonly string[]): AsyncGenerator<readonly Named[]> {
   yield uuids.map((uuid) => ({ uuid, line: uuid, isSuccess: true }));
 }
@@ -225,6 +233,12 @@ With uuids on the command line mark and unmark read and write nothing else.`,
     const fault = usageFault(verb, place, uuids);
     if (fault !== undefined) throw new TaskpipeError('USAGE', fault);
     checkFiles(verb as string, place as string, values.rejects, uuids.length > 0);
+    if (!isRedisLedger(place as string))
+      withoutUnused(
+        values,
+        new Map([['patience', 'is for a ledger in Redis; it does nothing with this one']]),
+        io.typed,
+      );
     const rejects = await openRejects({ file: values.rejects, warn: io.warn });
     const lineOptions = {
       source: 'stdin',
@@ -235,8 +249,10 @@ With uuids on the command line mark and unmark read and write nothing else.`,
     const input =
       uuids.length > 0
         ? fromOperands(uuids)
-        : shown(flushed(readNamed(io.stdin(io.aborting), lineOptions), rejects), io);
-    const ledger = openLedger(withPassword(place as string, io.env), io.warn);
+        : onceAsked(() => shown(flushed(readNamed(io.stdin(io.aborting), lineOptions), rejects), io));
+    const ledger = openLedger(withPassword(place as string, io.env), io.warn, {
+      ...{ patience: values.patience, stopping: io.stopping, aborting: io.aborting },
+    });
     const { act } = verbs[verb as string] as Verb;
     try {
       const code = await act({ ledger, values, io, input, hasOperands: uuids.length > 0 });

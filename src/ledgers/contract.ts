@@ -1,4 +1,5 @@
 import type { IdSet } from '../core/ids/index.ts';
+import type { RedisSettings } from '../core/redis/redis-client.ts';
 
 /** A change of the state of one uuid. */
 export interface Entry {
@@ -46,6 +47,9 @@ export interface OutputHistory {
   /** True if a power loss has left a hole in the ledger since all rows were last checked. */
   readonly hasGap: boolean;
 }
+
+/** Settings of a ledger in Redis; other kinds ignore them. */
+export type LedgerSettings = Pick<RedisSettings, 'patience' | 'stopping' | 'aborting'>;
 
 /** Counts of the lines and uuids of a ledger, for `task-done check`. */
 export interface Condition {

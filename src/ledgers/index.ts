@@ -5,17 +5,27 @@
 import { TaskpipeError } from '../core/base/errors.ts';
 import { withoutUser } from '../core/base/terminal-text.ts';
 import type { IdSet } from '../core/ids/index.ts';
-import type { Ledger } from './contract.ts';
+import type { Ledger, LedgerSettings } from './contract.ts';
 import { jsonlLedger } from './jsonl/jsonl-ledger.ts';
 import { redisLedger } from './redis-ledger.ts';
 import { sqliteLedger } from './sqlite-ledger.ts';
 
-export type { Condition, Entry, Ledger, LedgerWriter, OutputHistory, Seal } from './contract.ts';
+export type {
+  Condition,
+  Entry,
+  Ledger,
+  LedgerSettings,
+  LedgerWriter,
+  OutputHistory,
+  Seal,
+} from './contract.ts';
+
+type Open = (place: string, warn: (message: string) => void, settings: LedgerSettings) => Ledger;
 
 /**
  * Kinds of ledgers by the scheme of the place. A place without `://` is a file, or by its ending a database.
  */
-const ledgers: Readonly<Record<string, (place: string, warn: (message: string) => void) => Ledger>> = {
+const ledgers: Readonly<Record<string, Open>> = {
   file: jsonlLedger,
   redis: redisLedger,
   rediss: redisLedger,
@@ -27,11 +37,16 @@ const ledgers: Readonly<Record<string, (place: string, warn: (message: string) =
 /**
  * Returns the ledger at a place. Opens nothing yet.
  * @param place a path, or a url in Redis: `redis://h/0#name`
- * @param say writes a line to stderr
+ * @param warn writes a line to stderr
+ * @param settings how long a Redis is waited for
  * @throws {TaskpipeError} `USAGE` if the kind of the place is unknown
  */
-export function openLedger(place: string, warn: (message: string) => void): Ledger {
-  const kind = /^([a-z+]+):\/\//.exec(place)?.[1] ?? (/\.(db|sqlite3?)$/i.test(place) ? 'sqlite' : 'file');
+export function openLedger(
+  place: string,
+  warn: (message: string) => void,
+  settings: LedgerSettings = {},
+): Ledger {
+  const kind = kindOf(place);
   const make = ledgers[kind];
   if (make === undefined || place === '') {
     throw new TaskpipeError(
@@ -39,7 +54,16 @@ export function openLedger(place: string, warn: (message: string) => void): Ledg
       `a ledger is a JSONL file, as in done.jsonl, or redis://HOST/0#NAME; got ${JSON.stringify(withoutUser(place))}`,
     );
   }
-  return make(place, warn);
+  return make(place, warn, settings);
+}
+
+function kindOf(place: string): string {
+  return /^([a-z+]+):\/\//.exec(place)?.[1] ?? (/\.(db|sqlite3?)$/i.test(place) ? 'sqlite' : 'file');
+}
+
+/** Tells whether a ledger is in Redis. */
+export function isRedisLedger(place: string): boolean {
+  return ledgers[kindOf(place)] === redisLedger;
 }
 
 /**

@@ -4,30 +4,35 @@ import type { ChainableCommander } from 'ioredis';
 import { TaskpipeError } from '../core/base/errors.ts';
 import { IdSet } from '../core/ids/index.ts';
 import { type RedisAddress, redisAddress } from '../core/redis/redis-address.ts';
-import { connectRedis, type RedisLink } from '../core/redis/redis-client.ts';
+import { connectRedis, type RedisLink, type RedisSettings } from '../core/redis/redis-client.ts';
 import { assertKeyTypes, finishedKey, membersOf, undoneKey } from '../core/redis/redis-keys.ts';
 import { realPath } from '../core/storage/durable.ts';
-import type { Entry, Ledger, LedgerWriter, OutputHistory, Seal } from './contract.ts';
+import type { Entry, Ledger, LedgerSettings, LedgerWriter, OutputHistory, Seal } from './contract.ts';
 
 /**
  * Returns a ledger in Redis, for many machines: `redis://host/0#name`. It also has the tasks that the queue
  * of that name has finished. It is a set of uuids, so nothing in it can be torn.
- * @param say writes a line to stderr
+ * @param warn writes a line to stderr
  * @throws {TaskpipeError} `USAGE` if the place is an invalid url
  */
-export function redisLedger(place: string, warn: (message: string) => void): Ledger {
+export function redisLedger(
+  place: string,
+  warn: (message: string) => void,
+  waits: LedgerSettings = {},
+): Ledger {
+  const settings: RedisSettings = { ...waits, warn };
   const address = redisAddress(place, { env: {} });
   const name = nameIn(address);
   const finished = finishedKey(name);
   const undone = undoneKey(name);
-  const within = <T>(work: (link: RedisLink) => Promise<T>): Promise<T> => connected(address, warn, work);
+  const within = <T>(work: (link: RedisLink) => Promise<T>): Promise<T> => connected(address, settings, work);
   return {
     place: address.place,
     finished: () => within((link) => idsOf(link, finished)),
-    list: () => listed(address, warn, finished),
+    list: () => listed(address, settings, finished),
     history: (output) => within((link) => historyOf(link, name, output)),
-    rowsIn: (output) => listed(address, warn, savedKey(name, outputName(output))),
-    open: (output) => openWriter(address, warn, output),
+    rowsIn: (output) => listed(address, settings, savedKey(name, outputName(output))),
+    open: (output) => openWriter(address, settings, output),
     check: () =>
       within(async ({ client }) => {
         const counts = { finished: await client.scard(finished), undone: await client.scard(undone) };
@@ -91,8 +96,8 @@ function outputName(path: string): string {
 }
 
 /** Connects, and checks that no other program uses the keys of the ledger. */
-async function connect(address: RedisAddress, warn: (message: string) => void): Promise<RedisLink> {
-  const link = await connectRedis(address, { warn });
+async function connect(address: RedisAddress, settings: RedisSettings): Promise<RedisLink> {
+  const link = await connectRedis(address, settings);
   const name = nameIn(address);
   try {
     await link.run(() =>
@@ -110,10 +115,10 @@ async function connect(address: RedisAddress, warn: (message: string) => void): 
 
 async function connected<T>(
   address: RedisAddress,
-  warn: (message: string) => void,
+  settings: RedisSettings,
   work: (link: RedisLink) => Promise<T>,
 ): Promise<T> {
-  const link = await connect(address, warn);
+  const link = await connect(address, settings);
   try {
     return await link.run(() => work(link));
   } finally {
@@ -129,10 +134,10 @@ async function idsOf({ client }: RedisLink, key: string): Promise<IdSet> {
 
 async function* listed(
   address: RedisAddress,
-  warn: (message: string) => void,
+  settings: RedisSettings,
   key: string,
 ): AsyncGenerator<readonly string[]> {
-  const link = await connect(address, warn);
+  const link = await connect(address, settings);
   const met = new IdSet(); // a scan may give a member twice
   try {
     for await (const members of membersOf(link.client, key)) yield members.filter((uuid) => met.add(uuid));
@@ -165,12 +170,12 @@ async function historyOf(link: RedisLink, name: string, path: string): Promise<O
 
 async function openWriter(
   address: RedisAddress,
-  warn: (message: string) => void,
+  settings: RedisSettings,
   path: string | undefined,
 ): Promise<LedgerWriter> {
   const name = nameIn(address);
   const output = path === undefined ? undefined : outputName(path);
-  const link = await connect(address, warn);
+  const link = await connect(address, settings);
   const know = async (end: number, seal?: Seal): Promise<void> => {
     if (output === undefined) throw new TaskpipeError('USAGE', 'the ledger was opened for no output');
     await link.keep(() => {

@@ -1,9 +1,9 @@
 import { TaskpipeError } from '../core/base/errors.ts';
-import { count, duration, flag, path, text, value, values } from '../core/options/declare.ts';
+import { count, flag, path, text, value, values } from '../core/options/declare.ts';
 import { InvalidValue, type OptionValues } from '../core/options/option.ts';
+import { patience } from '../core/options/redis-patience.ts';
 import { CONCEALED } from '../core/options/secrets.ts';
 import { PASSWORD_VARIABLE } from '../core/redis/redis-address.ts';
-import { PATIENCE } from '../core/redis/redis-client.ts';
 import type { QueueSettings } from './index.ts';
 
 /** Options for the connection, for every command that uses queues. */
@@ -16,10 +16,7 @@ export const connectionOptions = {
     'read the password of Redis from this file; default: TASK_REDIS_PASSWORD, or in the url',
   ),
   volatile: flag('accept a Redis that loses its data when it stops, or evicts it when it is full'),
-  patience: duration('time that Redis may be unavailable before the command fails', {
-    default: PATIENCE,
-    defaultText: '1m',
-  }),
+  patience,
 };
 
 /** File with these options that is read if no queue is given. */

@@ -105,7 +105,8 @@ function serverOptions({
     },
     clientErrorHandler: answerNoRequest,
     routerOptions: { maxParamLength: 256 },
-    ajv: { customOptions: { coerceTypes: true, removeAdditional: false } },
+    // With strictNumbers, the bounds of a number do not apply to 1e400, which becomes Infinity.
+    ajv: { customOptions: { coerceTypes: true, removeAdditional: false, strictNumbers: false } },
   };
 }
 

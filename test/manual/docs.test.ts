@@ -32,7 +32,20 @@ const OTHERS = new Set([
   ...['EBADNAME', 'EFORMERR', 'ENOTFOUND'], // of DNS
   ...['TRUE', 'FALSE', 'EOF', 'LZIP'], // LZIP: the beginning of a packed file
   ...['TUNNEL_REFUSED', 'ADDRESS_DENIED', 'BAD_ANSWER'], // internal codes; users see CONNECTION and DENIED
-  ...['COUNT', 'LPOS', 'NX', 'PX', 'SET', 'TIME', 'UNKNOWN', 'TASK_QUEUE', 'NOPERM', 'SENTINEL', 'WRONGTYPE'], // of Redis
+  ...[
+    'COUNT',
+    'LPOS',
+    'NX',
+    'PX',
+    'SET',
+    'TIME',
+    'UNKNOWN',
+    'TASK_QUEUE',
+    'NOPERM',
+    'SENTINEL',
+    'SETNAME',
+    'WRONGTYPE',
+  ], // of Redis
   ...[
     'DEL',
     'EXISTS',

@@ -67,7 +67,16 @@ describe('a user of an ACL', () => {
       `the user "worker" may not run INFO: ACL SETUSER worker +info; ${page}`,
     );
     expect(await size(`${rules()} -xadd`, 'push')).toBe(
-      `the user "worker" may not run a command of a script; ${page}`,
+      `the user "worker" may not run XADD: ACL SETUSER worker +xadd; ${page}`,
+    );
+    expect(await size(`${rules()} -lpush -rpush`, 'push')).toBe(
+      `the user "worker" may not run RPUSH or LPUSH: ACL SETUSER worker +rpush +lpush; ${page}`,
+    );
+    expect(await size(`${rules()} -multi`, 'push')).toBe(
+      `the user "worker" may not run MULTI: ACL SETUSER worker +multi; ${page}`,
+    );
+    expect(await size(`${rules()} -evalsha -eval`, 'push')).toMatch(
+      /^the user "worker" may not run EVAL(?:SHA)?: ACL SETUSER worker \+eval/,
     );
     expect(await size(rules().replace('~bull:crawl:*', ''))).toBe(
       `the user "worker" may not use the key bull:crawl:wait: ACL SETUSER worker ~bull:crawl:* ~taskpipe:crawl:*; ${page}`,

@@ -7,8 +7,8 @@ import { messageOf } from '../../src/core/base/errors.ts';
 import { openQueues, type QueueSettings } from '../../src/queues/index.ts';
 import * as certificates from '../support/certificates.ts';
 import { freePort } from '../support/port.ts';
-import { needsRedis, startRedis } from '../support/redis.ts';
-import { freshFolder, sh } from '../support/run.ts';
+import { ask, needsRedis, startRedis } from '../support/redis.ts';
+import { ended, freshFolder, sh, start } from '../support/run.ts';
 
 beforeEach(needsRedis);
 
@@ -38,6 +38,20 @@ test('an unreachable Redis is reported at once, retried, and ends with 74, witho
     'task-queue: cannot reach redis://127.0.0.1:1/0: connection refused; is Redis running there?; trying for 0.4 s\n' +
       'task-queue: redis://127.0.0.1:1/0: connection refused; is Redis running there?\n',
   ]);
+});
+
+test('a push whose Redis freezes while it works ends with 74 within --patience, although its input goes on', async () => {
+  const redis = await startRedis();
+  const push = start(`exec task-queue push ${redis.url} --name q --patience 1s`);
+  const end = ended(push);
+  push.stdin?.on('error', () => {}); // it ends while we write
+  push.stdin?.write('{"uuid":"a"}\n');
+  while ((await ask(redis.port, 'exists bull:q:=a')) !== '1');
+  redis.freeze(true);
+  push.stdin?.write('{"uuid":"b"}\n');
+  const { code, stderr } = await end;
+  redis.freeze(false);
+  expect([code, stderr]).toEqual([74, expect.stringMatching(/went away; .* 1 s\n.*no answer; .*\n$/s)]);
 });
 
 test('the password comes from the url, a file or the environment, and a wrong one fails without a wait', async () => {

@@ -81,6 +81,8 @@ const CASES: readonly Case[] = [
   ['another method', '', { method: 'PUT', headers: JSON_TYPE, body: '{}' }, 405, 'METHOD'],
   ['an unknown status', '/tasks?status=ALL', {}, 400, 'STATUS'],
   ['an endless page', '/tasks?limit=1000000', {}, 400, 'QUERY'],
+  ['an infinite page', '/tasks?limit=1e400', {}, 400, 'QUERY'],
+  ['a page before infinity', '/tasks?before=1e400', {}, 400, 'QUERY'],
 ];
 
 describe('task-serve', { timeout: 60_000 }, () => {

@@ -4,7 +4,6 @@ import { openLink } from './redis-link.ts';
 import { checkServer } from './redis-server.ts';
 
 export type { RedisLink, RedisSettings } from './contract.ts';
-export { PATIENCE } from './redis-link.ts';
 
 /**
  * Connects, and checks that the server can be trusted with tasks.

@@ -42,19 +42,28 @@ function causeOf(error: unknown): unknown {
   return first ?? error;
 }
 
+/** Finds the text of a Lua script by its SHA-1; undefined if it is unknown. */
+export type ScriptOf = (sha: string) => string | undefined;
+
 /**
  * Returns the error of a command or of the connection, with its reason in words.
  * @param last last error of the connection, which explains why it is closed
+ * @param scriptOf finds the script that a command was in
  */
-export function faultOf(error: unknown, last: unknown, address: RedisAddress): TaskpipeError {
+export function faultOf(
+  error: unknown,
+  last: unknown,
+  address: RedisAddress,
+  scriptOf?: ScriptOf,
+): TaskpipeError {
   if (error instanceof TaskpipeError) return error;
   const cause = messageOf(error).includes('Connection is closed') ? (last ?? error) : causeOf(error);
   if (cause instanceof TaskpipeError) return cause;
   const code = messageOf(cause).includes('WRONGTYPE') ? 'DATA' : 'IO';
-  return new TaskpipeError(code, `${address.place}: ${reasonOf(cause, address)}`, { cause });
+  return new TaskpipeError(code, `${address.place}: ${reasonOf(cause, address, scriptOf)}`, { cause });
 }
 
-type Reason = string | ((error: unknown, address: RedisAddress) => string);
+type Reason = string | ((error: unknown, address: RedisAddress, scriptOf?: ScriptOf) => string);
 
 /** Patterns of errors of Redis or the network, each with its meaning and remedy. */
 const REASONS: readonly (readonly [RegExp, Reason])[] = [
@@ -109,17 +118,17 @@ const REASONS: readonly (readonly [RegExp, Reason])[] = [
 ];
 
 /** Returns the meaning of an error, and its remedy. */
-export function reasonOf(error: unknown, address: RedisAddress): string {
+export function reasonOf(error: unknown, address: RedisAddress, scriptOf?: ScriptOf): string {
   const words = messageOf(error);
   const reason = tlsReason(error, address) ?? REASONS.find(([pattern]) => pattern.test(words))?.[1] ?? words;
-  return typeof reason === 'string' ? reason : reason(error, address);
+  return typeof reason === 'string' ? reason : reason(error, address, scriptOf);
 }
 
 /** Place of the rules that a user needs. */
 const RULES = 'docs/task-queue.md has all rules, under "Users and permissions"';
 
 /** Names the command or keys that a user may not use. */
-function permissionOf(error: unknown, { user = 'default' }: RedisAddress): string {
+function permissionOf(error: unknown, { user = 'default' }: RedisAddress, scriptOf?: ScriptOf): string {
   const words = messageOf(error);
   const { args = [] } = (error as { command?: { args?: readonly unknown[] } }).command ?? {};
   if (/\bchannel/.test(words)) return `the user "${user}" may not use a channel; ${RULES}`;
@@ -129,13 +138,26 @@ function permissionOf(error: unknown, { user = 'default' }: RedisAddress): strin
     const name = key.split(':')[1] ?? 'NAME';
     return `the user "${user}" may not use the key ${key}: ACL SETUSER ${user} ~bull:${name}:* ~taskpipe:${name}:*; ${RULES}`;
   }
-  const command = /'([^']+)' command/.exec(words)?.[1] ?? commandAt(words, String(args[0] ?? ''));
-  if (command === undefined) return `the user "${user}" may not run a command of a script; ${RULES}`;
-  return `the user "${user}" may not run ${command.toUpperCase()}: ACL SETUSER ${user} +${command.toLowerCase()}; ${RULES}`;
+  const named = /'([^']+)' command/.exec(words)?.[1];
+  const commands =
+    named === undefined ? commandsAt(words, String(args[0] ?? ''), scriptOf) : [named.toUpperCase()];
+  if (commands.length === 0) return `the user "${user}" may not run a command of a script; ${RULES}`;
+  const rights = commands.map((command) => `+${command.toLowerCase()}`).join(' ');
+  return `the user "${user}" may not run ${commands.join(' or ')}: ACL SETUSER ${user} ${rights}; ${RULES}`;
 }
 
-/** Returns the command in the line of a script that an error names. */
-function commandAt(words: string, script: string): string | undefined {
+/**
+ * Returns the commands in the line of a script that an error names: several if a variable has the name.
+ * @param given text of the script, if the command that failed had it
+ */
+function commandsAt(words: string, given: string, scriptOf?: ScriptOf): readonly string[] {
+  const sha = /(?:f_|script: )([0-9a-f]{40})/.exec(words)?.[1] ?? given;
+  const script = scriptOf?.(sha) ?? given;
   const line = Number(/@?user_script:(\d+)/.exec(words)?.[1]);
-  return /call\(\s*["'](\w+)["']/.exec(script.split('\n')[line - 1] ?? '')?.[1];
+  const [, name, variable] =
+    /call\(\s*(?:["'](\w+)["']|(\w+))/.exec(script.split('\n')[line - 1] ?? '') ?? [];
+  if (name !== undefined) return [name.toUpperCase()];
+  if (variable === undefined) return [];
+  const values = [...script.matchAll(new RegExp(`\\b${variable} = .*`, 'g'))].join('\n');
+  return [...new Set(values.match(/(?<=["'])[A-Z]+(?=["'])/g))];
 }

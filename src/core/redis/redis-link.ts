@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { messageOf, TaskpipeError } from '../base/errors.ts';
+import { PATIENCE } from '../options/redis-patience.ts';
 import type { RedisLink, RedisSettings } from './contract.ts';
 import type { RedisAddress } from './redis-address.ts';
 import {
@@ -13,14 +14,11 @@ import {
   NO_ANSWER,
   reasonOf,
 } from './redis-faults.ts';
-import { makeClient } from './redis-options.ts';
+import { makeClient, scriptOf } from './redis-options.ts';
 import { Replicas } from './redis-replicas.ts';
 import { primaryState } from './redis-sentinel.ts';
-import { watchSilence } from './redis-silence.ts';
+import { rejectUnanswered, watchSilence } from './redis-silence.ts';
 import { probe } from './redis-tls.ts';
-
-/** Default of `--patience`, in milliseconds. */
-export const PATIENCE = 60_000;
 
 /** Time for which an unavailable server is waited for after a stop was requested, in milliseconds. */
 const STOPPING = 2000;
@@ -80,7 +78,7 @@ class Link implements RedisLink {
   }
 
   fault(error: unknown): TaskpipeError {
-    return faultOf(error, this.#verdict ?? this.#last, this.address);
+    return faultOf(error, this.#verdict ?? this.#last, this.address, (sha) => scriptOf(this.client, sha));
   }
 
   close(): void {
@@ -157,6 +155,7 @@ class Link implements RedisLink {
       this.#onError(messageOf(error).startsWith('All sentinels') ? (sentinelFault ?? error) : error),
     );
     client.on('end', unwatch);
+    client.on('end', () => rejectUnanswered(client, new Error(CLOSED)));
     client.on('close', () => this.#onClose());
     client.on('ready', () => this.#onReady());
   }

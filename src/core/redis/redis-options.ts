@@ -78,3 +78,9 @@ function sentinelOptions(
     ...(secure === undefined ? {} : { sentinelTLS: secure, enableTLSForSentinelMode: true }),
   };
 }
+
+/** Returns the text of a Lua script that a client has defined, by its SHA-1; undefined if there is none. */
+export function scriptOf({ scriptsSet }: Redis, sha: string): string | undefined {
+  const scripts = Object.values(scriptsSet as Readonly<Record<string, { lua: string; sha: string }>>);
+  return scripts.find((script) => script.sha === sha)?.lua;
+}

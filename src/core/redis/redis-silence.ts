@@ -63,6 +63,20 @@ export function watchSilence(client: Redis, options: SilenceOptions): () => void
   };
 }
 
+/**
+ * Rejects the commands that the last connection left without an answer: ioredis keeps them for a later connection, and
+ * forgets them if there is none, so that their callers would wait for ever.
+ */
+export function rejectUnanswered(client: Redis, error: Error): void {
+  const { prevCommandQueue: left } = client as unknown as { prevCommandQueue?: CommandQueue | null };
+  for (let item = left?.shift(); item !== undefined; item = left?.shift()) item.command.reject(error);
+}
+
+/** Commands that ioredis keeps. */
+interface CommandQueue {
+  shift(): { readonly command: { reject(error: Error): void } } | undefined;
+}
+
 /** Returns a text that changes whenever the connection receives bytes, or sends some that waited. */
 function trafficOf({ stream }: Redis): string {
   const { bytesRead, writableLength } = (stream ?? {}) as { bytesRead?: number; writableLength?: number };

@@ -30,3 +30,14 @@ export function backendOf(link: RedisLink, name: string, lease: number): RedisQu
   backend.on('error', () => {}); // the link reports errors
   return backend;
 }
+
+/**
+ * Names the connection as BullMQ's workers do: dashboards tell by it which queues have workers. A connection has one name,
+ * so that a worker of several queues shows at the first one.
+ */
+export function nameConnection({ link: { client }, backend }: Bull, worker: string): void {
+  if (client.options.connectionName) return;
+  const name = backend.clientName(`:w:${worker.replaceAll(/[^!-~]/g, '_')}`);
+  client.options.connectionName = name; // ioredis sends it again when it reconnects
+  client.client('SETNAME', name).catch(() => {}); // some hosted servers refuse it
+}

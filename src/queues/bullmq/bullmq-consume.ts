@@ -14,7 +14,7 @@ import {
   uuidOf,
   workersKey,
 } from '../job-keys.ts';
-import { type Bull, backendOf } from './bull.ts';
+import { type Bull, backendOf, nameConnection } from './bull.ts';
 import { reasonOf } from './bullmq-dead.ts';
 import { addAllRepeats, countRepeats } from './bullmq-repeat.ts';
 import { isStale, jobOf } from './bullmq-settle.ts';
@@ -43,6 +43,7 @@ interface Job extends JobCounts {
 export async function openConsumer(bull: Bull, options: ConsumeOptions): Promise<Consumer> {
   const consumer = new BullConsumer(bull, options);
   await consumer.greet();
+  nameConnection(bull, options.worker);
   return consumer;
 }
 

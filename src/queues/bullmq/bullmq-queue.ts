@@ -120,5 +120,13 @@ async function clear(bull: Bull): Promise<void> {
   await pause(bull);
   await link.client.del(repeatsKey(name));
   while ((await backend.obliterate({ force: true, count: 10_000 })) > 0);
+  await removeOrphans(bull);
   if (paused) await pause(bull);
+}
+
+/** Deletes jobs that no list has, as after someone deleted a list: their tasks would count as seen for ever. */
+async function removeOrphans({ link: { client }, backend }: Bull): Promise<void> {
+  const match = backend.toKey('').replaceAll(/[*?[\]\\]/g, '\\$&');
+  for await (const keys of client.scanStream({ match: `${match}*`, count: 10_000 }))
+    if (keys.length > 0) await client.unlink(...keys);
 }

@@ -50,8 +50,11 @@ export function openApiOf(endpoint: string, hasToken: boolean, version: string):
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'this service' }],
-    tags: [{ name: 'tasks' }, { name: 'service' }],
-    ...(hasToken ? { security: [{ token: [] }] } : {}),
+    tags: [
+      { name: 'tasks', description: 'Submitted tasks' },
+      { name: 'service', description: 'The service itself' },
+    ],
+    security: hasToken ? [{ token: [] }] : [],
     paths,
     components: {
       schemas: NAMED_SCHEMAS,
@@ -84,9 +87,10 @@ function describe(operation: Operation, hasToken: boolean): ApiSchema {
 }
 
 function parameterOf([name, parameter]: readonly [string, QueryParameter]): ApiSchema {
-  const { schema, description, isRequired = false, example } = parameter;
+  const { schema, isList, description, isRequired = false, example } = parameter;
   return {
-    ...{ name, in: 'query', required: isRequired, description, schema },
+    ...{ name, in: 'query', required: isRequired, description },
+    ...(isList ? { style: 'form', explode: false, schema: { type: 'array', items: schema } } : { schema }),
     ...(example === undefined ? {} : { example }),
   };
 }
@@ -116,6 +120,7 @@ const HEALTH: ApiSchema = {
   security: [],
   responses: {
     200: { description: 'It works.', content: { 'application/json': { schema: goodSchema(objectOf({})) } } },
+    403: errorOf(403),
     503: errorOf(503),
   },
 };

@@ -1,9 +1,23 @@
 import { STATES } from '../store/stored-record.ts';
-import { type ApiSchema, BATCH, DATA, HISTORY, LOG, objectOf, PAGE, SUBMITTED, TASK } from './schemas.ts';
+import {
+  type ApiSchema,
+  BATCH,
+  DATA,
+  HISTORY,
+  LOG,
+  objectOf,
+  PAGE,
+  STATE,
+  SUBMITTED,
+  TASK,
+} from './schemas.ts';
 
 /** A parameter in the query of a url. */
 export interface QueryParameter {
+  /** Schema of the value; of one value if `isList`. */
   readonly schema: ApiSchema;
+  /** Set if the parameter has several values, after commas or each with its name. The route checks them. */
+  readonly isList?: true;
   readonly description: string;
   readonly isRequired?: boolean;
   readonly example?: unknown;
@@ -84,9 +98,10 @@ export const OPERATIONS = {
     summary: 'Lists tasks, the newest first',
     query: {
       status: {
-        schema: { type: 'string', maxLength: 200 },
+        schema: STATE,
+        isList: true,
         description: `states, separated by commas: ${STATES.join(', ')}`,
-        example: 'FAILURE,CANCELLED',
+        example: ['FAILURE', 'CANCELLED'],
       },
       search: {
         schema: { type: 'string', maxLength: 200 },
@@ -155,6 +170,8 @@ export function querySchema({ id, query = {} }: Operation): ApiSchema {
   return {
     type: 'object',
     required,
-    properties: Object.fromEntries(Object.entries(query).map(([name, { schema }]) => [name, schema])),
+    properties: Object.fromEntries(
+      Object.entries(query).map(([name, { schema, isList }]) => [name, isList ? {} : schema]),
+    ),
   };
 }

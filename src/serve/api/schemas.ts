@@ -20,7 +20,8 @@ export function objectOf(properties: Readonly<Record<string, ApiSchema>>, more: 
 
 const TASK_ID: ApiSchema = { type: 'string', description: 'id of the task', examples: [ID] };
 
-const STATE: ApiSchema = {
+/** A state of a task. */
+export const STATE: ApiSchema = {
   type: 'string',
   enum: [...STATES],
   description: 'PENDING: waits; RUNNING: has started; all others are final',

@@ -9,7 +9,7 @@ import { countsOf } from './watchers.ts';
 
 /** Parameters of the list. */
 export interface Asked {
-  readonly status?: string;
+  readonly status?: string | readonly string[];
   readonly search?: string;
   readonly before?: number;
   readonly limit: number;
@@ -87,14 +87,7 @@ function headOf(service: Service, task: ListedTask, running: RunningTask | undef
 
 /** Returns a page of the list, as JSON text. */
 export async function listText(service: Service, { status, search, before, limit }: Asked): Promise<string> {
-  const states = status?.split(',');
-  const unknown = states?.find((state) => !(STATES as readonly string[]).includes(state));
-  if (unknown !== undefined)
-    throw new Refusal(
-      400,
-      'STATUS',
-      `status must be one or more of ${STATES.join(', ')}; got ${JSON.stringify(unknown)}`,
-    );
+  const states = status === undefined ? undefined : statesOf([status].flat());
   const running = service.running.copy();
   const uuids = [...running.keys()];
   const rows = await service.store.queries.list({ states, search, before, limit, running: uuids });
@@ -107,6 +100,15 @@ export async function listText(service: Service, { status, search, before, limit
     return `{${members.join(',')}}`;
   });
   return `{"tasks":[${tasks.join(',')}],"next":${next},"counts":${JSON.stringify(countsOf(service))}}`;
+}
+
+/** Returns the states of a filter, each once. @throws {Refusal} 400 */
+function statesOf(values: readonly string[]): readonly string[] {
+  const states = [...new Set(values.flatMap((value) => value.split(',')))];
+  const unknown = states.find((state) => !(STATES as readonly string[]).includes(state));
+  if (unknown === undefined) return states;
+  const got = JSON.stringify(unknown.slice(0, 40));
+  throw new Refusal(400, 'STATUS', `status must be one or more of ${STATES.join(', ')}; got ${got}`);
 }
 
 /** Returns the beginning of the data. The line of a task begins with its uuid. */

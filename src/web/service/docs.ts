@@ -23,7 +23,7 @@ interface Operation {
 
 interface ApiDocument {
   readonly info: { readonly description: string };
-  readonly security?: readonly object[];
+  readonly security: readonly object[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
 }
 
@@ -43,7 +43,7 @@ export async function docs(main: HTMLElement): Promise<void> {
   );
   for (const [path, operations] of Object.entries(paths))
     for (const [method, operation] of Object.entries(operations))
-      main.append(sectionOf(method.toUpperCase(), path, operation, security !== undefined));
+      main.append(sectionOf(method.toUpperCase(), path, operation, security.length > 0));
 }
 
 function sectionOf(method: string, path: string, operation: Operation, hasToken: boolean): HTMLElement {

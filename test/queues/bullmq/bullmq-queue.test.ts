@@ -165,3 +165,31 @@ test('a task that is added again while a worker has it is delivered once more af
     await queue.settle([{ uuid: 'a', kind: 'done' }], { worker: 'w' });
     expect(await consumer.isEmpty()).toBe(true);
   }));
+
+test('a failed task keeps its priority when it is delivered again', () =>
+  withQueue(async (queue) => {
+    for (const [uuid, priority] of [
+      ['low', 9],
+      ['high', 1],
+      ['middle', 5],
+    ] as const)
+      await queue.push([task(uuid)], { priority });
+    const consumer = await consume(queue, 'w');
+    expect(uuidsOf(await consumer.take(1))).toEqual(['high']);
+    expect((await queue.settle([{ uuid: 'high', kind: 'failed' }])).again).toBe(1);
+    await consumer.returned();
+    expect(uuidsOf(await consumer.take(3))).toEqual(['high', 'middle', 'low']);
+  }));
+
+test('clear also removes jobs that no list has, so that their tasks can be pushed again', () =>
+  withQueue(async (queue, name) => {
+    await queue.push(['a', 'b'].map(task));
+    const client = new Redis(redis.url);
+    await client.del(`bull:${name}:wait`); // someone deletes a list by hand
+    await client.set('bull:other:=a', 'theirs');
+    expect(await queue.push([task('a')])).toMatchObject({ added: 0, seen: 1 });
+    await queue.clear();
+    expect(await queue.push(['a', 'b'].map(task))).toMatchObject({ added: 2, seen: 0 });
+    expect(await client.get('bull:other:=a')).toBe('theirs');
+    client.disconnect();
+  }));

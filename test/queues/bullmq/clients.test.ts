@@ -4,6 +4,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { needsRedis, startRedis, type TestRedis } from '../../support/redis.ts';
 import { ended, has, sh, start } from '../../support/run.ts';
+import { drain, push, size, tasks } from '../commands.ts';
 
 let redis: TestRedis;
 let connection: Redis;
@@ -27,18 +28,6 @@ function fresh(): { board: BullQueue; at: string; name: string } {
   closing.push(() => board.close());
   return { board, name, at: `${redis.url} --name ${name}` };
 }
-
-const tasks = (...uuids: string[]): string => uuids.map((uuid) => `{"uuid":"${uuid}"}\n`).join('');
-const push = (at: string, input: string, more = '') => sh(`task-queue push ${at} ${more} --quiet`, { input });
-/** Takes all tasks and settles them. Returns their lines. */
-const drain = async (at: string, verb = 'ack'): Promise<string> =>
-  (
-    await sh(
-      `task-queue pull ${at} --until-empty --quiet | tee out | task-queue ${verb} ${at} --quiet; cat out`,
-    )
-  ).stdout;
-const size = async (at: string, fields: string): Promise<string> =>
-  (await sh(`task-queue size ${at} | jq -c '[${fields}]'`)).stdout.trim();
 
 describe('a dashboard sees', () => {
   test('the same counts as task-queue size', async () => {

@@ -1,0 +1,10 @@
+import { duration } from './declare.ts';
+
+/** Default of `--patience`, in milliseconds. */
+export const PATIENCE = 60_000;
+
+/** Option of the commands that use a Redis. */
+export const patience = duration('time that Redis may be unavailable before the command fails', {
+  default: PATIENCE,
+  defaultText: '1m',
+});
