@@ -15,5 +15,6 @@ test('of tasks in flight with one that ends its machine or worker, only that one
     'that exhaust memory': 2,
     'that exhaust memory of a thread': 2,
     'that exit': 2,
+    'that throw from a timer': 2,
   });
 }, 600_000);

@@ -1,6 +1,6 @@
 import { startRedis } from '../support/redis.ts';
 import { type Fleet, withFleet } from './support/fleet.ts';
-import { endOf, inLanes, type Notes, notes } from './support/live.ts';
+import { inLanes, type Notes, notes } from './support/live.ts';
 import type { Program } from './support/program.ts';
 import type { Report } from './support/report.ts';
 
@@ -20,7 +20,8 @@ interface Poison {
   readonly exec?: string;
 }
 
-const EXHAUST = 'for (const all = []; ; ) all.push(new Array(100_000).fill({}))';
+/** Few and large arrays: many small ones would take long to collect. */
+const EXHAUST = 'for (const all = []; ; ) all.push(new Array(2_000_000).fill(all.length / 3))';
 /** A small heap, so that it is full soon, in megabytes. */
 const HEAP = 100;
 
@@ -29,8 +30,19 @@ const POISONS: readonly Poison[] = [
   { name: 'that kill the machine', deed: `process.kill(0, 'SIGKILL')`, code: 'LEASE' },
   { name: 'that throw', deed: `throw Object.assign(new Error('no'), { code: 'BAD' })`, code: 'BAD' },
   { name: 'that exhaust memory', deed: EXHAUST, code: 'LEASE' },
-  { name: 'that exhaust memory of a thread', deed: EXHAUST, code: 'THREAD', exec: '--threads 2' },
+  {
+    name: 'that exhaust memory of a thread',
+    deed: EXHAUST,
+    code: 'THREAD',
+    exec: '--threads 2 --retries 0',
+  },
   { name: 'that exit', deed: 'process.exit(0)', code: 'LEASE' },
+  {
+    name: 'that throw from a timer',
+    deed: `await new Promise(() => setTimeout(() => { throw new Error('late'); }))`,
+    code: 'LEASE',
+    exec: '--grace 100ms',
+  },
 ];
 
 const MACHINES = ['m0', 'm1'] as const;
@@ -49,6 +61,7 @@ export async function poison(program: Program): Promise<Report> {
     const work = moduleOf(deed);
     await withFleet({ program, notes: report, ...server, work, exec }, async (fleet) => {
       await fleet.push(TASKS, ATTEMPTS);
+      fleet.allow(GUILTY.length * ATTEMPTS); // neighbours on a thread that dies run again
       await Promise.all(MACHINES.map((machine) => service(fleet, machine, report)));
       await fleet.examine(GUILTY);
       const causes = JSON.stringify(await fleet.queue.causes());
@@ -78,9 +91,9 @@ export default async ({ uuid }) => {
 async function service(fleet: Fleet, name: string, report: Notes): Promise<void> {
   for (let starts = 1; starts <= STARTS; starts++) {
     const env = { NODE_OPTIONS: `--max-old-space-size=${HEAP}` };
-    const { group, end } = fleet.start(name, { untilEmpty: true, env });
+    const machine = fleet.start(name, { untilEmpty: true, env });
     report.count('starts');
-    const { codes, stderr } = await endOf(group, end, (who) => report.add('hang', `${name}: ${who}`));
+    const { codes, stderr } = await fleet.ends(machine);
     if (codes.get('pull') === 0) return;
     fleet.allow();
     if (codes.has('pull') && codes.get('pull') !== 141)

@@ -197,33 +197,35 @@ export class Fleet {
     await Promise.all(last.map((machine) => this.endsWell(machine)));
   }
 
-  /** Waits for the end of a machine as long as the queue gets on, and checks its exit codes. */
+  /** Waits for the end of a machine, which must succeed. */
   async endsWell(machine: Machine): Promise<void> {
-    const { name, group, end } = machine;
-    let isEnded = false;
-    const watch = async (): Promise<void> => {
-      for (let before = -1, since = performance.now(); !isEnded; await after(250)) {
-        const { finished } = await this.queue.size();
-        if (finished !== before) since = performance.now();
-        before = finished;
-        if (performance.now() - since < STILL) continue;
-        this.notes.add(
-          'hang',
-          `${name}: ${processesOf(group)
-            .map(({ command }) => command)
-            .join('; ')}`,
-        );
-        kill(machine);
-      }
-    };
-    const watching = watch();
-    const { codes, stderr } = await end;
-    isEnded = true;
-    await watching;
+    const { name } = machine;
+    const { codes, stderr } = await this.ends(machine);
     if (codes.size === 0) this.notes.add('crash', `${name} was killed`);
     for (const [stage, code] of codes)
       if (code !== 0)
         this.notes.add('exit code', `${name}: ${stage} ended with ${code}: ${stderr.slice(-500)}`);
+  }
+
+  /** Waits for the end of a machine as long as the queue gets on, and kills it if it does not. */
+  async ends(machine: Machine): Promise<Awaited<Machine['end']>> {
+    let isEnded = false;
+    const watch = async (): Promise<void> => {
+      for (let before = '', since = performance.now(); !isEnded; await after(250)) {
+        const { workers: _, ...size } = await this.queue.size();
+        if (JSON.stringify(size) !== before) since = performance.now();
+        before = JSON.stringify(size);
+        if (performance.now() - since < STILL) continue;
+        const left = processesOf(machine.group).map(({ command }) => command.replaceAll('\0', ' '));
+        this.notes.add('hang', `${machine.name}: ${left.join('; ')}`);
+        kill(machine);
+      }
+    };
+    const watching = watch();
+    const ended = await machine.end;
+    isEnded = true;
+    await watching;
+    return ended;
   }
 
   /** At any time, what the queue calls finished must have a row. */
