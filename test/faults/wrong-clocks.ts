@@ -1,7 +1,7 @@
 import { startRedis } from '../support/redis.ts';
 import { sh } from '../support/run.ts';
 import { type Fleet, withFleet } from './support/fleet.ts';
-import { notes } from './support/live.ts';
+import { type Notes, notes } from './support/live.ts';
 import { kill, type Machine, type MachineOptions } from './support/machine.ts';
 import type { Program } from './support/program.ts';
 import type { Report } from './support/report.ts';
@@ -39,7 +39,7 @@ export async function wrongClocks(program: Program, library: string, times: numb
         if (!(await fleet.works(machine))) break;
         machine = await (i % 2 === 0 ? again(fleet, machine, started) : suspended(fleet, machine));
       }
-      report.count(`machine ${name}`);
+      await checkClock(name, started, report);
       return machine;
     };
     const machines = await Promise.all([...options].map(lane));
@@ -75,6 +75,14 @@ async function pushLater(fleet: Fleet, url: string, library: string): Promise<vo
   await push('later', '30m', -1);
   await push('soon', '1s', 1);
   fleet.pushed.push(...names('soon'));
+}
+
+/** Checks that the machine had the clock it was to have: else nothing was proved. */
+async function checkClock(name: string, { env }: MachineOptions, report: Notes): Promise<void> {
+  const { stdout } = await sh('node -p "Date.now()"', { env: { ...env } });
+  const hours = Math.round((Number(stdout) - Date.now()) / 3_600_000);
+  if (hours === CLOCKS[name]) report.count(`machine ${name}`);
+  else report.add('other', `the clock of the machine ${name} is off by ${hours} h`);
 }
 
 async function again(fleet: Fleet, machine: Machine, options: MachineOptions): Promise<Machine> {
