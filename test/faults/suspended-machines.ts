@@ -1,6 +1,6 @@
 import { startRedis } from '../support/redis.ts';
 import { withFleet } from './support/fleet.ts';
-import { notes } from './support/live.ts';
+import { after, notes, randomFrom } from './support/live.ts';
 import type { Program } from './support/program.ts';
 import type { Report } from './support/report.ts';
 
@@ -11,8 +11,12 @@ import type { Report } from './support/report.ts';
 
 const MACHINES = ['m0', 'm1', 'm2', 'm3', 'm4'] as const;
 
+/** Time for which some are suspended beyond that, in milliseconds: each sign of life is old by then. */
+const LONGER = 5000;
+
 /** @param stops how often a machine is stopped */
-export async function suspendedMachines(program: Program, stops: number): Promise<Report> {
+export async function suspendedMachines(program: Program, stops: number, seed = Date.now()): Promise<Report> {
+  const random = randomFrom(seed);
   const redis = await startRedis();
   const report = notes();
   await withFleet({ program, notes: report, url: redis.url, port: () => redis.port }, async (fleet) => {
@@ -25,6 +29,7 @@ export async function suspendedMachines(program: Program, stops: number): Promis
         fleet.allow();
         process.kill(-machine.group, 'SIGSTOP');
         await fleet.leasesEnd(machine.name);
+        await after(random() * LONGER);
         process.kill(-machine.group, 'SIGCONT');
         report.count('stops');
         await fleet.checkFinished();
