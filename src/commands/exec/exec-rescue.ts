@@ -5,6 +5,7 @@ import { parseTask } from '../../core/record/ndjson.ts';
 import { stateOf, Task } from '../../core/record/task.ts';
 import { steadyPath } from '../../core/storage/linked-path.ts';
 import type { Execution } from '../../stages/exec/exec.ts';
+import { queuePipeOf } from '../queue-pipe.ts';
 
 const NEWLINE = 10;
 
@@ -40,6 +41,25 @@ interface Rescued {
   readonly written: () => number;
 }
 
+/**
+ * Tells whether unfinished tasks must not go on as PENDING, as the user code ends the stage and a queue delivers them
+ * again. PENDING would return the task that ends the stage to the front, uncounted, for ever. A task that does not come
+ * back is a suspect of `task-queue pull` instead.
+ */
+function isLeftToQueue(io: Io): boolean {
+  return io.signal === undefined && queuePipeOf(io) !== undefined;
+}
+
+/** Returns a function that leaves out unfinished tasks after an uncaught error of user code, if a queue has them. */
+export function outputFilter(io: Io): (batch: readonly Task[]) => readonly Task[] {
+  let isLeft: boolean | undefined;
+  return (batch) => {
+    if (!io.stopping.aborted || io.signal !== undefined) return batch;
+    isLeft ??= isLeftToQueue(io);
+    return isLeft ? batch.filter((task) => stateOf(task) !== 'PENDING') : batch;
+  };
+}
+
 /** Offers to write the records that are not written yet, if user code blocks the stage until it is killed. */
 export function offerRescue(io: Io, { tasks, input, unfinished, written }: Rescued): void {
   const file = unfinished === undefined ? undefined : steadyPath(unfinished);
@@ -48,6 +68,8 @@ export function offerRescue(io: Io, { tasks, input, unfinished, written }: Rescu
     const pending = left.filter((task) => stateOf(task) === 'PENDING');
     const isKept = file !== undefined && pending.length > 0;
     if (isKept) appendFileSync(file(), textOf(pending));
+    else if (pending.length > 0 && isLeftToQueue(io))
+      return { text: textOf(left.filter((task) => !pending.includes(task))), unfinished: -1 };
     return {
       text: textOf(isKept ? left.filter((task) => !pending.includes(task)) : left),
       unfinished: pending.length,

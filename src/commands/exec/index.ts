@@ -35,7 +35,7 @@ import { withSharedRate } from '../../stages/queue/shared-rate.ts';
 import { checkFiles, openFiles } from './exec-files.ts';
 import { closing, openShared } from './exec-queue.ts';
 import { openReporting, progressOf } from './exec-report.ts';
-import { offerRescue, WatchedInput } from './exec-rescue.ts';
+import { offerRescue, outputFilter, WatchedInput } from './exec-rescue.ts';
 import { timeoutOption } from './exec-timeout.ts';
 
 const { jobs, keepOrder, as, ...others } = execOptions; // so that --timeout has its place in help
@@ -187,13 +187,14 @@ export const command: Command = defineCommand({
       optionsOf<ExecOptions>(given, execOptions, OWN_EXEC_OPTIONS),
     )(flushed(input, rejects));
     let written = 0;
+    const shown = outputFilter(io);
     offerRescue(io, { tasks, input: watched, unfinished: values.unfinished, written: () => written });
     io.progress(() => progressOf(tasks), total);
     stopping.addEventListener('abort', () => noteStop(io, tasks.running, values.grace), { once: true });
     try {
       try {
         for await (const batch of tasks) {
-          const writing = io.write(textOf(batch));
+          const writing = io.write(textOf(shown(batch)));
           written += batch.length;
           await writing;
           await events?.check();

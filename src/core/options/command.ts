@@ -79,7 +79,7 @@ export interface Screen {
 export interface Rescue {
   /** Text for standard output. */
   readonly text: string;
-  /** Number of unfinished tasks. */
+  /** Number of unfinished tasks; -1 if they have no record. */
   readonly unfinished: number;
 }
 

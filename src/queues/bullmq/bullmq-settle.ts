@@ -43,8 +43,9 @@ export class Settlement {
       await this.#findHolders(cases);
       // Sent before the job is moved, as its holder may get it again at once; Redis keeps the order of commands.
       const telling = this.#tellHolders(cases.filter((one) => this.#isOurs(one)));
-      const kinds = await Promise.all(cases.map((one) => this.#move(one, delay)));
-      await telling;
+      const moving = Promise.all(cases.map((one) => this.#move(one, delay)));
+      // Awaited together: during a failover both may be refused, and an unhandled refusal would end the process.
+      const [kinds] = await Promise.all([moving, telling]);
       left = [];
       for (const [i, kind] of kinds.entries()) {
         if (kind === 'moved') left.push(cases[i] as Case);

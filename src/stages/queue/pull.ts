@@ -4,6 +4,7 @@ import { SETTLING } from '../../queues/contract.ts';
 import type { Consumer, Queue } from '../../queues/index.ts';
 import { durationWords } from '../../reports/report-words.ts';
 import { FlightWatch, namesOf } from './flight-watch.ts';
+import { Silence } from './silence.ts';
 
 export interface PullOptions {
   /** Name of the worker that takes the tasks; it need not be unique. */
@@ -66,8 +67,9 @@ export class Pull {
   #unwritten: Set<string> = new Set();
   #isStopping = false;
   #isEnd = false;
-  #lastNews = Date.now();
-  #lastAsked = 0;
+  /** Silence of the acknowledging process. */
+  readonly #silence = new Silence();
+  #lastAsked = Number.NEGATIVE_INFINITY;
   #settled = 0;
   /** True once a process that acknowledges was seen. */
   #wasHeard = false;
@@ -125,7 +127,7 @@ export class Pull {
           tasks.map(({ uuid }) => uuid),
           performance.now(),
         );
-        if (this.out === tasks.length) this.#lastNews = Date.now(); // acknowledgements can come from now on
+        if (this.out === tasks.length) this.#silence.end(); // acknowledgements can come from now on
         this.#unwritten = new Set(tasks.map(({ uuid }) => uuid));
         yield tasks;
         this.#unwritten.clear();
@@ -150,14 +152,13 @@ export class Pull {
   async settle(hurry?: AbortSignal, isGone = false, stopped?: AbortSignal): Promise<number> {
     const { lease = LEASE } = this.#options;
     hurry?.addEventListener('abort', () => this.#wake?.());
-    this.#lastNews = Date.now();
+    this.#silence.end();
     while (this.out > 0 && !hurry?.aborted && !this.isAbandoned) {
       await this.#collect();
       if (this.#isEnd) break;
       await this.#listen();
-      if (isGone && !this.#wasHeard && this.#settled === 0 && Date.now() - this.#lastNews > SETTLING * 5)
-        break;
-      if (Date.now() - this.#lastNews > lease) {
+      if (isGone && !this.#wasHeard && this.#settled === 0 && this.#silence.look() > SETTLING * 5) break;
+      if (this.#silence.look() > lease) {
         this.#tellSilence(lease);
         break;
       }
@@ -202,7 +203,7 @@ export class Pull {
       this.#settled += uuids.length;
       this.#flights.returned(uuids, performance.now());
       // After an outage the acknowledging process reconnects at its own time.
-      if (uuids.length > 0 || isBack) this.#lastNews = Date.now();
+      if (uuids.length > 0 || isBack) this.#silence.end();
       // After one acknowledging process has ended, another one may still settle tasks.
       if (uuids.length > 0 || isEnd) this.#isEnd = isEnd;
     }
@@ -232,13 +233,13 @@ export class Pull {
    * longer than a lease.
    */
   async #listen(): Promise<void> {
-    const now = Date.now();
-    if (now - this.#lastNews < SETTLING || now - this.#lastAsked < SETTLING) return;
+    const now = performance.now();
+    if (this.#silence.look() < SETTLING || now - this.#lastAsked < SETTLING) return;
     this.#lastAsked = now;
     const answers = await Promise.all(this.#consumers.map((consumer) => consumer.isHeardOf()));
     this.#isHeard = answers.some(Boolean);
     if (!this.#isHeard) return;
-    this.#lastNews = now;
+    this.#silence.end();
     this.#wasHeard = true;
   }
 
@@ -250,7 +251,7 @@ export class Pull {
     if (this.out === 0) return false;
     await this.#listen();
     const { lease = LEASE } = this.#options;
-    const silence = Date.now() - this.#lastNews;
+    const silence = this.#silence.look();
     if (this.#isEnd) return !this.#isHeard && silence > SETTLING * 5;
     const patience = Math.max(lease, this.#wasHeard ? SETTLING * 5 : STARTING);
     if (silence > patience) this.#tellSilence(patience);

@@ -1,0 +1,84 @@
+import { startRedis } from '../support/redis.ts';
+import { type Relay, startRelay } from '../support/relay.ts';
+import { type Fleet, withFleet } from './support/fleet.ts';
+import { after, notes, randomFrom } from './support/live.ts';
+import type { Machine } from './support/machine.ts';
+import type { Program } from './support/program.ts';
+import type { Report } from './support/report.ts';
+
+/*
+ * Machines whose network to Redis fails, each through a relay of its own: for shorter than it takes to notice, and for
+ * longer.
+ */
+
+const MACHINES = 5;
+
+/** What happens to the network of a machine, by the name of its figure. It ends when this resolves. */
+type Fault = (fleet: Fleet, machine: Machine, relay: Relay) => Promise<void>;
+
+const FAULTS: Readonly<Record<string, Fault>> = {
+  // Until its leases are over: the same connections go on, and bring what was lost.
+  'black holes': async (fleet, { name }, relay) => {
+    relay.set('hole');
+    await fleet.leasesEnd(name);
+  },
+  // Until it has given its connections up: what it sent on them arrives late.
+  'long black holes': async (_, __, relay) => {
+    const before = relay.opened;
+    relay.set('hole');
+    while (relay.opened === before) await after(50);
+  },
+  // Its commands are carried out, and it does not know.
+  'answers lost': async (_, __, relay) => {
+    const before = relay.opened;
+    relay.set('mute');
+    while (relay.opened === before) await after(50);
+    relay.set('cut');
+  },
+  cuts: async (_, __, relay) => {
+    relay.set('cut');
+  },
+  'long cuts': async (fleet, { name }, relay) => {
+    relay.set('cut');
+    await fleet.leasesEnd(name);
+  },
+  delays: async (fleet, machine, relay) => {
+    relay.set('open', 200);
+    await fleet.works(machine);
+    await fleet.works(machine);
+  },
+};
+
+/** @param each how often each fault is tried */
+export async function partitions(program: Program, each: number, seed = Date.now()): Promise<Report> {
+  const redis = await startRedis();
+  const random = randomFrom(seed);
+  const report = notes();
+  const relays = await Promise.all(Array.from({ length: MACHINES }, () => startRelay(() => redis.port)));
+  const left = Object.keys(FAULTS)
+    .flatMap((kind) => Array.from({ length: each }, () => ({ kind, order: random() })))
+    .sort((a, b) => a.order - b.order)
+    .map(({ kind }) => kind);
+  try {
+    await withFleet({ program, notes: report, url: redis.url, port: () => redis.port }, async (fleet) => {
+      await fleet.feed();
+      const lane = async (relay: Relay, number: number): Promise<Machine> => {
+        const machine = fleet.start(`m${number}`, { url: `redis://127.0.0.1:${relay.port}/0` });
+        for (let kind = left.pop(); kind !== undefined; kind = left.pop()) {
+          if (!(await fleet.works(machine))) break;
+          fleet.allow();
+          await FAULTS[kind]?.(fleet, machine, relay);
+          relay.set('open');
+          report.count(kind);
+          await fleet.checkFinished();
+        }
+        return machine;
+      };
+      await fleet.finish(await Promise.all(relays.map(lane)));
+      await fleet.examine();
+    });
+  } finally {
+    for (const relay of relays) relay.close();
+  }
+  return report;
+}

@@ -1,0 +1,26 @@
+import { beforeEach, test } from 'vitest';
+import { needsRedis } from '../support/redis.ts';
+import { failovers } from './failovers.ts';
+import { redisFaults } from './redis-faults.ts';
+import { notes } from './support/live.ts';
+import { ours } from './support/program.ts';
+import { prove } from './support/report.ts';
+
+beforeEach(needsRedis);
+
+test('a queue is complete in the end although its Redis fails in every way', async () => {
+  const report = notes();
+  await Promise.all([redisFaults(ours, 4, report), failovers(ours, 5, 3, report)]);
+  prove(
+    'Redis frozen, slow, full, killed and started again, failed over by Sentinel, under machines that work',
+    report,
+    {
+      frozen: 4,
+      slow: 4,
+      full: 4,
+      restarted: 4,
+      'away for longer than a lease': 4,
+      'failed over': 15,
+    },
+  );
+}, 600_000);
