@@ -80,19 +80,17 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
 
 /** Holds the place of a body until its attempt is over, also if that goes on in another lane. */
 async function heldAt(place: BodyPlace, going: Outcome | Promise<Outcome>): Promise<Outcome> {
-  let moved: Outcome['moved'];
+  let outcome: Outcome | undefined;
   try {
-    const outcome = await going;
-    moved = outcome.moved;
-    if (moved !== undefined) {
-      const { lane, goOn } = moved;
-      return { ...outcome, moved: { lane, goOn: (later) => heldAt(place, goOn(later)) } };
-    }
-    if (outcome.retry === undefined || !place.hasProgress) return outcome;
-    return { ...outcome, retry: { ...outcome.retry, hasProgress: true } };
+    outcome = await going;
   } finally {
-    if (moved === undefined) place.release();
+    if (outcome?.moved === undefined) await place.release();
   }
+  const { moved, retry } = outcome;
+  if (moved !== undefined)
+    return { ...outcome, moved: { ...moved, goOn: (later) => heldAt(place, moved.goOn(later)) } };
+  if (retry === undefined || !place.hasProgress) return outcome;
+  return { ...outcome, retry: { ...retry, hasProgress: true } };
 }
 
 async function requestDefaults(options: HttpOptions, timeout: number): Promise<RequestDefaults> {

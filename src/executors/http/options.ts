@@ -228,15 +228,7 @@ export function bodyLimits({ maxBody }: Pick<HttpOptions, 'maxBody'>): {
 
 /** Checks a value given to the library as on the command line. @throws {TaskpipeError} `USAGE` */
 export function checked(
-  name:
-    | 'url'
-    | 'method'
-    | 'expectStatus'
-    | 'retryStatus'
-    | 'body'
-    | 'bodyDir'
-    | 'allowAddress'
-    | 'resolver',
+  name: 'url' | 'method' | 'expectStatus' | 'retryStatus' | 'body' | 'bodyDir' | 'allowAddress' | 'resolver',
   value: string | undefined,
 ): string | undefined {
   if (value !== undefined) parseOption(httpOptions[name] as Option<unknown>, value, optionName(name));
