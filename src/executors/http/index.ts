@@ -20,7 +20,7 @@ import {
 import { headerValue, readHeaders } from './request/headers.ts';
 import { originOf } from './request/target.ts';
 import { keyOf, type RequestLoop, requestLoop } from './request-loop.ts';
-import type { BodyPlace, BodyPlaces } from './response/body-places.ts';
+import type { BodyPlace, BodyPlaces } from './response/files/body-places.ts';
 import { createJudge } from './response/http-outcome.ts';
 import { metaRefresh } from './response/meta-refresh.ts';
 import { pauseOf } from './response/retry-after.ts';

@@ -7,8 +7,8 @@ import { bodyLimits, checked, type HttpOptions, MAX_AFTER } from '../options.ts'
 import type { HttpRequest } from '../request/redirect.ts';
 import type { Answer } from '../transport/answer.ts';
 import { asSent, fileResult, type Result, type ResultOptions, result } from './body.ts';
-import type { BodyPlace, BodyPlaces } from './body-places.ts';
 import { compileExpectations, compileStatuses } from './expect.ts';
+import type { BodyPlace, BodyPlaces } from './files/body-places.ts';
 import { compileRetryStatus, RETRY_STATUS, type RetryRules, retryOf } from './retry-after.ts';
 
 /** Function that turns the last response into an outcome. */
@@ -80,7 +80,7 @@ export async function createJudge(options: HttpOptions, timeout: number): Promis
 async function openPlaces(options: HttpOptions, isJudged: boolean): Promise<BodyPlaces | undefined> {
   const { bodyDir, cache } = options;
   if (bodyDir === undefined) return undefined;
-  const { BodyPlaces } = await import('./body-places.ts');
+  const { BodyPlaces } = await import('./files/body-places.ts');
   const limits = isJudged || cache !== undefined ? undefined : bodyLimits(options);
   const places = await BodyPlaces.open(bodyDir, limits);
   await import('mime'); // later, too many files may be open to load it

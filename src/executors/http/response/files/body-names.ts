@@ -3,13 +3,13 @@ import { createReadStream } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { ioError, messageOf, systemCode } from '../../../core/base/errors.ts';
-import type { Failure, Task } from '../../../core/record/task.ts';
-import { attributeText, compileTemplate, type Template } from '../../../core/record/template.ts';
-import { makeFolders } from '../../../core/storage/make-folders.ts';
-import { asPlainName, pathFor } from '../../../core/storage/path-template.ts';
-import { moveFile, moveToFreeName, syncName } from '../private-files.ts';
-import type { WrittenBody } from '../transport/answer.ts';
+import { ioError, messageOf, systemCode } from '../../../../core/base/errors.ts';
+import type { Failure, Task } from '../../../../core/record/task.ts';
+import { attributeText, compileTemplate, type Template } from '../../../../core/record/template.ts';
+import { makeFolders } from '../../../../core/storage/make-folders.ts';
+import { asPlainName, pathFor } from '../../../../core/storage/path-template.ts';
+import { moveFile, moveToFreeName, syncName } from '../../private-files.ts';
+import type { WrittenBody } from '../../transport/answer.ts';
 import { FileIndex, type OwnedFile } from './file-index.ts';
 
 /** Name of a task's file. */

@@ -2,11 +2,11 @@ import type { Hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { PassThrough, type Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { ioError } from '../../../core/base/errors.ts';
-import { discardFile, sealFile } from '../private-files.ts';
-import type { AnswerHeaders, BodySink, WrittenBody } from '../transport/answer.ts';
-import { codingsIn, decoderOf } from '../transport/decode.ts';
-import type { HttpFault } from '../transport/http-failure.ts';
+import { ioError } from '../../../../core/base/errors.ts';
+import { discardFile, sealFile } from '../../private-files.ts';
+import type { AnswerHeaders, BodySink, WrittenBody } from '../../transport/answer.ts';
+import { codingsIn, decoderOf } from '../../transport/decode.ts';
+import type { HttpFault } from '../../transport/http-failure.ts';
 
 /** Bytes that wait to be written, from which the connection is paused. */
 const WAITING = 262_144;

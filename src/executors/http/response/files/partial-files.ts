@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { open, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemCode } from '../../../core/base/errors.ts';
-import { openLocked } from '../../../core/storage/lock.ts';
-import { whenFilesAreFree } from '../transport/local-shortage.ts';
+import { systemCode } from '../../../../core/base/errors.ts';
+import { openLocked } from '../../../../core/storage/lock.ts';
+import { whenFilesAreFree } from '../../transport/local-shortage.ts';
 import type { BodyTarget } from './body-file.ts';
 import { type BodyVersion, Notes, type Partial, readBeginning } from './partial-notes.ts';
 

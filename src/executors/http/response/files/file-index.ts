@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { ioError } from '../../../core/base/errors.ts';
-import { IdMap } from '../../../core/ids/index.ts';
-import { whenFilesAreFree } from '../transport/local-shortage.ts';
+import { ioError } from '../../../../core/base/errors.ts';
+import { IdMap } from '../../../../core/ids/index.ts';
+import { whenFilesAreFree } from '../../transport/local-shortage.ts';
 
 /** File that a task has written. */
 export interface OwnedFile {

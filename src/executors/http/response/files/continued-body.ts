@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
-import { type HeaderList, headerValue } from '../request/headers.ts';
-import type { HttpRequest } from '../request/redirect.ts';
-import type { Answer, AnswerHeaders } from '../transport/answer.ts';
-import { isCoded } from '../transport/decode.ts';
+import { type HeaderList, headerValue } from '../../request/headers.ts';
+import type { HttpRequest } from '../../request/redirect.ts';
+import type { Answer, AnswerHeaders } from '../../transport/answer.ts';
+import { isCoded } from '../../transport/decode.ts';
 import type { BodyVersion, Partial } from './partial-notes.ts';
 
 /** Time by which a date of a change must be older than the answer, in milliseconds, to be a strong validator (RFC 9110, 8.8.2.2). */

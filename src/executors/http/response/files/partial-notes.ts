@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { appendFile, open, readFile, writeFile } from 'node:fs/promises';
-import { replaceFile } from '../private-files.ts';
+import { replaceFile } from '../../private-files.ts';
 
 /** Identity of a body, by which a server says whether it is still the same. */
 export interface BodyVersion {

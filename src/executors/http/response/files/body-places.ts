@@ -1,23 +1,23 @@
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ioError } from '../../../core/base/errors.ts';
-import type { Failure, Task } from '../../../core/record/task.ts';
-import { compileTemplate } from '../../../core/record/template.ts';
-import { makeFolders } from '../../../core/storage/make-folders.ts';
-import { makeFolder, openTemporary, writeTemporary } from '../private-files.ts';
-import { type HeaderList, mergeHeaders } from '../request/headers.ts';
-import type { HttpRequest } from '../request/redirect.ts';
+import { ioError } from '../../../../core/base/errors.ts';
+import type { Failure, Task } from '../../../../core/record/task.ts';
+import { compileTemplate } from '../../../../core/record/template.ts';
+import { makeFolders } from '../../../../core/storage/make-folders.ts';
+import { makeFolder, openTemporary, writeTemporary } from '../../private-files.ts';
+import { type HeaderList, mergeHeaders } from '../../request/headers.ts';
+import type { HttpRequest } from '../../request/redirect.ts';
 import {
   type Answer,
   type AnswerHeaders,
   type BodyStore,
   isFault,
   type WrittenBody,
-} from '../transport/answer.ts';
-import type { Client } from '../transport/client.ts';
-import { isCoded } from '../transport/decode.ts';
-import type { FilePlace } from './body.ts';
+} from '../../transport/answer.ts';
+import type { Client } from '../../transport/client.ts';
+import { isCoded } from '../../transport/decode.ts';
+import type { FilePlace } from '../body.ts';
 import { BodyFile, type BodyTarget } from './body-file.ts';
 import { attributeNames, type BodyName, type BodyNames, hashedNames, keyOfTask } from './body-names.ts';
 import {
