@@ -10,7 +10,7 @@ beforeEach(needsRedis);
 
 test('a queue is complete in the end although its Redis fails in every way', async () => {
   const report = notes();
-  await Promise.all([redisFaults(ours, 4, report), failovers(ours, 5, 3, report)]);
+  await Promise.all([redisFaults(ours, 4, report), failovers(ours, 10, 3, report)]);
   prove(
     'Redis frozen, slow, full, killed and started again, failed over by Sentinel, under machines that work',
     report,
@@ -20,7 +20,7 @@ test('a queue is complete in the end although its Redis fails in every way', asy
       full: 4,
       restarted: 4,
       'away for longer than a lease': 4,
-      'failed over': 15,
+      'failed over': 30,
     },
   );
 }, 600_000);

@@ -89,11 +89,13 @@ class Link implements RedisLink {
   /** Resolves once it is connected. */
   async opened(): Promise<this> {
     const { client } = this;
+    const { aborting } = this.#settings;
+    const left = new TaskpipeError('PIPE', 'the reader left'); // which is not the fault of the server
     const probing = setTimeout(() => this.#probe(), Math.min(SLOW, this.#patience / 2)).unref();
     try {
       await new Promise<void>((resolve, reject) => {
         client.once('ready', resolve);
-        client.once('end', () => reject(this.fault(new Error(CLOSED))));
+        client.once('end', () => reject(aborting?.aborted ? left : this.fault(new Error(CLOSED))));
         client.connect().catch(() => {}); // its events report it
       });
     } finally {

@@ -28,6 +28,7 @@ export function backendOf(link: RedisLink, name: string, lease: number): RedisQu
   };
   const backend = createRedisBackend(name, options);
   backend.on('error', () => {}); // the link reports errors
+  useServerTime(backend, link);
   return backend;
 }
 
@@ -40,4 +41,21 @@ export function nameConnection({ link: { client }, backend }: Bull, worker: stri
   const name = backend.clientName(`:w:${worker.replaceAll(/[^!-~]/g, '_')}`);
   client.options.connectionName = name; // ioredis sends it again when it reconnects
   client.client('SETNAME', name).catch(() => {}); // some hosted servers refuse it
+}
+
+/** Positions of the time in the arguments of scripts that deliver delayed jobs which are due, or note when a job died. */
+const TIME_AT: Readonly<Record<string, number>> = { moveToActive: 12, retryJob: 12, moveToFinished: 15 };
+
+type Send = (client: unknown, script: string, args: unknown[]) => unknown;
+
+/** Gives these scripts the time of the server. BullMQ gives them that of this machine, whose clock may be an hour fast. */
+function useServerTime(backend: RedisQueueBackend, link: RedisLink): void {
+  const own = backend as unknown as { execCommand: Send };
+  const send = own.execCommand.bind(backend);
+  const sendAtServerTime: Send = (client, script, args) => {
+    const at = TIME_AT[script];
+    if (at !== undefined) args[at] = link.now();
+    return send(client, script, args);
+  };
+  own.execCommand = sendAtServerTime;
 }

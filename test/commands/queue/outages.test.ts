@@ -136,3 +136,12 @@ test('a task whose result does not fit the output does not run again', async () 
   expect([code, readFileSync(join(cwd, 'runs'), 'utf8')]).toEqual([1, 'a\nb\n']);
   expect(readFileSync(join(cwd, 'out.csv.rest.ndjson'), 'utf8')).toMatch(/"uuid":"b".*"code":"COLUMNS"/);
 });
+
+test('pull ends with 141 and without a word if its reader leaves before Redis has answered', async () => {
+  const redis = await startRedis();
+  redis.freeze(true);
+  const pull = await sh(`task-queue pull ${redis.url} --name q | sleep 0.5; echo "\${PIPESTATUS[0]}"`);
+  redis.freeze(false);
+  expect(pull.stdout).toBe('141\n');
+  expect(pull.stderr).not.toMatch(/is the address right, and the port open\?\n$/);
+}, 60_000);
