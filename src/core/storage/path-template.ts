@@ -1,6 +1,6 @@
 import { InvalidValue } from '../options/option.ts';
 import type { Failure, Task } from '../record/task.ts';
-import type { Template } from '../record/template.ts';
+import { attributeText, type Template } from '../record/template.ts';
 
 /** Rules for the paths of an option. */
 export interface PathRules {
@@ -16,14 +16,19 @@ export interface PathRules {
 
 /** Returns the path for a task. A value cannot make a part of it empty, `.` or `..`, which lead to another folder. */
 export function pathFor(template: Template, task: Task, rules: PathRules): string | Failure {
-  const { option, code, encode = asName, lookUp } = rules;
+  const { option, code, encode = asName, lookUp = attributeText } = rules;
+  let latest = '';
+  const find = (of: Task, name: string): string | undefined => {
+    latest = name;
+    return lookUp(of, name);
+  };
   const failure = (message: string): Failure => ({ code, message: `${option} ${message}` });
   let path: string | Failure;
   try {
-    path = template.expand(task, encode, lookUp);
+    path = template.expand(task, encode, find);
   } catch (error) {
     if (error instanceof InvalidValue)
-      return failure(`cannot name a file after a value that ${error.message}`);
+      return failure(`cannot name a file after {${latest}}, which ${error.message}`);
     throw error;
   }
   if (typeof path !== 'string') return path;

@@ -57,7 +57,7 @@ test(`a download of ${SIZE} MB that is killed five times is whole, and was not f
   expect(server.seen).toHaveLength(6);
   expect(step).toBeGreaterThan(4 * MB);
   expect(server.sent).toBeLessThanOrEqual(file.size + 5 * 4 * MB); // what was not noted yet
-});
+}, 600_000);
 
 test.each(['SIGINT', 'SIGTERM'] as const)(
   'a download that %s stops is continued by the next run',

@@ -61,7 +61,8 @@ describe('a value', () => {
   });
 
   test.each([
-    ['{sku}.pdf', '', 'FILE_NAME', 'is empty'],
+    ['{sku}.pdf', '', 'FILE_NAME', 'after {sku}, which is empty'],
+    ['{sku}.{result.type}', '日本'.repeat(50), 'FILE_NAME', 'more than 255 bytes'],
     ['{sku}.pdf', 'x'.repeat(260), 'FILE_NAME', 'more than 255 bytes'],
     ['{sku}.pdf', 'x'.repeat(253), 'FILE_NAME', 'ENAMETOOLONG'],
     ['{sku}.pdf', '\ud800', 'FILE_NAME', 'surrogate'],

@@ -83,8 +83,9 @@ export function attributeNames(typed: string, folder: string, own: string): Body
   return {
     async claim(task) {
       const name = new AttributeName(template, task, { folder, own, index, claimed });
-      if (template.names.includes(ENDING)) return name;
-      const refused = await name.claim('');
+      const isEarly = !template.names.includes(ENDING);
+      const path = name.path('bin');
+      const refused = isEarly ? await name.claim('') : typeof path === 'string' ? undefined : path;
       if (refused !== undefined) name.release();
       return refused ?? name;
     },
@@ -117,13 +118,18 @@ class AttributeName implements BodyName {
     this.temporary = join(names.own, keyOfTask(task.uuid));
   }
 
-  /** Takes the path. @param ending without its dot @returns the failure of the task if it may not have it */
-  async claim(ending: string): Promise<Failure | undefined> {
-    if (this.#path !== undefined) return undefined;
+  /** Returns the path of the file, or the failure of the task. @param ending without its dot */
+  path(ending: string): string | Failure {
     const lookUp = (task: Task, name: string): string | undefined =>
       name === ENDING ? ending : name === 'uuid' ? task.uuid : attributeText(task, name);
     const rules = { option: '--body-dir', code: 'FILE_NAME', encode: asPlainName, lookUp };
-    const path = pathFor(this.#template, this.#task, rules);
+    return pathFor(this.#template, this.#task, rules);
+  }
+
+  /** Takes the path. @param ending without its dot @returns the failure of the task if it may not have it */
+  async claim(ending: string): Promise<Failure | undefined> {
+    if (this.#path !== undefined) return undefined;
+    const path = this.path(ending);
     if (typeof path !== 'string') return path;
     const { claimed } = this.#names;
     const { uuid } = this.#task;

@@ -171,11 +171,8 @@ export class PartialFiles {
     const lock = this.#lock;
     if (lock === undefined) return;
     this.#lock = undefined;
-    const names = await readdir(this.#folder).catch(() => []);
-    if (names.length === 1) {
-      await rm(join(this.#folder, 'lock'), { force: true }).catch(() => {});
-      await rmdir(this.#folder).catch(() => {});
-    }
+    await rm(join(this.#folder, 'lock'), { force: true }).catch(() => {});
+    await rmdir(this.#folder).catch(() => {}); // unless something is left in it
     closeSync(lock);
   }
 }
