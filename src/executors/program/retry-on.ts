@@ -26,6 +26,8 @@ export function toRetryOn(typed: string): RetryOn {
     const [, first, last = first] = /^(\d{1,3})(?:-(\d{1,3}))?$/.exec(part) ?? [];
     if (first !== undefined && Number(first) > 0 && Number(last) >= Number(first) && Number(last) < 256)
       codes.push([Number(first), Number(last)]);
+    else if (/^([2-5]xx|[3-5]\d\d)\b/i.test(part))
+      throw new InvalidValue('must be exit codes, up to 255; --retry-status has the statuses of --http');
     else if (!WORDS.includes(part))
       throw new InvalidValue(
         `must be exit codes and ${WORDS.join(', ')}, separated by commas, such as 75,100-110,timeout`,

@@ -69,10 +69,10 @@ describe('the host of a redirect', () => {
   test('gets requests at --host-rate, and its wait does not count as a timeout', async () => {
     const { server, times } = await busy(1);
     const urls = twelve((await redirecting(server)).url);
-    const ran = await runAll(urls, { jobs: 12, hostRate: { count: 10, per: 1000 } }, { timeout: 900 });
+    const ran = await runAll(urls, { jobs: 12, hostRate: { count: 3, per: 1000 } }, { timeout: 3000 });
     expect(states(ran)).toEqual(['SUCCESS']);
     const [first = 0] = times;
-    expect((times.at(-1) ?? 0) - first).toBeGreaterThan(1000);
+    expect((times.at(-1) ?? 0) - first).toBeGreaterThan(3000);
   });
 
   test('counts for its rate if it is the same host', async () => {
@@ -139,13 +139,13 @@ describe('the host of a redirect', () => {
 
   test('is asked after a stop for what waited for it, whatever its limits', async () => {
     const stopping = new AbortController();
-    const { server, most } = await busy(500);
+    const { server, most } = await busy(3000);
     const from = await serve((response, { url }) => {
       response.writeHead(302, { location: server.url + url }).end();
       if (url === '/2') setTimeout(() => stopping.abort(), 100);
     });
     const urls = [`${from.url}/1`, `${from.url}/2`];
-    const ran = await runAll(urls, { jobs: 2, perHost: 1, stopping: stopping.signal });
+    const ran = await runAll(urls, { jobs: 2, perHost: 1, stopping: stopping.signal, grace: 60_000 });
     expect(states(ran)).toEqual(['SUCCESS']);
     expect(most()).toBe(2);
   });
@@ -180,7 +180,6 @@ describe('a used-up rate limit of a success', () => {
     const ran = await runAll(twelve(server.url).slice(0, 3), { jobs: 1 });
     expect(states(ran)).toEqual(['SUCCESS']);
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(900);
-    expect((times[2] ?? 0) - (times[1] ?? 0)).toBeLessThan(900);
   });
 
   test.each([

@@ -51,6 +51,12 @@ describe('--retry-status', () => {
     await expect(open({ retryStatus: '500', noRetryStatus: true })).rejects.toMatchObject({ code: 'USAGE' });
   });
 
+  test('is named by --retry-on if it gets statuses', async () => {
+    const { code, stderr } = await sh('task-exec --command true --retry-on 500-504');
+    expect(code).toBe(2);
+    expect(stderr).toContain('--retry-status has the statuses of --http; got "500-504"');
+  });
+
   test('retries on the command line', async () => {
     let count = 0;
     const server = await serve((response) => response.writeHead(++count < 3 ? 522 : 200).end('ok'));
@@ -78,14 +84,14 @@ describe('--idle-timeout', () => {
 
   test('does not end a slow answer that keeps coming', async () => {
     const server = await serveRaw((socket) => {
-      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n');
-      let left = 8;
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n');
+      let left = 10;
       const timer = setInterval(() => {
         socket.write('x');
         if (--left === 0) clearInterval(timer);
-      }, 150);
+      }, 400);
     });
-    const { error } = await fetchOne({ url: server.url }, { idleTimeout: 1000, timeout: 60_000 });
+    const { error } = await fetchOne({ url: server.url }, { idleTimeout: 3000, timeout: 60_000 });
     expect(error).toBeUndefined();
   });
 
