@@ -13,14 +13,14 @@ import type { Report } from './support/report.ts';
 const VICTIMS = [...STAGES, 'group', 'machine'] as const;
 type Victim = (typeof VICTIMS)[number];
 
-/** How many machines run at once. */
+/** Number of machines that run at the same time. */
 const LANES = 5;
-/** The part of the kills that do not wait until the pipe works. */
+/** Share of the kills that do not wait until the pipe works. */
 const EARLY = 0.2;
-/** After how many kills the ledger is compared with the rows. */
+/** Number of kills between two comparisons of the ledger with the rows. */
 const CHECKED = 10;
 
-/** @param each how often each victim is killed */
+/** Kills each victim. @param each number of kills of each victim */
 export async function killedMachines(program: Program, each: number, seed = Date.now()): Promise<Report> {
   const redis = await startRedis();
   const random = randomFrom(seed);

@@ -13,7 +13,7 @@ import type { Report } from './support/report.ts';
 
 const MACHINES = 5;
 
-/** What happens to the network of a machine, by the name of its figure. It ends when this resolves. */
+/** Fault of the network of a machine, by the name of its figure. It ends when this resolves. */
 type Fault = (fleet: Fleet, machine: Machine, relay: Relay) => Promise<void>;
 
 const FAULTS: Readonly<Record<string, Fault>> = {
@@ -49,7 +49,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
 };
 
-/** @param each how often each fault is tried */
+/** Tries each fault. @param each number of trials of each fault */
 export async function partitions(program: Program, each: number, seed = Date.now()): Promise<Report> {
   const redis = await startRedis();
   const random = randomFrom(seed);

@@ -5,16 +5,17 @@ import type { Program } from './support/program.ts';
 import type { Report } from './support/report.ts';
 
 /*
- * Tasks that end whatever runs them, on machines that are started again each time: they alone must be dead in the end.
+ * Tasks that end each process that runs them, on machines that are started again each time. In the end they alone
+ * must be dead.
  */
 
 /** Kind of poison. */
 interface Poison {
   /** Name of its figure. */
   readonly name: string;
-  /** What the module does for a guilty task. */
+  /** Code that the module runs for a guilty task. */
   readonly deed: string;
-  /** The code under which the guilty ones are dead. */
+  /** Code with which the guilty tasks are dead. */
   readonly code: string;
   /** Options of task-exec. */
   readonly exec?: string;
@@ -49,7 +50,7 @@ const MACHINES = ['m0', 'm1'] as const;
 const TASKS = 60;
 const GUILTY = ['t13', 't41'] as const;
 const ATTEMPTS = 3;
-/** How often a machine may be started until its queue is empty. */
+/** Maximum number of starts of a machine until its queue is empty. */
 const STARTS = 40;
 
 export async function poison(program: Program): Promise<Report> {

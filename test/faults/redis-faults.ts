@@ -11,7 +11,7 @@ import type { Program } from './support/program.ts';
 
 const MACHINES = ['m0', 'm1', 'm2'] as const;
 
-/** What is tried on. */
+/** Redis and the machines that a fault is tried on. */
 interface Setting {
   readonly redis: TestRedis;
   readonly relay: Relay;
@@ -19,7 +19,7 @@ interface Setting {
   readonly machines: readonly Machine[];
 }
 
-/** What happens to Redis, by the name of its figure. It is over when this resolves. */
+/** Fault of Redis, by the name of its figure. It is over when this resolves. */
 type Fault = (setting: Setting) => Promise<void>;
 
 const FAULTS: Readonly<Record<string, Fault>> = {
@@ -53,7 +53,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
 };
 
-/** @param each how often each fault is tried */
+/** Tries each fault. @param each number of trials of each fault */
 export async function redisFaults(program: Program, each: number, report: Notes = notes()): Promise<Notes> {
   const redis = await startRedis();
   const relay = await startRelay(() => redis.port);

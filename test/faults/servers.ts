@@ -8,15 +8,15 @@ import { type Places, startServers, wellOf } from './support/fault-servers.ts';
 import type { Program } from './support/program.ts';
 import type { Breach, Report } from './support/report.ts';
 
-/* Servers that mean harm, as a user meets them: among good ones, all in one run of task-exec, which has secrets. */
+/* Hostile servers as a user meets them: among good ones, all in one run of task-exec, which has secrets. */
 
-/** A record, and what must come of it. */
+/** Record with its expected result. */
 interface Asked {
   readonly record: { readonly uuid: string; readonly [name: string]: unknown };
   readonly wanted: FaultCase;
 }
 
-/** A record that came out. */
+/** Record from task-exec. */
 interface Came {
   readonly uuid: string;
   readonly result?: Readonly<Record<string, unknown>>;
@@ -27,23 +27,23 @@ interface Came {
   };
 }
 
-/** All secrets of the run have this in them; the second is what the first is in Base64, after `jo:`. */
+/** Text that all secrets of the run contain; the second is the first in Base64, after `jo:`. */
 const SECRET = /hush-|amU6aHVzaC/;
 
-/** What must not reach a terminal. */
+/** Characters that must not reach a terminal. */
 const CONTROL = /\p{C}/u;
 
-/** What takes more had its way with our memory, in megabytes. The bombs are of gigabytes. */
+/** Maximum memory in megabytes. A bomb unpacks to a gigabyte. */
 const MOST_MEMORY = 500;
 
-/** How long the run may take, in seconds. What hangs, hangs twice for 1 s. */
+/** Maximum duration of the run in seconds. A server that hangs does so twice for 1 s. */
 const MOST_TIME = 40;
 
 const RETRIES = 1;
 
 /**
  * Runs all cases at once, with good tasks among them.
- * @param good how many good tasks
+ * @param good number of good tasks
  */
 export async function servers(program: Program, good: number): Promise<Report> {
   const answers: FaultCase['answer'][] = [];
@@ -90,7 +90,7 @@ function goodOnes(count: number, { ill, secure, ipv6 = ill, dying }: Places): As
   });
 }
 
-/** The ones among the others, evenly. */
+/** Returns the others with the ones evenly between them. */
 function mixed<T>(ones: readonly T[], others: readonly T[]): T[] {
   const step = Math.max(1, Math.floor(others.length / ones.length));
   const parts = ones.map((one, i) => [one, ...others.slice(i * step, (i + 1) * step)]);
@@ -116,7 +116,7 @@ async function run(program: Program, cwd: string, asked: readonly Asked[]): Prom
   return sh(`timeout ${MOST_TIME} task-exec --http ${rules} ${secrets}`, { cwd, env, input });
 }
 
-/** The most memory that the run took, in megabytes. NaN where it did not come to its end. */
+/** Returns the peak memory of the run in megabytes; NaN if it did not end by itself. */
 function peakOf(cwd: string): number {
   const file = join(cwd, 'peak');
   return existsSync(file) ? Math.round(Number(readFileSync(file, 'utf8')) / 1024) : Number.NaN;
@@ -151,7 +151,7 @@ function breachesOfRecords(stdout: string, asked: readonly Asked[]): Breach[] {
     const faults = faultsOf(JSON.parse(line) as Came, wanted);
     const own = JSON.stringify(record).slice(0, -1);
     if (!line.startsWith(own)) faults.push('its attributes were changed');
-    else if (SECRET.test(line.slice(own.length))) faults.push('a secret is in what came of it');
+    else if (SECRET.test(line.slice(own.length))) faults.push('a secret is in its result');
     return faults.map(
       (fault): Breach => ({ kind: 'other', words: `${wanted.name}: ${fault}: ${line.slice(0, 1000)}` }),
     );

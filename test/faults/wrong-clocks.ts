@@ -17,13 +17,13 @@ const CLOCKS: Readonly<Record<string, number>> = { fast: 1, right: 0, slow: -1 }
 /** Delayed tasks of each kind. */
 const DELAYED = 50;
 
-/** The library that changes the clock of a process. Undefined if it is not installed. */
+/** Returns the path of the library that changes the clock of a process; undefined if it is not installed. */
 export async function clockLibrary(): Promise<string | undefined> {
   const { code, stdout } = await sh("faketime -m -f '+1h' printenv LD_PRELOAD");
   return code === 0 ? stdout.trim() : undefined;
 }
 
-/** @param times how often each machine is killed, and how often it is suspended */
+/** Kills and suspends machines with wrong clocks. @param times number of kills, and of suspensions, of each */
 export async function wrongClocks(program: Program, library: string, times: number): Promise<Report> {
   const redis = await startRedis();
   const report = notes();
@@ -77,7 +77,7 @@ async function pushLater(fleet: Fleet, url: string, library: string): Promise<vo
   fleet.pushed.push(...names('soon'));
 }
 
-/** Checks that the machine had the clock it was to have: else nothing was proved. */
+/** Checks that the machine had the intended clock; otherwise nothing was proved. */
 async function checkClock(name: string, { env }: MachineOptions, report: Notes): Promise<void> {
   const { stdout } = await sh('node -p "Date.now()"', { env: { ...env } });
   const hours = Math.round((Number(stdout) - Date.now()) / 3_600_000);

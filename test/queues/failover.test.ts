@@ -105,7 +105,7 @@ describe('a primary that becomes a copy', () => {
   }, 60_000);
 });
 
-/** Tells whether a server has a task. */
+/** Returns whether a server has a task. */
 async function has({ port }: TestRedis): Promise<boolean> {
   return (await ask(port, 'exists bull:q:=t0')) === '1';
 }

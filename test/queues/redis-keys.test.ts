@@ -55,7 +55,7 @@ describe('a user of an ACL', () => {
     expect(await run(`task-done clear '${ledger}' --yes`)).not.toMatch(/may not/);
   }, 120_000);
 
-  test('without a right is told which command or key, and where the rules are', async () => {
+  test('without a right gets an error that names the command or key, and where the rules are', async () => {
     const size = async (allowed: string, verb = 'size'): Promise<string> => {
       const { at, env } = await guarded(allowed);
       const { code, stderr } = await sh(`task-queue ${verb} ${at}`, { env, input });

@@ -1,4 +1,4 @@
-/* What users of AsyncTask had: ids, ends and answers by functions, failed tasks run again, timeouts, cancels. */
+/* Features that users of AsyncTask had: ids, ends and answers by functions, failed tasks run again, timeouts, cancels. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ const POST = { method: 'POST' };
 const WORK = `import { appendFileSync } from 'node:fs';
 export default async (task, { signal, attempt }) => {
   appendFileSync('calls', task.n + '\\n');
-  if (task.bad) throw Object.assign(new Error('as it was told'), { code: 'BAD', retry: task.bad === 'again' });
+  if (task.bad) throw Object.assign(new Error('as requested'), { code: 'BAD', retry: task.bad === 'again' });
   if (task.spin) for (;;);
   if (task.wait) await new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, 60_000);
@@ -169,10 +169,10 @@ describe('a failed task', { timeout: 60_000 }, () => {
     const { url } = await serving('--module work.mjs --retries 0', ['--log-dir', 'logs']);
     const taken = await submit(url, { n: 1, bad: true });
     const told = await until(`${of(url, taken)}&stack=true`, ({ body }) => body.data.stack !== null);
-    expect(told.body.data.stack).toMatch(/as it was told\n +at .*work\.mjs:\d+/s);
+    expect(told.body.data.stack).toMatch(/as requested\n +at .*work\.mjs:\d+/s);
     expect((await ask(of(url, taken))).body.data).not.toHaveProperty('stack');
     const log = await until(of(url, taken, '/log'), ({ body }) => body.data.log !== '');
-    expect(log.body.data.log).toMatch(/Z ERROR .*as it was told\n +at .*work\.mjs:\d+/s);
+    expect(log.body.data.log).toMatch(/Z ERROR .*as requested\n +at .*work\.mjs:\d+/s);
     expect(log.body.data.next).toBe(Buffer.byteLength(log.body.data.log));
     expect((await ask(`${of(url, taken, '/log')}&from=${log.body.data.next}`)).body.data.log).toBe('');
   });

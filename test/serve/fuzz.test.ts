@@ -26,7 +26,7 @@ const value = fc.oneof(
   fc.string({ unit: 'binary' }),
 );
 
-/** Query of an operation: its parameters and others, each perhaps missing, twice, or not encoded. */
+/** Generates queries of an operation: its parameters and others, each perhaps missing, twice, or not encoded. */
 function queryOf(operation: Operation): fc.Arbitrary<string> {
   const names = [...Object.keys(operation.query ?? {}), 'task_id', '__proto__', 'x'];
   const one = fc.tuple(fc.constantFrom(...names), value, fc.boolean()).map(([name, text, isRaw]) => {

@@ -16,7 +16,7 @@ const WORK = `export default async (task, { logger }) => {
 };
 `;
 
-/** Page of a service with three tasks: one that succeeded, one that failed, one that runs. */
+/** Opens the page of a service with three tasks: one that succeeded, one that failed, one that runs. */
 async function opened(words: readonly string[] = []): Promise<{
   readonly url: string;
   readonly ids: Readonly<Record<'good' | 'bad' | 'running', string>>;

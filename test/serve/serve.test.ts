@@ -12,7 +12,7 @@ import { type Answer, ask, type Serving, serve, submit, until } from './service.
 
 const WORK = `export default async (task, { logger, signal }) => {
   logger.info('on %s', task.n);
-  if (task.bad) throw Object.assign(new Error('as it was told'), { code: 'BAD' });
+  if (task.bad) throw Object.assign(new Error('as requested'), { code: 'BAD' });
   if (task.ms) await new Promise((resolve, reject) => {
     setTimeout(resolve, task.ms);
     signal.addEventListener('abort', () => reject(signal.reason));
@@ -60,7 +60,7 @@ describe('task-serve', { timeout: 60_000 }, () => {
     const failed = await until(of(url, taken), isFinal);
     expect(failed.body.data).toMatchObject({
       status: 'FAILURE',
-      error: { code: 'BAD', message: 'as it was told' },
+      error: { code: 'BAD', message: 'as requested' },
     });
     expect((await ask(of(url, taken, '/rerun'), POST)).code).toBe(200);
     const again = await until(of(url, taken), isFinal);

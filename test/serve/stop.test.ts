@@ -8,7 +8,7 @@ import { ask, serve, submit, until } from './service.ts';
 
 const MODULE = 'export default () => new Promise((resolve) => setTimeout(resolve, 60_000));\n';
 
-/** Kinds of work that take a minute, whatever they are told. */
+/** Kinds of work that take a minute and ignore signals. */
 const KINDS: Readonly<Record<string, readonly string[]>> = {
   module: ['--exec', 'task-exec --module work.mjs --quiet --grace 1s'],
   'module with --grace of the service': ['--exec', 'task-exec --module work.mjs --quiet', '--grace', '1s'],

@@ -7,17 +7,17 @@ import { afterAll, type TestContext } from 'vitest';
 import { freePort } from './port.ts';
 import { freshFolder, has, sh } from './run.ts';
 
-/** A server of a test's own: on a free port, in a fresh folder, with a log that lasts. */
+/** Redis server of one test: on a free port, in a fresh folder, with an append-only file. */
 export interface TestRedis {
   readonly port: number;
   /** `redis://127.0.0.1:PORT/0` */
   readonly url: string;
   readonly folder: string;
-  /** Ends it by SIGKILL. */
+  /** Kills the server with SIGKILL. */
   kill(): Promise<void>;
-  /** Stops it by SIGSTOP, so that it accepts connections and answers nothing; or lets it go on. */
+  /** Suspends the server with SIGSTOP, so that it accepts connections and answers nothing; or resumes it. */
   freeze(isFrozen: boolean): void;
-  /** Starts it again on what it has on its disk. Resolves when it answers. */
+  /** Starts the server again with the data on its disk. Resolves when it answers. */
   start(): Promise<void>;
 }
 
@@ -26,12 +26,12 @@ afterAll(() => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** Skips a test where there is no redis-server. */
+/** Skips a test if redis-server is not installed. */
 export async function needsRedis(context: TestContext): Promise<void> {
   if (!(await has('redis-server'))) context.skip('redis-server is not installed');
 }
 
-/** @param more arguments that come last, so that they win */
+/** Starts a server. @param more arguments that come last, so that they override the others */
 export async function startRedis(...more: readonly string[]): Promise<TestRedis> {
   const port = await freePort();
   const folder = freshFolder();

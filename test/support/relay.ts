@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
-/** What a network does: passes bytes on, loses them both ways, loses those of the server, or refuses connections. */
+/** State of a network: it passes bytes on, loses them both ways, loses those of the server, or refuses connections. */
 export type Weather = 'open' | 'hole' | 'mute' | 'cut';
 
-/** A TCP relay to a server of this machine, and what may happen to a network. */
+/** TCP relay to a server of this machine, which imitates the faults of a network. */
 export interface Relay {
   readonly port: number;
-  /** How many connections were opened so far. */
+  /** Number of connections so far. */
   readonly opened: number;
   /**
    * Changes the network. What is lost in a hole is sent again when it is open, as TCP does. A cut resets all connections,
@@ -59,7 +59,7 @@ interface Line {
   readonly ways: readonly [Way, Way];
 }
 
-/** @param target asked at each connection, as the server may move */
+/** Starts a relay. @param target returns the port of the server; called for each connection, because the server may move */
 export async function startRelay(target: () => number): Promise<Relay> {
   const lines = new Set<Line>();
   let weather: Weather = 'open';

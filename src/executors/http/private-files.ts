@@ -55,7 +55,7 @@ export async function openTemporary(
   return { file: await create(temporary, 0o666), path: temporary };
 }
 
-/** Makes a file of so many bytes durable, and closes it. @throws {TaskpipeError} `IO` */
+/** Makes a file of this many bytes durable, and closes it. @throws {TaskpipeError} `IO` */
 export async function sealFile(file: FileHandle, path: string, bytes: number): Promise<void> {
   try {
     await file.datasync();

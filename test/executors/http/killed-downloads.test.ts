@@ -81,7 +81,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
   },
 );
 
-/** How a file system is mounted in a name space of our own; undefined where that is not allowed. */
+/** Command that creates a private mount namespace; undefined if the system does not allow it. */
 const mounts: string | undefined = await (async () => {
   for (const alone of ['unshare -Urm', 'unshare -m']) {
     const { code } = await sh(`${alone} bash -c 'mkdir d && mount -t tmpfs -o size=64k none d'`);

@@ -35,12 +35,12 @@ async function runAll(
 
 const states = ({ records }: Run): string[] => [...new Set(records.map(({ run }) => String(run.state)))];
 
-/** Server that redirects all paths to the same path of another one. */
+/** Starts a server that redirects all paths to the same path of another one. */
 function redirecting(to: TestServer): Promise<TestServer> {
   return serve((response, { url }) => response.writeHead(302, { location: to.url + url }).end());
 }
 
-/** Server that answers after a time, and counts how many requests it has at once. */
+/** Starts a server that answers after a time, and counts the requests that it has at once. */
 async function busy(ms: number): Promise<{ server: TestServer; most: () => number; times: number[] }> {
   let running = 0;
   let most = 0;

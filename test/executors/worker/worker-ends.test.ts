@@ -190,7 +190,7 @@ test('a line that is not an answer does not affect the only task', async () => {
 });
 
 test.each([90, 94, 98, 102, 106, 110])(
-  'too few descriptors for workers are told as such: %i',
+  'a lack of descriptors for workers is reported as such: %i',
   async (limit) => {
     const command = `ulimit -n ${limit}; task-exec --worker cat -j 60`;
     const { code, stderr } = await sh(command, { input: numbered(100) });

@@ -2,7 +2,7 @@ import { deflateRawSync, gzipSync } from 'node:zlib';
 import { answer, brotliBomb, drip, flood, gzipBomb, hang, reset, whole, zstdBomb } from './fault-bytes.ts';
 import { alike, type FaultCase } from './fault-case.ts';
 
-/* What a server that means harm answers, where one answer is all there is to it. */
+/* Hostile answers that are the same for each request. */
 
 const TEXT = 'content-type: text/plain\n';
 const JSON_TYPE = 'content-type: application/json\n';
@@ -33,7 +33,7 @@ function hanging(): FaultCase[] {
       name: 'has a chunk extension without an end',
       answer: (socket) => flood(socket, answer(TEXT + CHUNKED, '5;'), LONG),
       record: { timeout: 1 },
-      code: ['TIMEOUT', 'CONNECTION'], // as its parser likes
+      code: ['TIMEOUT', 'CONNECTION'], // as its parser decides
     },
   ];
 }
@@ -87,7 +87,7 @@ function broken(): FaultCase[] {
       'has chunks inside gzip': answer(`${TEXT}transfer-encoding: chunked, gzip\n`, 'hello'),
       'has a length below zero': answer('content-length: -5\n', 'hello'),
       'has a chunk of 2^64 bytes': answer(TEXT + CHUNKED, '10000000000000000\r\nhello'),
-      'has a chunk that is no number': answer(TEXT + CHUNKED, 'zz\r\nhello\r\n0\r\n\r\n'),
+      'has a chunk without a number': answer(TEXT + CHUNKED, 'zz\r\nhello\r\n0\r\n\r\n'),
       'has NUL in a header': whole('x-a: b\0c\n', 'ok'),
       'has a bare CR in a header': whole('x-a: b\rx-c: d\n', 'ok'),
       'speaks HTTP/0.9': (socket) => void socket.end('<html>hello</html>'),
@@ -118,7 +118,7 @@ function packed(): FaultCase[] {
       { code: 'DECODE', again: false },
       {
         'packs four times': whole('content-encoding: gzip, gzip, gzip, gzip\n', gzip),
-        'packs as nobody asked for': whole('content-encoding: compress\n', 'x'),
+        'packs with an encoding that was not requested': whole('content-encoding: compress\n', 'x'),
       },
     ),
     {
@@ -132,7 +132,7 @@ function packed(): FaultCase[] {
       result: { base64: Buffer.from('gr\xfcn', 'latin1').toString('base64'), undecoded: 'utf-8' },
     },
     {
-      name: 'says a charset that is none',
+      name: 'names an invalid charset',
       answer: whole(`${plain}x-\xff\n`, 'gr\xc3\xbcn'),
       result: { text: 'grün' },
     },

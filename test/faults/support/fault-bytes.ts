@@ -1,36 +1,36 @@
 import type { Socket } from 'node:net';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 
-/* What servers that mean harm send. */
+/* Bytes that hostile servers send. */
 
 const MEGABYTE = 1024 * 1024;
 const GIGABYTE = 1024 * MEGABYTE;
 
-/** An answer of bytes: a status line, headers with a newline after each, a body. */
+/** Returns the bytes of an answer: a status line, headers with a newline after each, a body. */
 export function answer(headers: string, body: string | Buffer = '', status = '200 OK'): Buffer {
   const head = `HTTP/1.1 ${status}\n${headers}\n`.replaceAll('\n', '\r\n');
   return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body as string, 'latin1')]);
 }
 
-/** An answer of this length. */
+/** Returns an answer with the length of its body. */
 export function whole(headers: string, body: string | Buffer, status?: string): Buffer {
   return answer(`${headers}content-length: ${body.length}\n`, body, status);
 }
 
-/** 1 GB of zeros in 1 MB: gzip takes one member after the other. */
+/** Returns 1 GB of zeros in 1 MB: gzip allows several members. */
 export function gzipBomb(): Buffer {
   const member = gzipSync(Buffer.alloc(16 * MEGABYTE), { level: 9 });
   return Buffer.concat(Array.from({ length: GIGABYTE / (16 * MEGABYTE) }, () => member));
 }
 
-/** 256 MB of zeros in some hundred bytes. */
+/** Returns 256 MB of zeros in some hundred bytes. */
 export function brotliBomb(): Buffer {
   return brotliCompressSync(Buffer.alloc(256 * MEGABYTE), {
     params: { [constants.BROTLI_PARAM_QUALITY]: 1, [constants.BROTLI_PARAM_LGWIN]: 24 },
   });
 }
 
-/** 1 GB of zeros in 32 KB: a frame whose blocks each say one byte 131,072 times (RFC 8878, 3.1.1). */
+/** Returns 1 GB of zeros in 32 KB: a frame whose blocks each repeat one byte 131,072 times (RFC 8878, 3.1.1). */
 export function zstdBomb(): Buffer {
   const count = GIGABYTE / 131_072;
   const blocks = Array.from({ length: count }, (_, i) => {
@@ -40,7 +40,7 @@ export function zstdBomb(): Buffer {
   return Buffer.concat([Buffer.of(0x28, 0xb5, 0x2f, 0xfd, 0, 7 << 3), ...blocks]);
 }
 
-/** Sends for ever, as fast as it is taken. */
+/** Sends forever, as fast as the socket takes it. */
 export function flood(socket: Socket, start: string | Buffer, again: string | Buffer): void {
   socket.write(start);
   const more = (): void => {
@@ -50,7 +50,7 @@ export function flood(socket: Socket, start: string | Buffer, again: string | Bu
   more();
 }
 
-/** Sends for ever, a bit at a time. */
+/** Sends forever, a few bytes at a time. */
 export function drip(socket: Socket, start: string | Buffer, again: string): void {
   socket.write(start);
   const timer = setInterval(() => socket.writable && socket.write(again), 50);

@@ -1,24 +1,24 @@
 import type { Answering } from './fault-servers.ts';
 
-/** What a server does, and what must come of it. */
+/** Behaviour of a server, with the expected record. */
 export interface FaultCase {
   readonly name: string;
-  /** What its path is answered with; absent where `url` leads to a server that has one answer. */
+  /** Answer to its path; absent if `url` leads to a server with a single answer. */
   readonly answer?: Buffer | Answering | undefined;
-  /** Whether that is over TLS. */
+  /** True for TLS. */
   readonly isSecure?: boolean;
   readonly url?: string;
-  /** What else the record has. */
+  /** Further attributes of the record. */
   readonly record?: object;
-  /** `run.error.code`; several where it depends on Node. Absent: a success. */
+  /** Expected `run.error.code`; several if it depends on Node. Absent: a success. */
   readonly code?: string | readonly string[];
-  /** Whether it is tried again. Absent: either will do. */
+  /** True if the task must be retried, false if it must not. Absent: not checked. */
   readonly again?: boolean;
-  /** What the result must be, as far as it is said. */
+  /** Expected members of the result. */
   readonly result?: Readonly<Record<string, unknown>>;
 }
 
-/** Cases that come to the same end, by their names. */
+/** Returns cases with the same expected end. @param answers answers by the name of the case */
 export function alike(
   end: Omit<FaultCase, 'name' | 'answer'>,
   answers: Readonly<Record<string, Buffer | Answering>>,

@@ -4,7 +4,7 @@ import { alike, type FaultCase } from './fault-case.ts';
 import type { Places } from './fault-servers.ts';
 import { trackerAnswers } from './tracker-answers.ts';
 
-/** The table. */
+/** Returns all cases. */
 export function faultCases(places: Places): FaultCase[] {
   return [...faultAnswers(), ...trackerAnswers(), ...redirects(places), ...elsewhere(places)];
 }
@@ -99,7 +99,7 @@ function redirects({ other }: Places): FaultCase[] {
         'redirects to nothing': moved(''),
       },
     ),
-    { name: 'redirects to a port where nobody is', answer: moved('http://127.0.0.1:1/'), code: 'CONNECTION' },
+    { name: 'redirects to a closed port', answer: moved('http://127.0.0.1:1/'), code: 'CONNECTION' },
     { name: 'redirects to no host', answer: moved('http://nowhere.invalid/'), code: 'CONNECTION' },
     {
       name: 'redirects with a user and password',

@@ -6,32 +6,32 @@ import { onTestFinished } from 'vitest';
 import { ELSEWHERE, EXPIRED, GOOD, KEY, SELF_SIGNED } from '../../support/certificates.ts';
 import { closedPort } from '../../support/http-server.ts';
 
-/** What a path does with the connection on which it was asked for. */
+/** Function that answers a request for a path on its connection. */
 export type Answering = (socket: Socket, path: string) => void;
 
-/** The servers of the fault suite, as origins. */
+/** Origins of the servers of the fault suite. */
 export interface Places {
-  /** Answers each path by its case; `/good/…` well. */
+  /** Server that answers each path by its case, and `/good/…` correctly. */
   readonly ill: string;
-  /** The same under another name, so another origin, which sees what redirects bring along. */
+  /** Server at another origin, which records the headers that redirects bring. */
   readonly other: string;
-  /** The same over TLS, with a certificate that is vouched for. */
+  /** Server with the same cases over TLS, with a trusted certificate. */
   readonly secure: string;
-  /** Servers by what is wrong with their certificates. */
+  /** Servers named by the fault of their certificate. */
   readonly selfSigned: string;
   readonly expired: string;
   readonly elsewhere: string;
-  /** On the loopback address of IPv6; undefined where there is none. */
+  /** Server on the loopback address of IPv6; undefined if there is no IPv6. */
   readonly ipv6: string | undefined;
-  /** Answers before it is asked. */
+  /** Server that answers before it receives a request. */
   readonly early: string;
-  /** Closes each connection after an answer that promised to keep it. */
+  /** Server that closes each connection after an answer that promised to keep it. */
   readonly dying: string;
-  /** Accepts connections, and says nothing. */
+  /** Server that accepts connections and sends nothing. */
   readonly mute: string;
-  /** Nobody is there. */
+  /** Origin without a server. */
   readonly closed: string;
-  /** The headers of each request that came to `other`. */
+  /** Headers of each request to `other`. */
   readonly landed: readonly string[];
 }
 
@@ -70,7 +70,7 @@ export async function startServers(answering: Answering): Promise<Places> {
   };
 }
 
-/** What a good path is answered with. */
+/** Returns the correct answer to a path. */
 export function wellOf(path: string): string {
   const body = `this is ${path}`;
   return `HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
@@ -78,7 +78,7 @@ export function wellOf(path: string): string {
 
 const TOO_EARLY = 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nearly';
 
-/** Calls for each request, of which the head was read. Their bodies are not of interest. */
+/** Returns a listener that answers each request after its head. It ignores bodies. */
 function onHeads(answering: Answering): (socket: Socket) => void {
   return (socket) => {
     let head = '';
@@ -94,10 +94,10 @@ function onHeads(answering: Answering): (socket: Socket) => void {
 }
 
 function quiet(socket: Socket): Socket {
-  return socket.on('error', () => {}); // resets are what this is about
+  return socket.on('error', () => {}); // some cases cause resets
 }
 
-/** @returns the port */
+/** Listens on a free port, which it returns. */
 async function listen(server: Server, host = '127.0.0.1'): Promise<number> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {

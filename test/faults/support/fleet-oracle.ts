@@ -5,14 +5,14 @@ import type { Notes } from './live.ts';
 import { rowsOf } from './oracle.ts';
 
 /*
- * What must hold of machines that share a queue: of their outputs, of the runs that their modules wrote down, and of what
+ * Promises about machines that share a queue: their outputs, the runs that their modules wrote down, and the tasks that
  * the queue calls finished.
  */
 
-/** What machines have left. */
+/** Files that machines have left. */
 export interface FleetRemains {
   readonly folder: string;
-  /** Each has an output `NAME.csv`, and a list of its runs, `NAME.runs`. */
+  /** Names of the machines. Each has an output `NAME.csv`, and a list of its runs, `NAME.runs`. */
   readonly names: readonly string[];
   /** Machines that were killed and never started again: their output may end in the middle of a row. */
   readonly lost: ReadonlySet<string>;
@@ -21,13 +21,13 @@ export interface FleetRemains {
   readonly notes: Notes;
 }
 
-/** What must be there once the queue is empty. */
+/** Expected state when the queue is empty. */
 export interface FleetEnd {
   readonly pushed: readonly string[];
   /** Tasks that must be dead, and have no row. */
   readonly guilty: readonly string[];
   readonly size: Omit<Size, 'workers'>;
-  /** How many runs may be repeats. */
+  /** Maximum number of repeated runs. */
   readonly allowed: number;
 }
 
@@ -70,7 +70,7 @@ export function checkEnd(remains: FleetRemains, { pushed, guilty, size, allowed 
     notes.add('other', `in the end: ${JSON.stringify(size)}`);
 }
 
-/** How often each uuid is in the files of all machines. */
+/** Returns the number of times that each uuid is in the files of all machines. */
 function countsIn(
   { folder, names }: FleetRemains,
   extension: string,

@@ -31,7 +31,7 @@ export default async ({ uuid }) => {
 };
 `;
 
-/** What a fleet is made of. */
+/** Parts of a fleet. */
 export interface FleetOptions {
   readonly program: Program;
   readonly notes: Notes;
@@ -73,7 +73,7 @@ export class Fleet {
   readonly #lost = new Set<string>();
   readonly #running: Machine[] = [];
   readonly #names = new Set<string>();
-  /** How many runs may be repeats. */
+  /** Maximum number of repeated runs. */
   #allowed = 0;
   #isFeeding = true;
   #feeding: Promise<void> | undefined;
@@ -124,7 +124,7 @@ export class Fleet {
     return machine;
   }
 
-  /** How many bytes of rows a machine has saved. */
+  /** Returns the number of bytes of rows that a machine has saved. */
   saved(name: string): number {
     return statSync(join(this.cwd, `${name}.csv`), { throwIfNoEntry: false })?.size ?? 0;
   }

@@ -11,11 +11,11 @@ export const WINDOW = 30;
 /** Time that a silent machine keeps its tasks, in milliseconds. */
 const LEASE = 2000;
 
-/** How a machine is started. */
+/** Options of the start of a machine. */
 export interface MachineOptions {
   /** The server as the machine sees it. Default: as the test sees it. */
   readonly url?: string;
-  /** Whether it ends when no task is left. Default: it waits for more. */
+  /** True if it ends when no task is left. Default: it waits for more. */
   readonly untilEmpty?: boolean;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -52,7 +52,7 @@ export function startMachine(
   return { ...startStages({ ...program, env: { ...program.env, ...env } }, cwd, stages), name };
 }
 
-/** Whether a machine has a process. */
+/** Returns whether a machine has a process. */
 export function isAlive({ group }: Machine): boolean {
   try {
     return process.kill(-group, 0);

@@ -172,7 +172,7 @@ function texts(): FaultCase[] {
     { name: 'has a mark before JSON', answer: json('\xef\xbb\xbf7'), result: { json: 7 } },
     { name: 'has JSON as text/json', answer: json('7', 'text/json; charset=x'), result: { json: 7 } },
     { name: 'has JSON of a problem', answer: json('7', 'application/problem+json'), result: { json: 7 } },
-    { name: 'has a type that is none', answer: text('oops', 'hello'), result: { type: 'oops' } },
+    { name: 'has an invalid type', answer: text('oops', 'hello'), result: { type: 'oops' } },
     { name: 'has a type of many parts', answer: text('text/plain;;; charset', 'hello'), ...HELLO },
   ];
 }
@@ -237,7 +237,7 @@ function strangers(): FaultCase[] {
       'says http in small letters': greets('http/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello'),
       'has letters in its status': greets('HTTP/1.1 2OO OK\r\ncontent-length: 5\r\n\r\nhello'),
       'has a status of two digits': greets('HTTP/1.1 20 OK\r\ncontent-length: 5\r\n\r\nhello'),
-      'has a line that is no header': greets('HTTP/1.1 200 OK\r\noops\r\ncontent-length: 5\r\n\r\nhello'),
+      'has a line that is not a header': greets('HTTP/1.1 200 OK\r\noops\r\ncontent-length: 5\r\n\r\nhello'),
       'has a space before a colon': greets('HTTP/1.1 200 OK\r\ncontent-length : 5\r\n\r\nhello'),
       'has a header without a name': greets('HTTP/1.1 200 OK\r\n: x\r\ncontent-length: 5\r\n\r\nhello'),
     },
@@ -271,7 +271,7 @@ function acts(): FaultCase[] {
       again: true,
     },
     {
-      name: 'fails at a method that nobody knows',
+      name: 'fails at an unknown method',
       answer: whole(TEXT, 'no', '500 No'),
       record: { method: 'FROB' },
       code: 'HTTP_STATUS',

@@ -38,7 +38,7 @@ async function breakOff(serving: Serving, headers?: Readonly<Record<string, stri
   setTimeout(() => serving.response.destroy(), 50); // what was sent arrives
 }
 
-/** Breaks off the first answer, then answers as it is told. Returns both results. */
+/** Breaks off the first answer, then answers by `second`. Returns both results. */
 async function twice(
   second: (serving: Serving) => unknown,
   {
