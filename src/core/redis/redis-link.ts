@@ -44,6 +44,8 @@ class Link implements RedisLink {
   #awaySince = performance.now();
   #isAway = true;
   #isClosed = false;
+  /** True if the first connection was given up because the reader or the user left. */
+  #isLeft = false;
   #probing: 'never' | 'now' | 'done' = 'never';
   #returns = -1;
   /** Time of the server less that of this machine, in milliseconds. */
@@ -78,6 +80,7 @@ class Link implements RedisLink {
   }
 
   fault(error: unknown): TaskpipeError {
+    if (this.#isLeft) return new TaskpipeError('PIPE', 'the reader left'); // not the fault of the server
     return faultOf(error, this.#verdict ?? this.#last, this.address, (sha) => scriptOf(this.client, sha));
   }
 
@@ -89,13 +92,11 @@ class Link implements RedisLink {
   /** Resolves once it is connected. */
   async opened(): Promise<this> {
     const { client } = this;
-    const { aborting } = this.#settings;
-    const left = new TaskpipeError('PIPE', 'the reader left'); // which is not the fault of the server
     const probing = setTimeout(() => this.#probe(), Math.min(SLOW, this.#patience / 2)).unref();
     try {
       await new Promise<void>((resolve, reject) => {
         client.once('ready', resolve);
-        client.once('end', () => reject(aborting?.aborted ? left : this.fault(new Error(CLOSED))));
+        client.once('end', () => reject(this.fault(new Error(CLOSED))));
         client.connect().catch(() => {}); // its events report it
       });
     } finally {
@@ -145,6 +146,7 @@ class Link implements RedisLink {
     const unwatch = watchSilence(client, {
       ...{ patience: this.#patience, aborting, isOver: () => this.#isOver() },
       onSilence: (isLast) => {
+        this.#isLeft ||= isLast && aborting?.aborted === true && this.#returns < 0;
         if (isLast) this.#last ??= new Error(NO_ANSWER);
         else this.#noteFault(new Error(NO_ANSWER));
       },
@@ -169,7 +171,7 @@ class Link implements RedisLink {
   }
 
   #onClose(): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#isLeft) return;
     if (this.#returns < 0 && this.#last === undefined) void this.#probe(new Error(CLOSED));
     if (this.#isAway) return;
     this.#isAway = true;

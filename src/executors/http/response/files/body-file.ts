@@ -139,7 +139,7 @@ export class BodyFile implements BodySink {
     }
   }
 
-  /** Returns a stream that appends to a body of at most so many bytes, and leaves its file open. */
+  /** Returns a stream that appends to a body up to a length, and leaves its file open. */
   #sink(body: OpenBody, most: number): Writable {
     const append = async (chunk: Buffer): Promise<void> => {
       if (body.bytes + chunk.length > most) throw TOO_LONG;

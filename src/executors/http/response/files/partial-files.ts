@@ -177,7 +177,7 @@ export class PartialFiles {
   }
 }
 
-/** Age from which a temporary file is surely that of a process that was killed, in milliseconds: a week. */
+/** Age from which a temporary file is certainly that of a process that was killed, in milliseconds: a week. */
 const OLD = 7 * 86_400_000;
 
 async function removeOld(path: string): Promise<void> {
