@@ -38,7 +38,7 @@ async function inGroup(program: Program, count: number, report: Notes): Promise<
       fleet.allow(machines.length);
       await primary.kill();
       [primary, replica] = [replica, primary];
-      await until(async () => /role:master/.test(await ask(primary.port, 'info replication')));
+      await until(() => isMaster(sentinel, primary)); // an old primary that is back before ends the failover
       report.count('failed over');
       await replica.start();
       await ask(replica.port, `replicaof 127.0.0.1 ${primary.port}`);
@@ -57,6 +57,11 @@ async function isReady(sentinel: number, { port }: TestRedis): Promise<void> {
     const known = await ask(sentinel, 'sentinel replicas main');
     return new RegExp(`^port\\n${port}\\n`, 'm').test(known) && /^flags\nslave$/m.test(known);
   });
+}
+
+/** Returns whether a sentinel has made a server the primary. */
+async function isMaster(sentinel: number, { port }: TestRedis): Promise<boolean> {
+  return new RegExp(`^port\\n${port}$`, 'm').test(await ask(sentinel, 'sentinel master main'));
 }
 
 async function until(so: () => Promise<boolean>): Promise<void> {
