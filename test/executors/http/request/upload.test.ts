@@ -118,11 +118,16 @@ describe('--body-file', () => {
     expect(error?.message).toContain('it is not a regular file');
   });
 
-  test.runIf(process.getuid?.() !== 0)('fails its task if the file may not be read', async () => {
-    const path = fileOf('x', 'y');
-    chmodSync(path, 0);
-    const { error } = await fetchOne({ url: 'http://127.0.0.1:1/' }, { bodyFile: path });
-    expect(error).toMatchObject({ code: 'BODY_FILE', message: expect.stringContaining('permission denied') });
+  test('fails its task if the file may not be read', async () => {
+    const cwd = freshFolder();
+    writeFileSync(join(cwd, 'secret'), 'y');
+    chmodSync(join(cwd, 'secret'), 0);
+    chmodSync(cwd, 0o755);
+    const as = process.getuid?.() === 0 ? 'setpriv --reuid=65534 --clear-groups ' : ''; // root may read all files
+    const command = `${as}task-exec --http --url http://127.0.0.1:1/ --body-file secret`;
+    const { stdout } = await sh(command, { cwd, input: '{"uuid":"a"}\n' });
+    const { run } = JSON.parse(stdout);
+    expect(run.error).toEqual({ code: 'BODY_FILE', message: expect.stringContaining('permission denied') });
   });
 
   test.each([
