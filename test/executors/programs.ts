@@ -43,11 +43,6 @@ export async function exec(
   return { ...ended, records, of: Object.fromEntries(records.map((record) => [record.uuid, record])) };
 }
 
-/** Waits until a condition holds. */
-export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10));
-}
-
 /** Returns the pids in a file that has one per line. */
 export function pidsIn(file: string): number[] {
   return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map(Number) : [];

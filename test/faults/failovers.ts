@@ -1,6 +1,7 @@
 import { ask, startRedis, startSentinel, type TestRedis } from '../support/redis.ts';
+import { until } from '../support/until.ts';
 import { withFleet } from './support/fleet.ts';
-import { after, type Notes, notes } from './support/live.ts';
+import { type Notes, notes } from './support/live.ts';
 import type { Program } from './support/program.ts';
 
 /*
@@ -10,7 +11,19 @@ import type { Program } from './support/program.ts';
 
 const MACHINES = ['m0', 'm1'] as const;
 
+/** Maximum time of a step of Sentinel, in milliseconds. It rests for half a minute when its clock has jumped. */
+const PATIENCE = 120_000;
+
+/** Long enough for a pipe whose processes find the new primary one after the other on a busy machine, in milliseconds. */
+const LEASE = 10_000;
+
 const SYNC = ['--repl-diskless-sync-delay', '0'] as const;
+
+/** Two servers, by what they are. */
+interface Pair {
+  readonly primary: TestRedis;
+  readonly replica: TestRedis;
+}
 
 /** @param count how often the primary is killed, in each of some groups */
 export async function failovers(
@@ -24,46 +37,70 @@ export async function failovers(
 }
 
 async function inGroup(program: Program, count: number, report: Notes): Promise<void> {
-  let primary = await startRedis(...SYNC);
-  let replica = await startRedis('--replicaof', `127.0.0.1 ${primary.port}`, ...SYNC);
-  const sentinel = await startSentinel(primary.port);
-  await isReady(sentinel, replica);
+  const first = await startRedis(...SYNC);
+  const second = await startRedis('--replicaof', `127.0.0.1 ${first.port}`, ...SYNC);
+  const sentinel = await startSentinel(first.port);
+  let now = await settled(sentinel, { primary: first, replica: second });
   const url = `redis+sentinel://127.0.0.1:${sentinel}/main/0`;
-  await withFleet({ program, notes: report, url, port: () => primary.port }, async (fleet) => {
-    await fleet.feed();
-    const machines = MACHINES.map((name) => fleet.start(name));
-    for (let i = 0; i < count; i++) {
-      const working = await Promise.all(machines.map((machine) => fleet.works(machine)));
-      if (working.includes(false)) break;
-      fleet.allow(machines.length);
-      await primary.kill();
-      [primary, replica] = [replica, primary];
-      await until(() => isMaster(sentinel, primary)); // an old primary that is back before ends the failover
-      report.count('failed over');
-      await replica.start();
-      await ask(replica.port, `replicaof 127.0.0.1 ${primary.port}`);
-      await isReady(sentinel, replica);
-      await fleet.checkFinished();
-    }
-    await fleet.finish(machines);
-    await fleet.examine();
-  });
+  await withFleet(
+    { program, notes: report, url, port: () => now.primary.port, lease: LEASE },
+    async (fleet) => {
+      /** Waits for the pair. What is in flight is delivered again also if Sentinel has changed them by itself. */
+      const settle = async (): Promise<void> => {
+        const { primary } = now;
+        now = await settled(sentinel, now);
+        if (now.primary !== primary) fleet.allow(machines.length);
+      };
+      await fleet.feed();
+      const machines = MACHINES.map((name) => fleet.start(name));
+      for (let i = 0; i < count; i++) {
+        const working = await Promise.all(machines.map((machine) => fleet.works(machine)));
+        if (working.includes(false)) break;
+        await settle();
+        fleet.allow(machines.length);
+        now = await failOver(sentinel, now);
+        report.count('failed over');
+        await settle();
+        await fleet.checkFinished();
+      }
+      await fleet.finish(machines);
+      await settle();
+      await fleet.examine();
+    },
+  );
 }
 
-/** Waits until a replica has the data, and its sentinel knows that. */
-async function isReady(sentinel: number, { port }: TestRedis): Promise<void> {
-  await until(async () => /master_link_status:up/.test(await ask(port, 'info replication')));
+/** Kills the primary, and starts it again as the replica once Sentinel has ended the failover. */
+async function failOver(sentinel: number, { primary: dead, replica: heir }: Pair): Promise<Pair> {
+  await dead.kill();
+  // One that is back before would end the failover.
+  await until(async () => (await masterOf(sentinel)) === heir.port, PATIENCE);
+  await dead.start();
+  await ask(dead.port, `replicaof 127.0.0.1 ${heir.port}`);
+  return { primary: heir, replica: dead };
+}
+
+/**
+ * Waits until a sentinel has a primary, and knows that the other server has its data. The two may have changed places,
+ * because it takes a primary that answers late, on a busy machine, for dead.
+ */
+async function settled(sentinel: number, { primary, replica }: Pair): Promise<Pair> {
+  let pair: Pair = { primary, replica };
   await until(async () => {
+    if ((await masterOf(sentinel)) !== pair.primary.port)
+      pair = { primary: pair.replica, replica: pair.primary };
+    const { port } = pair.replica;
     const known = await ask(sentinel, 'sentinel replicas main');
-    return new RegExp(`^port\\n${port}\\n`, 'm').test(known) && /^flags\nslave$/m.test(known);
-  });
+    return (
+      new RegExp(`^port\\n${port}\\n`, 'm').test(known) &&
+      /^flags\nslave$/m.test(known) &&
+      /master_link_status:up/.test(await ask(port, 'info replication'))
+    );
+  }, PATIENCE);
+  return pair;
 }
 
-/** Returns whether a sentinel has made a server the primary. */
-async function isMaster(sentinel: number, { port }: TestRedis): Promise<boolean> {
-  return new RegExp(`^port\\n${port}$`, 'm').test(await ask(sentinel, 'sentinel master main'));
-}
-
-async function until(so: () => Promise<boolean>): Promise<void> {
-  while (!(await so())) await after(100);
+/** Returns the port of the server that a sentinel has made the primary. */
+async function masterOf(sentinel: number): Promise<number> {
+  return Number(/^port\n(\d+)$/m.exec(await ask(sentinel, 'sentinel master main'))?.[1]);
 }

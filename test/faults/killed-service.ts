@@ -6,6 +6,7 @@ import { Agent, request } from 'undici';
 import { openDatabase } from '../../src/core/storage/sqlite-database.ts';
 import { freePort } from '../support/port.ts';
 import { environment } from '../support/run.ts';
+import { until } from '../support/until.ts';
 import { after, inFolder, LIMIT, type Notes, notes } from './support/live.ts';
 import type { Program } from './support/program.ts';
 import type { Report } from './support/report.ts';
@@ -55,7 +56,7 @@ async function postAndKill(service: Service, each: number, report: Notes): Promi
   const posting = post(service.url, accepted, () => isOver);
   for (const kind of Array.from({ length: each }, () => KINDS).flat()) {
     const aim = accepted.size + BETWEEN;
-    while (accepted.size < aim) await after(5);
+    await until(() => accepted.size >= aim);
     await service.kill(kind);
     report.count(kind);
   }
@@ -93,15 +94,14 @@ async function startService(program: Program, cwd: string): Promise<Service> {
 
 /** Kills the process that a service has started, once there is one. */
 async function killWorker(parent: number): Promise<void> {
-  for (;;) {
+  await until(() => {
     try {
       const [pid] = execFileSync('pgrep', ['-P', String(parent)], { encoding: 'utf8' }).split('\n');
-      process.kill(Number(pid), 'SIGKILL');
-      return;
+      return process.kill(Number(pid), 'SIGKILL');
     } catch {
-      await after(20); // none yet
+      return false; // none yet
     }
-  }
+  });
 }
 
 /** Posts tasks by many clients, each again until it is accepted. */

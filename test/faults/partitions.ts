@@ -1,7 +1,8 @@
 import { startRedis } from '../support/redis.ts';
 import { type Relay, startRelay } from '../support/relay.ts';
+import { until } from '../support/until.ts';
 import { type Fleet, withFleet } from './support/fleet.ts';
-import { after, notes, randomFrom } from './support/live.ts';
+import { notes, randomFrom } from './support/live.ts';
 import type { Machine } from './support/machine.ts';
 import type { Program } from './support/program.ts';
 import type { Report } from './support/report.ts';
@@ -26,13 +27,13 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   'long black holes': async (_, __, relay) => {
     const before = relay.opened;
     relay.set('hole');
-    while (relay.opened === before) await after(50);
+    await until(() => relay.opened > before);
   },
   // Its commands are carried out, and it does not know.
   'answers lost': async (_, __, relay) => {
     const before = relay.opened;
     relay.set('mute');
-    while (relay.opened === before) await after(50);
+    await until(() => relay.opened > before);
     relay.set('cut');
   },
   cuts: async (_, __, relay) => {

@@ -4,26 +4,29 @@ import { failovers } from './failovers.ts';
 import { redisFaults } from './redis-faults.ts';
 import { notes } from './support/live.ts';
 import { ours } from './support/program.ts';
-import { prove } from './support/report.ts';
+import { prove, trials } from './support/report.ts';
 
 beforeEach(needsRedis);
 
-/** Failovers in each of three groups: `npm run faults` tries thirty, which take minutes, since Sentinel is slow. */
-const FAILOVERS = process.env.FAULT_FIGURES === undefined ? 4 : 10;
+const EACH = trials(4, 2);
+/** Groups of servers that fail over at the same time, since Sentinel is slow. */
+const GROUPS = trials(3, 1);
+/** Failovers of each group. */
+const FAILOVERS = trials(10, 4);
 
 test('a queue is complete in the end although its Redis fails in every way', async () => {
   const report = notes();
-  await Promise.all([redisFaults(ours, 4, report), failovers(ours, FAILOVERS, 3, report)]);
+  await Promise.all([redisFaults(ours, EACH, report), failovers(ours, FAILOVERS, GROUPS, report)]);
   prove(
     'Redis frozen, slow, full, killed and started again, failed over by Sentinel, under machines that work',
     report,
     {
-      frozen: 4,
-      slow: 4,
-      full: 4,
-      restarted: 4,
-      'away for longer than a lease': 4,
-      'failed over': 3 * FAILOVERS,
+      frozen: EACH,
+      slow: EACH,
+      full: EACH,
+      restarted: EACH,
+      'away for longer than a lease': EACH,
+      'failed over': GROUPS * FAILOVERS,
     },
   );
 }, 900_000);

@@ -1,5 +1,6 @@
 import { ask, startRedis, type TestRedis } from '../support/redis.ts';
 import { type Relay, startRelay } from '../support/relay.ts';
+import { until } from '../support/until.ts';
 import { type Fleet, withFleet } from './support/fleet.ts';
 import { after, type Notes, notes } from './support/live.ts';
 import type { Machine } from './support/machine.ts';
@@ -8,6 +9,9 @@ import type { Program } from './support/program.ts';
 /*
  * One Redis under machines that work: frozen until leases have ended, slow, full, killed and started again.
  */
+
+/** Maximum time until the memory of Redis is full, in milliseconds. */
+const PATIENCE = 180_000;
 
 const MACHINES = ['m0', 'm1', 'm2'] as const;
 
@@ -38,7 +42,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     const before = fleet.refused;
     const used = Number(/^used_memory:(\d+)/m.exec(await ask(redis.port, 'info memory'))?.[1]);
     await ask(redis.port, `config set maxmemory ${used + 1_000_000}`);
-    while (fleet.refused === before) await after(50);
+    await until(() => fleet.refused > before, PATIENCE);
     await after(1000);
     await ask(redis.port, 'config set maxmemory 0');
   },

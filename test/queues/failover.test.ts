@@ -5,16 +5,12 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ask, needsRedis, startRedis, startSentinel, type TestRedis } from '../support/redis.ts';
 import { type Ended, ended, freshFolder, sh, start } from '../support/run.ts';
+import { until } from '../support/until.ts';
 
 beforeEach(needsRedis);
 
 const numbers = (from: number, to: number): string =>
   Array.from({ length: to - from }, (_, i) => `{"uuid":"t${from + i}"}\n`).join('');
-
-/** Waits until a condition holds. */
-async function until(so: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await so())) await new Promise((resolve) => setTimeout(resolve, 30));
-}
 
 /** Waits until a replica has the data of its primary. */
 async function caughtUp({ port }: TestRedis): Promise<void> {

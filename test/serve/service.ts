@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
 import { environment } from '../support/run.ts';
+import { until as holds } from '../support/until.ts';
 
 /** Running `task-serve`. */
 export interface Serving {
@@ -86,9 +87,10 @@ export async function until(
   is: (answer: Answer) => boolean,
   init?: RequestInit,
 ): Promise<Answer> {
-  for (;;) {
-    const answer = await ask(url, init);
-    if (is(answer)) return answer;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  let answer: Answer | undefined;
+  await holds(async () => {
+    answer = await ask(url, init);
+    return is(answer);
+  });
+  return answer as unknown as Answer;
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, type TestContext } from 'vitest';
@@ -97,5 +98,5 @@ export async function startSentinel(primary: number, ...lines: readonly string[]
 
 /** Sends a command by `redis-cli` to a port. Returns the answer. */
 export async function ask(port: number, command: string): Promise<string> {
-  return (await sh(`redis-cli -p ${port} ${command}`)).stdout.trim();
+  return (await sh(`redis-cli -p ${port} ${command}`, { cwd: tmpdir() })).stdout.trim();
 }

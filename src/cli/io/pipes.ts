@@ -11,7 +11,8 @@ import { watchReader } from './reader-watch.ts';
  * Pipe mechanics for all commands. Node has four traps here. Touching `process.stdout` of a pipe makes its
  * descriptor non-blocking, so everything must go through its stream. A file must not go through that stream,
  * which ignores short writes. SIGPIPE is ignored, so a closed pipe shows as EPIPE at the next write.
- * `process.exit()` drops unwritten output, so only `left-open.ts` calls it, after the end of the output.
+ * `process.exit()` drops unwritten output, so only `left-open.ts` calls it, after the end of the output; user code that
+ * calls it goes through `early-exit.ts`.
  */
 
 const FILE_CHUNK = 64 * 1024;

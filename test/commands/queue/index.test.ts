@@ -5,6 +5,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openQueues, type Queue, type Size } from '../../../src/queues/index.ts';
 import { needsRedis, startRedis, type TestRedis } from '../../support/redis.ts';
 import { ended, freshFolder, has, sh, start } from '../../support/run.ts';
+import { until } from '../../support/until.ts';
 
 let redis: TestRedis;
 beforeAll(async () => {
@@ -41,11 +42,6 @@ async function sizeOf(at: string): Promise<Size> {
   } finally {
     queues.close();
   }
-}
-
-/** Waits until a condition holds. */
-async function until(so: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await so())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 describe('push', () => {

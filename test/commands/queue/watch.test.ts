@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { needsRedis, startRedis } from '../../support/redis.ts';
 import { ended, sh, start } from '../../support/run.ts';
 import { onTerminal } from '../../support/terminal.ts';
+import { until } from '../../support/until.ts';
 
 beforeEach(needsRedis);
 
@@ -17,10 +18,6 @@ function collect(stream: NodeJS.ReadableStream | null): () => string {
     text += chunk;
   });
   return () => text;
-}
-
-async function until(so: () => boolean): Promise<void> {
-  while (!so()) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 describe('task-queue watch --json', () => {

@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { freshFolder, start } from '../../support/run.ts';
-import { exec, isAlive, numbered, pidsIn, tasks, until } from '../programs.ts';
+import { until } from '../../support/until.ts';
+import { exec, isAlive, numbered, pidsIn, tasks } from '../programs.ts';
 
 for (const first of ['stage', 'commands'] as const) {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {

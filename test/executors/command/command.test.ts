@@ -4,7 +4,8 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ended, freshFolder, sh, start } from '../../support/run.ts';
-import { exec, isAlive, numbered, pidsIn, tasks, until } from '../programs.ts';
+import { until } from '../../support/until.ts';
+import { exec, isAlive, numbered, pidsIn, tasks } from '../programs.ts';
 
 const states = (ran: Awaited<ReturnType<typeof exec>>) =>
   ran.records.map(({ run }) => [run.state, run.error?.code]);

@@ -4,7 +4,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ended, freshFolder, start } from '../../support/run.ts';
-import { exec, numbered, tasks, until } from '../programs.ts';
+import { until } from '../../support/until.ts';
+import { exec, numbered, tasks } from '../programs.ts';
 
 describe('placeholders', () => {
   test.each([

@@ -4,7 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { freshFolder, sh, start } from '../../support/run.ts';
-import { exec, isAlive, numbered, pidsIn, until } from '../programs.ts';
+import { until } from '../../support/until.ts';
+import { exec, isAlive, numbered, pidsIn } from '../programs.ts';
 
 const node = process.execPath;
 

@@ -4,7 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { freshFolder, has, start } from '../../support/run.ts';
-import { exec, isAlive, numbered, pidsIn, type Ran, tasks, until } from '../programs.ts';
+import { until } from '../../support/until.ts';
+import { exec, isAlive, numbered, pidsIn, type Ran, tasks } from '../programs.ts';
 
 const quick = ['--backoff', '1ms..2ms'];
 

@@ -4,9 +4,10 @@ import { Task } from '../../../src/core/record/task.ts';
 import { openQueues, type Queue } from '../../../src/queues/index.ts';
 import { processesOf } from '../../pipes/pipeline.ts';
 import { ask } from '../../support/redis.ts';
+import { until } from '../../support/until.ts';
 import { checkEnd, checkFinished, type FleetRemains } from './fleet-oracle.ts';
 import { after, inFolder, type Notes } from './live.ts';
-import { isAlive, kill, type Machine, type MachineOptions, startMachine, WINDOW } from './machine.ts';
+import { isAlive, kill, LEASE, type Machine, type MachineOptions, startMachine, WINDOW } from './machine.ts';
 import type { Program } from './program.ts';
 
 /*
@@ -41,6 +42,8 @@ export interface FleetOptions {
   readonly port: () => number;
   /** The number of its database. Default 0. */
   readonly db?: number;
+  /** Time that a silent machine keeps its tasks, in milliseconds. Default 2 s. */
+  readonly lease?: number;
   /** More options of task-exec. */
   readonly exec?: string;
   /** The module of the machines. Default: one that waits 10 ms. */
@@ -117,9 +120,9 @@ export class Fleet {
 
   /** Starts a machine, perhaps again. */
   start(name: string, options: MachineOptions = {}): Machine {
-    const { program, exec = '', url } = this.#options;
+    const { program, exec = '', lease = LEASE, url } = this.#options;
     this.#names.add(name);
-    const machine = startMachine(program, this.cwd, name, { url, queue: NAME, exec, ...options });
+    const machine = startMachine(program, this.cwd, name, { url, queue: NAME, exec, lease, ...options });
     this.#running.push(machine);
     return machine;
   }
@@ -147,11 +150,10 @@ export class Fleet {
 
   /** Waits until no lease of a machine is left. Renewals that are still under way may bring one back once. */
   async leasesEnd(name: string): Promise<void> {
-    for (;;) {
+    await until(async () => {
       const { workers } = await this.queue.size();
-      if (!workers.some(({ worker, out }) => worker === name && out > 0)) return;
-      await after(100);
-    }
+      return !workers.some(({ worker, out }) => worker === name && out > 0);
+    });
   }
 
   /** Says that the tasks of some machines may be delivered once more. */

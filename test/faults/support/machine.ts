@@ -9,7 +9,7 @@ export type Stage = (typeof STAGES)[number];
 /** Tasks that a machine has at most. */
 export const WINDOW = 30;
 /** Time that a silent machine keeps its tasks, in milliseconds. */
-const LEASE = 2000;
+export const LEASE = 2000;
 
 /** Options of the start of a machine. */
 export interface MachineOptions {
@@ -37,12 +37,18 @@ export function startMachine(
     url,
     queue,
     exec,
+    lease,
     untilEmpty = false,
     env = {},
-  }: MachineOptions & { readonly url: string; readonly queue: string; readonly exec: string },
+  }: MachineOptions & {
+    readonly url: string;
+    readonly queue: string;
+    readonly exec: string;
+    readonly lease: number;
+  },
 ): Machine {
   const at = `${url} --name ${queue} --worker ${name} --quiet`;
-  const pull = `task-queue pull ${at} --window ${WINDOW} --lease ${LEASE}ms`;
+  const pull = `task-queue pull ${at} --window ${WINDOW} --lease ${lease}ms`;
   const stages = new Map<Stage, string>([
     ['pull', untilEmpty ? `${pull} --until-empty` : pull],
     ['exec', `env MACHINE=${name} task-exec --module work.mjs -j 4 --quiet ${exec}`],

@@ -25,6 +25,14 @@ export interface Report {
   readonly breaches: readonly Breach[];
 }
 
+/** True if `npm run faults` runs, which tries each fault more often and stores the figures. */
+const isFull = process.env.FAULT_FIGURES !== undefined;
+
+/** Returns a number of trials: `all` in `npm run faults`, `some` in `npm test`, which is to end soon. */
+export function trials(all: number, some: number): number {
+  return isFull ? all : some;
+}
+
 /**
  * Fails if a promise was broken, or if less was tried than `least`. For `npm run faults` it also stores the
  * figures for the table in `docs/faults.md`.

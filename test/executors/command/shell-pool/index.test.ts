@@ -7,7 +7,8 @@ import { afterAll, describe, expect, test, vi } from 'vitest';
 import { openShellPool } from '../../../../src/executors/command/shell-pool/index.ts';
 import type { JobReport, ShellJob } from '../../../../src/executors/command/shell-pool/job.ts';
 import { freshFolder } from '../../../support/run.ts';
-import { isAlive, pidsIn, until } from '../../programs.ts';
+import { until } from '../../../support/until.ts';
+import { isAlive, pidsIn } from '../../programs.ts';
 
 const PATH = process.env.PATH ?? '/usr/bin:/bin';
 const SHELLS = ['/bin/sh', '/bin/bash', '/bin/busybox', '/bin/mksh'].filter((shell) => existsSync(shell));
