@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../ready.mjs';
+import { DATA_SETS, lineMaker } from './records.mjs';
 
 /** Returns functions that give the paths of the files. @param port port of the server in the urls */
 export function openData(folder, port) {
@@ -12,12 +13,16 @@ export function openData(folder, port) {
     makers.set(path, make);
     return path;
   };
-  const csv = (count) => file(`rows-${count}.csv`, (path) => writeRows(path, count, port));
+  const records = (set, count) =>
+    file(`${set}-${count}.${set === 'nested' ? 'ndjson' : 'csv'}`, (path) =>
+      writeRecords(path, set, count, port),
+    );
   return {
-    /** Returns the path of a CSV of four columns: id, url, state, name. */
-    csv,
-    /** Returns the path of the tasks of that CSV. */
-    tasks: (count) => file(`tasks-${count}.ndjson`, (path) => writeTasks(made(csv(count)), path)),
+    /** Returns the path of records of a data set of records.mjs. */
+    records,
+    /** Returns the path of the tasks of these records. */
+    tasks: (set, count) =>
+      file(`tasks-${set}-${count}.ndjson`, (path) => writeTasks(made(records(set, count)), path)),
     /** Returns the path of a configuration of curl with the same urls. */
     curl: (count) => file(`curl-${count}.txt`, (path) => writeCurl(path, count, port)),
     /** Returns the path of tasks whose bodies are large. */
@@ -62,13 +67,13 @@ function writeLines(file, count, header, line) {
 
 const urlOf = (i, port) => `http://127.0.0.1:${port}/item/${i}`;
 
-function writeRows(file, count, port) {
-  const states = ['CA', 'NY', 'TX', 'WA', 'MA'];
+function writeRecords(file, set, count, port) {
+  const { header } = DATA_SETS[set];
   writeLines(
     file,
     count,
-    'id,url,state,name\n',
-    (i) => `${i},${urlOf(i, port)},${states[(i * 7) % 5]},Name number ${i}\n`,
+    header,
+    lineMaker(DATA_SETS[set], (i) => urlOf(i, port)),
   );
 }
 

@@ -94,6 +94,7 @@ function versions() {
     [process.execPath, '--version', 'Node '],
     ['mlr', '--version'],
     ['jq', '--version'],
+    ['gojq', '--version'],
     ['curl', '--version'],
     ['aria2c', '--version'],
     ['wget2', '--version'],

@@ -1,23 +1,6 @@
 // The table of the benchmarks: the programs, their peers, and the goals.
-import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { root } from '../ready.mjs';
-
-const here = (name) => fileURLToPath(new URL(name, import.meta.url));
-const node = process.execPath;
-const ours = (name, ...args) => [node, `${root}bin/${name}`, ...args];
-const quiet = '--quiet';
-
-/** Returns the Python that has a module; undefined if none has it. Distributions keep theirs in /usr/bin. */
-function python(module) {
-  const has = (program) => spawnSync(program, ['-c', `import ${module}`]).status === 0;
-  return ['python3', '/usr/bin/python3'].find(has);
-}
-
-/** Returns whether a program is installed. */
-export function isThere(program) {
-  return program !== undefined && spawnSync('sh', ['-c', `command -v "${program}"`]).status === 0;
-}
+import { here, node, ours, python, quiet } from './programs.mjs';
+import { recordRows } from './record-rows.mjs';
 
 /**
  * Returns the rows by name. `ours` and each of `peers` is a program: the `stages` of a pipe, its `input`, the
@@ -29,13 +12,13 @@ export function isThere(program) {
  */
 export function table(data, rows) {
   const part = (divisor) => Math.max(1, Math.ceil(rows / divisor));
-  const load = (count) => ours('task-load', data.csv(count), '--uuid-fields', 'url', quiet);
+  const load = (count) => ours('task-load', data.records('kind', count), '--uuid-fields', 'url', quiet);
   const empty = ours('task-exec', '--module', here('empty.mjs'), quiet);
   const http = ours('task-exec', '--http', '-j', '50', quiet);
   const save = (...args) => ours('task-save', data.out, quiet, ...args);
   const clear = [data.out, data.ledger];
   /** Returns a program that reads tasks. */
-  const reads = (count, ...stages) => ({ stages, count, input: data.tasks(count) });
+  const reads = (count, ...stages) => ({ stages, count, input: data.tasks('kind', count) });
   const alone = (count, ...stages) => ({ stages, count });
   const [gets, few] = [part(10), part(200)];
   const parallel = ['curl', '-s', '--parallel', '--parallel-max', '50', '--config', data.curl(gets)];
@@ -54,42 +37,7 @@ export function table(data, rows) {
   curlLarge.push('--config', data.curlLarge(20));
   const curl = { ...alone(gets, parallel), name: 'curl --parallel' };
   return {
-    load: {
-      what: 'CSV to tasks with --uuid-fields url',
-      ours: alone(rows, load(rows)),
-      peers: [
-        {
-          ...alone(rows, ['mlr', '--icsv', '--ojsonl', 'put', '$uuid=md5($url)', data.csv(rows)]),
-          name: 'Miller, md5',
-          least: 1,
-        },
-        {
-          ...alone(part(10), [python('uuid'), here('uuid3.py'), data.csv(part(10))]),
-          name: "Python's csv and uuid3",
-          least: 5,
-        },
-      ],
-    },
-    exec: {
-      what: 'tasks through task-exec --module of an empty function',
-      ours: reads(rows, empty),
-      peers: [
-        { ...reads(rows, ['jq', '-c', '.']), name: 'jq -c .', least: 2.5 },
-        { ...reads(rows, [node, here('ndjson.mjs')]), name: 'ndjson: parse() to stringify()', least: 3 },
-      ],
-    },
-    save: {
-      what: 'tasks to CSV',
-      ours: { ...reads(rows, save('--sync', 'none')), clear },
-      peers: [
-        { ...reads(rows, ['mlr', '--ijsonl', '--ocsv', 'cat']), name: 'mlr --ijsonl --ocsv cat', least: 3 },
-      ],
-    },
-    commit: {
-      what: 'tasks to CSV with a ledger and --sync batch',
-      ours: { ...reads(rows, save('--ledger', data.ledger, '--sync', 'batch')), clear },
-      peers: [{ ...reads(rows, save('--sync', 'none')), clear, name: 'the same without', least: 0.85 }],
-    },
+    ...recordRows(data, rows, gets),
     http: {
       what: 'GETs, 50 at once: task-exec --http -j 50',
       needs: 'nginx',
@@ -128,15 +76,6 @@ export function table(data, rows) {
           name: 'wget2',
         },
       ],
-    },
-    pipe: {
-      what: 'the whole pipe: load, task-exec --http -j 50, save with a ledger',
-      needs: 'nginx',
-      ours: {
-        ...alone(gets, load(gets), http, save('--ledger', data.ledger)),
-        clear,
-      },
-      peers: [{ ...reads(gets, http), name: 'task-exec --http alone', least: 0.8 }],
     },
     command: {
       what: '--command /bin/true, two at once',

@@ -11,7 +11,8 @@ import { openData } from './data.mjs';
 import { measure, shown } from './measure.mjs';
 import { freePort, startNginx } from './nginx.mjs';
 import { HEAD, lines, SECTIONS, writePage } from './page.mjs';
-import { isThere, table } from './rows.mjs';
+import { isThere } from './programs.mjs';
+import { table } from './rows.mjs';
 
 const USUAL = { rows: 1_000_000, runs: 5 };
 
@@ -31,9 +32,11 @@ const port = await freePort();
 const data = openData(folder, port);
 const all = table(data, rows);
 const names = [...Object.keys(all), ...Object.keys(SECTIONS)];
-const chosen = positionals.length > 0 ? positionals : names;
-const unknown = chosen.find((name) => !names.includes(name));
+/** Returns the names of rows that a name means: `load` also means `load-quoted`, the same on other data. */
+const meant = (word) => names.filter((name) => name === word || name.startsWith(`${word}-`));
+const unknown = positionals.find((word) => meant(word).length === 0);
 if (unknown !== undefined) throw new Error(`no benchmark ${unknown}; there are ${names.join(', ')}`);
+const chosen = positionals.length > 0 ? positionals.flatMap(meant) : names;
 
 const [measured, commands, sections] = [new Map(), new Map(), new Map()];
 const chosenRows = chosen.filter((name) => Object.hasOwn(all, name));
