@@ -15,7 +15,7 @@ export function python(module) {
   return ['python3', '/usr/bin/python3'].find(has);
 }
 
-/** Returns whether a package is installed: some peers are no dependencies of the project. */
+/** Returns whether a package is installed: `npm ci` does not install the peers. */
 export function hasModule(name) {
   try {
     return createRequire(import.meta.url).resolve(name) !== '';

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
-import { checksumOf, hashMember, hashText } from '../../core/record/checksum.ts';
 import { CsvParser, type Dialect, type Row } from '../../core/text/csv.ts';
 import { type ChunkDecoder, chunkDecoder, REPLACEMENT } from '../../core/text/encoding.ts';
 import type { Loaded, Loader, ReadOptions } from '../contract.ts';
+import { CsvRecord } from './csv-record.ts';
 import { columnsFor } from './header-columns.ts';
 import { type PlainReader, type PlainRows, plainReader } from './plain-rows.ts';
 import { faultOf, looksJoined, otherDelimiter, type RowReject, undecoded } from './row-faults.ts';
@@ -195,73 +195,4 @@ class RecordReader {
     );
     return undefined;
   }
-}
-
-/** Characters that JSON must escape in a string. */
-const ESCAPED = /["\\\u0000-\u001f]/;
-
-class CsvRecord implements Loaded {
-  readonly hasRun = false;
-  readonly fault = undefined; // faults of columns are reported for the header
-  readonly #row: Row;
-  readonly #columns: Columns;
-
-  constructor(row: Row, columns: Columns) {
-    this.#row = row;
-    this.#columns = columns;
-  }
-
-  get line(): number {
-    return this.#row.line;
-  }
-
-  get source(): string {
-    return this.#row.text;
-  }
-
-  get uuid(): unknown {
-    return this.#columns.uuid === undefined ? undefined : this.#row.cells[this.#columns.uuid];
-  }
-
-  text(name: string): string | undefined {
-    const index = this.#columns.indexes.get(name);
-    return index === undefined ? undefined : this.#row.cells[index];
-  }
-
-  isMissing(name: string): boolean {
-    return !this.text(name);
-  }
-
-  isMadeOf(): boolean {
-    return false;
-  }
-
-  canonical(): string {
-    const { sorted } = this.#columns;
-    let text = '';
-    for (const { index, before } of sorted) text += before + escaped(this.#row.cells[index] as string);
-    return sorted.length === 0 ? '{}' : `${text}"}`;
-  }
-
-  checksum(): number {
-    let sum = 0;
-    for (const { index, hash } of this.#columns.compared)
-      sum += hashMember(hash, hashText(escaped(this.#row.cells[index] as string)));
-    return checksumOf(sum);
-  }
-
-  toLine(uuid: string): string {
-    // All values are strings, so one constant covers the text between two values: fewer pieces are faster.
-    let line = `{"uuid":"${escaped(uuid)}`;
-    for (const { index, before } of this.#columns.kept) {
-      line += before;
-      line += escaped(this.#row.cells[index] as string);
-    }
-    return `${line}"}`;
-  }
-}
-
-/** Returns the text between quotes in JSON. */
-function escaped(text: string): string {
-  return ESCAPED.test(text) ? JSON.stringify(text).slice(1, -1) : text;
 }

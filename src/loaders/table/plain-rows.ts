@@ -6,7 +6,8 @@ import type { Columns } from './table-columns.ts';
 /*
  * Plain rows of delimited text: their values in JSON are the same bytes as in the file. Most rows of most
  * files are plain. Making task lines of them takes a third of the time, as no text is decoded, split and
- * encoded again. Other rows are left to the parser, which knows all rules.
+ * encoded again. A doubled quote becomes an escaped one in place, as both have two bytes. Other rows are left to the
+ * parser, which knows all rules.
  */
 
 /** Whole rows, as they are in the file. They are valid until the next ones are read. */
@@ -149,9 +150,11 @@ export interface PlainOptions {
   readonly maxLine: number;
   readonly comment: string | undefined;
   readonly takesPlain: ((columns: Columns) => boolean) | undefined;
+  /** Columns that a uuid is made of: they are read as text, not as JSON. */
+  readonly uuidFields: readonly string[];
 }
 
-/** Returns the reader of the plain rows of a file. */
+/** Returns the reader of the plain rows of a file. It may change the bytes of these rows. */
 export function plainReader(columns: Columns, dialect: Dialect, options: PlainOptions): PlainReader {
   const width = columns.names.length;
   const { maxLine, takesPlain, comment = '' } = options;
@@ -169,8 +172,13 @@ export function plainReader(columns: Columns, dialect: Dialect, options: PlainOp
   const stops = escaped.slice();
   stops[separator] = 1;
   stops[escapeMark] = 1;
+  /** By column: 1 if its cells may have doubled quotes, as those of JSON. */
+  const canDouble = new Uint8Array(width).fill(dialect.escape === '' && quote === QUOTE ? 1 : 0);
+  for (const name of options.uuidFields) canDouble[columns.indexes.get(name) as number] = 0;
   let cells: Int32Array = new Int32Array(4096);
-  const header = columns.header?.map((name) => Buffer.from(name)) ?? [];
+  /** Places of the backslashes that were written into the current row. */
+  let written: number[] = [];
+  const header = columns.header?.map((name) => Buffer.from(JSON.stringify(name).slice(1, -1))) ?? [];
   const headLength = header[0]?.length ?? -1;
   /** Returns whether the row whose cells begin at `first` is the header again. */
   const isHeader = (bytes: Buffer, first: number): boolean =>
@@ -188,6 +196,12 @@ export function plainReader(columns: Columns, dialect: Dialect, options: PlainOp
       if (bytes[at] === quote) {
         cells[cell] = ++at;
         while (stopsInQuotes[bytes[at] as number] === 0) at++;
+        while (bytes[at] === quote && bytes[at + 1] === quote && canDouble[column] === 1) {
+          written.push(at);
+          bytes[at] = BACKSLASH;
+          at += 2;
+          while (stopsInQuotes[bytes[at] as number] === 0) at++;
+        }
         if (bytes[at] !== quote) break;
         if (at < firstQuote) firstQuote = at;
         cells[cell + 1] = at++;
@@ -210,7 +224,10 @@ export function plainReader(columns: Columns, dialect: Dialect, options: PlainOp
       column = 0;
       rows++;
       end = at + 1;
+      if (written.length > 0) written = [];
     }
+    for (const at of written) bytes[at] = quote; // the last row is not plain
+    written = [];
     return rows === 0 ? undefined : new PlainRows(columns, line, rows, bytes, end, cells, firstQuote < end);
   };
 }

@@ -75,7 +75,20 @@ const cell = fc.oneof(
     arbitrary: fc.constantFrom('', 'x', 'http://h/1', 'null', 'Ümläut', '名前', '長', '😀', '\u2028'),
   },
   { weight: 3, arbitrary: fc.constantFrom('"a"', '"a,b"', '""', '"é"', 'x'.repeat(40), '"y;\tz"') },
-  { weight: 1, arbitrary: fc.constantFrom('"a""b"', '"a\nb"', '"a\r\nb"', 'a"b', '"a"b', '\\', '"\\"') },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      '"a""b"',
+      '"""q"""',
+      '"a"","""""',
+      '"a\nb"',
+      '"a\r\nb"',
+      'a"b',
+      '"a"b',
+      '\\',
+      '"\\"',
+    ),
+  },
   { weight: 1, arbitrary: fc.constantFrom('\t', '\r', '\u0000', '\u007f', '\ufeff', '\ufffd', '"open') },
 );
 const row = fc.oneof(
