@@ -98,7 +98,8 @@ export class Engine {
     this.#isRunning = true;
     try {
       await this.#begin();
-      await this.#loop();
+      await (this.#isSerial ? this.#runSerial() : this.#runParallel());
+      this.#queue.clear();
       return this.#finish();
     } finally {
       this.#isRunning = false;
@@ -138,83 +139,129 @@ export class Engine {
     if (!this.notifier.isIdle) this.notifier.notify({ flow: name, old_state: old, state, ...cause });
   }
 
-  async #begin(): Promise<void> {
+  /** Makes the first atoms ready; a promise if retry controllers are asked before. */
+  #begin(): Promise<void> | undefined {
     const isResumed = this.#state !== 'PENDING';
     if (isResumed) {
       this.#become('RESUMING');
       this.#become('SUSPENDED');
     }
     this.#become(isResumed && isReverting(this.#storage) ? 'REVERTING' : 'RUNNING');
-    if (isResumed) {
-      this.#steps.resume();
-      // The previous process may have ended after a failure but before the decision about it.
-      for (const [index, { state, intention }] of this.#storage.records.entries())
-        if (state === 'FAILURE' && intention === 'EXECUTE') await this.#decide(index);
-    }
-    if (this.#isBroken) return;
-    selectAll(this.#storage, this.#selection);
+    if (isResumed) return this.#resume();
+    this.#selectFirst();
+    return undefined;
+  }
+
+  async #resume(): Promise<void> {
+    this.#steps.resume();
+    // The previous process may have ended after a failure but before the decision about it.
+    for (const [index, { state, intention }] of this.#storage.records.entries())
+      if (state === 'FAILURE' && intention === 'EXECUTE') await this.#decide(index);
+    this.#selectFirst();
+  }
+
+  #selectFirst(): void {
+    if (!this.#isBroken) selectAll(this.#storage, this.#selection);
   }
 
   /**
-   * Starts atoms and processes ended calls until neither is left. A parallel engine processes ended calls
-   * first. A serial engine first starts every atom that may start, as TaskFlow does.
+   * Starts one atom after another, and processes ended calls when no atom may start: as TaskFlow does. It awaits each
+   * atom itself: this costs less than the calls of a parallel engine, and most flows are serial.
    */
-  async #loop(): Promise<void> {
+  async #runSerial(): Promise<void> {
+    const steps = this.#steps;
     for (;;) {
-      if (this.#isSerial || this.#ended.length === 0) this.#startJobs();
-      if (this.#calls > 0 && (this.#isSerial || this.#ended.length === 0)) {
+      const index = this.#mayStart ? this.#queue.shift() : undefined;
+      if (index !== undefined) {
+        if (!steps.begin(index)) continue;
+        const stored = steps.stored();
+        if (stored !== undefined) await stored;
+        this.#ended.push(await steps.call(index));
+      } else if (this.#ended.length > 0) {
+        const all = this.#ended;
+        this.#ended = [];
+        for (const ended of all) {
+          const decided = this.#lookAt(ended);
+          if (decided !== undefined) await decided;
+        }
+      } else return;
+    }
+  }
+
+  /** Processes ended calls and starts atoms, up to `jobs` at once, until neither is left. */
+  async #runParallel(): Promise<void> {
+    for (;;) {
+      if (this.#ended.length === 0) this.#startJobs();
+      if (this.#ended.length > 0) for (const ended of this.#ended.splice(0)) await this.#lookAt(ended);
+      else if (this.#calls > 0) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
         if (this.#defect !== undefined) throw this.#defect;
-      } else if (this.#ended.length > 0) await this.#lookAtEnded();
-      else if (this.#queue.size === 0 || !this.#mayStart) break;
+      } else if (this.#queue.size === 0 || !this.#mayStart) return;
     }
-    this.#queue.clear();
   }
 
   get #mayStart(): boolean {
     return !this.#isBroken && this.#state !== 'SUSPENDING';
   }
 
+  /** Starts atoms, until one has ended at once or no more may start. */
   #startJobs(): void {
     while (this.#calls < this.#jobs && this.#mayStart) {
       const index = this.#queue.shift();
       if (index === undefined) return;
-      const ended = this.#steps.start(index);
+      if (!this.#steps.begin(index)) continue;
+      const stored = this.#steps.stored();
+      const ended = stored === undefined ? this.#steps.call(index) : this.#callLater(stored, index);
       if (!(ended instanceof Promise)) {
-        if (ended === undefined) continue;
         this.#ended.push(ended);
-        if (!this.#isSerial) return;
-        continue;
+        return;
       }
       this.#calls++;
-      const over = (): void => {
-        this.#calls--;
-        this.#wake?.();
-      };
-      ended.then(
-        (end) => {
-          this.#ended.push(end);
-          over();
-        },
-        (error) => {
-          this.#defect = error;
-          over();
-        },
-      );
+      this.#waitFor(ended);
     }
   }
 
-  async #lookAtEnded(): Promise<void> {
-    for (const ended of this.#ended.splice(0)) {
-      const how = this.#steps.end(ended);
-      if (how === 'broken') this.#isBroken = true;
-      const isDecided = how === 'failed' && (await this.#decide(ended.index));
-      if (isDecided) this.#queue.reorder();
-      if (this.#isBroken) continue;
-      selectNext(this.#storage, ended.index, isDecided, this.#selection);
-    }
+  async #callLater(stored: Promise<void>, index: number): Promise<EndedCall> {
+    await stored;
+    return this.#steps.call(index);
+  }
+
+  #waitFor(call: Promise<EndedCall>): void {
+    const over = (): void => {
+      this.#calls--;
+      this.#wake?.();
+    };
+    call.then(
+      (end) => {
+        this.#ended.push(end);
+        over();
+      },
+      (error) => {
+        this.#defect = error;
+        over();
+      },
+    );
+  }
+
+  /** Processes an ended call; a promise if it failed, as retry controllers are asked then. */
+  #lookAt(ended: EndedCall): Promise<void> | undefined {
+    const how = this.#steps.end(ended);
+    if (how === 'failed') return this.#lookAtFailed(ended.index);
+    if (how === 'broken') this.#isBroken = true;
+    this.#selectNext(ended.index, false);
+    return undefined;
+  }
+
+  async #lookAtFailed(index: number): Promise<void> {
+    const isDecided = await this.#decide(index);
+    if (isDecided) this.#queue.reorder();
+    this.#selectNext(index, isDecided);
+  }
+
+  #selectNext(index: number, isDecided: boolean): void {
+    if (!this.#isBroken) selectNext(this.#storage, index, isDecided, this.#selection);
   }
 
   /** Returns true if the decision changed what is to be done with the atoms. */
