@@ -2,6 +2,7 @@ import { AtomTimes } from '../../core/base/atom-times.ts';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { isA, thrownOf } from '../../core/base/thrown.ts';
 import type { Task } from '../../core/record/task.ts';
+import type { Inputs } from '../../flow/atom.ts';
 import type { FlowLog, KeptFlow } from '../../flow/log/flow-log.ts';
 import { RunKeys } from '../../flow/log/run-ends.ts';
 import { type Flow, isFlow } from '../../flow/patterns.ts';
@@ -20,6 +21,14 @@ import type { FlowExecutorOptions } from './options.ts';
 
 /** Flow for all tasks, or a function that returns one for each. */
 export type FlowSource = Flow | ((task: Task) => Flow | Promise<Flow>);
+
+/** Start of a run, or of its continuation. */
+interface Start {
+  readonly uuid: string;
+  readonly store: Inputs;
+  readonly signal: AbortSignal;
+  readonly storage: Storage;
+}
 
 /** Flows that are running, each for a task. */
 export class FlowRuns {
@@ -114,9 +123,15 @@ export class FlowRuns {
       if (error instanceof TaskpipeError) return { error: { code: 'FLOW_LOG', message: error.message } };
       throw error;
     }
-    const missing = missingIn(compiled, task.fields);
+    const store = task.copy(); // atoms may change it
+    const missing = missingIn(compiled, store);
     if (missing !== undefined) return { error: { code: 'INPUT', message: missing } };
-    return this.#runEngine(task, flow, signal, resume ?? new Storage(compiled));
+    return this.#runEngine(flow, {
+      uuid: task.uuid,
+      store,
+      signal,
+      storage: resume ?? new Storage(compiled),
+    });
   }
 
   /** Reports what runs again. */
@@ -132,15 +147,16 @@ export class FlowRuns {
     return storage;
   }
 
-  async #runEngine(task: Task, flow: Flow, signal: AbortSignal, storage: Storage): Promise<Outcome> {
+  async #runEngine(flow: Flow, start: Start): Promise<Outcome> {
+    const { uuid, storage } = start;
     let engine: Engine | undefined;
     try {
-      const journal = this.#log?.journal(flow.name, task.uuid);
-      engine = this.#engineFor(task, flow, { signal, storage, journal });
+      const journal = this.#log?.journal(flow.name, uuid);
+      engine = this.#engineFor(flow, start, journal);
       const result = await engine.run();
       const outcome = outcomeOf(result, engine, storage.compiled);
       if (result.state === 'SUSPENDED') await journal?.sync();
-      else await this.#logEnd(task, result.state, outcome, storage);
+      else await this.#logEnd(uuid, result.state, outcome, storage);
       return this.#options.revert ? outcomeOfRevert(outcome) : outcome;
     } catch (error) {
       if (isA(error, TaskpipeError) && error.code === 'IO') throw error; // of the log
@@ -150,26 +166,28 @@ export class FlowRuns {
     }
   }
 
-  #engineFor(
-    task: Task,
-    flow: Flow,
-    { signal, storage, journal }: { signal: AbortSignal; storage: Storage; journal: Journal | undefined },
-  ): Engine {
+  #engineFor(flow: Flow, { uuid, store, signal, storage }: Start, journal: Journal | undefined): Engine {
     const { engine: kind, jobs, timeout, revert } = this.#options;
     if (revert) journal?.add({ restored: snapshotOf(storage, 'REVERTING').atoms }); // it had ended before
-    const store = task.copy(); // atoms may change it
-    const onCall = this.#onCall;
-    const limits = { jobs, timeout, signal };
-    const engine = new Engine(flow, { store, engine: kind, ...limits, resume: storage, journal, onCall });
-    this.#tell(task.uuid, engine);
+    const made = new Engine(flow, {
+      store,
+      engine: kind,
+      jobs,
+      timeout,
+      signal,
+      resume: storage,
+      journal,
+      onCall: this.#onCall,
+    });
+    this.#tell(uuid, made);
     this.#listen(signal);
-    this.#engines.add(engine);
-    return engine;
+    this.#engines.add(made);
+    return made;
   }
 
   /** Records the end of a run in the log, and resolves when it is stored. */
   #logEnd(
-    { uuid }: Task,
+    uuid: string,
     state: FlowResult['state'],
     { result, error }: Outcome,
     storage: Storage,

@@ -70,7 +70,9 @@ export class AtomCalls {
     const began = onCall === undefined ? 0 : performance.now();
     const call = { index, isRevert, began };
     const settled = isRevert ? this.#undo(index, record, context) : this.#execute(index, context);
-    return settled instanceof Promise ? this.#later(call, context, settled) : this.#end(call, context, settled);
+    return settled instanceof Promise
+      ? this.#later(call, context, settled)
+      : this.#end(call, context, settled);
   }
 
   #later(call: BegunCall, context: CallContext, settled: Promise<CallResult>): Promise<EndedCall> {

@@ -1,12 +1,14 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { checkOptions } from '../../core/options/library-options.ts';
 import { mustBeDuration, mustBeWhole } from '../../core/options/option.ts';
+import type { Inputs } from '../atom.ts';
 import type { Flow } from '../patterns.ts';
-import { compile, missingIn } from '../plan/compile.ts';
+import { type Compiled, compile, missingIn } from '../plan/compile.ts';
 import type { EndedCall } from './atom-calls.ts';
 import { Storage } from './atom-storage.ts';
 import { ENGINE_NAMES, type EngineOptions, type FlowResult } from './engine-options.ts';
 import { providedBy } from './inputs.ts';
+import { ParallelLoop, runSerial, type Turns } from './loops.ts';
 import { type FlowEvent, Notifier } from './notifier.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import { type AtomSelection, isAnyReady, isSuccess, selectAll, selectNext } from './select.ts';
@@ -24,8 +26,6 @@ export class Engine {
   readonly taskNotifier: Notifier<AtomState, 'PROGRESS'> = new Notifier();
   readonly #storage: Storage;
   readonly #steps: Steps;
-  readonly #jobs: number;
-  readonly #isSerial: boolean;
   #state: FlowState;
   #isRunning = false;
   /** True if an atom could not be reverted. The engine then starts no more atoms. */
@@ -34,11 +34,9 @@ export class Engine {
   readonly #queue: ReadyQueue;
   /** Puts atoms into the queue. */
   readonly #selection: AtomSelection;
-  /** Calls that have ended and are not processed yet. */
-  #ended: EndedCall[] = [];
-  #calls = 0;
-  #wake: (() => void) | undefined;
-  #defect: unknown;
+  readonly #turns: Turns;
+  /** Loop of a parallel engine; undefined for a serial one. */
+  readonly #loop: ParallelLoop | undefined;
 
   /**
    * @throws {TaskpipeError} `USAGE` if an option is invalid, the flow cannot run, or the store lacks a value
@@ -51,12 +49,7 @@ export class Engine {
     mustBeDuration('timeout', timeout);
     if (engine !== 'serial' && engine !== 'parallel')
       throw new TaskpipeError('USAGE', `engine must be serial or parallel; got ${JSON.stringify(engine)}`);
-    const compiled = compile(flow);
-    const missing = missingIn(compiled, store);
-    if (missing !== undefined) throw new TaskpipeError('USAGE', missing);
-    this.#isSerial = engine === 'serial';
-    this.#jobs = this.#isSerial ? 1 : jobs;
-    this.#storage = openStorage(compiled, resume);
+    this.#storage = openStorage(compileFor(flow, store), resume);
     this.#state = stateOf(this.#storage, resume);
     this.#isBroken = this.#storage.records.some(({ state }) => state === 'REVERT_FAILURE');
     const [storage, notifier] = [this.#storage, this.taskNotifier];
@@ -70,6 +63,11 @@ export class Engine {
     this.#steps = new Steps(storage, { store, timeout, signal, journal, notifier, onProgress, onCall });
     const [queue, steps] = [this.#queue, this.#steps];
     this.#selection = { pass: (index) => steps.pass(index), add: (index) => queue.add(index) };
+    this.#turns = {
+      next: () => (this.#mayStart ? queue.shift() : undefined),
+      ended: (call) => this.#lookAt(call),
+    };
+    this.#loop = engine === 'serial' ? undefined : new ParallelLoop(steps, this.#turns, jobs);
   }
 
   /** State of the flow. */
@@ -98,7 +96,7 @@ export class Engine {
     this.#isRunning = true;
     try {
       await this.#begin();
-      await (this.#isSerial ? this.#runSerial() : this.#runParallel());
+      await (this.#loop === undefined ? runSerial(this.#steps, this.#turns) : this.#loop.run());
       this.#queue.clear();
       return this.#finish();
     } finally {
@@ -164,85 +162,8 @@ export class Engine {
     if (!this.#isBroken) selectAll(this.#storage, this.#selection);
   }
 
-  /**
-   * Starts one atom after another, and processes ended calls when no atom may start: as TaskFlow does. It awaits each
-   * atom itself: this costs less than the calls of a parallel engine, and most flows are serial.
-   */
-  async #runSerial(): Promise<void> {
-    const steps = this.#steps;
-    for (;;) {
-      const index = this.#mayStart ? this.#queue.shift() : undefined;
-      if (index !== undefined) {
-        if (!steps.begin(index)) continue;
-        const stored = steps.stored();
-        if (stored !== undefined) await stored;
-        this.#ended.push(await steps.call(index));
-      } else if (this.#ended.length > 0) {
-        const all = this.#ended;
-        this.#ended = [];
-        for (const ended of all) {
-          const decided = this.#lookAt(ended);
-          if (decided !== undefined) await decided;
-        }
-      } else return;
-    }
-  }
-
-  /** Processes ended calls and starts atoms, up to `jobs` at once, until neither is left. */
-  async #runParallel(): Promise<void> {
-    for (;;) {
-      if (this.#ended.length === 0) this.#startJobs();
-      if (this.#ended.length > 0) for (const ended of this.#ended.splice(0)) await this.#lookAt(ended);
-      else if (this.#calls > 0) {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-        if (this.#defect !== undefined) throw this.#defect;
-      } else if (this.#queue.size === 0 || !this.#mayStart) return;
-    }
-  }
-
   get #mayStart(): boolean {
     return !this.#isBroken && this.#state !== 'SUSPENDING';
-  }
-
-  /** Starts atoms, until one has ended at once or no more may start. */
-  #startJobs(): void {
-    while (this.#calls < this.#jobs && this.#mayStart) {
-      const index = this.#queue.shift();
-      if (index === undefined) return;
-      if (!this.#steps.begin(index)) continue;
-      const stored = this.#steps.stored();
-      const ended = stored === undefined ? this.#steps.call(index) : this.#callLater(stored, index);
-      if (!(ended instanceof Promise)) {
-        this.#ended.push(ended);
-        return;
-      }
-      this.#calls++;
-      this.#waitFor(ended);
-    }
-  }
-
-  async #callLater(stored: Promise<void>, index: number): Promise<EndedCall> {
-    await stored;
-    return this.#steps.call(index);
-  }
-
-  #waitFor(call: Promise<EndedCall>): void {
-    const over = (): void => {
-      this.#calls--;
-      this.#wake?.();
-    };
-    call.then(
-      (end) => {
-        this.#ended.push(end);
-        over();
-      },
-      (error) => {
-        this.#defect = error;
-        over();
-      },
-    );
   }
 
   /** Processes an ended call; a promise if it failed, as retry controllers are asked then. */
@@ -291,7 +212,15 @@ export class Engine {
   }
 }
 
-function openStorage(compiled: ReturnType<typeof compile>, resume: EngineOptions['resume']): Storage {
+/** @throws {TaskpipeError} `USAGE` if the flow cannot run, or the store lacks a value that it needs */
+function compileFor(flow: Flow, store: Inputs): Compiled {
+  const compiled = compile(flow);
+  const missing = missingIn(compiled, store);
+  if (missing !== undefined) throw new TaskpipeError('USAGE', missing);
+  return compiled;
+}
+
+function openStorage(compiled: Compiled, resume: EngineOptions['resume']): Storage {
   if (resume === undefined) return new Storage(compiled);
   return resume instanceof Storage ? resume : restore(compiled, resume);
 }

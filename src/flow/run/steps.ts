@@ -138,7 +138,8 @@ export class Steps {
       else this.#fail(index, 'REVERT_FAILURE', settled);
       return isGood ? 'good' : 'broken';
     }
-    if (isGood) this.#change(index, { atom: this.#atom(index).name, state: 'SUCCESS', result: settled.value });
+    if (isGood)
+      this.#change(index, { atom: this.#atom(index).name, state: 'SUCCESS', result: settled.value });
     else this.#fail(index, 'FAILURE', settled);
     return isGood ? 'good' : 'failed';
   }
