@@ -32,6 +32,7 @@ export function table(data, rows) {
   const load = (count) => ours('task-load', data.csv(count), '--uuid-fields', 'url', quiet);
   const empty = ours('task-exec', '--module', here('empty.mjs'), quiet);
   const http = ours('task-exec', '--http', '-j', '50', quiet);
+  const flow = ours('task-exec', '--flow', here('two-atoms.mjs'), '-j', '100', quiet);
   const save = (...args) => ours('task-save', data.out, quiet, ...args);
   const clear = [data.out, data.ledger];
   /** Returns a program that reads tasks. */
@@ -137,6 +138,18 @@ export function table(data, rows) {
         clear,
       },
       peers: [{ ...reads(gets, http), name: 'task-exec --http alone', least: 0.8 }],
+    },
+    flow: {
+      what: 'flows of two atoms with a log: task-exec --flow --flow-log -j 100',
+      ours: { ...reads(part(10), [...flow, '--flow-log', data.flowLog]), clear: [data.flowLog] },
+      peers: [
+        { ...reads(part(10), flow), name: 'the same without a log' },
+        {
+          ...reads(part(5000), [python('taskflow'), here('taskflow_flows.py'), data.flowStates]),
+          name: 'TaskFlow, states in a folder without sync',
+          least: 30,
+        },
+      ],
     },
     command: {
       what: '--command /bin/true, two at once',

@@ -1,4 +1,4 @@
-import type { Storage } from './atom-storage.ts';
+import type { Storage } from '../atom-storage.ts';
 
 /** Receiver of the atoms that may start. Functions, not generators: a run of one atom would make ten of these. */
 export interface AtomSelection {

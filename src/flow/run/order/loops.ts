@@ -1,5 +1,5 @@
-import type { EndedCall } from './atom-calls.ts';
-import type { Steps } from './steps.ts';
+import type { EndedCall } from '../atom-calls.ts';
+import type { Steps } from '../steps.ts';
 
 /** Order in which the atoms of a run take their turns. */
 export interface Turns {
