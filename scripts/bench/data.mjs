@@ -39,6 +39,9 @@ export function openData(folder, port) {
     /** Path of the output of a saver. */
     out: join(folder, 'out.csv'),
     ledger: join(folder, 'done.jsonl'),
+    flowLog: join(folder, 'flows.jsonl'),
+    /** Folder for the states of TaskFlow's flows. */
+    flowStates: join(folder, 'flow-states'),
     /** Makes the files that a program reads, unless they exist. */
     makeFor: ({ stages, input }) =>
       [...stages.flat().flatMap((word) => word.split(' ')), input].forEach(made),

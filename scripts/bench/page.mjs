@@ -103,6 +103,11 @@ function versions() {
     ['xargs', '--version'],
     ['/usr/bin/python3', '--version'],
     ['/usr/bin/python3', '-c', 'import aiohttp; print("aiohttp", aiohttp.__version__)'],
+    [
+      '/usr/bin/python3',
+      '-c',
+      'from importlib import metadata; print("TaskFlow", metadata.version("taskflow"))',
+    ],
     ['redis-server', '--version'],
     ['/usr/bin/python3', '-c', 'import scrapy; print("Scrapy", scrapy.__version__)'],
   ];

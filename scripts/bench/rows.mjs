@@ -15,6 +15,7 @@ export function table(data, rows) {
   const load = (count) => ours('task-load', data.records('kind', count), '--uuid-fields', 'url', quiet);
   const empty = ours('task-exec', '--module', here('empty.mjs'), quiet);
   const http = ours('task-exec', '--http', '-j', '50', quiet);
+  const flow = ours('task-exec', '--flow', here('two-atoms.mjs'), '-j', '100', quiet);
   const save = (...args) => ours('task-save', data.out, quiet, ...args);
   const clear = [data.out, data.ledger];
   /** Returns a program that reads tasks. */
@@ -74,6 +75,18 @@ export function table(data, rows) {
           ...alone(20, ['wget2', '-q', '--max-threads', '10', '-P', data.bodies, '-i', data.urlsLarge(20)]),
           clear: [data.bodies],
           name: 'wget2',
+        },
+      ],
+    },
+    flow: {
+      what: 'flows of two atoms with a log: task-exec --flow --flow-log -j 100',
+      ours: { ...reads(part(10), [...flow, '--flow-log', data.flowLog]), clear: [data.flowLog] },
+      peers: [
+        { ...reads(part(10), flow), name: 'the same without a log' },
+        {
+          ...reads(part(5000), [python('taskflow'), here('taskflow_flows.py'), data.flowStates]),
+          name: 'TaskFlow, states in a folder without sync',
+          least: 30,
         },
       ],
     },

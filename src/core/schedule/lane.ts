@@ -28,6 +28,21 @@ export interface Job {
   place: number;
 }
 
+/** Makes the job of a task. @param ordinal position in the input, from 0 */
+export function newJob(task: Task, lane: Lane, ordinal: number): Job {
+  return {
+    task,
+    home: lane,
+    lane,
+    goOn: undefined,
+    ordinal,
+    attempts: 0,
+    countedAttempts: 0,
+    began: 0,
+    place: -1,
+  };
+}
+
 /** The tasks that share a limit, for example those of one HTTP origin. The queue holds those that wait to start. */
 export class Lane extends Fifo<Job> {
   readonly key: string;

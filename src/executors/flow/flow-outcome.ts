@@ -1,7 +1,7 @@
 import type { Failure } from '../../core/record/task.ts';
 import type { RunEnd } from '../../flow/log/flow-log.ts';
 import type { Compiled } from '../../flow/plan/compile.ts';
-import type { FlowResult } from '../../flow/run/engine.ts';
+import type { Engine, FlowResult } from '../../flow/run/engine.ts';
 import type { FlowSnapshot } from '../../flow/run/snapshot.ts';
 import type { AtomState } from '../../flow/run/states.ts';
 import type { Outcome } from '../contract.ts';
@@ -12,11 +12,11 @@ const SHOWN = 50;
 /**
  * Returns the outcome of a flow for its task: `REVERTED` and `REVERT_FAILURE` are distinguished from a failure.
  */
-export function outcomeOf(result: FlowResult, snapshot: () => FlowSnapshot, compiled: Compiled): Outcome {
+export function outcomeOf(result: FlowResult, engine: Pick<Engine, 'toJSON'>, compiled: Compiled): Outcome {
   if (result.state === 'SUSPENDED') return { state: 'PENDING' };
   const text = JSON.stringify(result.provided);
   if (result.state === 'SUCCESS') return { result: text };
-  const named = namesByState(snapshot(), compiled);
+  const named = namesByState(engine.toJSON(), compiled);
   return {
     ...(text === '{}' ? {} : { result: text }),
     error: errorOf(result, named),

@@ -2,15 +2,17 @@ import { AtomTimes } from '../../core/base/atom-times.ts';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { isA, thrownOf } from '../../core/base/thrown.ts';
 import type { Task } from '../../core/record/task.ts';
+import type { Inputs } from '../../flow/atom.ts';
 import type { FlowLog, KeptFlow } from '../../flow/log/flow-log.ts';
-import { runKey } from '../../flow/log/run-ends.ts';
+import { RunKeys } from '../../flow/log/run-ends.ts';
 import { type Flow, isFlow } from '../../flow/patterns.ts';
 import { compile, missingIn } from '../../flow/plan/compile.ts';
 import { Storage } from '../../flow/run/atom-storage.ts';
 import type { CallTime } from '../../flow/run/call.ts';
-import { Engine } from '../../flow/run/engine.ts';
+import { Engine, type FlowResult } from '../../flow/run/engine.ts';
 import type { FlowEvent } from '../../flow/run/notifier.ts';
 import { replay, snapshotOf } from '../../flow/run/snapshot.ts';
+import type { Journal } from '../../flow/run/steps.ts';
 import type { Attempt, Outcome } from '../contract.ts';
 import { keptAtoms } from './finished-run.ts';
 import { outcomeOf, outcomeOfEnd, outcomeOfRevert } from './flow-outcome.ts';
@@ -19,6 +21,14 @@ import type { FlowExecutorOptions } from './options.ts';
 
 /** Flow for all tasks, or a function that returns one for each. */
 export type FlowSource = Flow | ((task: Task) => Flow | Promise<Flow>);
+
+/** Start of a run, or of its continuation. */
+interface Start {
+  readonly uuid: string;
+  readonly store: Inputs;
+  readonly signal: AbortSignal;
+  readonly storage: Storage;
+}
 
 /** Flows that are running, each for a task. */
 export class FlowRuns {
@@ -29,7 +39,8 @@ export class FlowRuns {
   /** Times of the atoms so far. */
   readonly times = new AtomTimes();
   readonly #onCall: ((call: CallTime) => void) | undefined;
-  /** Runs that the log records at this moment, by flow and uuid. */
+  readonly #keys = new RunKeys();
+  /** Runs that the log records at this moment, by their keys. */
   readonly #busy = new Map<string, Promise<Outcome>>();
   readonly #suspend = (): void => {
     for (const engine of this.#engines) engine.suspend();
@@ -54,40 +65,50 @@ export class FlowRuns {
   }
 
   /** Runs the flow of a task, or resumes it. */
-  async run(task: Task, { signal }: Attempt): Promise<Outcome> {
-    let flow: Flow;
+  run(task: Task, { signal }: Attempt): Outcome | Promise<Outcome> {
+    const source = this.#source;
+    return isFlow(source) ? this.#runFlow(task, source, signal) : this.#runMade(task, source, signal);
+  }
+
+  async #runMade(task: Task, make: (task: Task) => unknown, signal: AbortSignal): Promise<Outcome> {
+    let flow: unknown;
     try {
-      flow = await this.#flowOf(task);
+      flow = await make(task);
+      if (!isFlow(flow))
+        throw new Error(`the function in the flow file must return a flow; got ${typeof flow}`);
       compile(flow);
     } catch (error) {
       return defect('FLOW', error);
     }
-    if (this.#log === undefined) return this.#start(task, flow, signal);
-    const key = runKey(flow.name, task.uuid);
-    const earlier = this.#busy.get(key);
-    const run = this.#runLogged(task, flow, { signal, earlier });
-    this.#busy.set(key, run);
-    try {
-      return await run;
-    } finally {
-      if (this.#busy.get(key) === run) this.#busy.delete(key);
-    }
+    return this.#runFlow(task, flow, signal);
   }
 
-  /** Runs a flow that the log has or will have. Waits for the run of another record with the same uuid. */
-  async #runLogged(
-    task: Task,
-    flow: Flow,
-    { signal, earlier }: { signal: AbortSignal; earlier: Promise<Outcome> | undefined },
-  ): Promise<Outcome> {
-    const before = await earlier;
-    if (before?.state === 'PENDING') return before; // it was suspended, and would begin anew
-    const kept = await this.#log?.take(flow.name, task.uuid);
+  /** Runs a flow that is compiled. A log runs those of the same uuid one after another. */
+  #runFlow(task: Task, flow: Flow, signal: AbortSignal): Outcome | Promise<Outcome> {
+    if (this.#log === undefined) return this.#start(task, flow, signal);
+    const key = this.#keys.of(flow.name, task.uuid);
+    const earlier = this.#busy.get(key);
+    const run =
+      earlier === undefined
+        ? this.#goOn(task, flow, signal)
+        : earlier.then((before) => (before.state === 'PENDING' ? before : this.#goOn(task, flow, signal)));
+    if (!(run instanceof Promise)) return run;
+    this.#busy.set(key, run);
+    const over = (): void => {
+      if (this.#busy.get(key) === run) this.#busy.delete(key);
+    };
+    run.then(over, over);
+    return run;
+  }
+
+  /** Runs a flow from where the log has it. */
+  #goOn(task: Task, flow: Flow, signal: AbortSignal): Outcome | Promise<Outcome> {
+    const kept = this.#log?.take(flow.name, task.uuid);
     if (kept !== undefined && 'end' in kept && !this.#options.revert) return outcomeOfEnd(kept.end);
     return this.#start(task, flow, signal, kept);
   }
 
-  async #start(task: Task, flow: Flow, signal: AbortSignal, kept?: KeptFlow): Promise<Outcome> {
+  #start(task: Task, flow: Flow, signal: AbortSignal, kept?: KeptFlow): Outcome | Promise<Outcome> {
     const compiled = compile(flow);
     let resume: Storage | undefined;
     try {
@@ -95,32 +116,26 @@ export class FlowRuns {
         const { as = 'result' } = this.#options;
         const what = toRevert(task, compiled, { as, hasLog: this.#log !== undefined, kept });
         if ('outcome' in what) return what.outcome;
-        resume = this.#goOn(task, what.storage);
+        resume = this.#tellRepeated(task, what.storage);
       } else if (kept !== undefined && 'changes' in kept)
-        resume = this.#goOn(task, replay(compiled, kept.changes));
+        resume = this.#tellRepeated(task, replay(compiled, kept.changes));
     } catch (error) {
       if (error instanceof TaskpipeError) return { error: { code: 'FLOW_LOG', message: error.message } };
       throw error;
     }
-    const missing = missingIn(compiled, task.fields);
+    const store = task.copy(); // atoms may change it
+    const missing = missingIn(compiled, store);
     if (missing !== undefined) return { error: { code: 'INPUT', message: missing } };
-    try {
-      return await this.#runEngine(task, flow, { signal, resume });
-    } catch (error) {
-      if (isA(error, TaskpipeError) && error.code === 'IO') throw error; // of the log
-      return defect('ENGINE', error);
-    }
-  }
-
-  async #flowOf(task: Task): Promise<Flow> {
-    if (isFlow(this.#source)) return this.#source;
-    const made: unknown = await this.#source(task);
-    if (isFlow(made)) return made;
-    throw new Error(`the function in the flow file must return a flow; got ${typeof made}`);
+    return this.#runEngine(flow, {
+      uuid: task.uuid,
+      store,
+      signal,
+      storage: resume ?? new Storage(compiled),
+    });
   }
 
   /** Reports what runs again. */
-  #goOn({ uuid }: Task, storage: Storage): Storage {
+  #tellRepeated({ uuid }: Task, storage: Storage): Storage {
     for (const [index, { state }] of storage.records.entries()) {
       if (state !== 'REVERTING' && (state !== 'RUNNING' || this.#options.revert)) continue;
       const what = state === 'RUNNING' ? 'run' : 'reverted';
@@ -132,36 +147,53 @@ export class FlowRuns {
     return storage;
   }
 
-  async #runEngine(
-    task: Task,
-    flow: Flow,
-    { signal, resume }: { signal: AbortSignal; resume: Storage | undefined },
-  ): Promise<Outcome> {
-    const { engine: kind, jobs, timeout, revert } = this.#options;
-    const { uuid } = task;
-    const journal = this.#log?.journal(flow.name, uuid);
-    const store = task.copy(); // atoms may change it
-    const storage = resume ?? new Storage(compile(flow));
-    if (revert) journal?.add({ restored: snapshotOf(storage, 'REVERTING').atoms }); // it had ended before
-    const onCall = this.#onCall;
-    const limits = { jobs, timeout, signal };
-    const engine = new Engine(flow, { store, engine: kind, ...limits, resume: storage, journal, onCall });
-    this.#tell(uuid, engine);
-    this.#listen(signal);
-    this.#engines.add(engine);
+  async #runEngine(flow: Flow, start: Start): Promise<Outcome> {
+    const { uuid, storage } = start;
+    let engine: Engine | undefined;
     try {
+      const journal = this.#log?.journal(flow.name, uuid);
+      engine = this.#engineFor(flow, start, journal);
       const result = await engine.run();
-      const outcome = outcomeOf(result, () => engine.toJSON(), compile(flow));
-      const { state } = result;
-      if (state === 'SUSPENDED') await journal?.sync();
-      else if (this.#log !== undefined) {
-        const atoms = state === 'SUCCESS' ? keptAtoms(storage) : undefined;
-        await this.#log.end(flow.name, uuid, { ...outcome, state, atoms });
-      }
-      return revert ? outcomeOfRevert(outcome) : outcome;
+      const outcome = outcomeOf(result, engine, storage.compiled);
+      if (result.state === 'SUSPENDED') await journal?.sync();
+      else await this.#logEnd(uuid, result.state, outcome, storage);
+      return this.#options.revert ? outcomeOfRevert(outcome) : outcome;
+    } catch (error) {
+      if (isA(error, TaskpipeError) && error.code === 'IO') throw error; // of the log
+      return defect('ENGINE', error);
     } finally {
-      this.#engines.delete(engine);
+      if (engine !== undefined) this.#engines.delete(engine);
     }
+  }
+
+  #engineFor(flow: Flow, { uuid, store, signal, storage }: Start, journal: Journal | undefined): Engine {
+    const { engine: kind, jobs, timeout, revert } = this.#options;
+    if (revert) journal?.add({ restored: snapshotOf(storage, 'REVERTING').atoms }); // it had ended before
+    const made = new Engine(flow, {
+      store,
+      engine: kind,
+      jobs,
+      timeout,
+      signal,
+      resume: storage,
+      journal,
+      onCall: this.#onCall,
+    });
+    this.#tell(uuid, made);
+    this.#listen(signal);
+    this.#engines.add(made);
+    return made;
+  }
+
+  /** Records the end of a run in the log, and resolves when it is stored. */
+  #logEnd(
+    uuid: string,
+    state: FlowResult['state'],
+    { result, error }: Outcome,
+    storage: Storage,
+  ): Promise<void> | undefined {
+    const atoms = this.#log === undefined || state !== 'SUCCESS' ? undefined : keptAtoms(storage);
+    return this.#log?.end(storage.compiled.name, uuid, { state, result, error, atoms });
   }
 
   #tell(uuid: string, { notifier, taskNotifier }: Engine): void {

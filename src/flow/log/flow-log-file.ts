@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import type { Failure } from '../../core/record/task.ts';
@@ -7,18 +7,11 @@ import { GrowingFile } from '../../core/storage/named-file.ts';
 import type { FlowChange, KeptAtoms } from '../run/atom-storage.ts';
 import type { Journal } from '../run/steps.ts';
 import { compactFlowLog } from './flow-log-compact.ts';
+import { beginOf, changeText, endText, type RunEnd, writeLines } from './flow-log-line.ts';
 import { runLineAt } from './flow-log-read.ts';
-import { type RunEnds, runKey } from './run-ends.ts';
+import { type RunEnds, RunKeys, runKey } from './run-ends.ts';
 
-/** End of a run, as its record needs it. */
-export interface RunEnd {
-  readonly state: string;
-  /** JSON text. */
-  readonly result?: string | undefined;
-  readonly error?: Failure | undefined;
-  /** State of its atoms that a later revert needs, after `SUCCESS`. */
-  readonly atoms?: KeptAtoms | undefined;
-}
+export type { RunEnd } from './flow-log-line.ts';
 
 /** Log of flow runs for many tasks, in one file. After a crash, the next process resumes the runs from it. */
 export interface FlowLog {
@@ -53,6 +46,16 @@ export interface OpenedLog {
   readonly finals: readonly unknown[];
 }
 
+/** End of a run that is not written yet. */
+interface NewEnd {
+  readonly flow: string;
+  readonly uuid: string;
+  /** True if the run does not run again. */
+  readonly isFinal: boolean;
+  /** Position of its line among the lines to write, in characters. */
+  readonly at: number;
+}
+
 /** Log in a file. It owns the descriptor. */
 export class JsonlFlowLog implements FlowLog {
   readonly #path: string;
@@ -71,11 +74,12 @@ export class JsonlFlowLog implements FlowLog {
   #ends: RunEnds;
   /** Changes of runs that have not ended, and were not taken yet, by their keys. */
   readonly #changes: Map<string, FlowChange[]>;
-  /** Keys of the runs that have not ended and go on in this process. */
+  readonly #keys = new RunKeys();
+  /** Short keys of the runs that have not ended and go on in this process. */
   readonly #live = new Set<string>();
   #lines = '';
-  /** Ends of runs in `#lines`, each with the position at which its line starts. */
-  #newEnds: { readonly flow: string; readonly uuid: string; readonly at: number }[] = [];
+  /** Ends of runs in `#lines`. */
+  #newEnds: NewEnd[] = [];
   /** Write in progress. */
   #writing: Promise<void> | undefined;
   /** Next write, for lines added since the current one began. */
@@ -103,15 +107,20 @@ export class JsonlFlowLog implements FlowLog {
   }
 
   take(flow: string, uuid: string): KeptFlow | undefined {
+    const changes = this.#changes.size === 0 ? undefined : this.#takeChanges(flow, uuid);
+    if (changes !== undefined) return { changes };
+    const place = this.#ends.get(flow, uuid);
+    return place === undefined ? undefined : { end: this.#read(place, flow, uuid) };
+  }
+
+  #takeChanges(flow: string, uuid: string): readonly FlowChange[] | undefined {
     const key = runKey(flow, uuid);
     const changes = this.#changes.get(key);
     if (changes !== undefined) {
-      this.#live.add(key);
+      this.#live.add(this.#keys.of(flow, uuid));
       this.#changes.delete(key);
-      return { changes };
     }
-    const place = this.#ends.get(flow, uuid);
-    return place === undefined ? undefined : { end: this.#read(place, flow, uuid) };
+    return changes;
   }
 
   #read(place: number, flow: string, uuid: string): RunEnd {
@@ -132,26 +141,22 @@ export class JsonlFlowLog implements FlowLog {
 
   journal(flow: string, uuid: string): Journal {
     const begin = beginOf(flow, uuid);
-    this.#live.add(runKey(flow, uuid));
+    this.#live.add(this.#keys.of(flow, uuid));
     return {
-      add: (change) => this.#add(begin + textOf(change)),
+      add: (change) => this.#add(begin, changeText(change)),
       sync: () => this.#sync(),
     };
   }
 
-  async end(flow: string, uuid: string, { state, result, error, atoms }: RunEnd): Promise<void> {
-    const isFinal = this.#finals.includes(state);
-    const more = atoms === undefined ? '' : `,"atoms":${JSON.stringify(atoms)}`;
-    const kept = (isFinal && result !== undefined ? `,"result":${result}` : '') + more;
-    const why = isFinal && error !== undefined ? `,"error":${JSON.stringify(error)}` : '';
-    if (isFinal) this.#newEnds.push({ flow, uuid, at: this.#lines.length });
-    this.#add(`${beginOf(flow, uuid)}"end":"${state}"${kept}${why}}`);
-    await this.#sync();
-    this.#live.delete(runKey(flow, uuid));
+  end(flow: string, uuid: string, end: RunEnd): Promise<void> {
+    const isFinal = this.#finals.includes(end.state);
+    this.#newEnds.push({ flow, uuid, isFinal, at: this.#lines.length });
+    this.#add(beginOf(flow, uuid), endText(end, isFinal));
+    return this.#sync();
   }
 
-  #add(line: string): void {
-    if (!this.#isClosed) this.#lines += `${line}\n`;
+  #add(begin: string, rest: string): void {
+    if (!this.#isClosed) this.#lines += begin + rest;
   }
 
   /** Syncs the changes. After `close()` it never resolves: the process is exiting, and no atom may act. */
@@ -177,20 +182,13 @@ export class JsonlFlowLog implements FlowLog {
       if (this.#failure !== undefined) throw this.#failure; // a failed sync is final
       await this.#compacting; // lines added in this turn join the write
       if (this.#lines === '') return;
-      // The leading newline ends a line torn by a crash, so that ours cannot become its tail.
       const [lines, ends, start] = [this.#lines, this.#newEnds, this.#size];
-      const bytes = Buffer.from(`\n${lines}`);
       this.#lines = '';
       this.#newEnds = [];
-      const written = writeSync(this.#fd, bytes);
-      if (written < bytes.length)
-        throw new Error(`${written} of ${bytes.length} bytes were written; is the disk full?`);
-      this.#size += bytes.length;
+      this.#size += writeLines(this.#fd, lines);
       if (this.#file.isFile) await datasync(this.#fd);
       await this.#file.check({ again: ': flows whose changes are lost start from the beginning' });
-      const isAscii = bytes.length === lines.length + 1;
-      for (const { flow, uuid, at } of ends)
-        this.#ends.set(flow, uuid, start + 1 + (isAscii ? at : Buffer.byteLength(lines.slice(0, at))));
+      this.#noteEnds(ends, lines, start + 1);
       if (this.#size >= this.#limit && !this.#isClosed) this.#compacting = this.compact();
     } catch (error) {
       this.#failure = ioError('cannot write to the flow log', this.#path, error);
@@ -200,10 +198,23 @@ export class JsonlFlowLog implements FlowLog {
     }
   }
 
+  /** Notes the ends of runs that are stored now. @param start offset of the lines in the file, in bytes */
+  #noteEnds(ends: readonly NewEnd[], lines: string, start: number): void {
+    const isAscii = this.#size - start === lines.length;
+    let [place, read] = [start, 0];
+    for (const { flow, uuid, isFinal, at } of ends) {
+      place += isAscii ? at - read : Buffer.byteLength(lines.slice(read, at));
+      read = at;
+      if (isFinal) this.#ends.set(flow, uuid, place);
+      this.#live.delete(this.#keys.of(flow, uuid));
+    }
+  }
+
   /** Removes lines that are no longer needed. Writes wait for it. If it fails, the log goes on as it is. */
   async compact(): Promise<void> {
     try {
-      const live = new Set([...this.#live, ...this.#changes.keys()]); // as of now: runs end while it is written
+      const live = new Set(this.#changes.keys());
+      for (const key of this.#live) live.add(this.#keys.long(key)); // as of now: runs end while it is written
       const { fd, ends } = await compactFlowLog(this.#absolute, this.#fd, live, this.#finals);
       closeSync(this.#fd);
       this.#fd = fd;
@@ -228,23 +239,3 @@ export class JsonlFlowLog implements FlowLog {
     }
   }
 }
-
-/** Returns a change as JSON without its first brace. */
-function textOf(change: FlowChange): string {
-  if ('atom' in change && change.failure === undefined && PLAIN.test(change.atom)) {
-    const { atom, state, result } = change;
-    const kept = result === undefined ? '' : `,"result":${JSON.stringify(result)}`;
-    return `"atom":"${atom}","state":"${state}"${kept}}`;
-  }
-  return JSON.stringify(change).slice(1);
-}
-
-/** Returns the begin of a line of a run. Most uuids need no escapes, which is quick to see. */
-function beginOf(flow: string, uuid: string): string {
-  if (flow !== lastFlow) [lastFlow, lastFlowText] = [flow, JSON.stringify(flow)];
-  return `{"uuid":${PLAIN.test(uuid) ? `"${uuid}"` : JSON.stringify(uuid)},"flow":${lastFlowText},`;
-}
-
-const PLAIN = /^[\w-]+$/;
-let lastFlow = '';
-let lastFlowText = '""';

@@ -22,14 +22,22 @@ export interface EndedCall {
   readonly settled: CallResult;
 }
 
+/** Call that is under way. */
+interface BegunCall {
+  readonly index: number;
+  readonly isRevert: boolean;
+  /** Time of its begin, by `performance.now()`; 0 if calls are not measured. */
+  readonly began: number;
+}
+
 /** Calls of the functions of atoms and retry controllers: `execute` and `revert`, with their hooks. */
 export class AtomCalls {
   readonly #storage: Storage;
   readonly #options: CallOptions;
   /** Failures of deciders, by the atom that they decide over. That atom fails too. */
-  readonly #refused = new Map<number, Failed>();
+  #refused: Map<number, Failed> | undefined;
   /** Results that are not JSON, which failed their atoms. Their `revert` still gets them. */
-  readonly #lost = new Map<number, unknown>();
+  #lost: Map<number, unknown> | undefined;
 
   constructor(storage: Storage, options: CallOptions) {
     this.#storage = storage;
@@ -38,13 +46,14 @@ export class AtomCalls {
 
   /** Lets the next execution of an atom fail without a call. */
   refuse(index: number, why: Failed): void {
+    this.#refused ??= new Map();
     this.#refused.set(index, why);
   }
 
   /** Forgets refusals and lost results. */
   clear(): void {
-    this.#refused.clear();
-    this.#lost.clear();
+    this.#refused = undefined;
+    this.#lost = undefined;
   }
 
   #atom(index: number): CompiledAtom {
@@ -52,20 +61,31 @@ export class AtomCalls {
   }
 
   /** Executes or reverts an atom, which is RUNNING or REVERTING already. */
-  call(index: number, isRevert: boolean, record: AtomRecord): EndedCall | Promise<EndedCall> {
-    const { name } = this.#atom(index);
+  call(index: number): EndedCall | Promise<EndedCall> {
+    const record = this.#storage.record(index);
+    const isRevert = record.state === 'REVERTING';
     const { store, onCall } = this.#options;
-    const of = { flow: this.#storage.compiled.name, atom: name, state: record.state };
+    const of = { flow: this.#storage.compiled.name, atom: this.#atom(index).name, state: record.state };
     const context = new CallContext(of, store, record.isRepeated === true, this.#options);
     const began = onCall === undefined ? 0 : performance.now();
+    const call = { index, isRevert, began };
     const settled = isRevert ? this.#undo(index, record, context) : this.#execute(index, context);
-    const end = (how: CallResult): EndedCall => {
-      context.end();
-      const checked = isRevert ? how : this.#checked(index, how);
-      onCall?.({ atom: name, isRevert, isFailed: 'failure' in checked, ms: performance.now() - began });
-      return { index, isRevert, settled: checked };
-    };
-    return settled instanceof Promise ? settled.then(end) : end(settled);
+    return settled instanceof Promise
+      ? this.#later(call, context, settled)
+      : this.#end(call, context, settled);
+  }
+
+  #later(call: BegunCall, context: CallContext, settled: Promise<CallResult>): Promise<EndedCall> {
+    return settled.then((how) => this.#end(call, context, how));
+  }
+
+  #end({ index, isRevert, began }: BegunCall, context: CallContext, how: CallResult): EndedCall {
+    context.end();
+    const settled = isRevert ? how : this.#checked(index, how);
+    const { onCall } = this.#options;
+    const isFailed = 'failure' in settled;
+    onCall?.({ atom: context.atom, isRevert, isFailed, ms: performance.now() - began });
+    return { index, isRevert, settled };
   }
 
   /**
@@ -74,25 +94,30 @@ export class AtomCalls {
    */
   #checked(index: number, settled: CallResult): CallResult {
     if ('failure' in settled) {
-      if ('result' in settled) this.#lost.set(index, settled.result);
+      if ('result' in settled) this.#lose(index, settled.result);
       return settled;
     }
     const { value } = settled;
-    if (value === undefined || typeof value === 'string' || typeof value === 'boolean') return settled;
+    if (isKept(value)) return settled;
     const { text, fault } = userJson(value);
     if (fault === undefined) return { value: text === undefined ? undefined : JSON.parse(text) };
-    this.#lost.set(index, value);
+    this.#lose(index, value);
     return { failure: { code: 'RESULT', message: `its result is not JSON: ${fault}` } };
   }
 
+  #lose(index: number, result: unknown): void {
+    this.#lost ??= new Map();
+    this.#lost.set(index, result);
+  }
+
   #execute(index: number, context: CallContext): CallResult | Promise<CallResult> {
-    const refused = this.#refused.get(index);
-    this.#refused.delete(index);
+    const refused = this.#refused?.get(index);
+    this.#refused?.delete(index);
     if (refused !== undefined) return refused;
     const compiled = this.#atom(index);
     const { inputs, missing } = gather(this.#storage, compiled, this.#options.store);
     if (missing !== undefined) return { failure: noInput(missing) };
-    this.#lost.delete(index);
+    this.#lost?.delete(index);
     const { atom, retry } = compiled;
     const work = (): unknown =>
       atom === undefined
@@ -109,13 +134,20 @@ export class AtomCalls {
     if (missing !== undefined) return { failure: noInput(missing) };
     const { failures } = this.#storage;
     const { failure } = record;
-    const result = this.#lost.has(index) ? this.#lost.get(index) : copyOf(record.result);
+    const result = this.#lost?.has(index) ? this.#lost.get(index) : copyOf(record.result);
     const work = (): unknown =>
       atom === undefined
         ? retry?.revert?.(this.#storage.historyOf(index), inputs, { failures }, context)
         : atom.revert?.(inputs, { result, failure, failures }, context);
     return callWithHooks(atom, 'revert', { inputs, work }, context, this.#options);
   }
+}
+
+/** Returns true if JSON gives a value back as it is; those of which that is quick to see. */
+function isKept(value: unknown): boolean {
+  const type = typeof value;
+  if (type === 'number') return Number.isFinite(value) && value !== 0; // JSON turns -0 into 0
+  return type === 'undefined' || type === 'string' || type === 'boolean';
 }
 
 function noInput(name: string): Failure {

@@ -1,15 +1,17 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { checkOptions } from '../../core/options/library-options.ts';
 import { mustBeDuration, mustBeWhole } from '../../core/options/option.ts';
+import type { Inputs } from '../atom.ts';
 import type { Flow } from '../patterns.ts';
-import { compile, missingIn } from '../plan/compile.ts';
+import { type Compiled, compile, missingIn } from '../plan/compile.ts';
 import type { EndedCall } from './atom-calls.ts';
 import { Storage } from './atom-storage.ts';
 import { ENGINE_NAMES, type EngineOptions, type FlowResult } from './engine-options.ts';
 import { providedBy } from './inputs.ts';
 import { type FlowEvent, Notifier } from './notifier.ts';
-import { ReadyQueue } from './ready-queue.ts';
-import { type AtomSelection, isAnyReady, isSuccess, selectAll, selectNext } from './select.ts';
+import { ParallelLoop, runSerial, type Turns } from './order/loops.ts';
+import { ReadyQueue } from './order/ready-queue.ts';
+import { type AtomSelection, isAnyReady, isSuccess, selectAll, selectNext } from './order/select.ts';
 import { type FlowSnapshot, isReverting, restore, snapshotOf } from './snapshot.ts';
 import { type AtomState, checkFlowTransition, type FlowState } from './states.ts';
 import { type StepOptions, Steps } from './steps.ts';
@@ -24,8 +26,6 @@ export class Engine {
   readonly taskNotifier: Notifier<AtomState, 'PROGRESS'> = new Notifier();
   readonly #storage: Storage;
   readonly #steps: Steps;
-  readonly #jobs: number;
-  readonly #isSerial: boolean;
   #state: FlowState;
   #isRunning = false;
   /** True if an atom could not be reverted. The engine then starts no more atoms. */
@@ -34,11 +34,9 @@ export class Engine {
   readonly #queue: ReadyQueue;
   /** Puts atoms into the queue. */
   readonly #selection: AtomSelection;
-  /** Calls that have ended and are not processed yet. */
-  #ended: EndedCall[] = [];
-  #calls = 0;
-  #wake: (() => void) | undefined;
-  #defect: unknown;
+  readonly #turns: Turns;
+  /** Loop of a parallel engine; undefined for a serial one. */
+  readonly #loop: ParallelLoop | undefined;
 
   /**
    * @throws {TaskpipeError} `USAGE` if an option is invalid, the flow cannot run, or the store lacks a value
@@ -51,12 +49,7 @@ export class Engine {
     mustBeDuration('timeout', timeout);
     if (engine !== 'serial' && engine !== 'parallel')
       throw new TaskpipeError('USAGE', `engine must be serial or parallel; got ${JSON.stringify(engine)}`);
-    const compiled = compile(flow);
-    const missing = missingIn(compiled, store);
-    if (missing !== undefined) throw new TaskpipeError('USAGE', missing);
-    this.#isSerial = engine === 'serial';
-    this.#jobs = this.#isSerial ? 1 : jobs;
-    this.#storage = openStorage(compiled, resume);
+    this.#storage = openStorage(compileFor(flow, store), resume);
     this.#state = stateOf(this.#storage, resume);
     this.#isBroken = this.#storage.records.some(({ state }) => state === 'REVERT_FAILURE');
     const [storage, notifier] = [this.#storage, this.taskNotifier];
@@ -70,6 +63,11 @@ export class Engine {
     this.#steps = new Steps(storage, { store, timeout, signal, journal, notifier, onProgress, onCall });
     const [queue, steps] = [this.#queue, this.#steps];
     this.#selection = { pass: (index) => steps.pass(index), add: (index) => queue.add(index) };
+    this.#turns = {
+      next: () => (this.#mayStart ? queue.shift() : undefined),
+      ended: (call) => this.#lookAt(call),
+    };
+    this.#loop = engine === 'serial' ? undefined : new ParallelLoop(steps, this.#turns, jobs);
   }
 
   /** State of the flow. */
@@ -98,7 +96,8 @@ export class Engine {
     this.#isRunning = true;
     try {
       await this.#begin();
-      await this.#loop();
+      await (this.#loop === undefined ? runSerial(this.#steps, this.#turns) : this.#loop.run());
+      this.#queue.clear();
       return this.#finish();
     } finally {
       this.#isRunning = false;
@@ -138,83 +137,52 @@ export class Engine {
     if (!this.notifier.isIdle) this.notifier.notify({ flow: name, old_state: old, state, ...cause });
   }
 
-  async #begin(): Promise<void> {
+  /** Makes the first atoms ready; a promise if retry controllers are asked before. */
+  #begin(): Promise<void> | undefined {
     const isResumed = this.#state !== 'PENDING';
     if (isResumed) {
       this.#become('RESUMING');
       this.#become('SUSPENDED');
     }
     this.#become(isResumed && isReverting(this.#storage) ? 'REVERTING' : 'RUNNING');
-    if (isResumed) {
-      this.#steps.resume();
-      // The previous process may have ended after a failure but before the decision about it.
-      for (const [index, { state, intention }] of this.#storage.records.entries())
-        if (state === 'FAILURE' && intention === 'EXECUTE') await this.#decide(index);
-    }
-    if (this.#isBroken) return;
-    selectAll(this.#storage, this.#selection);
+    if (isResumed) return this.#resume();
+    this.#selectFirst();
+    return undefined;
   }
 
-  /**
-   * Starts atoms and processes ended calls until neither is left. A parallel engine processes ended calls
-   * first. A serial engine first starts every atom that may start, as TaskFlow does.
-   */
-  async #loop(): Promise<void> {
-    for (;;) {
-      if (this.#isSerial || this.#ended.length === 0) this.#startJobs();
-      if (this.#calls > 0 && (this.#isSerial || this.#ended.length === 0)) {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-        if (this.#defect !== undefined) throw this.#defect;
-      } else if (this.#ended.length > 0) await this.#lookAtEnded();
-      else if (this.#queue.size === 0 || !this.#mayStart) break;
-    }
-    this.#queue.clear();
+  async #resume(): Promise<void> {
+    this.#steps.resume();
+    // The previous process may have ended after a failure but before the decision about it.
+    for (const [index, { state, intention }] of this.#storage.records.entries())
+      if (state === 'FAILURE' && intention === 'EXECUTE') await this.#decide(index);
+    this.#selectFirst();
+  }
+
+  #selectFirst(): void {
+    if (!this.#isBroken) selectAll(this.#storage, this.#selection);
   }
 
   get #mayStart(): boolean {
     return !this.#isBroken && this.#state !== 'SUSPENDING';
   }
 
-  #startJobs(): void {
-    while (this.#calls < this.#jobs && this.#mayStart) {
-      const index = this.#queue.shift();
-      if (index === undefined) return;
-      const ended = this.#steps.start(index);
-      if (!(ended instanceof Promise)) {
-        if (ended === undefined) continue;
-        this.#ended.push(ended);
-        if (!this.#isSerial) return;
-        continue;
-      }
-      this.#calls++;
-      const over = (): void => {
-        this.#calls--;
-        this.#wake?.();
-      };
-      ended.then(
-        (end) => {
-          this.#ended.push(end);
-          over();
-        },
-        (error) => {
-          this.#defect = error;
-          over();
-        },
-      );
-    }
+  /** Processes an ended call; a promise if it failed, as retry controllers are asked then. */
+  #lookAt(ended: EndedCall): Promise<void> | undefined {
+    const how = this.#steps.end(ended);
+    if (how === 'failed') return this.#lookAtFailed(ended.index);
+    if (how === 'broken') this.#isBroken = true;
+    this.#selectNext(ended.index, false);
+    return undefined;
   }
 
-  async #lookAtEnded(): Promise<void> {
-    for (const ended of this.#ended.splice(0)) {
-      const how = this.#steps.end(ended);
-      if (how === 'broken') this.#isBroken = true;
-      const isDecided = how === 'failed' && (await this.#decide(ended.index));
-      if (isDecided) this.#queue.reorder();
-      if (this.#isBroken) continue;
-      selectNext(this.#storage, ended.index, isDecided, this.#selection);
-    }
+  async #lookAtFailed(index: number): Promise<void> {
+    const isDecided = await this.#decide(index);
+    if (isDecided) this.#queue.reorder();
+    this.#selectNext(index, isDecided);
+  }
+
+  #selectNext(index: number, isDecided: boolean): void {
+    if (!this.#isBroken) selectNext(this.#storage, index, isDecided, this.#selection);
   }
 
   /** Returns true if the decision changed what is to be done with the atoms. */
@@ -244,7 +212,15 @@ export class Engine {
   }
 }
 
-function openStorage(compiled: ReturnType<typeof compile>, resume: EngineOptions['resume']): Storage {
+/** @throws {TaskpipeError} `USAGE` if the flow cannot run, or the store lacks a value that it needs */
+function compileFor(flow: Flow, store: Inputs): Compiled {
+  const compiled = compile(flow);
+  const missing = missingIn(compiled, store);
+  if (missing !== undefined) throw new TaskpipeError('USAGE', missing);
+  return compiled;
+}
+
+function openStorage(compiled: Compiled, resume: EngineOptions['resume']): Storage {
   if (resume === undefined) return new Storage(compiled);
   return resume instanceof Storage ? resume : restore(compiled, resume);
 }

@@ -6,7 +6,7 @@ import { resolve } from '../plan/resolve.ts';
 import type { Decision } from '../retry.ts';
 import { AtomCalls, type CallOptions, type EndedCall } from './atom-calls.ts';
 import type { AtomChange, FlowChange, Storage } from './atom-storage.ts';
-import { failed } from './call.ts';
+import { type Failed, failed } from './call.ts';
 import { copyOf, gather } from './inputs.ts';
 import type { FlowEvent } from './notifier.ts';
 import { INTERRUPTED, takeBack } from './snapshot.ts';
@@ -45,22 +45,28 @@ export class Steps {
   }
 
   /** Changes the state of an atom, adds the change to the journal, and notifies the listeners. */
-  #become(
-    index: number,
-    state: AtomState,
-    { error, ...more }: Pick<AtomChange, 'result' | 'failure'> & { readonly error?: unknown } = {},
-  ): void {
+  #become(index: number, state: AtomState): void {
+    this.#change(index, { atom: this.#atom(index).name, state });
+  }
+
+  /** Changes the state of an atom whose call failed. */
+  #fail(index: number, state: AtomState, { error, ...more }: Failed): void {
+    const { name } = this.#atom(index);
+    if (error !== undefined) put(this.errors, name, error);
+    else delete this.errors[name]; // of an earlier call
+    this.#change(index, { atom: name, state, ...more }, error);
+  }
+
+  #change(index: number, change: AtomChange, error?: unknown): void {
     const { storage } = this;
     const { notifier, journal } = this.#options;
-    const { name } = this.#atom(index);
-    const old = storage.record(index).state;
-    storage.setState(index, state, more);
-    journal?.add({ atom: name, state, ...more });
-    if (error !== undefined) put(this.errors, name, error);
-    else if (more.failure !== undefined) delete this.errors[name]; // of an earlier call
+    const old_state = storage.record(index).state;
+    storage.setState(index, change.state, change);
+    journal?.add(change);
     if (notifier.isIdle) return;
+    const { atom, state, ...more } = change;
     const thrown = error === undefined ? {} : { error };
-    notifier.notify({ flow: storage.compiled.name, atom: name, old_state: old, state, ...more, ...thrown });
+    notifier.notify({ flow: storage.compiled.name, atom, old_state, state, ...more, ...thrown });
   }
 
   /** Resumes a run: calls that were in progress are made again. */
@@ -86,25 +92,34 @@ export class Steps {
   }
 
   /**
-   * Executes, retries or reverts an atom, as its intention says.
-   * @returns undefined if the atom may no longer start, because a later decision changed its intention
+   * Begins to execute, retry or revert an atom, as its intention says. Its call comes next, after `stored()`.
+   * @returns false if the atom may no longer start, because a later decision changed its intention
    */
-  start(index: number): EndedCall | Promise<EndedCall> | undefined {
+  begin(index: number): boolean {
     const record = this.storage.record(index);
     const { state, intention } = record;
     const isDone = state === 'SUCCESS' || state === 'FAILURE';
     const isRevert = intention === 'REVERT';
-    if (isRevert || intention === 'RETRY' ? !isDone : !this.storage.isReadyToExecute(index)) return undefined;
+    if (isRevert || intention === 'RETRY' ? !isDone : !this.storage.isReadyToExecute(index)) return false;
     if (intention === 'RETRY') {
       this.#become(index, 'RETRYING');
       this.#reset(this.storage.compiled.graph.after(index));
     }
     this.#become(index, isRevert ? 'REVERTING' : 'RUNNING');
-    const { journal } = this.#options;
-    // The changes that led here must be stored before the atom acts on them.
-    return journal === undefined
-      ? this.#calls.call(index, isRevert, record)
-      : journal.sync().then(() => this.#calls.call(index, isRevert, record));
+    return true;
+  }
+
+  /**
+   * Resolves when all changes so far are stored: an atom must not act on others. Returns undefined if no journal stores
+   * them.
+   */
+  stored(): Promise<void> | undefined {
+    return this.#options.journal?.sync();
+  }
+
+  /** Calls the function of an atom that has begun. */
+  call(index: number): EndedCall | Promise<EndedCall> {
+    return this.#calls.call(index);
   }
 
   #reset(atoms: readonly number[]): void {
@@ -120,11 +135,12 @@ export class Steps {
     const isGood = 'value' in settled;
     if (isRevert) {
       if (isGood) this.#become(index, 'REVERTED');
-      else this.#become(index, 'REVERT_FAILURE', settled);
+      else this.#fail(index, 'REVERT_FAILURE', settled);
       return isGood ? 'good' : 'broken';
     }
-    if (isGood) this.#become(index, 'SUCCESS', { result: settled.value });
-    else this.#become(index, 'FAILURE', settled);
+    if (isGood)
+      this.#change(index, { atom: this.#atom(index).name, state: 'SUCCESS', result: settled.value });
+    else this.#fail(index, 'FAILURE', settled);
     return isGood ? 'good' : 'failed';
   }
 
@@ -149,7 +165,7 @@ export class Steps {
     for (const [index, { state, intention, isRepeated }] of this.storage.records.entries()) {
       if (!isRepeated || state !== 'PENDING' || intention !== 'REVERT') continue;
       this.#become(index, 'RUNNING');
-      this.#become(index, 'FAILURE', { failure: INTERRUPTED });
+      this.#fail(index, 'FAILURE', { failure: INTERRUPTED });
     }
   }
 

@@ -258,3 +258,15 @@ test('a run is not repeated in the same process either', async () => {
   expect(calls).toEqual(['a']);
   await log.close();
 });
+
+test('ends of several flows that are written together are found again, also if they are not ASCII', async () => {
+  const log = await openFlowLog(join(freshFolder(), 'log'), quiet);
+  const ends = ['f', 'g', 'ø'].flatMap((flow) => ['1', '2', 'é'].map((uuid) => ({ flow, uuid })));
+  const resultOf = ({ flow, uuid }: { flow: string; uuid: string }): string => `"ü${flow}${uuid}"`;
+  await Promise.all(
+    ends.map((end) => log.end(end.flow, end.uuid, { state: 'SUCCESS', result: resultOf(end) })),
+  );
+  for (const end of ends)
+    expect(log.take(end.flow, end.uuid)).toMatchObject({ end: { result: resultOf(end) } });
+  await log.close();
+});

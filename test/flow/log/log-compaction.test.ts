@@ -75,6 +75,20 @@ test('a log is compacted while it is written, and goes on with runs that have no
   await again.close();
 });
 
+test('open runs of several flows are kept when a log is compacted while it is written', async () => {
+  const path = join(freshFolder(), 'log');
+  const log = await openFlowLog(path, quiet, { compactAt: 500 });
+  const flows = ['f', 'g'];
+  for (const flow of flows) log.journal(flow, 'open').add({ atom: 'a', state: 'RUNNING' });
+  for (let round = 0; round < 20; round++) await log.end('f', 'done', { state: 'REVERTED' });
+  await log.close();
+  expect(linesIn(path).length).toBeLessThan(20);
+  const again = await openFlowLog(path, quiet);
+  for (const flow of flows)
+    expect(again.take(flow, 'open')).toMatchObject({ changes: [{ atom: 'a', state: 'RUNNING' }] });
+  await again.close();
+});
+
 test('no end of a run is lost that is written while the log is compacted', async () => {
   const path = join(freshFolder(), 'log');
   const log = await openFlowLog(path, quiet, { compactAt: 1 });

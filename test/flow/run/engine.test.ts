@@ -81,6 +81,24 @@ describe('listeners', () => {
 });
 
 describe('a suspended flow', () => {
+  const journals = { journal: { add: () => {}, sync: async () => {} }, 'no journal': undefined };
+  test.each(
+    (['serial', 'parallel'] as const).flatMap((engine) =>
+      Object.entries(journals).map(([name, journal]) => ({ name, engine, journal })),
+    ),
+  )('starts nothing after a microtask of an atom suspends it ($engine, $name)', async (options) => {
+    const calls: string[] = [];
+    const first = task('a', () => queueMicrotask(() => engine.suspend()));
+    const { engine: kind, journal } = options;
+    const flow = linear('f').add(
+      first,
+      task('b', () => void calls.push('b')),
+    );
+    const engine: Engine = new Engine(flow, { engine: kind, journal });
+    expect((await engine.run()).state).toBe('SUSPENDED');
+    expect(calls).toEqual([]);
+  });
+
   test('lets the current atom finish, starts no other, and resumes when it is run again', async () => {
     const trace = newTrace();
     const engine = traced(

@@ -1,4 +1,4 @@
-import type { Storage } from './atom-storage.ts';
+import type { Storage } from '../atom-storage.ts';
 
 /** Receiver of the atoms that may start. Functions, not generators: a run of one atom would make ten of these. */
 export interface AtomSelection {
@@ -10,19 +10,20 @@ export interface AtomSelection {
 
 /** Numbers, each once. Mostly there are few, for which an array costs less than a set. */
 class Once {
-  #few: number[] = [];
+  #few: number[] | undefined;
   #many: Set<number> | undefined;
 
   has(number: number): boolean {
-    return this.#many === undefined ? this.#few.includes(number) : this.#many.has(number);
+    return (this.#many === undefined ? this.#few?.includes(number) : this.#many.has(number)) ?? false;
   }
 
   /** Returns true if the number is new. */
   add(number: number): boolean {
     if (this.has(number)) return false;
-    if (this.#many === undefined && this.#few.length === 16) this.#many = new Set(this.#few);
-    if (this.#many === undefined) this.#few.push(number);
-    else this.#many.add(number);
+    if (this.#few === undefined) this.#few = [number];
+    else if (this.#many !== undefined) this.#many.add(number);
+    else if (this.#few.length < 16) this.#few.push(number);
+    else this.#many = new Set(this.#few).add(number);
     return true;
   }
 }
@@ -81,6 +82,8 @@ function selectToExecute(storage: Storage, index: number, passed: Once, to: Atom
 
 /** Selects the atoms after one that may be executed now, the nearest first. */
 function selectAfter(storage: Storage, start: number, to: AtomSelection): void {
+  const next = storage.compiled.graph.digraph.successors[storage.compiled.graph.nodes[start] as number];
+  if (next?.length === 0) return; // the last one
   const passed = new Once();
   while (!sweepAfter(storage, start, passed, to));
 }

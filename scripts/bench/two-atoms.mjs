@@ -1,0 +1,7 @@
+// The flow of the benchmark `flow`: two atoms, of which the second needs what the first provides.
+import { linear, task } from '../../dist/flow.js';
+
+export default linear('two').add(
+  task('first', ({ url }) => url.length, { requires: 'url', provides: 'size' }),
+  task('second', ({ size }) => size + 1, { requires: 'size', provides: 'more' }),
+);

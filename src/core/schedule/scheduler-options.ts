@@ -1,0 +1,27 @@
+import type { Task } from '../record/task.ts';
+import type { Rate } from './rate.ts';
+
+/** Finished tasks that are held back. */
+export interface Held {
+  readonly count: number;
+  /** In characters. */
+  readonly size: number;
+}
+
+export interface SchedulerOptions {
+  /** Maximum number of running jobs. */
+  readonly jobs: number;
+  /** Returns the lane of a task. Default: one lane for all. */
+  readonly laneOf?: ((task: Task) => string) | undefined;
+  /** Maximum number of running jobs of one lane, which is a host for HTTP. Default: a fair share, see `#share`. */
+  readonly perHost?: number | undefined;
+  readonly rate?: Rate | undefined;
+  /** Rate of each lane, which is a host for HTTP. */
+  readonly hostRate?: Rate | undefined;
+  /** Maximum number of tasks to read ahead, so that a slow lane does not hide the tasks of others. */
+  readonly window: number;
+  /** Tasks that are finished and still held back for `--keep-order`; they count against the window. */
+  readonly held?: Held | undefined;
+  /** Called when there may be a job to take again, and when all jobs are finished. */
+  readonly onReady: () => void;
+}
