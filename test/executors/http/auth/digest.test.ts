@@ -154,12 +154,6 @@ describe('--auth digest', () => {
     });
     expect(stderr).not.toContain('FAIL');
     expect(code).toBe(0);
-    const runs = stdout
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line).run);
-    expect(runs.map(({ state, retries }) => [state, retries])).toEqual(
-      Array(20).fill(['SUCCESS', runs[0].retries]),
-    );
+    expect(stdout.match(/"state":"SUCCESS","as":"result","attempts":1,/g)).toHaveLength(20);
   });
 });

@@ -41,7 +41,10 @@ async function reference({ method, url, headers, body }: Seen, scope: string): P
   // The SDK escapes the keys of S3 before it signs; S3 itself does so when it checks a signature.
   const path = service === 's3' ? sent.split('/').map(escapedKey).join('/') : sent;
   const parameters: Record<string, string[]> = {};
-  for (const [name, value] of new URLSearchParams(query)) (parameters[name] ??= []).push(value);
+  for (const [name, value] of new URLSearchParams(query)) {
+    parameters[name] ??= [];
+    parameters[name].push(value);
+  }
   const signed = /SignedHeaders=([^,]+)/.exec(headers.authorization ?? '')?.[1]?.split(';') ?? [];
   const given = Object.fromEntries(signed.map((name) => [name, String(headers[name])]));
   const request = { method, protocol: 'http:', hostname: 'x', path, query: parameters, headers: given, body };
