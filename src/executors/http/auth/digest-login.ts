@@ -3,7 +3,7 @@ import { type HeaderList, withoutHeaders } from '../request/headers.ts';
 import type { HttpRequest } from '../request/redirect.ts';
 import { type Answer, isFault } from '../transport/answer.ts';
 import { type DigestChallenge, digestChallenge, nextNonce } from './digest-challenge.ts';
-import type { Account } from './header-login.ts';
+import type { HttpAccount } from './header-login.ts';
 import type { Login, SendWith } from './login.ts';
 
 /** Most times that one request is sent: with an old nonce, with a new one, and once more if that is stale. */
@@ -14,7 +14,7 @@ const MOST = 3;
  * body is not sent for that: a HEAD request asks for the challenge. Later requests use its nonce, so they are sent once.
  * @param words for curl
  */
-export function digestLogin(account: Account, words: readonly string[]): Login {
+export function digestLogin(account: HttpAccount, words: readonly string[]): Login {
   const sessions = new Map<string, DigestSession>();
   return {
     identity: `Digest ${account.user}:${account.password}`,
@@ -56,7 +56,7 @@ function challengeFor(hop: HttpRequest, headers: HeaderList, send: SendWith): Re
   return send({ ...hop, method: 'HEAD', content: undefined }, bodiless);
 }
 
-function sessionOf(answer: Answer, account: Account): DigestSession | undefined {
+function sessionOf(answer: Answer, account: HttpAccount): DigestSession | undefined {
   const challenge = answer.status === 401 ? digestChallenge(answer) : undefined;
   return challenge && new DigestSession(account, challenge);
 }
@@ -64,10 +64,10 @@ function sessionOf(answer: Answer, account: Account): DigestSession | undefined 
 /** Challenge of an origin, with the number of requests that have used its nonce. */
 class DigestSession {
   readonly challenge: DigestChallenge;
-  readonly #account: Account;
+  readonly #account: HttpAccount;
   #uses = 0;
 
-  constructor(account: Account, challenge: DigestChallenge) {
+  constructor(account: HttpAccount, challenge: DigestChallenge) {
     this.#account = account;
     this.challenge = challenge;
   }

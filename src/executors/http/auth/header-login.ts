@@ -3,7 +3,7 @@ import { mergeHeaders } from '../request/headers.ts';
 import type { Login } from './login.ts';
 
 /** User with a password. */
-export interface Account {
+export interface HttpAccount {
   readonly user: string;
   readonly password: string;
 }
@@ -19,7 +19,7 @@ function headerLogin(value: string, words: readonly string[]): Login {
 }
 
 /** Returns the login by Basic (RFC 7617, in UTF-8). @param words for curl */
-export function basicLogin({ user, password }: Account, words: readonly string[]): Login {
+export function basicLogin({ user, password }: HttpAccount, words: readonly string[]): Login {
   return headerLogin(`Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`, words);
 }
 
@@ -35,7 +35,7 @@ export function tokenOf(text: string, from: string): string {
 }
 
 /** Splits `user:password`. @param from its origin, for the message @throws {TaskpipeError} `USAGE` without the text */
-export function accountOf(text: string, from: string): Account {
+export function accountOf(text: string, from: string): HttpAccount {
   const colon = text.indexOf(':');
   if (colon < 1 || /\p{Cc}/u.test(text))
     throw new TaskpipeError('USAGE', `${from} must be user:password, on one line`);

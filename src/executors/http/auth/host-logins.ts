@@ -1,7 +1,7 @@
 import { TaskpipeError } from '../../../core/base/errors.ts';
 import { quoted } from '../../../core/base/terminal-text.ts';
 import type { Target } from '../request/target.ts';
-import { type Account, basicLogin, bearerLogin, tokenOf } from './header-login.ts';
+import { basicLogin, bearerLogin, type HttpAccount, tokenOf } from './header-login.ts';
 import type { Login } from './login.ts';
 import { parseNetrc } from './netrc.ts';
 import { readSecretFile, readSecretObject } from './secret-file.ts';
@@ -13,7 +13,7 @@ export interface HostLogins {
 }
 
 /** Makes the login of an account in the way of `--auth`. */
-export type AccountLogin = (account: Account, words: readonly string[]) => Login;
+export type AccountLogin = (account: HttpAccount, words: readonly string[]) => Login;
 
 /** Reads `--netrc FILE`. @param words for curl @throws {TaskpipeError} as `readSecretFile` */
 export async function readNetrc(

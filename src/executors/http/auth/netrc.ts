@@ -1,11 +1,11 @@
-import type { Account } from './header-login.ts';
+import type { HttpAccount } from './header-login.ts';
 
 /** Accounts of a netrc file. */
 export interface Netrc {
   /** Accounts by host, in lower case. */
-  readonly hosts: ReadonlyMap<string, Account>;
-  /** Account of all other hosts. */
-  readonly others: Account | undefined;
+  readonly hosts: ReadonlyMap<string, HttpAccount>;
+  /** HttpAccount of all other hosts. */
+  readonly others: HttpAccount | undefined;
 }
 
 /** Word of a netrc file: plain, or between quotes with the escapes of curl. */
@@ -16,8 +16,8 @@ const WORD = /"((?:[^"\\]|\\.)*)"|(\S+)/gs;
  * macros, which are skipped. The first entry of a host counts. Entries without a user or a password are ignored.
  */
 export function parseNetrc(text: string): Netrc {
-  const hosts = new Map<string, Account>();
-  let others: Account | undefined;
+  const hosts = new Map<string, HttpAccount>();
+  let others: HttpAccount | undefined;
   for (const { host, user, password } of entriesIn(text)) {
     if (user === undefined || password === undefined) continue;
     const account = { user, password };

@@ -26,7 +26,7 @@ const TEMPORARY: ReadonlySet<string> = new Set(['temporarily_unavailable', 'serv
 /**
  * Asks the token endpoint for a token, by the refresh token if there is one, else by the credentials of the client.
  * @param signal ends the request
- * @returns a fault `OAUTH2` if the endpoint is not available for now
+ * @returns a fault `TOKEN` if the endpoint is not available for now
  * @throws {RefusedGrant} if it refuses
  */
 export async function askForToken(
@@ -121,18 +121,18 @@ function faultOf(error: unknown, settings: OAuth2Settings): HttpFault {
   if (error instanceof FaultError) {
     const { again, message } = error.fault;
     if (again === 'never') throw new RefusedGrant(`${failed}: ${message}`, '');
-    return { code: 'OAUTH2', message: `${failed}: ${message}`, again: 'always' };
+    return { code: 'TOKEN', message: `${failed}: ${message}`, again: 'always' };
   }
   if (error instanceof oauth.ResponseBodyError) {
     const { error: reason, error_description: more = '', status } = error;
     const words = shown(more === '' ? reason : `${reason} (${more})`, settings);
     if (status === 429 || status >= 500 || TEMPORARY.has(reason))
-      return { code: 'OAUTH2', message: `${failed}: ${words}`, again: 'always' };
+      return { code: 'TOKEN', message: `${failed}: ${words}`, again: 'always' };
     throw new RefusedGrant(`${failed}: ${words}`, reason);
   }
   const status = statusOf(error);
   if (status !== undefined && (status === 429 || status >= 500))
-    return { code: 'OAUTH2', message: `${failed}: it answered ${status}`, again: 'always' };
+    return { code: 'TOKEN', message: `${failed}: it answered ${status}`, again: 'always' };
   const what =
     status === undefined || status === 200 ? 'its answer is not that of OAuth 2' : `it answered ${status}`;
   throw new RefusedGrant(`${failed}: ${what}; check token_url`, '');

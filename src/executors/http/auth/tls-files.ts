@@ -12,7 +12,7 @@ export interface HttpTlsNames {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** What TLS connections begin with. A context is made once: reading a bundle of authorities takes milliseconds. */
+/** Contexts of TLS connections. A context is made once: reading a bundle of authorities takes milliseconds. */
 export interface TlsFiles {
   /** Context without a client certificate; undefined for Node's own authorities. */
   readonly plain: SecureContext | undefined;

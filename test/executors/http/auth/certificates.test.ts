@@ -35,7 +35,7 @@ async function serveKnowing(location?: string, mustKnow = false): Promise<Knowin
     names.push(String(subject?.CN ?? ''));
     response.setHeader('cache-control', 'max-age=1000');
     if (location !== undefined) response.writeHead(302, { location });
-    response.end(`hello ${subject?.CN ?? 'nobody'}`);
+    response.end(`hello ${subject?.CN ?? 'no one'}`);
   });
   server.on('tlsClientError', () => {});
   server.listen(0);
@@ -65,7 +65,7 @@ describe.skipIf(!isThere)('a client certificate (needs openssl)', () => {
     const other = await serveKnowing();
     const server = await serveKnowing(`${other.url}/x`);
     const executor = await open(mine());
-    expect((await attempt(executor, { url: server.url })).result).toMatchObject({ text: 'hello nobody' });
+    expect((await attempt(executor, { url: server.url })).result).toMatchObject({ text: 'hello no one' });
     expect((await attempt(executor, { url: other.url })).result).toMatchObject({ text: 'hello client' });
     expect([server.names, other.names]).toEqual([['client'], ['', 'client']]);
   });
@@ -99,7 +99,7 @@ describe.skipIf(!isThere)('a client certificate (needs openssl)', () => {
     const texts: unknown[] = [];
     for (const options of [mine(), { cacert }, mine()])
       texts.push((await fetchOne({ url: server.url }, { ...options, cache })).result?.text);
-    expect(texts).toEqual(['hello client', 'hello nobody', 'hello client']);
+    expect(texts).toEqual(['hello client', 'hello no one', 'hello client']);
     expect(server.names).toHaveLength(2);
   });
 

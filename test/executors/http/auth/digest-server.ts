@@ -9,6 +9,8 @@ export interface DigestServerOptions {
   readonly uses?: number;
   /** True if a count must be one more than the last of its nonce. */
   readonly isStrict?: boolean;
+  /** True if a stale nonce is rejected without saying that it is stale. */
+  readonly hidesStale?: boolean;
   /** True if each answer gives the nonce of the next request. */
   readonly givesNext?: boolean;
   readonly user?: string;
@@ -53,7 +55,7 @@ export async function serveDigest(options: DigestServerOptions = {}): Promise<Di
       return;
     }
     const nonce = fresh();
-    const usual = `Digest realm="the \\"realm\\"", qop="auth, auth-int", algorithm=${algorithm}, nonce="NONCE", opaque="o,p"${found === 'stale' ? ', stale=TRUE' : ''}`;
+    const usual = `Digest realm="the \\"realm\\"", qop="auth, auth-int", algorithm=${algorithm}, nonce="NONCE", opaque="o,p"${found === 'stale' && !options.hidesStale ? ', stale=TRUE' : ''}`;
     const { challenges = [usual] } = options;
     response.statusCode = 401;
     response.setHeader(

@@ -50,8 +50,8 @@ describe('--auth digest', () => {
     expect(server.seen.at(-1)?.headers.authorization).toMatch(/nc=00000004/);
   });
 
-  test('sends a request again whose nonce is stale, within the same attempt', async () => {
-    const server = await serveDigest({ uses: 2 });
+  test.each([false, true])('sends a request again whose nonce is stale (unsaid: %s)', async (hidesStale) => {
+    const server = await serveDigest({ uses: 2, hidesStale });
     const executor = await open(login);
     for (let i = 0; i < 5; i++)
       expect((await attempt(executor, { url: server.url })).result).toMatchObject({ status: 200 });

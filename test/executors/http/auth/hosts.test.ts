@@ -1,10 +1,11 @@
 /* Basic and bearer logins, the files that map hosts to them, and redirects to other origins. */
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseNetrc } from '../../../../src/executors/http/auth/netrc.ts';
+import { openFetcher } from '../../../../src/executors/http/fetch.ts';
 import type { HttpOptions } from '../../../../src/executors/http/index.ts';
-import { type Seen, serve, serveTls, type TestServer } from '../../../support/http-server.ts';
+import { serve, serveTls, type TestServer } from '../../../support/http-server.ts';
 import { freshFolder, sh } from '../../../support/run.ts';
 import { attempt, fetchOne, open } from '../support.ts';
 
@@ -69,7 +70,7 @@ describe('--auth', () => {
   test('separates the entries of a cache by login', async () => {
     const server = await serve((response, { headers }) => {
       response.setHeader('cache-control', 'max-age=1000');
-      response.end(headers.authorization ?? 'nobody');
+      response.end(headers.authorization ?? 'no one');
     });
     const cache = join(freshFolder(), 'cache');
     const texts: unknown[] = [];
@@ -77,7 +78,7 @@ describe('--auth', () => {
       const login = secret === undefined ? {} : { auth: 'basic' as const, env: { TASK_AUTH_SECRET: secret } };
       texts.push((await fetchOne({ url: server.url }, { ...login, cache })).result?.text);
     }
-    expect(texts).toEqual([basic('jo:a'), basic('jo:b'), basic('jo:a'), 'nobody']);
+    expect(texts).toEqual([basic('jo:a'), basic('jo:b'), basic('jo:a'), 'no one']);
     expect(server.seen).toHaveLength(3);
   });
 });
@@ -180,19 +181,23 @@ describe('--logins', () => {
   test('logs in at the host of a redirect that it names, over https, and over http at none', async () => {
     const secure = await serveTls((response) => response.end('ok'));
     const plain = await answering();
-    const to =
-      (location: string) => (response: { writeHead: (status: number, headers: object) => { end(): void } }) =>
-        response.writeHead(302, { location }).end();
-    const file = secretFile(JSON.stringify({ localhost: { token: 'there' } }));
-    for (const target of [secure, plain]) {
-      const server = await serve((response, _: Seen) =>
-        to(target.url.replace('127.0.0.1', 'localhost'))(response),
-      );
-      await fetchOne({ url: server.url }, { logins: file, insecure: true });
+    const logins = secretFile(JSON.stringify({ localhost: { token: 'there' } }));
+    for (const { url } of [secure, plain]) {
+      const location = url.replace('127.0.0.1', 'localhost');
+      const server = await serve((response) => response.writeHead(302, { location }).end());
+      await fetchOne({ url: server.url }, { logins, insecure: true });
       expect(credentialsOf(server)).toEqual([undefined]);
     }
     expect(credentialsOf(secure)).toEqual(['Bearer there']);
     expect(credentialsOf(plain)).toEqual([undefined]);
+  });
+
+  test('does not log in again at its host if a redirect leads from https to http', async () => {
+    const plain = await answering();
+    const secure = await serveTls((response) => response.writeHead(302, { location: plain.url }).end());
+    const logins = secretFile(JSON.stringify({ '127.0.0.1': { token: 'there' } }));
+    await fetchOne({ url: secure.url }, { logins, insecure: true });
+    expect([credentialsOf(secure), credentialsOf(plain)]).toEqual([['Bearer there'], [undefined]]);
   });
 
   test('uses no default entry of a netrc file after a redirect', async () => {
@@ -205,4 +210,13 @@ describe('--logins', () => {
     expect(credentialsOf(server)).toEqual([basic('a:b')]);
     expect(credentialsOf(secure)).toEqual([undefined]);
   });
+});
+
+test('ctx.fetch logs in at the origin of its url, and at no other', async () => {
+  const other = await answering();
+  const server = await serve((response) => response.writeHead(302, { location: other.url }).end());
+  const fetcher = await openFetcher({ auth: 'bearer', env: { TASK_AUTH_SECRET: 'abc' } });
+  onTestFinished(() => fetcher.close());
+  await fetcher.fetch(new AbortController().signal)(server.url);
+  expect([credentialsOf(server), credentialsOf(other)]).toEqual([['Bearer abc'], [undefined]]);
 });

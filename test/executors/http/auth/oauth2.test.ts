@@ -129,23 +129,23 @@ describe('a token endpoint', () => {
       'slow_down',
     ],
   ] as [string, (response: import('node:http').ServerResponse) => unknown, string][])(
-    'with %s fails tasks as OAUTH2, which are retried',
+    'with %s fails tasks as TOKEN, which are retried',
     async (_, answer, words) => {
       const server = await serveTokens({ answer: (response) => Boolean(answer(response)) });
       const { error, retry } = await fetchOne(
         { url: server.url, method: 'post', data: 'x' },
         { oauth2: clientFile(server) },
       );
-      expect(error).toMatchObject({ code: 'OAUTH2', message: expect.stringContaining(words) });
+      expect(error).toMatchObject({ code: 'TOKEN', message: expect.stringContaining(words) });
       expect(error?.message).toContain(`cannot get a token from ${server.url} (--oauth2)`);
       expect(retry).toBeDefined();
     },
   );
 
-  test('that cannot be reached fails tasks as OAUTH2, which are retried', async () => {
+  test('that cannot be reached fails tasks as TOKEN, which are retried', async () => {
     const url = `http://127.0.0.1:${await closedPort()}`;
     const { error, retry } = await fetchOne({ url }, { oauth2: clientFile({ url }) });
-    expect(error).toMatchObject({ code: 'OAUTH2', message: expect.stringContaining('connection refused') });
+    expect(error).toMatchObject({ code: 'TOKEN', message: expect.stringContaining('connection refused') });
     expect(retry).toBeDefined();
   });
 
