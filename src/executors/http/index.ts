@@ -17,7 +17,7 @@ import {
   toMethod,
   urlOf,
 } from './request/build-request.ts';
-import { headerValue, readHeaders } from './request/headers.ts';
+import { headerValue, readHeaders, withoutHeaders } from './request/headers.ts';
 import { originOf } from './request/target.ts';
 import { keyOf, type RequestLoop, requestLoop } from './request-loop.ts';
 import type { BodyPlace, BodyPlaces } from './response/files/body-places.ts';
@@ -143,14 +143,25 @@ async function curlWriter(
   const { follow } = visitor;
   return (request, { uuid }) => {
     const key = keyOf(visitor, uuid);
-    return curlLine(request, {
-      typed,
-      read,
-      userAgent,
-      follow,
-      insecure,
-      key,
-      login: auth?.curl(request) ?? [],
-    });
+    const login = auth?.curl(request) ?? [];
+    // Digest takes user and password of the url in place of the header that they make.
+    const isDigest = login.includes('--digest');
+    const headers = isDigest ? withoutHeaders(request.headers, isAuthorization) : request.headers;
+    return curlLine(
+      { ...request, headers },
+      {
+        typed,
+        read,
+        userAgent,
+        follow,
+        insecure,
+        key,
+        login,
+      },
+    );
   };
+}
+
+function isAuthorization(name: string): boolean {
+  return name === 'authorization';
 }

@@ -197,7 +197,7 @@ export const TASK_HTTP_OPTIONS: readonly (keyof typeof httpOptions)[] = [
 
 /** Options of `http()` that the command does not have, or has in another form. */
 interface OwnHttpOptions {
-  /** Environment with `http_proxy` and related variables. Default: empty. */
+  /** Environment with `http_proxy` and related variables, and with those of logins, such as `TASK_AUTH_SECRET`. Default: empty. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Called with each request as a curl command line. */
   readonly printCurl?: ((line: string) => void) | undefined;

@@ -108,7 +108,11 @@ describe('--auth digest', () => {
   test('logs in with user and password of the url', async () => {
     const server = await serveDigest({ user: 'jo', password: 'p:w' });
     const url = server.url.replace('//', '//jo:p%3Aw@');
-    expect((await fetchOne({ url }, login)).result).toMatchObject({ status: 200 });
+    const lines: string[] = [];
+    const printCurl = (line: string): void => void lines.push(line);
+    expect((await fetchOne({ url }, { ...login, printCurl })).result).toMatchObject({ status: 200 });
+    expect(lines.join()).toContain('--digest --user "$LOGIN"');
+    expect(lines.join()).not.toMatch(/authorization|p:w/i);
   });
 
   test('logs in users and realms that are not ASCII', async () => {
