@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { mergeHeaders } from '../request/headers.ts';
 import { isFault } from '../transport/answer.ts';
 import type { Client } from '../transport/client.ts';
@@ -11,6 +12,9 @@ const EARLY = 30_000;
 
 /** Time for which a token endpoint that is not available is not asked again, in milliseconds. */
 const REST = 1000;
+
+/** Time in which another process that has replaced the refresh token writes it to the file, in milliseconds. */
+const SETTLE = 500;
 
 /** Access token. Times are those of `Date.now()`, which also counts while the machine sleeps. */
 interface AccessToken {
@@ -140,6 +144,7 @@ class Tokens {
       return await ask();
     } catch (error) {
       if (!(error instanceof RefusedGrant) || error.reason !== 'invalid_grant') throw error;
+      await sleep(SETTLE);
       if (!(await this.#hasOther(refreshToken))) throw error;
       return ask();
     }

@@ -92,6 +92,20 @@ describe('--oauth2', () => {
     expect(server.asked.map((form) => form.grant_type)).toEqual(Array(3).fill('refresh_token'));
   });
 
+  test('takes a refresh token that another process replaces while its own request is under way', async () => {
+    const server = await serveTokens({
+      answer: (_, count) => {
+        if (count === 1)
+          setTimeout(() => writeFileSync(file, text.replace('old', 'first'), { mode: 0o600 }), 100);
+        return false;
+      },
+    });
+    const file = clientFile(server, { refresh_token: 'old' });
+    const text = readFileSync(file, 'utf8');
+    expect((await fetchOne({ url: server.url }, { oauth2: file })).result).toMatchObject({ status: 200 });
+    expect(server.asked.map((form) => form.refresh_token)).toEqual(['old', 'first']);
+  });
+
   test('separates the entries of a cache by client, and keeps them when a token is renewed', async () => {
     const server = await serveTokens();
     const api = await serve((response) => response.setHeader('cache-control', 'max-age=1000').end('x'));
