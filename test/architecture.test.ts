@@ -169,12 +169,16 @@ function loadedBy(file: string, seen: Set<string> = new Set()): Set<string> {
   return seen;
 }
 
-test('an HTTP stage loads code for proxies, cookies, the cache and curl only if an option needs it', () => {
+test('an HTTP stage loads code for logins, proxies, cookies, the cache and curl only if an option needs it', () => {
   const loaded = [...loadedBy('executors/http/index.ts')];
   expect(loaded).toContain('executors/http/open-client.ts');
-  const lazy = ['transport/proxy', 'transport/cookies', 'transport/http-cache', 'request/print-curl'].map(
-    (name) => `executors/http/${name}.ts`,
-  );
+  const lazy = [
+    'auth/index',
+    'transport/proxy',
+    'transport/cookies',
+    'transport/http-cache',
+    'request/print-curl',
+  ].map((name) => `executors/http/${name}.ts`);
   expect(lazy.filter((file) => !files.includes(file))).toEqual([]);
   expect(loaded.filter((file) => lazy.includes(file))).toEqual([]);
 });

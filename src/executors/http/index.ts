@@ -6,7 +6,7 @@ import { quoted } from '../../core/base/terminal-text.ts';
 import type { Task } from '../../core/record/task.ts';
 import { compileTemplate, type Template } from '../../core/record/template.ts';
 import type { Attempt, Executor, Outcome } from '../contract.ts';
-import { openClient } from './open-client.ts';
+import { type OpenClient, openClient } from './open-client.ts';
 import { checked, type HttpOptions, keptHeaders, MAX_AFTER, TIMEOUT } from './options.ts';
 import { openBodySource } from './request/body-source.ts';
 import {
@@ -17,7 +17,7 @@ import {
   toMethod,
   urlOf,
 } from './request/build-request.ts';
-import { headerValue, readHeaders } from './request/headers.ts';
+import { headerValue, readHeaders, withoutHeaders } from './request/headers.ts';
 import { originOf } from './request/target.ts';
 import { keyOf, type RequestLoop, requestLoop } from './request-loop.ts';
 import type { BodyPlace, BodyPlaces } from './response/files/body-places.ts';
@@ -35,9 +35,10 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
   const { timeout = TIMEOUT } = options;
   const defaults = await requestDefaults(options, timeout);
   const { judge, judgeAt, places, close: closeJudge } = await createJudge(options, timeout);
-  const { client, close } = await openClient(options, defaults);
+  const { client, auth, close } = await openClient(options, defaults);
   const visitor: RequestLoop = { ...loopSettings(options), client, judge };
-  const curlOf = options.printCurl === undefined ? undefined : await curlWriter(options, defaults, visitor);
+  const curlOf =
+    options.printCurl === undefined ? undefined : await curlWriter(options, defaults, visitor, auth);
   const fixedOrigin = defaults.url === undefined ? '' : originOfAll(defaults.url);
   const attemptAt = async (
     places: BodyPlaces,
@@ -136,9 +137,31 @@ async function curlWriter(
   { header: typed = [], userAgent = 'taskpipe', insecure = false }: HttpOptions,
   { headers: read }: RequestDefaults,
   visitor: RequestLoop,
+  auth: OpenClient['auth'],
 ): Promise<(request: Request, task: Task) => string> {
   const { curlLine } = await import('./request/print-curl.ts');
   const { follow } = visitor;
-  return (request, { uuid }) =>
-    curlLine(request, { typed, read, userAgent, follow, insecure, key: keyOf(visitor, uuid) });
+  return (request, { uuid }) => {
+    const key = keyOf(visitor, uuid);
+    const login = auth?.curl(request) ?? [];
+    // Digest takes user and password of the url in place of the header that they make.
+    const isDigest = login.includes('--digest');
+    const headers = isDigest ? withoutHeaders(request.headers, isAuthorization) : request.headers;
+    return curlLine(
+      { ...request, headers },
+      {
+        typed,
+        read,
+        userAgent,
+        follow,
+        insecure,
+        key,
+        login,
+      },
+    );
+  };
+}
+
+function isAuthorization(name: string): boolean {
+  return name === 'authorization';
 }

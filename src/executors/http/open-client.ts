@@ -3,6 +3,7 @@ import { BlockList, type LookupFunction } from 'node:net';
 import { platform } from 'node:os';
 import type { Agent } from 'undici';
 import { TaskpipeError } from '../../core/base/errors.ts';
+import type { OpenAuth, OpenSettings, TlsContexts } from './auth/index.ts';
 import { checked, type HttpOptions, MAX_BODY } from './options.ts';
 import type { RequestDefaults } from './request/build-request.ts';
 import { type Client, createClient } from './transport/client.ts';
@@ -14,21 +15,56 @@ import type { ProxyEnvironment, ProxySettings } from './transport/proxy.ts';
 /** Client with what must be closed after its last request. */
 export interface OpenClient {
   readonly client: Client;
+  /** Logins and certificates; undefined if no option asks for them. */
+  readonly auth?: OpenAuth | undefined;
   close(): Promise<void>;
 }
 
 /**
- * Opens the client of an executor. Proxies, cookies, the cache and address rules are loaded only if they are used.
+ * Opens the client of an executor.
  * @throws {TaskpipeError} `USAGE` if options contradict each other, `IO` if a file or folder cannot be used
  */
 export async function openClient(options: HttpOptions, defaults: RequestDefaults): Promise<OpenClient> {
+  if (!usesAuth(options)) {
+    const { settings, close } = await openSettings(options, defaults);
+    return { client: createClient(settings), close };
+  }
+  const { openAuth, openAuthClient } = await import('./auth/index.ts');
+  const auth = await openAuth(options, defaults.headers);
+  return openAuthClient(auth, options, (more, contexts) => openSettings(more, defaults, contexts));
+}
+
+/** Returns false if no option needs the code for logins and certificates. */
+function usesAuth({
+  auth,
+  authFile,
+  netrc,
+  logins,
+  oauth2,
+  awsSigv4,
+  cert,
+  key,
+  cacert,
+  env,
+}: HttpOptions): boolean {
+  const given = auth ?? authFile ?? netrc ?? logins ?? oauth2 ?? awsSigv4 ?? cert ?? key ?? cacert;
+  return given !== undefined || (env?.SSL_CERT_FILE ?? '') !== '';
+}
+
+/** Opens the settings of a client. Proxies, cookies, the cache and address rules are loaded only if they are used. */
+async function openSettings(
+  options: HttpOptions,
+  defaults: RequestDefaults,
+  contexts: TlsContexts = {},
+): Promise<OpenSettings> {
   const { maxBody = MAX_BODY, userAgent = 'taskpipe', env = {}, hostErrors } = options;
   const { insecure = false, lenient = false } = options;
   const proxy = usesProxy(options.proxy, env) ? await import('./transport/proxy.ts') : undefined;
   const settings = proxy?.proxySettings(options.proxy, env);
   const mayConnect = await addressRule(options, settings);
   const names = await openNames(options);
-  const connector = openConnector({ timeout: defaults.timeout, insecure, lenient, mayConnect, names });
+  const { timeout } = defaults;
+  const connector = openConnector({ timeout, insecure, lenient, mayConnect, names, ...contexts });
   const pool = openPool(connector.connect, lenient);
   let fresh: Agent | undefined;
   const freshPool = (): Agent => {
@@ -46,7 +82,7 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
   const proxies = settings === undefined ? undefined : proxy?.openProxies(settings, pool, connector);
   const usualHeaders = defaults.headers;
   return {
-    client: createClient({
+    settings: {
       pool,
       freshPool,
       proxies,
@@ -56,7 +92,7 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
       usualHeaders,
       maxBody,
       hostErrors,
-    }),
+    },
     async close() {
       connector.abandon();
       await Promise.all([pool.destroy(), fresh?.destroy(), proxies?.close()]);

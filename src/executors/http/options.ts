@@ -10,6 +10,7 @@ import {
 import { CONCEALED } from '../../core/options/secrets.ts';
 import { compileTemplate } from '../../core/record/template.ts';
 import type { Setting } from '../contract.ts';
+import { authOptions } from './auth/auth-options.ts';
 import { bodyOptions } from './request/body-options.ts';
 import { METHODS, toMethod } from './request/build-request.ts';
 import type { BodyMode } from './response/body.ts';
@@ -65,6 +66,7 @@ export const httpOptions = {
       'The method json is a POST whose body is the attribute "json", else "data", as JSON. Any other name of a method may be given. Usual methods, also those of WebDAV, may be written in small letters; other names are sent as they are written, and need a capital.',
   }),
   ...bodyOptions,
+  ...authOptions,
   // Its value is checked where it is read: an error message of parse() would show it, and it may be a secret.
   /** Headers, each `Name: value` or `@FILE`, a file with one per line. Headers of a record override them. */
   header: values(
@@ -195,7 +197,7 @@ export const TASK_HTTP_OPTIONS: readonly (keyof typeof httpOptions)[] = [
 
 /** Options of `http()` that the command does not have, or has in another form. */
 interface OwnHttpOptions {
-  /** Environment with `http_proxy` and related variables. Default: empty. */
+  /** Environment with `http_proxy` and related variables, and with those of logins, such as `TASK_AUTH_SECRET`. Default: empty. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Called with each request as a curl command line. */
   readonly printCurl?: ((line: string) => void) | undefined;

@@ -11,6 +11,8 @@ export interface CurlOptions {
   readonly userAgent: string;
   readonly follow: number;
   readonly insecure: boolean;
+  /** Options for the login and for certificates, quoted for a shell. */
+  readonly login: readonly string[];
   /** Value of `Idempotency-Key`. */
   readonly key: string | undefined;
 }
@@ -32,6 +34,7 @@ export function curlLine(request: Request, options: CurlOptions): string {
   if (options.key !== undefined) words.push('-H', quote(`Idempotency-Key: ${options.key}`));
   // One by one: a spread call takes only about 100,000 arguments.
   for (const word of headerWords(headers, options)) words.push(word);
+  words.push(...options.login);
   if (content?.upload !== undefined) for (const word of content.upload.curl()) words.push(quote(word));
   else if (content !== undefined) words.push('--data-raw', quote(content.text));
   if (options.follow > 0) words.push('--location', '--max-redirs', String(options.follow));

@@ -12,6 +12,8 @@ export interface HttpRequest {
   /** User headers. */
   readonly headers: HeaderList;
   readonly content: RequestBody | undefined;
+  /** True after a redirect to another origin, whose server has no claim to credentials. */
+  readonly isForeign?: boolean;
 }
 
 /** Returns whether a response is a redirect. */
@@ -63,6 +65,7 @@ export function nextHop(
     target,
     headers: toGet ? withoutHeaders(kept, (name) => name.startsWith('content-')) : kept,
     content: toGet ? undefined : hop.content,
+    isForeign: hop.isForeign === true || target.origin !== hop.target.origin,
   };
 }
 

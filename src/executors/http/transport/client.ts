@@ -1,4 +1,5 @@
 import type { Agent } from 'undici';
+import type { Login, Logins } from '../auth/login.ts';
 import { type HeaderList, headerValue, mergeHeaders } from '../request/headers.ts';
 import { type HttpRequest, isRedirect } from '../request/redirect.ts';
 import type { Target } from '../request/target.ts';
@@ -20,6 +21,10 @@ export interface ClientOptions {
   readonly proxies: Proxies | undefined;
   readonly cookies: Cookies | undefined;
   readonly cache: Cache | undefined;
+  /** Choice of logins. Default: requests have only the credentials in their headers. */
+  readonly logins?: Logins | undefined;
+  /** Text that tells client certificates apart, for the cache. */
+  readonly certificate?: string | undefined;
   readonly userAgent: string;
   /** User headers of most requests. Requests with these share one merged list. */
   readonly usualHeaders: HeaderList;
@@ -144,6 +149,20 @@ export function createClient(options: ClientOptions): Client {
     return isCoded(ended.headers) ? decoded(ended, maxBody, peer) : ended;
   };
 
+  /** Sends a request with its login, if it has one. */
+  const loggedIn = (
+    hop: HttpRequest,
+    headers: HeaderList,
+    trip: Deadline,
+    limits: ExchangeLimits,
+    login: Login | undefined,
+  ): Promise<Answer | HttpFault> => {
+    if (login === undefined) return exchange(hop, headers, trip, limits);
+    return login.send(hop, headers, trip, (sent, list) =>
+      exchange(sent, list, trip, sent === hop ? limits : bodiless),
+    );
+  };
+
   const headersFor = (hop: HttpRequest, key: string | undefined): HeaderList => {
     const isUsual = hop.headers === usualHeaders;
     if (isUsual && hop.content === undefined && key === undefined && cookies === undefined) return usual;
@@ -160,12 +179,14 @@ export function createClient(options: ClientOptions): Client {
   return {
     send(hop, trip, key, follows, store) {
       const headers = headersFor(hop, key);
+      const login = options.logins?.of(hop);
       const limits = hop.method === 'HEAD' ? bodiless : follows ? passing : lasting;
       // The cache does not know bodies: a GET that has one may be answered differently for each.
       if (cache === undefined || hop.content !== undefined)
-        return exchange(hop, headers, trip, store === undefined ? limits : withStore(limits, store));
-      const request = { method: hop.method, url: hop.target.href, headers };
-      return cache.through(request, (conditional) => exchange(hop, conditional, trip, limits));
+        return loggedIn(hop, headers, trip, store === undefined ? limits : withStore(limits, store), login);
+      const whose = `${options.certificate ?? ''}${login?.identity ?? ''}`;
+      const request = { method: hop.method, url: hop.target.href, headers, whose };
+      return cache.through(request, (conditional) => loggedIn(hop, conditional, trip, limits, login));
     },
   };
 }

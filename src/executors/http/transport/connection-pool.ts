@@ -1,4 +1,5 @@
 import { isIP, type Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
 import { Agent, buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import { Connection } from './connection.ts';
 import { isShortage, makeRoom } from './local-shortage.ts';
@@ -20,6 +21,10 @@ export interface PoolOptions {
   /** True if answers are accepted that leave the end of their body uncertain. */
   readonly lenient: boolean;
   readonly names: NameLookup;
+  /** Authorities and client certificate. Default: authorities of Node. */
+  readonly secureContext?: SecureContext | undefined;
+  /** Those for proxies. */
+  readonly proxyContext?: SecureContext | undefined;
   /** Addresses that may be connected to. Default: all. */
   readonly mayConnect?: AddressRule | undefined;
 }
@@ -70,20 +75,31 @@ function poolMaker(isLenient: boolean): (origin: string | URL, options: object) 
     new Pool(origin, { ...options, factory: (url, more) => new WatchedClient(url, more, isLenient) });
 }
 
+/** Connector that returns its socket, which the types of undici do not say. */
+type Build = (...args: Parameters<buildConnector.connector>) => Socket;
+
 /** Options that turn off undici's own timeouts: the deadline of an attempt is total, and ours. */
 const UNLIMITED = { headersTimeout: 0, bodyTimeout: 0 } as const;
 
-export function openConnector({ timeout, insecure, lenient, mayConnect, names }: PoolOptions): Connector {
+export function openConnector(options: PoolOptions): Connector {
+  const { timeout, insecure, lenient, mayConnect, names } = options;
   const lookup = mayConnect === undefined ? names.lookup : guardedLookup(mayConnect, names.lookup);
   // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 would otherwise switch verification off unnoticed.
-  const build = buildConnector({ timeout, rejectUnauthorized: !insecure, lookup }) as (
-    ...args: Parameters<buildConnector.connector>
-  ) => Socket;
+  const connectorWith = (secureContext: SecureContext | undefined): Build =>
+    buildConnector({
+      timeout,
+      rejectUnauthorized: !insecure,
+      lookup,
+      ...(secureContext && { secureContext }),
+    }) as Build;
+  const build = connectorWith(options.secureContext);
+  const buildProxy =
+    options.secureContext === options.proxyContext ? build : connectorWith(options.proxyContext);
   const opening = new Set<Socket>();
   const waiting = new Set<NodeJS.Timeout>();
   /** Makes a connection. While files or ports are short here, it waits, since the host is not at fault. */
   const make = (target: buildConnector.Options, done: buildConnector.Callback, end: number): void => {
-    const socket = build(target, (...result) => {
+    const socket = ('isProxy' in target ? buildProxy : build)(target, (...result) => {
       opening.delete(socket);
       if (result[0] === null || !isShortage(result[0]) || performance.now() > end) return done(...result);
       const timer = setTimeout(() => {

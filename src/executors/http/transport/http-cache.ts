@@ -23,6 +23,8 @@ export interface CachedRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: HeaderList;
+  /** Owner of credentials that are not among the headers; `''` for none. */
+  readonly whose: string;
 }
 
 type Send = (headers: HeaderList) => Promise<Answer | HttpFault>;
@@ -92,9 +94,9 @@ const ANONYMOUS: ReadonlySet<string> = new Set([
 ]);
 
 /** Returns the file of an entry. Requests with other credentials, in any header or cookie, have other entries. */
-function nameOf({ method, url, headers }: CachedRequest): string {
+function nameOf({ method, url, headers, whose: owner }: CachedRequest): string {
   const whose = withoutHeaders(headers, (name) => ANONYMOUS.has(name));
-  const pairs: string[] = [];
+  const pairs: string[] = owner === '' ? [] : [owner];
   for (let i = 0; i < whose.length; i += 2) pairs.push(`${whose[i]?.toLowerCase()}: ${whose[i + 1]}`);
   return hash('sha256', [`${method} ${url}`, ...pairs.sort()].join('\n'));
 }

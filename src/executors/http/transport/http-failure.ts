@@ -6,7 +6,7 @@ import { type ProxyError, REFUSED } from './tunnel.ts';
 
 /** Failure of an exchange. */
 export interface HttpFault {
-  /** `CONNECTION`, `TIMEOUT`, `TLS`, `BODY_TOO_LARGE`, `BODY_FILE`, `DECODE`, `REQUEST`, `REDIRECTS`, `HOST_DOWN`, `DENIED`. */
+  /** `CONNECTION`, `TIMEOUT`, `TLS`, `BODY_TOO_LARGE`, `BODY_FILE`, `DECODE`, `REQUEST`, `REDIRECTS`, `HOST_DOWN`, `DENIED`, `TOKEN`. */
   readonly code: string;
   readonly message: string;
   /**
@@ -71,7 +71,7 @@ export function connectionFault(error: Error, progress: TransferProgress): HttpF
     return { code: 'DENIED', message, again: 'never' };
   }
   if (CERTIFICATE.test(code)) {
-    const message = `the certificate of ${host} is not trusted: ${error.message} (--insecure trusts any)`;
+    const message = `the certificate of ${host} is not trusted: ${error.message} (--cacert FILE trusts its authority, --insecure any)`;
     return { code: 'TLS', message, again: 'never' };
   }
   if (HANDSHAKE.test(code)) {

@@ -21,6 +21,7 @@ export class Deadline {
   #place: number;
   #exchange: Exchange | undefined;
   #silence: Silence | undefined;
+  #onEnd: ((fault: HttpFault) => void) | undefined;
   #over: HttpFault | undefined;
 
   /**
@@ -49,6 +50,15 @@ export class Deadline {
     this.#silence?.watch(exchange);
   }
 
+  /** Waits for something else than an exchange; no longer than the trip. */
+  async wait<T>(going: Promise<T>): Promise<T | HttpFault> {
+    if (this.#over !== undefined) return this.#over;
+    const ended = new Promise<HttpFault>((resolve) => {
+      this.#onEnd = resolve;
+    });
+    return Promise.race([going, ended]);
+  }
+
   /** Ends the trip now. */
   abort(): void {
     this.#end(ABORTED);
@@ -57,6 +67,7 @@ export class Deadline {
   #end(fault: HttpFault): void {
     this.#over ??= fault;
     this.#exchange?.giveUp(this.#over);
+    this.#onEnd?.(this.#over);
   }
 
   /** Releases the timer and the listener. */

@@ -24,7 +24,7 @@ export function tunnelBy(proxy: URL, authorization: string | undefined, connecto
   const { protocol, hostname, host } = proxy;
   const place = proxyHost(proxy);
   const port = place.slice(place.lastIndexOf(':') + 1);
-  const way = { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), host, port };
+  const way = { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), host, port, isProxy: true };
   const byProxy = (cause: Error): ProxyError =>
     Object.assign(new Error(cause.message, { cause }), { proxy: place }) as ProxyError;
   return (target, done) => {

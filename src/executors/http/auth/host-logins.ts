@@ -1,0 +1,93 @@
+import { TaskpipeError } from '../../../core/base/errors.ts';
+import { quoted } from '../../../core/base/terminal-text.ts';
+import type { Target } from '../request/target.ts';
+import { basicLogin, bearerLogin, type HttpAccount, tokenOf } from './header-login.ts';
+import type { Login } from './login.ts';
+import { parseNetrc } from './netrc.ts';
+import { readSecretFile, readSecretObject } from './secret-file.ts';
+
+/** Logins by host. */
+export interface HostLogins {
+  /** Returns the login for a target. @param isNamed whether the file must name its host */
+  of(target: Target, isNamed: boolean): Login | undefined;
+}
+
+/** Makes the login of an account in the way of `--auth`. */
+export type AccountLogin = (account: HttpAccount, words: readonly string[]) => Login;
+
+/** Reads `--netrc FILE`. @param words for curl @throws {TaskpipeError} as `readSecretFile` */
+export async function readNetrc(
+  file: string,
+  login: AccountLogin,
+  words: readonly string[],
+): Promise<HostLogins> {
+  const { hosts, others } = parseNetrc(await readSecretFile('--netrc', file));
+  const made = new Map([...hosts].map(([host, account]) => [host, login(account, words)]));
+  const usual = others && login(others, words);
+  return {
+    of: ({ origin }, isNamed) => made.get(hostnameOf(origin)) ?? (isNamed ? undefined : usual),
+  };
+}
+
+/**
+ * Reads `--logins FILE`: a JSON object of logins by `host`, `host:port` or `https://host:port`. The most exact name
+ * counts.
+ * @throws {TaskpipeError} as `readSecretFile`, and `USAGE` if an entry is invalid
+ */
+export async function readLogins(file: string, digest: AccountLogin): Promise<HostLogins> {
+  const entries = Object.entries(await readSecretObject('--logins', file));
+  const made = new Map(
+    entries.map(([name, entry]) => {
+      const where = `--logins ${file}: ${quoted(name)}`;
+      return [nameOf(name, where), loginOf(entry, where, digest)];
+    }),
+  );
+  return {
+    of({ origin, host }) {
+      if (made.size === 0) return undefined;
+      return made.get(origin) ?? made.get(host) ?? made.get(hostnameOf(origin));
+    },
+  };
+}
+
+function hostnameOf(origin: string): string {
+  return origin.replace(/^https?:\/\//, '').replace(/:\d+$/, '');
+}
+
+/** Returns the name of an entry as it is looked up. */
+function nameOf(name: string, where: string): string {
+  const isOrigin = /^https?:\/\//i.test(name);
+  try {
+    const url = new URL(isOrigin ? name : `https://${name}`);
+    if (url.host !== '' && url.pathname === '/' && url.search + url.hash + url.username === '')
+      return isOrigin
+        ? url.origin
+        : /:\d+$/.test(name)
+          ? `${url.hostname}:${name.split(':').at(-1)}`
+          : url.hostname;
+  } catch {
+    // reported below
+  }
+  throw new TaskpipeError('USAGE', `${where} must be host, host:port or https://host:port`);
+}
+
+const KNOWN: ReadonlySet<string> = new Set(['auth', 'user', 'password', 'token']);
+
+/** Returns the login of an entry. Its messages do not have its values. */
+function loginOf(entry: unknown, where: string, digest: AccountLogin): Login {
+  const fields = typeof entry === 'object' && entry !== null ? (entry as Record<string, unknown>) : {};
+  const strange = Object.keys(fields).find((name) => !KNOWN.has(name));
+  if (strange !== undefined)
+    throw new TaskpipeError('USAGE', `${where} has ${quoted(strange)}; it may have ${[...KNOWN].join(', ')}`);
+  const { auth = fields.token === undefined ? 'basic' : 'bearer', user, password, token } = fields;
+  if (auth === 'bearer' && typeof token === 'string')
+    return bearerLogin(tokenOf(token, `${where}: token`), ['-H', '"Authorization: Bearer $TOKEN"']);
+  if ((auth === 'basic' || auth === 'digest') && typeof user === 'string' && typeof password === 'string') {
+    const words = [...(auth === 'digest' ? ['--digest'] : []), '--user', '"$LOGIN"'];
+    return (auth === 'digest' ? digest : basicLogin)({ user, password }, words);
+  }
+  throw new TaskpipeError(
+    'USAGE',
+    `${where} must be {"user", "password"}, with "auth": "digest" if need be, or {"token"}`,
+  );
+}

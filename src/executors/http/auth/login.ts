@@ -1,0 +1,27 @@
+import type { HeaderList } from '../request/headers.ts';
+import type { HttpRequest } from '../request/redirect.ts';
+import type { Answer } from '../transport/answer.ts';
+import type { HttpFault } from '../transport/http-failure.ts';
+import type { Deadline } from '../transport/request-deadline.ts';
+
+/** Sends a request with these headers. The first argument is the request of the login, or one that prepares it. */
+export type SendWith = (hop: HttpRequest, headers: HeaderList) => Promise<Answer | HttpFault>;
+
+/** Credentials, and the way to show them to a server. */
+export interface Login {
+  /** Text that differs between the owners of credentials. It keeps their entries in the cache apart. */
+  readonly identity: string;
+  /**
+   * Sends a request with credentials. A server that asks for others gets the request again, within one attempt.
+   * @throws {TaskpipeError} `IO` if no request can ever be sent
+   */
+  send(hop: HttpRequest, headers: HeaderList, trip: Deadline, send: SendWith): Promise<Answer | HttpFault>;
+  /** Returns the options of curl for the same login, quoted for a shell, with variables in place of secrets. */
+  curl(): readonly string[];
+}
+
+/** Choice of the login for each request. */
+export interface Logins {
+  /** Returns the login for a request; undefined to send it without one. */
+  of(hop: HttpRequest): Login | undefined;
+}

@@ -1,0 +1,222 @@
+/* Basic and bearer logins, the files that map hosts to them, and redirects to other origins. */
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { parseNetrc } from '../../../../src/executors/http/auth/netrc.ts';
+import { openFetcher } from '../../../../src/executors/http/fetch.ts';
+import type { HttpOptions } from '../../../../src/executors/http/index.ts';
+import { serve, serveTls, type TestServer } from '../../../support/http-server.ts';
+import { freshFolder, sh } from '../../../support/run.ts';
+import { attempt, fetchOne, open } from '../support.ts';
+
+/** Writes a file that only its owner can read. */
+function secretFile(text: string, mode = 0o600): string {
+  const file = join(freshFolder(), 'secret');
+  writeFileSync(file, text, { mode });
+  chmodSync(file, mode);
+  return file;
+}
+
+const basic = (account: string): string => `Basic ${Buffer.from(account).toString('base64')}`;
+const credentialsOf = ({ seen }: TestServer): (string | undefined)[] =>
+  seen.map(({ headers }) => headers.authorization);
+const answering = (): Promise<TestServer> => serve((response) => response.end('ok'));
+
+describe('--auth', () => {
+  test('sends user and password of a file, in UTF-8', async () => {
+    const server = await answering();
+    await fetchOne({ url: server.url }, { auth: 'basic', authFile: secretFile('jø:p:w\n') });
+    expect(credentialsOf(server)).toEqual([basic('jø:p:w')]);
+  });
+
+  test('sends a token of the environment', async () => {
+    const server = await answering();
+    await fetchOne({ url: server.url }, { auth: 'bearer', env: { TASK_AUTH_SECRET: 'abc.def' } });
+    expect(credentialsOf(server)).toEqual(['Bearer abc.def']);
+  });
+
+  test('yields to the header Authorization of a record, and to the user of a url', async () => {
+    const server = await answering();
+    const executor = await open({ auth: 'bearer', env: { TASK_AUTH_SECRET: 'abc' } });
+    await attempt(executor, { url: server.url, headers: { authorization: 'Own x' } });
+    await attempt(executor, { url: server.url.replace('//', '//jo:pw@') });
+    expect(credentialsOf(server)).toEqual(['Own x', basic('jo:pw')]);
+  });
+
+  test('keeps the login at a redirect within the origin, and sends it to no other origin', async () => {
+    const other = await answering();
+    const server = await serve((response, { url }) => {
+      const location = url === '/a' ? '/b' : `${other.url}/c`;
+      response.writeHead(302, { location }).end();
+    });
+    for (const auth of ['basic', 'bearer'] as const)
+      await fetchOne({ url: `${server.url}/a` }, { auth, env: { TASK_AUTH_SECRET: 'jo:pw' } });
+    expect(credentialsOf(server)).toEqual([
+      ...Array(2).fill(basic('jo:pw')),
+      ...Array(2).fill('Bearer jo:pw'),
+    ]);
+    expect(credentialsOf(other)).toEqual([undefined, undefined]);
+  });
+
+  test('does not come back to an origin that another one redirects to', async () => {
+    const other = await serve((response) => response.writeHead(302, { location: `${server.url}/c` }).end());
+    const server = await serve((response, { url }) =>
+      url === '/c' ? response.end() : response.writeHead(302, { location: other.url }).end(),
+    );
+    await fetchOne({ url: `${server.url}/a` }, { auth: 'bearer', env: { TASK_AUTH_SECRET: 'abc' } });
+    expect(credentialsOf(server)).toEqual(['Bearer abc', undefined]);
+  });
+
+  test('separates the entries of a cache by login', async () => {
+    const server = await serve((response, { headers }) => {
+      response.setHeader('cache-control', 'max-age=1000');
+      response.end(headers.authorization ?? 'no one');
+    });
+    const cache = join(freshFolder(), 'cache');
+    const texts: unknown[] = [];
+    for (const secret of ['jo:a', 'jo:b', 'jo:a', undefined]) {
+      const login = secret === undefined ? {} : { auth: 'basic' as const, env: { TASK_AUTH_SECRET: secret } };
+      texts.push((await fetchOne({ url: server.url }, { ...login, cache })).result?.text);
+    }
+    expect(texts).toEqual([basic('jo:a'), basic('jo:b'), basic('jo:a'), 'no one']);
+    expect(server.seen).toHaveLength(3);
+  });
+});
+
+describe('a usage error', () => {
+  const secret = (text: string): HttpOptions['env'] => ({ TASK_AUTH_SECRET: text });
+  const readable = (): string => secretFile('jo:hush', 0o644);
+  test.each([
+    [{ auth: 'basic' }, 'TASK_AUTH_SECRET'],
+    [{ auth: 'basic', env: secret('hush') }, 'must be user:password'],
+    [{ auth: 'bearer', env: secret('hu sh') }, 'must be one token'],
+    [{ authFile: 'x' }, 'add --auth'],
+    [{ auth: 'basic', header: ['Authorization: hush'], env: secret('a:hush') }, 'contradict each other'],
+    [{ auth: 'basic', awsSigv4: 'a:b', env: secret('a:hush') }, 'contradict each other'],
+    [{ auth: 'basic', authFile: readable() }, 'chmod 600 '],
+    [{ netrc: readable() }, 'chmod 600 '],
+    [{ logins: readable() }, 'chmod 600 '],
+    [{ oauth2: readable() }, 'chmod 600 '],
+    [{ logins: secretFile('["hush"]') }, 'must be a JSON object'],
+    [{ logins: secretFile('{"h": hush}') }, 'not JSON'],
+    [{ logins: secretFile('{"h/path": {"token": "hush"}}') }, 'must be host, host:port or https://host:port'],
+    [{ logins: secretFile('{"h": {"user": "hush"}}') }, 'must be {"user", "password"}'],
+    [{ awsSigv4: 'eu-west-1:s3' }, 'AWS_ACCESS_KEY_ID'],
+    [{ key: readable() }, 'add --cert'],
+  ] as [HttpOptions, string][])('of %j says what to type, and shows no secret', async (options, words) => {
+    const error = await open(options).catch((thrown: Error) => thrown);
+    expect(error).toMatchObject({ code: 'USAGE' });
+    expect((error as Error).message).toContain(words);
+    expect((error as Error).message).not.toContain('hush');
+  });
+
+  test('of the command line ends it with 2', async () => {
+    const cwd = freshFolder();
+    writeFileSync(join(cwd, 'open.txt'), 'jo:hush', { mode: 0o644 });
+    const { code, stderr } = await sh('task-exec --http --auth basic --auth-file open.txt', { cwd });
+    expect(stderr).toContain('other users of this machine can read it; chmod 600 open.txt');
+    expect(code).toBe(2);
+  });
+});
+
+describe('--netrc', () => {
+  test('gives each host its account, and others that of default', async () => {
+    const server = await answering();
+    const file = secretFile('machine 127.0.0.1 login jo password "p w"\ndefault login any password one\n');
+    const executor = await open({ netrc: file });
+    await attempt(executor, { url: server.url });
+    await attempt(executor, { url: server.url.replace('127.0.0.1', 'localhost') });
+    expect(credentialsOf(server)).toEqual([basic('jo:p w'), basic('any:one')]);
+  });
+
+  test('can come from a pipe', async () => {
+    const server = await answering();
+    const line = 'echo machine 127.0.0.1 login jo password pw';
+    const { code } = await sh(`task-exec --http --netrc <(${line})`, {
+      input: `{"uuid":"a","url":"${server.url}"}\n`,
+    });
+    expect(code).toBe(0);
+    expect(credentialsOf(server)).toEqual([basic('jo:pw')]);
+  });
+
+  test.each([
+    ['machine a login b password c', { a: 'b:c' }, undefined],
+    ['machine a\n\tlogin b\n\tpassword c\nmachine A login x password y', { a: 'b:c' }, undefined],
+    ['# machine x login y password z\nmachine a login b password c#d', { a: 'b:c#d' }, undefined],
+    ['machine a login "b \\"q\\"" password "\\\\ \\n"', { a: 'b "q":\\ \n' }, undefined],
+    ['macdef init\nmachine x login y password z\n\nmachine a login b password c', { a: 'b:c' }, undefined],
+    ['machine a account z password c login b default login d password e', { a: 'b:c' }, 'd:e'],
+    ['machine a login b\nmachine c password d', {}, undefined],
+    ['machine a login password password login', { a: 'password:login' }, undefined],
+    ['machine', {}, undefined],
+  ])('reads %j', (text, hosts, others) => {
+    const read = parseNetrc(text);
+    const shown = (one?: { user: string; password: string }): string | undefined =>
+      one && `${one.user}:${one.password}`;
+    expect(Object.fromEntries([...read.hosts].map(([host, one]) => [host, shown(one)]))).toEqual(hosts);
+    expect(shown(read.others)).toBe(others);
+  });
+});
+
+describe('--logins', () => {
+  test('has logins for hosts, ports and origins, of which the most exact counts', async () => {
+    const [one, two] = [await answering(), await answering()];
+    const file = secretFile(
+      JSON.stringify({
+        '127.0.0.1': { user: 'a', password: 'b' },
+        [`127.0.0.1:${one.port}`]: { token: 'one' },
+        [`https://127.0.0.1:${two.port}`]: { token: 'tls' },
+      }),
+    );
+    const executor = await open({ logins: file, auth: 'bearer', env: { TASK_AUTH_SECRET: 'usual' } });
+    for (const { url } of [one, two]) await attempt(executor, { url });
+    await attempt(executor, { url: two.url.replace('127.0.0.1', 'localhost') });
+    expect([...credentialsOf(one), ...credentialsOf(two)]).toEqual([
+      'Bearer one',
+      basic('a:b'),
+      'Bearer usual',
+    ]);
+  });
+
+  test('logs in at the host of a redirect that it names, over https, and over http at none', async () => {
+    const secure = await serveTls((response) => response.end('ok'));
+    const plain = await answering();
+    const logins = secretFile(JSON.stringify({ localhost: { token: 'there' } }));
+    for (const { url } of [secure, plain]) {
+      const location = url.replace('127.0.0.1', 'localhost');
+      const server = await serve((response) => response.writeHead(302, { location }).end());
+      await fetchOne({ url: server.url }, { logins, insecure: true });
+      expect(credentialsOf(server)).toEqual([undefined]);
+    }
+    expect(credentialsOf(secure)).toEqual(['Bearer there']);
+    expect(credentialsOf(plain)).toEqual([undefined]);
+  });
+
+  test('does not log in again at its host if a redirect leads from https to http', async () => {
+    const plain = await answering();
+    const secure = await serveTls((response) => response.writeHead(302, { location: plain.url }).end());
+    const logins = secretFile(JSON.stringify({ '127.0.0.1': { token: 'there' } }));
+    await fetchOne({ url: secure.url }, { logins, insecure: true });
+    expect([credentialsOf(secure), credentialsOf(plain)]).toEqual([['Bearer there'], [undefined]]);
+  });
+
+  test('uses no default entry of a netrc file after a redirect', async () => {
+    const secure = await serveTls((response) => response.end('ok'));
+    const server = await serve((response) =>
+      response.writeHead(302, { location: secure.url.replace('127.0.0.1', 'localhost') }).end(),
+    );
+    const netrc = secretFile('machine 127.0.0.1 login a password b default login c password d');
+    await fetchOne({ url: server.url }, { netrc, insecure: true });
+    expect(credentialsOf(server)).toEqual([basic('a:b')]);
+    expect(credentialsOf(secure)).toEqual([undefined]);
+  });
+});
+
+test('ctx.fetch logs in at the origin of its url, and at no other', async () => {
+  const other = await answering();
+  const server = await serve((response) => response.writeHead(302, { location: other.url }).end());
+  const fetcher = await openFetcher({ auth: 'bearer', env: { TASK_AUTH_SECRET: 'abc' } });
+  onTestFinished(() => fetcher.close());
+  await fetcher.fetch(new AbortController().signal)(server.url);
+  expect([credentialsOf(server), credentialsOf(other)]).toEqual([['Bearer abc'], [undefined]]);
+});
