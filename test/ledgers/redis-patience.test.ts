@@ -138,7 +138,10 @@ describe('--patience of a stage with a ledger', { timeout: 120_000 }, () => {
       const cwd = freshFolder();
       const words = 'is for a ledger in Redis; it does nothing';
       const none = await sh(`${command} --patience 1s`, { cwd });
-      expect([none.code, none.stderr]).toEqual([2, expect.stringContaining(`--patience ${words} without one`)]);
+      expect([none.code, none.stderr]).toEqual([
+        2,
+        expect.stringContaining(`--patience ${words} without one`),
+      ]);
       const file = await sh(`${command} --ledger done.jsonl --patience 1s`, { cwd });
       expect([file.code, file.stderr]).toEqual([
         2,
