@@ -55,7 +55,8 @@ async function postAndKill(service: Service, each: number, report: Notes): Promi
   const posting = post(service.url, accepted, () => isOver);
   for (const kind of Array.from({ length: each }, () => KINDS).flat()) {
     const aim = accepted.size + BETWEEN;
-    while (accepted.size < aim) await after(5);
+    const began = performance.now();
+    for (; accepted.size < aim; await after(5)) assertInTime(began, 'task-serve accepts no tasks');
     await service.kill(kind);
     report.count(kind);
   }
@@ -93,7 +94,8 @@ async function startService(program: Program, cwd: string): Promise<Service> {
 
 /** Kills the process that a service has started, once there is one. */
 async function killWorker(parent: number): Promise<void> {
-  for (;;) {
+  for (const began = performance.now(); ; ) {
+    assertInTime(began, 'task-serve starts no worker');
     try {
       const [pid] = execFileSync('pgrep', ['-P', String(parent)], { encoding: 'utf8' }).split('\n');
       process.kill(Number(pid), 'SIGKILL');
@@ -102,6 +104,11 @@ async function killWorker(parent: number): Promise<void> {
       await after(20); // none yet
     }
   }
+}
+
+/** @throws if this has taken too long */
+function assertInTime(began: number, words: string): void {
+  if (performance.now() - began > LIMIT) throw new Error(words);
 }
 
 /** Posts tasks by many clients, each again until it is accepted. */

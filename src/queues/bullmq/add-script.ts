@@ -27,8 +27,9 @@ interface Call {
 const [PACKED, DATA, OPTS] = [-3, -2, -1];
 
 /**
- * The first key is the set of finished uuids, the others are those of BullMQ's script. The first arguments are the prefix of
- * the keys of jobs, `1` if finished tasks are added too, and the options. Each job has four more: id, uuid, job and data.
+ * Returns the script that adds a batch. Its first key is the set of finished uuids; the others are those of BullMQ's script.
+ * Its first arguments are the prefix of the keys of jobs, `1` if finished tasks are added too, and the options. Each job has
+ * four more: id, uuid, packed job and data.
  * @param addOne BullMQ's script
  */
 function luaOf(addOne: string): string {
