@@ -13,7 +13,7 @@ import { withPassword } from '../core/redis/redis-address.ts';
 import { checkPlaces, filePath, STDIN, STDOUT } from '../core/storage/path-conflicts.ts';
 import { MAX_LINE } from '../core/text/lines.ts';
 import { flushed, openRejects } from '../core/text/rejects.ts';
-import { isRedisLedger, type Ledger, openLedger } from '../ledgers/index.ts';
+import { type Ledger, openLedger, unusedLedgerOptions } from '../ledgers/index.ts';
 import { hasAll, mark, type Named, readNamed, sift, unmark } from '../stages/ledger-filter.ts';
 
 const options = {
@@ -233,12 +233,7 @@ With uuids on the command line mark and unmark read and write nothing else.`,
     const fault = usageFault(verb, place, uuids);
     if (fault !== undefined) throw new TaskpipeError('USAGE', fault);
     checkFiles(verb as string, place as string, values.rejects, uuids.length > 0);
-    if (!isRedisLedger(place as string))
-      withoutUnused(
-        values,
-        new Map([['patience', 'is for a ledger in Redis; it does nothing with this one']]),
-        io.typed,
-      );
+    withoutUnused(values, unusedLedgerOptions(place), io.typed);
     const rejects = await openRejects({ file: values.rejects, warn: io.warn });
     const lineOptions = {
       source: 'stdin',

@@ -4,10 +4,12 @@ import type { Progress } from '../core/base/progress.ts';
 import { type Command, defineCommand } from '../core/options/command.ts';
 import { flag, path } from '../core/options/declare.ts';
 import { optionsOf } from '../core/options/library-options.ts';
+import { withoutUnused } from '../core/options/unused-options.ts';
 import { withPassword } from '../core/redis/redis-address.ts';
 import { checkPlaces, filePath, STDIN, STDOUT } from '../core/storage/path-conflicts.ts';
 import type { BadInput } from '../core/text/lines.ts';
 import { openRejects } from '../core/text/rejects.ts';
+import { unusedLedgerOptions } from '../ledgers/index.ts';
 import { sizeOf } from '../loaders/index.ts';
 import { type LoadingLines, loadLines } from '../stages/load/load.ts';
 import { type LoadOptions, loadOptions, OWN_LOAD_OPTIONS } from '../stages/load/load-options.ts';
@@ -40,7 +42,8 @@ export const command: Command = defineCommand({
     ],
     ['task-load big.csv.gz --shard 1/4', 'the first quarter, for one of four machines'],
   ],
-  async run(values, operands, io) {
+  async run(all, operands, io) {
+    const values = withoutUnused(all, unusedLedgerOptions(all.ledger), io.typed);
     const from = operands.length === 0 ? ['-'] : operands;
     checkPlaces(
       [{ use: '--rejects', path: values.rejects }, STDOUT],

@@ -69,8 +69,20 @@ export function isRedisLedger(place: string): boolean {
 /**
  * Returns the finished uuids of a ledger; an empty set if it does not exist.
  * @param say receives a warning about lines that cannot be read
+ * @param settings how long a Redis is waited for
  * @throws {TaskpipeError}
  */
-export function finishedIn(place: string, say: (message: string) => void = () => {}): Promise<IdSet> {
-  return openLedger(place, say).finished();
+export function finishedIn(
+  place: string,
+  say: (message: string) => void = () => {},
+  settings: LedgerSettings = {},
+): Promise<IdSet> {
+  return openLedger(place, say, settings).finished();
+}
+
+/** Returns the options that have no effect on a ledger, each with the reason. @param place undefined if there is none */
+export function unusedLedgerOptions(place: string | undefined): ReadonlyMap<string, string> {
+  const words = 'is for a ledger in Redis; it does nothing';
+  if (place === undefined) return new Map([['patience', `${words} without one`]]);
+  return new Map(isRedisLedger(place) ? [] : [['patience', `${words} with this one`]]);
 }

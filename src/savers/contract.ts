@@ -65,6 +65,8 @@ export interface DestinationOptions extends FormatOptions {
    */
   readonly acceptEdits?: boolean | undefined;
   readonly ledger?: string | undefined;
+  /** Time that a Redis with the ledger may be unavailable, in milliseconds. Default 1 minute. */
+  readonly patience?: number | undefined;
   readonly overwrite?: boolean | undefined;
   /** Table of a database. */
   readonly table?: string | undefined;

@@ -50,13 +50,22 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
 };
 
-/** Tries each fault. @param each number of trials of each fault */
-export async function partitions(program: Program, each: number, seed = Date.now()): Promise<Report> {
+/**
+ * Tries each fault.
+ * @param each number of trials of each fault
+ * @param kinds names of the faults. Default: all
+ */
+export async function partitions(
+  program: Program,
+  each: number,
+  kinds: readonly string[] = Object.keys(FAULTS),
+  seed = Date.now(),
+): Promise<Report> {
   const redis = await startRedis();
   const random = randomFrom(seed);
   const report = notes();
   const relays = await Promise.all(Array.from({ length: MACHINES }, () => startRelay(() => redis.port)));
-  const left = Object.keys(FAULTS)
+  const left = kinds
     .flatMap((kind) => Array.from({ length: each }, () => ({ kind, order: random() })))
     .sort((a, b) => a.order - b.order)
     .map(({ kind }) => kind);

@@ -1,5 +1,5 @@
 /* A suite that cannot fail proves nothing: each suite must fail on builds with a mistake in them. */
-import { describe, expect, test } from 'vitest';
+import { describe, test } from 'vitest';
 import { has } from '../support/run.ts';
 import { cutInput } from './cut-input.ts';
 import { editsBetween } from './edits-between.ts';
@@ -11,13 +11,7 @@ import { lateReader } from './late-reader.ts';
 import { ledgerWriters } from './ledger-writers.ts';
 import { servers } from './servers.ts';
 import { signals } from './signals.ts';
-import { type Mistake, type Program, wrong } from './support/program.ts';
-import type { Report } from './support/report.ts';
-
-/** A mistake, and the suite that must detect it. */
-interface Bite extends Mistake {
-  readonly tried: (program: Program) => Promise<Report>;
-}
+import { type Bite, notices } from './support/bite.ts';
 
 const ROWS = `if (rows.length > 0) {
       await this.#output.append(rows);
@@ -35,11 +29,6 @@ const APPENDED = `const bytes = utf8Of(\`\n\${lines}\`);`;
 const SYNC = 'await datasync(this.#fd);\n    } catch (error) {\n      throw ioError("cannot sync"';
 
 const canTrace = await has('strace');
-
-async function notices({ tried, ...mistake }: Bite): Promise<void> {
-  const { breaches } = await tried(wrong(mistake));
-  expect(breaches.length, 'breaches').toBeGreaterThan(0);
-}
 
 const traced: readonly Bite[] = [
   {

@@ -1,8 +1,10 @@
-/* A Redis that accepts connections and answers nothing: no verb of task-done waits for longer than --patience. */
+/* A Redis that accepts connections and answers nothing: no command waits for its ledger for longer than --patience. */
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { needsRedis, startRedis } from '../support/redis.ts';
-import { ended, sh, start } from '../support/run.ts';
+import { ended, freshFolder, sh, start } from '../support/run.ts';
 
 beforeEach(needsRedis);
 
@@ -98,4 +100,53 @@ describe('task-done --patience', { timeout: 120_000 }, () => {
     expect(Date.now() - began).toBeLessThan(LONG);
     redis.freeze(false);
   });
+});
+
+/** Commands with a ledger, and what they read. */
+const STAGES = [
+  'task-load a.txt --ledger LEDGER',
+  'task-exec --module work.mjs --ledger LEDGER < tasks.ndjson',
+  'task-save out.csv --ledger LEDGER < tasks.ndjson',
+  'task-save out.db --ledger LEDGER < tasks.ndjson',
+] as const;
+
+describe('--patience of a stage with a ledger', { timeout: 120_000 }, () => {
+  test('ends it with 74 and the reason, if Redis is frozen', async () => {
+    const redis = await startRedis();
+    const cwd = freshFolder();
+    writeFileSync(join(cwd, 'a.txt'), 'a\n');
+    writeFileSync(join(cwd, 'tasks.ndjson'), '{"uuid":"a"}\n');
+    writeFileSync(
+      join(cwd, 'work.mjs'),
+      'export default async (task, ctx) => ctx.add({ uuid: "b", handler: "work" });',
+    );
+    redis.freeze(true);
+    const began = Date.now();
+    const run = async (command: string): Promise<void> => {
+      const ledger = `'${redis.url}#l' --patience 1s`;
+      const { code, stderr } = await sh(command.replace('LEDGER', ledger), { cwd });
+      expect([code, stderr], command).toEqual([74, expect.stringMatching(/redis:\S+#l: no answer; /)]);
+    };
+    await Promise.all(STAGES.map(run));
+    expect(Date.now() - began).toBeLessThan(LONG);
+    redis.freeze(false);
+  });
+
+  test.each(['task-load a.txt', 'task-save out.csv'])(
+    'is an error on the command line of %s without a ledger in Redis',
+    async (command) => {
+      const cwd = freshFolder();
+      const words = 'is for a ledger in Redis; it does nothing';
+      const none = await sh(`${command} --patience 1s`, { cwd });
+      expect([none.code, none.stderr]).toEqual([
+        2,
+        expect.stringContaining(`--patience ${words} without one`),
+      ]);
+      const file = await sh(`${command} --ledger done.jsonl --patience 1s`, { cwd });
+      expect([file.code, file.stderr]).toEqual([
+        2,
+        expect.stringContaining(`--patience ${words} with this one`),
+      ]);
+    },
+  );
 });

@@ -146,6 +146,7 @@ export const command: Command = defineCommand({
     // Opened before the executor, which may start programs or threads that an error here would have to end.
     const { rejects, events, unfinished, spool, close } = await openFiles(values, io.warn);
     const queues = await openShared(values, io).catch(closing(close));
+    const waiting = { patience: values.patience, stopping, aborting };
     const notify = events?.notify;
     const room = events?.room;
     const measures = values.report !== undefined;
@@ -179,7 +180,7 @@ export const command: Command = defineCommand({
         finished:
           ledger === undefined
             ? undefined
-            : () => finishedIn(withPassword(ledgerPlace() as string, env), io.warn),
+            : () => finishedIn(withPassword(ledgerPlace() as string, env), io.warn, waiting),
       },
     };
     const tasks = exec(

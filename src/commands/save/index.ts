@@ -14,6 +14,7 @@ import { withPassword } from '../../core/redis/redis-address.ts';
 import { checkPlaces, STDIN, STDOUT } from '../../core/storage/path-conflicts.ts';
 import { MAX_LINE } from '../../core/text/lines.ts';
 import { flushed, NO_TASKS, openRejects } from '../../core/text/rejects.ts';
+import { unusedLedgerOptions } from '../../ledgers/index.ts';
 import { placesOf, unusedOptions } from '../../savers/index.ts';
 import { totalOf, totalOption } from '../../stages/load/total.ts';
 import { restFileOf, type SaveSummary, save } from '../../stages/save/save.ts';
@@ -73,7 +74,8 @@ After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input.
         operands.length === 0 ? 'none' : operands.map((operand) => JSON.stringify(operand)).join(' ');
       throw new TaskpipeError('USAGE', `give one output, as in task-save out.csv; got ${got}`);
     }
-    const values = withoutUnused(all, unusedOptions(out, all.format), io.typed);
+    const unused = new Map([...unusedOptions(out, all.format), ...unusedLedgerOptions(all.ledger)]);
+    const values = withoutUnused(all, unused, io.typed);
     checkStreams(out, values);
     const total = await totalOf(values.total);
     const rejects = await openRejects({ file: values.rejects, warn: io.warn });

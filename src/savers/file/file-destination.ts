@@ -77,9 +77,10 @@ async function openAppended(options: RealOptions): Promise<Destination> {
   }
 }
 
-async function openLedgerOf({ ledger: place, given, warn }: RealOptions): Promise<OpenLedger | undefined> {
+async function openLedgerOf(options: RealOptions): Promise<OpenLedger | undefined> {
+  const { ledger: place, given, warn, patience } = options;
   if (place === undefined) return undefined;
-  const ledger = openLedger(place, warn);
+  const ledger = openLedger(place, warn, { patience });
   const writer = await ledger.open(given);
   try {
     return { path: given, ledger, writer, history: await ledger.history(given) };

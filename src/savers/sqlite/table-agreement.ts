@@ -13,12 +13,12 @@ const BATCH = 10_000;
 
 /** Opens the ledger of a table, if there is one. Tables of one database are different outputs. */
 export async function openLedgerOf(
-  { ledger: place, path, warn }: DestinationOptions,
+  { ledger: place, path, warn, patience }: DestinationOptions,
   table: string,
 ): Promise<OpenLedger | undefined> {
   if (place === undefined) return undefined;
   const name = outputOf(path, table);
-  const ledger = openLedger(place, warn);
+  const ledger = openLedger(place, warn, { patience });
   const writer = await ledger.open(name);
   try {
     return { path: name, ledger, writer, history: await ledger.history(name) };
@@ -37,10 +37,10 @@ function outputOf(path: string, table: string): string {
  * @throws {TaskpipeError} `DATA`
  */
 export async function checkNeverSaved(options: DestinationOptions, table: string): Promise<void> {
-  const { ledger: place, path, acceptEdits, warn } = options;
+  const { ledger: place, path, acceptEdits, warn, patience } = options;
   if (place === undefined || acceptEdits) return;
   const name = outputOf(path, table);
-  const ledger = openLedger(place, warn);
+  const ledger = openLedger(place, warn, { patience });
   const missing = await missingIn({ path: name, ledger, history: await ledger.history(name) }, new IdSet());
   if (missing.count > 0) throw missingRows(path, ledger.place, missing, { isEmpty: true });
 }

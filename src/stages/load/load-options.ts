@@ -2,6 +2,7 @@ import { TaskpipeError } from '../../core/base/errors.ts';
 import { choice, count, flag, list, pairs, path, size, text, value } from '../../core/options/declare.ts';
 import { checkOptions, type LibraryOptions, type Names } from '../../core/options/library-options.ts';
 import { InvalidValue, mustBeWhole } from '../../core/options/option.ts';
+import { patience } from '../../core/options/redis-patience.ts';
 import { isEncoding } from '../../core/text/encoding.ts';
 import { MAX_LINE, type Reject } from '../../core/text/lines.ts';
 import { identityOptions } from '../../loaders/identity.ts';
@@ -75,6 +76,8 @@ export const loadOptions = {
   shard: value<Shard>('load part I of N; the part of a task depends on its uuid alone', 'I/N', toShard),
   /** Longest line or row, in bytes. Default 16 MiB. */
   maxLine: size('maximum length of a line or row', { default: MAX_LINE, defaultText: '16MB' }),
+  /** Time that a Redis with the ledger may be unavailable before the load fails, in milliseconds. Default 1 minute. */
+  patience,
 };
 
 interface Shard {

@@ -156,8 +156,10 @@ function tasksOf(batch: readonly Loaded[], toTask: (record: Loaded) => Task | un
   return tasks;
 }
 
-async function leftOutBy({ ledger, again, duplicates, uuid, info }: LoadOptions): Promise<LeftOut> {
-  const finished = ledger === undefined || again ? undefined : await finishedIn(ledger, info);
+async function leftOutBy(options: LoadOptions): Promise<LeftOut> {
+  const { ledger, again, duplicates, uuid, info, patience, signal: stopping } = options;
+  const isUsed = ledger !== undefined && !again;
+  const finished = isUsed ? await finishedIn(ledger, info, { patience, stopping }) : undefined;
   const isRandom = uuid === 4 || uuid === 7;
   return { finished, seen: duplicates === 'keep' || isRandom ? undefined : new Seen() };
 }

@@ -1,6 +1,7 @@
 import { choice, count, duration, flag, path, text, value } from '../../core/options/declare.ts';
 import type { LibraryOptions, Names } from '../../core/options/library-options.ts';
 import type { Option } from '../../core/options/option.ts';
+import { patience } from '../../core/options/redis-patience.ts';
 import { toAsciiDelimiter } from '../../core/text/delimiter.ts';
 import { type FieldOption, FLUSH, FLUSH_INTERVAL, parseFields, saveFormats } from '../../savers/index.ts';
 import type { SaveSummary } from '../../savers/router.ts';
@@ -63,6 +64,8 @@ export const saveOptions = {
   table: text('table of a database', { placeholder: 'NAME', defaultText: 'tasks' }),
   /** File of rejects that the caller writes. It is an error if this stage writes the same file. */
   rejects: path('keep invalid input, as NDJSON with its place and the reason'),
+  /** Time that a Redis with the ledger may be unavailable before the save fails, in milliseconds. Default 1 minute. */
+  patience,
 };
 
 /** Options of `save()` that the command does not have, or has in another form. */

@@ -193,3 +193,44 @@ test('clear also removes jobs that no list has, so that their tasks can be pushe
     expect(await client.get('bull:other:=a')).toBe('theirs');
     client.disconnect();
   }));
+
+test.each([{}, { front: true }, { priority: 2 }, { delay: 60_000 }])(
+  'a task pushed with %j is the job that BullMQ itself adds',
+  (options) =>
+    withQueue(async (queue, name) => {
+      const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
+      const twin = `${name}twin`;
+      const other = new BullQueue(twin, { connection });
+      await queue.push([task('a'), task('b')], options);
+      const { front: lifo, ...rest } = { front: undefined, ...options };
+      const opts = { attempts: 3, ...(lifo ? { lifo } : {}), ...rest };
+      const bulk = ['a', 'b'].map((uuid) => ({
+        name: 'task',
+        data: { uuid },
+        opts: { ...opts, jobId: `=${uuid}` },
+      }));
+      await other.addBulk(lifo ? bulk.reverse() : bulk);
+      expect(await stateOf(connection, name)).toEqual(await stateOf(connection, twin));
+      await other.close();
+      connection.disconnect();
+    }),
+);
+
+/** Returns the jobs, the lists and the events of a queue, without times and without the option `jobId`. */
+async function stateOf(redis: Redis, name: string): Promise<unknown> {
+  const key = (part: string): string => `bull:${name}:${part}`;
+  const job = async (id: string): Promise<unknown> => {
+    const { timestamp: _, ...fields } = await redis.hgetall(key(id));
+    const { jobId: _id, ...opts } = JSON.parse(fields.opts ?? '');
+    return { ...fields, opts };
+  };
+  const events = await redis.xrange(key('events'), '-', '+');
+  return {
+    jobs: await Promise.all(['=a', '=b'].map(job)),
+    wait: await redis.lrange(key('wait'), 0, -1),
+    prioritized: await redis.zrange(key('prioritized'), '0', '-1'),
+    delayed: await redis.zrange(key('delayed'), '0', '-1'),
+    count: await redis.get(key('id')),
+    events: events.map(([, fields]) => fields.filter((field) => !/^\d{10,}$/.test(field))),
+  };
+}
