@@ -29,7 +29,9 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
   const mayConnect = await addressRule(options, settings);
   const names = await openNames(options);
   const connector = openConnector({ timeout: defaults.timeout, insecure, lenient, mayConnect, names });
-  const pool = openPool(connector.connect, lenient);
+  // A proxy is one origin for all hosts.
+  const connections = settings === undefined ? options.connections : undefined;
+  const pool = openPool(connector.connect, lenient, connections);
   let fresh: Agent | undefined;
   const freshPool = (): Agent => {
     fresh ??= openFreshPool(connector.connect, lenient);
