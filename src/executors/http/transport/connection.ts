@@ -20,6 +20,11 @@ export function closeIdle(): boolean {
   return false;
 }
 
+/** Returns whether an error means that the server takes no more bytes. */
+function isWriteError(error: NodeJS.ErrnoException | undefined): boolean {
+  return error?.syscall === 'write';
+}
+
 /** Bytes that come next: of an answer's head, of its body, or none that matter. */
 type Expects = 'head' | 'body' | 'nothing';
 
@@ -77,8 +82,17 @@ export class Connection {
       if (chunk === null || this.#expects === 'body') return chunk;
       return this.#taken(chunk, read);
     };
+    const destroy = socket.destroy.bind(socket);
+    const patientDestroy = (error?: Error): Socket => {
+      if (!isWriteError(error) || !this.isBusy || this.hasAnswer) return destroy(error);
+      // A server that refuses an upload answers and closes. Its answer may have arrived and not been read: the next
+      // turn of the event loop reads it.
+      setImmediate(() => setImmediate(() => destroy(error)));
+      return socket;
+    };
     socket.unshift = watchedUnshift;
     socket.read = watchedRead;
+    socket.destroy = patientDestroy as Socket['destroy'];
   }
 
   /** Reads no more, so that the server has to wait. undici's own pause fails if the connection breaks meanwhile. */

@@ -1,3 +1,4 @@
+import { TLSSocket } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import { isIdempotent } from '../response/retry-after.ts';
 import type { Answer, AnswerHeaders, BodySink, BodyStore } from './answer.ts';
@@ -171,6 +172,11 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     // undici reports unexpected bytes in these two ways: they look like a response, or like none.
     const isExcess = broken.message === 'bad response' || broken.name === 'HTTPParserError';
     return isExcess && !line.isLenient ? this.#excess() : undefined;
+  }
+
+  get isUnversioned(): boolean {
+    const { uses, hasAnswer, socket } = this.line ?? {};
+    return uses === 1 && hasAnswer === false && socket instanceof TLSSocket && socket.alpnProtocol === false;
   }
 
   get #isBodiless(): boolean {
