@@ -20,10 +20,7 @@ export function closeIdle(): boolean {
   return false;
 }
 
-/** Returns whether an error means that the server takes no more bytes. */
-function isWriteError(error: NodeJS.ErrnoException | undefined): boolean {
-  return error?.syscall === 'write';
-}
+type WriteDone = (error?: Error | null) => void;
 
 /** Bytes that come next: of an answer's head, of its body, or none that matter. */
 type Expects = 'head' | 'body' | 'nothing';
@@ -50,6 +47,8 @@ export class Connection {
   #interim = 0;
   /** Beginning of a head whose end has not arrived. */
   #held: Buffer | undefined;
+  /** Socket whose failed writes wait for an answer. */
+  #patient: Socket | undefined;
 
   constructor(isLenient: boolean) {
     this.isLenient = isLenient;
@@ -82,17 +81,29 @@ export class Connection {
       if (chunk === null || this.#expects === 'body') return chunk;
       return this.#taken(chunk, read);
     };
-    const destroy = socket.destroy.bind(socket);
-    const patientDestroy = (error?: Error): Socket => {
-      if (!isWriteError(error) || !this.isBusy || this.hasAnswer) return destroy(error);
-      // A server that refuses an upload answers and closes. Its answer may have arrived and not been read: the next
-      // turn of the event loop reads it.
-      setImmediate(() => setImmediate(() => destroy(error)));
-      return socket;
-    };
     socket.unshift = watchedUnshift;
     socket.read = watchedRead;
-    socket.destroy = patientDestroy as Socket['destroy'];
+  }
+
+  /**
+   * Reads the answer before a failed write closes the socket: a server that refuses an upload answers and closes, and its
+   * answer is then waiting to be read. Only for requests with a body, since each write takes a function more.
+   */
+  readBeforeErrors(): void {
+    const { socket } = this;
+    if (socket === undefined || this.#patient === socket) return;
+    this.#patient = socket;
+    const later =
+      (done: WriteDone): WriteDone =>
+      (error) => {
+        if (error) setImmediate(() => setImmediate(done, error));
+        else done();
+      };
+    const [write, writev] = [socket._write.bind(socket), socket._writev?.bind(socket)];
+    const patientWrite: Socket['_write'] = (chunk, encoding, done) => write(chunk, encoding, later(done));
+    const patientWritev: Socket['_writev'] = (chunks, done) => writev?.(chunks, later(done));
+    socket._write = patientWrite;
+    if (writev !== undefined) socket._writev = patientWritev;
   }
 
   /** Reads no more, so that the server has to wait. undici's own pause fails if the connection breaks meanwhile. */

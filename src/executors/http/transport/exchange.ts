@@ -52,6 +52,8 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   isLostRace = false;
   /** Called for each progress, if there is a limit for silence. */
   onProgress: (() => void) | undefined;
+  /** True if the request has a body, which the server may refuse before it has all of it. */
+  hasBody = false;
   isSent = false;
   isAnswered = false;
   received = 0;
@@ -88,6 +90,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     this.#controller = controller;
     this.#sentAt = performance.now();
     this.line?.begin(this.method);
+    if (this.hasBody) this.line?.readBeforeErrors();
     if (this.#isDone) controller.abort(GIVEN_UP);
   }
 
