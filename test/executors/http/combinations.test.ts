@@ -19,7 +19,8 @@ const digest = (path: unknown): string =>
 const redirecting = (to: TestServer, status = 302): Promise<TestServer> =>
   serve((response, { url }) => response.writeHead(status, { location: to.url + url }).end());
 
-const paths = (url: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${url}/${i}`);
+const paths = (url: string, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `${url}/${i}`);
 
 /** Expects that each record has a file of its own with the right bytes, and that nothing else is left in the folder. */
 function expectFiles({ records }: Run, dir: string): void {

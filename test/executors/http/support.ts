@@ -71,4 +71,6 @@ export async function runAll(
 }
 
 /** Returns the different states of the records. */
-export const states = ({ records }: Run): string[] => [...new Set(records.map(({ run }) => String(run.state)))];
+export const states = ({ records }: Run): string[] => [
+  ...new Set(records.map(({ run }) => String(run.state))),
+];

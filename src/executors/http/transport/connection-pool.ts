@@ -120,11 +120,7 @@ export function openConnector({ timeout, insecure, lenient, mayConnect, names }:
  * @param connections most connections to one origin. Without it, a request that begins as another ends opens one more,
  *   since undici frees a connection a moment after the answer
  */
-export function openPool(
-  connect: buildConnector.connector,
-  isLenient: boolean,
-  connections?: number,
-): Agent {
+export function openPool(connect: buildConnector.connector, isLenient: boolean, connections?: number): Agent {
   const most = connections === undefined ? {} : { connections };
   return new Agent({ ...UNLIMITED, ...most, connect, factory: poolMaker(isLenient) });
 }

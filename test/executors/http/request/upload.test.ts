@@ -237,21 +237,24 @@ describe('a request without a body', () => {
 });
 
 describe('an answer that comes before the upload is sent', () => {
-  test.each(['close', 'keep-alive'])('is the result, and ends the upload: Connection: %s', async (connection) => {
-    let received = 0;
-    const server = await serveSocket((socket, chunk) => {
-      if (received === 0) {
-        const head = `HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: ${connection}\r\n\r\nbig`;
-        socket.write(head, () => connection === 'close' && socket.destroySoon());
-      }
-      received += chunk.length;
-    });
-    const bodyFile = fileOf('large', Buffer.alloc(64 * MB));
-    const { error, result } = await fetchOne({ url: server.url }, { bodyFile });
-    expect(error).toEqual({ code: 'HTTP_STATUS', message: '413 Too Large' });
-    expect(result?.status).toBe(413);
-    expect(received).toBeLessThan(32 * MB);
-  });
+  test.each(['close', 'keep-alive'])(
+    'is the result, and ends the upload: Connection: %s',
+    async (connection) => {
+      let received = 0;
+      const server = await serveSocket((socket, chunk) => {
+        if (received === 0) {
+          const head = `HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: ${connection}\r\n\r\nbig`;
+          socket.write(head, () => connection === 'close' && socket.destroySoon());
+        }
+        received += chunk.length;
+      });
+      const bodyFile = fileOf('large', Buffer.alloc(64 * MB));
+      const { error, result } = await fetchOne({ url: server.url }, { bodyFile });
+      expect(error).toEqual({ code: 'HTTP_STATUS', message: '413 Too Large' });
+      expect(result?.status).toBe(413);
+      expect(received).toBeLessThan(32 * MB);
+    },
+  );
 });
 
 describe('--form', () => {

@@ -43,5 +43,7 @@ test('a server that refuses HTTP/1.1 in the handshake is named as such', async (
 test('a server without TLS fails a https url, with a hint at http', async () => {
   const server = await serve((response) => response.end());
   const { error } = await fetchOne({ url: `https://127.0.0.1:${server.port}` });
-  expect(error?.message).toMatch(/wrong version number; perhaps it does not speak TLS, and its urls begin with http:$/);
+  expect(error?.message).toMatch(
+    /wrong version number; perhaps it does not speak TLS, and its urls begin with http:$/,
+  );
 });

@@ -133,7 +133,9 @@ describe('a download from nginx', () => {
 
 describe('an upload to nginx', () => {
   test('is stored as it is: a file, an empty one, and a stream in chunks by ctx.fetch', async () => {
-    const nginx = await startNginx('dav_methods PUT DELETE; client_max_body_size 0; create_full_put_path on;');
+    const nginx = await startNginx(
+      'dav_methods PUT DELETE; client_max_body_size 0; create_full_put_path on;',
+    );
     const cwd = freshFolder();
     const bytes = randomBytes(3 * MB);
     writeFileSync(join(cwd, 'large'), bytes);
