@@ -83,9 +83,14 @@ ${all(commands, said)}
   );
 }
 
+/** Returns the number and the kind of the processors. */
+export function processors() {
+  return `${availableParallelism()} x ${cpus()[0]?.model ?? 'unknown'}`;
+}
+
 function machine() {
   const memory = (totalmem() / 2 ** 30).toFixed(0);
-  return `${availableParallelism()} x ${cpus()[0]?.model ?? 'unknown'}, ${memory} GB, ${type()}.`;
+  return `${processors()}, ${memory} GB, ${type()}.`;
 }
 
 /** Returns the first line of the version message of each program. */

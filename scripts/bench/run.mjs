@@ -3,14 +3,14 @@
 // NAMEs it renews only their rows. Peers that are not installed are skipped with a message.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ready, root } from '../ready.mjs';
 import { openData } from './data.mjs';
 import { measure, shown } from './measure.mjs';
 import { freePort, startNginx, startSlowDns } from './nginx.mjs';
-import { HEAD, lines, SECTIONS, writePage } from './page.mjs';
+import { HEAD, lines, processors, SECTIONS, writePage } from './page.mjs';
 import { isThere, table } from './rows.mjs';
 
 const USUAL = { rows: 1_000_000, runs: 5 };
@@ -73,10 +73,11 @@ function bench(name) {
   const table = lines(name, { ...row, peers }, measure({ ...row, peers }, runs));
   for (const line of table) say(line);
   measured.set(name, table);
-  commands.set(
-    name,
-    programs.map((program) => `    ${name}: ${shown(program, shorten)}`),
-  );
+  const [, load] = loadavg();
+  commands.set(name, [
+    ...programs.map((program) => `    ${name}: ${shown(program, shorten)}`),
+    `    ${name}: # on ${processors()}, at a load average of ${load.toFixed(1)}`,
+  ]);
 }
 
 /** Returns the program of a peer, also behind `unshare`. */
