@@ -90,7 +90,7 @@ export function processors() {
 
 function machine() {
   const memory = (totalmem() / 2 ** 30).toFixed(0);
-  return `${processors()}, ${memory} GB, ${type()}.`;
+  return `${processors()}, ${memory} GB, ${type()}, unless a comment below says otherwise.`;
 }
 
 /** Returns the first line of the version message of each program. */
