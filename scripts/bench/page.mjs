@@ -33,7 +33,7 @@ export function lines(name, { what, ours, under, peers }, measured) {
 /** Formats a rate: tasks per second, or the duration of a single task. */
 function rate(perSecond, count) {
   return count > 1
-    ? `${Math.round(perSecond).toLocaleString('en-US')}/s`
+    ? `${perSecond < 10 ? perSecond.toFixed(2) : Math.round(perSecond).toLocaleString('en-US')}/s`
     : `${(1000 / perSecond).toFixed(0)} ms`;
 }
 
