@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { root } from '../ready.mjs';
 import { DATA_SETS, lineMaker } from './records.mjs';
 
-/** Returns functions that give the paths of the files. @param port port of the server in the urls */
+/** Returns functions that give the paths of the files. @param port port of the server in the urls, and of the DNS server */
 export function openData(folder, port) {
   const makers = new Map();
   const file = (name, make) => {
@@ -18,6 +18,8 @@ export function openData(folder, port) {
       writeRecords(path, set, count, port),
     );
   return {
+    /** Port of both servers: that of DNS uses UDP. */
+    port,
     /** Returns the path of records of a data set of records.mjs. */
     records,
     /** Returns the path of the tasks of these records. */
@@ -32,6 +34,14 @@ export function openData(folder, port) {
       file(`curl-large-${count}.txt`, (path) => writeCurlLarge(path, count, port, join(folder, 'bodies'))),
     /** Returns the path of a list of the same urls. */
     urlsLarge: (count) => file(`large-${count}.txt`, (path) => writeUrlsLarge(path, count, port)),
+    /** Returns the path of tasks of as many hosts. */
+    hosts: (count) => file(`hosts-${count}.ndjson`, (path) => writeHosts(path, count, port)),
+    /** Returns the path of a configuration of curl with the same urls. */
+    curlHosts: (count) => file(`curl-hosts-${count}.txt`, (path) => writeCurlHosts(path, count, port)),
+    /** Returns the path of a list of the same urls. */
+    urlsHosts: (count) => file(`hosts-${count}.txt`, (path) => writeUrlsHosts(path, count, port)),
+    /** Path of a resolv.conf that names the slow DNS server. */
+    resolv: file('resolv.conf', (path) => writeLines(path, 1, '', () => 'nameserver 127.0.0.77\n')),
     /** Folder for bodies. */
     bodies: join(folder, 'bodies'),
     /** Returns the path of a ledger. */
@@ -103,6 +113,20 @@ function writeCurlLarge(file, count, port, folder) {
 
 function writeUrlsLarge(file, count, port) {
   writeLines(file, count, '', (i) => `${largeUrl(i, port)}\n`);
+}
+
+const hostUrl = (i, port) => `http://h${i}.test:${port}/item/${i}`;
+
+function writeHosts(file, count, port) {
+  writeLines(file, count, '', (i) => `{"uuid":"host ${i}","url":"${hostUrl(i, port)}"}\n`);
+}
+
+function writeCurlHosts(file, count, port) {
+  writeLines(file, count, '', (i) => `url=${hostUrl(i, port)}\noutput=/dev/null\n`);
+}
+
+function writeUrlsHosts(file, count, port) {
+  writeLines(file, count, '', (i) => `${hostUrl(i, port)}\n`);
 }
 
 function writeLedger(file, count) {

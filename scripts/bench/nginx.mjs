@@ -1,9 +1,11 @@
 // A web server for the benchmarks: nginx on a free port of the loopback, as the current user, in a folder of its own.
 import { spawn, spawnSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** Body of every answer: 246 bytes. */
 const BODY = `{"ok":true,"items":[1,2,3],"text":"${'x'.repeat(209)}"}`;
@@ -15,6 +17,18 @@ export async function freePort() {
   const { port } = server.address();
   await new Promise((resolve) => server.close(resolve));
   return port;
+}
+
+/** Starts the slow DNS server. @returns a function that stops it */
+export async function startSlowDns(port) {
+  const script = fileURLToPath(new URL('slow-dns.mjs', import.meta.url));
+  const child = spawn(process.execPath, [script, String(port)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  return async () => {
+    const exit = once(child, 'exit');
+    child.kill();
+    await exit;
+  };
 }
 
 /** Size of the file that each path below /large/ has: 100 MB. */

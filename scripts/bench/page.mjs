@@ -33,7 +33,7 @@ export function lines(name, { what, ours, under, peers }, measured) {
 /** Formats a rate: tasks per second, or the duration of a single task. */
 function rate(perSecond, count) {
   return count > 1
-    ? `${Math.round(perSecond).toLocaleString('en-US')}/s`
+    ? `${perSecond < 10 ? perSecond.toFixed(2) : Math.round(perSecond).toLocaleString('en-US')}/s`
     : `${(1000 / perSecond).toFixed(0)} ms`;
 }
 
@@ -83,9 +83,14 @@ ${all(commands, said)}
   );
 }
 
+/** Returns the number and the kind of the processors. */
+export function processors() {
+  return `${availableParallelism()} x ${cpus()[0]?.model ?? 'unknown'}`;
+}
+
 function machine() {
   const memory = (totalmem() / 2 ** 30).toFixed(0);
-  return `${availableParallelism()} x ${cpus()[0]?.model ?? 'unknown'}, ${memory} GB, ${type()}.`;
+  return `${processors()}, ${memory} GB, ${type()}, unless a comment below says otherwise.`;
 }
 
 /** Returns the first line of the version message of each program. */

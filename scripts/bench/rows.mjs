@@ -6,7 +6,8 @@ import { recordRows } from './record-rows.mjs';
  * Returns the rows by name. `ours` and each of `peers` is a program: the `stages` of a pipe, its `input`, the
  * `count` of tasks that it does, the files to `clear` before, and its exit code `ends`. Slow peers do fewer
  * tasks: rates are compared. `least` is the goal for the ratio of rates, `under` the goal for the memory of
- * each stage in MB. `needs` is a program that must be installed besides the peers. A row with `once` is run
+ * each stage in MB. `needs` is a program that must be installed besides the peers, and `dns` says that the slow DNS server
+ * must run. A row with `once` is run
  * once, for its memory.
  * @param data see data.mjs
  */
@@ -36,6 +37,12 @@ export function table(data, rows) {
   );
   const curlLarge = ['curl', '-s', '--parallel', '--parallel-max', '10', '--create-dirs'];
   curlLarge.push('--config', data.curlLarge(20));
+  const lookups = ours('task-exec', '--http', '-j', '100', '--resolver', `127.0.0.1:${data.port}`, quiet);
+  /** Returns a command for which the slow DNS server is that of the system, as root may arrange. */
+  const slowly = (...words) => [
+    ...['unshare', '-m', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', data.resolv],
+    ...words,
+  ];
   const curl = { ...alone(gets, parallel), name: 'curl --parallel' };
   return {
     ...recordRows(data, rows, gets),
@@ -87,6 +94,34 @@ export function table(data, rows) {
           ...reads(part(5000), [python('taskflow'), here('taskflow_flows.py'), data.flowStates]),
           name: 'TaskFlow, states in a folder without sync',
           least: 30,
+        },
+      ],
+    },
+    dns: {
+      what: '200 GETs of 200 names, at 100 ms of DNS: task-exec --http -j 100 (goal: under 1 s, so 200/s)',
+      needs: 'nginx',
+      dns: true,
+      ours: { ...reads(200, lookups), input: data.hosts(200) },
+      peers: [
+        {
+          ...alone(
+            200,
+            slowly('curl', '-s', '--parallel', '--parallel-max', '100', '--config', data.curlHosts(200)),
+          ),
+          name: 'curl --parallel',
+        },
+        {
+          ...alone(200, slowly('aria2c', '-q', '-j', '100', '-d', data.bodies, '-i', data.urlsHosts(200))),
+          clear: [data.bodies],
+          name: 'aria2c',
+        },
+        {
+          ...alone(
+            20,
+            slowly('wget2', '-q', '--max-threads', '100', '-P', data.bodies, '-i', data.urlsHosts(20)),
+          ),
+          clear: [data.bodies],
+          name: 'wget2',
         },
       ],
     },

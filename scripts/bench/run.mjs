@@ -3,14 +3,14 @@
 // NAMEs it renews only their rows. Peers that are not installed are skipped with a message.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ready, root } from '../ready.mjs';
 import { openData } from './data.mjs';
 import { measure, shown } from './measure.mjs';
-import { freePort, startNginx } from './nginx.mjs';
-import { HEAD, lines, SECTIONS, writePage } from './page.mjs';
+import { freePort, startNginx, startSlowDns } from './nginx.mjs';
+import { HEAD, lines, processors, SECTIONS, writePage } from './page.mjs';
 import { isThere } from './programs.mjs';
 import { table } from './rows.mjs';
 
@@ -41,13 +41,16 @@ const chosen = positionals.length > 0 ? positionals.flatMap(meant) : names;
 const [measured, commands, sections] = [new Map(), new Map(), new Map()];
 const chosenRows = chosen.filter((name) => Object.hasOwn(all, name));
 let stop;
+let stopDns;
 try {
   if (chosenRows.some((name) => all[name].needs === 'nginx'))
     stop = await startNginx(join(folder, 'nginx'), port);
+  if (chosenRows.some((name) => all[name].dns)) stopDns = await startSlowDns(port);
   if (chosenRows.length > 0) say(`${rows} rows, medians of ${runs} runs\n\n${HEAD}`);
   for (const name of chosenRows) bench(name);
 } finally {
   await stop?.();
+  await stopDns?.();
   rmSync(folder, { recursive: true });
 }
 for (const name of chosen) if (Object.hasOwn(SECTIONS, name)) sections.set(name, tableOf(name));
@@ -62,19 +65,27 @@ function bench(name) {
     return;
   }
   const peers = row.peers.filter((peer) => {
-    const isHere = isThere(peer.stages[0][0]);
+    const isHere = isThere(programOf(peer));
     if (!isHere) say(`${name}: ${peer.name} is not installed: skipped`);
-    return isHere;
+    else if (!row.dns || process.getuid?.() === 0) return true;
+    else say(`${name}: ${peer.name} needs root rights, for its DNS server: skipped`);
+    return false;
   });
   const programs = [row.ours, ...peers];
   for (const program of programs) data.makeFor(program);
   const table = lines(name, { ...row, peers }, measure({ ...row, peers }, runs));
   for (const line of table) say(line);
   measured.set(name, table);
-  commands.set(
-    name,
-    programs.map((program) => `    ${name}: ${shown(program, shorten)}`),
-  );
+  const [, load] = loadavg();
+  commands.set(name, [
+    ...programs.map((program) => `    ${name}: ${shown(program, shorten)}`),
+    `    ${name}: # on ${processors()}, at a load average of ${load.toFixed(1)}`,
+  ]);
+}
+
+/** Returns the program of a peer, also behind `unshare`. */
+function programOf({ stages: [words] }) {
+  return words[0] === 'unshare' ? words[6] : words[0];
 }
 
 /** Runs a benchmark that is a program of its own. Returns the table that it prints. */

@@ -37,7 +37,11 @@ const kinds: Readonly<Record<string, Kind>> = {
     timeout: HTTP_TIMEOUT,
     make: async (values, setting) => {
       const { http, fromValues } = await import('./http/index.ts');
-      return http(fromValues(values as OptionValues<typeof httpOptions>, setting));
+      const { jobs, perHost = jobs } = values as { readonly jobs?: number; readonly perHost?: number };
+      return http({
+        ...fromValues(values as OptionValues<typeof httpOptions>, setting),
+        connections: perHost,
+      });
     },
   },
   command: {

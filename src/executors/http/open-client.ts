@@ -65,7 +65,9 @@ async function openSettings(
   const names = await openNames(options);
   const { timeout } = defaults;
   const connector = openConnector({ timeout, insecure, lenient, mayConnect, names, ...contexts });
-  const pool = openPool(connector.connect, lenient);
+  // A proxy is one origin for all hosts.
+  const connections = settings === undefined ? options.connections : undefined;
+  const pool = openPool(connector.connect, lenient, connections);
   let fresh: Agent | undefined;
   const freshPool = (): Agent => {
     fresh ??= openFreshPool(connector.connect, lenient);

@@ -199,6 +199,11 @@ export const TASK_HTTP_OPTIONS: readonly (keyof typeof httpOptions)[] = [
 interface OwnHttpOptions {
   /** Environment with `http_proxy` and related variables, and with those of logins, such as `TASK_AUTH_SECRET`. Default: empty. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /**
+   * Most connections to one origin: at least as many as requests at once, since others wait. Default: as many as are
+   * needed; a proxy always has these.
+   */
+  readonly connections?: number | undefined;
   /** Called with each request as a curl command line. */
   readonly printCurl?: ((line: string) => void) | undefined;
   /**

@@ -1,39 +1,7 @@
 /* Limits of a host: redirects wait for the lane of their host, and a used-up rate limit pauses it. */
 import { describe, expect, test } from 'vitest';
-import type { Task } from '../../../src/core/record/task.ts';
-import { type HttpOptions, http } from '../../../src/executors/http/index.ts';
-import { type ExecOptions, exec } from '../../../src/stages/exec/exec.ts';
 import { type Answering, serve, type TestServer } from '../../support/http-server.ts';
-import { taskOf } from './support.ts';
-
-interface Run {
-  readonly records: readonly {
-    readonly uuid: string;
-    readonly result?: Record<string, unknown>;
-    readonly run: Record<string, unknown>;
-  }[];
-  readonly ms: number;
-}
-
-/** Runs tasks with these urls through a stage. */
-async function runAll(
-  urls: readonly string[],
-  options: ExecOptions,
-  more: HttpOptions = {},
-  record: object = {},
-): Promise<Run> {
-  const executor = await http({ timeout: 20_000, ...more });
-  async function* input(): AsyncGenerator<readonly Task[]> {
-    yield urls.map((url, i) => taskOf({ uuid: `u${i}`, url, ...record }, `u${i}`));
-  }
-  const began = performance.now();
-  const records: Run['records'][number][] = [];
-  for await (const batch of exec(executor, { backoff: { min: 0, max: 1 }, ...options })(input()))
-    for (const { line } of batch) records.push(JSON.parse(line));
-  return { records, ms: performance.now() - began };
-}
-
-const states = ({ records }: Run): string[] => [...new Set(records.map(({ run }) => String(run.state)))];
+import { runAll, states } from './support.ts';
 
 /** Starts a server that redirects all paths to the same path of another one. */
 function redirecting(to: TestServer): Promise<TestServer> {

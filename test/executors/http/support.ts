@@ -2,6 +2,7 @@ import { onTestFinished } from 'vitest';
 import { Task } from '../../../src/core/record/task.ts';
 import type { Executor, Outcome, StageControl } from '../../../src/executors/contract.ts';
 import { type HttpOptions, http } from '../../../src/executors/http/index.ts';
+import { type ExecOptions, exec } from '../../../src/stages/exec/exec.ts';
 
 /** Stage control that does nothing. */
 export const stage: StageControl = { stop() {}, done() {} };
@@ -40,3 +41,36 @@ export async function attempt(executor: Executor, record: object | string, uuid?
 export async function fetchOne(record: object | string, options: HttpOptions = {}): Promise<Tried> {
   return attempt(await open(options), record);
 }
+
+/** Records of a stage, and the time that it took. */
+export interface Run {
+  readonly records: readonly {
+    readonly uuid: string;
+    readonly result?: Record<string, unknown>;
+    readonly run: Record<string, unknown>;
+  }[];
+  readonly ms: number;
+}
+
+/** Runs tasks with these urls through a stage. */
+export async function runAll(
+  urls: readonly string[],
+  options: ExecOptions,
+  more: HttpOptions = {},
+  record: object = {},
+): Promise<Run> {
+  const executor = await http({ timeout: 20_000, ...more });
+  async function* input(): AsyncGenerator<readonly Task[]> {
+    yield urls.map((url, i) => taskOf({ uuid: `u${i}`, url, ...record }, `u${i}`));
+  }
+  const began = performance.now();
+  const records: Run['records'][number][] = [];
+  for await (const batch of exec(executor, { backoff: { min: 0, max: 1 }, ...options })(input()))
+    for (const { line } of batch) records.push(JSON.parse(line));
+  return { records, ms: performance.now() - began };
+}
+
+/** Returns the different states of the records. */
+export const states = ({ records }: Run): string[] => [
+  ...new Set(records.map(({ run }) => String(run.state))),
+];

@@ -36,6 +36,10 @@ export function header(name: string, value: string): HeaderList {
     throw new InvalidValue(`must have names of letters, digits and dashes; got ${shownName(name)}`);
   if (CONTROL.test(value))
     throw new InvalidValue(`must not contain control characters; the value of ${name} does`);
+  if (name.toLowerCase() === 'expect' && value.trim() !== '')
+    throw new InvalidValue(
+      'must not have Expect: a body is sent at once, and no further once the server refuses it; remove that header',
+    );
   if (OF_THE_CONNECTION.has(name.toLowerCase()) && !isClosing(name, value)) return [];
   // Trimmed before it is bytes: the last byte of "à" looks like a space.
   const text = wellFormed(value.trim());

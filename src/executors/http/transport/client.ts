@@ -108,6 +108,7 @@ export function createClient(options: ClientOptions): Client {
   ): Promise<Answer | HttpFault> => {
     for (let used = pool; ; used = freshPool()) {
       const started = new Exchange(peer, hop.method, limits);
+      started.hasBody = hop.content !== undefined;
       trip.enter(started);
       const upload =
         hop.content?.upload && (await openUpload(hop.content.upload.parts, () => started.onProgress?.()));

@@ -131,9 +131,14 @@ export function openConnector(options: PoolOptions): Connector {
   };
 }
 
-/** Opens a keep-alive pool for all origins. The stage limits the number of connections. */
-export function openPool(connect: buildConnector.connector, isLenient: boolean): Agent {
-  return new Agent({ ...UNLIMITED, connect, factory: poolMaker(isLenient) });
+/**
+ * Opens a keep-alive pool for all origins.
+ * @param connections most connections to one origin. Without it, a request that begins as another ends opens one more,
+ *   since undici frees a connection a moment after the answer
+ */
+export function openPool(connect: buildConnector.connector, isLenient: boolean, connections?: number): Agent {
+  const most = connections === undefined ? {} : { connections };
+  return new Agent({ ...UNLIMITED, ...most, connect, factory: poolMaker(isLenient) });
 }
 
 /** Opens a pool that uses each connection for one request. */

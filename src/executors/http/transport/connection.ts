@@ -20,6 +20,8 @@ export function closeIdle(): boolean {
   return false;
 }
 
+type WriteDone = (error?: Error | null) => void;
+
 /** Bytes that come next: of an answer's head, of its body, or none that matter. */
 type Expects = 'head' | 'body' | 'nothing';
 
@@ -45,6 +47,8 @@ export class Connection {
   #interim = 0;
   /** Beginning of a head whose end has not arrived. */
   #held: Buffer | undefined;
+  /** Socket whose failed writes wait for an answer. */
+  #patient: Socket | undefined;
 
   constructor(isLenient: boolean) {
     this.isLenient = isLenient;
@@ -79,6 +83,27 @@ export class Connection {
     };
     socket.unshift = watchedUnshift;
     socket.read = watchedRead;
+  }
+
+  /**
+   * Reads the answer before a failed write closes the socket: a server that refuses an upload answers and closes, and its
+   * answer is then waiting to be read. Only for requests with a body, since each write takes a function more.
+   */
+  readBeforeErrors(): void {
+    const { socket } = this;
+    if (socket === undefined || this.#patient === socket) return;
+    this.#patient = socket;
+    const later =
+      (done: WriteDone): WriteDone =>
+      (error) => {
+        if (error) setImmediate(() => setImmediate(done, error));
+        else done();
+      };
+    const [write, writev] = [socket._write.bind(socket), socket._writev?.bind(socket)];
+    const patientWrite: Socket['_write'] = (chunk, encoding, done) => write(chunk, encoding, later(done));
+    const patientWritev: Socket['_writev'] = (chunks, done) => writev?.(chunks, later(done));
+    socket._write = patientWrite;
+    if (writev !== undefined) socket._writev = patientWritev;
   }
 
   /** Reads no more, so that the server has to wait. undici's own pause fails if the connection breaks meanwhile. */

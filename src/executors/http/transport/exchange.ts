@@ -1,3 +1,4 @@
+import { TLSSocket } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import { isIdempotent } from '../response/retry-after.ts';
 import type { Answer, AnswerHeaders, BodySink, BodyStore } from './answer.ts';
@@ -51,6 +52,8 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   isLostRace = false;
   /** Called for each progress, if there is a limit for silence. */
   onProgress: (() => void) | undefined;
+  /** True if the request has a body, which the server may refuse before it has all of it. */
+  hasBody = false;
   isSent = false;
   isAnswered = false;
   received = 0;
@@ -87,6 +90,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     this.#controller = controller;
     this.#sentAt = performance.now();
     this.line?.begin(this.method);
+    if (this.hasBody) this.line?.readBeforeErrors();
     if (this.#isDone) controller.abort(GIVEN_UP);
   }
 
@@ -171,6 +175,11 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     // undici reports unexpected bytes in these two ways: they look like a response, or like none.
     const isExcess = broken.message === 'bad response' || broken.name === 'HTTPParserError';
     return isExcess && !line.isLenient ? this.#excess() : undefined;
+  }
+
+  get isUnversioned(): boolean {
+    const { uses, hasAnswer, socket } = this.line ?? {};
+    return uses === 1 && hasAnswer === false && socket instanceof TLSSocket && socket.alpnProtocol === false;
   }
 
   get #isBodiless(): boolean {

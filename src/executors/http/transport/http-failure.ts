@@ -36,6 +36,8 @@ export interface TransferProgress {
   readonly isSent: boolean;
   /** True if the response headers had arrived. */
   readonly isAnswered: boolean;
+  /** True if the server closed a new TLS connection that it had chosen no HTTP version for. */
+  readonly isUnversioned?: boolean;
   /** Bytes of the body that arrived, and those that were announced. */
   readonly received: number;
   readonly announced: number | undefined;
@@ -58,7 +60,16 @@ const CONNECTING: Readonly<Record<string, (host: string) => string>> = {
 const LENIENT = /invalid (header|character in content-length)|missing expected/i;
 
 const CERTIFICATE = /CERT|^UNABLE_TO_|CRL_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED/;
+/** Usual causes of messages of OpenSSL. */
+const HANDSHAKES: Readonly<Record<string, string>> = {
+  'no application protocol': 'it refuses HTTP/1.1, and HTTP/2 is not supported',
+  'wrong version number': 'perhaps it does not speak TLS, and its urls begin with http:',
+};
+
 const HANDSHAKE = /^(EPROTO|ERR_SSL_|ERR_TLS_)/;
+
+/** Start of a SETTINGS frame, by which a server of HTTP/2 begins (RFC 9113, 3.4). */
+const SETTINGS = /^\0[\0-\x7f]{2}\x04\0{5}/;
 
 /** Returns the fault for a connection error, in words for users. */
 export function connectionFault(error: Error, progress: TransferProgress): HttpFault {
@@ -99,13 +110,19 @@ function connectionMessage(error: Error, code: string, progress: TransferProgres
   if (code === BAD_ANSWER) return `the answer of ${host} is invalid: ${error.message}`;
   if (code === 'ERR_ASSERTION') return `${host} sends an answer that cannot be read`;
   if (error.name === 'HTTPParserError') {
+    if (SETTINGS.test(String((error as { data?: unknown }).data)))
+      return `${host} answers in HTTP/2, which is not supported: it must take HTTP/1.1`;
     const advice = LENIENT.test(error.message) ? ' (--lenient may accept it)' : '';
     return `${host} does not answer in HTTP/1.1: ${reasonOf(error)}${advice}`;
   }
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return `the response headers of ${host} exceed 16 KB`;
   if (isAnswered) return bodyMessage(progress);
-  if (code === 'ECONNRESET') return `${host} reset the connection before it answered`;
-  if (code === 'UND_ERR_SOCKET') return `${host} closed the connection before it answered`;
+  const perhaps = progress.isUnversioned
+    ? '; perhaps it speaks only HTTP/2, which is not supported: it did not choose HTTP/1.1 (ALPN)'
+    : '';
+  if (code === 'ECONNRESET') return `${host} reset the connection before it answered${perhaps}`;
+  if (code === 'EPIPE') return `${host} closed the connection before it had the whole request`;
+  if (code === 'UND_ERR_SOCKET') return `${host} closed the connection before it answered${perhaps}`;
   return `the connection to ${host} broke before it answered: ${error.message || code}`;
 }
 
@@ -159,5 +176,7 @@ function codeOf(error: Error): string {
 /** Returns the message of OpenSSL or the parser, without positions in their source code. */
 function reasonOf(error: Error): string {
   const [, reason] = /:SSL routines:[^:]*:([^:]+):/.exec(error.message) ?? [];
-  return (reason ?? error.message).trim();
+  const said = (reason ?? error.message).trim();
+  const advice = Object.entries(HANDSHAKES).find(([words]) => said.includes(words))?.[1];
+  return advice === undefined ? said : `${said}; ${advice}`;
 }

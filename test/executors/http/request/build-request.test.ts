@@ -317,6 +317,23 @@ describe('headers', () => {
     expect(headers['content-length']).toBeUndefined();
   });
 
+  test('ask for no 100-continue: that is an error, and an empty Expect is dropped', async () => {
+    const server = await serve((response) => response.end());
+    const { error } = await fetchOne({ url: server.url, headers: { Expect: '100-continue' } });
+    expect(error).toEqual({
+      code: 'REQUEST',
+      message:
+        'headers must not have Expect: a body is sent at once, and no further once the server refuses it; remove that header',
+    });
+    expect(server.connections).toBe(0);
+    await expect(open({ header: ['expect: 100-continue'] })).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringMatching(/^--header must not have Expect: a body is sent at once/),
+    });
+    expect((await fetchOne({ url: server.url }, { header: ['Expect:'] })).error).toBeUndefined();
+    expect(server.seen[0]?.headers).not.toHaveProperty('expect');
+  });
+
   test('may ask for a connection that is closed after the request', async () => {
     const server = await serve((response) => response.end());
     const executor = await open({ header: ['Connection: close'] });

@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { serve, serveRaw } from '../../../support/http-server.ts';
+import { serve, serveRaw, serveSocket } from '../../../support/http-server.ts';
 import { freshFolder, sh } from '../../../support/run.ts';
 import { attempt, fetchOne, open, taskOf } from '../support.ts';
 
@@ -217,6 +217,44 @@ describe('--body-file', () => {
     expect(received).toBe(size);
     expect(Number(/peak (\d+)/.exec(stderr)?.[1]) / 1024).toBeLessThan(220);
   });
+});
+
+describe('a request without a body', () => {
+  test.each([
+    ['put', '0'],
+    ['patch', '0'],
+    ['post', '0'],
+    ['delete', undefined],
+    ['get', undefined],
+  ])('is sent by %s with the length %s, as is one with empty --data', async (method, length) => {
+    const server = await serve((response) => response.end());
+    for (const options of [{}, { data: '' }, { data: '{none}' }])
+      expect((await fetchOne({ url: server.url, method, none: '' }, options)).error).toBeUndefined();
+    const lengths = server.seen.map(({ headers, body }) => [headers['content-length'], body]);
+    expect(lengths).toEqual(Array(3).fill([length, '']));
+    expect(server.seen[0]?.headers).not.toHaveProperty('content-type');
+  });
+});
+
+describe('an answer that comes before the upload is sent', () => {
+  test.each(['close', 'keep-alive'])(
+    'is the result, and ends the upload: Connection: %s',
+    async (connection) => {
+      let received = 0;
+      const server = await serveSocket((socket, chunk) => {
+        if (received === 0) {
+          const head = `HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: ${connection}\r\n\r\nbig`;
+          socket.write(head, () => connection === 'close' && socket.destroySoon());
+        }
+        received += chunk.length;
+      });
+      const bodyFile = fileOf('large', Buffer.alloc(64 * MB));
+      const { error, result } = await fetchOne({ url: server.url }, { bodyFile });
+      expect(error).toEqual({ code: 'HTTP_STATUS', message: '413 Too Large' });
+      expect(result?.status).toBe(413);
+      expect(received).toBeLessThan(32 * MB);
+    },
+  );
 });
 
 describe('--form', () => {

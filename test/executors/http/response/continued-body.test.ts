@@ -194,6 +194,17 @@ describe('a server that answers a request for the rest', () => {
     ],
     ['with several parts', lie(206, { 'content-type': 'multipart/byteranges; boundary=x', etag: ETAG })],
     ['with an encoding', lie(206, { 'content-range': rest, etag: ETAG, 'content-encoding': 'gzip' })],
+    ['with 200 and the rest', lie(200, { 'content-range': rest, etag: ETAG })],
+    ['with 200 and the rest, without saying so', lie(200, { 'content-length': 3 * MB, etag: ETAG })],
+    [
+      'with a range in the syntax of requests',
+      lie(206, { 'content-range': rest.replace(' ', '='), etag: ETAG }),
+    ],
+    [
+      'with a range that begins earlier',
+      lie(206, { 'content-range': `bytes ${3 * MB - 512}-${6 * MB - 1}/${6 * MB}`, etag: ETAG }),
+    ],
+    ['with 206 and the whole', lie(206, { 'content-range': `bytes 0-${6 * MB - 1}/${6 * MB}`, etag: ETAG })],
     ['with an empty 206', lie(206, { 'content-range': rest, etag: ETAG, 'content-length': 0 })],
   ])('%s gives the whole of one version', async (_, answer) => {
     const { whole, dir } = await twice(answer);

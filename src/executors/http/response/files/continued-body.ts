@@ -42,7 +42,17 @@ export function headersFor({ version, bytes }: Partial): HeaderList {
 
 /** Returns whether a response to `headersFor` is of no use: the request is sent again without them. */
 export function isRefusal(partial: Partial, status: number, headers: AnswerHeaders): boolean {
+  if (status === 200) return isPartOf(partial, headers);
   return status === 416 || (status === 206 && totalOf(partial, headers) === undefined);
+}
+
+/** Returns whether a 200 has a part of the body: some servers send the rest, and only the status is wrong. */
+function isPartOf({ version }: Partial, headers: AnswerHeaders): boolean {
+  const { 'content-range': range, 'content-length': length } = headers;
+  const [, first, last, all] = /^bytes[ =]+(\d+)-(\d+)\/(\d+)$/i.exec(String(range).trim()) ?? [];
+  if (all !== undefined) return Number(first) > 0 || Number(last) + 1 < Number(all);
+  if (version.length === undefined || length === undefined || isCoded(headers)) return false;
+  return Number(length) < version.length && validatorOf(headers) === version.validator;
 }
 
 /**
