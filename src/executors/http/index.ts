@@ -133,12 +133,14 @@ function shown({ method, target, content }: Request): string {
 
 /** Returns the function that writes requests as curl command lines. */
 async function curlWriter(
-  { header: typed = [], userAgent = 'taskpipe', insecure = false }: HttpOptions,
+  options: HttpOptions,
   { headers: read }: RequestDefaults,
   visitor: RequestLoop,
 ): Promise<(request: Request, task: Task) => string> {
   const { curlLine } = await import('./request/print-curl.ts');
+  const route = (await import('./request/curl-route.ts')).routeWords(options);
+  const { header: typed = [], userAgent = 'taskpipe', insecure = false } = options;
   const { follow } = visitor;
   return (request, { uuid }) =>
-    curlLine(request, { typed, read, userAgent, follow, insecure, key: keyOf(visitor, uuid) });
+    curlLine(request, { typed, read, userAgent, follow, insecure, route, key: keyOf(visitor, uuid) });
 }

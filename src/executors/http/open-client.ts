@@ -10,6 +10,7 @@ import { openConnector, openFreshPool, openPool } from './transport/connection-p
 import { type AddressRule, publicOr, toNetworks } from './transport/names/addresses.ts';
 import type { NameLookup } from './transport/names/name-lookup.ts';
 import type { ProxyEnvironment, ProxySettings } from './transport/proxy.ts';
+import { waysOf } from './transport/ways.ts';
 
 /** Client with what must be closed after its last request. */
 export interface OpenClient {
@@ -28,7 +29,8 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
   const settings = proxy?.proxySettings(options.proxy, env);
   const mayConnect = await addressRule(options, settings);
   const names = await openNames(options);
-  const connector = openConnector({ timeout: defaults.timeout, insecure, lenient, mayConnect, names });
+  const base = { timeout: defaults.timeout, insecure, lenient, names, ...waysOf(options) };
+  const connector = openConnector({ ...base, mayConnect });
   const pool = openPool(connector.connect, lenient);
   let fresh: Agent | undefined;
   const freshPool = (): Agent => {
@@ -43,7 +45,10 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
     options.cache === undefined
       ? undefined
       : await (await import('./transport/http-cache.ts')).openCache(options.cache, maxBody);
-  const proxies = settings === undefined ? undefined : proxy?.openProxies(settings, pool, connector);
+  const proxies =
+    settings === undefined
+      ? undefined
+      : (await import('./transport/proxy-routes.ts')).openProxies(settings, pool, connector);
   const usualHeaders = defaults.headers;
   return {
     client: createClient({
@@ -99,9 +104,10 @@ async function addressRule(
       '--allow-address makes exceptions to --deny-private; add --deny-private',
     );
   }
-  if (proxies !== undefined) {
+  if (proxies !== undefined && !proxies.looksUpHere) {
     const message = `--deny-private cannot be used with a proxy (${proxies.from}), which chooses addresses itself`;
-    throw new TaskpipeError('USAGE', `${message}; no_proxy='*' disables the proxy`);
+    const advice = "no_proxy='*' disables the proxy, and socks5:// makes this process choose the addresses";
+    throw new TaskpipeError('USAGE', `${message}; ${advice}`);
   }
   return publicOr(allowAddress === undefined ? new BlockList() : toNetworks(allowAddress));
 }

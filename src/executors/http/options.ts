@@ -16,6 +16,7 @@ import type { BodyMode } from './response/body.ts';
 import { compileRegex, compileStatuses } from './response/expect.ts';
 import { retryOptions } from './response/retry-options.ts';
 import { toNetworks, toServers } from './transport/names/addresses.ts';
+import { routeOptions } from './transport/route-options.ts';
 
 /** Default of `--timeout`, in milliseconds: 30 s. */
 export const TIMEOUT = 30_000;
@@ -142,12 +143,7 @@ export const httpOptions = {
   }),
   /** Keeps the response headers in the result. */
   headers: flag('keep the response headers in the result'),
-  /** Url of an HTTP proxy for all requests. */
-  proxy: text('HTTP proxy for all requests; default: http_proxy and related variables', {
-    placeholder: 'URL',
-    details:
-      'https urls go through a tunnel (CONNECT). no_proxy does not apply to this option. SOCKS is not supported.',
-  }),
+  ...routeOptions,
   /** DNS servers, such as `1.1.1.1,[::1]:5353`. Default: those of the system. */
   resolver: value(
     'DNS servers to use, such as 1.1.1.1,[::1]:5353; default: those of the system',

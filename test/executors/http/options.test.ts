@@ -54,6 +54,6 @@ describe('the options of --http', () => {
     await expect(open({ method: 'fetch' })).rejects.toMatchObject({ code: 'USAGE' });
     await expect(open({ url: '{' })).rejects.toMatchObject({ code: 'USAGE' });
     await expect(open({ body: 'html' as never })).rejects.toMatchObject({ code: 'USAGE' });
-    await expect(open({ proxy: 'socks5://h' })).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(open({ proxy: 'socks4://h' })).rejects.toMatchObject({ code: 'USAGE' });
   });
 });

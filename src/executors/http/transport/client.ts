@@ -10,7 +10,7 @@ import { ACCEPT_ENCODING, decoded, isCoded } from './decode.ts';
 import { Exchange, type ExchangeLimits } from './exchange.ts';
 import type { Cache } from './http-cache.ts';
 import type { HttpFault } from './http-failure.ts';
-import type { Proxies, Route } from './proxy.ts';
+import type { Proxies, Route } from './proxy-routes.ts';
 import type { Deadline } from './request-deadline.ts';
 
 export interface ClientOptions {

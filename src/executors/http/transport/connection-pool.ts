@@ -1,8 +1,10 @@
-import { isIP, type Socket } from 'node:net';
+import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { Agent, buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import { Connection } from './connection.ts';
+import { type Detours, detoured, type Place } from './detours.ts';
 import { isShortage, makeRoom } from './local-shortage.ts';
 import { type AddressRule, deniedError, guardedLookup } from './names/addresses.ts';
+import { type LocalAddress, noLocalAddress } from './names/local-address.ts';
 import type { NameLookup } from './names/name-lookup.ts';
 
 /** Arguments of `dispatch`: those of undici, and the exchange that learns its connection. */
@@ -22,6 +24,10 @@ export interface PoolOptions {
   readonly names: NameLookup;
   /** Addresses that may be connected to. Default: all. */
   readonly mayConnect?: AddressRule | undefined;
+  /** Local address of connections. Default: chosen by the system. */
+  readonly local?: LocalAddress | undefined;
+  /** Places of `--connect-to` and `--resolve`. */
+  readonly detours?: Detours | undefined;
 }
 
 /** Makes connections, and aborts those that are being made. */
@@ -29,7 +35,12 @@ export interface Connector {
   /** Longest time to make a connection, in milliseconds. */
   readonly timeout: number;
   readonly lenient: boolean;
+  readonly detours: Detours | undefined;
   readonly connect: buildConnector.connector;
+  /** Connects to a proxy, whose address need not be allowed. */
+  readonly toProxy: buildConnector.connector;
+  /** Looks up the address of a place. Rejects if it is not allowed. */
+  resolve(place: Place): Promise<Place>;
   /** Counts a connection as still being made, so that `abandon` closes it. */
   hold(socket: Socket): void;
   /** Ends `hold`. */
@@ -73,12 +84,14 @@ function poolMaker(isLenient: boolean): (origin: string | URL, options: object) 
 /** Options that turn off undici's own timeouts: the deadline of an attempt is total, and ours. */
 const UNLIMITED = { headersTimeout: 0, bodyTimeout: 0 } as const;
 
-export function openConnector({ timeout, insecure, lenient, mayConnect, names }: PoolOptions): Connector {
+export function openConnector(options: PoolOptions): Connector {
+  const { timeout, insecure, lenient, mayConnect, names, local, detours } = options;
   const lookup = mayConnect === undefined ? names.lookup : guardedLookup(mayConnect, names.lookup);
   // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 would otherwise switch verification off unnoticed.
-  const build = buildConnector({ timeout, rejectUnauthorized: !insecure, lookup }) as (
-    ...args: Parameters<buildConnector.connector>
-  ) => Socket;
+  const build = buildConnector({
+    ...{ timeout, rejectUnauthorized: !insecure, lookup },
+    ...(local !== undefined && { family: local.family }),
+  }) as (...args: Parameters<buildConnector.connector>) => Socket;
   const opening = new Set<Socket>();
   const waiting = new Set<NodeJS.Timeout>();
   /** Makes a connection. While files or ports are short here, it waits, since the host is not at fault. */
@@ -94,25 +107,56 @@ export function openConnector({ timeout, insecure, lenient, mayConnect, names }:
     });
     opening.add(socket);
   };
+  const connect: buildConnector.connector = (target, done) => {
+    const { hostname, httpSocket } = target;
+    const end = performance.now() + timeout;
+    // An address is not looked up, so the lookup does not check it.
+    if (mayConnect !== undefined && !httpSocket && isIP(hostname) !== 0 && !mayConnect(hostname)) {
+      queueMicrotask(() => done(deniedError(), null));
+    } else if (local === undefined || httpSocket) make(target, done, end);
+    else {
+      const localAddress = local.for(hostname);
+      if (localAddress === undefined) queueMicrotask(() => done(noLocalAddress(hostname), null));
+      else make({ ...target, localAddress }, done, end);
+    }
+  };
+  const ways = mayConnect === undefined ? undefined : openConnector({ ...options, mayConnect: undefined });
+  const through = detours === undefined ? connect : detoured(connect, detours);
   return {
     timeout,
     lenient,
-    connect(target, done) {
-      // An address is not looked up, so the lookup does not check it.
-      if (mayConnect !== undefined && isIP(target.hostname) !== 0 && !mayConnect(target.hostname)) {
-        queueMicrotask(() => done(deniedError(), null));
-        return;
-      }
-      make(target, done, performance.now() + timeout);
-    },
+    detours,
+    connect: through,
+    toProxy: ways?.connect ?? through,
+    resolve: (place) => resolved(place, lookup, mayConnect),
     hold: (socket) => void opening.add(socket),
     release: (socket) => void opening.delete(socket),
     abandon() {
+      ways?.abandon();
       names.cancel();
       for (const timer of waiting) clearTimeout(timer);
       for (const socket of opening) socket.destroy();
     },
   };
+}
+
+/** Looks up the address of a place. Rejects if it is unknown or not allowed. */
+function resolved(
+  { hostname, port }: Place,
+  lookup: LookupFunction,
+  mayConnect: AddressRule | undefined,
+): Promise<Place> {
+  return new Promise((resolve, reject) => {
+    if (isIP(hostname) !== 0) {
+      if (mayConnect?.(hostname) === false) reject(deniedError());
+      else resolve({ hostname, port });
+      return;
+    }
+    lookup(hostname, { family: 0 }, (error, address) => {
+      if (error !== null) reject(error);
+      else resolve({ hostname: String(address), port });
+    });
+  });
 }
 
 /** Opens a keep-alive pool for all origins. The stage limits the number of connections. */

@@ -2,7 +2,7 @@ import { systemCode } from '../../../core/base/errors.ts';
 import { escapeControls } from '../../../core/base/terminal-text.ts';
 import { DENIED } from './names/addresses.ts';
 import { BAD_ANSWER } from './response-head.ts';
-import { type ProxyError, REFUSED } from './tunnel.ts';
+import { type ProxyError, REFUSED, UNAUTHORIZED } from './tunnel.ts';
 
 /** Failure of an exchange. */
 export interface HttpFault {
@@ -16,6 +16,8 @@ export interface HttpFault {
   readonly again: 'always' | 'idempotent' | 'never';
   /** Error that ends the stage, such as a full disk. */
   readonly fatal?: Error;
+  /** Failure of the proxy: it cannot be reached or used, or it refuses the tunnel to this host. */
+  readonly route?: 'dead' | 'refused';
 }
 
 /** Error that stands for a failure: of a body that cannot be read while it is sent. */
@@ -61,7 +63,8 @@ const CERTIFICATE = /CERT|^UNABLE_TO_|CRL_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_
 const HANDSHAKE = /^(EPROTO|ERR_SSL_|ERR_TLS_)/;
 
 /** Returns the fault for a connection error, in words for users. */
-export function connectionFault(error: Error, progress: TransferProgress): HttpFault {
+export function connectionFault(error: Error & { readonly at?: string }, asked: TransferProgress): HttpFault {
+  const progress = error.at === undefined ? asked : { ...asked, host: `${error.at} (for ${asked.host})` };
   const { host } = progress;
   const code = codeOf(error);
   if (error instanceof FaultError) return error.fault;
@@ -88,9 +91,16 @@ export function connectionFault(error: Error, progress: TransferProgress): HttpF
 }
 
 function proxyFault({ proxy, cause }: ProxyError, progress: TransferProgress): HttpFault {
-  if (codeOf(cause) !== REFUSED) return connectionFault(cause, { ...progress, host: `the proxy ${proxy}` });
-  const message = `the proxy ${proxy} refuses a tunnel to ${progress.host}: it answered ${cause.message}`;
-  return { code: 'CONNECTION', message, again: 'always' };
+  const code = codeOf(cause);
+  if (code === UNAUTHORIZED) {
+    const message = `the proxy ${proxy} does not accept user and password, or needs them: ${cause.message}`;
+    return { code: 'CONNECTION', message: message.replace(/: $/, ''), again: 'always', route: 'dead' };
+  }
+  if (code === REFUSED) {
+    const message = `the proxy ${proxy} refuses a tunnel to ${progress.host}: ${cause.message}`;
+    return { code: 'CONNECTION', message, again: 'always', route: 'refused' };
+  }
+  return { ...connectionFault(cause, { ...progress, host: `the proxy ${proxy}` }), route: 'dead' };
 }
 
 function connectionMessage(error: Error, code: string, progress: TransferProgress): string {

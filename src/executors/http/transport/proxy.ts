@@ -1,31 +1,8 @@
 import { BlockList, isIP } from 'node:net';
-import type { Agent, Dispatcher } from 'undici';
 import { TaskpipeError } from '../../../core/base/errors.ts';
-import type { HeaderList } from '../request/headers.ts';
-import { basic, shownUrl, type Target } from '../request/target.ts';
-import { type Connector, openPool } from './connection-pool.ts';
+import { shownUrl } from '../request/target.ts';
 import { addIfNetwork } from './names/addresses.ts';
-import { proxyHost, tunnelBy } from './tunnel.ts';
-
-/** Route to a target. */
-export interface Route {
-  readonly dispatcher: Dispatcher;
-  /** Origin to connect to. */
-  readonly origin: string;
-  /** Path to request. */
-  readonly path: string;
-  /** Headers to add. */
-  readonly headers: HeaderList;
-  /** Peer for messages, if it is not the target. */
-  readonly peer?: string;
-}
-
-/** Proxies between this process and the targets. */
-export interface Proxies {
-  /** Returns the route through a proxy; undefined for a direct one. */
-  route(target: Target): Route | undefined;
-  close(): Promise<void>;
-}
+import { isSocks, socksProblem } from './socks.ts';
 
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 
@@ -35,6 +12,8 @@ export interface ProxySettings {
   readonly https: URL | undefined;
   /** Origin of the setting, such as `--proxy`. */
   readonly from: string;
+  /** True if this process looks up all addresses, and so may judge them: all proxies are `socks5://`. */
+  readonly looksUpHere: boolean;
   /** Returns whether a host, as written in a url, is reached directly. */
   isDirect(hostname: string, port: number): boolean;
 }
@@ -47,7 +26,8 @@ export interface ProxySettings {
 export function proxySettings(proxy: string | undefined, env: ProxyEnvironment): ProxySettings | undefined {
   if (proxy !== undefined) {
     const url = proxyUrl(proxy, '--proxy');
-    return { http: url, https: url, from: '--proxy', isDirect: () => false };
+    const looksUpHere = isLocalLookup(url);
+    return { http: url, https: url, from: '--proxy', looksUpHere, isDirect: () => false };
   }
   const from = (name: string): [value: string, name: string] | undefined => {
     const found = [name, name.toUpperCase()].find((one) => (env[one] ?? '') !== '');
@@ -59,24 +39,39 @@ export function proxySettings(proxy: string | undefined, env: ProxyEnvironment):
   const [, name] = plain ?? secure ?? [];
   const exceptions = from('no_proxy')?.[0] ?? '';
   if (name === undefined || exceptions.trim() === '*') return undefined;
+  const http = plain && proxyUrl(...plain);
+  const https = secure && proxyUrl(...secure);
   return {
-    http: plain && proxyUrl(...plain),
-    https: secure && proxyUrl(...secure),
-    from: name,
+    ...{ http, https, from: name },
+    looksUpHere: [http, https].every((one) => one === undefined || isLocalLookup(one)),
     isDirect: compileNoProxy(exceptions),
   };
 }
 
-function proxyUrl(text: string, from: string): URL {
+/** Parses the url of a proxy; without a scheme it is `http://`. @throws {TaskpipeError} `USAGE` */
+export function proxyUrl(text: string, from: string): URL {
   let url: URL | undefined;
   try {
     url = new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
   } catch {
     // reported below
   }
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
-  const rule = 'must be the url of an HTTP proxy (SOCKS is not supported)';
-  throw new TaskpipeError('USAGE', `${from} ${rule}; got ${shownUrl(text)}`);
+  const problem = url === undefined ? 'it is not a url' : problemOf(url);
+  if (url !== undefined && problem === undefined) return url;
+  const rule = 'must be the url of a proxy with http://, https://, socks5:// or socks5h://';
+  throw new TaskpipeError('USAGE', `${from} ${rule}; got ${shownUrl(text)}: ${problem}`);
+}
+
+/** Returns whether this process looks up the names of hosts behind a proxy. */
+function isLocalLookup({ protocol }: URL): boolean {
+  return protocol === 'socks5:';
+}
+
+/** Returns what is wrong with the url of a proxy; undefined if it is right. */
+function problemOf(url: URL): string | undefined {
+  if (isSocks(url)) return socksProblem(url);
+  if (url.protocol === 'http:' || url.protocol === 'https:') return undefined;
+  return url.protocol.startsWith('socks') ? 'only version 5 of SOCKS is supported' : 'unknown protocol';
 }
 
 /**
@@ -113,44 +108,4 @@ export function compileNoProxy(list: string): (hostname: string, port: number) =
 /** Returns a host without the brackets of IPv6 and without a trailing dot. */
 function bare(host: string): string {
   return host.replace(/^\[|\]$|\.$/g, '').toLowerCase();
-}
-
-/**
- * Opens routes through proxies. A request over http goes to the proxy with its whole url; one over https goes
- * through a tunnel (CONNECT).
- * @param direct pool of connections, also to proxies
- */
-export function openProxies(settings: ProxySettings, direct: Agent, connector: Connector): Proxies {
-  const tunnels = new Map<string, Agent>();
-  const tunnelsBy = (proxy: URL): Agent => {
-    let pool = tunnels.get(proxy.href);
-    if (pool === undefined) {
-      pool = openPool(tunnelBy(proxy, credentialsOf(proxy), connector), connector.lenient);
-      tunnels.set(proxy.href, pool);
-    }
-    return pool;
-  };
-  return {
-    route(target) {
-      const { protocol, hostname, port, host } = new URL(target.origin);
-      const isPlain = protocol === 'http:';
-      const proxy = isPlain ? settings.http : settings.https;
-      if (proxy === undefined) return undefined;
-      if (settings.isDirect(hostname, port === '' ? (isPlain ? 80 : 443) : Number(port))) return undefined;
-      if (!isPlain)
-        return { dispatcher: tunnelsBy(proxy), origin: target.origin, path: target.path, headers: [] };
-      const credentials = credentialsOf(proxy);
-      const authorization = credentials === undefined ? [] : ['proxy-authorization', credentials];
-      const headers = ['host', host, ...authorization];
-      const peer = `the proxy ${proxyHost(proxy)}`;
-      return { dispatcher: direct, origin: proxy.origin, path: target.href, headers, peer };
-    },
-    async close() {
-      await Promise.all([...tunnels.values()].map((tunnel) => tunnel.destroy()));
-    },
-  };
-}
-
-function credentialsOf({ username, password }: URL): string | undefined {
-  return username === '' && password === '' ? undefined : basic(username, password);
 }
