@@ -67,7 +67,7 @@ async function started(port: number, program: string, words: readonly string[]):
 }
 
 /** Waits until a process accepts connections, for at most 15 seconds. */
-async function isListening(port: number, child: ChildProcess): Promise<void> {
+export async function isListening(port: number, child: ChildProcess): Promise<void> {
   for (const end = performance.now() + 15_000; performance.now() < end; await sleep(20)) {
     if (child.exitCode !== null) throw new Error(`${child.spawnfile} ended with ${child.exitCode}`);
     const socket = connect(port, '127.0.0.1');

@@ -138,7 +138,7 @@ async function curlWriter(
   visitor: RequestLoop,
 ): Promise<(request: Request, task: Task) => string> {
   const { curlLine } = await import('./request/print-curl.ts');
-  const route = (await import('./request/curl-route.ts')).routeWords(options);
+  const route = (await import('./transport/routes/curl-route.ts')).routeWords(options);
   const { header: typed = [], userAgent = 'taskpipe', insecure = false } = options;
   const { follow } = visitor;
   return (request, { uuid }) =>

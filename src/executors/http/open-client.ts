@@ -6,11 +6,12 @@ import { TaskpipeError } from '../../core/base/errors.ts';
 import { checked, type HttpOptions, MAX_BODY } from './options.ts';
 import type { RequestDefaults } from './request/build-request.ts';
 import { type Client, createClient } from './transport/client.ts';
-import { openConnector, openFreshPool, openPool } from './transport/connection-pool.ts';
+import { type Connector, openConnector, openFreshPool, openPool } from './transport/connection-pool.ts';
 import { type AddressRule, publicOr, toNetworks } from './transport/names/addresses.ts';
 import type { NameLookup } from './transport/names/name-lookup.ts';
 import type { ProxyEnvironment, ProxySettings } from './transport/proxy.ts';
-import { waysOf } from './transport/ways.ts';
+import type { OpenSender } from './transport/routes/proxy-routes.ts';
+import { waysOf } from './transport/routes/ways.ts';
 
 /** Client with what must be closed after its last request. */
 export interface OpenClient {
@@ -31,7 +32,9 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
   const names = await openNames(options);
   const base = { timeout: defaults.timeout, insecure, lenient, names, ...waysOf(options) };
   const connector = openConnector({ ...base, mayConnect });
-  const pool = openPool(connector.connect, lenient);
+  const both = options.http2 ? openConnector({ ...base, mayConnect, allowH2: true }) : undefined;
+  const openSender = await senderOf(connector, both);
+  const pool = openSender(({ connect }) => connect);
   let fresh: Agent | undefined;
   const freshPool = (): Agent => {
     fresh ??= openFreshPool(connector.connect, lenient);
@@ -48,7 +51,12 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
   const proxies =
     settings === undefined
       ? undefined
-      : (await import('./transport/proxy-routes.ts')).openProxies(settings, pool, connector);
+      : (await import('./transport/routes/proxy-routes.ts')).openProxies(
+          settings,
+          pool,
+          connector,
+          openSender,
+        );
   const usualHeaders = defaults.headers;
   return {
     client: createClient({
@@ -64,10 +72,22 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
     }),
     async close() {
       connector.abandon();
+      both?.abandon();
       await Promise.all([pool.destroy(), fresh?.destroy(), proxies?.close()]);
       await cookies?.save();
     },
   };
+}
+
+/**
+ * Returns the function that opens pools.
+ * @param both connector that offers HTTP/2 too. Default: only HTTP/1.1 is used
+ */
+async function senderOf(connector: Connector, both: Connector | undefined): Promise<OpenSender> {
+  const { lenient, timeout } = connector;
+  if (both === undefined) return (by) => openPool(by(connector), lenient);
+  const { openHttp2Pool } = await import('./transport/http2/http2-pool.ts');
+  return (by) => openHttp2Pool(by(both), openPool(by(connector), lenient), timeout);
 }
 
 /**

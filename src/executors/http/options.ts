@@ -16,7 +16,7 @@ import type { BodyMode } from './response/body.ts';
 import { compileRegex, compileStatuses } from './response/expect.ts';
 import { retryOptions } from './response/retry-options.ts';
 import { toNetworks, toServers } from './transport/names/addresses.ts';
-import { routeOptions } from './transport/route-options.ts';
+import { routeOptions } from './transport/routes/route-options.ts';
 
 /** Default of `--timeout`, in milliseconds: 30 s. */
 export const TIMEOUT = 30_000;

@@ -1,22 +1,21 @@
-import type { Agent } from 'undici';
 import { type HeaderList, headerValue, mergeHeaders } from '../request/headers.ts';
 import { type HttpRequest, isRedirect } from '../request/redirect.ts';
 import type { Target } from '../request/target.ts';
 import { type OpenUpload, openUpload } from '../request/upload.ts';
 import { type Answer, type AnswerHeaders, type BodyStore, isFault } from './answer.ts';
-import type { Dispatch } from './connection-pool.ts';
+import type { Dispatch, Sender } from './connection-pool.ts';
 import type { Cookies } from './cookies.ts';
 import { ACCEPT_ENCODING, decoded, isCoded } from './decode.ts';
 import { Exchange, type ExchangeLimits } from './exchange.ts';
 import type { Cache } from './http-cache.ts';
 import type { HttpFault } from './http-failure.ts';
-import type { Proxies, Route } from './proxy-routes.ts';
 import type { Deadline } from './request-deadline.ts';
+import type { Proxies, Route } from './routes/proxy-routes.ts';
 
 export interface ClientOptions {
-  readonly pool: Agent;
+  readonly pool: Sender;
   /** Returns a pool whose connections are used once. */
-  readonly freshPool: () => Agent;
+  readonly freshPool: () => Sender;
   readonly proxies: Proxies | undefined;
   readonly cookies: Cookies | undefined;
   readonly cache: Cache | undefined;
@@ -101,7 +100,7 @@ export function createClient(options: ClientOptions): Client {
     route: Route | undefined,
     peer: string,
   ): Promise<Answer | HttpFault> => {
-    for (let used = pool; ; used = freshPool()) {
+    for (let used: Sender = pool; ; used = freshPool()) {
       const started = new Exchange(peer, hop.method, limits);
       trip.enter(started);
       const upload =

@@ -1,22 +1,30 @@
 import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { Agent, buildConnector, Client, type Dispatcher, Pool } from 'undici';
-import { Connection } from './connection.ts';
-import { type Detours, detoured, type Place } from './detours.ts';
+import { Connection, type Line } from './connection.ts';
 import { isShortage, makeRoom } from './local-shortage.ts';
 import { type AddressRule, deniedError, guardedLookup } from './names/addresses.ts';
 import { type LocalAddress, noLocalAddress } from './names/local-address.ts';
 import type { NameLookup } from './names/name-lookup.ts';
+import { type Detours, detoured, type Endpoint } from './routes/detours.ts';
 
 /** Arguments of `dispatch`: those of undici, and the exchange that learns its connection. */
 export interface Dispatch extends Dispatcher.DispatchOptions {
-  readonly exchange: { line: Connection | undefined };
+  readonly exchange: { line: Line | undefined };
   /** Dispatcher to use instead of the pool. */
-  readonly by?: Dispatcher;
+  readonly by?: Sender;
+}
+
+/** Sends requests on connections of its own: the part of undici's dispatchers that is used. */
+export interface Sender {
+  dispatch(options: Dispatch, handler: Dispatcher.DispatchHandler): boolean;
+  destroy(): Promise<void>;
 }
 
 export interface PoolOptions {
   /** Longest time to make a connection, in milliseconds. */
   readonly timeout: number;
+  /** True if HTTP/2 is offered to servers, beside HTTP/1.1. */
+  readonly allowH2?: boolean;
   /** True if any certificate is accepted. */
   readonly insecure: boolean;
   /** True if answers are accepted that leave the end of their body uncertain. */
@@ -40,7 +48,7 @@ export interface Connector {
   /** Connects to a proxy, whose address need not be allowed. */
   readonly toProxy: buildConnector.connector;
   /** Looks up the address of a place. Rejects if it is not allowed. */
-  resolve(place: Place): Promise<Place>;
+  resolve(place: Endpoint): Promise<Endpoint>;
   /** Counts a connection as still being made, so that `abandon` closes it. */
   hold(socket: Socket): void;
   /** Ends `hold`. */
@@ -85,11 +93,11 @@ function poolMaker(isLenient: boolean): (origin: string | URL, options: object) 
 const UNLIMITED = { headersTimeout: 0, bodyTimeout: 0 } as const;
 
 export function openConnector(options: PoolOptions): Connector {
-  const { timeout, insecure, lenient, mayConnect, names, local, detours } = options;
+  const { timeout, insecure, lenient, mayConnect, names, local, detours, allowH2 = false } = options;
   const lookup = mayConnect === undefined ? names.lookup : guardedLookup(mayConnect, names.lookup);
   // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 would otherwise switch verification off unnoticed.
   const build = buildConnector({
-    ...{ timeout, rejectUnauthorized: !insecure, lookup },
+    ...{ timeout, rejectUnauthorized: !insecure, lookup, allowH2 },
     ...(local !== undefined && { family: local.family }),
   }) as (...args: Parameters<buildConnector.connector>) => Socket;
   const opening = new Set<Socket>();
@@ -142,10 +150,10 @@ export function openConnector(options: PoolOptions): Connector {
 
 /** Looks up the address of a place. Rejects if it is unknown or not allowed. */
 function resolved(
-  { hostname, port }: Place,
+  { hostname, port }: Endpoint,
   lookup: LookupFunction,
   mayConnect: AddressRule | undefined,
-): Promise<Place> {
+): Promise<Endpoint> {
   return new Promise((resolve, reject) => {
     if (isIP(hostname) !== 0) {
       if (mayConnect?.(hostname) === false) reject(deniedError());

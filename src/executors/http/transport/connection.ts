@@ -20,6 +20,13 @@ export function closeIdle(): boolean {
   return false;
 }
 
+/** Connection, or a part of it, as an exchange uses it. */
+export type Line = Pick<
+  Connection,
+  | ('socket' | 'hasExcess' | 'hasAnswer' | 'uses' | 'isLenient' | 'isPaused')
+  | ('begin' | 'end' | 'pause' | 'resume')
+>;
+
 /** Bytes that come next: of an answer's head, of its body, or none that matter. */
 type Expects = 'head' | 'body' | 'nothing';
 

@@ -59,6 +59,9 @@ const CONNECTING: Readonly<Record<string, (host: string) => string>> = {
 /** Errors of the parser about heads that `--lenient` repairs. */
 const LENIENT = /invalid (header|character in content-length)|missing expected/i;
 
+/** Start of the first frame of an HTTP/2 server: a length, the type 4, flags, and the stream 0. */
+const HTTP2_SETTINGS = /^\0\0[\0-\x7f]\x04\0\0\0\0\0/;
+
 const CERTIFICATE = /CERT|^UNABLE_TO_|CRL_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED/;
 const HANDSHAKE = /^(EPROTO|ERR_SSL_|ERR_TLS_)/;
 
@@ -75,6 +78,10 @@ export function connectionFault(error: Error & { readonly at?: string }, asked: 
   }
   if (CERTIFICATE.test(code)) {
     const message = `the certificate of ${host} is not trusted: ${error.message} (--insecure trusts any)`;
+    return { code: 'TLS', message, again: 'never' };
+  }
+  if (/NO_APPLICATION_PROTOCOL/.test(code)) {
+    const message = `${host} does not speak HTTP/1.1 (--http2 uses HTTP/2)`;
     return { code: 'TLS', message, again: 'never' };
   }
   if (HANDSHAKE.test(code)) {
@@ -109,6 +116,8 @@ function connectionMessage(error: Error, code: string, progress: TransferProgres
   if (code === BAD_ANSWER) return `the answer of ${host} is invalid: ${error.message}`;
   if (code === 'ERR_ASSERTION') return `${host} sends an answer that cannot be read`;
   if (error.name === 'HTTPParserError') {
+    if (HTTP2_SETTINGS.test(String((error as { data?: unknown }).data)))
+      return `${host} speaks only HTTP/2 (--http2 uses it for https urls)`;
     const advice = LENIENT.test(error.message) ? ' (--lenient may accept it)' : '';
     return `${host} does not answer in HTTP/1.1: ${reasonOf(error)}${advice}`;
   }

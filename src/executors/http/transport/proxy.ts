@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net';
 import { TaskpipeError } from '../../../core/base/errors.ts';
 import { shownUrl } from '../request/target.ts';
 import { addIfNetwork } from './names/addresses.ts';
-import { isSocks, socksProblem } from './socks.ts';
+import { isSocks, socksProblem } from './routes/socks.ts';
 
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 

@@ -2,7 +2,7 @@ import { type ClientRequest, request } from 'node:http';
 import type { Socket } from 'node:net';
 import type { buildConnector } from 'undici';
 import type { Connector } from './connection-pool.ts';
-import { placeOf, shownPlace } from './detours.ts';
+import { endpointOf, shownEndpoint } from './routes/detours.ts';
 
 type Connect = buildConnector.connector;
 
@@ -34,9 +34,9 @@ export function tunnelBy(proxy: URL, authorization: string | undefined, connecto
   return (target, done) => {
     connector.toProxy(way, (error, socket) => {
       if (error !== null) return done(byProxy(proxy, error), null);
-      const place = placeOf(target);
+      const place = endpointOf(target);
       connector.hold(socket);
-      const asked = shownPlace(connector.detours?.connectTo(place) ?? place);
+      const asked = shownEndpoint(connector.detours?.connectTo(place) ?? place);
       const asking = ask(socket, asked, authorization, (refusal) => {
         connector.release(socket);
         if (refusal !== null) done(byProxy(proxy, refusal), null);

@@ -1,7 +1,7 @@
 /* --connect-to, --resolve and --interface, which mean what they mean in curl. */
 import { networkInterfaces } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { toRedirection, toResolution } from '../../../../../src/executors/http/transport/detours.ts';
+import { toRedirection, toResolution } from '../../../../../src/executors/http/transport/routes/detours.ts';
 import { closedPort, serve, serveTls } from '../../../../support/http-server.ts';
 import { sh } from '../../../../support/run.ts';
 import { fetchOne } from '../../support.ts';

@@ -1,6 +1,6 @@
-import { parseOption } from '../../../core/options/option.ts';
+import { parseOption } from '../../../../core/options/option.ts';
+import { type LocalAddress, localAddress } from '../names/local-address.ts';
 import { type Detours, detoursOf } from './detours.ts';
-import { type LocalAddress, localAddress } from './names/local-address.ts';
 import { type RouteOptions, routeOptions } from './route-options.ts';
 
 /** Ways of connections that options change. */

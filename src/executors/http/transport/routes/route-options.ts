@@ -1,6 +1,6 @@
-import { text, values } from '../../../core/options/declare.ts';
-import type { LibraryOptions } from '../../../core/options/library-options.ts';
-import { CONCEALED } from '../../../core/options/secrets.ts';
+import { flag, text, values } from '../../../../core/options/declare.ts';
+import type { LibraryOptions } from '../../../../core/options/library-options.ts';
+import { CONCEALED } from '../../../../core/options/secrets.ts';
 import { toRedirection, toResolution } from './detours.ts';
 
 /** Options of the way from this process to the servers. */
@@ -37,6 +37,11 @@ export const routeOptions = {
     placeholder: 'ADDR|NAME',
     details:
       'The name of an interface stands for its first address, of IPv4 if it has one. Names of hosts are then looked up for that family only. The system still chooses the interface by its routes.',
+  }),
+  /** Uses HTTP/2 with servers that offer it. */
+  http2: flag('use HTTP/2 with https servers that offer it', {
+    details:
+      'Requests then share a connection, as many at once as the server allows. Servers without HTTP/2 get HTTP/1.1, as do all http urls.',
   }),
 };
 

@@ -1,14 +1,14 @@
-import type { Agent, Dispatcher } from 'undici';
-import type { HeaderList } from '../request/headers.ts';
-import { basic, type Target } from '../request/target.ts';
-import { type Connector, openPool } from './connection-pool.ts';
-import type { ProxySettings } from './proxy.ts';
+import type { buildConnector } from 'undici';
+import type { HeaderList } from '../../request/headers.ts';
+import { basic, type Target } from '../../request/target.ts';
+import type { Connector, Sender } from '../connection-pool.ts';
+import type { ProxySettings } from '../proxy.ts';
+import { proxyHost, tunnelBy } from '../tunnel.ts';
 import { isSocks, socksBy } from './socks.ts';
-import { proxyHost, tunnelBy } from './tunnel.ts';
 
 /** Route to a target. */
 export interface Route {
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: Sender;
   /** Origin to connect to. */
   readonly origin: string;
   /** Path to request. */
@@ -26,20 +26,28 @@ export interface Proxies {
   close(): Promise<void>;
 }
 
+/** Opens a pool whose connections are made in some way. */
+export type OpenSender = (by: (connector: Connector) => buildConnector.connector) => Sender;
+
 /**
  * Opens routes through proxies. A request over http goes to an HTTP proxy with its whole url; one over https goes
  * through a tunnel (CONNECT), as all do through SOCKS5 and to other places (`--connect-to`).
  * @param direct pool of connections, also to proxies
+ * @param open opens a pool for connections that are made through a proxy
  */
-export function openProxies(settings: ProxySettings, direct: Agent, connector: Connector): Proxies {
-  const tunnels = new Map<string, Agent>();
-  const tunnelsBy = (proxy: URL): Agent => {
+export function openProxies(
+  settings: ProxySettings,
+  direct: Sender,
+  { detours }: Connector,
+  open: OpenSender,
+): Proxies {
+  const tunnels = new Map<string, Sender>();
+  const tunnelsBy = (proxy: URL): Sender => {
     let pool = tunnels.get(proxy.href);
     if (pool === undefined) {
-      const connect = isSocks(proxy)
-        ? socksBy(proxy, connector)
-        : tunnelBy(proxy, credentialsOf(proxy), connector);
-      pool = openPool(connect, connector.lenient);
+      pool = open((connector) =>
+        isSocks(proxy) ? socksBy(proxy, connector) : tunnelBy(proxy, credentialsOf(proxy), connector),
+      );
       tunnels.set(proxy.href, pool);
     }
     return pool;
@@ -55,7 +63,7 @@ export function openProxies(settings: ProxySettings, direct: Agent, connector: C
         port: Number(port) || (isPlain ? 80 : 443),
       };
       if (settings.isDirect(hostname, place.port)) return undefined;
-      if (!isPlain || isSocks(proxy) || connector.detours?.connectTo(place) !== undefined)
+      if (!isPlain || isSocks(proxy) || detours?.connectTo(place) !== undefined)
         return { dispatcher: tunnelsBy(proxy), origin: target.origin, path: target.path, headers: [] };
       const credentials = credentialsOf(proxy);
       const authorization = credentials === undefined ? [] : ['proxy-authorization', credentials];

@@ -1,8 +1,8 @@
 import type { buildConnector } from 'undici';
-import { unescaped } from '../request/target.ts';
-import type { Connector } from './connection-pool.ts';
-import { type Place, placeOf } from './detours.ts';
-import { byProxy, type ProxyError, proxyWay, REFUSED, UNAUTHORIZED } from './tunnel.ts';
+import { unescaped } from '../../request/target.ts';
+import type { Connector } from '../connection-pool.ts';
+import { byProxy, type ProxyError, proxyWay, REFUSED, UNAUTHORIZED } from '../tunnel.ts';
+import { type Endpoint, endpointOf } from './detours.ts';
 
 /** Answers of a SOCKS server (RFC 1928, 6) by the names that the package `socks` gives them. */
 const ANSWERS: Readonly<Record<string, string>> = {
@@ -45,8 +45,8 @@ async function destinationOf(
   target: buildConnector.Options,
   isRemote: boolean,
   { detours, resolve }: Connector,
-): Promise<Place> {
-  const place = placeOf(target);
+): Promise<Endpoint> {
+  const place = endpointOf(target);
   if (isRemote) return detours?.connectTo(place) ?? place;
   return resolve(detours?.placesFor(place)?.[0] ?? place);
 }
@@ -54,7 +54,7 @@ async function destinationOf(
 type Socket = NonNullable<buildConnector.Options['httpSocket']>;
 
 /** Asks for a connection to a place. Rejects with a {@link ProxyError}. */
-async function ask(proxy: URL, socket: Socket, { hostname, port }: Place, timeout: number): Promise<void> {
+async function ask(proxy: URL, socket: Socket, { hostname, port }: Endpoint, timeout: number): Promise<void> {
   const { SocksClient } = await import('socks');
   const way = proxyWay(proxy);
   const credentials = { userId: unescaped(proxy.username), password: unescaped(proxy.password) };

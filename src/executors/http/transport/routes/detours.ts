@@ -1,9 +1,9 @@
 import { isIP } from 'node:net';
 import type { buildConnector } from 'undici';
-import { InvalidValue } from '../../../core/options/option.ts';
+import { InvalidValue } from '../../../../core/options/option.ts';
 
 /** Host and port to connect to. */
-export interface Place {
+export interface Endpoint {
   /** Name or address, without brackets. */
   readonly hostname: string;
   readonly port: number;
@@ -12,20 +12,20 @@ export interface Place {
 /** Places that `--connect-to` and `--resolve` give instead of others. */
 export interface Detours {
   /** Returns the place that `--connect-to` gives; undefined if it gives none. */
-  connectTo(place: Place): Place | undefined;
+  connectTo(place: Endpoint): Endpoint | undefined;
   /** Returns the places to try in order, by both options; undefined if none applies. */
-  placesFor(place: Place): readonly Place[] | undefined;
+  placesFor(place: Endpoint): readonly Endpoint[] | undefined;
 }
 
 /** Rule of `--connect-to`. An undefined part matches all, or keeps what was asked for. */
 interface Redirection {
-  readonly from: Partial<Place>;
-  readonly to: Partial<Place>;
+  readonly from: Partial<Endpoint>;
+  readonly to: Partial<Endpoint>;
 }
 
 /** Rule of `--resolve`. */
 interface Resolution {
-  readonly from: Partial<Place>;
+  readonly from: Partial<Endpoint>;
   readonly addresses: readonly string[];
 }
 
@@ -59,7 +59,7 @@ export function detoursOf(
   if (connectTo.length === 0 && resolve.length === 0) return undefined;
   const redirections = connectTo.map(toRedirection);
   const resolutions = resolve.map(toResolution);
-  const redirected = (place: Place): Place | undefined => {
+  const redirected = (place: Endpoint): Endpoint | undefined => {
     const rule = redirections.find(({ from }) => matches(from, place));
     return rule && { hostname: rule.to.hostname ?? place.hostname, port: rule.to.port ?? place.port };
   };
@@ -81,16 +81,16 @@ export function detoursOf(
  */
 export function detoured(connect: buildConnector.connector, detours: Detours): buildConnector.connector {
   return (target, done) => {
-    const places = target.httpSocket ? undefined : detours.placesFor(placeOf(target));
+    const places = target.httpSocket ? undefined : detours.placesFor(endpointOf(target));
     if (places === undefined) return connect(target, done);
-    const tryPlace = ([place, ...others]: readonly Place[]): void => {
-      const { hostname, port } = place as Place;
+    const tryPlace = ([place, ...others]: readonly Endpoint[]): void => {
+      const { hostname, port } = place as Endpoint;
       const way = { protocol: 'http:', hostname, host: hostname, port: String(port) };
       connect(way, (error, socket) => {
         if (error === null && target.protocol === 'https:') connect({ ...target, httpSocket: socket }, done);
         else if (error === null) done(null, socket);
         else if (others.length > 0) tryPlace(others);
-        else done(Object.assign(error, { at: shownPlace(place as Place) }), null);
+        else done(Object.assign(error, { at: shownEndpoint(place as Endpoint) }), null);
       });
     };
     tryPlace(places);
@@ -98,21 +98,21 @@ export function detoured(connect: buildConnector.connector, detours: Detours): b
 }
 
 /** Returns host and port of a target of undici. */
-export function placeOf({ hostname, port, protocol }: buildConnector.Options): Place {
+export function endpointOf({ hostname, port, protocol }: buildConnector.Options): Endpoint {
   const usual = protocol === 'https:' ? 443 : 80;
   return { hostname: hostname.replace(/^\[|\]$/g, ''), port: port ? Number(port) : usual };
 }
 
 /** Returns `host:port`, with the brackets of IPv6. */
-export function shownPlace({ hostname, port }: Place): string {
+export function shownEndpoint({ hostname, port }: Endpoint): string {
   return isIP(hostname) === 6 ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
-function partOf(host = '', port = ''): Partial<Place> {
+function partOf(host = '', port = ''): Partial<Endpoint> {
   const hostname = host.replace(/^\[|\]$/g, '').toLowerCase();
   return { ...(hostname !== '' && { hostname }), ...(port !== '' && { port: Number(port) }) };
 }
 
-function matches(from: Partial<Place>, { hostname, port }: Place): boolean {
+function matches(from: Partial<Endpoint>, { hostname, port }: Endpoint): boolean {
   return (from.hostname ?? hostname) === hostname && (from.port ?? port) === port;
 }

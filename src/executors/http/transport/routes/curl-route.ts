@@ -1,7 +1,7 @@
-import { proxyUrl } from '../transport/proxy.ts';
-import type { RouteOptions } from '../transport/route-options.ts';
-import { proxyHost } from '../transport/tunnel.ts';
-import { quote } from './print-curl.ts';
+import { quote } from '../../request/print-curl.ts';
+import { proxyUrl } from '../proxy.ts';
+import { proxyHost } from '../tunnel.ts';
+import type { RouteOptions } from './route-options.ts';
 
 /**
  * Returns the options of curl for the way to the server, quoted for a shell. User and password of a proxy become the
@@ -19,5 +19,6 @@ export function routeWords(options: RouteOptions): string[] {
   for (const rule of connectTo) words.push('--connect-to', quote(rule));
   for (const rule of resolve) words.push('--resolve', quote(rule));
   if (own !== undefined) words.push('--interface', quote(own));
+  if (options.http2) words.push('--http2');
   return words;
 }
