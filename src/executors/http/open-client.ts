@@ -19,6 +19,9 @@ export interface OpenClient {
   close(): Promise<void>;
 }
 
+/** Longest time for a proxy of a list to make a connection, in milliseconds; others have their chance then. */
+const PROXY_TIMEOUT = 10_000;
+
 /**
  * Opens the client of an executor. Proxies, cookies, the cache and address rules are loaded only if they are used.
  * @throws {TaskpipeError} `USAGE` if options contradict each other, `IO` if a file or folder cannot be used
@@ -30,11 +33,14 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
   const settings = proxy?.proxySettings(options.proxy, env);
   const mayConnect = await addressRule(options, settings);
   const names = await openNames(options);
-  const base = { timeout: defaults.timeout, insecure, lenient, names, ...waysOf(options) };
+  const timeout = settings?.list ? Math.min(defaults.timeout / 3, PROXY_TIMEOUT) : defaults.timeout;
+  const base = { timeout, insecure, lenient, names, ...waysOf(options) };
   const connector = openConnector({ ...base, mayConnect });
   const both = options.http2 ? openConnector({ ...base, mayConnect, allowH2: true }) : undefined;
   const openSender = await senderOf(connector, both);
   const pool = openSender(({ connect }) => connect);
+  // HTTP/2 is for targets only: a proxy gets the requests themselves by HTTP/1.1.
+  const direct = both === undefined ? pool : openPool(connector.connect, lenient);
   let fresh: Agent | undefined;
   const freshPool = (): Agent => {
     fresh ??= openFreshPool(connector.connect, lenient);
@@ -53,9 +59,10 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
       ? undefined
       : (await import('./transport/routes/proxy-routes.ts')).openProxies(
           settings,
-          pool,
+          direct,
           connector,
           openSender,
+          options.info,
         );
   const usualHeaders = defaults.headers;
   return {
@@ -73,7 +80,8 @@ export async function openClient(options: HttpOptions, defaults: RequestDefaults
     async close() {
       connector.abandon();
       both?.abandon();
-      await Promise.all([pool.destroy(), fresh?.destroy(), proxies?.close()]);
+      await Promise.all([pool, direct, fresh].map((one) => one?.destroy()));
+      await proxies?.close();
       await cookies?.save();
     },
   };

@@ -195,6 +195,8 @@ interface OwnHttpOptions {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Called with each request as a curl command line. */
   readonly printCurl?: ((line: string) => void) | undefined;
+  /** Called with messages for people, such as that a proxy rests. */
+  readonly info?: ((message: string) => void) | undefined;
   /**
    * Timeout of each attempt, first to last byte, in milliseconds. Default 30 s; at most what a timer takes, 24
    * days. The `timeout` of a record overrides it.
@@ -208,10 +210,10 @@ export type HttpOptions = LibraryOptions<typeof httpOptions, OwnHttpOptions>;
 /** Returns the options from the values of the command line, the stage and the process. */
 export function fromValues(
   values: OptionValues<typeof httpOptions>,
-  { timeout, env, print, version }: Pick<Setting, 'timeout' | 'env' | 'print' | 'version'>,
+  { timeout, env, print, info, version }: Pick<Setting, 'timeout' | 'env' | 'print' | 'info' | 'version'>,
 ): HttpOptions {
   const { userAgent = `taskpipe/${version}`, printCurl } = values;
-  return { ...values, userAgent, timeout, env, printCurl: printCurl ? print : undefined };
+  return { ...values, userAgent, timeout, env, info, printCurl: printCurl ? print : undefined };
 }
 
 /** Returns the limits of bodies that go to files, in bytes. */

@@ -35,7 +35,13 @@ describe('the options of --http', () => {
       Object.entries(httpOptions).map(([name, { defaultValue }]) => [name, defaultValue]),
     );
     const said: string[] = [];
-    const setting = { timeout: 1000, env: {}, version: '1.2.3', print: (line: string) => said.push(line) };
+    const setting = {
+      timeout: 1000,
+      env: {},
+      version: '1.2.3',
+      print: (line: string) => said.push(line),
+      info: () => {},
+    };
     const options = fromValues(fallbacks as never, setting);
     expect(options).toMatchObject({
       follow: 5,

@@ -2,6 +2,7 @@ import { type HeaderList, headerValue, mergeHeaders } from '../request/headers.t
 import { type HttpRequest, isRedirect } from '../request/redirect.ts';
 import type { Target } from '../request/target.ts';
 import { type OpenUpload, openUpload } from '../request/upload.ts';
+import { isIdempotent } from '../response/retry-after.ts';
 import { type Answer, type AnswerHeaders, type BodyStore, isFault } from './answer.ts';
 import type { Dispatch, Sender } from './connection-pool.ts';
 import type { Cookies } from './cookies.ts';
@@ -10,7 +11,8 @@ import { Exchange, type ExchangeLimits } from './exchange.ts';
 import type { Cache } from './http-cache.ts';
 import type { HttpFault } from './http-failure.ts';
 import type { Deadline } from './request-deadline.ts';
-import type { Proxies, Route } from './routes/proxy-routes.ts';
+import type { Proxies } from './routes/proxy-routes.ts';
+import type { Route } from './routes/route.ts';
 
 export interface ClientOptions {
   readonly pool: Sender;
@@ -45,6 +47,8 @@ export interface Client {
     store?: BodyStore,
   ): Promise<Answer | HttpFault>;
 }
+
+const NO_PROXIES = { inTurn: undefined };
 
 const keepsAll = (): boolean => false;
 
@@ -128,9 +132,17 @@ export function createClient(options: ClientOptions): Client {
     const { target } = hop;
     const down = trip.over ?? failures?.fault(target);
     if (down !== undefined) return down;
-    const route = proxies?.route(target);
+    const { inTurn } = proxies ?? NO_PROXIES;
+    const route = inTurn === undefined ? proxies?.route(target) : undefined;
     const peer = route?.peer ?? target.host;
-    const ended = await sendOnce(hop, headers, trip, limits, route, peer);
+    const ended =
+      inTurn === undefined
+        ? await sendOnce(hop, headers, trip, limits, route, peer)
+        : await inTurn(target, {
+            mayRepeat: isIdempotent(hop.method),
+            over: () => trip.over,
+            send: (by) => sendOnce(hop, headers, trip, limits, by, by.peer ?? target.host),
+          });
     failures?.note(target, ended);
     if (isFault(ended)) return orThrow(ended);
     cookies?.take(target.href, ended.headers['set-cookie']);
@@ -209,6 +221,7 @@ function countFailures(limit: number): Failures {
     },
     note({ origin }, ended) {
       if (!isFault(ended)) inARow.delete(origin);
+      else if (ended.route === 'none') return;
       else if (ended.code === 'CONNECTION' || ended.code === 'TLS' || isUnmade(ended)) {
         inARow.set(origin, (inARow.get(origin) ?? 0) + 1);
       }

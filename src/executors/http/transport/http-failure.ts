@@ -16,8 +16,11 @@ export interface HttpFault {
   readonly again: 'always' | 'idempotent' | 'never';
   /** Error that ends the stage, such as a full disk. */
   readonly fatal?: Error;
-  /** Failure of the proxy: it cannot be reached or used, or it refuses the tunnel to this host. */
-  readonly route?: 'dead' | 'refused';
+  /**
+   * Failure of the proxy: it cannot be reached or used (`dead`), does not answer, or refuses the tunnel to this host;
+   * `none` if no proxy of a list is left.
+   */
+  readonly route?: 'dead' | 'silent' | 'refused' | 'none';
 }
 
 /** Error that stands for a failure: of a body that cannot be read while it is sent. */
@@ -107,7 +110,8 @@ function proxyFault({ proxy, cause }: ProxyError, progress: TransferProgress): H
     const message = `the proxy ${proxy} refuses a tunnel to ${progress.host}: ${cause.message}`;
     return { code: 'CONNECTION', message, again: 'always', route: 'refused' };
   }
-  return { ...connectionFault(cause, { ...progress, host: `the proxy ${proxy}` }), route: 'dead' };
+  const route = code === 'ETIMEDOUT' ? 'silent' : 'dead';
+  return { ...connectionFault(cause, { ...progress, host: `the proxy ${proxy}` }), route };
 }
 
 function connectionMessage(error: Error, code: string, progress: TransferProgress): string {

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
-import { TaskpipeError } from '../../../core/base/errors.ts';
+import { ioError, TaskpipeError } from '../../../core/base/errors.ts';
+import { quoted } from '../../../core/base/terminal-text.ts';
 import { shownUrl } from '../request/target.ts';
 import { addIfNetwork } from './names/addresses.ts';
 import { isSocks, socksProblem } from './routes/socks.ts';
@@ -10,6 +12,8 @@ export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 export interface ProxySettings {
   readonly http: URL | undefined;
   readonly https: URL | undefined;
+  /** Proxies that are used in turn for all requests, if there are several. */
+  readonly list?: readonly URL[];
   /** Origin of the setting, such as `--proxy`. */
   readonly from: string;
   /** True if this process looks up all addresses, and so may judge them: all proxies are `socks5://`. */
@@ -19,15 +23,18 @@ export interface ProxySettings {
 }
 
 /**
- * Returns the proxies of `--proxy`, which applies to all urls, or else of the usual variables: `http_proxy`,
+ * Returns the proxies of `--proxy`, a url or `@FILE`, which apply to all urls, or else of the usual variables: `http_proxy`,
  * `https_proxy`, `all_proxy` and `no_proxy`, in lower or upper case.
- * @throws {TaskpipeError} `USAGE` if a proxy cannot be used
+ * @throws {TaskpipeError} `USAGE` if a proxy cannot be used, `IO` if a file cannot be read
  */
 export function proxySettings(proxy: string | undefined, env: ProxyEnvironment): ProxySettings | undefined {
   if (proxy !== undefined) {
-    const url = proxyUrl(proxy, '--proxy');
-    const looksUpHere = isLocalLookup(url);
-    return { http: url, https: url, from: '--proxy', looksUpHere, isDirect: () => false };
+    const file = proxy.startsWith('@') ? proxy.slice(1) : undefined;
+    const list = (file === undefined ? [proxy] : linesOf(file)).map((one) => proxyUrl(one, '--proxy'));
+    const [url] = list;
+    const looksUpHere = list.every(isLocalLookup);
+    const given = { http: url, https: url, looksUpHere, isDirect: () => false };
+    return list.length > 1 ? { ...given, list, from: String(file) } : { ...given, from: '--proxy' };
   }
   const from = (name: string): [value: string, name: string] | undefined => {
     const found = [name, name.toUpperCase()].find((one) => (env[one] ?? '') !== '');
@@ -60,6 +67,21 @@ export function proxyUrl(text: string, from: string): URL {
   if (url !== undefined && problem === undefined) return url;
   const rule = 'must be the url of a proxy with http://, https://, socks5:// or socks5h://';
   throw new TaskpipeError('USAGE', `${from} ${rule}; got ${shownUrl(text)}: ${problem}`);
+}
+
+/** Reads the lines of a file of proxies; skips blank lines and comments (#). */
+function linesOf(file: string): string[] {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw ioError('cannot read --proxy', file, error);
+  }
+  const lines = text.split(/\r?\n/).map((line) => line.trim());
+  const proxies = lines.filter((line) => line !== '' && !line.startsWith('#'));
+  if (proxies.length === 0)
+    throw new TaskpipeError('USAGE', `--proxy ${quoted(file)} has no proxies, one a line`);
+  return proxies;
 }
 
 /** Returns whether this process looks up the names of hosts behind a proxy. */

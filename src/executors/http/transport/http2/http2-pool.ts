@@ -4,7 +4,8 @@
  */
 import type { Agent, buildConnector } from 'undici';
 import type { Sender } from '../connection-pool.ts';
-import { type Http2Request, Http2Session } from './http2-session.ts';
+import type { Http2Request } from './contract.ts';
+import { Http2Session } from './http2-session.ts';
 
 /**
  * Opens a pool that uses HTTP/2 with servers that choose it (ALPN), and the other pool for all others.

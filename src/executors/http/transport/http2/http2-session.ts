@@ -1,34 +1,7 @@
 import { type ClientHttp2Session, connect, constants } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import type { Dispatcher } from 'undici';
-import type { Dispatch } from '../connection-pool.ts';
+import type { Http2Owner, Http2Request, StreamSession } from './contract.ts';
 import { Http2Stream } from './http2-stream.ts';
-
-type Heard = 'onRequestStart' | 'onResponseStart' | 'onResponseData' | 'onResponseEnd' | 'onResponseError';
-
-/** Request with the handler of its answer. */
-export interface Http2Request {
-  readonly options: Dispatch;
-  readonly handler: Required<Pick<Dispatcher.DispatchHandler, Heard>>;
-  /** Number of times that it was sent and not processed. */
-  tries: number;
-}
-
-/** Owner of a session. */
-export interface Http2Owner {
-  /** Called once the server has sent its settings. */
-  onReady(): void;
-  /** Called if the connection ends before. */
-  onUnready(error: Error): void;
-  /** Called when another request may be sent. */
-  onRoom(): void;
-  /** Called when the session takes no more requests. */
-  onEnd(): void;
-  /** Sends a request again that the server has not processed. */
-  again(request: Http2Request): void;
-  /** Called if the server asks for HTTP/1.1. */
-  fallBack(): void;
-}
 
 /** Window for the data of each stream, and of all, in bytes. The defaults of 64 KB are slow over long distances. */
 const STREAM_WINDOW = 1024 * 1024;
@@ -41,7 +14,7 @@ const MEMORY = 256;
 const PATIENCE = 5000;
 
 /** Connection of HTTP/2. */
-export class Http2Session {
+export class Http2Session implements StreamSession {
   readonly #session: ClientHttp2Session;
   readonly #owner: Http2Owner;
   #error: Error | undefined;
@@ -83,12 +56,10 @@ export class Http2Session {
     return this.isUsable && !this.#isSuspect && this.#open < this.limit;
   }
 
-  /** Error of a session that has ended. */
   get endedBy(): Error | undefined {
     return this.#error ?? (this.#session.destroyed ? closedEarly() : undefined);
   }
 
-  /** Returns whether the server has certainly not processed a stream. */
   isUnprocessed(id: number | undefined): boolean {
     return id === undefined || id > this.#last;
   }
@@ -98,13 +69,11 @@ export class Http2Session {
     new Http2Stream(this, request, this.#owner).start(this.#session);
   }
 
-  /** Notes that a stream has ended. */
   leave(): void {
     this.#open--;
     if (this.hasRoom) this.#owner.onRoom();
   }
 
-  /** Checks that the server still answers, after a request that got no answer. New requests wait for that. */
   examine(): void {
     if (this.#isSuspect || this.#isClosing) return;
     this.#isSuspect = true;

@@ -9,7 +9,7 @@ import type { Dispatcher } from 'undici';
 import type { AnswerHeaders } from '../answer.ts';
 import type { Line } from '../connection.ts';
 import { FaultError } from '../http-failure.ts';
-import type { Http2Owner, Http2Request, Http2Session } from './http2-session.ts';
+import type { Http2Owner, Http2Request, StreamSession } from './contract.ts';
 
 /** Most times that a request is sent again that the server has not processed. */
 const MOST_TRIES = 20;
@@ -29,7 +29,7 @@ export class Http2Stream implements Dispatcher.DispatchController, Line {
   readonly hasExcess = false;
   readonly isLenient = false;
   readonly socket = undefined;
-  readonly #session: Http2Session;
+  readonly #session: StreamSession;
   readonly #request: Http2Request;
   readonly #owner: Http2Owner;
   #stream: ClientHttp2Stream | undefined;
@@ -37,7 +37,7 @@ export class Http2Stream implements Dispatcher.DispatchController, Line {
   #bodyError: Error | undefined;
   #isEnded = false;
 
-  constructor(session: Http2Session, request: Http2Request, owner: Http2Owner) {
+  constructor(session: StreamSession, request: Http2Request, owner: Http2Owner) {
     this.#session = session;
     this.#request = request;
     this.#owner = owner;
