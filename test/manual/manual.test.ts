@@ -74,7 +74,7 @@ describe('the help of one kind of work', () => {
   const command = all.find(({ name }) => name === 'task-exec') as (typeof all)[number];
   const { kinds = [], kindsOf = {}, kindHelp = {}, options } = command;
   const names = (text: string): string[] =>
-    [...text.matchAll(/^ {2,6}(?:-\w, )?--([a-z-]+)/gm)].map(([, one]) => one as string);
+    [...text.matchAll(/^ {2,6}(?:-\w, )?--([a-z0-9-]+)/gm)].map(([, one]) => one as string);
 
   test.each(kinds)('lists exactly the options of %s', async (kind) => {
     const used = Object.keys({ ...options, ...COMMON }).filter(

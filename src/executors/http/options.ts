@@ -156,10 +156,10 @@ export const httpOptions = {
   ),
   /** Accepts any TLS certificate. */
   insecure: flag('accept any TLS certificate'),
-  /** Refuses private and local addresses, also after redirects. Cannot be combined with a proxy. */
+  /** Refuses private and local addresses, also after redirects. Of proxies, only `socks5://` can be combined with it. */
   denyPrivate: flag('refuse private and local addresses, also after redirects', {
     details:
-      'For urls from people you do not trust. The address that a name resolves to is checked when the connection is made, so a name that changes its address does not get around it. All special-purpose ranges of IANA are refused, also inside IPv6. It cannot be used with a proxy.',
+      'For urls from people you do not trust. The address that a name resolves to is checked when the connection is made, so a name that changes its address does not get around it. All special-purpose ranges of IANA are refused, also inside IPv6. Of proxies, only socks5:// can be used with it: this process then chooses the addresses.',
   }),
   /** Exceptions to `denyPrivate`: addresses and networks such as `10.1.0.0/16,::1`. */
   allowAddress: value('exceptions to --deny-private, such as 10.1.0.0/16,::1', 'LIST', toAddresses),
