@@ -31,7 +31,7 @@ const OTHERS = new Set([
   'OTHER', // further atoms of a report
   ...['EBADNAME', 'EFORMERR', 'ENOTFOUND'], // of DNS
   ...['TRUE', 'FALSE', 'EOF', 'LZIP'], // LZIP: the beginning of a packed file
-  ...['TUNNEL_REFUSED', 'ADDRESS_DENIED', 'BAD_ANSWER'], // internal codes; users see CONNECTION and DENIED
+  ...['TUNNEL_REFUSED', 'PROXY_UNAUTHORIZED', 'ADDRESS_DENIED', 'BAD_ANSWER'], // internal codes; users see CONNECTION and DENIED
   ...[
     'COUNT',
     'LPOS',
