@@ -8,7 +8,7 @@ export const routeOptions = {
   /** Url of a proxy for all requests (`http://`, `https://`, `socks5://` or `socks5h://`), or `@FILE` with one a line. */
   proxy: text('HTTP or SOCKS5 proxy for all requests; default: http_proxy and related variables', {
     placeholder: 'URL|@FILE',
-    redact: (typed) => typed.replace(/^([a-z][a-z\d+.-]*:\/\/)?[^/]*@/i, `$1${CONCEALED}@`),
+    redact: (typed) => typed.replace(/^([a-z][a-z\d+.-]*:\/\/)?(?!@)[^/]*@/i, `$1${CONCEALED}@`),
     details:
       'https urls go through a tunnel (CONNECT), as all do through SOCKS5. With socks5h:// the proxy looks up the names of hosts, with socks5:// this process does. no_proxy does not apply to this option. @FILE is a file with a proxy on each line, which are used in turn: one that cannot be used rests, and others take over its requests. Write user and password into a file, not on the command line, which other users of the machine can see.',
   }),

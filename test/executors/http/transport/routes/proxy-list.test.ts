@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { routeOptions } from '../../../../../src/executors/http/transport/routes/route-options.ts';
 import { closedPort, serve, serveSocket, serveTls } from '../../../../support/http-server.ts';
 import { microsocks, tinyproxy } from '../../../../support/proxies.ts';
 import { ended, freshFolder, has, start } from '../../../../support/run.ts';
@@ -101,6 +102,14 @@ describe('a list of proxies', () => {
     const began = performance.now();
     await attempt(executor, { url: 'http://h.invalid/' });
     expect(performance.now() - began).toBeLessThan(5000);
+  });
+
+  test('is shown by its file, and a proxy without its login', () => {
+    const shown = (typed: string): string | undefined => routeOptions.proxy.redact?.(typed);
+    expect(shown('@a@b.txt')).toBe('@a@b.txt');
+    expect(shown('me:hu@sh@h:80')).toBe('…@h:80');
+    expect(shown('socks5://me:hush@h')).toBe('socks5://…@h');
+    expect(shown('h:80')).toBe('h:80');
   });
 
   test('is checked when it is read', async () => {
