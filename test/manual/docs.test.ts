@@ -32,7 +32,7 @@ const OTHERS = new Set([
   ...['EBADNAME', 'EFORMERR', 'ENOTFOUND'], // of DNS
   ...['SSL_CERT_FILE', 'TASK_AUTH_SECRET', 'TASK_KEY_PASSPHRASE'], // variables
   ...['TRUE', 'FALSE', 'EOF', 'LZIP'], // LZIP: the beginning of a packed file
-  ...['TUNNEL_REFUSED', 'ADDRESS_DENIED', 'BAD_ANSWER'], // internal codes; users see CONNECTION and DENIED
+  ...['TUNNEL_REFUSED', 'PROXY_UNAUTHORIZED', 'ADDRESS_DENIED', 'BAD_ANSWER'], // internal codes; users see CONNECTION and DENIED
   ...[
     'COUNT',
     'LPOS',

@@ -134,12 +134,14 @@ function shown({ method, target, content }: Request): string {
 
 /** Returns the function that writes requests as curl command lines. */
 async function curlWriter(
-  { header: typed = [], userAgent = 'taskpipe', insecure = false }: HttpOptions,
+  options: HttpOptions,
   { headers: read }: RequestDefaults,
   visitor: RequestLoop,
   auth: OpenClient['auth'],
 ): Promise<(request: Request, task: Task) => string> {
   const { curlLine } = await import('./request/print-curl.ts');
+  const route = (await import('./transport/routes/curl-route.ts')).routeWords(options);
+  const { header: typed = [], userAgent = 'taskpipe', insecure = false } = options;
   const { follow } = visitor;
   return (request, { uuid }) => {
     const key = keyOf(visitor, uuid);
@@ -155,6 +157,7 @@ async function curlWriter(
         userAgent,
         follow,
         insecure,
+        route,
         key,
         login,
       },

@@ -7,10 +7,12 @@ import type { OpenAuth, OpenSettings, TlsContexts } from './auth/index.ts';
 import { checked, type HttpOptions, MAX_BODY } from './options.ts';
 import type { RequestDefaults } from './request/build-request.ts';
 import { type Client, createClient } from './transport/client.ts';
-import { openConnector, openFreshPool, openPool } from './transport/connection-pool.ts';
+import { type Connector, openConnector, openFreshPool, openPool } from './transport/connection-pool.ts';
 import { type AddressRule, publicOr, toNetworks } from './transport/names/addresses.ts';
 import type { NameLookup } from './transport/names/name-lookup.ts';
 import type { ProxyEnvironment, ProxySettings } from './transport/proxy.ts';
+import type { OpenSender } from './transport/routes/proxy-routes.ts';
+import { waysOf } from './transport/routes/ways.ts';
 
 /** Client with what must be closed after its last request. */
 export interface OpenClient {
@@ -19,6 +21,9 @@ export interface OpenClient {
   readonly auth?: OpenAuth | undefined;
   close(): Promise<void>;
 }
+
+/** Longest time for a proxy of a list to make a connection, in milliseconds; others have their chance then. */
+const PROXY_TIMEOUT = 10_000;
 
 /**
  * Opens the client of an executor.
@@ -63,11 +68,17 @@ async function openSettings(
   const settings = proxy?.proxySettings(options.proxy, env);
   const mayConnect = await addressRule(options, settings);
   const names = await openNames(options);
-  const { timeout } = defaults;
-  const connector = openConnector({ timeout, insecure, lenient, mayConnect, names, ...contexts });
+  const timeout = settings?.list ? Math.min(defaults.timeout / 3, PROXY_TIMEOUT) : defaults.timeout;
+  const base = { timeout, insecure, lenient, mayConnect, names, ...contexts, ...waysOf(options) };
+  const connector = openConnector(base);
+  const both = options.http2 ? openConnector({ ...base, allowH2: true }) : undefined;
   // A proxy is one origin for all hosts.
   const connections = settings === undefined ? options.connections : undefined;
-  const pool = openPool(connector.connect, lenient, connections);
+  const openSender = await senderOf(connector, both, connections);
+  const pool = openSender(({ connect }) => connect);
+  // HTTP/2 and client certificates are for targets only: a proxy gets the requests themselves by HTTP/1.1.
+  const isOne = both === undefined && contexts.secureContext === contexts.proxyContext;
+  const direct = isOne ? pool : openPool(connector.toProxy, lenient);
   let fresh: Agent | undefined;
   const freshPool = (): Agent => {
     fresh ??= openFreshPool(connector.connect, lenient);
@@ -81,7 +92,16 @@ async function openSettings(
     options.cache === undefined
       ? undefined
       : await (await import('./transport/http-cache.ts')).openCache(options.cache, maxBody);
-  const proxies = settings === undefined ? undefined : proxy?.openProxies(settings, pool, connector);
+  const proxies =
+    settings === undefined
+      ? undefined
+      : (await import('./transport/routes/proxy-routes.ts')).openProxies(
+          settings,
+          direct,
+          connector,
+          openSender,
+          options.info,
+        );
   const usualHeaders = defaults.headers;
   return {
     settings: {
@@ -97,10 +117,28 @@ async function openSettings(
     },
     async close() {
       connector.abandon();
-      await Promise.all([pool.destroy(), fresh?.destroy(), proxies?.close()]);
+      both?.abandon();
+      await Promise.all([pool, direct, fresh].map((one) => one?.destroy()));
+      await proxies?.close();
       await cookies?.save();
     },
   };
+}
+
+/**
+ * Returns the function that opens pools.
+ * @param both connector that offers HTTP/2 too. Default: only HTTP/1.1 is used
+ * @param connections most connections to one origin
+ */
+async function senderOf(
+  connector: Connector,
+  both: Connector | undefined,
+  connections: number | undefined,
+): Promise<OpenSender> {
+  const { lenient, timeout } = connector;
+  if (both === undefined) return (by) => openPool(by(connector), lenient, connections);
+  const { openHttp2Pool } = await import('./transport/http2/http2-pool.ts');
+  return (by) => openHttp2Pool(by(both), openPool(by(connector), lenient, connections), timeout);
 }
 
 /**
@@ -137,9 +175,10 @@ async function addressRule(
       '--allow-address makes exceptions to --deny-private; add --deny-private',
     );
   }
-  if (proxies !== undefined) {
+  if (proxies !== undefined && !proxies.looksUpHere) {
     const message = `--deny-private cannot be used with a proxy (${proxies.from}), which chooses addresses itself`;
-    throw new TaskpipeError('USAGE', `${message}; no_proxy='*' disables the proxy`);
+    const advice = "no_proxy='*' disables the proxy, and socks5:// makes this process choose the addresses";
+    throw new TaskpipeError('USAGE', `${message}; ${advice}`);
   }
   return publicOr(allowAddress === undefined ? new BlockList() : toNetworks(allowAddress));
 }

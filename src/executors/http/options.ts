@@ -17,6 +17,7 @@ import type { BodyMode } from './response/body.ts';
 import { compileRegex, compileStatuses } from './response/expect.ts';
 import { retryOptions } from './response/retry-options.ts';
 import { toNetworks, toServers } from './transport/names/addresses.ts';
+import { routeOptions } from './transport/routes/route-options.ts';
 
 /** Default of `--timeout`, in milliseconds: 30 s. */
 export const TIMEOUT = 30_000;
@@ -144,12 +145,7 @@ export const httpOptions = {
   }),
   /** Keeps the response headers in the result. */
   headers: flag('keep the response headers in the result'),
-  /** Url of an HTTP proxy for all requests. */
-  proxy: text('HTTP proxy for all requests; default: http_proxy and related variables', {
-    placeholder: 'URL',
-    details:
-      'https urls go through a tunnel (CONNECT). no_proxy does not apply to this option. SOCKS is not supported.',
-  }),
+  ...routeOptions,
   /** DNS servers, such as `1.1.1.1,[::1]:5353`. Default: those of the system. */
   resolver: value(
     'DNS servers to use, such as 1.1.1.1,[::1]:5353; default: those of the system',
@@ -162,10 +158,10 @@ export const httpOptions = {
   ),
   /** Accepts any TLS certificate. */
   insecure: flag('accept any TLS certificate'),
-  /** Refuses private and local addresses, also after redirects. Cannot be combined with a proxy. */
+  /** Refuses private and local addresses, also after redirects. Of proxies, only `socks5://` can be combined with it. */
   denyPrivate: flag('refuse private and local addresses, also after redirects', {
     details:
-      'For urls from people you do not trust. The address that a name resolves to is checked when the connection is made, so a name that changes its address does not get around it. All special-purpose ranges of IANA are refused, also inside IPv6. It cannot be used with a proxy.',
+      'For urls from people you do not trust. The address that a name resolves to is checked when the connection is made, so a name that changes its address does not get around it. All special-purpose ranges of IANA are refused, also inside IPv6. Of proxies, only socks5:// can be used with it: this process then chooses the addresses.',
   }),
   /** Exceptions to `denyPrivate`: addresses and networks such as `10.1.0.0/16,::1`. */
   allowAddress: value('exceptions to --deny-private, such as 10.1.0.0/16,::1', 'LIST', toAddresses),
@@ -206,6 +202,8 @@ interface OwnHttpOptions {
   readonly connections?: number | undefined;
   /** Called with each request as a curl command line. */
   readonly printCurl?: ((line: string) => void) | undefined;
+  /** Called with messages for people, such as that a proxy rests. */
+  readonly info?: ((message: string) => void) | undefined;
   /**
    * Timeout of each attempt, first to last byte, in milliseconds. Default 30 s; at most what a timer takes, 24
    * days. The `timeout` of a record overrides it.
@@ -219,10 +217,10 @@ export type HttpOptions = LibraryOptions<typeof httpOptions, OwnHttpOptions>;
 /** Returns the options from the values of the command line, the stage and the process. */
 export function fromValues(
   values: OptionValues<typeof httpOptions>,
-  { timeout, env, print, version }: Pick<Setting, 'timeout' | 'env' | 'print' | 'version'>,
+  { timeout, env, print, info, version }: Pick<Setting, 'timeout' | 'env' | 'print' | 'info' | 'version'>,
 ): HttpOptions {
   const { userAgent = `taskpipe/${version}`, printCurl } = values;
-  return { ...values, userAgent, timeout, env, printCurl: printCurl ? print : undefined };
+  return { ...values, userAgent, timeout, env, info, printCurl: printCurl ? print : undefined };
 }
 
 /** Returns the limits of bodies that go to files, in bytes. */

@@ -48,9 +48,10 @@ export function moduleFromValues(
 ): Promise<Executor> {
   const { timeout, revert, logDir, env, info } = setting;
   // A fetch has its own timeout: that of the stage is for the whole attempt.
-  const { printCurl: _, timeout: __, ...http } = fromValues(values, setting);
-  const { cookies, cache } = http; // opened at the first fetch, and the module may change the working folder
+  const { printCurl: _, timeout: __, info: ___, ...http } = fromValues(values, setting);
+  const { cookies, cache, proxy } = http; // opened at the first fetch, and the module may change the working folder
   const places = {
+    proxy: proxy?.startsWith('@') ? `@${resolve(proxy.slice(1))}` : proxy,
     cookies: cookies === undefined ? undefined : resolve(cookies),
     cache: cache === undefined ? undefined : resolve(cache),
   };

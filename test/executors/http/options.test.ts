@@ -35,7 +35,13 @@ describe('the options of --http', () => {
       Object.entries(httpOptions).map(([name, { defaultValue }]) => [name, defaultValue]),
     );
     const said: string[] = [];
-    const setting = { timeout: 1000, env: {}, version: '1.2.3', print: (line: string) => said.push(line) };
+    const setting = {
+      timeout: 1000,
+      env: {},
+      version: '1.2.3',
+      print: (line: string) => said.push(line),
+      info: () => {},
+    };
     const options = fromValues(fallbacks as never, setting);
     expect(options).toMatchObject({
       follow: 5,
@@ -54,6 +60,6 @@ describe('the options of --http', () => {
     await expect(open({ method: 'fetch' })).rejects.toMatchObject({ code: 'USAGE' });
     await expect(open({ url: '{' })).rejects.toMatchObject({ code: 'USAGE' });
     await expect(open({ body: 'html' as never })).rejects.toMatchObject({ code: 'USAGE' });
-    await expect(open({ proxy: 'socks5://h' })).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(open({ proxy: 'socks4://h' })).rejects.toMatchObject({ code: 'USAGE' });
   });
 });

@@ -25,7 +25,8 @@ test.each([
 
 test.each([
   ["--url 'https://jo:hush@h/{id'", {}],
-  ["--proxy 'socks5://jo:hush@h'", {}],
+  ["--proxy 'socks4://jo:hush@h'", {}],
+  ["--proxy 'jo:hush@h:70000'", {}],
   ['', { https_proxy: 'ftp://jo:hush@h' }],
   ['', { TASK_URL: 'https://hush@h/{' }],
   ["--header 'Bearer hush'", {}],

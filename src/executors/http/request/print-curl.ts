@@ -13,6 +13,8 @@ export interface CurlOptions {
   readonly insecure: boolean;
   /** Options for the login and for certificates, quoted for a shell. */
   readonly login: readonly string[];
+  /** Words of the way to the server, quoted. */
+  readonly route?: readonly string[];
   /** Value of `Idempotency-Key`. */
   readonly key: string | undefined;
 }
@@ -39,6 +41,7 @@ export function curlLine(request: Request, options: CurlOptions): string {
   else if (content !== undefined) words.push('--data-raw', quote(content.text));
   if (options.follow > 0) words.push('--location', '--max-redirs', String(options.follow));
   if (options.insecure) words.push('--insecure');
+  if (options.route !== undefined) words.push(...options.route);
   words.push('--max-time', String(timeout / 1000));
   return words.join(' ');
 }
@@ -69,7 +72,7 @@ function headerWord(name: string, value: string): string[] {
 }
 
 /** Quotes a word for a shell. What a terminal must not get is written as bytes, for bash, zsh and ksh. */
-function quote(text: string): string {
+export function quote(text: string): string {
   if (escapeControls(text) === text) return shellQuote(text);
   let word = '';
   for (const byte of Buffer.from(text)) {

@@ -103,7 +103,8 @@ function badUrl(text: string, rule: string): Failure {
   return { code: 'URL', message: `invalid url ${shownUrl(text)}: ${rule}` };
 }
 
-function unescaped(text: string): string {
+/** Decodes percent-encoding; a text that is not well encoded stays as it is. */
+export function unescaped(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -1,23 +1,24 @@
-import type { Agent } from 'undici';
 import type { Login, Logins } from '../auth/login.ts';
 import { type HeaderList, headerValue, mergeHeaders } from '../request/headers.ts';
 import { type HttpRequest, isRedirect } from '../request/redirect.ts';
 import type { Target } from '../request/target.ts';
 import { type OpenUpload, openUpload } from '../request/upload.ts';
+import { isIdempotent } from '../response/retry-after.ts';
 import { type Answer, type AnswerHeaders, type BodyStore, isFault } from './answer.ts';
-import type { Dispatch } from './connection-pool.ts';
+import type { Dispatch, Sender } from './connection-pool.ts';
 import type { Cookies } from './cookies.ts';
 import { ACCEPT_ENCODING, decoded, isCoded } from './decode.ts';
 import { Exchange, type ExchangeLimits } from './exchange.ts';
 import type { Cache } from './http-cache.ts';
 import type { HttpFault } from './http-failure.ts';
-import type { Proxies, Route } from './proxy.ts';
 import type { Deadline } from './request-deadline.ts';
+import type { Proxies } from './routes/proxy-routes.ts';
+import type { Route } from './routes/route.ts';
 
 export interface ClientOptions {
-  readonly pool: Agent;
+  readonly pool: Sender;
   /** Returns a pool whose connections are used once. */
-  readonly freshPool: () => Agent;
+  readonly freshPool: () => Sender;
   readonly proxies: Proxies | undefined;
   readonly cookies: Cookies | undefined;
   readonly cache: Cache | undefined;
@@ -51,6 +52,8 @@ export interface Client {
     store?: BodyStore,
   ): Promise<Answer | HttpFault>;
 }
+
+const NO_PROXIES = { inTurn: undefined };
 
 const keepsAll = (): boolean => false;
 
@@ -106,7 +109,7 @@ export function createClient(options: ClientOptions): Client {
     route: Route | undefined,
     peer: string,
   ): Promise<Answer | HttpFault> => {
-    for (let used = pool; ; used = freshPool()) {
+    for (let used: Sender = pool; ; used = freshPool()) {
       const started = new Exchange(peer, hop.method, limits);
       started.hasBody = hop.content !== undefined;
       trip.enter(started);
@@ -135,9 +138,17 @@ export function createClient(options: ClientOptions): Client {
     const { target } = hop;
     const down = trip.over ?? failures?.fault(target);
     if (down !== undefined) return down;
-    const route = proxies?.route(target);
+    const { inTurn } = proxies ?? NO_PROXIES;
+    const route = inTurn === undefined ? proxies?.route(target) : undefined;
     const peer = route?.peer ?? target.host;
-    const ended = await sendOnce(hop, headers, trip, limits, route, peer);
+    const ended =
+      inTurn === undefined
+        ? await sendOnce(hop, headers, trip, limits, route, peer)
+        : await inTurn(target, {
+            mayRepeat: isIdempotent(hop.method),
+            over: () => trip.over,
+            send: (by) => sendOnce(hop, headers, trip, limits, by, by.peer ?? target.host),
+          });
     failures?.note(target, ended);
     if (isFault(ended)) return orThrow(ended);
     cookies?.take(target.href, ended.headers['set-cookie']);
@@ -232,6 +243,7 @@ function countFailures(limit: number): Failures {
     },
     note({ origin }, ended) {
       if (!isFault(ended)) inARow.delete(origin);
+      else if (ended.route === 'none') return;
       else if (ended.code === 'CONNECTION' || ended.code === 'TLS' || isUnmade(ended)) {
         inARow.set(origin, (inARow.get(origin) ?? 0) + 1);
       }

@@ -1,21 +1,31 @@
-import { isIP, type Socket } from 'node:net';
+import { isIP, type LookupFunction, type Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { Agent, buildConnector, Client, type Dispatcher, Pool } from 'undici';
-import { Connection } from './connection.ts';
+import { Connection, type Line } from './connection.ts';
 import { isShortage, makeRoom } from './local-shortage.ts';
 import { type AddressRule, deniedError, guardedLookup } from './names/addresses.ts';
+import { type LocalAddress, noLocalAddress } from './names/local-address.ts';
 import type { NameLookup } from './names/name-lookup.ts';
+import { type Detours, detoured, type Endpoint } from './routes/detours.ts';
 
 /** Arguments of `dispatch`: those of undici, and the exchange that learns its connection. */
 export interface Dispatch extends Dispatcher.DispatchOptions {
-  readonly exchange: { line: Connection | undefined };
+  readonly exchange: { line: Line | undefined };
   /** Dispatcher to use instead of the pool. */
-  readonly by?: Dispatcher;
+  readonly by?: Sender;
+}
+
+/** Sends requests on connections of its own: the part of undici's dispatchers that is used. */
+export interface Sender {
+  dispatch(options: Dispatch, handler: Dispatcher.DispatchHandler): boolean;
+  destroy(): Promise<void>;
 }
 
 export interface PoolOptions {
   /** Longest time to make a connection, in milliseconds. */
   readonly timeout: number;
+  /** True if HTTP/2 is offered to servers, beside HTTP/1.1. */
+  readonly allowH2?: boolean;
   /** True if any certificate is accepted. */
   readonly insecure: boolean;
   /** True if answers are accepted that leave the end of their body uncertain. */
@@ -27,6 +37,10 @@ export interface PoolOptions {
   readonly proxyContext?: SecureContext | undefined;
   /** Addresses that may be connected to. Default: all. */
   readonly mayConnect?: AddressRule | undefined;
+  /** Local address of connections. Default: chosen by the system. */
+  readonly local?: LocalAddress | undefined;
+  /** Places of `--connect-to` and `--resolve`. */
+  readonly detours?: Detours | undefined;
 }
 
 /** Makes connections, and aborts those that are being made. */
@@ -34,7 +48,12 @@ export interface Connector {
   /** Longest time to make a connection, in milliseconds. */
   readonly timeout: number;
   readonly lenient: boolean;
+  readonly detours: Detours | undefined;
   readonly connect: buildConnector.connector;
+  /** Connects to a proxy, whose address need not be allowed. */
+  readonly toProxy: buildConnector.connector;
+  /** Looks up the address of a place. Rejects if it is not allowed. */
+  resolve(place: Endpoint): Promise<Endpoint>;
   /** Counts a connection as still being made, so that `abandon` closes it. */
   hold(socket: Socket): void;
   /** Ends `hold`. */
@@ -82,24 +101,20 @@ type Build = (...args: Parameters<buildConnector.connector>) => Socket;
 const UNLIMITED = { headersTimeout: 0, bodyTimeout: 0 } as const;
 
 export function openConnector(options: PoolOptions): Connector {
-  const { timeout, insecure, lenient, mayConnect, names } = options;
+  const { timeout, insecure, lenient, mayConnect, names, local, detours, allowH2 = false } = options;
+  const { secureContext, proxyContext } = options;
   const lookup = mayConnect === undefined ? names.lookup : guardedLookup(mayConnect, names.lookup);
   // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 would otherwise switch verification off unnoticed.
-  const connectorWith = (secureContext: SecureContext | undefined): Build =>
-    buildConnector({
-      timeout,
-      rejectUnauthorized: !insecure,
-      lookup,
-      ...(secureContext && { secureContext }),
-    }) as Build;
-  const build = connectorWith(options.secureContext);
-  const buildProxy =
-    options.secureContext === options.proxyContext ? build : connectorWith(options.proxyContext);
+  const build = buildConnector({
+    ...{ timeout, rejectUnauthorized: !insecure, lookup, allowH2 },
+    ...(local !== undefined && { family: local.family }),
+    ...(secureContext && { secureContext }),
+  }) as Build;
   const opening = new Set<Socket>();
   const waiting = new Set<NodeJS.Timeout>();
   /** Makes a connection. While files or ports are short here, it waits, since the host is not at fault. */
   const make = (target: buildConnector.Options, done: buildConnector.Callback, end: number): void => {
-    const socket = ('isProxy' in target ? buildProxy : build)(target, (...result) => {
+    const socket = build(target, (...result) => {
       opening.delete(socket);
       if (result[0] === null || !isShortage(result[0]) || performance.now() > end) return done(...result);
       const timer = setTimeout(() => {
@@ -110,20 +125,35 @@ export function openConnector(options: PoolOptions): Connector {
     });
     opening.add(socket);
   };
+  const connect: buildConnector.connector = (target, done) => {
+    const { hostname, httpSocket } = target;
+    const end = performance.now() + timeout;
+    // An address is not looked up, so the lookup does not check it.
+    if (mayConnect !== undefined && !httpSocket && isIP(hostname) !== 0 && !mayConnect(hostname)) {
+      queueMicrotask(() => done(deniedError(), null));
+    } else if (local === undefined || httpSocket) make(target, done, end);
+    else {
+      const localAddress = local.for(hostname);
+      if (localAddress === undefined) queueMicrotask(() => done(noLocalAddress(hostname), null));
+      else make({ ...target, localAddress }, done, end);
+    }
+  };
+  const isOwn = mayConnect !== undefined || secureContext !== proxyContext;
+  const ways = isOwn
+    ? openConnector({ ...options, mayConnect: undefined, secureContext: proxyContext })
+    : undefined;
+  const through = detours === undefined ? connect : detoured(connect, detours);
   return {
     timeout,
     lenient,
-    connect(target, done) {
-      // An address is not looked up, so the lookup does not check it.
-      if (mayConnect !== undefined && isIP(target.hostname) !== 0 && !mayConnect(target.hostname)) {
-        queueMicrotask(() => done(deniedError(), null));
-        return;
-      }
-      make(target, done, performance.now() + timeout);
-    },
+    detours,
+    connect: through,
+    toProxy: ways?.connect ?? through,
+    resolve: (place) => resolved(place, lookup, mayConnect),
     hold: (socket) => void opening.add(socket),
     release: (socket) => void opening.delete(socket),
     abandon() {
+      ways?.abandon();
       names.cancel();
       for (const timer of waiting) clearTimeout(timer);
       for (const socket of opening) socket.destroy();
@@ -139,6 +169,25 @@ export function openConnector(options: PoolOptions): Connector {
 export function openPool(connect: buildConnector.connector, isLenient: boolean, connections?: number): Agent {
   const most = connections === undefined ? {} : { connections };
   return new Agent({ ...UNLIMITED, ...most, connect, factory: poolMaker(isLenient) });
+}
+
+/** Looks up the address of a place. Rejects if it is unknown or not allowed. */
+function resolved(
+  { hostname, port }: Endpoint,
+  lookup: LookupFunction,
+  mayConnect: AddressRule | undefined,
+): Promise<Endpoint> {
+  return new Promise((resolve, reject) => {
+    if (isIP(hostname) !== 0) {
+      if (mayConnect?.(hostname) === false) reject(deniedError());
+      else resolve({ hostname, port });
+      return;
+    }
+    lookup(hostname, { family: 0 }, (error, address) => {
+      if (error !== null) reject(error);
+      else resolve({ hostname: String(address), port });
+    });
+  });
 }
 
 /** Opens a pool that uses each connection for one request. */

@@ -22,6 +22,13 @@ export function closeIdle(): boolean {
 
 type WriteDone = (error?: Error | null) => void;
 
+/** Connection, or a part of it, as an exchange uses it. */
+export type Line = Pick<
+  Connection,
+  | ('socket' | 'hasExcess' | 'hasAnswer' | 'uses' | 'isLenient' | 'isPaused')
+  | ('begin' | 'end' | 'pause' | 'resume' | 'readBeforeErrors')
+>;
+
 /** Bytes that come next: of an answer's head, of its body, or none that matter. */
 type Expects = 'head' | 'body' | 'nothing';
 

@@ -2,7 +2,7 @@ import { TLSSocket } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import { isIdempotent } from '../response/retry-after.ts';
 import type { Answer, AnswerHeaders, BodySink, BodyStore } from './answer.ts';
-import type { Connection } from './connection.ts';
+import type { Line } from './connection.ts';
 import { bodyMessage, connectionFault, type HttpFault, type TransferProgress } from './http-failure.ts';
 
 /** Error codes of a connection that the server has closed. */
@@ -44,7 +44,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   readonly host: string;
   readonly method: string;
   /** Connection, set by the pool. */
-  line: Connection | undefined;
+  line: Line | undefined;
   /**
    * True if the server closed a reused connection before it had the request, so that it did not act. Certain for
    * requests that may be repeated; others also need that the connection broke as soon as the request was sent.

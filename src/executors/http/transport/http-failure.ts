@@ -2,7 +2,7 @@ import { systemCode } from '../../../core/base/errors.ts';
 import { escapeControls } from '../../../core/base/terminal-text.ts';
 import { DENIED } from './names/addresses.ts';
 import { BAD_ANSWER } from './response-head.ts';
-import { type ProxyError, REFUSED } from './tunnel.ts';
+import { type ProxyError, REFUSED, UNAUTHORIZED } from './tunnel.ts';
 
 /** Failure of an exchange. */
 export interface HttpFault {
@@ -16,6 +16,11 @@ export interface HttpFault {
   readonly again: 'always' | 'idempotent' | 'never';
   /** Error that ends the stage, such as a full disk. */
   readonly fatal?: Error;
+  /**
+   * Failure of the proxy: it cannot be reached or used (`dead`), does not answer, or refuses the tunnel to this host;
+   * `none` if no proxy of a list is left.
+   */
+  readonly route?: 'dead' | 'silent' | 'refused' | 'none';
 }
 
 /** Error that stands for a failure: of a body that cannot be read while it is sent. */
@@ -59,20 +64,20 @@ const CONNECTING: Readonly<Record<string, (host: string) => string>> = {
 /** Errors of the parser about heads that `--lenient` repairs. */
 const LENIENT = /invalid (header|character in content-length)|missing expected/i;
 
+/** Start of the first frame of an HTTP/2 server: a length, the type 4, flags, and the stream 0. */
+const HTTP2_SETTINGS = /^\0\0[\0-\x7f]\x04\0\0\0\0\0/;
+
 const CERTIFICATE = /CERT|^UNABLE_TO_|CRL_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED/;
 /** Usual causes of messages of OpenSSL. */
 const HANDSHAKES: Readonly<Record<string, string>> = {
-  'no application protocol': 'it refuses HTTP/1.1, and HTTP/2 is not supported',
   'wrong version number': 'perhaps it does not speak TLS, and its urls begin with http:',
 };
 
 const HANDSHAKE = /^(EPROTO|ERR_SSL_|ERR_TLS_)/;
 
-/** Start of a SETTINGS frame, by which a server of HTTP/2 begins (RFC 9113, 3.4). */
-const SETTINGS = /^\0[\0-\x7f]{2}\x04\0{5}/;
-
 /** Returns the fault for a connection error, in words for users. */
-export function connectionFault(error: Error, progress: TransferProgress): HttpFault {
+export function connectionFault(error: Error & { readonly at?: string }, asked: TransferProgress): HttpFault {
+  const progress = error.at === undefined ? asked : { ...asked, host: `${error.at} (for ${asked.host})` };
   const { host } = progress;
   const code = codeOf(error);
   if (error instanceof FaultError) return error.fault;
@@ -83,6 +88,10 @@ export function connectionFault(error: Error, progress: TransferProgress): HttpF
   }
   if (CERTIFICATE.test(code)) {
     const message = `the certificate of ${host} is not trusted: ${error.message} (--cacert FILE trusts its authority, --insecure any)`;
+    return { code: 'TLS', message, again: 'never' };
+  }
+  if (/NO_APPLICATION_PROTOCOL/.test(code)) {
+    const message = `${host} does not speak HTTP/1.1 (--http2 uses HTTP/2)`;
     return { code: 'TLS', message, again: 'never' };
   }
   if (HANDSHAKE.test(code)) {
@@ -99,9 +108,17 @@ export function connectionFault(error: Error, progress: TransferProgress): HttpF
 }
 
 function proxyFault({ proxy, cause }: ProxyError, progress: TransferProgress): HttpFault {
-  if (codeOf(cause) !== REFUSED) return connectionFault(cause, { ...progress, host: `the proxy ${proxy}` });
-  const message = `the proxy ${proxy} refuses a tunnel to ${progress.host}: it answered ${cause.message}`;
-  return { code: 'CONNECTION', message, again: 'always' };
+  const code = codeOf(cause);
+  if (code === UNAUTHORIZED) {
+    const message = `the proxy ${proxy} does not accept user and password, or needs them: ${cause.message}`;
+    return { code: 'CONNECTION', message: message.replace(/: $/, ''), again: 'always', route: 'dead' };
+  }
+  if (code === REFUSED) {
+    const message = `the proxy ${proxy} refuses a tunnel to ${progress.host}: ${cause.message}`;
+    return { code: 'CONNECTION', message, again: 'always', route: 'refused' };
+  }
+  const route = code === 'ETIMEDOUT' ? 'silent' : 'dead';
+  return { ...connectionFault(cause, { ...progress, host: `the proxy ${proxy}` }), route };
 }
 
 function connectionMessage(error: Error, code: string, progress: TransferProgress): string {
@@ -110,15 +127,15 @@ function connectionMessage(error: Error, code: string, progress: TransferProgres
   if (code === BAD_ANSWER) return `the answer of ${host} is invalid: ${error.message}`;
   if (code === 'ERR_ASSERTION') return `${host} sends an answer that cannot be read`;
   if (error.name === 'HTTPParserError') {
-    if (SETTINGS.test(String((error as { data?: unknown }).data)))
-      return `${host} answers in HTTP/2, which is not supported: it must take HTTP/1.1`;
+    if (HTTP2_SETTINGS.test(String((error as { data?: unknown }).data)))
+      return `${host} speaks only HTTP/2 (--http2 uses it for https urls)`;
     const advice = LENIENT.test(error.message) ? ' (--lenient may accept it)' : '';
     return `${host} does not answer in HTTP/1.1: ${reasonOf(error)}${advice}`;
   }
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return `the response headers of ${host} exceed 16 KB`;
   if (isAnswered) return bodyMessage(progress);
   const perhaps = progress.isUnversioned
-    ? '; perhaps it speaks only HTTP/2, which is not supported: it did not choose HTTP/1.1 (ALPN)'
+    ? '; perhaps it speaks only HTTP/2 (--http2): it did not choose HTTP/1.1 (ALPN)'
     : '';
   if (code === 'ECONNRESET') return `${host} reset the connection before it answered${perhaps}`;
   if (code === 'EPIPE') return `${host} closed the connection before it had the whole request`;

@@ -1,31 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
-import type { Agent, Dispatcher } from 'undici';
-import { TaskpipeError } from '../../../core/base/errors.ts';
-import type { HeaderList } from '../request/headers.ts';
-import { basic, shownUrl, type Target } from '../request/target.ts';
-import { type Connector, openPool } from './connection-pool.ts';
+import { ioError, TaskpipeError } from '../../../core/base/errors.ts';
+import { quoted } from '../../../core/base/terminal-text.ts';
+import { shownUrl } from '../request/target.ts';
 import { addIfNetwork } from './names/addresses.ts';
-import { proxyHost, tunnelBy } from './tunnel.ts';
-
-/** Route to a target. */
-export interface Route {
-  readonly dispatcher: Dispatcher;
-  /** Origin to connect to. */
-  readonly origin: string;
-  /** Path to request. */
-  readonly path: string;
-  /** Headers to add. */
-  readonly headers: HeaderList;
-  /** Peer for messages, if it is not the target. */
-  readonly peer?: string;
-}
-
-/** Proxies between this process and the targets. */
-export interface Proxies {
-  /** Returns the route through a proxy; undefined for a direct one. */
-  route(target: Target): Route | undefined;
-  close(): Promise<void>;
-}
+import { isSocks, socksProblem } from './routes/socks.ts';
 
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 
@@ -33,21 +12,29 @@ export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 export interface ProxySettings {
   readonly http: URL | undefined;
   readonly https: URL | undefined;
+  /** Proxies that are used in turn for all requests, if there are several. */
+  readonly list?: readonly URL[];
   /** Origin of the setting, such as `--proxy`. */
   readonly from: string;
+  /** True if this process looks up all addresses, and so may judge them: all proxies are `socks5://`. */
+  readonly looksUpHere: boolean;
   /** Returns whether a host, as written in a url, is reached directly. */
   isDirect(hostname: string, port: number): boolean;
 }
 
 /**
- * Returns the proxies of `--proxy`, which applies to all urls, or else of the usual variables: `http_proxy`,
+ * Returns the proxies of `--proxy`, a url or `@FILE`, which apply to all urls, or else of the usual variables: `http_proxy`,
  * `https_proxy`, `all_proxy` and `no_proxy`, in lower or upper case.
- * @throws {TaskpipeError} `USAGE` if a proxy cannot be used
+ * @throws {TaskpipeError} `USAGE` if a proxy cannot be used, `IO` if a file cannot be read
  */
 export function proxySettings(proxy: string | undefined, env: ProxyEnvironment): ProxySettings | undefined {
   if (proxy !== undefined) {
-    const url = proxyUrl(proxy, '--proxy');
-    return { http: url, https: url, from: '--proxy', isDirect: () => false };
+    const file = proxy.startsWith('@') ? proxy.slice(1) : undefined;
+    const list = (file === undefined ? [proxy] : linesOf(file)).map((one) => proxyUrl(one, '--proxy'));
+    const [url] = list;
+    const looksUpHere = list.every(isLocalLookup);
+    const given = { http: url, https: url, looksUpHere, isDirect: () => false };
+    return list.length > 1 ? { ...given, list, from: String(file) } : { ...given, from: '--proxy' };
   }
   const from = (name: string): [value: string, name: string] | undefined => {
     const found = [name, name.toUpperCase()].find((one) => (env[one] ?? '') !== '');
@@ -59,24 +46,54 @@ export function proxySettings(proxy: string | undefined, env: ProxyEnvironment):
   const [, name] = plain ?? secure ?? [];
   const exceptions = from('no_proxy')?.[0] ?? '';
   if (name === undefined || exceptions.trim() === '*') return undefined;
+  const http = plain && proxyUrl(...plain);
+  const https = secure && proxyUrl(...secure);
   return {
-    http: plain && proxyUrl(...plain),
-    https: secure && proxyUrl(...secure),
-    from: name,
+    ...{ http, https, from: name },
+    looksUpHere: [http, https].every((one) => one === undefined || isLocalLookup(one)),
     isDirect: compileNoProxy(exceptions),
   };
 }
 
-function proxyUrl(text: string, from: string): URL {
+/** Parses the url of a proxy; without a scheme it is `http://`. @throws {TaskpipeError} `USAGE` */
+export function proxyUrl(text: string, from: string): URL {
   let url: URL | undefined;
   try {
     url = new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
   } catch {
     // reported below
   }
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
-  const rule = 'must be the url of an HTTP proxy (SOCKS is not supported)';
-  throw new TaskpipeError('USAGE', `${from} ${rule}; got ${shownUrl(text)}`);
+  const problem = url === undefined ? 'it is not a url' : problemOf(url);
+  if (url !== undefined && problem === undefined) return url;
+  const rule = 'must be the url of a proxy with http://, https://, socks5:// or socks5h://';
+  throw new TaskpipeError('USAGE', `${from} ${rule}; got ${shownUrl(text)}: ${problem}`);
+}
+
+/** Reads the lines of a file of proxies; skips blank lines and comments (#). */
+function linesOf(file: string): string[] {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw ioError('cannot read --proxy', file, error);
+  }
+  const lines = text.split(/\r?\n/).map((line) => line.trim());
+  const proxies = lines.filter((line) => line !== '' && !line.startsWith('#'));
+  if (proxies.length === 0)
+    throw new TaskpipeError('USAGE', `--proxy ${quoted(file)} has no proxies, one a line`);
+  return proxies;
+}
+
+/** Returns whether this process looks up the names of hosts behind a proxy. */
+function isLocalLookup({ protocol }: URL): boolean {
+  return protocol === 'socks5:';
+}
+
+/** Returns what is wrong with the url of a proxy; undefined if it is right. */
+function problemOf(url: URL): string | undefined {
+  if (isSocks(url)) return socksProblem(url);
+  if (url.protocol === 'http:' || url.protocol === 'https:') return undefined;
+  return url.protocol.startsWith('socks') ? 'only version 5 of SOCKS is supported' : 'unknown protocol';
 }
 
 /**
@@ -113,44 +130,4 @@ export function compileNoProxy(list: string): (hostname: string, port: number) =
 /** Returns a host without the brackets of IPv6 and without a trailing dot. */
 function bare(host: string): string {
   return host.replace(/^\[|\]$|\.$/g, '').toLowerCase();
-}
-
-/**
- * Opens routes through proxies. A request over http goes to the proxy with its whole url; one over https goes
- * through a tunnel (CONNECT).
- * @param direct pool of connections, also to proxies
- */
-export function openProxies(settings: ProxySettings, direct: Agent, connector: Connector): Proxies {
-  const tunnels = new Map<string, Agent>();
-  const tunnelsBy = (proxy: URL): Agent => {
-    let pool = tunnels.get(proxy.href);
-    if (pool === undefined) {
-      pool = openPool(tunnelBy(proxy, credentialsOf(proxy), connector), connector.lenient);
-      tunnels.set(proxy.href, pool);
-    }
-    return pool;
-  };
-  return {
-    route(target) {
-      const { protocol, hostname, port, host } = new URL(target.origin);
-      const isPlain = protocol === 'http:';
-      const proxy = isPlain ? settings.http : settings.https;
-      if (proxy === undefined) return undefined;
-      if (settings.isDirect(hostname, port === '' ? (isPlain ? 80 : 443) : Number(port))) return undefined;
-      if (!isPlain)
-        return { dispatcher: tunnelsBy(proxy), origin: target.origin, path: target.path, headers: [] };
-      const credentials = credentialsOf(proxy);
-      const authorization = credentials === undefined ? [] : ['proxy-authorization', credentials];
-      const headers = ['host', host, ...authorization];
-      const peer = `the proxy ${proxyHost(proxy)}`;
-      return { dispatcher: direct, origin: proxy.origin, path: target.href, headers, peer };
-    },
-    async close() {
-      await Promise.all([...tunnels.values()].map((tunnel) => tunnel.destroy()));
-    },
-  };
-}
-
-function credentialsOf({ username, password }: URL): string | undefined {
-  return username === '' && password === '' ? undefined : basic(username, password);
 }

@@ -2,10 +2,11 @@ import { type ClientRequest, request } from 'node:http';
 import type { Socket } from 'node:net';
 import type { buildConnector } from 'undici';
 import type { Connector } from './connection-pool.ts';
+import { endpointOf, shownEndpoint } from './routes/detours.ts';
 
 type Connect = buildConnector.connector;
 
-/** Error code for a proxy that refuses a tunnel; the message of the error is the status. */
+/** Error code for a proxy that refuses a tunnel; the message of the error is the answer. */
 export const REFUSED = 'TUNNEL_REFUSED';
 
 /** Error on the way to a proxy, or of the proxy. The target behind it is not involved. */
@@ -15,37 +16,53 @@ export interface ProxyError extends Error {
   readonly cause: Error;
 }
 
+/** Error code for a proxy that does not accept user and password, or asks for them. */
+export const UNAUTHORIZED = 'PROXY_UNAUTHORIZED';
+
+/** Returns an error on the way to a proxy. */
+export function byProxy(proxy: URL, cause: Error): ProxyError {
+  return Object.assign(new Error(cause.message, { cause }), { proxy: proxyHost(proxy) }) as ProxyError;
+}
+
 /**
- * Returns a connector through a proxy: it asks for a tunnel (CONNECT, RFC 9110, 9.3.6), with TLS inside.
+ * Returns a connector through a proxy: it asks for a tunnel (CONNECT, RFC 9110, 9.3.6), with TLS inside for https.
  * @param proxy over http or https
  * @param authorization value of `Proxy-Authorization`
  */
 export function tunnelBy(proxy: URL, authorization: string | undefined, connector: Connector): Connect {
-  const { protocol, hostname, host } = proxy;
-  const place = proxyHost(proxy);
-  const port = place.slice(place.lastIndexOf(':') + 1);
-  const way = { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), host, port, isProxy: true };
-  const byProxy = (cause: Error): ProxyError =>
-    Object.assign(new Error(cause.message, { cause }), { proxy: place }) as ProxyError;
+  const way = proxyWay(proxy);
   return (target, done) => {
-    connector.connect(way, (error, socket) => {
-      if (error !== null) return done(byProxy(error), null);
-      const asked = target.port === '' || target.port === undefined ? '443' : target.port;
-      const name = target.hostname.includes(':') ? `[${target.hostname}]` : target.hostname;
+    connector.toProxy(way, (error, socket) => {
+      if (error !== null) return done(byProxy(proxy, error), null);
+      const place = endpointOf(target);
       connector.hold(socket);
-      const asking = ask(socket, `${name}:${asked}`, authorization, (refusal) => {
+      const asked = shownEndpoint(connector.detours?.connectTo(place) ?? place);
+      const asking = ask(socket, asked, authorization, (refusal) => {
         connector.release(socket);
-        if (refusal === null) connector.connect({ ...target, httpSocket: socket }, done);
-        else done(byProxy(refusal), null);
+        if (refusal !== null) done(byProxy(proxy, refusal), null);
+        else if (target.protocol !== 'https:') done(null, socket);
+        else connector.connect({ ...target, httpSocket: socket }, done);
       });
       asking.setTimeout(connector.timeout, () => asking.destroy(timedOut()));
     });
   };
 }
 
+/** Usual ports by protocol of the proxy. */
+const PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 };
+
+/** Port of SOCKS servers. */
+const SOCKS_PORT = 1080;
+
+/** Returns where to connect to a proxy. */
+export function proxyWay({ protocol, hostname, host, port }: URL): buildConnector.Options {
+  const usual = String(PORTS[protocol] ?? SOCKS_PORT);
+  return { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), host, port: port === '' ? usual : port };
+}
+
 /** Returns the `host:port` of a proxy. */
-export function proxyHost({ host, port, protocol }: URL): string {
-  return port === '' ? `${host}:${protocol === 'http:' ? 80 : 443}` : host;
+export function proxyHost(proxy: URL): string {
+  return `${proxy.hostname}:${proxyWay(proxy).port}`;
 }
 
 type Answered = (error: Error | null) => void;
@@ -66,7 +83,8 @@ function ask(
     socket.setTimeout(0);
     if (statusCode >= 200 && statusCode < 300 && first.length === 0) return done(null);
     socket.on('error', () => {}).destroy();
-    done(Object.assign(new Error(String(statusCode)), { code: REFUSED }));
+    const code = statusCode === 407 ? UNAUTHORIZED : REFUSED;
+    done(Object.assign(new Error(`it answered ${statusCode}`), { code }));
   });
   asking.end();
   return asking;

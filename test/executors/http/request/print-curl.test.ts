@@ -86,6 +86,26 @@ describe('--print-curl', () => {
     expect(plain.describe(taskOf({ url: 'nonsense' }))).toContain('nonsense');
   });
 
+  test('prints the way to the server, with variables for the login of a proxy and for a list', async () => {
+    const way = {
+      connectTo: ['a.example:443:127.0.0.1:8443'],
+      resolve: ['*:80:127.0.0.1,[::1]'],
+      interface: '127.0.0.1',
+      http2: true,
+    };
+    const lineBy = async (proxy: string): Promise<string> =>
+      (await open({ ...way, proxy, printCurl: () => {} })).describe(taskOf({ url: 'https://h/x' }));
+    const line = await lineBy('socks5h://me:hush@proxy.example');
+    expect(line).not.toContain('hush');
+    expect(words(line, { PROXY_USER: 'me:pw' }).join(' ')).toContain(
+      '--proxy socks5h://proxy.example:1080 --proxy-user me:pw --connect-to a.example:443:127.0.0.1:8443 ' +
+        '--resolve *:80:127.0.0.1,[::1] --interface 127.0.0.1 --http2',
+    );
+    const file = join(freshFolder(), 'proxies.txt');
+    writeFileSync(file, 'http://me:hush@p1\nhttp://p2\n');
+    expect(await lineBy(`@${file}`)).toContain('--proxy "$PROXY" --connect-to');
+  });
+
   test('prints nothing for a task that cannot be sent', async () => {
     const lines: string[] = [];
     await attempt(await open({ printCurl: (line) => lines.push(line) }), { url: 'nonsense' });

@@ -1,4 +1,4 @@
-/* Servers that speak HTTP/2 only: task-exec cannot use them, and says why. */
+/* Servers that speak HTTP/2 only: without --http2, task-exec cannot use them, and says why. */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:tls';
@@ -14,7 +14,7 @@ test('a server of HTTP/2 without encryption fails its tasks, and the message say
   const { error } = await fetchOne({ url });
   expect(error).toEqual({
     code: 'CONNECTION',
-    message: `${new URL(url).host} answers in HTTP/2, which is not supported: it must take HTTP/1.1`,
+    message: `${new URL(url).host} speaks only HTTP/2 (--http2 uses it for https urls)`,
   });
 });
 
@@ -23,7 +23,7 @@ test('a server of HTTP/2 over TLS that does not know HTTP/1.1 is named as such',
   const url = await startNghttpd({ key: KEY, cert: GOOD });
   const { error } = await fetchOne({ url }, { insecure: true });
   expect(error?.message).toBe(
-    `${new URL(url).host} closed the connection before it answered; perhaps it speaks only HTTP/2, which is not supported: it did not choose HTTP/1.1 (ALPN)`,
+    `${new URL(url).host} closed the connection before it answered; perhaps it speaks only HTTP/2 (--http2): it did not choose HTTP/1.1 (ALPN)`,
   );
 });
 
@@ -36,7 +36,7 @@ test('a server that refuses HTTP/1.1 in the handshake is named as such', async (
   const { error } = await fetchOne({ url: `https://127.0.0.1:${port}` }, { insecure: true });
   expect(error).toEqual({
     code: 'TLS',
-    message: `no TLS connection to 127.0.0.1:${port}: tlsv1 alert no application protocol; it refuses HTTP/1.1, and HTTP/2 is not supported`,
+    message: `127.0.0.1:${port} does not speak HTTP/1.1 (--http2 uses HTTP/2)`,
   });
 });
 

@@ -177,14 +177,17 @@ describe('the proxy settings', () => {
     expect(proxySettings(undefined, { http_proxy: '' })).toBeUndefined();
   });
 
-  test.each(['socks5://jo:secret@h:1080', 'socks://h', 'ftp://h', 'http://'])('reject %s', (proxy) => {
-    expect(() => proxySettings(proxy, {})).toThrow(expect.objectContaining({ code: 'USAGE' }));
-    expect(() => proxySettings(undefined, { all_proxy: proxy })).toThrow(/^all_proxy/);
-    expect(() => proxySettings(proxy, {})).not.toThrow('secret');
-    expect(() => proxySettings(proxy, {})).toThrow(
-      '--proxy must be the url of an HTTP proxy (SOCKS is not supported); got "',
-    );
-  });
+  test.each(['socks4://jo:secret@h:1080', 'socks5://', 'socks://h', 'ftp://h', 'http://'])(
+    'reject %s',
+    (proxy) => {
+      expect(() => proxySettings(proxy, {})).toThrow(expect.objectContaining({ code: 'USAGE' }));
+      expect(() => proxySettings(undefined, { all_proxy: proxy })).toThrow(/^all_proxy/);
+      expect(() => proxySettings(proxy, {})).not.toThrow('secret');
+      expect(() => proxySettings(proxy, {})).toThrow(
+        '--proxy must be the url of a proxy with http://, https://, socks5:// or socks5h://; got "',
+      );
+    },
+  );
 
   test.each([
     ['example.com', 'example.com', true],
