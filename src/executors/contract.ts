@@ -17,6 +17,8 @@ export interface Outcome {
   readonly retry?: RetryHint;
   /** Stack of what was thrown, for events. */
   readonly stack?: string;
+  /** Record to pass on in place of the task, with further attributes: the place of a page, for example. */
+  readonly task?: Task;
   /** Tasks that the work added. They are kept only if it succeeds, and then run too. */
   readonly children?: readonly Child[];
   /** Time for which nothing more starts in the lane, in milliseconds: a limit of its server is used up. */

@@ -107,6 +107,10 @@ export const KINDS_OF: Readonly<Record<string, readonly string[]>> = Object.from
       [Object.keys(commandOptions), ['command']],
       [Object.keys(workerOptions), ['worker']],
       [Object.keys(moduleOptions), ['module']],
+      [
+        ['spool', 'ledger'],
+        ['module', 'http'],
+      ],
       [[...Object.keys(flowOptions), 'draw'], ['flow']],
     ] as const
   ).flatMap(([keys, kinds]) => keys.map((key) => [key, kinds] as const)),

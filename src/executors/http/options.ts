@@ -10,6 +10,7 @@ import {
 import { CONCEALED } from '../../core/options/secrets.ts';
 import { compileTemplate } from '../../core/record/template.ts';
 import type { Setting } from '../contract.ts';
+import { pageOptions } from './pages/page-options.ts';
 import { bodyOptions } from './request/body-options.ts';
 import { METHODS, toMethod } from './request/build-request.ts';
 import type { BodyMode } from './response/body.ts';
@@ -107,6 +108,7 @@ export const httpOptions = {
       'A 429 or 503 pauses all requests to its host for as long as Retry-After or a RateLimit header says, at most this. Without such a header the pause doubles with each refusal, from the minimum of --backoff to its maximum. A rate limit with nothing left (RateLimit, RateLimit-Remaining, X-RateLimit-Remaining) pauses its host until it is reset, whatever the status.',
   }),
   ...retryOptions,
+  ...pageOptions,
   /** JMESPath expression that must be true of the body. */
   expectJson: text('JMESPath expression that must be true of the body', {
     placeholder: 'EXPR',
@@ -191,6 +193,7 @@ export const TASK_HTTP_OPTIONS: readonly (keyof typeof httpOptions)[] = [
   ...(['url', 'expectStatus', 'expectJson', 'expectBody', 'body', 'bodyDir', 'headers'] as const),
   ...(['idempotencyHeader', 'maxRetryAfter', 'printCurl'] as const),
   ...(['data', 'form', 'bodyFile', 'retryStatus', 'noRetryStatus', 'redirects', 'followMeta'] as const),
+  ...(['next', 'maxPages'] as const),
 ];
 
 /** Options of `http()` that the command does not have, or has in another form. */
@@ -199,6 +202,8 @@ interface OwnHttpOptions {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Called with each request as a curl command line. */
   readonly printCurl?: ((line: string) => void) | undefined;
+  /** Called with messages, such as that pages lead back to an earlier one. */
+  readonly info?: ((message: string) => void) | undefined;
   /**
    * Timeout of each attempt, first to last byte, in milliseconds. Default 30 s; at most what a timer takes, 24
    * days. The `timeout` of a record overrides it.
@@ -212,10 +217,16 @@ export type HttpOptions = LibraryOptions<typeof httpOptions, OwnHttpOptions>;
 /** Returns the options from the values of the command line, the stage and the process. */
 export function fromValues(
   values: OptionValues<typeof httpOptions>,
-  { timeout, env, print, version }: Pick<Setting, 'timeout' | 'env' | 'print' | 'version'>,
+  {
+    timeout,
+    env,
+    print,
+    info,
+    version,
+  }: Pick<Setting, 'timeout' | 'env' | 'print' | 'version'> & Partial<Pick<Setting, 'info'>>,
 ): HttpOptions {
   const { userAgent = `taskpipe/${version}`, printCurl } = values;
-  return { ...values, userAgent, timeout, env, printCurl: printCurl ? print : undefined };
+  return { ...values, userAgent, timeout, env, info, printCurl: printCurl ? print : undefined };
 }
 
 /** Returns the limits of bodies that go to files, in bytes. */
