@@ -1,4 +1,14 @@
-import { count, duration, flag, path, size, text, value, values } from '../../core/options/declare.ts';
+import {
+  choice,
+  count,
+  duration,
+  flag,
+  path,
+  size,
+  text,
+  value,
+  values,
+} from '../../core/options/declare.ts';
 import type { LibraryOptions } from '../../core/options/library-options.ts';
 import {
   InvalidValue,
@@ -29,6 +39,8 @@ const MAX_UNPACKED: number = 1024 * 1024 * 1024;
 
 /** Default of `--max-retry-after`, in milliseconds: 1 h. */
 export const MAX_AFTER = 3_600_000;
+
+const CACHE_MODES = ['auto', 'record', 'replay', 'refresh'] as const;
 
 const BODY_MODES: readonly BodyMode[] = ['auto', 'text', 'json', 'base64', 'none'];
 
@@ -182,6 +194,12 @@ export const httpOptions = {
     placeholder: 'DIR',
     details:
       'A private cache (RFC 9111) that several runs may share. Stale responses are revalidated. Delete the folder to empty it.',
+  }),
+  /** Way in which the cache is used. Default `auto`. */
+  cacheMode: choice('way to use --cache', CACHE_MODES, {
+    default: 'auto',
+    details:
+      'auto is a cache by RFC 9111. record keeps every answer, whatever its headers say, and asks the server only for what is not recorded, or was answered with 408, 425, 429 or 5xx. refresh asks for everything again. replay never touches the network: what is not recorded fails with NOT_RECORDED, and nothing is retried. An answer belongs to its method, url, body and credentials.',
   }),
   /** Number of connection failures in a row after which a host is given up. */
   hostErrors: count('give up on a host after N connection failures in a row'),

@@ -10,7 +10,7 @@ import type { Outcome } from '../../contract.ts';
 import { type HttpOptions, keptHeaders } from '../options.ts';
 import { type Request, type RequestDefaults, requestOf, targetOf, urlOf } from '../request/build-request.ts';
 import { headerValue, mergeHeaders, withoutHeaders } from '../request/headers.ts';
-import { isCrossing } from '../request/redirect.ts';
+import { type HttpRequest, isCrossing } from '../request/redirect.ts';
 import { originOf, parseTarget, shownUrl, type Target } from '../request/target.ts';
 import type { Judge, OpenJudge } from '../response/http-outcome.ts';
 import { type NextFinder, openNextFinder } from './next-page.ts';
@@ -109,10 +109,11 @@ class PageRun implements Pages {
   }
 
   /** Returns the request for another origin, which has no claim to headers with secrets, or to a body. */
-  #bare(request: Request): Request {
+  #bare(request: Request): Request & Pick<HttpRequest, 'isForeign'> {
     const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
     const isSecret = (name: string): boolean => !isCrossing(name, this.#keeps) || name.startsWith('content-');
-    return { ...request, method, headers: withoutHeaders(request.headers, isSecret), content: undefined };
+    const headers = withoutHeaders(request.headers, isSecret);
+    return { ...request, method, headers, content: undefined, isForeign: true };
   }
 
   /** Returns what `--url` makes of the attributes of a page, if that is of its origin. */

@@ -12,6 +12,8 @@ export interface HttpRequest {
   /** User headers. */
   readonly headers: HeaderList;
   readonly content: RequestBody | undefined;
+  /** True after a redirect to another origin, whose server has no claim to credentials. */
+  readonly isForeign?: boolean;
 }
 
 /** Returns whether a response is a redirect. */

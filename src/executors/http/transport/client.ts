@@ -162,9 +162,9 @@ export function createClient(options: ClientOptions): Client {
       const headers = headersFor(hop, key);
       const limits = hop.method === 'HEAD' ? bodiless : follows ? passing : lasting;
       // The cache does not know bodies: a GET that has one may be answered differently for each.
-      if (cache === undefined || hop.content !== undefined)
+      if (cache === undefined || (hop.content !== undefined && cache.takesBodies !== true))
         return exchange(hop, headers, trip, store === undefined ? limits : withStore(limits, store));
-      const request = { method: hop.method, url: hop.target.href, headers };
+      const request = { method: hop.method, url: hop.target.href, headers, hop };
       return cache.through(request, (conditional) => exchange(hop, conditional, trip, limits));
     },
   };
