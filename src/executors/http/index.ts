@@ -39,7 +39,9 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
   const judges = await createJudge(options, timeout);
   const { judge, judgeAt, places, close: closeJudge } = pages?.judges(judges) ?? judges;
   const { client, close } = await openClient(options, defaults);
-  const visitor: RequestLoop = { ...loopSettings(options), client, judge };
+  const robots = options.robots === true ? (await import('./robots/index.ts')).openRobots : undefined;
+  const gate = robots?.(options, defaults, client);
+  const visitor: RequestLoop = { ...loopSettings(options), client, judge, robots: gate };
   const curlOf = options.printCurl === undefined ? undefined : await curlWriter(options, defaults, visitor);
   const fixedOrigin = defaults.url === undefined ? '' : originOfAll(defaults.url);
   const requestFor = (task: Task): Request | Failure =>

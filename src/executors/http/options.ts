@@ -183,6 +183,11 @@ export const httpOptions = {
   allowAddress: value('exceptions to --deny-private, such as 10.1.0.0/16,::1', 'LIST', toAddresses),
   /** Value of the `User-Agent` header. Default `taskpipe`. */
   userAgent: text('value of the User-Agent header', { defaultText: 'taskpipe/VERSION' }),
+  /** Obeys robots.txt. */
+  robots: flag('fetch only what the robots.txt of each host allows', {
+    details:
+      'By RFC 9309, for the name at the beginning of the User-Agent. The file is read once for each origin, and counts for 24 hours. What it disallows fails with ROBOTS, without a request; so does a redirect to such a url. Crawl-delay slows down its host. If the file answers 4xx, everything is allowed; if it answers 5xx or cannot be reached, tasks are retried and then fail with ROBOTS.',
+  }),
   /** Sends the uuid of the task as `Idempotency-Key`; all requests may then be retried. */
   idempotencyHeader: flag('send the uuid of the task as Idempotency-Key; POST requests are then retried too'),
   /** Cookie file in Netscape format; read at the start, written at the end. */
