@@ -37,7 +37,8 @@ const kinds: Readonly<Record<string, Kind>> = {
     timeout: HTTP_TIMEOUT,
     make: async (values, setting) => {
       const { http, fromValues } = await import('./http/index.ts');
-      return http(fromValues(values as OptionValues<typeof httpOptions>, setting));
+      const { info } = setting; // not for ctx.fetch, whose options are sent to threads
+      return http({ ...fromValues(values as OptionValues<typeof httpOptions>, setting), info });
     },
   },
   command: {
@@ -100,7 +101,7 @@ export const kindHelp: Readonly<Record<string, string>> = Object.fromEntries(
 export const KINDS_OF: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
   (
     [
-      [['perHost'], ['http']],
+      [['perHost', 'adaptive'], ['http']],
       [Object.keys(httpOptions), ['http', 'module']],
       [TASK_HTTP_OPTIONS, ['http']],
       [Object.keys(processOptions), ['command', 'worker']],

@@ -103,6 +103,25 @@ describe('--format sitemap', () => {
     ]);
   });
 
+  // https://github.com/ArchiveTeam/wpull/issues/484, https://github.com/Canonry/canonry/pull/358
+  test('reads the other sitemaps of an index if one is broken', async () => {
+    const { records, rejected } = await loaded({
+      'index.xml': indexOf('https://h/a.xml.gz', 'https://h/b.xml', 'https://h/c.xml'),
+      'a.xml.gz': gzipSync(urlset('<url><loc>https://h/a</loc></url>')).subarray(0, 60),
+      'b.xml': '<rss></rss>',
+      'c.xml': urlset('<url><loc>https://h/c</loc></url>'),
+    });
+    expect(records.at(-1)).toEqual({ url: 'https://h/c' });
+    expect(rejected.filter((one) => /cut short|not a sitemap/.test(one))).toHaveLength(2);
+  });
+
+  // https://github.com/crawler-commons/crawler-commons/issues/143, https://github.com/webrecorder/browsertrix-crawler/pull/578
+  test('reads a packed text sitemap, and one that is not packed in spite of its name', async () => {
+    expect((await loaded({ 's.gz': gzipSync('https://h/1\n') })).records).toEqual([{ url: 'https://h/1' }]);
+    const plain = urlset('<url><loc><![CDATA[https://h/2]]></loc></url>');
+    expect((await loaded({ 's.xml.gz': plain })).records).toEqual([{ url: 'https://h/2' }]);
+  });
+
   test('does not follow indexes that name each other for ever', async () => {
     const { records } = await loaded({
       'a.xml': indexOf('https://h/b.xml', 'a.xml'),

@@ -1,4 +1,5 @@
 import type { Task } from '../record/task.ts';
+import { AdaptiveLimit } from './adaptive-limit.ts';
 import type { Backoff } from './backoff.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
 import { Fifo } from './fifo.ts';
@@ -23,6 +24,8 @@ export interface SchedulerOptions {
   readonly rate?: Rate | undefined;
   /** Rate of each lane, which is a host for HTTP. */
   readonly hostRate?: Rate | undefined;
+  /** True if the concurrency of each lane is learned from its latency. */
+  readonly isAdaptive?: boolean | undefined;
   /** Maximum number of tasks to read ahead, so that a slow lane does not hide the tasks of others. */
   readonly window: number;
   /** Tasks that are finished and still held back for `--keep-order`; they count against the window. */
@@ -246,6 +249,7 @@ export class Scheduler {
       attempts: 0,
       countedAttempts: 0,
       began: 0,
+      startedAt: 0,
       place: -1,
     };
   }
@@ -330,7 +334,7 @@ export class Scheduler {
     }
     for (let lane = this.#ready.shift(); lane !== undefined; lane = this.#ready.shift()) {
       lane.isReady = false; // #start puts it at the end again if it has more
-      if (lane.length === 0 || lane.running >= Math.min(this.#share(), Math.floor(lane.limit))) continue;
+      if (lane.length === 0 || lane.running >= Math.min(this.#share(), lane.most)) continue;
       const laneWait = this.#isTimed ? lane.wait(now) : 0;
       if (laneWait > 0) {
         this.#timed.add(lane);
@@ -349,9 +353,20 @@ export class Scheduler {
     lane.pacer?.start(now);
     this.#pacer?.start(now);
     this.#running++;
+    if (this.#options.isAdaptive) this.#measure(job, lane);
     this.#wait(job.task, -1);
     if (this.#wakeReader !== undefined && this.#hasRoom()) this.#wakeReader();
     return job;
+  }
+
+  #measure(job: Job, lane: Lane): void {
+    job.startedAt = performance.now();
+    lane.adaptive ??= new AdaptiveLimit(this.#options.jobs);
+  }
+
+  /** Counts the end of an attempt for the concurrency of its lane. @param isFailure whether it may succeed later */
+  measured({ lane, startedAt }: Job, isFailure: boolean): void {
+    lane.adaptive?.ended(performance.now() - startedAt, lane.running, isFailure);
   }
 
   /** Makes lanes and retries ready whose time has come. */

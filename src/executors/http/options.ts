@@ -240,16 +240,10 @@ export type HttpOptions = LibraryOptions<typeof httpOptions, OwnHttpOptions>;
 /** Returns the options from the values of the command line, the stage and the process. */
 export function fromValues(
   values: OptionValues<typeof httpOptions>,
-  {
-    timeout,
-    env,
-    print,
-    info,
-    version,
-  }: Pick<Setting, 'timeout' | 'env' | 'print' | 'version'> & Partial<Pick<Setting, 'info'>>,
+  { timeout, env, print, version }: Pick<Setting, 'timeout' | 'env' | 'print' | 'version'>,
 ): HttpOptions {
   const { userAgent = `taskpipe/${version}`, printCurl } = values;
-  return { ...values, userAgent, timeout, env, info, printCurl: printCurl ? print : undefined };
+  return { ...values, userAgent, timeout, env, printCurl: printCurl ? print : undefined };
 }
 
 /** Returns the limits of bodies that go to files, in bytes. */

@@ -53,7 +53,19 @@ async function* recordsOf(
         continue;
       }
       if (pages.length > 0) yield pages.splice(0);
-      yield* recordsOf(openSource(file, noStdin), { ...options, source: file }, missing, level + 1);
+      try {
+        yield* recordsOf(openSource(file, noStdin), { ...options, source: file }, missing, level + 1);
+      } catch (error) {
+        // One bad sitemap does not keep the others from being read.
+        if (!(error instanceof TaskpipeError) || error.code !== 'DATA') throw error;
+        options.reject({
+          source: options.source,
+          line: entry.line,
+          code: 'XML',
+          message: error.message,
+          text: '',
+        });
+      }
     }
     yield pages;
   }

@@ -45,7 +45,7 @@ const SAME: ReadonlySet<string> = new Set(['TLS', 'DENIED', 'HOST_DOWN', 'NOT_RE
 
 /** Opens the gate of `--robots`. @param client client that fetches the files */
 export function openRobots(options: HttpOptions, defaults: RequestDefaults, client: Client): RobotsGate {
-  const { userAgent = 'taskpipe', maxRetryAfter = MAX_AFTER } = options;
+  const { userAgent = 'taskpipe', maxRetryAfter = MAX_AFTER, cacheMode } = options;
   const headers = withoutHeaders(
     defaults.headers,
     (name) => !isCrossing(name, NONE) || name.startsWith('content-'),
@@ -89,7 +89,7 @@ export function openRobots(options: HttpOptions, defaults: RequestDefaults, clie
       return { outcome: { error: { code: 'ROBOTS', message } } };
     }
     const delay = Math.min(rules.delay(product), maxRetryAfter);
-    if (delay === 0) return undefined;
+    if (delay === 0 || cacheMode === 'replay') return undefined;
     const wait = (next.get(target.origin) ?? 0) - now;
     if (wait > 0) return { wait };
     next.set(target.origin, now + delay);

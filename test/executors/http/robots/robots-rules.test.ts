@@ -92,6 +92,8 @@ const GOOGLE: readonly Case[] = [
   ['useragent: FooBot|disallow: /x', 'foobot', '/x', false],
   ['user-agent: FooBot\r|disallow: /x\r', 'foobot', '/x', false],
   ["user-agent: FooBot|disallow: /x?a='b'", 'foobot', '/x?a=%27b%27', false],
+  // https://github.com/scrapy/scrapy/issues/4145
+  ['user-agent: *|disallow: http://other/|user-agent: twitterbot|disallow:', 'foobot', '/x', true],
   ['user-agent: FooBot|disallow: /a[b]', 'foobot', '/a[b]', false],
 ];
 

@@ -162,6 +162,24 @@ describe('--robots', () => {
     expect(codes(await run([server.url, server.url], { maxRetryAfter: 50 }))).toEqual(['SUCCESS', 'SUCCESS']);
   });
 
+  // https://github.com/scrapy/scrapy/issues/2912
+  test('does not wait for a Crawl-delay in a replay', async () => {
+    const server = await serveRobots('user-agent: *\ncrawl-delay: 0.1\ndisallow: /no');
+    const urls = ['/a', '/b', '/c', '/no'].map((path) => server.url + path);
+    const cache = freshFolder();
+    await run(urls, { cache, cacheMode: 'record' });
+    const asked = server.seen.length;
+    const began = performance.now();
+    const rows = await run(
+      [...urls, ...urls],
+      { cache, cacheMode: 'replay', maxRetryAfter: 60_000 },
+      { jobs: 1 },
+    );
+    expect(codes(rows).filter((code) => code === 'ROBOTS')).toHaveLength(2);
+    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(server.seen).toHaveLength(asked);
+  });
+
   test('leaves requests that would fail anyway to fail by themselves, and replays without the network', async () => {
     expect(codes(await run(['http://127.0.0.1:1/'], { denyPrivate: true }))).toEqual(['DENIED']);
     const replay = { cache: freshFolder(), cacheMode: 'replay' } as const;
