@@ -75,7 +75,7 @@ async function openCacheOf(
     throw new TaskpipeError('USAGE', `--cache-mode ${mode} needs --cache DIR, the folder of the answers`);
   }
   if (mode === 'auto') return (await import('./transport/http-cache.ts')).openCache(dir, maxBody);
-  const { openRecords } = await import('./transport/record-cache.ts');
+  const { openRecords } = await import('./replay/record-cache.ts');
   const takeCookies: Cookies['take'] = (url, set) => cookies?.take(url, set);
   return openRecords({ dir, mode, cookieFile, takeCookies });
 }

@@ -14,7 +14,7 @@ import type { HttpFault } from '../transport/http-failure.ts';
 import { Deadline } from '../transport/request-deadline.ts';
 import { MAX_ROBOTS, parseRobots, productOf, type RobotsRules } from './robots-rules.ts';
 
-/** What keeps a request from being sent: an outcome of the task, or a time to wait in milliseconds. */
+/** Reason that keeps a request from being sent: an outcome of the task, or a time to wait in milliseconds. */
 export type HeldBack = { readonly outcome: Outcome } | { readonly wait: number };
 
 /** Returns what holds back a request; undefined if it may be sent now. */

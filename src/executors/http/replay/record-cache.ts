@@ -8,9 +8,9 @@ import { makeFolder, PRIVATE, replaceFile } from '../private-files.ts';
 import { withoutHeaders } from '../request/headers.ts';
 import type { RequestBody } from '../request/request-body.ts';
 import { shownUrl } from '../request/target.ts';
-import { type Answer, type AnswerHeaders, isFault } from './answer.ts';
-import { type Cache, type CachedRequest, isAnonymous } from './http-cache.ts';
-import type { HttpFault } from './http-failure.ts';
+import { type Answer, type AnswerHeaders, isFault } from '../transport/answer.ts';
+import { type Cache, type CachedRequest, isAnonymous } from '../transport/http-cache.ts';
+import type { HttpFault } from '../transport/http-failure.ts';
 
 /** Ways to use a folder of recorded answers. */
 export type RecordMode = 'record' | 'replay' | 'refresh';
