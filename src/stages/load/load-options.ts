@@ -20,7 +20,7 @@ export const loadOptions = {
   }),
   /** Format of the input. Default: by the ending of the file name, else by the first bytes. */
   format: choice('format; default: by the file name extension, else by the first bytes', formats, {
-    placeholder: 'FORMAT',
+    placeholder: 'NAME',
     details: `One of ${formats.join(', ')}.`,
   }),
   /** Character between cells. Default: a comma, or a tab for TSV. */
