@@ -99,7 +99,7 @@ describe('--format sitemap', () => {
       { url: 'https://h/../../etc/d', sitemap: true },
     ]);
     expect(messages).toEqual([
-      '/index.xml: 2 of its sitemaps are not in its folder; their urls are loaded, with "sitemap": true',
+      '/index.xml: not in its folder: 2 sitemaps, loaded by url with "sitemap": true',
     ]);
   });
 

@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { TaskpipeError } from '../../core/base/errors.ts';
+import { counted } from '../../core/base/format.ts';
 import { decodeStart, decodeText, isEncoding } from '../../core/text/encoding.ts';
 import { lineFault } from '../../core/text/lines.ts';
 import type { Loaded, Loader, ReadOptions } from '../contract.ts';
@@ -26,7 +27,7 @@ export const sitemap: Loader = async function* (bytes, options) {
   yield* recordsOf(bytes, options, missing, 1);
   if (missing.count > 0)
     options.info(
-      `${options.source}: ${missing.count} of its sitemaps are not in its folder; their urls are loaded, with "sitemap": true`,
+      `${options.source}: not in its folder: ${counted(missing.count, 'sitemap')}, loaded by url with "sitemap": true`,
     );
 };
 
