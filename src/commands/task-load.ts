@@ -23,7 +23,7 @@ const options = {
 export const command: Command = defineCommand({
   name: 'task-load',
   summary:
-    'Reads CSV, TSV, NDJSON, a JSON array, plain lines or a SQLite database, and writes tasks: NDJSON records with a uuid.',
+    'Reads CSV, TSV, NDJSON, a JSON array, plain lines, a sitemap or a SQLite database, and writes tasks: NDJSON records with a uuid.',
   usage: '[FILE...] [options]',
   about:
     'FILEs may be packed with gzip; - or no FILE is the standard input. Without --uuid-fields a record keeps the uuid ' +

@@ -17,8 +17,12 @@ export interface Outcome {
   readonly retry?: RetryHint;
   /** Stack of what was thrown, for events. */
   readonly stack?: string;
+  /** Record to pass on in place of the task, with further attributes: the place of a page, for example. */
+  readonly task?: Task;
   /** Tasks that the work added. They are kept only if it succeeds, and then run too. */
   readonly children?: readonly Child[];
+  /** True if the result was stored before, so that the time of the attempt says nothing about the lane. */
+  readonly isStored?: boolean;
   /** Time for which nothing more starts in the lane, in milliseconds: a limit of its server is used up. */
   readonly pause?: number;
   /** Present if the attempt has not ended: the rest of it waits for a lane. Besides it, only `pause` counts. */

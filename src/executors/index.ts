@@ -38,9 +38,11 @@ const kinds: Readonly<Record<string, Kind>> = {
     make: async (values, setting) => {
       const { http, fromValues } = await import('./http/index.ts');
       const { jobs, perHost = jobs } = values as { readonly jobs?: number; readonly perHost?: number };
+      const { info } = setting; // not for ctx.fetch, whose options are sent to threads
       return http({
         ...fromValues(values as OptionValues<typeof httpOptions>, setting),
         connections: perHost,
+        info,
       });
     },
   },
@@ -104,13 +106,17 @@ export const kindHelp: Readonly<Record<string, string>> = Object.fromEntries(
 export const KINDS_OF: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
   (
     [
-      [['perHost'], ['http']],
+      [['perHost', 'adaptive'], ['http']],
       [Object.keys(httpOptions), ['http', 'module']],
       [TASK_HTTP_OPTIONS, ['http']],
       [Object.keys(processOptions), ['command', 'worker']],
       [Object.keys(commandOptions), ['command']],
       [Object.keys(workerOptions), ['worker']],
       [Object.keys(moduleOptions), ['module']],
+      [
+        ['spool', 'ledger'],
+        ['module', 'http'],
+      ],
       [[...Object.keys(flowOptions), 'draw'], ['flow']],
     ] as const
   ).flatMap(([keys, kinds]) => keys.map((key) => [key, kinds] as const)),

@@ -51,6 +51,14 @@ const loaders: Readonly<Record<Format, Entry>> = {
       yield* lines(bytes, options);
     },
   },
+  sitemap: {
+    endings: [],
+    uses: TEXT,
+    read: async function* (bytes, options) {
+      const { sitemap } = await import('./sitemap/sitemap-loader.ts'); // loads saxes only if it is needed
+      yield* sitemap(bytes, options);
+    },
+  },
   sqlite: {
     endings: ['.db', '.sqlite', '.sqlite3'],
     uses: ['query', 'table'],

@@ -17,6 +17,7 @@ function jobAt(began: number, host = '', uuid = 'u1'): Job {
     attempts: 1,
     countedAttempts: 0,
     began,
+    startedAt: 0,
     place: -1,
   };
 }

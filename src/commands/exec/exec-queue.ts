@@ -11,6 +11,9 @@ export interface QueueValues extends OptionValues<typeof connectionOptions> {
   readonly hostRate: Rate | undefined;
   readonly spool: string | undefined;
   readonly module?: unknown;
+  readonly http?: unknown;
+  readonly next?: unknown;
+  readonly ledger?: string | undefined;
 }
 
 /** Returns an error handler that closes what is open and throws the error again. */
@@ -27,13 +30,18 @@ export function closing(close: () => Promise<void>): (error: unknown) => Promise
  * @throws {TaskpipeError} `USAGE` if options are missing or exclude each other
  */
 export async function openShared(values: QueueValues, io: Io): Promise<Queues | undefined> {
-  const { queue, shared, hostRate, module, spool } = values;
+  const { queue, shared, hostRate, module, next, spool } = values;
+  const finds = module !== undefined || next !== undefined;
   const fail = (words: string): never => {
     throw new TaskpipeError('USAGE', words);
   };
+  for (const key of ['spool', 'ledger'] as const) {
+    if (values.http === true && next === undefined && io.typed.has(key))
+      fail(`--${key} has no effect on --http without --next`);
+  }
   if (shared && (hostRate === undefined || !queue))
     fail('--shared needs --host-rate, as in 5/s, and --queue, the Redis that counts for all');
-  if (!queue || (module === undefined && !shared)) return undefined;
-  if (spool !== undefined) fail('--spool and --queue both take the tasks that the module adds; give one');
-  return openQueues(queue, module === undefined ? [] : namesOf(values.name), settingsOf(values, io));
+  if (!queue || (!finds && !shared)) return undefined;
+  if (spool !== undefined) fail('--spool and --queue both take the tasks that work adds; give one');
+  return openQueues(queue, !finds ? [] : namesOf(values.name), settingsOf(values, io));
 }

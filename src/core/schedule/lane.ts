@@ -1,4 +1,5 @@
 import type { Task } from '../record/task.ts';
+import type { AdaptiveLimit } from './adaptive-limit.ts';
 import type { Backoff } from './backoff.ts';
 import { Fifo } from './fifo.ts';
 import type { Rate } from './rate.ts';
@@ -24,6 +25,8 @@ export interface Job {
   countedAttempts: number;
   /** Start of the first attempt, by the steady clock. */
   began: number;
+  /** Start of the latest attempt, by the clock of `performance`; 0 if it is not measured. */
+  startedAt: number;
   /** Index among the running jobs. */
   place: number;
 }
@@ -39,6 +42,7 @@ export function newJob(task: Task, lane: Lane, ordinal: number): Job {
     attempts: 0,
     countedAttempts: 0,
     began: 0,
+    startedAt: 0,
     place: -1,
   };
 }
@@ -63,10 +67,19 @@ export class Lane extends Fifo<Job> {
   /** Concurrency that the server can bear, learned from its requests to slow down. */
   limit: number = Number.POSITIVE_INFINITY;
 
+  /** Concurrency that is learned from latency; undefined if it is not. */
+  adaptive: AdaptiveLimit | undefined;
+
   constructor(key: string, rate: Rate | undefined) {
     super();
     this.key = key;
     this.pacer = rate === undefined ? undefined : new Pacer(rate);
+  }
+
+  /** Number of jobs that may run at once. */
+  get most(): number {
+    const most = Math.floor(this.limit);
+    return this.adaptive === undefined ? most : Math.min(most, this.adaptive.limit);
   }
 
   get isIdle(): boolean {

@@ -18,6 +18,8 @@ export interface SchedulerOptions {
   readonly rate?: Rate | undefined;
   /** Rate of each lane, which is a host for HTTP. */
   readonly hostRate?: Rate | undefined;
+  /** True if the concurrency of each lane is learned from its latency. */
+  readonly isAdaptive?: boolean | undefined;
   /** Maximum number of tasks to read ahead, so that a slow lane does not hide the tasks of others. */
   readonly window: number;
   /** Tasks that are finished and still held back for `--keep-order`; they count against the window. */

@@ -1,4 +1,5 @@
 import type { Task } from '../record/task.ts';
+import { AdaptiveLimit } from './adaptive-limit.ts';
 import type { Backoff } from './backoff.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
 import { FairShare } from './fair-share.ts';
@@ -223,7 +224,7 @@ export class Scheduler {
     }
     // #start puts a lane at the end again if it has more.
     for (let lane = this.#turns.next(); lane !== undefined; lane = this.#turns.next()) {
-      if (lane.length === 0 || lane.running >= Math.min(this.#share(), Math.floor(lane.limit))) continue;
+      if (lane.length === 0 || lane.running >= Math.min(this.#share(), lane.most)) continue;
       const laneWait = this.#isTimed ? lane.wait(now) : 0;
       if (laneWait > 0) {
         this.#turns.wait(lane);
@@ -243,8 +244,19 @@ export class Scheduler {
     lane.pacer?.start(now);
     this.#pacer?.start(now);
     this.#running++;
+    if (this.#options.isAdaptive) this.#measure(job, lane);
     this.#ahead.remove(job.task);
     this.#ahead.release();
     return job;
+  }
+
+  #measure(job: Job, lane: Lane): void {
+    job.startedAt = performance.now();
+    lane.adaptive ??= new AdaptiveLimit(this.#options.jobs);
+  }
+
+  /** Counts the end of an attempt for the concurrency of its lane. @param isFailure whether it may succeed later */
+  measured({ lane, startedAt }: Job, isFailure: boolean): void {
+    lane.adaptive?.ended(performance.now() - startedAt, lane.running, isFailure);
   }
 }

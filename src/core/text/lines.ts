@@ -6,7 +6,17 @@ export interface BadInput {
   readonly source: string;
   /** Number of the line where it begins, from 1. */
   readonly line: number;
-  readonly code: 'JSON' | 'OBJECT' | 'DEPTH' | 'UUID' | 'UTF8' | 'ENCODING' | 'LONG' | 'CSV' | 'REQUIRED';
+  readonly code:
+    | 'JSON'
+    | 'OBJECT'
+    | 'DEPTH'
+    | 'UUID'
+    | 'UTF8'
+    | 'ENCODING'
+    | 'LONG'
+    | 'CSV'
+    | 'XML'
+    | 'REQUIRED';
   /** Reason it was rejected. */
   readonly message: string;
   /**

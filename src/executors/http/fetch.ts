@@ -59,6 +59,8 @@ export async function openFetcher(options: HttpOptions): Promise<Fetcher> {
     timeout: Math.min(timeout, MAX_TIMEOUT),
   };
   const { client, close } = await openClient(options, defaults);
+  const robots = options.robots === true ? (await import('./robots/index.ts')).openRobots : undefined;
+  const gate = robots?.(options, defaults, client);
   const keeps = keptHeaders(options);
   return {
     fetch: (signal) => async (url, more) => {
@@ -76,6 +78,7 @@ export async function openFetcher(options: HttpOptions): Promise<Fetcher> {
       const visitor = {
         client,
         judge,
+        robots: gate,
         follow: redirect === 'follow' ? follow : 0,
         keeps,
         lenient,

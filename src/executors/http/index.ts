@@ -3,11 +3,12 @@
  * Must not retry or limit rates: that is for the stage.
  */
 import { quoted } from '../../core/base/terminal-text.ts';
-import type { Task } from '../../core/record/task.ts';
+import type { Failure, Task } from '../../core/record/task.ts';
 import { compileTemplate, type Template } from '../../core/record/template.ts';
 import type { Attempt, Executor, Outcome } from '../contract.ts';
 import { type OpenClient, openClient } from './open-client.ts';
 import { checked, type HttpOptions, keptHeaders, MAX_AFTER, TIMEOUT } from './options.ts';
+import type { Pages } from './pages/index.ts';
 import { openBodySource } from './request/body-source.ts';
 import {
   MAX_TIMEOUT,
@@ -34,12 +35,18 @@ export { fromValues, type HttpOptions, httpOptions } from './options.ts';
 export async function http(options: HttpOptions = {}): Promise<Executor> {
   const { timeout = TIMEOUT } = options;
   const defaults = await requestDefaults(options, timeout);
-  const { judge, judgeAt, places, close: closeJudge } = await createJudge(options, timeout);
+  const pages = await pagesOf(options, defaults);
+  const judges = await createJudge(options, timeout);
+  const { judge, judgeAt, places, close: closeJudge } = pages?.judges(judges) ?? judges;
   const { client, auth, close } = await openClient(options, defaults);
-  const visitor: RequestLoop = { ...loopSettings(options), client, judge };
+  const robots = options.robots === true ? (await import('./robots/index.ts')).openRobots : undefined;
+  const gate = robots?.(options, defaults, client);
+  const visitor: RequestLoop = { ...loopSettings(options), client, judge, robots: gate };
   const curlOf =
     options.printCurl === undefined ? undefined : await curlWriter(options, defaults, visitor, auth);
   const fixedOrigin = defaults.url === undefined ? '' : originOfAll(defaults.url);
+  const requestFor = (task: Task): Request | Failure =>
+    pages === undefined ? requestOf(task, defaults) : pages.requestOf(task);
   const attemptAt = async (
     places: BodyPlaces,
     task: Task,
@@ -52,20 +59,23 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
     return heldAt(place, requestLoop(there, task, request, attempt));
   };
   return {
+    finds: pages !== undefined,
     lane(task) {
+      const lane = pages?.laneOf(task);
+      if (lane !== undefined) return lane;
       if (fixedOrigin !== '') return fixedOrigin;
       const text = urlOf(task, defaults.url);
       return typeof text === 'string' ? originOf(text) : '';
     },
     attempt(task, attempt) {
-      const request = requestOf(task, defaults);
+      const request = requestFor(task);
       if ('code' in request) return { error: request };
       if (curlOf !== undefined && attempt.number === 1) options.printCurl?.(curlOf(request, task));
       if (places === undefined) return requestLoop(visitor, task, request, attempt);
       return attemptAt(places, task, request, attempt);
     },
     describe(task) {
-      const request = requestOf(task, defaults);
+      const request = requestFor(task);
       if ('code' in request) return `nothing: ${request.message}`;
       return curlOf?.(request, task) ?? shown(request);
     },
@@ -77,6 +87,13 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
       await closeJudge();
     },
   };
+}
+
+/** Opens the pages of `--next`, if it is given. */
+async function pagesOf(options: HttpOptions, defaults: RequestDefaults): Promise<Pages | undefined> {
+  if (options.next === undefined) return undefined;
+  const { openPages } = await import('./pages/index.ts');
+  return openPages(options.next, options, defaults);
 }
 
 /** Holds the place of a body until its attempt is over, also if that goes on in another lane. */

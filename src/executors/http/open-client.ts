@@ -8,6 +8,8 @@ import { checked, type HttpOptions, MAX_BODY } from './options.ts';
 import type { RequestDefaults } from './request/build-request.ts';
 import { type Client, createClient } from './transport/client.ts';
 import { type Connector, openConnector, openFreshPool, openPool } from './transport/connection-pool.ts';
+import type { Cookies } from './transport/cookies.ts';
+import type { Cache } from './transport/http-cache.ts';
 import { type AddressRule, publicOr, toNetworks } from './transport/names/addresses.ts';
 import type { NameLookup } from './transport/names/name-lookup.ts';
 import type { ProxyEnvironment, ProxySettings } from './transport/proxy.ts';
@@ -88,10 +90,7 @@ async function openSettings(
     options.cookies === undefined
       ? undefined
       : await (await import('./transport/cookies.ts')).openCookies(options.cookies);
-  const cache =
-    options.cache === undefined
-      ? undefined
-      : await (await import('./transport/http-cache.ts')).openCache(options.cache, maxBody);
+  const cache = await openCacheOf(options, maxBody, cookies);
   const proxies =
     settings === undefined
       ? undefined
@@ -123,6 +122,22 @@ async function openSettings(
       await cookies?.save();
     },
   };
+}
+
+/** Opens `--cache` in its mode, if it is given. @throws {TaskpipeError} `USAGE` if there is a mode without a folder */
+async function openCacheOf(
+  { cache: dir, cacheMode: mode = 'auto', cookies: cookieFile }: HttpOptions,
+  maxBody: number,
+  cookies: Cookies | undefined,
+): Promise<Cache | undefined> {
+  if (dir === undefined) {
+    if (mode === 'auto') return undefined;
+    throw new TaskpipeError('USAGE', `--cache-mode ${mode} needs --cache DIR, the folder of the answers`);
+  }
+  if (mode === 'auto') return (await import('./transport/http-cache.ts')).openCache(dir, maxBody);
+  const { openRecords } = await import('./replay/record-cache.ts');
+  const takeCookies: Cookies['take'] = (url, set) => cookies?.take(url, set);
+  return openRecords({ dir, mode, cookieFile, takeCookies });
 }
 
 /**

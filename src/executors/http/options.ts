@@ -1,4 +1,14 @@
-import { count, duration, flag, path, size, text, value, values } from '../../core/options/declare.ts';
+import {
+  choice,
+  count,
+  duration,
+  flag,
+  path,
+  size,
+  text,
+  value,
+  values,
+} from '../../core/options/declare.ts';
 import type { LibraryOptions } from '../../core/options/library-options.ts';
 import {
   InvalidValue,
@@ -11,6 +21,7 @@ import { CONCEALED } from '../../core/options/secrets.ts';
 import { compileTemplate } from '../../core/record/template.ts';
 import type { Setting } from '../contract.ts';
 import { authOptions } from './auth/auth-options.ts';
+import { pageOptions } from './pages/page-options.ts';
 import { bodyOptions } from './request/body-options.ts';
 import { METHODS, toMethod } from './request/build-request.ts';
 import type { BodyMode } from './response/body.ts';
@@ -30,6 +41,8 @@ const MAX_UNPACKED: number = 1024 * 1024 * 1024;
 
 /** Default of `--max-retry-after`, in milliseconds: 1 h. */
 export const MAX_AFTER = 3_600_000;
+
+const CACHE_MODES = ['auto', 'record', 'replay', 'refresh'] as const;
 
 const BODY_MODES: readonly BodyMode[] = ['auto', 'text', 'json', 'base64', 'none'];
 
@@ -110,6 +123,7 @@ export const httpOptions = {
       'A 429 or 503 pauses all requests to its host for as long as Retry-After or a RateLimit header says, at most this. Without such a header the pause doubles with each refusal, from the minimum of --backoff to its maximum. A rate limit with nothing left (RateLimit, RateLimit-Remaining, X-RateLimit-Remaining) pauses its host until it is reset, whatever the status.',
   }),
   ...retryOptions,
+  ...pageOptions,
   /** JMESPath expression that must be true of the body. */
   expectJson: text('JMESPath expression that must be true of the body', {
     placeholder: 'EXPR',
@@ -167,6 +181,11 @@ export const httpOptions = {
   allowAddress: value('exceptions to --deny-private, such as 10.1.0.0/16,::1', 'LIST', toAddresses),
   /** Value of the `User-Agent` header. Default `taskpipe`. */
   userAgent: text('value of the User-Agent header', { defaultText: 'taskpipe/VERSION' }),
+  /** Obeys robots.txt. */
+  robots: flag('fetch only what the robots.txt of each host allows', {
+    details:
+      'By RFC 9309, for the name at the beginning of the User-Agent. The file is read once for each origin, and counts for 24 hours. What it disallows fails with ROBOTS, without a request; so does a redirect to such a url. Crawl-delay slows down its host. If the file answers 4xx, everything is allowed; if it answers 5xx or cannot be reached, tasks are retried and then fail with ROBOTS.',
+  }),
   /** Sends the uuid of the task as `Idempotency-Key`; all requests may then be retried. */
   idempotencyHeader: flag('send the uuid of the task as Idempotency-Key; POST requests are then retried too'),
   /** Cookie file in Netscape format; read at the start, written at the end. */
@@ -179,6 +198,12 @@ export const httpOptions = {
     details:
       'A private cache (RFC 9111) that several runs may share. Stale responses are revalidated. Delete the folder to empty it.',
   }),
+  /** Way in which the cache is used. Default `auto`. */
+  cacheMode: choice('way to use --cache', CACHE_MODES, {
+    default: 'auto',
+    details:
+      'auto is a cache by RFC 9111. record keeps every answer, whatever its headers say, and asks the server only for what is not recorded, or was answered with 408, 425, 429 or 5xx. refresh asks for everything again. replay never touches the network: what is not recorded fails with NOT_RECORDED, and nothing is retried. An answer belongs to its method, url, body and credentials.',
+  }),
   /** Number of connection failures in a row after which a host is given up. */
   hostErrors: count('give up on a host after N connection failures in a row'),
   printCurl: flag('print each request as a curl command line to stderr, without secrets'),
@@ -189,6 +214,7 @@ export const TASK_HTTP_OPTIONS: readonly (keyof typeof httpOptions)[] = [
   ...(['url', 'expectStatus', 'expectJson', 'expectBody', 'body', 'bodyDir', 'headers'] as const),
   ...(['idempotencyHeader', 'maxRetryAfter', 'printCurl'] as const),
   ...(['data', 'form', 'bodyFile', 'retryStatus', 'noRetryStatus', 'redirects', 'followMeta'] as const),
+  ...(['next', 'maxPages'] as const),
 ];
 
 /** Options of `http()` that the command does not have, or has in another form. */
@@ -202,7 +228,7 @@ interface OwnHttpOptions {
   readonly connections?: number | undefined;
   /** Called with each request as a curl command line. */
   readonly printCurl?: ((line: string) => void) | undefined;
-  /** Called with messages for people, such as that a proxy rests. */
+  /** Called with messages for people, such as that a proxy rests, or that pages lead back to an earlier one. */
   readonly info?: ((message: string) => void) | undefined;
   /**
    * Timeout of each attempt, first to last byte, in milliseconds. Default 30 s; at most what a timer takes, 24

@@ -4,6 +4,7 @@ import type { Request } from './request/build-request.ts';
 import { type HttpRequest, isRedirect, nextHop } from './request/redirect.ts';
 import type { Again, Judge } from './response/http-outcome.ts';
 import { isIdempotent } from './response/retry-after.ts';
+import type { HeldBack, RobotsGate } from './robots/index.ts';
 import { type Answer, isFault } from './transport/answer.ts';
 import type { Client } from './transport/client.ts';
 import type { HttpFault } from './transport/http-failure.ts';
@@ -14,6 +15,8 @@ export interface RequestLoop {
   readonly client: Client;
   readonly judge: Judge;
   readonly follow: number;
+  /** Holds back requests that robots.txt disallows or delays. Default: it is not read. */
+  readonly robots?: RobotsGate | undefined;
   /** Returns the time for which an answer pauses its host. Default: it does not. */
   readonly pauseOf?: ((answer: Answer) => number | undefined) | undefined;
   /** Names of user headers that cross origins, in lower case. */
@@ -72,8 +75,19 @@ async function travel(
   const trip = new Deadline(request.timeout, attempt.signal, start.left, visitor.idle);
   const began = performance.now();
   let { hop, hasActed, chain } = start;
+  const movedTo = (lane: string): Pick<Outcome, 'moved'> => {
+    const left = Math.max(1, start.left - (performance.now() - began));
+    const rest: Journey = { hop, hasActed, left, chain };
+    const goOn: Move['goOn'] = (later) => travel(visitor, task, request, rest, later);
+    return { moved: { lane, goOn } };
+  };
   try {
     for (;;) {
+      if (visitor.robots !== undefined) {
+        const held = await admitted(visitor.robots, hop, attempt, trip);
+        if (held !== undefined && 'outcome' in held) return held.outcome;
+        if (held !== undefined) return { ...movedTo(hop.target.origin), pause: held.wait };
+      }
       const answer = await client.send(hop, trip, key, chain.length < follow);
       const again: Again = { mayRepeat, hasActed };
       if (isFault(answer)) return failed(answer, again);
@@ -90,13 +104,25 @@ async function travel(
       hasActed ||= next.method !== hop.method;
       hop = next;
       if (attempt.mayMove !== true) continue;
-      const left = Math.max(1, start.left - (performance.now() - began));
-      const rest: Journey = { hop, hasActed, left, chain };
-      const goOn: Move['goOn'] = (later) => travel(visitor, task, request, rest, later);
-      return { moved: { lane: hop.target.origin, goOn }, ...(pause !== undefined && { pause }) };
+      return { ...movedTo(hop.target.origin), ...(pause !== undefined && { pause }) };
     }
   } finally {
     trip.end();
+  }
+}
+
+/** Asks the gate of robots.txt. Waits here only if the attempt cannot wait in a lane. */
+async function admitted(
+  gate: RobotsGate,
+  hop: HttpRequest,
+  attempt: Attempt,
+  trip: Deadline,
+): Promise<HeldBack | undefined> {
+  for (;;) {
+    const held = await gate(hop, attempt);
+    if (held === undefined || 'outcome' in held || attempt.mayMove === true) return held;
+    if (trip.over !== undefined) return undefined; // the client says so
+    await new Promise((resolve) => setTimeout(resolve, Math.min(held.wait, 100)));
   }
 }
 

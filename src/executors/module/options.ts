@@ -16,8 +16,9 @@ export const moduleOptions = {
       'For functions that compute. On a thread, a function that never returns is ended at --timeout; on the main thread it would stop the stage. Each thread loads the module for itself.',
   }),
   logDir: path('write the log of each task to DIR/UUID.log', { placeholder: 'DIR' }),
-  spool: path('keep tasks added by the module in this file, and run those that an earlier run left in it', {
-    details: 'Without it, added tasks that are not finished are lost if the stage is killed.',
+  spool: path('keep tasks that work adds in this file, and run those that an earlier run left in it', {
+    details:
+      'For --module, and for the pages of --http --next. Without it, added tasks that are not finished are lost if the stage is killed.',
   }),
   ledger: path('skip added tasks, and tasks of the spool, that are finished according to this ledger'),
 };

@@ -20,7 +20,8 @@ export function checkContent(first: Buffer, format: Format, read: ReadOptions): 
     refuse('is a pointer of Git LFS, not the file itself; fetch that with: git lfs pull');
   if (format !== 'lines' && /^<(?:!doctype html|html|head|body)[\s>]/i.test(start))
     refuse(`is an HTML page, not ${format}, as a server sends for an error or a login; look at it`);
-  if (format !== 'lines' && /^<\?xml\s/i.test(start)) refuse(`is XML, not ${format}; convert it first`);
+  if (format !== 'lines' && format !== 'sitemap' && /^<\?xml\s/i.test(start))
+    refuse(`is XML, not ${format}; convert it first`);
   const found = encoding === undefined ? encodingByNuls(first) : undefined;
   if (found === undefined) return read;
   info(`${source}: read as ${found}, by its first bytes (--encoding)`);

@@ -19,6 +19,7 @@ export function sniffFormat(bytes: Buffer): Format {
   if (bytes.toString('latin1', 0, 15) === 'SQLite format 3') return 'sqlite';
   const start = decodeStart(bytes.subarray(0, SNIFFED)).trimStart();
   const first = start.slice(0, start.search(/[\r\n]|$/));
+  if (start.startsWith('<') && /<(?:[\w-]+:)?(?:urlset|sitemapindex)[\s>]/.test(start)) return 'sitemap';
   if (start.startsWith('{')) return isRecord(first) ? 'ndjson' : 'json';
   if (/^[[\x1e]/.test(start)) return 'json';
   if (/^"?sep=.{1,3}$/i.test(first)) return 'csv';

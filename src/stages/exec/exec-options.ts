@@ -52,6 +52,11 @@ export const execOptions = {
    * one lane, else a fair share.
    */
   perHost: count('tasks at once per host; default: all if there is one host, else a fair share'),
+  /** Learns from latency how many tasks of one lane may run at once: for HTTP, of one origin. Default false. */
+  adaptive: flag('find out how many tasks at once each host bears, by the time that its answers take', {
+    details:
+      'Each host begins with 2 tasks at once. The number grows while answers take as long as without load, up to --jobs and --per-host, and shrinks when they take longer, or after failures that are retried. If a host states a limit, give --host-rate as well.',
+  }),
   /** Maximum rate for each lane: for HTTP, for each origin. Default: no limit. */
   hostRate: value<Rate>('maximum rate of starts per host', 'RATE', toRate),
   /**

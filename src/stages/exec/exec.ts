@@ -200,7 +200,7 @@ class ExecStage {
     const order = this.#order;
     const few = order === undefined ? jobs * 2 : jobs * 4;
     return new Scheduler(tasks, {
-      ...{ laneOf, perHost, rate, hostRate },
+      ...{ laneOf, perHost, rate, hostRate, isAdaptive: this.#options.adaptive },
       get jobs() {
         return executor.capacity ?? jobs;
       },
@@ -308,6 +308,8 @@ class ExecStage {
   #conclude(job: Job, made: Outcome): void {
     const outcome = this.#cancels?.end(job, made) ?? made;
     const { retry, children, pause, moved } = outcome;
+    if (this.#options.adaptive && moved === undefined && !outcome.isStored)
+      this.#scheduler?.measured(job, retry !== undefined);
     if (pause !== undefined) this.#scheduler?.hold(job, pause);
     if (moved !== undefined) {
       this.#move(job, moved);

@@ -12,9 +12,10 @@ import type { Job } from '../../core/schedule/lane.ts';
 import type { Outcome } from '../../executors/contract.ts';
 
 /** Returns the record of a task that ended. @param now `steadyNow()` */
-export function finishedTask(job: Job, { error, result, state }: Outcome, as: string, now: number): Task {
+export function finishedTask(job: Job, outcome: Outcome, as: string, now: number): Task {
+  const { error, result, state, task = job.task } = outcome;
   const ended = state ?? (error === undefined ? 'SUCCESS' : 'FAILURE');
-  return withOutcome(job.task, runFor(job, as, ended, error, now), result);
+  return withOutcome(task, runFor(job, as, ended, error, now), result);
 }
 
 /** Returns the record of a task that was read but not finished. */

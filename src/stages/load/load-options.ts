@@ -20,7 +20,10 @@ export const loadOptions = {
     default: 'skip',
   }),
   /** Format of the input. Default: by the ending of the file name, else by the first bytes. */
-  format: choice('format; default: by the file name extension, else by the first bytes', formats),
+  format: choice('format; default: by the file name extension, else by the first bytes', formats, {
+    placeholder: 'NAME',
+    details: `One of ${formats.join(', ')}.`,
+  }),
   /** Character between cells. Default: a comma, or a tab for TSV. */
   delimiter: value('character between two cells (\\t is a tab)', 'CHAR', toDelimiter),
   /** Character that encloses cells, or `none`. Default `"` in CSV, none in TSV. */

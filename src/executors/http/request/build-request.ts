@@ -91,7 +91,7 @@ function encodePart(value: string): string {
 }
 
 /** Returns the target of a request; a failure `URL`, `TEMPLATE` or `REQUEST` if there is none. */
-function targetOf(task: Task, defaults: RequestDefaults): Target | Failure {
+export function targetOf(task: Task, defaults: RequestDefaults): Target | Failure {
   const url = urlOf(task, defaults.url);
   if (typeof url === 'object') return url;
   try {

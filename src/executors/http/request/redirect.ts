@@ -28,6 +28,11 @@ const CROSSING: ReadonlySet<string> = new Set([
   ...['content-encoding', 'content-language', 'content-type', 'range', 'user-agent'],
 ]);
 
+/** Returns whether another origin gets a user header. @param keeps names of more such headers; all are in lower case */
+export function isCrossing(name: string, keeps: ReadonlySet<string>): boolean {
+  return CROSSING.has(name) || keeps.has(name);
+}
+
 /**
  * Returns the next request of a redirect (RFC 9110, 15.4). At a change of origin all other user headers are dropped,
  * since the other server has no claim to them. A body does not go from https to http.
@@ -57,9 +62,10 @@ export function nextHop(
     const message = `${hop.target.host} redirects a request body from https to http (${target.host})`;
     return { code: 'REDIRECTS', message, again: 'never' };
   }
-  const isKept = (name: string): boolean => CROSSING.has(name) || keeps.has(name);
   const kept =
-    target.origin === hop.target.origin ? hop.headers : withoutHeaders(hop.headers, (name) => !isKept(name));
+    target.origin === hop.target.origin
+      ? hop.headers
+      : withoutHeaders(hop.headers, (name) => !isCrossing(name, keeps));
   return {
     method: toGet ? 'GET' : hop.method,
     target,

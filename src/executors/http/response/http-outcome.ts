@@ -53,7 +53,7 @@ export async function createJudge(options: HttpOptions, timeout: number): Promis
   const places = await openPlaces(options, expectations.isAny);
   const outcomeOf = (made: Result, answer: Answer, again: Again): Outcome | Promise<Outcome> => {
     if (!isExpected(answer.status)) return unexpected(made, answer, again, rules);
-    const outcome = judged(made);
+    const outcome = judged(made, answer);
     if (outcome.error !== undefined || !expectations.isAny) return outcome;
     return expectations
       .check(answer)
@@ -94,8 +94,9 @@ function retryRules({ retryStatus, noRetryStatus, maxRetryAfter = MAX_AFTER }: H
   return { isRetried: compileRetryStatus(list ?? RETRY_STATUS), most: maxRetryAfter };
 }
 
-function judged({ text, failure }: Result): Outcome {
-  return failure === undefined ? { result: text } : { result: text, error: failure };
+function judged({ text, failure }: Result, { isStored }: Answer): Outcome {
+  const outcome = failure === undefined ? { result: text } : { result: text, error: failure };
+  return isStored === true ? { ...outcome, isStored } : outcome;
 }
 
 /** Longest reason phrase in a message. */

@@ -1,8 +1,11 @@
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 
-/** BodyVerdict of a thread on a text. */
-export type BodyVerdict = { readonly passes: boolean } | { readonly fault: string } | 'late';
+/** Verdict of a thread on a text, with the value of its expression; for a list or an object, with an empty list. */
+export type BodyVerdict =
+  | { readonly passes: boolean; readonly value?: unknown }
+  | { readonly fault: string }
+  | 'late';
 
 /** Measure of a thread: a pattern, or an expression in JMESPath. */
 export type Yardstick = { readonly source: string; readonly flags: string } | { readonly expression: string };
@@ -23,8 +26,8 @@ const isTrue = (value) => value !== null && value !== undefined && value !== fal
 const compiled = jmespath && jmespath.compile(expression);
 parentPort.on('message', (text) => {
   try {
-    const passes = pattern ? pattern.test(text) : isTrue(jmespath.TreeInterpreter.search(compiled, JSON.parse(text)));
-    parentPort.postMessage({ passes });
+    const value = pattern ? pattern.test(text) : jmespath.TreeInterpreter.search(compiled, JSON.parse(text));
+    parentPort.postMessage({ passes: isTrue(value), value: typeof value === 'object' ? [] : value });
   } catch (error) {
     parentPort.postMessage({ fault: String(error && error.message) });
   }

@@ -54,6 +54,7 @@ export function retryOf(
   { isRetried, most }: RetryRules,
 ): RetryHint | undefined {
   const { status } = answer;
+  if (answer.isStored === true) return undefined; // it stays the same
   // GitHub and others answer 403 instead of 429.
   const isLimited = status === 403 && usedUpFor(answer) !== undefined;
   if (!isRetried(status) && !(isLimited && isRetried(429))) return undefined;
@@ -69,6 +70,7 @@ export function retryOf(
  * its rate limit is used up, or it refuses for a time.
  */
 export function pauseOf(answer: Answer, most: number): number | undefined {
+  if (answer.isStored === true) return undefined; // it tells of the time when it was stored
   const after = NOT_ACTED.has(answer.status) ? refusedFor(answer) : usedUpFor(answer);
   return after === undefined ? undefined : Math.min(after, most);
 }

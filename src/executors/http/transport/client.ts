@@ -194,10 +194,10 @@ export function createClient(options: ClientOptions): Client {
       const login = options.logins?.of(hop);
       const limits = hop.method === 'HEAD' ? bodiless : follows ? passing : lasting;
       // The cache does not know bodies: a GET that has one may be answered differently for each.
-      if (cache === undefined || hop.content !== undefined)
+      if (cache === undefined || (hop.content !== undefined && cache.takesBodies !== true))
         return loggedIn(hop, headers, trip, store === undefined ? limits : withStore(limits, store), login);
       const whose = `${options.certificate ?? ''}${login?.identity ?? ''}`;
-      const request = { method: hop.method, url: hop.target.href, headers, whose };
+      const request = { method: hop.method, url: hop.target.href, headers, whose, hop };
       return cache.through(request, (conditional) => loggedIn(hop, conditional, trip, limits, login));
     },
   };

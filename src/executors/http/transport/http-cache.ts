@@ -5,12 +5,14 @@ import CachePolicy from 'http-cache-semantics';
 import { ioError, systemCode } from '../../../core/base/errors.ts';
 import { makeFolder, PRIVATE, replaceFile } from '../private-files.ts';
 import { type HeaderList, headerValue, mergeHeaders, withoutHeaders } from '../request/headers.ts';
-import { isRedirect } from '../request/redirect.ts';
+import { type HttpRequest, isRedirect } from '../request/redirect.ts';
 import { type Answer, type AnswerHeaders, isFault } from './answer.ts';
 import type { HttpFault } from './http-failure.ts';
 
 /** Private cache (RFC 9111) on disk, which several runs may share at once. */
 export interface Cache {
+  /** True if it keeps answers to requests with a body. Default false. */
+  readonly takesBodies?: boolean;
   /**
    * Returns the response to a request: a stored one if it is fresh, else that of `send`. A stale one is
    * revalidated.
@@ -25,6 +27,8 @@ export interface CachedRequest {
   readonly headers: HeaderList;
   /** Owner of credentials that are not among the headers; `''` for none. */
   readonly whose: string;
+  /** Request as the user made it, without cookies that servers set. */
+  readonly hop: HttpRequest;
 }
 
 type Send = (headers: HeaderList) => Promise<Answer | HttpFault>;
@@ -92,6 +96,11 @@ const ANONYMOUS: ReadonlySet<string> = new Set([
   ],
   ...['idempotency-key', 'origin', 'pragma', 'priority', 'referer', 'te', 'user-agent'],
 ]);
+
+/** Returns whether a request header says nothing about who asks. @param name in lower case */
+export function isAnonymous(name: string): boolean {
+  return ANONYMOUS.has(name);
+}
 
 /** Returns the file of an entry. Requests with other credentials, in any header or cookie, have other entries. */
 function nameOf({ method, url, headers, whose: owner }: CachedRequest): string {

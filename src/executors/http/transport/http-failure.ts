@@ -6,7 +6,10 @@ import { type ProxyError, REFUSED, UNAUTHORIZED } from './tunnel.ts';
 
 /** Failure of an exchange. */
 export interface HttpFault {
-  /** `CONNECTION`, `TIMEOUT`, `TLS`, `BODY_TOO_LARGE`, `BODY_FILE`, `DECODE`, `REQUEST`, `REDIRECTS`, `HOST_DOWN`, `DENIED`, `TOKEN`. */
+  /**
+   * `CONNECTION`, `TIMEOUT`, `TLS`, `BODY_TOO_LARGE`, `BODY_FILE`, `DECODE`, `REQUEST`, `REDIRECTS`, `HOST_DOWN`, `DENIED`,
+   * `TOKEN`, `NOT_RECORDED`, `ROBOTS`.
+   */
   readonly code: string;
   readonly message: string;
   /**
