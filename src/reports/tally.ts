@@ -1,6 +1,6 @@
 import { Histogram } from '../core/base/histogram.ts';
 import type { Failure } from '../core/record/task.ts';
-import type { Job, Lane } from '../core/schedule/lane.ts';
+import type { Job, Lane } from '../core/schedule/lanes/lane.ts';
 import { causeCode, clipped, detached, OTHER } from './failure-codes.ts';
 import { Hosts } from './hosts.ts';
 import type { Cause, Report } from './report.ts';

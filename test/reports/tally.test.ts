@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Task } from '../../src/core/record/task.ts';
-import { type Job, Lane } from '../../src/core/schedule/lane.ts';
+import { type Job, Lane } from '../../src/core/schedule/lanes/lane.ts';
 import { Tally } from '../../src/reports/tally.ts';
 
 const START = Date.UTC(2026, 0, 31);

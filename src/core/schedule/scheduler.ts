@@ -1,11 +1,11 @@
 import type { Task } from '../record/task.ts';
-import { AdaptiveLimit } from './adaptive-limit.ts';
 import type { Backoff } from './backoff.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
-import { FairShare } from './fair-share.ts';
-import { type Job, type Lane, newJob } from './lane.ts';
-import { LaneTable } from './lane-table.ts';
-import { LaneTurns } from './lane-turns.ts';
+import { AdaptiveLimit } from './lanes/adaptive-limit.ts';
+import { FairShare } from './lanes/fair-share.ts';
+import { type Job, type Lane, newJob } from './lanes/lane.ts';
+import { LaneTable } from './lanes/lane-table.ts';
+import { LaneTurns } from './lanes/lane-turns.ts';
 import { Pacer } from './rate.ts';
 import { ReadAhead } from './read-ahead.ts';
 import type { SchedulerOptions } from './scheduler-options.ts';

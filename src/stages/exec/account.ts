@@ -1,6 +1,6 @@
 import { steadyNow } from '../../core/base/steady-clock.ts';
 import { isSettled, type State, stateOf, type Task } from '../../core/record/task.ts';
-import type { Job } from '../../core/schedule/lane.ts';
+import type { Job } from '../../core/schedule/lanes/lane.ts';
 import { isOver, MAX_LINE } from '../../core/text/lines.ts';
 import type { Outcome } from '../../executors/contract.ts';
 import { addTo } from '../../reports/failure-codes.ts';

@@ -1,4 +1,4 @@
-import type { Job } from '../../core/schedule/lane.ts';
+import type { Job } from '../../core/schedule/lanes/lane.ts';
 import type { Outcome } from '../../executors/contract.ts';
 
 /** Functions of a running stage for the program that has started it. */

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { isSettled, stateOf, type Task } from '../../core/record/task.ts';
 import { type Backoff, backoffDelay } from '../../core/schedule/backoff.ts';
-import type { Job } from '../../core/schedule/lane.ts';
+import type { Job } from '../../core/schedule/lanes/lane.ts';
 import { OutputBatcher, ReorderBuffer } from '../../core/schedule/output-batcher.ts';
 import { Scheduler } from '../../core/schedule/scheduler.ts';
 import { UnorderedPool } from '../../core/schedule/unordered-pool.ts';

@@ -8,7 +8,7 @@ import {
   withOutcome,
   withRun,
 } from '../../core/record/task.ts';
-import type { Job } from '../../core/schedule/lane.ts';
+import type { Job } from '../../core/schedule/lanes/lane.ts';
 import type { Outcome } from '../../executors/contract.ts';
 
 /** Returns the record of a task that ended. @param now `steadyNow()` */

@@ -1,6 +1,6 @@
 import type { Notify } from '../../core/record/event.ts';
 import type { State } from '../../core/record/task.ts';
-import type { Job } from '../../core/schedule/lane.ts';
+import type { Job } from '../../core/schedule/lanes/lane.ts';
 import type { Outcome } from '../../executors/contract.ts';
 
 /** Notifier of the state changes of tasks in one stage. */

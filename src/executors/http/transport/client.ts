@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Login, Logins } from '../auth/login.ts';
 import { type HeaderList, headerValue, mergeHeaders } from '../request/headers.ts';
 import { type HttpRequest, isRedirect } from '../request/redirect.ts';
@@ -11,6 +12,7 @@ import { ACCEPT_ENCODING, decoded, isCoded } from './decode.ts';
 import { Exchange, type ExchangeLimits } from './exchange.ts';
 import type { Cache } from './http-cache.ts';
 import type { HttpFault } from './http-failure.ts';
+import { makeRoom } from './local-shortage.ts';
 import type { Deadline } from './request-deadline.ts';
 import type { Proxies } from './routes/proxy-routes.ts';
 import type { Route } from './routes/route.ts';
@@ -100,7 +102,10 @@ export function createClient(options: ClientOptions): Client {
     };
   };
 
-  /** Sends a request, and again on a new connection if a reused one was closed before the server had the request. */
+  /**
+   * Sends a request, and again on a new connection if a reused one was closed before the server had the request, or if too
+   * many files were open here to make one.
+   */
   const sendOnce = async (
     hop: HttpRequest,
     headers: HeaderList,
@@ -109,7 +114,7 @@ export function createClient(options: ClientOptions): Client {
     route: Route | undefined,
     peer: string,
   ): Promise<Answer | HttpFault> => {
-    for (let used: Sender = pool; ; used = freshPool()) {
+    for (let used: Sender = pool; ; ) {
       const started = new Exchange(peer, hop.method, limits);
       started.hasBody = hop.content !== undefined;
       trip.enter(started);
@@ -122,7 +127,11 @@ export function createClient(options: ClientOptions): Client {
       by.dispatch(request, started);
       const settled = await started.ended;
       await upload?.close();
-      if (started.isLostRace && trip.over === undefined) continue;
+      if (started.isShort) await sleep(makeRoom());
+      if (trip.over === undefined && (started.isLostRace || started.isShort)) {
+        if (started.isLostRace) used = freshPool();
+        continue;
+      }
       const late = isFault(settled) ? undefined : started.lateFault();
       if (late !== undefined) void (settled as Answer).file?.discard();
       return late ?? settled;

@@ -4,6 +4,7 @@ import { isIdempotent } from '../response/retry-after.ts';
 import type { Answer, AnswerHeaders, BodySink, BodyStore } from './answer.ts';
 import type { Line } from './connection.ts';
 import { bodyMessage, connectionFault, type HttpFault, type TransferProgress } from './http-failure.ts';
+import { isShortage } from './local-shortage.ts';
 
 /** Error codes of a connection that the server has closed. */
 const CLOSED: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
@@ -50,6 +51,8 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
    * requests that may be repeated; others also need that the connection broke as soon as the request was sent.
    */
   isLostRace = false;
+  /** True if this machine was short of files or ports, so that the request was not sent. */
+  isShort = false;
   /** Called for each progress, if there is a limit for silence. */
   onProgress: (() => void) | undefined;
   /** True if the request has a body, which the server may refuse before it has all of it. */
@@ -137,6 +140,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && this.#status === 304) this.#end(false);
     else {
       this.isLostRace = this.#lostRace(code);
+      this.isShort = !this.isSent && isShortage(error);
       this.giveUp(connectionFault(error, this));
     }
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { AdaptiveLimit } from '../../../src/core/schedule/adaptive-limit.ts';
+import { AdaptiveLimit } from '../../../../src/core/schedule/lanes/adaptive-limit.ts';
 
 /** Server in simulated time: `workers` serve requests in turn, and more than `queue` that wait are refused. */
 interface Model {

@@ -1,5 +1,5 @@
+import type { Rate } from '../rate.ts';
 import { Lane } from './lane.ts';
-import type { Rate } from './rate.ts';
 
 /** Number of lanes beyond which idle ones are forgotten. */
 const LANES = 10_000;

@@ -1,4 +1,4 @@
-import { Fifo } from './fifo.ts';
+import { Fifo } from '../fifo.ts';
 import type { Job, Lane } from './lane.ts';
 
 /** Lanes that may have a job to start, in order of their turn; lanes and jobs that wait for a time. */

@@ -1,5 +1,5 @@
+import type { SchedulerOptions } from '../scheduler-options.ts';
 import type { Lane } from './lane.ts';
-import type { SchedulerOptions } from './scheduler-options.ts';
 
 /** Number of latest tasks. A lane counts for the fair share if one of them is its own. */
 const RECENT = 1000;

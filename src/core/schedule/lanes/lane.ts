@@ -1,9 +1,9 @@
-import type { Task } from '../record/task.ts';
+import type { Task } from '../../record/task.ts';
+import type { Backoff } from '../backoff.ts';
+import { Fifo } from '../fifo.ts';
+import type { Rate } from '../rate.ts';
+import { Pacer } from '../rate.ts';
 import type { AdaptiveLimit } from './adaptive-limit.ts';
-import type { Backoff } from './backoff.ts';
-import { Fifo } from './fifo.ts';
-import type { Rate } from './rate.ts';
-import { Pacer } from './rate.ts';
 
 /** Refusals in a row after which a server counts as broken: half a minute of pauses by default. */
 const MOST_REFUSALS = 6;
