@@ -104,5 +104,8 @@ test('bash completion starts no process', async () => {
   const cwd = await folderFor('bash');
   const ask = `. ./script; compopt() { :; }; PATH=
 COMP_WORDS=(task-load --format '') COMP_CWORD=2; _taskpipe task-load '' --format; echo "\${COMPREPLY[@]}"`;
-  expect(await sh(ask, { cwd })).toMatchObject({ stdout: 'csv tsv ndjson json lines sqlite\n', stderr: '' });
+  expect(await sh(ask, { cwd })).toMatchObject({
+    stdout: 'csv tsv ndjson json lines sitemap sqlite\n',
+    stderr: '',
+  });
 });

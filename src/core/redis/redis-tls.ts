@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, createSecureContext } from 'node:tls';
 import { ioError, messageOf, systemCode, TaskpipeError } from '../base/errors.ts';
+import { hasLockedKey } from '../base/pem.ts';
 import type { RedisAddress, TlsNames } from './redis-address.ts';
 
 /**
@@ -17,7 +18,9 @@ export function tlsOptions({ ca, cert, key, servername }: TlsNames): ConnectionO
   try {
     createSecureContext(options);
   } catch (error) {
-    throw new TaskpipeError('USAGE', keyFault(cert, key, messageOf(error)), { cause: error });
+    throw new TaskpipeError('USAGE', keyFault(cert, key, options.key ?? '', messageOf(error)), {
+      cause: error,
+    });
   }
   return { ...options, ...(servername === undefined ? {} : { servername }) };
 }
@@ -39,9 +42,9 @@ function certificates(file: string): string {
   );
 }
 
-function keyFault(cert: string | undefined, key: string | undefined, words: string): string {
+function keyFault(cert: string | undefined, key: string | undefined, pem: string, words: string): string {
   if (/mismatch/i.test(words)) return `the key ${key} does not belong to the certificate ${cert}`;
-  if (/interrupted|passphrase|bad decrypt|password/i.test(words))
+  if (hasLockedKey(pem))
     return `the key ${key} is encrypted; decrypt it into a file that only you can read: openssl pkey -in ${key} -out FILE`;
   return `${key} has no private key in PEM format (or ${cert} is damaged): ${words}`;
 }

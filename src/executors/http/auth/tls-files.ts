@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { ioError, messageOf, TaskpipeError } from '../../../core/base/errors.ts';
+import { hasLockedKey } from '../../../core/base/pem.ts';
 import { readSecretFile } from './secret-file.ts';
 
 /** Files and variables of TLS. */
@@ -45,7 +46,7 @@ export async function readTlsFiles({ cert, key, cacert, env }: HttpTlsNames): Pr
   const secret = await readSecretFile(key === undefined ? '--cert' : '--key', key ?? cert);
   const passphrase = env[PASSPHRASE];
   const given = { cert: chain, key: secret, ...(ca && { ca }), ...(passphrase && { passphrase }) };
-  return { plain, own: contextOf(given, keyFault(cert, key, env)), identity: hash('sha256', chain) };
+  return { plain, own: contextOf(given, keyFault(cert, key, secret, env)), identity: hash('sha256', chain) };
 }
 
 async function certificatesIn(option: string, file: string): Promise<string> {
@@ -75,12 +76,13 @@ function contextOf(
 function keyFault(
   cert: string,
   key: string | undefined,
+  pem: string,
   env: HttpTlsNames['env'],
 ): (words: string) => string {
   return (words) => {
     if (/mismatch/i.test(words))
       return `the key ${key ?? cert} does not belong to the certificate --cert ${cert}`;
-    if (/interrupted|passphrase|bad decrypt|password/i.test(words))
+    if (hasLockedKey(pem))
       return env[PASSPHRASE]
         ? `${PASSPHRASE} does not decrypt the key ${key ?? cert}`
         : `the key ${key ?? cert} is encrypted; set ${PASSPHRASE}, or decrypt it: openssl pkey -in ${key ?? cert} -out FILE`;
