@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
+import { freePort } from './port.ts';
 import { freshFolder } from './run.ts';
 
 /** Page in a headless Chromium, driven by WebDriver (https://www.w3.org/TR/webdriver2/). */
@@ -22,7 +23,8 @@ const ELEMENT = 'element-6066-11e4-a52e-4f735466cecf'; // key defined by the sta
 
 /** Opens a page. The browser ends with the test. */
 export async function openPage(url: string): Promise<Page> {
-  const driver = spawn('chromedriver', ['--port=0'], {
+  // With port 0 it binds IPv4, and then the same port of IPv6, which may be in use.
+  const driver = spawn('chromedriver', [`--port=${await freePort('::')}`], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, HOME: freshFolder() },
   });
