@@ -58,7 +58,11 @@ async function freePort() {
  */
 async function measure(command, port) {
   const cwd = mkdtempSync(join(tmpdir(), 'taskpipe-bench-'));
-  const server = spawn(process.execPath, command, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+  // A group of its own, so that its workers end with it.
+  const server = spawn(process.execPath, command, {
+    ...{ cwd, detached: true },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const agent = new Agent({ connections: clients });
   const url = `http://127.0.0.1:${port}/api`;
   const body = JSON.stringify({ data: { n: 1, url: 'http://127.0.0.1:8080/item/1', state: 'CA' } });
@@ -90,7 +94,7 @@ async function measure(command, port) {
   await Promise.all(Array.from({ length: clients }, client));
   await agent.close();
   const exit = once(server, 'exit');
-  server.kill('SIGKILL');
+  process.kill(-server.pid, 'SIGKILL');
   await exit;
   rmSync(cwd, { recursive: true, force: true });
   times.sort((a, b) => a - b);
@@ -103,7 +107,7 @@ else {
   ready();
   const port = await freePort();
   const words = ['/api', '--port', String(port), '--quiet', '--backlog', '10000000'];
-  const ours = [join(root, 'bin/task-serve'), ...words, '--exec', 'sleep 1000'];
+  const ours = [join(root, 'bin/task-serve'), ...words, '--exec', 'sleep 60'];
   const bare = [fileURLToPath(import.meta.url), '--bare', String(port)];
   const rows = { 'task-serve': [], 'a bare Fastify route, the same store': [] };
   for (let run = 0; run < 3; run++) {
