@@ -72,8 +72,8 @@ describe('a user of an ACL', () => {
     expect(await size(`${rules()} -lpush -rpush`, 'push')).toBe(
       `the user "worker" may not run RPUSH or LPUSH: ACL SETUSER worker +rpush +lpush; ${page}`,
     );
-    expect(await size(`${rules()} -multi`, 'push')).toBe(
-      `the user "worker" may not run MULTI: ACL SETUSER worker +multi; ${page}`,
+    expect(await size(`${rules()} -smismember`, 'push')).toBe(
+      `the user "worker" may not run SMISMEMBER: ACL SETUSER worker +smismember; ${page}`,
     );
     expect(await size(`${rules()} -evalsha -eval`, 'push')).toMatch(
       /^the user "worker" may not run EVAL(?:SHA)?: ACL SETUSER worker \+eval/,

@@ -3,24 +3,12 @@ import { stateOf, type Task, withRun } from '../../core/record/task.ts';
 import { finishedKey, undoneKey } from '../../core/redis/redis-keys.ts';
 import { ATTEMPTS, type PushCounts, type PushOptions } from '../contract.ts';
 import { jobIdOf } from '../job-keys.ts';
+import { ADDED, addJobs, FINISHED } from './add-script.ts';
 import type { Bull } from './bull.ts';
 import { assertRoom } from './full-memory.ts';
 
 /** Name of a task in dashboards. */
 const JOB_NAME = 'task';
-
-/** Name of the script that tells for each task, just before it is added, what it is. */
-const LOOK = 'taskpipeLook';
-/** Answers of that script. */
-const [PRESENT, FINISHED] = [1, 2];
-/** The first key is the set of finished uuids, the others are the jobs. The arguments are the uuids. */
-const LOOK_LUA = `
-local answers = {}
-for i, uuid in ipairs(ARGV) do
-  if redis.call('EXISTS', KEYS[i + 1]) == 1 then answers[i] = ${PRESENT}
-  else answers[i] = redis.call('SISMEMBER', KEYS[1], uuid) * ${FINISHED} end
-end
-return answers`;
 
 /**
  * Adds tasks to a queue, each uuid once.
@@ -41,30 +29,25 @@ export async function push(
     else there.push(task);
   }
   if (options.again) await forget(bull, byId);
-  // In this order: a task that is finished meanwhile is marked before it leaves the queue.
+  // Known tasks are left out here, so that their lines are not sent. The script decides.
   const [present] = await Promise.all([takeOutPresent(bull, byId), assertRoom(bull.link)]);
   if (there === undefined) counts.seen += present.length;
   else there.unshift(...present);
   if (!options.again) await leaveOutFinished(bull, byId, counts);
   if (byId.size === 0) return counts;
-  const late: string[] = [];
-  for (const [[id, task], answer] of await addAll(bull, [...byId], options)) {
-    if (answer === PRESENT) {
-      if (there === undefined) counts.seen++;
-      else there.push(task);
-    } else if (answer === FINISHED && !options.again) {
-      counts.done++;
-      late.push(id);
-    } else counts.added++;
+  for (const [[, task], answer] of await addAll(bull, [...byId], options)) {
+    if (answer === ADDED) counts.added++;
+    else if (answer === FINISHED) counts.done++;
+    else if (there === undefined) counts.seen++;
+    else there.push(task);
   }
-  await Promise.all(late.map((id) => bull.backend.remove(id, false)));
   return counts;
 }
 
 /** A task with the id of its job. */
 type Entry = readonly [id: string, task: Task];
 
-/** Tasks of one transaction. The server starts on it while the next one is sent. */
+/** Tasks of one script call. The server starts on it while the next one is sent. */
 const TOGETHER = 100;
 
 /** Adds the tasks that have no job. Returns each with the answer to what it was before. */
@@ -73,7 +56,6 @@ async function addAll(
   all: Entry[],
   options: PushOptions,
 ): Promise<readonly (readonly [Entry, number])[]> {
-  bull.link.client.defineCommand(LOOK, { lua: LOOK_LUA });
   // Each job is added before the one at the front: reversed, they keep their order.
   if (options.front) all.reverse();
   const adding: Promise<(readonly [Entry, number])[]>[] = [];
@@ -82,35 +64,28 @@ async function addAll(
 }
 
 /**
- * Adds the tasks that have no job, in one atomic step that also tells what each was before: another machine may push the
- * same tasks at the same time.
- * @returns each task with `PRESENT`, `FINISHED` or 0
+ * Adds the tasks that have no job and are not finished, in one atomic step: another machine may push the same tasks, or
+ * finish them, at the same time.
+ * @returns each task with `ADDED`, `PRESENT` or `FINISHED`
  */
 async function add(
   bull: Bull,
   all: readonly Entry[],
   options: PushOptions,
 ): Promise<(readonly [Entry, number])[]> {
-  const { name, link, backend } = bull;
-  const keys = [finishedKey(name), ...all.map(([id]) => backend.toKey(id))];
-  const transaction = (await backend.client).multi();
-  transaction.runCommand(LOOK, [keys.length, ...keys, ...all.map(([, { uuid }]) => uuid)]);
-  const now = link.now();
-  // Only queues the commands, as in BullMQ's addJobs.
-  for (const [id, task] of all)
-    void backend.addJobToTransaction(transaction, jobOf(id, task, options, now), id);
-  const replies = (await transaction.exec()) ?? [];
-  const failure = replies.find(([error]) => error !== null)?.[0];
-  if (failure !== undefined) {
-    if (/user_script|user executing the script/.test(messageOf(failure)))
+  const now = bull.link.now();
+  const jobs = all.map(([id, task]) => jobOf(id, task, options, now));
+  try {
+    const answers = await addJobs(bull, jobs, options.again === true);
+    return all.map((entry, i) => [entry, answers[i] ?? ADDED]);
+  } catch (error) {
+    if (/user_script|user executing the script/.test(messageOf(error)))
       await removeHalfAdded(
         bull,
         all.map(([id]) => id),
       );
-    throw failure;
+    throw error;
   }
-  const answers = replies[0]?.[1] as number[];
-  return all.map((entry, i) => [entry, answers[i] ?? 0]);
 }
 
 /**
@@ -135,6 +110,7 @@ function jobOf(id: string, task: Task, options: PushOptions, timestamp: number) 
   const { front = false, priority = 0, delay = 0, attempts = ATTEMPTS } = options;
   return {
     id,
+    uuid: task.uuid,
     name: JOB_NAME,
     data: fresh(task).line,
     opts: {
