@@ -1,3 +1,4 @@
+import type { ChainableCommander } from 'ioredis';
 import { finishedKey } from '../../core/redis/redis-keys.ts';
 import type { Bull } from './bull.ts';
 
@@ -66,10 +67,16 @@ export async function addJobs(bull: Bull, jobs: readonly NewJob[], again: boolea
     const { args } = calls[i] as Call;
     values.push(id, uuid, args.at(PACKED) ?? '', args.at(DATA) ?? '');
   }
-  const { client } = bull.link;
   const name = scriptFor(bull, first.script);
-  const run = (client as unknown as Record<string, (...args: unknown[]) => Promise<number[]>>)[name];
-  return (await run?.call(client, keys.length + 1, finishedKey(bull.name), ...keys, ...values)) ?? [];
+  // A pipeline of its own: one that ioredis has open by itself lacks the scripts that were defined after it was opened.
+  const pipeline = bull.link.client.pipeline() as unknown as Record<
+    string,
+    (...args: unknown[]) => ChainableCommander
+  >;
+  const replies = await pipeline[name]?.(keys.length + 1, finishedKey(bull.name), ...keys, ...values).exec();
+  const [error, answers] = replies?.[0] ?? [];
+  if (error) throw error;
+  return answers as number[];
 }
 
 /** Returns the call by which BullMQ would add a job. */
