@@ -5,14 +5,22 @@ import { killedMachines } from './killed-machines.ts';
 import { killedService } from './killed-service.ts';
 import { partitions } from './partitions.ts';
 import { poison } from './poison.ts';
+import { redisFaults } from './redis-faults.ts';
 import { type Bite, notices } from './support/bite.ts';
+import { notes } from './support/live.ts';
 import { suspendedMachines } from './suspended-machines.ts';
+import { clockLibrary, wrongClocks } from './wrong-clocks.ts';
 
 const JUDGE = `if (spent >= attempts && alone > 0) return { alone };
   if (spent + 1 >= attempts) return { size: 1 };
   return { size: group > 0 ? Math.max(1, Math.floor(group / SHRINK)) : FIRST };`;
 const STORED = `const values = [];
           for (const { change } of group) values.push(await change());`;
+
+const UNCONNECTED = {
+  from: 'this.#verdict !== void 0 || this.#isOver() ? null',
+  to: 'this.#returns >= 0 || this.#verdict !== void 0 || this.#isOver() ? null',
+};
 
 const fleet: readonly Bite[] = [
   {
@@ -38,17 +46,36 @@ const fleet: readonly Bite[] = [
   },
   {
     name: 'a lost connection is not made again',
-    from: 'this.#verdict !== void 0 || this.#isOver() ? null',
-    to: 'this.#returns >= 0 || this.#verdict !== void 0 || this.#isOver() ? null',
+    ...UNCONNECTED,
     tried: (program) => partitions(program, 2, ['cuts']),
+    kind: 'exit code',
+  },
+  {
+    name: 'a worker ends when Redis ends',
+    ...UNCONNECTED,
+    tried: (program) => redisFaults(program, 1, notes(), ['restarted']),
     kind: 'exit code',
   },
 ];
 
+beforeEach(needsRedis);
+
 describe('fault suites of queues', () => {
-  beforeEach(needsRedis);
   test.each(fleet)('fail if $name', notices, 300_000);
 });
+
+test('the fault suite of wrong clocks fails if delayed tasks become due by the clock of a machine', async ({
+  skip,
+}) => {
+  const library = (await clockLibrary()) ?? skip('faketime is not installed');
+  await notices({
+    name: 'delayed tasks become due by the clock of a machine',
+    from: 'args[at] = link.now();',
+    to: 'void 0;',
+    tried: (program) => wrongClocks(program, library, 1),
+    kind: 'other',
+  });
+}, 300_000);
 
 test('the fault suite of the service fails if a task is accepted before it is stored', async () => {
   await notices({

@@ -57,11 +57,16 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
 };
 
-/** Tries each fault. @param each number of trials of each fault */
-export async function redisFaults(program: Program, each: number, report: Notes = notes()): Promise<Notes> {
+/** Tries faults. @param each number of trials of each fault. @param kinds names of faults. Default: all. */
+export async function redisFaults(
+  program: Program,
+  each: number,
+  report: Notes = notes(),
+  kinds: readonly string[] = Object.keys(FAULTS),
+): Promise<Notes> {
   const redis = await startRedis();
   const relay = await startRelay(() => redis.port);
-  const rounds = Array.from({ length: each }, () => Object.keys(FAULTS)).flat();
+  const rounds = Array.from({ length: each }, () => kinds).flat();
   try {
     await withFleet({ program, notes: report, url: redis.url, port: () => redis.port }, async (fleet) => {
       await fleet.feed();
