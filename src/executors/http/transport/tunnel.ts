@@ -1,6 +1,7 @@
 import { type ClientRequest, request } from 'node:http';
 import type { Socket } from 'node:net';
 import type { buildConnector } from 'undici';
+import { squidReason } from './answer.ts';
 import type { Connector } from './connection-pool.ts';
 import { endpointOf, shownEndpoint } from './routes/detours.ts';
 
@@ -84,7 +85,7 @@ function ask(
     if (statusCode >= 200 && statusCode < 300 && first.length === 0) return done(null);
     socket.on('error', () => {}).destroy();
     const code = statusCode === 407 ? UNAUTHORIZED : REFUSED;
-    done(Object.assign(new Error(`it answered ${statusCode}`), { code }));
+    done(Object.assign(new Error(`it answered ${statusCode}${squidReason(answer.headers)}`), { code }));
   });
   asking.end();
   return asking;
