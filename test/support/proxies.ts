@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { freePort } from './port.ts';
@@ -74,23 +74,46 @@ async function addUser(folder: string, [user, password]: ProxyLogin): Promise<vo
  * @param rules lines such as `http_access deny CONNECT`, before the rule that allows the rest
  */
 export async function squid(login?: ProxyLogin, ...rules: readonly string[]): Promise<RunningProxy> {
+  const users = join(freshFolder(), 'users');
+  if (login === undefined) return startSquid('', [...rules, 'http_access allow all']);
+  const { stdout } = await sh('openssl passwd -apr1 -stdin', { input: `${login[1]}\n` });
+  writeFileSync(users, `${login[0]}:${stdout}`);
+  const asking = [
+    `auth_param basic program ${HELPERS}/basic_ncsa_auth ${users}`,
+    'auth_param basic children 1',
+  ];
+  return startSquid('', [...asking, ...rules, ...KNOWN], users);
+}
+
+/**
+ * Starts squid in front of a server: a web server that asks for Digest, and whose nonces are good for a few requests.
+ * @param server port of the server
+ * @param uses requests for which a nonce is good
+ */
+export async function squidDigest(server: number, login: ProxyLogin, uses: number): Promise<RunningProxy> {
+  const users = join(freshFolder(), 'users');
+  writeFileSync(users, `${login.join(':')}\n`);
+  const asking = [`program ${HELPERS}/digest_file_auth ${users}`, 'children 1', 'realm a b'];
+  const rules = [...asking, `nonce_max_count ${uses}`].map((rule) => `auth_param digest ${rule}`);
+  const peer = `cache_peer 127.0.0.1 parent ${server} 0 no-query originserver`;
+  return startSquid(' accel defaultsite=site.test', [peer, ...rules, ...KNOWN], users);
+}
+
+/** Folder of the programs by which squid checks passwords. */
+const HELPERS = '/usr/lib/squid';
+const KNOWN = ['acl known proxy_auth REQUIRED', 'http_access allow known'];
+
+/** @param mode words after the port @param users file with passwords */
+async function startSquid(mode: string, rules: readonly string[], users?: string): Promise<RunningProxy> {
   const port = await freePort();
   const folder = freshFolder();
-  chmodSync(folder, 0o755); // squid leaves root for another user, who reads its files
-  const [file, users] = [join(folder, 'squid.conf'), join(folder, 'users')];
-  if (login !== undefined) {
-    const { stdout } = await sh('openssl passwd -apr1 -stdin', { input: `${login[1]}\n` });
-    writeFileSync(users, `${login[0]}:${stdout}`);
-  }
-  const asking = [
-    ...[`auth_param basic program /usr/lib/squid/basic_ncsa_auth ${users}`, 'auth_param basic children 1'],
-    'acl known proxy_auth REQUIRED',
-  ];
+  const file = join(folder, 'squid.conf');
+  // squid leaves root for another user, who reads its files.
+  for (const one of [folder, ...(users === undefined ? [] : [dirname(users)])]) chmodSync(one, 0o755);
   const lines = [
-    ...[`http_port 127.0.0.1:${port}`, 'cache deny all', 'access_log none', 'cache_log /dev/null'],
-    ...['pid_filename none', 'pinger_enable off', 'max_filedescriptors 1024', `coredump_dir ${folder}`],
-    ...['visible_hostname squid.test', 'shutdown_lifetime 0 seconds', ...(login === undefined ? [] : asking)],
-    ...[...rules, `http_access allow ${login === undefined ? 'all' : 'known'}`, 'http_access deny all'],
+    ...[`http_port 127.0.0.1:${port}${mode}`, ...rules, 'http_access deny all'],
+    ...['cache deny all', 'access_log none', 'cache_log /dev/null', 'pid_filename none', 'pinger_enable off'],
+    ...['max_filedescriptors 1024', `coredump_dir ${folder}`, 'visible_hostname squid.test'],
   ];
   writeFileSync(file, `${lines.join('\n')}\n`);
   return started(port, 'squid', ['-N', '-f', file]);

@@ -3,15 +3,6 @@ import type { HttpFault } from './http-failure.ts';
 /** Response headers: names in lower case, repeated ones as an array. */
 export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-/**
- * Returns the reason that squid gives for an answer that is its own and not that of the server, as ` (squid:
- * ERR_ACCESS_DENIED)`; `''` for any other answer.
- */
-export function squidReason(headers: AnswerHeaders): string {
-  const [, reason] = /^(ERR_\w{1,50})(?: |$)/.exec(String(headers['x-squid-error'] ?? '')) ?? [];
-  return reason === undefined ? '' : ` (squid: ${reason})`;
-}
-
 /** Response of a server. */
 export interface Answer {
   readonly status: number;

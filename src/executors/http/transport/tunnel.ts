@@ -1,9 +1,9 @@
 import { type ClientRequest, request } from 'node:http';
 import type { Socket } from 'node:net';
 import type { buildConnector } from 'undici';
-import { squidReason } from './answer.ts';
 import type { Connector } from './connection-pool.ts';
 import { endpointOf, shownEndpoint } from './routes/detours.ts';
+import { squidReason } from './routes/squid-reason.ts';
 
 type Connect = buildConnector.connector;
 

@@ -111,7 +111,7 @@ test.skipIf(!(await canLogInAtDanted()))(
     const server = await serve((response) => response.end('in'));
     const by = (login: string) => fetchOne({ url: server.url }, { proxy: `socks5h://${login}${proxy.host}` });
     expect((await by('taskpipe-me:p%40ss@')).result).toMatchObject({ text: 'in' });
-    for (const login of ['taskpipe-me:hush@', 'nobody-here:p%40ss@', '']) {
+    for (const login of ['taskpipe-me:hush@', 'no-such-user:p%40ss@', '']) {
       const { error } = await by(login);
       expect(error?.message).toBe(`the proxy ${proxy.host} does not accept user and password, or needs them`);
     }
