@@ -19,7 +19,7 @@ export const authOptions = {
   /** File of accounts by host, in the format of netrc. */
   netrc: path('accounts by host, in the format of ~/.netrc', {
     details:
-      'Only you must be able to read it (chmod 600). The entry "default" is not used after a redirect to another origin; others are, over https.',
+      'Only you must be able to read it (chmod 600). The first entry of a host counts; for a url with a user, such as https://me@host/, that of this user. The entry "default" is not used after a redirect to another origin; others are, over https.',
   }),
   /** JSON file of logins by host. */
   logins: path('logins by host: a JSON object such as {"api.example.com": {"token": "…"}}', {
