@@ -43,9 +43,9 @@ test.each([
     env: { HOME: home(), ...env },
   });
   expect(code).toBe(0);
-  const { headers } = server.seen[0] ?? { headers: {} };
-  expect(headers.authorization).toContain(`Credential=${key}/`);
-  expect(headers['x-amz-security-token']).toBe(token);
+  const headers = server.seen[0]?.headers;
+  expect(headers?.authorization).toContain(`Credential=${key}/`);
+  expect(headers?.['x-amz-security-token']).toBe(token);
 });
 
 test('--aws-sigv4 reads the file that AWS_SHARED_CREDENTIALS_FILE names', async () => {
