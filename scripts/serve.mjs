@@ -6,6 +6,7 @@
 // first line on stdout is the url. These urls are special; every other url is answered with its own path:
 //
 //   /count          the number of other requests
+//   /token          a token of OAuth 2 that lives for two seconds
 //   /list/1 to 5    lists of three items with a link to the `next` list
 //   /page/1 to 9    a site of HTML pages, all reachable from the first; with --pages N, of N pages and nothing else
 //
@@ -72,6 +73,11 @@ function answer(request, response) {
     return;
   }
   count++;
+  if (url === '/token') {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end('{"access_token":"secret","token_type":"Bearer","expires_in":2}');
+    return;
+  }
   if (onlyPages > 0 || url.startsWith('/page/')) {
     answerPage(url, response);
     return;

@@ -145,7 +145,7 @@ const others: readonly Bite[] = [
   },
   {
     name: "the user's headers cross origins",
-    from: 'target.origin === hop.target.origin ? hop.headers : withoutHeaders(hop.headers, (name) => !isCrossing(name, keeps))',
+    from: 'isSame ? hop.headers : withoutHeaders(hop.headers, (name) => !isCrossing(name, keeps))',
     to: 'hop.headers',
     tried: (program) => servers(program, 0),
   },

@@ -35,6 +35,8 @@ test('docs/recipes.md runs as written, and its recipes give complete outputs', {
     expect(linesOf('all.csv')).toBe(14);
   }
   if (!missing.includes('flock')) expect([linesOf('nightly.csv'), linesOf('nightly.log')]).toEqual([13, 1]);
+  const http = ['mine.csv', 'by-token.csv', 'by-proxy.csv', 'new-server.csv', 'streams.csv', 'gently.csv'];
+  expect(http.map(linesOf)).toEqual(http.map(() => 13));
   expect(['servers.csv', 'remote.csv', 'pieces.csv', 'site.csv', 'items.ndjson'].map(linesOf)).toEqual([
     ...[13, 13, 13],
     ...[10, 15],

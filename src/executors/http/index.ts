@@ -163,9 +163,9 @@ async function curlWriter(
   return (request, { uuid }) => {
     const key = keyOf(visitor, uuid);
     const login = auth?.curl(request) ?? [];
-    // Digest takes user and password of the url in place of the header that they make.
-    const isDigest = login.includes('--digest');
-    const headers = isDigest ? withoutHeaders(request.headers, isAuthorization) : request.headers;
+    // A login of the url's user is in place of the header that the url makes.
+    const isReplaced = login.includes('--user');
+    const headers = isReplaced ? withoutHeaders(request.headers, isAuthorization) : request.headers;
     return curlLine(
       { ...request, headers },
       {

@@ -19,7 +19,7 @@ export const authOptions = {
   /** File of accounts by host, in the format of netrc. */
   netrc: path('accounts by host, in the format of ~/.netrc', {
     details:
-      'Only you must be able to read it (chmod 600). The entry "default" is not used after a redirect to another origin; others are, over https.',
+      'Only you must be able to read it (chmod 600). The first entry of a host counts; for a url with a user, such as https://me@host/, that of this user. The entry "default" is not used after a redirect to another origin; others are, over https.',
   }),
   /** JSON file of logins by host. */
   logins: path('logins by host: a JSON object such as {"api.example.com": {"token": "…"}}', {
@@ -34,7 +34,7 @@ export const authOptions = {
   /** Region and service of AWS, such as `eu-west-1:s3`. Credentials are `AWS_ACCESS_KEY_ID` and the like in `env`. */
   awsSigv4: value('sign requests for AWS, as in eu-west-1:s3', 'REGION:SERVICE', toScope, {
     details:
-      'Signature Version 4. The credentials are AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.',
+      'Signature Version 4. The credentials are AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, else those of the profile AWS_PROFILE in ~/.aws/credentials (AWS_SHARED_CREDENTIALS_FILE).',
   }),
   /** PEM file of a client certificate. */
   cert: path('client certificate, in PEM format', {

@@ -3,30 +3,44 @@ import { quoted } from '../../../core/base/terminal-text.ts';
 import type { Target } from '../request/target.ts';
 import { basicLogin, bearerLogin, type HttpAccount, tokenOf } from './header-login.ts';
 import type { Login } from './login.ts';
-import { parseNetrc } from './netrc.ts';
+import { accountFor, parseNetrc } from './netrc.ts';
 import { readSecretFile, readSecretObject } from './secret-file.ts';
 
 /** Logins by host. */
 export interface HostLogins {
   /** Returns the login for a target. @param isNamed whether the file must name its host */
   of(target: Target, isNamed: boolean): Login | undefined;
+  /** Returns the login for a user of a target, whose password is not known. Default: there is none. */
+  ofUser?(target: Target, user: string): Login | undefined;
 }
 
 /** Makes the login of an account in the way of `--auth`. */
 export type AccountLogin = (account: HttpAccount, words: readonly string[]) => Login;
 
-/** Reads `--netrc FILE`. @param words for curl @throws {TaskpipeError} as `readSecretFile` */
+/**
+ * Reads `--netrc FILE`.
+ * @param words for curl, if it picks the entry itself
+ * @param userWords for curl, if the user is that of the url
+ * @throws {TaskpipeError} as `readSecretFile`, and `USAGE` if a quote is not closed
+ */
 export async function readNetrc(
   file: string,
   login: AccountLogin,
   words: readonly string[],
+  userWords: readonly string[],
 ): Promise<HostLogins> {
-  const { hosts, others } = parseNetrc(await readSecretFile('--netrc', file));
-  const made = new Map([...hosts].map(([host, account]) => [host, login(account, words)]));
-  const usual = others && login(others, words);
-  return {
-    of: ({ origin }, isNamed) => made.get(hostnameOf(origin)) ?? (isNamed ? undefined : usual),
+  const entries = parseNetrc(await readSecretFile('--netrc', file), `--netrc ${file}`);
+  const made = new Map<string, Login | undefined>();
+  const find = ({ origin }: Target, isNamed: boolean, user?: string): Login | undefined => {
+    const host = hostnameOf(origin).replace(/^\[|\]$/g, '');
+    const key = JSON.stringify([host, isNamed, user]);
+    if (made.has(key)) return made.get(key);
+    const account = accountFor(entries, host, isNamed, user);
+    const found = account && login(account, user === undefined ? words : userWords);
+    made.set(key, found);
+    return found;
   };
+  return { of: find, ofUser: (target, user) => find(target, false, user) };
 }
 
 /**

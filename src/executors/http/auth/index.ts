@@ -11,7 +11,7 @@ import type { HttpRequest } from '../request/redirect.ts';
 import { type Client, type ClientOptions, createClient } from '../transport/client.ts';
 import type { PoolOptions } from '../transport/connection-pool.ts';
 import { digestLogin } from './digest-login.ts';
-import { accountOf, basicLogin, bearerLogin, tokenOf } from './header-login.ts';
+import { accountOf, basicLogin, bearerLogin, type HttpAccount, tokenOf } from './header-login.ts';
 import { type HostLogins, readLogins, readNetrc } from './host-logins.ts';
 import type { Login, Logins } from './login.ts';
 import type { OAuth2Login } from './oauth2-login.ts';
@@ -67,7 +67,7 @@ function chooser(
   const ofUrls = auth === 'digest' ? digestOfUrls() : undefined;
   return (hop) => {
     const { target, headers, isForeign = false } = hop;
-    if (headerValue(headers, 'authorization') !== undefined) return ofUrls?.(hop);
+    if (headerValue(headers, 'authorization') !== undefined) return ofUser(hop, hosts) ?? ofUrls?.(hop);
     if (oauth2 !== undefined && oauth2.tokenUrl === target.href) return undefined;
     if (!isForeign || target.origin.startsWith('https:')) {
       for (const one of hosts) {
@@ -79,21 +79,43 @@ function chooser(
   };
 }
 
+/** Returns the login for a url with a user and no password, if a file has the password. */
+function ofUser(hop: HttpRequest, hosts: readonly HostLogins[]): Login | undefined {
+  const account = hosts.length === 0 ? undefined : accountInUrl(hop);
+  if (account === undefined || account.user === '' || account.password !== '') return undefined;
+  for (const one of hosts) {
+    const login = one.ofUser?.(hop.target, account.user);
+    if (login !== undefined) return login;
+  }
+  return undefined;
+}
+
+/** Returns user and password of the url, unless the record has a header `Authorization` of its own. */
+function accountInUrl({ target: { authorization }, headers }: HttpRequest): HttpAccount | undefined {
+  if (authorization === undefined || headerValue(headers, 'authorization') !== authorization)
+    return undefined;
+  const [user = '', ...rest] = Buffer.from(authorization.slice(6), 'base64').toString().split(':');
+  return { user, password: rest.join(':') };
+}
+
 /** Returns the function that logs in by Digest with user and password of a url. */
 function digestOfUrls(): Logins['of'] {
   const made = new Map<string, Login>();
-  return ({ target: { authorization }, headers }) => {
-    if (authorization === undefined || headerValue(headers, 'authorization') !== authorization)
-      return undefined;
-    let login = made.get(authorization);
+  return (hop) => {
+    const account = accountInUrl(hop);
+    if (account === undefined) return undefined;
+    const key = hop.target.authorization as string;
+    let login = made.get(key);
     if (login === undefined) {
-      const [user = '', ...rest] = Buffer.from(authorization.slice(6), 'base64').toString().split(':');
-      login = digestLogin({ user, password: rest.join(':') }, ['--digest', '--user', '"$LOGIN"']);
-      made.set(authorization, login);
+      login = digestLogin(account, ['--digest', ...URL_WORDS]);
+      made.set(key, login);
     }
     return login;
   };
 }
+
+/** Options of curl for the user of a url. */
+const URL_WORDS = ['--user', '"$LOGIN"'];
 
 async function signer({ awsSigv4, env = {} }: HttpOptions): Promise<Login | undefined> {
   if (awsSigv4 === undefined) return undefined;
@@ -127,8 +149,9 @@ async function hostLogins({ logins, netrc, auth }: HttpOptions): Promise<HostLog
   if (logins !== undefined) made.push(await readLogins(logins, digestLogin));
   if (netrc !== undefined) {
     const isDigest = auth === 'digest';
-    const words = [...(isDigest ? ['--digest'] : []), '--netrc-file', quote(netrc)];
-    made.push(await readNetrc(netrc, isDigest ? digestLogin : basicLogin, words));
+    const way = isDigest ? ['--digest'] : [];
+    const words = [...way, '--netrc-file', quote(netrc)];
+    made.push(await readNetrc(netrc, isDigest ? digestLogin : basicLogin, words, [...way, ...URL_WORDS]));
   }
   return made;
 }

@@ -1,15 +1,20 @@
 import { createHash, type Hash, hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { AwsV4Signer } from 'aws4fetch';
 import { TaskpipeError } from '../../../core/base/errors.ts';
+import { quoted } from '../../../core/base/terminal-text.ts';
 import { encodeUtf8, pathBytes } from '../../../core/text/encoding.ts';
 import { type HeaderList, headerValue, mergeHeaders } from '../request/headers.ts';
 import type { HttpRequest } from '../request/redirect.ts';
 import type { BodyPart, RequestBody } from '../request/request-body.ts';
 import type { Login } from './login.ts';
+import { readSecretFile } from './secret-file.ts';
 
-/** Credentials of AWS, from the usual variables. */
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** Credentials of AWS. */
 interface AwsCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -20,11 +25,11 @@ interface AwsCredentials {
  * Returns the login by AWS Signature Version 4. Each request is signed when it is sent, with the hash of its body; files
  * are read once more for that.
  * @param scope `REGION:SERVICE`
- * @throws {TaskpipeError} `USAGE` if the variables of AWS are not set
+ * @throws {TaskpipeError} `USAGE` if there are no credentials, or others can read their file; `IO` if it cannot be read
  */
-export function sigv4Login(scope: string, env: Readonly<Record<string, string | undefined>>): Login {
+export async function sigv4Login(scope: string, env: Variables): Promise<Login> {
   const [region = '', service = ''] = scope.split(':').slice(-2);
-  const credentials = credentialsIn(env);
+  const credentials = credentialsOf(env) ?? (await profileCredentials(env));
   const cache = new Map<string, ArrayBuffer>();
   return {
     identity: `AWS4 ${credentials.accessKeyId} ${region} ${service}`,
@@ -47,18 +52,56 @@ export function sigv4Login(scope: string, env: Readonly<Record<string, string | 
   };
 }
 
-function credentialsIn(env: Readonly<Record<string, string | undefined>>): AwsCredentials {
+/** Returns the credentials in variables, or in a profile, which has the same names in small letters. */
+function credentialsOf(values: Variables): AwsCredentials | undefined {
   const {
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: secretAccessKey,
     AWS_SESSION_TOKEN: sessionToken,
-  } = env;
-  if (!accessKeyId || !secretAccessKey)
+  } = values;
+  if (!accessKeyId || !secretAccessKey) return undefined;
+  return { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) };
+}
+
+const ADVICE = 'set them, as in eval "$(aws configure export-credentials --format env)"';
+
+/** Reads the credentials of the profile `AWS_PROFILE`, else of `default`. */
+async function profileCredentials(env: Variables): Promise<AwsCredentials> {
+  const { AWS_PROFILE: profile, AWS_SHARED_CREDENTIALS_FILE: named, HOME: home } = env;
+  const file = named || (home && join(home, '.aws/credentials'));
+  if (file && (profile || named || (await isThere(file)))) {
+    const name = profile || 'default';
+    const found = credentialsOf(profileIn(await readSecretFile('--aws-sigv4', file), name));
+    if (found !== undefined) return found;
     throw new TaskpipeError(
       'USAGE',
-      '--aws-sigv4 needs the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary credentials; set them, as in eval "$(aws configure export-credentials --format env)"',
+      `--aws-sigv4: ${file} has no aws_access_key_id and aws_secret_access_key for the profile ${quoted(name)}; for other kinds of profiles, ${ADVICE}`,
     );
-  return { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) };
+  }
+  throw new TaskpipeError(
+    'USAGE',
+    `--aws-sigv4 needs the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary credentials; ${ADVICE}`,
+  );
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Returns the values of a profile, by names in capital letters. Later ones count; indented lines belong to another value. */
+function profileIn(text: string, profile: string): Variables {
+  const values: Record<string, string> = Object.create(null);
+  let isOurs = false;
+  for (const line of text.replace(/^\ufeff/, '').split(/\r?\n/)) {
+    const [, section] = /^\[([^\]]*)\]/.exec(line) ?? [];
+    if (section !== undefined) isOurs = section.trim() === profile;
+    const [, name, value] = /^(\w+)[ \t]*=[ \t]*(\S+)/.exec(line) ?? [];
+    if (isOurs && name !== undefined && value !== undefined) values[name.toUpperCase()] = value;
+  }
+  return values;
 }
 
 /** Returns the headers that the signature covers, besides `Host`: those of AWS, with the hash of the body. */

@@ -62,16 +62,15 @@ export function nextHop(
     const message = `${hop.target.host} redirects a request body from https to http (${target.host})`;
     return { code: 'REDIRECTS', message, again: 'never' };
   }
-  const kept =
-    target.origin === hop.target.origin
-      ? hop.headers
-      : withoutHeaders(hop.headers, (name) => !isCrossing(name, keeps));
+  const isSame = target.origin === hop.target.origin;
+  const kept = isSame ? hop.headers : withoutHeaders(hop.headers, (name) => !isCrossing(name, keeps));
   return {
     method: toGet ? 'GET' : hop.method,
-    target,
+    // The user of the url stays known with its header, so that Digest does not become Basic.
+    target: isSame ? { ...target, authorization: hop.target.authorization } : target,
     headers: toGet ? withoutHeaders(kept, (name) => name.startsWith('content-')) : kept,
     content: toGet ? undefined : hop.content,
-    isForeign: hop.isForeign === true || target.origin !== hop.target.origin,
+    isForeign: hop.isForeign === true || !isSame,
   };
 }
 

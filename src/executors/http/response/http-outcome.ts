@@ -6,6 +6,7 @@ import type { Outcome } from '../../contract.ts';
 import { bodyLimits, checked, type HttpOptions, MAX_AFTER } from '../options.ts';
 import type { HttpRequest } from '../request/redirect.ts';
 import type { Answer } from '../transport/answer.ts';
+import { squidReason } from '../transport/routes/squid-reason.ts';
 import { asSent, fileResult, type Result, type ResultOptions, result } from './body.ts';
 import { compileExpectations, compileStatuses } from './expect.ts';
 import type { BodyPlace, BodyPlaces } from './files/body-places.ts';
@@ -110,7 +111,10 @@ function unexpected(
 ): Outcome {
   const reason =
     escapeControls(asSent(answer.reason).slice(0, MAX_REASON)) || (STATUS_CODES[answer.status] ?? '');
-  const error = { code: 'HTTP_STATUS', message: `${answer.status} ${reason}`.trim() };
+  const error = {
+    code: 'HTTP_STATUS',
+    message: `${answer.status} ${reason}`.trim() + squidReason(answer.headers),
+  };
   const retry = retryOf(answer, mayRepeat, hasActed, rules);
   return retry === undefined ? { result: text, error } : { result: text, error, retry };
 }

@@ -20,12 +20,15 @@ export function closeIdle(): boolean {
   return false;
 }
 
+/** Alerts of TLS by which a server rejects the client certificate, or the lack of one. In TLS 1.3 they follow the handshake. */
+const REJECTED = /^ERR_SSL_\w*ALERT_\w*(?:CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/;
+
 type WriteDone = (error?: Error | null) => void;
 
 /** Connection, or a part of it, as an exchange uses it. */
 export type Line = Pick<
   Connection,
-  | ('socket' | 'hasExcess' | 'hasAnswer' | 'uses' | 'isLenient' | 'isPaused')
+  | ('socket' | 'hasExcess' | 'hasAnswer' | 'uses' | 'isLenient' | 'isPaused' | 'rejection')
   | ('begin' | 'end' | 'pause' | 'resume' | 'readBeforeErrors')
 >;
 
@@ -44,6 +47,8 @@ export class Connection {
   hasAnswer = false;
   /** Number of requests sent on the socket. */
   uses = 0;
+  /** Alert of the latest connection about the client certificate. undici reports only that the connection ended. */
+  rejection: NodeJS.ErrnoException | undefined;
   /** True while a request is under way. */
   isBusy = false;
   /** True if answers are accepted that leave the end of their body uncertain. */
@@ -75,6 +80,10 @@ export class Connection {
     this.#expects = 'body';
     connections.add(this);
     socket.once('close', () => void connections.delete(this));
+    this.rejection = undefined;
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      if (REJECTED.test(error.code ?? '')) this.rejection = error;
+    });
     const unshift = socket.unshift.bind(socket);
     // undici's parser returns unused bytes when a connection closes; nothing else shows that a body was too long.
     const watchedUnshift = (chunk: Buffer): void => {

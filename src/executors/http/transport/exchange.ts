@@ -141,7 +141,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     else {
       this.isLostRace = this.#lostRace(code);
       this.isShort = !this.isSent && isShortage(error);
-      this.giveUp(connectionFault(error, this));
+      this.giveUp(connectionFault(this.line?.rejection ?? error, this));
     }
   }
 

@@ -70,10 +70,15 @@ const LENIENT = /invalid (header|character in content-length)|missing expected/i
 /** Start of the first frame of an HTTP/2 server: a length, the type 4, flags, and the stream 0. */
 const HTTP2_SETTINGS = /^\0\0[\0-\x7f]\x04\0\0\0\0\0/;
 
-const CERTIFICATE = /CERT|^UNABLE_TO_|CRL_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED/;
+const CERTIFICATE =
+  /^(?!ERR_SSL_).*CERT|^UNABLE_TO_|CRL_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED/;
 /** Usual causes of messages of OpenSSL. */
 const HANDSHAKES: Readonly<Record<string, string>> = {
   'wrong version number': 'perhaps it does not speak TLS, and its urls begin with http:',
+  'alert certificate required': 'it wants a client certificate (--cert FILE)',
+  'alert handshake failure': 'perhaps it wants a client certificate (--cert FILE)',
+  'alert unknown ca': 'it does not trust the authority of the client certificate (--cert)',
+  'alert bad certificate': 'it does not accept the client certificate (--cert)',
 };
 
 const HANDSHAKE = /^(EPROTO|ERR_SSL_|ERR_TLS_)/;

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { buildConnector } from 'undici';
 import type { Connector } from './connection-pool.ts';
 import { endpointOf, shownEndpoint } from './routes/detours.ts';
+import { squidReason } from './routes/squid-reason.ts';
 
 type Connect = buildConnector.connector;
 
@@ -84,7 +85,7 @@ function ask(
     if (statusCode >= 200 && statusCode < 300 && first.length === 0) return done(null);
     socket.on('error', () => {}).destroy();
     const code = statusCode === 407 ? UNAUTHORIZED : REFUSED;
-    done(Object.assign(new Error(`it answered ${statusCode}`), { code }));
+    done(Object.assign(new Error(`it answered ${statusCode}${squidReason(answer.headers)}`), { code }));
   });
   asking.end();
   return asking;

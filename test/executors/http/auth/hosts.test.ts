@@ -2,7 +2,6 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { parseNetrc } from '../../../../src/executors/http/auth/netrc.ts';
 import { openFetcher } from '../../../../src/executors/http/fetch.ts';
 import type { HttpOptions } from '../../../../src/executors/http/index.ts';
 import { serve, serveTls, type TestServer } from '../../../support/http-server.ts';
@@ -119,45 +118,6 @@ describe('a usage error', () => {
   });
 });
 
-describe('--netrc', () => {
-  test('gives each host its account, and others that of default', async () => {
-    const server = await answering();
-    const file = secretFile('machine 127.0.0.1 login jo password "p w"\ndefault login any password one\n');
-    const executor = await open({ netrc: file });
-    await attempt(executor, { url: server.url });
-    await attempt(executor, { url: server.url.replace('127.0.0.1', 'localhost') });
-    expect(credentialsOf(server)).toEqual([basic('jo:p w'), basic('any:one')]);
-  });
-
-  test('can come from a pipe', async () => {
-    const server = await answering();
-    const line = 'echo machine 127.0.0.1 login jo password pw';
-    const { code } = await sh(`task-exec --http --netrc <(${line})`, {
-      input: `{"uuid":"a","url":"${server.url}"}\n`,
-    });
-    expect(code).toBe(0);
-    expect(credentialsOf(server)).toEqual([basic('jo:pw')]);
-  });
-
-  test.each([
-    ['machine a login b password c', { a: 'b:c' }, undefined],
-    ['machine a\n\tlogin b\n\tpassword c\nmachine A login x password y', { a: 'b:c' }, undefined],
-    ['# machine x login y password z\nmachine a login b password c#d', { a: 'b:c#d' }, undefined],
-    ['machine a login "b \\"q\\"" password "\\\\ \\n"', { a: 'b "q":\\ \n' }, undefined],
-    ['macdef init\nmachine x login y password z\n\nmachine a login b password c', { a: 'b:c' }, undefined],
-    ['machine a account z password c login b default login d password e', { a: 'b:c' }, 'd:e'],
-    ['machine a login b\nmachine c password d', {}, undefined],
-    ['machine a login password password login', { a: 'password:login' }, undefined],
-    ['machine', {}, undefined],
-  ])('reads %j', (text, hosts, others) => {
-    const read = parseNetrc(text);
-    const shown = (one?: { user: string; password: string }): string | undefined =>
-      one && `${one.user}:${one.password}`;
-    expect(Object.fromEntries([...read.hosts].map(([host, one]) => [host, shown(one)]))).toEqual(hosts);
-    expect(shown(read.others)).toBe(others);
-  });
-});
-
 describe('--logins', () => {
   test('has logins for hosts, ports and origins, of which the most exact counts', async () => {
     const [one, two] = [await answering(), await answering()];
@@ -198,17 +158,6 @@ describe('--logins', () => {
     const logins = secretFile(JSON.stringify({ '127.0.0.1': { token: 'there' } }));
     await fetchOne({ url: secure.url }, { logins, insecure: true });
     expect([credentialsOf(secure), credentialsOf(plain)]).toEqual([['Bearer there'], [undefined]]);
-  });
-
-  test('uses no default entry of a netrc file after a redirect', async () => {
-    const secure = await serveTls((response) => response.end('ok'));
-    const server = await serve((response) =>
-      response.writeHead(302, { location: secure.url.replace('127.0.0.1', 'localhost') }).end(),
-    );
-    const netrc = secretFile('machine 127.0.0.1 login a password b default login c password d');
-    await fetchOne({ url: server.url }, { netrc, insecure: true });
-    expect(credentialsOf(server)).toEqual([basic('a:b')]);
-    expect(credentialsOf(secure)).toEqual([undefined]);
   });
 });
 

@@ -1,4 +1,4 @@
-/* OAuth 2: tokens that are renewed while a run lasts, and token endpoints that fail. */
+/* OAuth 2: tokens, and token endpoints that fail. test/faults/short-tokens.ts renews tokens in a long run. */
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -29,21 +29,6 @@ describe('--oauth2', () => {
     const oauth2 = clientFile(server, { client_auth: 'post' });
     expect((await fetchOne({ url: server.url }, { oauth2 })).result).toMatchObject({ status: 200 });
     expect(server.asked[0]).toMatchObject({ client_id: 'me', client_secret: 'hush' });
-  });
-
-  test('renews tokens of 2 s while a run of 10 s lasts, so that no task fails or is retried', async () => {
-    const server = await serveTokens({ life: 2000 });
-    const input = Array.from({ length: 200 }, (_, i) => `{"uuid":"${i}","url":"${server.url}/${i}"}\n`).join(
-      '',
-    );
-    const options = `--oauth2 ${clientFile(server)} --rate 20/s --retries 0 -j 4`;
-    const began = performance.now();
-    const { code, stdout } = await sh(`task-exec --http ${options}`, { input });
-    const renewals = (performance.now() - began) / 1500; // at three quarters of the life
-    expect(code).toBe(0);
-    expect(stdout.match(/"state":"SUCCESS"/g)).toHaveLength(200);
-    expect(server.asked.length).toBeGreaterThan(4);
-    expect(server.asked.length).toBeLessThan(renewals + 5);
   });
 
   test('renews a rejected token once for all tasks, and sends their requests again', async () => {

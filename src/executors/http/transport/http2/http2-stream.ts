@@ -29,6 +29,7 @@ export class Http2Stream implements Dispatcher.DispatchController, Line {
   readonly hasExcess = false;
   readonly isLenient = false;
   readonly socket = undefined;
+  readonly rejection = undefined;
   readonly #session: StreamSession;
   readonly #request: Http2Request;
   readonly #owner: Http2Owner;

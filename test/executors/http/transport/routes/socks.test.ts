@@ -1,7 +1,7 @@
 /* SOCKS5 proxies, with the servers microsocks and danted. */
 import { describe, expect, test } from 'vitest';
 import { closedPort, serve, serveSocket, serveTls } from '../../../../support/http-server.ts';
-import { danted, microsocks } from '../../../../support/proxies.ts';
+import { canLogInAtDanted, danted, microsocks } from '../../../../support/proxies.ts';
 import { has } from '../../../../support/run.ts';
 import { fetchOne } from '../../support.ts';
 
@@ -102,6 +102,21 @@ test.skipIf(!hasDanted)('danted carries requests, and says what its rules forbid
     `the proxy ${proxy.host} refuses a tunnel to 127.0.0.2:80: its rules do not allow it`,
   );
 });
+
+// danted knows only users of the system. Where this test cannot give it one, that of microsocks tests the login.
+test.skipIf(!(await canLogInAtDanted()))(
+  'danted receives user and password, and says if they are wrong',
+  async () => {
+    const proxy = await danted(['taskpipe-me', 'p@ss']);
+    const server = await serve((response) => response.end('in'));
+    const by = (login: string) => fetchOne({ url: server.url }, { proxy: `socks5h://${login}${proxy.host}` });
+    expect((await by('taskpipe-me:p%40ss@')).result).toMatchObject({ text: 'in' });
+    for (const login of ['taskpipe-me:hush@', 'no-such-user:p%40ss@', '']) {
+      const { error } = await by(login);
+      expect(error?.message).toBe(`the proxy ${proxy.host} does not accept user and password, or needs them`);
+    }
+  },
+);
 
 test('a proxy that is not a SOCKS5 server, hangs up or is missing is named', async () => {
   const http = await serve((response) => response.end());
