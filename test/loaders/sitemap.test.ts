@@ -142,6 +142,19 @@ describe('--format sitemap', () => {
     expect(rejected.join()).toMatch(/unexpected close tag/);
   });
 
+  test('rejects urls that are not absolute, and says how & is written', async () => {
+    const locs = ['/rel', 'ftp://h/x', 'https://h/ok', 'https://h/a&nbsp;b'].map(
+      (loc) => `<url><loc>${loc}</loc></url>\n`,
+    );
+    const { records, rejected } = await loaded({ 's.xml': urlset(locs.join('')) });
+    expect(records[0]).toEqual({ url: 'https://h/ok' });
+    expect(rejected.toSorted()).toEqual([
+      '2: XML "/rel" is not a url such as https://host/path',
+      '3: XML "ftp://h/x" is not a url such as https://host/path',
+      expect.stringMatching(/^5: XML undefined entity.* \(& is written &amp;\)$/),
+    ]);
+  });
+
   test('reads the encoding of the declaration', async () => {
     const text = urlset('<url><loc>https://h/ä</loc></url>').replace('UTF-8', 'ISO-8859-1');
     expect((await loaded({ 's.xml': Buffer.from(text, 'latin1') })).records).toEqual([

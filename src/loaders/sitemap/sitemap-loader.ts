@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { counted } from '../../core/base/format.ts';
+import { quoted } from '../../core/base/terminal-text.ts';
 import { decodeStart, decodeText, isEncoding } from '../../core/text/encoding.ts';
 import { lineFault } from '../../core/text/lines.ts';
 import type { Loaded, Loader, ReadOptions } from '../contract.ts';
@@ -105,10 +106,16 @@ async function* entriesOf(
   tell(parser.end());
 }
 
-/** Rejects an entry whose text is not valid. */
+/** Start of a url that a sitemap may have. Pages at relative urls, and on servers of other kinds, cannot be fetched. */
+const ABSOLUTE = /^https?:\/\/[^/]/i;
+
+/** Rejects an entry whose url or text is not valid. */
 function isGood({ fields, line }: SitemapEntry, { source, reject, maxLine }: ReadOptions): boolean {
+  const { url = '' } = fields;
   const text = JSON.stringify(fields);
-  const fault = lineFault(text, maxLine);
+  const fault = ABSOLUTE.test(url)
+    ? lineFault(text, maxLine)
+    : { code: 'XML' as const, message: `${quoted(url)} is not a url such as https://host/path`, text };
   if (fault !== undefined) reject({ source, line, ...fault });
   return fault === undefined;
 }

@@ -137,7 +137,8 @@ export class SitemapParser {
   }
 
   #fault(message: string): void {
-    this.#faults.push({ line: this.line, message });
+    const advice = /^undefined entity/.test(message) ? ' (& is written &amp;)' : '';
+    this.#faults.push({ line: this.line, message: message.replace(/\.$/, '') + advice });
   }
 }
 

@@ -37,7 +37,7 @@ export function tokenOf(text: string, from: string): string {
 /** Splits `user:password`. @param from its origin, for the message @throws {TaskpipeError} `USAGE` without the text */
 export function accountOf(text: string, from: string): HttpAccount {
   const colon = text.indexOf(':');
-  if (colon < 1 || /\p{Cc}/u.test(text))
+  if (colon < 0 || /\p{Cc}/u.test(text))
     throw new TaskpipeError('USAGE', `${from} must be user:password, on one line`);
   return { user: text.slice(0, colon), password: text.slice(colon + 1) };
 }

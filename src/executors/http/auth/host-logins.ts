@@ -50,6 +50,7 @@ export async function readNetrc(
  */
 export async function readLogins(file: string, digest: AccountLogin): Promise<HostLogins> {
   const entries = Object.entries(await readSecretObject('--logins', file));
+  if (entries.length === 0) throw new TaskpipeError('USAGE', `--logins ${file} names no host`);
   const made = new Map(
     entries.map(([name, entry]) => {
       const where = `--logins ${file}: ${quoted(name)}`;
@@ -58,7 +59,6 @@ export async function readLogins(file: string, digest: AccountLogin): Promise<Ho
   );
   return {
     of({ origin, host }) {
-      if (made.size === 0) return undefined;
       return made.get(origin) ?? made.get(host) ?? made.get(hostnameOf(origin));
     },
   };
@@ -73,7 +73,12 @@ function nameOf(name: string, where: string): string {
   const isOrigin = /^https?:\/\//i.test(name);
   try {
     const url = new URL(isOrigin ? name : `https://${name}`);
-    if (url.host !== '' && url.pathname === '/' && url.search + url.hash + url.username === '')
+    if (
+      url.host !== '' &&
+      !url.host.includes('*') &&
+      url.pathname === '/' &&
+      url.search + url.hash + url.username === ''
+    )
       return isOrigin
         ? url.origin
         : /:\d+$/.test(name)
@@ -94,6 +99,10 @@ function loginOf(entry: unknown, where: string, digest: AccountLogin): Login {
   if (strange !== undefined)
     throw new TaskpipeError('USAGE', `${where} has ${quoted(strange)}; it may have ${[...KNOWN].join(', ')}`);
   const { auth = fields.token === undefined ? 'basic' : 'bearer', user, password, token } = fields;
+  if (token !== undefined && (user !== undefined || password !== undefined))
+    throw new TaskpipeError('USAGE', `${where} has both a token and a user; give one of them`);
+  if (typeof user === 'string' && user.includes(':'))
+    throw new TaskpipeError('USAGE', `${where}: user must not have a colon: it ends there for the server`);
   if (auth === 'bearer' && typeof token === 'string')
     return bearerLogin(tokenOf(token, `${where}: token`), ['-H', '"Authorization: Bearer $TOKEN"']);
   if ((auth === 'basic' || auth === 'digest') && typeof user === 'string' && typeof password === 'string') {

@@ -1,24 +1,20 @@
-import { constants, type Stats } from 'node:fs';
+import { isUtf8 } from 'node:buffer';
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { platform } from 'node:os';
 import { ioError, jsonFault, TaskpipeError } from '../../../core/base/errors.ts';
+import { mustBePrivate } from '../private-files.ts';
 
 /**
- * Reads a file that has a secret. Other users must not be able to read it; the group may if the owner is root, as
- * for mounted secrets. A pipe, such as that of `<(command)`, is private.
+ * Reads a file that has a secret, which must be private.
  * @param option that names the file, for messages
- * @throws {TaskpipeError} `IO` if it cannot be read, `USAGE` if others can read it
+ * @throws {TaskpipeError} `IO` if it cannot be read, `USAGE` as `mustBePrivate`, and if it is not UTF-8
  */
 export async function readSecretFile(option: string, path: string): Promise<string> {
   try {
     const file = await open(path, constants.O_RDONLY);
     try {
-      if (isOpenToOthers(await file.stat()))
-        throw new TaskpipeError(
-          'USAGE',
-          `${option} ${path}: other users of this machine can read it; chmod 600 ${path}`,
-        );
-      return await file.readFile('utf8');
+      mustBePrivate(option, path, await file.stat());
+      return textOf(await file.readFile(), option, path);
     } finally {
       await file.close();
     }
@@ -27,9 +23,13 @@ export async function readSecretFile(option: string, path: string): Promise<stri
   }
 }
 
-function isOpenToOthers(stats: Stats): boolean {
-  if (!stats.isFile() || platform() === 'win32') return false;
-  return (stats.mode & (stats.uid === 0 ? 0o027 : 0o077)) !== 0;
+/** Decodes a file, without its byte order mark. A secret in another encoding would be sent as a different one. */
+function textOf(bytes: Buffer, option: string, path: string): string {
+  if (isUtf8(bytes)) return bytes.toString().replace(/^\ufeff/, '');
+  throw new TaskpipeError(
+    'USAGE',
+    `${option} ${path}: not UTF-8; iconv -f LATIN1 -t UTF-8 ${path} converts it, if it is in Latin-1`,
+  );
 }
 
 /** Reads a secret file that is a JSON object. @throws {TaskpipeError} as `readSecretFile`, and `USAGE` for anything else */

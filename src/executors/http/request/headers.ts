@@ -1,7 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
 import { ioError, TaskpipeError } from '../../../core/base/errors.ts';
 import { quoted } from '../../../core/base/terminal-text.ts';
 import { InvalidValue } from '../../../core/options/option.ts';
+import { mustBePrivate } from '../private-files.ts';
 import { wellFormed } from './params.ts';
 
 /** Headers in the order in which they are sent: name, value, name, value. */
@@ -65,26 +67,38 @@ export function headerLine(line: string): HeaderList {
 
 /** Reads the headers of `--header`: `K: V`, or `@FILE`. @throws {TaskpipeError} `USAGE`, `IO` */
 export async function readHeaders(given: readonly string[]): Promise<HeaderList> {
-  const lists = await Promise.all(given.map((one) => (one.startsWith('@') ? fromFile(one.slice(1)) : [one])));
-  return lists.flat().flatMap((line) => {
-    try {
-      return headerLine(line);
-    } catch (error) {
-      if (error instanceof InvalidValue) throw new TaskpipeError('USAGE', `--header ${error.message}`);
-      throw error;
-    }
-  });
+  const lists = await Promise.all(
+    given.map((one) => (one.startsWith('@') ? fromFile(one.slice(1)) : parsed(one))),
+  );
+  return lists.flat();
 }
 
-/** Reads the lines of a header file, as `curl -H @FILE` does; skips blank lines and comments (#). */
-async function fromFile(file: string): Promise<string[]> {
-  let text: string;
+/** Parses a header of `--header`. @throws {TaskpipeError} `USAGE` */
+function parsed(line: string): HeaderList {
   try {
-    text = await readFile(file, 'utf8');
+    return headerLine(line);
+  } catch (error) {
+    if (error instanceof InvalidValue) throw new TaskpipeError('USAGE', `--header ${error.message}`);
+    throw error;
+  }
+}
+
+/**
+ * Reads the lines of a header file, as `curl -H @FILE` does; skips blank lines and comments (#). A file with a secret
+ * must be private.
+ */
+async function fromFile(file: string): Promise<HeaderList> {
+  let text: string;
+  let stats: Stats;
+  try {
+    [text, stats] = await Promise.all([readFile(file, 'utf8'), stat(file)]);
   } catch (error) {
     throw ioError('cannot read --header', file, error);
   }
-  return text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'));
+  const lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
+  const list = lines.filter((line) => line.trim() !== '' && !line.startsWith('#')).flatMap(parsed);
+  if (list.some((name, i) => i % 2 === 0 && isSecret(name))) mustBePrivate('--header', file, stats);
+  return list;
 }
 
 /** Merges two lists; a name in both has the value of `over`. */

@@ -10,6 +10,7 @@ import { squidReason } from '../transport/routes/squid-reason.ts';
 import { asSent, fileResult, type Result, type ResultOptions, result } from './body.ts';
 import { compileExpectations, compileStatuses } from './expect.ts';
 import type { BodyPlace, BodyPlaces } from './files/body-places.ts';
+import { loginAdvice } from './login-advice.ts';
 import { compileRetryStatus, RETRY_STATUS, type RetryRules, retryOf } from './retry-after.ts';
 
 /** Function that turns the last response into an outcome. */
@@ -52,8 +53,14 @@ export async function createJudge(options: HttpOptions, timeout: number): Promis
   const rules = retryRules(options);
   const shape: ResultOptions = { body: options.body ?? 'auto', headers: options.headers ?? false };
   const places = await openPlaces(options, expectations.isAny);
-  const outcomeOf = (made: Result, answer: Answer, again: Again): Outcome | Promise<Outcome> => {
-    if (!isExpected(answer.status)) return unexpected(made, answer, again, rules);
+  const outcomeOf = (
+    made: Result,
+    hop: HttpRequest,
+    answer: Answer,
+    again: Again,
+  ): Outcome | Promise<Outcome> => {
+    if (!isExpected(answer.status))
+      return unexpected(made, answer, loginAdvice(answer, hop, options), again, rules);
     const outcome = judged(made, answer);
     if (outcome.error !== undefined || !expectations.isAny) return outcome;
     return expectations
@@ -61,14 +68,13 @@ export async function createJudge(options: HttpOptions, timeout: number): Promis
       .then((error) => (error === undefined ? outcome : { ...outcome, error }));
   };
   return {
-    judge: (_, { method, target: { href } }, answer, again) =>
-      outcomeOf(result(answer, method, href, shape), answer, again),
-    judgeAt:
-      (place) =>
-      async (_, { method, target: { href } }, answer, again) => {
-        const options = { ...shape, isExpected: isExpected(answer.status) };
-        return outcomeOf(await fileResult(answer, method, href, place, options), answer, again);
-      },
+    judge: (_, hop, answer, again) =>
+      outcomeOf(result(answer, hop.method, hop.target.href, shape), hop, answer, again),
+    judgeAt: (place) => async (_, hop, answer, again) => {
+      const shapes = { ...shape, isExpected: isExpected(answer.status) };
+      const made = await fileResult(answer, hop.method, hop.target.href, place, shapes);
+      return outcomeOf(made, hop, answer, again);
+    },
     places,
     async close() {
       await places?.close();
@@ -106,15 +112,14 @@ const MAX_REASON = 200;
 function unexpected(
   { text }: Result,
   answer: Answer,
+  advice: string,
   { mayRepeat, hasActed }: Again,
   rules: RetryRules,
 ): Outcome {
   const reason =
     escapeControls(asSent(answer.reason).slice(0, MAX_REASON)) || (STATUS_CODES[answer.status] ?? '');
-  const error = {
-    code: 'HTTP_STATUS',
-    message: `${answer.status} ${reason}`.trim() + squidReason(answer.headers),
-  };
+  const details = squidReason(answer.headers) + advice;
+  const error = { code: 'HTTP_STATUS', message: `${answer.status} ${reason}`.trim() + details };
   const retry = retryOf(answer, mayRepeat, hasActed, rules);
   return retry === undefined ? { result: text, error } : { result: text, error, retry };
 }

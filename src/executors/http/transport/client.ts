@@ -11,7 +11,7 @@ import type { Cookies } from './cookies.ts';
 import { ACCEPT_ENCODING, decoded, isCoded } from './decode.ts';
 import { Exchange, type ExchangeLimits } from './exchange.ts';
 import type { Cache } from './http-cache.ts';
-import type { HttpFault } from './http-failure.ts';
+import { type HttpFault, proxyLoginFault } from './http-failure.ts';
 import { makeRoom } from './local-shortage.ts';
 import type { Deadline } from './request-deadline.ts';
 import type { Proxies } from './routes/proxy-routes.ts';
@@ -134,7 +134,10 @@ export function createClient(options: ClientOptions): Client {
       }
       const late = isFault(settled) ? undefined : started.lateFault();
       if (late !== undefined) void (settled as Answer).file?.discard();
-      return late ?? settled;
+      if (late !== undefined || isFault(settled)) return late ?? settled;
+      if (settled.status !== 407 || route?.peer === undefined) return settled;
+      void settled.file?.discard();
+      return proxyLoginFault(route.peer, 'it answered 407');
     }
   };
 

@@ -115,12 +115,16 @@ export function connectionFault(error: Error & { readonly at?: string }, asked: 
   return { code: 'CONNECTION', message: escapeControls(connectionMessage(error, code, progress)), again };
 }
 
+/** Returns the fault of a request that a proxy answered with 407. @param proxy name of it in messages */
+export function proxyLoginFault(proxy: string, reason: string): HttpFault {
+  const detail = reason === '' ? '' : `: ${reason}`;
+  const message = `${proxy} does not accept user and password, or needs them${detail}`;
+  return { code: 'CONNECTION', message, again: 'always', route: 'dead' };
+}
+
 function proxyFault({ proxy, cause }: ProxyError, progress: TransferProgress): HttpFault {
   const code = codeOf(cause);
-  if (code === UNAUTHORIZED) {
-    const message = `the proxy ${proxy} does not accept user and password, or needs them: ${cause.message}`;
-    return { code: 'CONNECTION', message: message.replace(/: $/, ''), again: 'always', route: 'dead' };
-  }
+  if (code === UNAUTHORIZED) return proxyLoginFault(`the proxy ${proxy}`, cause.message);
   if (code === REFUSED) {
     const message = `the proxy ${proxy} refuses a tunnel to ${progress.host}: ${cause.message}`;
     return { code: 'CONNECTION', message, again: 'always', route: 'refused' };

@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { ioError, TaskpipeError } from '../../../core/base/errors.ts';
 import { quoted } from '../../../core/base/terminal-text.ts';
+import { mustBePrivate } from '../private-files.ts';
 import { shownUrl } from '../request/target.ts';
 import { addIfNetwork } from './names/addresses.ts';
 import { isSocks, socksProblem } from './routes/socks.ts';
@@ -31,6 +32,8 @@ export function proxySettings(proxy: string | undefined, env: ProxyEnvironment):
   if (proxy !== undefined) {
     const file = proxy.startsWith('@') ? proxy.slice(1) : undefined;
     const list = (file === undefined ? [proxy] : linesOf(file)).map((one) => proxyUrl(one, '--proxy'));
+    if (file !== undefined && list.some(({ password }) => password !== ''))
+      mustBePrivate('--proxy', file, statSync(file));
     const [url] = list;
     const looksUpHere = list.every(isLocalLookup);
     const given = { http: url, https: url, looksUpHere, isDirect: () => false };
@@ -109,8 +112,10 @@ export function compileNoProxy(list: string): (hostname: string, port: number) =
   const networks = new BlockList();
   const hosts: { host: string; port: number | undefined }[] = [];
   for (const entry of entries) {
-    if (addIfNetwork(networks, entry)) continue;
-    const [, host = entry, port] = isIP(entry) === 6 ? [] : (/^(.+):(\d+)$/.exec(entry) ?? []);
+    // An IPv6 address has many spellings: the list compares its value.
+    const address = entry.replace(/^\[(.*)\]$/, '$1');
+    if (addIfNetwork(networks, isIP(address) === 6 ? `${address}/128` : entry)) continue;
+    const [, host = entry, port] = /^(.+):(\d+)$/.exec(entry) ?? [];
     hosts.push({
       host: bare(host.replace(/^\*?\./, '')),
       port: port === undefined ? undefined : Number(port),

@@ -22,6 +22,33 @@ const credentialsOf = ({ seen }: TestServer): (string | undefined)[] =>
 const answering = (): Promise<TestServer> => serve((response) => response.end('ok'));
 
 describe('--auth', () => {
+  test('takes an empty user, and a file with a byte order mark', async () => {
+    const server = await answering();
+    await fetchOne({ url: server.url }, { auth: 'basic', authFile: secretFile('\ufeff:token\n') });
+    expect(credentialsOf(server)).toEqual([basic(':token')]);
+  });
+
+  test('refuses a file that is not UTF-8, as its secret would be sent as another one', async () => {
+    const file = secretFile('');
+    writeFileSync(file, Buffer.from('jø:pw', 'latin1'));
+    await expect(open({ auth: 'basic', authFile: file })).rejects.toThrow(
+      `--auth-file ${file}: not UTF-8; iconv -f LATIN1 -t UTF-8 ${file} converts it, if it is in Latin-1`,
+    );
+  });
+
+  test.each([
+    ['basic', 'Digest realm="x", nonce="n"', ' (the server asks for --auth digest)'],
+    ['digest', ['Basic realm="x"', 'Bearer'], ' (the server asks for --auth basic or --auth bearer)'],
+    ['digest', 'Negotiate', ''],
+    ['basic', 'Basic realm="x"', ''],
+  ] as const)('%s at a server that asks for %j fails with advice', async (auth, challenge, advice) => {
+    const server = await serve((response) => {
+      response.writeHead(401, { 'www-authenticate': challenge as string | string[] }).end();
+    });
+    const { error } = await fetchOne({ url: server.url }, { auth, authFile: secretFile('a:b') });
+    expect(error?.message).toBe(`401 Unauthorized${advice}`);
+  });
+
   test('sends user and password of a file, in UTF-8', async () => {
     const server = await answering();
     await fetchOne({ url: server.url }, { auth: 'basic', authFile: secretFile('jø:p:w\n') });
@@ -96,6 +123,12 @@ describe('a usage error', () => {
     [{ netrc: readable() }, 'chmod 600 '],
     [{ logins: readable() }, 'chmod 600 '],
     [{ oauth2: readable() }, 'chmod 600 '],
+    [{ header: [`@${secretFile('X-Api-Key: hush', 0o644)}`] }, 'chmod 600 '],
+    [{ proxy: `@${secretFile('http://jo:hush@127.0.0.1:1', 0o644)}` }, 'chmod 600 '],
+    [{ logins: secretFile('{}') }, 'names no host'],
+    [{ logins: secretFile('{"*.h": {"token": "hush"}}') }, 'must be host, host:port or https://host:port'],
+    [{ logins: secretFile('{"h": {"token": "hush", "user": "a"}}') }, 'both a token and a user'],
+    [{ logins: secretFile('{"h": {"user": "a:hush", "password": "b"}}') }, 'must not have a colon'],
     [{ logins: secretFile('["hush"]') }, 'must be a JSON object'],
     [{ logins: secretFile('{"h": hush}') }, 'not JSON'],
     [{ logins: secretFile('{"h/path": {"token": "hush"}}') }, 'must be host, host:port or https://host:port'],

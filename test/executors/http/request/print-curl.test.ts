@@ -102,7 +102,7 @@ describe('--print-curl', () => {
         '--resolve *:80:127.0.0.1,[::1] --interface 127.0.0.1 --http2',
     );
     const file = join(freshFolder(), 'proxies.txt');
-    writeFileSync(file, 'http://me:hush@p1\nhttp://p2\n');
+    writeFileSync(file, 'http://me:hush@p1\nhttp://p2\n', { mode: 0o600 });
     expect(await lineBy(`@${file}`)).toContain('--proxy "$PROXY" --connect-to');
   });
 

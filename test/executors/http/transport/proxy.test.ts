@@ -99,7 +99,10 @@ describe('a proxy', () => {
     });
     const asking = await serve((response) => response.writeHead(407).end());
     const plain = await fetchOne({ url: 'http://h.invalid/' }, { proxy: asking.url });
-    expect(plain.error).toMatchObject({ code: 'HTTP_STATUS', message: expect.stringContaining('407') });
+    expect(plain.error).toEqual({
+      code: 'CONNECTION',
+      message: `the proxy 127.0.0.1:${asking.port} does not accept user and password, or needs them: it answered 407`,
+    });
   });
 
   test('that is unreachable or drops a request is named instead of the host', async () => {
@@ -206,6 +209,8 @@ describe('the proxy settings', () => {
     ['10.0.0.0/8', '10.1.2.3', true],
     ['10.0.0.0/8', '11.1.2.3', false],
     ['::1', '[::1]', true],
+    ['0:0:0:0:0:0:0:1', '[::1]', true],
+    ['[0::1]', '[::1]', true],
     ['[::1]:80', '[::1]', true],
     ['fe80::/10', '[fe80::1]', true],
   ])('with no_proxy=%s exclude %s: %s', (list, host, isDirect) => {

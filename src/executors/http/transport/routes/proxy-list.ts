@@ -71,7 +71,7 @@ export class ProxyList {
       if (ending !== undefined) return ending;
       // A target that refuses by all proxies is at fault itself.
       if (problem !== 'dead' && tried.size === this.#members.length) return ended as HttpFault;
-      last = isFault(ended) ? ended : { code: 'CONNECTION', message: REFUSAL, again: 'always' };
+      last = ended as HttpFault;
     }
   }
 
@@ -116,8 +116,8 @@ export class ProxyList {
     member.silences = 0;
     const rest = restOf(member.failures);
     member.restsUntil = now + rest;
-    const reason = isFault(ended) ? ended.message : REFUSAL;
-    this.#info(`the proxy ${proxyHost(member.proxy)} rests for ${rest / 1000} s: ${reason}`);
+    const { message } = ended as HttpFault;
+    this.#info(`the proxy ${proxyHost(member.proxy)} rests for ${rest / 1000} s: ${message}`);
   }
 
   #noneLeft(last: HttpFault | undefined): HttpFault {
@@ -128,13 +128,11 @@ export class ProxyList {
   }
 }
 
-const REFUSAL = 'it does not accept user and password, or needs them';
-
 /** Problem with a proxy: unusable, refusing one target, without an answer, or a connection that broke. */
 type Problem = 'dead' | 'refused' | 'silent' | 'broken';
 
 function problemOf(ended: Answer | HttpFault, { peer }: Route): Problem | undefined {
-  if (!isFault(ended)) return ended.status === 407 ? 'dead' : undefined;
+  if (!isFault(ended)) return undefined;
   if (ended.route !== undefined && ended.route !== 'none') return ended.route;
   if (peer !== undefined && ended.again === 'always') return 'dead';
   if (peer !== undefined && ended.code === 'TIMEOUT') return 'silent';

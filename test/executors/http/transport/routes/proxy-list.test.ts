@@ -14,7 +14,7 @@ const hasProxies = (await has('microsocks')) && (await has('tinyproxy'));
 /** Writes a list of proxies. @returns the value of --proxy */
 function listOf(...proxies: readonly string[]): string {
   const file = join(freshFolder(), 'proxies.txt');
-  writeFileSync(file, `# proxies\n\n${proxies.join('\n')}\n`);
+  writeFileSync(file, `# proxies\n\n${proxies.join('\n')}\n`, { mode: 0o600 });
   return `@${file}`;
 }
 
@@ -61,7 +61,7 @@ describe('a list of proxies', () => {
     const { result } = await attempt(executor, { url: 'http://h.invalid/' });
     expect(result).toMatchObject({ text: 'b' });
     expect(messages).toEqual([
-      `the proxy 127.0.0.1:${refusing.port} rests for 1 s: it does not accept user and password, or needs them`,
+      `the proxy 127.0.0.1:${refusing.port} rests for 1 s: the proxy 127.0.0.1:${refusing.port} does not accept user and password, or needs them: it answered 407`,
     ]);
   });
 
