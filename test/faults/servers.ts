@@ -102,7 +102,7 @@ async function run(program: Program, cwd: string, asked: readonly Asked[]): Prom
     "import { writeFileSync } from 'node:fs';\nprocess.on('exit', () => writeFileSync('peak', '' + process.resourceUsage().maxRSS));\n";
   writeFileSync(join(cwd, 'peak.mjs'), peak);
   writeFileSync(join(cwd, 'authority.pem'), AUTHORITY);
-  writeFileSync(join(cwd, 'secrets.txt'), 'Authorization: Bearer hush-bearer\n');
+  writeFileSync(join(cwd, 'secrets.txt'), 'Authorization: Bearer hush-bearer\n', { mode: 0o600 });
   writeFileSync(join(cwd, 'jar.txt'), '127.0.0.1\tFALSE\t/\tFALSE\t0\tjar\thush-jar\n');
   const env = {
     ...program.env,

@@ -55,7 +55,7 @@ export async function openFetcher(options: HttpOptions): Promise<Fetcher> {
   const defaults: RequestDefaults = {
     url: undefined,
     method: toMethod(checked('method', options.method) ?? 'get'),
-    headers: await readHeaders(options.header ?? []),
+    headers: await readHeaders(options.header, options.info),
     timeout: Math.min(timeout, MAX_TIMEOUT),
   };
   const { client, close } = await openClient(options, defaults);

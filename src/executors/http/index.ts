@@ -113,7 +113,7 @@ async function heldAt(place: BodyPlace, going: Outcome | Promise<Outcome>): Prom
 
 async function requestDefaults(options: HttpOptions, timeout: number): Promise<RequestDefaults> {
   const url = checked('url', options.url);
-  const headers = await readHeaders(options.header ?? []);
+  const headers = await readHeaders(options.header, options.info);
   const given = checked('method', options.method);
   const method = given === undefined ? undefined : toMethod(given);
   const body = await openBodySource(options, headerValue(headers, 'content-type'), method === 'json');

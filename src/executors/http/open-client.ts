@@ -67,7 +67,7 @@ async function openSettings(
   const { maxBody = MAX_BODY, userAgent = 'taskpipe', env = {}, hostErrors } = options;
   const { insecure = false, lenient = false } = options;
   const proxy = usesProxy(options.proxy, env) ? await import('./transport/proxy.ts') : undefined;
-  const settings = proxy?.proxySettings(options.proxy, env);
+  const settings = proxy?.proxySettings(options.proxy, env, options.info);
   const mayConnect = await addressRule(options, settings);
   const names = await openNames(options);
   const timeout = settings?.list ? Math.min(defaults.timeout / 3, PROXY_TIMEOUT) : defaults.timeout;

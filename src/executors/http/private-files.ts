@@ -12,18 +12,14 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 export const PRIVATE = 0o600;
 
 /**
- * Checks that other users cannot read a file that has a secret. The group may read it if the owner is root, as for
+ * Returns a message if other users can read a file that has a secret. The group may read it if the owner is root, as for
  * mounted secrets. A pipe, such as that of `<(command)`, is private.
- * @param option that names the file, for messages
- * @throws {TaskpipeError} `USAGE`
+ * @param option that names the file
  */
-export function mustBePrivate(option: string, path: string, stats: Stats): void {
-  if (!stats.isFile() || platform() === 'win32') return;
-  if ((stats.mode & (stats.uid === 0 ? 0o027 : 0o077)) === 0) return;
-  throw new TaskpipeError(
-    'USAGE',
-    `${option} ${path}: other users of this machine can read it; chmod 600 ${path}`,
-  );
+export function privacyFault(option: string, path: string, stats: Stats): string | undefined {
+  if (!stats.isFile() || platform() === 'win32') return undefined;
+  if ((stats.mode & (stats.uid === 0 ? 0o027 : 0o077)) === 0) return undefined;
+  return `${option} ${path}: other users of this machine can read it; chmod 600 ${path}`;
 }
 
 /**

@@ -2,18 +2,19 @@ import { isUtf8 } from 'node:buffer';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { ioError, jsonFault, TaskpipeError } from '../../../core/base/errors.ts';
-import { mustBePrivate } from '../private-files.ts';
+import { privacyFault } from '../private-files.ts';
 
 /**
  * Reads a file that has a secret, which must be private.
  * @param option that names the file, for messages
- * @throws {TaskpipeError} `IO` if it cannot be read, `USAGE` as `mustBePrivate`, and if it is not UTF-8
+ * @throws {TaskpipeError} `IO` if it cannot be read, `USAGE` if others can read it, and if it is not UTF-8
  */
 export async function readSecretFile(option: string, path: string): Promise<string> {
   try {
     const file = await open(path, constants.O_RDONLY);
     try {
-      mustBePrivate(option, path, await file.stat());
+      const fault = privacyFault(option, path, await file.stat());
+      if (fault !== undefined) throw new TaskpipeError('USAGE', fault);
       return textOf(await file.readFile(), option, path);
     } finally {
       await file.close();

@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { ioError, TaskpipeError } from '../../../core/base/errors.ts';
 import { quoted } from '../../../core/base/terminal-text.ts';
 import { InvalidValue } from '../../../core/options/option.ts';
-import { mustBePrivate } from '../private-files.ts';
+import { privacyFault } from '../private-files.ts';
 import { wellFormed } from './params.ts';
 
 /** Headers in the order in which they are sent: name, value, name, value. */
@@ -65,10 +65,17 @@ export function headerLine(line: string): HeaderList {
   return header(line.slice(0, colon).trim(), line.slice(colon + 1));
 }
 
-/** Reads the headers of `--header`: `K: V`, or `@FILE`. @throws {TaskpipeError} `USAGE`, `IO` */
-export async function readHeaders(given: readonly string[]): Promise<HeaderList> {
+/**
+ * Reads the headers of `--header`: `K: V`, or `@FILE`.
+ * @param warn receives a message about a file with a secret that others can read
+ * @throws {TaskpipeError} `USAGE`, `IO`
+ */
+export async function readHeaders(
+  given: readonly string[] = [],
+  warn: (message: string) => void = () => {},
+): Promise<HeaderList> {
   const lists = await Promise.all(
-    given.map((one) => (one.startsWith('@') ? fromFile(one.slice(1)) : parsed(one))),
+    given.map((one) => (one.startsWith('@') ? fromFile(one.slice(1), warn) : parsed(one))),
   );
   return lists.flat();
 }
@@ -83,11 +90,8 @@ function parsed(line: string): HeaderList {
   }
 }
 
-/**
- * Reads the lines of a header file, as `curl -H @FILE` does; skips blank lines and comments (#). A file with a secret
- * must be private.
- */
-async function fromFile(file: string): Promise<HeaderList> {
+/** Reads the lines of a header file, as `curl -H @FILE` does; skips blank lines and comments (#). */
+async function fromFile(file: string, warn: (message: string) => void): Promise<HeaderList> {
   let text: string;
   let stats: Stats;
   try {
@@ -97,7 +101,8 @@ async function fromFile(file: string): Promise<HeaderList> {
   }
   const lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
   const list = lines.filter((line) => line.trim() !== '' && !line.startsWith('#')).flatMap(parsed);
-  if (list.some((name, i) => i % 2 === 0 && isSecret(name))) mustBePrivate('--header', file, stats);
+  const fault = privacyFault('--header', file, stats);
+  if (fault !== undefined && list.some((name, i) => i % 2 === 0 && isSecret(name))) warn(fault);
   return list;
 }
 

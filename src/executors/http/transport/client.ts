@@ -16,6 +16,7 @@ import { makeRoom } from './local-shortage.ts';
 import type { Deadline } from './request-deadline.ts';
 import type { Proxies } from './routes/proxy-routes.ts';
 import type { Route } from './routes/route.ts';
+import { squidReason } from './routes/squid-reason.ts';
 
 export interface ClientOptions {
   readonly pool: Sender;
@@ -137,7 +138,7 @@ export function createClient(options: ClientOptions): Client {
       if (late !== undefined || isFault(settled)) return late ?? settled;
       if (settled.status !== 407 || route?.peer === undefined) return settled;
       void settled.file?.discard();
-      return proxyLoginFault(route.peer, 'it answered 407');
+      return proxyLoginFault(route.peer, `it answered 407${squidReason(settled.headers)}`);
     }
   };
 

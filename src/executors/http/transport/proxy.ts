@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { ioError, TaskpipeError } from '../../../core/base/errors.ts';
 import { quoted } from '../../../core/base/terminal-text.ts';
-import { mustBePrivate } from '../private-files.ts';
+import { privacyFault } from '../private-files.ts';
 import { shownUrl } from '../request/target.ts';
 import { addIfNetwork } from './names/addresses.ts';
 import { isSocks, socksProblem } from './routes/socks.ts';
@@ -26,14 +26,21 @@ export interface ProxySettings {
 /**
  * Returns the proxies of `--proxy`, a url or `@FILE`, which apply to all urls, or else of the usual variables: `http_proxy`,
  * `https_proxy`, `all_proxy` and `no_proxy`, in lower or upper case.
+ * @param warn receives a message about a file with passwords that others can read
  * @throws {TaskpipeError} `USAGE` if a proxy cannot be used, `IO` if a file cannot be read
  */
-export function proxySettings(proxy: string | undefined, env: ProxyEnvironment): ProxySettings | undefined {
+export function proxySettings(
+  proxy: string | undefined,
+  env: ProxyEnvironment,
+  warn: (message: string) => void = () => {},
+): ProxySettings | undefined {
   if (proxy !== undefined) {
     const file = proxy.startsWith('@') ? proxy.slice(1) : undefined;
     const list = (file === undefined ? [proxy] : linesOf(file)).map((one) => proxyUrl(one, '--proxy'));
-    if (file !== undefined && list.some(({ password }) => password !== ''))
-      mustBePrivate('--proxy', file, statSync(file));
+    if (file !== undefined && list.some(({ password }) => password !== '')) {
+      const fault = privacyFault('--proxy', file, statSync(file));
+      if (fault !== undefined) warn(fault);
+    }
     const [url] = list;
     const looksUpHere = list.every(isLocalLookup);
     const given = { http: url, https: url, looksUpHere, isDirect: () => false };

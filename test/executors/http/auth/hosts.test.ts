@@ -123,8 +123,6 @@ describe('a usage error', () => {
     [{ netrc: readable() }, 'chmod 600 '],
     [{ logins: readable() }, 'chmod 600 '],
     [{ oauth2: readable() }, 'chmod 600 '],
-    [{ header: [`@${secretFile('X-Api-Key: hush', 0o644)}`] }, 'chmod 600 '],
-    [{ proxy: `@${secretFile('http://jo:hush@127.0.0.1:1', 0o644)}` }, 'chmod 600 '],
     [{ logins: secretFile('{}') }, 'names no host'],
     [{ logins: secretFile('{"*.h": {"token": "hush"}}') }, 'must be host, host:port or https://host:port'],
     [{ logins: secretFile('{"h": {"token": "hush", "user": "a"}}') }, 'both a token and a user'],
@@ -140,6 +138,19 @@ describe('a usage error', () => {
     expect(error).toMatchObject({ code: 'USAGE' });
     expect((error as Error).message).toContain(words);
     expect((error as Error).message).not.toContain('hush');
+  });
+
+  test.each([
+    ['--header', 'X-Api-Key: hush'],
+    ['--proxy', 'http://jo:hush@127.0.0.1:1'],
+  ])('in a file of %s that others can read get a warning', async (option, text) => {
+    const cwd = freshFolder();
+    writeFileSync(join(cwd, 'open.txt'), text, { mode: 0o644 });
+    const { stderr } = await sh(`task-exec --http ${option} @open.txt`, { cwd });
+    expect(stderr).toContain(
+      `${option} open.txt: other users of this machine can read it; chmod 600 open.txt`,
+    );
+    expect(stderr).not.toContain('hush');
   });
 
   test('of the command line ends it with 2', async () => {

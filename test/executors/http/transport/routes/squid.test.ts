@@ -31,14 +31,11 @@ describe.skipIf(!isThere)('squid (needs squid and openssl)', () => {
       expect(server.seen[0]?.headers['proxy-authorization']).toBeUndefined();
     }
     for (const login of ['me:hush@', '']) {
-      expect((await by(login, plain.url)).error).toEqual({
-        code: 'HTTP_STATUS',
-        message: '407 Proxy Authentication Required (squid: ERR_CACHE_ACCESS_DENIED)',
-      });
-      expect((await by(login, secure.url)).error).toEqual({
-        code: 'CONNECTION',
-        message: `the proxy ${proxy.host} does not accept user and password, or needs them: it answered 407 (squid: ERR_CACHE_ACCESS_DENIED)`,
-      });
+      for (const { url } of [plain, secure])
+        expect((await by(login, url)).error).toEqual({
+          code: 'CONNECTION',
+          message: `the proxy ${proxy.host} does not accept user and password, or needs them: it answered 407 (squid: ERR_CACHE_ACCESS_DENIED)`,
+        });
     }
     expect([plain, secure].map(({ seen }) => seen.length)).toEqual([1, 1]);
   });
