@@ -60,8 +60,8 @@ function duplicateFinder(isMade: boolean) {
   return (seen: Seen, uuid: DataView, rows: PlainRows, row: number, source: string): boolean => {
     const isNew = seen.addUuid(uuid);
     if (!isMade) return !isNew;
-    if (isNew) seen.keepFirst(source, rows.line + row, rows.checksum(row));
-    else seen.compare(source, rows.line + row, rows.checksum(row));
+    if (isNew) seen.keepFirst(source, rows.lineOf(row), rows.checksum(row));
+    else seen.compare(source, rows.lineOf(row), rows.checksum(row));
     return !isNew;
   };
 }
@@ -106,7 +106,7 @@ function uuidOfSome(
   let end = NAME_AT;
   for (let i = 0; i < indexes.length; i++) {
     if (i > 0) for (let j = 0; j < separator.length; j++) name[end++] = separator[j] as number;
-    end = rows.writeValue(row, indexes[i] as number, name, end);
+    end = rows.writeText(row, indexes[i] as number, name, end);
   }
   return bufferedUuid(end, version);
 }
