@@ -4,9 +4,9 @@ import { type ChunkDecoder, chunkDecoder, REPLACEMENT } from '../../core/text/en
 import type { Loaded, Loader, ReadOptions } from '../contract.ts';
 import { CsvRecord } from './csv-record.ts';
 import { columnsFor } from './header-columns.ts';
-import { type PlainReader, plainReader } from './plain-reader.ts';
 import type { PlainRows } from './plain-rows.ts';
 import { faultOf, looksJoined, otherDelimiter, type RowReject, undecoded } from './row-faults.ts';
+import { type PlainRowReader, rowReader } from './simd-reader.ts';
 import type { Columns } from './table-columns.ts';
 import { type TableHead, TableStart } from './table-start.ts';
 import { TsvDoubts } from './tsv-doubts.ts';
@@ -63,7 +63,7 @@ class RecordReader {
   #dialect: Dialect;
   #columns: Columns | undefined;
   /** Reader of plain rows, made when the columns are known; `none` if the rows cannot be plain. */
-  #plain: PlainReader | 'none' | undefined;
+  #plain: PlainRowReader | 'none' | undefined;
   /** True if the bytes that it read last end inside a row. */
   #isCut = false;
   /**
@@ -132,7 +132,7 @@ class RecordReader {
     this.#isCut = false;
     if (this.#columns === undefined || !this.#parser?.isBetweenRows) return undefined;
     if (this.#plain === undefined)
-      this.#plain = plainReader(this.#columns, this.#dialect, this.#options) ?? 'none';
+      this.#plain = rowReader(this.#columns, this.#dialect, this.#options) ?? 'none';
     if (this.#plain === 'none') return undefined;
     const rows = this.#plain.read(bytes, this.#parser.line);
     this.#isCut = this.#plain.isCut;

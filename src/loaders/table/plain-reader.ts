@@ -35,6 +35,11 @@ export function plainReader(
     : undefined;
 }
 
+/** Returns the cells of the header; undefined for one that JSON escapes, which may match any. Empty without a header. */
+export function headerCells({ header = [] }: Columns): readonly (Buffer | undefined)[] {
+  return header.map((name) => (ESCAPED.test(name) ? undefined : Buffer.from(name)));
+}
+
 /**
  * Reader of the plain rows at the beginning of UTF-8 text. A doubled quote becomes an escaped one in place, as both have
  * two bytes.
@@ -56,7 +61,6 @@ export class PlainReader {
   readonly #mayEscape: boolean;
   /** By column: 1 if its cells may have doubled quotes. */
   readonly #canDouble: Uint8Array;
-  /** Cells of the header; undefined for one that JSON escapes, which may match any cell. Empty if there is no header. */
   readonly #header: readonly (Buffer | undefined)[];
   /** Length of the first one; -1 if any length may be that of a header. */
   readonly #headLength: number;
@@ -90,7 +94,7 @@ export class PlainReader {
     }
     this.#canDouble = new Uint8Array(this.#width).fill(this.#mayEscape ? 1 : 0);
     for (const name of uuidFields) this.#canDouble[columns.indexes.get(name) as number] = 0;
-    this.#header = columns.header?.map((name) => (ESCAPED.test(name) ? undefined : Buffer.from(name))) ?? [];
+    this.#header = headerCells(columns);
     this.#headLength = this.#header[0]?.length ?? NONE;
   }
 

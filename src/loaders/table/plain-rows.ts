@@ -28,6 +28,17 @@ export interface FoundRows {
   readonly added: number;
   /** True if there is a quote. */
   readonly hasQuotes: boolean;
+  /** Lines of the tasks, if the reader wrote them already. */
+  readonly written?: WrittenLines;
+}
+
+/** Lines of tasks that lack only the text of their uuids. */
+export interface WrittenLines {
+  readonly bytes: Buffer;
+  /** By row: end of its line. */
+  readonly ends: Int32Array;
+  /** By row: checksum of its task. */
+  readonly sums: Int32Array;
 }
 
 /** Whole rows, as they are in the file. They are valid until the next ones are read. */
@@ -67,8 +78,10 @@ export class PlainRows {
     return this.#found.lines[row] as number;
   }
 
-  /** Returns a buffer that is large enough for the lines of all rows. */
+  /** Returns a buffer that is large enough for the lines of all rows, for `writeLine` in the order of the rows. */
   roomForLines(): Buffer {
+    const { written } = this.#found;
+    if (written !== undefined) return Buffer.from(written.bytes.subarray(0, written.ends[this.length - 1]));
     let most = FIRST.length + UUID_LENGTH + LAST.length;
     for (const { bytes } of this.columns.kept) most += bytes.length;
     return Buffer.allocUnsafe(this.end + this.#found.added + most * this.length);
@@ -76,6 +89,8 @@ export class PlainRows {
 
   /** Writes a row as the line of a task, with its newline. Returns its end. */
   writeLine(row: number, uuid: DataView, to: Buffer, at: number): number {
+    const { written } = this.#found;
+    if (written !== undefined) return completed(written, row, uuid, to, at);
     const { kept } = this.columns;
     let end = put(FIRST, 0, FIRST.length, to, at);
     writeUuid(uuid, to, end);
@@ -108,6 +123,8 @@ export class PlainRows {
 
   /** Returns the checksum of the attributes of a row's task: see `Loaded`. */
   checksum(row: number): number {
+    const { written } = this.#found;
+    if (written !== undefined) return written.sums[row] as number;
     this.#view ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
     let sum = 0;
     for (const { index, hash } of this.columns.compared) {
@@ -164,6 +181,15 @@ export class PlainRows {
 const FIRST = Buffer.from('{"uuid":"');
 const UUID_LENGTH = 36;
 const LAST = Buffer.from('"}\n');
+
+/** Writes the uuid into a line that is in the buffer, and moves the line to `at` if earlier ones were left out. */
+function completed({ ends }: WrittenLines, row: number, uuid: DataView, lines: Buffer, at: number): number {
+  const start = row === 0 ? 0 : (ends[row - 1] as number);
+  const end = ends[row] as number;
+  if (at !== start) lines.copyWithin(at, start, end);
+  writeUuid(uuid, lines, at + FIRST.length);
+  return at + end - start;
+}
 
 let scratch = Buffer.alloc(4096);
 let scratchView = new DataView(scratch.buffer, scratch.byteOffset, scratch.length);
