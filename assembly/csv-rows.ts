@@ -1,13 +1,16 @@
 /*
  * Reader of plain rows of CSV in AssemblyScript: the twin of `src/loaders/table/plain-reader.ts`, with the same rules, in
- * SIMD. It reads rows from `INPUT`, finds their cells, and writes the lines of their tasks to `OUTPUT`, each with room for
- * the uuid. The build compiles it to `dist/csv-rows.wasm`. All addresses are in bytes.
+ * SIMD. It reads rows from `INPUT`, finds their cells, and writes the lines of their tasks to `OUTPUT`. A uuid of
+ * version 3 of one column is written too; others leave room. The build compiles it to `dist/csv-rows.wasm`. All addresses are in bytes.
  */
+
+import { md5 } from './md5';
 
 const QUOTE: u8 = 34;
 const BACKSLASH: u8 = 92;
 const RETURN: u8 = 13;
 const NEWLINE: u8 = 10;
+const DASH: u8 = 45;
 
 const SAME: u8 = 0;
 const UNQUOTED: u8 = 1;
@@ -30,8 +33,13 @@ const LINES: usize = KINDS + MOST_CELLS;
 const MOST_ROWS: usize = 16 * 1024;
 const ENDS: usize = LINES + 4 * MOST_ROWS;
 const SUMS: usize = ENDS + 4 * MOST_ROWS;
+/** By row: its UUID of version 3, if that is made of one column. */
+const UUIDS: usize = SUMS + 4 * MOST_ROWS;
+/** Namespace of the uuids, which the host writes, and a name. */
+const NAME: usize = UUIDS + 16 * MOST_ROWS;
+const NAMESPACE_SIZE: usize = 16;
 /** By column: start and end of its value in the output. */
-const VALUES: usize = SUMS + 4 * MOST_ROWS;
+const VALUES: usize = NAME + NAMESPACE_SIZE + INPUT_SIZE + 2 * GAP;
 const MOST_COLUMNS: usize = 4096;
 const OUTPUT: usize = VALUES + 8 * MOST_COLUMNS;
 const OUTPUT_SIZE: usize = 2 * 1024 * 1024;
@@ -45,10 +53,12 @@ export {
   KINDS as kindsAt,
   LINES as linesAt,
   MOST_COLUMNS as mostColumns,
+  NAME as nameAt,
   OUTPUT as outputAt,
   SUMS as sumsAt,
   TABLES as tablesAt,
   TABLES_SIZE as tablesSize,
+  UUIDS as uuidsAt,
 };
 
 /** Results of the last `read`: see `FoundRows`. */
@@ -71,6 +81,8 @@ let keptSize: usize = 0;
 /** Column and hash of the name of each column in the checksum. */
 let compared: usize = 0;
 let comparedCount: usize = 0;
+/** Column that the uuid is made of; -1 if it is made of none or several. */
+let uuidColumn: i32 = -1;
 /** Address and length of each cell of the header: a length of -1 is like any cell. 0: there is no header. */
 let header: usize = 0;
 /** By column: 1 if its cells may have doubled quotes. */
@@ -112,6 +124,10 @@ export function setColumns(
   keptSize = size;
   compared = comparedAt;
   comparedCount = comparedSize;
+}
+
+export function setUuidColumn(column: i32): void {
+  uuidColumn = column;
 }
 
 /** Reads `length` bytes of `INPUT`, which end with a newline. Returns the number of rows. */
@@ -258,6 +274,7 @@ function writeRow(row: usize): void {
   store<u32>(out, 0x7575227b); // {"uu
   store<u32>(out + 4, 0x3a226469); // id":
   store<u8>(out + 8, QUOTE);
+  if (uuidColumn >= 0) writeUuid(row, out + 9);
   out += 9 + 36;
   for (let i: usize = 0; i < keptCount; i++) {
     const column = load<u32>(kept + 12 * i);
@@ -273,6 +290,39 @@ function writeRow(row: usize): void {
   }
   store<u32>(out, 0x0a7d22); // "}
   out += 3;
+}
+
+/** Makes the UUID of version 3 of a row, and writes its text. */
+function writeUuid(row: usize, to: usize): void {
+  const cell = CELLS + 8 * (row * width + <usize>uuidColumn);
+  const from = load<u32>(cell);
+  const length = load<u32>(cell + 4) - from;
+  memory.copy(NAME + NAMESPACE_SIZE, INPUT + from, length);
+  const uuid = UUIDS + 16 * row;
+  md5(NAME, NAMESPACE_SIZE + length, uuid);
+  store<u8>(uuid + 6, (load<u8>(uuid + 6) & 0x0f) | 0x30);
+  store<u8>(uuid + 8, (load<u8>(uuid + 8) & 0x3f) | 0x80);
+  writeDigits(v128.load(uuid), to);
+}
+
+/** Writes 16 bytes as the text of a UUID. */
+function writeDigits(bytes: v128, to: usize): void {
+  const digits = i8x16(48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 97, 98, 99, 100, 101, 102);
+  const high = i8x16.swizzle(digits, i8x16.shr_u(bytes, 4));
+  const low = i8x16.swizzle(digits, v128.and(bytes, i8x16.splat(15)));
+  const first = i8x16.shuffle(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const second = i8x16.shuffle(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  v128.store64_lane(to, first, 0);
+  store<u8>(to + 8, DASH);
+  v128.store32_lane(to + 9, first, 2);
+  store<u8>(to + 13, DASH);
+  v128.store32_lane(to + 14, first, 3);
+  store<u8>(to + 18, DASH);
+  v128.store32_lane(to + 19, second, 0);
+  store<u8>(to + 23, DASH);
+  v128.store32_lane(to + 24, second, 1);
+  v128.store32_lane(to + 28, second, 2);
+  v128.store32_lane(to + 32, second, 3);
 }
 
 function copy(from: usize, length: usize): void {

@@ -32,13 +32,15 @@ export interface FoundRows {
   readonly written?: WrittenLines;
 }
 
-/** Lines of tasks that lack only the text of their uuids. */
+/** Lines of tasks, complete or without the text of their uuids. */
 export interface WrittenLines {
   readonly bytes: Buffer;
   /** By row: end of its line. */
   readonly ends: Int32Array;
   /** By row: checksum of its task. */
   readonly sums: Int32Array;
+  /** By row: UUID of version 3 of the only column of `uuidFields`. Its text is in the line. */
+  readonly uuids: DataView | undefined;
 }
 
 /** Whole rows, as they are in the file. They are valid until the next ones are read. */
@@ -146,6 +148,17 @@ export class PlainRows {
     return hashBytes(scratchView, 0, this.writeValue(row, column, scratch, 0), STRING);
   }
 
+  /**
+   * Returns the UUID of version 3 of the only column of `uuidFields`, if the reader made it. It is valid until the next
+   * call.
+   */
+  madeUuid(row: number): DataView | undefined {
+    const uuids = this.#found.written?.uuids;
+    if (uuids === undefined) return undefined;
+    for (let i = 0; i < 16; i += 4) made.setInt32(i, uuids.getInt32(16 * row + i));
+    return made;
+  }
+
   /** Writes the value of a cell as the text between quotes in JSON. Returns its end. */
   writeValue(row: number, column: number, to: Buffer, at: number): number {
     const kind = this.#kindOf(row, column);
@@ -182,12 +195,15 @@ const FIRST = Buffer.from('{"uuid":"');
 const UUID_LENGTH = 36;
 const LAST = Buffer.from('"}\n');
 
+/** UUID that `madeUuid` returned. */
+const made: DataView = new DataView(new ArrayBuffer(16));
+
 /** Writes the uuid into a line that is in the buffer, and moves the line to `at` if earlier ones were left out. */
 function completed({ ends }: WrittenLines, row: number, uuid: DataView, lines: Buffer, at: number): number {
   const start = row === 0 ? 0 : (ends[row - 1] as number);
   const end = ends[row] as number;
   if (at !== start) lines.copyWithin(at, start, end);
-  writeUuid(uuid, lines, at + FIRST.length);
+  if (uuid !== made) writeUuid(uuid, lines, at + FIRST.length);
   return at + end - start;
 }
 

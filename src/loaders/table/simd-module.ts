@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { NAMESPACE_URL } from '../../core/ids/index.ts';
 
 /** Part of the API of WebAssembly that is used here: the types of Node have none. */
 declare const WebAssembly: {
@@ -11,6 +12,7 @@ export interface SimdModule {
   read(length: number, line: number): number;
   setTable(...settings: number[]): void;
   setColumns(...settings: number[]): void;
+  setUuidColumn(column: number): void;
   /** Returns the current value of an exported number. */
   number(name: SimdNumber): number;
   readonly tables: Buffer;
@@ -21,6 +23,7 @@ export interface SimdModule {
   readonly lines: Int32Array;
   readonly ends: Int32Array;
   readonly sums: Int32Array;
+  readonly uuids: DataView;
 }
 
 const RESULTS = ['end', 'nextLine', 'added', 'firstQuote', 'isCut'] as const;
@@ -32,6 +35,8 @@ const AREAS = [
   'linesAt',
   'endsAt',
   'sumsAt',
+  'uuidsAt',
+  'nameAt',
   'outputAt',
 ] as const;
 const SIZES = ['tablesSize', 'inputSize', 'mostColumns'] as const;
@@ -62,14 +67,25 @@ function load(): SimdModule | undefined {
 function viewOf({ exports }: { readonly exports: Readonly<Record<string, unknown>> }): SimdModule {
   const { buffer } = exports.memory as { readonly buffer: ArrayBuffer };
   const number = (name: SimdNumber): number => Number((exports[name] as { readonly value: number }).value);
-  const [tables, input, cells, kinds, lines, ends, sums, output] = AREAS.map(number) as [
-    ...[number, number, number, number],
-    ...[number, number, number, number],
+  const areas = AREAS.map(number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
   ];
+  const [tables, input, cells, kinds, lines, ends, sums, uuids, name, output] = areas;
+  NAMESPACE_URL.copy(Buffer.from(buffer, name));
   return {
     read: exports.read as SimdModule['read'],
     setTable: exports.setTable as SimdModule['setTable'],
     setColumns: exports.setColumns as SimdModule['setColumns'],
+    setUuidColumn: exports.setUuidColumn as SimdModule['setUuidColumn'],
     number,
     tables: Buffer.from(buffer, tables, number('tablesSize')),
     input: Buffer.from(buffer, input, number('inputSize')),
@@ -78,6 +94,7 @@ function viewOf({ exports }: { readonly exports: Readonly<Record<string, unknown
     kinds: new Uint8Array(buffer, kinds, lines - kinds),
     lines: new Int32Array(buffer, lines, (ends - lines) / 4),
     ends: new Int32Array(buffer, ends, (sums - ends) / 4),
-    sums: new Int32Array(buffer, sums, (sums - ends) / 4),
+    sums: new Int32Array(buffer, sums, (uuids - sums) / 4),
+    uuids: new DataView(buffer, uuids, name - uuids),
   };
 }

@@ -50,6 +50,9 @@ export class SimdReader implements PlainRowReader {
   readonly #columns: Columns;
   readonly #dialect: Dialect;
   readonly #options: PlainOptions;
+  /** Column that the uuid is made of; undefined if it is made of several or none. */
+  readonly #uuidColumn: number | undefined;
+  readonly #uuids: DataView | undefined;
   /** True if the tables fit into their area. */
   readonly #fits: boolean;
 
@@ -57,7 +60,10 @@ export class SimdReader implements PlainRowReader {
     this.#columns = columns;
     this.#dialect = dialect;
     this.#options = options;
-    const { names, kept } = columns;
+    const { names, kept, indexes } = columns;
+    const [name] = options.uuidFields;
+    this.#uuidColumn = name === undefined || options.uuidFields.length > 1 ? undefined : indexes.get(name);
+    this.#uuids = this.#uuidColumn === undefined ? undefined : this.#module?.uuids;
     const text = [...names, ...kept.map(({ before }) => before)].reduce(
       (sum, one) => sum + 3 * one.length,
       0,
@@ -90,7 +96,7 @@ export class SimdReader implements PlainRowReader {
       nextLine: module.number('nextLine'),
       kinds: added > 0 ? module.kinds : undefined,
       hasQuotes: module.number('firstQuote') < end,
-      written: { bytes: module.output, ends: module.ends, sums: module.sums },
+      written: { bytes: module.output, ends: module.ends, sums: module.sums, uuids: this.#uuids },
     });
   }
 
@@ -112,6 +118,7 @@ export class SimdReader implements PlainRowReader {
       tables.add(Uint8Array.from(names, (_, i) => (isUuid.has(i) ? 0 : 1))),
       header.length === 0 ? 0 : tables.addNumbers(header.flat()),
     );
+    module.setUuidColumn(this.#uuidColumn ?? NONE);
     // A uuid that is made of all attributes, or none, needs no checksum.
     const sums = uuidFields.length === 0 ? [] : compared;
     module.setColumns(

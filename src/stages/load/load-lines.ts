@@ -80,6 +80,8 @@ function uuidMaker({ uuidFields, uuidSep = '\u001f' }: LoadOptions, version: 3 |
       indexes = uuidFields.map((field) => rows.columns.indexes.get(field) as number);
     }
     const [only] = indexes as [number];
+    const made = version === 3 ? rows.madeUuid(row) : undefined;
+    if (made !== undefined) return made;
     if (indexes.length === 1)
       return nameUuidBytes(rows.bytes, rows.startOf(row, only), rows.endOf(row, only), version);
     return uuidOfSome(rows, row, indexes, separator, version);

@@ -36,7 +36,7 @@ function found(
     ...(isCompared && { checksum: rows.checksum(row), name: textOf(rows, row, 1) }),
     canonical: canonical(rows, row),
   }));
-  return { isCut, length, end, hasQuotes, lineCount, lastLine, each, lines: linesOf(rows) };
+  return { isCut, length, end, hasQuotes, lineCount, lastLine, each, lines: linesOf(rows, isCompared) };
 }
 
 /** Returns the text that a uuid is made of. */
@@ -50,11 +50,12 @@ function canonical(rows: PlainRows, row: number): string {
 }
 
 /** Returns the lines of the tasks, each fifth of which is left out. */
-function linesOf(rows: PlainRows): string {
+function linesOf(rows: PlainRows, isMade: boolean): string {
   const lines = rows.roomForLines();
   let end = 0;
   for (let row = 0; row < rows.length; row++) {
-    const uuid = nameUuidBytes(Buffer.from(`${row}`), 0, 1, 3);
+    const name = Buffer.from(isMade ? textOf(rows, row, 1) : `${row}`);
+    const uuid = rows.madeUuid(row) ?? nameUuidBytes(name, 0, name.length, 3);
     if (row % 5 !== 2) end = rows.writeLine(row, uuid, lines, end);
   }
   return lines.toString('utf8', 0, end);
@@ -73,6 +74,7 @@ const piece = fc.constantFrom(
     '0'.repeat(15),
     'y'.repeat(16),
     'z'.repeat(300),
+    'w'.repeat(38),
   ],
   ...[
     '""',
