@@ -38,6 +38,7 @@ await build({
   logLevel: 'warning',
 });
 await buildBullmq();
+await compileAssembly();
 // The pages of a report and of task-serve: their styles and scripts, with the licence of the library that
 // draws plots.
 const licence = readFileSync(new URL('../node_modules/uplot/LICENSE', import.meta.url), 'utf8').trim();
@@ -68,6 +69,17 @@ for (const { path, text } of await manPages({ version, date })) {
 for (const project of ['.', 'src/web'])
   execFileSync('node_modules/.bin/tsc', ['--project', project], { cwd: root, stdio: 'inherit' });
 removeTypesBut(['index.d.ts', 'flow/index.d.ts', 'serve/index.d.ts']);
+
+/** Compiles the WebAssembly of `assembly/`: AssemblyScript, with SIMD and without a runtime. */
+async function compileAssembly() {
+  const { main } = await import('assemblyscript/asc');
+  const options = ['-O3', '--runtime', 'stub', '--noAssert', '--enable', 'simd', '--initialMemory', '64'];
+  const { error, stderr } = await main([
+    'assembly/csv-rows.ts',
+    ...['--baseDir', root, '--outFile', 'dist/csv-rows.wasm', ...options],
+  ]);
+  if (error) throw new Error(`assembly/csv-rows.ts: ${stderr}`);
+}
 
 /** Generates the man pages. The generator is not part of the package: its bundle is deleted after this. */
 async function manPages(edition) {

@@ -25,6 +25,7 @@ export function ready() {
     changed('tsconfig.json'),
     changed('scripts/build.mjs'),
     newestIn('src'),
+    newestIn('assembly'),
   );
   if (newest > changed('dist/index.d.ts')) run('node', 'scripts/build.mjs');
 }

@@ -18,7 +18,7 @@ beforeAll(async () => {
 test('the package contains only what users need', () => {
   const paths = packed.files.map(({ path }) => path);
   const allowed =
-    /^(LICENSE|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|package\.json|bin\/(task-[a-z]+|launch\.js)|dist\/.*(\.js|\.d\.ts|-style\.css)|(docs|examples|man)\/.+)$/;
+    /^(LICENSE|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|package\.json|bin\/(task-[a-z]+|launch\.js)|dist\/.*(\.js|\.d\.ts|\.wasm|-style\.css)|(docs|examples|man)\/.+)$/;
   expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
   expect(paths.filter((path) => /dist\/.*manual/.test(path))).toEqual([]); // the build makes the man pages
   expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/cli.js', 'dist/index.d.ts']));

@@ -11,6 +11,7 @@ export { HALF, uuidOfAttributes, uuidOfCanonical } from './record-uuid.ts';
 export {
   bufferedUuid,
   NAME_AT,
+  NAMESPACE_URL,
   nameBuffer,
   nameUuid,
   nameUuidBytes,

@@ -5,7 +5,7 @@ import { md5 } from './md5.ts';
 export type UuidVersion = 3 | 4 | 5 | 7;
 
 /** Namespace for names that are URLs, 6ba7b811-9dad-11d1-80b4-00c04fd430c8 (RFC 9562, section 6.6). */
-const NAMESPACE_URL = Buffer.from('6ba7b8119dad11d180b400c04fd430c8', 'hex');
+export const NAMESPACE_URL: Buffer = Buffer.from('6ba7b8119dad11d180b400c04fd430c8', 'hex');
 
 /** Buffer of the namespace, followed by the name. */
 let scratch: Buffer;

@@ -1,4 +1,4 @@
-import { canonicalJson } from './canonical-json.ts';
+import { skipValue } from './json-text.ts';
 
 /*
  * Checksums of records, 32 bits each, to detect whether two records have the same attributes. They depend
@@ -7,8 +7,12 @@ import { canonicalJson } from './canonical-json.ts';
  */
 
 const QUOTE = 34;
+const COMMA = 44;
+const COLON = 58;
 const OPEN_ARRAY = 91;
+const CLOSE_ARRAY = 93;
 const OPEN_OBJECT = 123;
+const CLOSE_OBJECT = 125;
 
 /** Seeds: a string has another hash than another value of the same text. */
 export const STRING = 0x2545f491;
@@ -73,16 +77,74 @@ function hashEncoded(text: string, seed: number): number {
 }
 
 /**
- * Returns the hash of a JSON value: the part of a text from `from` to before `to`.
+ * Returns the hash of a JSON value: the part of a text from `from` to before `to`. It does not depend on the order of members,
+ * white space or the spelling of strings; numbers of other digits have another hash.
  * @param hasEscapes true if the text contains a backslash anywhere
  */
 export function hashValue(text: string, from: number, to: number, hasEscapes: boolean): number {
   const first = text.charCodeAt(from);
-  if (first === OPEN_OBJECT || first === OPEN_ARRAY || (hasEscapes && first === QUOTE)) {
-    const json = canonicalJson(text.slice(from, to));
-    return first === QUOTE ? hashSlice(json, 1, json.length - 1, STRING) : hashText(json, OTHER);
+  if (first === QUOTE) return hashString(text, from, to, hasEscapes);
+  return first === OPEN_OBJECT || first === OPEN_ARRAY
+    ? new NestedHash(text, from, hasEscapes).value()
+    : hashSlice(text, from, to, OTHER);
+}
+
+/** Returns the hash of a string in quotes. Escapes have several spellings, so they are written in one way. */
+function hashString(text: string, from: number, to: number, hasEscapes: boolean): number {
+  if (!hasEscapes) return hashSlice(text, from + 1, to - 1);
+  const token = text.slice(from, to);
+  if (!token.includes('\\')) return hashSlice(text, from + 1, to - 1);
+  const json = JSON.stringify(JSON.parse(token));
+  return hashSlice(json, 1, json.length - 1);
+}
+
+/** Scanner that hashes an object or array as it reads it. The order of the members of an object does not matter. */
+class NestedHash {
+  readonly #text: string;
+  readonly #hasEscapes: boolean;
+  #at: number;
+
+  constructor(text: string, from: number, hasEscapes: boolean) {
+    this.#text = text;
+    this.#at = from;
+    this.#hasEscapes = hasEscapes;
   }
-  return first === QUOTE ? hashSlice(text, from + 1, to - 1, STRING) : hashSlice(text, from, to, OTHER);
+
+  value(): number {
+    const code = this.#text.charCodeAt(this.#at);
+    if (code === OPEN_OBJECT) return this.#object();
+    if (code === OPEN_ARRAY) return this.#array();
+    const from = this.#at;
+    this.#at = skipValue(this.#text, from);
+    return code === QUOTE
+      ? hashString(this.#text, from, this.#at, this.#hasEscapes)
+      : hashSlice(this.#text, from, this.#at, OTHER);
+  }
+
+  #object(): number {
+    let sum = OPEN_OBJECT;
+    for (this.#at++; this.#next() !== CLOSE_OBJECT; ) {
+      const name = this.value();
+      this.#next(); // the value, behind the colon
+      sum += hashMember(name, this.value());
+    }
+    this.#at++;
+    return hashMember(OTHER, sum | 0);
+  }
+
+  #array(): number {
+    let h = OPEN_ARRAY;
+    for (this.#at++; this.#next() !== CLOSE_ARRAY; ) h = hashMember(h, this.value());
+    this.#at++;
+    return h;
+  }
+
+  /** Skips white space and separators. Returns the code of the next character. */
+  #next(): number {
+    let code = this.#text.charCodeAt(this.#at);
+    while (code <= 32 || code === COMMA || code === COLON) code = this.#text.charCodeAt(++this.#at);
+    return code;
+  }
 }
 
 /**

@@ -76,13 +76,13 @@ export class JsonLoaded implements Loaded {
   checksum(): number {
     const { text } = this.#record;
     const { select, uuidFields, rename } = this.#shape;
-    const hasEscapes = text.includes('\\');
-    if (!hasEscapes && select === undefined && rename.size === 0) {
+    if (select === undefined && rename.size === 0) {
       const lengths = UUID_LENGTH | lengthsOf(uuidFields) | lengthsOf(this.#ours);
       const isLeftOut = (name: string, isText: boolean): boolean =>
         !this.#isAttribute(name) || (isText && uuidFields.includes(name));
       return checksumOf(sumOfMembers(text, lengths, isLeftOut));
     }
+    const hasEscapes = text.includes('\\');
     let sum = 0;
     const add = (name: string, json: string, from: number, to: number): void => {
       if (json.charCodeAt(from) === QUOTE && uuidFields.includes(name)) return;

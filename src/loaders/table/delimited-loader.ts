@@ -4,8 +4,9 @@ import { type ChunkDecoder, chunkDecoder, REPLACEMENT } from '../../core/text/en
 import type { Loaded, Loader, ReadOptions } from '../contract.ts';
 import { CsvRecord } from './csv-record.ts';
 import { columnsFor } from './header-columns.ts';
-import { type PlainReader, type PlainRows, plainReader } from './plain-rows.ts';
+import type { PlainRows } from './plain-rows.ts';
 import { faultOf, looksJoined, otherDelimiter, type RowReject, undecoded } from './row-faults.ts';
+import { type PlainRowReader, rowReader } from './simd-reader.ts';
 import type { Columns } from './table-columns.ts';
 import { type TableHead, TableStart } from './table-start.ts';
 import { TsvDoubts } from './tsv-doubts.ts';
@@ -42,8 +43,7 @@ async function* inRows(bytes: AsyncIterable<Buffer>, reader: RecordReader): Asyn
     const all = kept.length === 0 ? chunk : Buffer.concat([kept, chunk]);
     const newline = all.lastIndexOf(NEWLINE);
     const cut = newline < 0 && all.length > LARGE ? all.length : newline + 1;
-    yield* reader.pushRows(all.subarray(0, cut));
-    kept = all.subarray(cut);
+    kept = all.subarray(yield* reader.pushRows(all.subarray(0, cut)));
   }
   yield reader.push(kept);
   yield reader.end();
@@ -62,7 +62,10 @@ class RecordReader {
   #parser: CsvParser | undefined;
   #dialect: Dialect;
   #columns: Columns | undefined;
-  #readPlain: PlainReader | undefined;
+  /** Reader of plain rows, made when the columns are known; `none` if the rows cannot be plain. */
+  #plain: PlainRowReader | 'none' | undefined;
+  /** True if the bytes that it read last end inside a row. */
+  #isCut = false;
   /**
    * Minimum number of bytes, extended to the end of a line, that become records after a row that is not
    * plain.
@@ -95,26 +98,30 @@ class RecordReader {
     return [...records, ...this.#toRecords(this.#parser?.end() ?? [])];
   }
 
-  /** Yields plain rows and records. @param bytes up to the end of a line, except for a very long line */
-  *pushRows(bytes: Buffer): Generator<Batch> {
+  /**
+   * Yields plain rows and records. Returns the end of what it has read: it leaves a row whose end may be in the next chunk.
+   * @param bytes up to the end of a line, except for a very long line
+   */
+  *pushRows(bytes: Buffer): Generator<Batch, number> {
     const canBePlain = isUtf8(bytes);
     for (let at = 0; at < bytes.length; ) {
       const rows = canBePlain ? this.#plainRows(bytes.subarray(at)) : undefined;
       if (rows !== undefined) {
-        this.#parser?.passOver(rows.length);
+        this.#parser?.passOver(rows.lineCount);
         this.#hasQuotes ||= rows.hasQuotes;
-        rows.lastLine = (this.#parser?.line ?? 1) - 1;
         if (this.#isFirst) this.#lookAtFirst(rows.bytes.toString('utf8', 0, rows.endOf(0, 0)));
         yield rows;
         at += rows.end;
-        if (at === bytes.length) return;
+        if (at === bytes.length) return at;
         if (rows.length >= WORTH) this.#stretch = 0;
       }
+      if (canBePlain && this.#isCut && bytes.length - at <= LARGE) return at;
       const end = canBePlain ? bytes.indexOf(NEWLINE, at + this.#stretch) + 1 : 0;
       yield this.push(bytes.subarray(at, end || bytes.length));
       at = end || bytes.length;
       this.#stretch = Math.min(LARGE, 2 * this.#stretch + 1024);
     }
+    return bytes.length;
   }
 
   /**
@@ -122,9 +129,14 @@ class RecordReader {
    * @param bytes UTF-8; rows in UTF-16 have NULs and are not plain
    */
   #plainRows(bytes: Buffer): PlainRows | undefined {
+    this.#isCut = false;
     if (this.#columns === undefined || !this.#parser?.isBetweenRows) return undefined;
-    this.#readPlain ??= plainReader(this.#columns, this.#dialect, this.#options);
-    return this.#readPlain(bytes, this.#parser.line);
+    if (this.#plain === undefined)
+      this.#plain = rowReader(this.#columns, this.#dialect, this.#options) ?? 'none';
+    if (this.#plain === 'none') return undefined;
+    const rows = this.#plain.read(bytes, this.#parser.line);
+    this.#isCut = this.#plain.isCut;
+    return rows;
   }
 
   #read(text: string): Loaded[] {

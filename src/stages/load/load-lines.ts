@@ -60,8 +60,8 @@ function duplicateFinder(isMade: boolean) {
   return (seen: Seen, uuid: DataView, rows: PlainRows, row: number, source: string): boolean => {
     const isNew = seen.addUuid(uuid);
     if (!isMade) return !isNew;
-    if (isNew) seen.keepFirst(source, rows.line + row, rows.checksum(row));
-    else seen.compare(source, rows.line + row, rows.checksum(row));
+    if (isNew) seen.keepFirst(source, rows.lineOf(row), rows.checksum(row));
+    else seen.compare(source, rows.lineOf(row), rows.checksum(row));
     return !isNew;
   };
 }
@@ -80,6 +80,8 @@ function uuidMaker({ uuidFields, uuidSep = '\u001f' }: LoadOptions, version: 3 |
       indexes = uuidFields.map((field) => rows.columns.indexes.get(field) as number);
     }
     const [only] = indexes as [number];
+    const made = version === 3 ? rows.madeUuid(row) : undefined;
+    if (made !== undefined) return made;
     if (indexes.length === 1)
       return nameUuidBytes(rows.bytes, rows.startOf(row, only), rows.endOf(row, only), version);
     return uuidOfSome(rows, row, indexes, separator, version);
@@ -106,7 +108,7 @@ function uuidOfSome(
   let end = NAME_AT;
   for (let i = 0; i < indexes.length; i++) {
     if (i > 0) for (let j = 0; j < separator.length; j++) name[end++] = separator[j] as number;
-    end = rows.writeValue(row, indexes[i] as number, name, end);
+    end = rows.writeText(row, indexes[i] as number, name, end);
   }
   return bufferedUuid(end, version);
 }

@@ -87,13 +87,22 @@ const cell = fc.oneof(
       '"a"b',
       '\\',
       '"\\"',
+      'a\tb',
+      '"a\t""b"" \\""',
+      '"""\u0001\n\n"',
+      '"1\n2,3,4\n5"',
+      'a\\""b',
     ),
   },
   { weight: 1, arbitrary: fc.constantFrom('\t', '\r', '\u0000', '\u007f', '\ufeff', '\ufffd', '"open') },
 );
 const row = fc.oneof(
   { weight: 8, arbitrary: fc.tuple(cell, cell, cell).map((cells) => cells.join(',')) },
-  { weight: 1, arbitrary: fc.constantFrom('', 'one', '1,2,3,4', ' ', ',,', '"",,', 'a;b;c', 'a\tb\tc') },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('', 'one', '1,2,3,4', ' ', ',,', '"",,', 'a;b;c', 'a\tb\tc', 'a,url,c'),
+  },
+  { weight: 1, arbitrary: fc.constantFrom('"a\tb",url,"c\n""\\"', '1,2,"3\n4,5,6\n7,8,9"', '1,2,"\n\n\n"') },
 );
 const piece = fc.oneof(
   {
@@ -107,6 +116,7 @@ const header = fc.constantFrom(
   '\ufeffa,url,c\r\n',
   '"a","url","c"\n',
   'uuid,url,c\n',
+  '"a\tb",url,"c\n""\\"\n',
   '\n\na,url,c\n',
 );
 const values: { readonly [Name in keyof LoadOptions]?: fc.Arbitrary<LoadOptions[Name]> } = {
