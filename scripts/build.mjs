@@ -70,15 +70,15 @@ for (const project of ['.', 'src/web'])
   execFileSync('node_modules/.bin/tsc', ['--project', project], { cwd: root, stdio: 'inherit' });
 removeTypesBut(['index.d.ts', 'flow/index.d.ts', 'serve/index.d.ts']);
 
-/** Compiles the WebAssembly of `assembly/`: AssemblyScript, with SIMD and without a runtime. */
+/** Compiles the WebAssembly of `src/assembly/`: AssemblyScript, with SIMD and without a runtime. */
 async function compileAssembly() {
   const { main } = await import('assemblyscript/asc');
   const options = ['-O3', '--runtime', 'stub', '--noAssert', '--enable', 'simd', '--initialMemory', '64'];
   const { error, stderr } = await main([
-    'assembly/csv-rows.ts',
+    'src/assembly/csv-rows.ts',
     ...['--baseDir', root, '--outFile', 'dist/csv-rows.wasm', ...options],
   ]);
-  if (error) throw new Error(`assembly/csv-rows.ts: ${stderr}`);
+  if (error) throw new Error(`src/assembly/csv-rows.ts: ${stderr}`);
 }
 
 /** Generates the man pages. The generator is not part of the package: its bundle is deleted after this. */

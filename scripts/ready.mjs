@@ -25,7 +25,6 @@ export function ready() {
     changed('tsconfig.json'),
     changed('scripts/build.mjs'),
     newestIn('src'),
-    newestIn('assembly'),
   );
   if (newest > changed('dist/index.d.ts')) run('node', 'scripts/build.mjs');
 }

@@ -7,7 +7,7 @@ declare const WebAssembly: {
   readonly Instance: new (module: object) => { readonly exports: Readonly<Record<string, unknown>> };
 };
 
-/** Functions, results and addresses of `assembly/csv-rows.ts`, which explains them. */
+/** Functions, results and addresses of `src/assembly/csv-rows.ts`, which explains them. */
 export interface SimdModule {
   read(length: number, line: number): number;
   setTable(...settings: number[]): void;

@@ -5,7 +5,7 @@ import { type SimdModule, simdModule } from './simd-module.ts';
 import type { Columns } from './table-columns.ts';
 
 /*
- * Plain rows by WebAssembly: `assembly/csv-rows.ts` finds the cells of CSV with SIMD and writes the lines of the tasks.
+ * Plain rows by WebAssembly: `src/assembly/csv-rows.ts` finds the cells of CSV with SIMD and writes the lines of the tasks.
  * `plain-reader.ts` is its simple twin. The benchmark rows `load-wide` and `load-long` justify it.
  */
 

@@ -1,5 +1,5 @@
 /*
- * Reader of plain rows of CSV in AssemblyScript: the twin of `src/loaders/table/plain-reader.ts`, with the same rules, in
+ * Reader of plain rows of CSV in AssemblyScript: the twin of `loaders/table/plain-reader.ts`, with the same rules, in
  * SIMD. It reads rows from `INPUT`, finds their cells, and writes the lines of their tasks to `OUTPUT`. A uuid of
  * version 3 of one column is written too; others leave room. The build compiles it to `dist/csv-rows.wasm`. All addresses are in bytes.
  */
