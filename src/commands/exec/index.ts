@@ -26,6 +26,7 @@ import { workerOptions } from '../../executors/worker/options.ts';
 import { finishedIn } from '../../ledgers/index.ts';
 import { connectionOptions } from '../../queues/options.ts';
 import { durationWords, REPORT_RULE, reportFormatOf } from '../../reports/index.ts';
+import { checkBatch, NO_BATCH } from '../../stages/exec/batch/batch-rules.ts';
 import type { StageHandle } from '../../stages/exec/cancels.ts';
 import { childQueue } from '../../stages/exec/child-queue.ts';
 import { exec } from '../../stages/exec/exec.ts';
@@ -138,6 +139,7 @@ export const command: Command = defineCommand({
       return 0;
     }
     checkFiles({ ...values });
+    checkBatch({ ...values }, io.typed);
     const total = await totalOf(values.total);
     const { env, print, info, version, stopping, aborting } = io;
     const { timeout, revert, logDir, ledger, dryRun, ...rest } = values;
@@ -168,6 +170,7 @@ export const command: Command = defineCommand({
     });
     const given = {
       ...rest,
+      ...(values.batch === undefined && NO_BATCH),
       ...{ revert, notify, room, stopping, drains: true, aborting },
       control:
         io.onCancel === undefined
