@@ -110,13 +110,16 @@ export interface Executor {
   /** Makes one attempt. A failed task is an outcome, never an exception; an exception ends the stage. */
   attempt(task: Task, attempt: Attempt): Promise<Outcome> | Outcome;
   /**
-   * Makes one attempt at several tasks, by one call. They have different uuids and the same lane and `batchKey`. Absent if
-   * the kind has no such calls. The outcomes are never `moved`.
+   * Makes one attempt at several tasks, by one call. They have the same lane and `batchKey`. Absent if the kind has no
+   * such calls. The outcomes are never `moved`.
    * @param attempt its number is the highest of the tasks, its ordinal that of the first
    */
   attemptAll?(tasks: readonly Task[], attempt: Attempt): Promise<BatchOutcome> | BatchOutcome;
-  /** Returns a text that tasks of one call have in common. Default: any tasks may be in one call. Must not throw. */
-  batchKey?(task: Task): string;
+  /**
+   * Returns a text that tasks of one call have in common, or the failure of a task that cannot be in one. Default: any
+   * tasks may be in one call. Must not throw.
+   */
+  batchKey?(task: Task): string | Failure;
   /**
    * Called whenever the input has ended and no task waits: only those that fail may come again. Work that is done in
    * batches need not wait for more.

@@ -4,7 +4,6 @@
  */
 import { resolve } from 'node:path';
 import type { OptionValues } from '../../core/options/option.ts';
-import { attributeText } from '../../core/record/template.ts';
 import type { Executor, Setting } from '../contract.ts';
 import { fromValues, type httpOptions } from '../http/options.ts';
 import type { ModuleOptions } from './contract.ts';
@@ -30,13 +29,12 @@ export async function moduleExecutor(options: ModuleOptions, setting: ModuleSett
     threads === undefined
       ? await openWork(options, show)
       : await openThreads({ module: options, count: threads, show });
-  const { revert } = options;
-  const does = revert ? 'revert' : 'call';
+  const does = options.revert ? 'revert' : 'call';
   return {
     finds: true,
     attempt: work.attempt,
     ...(work.attemptAll !== undefined && { attemptAll: work.attemptAll }),
-    batchKey: (task) => (revert === true ? '' : (attributeText(task, 'handler') ?? '')),
+    ...(work.batchKey !== undefined && { batchKey: work.batchKey }),
     describe: ({ uuid, fields }) => {
       const handler = typeof fields.handler === 'string' ? ` (${fields.handler})` : '';
       return `${does} ${options.file}${handler} for ${uuid}`;

@@ -1,5 +1,5 @@
 import { isA } from '../../core/base/thrown.ts';
-import type { Failure, Fields, Task } from '../../core/record/task.ts';
+import type { Fields, Task } from '../../core/record/task.ts';
 import type { Attempt, BatchOutcome, Outcome, WholeOutcome } from '../contract.ts';
 import { failure, isThenable, settledOf, success } from '../from-function.ts';
 import { type BatchHandler, batchName, batchReader, itemsOf } from './batch-result.ts';
@@ -13,6 +13,7 @@ export interface ModuleWork {
   attempt(task: Task, attempt: Attempt): Outcome | Promise<Outcome>;
   /** Calls the function once for several tasks. */
   attemptAll(tasks: readonly Task[], attempt: Attempt): BatchOutcome | Promise<BatchOutcome>;
+  readonly batchKey: Handlers['keyOf'];
   /** Cancels all deadlines. */
   close(): void;
 }
@@ -54,8 +55,7 @@ export function moduleWork(handlers: Handlers, services: Services, timeout: numb
     },
     attemptAll(tasks, attempt) {
       const all = tasks.map((task) => task.copy());
-      const handler = handlers.of(all[0] as Fields) as BatchHandler | Failure;
-      if (typeof handler !== 'function') return tasks.map(() => ({ error: handler }));
+      const handler = handlers.of(all[0] as Fields) as unknown as BatchHandler; // a failure is known from `batchKey`
       const uuids = new Set(tasks.map(({ uuid }) => uuid));
       const context = new Context(batchName(tasks), attempt, services, uuids);
       const reads = { succeeded: batchReader(tasks), failed: failedAll, late: lateAll };
@@ -66,6 +66,7 @@ export function moduleWork(handlers: Handlers, services: Services, timeout: numb
         return failedAll(error, context);
       }
     },
+    batchKey: handlers.keyOf,
     close: () => deadlines.close(),
   };
 }

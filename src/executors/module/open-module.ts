@@ -11,6 +11,7 @@ export interface OpenWork {
   readonly attempt: Executor['attempt'];
   /** Absent on other threads. */
   readonly attemptAll?: Executor['attemptAll'];
+  readonly batchKey?: Executor['batchKey'];
   close(): Promise<void>;
 }
 
@@ -40,6 +41,7 @@ export async function openWork(options: ModuleOptions, show: (line: string) => v
   return {
     attempt: work.attempt,
     attemptAll: work.attemptAll,
+    batchKey: work.batchKey,
     async close() {
       work.close();
       await (await fetcher)?.close();

@@ -9,7 +9,6 @@ export class Batch {
   readonly jobs: Job[] = [];
   /** Bytes of its records. */
   bytes = 0;
-  readonly #uuids = new Set<string>();
   #giveUp: AbortController | undefined;
   /** Number of its tasks that are not cancelled. */
   #wanted = 0;
@@ -20,11 +19,6 @@ export class Batch {
     this.due = due;
   }
 
-  /** Returns whether it has a task of this uuid: answers by uuid could not tell two apart. */
-  has(uuid: string): boolean {
-    return this.#uuids.has(uuid);
-  }
-
   /** Signal that is aborted once all of its tasks are cancelled; undefined if single tasks cannot be cancelled. */
   get cancelled(): AbortSignal | undefined {
     return this.#giveUp?.signal;
@@ -32,7 +26,6 @@ export class Batch {
 
   add(job: Job, bytes: number, cancelled: AbortSignal | undefined): void {
     this.jobs.push(job);
-    this.#uuids.add(job.task.uuid);
     this.bytes += bytes;
     if (cancelled === undefined) return;
     this.#wanted++;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Task } from '../../../core/record/task.ts';
+import type { Failure, Task } from '../../../core/record/task.ts';
 import { attributeText } from '../../../core/record/template.ts';
 import { DeadlineTimer } from '../../../core/schedule/deadline-timer.ts';
 import type { Job, Lane } from '../../../core/schedule/lanes/lane.ts';
@@ -97,9 +97,13 @@ export class Batcher {
   add(job: Job, cancelled: AbortSignal | undefined): void {
     const { task } = job;
     const key = this.#isKeyed ? this.#keyOf(job) : '';
+    if (typeof key !== 'string') {
+      this.#hooks.ended(job, { error: key });
+      return;
+    }
     const size = Buffer.byteLength(task.line);
     let batch = this.#open.get(key);
-    if (batch !== undefined && (batch.bytes + size > this.#mostBytes || batch.has(task.uuid))) {
+    if (batch !== undefined && batch.bytes + size > this.#mostBytes) {
       this.#close(batch);
       batch = undefined;
     }
@@ -141,10 +145,13 @@ export class Batcher {
     for (const { jobs } of left) for (const job of jobs) if (isUnderWay(job)) this.#hooks.dropped(job);
   }
 
-  #keyOf({ task, lane }: Job): string {
+  #keyOf({ task, lane }: Job): string | Failure {
     const { batchBy } = this.#options;
+    const own = this.#executor.batchKey?.(task) ?? '';
+    if (typeof own !== 'string') return own;
     const value = batchBy === undefined ? undefined : attributeText(task, batchBy);
-    return JSON.stringify([lane.key, value ?? null, this.#executor.batchKey?.(task) ?? '']);
+    // A space, a text and its length cannot be confused with another text.
+    return value === undefined ? `${lane.key} ${own}` : `${lane.key} ${own} ${value} ${value.length}`;
   }
 
   #openBatch(key: string, { lane }: Job): Batch {
