@@ -31,6 +31,16 @@ export async function worker(typed: string, options: WorkerOptions = {}): Promis
     ...{ name, cwd, env, call, size: jobs, perWorker, timeout, maxOutput, retryOn, grace, print },
     ...{ info, stopping, batchForm },
   });
+  const attemptAll: NonNullable<Executor['attemptAll']> = (batch, { cancelled }) =>
+    new Promise((resolve, fail) => {
+      const assignment: Assignment = {
+        ...{ task: batchTask(batch, form), batch, fail },
+        settle: (whole, halves = 'never') => resolve({ whole, halves }),
+        settleAll: resolve,
+      };
+      cancelled?.addEventListener('abort', () => pool.cancel(assignment));
+      pool.do(assignment);
+    });
   return {
     get capacity() {
       return pool.capacity;
@@ -41,16 +51,7 @@ export async function worker(typed: string, options: WorkerOptions = {}): Promis
         cancelled?.addEventListener('abort', () => pool.cancel(assignment));
         pool.do(assignment);
       }),
-    attemptAll: (batch, { cancelled }) =>
-      new Promise((resolve, fail) => {
-        const assignment: Assignment = {
-          ...{ task: batchTask(batch, form), batch, fail },
-          settle: (whole, halves = 'never') => resolve({ whole, halves }),
-          settleAll: resolve,
-        };
-        cancelled?.addEventListener('abort', () => pool.cancel(assignment));
-        pool.do(assignment);
-      }),
+    ...(batchForm !== undefined && { attemptAll }),
     drained: () => pool.drained(),
     describe: ({ uuid }) => `give ${uuid} to a worker: ${program.show(call)}`,
     close: () => pool.close(),
