@@ -1,4 +1,4 @@
-import { skipValue } from '../../core/record/json-text.ts';
+import { elementsOf } from '../../core/record/json-text.ts';
 import { parseRecord } from '../../core/record/ndjson.ts';
 import { attribute, type Failure, Task } from '../../core/record/task.ts';
 import { rawMember } from '../../core/record/template.ts';
@@ -53,21 +53,8 @@ function readObject(line: string): BatchAnswer | undefined {
   const made = line.charCodeAt(0) === 123 ? parseRecord(line) : undefined;
   if (made === undefined || 'code' in made) return undefined;
   if (Array.isArray(attribute(made.fields, 'batch')))
-    return { items: itemsOf(rawMember(made.text, 'batch') as string) };
+    return { items: elementsOf(rawMember(made.text, 'batch') as string) };
   return attribute(made.fields, 'error') === undefined ? undefined : { items: [], whole: made.text };
-}
-
-/** Returns the texts of the items of a JSON array. */
-export function itemsOf(text: string): string[] {
-  const items: string[] = [];
-  let i = 1;
-  for (;;) {
-    while (text.charCodeAt(i) <= 32 || text.charCodeAt(i) === 44) i++;
-    if (text.charCodeAt(i) === 93) return items;
-    const end = skipValue(text, i);
-    items.push(text.slice(i, end));
-    i = end;
-  }
 }
 
 /**
