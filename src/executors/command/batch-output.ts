@@ -21,7 +21,7 @@ export function judgeBatch(
   const lines = linesOf(report.stdout);
   const isSilent = lines.length === 0 && of.output === 'text';
   if (!isSilent && lines.length !== tasks.length) {
-    const wanted = `the output of a batch must have a line for each of its ${tasks.length} tasks, or be empty`;
+    const wanted = `the output of a batch must have a line for each of its ${tasks.length} tasks, or be empty (--batch-split always finds tasks with other output)`;
     const error = { code: 'BATCH', message: `${of.name} wrote ${linesText(lines.length)}; ${wanted}` };
     return failed({ ...whole, error }, tasks, 'never');
   }
@@ -33,7 +33,7 @@ export function judgeBatch(
 
 const NOTHING: CapturedOutput = { text: '' };
 
-/** The outputs of a failed command are those of no single task, unless it had one. */
+/** Returns the outcome of a failed command, without its outputs, which are those of no single task. */
 function failed(
   { result, ...whole }: Outcome,
   tasks: readonly Task[],

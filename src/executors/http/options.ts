@@ -208,11 +208,14 @@ export const httpOptions = {
   /** Number of connection failures in a row after which a host is given up. */
   hostErrors: count('give up on a host after N connection failures in a row'),
   /** JMESPath of the items of an answer to a batch. Default: the answer itself. */
-  batchAnswer: text('with --batch: JMESPath of the items of the answer, in order or by uuid, such as data[].embedding', {
-    placeholder: 'EXPR',
-    details:
-      'Its value is an array with an item for each task, in their order or with their uuids, or an object by uuid. The item is the body of the result of its task. Without it, the answer itself is the array or the object.',
-  }),
+  batchAnswer: text(
+    'with --batch: JMESPath of the items of the answer, in order or by uuid, such as data[].embedding',
+    {
+      placeholder: 'EXPR',
+      details:
+        'Its value is an array with an item for each task, in their order or with their uuids, or an object by uuid. The item is the body of the result of its task. Without it, the answer itself is the array or the object.',
+    },
+  ),
   printCurl: flag('print each request as a curl command line to stderr, without secrets'),
 };
 

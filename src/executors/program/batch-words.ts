@@ -19,7 +19,9 @@ export function checkBatchNames(words: readonly Template[], { batch, batchBy }: 
   for (const name of words.flatMap(({ names }) => names)) {
     const plain = name.endsWith(ALL) ? name.slice(0, -ALL.length) : name;
     if (batch === undefined && plain !== name)
-      throw new InvalidValue(`must write {${plain}}: {${name}} is the values of a batch and needs --batch, such as --batch 100`);
+      throw new InvalidValue(
+        `must write {${plain}}: {${name}} is the values of a batch and needs --batch, such as --batch 100`,
+      );
     if (batch === undefined || plain !== name || /^[#%]$/.test(name) || name === batchBy) continue;
     throw new InvalidValue(
       `must not have {${name}} with --batch, which has a value for each task: write {${name}${ALL}} for all of them, or put tasks together by it: --batch-by ${name}`,
@@ -40,7 +42,11 @@ export function checkBatchVariables(script: string, { batch, batchBy }: BatchNam
 }
 
 /** Returns the words of a call for several tasks: a word with `{name...}` is repeated for each of them. */
-export function batchWords(words: readonly Template[], tasks: readonly Task[], turn: Turn): string[] | Failure {
+export function batchWords(
+  words: readonly Template[],
+  tasks: readonly Task[],
+  turn: Turn,
+): string[] | Failure {
   const lookUp = (of: Task, name: string): string | undefined =>
     placeholderText(of, name.endsWith(ALL) ? name.slice(0, -ALL.length) : name, turn);
   const filled: string[] = [];

@@ -81,12 +81,7 @@ function workerCalls(typed: string, env: Environment, cwd: string | undefined): 
   return { name, callFor: () => call };
 }
 
-function commandCalls(
-  typed: string,
-  env: Environment,
-  cwd: string | undefined,
-  batches: BatchNames,
-): Calls {
+function commandCalls(typed: string, env: Environment, cwd: string | undefined, batches: BatchNames): Calls {
   const words = splitWords(typed, true).map(compileTemplate);
   const [first] = words as [Template, ...Template[]];
   checkBatchNames(words, batches);

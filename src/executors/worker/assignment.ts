@@ -1,7 +1,17 @@
 import type { Task } from '../../core/record/task.ts';
 import type { Outcome, WholeOutcome } from '../contract.ts';
 import type { Call } from '../program/start-program.ts';
-import type { BatchAnswer, BatchForm } from './batch-form.ts';
+
+/** Form of batches on the pipes of a worker: one line of JSON, or a line for each record and an empty one. */
+export type BatchForm = 'object' | 'lines';
+
+/** Answer of a worker for a batch. */
+export interface BatchAnswer {
+  /** Texts of its items. */
+  readonly items: readonly string[];
+  /** Error that counts for all tasks, in place of items: JSON text with a member `error`. */
+  readonly whole?: string;
+}
 
 /** Task on its way to a worker and back. */
 export interface Assignment {

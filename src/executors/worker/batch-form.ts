@@ -4,11 +4,8 @@ import { attribute, type Failure, Task } from '../../core/record/task.ts';
 import { rawMember } from '../../core/record/template.ts';
 import type { Outcome } from '../contract.ts';
 import type { RetryOn } from '../program/retry-on.ts';
-import type { Assignment } from './assignment.ts';
+import type { Assignment, BatchAnswer, BatchForm } from './assignment.ts';
 import { outcomeOf } from './worker-answer.ts';
-
-/** Form of batches on the pipes of a worker: one line of JSON, or a line for each record and an empty one. */
-export type BatchForm = 'object' | 'lines';
 
 let batches = 0;
 
@@ -17,14 +14,6 @@ export function batchTask(tasks: readonly Task[], form: BatchForm): Task {
   const lines = tasks.map(({ line }) => line);
   const text = form === 'lines' ? `${lines.join('\n')}\n` : `{"batch":[${lines.join(',')}]}`;
   return new Task(`\0${batches++}`, text);
-}
-
-/** Answer of a worker for a batch. */
-export interface BatchAnswer {
-  /** Texts of its items. */
-  readonly items: readonly string[];
-  /** Error that counts for all tasks, in place of items: JSON text with a member `error`. */
-  readonly whole?: string;
 }
 
 /** Reader of the answers of one worker. */
@@ -100,7 +89,8 @@ export function outcomesOf(
     const task = isOrdered ? tasks[i] : undefined;
     if (item === task?.line) return {};
     const made = parseRecord(item);
-    if (made === undefined || 'code' in made) return { error: invalid(who, made?.message ?? 'it is not an object') };
+    if (made === undefined || 'code' in made)
+      return { error: invalid(who, made?.message ?? 'it is not an object') };
     const uuid = attribute(made.fields, 'uuid');
     const owner = uuid === undefined || uuid === task?.uuid ? task : tasks.find((one) => one.uuid === uuid);
     if (owner === undefined) return undefined;

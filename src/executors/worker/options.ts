@@ -22,9 +22,12 @@ export const workerOptions = {
       'A fast worker would otherwise wait for its next task most of the time. Set 1 if tasks must not wait behind a slow one. With --batch, the number of batches.',
   }),
   /** Writes a batch as a line for each record and an empty line, and reads answers of this form. Default: one line. */
-  batchLines: flag('with --batch: write the records of a batch line by line, then an empty line; answers too', {
-    details: 'Without it, a batch is one line: {"batch":[…]}, and so is its answer.',
-  }),
+  batchLines: flag(
+    'with --batch: write the records of a batch line by line, then an empty line; answers too',
+    {
+      details: 'Without it, a batch is one line: {"batch":[…]}, and so is its answer.',
+    },
+  ),
 };
 
 type WorkerTable = typeof processOptions & typeof workerOptions;
@@ -48,7 +51,11 @@ interface OwnWorkerOptions extends OwnProcessOptions {
 /** Options of the executor for workers. */
 export type WorkerOptions = LibraryOptions<WorkerTable, OwnWorkerOptions>;
 
-type Given = OptionValues<WorkerTable> & { readonly jobs: number; readonly grace: number; readonly batch?: number | undefined };
+type Given = OptionValues<WorkerTable> & {
+  readonly jobs: number;
+  readonly grace: number;
+  readonly batch?: number | undefined;
+};
 
 /** Returns the options from the values of the command line, the stage and the process. */
 export function fromValues(values: Given, setting: Setting): WorkerOptions {

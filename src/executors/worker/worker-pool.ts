@@ -3,8 +3,8 @@ import type { Outcome } from '../contract.ts';
 import { type OrphanKiller, openOrphanKiller } from '../program/orphan-killer.ts';
 import { isRetried, type RetryOn } from '../program/retry-on.ts';
 import { isStopped } from '../program/stopped-by-signal.ts';
-import type { Assignment, Death, WorkerSetup } from './assignment.ts';
-import { type BatchAnswer, outcomesOf } from './batch-form.ts';
+import type { Assignment, BatchAnswer, Death, WorkerSetup } from './assignment.ts';
+import { outcomesOf } from './batch-form.ts';
 import { StderrLog, shortened } from './stderr-log.ts';
 import { outcomeOf } from './worker-answer.ts';
 import { WorkerProcess } from './worker-program.ts';
@@ -22,7 +22,10 @@ const [FIRST_WAIT, LONGEST_WAIT] = [50, 1000];
 const HALVES = { timeout: 'later', output: 'now', start: 'never', none: 'now' } as const;
 
 export interface CrewOptions
-  extends Omit<WorkerSetup, 'number' | 'answered' | 'answeredBatch' | 'refused' | 'freed' | 'silent' | 'said' | 'died'> {
+  extends Omit<
+    WorkerSetup,
+    'number' | 'answered' | 'answeredBatch' | 'refused' | 'freed' | 'silent' | 'said' | 'died'
+  > {
   /** Name of a worker in messages. */
   readonly name: string;
   /** Number of workers. */

@@ -35,7 +35,8 @@ export async function openItems(expression: string | undefined): Promise<FindIte
 
 /** Finds items in an array, by the uuids in them or by their places, or in an object by uuid. */
 function itemsIn(json: string, tasks: readonly Task[]): ReturnType<FindItems> {
-  if (json.startsWith('{')) return found(objectItems(json), tasks) ?? { fault: 'it is an object without their uuids' };
+  if (json.startsWith('{'))
+    return found(objectItems(json), tasks) ?? { fault: 'it is an object without their uuids' };
   if (!json.startsWith('[')) return { fault: `it is ${json.length > 100 ? 'one value' : json}` };
   const items = elementsOf(json);
   const named = found(uuidItems(items), tasks);

@@ -34,7 +34,10 @@ export async function openBatches(
 ): Promise<Batches> {
   const { body = 'auto' } = options;
   if (body !== 'auto' && body !== 'json')
-    throw new TaskpipeError('USAGE', `--body ${body} and --batch cannot be combined: an answer is divided as JSON`);
+    throw new TaskpipeError(
+      'USAGE',
+      `--body ${body} and --batch cannot be combined: an answer is divided as JSON`,
+    );
   const itemsOf = await openItems(options.batchAnswer);
   return {
     batchKey(task) {
@@ -114,7 +117,10 @@ function divided(
     json === undefined ? { fault: 'it is not JSON' } : itemsOf(result.slice(json.value, json.end), tasks);
   if ('fault' in items) {
     const wanted = `the answer must be an array with an item for each of its ${tasks.length} tasks, or an object by uuid`;
-    const whole = { ...rest, error: { code: 'BATCH', message: `${wanted}; ${items.fault} (--batch-answer)` } };
+    const whole = {
+      ...rest,
+      error: { code: 'BATCH', message: `${wanted}; ${items.fault} (--batch-answer)` },
+    };
     return { whole: tasks.length === 1 ? { ...whole, result } : whole, halves: 'never' };
   }
   const [start, end] = [result.slice(0, json?.value), result.slice(json?.end)];

@@ -44,12 +44,18 @@ export function checkBatch(values: Readonly<Record<string, unknown>>, typed?: Re
   if (values.batch === undefined) {
     const alone = DEPENDENT.find(isGiven);
     if (alone !== undefined)
-      throw new TaskpipeError('USAGE', `${optionName(alone)} has no effect without --batch, such as --batch 100`);
+      throw new TaskpipeError(
+        'USAGE',
+        `${optionName(alone)} has no effect without --batch, such as --batch 100`,
+      );
     return;
   }
   for (const [key, why] of Object.entries(EXCLUDED))
     if (isGiven(key))
-      throw new TaskpipeError('USAGE', `${optionName(key)} and --batch cannot be combined: ${optionName(key)} ${why}`);
+      throw new TaskpipeError(
+        'USAGE',
+        `${optionName(key)} and --batch cannot be combined: ${optionName(key)} ${why}`,
+      );
 }
 
 /** Checks that the work of a stage can be called for several tasks. @throws {TaskpipeError} `USAGE` */

@@ -6,7 +6,7 @@ import type { Job, Lane } from '../../../core/schedule/lanes/lane.ts';
 import { BATCH_BYTES, BATCH_WAIT } from '../../../executors/batch-options.ts';
 import type { Attempt, BatchOutcome, Executor, Outcome } from '../../../executors/contract.ts';
 import { Batch } from './batch.ts';
-import { type CallLimitOptions, CallLimits } from './call-limits.ts';
+import { CallPacing, type CallRates } from './call-pacing.ts';
 import { conclude, type Halving, isHalved, type SplitMode, settleAll } from './halving.ts';
 
 /** Most tasks that are gathered for batches of different keys. */
@@ -16,7 +16,7 @@ const MOST_GATHERED = 10_000;
 const MOST_BYTES = 16 * 1024 * 1024;
 
 /** Settings of batches. */
-export interface BatcherOptions extends CallLimitOptions {
+export interface BatchSettings extends CallRates {
   /** Maximum number of tasks of one call. */
   readonly batch: number;
   /** Longest wait for more tasks, in milliseconds. */
@@ -46,9 +46,9 @@ export interface BatcherHooks {
 /** Gathers tasks into batches, and makes one call for each batch. Tasks and their retries stay single for the stage. */
 export class Batcher {
   readonly #executor: Executor;
-  readonly #options: BatcherOptions;
+  readonly #options: BatchSettings;
   readonly #hooks: BatcherHooks;
-  readonly #limits: CallLimits;
+  readonly #limits: CallPacing;
   readonly #halving: Halving;
   /** Batches that wait for more tasks, the oldest first. */
   readonly #open = new Map<string, Batch>();
@@ -64,11 +64,11 @@ export class Batcher {
   readonly #due = new DeadlineTimer(() => this.#closeDue());
   readonly #paced = new DeadlineTimer(() => this.#start());
 
-  constructor(executor: Executor, options: BatcherOptions, hooks: BatcherHooks) {
+  constructor(executor: Executor, options: BatchSettings, hooks: BatcherHooks) {
     this.#executor = executor;
     this.#options = options;
     this.#hooks = hooks;
-    this.#limits = new CallLimits(options);
+    this.#limits = new CallPacing(options);
     this.#wait = options.batchWait ?? BATCH_WAIT;
     this.#mostBytes = options.batchBytes ?? BATCH_BYTES;
     const keys = [options.batchBy, executor.lane, executor.batchKey];
@@ -219,7 +219,11 @@ export class Batcher {
     }
   }
 
-  async #finish(batch: Batch, jobs: readonly Job[], made: BatchOutcome | Promise<BatchOutcome>): Promise<void> {
+  async #finish(
+    batch: Batch,
+    jobs: readonly Job[],
+    made: BatchOutcome | Promise<BatchOutcome>,
+  ): Promise<void> {
     try {
       const outcome = await made;
       if (isHalved(jobs, outcome, this.#halving)) {

@@ -2,7 +2,7 @@ import type { Lane } from '../../../core/schedule/lanes/lane.ts';
 import { Pacer, type Rate } from '../../../core/schedule/rate.ts';
 
 /** Limits of calls. */
-export interface CallLimitOptions {
+export interface CallRates {
   readonly rate?: Rate | undefined;
   /** Rate of each lane. */
   readonly hostRate?: Rate | undefined;
@@ -19,13 +19,13 @@ interface LaneCalls {
 const MANY = 10_000;
 
 /** Limits of calls, by their lanes. */
-export class CallLimits {
-  readonly #options: CallLimitOptions;
+export class CallPacing {
+  readonly #options: CallRates;
   readonly #pacer: Pacer | undefined;
   readonly #lanes = new Map<string, LaneCalls>();
   readonly #hasLimits: boolean;
 
-  constructor(options: CallLimitOptions) {
+  constructor(options: CallRates) {
     const { rate, hostRate, perHost } = options;
     this.#options = options;
     this.#pacer = rate === undefined ? undefined : new Pacer(rate);
