@@ -199,8 +199,8 @@ export class WorkerPool {
     const { batch = [] } = assignment;
     const { name, retryOn } = this.#options;
     const outcomes = outcomesOf(batch, answer, retryOn, `worker ${number} (${name})`);
-    const settle = (outcome: Outcome): void =>
-      Array.isArray(outcomes) ? assignment.settleAll?.(outcomes) : assignment.settle(outcome, 'now');
+    const settle = (): void =>
+      Array.isArray(outcomes) ? assignment.settleAll?.(outcomes) : assignment.settle(outcomes, 'now');
     this.#answered({ ...assignment, settle }, {});
   }
 

@@ -209,6 +209,7 @@ class ExecStage {
   abandon(used: number, unread: readonly Task[]): readonly Task[] {
     this.#isStopped = true;
     this.#isAbandoned = true;
+    this.#batcher?.stop();
     const scheduler = this.#scheduler as Scheduler;
     const waiting = scheduler.stop();
     if (this.#calling !== undefined) this.#giveBack(this.#calling);
@@ -484,6 +485,7 @@ class ExecStage {
   #stop(): void {
     if (this.#isStopped || this.#scheduler === undefined) return;
     this.#isStopped = true;
+    this.#batcher?.stop();
     const letOut = (job: Job): void => this.#passOn([job]);
     const waiting = this.#scheduler.stop(this.#drains ? letOut : undefined);
     this.#passOn(waiting.filter(({ goOn }) => goOn === undefined));
@@ -492,7 +494,6 @@ class ExecStage {
       this.#scheduler.begin(job); // a part of the attempt was made, so it counts as running
       job.goOn();
     }
-    this.#batcher?.stop();
     this.#grace = setTimeout(() => this.#leave(), this.#options.grace ?? DEFAULTS.grace);
     this.#startJobs();
   }
