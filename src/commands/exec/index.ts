@@ -82,6 +82,7 @@ export const command: Command = defineCommand({
       'Proxy for --http, and hosts that are reached without it; also in capitals.',
     DISABLE_STREAM_HANDLER: 'If set, the log lines of a --module are not shown on stderr.',
     TASK_UUID: 'Set for a --command: the uuid of its task.',
+    TASK_BATCH_SIZE: 'Set for a --command with --batch, in place of TASK_UUID: the number of its tasks.',
     TASK_NUMBER: 'Set for a --command: the number of its task in this run, from 1.',
     TASK_SLOT: 'Set for a --command and a --worker: its lane, from 1 to --jobs.',
     TASK_WORKER_NUMBER: 'Set for a --worker: its number, from 1.',

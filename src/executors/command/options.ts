@@ -24,7 +24,7 @@ export const commandHelp: string = [
   '  TASK_UUID\tthe uuid of the record, as a variable',
   '  TASK_name\twith --shell, the attribute "name" as a variable; {name} is not replaced: write "$TASK_name"',
   'The result is {"exit","stdout","stderr"}. An exit code other than 0 makes the task fail.',
-  'With --batch, stdin has a record a line, TASK_BATCH is their number, and the output has a line for each task, or none.',
+  'With --batch, stdin has a record a line, TASK_BATCH_SIZE is their number, and the output has a line for each task, or none.',
 ].join('\n');
 
 /** Options of `--command` alone. */

@@ -29,12 +29,15 @@ export function checkBatchNames(words: readonly Template[], { batch, batchBy }: 
   }
 }
 
+/** Names of the variables that a call for several tasks has. */
+const OF_CALLS = /^(NUMBER|SLOT|BATCH_SIZE)$/;
+
 /** Checks the variables of a shell. @throws {InvalidValue} if one does not fit its batches */
 export function checkBatchVariables(script: string, { batch, batchBy }: BatchNames): void {
   if (batch === undefined) return;
-  const shared = ['NUMBER', 'SLOT', 'BATCH', ...(batchBy === undefined ? [] : [batchBy.replace(/\W/g, '_')])];
+  const shared = batchBy?.replace(/\W/g, '_');
   for (const [variable, name = ''] of script.matchAll(/TASK_(\w+)/g)) {
-    if (shared.includes(name)) continue;
+    if (name === shared || OF_CALLS.test(name)) continue;
     throw new InvalidValue(
       `must not have $${variable} with --batch, which has a value for each task: read the records from stdin, or put tasks together by it: --batch-by ${name}`,
     );

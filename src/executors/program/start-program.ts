@@ -119,7 +119,7 @@ function batchCalls(
 }
 
 function batchVariables({ length }: readonly Task[], { number, slot }: Turn): Environment {
-  return { TASK_BATCH: String(length), TASK_NUMBER: String(number), TASK_SLOT: String(slot) };
+  return { TASK_BATCH_SIZE: String(length), TASK_NUMBER: String(number), TASK_SLOT: String(slot) };
 }
 
 /** Turn of a command that is only described. */

@@ -9,7 +9,7 @@ export const workerHelp: string = [
   'The stage starts -j programs and keeps them running. Each program reads and writes lines of JSON:',
   '  stdin\tone record a line; the number of the program, from 1, is in TASK_WORKER_NUMBER',
   '  stdout\tone line for each record, in any order: {"uuid","result"}, or {"uuid","error":{"code","message","retry"}}; flush after each line',
-  '  --batch\tstdin has {"batch":[record,…]}, and stdout {"batch":[answer,…]}, in order or with the uuid of each',
+  '  {"batch":[…]}\twith --batch, the form of a line of stdin and of stdout: answers in order, or with the uuid of each',
   '  stderr\tshown with the number of the program',
   'CMD has no placeholders: everything that differs from task to task is in the record.',
 ].join('\n');

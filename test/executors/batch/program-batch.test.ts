@@ -83,7 +83,7 @@ describe('--command --batch', () => {
 
   test('gives the records as lines of stdin, and reads JSON by line', async () => {
     const { results } = await run(
-      `--shell --command 'sed "s/u/U/g"; echo $TASK_BATCH >&2' --output json --batch 5`,
+      `--shell --command 'sed "s/u/U/g"; echo $TASK_BATCH_SIZE >&2' --output json --batch 5`,
     );
     expect(results[7]).toEqual({ exit: 0, json: { UUid: 'U7', n: 7, of: 'g1' }, stderr: '' });
     expect(results[5]).toMatchObject({ stderr: '5\n' });
