@@ -159,9 +159,9 @@ export function table(data, rows) {
     },
     batches: {
       what: 'tasks through one worker that echoes, 100 in a line: --worker cat -j 1 --batch 100',
-      ours: reads(part(10), ours('task-exec', '--worker', 'cat', '-j', '1', '--batch', '100', quiet)),
+      ours: reads(rows, ours('task-exec', '--worker', 'cat', '-j', '1', '--batch', '100', quiet)),
       peers: [
-        { ...reads(part(10), ['jq', '-c', '--unbuffered', '.']), name: 'jq -c --unbuffered .', least: 2 },
+        { ...reads(rows, ['jq', '-c', '--unbuffered', '.']), name: 'jq -c --unbuffered .', least: 2 },
         {
           ...reads(part(10), ours('task-exec', '--worker', 'cat', '-j', '1', quiet)),
           name: 'the same, a task in a line',

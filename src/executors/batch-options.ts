@@ -22,7 +22,7 @@ export const batchOptions = {
   batchBytes: size('most bytes of records in one batch', { defaultText: '1MB' }),
   /** Attribute whose value all tasks of a batch have in common. Default: none. */
   batchBy: text('put only tasks with the same value of this attribute into one batch', {
-    placeholder: 'ATTR',
+    placeholder: 'NAME',
   }),
   /**
    * Failures of a whole batch that call its tasks again in halves, until the task at fault is alone: `auto` those that may

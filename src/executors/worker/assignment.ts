@@ -56,6 +56,8 @@ export interface WorkerSetup {
   readonly maxOutput: number;
   /** Form of batches; undefined if each line is a task. */
   readonly batchForm?: BatchForm | undefined;
+  /** Maximum number of tasks of a batch. */
+  readonly batch?: number | undefined;
   answeredBatch(assignment: Assignment, answer: BatchAnswer): void;
   answered(assignment: Assignment, answer: Task): void;
   /** Called with a task whose answer is invalid, and the reason. */

@@ -29,7 +29,7 @@ export async function worker(typed: string, options: WorkerOptions = {}): Promis
   const call = program.callFor(NO_TASK) as Call;
   const pool = new WorkerPool({
     ...{ name, cwd, env, call, size: jobs, perWorker, timeout, maxOutput, retryOn, grace, print },
-    ...{ info, stopping, batchForm },
+    ...{ info, stopping, batchForm, batch: options.batch },
   });
   const attemptAll: NonNullable<Executor['attemptAll']> = (batch, { cancelled }) =>
     new Promise((resolve, fail) => {

@@ -52,7 +52,7 @@ export class WorkerProcess {
 
   constructor(setup: WorkerSetup) {
     this.#setup = setup;
-    this.#prefetch = new Prefetch(setup.perWorker);
+    this.#prefetch = new Prefetch(setup.perWorker, setup.batch);
     this.#batches = setup.batchForm === undefined ? undefined : new BatchReader(setup.batchForm);
     const [argv0 = '', ...args] = setup.call.words;
     const number = String(setup.number);
@@ -251,7 +251,9 @@ export class WorkerProcess {
 
   /** Returns whether a line ends the answer for a batch. */
   #hearBatch(line: string): boolean {
-    const answer = this.#batches?.take(line);
+    const oldest = firstOf(this.#assignments);
+    const isEcho = oldest?.task.line === line; // needs no parsing
+    const answer = isEcho ? { items: oldest.batch?.map((one) => one.line) ?? [] } : this.#batches?.take(line);
     if (answer === undefined) return false;
     if (typeof answer === 'string') return this.#refuse(answer, undefined);
     const assignment = batchOf(answer, this.#assignments.values());

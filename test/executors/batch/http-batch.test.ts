@@ -93,7 +93,7 @@ describe('--http --batch', () => {
     expect(cut.stderr).toContain('10 failed');
   });
 
-  test('retries a batch that is told to come later, as a whole, with another key if its tasks differ', async () => {
+  test('retries a batch that a server puts off, as a whole, with another key if its tasks differ', async () => {
     let count = 0;
     const answer: Answering = (response, { body }) => {
       response.writeHead(++count === 1 ? 429 : 200, {
