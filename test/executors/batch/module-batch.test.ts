@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parsed, startPipeline } from '../../pipes/pipeline.ts';
+import { hasLines, parsed, startPipeline } from '../../pipes/pipeline.ts';
 import { freshFolder, sh } from '../../support/run.ts';
 import { until } from '../../support/until.ts';
 
@@ -119,5 +119,31 @@ describe('--module --batch', () => {
     expect(written().match(/"SUCCESS"/g)?.length).toBe(3);
     const resumed = await sh(`task-exec --module work.mjs --batch 3 < out.ndjson`, { cwd });
     expect(resumed.stdout.match(/"SUCCESS"/g)?.length).toBe(5);
+  });
+
+  test('saves each task once, with its own result, through kills at random times', async () => {
+    const cwd = freshFolder();
+    const input = Array.from({ length: 300 }, (_, n) => `${n}\n`).join('');
+    writeFileSync(join(cwd, 'in.csv'), `n\n${input}`);
+    const code = `const turn = () => new Promise((resolve) => setTimeout(resolve, 3));
+    export default async (tasks) => {
+      await turn();
+      if (tasks.length > 1 && tasks.some(({ n }) => n % 50 === 7)) throw new Error('one of them');
+      return tasks.map(({ n }) => Number(n) * 2);
+    };`;
+    writeFileSync(join(cwd, 'work.mjs'), code);
+    const exec = 'task-exec --module work.mjs -j 2 --batch 7 --batch-wait 5ms --quiet';
+    const command = `task-load in.csv --quiet | ${exec} | task-save out.ndjson --quiet --flush 5`;
+    const options = { cwd, env: { TASK_LEDGER: 'done.jsonl' } };
+    for (const lines of [13, 60, 150]) {
+      const pipe = startPipeline(command, options);
+      await hasLines(cwd, 'done.jsonl', lines);
+      pipe.signal('SIGKILL');
+      await pipe.end;
+    }
+    expect(await sh(command, options)).toMatchObject({ code: 0 });
+    const rows = parsed(readFileSync(join(cwd, 'out.ndjson'), 'utf8'));
+    const doubles = rows.map(({ n, result }) => Number(result) - Number(n) * 2);
+    expect([rows.length, new Set(rows.map(({ n }) => n)).size, Math.max(...doubles)]).toEqual([300, 300, 0]);
   });
 });
