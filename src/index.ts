@@ -11,7 +11,14 @@ export type { Backoff } from './core/schedule/backoff.ts';
 export type { Rate } from './core/schedule/rate.ts';
 export type { BadInput, Reject } from './core/text/lines.ts';
 export { type CommandOptions, command } from './executors/command/index.ts';
-export type { Attempt, Executor, Outcome, RetryHint } from './executors/contract.ts';
+export type {
+  Attempt,
+  BatchOutcome,
+  Executor,
+  Outcome,
+  RetryHint,
+  WholeOutcome,
+} from './executors/contract.ts';
 export { type FlowExecutorOptions, type FlowSource, flow } from './executors/flow/index.ts';
 export type { Work, WorkContext } from './executors/from-function.ts';
 export type { Fetch, FetchOptions, FetchResponse } from './executors/http/fetch.ts';

@@ -124,6 +124,38 @@ test('the Makefile makes only complete targets, and repeats only the failed shar
   expect((await make()).stdout).toMatch(/up to date|Nothing to be done/);
 });
 
+test('embed.mjs asks for 100 embeddings in a request, refuses one text, and continues after a kill', async () => {
+  const cwd = freshFolder();
+  let isHolding = true;
+  const server = await serve((response, { body }) => {
+    if (isHolding && server.seen.length > 4) return;
+    const { input } = JSON.parse(body) as { input: string[] };
+    const isBad = input.includes('text 777');
+    response.statusCode = isBad ? 400 : 200;
+    const data = input.map((text, index) => ({ index, embedding: [text.length, 0.5] })).reverse();
+    response.end(JSON.stringify(isBad ? { error: 'a text is empty' } : { data }));
+  });
+  const rows = Array.from({ length: 1000 }, (_, n) => `text ${n}\n`).join('');
+  writeFileSync(join(cwd, 'texts.csv'), `text\n${rows}`);
+  const module = join(root, 'examples/embed.mjs');
+  const command = `task-load texts.csv --uuid-fields text | task-exec --module ${module} --batch 100 -j 2 | task-save out.ndjson`;
+  const options = {
+    cwd,
+    env: { ...env, TASK_LEDGER: 'done.jsonl', EMBED_URL: `${server.url}/v1/embeddings` },
+  };
+  await killedAt(command, options, 'done.jsonl');
+  isHolding = false;
+  const before = server.seen.length;
+  const { stderr } = await sh(command, options);
+  expect(stderr).toContain('1 failed (API 1)');
+  expect(stderr).toContain('400 {"error":"a text is empty"}');
+  expect(server.seen.length - before).toBeLessThan(10 + 14);
+  const saved = linesOf(cwd, 'out.ndjson').map((line) => JSON.parse(line));
+  expect(new Set(saved.map(({ text }) => text)).size).toBe(999);
+  expect(saved).toHaveLength(999);
+  expect(saved.every(({ text, result }) => result.embedding[0] === text.length)).toBe(true);
+});
+
 test('examples/README.md has a row for each example', () => {
   const rows = readFileSync(join(root, 'examples/README.md'), 'utf8');
   for (const name of readdirSync(join(root, 'examples'))) {

@@ -141,6 +141,33 @@ export function table(data, rows) {
       ours: reads(part(10), ours('task-exec', '--worker', 'cat', '-j', '1', quiet)),
       peers: [{ ...reads(part(10), ['jq', '-c', '--unbuffered', '.']), name: 'jq -c --unbuffered .' }],
     },
+    batch: {
+      what: 'tasks through --module of an empty function, 100 in a call: --batch 100',
+      ours: reads(rows, ours('task-exec', '--module', here('batch.mjs'), '--batch', '100', quiet)),
+      peers: [{ ...reads(rows, empty), name: 'the same, one in a call' }],
+    },
+    turns: {
+      what: 'tasks through --module of a function that waits for a turn of the event loop: --batch 100',
+      ours: reads(part(10), ours('task-exec', '--module', here('turn-batch.mjs'), '--batch', '100', quiet)),
+      peers: [
+        {
+          ...reads(part(10), ours('task-exec', '--module', here('turn-one.mjs'), quiet)),
+          name: 'the same, one in a call',
+          least: 3,
+        },
+      ],
+    },
+    batches: {
+      what: 'tasks through one worker that echoes, 100 in a line: --worker cat -j 1 --batch 100',
+      ours: reads(rows, ours('task-exec', '--worker', 'cat', '-j', '1', '--batch', '100', quiet)),
+      peers: [
+        { ...reads(rows, ['jq', '-c', '--unbuffered', '.']), name: 'jq -c --unbuffered .', least: 2 },
+        {
+          ...reads(part(10), ours('task-exec', '--worker', 'cat', '-j', '1', quiet)),
+          name: 'the same, a task in a line',
+        },
+      ],
+    },
     ledger: {
       what: 'a ledger of ten times the rows: from start to the first answer',
       ours: { ...alone(rows * 10, ours('task-done', 'has', data.big(rows * 10), 'missing')), ends: 1 },

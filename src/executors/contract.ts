@@ -29,6 +29,22 @@ export interface Outcome {
   readonly moved?: Move;
 }
 
+/**
+ * Outcome of one call for several tasks: one for each, in their order; or that of the whole call, which says nothing of a
+ * single task.
+ */
+export type BatchOutcome = readonly Outcome[] | WholeOutcome;
+
+/** Outcome of a call that counts for all of its tasks. */
+export interface WholeOutcome {
+  readonly whole: Outcome;
+  /**
+   * Time at which the tasks are called again in halves, to find the one at fault: `now`; `later`, once the retries that
+   * the outcome asks for are used up; or `never`, because the call may have done its work.
+   */
+  readonly halves: 'now' | 'later' | 'never';
+}
+
 /** Rest of an attempt, which waits until a lane has room: a redirect to another host, for example. */
 export interface Move {
   /** Lane that it waits for. */
@@ -93,6 +109,17 @@ export interface Executor {
   readonly capacity?: number;
   /** Makes one attempt. A failed task is an outcome, never an exception; an exception ends the stage. */
   attempt(task: Task, attempt: Attempt): Promise<Outcome> | Outcome;
+  /**
+   * Makes one attempt at several tasks, by one call. They have the same lane and `batchKey`. Absent if the kind has no
+   * such calls. The outcomes are never `moved`.
+   * @param attempt its number is the highest of the tasks, its ordinal that of the first
+   */
+  attemptAll?(tasks: readonly Task[], attempt: Attempt): Promise<BatchOutcome> | BatchOutcome;
+  /**
+   * Returns a text that tasks of one call have in common, or the failure of a task that cannot be in one. Default: any
+   * tasks may be in one call. Must not throw.
+   */
+  batchKey?(task: Task): string | Failure;
   /**
    * Called whenever the input has ended and no task waits: only those that fail may come again. Work that is done in
    * batches need not wait for more.

@@ -5,6 +5,7 @@
 import { TaskpipeError } from '../core/base/errors.ts';
 import { flag, path, text } from '../core/options/declare.ts';
 import { type Option, type OptionValues, optionName } from '../core/options/option.ts';
+import { BATCH_OPTIONS } from './batch-options.ts';
 import type * as command from './command/index.ts';
 import { commandHelp, commandOptions } from './command/options.ts';
 import type { Executor, Setting } from './contract.ts';
@@ -107,6 +108,7 @@ export const KINDS_OF: Readonly<Record<string, readonly string[]>> = Object.from
   (
     [
       [['perHost', 'adaptive'], ['http']],
+      [BATCH_OPTIONS, ['http', 'command', 'worker', 'module']],
       [Object.keys(httpOptions), ['http', 'module']],
       [TASK_HTTP_OPTIONS, ['http']],
       [Object.keys(processOptions), ['command', 'worker']],

@@ -26,6 +26,7 @@ import { workerOptions } from '../../executors/worker/options.ts';
 import { finishedIn } from '../../ledgers/index.ts';
 import { connectionOptions } from '../../queues/options.ts';
 import { durationWords, REPORT_RULE, reportFormatOf } from '../../reports/index.ts';
+import { checkBatch, NO_BATCH } from '../../stages/exec/batch/batch-rules.ts';
 import type { StageHandle } from '../../stages/exec/cancels.ts';
 import { childQueue } from '../../stages/exec/child-queue.ts';
 import { exec } from '../../stages/exec/exec.ts';
@@ -81,6 +82,7 @@ export const command: Command = defineCommand({
       'Proxy for --http, and hosts that are reached without it; also in capitals.',
     DISABLE_STREAM_HANDLER: 'If set, the log lines of a --module are not shown on stderr.',
     TASK_UUID: 'Set for a --command: the uuid of its task.',
+    TASK_BATCH_SIZE: 'Set for a --command with --batch, in place of TASK_UUID: the number of its tasks.',
     TASK_NUMBER: 'Set for a --command: the number of its task in this run, from 1.',
     TASK_SLOT: 'Set for a --command and a --worker: its lane, from 1 to --jobs.',
     TASK_WORKER_NUMBER: 'Set for a --worker: its number, from 1.',
@@ -138,6 +140,7 @@ export const command: Command = defineCommand({
       return 0;
     }
     checkFiles({ ...values });
+    checkBatch({ ...values }, io.typed);
     const total = await totalOf(values.total);
     const { env, print, info, version, stopping, aborting } = io;
     const { timeout, revert, logDir, ledger, dryRun, ...rest } = values;
@@ -168,6 +171,7 @@ export const command: Command = defineCommand({
     });
     const given = {
       ...rest,
+      ...(values.batch === undefined && NO_BATCH),
       ...{ revert, notify, room, stopping, drains: true, aborting },
       control:
         io.onCancel === undefined

@@ -1,7 +1,7 @@
 /**
  * Functions that read and edit the text of a JSON object without serializing it again, so that members that a
- * stage does not own keep their bytes. All of them except `minify` and `opensDeeper` expect text that
- * `JSON.parse` accepts as an object.
+ * stage does not own keep their bytes. All of them except `minify`, `opensDeeper` and `elementsOf` expect
+ * text that `JSON.parse` accepts as an object.
  */
 
 /** One top-level member of an object's text: `text.slice(start, end)` is `"key" : value`. */
@@ -71,6 +71,19 @@ export function membersOf(text: string): Member[] {
     if (text.charCodeAt(i) === 44) i = skipSpace(text, i + 1);
   }
   return members;
+}
+
+/** Returns the texts of the elements of an array's text, in order. */
+export function elementsOf(text: string): string[] {
+  const elements: string[] = [];
+  let i = skipSpace(text, text.indexOf('[') + 1);
+  while (text.charCodeAt(i) !== 93) {
+    const end = skipValue(text, i);
+    elements.push(text.slice(i, end));
+    i = skipSpace(text, end);
+    if (text.charCodeAt(i) === 44) i = skipSpace(text, i + 1);
+  }
+  return elements;
 }
 
 /**

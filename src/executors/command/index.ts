@@ -3,14 +3,15 @@
  * Must not know how programs are started: that is for shell-pool/.
  */
 import { TaskpipeError } from '../../core/base/errors.ts';
-import type { Task } from '../../core/record/task.ts';
+import type { Failure, Task } from '../../core/record/task.ts';
 import { compileTemplate, type Template } from '../../core/record/template.ts';
-import type { Attempt, Executor, Outcome } from '../contract.ts';
+import type { Attempt, BatchOutcome, Executor, Outcome } from '../contract.ts';
 import { MAX_OUTPUT, TIMEOUT } from '../program/options.ts';
 import { Lanes, placeholderText, type Turn } from '../program/placeholders.ts';
 import { RETRY_ON, toRetryOn } from '../program/retry-on.ts';
-import { isFailure, type Program, programOf } from '../program/start-program.ts';
+import { type Call, isFailure, type Program, programOf } from '../program/start-program.ts';
 import { isStopped } from '../program/stopped-by-signal.ts';
+import { judgeBatch } from './batch-output.ts';
 import { type JudgedExit, judge } from './command-outcome.ts';
 import { type LiveOutput, liveOutput } from './live-output.ts';
 import { MedianTimeout } from './median-timeout.ts';
@@ -48,6 +49,8 @@ class CommandExecutor implements Executor {
   readonly #tag: Template | undefined;
   readonly #lanes = new Lanes();
   #isWarned = false;
+  readonly attemptAll?: NonNullable<Executor['attemptAll']>;
+  readonly batchKey?: NonNullable<Executor['batchKey']>;
 
   constructor(typed: string, options: CommandOptions) {
     const { maxOutput = MAX_OUTPUT, timeout = TIMEOUT, timeoutPercent, linger = LINGER } = options;
@@ -65,6 +68,12 @@ class CommandExecutor implements Executor {
     this.#linger = linger;
     this.#results = results === undefined ? undefined : resultFiles(results);
     this.#tag = live || tag !== undefined ? compileTemplate(tag ?? '{uuid}') : undefined;
+    if (options.batch === undefined) return;
+    this.attemptAll = (tasks, attempt) => this.#runAll(tasks, attempt);
+    this.batchKey = (task) => {
+      const call = this.#callForAll([task]); // it may lack an attribute
+      return isFailure(call) ? call : '';
+    };
   }
 
   async attempt(task: Task, attempt: Pick<Attempt, 'ordinal' | 'cancelled'>): Promise<Outcome> {
@@ -97,6 +106,32 @@ class CommandExecutor implements Executor {
     const outcome = judge(report, { ...this.#judged, name, timeout, files });
     if (outcome.error === undefined) this.#median?.succeeded(performance.now() - since);
     return outcome;
+  }
+
+  /** Runs the program once for several tasks, whose records are the lines of its input. */
+  async #runAll(tasks: readonly Task[], { ordinal = 0, cancelled }: Attempt): Promise<BatchOutcome> {
+    const slot = this.#lanes.take();
+    try {
+      const call = this.#callForAll(tasks, { number: ordinal + 1, slot });
+      if (isFailure(call)) return { whole: { error: call }, halves: 'now' };
+      const since = performance.now();
+      const input = tasks.map(({ line }) => `${line}\n`).join('');
+      const report = await this.#slots.run({ ...call, timeout: this.#limit, cancelled, input });
+      const name = (call.words[0] ?? this.#program.name).toWellFormed();
+      if (report?.isHeld) this.#warn(name);
+      if (report?.killed === undefined && (await isStopped(report ?? KILLED, this.#options.stopping)))
+        return { whole: { state: 'PENDING' }, halves: 'never' };
+      const timeout = this.#median?.current ?? this.#timeout;
+      const made = judgeBatch(report, { ...this.#judged, name, timeout }, tasks);
+      if (Array.isArray(made)) this.#median?.succeeded(performance.now() - since);
+      return made;
+    } finally {
+      this.#lanes.give(slot);
+    }
+  }
+
+  #callForAll(tasks: readonly Task[], turn?: Turn): Call | Failure {
+    return (this.#program.callForAll as NonNullable<Program['callForAll']>)(tasks, turn);
   }
 
   #liveFor(task: Task, turn: Turn): LiveOutput | undefined {

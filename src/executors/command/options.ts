@@ -3,6 +3,7 @@ import type { LibraryOptions } from '../../core/options/library-options.ts';
 import type { OptionValues } from '../../core/options/option.ts';
 import { compileTemplate } from '../../core/record/template.ts';
 import type { Setting } from '../contract.ts';
+import type { BatchNames } from '../program/batch-words.ts';
 import type { OwnProcessOptions, processOptions } from '../program/options.ts';
 
 /** Form in which the standard output of a command is kept. */
@@ -19,9 +20,11 @@ export const commandHelp: string = [
   '  {name}\tis the bytes of name_base64 if there is no name: the name of a file that is not UTF-8',
   '  {#} {%}\tnumber of the task, and its lane from 1 to -j; also TASK_NUMBER and TASK_SLOT',
   '  stdin\tthe record, as one line of JSON',
+  '  {name...}\twith --batch: the attribute of all tasks of the batch; the argument is repeated for each',
   '  TASK_UUID\tthe uuid of the record, as a variable',
   '  TASK_name\twith --shell, the attribute "name" as a variable; {name} is not replaced: write "$TASK_name"',
   'The result is {"exit","stdout","stderr"}. An exit code other than 0 makes the task fail.',
+  'With --batch, stdin has a record a line, TASK_BATCH_SIZE is their number, and the output has a line for each task, or none.',
 ].join('\n');
 
 /** Options of `--command` alone. */
@@ -67,7 +70,7 @@ function toTemplate(typed: string): string {
 }
 
 /** Options of `command()` that `--command` does not have, or that belong to the stage. */
-interface OwnCommandOptions extends OwnProcessOptions {
+interface OwnCommandOptions extends OwnProcessOptions, BatchNames {
   /** Timeout as a percentage of the median time of successes, once there are three. Default: none. */
   readonly timeoutPercent?: number | undefined;
   /** Signal to stop the stage. Commands that the same signal ends are unfinished, not failed. */

@@ -58,7 +58,15 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
     const there = { ...visitor, client: place.client(client), judge: judgeAt(place) };
     return heldAt(place, requestLoop(there, task, request, attempt));
   };
+  const batches =
+    options.batch === undefined
+      ? undefined
+      : await (await import('./batch/index.ts')).openBatches(options, defaults, (batch, request, attempt) => {
+          if (curlOf !== undefined) options.printCurl?.(curlOf(request, batch));
+          return requestLoop(visitor, batch, request, attempt);
+        });
   return {
+    ...batches,
     finds: pages !== undefined,
     lane(task) {
       const lane = pages?.laneOf(task);
@@ -119,7 +127,7 @@ async function requestDefaults(options: HttpOptions, timeout: number): Promise<R
   const body = await openBodySource(options, headerValue(headers, 'content-type'), method === 'json');
   return {
     url: url === undefined ? undefined : compileTemplate(url),
-    method: method ?? (body === undefined ? 'GET' : 'POST'),
+    method: method ?? (body === undefined && options.batch === undefined ? 'GET' : 'POST'),
     body,
     headers,
     timeout: Math.min(timeout, MAX_TIMEOUT),

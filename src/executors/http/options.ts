@@ -57,6 +57,7 @@ export const httpHelp: string = [
   '  data\tbody if there is no "json": an object or a=1&b=2 is sent as a form, other text as it is',
   '  timeout\tseconds, or a duration such as 500ms',
   'GET, HEAD, OPTIONS and TRACE requests have a body only by --data, --form or --body-file.',
+  'With --batch, tasks of one address, method and headers are one request: the body is an array of what --data makes of each, of their "json" or "data", or of the records.',
   'The result is {"status","url","type"}, with the body as "text", "json", "base64" or "file".',
 ].join('\n');
 
@@ -206,6 +207,15 @@ export const httpOptions = {
   }),
   /** Number of connection failures in a row after which a host is given up. */
   hostErrors: count('give up on a host after N connection failures in a row'),
+  /** JMESPath of the items of an answer to a batch. Default: the answer itself. */
+  batchAnswer: text(
+    'with --batch: JMESPath of the items of the answer, in order or by uuid, such as data[].embedding',
+    {
+      placeholder: 'EXPR',
+      details:
+        'Its value is an array with an item for each task, in their order or with their uuids, or an object by uuid. The item is the body of the result of its task. Without it, the answer itself is the array or the object.',
+    },
+  ),
   printCurl: flag('print each request as a curl command line to stderr, without secrets'),
 };
 
@@ -214,7 +224,7 @@ export const TASK_HTTP_OPTIONS: readonly (keyof typeof httpOptions)[] = [
   ...(['url', 'expectStatus', 'expectJson', 'expectBody', 'body', 'bodyDir', 'headers'] as const),
   ...(['idempotencyHeader', 'maxRetryAfter', 'printCurl'] as const),
   ...(['data', 'form', 'bodyFile', 'retryStatus', 'noRetryStatus', 'redirects', 'followMeta'] as const),
-  ...(['next', 'maxPages'] as const),
+  ...(['next', 'maxPages', 'batchAnswer'] as const),
 ];
 
 /** Options of `http()` that the command does not have, or has in another form. */
@@ -226,6 +236,8 @@ interface OwnHttpOptions {
    * needed; a proxy always has these.
    */
   readonly connections?: number | undefined;
+  /** Maximum number of tasks of one request; its body is an array. Default: each request is for one task. */
+  readonly batch?: number | undefined;
   /** Called with each request as a curl command line. */
   readonly printCurl?: ((line: string) => void) | undefined;
   /** Called with messages for people, such as that a proxy rests, or that pages lead back to an earlier one. */
@@ -242,7 +254,7 @@ export type HttpOptions = LibraryOptions<typeof httpOptions, OwnHttpOptions>;
 
 /** Returns the options from the values of the command line, the stage and the process. */
 export function fromValues(
-  values: OptionValues<typeof httpOptions>,
+  values: OptionValues<typeof httpOptions> & { readonly batch?: number | undefined },
   { timeout, env, print, info, version }: Pick<Setting, 'timeout' | 'env' | 'print' | 'info' | 'version'>,
 ): HttpOptions {
   const { userAgent = `taskpipe/${version}`, printCurl } = values;

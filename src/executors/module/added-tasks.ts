@@ -10,6 +10,8 @@ export interface AddOptions {
   readonly front?: boolean | undefined;
   /** Runs it even if its uuid was seen or is finished. Default false. */
   readonly again?: boolean | undefined;
+  /** Uuid of the task of a batch that adds it, and must succeed. With `--batch` it must be given. */
+  readonly parent?: string | undefined;
 }
 
 /** Function that chooses the uuid of an added task. */

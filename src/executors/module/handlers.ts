@@ -1,5 +1,5 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
-import { attribute, type Failure, type Fields } from '../../core/record/task.ts';
+import { attribute, type Failure, type Fields, type Task } from '../../core/record/task.ts';
 import type { TaskId } from './added-tasks.ts';
 import type { ModuleContext } from './module-context.ts';
 
@@ -10,6 +10,8 @@ export type Handler = (task: Fields, context: ModuleContext) => unknown;
 export interface Handlers {
   /** Returns the function for a task, or the failure if there is none. */
   of(fields: Fields): Handler | Failure;
+  /** Returns a text that is the same for tasks of the same function, or the failure if there is none. */
+  keyOf(task: Task): string | Failure;
   readonly taskId: TaskId | undefined;
 }
 
@@ -35,22 +37,25 @@ export function handlersOf(
   if (revert) {
     const undo = functionOf('revert');
     if (undo === undefined) throw needs(file, 'export a function named revert, for --revert');
-    return { of: () => undo, taskId };
+    return { of: () => undo, keyOf: () => '', taskId };
   }
   const usual = functionOf('default');
   const named = Object.keys(exports).filter((name) => !OWN.includes(name) && functionOf(name) !== undefined);
   if (usual === undefined && named.length === 0)
     throw needs(file, 'export a function: export default async (task, ctx) => result');
-  return {
-    of(fields) {
-      const name = attribute(fields, 'handler');
-      if (name === undefined || name === null || name === '')
-        return usual ?? lacking('no "handler", which a module without a default export needs', named);
-      const found = typeof name === 'string' && named.includes(name) ? functionOf(name) : undefined;
-      return found ?? lacking(`the handler ${JSON.stringify(name)}`, named, usual);
-    },
-    taskId,
+  const of = (fields: Fields): Handler | Failure => {
+    const name = attribute(fields, 'handler');
+    if (name === undefined || name === null || name === '')
+      return usual ?? lacking('no "handler", which a module without a default export needs', named);
+    const found = typeof name === 'string' && named.includes(name) ? functionOf(name) : undefined;
+    return found ?? lacking(`the handler ${JSON.stringify(name)}`, named, usual);
   };
+  const keyOf = (task: Task): string | Failure => {
+    if (usual !== undefined && !task.has('handler')) return '';
+    const found = of(task.fields);
+    return typeof found === 'function' ? String(attribute(task.fields, 'handler') ?? '') : found;
+  };
+  return { of, keyOf, taskId };
 }
 
 function needs(file: string, what: string): TaskpipeError {

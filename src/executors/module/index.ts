@@ -33,6 +33,8 @@ export async function moduleExecutor(options: ModuleOptions, setting: ModuleSett
   return {
     finds: true,
     attempt: work.attempt,
+    ...(work.attemptAll !== undefined && { attemptAll: work.attemptAll }),
+    ...(work.batchKey !== undefined && { batchKey: work.batchKey }),
     describe: ({ uuid, fields }) => {
       const handler = typeof fields.handler === 'string' ? ` (${fields.handler})` : '';
       return `${does} ${options.file}${handler} for ${uuid}`;

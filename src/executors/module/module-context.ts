@@ -41,19 +41,24 @@ export interface Services {
 /** Context of one attempt. Rarely used parts are made on demand. */
 export class Context implements ModuleContext {
   readonly attempt: number;
-  readonly #uuid: string;
+  /** Uuid of its task, or the name of its batch. */
+  readonly uuid: string;
+  /** Uuids of the tasks of a call for several; undefined if it is for one. */
+  readonly #batch: ReadonlySet<string> | undefined;
   readonly #stage: Attempt['stage'];
   readonly #aborting: AbortSignal;
   readonly #cancelled: AbortSignal | undefined;
   readonly #services: Services;
   #giveUp: AbortController | undefined;
   #logger: Logger | undefined;
-  #children: Child[] | undefined;
+  /** Tasks that were added, by the uuids of the tasks that they belong to. */
+  #children: Map<string, Child[]> | undefined;
   #isOver = false;
 
-  constructor(uuid: string, attempt: Attempt, services: Services) {
+  constructor(uuid: string, attempt: Attempt, services: Services, batch?: ReadonlySet<string>) {
     this.attempt = attempt.number;
-    this.#uuid = uuid;
+    this.uuid = uuid;
+    this.#batch = batch;
     this.#stage = attempt.stage;
     this.#aborting = attempt.signal;
     this.#cancelled = attempt.cancelled;
@@ -73,7 +78,7 @@ export class Context implements ModuleContext {
   }
 
   get logger(): Logger {
-    this.#logger ??= this.#services.loggerOf(this.#uuid);
+    this.#logger ??= this.#services.loggerOf(this.uuid);
     return this.#logger;
   }
 
@@ -81,23 +86,36 @@ export class Context implements ModuleContext {
     return this.#services.fetch(this.signal);
   }
 
-  /** Tasks that were added. */
-  get children(): readonly Child[] | undefined {
-    return this.#children;
+  /** Returns the tasks that were added for a task. */
+  childrenOf(uuid: string): readonly Child[] | undefined {
+    return this.#children?.get(uuid);
   }
 
   // Functions, not methods, so that they work when taken out of the context: `async (task, { add }) => …`.
   get add(): ModuleContext['add'] {
     return (task, options = {}) => {
       if (this.#isOver) {
-        const why = `ctx.add was called after the function had ended for ${this.#uuid}: await everything that adds tasks`;
+        const why = `ctx.add was called after the function had ended for ${this.uuid}: await everything that adds tasks`;
         throw new Error(why);
       }
-      const child = childOf(task, this.#uuid, options, this.#services.taskId);
-      this.#children ??= [];
-      this.#children.push(child);
+      const parent = this.#parentOf(options);
+      const child = childOf(task, parent, options, this.#services.taskId);
+      this.#children ??= new Map();
+      const children = this.#children.get(parent);
+      if (children === undefined) this.#children.set(parent, [child]);
+      else children.push(child);
       return child.task.uuid;
     };
+  }
+
+  #parentOf({ parent }: AddOptions): string {
+    if (this.#batch === undefined) return this.uuid;
+    if (parent !== undefined && this.#batch.has(parent)) return parent;
+    throw new TypeError(
+      parent === undefined
+        ? 'ctx.add needs the task that adds this one, because the call is for a batch: ctx.add(task, { parent: uuid })'
+        : `ctx.add was given a parent that is not a task of this call: ${inspect(parent)}`,
+    );
   }
 
   get done(): ModuleContext['done'] {

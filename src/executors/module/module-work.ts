@@ -1,7 +1,8 @@
 import { isA } from '../../core/base/thrown.ts';
-import type { Task } from '../../core/record/task.ts';
-import type { Attempt, Outcome } from '../contract.ts';
+import type { Fields, Task } from '../../core/record/task.ts';
+import type { Attempt, BatchOutcome, Outcome, WholeOutcome } from '../contract.ts';
 import { failure, isThenable, settledOf, success } from '../from-function.ts';
+import { type BatchHandler, batchName, batchReader, itemsOf } from './batch-result.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Handlers } from './handlers.ts';
 import { LogError } from './logger.ts';
@@ -10,6 +11,9 @@ import { Context, type Services } from './module-context.ts';
 /** Calls of module functions. */
 export interface ModuleWork {
   attempt(task: Task, attempt: Attempt): Outcome | Promise<Outcome>;
+  /** Calls the function once for several tasks. */
+  attemptAll(tasks: readonly Task[], attempt: Attempt): BatchOutcome | Promise<BatchOutcome>;
+  readonly batchKey: Handlers['keyOf'];
   /** Cancels all deadlines. */
   close(): void;
 }
@@ -17,13 +21,13 @@ export interface ModuleWork {
 /** @param timeout of each attempt, in milliseconds */
 export function moduleWork(handlers: Handlers, services: Services, timeout: number): ModuleWork {
   const deadlines = new Deadlines(timeout);
-  const settled = (value: PromiseLike<unknown>, context: Context): Promise<Outcome> =>
+  const settled = <T>(value: PromiseLike<unknown>, context: Context, reads: Reading<T>): Promise<T> =>
     new Promise((resolve, reject) => {
       const deadline = deadlines.begin(() => {
         context.end(true);
-        resolve(late(timeout));
+        resolve(reads.late(timeout));
       });
-      const settle = (outcomeOf: typeof succeeded, what: unknown): void => {
+      const settle = (outcomeOf: Reading<T>['succeeded'], what: unknown): void => {
         deadlines.end(deadline);
         try {
           resolve(outcomeOf(what, context));
@@ -32,8 +36,8 @@ export function moduleWork(handlers: Handlers, services: Services, timeout: numb
         }
       };
       void settledOf(value).then((settled) => {
-        if ('value' in settled) settle(succeeded, settled.value);
-        else settle(failed, settled.thrown);
+        if ('value' in settled) settle(reads.succeeded, settled.value);
+        else settle(reads.failed, settled.thrown);
       });
     });
   return {
@@ -44,14 +48,37 @@ export function moduleWork(handlers: Handlers, services: Services, timeout: numb
       const context = new Context(task.uuid, attempt, services);
       try {
         const value = handler(fields, context);
-        return isThenable(value) ? settled(value, context) : succeeded(value, context);
+        return isThenable(value) ? settled(value, context, ONE) : succeeded(value, context);
       } catch (error) {
         return failed(error, context);
       }
     },
+    attemptAll(tasks, attempt) {
+      const all = tasks.map((task) => task.copy());
+      const handler = handlers.of(all[0] as Fields) as unknown as BatchHandler; // a failure is known from `batchKey`
+      const uuids = new Set(tasks.map(({ uuid }) => uuid));
+      const context = new Context(batchName(tasks), attempt, services, uuids);
+      const reads = { succeeded: batchReader(tasks), failed: failedAll, late: lateAll };
+      try {
+        const value = itemsOf(handler(all, context));
+        return isThenable(value) ? settled(value, context, reads) : reads.succeeded(value, context);
+      } catch (error) {
+        return failedAll(error, context);
+      }
+    },
+    batchKey: handlers.keyOf,
     close: () => deadlines.close(),
   };
 }
+
+/** Functions that read the end of a call. */
+interface Reading<T> {
+  readonly succeeded: (value: unknown, context: Context) => T;
+  readonly failed: (thrown: unknown, context: Context) => T;
+  readonly late: (timeout: number) => T;
+}
+
+const ONE: Reading<Outcome> = { succeeded, failed, late };
 
 /** Returns the outcome of an attempt that exceeded its timeout. */
 export function late(timeout: number): Outcome {
@@ -61,10 +88,14 @@ export function late(timeout: number): Outcome {
   };
 }
 
+function lateAll(timeout: number): WholeOutcome {
+  return { whole: late(timeout), halves: 'later' };
+}
+
 function succeeded(value: unknown, context: Context): Outcome {
   context.end(false);
   const outcome = success(value);
-  const { children } = context;
+  const children = context.childrenOf(context.uuid);
   return children === undefined || outcome.error !== undefined ? outcome : { ...outcome, children };
 }
 
@@ -73,4 +104,10 @@ function failed(thrown: unknown, context: Context): Outcome {
   context.end(false);
   if (isA(thrown, LogError)) throw thrown;
   return failure(thrown);
+}
+
+/** @throws {LogError} */
+function failedAll(thrown: unknown, context: Context): WholeOutcome {
+  const whole = failed(thrown, context);
+  return { whole, halves: whole.retry === undefined ? 'now' : 'later' };
 }

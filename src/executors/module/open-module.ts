@@ -1,5 +1,4 @@
-import type { Task } from '../../core/record/task.ts';
-import type { Attempt, Outcome } from '../contract.ts';
+import type { Executor } from '../contract.ts';
 import type { Fetcher } from '../http/fetch.ts';
 import { loadModule } from '../load-module.ts';
 import type { ModuleOptions } from './contract.ts';
@@ -9,7 +8,10 @@ import { moduleWork } from './module-work.ts';
 
 /** Module that is loaded. */
 export interface OpenWork {
-  attempt(task: Task, attempt: Attempt): Outcome | Promise<Outcome>;
+  readonly attempt: Executor['attempt'];
+  /** Absent on other threads. */
+  readonly attemptAll?: Executor['attemptAll'];
+  readonly batchKey?: Executor['batchKey'];
   close(): Promise<void>;
 }
 
@@ -38,6 +40,8 @@ export async function openWork(options: ModuleOptions, show: (line: string) => v
   const work = moduleWork(handlers, services, timeout);
   return {
     attempt: work.attempt,
+    attemptAll: work.attemptAll,
+    batchKey: work.batchKey,
     async close() {
       work.close();
       await (await fetcher)?.close();

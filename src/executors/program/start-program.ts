@@ -6,9 +6,10 @@ import { InvalidValue, optionName } from '../../core/options/option.ts';
 import { type Failure, Task } from '../../core/record/task.ts';
 import { compileTemplate, type Template } from '../../core/record/template.ts';
 import { encodeUtf8 } from '../../core/text/encoding.ts';
+import { type BatchNames, batchWords, checkBatchNames, checkBatchVariables } from './batch-words.ts';
 import { splitWords } from './command-words.ts';
 import { childEnvironment, type Environment, variablesFor } from './environment.ts';
-import { placeholderText, type Turn } from './placeholders.ts';
+import { placeholderText, programText, type Turn } from './placeholders.ts';
 
 /** Program to start: a file and its words; the first word is the name that it is called by. */
 export interface Call {
@@ -27,11 +28,13 @@ export interface Program {
   readonly env: Environment;
   /** Returns the call for a task, or the failure if there is none. */
   callFor(task: Task, turn?: Turn): Call | Failure;
+  /** Returns the call for the tasks of a batch, or the failure if there is none. Only with `batch`. */
+  callForAll?(tasks: readonly Task[], turn?: Turn): Call | Failure;
   /** Returns a call as a shell command line. */
   show(call: Call): string;
 }
 
-export interface ProgramOptions {
+export interface ProgramOptions extends BatchNames {
   /** Runs the command with `sh -c`. */
   readonly shell?: boolean | undefined;
   readonly cwd?: string | undefined;
@@ -58,7 +61,7 @@ export function programOf(
   try {
     const plain = key === 'command' ? commandCalls : workerCalls;
     return {
-      ...(shell ? shellCalls(typed, key) : plain(typed, env, cwd)),
+      ...(shell ? shellCalls(typed, key, options) : plain(typed, env, cwd, options)),
       cwd,
       env,
       show: (call) => shown(call, cwd),
@@ -69,7 +72,7 @@ export function programOf(
   }
 }
 
-type Calls = Pick<Program, 'name' | 'callFor'>;
+type Calls = Pick<Program, 'name' | 'callFor' | 'callForAll'>;
 
 function workerCalls(typed: string, env: Environment, cwd: string | undefined): Calls {
   const words = splitWords(typed, false);
@@ -78,12 +81,14 @@ function workerCalls(typed: string, env: Environment, cwd: string | undefined): 
   return { name, callFor: () => call };
 }
 
-function commandCalls(typed: string, env: Environment, cwd: string | undefined): Calls {
+function commandCalls(typed: string, env: Environment, cwd: string | undefined, batches: BatchNames): Calls {
   const words = splitWords(typed, true).map(compileTemplate);
   const [first] = words as [Template, ...Template[]];
+  checkBatchNames(words, batches);
   refuseScript(words);
   const fixed = first.names.length === 0 ? String(first.expand(NO_TASK)) : undefined;
   const file = fixed === undefined ? undefined : findProgram(fixed, env.PATH, cwd);
+  if (batches.batch !== undefined) return batchCalls(words, fixed, file);
   return {
     name: fixed ?? 'the command',
     callFor(task, turn = FIRST) {
@@ -97,6 +102,24 @@ function commandCalls(typed: string, env: Environment, cwd: string | undefined):
       return { file: file ?? (filled[0] as string), words: filled, env: ownVariables(task, turn) };
     },
   };
+}
+
+/** @param fixed name of the program, if no attribute is a part of it */
+function batchCalls(
+  words: readonly Template[],
+  fixed: string | undefined,
+  file: string | undefined,
+): Required<Calls> {
+  const callForAll = (tasks: readonly Task[], turn = FIRST): Call | Failure => {
+    const filled = batchWords(words, tasks, turn);
+    if (!Array.isArray(filled)) return filled as Failure;
+    return { file: file ?? (filled[0] as string), words: filled, env: batchVariables(tasks, turn) };
+  };
+  return { name: fixed ?? 'the command', callFor: (task, turn) => callForAll([task], turn), callForAll };
+}
+
+function batchVariables({ length }: readonly Task[], { number, slot }: Turn): Environment {
+  return { TASK_BATCH_SIZE: String(length), TASK_NUMBER: String(number), TASK_SLOT: String(slot) };
 }
 
 /** Turn of a command that is only described. */
@@ -127,7 +150,7 @@ function variableFor(name: string): string {
   return name === '%' ? '$TASK_SLOT' : `$TASK_${name.replace(/\W/g, '_')}`;
 }
 
-function shellCalls(typed: string, key: Parameters<typeof programOf>[0]): Calls {
+function shellCalls(typed: string, key: Parameters<typeof programOf>[0], batches: BatchNames): Calls {
   if (typed.trim() === '') throw new InvalidValue('must be a command');
   const call = { file: '/bin/sh', words: ['sh', '-c', typed] };
   if (key !== 'command') return { name: 'sh', callFor: () => ({ ...call, env: {} }) };
@@ -138,6 +161,8 @@ function shellCalls(typed: string, key: Parameters<typeof programOf>[0]): Calls 
     );
   }
   const variables = variablesFor(typed);
+  checkBatchVariables(typed, batches);
+  if (batches.batch !== undefined) return batchShellCalls(call, batches.batchBy);
   return {
     name: 'sh',
     callFor(task, turn = FIRST) {
@@ -145,6 +170,16 @@ function shellCalls(typed: string, key: Parameters<typeof programOf>[0]): Calls 
       return isFailure(made) ? made : { ...call, env: { ...made, ...ownVariables(task, turn) } };
     },
   };
+}
+
+function batchShellCalls(call: Omit<Call, 'env'>, batchBy: string | undefined): Required<Calls> {
+  const callForAll = (tasks: readonly Task[], turn = FIRST): Call | Failure => {
+    const [first] = tasks as [Task, ...Task[]];
+    const value = batchBy === undefined ? undefined : programText(first, batchBy);
+    const shared = value === undefined ? {} : { [`TASK_${batchBy?.replace(/\W/g, '_')}`]: value };
+    return { ...call, env: { ...shared, ...batchVariables(tasks, turn) } };
+  };
+  return { name: 'sh', callFor: (task, turn) => callForAll([task], turn), callForAll };
 }
 
 /** Returns whether there is a failure instead. Names of variables begin with `TASK_`, so they do not clash. */

@@ -1,11 +1,27 @@
 import type { Task } from '../../core/record/task.ts';
-import type { Outcome } from '../contract.ts';
+import type { Outcome, WholeOutcome } from '../contract.ts';
 import type { Call } from '../program/start-program.ts';
+
+/** Form of batches on the pipes of a worker: one line of JSON, or a line for each record and an empty one. */
+export type BatchForm = 'object' | 'lines';
+
+/** Answer of a worker for a batch. */
+export interface BatchAnswer {
+  /** Texts of its items. */
+  readonly items: readonly string[];
+  /** Error that counts for all tasks, in place of items: JSON text with a member `error`. */
+  readonly whole?: string;
+}
 
 /** Task on its way to a worker and back. */
 export interface Assignment {
   readonly task: Task;
-  settle(outcome: Outcome): void;
+  /** Tasks of a batch; `task` is then the batch. */
+  readonly batch?: readonly Task[];
+  /** Takes the outcome; of a batch, the one that counts for all of its tasks. */
+  settle(outcome: Outcome, halves?: WholeOutcome['halves']): void;
+  /** Takes the outcomes of the tasks of a batch. */
+  settleAll?(outcomes: readonly Outcome[]): void;
   /** Ends the stage. */
   fail(error: unknown): void;
 }
@@ -38,6 +54,11 @@ export interface WorkerSetup {
   readonly timeout: number;
   /** Longest line, in bytes. */
   readonly maxOutput: number;
+  /** Form of batches; undefined if each line is a task. */
+  readonly batchForm?: BatchForm | undefined;
+  /** Maximum number of tasks of a batch. */
+  readonly batch?: number | undefined;
+  answeredBatch(assignment: Assignment, answer: BatchAnswer): void;
   answered(assignment: Assignment, answer: Task): void;
   /** Called with a task whose answer is invalid, and the reason. */
   refused(assignment: Assignment, why: string): void;

@@ -6,6 +6,8 @@ import type { Executor } from '../contract.ts';
 import { MAX_OUTPUT, TIMEOUT } from '../program/options.ts';
 import { RETRY_ON, toRetryOn } from '../program/retry-on.ts';
 import { type Call, NO_TASK, programOf } from '../program/start-program.ts';
+import type { Assignment } from './assignment.ts';
+import { batchTask } from './batch-form.ts';
 import type { WorkerOptions } from './options.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -20,13 +22,25 @@ export { fromValues, type WorkerOptions, workerOptions } from './options.ts';
 export async function worker(typed: string, options: WorkerOptions = {}): Promise<Executor> {
   const { jobs = 10, perWorker, grace = 10_000, print = () => {}, info = () => {}, stopping } = options;
   const { maxOutput = MAX_OUTPUT, timeout = TIMEOUT, retryOn = toRetryOn(RETRY_ON) } = options;
+  const form = options.batchLines ? 'lines' : 'object';
+  const batchForm = options.batch === undefined ? undefined : form;
   const program = programOf('worker', typed, options);
   const { name, cwd, env } = program;
   const call = program.callFor(NO_TASK) as Call;
   const pool = new WorkerPool({
     ...{ name, cwd, env, call, size: jobs, perWorker, timeout, maxOutput, retryOn, grace, print },
-    ...{ info, stopping },
+    ...{ info, stopping, batchForm, batch: options.batch },
   });
+  const attemptAll: NonNullable<Executor['attemptAll']> = (batch, { cancelled }) =>
+    new Promise((resolve, fail) => {
+      const assignment: Assignment = {
+        ...{ task: batchTask(batch, form), batch, fail },
+        settle: (whole, halves = 'never') => resolve({ whole, halves }),
+        settleAll: resolve,
+      };
+      cancelled?.addEventListener('abort', () => pool.cancel(assignment));
+      pool.do(assignment);
+    });
   return {
     get capacity() {
       return pool.capacity;
@@ -37,6 +51,7 @@ export async function worker(typed: string, options: WorkerOptions = {}): Promis
         cancelled?.addEventListener('abort', () => pool.cancel(assignment));
         pool.do(assignment);
       }),
+    ...(batchForm !== undefined && { attemptAll }),
     drained: () => pool.drained(),
     describe: ({ uuid }) => `give ${uuid} to a worker: ${program.show(call)}`,
     close: () => pool.close(),

@@ -4,6 +4,9 @@ const AHEAD = 10;
 /** Most tasks in one worker. */
 const MOST = 256;
 
+/** Most tasks of batches in one worker. More would outlive the young generation of the heap. */
+const MOST_OF_BATCHES = 1024;
+
 /** Weight of the latest pace. */
 const LATEST = 0.3;
 
@@ -14,13 +17,18 @@ const LATEST = 0.3;
  */
 export class Prefetch {
   readonly #fixed: number | undefined;
+  readonly #most: number;
   #size = 1;
   /** Milliseconds per task. */
   #pace: number | undefined;
 
-  /** @param fixed number given by the user */
-  constructor(fixed: number | undefined) {
+  /**
+   * @param fixed number given by the user
+   * @param batch number of tasks of a batch, if it counts batches
+   */
+  constructor(fixed: number | undefined, batch?: number) {
     this.#fixed = fixed;
+    this.#most = batch === undefined ? MOST : Math.max(2, Math.min(MOST, Math.ceil(MOST_OF_BATCHES / batch)));
   }
 
   get size(): number {
@@ -31,7 +39,7 @@ export class Prefetch {
   learn(answers: number, milliseconds: number): void {
     const latest = milliseconds / answers;
     this.#pace = this.#pace === undefined ? latest : this.#pace + LATEST * (latest - this.#pace);
-    const fitting = Math.floor(AHEAD / Math.max(this.#pace, AHEAD / MOST));
+    const fitting = Math.floor(AHEAD / Math.max(this.#pace, AHEAD / this.#most));
     this.#size = Math.max(1, Math.min(fitting, this.#size * 2));
   }
 }

@@ -3,7 +3,8 @@ import type { Outcome } from '../contract.ts';
 import { type OrphanKiller, openOrphanKiller } from '../program/orphan-killer.ts';
 import { isRetried, type RetryOn } from '../program/retry-on.ts';
 import { isStopped } from '../program/stopped-by-signal.ts';
-import type { Assignment, Death, WorkerSetup } from './assignment.ts';
+import type { Assignment, BatchAnswer, Death, WorkerSetup } from './assignment.ts';
+import { outcomesOf } from './batch-form.ts';
 import { StderrLog, shortened } from './stderr-log.ts';
 import { outcomeOf } from './worker-answer.ts';
 import { WorkerProcess } from './worker-program.ts';
@@ -17,8 +18,14 @@ const QUIET = 1000;
 /** Bounds of the wait before a worker is restarted after one that never answered, in milliseconds. */
 const [FIRST_WAIT, LONGEST_WAIT] = [50, 1000];
 
+/** Time at which a batch is halved that a worker did not answer. */
+const HALVES = { timeout: 'later', output: 'now', start: 'never', none: 'now' } as const;
+
 export interface CrewOptions
-  extends Omit<WorkerSetup, 'number' | 'answered' | 'refused' | 'freed' | 'silent' | 'said' | 'died'> {
+  extends Omit<
+    WorkerSetup,
+    'number' | 'answered' | 'answeredBatch' | 'refused' | 'freed' | 'silent' | 'said' | 'died'
+  > {
   /** Name of a worker in messages. */
   readonly name: string;
   /** Number of workers. */
@@ -148,6 +155,7 @@ export class WorkerPool {
         const isAgain = isRetried(this.#options.retryOn, 'error');
         this.#answered(assignment, isAgain ? { error, retry: {} } : { error });
       },
+      answeredBatch: (assignment, answer) => this.#answeredBatch(number, assignment, answer),
       freed: () => this.#giveQueued(),
       silent: () => this.#noteSilence(number),
       said: (words) => this.#stderrLog.say(number, words),
@@ -187,6 +195,15 @@ export class WorkerPool {
     if (this.#queue.length > 0) queueMicrotask(() => this.#giveQueued());
   }
 
+  #answeredBatch(number: number, assignment: Assignment, answer: BatchAnswer): void {
+    const { batch = [] } = assignment;
+    const { name, retryOn } = this.#options;
+    const outcomes = outcomesOf(batch, answer, retryOn, `worker ${number} (${name})`);
+    const settle = (): void =>
+      Array.isArray(outcomes) ? assignment.settleAll?.(outcomes) : assignment.settle(outcomes, 'now');
+    this.#answered({ ...assignment, settle }, {});
+  }
+
   /**
    * Handles the death of a worker. Tasks that waited in it go to another worker, which does not count as an
    * attempt. The task it worked on has failed.
@@ -211,7 +228,8 @@ export class WorkerPool {
   #replace(place: Place, death: Death): void {
     const { culprit, left, hasAnswered, cause } = death;
     this.#endsEarly ||= death.isEarly;
-    if (!hasAnswered && !death.isEarly && cause !== 'timeout') {
+    const isOne = (culprit?.batch?.length ?? 1) === 1; // a batch is halved, until it shows which task ends workers
+    if (!hasAnswered && !death.isEarly && cause !== 'timeout' && isOne) {
       this.#fruitless++;
       place.notBefore =
         performance.now() + Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(this.#fruitless - 1, 20));
@@ -222,7 +240,7 @@ export class WorkerPool {
       for (const assignment of left.concat(this.#queue.splice(0))) assignment.fail(error);
       return;
     }
-    culprit?.settle(this.#failure(place, death));
+    culprit?.settle(this.#failure(place, death), HALVES[cause ?? 'none']);
     this.#giveQueued();
   }
 

@@ -7,6 +7,7 @@ import { pacedChunks } from '../program/paced-reading.ts';
 import { MERCY, signalGroup } from '../program/process-group.ts';
 import { startFault } from '../program/start-faults.ts';
 import type { Assignment, Death, WorkerSetup } from './assignment.ts';
+import { BatchReader, batchOf } from './batch-form.ts';
 import { Prefetch } from './prefetch.ts';
 import { readSpeech } from './stderr-log.ts';
 import { ownerOf, parseAnswer } from './worker-answer.ts';
@@ -24,6 +25,8 @@ export class WorkerProcess {
   readonly #prefetch: Prefetch;
   /** Tasks that it has, by uuid, the oldest first. */
   readonly #assignments = new Map<string, Assignment>();
+  /** Reader of answers for batches. */
+  readonly #batches: BatchReader | undefined;
   #unsent = '';
   #isBlocked = false;
   /** Time since which the oldest task is the oldest: one that waits behind another is not being worked on. */
@@ -49,7 +52,8 @@ export class WorkerProcess {
 
   constructor(setup: WorkerSetup) {
     this.#setup = setup;
-    this.#prefetch = new Prefetch(setup.perWorker);
+    this.#prefetch = new Prefetch(setup.perWorker, setup.batch);
+    this.#batches = setup.batchForm === undefined ? undefined : new BatchReader(setup.batchForm);
     const [argv0 = '', ...args] = setup.call.words;
     const number = String(setup.number);
     const env = { ...setup.env, TASK_WORKER_NUMBER: number, TASK_SLOT: number };
@@ -218,6 +222,7 @@ export class WorkerProcess {
     for (const [i, line] of lines.entries()) {
       const fault = faults?.get(i);
       if (fault?.code === 'LONG') this.#burst();
+      else if (this.#batches !== undefined) answers += this.#hearBatch(fault?.text ?? line) ? 1 : 0;
       else if (fault !== undefined) answers += this.#refuse(fault.text, fault) ? 1 : 0;
       else if (line !== '' && this.#hearLine(line)) answers++;
     }
@@ -241,6 +246,23 @@ export class WorkerProcess {
     }
     this.#assignments.delete(answer.uuid);
     this.#setup.answered(assignment, answer);
+    return true;
+  }
+
+  /** Returns whether a line ends the answer for a batch. */
+  #hearBatch(line: string): boolean {
+    const oldest = firstOf(this.#assignments);
+    const isEcho = oldest?.task.line === line; // needs no parsing
+    const answer = isEcho ? { items: oldest.batch?.map((one) => one.line) ?? [] } : this.#batches?.take(line);
+    if (answer === undefined) return false;
+    if (typeof answer === 'string') return this.#refuse(answer, undefined);
+    const assignment = batchOf(answer, this.#assignments.values());
+    if (assignment === undefined) {
+      this.#setup.said('answered for a batch that it does not have, or twice');
+      return false;
+    }
+    this.#assignments.delete(assignment.task.uuid);
+    this.#setup.answeredBatch(assignment, answer);
     return true;
   }
 

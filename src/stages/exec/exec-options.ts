@@ -7,6 +7,8 @@ import type { Task } from '../../core/record/task.ts';
 import { type Backoff, toBackoff } from '../../core/schedule/backoff.ts';
 import { type Rate, toRate } from '../../core/schedule/rate.ts';
 import { MAX_LINE } from '../../core/text/lines.ts';
+import { batchOptions } from '../../executors/batch-options.ts';
+import { checkBatch } from './batch/batch-rules.ts';
 import type { StageHandle } from './cancels.ts';
 import type { ChildrenOptions } from './children.ts';
 import { type Halt, type Limit, toHalt, toLimit } from './halt.ts';
@@ -43,6 +45,7 @@ export const execOptions = {
     default: DEFAULTS.backoff,
     defaultText: '500ms..30s',
   }),
+  ...batchOptions,
   /** Maximum rate at which attempts start. Default: no limit. */
   rate: value<Rate>('maximum rate of starts, such as 50/s or 100/m', 'RATE', toRate),
   /** Minimum time between two starts, in milliseconds. Default: none. */
@@ -147,6 +150,7 @@ export const OWN_EXEC_OPTIONS: Names<OwnExecOptions> = {
 /** Checks options. @throws {TaskpipeError} `USAGE` if one is unknown or invalid */
 export function checkExecOptions(options: ExecOptions): void {
   checkOptions('exec()', options, execOptions, OWN_EXEC_OPTIONS);
+  checkBatch({ ...options });
   if (options.delay !== undefined && options.rate !== undefined)
     throw new TaskpipeError('USAGE', '--delay and --rate both limit the starts; give one');
 }

@@ -3,12 +3,15 @@ import { isSettled, stateOf, type Task } from '../../core/record/task.ts';
 import { type Backoff, backoffDelay } from '../../core/schedule/backoff.ts';
 import type { Job } from '../../core/schedule/lanes/lane.ts';
 import { OutputBatcher, ReorderBuffer } from '../../core/schedule/output-batcher.ts';
+import type { Rate } from '../../core/schedule/rate.ts';
 import { Scheduler } from '../../core/schedule/scheduler.ts';
 import { UnorderedPool } from '../../core/schedule/unordered-pool.ts';
 import type { Child, Executor, Move, Outcome, RetryHint, StageControl } from '../../executors/contract.ts';
 import { fromFunction, type Work } from '../../executors/from-function.ts';
 import type { Report } from '../../reports/report.ts';
 import { Account } from './account.ts';
+import { mustTakeBatches } from './batch/batch-rules.ts';
+import { Batcher } from './batch/batcher.ts';
 import { Cancels } from './cancels.ts';
 import { Children } from './children.ts';
 import type { ExecCounts } from './contract.ts';
@@ -56,6 +59,7 @@ export function exec(
 ): (tasks: AsyncIterable<readonly Task[]>, hooks?: ExecHooks) => Execution {
   checkExecOptions(options);
   const executor = typeof work === 'function' ? fromFunction(work) : work;
+  mustTakeBatches(executor, options.batch);
   return (tasks, hooks) => {
     const stage = new ExecStage(executor, withHooks(options, hooks));
     return {
@@ -104,6 +108,8 @@ class ExecStage {
     stop: () => this.#stop(),
     done: (uuid) => this.#children?.done(uuid),
   };
+  /** Batches of tasks; undefined if each call is for one task. */
+  readonly #batcher: Batcher | undefined;
   readonly #as: string;
   readonly #account: Account;
   /** Jobs whose attempt is under way. */
@@ -131,7 +137,27 @@ class ExecStage {
     this.#children = executor.finds ? new Children(options.children ?? {}, this.counts) : undefined;
     this.#cancels = options.control === undefined ? undefined : new Cancels();
     if (this.#cancels !== undefined) options.control?.(this.#cancels);
+    this.#batcher = this.#openBatcher();
     this.#order = options.keepOrder ? new ReorderBuffer((task) => this.#outlet.put(task)) : undefined;
+  }
+
+  #openBatcher(): Batcher | undefined {
+    const { batch, jobs = DEFAULTS.jobs, retries = DEFAULTS.retries } = this.#options;
+    if (batch === undefined) return undefined;
+    const options = { ...this.#options, ...{ batch, jobs, retries }, rate: this.#rate };
+    return new Batcher(this.#executor, options, {
+      attempt: { signal: this.#giveUp.signal, stage: this.#control },
+      ended: (job, outcome) => {
+        if (this.#running.delete(job)) this.#conclude(job, outcome);
+      },
+      dropped: (job) => {
+        this.#running.delete(job);
+        job.attempts--;
+        this.#giveBack(job);
+      },
+      freed: () => this.#startJobs(),
+      failed: this.#onError,
+    });
   }
 
   get counts(): ExecCounts {
@@ -183,6 +209,7 @@ class ExecStage {
   abandon(used: number, unread: readonly Task[]): readonly Task[] {
     this.#isStopped = true;
     this.#isAbandoned = true;
+    this.#batcher?.stop();
     const scheduler = this.#scheduler as Scheduler;
     const waiting = scheduler.stop();
     if (this.#calling !== undefined) this.#giveBack(this.#calling);
@@ -192,17 +219,25 @@ class ExecStage {
     return this.#outlet.takeAll(used);
   }
 
+  get #rate(): Rate | undefined {
+    const { delay, rate } = this.#options;
+    return delay === undefined ? rate : { count: 1, per: delay };
+  }
+
   #schedule(tasks: AsyncIterable<readonly Task[]>): Scheduler {
-    const { delay, rate = delay === undefined ? undefined : { count: 1, per: delay } } = this.#options;
-    const { jobs = DEFAULTS.jobs, hostRate, perHost } = this.#options;
+    const { jobs: calls = DEFAULTS.jobs, hostRate, perHost } = this.#options;
     const executor = this.#executor;
     const laneOf = executor.lane?.bind(executor);
     const order = this.#order;
+    const batcher = this.#batcher;
+    const jobs = batcher?.capacity ?? calls;
     const few = order === undefined ? jobs * 2 : jobs * 4;
+    // With batches these limit calls, which the batcher starts.
+    const limits = batcher === undefined ? { perHost, rate: this.#rate, hostRate } : {};
     return new Scheduler(tasks, {
-      ...{ laneOf, perHost, rate, hostRate, isAdaptive: this.#options.adaptive },
+      ...{ laneOf, ...limits, isAdaptive: this.#options.adaptive },
       get jobs() {
-        return executor.capacity ?? jobs;
+        return batcher?.capacity ?? executor.capacity ?? jobs;
       },
       window: laneOf === undefined || order !== undefined ? few : WINDOW,
       held: order,
@@ -213,11 +248,16 @@ class ExecStage {
   /** Starts all jobs that may start. Synchronous work needs no promise for each task. */
   #startJobs(): void {
     const scheduler = this.#scheduler as Scheduler;
-    while (!this.#outlet.isFull && !this.#isHeldUp && this.#hasRoom()) {
+    const batcher = this.#batcher;
+    while (!this.#outlet.isFull && !this.#isHeldUp && !batcher?.isFull && this.#hasRoom()) {
       const job = scheduler.take();
       if (job === undefined) break;
       if (job.goOn === undefined) this.#attempt(job);
       else job.goOn();
+    }
+    if (batcher !== undefined) {
+      batcher.arrived();
+      if (scheduler.isDrained || this.#isHeldUp) batcher.flush();
     }
     if (scheduler.isDrained) this.#executor.drained?.();
     if (!scheduler.isOver) return;
@@ -266,6 +306,11 @@ class ExecStage {
     const dropped = this.#cancels?.outcomeFor(job);
     if (dropped !== undefined) {
       this.#settle(job, dropped);
+      return;
+    }
+    if (this.#batcher !== undefined) {
+      this.#running.add(job);
+      this.#batcher.add(job, this.#cancels?.begin(job));
       return;
     }
     const attempt = {
@@ -395,6 +440,7 @@ class ExecStage {
     if (this.#isStopped) return false;
     const isFree = hint.hasProgress === true && retries > 0;
     if (!isFree && this.#counts(job, hint, backoff)) job.countedAttempts++;
+    if (hint.pauseLane) this.#batcher?.spare(job.lane);
     if (job.countedAttempts > retries) return false;
     this.#account.retried(job, outcome);
     scheduler.again(job, after + backoffDelay(Math.max(1, job.countedAttempts), backoff));
@@ -439,6 +485,7 @@ class ExecStage {
   #stop(): void {
     if (this.#isStopped || this.#scheduler === undefined) return;
     this.#isStopped = true;
+    this.#batcher?.stop();
     const letOut = (job: Job): void => this.#passOn([job]);
     const waiting = this.#scheduler.stop(this.#drains ? letOut : undefined);
     this.#passOn(waiting.filter(({ goOn }) => goOn === undefined));

@@ -1,0 +1,85 @@
+import { parseJson } from '../../core/record/json-depth.ts';
+import type { Task } from '../../core/record/task.ts';
+import { byteFields } from '../../core/text/byte-text.ts';
+import type { BatchOutcome, Outcome } from '../contract.ts';
+import { type JudgedExit, judge } from './command-outcome.ts';
+import type { CapturedOutput, JobReport } from './shell-pool/job.ts';
+
+/** Failures after which a command cannot be the fault of one task. */
+const NOBODYS: ReadonlySet<string> = new Set(['NOT_FOUND']);
+
+const NEWLINE = 10;
+
+/** Turns the report of a command for several tasks into their outcomes: a line of its output is for each of them. */
+export function judgeBatch(
+  report: JobReport | undefined,
+  of: JudgedExit,
+  tasks: readonly Task[],
+): BatchOutcome {
+  const whole = judge(report, { ...of, output: 'text' });
+  if (whole.error !== undefined || report === undefined) return failed(whole, tasks);
+  const lines = linesOf(report.stdout);
+  const isSilent = lines.length === 0 && of.output === 'text';
+  if (!isSilent && lines.length !== tasks.length) {
+    const wanted = `the output of a batch must have a line for each of its ${tasks.length} tasks, or be empty (--batch-split always finds tasks with other output)`;
+    const error = { code: 'BATCH', message: `${of.name} wrote ${linesText(lines.length)}; ${wanted}` };
+    return failed({ ...whole, error }, tasks, 'never');
+  }
+  return tasks.map((_, i) => {
+    const stderr = i === 0 ? report.stderr : NOTHING;
+    return lineOutcome(lines[i] ?? Buffer.alloc(0), stderr, of);
+  });
+}
+
+const NOTHING: CapturedOutput = { text: '' };
+
+/** Returns the outcome of a failed command, without its outputs, which are those of no single task. */
+function failed(
+  { result, ...whole }: Outcome,
+  tasks: readonly Task[],
+  halves: 'now' | 'never' = 'now',
+): BatchOutcome {
+  const isSingle = tasks.length === 1 && result !== undefined;
+  const outcome = isSingle ? { ...whole, result } : whole;
+  const code = whole.error?.code ?? '';
+  if (NOBODYS.has(code)) return { whole: outcome, halves: 'never' };
+  const mayPass = whole.retry !== undefined || code === 'TIMEOUT';
+  return { whole: outcome, halves: mayPass ? 'later' : halves };
+}
+
+function lineOutcome(line: Buffer, stderr: CapturedOutput, { output, name }: JudgedExit): Outcome {
+  const errors = JSON.stringify(byteFields('stderr', bytesOf(stderr))).slice(1);
+  if (output === 'json') {
+    const json = parseJson(line.toString());
+    if ('text' in json) return { result: `{"exit":0,"json":${json.text},${errors}` };
+    const message = `the line of ${name} for this task is not JSON: ${json.fault}`;
+    return { ...textOutcome(line, errors), error: { code: 'OUTPUT_JSON', message } };
+  }
+  return textOutcome(line, errors);
+}
+
+function textOutcome(line: Buffer, errors: string): Outcome {
+  const out = JSON.stringify(byteFields('stdout', line)).slice(1, -1);
+  return { result: `{"exit":0,${out},${errors}` };
+}
+
+function bytesOf(output: CapturedOutput): Buffer {
+  if ('text' in output) return Buffer.from(output.text);
+  return 'base64' in output ? Buffer.from(output.base64, 'base64') : Buffer.alloc(0);
+}
+
+function linesOf(output: CapturedOutput): Buffer[] {
+  const bytes = bytesOf(output);
+  const lines: Buffer[] = [];
+  for (let from = 0; from < bytes.length; ) {
+    const found = bytes.indexOf(NEWLINE, from);
+    const end = found < 0 ? bytes.length : found;
+    lines.push(bytes.subarray(from, end));
+    from = end + 1;
+  }
+  return lines;
+}
+
+function linesText(count: number): string {
+  return count === 1 ? '1 line' : `${count} lines`;
+}

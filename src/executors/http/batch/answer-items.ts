@@ -1,0 +1,70 @@
+import { messageOf, TaskpipeError } from '../../../core/base/errors.ts';
+import { elementsOf, membersOf } from '../../../core/record/json-text.ts';
+import type { Task } from '../../../core/record/task.ts';
+
+/** Function that returns the items of an answer for the tasks of its batch, as JSON texts; undefined for one that has none. */
+export type FindItems = (
+  json: string,
+  tasks: readonly Task[],
+) => readonly (string | undefined)[] | { readonly fault: string };
+
+/**
+ * Returns the function that finds the items of answers.
+ * @param expression JMESPath that leads to them. Default: they are the answer itself
+ * @throws {TaskpipeError} `USAGE` if the expression is invalid
+ */
+export async function openItems(expression: string | undefined): Promise<FindItems> {
+  if (expression === undefined) return itemsIn;
+  const { compile, TreeInterpreter } = await import('@jmespath-community/jmespath');
+  let compiled: ReturnType<typeof compile>;
+  try {
+    compiled = compile(expression);
+  } catch (error) {
+    const message = `--batch-answer must be a JMESPath expression; got ${JSON.stringify(expression)}: ${messageOf(error)}`;
+    throw new TaskpipeError('USAGE', message, { cause: error });
+  }
+  return (json, tasks) => {
+    try {
+      const found = TreeInterpreter.search(compiled, JSON.parse(json));
+      return itemsIn(JSON.stringify(found ?? null), tasks);
+    } catch (error) {
+      return { fault: `--batch-answer: ${messageOf(error)}` };
+    }
+  };
+}
+
+/** Finds items in an array, by the uuids in them or by their places, or in an object by uuid. */
+function itemsIn(json: string, tasks: readonly Task[]): ReturnType<FindItems> {
+  if (json.startsWith('{'))
+    return found(objectItems(json), tasks) ?? { fault: 'it is an object without their uuids' };
+  if (!json.startsWith('[')) return { fault: `it is ${json.length > 100 ? 'one value' : json}` };
+  const items = elementsOf(json);
+  const named = found(uuidItems(items), tasks);
+  if (named !== undefined) return named;
+  return items.length === tasks.length ? items : { fault: `it has ${items.length} items` };
+}
+
+/** Returns the items of the tasks; undefined if no task has one. */
+function found(
+  items: ReadonlyMap<string, string>,
+  tasks: readonly Task[],
+): readonly (string | undefined)[] | undefined {
+  const own = tasks.map(({ uuid }) => items.get(uuid));
+  return own.some((item) => item !== undefined) ? own : undefined;
+}
+
+function objectItems(json: string): Map<string, string> {
+  return new Map(membersOf(json).map(({ key, value, end }) => [key, json.slice(value, end)]));
+}
+
+/** Returns those items that have a uuid. */
+function uuidItems(items: readonly string[]): Map<string, string> {
+  const byUuid = new Map<string, string>();
+  for (const item of items) {
+    if (!item.startsWith('{')) continue;
+    const member = membersOf(item).find(({ key }) => key === 'uuid');
+    const text = member === undefined ? '' : item.slice(member.value, member.end);
+    if (text.startsWith('"')) byUuid.set(JSON.parse(text) as string, item);
+  }
+  return byUuid;
+}

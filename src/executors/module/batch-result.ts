@@ -1,0 +1,98 @@
+import { inspect, types } from 'node:util';
+import { isA } from '../../core/base/thrown.ts';
+import type { Fields, Task } from '../../core/record/task.ts';
+import type { BatchOutcome, Outcome } from '../contract.ts';
+import { failure, isThenable, settledOf, success } from '../from-function.ts';
+import type { Context, ModuleContext } from './module-context.ts';
+
+/** Module function of `--batch`: it gets several tasks, and returns their results in order, or by uuid. */
+export type BatchHandler = (tasks: readonly Fields[], context: ModuleContext) => unknown;
+
+/** Error of one task of a batch, whose promise was rejected. */
+class Rejected {
+  readonly thrown: unknown;
+
+  constructor(thrown: unknown) {
+    this.thrown = thrown;
+  }
+}
+
+/** Returns the name of a batch in logs. */
+export function batchName(tasks: readonly Task[]): string {
+  const [first] = tasks as readonly [Task];
+  return tasks.length === 1 ? first.uuid : `${first.uuid} and ${tasks.length - 1} more`;
+}
+
+/** Returns what a function returned; if it has promises for single tasks, a promise of it with their values. */
+export function itemsOf(value: unknown): unknown {
+  if (!isThenable(value)) return hasPromises(value) ? awaited(value) : value;
+  return Promise.resolve(value).then((all) => (hasPromises(all) ? awaited(all) : all));
+}
+
+function hasPromises(value: unknown): value is readonly unknown[] | ReadonlyMap<string, unknown> {
+  if (Array.isArray(value)) return value.some(isThenable);
+  return isA(value, Map) && [...value.values()].some(isThenable);
+}
+
+async function awaited(all: readonly unknown[] | ReadonlyMap<string, unknown>): Promise<unknown> {
+  if (!Array.isArray(all)) {
+    const entries = [...(all as ReadonlyMap<string, unknown>)];
+    return new Map(await Promise.all(entries.map(async ([key, item]) => [key, await oneOf(item)] as const)));
+  }
+  return Promise.all(all.map(oneOf));
+}
+
+async function oneOf(item: unknown): Promise<unknown> {
+  if (!isThenable(item)) return item;
+  const settled = await settledOf(item);
+  return 'value' in settled ? settled.value : new Rejected(settled.thrown);
+}
+
+/** Returns the function that reads what the function of a module returned for these tasks. */
+export function batchReader(tasks: readonly Task[]): (value: unknown, context: Context) => BatchOutcome {
+  return (value, context) => {
+    context.end(false);
+    if (Array.isArray(value) && value.length === tasks.length)
+      return tasks.map((task, i) => outcomeOf(task, value[i], context));
+    const look = Array.isArray(value) ? undefined : lookUpIn(value);
+    const found = look && tasks.map(({ uuid }) => look(uuid));
+    if (found === undefined || found.every((item) => item === undefined))
+      return { whole: { error: { code: 'BATCH', message: mismatch(value, tasks) } }, halves: 'never' };
+    return tasks.map((task, i) => {
+      const item = found[i];
+      return item === undefined ? missing() : outcomeOf(task, item.value, context);
+    });
+  };
+}
+
+/** Returns the function that finds an item by the uuid of its task, in a Map or an object. */
+function lookUpIn(value: unknown): ((uuid: string) => { readonly value: unknown } | undefined) | undefined {
+  if (types.isMap(value)) return (uuid) => (value.has(uuid) ? { value: value.get(uuid) } : undefined);
+  if (typeof value !== 'object' || value === null) return undefined;
+  const items = value as Readonly<Record<string, unknown>>;
+  return (uuid) => (Object.hasOwn(items, uuid) ? { value: items[uuid] } : undefined);
+}
+
+function outcomeOf({ uuid }: Task, item: unknown, context: Context): Outcome {
+  if (isA(item, Rejected)) return failure(item.thrown);
+  if (types.isNativeError(item) || isA(item, Error)) return failure(item);
+  const outcome = success(item);
+  const children = context.childrenOf(uuid);
+  return children === undefined || outcome.error !== undefined ? outcome : { ...outcome, children };
+}
+
+function missing(): Outcome {
+  return { error: { code: 'BATCH', message: 'the function returned nothing for this task of its batch' } };
+}
+
+function mismatch(value: unknown, tasks: readonly Task[]): string {
+  const wanted = `an array of ${tasks.length} items, in the order of its tasks, or a Map or an object by uuid`;
+  return `the function must return ${wanted}; it returned ${shown(value)}`;
+}
+
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (types.isMap(value)) return 'a Map without the uuid of any of them';
+  if (typeof value === 'object' && value !== null) return 'an object without the uuid of any of them';
+  return inspect(value).slice(0, 100);
+}

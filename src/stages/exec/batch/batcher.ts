@@ -1,0 +1,288 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Failure, Task } from '../../../core/record/task.ts';
+import { attributeText } from '../../../core/record/template.ts';
+import { DeadlineTimer } from '../../../core/schedule/deadline-timer.ts';
+import type { Job, Lane } from '../../../core/schedule/lanes/lane.ts';
+import { BATCH_BYTES, BATCH_WAIT } from '../../../executors/batch-options.ts';
+import type { Attempt, BatchOutcome, Executor, Outcome } from '../../../executors/contract.ts';
+import { Batch } from './batch.ts';
+import { CallPacing, type CallRates } from './call-pacing.ts';
+import { conclude, type Halving, isHalved, type SplitMode, settleAll } from './halving.ts';
+
+/** Most tasks that are gathered for batches of different keys. */
+const MOST_GATHERED = 10_000;
+
+/** Most bytes of records that are gathered. */
+const MOST_BYTES = 16 * 1024 * 1024;
+
+/** Settings of batches. */
+export interface BatchSettings extends CallRates {
+  /** Maximum number of tasks of one call. */
+  readonly batch: number;
+  /** Longest wait for more tasks, in milliseconds. */
+  readonly batchWait?: number | undefined;
+  readonly batchBytes?: number | undefined;
+  readonly batchBy?: string | undefined;
+  readonly batchSplit?: SplitMode | undefined;
+  /** Number of calls at once. */
+  readonly jobs: number;
+  readonly retries: number;
+}
+
+/** Functions of the stage that a batcher needs. */
+export interface BatcherHooks {
+  /** Returns the context of a call, without its number and ordinal. */
+  readonly attempt: Omit<Attempt, 'number' | 'cancelled'>;
+  /** Takes the outcome of a task. */
+  ended(job: Job, outcome: Outcome): void;
+  /** Takes a task back that is not called. */
+  dropped(job: Job): void;
+  /** Called after a call that took time, when others may start. */
+  freed(): void;
+  /** Ends the stage. */
+  failed(error: unknown): void;
+}
+
+/** Gathers tasks into batches, and makes one call for each batch. Tasks and their retries stay single for the stage. */
+export class Batcher {
+  readonly #executor: Executor;
+  readonly #options: BatchSettings;
+  readonly #hooks: BatcherHooks;
+  readonly #limits: CallPacing;
+  readonly #halving: Halving;
+  /** Batches that wait for more tasks, the oldest first. */
+  readonly #open = new Map<string, Batch>();
+  /** Batches that wait for a call, in order. */
+  #ready: Batch[] = [];
+  #running = 0;
+  /** Number and bytes of the tasks in open batches. */
+  #gathered = 0;
+  #bytes = 0;
+  readonly #wait: number;
+  readonly #mostBytes: number;
+  readonly #isKeyed: boolean;
+  readonly #due = new DeadlineTimer(() => this.#closeDue());
+  readonly #paced = new DeadlineTimer(() => this.#start());
+
+  constructor(executor: Executor, options: BatchSettings, hooks: BatcherHooks) {
+    this.#executor = executor;
+    this.#options = options;
+    this.#hooks = hooks;
+    this.#limits = new CallPacing(options);
+    this.#wait = options.batchWait ?? BATCH_WAIT;
+    this.#mostBytes = options.batchBytes ?? BATCH_BYTES;
+    const keys = [options.batchBy, executor.lane, executor.batchKey];
+    this.#isKeyed = keys.some((key) => key !== undefined);
+    const settle = (job: Job, outcome: Outcome): void => hooks.ended(job, outcome);
+    const isLast = (job: Job): boolean => job.countedAttempts >= options.retries;
+    const call = (jobs: readonly Job[]): Promise<BatchOutcome> => this.#callAgain(jobs);
+    this.#halving = { mode: options.batchSplit ?? 'auto', call, settle, isLast };
+  }
+
+  /** Number of tasks that may be under way, gathered ones included. */
+  get capacity(): number {
+    return this.#options.batch * this.#slots + (this.#isKeyed ? MOST_GATHERED : 0);
+  }
+
+  /** True if enough batches wait for a call. */
+  get isFull(): boolean {
+    return this.#ready.length >= this.#slots;
+  }
+
+  get #slots(): number {
+    return this.#executor.capacity ?? this.#options.jobs;
+  }
+
+  /** Adds a task to the batch of its key. @param cancelled aborted when the task is cancelled */
+  add(job: Job, cancelled: AbortSignal | undefined): void {
+    const { task } = job;
+    const key = this.#isKeyed ? this.#keyOf(job) : '';
+    if (typeof key !== 'string') {
+      this.#hooks.ended(job, { error: key });
+      return;
+    }
+    const size = Buffer.byteLength(task.line);
+    let batch = this.#open.get(key);
+    if (batch !== undefined && batch.bytes + size > this.#mostBytes) {
+      this.#close(batch);
+      batch = undefined;
+    }
+    batch ??= this.#openBatch(key, job);
+    batch.add(job, size, cancelled);
+    this.#gathered++;
+    this.#bytes += size;
+    if (cancelled !== undefined) this.#heed(job, cancelled);
+    if (batch.jobs.length >= this.#options.batch || batch.bytes >= this.#mostBytes) this.#close(batch);
+    else if (this.#gathered >= this.capacity || this.#bytes >= MOST_BYTES) this.#closeOldest();
+    this.#start();
+  }
+
+  /** Has all tasks called that were gathered: no more are to come. */
+  flush(): void {
+    for (const batch of [...this.#open.values()]) this.#close(batch);
+    this.#start();
+  }
+
+  /** Has the tasks called that arrived together, unless batches wait for more. */
+  arrived(): void {
+    if (this.#wait === 0) this.flush();
+  }
+
+  /** Keeps a refused call from making the next batches of its lane smaller: a server counts calls. */
+  spare(lane: Lane): void {
+    lane.limit = Math.max(lane.limit, this.#options.batch);
+  }
+
+  /** Gives back the tasks that are not called yet, and starts no more batches. */
+  stop(): void {
+    const left = [...this.#ready, ...this.#open.values()];
+    this.#ready = [];
+    this.#open.clear();
+    this.#gathered = 0;
+    this.#bytes = 0;
+    this.#due.clear();
+    this.#paced.clear();
+    for (const { jobs } of left) for (const job of jobs) if (isUnderWay(job)) this.#hooks.dropped(job);
+  }
+
+  #keyOf({ task, lane }: Job): string | Failure {
+    const { batchBy } = this.#options;
+    const own = this.#executor.batchKey?.(task) ?? '';
+    if (typeof own !== 'string') return own;
+    const value = batchBy === undefined ? undefined : attributeText(task, batchBy);
+    // A space, a text and its length cannot be confused with another text.
+    return value === undefined ? `${lane.key} ${own}` : `${lane.key} ${own} ${value} ${value.length}`;
+  }
+
+  #openBatch(key: string, { lane }: Job): Batch {
+    const batch = new Batch(key, lane, performance.now() + this.#wait);
+    this.#open.set(key, batch);
+    if (this.#wait > 0) this.#due.set(batch.due);
+    return batch;
+  }
+
+  #close(batch: Batch): void {
+    this.#open.delete(batch.key);
+    this.#gathered -= batch.jobs.length;
+    this.#bytes -= batch.bytes;
+    this.#ready.push(batch);
+  }
+
+  #closeOldest(): void {
+    const [oldest] = this.#open.values();
+    if (oldest !== undefined) this.#close(oldest);
+  }
+
+  #closeDue(): void {
+    const now = performance.now();
+    for (const batch of [...this.#open.values()]) {
+      if (batch.due > now) {
+        this.#due.set(batch.due);
+        break;
+      }
+      this.#close(batch);
+    }
+    this.#start();
+    this.#hooks.freed();
+  }
+
+  /** Starts the batches that may start. */
+  #start(): void {
+    while (this.#ready.length > 0 && this.#running < this.#slots) {
+      const now = performance.now();
+      const waits = this.#ready.map(({ lane }) => this.#limits.wait(lane, now));
+      const at = waits.findIndex((wait) => wait <= 0);
+      if (at < 0) {
+        const next = Math.min(...waits);
+        if (next < Number.POSITIVE_INFINITY) this.#paced.set(now + next);
+        return;
+      }
+      const [batch] = this.#ready.splice(at, 1);
+      this.#run(batch as Batch, now);
+    }
+  }
+
+  #run(batch: Batch, now: number): void {
+    const jobs = batch.jobs.every(isUnderWay) ? batch.jobs : batch.jobs.filter(isUnderWay);
+    if (jobs.length === 0) return;
+    this.#running++;
+    this.#limits.count(batch.lane, 1);
+    this.#limits.called(batch.lane, now);
+    try {
+      const made = this.#call(jobs, batch.cancelled);
+      if (!(made instanceof Promise) && !isHalved(jobs, made, this.#halving)) {
+        this.#over(batch);
+        settleAll(jobs, made, this.#halving.settle);
+      } else void this.#finish(batch, jobs, made);
+    } catch (error) {
+      this.#hooks.failed(error);
+    }
+  }
+
+  async #finish(
+    batch: Batch,
+    jobs: readonly Job[],
+    made: BatchOutcome | Promise<BatchOutcome>,
+  ): Promise<void> {
+    try {
+      const outcome = await made;
+      if (isHalved(jobs, outcome, this.#halving)) {
+        await conclude(jobs, outcome, this.#halving);
+        this.#over(batch);
+      } else {
+        this.#over(batch);
+        settleAll(jobs, outcome, this.#halving.settle);
+      }
+      this.#start();
+      this.#hooks.freed();
+    } catch (error) {
+      this.#hooks.failed(error);
+    }
+  }
+
+  #over({ lane }: Batch): void {
+    this.#running--;
+    this.#limits.count(lane, -1);
+  }
+
+  #call(jobs: readonly Job[], cancelled?: AbortSignal): BatchOutcome | Promise<BatchOutcome> {
+    const tasks: Task[] = [];
+    let number = 1;
+    for (const job of jobs) {
+      tasks.push(job.task);
+      if (job.attempts > number) number = job.attempts;
+    }
+    const { ordinal } = jobs[0] as Job;
+    const attempt = { ...this.#hooks.attempt, number, ordinal, cancelled };
+    return (this.#executor.attemptAll as NonNullable<Executor['attemptAll']>)(tasks, attempt);
+  }
+
+  /** Makes a further call for tasks of a batch that failed, at the rates of calls. */
+  async #callAgain(jobs: readonly Job[]): Promise<BatchOutcome> {
+    const [{ lane }] = jobs as [Job, ...Job[]];
+    for (;;) {
+      const now = performance.now();
+      const wait = this.#limits.waitAgain(lane, now);
+      if (wait <= 0) {
+        this.#limits.called(lane, now);
+        return this.#call(jobs);
+      }
+      await sleep(Math.ceil(wait));
+    }
+  }
+
+  /** Gives up a task at once when it is cancelled; its batch goes on, unless all of its tasks are cancelled. */
+  #heed(job: Job, cancelled: AbortSignal): void {
+    const onCancel = (): void => {
+      if (!isUnderWay(job)) return;
+      this.#hooks.ended(job, { error: { code: 'CANCELLED', message: 'the task was cancelled' } });
+      this.#hooks.freed();
+    };
+    cancelled.addEventListener('abort', onCancel, { once: true });
+  }
+}
+
+/** Returns whether a task has not been given up. */
+function isUnderWay({ place }: Job): boolean {
+  return place >= 0;
+}

@@ -1,0 +1,134 @@
+import { describe, expect, test } from 'vitest';
+import { parsed } from '../../pipes/pipeline.ts';
+import { type Answering, serve } from '../../support/http-server.ts';
+import { sh } from '../../support/run.ts';
+
+const records = (count: number): string =>
+  Array.from({ length: count }, (_, i) => `{"uuid":"u${i}","n":${i},"big":1.50}\n`).join('');
+
+/** Runs task-exec --http for a server. Returns the rows by their `n`, and the requests. */
+async function run(answer: Answering, options: string, input = records(10)) {
+  const { url, seen } = await serve(answer);
+  const command = `task-exec --http --url ${url}/embed --backoff 1ms..2ms ${options}`;
+  const ended = await sh(command, { input });
+  const rows = parsed(ended.stdout).sort((a, b) => Number(a.n) - Number(b.n));
+  const errors = rows.map(({ run }) => Object(run).error?.message);
+  const json = rows.map(({ result }) => Object(result).json);
+  return { ...ended, rows, seen, errors, json };
+}
+
+/** Answers with JSON made of the items of a request. */
+function answers(make: (items: Record<string, number>[]) => unknown, status = 200): Answering {
+  return (response, { body }) => {
+    const made = make(JSON.parse(body));
+    response.writeHead(made instanceof Error ? 400 : status, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(made instanceof Error ? { error: made.message } : made));
+  };
+}
+
+const numbers = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+
+describe('--http --batch', () => {
+  test('posts the records as an array, and gives each task its item', async () => {
+    const { json, seen, stdout } = await run(
+      answers((items) => items.map(({ n }) => n)),
+      '--batch 4',
+    );
+    expect(json).toEqual(numbers);
+    expect(seen.map(({ method, body }) => [method, JSON.parse(body).length])).toEqual([
+      ['POST', 4],
+      ['POST', 4],
+      ['POST', 2],
+    ]);
+    expect(seen[0]?.headers['content-type']).toBe('application/json');
+    expect(seen[0]?.body).toContain('{"uuid":"u0","n":0,"big":1.50}');
+    expect(stdout).toContain('"type":"application/json","json":3}');
+  });
+
+  test('makes the items of --data, and reads those of the answer by --batch-answer', async () => {
+    const answer = answers((items) => ({ data: items.map((n) => ({ embedding: [n, 1] })) }));
+    const { json, seen } = await run(answer, `--batch 5 --data '{n}' --batch-answer 'data[].embedding'`);
+    expect(json[3]).toEqual([3, 1]);
+    expect(seen[1]?.body).toBe('[5,6,7,8,9]');
+  });
+
+  test.each([
+    [
+      'an object by uuid',
+      (items: Record<string, number>[]) => Object.fromEntries(items.map((one) => [one.uuid, one.n])),
+    ],
+    ['items with uuids, in any order', (items: Record<string, number>[]) => items.reverse()],
+  ])('takes %s', async (_, make) => {
+    const { json, stderr } = await run(answers(make), '--batch 5');
+    expect(json.map((one) => Object(one).n ?? one)).toEqual(numbers);
+    expect(stderr).toBe('task-exec: 10 done\n');
+  });
+
+  test('halves a batch that a server refuses: one task fails, with its own answer', async () => {
+    const answer = answers((items) => (items.some(({ n }) => n === 6) ? new Error('bad') : items));
+    const { errors, json, seen, stderr } = await run(answer, '--batch 10');
+    expect(stderr).toContain('9 done, 1 failed (HTTP_STATUS 400: 1)');
+    expect([errors[6], json[6]]).toEqual(['400 Bad Request', { error: 'bad' }]);
+    expect(seen.length).toBeLessThan(8);
+  });
+
+  // logstash-output-elasticsearch #1199, fluent-bit #10056: a request that is too large is sent again for ever.
+  test('halves a batch that is too large for its server', async () => {
+    const answer: Answering = (response, { body }) => {
+      const items = JSON.parse(body);
+      response.writeHead(items.length > 3 ? 413 : 200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(items));
+    };
+    expect((await run(answer, '--batch 10')).stderr).toBe('task-exec: 10 done\n');
+  });
+
+  test('does not send a request again whose answer does not match, or whose server gave no answer', async () => {
+    const short = await run(
+      answers((items) => items.slice(1).map(() => 1)),
+      '--batch 10',
+    );
+    expect([short.seen.length, short.errors[0]]).toEqual([1, expect.stringContaining('it has 9 items')]);
+    const cut = await run((response) => response.destroy(), '--batch 10');
+    expect(cut.seen.length).toBe(1);
+    expect(cut.stderr).toContain('10 failed');
+  });
+
+  test('retries a batch that a server puts off, as a whole, with another key if its tasks differ', async () => {
+    let count = 0;
+    const answer: Answering = (response, { body }) => {
+      response.writeHead(++count === 1 ? 429 : 200, {
+        'content-type': 'application/json',
+        'retry-after': '0',
+      });
+      response.end(body);
+    };
+    const { stderr, seen } = await run(answer, '--batch 10 --batch-wait 100ms --idempotency-header');
+    expect(stderr).toContain('10 done');
+    expect(seen.map(({ body }) => JSON.parse(body).length).reduce((sum, n) => sum + n)).toBe(20);
+    const keys = seen.map(({ headers, body }) => `${headers['idempotency-key']} ${body}`);
+    expect(new Set(keys.map((key) => key.split(' ')[0])).size).toBe(
+      new Set(keys.map((key) => key.slice(37))).size,
+    );
+  });
+
+  test('has only tasks of one address and one set of headers in a request', async () => {
+    const { url, seen } = await serve(answers((items) => items));
+    const input = numbers
+      .map((n) => `{"uuid":"u${n}","url":"${url}/${n % 2}","headers":{"X-T":"${n % 3}"},"n":${n}}\n`)
+      .join('');
+    await sh('task-exec --http --batch 10', { input });
+    expect(new Set(seen.map(({ url: path, headers }) => path + headers['x-t'])).size).toBe(seen.length);
+    expect(seen.length).toBe(6);
+  });
+
+  test.each([
+    ['--next link', 'cannot be combined'],
+    ['--body-dir out', 'cannot be combined'],
+    ['--body text', '--body text and --batch cannot be combined'],
+    ['--adaptive', 'cannot be combined'],
+    ["--batch-answer 'a['", '--batch-answer must be a JMESPath expression'],
+  ])('refuses %s', async (option, message) => {
+    const { stderr, code } = await sh(`task-exec --http --batch 2 ${option}`);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+  });
+});
