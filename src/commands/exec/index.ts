@@ -30,9 +30,11 @@ import type { StageHandle } from '../../stages/exec/cancels.ts';
 import { childQueue } from '../../stages/exec/child-queue.ts';
 import { exec } from '../../stages/exec/exec.ts';
 import { type ExecOptions, execOptions, OWN_EXEC_OPTIONS } from '../../stages/exec/exec-options.ts';
+import { laneBy, limitOptions } from '../../stages/exec/limits/index.ts';
 import { totalOf, totalOption } from '../../stages/load/total.ts';
 import { withSharedRate } from '../../stages/queue/shared-rate.ts';
 import { checkFiles, openFiles } from './exec-files.ts';
+import { openExecLimits } from './exec-limits.ts';
 import { closing, openShared } from './exec-queue.ts';
 import { openReporting, progressOf } from './exec-report.ts';
 import { offerRescue, outputFilter, WatchedInput } from './exec-rescue.ts';
@@ -45,6 +47,7 @@ const options = {
   ...{ jobs, keepOrder, as },
   timeout: timeoutOption,
   ...others,
+  ...limitOptions,
   shared: flag('with --host-rate and --queue: one rate for all machines together'),
   events: path('write a line for each change of state of a task, flow or atom to this file, as NDJSON'),
   report: value(
@@ -148,9 +151,15 @@ export const command: Command = defineCommand({
     const queues = await openShared(values, io).catch(closing(close));
     const waiting = { patience: values.patience, stopping, aborting };
     const notify = events?.notify;
-    const room = events?.room;
     const measures = values.report !== undefined;
     const setting = { timeout, revert, logDir, env, print, info, notify, version, stopping, measures };
+    const limits = openExecLimits({
+      ...values,
+      stopping,
+      info,
+      events: events?.room,
+      running: () => tasks.running,
+    });
     await io.guarded;
     const made = await executorFor({ ...values }, setting).catch(closing(close));
     const executor =
@@ -168,7 +177,8 @@ export const command: Command = defineCommand({
     });
     const given = {
       ...rest,
-      ...{ revert, notify, room, stopping, drains: true, aborting },
+      ...{ revert, notify, room: limits.room, stopping, drains: true, aborting, limits: limits.costs },
+      lane: values.lane === undefined ? undefined : laneBy(values.lane),
       control:
         io.onCancel === undefined
           ? undefined
@@ -190,7 +200,7 @@ export const command: Command = defineCommand({
     let written = 0;
     const shown = outputFilter(io);
     offerRescue(io, { tasks, input: watched, unfinished: values.unfinished, written: () => written });
-    io.progress(() => progressOf(tasks), total);
+    io.progress(() => ({ ...progressOf(tasks), notes: limits.notes }), total);
     stopping.addEventListener('abort', () => noteStop(io, tasks.running, values.grace), { once: true });
     try {
       try {
@@ -202,6 +212,7 @@ export const command: Command = defineCommand({
         }
         await queue?.close();
       } finally {
+        limits.close();
         await close();
         queues?.close();
       }
@@ -212,8 +223,8 @@ export const command: Command = defineCommand({
     }
     await reporting.ended(tasks.report(), rejects.count);
     if (rejects.count > 0 && progressOf(tasks).through === 0) info(NO_TASKS);
-    const { failed, passed, isReached } = tasks.counts;
-    return !isReached && failed + passed + rejects.count > 0 ? 1 : 0;
+    const { failed, passed, isReached, isOverBudget } = tasks.counts;
+    return !isReached && (isOverBudget || failed + passed + rejects.count > 0) ? 1 : 0;
   },
 });
 

@@ -9,6 +9,7 @@ const OUTCOMES: Readonly<Record<Report['outcome'], string>> = {
   complete: 'all input was processed',
   stopped: 'stopped before the end of the input',
   'max-failures': 'stopped by --max-failures',
+  budget: 'stopped by --budget',
   broken: 'ended by an error; the figures are those until then',
   running: 'still running',
 };
