@@ -28,8 +28,9 @@ export function costLines(costs: readonly CostReport[]): string[] {
   return inOrder.map((cost) => {
     const { name, spent, perSecond, quotas, budget, left } = cost;
     const parts = [`${name}: ${amountWords(spent)} spent, ${amountRate(perSecond)}`];
+    const each = cost.lanes.length > 1 ? ' in a lane' : '';
     for (const quota of quotas)
-      parts.push(`at most ${percentWords(quota.peak, quota.amount)} of ${quotaWords(quota)}`);
+      parts.push(`at most ${percentWords(quota.peak, quota.amount)} of ${quotaWords(quota)}${each}`);
     if (budget !== undefined) {
       const total = `${amountWords(budget.spent)} of ${amountWords(budget.amount)}`;
       parts.push(budget.isReached ? `the budget is used up (${total})` : `${total} of the budget`);

@@ -56,7 +56,8 @@ test('what killed processes spent of a budget is never forgotten, and the budget
     kills += children.length;
     const called = calledIn(cwd).reduce((sum, cost) => sum + cost, 0);
     const spent = spentIn(cwd);
-    if (spent < called) breaches.push({ kind: 'lost', words: `${spent} are in the file, ${called} were spent` });
+    if (spent < called)
+      breaches.push({ kind: 'lost', words: `${spent} are in the file, ${called} were spent` });
     // Killed attempts count with their estimates, and so do those that were claimed ahead.
     if (spent > called + kills * 10 * (10 + 20) + 1000)
       breaches.push({ kind: 'other', words: `${spent} are in the file, only ${called} were spent` });
@@ -67,7 +68,8 @@ test('what killed processes spent of a budget is never forgotten, and the budget
     if (code !== 1 || !/the budget is used up/.test(stderr))
       breaches.push({ kind: 'exit code', words: `${code}: ${stderr}` });
   const called = calledIn(cwd).reduce((sum, cost) => sum + cost, 0);
-  if (called > limit || spentIn(cwd) > limit) breaches.push({ kind: 'other', words: `${called} of ${limit}` });
+  if (called > limit || spentIn(cwd) > limit)
+    breaches.push({ kind: 'other', words: `${called} of ${limit}` });
   const figures = { kills, calls: calledIn(cwd).length };
   prove('two processes with one budget killed', { figures, breaches }, { kills: KILLS });
 }, 300_000);

@@ -31,7 +31,8 @@ function tooFull(calls: readonly Call[]): Breach[] {
   const breaches: Breach[] = [];
   for (let first = 0, next = 0, sum = 0; first < calls.length; first++) {
     const { at, cost } = calls[first] as Call;
-    for (; next < calls.length && (calls[next] as Call).at < at + WINDOW; next++) sum += (calls[next] as Call).cost;
+    for (; next < calls.length && (calls[next] as Call).at < at + WINDOW; next++)
+      sum += (calls[next] as Call).cost;
     if (sum > LIMIT * 1.000001) breaches.push({ kind: 'other', words: `${sum} in the window from ${at}` });
     sum -= cost;
   }

@@ -7,8 +7,8 @@ const ROUNDING = 1e-9;
 /** Time between two claims from which nothing is claimed ahead, in milliseconds. */
 const SELDOM = 50;
 
-/** Maximum number of attempts to claim ahead. */
-const MOST_AHEAD = 256;
+/** Part of a budget that is claimed ahead at most: a process that is killed has spent that much too much. */
+const MOST_AHEAD = 0.01;
 
 /**
  * Account of what may be spent in total. An estimate is held while its attempt runs, and replaced by the true cost. If
@@ -67,9 +67,15 @@ export class Budget {
     if (this.#file === undefined) return fits(wanted, this.limits);
     if (fits(wanted, this.#claimed)) return true;
     const isQuick = performance.now() - this.#claimedAt < SELDOM;
-    this.#ahead = isQuick ? Math.min(MOST_AHEAD, this.#ahead * 2 + 1) : 0;
+    this.#ahead = isQuick ? Math.min(this.#ahead * 2 + 1, this.#mostAhead(estimate)) : 0;
     const ahead = estimate.map((amount) => amount * this.#ahead);
     return (this.#ahead > 0 && this.#claim(plus(wanted, ahead))) || this.#claim(wanted);
+  }
+
+  /** Returns the number of attempts with such an estimate that may be claimed ahead. */
+  #mostAhead(estimate: Amounts): number {
+    const parts = this.limits.map((limit, i) => (limit * MOST_AHEAD) / (estimate[i] as number));
+    return Math.floor(Math.min(...parts));
   }
 
   /** Claims a sum, and takes the claim back if a limit would be exceeded. */
