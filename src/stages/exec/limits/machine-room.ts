@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { bytesText } from '../../../core/base/format.ts';
 import { type Load, runningProcesses } from './machine-load.ts';
 import { freeMemory } from './machine-memory.ts';
@@ -33,7 +34,7 @@ export class MachineRoom {
   #shortSince = 0;
   /** True if a message has named the shortage. */
   #isSaid = false;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #closed = new AbortController();
 
   constructor(limits: MachineLimits) {
     this.#limits = limits;
@@ -45,20 +46,14 @@ export class MachineRoom {
     if (now - this.#lookedAt >= OFTEN) this.#look(now);
     const { running, stopping } = this.#limits;
     if (stopping.aborted || (this.#shortage === undefined && running() < this.#most)) return undefined;
-    return new Promise((resolve) => {
-      const end = (): void => {
-        clearTimeout(this.#timer);
-        stopping.removeEventListener('abort', end);
-        resolve();
-      };
-      this.#timer = setTimeout(end, OFTEN);
-      stopping.addEventListener('abort', end);
-    });
+    return sleep(OFTEN, undefined, { signal: AbortSignal.any([stopping, this.#closed.signal]) }).catch(
+      () => {},
+    );
   }
 
-  /** Ends a wait. */
+  /** Ends all waits. */
   close(): void {
-    clearTimeout(this.#timer);
+    this.#closed.abort();
   }
 
   #look(now: number): void {
