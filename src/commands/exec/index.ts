@@ -32,9 +32,8 @@ import { exec } from '../../stages/exec/exec.ts';
 import { type ExecOptions, execOptions, OWN_EXEC_OPTIONS } from '../../stages/exec/exec-options.ts';
 import { laneBy, limitOptions } from '../../stages/exec/limits/index.ts';
 import { totalOf, totalOption } from '../../stages/load/total.ts';
-import { withSharedRate } from '../../stages/queue/shared-rate.ts';
 import { checkFiles, openFiles } from './exec-files.ts';
-import { openExecLimits } from './exec-limits.ts';
+import { openExecLimits, withShared } from './exec-limits.ts';
 import { closing, openShared } from './exec-queue.ts';
 import { openReporting, progressOf } from './exec-report.ts';
 import { offerRescue, outputFilter, WatchedInput } from './exec-rescue.ts';
@@ -48,7 +47,7 @@ const options = {
   timeout: timeoutOption,
   ...others,
   ...limitOptions,
-  shared: flag('with --host-rate and --queue: one rate for all machines together'),
+  shared: flag('with --queue: --host-rate and --quota count all machines together'),
   events: path('write a line for each change of state of a task, flow or atom to this file, as NDJSON'),
   report: value(
     'write a report of the run to this file: .json for data, .html for a page with plots',
@@ -162,10 +161,11 @@ export const command: Command = defineCommand({
     });
     await io.guarded;
     const made = await executorFor({ ...values }, setting).catch(closing(close));
+    const lane = values.lane === undefined ? undefined : laneBy(values.lane);
     const executor =
-      queues === undefined || !values.shared || values.hostRate === undefined
+      queues === undefined || !values.shared
         ? made
-        : withSharedRate(made, values.hostRate, queues, stopping);
+        : withShared(made, { ...values, queues, lane, model: limits.costs?.model, stopping });
     const queue = queues === undefined ? undefined : childQueue(queues.all);
     const watched = new WatchedInput();
     const chunks = io.stdin(stopping);
@@ -178,7 +178,7 @@ export const command: Command = defineCommand({
     const given = {
       ...rest,
       ...{ revert, notify, room: limits.room, stopping, drains: true, aborting, limits: limits.costs },
-      lane: values.lane === undefined ? undefined : laneBy(values.lane),
+      lane,
       control:
         io.onCancel === undefined
           ? undefined

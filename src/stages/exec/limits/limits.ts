@@ -7,6 +7,7 @@ import type { Budget } from './budget.ts';
 import type { Amounts, CostModel } from './cost-expressions.ts';
 import { LaneCosts } from './lane-costs.ts';
 import type { Quotas } from './quotas.ts';
+import { ToldLimits } from './server-limits.ts';
 
 /** Parts of which limits are made. */
 export interface LimitParts {
@@ -33,6 +34,7 @@ export class Limits {
   /** Lanes that wait for a running attempt to give some of the budget back. */
   readonly #held = new Set<Lane>();
   readonly #costs: LaneCosts;
+  readonly #told: ToldLimits;
   /** Sums of the estimates of the attempts in `#costs`. */
   readonly #estimated: number[];
   readonly #left: { tasks: number; readonly costs: number[] };
@@ -44,8 +46,14 @@ export class Limits {
     this.#parts = parts;
     const { names } = parts.model;
     this.#costs = new LaneCosts(names.length);
+    this.#told = new ToldLimits(names);
     this.#estimated = names.map(() => 0);
     this.#left = { tasks: 0, costs: names.map(() => 0) };
+  }
+
+  /** Costs of tasks. */
+  get model(): CostModel {
+    return this.#parts.model;
   }
 
   /** True if no more attempts start: a budget would be exceeded, or its file cannot be written. */
@@ -68,13 +76,14 @@ export class Limits {
     if ('code' in estimate) return 0; // it fails when it starts
     const { quotas } = this.#parts;
     const lane = job.home.key;
-    const wait = quotas.wait(lane, estimate, now);
+    const wait = Math.max(quotas.wait(lane, estimate, now), this.#told.wait(lane, estimate, now));
     if (wait > 0) return wait;
     if (!this.#take(estimate)) {
       this.#held.add(job.home);
       if (this.#charges.size === 0) this.#isOver = true;
       return Number.POSITIVE_INFINITY;
     }
+    this.#told.charge(lane, estimate);
     this.#charges.set(job, { estimate, places: quotas.charge(lane, estimate, now) });
     return 0;
   }
@@ -94,6 +103,7 @@ export class Limits {
     if (charge === undefined) return;
     this.#charges.delete(job);
     const { estimate, places } = charge;
+    if (outcome?.told !== undefined) this.#told.take(job.home.key, outcome.told, performance.now());
     const none = estimate.map(() => 0);
     const isFree = outcome === undefined || outcome.isStored === true;
     const real = isFree ? none : this.#parts.model.after(job.task, outcome, estimate);
