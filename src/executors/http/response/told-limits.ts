@@ -22,7 +22,7 @@ export const quotaHeaderOptions = {
     {
       defaultText: 'those of OpenAI and Anthropic',
       details:
-        'With --quota or --cost, a lane whose server has less left than the next task costs waits until the limit is reset. The default is x-ratelimit-remaining-{name},x-ratelimit-reset-{name} and anthropic-ratelimit-{name}-remaining,anthropic-ratelimit-{name}-reset. A reset may be in seconds, a time, or a duration such as 6m0s; it counts up to --max-retry-after.',
+        'With --quota or --cost, a lane whose server has less left than the next task costs waits until the limit is reset. The default is x-ratelimit-remaining-{name} with x-ratelimit-reset-{name}, and anthropic-ratelimit-{name}-remaining with anthropic-ratelimit-{name}-reset. A reset may be in seconds, a time, or a duration such as 6m0s; it counts up to --max-retry-after.',
     },
   ),
 };
