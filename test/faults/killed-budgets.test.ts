@@ -20,7 +20,7 @@ export default async ({ cost }) => {
 `;
 const OPTIONS = `--module m.mjs -j 10 --cost 'usd=result.cost || \`10\`' --budget-file spent`;
 
-/** Sum of the latest claims of all processes, read without the code under test. */
+/** Returns the sum of the latest claims of all processes, read without the code under test. */
 function spentIn(cwd: string): number {
   const latest = new Map<string, number>();
   for (const line of readFileSync(join(cwd, 'spent'), 'utf8').split('\n')) {

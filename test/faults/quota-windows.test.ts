@@ -58,7 +58,7 @@ test('no window of a real run has more than its quota, retries included', async 
   const breaches = [...lanes.values()].flatMap(tooFull);
   const time = (calls.at(-1) as Call).at - (calls[0] as Call).at;
   const used = calls.reduce((sum, { cost }) => sum + cost, 0);
-  // The account is no brake either: all but the last window of a lane is nearly full.
+  // The account does not brake either: all but the last window of a lane is nearly full.
   if (used < 0.7 * 2 * LIMIT * Math.floor(time / WINDOW))
     breaches.push({ kind: 'other', words: `only ${used} in ${time} ms: ${stderr}` });
   if (code !== 0) breaches.push({ kind: 'exit code', words: `${code}: ${stderr}` });

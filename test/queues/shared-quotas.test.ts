@@ -27,7 +27,7 @@ interface Call {
   readonly cost: number;
 }
 
-/** Largest sum of a lane in any window that begins with a call. */
+/** Returns the largest sum of a lane in any window that begins with a call. */
 function fullest(calls: readonly Call[]): number {
   const sums = calls.map(({ at, lane }, i) =>
     calls

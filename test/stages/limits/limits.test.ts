@@ -123,7 +123,7 @@ describe('budgets', () => {
   });
 });
 
-/** Sum of the latest claims in the file of a budget. */
+/** Returns the sum of the latest claims in the file of a budget. */
 function spent(cwd: string): number {
   const claims = new Map<string, number>();
   for (const line of readFileSync(join(cwd, 'spent'), 'utf8').split('\n'))

@@ -11,7 +11,7 @@ interface Start {
   readonly cost: number;
 }
 
-/** Largest sum of costs in any window, which begins with a start. */
+/** Returns the largest sum of costs in any window, which begins with a start. */
 function fullest(starts: readonly Start[]): number {
   const sums = starts.map(({ at }, i) =>
     starts.slice(i).reduce((sum, one) => sum + (one.at < at + PER ? one.cost : 0), 0),

@@ -13,7 +13,7 @@ interface Left {
 /** Limits that servers told in their answers, by lane. The latest answer counts, without what was started since. */
 export class ToldLimits {
   readonly #names: readonly string[];
-  /** What is left of each cost; undefined if nothing was told. */
+  /** Amounts that are left of each cost; undefined if the server named none. */
   readonly #lanes = new Map<string, (Left | undefined)[]>();
 
   constructor(names: readonly string[]) {
