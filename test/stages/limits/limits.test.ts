@@ -97,6 +97,23 @@ describe('budgets', () => {
     expect(lastLine(end)).toContain('2 of 2 of the budget');
   });
 
+  test('the forecast has the retries that tasks needed so far', async () => {
+    const cwd = freshFolder();
+    const module = `export default (_, { attempt }) => {
+  if (attempt < 2) throw Object.assign(new Error('again'), { retry: true });
+};`;
+    writeFileSync(join(cwd, 'r.mjs'), module);
+    const options = '-j 1 --backoff 1ms..1ms --budget usd=20 --cost usd=price';
+    const end = await sh(`task-exec --module r.mjs ${options}`, {
+      cwd,
+      input: lines(30, () => ({ price: 1 })),
+    });
+    const { SUCCESS = 0, PENDING = 0 } = states(end);
+    const left = Number(/about ([\d.]+) to finish/.exec(lastLine(end))?.[1]);
+    expect(SUCCESS).toBeGreaterThanOrEqual(9);
+    expect(left / PENDING).toBeCloseTo(20 / SUCCESS, 0);
+  });
+
   test('a file that is not a budget is refused and stays as it is', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'a.csv'), 'url\nhttp://h/\n');

@@ -35,7 +35,7 @@ export class Limits {
   readonly #held = new Set<Lane>();
   readonly #costs: LaneCosts;
   readonly #told: ToldLimits;
-  /** Sums of the estimates of the attempts in `#costs`. */
+  /** Sums of the estimates of the tasks in `#costs`, without their retries. */
   readonly #estimated: number[];
   readonly #left: { tasks: number; readonly costs: number[] };
   readonly #began = performance.now();
@@ -114,7 +114,7 @@ export class Limits {
     this.#settle(estimate, paid);
     if (isFree) return;
     this.#costs.add(job.home.key, paid);
-    if (paid === none) return;
+    if (paid === none || outcome.retry !== undefined) return; // the next attempt stands for the task in the forecast
     for (const [i, amount] of estimate.entries())
       this.#estimated[i] = (this.#estimated[i] as number) + amount;
   }
