@@ -10,7 +10,7 @@ import { until } from './support/until.ts';
 const ROWS = 150;
 const PRICE = 0.0000006;
 
-/** Chat service that refuses what is above its limit of tokens in a window, and sums up what it sells. */
+/** Starts a chat service that refuses one request in 20, and sums up the tokens that it sells. */
 async function chatService(): Promise<{ url: string; sold: () => number; answers: () => number }> {
   let sold = 0;
   let answers = 0;
