@@ -8,6 +8,10 @@ import { type Breach, prove, trials } from './support/report.ts';
 const RUN = trials(60_000, 3000);
 const WINDOW = trials(5000, 500);
 const LIMIT = 200;
+/** Largest cost of a task: a window may have one more than the limit. */
+const MOST = 37;
+/** Time by which a busy machine may delay a call after its start was counted, in milliseconds. */
+const DELAY = 50;
 
 interface Call {
   readonly at: number;
@@ -31,19 +35,19 @@ function tooFull(calls: readonly Call[]): Breach[] {
   const breaches: Breach[] = [];
   for (let first = 0, next = 0, sum = 0; first < calls.length; first++) {
     const { at, cost } = calls[first] as Call;
-    for (; next < calls.length && (calls[next] as Call).at < at + WINDOW; next++)
+    for (; next < calls.length && (calls[next] as Call).at < at + WINDOW - DELAY; next++)
       sum += (calls[next] as Call).cost;
-    if (sum > LIMIT * 1.000001) breaches.push({ kind: 'other', words: `${sum} in the window from ${at}` });
+    if (sum > LIMIT + MOST) breaches.push({ kind: 'other', words: `${sum} in the window from ${at}` });
     sum -= cost;
   }
   return breaches;
 }
 
-test('no window of a real run has more than its quota, retries included', async () => {
+test('no window of a real run has more than its quota and one task, retries included', async () => {
   const cwd = freshFolder();
   const count = Math.ceil((RUN / WINDOW) * (LIMIT / 20) * 2);
   const input = Array.from({ length: count }, (_, i) =>
-    JSON.stringify({ uuid: `u${i}`, lane: `l${i % 2}`, cost: 1 + ((i * 7) % 37), fails: i % 10 === 0 }),
+    JSON.stringify({ uuid: `u${i}`, lane: `l${i % 2}`, cost: 1 + ((i * 7) % MOST), fails: i % 10 === 0 }),
   );
   await sh(`cat > m.mjs`, { cwd, input: MODULE });
   const { stderr, code } = await sh(
