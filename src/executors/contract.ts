@@ -25,6 +25,8 @@ export interface Outcome {
   readonly isStored?: boolean;
   /** Time for which nothing more starts in the lane, in milliseconds: a limit of its server is used up. */
   readonly pause?: number;
+  /** Limits that the server told, for the lane of the task. */
+  readonly told?: readonly ToldLimit[];
   /** Present if the attempt has not ended: the rest of it waits for a lane. Besides it, only `pause` counts. */
   readonly moved?: Move;
 }
@@ -43,6 +45,16 @@ export interface WholeOutcome {
    * the outcome asks for are used up; or `never`, because the call may have done its work.
    */
   readonly halves: 'now' | 'later' | 'never';
+}
+
+/** Limit of a server, as of an answer. */
+export interface ToldLimit {
+  /** Name of the cost that it limits, such as `tokens`. */
+  readonly name: string;
+  /** Amount that is left. */
+  readonly left: number;
+  /** Time until it is reset, in milliseconds. */
+  readonly wait: number;
 }
 
 /** Rest of an attempt, which waits until a lane has room: a redirect to another host, for example. */

@@ -39,10 +39,12 @@ const kinds: Readonly<Record<string, Kind>> = {
     make: async (values, setting) => {
       const { http, fromValues } = await import('./http/index.ts');
       const { jobs, perHost = jobs } = values as { readonly jobs?: number; readonly perHost?: number };
+      const { quota = [], cost = [] } = values as { readonly quota?: unknown[]; readonly cost?: unknown[] };
       const { info } = setting; // not for ctx.fetch, whose options are sent to threads
       return http({
         ...fromValues(values as OptionValues<typeof httpOptions>, setting),
         connections: perHost,
+        followsLimits: quota.length + cost.length > 0,
         info,
       });
     },

@@ -177,11 +177,38 @@ export interface Consumer {
   close(): Promise<void>;
 }
 
+/** Cost of an attempt in a quota that machines share. */
+export interface QuotaCharge {
+  readonly name: string;
+  /** Limit and window. */
+  readonly rate: Rate;
+  readonly cost: number;
+}
+
+/** Answer to a charge. */
+export interface QuotaAnswer {
+  /** Time until it is worth asking again, in milliseconds; 0 if the charges were made. */
+  readonly wait: number;
+  /** Place of each charge, for `correct`; none if there is a wait. */
+  readonly places: readonly string[];
+}
+
+/** Correction of a charge. */
+export interface QuotaCorrection extends Omit<QuotaCharge, 'cost'> {
+  readonly place: string;
+  /** Amount to charge, or to give back if it is negative. */
+  readonly difference: number;
+}
+
 /** Several queues over one connection. */
 export interface Queues {
   readonly all: readonly Queue[];
   readonly place: string;
   /** Reserves the next start of a lane whose rate all machines share. Returns the time until then, in milliseconds. */
   turn(lane: string, rate: Rate): Promise<number>;
+  /** Charges the costs of an attempt to a lane whose quotas all machines share, if there is room for them. */
+  charge(lane: string, asker: string, charges: readonly QuotaCharge[]): Promise<QuotaAnswer>;
+  /** Corrects the charges of an attempt. */
+  correct(lane: string, corrections: readonly QuotaCorrection[]): Promise<void>;
   close(): void;
 }

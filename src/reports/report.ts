@@ -1,5 +1,6 @@
 import type { AtomTime } from '../core/base/call-times.ts';
 import type { Bin } from '../core/base/histogram.ts';
+import type { CostReport } from './cost-report.ts';
 
 /** Report of a run, as `--report FILE.json` writes it. Times are in milliseconds unless stated otherwise. */
 export interface Report {
@@ -13,11 +14,11 @@ export interface Report {
   /** Duration of the run. */
   readonly ms: number;
   /**
-   * End of the run: `complete` at the end of input; `stopped` by a signal or by the work; `max-failures`; or `broken`
+   * End of the run: `complete` at the end of input; `stopped` by a signal or by the work; `max-failures`; `budget`; or `broken`
    * by an error, for example because the reader of the output left: the figures are those until then. `running` if the
    * run has not ended.
    */
-  readonly outcome: 'complete' | 'stopped' | 'max-failures' | 'broken' | 'running';
+  readonly outcome: 'complete' | 'stopped' | 'max-failures' | 'budget' | 'broken' | 'running';
   readonly tasks: TaskCounts;
   /** Attempts beyond the first. */
   readonly retries: number;
@@ -33,6 +34,8 @@ export interface Report {
   readonly otherHosts?: HostCounts;
   /** Times of the atoms of flows, by name, the longest total first; absent if there are none. At most 1,000, and `OTHER`. */
   readonly atoms?: readonly AtomTime[];
+  /** Costs of tasks, by name; absent without `--cost` and `--quota`. */
+  readonly costs?: readonly CostReport[];
 }
 
 /** Numbers of tasks by outcome. */

@@ -1,5 +1,6 @@
 import { counted, number } from '../core/base/format.ts';
 import { escapeControls } from '../core/base/terminal-text.ts';
+import { costLines } from './cost-words.ts';
 import { clipped } from './failure-codes.ts';
 import type { Host, Report } from './report.ts';
 import { durationWords, rateWords } from './report-words.ts';
@@ -47,7 +48,7 @@ export function summaryLines(
   }
   if (again !== undefined && tasks.failed + tasks.pending > 0)
     lines.push(`to run the rest again, pipe it into: ${again}`);
-  return lines;
+  return [...lines, ...costLines(report.costs ?? [])];
 }
 
 /** Returns the outcome of the tasks in a few words. */
@@ -93,7 +94,7 @@ function countsLine({ tasks, retries, causes, outcome }: Report, unfinished: str
   const where = unfinished === undefined ? '' : `, in ${unfinished}`;
   if (pending > 0) parts.push(`${number(pending)} not finished${where}`);
   if (rejected > 0) parts.push(counted(rejected, 'bad line'));
-  if (outcome === 'max-failures') parts.push('stopped by --max-failures');
+  if (outcome === 'max-failures' || outcome === 'budget') parts.push(`stopped by --${outcome}`);
   return parts.join(', ');
 }
 

@@ -52,6 +52,7 @@ const OTHERS = new Set([
     'EXISTS',
     'HDEL',
     'HEXISTS',
+    ...['HGETALL', 'HMGET', 'PEXPIRE', 'PTTL'],
     'HGET',
     'HINCRBY',
     'HINCRBYFLOAT',

@@ -33,7 +33,10 @@ export function wordsOf(view: View): string {
   const share = shareOf(view);
   const all = total === undefined ? '' : ` of ${number(total)}`;
   const percent = share === undefined ? [] : [`${percentOf(share)}${all}`];
-  return [...countsOf(progress).map(({ text }) => text), ...percent, ...speedOf(speed, view)].join(', ');
+  const notes = progress.notes?.(share) ?? [];
+  return [...countsOf(progress).map(({ text }) => text), ...percent, ...speedOf(speed, view), ...notes].join(
+    ', ',
+  );
 }
 
 /**
@@ -46,6 +49,7 @@ export function lineOf(name: string, view: View, { columns, colours }: LineStyle
     ...(share === undefined ? [] : [{ text: percentOf(share), rank: 2 }]),
     ...countsOf(view.progress),
     ...speedOf(view.speed, view).map((text, i) => ({ text, rank: 3 - i * 2 })),
+    ...(view.progress.notes?.(share) ?? []).map((text, i) => ({ text, rank: 4 + i })),
   ];
   const label = `${name}: `;
   let room = columns;

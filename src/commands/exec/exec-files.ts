@@ -24,7 +24,7 @@ export interface Files {
 
 /** Options that name files or folders which a run writes. */
 const WRITTEN = [
-  ...['rejects', 'events', 'unfinished', 'spool', 'flowLog', 'report'],
+  ...['rejects', 'events', 'unfinished', 'spool', 'flowLog', 'report', 'budgetFile'],
   ...['cookies', 'cache', 'bodyDir', 'logDir'],
 ];
 /** Options that name files which a run only reads. */

@@ -9,6 +9,7 @@ import { type connectionOptions, namesOf, settingsOf } from '../../queues/option
 export interface QueueValues extends OptionValues<typeof connectionOptions> {
   readonly shared: boolean;
   readonly hostRate: Rate | undefined;
+  readonly quota: readonly unknown[];
   readonly spool: string | undefined;
   readonly module?: unknown;
   readonly http?: unknown;
@@ -30,7 +31,7 @@ export function closing(close: () => Promise<void>): (error: unknown) => Promise
  * @throws {TaskpipeError} `USAGE` if options are missing or exclude each other
  */
 export async function openShared(values: QueueValues, io: Io): Promise<Queues | undefined> {
-  const { queue, shared, hostRate, module, next, spool } = values;
+  const { queue, shared, hostRate, quota, module, next, spool } = values;
   const finds = module !== undefined || next !== undefined;
   const fail = (words: string): never => {
     throw new TaskpipeError('USAGE', words);
@@ -39,8 +40,8 @@ export async function openShared(values: QueueValues, io: Io): Promise<Queues | 
     if (values.http === true && next === undefined && io.typed.has(key))
       fail(`--${key} has no effect on --http without --next`);
   }
-  if (shared && (hostRate === undefined || !queue))
-    fail('--shared needs --host-rate, as in 5/s, and --queue, the Redis that counts for all');
+  if (shared && ((hostRate === undefined && quota.length === 0) || !queue))
+    fail('--shared needs --host-rate, as in 5/s, or --quota, and --queue, the Redis that counts for all');
   if (!queue || (!finds && !shared)) return undefined;
   if (spool !== undefined) fail('--spool and --queue both take the tasks that work adds; give one');
   return openQueues(queue, !finds ? [] : namesOf(values.name), settingsOf(values, io));

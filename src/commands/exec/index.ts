@@ -31,9 +31,10 @@ import type { StageHandle } from '../../stages/exec/cancels.ts';
 import { childQueue } from '../../stages/exec/child-queue.ts';
 import { exec } from '../../stages/exec/exec.ts';
 import { type ExecOptions, execOptions, OWN_EXEC_OPTIONS } from '../../stages/exec/exec-options.ts';
+import { laneBy, limitOptions } from '../../stages/exec/limits/index.ts';
 import { totalOf, totalOption } from '../../stages/load/total.ts';
-import { withSharedRate } from '../../stages/queue/shared-rate.ts';
 import { checkFiles, openFiles } from './exec-files.ts';
+import { openExecLimits, withShared } from './exec-limits.ts';
 import { closing, openShared } from './exec-queue.ts';
 import { openReporting, progressOf } from './exec-report.ts';
 import { offerRescue, outputFilter, WatchedInput } from './exec-rescue.ts';
@@ -46,7 +47,8 @@ const options = {
   ...{ jobs, keepOrder, as },
   timeout: timeoutOption,
   ...others,
-  shared: flag('with --host-rate and --queue: one rate for all machines together'),
+  ...limitOptions,
+  shared: flag('with --queue: --host-rate and --quota count all machines together'),
   events: path('write a line for each change of state of a task, flow or atom to this file, as NDJSON'),
   report: value(
     'write a report of the run to this file: .json for data, .html for a page with plots',
@@ -151,15 +153,22 @@ export const command: Command = defineCommand({
     const queues = await openShared(values, io).catch(closing(close));
     const waiting = { patience: values.patience, stopping, aborting };
     const notify = events?.notify;
-    const room = events?.room;
     const measures = values.report !== undefined;
     const setting = { timeout, revert, logDir, env, print, info, notify, version, stopping, measures };
+    const limits = openExecLimits({
+      ...values,
+      stopping,
+      info,
+      events: events?.room,
+      running: () => tasks.running,
+    });
     await io.guarded;
     const made = await executorFor({ ...values }, setting).catch(closing(close));
+    const lane = values.lane === undefined ? undefined : laneBy(values.lane);
     const executor =
-      queues === undefined || !values.shared || values.hostRate === undefined
+      queues === undefined || !values.shared
         ? made
-        : withSharedRate(made, values.hostRate, queues, stopping);
+        : withShared(made, { ...values, queues, lane, model: limits.costs?.model, stopping });
     const queue = queues === undefined ? undefined : childQueue(queues.all);
     const watched = new WatchedInput();
     const chunks = io.stdin(stopping);
@@ -172,7 +181,8 @@ export const command: Command = defineCommand({
     const given = {
       ...rest,
       ...(values.batch === undefined && NO_BATCH),
-      ...{ revert, notify, room, stopping, drains: true, aborting },
+      ...{ revert, notify, room: limits.room, stopping, drains: true, aborting, limits: limits.costs },
+      lane,
       control:
         io.onCancel === undefined
           ? undefined
@@ -194,7 +204,7 @@ export const command: Command = defineCommand({
     let written = 0;
     const shown = outputFilter(io);
     offerRescue(io, { tasks, input: watched, unfinished: values.unfinished, written: () => written });
-    io.progress(() => progressOf(tasks), total);
+    io.progress(() => ({ ...progressOf(tasks), notes: limits.notes }), total);
     stopping.addEventListener('abort', () => noteStop(io, tasks.running, values.grace), { once: true });
     try {
       try {
@@ -206,6 +216,7 @@ export const command: Command = defineCommand({
         }
         await queue?.close();
       } finally {
+        limits.close();
         await close();
         queues?.close();
       }
@@ -216,8 +227,8 @@ export const command: Command = defineCommand({
     }
     await reporting.ended(tasks.report(), rejects.count);
     if (rejects.count > 0 && progressOf(tasks).through === 0) info(NO_TASKS);
-    const { failed, passed, isReached } = tasks.counts;
-    return !isReached && failed + passed + rejects.count > 0 ? 1 : 0;
+    const { failed, passed, isReached, isOverBudget } = tasks.counts;
+    return !isReached && (isOverBudget || failed + passed + rejects.count > 0) ? 1 : 0;
   },
 });
 

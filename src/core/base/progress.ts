@@ -14,6 +14,8 @@ export interface Progress {
   readonly counts: readonly Count[];
   /** Number of bytes that were written so far, for work whose tasks may be long. */
   readonly bytes?: number | undefined;
+  /** Returns what else to show, in ASCII, the most important first. @param share fraction of all tasks, if known */
+  readonly notes?: ((share?: number) => readonly string[]) | undefined;
   /** Fraction of all tasks, from 0 to 1, if the stage knows it. */
   readonly share?: number | undefined;
 }

@@ -7,6 +7,11 @@ export class Fifo<T extends object> {
     return this.#items.length - this.#head;
   }
 
+  /** Item that `shift` returns next. */
+  get first(): T | undefined {
+    return this.#items[this.#head];
+  }
+
   push(item: T): void {
     this.#items.push(item);
   }

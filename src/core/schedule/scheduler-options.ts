@@ -1,4 +1,5 @@
 import type { Task } from '../record/task.ts';
+import type { Job } from './lanes/lane.ts';
 import type { Rate } from './rate.ts';
 
 /** Finished tasks that are held back. */
@@ -24,6 +25,11 @@ export interface SchedulerOptions {
   readonly window: number;
   /** Tasks that are finished and still held back for `--keep-order`; they count against the window. */
   readonly held?: Held | undefined;
+  /**
+   * Called with the job that is next in its lane. Returns 0 if it starts now, else the time to wait in milliseconds, also
+   * infinity: set `heldUntil` of the lane to 0 to have it asked again. Default: nothing waits.
+   */
+  readonly gate?: ((job: Job, now: number) => number) | undefined;
   /** Called when there may be a job to take again, and when all jobs are finished. */
   readonly onReady: () => void;
 }

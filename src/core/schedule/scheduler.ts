@@ -45,7 +45,8 @@ export class Scheduler {
     this.#fairShare = new FairShare(options);
     this.#ahead = new ReadAhead(options);
     this.#alarm = new DeadlineTimer(options.onReady);
-    this.#isTimed = options.rate !== undefined || options.hostRate !== undefined;
+    this.#isTimed =
+      options.rate !== undefined || options.hostRate !== undefined || options.gate !== undefined;
     this.#pacer = options.rate === undefined ? undefined : new Pacer(options.rate);
     this.input = this.#readAll(batches).finally(() => this.#end());
     this.input.catch(() => {}); // the caller awaits it later
@@ -225,7 +226,7 @@ export class Scheduler {
     // #start puts a lane at the end again if it has more.
     for (let lane = this.#turns.next(); lane !== undefined; lane = this.#turns.next()) {
       if (lane.length === 0 || lane.running >= Math.min(this.#share(), lane.most)) continue;
-      const laneWait = this.#isTimed ? lane.wait(now) : 0;
+      const laneWait = this.#isTimed ? this.#waitOf(lane, now) : 0;
       if (laneWait > 0) {
         this.#turns.wait(lane);
         continue;
@@ -235,6 +236,16 @@ export class Scheduler {
     const next = this.#turns.nextTime(now);
     if (next < Number.POSITIVE_INFINITY) this.#alarm.set(next);
     return undefined;
+  }
+
+  /** Returns the time until the next job of a lane may start, in milliseconds. */
+  #waitOf(lane: Lane, now: number): number {
+    const wait = lane.wait(now);
+    const { gate } = this.#options;
+    if (wait > 0 || gate === undefined) return wait;
+    const held = gate(lane.first as Job, now);
+    if (held > 0) lane.heldUntil = now + held;
+    return held;
   }
 
   #start(lane: Lane, now: number): Job {

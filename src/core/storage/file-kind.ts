@@ -23,7 +23,7 @@ const FORMATTED = /^(?:\[|\{\s*\n)/;
 const CRASHED = /^\{(?:\0|$)/;
 
 /** Kind of a file that only taskpipe appends to. */
-export type AppendedKind = 'ledger' | 'spool' | 'flow log';
+export type AppendedKind = 'ledger' | 'spool' | 'flow log' | 'budget';
 
 /** Returns the first line of a file that says its kind. */
 export function headerOf(kind: AppendedKind): string {
@@ -98,12 +98,13 @@ export function assertOwnContent(path: string, what: AppendedKind): void {
 
 /** Returns whether more than a first line was written that a crash may have torn. */
 function isWhole(start: string, what: AppendedKind): boolean {
-  return what === 'spool' ? !headerOf(what).startsWith(start) : start.includes('\n');
+  const hasShortLines = what === 'spool' || what === 'budget';
+  return hasShortLines ? !headerOf(what).startsWith(start) : start.includes('\n');
 }
 
 /** Returns whether a file of this kind with this beginning would have a header. */
 function hasHeader(what: AppendedKind, found: string): boolean {
-  return what === 'flow log' || (what === 'spool' && !isOldSpool(found));
+  return what === 'flow log' || what === 'budget' || (what === 'spool' && !isOldSpool(found));
 }
 
 /** Returns how to restore a file of records that was saved as formatted JSON, as an array, or on one line. */
@@ -117,7 +118,7 @@ export function asLines(path: string, start: string): string {
  * when it is opened: a device may have no end.
  * @throws {TaskpipeError} `USAGE` if it is not a file; `DATA` or `IO` as `assertOwnContent`
  */
-export function assertOwnFile(path: string, what: 'spool' | 'flow log'): void {
+export function assertOwnFile(path: string, what: 'spool' | 'flow log' | 'budget'): void {
   modeOf(path);
   assertOwnContent(path, what);
 }

@@ -25,6 +25,7 @@ import type { BodyPlace, BodyPlaces } from './response/files/body-places.ts';
 import { createJudge } from './response/http-outcome.ts';
 import { metaRefresh } from './response/meta-refresh.ts';
 import { pauseOf } from './response/retry-after.ts';
+import { toldLimitsBy } from './response/told-limits.ts';
 
 export { fromValues, type HttpOptions, httpOptions } from './options.ts';
 
@@ -141,6 +142,7 @@ function loopSettings(options: HttpOptions): Omit<RequestLoop, 'client' | 'judge
     keeps: keptHeaders(options),
     sendsKey: options.idempotencyHeader ?? false,
     pauseOf: (answer) => pauseOf(answer, maxRetryAfter),
+    toldBy: options.followsLimits ? toldLimitsBy(options.quotaHeaders, maxRetryAfter) : undefined,
     metaOf: options.followMeta ? metaRefresh : undefined,
     keepsRedirects: options.redirects ?? false,
   };

@@ -27,6 +27,7 @@ import { METHODS, toMethod } from './request/build-request.ts';
 import type { BodyMode } from './response/body.ts';
 import { compileRegex, compileStatuses } from './response/expect.ts';
 import { retryOptions } from './response/retry-options.ts';
+import { quotaHeaderOptions } from './response/told-limits.ts';
 import { toNetworks, toServers } from './transport/names/addresses.ts';
 import { routeOptions } from './transport/routes/route-options.ts';
 
@@ -124,6 +125,7 @@ export const httpOptions = {
       'A 429 or 503 pauses all requests to its host for as long as Retry-After or a RateLimit header says, at most this. Without such a header the pause doubles with each refusal, from the minimum of --backoff to its maximum. A rate limit with nothing left (RateLimit, RateLimit-Remaining, X-RateLimit-Remaining) pauses its host until it is reset, whatever the status.',
   }),
   ...retryOptions,
+  ...quotaHeaderOptions,
   ...pageOptions,
   /** JMESPath expression that must be true of the body. */
   expectJson: text('JMESPath expression that must be true of the body', {
@@ -224,7 +226,7 @@ export const TASK_HTTP_OPTIONS: readonly (keyof typeof httpOptions)[] = [
   ...(['url', 'expectStatus', 'expectJson', 'expectBody', 'body', 'bodyDir', 'headers'] as const),
   ...(['idempotencyHeader', 'maxRetryAfter', 'printCurl'] as const),
   ...(['data', 'form', 'bodyFile', 'retryStatus', 'noRetryStatus', 'redirects', 'followMeta'] as const),
-  ...(['next', 'maxPages', 'batchAnswer'] as const),
+  ...(['next', 'maxPages', 'batchAnswer', 'quotaHeaders'] as const),
 ];
 
 /** Options of `http()` that the command does not have, or has in another form. */
@@ -238,6 +240,8 @@ interface OwnHttpOptions {
   readonly connections?: number | undefined;
   /** Maximum number of tasks of one request; its body is an array. Default: each request is for one task. */
   readonly batch?: number | undefined;
+  /** True if the stage limits what tasks cost, so that it follows the limits of `quotaHeaders`. */
+  readonly followsLimits?: boolean | undefined;
   /** Called with each request as a curl command line. */
   readonly printCurl?: ((line: string) => void) | undefined;
   /** Called with messages for people, such as that a proxy rests, or that pages lead back to an earlier one. */

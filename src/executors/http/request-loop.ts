@@ -1,5 +1,5 @@
 import type { Task } from '../../core/record/task.ts';
-import type { Attempt, Move, Outcome } from '../contract.ts';
+import type { Attempt, Move, Outcome, ToldLimit } from '../contract.ts';
 import type { Request } from './request/build-request.ts';
 import { type HttpRequest, isRedirect, nextHop } from './request/redirect.ts';
 import type { Again, Judge } from './response/http-outcome.ts';
@@ -25,6 +25,8 @@ export interface RequestLoop {
   readonly lenient: boolean;
   /** Longest time without a byte, in milliseconds. */
   readonly idle?: number | undefined;
+  /** Returns the limits that an answer tells. Default: they are not followed. */
+  readonly toldBy?: ((answer: Answer) => readonly ToldLimit[]) | undefined;
   /** Returns the url that a page leads to. Default: pages lead nowhere. */
   readonly metaOf?: ((answer: Answer, url: string) => string | undefined) | undefined;
   /** True if the result has the chain of redirects. */
@@ -93,7 +95,8 @@ async function travel(
       if (isFault(answer)) return failed(answer, again);
       const pause = visitor.pauseOf?.(answer);
       const next = nextOf(visitor, hop, answer, chain.length);
-      if (next === undefined) return ended(visitor, judge(task, hop, answer, again), chain, pause);
+      if (next === undefined)
+        return withTold(visitor, answer, ended(visitor, judge(task, hop, answer, again), chain, pause));
       if (isFault(next)) {
         const { result } = await judge(task, hop, answer, again);
         return ended(visitor, { ...(result && { result }), ...failed(next, again) }, chain, pause);
@@ -166,6 +169,17 @@ function ended(
       ...(pause !== undefined && retry?.pauseLane !== true && { pause }),
     };
   });
+}
+
+/** Returns the outcome with the limits that the answer tells, if they are followed. */
+function withTold(
+  { toldBy }: RequestLoop,
+  answer: Answer,
+  outcome: Outcome | Promise<Outcome>,
+): Outcome | Promise<Outcome> {
+  if (toldBy === undefined) return outcome;
+  const told = toldBy(answer);
+  return told.length === 0 ? outcome : Promise.resolve(outcome).then((made) => ({ ...made, told }));
 }
 
 function tooMany(follow: number, { target }: HttpRequest): HttpFault {

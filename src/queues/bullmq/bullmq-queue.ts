@@ -6,6 +6,7 @@ import { jobIdOf, queueKeyTypes, readToken, repeatsKey, stopsKey } from '../job-
 import { type Bull, backendOf } from './bull.ts';
 import { openConsumer } from './bullmq-consume.ts';
 import { deadTasks, retryDead } from './bullmq-dead.ts';
+import { chargeQuotas, correctQuotas } from './bullmq-quota.ts';
 import { pushWithRepeats } from './bullmq-repeat.ts';
 import { Settlement } from './bullmq-settle.ts';
 import { causesOf, latencyOf, sizeOf, workersOf } from './bullmq-size.ts';
@@ -29,6 +30,8 @@ export async function openBullQueues(
     all: names.map((name) => bullQueue(name, link)),
     place: address.place,
     turn: (lane, rate) => link.run(() => takeTurn(link, lane, rate)),
+    charge: (lane, asker, charges) => link.run(() => chargeQuotas(link, lane, asker, charges)),
+    correct: (lane, corrections) => link.run(() => correctQuotas(link, lane, corrections)),
     close: () => link.close(),
   };
 }

@@ -2,6 +2,7 @@ import { number } from '../../core/base/format.ts';
 import type { Report } from '../report.ts';
 import { durationWords, percentWords, rateWords } from '../report-words.ts';
 import { endedOf, headline } from '../summary.ts';
+import { costsSection } from './costs-section.ts';
 import { type Markup, type MarkupContent, markup } from './markup.ts';
 import { atomsSection, causesSection, hostsSection, latencySection, throughputSection } from './sections.ts';
 
@@ -9,18 +10,20 @@ const OUTCOMES: Readonly<Record<Report['outcome'], string>> = {
   complete: 'all input was processed',
   stopped: 'stopped before the end of the input',
   'max-failures': 'stopped by --max-failures',
+  budget: 'stopped by --budget',
   broken: 'ended by an error; the figures are those until then',
   running: 'still running',
 };
 
 /** Returns the content of the page, without the plots. */
 export function contentOf(report: Report): Markup {
-  const { program = 'taskpipe', command, started, ms, outcome, hosts, causes, atoms } = report;
+  const { program = 'taskpipe', command, started, ms, outcome, hosts, causes, atoms, costs } = report;
   const when = started.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
   const sections = [throughputSection(report), latencySection(report)];
   if (causes.length > 0) sections.push(causesSection(report));
   if (hosts.length > 0) sections.push(hostsSection(report));
   if (atoms !== undefined) sections.push(atomsSection(atoms));
+  if (costs !== undefined) sections.push(costsSection(costs));
   return markup`<main>
 <header>
 <p class="kind">${program}</p>

@@ -151,7 +151,7 @@ function keyOf(kind: string, words: string): Markup {
 }
 
 /** Returns a table whose rows beyond the first ones are collapsed. */
-function long(caption: string, headings: readonly string[], rows: readonly MarkupContent[][]): Markup {
+export function long(caption: string, headings: readonly string[], rows: readonly MarkupContent[][]): Markup {
   const open = table(headings, rows.slice(0, OPEN_ROWS), caption);
   if (rows.length <= OPEN_ROWS) return open;
   return markup`${open}${folded(`${caption}: ${number(rows.length - OPEN_ROWS)} more`, table(headings, rows.slice(OPEN_ROWS)))}`;

@@ -20,6 +20,7 @@ export class Account {
     ...{ succeeded: 0, failed: 0, pending: 0, passed: 0, retries: 0, reverted: 0, added: 0, known: 0 },
     causes: new Map(),
     hasTooManyFailures: false,
+    isOverBudget: false,
     isReached: false,
   };
   readonly #options: ExecOptions;
@@ -114,8 +115,9 @@ export class Account {
 
   /** Sets the outcome and the end time of the stage, unless they are set already. */
   over(outcome: Report['outcome']): void {
-    const isTooMuch = outcome === 'stopped' && this.counts.hasTooManyFailures;
-    this.#over ??= { outcome: isTooMuch ? 'max-failures' : outcome, at: steadyNow() };
+    const { hasTooManyFailures, isOverBudget } = this.counts;
+    const why = hasTooManyFailures ? 'max-failures' : isOverBudget ? 'budget' : 'stopped';
+    this.#over ??= { outcome: outcome === 'stopped' ? why : outcome, at: steadyNow() };
   }
 
   /** Returns the report of the run so far. */

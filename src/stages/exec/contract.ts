@@ -18,6 +18,8 @@ export interface ExecCounts {
   readonly causes: Map<string, number>;
   /** True if `maxFailures` stopped the stage. */
   hasTooManyFailures: boolean;
+  /** True if the stage stopped because a budget was used up. */
+  isOverBudget: boolean;
   /** True if `halt` ended the stage because enough tasks succeeded. */
   isReached: boolean;
 }

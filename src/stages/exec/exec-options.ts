@@ -13,6 +13,7 @@ import type { StageHandle } from './cancels.ts';
 import type { ChildrenOptions } from './children.ts';
 import { type Halt, type Limit, toHalt, toLimit } from './halt.ts';
 import { toJobs } from './jobs.ts';
+import type { Limits } from './limits/index.ts';
 
 /** Default values. Times are in milliseconds. */
 export const DEFAULTS: Readonly<{ jobs: number; retries: number; backoff: Backoff; grace: number }> = {
@@ -120,6 +121,10 @@ interface OwnExecOptions extends ExecHooks {
   readonly room?: (() => Promise<void> | undefined) | undefined;
   /** Options for tasks that the work finds: where they are kept, and which are finished. */
   readonly children?: ChildrenOptions | undefined;
+  /** Limits of what tasks may cost; the stage closes them. The command makes them of its options. */
+  readonly limits?: Limits | undefined;
+  /** Returns the lane of a task, in which limits count. Default: as the work says, for HTTP the origin. */
+  readonly lane?: ((task: Task) => string) | undefined;
   /** Signal to start no more tasks. Tasks that were read and are not finished come out as PENDING. */
   readonly stopping?: AbortSignal | undefined;
   /**
@@ -142,6 +147,8 @@ export const OWN_EXEC_OPTIONS: Names<OwnExecOptions> = {
   control: true,
   room: true,
   children: true,
+  limits: true,
+  lane: true,
   stopping: true,
   drains: true,
   aborting: true,

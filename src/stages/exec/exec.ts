@@ -18,6 +18,7 @@ import type { ExecCounts } from './contract.ts';
 import { checkExecOptions, DEFAULTS, type ExecHooks, type ExecOptions } from './exec-options.ts';
 import { isToRevert } from './finished-record.ts';
 import { type Halt, isReached } from './halt.ts';
+import type { Limits } from './limits/index.ts';
 
 export type { ExecCounts } from './contract.ts';
 export type { ExecOptions } from './exec-options.ts';
@@ -95,7 +96,10 @@ class ExecStage {
   readonly #executor: Executor;
   readonly #options: ExecOptions;
   readonly #outlet = new OutputBatcher({
-    onRoom: () => this.#startJobs(),
+    onRoom: () => {
+      this.#onRoom?.();
+      this.#startJobs();
+    },
     isBusy: () => this.#running.size > 0,
   });
   readonly #order: ReorderBuffer | undefined;
@@ -121,6 +125,8 @@ class ExecStage {
   /** Batch of the input that the scheduler gets next, or has. */
   #coming: readonly Task[] = [];
   #isAbandoned = false;
+  /** Called when the output has room, if the rest of the input waits for it. */
+  #onRoom: (() => void) | undefined;
   #scheduler: Scheduler | undefined;
   #grace: NodeJS.Timeout | undefined;
   #isStopped = false;
@@ -153,6 +159,7 @@ class ExecStage {
       dropped: (job) => {
         this.#running.delete(job);
         job.attempts--;
+        this.#options.limits?.ended(job, undefined);
         this.#giveBack(job);
       },
       freed: () => this.#startJobs(),
@@ -174,7 +181,10 @@ class ExecStage {
 
   async *run(tasks: AsyncIterable<readonly Task[]>): AsyncGenerator<readonly Task[]> {
     const { stopping, aborting } = this.#options;
-    const onStop = (): void => this.#stop();
+    const onStop = (): void => {
+      this.#stop();
+      if (this.counts.isOverBudget) this.#setGrace();
+    };
     const onLeave = (): void => this.#leave();
     stopping?.addEventListener('abort', onStop);
     aborting?.addEventListener('abort', onLeave);
@@ -191,18 +201,25 @@ class ExecStage {
       this.#leave();
       clearTimeout(this.#grace);
       await this.#executor.close();
+      this.#options.limits?.close();
     }
   }
 
   report(): Report {
     const atoms = this.#executor.atomTimes?.() ?? [];
-    return { ...this.#account.report(), ...(atoms.length > 0 && { atoms }) };
+    const report = this.#account.report();
+    const costs = this.#options.limits?.report(report.ms) ?? [];
+    return { ...report, ...(atoms.length > 0 && { atoms }), ...(costs.length > 0 && { costs }) };
   }
 
   async *#noted(tasks: AsyncIterable<readonly Task[]>): AsyncGenerator<readonly Task[]> {
     for await (const batch of tasks) {
       this.#coming = batch;
       yield batch;
+      if (!this.counts.isOverBudget || !this.#outlet.isFull) continue;
+      await new Promise<void>((resolve) => {
+        this.#onRoom = resolve;
+      });
     }
   }
 
@@ -227,20 +244,22 @@ class ExecStage {
   #schedule(tasks: AsyncIterable<readonly Task[]>): Scheduler {
     const { jobs: calls = DEFAULTS.jobs, hostRate, perHost } = this.#options;
     const executor = this.#executor;
-    const laneOf = executor.lane?.bind(executor);
+    const laneOf = this.#options.lane ?? executor.lane?.bind(executor);
+    const { limits } = this.#options;
     const order = this.#order;
     const batcher = this.#batcher;
     const jobs = batcher?.capacity ?? calls;
     const few = order === undefined ? jobs * 2 : jobs * 4;
     // With batches these limit calls, which the batcher starts.
-    const limits = batcher === undefined ? { perHost, rate: this.#rate, hostRate } : {};
+    const rates = batcher === undefined ? { perHost, rate: this.#rate, hostRate } : {};
     return new Scheduler(tasks, {
-      ...{ laneOf, ...limits, isAdaptive: this.#options.adaptive },
+      ...{ laneOf, ...rates, isAdaptive: this.#options.adaptive },
       get jobs() {
         return batcher?.capacity ?? executor.capacity ?? jobs;
       },
       window: laneOf === undefined || order !== undefined ? few : WINDOW,
       held: order,
+      gate: limits && ((job, now) => (this.#isCharged(job) ? limits.wait(job, now) : 0)),
       onReady: () => this.#startJobs(),
     });
   }
@@ -259,6 +278,7 @@ class ExecStage {
       batcher.arrived();
       if (scheduler.isDrained || this.#isHeldUp) batcher.flush();
     }
+    if (this.#options.limits?.isOver === true) this.#endByLimit(this.#options.limits);
     if (scheduler.isDrained) this.#executor.drained?.();
     if (!scheduler.isOver) return;
     if (this.#isStopped && !this.#drains)
@@ -285,10 +305,27 @@ class ExecStage {
     return false;
   }
 
+  /** Returns whether a job is an attempt that costs something, and not a record that is passed on or a part of one. */
+  #isCharged({ task, goOn }: Job): boolean {
+    const isPassedOn = this.#isPassedOn(task) || this.#children?.isDone(task.uuid) === true;
+    return goOn === undefined && this.#options.dryRun === undefined && !isPassedOn;
+  }
+
+  #isPassedOn(task: Task): boolean {
+    return this.#options.revert ? !isToRevert(task, this.#as) : isSettled(task);
+  }
+
+  /** Stops the stage, as a budget is used up; an error of its file ends it. */
+  #endByLimit({ fault }: Limits): void {
+    if (fault !== undefined) this.#outlet.end({ error: fault });
+    this.counts.isOverBudget = true;
+    this.#stop();
+  }
+
   #attempt(job: Job): void {
     const { task } = job;
-    const { revert, dryRun } = this.#options;
-    if (revert ? !isToRevert(task, this.#as) : isSettled(task)) {
+    const { dryRun } = this.#options;
+    if (this.#isPassedOn(task)) {
       if (isSettled(task)) this.counts.passed++;
       this.#end(job, task, true);
     } else if (this.#children?.isDone(task.uuid)) {
@@ -303,8 +340,9 @@ class ExecStage {
   /** Makes an attempt. @param move its rest, if a part of it was made before */
   #try(job: Job, move?: Move): void {
     if (move === undefined) this.#account.begun(job);
-    const dropped = this.#cancels?.outcomeFor(job);
+    const dropped = this.#cancels?.outcomeFor(job) ?? this.#options.limits?.faultOf(job);
     if (dropped !== undefined) {
+      this.#options.limits?.ended(job, undefined);
       this.#settle(job, dropped);
       return;
     }
@@ -360,6 +398,7 @@ class ExecStage {
       this.#move(job, moved);
       return;
     }
+    this.#options.limits?.ended(job, made);
     if (outcome.state === 'PENDING') {
       this.#giveBack(job);
       return;
@@ -460,6 +499,8 @@ class ExecStage {
 
   /** Ends a running job without finishing its task. */
   #giveBack(job: Job): void {
+    this.#options.limits?.ended(job, {}); // it may have cost something
+    this.#options.limits?.left(job.task);
     this.#end(job, this.#account.givenBack(job), false);
   }
 
@@ -478,7 +519,7 @@ class ExecStage {
   /** True if the rest of the input is still read and passed on after a stop. */
   get #drains(): boolean {
     const { drains = false, stopping } = this.#options;
-    return drains && stopping?.aborted === true;
+    return drains && (stopping?.aborted === true || this.counts.isOverBudget);
   }
 
   /** Starts no more tasks, and gives running ones the grace period to finish. */
@@ -494,13 +535,21 @@ class ExecStage {
       this.#scheduler.begin(job); // a part of the attempt was made, so it counts as running
       job.goOn();
     }
-    this.#grace = setTimeout(() => this.#leave(), this.#options.grace ?? DEFAULTS.grace);
+    // What runs at the end of a budget is paid for.
+    if (!this.counts.isOverBudget) this.#setGrace();
     this.#startJobs();
+  }
+
+  #setGrace(): void {
+    this.#grace ??= setTimeout(() => this.#leave(), this.#options.grace ?? DEFAULTS.grace);
   }
 
   /** Passes on jobs that have not begun, or that wait for a retry. */
   #passOn(jobs: readonly Job[]): void {
-    for (const job of jobs) this.#emit(job, this.#account.dropped(job));
+    for (const job of jobs) {
+      if (this.#isCharged(job)) this.#options.limits?.left(job.task);
+      this.#emit(job, this.#account.dropped(job));
+    }
   }
 
   /**

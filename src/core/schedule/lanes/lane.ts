@@ -62,6 +62,8 @@ export class Lane extends Fifo<Job> {
   away = 0;
   /** Time before which nothing starts. */
   pausedUntil = 0;
+  /** Time before which nothing starts, because a limit of this run is used up; 0 if some of it was given back. */
+  heldUntil = 0;
   /** Exponent of the next pause that the server gave no time for. */
   refusals = 0;
   /** Concurrency that the server can bear, learned from its requests to slow down. */
@@ -88,7 +90,7 @@ export class Lane extends Fifo<Job> {
 
   /** Returns the time from `now` to the next start, in milliseconds; 0 or less if it need not wait. */
   wait(now: number): number {
-    return Math.max(this.pausedUntil - now, this.pacer?.wait(now) ?? 0);
+    return Math.max(this.pausedUntil - now, this.heldUntil - now, this.pacer?.wait(now) ?? 0);
   }
 
   /** Starts nothing for a time, because a limit of the server is used up. It refused nothing, so no limit is lowered. */

@@ -1,3 +1,4 @@
+import { milliseconds } from '../../../core/options/units.ts';
 import type { Answer, AnswerHeaders } from '../transport/answer.ts';
 import { millisecondsUntil, serverNow, singleHeader } from './server-time.ts';
 
@@ -63,8 +64,15 @@ function windowOf(headers: AnswerHeaders, item: string): string | undefined {
 }
 
 function resetOf(headers: AnswerHeaders, family: string): number | undefined {
-  const text = singleHeader(headers[`${family}-reset`]);
+  return resetTime(singleHeader(headers[`${family}-reset`]), headers);
+}
+
+/** Returns the time until a reset that a header names, in milliseconds: seconds, a time, or a duration such as `6m0s`. */
+export function resetTime(text: string | undefined, headers: AnswerHeaders): number | undefined {
   if (text === undefined) return undefined;
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
+  if (parts.length > 0 && parts.map(([part]) => part).join('') === text)
+    return parts.reduce((sum, [part]) => sum + (milliseconds(part) as number), 0);
   if (/^\d{4}-\d\d-\d\dT/.test(text)) return wait((Date.parse(text) - serverNow(headers)) / 1000);
   if (!/^\d+(\.\d+)?$/.test(text)) return millisecondsUntil(text, headers);
   const seconds = Number(text) > EPOCH * 1000 ? Number(text) / 1000 : Number(text);

@@ -1,0 +1,67 @@
+import type { Task } from '../../core/record/task.ts';
+import type { Rate } from '../../core/schedule/rate.ts';
+import type { Executor } from '../../executors/contract.ts';
+import type { Queues } from '../../queues/index.ts';
+import type { CostModel } from '../../stages/exec/limits/cost-expressions.ts';
+import { type Limits, type LimitValues, openLimits } from '../../stages/exec/limits/index.ts';
+import type { Load } from '../../stages/exec/limits/machine-load.ts';
+import { MachineRoom } from '../../stages/exec/limits/machine-room.ts';
+import { withSharedQuotas } from '../../stages/queue/shared-quotas.ts';
+import { withSharedRate } from '../../stages/queue/shared-rate.ts';
+
+/** Option values and functions of which the limits of a run are made. */
+interface ExecLimitValues extends LimitValues {
+  readonly memfree: number | undefined;
+  readonly load: Load | undefined;
+  readonly stopping: AbortSignal;
+  readonly info: (message: string) => void;
+  /** Returns what to wait for until events are written. */
+  readonly events: (() => Promise<void> | undefined) | undefined;
+  /** Returns the number of running tasks. */
+  readonly running: () => number;
+}
+
+/** Limits of a run. */
+interface ExecLimits {
+  /** Limits of costs; undefined if there are none. */
+  readonly costs: Limits | undefined;
+  /** Returns what to wait for before more tasks start; undefined if nothing limits that. */
+  readonly room: (() => Promise<void> | undefined) | undefined;
+  /** Returns the costs for the progress line. @param share finished part of all tasks, if it is known */
+  notes(share?: number): readonly string[];
+  close(): void;
+}
+
+/** Options of limits that all machines share. */
+interface SharedValues extends Pick<LimitValues, 'quota'> {
+  readonly hostRate: Rate | undefined;
+  readonly queues: Queues;
+  /** Returns the lane of a task. Default: as the executor says. */
+  readonly lane: ((task: Task) => string) | undefined;
+  /** Costs of tasks; undefined if there are no quotas. */
+  readonly model: CostModel | undefined;
+  readonly stopping: AbortSignal;
+}
+
+/** Returns an executor that waits for rates and quotas which all machines share. */
+export function withShared(executor: Executor, values: SharedValues): Executor {
+  const { hostRate, quota: quotas, queues, lane, model, stopping } = values;
+  const laneOf = lane ?? executor.lane?.bind(executor) ?? (() => '');
+  const paced =
+    hostRate === undefined ? executor : withSharedRate(executor, hostRate, queues, stopping, laneOf);
+  if (model === undefined || quotas.length === 0) return paced;
+  return withSharedQuotas(paced, { queues, quotas, model, laneOf, stopping });
+}
+
+/** Opens the limits that the options ask for. @throws {TaskpipeError} as `openLimits` */
+export function openExecLimits(values: ExecLimitValues): ExecLimits {
+  const { memfree, load, events } = values;
+  const costs = openLimits(values);
+  const machine = memfree === undefined && load === undefined ? undefined : new MachineRoom(values);
+  return {
+    costs,
+    room: machine === undefined ? events : () => events?.() ?? machine.room(),
+    notes: (share) => costs?.notes(share) ?? [],
+    close: () => machine?.close(),
+  };
+}

@@ -1,0 +1,137 @@
+import { createRequire } from 'node:module';
+import { messageOf, TaskpipeError } from '../../../core/base/errors.ts';
+import { attribute, type Failure, type Fields, type Task } from '../../../core/record/task.ts';
+import type { Outcome } from '../../../executors/contract.ts';
+import type { CostExpression } from './limit-options.ts';
+
+/** Amounts by the index of their name in `CostModel.names`. */
+export type Amounts = readonly number[];
+
+/** Function that evaluates an expression; undefined if the value is not an amount. */
+type Evaluate = (record: Fields) => number | undefined;
+
+interface Cost {
+  readonly name: string;
+  /** Expressions, those that name the result last. */
+  readonly all: readonly Evaluate[];
+  /** True if one of them names the result, so that the true figure may differ from the estimate. */
+  readonly namesResult: boolean;
+}
+
+/** Name whose cost is 1 unless an expression says otherwise. */
+const REQUESTS = 'requests';
+
+/** Costs of tasks by name: estimates before an attempt, and true figures after it. */
+export class CostModel {
+  readonly names: readonly string[];
+  readonly #costs: readonly Cost[];
+  readonly #as: string;
+
+  /**
+   * @param names names that have limits; those of expressions are added
+   * @param as key of the result in a record
+   * @throws {TaskpipeError} `USAGE` if an expression is invalid, or a name has none
+   */
+  constructor(names: readonly string[], expressions: readonly CostExpression[], as: string) {
+    this.#as = as;
+    this.names = [...new Set([...names, ...expressions.map(({ name }) => name)])];
+    this.#costs = this.names.map((name) => {
+      const own = expressions.filter((one) => one.name === name);
+      if (own.length === 0 && name !== REQUESTS)
+        throw new TaskpipeError(
+          'USAGE',
+          `nothing says what a task costs in ${name}; give --cost '${name}=EXPR', a JMESPath expression on the record`,
+        );
+      return costOf(name, own, as);
+    });
+  }
+
+  /** Returns the estimates for a task; a failure `COST` if an expression gives no amount. */
+  before(task: Task): Amounts | Failure {
+    const { fields } = task;
+    const record = attribute(fields, this.#as) === undefined ? fields : { ...fields, [this.#as]: null };
+    const amounts: number[] = [];
+    for (const { name, all } of this.#costs) {
+      const amount = firstAmount(all, record);
+      if (amount === undefined) return noEstimate(name);
+      amounts.push(amount);
+    }
+    return amounts;
+  }
+
+  /** Returns the true costs of an attempt; the estimates for those that the result does not tell. */
+  after(task: Task, { result }: Outcome, estimates: Amounts): Amounts {
+    if (result === undefined || !this.#costs.some(({ namesResult }) => namesResult)) return estimates;
+    const record = { ...task.fields, [this.#as]: JSON.parse(result) as unknown };
+    return this.#costs.map(({ all, namesResult }, i) => {
+      const estimate = estimates[i] as number;
+      return namesResult ? (firstAmount(all.toReversed(), record) ?? estimate) : estimate;
+    });
+  }
+}
+
+function noEstimate(name: string): Failure {
+  return {
+    code: 'COST',
+    message: `--cost ${name} gives no number of at least 0 for the record before its attempt; add an estimate: EXPR || \`100\``,
+  };
+}
+
+function firstAmount(all: readonly Evaluate[], record: Fields): number | undefined {
+  for (const evaluate of all) {
+    const amount = evaluate(record);
+    if (amount !== undefined) return amount;
+  }
+  return undefined;
+}
+
+function costOf(name: string, own: readonly CostExpression[], as: string): Cost {
+  if (own.length === 0) return { name, all: [() => 1], namesResult: false };
+  const compiled = own.map(({ expression }) => compileCost(name, expression, as));
+  const isLate = ({ namesResult }: { namesResult: boolean }): number => (namesResult ? 1 : 0);
+  const sorted = compiled.toSorted((a, b) => isLate(a) - isLate(b));
+  return {
+    name,
+    all: sorted.map(({ evaluate }) => evaluate),
+    namesResult: sorted.some(({ namesResult }) => namesResult),
+  };
+}
+
+function compileCost(
+  name: string,
+  expression: string,
+  as: string,
+): { evaluate: Evaluate; namesResult: boolean } {
+  // Loaded on demand, and at once: the functions of the library that use it do not wait.
+  const jmespath = createRequire(import.meta.url)(
+    '@jmespath-community/jmespath',
+  ) as typeof import('@jmespath-community/jmespath');
+  try {
+    const tree = jmespath.compile(expression);
+    const evaluate = (record: Fields): number | undefined => {
+      try {
+        return amountOf(jmespath.TreeInterpreter.search(tree, record as never));
+      } catch {
+        return undefined; // as of length(null): the record lacks an attribute
+      }
+    };
+    return { evaluate, namesResult: hasField(tree, as) };
+  } catch (error) {
+    const message = `--cost ${name} must be a JMESPath expression; got ${JSON.stringify(expression)}: ${messageOf(error)}`;
+    throw new TaskpipeError('USAGE', message, { cause: error });
+  }
+}
+
+/** Returns a value as an amount; also the text of a number, as the cells of CSV are texts. */
+function amountOf(value: unknown): number | undefined {
+  if (typeof value === 'string') return /^\d+(\.\d+)?$/.test(value) ? Number(value) : undefined;
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
+}
+
+/** Returns whether a syntax tree has a field of this name. */
+function hasField(tree: unknown, name: string): boolean {
+  if (typeof tree !== 'object' || tree === null) return false;
+  const node = tree as { readonly type?: unknown; readonly name?: unknown };
+  if (node.type === 'Field' && node.name === name) return true;
+  return Object.values(tree).some((inner) => hasField(inner, name));
+}

@@ -1,0 +1,109 @@
+/* Quotas that several processes share in Redis. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { expect, test } from 'vitest';
+import { needsRedis, startRedis } from '../support/redis.ts';
+import { ended, freshFolder, sh, start } from '../support/run.ts';
+import { until } from '../support/until.ts';
+
+const WINDOW = 1000;
+/** Time by which the answers of the server may take longer or shorter to arrive, in milliseconds. */
+const JITTER = 300;
+const LIMIT = 60;
+
+/** Calls note their start by the clock of the system, which all processes share here. */
+const MODULE = `
+import { appendFileSync } from 'node:fs';
+export default async ({ lane, cost }) => {
+  appendFileSync('calls', JSON.stringify({ at: performance.timeOrigin + performance.now(), lane, cost }) + '\\n');
+  return { cost };
+};
+`;
+
+interface Call {
+  readonly at: number;
+  readonly lane: string;
+  readonly cost: number;
+}
+
+/** Returns the largest sum of a lane in any window that begins with a call. */
+function fullest(calls: readonly Call[]): number {
+  const sums = calls.map(({ at, lane }, i) =>
+    calls
+      .slice(i)
+      .filter((one) => one.lane === lane && one.at < at + WINDOW - JITTER)
+      .reduce((sum, { cost }) => sum + cost, 0),
+  );
+  return Math.max(...sums);
+}
+
+function tasks(count: number, lanes = 2): string {
+  const task = (_: unknown, i: number): string =>
+    JSON.stringify({ uuid: `u${i}`, lane: `l${i % lanes}`, cost: 4 + (i % 5) });
+  return `${Array.from({ length: count }, task).join('\n')}\n`;
+}
+
+test('two processes together keep to one quota for each lane', async (context) => {
+  await needsRedis(context);
+  const { url } = await startRedis();
+  const cwd = freshFolder();
+  writeFileSync(join(cwd, 'm.mjs'), MODULE);
+  const command = `task-exec --module m.mjs -j 10 --lane '{lane}' --quota tokens=${LIMIT}/${WINDOW}ms --cost tokens=cost --shared --queue ${url} --name q`;
+  const ends = await Promise.all([
+    sh(command, { cwd, input: tasks(24) }),
+    sh(command, { cwd, input: tasks(24) }),
+  ]);
+  for (const { code, stderr } of ends)
+    expect([code, stderr]).toEqual([0, expect.stringContaining('24 done')]);
+  const calls = readFileSync(join(cwd, 'calls'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Call);
+  calls.sort((a, b) => a.at - b.at);
+  expect(calls.length).toBe(48);
+  expect(fullest(calls)).toBeLessThanOrEqual(LIMIT);
+});
+
+test('a shared estimate that was too high is given back to the other process', async (context) => {
+  await needsRedis(context);
+  const { url } = await startRedis();
+  const cwd = freshFolder();
+  writeFileSync(join(cwd, 'm.mjs'), MODULE);
+  const command = `task-exec --module m.mjs -j 2 --quota tokens=200/1h --cost 'tokens=result.cost || \`50\`' --shared --queue ${url} --name q`;
+  const ends = await Promise.all([
+    sh(command, { cwd, input: tasks(6) }),
+    sh(command, { cwd, input: tasks(6) }),
+  ]);
+  for (const { code, stderr } of ends) expect([code, stderr]).toEqual([0, expect.stringContaining('6 done')]);
+  const redis = new Redis(url);
+  const fields = Object.entries(await redis.hgetall('taskpipe:rate:quota:'));
+  const charged = fields
+    .filter(([name]) => name.startsWith('tokens'))
+    .reduce((sum, [, amount]) => sum + Number(amount), 0);
+  expect(charged).toBe(2 * (4 + 5 + 6 + 7 + 8 + 4));
+  expect(await redis.pttl('taskpipe:rate:quota:')).toBeGreaterThan(3_600_000);
+  redis.disconnect();
+});
+
+test('a shared overrun is paid back by all, and a stop ends the wait with PENDING tasks', async (context) => {
+  await needsRedis(context);
+  const { url } = await startRedis();
+  const cwd = freshFolder();
+  writeFileSync(join(cwd, 'm.mjs'), MODULE);
+  const command = `task-exec --module m.mjs --quota tokens=10/1h --cost 'tokens=result.cost || \`1\`' --shared --queue ${url} --name q`;
+  const first = await sh(command, { cwd, input: '{"uuid":"a","cost":50}\n' });
+  expect(first.code).toBe(0);
+  const redis = new Redis(url);
+  const second = start(`exec ${command}`, { cwd });
+  second.stdin?.write('{"uuid":"b","cost":1}\n');
+  await until(async () => (await redis.hexists('taskpipe:rate:quota:', '!by')) === 1);
+  second.kill('SIGINT');
+  const { stdout } = await ended(second);
+  expect(JSON.parse(stdout)).toMatchObject({ uuid: 'b', run: { state: 'PENDING' } });
+  const parts = Object.entries(await redis.hgetall('taskpipe:rate:quota:')).filter(([name]) =>
+    name.startsWith('tokens'),
+  );
+  expect(parts.map(([, amount]) => Number(amount))).toEqual([10, 10, 10, 10, 10]);
+  redis.disconnect();
+});
