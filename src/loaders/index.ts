@@ -67,6 +67,15 @@ const loaders: Readonly<Record<Format, Entry>> = {
       yield* sqlite(...args);
     },
   },
+  xlsx: {
+    endings: ['.xlsx', '.xlsm'],
+    hasHeader: true,
+    uses: ['sheet', 'header', 'columns', 'skip', 'maxLine'],
+    open: async function* (...args) {
+      const { workbook } = await import('./workbook/workbook-loader.ts'); // loads yauzl and saxes
+      yield* workbook(...args);
+    },
+  },
 };
 
 export const formats: readonly Format[] = Object.keys(loaders) as Format[];
