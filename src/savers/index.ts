@@ -4,6 +4,7 @@
  */
 import { CSV, TSV } from '../core/text/csv.ts';
 import type { Destination, DestinationOptions, OpenRows } from './contract.ts';
+import { unpackedName } from './packed/codec.ts';
 import { delimited } from './rows/delimited-rows.ts';
 import { ndjson } from './rows/ndjson-rows.ts';
 
@@ -47,10 +48,12 @@ export const savers: Readonly<Record<SaveFormat, Saver>> = {
 
 export const saveFormats: readonly SaveFormat[] = Object.keys(savers) as SaveFormat[];
 
-/** Returns the format of an output by the ending of its name; undefined if the ending is unknown. */
+/** Returns the format of an output by the ending of its name, ignoring `.gz` and `.zst`; undefined if the ending is unknown. */
 export function saveFormatOf(path: string): SaveFormat | undefined {
-  const name = path.toLowerCase();
-  return saveFormats.find((format) => savers[format].endings.some((ending) => name.endsWith(ending)));
+  const isPacked = path !== unpackedName(path);
+  const name = unpackedName(path).toLowerCase();
+  const format = saveFormats.find((format) => savers[format].endings.some((ending) => name.endsWith(ending)));
+  return isPacked && format !== undefined && savers[format].rows === undefined ? undefined : format;
 }
 
 /** Reasons that options have no effect on the standard output. */

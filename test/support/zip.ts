@@ -11,7 +11,7 @@ export function zipOf(files: Readonly<Record<string, string | Buffer>>): Buffer 
     const common = Buffer.alloc(26);
     common.writeUInt16LE(20, 0);
     common.writeUInt16LE(8, 4); // deflate
-    common.writeUInt32LE(crcOf(bytes), 10);
+    common.writeUInt32LE(zlib.crc32(bytes), 10);
     common.writeUInt32LE(packed.length, 14);
     common.writeUInt32LE(bytes.length, 18);
     common.writeUInt16LE(Buffer.byteLength(name), 22);
@@ -30,12 +30,6 @@ export function zipOf(files: Readonly<Record<string, string | Buffer>>): Buffer 
   end.writeUInt32LE(central.length, 12);
   end.writeUInt32LE(at, 16);
   return Buffer.concat([...bodies, central, end]);
-}
-
-/** Returns the checksum of bytes: gzip stores it, and every Node has gzip. */
-function crcOf(bytes: Buffer): number {
-  const packed = zlib.gzipSync(bytes);
-  return packed.readUInt32LE(packed.length - 8);
 }
 
 /** Parts of a workbook besides its cells. */
