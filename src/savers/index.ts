@@ -15,9 +15,9 @@ export { type FieldOption, parseFields } from './rows/fields.ts';
 export type SaveFormat = 'csv' | 'tsv' | 'ndjson' | 'sqlite';
 
 /** Options that only some formats use. */
-export type SaveOption = 'widen' | 'escapeFormulas' | 'delimiter' | 'bom' | 'table';
+export type SaveOption = 'widen' | 'escapeFormulas' | 'delimiter' | 'bom' | 'table' | 'partitionBy';
 
-const DELIMITED: readonly SaveOption[] = ['widen', 'escapeFormulas', 'delimiter', 'bom'];
+const DELIMITED: readonly SaveOption[] = ['widen', 'escapeFormulas', 'delimiter', 'bom', 'partitionBy'];
 
 /** A kind of output. */
 export interface Saver {
@@ -35,7 +35,7 @@ export interface Saver {
 export const savers: Readonly<Record<SaveFormat, Saver>> = {
   csv: { endings: ['.csv'], uses: DELIMITED, rows: delimited(CSV) },
   tsv: { endings: ['.tsv', '.tab'], uses: DELIMITED, rows: delimited(TSV) },
-  ndjson: { endings: ['.ndjson', '.jsonl'], uses: [], rows: ndjson },
+  ndjson: { endings: ['.ndjson', '.jsonl'], uses: ['partitionBy'], rows: ndjson },
   sqlite: {
     endings: ['.db', '.sqlite', '.sqlite3'],
     uses: ['table'],

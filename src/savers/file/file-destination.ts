@@ -21,6 +21,8 @@ import { checkMarkable, OutputRun, readMark } from './run-mark.ts';
 /** Options of a file destination. */
 export interface FileOptions extends DestinationOptions {
   readonly openRows: OpenRows;
+  /** Called with the uuid of each row that is there, unless a seal of the ledger vouches for them. */
+  readonly onRow?: ((uuid: string) => void) | undefined;
 }
 
 /** The same with symbolic links resolved in `path`. */
@@ -50,7 +52,7 @@ function realOutput(path: string): string {
 }
 
 async function openAppended(options: RealOptions): Promise<Destination> {
-  const { path, given, warn, info, sync, acceptEdits = false } = options;
+  const { path, given, warn, info, sync, onRow, acceptEdits = false } = options;
   let output = openOutput(path, warn, { given });
   let opened: OpenLedger | undefined;
   try {
@@ -58,7 +60,7 @@ async function openAppended(options: RealOptions): Promise<Destination> {
     const mark = readMark(path);
     output = await asPacked(output, options, mark?.size);
     opened = await openLedgerOf(options);
-    const head = { output, opened, mark, sync, acceptEdits, warn, info };
+    const head = { output, opened, mark, sync, acceptEdits, warn, info, onRow };
     const rows = await openRows(head, options);
     if (opened === undefined && !rows.hasUuid && options.fields !== undefined) {
       info(`${path} has no uuid column: only duplicates within this run are noticed (--ledger knows all)`);
@@ -83,7 +85,11 @@ async function openAppended(options: RealOptions): Promise<Destination> {
  * Returns an output as a file of its contents, if its name says that it is packed.
  * @param markedEnd length of the contents before a run that did not end cleanly
  */
-async function asPacked(file: OutputFile, { path, warn }: RealOptions, markedEnd?: number): Promise<OutputFile> {
+async function asPacked(
+  file: OutputFile,
+  { path, warn }: RealOptions,
+  markedEnd?: number,
+): Promise<OutputFile> {
   const codec = await codecFor(path);
   if (codec === undefined) return file;
   const { openPacked } = await import('../packed/packed-file.ts');
@@ -245,7 +251,10 @@ class FileDestination implements Destination {
     const old = this.#output;
     await this.#run?.begin(old, this.#rows.hasUuid); // a last row without a line end is completed
     const temporary = `${this.#place}.wide`;
-    const wide = await asPacked(openOutput(temporary, warn, { instead: path, mode: old.mode }), this.#options);
+    const wide = await asPacked(
+      openOutput(temporary, warn, { instead: path, mode: old.mode }),
+      this.#options,
+    );
     try {
       for await (const bytes of this.#rows.widen(columns, old.chunks(0))) await wide.append(bytes);
       await wide.sync();

@@ -3,6 +3,8 @@ export interface Codec {
   readonly name: 'gzip' | 'zstd';
   /** Command that writes the contents of a file to stdout. */
   readonly tool: string;
+  /** First bytes of each member. */
+  readonly start: Buffer;
   /** Number of bytes before the data of a member that tell its lengths. */
   readonly headLength: number;
   /** Packs bytes as one member that `lengthsIn` can tell the lengths of. */

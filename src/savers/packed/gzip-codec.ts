@@ -17,6 +17,7 @@ const HEAD = START.length + 8;
 export const gzip: Codec = {
   name: 'gzip',
   tool: 'gzip -dc',
+  start: START,
   headLength: HEAD,
   async pack(bytes) {
     const data = await deflate(bytes);

@@ -40,17 +40,24 @@ export class MemberIndex {
       if (index.damage !== undefined) return index;
       held = index.end < at ? Buffer.from(bytes.subarray(index.end - first)) : Buffer.alloc(0);
     }
-    if (index.end < file.size) index.damage = CUT;
+    const isStart = codec.start.subarray(0, held.length).equals(held.subarray(0, codec.start.length));
+    if (index.end < file.size) index.damage = isStart ? CUT : index.#foreign(codec);
     return index;
   }
 
   #take(bytes: Buffer, codec: Codec, size: number): void {
     const lengths = codec.lengthsIn(bytes.subarray(0, codec.headLength));
-    if (lengths === undefined) {
-      const words = this.count === 0 ? FOREIGN : 'begins something that task-save did not write';
-      this.damage = { words: words.replace('NAME', codec.name), isCut: false };
-    } else if (this.end + lengths.packed > size) this.damage = CUT;
+    if (lengths === undefined) this.damage = this.#foreign(codec);
+    else if (this.end + lengths.packed > size) this.damage = CUT;
     else this.add(lengths);
+  }
+
+  #foreign({ name }: Codec): Damage {
+    const words =
+      this.count === 0
+        ? `is not ${name} data of task-save, but plain text or packed by another program`
+        : 'begins something that task-save did not write';
+    return { words, isCut: false };
   }
 
   /**
@@ -123,7 +130,6 @@ export class MemberIndex {
 }
 
 const CUT: Damage = { words: 'the data is cut short', isCut: true };
-const FOREIGN = 'is not NAME data of task-save, but plain text or packed by another program';
 
 /** Reads the bytes of a member. */
 export async function memberAt(file: OutputFile, start: number, end: number): Promise<Buffer> {

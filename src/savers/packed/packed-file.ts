@@ -21,14 +21,17 @@ export interface PackedOptions {
 export async function openPacked(file: OutputFile, options: PackedOptions): Promise<OutputFile> {
   const { codec, markedEnd, warn } = options;
   const index = await MemberIndex.of(file, codec);
-  const damage = index.damage ?? (markedEnd === undefined ? undefined : await index.verify(file, codec, markedEnd));
+  const damage =
+    index.damage ?? (markedEnd === undefined ? undefined : await index.verify(file, codec, markedEnd));
   if (damage !== undefined) {
     const isOurs = markedEnd !== undefined && index.plainEnd >= markedEnd;
     const isTorn = isOurs && (damage.isCut || (await isUnsynced(file, index.end)));
     if (!isTorn) throw damaged(file.path, codec, index.end, damage);
     const bytes = file.size - index.end;
     const side = await file.cut(index.end);
-    warn(`${file.path}: the last run did not end well; ${bytes} bytes of unfinished rows were moved to ${side}`);
+    warn(
+      `${file.path}: the last run did not end well; ${bytes} bytes of unfinished rows were moved to ${side}`,
+    );
   }
   return new PackedFile(file, codec, index);
 }
@@ -80,7 +83,10 @@ class PackedFile implements OutputFile {
       try {
         plain = await this.#codec.unpack(await memberAt(this.#file, start, end));
       } catch (error) {
-        throw damaged(this.path, this.#codec, start, { words: `the data is damaged (${messageOf(error)})`, isCut: false });
+        throw damaged(this.path, this.#codec, start, {
+          words: `the data is damaged (${messageOf(error)})`,
+          isCut: false,
+        });
       }
       yield plain.subarray(Math.max(0, from - plainStart));
     }

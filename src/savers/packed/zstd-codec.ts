@@ -27,6 +27,7 @@ const HEAD = START.length + 12;
 export const zstd: Codec = {
   name: 'zstd',
   tool: 'zstd -dc',
+  start: START,
   headLength: HEAD,
   async pack(bytes) {
     const data = await compress(bytes);

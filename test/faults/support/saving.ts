@@ -192,7 +192,8 @@ export function breachesAtEnd(
     if (/\.(run|new|wide)$/.test(name)) add('other', `${name} is left`);
     if (!name.includes('.torn-')) continue;
     const torn = textOf(join(folder, name));
-    const isPart = whole.text.includes(torn) && (isNameless || !torn.endsWith('\n') || /\.(?:gz|zst)\./.test(name));
+    const isPart =
+      whole.text.includes(torn) && (isNameless || !torn.endsWith('\n') || /\.(?:gz|zst)\./.test(name));
     if (!isPart) add('other', `${name} holds more than torn bytes: ${JSON.stringify(torn)}`);
   }
   return breaches;
@@ -202,4 +203,3 @@ function restOf(folder: string, out: string, endings: readonly string[]): string
   const texts = endings.map((ending) => textOf(join(folder, `${out}.rest.ndjson${ending}`)));
   return texts.flatMap((text) => text.split('\n').slice(0, -1));
 }
-
