@@ -3,7 +3,7 @@ import type { Reject } from '../core/text/lines.ts';
 import type { PlainRows } from './table/plain-rows.ts';
 import type { Columns } from './table/table-columns.ts';
 
-export type Format = 'csv' | 'tsv' | 'ndjson' | 'json' | 'lines' | 'sitemap' | 'sqlite' | 'xlsx';
+export type Format = 'csv' | 'tsv' | 'ndjson' | 'json' | 'lines' | 'sitemap' | 'sqlite' | 'xlsx' | 'parquet';
 
 /** Options that only some formats use. */
 export type FormatOption =

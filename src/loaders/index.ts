@@ -76,6 +76,14 @@ const loaders: Readonly<Record<Format, Entry>> = {
       yield* workbook(...args);
     },
   },
+  parquet: {
+    endings: ['.parquet', '.pq'],
+    uses: [],
+    open: async function* (...args) {
+      const { parquet } = await import('./parquet/parquet-loader.ts'); // loads hyparquet only if it is needed
+      yield* parquet(...args);
+    },
+  },
 };
 
 export const formats: readonly Format[] = Object.keys(loaders) as Format[];

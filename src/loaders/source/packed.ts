@@ -21,7 +21,8 @@ const asCsv = (path: string): string =>
   `save it as CSV in a spreadsheet program, or: soffice --headless --convert-to csv ${path}`;
 const asXlsx = (path: string): string =>
   `it is read from a file, not from a pipe: task-load --format xlsx ${path}`;
-const byDuckdb = (path: string): string => `convert it, as in: duckdb -csv -c "from '${path}'" ${load}`;
+const asParquet = (path: string): string =>
+  `it is read from a file, not from a pipe: task-load --format parquet ${path}`;
 
 /** Kinds of files that are compressed, or not text. */
 const KINDS: readonly Kind[] = [
@@ -39,7 +40,7 @@ const KINDS: readonly Kind[] = [
   { magic: Buffer.from('ustar'), at: 257, name: 'a tar archive', remedy: byTool('tar -xOf') },
   { magic: hex('d0cf11e0a1b11ae1'), name: 'an old Excel or Office file', remedy: asCsv },
   { magic: Buffer.from('%PDF-'), name: 'a PDF', remedy: () => 'save its table as CSV first' },
-  { magic: Buffer.from('PAR1'), name: 'a Parquet file', remedy: byDuckdb },
+  { magic: Buffer.from('PAR1'), name: 'a Parquet file', remedy: asParquet },
   {
     magic: Buffer.from('Obj\x01', 'latin1'),
     name: 'an Avro file',

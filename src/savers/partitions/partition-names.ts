@@ -9,17 +9,17 @@ const LONGEST = 200;
 /** Characters of a value that keep their form; others are written as `%` and two digits for each byte. */
 const KEPT = /[^\p{L}\p{N}\p{M}._@+\-,; ()!&$~]/gu;
 
-/** Returns the value of an attribute that decides the partition: text, or the JSON of another value. */
+/** Returns the value of an attribute that decides the partition: text, or the JSON of another value; '' for none. */
 export function partitionValue({ fields, line }: Task, path: string): string {
   const names = findNames(fields, path);
   const value = names && valueAt(fields, names);
-  if (names === undefined || value === null || value === undefined || value === '') return NONE;
+  if (names === undefined || value === null || value === undefined || value === '') return '';
   return typeof value === 'string' ? value : rawAt(line, names);
 }
 
 /** Returns the name of the folder of a value: `state=CA`. */
 export function folderOf(name: string, value: string): string {
-  const folder = `${escaped(name)}=${escaped(value)}`;
+  const folder = `${escaped(name)}=${value === '' ? NONE : escaped(value)}`;
   if (Buffer.byteLength(folder) <= LONGEST) return folder;
   const digest = createHash('sha256').update(value).digest('hex').slice(0, 32);
   return `${escaped(name).slice(0, 100)}=${digest}`;
@@ -37,6 +37,8 @@ export function sameName(folder: string): string {
 }
 
 function escaped(text: string): string {
+  // This text as a value is not the absence of one, also where case does not count.
+  if (text.toUpperCase() === NONE) return `%5F${text.slice(1)}`;
   return text
     .toWellFormed()
     .replace(KEPT, percent)

@@ -149,6 +149,9 @@ test('folders of odd values are safe names that differ, also without case', () =
   for (const folder of folders) expect(Buffer.byteLength(folder)).toBeLessThan(256);
   expect(new Set(folders).size).toBe(odd.length);
   expect(folderOf('a/b', 'x')).toBe('a%2Fb=x');
+  expect([folderOf('s', ''), folderOf('s', '__hive_default_partition__')]).toEqual([
+    ...['s=__HIVE_DEFAULT_PARTITION__', 's=%5F_hive_default_partition__'],
+  ]);
   expect(sameName(folderOf('s', 'CA'))).toBe(sameName(folderOf('s', 'ca')));
   expect([twinOf('s', 'ca'), folderOf('s', '東京 1')]).toEqual(['s=%63%61', 's=東京 1']);
 });
