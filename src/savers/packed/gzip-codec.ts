@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
-import type { Codec } from './codec.ts';
+import type { Codec } from './contract.ts';
 
 const deflate = promisify(zlib.deflateRaw);
 const gunzip = promisify(zlib.gunzip);

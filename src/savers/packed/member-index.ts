@@ -1,6 +1,6 @@
 import { messageOf } from '../../core/base/errors.ts';
 import type { OutputFile } from '../file/output-file.ts';
-import type { Codec, Lengths } from './codec.ts';
+import type { Codec, Lengths } from './contract.ts';
 
 /** First place of a packed output that is not a whole member. */
 export interface Damage {
@@ -11,7 +11,7 @@ export interface Damage {
 }
 
 /** A member, with its places in the file and in the contents. */
-export interface Member {
+export interface PackedMember {
   readonly start: number;
   readonly end: number;
   readonly plainStart: number;
@@ -98,7 +98,7 @@ export class MemberIndex {
     this.#plainEnds.push(this.plainEnd + plain);
   }
 
-  member(i: number): Member {
+  member(i: number): PackedMember {
     const [start = 0, plainStart = 0] = i === 0 ? [] : [this.#ends[i - 1], this.#plainEnds[i - 1]];
     return { start, end: this.#ends[i] as number, plainStart };
   }

@@ -1,7 +1,7 @@
 import { messageOf, TaskpipeError } from '../../core/base/errors.ts';
 import { isUnsynced } from '../file/crash-damage.ts';
 import type { OutputFile } from '../file/output-file.ts';
-import type { Codec } from './codec.ts';
+import type { Codec } from './contract.ts';
 import { type Damage, MemberIndex, memberAt } from './member-index.ts';
 
 /** Options for opening a packed output. */

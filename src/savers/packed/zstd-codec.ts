@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { Zstd } from '@hpcc-js/wasm-zstd';
-import type { Codec } from './codec.ts';
+import type { Codec } from './contract.ts';
 
 /*
  * A member of zstd (RFC 8878): a frame to skip, with the lengths of the member and of its contents and their

@@ -148,7 +148,7 @@ describe('the sheet of a workbook', () => {
   });
 });
 
-/** A compound file whose directory has a stream of this name. */
+/** Returns a compound file whose directory has a stream of this name. */
 function compoundOf(stream: string): Buffer {
   const file = Buffer.alloc(2048);
   Buffer.from('d0cf11e0a1b11ae1', 'hex').copy(file);

@@ -106,7 +106,7 @@ test('kill -9 at any moment costs no row of any partition, and makes none twice'
     const child = start(command, { cwd });
     child.stdin?.on('error', () => {});
     const result = ended(child);
-    // The kill comes after so many records were acknowledged.
+    // The kill comes once this number of records was acknowledged.
     let acknowledged = 0;
     child.stdout?.on('data', (text: string) => {
       acknowledged += text.split('\n').length - 1;
