@@ -40,9 +40,9 @@ test.each<[string, Buffer, string]>([
   ['a.tar.gz', zlib.gzipSync(tar('a.csv')), 'is a tar archive; unpack it, as in: tar -xOf a.tar.gz |'],
   ['a.csv.gz', zlib.gzipSync(zlib.gzipSync('a\n1\n')), 'is a gzip file inside another'],
   [
-    'a.parquet',
+    'a.bin',
     Buffer.from('PAR1\x15\x04'),
-    `is a Parquet file; convert it, as in: duckdb -csv -c "from 'a.parquet'"`,
+    'is a Parquet file; it is read from a file, not from a pipe: task-load --format parquet a.bin',
   ],
   ['a.pdf', Buffer.from('%PDF-1.7\n'), 'is a PDF'],
   ['a.csv', Buffer.from('SQLite format 3\0'), 'is a SQLite database, not csv; add --format sqlite'],
