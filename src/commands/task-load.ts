@@ -23,10 +23,10 @@ const options = {
 export const command: Command = defineCommand({
   name: 'task-load',
   summary:
-    'Reads CSV, TSV, NDJSON, a JSON array, plain lines, a sitemap or a SQLite database, and writes tasks: NDJSON records with a uuid.',
+    'Reads CSV, TSV, NDJSON, a JSON array, plain lines, a sitemap, a workbook, Parquet or a SQLite database, and writes tasks: NDJSON records with a uuid.',
   usage: '[FILE...] [options]',
   about:
-    'FILEs may be packed with gzip; - or no FILE is the standard input. Without --uuid-fields a record keeps the uuid ' +
+    'FILEs may be packed with gzip or zstd; - or no FILE is the standard input. Without --uuid-fields a record keeps the uuid ' +
     'it has, else gets one made of all its names and values: the same input gives the same tasks, so a run can be ' +
     'resumed. A name with a comma or = in an option stands between double quotes, as in CSV.',
   takesFiles: true,

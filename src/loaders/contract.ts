@@ -3,7 +3,7 @@ import type { Reject } from '../core/text/lines.ts';
 import type { PlainRows } from './table/plain-rows.ts';
 import type { Columns } from './table/table-columns.ts';
 
-export type Format = 'csv' | 'tsv' | 'ndjson' | 'json' | 'lines' | 'sitemap' | 'sqlite';
+export type Format = 'csv' | 'tsv' | 'ndjson' | 'json' | 'lines' | 'sitemap' | 'sqlite' | 'xlsx' | 'parquet';
 
 /** Options that only some formats use. */
 export type FormatOption =
@@ -19,7 +19,8 @@ export type FormatOption =
   | 'field'
   | 'null'
   | 'query'
-  | 'table';
+  | 'table'
+  | 'sheet';
 
 /** A record as a loader reads it, before it is a task. */
 export interface Loaded {
@@ -99,6 +100,8 @@ export interface ReadOptions extends Reshape {
    */
   readonly query: string | undefined;
   readonly table: string | undefined;
+  /** Name of the sheet of a workbook. Default: the first one that is not hidden. */
+  readonly sheet: string | undefined;
   readonly info: (message: string) => void;
   readonly encodingHints: EncodingHints;
   /** Returns true if rows with these columns may come as `PlainRows`. Undefined: none may. */

@@ -67,6 +67,23 @@ const loaders: Readonly<Record<Format, Entry>> = {
       yield* sqlite(...args);
     },
   },
+  xlsx: {
+    endings: ['.xlsx', '.xlsm'],
+    hasHeader: true,
+    uses: ['sheet', 'header', 'columns', 'skip', 'maxLine'],
+    open: async function* (...args) {
+      const { workbook } = await import('./workbook/workbook-loader.ts'); // loads yauzl and saxes
+      yield* workbook(...args);
+    },
+  },
+  parquet: {
+    endings: ['.parquet', '.pq'],
+    uses: [],
+    open: async function* (...args) {
+      const { parquet } = await import('./parquet/parquet-loader.ts'); // loads hyparquet only if it is needed
+      yield* parquet(...args);
+    },
+  },
 };
 
 export const formats: readonly Format[] = Object.keys(loaders) as Format[];

@@ -4,6 +4,7 @@
  */
 import { CSV, TSV } from '../core/text/csv.ts';
 import type { Destination, DestinationOptions, OpenRows } from './contract.ts';
+import { unpackedName } from './packed/codec.ts';
 import { delimited } from './rows/delimited-rows.ts';
 import { ndjson } from './rows/ndjson-rows.ts';
 
@@ -14,9 +15,9 @@ export { type FieldOption, parseFields } from './rows/fields.ts';
 export type SaveFormat = 'csv' | 'tsv' | 'ndjson' | 'sqlite';
 
 /** Options that only some formats use. */
-export type SaveOption = 'widen' | 'escapeFormulas' | 'delimiter' | 'bom' | 'table';
+export type SaveOption = 'widen' | 'escapeFormulas' | 'delimiter' | 'bom' | 'table' | 'partitionBy';
 
-const DELIMITED: readonly SaveOption[] = ['widen', 'escapeFormulas', 'delimiter', 'bom'];
+const DELIMITED: readonly SaveOption[] = ['widen', 'escapeFormulas', 'delimiter', 'bom', 'partitionBy'];
 
 /** A kind of output. */
 export interface Saver {
@@ -34,7 +35,7 @@ export interface Saver {
 export const savers: Readonly<Record<SaveFormat, Saver>> = {
   csv: { endings: ['.csv'], uses: DELIMITED, rows: delimited(CSV) },
   tsv: { endings: ['.tsv', '.tab'], uses: DELIMITED, rows: delimited(TSV) },
-  ndjson: { endings: ['.ndjson', '.jsonl'], uses: [], rows: ndjson },
+  ndjson: { endings: ['.ndjson', '.jsonl'], uses: ['partitionBy'], rows: ndjson },
   sqlite: {
     endings: ['.db', '.sqlite', '.sqlite3'],
     uses: ['table'],
@@ -47,10 +48,12 @@ export const savers: Readonly<Record<SaveFormat, Saver>> = {
 
 export const saveFormats: readonly SaveFormat[] = Object.keys(savers) as SaveFormat[];
 
-/** Returns the format of an output by the ending of its name; undefined if the ending is unknown. */
+/** Returns the format of an output by the ending of its name, ignoring `.gz` and `.zst`; undefined if the ending is unknown. */
 export function saveFormatOf(path: string): SaveFormat | undefined {
-  const name = path.toLowerCase();
-  return saveFormats.find((format) => savers[format].endings.some((ending) => name.endsWith(ending)));
+  const isPacked = path !== unpackedName(path);
+  const name = unpackedName(path).toLowerCase();
+  const format = saveFormats.find((format) => savers[format].endings.some((ending) => name.endsWith(ending)));
+  return isPacked && format !== undefined && savers[format].rows === undefined ? undefined : format;
 }
 
 /** Reasons that options have no effect on the standard output. */

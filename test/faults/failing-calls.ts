@@ -31,6 +31,8 @@ const ERRORS: Readonly<Record<string, readonly string[]>> = {
   overwrite: ['EIO'],
   ndjson: [],
   nameless: [],
+  gzip: ['EIO'],
+  zstd: [],
 };
 
 /** Selection for builds with a mistake. Default: all. */

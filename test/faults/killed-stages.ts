@@ -18,6 +18,7 @@ const TRIES = 6;
 const WAYS: readonly Way[] = [
   { name: 'CSV', format: 'csv', out: 'out.csv', hasLedger: true, marks: false },
   { name: 'NDJSON', format: 'ndjson', out: 'out.ndjson', hasLedger: true, marks: false },
+  { name: 'gzip', format: 'csv', out: 'out.csv.gz', hasLedger: true, marks: false },
   { name: 'no ledger', format: 'csv', out: 'out.csv', hasLedger: false, marks: false },
   { name: 'task-done mark', format: 'ndjson', out: 'out.csv', hasLedger: true, marks: true },
 ];

@@ -95,6 +95,22 @@ const OTHERS = new Set([
     'SQL',
     'TASK_UUID_VERSION',
   ],
+  // Types and codecs of Parquet, and other words of formats.
+  ...[
+    'BROTLI',
+    'BSON',
+    'DATE',
+    'DECIMAL',
+    'ENUM',
+    'FLOAT',
+    'GZIP',
+    'INTERVAL',
+    'JSON',
+    'MAP',
+    'MAP_KEY_VALUE',
+  ],
+  ...['LZ', 'LZ_RAW', 'MICROS', 'MILLIS', 'NANOS', 'NFC', 'OPTIONAL', 'PARE', 'REPEATED', 'STRING', 'TIME'],
+  ...['TIME_MICROS', 'TIME_MILLIS', 'TIMESTAMP', 'TIMESTAMP_MICROS', 'TIMESTAMP_MILLIS', 'UTF', 'UUID'],
 ]);
 
 /** Returns all quoted words in capitals in folders of the source, except those of the system and of Node. */

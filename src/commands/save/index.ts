@@ -104,6 +104,7 @@ After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input.
       const told = {
         ack: values.tee && isQuestion ? queuePipeOf(io)?.ack : undefined,
         ...{ out, argv: io.argv, options, bad: rejects.count, delimiter: values.delimiter },
+        partitionBy: values.partitionBy,
         ...{ isStopped: io.stopping.aborted, isTee: values.tee, isOverwrite: values.overwrite },
         isFromFile: io.isFromFile,
         ledger: values.ledger && scrubbed(values.ledger),

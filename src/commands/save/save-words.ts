@@ -24,6 +24,8 @@ export interface Told {
   readonly isFromFile: boolean;
   readonly ledger: string | undefined;
   readonly delimiter: string | undefined;
+  /** Attribute that divides the output into files. */
+  readonly partitionBy: string | undefined;
 }
 
 /** Returns what was saved, where the rest is, and the command that saves the rest too. */
@@ -57,7 +59,8 @@ function ledgerHints({ saved, present }: SaveSummary, told: Told): string[] {
   if (ledger !== undefined || isOverwrite || isTee || saved + present === 0) return [];
   const kind = saveFormatOf(out);
   if (kind === 'sqlite') return [`to skip what is finished, first: export TASK_LEDGER=${quote(out)}`];
-  if (kind === undefined) return ['without --ledger the same command runs finished tasks again'];
+  if (kind === undefined || told.partitionBy !== undefined)
+    return ['without --ledger the same command runs finished tasks again'];
   const typed = delimiter === undefined ? '' : ` --delimiter ${quote(delimiter)}`;
   const mark = `task-load ${quote(out)}${typed} --quiet | task-done mark done.jsonl > /dev/null`;
   return [

@@ -18,6 +18,8 @@ import { openSource, peek } from './sources.ts';
  */
 const REST = 15;
 
+const NOTHING: AsyncIterable<Buffer> = (async function* () {})();
+
 /**
  * Counts the rows or records of a file in the background: it neither delays other work nor keeps the process
  * alive. Counts rows that `task-load` would reject too, as its options may allow them.
@@ -28,8 +30,10 @@ export async function countRows(path: string, until: AbortSignal): Promise<numbe
   const stdin = (): never => {
     throw new TypeError('a path, not "-"');
   };
-  const { first, all } = await peek(openSource(path, stdin), canSniff);
-  const format = formatOf(path) ?? sniffFormat(first);
+  const known = formatOf(path);
+  const isStream = known === undefined || openerFor(known) === undefined;
+  const { first, all } = await peek(isStream ? openSource(path, stdin) : NOTHING, canSniff);
+  const format = known ?? sniffFormat(first);
   let rows = hasHeader(format) ? -1 : 0;
   const read: ReadOptions = {
     source: path,
@@ -54,6 +58,7 @@ export async function countRows(path: string, until: AbortSignal): Promise<numbe
     encodingHints: new EncodingHints(),
     query: undefined,
     table: undefined,
+    sheet: undefined,
     takesPlain: undefined,
   };
   const batches = openerFor(format)?.(path, read) ?? loaderFor(format)?.(all, read);

@@ -19,13 +19,16 @@ const byTool =
     `unpack it, as in: ${tool} ${path} ${load}`;
 const asCsv = (path: string): string =>
   `save it as CSV in a spreadsheet program, or: soffice --headless --convert-to csv ${path}`;
-const byDuckdb = (path: string): string => `convert it, as in: duckdb -csv -c "from '${path}'" ${load}`;
+const asXlsx = (path: string): string =>
+  `it is read from a file, not from a pipe: task-load --format xlsx ${path}`;
+const asParquet = (path: string): string =>
+  `it is read from a file, not from a pipe: task-load --format parquet ${path}`;
 
 /** Kinds of files that are compressed, or not text. */
 const KINDS: readonly Kind[] = [
   { magic: hex('fd377a585a00'), name: 'an xz file', remedy: byTool('xz -dc') },
   { magic: Buffer.from('BZh'), name: 'a bzip2 file', remedy: byTool('bzip2 -dc') },
-  { magic: hex('28b52ffd'), name: 'a zstd file', remedy: byTool('zstd -dc') },
+  { magic: hex('28b52ffd'), name: 'a zstd file inside another', remedy: byTool('zstd -dc') },
   { magic: hex('04224d18'), name: 'an lz4 file', remedy: byTool('lz4 -dc') },
   { magic: hex('4c5a4950'), name: 'an lzip file', remedy: byTool('lzip -dc') },
   { magic: hex('1f9d'), name: 'a file of compress', remedy: byTool('gzip -dc') },
@@ -37,7 +40,7 @@ const KINDS: readonly Kind[] = [
   { magic: Buffer.from('ustar'), at: 257, name: 'a tar archive', remedy: byTool('tar -xOf') },
   { magic: hex('d0cf11e0a1b11ae1'), name: 'an old Excel or Office file', remedy: asCsv },
   { magic: Buffer.from('%PDF-'), name: 'a PDF', remedy: () => 'save its table as CSV first' },
-  { magic: Buffer.from('PAR1'), name: 'a Parquet file', remedy: byDuckdb },
+  { magic: Buffer.from('PAR1'), name: 'a Parquet file', remedy: asParquet },
   {
     magic: Buffer.from('Obj\x01', 'latin1'),
     name: 'an Avro file',
@@ -72,17 +75,20 @@ export function refusePacked(first: Buffer, path: string): void {
   if (kind === undefined) return;
   const isSheet = WORKBOOK.test(first.toString('latin1', 30, 90)) || /\.(?:xls[xmb]|ods)$/i.test(path);
   const isWorkbook = kind.name === 'a zip archive' && isSheet;
+  const isOpenDocument = /mimetypeapplication|\.ods$/i.test(first.toString('latin1', 30, 90) + path);
   const name = isWorkbook ? 'a workbook of a spreadsheet program (xlsx or ods)' : kind.name;
-  const remedy = isWorkbook ? asCsv : kind.remedy;
+  const remedy = !isWorkbook ? kind.remedy : isOpenDocument ? asCsv : asXlsx;
   throw new TaskpipeError(
     'DATA',
     `${path === '-' ? 'stdin' : path} is ${name}; ${remedy(path === '-' ? 'FILE' : quote(path))}`,
   );
 }
 
-/** Returns true if the bytes begin like zstd data. */
+/** Returns true if the bytes begin like zstd data: with a frame, or with one to skip, as pzstd writes. */
 export function isZstd(first: Buffer): boolean {
-  return first.length >= 4 && first.readUInt32BE() === 0x28b52ffd;
+  if (first.length < 4) return false;
+  const magic = first.readUInt32LE();
+  return magic === 0xfd2fb528 || (magic & 0xfffffff0) === 0x184d2a50;
 }
 
 /** Returns true if the bytes begin like gzip data. */

@@ -83,7 +83,8 @@ export async function* openSource(
 /** A format of compressed data, and the stream that decompresses it. */
 interface Unpacker {
   readonly name: 'gzip' | 'zstd';
-  readonly stream: () => Duplex;
+  /** Stream that decompresses it; undefined if this Node has none. */
+  readonly stream: (() => Duplex) | undefined;
 }
 
 /** Decompressor of zstd; undefined before Node 22.15. */
@@ -91,8 +92,9 @@ const { createZstdDecompress } = zlib as { createZstdDecompress?: (options: obje
 
 function unpackerOf(first: Buffer): Unpacker | undefined {
   if (isGzip(first)) return { name: 'gzip', stream: () => zlib.createGunzip({ chunkSize: CHUNK }) };
-  if (!isZstd(first) || createZstdDecompress === undefined) return undefined;
-  return { name: 'zstd', stream: () => createZstdDecompress({ chunkSize: CHUNK }) };
+  if (!isZstd(first)) return undefined;
+  const stream = createZstdDecompress && (() => createZstdDecompress({ chunkSize: CHUNK }));
+  return { name: 'zstd', stream };
 }
 
 async function* fileBytes(
@@ -138,14 +140,22 @@ async function* unpacked(
   path: string,
 ): AsyncGenerator<Buffer> {
   try {
-    if (name === 'gzip') yield* through(stream(), bytes);
-    else for await (const frame of framesOf(bytes)) yield* through(stream(), frame);
+    if (name === 'gzip' && stream !== undefined) yield* through(stream(), bytes);
+    else
+      for await (const frame of framesOf(bytes))
+        yield* stream ? through(stream(), frame) : unpackedFrame(frame);
   } catch (error) {
     if (!(error instanceof BrokenFrames) && !/^(?:Z_|ZSTD_)/.test(systemCode(error) ?? '')) throw error;
     throw new TaskpipeError('DATA', `${sourceName(path)}: ${brokenWords(error, name, path)}`, {
       cause: error,
     });
   }
+}
+
+/** Decompresses a frame of zstd without Node. */
+async function* unpackedFrame(frame: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const { unpackFrame } = await import('./zstd-blocks.ts'); // loads its libraries only if they are needed
+  yield* unpackFrame(frame);
 }
 
 function through(stream: Duplex, bytes: AsyncIterable<Buffer>): AsyncIterable<Buffer> {

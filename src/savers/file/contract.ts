@@ -16,6 +16,8 @@ export interface Head {
   /** Writes a line to stderr. */
   readonly warn: (message: string) => void;
   readonly info: (message: string) => void;
+  /** Called with the uuid of each row that a start reads. */
+  readonly onRow?: ((uuid: string) => void) | undefined;
 }
 
 /** An output with its rows. */

@@ -9,6 +9,7 @@ import { resolved, syncFolder } from '../../core/storage/durable.ts';
 import { type LedgerWriter, openLedger } from '../../ledgers/index.ts';
 import type { Destination, DestinationOptions, Misfit, OpenRows, RowBatch, Rows } from '../contract.ts';
 import { assertUtf8 } from '../foreign-form.ts';
+import { codecFor } from '../packed/codec.ts';
 import type { UnusedFields } from '../rows/columns.ts';
 import { checkColumns, mustHaveUuid } from './check-columns.ts';
 import type { Head } from './contract.ts';
@@ -20,6 +21,8 @@ import { checkMarkable, OutputRun, readMark } from './run-mark.ts';
 /** Options of a file destination. */
 export interface FileOptions extends DestinationOptions {
   readonly openRows: OpenRows;
+  /** Called with the uuid of each row that is there, unless a seal of the ledger vouches for them. */
+  readonly onRow?: ((uuid: string) => void) | undefined;
 }
 
 /** The same with symbolic links resolved in `path`. */
@@ -49,14 +52,15 @@ function realOutput(path: string): string {
 }
 
 async function openAppended(options: RealOptions): Promise<Destination> {
-  const { path, given, warn, info, sync, acceptEdits = false } = options;
-  const output = openOutput(path, warn, { given });
+  const { path, given, warn, info, sync, onRow, acceptEdits = false } = options;
+  let output = openOutput(path, warn, { given });
   let opened: OpenLedger | undefined;
   try {
     checkMarkable(path);
     const mark = readMark(path);
+    output = await asPacked(output, options, mark?.size);
     opened = await openLedgerOf(options);
-    const head = { output, opened, mark, sync, acceptEdits, warn, info };
+    const head = { output, opened, mark, sync, acceptEdits, warn, info, onRow };
     const rows = await openRows(head, options);
     if (opened === undefined && !rows.hasUuid && options.fields !== undefined) {
       info(`${path} has no uuid column: only duplicates within this run are noticed (--ledger knows all)`);
@@ -75,6 +79,21 @@ async function openAppended(options: RealOptions): Promise<Destination> {
     await opened?.writer.close();
     throw error;
   }
+}
+
+/**
+ * Returns an output as a file of its contents, if its name says that it is packed.
+ * @param markedEnd length of the contents before a run that did not end cleanly
+ */
+async function asPacked(
+  file: OutputFile,
+  { path, warn }: RealOptions,
+  markedEnd?: number,
+): Promise<OutputFile> {
+  const codec = await codecFor(path);
+  if (codec === undefined) return file;
+  const { openPacked } = await import('../packed/packed-file.ts');
+  return openPacked(file, { codec, markedEnd, warn });
 }
 
 async function openLedgerOf(options: RealOptions): Promise<OpenLedger | undefined> {
@@ -110,7 +129,8 @@ async function openOverwritten(options: RealOptions): Promise<Destination> {
   const { path, warn } = options;
   const old = existsSync(path) ? openOutput(path, warn) : undefined;
   try {
-    const output = openOutput(`${path}.new`, warn, { instead: path, mode: old?.mode });
+    const file = openOutput(`${path}.new`, warn, { instead: path, mode: old?.mode });
+    const output = await asPacked(file, options);
     const rows = (await options.openRows(output.chunks(0), options)) as Rows;
     return new FileDestination(options, output, rows, { saved: new IdSet(), old });
   } catch (error) {
@@ -231,7 +251,10 @@ class FileDestination implements Destination {
     const old = this.#output;
     await this.#run?.begin(old, this.#rows.hasUuid); // a last row without a line end is completed
     const temporary = `${this.#place}.wide`;
-    const wide = openOutput(temporary, warn, { instead: path, mode: old.mode });
+    const wide = await asPacked(
+      openOutput(temporary, warn, { instead: path, mode: old.mode }),
+      this.#options,
+    );
     try {
       for await (const bytes of this.#rows.widen(columns, old.chunks(0))) await wide.append(bytes);
       await wide.sync();

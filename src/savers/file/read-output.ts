@@ -35,6 +35,8 @@ export interface Looked {
   readonly rows: Rows;
   readonly history: OutputHistory | undefined;
   readonly mark: RunMark | undefined;
+  /** Called with the uuid of each row. */
+  readonly onRow?: ((uuid: string) => void) | undefined;
 }
 
 /** Reads all rows of an output and compares them with the ledger. */
@@ -75,8 +77,9 @@ function isTornTail(
   return uuid === undefined || met.has(uuid) || history?.saved.has(uuid) !== true;
 }
 
-function take({ history }: Looked, found: OutputScan, { uuid, end, line }: FoundRow): void {
+function take({ history, onRow }: Looked, found: OutputScan, { uuid, end, line }: FoundRow): void {
   found.rows++;
+  if (uuid !== undefined) onRow?.(uuid);
   if (uuid === undefined) count(found.nameless, line);
   else if (!found.met.add(uuid)) count(found.doubled, line);
   else if (history?.saved.has(uuid)) found.known++;

@@ -73,8 +73,8 @@ async function lackingEnd(output: OutputFile, { newline }: Rows): Promise<string
 }
 
 async function agree(recovery: Recovery): Promise<Pick<Recovered, 'saved' | 'settle'>> {
-  const { output, rows, mark, opened } = recovery;
-  const found = await look({ output, rows, history: opened?.history, mark });
+  const { output, rows, mark, opened, onRow } = recovery;
+  const found = await look({ output, rows, history: opened?.history, mark, onRow });
   if (mark !== undefined && (await isTornBehind(output, found, mark))) {
     await cut(recovery, mark.size, true);
     return agree(recovery);

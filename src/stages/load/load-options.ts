@@ -69,6 +69,8 @@ export const loadOptions = {
   }),
   /** Table of a SQLite database. Default `tasks`. */
   table: text('table of a SQLite database', { placeholder: 'NAME', defaultText: 'tasks' }),
+  /** Sheet of a workbook. Default: the first one that is not hidden. */
+  sheet: text('sheet of a workbook; default: the first one', { placeholder: 'NAME' }),
   /** Maximum number of tasks to load. Records that are left out, such as finished ones, do not count. */
   limit: count('load at most N tasks, not counting finished ones', { min: 0 }),
   /** Number of valid records to skip first. Default 0. */

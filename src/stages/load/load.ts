@@ -25,7 +25,7 @@ export interface Loading extends AsyncIterable<readonly Task[]> {
 }
 
 /**
- * Reads tasks from files (CSV, TSV, NDJSON, a JSON array, plain lines, sitemaps or SQLite, packed with gzip or not) or from rows
+ * Reads tasks from files (CSV, TSV, NDJSON, a JSON array, plain lines, sitemaps, workbooks, Parquet or SQLite; text may be packed) or from rows
  * in memory:
  *
  *     const rows = [{ url: 'https://example.com/1' }, { url: 'https://example.com/2' }];

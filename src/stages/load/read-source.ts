@@ -55,6 +55,7 @@ export function readOptions(
     needed,
     query: options.query,
     table: options.table,
+    sheet: options.sheet,
     info: options.info ?? (() => {}),
     encodingHints: new EncodingHints(),
     takesPlain: plain?.takes,
@@ -127,7 +128,7 @@ function loadBytes(
 function mustBeStream(format: Format, { source }: ReadOptions): Loader {
   const loader = loaderFor(format);
   if (loader !== undefined) return loader;
-  throw new TaskpipeError('USAGE', `${source}: ${format} is read from a file; name one, as in tasks.db`);
+  throw new TaskpipeError('USAGE', `${source}: ${format} is read from a file, not from a pipe; name it`);
 }
 
 /**

@@ -62,6 +62,10 @@ export const saveOptions = {
   ),
   /** Table of a database. Default `tasks`. */
   table: text('table of a database', { placeholder: 'NAME', defaultText: 'tasks' }),
+  /** Attribute, by name or path, for whose values OUT is divided: `DIR/NAME=VALUE/FILE` for an OUT of `DIR/FILE`. */
+  partitionBy: text('write OUT, DIR/FILE, as one file per value of this attribute: DIR/NAME=VALUE/FILE', {
+    placeholder: 'NAME',
+  }),
   /** File of rejects that the caller writes. It is an error if this stage writes the same file. */
   rejects: path('keep invalid input, as NDJSON with its place and the reason'),
   /** Time that a Redis with the ledger may be unavailable before the save fails, in milliseconds. Default 1 minute. */

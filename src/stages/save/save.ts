@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import { counted, textOf } from '../../core/base/format.ts';
@@ -39,6 +39,7 @@ export async function save(
   const { rejects } = options;
   const ledger = isOwnLedger(out, options) ? undefined : options.ledger;
   checkPlaces(placesOf(out === '-' ? undefined : out, { rest: restFile, ledger, rejects }));
+  if (options.partitionBy !== undefined) makeFolder(out);
   const rest = openRestFor(out, restFile, options);
   const fields = options.fields && fieldsOf(options.fields);
   const destination = await openDestination(out, { ...options, ledger, fields });
@@ -63,6 +64,15 @@ export async function save(
   }
   if (router.teeFailure !== undefined) throw router.teeFailure.error;
   return router.summary;
+}
+
+/** Creates the folder of an output, which has the folders of its partitions. @throws {TaskpipeError} `IO` */
+function makeFolder(out: string): void {
+  try {
+    mkdirSync(dirname(out), { recursive: true });
+  } catch (error) {
+    throw ioError('cannot create', dirname(out), error);
+  }
 }
 
 /** Opens the rest file. @throws {TaskpipeError} about the output instead, if it cannot be written either */
@@ -139,7 +149,7 @@ async function mergeLeft(rest: Rest, { saved }: Destination): Promise<void> {
 
 /** Checks options. @throws {TaskpipeError} `USAGE` if one is unknown or invalid, or some exclude each other */
 function checkSaveOptions(out: string, options: SaveOptions): void {
-  const { acceptEdits, ledger, overwrite, tee, widen } = options;
+  const { acceptEdits, ledger, overwrite, partitionBy, tee, widen } = options;
   checkOptions('save()', options, saveOptions, OWN_SAVE_OPTIONS);
   const refuse = (words: string): never => {
     throw new TaskpipeError('USAGE', words);
@@ -152,8 +162,11 @@ function checkSaveOptions(out: string, options: SaveOptions): void {
     if (tee !== undefined) refuse('--tee needs a file: the standard output has the rows already');
     if (overwrite) refuse('--overwrite needs a file');
     if (acceptEdits) refuse('--accept-edits needs a file: standard output has no earlier rows');
+    if (partitionBy !== undefined) refuse('--partition-by needs a file, as in out/rows.csv');
     if (widen) refuse('--widen needs a file: what is on the standard output cannot be changed');
   } else if (overwrite) {
+    if (partitionBy !== undefined)
+      refuse('--overwrite cannot be used with --partition-by: remove the folders of the partitions first');
     if (ledger !== undefined)
       refuse('--overwrite cannot be used with --ledger, which says what the output holds already');
     if (tee !== undefined) refuse('--overwrite cannot be used with --tee: no row is safe before the end');
@@ -184,6 +197,10 @@ async function openDestination(out: string, options: OpenOptions): Promise<Desti
   }
   if (options.table !== undefined)
     throw new TaskpipeError('USAGE', `--table is for a database, as in tasks.db; ${out} has no tables`);
+  if (options.partitionBy !== undefined) {
+    const { openPartitions } = await import('../../savers/partitions/partitions.ts');
+    return openPartitions({ ...told, openRows, partitionBy: options.partitionBy });
+  }
   return out === '-'
     ? openStream(openRows, { ...options, path: 'the output' }, options.write ?? (async () => {}))
     : openFile({ ...told, openRows });

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { contentsOf } from './contents.ts';
 import type { Breach } from './report.ts';
 
 /* Promises about an output and its ledger, checked by independent code: a plain CSV reader and JSON.parse. */
@@ -48,8 +49,9 @@ export function breachesOf({ folder, out, ledger, rows, acknowledged = [], label
  */
 export function rowsOf(path: string): { uuids: string[]; isWhole: boolean } {
   if (!existsSync(path)) return { uuids: [], isWhole: true };
-  const text = readFileSync(path, 'utf8');
-  return /\.(csv|tsv)$/.test(path) ? delimitedRows(text, path.endsWith('.tsv') ? '\t' : ',') : jsonRows(text);
+  const text = contentsOf(path);
+  const name = path.replace(/\.(?:gz|zst)$/, '');
+  return /\.(csv|tsv)$/.test(name) ? delimitedRows(text, name.endsWith('.tsv') ? '\t' : ',') : jsonRows(text);
 }
 
 function jsonRows(text: string): { uuids: string[]; isWhole: boolean } {

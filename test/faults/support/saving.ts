@@ -1,6 +1,7 @@
-import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ended } from '../../support/run.ts';
+import { contentsOf as textOf } from './contents.ts';
 import { breachesOf, finishedIn } from './oracle.ts';
 import type { Program } from './program.ts';
 import type { Breach } from './report.ts';
@@ -58,6 +59,8 @@ export const SAVINGS: readonly Saving[] = [
   },
   { name: 'overwrite', out: 'out.csv', isOverwritten: true, before: [part(1)], parts: [part(2) + part(3)] },
   { name: 'ndjson', out: 'out.ndjson', parts: [part(1), part(2)] },
+  { name: 'gzip', out: 'out.csv.gz', before: [part(1)], parts: [part(2), part(3)] },
+  { name: 'zstd', out: 'out.ndjson.zst', parts: [part(1), part(2)] },
   {
     name: 'nameless',
     out: 'out.csv',
@@ -189,7 +192,8 @@ export function breachesAtEnd(
     if (/\.(run|new|wide)$/.test(name)) add('other', `${name} is left`);
     if (!name.includes('.torn-')) continue;
     const torn = textOf(join(folder, name));
-    const isPart = whole.text.includes(torn) && (isNameless || !torn.endsWith('\n'));
+    const isPart =
+      whole.text.includes(torn) && (isNameless || !torn.endsWith('\n') || /\.(?:gz|zst)\./.test(name));
     if (!isPart) add('other', `${name} holds more than torn bytes: ${JSON.stringify(torn)}`);
   }
   return breaches;
@@ -198,8 +202,4 @@ export function breachesAtEnd(
 function restOf(folder: string, out: string, endings: readonly string[]): string[] {
   const texts = endings.map((ending) => textOf(join(folder, `${out}.rest.ndjson${ending}`)));
   return texts.flatMap((text) => text.split('\n').slice(0, -1));
-}
-
-function textOf(path: string): string {
-  return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }
