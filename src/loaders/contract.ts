@@ -3,7 +3,7 @@ import type { Reject } from '../core/text/lines.ts';
 import type { PlainRows } from './table/plain-rows.ts';
 import type { Columns } from './table/table-columns.ts';
 
-export type Format = 'csv' | 'tsv' | 'ndjson' | 'json' | 'lines' | 'sitemap' | 'sqlite';
+export type Format = 'csv' | 'tsv' | 'ndjson' | 'json' | 'lines' | 'sitemap' | 'sqlite' | 'postgres';
 
 /** Options that only some formats use. */
 export type FormatOption =
@@ -99,6 +99,10 @@ export interface ReadOptions extends Reshape {
    */
   readonly query: string | undefined;
   readonly table: string | undefined;
+  /** Time that a server may be unavailable, in milliseconds. Default 1 minute. */
+  readonly patience?: number | undefined;
+  /** Aborted if the load was stopped: an unavailable server is then waited for only shortly. */
+  readonly signal?: AbortSignal | undefined;
   readonly info: (message: string) => void;
   readonly encodingHints: EncodingHints;
   /** Returns true if rows with these columns may come as `PlainRows`. Undefined: none may. */

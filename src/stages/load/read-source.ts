@@ -55,6 +55,7 @@ export function readOptions(
     needed,
     query: options.query,
     table: options.table,
+    ...{ patience: options.patience, signal: options.signal },
     info: options.info ?? (() => {}),
     encodingHints: new EncodingHints(),
     takesPlain: plain?.takes,

@@ -1,0 +1,68 @@
+import { once } from 'node:events';
+import type { Client } from 'pg';
+import type { PostgresCell, PostgresSession } from './contract.ts';
+
+/** Settings of every connection: texts of values do not depend on the server's configuration. */
+const SETTINGS = [
+  ...["datestyle = 'ISO'", "timezone = 'UTC'", "intervalstyle = 'iso_8601'", 'extra_float_digits = 1'],
+  ...["bytea_output = 'hex'", 'standard_conforming_strings = on', "xmlbinary = 'base64'"],
+];
+
+/** Longest wait for a lock that another session holds, in milliseconds. */
+export const LOCK_WAIT = 30_000;
+
+/** Prepares a new connection. @param sync false if COMMIT need not wait for the disk */
+export async function prepareSession(
+  client: Client,
+  number: number,
+  sync: boolean,
+): Promise<PostgresSession> {
+  const more = [`lock_timeout = ${LOCK_WAIT}`, ...(sync ? [] : ['synchronous_commit = off'])];
+  const session = sessionOf(client, number);
+  await client.query([...SETTINGS, ...more].map((setting) => `set ${setting}`).join(';'));
+  if (sync) await client.query(SURE); // a server may be configured to lose the last commits
+  return session;
+}
+
+const SURE = `select set_config('synchronous_commit', 'on', false)
+  where current_setting('synchronous_commit') = 'off'`;
+
+function sessionOf(client: Client, number: number): PostgresSession {
+  const ask = (text: string, values: readonly unknown[] = []) =>
+    client.query<PostgresCell[]>({ text, values: [...values], rowMode: 'array' });
+  return {
+    ...{ client, number },
+    rows: async (sql, values) => (await ask(sql, values)).rows,
+    change: async (sql, values) => (await ask(sql, values)).rowCount ?? 0,
+    copy: (sql, rows) => copy(client, sql, rows),
+    batches: (sql, size, values) => batches(client, sql, size, values ?? []),
+  };
+}
+
+async function copy(client: Client, sql: string, rows: Buffer): Promise<void> {
+  const { from } = await import('pg-copy-streams');
+  const stream = client.query(from(sql));
+  const end = once(stream, 'finish'); // rejects with an error of the stream
+  stream.end(rows);
+  await end;
+}
+
+async function* batches(
+  client: Client,
+  sql: string,
+  size: number,
+  values: readonly unknown[],
+): AsyncGenerator<readonly (readonly PostgresCell[])[]> {
+  const { default: Cursor } = await import('pg-cursor');
+  const cursor = client.query(
+    new Cursor<PostgresCell[]>(sql, [...values], { rowMode: 'array', types: AS_TEXT }),
+  );
+  for (;;) {
+    const rows = await cursor.read(size);
+    if (rows.length === 0) return;
+    yield rows;
+  }
+}
+
+/** Parsers of values: each value stays the text that the server sent. */
+export const AS_TEXT = { getTypeParser: () => (text: unknown) => text as never };
