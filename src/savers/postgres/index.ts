@@ -13,9 +13,10 @@ import { parseTask } from '../../core/record/ndjson.ts';
 import type { Task } from '../../core/record/task.ts';
 import type { Destination, DestinationOptions, Misfit, RowBatch } from '../contract.ts';
 import { agreeWithTable, openTableLedger, readUuids, type TableLedger } from './joined-ledger.ts';
-import { ColumnRows, type CopyRows, columnOfChosen } from './postgres-rows.ts';
+import { ColumnRows, type CopyRows } from './postgres-rows.ts';
 import { type AlsoWrite, type BatchTask, PostgresWriter } from './postgres-writer.ts';
 import { RecordRows } from './record-rows.ts';
+import { columnOfChosen } from './record-values.ts';
 import { prepareTarget } from './target-table.ts';
 
 /**

@@ -1,9 +1,7 @@
-import { type Member, membersOf } from '../../core/record/json-text.ts';
-import { columnOf, RUN_COLUMNS } from '../../core/record/run-columns.ts';
+import { columnOf } from '../../core/record/run-columns.ts';
 import { runOf, type Task } from '../../core/record/task.ts';
 import type { Misfit } from '../contract.ts';
 import type { Field } from '../rows/fields.ts';
-import { rawAt } from '../rows/ndjson-rows.ts';
 import {
   type CellValue,
   canBeColumn,
@@ -16,6 +14,7 @@ import {
   type PostgresOwnKind,
   type TargetColumn,
 } from './postgres-cells.ts';
+import { chosenValues, columnOfChosen, type FoundValue, valuesOf } from './record-values.ts';
 import type { TargetTable } from './target-table.ts';
 
 /** Limit of columns: a row of more would not fit into a page of the server if all of its values were long. */
@@ -27,15 +26,6 @@ const RUN_KINDS: Readonly<Record<string, PostgresOwnKind>> = {
   at: 'time',
   ms: 'numeric',
 };
-
-/** A value of a record. */
-interface FoundValue {
-  /** Name or path of the attribute; undefined for a member of `run`. */
-  readonly attribute: string | undefined;
-  readonly column: string;
-  /** JSON text; undefined if the record has no such value. */
-  readonly raw: string | undefined;
-}
 
 /** A row under construction. */
 interface RowDraft {
@@ -136,7 +126,9 @@ export class ColumnRows implements CopyRows {
     const { attribute, raw, column: name } = value;
     if (raw === undefined && this.written === undefined) return undefined;
     const isNull = raw === undefined || raw === 'null';
-    const index = this.#indexOf(name, isNull ? undefined : () => this.#newKind(value, task), draft);
+    const isFull = attribute !== undefined && this.#columns.length + draft.added.length >= MOST_COLUMNS;
+    const kindOf = isNull || isFull ? undefined : () => this.#newKind(value, task);
+    const index = this.#indexOf(name, kindOf, draft);
     const column = index === undefined ? undefined : this.#columnAt(index, draft);
     if (column === undefined || isSide(column)) return this.#putOutside(value, draft);
     if (isNull) {
@@ -175,7 +167,6 @@ export class ColumnRows implements CopyRows {
     const there = this.#known.get(name);
     if (there === undefined) {
       if (kindOf === undefined || this.#table.generated.has(name) || !canBeColumn(name)) return undefined;
-      if (width + added.length >= MOST_COLUMNS && !Object.hasOwn(RUN_COLUMNS, name)) return undefined;
     }
     added.push(there ?? { name, kind: kindOf?.() ?? 'text', fallback: undefined });
     return width + added.length - 1;
@@ -219,38 +210,4 @@ export class ColumnRows implements CopyRows {
 
 function isSide({ kind }: TargetColumn): boolean {
   return kind === 'exact' || kind === 'others';
-}
-
-const RUN_PATHS = Object.entries(RUN_COLUMNS);
-
-/** Returns all values of a record. */
-function valuesOf({ line, fields }: Task): readonly FoundValue[] {
-  const run = runOf(fields);
-  const members = new Map<string, Member>(); // as JSON.parse, takes the last of several members of one name
-  for (const member of membersOf(line)) members.set(member.key, member);
-  const values: FoundValue[] = [];
-  for (const [key, { value, end }] of members) {
-    if (key === 'uuid' || (key === 'run' && run !== undefined)) continue;
-    values.push({ attribute: key, column: columnOf(key), raw: line.slice(value, end) });
-  }
-  const own = members.get('run');
-  if (run === undefined || own === undefined) return values;
-  const text = `{"run":${line.slice(own.value, own.end)}}`;
-  for (const [column, path] of RUN_PATHS)
-    values.push({ attribute: undefined, column, raw: rawAt(text, path) });
-  return values;
-}
-
-function chosenValues({ line }: Task, fields: readonly Field[]): readonly FoundValue[] {
-  return fields.map((field) => {
-    const column = columnOfChosen(field);
-    const attribute = Object.hasOwn(RUN_COLUMNS, column) ? undefined : field.path;
-    return { attribute, column, raw: rawAt(line, field.path) };
-  });
-}
-
-/** Returns the column of a field. A member of `run` gets the same column as in a whole record. */
-export function columnOfChosen({ name, path }: Field): string {
-  const column = RUN_PATHS.find(([, of]) => of === path)?.[0];
-  return column !== undefined && (name === path || name === column) ? column : columnOf(name);
 }
