@@ -30,12 +30,8 @@ export interface PostgresSession {
   change(sql: string, values?: readonly unknown[]): Promise<number>;
   /** Sends rows in the text format of COPY to the server. @param sql `copy TABLE (…) from stdin` */
   copy(sql: string, rows: Buffer): Promise<void>;
-  /** Reads the rows of a query with a cursor, in batches. A caller that leaves early must close the connection. */
-  batches(
-    sql: string,
-    size: number,
-    values?: readonly unknown[],
-  ): AsyncGenerator<readonly (readonly PostgresCell[])[]>;
+  /** Reads the rows of a query with a cursor, in batches. Call it in a transaction, which must end if the caller leaves early. */
+  batches(sql: string, size: number): AsyncGenerator<readonly (readonly PostgresCell[])[]>;
 }
 
 /** Connection that is restored as long as patience lasts. */
@@ -49,6 +45,15 @@ export interface PostgresLink {
   run<T>(work: (session: PostgresSession) => Promise<T>): Promise<T>;
   /** Runs `work` in a transaction, under the conditions of `run`. */
   commit<T>(work: (session: PostgresSession) => Promise<T>): Promise<T>;
+  /**
+   * Reads the rows of a query in batches, and ends the connection if the server is silent for too long. Only the start
+   * is repeated: afterwards, rows have been passed on.
+   * @param queryFor returns the query; undefined if there is nothing to read
+   */
+  read(
+    queryFor: (session: PostgresSession) => Promise<string | undefined>,
+    size: number,
+  ): AsyncGenerator<readonly (readonly PostgresCell[])[]>;
   /** Returns the error of a statement or of the connection, with its reason in words. */
   fault(error: unknown): TaskpipeError;
   /** Ends the connection, without waiting for a statement that runs. */

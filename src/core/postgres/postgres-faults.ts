@@ -39,7 +39,7 @@ export function isLost(error: unknown): boolean {
 
 /** Errors of the network or of TLS that retrying cannot fix. */
 const HOPELESS =
-  /does not support SSL|SSL connection|certificate|self-signed|altnames|ENOTFOUND|SASL|must be a string|not queryable/i;
+  /does not support SSL|SSL connection|certificate|self-signed|altnames|ENOTFOUND|SASL|must be a string/i;
 
 function isHopeless(error: unknown): boolean {
   return (

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { messageOf } from '../base/errors.ts';
 import { PATIENCE } from '../options/redis-patience.ts';
-import type { PostgresLink, PostgresSession, PostgresSettings } from './contract.ts';
+import type { PostgresCell, PostgresLink, PostgresSession, PostgresSettings } from './contract.ts';
 import { passwordInFile } from './password-file.ts';
 import type { PostgresAddress } from './postgres-address.ts';
 import { isLost, isPassing, postgresFault, SILENT } from './postgres-faults.ts';
@@ -73,13 +73,36 @@ class Link implements PostgresLink {
     });
   }
 
+  async *read(
+    queryFor: (session: PostgresSession) => Promise<string | undefined>,
+    size: number,
+  ): AsyncGenerator<readonly (readonly PostgresCell[])[]> {
+    const { session, sql } = await this.run(async (one) => {
+      await one.client.query('begin read only');
+      return { session: one, sql: await queryFor(one) };
+    });
+    if (sql === undefined) return;
+    try {
+      const batches = session.batches(sql, size);
+      for (;;) {
+        const next = await this.#watched(session, () => batches.next());
+        if (next.done) return;
+        yield next.value;
+      }
+    } catch (error) {
+      throw this.fault(error);
+    }
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     const client = this.#session?.client;
     this.#session = undefined;
     if (client === undefined) return;
-    // A cursor that was left waits for its reader; the server ends it when the connection ends.
-    await Promise.race([client.end().catch(() => {}), sleep(STOPPING, undefined, { ref: false })]);
+    const late = new AbortController();
+    const wait = sleep(STOPPING, undefined, { signal: late.signal }).catch(() => {});
+    await Promise.race([client.end().catch(() => {}), wait]);
+    late.abort();
     streamOf(client).destroy();
   }
 

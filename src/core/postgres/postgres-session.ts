@@ -35,7 +35,7 @@ function sessionOf(client: Client, number: number): PostgresSession {
     rows: async (sql, values) => (await ask(sql, values)).rows,
     change: async (sql, values) => (await ask(sql, values)).rowCount ?? 0,
     copy: (sql, rows) => copy(client, sql, rows),
-    batches: (sql, size, values) => batches(client, sql, size, values ?? []),
+    batches: (sql, size) => batches(async (text) => (await ask(text)).rows, sql, size),
   };
 }
 
@@ -47,21 +47,25 @@ async function copy(client: Client, sql: string, rows: Buffer): Promise<void> {
   await end;
 }
 
+let cursors = 0;
+
+/**
+ * Reads rows by a cursor of SQL. (A portal of the protocol, as in pg-cursor, waits for ever if the connection is lost
+ * after its last row.)
+ */
 async function* batches(
-  client: Client,
+  ask: PostgresSession['rows'],
   sql: string,
   size: number,
-  values: readonly unknown[],
 ): AsyncGenerator<readonly (readonly PostgresCell[])[]> {
-  const { default: Cursor } = await import('pg-cursor');
-  const cursor = client.query(
-    new Cursor<PostgresCell[]>(sql, [...values], { rowMode: 'array', types: AS_TEXT }),
-  );
+  const name = `taskpipe_${++cursors}`;
+  await ask(`declare ${name} no scroll cursor for ${sql}`);
   for (;;) {
-    const rows = await cursor.read(size);
-    if (rows.length === 0) return;
-    yield rows;
+    const rows = await ask(`fetch ${size} from ${name}`);
+    if (rows.length > 0) yield rows;
+    if (rows.length < size) break;
   }
+  await ask(`close ${name}`);
 }
 
 /** Parsers of values: each value stays the text that the server sent. */

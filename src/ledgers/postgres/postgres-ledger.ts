@@ -5,6 +5,7 @@ import { IdSet } from '../../core/ids/index.ts';
 import type { PostgresLink, PostgresSession } from '../../core/postgres/contract.ts';
 import { type PostgresAddress, postgresAddress } from '../../core/postgres/postgres-address.ts';
 import { openPostgres } from '../../core/postgres/postgres-link.ts';
+import { sqlText } from '../../core/postgres/postgres-table.ts';
 import { realPath } from '../../core/storage/durable.ts';
 import type {
   Condition,
@@ -48,16 +49,13 @@ function listLedger(address: PostgresAddress, name: string, open: () => Postgres
       await link.close();
     }
   };
-  const rowsOf = (output: string): readonly [string, readonly unknown[]] => [
-    'select uuid from taskpipe_saved where ledger = $1 and output = $2',
-    [name, outputNameOf(output)],
-  ];
+  const finished = `select uuid from taskpipe_marks where ledger = ${sqlText(name)} and finished`;
   return {
     place: address.place,
-    finished: () => within((session) => idsOf(session, FINISHED, [name]), new IdSet()),
-    list: () => listed(open(), FINISHED, [name]),
+    finished: () => within((session) => idsOf(session, finished), new IdSet()),
+    list: () => listed(open(), finished),
     history: (output) => within((session) => historyIn(session, name, outputNameOf(output)), NO_HISTORY()),
-    rowsIn: (output) => listed(open(), ...rowsOf(output)),
+    rowsIn: (output) => listed(open(), savedIn(name, outputNameOf(output))),
     open: (output) => openWriterOf(open(), name, output),
     check: () =>
       within((session) => conditionOf(session, name), { lines: 0, bad: 0, finished: 0, undone: 0 }),
@@ -73,7 +71,10 @@ function listLedger(address: PostgresAddress, name: string, open: () => Postgres
   };
 }
 
-const FINISHED = 'select uuid from taskpipe_marks where ledger = $1 and finished';
+/** Returns the query of the uuids whose rows are in an output. */
+function savedIn(name: string, output: string): string {
+  return `select uuid from taskpipe_saved where ledger = ${sqlText(name)} and output = ${sqlText(output)}`;
+}
 
 /**
  * Returns the name of an output in a ledger. That of a file has the host name, as many machines may have the same
@@ -84,26 +85,17 @@ export function outputNameOf(path: string): string {
   return `${hostname()}:${join(realPath(dirname(resolve(path))), basename(path))}`;
 }
 
-async function idsOf(session: PostgresSession, sql: string, values: readonly unknown[]): Promise<IdSet> {
+async function idsOf(session: PostgresSession, sql: string): Promise<IdSet> {
   const ids = new IdSet();
-  for await (const rows of session.batches(sql, BATCH, values))
-    for (const [uuid] of rows) ids.add(uuid as string);
+  for await (const rows of session.batches(sql, BATCH)) for (const [uuid] of rows) ids.add(uuid as string);
   return ids;
 }
 
 /** Lists the uuids of a query, and closes the connection at the end. */
-async function* listed(
-  link: PostgresLink,
-  sql: string,
-  values: readonly unknown[],
-): AsyncGenerator<readonly string[]> {
+async function* listed(link: PostgresLink, sql: string): AsyncGenerator<readonly string[]> {
   try {
-    // Only the start may be repeated: afterwards, uuids have been passed on.
-    const session = await link.run(async (one) => ((await hasLedgerTables(one)) ? one : undefined));
-    if (session === undefined) return;
-    for await (const rows of session.batches(sql, BATCH, values)) yield rows.map(([uuid]) => uuid as string);
-  } catch (error) {
-    throw link.fault(error);
+    const queryFor = async (session: PostgresSession) => ((await hasLedgerTables(session)) ? sql : undefined);
+    for await (const rows of link.read(queryFor, BATCH)) yield rows.map(([uuid]) => uuid as string);
   } finally {
     await link.close();
   }
@@ -115,18 +107,13 @@ function NO_HISTORY(): OutputHistory {
 }
 
 async function historyIn(session: PostgresSession, name: string, output: string): Promise<OutputHistory> {
-  const values = [name, output];
-  const saved = await idsOf(
-    session,
-    'select uuid from taskpipe_saved where ledger = $1 and output = $2',
-    values,
-  );
-  const taken = `select m.uuid from taskpipe_marks m join taskpipe_saved s
-    on s.ledger = m.ledger and s.output = $2 and s.uuid = m.uuid where m.ledger = $1 and not m.finished`;
-  const undone = await idsOf(session, taken, values);
+  const saved = await idsOf(session, savedIn(name, output));
+  const taken = `select m.uuid from taskpipe_marks m join (${savedIn(name, output)}) s on s.uuid = m.uuid
+    where m.ledger = ${sqlText(name)} and not m.finished`;
+  const undone = await idsOf(session, taken);
   const [known] = await session.rows(
     'select known, seal, is_over from taskpipe_outputs where ledger = $1 and output = $2',
-    values,
+    [name, output],
   );
   if (known === undefined) return { ...NO_HISTORY(), saved, undone };
   const [end, seal, isOver] = known;

@@ -1,6 +1,6 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { IdSet } from '../../core/ids/index.ts';
-import type { PostgresLink } from '../../core/postgres/contract.ts';
+import type { PostgresLink, PostgresSession } from '../../core/postgres/contract.ts';
 import type { PostgresAddress } from '../../core/postgres/postgres-address.ts';
 import { declaredTable, RECORD, TABLE, tableName } from '../../core/postgres/postgres-table.ts';
 import type { Ledger } from '../contract.ts';
@@ -44,25 +44,14 @@ async function* listRows(
   table: string,
 ): AsyncGenerator<readonly string[]> {
   try {
-    const found = await link.run(async (session) => ({
-      session,
-      sql: await queryFor(session, place, table),
-    }));
-    if (found.sql === undefined) return;
-    for await (const rows of found.session.batches(found.sql, BATCH))
-      yield rows.map(([uuid]) => uuid as string);
-  } catch (error) {
-    throw link.fault(error);
+    const query = (session: PostgresSession) => queryFor(session, place, table);
+    for await (const rows of link.read(query, BATCH)) yield rows.map(([uuid]) => uuid as string);
   } finally {
     await link.close();
   }
 }
 
-async function queryFor(
-  session: Parameters<typeof declaredTable>[0],
-  place: string,
-  table: string,
-): Promise<string | undefined> {
+async function queryFor(session: PostgresSession, place: string, table: string): Promise<string | undefined> {
   const sql = tableName(table);
   const found = await declaredTable(session, sql);
   if (found === undefined) return undefined;

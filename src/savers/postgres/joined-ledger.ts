@@ -53,7 +53,7 @@ export function readUuids(
   target: TargetTable,
   history: OutputHistory | undefined,
 ): Promise<TableUuids> {
-  return link.run(async (session) => {
+  return link.commit(async (session) => {
     const [all, met] = [new IdSet(), new IdSet()];
     const uuids: string[] = [];
     let count = 0;
@@ -105,7 +105,7 @@ async function markFoundRows(
 ): Promise<void> {
   const hasState = isOurs && !all && (hasRecords || columns.some(({ name }) => name === 'state'));
   const good = hasState ? `where coalesce(${stateIn('t', hasRecords)}, 'SUCCESS') = 'SUCCESS'` : '';
-  await link.run(async (session) => {
+  await link.commit(async (session) => {
     for await (const rows of session.batches(`select uuid::text from ${sql} t ${good}`, BATCH)) {
       const uuids = rows.map(([uuid]) => uuid as string);
       const found = uuids.filter((uuid) => !saved.has(uuid) && !undone.has(uuid));
