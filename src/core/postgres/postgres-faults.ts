@@ -108,5 +108,5 @@ function reasonOf(error: SqlError, { user, database }: PostgresAddress): Reason 
     ];
   if (/^57P0/.test(code)) return ['IO', `${words}; run the same command again when the server is up`];
   const hint = error.hint === undefined ? '' : ` (${error.hint})`;
-  return [/^(?:22|23|42)/.test(code) ? 'DATA' : 'IO', `${words}${hint}`];
+  return [/^(?:0A|22|23|42|55000)/.test(code) ? 'DATA' : 'IO', `${words}${hint}`];
 }
