@@ -93,7 +93,7 @@ export function ownCell(raw: string, kind: PostgresKind): CellValue | undefined 
     return { text: raw, entry: raw };
   }
   if (kind === 'boolean') return raw === 'true' || raw === 'false' ? { text: raw } : undefined;
-  if (kind === 'time') return isTime(raw) ? { text: plain(raw) } : undefined;
+  if (kind === 'time') return TIME.test(raw) ? { text: plain(raw) } : undefined;
   if (kind !== 'numeric' || first === '"' || first === '{' || first === '[' || first === 't' || first === 'f')
     return undefined;
   if (DECIMAL.test(raw) && raw.length <= LONGEST_NUMBER)
@@ -131,12 +131,8 @@ function plain(raw: string): string {
   return raw.includes('\\') ? (JSON.parse(raw) as string) : raw.slice(1, -1);
 }
 
-function isTime(raw: string): boolean {
-  return (
-    /^"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[-+]\d\d:\d\d)"$/.test(raw) &&
-    !Number.isNaN(Date.parse(plain(raw)))
-  );
-}
+const TIME =
+  /^"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[-+][01]\d:[0-5]\d)"$/;
 
 /** Returns an array in the text format of the server. */
 function arrayText(items: readonly unknown[]): string {

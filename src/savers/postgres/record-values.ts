@@ -1,6 +1,6 @@
 import { type Member, membersOf } from '../../core/record/json-text.ts';
 import { columnOf, RUN_COLUMNS } from '../../core/record/run-columns.ts';
-import { runOf, type Task } from '../../core/record/task.ts';
+import { stateOf, type Task } from '../../core/record/task.ts';
 import type { Field } from '../rows/fields.ts';
 import { rawAt } from '../rows/ndjson-rows.ts';
 
@@ -14,22 +14,40 @@ export interface FoundValue {
 }
 
 const RUN_PATHS = Object.entries(RUN_COLUMNS);
+/** Columns of `run` by the name of the member, and those of its error. */
+const RUN_MEMBERS = new Map(RUN_PATHS.map(([column, path]) => [path.replace(/^run\./, ''), column]));
 
 /** Returns all values of a record. */
-export function valuesOf({ line, fields }: Task): readonly FoundValue[] {
-  const run = runOf(fields);
-  const members = new Map<string, Member>(); // as JSON.parse, takes the last of several members of one name
-  for (const member of membersOf(line)) members.set(member.key, member);
+export function valuesOf(task: Task): readonly FoundValue[] {
+  const { line } = task;
+  const hasRun = stateOf(task) !== undefined;
   const values: FoundValue[] = [];
-  for (const [key, { value, end }] of members) {
-    if (key === 'uuid' || (key === 'run' && run !== undefined)) continue;
-    values.push({ attribute: key, column: columnOf(key), raw: line.slice(value, end) });
+  let run: FoundValue[] = [];
+  for (const { key, value, end } of lastMembers(task)) {
+    const raw = line.slice(value, end);
+    if (key === 'run' && hasRun) run = runValues(raw);
+    else if (key !== 'uuid') values.push({ attribute: key, column: columnOf(key), raw });
   }
-  const own = members.get('run');
-  if (run === undefined || own === undefined) return values;
-  const text = `{"run":${line.slice(own.value, own.end)}}`;
-  for (const [column, path] of RUN_PATHS)
-    values.push({ attribute: undefined, column, raw: rawAt(text, path) });
+  return run.length === 0 ? values : [...values, ...run];
+}
+
+/** Returns the members of a record; as JSON.parse, takes the last of several members of one name. */
+function lastMembers({ line, shape }: Task): readonly Member[] {
+  const members = membersOf(line);
+  if (shape !== undefined) return members; // such a record has no name twice
+  const last = new Map(members.map((member) => [member.key, member]));
+  return last.size === members.length ? members : [...last.values()];
+}
+
+/** Returns the values of a run. @param text its JSON text */
+function runValues(text: string, above = ''): FoundValue[] {
+  const values: FoundValue[] = [];
+  for (const { key, value, end } of membersOf(text)) {
+    const raw = text.slice(value, end);
+    const column = RUN_MEMBERS.get(`${above}${key}`);
+    if (column !== undefined) values.push({ attribute: undefined, column, raw });
+    else if (key === 'error' && above === '' && raw.startsWith('{')) values.push(...runValues(raw, 'error.'));
+  }
   return values;
 }
 
