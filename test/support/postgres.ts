@@ -22,7 +22,7 @@ export interface TestPostgres {
   kill(): Promise<void>;
   /** Suspends the server and its sessions, or resumes them. */
   freeze(isFrozen: boolean): void;
-  /** Stops the server in good order; clients are disconnected. */
+  /** Stops the server cleanly; clients are disconnected. */
   stop(): Promise<void>;
   /** Starts the server again with the data on its disk. Resolves when it answers. */
   start(): Promise<void>;

@@ -1,4 +1,3 @@
-import type { Client } from 'pg';
 import type { TaskpipeError } from '../base/errors.ts';
 import type { PostgresAddress } from './postgres-address.ts';
 
@@ -19,11 +18,23 @@ export interface PostgresSettings {
 /** Value of a cell as the server writes it; null for NULL. */
 export type PostgresCell = string | null;
 
+/** A column of a result. */
+export interface ResultField {
+  readonly name: string;
+  /** Id and number of the column in its table; 0 if it is computed. */
+  readonly tableID: number;
+  readonly columnID: number;
+  readonly dataTypeID: number;
+}
+
 /** Open connection. Its cells are text, in the formats that `openPostgres` sets. */
 export interface PostgresSession {
-  readonly client: Client;
   /** Number of the connection, from 1; temporary tables of another one are gone. */
   readonly number: number;
+  /** Runs statements without parameters. */
+  exec(sql: string): Promise<void>;
+  /** Runs a query, and returns the columns of its result. */
+  fields(sql: string): Promise<readonly ResultField[]>;
   /** Returns the rows of a statement. */
   rows(sql: string, values?: readonly unknown[]): Promise<readonly (readonly PostgresCell[])[]>;
   /** Returns the number of rows that a statement changed. */

@@ -24,6 +24,8 @@ class Link implements PostgresLink {
   readonly #settings: PostgresSettings;
   readonly #patience: number;
   #session: PostgresSession | undefined;
+  /** Client of the session. */
+  #client: Client | undefined;
   #connections = 0;
   #isClosed = false;
   /** Mode of TLS: `prefer` becomes `disable` for a server without TLS. */
@@ -61,13 +63,13 @@ class Link implements PostgresLink {
 
   commit<T>(work: (session: PostgresSession) => Promise<T>): Promise<T> {
     return this.run(async (session) => {
-      await session.client.query('begin');
+      await session.exec('begin');
       try {
         const result = await work(session);
-        await session.client.query('commit');
+        await session.exec('commit');
         return result;
       } catch (error) {
-        if (!isLost(error)) await session.client.query('rollback').catch(() => this.#drop());
+        if (!isLost(error)) await session.exec('rollback').catch(() => this.#drop());
         throw error;
       }
     });
@@ -78,7 +80,7 @@ class Link implements PostgresLink {
     size: number,
   ): AsyncGenerator<readonly (readonly PostgresCell[])[]> {
     const { session, sql } = await this.run(async (one) => {
-      await one.client.query('begin read only');
+      await one.exec('begin read only');
       return { session: one, sql: await queryFor(one) };
     });
     if (sql === undefined) return;
@@ -96,8 +98,8 @@ class Link implements PostgresLink {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    const client = this.#session?.client;
-    this.#session = undefined;
+    const client = this.#client;
+    this.#forget(client);
     if (client === undefined) return;
     const late = new AbortController();
     const wait = sleep(STOPPING, undefined, { signal: late.signal }).catch(() => {});
@@ -113,7 +115,7 @@ class Link implements PostgresLink {
 
   /** Runs `work`, and ends the connection if the server is silent for too long. */
   async #watched<T>(session: PostgresSession, work: (session: PostgresSession) => Promise<T>): Promise<T> {
-    const stream = streamOf(session.client);
+    const stream = streamOf(this.#client as Client);
     const silence = Math.max(1, this.#limit()) + (this.#patience < LOCK_WAIT ? 0 : LOCK_WAIT);
     const end = (): void => void stream.destroy(new Error(SILENT));
     stream.setTimeout(silence, end);
@@ -153,6 +155,7 @@ class Link implements PostgresLink {
       await client.connect();
       const session = await prepareSession(client, ++this.#connections, this.#settings.sync !== false);
       this.#session = session;
+      this.#client = client;
       return session;
     } catch (error) {
       streamOf(client).destroy();
@@ -160,13 +163,15 @@ class Link implements PostgresLink {
     }
   }
 
-  #forget(client: Client): void {
-    if (this.#session?.client === client) this.#session = undefined;
+  #forget(client: Client | undefined): void {
+    if (this.#client !== client) return;
+    this.#session = undefined;
+    this.#client = undefined;
   }
 
   #drop(): void {
-    const client = this.#session?.client;
-    this.#session = undefined;
+    const client = this.#client;
+    this.#forget(client);
     if (client !== undefined) streamOf(client).destroy();
   }
 

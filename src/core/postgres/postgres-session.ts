@@ -31,7 +31,9 @@ function sessionOf(client: Client, number: number): PostgresSession {
   const ask = (text: string, values: readonly unknown[] = []) =>
     client.query<PostgresCell[]>({ text, values: [...values], rowMode: 'array' });
   return {
-    ...{ client, number },
+    number,
+    exec: async (sql) => void (await client.query(sql)),
+    fields: async (text) => (await client.query({ text, rowMode: 'array' })).fields,
     rows: async (sql, values) => (await ask(sql, values)).rows,
     change: async (sql, values) => (await ask(sql, values)).rowCount ?? 0,
     copy: (sql, rows) => copy(client, sql, rows),

@@ -27,7 +27,7 @@ export async function makeLedgerTables(session: PostgresSession): Promise<void> 
   if (await hasLedgerTables(session)) return; // a user who may not create tables may still use them
   // One process at a time creates them: two at once would fail with a duplicate name.
   await session.rows("select pg_advisory_xact_lock(hashtext('taskpipe ledgers'))");
-  await session.client.query(TABLES);
+  await session.exec(TABLES);
 }
 
 const MARK = `

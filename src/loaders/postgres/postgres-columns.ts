@@ -1,6 +1,5 @@
-import type { FieldDef } from 'pg';
 import { TaskpipeError } from '../../core/base/errors.ts';
-import type { PostgresSession } from '../../core/postgres/contract.ts';
+import type { PostgresSession, ResultField } from '../../core/postgres/contract.ts';
 import { RECORD, SIDE_COMMENTS, SIGN } from '../../core/postgres/postgres-table.ts';
 import { attributeOf, RUN_COLUMNS } from '../../core/record/run-columns.ts';
 import { type CellType, isNested } from './postgres-values.ts';
@@ -49,10 +48,7 @@ export async function prepareRead(
   const bare = query.replace(/[;\s]+$/, '');
   if (!/^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/|\()*(?:select|with|values|table)\b/i.test(bare))
     throw new TaskpipeError('USAGE', `--query must be one SELECT, which only reads; got ${query}`);
-  const { fields } = await session.client.query({
-    text: `select * from (${bare}\n) as q limit 0`,
-    rowMode: 'array',
-  });
+  const fields = await session.fields(`select * from (${bare}\n) as q limit 0`);
   if (fields.length === 0) throw new TaskpipeError('USAGE', '--query gives no columns');
   const types = await typesOf(session, fields);
   const own = await ownTables(session, fields);
@@ -70,7 +66,7 @@ export async function prepareRead(
 
 async function typesOf(
   { rows }: PostgresSession,
-  fields: readonly FieldDef[],
+  fields: readonly ResultField[],
 ): Promise<ReadonlyMap<number, CellType>> {
   const ids = [...new Set(fields.map(({ dataTypeID }) => dataTypeID))];
   const found = await rows(
@@ -86,7 +82,7 @@ async function typesOf(
   );
 }
 
-async function ownTables({ rows }: PostgresSession, fields: readonly FieldDef[]): Promise<OwnTables> {
+async function ownTables({ rows }: PostgresSession, fields: readonly ResultField[]): Promise<OwnTables> {
   const ids = [...new Set(fields.map(({ tableID }) => tableID))].filter((id) => id !== 0);
   const found = await rows(
     `select attrelid, attnum, attname, coalesce(col_description(attrelid, attnum), '') from pg_attribute
@@ -104,7 +100,7 @@ async function ownTables({ rows }: PostgresSession, fields: readonly FieldDef[])
 }
 
 /** Returns the tables of ours of which all columns are read: their rows are whole saved records. */
-function wholeTables(fields: readonly FieldDef[], own: OwnTables): ReadonlySet<number> {
+function wholeTables(fields: readonly ResultField[], own: OwnTables): ReadonlySet<number> {
   const isRead = (table: number, number: number, { name }: OwnColumn): boolean =>
     fields.some((field) => field.tableID === table && field.columnID === number && field.name === name);
   const whole = [...own].filter(([table, columns]) =>
@@ -114,8 +110,8 @@ function wholeTables(fields: readonly FieldDef[], own: OwnTables): ReadonlySet<n
 }
 
 function columnFor(
-  { name, tableID: table, columnID, dataTypeID }: FieldDef,
-  fields: readonly FieldDef[],
+  { name, tableID: table, columnID, dataTypeID }: ResultField,
+  fields: readonly ResultField[],
   types: ReadonlyMap<number, CellType>,
   own: OwnTables,
   whole: ReadonlySet<number>,

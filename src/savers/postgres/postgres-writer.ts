@@ -65,7 +65,7 @@ export class PostgresWriter {
         for (const [i, text] of texts.entries()) {
           if (text === '') continue;
           const rows = Buffer.from(text);
-          if (i > 0) await session.client.query(`delete from ${STAGE}`);
+          if (i > 0) await session.exec(`delete from ${STAGE}`);
           const written = await this.#put(session, rows);
           if (written < countLines(text)) await this.#findMissing(session, rounds[i] as BatchTask[], refuse);
         }
@@ -102,15 +102,15 @@ export class PostgresWriter {
     const { version } = this.#rows;
     return this.#link.run(async (session) => {
       const stage = `${session.number} ${version}`;
-      if (this.#stage !== stage) await session.client.query(makeStage(this.#target, columns));
+      if (this.#stage !== stage) await session.exec(makeStage(this.#target, columns));
       this.#stage = stage;
-      await session.client.query('begin');
+      await session.exec('begin');
       try {
         const result = await work(session);
-        await session.client.query('commit');
+        await session.exec('commit');
         return result;
       } catch (error) {
-        await session.client.query('rollback').catch(() => {}); // a lost connection rolls back too
+        await session.exec('rollback').catch(() => {}); // a lost connection rolls back too
         throw error;
       }
     });

@@ -49,7 +49,7 @@ export async function prepareTarget(
   await session.rows("select pg_advisory_xact_lock(hashtext('taskpipe ' || $1))", [sql]);
   let table = await declaredTable(session, sql);
   if (table === undefined) {
-    await session.client.query(CREATE(sql, hasRecords ? `, ${RECORD} jsonb not null` : ''));
+    await session.exec(CREATE(sql, hasRecords ? `, ${RECORD} jsonb not null` : ''));
     table = (await declaredTable(session, sql)) as DeclaredTable;
   }
   const where = `${place}: its table ${typed}`;
@@ -145,12 +145,10 @@ export async function addTargetColumns(
   const lacking = columns.filter(({ name }) => !there.has(name));
   if (lacking.length > 0) {
     const adds = lacking.map((column) => `add column if not exists ${declaredAs(column)}`);
-    await session.client.query(`alter table ${sql} ${adds.join(', ')}`);
+    await session.exec(`alter table ${sql} ${adds.join(', ')}`);
     for (const { name, kind } of lacking)
       if (kind === 'exact' || kind === 'others')
-        await session.client.query(
-          `comment on column ${sql}.${sqlName(name)} is ${sqlText(SIDE_COMMENTS[kind])}`,
-        );
+        await session.exec(`comment on column ${sql}.${sqlName(name)} is ${sqlText(SIDE_COMMENTS[kind])}`);
   }
   return columnsFrom((await declaredTable(session, sql)) as DeclaredTable);
 }
@@ -194,7 +192,7 @@ export function stateIn(table: string, hasRecords: boolean): string {
   return hasRecords ? `${table}.${RECORD} #>> '{run,state}'` : `${table}.state`;
 }
 
-/** With `--fields`, the columns `exact` and `others` keep the members of columns that are not written. */
+/** Returns the new value of a column. With `--fields`, `exact` and `others` keep the members of columns that are not written. */
 function replacement({ name, kind }: TargetColumn, written: ReadonlySet<string> | undefined): string {
   const column = sqlName(name);
   if (written === undefined || (kind !== 'exact' && kind !== 'others')) return `excluded.${column}`;
