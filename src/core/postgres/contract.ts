@@ -39,8 +39,12 @@ export interface PostgresSession {
   rows(sql: string, values?: readonly unknown[]): Promise<readonly (readonly PostgresCell[])[]>;
   /** Returns the number of rows that a statement changed. */
   change(sql: string, values?: readonly unknown[]): Promise<number>;
-  /** Sends rows in the text format of COPY to the server. @param sql `copy TABLE (…) from stdin` */
-  copy(sql: string, rows: Buffer): Promise<void>;
+  /**
+   * Sends rows in the text format of COPY to the server.
+   * @param sql `copy TABLE (…) from stdin`, also after other statements
+   * @returns number of rows that were written
+   */
+  copy(sql: string, rows: Buffer): Promise<number>;
   /** Reads the rows of a query with a cursor, in batches. Call it in a transaction, which must end if the caller leaves early. */
   batches(sql: string, size: number): AsyncGenerator<readonly (readonly PostgresCell[])[]>;
 }

@@ -41,12 +41,13 @@ function sessionOf(client: Client, number: number): PostgresSession {
   };
 }
 
-async function copy(client: Client, sql: string, rows: Buffer): Promise<void> {
+async function copy(client: Client, sql: string, rows: Buffer): Promise<number> {
   const { from } = await import('pg-copy-streams');
   const stream = client.query(from(sql));
   const end = once(stream, 'finish'); // rejects with an error of the stream
   stream.end(rows);
   await end;
+  return stream.rowCount;
 }
 
 let cursors = 0;

@@ -16,7 +16,7 @@ import { agreeWithTable, openTableLedger, readUuids, type TableLedger } from './
 import { ColumnRows, type CopyRows } from './postgres-rows.ts';
 import { type AlsoWrite, type BatchTask, PostgresWriter } from './postgres-writer.ts';
 import { RecordRows } from './record-rows.ts';
-import { columnOfChosen } from './record-values.ts';
+import { checkTableOptions } from './table-options.ts';
 import { prepareTarget } from './target-table.ts';
 
 /**
@@ -58,26 +58,6 @@ export async function openPostgresTable(options: DestinationOptions): Promise<De
   }
 }
 
-/** @throws {TaskpipeError} `USAGE` for options that a table cannot use */
-function checkTableOptions(options: DestinationOptions, place: string): void {
-  const { acceptEdits, ledger, widen, escapeFormulas, fields = [], overwrite, jsonb } = options;
-  const refuse = (words: string): never => {
-    throw new TaskpipeError('USAGE', words);
-  };
-  if (widen) refuse('--widen is for CSV: a table gets a column for each new attribute by itself');
-  if (overwrite)
-    refuse(
-      '--overwrite is for files and SQLite; empty the table first, with TRUNCATE, in a transaction of yours',
-    );
-  if (escapeFormulas) refuse('--escape-formulas is for CSV: no spreadsheet opens a database');
-  if (acceptEdits && ledger === undefined)
-    refuse(`--accept-edits needs --ledger: without one, nothing says which rows were in ${place}`);
-  if (jsonb && fields.length > 0) refuse('--fields cannot be used with --jsonb, which saves whole records');
-  const columns = fields.map(columnOfChosen);
-  const twice = fields.find((_, i) => columns.indexOf(columns[i] as string) < i);
-  if (twice !== undefined) refuse(`--fields: ${twice.name} is a column that another field has already`);
-}
-
 interface DestinationParts {
   readonly link: PostgresLink;
   readonly rows: CopyRows;
@@ -97,8 +77,15 @@ class PostgresDestination implements Destination {
   readonly replaces = true;
   readonly refuses = true;
   readonly #parts: DestinationParts;
-  /** Number of rows that were handed over by commits. */
+  /** Number of rows that were encoded, and of those that were handed over by commits. */
+  #encoded = 0;
   #committed = 0;
+  /** Version of the last row, and the number of the first row of this version. */
+  #version = 0;
+  #versionFrom = 0;
+  /** Number that the next new uuid gets in `saved`, and the number of the last row whose uuid was not new. */
+  #nextId: number;
+  #lastOld = -1;
   #isSettled = false;
   /** Uuids whose last row was refused. */
   readonly #refused = new Set<string>();
@@ -107,6 +94,7 @@ class PostgresDestination implements Destination {
     this.#parts = parts;
     this.saved = parts.saved;
     this.isFresh = parts.saved.size === 0;
+    this.#nextId = parts.saved.size;
   }
 
   isUnmarked(): boolean {
@@ -114,7 +102,18 @@ class PostgresDestination implements Destination {
   }
 
   encode(task: Task): string | Misfit {
-    return this.#parts.rows.encode(task);
+    const id = this.saved.added; // the router has just added its uuid
+    const { rows } = this.#parts;
+    const row = rows.encode(task);
+    if (typeof row !== 'string') return row;
+    if (rows.version !== this.#version) {
+      this.#version = rows.version;
+      this.#versionFrom = this.#encoded;
+    }
+    if (id < this.#nextId) this.#lastOld = this.#encoded;
+    else this.#nextId = id + 1;
+    this.#encoded++;
+    return row;
   }
 
   missingColumns(): readonly string[] {
@@ -128,19 +127,26 @@ class PostgresDestination implements Destination {
     await this.#settleLedger();
     const { rows, rowCount, uuids, lines, refused } = batch;
     if (rowCount === 0) return;
-    const isCurrent = this.#committed >= this.#parts.rows.before;
+    const isCurrent = this.#committed >= this.#versionFrom && this.#version === this.#parts.rows.version;
+    const areNew = this.#lastOld < this.#committed;
     this.#committed += rowCount;
-    const isPlain = isCurrent && new Set(uuids).size === rowCount && (await this.#writePlain(rows, uuids));
+    const isPlain =
+      isCurrent && new Set(uuids).size === rowCount && (await this.#writePlain(rows, uuids, areNew));
     if (isPlain && this.#refused.size === 0) return;
     const tasks = lines.map((line, index): BatchTask => ({ index, task: parseTask(line) as Task }));
     if (!isPlain) await this.#writeTasks(tasks, refused);
     this.#settleRefused(tasks, refused);
   }
 
-  /** Writes rows as they were encoded. Returns false if they have to be written one by one. */
-  async #writePlain(rows: Buffer, uuids: readonly string[]): Promise<boolean> {
+  /**
+   * Writes rows as they were encoded. Returns false if they have to be written one by one.
+   * @param areNew true if no uuid had a row before, so that rows are probably inserted and not replaced
+   */
+  async #writePlain(rows: Buffer, uuids: readonly string[], areNew: boolean): Promise<boolean> {
     try {
-      const written = await this.#parts.writer.writeRows(rows, this.#marking(uuids));
+      const { writer } = this.#parts;
+      const isWritten = areNew && (await writer.insertRows(rows, uuids.length, this.#marking(uuids)));
+      const written = isWritten ? uuids.length : await writer.writeRows(rows, this.#marking(uuids));
       if (written === undefined) return false;
       // Fewer if failures did not replace successes, or if a trigger left rows out.
       if (written < uuids.length) return false;

@@ -43,10 +43,6 @@ export interface CopyRows {
   readonly columns: readonly TargetColumn[];
   /** Number that changes when rows that were encoded before become invalid. */
   readonly version: number;
-  /** Number of rows that were encoded. */
-  readonly encoded: number;
-  /** Number of rows that were encoded before the current version. */
-  readonly before: number;
   /** Names of the columns that `--fields` chooses; undefined if rows have all attributes. */
   readonly written: ReadonlySet<string> | undefined;
   encode(task: Task): string | Misfit;
@@ -58,8 +54,6 @@ export interface CopyRows {
 export class ColumnRows implements CopyRows {
   readonly written: ReadonlySet<string> | undefined;
   version = 0;
-  encoded = 0;
-  before = 0;
   readonly #place: string;
   readonly #table: TargetTable;
   readonly #fields: readonly Field[] | undefined;
@@ -98,7 +92,6 @@ export class ColumnRows implements CopyRows {
   #change(columns: readonly TargetColumn[]): void {
     this.#columns = columns;
     this.version++;
-    this.before = this.encoded;
     this.#index();
   }
 
@@ -117,7 +110,6 @@ export class ColumnRows implements CopyRows {
     if (draft.exact.length > 0) this.#putSide('exact', draft.exact, draft);
     if (draft.others.length > 0) this.#putSide('others', draft.others, draft);
     if (draft.added.length > 0) this.#change([...this.#columns, ...draft.added]);
-    this.encoded++;
     return `${cells.join('\t')}\n`;
   }
 

@@ -27,11 +27,48 @@ export class PostgresWriter {
   #stage = '';
   /** Version of the rows whose columns the table has. */
   #version: number | undefined;
+  /** False for a table that refuses COPY. */
+  #takesCopy = true;
 
   constructor(link: PostgresLink, target: TargetTable, rows: CopyRows) {
     this.#link = link;
     this.#target = target;
     this.#rows = rows;
+  }
+
+  /**
+   * Inserts rows of the current version in one transaction, by COPY into the table itself, in a third of the time of
+   * `writeRows`.
+   * @returns false if nothing was written: a uuid has a row of another process, or the table needs `writeRows`
+   */
+  async insertRows(rows: Buffer, count: number, also: AlsoWrite): Promise<boolean> {
+    const { version } = this.#rows;
+    await this.#prepare();
+    const { columns } = this.#rows;
+    if (version !== this.#rows.version || !this.#takesCopy) return false;
+    if (columns.some(({ fallback }) => fallback !== undefined)) return false;
+    try {
+      return await this.#link.run((session) => this.#insert(session, rows, count, also));
+    } catch (error) {
+      const { code } = ((error as Error).cause ?? {}) as { code?: string };
+      if (code === '0A000') this.#takesCopy = false; // a table with row-level security, for example
+      if (code === '0A000' || code === '23505') return false;
+      throw error;
+    }
+  }
+
+  async #insert(session: PostgresSession, rows: Buffer, count: number, also: AlsoWrite): Promise<boolean> {
+    const names = this.#rows.columns.map(({ name }) => sqlName(name)).join(', ');
+    try {
+      const written = await session.copy(`begin; copy ${this.#target.sql} (${names}) from stdin`, rows);
+      const isWhole = written === count; // else a trigger has left rows out
+      if (isWhole) await also(session);
+      await session.exec(isWhole ? 'commit' : 'rollback');
+      return isWhole;
+    } catch (error) {
+      await session.exec('rollback').catch(() => {}); // a lost connection rolls back too
+      throw error;
+    }
   }
 
   /**

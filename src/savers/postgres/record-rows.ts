@@ -12,9 +12,7 @@ const HALF = /\\u0000|\\ud[89ab][\da-f]{2}(?!\\ud[c-f])|(?<!\\ud[89ab][\da-f]{2}
 export class RecordRows implements CopyRows {
   readonly columns: readonly TargetColumn[];
   readonly version = 0;
-  readonly before = 0;
   readonly written = undefined;
-  encoded = 0;
   readonly #place: string;
 
   constructor(place: string, { columns }: TargetTable) {
@@ -31,7 +29,6 @@ export class RecordRows implements CopyRows {
         message: `${this.#place}: a value has a NUL or half of a surrogate pair, which jsonb cannot hold; leave --jsonb out`,
         columns: [],
       };
-    this.encoded++;
     return `${copyCell(uuid)}\t${copyCell(line)}\n`;
   }
 }
