@@ -119,7 +119,7 @@ async function buildBullmq() {
     platform: 'node',
     target: 'node20.19',
     mainFields: ['module', 'main'],
-    external: ['ioredis', 'msgpackr-extract'],
+    external: ['ioredis', 'msgpackr-extract', 'pg'],
     // CommonJS modules in the bundle need `require`.
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",

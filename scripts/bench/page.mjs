@@ -15,6 +15,7 @@ export const HEAD = `| ratio | asked | work | beside | ours | theirs | memory, o
 export const SECTIONS = {
   queue: 'task-queue, beside RQ and Celery on the same Redis',
   serve: 'task-serve, beside a bare Fastify route that writes to the same store',
+  postgres: 'task-save to PostgreSQL, beside psql and our SQLite',
 };
 
 /** Returns the lines of a row that was measured, one for each peer. */

@@ -211,7 +211,7 @@ export const command: Command = defineCommand({
   name: 'task-done',
   summary: 'Knows which tasks are finished: reads and keeps the ledger.',
   usage: 'VERB LEDGER [UUID...]',
-  about: `A ledger is a JSONL file of the uuids that are finished; many may read and write it at once. One in Redis is named by its url, redis://HOST/0#NAME: it is shared by machines, and by the task-queue of that name.
+  about: `A ledger is a JSONL file of the uuids that are finished; many may read and write it at once. One in Redis is named by its url, redis://HOST/0#NAME: it is shared by machines, and by the task-queue of that name. One in PostgreSQL is postgres://HOST/DATABASE?ledger=NAME; without a name, the rows of a table of task-save say what is finished (?table=NAME).
 
 Uuids are taken from the command line or else from the standard input, one a line: a record, or a bare uuid. A filter passes lines on as they came.
 

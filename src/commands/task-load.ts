@@ -23,7 +23,7 @@ const options = {
 export const command: Command = defineCommand({
   name: 'task-load',
   summary:
-    'Reads CSV, TSV, NDJSON, a JSON array, plain lines, a sitemap, a workbook, Parquet or a SQLite database, and writes tasks: NDJSON records with a uuid.',
+    'Reads CSV, TSV, NDJSON, a JSON array, plain lines, a sitemap, a workbook, Parquet, or a database of SQLite or PostgreSQL, and writes tasks: NDJSON records with a uuid.',
   usage: '[FILE...] [options]',
   about:
     'FILEs may be packed with gzip or zstd; - or no FILE is the standard input. Without --uuid-fields a record keeps the uuid ' +
@@ -40,15 +40,17 @@ export const command: Command = defineCommand({
       `task-load tasks.db --query "select * from tasks where state = 'FAILURE'"`,
       'what failed, of a database',
     ],
+    ["task-load 'postgres://db.example/shop' --table items", 'the rows of a table of PostgreSQL'],
     ['task-load big.csv.gz --shard 1/4', 'the first quarter, for one of four machines'],
   ],
   async run(all, operands, io) {
-    const values = withoutUnused(all, unusedLedgerOptions(all.ledger), io.typed);
     const from = operands.length === 0 ? ['-'] : operands;
+    const server = from.find((path) => filePath(path) === undefined);
+    const values = withoutUnused(all, unusedLedgerOptions(all.ledger, server), io.typed);
     checkPlaces(
       [{ use: '--rejects', path: values.rejects }, STDOUT],
       [
-        ...from.map((path) => (path === '-' ? STDIN : { use: 'FILE', path })),
+        ...from.map((path) => (path === '-' ? STDIN : { use: 'FILE', path: filePath(path) })),
         { use: '--ledger', path: filePath(values.ledger) },
       ],
     );

@@ -5,8 +5,10 @@
 import { TaskpipeError } from '../core/base/errors.ts';
 import { withoutUser } from '../core/base/terminal-text.ts';
 import type { IdSet } from '../core/ids/index.ts';
+import { isPostgres } from '../core/postgres/postgres-address.ts';
 import type { Ledger, LedgerSettings } from './contract.ts';
 import { jsonlLedger } from './jsonl/jsonl-ledger.ts';
+import { postgresLedger } from './postgres/postgres-ledger.ts';
 import { redisLedger } from './redis-ledger.ts';
 import { sqliteLedger } from './sqlite-ledger.ts';
 
@@ -20,6 +22,8 @@ export type {
   Seal,
 } from './contract.ts';
 
+export { markerOf } from './postgres/postgres-ledger.ts';
+
 type Open = (place: string, warn: (message: string) => void, settings: LedgerSettings) => Ledger;
 
 /**
@@ -27,6 +31,8 @@ type Open = (place: string, warn: (message: string) => void, settings: LedgerSet
  */
 const ledgers: Readonly<Record<string, Open>> = {
   file: jsonlLedger,
+  postgres: postgresLedger,
+  postgresql: postgresLedger,
   redis: redisLedger,
   rediss: redisLedger,
   'redis+sentinel': redisLedger,
@@ -36,9 +42,9 @@ const ledgers: Readonly<Record<string, Open>> = {
 
 /**
  * Returns the ledger at a place. Opens nothing yet.
- * @param place a path, or a url in Redis: `redis://h/0#name`
+ * @param place a path, or a url in Redis, `redis://h/0#name`, or in PostgreSQL, `postgres://h/db?ledger=name`
  * @param warn writes a line to stderr
- * @param settings how long a Redis is waited for
+ * @param settings how long a server is waited for
  * @throws {TaskpipeError} `USAGE` if the kind of the place is unknown
  */
 export function openLedger(
@@ -51,7 +57,7 @@ export function openLedger(
   if (make === undefined || place === '') {
     throw new TaskpipeError(
       'USAGE',
-      `a ledger is a JSONL file, as in done.jsonl, or redis://HOST/0#NAME; got ${JSON.stringify(withoutUser(place))}`,
+      `a ledger is a JSONL file, as in done.jsonl, or redis://HOST/0#NAME, or postgres://HOST/DATABASE?ledger=NAME; got ${JSON.stringify(withoutUser(place))}`,
     );
   }
   return make(place, warn, settings);
@@ -69,7 +75,7 @@ export function isRedisLedger(place: string): boolean {
 /**
  * Returns the finished uuids of a ledger; an empty set if it does not exist.
  * @param say receives a warning about lines that cannot be read
- * @param settings how long a Redis is waited for
+ * @param settings how long a server is waited for
  * @throws {TaskpipeError}
  */
 export function finishedIn(
@@ -80,9 +86,15 @@ export function finishedIn(
   return openLedger(place, say, settings).finished();
 }
 
-/** Returns the options that have no effect on a ledger, each with the reason. @param place undefined if there is none */
-export function unusedLedgerOptions(place: string | undefined): ReadonlyMap<string, string> {
-  const words = 'is for a ledger in Redis; it does nothing';
+/**
+ * Returns the options that have no effect on a ledger, each with the reason.
+ * @param place undefined if there is none
+ * @param other another place of the run that may be in a database
+ */
+export function unusedLedgerOptions(place: string | undefined, other?: string): ReadonlyMap<string, string> {
+  const words = 'is for a ledger in Redis or PostgreSQL; it does nothing';
+  if (isPostgres(other)) return new Map();
   if (place === undefined) return new Map([['patience', `${words} without one`]]);
-  return new Map(isRedisLedger(place) ? [] : [['patience', `${words} with this one`]]);
+  const isServer = isRedisLedger(place) || isPostgres(place);
+  return new Map(isServer ? [] : [['patience', `${words} with this one`]]);
 }

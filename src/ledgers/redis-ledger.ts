@@ -92,6 +92,7 @@ function savedKey(name: string, output: string): string {
  * It does not resolve a link in the place of the output: that counts as the same output.
  */
 function outputName(path: string): string {
+  if (path.includes('://')) return path; // a table of a server
   return `${hostname()}:${join(realPath(dirname(resolve(path))), basename(path))}`;
 }
 

@@ -3,7 +3,9 @@ import type { Reject } from '../core/text/lines.ts';
 import type { PlainRows } from './table/plain-rows.ts';
 import type { Columns } from './table/table-columns.ts';
 
-export type Format = 'csv' | 'tsv' | 'ndjson' | 'json' | 'lines' | 'sitemap' | 'sqlite' | 'xlsx' | 'parquet';
+export type Format =
+  | ('csv' | 'tsv' | 'ndjson' | 'json' | 'lines' | 'sitemap')
+  | ('xlsx' | 'parquet' | 'sqlite' | 'postgres');
 
 /** Options that only some formats use. */
 export type FormatOption =
@@ -102,6 +104,10 @@ export interface ReadOptions extends Reshape {
   readonly table: string | undefined;
   /** Name of the sheet of a workbook. Default: the first one that is not hidden. */
   readonly sheet: string | undefined;
+  /** Time that a server may be unavailable, in milliseconds. Default 1 minute. */
+  readonly patience?: number | undefined;
+  /** Aborted if the load was stopped: an unavailable server is then waited for only shortly. */
+  readonly signal?: AbortSignal | undefined;
   readonly info: (message: string) => void;
   readonly encodingHints: EncodingHints;
   /** Returns true if rows with these columns may come as `PlainRows`. Undefined: none may. */

@@ -2,6 +2,7 @@
  * Loaders: turn bytes into records, one format per file. Owns the table of formats and their recognition.
  * Must not know ledgers, limits or output: these belong to the stage.
  */
+import { isPostgres } from '../core/postgres/postgres-address.ts';
 import { CSV, TSV } from '../core/text/csv.ts';
 import type { Format, FormatOption, Loader, Opener } from './contract.ts';
 import { json } from './json/json-loader.ts';
@@ -84,6 +85,14 @@ const loaders: Readonly<Record<Format, Entry>> = {
       yield* parquet(...args);
     },
   },
+  postgres: {
+    endings: [],
+    uses: ['query', 'table'],
+    open: async function* (...args) {
+      const { postgres } = await import('./postgres/postgres-loader.ts'); // loads pg only if it is needed
+      yield* postgres(...args);
+    },
+  },
 };
 
 export const formats: readonly Format[] = Object.keys(loaders) as Format[];
@@ -129,6 +138,7 @@ function isTable(hints: Hints): boolean {
 
 /** Returns the format of a file by its name and the options; undefined if only its first bytes can tell. */
 export function formatByName(path: string, hints: Hints): Format | undefined {
+  if (isPostgres(path)) return 'postgres';
   const byName = hints.format ?? formatOf(path) ?? (hints.null ? 'lines' : undefined);
   // Spreadsheets save tables as .txt, too.
   if (byName === 'lines' && hints.format === undefined && isTable(hints)) return 'csv';

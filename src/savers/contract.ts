@@ -65,11 +65,15 @@ export interface DestinationOptions extends FormatOptions {
    */
   readonly acceptEdits?: boolean | undefined;
   readonly ledger?: string | undefined;
-  /** Time that a Redis with the ledger may be unavailable, in milliseconds. Default 1 minute. */
+  /** Time that a server with the output or the ledger may be unavailable, in milliseconds. Default 1 minute. */
   readonly patience?: number | undefined;
+  /** Aborted if the run was stopped: an unavailable server is then waited for only shortly. */
+  readonly stopped?: AbortSignal | undefined;
   readonly overwrite?: boolean | undefined;
   /** Table of a database. */
   readonly table?: string | undefined;
+  /** True if a row has the whole record, as jsonb. */
+  readonly jsonb?: boolean | undefined;
   /** True if rows are synced to disk before they count as saved. */
   readonly sync: boolean;
   /** Writes a line to stderr. */

@@ -2,6 +2,7 @@
  * Savers: turn tasks into rows. Owns the table of formats, the commit order and the rest file. Must not know
  * how tasks were run.
  */
+import { isPostgres } from '../core/postgres/postgres-address.ts';
 import { CSV, TSV } from '../core/text/csv.ts';
 import type { Destination, DestinationOptions, OpenRows } from './contract.ts';
 import { unpackedName } from './packed/codec.ts';
@@ -12,10 +13,12 @@ export { FLUSH, FLUSH_INTERVAL } from './committer.ts';
 export { placesOf } from './file/output-paths.ts';
 export { type FieldOption, parseFields } from './rows/fields.ts';
 
-export type SaveFormat = 'csv' | 'tsv' | 'ndjson' | 'sqlite';
+export type SaveFormat = 'csv' | 'tsv' | 'ndjson' | 'sqlite' | 'postgres';
 
 /** Options that only some formats use. */
-export type SaveOption = 'widen' | 'escapeFormulas' | 'delimiter' | 'bom' | 'table' | 'partitionBy';
+export type SaveOption =
+  | ('widen' | 'escapeFormulas' | 'delimiter' | 'bom' | 'partitionBy')
+  | ('table' | 'jsonb');
 
 const DELIMITED: readonly SaveOption[] = ['widen', 'escapeFormulas', 'delimiter', 'bom', 'partitionBy'];
 
@@ -44,12 +47,21 @@ export const savers: Readonly<Record<SaveFormat, Saver>> = {
       return openTable(options);
     },
   },
+  postgres: {
+    endings: [],
+    uses: ['table', 'jsonb'],
+    async open(options) {
+      const { openPostgresTable } = await import('./postgres/index.ts'); // loads pg only if it is needed
+      return openPostgresTable(options);
+    },
+  },
 };
 
 export const saveFormats: readonly SaveFormat[] = Object.keys(savers) as SaveFormat[];
 
-/** Returns the format of an output by the ending of its name, ignoring `.gz` and `.zst`; undefined if the ending is unknown. */
+/** Returns the format of an output by its url or the ending of its name, ignoring `.gz` and `.zst`; undefined if the ending is unknown. */
 export function saveFormatOf(path: string): SaveFormat | undefined {
+  if (isPostgres(path)) return 'postgres';
   const isPacked = path !== unpackedName(path);
   const name = unpackedName(path).toLowerCase();
   const format = saveFormats.find((format) => savers[format].endings.some((ending) => name.endsWith(ending)));

@@ -76,7 +76,7 @@ describe('task-done --patience', { timeout: 120_000 }, () => {
     const typed = await sh('task-done count done.jsonl --patience 1s');
     expect([typed.code, typed.stderr]).toEqual([
       2,
-      'task-done: --patience is for a ledger in Redis; it does nothing with this one\n',
+      'task-done: --patience is for a ledger in Redis or PostgreSQL; it does nothing with this one\n',
     ]);
     const env = { TASK_PATIENCE: '1s' };
     expect(await sh('task-done count done.jsonl', { env })).toMatchObject({ code: 0, stdout: '0\n' });
@@ -136,7 +136,7 @@ describe('--patience of a stage with a ledger', { timeout: 120_000 }, () => {
     'is an error on the command line of %s without a ledger in Redis',
     async (command) => {
       const cwd = freshFolder();
-      const words = 'is for a ledger in Redis; it does nothing';
+      const words = 'is for a ledger in Redis or PostgreSQL; it does nothing';
       const none = await sh(`${command} --patience 1s`, { cwd });
       expect([none.code, none.stderr]).toEqual([
         2,

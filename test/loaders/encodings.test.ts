@@ -6,9 +6,8 @@ import { loaded, tasksOf } from '../support/loaded.ts';
 
 const iconv = createRequire(import.meta.url)('iconv-lite') as typeof import('iconv-lite');
 const RECORDS = [{ a: '1', b: 'é, 名' }];
-const TEXTS: Readonly<
-  Record<Exclude<Format, 'sqlite' | 'sitemap' | 'xlsx' | 'parquet'>, [string, unknown[]]>
-> = {
+type Read = Exclude<Format, 'sqlite' | 'postgres' | 'sitemap' | 'xlsx' | 'parquet'>;
+const TEXTS: Readonly<Record<Read, [string, unknown[]]>> = {
   csv: ['a,b\r\n1,"é, 名"\r\n', RECORDS],
   tsv: ['a\tb\r\n1\té, 名\r\n', RECORDS],
   ndjson: ['{"a":"1","b":"é, 名"}\r\n', RECORDS],

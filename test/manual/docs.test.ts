@@ -24,6 +24,8 @@ const OTHERS = new Set([
     'PROGRESS',
   ],
   ...['SUSPENDING', 'SUSPENDED', 'RESUMING', 'EXECUTE', 'REVERT', 'REVERT_ALL', 'RETRY'],
+  ...['PGHOST', 'PGPORT', 'PGUSER', 'PGDATABASE', 'PGPASSWORD', 'PGSERVICE', 'PGSSLMODE', 'PGSSLROOTCERT'],
+  ...['PGSSLCERT', 'PGSSLKEY', 'PGCONNECT_TIMEOUT', 'PGAPPNAME', 'ISO', 'NULL', 'SQL_ASCII', 'UTC'],
   ...['ALL', 'NEIGHBORS', 'ATOM'], // the reach of a decider; FLOW is a code too
   ...['USAGE', 'DATA', 'IO', 'LOCKED', 'PIPE'], // codes of errors that end a stage
   ...['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT'],

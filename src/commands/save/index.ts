@@ -17,7 +17,7 @@ import { flushed, NO_TASKS, openRejects } from '../../core/text/rejects.ts';
 import { unusedLedgerOptions } from '../../ledgers/index.ts';
 import { placesOf, unusedOptions } from '../../savers/index.ts';
 import { totalOf, totalOption } from '../../stages/load/total.ts';
-import { restFileOf, type SaveSummary, save } from '../../stages/save/save.ts';
+import { outputFile, restFileOf, type SaveSummary, save } from '../../stages/save/save.ts';
 import { OWN_SAVE_OPTIONS, type SaveOptions, saveOptions } from '../../stages/save/save-options.ts';
 import { queuePipeOf } from '../queue-pipe.ts';
 import { lastWords } from './save-words.ts';
@@ -32,7 +32,7 @@ export const command: Command = defineCommand({
   name: 'task-save',
   summary: 'Saves tasks and their results: each uuid gives exactly one row, through any crash.',
   usage: 'OUT [options]',
-  about: `OUT is a .csv, .tsv, .ndjson or .jsonl file, a SQLite database (.db, .sqlite), or - for the standard output. It is appended to; a uuid that has a row is not written again.
+  about: `OUT is a .csv, .tsv, .ndjson or .jsonl file, a SQLite database (.db, .sqlite), a database of PostgreSQL (postgres://HOST/DATABASE), or - for the standard output. It is appended to; a uuid that has a row is not written again.
 
 SUCCESS records, and records without "run", go to OUT. All others go to the rest file, ready to be loaded again; it goes away once nothing is left in it.
 
@@ -64,6 +64,10 @@ After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input.
     ['task-load out.csv.rest.ndjson | task-exec --http | task-save out.csv', 'run failed tasks again'],
     ['task-save out.ndjson --tee | jq -r .url', 'pass records on once they are safe'],
     ['task-save tasks.db', 'save a row per task in the table "tasks" of a SQLite database'],
+    [
+      "task-save 'postgres://db.example/shop' --table prices",
+      'save a row per task in the table "prices" of PostgreSQL',
+    ],
     ['task-save - --format csv | head', 'look at the rows'],
   ],
   isFilter: (values, [out]) => values.tee || out === '-',
@@ -74,7 +78,7 @@ After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input.
         operands.length === 0 ? 'none' : operands.map((operand) => JSON.stringify(operand)).join(' ');
       throw new TaskpipeError('USAGE', `give one output, as in task-save out.csv; got ${got}`);
     }
-    const unused = new Map([...unusedOptions(out, all.format), ...unusedLedgerOptions(all.ledger)]);
+    const unused = new Map([...unusedOptions(out, all.format), ...unusedLedgerOptions(all.ledger, out)]);
     const values = withoutUnused(all, unused, io.typed);
     checkStreams(out, values);
     const total = await totalOf(values.total);
@@ -103,7 +107,13 @@ After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input.
       const isQuestion = io.stopping.aborted || failed + pending + misfits + present > 0;
       const told = {
         ack: values.tee && isQuestion ? queuePipeOf(io)?.ack : undefined,
-        ...{ out, argv: io.argv, options, bad: rejects.count, delimiter: values.delimiter },
+        ...{
+          out: shownOutput(out, values.table),
+          argv: io.argv,
+          options,
+          bad: rejects.count,
+          delimiter: values.delimiter,
+        },
         partitionBy: values.partitionBy,
         ...{ isStopped: io.stopping.aborted, isTee: values.tee, isOverwrite: values.overwrite },
         isFromFile: io.isFromFile,
@@ -127,10 +137,22 @@ After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input.
  */
 function checkStreams(
   out: string,
-  { rest = restFileOf(out), ledger, rejects }: Pick<SaveOptions, 'rest' | 'ledger' | 'rejects'>,
+  {
+    table,
+    rest = restFileOf(out, table),
+    ledger,
+    rejects,
+  }: Pick<SaveOptions, 'rest' | 'ledger' | 'rejects' | 'table'>,
 ): void {
-  const places = placesOf(out === '-' ? undefined : out, { rest, ledger, rejects });
+  const places = placesOf(outputFile(out), { rest, ledger, rejects });
   for (const place of places) if (place.use !== '--rest') checkPlaces([place], [STDIN, STDOUT]);
+}
+
+/** Returns an output for messages: for a table of a server, the url that names the table as a ledger. */
+function shownOutput(out: string, table: string | undefined): string {
+  if (out === '-' || outputFile(out) !== undefined) return out;
+  const end = table === undefined ? '' : `${out.includes('?') ? '&' : '?'}table=${encodeURIComponent(table)}`;
+  return `${scrubbed(out)}${end}`;
 }
 
 function progressOf({ read, saved, failed, pending, misfits, present }: Readonly<SaveSummary>): Progress {

@@ -58,7 +58,8 @@ function ledgerHints({ saved, present }: SaveSummary, told: Told): string[] {
   // A queue does not deliver finished tasks again.
   if (ledger !== undefined || isOverwrite || isTee || saved + present === 0) return [];
   const kind = saveFormatOf(out);
-  if (kind === 'sqlite') return [`to skip what is finished, first: export TASK_LEDGER=${quote(out)}`];
+  if (kind === 'sqlite' || kind === 'postgres')
+    return [`to skip what is finished, first: export TASK_LEDGER=${quote(out)}`];
   if (kind === undefined || told.partitionBy !== undefined)
     return ['without --ledger the same command runs finished tasks again'];
   const typed = delimiter === undefined ? '' : ` --delimiter ${quote(delimiter)}`;
@@ -97,11 +98,15 @@ function countsOf(summary: SaveSummary, { out, bad, isStopped, isFromFile }: Tol
   if (failed > 0) parts.push(isCutShort ? `${number(failed)} failed` : `${number(failed)} to ${restFile}`);
   if (unfinished > 0) parts.push(`${number(unfinished)} not done`);
   if (misfits > 0) {
-    const why = saveFormatOf(out) === 'sqlite' ? 'cannot hold' : 'has no place for';
+    const why = isDatabase(out) ? 'cannot hold' : 'has no place for';
     parts.push(`${number(misfits)} that ${out} ${why}, to ${restFile}`);
   }
   if (bad > 0) parts.push(counted(bad, 'bad line'));
   return parts;
+}
+
+function isDatabase(out: string): boolean {
+  return ['sqlite', 'postgres'].includes(saveFormatOf(out) ?? '');
 }
 
 /** Returns the command as it was typed, without what would go wrong in a second run. */
@@ -120,7 +125,7 @@ function misfitHints({ rest, misfits, lacking, reason, restFile }: SaveSummary, 
   if (misfits === 0) return [];
   // They are dead in the queue until they are acknowledged.
   const [tee, settle] = ack === undefined ? ['', ''] : [' --tee', ` | ${ack}`];
-  if (saveFormatOf(out) === 'sqlite')
+  if (isDatabase(out))
     return [`the first reason is: ${reason}; all of them: jq -r .run.error.message ${file}`];
   const hints: string[] = [];
   if (lacking > 0)

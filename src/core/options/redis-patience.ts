@@ -3,8 +3,11 @@ import { duration } from './declare.ts';
 /** Default of `--patience`, in milliseconds. */
 export const PATIENCE = 60_000;
 
-/** Option of the commands that use a Redis. */
-export const patience = duration('time that Redis may be unavailable before the command fails', {
-  default: PATIENCE,
-  defaultText: '1m',
-});
+/** Option of the commands that use a server. */
+export const patience = duration(
+  'time that Redis or PostgreSQL may be unavailable before the command fails',
+  {
+    default: PATIENCE,
+    defaultText: '1m',
+  },
+);

@@ -52,6 +52,7 @@ export function jsonlLedger(path: string, warn: (message: string) => void): Ledg
  * together.
  */
 function nameOf(output: string, ledger: string): string {
+  if (output.includes('://')) return output; // a table of a server
   return relative(realFolder(ledger), join(realFolder(output), basename(output)));
 }
 

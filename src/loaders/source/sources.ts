@@ -7,6 +7,7 @@ import * as zlib from 'node:zlib';
 import pMap from 'p-map';
 import { quote } from 'shlex';
 import { ioError, messageOf, systemCode, TaskpipeError } from '../../core/base/errors.ts';
+import { isPostgres, postgresAddress } from '../../core/postgres/postgres-address.ts';
 import { isGzip, isTelling, isZstd, refusePacked } from './packed.ts';
 import { BrokenFrames, framesOf } from './zstd.ts';
 
@@ -14,8 +15,9 @@ export { isTelling } from './packed.ts';
 
 const CHUNK = 64 * 1024;
 
-/** Returns the name of a file in messages. */
+/** Returns the name of a file in messages; of a url, without user and password. */
 export function sourceName(path: string): string {
+  if (isPostgres(path)) return postgresAddress(path).place;
   return path === '-' ? 'stdin' : path;
 }
 
@@ -25,7 +27,7 @@ export function sourceName(path: string): string {
  * @throws {TaskpipeError} `IO`, naming a file that cannot be read
  */
 export async function checkSources(paths: readonly string[]): Promise<void> {
-  const files = paths.filter((path) => path !== '-');
+  const files = paths.filter((path) => path !== '-' && !isPostgres(path));
   await pMap(
     files,
     (path) =>

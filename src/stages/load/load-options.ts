@@ -62,13 +62,13 @@ export const loadOptions = {
   rename: pairs('rename attributes; nested ones, given by path, move to the top level', 'OLD=NEW,…'),
   /** Attributes, by name or path, that must not be missing, null or empty. */
   require: list('reject records in which one of these attributes is missing, null or empty'),
-  /** SQL statement that returns rows of a SQLite database. Default: all rows of `table`. */
-  query: text('SELECT statement that gives the rows of a SQLite database', {
+  /** SQL statement that returns rows of a database. Default: all rows of `table`. */
+  query: text('SELECT statement that gives the rows of a database, of SQLite or PostgreSQL', {
     placeholder: 'SQL',
     defaultText: 'all of --table',
   }),
-  /** Table of a SQLite database. Default `tasks`. */
-  table: text('table of a SQLite database', { placeholder: 'NAME', defaultText: 'tasks' }),
+  /** Table of a database. Default `tasks`. */
+  table: text('table of a database, of SQLite or PostgreSQL', { placeholder: 'NAME', defaultText: 'tasks' }),
   /** Sheet of a workbook. Default: the first one that is not hidden. */
   sheet: text('sheet of a workbook; default: the first one', { placeholder: 'NAME' }),
   /** Maximum number of tasks to load. Records that are left out, such as finished ones, do not count. */
@@ -81,7 +81,7 @@ export const loadOptions = {
   shard: value<Shard>('load part I of N; the part of a task depends on its uuid alone', 'I/N', toShard),
   /** Longest line or row, in bytes. Default 16 MiB. */
   maxLine: size('maximum length of a line or row', { default: MAX_LINE, defaultText: '16MB' }),
-  /** Time that a Redis with the ledger may be unavailable before the load fails, in milliseconds. Default 1 minute. */
+  /** Time that a server with the input or the ledger may be unavailable, in milliseconds. Default 1 minute. */
   patience,
 };
 

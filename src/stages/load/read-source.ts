@@ -56,6 +56,7 @@ export function readOptions(
     query: options.query,
     table: options.table,
     sheet: options.sheet,
+    ...{ patience: options.patience, signal: options.signal },
     info: options.info ?? (() => {}),
     encodingHints: new EncodingHints(),
     takesPlain: plain?.takes,

@@ -66,9 +66,11 @@ export const saveOptions = {
   partitionBy: text('write OUT, DIR/FILE, as one file per value of this attribute: DIR/NAME=VALUE/FILE', {
     placeholder: 'NAME',
   }),
+  /** Saves each record as a whole, in a column `record` of type jsonb. Default false: a column for each attribute. */
+  jsonb: flag('save whole records to a column "record" of type jsonb (PostgreSQL)'),
   /** File of rejects that the caller writes. It is an error if this stage writes the same file. */
   rejects: path('keep invalid input, as NDJSON with its place and the reason'),
-  /** Time that a Redis with the ledger may be unavailable before the save fails, in milliseconds. Default 1 minute. */
+  /** Time that a server with the output or the ledger may be unavailable, in milliseconds. Default 1 minute. */
   patience,
 };
 

@@ -3,6 +3,8 @@ import { dirname } from 'node:path';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import { counted, textOf } from '../../core/base/format.ts';
 import { checkOptions } from '../../core/options/library-options.ts';
+import { isPostgres, isSameDatabase, postgresAddress } from '../../core/postgres/postgres-address.ts';
+import { TABLE } from '../../core/postgres/postgres-table.ts';
 import { stateOf, type Task } from '../../core/record/task.ts';
 import { realPath, resolved } from '../../core/storage/durable.ts';
 import { checkPlaces } from '../../core/storage/path-conflicts.ts';
@@ -35,10 +37,10 @@ export async function save(
   options: SaveOptions = {},
 ): Promise<SaveSummary> {
   checkSaveOptions(out, options);
-  const restFile = options.rest ?? restFileOf(out);
+  const restFile = options.rest ?? restFileOf(out, options.table);
   const { rejects } = options;
   const ledger = isOwnLedger(out, options) ? undefined : options.ledger;
-  checkPlaces(placesOf(out === '-' ? undefined : out, { rest: restFile, ledger, rejects }));
+  checkPlaces(placesOf(outputFile(out), { rest: restFile, ledger, rejects }));
   if (options.partitionBy !== undefined) makeFolder(out);
   const rest = openRestFor(out, restFile, options);
   const fields = options.fields && fieldsOf(options.fields);
@@ -80,7 +82,7 @@ function openRestFor(out: string, restFile: string, { rest, warn = quiet }: Save
   try {
     return openRest(restFile, warn);
   } catch (error) {
-    if (rest === undefined && out !== '-') mustBeWritable(out);
+    if (rest === undefined && outputFile(out) !== undefined) mustBeWritable(out);
     throw error;
   }
 }
@@ -95,8 +97,17 @@ function mustBeWritable(out: string): void {
   }
 }
 
-/** Returns the default path of the rest file. */
-export function restFileOf(out: string): string {
+/** Returns the path of an output; undefined if it is not a file. */
+export function outputFile(out: string): string | undefined {
+  return out === '-' || isPostgres(out) ? undefined : out;
+}
+
+/** Returns the default path of the rest file. @param table table of a database */
+export function restFileOf(out: string, table?: string): string {
+  if (isPostgres(out)) {
+    const name = table ?? postgresAddress(out).table ?? TABLE;
+    return `${name.replace(/[^\p{L}\p{N}._-]+/gu, '_')}.rest.ndjson`;
+  }
   return `${out === '-' ? 'task-save' : out}.rest.ndjson`;
 }
 
@@ -125,6 +136,7 @@ function quiet(_message: string): void {}
  * @throws {TaskpipeError} `USAGE` if the table is not that of a ledger
  */
 function isOwnLedger(out: string, { ledger, format, table }: SaveOptions): boolean {
+  if (isPostgres(out)) return isTableLedger(out, table, ledger);
   const kind = format ?? saveFormatOf(out);
   const isDatabase = kind !== undefined && savers[kind].open !== undefined;
   if (!isDatabase || ledger === undefined || realPath(ledger) !== realPath(out)) return false;
@@ -133,6 +145,14 @@ function isOwnLedger(out: string, { ledger, format, table }: SaveOptions): boole
     'USAGE',
     `${out} is a ledger by its table tasks; got --table ${table} with --ledger ${ledger}`,
   );
+}
+
+/** Returns whether a ledger is the table of PostgreSQL that is saved to. */
+function isTableLedger(out: string, table: string | undefined, place: string | undefined): boolean {
+  if (place === undefined || !isPostgres(place)) return false;
+  const [ledger, output] = [postgresAddress(place), postgresAddress(out)];
+  if (ledger.ledger !== undefined || !isSameDatabase(ledger, output)) return false;
+  return (ledger.table ?? TABLE) === (table ?? output.table ?? TABLE);
 }
 
 /**
@@ -187,6 +207,11 @@ async function openDestination(out: string, options: OpenOptions): Promise<Desti
       `${out} must end in one of ${endings.join(', ')}; or say --format ${saveFormats.join('|')}`,
     );
   }
+  if (isPostgres(out) && format !== 'postgres')
+    throw new TaskpipeError(
+      'USAGE',
+      `--format ${format} is for files: rows go to a table of PostgreSQL; leave it out`,
+    );
   const { warn = quiet, info = quiet, sync = 'batch' } = options;
   const { rows: openRows, open } = savers[format];
   const told = { ...options, path: out, sync: sync === 'batch', warn, info };

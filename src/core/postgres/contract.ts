@@ -1,0 +1,76 @@
+import type { TaskpipeError } from '../base/errors.ts';
+import type { PostgresAddress } from './postgres-address.ts';
+
+/** Conditions of a connection. */
+export interface PostgresSettings {
+  /** Maximum time that the server may be unavailable, in milliseconds; then it is an error. Default one minute. */
+  readonly patience?: number | undefined;
+  /** False if COMMIT need not wait for the disk. Default true. */
+  readonly sync?: boolean | undefined;
+  /** Writes a line to stderr. */
+  readonly warn?: ((message: string) => void) | undefined;
+  /** Aborted to wait only shortly for an unavailable server. */
+  readonly stopping?: AbortSignal | undefined;
+  /** Aborted to stop waiting for an unavailable server. */
+  readonly aborting?: AbortSignal | undefined;
+}
+
+/** Value of a cell as the server writes it; null for NULL. */
+export type PostgresCell = string | null;
+
+/** A column of a result. */
+export interface ResultField {
+  readonly name: string;
+  /** Id and number of the column in its table; 0 if it is computed. */
+  readonly tableID: number;
+  readonly columnID: number;
+  readonly dataTypeID: number;
+}
+
+/** Open connection. Its cells are text, in the formats that `openPostgres` sets. */
+export interface PostgresSession {
+  /** Number of the connection, from 1; temporary tables of another one are gone. */
+  readonly number: number;
+  /** Runs statements without parameters. */
+  exec(sql: string): Promise<void>;
+  /** Runs a query, and returns the columns of its result. */
+  fields(sql: string): Promise<readonly ResultField[]>;
+  /** Returns the rows of a statement. */
+  rows(sql: string, values?: readonly unknown[]): Promise<readonly (readonly PostgresCell[])[]>;
+  /** Returns the number of rows that a statement changed. */
+  change(sql: string, values?: readonly unknown[]): Promise<number>;
+  /**
+   * Sends rows in the text format of COPY to the server.
+   * @param sql `copy TABLE (…) from stdin`, also after other statements
+   * @returns number of rows that were written
+   */
+  copy(sql: string, rows: Buffer): Promise<number>;
+  /** Reads the rows of a query with a cursor, in batches. Call it in a transaction, which must end if the caller leaves early. */
+  batches(sql: string, size: number): AsyncGenerator<readonly (readonly PostgresCell[])[]>;
+}
+
+/** Connection that is restored as long as patience lasts. */
+export interface PostgresLink {
+  readonly address: PostgresAddress;
+  /**
+   * Runs `work`, and runs it again on a new connection if the connection was lost, or if the server could not do it
+   * now: it may run twice.
+   * @throws {TaskpipeError} with the reason
+   */
+  run<T>(work: (session: PostgresSession) => Promise<T>): Promise<T>;
+  /** Runs `work` in a transaction, under the conditions of `run`. */
+  commit<T>(work: (session: PostgresSession) => Promise<T>): Promise<T>;
+  /**
+   * Reads the rows of a query in batches, and ends the connection if the server is silent for too long. Only the start
+   * is repeated: afterwards, rows have been passed on.
+   * @param queryFor returns the query; undefined if there is nothing to read
+   */
+  read(
+    queryFor: (session: PostgresSession) => Promise<string | undefined>,
+    size: number,
+  ): AsyncGenerator<readonly (readonly PostgresCell[])[]>;
+  /** Returns the error of a statement or of the connection, with its reason in words. */
+  fault(error: unknown): TaskpipeError;
+  /** Ends the connection, without waiting for a statement that runs. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,191 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from 'pg';
+import { messageOf } from '../base/errors.ts';
+import { PATIENCE } from '../options/redis-patience.ts';
+import type { PostgresCell, PostgresLink, PostgresSession, PostgresSettings } from './contract.ts';
+import { passwordInFile } from './password-file.ts';
+import type { PostgresAddress } from './postgres-address.ts';
+import { isLost, isPassing, postgresFault, SILENT } from './postgres-faults.ts';
+import { AS_TEXT, LOCK_WAIT, prepareSession } from './postgres-session.ts';
+import { NO_TLS, postgresTls } from './postgres-tls.ts';
+
+/** Time for which an unavailable server is waited for after a stop was requested, in milliseconds. */
+const STOPPING = 2000;
+/** Pause before another attempt, in milliseconds. */
+const PAUSE = 250;
+
+/** Returns a connection to a database. It connects when it is first used. */
+export function openPostgres(address: PostgresAddress, settings: PostgresSettings = {}): PostgresLink {
+  return new Link(address, settings);
+}
+
+class Link implements PostgresLink {
+  readonly address: PostgresAddress;
+  readonly #settings: PostgresSettings;
+  readonly #patience: number;
+  #session: PostgresSession | undefined;
+  /** Client of the session. */
+  #client: Client | undefined;
+  #connections = 0;
+  #isClosed = false;
+  /** Mode of TLS: `prefer` becomes `disable` for a server without TLS. */
+  #isPlain = false;
+
+  constructor(address: PostgresAddress, settings: PostgresSettings) {
+    this.address = address;
+    this.#settings = settings;
+    this.#patience = settings.patience ?? PATIENCE;
+  }
+
+  fault(error: unknown): ReturnType<typeof postgresFault> {
+    return postgresFault(error, this.address);
+  }
+
+  async run<T>(work: (session: PostgresSession) => Promise<T>): Promise<T> {
+    let since: number | undefined;
+    for (;;) {
+      try {
+        const session = await this.#connected();
+        const result = await this.#watched(session, work);
+        if (since !== undefined) this.#warn('is back');
+        return result;
+      } catch (error) {
+        if (isLost(error)) this.#drop();
+        const now = performance.now();
+        if (!isPassing(error) || this.#isClosed) throw this.fault(error);
+        if (since === undefined) this.#tellWait(error);
+        since ??= now;
+        if (now - since >= this.#limit() || this.#settings.aborting?.aborted) throw this.fault(error);
+        await sleep(Math.min(PAUSE, this.#patience));
+      }
+    }
+  }
+
+  commit<T>(work: (session: PostgresSession) => Promise<T>): Promise<T> {
+    return this.run(async (session) => {
+      await session.exec('begin');
+      try {
+        const result = await work(session);
+        await session.exec('commit');
+        return result;
+      } catch (error) {
+        if (!isLost(error)) await session.exec('rollback').catch(() => this.#drop());
+        throw error;
+      }
+    });
+  }
+
+  async *read(
+    queryFor: (session: PostgresSession) => Promise<string | undefined>,
+    size: number,
+  ): AsyncGenerator<readonly (readonly PostgresCell[])[]> {
+    const { session, sql } = await this.run(async (one) => {
+      await one.exec('begin read only');
+      return { session: one, sql: await queryFor(one) };
+    });
+    if (sql === undefined) return;
+    try {
+      const batches = session.batches(sql, size);
+      for (;;) {
+        const next = await this.#watched(session, () => batches.next());
+        if (next.done) return;
+        yield next.value;
+      }
+    } catch (error) {
+      throw this.fault(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const client = this.#client;
+    this.#forget(client);
+    if (client === undefined) return;
+    const late = new AbortController();
+    const wait = sleep(STOPPING, undefined, { signal: late.signal }).catch(() => {});
+    await Promise.race([client.end().catch(() => {}), wait]);
+    late.abort();
+    streamOf(client).destroy();
+  }
+
+  /** Time for which an unavailable server is waited for, in milliseconds. */
+  #limit(): number {
+    return this.#settings.stopping?.aborted ? Math.min(this.#patience, STOPPING) : this.#patience;
+  }
+
+  /** Runs `work`, and ends the connection if the server is silent for too long. */
+  async #watched<T>(session: PostgresSession, work: (session: PostgresSession) => Promise<T>): Promise<T> {
+    const stream = streamOf(this.#client as Client);
+    const silence = Math.max(1, this.#limit()) + (this.#patience < LOCK_WAIT ? 0 : LOCK_WAIT);
+    const end = (): void => void stream.destroy(new Error(SILENT));
+    stream.setTimeout(silence, end);
+    try {
+      return await work(session);
+    } finally {
+      stream.setTimeout(0);
+      stream.off('timeout', end);
+    }
+  }
+
+  async #connected(): Promise<PostgresSession> {
+    if (this.#session !== undefined) return this.#session;
+    try {
+      return await this.#connect();
+    } catch (error) {
+      const { mode } = this.address.tls;
+      if (mode !== 'prefer' || this.#isPlain || messageOf(error) !== NO_TLS) throw error;
+      this.#isPlain = true;
+      return this.#connect();
+    }
+  }
+
+  async #connect(): Promise<PostgresSession> {
+    const { default: pg } = await import('pg');
+    const { host, port, database, user, password, connectWithin, applicationName } = this.address;
+    const client = new pg.Client({
+      ...{ host, port, database, user, application_name: applicationName, types: AS_TEXT },
+      password: () => password ?? passwordInFile(this.address, (words) => this.#settings.warn?.(words)) ?? '',
+      ssl: this.#isPlain ? false : postgresTls(this.address),
+      connectionTimeoutMillis: Math.min(connectWithin, this.#patience),
+      ...{ keepAlive: true, keepAliveInitialDelayMillis: 10_000 },
+    });
+    client.on('error', () => this.#forget(client)); // the next statement reports it
+    client.on('end', () => this.#forget(client));
+    try {
+      await client.connect();
+      const session = await prepareSession(client, ++this.#connections, this.#settings.sync !== false);
+      this.#session = session;
+      this.#client = client;
+      return session;
+    } catch (error) {
+      streamOf(client).destroy();
+      throw error;
+    }
+  }
+
+  #forget(client: Client | undefined): void {
+    if (this.#client !== client) return;
+    this.#session = undefined;
+    this.#client = undefined;
+  }
+
+  #drop(): void {
+    const client = this.#client;
+    this.#forget(client);
+    if (client !== undefined) streamOf(client).destroy();
+  }
+
+  #tellWait(error: unknown): void {
+    const { message } = this.fault(error);
+    this.#settings.warn?.(`${message}; trying again for ${this.#patience / 1000} s`);
+  }
+
+  #warn(words: string): void {
+    this.#settings.warn?.(`${this.address.place} ${words}`);
+  }
+}
+
+/** Returns the socket of a client, which the types of the library do not show. */
+function streamOf(client: Client): import('node:net').Socket {
+  return (client as unknown as { connection: { stream: import('node:net').Socket } }).connection.stream;
+}

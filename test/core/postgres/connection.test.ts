@@ -1,0 +1,158 @@
+/* Connections to PostgreSQL: where passwords come from, TLS, and what is said when there is no connection. */
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { makeCertificates, needsOpenssl } from '../../support/openssl.ts';
+import { freePort } from '../../support/port.ts';
+import { needsPostgres, postgresPrograms, startPostgres, type TestPostgres } from '../../support/postgres.ts';
+import { freshFolder, sh } from '../../support/run.ts';
+
+let server: TestPostgres;
+beforeAll(async () => {
+  if (postgresPrograms !== undefined) server = await startPostgres();
+}, 60_000);
+beforeEach(needsPostgres);
+
+type Env = Readonly<Record<string, string>>;
+
+/** Returns what a command says about a database, or `fine`. */
+async function said(url: string, env: Env = {}, patience = '20s'): Promise<string> {
+  const { code, stderr } = await sh(`task-done count '${url}' --patience ${patience}`, { env });
+  return code === 0 ? 'fine' : `${code} ${stderr.trim()}`;
+}
+
+test('a password comes from the url, a file, PGPASSWORD, PGPASSFILE or a service, and is never shown', async () => {
+  server.sql("create role app login password 'sesam-5'");
+  server.sql('create database app owner app');
+  writeFileSync(
+    join(server.folder, 'data/pg_hba.conf'),
+    'host all app 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\nlocal all all trust\n',
+  );
+  server.sql('select pg_reload_conf()');
+  const folder = freshFolder();
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text, { mode: 0o600 });
+    return join(folder, name);
+  };
+  const at = `127.0.0.1:${server.port}/app?ledger=l`;
+  const url = `postgres://app@${at}`;
+  expect(await said(`postgres://app:sesam-5@${at}`)).toBe('fine');
+  expect(await said(`${url}&password-file=${file('word', 'sesam-5\n')}`)).toBe('fine');
+  expect(await said(url, { PGPASSWORD: 'sesam-5' })).toBe('fine');
+  expect(
+    await said(`postgres:///?ledger=l`, {
+      PGHOST: '127.0.0.1',
+      PGPORT: `${server.port}`,
+      PGUSER: 'app',
+      PGPASSWORD: 'sesam-5',
+      PGDATABASE: 'app',
+    }),
+  ).toBe('fine');
+  const pass = file('pass', `# comment\nother:*:*:*:no\n127.0.0.1:*:app:app:sesam-5\n`);
+  expect(await said(url, { PGPASSFILE: pass })).toBe('fine');
+  chmodSync(pass, 0o644);
+  expect(await said(url, { PGPASSFILE: pass })).toMatch(
+    /is ignored, because others may read it; type: chmod 600/,
+  );
+  const service = file(
+    'services',
+    `[shop]\nhost=127.0.0.1\nport=${server.port}\nuser=app\npassword=sesam-5\ndbname=app\n`,
+  );
+  expect(await said('postgres://?service=shop&ledger=l', { PGSERVICEFILE: service })).toBe('fine');
+  expect(await said('postgres://?service=nix&ledger=l', { PGSERVICEFILE: service })).toMatch(
+    /^2 .*service "nix".* add a section \[nix\]/,
+  );
+  expect(await said(url)).toMatch(/^74 .*the server wants a password; set PGPASSWORD or PGPASSFILE/s);
+  const wrong = await said(`postgres://app:s3cret@${at}`);
+  expect(wrong).toMatch(/^74 .*the login of app failed/s);
+  const save = await sh(`task-save 'postgres://app:s3cret@${at.replace('?ledger=l', '')}' --patience 20s`, {
+    input: '{"uuid":"a"}\n',
+  });
+  const load = await sh(`task-load 'postgres://app:s3cret@${at.replace('?ledger=l', '')}' --patience 20s`);
+  expect([save.code, load.code, wrong + save.stderr + load.stderr]).toEqual([
+    74,
+    74,
+    expect.not.stringContaining('s3cret'),
+  ]);
+}, 60_000);
+
+test('the hint after a save shows the table as a ledger, without the password', async () => {
+  const env = { PGPASSWORD: 'x' };
+  const failed = '{"uuid":"a","run":{"state":"FAILURE","as":"result","attempts":1}}\n';
+  const { stderr } = await sh(
+    `task-save 'postgres://postgres:hidden@127.0.0.1:${server.port}/postgres' --table h`,
+    { env, input: failed },
+  );
+  expect(stderr).toMatch(/task-load h\.rest\.ndjson/);
+  expect(stderr).not.toContain('hidden');
+}, 60_000);
+
+test('TLS checks what sslmode says, and a certificate that does not fit is named with the remedy', async (context) => {
+  await needsOpenssl(context);
+  const at = await makeCertificates();
+  const files = ['server.pem', 'server.key'].map((name) => join(server.folder, name));
+  await sh(
+    `cp ${at('server.pem')} ${at('server.key')} ${server.folder} && chmod 600 ${files[1]} && (chown postgres ${files.join(' ')} || true)`,
+  );
+  server.sql(`alter system set ssl_cert_file = '${files[0]}'`);
+  server.sql(`alter system set ssl_key_file = '${files[1]}'`);
+  expect(
+    await said(`postgres://postgres@127.0.0.1:${server.port}/postgres?ledger=l&sslmode=require`),
+  ).toMatch(/^74 .*the server does not speak TLS; say sslmode=disable/s);
+  server.sql('alter system set ssl = on');
+  server.sql('select pg_reload_conf()');
+  const url = (more: string, host = '127.0.0.1') =>
+    `postgres://postgres@${host}:${server.port}/postgres?ledger=l&${more}`;
+  const ca = `sslrootcert=${at('ca.pem')}`;
+  const modes = ['disable', 'prefer', 'require'].map((mode) => said(url(`sslmode=${mode}`)));
+  expect(await Promise.all(modes)).toEqual(['fine', 'fine', 'fine']);
+  expect(await said(url(`sslmode=verify-full&${ca}`))).toBe('fine');
+  expect(await said(url('sslmode=verify-full'))).toMatch(
+    /^74 .*is not trusted .* name its authority with sslrootcert=FILE/s,
+  );
+  expect(await said(url(`sslmode=verify-ca&sslrootcert=${at('stranger.pem')}`))).toMatch(
+    /^74 .*is not trusted/s,
+  );
+  expect(await said(url(`sslmode=full`))).toMatch(/^2 .*sslmode is one of disable, allow, prefer/);
+  expect(await said(url(`sslmode=verify-full&sslrootcert=/nix`))).toMatch(
+    /^74 .*cannot read sslrootcert \/nix/,
+  );
+}, 60_000);
+
+test('a server, a database, a right or a parameter that is missing is named with what to type', async () => {
+  const port = await freePort();
+  expect(await said(`postgres://127.0.0.1:${port}/x?ledger=l`, {}, '1s')).toMatch(
+    /74 .*127\.0\.0\.1:\d+\/x\?ledger=l: nothing listens at 127\.0\.0\.1, port \d+; does PostgreSQL run there\?/,
+  );
+  expect(await said(`postgres://nix.invalid/x?ledger=l`)).toMatch(/^74 .*no such host nix\.invalid/);
+  expect(
+    await said(
+      `${server.url.replace('/postgres', '/nix').replace('postgres://nix', 'postgres://postgres')}`.replace(
+        /\/[^/]*$/,
+        '/nix?ledger=l',
+      ),
+    ),
+  ).toMatch(/^74 .*database "nix" does not exist; make it with: createdb nix/);
+  expect(await said(`${server.url}?legder=l`)).toMatch(
+    /^2 .*after the \? may stand ledger, table, .*got "legder"/,
+  );
+  expect(await said(`${server.url}#l`)).toMatch(/^2 .*a ledger is named by \?ledger=NAME/);
+  server.sql('create role guest login; create table secret (uuid text primary key)');
+  const { code, stderr } = await sh(
+    `task-save 'postgres://guest@127.0.0.1:${server.port}/postgres' --table secret`,
+    { input: '{"uuid":"a"}\n' },
+  );
+  expect([code, stderr]).toEqual([74, expect.stringMatching(/permission denied for table secret; .*GRANT/)]);
+}, 60_000);
+
+test('a read-only server is waited for, and then named as a copy', async () => {
+  const { code, stderr } = await sh(
+    `PGOPTIONS= psql -Xqd '${server.url}' -c 'alter database postgres set default_transaction_read_only = on' && task-save '${server.url}' --patience 1s`,
+    { input: '{"uuid":"a"}\n' },
+  );
+  server.sql(
+    'set default_transaction_read_only = off; alter database postgres reset default_transaction_read_only',
+    'template1',
+  );
+  expect([code, stderr]).toEqual([74, expect.stringMatching(/the database is read-only .*Give its primary/)]);
+}, 60_000);
