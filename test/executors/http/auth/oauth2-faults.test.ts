@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { openFetcher } from '../../../../src/executors/http/fetch.ts';
 import { freshFolder, sh } from '../../../support/run.ts';
 import { fetchOne } from '../support.ts';
 import { serveTokens, type TokenServer } from './token-server.ts';
@@ -76,6 +77,17 @@ describe('a token endpoint that is down for a while', () => {
     expect(stdout.match(/"state":"SUCCESS"/g)).toHaveLength(100);
     expect(code).toBe(0);
     expect(server.asked.length).toBeLessThan(12);
+  });
+
+  test('is waited for by ctx.fetch', async () => {
+    const server = await serveTokens({
+      answer: (response, count) => count < 3 && Boolean(response.writeHead(503).end()),
+    });
+    const { fetch, close } = await openFetcher({ oauth2: clientFile(server) });
+    const { status } = await fetch(new AbortController().signal)(server.url);
+    await close();
+    expect(status).toBe(200);
+    expect(server.asked).toHaveLength(3);
   });
 
   test('fails tasks as TOKEN once all attempts are over', async () => {
