@@ -39,6 +39,14 @@ describe('a pipe in place of the file of --oauth2', () => {
     expect(server.asked.length).toBeGreaterThan(1);
   });
 
+  test('is refused for several threads, which cannot all read it', async () => {
+    const { code, stderr } = await sh(
+      'task-exec --module m.mjs --threads 2 --auth basic --auth-file <(echo a:b)',
+    );
+    expect(stderr).toMatch(/--auth-file \S+ is a pipe, which only one of the threads/);
+    expect(code).toBe(2);
+  });
+
   test('is named in the line to run the rest again by something that can be typed', async () => {
     const { stderr } = await sh('task-exec --http --auth bearer --auth-file <(echo t) --retries 0', {
       input: '{"uuid":"1","url":"x"}\n',
