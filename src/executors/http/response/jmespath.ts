@@ -5,9 +5,7 @@ export type Jmespath = typeof import('@jmespath-community/jmespath');
  * Adds the functions that the language lacks: `uri_encode(text or number)`, as `encodeURIComponent`. It uses nothing from outside
  * itself, since threads run its source.
  */
-export function addFunctions(
-  library: Pick<Jmespath, 'registerFunction' | 'TYPE_STRING' | 'TYPE_NUMBER'>,
-): void {
+export function addFunctions(library: Jmespath): void {
   library.registerFunction(
     'uri_encode',
     ([value]) => encodeURIComponent(String(value).toWellFormed()),
