@@ -1,6 +1,6 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Io } from '../../core/options/command.ts';
-import type { OptionValues } from '../../core/options/option.ts';
+import { kebab, type OptionValues } from '../../core/options/option.ts';
 import type { Rate } from '../../core/schedule/rate.ts';
 import { openQueues, type Queues } from '../../queues/index.ts';
 import { type connectionOptions, namesOf, settingsOf } from '../../queues/options.ts';
@@ -36,9 +36,9 @@ export async function openShared(values: QueueValues, io: Io): Promise<Queues | 
   const fail = (words: string): never => {
     throw new TaskpipeError('USAGE', words);
   };
-  for (const key of ['spool', 'ledger'] as const) {
+  for (const key of ['spool', 'ledger', 'maxPages']) {
     if (values.http === true && next === undefined && io.typed.has(key))
-      fail(`--${key} has no effect on --http without --next`);
+      fail(`--${kebab(key)} has no effect on --http without --next`);
   }
   if (shared && ((hostRate === undefined && quota.length === 0) || !queue))
     fail('--shared needs --host-rate, as in 5/s, or --quota, and --queue, the Redis that counts for all');

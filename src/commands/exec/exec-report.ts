@@ -6,7 +6,7 @@ import { messageOf } from '../../core/base/errors.ts';
 import type { Progress } from '../../core/base/progress.ts';
 import type { Io } from '../../core/options/command.ts';
 import type { Options } from '../../core/options/option.ts';
-import { scrubbed, typedLine } from '../../core/options/secrets.ts';
+import { scrubbed, typedLine, withPipeNote } from '../../core/options/secrets.ts';
 import { openReport, type Report, summaryLines } from '../../reports/index.ts';
 import type { Execution } from '../../stages/exec/exec.ts';
 import { QUEUE_HINT, queuePipeOf } from '../queue-pipe.ts';
@@ -82,12 +82,14 @@ export function openReporting(
       const report = whole(measured, rejected);
       const { failed, pending } = report.tasks;
       const queue = failed + pending > 0 ? queuePipeOf(io) : undefined;
-      const again = dryRun || queue !== undefined || isSaidLater(report) ? undefined : command;
+      const again = dryRun || queue !== undefined || isSaidLater(report) ? undefined : withPipeNote(command);
       for (const line of summaryLines(report, { unfinished, again })) info(line);
       if (queue !== undefined && failed > 0 && !queue.isSaidLater) info(QUEUE_HINT);
       if (!dryRun && io.isFromFile && isSaidLater(report))
         info(
-          `task-exec runs finished tasks of a file again; to skip them: task-done skip ${place} < ${input} | ${command}`,
+          withPipeNote(
+            `task-exec runs finished tasks of a file again; to skip them: task-done skip ${place} < ${input} | ${command}`,
+          ),
         );
       await file?.write(report);
     },

@@ -29,9 +29,22 @@ export function scrubbed(text: string): string {
   return SECRETS.reduce((left, [shape, stays]) => left.replace(shape, stays), text);
 }
 
+/** Word of a command line in place of the path of a pipe. */
+const PIPE = 'PIPE';
+
+/** Path that the shell gives for `<(command)`: it leads nowhere after the run. */
+const PIPE_PATH = /(?<![^\s=@])\/(?:dev|proc\/self)\/fd\/\d+$/;
+
+/** Returns a line that ends with a command, with a comment of the shell about the pipes in that command. */
+export function withPipeNote(line: string): string {
+  return new RegExp(`[ =@]${PIPE}(?= |$)`).test(line)
+    ? `${line}  # ${PIPE} was a pipe such as <(command); type that again`
+    : line;
+}
+
 /**
  * Returns a command line as typed, quoted for a shell, without secrets. An option with `redact` conceals its
- * values by that function; all other words are scrubbed.
+ * values by that function; all other words are scrubbed. A pipe such as `/dev/fd/63` is `PIPE`.
  * @param argv words after the name
  */
 export function typedLine(name: string, argv: readonly string[], options: Options): string {
@@ -48,5 +61,5 @@ export function typedLine(name: string, argv: readonly string[], options: Option
     else words.push(show(word));
     conceal = conceal === undefined && value === undefined ? redactors.get(dashed) : undefined;
   }
-  return join(words);
+  return join(words.map((word) => word.replace(PIPE_PATH, PIPE)));
 }

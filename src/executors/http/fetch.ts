@@ -1,13 +1,20 @@
 import { STATUS_CODES } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Task } from '../../core/record/task.ts';
-import type { StageControl } from '../contract.ts';
+import type { Attempt, Outcome, StageControl } from '../contract.ts';
 import { openClient } from './open-client.ts';
 import { checked, type HttpOptions, keptHeaders, TIMEOUT } from './options.ts';
-import { MAX_TIMEOUT, type RequestDefaults, requestOf, toMethod } from './request/build-request.ts';
+import {
+  MAX_TIMEOUT,
+  type Request,
+  type RequestDefaults,
+  requestOf,
+  toMethod,
+} from './request/build-request.ts';
 import { type FetchOptions, fetchInput, withContent } from './request/fetch-input.ts';
 import { readHeaders } from './request/headers.ts';
 import type { HttpRequest } from './request/redirect.ts';
-import { requestLoop } from './request-loop.ts';
+import { type RequestLoop, requestLoop } from './request-loop.ts';
 import { textOf } from './response/charset.ts';
 import { contentTypeOf } from './response/content-type.ts';
 import type { Answer } from './transport/answer.ts';
@@ -85,7 +92,7 @@ export async function openFetcher(options: HttpOptions): Promise<Fetcher> {
         idle,
         sendsKey: false,
       };
-      const { error, retry } = await requestLoop(visitor, task, request, {
+      const { error, retry } = await withPatience(visitor, task, request, {
         number: 1,
         signal: given === undefined ? signal : AbortSignal.any([signal, given]),
         stage: NO_STAGE,
@@ -107,6 +114,28 @@ export async function openFetcher(options: HttpOptions): Promise<Fetcher> {
     },
     close,
   };
+}
+
+/** First wait for a token endpoint that is not available, in milliseconds. It doubles. */
+const FIRST_WAIT = 500;
+
+/**
+ * Sends a request as `requestLoop` does, and again while its lane would pause: a token endpoint is not available. No wait
+ * goes beyond the timeout of the request.
+ */
+async function withPatience(
+  visitor: RequestLoop,
+  task: Task,
+  request: Request,
+  attempt: Attempt,
+): Promise<Outcome> {
+  const end = performance.now() + request.timeout;
+  for (let wait = FIRST_WAIT; ; wait *= 2) {
+    const timeout = Math.max(1, end - performance.now());
+    const outcome = await requestLoop(visitor, task, { ...request, timeout }, attempt);
+    if (outcome.retry?.pauseLane !== true || performance.now() + wait > end) return outcome;
+    await sleep(wait, undefined, { signal: attempt.signal }).catch(() => {}); // aborted: the next request says so
+  }
 }
 
 const NO_STAGE: StageControl = { stop() {}, done() {} };

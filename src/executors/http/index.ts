@@ -54,7 +54,7 @@ export async function http(options: HttpOptions = {}): Promise<Executor> {
     request: Request,
     attempt: Attempt,
   ): Promise<Outcome> => {
-    const place = await places.placeFor(task, request.target.href);
+    const place = await places.placeFor(pages?.placed(task) ?? task, request.target.href);
     if ('code' in place) return { error: place };
     const there = { ...visitor, client: place.client(client), judge: judgeAt(place) };
     return heldAt(place, requestLoop(there, task, request, attempt));

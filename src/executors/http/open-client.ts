@@ -89,7 +89,10 @@ async function openSettings(
   const cookies =
     options.cookies === undefined
       ? undefined
-      : await (await import('./transport/cookies.ts')).openCookies(options.cookies);
+      : await (await import('./transport/cookies.ts')).openCookies(
+          options.cookies,
+          options.info ?? (() => {}),
+        );
   const cache = await openCacheOf(options, maxBody, cookies);
   const proxies =
     settings === undefined

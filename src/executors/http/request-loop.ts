@@ -187,7 +187,8 @@ function tooMany(follow: number, { target }: HttpRequest): HttpFault {
   return { code: 'REDIRECTS', message, again: 'never' };
 }
 
-function failed({ code, message, again }: HttpFault, { mayRepeat, hasActed }: Again): Outcome {
+function failed({ code, message, again, pausesLane }: HttpFault, { mayRepeat, hasActed }: Again): Outcome {
   const isSafe = again === 'idempotent' ? mayRepeat : again === 'always' && (mayRepeat || !hasActed);
-  return isSafe ? { error: { code, message }, retry: {} } : { error: { code, message } };
+  if (!isSafe) return { error: { code, message } };
+  return { error: { code, message }, retry: pausesLane === true ? { pauseLane: true } : {} };
 }

@@ -2,11 +2,11 @@
  * The executor of --module: calls a function for each task, on this thread or on others. Owns the context that it gets.
  * Must not retry: that is for the stage.
  */
-import { resolve } from 'node:path';
 import type { OptionValues } from '../../core/options/option.ts';
 import type { Executor, Setting } from '../contract.ts';
 import { fromValues, type httpOptions } from '../http/options.ts';
 import type { ModuleOptions } from './contract.ts';
+import { httpPlaces } from './http-places.ts';
 import { openWork } from './open-module.ts';
 import type { moduleOptions } from './options.ts';
 import { openThreads } from './threads/thread-pool.ts';
@@ -49,17 +49,17 @@ export function moduleFromValues(
   setting: Setting,
 ): Promise<Executor> {
   const { timeout, revert, logDir, env, info } = setting;
-  // A fetch has its own timeout: that of the stage is for the whole attempt.
-  const { printCurl: _, timeout: __, info: ___, ...http } = fromValues(values, setting);
-  const { cookies, cache, proxy } = http; // opened at the first fetch, and the module may change the working folder
-  const places = {
-    proxy: proxy?.startsWith('@') ? `@${resolve(proxy.slice(1))}` : proxy,
-    cookies: cookies === undefined ? undefined : resolve(cookies),
-    cache: cache === undefined ? undefined : resolve(cache),
+  const { threads } = values;
+  // A fetch has its own timeout: that of the stage is for the whole attempt. Threads have no way to show messages.
+  const { printCurl: _, timeout: __, info: shown, ...given } = fromValues(values, setting);
+  const http = {
+    ...httpPlaces(given, threads),
+    ...(threads === undefined && { info: shown }),
+    env: { ...env },
   };
   const shows = env.DISABLE_STREAM_HANDLER === undefined || env.DISABLE_STREAM_HANDLER === '';
   return moduleExecutor(
-    { file: values.module, timeout, revert, logDir, shows, http: { ...http, ...places, env: { ...env } } },
-    { threads: values.threads, show: info },
+    { file: values.module, timeout, revert, logDir, shows, http },
+    { threads, show: info },
   );
 }

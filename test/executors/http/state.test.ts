@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { http } from '../../../src/executors/http/index.ts';
 import { serve } from '../../support/http-server.ts';
-import { freshFolder } from '../../support/run.ts';
+import { freshFolder, sh } from '../../support/run.ts';
 import { attempt, open } from './support.ts';
 
 describe('--cookies', () => {
@@ -38,6 +38,18 @@ describe('--cookies', () => {
       ['hidden=def', 'session=abc'],
       ['deep=ghi', 'hidden=def', 'mine=1', 'session=abc'],
     ]);
+  });
+
+  test('reads a pipe, and says that nothing is stored', async () => {
+    const server = await serve((response) => response.setHeader('set-cookie', 'a=1').end());
+    const line = String.raw`127.0.0.1\tFALSE\t/\tFALSE\t0\tsession\tabc\n`;
+    const { code, stderr } = await sh(`task-exec --http --cookies <(printf '${line}')`, {
+      input: `{"uuid":"1","url":"${server.url}"}\n`,
+    });
+    expect(stderr).toContain('is a pipe: cookies that servers set are not stored');
+    expect(stderr).toContain('1 done');
+    expect(code).toBe(0);
+    expect(server.seen[0]?.headers.cookie).toBe('session=abc');
   });
 
   test('saves the cookies of responses and redirects to a file that only its owner can read', async () => {

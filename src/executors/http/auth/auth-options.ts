@@ -29,7 +29,7 @@ export const authOptions = {
   /** JSON file of an OAuth 2 client. */
   oauth2: path('log in with OAuth 2 tokens, which are renewed: a JSON file with token_url, client_id, …', {
     details:
-      'The file has "token_url", "client_id", and "client_secret" or "refresh_token"; "client_auth": "post" sends the secret in the form. Other members, such as "scope" and "audience", are sent too. A token is renewed before its end and once after a 401. A new refresh token replaces the old one in the file. A refusal of the token endpoint ends the run; if it is not available, tasks are retried, and fail as TOKEN. Only you must be able to read the file (chmod 600).',
+      'The file has "token_url", "client_id", and "client_secret" or "refresh_token"; "client_auth": "post" sends the secret in the form. Other members, such as "scope" and "audience", are sent too. A token is renewed before its end and once after a 401. A new refresh token replaces the old one in the file, unless that is a pipe; processes that share it take turns. A refusal of the token endpoint ends the run; if it is not available, the tasks pause, are retried, and fail as TOKEN. Only you must be able to read the file (chmod 600).',
   }),
   /** Region and service of AWS, such as `eu-west-1:s3`. Credentials are `AWS_ACCESS_KEY_ID` and the like in `env`. */
   awsSigv4: value('sign requests for AWS, as in eu-west-1:s3', 'REGION:SERVICE', toScope, {

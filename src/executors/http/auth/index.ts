@@ -14,7 +14,7 @@ import { digestLogin } from './digest-login.ts';
 import { accountOf, basicLogin, bearerLogin, type HttpAccount, tokenOf } from './header-login.ts';
 import { type HostLogins, readLogins, readNetrc } from './host-logins.ts';
 import type { Login, Logins } from './login.ts';
-import type { OAuth2Login } from './oauth2-login.ts';
+import type { OAuth2Login } from './oauth2/oauth2-login.ts';
 import { readSecretFile } from './secret-file.ts';
 import { readTlsFiles, type TlsFiles } from './tls-files.ts';
 
@@ -44,7 +44,10 @@ export async function openAuth(options: HttpOptions, headers: HeaderList): Promi
   const oauth2 =
     options.oauth2 === undefined
       ? undefined
-      : await (await import('./oauth2-login.ts')).openOAuth2(options.oauth2);
+      : await (await import('./oauth2/oauth2-login.ts')).openOAuth2(
+          options.oauth2,
+          options.info ?? (() => {}),
+        );
   const usual = oauth2 ?? (await signer(options)) ?? (await secretLogin(options));
   const hosts = await hostLogins(options);
   const of = chooser(options, usual, hosts, oauth2);

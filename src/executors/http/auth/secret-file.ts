@@ -38,7 +38,7 @@ export async function readSecretObject(option: string, path: string): Promise<Re
   const text = await readSecretFile(option, path);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(text.replace(/^\ufeff/, '')); // editors of Windows begin a file with a byte order mark
   } catch (error) {
     throw new TaskpipeError('USAGE', `${option} ${path}: not JSON: ${jsonFault(error)}`);
   }

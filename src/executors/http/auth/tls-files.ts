@@ -42,8 +42,11 @@ export async function readTlsFiles({ cert, key, cacert, env }: HttpTlsNames): Pr
         : undefined;
   const plain = ca === undefined ? undefined : contextOf({ ca }, 'the authorities cannot be used');
   if (cert === undefined) return { plain, own: undefined, identity: '' };
-  const chain = await certificatesIn('--cert', cert);
-  const secret = await readSecretFile(key === undefined ? '--cert' : '--key', key ?? cert);
+  // A file with both is read once, as it may be a pipe.
+  const both = key === undefined ? await readSecretFile('--cert', cert) : undefined;
+  const chain =
+    both === undefined ? await certificatesIn('--cert', cert) : certificatesOf(both, '--cert', cert);
+  const secret = both ?? (await readSecretFile('--key', key ?? cert));
   const passphrase = env[PASSPHRASE];
   const given = { cert: chain, key: secret, ...(ca && { ca }), ...(passphrase && { passphrase }) };
   return { plain, own: contextOf(given, keyFault(cert, key, secret, env)), identity: hash('sha256', chain) };
@@ -53,6 +56,11 @@ async function certificatesIn(option: string, file: string): Promise<string> {
   const text = await readFile(file, 'latin1').catch((error) => {
     throw ioError(`cannot read ${option}`, file, error);
   });
+  return certificatesOf(text, option, file);
+}
+
+/** Returns a text that has certificates. @throws {TaskpipeError} `USAGE` if it has none */
+function certificatesOf(text: string, option: string, file: string): string {
   if (/-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/.test(text)) return text;
   throw new TaskpipeError(
     'USAGE',

@@ -15,7 +15,7 @@ import { originOf, parseTarget, shownUrl, type Target } from '../request/target.
 import type { Judge, OpenJudge } from '../response/http-outcome.ts';
 import { type NextFinder, openNextFinder } from './next-page.ts';
 import { MAX_PAGES } from './page-options.ts';
-import { FOREIGN, firstTask, type Page, pageIn, pageTask } from './page-task.ts';
+import { FOREIGN, firstTask, PAGING, type Page, pageIn, pageTask } from './page-task.ts';
 
 /** Pages of one run. */
 export interface Pages {
@@ -23,7 +23,9 @@ export interface Pages {
   judges(judges: OpenJudge): OpenJudge;
   /** Returns the request of a task, which may be a page. */
   requestOf(task: Task): Request | Failure;
-  /** Returns the lane of a page; undefined if the task is not one. */
+  /** Returns a task with its place among the pages, for templates that have it; a task of the input is page 1. */
+  placed(task: Task): Task;
+  /** Returns the lane of a page; undefined if the task is one of the input. */
   laneOf(task: Task): string | undefined;
 }
 
@@ -66,6 +68,8 @@ class PageRun implements Pages {
   readonly #most: number;
   readonly #keeps: ReadonlySet<string>;
   readonly #info: (message: string) => void;
+  /** True if a template has the place of a page in it. */
+  readonly #usesPlace: boolean;
   /** Uuids of the pages that were found in this run. */
   readonly #found = new IdSet();
   #messages = 0;
@@ -78,6 +82,8 @@ class PageRun implements Pages {
     this.#most = options.maxPages ?? MAX_PAGES;
     this.#keeps = keptHeaders(options);
     this.#info = options.info ?? (() => {});
+    const { url, data, form, bodyFile, bodyDir } = options;
+    this.#usesPlace = JSON.stringify([url, data, form, bodyFile, bodyDir]).includes(`{${PAGING}`);
   }
 
   judges(judges: OpenJudge): OpenJudge {
@@ -85,19 +91,32 @@ class PageRun implements Pages {
       ...judges,
       judge: this.#withNext(judges.judge),
       judgeAt: (place) => this.#withNext(judges.judgeAt(place)),
-      close: async () => void (await Promise.all([judges.close(), this.#finder.close()])),
+      close: async () => {
+        await Promise.all([judges.close(), this.#finder.close()]);
+        const message = this.#finder.watch.message();
+        if (message !== undefined) this.#info(message);
+      },
     };
   }
 
+  placed(task: Task): Task {
+    if (!this.#usesPlace || pageIn(task) !== undefined) return task;
+    const target = targetOf(task, this.#defaults);
+    // The template of the url may need the place itself.
+    const { href, origin } = 'code' in target ? { href: '', origin: '' } : target;
+    return firstTask(task, { page: 1, start: task.uuid, first: href, origin });
+  }
+
   laneOf(task: Task): string | undefined {
-    if (pageIn(task) === undefined) return undefined;
-    const url = urlOf(task, undefined);
+    const isPage = pageIn(task) !== undefined;
+    if (!isPage && !this.#usesPlace) return undefined;
+    const url = isPage ? urlOf(task, undefined) : urlOf(this.placed(task), this.#defaults.url);
     return typeof url === 'string' ? originOf(url) : '';
   }
 
   requestOf(task: Task): Request | Failure {
     const page = pageIn(task);
-    if (page === undefined) return requestOf(task, this.#defaults);
+    if (page === undefined) return requestOf(this.placed(task), this.#defaults);
     const request = requestOf(task, this.#ofPages);
     if ('code' in request) return request;
     if (request.target.origin !== page.origin) return this.#bare(request);
@@ -131,6 +150,7 @@ class PageRun implements Pages {
       const page = known ?? { page: 1, start: task.uuid, first: own.href, origin: own.origin };
       const outcome = known === undefined ? { ...judged, task: firstTask(task, page) } : judged;
       if (outcome.error !== undefined || outcome.result === undefined) return outcome;
+      if (page.page > 1) this.#finder.watch.found();
       const next = await this.#finder.find(answer, outcome.result);
       if (next === undefined) return outcome;
       const fault = 'fault' in next ? next.fault : undefined;
@@ -161,7 +181,8 @@ class PageRun implements Pages {
   }
 
   #ownTarget(task: Task): Target {
-    const target = targetOf(task, pageIn(task) === undefined ? this.#defaults : this.#ofPages);
+    const isPage = pageIn(task) !== undefined;
+    const target = isPage ? targetOf(task, this.#ofPages) : targetOf(this.placed(task), this.#defaults);
     if ('code' in target) throw new Error(target.message); // its request was made of it
     return target;
   }

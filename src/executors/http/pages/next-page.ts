@@ -1,7 +1,9 @@
 import { messageOf, TaskpipeError } from '../../../core/base/errors.ts';
 import { asSent } from '../response/body.ts';
+import { loadJmespath } from '../response/jmespath.ts';
 import type { JudgeThread } from '../response/judge-thread.ts';
 import type { Answer } from '../transport/answer.ts';
+import { NextWatch } from './next-watch.ts';
 
 /** Place that a page names as the next one; a fault if it cannot be found out. */
 export type NextPage = { readonly place: string } | { readonly fault: string } | undefined;
@@ -13,12 +15,17 @@ export interface NextFinder {
    * @param result result of the task, as JSON text
    */
   find(answer: Answer, result: string): Promise<NextPage>;
+  /** Watch that says at the end if no answer had a next page. */
+  readonly watch: NextWatch;
   /** Releases its thread. */
   close(): Promise<void>;
 }
 
 /** Longest time for finding a page in a large result, in milliseconds. */
 const MOST = 2000;
+
+/** Advice for numbers. */
+const AS_TEXT = 'to_string() and uri_encode() make text of a number';
 
 /** Length of a result from which JMESPath runs on another thread. */
 const LARGE = 65_536;
@@ -33,26 +40,46 @@ export async function openNextFinder(expression: string): Promise<NextFinder> {
 
 async function linkFinder(): Promise<NextFinder> {
   const { default: Link } = await import('http-link-header');
+  const watch = new NextWatch('link');
+  const nextOf = (header: string): NextPage => {
+    if (!/next/i.test(header)) return undefined;
+    try {
+      // A link with an anchor is one of another page, and a link may have no rel.
+      const next = Link.parse(wellFormed(header)).refs.find(
+        ({ rel = '', anchor }) => rel.toLowerCase() === 'next' && anchor === undefined,
+      );
+      return next === undefined ? undefined : { place: next.uri };
+    } catch (error) {
+      return { fault: `cannot read the header Link: ${messageOf(error)}` };
+    }
+  };
   return {
+    watch,
     async find({ headers }) {
-      const text = asSent([headers.link ?? []].flat().join(', '));
-      if (!/next/i.test(text)) return undefined;
-      try {
-        // A link with an anchor is one of another page.
-        const next = Link.parse(text).refs.find(
-          ({ rel, anchor }) => rel.toLowerCase() === 'next' && anchor === undefined,
-        );
-        return next === undefined ? undefined : { place: next.uri };
-      } catch (error) {
-        return { fault: `cannot read the header Link: ${messageOf(error)}` };
-      }
+      const next = nextOf(asSent([headers.link ?? []].flat().join(', ')));
+      if (next === undefined) watch.missed(undefined);
+      else watch.found();
+      return next;
     },
     async close() {},
   };
 }
 
+/**
+ * Returns a header Link that the library reads: without empty elements, which a recipient ignores (RFC 9110, 5.6.1), and
+ * without `rel*`, which does not exist.
+ */
+function wellFormed(header: string): string {
+  const elements = header.match(/(?:<[^>]*>|"(?:[^"\\]|\\.)*"|[^,<"]|[<"])+/g) ?? [];
+  return elements
+    .map((element) => element.trim().replace(/;\s*rel\*\s*=\s*[^;,"]*/gi, ''))
+    .filter((element) => element !== '')
+    .join(', ');
+}
+
 async function expressionFinder(expression: string): Promise<NextFinder> {
-  const { compile, TreeInterpreter } = await import('@jmespath-community/jmespath');
+  const { compile, TreeInterpreter } = await loadJmespath();
+  const watch = new NextWatch(expression);
   let compiled: ReturnType<typeof compile>;
   try {
     compiled = compile(expression);
@@ -68,16 +95,25 @@ async function expressionFinder(expression: string): Promise<NextFinder> {
     }
     const verdict = await thread.judge(result);
     if (verdict === 'late') return { fault: `the expression takes more than ${MOST} ms` };
-    return 'fault' in verdict ? verdict : pageOf(verdict.passes ? verdict.value : null);
+    return 'fault' in verdict ? faultOf(verdict.fault) : pageOf(verdict.passes ? verdict.value : null);
+  };
+  const here = (value: unknown): NextPage => {
+    try {
+      return pageOf(TreeInterpreter.search(compiled, value as never));
+    } catch (error) {
+      return faultOf(messageOf(error));
+    }
   };
   return {
+    watch,
     async find(_, result) {
-      if (result.length >= LARGE) return onThread(result);
-      try {
-        return pageOf(TreeInterpreter.search(compiled, JSON.parse(result)));
-      } catch (error) {
-        return { fault: messageOf(error) };
-      }
+      const isLarge = result.length >= LARGE;
+      const value: unknown = isLarge ? undefined : JSON.parse(result);
+      const next = isLarge ? await onThread(result) : here(value);
+      if (next !== undefined) watch.found();
+      else if (isLarge) watch.missedIn(result);
+      else watch.missed(value);
+      return next;
     },
     close: async () => thread?.close(),
   };
@@ -88,5 +124,11 @@ function pageOf(value: unknown): NextPage {
   if (value === null || value === undefined || value === false || value === '') return undefined;
   if (typeof value === 'string') return { place: value };
   const kind = Array.isArray(value) ? 'a list' : `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
-  return { fault: `its value is ${kind}, not the text of a url` };
+  const advice = typeof value === 'number' ? `; ${AS_TEXT}` : '';
+  return { fault: `its value is ${kind}, not the text of a url${advice}` };
+}
+
+/** Returns the fault of an expression that cannot be evaluated. */
+function faultOf(message: string): NextPage {
+  return { fault: /^invalid type: (?:join|uri_encode)\(/i.test(message) ? `${message} ${AS_TEXT}` : message };
 }

@@ -14,6 +14,8 @@ export interface HttpRequest {
   readonly content: RequestBody | undefined;
   /** True after a redirect to another origin, whose server has no claim to credentials. */
   readonly isForeign?: boolean;
+  /** True if it has no credentials of any kind: that for robots.txt. */
+  readonly isPublic?: boolean;
 }
 
 /** Returns whether a response is a redirect. */

@@ -4,6 +4,7 @@ import type { Failure } from '../../../core/record/task.ts';
 import type { Answer } from '../transport/answer.ts';
 import { textOf } from './charset.ts';
 import { contentTypeOf } from './content-type.ts';
+import { loadJmespath } from './jmespath.ts';
 import type { BodyVerdict, JudgeThread } from './judge-thread.ts';
 
 /** Expectations of the body of a response with an expected status. */
@@ -108,7 +109,7 @@ async function openThread(pattern: RegExp, limit: number): Promise<JudgeThread> 
 }
 
 async function expectJson(expression: string, limit: number): Promise<Expectations> {
-  const { compile, TreeInterpreter } = await import('@jmespath-community/jmespath');
+  const { compile, TreeInterpreter } = await loadJmespath();
   const { JudgeThread: Thread } = await import('./judge-thread.ts');
   let compiled: ReturnType<typeof compile>;
   try {

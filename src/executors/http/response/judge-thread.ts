@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
+import { addFunctions } from './jmespath.ts';
 
 /** Verdict of a thread on a text, with the value of its expression; for a list or an object, with an empty list. */
 export type BodyVerdict =
@@ -20,6 +21,7 @@ const CODE = `
 const { parentPort, workerData } = require('node:worker_threads');
 const { source, flags, expression, library } = workerData;
 const jmespath = library && require(library);
+if (jmespath) (${addFunctions.toString()})(jmespath);
 const pattern = source === undefined ? undefined : new RegExp(source, flags);
 const isTrue = (value) => value !== null && value !== undefined && value !== false && value !== '' &&
   (typeof value !== 'object' || Object.keys(value).length > 0);

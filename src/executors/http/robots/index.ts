@@ -110,9 +110,10 @@ async function rulesOf(
   { client, headers, timeout, signal }: Asking,
 ): Promise<RobotsRules | string | undefined> {
   const target = parseTarget(`${origin}/robots.txt`) as Target;
+  const request = { method: 'GET', target, headers, content: undefined, isPublic: true };
   const trip = new Deadline(timeout, signal);
   try {
-    const answer = await fetched(client, { method: 'GET', target, headers, content: undefined }, trip);
+    const answer = await fetched(client, request, trip);
     if (isFault(answer))
       return SAME.has(answer.code) ? undefined : `${target.href} cannot be read: ${answer.message}`;
     if (answer.status >= 500) return `${target.href} cannot be read: the answer is ${answer.status}`;
@@ -131,6 +132,6 @@ async function fetched(client: Client, first: HttpRequest, trip: Deadline): Prom
       return answer;
     const to = nextHop(hop, answer, NONE);
     if (isFault(to)) return to;
-    hop = to;
+    hop = { ...to, isPublic: true };
   }
 }

@@ -164,7 +164,7 @@ export function createClient(options: ClientOptions): Client {
           });
     failures?.note(target, ended);
     if (isFault(ended)) return orThrow(ended);
-    cookies?.take(target.href, ended.headers['set-cookie']);
+    if (hop.isPublic !== true) cookies?.take(target.href, ended.headers['set-cookie']);
     if (ended.file !== undefined) {
       const fault = await ended.file.finished;
       if (fault === undefined) return ended;
@@ -194,7 +194,7 @@ export function createClient(options: ClientOptions): Client {
     const more = [...own];
     if (hop.content !== undefined && hop.content.type !== '') more.push('content-type', hop.content.type);
     if (key !== undefined) more.push('idempotency-key', Buffer.from(key).toString('latin1'));
-    const jar = cookies?.of(hop.target.href) ?? '';
+    const jar = hop.isPublic === true ? '' : (cookies?.of(hop.target.href) ?? '');
     const said = headerValue(hop.headers, 'cookie');
     const merged = mergeHeaders(more, hop.headers);
     if (jar === '') return merged;
@@ -204,7 +204,7 @@ export function createClient(options: ClientOptions): Client {
   return {
     send(hop, trip, key, follows, store) {
       const headers = headersFor(hop, key);
-      const login = options.logins?.of(hop);
+      const login = hop.isPublic === true ? undefined : options.logins?.of(hop);
       const limits = hop.method === 'HEAD' ? bodiless : follows ? passing : lasting;
       // The cache does not know bodies: a GET that has one may be answered differently for each.
       if (cache === undefined || (hop.content !== undefined && cache.takesBodies !== true))

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { Cookie, CookieJar, MemoryCookieStore } from 'tough-cookie';
 import { ioError, systemCode } from '../../../core/base/errors.ts';
 import { resolved } from '../../../core/storage/durable.ts';
@@ -17,12 +17,17 @@ export interface Cookies {
 const HTTP_ONLY = '#HttpOnly_';
 
 /**
- * Reads a cookie file in Netscape format, as curl's `-b` and `-c` do. A missing file is empty.
+ * Reads a cookie file in Netscape format, as curl's `-b` and `-c` do. A missing file is empty. A pipe, or a device such as
+ * /dev/null, is read and not written.
+ * @param info called with messages for people
  * @throws {TaskpipeError} `IO`
  */
-export async function openCookies(file: string): Promise<Cookies> {
+export async function openCookies(file: string, info: (message: string) => void): Promise<Cookies> {
+  const stats = await stat(file).catch(() => undefined); // it may not exist yet
+  if (stats?.isFIFO()) info(`--cookies ${file} is a pipe: cookies that servers set are not stored`);
+  const isStored = stats === undefined || stats.isFile();
   const place = resolved(file);
-  await mustBeWritable('--cookies', place);
+  if (isStored) await mustBeWritable('--cookies', place);
   const store = new MemoryCookieStore();
   // Servers do set cookies without a name; localhost is treated like any other host.
   const jar = new CookieJar(store, {
@@ -40,6 +45,7 @@ export async function openCookies(file: string): Promise<Cookies> {
       for (const text of [set ?? []].flat()) jar.setCookieSync(text, url, { ignoreError: true });
     },
     async save() {
+      if (!isStored) return;
       const cookies = await store.getAllCookies();
       const now = Date.now();
       const lines = cookies.filter((cookie) => cookie.TTL(now) > 0).map(toLine);

@@ -17,6 +17,8 @@ export interface HttpFault {
    * acted, so that only repeatable requests are retried; `never` if a retry makes no sense.
    */
   readonly again: 'always' | 'idempotent' | 'never';
+  /** True if nothing more starts in the lane for a time: all its tasks need what is not available. */
+  readonly pausesLane?: boolean;
   /** Error that ends the stage, such as a full disk. */
   readonly fatal?: Error;
   /**

@@ -126,6 +126,16 @@ describe.skipIf(!isThere)('a client certificate (needs openssl)', () => {
     await expect(open({ ...locked, env: { TASK_KEY_PASSPHRASE: 'no' } })).rejects.toThrow('does not decrypt');
   });
 
+  test('may come from a pipe together with its key', async () => {
+    const server = await serveKnowing(undefined, true);
+    const both = `<(cat ${files('client.pem')} ${files('client.key')})`;
+    const { code, stderr } = await sh(`task-exec --http --cert ${both} --cacert ${files('ca.pem')}`, {
+      input: `{"uuid":"1","url":"${server.url}"}\n`,
+    });
+    expect(stderr).toContain('1 done');
+    expect(code).toBe(0);
+  });
+
   test('that cannot be used is an error that says why', async () => {
     const [cert, key] = [files('client.pem'), files('client.key')];
     await expect(open({ cert, key: files('ca.key') })).rejects.toThrow('does not belong to the certificate');

@@ -9,6 +9,8 @@ export interface TokenServerOptions {
   readonly stated?: number | null;
   /** True if each refresh token is good for one use. */
   readonly rotates?: boolean;
+  /** True if answers take a while, so that requests of several processes meet. */
+  readonly isSlow?: boolean;
   /** Answers in place of the server. Returns true if it has answered. @param count requests for tokens so far, from 1 */
   answer?(response: ServerResponse, count: number, seen: Seen): boolean;
 }
@@ -55,7 +57,8 @@ export async function serveTokens(options: TokenServerOptions = {}): Promise<Tok
       if (rotates) tokens.push(refresh);
       const more = rotates ? { refresh_token: refresh } : {};
       const expires = stated === null ? {} : { expires_in: stated };
-      response.end(JSON.stringify({ access_token: token, token_type: 'Bearer', ...expires, ...more }));
+      const text = JSON.stringify({ access_token: token, token_type: 'Bearer', ...expires, ...more });
+      setTimeout(() => response.end(text), options.isSlow === true ? 100 : 0);
     }
   };
   const server = await serve((response, seen) => {

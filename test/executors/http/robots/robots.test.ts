@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openFetcher } from '../../../../src/executors/http/fetch.ts';
 import { type HttpOptions, http } from '../../../../src/executors/http/index.ts';
@@ -83,6 +85,42 @@ describe('--robots', () => {
       response.writeHead(url === '/robots.txt' ? status : 200).end();
     });
     expect(codes(await run([`${server.url}/x`]))).toEqual(['SUCCESS']);
+  });
+
+  test('asks for robots.txt without any login, also if the file names its host, and without cookies', async () => {
+    const folder = freshFolder();
+    const file = (name: string, text: string): string => {
+      writeFileSync(join(folder, name), text, { mode: 0o600 });
+      return join(folder, name);
+    };
+    const server = await serve((response, { url }) =>
+      url === '/token'
+        ? response.setHeader('content-type', 'application/json').end('{"access_token":"T"}')
+        : response.setHeader('set-cookie', 'a=1').end(''),
+    );
+    const host = new URL(server.url).host;
+    const token = `{"token_url":"${server.url}/token","client_id":"me","client_secret":"x"}`;
+    const keys = { AWS_ACCESS_KEY_ID: 'k', AWS_SECRET_ACCESS_KEY: 's' };
+    const logins: HttpOptions[] = [
+      { auth: 'basic', env: { TASK_AUTH_SECRET: 'me:secret' } },
+      { auth: 'bearer', env: { TASK_AUTH_SECRET: 'secret' } },
+      { netrc: file('netrc', 'machine 127.0.0.1 login me password secret') },
+      { logins: file('logins', `{"${host}":{"token":"secret"}}`) },
+      { oauth2: file('oauth2', token) },
+      { awsSigv4: 'eu-west-1:s3', env: keys },
+    ];
+    const cookies = file('cookies', `127.0.0.1\tFALSE\t/\tFALSE\t0\tsid\tsecret\n`);
+    for (const login of logins)
+      expect(codes(await run([`${server.url}/x`], { ...login, cookies }))).toEqual(['SUCCESS']);
+    const asked = server.seen.filter(({ url }) => url === '/robots.txt').map(({ headers }) => headers);
+    expect(asked).toHaveLength(logins.length);
+    for (const { authorization, cookie } of asked)
+      expect([authorization, cookie]).toEqual([undefined, undefined]);
+    const others = server.seen.filter(({ url }) => url === '/x').map(({ headers }) => headers);
+    for (const { authorization, cookie } of others) {
+      expect(authorization).toBeDefined();
+      expect(cookie).toContain('sid=secret');
+    }
   });
 
   test('refuses everything while robots.txt answers 5xx, and tries again', async () => {

@@ -1,7 +1,7 @@
-import { realpath } from 'node:fs/promises';
-import { TaskpipeError } from '../../../core/base/errors.ts';
-import { mustBeWritable, PRIVATE, replaceFile } from '../private-files.ts';
-import { readSecretObject } from './secret-file.ts';
+import { realpath, stat } from 'node:fs/promises';
+import { ioError, TaskpipeError } from '../../../../core/base/errors.ts';
+import { mustBeWritable, PRIVATE, replaceFile } from '../../private-files.ts';
+import { readSecretObject } from '../secret-file.ts';
 
 /** Settings of `--oauth2 FILE`, by the names of RFC 6749. */
 export interface OAuth2Settings {
@@ -21,8 +21,32 @@ const OWN: ReadonlySet<string> = new Set([
   ...['token_url', 'client_id', 'client_secret', 'client_auth', 'refresh_token'],
 ]);
 
-/** Reads `--oauth2 FILE`. @throws {TaskpipeError} `IO` if it cannot be read, `USAGE` if others can read it, or it is invalid */
-export async function readOAuth2File(file: string): Promise<OAuth2Settings> {
+/** File of `--oauth2`, after it was read. */
+export interface OAuth2File {
+  readonly settings: OAuth2Settings;
+  /** Path that new refresh tokens are kept at; undefined for a pipe, which can be read once and keeps nothing. */
+  readonly place: string | undefined;
+}
+
+/** Opens `--oauth2 FILE`. @throws {TaskpipeError} `IO` if it cannot be read, `USAGE` if others can read it, or it is invalid */
+export async function openOAuth2File(file: string): Promise<OAuth2File> {
+  const place = await placeOf(file);
+  const settings = await readOAuth2File(file);
+  // A server may replace the refresh token; without a place to keep the new one, the next run could not log in.
+  if (settings.refreshToken !== undefined && place !== undefined) await mustBeWritable('--oauth2', place);
+  return { settings, place };
+}
+
+/** Returns the path of a file without links; undefined for a pipe, whose path in /dev/fd leads nowhere. */
+async function placeOf(file: string): Promise<string | undefined> {
+  try {
+    return (await stat(file)).isFile() ? await realpath(file) : undefined;
+  } catch (error) {
+    throw ioError('cannot read --oauth2', file, error);
+  }
+}
+
+async function readOAuth2File(file: string): Promise<OAuth2Settings> {
   const members = await readSecretObject('--oauth2', file);
   const texts = new Map<string, string>();
   for (const [name, value] of Object.entries(members)) {
@@ -38,27 +62,24 @@ export async function readOAuth2File(file: string): Promise<OAuth2Settings> {
   const refreshToken = texts.get('refresh_token');
   if (refreshToken === undefined && clientSecret === undefined)
     throw fault(file, 'must have client_secret, or refresh_token');
-  const settings: OAuth2Settings = {
+  return {
     tokenUrl: tokenUrl(file, texts.get('token_url')),
     clientId: texts.get('client_id') ?? missing(file, 'client_id'),
     ...{ clientSecret, clientAuth, refreshToken },
     parameters: Object.fromEntries([...texts].filter(([name]) => !OWN.has(name))),
   };
-  // A server may replace the refresh token; without a place to keep the new one, the next run could not log in.
-  if (refreshToken !== undefined) await mustBeWritable('--oauth2', await realpath(file));
-  return settings;
 }
 
 /** Returns the refresh token that the file has by now: another process may have replaced it. */
-export async function latestRefreshToken(file: string): Promise<string | undefined> {
-  return (await readOAuth2File(file)).refreshToken;
+export async function latestRefreshToken(place: string): Promise<string | undefined> {
+  return (await readOAuth2File(place)).refreshToken;
 }
 
 /** Keeps a new refresh token in the file. @throws {TaskpipeError} `IO` */
-export async function keepRefreshToken(file: string, token: string): Promise<void> {
-  const members = { ...(await readSecretObject('--oauth2', file)), refresh_token: token };
+export async function keepRefreshToken(place: string, token: string): Promise<void> {
+  const members = { ...(await readSecretObject('--oauth2', place)), refresh_token: token };
   const text = `${JSON.stringify(members, null, 2)}\n`;
-  await replaceFile(await realpath(file), text, { mode: PRIVATE, lasting: true });
+  await replaceFile(place, text, { mode: PRIVATE, lasting: true });
 }
 
 /** Checks the url of the token endpoint: secrets are sent there, so only this machine may be reached over http. */

@@ -1,19 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { mergeHeaders } from '../request/headers.ts';
-import { isFault } from '../transport/answer.ts';
-import type { Client } from '../transport/client.ts';
-import type { HttpFault } from '../transport/http-failure.ts';
-import type { Login } from './login.ts';
-import { keepRefreshToken, latestRefreshToken, type OAuth2Settings, readOAuth2File } from './oauth2-file.ts';
-import { askForToken, type Grant, RefusedGrant } from './oauth2-grant.ts';
+import { mergeHeaders } from '../../request/headers.ts';
+import { isFault } from '../../transport/answer.ts';
+import type { Client } from '../../transport/client.ts';
+import type { HttpFault } from '../../transport/http-failure.ts';
+import type { Deadline } from '../../transport/request-deadline.ts';
+import type { Login } from '../login.ts';
+import { keepRefreshToken, latestRefreshToken, type OAuth2Settings, openOAuth2File } from './oauth2-file.ts';
+import { askForToken, type Grant, RefusedGrant, tokenFault } from './oauth2-grant.ts';
+import { withLock } from './oauth2-lock.ts';
 
 /** Longest time before its end at which a token is renewed, in milliseconds. A short life has a quarter of it. */
 const EARLY = 30_000;
 
-/** Time for which a token endpoint that is not available is not asked again, in milliseconds. */
-const REST = 1000;
+/** Time for which a token endpoint that is not available is not asked again, in milliseconds. Lanes pause for longer. */
+const REST = 400;
 
-/** Time in which another process that has replaced the refresh token writes it to the file, in milliseconds. */
+/** Time in which another program that has replaced the refresh token writes it to the file, in milliseconds. */
 const SETTLE = 500;
 
 /** Access token. Times are those of `Date.now()`, which also counts while the machine sleeps. */
@@ -33,10 +35,24 @@ export interface OAuth2Login extends Login {
   close(): void;
 }
 
-/** Opens `--oauth2 FILE`. @throws {TaskpipeError} `IO`, `USAGE` */
-export async function openOAuth2(file: string): Promise<OAuth2Login> {
-  const settings = await readOAuth2File(file);
-  const tokens = new Tokens(file, settings);
+/** Opens `--oauth2 FILE`. @param info called with messages for people @throws {TaskpipeError} `IO`, `USAGE` */
+export async function openOAuth2(file: string, info: (message: string) => void): Promise<OAuth2Login> {
+  const { settings, place } = await openOAuth2File(file);
+  const isLost = (): void =>
+    info(
+      `--oauth2 ${file}: the server replaced the refresh token, and the new one is not stored, since this is a pipe; if the next run is refused, give a file`,
+    );
+  const tokens = new Tokens({ settings, place, info, isLost });
+  /** Waits for a token, no longer than an attempt may last. The wait is for the token endpoint, not for the target. */
+  const waitFor = async (
+    trip: Deadline,
+    going: Promise<AccessToken | HttpFault>,
+  ): Promise<AccessToken | HttpFault> => {
+    const got = await trip.wait(going);
+    return got === trip.over && isFault(got) && got.code === 'TIMEOUT'
+      ? tokenFault(settings, 'it does not answer in the time of the task (--timeout)')
+      : got;
+  };
   /** Origins that rejected a token that had just been renewed: another renewal would not help. */
   const rejecting = new Set<string>();
   return {
@@ -47,13 +63,13 @@ export async function openOAuth2(file: string): Promise<OAuth2Login> {
     close: () => tokens.close(),
     async send(hop, headers, trip, send) {
       const { origin } = hop.target;
-      const token = await trip.wait(tokens.current());
+      const token = await waitFor(trip, tokens.current());
       if (isFault(token)) return token;
       const answer = await send(hop, mergeHeaders(headers, bearer(token)));
       if (isFault(answer)) return answer;
       if (answer.status !== 401) rejecting.delete(origin);
       if (answer.status !== 401 || rejecting.has(origin)) return answer;
-      const next = await trip.wait(tokens.insteadOf(token));
+      const next = await waitFor(trip, tokens.insteadOf(token));
       await answer.file?.discard();
       if (isFault(next)) return next;
       const second = await send(hop, mergeHeaders(headers, bearer(next)));
@@ -67,11 +83,23 @@ function bearer({ text }: AccessToken): readonly string[] {
   return ['Authorization', `Bearer ${text}`];
 }
 
+/** Start of `Tokens`. */
+interface TokensOptions {
+  readonly settings: OAuth2Settings;
+  /** Path that new refresh tokens are kept at; undefined if they cannot be kept. */
+  readonly place: string | undefined;
+  readonly info: (message: string) => void;
+  /** Called once a new refresh token cannot be kept. */
+  readonly isLost: () => void;
+}
+
 /** Token that all tasks share. One renewal is under way at a time. */
 class Tokens {
   /** Text that tells the owners of refresh tokens apart; it stays the same when the token is replaced. */
   readonly owner: string;
-  readonly #file: string;
+  readonly #place: string | undefined;
+  readonly #info: (message: string) => void;
+  #isLost: (() => void) | undefined;
   readonly #closing = new AbortController();
   #settings: OAuth2Settings;
   #client: Client | undefined;
@@ -79,8 +107,10 @@ class Tokens {
   #going: Promise<AccessToken | HttpFault> | undefined;
   #failed: { readonly fault: HttpFault; readonly at: number } | undefined;
 
-  constructor(file: string, settings: OAuth2Settings) {
-    this.#file = file;
+  constructor({ settings, place, info, isLost }: TokensOptions) {
+    this.#place = place;
+    this.#info = info;
+    this.#isLost = isLost;
     this.#settings = settings;
     this.owner = settings.refreshToken ?? '';
   }
@@ -119,40 +149,61 @@ class Tokens {
   }
 
   async #renew(): Promise<AccessToken | HttpFault> {
+    const grant = await this.#locked(() => this.#granted());
+    this.#failed = isFault(grant) ? { fault: grant, at: Date.now() } : undefined;
+    return grant;
+  }
+
+  /** Runs a renewal while no other process renews by the same refresh token. */
+  async #locked(renew: () => Promise<AccessToken | HttpFault>): Promise<AccessToken | HttpFault> {
+    const place = this.#place;
+    if (this.#settings.refreshToken === undefined || place === undefined) return renew();
+    const renewed = await withLock(place, this.#closing.signal, this.#info, renew);
+    return (
+      renewed ?? tokenFault(this.#settings, `another process renews the token of ${place} and does not end`)
+    );
+  }
+
+  async #granted(): Promise<AccessToken | HttpFault> {
     const began = Date.now();
     const grant = await this.#grant();
-    this.#failed = isFault(grant) ? { fault: grant, at: Date.now() } : undefined;
     if (isFault(grant)) return grant;
     const { token: text, life = Number.POSITIVE_INFINITY, refreshToken } = grant;
     const endsAt = began + life;
     this.#token = { text, endsAt, renewAt: endsAt - Math.min(EARLY, life / 4) };
-    if (refreshToken !== undefined && refreshToken !== this.#settings.refreshToken) {
-      this.#settings = { ...this.#settings, refreshToken };
-      await keepRefreshToken(this.#file, refreshToken);
-    }
+    const used = this.#settings.refreshToken; // without one, the credentials of the client are asked with
+    if (used !== undefined && refreshToken !== undefined && refreshToken !== used)
+      await this.#keep(refreshToken);
     return this.#token;
   }
 
-  /** Asks for a token. A refresh token that is refused may have been replaced by another process meanwhile. */
+  async #keep(refreshToken: string): Promise<void> {
+    this.#settings = { ...this.#settings, refreshToken };
+    if (this.#place !== undefined) return keepRefreshToken(this.#place, refreshToken);
+    this.#isLost?.();
+    this.#isLost = undefined;
+  }
+
+  /** Asks for a token. A refresh token that is refused may have been replaced by another program meanwhile. */
   async #grant(): Promise<Grant | HttpFault> {
     const client = this.#client as Client;
     const ask = (): Promise<Grant | HttpFault> => askForToken(this.#settings, client, this.#closing.signal);
     const { refreshToken } = this.#settings;
-    if (refreshToken === undefined) return ask();
-    if (await this.#hasOther(refreshToken)) return ask();
+    if (refreshToken === undefined || this.#place === undefined) return ask();
+    if (await this.#hasOther(this.#place, refreshToken)) return ask();
     try {
       return await ask();
     } catch (error) {
       if (!(error instanceof RefusedGrant) || error.reason !== 'invalid_grant') throw error;
       await sleep(SETTLE);
-      if (!(await this.#hasOther(refreshToken))) throw error;
+      if (!(await this.#hasOther(this.#place, refreshToken))) throw error;
       return ask();
     }
   }
 
   /** Takes the refresh token of the file. Returns false if it is the same as before. */
-  async #hasOther(used: string): Promise<boolean> {
-    const refreshToken = await latestRefreshToken(this.#file);
+  async #hasOther(place: string, used: string): Promise<boolean> {
+    const refreshToken = await latestRefreshToken(place);
     if (refreshToken === undefined || refreshToken === used) return false;
     this.#settings = { ...this.#settings, refreshToken };
     return true;

@@ -1,11 +1,12 @@
 import * as oauth from 'oauth4webapi';
-import { TaskpipeError } from '../../../core/base/errors.ts';
-import { escapeControls } from '../../../core/base/terminal-text.ts';
-import { parseTarget } from '../request/target.ts';
-import { isFault } from '../transport/answer.ts';
-import type { Client } from '../transport/client.ts';
-import { FaultError, type HttpFault } from '../transport/http-failure.ts';
-import { Deadline } from '../transport/request-deadline.ts';
+import { TaskpipeError } from '../../../../core/base/errors.ts';
+import { escapeControls } from '../../../../core/base/terminal-text.ts';
+import { parseTarget } from '../../request/target.ts';
+import { isFault } from '../../transport/answer.ts';
+import type { Client } from '../../transport/client.ts';
+import { FaultError, type HttpFault } from '../../transport/http-failure.ts';
+import { Deadline } from '../../transport/request-deadline.ts';
+import { answerFault, readTokenAnswer, type TokenMembers } from './oauth2-answer.ts';
 import type { OAuth2Settings } from './oauth2-file.ts';
 
 /** Answer of a token endpoint. */
@@ -37,8 +38,11 @@ export async function askForToken(
   const { tokenUrl, refreshToken, parameters } = settings;
   const server = { issuer: new URL(tokenUrl).origin, token_endpoint: tokenUrl };
   const identity = { client_id: settings.clientId };
+  let members: TokenMembers | undefined;
   const options = {
-    [oauth.customFetch]: fetchBy(client, signal),
+    [oauth.customFetch]: fetchBy(client, signal, (found) => {
+      members = found;
+    }),
     [oauth.allowInsecureRequests]: tokenUrl.startsWith('http:'),
   };
   try {
@@ -56,7 +60,7 @@ export async function askForToken(
     const { access_token: token, expires_in: seconds, refresh_token: next } = made;
     return { token, life: seconds === undefined ? undefined : seconds * 1000, refreshToken: next };
   } catch (error) {
-    return faultOf(error, settings);
+    return faultOf(error, settings, members);
   }
 }
 
@@ -78,8 +82,15 @@ function authOf({ clientAuth, clientSecret = '' }: OAuth2Settings): oauth.Client
 
 type Fetch = (url: string, options: oauth.CustomFetchOptions<'POST', URLSearchParams>) => Promise<Response>;
 
-/** Returns the function by which the library sends: by our client, so that proxies and authorities apply. */
-function fetchBy(client: Client, signal: AbortSignal): Fetch {
+/**
+ * Returns the function by which the library sends: by our client, so that proxies and authorities apply.
+ * @param onAnswer called with the members of the answer
+ */
+function fetchBy(
+  client: Client,
+  signal: AbortSignal,
+  onAnswer: (members: TokenMembers | undefined) => void,
+): Fetch {
   return async (url, { headers, body }) => {
     const target = parseTarget(url);
     if ('code' in target) throw new TaskpipeError('USAGE', target.message);
@@ -93,9 +104,18 @@ function fetchBy(client: Client, signal: AbortSignal): Fetch {
       const answer = await client.send(hop, trip, undefined, false);
       if (isFault(answer)) throw new FaultError(answer);
       const type = String(answer.headers['content-type'] ?? '');
-      return new Response(withoutIdToken(answer.body), {
-        status: answer.status,
-        headers: { 'content-type': type },
+      const members = readTokenAnswer(answer.body, type);
+      onAnswer(members);
+      if (members === undefined)
+        return new Response(new Uint8Array(answer.body), {
+          status: answer.status,
+          headers: { 'content-type': type },
+        });
+      // Slack and GitHub answer errors with 200.
+      const isError = answer.status === 200 && typeof members.error === 'string';
+      return new Response(JSON.stringify(members), {
+        status: isError ? 400 : answer.status,
+        headers: { 'content-type': 'application/json' },
       });
     } finally {
       trip.end();
@@ -103,39 +123,34 @@ function fetchBy(client: Client, signal: AbortSignal): Fetch {
   };
 }
 
-/** Removes the identity of a user, which the library would verify, and which is not used. */
-function withoutIdToken(body: Buffer): string {
-  const text = body.toString();
-  try {
-    const { id_token: _, ...rest } = JSON.parse(text) as Record<string, unknown>;
-    return JSON.stringify(rest);
-  } catch {
-    return text;
-  }
+/** Returns the fault of an endpoint that is not available: what needs it pauses. */
+export function tokenFault({ tokenUrl }: OAuth2Settings, why: string): HttpFault {
+  return { code: 'TOKEN', message: `${failureOf(tokenUrl)}: ${why}`, again: 'always', pausesLane: true };
 }
 
-function faultOf(error: unknown, settings: OAuth2Settings): HttpFault {
-  const { origin } = new URL(settings.tokenUrl);
-  const failed = `cannot get a token from ${origin} (--oauth2)`;
+function failureOf(tokenUrl: string): string {
+  return `cannot get a token from ${new URL(tokenUrl).origin} (--oauth2)`;
+}
+
+function faultOf(error: unknown, settings: OAuth2Settings, members: TokenMembers | undefined): HttpFault {
+  const failed = failureOf(settings.tokenUrl);
   if (error instanceof TaskpipeError) throw error;
   if (error instanceof FaultError) {
     const { again, message } = error.fault;
     if (again === 'never') throw new RefusedGrant(`${failed}: ${message}`, '');
-    return { code: 'TOKEN', message: `${failed}: ${message}`, again: 'always' };
+    return tokenFault(settings, message);
   }
   if (error instanceof oauth.ResponseBodyError) {
     const { error: reason, error_description: more = '', status } = error;
     const words = shown(more === '' ? reason : `${reason} (${more})`, settings);
-    if (status === 429 || status >= 500 || TEMPORARY.has(reason))
-      return { code: 'TOKEN', message: `${failed}: ${words}`, again: 'always' };
+    if (status === 429 || status >= 500 || TEMPORARY.has(reason)) return tokenFault(settings, words);
     throw new RefusedGrant(`${failed}: ${words}`, reason);
   }
   const status = statusOf(error);
   if (status !== undefined && (status === 429 || status >= 500))
-    return { code: 'TOKEN', message: `${failed}: it answered ${status}`, again: 'always' };
-  const what =
-    status === undefined || status === 200 ? 'its answer is not that of OAuth 2' : `it answered ${status}`;
-  throw new RefusedGrant(`${failed}: ${what}; check token_url`, '');
+    return tokenFault(settings, `it answered ${status}`);
+  const what = status === undefined || status === 200 ? answerFault(members) : `it answered ${status}`;
+  throw new RefusedGrant(`${failed}: ${shown(what, settings)}; check token_url`, '');
 }
 
 /** Returns the status of the response that an error of the library is about. */
