@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type Stats } from 'node:fs';
+import { constants } from 'node:fs';
 import { access, type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { platform } from 'node:os';
 import { dirname } from 'node:path';
 import { ioError, systemCode, TaskpipeError } from '../../core/base/errors.ts';
 import { whenFilesAreFree } from './transport/local-shortage.ts';
@@ -10,17 +9,6 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 
 /** Permissions of a file that only its owner may read. */
 export const PRIVATE = 0o600;
-
-/**
- * Returns a message if other users can read a file that has a secret. The group may read it if the owner is root, as for
- * mounted secrets. A pipe, such as that of `<(command)`, is private.
- * @param option that names the file
- */
-export function privacyFault(option: string, path: string, stats: Stats): string | undefined {
-  if (!stats.isFile() || platform() === 'win32') return undefined;
-  if ((stats.mode & (stats.uid === 0 ? 0o027 : 0o077)) === 0) return undefined;
-  return `${option} ${path}: other users of this machine can read it; chmod 600 ${path}`;
-}
 
 /**
  * Replaces a file atomically: writes another one and renames it. A symbolic link at either name is not

@@ -4,7 +4,6 @@ import { TaskpipeError } from '../../core/base/errors.ts';
 import { IdSet } from '../../core/ids/index.ts';
 import type { PostgresLink, PostgresSession } from '../../core/postgres/contract.ts';
 import { type PostgresAddress, postgresAddress } from '../../core/postgres/postgres-address.ts';
-import { openPostgres } from '../../core/postgres/postgres-link.ts';
 import { sqlText } from '../../core/postgres/postgres-table.ts';
 import { realPath } from '../../core/storage/durable.ts';
 import type {
@@ -34,13 +33,16 @@ export function postgresLedger(
   waits: LedgerSettings = {},
 ): Ledger {
   const address = postgresAddress(place);
-  const open = (): PostgresLink => openPostgres(address, { ...waits, warn });
+  const open = async (): Promise<PostgresLink> => {
+    const { openPostgres } = await import('../../core/postgres/postgres-link.ts'); // loads much
+    return openPostgres(address, { ...waits, warn });
+  };
   return address.ledger === undefined ? rowsLedger(address, open) : listLedger(address, address.ledger, open);
 }
 
-function listLedger(address: PostgresAddress, name: string, open: () => PostgresLink): Ledger {
+function listLedger(address: PostgresAddress, name: string, open: () => Promise<PostgresLink>): Ledger {
   const within = async <T>(work: (session: PostgresSession) => Promise<T>, otherwise: T): Promise<T> => {
-    const link = open();
+    const link = await open();
     try {
       return await link.commit(async (session) =>
         (await hasLedgerTables(session)) ? work(session) : otherwise,
@@ -53,10 +55,10 @@ function listLedger(address: PostgresAddress, name: string, open: () => Postgres
   return {
     place: address.place,
     finished: () => within((session) => idsOf(session, finished), new IdSet()),
-    list: () => listed(open(), finished),
+    list: () => listed(open, finished),
     history: (output) => within((session) => historyIn(session, name, outputNameOf(output)), NO_HISTORY()),
-    rowsIn: (output) => listed(open(), savedIn(name, outputNameOf(output))),
-    open: (output) => openWriterOf(open(), name, output),
+    rowsIn: (output) => listed(open, savedIn(name, outputNameOf(output))),
+    open: async (output) => openWriterOf(await open(), name, output),
     check: () =>
       within((session) => conditionOf(session, name), { lines: 0, bad: 0, finished: 0, undone: 0 }),
     async compact() {
@@ -92,7 +94,8 @@ async function idsOf(session: PostgresSession, sql: string): Promise<IdSet> {
 }
 
 /** Lists the uuids of a query, and closes the connection at the end. */
-async function* listed(link: PostgresLink, sql: string): AsyncGenerator<readonly string[]> {
+async function* listed(open: () => Promise<PostgresLink>, sql: string): AsyncGenerator<readonly string[]> {
+  const link = await open();
   try {
     const queryFor = async (session: PostgresSession) => ((await hasLedgerTables(session)) ? sql : undefined);
     for await (const rows of link.read(queryFor, BATCH)) yield rows.map(([uuid]) => uuid as string);

@@ -9,9 +9,9 @@ import type { Ledger } from '../contract.ts';
 const BATCH = 10_000;
 
 /** Returns a ledger that reads a table of `task-save`: tasks with a row that did not fail are finished. */
-export function rowsLedger(address: PostgresAddress, open: () => PostgresLink): Ledger {
+export function rowsLedger(address: PostgresAddress, open: () => Promise<PostgresLink>): Ledger {
   const { place, table = TABLE } = address;
-  const list = (): AsyncGenerator<readonly string[]> => listRows(open(), place, table);
+  const list = (): AsyncGenerator<readonly string[]> => listRows(open, place, table);
   const finished = async (): Promise<IdSet> => {
     const ids = new IdSet();
     for await (const uuids of list()) for (const uuid of uuids) ids.add(uuid);
@@ -39,10 +39,11 @@ export function rowsLedger(address: PostgresAddress, open: () => PostgresLink): 
 
 /** Lists the finished uuids. A database without the table counts as empty. */
 async function* listRows(
-  link: PostgresLink,
+  open: () => Promise<PostgresLink>,
   place: string,
   table: string,
 ): AsyncGenerator<readonly string[]> {
+  const link = await open();
   try {
     const query = (session: PostgresSession) => queryFor(session, place, table);
     for await (const rows of link.read(query, BATCH)) yield rows.map(([uuid]) => uuid as string);
