@@ -134,6 +134,7 @@ function settingOf(options: AppOptions, closing: AbortSignal): ServiceOptions {
       failed: options.rerunFailed ?? true,
     },
     keep: options.keep,
+    onBroken: options.onBroken,
   };
 }
 

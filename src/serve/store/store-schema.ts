@@ -13,13 +13,15 @@ const SCHEMA = `
     submitted TEXT NOT NULL,
     finished TEXT,
     started TEXT,
-    stack TEXT
+    stack TEXT,
+    deaths REAL,
+    together INTEGER
   );
   create index if not exists submissions_by_state on submissions (state, seq);
 `;
 
 /** Columns that stores of earlier versions lack. */
-const LATER = ['started', 'stack'];
+const LATER = ['started TEXT', 'stack TEXT', 'deaths REAL', 'together INTEGER'];
 
 /** Index by which ended tasks are found once they are old. */
 const BY_END = 'create index if not exists submissions_by_end on submissions (finished)';
@@ -34,8 +36,9 @@ export async function prepareQueue(database: Database, path: string, isPruned: b
     await database.exec(SCHEMA);
     const columns = await database.all("select name from pragma_table_info('submissions')");
     const known = new Set(columns.map(([name]) => name));
-    for (const name of LATER)
-      if (!known.has(name)) await database.exec(`alter table submissions add column ${name} TEXT`);
+    for (const column of LATER)
+      if (!known.has(column.split(' ')[0]))
+        await database.exec(`alter table submissions add column ${column}`);
     if (isPruned) await database.exec(BY_END);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
