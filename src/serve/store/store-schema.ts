@@ -1,4 +1,4 @@
-import { openSync } from 'node:fs';
+import { openSync, realpathSync } from 'node:fs';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import { openLocked } from '../../core/storage/lock.ts';
 import type { Database } from '../../core/storage/sqlite-database.ts';
@@ -46,9 +46,12 @@ export async function prepareQueue(database: Database, path: string, isPruned: b
   }
 }
 
-/** Locks a store for one service. The lock is a file of its own: SQLite would release a lock on the database file. */
+/**
+ * Locks a store for one service. The lock is a file of its own: SQLite would release a lock on the database file. It is
+ * next to the file itself, so that a symbolic link leads to the same lock.
+ */
 export function lockOf(path: string, warn: (message: string) => void): number {
-  const file = `${path}-serve`;
+  const file = `${realpathSync(path)}-serve`;
   const busy = `${path} is in use by another task-serve; name another store with --store`;
   try {
     return openLocked(file, () => openSync(file, 'a', 0o600), 'exclusive', busy, warn);
