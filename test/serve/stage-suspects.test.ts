@@ -65,11 +65,11 @@ describe('a task that kills the stage', { timeout: 60_000 }, () => {
     const health = new URL('/healthz', first.url).href;
     const down = await until(health, ({ code, body }) => code === 503 && body.error_msg.includes(id));
     expect(down.body.error_data[0].code).toBe('EXEC');
-    await holds(() => first.said().includes('(death 2 of 3)'));
+    await holds(() => first.said().includes('(death 2; it fails from 3 on)'));
     await first.end('SIGKILL');
     const second = await serve(cwd, words);
     expect(await ended(second, id)).toMatchObject({ status: 'FAILURE', attempts: 3 });
-    expect(second.said()).not.toContain('(death 1 of 3)');
+    expect(second.said()).not.toContain('(death 1;');
   });
 });
 

@@ -55,7 +55,7 @@ export class Feeder {
   readonly #suspects = new StageSuspects();
   /** Tasks that were in flight when the stage first returned an unfinished one: it is ending. */
   #last: Set<string> | undefined;
-  /** True if the current stage has returned a result. */
+  /** True if a task of the current stage has a result. */
   #hasReturned = false;
   #control: ServedStage | undefined;
   #isReplacing = false;
@@ -209,6 +209,7 @@ export class Feeder {
     const run = { attempts: DEATHS, ...(task === undefined ? {} : { at: task.at }) };
     await patiently(this.#options, () => this.#host.keep([failed(uuid, 'EXEC_DIED', words, run)]));
     this.#suspects.delete(uuid);
+    this.#hasReturned = true; // the others need not wait
   }
 
   /** Forgets the ended stage. */

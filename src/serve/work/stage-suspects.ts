@@ -84,7 +84,7 @@ export class StageSuspects {
     const [first] = counts;
     if (first === undefined) return { counts, culprit: undefined, words: '' };
     if (together > 1) return { counts, culprit: undefined, words: `, while it had ${together} tasks` };
-    const words = `, while it had only task ${first.uuid} (death ${Math.floor(first.deaths)} of ${DEATHS})`;
+    const words = `, while it had only task ${first.uuid} (death ${Math.floor(first.deaths)}; it fails from ${DEATHS} on)`;
     return { counts, culprit: first.deaths >= DEATHS ? first.uuid : undefined, words };
   }
 }
