@@ -113,15 +113,29 @@ The first SIGINT or SIGTERM takes no more requests and lets the work finish what
       throw new TaskpipeError('USAGE', '--rerun-after needs --id-fields, which identify the task');
     const allowHost = [...(values.allowHost ?? []), ...(token === undefined ? [host] : [])];
     const { stopping, aborting, warn, env: environment, write: give } = io;
+    let broken: TaskpipeError | undefined;
+    const breaking = new AbortController();
+    const onBroken = ({
+      message,
+      exit,
+    }: {
+      readonly message: string;
+      readonly exit: number | null;
+    }): void => {
+      const code = exit === 2 ? 'USAGE' : exit === 65 ? 'DATA' : 'IO';
+      broken = new TaskpipeError(code, `--exec cannot start: ${message} (its message is above)`);
+      breaking.abort();
+    };
     const service = app(endpoint, {
       ...values,
-      ...{ store, token, allowHost, environment, stopping, aborting, warn, give },
+      ...{ store, token, allowHost, environment, stopping, aborting, warn, give, onBroken },
     });
     await listen(service, host, port);
     io.begun();
     io.info(`http://${at(host)}:${portOf(service) ?? port}${endpoint}`);
-    await ended(io);
+    await ended(io, breaking.signal);
     await service.close();
+    if (broken !== undefined) throw broken;
     return 0;
   },
 });
@@ -162,10 +176,10 @@ function toYes(typed: string): boolean {
   throw new InvalidValue('must be yes or no');
 }
 
-/** Resolves when the service must stop: at a signal, or because the reader of the output left. */
-function ended({ stopping, aborting }: Io): Promise<void> {
+/** Resolves when the service must stop: at a signal, because the reader of the output left, or without a stage. */
+function ended({ stopping, aborting }: Io, breaking: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const signal = AbortSignal.any([stopping, aborting]);
+    const signal = AbortSignal.any([stopping, aborting, breaking]);
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve());
   });

@@ -2,7 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { TaskpipeError } from '../core/base/errors.ts';
 import { textOf } from '../core/base/format.ts';
 import type { Task } from '../core/record/task.ts';
-import { addAnswers, answerNoRequest } from './api/answers.ts';
+import { addAnswers, answerBadPath, answerNoRequest } from './api/answers.ts';
 import { guard } from './api/guard.ts';
 import { metricsOf } from './api/metrics.ts';
 import { addPages } from './api/pages.ts';
@@ -104,6 +104,7 @@ function serverOptions({
       maxHeaderSize: 16 * 1024,
     },
     clientErrorHandler: answerNoRequest,
+    frameworkErrors: answerBadPath,
     routerOptions: { maxParamLength: 256 },
     // With strictNumbers, the bounds of a number do not apply to 1e400, which becomes Infinity.
     ajv: { customOptions: { coerceTypes: true, removeAdditional: false, strictNumbers: false } },
@@ -134,6 +135,7 @@ function settingOf(options: AppOptions, closing: AbortSignal): ServiceOptions {
       failed: options.rerunFailed ?? true,
     },
     keep: options.keep,
+    onBroken: options.onBroken,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Stage } from './work/stage.ts';
+import type { Stage, StageDeath } from './work/stage.ts';
 
 /** Options of the service. */
 export interface AppOptions {
@@ -65,6 +65,11 @@ export interface AppOptions {
   /** Aborted to let `exec` finish its running tasks; `aborting` then kills it. */
   readonly stopping?: AbortSignal | undefined;
   readonly aborting?: AbortSignal | undefined;
+  /**
+   * Called if a task-exec of `exec` refuses its options, or what they name, at its first start. Default: it is started
+   * again.
+   */
+  readonly onBroken?: ((death: StageDeath) => void) | undefined;
   /** Called with each message for people. */
   readonly warn?: ((message: string) => void) | undefined;
 }

@@ -78,6 +78,8 @@ const CASES: readonly Case[] = [
   ['a path as the id of a log', `/log?task_id=${encodeURIComponent('../../../etc/passwd')}`, {}, 404, 'TASK'],
   ['a path that climbs', '/../../../etc/passwd', {}, 404, 'PATH'],
   ['an encoded path that climbs', '/%2e%2e%2f%2e%2e%2fetc%2fpasswd', {}, 404, 'PATH'],
+  ['a path with a broken escape', '/%zz', {}, 400, 'PATH'],
+  ['a packed body', '', post('{"data":{}}', { ...JSON_TYPE, 'content-encoding': 'gzip' }), 415, 'ENCODING'],
   ['another method', '', { method: 'PUT', headers: JSON_TYPE, body: '{}' }, 405, 'METHOD'],
   ['an unknown status', '/tasks?status=ALL', {}, 400, 'STATUS'],
   ['an endless page', '/tasks?limit=1000000', {}, 400, 'QUERY'],
@@ -85,7 +87,34 @@ const CASES: readonly Case[] = [
   ['a page before infinity', '/tasks?before=1e400', {}, 400, 'QUERY'],
 ];
 
+/** Query, and the message that says what to send. */
+const QUERIES = [
+  ['', 'the query has no task_id; send ?task_id=ID'],
+  ['?task_id=', 'task_id is empty; send ?task_id=ID'],
+  ['/log', 'the query has no task_id; send ?task_id=ID'],
+  ['/log?task_id=', 'task_id is empty; send ?task_id=ID'],
+  [`?task_id=${'x'.repeat(257)}`, 'task_id must have at most 256 characters'],
+  ['?task_id=a&stack=2', 'stack must be true or false'],
+  ['/tasks?limit=x', 'limit must be a whole number'],
+  ['/tasks?limit=0', 'limit must be at least 1'],
+  ['/tasks?limit=1000000', 'limit must be at most 1000'],
+] as const;
+
 describe('task-serve', { timeout: 60_000 }, () => {
+  test('says what to send if a query is invalid', async () => {
+    const { url } = await serving();
+    for (const [query, words] of QUERIES) {
+      const { code, body } = await ask(url + query);
+      expect([code, body.error_msg], query).toEqual([400, words]);
+    }
+  });
+
+  test('sends its security headers also with the answer to an invalid path', async () => {
+    const { url } = await serving();
+    const { headers } = await ask(new URL('/%zz', url).href);
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+  });
+
   test(`answers ${CASES.length} kinds of abuse in its usual format, and keeps running`, async () => {
     const { url, end, said } = await serving();
     for (const [name, path, init, code, fault] of CASES) {

@@ -124,6 +124,13 @@ describe.skipIf(!(await has('chromedriver')))('the page (needs chromedriver)', {
     const width = async (): Promise<number> => page.evaluate('return document.documentElement.scrollWidth');
     await shows(`${rows} === 3`);
     expect(await width()).toBe(390);
+    const cut = `const input = document.querySelector('.filters input');
+      const { font, fontSize, paddingLeft, paddingRight } = getComputedStyle(input);
+      const pen = Object.assign(document.createElement('canvas').getContext('2d'), { font });
+      const button = parseFloat(fontSize); // the browser keeps room for the button that clears the text
+      const room = input.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight) - button;
+      return pen.measureText(input.placeholder).width > room;`;
+    expect(await page.evaluate(cut), 'the hint of the search is cut').toBe(false);
     await page.evaluate(`location.hash = 'task=${ids.bad}'`);
     await shows(`${text('.drawer .error')} !== ''`);
     expect(await width()).toBe(390);

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { openLocked } from '../../src/core/storage/lock.ts';
@@ -32,4 +32,29 @@ test('a store that another service uses is closed again', async () => {
   expect(count).toEqual({ opened: 1, closed: 1 });
   await (await Store.open(path, { warn: say })).close();
   expect(count).toEqual({ opened: 3, closed: 3 });
+});
+
+test('a store is in use also if another service names it by a symbolic link', async () => {
+  const cwd = freshFolder();
+  const path = join(cwd, 'real.db');
+  const link = join(cwd, 'link.db');
+  const say = (): void => {};
+  symlinkSync('real.db', link); // before the database exists
+  for (const [first, second] of [
+    [link, path],
+    [path, link],
+  ] as const) {
+    const store = await Store.open(first, { warn: say });
+    await expect(Store.open(second, { warn: say })).rejects.toMatchObject({ code: 'LOCKED' });
+    await store.close();
+  }
+});
+
+test('a store that is a folder is refused in words', async () => {
+  const path = join(freshFolder(), 'folder');
+  mkdirSync(path);
+  await expect(Store.open(path, { warn: () => {} })).rejects.toMatchObject({
+    code: 'IO',
+    message: `cannot open ${path}: it is a folder`,
+  });
 });

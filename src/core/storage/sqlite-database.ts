@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { ioError } from '../base/errors.ts';
 import { PATIENCE, sqliteError } from './sqlite-errors.ts';
@@ -100,6 +100,8 @@ async function makeDurable(database: Database, sync: boolean): Promise<void> {
 
 function checkAccess(path: string, readonly: boolean): void {
   try {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
+      throw Object.assign(new Error('it is a folder'), { code: 'EISDIR' });
     if (readonly) accessSync(path, constants.R_OK);
     else if (existsSync(path)) accessSync(path, constants.R_OK | constants.W_OK);
     else accessSync(dirname(resolve(path)), constants.W_OK);

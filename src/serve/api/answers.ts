@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net';
-import type { FastifyError, FastifyInstance } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { LostStore } from '../store/store-file.ts';
 import { type ApiFault, bad, Refusal, sendText } from './envelope.ts';
+import { HEADERS } from './guard.ts';
 import type { Metrics } from './metrics.ts';
+import { wordsOf } from './query-faults.ts';
 
 /** Answers input that is not a valid or timely HTTP request, and closes the connection. */
 export function answerNoRequest(error: Error & { code?: string }, socket: Socket): void {
@@ -23,6 +25,15 @@ const NO_REQUESTS: Readonly<Record<string, readonly [string, string, string]>> =
   HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'HEADERS', 'the headers are too large'],
 };
 
+/** Answers a request whose path Fastify cannot decode, which passes no hook. */
+export function answerBadPath(error: FastifyError, _request: unknown, reply: FastifyReply): void {
+  const message =
+    error.code === 'FST_ERR_BAD_URL'
+      ? 'the path has a % without two hexadecimal digits after it; write %25 for a %'
+      : error.message;
+  sendText(reply.headers(HEADERS), error.statusCode ?? 400, bad([{ code: 'PATH', message }]));
+}
+
 /** Gives all answers one form, errors included. */
 export function addAnswers(server: FastifyInstance, metrics: Metrics, warn: (message: string) => void): void {
   const say = withoutRepeats(warn);
@@ -34,7 +45,11 @@ export function addAnswers(server: FastifyInstance, metrics: Metrics, warn: (mes
   });
   server.removeAllContentTypeParsers();
   for (const type of ['application/json', 'application/x-ndjson'])
-    server.addContentTypeParser(type, { parseAs: 'buffer' }, (_, body, done) => done(null, body));
+    server.addContentTypeParser(type, { parseAs: 'buffer' }, ({ headers }, body, done) => {
+      const encoding = headers['content-encoding'] ?? 'identity';
+      if (encoding.toLowerCase() === 'identity') done(null, body);
+      else done(new Refusal(415, 'ENCODING', `the body is packed (${encoding}); send it unpacked`));
+    });
   server.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] ?? '';
     const allowed = [...(methods.get(path) ?? [])];
@@ -48,6 +63,7 @@ export function addAnswers(server: FastifyInstance, metrics: Metrics, warn: (mes
     const { status, faults } = faultsOf(error);
     if (status >= 500 && !(error instanceof Refusal) && !(error instanceof LostStore))
       say(`a request failed: ${error.message}`);
+    if (faults[0]?.code === 'ENCODING') reply.header('accept-encoding', 'identity');
     if (status === 429 || status === 503) reply.header('retry-after', '5');
     metrics.refused(faults[0]?.code ?? 'ERROR');
     return sendText(reply, status, bad(faults));
@@ -86,10 +102,7 @@ function faultsOf(error: FastifyError): Pick<Refusal, 'status' | 'faults'> {
   if (error.validation !== undefined)
     return {
       status: 400,
-      faults: error.validation.map(({ instancePath, message = '' }) => ({
-        code: 'QUERY',
-        message: `${instancePath.slice(1)} ${message}`.trim(),
-      })),
+      faults: error.validation.map((invalid) => ({ code: 'QUERY', message: wordsOf(invalid) })),
     };
   const status = error.statusCode ?? (error instanceof TaskpipeError ? 503 : 500);
   const { code, message } = FAULTS[status] ?? { code: 'REQUEST', message: error.message };

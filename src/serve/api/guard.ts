@@ -50,7 +50,7 @@ export function guard(app: FastifyInstance, options: AppOptions): void {
 }
 
 /** Headers that forbid the page to load from other hosts, and other sites to embed it. */
-const HEADERS = {
+export const HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',

@@ -43,10 +43,14 @@ export async function addPages(
     sendText(reply, 200, JSON.stringify(app.swagger())),
   );
   app.get('/healthz', OPEN, async (_, reply) => {
-    const { isStageUp, store } = service() ?? {};
+    const { isStageUp, store, trouble = '' } = service() ?? {};
     await store?.queries.counts();
     if (!isStageUp)
-      throw new Refusal(503, 'EXEC', 'the stage that runs the tasks has ended; it is being restarted');
+      throw new Refusal(
+        503,
+        'EXEC',
+        `the stage that runs the tasks has ended; it is being restarted${trouble && `: ${trouble}`}`,
+      );
     return sendText(reply, 200, good('{}'));
   });
   app.get('/metrics', async (_, reply) =>

@@ -8,6 +8,7 @@ import { good, Refusal, sendText } from './envelope.ts';
 import { type Ids, taskOfBody, tasksOfBatch, textOfBody } from './intake.ts';
 import type { Metrics } from './metrics.ts';
 import { OPERATIONS, type Operation, querySchema } from './operations.ts';
+import { missing } from './query-faults.ts';
 import { type Asked, find, listText, taskText } from './task-list.ts';
 import type { Watchers } from './watchers.ts';
 
@@ -70,8 +71,7 @@ function idOf(request: FastifyRequest): string {
   const { task_id } = request.query as { task_id?: string };
   if (task_id !== undefined) return task_id;
   const { body } = request;
-  if (!Buffer.isBuffer(body) || body.length === 0)
-    throw new Refusal(400, 'QUERY', "must have required property 'task_id'");
+  if (!Buffer.isBuffer(body) || body.length === 0) throw new Refusal(400, 'QUERY', missing('task_id'));
   try {
     const given = (JSON.parse(textOfBody(body)) as { task_id?: unknown } | null)?.task_id;
     if (typeof given === 'string' && given !== '' && given.length <= 256) return given;

@@ -34,6 +34,14 @@ export interface RerunRules {
   readonly failed: boolean;
 }
 
+/** Deaths of the stage that count against a task. */
+export interface DeathCount {
+  readonly uuid: string;
+  readonly deaths: number;
+  /** Number of tasks that were in flight together at the last one. */
+  readonly together: number;
+}
+
 /** A finished task. */
 export interface Finished {
   readonly task: Task;

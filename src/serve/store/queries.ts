@@ -1,4 +1,5 @@
 import { type Cell, type Database, identifier, type Statement } from '../../core/storage/sqlite-database.ts';
+import type { DeathCount } from './contract.ts';
 
 /** A task in the queue. */
 export interface Submission {
@@ -87,6 +88,19 @@ export class Queries {
   async waiting(after: number, limit: number): Promise<readonly Submission[]> {
     const sql = `select ${COLUMNS} from submissions where state = 'PENDING' and seq > ? order by seq limit ?`;
     return (await this.#all(sql, [BigInt(after), BigInt(limit)])).map(submissionOf);
+  }
+
+  /** Returns the unfinished tasks against which deaths of the stage count. */
+  async suspects(): Promise<readonly DeathCount[]> {
+    const rows = await this.#all(
+      "select uuid, deaths, together from submissions where state = 'PENDING' and deaths > 0 order by seq",
+      [],
+    );
+    return rows.map(([uuid, deaths, together]) => ({
+      uuid: String(uuid),
+      deaths: Number(deaths),
+      together: Number(together),
+    }));
   }
 
   /** Returns the numbers of tasks by state. */

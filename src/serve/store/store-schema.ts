@@ -1,4 +1,4 @@
-import { openSync } from 'node:fs';
+import { openSync, realpathSync } from 'node:fs';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import { openLocked } from '../../core/storage/lock.ts';
 import type { Database } from '../../core/storage/sqlite-database.ts';
@@ -13,13 +13,15 @@ const SCHEMA = `
     submitted TEXT NOT NULL,
     finished TEXT,
     started TEXT,
-    stack TEXT
+    stack TEXT,
+    deaths REAL,
+    together INTEGER
   );
   create index if not exists submissions_by_state on submissions (state, seq);
 `;
 
 /** Columns that stores of earlier versions lack. */
-const LATER = ['started', 'stack'];
+const LATER = ['started TEXT', 'stack TEXT', 'deaths REAL', 'together INTEGER'];
 
 /** Index by which ended tasks are found once they are old. */
 const BY_END = 'create index if not exists submissions_by_end on submissions (finished)';
@@ -34,8 +36,9 @@ export async function prepareQueue(database: Database, path: string, isPruned: b
     await database.exec(SCHEMA);
     const columns = await database.all("select name from pragma_table_info('submissions')");
     const known = new Set(columns.map(([name]) => name));
-    for (const name of LATER)
-      if (!known.has(name)) await database.exec(`alter table submissions add column ${name} TEXT`);
+    for (const column of LATER)
+      if (!known.has(column.split(' ')[0]))
+        await database.exec(`alter table submissions add column ${column}`);
     if (isPruned) await database.exec(BY_END);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
@@ -43,9 +46,12 @@ export async function prepareQueue(database: Database, path: string, isPruned: b
   }
 }
 
-/** Locks a store for one service. The lock is a file of its own: SQLite would release a lock on the database file. */
+/**
+ * Locks a store for one service. The lock is a file of its own: SQLite would release a lock on the database file. It is
+ * next to the file itself, so that a symbolic link leads to the same lock.
+ */
 export function lockOf(path: string, warn: (message: string) => void): number {
-  const file = `${path}-serve`;
+  const file = `${realpathSync(path)}-serve`;
   const busy = `${path} is in use by another task-serve; name another store with --store`;
   try {
     return openLocked(file, () => openSync(file, 'a', 0o600), 'exclusive', busy, warn);

@@ -5,7 +5,7 @@ import { PATIENCE } from '../../core/storage/sqlite-errors.ts';
 import { TableRows } from '../../savers/sqlite/table-rows.ts';
 import { TableWriter } from '../../savers/sqlite/table-writer.ts';
 import { prepareTable } from '../../savers/sqlite/user-table.ts';
-import type { Finished, Pruned, RerunRules, StoreOptions, Submitted } from './contract.ts';
+import type { DeathCount, Finished, Pruned, RerunRules, StoreOptions, Submitted } from './contract.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Queries } from './queries.ts';
 import { ResultTable } from './result-table.ts';
@@ -159,6 +159,14 @@ export class Store {
     return this.#group.commit(async () => {
       const set = await this.#prepared('update submissions set stack = ? where uuid = ?');
       set.run([stack, uuid]);
+    });
+  }
+
+  /** Keeps the deaths of the stage that count against tasks. */
+  countDeaths(counts: readonly DeathCount[]): Promise<void> {
+    return this.#group.commit(async () => {
+      const set = await this.#prepared('update submissions set deaths = ?, together = ? where uuid = ?');
+      for (const { uuid, deaths, together } of counts) set.run([deaths, BigInt(together), uuid]);
     });
   }
 

@@ -1,14 +1,14 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
-import { ioError, messageOf, TaskpipeError } from '../../core/base/errors.ts';
+import { ioError, messageOf } from '../../core/base/errors.ts';
 import { textOf } from '../../core/base/format.ts';
 import type { Event, Notify } from '../../core/record/event.ts';
 import { readJsonRecords, readTasks } from '../../core/record/ndjson.ts';
 import type { Task } from '../../core/record/task.ts';
 import { signalGroup } from '../../executors/program/process-group.ts';
 import type { ExecCall } from './exec-call.ts';
-import type { Stage, StageHooks } from './stage.ts';
+import { type Stage, StageDeath, type StageHooks } from './stage.ts';
 
 export interface ChildOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -55,7 +55,7 @@ async function* run(
     isReplaced = true;
     stop();
   };
-  const pulse = pulseOf(child);
+  const pulse = pulseOf(child, call.isTaskExec);
   if (call.hasEvents)
     hooks?.control({
       cancel: (uuid) => tell(child, { cancel: uuid }),
@@ -64,7 +64,7 @@ async function* run(
     });
   const input = child.stdin as Writable;
   input.on('error', () => {}); // `ended` reports the end of the program
-  const fed = feed(tasks, input);
+  const fed = feed(tasks, input, call.isTaskExec ? Promise.race([pulse.ready, ended]) : undefined);
   const watched = watch(child.stdio[3] as Readable, hooks?.notify);
   try {
     yield* readTasks(child.stdout as AsyncIterable<Buffer>, {
@@ -74,7 +74,7 @@ async function* run(
     const [code, signal] = (await ended) as [number | null, string | null];
     await watched;
     if (!stopping.aborted && !isReplaced)
-      throw new TaskpipeError('IO', `${name} ended, ${signal ?? `with ${code}`}; it is started again`);
+      throw new StageDeath(`${name} ended, ${signal ?? `with ${code}`}`, code, pulse.isReady());
   } finally {
     clearTimeout(killer);
     pulse.stop();
@@ -107,21 +107,55 @@ function tell(child: ChildProcess, message: { readonly cancel: string } | { read
 const PULSE = 500;
 const SILENCE = 2000;
 
+/** Time that a task-exec has to become ready, in milliseconds. Then it gets tasks anyway: its channel may be lost. */
+const READY = 5000;
+
+/** Signs of life of a task-exec. */
+interface Pulse {
+  /** Resolves when it is ready for tasks, or after some time. */
+  readonly ready: Promise<void>;
+  /** Returns whether it was ready for tasks; undefined if that is not known. */
+  isReady(): boolean | undefined;
+  blockedSince(): number | undefined;
+  stop(): void;
+}
+
 /** Asks a task-exec again and again whether it is alive. It does not answer while work blocks its main thread. */
-function pulseOf(child: ChildProcess): { blockedSince(): number | undefined; stop(): void } {
+function pulseOf(child: ChildProcess, isTaskExec: boolean): Pulse {
   let last: number | undefined;
+  let isKnown = isTaskExec;
+  let late: NodeJS.Timeout | undefined;
+  const ready = new Promise<void>((resolve) => {
+    child.once('message', () => resolve()); // a task-exec sends one by itself once it is ready
+    late = setTimeout(() => {
+      isKnown = false;
+      resolve();
+    }, READY);
+  });
   child.on('message', () => {
     last = performance.now();
   });
   const timer = setInterval(() => tell(child, { ping: 1 }), PULSE);
   return {
+    ready,
+    isReady: () => (last !== undefined ? true : isKnown ? false : undefined),
     blockedSince: () => (last === undefined || performance.now() - last < SILENCE ? undefined : last),
-    stop: () => clearInterval(timer),
+    stop() {
+      clearInterval(timer);
+      clearTimeout(late);
+    },
   };
 }
 
-async function feed(tasks: AsyncIterable<readonly Task[]>, input: Writable): Promise<void> {
+/** Writes tasks to a program. @param ready awaited before the first one */
+async function feed(
+  tasks: AsyncIterable<readonly Task[]>,
+  input: Writable,
+  ready: Promise<unknown> | undefined,
+): Promise<void> {
   try {
+    await ready;
+    if (input.destroyed) return; // the program has ended already
     for await (const batch of tasks) {
       if (input.destroyed) return;
       if (!input.write(textOf(batch))) await drained(input);

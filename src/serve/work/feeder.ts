@@ -1,17 +1,23 @@
 import { messageOf } from '../../core/base/errors.ts';
 import type { Event } from '../../core/record/event.ts';
 import { Task } from '../../core/record/task.ts';
-import { failed } from '../store/stored-record.ts';
+import type { Submission } from '../store/queries.ts';
+import { failed, isFinal, stateOf } from '../store/stored-record.ts';
 import type { Store } from '../store/task-store.ts';
 import { patiently } from './patience.ts';
 import { type RunningTask, RunningTasks } from './running-tasks.ts';
-import type { FeederOptions, ServedStage, StageHooks } from './stage.ts';
+import { type FeederOptions, type ServedStage, StageDeath, type StageHooks } from './stage.ts';
+import { DEATHS, StageSuspects } from './stage-suspects.ts';
 
 /** Delay before a stage that ended by itself is restarted, in milliseconds: the first one, and the maximum. */
 const RESTART = { first: 500, most: 30_000 };
+/** Maximum delay if tasks may have ended the stage, in milliseconds. */
+const SUSPECT_RESTART = 4000;
 /** Time that a cancelled task has to end, in milliseconds. Then the stage is replaced. */
 const STUCK = 5000;
 const BATCH = 500;
+/** Exit codes of a task-exec whose options, or the files and servers that they name, are not usable. */
+const REFUSALS: ReadonlySet<number | null> = new Set([2, 65, 74]);
 
 /** Functions of the service that its feeder calls. */
 export interface FeederHost {
@@ -38,12 +44,19 @@ interface Abandoned {
 export class Feeder {
   readonly running: RunningTasks;
   isStageUp = false;
+  /** Reason for which the stage ended the last time. */
+  trouble = '';
   readonly #store: Store;
   readonly #options: FeederOptions;
   readonly #host: FeederHost;
   /** Tasks in flight in the stage. */
   readonly #given = new Set<string>();
   readonly #abandoned = new Map<string, Abandoned>();
+  readonly #suspects = new StageSuspects();
+  /** Tasks that were in flight when the stage first returned an unfinished one: it is ending. */
+  #last: Set<string> | undefined;
+  /** True if a task of the current stage has a result. */
+  #hasReturned = false;
   #control: ServedStage | undefined;
   #isReplacing = false;
   /** Sequence number of the last task that the stage got. */
@@ -91,6 +104,7 @@ export class Feeder {
 
   /** Gives up a task that has its final state already: the stage need not go on with it. */
   abandon(uuid: string): void {
+    this.#suspects.delete(uuid);
     if (!this.#given.has(uuid)) return;
     const task = this.running.get(uuid);
     this.running.delete(uuid);
@@ -137,24 +151,65 @@ export class Feeder {
   async #run(): Promise<void> {
     const { stage, isAdopting, warn } = this.#options;
     let wait = RESTART.first;
+    if (!isAdopting)
+      this.#suspects.load(await patiently(this.#options, () => this.#store.queries.suspects()));
     while (!this.#isStopping) {
       const began = performance.now();
       this.#generation = ++this.#starts;
       this.isStageUp = true;
+      this.#hasReturned = false;
+      let most: number = RESTART.most;
       try {
         for await (const tasks of stage(this.#tasks(this.#starts), this.#hooks)) await this.#came(tasks);
         if (!this.#isStopping && !isAdopting && !this.#isReplacing)
           warn('the stage that runs the tasks has ended; it is restarted');
       } catch (error) {
-        if (!this.#isStopping) warn(messageOf(error));
+        if (!this.#isStopping && (await this.#died(error))) most = SUSPECT_RESTART;
       }
       const wasReplaced = this.#isReplacing;
       this.#clear();
       if (this.#isStopping) return;
-      const isShort = !wasReplaced && performance.now() - began <= RESTART.most;
-      wait = isShort ? Math.min(wait * 2, RESTART.most) : RESTART.first;
+      const isShort = !wasReplaced && !this.#hasReturned && performance.now() - began <= RESTART.most;
+      wait = isShort ? Math.min(wait * 2, most) : RESTART.first;
       await this.#sleep(wait);
     }
+  }
+
+  /** Counts the death of the stage against the tasks in flight. Returns whether there were any. */
+  async #died(error: unknown): Promise<boolean> {
+    const { warn, onBroken, isAdopting } = this.#options;
+    this.trouble = messageOf(error);
+    if (!(error instanceof StageDeath) || isAdopting) {
+      warn(this.trouble);
+      return false;
+    }
+    const { exit, wasReady } = error;
+    if (wasReady === false && this.#starts === 1 && onBroken !== undefined && REFUSALS.has(exit)) {
+      onBroken(error);
+      return false;
+    }
+    const inFlight = this.#last ?? this.#given;
+    const suspects = [...inFlight].filter((uuid) => !this.#abandoned.has(uuid));
+    const blame = this.#suspects.blame(suspects, inFlight.size, wasReady === true);
+    this.trouble += blame.words;
+    warn(`${this.trouble}; it is started again`);
+    try {
+      await patiently(this.#options, () => this.#store.countDeaths(blame.counts));
+      if (blame.culprit !== undefined) await this.#convict(blame.culprit, messageOf(error));
+    } catch (fault) {
+      warn(messageOf(fault));
+    }
+    return suspects.length > 0;
+  }
+
+  /** Fails a task that killed the stage. */
+  async #convict(uuid: string, how: string): Promise<void> {
+    const task = this.running.get(uuid);
+    const words = `the stage died at least ${DEATHS} times while it had this task, the last time with no other: ${how}`;
+    const run = { attempts: DEATHS, ...(task === undefined ? {} : { at: task.at }) };
+    await patiently(this.#options, () => this.#host.keep([failed(uuid, 'EXEC_DIED', words, run)]));
+    this.#suspects.delete(uuid);
+    this.#hasReturned = true; // the others need not wait
   }
 
   /** Forgets the ended stage. */
@@ -164,6 +219,7 @@ export class Feeder {
     this.poke();
     this.running.clear();
     this.#given.clear();
+    this.#last = undefined;
     this.#abandoned.clear();
     this.#control = undefined;
     this.#isReplacing = false;
@@ -203,7 +259,9 @@ export class Feeder {
   async #came(tasks: readonly Task[]): Promise<void> {
     const wanted = tasks.filter(({ uuid }) => !this.#abandoned.has(uuid));
     if (wanted.length > 0) await patiently(this.#options, () => this.#host.keep(wanted));
-    for (const { uuid } of tasks) {
+    for (const { uuid, fields } of tasks) {
+      if (isFinal(stateOf(fields))) this.#finished(uuid);
+      else this.#last ??= new Set(this.#given);
       this.#given.delete(uuid);
       this.running.delete(uuid);
       if (this.#abandoned.delete(uuid)) this.#cursor = 0; // it may have been submitted again meanwhile
@@ -211,11 +269,19 @@ export class Feeder {
     this.poke();
   }
 
+  /** Notes that the stage has survived a task. */
+  #finished(uuid: string): void {
+    this.#hasReturned = true;
+    this.#last?.delete(uuid);
+    this.#suspects.survived(uuid);
+  }
+
   /** Fails a task whose time is over. */
   async #expire(uuid: string, task: RunningTask): Promise<void> {
     const { timeout, warn } = this.#options;
     const words = `the task did not end within ${timeout / 1000} s (--timeout)`;
     const run = { attempts: task.attempts, at: task.at, ms: Math.round(performance.now() - task.since) };
+    this.#suspects.delete(uuid);
     this.#abandon(uuid, task);
     try {
       await patiently(this.#options, () => this.#host.keep([failed(uuid, 'TIMEOUT', words, run)]));
@@ -228,12 +294,7 @@ export class Feeder {
   async *#tasks(generation: number): AsyncGenerator<readonly Task[]> {
     while (!this.#isStopping && generation === this.#generation) {
       this.#hasNews = false;
-      const room = this.#options.window - this.#given.size;
-      const { queries } = this.#store;
-      const waiting =
-        room <= 0
-          ? []
-          : await patiently(this.#options, () => queries.waiting(this.#cursor, Math.min(room, BATCH)));
+      const waiting = await patiently(this.#options, () => this.#next());
       if (generation !== this.#generation) return;
       if (waiting.length === 0) {
         await new Promise<void>((resolve) => {
@@ -242,11 +303,30 @@ export class Feeder {
         });
         continue;
       }
-      this.#cursor = waiting.at(-1)?.seq ?? this.#cursor;
       const tasks = waiting.filter(({ uuid }) => !this.#given.has(uuid));
       if (!this.#options.isAdopting) for (const { uuid } of tasks) this.#give(uuid);
       yield tasks.map(({ uuid, line }) => new Task(uuid, line));
     }
+  }
+
+  /** Returns the next tasks to give to the stage. Suspects come first, with nothing else in flight. */
+  async #next(): Promise<readonly Submission[]> {
+    const { queries } = this.#store;
+    while (this.#suspects.size > 0) {
+      if (this.#given.size > 0 || this.#last !== undefined) return [];
+      const group: Submission[] = [];
+      for (const uuid of this.#suspects.nextGroup()) {
+        const task = await queries.get(uuid);
+        if (task?.state === 'PENDING') group.push(task);
+        else this.#suspects.delete(uuid);
+      }
+      if (group.length > 0) return group;
+    }
+    const room = this.#options.window - this.#given.size;
+    if (room <= 0) return [];
+    const waiting = await queries.waiting(this.#cursor, Math.min(room, BATCH));
+    this.#cursor = waiting.at(-1)?.seq ?? this.#cursor;
+    return waiting;
   }
 
   #give(uuid: string): void {

@@ -70,6 +70,11 @@ export class Service extends EventEmitter<ServiceEvents> {
     return this.#feeder.isStageUp;
   }
 
+  /** Reason for which the stage ended the last time. */
+  get trouble(): string {
+    return this.#feeder.trouble;
+  }
+
   get running(): RunningTasks {
     return this.#feeder.running;
   }

@@ -1,6 +1,21 @@
+import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Notify } from '../../core/record/event.ts';
 import type { Task } from '../../core/record/task.ts';
 import type { RerunRules } from '../store/contract.ts';
+
+/** Error for a program that ended by itself. */
+export class StageDeath extends TaskpipeError {
+  /** Exit code; null if a signal ended it. */
+  readonly exit: number | null;
+  /** True if it was ready for tasks, false if it got none; undefined if that is not known. */
+  readonly wasReady: boolean | undefined;
+
+  constructor(message: string, exit: number | null, wasReady: boolean | undefined) {
+    super('IO', message);
+    this.exit = exit;
+    this.wasReady = wasReady;
+  }
+}
 
 /** Functions of a stage that the service calls. */
 export interface ServedStage {
@@ -41,6 +56,8 @@ export interface FeederOptions {
   /** Time that the stage has to end once it must stop, in milliseconds. */
   readonly grace: number;
   readonly warn: (message: string) => void;
+  /** Called if the program of the stage refuses its options, or what they name, at its first start. Default: it is restarted. */
+  readonly onBroken?: ((death: StageDeath) => void) | undefined;
 }
 
 export interface ServiceOptions extends FeederOptions {
