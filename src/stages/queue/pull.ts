@@ -20,8 +20,8 @@ export interface PullOptions {
   readonly warn?: ((message: string) => void) | undefined;
   readonly info?: ((message: string) => void) | undefined;
   /**
-   * Time after which a task is given back as failed if tasks that were delivered later came back, and it did not, in
-   * milliseconds. Default one hour.
+   * Time after which a task is given back as failed if tasks that were delivered later came back, and it did not, or if
+   * nothing came back and it was given back so before, in milliseconds. Default one hour.
    */
   readonly missingAfter?: number | undefined;
 }
@@ -201,7 +201,9 @@ export class Pull {
       if (consumer.out.size === 0) continue;
       const { uuids, isEnd, isBack } = await consumer.returned();
       this.#settled += uuids.length;
-      this.#flights.returned(uuids, performance.now());
+      // A task that is out again was delivered since: its return was noted then.
+      const back = uuids.filter((uuid) => !consumer.out.has(uuid));
+      this.#flights.returned(back, performance.now());
       // After an outage the acknowledging process reconnects at its own time.
       if (uuids.length > 0 || isBack) this.#silence.end();
       // After one acknowledging process has ended, another one may still settle tasks.
@@ -216,7 +218,7 @@ export class Pull {
     if (missing.length === 0) return;
     const { worker, missingAfter = MISSING_AFTER, warn } = this.#options;
     warn?.(
-      `${counted(missing.length, 'task')} did not come back although later ones did, for ${durationWords(missingAfter)}: ${namesOf(missing)}; given back as failed (--missing-after)`,
+      `${counted(missing.length, 'task')} did not come back although later ones did, now or at an earlier delivery, for ${durationWords(missingAfter)}: ${namesOf(missing)}; given back as failed (--missing-after)`,
     );
     const error = { code: 'MISSING', message: 'its record left the pipe between task-queue pull and ack' };
     for (const [i, queue] of this.#queues.entries()) {
