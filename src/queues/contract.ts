@@ -48,9 +48,21 @@ export interface SettleCounts {
   again: number;
   /** Failed tasks without attempts left. */
   dead: number;
-  /** Tasks that another worker has by now, or that left the queue. */
+  /** Tasks that another worker has by now, or that are finished. */
   gone: number;
+  /** Tasks that are neither in the queue nor finished, so that nothing was done. Only with `onlyKnown`. */
+  unknown: number;
+  /** Uuids of some of the unknown tasks, for a message. */
+  readonly strangers: string[];
 }
+
+/** Returns counts of nothing. */
+export function noCounts(): SettleCounts {
+  return { done: 0, back: 0, again: 0, dead: 0, gone: 0, unknown: 0, strangers: [] };
+}
+
+/** Names of counts that are numbers. */
+export const SETTLED = ['done', 'back', 'again', 'dead', 'gone', 'unknown'] as const;
 
 /** Options for settling tasks. */
 export interface SettleOptions {
@@ -58,6 +70,8 @@ export interface SettleOptions {
   readonly worker?: string | undefined;
   /** Delay before a failed task is delivered again, in milliseconds. Default 0. */
   readonly delay?: number | undefined;
+  /** Leaves tasks alone that are neither in the queue nor finished. Default false: success marks them as finished. */
+  readonly onlyKnown?: boolean | undefined;
 }
 
 /** Numbers of tasks by state. */
@@ -92,13 +106,19 @@ export interface DeadTask {
   readonly error: Failure;
 }
 
+/** Least claim of a queue that has a task. */
+export const IN_QUEUE = 2;
+
 /** A queue of tasks that many machines share. All errors are `TaskpipeError`s with code `IO`. */
 export interface Queue {
   readonly name: string;
   push(tasks: readonly Task[], options?: PushOptions): Promise<PushCounts>;
   /** Settles delivered tasks. Settling one twice is harmless. */
   settle(verdicts: readonly Verdict[], options?: SettleOptions): Promise<SettleCounts>;
-  /** Tells for each uuid: 2 if a worker of this name has it, 1 if it is in the queue, 0 if it is not. */
+  /**
+   * Tells for each uuid: 3 if a worker of this name has it, `IN_QUEUE` if it is in the queue, 1 if it is finished, 0 if it is
+   * unknown.
+   */
   claims(uuids: readonly string[], worker: string | undefined): Promise<readonly number[]>;
   /** Tells a worker that verdicts may still come from this process. Call it every `SETTLING` milliseconds. */
   keepSettling(worker: string): Promise<void>;

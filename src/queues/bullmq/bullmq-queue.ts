@@ -1,7 +1,7 @@
 import type { RedisAddress } from '../../core/redis/redis-address.ts';
 import { connectRedis, type RedisLink, type RedisSettings } from '../../core/redis/redis-client.ts';
-import { assertKeyTypes } from '../../core/redis/redis-keys.ts';
-import type { ConsumeOptions, Queue, Queues } from '../contract.ts';
+import { assertKeyTypes, finishedKey } from '../../core/redis/redis-keys.ts';
+import { type ConsumeOptions, IN_QUEUE, type Queue, type Queues } from '../contract.ts';
 import { jobIdOf, queueKeyTypes, readToken, repeatsKey, stopsKey } from '../job-keys.ts';
 import { type Bull, backendOf } from './bull.ts';
 import { openConsumer } from './bullmq-consume.ts';
@@ -67,19 +67,21 @@ function bullQueue(name: string, link: RedisLink): Queue {
 }
 
 async function claims(
-  { link, backend }: Bull,
+  { name, link, backend }: Bull,
   uuids: readonly string[],
   worker: string | undefined,
 ): Promise<readonly number[]> {
   if (uuids.length === 0) return [];
   const keys = uuids.map((uuid) => backend.toKey(jobIdOf(uuid)));
-  const [there, locks] = await Promise.all([
+  // Finished last: a task is marked before its job is removed.
+  const [there, locks, finished] = await Promise.all([
     Promise.all(keys.map((key) => link.client.exists(key))),
     link.client.mget(...keys.map((key) => `${key}:lock`)),
+    link.client.smismember(finishedKey(name), ...uuids),
   ]);
   const has = (token: string | null | undefined): boolean =>
     token != null && (worker === undefined || readToken(token).worker === worker);
-  return uuids.map((_, i) => (has(locks[i]) ? 2 : (there[i] ?? 0)));
+  return uuids.map((_, i) => (has(locks[i]) ? 3 : there[i] === 1 ? IN_QUEUE : (finished[i] ?? 0)));
 }
 
 /** Removes jobs. A job that a worker has is locked, and stays. */
