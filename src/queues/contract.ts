@@ -131,11 +131,14 @@ export interface Queue {
   causes(): Promise<Causes>;
   /** Returns the time since the task that is delivered next was added, in milliseconds; 0 if none waits. */
   latency(): Promise<number>;
+  /** Yields all dead tasks. A job of another program that is not a task has its id as uuid, and its data as `job`. */
   dead(): AsyncIterable<readonly DeadTask[]>;
-  /** Returns dead tasks to the queue with all attempts. @param uuids default: all @returns the number of tasks */
-  retry(uuids?: readonly string[]): Promise<number>;
+  /** Returns all dead tasks to the queue with all attempts. @returns the number of tasks */
+  retry(): Promise<number>;
+  /** Returns some dead tasks to the queue with all attempts. @returns the uuids of those that were dead */
+  retryThese(uuids: readonly string[]): Promise<readonly string[]>;
   /**
-   * Removes tasks that wait, are delayed or dead; those of workers stay.
+   * Removes tasks that wait, are delayed or dead, and dead jobs that `dead` yields; those of workers stay.
    * @returns the uuids that were removed
    */
   remove(uuids: readonly string[]): Promise<readonly string[]>;

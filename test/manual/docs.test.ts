@@ -57,6 +57,8 @@ const OTHERS = new Set([
     'HINCRBYFLOAT',
     'LRANGE',
     'SISMEMBER',
+    'SADD',
+    'SREM',
     'ZRANGE',
     'HSET',
     'HSETNX',

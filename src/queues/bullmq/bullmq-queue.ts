@@ -5,7 +5,7 @@ import { type ConsumeOptions, IN_QUEUE, type Queue, type Queues } from '../contr
 import { jobIdOf, queueKeyTypes, readToken, repeatsKey, stopsKey } from '../job-keys.ts';
 import { type Bull, backendOf } from './bull.ts';
 import { openConsumer } from './bullmq-consume.ts';
-import { deadTasks, retryDead } from './bullmq-dead.ts';
+import { deadTasks, jobIdsOf, retryDead, retryThese } from './bullmq-dead.ts';
 import { pushWithRepeats } from './bullmq-repeat.ts';
 import { Settlement } from './bullmq-settle.ts';
 import { causesOf, latencyOf, sizeOf, workersOf } from './bullmq-size.ts';
@@ -50,7 +50,8 @@ function bullQueue(name: string, link: RedisLink): Queue {
     causes: () => link.run(() => causesOf(bull)),
     latency: () => link.run(() => latencyOf(bull)),
     dead: () => deadTasks(bull),
-    retry: (uuids) => link.keep(() => retryDead(bull, uuids)),
+    retry: () => link.keep(() => retryDead(bull)),
+    retryThese: (uuids) => link.keep(() => retryThese(bull, uuids)),
     remove: (uuids) => link.keep(() => remove(bull, uuids)),
     front: (uuids) => link.run(() => front(bull, uuids)),
     clear: () => link.run(() => clear(bull)),
@@ -85,11 +86,14 @@ async function claims(
 }
 
 /** Removes jobs. A job that a worker has is locked, and stays. */
-async function remove({ name, link, backend }: Bull, uuids: readonly string[]): Promise<readonly string[]> {
-  const states = await Promise.all(uuids.map((uuid) => link.client.exists(backend.toKey(jobIdOf(uuid)))));
-  const there = uuids.filter((_, i) => states[i] === 1);
-  const removed = await Promise.all(there.map((uuid) => backend.remove(jobIdOf(uuid), false)));
-  const gone = there.filter((_, i) => removed[i] !== 0);
+async function remove(bull: Bull, uuids: readonly string[]): Promise<readonly string[]> {
+  const { name, link, backend } = bull;
+  const ids = await jobIdsOf(bull, uuids);
+  const there = await Promise.all(ids.map((id) => link.client.exists(backend.toKey(id))));
+  const remove = async (id: string, i: number): Promise<boolean> =>
+    there[i] === 1 && (await backend.remove(id, false)) !== 0;
+  const removed = await Promise.all(ids.map(remove));
+  const gone = uuids.filter((_, i) => removed[i]);
   if (gone.length > 0) await link.client.hdel(repeatsKey(name), ...gone);
   return gone;
 }

@@ -174,7 +174,11 @@ describe('pull and ack', () => {
       error: { code: 'BAD', message: 'poison: no' },
     });
     expect((await sh(`task-queue push ${at}`, { input: tasks('poison') })).stderr).toMatch(/0 added, 1 seen/);
-    expect((await sh(`task-queue retry ${at} poison good`)).stderr).toMatch(/1 dead task let in again/);
+    const retry = await sh(`task-queue retry ${at} poison good`);
+    expect([retry.code, retry.stderr]).toEqual([
+      1,
+      'task-queue: 1 task let in again\ntask-queue: not dead: good\n',
+    ]);
     expect(await sizeOf(at)).toMatchObject({ waiting: 1, dead: 0 });
     await sh(run, { cwd });
     expect(uuidsOf(readFileSync(join(cwd, 'log'), 'utf8')).filter((uuid) => uuid === 'poison')).toHaveLength(
