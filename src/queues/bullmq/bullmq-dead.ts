@@ -46,8 +46,11 @@ export async function* deadTasks({ link, backend }: Bull): AsyncGenerator<readon
       const jobs = await Promise.all(ids.map((id) => client.hmget(backend.toKey(id), ...fields)));
       yield jobs.map(([data, at, reason, ...counts], i): DeadTask => {
         const task = taskOf(ids[i] as string, data ?? '');
-        const deliveries = counts.reduce((sum, count) => sum + Math.ceil(Number(count ?? 0)), 0);
-        return { task, deliveries, at: Number(at ?? 0), error: failureOf(reason ?? '') };
+        const error = failureOf(reason ?? '');
+        const sum = counts.reduce((all, count) => all + Math.ceil(Number(count ?? 0)), 0);
+        // BullMQ counts the move to the dead as an attempt, but such a task was not delivered again.
+        const deliveries = error.code === 'LEASE' ? Math.max(1, sum - 1) : sum;
+        return { task, deliveries, at: Number(at ?? 0), error };
       });
     }
   } catch (error) {

@@ -233,9 +233,12 @@ describe('pull and ack', () => {
     const last = await sh(`task-queue pull ${at} --lease 500ms --until-empty`);
     expect([last.stdout, last.code]).toEqual(['', 0]);
     const dead = JSON.parse((await sh(`task-queue dead ${at}`)).stdout);
-    expect(dead.run.error).toEqual({
-      code: 'LEASE',
-      message: 'its worker died or lost its connection 1 time while it had only this task',
+    expect(dead.run).toMatchObject({
+      attempts: 2,
+      error: {
+        code: 'LEASE',
+        message: 'its worker died or lost its connection 1 time while it had only this task',
+      },
     });
   });
 
