@@ -151,6 +151,7 @@ export interface Queue {
   clear(): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
+  isPaused(): Promise<boolean>;
   /** Asks workers to stop gracefully. @param worker default: all @returns the number of workers */
   stop(worker?: string): Promise<number>;
 }

@@ -57,6 +57,7 @@ function bullQueue(name: string, link: RedisLink): Queue {
     clear: () => link.run(() => clear(bull)),
     pause: () => link.run(() => pause(bull)),
     resume: () => link.run(() => backend.pause(false)),
+    isPaused: () => link.run(async () => !!(await backend.getQueueMetaField('paused'))),
     async stop(worker) {
       const workers = await link.run(() => workersOf(bull));
       const asked = [...workers].filter(([, state]) => worker === undefined || state.worker === worker);

@@ -4,6 +4,7 @@ import { SETTLING } from '../../queues/contract.ts';
 import type { Consumer, Queue } from '../../queues/index.ts';
 import { durationWords } from '../../reports/report-words.ts';
 import { FlightWatch, namesOf } from './flight-watch.ts';
+import { PauseNote } from './pause-note.ts';
 import { Silence } from './silence.ts';
 
 export interface PullOptions {
@@ -60,6 +61,7 @@ export class Pull {
   readonly #queues: readonly Queue[];
   readonly #consumers: readonly Consumer[];
   readonly #flights: FlightWatch;
+  readonly #pauses: PauseNote;
   readonly #options: PullOptions;
   readonly #timers: NodeJS.Timeout[] = [];
   #failure: { error: unknown } | undefined;
@@ -82,6 +84,7 @@ export class Pull {
     this.#options = options;
     const { stopping, lease = LEASE, missingAfter = MISSING_AFTER, info } = options;
     this.#flights = new FlightWatch({ missingAfter, quiet: Math.max(QUIET, lease * 3), info });
+    this.#pauses = new PauseNote(queues, info);
     stopping?.addEventListener('abort', this.stop);
     if (stopping?.aborted) this.stop();
     this.#every(lease / 3, () => this.#renew());
@@ -122,6 +125,7 @@ export class Pull {
       if (tasks.length > 0) {
         ask = Math.min(MOST_ASKED, Math.max(FIRST_ASKED, tasks.length * 2));
         wait = SHORTEST_WAIT;
+        this.#pauses.end();
         this.delivered += tasks.length;
         this.#flights.delivered(
           tasks.map(({ uuid }) => uuid),
@@ -136,6 +140,7 @@ export class Pull {
       if (asked > 0) {
         ask = 1;
         if (untilEmpty && this.out === 0 && (await this.#isEmpty())) return;
+        if (this.out === 0) await this.#pauses.look();
       }
       await this.#pause(wait);
       wait = Math.min(this.out > 0 ? WAIT_WHILE_OUT : LONGEST_WAIT, wait * 2);
