@@ -42,7 +42,8 @@ describe('a Redis that answers nothing', () => {
     });
     await once(child.stdout as NodeJS.ReadableStream, 'data');
     redis.freeze(true);
-    while (!/went away/.test(said)) await new Promise((resolve) => setTimeout(resolve, 50));
+    while (!/^task-queue: pull: redis:\S+ went away/.test(said))
+      await new Promise((resolve) => setTimeout(resolve, 50));
     redis.freeze(false);
     while (!/is back/.test(said)) await new Promise((resolve) => setTimeout(resolve, 50));
     child.kill('SIGTERM');
