@@ -48,9 +48,21 @@ export interface SettleCounts {
   again: number;
   /** Failed tasks without attempts left. */
   dead: number;
-  /** Tasks that another worker has by now, or that left the queue. */
+  /** Tasks that another worker has by now, or that are finished. */
   gone: number;
+  /** Tasks that are neither in the queue nor finished, so that nothing was done. Only with `onlyKnown`. */
+  unknown: number;
+  /** Uuids of some of the unknown tasks, for a message. */
+  readonly strangers: string[];
 }
+
+/** Returns counts of nothing. */
+export function noCounts(): SettleCounts {
+  return { done: 0, back: 0, again: 0, dead: 0, gone: 0, unknown: 0, strangers: [] };
+}
+
+/** Names of counts that are numbers. */
+export const SETTLED = ['done', 'back', 'again', 'dead', 'gone', 'unknown'] as const;
 
 /** Options for settling tasks. */
 export interface SettleOptions {
@@ -58,6 +70,8 @@ export interface SettleOptions {
   readonly worker?: string | undefined;
   /** Delay before a failed task is delivered again, in milliseconds. Default 0. */
   readonly delay?: number | undefined;
+  /** Leaves tasks alone that are neither in the queue nor finished. Default false: success marks them as finished. */
+  readonly onlyKnown?: boolean | undefined;
 }
 
 /** Numbers of tasks by state. */
@@ -92,13 +106,19 @@ export interface DeadTask {
   readonly error: Failure;
 }
 
+/** Least claim of a queue that has a task. */
+export const IN_QUEUE = 2;
+
 /** A queue of tasks that many machines share. All errors are `TaskpipeError`s with code `IO`. */
 export interface Queue {
   readonly name: string;
   push(tasks: readonly Task[], options?: PushOptions): Promise<PushCounts>;
   /** Settles delivered tasks. Settling one twice is harmless. */
   settle(verdicts: readonly Verdict[], options?: SettleOptions): Promise<SettleCounts>;
-  /** Tells for each uuid: 2 if a worker of this name has it, 1 if it is in the queue, 0 if it is not. */
+  /**
+   * Tells for each uuid: 3 if a worker of this name has it, `IN_QUEUE` if it is in the queue, 1 if it is finished, 0 if it is
+   * unknown.
+   */
   claims(uuids: readonly string[], worker: string | undefined): Promise<readonly number[]>;
   /** Tells a worker that verdicts may still come from this process. Call it every `SETTLING` milliseconds. */
   keepSettling(worker: string): Promise<void>;
@@ -111,11 +131,14 @@ export interface Queue {
   causes(): Promise<Causes>;
   /** Returns the time since the task that is delivered next was added, in milliseconds; 0 if none waits. */
   latency(): Promise<number>;
+  /** Yields all dead tasks. A job of another program that is not a task has its id as uuid, and its data as `job`. */
   dead(): AsyncIterable<readonly DeadTask[]>;
-  /** Returns dead tasks to the queue with all attempts. @param uuids default: all @returns the number of tasks */
-  retry(uuids?: readonly string[]): Promise<number>;
+  /** Returns all dead tasks to the queue with all attempts. @returns the number of tasks */
+  retry(): Promise<number>;
+  /** Returns some dead tasks to the queue with all attempts. @returns the uuids of those that were dead */
+  retryThese(uuids: readonly string[]): Promise<readonly string[]>;
   /**
-   * Removes tasks that wait, are delayed or dead; those of workers stay.
+   * Removes tasks that wait, are delayed or dead, and dead jobs that `dead` yields; those of workers stay.
    * @returns the uuids that were removed
    */
   remove(uuids: readonly string[]): Promise<readonly string[]>;
@@ -128,6 +151,7 @@ export interface Queue {
   clear(): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
+  isPaused(): Promise<boolean>;
   /** Asks workers to stop gracefully. @param worker default: all @returns the number of workers */
   stop(worker?: string): Promise<number>;
 }

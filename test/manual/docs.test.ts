@@ -60,6 +60,8 @@ const OTHERS = new Set([
     'HINCRBYFLOAT',
     'LRANGE',
     'SISMEMBER',
+    'SADD',
+    'SREM',
     'ZRANGE',
     'HSET',
     'HSETNX',

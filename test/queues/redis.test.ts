@@ -1,5 +1,7 @@
 /* Finding a Redis server, and rejecting unsuitable ones. */
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { beforeEach, expect, test } from 'vitest';
@@ -38,6 +40,16 @@ test('an unreachable Redis is reported at once, retried, and ends with 74, witho
     'task-queue: cannot reach redis://127.0.0.1:1/0: connection refused; is Redis running there?; trying for 0.4 s\n' +
       'task-queue: redis://127.0.0.1:1/0: connection refused; is Redis running there?\n',
   ]);
+});
+
+test('a proxy that accepts connections while its Redis is down is named as a possible cause', async () => {
+  const relay = createServer((socket) => void socket.destroy()).listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  const { port } = relay.address() as AddressInfo;
+  expect(await told(`redis://127.0.0.1:${port}/0`)).toMatch(
+    /the connection was closed; is it a proxy whose Redis is down, or is rediss:\/\/ meant\?$/,
+  );
+  relay.close();
 });
 
 test('a push whose Redis freezes while it works ends with 74 within --patience, although its input goes on', async () => {

@@ -55,6 +55,16 @@ function checkTyped(verb: string, typed: ReadonlySet<string>): void {
   }
 }
 
+/** Verbs that stand in one pipe: their messages about Redis name the verb. */
+const PIPED: readonly string[] = ['pull', 'ack', 'nack'];
+
+/** Returns the parts of `io` that a connection uses. */
+function redisIo(verb: string, io: Io): Pick<Io, 'env' | 'warn' | 'stopping' | 'aborting'> {
+  const { env, stopping, aborting } = io;
+  const warn = PIPED.includes(verb) ? (words: string): void => io.warn(`${verb}: ${words}`) : io.warn;
+  return { env, warn, stopping, aborting };
+}
+
 function isUrl(operand: string): boolean {
   return operand.includes('://');
 }
@@ -104,7 +114,7 @@ What is finished is a ledger with the name of the queue: task-done count redis:/
     try {
       act.check?.(values);
       checkTyped(verb, io.typed);
-      const queues = await openQueues(place, namesOf(values.name), settingsOf(values, io));
+      const queues = await openQueues(place, namesOf(values.name), settingsOf(values, redisIo(verb, io)));
       try {
         const code = await act.run({ queues: queues.all, place: queues.place, values, io, uuids, rejects });
         return rejects.count > 0 ? 1 : code;

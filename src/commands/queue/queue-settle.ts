@@ -1,8 +1,9 @@
 import { counted, number, textOf } from '../../core/base/format.ts';
 import type { Progress } from '../../core/base/progress.ts';
 import { flushed } from '../../core/text/rejects.ts';
-import { SETTLING } from '../../queues/contract.ts';
-import type { SettleCounts } from '../../queues/index.ts';
+import { noCounts, SETTLING } from '../../queues/contract.ts';
+import type { Queue, SettleCounts } from '../../queues/index.ts';
+import { namesOf } from '../../stages/queue/flight-watch.ts';
 import { type JudgedLine, readJudged, settle } from '../../stages/queue/settle.ts';
 import type { VerbContext } from './contract.ts';
 
@@ -17,7 +18,7 @@ export async function giveBack(
   { queues, values, io, uuids, rejects }: VerbContext,
   judge: Judge,
 ): Promise<0 | 1> {
-  const counts: SettleCounts = { done: 0, back: 0, again: 0, dead: 0, gone: 0 };
+  const counts = noCounts();
   const input =
     uuids.length > 0
       ? fromOperands(uuids)
@@ -27,7 +28,7 @@ export async function giveBack(
           truncated: io.truncated,
           maxLine: values.maxLine,
         });
-  const options = { worker: values.worker ?? io.pipe, delay: values.delay };
+  const options = { worker: values.worker ?? io.pipe, delay: values.delay, onlyKnown: true };
   io.progress(() => progressOf(counts));
   const telling = setInterval(() => {
     for (const queue of queues) queue.keepSettling(options.worker).catch(() => {}); // the next one reports it
@@ -40,19 +41,29 @@ export async function giveBack(
   } finally {
     clearInterval(telling);
     io.info(inWords(counts, rejects.count));
+    if (counts.unknown > 0) io.warn(strangersInWords(counts, queues));
   }
-  return counts.again + counts.dead > 0 ? 1 : 0;
+  return counts.again + counts.dead + counts.unknown > 0 ? 1 : 0;
 }
 
-function progressOf({ done, back, again, dead, gone }: SettleCounts): Progress {
+/** Returns the words about tasks that were not settled, as no queue knows them. */
+function strangersInWords({ unknown, strangers }: SettleCounts, queues: readonly Queue[]): string {
+  const names = queues.map(({ name }) => name).join(', ');
+  const some = unknown > strangers.length ? [...strangers, ''] : strangers;
+  const [are, it] = unknown === 1 ? ['is', 'it'] : ['are', 'them'];
+  return `${counted(unknown, 'task')} ${are} not in queue ${names}, and not finished there: ${namesOf(some)}; nothing was changed for ${it}. Give ack the --name of pull, or was the task removed meanwhile? (task-done mark marks tasks as finished)`;
+}
+
+function progressOf({ done, back, again, dead, gone, unknown }: SettleCounts): Progress {
   return {
-    through: done + back + again + dead + gone,
+    through: done + back + again + dead + gone + unknown,
     counts: [
       { count: done, words: 'done' },
       { count: again, words: 'failed', isFailure: true },
       { count: dead, words: 'dead', isFailure: true },
       { count: back, words: 'given back' },
       { count: gone, words: 'settled before' },
+      { count: unknown, words: 'not in the queue', isFailure: true },
     ],
   };
 }

@@ -64,12 +64,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   },
   retry: {
     words: 'adds the dead tasks again, or those with the given UUIDs',
-    run: (context) =>
-      each(context, async (queue) => {
-        const { uuids, io } = context;
-        const count = await queue.retry(uuids.length > 0 ? uuids : undefined);
-        io.info(`${queue.name}: ${counted(count, 'dead task')} let in again`);
-      }),
+    run: retry,
   },
   remove: {
     words: 'removes the tasks with the given UUIDs, also dead ones; a task that a worker has stays',
@@ -138,6 +133,15 @@ async function change(
   io.info(`${counted(changed.size, 'task')} ${done}`);
   if (others.length > 0) io.warn(`${left}: ${others.join(', ')}`);
   return others.length > 0 ? 1 : 0;
+}
+
+function retry(context: VerbContext): Promise<0 | 1> {
+  if (context.uuids.length > 0)
+    return change(context, (queue, uuids) => queue.retryThese(uuids), 'let in again', 'not dead');
+  return each(context, async (queue) => {
+    const count = await queue.retry();
+    context.io.info(`${queue.name}: ${counted(count, 'dead task')} let in again`);
+  });
 }
 
 async function push({ queues, values, io, rejects }: VerbContext): Promise<0> {

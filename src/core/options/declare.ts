@@ -122,7 +122,7 @@ export function duration(
     const value = milliseconds(typed);
     if (value === undefined || value < min || value >= 2 ** 31) {
       throw new InvalidValue(
-        `must be a duration such as 500ms, 30s, 5m or 2h, ${min > 0 ? 'not 0, and ' : ''}of 24d at most`,
+        `must be a duration such as 500ms, 30s, 5m or 2h, ${min > 1 ? `of ${min}ms at least and ` : min > 0 ? 'not 0, and ' : ''}of 24d at most`,
       );
     }
     return value;

@@ -112,7 +112,7 @@ const REASONS: readonly (readonly [RegExp, Reason])[] = [
     /Connection is closed|ECONNRESET|EPIPE|before secure TLS/,
     (_, { tls }) =>
       tls === undefined
-        ? 'the connection was closed; is rediss:// meant?'
+        ? 'the connection was closed; is it a proxy whose Redis is down, or is rediss:// meant?'
         : `the connection was closed; ${tls.cert === undefined ? 'does it ask for a client certificate (?cert=FILE&key=FILE)?' : 'does it trust the client certificate?'}`,
   ],
 ];

@@ -1,11 +1,11 @@
 import type { RedisAddress } from '../../core/redis/redis-address.ts';
 import { connectRedis, type RedisLink, type RedisSettings } from '../../core/redis/redis-client.ts';
-import { assertKeyTypes } from '../../core/redis/redis-keys.ts';
-import type { ConsumeOptions, Queue, Queues } from '../contract.ts';
+import { assertKeyTypes, finishedKey } from '../../core/redis/redis-keys.ts';
+import { type ConsumeOptions, IN_QUEUE, type Queue, type Queues } from '../contract.ts';
 import { jobIdOf, queueKeyTypes, readToken, repeatsKey, stopsKey } from '../job-keys.ts';
 import { type Bull, backendOf } from './bull.ts';
 import { openConsumer } from './bullmq-consume.ts';
-import { deadTasks, retryDead } from './bullmq-dead.ts';
+import { deadTasks, jobIdsOf, retryDead, retryThese } from './bullmq-dead.ts';
 import { chargeQuotas, correctQuotas } from './bullmq-quota.ts';
 import { pushWithRepeats } from './bullmq-repeat.ts';
 import { Settlement } from './bullmq-settle.ts';
@@ -53,12 +53,14 @@ function bullQueue(name: string, link: RedisLink): Queue {
     causes: () => link.run(() => causesOf(bull)),
     latency: () => link.run(() => latencyOf(bull)),
     dead: () => deadTasks(bull),
-    retry: (uuids) => link.keep(() => retryDead(bull, uuids)),
+    retry: () => link.keep(() => retryDead(bull)),
+    retryThese: (uuids) => link.keep(() => retryThese(bull, uuids)),
     remove: (uuids) => link.keep(() => remove(bull, uuids)),
     front: (uuids) => link.run(() => front(bull, uuids)),
     clear: () => link.run(() => clear(bull)),
     pause: () => link.run(() => pause(bull)),
     resume: () => link.run(() => backend.pause(false)),
+    isPaused: () => link.run(async () => !!(await backend.getQueueMetaField('paused'))),
     async stop(worker) {
       const workers = await link.run(() => workersOf(bull));
       const asked = [...workers].filter(([, state]) => worker === undefined || state.worker === worker);
@@ -70,27 +72,32 @@ function bullQueue(name: string, link: RedisLink): Queue {
 }
 
 async function claims(
-  { link, backend }: Bull,
+  { name, link, backend }: Bull,
   uuids: readonly string[],
   worker: string | undefined,
 ): Promise<readonly number[]> {
   if (uuids.length === 0) return [];
   const keys = uuids.map((uuid) => backend.toKey(jobIdOf(uuid)));
-  const [there, locks] = await Promise.all([
+  // Finished last: a task is marked before its job is removed.
+  const [there, locks, finished] = await Promise.all([
     Promise.all(keys.map((key) => link.client.exists(key))),
     link.client.mget(...keys.map((key) => `${key}:lock`)),
+    link.client.smismember(finishedKey(name), ...uuids),
   ]);
   const has = (token: string | null | undefined): boolean =>
     token != null && (worker === undefined || readToken(token).worker === worker);
-  return uuids.map((_, i) => (has(locks[i]) ? 2 : (there[i] ?? 0)));
+  return uuids.map((_, i) => (has(locks[i]) ? 3 : there[i] === 1 ? IN_QUEUE : (finished[i] ?? 0)));
 }
 
 /** Removes jobs. A job that a worker has is locked, and stays. */
-async function remove({ name, link, backend }: Bull, uuids: readonly string[]): Promise<readonly string[]> {
-  const states = await Promise.all(uuids.map((uuid) => link.client.exists(backend.toKey(jobIdOf(uuid)))));
-  const there = uuids.filter((_, i) => states[i] === 1);
-  const removed = await Promise.all(there.map((uuid) => backend.remove(jobIdOf(uuid), false)));
-  const gone = there.filter((_, i) => removed[i] !== 0);
+async function remove(bull: Bull, uuids: readonly string[]): Promise<readonly string[]> {
+  const { name, link, backend } = bull;
+  const ids = await jobIdsOf(bull, uuids);
+  const there = await Promise.all(ids.map((id) => link.client.exists(backend.toKey(id))));
+  const remove = async (id: string, i: number): Promise<boolean> =>
+    there[i] === 1 && (await backend.remove(id, false)) !== 0;
+  const removed = await Promise.all(ids.map(remove));
+  const gone = uuids.filter((_, i) => removed[i]);
   if (gone.length > 0) await link.client.hdel(repeatsKey(name), ...gone);
   return gone;
 }

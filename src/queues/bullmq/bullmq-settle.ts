@@ -1,9 +1,17 @@
 import type { Failure } from '../../core/record/task.ts';
-import { finishedKey, undoneKey } from '../../core/redis/redis-keys.ts';
-import { ATTEMPTS, SETTLING, type SettleCounts, type SettleOptions, type Verdict } from '../contract.ts';
+import {
+  ATTEMPTS,
+  noCounts,
+  type SETTLED,
+  SETTLING,
+  type SettleCounts,
+  type SettleOptions,
+  type Verdict,
+} from '../contract.ts';
 import { jobIdOf, knownKey, readToken, returnedKey, settlingKey } from '../job-keys.ts';
 import type { Bull } from './bull.ts';
 import { reasonOf } from './bullmq-dead.ts';
+import { markFinished, markKnown } from './bullmq-finish.ts';
 import { addRepeats, countRepeats } from './bullmq-repeat.ts';
 import { workersOf } from './bullmq-size.ts';
 import { writeEvenIfFull } from './full-memory.ts';
@@ -16,6 +24,11 @@ interface Case extends Verdict {
   token: string | undefined;
 }
 
+/** Name of a count. */
+type Outcome = (typeof SETTLED)[number];
+
+/** Unknown tasks of a batch that a message may name. */
+const STRANGERS = 10;
 /** Attempts to settle a task whose holder changes meanwhile. */
 const ROUNDS = 3;
 /** Lifetime of a list that no worker reads, in milliseconds. */
@@ -32,12 +45,19 @@ export class Settlement {
     this.#bull = bull;
   }
 
-  async settle(verdicts: readonly Verdict[], { worker, delay = 0 }: SettleOptions): Promise<SettleCounts> {
-    const counts: SettleCounts = { done: 0, back: 0, again: 0, dead: 0, gone: 0 };
+  async settle(verdicts: readonly Verdict[], options: SettleOptions): Promise<SettleCounts> {
+    const counts = noCounts();
     if (verdicts.length === 0) return counts;
+    const { worker, delay = 0, onlyKnown = false } = options;
     await this.#setFence(worker);
-    let left = verdicts.map((verdict): Case => ({ ...verdict, id: jobIdOf(verdict.uuid), token: undefined }));
-    const [repeats] = await Promise.all([countRepeats(this.#bull), this.#markFinished(left)]);
+    // Tasks are marked before they leave the queue: a crash in between repeats no work.
+    const mark = onlyKnown ? markKnown : markFinished;
+    const [repeats, unknown] = await Promise.all([countRepeats(this.#bull), mark(this.#bull, verdicts)]);
+    counts.unknown = unknown.size;
+    counts.strangers.push(...[...unknown].slice(0, STRANGERS));
+    let left = verdicts
+      .filter(({ uuid }) => !unknown.has(uuid))
+      .map((verdict): Case => ({ ...verdict, id: jobIdOf(verdict.uuid), token: undefined }));
     for (let round = 0; left.length > 0 && round < ROUNDS; round++) {
       const cases = inTurn(left);
       await this.#findHolders(cases);
@@ -81,17 +101,6 @@ export class Settlement {
     if ((await link.client.exists(knownKey(name, worker))) === 1) this.#fence = worker;
   }
 
-  /** Marks tasks as finished before they leave the queue: a crash in between repeats no work. */
-  async #markFinished(cases: readonly Case[]): Promise<void> {
-    const { name, link } = this.#bull;
-    const uuids = cases.filter(({ kind }) => kind === 'done').map(({ uuid }) => uuid);
-    if (uuids.length === 0) return;
-    await Promise.all([
-      writeEvenIfFull(link, 'sadd', finishedKey(name), ...uuids),
-      link.client.srem(undoneKey(name), ...uuids),
-    ]);
-  }
-
   async #findHolders(cases: readonly Case[]): Promise<void> {
     const { link, backend } = this.#bull;
     const tokens = await link.client.mget(...cases.map(({ id }) => `${backend.toKey(id)}:lock`));
@@ -105,7 +114,7 @@ export class Settlement {
   }
 
   /** Moves one job. Returns `moved` if its holder changed meanwhile, so that the caller tries again. */
-  async #move(one: Case, delay: number): Promise<keyof SettleCounts | 'moved'> {
+  async #move(one: Case, delay: number): Promise<Outcome | 'moved'> {
     const { kind, token, id } = one;
     const { backend } = this.#bull;
     try {
@@ -122,7 +131,7 @@ export class Settlement {
   }
 
   /** Completes a job, whichever worker has it. */
-  async #complete({ id, token }: Case): Promise<keyof SettleCounts | 'moved'> {
+  async #complete({ id, token }: Case): Promise<Outcome | 'moved'> {
     const { link, backend } = this.#bull;
     if (token !== undefined) {
       await backend.moveToCompleted(jobOf(id), null, true, token, false);
@@ -137,7 +146,7 @@ export class Settlement {
     { id, error = UNKNOWN, isFinal = false }: Case,
     token: string,
     delay: number,
-  ): Promise<keyof SettleCounts> {
+  ): Promise<Outcome> {
     const { link, backend } = this.#bull;
     const [atm, opts] = await link.client.hmget(backend.toKey(id), 'atm', 'opts');
     const { attempts = ATTEMPTS } = JSON.parse(opts ?? '{}') as { attempts?: number };

@@ -1,4 +1,5 @@
 import type { Child } from '../../executors/contract.ts';
+import { IN_QUEUE } from '../../queues/contract.ts';
 import type { PushCounts, Queue } from '../../queues/index.ts';
 import { shareOut } from '../queue/push.ts';
 
@@ -21,7 +22,7 @@ export function childQueue(queues: readonly Queue[]): ChildQueue {
   let finished: Promise<void> = Promise.resolve();
   const finish = async (uuid: string): Promise<void> => {
     const claims = await Promise.all(queues.map((queue) => queue.claims([uuid], undefined)));
-    const at = claims.findIndex(([claim = 0]) => claim > 0);
+    const at = claims.findIndex(([claim = 0]) => claim >= IN_QUEUE);
     await queues[Math.max(0, at)]?.settle([{ uuid, kind: 'done' }]);
   };
   return {
@@ -45,7 +46,7 @@ export function childQueue(queues: readonly Queue[]): ChildQueue {
     async live(uuids) {
       await finished;
       const claims = await Promise.all(queues.map((queue) => queue.claims(uuids, undefined)));
-      return new Set(uuids.filter((_, i) => claims.some((claim) => (claim[i] ?? 0) > 0)));
+      return new Set(uuids.filter((_, i) => claims.some((claim) => (claim[i] ?? 0) >= IN_QUEUE)));
     },
     close: () => finished,
   };

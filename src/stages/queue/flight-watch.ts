@@ -1,4 +1,5 @@
 import { counted } from '../../core/base/format.ts';
+import { Silence } from './silence.ts';
 
 /** Number of uuids that a message names. */
 const NAMED = 5;
@@ -21,7 +22,8 @@ interface Flight {
 
 /**
  * Notices tasks that left the pipe between `pull` and `ack`, for example by a filter that drops records: tasks that were
- * delivered after them came back, and they did not. All times are in milliseconds, by one clock.
+ * delivered after them came back, and they did not. A task that was missing before is also missing if the pipe is idle:
+ * it may be the last one, with no later task behind it. All times are in milliseconds, by one clock.
  */
 export class FlightWatch {
   readonly #options: FlightOptions;
@@ -30,24 +32,33 @@ export class FlightWatch {
   #delivered = 0;
   /** Number of the latest delivery that came back. */
   #latestBack = -1;
-  /** Time of the last delivery or return; undefined once its silence was reported. */
-  #lastSign: number | undefined;
+  /** Time since the last delivery or return. */
+  readonly #silence = new Silence();
+  /** True once this silence was reported. */
+  #isTold = false;
+  /** Uuids that were missing and have not come back since. */
+  readonly #missedBefore = new Set<string>();
 
   constructor(options: FlightOptions) {
     this.#options = options;
   }
 
-  delivered(uuids: Iterable<string>, now: number): void {
+  /** Notes deliveries. A task that is still in flight came back before: nothing delivers a task twice at once. */
+  delivered(uuids: readonly string[], now: number): void {
+    this.returned(
+      uuids.filter((uuid) => this.#out.has(uuid)),
+      now,
+    );
     for (const uuid of uuids) this.#out.set(uuid, { number: this.#delivered++, passedAt: undefined });
-    this.#lastSign = now;
+    this.#noteSign();
   }
 
   returned(uuids: readonly string[], now: number): void {
     if (uuids.length === 0) return;
-    this.#lastSign = now;
+    this.#noteSign();
     for (const uuid of uuids) {
       this.#latestBack = Math.max(this.#latestBack, this.#out.get(uuid)?.number ?? -1);
-      this.#out.delete(uuid);
+      if (this.#out.delete(uuid)) this.#missedBefore.delete(uuid);
     }
     for (const flight of this.#out.values()) {
       if (flight.number > this.#latestBack) break;
@@ -57,20 +68,33 @@ export class FlightWatch {
 
   /** Removes and returns the tasks that are missing for too long. Reports silence. */
   missing(now: number): readonly string[] {
-    this.#noteSilence(now);
+    const silence = this.#silence.look();
+    this.#tellSilence(silence);
+    const { missingAfter } = this.#options;
     const missing: string[] = [];
     for (const [uuid, { passedAt }] of this.#out) {
       if (passedAt === undefined) break;
-      if (now - passedAt >= this.#options.missingAfter) missing.push(uuid);
+      if (now - passedAt >= missingAfter) missing.push(uuid);
     }
-    for (const uuid of missing) this.#out.delete(uuid);
+    if (silence >= missingAfter)
+      for (const uuid of this.#missedBefore)
+        if (this.#out.has(uuid) && !missing.includes(uuid)) missing.push(uuid);
+    for (const uuid of missing) {
+      this.#out.delete(uuid);
+      this.#missedBefore.add(uuid);
+    }
     return missing;
   }
 
-  #noteSilence(now: number): void {
+  #noteSign(): void {
+    this.#silence.end();
+    this.#isTold = false;
+  }
+
+  #tellSilence(silence: number): void {
     const { quiet, info } = this.#options;
-    if (this.#out.size === 0 || this.#lastSign === undefined || now - this.#lastSign < quiet) return;
-    this.#lastSign = undefined;
+    if (this.#out.size === 0 || this.#isTold || silence < quiet) return;
+    this.#isTold = true;
     const words = `${counted(this.#out.size, 'task')} in flight (${namesOf([...this.#out.keys()])})`;
     info?.(
       `no task came back for ${Math.round(quiet / 1000)} s; ${words}: slow, or dropped by a program of the pipe`,

@@ -4,6 +4,7 @@ import { SETTLING } from '../../queues/contract.ts';
 import type { Consumer, Queue } from '../../queues/index.ts';
 import { durationWords } from '../../reports/report-words.ts';
 import { FlightWatch, namesOf } from './flight-watch.ts';
+import { PauseNote } from './pause-note.ts';
 import { Silence } from './silence.ts';
 
 export interface PullOptions {
@@ -20,8 +21,8 @@ export interface PullOptions {
   readonly warn?: ((message: string) => void) | undefined;
   readonly info?: ((message: string) => void) | undefined;
   /**
-   * Time after which a task is given back as failed if tasks that were delivered later came back, and it did not, in
-   * milliseconds. Default one hour.
+   * Time after which a task is given back as failed if tasks that were delivered later came back, and it did not, or if
+   * nothing came back and it was given back so before, in milliseconds. Default one hour.
    */
   readonly missingAfter?: number | undefined;
 }
@@ -60,6 +61,7 @@ export class Pull {
   readonly #queues: readonly Queue[];
   readonly #consumers: readonly Consumer[];
   readonly #flights: FlightWatch;
+  readonly #pauses: PauseNote;
   readonly #options: PullOptions;
   readonly #timers: NodeJS.Timeout[] = [];
   #failure: { error: unknown } | undefined;
@@ -82,6 +84,7 @@ export class Pull {
     this.#options = options;
     const { stopping, lease = LEASE, missingAfter = MISSING_AFTER, info } = options;
     this.#flights = new FlightWatch({ missingAfter, quiet: Math.max(QUIET, lease * 3), info });
+    this.#pauses = new PauseNote(queues, info);
     stopping?.addEventListener('abort', this.stop);
     if (stopping?.aborted) this.stop();
     this.#every(lease / 3, () => this.#renew());
@@ -122,6 +125,7 @@ export class Pull {
       if (tasks.length > 0) {
         ask = Math.min(MOST_ASKED, Math.max(FIRST_ASKED, tasks.length * 2));
         wait = SHORTEST_WAIT;
+        this.#pauses.end();
         this.delivered += tasks.length;
         this.#flights.delivered(
           tasks.map(({ uuid }) => uuid),
@@ -136,6 +140,7 @@ export class Pull {
       if (asked > 0) {
         ask = 1;
         if (untilEmpty && this.out === 0 && (await this.#isEmpty())) return;
+        if (this.out === 0) await this.#pauses.look();
       }
       await this.#pause(wait);
       wait = Math.min(this.out > 0 ? WAIT_WHILE_OUT : LONGEST_WAIT, wait * 2);
@@ -201,7 +206,9 @@ export class Pull {
       if (consumer.out.size === 0) continue;
       const { uuids, isEnd, isBack } = await consumer.returned();
       this.#settled += uuids.length;
-      this.#flights.returned(uuids, performance.now());
+      // A task that is out again was delivered since: its return was noted then.
+      const back = uuids.filter((uuid) => !consumer.out.has(uuid));
+      this.#flights.returned(back, performance.now());
       // After an outage the acknowledging process reconnects at its own time.
       if (uuids.length > 0 || isBack) this.#silence.end();
       // After one acknowledging process has ended, another one may still settle tasks.
@@ -216,7 +223,7 @@ export class Pull {
     if (missing.length === 0) return;
     const { worker, missingAfter = MISSING_AFTER, warn } = this.#options;
     warn?.(
-      `${counted(missing.length, 'task')} did not come back although later ones did, for ${durationWords(missingAfter)}: ${namesOf(missing)}; given back as failed (--missing-after)`,
+      `${counted(missing.length, 'task')} did not come back although later ones did, now or at an earlier delivery, for ${durationWords(missingAfter)}: ${namesOf(missing)}; given back as failed (--missing-after)`,
     );
     const error = { code: 'MISSING', message: 'its record left the pipe between task-queue pull and ack' };
     for (const [i, queue] of this.#queues.entries()) {

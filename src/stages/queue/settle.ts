@@ -1,9 +1,13 @@
 import { parseLines, parseTask, type RecordReject } from '../../core/record/ndjson.ts';
 import { type Failure, runOf, Task } from '../../core/record/task.ts';
 import type { LineOptions } from '../../core/text/lines.ts';
+import { SETTLED } from '../../queues/contract.ts';
 import type { Queue, SettleCounts, SettleOptions, Verdict } from '../../queues/index.ts';
 import { MISFITS } from '../../savers/contract.ts';
 import { nameOf } from '../ledger-filter.ts';
+
+/** Unknown tasks after which no more are kept for the message that names some. */
+const STRANGERS = 10;
 
 /** Line of the input, with the verdict on its task. */
 export interface JudgedLine extends Verdict {
@@ -70,7 +74,8 @@ export async function* settle(
 }
 
 function add(counts: SettleCounts, more: SettleCounts): void {
-  for (const key of Object.keys(more) as (keyof SettleCounts)[]) counts[key] += more[key];
+  for (const key of SETTLED) counts[key] += more[key];
+  if (counts.strangers.length < STRANGERS) counts.strangers.push(...more.strangers);
 }
 
 /**

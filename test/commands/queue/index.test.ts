@@ -174,7 +174,11 @@ describe('pull and ack', () => {
       error: { code: 'BAD', message: 'poison: no' },
     });
     expect((await sh(`task-queue push ${at}`, { input: tasks('poison') })).stderr).toMatch(/0 added, 1 seen/);
-    expect((await sh(`task-queue retry ${at} poison good`)).stderr).toMatch(/1 dead task let in again/);
+    const retry = await sh(`task-queue retry ${at} poison good`);
+    expect([retry.code, retry.stderr]).toEqual([
+      1,
+      'task-queue: 1 task let in again\ntask-queue: not dead: good\n',
+    ]);
     expect(await sizeOf(at)).toMatchObject({ waiting: 1, dead: 0 });
     await sh(run, { cwd });
     expect(uuidsOf(readFileSync(join(cwd, 'log'), 'utf8')).filter((uuid) => uuid === 'poison')).toHaveLength(
@@ -229,9 +233,12 @@ describe('pull and ack', () => {
     const last = await sh(`task-queue pull ${at} --lease 500ms --until-empty`);
     expect([last.stdout, last.code]).toEqual(['', 0]);
     const dead = JSON.parse((await sh(`task-queue dead ${at}`)).stdout);
-    expect(dead.run.error).toEqual({
-      code: 'LEASE',
-      message: 'its worker died or lost its connection 1 time while it had only this task',
+    expect(dead.run).toMatchObject({
+      attempts: 2,
+      error: {
+        code: 'LEASE',
+        message: 'its worker died or lost its connection 1 time while it had only this task',
+      },
     });
   });
 

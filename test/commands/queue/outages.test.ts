@@ -42,7 +42,8 @@ describe('a Redis that answers nothing', () => {
     });
     await once(child.stdout as NodeJS.ReadableStream, 'data');
     redis.freeze(true);
-    while (!/went away/.test(said)) await new Promise((resolve) => setTimeout(resolve, 50));
+    while (!/^task-queue: pull: redis:\S+ went away/.test(said))
+      await new Promise((resolve) => setTimeout(resolve, 50));
     redis.freeze(false);
     while (!/is back/.test(said)) await new Promise((resolve) => setTimeout(resolve, 50));
     child.kill('SIGTERM');
@@ -103,6 +104,17 @@ describe('records that leave the pipe', () => {
     );
     const dead = await sh(`task-queue dead ${at} | jq -c '[.n, .run.error.code]'`);
     expect(dead.stdout).toBe('[3,"MISSING"]\n');
+  }, 60_000);
+
+  test('are given back as failed again when nothing is behind them any more, until they are dead', async () => {
+    const redis = await startRedis();
+    const at = `${redis.url} --name q`;
+    await sh(`task-queue push ${at} --quiet`, { input: numbers(6) });
+    const { code, stderr } = await sh(pipe(at, 'select(.n != 3)', '--missing-after 300ms'));
+    expect(stderr.match(/did not come back .*: t3; given back/g)).toHaveLength(3);
+    expect(code).toBe(0);
+    const dead = await sh(`task-queue dead ${at} | jq -c '[.n, .run.attempts, .run.error.code]'`);
+    expect(dead.stdout).toBe('[3,3,"MISSING"]\n');
   }, 60_000);
 
   test('are reported if all that are in flight are gone', async () => {

@@ -47,6 +47,13 @@ test.each([
   expect(() => parse(option as Option<unknown>, typed)).toThrow(/^--x must .*; got ".*"$/);
 });
 
+test('a duration that is too short is reported with the minimum', () => {
+  const lease = o.duration('', { default: 1000, defaultText: '1s', min: 500 });
+  expect(() => parse(lease as Option<unknown>, '100ms')).toThrow(
+    '--x must be a duration such as 500ms, 30s, 5m or 2h, of 500ms at least and of 24d at most; got "100ms"',
+  );
+});
+
 test('backoff delays grow, are random and stay within their bounds', () => {
   const bounds = { min: 100, max: 1000 };
   for (const [attempt, most] of [

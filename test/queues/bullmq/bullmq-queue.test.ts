@@ -77,7 +77,7 @@ test('a BullMQ queue, and so a dashboard, shows tasks as jobs', () =>
     expect(uuidsOf(await consumer.take(1))).toEqual(['a']);
     await queue.settle([{ uuid: 'a', kind: 'failed' }]);
     expect((await queue.size()).dead).toBe(1);
-    expect(await queue.retry(['a'])).toBe(1);
+    expect(await queue.retryThese(['a', 'b'])).toEqual(['a']);
     expect(uuidsOf(await consumer.take(1))).toEqual(['a']);
     await other.close();
     connection.disconnect();
