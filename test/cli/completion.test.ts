@@ -105,7 +105,7 @@ test('bash completion starts no process', async () => {
   const ask = `. ./script; compopt() { :; }; PATH=
 COMP_WORDS=(task-load --format '') COMP_CWORD=2; _taskpipe task-load '' --format; echo "\${COMPREPLY[@]}"`;
   expect(await sh(ask, { cwd })).toMatchObject({
-    stdout: 'csv tsv ndjson json lines sitemap sqlite\n',
+    stdout: 'csv tsv ndjson json lines sitemap sqlite xlsx parquet postgres\n',
     stderr: '',
   });
 });

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { commands } from '../../src/commands/index.ts';
 import { startPipeline } from '../pipes/pipeline.ts';
 import { serve as serveTasks } from '../serve/service.ts';
+import { needsPostgres, startPostgres } from '../support/postgres.ts';
 import { needsRedis, startRedis } from '../support/redis.ts';
 import { freshFolder, has, sh } from '../support/run.ts';
 import { serve } from '../support/serve.ts';
@@ -55,6 +56,7 @@ test.for(examples.flat())('the example of $name runs: $line', async ({ line }, c
     if (line.includes(program) && !(await has(program))) context.skip(`${program} is not installed`);
   const cwd = folder();
   if (line.includes('redis://')) await needsRedis(context);
+  if (line.includes('postgres://')) await needsPostgres(context);
   if (line.startsWith('task-serve')) return staysUp(line, cwd);
   if (line.includes('tasks.db'))
     await sh('task-load a.csv | task-exec --command true | task-save tasks.db', { cwd });
@@ -65,6 +67,7 @@ test.for(examples.flat())('the example of $name runs: $line', async ({ line }, c
     typed = typed.replaceAll('127.0.0.1:8080', new URL(url).host);
   }
   if (line.includes('redis://')) typed = await withQueue(typed, cwd);
+  if (line.includes('postgres://')) typed = await withTable(typed);
   if (line.includes(' watch ')) return watches(typed, cwd);
   // A pull waits for more tasks unless an option ends it.
   const env = { TASK_UNTIL_EMPTY: 'yes' };
@@ -90,6 +93,13 @@ async function watches(line: string, cwd: string): Promise<void> {
   pipeline.signal('SIGINT');
   await pipeline.end;
   expect(await pipeline.codes).toMatch(/^130( |$)/);
+}
+
+/** Returns the line with the URL of a running PostgreSQL, which has the table `items`. */
+async function withTable(line: string): Promise<string> {
+  const { url, sql } = await startPostgres();
+  sql('create table items (id int, name text); insert into items values (1, $$a$$)');
+  return line.replaceAll('postgres://db.example/shop', url);
 }
 
 /** Returns the line with the URL of a running Redis, which has the queue and the worker that the line names. */

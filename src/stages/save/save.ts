@@ -201,10 +201,11 @@ type OpenOptions = Omit<SaveOptions, 'fields'> & { readonly fields: readonly Fie
 async function openDestination(out: string, options: OpenOptions): Promise<Destination> {
   const format = options.format ?? (out === '-' ? 'ndjson' : saveFormatOf(out));
   if (format === undefined) {
-    const endings = Object.values(savers).flatMap((saver) => saver.endings);
+    const files = saveFormats.filter((name) => savers[name].endings.length > 0);
+    const endings = files.flatMap((name) => savers[name].endings);
     throw new TaskpipeError(
       'USAGE',
-      `${out} must end in one of ${endings.join(', ')}; or say --format ${saveFormats.join('|')}`,
+      `${out} must end in one of ${endings.join(', ')}; or say --format ${files.join('|')}`,
     );
   }
   if (isPostgres(out) && format !== 'postgres')
