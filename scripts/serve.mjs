@@ -7,7 +7,7 @@
 //
 //   /count          the number of other requests
 //   /token          a token of OAuth 2 that lives for two seconds
-//   /list/1 to 5    lists of three items with a link to the `next` list
+//   /list/1 to 5    lists of three items with a link to the `next` list, also as a header; /lists/NAME is the first
 //   /page/1 to 9    a site of HTML pages, all reachable from the first; with --pages N, of N pages and nothing else
 //
 // With --fail-every N, a url whose trailing number is divisible by N answers 500.
@@ -82,9 +82,10 @@ function answer(request, response) {
     answerPage(url, response);
     return;
   }
-  const list = Number(/^\/list\/([1-5])$/.exec(url)?.[1]);
+  const list = url.startsWith('/lists/') ? 1 : Number(/^\/list\/([1-5])$/.exec(url)?.[1]);
   if (list) {
-    response.writeHead(200, { 'content-type': 'application/json' });
+    const link = list < LISTS ? { link: `</list/${list + 1}>; rel="next"` } : {};
+    response.writeHead(200, { 'content-type': 'application/json', ...link });
     response.end(listOf(list));
     return;
   }

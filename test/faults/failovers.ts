@@ -45,11 +45,16 @@ async function inGroup(program: Program, count: number, report: Notes): Promise<
   await withFleet(
     { program, notes: report, url, port: () => now.primary.port, lease: LEASE },
     async (fleet) => {
-      /** Waits for the pair. What is in flight is delivered again also if Sentinel has changed them by itself. */
+      let epoch = await epochOf(sentinel);
+      /**
+       * Waits for the pair, and allows for what its failovers deliver again: Sentinel makes some by itself. One may outlast a
+       * lease, so what is in flight may be delivered again when the primary dies, and when the new one answers.
+       */
       const settle = async (): Promise<void> => {
-        const { primary } = now;
         now = await settled(sentinel, now);
-        if (now.primary !== primary) fleet.allow(machines.length);
+        const before = epoch;
+        epoch = await epochOf(sentinel);
+        fleet.allow(2 * machines.length * (epoch - before));
       };
       await fleet.feed();
       const machines = MACHINES.map((name) => fleet.start(name));
@@ -57,7 +62,6 @@ async function inGroup(program: Program, count: number, report: Notes): Promise<
         const working = await Promise.all(machines.map((machine) => fleet.works(machine)));
         if (working.includes(false)) break;
         await settle();
-        fleet.allow(machines.length);
         now = await failOver(sentinel, now);
         report.count('failed over');
         await settle();
@@ -98,6 +102,11 @@ async function settled(sentinel: number, { primary, replica }: Pair): Promise<Pa
     );
   }, PATIENCE);
   return pair;
+}
+
+/** Returns the number of failovers that a sentinel has made. */
+async function epochOf(sentinel: number): Promise<number> {
+  return Number(/^config-epoch\n(\d+)$/m.exec(await ask(sentinel, 'sentinel master main'))?.[1]);
 }
 
 /** Returns the port of the server that a sentinel has made the primary. */

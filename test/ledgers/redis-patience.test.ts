@@ -96,7 +96,9 @@ describe('task-done --patience', { timeout: 120_000 }, () => {
     await once(count.stderr as NodeJS.ReadableStream, 'data');
     count.kill('SIGTERM');
     const began = Date.now();
-    expect((await end).signal ?? (await end).code).toBe('SIGTERM');
+    // It ends by the signal, or within a second before that, with the error of the server that it cannot reach.
+    const { signal, code } = await end;
+    expect(['SIGTERM', 74]).toContain(signal ?? code);
     expect(Date.now() - began).toBeLessThan(LONG);
     redis.freeze(false);
   });
