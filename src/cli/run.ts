@@ -61,10 +61,13 @@ export async function run(options: RunOptions): Promise<number> {
   const isQuiet = values.quiet === true;
   const warn = (message: string): void => void process.stderr.write(`${name}: ${escapeControls(message)}\n`);
   let hasBegun = false;
-  const stop = listenForSignals(() => {
-    if (!hasBegun && !isQuiet) warn('stopped before it read a task');
-    return !hasBegun;
-  });
+  /** Called after a signal. Returns whether no work has begun, and says so. An error is then the end of a wait. */
+  const stopsBeforeWork = (): boolean => {
+    if (hasBegun) return false;
+    if (!isQuiet) warn('stopped before it read a task');
+    return true;
+  };
+  const stop = listenForSignals(stopsBeforeWork);
   const ended = new AbortController();
   const emits = command.isFilter?.(values as never, operands) ?? true;
   if (emits) assertOutputIsOpen();
@@ -105,8 +108,9 @@ export async function run(options: RunOptions): Promise<number> {
     if (code === undefined) return 0;
     return escapes !== undefined && escapes.count > 0 ? DEFECT : (codeOf(stop) ?? code);
   } catch (error) {
-    const code = error instanceof TaskpipeError && error.code === 'PIPE' ? codeOf(stop) : undefined;
-    if (code === undefined) throw error;
+    const code = codeOf(stop);
+    const isEndOfWait = error instanceof TaskpipeError && error.code === 'PIPE'; // the reader left
+    if (code === undefined || !(isEndOfWait || stopsBeforeWork())) throw error;
     return code;
   } finally {
     shown.end();

@@ -136,7 +136,7 @@ describe('a timeout', { timeout: 60_000 }, () => {
       attempts: 1,
       error: { code: 'TIMEOUT' },
     });
-    expect((await until(of(url, next), isFinal)).body.data.status).toBe('SUCCESS');
+    expect((await until(of(url, next), isFinal)).body.data).toMatchObject({ status: 'SUCCESS', result: 2 });
   });
 });
 

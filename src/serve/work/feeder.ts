@@ -61,6 +61,8 @@ export class Feeder {
   #isReplacing = false;
   /** Sequence number of the last task that the stage got. */
   #cursor = 0;
+  /** Set by `#rewind`: what was read before says nothing about the place. */
+  #hasRewound = false;
   /** Set by `poke`: the queue must be read again. */
   #hasNews = false;
   #wake: (() => void) | undefined;
@@ -126,7 +128,7 @@ export class Feeder {
 
   /** Notes the start of a task that blocks the stage before that could report it: tasks start in their order. */
   #findBlocker(since: number): void {
-    if (this.running.size > 0 || this.#abandoned.size > 0) return;
+    if (this.#isReplacing || this.running.size > 0 || this.#abandoned.size > 0) return;
     const [uuid] = this.#given;
     if (uuid !== undefined) this.#began(uuid, 1, since);
   }
@@ -223,7 +225,13 @@ export class Feeder {
     this.#abandoned.clear();
     this.#control = undefined;
     this.#isReplacing = false;
+    this.#rewind();
+  }
+
+  /** Reads the queue from its begin again, also if it is being read now. */
+  #rewind(): void {
     this.#cursor = 0;
+    this.#hasRewound = true;
   }
 
   readonly #hooks: StageHooks = {
@@ -264,7 +272,7 @@ export class Feeder {
       else this.#last ??= new Set(this.#given);
       this.#given.delete(uuid);
       this.running.delete(uuid);
-      if (this.#abandoned.delete(uuid)) this.#cursor = 0; // it may have been submitted again meanwhile
+      if (this.#abandoned.delete(uuid)) this.#rewind(); // it may have been submitted again meanwhile
     }
     this.poke();
   }
@@ -294,8 +302,9 @@ export class Feeder {
   async *#tasks(generation: number): AsyncGenerator<readonly Task[]> {
     while (!this.#isStopping && generation === this.#generation) {
       this.#hasNews = false;
+      this.#hasRewound = false;
       const waiting = await patiently(this.#options, () => this.#next());
-      if (generation !== this.#generation) return;
+      if (generation !== this.#generation) return; // what was read is for the next stage
       if (waiting.length === 0) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
@@ -303,6 +312,7 @@ export class Feeder {
         });
         continue;
       }
+      if (!this.#hasRewound) this.#cursor = waiting.at(-1)?.seq ?? this.#cursor;
       const tasks = waiting.filter(({ uuid }) => !this.#given.has(uuid));
       if (!this.#options.isAdopting) for (const { uuid } of tasks) this.#give(uuid);
       yield tasks.map(({ uuid, line }) => new Task(uuid, line));
@@ -324,9 +334,7 @@ export class Feeder {
     }
     const room = this.#options.window - this.#given.size;
     if (room <= 0) return [];
-    const waiting = await queries.waiting(this.#cursor, Math.min(room, BATCH));
-    this.#cursor = waiting.at(-1)?.seq ?? this.#cursor;
-    return waiting;
+    return queries.waiting(this.#cursor, Math.min(room, BATCH));
   }
 
   #give(uuid: string): void {
