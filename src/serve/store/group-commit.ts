@@ -20,7 +20,7 @@ export class GroupCommit {
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
 
-  /** @param check called before each transaction; throws if what is written would be lost */
+  /** @param check called before and after each transaction; throws if what is written would be lost */
   constructor(database: Database, onRollback: () => void, check: () => void) {
     this.#database = database;
     this.#onRollback = onRollback;
@@ -69,6 +69,7 @@ export class GroupCommit {
           for (const { change } of group) values.push(await change());
           return values;
         });
+        this.#check(); // before anything is acknowledged
         for (const [i, { resolve }] of group.entries()) resolve(results[i]);
       } catch (error) {
         this.#onRollback();

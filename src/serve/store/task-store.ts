@@ -81,7 +81,7 @@ export class Store {
    * @param rules tell when an ended task is run again
    */
   async submit(tasks: readonly Task[], rules: RerunRules): Promise<readonly Submitted[]> {
-    const all = await this.#group.commit(async () => {
+    return this.#group.commit(async () => {
       const now = timestamp(Date.now());
       const insert = await this.#prepared(
         `insert into submissions (uuid, line, state, submitted) values (?, ?, 'PENDING', ?) on conflict (uuid) do nothing`,
@@ -95,8 +95,6 @@ export class Store {
       }
       return submitted;
     });
-    this.#file.check(); // before anything is acknowledged
-    return all;
   }
 
   /**
