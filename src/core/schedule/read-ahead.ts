@@ -35,10 +35,10 @@ export class ReadAhead {
   }
 
   get hasRoom(): boolean {
-    const { window, jobs, held } = this.#options;
-    const { count, size } = held ?? NONE_HELD;
+    const { window, held = NONE_HELD } = this.#options;
+    const { count, size } = held;
     const waiting = this.count + count;
-    return waiting < window && (this.#size + size < WINDOW_SIZE || waiting < jobs);
+    return waiting < window && (this.#size + size < WINDOW_SIZE || waiting < this.#options.jobs);
   }
 
   /** Resolves at the next call of `wake()`. */

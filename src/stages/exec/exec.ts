@@ -156,6 +156,7 @@ class ExecStage {
       ended: (job, outcome) => {
         if (this.#running.delete(job)) this.#conclude(job, outcome);
       },
+      together: (settle) => this.#account.together(settle),
       dropped: (job) => {
         this.#running.delete(job);
         job.attempts--;
