@@ -50,11 +50,13 @@ export class ReadAhead {
 
   /** Has the reader look again. */
   wake(): void {
-    this.#wake?.();
+    const wake = this.#wake;
+    this.#wake = undefined; // `release` then has nothing to look for until the reader waits again
+    wake?.();
   }
 
   /** Wakes the reader if there is room again. */
   release(): void {
-    if (this.#wake !== undefined && this.hasRoom) this.#wake();
+    if (this.#wake !== undefined && this.hasRoom) this.wake();
   }
 }

@@ -60,6 +60,8 @@ export class Batcher {
   /** Number and characters of the tasks in open batches. */
   #gathered = 0;
   #length = 0;
+  /** Capacity when the stage last looked for tasks to start. */
+  latestCapacity = 0;
   readonly #wait: number;
   readonly #mostBytes: number;
   readonly #isKeyed: boolean;
@@ -84,6 +86,11 @@ export class Batcher {
   /** Number of tasks that may be under way, gathered ones included. */
   get capacity(): number {
     return this.#options.batch * this.#slots + (this.#isKeyed ? MOST_GATHERED : 0);
+  }
+
+  /** Sets `latestCapacity`, which is read several times for each task. */
+  lookAtCapacity(): void {
+    this.latestCapacity = this.capacity;
   }
 
   /** True if enough batches wait for a call. */
