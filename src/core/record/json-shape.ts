@@ -54,6 +54,10 @@ export class Shape {
   readonly #members: readonly Member[];
   readonly #names: ReadonlySet<string>;
   readonly #expression: RegExp;
+  /** The same, with the uuid as its only group: values that nothing reads are not kept. */
+  readonly #scanner: RegExp;
+  /** True once something has read the values of a record: it will probably read those of the next ones, too. */
+  isRead = false;
 
   private constructor({ source, leaves, objects }: Draft, members: readonly Member[]) {
     this.leaves = leaves;
@@ -65,6 +69,7 @@ export class Shape {
     this.state = at(['run', 'state']);
     this.source = source;
     this.#expression = new RegExp(`^${source}$`);
+    this.#scanner = new RegExp(`^${withOneGroup(source, this.uuid)}$`);
   }
 
   /**
@@ -88,6 +93,13 @@ export class Shape {
       if (first >= 0) values[i] = unescaped(text, first);
     }
     return values;
+  }
+
+  /** Returns the uuid of a line, or undefined if it has another shape. */
+  scan(line: string): string | undefined {
+    const uuid = this.#scanner.exec(line)?.[1];
+    const first = uuid?.indexOf('\\') ?? -1;
+    return first < 0 ? uuid : unescaped(uuid as string, first);
   }
 
   /** Returns whether records of this shape have a top-level attribute. */
@@ -146,6 +158,12 @@ function addValue(draft: Draft, raw: string, path: string, key: string): Member 
 /** Escapes text for a regular expression. */
 function literal(text: string): string {
   return text.replace(/\W/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** Returns the source of an expression with one of its groups, from 1, in place of all. Other parts have no such groups. */
+function withOneGroup(source: string, kept: number): string {
+  let group = 0;
+  return source.replace(/\((?!\?)/g, () => (++group === kept ? '(' : '(?:'));
 }
 
 /** Returns the index of the string at a path in the values, or 0. */

@@ -1,6 +1,5 @@
 import { jsonFault } from '../base/errors.ts';
 import { type BadInput, type LineOptions, readLines } from '../text/lines.ts';
-import type { Shape } from './json-shape.ts';
 import { opensDeeper } from './json-text.ts';
 import { Shapes } from './shape-cache.ts';
 import { type Fields, Task, uuidFault } from './task.ts';
@@ -66,11 +65,9 @@ export function readJsonRecords(
 export function readTasks(chunks: AsyncIterable<Buffer>, options: LineOptions): AsyncGenerator<Task[]> {
   const shapes = new Shapes();
   return parseLines(chunks, options, (line) => {
-    const values = shapes.match(line);
-    const shape = shapes.shape as Shape;
-    const uuid = values?.[shape.uuid];
+    const uuid = shapes.match(line);
     if (uuid !== undefined && uuidFault(uuid) === undefined)
-      return new Task(uuid, line, undefined, shape, values);
+      return new Task(uuid, line, undefined, shapes.shape, shapes.values);
     const task = parseTask(line);
     if (task instanceof Task) shapes.missed(line);
     return task;

@@ -13,23 +13,27 @@ const LONG = 64 * 1024;
 export class Shapes {
   /** Shape of the last match; a field instead of a result object, which would be allocated for each line. */
   shape: Shape | undefined;
+  /** Values of the last match; undefined if they are not read until something needs them. */
+  values: LeafValues | undefined;
   /** Known shapes, the last match first. */
   readonly #known: Shape[] = [];
   #tried = 0;
   #matches = 0;
   #misses = 0;
 
-  /** Returns the values of a line and sets `shape`; returns undefined if no known shape matches. */
-  match(line: string): LeafValues | undefined {
+  /** Returns the uuid of a line, and sets `shape` and `values`; returns undefined if no known shape matches. */
+  match(line: string): string | undefined {
     if (line.length > LONG) return undefined;
     for (let i = 0; i < this.#known.length; i++) {
       const shape = this.#known[i] as Shape;
-      const values = shape.match(line);
-      if (values === undefined) continue;
+      const values = shape.isRead ? shape.match(line) : undefined;
+      const uuid = shape.isRead ? values?.[shape.uuid] : shape.scan(line);
+      if (uuid === undefined) continue;
       this.#matches++;
       this.shape = shape;
+      this.values = values;
       if (i > 0) this.#putFirst(shape);
-      return values;
+      return uuid;
     }
     return undefined;
   }

@@ -38,18 +38,29 @@ export class Task {
   readonly uuid: string;
   /** Record as JSON text on one line, from `{` to `}`, without a newline. */
   readonly line: string;
-  /** Shape by which the line was read, if it was; its values are then in `values`. */
+  /** Shape by which the line was read, if it was. */
   readonly shape: Shape | undefined;
-  readonly values: LeafValues | undefined;
+  #values: LeafValues | undefined;
   #fields: Fields | undefined;
 
-  /** @param fields the record, if it is parsed already */
+  /**
+   * @param fields the record, if it is parsed already
+   * @param values values of its shape, if they were read with the line
+   */
   constructor(uuid: string, line: string, fields?: Fields, shape?: Shape, values?: LeafValues) {
     this.uuid = uuid;
     this.line = line;
     this.shape = shape;
-    this.values = values;
+    this.#values = values;
     this.#fields = fields;
+  }
+
+  /** Values of the record, if it has a shape. They are read at the first access: much work never looks at them. */
+  get values(): LeafValues | undefined {
+    if (this.#values !== undefined || this.shape === undefined) return this.#values;
+    this.shape.isRead = true;
+    this.#values = this.shape.match(this.line);
+    return this.#values;
   }
 
   /** Attributes of the record, which is parsed at the first access. */
@@ -103,9 +114,9 @@ export function runOf(fields: Fields): Run | undefined {
 
 /** Returns the `run.state` of a task; undefined if it has no valid `run`. */
 export function stateOf(task: Task): string | undefined {
-  const { shape, values } = task;
+  const { shape } = task;
   if (shape === undefined) return runOf(task.fields)?.state;
-  return shape.state === 0 ? undefined : values?.[shape.state];
+  return shape.state === 0 ? undefined : task.values?.[shape.state];
 }
 
 /** Returns whether an arriving task must not be run: it has failed or was reverted before. */
@@ -143,7 +154,7 @@ let lastTail = '';
  * Returns the end of a record, from its `run`. It is cached: of quick tasks, hundreds in a row have the same.
  */
 function runTail(run: Run): string {
-  if (lastRun === undefined || !isSame(run, lastRun)) {
+  if (run !== lastRun && (lastRun === undefined || !isSame(run, lastRun))) {
     lastRun = run;
     lastTail = `,"run":${JSON.stringify(run)}}`;
   }

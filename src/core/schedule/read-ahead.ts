@@ -35,10 +35,10 @@ export class ReadAhead {
   }
 
   get hasRoom(): boolean {
-    const { window, jobs, held } = this.#options;
-    const { count, size } = held ?? NONE_HELD;
+    const { window, held = NONE_HELD } = this.#options;
+    const { count, size } = held;
     const waiting = this.count + count;
-    return waiting < window && (this.#size + size < WINDOW_SIZE || waiting < jobs);
+    return waiting < window && (this.#size + size < WINDOW_SIZE || waiting < this.#options.jobs);
   }
 
   /** Resolves at the next call of `wake()`. */
@@ -50,11 +50,13 @@ export class ReadAhead {
 
   /** Has the reader look again. */
   wake(): void {
-    this.#wake?.();
+    const wake = this.#wake;
+    this.#wake = undefined; // `release` then has nothing to look for until the reader waits again
+    wake?.();
   }
 
   /** Wakes the reader if there is room again. */
   release(): void {
-    if (this.#wake !== undefined && this.hasRoom) this.#wake();
+    if (this.#wake !== undefined && this.hasRoom) this.wake();
   }
 }

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import type { Task } from '../../core/record/task.ts';
 import type { Attempt, Child } from '../contract.ts';
 import type { Fetch } from '../http/fetch.ts';
 import { type AddOptions, childOf, type TaskId } from './added-tasks.ts';
@@ -43,8 +44,10 @@ export class Context implements ModuleContext {
   readonly attempt: number;
   /** Uuid of its task, or the name of its batch. */
   readonly uuid: string;
-  /** Uuids of the tasks of a call for several; undefined if it is for one. */
-  readonly #batch: ReadonlySet<string> | undefined;
+  /** Tasks of a call for several; undefined if it is for one. */
+  readonly #batch: readonly Task[] | undefined;
+  /** Their uuids, once tasks are added. */
+  #uuids: ReadonlySet<string> | undefined;
   readonly #stage: Attempt['stage'];
   readonly #aborting: AbortSignal;
   readonly #cancelled: AbortSignal | undefined;
@@ -55,7 +58,7 @@ export class Context implements ModuleContext {
   #children: Map<string, Child[]> | undefined;
   #isOver = false;
 
-  constructor(uuid: string, attempt: Attempt, services: Services, batch?: ReadonlySet<string>) {
+  constructor(uuid: string, attempt: Attempt, services: Services, batch?: readonly Task[]) {
     this.attempt = attempt.number;
     this.uuid = uuid;
     this.#batch = batch;
@@ -110,7 +113,8 @@ export class Context implements ModuleContext {
 
   #parentOf({ parent }: AddOptions): string {
     if (this.#batch === undefined) return this.uuid;
-    if (parent !== undefined && this.#batch.has(parent)) return parent;
+    this.#uuids ??= new Set(this.#batch.map(({ uuid }) => uuid));
+    if (parent !== undefined && this.#uuids.has(parent)) return parent;
     throw new TypeError(
       parent === undefined
         ? 'ctx.add needs the task that adds this one, because the call is for a batch: ctx.add(task, { parent: uuid })'

@@ -56,8 +56,7 @@ export function moduleWork(handlers: Handlers, services: Services, timeout: numb
     attemptAll(tasks, attempt) {
       const all = tasks.map((task) => task.copy());
       const handler = handlers.of(all[0] as Fields) as unknown as BatchHandler; // a failure is known from `batchKey`
-      const uuids = new Set(tasks.map(({ uuid }) => uuid));
-      const context = new Context(batchName(tasks), attempt, services, uuids);
+      const context = new Context(batchName(tasks), attempt, services, tasks);
       const reads = { succeeded: batchReader(tasks), failed: failedAll, late: lateAll };
       try {
         const value = itemsOf(handler(all, context));

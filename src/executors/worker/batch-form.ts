@@ -7,6 +7,9 @@ import type { RetryOn } from '../program/retry-on.ts';
 import type { Assignment, BatchAnswer, BatchForm } from './assignment.ts';
 import { outcomeOf } from './worker-answer.ts';
 
+/** Outcome of a record that is repeated. */
+const REPEATED: Outcome = {};
+
 let batches = 0;
 
 /** Returns tasks as one, whose line is what a worker reads. Its uuid is that of no record. */
@@ -87,7 +90,7 @@ export function outcomesOf(
   const byUuid = new Map<string, Outcome>();
   const placed = items.map((item, i): Outcome | undefined => {
     const task = isOrdered ? tasks[i] : undefined;
-    if (item === task?.line) return {};
+    if (item === task?.line) return REPEATED;
     const made = parseRecord(item);
     if (made === undefined || 'code' in made)
       return { error: invalid(who, made?.message ?? 'it is not an object') };
@@ -100,7 +103,10 @@ export function outcomesOf(
     return undefined;
   });
   const lacking = { error: { code: 'ANSWER', message: `${who} answered a batch without this task of it` } };
-  return tasks.map(({ uuid }, i) => byUuid.get(uuid) ?? (isOrdered ? placed[i] : undefined) ?? lacking);
+  return tasks.map(
+    ({ uuid }, i) =>
+      (byUuid.size > 0 ? byUuid.get(uuid) : undefined) ?? (isOrdered ? placed[i] : undefined) ?? lacking,
+  );
 }
 
 function invalid(who: string, why: string): Failure {

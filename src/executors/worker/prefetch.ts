@@ -7,6 +7,9 @@ const MOST = 256;
 /** Most tasks of batches in one worker. More would outlive the young generation of the heap. */
 const MOST_OF_BATCHES = 1024;
 
+/** Characters of batches in one worker. More do not fit into its pipe, and Node copies what waits before it: tasks cost a fifth more. */
+const PIPE = 64 * 1024;
+
 /** Weight of the latest pace. */
 const LATEST = 0.3;
 
@@ -17,7 +20,8 @@ const LATEST = 0.3;
  */
 export class Prefetch {
   readonly #fixed: number | undefined;
-  readonly #most: number;
+  readonly #batch: number | undefined;
+  #most: number;
   #size = 1;
   /** Milliseconds per task. */
   #pace: number | undefined;
@@ -28,7 +32,15 @@ export class Prefetch {
    */
   constructor(fixed: number | undefined, batch?: number) {
     this.#fixed = fixed;
-    this.#most = batch === undefined ? MOST : Math.max(2, Math.min(MOST, Math.ceil(MOST_OF_BATCHES / batch)));
+    this.#batch = batch;
+    this.#most = MOST;
+  }
+
+  /** Adapts to the length of a task or batch that is sent. */
+  sent(length: number): void {
+    if (this.#batch === undefined) return;
+    const fitting = Math.min(Math.ceil(MOST_OF_BATCHES / this.#batch), Math.floor(PIPE / length));
+    this.#most = Math.max(2, Math.min(MOST, fitting));
   }
 
   get size(): number {

@@ -79,7 +79,9 @@ export class WorkerPool {
 
   /** Number of tasks that they can have together. */
   get capacity(): number {
-    return this.#places.reduce((sum, { worker }) => sum + (worker?.size ?? 1), 0);
+    let sum = 0; // a loop, because this is read for each task
+    for (const { worker } of this.#places) sum += worker?.size ?? 1;
+    return sum;
   }
 
   do(assignment: Assignment): void {

@@ -96,6 +96,7 @@ export class WorkerProcess {
     this.#assignments.set(assignment.task.uuid, assignment);
     if (this.#unsent === '') queueMicrotask(() => this.#flush()); // tasks of the same turn join it
     this.#unsent += `${assignment.task.line}\n`;
+    this.#prefetch.sent(assignment.task.line.length);
   }
 
   /** Closes its input: there are no more tasks. */

@@ -28,11 +28,23 @@ export class Account {
   readonly #tally = new Tally();
   #over: (Pick<Report, 'outcome'> & { readonly at: number }) | undefined;
   readonly #transitions: Transitions;
+  /** Time of outcomes that came together; undefined while each has its own. */
+  #now: number | undefined;
 
   constructor(options: ExecOptions, as: string) {
     this.#options = options;
     this.#as = as;
     this.#transitions = new Transitions(options.notify, options.revert === true);
+  }
+
+  /** Runs a function that records outcomes which came together, at one time: the clock is read once for all of them. */
+  together(record: () => void): void {
+    this.#now = steadyNow();
+    try {
+      record();
+    } finally {
+      this.#now = undefined;
+    }
   }
 
   /** Records the start of an attempt. */
@@ -56,7 +68,7 @@ export class Account {
    * `RESULT_TOO_LONG`.
    */
   settled(job: Job, outcome: Outcome): Task {
-    const now = steadyNow();
+    const now = this.#now ?? steadyNow();
     let settled = outcome;
     let task = this.#fits(outcome) ? this.#recordOf(job, settled, now) : undefined;
     if (task === undefined || isOver(task.line, this.#maxLine)) {

@@ -156,6 +156,7 @@ class ExecStage {
       ended: (job, outcome) => {
         if (this.#running.delete(job)) this.#conclude(job, outcome);
       },
+      together: (settle) => this.#account.together(settle),
       dropped: (job) => {
         this.#running.delete(job);
         job.attempts--;
@@ -255,7 +256,7 @@ class ExecStage {
     return new Scheduler(tasks, {
       ...{ laneOf, ...rates, isAdaptive: this.#options.adaptive },
       get jobs() {
-        return batcher?.capacity ?? executor.capacity ?? jobs;
+        return batcher?.latestCapacity ?? executor.capacity ?? jobs;
       },
       window: laneOf === undefined || order !== undefined ? few : WINDOW,
       held: order,
@@ -268,6 +269,7 @@ class ExecStage {
   #startJobs(): void {
     const scheduler = this.#scheduler as Scheduler;
     const batcher = this.#batcher;
+    batcher?.lookAtCapacity();
     while (!this.#outlet.isFull && !this.#isHeldUp && !batcher?.isFull && this.#hasRoom()) {
       const job = scheduler.take();
       if (job === undefined) break;

@@ -48,6 +48,20 @@ export function isToRevert({ fields }: Task, as: string): boolean {
   return isFailed && (Object.hasOwn(fields, as) || (run.as === as && run.state === 'FAILURE'));
 }
 
+let lastRun: Run | undefined;
+let lastEnd = Number.NaN;
+
+/** Returns whether the latest run is also that of another task that ended in the same millisecond, as those of a batch do. */
+function isSame(
+  run: Run | undefined,
+  state: Run['state'],
+  as: string,
+  attempts: number,
+  ms: number,
+): run is Run {
+  return run?.state === state && run.as === as && run.attempts === attempts && run.ms === ms;
+}
+
 function runFor(
   { attempts, began }: Job,
   as: string,
@@ -56,6 +70,10 @@ function runFor(
   now: number,
 ): Run {
   const ms = attempts === 0 ? 0 : now - began;
+  if (error === undefined && now === lastEnd && isSame(lastRun, state, as, attempts, ms)) return lastRun;
   const run = { state, as, attempts, at: timestamp(Date.now() - ms), ms };
-  return error === undefined ? run : { ...run, error };
+  if (error !== undefined) return { ...run, error };
+  lastRun = run;
+  lastEnd = now;
+  return run;
 }

@@ -98,7 +98,9 @@ test('each record equals the result of JSON.parse, whatever came before it', asy
 test('a shape matches only valid JSON, with the values of JSON.parse', () => {
   fc.assert(
     fc.property(spoilt, ([good, line]) => {
-      const values = Shape.of(good)?.match(line);
+      const shape = Shape.of(good);
+      const values = shape?.match(line);
+      expect(shape?.scan(line)).toBe(values?.[shape?.uuid ?? 0]);
       if (values === undefined) return;
       expect(Shape.of(good)?.fields(values)).toEqual(JSON.parse(line));
       expect(parseTask(line)).not.toMatchObject({ code: 'JSON' });

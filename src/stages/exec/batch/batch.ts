@@ -1,4 +1,8 @@
+import type { Task } from '../../../core/record/task.ts';
 import type { Job, Lane } from '../../../core/schedule/lanes/lane.ts';
+
+/** Most bytes of a character, as JavaScript counts characters. */
+const WIDEST = 3;
 
 /** Tasks of one call. */
 export class Batch {
@@ -7,8 +11,11 @@ export class Batch {
   /** Time at which it waits no longer, by `performance.now()`. */
   readonly due: number;
   readonly jobs: Job[] = [];
-  /** Bytes of its records. */
-  bytes = 0;
+  /** Bytes of its records; as long as they were not counted, their characters times `WIDEST`. */
+  #bytes = 0;
+  #isCounted = false;
+  /** Characters of its records. */
+  length = 0;
   #giveUp: AbortController | undefined;
   /** Number of its tasks that are not cancelled. */
   #wanted = 0;
@@ -24,9 +31,33 @@ export class Batch {
     return this.#giveUp?.signal;
   }
 
-  add(job: Job, bytes: number, cancelled: AbortSignal | undefined): void {
+  /** Returns whether its records have at most this many bytes, together with a further one. */
+  fits({ line }: Task, most: number): boolean {
+    if (!this.#isCounted && this.#bytes + line.length * WIDEST <= most) return true;
+    this.#count();
+    return this.#bytes + Buffer.byteLength(line) <= most;
+  }
+
+  /** Returns whether its records have at least this many bytes. */
+  reaches(bytes: number): boolean {
+    if (this.#bytes < bytes) return false;
+    this.#count();
+    return this.#bytes >= bytes;
+  }
+
+  /** Counts the bytes. Most batches are far from their limit, and counting would take longer than the rest of `add`. */
+  #count(): void {
+    if (this.#isCounted) return;
+    this.#isCounted = true;
+    this.#bytes = 0;
+    for (const { task } of this.jobs) this.#bytes += Buffer.byteLength(task.line);
+  }
+
+  add(job: Job, cancelled: AbortSignal | undefined): void {
+    const { line } = job.task;
     this.jobs.push(job);
-    this.bytes += bytes;
+    this.length += line.length;
+    this.#bytes += this.#isCounted ? Buffer.byteLength(line) : line.length * WIDEST;
     if (cancelled === undefined) return;
     this.#wanted++;
     const controller = this.#giveUp ?? new AbortController();

@@ -12,8 +12,8 @@ import { conclude, type Halving, isHalved, type SplitMode, settleAll } from './h
 /** Most tasks that are gathered for batches of different keys. */
 const MOST_GATHERED = 10_000;
 
-/** Most bytes of records that are gathered. */
-const MOST_BYTES = 16 * 1024 * 1024;
+/** Most characters of records that are gathered. */
+const MOST_LENGTH = 16 * 1024 * 1024;
 
 /** Settings of batches. */
 export interface BatchSettings extends CallRates {
@@ -35,6 +35,8 @@ export interface BatcherHooks {
   readonly attempt: Omit<Attempt, 'number' | 'cancelled'>;
   /** Takes the outcome of a task. */
   ended(job: Job, outcome: Outcome): void;
+  /** Runs a function that passes on the outcomes of a call, all of one time. */
+  together(settle: () => void): void;
   /** Takes a task back that is not called. */
   dropped(job: Job): void;
   /** Called after a call that took time, when others may start. */
@@ -55,9 +57,11 @@ export class Batcher {
   /** Batches that wait for a call, in order. */
   #ready: Batch[] = [];
   #running = 0;
-  /** Number and bytes of the tasks in open batches. */
+  /** Number and characters of the tasks in open batches. */
   #gathered = 0;
-  #bytes = 0;
+  #length = 0;
+  /** Capacity when the stage last looked for tasks to start. */
+  latestCapacity = 0;
   readonly #wait: number;
   readonly #mostBytes: number;
   readonly #isKeyed: boolean;
@@ -84,9 +88,19 @@ export class Batcher {
     return this.#options.batch * this.#slots + (this.#isKeyed ? MOST_GATHERED : 0);
   }
 
+  /** Sets `latestCapacity`, which is read several times for each task. */
+  lookAtCapacity(): void {
+    this.latestCapacity = this.capacity;
+  }
+
   /** True if enough batches wait for a call. */
   get isFull(): boolean {
-    return this.#ready.length >= this.#slots;
+    return this.#ready.length > 0 && this.#ready.length >= this.#slots;
+  }
+
+  /** True if so much is gathered that the oldest batch no longer waits. A single batch has its own limits. */
+  get #hasMany(): boolean {
+    return this.#gathered >= this.capacity || this.#length >= MOST_LENGTH;
   }
 
   get #slots(): number {
@@ -101,19 +115,18 @@ export class Batcher {
       this.#hooks.ended(job, { error: key });
       return;
     }
-    const size = Buffer.byteLength(task.line);
     let batch = this.#open.get(key);
-    if (batch !== undefined && batch.bytes + size > this.#mostBytes) {
+    if (batch?.fits(task, this.#mostBytes) === false) {
       this.#close(batch);
       batch = undefined;
     }
     batch ??= this.#openBatch(key, job);
-    batch.add(job, size, cancelled);
+    batch.add(job, cancelled);
     this.#gathered++;
-    this.#bytes += size;
+    this.#length += task.line.length;
     if (cancelled !== undefined) this.#heed(job, cancelled);
-    if (batch.jobs.length >= this.#options.batch || batch.bytes >= this.#mostBytes) this.#close(batch);
-    else if (this.#gathered >= this.capacity || this.#bytes >= MOST_BYTES) this.#closeOldest();
+    if (batch.jobs.length >= this.#options.batch || batch.reaches(this.#mostBytes)) this.#close(batch);
+    else if (this.#isKeyed && this.#hasMany) this.#closeOldest();
     this.#start();
   }
 
@@ -139,7 +152,7 @@ export class Batcher {
     this.#ready = [];
     this.#open.clear();
     this.#gathered = 0;
-    this.#bytes = 0;
+    this.#length = 0;
     this.#due.clear();
     this.#paced.clear();
     for (const { jobs } of left) for (const job of jobs) if (isUnderWay(job)) this.#hooks.dropped(job);
@@ -164,7 +177,7 @@ export class Batcher {
   #close(batch: Batch): void {
     this.#open.delete(batch.key);
     this.#gathered -= batch.jobs.length;
-    this.#bytes -= batch.bytes;
+    this.#length -= batch.length;
     this.#ready.push(batch);
   }
 
@@ -212,7 +225,7 @@ export class Batcher {
       const made = this.#call(jobs, batch.cancelled);
       if (!(made instanceof Promise) && !isHalved(jobs, made, this.#halving)) {
         this.#over(batch);
-        settleAll(jobs, made, this.#halving.settle);
+        this.#settle(jobs, made);
       } else void this.#finish(batch, jobs, made);
     } catch (error) {
       this.#hooks.failed(error);
@@ -231,13 +244,17 @@ export class Batcher {
         this.#over(batch);
       } else {
         this.#over(batch);
-        settleAll(jobs, outcome, this.#halving.settle);
+        this.#settle(jobs, outcome);
       }
       this.#start();
       this.#hooks.freed();
     } catch (error) {
       this.#hooks.failed(error);
     }
+  }
+
+  #settle(jobs: readonly Job[], made: BatchOutcome): void {
+    this.#hooks.together(() => settleAll(jobs, made, this.#halving.settle));
   }
 
   #over({ lane }: Batch): void {
