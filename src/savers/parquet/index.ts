@@ -79,7 +79,7 @@ interface Folder {
 }
 
 const PART = /^part-(\d+)\.parquet$/;
-/** Parts that a crash left unfinished. Readers of folders pass over names that begin with a dot. */
+/** Parts that a crash left unfinished. Readers of folders ignore names that begin with a dot. */
 const TEMPORARY = /^\.part-\d+\.parquet\.new$/;
 
 function nameOf(part: number): string {
