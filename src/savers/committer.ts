@@ -1,4 +1,4 @@
-import type { Destination, Misfit } from './contract.ts';
+import type { BatchLimits, Destination, Misfit } from './contract.ts';
 
 /** Default number of records that starts a commit. */
 export const FLUSH = 1000;
@@ -7,11 +7,11 @@ export const FLUSH_INTERVAL = 1000;
 
 /** Limits of a batch, and the targets of its parts. */
 export interface CommitOptions {
-  readonly destination: Pick<Destination, 'commit' | 'writesLedger' | 'refuses'>;
-  /** Number of gathered records that starts a commit. */
-  readonly flush: number;
-  /** Time that the first record waits until a commit starts, in milliseconds. */
-  readonly flushInterval: number;
+  readonly destination: Pick<Destination, 'commit' | 'writesLedger' | 'refuses' | 'limits'>;
+  /** Number of gathered records that starts a commit. Default: that of the destination. */
+  readonly flush?: number | undefined;
+  /** Time that the first record waits until a commit starts, in milliseconds. Default: that of the destination. */
+  readonly flushInterval?: number | undefined;
   /** Writes records to the rest file, durably if the run syncs. */
   readonly addRest: (lines: string) => Promise<void>;
   /** Called with the records, with newlines, once they are in the output or the rest file. */
@@ -51,11 +51,14 @@ interface Gathering {
   size: number;
 }
 
-/** Size of a batch that starts a commit, in characters. */
-const FULL = 4 * 1024 * 1024;
-/** Limits of the batch that gathers during a commit, in characters and records; beyond them, `room` waits. */
-const MOST_SIZE = 8 * 1024 * 1024;
-const MOST_RECORDS = 20_000;
+/** Limits of a destination that names none. While a batch is beyond the last two, `room` waits. */
+const LIMITS: BatchLimits = {
+  records: FLUSH,
+  interval: FLUSH_INTERVAL,
+  size: 4 * 1024 * 1024,
+  mostSize: 8 * 1024 * 1024,
+  mostRecords: 20_000,
+};
 
 function gathering(rows: Buffer): Gathering {
   return {
@@ -106,6 +109,7 @@ function encode(batch: Gathering): void {
  */
 export class Committer {
   readonly #options: CommitOptions;
+  readonly #limits: BatchLimits;
   #gathering = gathering(Buffer.alloc(0));
   /** Row buffer of the last committed batch, reused for a later batch. */
   #spare: Buffer = Buffer.alloc(0);
@@ -115,7 +119,10 @@ export class Committer {
   #failure: { readonly error: unknown } | undefined;
 
   constructor(options: CommitOptions) {
+    const limits = options.destination.limits ?? LIMITS;
+    const { flush: records = limits.records, flushInterval: interval = limits.interval } = options;
     this.#options = options;
+    this.#limits = { ...limits, records, interval };
   }
 
   /** Adds a record with its row. */
@@ -159,8 +166,12 @@ export class Committer {
       batch.tee += `${line}\n`;
       batch.size += line.length;
     }
-    if (batch.records >= this.#options.flush || batch.size >= FULL) this.#begin();
+    if (this.#isFull(batch)) this.#begin();
     else this.#wait();
+  }
+
+  #isFull({ records, size }: Gathering): boolean {
+    return records >= this.#limits.records || size >= this.#limits.size;
   }
 
   /** Resolves when more records may be added. @throws the error of a failed commit */
@@ -174,7 +185,8 @@ export class Committer {
   }
 
   #isOverfull(): boolean {
-    return this.#gathering.size > MOST_SIZE || this.#gathering.records > MOST_RECORDS;
+    const { size, records } = this.#gathering;
+    return size > this.#limits.mostSize || records > this.#limits.mostRecords;
   }
 
   /** Commits all added records. @throws the error of a failed commit */
@@ -196,7 +208,7 @@ export class Committer {
     this.#timer ??= setTimeout(() => {
       this.#isDue = true;
       this.#begin();
-    }, this.#options.flushInterval);
+    }, this.#limits.interval);
   }
 
   #begin(): void {
@@ -221,7 +233,7 @@ export class Committer {
       await destination.commit({ ...batch, rows });
     if (batch.refused.size > 0) this.#leaveRefused(batch);
     // The gathering batch uses the previous spare; this buffer is free now.
-    this.#spare = batch.rows.length <= MOST_SIZE ? batch.rows : Buffer.alloc(0);
+    this.#spare = batch.rows.length <= this.#limits.mostSize ? batch.rows : Buffer.alloc(0);
     if (batch.rest !== '') await addRest(batch.rest);
     if (batch.tee !== '') await tee?.(batch.tee);
   }
@@ -238,8 +250,7 @@ export class Committer {
 
   #next(): void {
     this.#running = undefined;
-    const { records, size } = this.#gathering;
-    if (this.#isDue || records >= this.#options.flush || size >= FULL) this.#begin();
+    if (this.#isDue || this.#isFull(this.#gathering)) this.#begin();
   }
 
   #fail(error: unknown): void {

@@ -142,8 +142,23 @@ export interface RowBatch {
   readonly refused: Map<number, Misfit>;
 }
 
+/** Limits of the batches that a destination commits. */
+export interface BatchLimits {
+  /** Number of records that starts a commit, unless `flush` says another. */
+  readonly records: number;
+  /** Time that a record waits until a commit starts, in milliseconds, unless `flushInterval` says another. */
+  readonly interval: number;
+  /** Size that starts a commit, in characters. */
+  readonly size: number;
+  /** Limits of the batch that gathers during a commit, in characters and records. */
+  readonly mostSize: number;
+  readonly mostRecords: number;
+}
+
 /** An output that rows are saved to. */
 export interface Destination {
+  /** Limits of its batches. Default: those of files. */
+  readonly limits?: BatchLimits;
   /** Uuids whose rows are in the output. The router adds those that it hands over. */
   readonly saved: IdSet;
   /** True if the output was empty at the start. */

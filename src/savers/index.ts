@@ -9,11 +9,12 @@ import { unpackedName } from './packed/codec.ts';
 import { delimited } from './rows/delimited-rows.ts';
 import { ndjson } from './rows/ndjson-rows.ts';
 
-export { FLUSH, FLUSH_INTERVAL } from './committer.ts';
+export { FLUSH } from './committer.ts';
 export { placesOf } from './file/output-paths.ts';
+export { PARQUET_LIMITS } from './parquet/part-limits.ts';
 export { type FieldOption, parseFields } from './rows/fields.ts';
 
-export type SaveFormat = 'csv' | 'tsv' | 'ndjson' | 'sqlite' | 'postgres';
+export type SaveFormat = 'csv' | 'tsv' | 'ndjson' | 'sqlite' | 'postgres' | 'parquet';
 
 /** Options that only some formats use. */
 export type SaveOption =
@@ -53,6 +54,14 @@ export const savers: Readonly<Record<SaveFormat, Saver>> = {
     async open(options) {
       const { openPostgresTable } = await import('./postgres/index.ts'); // loads pg only if it is needed
       return openPostgresTable(options);
+    },
+  },
+  parquet: {
+    endings: ['.parquet/'],
+    uses: [],
+    async open(options) {
+      const { openParquet } = await import('./parquet/index.ts'); // loads the writer only if it is needed
+      return openParquet(options);
     },
   },
 };

@@ -2,7 +2,7 @@ import { TaskpipeError } from '../core/base/errors.ts';
 import { IdSet } from '../core/ids/index.ts';
 import { parseTask } from '../core/record/ndjson.ts';
 import { type Run, runOf, stateOf, type Task, withRun } from '../core/record/task.ts';
-import { Committer, FLUSH, FLUSH_INTERVAL } from './committer.ts';
+import { Committer } from './committer.ts';
 import { type Destination, MISFITS, type Misfit } from './contract.ts';
 import type { Rest } from './file/rest-file.ts';
 import { RefusedRecords } from './refused-records.ts';
@@ -62,7 +62,7 @@ export class Router {
   #onTeeFailure: () => void = () => {};
 
   constructor(destination: Destination, rest: Rest, options: RouterOptions) {
-    const { flush = FLUSH, flushInterval = FLUSH_INTERVAL, sync = 'batch', tee } = options;
+    const { flush, flushInterval, sync = 'batch', tee } = options;
     this.summary = {
       read: 0,
       saved: 0,

@@ -32,13 +32,15 @@ export const command: Command = defineCommand({
   name: 'task-save',
   summary: 'Saves tasks and their results: each uuid gives exactly one row, through any crash.',
   usage: 'OUT [options]',
-  about: `OUT is a .csv, .tsv, .ndjson or .jsonl file, a SQLite database (.db, .sqlite), a database of PostgreSQL (postgres://HOST/DATABASE), or - for the standard output. It is appended to; a uuid that has a row is not written again.
+  about: `OUT is a .csv, .tsv, .ndjson or .jsonl file, a SQLite database (.db, .sqlite), a database of PostgreSQL (postgres://HOST/DATABASE), a folder of Parquet files (.parquet/), or - for the standard output. It is appended to; a uuid that has a row is not written again.
 
 SUCCESS records, and records without "run", go to OUT. All others go to the rest file, ready to be loaded again; it goes away once nothing is left in it.
 
 The columns of a CSV are those of its header, else --fields, else those of the first record in its order: nested attributes with dots, arrays and empty objects as JSON. --fields NAME=PATH names a column; a name with a comma or = stands in double quotes. A record with an attribute that has no column goes to the rest file with the code COLUMNS; task-save OUT --widen < OUT.rest.ndjson adds the column, and no task runs again.
 
 In a database, a later record with the same uuid replaces the row, but a failure (--all) does not replace a success. A new attribute gets its own column; objects and arrays are JSON. Several processes may save to one database at a time, each with its own --rest.
+
+In a folder of Parquet files, each commit is a part: part-000001.parquet and so on, which never changes. Each attribute is a column of text, of whole or other numbers, or of booleans; objects and arrays are JSON. Parts may differ in their columns.
 
 After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input. After a second one it saves what it has read, and ends. The last line says how to continue.`,
   takesFiles: true,
@@ -68,6 +70,7 @@ After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input.
       "task-save 'postgres://db.example/shop' --table prices",
       'save a row per task in the table "prices" of PostgreSQL',
     ],
+    ['task-save out.parquet/ --ledger done.jsonl', 'save to Parquet files, 50,000 rows in each'],
     ['task-save - --format csv | head', 'look at the rows'],
   ],
   isFilter: (values, [out]) => values.tee || out === '-',

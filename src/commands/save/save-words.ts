@@ -60,7 +60,7 @@ function ledgerHints({ saved, present }: SaveSummary, told: Told): string[] {
   const kind = saveFormatOf(out);
   if (kind === 'sqlite' || kind === 'postgres')
     return [`to skip what is finished, first: export TASK_LEDGER=${quote(out)}`];
-  if (kind === undefined || told.partitionBy !== undefined)
+  if (kind === undefined || kind === 'parquet' || told.partitionBy !== undefined)
     return ['without --ledger the same command runs finished tasks again'];
   const typed = delimiter === undefined ? '' : ` --delimiter ${quote(delimiter)}`;
   const mark = `task-load ${quote(out)}${typed} --quiet | task-done mark done.jsonl > /dev/null`;
@@ -98,15 +98,16 @@ function countsOf(summary: SaveSummary, { out, bad, isStopped, isFromFile }: Tol
   if (failed > 0) parts.push(isCutShort ? `${number(failed)} failed` : `${number(failed)} to ${restFile}`);
   if (unfinished > 0) parts.push(`${number(unfinished)} not done`);
   if (misfits > 0) {
-    const why = isDatabase(out) ? 'cannot hold' : 'has no place for';
+    const why = hasNoWiden(out) ? 'cannot hold' : 'has no place for';
     parts.push(`${number(misfits)} that ${out} ${why}, to ${restFile}`);
   }
   if (bad > 0) parts.push(counted(bad, 'bad line'));
   return parts;
 }
 
-function isDatabase(out: string): boolean {
-  return ['sqlite', 'postgres'].includes(saveFormatOf(out) ?? '');
+/** Returns true if an output gets its columns by itself, so that a misfit is not for want of `--widen`. */
+function hasNoWiden(out: string): boolean {
+  return ['sqlite', 'postgres', 'parquet'].includes(saveFormatOf(out) ?? '');
 }
 
 /** Returns the command as it was typed, without what would go wrong in a second run. */
@@ -125,7 +126,7 @@ function misfitHints({ rest, misfits, lacking, reason, restFile }: SaveSummary, 
   if (misfits === 0) return [];
   // They are dead in the queue until they are acknowledged.
   const [tee, settle] = ack === undefined ? ['', ''] : [' --tee', ` | ${ack}`];
-  if (isDatabase(out))
+  if (hasNoWiden(out))
     return [`the first reason is: ${reason}; all of them: jq -r .run.error.message ${file}`];
   const hints: string[] = [];
   if (lacking > 0)

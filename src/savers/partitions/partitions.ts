@@ -1,14 +1,13 @@
-import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync } from 'node:fs';
 import pMap from 'p-map';
-import { ioError, TaskpipeError } from '../../core/base/errors.ts';
+import { TaskpipeError } from '../../core/base/errors.ts';
 import { IdSet } from '../../core/ids/index.ts';
 import { parseTask } from '../../core/record/ndjson.ts';
 import type { Task } from '../../core/record/task.ts';
-import { openLocked } from '../../core/storage/lock.ts';
 import type { Destination, DestinationOptions, Misfit, OpenRows, RowBatch } from '../contract.ts';
 import { openFile } from '../file/file-destination.ts';
 import { FolderLedger } from './folder-ledger.ts';
+import { endFolderRun, lockFolder } from './folder-lock.ts';
 import { PartitionFiles } from './partition-files.ts';
 import { partitionValue } from './partition-names.ts';
 
@@ -31,7 +30,7 @@ export async function openPartitions(options: PartitionOptions): Promise<Destina
       'USAGE',
       '--partition-by needs the uuid among --fields: a start finds saved rows by it',
     );
-  const lock = lockOf(options);
+  const lock = lockFolder(options);
   const ledger = await FolderLedger.open(options).catch((error) => {
     closeSync(lock);
     throw error;
@@ -52,18 +51,6 @@ export async function openPartitions(options: PartitionOptions): Promise<Destina
   } catch (error) {
     await destination.close();
     throw error;
-  }
-}
-
-/** Locks the folder of an output with a file that exists during a run. */
-function lockOf({ path, warn }: PartitionOptions): number {
-  const place = `${path}.run`;
-  const busy = `${path} is being written by another task-save; wait until it has ended, or save to another folder`;
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    return openLocked(place, () => openSync(place, 'a'), 'exclusive', busy, warn);
-  } catch (error) {
-    throw ioError('cannot open', place, error);
   }
 }
 
@@ -140,7 +127,7 @@ class Partitions implements Destination {
     await this.#ledger?.mark([]);
     await this.#files.finish(isWhole);
     await this.#ledger?.check();
-    rmSync(`${this.#options.path}.run`, { force: true });
+    endFolderRun(this.#options);
     return true;
   }
 

@@ -3,7 +3,7 @@ import type { LibraryOptions, Names } from '../../core/options/library-options.t
 import type { Option } from '../../core/options/option.ts';
 import { patience } from '../../core/options/redis-patience.ts';
 import { toAsciiDelimiter } from '../../core/text/delimiter.ts';
-import { type FieldOption, FLUSH, FLUSH_INTERVAL, parseFields, saveFormats } from '../../savers/index.ts';
+import { type FieldOption, FLUSH, PARQUET_LIMITS, parseFields, saveFormats } from '../../savers/index.ts';
 import type { SaveSummary } from '../../savers/router.ts';
 
 const fields: Option<readonly FieldOption[] | undefined> = {
@@ -45,12 +45,11 @@ export const saveOptions = {
   tee: flag('write every record to stdout once it is safe, in OUT or in the rest file'),
   /** Puts a quote before cells that a spreadsheet would run as formulas. */
   escapeFormulas: flag("put a ' before cells that a spreadsheet would run as formulas"),
-  /** Number of records at which a commit begins. Default 1000. */
-  flush: count('records per commit', { default: FLUSH }),
-  /** Longest time that a record waits for a commit, in milliseconds. Default 1000. */
+  /** Number of records at which a commit begins. Default 1000; for Parquet, where a commit is a part, 50000. */
+  flush: count('records per commit', { defaultText: `${FLUSH}, ${PARQUET_LIMITS.records} for Parquet` }),
+  /** Longest time that a record waits for a commit, in milliseconds. Default 1000; for Parquet 60000. */
   flushInterval: duration('commit when a record has waited this long', {
-    default: FLUSH_INTERVAL,
-    defaultText: '1s',
+    defaultText: '1s, 1m for Parquet',
   }),
   /**
    * `batch`: every commit is on the disk before it counts. `none`: the system decides when. Default `batch`.

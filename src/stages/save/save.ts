@@ -99,7 +99,7 @@ function mustBeWritable(out: string): void {
 
 /** Returns the path of an output; undefined if it is not a file. */
 export function outputFile(out: string): string | undefined {
-  return out === '-' || isPostgres(out) ? undefined : out;
+  return out === '-' || isPostgres(out) ? undefined : withoutSlash(out);
 }
 
 /** Returns the default path of the rest file. @param table table of a database */
@@ -108,7 +108,12 @@ export function restFileOf(out: string, table?: string): string {
     const name = table ?? postgresAddress(out).table ?? TABLE;
     return `${name.replace(/[^\p{L}\p{N}._-]+/gu, '_')}.rest.ndjson`;
   }
-  return `${out === '-' ? 'task-save' : out}.rest.ndjson`;
+  return `${out === '-' ? 'task-save' : withoutSlash(out)}.rest.ndjson`;
+}
+
+/** Returns the path of a folder without the slash at its end. */
+function withoutSlash(out: string): string {
+  return out.replace(/(?<=.)\/+$/, '');
 }
 
 /** Adds finished records that were refused to the rest file. @throws the error */
@@ -138,7 +143,7 @@ function quiet(_message: string): void {}
 function isOwnLedger(out: string, { ledger, format, table }: SaveOptions): boolean {
   if (isPostgres(out)) return isTableLedger(out, table, ledger);
   const kind = format ?? saveFormatOf(out);
-  const isDatabase = kind !== undefined && savers[kind].open !== undefined;
+  const isDatabase = kind !== undefined && savers[kind].uses.includes('table');
   if (!isDatabase || ledger === undefined || realPath(ledger) !== realPath(out)) return false;
   if (table === undefined || table === 'tasks') return true;
   throw new TaskpipeError(
@@ -217,8 +222,11 @@ async function openDestination(out: string, options: OpenOptions): Promise<Desti
   const { rows: openRows, open } = savers[format];
   const told = { ...options, path: out, sync: sync === 'batch', warn, info };
   if (openRows === undefined) {
-    if (open === undefined || out === '-')
-      throw new TaskpipeError('USAGE', `--format ${format} needs a file, as in task-save tasks.db`);
+    if (open === undefined || out === '-') {
+      const needs =
+        format === 'parquet' ? 'folder, as in task-save out.parquet/' : 'file, as in task-save tasks.db';
+      throw new TaskpipeError('USAGE', `--format ${format} needs a ${needs}`);
+    }
     return open(told);
   }
   if (options.table !== undefined)
