@@ -280,7 +280,9 @@ class ExecStage {
     }
     if (batcher !== undefined) {
       batcher.arrived();
-      if (scheduler.isDrained || this.#isHeldUp) batcher.flush();
+      // Gathered tasks may hold the rest of a budget, for which all others wait.
+      const isHeld = batcher.isIdle && this.#options.limits?.isHeld === true;
+      if (scheduler.isDrained || this.#isHeldUp || isHeld) batcher.flush();
     }
     if (this.#options.limits?.isOver === true) this.#endByLimit(this.#options.limits);
     if (scheduler.isDrained) this.#executor.drained?.();

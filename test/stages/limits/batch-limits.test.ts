@@ -43,6 +43,16 @@ function states(stdout: string): Record<string, number> {
 const lastLine = ({ stderr }: Ended): string => stderr.trim().split('\n').at(-1) as string;
 const EXEC = 'task-exec --module m.mjs --batch 8';
 
+describe('a batch', () => {
+  test('is called when its tasks hold the rest of a budget, whatever --batch-wait is', async () => {
+    const end = await sh(`${EXEC}0 --batch-wait 1h --cost 'usd=result.cost || \`2\`' --budget usd=20`, {
+      cwd: folder(),
+      input: lines(30, []),
+    });
+    expect(states(end.stdout)).toEqual({ SUCCESS: 19, PENDING: 11 });
+  });
+});
+
 describe('a further call of a batch that failed', () => {
   test('is charged to a budget and to the costs as the first is', async () => {
     const cwd = folder();

@@ -113,6 +113,11 @@ export class Batcher {
     return this.#ready.length >= this.#slots;
   }
 
+  /** True if no call runs. */
+  get isIdle(): boolean {
+    return this.#running === 0;
+  }
+
   get #slots(): number {
     return this.#executor.capacity ?? this.#options.jobs;
   }

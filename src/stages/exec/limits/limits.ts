@@ -63,6 +63,11 @@ export class Limits {
     return this.#isOver;
   }
 
+  /** True if tasks wait for what another attempt gives back. */
+  get isHeld(): boolean {
+    return this.#held.size > 0;
+  }
+
   /** Error that ended the stage; undefined if there is none. */
   get fault(): unknown {
     return this.#fault;
