@@ -281,8 +281,13 @@ class ExecStage {
     if (batcher !== undefined) {
       batcher.arrived();
       // Gathered tasks may hold the rest of a budget, for which all others wait.
-      const isHeld = batcher.isIdle && this.#options.limits?.isHeld === true;
-      if (scheduler.isDrained || this.#isHeldUp || isHeld) batcher.flush();
+      const { limits } = this.#options;
+      const isHeld = Boolean(limits?.isHeld);
+      if (scheduler.isDrained || this.#isHeldUp || (isHeld && batcher.isIdle)) batcher.flush();
+      if (isHeld && limits?.isHeld === false) {
+        this.#startJobs(); // a call that took no time gave something back
+        return;
+      }
     }
     if (this.#options.limits?.isOver === true) this.#endByLimit(this.#options.limits);
     if (scheduler.isDrained) this.#executor.drained?.();

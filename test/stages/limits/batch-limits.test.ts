@@ -50,6 +50,13 @@ describe('a batch', () => {
       input: lines(30, []),
     });
     expect(states(end.stdout)).toEqual({ SUCCESS: 19, PENDING: 11 });
+    const cwd = folder();
+    writeFileSync(join(cwd, 'm.mjs'), MODULE.replace('async ', '')); // without a promise, too
+    const other = await sh(`${EXEC}0 --batch-wait 1h --cost 'usd=result.cost || \`2\`' --budget usd=20`, {
+      cwd,
+      input: lines(30, []),
+    });
+    expect(states(other.stdout)).toEqual({ SUCCESS: 19, PENDING: 11 });
   });
 });
 
