@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Has a chat model say for each row of a CSV whether its text is good or bad, within limits of tokens and money.
+# Has a chat model say for each row of a CSV whether its text is good or bad, 20 rows in a request, within limits of tokens
+# and money.
 #
 #     examples/classify.sh ROWS [OUT]
 #
@@ -10,20 +11,17 @@ set -euo pipefail
 
 rows=$1
 out=${2:-classified.csv}
-api=${API:-https://api.openai.com}
 price='`0.0000006`' # of a token
+estimate='length(text) / `3` + `30`'
 export TASK_LEDGER=$out.done.jsonl
 
+# --batch: classify.mjs gets 20 rows at once. It checks the answer; if that is not what was asked for, the batch is halved,
+# and each further call is charged to the quota and the budget too.
 # --cost: the first of two is the estimate, the one that names the result the true figure.
-# --expect-json: an answer that is neither word is a failure; it has cost its tokens.
-# --idempotency-header: a POST is sent again only if that is safe, as with this header.
 task-load "$rows" --uuid-fields text |
-  task-exec --http --url "$api/v1/chat/completions" ${HEADERS:+--header "@$HEADERS"} -j 20 --idempotency-header \
-    --data '{"model": "'"${MODEL:-gpt-4o-mini}"'", "max_tokens": 5, "messages": [
-      {"role": "system", "content": "Answer with one word, good or bad."}, {"role": "user", "content": "{text}"}]}' \
-    --expect-json 'contains(`["good", "bad"]`, choices[0].message.content)' \
-    --quota "tokens=${TOKENS:-200000/m}" --quota requests=500/s \
-    --cost 'tokens=length(text) / `3` + `30`' --cost 'tokens=result.json.usage.total_tokens' \
-    --cost "usd=(length(text) / \`3\` + \`30\`) * $price" --cost "usd=result.json.usage.total_tokens * $price" \
+  task-exec --module "$(dirname "$0")/classify.mjs" --batch 20 -j 5 ${HEADERS:+--header "@$HEADERS"} \
+    --rate 500/s --quota "tokens=${TOKENS:-200000/m}" \
+    --cost "tokens=$estimate" --cost 'tokens=result.tokens' \
+    --cost "usd=($estimate) * $price" --cost "usd=result.tokens * $price" \
     --budget "usd=${USD:-1}" --budget-file "$out.spent" |
-  task-save "$out" --fields 'uuid,text,result.json.choices.0.message.content'
+  task-save "$out" --fields 'uuid,text,result.word'

@@ -1,5 +1,5 @@
 /* examples/classify.sh works as it says. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { linesOf } from './pipes/pipeline.ts';
@@ -7,55 +7,76 @@ import { serve } from './support/http-server.ts';
 import { ended, freshFolder, root, sh, start } from './support/run.ts';
 import { until } from './support/until.ts';
 
-const ROWS = 150;
+const ROWS = 10_000;
 const PRICE = 0.0000006;
+const BATCH = 20;
 
-/** Starts a chat service that refuses one request in 20, and sums up the tokens that it sells. */
-async function chatService(): Promise<{ url: string; sold: () => number; answers: () => number }> {
-  let sold = 0;
-  let answers = 0;
-  let calls = 0;
+/**
+ * Starts a chat service that refuses one request in 20, and sums up the tokens that it sells. One text confuses it: it
+ * then answers with prose. For an odd one it has another word.
+ */
+async function chatService() {
+  const seen = { sold: 0, answers: 0, calls: 0, most: 0 };
   const { url } = await serve((response, { body }) => {
     response.setHeader('content-type', 'application/json');
-    if (++calls % 20 === 0) {
+    if (++seen.calls % 20 === 0) {
       response.writeHead(429, { 'retry-after': '0' }).end('{"error":{"message":"slow down"}}');
       return;
     }
     const { messages } = JSON.parse(String(body)) as { messages: { content: string }[] };
-    const tokens = 20 + Math.ceil((messages[1]?.content.length ?? 0) / 4);
-    sold += tokens;
-    answers++;
-    const content = messages[1]?.content.includes('odd') ? 'perhaps' : 'good';
+    const text = messages[1]?.content ?? '[]';
+    const texts = JSON.parse(text) as string[];
+    const tokens = 20 + Math.ceil(text.length / 4) + 2 * texts.length;
+    seen.sold += tokens;
+    seen.answers++;
+    seen.most = Math.max(seen.most, texts.length);
+    const words = texts.map((one) => (one.includes('odd') ? 'perhaps' : 'good'));
+    const content = text.includes('confusing') ? 'Sorry, what do you mean?' : JSON.stringify(words);
     const choices = [{ message: { role: 'assistant', content } }];
     response.end(JSON.stringify({ choices, usage: { total_tokens: tokens } }));
   });
-  return { url, sold: () => sold, answers: () => answers };
+  return { url, seen };
+}
+
+/** Returns what a file of a budget says was spent: the latest claim of each process. */
+function spentIn(cwd: string): number {
+  const claims = new Map<string, number>();
+  for (const line of readFileSync(join(cwd, 'out.csv.spent'), 'utf8').split('\n'))
+    if (line.startsWith('{"by"') && line.endsWith('}'))
+      claims.set(JSON.parse(line).by, JSON.parse(line).amounts.usd);
+  return [...claims.values()].reduce((sum, one) => sum + one, 0);
 }
 
 test('classify.sh keeps to its budget, continues after a kill and with more money, and checks answers', async () => {
   const cwd = freshFolder();
-  const service = await chatService();
-  const texts = Array.from({ length: ROWS }, (_, i) =>
-    `row "${i}" ${i === 7 ? 'odd' : 'fine'}`.replaceAll('"', ''),
+  const { url, seen } = await chatService();
+  const text = (i: number): string => `row ${i} ${i === 4567 ? 'confusing' : i === 7 ? 'odd' : 'fine'}`;
+  writeFileSync(
+    join(cwd, 'rows.csv'),
+    `text\n${Array.from({ length: ROWS }, (_, i) => text(i)).join('\n')}\n`,
   );
-  writeFileSync(join(cwd, 'rows.csv'), `text\n${texts.join('\n')}\n`);
   const command = `exec ${join(root, 'examples/classify.sh')} rows.csv out.csv`;
   const env = (usd: number): Record<string, string> => ({
-    API: service.url,
+    API: url,
     USD: String(usd),
     TASK_FLUSH: '5',
-    TOKENS: '1500/s',
+    TOKENS: '200000/s',
   });
-  const killed = start(`exec setsid ${command.replace('exec ', '')}`, { cwd, env: env(0.01) });
-  await until(() => service.answers() > 20);
+  const killed = start(`exec setsid ${command.replace('exec ', '')}`, { cwd, env: env(1) });
+  await until(() => seen.answers > 100);
   process.kill(-(killed.pid as number), 'SIGKILL'); // setsid made it the leader of a group
   await ended(killed);
-  const enough = service.sold() * PRICE + 40 * 40 * PRICE;
+  expect(spentIn(cwd)).toBeGreaterThanOrEqual(seen.sold * PRICE);
+  const enough = spentIn(cwd) + 100 * BATCH * 20 * PRICE;
   const poor = await sh(command, { cwd, env: env(enough) });
   expect(poor.code).toBe(1);
   expect(poor.stderr).toMatch(/usd: .* the budget is used up .* tasks left, about [\d.e-]+ to finish/);
-  expect(service.sold() * PRICE).toBeLessThanOrEqual(enough);
-  const rich = await sh(command, { cwd, env: env(0.1) });
-  expect(rich.stderr).toContain('EXPECT_JSON 1');
-  expect(linesOf(cwd, 'out.csv')).toHaveLength(1 + ROWS - 1);
+  expect(spentIn(cwd)).toBeGreaterThanOrEqual(seen.sold * PRICE);
+  expect(spentIn(cwd)).toBeLessThanOrEqual(enough);
+  const rich = await sh(command, { cwd, env: env(1) });
+  expect(rich.stderr).toContain('ANSWER');
+  expect(linesOf(cwd, 'out.csv')).toHaveLength(1 + ROWS - 2);
+  expect(spentIn(cwd)).toBeGreaterThanOrEqual(seen.sold * PRICE);
+  expect(seen.most).toBe(BATCH);
+  expect(seen.answers).toBeLessThan((ROWS / BATCH) * 2);
 }, 120_000);

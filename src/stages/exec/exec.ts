@@ -148,7 +148,7 @@ class ExecStage {
   }
 
   #openBatcher(): Batcher | undefined {
-    const { batch, jobs = DEFAULTS.jobs, retries = DEFAULTS.retries } = this.#options;
+    const { batch, jobs = DEFAULTS.jobs, retries = DEFAULTS.retries, limits } = this.#options;
     if (batch === undefined) return undefined;
     const options = { ...this.#options, ...{ batch, jobs, retries }, rate: this.#rate };
     return new Batcher(this.#executor, options, {
@@ -163,6 +163,10 @@ class ExecStage {
         this.#options.limits?.ended(job, undefined);
         this.#giveBack(job);
       },
+      // The next call stands for the task in the forecast, as a retry does.
+      spent: (job, outcome) => limits?.ended(job, { ...outcome, retry: {} }),
+      charge: (call, now, isAlone) => limits?.waitAgain(call, now, isAlone) ?? 0,
+      givenUp: (call) => limits?.waitsNoMore(call),
       freed: () => this.#startJobs(),
       failed: this.#onError,
     });
@@ -278,7 +282,14 @@ class ExecStage {
     }
     if (batcher !== undefined) {
       batcher.arrived();
-      if (scheduler.isDrained || this.#isHeldUp) batcher.flush();
+      // Gathered tasks may hold the rest of a budget, for which all others wait.
+      const { limits } = this.#options;
+      const isHeld = Boolean(limits?.isHeld);
+      if (scheduler.isDrained || this.#isHeldUp || (isHeld && batcher.isIdle)) batcher.flush();
+      if (isHeld && limits?.isHeld === false) {
+        this.#startJobs(); // a call that took no time gave something back
+        return;
+      }
     }
     if (this.#options.limits?.isOver === true) this.#endByLimit(this.#options.limits);
     if (scheduler.isDrained) this.#executor.drained?.();

@@ -146,11 +146,13 @@ describe('task-save out.parquet/', () => {
     expect(await fail('bad.parquet/')).toContain('has no column "uuid"');
   });
 
-  test.skipIf(process.getuid?.() === 0)('says that a folder cannot be written', async () => {
+  test('says that a folder cannot be written', async () => {
     const cwd = freshFolder();
     mkdirSync(join(cwd, 'out.parquet'));
     chmodSync(join(cwd, 'out.parquet'), 0o555);
-    const end = await sh('task-save out.parquet/', { cwd, input: lines({ uuid: 'a' }) });
+    chmodSync(cwd, 0o755);
+    const as = process.getuid?.() === 0 ? 'setpriv --reuid=65534 --clear-groups ' : ''; // root may write everywhere
+    const end = await sh(`${as}task-save out.parquet/`, { cwd, input: lines({ uuid: 'a' }) });
     expect([end.code, end.stderr]).toEqual([74, expect.stringContaining('permission denied')]);
   });
 

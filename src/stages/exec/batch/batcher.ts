@@ -1,19 +1,23 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Failure, Task } from '../../../core/record/task.ts';
 import { attributeText } from '../../../core/record/template.ts';
 import { DeadlineTimer } from '../../../core/schedule/deadline-timer.ts';
 import type { Job, Lane } from '../../../core/schedule/lanes/lane.ts';
 import { BATCH_BYTES, BATCH_WAIT } from '../../../executors/batch-options.ts';
-import type { Attempt, BatchOutcome, Executor, Outcome } from '../../../executors/contract.ts';
+import type { Attempt, BatchOutcome, Executor, Outcome, WholeOutcome } from '../../../executors/contract.ts';
+import type { FurtherCall } from '../limits/index.ts';
 import { Batch } from './batch.ts';
 import { CallPacing, type CallRates } from './call-pacing.ts';
-import { conclude, type Halving, isHalved, type SplitMode, settleAll } from './halving.ts';
+import { FurtherCalls, isUnderWay } from './further-calls.ts';
+import { conclude, type Halving, isEach, isHalved, type SplitMode, settleAll } from './halving.ts';
 
 /** Most tasks that are gathered for batches of different keys. */
 const MOST_GATHERED = 10_000;
 
 /** Most characters of records that are gathered. */
 const MOST_LENGTH = 16 * 1024 * 1024;
+
+/** Outcome of a call that is not made. */
+const NOT_MADE: WholeOutcome = { whole: { state: 'PENDING' }, halves: 'never' };
 
 /** Settings of batches. */
 export interface BatchSettings extends CallRates {
@@ -39,6 +43,16 @@ export interface BatcherHooks {
   together(settle: () => void): void;
   /** Takes a task back that is not called. */
   dropped(job: Job): void;
+  /** Takes the outcome of a call whose tasks are called again. */
+  spent(job: Job, outcome: Outcome): void;
+  /**
+   * Charges a further call to the limits.
+   * @param isAlone true if no other call runs
+   * @returns time to wait in milliseconds, 0 if it is charged
+   */
+  charge(call: FurtherCall, now: number, isAlone: boolean): number;
+  /** Called when a further call that waits is not made. */
+  givenUp(call: FurtherCall): void;
   /** Called after a call that took time, when others may start. */
   freed(): void;
   /** Ends the stage. */
@@ -57,6 +71,7 @@ export class Batcher {
   /** Batches that wait for a call, in order. */
   #ready: Batch[] = [];
   #running = 0;
+  readonly #further: FurtherCalls;
   /** Number and characters of the tasks in open batches. */
   #gathered = 0;
   #length = 0;
@@ -80,7 +95,16 @@ export class Batcher {
     const settle = (job: Job, outcome: Outcome): void => hooks.ended(job, outcome);
     const isLast = (job: Job): boolean => job.countedAttempts >= options.retries;
     const call = (jobs: readonly Job[]): Promise<BatchOutcome> => this.#callAgain(jobs);
-    this.#halving = { mode: options.batchSplit ?? 'auto', call, settle, isLast };
+    const spent = (jobs: readonly Job[], outcome: Outcome): void => {
+      for (const job of jobs) if (isUnderWay(job)) hooks.spent(job, outcome);
+    };
+    this.#further = new FurtherCalls({
+      paced: (lane, now) => this.#limits.waitAgain(lane, now),
+      charge: (further, now) => hooks.charge(further, now, this.#isAlone(now)),
+      waits: () => hooks.freed(), // the stage may be at its end
+      givenUp: (further) => hooks.givenUp(further),
+    });
+    this.#halving = { mode: options.batchSplit ?? 'auto', call, spent, settle, isLast };
   }
 
   /** Number of tasks that may be under way, gathered ones included. */
@@ -101,6 +125,11 @@ export class Batcher {
   /** True if so much is gathered that the oldest batch no longer waits. A single batch has its own limits. */
   get #hasMany(): boolean {
     return this.#gathered >= this.capacity || this.#length >= MOST_LENGTH;
+  }
+
+  /** True if no call runs. */
+  get isIdle(): boolean {
+    return this.#running === 0;
   }
 
   get #slots(): number {
@@ -148,6 +177,7 @@ export class Batcher {
 
   /** Gives back the tasks that are not called yet, and starts no more batches. */
   stop(): void {
+    this.#further.stop();
     const left = [...this.#ready, ...this.#open.values()];
     this.#ready = [];
     this.#open.clear();
@@ -226,6 +256,7 @@ export class Batcher {
       if (!(made instanceof Promise) && !isHalved(jobs, made, this.#halving)) {
         this.#over(batch);
         this.#settle(jobs, made);
+        this.#further.wake();
       } else void this.#finish(batch, jobs, made);
     } catch (error) {
       this.#hooks.failed(error);
@@ -248,6 +279,7 @@ export class Batcher {
       }
       this.#start();
       this.#hooks.freed();
+      this.#further.wake();
     } catch (error) {
       this.#hooks.failed(error);
     }
@@ -274,18 +306,23 @@ export class Batcher {
     return (this.#executor.attemptAll as NonNullable<Executor['attemptAll']>)(tasks, attempt);
   }
 
-  /** Makes a further call for tasks of a batch that failed, at the rates of calls. */
+  /** Makes a further call for tasks of a batch that failed, at the rates of calls and within the limits. None after a stop. */
   async #callAgain(jobs: readonly Job[]): Promise<BatchOutcome> {
-    const [{ lane }] = jobs as [Job, ...Job[]];
-    for (;;) {
-      const now = performance.now();
-      const wait = this.#limits.waitAgain(lane, now);
-      if (wait <= 0) {
-        this.#limits.called(lane, now);
-        return this.#call(jobs);
-      }
-      await sleep(Math.ceil(wait));
-    }
+    const called = await this.#further.ready(jobs);
+    const [first] = called;
+    if (first === undefined) return NOT_MADE;
+    this.#limits.called(first.lane, performance.now());
+    const made = await this.#call(called);
+    if (!isEach(made) || called.length === jobs.length) return made;
+    const outcomes = new Map(called.map((job, i) => [job, made[i] as Outcome]));
+    return jobs.map((job) => outcomes.get(job) ?? NOT_MADE.whole);
+  }
+
+  /** Returns whether no call runs, and none can start. */
+  #isAlone(now: number): boolean {
+    if (this.#running > this.#further.waiting) return false;
+    const mayStart = ({ lane }: Batch): boolean => this.#limits.wait(lane, now) < Number.POSITIVE_INFINITY;
+    return this.#running >= this.#slots || !this.#ready.some(mayStart);
   }
 
   /** Gives up a task at once when it is cancelled; its batch goes on, unless all of its tasks are cancelled. */
@@ -297,9 +334,4 @@ export class Batcher {
     };
     cancelled.addEventListener('abort', onCancel, { once: true });
   }
-}
-
-/** Returns whether a task has not been given up. */
-function isUnderWay({ place }: Job): boolean {
-  return place >= 0;
 }

@@ -9,6 +9,8 @@ export interface Halving {
   readonly mode: SplitMode;
   /** Makes one call for some of the tasks. */
   call(jobs: readonly Job[]): Promise<BatchOutcome>;
+  /** Takes the outcome of a call whose tasks are called again. */
+  spent(jobs: readonly Job[], outcome: Outcome): void;
   /** Takes the outcome of a task. */
   settle(job: Job, outcome: Outcome): void;
   /** Returns whether a task has no retries left. */
@@ -30,7 +32,7 @@ export function settleAll(jobs: readonly Job[], made: BatchOutcome, settle: Halv
 export function isHalved(
   jobs: readonly Job[],
   made: BatchOutcome,
-  { mode, isLast }: Omit<Halving, 'call' | 'settle'>,
+  { mode, isLast }: Omit<Halving, 'call' | 'spent' | 'settle'>,
 ): made is WholeOutcome {
   if (jobs.length === 1 || mode === 'never' || isEach(made) || made.whole.error === undefined) return false;
   const { retry } = made.whole;
@@ -47,6 +49,7 @@ export async function conclude(jobs: readonly Job[], made: BatchOutcome, how: Ha
   }
   const isLater = made.halves === 'later' && made.whole.retry !== undefined;
   const last = isLater ? jobs.filter(how.isLast) : jobs;
+  how.spent(last, made.whole);
   if (last.length === jobs.length) {
     await halve(jobs, how);
     return;

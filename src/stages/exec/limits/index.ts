@@ -14,6 +14,7 @@ import { Quotas } from './quotas.ts';
 
 export { limitOptions } from './limit-options.ts';
 export type { Limits } from './limits.ts';
+export type { FurtherCall } from './waiting-calls.ts';
 
 /** Options of which limits are made. */
 export interface LimitValues {

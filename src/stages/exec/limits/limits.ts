@@ -8,6 +8,7 @@ import type { Amounts, CostModel } from './cost-expressions.ts';
 import { LaneCosts } from './lane-costs.ts';
 import type { Quotas } from './quotas.ts';
 import { ToldLimits } from './server-limits.ts';
+import { type FurtherCall, WaitingCalls } from './waiting-calls.ts';
 
 /** Parts of which limits are made. */
 export interface LimitParts {
@@ -31,8 +32,9 @@ export class Limits {
   /** Estimates of tasks that wait, or are next. */
   readonly #estimates = new WeakMap<Job, Amounts | Failure>();
   readonly #charges = new Map<Job, Charge>();
-  /** Lanes that wait for a running attempt to give some of the budget back. */
+  /** Lanes that wait for a running attempt to give some of the budget back, or for a further call of a batch. */
   readonly #held = new Set<Lane>();
+  readonly #calls = new WaitingCalls();
   readonly #costs: LaneCosts;
   readonly #told: ToldLimits;
   /** Sums of the estimates of the tasks in `#costs`, without their retries. */
@@ -61,6 +63,11 @@ export class Limits {
     return this.#isOver;
   }
 
+  /** True if tasks wait for what another attempt gives back. */
+  get isHeld(): boolean {
+    return this.#held.size > 0;
+  }
+
   /** Error that ended the stage; undefined if there is none. */
   get fault(): unknown {
     return this.#fault;
@@ -76,6 +83,10 @@ export class Limits {
     if ('code' in estimate) return 0; // it fails when it starts
     const { quotas } = this.#parts;
     const lane = job.home.key;
+    if (this.#calls.hasPriority(lane)) {
+      this.#held.add(job.home);
+      return Number.POSITIVE_INFINITY;
+    }
     const wait = Math.max(quotas.wait(lane, estimate, now), this.#told.wait(lane, estimate, now));
     if (wait > 0) return wait;
     if (!this.#take(estimate)) {
@@ -83,9 +94,35 @@ export class Limits {
       if (this.#charges.size === 0) this.#isOver = true;
       return Number.POSITIVE_INFINITY;
     }
-    this.#told.charge(lane, estimate);
-    this.#charges.set(job, { estimate, places: quotas.charge(lane, estimate, now) });
+    this.#charge(job, estimate, now);
     return 0;
+  }
+
+  /**
+   * Charges the estimates of all tasks of a further call of a batch. The costs of the call before it are counted first.
+   * @param isAlone true if no other call runs, so that none gives some of a budget back
+   * @returns as `wait`
+   */
+  waitAgain(call: FurtherCall, now: number, isAlone: boolean): number {
+    const estimates = call.jobs.map((job) => this.#estimateOf(job) as Amounts);
+    const lane = (call.jobs[0] as Job).home.key;
+    const sum = this.model.names.map((_, i) => estimates.reduce((all, one) => all + (one[i] as number), 0));
+    const isLater = this.#calls.hasPriority(lane, call);
+    const wait = Math.max(this.#parts.quotas.wait(lane, sum, now), this.#told.wait(lane, sum, now));
+    if (isLater || wait > 0 || !this.#take(sum)) {
+      const isForBudget = !isLater && wait <= 0;
+      this.#calls.add(call, { lane, isForBudget });
+      if (isForBudget && isAlone) this.#isOver = true;
+      return isLater || isForBudget ? Number.POSITIVE_INFINITY : wait;
+    }
+    for (const [i, job] of call.jobs.entries()) this.#charge(job, estimates[i] as Amounts, now);
+    this.waitsNoMore(call);
+    return 0;
+  }
+
+  /** Lets others start that a further call of a batch went before. */
+  waitsNoMore(call: FurtherCall): void {
+    if (this.#calls.remove(call)) this.#release();
   }
 
   /** Returns the outcome of a task whose cost cannot be estimated. */
@@ -197,6 +234,16 @@ export class Limits {
     if (budget === undefined) return;
     const own = (amounts: Amounts): number[] => budgetOf.map((i) => amounts[i] as number);
     this.#guarded(() => budget.settle(own(estimate), own(real)));
+    this.#release();
+  }
+
+  #charge(job: Job, estimate: Amounts, now: number): void {
+    const lane = job.home.key;
+    this.#told.charge(lane, estimate);
+    this.#charges.set(job, { estimate, places: this.#parts.quotas.charge(lane, estimate, now) });
+  }
+
+  #release(): void {
     for (const lane of this.#held) lane.heldUntil = 0;
     this.#held.clear();
   }
