@@ -58,7 +58,7 @@ describe('task-save', () => {
     ['task-save a.csv b.csv', 'give one output, as in task-save out.csv; got "a.csv" "b.csv"'],
     [
       'task-save out.xls',
-      'out.xls must end in one of .csv, .tsv, .tab, .ndjson, .jsonl, .db, .sqlite, .sqlite3; or say --format csv|tsv|ndjson|sqlite',
+      'out.xls must end in one of .csv, .tsv, .tab, .ndjson, .jsonl, .db, .sqlite, .sqlite3, .parquet/; or say --format csv|tsv|ndjson|sqlite|parquet',
     ],
     [
       'task-save - --ledger l',

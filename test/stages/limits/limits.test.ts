@@ -110,8 +110,8 @@ describe('budgets', () => {
     });
     const { SUCCESS = 0, PENDING = 0 } = states(end);
     const left = Number(/about ([\d.]+) to finish/.exec(lastLine(end))?.[1]);
-    expect(SUCCESS).toBeGreaterThanOrEqual(9);
-    expect(left / PENDING).toBeCloseTo(20 / SUCCESS, 0);
+    expect(SUCCESS).toBeGreaterThan(0); // how many depends on whether first attempts or retries are due earlier
+    expect(left / PENDING).toBeCloseTo(20 / SUCCESS, 2);
   });
 
   test('a file that is not a budget is refused and stays as it is', async () => {
