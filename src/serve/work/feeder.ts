@@ -228,7 +228,7 @@ export class Feeder {
     this.#rewind();
   }
 
-  /** Reads the queue from its begin again, also if it is being read now. */
+  /** Lets the queue be read again from its start, also if a read is under way. */
   #rewind(): void {
     this.#cursor = 0;
     this.#hasRewound = true;
