@@ -1,3 +1,4 @@
+import { SCALAR, TEXT } from './json-grammar.ts';
 import { membersOf } from './json-text.ts';
 
 /*
@@ -9,11 +10,6 @@ import { membersOf } from './json-text.ts';
  * records.
  */
 
-/** A string without its quotes (RFC 8259, section 7). The pattern is fast for text without escapes. */
-const PLAIN = '[^"\\\\\\x00-\\x1f]*';
-const TEXT = `${PLAIN}(?:\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4})${PLAIN})*`;
-/** A number, true, false or null (RFC 8259, sections 3 and 6). */
-const SCALAR = '-?(?:0|[1-9]\\d*)(?:\\.\\d+)?(?:[eE][+-]?\\d+)?|true|false|null';
 /** An array of such values, without white space. */
 const ITEM = `(?:"${TEXT}"|${SCALAR})`;
 const LIST = `\\[(?:${ITEM}(?:,${ITEM})*)?\\]`;

@@ -17,14 +17,15 @@ export interface Member {
 const QUOTE = 34;
 const BACKSLASH = 92;
 
-function skipSpace(text: string, from: number): number {
+/** Returns the index of the first character from `from` on that is not white space. */
+export function skipSpace(text: string, from: number): number {
   let i = from;
   while (text.charCodeAt(i) <= 32) i++;
   return i;
 }
 
 /** Returns the index just past the string that begins at `from`. */
-function skipString(text: string, from: number): number {
+export function skipString(text: string, from: number): number {
   let i = text.indexOf('"', from + 1);
   for (;;) {
     let slashes = 0;
@@ -114,12 +115,17 @@ export function withoutMembers(text: string, drop: (key: string) => boolean): st
   return kept + text.slice(from);
 }
 
+/** Text whose white space is all inside of strings. */
+const COMPACT = /^[^"\s]*(?:"[^"\\]*(?:\\.[^"\\]*)*"[^"\s]*)*$/;
+/** Length from which a text is not matched: the stack of regular expressions is limited. */
+const LONG = 64 * 1024;
+
 /**
  * Returns JSON text on one line: white space between tokens is removed, and every token keeps its bytes.
  * @param text any valid JSON text
  */
 export function minify(text: string): string {
-  if (!hasSpace(text)) return text;
+  if (!hasSpace(text) || (text.length < LONG && COMPACT.test(text))) return text;
   const parts: string[] = [];
   // String by string: a single regular expression over the whole text fails for a string of 16 MB.
   for (let i = 0; i < text.length; ) {

@@ -1,6 +1,7 @@
 import { jsonFault } from '../base/errors.ts';
 import { type BadInput, type LineOptions, readLines } from '../text/lines.ts';
-import { opensDeeper } from './json-text.ts';
+import { checkedUuid } from './json-grammar.ts';
+import { minify, opensDeeper } from './json-text.ts';
 import { Shapes } from './shape-cache.ts';
 import { type Fields, Task, uuidFault } from './task.ts';
 
@@ -68,7 +69,9 @@ export function readTasks(chunks: AsyncIterable<Buffer>, options: LineOptions): 
     const uuid = shapes.match(line);
     if (uuid !== undefined && uuidFault(uuid) === undefined)
       return new Task(uuid, line, undefined, shapes.shape, shapes.values);
-    const task = parseTask(line);
+    const other = checkedUuid(line);
+    const isValid = other !== undefined && uuidFault(other) === undefined;
+    const task = isValid ? new Task(other, line) : parseTask(line);
     if (task instanceof Task) shapes.missed(line);
     return task;
   });
@@ -126,4 +129,24 @@ export function isDeeper(value: object, levels: number): boolean {
     if (typeof item === 'object' && item !== null && isDeeper(item, levels - 1)) return true;
   }
   return false;
+}
+
+/** Maximum nesting of a body kept as JSON. Inside a record it must stay within the limit of `readTasks`. */
+const MAX_BODY_DEPTH = 60;
+
+/** Parsed body: its value, and its text on one line with every digit; or the reason it is invalid. */
+export type Json = { readonly value: unknown; readonly text: string } | { readonly fault: string };
+
+/** Parses text as JSON. */
+export function parseJson(text: string): Json {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return { fault: jsonFault(error) };
+  }
+  if (typeof value === 'object' && value !== null && isDeeper(value, MAX_BODY_DEPTH)) {
+    return { fault: `nested over ${MAX_BODY_DEPTH} levels` };
+  }
+  return { value, text: minify(text) };
 }

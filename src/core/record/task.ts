@@ -71,7 +71,8 @@ export class Task {
 
   /** Returns a copy of the record, which shares nothing with `fields`: the caller may change all of it. */
   copy(): Record<string, unknown> {
-    return this.#shaped() ?? cloned(this.fields);
+    if (this.#fields !== undefined) return cloned(this.#fields);
+    return this.#shaped() ?? (JSON.parse(this.line) as Record<string, unknown>);
   }
 
   #shaped(): Record<string, unknown> | undefined {
@@ -80,8 +81,26 @@ export class Task {
 
   /** Returns whether the record has an attribute. */
   has(name: string): boolean {
-    return this.shape?.has(name) ?? Object.hasOwn(this.fields, name);
+    if (this.shape !== undefined) return this.shape.has(name);
+    // Most records lack most names: to see that in the text takes less time than to parse it.
+    if (this.#fields === undefined && !mayHave(this.line, name)) return false;
+    return Object.hasOwn(this.fields, name);
   }
+}
+
+/** Names that may be spelled with escapes of one character. */
+const ESCAPABLE = /[^ !#-.0-[\]-~]/;
+/** Names in quotes, of the few names that the program asks for; undefined if they have several spellings. */
+const quotedNames = new Map<string, string | undefined>();
+
+/** Returns false if a record, by its text, is certain to lack a name at its top level. */
+function mayHave(line: string, name: string): boolean {
+  let quoted = quotedNames.get(name);
+  if (quoted === undefined && !quotedNames.has(name)) {
+    quoted = ESCAPABLE.test(name) ? undefined : JSON.stringify(name);
+    quotedNames.set(name, quoted);
+  }
+  return quoted === undefined || line.includes(quoted) || line.includes('\\u');
 }
 
 /** Copies a JSON object. This takes less time than parsing its text again. */
@@ -115,8 +134,18 @@ export function runOf(fields: Fields): Run | undefined {
 /** Returns the `run.state` of a task; undefined if it has no valid `run`. */
 export function stateOf(task: Task): string | undefined {
   const { shape } = task;
-  if (shape === undefined) return runOf(task.fields)?.state;
-  return shape.state === 0 ? undefined : task.values?.[shape.state];
+  if (shape !== undefined) return shape.state === 0 ? undefined : task.values?.[shape.state];
+  if (!task.has('run')) return undefined;
+  return ownRunTail(task.line)?.[1] ?? runOf(task.fields)?.state;
+}
+
+const RUN_AT = ',"run":{"state":"';
+/** The `run` of a task without an error, as `runTail` writes it, at the end of the record: so it is not inside of another. */
+const OWN_RUN = /,"run":\{"state":"([A-Z_]+)","as":"[\w-]+","attempts":\d+,"at":"[\w:.-]+","ms":[\d.]+\}\}$/y;
+
+function ownRunTail(line: string): RegExpExecArray | null {
+  OWN_RUN.lastIndex = line.lastIndexOf(RUN_AT);
+  return OWN_RUN.lastIndex < 0 ? null : OWN_RUN.exec(line);
 }
 
 /** Returns whether an arriving task must not be run: it has failed or was reverted before. */

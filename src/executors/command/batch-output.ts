@@ -1,4 +1,4 @@
-import { parseJson } from '../../core/record/json-depth.ts';
+import { parseJson } from '../../core/record/ndjson.ts';
 import type { Task } from '../../core/record/task.ts';
 import { byteFields } from '../../core/text/byte-text.ts';
 import type { BatchOutcome, Outcome } from '../contract.ts';

@@ -1,4 +1,4 @@
-import { parseJson } from '../../core/record/json-depth.ts';
+import { parseJson } from '../../core/record/ndjson.ts';
 import type { Failure } from '../../core/record/task.ts';
 import { byteFields } from '../../core/text/byte-text.ts';
 import { encodeUtf8 } from '../../core/text/encoding.ts';

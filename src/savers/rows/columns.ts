@@ -1,6 +1,6 @@
 import type { LeafValues } from '../../core/record/json-shape.ts';
-import { membersOf, minify } from '../../core/record/json-text.ts';
-import type { Fields, Task } from '../../core/record/task.ts';
+import { membersOf, minify, skipSpace, skipString, skipValue } from '../../core/record/json-text.ts';
+import type { Task } from '../../core/record/task.ts';
 import { leafPaths } from './leaf-paths.ts';
 import { ShapeColumns } from './shape-columns.ts';
 
@@ -20,10 +20,18 @@ export type FoundCells =
 /** Target of an attribute: its own column, the columns of attributes nested in it, or both. */
 interface Slot {
   readonly name: string;
+  /** The name as it is mostly spelled, in quotes. */
+  readonly quoted: string;
+  /** Position in the `order` of its level. */
+  readonly at: number;
   /** Index of its column, or -1. */
   readonly column: number;
   /** Level of the nested attributes; undefined if none of them can have a column and it has one itself. */
   readonly below: Level | undefined;
+  /** True if attributes nested in it have columns. */
+  readonly isAbove: boolean;
+  /** Number of the last record that has it. */
+  record: number;
 }
 
 /** Attributes of one object, by name. */
@@ -36,16 +44,14 @@ interface Level {
 }
 
 const QUOTE = 34;
-const BACKSLASH = 92;
-const COLON = 58;
-const SPACE = 32;
 const COMMA = 44;
-const ZERO = 48;
-const NINE = 57;
-const BRACE = 125;
+const OPEN_OBJECT = 123;
 
-/** Number that `String` may not reproduce, with the character before it. Also matches inside strings. */
-const ODD_NUMBER = /[:,[\s]-?(?:0(?<=-0)|\d+[.eE]|\d{16})/;
+/** Slot of all attributes that are left out. */
+const NOWHERE: Slot = {
+  ...{ name: '', quoted: '', at: -1, column: -1, below: undefined, isAbove: false },
+  record: 0,
+};
 
 /**
  * Puts records into columns. A nested attribute goes to the column of its path (`result.status`). An array,
@@ -71,17 +77,10 @@ export class ColumnMapper {
   /** Columns that some record had an attribute for. */
   readonly #found = new Set<number>();
   readonly #shaped: ShapeColumns;
-  /** Line that the fast path reads, and the position that its search has reached. */
-  #line = '';
-  #at = 0;
-  /** Number of members that the fast path visited. */
-  #met = 0;
-  /**
-   * True if it visited numbers, and true if it skipped objects or arrays, which may have members of the same
-   * names.
-   */
-  #hasNumbers = false;
-  #hasSkipped = false;
+  /** Number of the current record. */
+  #record = 0;
+  /** True if the current record has two members of one name. */
+  #hasDuplicates = false;
 
   /**
    * @param isStrict true if an attribute without a column is a fault; otherwise it is left out
@@ -111,11 +110,11 @@ export class ColumnMapper {
     const { shape, values } = task;
     const shaped = shape && this.#shaped.cellsOf(shape, values as LeafValues);
     if (shaped !== undefined) return { cells: shaped };
-    this.#reset(task.line);
-    const isFilled = this.#fillFast(task.fields, this.#top);
-    if (!isFilled || (this.#hasNumbers && this.#mayMistake() && ODD_NUMBER.test(task.line))) {
-      this.#reset(task.line);
-      this.#fillFromText(task.line, this.#top);
+    this.#reset();
+    this.#fill(task.line, task.line.indexOf('{'), this.#top);
+    if (this.#hasDuplicates || this.#missing.length > 0) {
+      this.#reset();
+      this.#fillFromLast(task.line, this.#top);
     }
     if (this.#missing.length > 0) {
       const missing = [...new Set(this.#missing)];
@@ -139,20 +138,12 @@ export class ColumnMapper {
     return { names, there: names.length === 0 ? [] : leafPaths(this.#first) };
   }
 
-  #reset(line: string): void {
+  #reset(): void {
     for (let i = 0; i < this.#cells.length; i++) this.#cells[i] = undefined; // `fill` is slower for so few
     if (this.#missing.length > 0) this.#missing = [];
     if (this.#shared.length > 0) this.#shared = [];
-    this.#line = line;
-    this.#at = 0;
-    this.#met = 0;
-    this.#hasNumbers = false;
-    this.#hasSkipped = false;
-  }
-
-  /** Returns true if the digits of a number may have been found in another member of the same name. */
-  #mayMistake(): boolean {
-    return this.#hasSkipped || this.#hasMoreMembers();
+    this.#record++;
+    this.#hasDuplicates = false;
   }
 
   #slotOf(level: Level, name: string): Slot {
@@ -161,10 +152,15 @@ export class ColumnMapper {
     const path = level.prefix + name;
     const column = this.#indexes.get(path) ?? -1;
     const isAbove = this.#nested.has(path);
+    if (column < 0 && !isAbove && !this.#isStrict) return NOWHERE;
     const slot: Slot = {
       name,
+      quoted: JSON.stringify(name),
+      at: level.order.length,
       column,
       below: isAbove || column < 0 ? { prefix: `${path}.`, slots: new Map(), order: [] } : undefined,
+      isAbove,
+      record: 0,
     };
     // Keep only names that lead to a column: names made from data would use up memory.
     if (column >= 0) this.#found.add(column);
@@ -175,31 +171,56 @@ export class ColumnMapper {
     return slot;
   }
 
-  /** Fills cells from parsed values. Returns false if these do not give the exact text of the record. */
-  #fillFast(fields: Fields, level: Level): boolean {
-    let i = 0;
-    for (const name in fields) {
-      const value = fields[name];
-      // JavaScript puts names that are whole numbers first, wherever they are in the line.
-      if (i === 0 && isDigit(name.charCodeAt(0))) this.#hasSkipped = true;
-      const expected = level.order[i++];
-      const slot = expected?.name === name ? expected : this.#slotOf(level, name);
-      if (typeof value === 'string') this.#put(slot, level, value);
-      else if (value === null) continue;
-      else if (typeof value === 'number') {
-        const digits = String(value);
-        if (!this.#isInLine(name, digits)) return false;
-        this.#put(slot, level, digits);
-      } else if (typeof value === 'boolean') this.#put(slot, level, String(value));
-      else if (slot.column >= 0 || (this.#isStrict && Array.isArray(value))) return false;
-      else if (this.#isStrict || this.#nested.has(level.prefix + name)) {
-        if (Array.isArray(value)) this.#hasSkipped = true;
-        else if (!this.#fillFast(value as Fields, slot.below as Level)) return false;
-      } else this.#hasSkipped = true;
+  /**
+   * Fills cells from the text of an object, which begins at `from`, in one pass. Members with the names that came first mostly
+   * come in the same order, so most names are compared, not looked up.
+   * @returns the index just past the object
+   */
+  #fill(text: string, from: number, level: Level): number {
+    const { order } = level;
+    let next = 0;
+    let at = skipSpace(text, from + 1);
+    if (text.charCodeAt(at) !== QUOTE) this.#addEmpty(level);
+    while (text.charCodeAt(at) === QUOTE) {
+      const expected = order[next];
+      let slot: Slot;
+      if (expected !== undefined && text.startsWith(expected.quoted, at)) {
+        slot = expected;
+        at += slot.quoted.length;
+      } else {
+        const end = skipString(text, at);
+        slot = this.#slotOf(level, unquoted(text, at, end));
+        at = end;
+      }
+      if (slot !== NOWHERE) {
+        if (slot.record === this.#record) this.#hasDuplicates = true;
+        slot.record = this.#record;
+        if (order[slot.at] === slot) next = slot.at + 1;
+      }
+      at = skipSpace(text, at); // to the colon
+      at = this.#fillValue(text, skipSpace(text, at + 1), slot, level);
+      at = skipSpace(text, at);
+      if (text.charCodeAt(at) === COMMA) at = skipSpace(text, at + 1);
     }
-    if (i === 0) this.#addEmpty(level);
-    this.#met += i;
-    return true;
+    return at + 1;
+  }
+
+  /** Fills the cells of the value that begins at `from`. Returns the index just past it. */
+  #fillValue(text: string, from: number, slot: Slot, level: Level): number {
+    const { column, below, isAbove } = slot;
+    const first = text.charCodeAt(from);
+    const isObject = first === OPEN_OBJECT;
+    const isNeeded = this.#isStrict || column >= 0 || (isObject && isAbove);
+    if (isObject && column < 0 && isNeeded) return this.#fill(text, from, below as Level);
+    const end = first === QUOTE ? skipString(text, from) : skipValue(text, from);
+    if (!isNeeded) return end;
+    if (first === QUOTE) this.#put(slot, level, unquoted(text, from, end));
+    else {
+      const raw = text.slice(from, end);
+      if (raw !== 'null') this.#put(slot, level, minify(raw));
+      if (isObject && below !== undefined) this.#fill(text, from, below);
+    }
+    return end;
   }
 
   /** Reports an empty object as missing if there are no columns for its attributes. */
@@ -208,42 +229,8 @@ export class ColumnMapper {
     if (this.#isStrict && prefix !== '' && !this.#nested.has(path)) this.#missing.push(path);
   }
 
-  /**
-   * Returns true if the next member of this name has exactly these digits in the line. Members are looked up
-   * in their order, so the match is the right member, unless something was skipped.
-   */
-  #isInLine(name: string, digits: string): boolean {
-    this.#hasNumbers = true;
-    const line = this.#line;
-    for (let at = line.indexOf(name, this.#at); at > 0; at = line.indexOf(name, at + 1)) {
-      let i = at + name.length;
-      if (line.charCodeAt(at - 1) !== QUOTE || line.charCodeAt(at - 2) === BACKSLASH) continue;
-      if (line.charCodeAt(i) !== QUOTE || line.charCodeAt(i + 1) !== COLON) continue;
-      i += line.charCodeAt(i + 2) === SPACE ? 3 : 2;
-      this.#at = i + digits.length;
-      const after = line.charCodeAt(this.#at);
-      return line.startsWith(digits, i) && (after === COMMA || after === BRACE);
-    }
-    return false;
-  }
-
-  /**
-   * Returns true if the line may have members that were not visited: of several with one name, only the last
-   * counts.
-   */
-  #hasMoreMembers(): boolean {
-    const line = this.#line;
-    let members = 0;
-    for (let at = line.indexOf(':'); at >= 0; at = line.indexOf(':', at + 1)) {
-      const before = line.charCodeAt(at - 1);
-      if (before === QUOTE || before <= SPACE) members++;
-    }
-    return members > this.#met;
-  }
-
-  /** Fills cells from the text of a record. */
-  #fillFromText(text: string, level: Level): void {
-    // As in JSON.parse, the last of several members with one name counts.
+  /** Fills cells like `#fill`, but of several members with one name the last counts, as in `JSON.parse`. */
+  #fillFromLast(text: string, level: Level): void {
     const members = new Map(membersOf(text).map((member) => [member.key, member]));
     if (members.size === 0) this.#addEmpty(level);
     for (const [name, { value, end }] of members) {
@@ -253,7 +240,7 @@ export class ColumnMapper {
       if (first === '"') this.#put(slot, level, JSON.parse(raw) as string);
       else if (first === '{') {
         if (slot.column >= 0) this.#put(slot, level, minify(raw));
-        if (slot.below !== undefined) this.#fillFromText(raw, slot.below);
+        if (slot.below !== undefined) this.#fillFromLast(raw, slot.below);
       } else if (first === '[') this.#put(slot, level, minify(raw));
       else if (raw !== 'null') this.#put(slot, level, raw);
     }
@@ -267,6 +254,8 @@ export class ColumnMapper {
   }
 }
 
-function isDigit(code: number): boolean {
-  return code >= ZERO && code <= NINE;
+/** Returns the string between quotes at these places. */
+function unquoted(text: string, from: number, to: number): string {
+  const inner = text.slice(from + 1, to - 1);
+  return inner.includes('\\') ? (JSON.parse(`"${inner}"`) as string) : inner;
 }

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { parseJson } from '../../../core/record/json-depth.ts';
+import { parseJson } from '../../../core/record/ndjson.ts';
 import type { Failure } from '../../../core/record/task.ts';
 import type { Answer, AnswerHeaders, WrittenBody } from '../transport/answer.ts';
 import { type BodyText, decodeText } from './charset.ts';
