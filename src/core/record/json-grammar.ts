@@ -11,7 +11,7 @@ export const TEXT = `${PLAIN}(?:\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4})${PLAIN})*`
 /** A number, true, false or null (sections 3 and 6). */
 export const SCALAR = '-?(?:0|[1-9]\\d*)(?:\\.\\d+)?(?:[eE][+-]?\\d+)?|true|false|null';
 
-/** Levels of objects and arrays in a record that `checkedUuid` reads. */
+/** Levels of objects and arrays in a record that are read. */
 const LEVELS = 4;
 
 /** Returns a pattern of values of at most this many levels, with at most one space after a comma or colon. */
@@ -23,19 +23,26 @@ function valuePattern(levels: number): string {
   return `(?:"${TEXT}"|${SCALAR}|\\{${items(`"${TEXT}": ?${inner}`, '\\}')}|\\[${items(inner, '\\]')})`;
 }
 
-/** A member that is not the uuid. Its name has no escapes, so it cannot be a `uuid` in another spelling. */
-const MEMBER = `"(?!uuid")${PLAIN}": ?${valuePattern(LEVELS - 1)}`;
-const RECORD = new RegExp(`^\\{(?:${MEMBER}, ?)*"uuid": ?"(${TEXT})"(?:, ?${MEMBER})*\\}$`);
+/** Returns a pattern of a member with another name than this. Its name has no escapes, so it is no other spelling of it. */
+function memberExcept(name: string): string {
+  return `"(?!${name}")${PLAIN}": ?${valuePattern(LEVELS - 1)}`;
+}
 
 /** Length from which a text is not checked: the stack of regular expressions is limited. */
 const LONG = 64 * 1024;
 
 /**
- * Returns the uuid of a record, if its text is certain to be a JSON object with one `uuid` that is a string. Returns undefined
- * for other text, and for some that `JSON.parse` must read: deep, long or laid out text.
+ * Returns a function that returns the value of a name in a record, if the record is certain to be a JSON object with one
+ * member of this name, a string. It returns undefined for other text, and for some that `JSON.parse` must read: deep, long
+ * or laid out text.
+ * @param name of letters, digits and `_`
  */
-export function checkedUuid(line: string): string | undefined {
-  if (line.length >= LONG) return undefined;
-  const uuid = RECORD.exec(line)?.[1];
-  return uuid?.includes('\\') ? (JSON.parse(`"${uuid}"`) as string) : uuid;
+export function stringFinder(name: string): (record: string) => string | undefined {
+  const other = memberExcept(name);
+  const pattern = new RegExp(`^\\{(?:${other}, ?)*"${name}": ?"(${TEXT})"(?:, ?${other})*\\}$`);
+  return (record) => {
+    if (record.length >= LONG) return undefined;
+    const value = pattern.exec(record)?.[1];
+    return value?.includes('\\') ? (JSON.parse(`"${value}"`) as string) : value;
+  };
 }

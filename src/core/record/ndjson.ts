@@ -1,6 +1,6 @@
 import { jsonFault } from '../base/errors.ts';
 import { type BadInput, type LineOptions, readLines } from '../text/lines.ts';
-import { checkedUuid } from './json-grammar.ts';
+import { stringFinder } from './json-grammar.ts';
 import { minify, opensDeeper } from './json-text.ts';
 import { Shapes } from './shape-cache.ts';
 import { type Fields, Task, uuidFault } from './task.ts';
@@ -62,6 +62,8 @@ export function readJsonRecords(
   });
 }
 
+const uuidIn = stringFinder('uuid');
+
 /** Reads tasks: records with a `uuid`, the format between two stages. */
 export function readTasks(chunks: AsyncIterable<Buffer>, options: LineOptions): AsyncGenerator<Task[]> {
   const shapes = new Shapes();
@@ -69,7 +71,7 @@ export function readTasks(chunks: AsyncIterable<Buffer>, options: LineOptions): 
     const uuid = shapes.match(line);
     if (uuid !== undefined && uuidFault(uuid) === undefined)
       return new Task(uuid, line, undefined, shapes.shape, shapes.values);
-    const other = checkedUuid(line);
+    const other = uuidIn(line);
     const isValid = other !== undefined && uuidFault(other) === undefined;
     const task = isValid ? new Task(other, line) : parseTask(line);
     if (task instanceof Task) shapes.missed(line);

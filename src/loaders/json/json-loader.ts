@@ -90,8 +90,8 @@ function toRecords(elements: readonly Element[], options: ReadOptions): JsonLoad
     if ('code' in parsed)
       bad(parsed.code, parsed.code === 'JSON' ? withPlace(parsed.message, element) : parsed.message);
     else {
-      const record = { text: minify(parsed.text), fields: parsed.fields, line };
-      if (isDecoded(record, options)) records.push(new JsonLoaded(record, options));
+      const record = new JsonLoaded({ text: minify(parsed.text), fields: parsed.fields, line }, options);
+      if (isDecoded(record, options)) records.push(record);
     }
   }
   return records;

@@ -1,7 +1,8 @@
-import { type JsonRecord, readJsonRecords } from '../../core/record/ndjson.ts';
+import { parseLines, parseRecord, type RecordReject } from '../../core/record/ndjson.ts';
 import { REPLACEMENT, recoded } from '../../core/text/encoding.ts';
 import type { BadInput, Reject } from '../../core/text/lines.ts';
-import type { Loader, ReadOptions } from '../contract.ts';
+import type { Loaded, Loader, ReadOptions } from '../contract.ts';
+import { freshReader } from './fresh-record.ts';
 import { JsonLoaded } from './json-records.ts';
 
 /**
@@ -14,13 +15,17 @@ export const ndjson: Loader = (bytes, options) => ndjsonOf(recoded(bytes, option
 export async function* ndjsonOf(
   bytes: AsyncIterable<Buffer>,
   options: ReadOptions,
-): AsyncGenerator<JsonLoaded[]> {
+): AsyncGenerator<Loaded[]> {
   const reject: Reject = (bad) => options.reject({ ...bad, message: bad.message + hintFor(bad, options) });
-  for await (const records of readJsonRecords(bytes, { ...options, reject })) {
-    yield records
-      .filter((record) => isDecoded(record, options))
-      .map((record) => new JsonLoaded(record, options));
-  }
+  const fresh = freshReader(options);
+  const parse = (text: string, line: number): Loaded | RecordReject | undefined => {
+    const found = fresh?.(text, line);
+    if (found !== undefined) return found;
+    const record = parseRecord(text);
+    return record === undefined || 'code' in record ? record : new JsonLoaded({ ...record, line }, options);
+  };
+  for await (const records of parseLines(bytes, { ...options, reject }, parse))
+    yield options.encoding === undefined ? records : records.filter((record) => isDecoded(record, options));
 }
 
 /** Returns a hint for a line that is not a record, or ''. */
@@ -34,7 +39,10 @@ function hintFor({ code, text }: BadInput, { encodingHints }: ReadOptions): stri
 }
 
 /** Returns true if `--encoding` could decode the record; else rejects it. */
-export function isDecoded({ text, line }: JsonRecord, { encoding, source, reject }: ReadOptions): boolean {
+export function isDecoded(
+  { source: text, line }: Loaded,
+  { encoding, source, reject }: ReadOptions,
+): boolean {
   if (encoding === undefined || !text.includes(REPLACEMENT)) return true;
   reject({ source, line, code: 'ENCODING', message: `not valid ${encoding} (--encoding)`, text });
   return false;

@@ -1,0 +1,88 @@
+import { canonicalMembers, canonicalObject } from '../../core/record/canonical-json.ts';
+import { checksumOf } from '../../core/record/checksum.ts';
+import { stringFinder } from '../../core/record/json-grammar.ts';
+import { lengthsOf, sumOfMembers } from '../../core/record/member-sum.ts';
+import { parseRecord } from '../../core/record/ndjson.ts';
+import type { Fields } from '../../core/record/task.ts';
+import type { Loaded, Reshape } from '../contract.ts';
+import { JsonLoaded } from './json-records.ts';
+
+/*
+ * Fast path of NDJSON whose uuids are made of one attribute, without `--select` and `--rename`. Its records are not parsed.
+ * The benchmark row `load-nested` justifies it.
+ */
+
+/** Names that make a record one that was a task before, or an invalid one; and a name that may be a spelling of these. */
+const NOT_FRESH = /"(?:uuid|run|result)"|\\u/;
+const PLAIN_NAME = /^\w+$/;
+
+/** Returns the function that reads a fresh record, or undefined for one that must be parsed. Undefined if none is fresh. */
+export function freshReader(
+  shape: Reshape,
+): ((text: string, line: number) => FreshRecord | undefined) | undefined {
+  const [name = '', ...more] = shape.uuidFields;
+  const isApplicable = shape.select === undefined && shape.rename.size === 0 && more.length === 0;
+  if (!isApplicable || !PLAIN_NAME.test(name) || NOT_FRESH.test(`"${name}"`)) return undefined;
+  const find = stringFinder(name);
+  return (text, line) => {
+    if (NOT_FRESH.test(text)) return undefined;
+    const value = find(text);
+    return value === undefined ? undefined : new FreshRecord(text, line, value, shape);
+  };
+}
+
+/** A record that was no task before, of which one attribute is known. */
+export class FreshRecord implements Loaded {
+  readonly line: number;
+  readonly source: string;
+  readonly uuid = undefined;
+  readonly fault = undefined;
+  readonly hasRun = false;
+  readonly #value: string;
+  readonly #shape: Reshape;
+  #parsed: JsonLoaded | undefined;
+
+  /** @param value value of the attribute that the uuid is made of */
+  constructor(text: string, line: number, value: string, shape: Reshape) {
+    this.source = text;
+    this.line = line;
+    this.#value = value;
+    this.#shape = shape;
+  }
+
+  text(name: string): string | undefined {
+    return name === this.#shape.uuidFields[0] ? this.#value : this.#full().text(name);
+  }
+
+  isMissing(name: string): boolean {
+    return this.#full().isMissing(name);
+  }
+
+  isMadeOf(): boolean {
+    return false;
+  }
+
+  canonical(): string {
+    return canonicalObject(canonicalMembers(this.source));
+  }
+
+  checksum(): number {
+    const { uuidFields } = this.#shape;
+    return checksumOf(
+      sumOfMembers(this.source, lengthsOf(uuidFields), (name, isText) => isText && uuidFields.includes(name)),
+    );
+  }
+
+  toLine(uuid: string): string {
+    return `{"uuid":${JSON.stringify(uuid)},${this.source.slice(1)}`;
+  }
+
+  #full(): JsonLoaded {
+    const { source: text, line } = this;
+    this.#parsed ??= new JsonLoaded(
+      { ...(parseRecord(text) as { text: string; fields: Fields }), line },
+      this.#shape,
+    );
+    return this.#parsed;
+  }
+}
