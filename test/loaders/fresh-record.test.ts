@@ -8,6 +8,8 @@ import { JsonLoaded } from '../../src/loaders/json/json-records.ts';
 
 const shape = { select: undefined, rename: new Map<string, string>(), uuidFields: ['url'] };
 const read = freshReader(shape) as NonNullable<ReturnType<typeof freshReader>>;
+const byAll = { ...shape, uuidFields: [] };
+const readByAll = freshReader(byAll) as typeof read;
 
 /** Returns all that a load asks of a record. */
 function answers(record: Loaded): unknown {
@@ -40,11 +42,12 @@ test('a record that is not parsed gives the same answers as a parsed one', () =>
   fc.assert(
     fc.property(record, fc.string(), fc.constantFrom('', ' '), (others, url, space) => {
       const text = JSON.stringify({ ...others, url }).replace(/,(?=")/g, `,${space}`);
-      const found = read(text, 3);
-      if (found === undefined) return;
+      const parsed = { ...(parseRecord(text) as { text: string; fields: Fields }), line: 3 };
+      const [found, foundByAll] = [read(text, 3), readByAll(text, 3)];
+      if (found !== undefined) expect(answers(found)).toEqual(answers(new JsonLoaded(parsed, shape)));
+      if (foundByAll === undefined) return;
+      expect(answers(foundByAll)).toEqual(answers(new JsonLoaded(parsed, byAll)));
       fresh++;
-      const parsed = parseRecord(text) as { text: string; fields: Fields };
-      expect(answers(found)).toEqual(answers(new JsonLoaded({ ...parsed, line: 3 }, shape)));
     }),
     { numRuns: 3000 },
   );
@@ -61,11 +64,15 @@ test.each([
   expect(read(text, 1)).toBeUndefined();
 });
 
-test('other selections and uuids of several attributes, or none, are parsed', () => {
+test.each(['{}', '{"a":1,}', '{"a":1,"b":[}', '{"a":"b}', '{a:1}', '{"a":01}'])('%s is parsed', (text) => {
+  expect(readByAll(text, 1)).toBeUndefined();
+});
+
+test('other selections and uuids of several attributes or a path are parsed', () => {
   for (const other of [
     { ...shape, select: ['a'] },
     { ...shape, rename: new Map([['a', 'b']]) },
-    ...[['url', 'a'], [], ['o.url'], ['uuid']].map((uuidFields) => ({ ...shape, uuidFields })),
+    ...[['url', 'a'], ['o.url'], ['uuid']].map((uuidFields) => ({ ...shape, uuidFields })),
   ])
     expect(freshReader(other)).toBeUndefined();
 });

@@ -28,6 +28,9 @@ function memberExcept(name: string): string {
   return `"(?!${name}")${PLAIN}": ?${valuePattern(LEVELS - 1)}`;
 }
 
+/** An object with at least one member. */
+const RECORD = new RegExp(`^\\{(?:"${TEXT}": ?${valuePattern(LEVELS - 1)}(?:, ?(?!\\})|(?=\\})))+\\}$`);
+
 /** Length from which a text is not checked: the stack of regular expressions is limited. */
 const LONG = 64 * 1024;
 
@@ -45,4 +48,9 @@ export function stringFinder(name: string): (record: string) => string | undefin
     const value = pattern.exec(record)?.[1];
     return value?.includes('\\') ? (JSON.parse(`"${value}"`) as string) : value;
   };
+}
+
+/** Returns true if a text is certain to be a JSON object that is not empty; false for some that `JSON.parse` must read. */
+export function isPlainRecord(record: string): boolean {
+  return record.length < LONG && RECORD.test(record);
 }

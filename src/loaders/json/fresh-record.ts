@@ -1,6 +1,6 @@
 import { canonicalMembers, canonicalObject } from '../../core/record/canonical-json.ts';
 import { checksumOf } from '../../core/record/checksum.ts';
-import { stringFinder } from '../../core/record/json-grammar.ts';
+import { isPlainRecord, stringFinder } from '../../core/record/json-grammar.ts';
 import { lengthsOf, sumOfMembers } from '../../core/record/member-sum.ts';
 import { parseRecord } from '../../core/record/ndjson.ts';
 import type { Fields } from '../../core/record/task.ts';
@@ -8,7 +8,7 @@ import type { Loaded, Reshape } from '../contract.ts';
 import { JsonLoaded } from './json-records.ts';
 
 /*
- * Fast path of NDJSON whose uuids are made of one attribute, without `--select` and `--rename`. Its records are not parsed.
+ * Fast path of NDJSON whose uuids are made of one attribute or all, without `--select` and `--rename`. Its records are not parsed.
  * The benchmark row `load-nested` justifies it.
  */
 
@@ -20,30 +20,32 @@ const PLAIN_NAME = /^\w+$/;
 export function freshReader(
   shape: Reshape,
 ): ((text: string, line: number) => FreshRecord | undefined) | undefined {
-  const [name = '', ...more] = shape.uuidFields;
-  const isApplicable = shape.select === undefined && shape.rename.size === 0 && more.length === 0;
-  if (!isApplicable || !PLAIN_NAME.test(name) || NOT_FRESH.test(`"${name}"`)) return undefined;
-  const find = stringFinder(name);
+  const { uuidFields, select, rename } = shape;
+  const [name] = uuidFields;
+  if (select !== undefined || rename.size > 0 || uuidFields.length > 1) return undefined;
+  if (name !== undefined && (!PLAIN_NAME.test(name) || NOT_FRESH.test(`"${name}"`))) return undefined;
+  const find = name === undefined ? undefined : stringFinder(name);
   return (text, line) => {
     if (NOT_FRESH.test(text)) return undefined;
-    const value = find(text);
-    return value === undefined ? undefined : new FreshRecord(text, line, value, shape);
+    const value = find?.(text);
+    const isValid = find === undefined ? isPlainRecord(text) : value !== undefined;
+    return isValid ? new FreshRecord(text, line, value, shape) : undefined;
   };
 }
 
-/** A record that was no task before, of which one attribute is known. */
+/** A record that was no task before. */
 export class FreshRecord implements Loaded {
   readonly line: number;
   readonly source: string;
   readonly uuid = undefined;
   readonly fault = undefined;
   readonly hasRun = false;
-  readonly #value: string;
+  readonly #value: string | undefined;
   readonly #shape: Reshape;
   #parsed: JsonLoaded | undefined;
 
-  /** @param value value of the attribute that the uuid is made of */
-  constructor(text: string, line: number, value: string, shape: Reshape) {
+  /** @param value value of the attribute that the uuid is made of; undefined if it is made of all */
+  constructor(text: string, line: number, value: string | undefined, shape: Reshape) {
     this.source = text;
     this.line = line;
     this.#value = value;
