@@ -7,9 +7,9 @@ import { freshReader } from '../../src/loaders/json/fresh-record.ts';
 import { JsonLoaded } from '../../src/loaders/json/json-records.ts';
 
 const shape = { select: undefined, rename: new Map<string, string>(), uuidFields: ['url'] };
-const read = freshReader(shape) as NonNullable<ReturnType<typeof freshReader>>;
+const read = freshReader(shape, 0) as NonNullable<ReturnType<typeof freshReader>>;
 const byAll = { ...shape, uuidFields: [] };
-const readByAll = freshReader(byAll) as typeof read;
+const readByAll = freshReader(byAll, 0) as typeof read;
 
 /** Returns all that a load asks of a record. */
 function answers(record: Loaded): unknown {

@@ -21,8 +21,25 @@ export function canonicalMembers(text: string): Map<string, string> {
 export function canonicalObject(members: CanonicalMembers): string {
   const names = [...members.keys()].sort(byCodePoint);
   let text = '{';
-  for (const name of names) text += `${text === '{' ? '' : ','}${JSON.stringify(name)}:${members.get(name)}`;
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string;
+    text += i === 0 ? quotedName(name) : `,${quotedName(name)}`;
+    text += members.get(name);
+  }
   return `${text}}`;
+}
+
+/** Names with quotes and a colon: most records have the names of earlier ones. */
+const quotedNames = new Map<string, string>();
+/** Number of names that are kept: names may be made from data. */
+const KEPT = 1000;
+
+function quotedName(name: string): string {
+  const known = quotedNames.get(name);
+  if (known !== undefined) return known;
+  const quoted = `${JSON.stringify(name)}:`;
+  if (quotedNames.size < KEPT && name.length < KEPT) quotedNames.set(name, quoted);
+  return quoted;
 }
 
 /**

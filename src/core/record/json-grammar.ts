@@ -28,29 +28,49 @@ function memberExcept(name: string): string {
   return `"(?!${name}")${PLAIN}": ?${valuePattern(LEVELS - 1)}`;
 }
 
-/** An object with at least one member. */
-const RECORD = new RegExp(`^\\{(?:"${TEXT}": ?${valuePattern(LEVELS - 1)}(?:, ?(?!\\})|(?=\\})))+\\}$`);
-
 /** Length from which a text is not checked: the stack of regular expressions is limited. */
 const LONG = 64 * 1024;
+
+/** Number of texts that are left to `JSON.parse` first: to compile an expression takes as long as to parse a thousand texts. */
+const PATIENCE = 500;
+
+/** Returns a function that matches an expression, which is made when enough texts have come. */
+function patient(source: () => string, patience: number): (text: string) => RegExpExecArray | null {
+  let left = patience;
+  let expression: RegExp | undefined;
+  return (text) => {
+    if (text.length >= LONG || left-- > 0) return null;
+    left = 0;
+    expression ??= new RegExp(source());
+    return expression.exec(text);
+  };
+}
 
 /**
  * Returns a function that returns the value of a name in a record, if the record is certain to be a JSON object with one
  * member of this name, a string. It returns undefined for other text, and for some that `JSON.parse` must read: deep, long
- * or laid out text.
+ * or laid out text, and the first ones.
  * @param name of letters, digits and `_`
+ * @param patience number of texts for which it returns undefined
  */
-export function stringFinder(name: string): (record: string) => string | undefined {
-  const other = memberExcept(name);
-  const pattern = new RegExp(`^\\{(?:${other}, ?)*"${name}": ?"(${TEXT})"(?:, ?${other})*\\}$`);
+export function stringFinder(name: string, patience = PATIENCE): (record: string) => string | undefined {
+  const match = patient(() => {
+    const other = memberExcept(name);
+    return `^\\{(?:${other}, ?)*"${name}": ?"(${TEXT})"(?:, ?${other})*\\}$`;
+  }, patience);
   return (record) => {
-    if (record.length >= LONG) return undefined;
-    const value = pattern.exec(record)?.[1];
+    const value = match(record)?.[1];
     return value?.includes('\\') ? (JSON.parse(`"${value}"`) as string) : value;
   };
 }
 
-/** Returns true if a text is certain to be a JSON object that is not empty; false for some that `JSON.parse` must read. */
-export function isPlainRecord(record: string): boolean {
-  return record.length < LONG && RECORD.test(record);
+/**
+ * Returns a function that returns true if a text is certain to be a JSON object that is not empty. It returns false for some
+ * that `JSON.parse` must read: deep, long or laid out text, and the first ones.
+ * @param patience number of texts for which it returns false
+ */
+export function recordChecker(patience = PATIENCE): (record: string) => boolean {
+  const member = (): string => `"${TEXT}": ?${valuePattern(LEVELS - 1)}`;
+  const match = patient(() => `^\\{(?:${member()}(?:, ?(?!\\})|(?=\\})))+\\}$`, patience);
+  return (record) => match(record) !== null;
 }

@@ -62,8 +62,6 @@ export function readJsonRecords(
   });
 }
 
-const uuidIn = stringFinder('uuid');
-
 /** Reads tasks: records with a `uuid`, the format between two stages. */
 export function readTasks(chunks: AsyncIterable<Buffer>, options: LineOptions): AsyncGenerator<Task[]> {
   const shapes = new Shapes();
@@ -71,16 +69,18 @@ export function readTasks(chunks: AsyncIterable<Buffer>, options: LineOptions): 
     const uuid = shapes.match(line);
     if (uuid !== undefined && uuidFault(uuid) === undefined)
       return new Task(uuid, line, undefined, shapes.shape, shapes.values);
-    const other = uuidIn(line);
-    const isValid = other !== undefined && uuidFault(other) === undefined;
-    const task = isValid ? new Task(other, line) : parseTask(line);
+    const task = parseTask(line);
     if (task instanceof Task) shapes.missed(line);
     return task;
   });
 }
 
+const uuidIn = stringFinder('uuid');
+
 /** Returns the task of a line, or the reason to reject the line; undefined for a blank line. */
 export function parseTask(line: string): Task | RecordReject | undefined {
+  const known = uuidIn(line);
+  if (known !== undefined && uuidFault(known) === undefined) return new Task(known, line);
   const record = parseRecord(line);
   if (record === undefined || 'code' in record) return record;
   const { uuid } = record.fields;

@@ -1,6 +1,6 @@
 import { canonicalMembers, canonicalObject } from '../../core/record/canonical-json.ts';
 import { checksumOf } from '../../core/record/checksum.ts';
-import { isPlainRecord, stringFinder } from '../../core/record/json-grammar.ts';
+import { recordChecker, stringFinder } from '../../core/record/json-grammar.ts';
 import { lengthsOf, sumOfMembers } from '../../core/record/member-sum.ts';
 import { parseRecord } from '../../core/record/ndjson.ts';
 import type { Fields } from '../../core/record/task.ts';
@@ -16,19 +16,24 @@ import { JsonLoaded } from './json-records.ts';
 const NOT_FRESH = /"(?:uuid|run|result)"|\\u/;
 const PLAIN_NAME = /^\w+$/;
 
-/** Returns the function that reads a fresh record, or undefined for one that must be parsed. Undefined if none is fresh. */
+/**
+ * Returns the function that reads a fresh record, or undefined for one that must be parsed. Undefined if none is fresh.
+ * @param patience number of records that are parsed first
+ */
 export function freshReader(
   shape: Reshape,
+  patience?: number,
 ): ((text: string, line: number) => FreshRecord | undefined) | undefined {
   const { uuidFields, select, rename } = shape;
   const [name] = uuidFields;
   if (select !== undefined || rename.size > 0 || uuidFields.length > 1) return undefined;
   if (name !== undefined && (!PLAIN_NAME.test(name) || NOT_FRESH.test(`"${name}"`))) return undefined;
-  const find = name === undefined ? undefined : stringFinder(name);
+  const find = name === undefined ? undefined : stringFinder(name, patience);
+  const check = recordChecker(patience);
   return (text, line) => {
     if (NOT_FRESH.test(text)) return undefined;
     const value = find?.(text);
-    const isValid = find === undefined ? isPlainRecord(text) : value !== undefined;
+    const isValid = find === undefined ? check(text) : value !== undefined;
     return isValid ? new FreshRecord(text, line, value, shape) : undefined;
   };
 }

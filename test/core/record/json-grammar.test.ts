@@ -4,7 +4,7 @@ import { stringFinder } from '../../../src/core/record/json-grammar.ts';
 import { parseTask } from '../../../src/core/record/ndjson.ts';
 import { stateOf, Task, withOutcome } from '../../../src/core/record/task.ts';
 
-const checkedUuid = stringFinder('uuid');
+const checkedUuid = stringFinder('uuid', 0);
 
 const scalar = fc.oneof(
   fc.constantFrom('0', '-0', '1.10', '1e400', '-1E-7', '12345678901234567890', 'true', 'false', 'null'),
