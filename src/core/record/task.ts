@@ -90,15 +90,17 @@ export class Task {
 
 /** Names that may be spelled with escapes of one character. */
 const ESCAPABLE = /[^ !#-.0-[\]-~]/;
-/** Names in quotes, of the few names that the program asks for; undefined if they have several spellings. */
+/** Names in quotes; undefined if they have several spellings. */
 const quotedNames = new Map<string, string | undefined>();
+/** Number of names that are kept: names may be made from data. */
+const KEPT = 1000;
 
 /** Returns false if a record, by its text, is certain to lack a name at its top level. */
 function mayHave(line: string, name: string): boolean {
   let quoted = quotedNames.get(name);
   if (quoted === undefined && !quotedNames.has(name)) {
     quoted = ESCAPABLE.test(name) ? undefined : JSON.stringify(name);
-    quotedNames.set(name, quoted);
+    if (quotedNames.size < KEPT) quotedNames.set(name, quoted);
   }
   return quoted === undefined || line.includes(quoted) || line.includes('\\u');
 }

@@ -1,6 +1,6 @@
 import { type Member, membersOf } from '../../core/record/json-text.ts';
 import { parseTask, type RecordReject } from '../../core/record/ndjson.ts';
-import { attribute, type Failure, type Fields, type Task } from '../../core/record/task.ts';
+import { attribute, type Failure, type Task } from '../../core/record/task.ts';
 import { rawMember } from '../../core/record/template.ts';
 import type { Outcome } from '../contract.ts';
 import { isRetried, type RetryOn } from '../program/retry-on.ts';
@@ -50,7 +50,7 @@ function textIn(json: string): string {
 export function outcomeOf(answer: Task, task: Task, retryOn: RetryOn): Outcome {
   const result = resultOf(answer, task);
   const made: Outcome = result === undefined ? {} : { result };
-  const given = attribute(answer.fields, 'error');
+  const given = answer.has('error') ? attribute(answer.fields, 'error') : undefined;
   if (given === undefined || given === null || given === false || isEcho(given, task)) return made;
   const { retry } = Object(given) as { retry?: unknown };
   const again = retry === true || isRetried(retryOn, 'error');
@@ -72,14 +72,14 @@ function isEcho(given: unknown, { fields }: Task): boolean {
 
 /** Returns the result as written in the answer, with all digits. */
 function resultOf(answer: Task, task: Task): string | undefined {
-  if (Object.hasOwn(answer.fields, 'result')) return rawMember(answer.line, 'result');
-  if (Object.keys(answer.fields).every((key) => isOld(key, task.fields))) return undefined;
-  const added = membersOf(answer.line).filter(({ key }) => !isOld(key, task.fields));
-  return `{${added.map((member) => textOf(member, answer.line)).join(',')}}`;
+  if (answer.has('result')) return rawMember(answer.line, 'result');
+  if (answer.line === task.line) return undefined;
+  const added = membersOf(answer.line).filter(({ key }) => !isOld(key, task));
+  return added.length === 0 ? undefined : `{${added.map((member) => textOf(member, answer.line)).join(',')}}`;
 }
 
-function isOld(key: string, fields: Fields): boolean {
-  return key === 'uuid' || key === 'run' || key === 'error' || Object.hasOwn(fields, key);
+function isOld(key: string, task: Task): boolean {
+  return key === 'uuid' || key === 'run' || key === 'error' || task.has(key);
 }
 
 function textOf({ start, end }: Member, line: string): string {
