@@ -12,10 +12,10 @@ type Evaluate = (record: Fields) => number | undefined;
 
 interface Cost {
   readonly name: string;
-  /** Expressions, those that name the result last. */
-  readonly all: readonly Evaluate[];
-  /** True if one of them names the result, so that the true figure may differ from the estimate. */
-  readonly namesResult: boolean;
+  /** Expressions of the estimate, those that also name the result last. */
+  readonly estimates: readonly Evaluate[];
+  /** Expressions that name the result, so that the true figure may differ from the estimate; the latest first. */
+  readonly figures: readonly Evaluate[];
 }
 
 /** Name whose cost is 1 unless an expression says otherwise. */
@@ -51,21 +51,31 @@ export class CostModel {
     const { fields } = task;
     const record = attribute(fields, this.#as) === undefined ? fields : { ...fields, [this.#as]: null };
     const amounts: number[] = [];
-    for (const { name, all } of this.#costs) {
-      const amount = firstAmount(all, record);
+    for (const { name, estimates } of this.#costs) {
+      const amount = firstAmount(estimates, record);
       if (amount === undefined) return noEstimate(name);
       amounts.push(amount);
     }
     return amounts;
   }
 
-  /** Returns the true costs of an attempt; the estimates for those that the result does not tell. */
-  after(task: Task, { result }: Outcome, estimates: Amounts): Amounts {
-    if (result === undefined || !this.#costs.some(({ namesResult }) => namesResult)) return estimates;
+  /**
+   * Returns the true costs of an attempt; the estimates for those that the result does not tell. If the result is that of
+   * a whole call, each of its tasks has an equal share of what it tells.
+   */
+  after(task: Task, { result, sharedBy = 1 }: Outcome, estimates: Amounts): Amounts {
+    if (result === undefined || this.#costs.every(({ figures }) => figures.length === 0)) return estimates;
     const record = { ...task.fields, [this.#as]: JSON.parse(result) as unknown };
-    return this.#costs.map(({ all, namesResult }, i) => {
+    const bare = { ...task.fields, [this.#as]: null };
+    return this.#costs.map(({ figures }, i) => {
       const estimate = estimates[i] as number;
-      return namesResult ? (firstAmount(all.toReversed(), record) ?? estimate) : estimate;
+      if (sharedBy === 1) return firstAmount(figures, record) ?? estimate;
+      for (const evaluate of figures) {
+        const told = evaluate(record);
+        // The estimate of an expression that falls back to it is for this task alone.
+        if (told !== undefined) return told === evaluate(bare) ? told : told / sharedBy;
+      }
+      return estimate;
     });
   }
 }
@@ -86,15 +96,12 @@ function firstAmount(all: readonly Evaluate[], record: Fields): number | undefin
 }
 
 function costOf(name: string, own: readonly CostExpression[], as: string): Cost {
-  if (own.length === 0) return { name, all: [() => 1], namesResult: false };
+  if (own.length === 0) return { name, estimates: [() => 1], figures: [] };
   const compiled = own.map(({ expression }) => compileCost(name, expression, as));
-  const isLate = ({ namesResult }: { namesResult: boolean }): number => (namesResult ? 1 : 0);
-  const sorted = compiled.toSorted((a, b) => isLate(a) - isLate(b));
-  return {
-    name,
-    all: sorted.map(({ evaluate }) => evaluate),
-    namesResult: sorted.some(({ namesResult }) => namesResult),
-  };
+  const evaluates = (late: boolean): Evaluate[] =>
+    compiled.filter(({ namesResult }) => namesResult === late).map(({ evaluate }) => evaluate);
+  const figures = evaluates(true);
+  return { name, estimates: [...evaluates(false), ...figures], figures: figures.toReversed() };
 }
 
 function compileCost(
