@@ -86,7 +86,9 @@ describe('a further call of a batch that failed', () => {
     expect(callsIn(cwd)).toEqual([8]);
     expect(states(poor.stdout)).toEqual({ PENDING: 8 });
     expect(poor.code).toBe(1);
-    expect(lastLine(poor)).toContain('the budget is used up (8 of 10); 8 tasks left');
+    expect(lastLine(poor)).toContain(
+      'the budget is used up (8 of 10): the next task does not fit; 8 tasks left',
+    );
     const rich = await run(100);
     expect(states(rich.stdout)).toEqual({ SUCCESS: 7, FAILURE: 1 });
     expect(lastLine(rich)).toContain(`${sum(callsIn(cwd))} of 100 of the budget`);

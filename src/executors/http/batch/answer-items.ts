@@ -1,6 +1,8 @@
-import { messageOf, TaskpipeError } from '../../../core/base/errors.ts';
+import { messageOf } from '../../../core/base/errors.ts';
+import { compileExpression } from '../../../core/options/jmespath-option.ts';
 import { elementsOf, membersOf } from '../../../core/record/json-text.ts';
 import type { Task } from '../../../core/record/task.ts';
+import { loadJmespath } from '../response/jmespath.ts';
 
 /** Function that returns the items of an answer for the tasks of its batch, as JSON texts; undefined for one that has none. */
 export type FindItems = (
@@ -15,14 +17,9 @@ export type FindItems = (
  */
 export async function openItems(expression: string | undefined): Promise<FindItems> {
   if (expression === undefined) return itemsIn;
-  const { compile, TreeInterpreter } = await import('@jmespath-community/jmespath');
-  let compiled: ReturnType<typeof compile>;
-  try {
-    compiled = compile(expression);
-  } catch (error) {
-    const message = `--batch-answer must be a JMESPath expression; got ${JSON.stringify(expression)}: ${messageOf(error)}`;
-    throw new TaskpipeError('USAGE', message, { cause: error });
-  }
+  const library = await loadJmespath();
+  const compiled = compileExpression(library, '--batch-answer', expression);
+  const { TreeInterpreter } = library;
   return (json, tasks) => {
     try {
       const found = TreeInterpreter.search(compiled, JSON.parse(json));

@@ -1,7 +1,9 @@
 import { createRequire } from 'node:module';
-import { messageOf, TaskpipeError } from '../../../core/base/errors.ts';
+import { TaskpipeError } from '../../../core/base/errors.ts';
+import { compileExpression } from '../../../core/options/jmespath-option.ts';
 import { attribute, type Failure, type Fields, type Task } from '../../../core/record/task.ts';
 import type { Outcome } from '../../../executors/contract.ts';
+import { amountWords } from '../../../reports/cost-words.ts';
 import type { CostExpression } from './limit-options.ts';
 
 /** Amounts by the index of their name in `CostModel.names`. */
@@ -18,22 +20,41 @@ interface Cost {
   readonly figures: readonly Evaluate[];
 }
 
+/** Part of a limit by which rounding errors of estimates may exceed it. */
+const ROUNDING = 1e-9;
+
 /** Name whose cost is 1 unless an expression says otherwise. */
 const REQUESTS = 'requests';
+
+/** Largest estimate that a limit can ever let start. */
+export interface MostCost {
+  readonly name: string;
+  readonly most: number;
+  /** Limit as a message names it. */
+  readonly limit: string;
+}
 
 /** Costs of tasks by name: estimates before an attempt, and true figures after it. */
 export class CostModel {
   readonly names: readonly string[];
   readonly #costs: readonly Cost[];
   readonly #as: string;
+  readonly #mosts: readonly MostCost[];
 
   /**
    * @param names names that have limits; those of expressions are added
    * @param as key of the result in a record
+   * @param mosts estimates above which a task fails
    * @throws {TaskpipeError} `USAGE` if an expression is invalid, or a name has none
    */
-  constructor(names: readonly string[], expressions: readonly CostExpression[], as: string) {
+  constructor(
+    names: readonly string[],
+    expressions: readonly CostExpression[],
+    as: string,
+    mosts: readonly MostCost[] = [],
+  ) {
     this.#as = as;
+    this.#mosts = mosts;
     this.names = [...new Set([...names, ...expressions.map(({ name }) => name)])];
     this.#costs = this.names.map((name) => {
       const own = expressions.filter((one) => one.name === name);
@@ -46,7 +67,7 @@ export class CostModel {
     });
   }
 
-  /** Returns the estimates for a task; a failure `COST` if an expression gives no amount. */
+  /** Returns the estimates for a task; a failure `COST` if an expression gives no amount, or one that never may start. */
   before(task: Task): Amounts | Failure {
     const { fields } = task;
     const record = attribute(fields, this.#as) === undefined ? fields : { ...fields, [this.#as]: null };
@@ -55,6 +76,10 @@ export class CostModel {
       const amount = firstAmount(estimates, record);
       if (amount === undefined) return noEstimate(name);
       amounts.push(amount);
+    }
+    for (const { name, most, limit } of this.#mosts) {
+      const amount = amounts[this.names.indexOf(name)] as number;
+      if (amount > most * (1 + ROUNDING)) return tooMuch(name, amount, limit);
     }
     return amounts;
   }
@@ -87,6 +112,13 @@ function noEstimate(name: string): Failure {
   };
 }
 
+function tooMuch(name: string, amount: number, limit: string): Failure {
+  return {
+    code: 'COST',
+    message: `--cost ${name} gives ${amountWords(amount)}, more than ${limit}, so the task can never start; raise the limit, or correct the estimate`,
+  };
+}
+
 function firstAmount(all: readonly Evaluate[], record: Fields): number | undefined {
   for (const evaluate of all) {
     const amount = evaluate(record);
@@ -113,20 +145,15 @@ function compileCost(
   const jmespath = createRequire(import.meta.url)(
     '@jmespath-community/jmespath',
   ) as typeof import('@jmespath-community/jmespath');
-  try {
-    const tree = jmespath.compile(expression);
-    const evaluate = (record: Fields): number | undefined => {
-      try {
-        return amountOf(jmespath.TreeInterpreter.search(tree, record as never));
-      } catch {
-        return undefined; // as of length(null): the record lacks an attribute
-      }
-    };
-    return { evaluate, namesResult: hasField(tree, as) };
-  } catch (error) {
-    const message = `--cost ${name} must be a JMESPath expression; got ${JSON.stringify(expression)}: ${messageOf(error)}`;
-    throw new TaskpipeError('USAGE', message, { cause: error });
-  }
+  const tree = compileExpression(jmespath, `--cost ${name}`, expression);
+  const evaluate = (record: Fields): number | undefined => {
+    try {
+      return amountOf(jmespath.TreeInterpreter.search(tree, record as never));
+    } catch {
+      return undefined; // as of length(null): the record lacks an attribute
+    }
+  };
+  return { evaluate, namesResult: hasField(tree, as) };
 }
 
 /** Returns a value as an amount; also the text of a number, as the cells of CSV are texts. */
