@@ -64,6 +64,36 @@ describe('--http --batch', () => {
     expect(stderr).toBe('task-exec: 10 done\n');
   });
 
+  test('gives an item without a uuid to the task at its place, unless others moved', async () => {
+    const lacking = (items: Record<string, number>[]): unknown[] =>
+      items.map((one) => (one.n === 3 ? { error: 'three' } : one));
+    const ordered = await run(answers(lacking), '--batch 10');
+    expect(ordered.json[3]).toEqual({ error: 'three' });
+    const moved = await run(
+      answers((items) => lacking(items).reverse()),
+      '--batch 10',
+    );
+    expect(moved.errors.filter((one) => one !== undefined)).toEqual([
+      'the answer has nothing for this task of its batch',
+    ]);
+    expect(moved.json[4]).toMatchObject({ n: 4 });
+  });
+
+  test('does not start with an expression that calls an unknown function', async () => {
+    for (const option of [
+      "--batch 2 --batch-answer 'len(data)'",
+      "--next 'nope(x)'",
+      "--expect-json 'nope(x)'",
+    ]) {
+      const { code, stderr, seen } = await run(
+        answers(() => []),
+        option,
+      );
+      expect([code, seen.length]).toEqual([2, 0]);
+      expect(stderr).toContain('Unknown function');
+    }
+  });
+
   test('halves a batch that a server refuses: one task fails, with its own answer', async () => {
     const answer = answers((items) => (items.some(({ n }) => n === 6) ? new Error('bad') : items));
     const { errors, json, seen, stderr } = await run(answer, '--batch 10');

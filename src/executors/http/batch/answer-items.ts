@@ -36,7 +36,12 @@ function itemsIn(json: string, tasks: readonly Task[]): ReturnType<FindItems> {
     return found(objectItems(json), tasks) ?? { fault: 'it is an object without their uuids' };
   if (!json.startsWith('[')) return { fault: `it is ${json.length > 100 ? 'one value' : json}` };
   const items = elementsOf(json);
-  const named = found(uuidItems(items), tasks);
+  const uuids = items.map(uuidOf);
+  // One that lacks a uuid, as an error may, is for the task at its place if the others are at theirs.
+  const isInOrder = uuids.every((uuid, i) => uuid === undefined || uuid === tasks[i]?.uuid);
+  if (items.length === tasks.length && isInOrder) return items;
+  const byUuid = new Map(items.map((item, i) => [uuids[i] ?? '', item]));
+  const named = found(byUuid, tasks);
   if (named !== undefined) return named;
   return items.length === tasks.length ? items : { fault: `it has ${items.length} items` };
 }
@@ -54,14 +59,10 @@ function objectItems(json: string): Map<string, string> {
   return new Map(membersOf(json).map(({ key, value, end }) => [key, json.slice(value, end)]));
 }
 
-/** Returns those items that have a uuid. */
-function uuidItems(items: readonly string[]): Map<string, string> {
-  const byUuid = new Map<string, string>();
-  for (const item of items) {
-    if (!item.startsWith('{')) continue;
-    const member = membersOf(item).find(({ key }) => key === 'uuid');
-    const text = member === undefined ? '' : item.slice(member.value, member.end);
-    if (text.startsWith('"')) byUuid.set(JSON.parse(text) as string, item);
-  }
-  return byUuid;
+/** Returns the uuid of an item; undefined if it has none. */
+function uuidOf(item: string): string | undefined {
+  if (!item.startsWith('{')) return undefined;
+  const member = membersOf(item).find(({ key }) => key === 'uuid');
+  const text = member === undefined ? '' : item.slice(member.value, member.end);
+  return text.startsWith('"') ? (JSON.parse(text) as string) : undefined;
 }
