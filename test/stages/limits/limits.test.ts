@@ -151,6 +151,33 @@ describe('budgets', () => {
     expect(readFileSync(join(cwd, 'a.csv'), 'utf8')).toBe('url\nhttp://h/\n');
   });
 
+  test('a file of a later version, and claims that are not amounts, are refused: the sum would be too low', async () => {
+    const cwd = freshFolder();
+    const open = (text: string): Promise<Ended> => {
+      writeFileSync(join(cwd, 'spent'), text);
+      return run('--budget usd=1 --budget-file spent --cost usd=price', '', cwd);
+    };
+    const later = await open('\n{"taskpipe":"budget","version":2}\n');
+    expect([later.code, later.stderr]).toEqual([
+      65,
+      expect.stringContaining('is of version 2, which a later'),
+    ]);
+    for (const amount of ['-5', '"12"', 'true', '[1]']) {
+      const wrong = await open(
+        `{"taskpipe":"budget","version":1}\n{"by":"a","claim":1,"amounts":{"usd":${amount}}}\n`,
+      );
+      expect([wrong.code, wrong.stderr]).toEqual([65, expect.stringContaining(`a claim has ${amount} usd`)]);
+    }
+    const options = "--budget usd=9 --budget-file other --cost 'usd=`1`'";
+    const infinite = await run(
+      `${options} --cost usd=result.cost`,
+      lines(3, () => ({ real: 1e308 })),
+      cwd,
+    );
+    expect(states(infinite)).toEqual({ SUCCESS: 3 });
+    expect((await run(options, lines(1), cwd)).stderr).toContain('the budget is used up');
+  });
+
   test('records that failed before, and dry runs, cost nothing', async () => {
     const failed = {
       run: { state: 'FAILURE', as: 'result', attempts: 1, at: '2026-01-01T00:00:00Z', ms: 1 },
