@@ -79,6 +79,28 @@ describe('--http --batch', () => {
     expect(moved.json[4]).toMatchObject({ n: 4 });
   });
 
+  // agno #10128, openai-python #420, pydantic-ai #7316 and chroma #344: vectors go to the wrong texts.
+  test('gives items to the tasks of their index, in any order, also if one is missing', async () => {
+    const indexed = (items: Record<string, number>[]): { index: number; v: unknown }[] =>
+      items.map(({ n }, index) => ({ index, v: n }));
+    const moved = await run(
+      answers((items) => ({ data: indexed(items).reverse() })),
+      '--batch 5 --batch-answer data',
+    );
+    expect(moved.json.map((one) => Object(one).v)).toEqual(numbers);
+    const short = await run(
+      answers((items) => indexed(items).filter(({ index }) => index !== 2)),
+      '--batch 5',
+    );
+    expect(short.json[3]).toEqual({ index: 3, v: 3 });
+    expect(short.stderr).toContain('8 done, 2 failed (BATCH 2)');
+    const foreign = await run(
+      answers((items) => items.map(({ n }) => ({ index: 100 - Number(n) }))),
+      '--batch 5',
+    );
+    expect(foreign.json[3]).toEqual({ index: 97 });
+  });
+
   test('does not start with an expression that calls an unknown function', async () => {
     for (const option of [
       "--batch 2 --batch-answer 'len(data)'",

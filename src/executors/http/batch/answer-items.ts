@@ -1,6 +1,6 @@
 import { messageOf } from '../../../core/base/errors.ts';
 import { compileExpression } from '../../../core/options/jmespath-option.ts';
-import { elementsOf, membersOf } from '../../../core/record/json-text.ts';
+import { elementsOf, type Member, membersOf } from '../../../core/record/json-text.ts';
 import type { Task } from '../../../core/record/task.ts';
 import { loadJmespath } from '../response/jmespath.ts';
 
@@ -30,20 +30,38 @@ export async function openItems(expression: string | undefined): Promise<FindIte
   };
 }
 
-/** Finds items in an array, by the uuids in them or by their places, or in an object by uuid. */
+/** Finds items in an array, by the uuids or the indexes in them or by their places, or in an object by uuid. */
 function itemsIn(json: string, tasks: readonly Task[]): ReturnType<FindItems> {
   if (json.startsWith('{'))
     return found(objectItems(json), tasks) ?? { fault: 'it is an object without their uuids' };
   if (!json.startsWith('[')) return { fault: `it is ${json.length > 100 ? 'one value' : json}` };
   const items = elementsOf(json);
-  const uuids = items.map(uuidOf);
-  // One that lacks a uuid, as an error may, is for the task at its place if the others are at theirs.
-  const isInOrder = uuids.every((uuid, i) => uuid === undefined || uuid === tasks[i]?.uuid);
-  if (items.length === tasks.length && isInOrder) return items;
-  const byUuid = new Map(items.map((item, i) => [uuids[i] ?? '', item]));
-  const named = found(byUuid, tasks);
-  if (named !== undefined) return named;
+  const members = items.map((item) => (item.startsWith('{') ? membersOf(item) : []));
+  const uuids = items.map((item, i) => uuidIn(item, members[i] as readonly Member[]));
+  const named = found(new Map(items.map((item, i) => [uuids[i] ?? '', item])), tasks);
+  if (named !== undefined) {
+    // One that lacks a uuid, as an error may, is for the task at its place if the others are at theirs.
+    const isInOrder = uuids.every((uuid, i) => uuid === undefined || uuid === tasks[i]?.uuid);
+    return isInOrder && items.length === tasks.length ? items : named;
+  }
+  const indexes = items.map((item, i) => indexIn(item, members[i] as readonly Member[]));
+  const numbered = byIndex(items, indexes, tasks.length);
+  if (numbered !== undefined) return numbered;
   return items.length === tasks.length ? items : { fault: `it has ${items.length} items` };
+}
+
+/** Returns the items by the places that they tell, as OpenAI does; undefined if they do not tell a place each. */
+function byIndex(
+  items: readonly string[],
+  indexes: readonly (number | undefined)[],
+  count: number,
+): readonly (string | undefined)[] | undefined {
+  const places: (string | undefined)[] = new Array(count).fill(undefined);
+  for (const [i, index] of indexes.entries()) {
+    if (index === undefined || index >= count || places[index] !== undefined) return undefined;
+    places[index] = items[i];
+  }
+  return items.length === 0 ? undefined : places;
 }
 
 /** Returns the items of the tasks; undefined if no task has one. */
@@ -60,9 +78,18 @@ function objectItems(json: string): Map<string, string> {
 }
 
 /** Returns the uuid of an item; undefined if it has none. */
-function uuidOf(item: string): string | undefined {
-  if (!item.startsWith('{')) return undefined;
-  const member = membersOf(item).find(({ key }) => key === 'uuid');
-  const text = member === undefined ? '' : item.slice(member.value, member.end);
+function uuidIn(item: string, members: readonly Member[]): string | undefined {
+  const text = textOf('uuid', item, members);
   return text.startsWith('"') ? (JSON.parse(text) as string) : undefined;
+}
+
+/** Returns the place in the request that an item tells, from 0; undefined if it tells none. */
+function indexIn(item: string, members: readonly Member[]): number | undefined {
+  const text = textOf('index', item, members);
+  return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
+function textOf(name: string, item: string, members: readonly Member[]): string {
+  const member = members.find(({ key }) => key === name);
+  return member === undefined ? '' : item.slice(member.value, member.end);
 }
