@@ -101,6 +101,16 @@ describe('--http --batch', () => {
     expect(foreign.json[3]).toEqual({ index: 97 });
   });
 
+  test('is not halved if a server refuses it whatever is in it', async () => {
+    for (const status of [402, 429]) {
+      const { seen, stderr } = await run(
+        answers(() => ({ error: { code: 'insufficient_quota' } }), status),
+        '--batch 10',
+      );
+      expect([seen.length, stderr]).toEqual([1, expect.stringContaining('10 failed')]);
+    }
+  });
+
   test('does not start with an expression that calls an unknown function', async () => {
     for (const option of [
       "--batch 2 --batch-answer 'len(data)'",
