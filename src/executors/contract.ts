@@ -27,6 +27,8 @@ export interface Outcome {
   readonly pause?: number;
   /** Limits that the server told, for the lane of the task. */
   readonly told?: readonly ToldLimit[];
+  /** Number of tasks of the call, if this is the outcome of a whole call: what its result says of costs is for all of them. */
+  readonly sharedBy?: number;
   /** Present if the attempt has not ended: the rest of it waits for a lane. Besides it, only `pause` counts. */
   readonly moved?: Move;
 }

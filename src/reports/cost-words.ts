@@ -33,7 +33,8 @@ export function costLines(costs: readonly CostReport[]): string[] {
       parts.push(`at most ${percentWords(quota.peak, quota.amount)} of ${quotaWords(quota)}${each}`);
     if (budget !== undefined) {
       const total = `${amountWords(budget.spent)} of ${amountWords(budget.amount)}`;
-      parts.push(budget.isReached ? `the budget is used up (${total})` : `${total} of the budget`);
+      const why = budget.spent < budget.amount ? ': the next task does not fit' : '';
+      parts.push(budget.isReached ? `the budget is used up (${total})${why}` : `${total} of the budget`);
     }
     if (left !== undefined)
       parts.push(`${counted(left.tasks, 'task')} left, about ${amountWords(left.cost)} to finish`);

@@ -1,5 +1,5 @@
 /* Quotas that several processes share in Redis. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
@@ -106,4 +106,37 @@ test('a shared overrun is paid back by all, and a stop ends the wait with PENDIN
   );
   expect(parts.map(([, amount]) => Number(amount))).toEqual([10, 10, 10, 10, 10]);
   redis.disconnect();
+});
+
+test('a server that does not answer holds up no stop, and takes no outcome', async (context) => {
+  await needsRedis(context);
+  const { url, freeze } = await startRedis();
+  const options = `--shared --queue ${url} --name q --events events --grace 60s`;
+  for (const limit of ["--quota 'tokens=100/1h' --cost 'tokens=result.cost || `9`'", '--host-rate 1000/s']) {
+    const cwd = freshFolder();
+    const hold =
+      "if (lane === 'held') while (!existsSync('go')) await new Promise((done) => setTimeout(done, 5));";
+    const code = MODULE.replace('appendFileSync }', 'appendFileSync, existsSync }').replace(
+      'return',
+      `${hold} return`,
+    );
+    writeFileSync(join(cwd, 'm.mjs'), code);
+    const child = start(`exec task-exec --module m.mjs ${limit} ${options}`, { cwd });
+    const ending = ended(child);
+    child.stdin?.write('{"uuid":"a","lane":"held","cost":4}\n');
+    await until(() => existsSync(join(cwd, 'calls')));
+    freeze(true);
+    child.stdin?.write('{"uuid":"b","cost":4}\n');
+    await until(() => readFileSync(join(cwd, 'events'), 'utf8').includes('"b"'));
+    writeFileSync(join(cwd, 'go'), '');
+    child.kill('SIGINT');
+    const { stdout, code: exit } = await ending;
+    freeze(false);
+    const states = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+      .map(({ uuid, run }) => `${uuid} ${run.state}`);
+    expect([exit, states.sort()]).toEqual([130, ['a SUCCESS', 'b PENDING']]);
+  }
 });

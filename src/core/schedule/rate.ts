@@ -19,6 +19,9 @@ export function toRate(typed: string): Rate {
   return { count: Number(count), per };
 }
 
+/** Most windows for which one overrun of a limit is paid back. A higher cost would hold up its lane for ever. */
+export const MOST_WINDOWS = 1000;
+
 /** Lateness of a start that the next one makes up for, in milliseconds: the resolution of timers. */
 const SLACK = 10;
 

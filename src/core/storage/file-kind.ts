@@ -25,9 +25,22 @@ const CRASHED = /^\{(?:\0|$)/;
 /** Kind of a file that only taskpipe appends to. */
 export type AppendedKind = 'ledger' | 'spool' | 'flow log' | 'budget';
 
+/** Version of the formats. A file of a later one must not be read as if it had no more lines. */
+const VERSION = 1;
+
 /** Returns the first line of a file that says its kind. */
 export function headerOf(kind: AppendedKind): string {
-  return `{"taskpipe":"${kind}","version":1}`;
+  return `{"taskpipe":"${kind}","version":${VERSION}}`;
+}
+
+/** Refuses a file of a later version. @throws {TaskpipeError} `DATA` */
+function checkVersion(path: string, start: string, what: AppendedKind): void {
+  const [, version] = /^\{"taskpipe":"[\w ]+","version":(\d+)/.exec(start) ?? [];
+  if (version === undefined || Number(version) <= VERSION) return;
+  throw new TaskpipeError(
+    'DATA',
+    `${path}: the ${what} is of version ${version}, which a later taskpipe wrote; use that one, or name a new file`,
+  );
 }
 
 /** Returns the kind of a file by its beginning; flow logs without a header are recognized by their lines. */
@@ -83,6 +96,7 @@ export function assertOwnContent(path: string, what: AppendedKind): void {
       'DATA',
       `${path} is not a ${what}: it is a ${kind}; name another file, or a new one`,
     );
+  checkVersion(path, start, what);
   if (!isForeign && OWN_LINE.test(start)) return;
   const isJson = !isForeign && /^[[{]\s*[{"]/.test(start);
   // A first line that is longer than what was read says nothing of the others.

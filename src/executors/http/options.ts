@@ -211,11 +211,11 @@ export const httpOptions = {
   hostErrors: count('give up on a host after N connection failures in a row'),
   /** JMESPath of the items of an answer to a batch. Default: the answer itself. */
   batchAnswer: text(
-    'with --batch: JMESPath of the items of the answer, in order or by uuid, such as data[].embedding',
+    'with --batch: JMESPath of the items of the answer, in order or by their uuid or index, such as data',
     {
       placeholder: 'EXPR',
       details:
-        'Its value is an array with an item for each task, in their order or with their uuids, or an object by uuid. The item is the body of the result of its task. Without it, the answer itself is the array or the object.',
+        'Its value is an array with an item for each task, with their uuids, with an index from 0 as in the answers of OpenAI, or in their order; or an object by uuid. An expression that leaves uuid and index out must keep the order: sort_by(data, &index)[].embedding. The item is the body of the result of its task. Without it, the answer itself is the array or the object.',
     },
   ),
   printCurl: flag('print each request as a curl command line to stderr, without secrets'),

@@ -39,7 +39,13 @@ async function awaited(all: readonly unknown[] | ReadonlyMap<string, unknown>): 
     const entries = [...(all as ReadonlyMap<string, unknown>)];
     return new Map(await Promise.all(entries.map(async ([key, item]) => [key, await oneOf(item)] as const)));
   }
-  return Promise.all(all.map(oneOf));
+  const values: unknown[] = new Array(all.length); // a hole stays one
+  await Promise.all(
+    all.map(async (item, i) => {
+      values[i] = await oneOf(item);
+    }),
+  );
+  return values;
 }
 
 async function oneOf(item: unknown): Promise<unknown> {
@@ -52,8 +58,9 @@ async function oneOf(item: unknown): Promise<unknown> {
 export function batchReader(tasks: readonly Task[]): (value: unknown, context: Context) => BatchOutcome {
   return (value, context) => {
     context.end(false);
+    // An array that was made with a length, and not filled, has holes.
     if (Array.isArray(value) && value.length === tasks.length)
-      return tasks.map((task, i) => outcomeOf(task, value[i], context));
+      return tasks.map((task, i) => (i in value ? outcomeOf(task, value[i], context) : missing()));
     const look = Array.isArray(value) ? undefined : lookUpIn(value);
     const found = look && tasks.map(({ uuid }) => look(uuid));
     if (found === undefined || found.every((item) => item === undefined))
@@ -75,10 +82,15 @@ function lookUpIn(value: unknown): ((uuid: string) => { readonly value: unknown 
 
 function outcomeOf({ uuid }: Task, item: unknown, context: Context): Outcome {
   if (isA(item, Rejected)) return failure(item.thrown);
-  if (types.isNativeError(item) || isA(item, Error)) return failure(item);
+  if (isError(item)) return failure(item);
   const outcome = success(item);
   const children = context.childrenOf(uuid);
   return children === undefined || outcome.error !== undefined ? outcome : { ...outcome, children };
+}
+
+/** Returns whether a function returned an error, which counts as if it was thrown. */
+export function isError(value: unknown): boolean {
+  return types.isNativeError(value) || isA(value, Error);
 }
 
 function missing(): Outcome {

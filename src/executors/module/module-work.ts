@@ -2,7 +2,7 @@ import { isA } from '../../core/base/thrown.ts';
 import type { Fields, Task } from '../../core/record/task.ts';
 import type { Attempt, BatchOutcome, Outcome, WholeOutcome } from '../contract.ts';
 import { failure, isThenable, settledOf, success } from '../from-function.ts';
-import { type BatchHandler, batchName, batchReader, itemsOf } from './batch-result.ts';
+import { type BatchHandler, batchName, batchReader, isError, itemsOf } from './batch-result.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Handlers } from './handlers.ts';
 import { LogError } from './logger.ts';
@@ -57,7 +57,10 @@ export function moduleWork(handlers: Handlers, services: Services, timeout: numb
       const all = tasks.map((task) => task.copy());
       const handler = handlers.of(all[0] as Fields) as unknown as BatchHandler; // a failure is known from `batchKey`
       const context = new Context(batchName(tasks), attempt, services, tasks);
-      const reads = { succeeded: batchReader(tasks), failed: failedAll, late: lateAll };
+      const read = batchReader(tasks);
+      const succeededAll = (value: unknown, made: Context): BatchOutcome =>
+        isError(value) ? failedAll(value, made) : read(value, made);
+      const reads = { succeeded: succeededAll, failed: failedAll, late: lateAll };
       try {
         const value = itemsOf(handler(all, context));
         return isThenable(value) ? settled(value, context, reads) : reads.succeeded(value, context);

@@ -1,9 +1,11 @@
 import type { RedisLink } from '../../core/redis/redis-client.ts';
+import { MOST_WINDOWS } from '../../core/schedule/rate.ts';
 import type { QuotaAnswer, QuotaCharge, QuotaCorrection } from '../contract.ts';
 
 /*
  * Quotas of all machines, as `SlidingWindow` counts them, by the clock of the server: a hash for each lane, with a field
- * for each part of a window. What is over the limit is charged to later windows.
+ * for each part of a window. What is over the limit is charged to later windows, as far as `MOST_WINDOWS`: each takes a step
+ * of the script, for which all clients of the server wait.
  */
 
 /** Functions of both scripts: charges of a quota are in fields `NAME LENGTH:PART`. */
@@ -29,7 +31,7 @@ local function read(quota, per)
 end
 local function put(quota, limit, per, sum, cost)
   local first = math.floor(now * PARTS / per)
-  local left = cost
+  local left = math.min(cost, limit * ${MOST_WINDOWS})
   repeat
     local later = math.floor(sum / limit + 1e-9)
     local some = math.min(left, (later + 1) * limit - sum)

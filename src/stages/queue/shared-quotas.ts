@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Task } from '../../core/record/task.ts';
 import type { Attempt, Executor, Outcome } from '../../executors/contract.ts';
+import type { QuotaCharge } from '../../queues/contract.ts';
 import type { Queues } from '../../queues/index.ts';
 import type { Amounts, CostModel } from '../exec/limits/cost-expressions.ts';
 import type { Quota } from '../exec/limits/limit-options.ts';
+import { unlessStopped } from './unless-stopped.ts';
 
 /** Longest time between two questions to the server, in milliseconds: others may have given something back. */
 const OFTEN = 500;
@@ -83,11 +85,26 @@ class SharedCharges {
     const { queues, quotas } = this.#shared;
     const charges = quotas.map((quota) => ({ ...quota, cost: estimate[this.#indexOf(quota)] as number }));
     while (!signal.aborted) {
-      const { wait, places } = await queues.charge(lane, this.#asker, charges);
+      const charging = queues.charge(lane, this.#asker, charges);
+      const answer = await unlessStopped(charging, signal);
+      if (answer === undefined) {
+        void charging.then(({ places }) => this.#giveBack(lane, charges, places)).catch(() => {});
+        return undefined;
+      }
+      const { wait, places } = answer;
       if (wait === 0) return places;
       await sleep(Math.min(wait, OFTEN), undefined, { signal }).catch(() => {});
     }
     return undefined;
+  }
+
+  /** Gives back what was charged for an attempt that is not made any more. */
+  async #giveBack(lane: string, charges: readonly QuotaCharge[], places: readonly string[]): Promise<void> {
+    const corrections = places.map((place, i) => {
+      const { cost, ...quota } = charges[i] as QuotaCharge;
+      return { ...quota, place, difference: -cost };
+    });
+    if (corrections.length > 0) await this.#shared.queues.correct(lane, corrections);
   }
 
   async #corrected(
@@ -103,14 +120,19 @@ class SharedCharges {
         this.#corrected(task, lane, estimate, places, await moved.goOn(next));
       return { ...outcome, moved: { lane: moved.lane, goOn } };
     }
-    const { queues, quotas, model } = this.#shared;
+    const { queues, quotas, model, stopping } = this.#shared;
     const real = isStored === true ? estimate.map(() => 0) : model.after(task, outcome, estimate);
     const corrections = quotas.flatMap((quota, i) => {
       const index = this.#indexOf(quota);
       const difference = (real[index] as number) - (estimate[index] as number);
       return difference === 0 ? [] : [{ ...quota, place: places[i] as string, difference }];
     });
-    if (corrections.length > 0) await queues.correct(lane, corrections);
+    // The work is done: a server that is away must not take its outcome. The next charge reports that.
+    if (corrections.length > 0)
+      await unlessStopped(
+        queues.correct(lane, corrections).catch(() => {}),
+        stopping,
+      );
     return outcome;
   }
 

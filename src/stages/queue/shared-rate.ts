@@ -3,6 +3,7 @@ import type { Task } from '../../core/record/task.ts';
 import type { Rate } from '../../core/schedule/rate.ts';
 import type { Attempt, Executor, Outcome } from '../../executors/contract.ts';
 import type { Queues } from '../../queues/index.ts';
+import { unlessStopped } from './unless-stopped.ts';
 
 /**
  * Returns an executor whose attempts are spaced by a shared server. The rate of a lane then holds for all
@@ -25,8 +26,8 @@ export function withSharedRate(
     attempt: Attempt,
     run: () => Promise<Outcome> | Outcome,
   ): Promise<Outcome> => {
-    const wait = await queues.turn(key, rate);
     const signal = AbortSignal.any([attempt.signal, stopping]);
+    const wait = (await unlessStopped(queues.turn(key, rate), signal)) ?? 0;
     if (wait > 0) await sleep(wait, undefined, { signal }).catch(() => {});
     if (signal.aborted) return { state: 'PENDING' };
     const outcome = await run();

@@ -64,6 +64,68 @@ describe('--http --batch', () => {
     expect(stderr).toBe('task-exec: 10 done\n');
   });
 
+  test('gives an item without a uuid to the task at its place, unless others moved', async () => {
+    const lacking = (items: Record<string, number>[]): unknown[] =>
+      items.map((one) => (one.n === 3 ? { error: 'three' } : one));
+    const ordered = await run(answers(lacking), '--batch 10');
+    expect(ordered.json[3]).toEqual({ error: 'three' });
+    const moved = await run(
+      answers((items) => lacking(items).reverse()),
+      '--batch 10',
+    );
+    expect(moved.errors.filter((one) => one !== undefined)).toEqual([
+      'the answer has nothing for this task of its batch',
+    ]);
+    expect(moved.json[4]).toMatchObject({ n: 4 });
+  });
+
+  // agno #10128, openai-python #420, pydantic-ai #7316 and chroma #344: vectors go to the wrong texts.
+  test('gives items to the tasks of their index, in any order, also if one is missing', async () => {
+    const indexed = (items: Record<string, number>[]): { index: number; v: unknown }[] =>
+      items.map(({ n }, index) => ({ index, v: n }));
+    const moved = await run(
+      answers((items) => ({ data: indexed(items).reverse() })),
+      '--batch 5 --batch-answer data',
+    );
+    expect(moved.json.map((one) => Object(one).v)).toEqual(numbers);
+    const short = await run(
+      answers((items) => indexed(items).filter(({ index }) => index !== 2)),
+      '--batch 5',
+    );
+    expect(short.json[3]).toEqual({ index: 3, v: 3 });
+    expect(short.stderr).toContain('8 done, 2 failed (BATCH 2)');
+    const foreign = await run(
+      answers((items) => items.map(({ n }) => ({ index: 100 - Number(n) }))),
+      '--batch 5',
+    );
+    expect(foreign.json[3]).toEqual({ index: 97 });
+  });
+
+  test('is not halved if a server refuses it whatever is in it', async () => {
+    for (const status of [402, 429]) {
+      const { seen, stderr } = await run(
+        answers(() => ({ error: { code: 'insufficient_quota' } }), status),
+        '--batch 10',
+      );
+      expect([seen.length, stderr]).toEqual([1, expect.stringContaining('10 failed')]);
+    }
+  });
+
+  test('does not start with an expression that calls an unknown function', async () => {
+    for (const option of [
+      "--batch 2 --batch-answer 'len(data)'",
+      "--next 'nope(x)'",
+      "--expect-json 'nope(x)'",
+    ]) {
+      const { code, stderr, seen } = await run(
+        answers(() => []),
+        option,
+      );
+      expect([code, seen.length]).toEqual([2, 0]);
+      expect(stderr).toContain('Unknown function');
+    }
+  });
+
   test('halves a batch that a server refuses: one task fails, with its own answer', async () => {
     const answer = answers((items) => (items.some(({ n }) => n === 6) ? new Error('bad') : items));
     const { errors, json, seen, stderr } = await run(answer, '--batch 10');

@@ -52,6 +52,25 @@ describe('--module --batch', () => {
     expect(some.errors[4]).toBe('the function returned nothing for this task of its batch');
   });
 
+  test('fails the tasks of holes in an array, which was made with a length and not filled', async () => {
+    const fill = 'tasks.forEach(({ n }, i) => { if (n !== 3) all[i] = n; });';
+    for (const item of ['n', 'Promise.resolve(n)']) {
+      const code = `export default (tasks) => { const all = new Array(tasks.length);
+        ${fill.replace('= n;', `= ${item};`)} return all; };`;
+      const { results, errors } = await run(code, '--batch 10');
+      expect(results).toEqual([0, 1, 2, undefined, 4, 5, 6, 7, 8, 9]);
+      expect(errors[3]).toBe('the function returned nothing for this task of its batch');
+    }
+  });
+
+  test('takes an Error that is returned as one that is thrown', async () => {
+    const code = `export default async (tasks) => tasks.some(({ n }) => n === 6)
+      ? Object.assign(new Error('no six'), { code: 'SIX' }) : tasks.map(({ n }) => n);`;
+    const { errors, stderr } = await run(code, '--batch 10');
+    expect(stderr).toContain('9 done, 1 failed (SIX 1)');
+    expect(errors[6]).toBe('no six');
+  });
+
   test('halves a batch whose function throws: one task fails, with its own message', async () => {
     const code = `export default async (tasks) => {
       if (tasks.some(({ n }) => n === 6)) throw new Error('no ' + tasks.map(({ n }) => n));

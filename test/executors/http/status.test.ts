@@ -127,6 +127,19 @@ describe('Retry-After', () => {
     },
   );
 
+  // hermes-agent #36276, tracker #547: an account without money is asked again and again.
+  test('is needed to retry a 429 for an account without money', async () => {
+    for (const [headers, retry] of [
+      [{}, undefined],
+      [{ 'retry-after': '7' }, { after: 7000, pauseLane: true }],
+    ] as const) {
+      const server = await answering(429, headers, '{"error": {"type": "x", "code": "insufficient_quota"}}');
+      expect((await fetchOne({ url: server.url })).retry).toEqual(retry);
+    }
+    const other = await answering(429, {}, '{"error": {"code": "rate_limit_exceeded"}}');
+    expect((await fetchOne({ url: other.url })).retry).toEqual({ pauseLane: true });
+  });
+
   test('applies only to 429 and 503', async () => {
     expect((await tried(500, { 'retry-after': '7' })).retry).toEqual({});
     expect((await tried(404, { 'retry-after': '7' })).retry).toBeUndefined();

@@ -86,7 +86,9 @@ describe('a further call of a batch that failed', () => {
     expect(callsIn(cwd)).toEqual([8]);
     expect(states(poor.stdout)).toEqual({ PENDING: 8 });
     expect(poor.code).toBe(1);
-    expect(lastLine(poor)).toContain('the budget is used up (8 of 10); 8 tasks left');
+    expect(lastLine(poor)).toContain(
+      'the budget is used up (8 of 10): the next task does not fit; 8 tasks left',
+    );
     const rich = await run(100);
     expect(states(rich.stdout)).toEqual({ SUCCESS: 7, FAILURE: 1 });
     expect(lastLine(rich)).toContain(`${sum(callsIn(cwd))} of 100 of the budget`);
@@ -129,5 +131,33 @@ describe('a further call of a batch that failed', () => {
     const { costs } = JSON.parse(readFileSync(join(cwd, 'report.json'), 'utf8'));
     expect(costs[0].spent).toBe(sum(sizes));
     expect(costs[0].quotas[0].peak).toBeLessThanOrEqual(16);
+  });
+});
+
+describe('a call that failed as a whole and tells what it cost', () => {
+  const WORKER = `import { createInterface } from 'node:readline';
+for await (const line of createInterface({ input: process.stdin })) {
+  const { batch } = JSON.parse(line);
+  const isBad = batch.some(({ bad }) => bad);
+  const answer = isBad ? { error: 'bad', result: { used: 100 } } : { batch: batch.map(() => ({ result: { used: 1 } })) };
+  console.log(JSON.stringify(answer));
+}
+`;
+  const run = (costs: string): Promise<Ended> => {
+    const cwd = freshFolder();
+    writeFileSync(join(cwd, 'w.mjs'), WORKER);
+    const options = `-j 1 --batch 8 --budget usd=10000 --budget-file spent ${costs}`;
+    return sh(`task-exec --worker 'node w.mjs' ${options} && cat spent`, { cwd, input: lines(8, [5]) });
+  };
+
+  // Calls of 8, 4, 2, 2, 1 and 1 tasks; the three that have the bad task tell 100 each.
+  test('charges each task its share of it, not the whole', async () => {
+    const end = await run("--cost 'usd=`7`' --cost usd=result.used");
+    expect(lastLine(end)).toContain('usd: 307 spent');
+  });
+
+  test('charges the estimate of each task if the answer does not tell the cost', async () => {
+    const end = await run("--cost 'usd=result.other || `7`'");
+    expect(lastLine(end)).toContain('usd: 126 spent');
   });
 });

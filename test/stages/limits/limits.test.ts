@@ -114,6 +114,34 @@ describe('budgets', () => {
     expect(left / PENDING).toBeCloseTo(20 / SUCCESS, 2);
   });
 
+  test('a task that costs more than a whole limit fails with COST, and does not hold up the others', async () => {
+    const input = lines(20, (i) => ({ price: i === 3 ? 10.5 : i === 5 ? 10 : 0 }));
+    const end = await run('--budget usd=10 --cost usd=price', input);
+    expect(states(end)).toEqual({ SUCCESS: 19, FAILURE: 1 });
+    expect(end.stderr).toContain(
+      'COST, as in u3: --cost usd gives 10.5, more than the whole --budget usd=10, so the task can never start',
+    );
+    const rounded = await run(
+      '--budget usd=0.3 --cost usd=price',
+      lines(1, () => ({ price: 0.1 + 0.2 })),
+    );
+    expect(states(rounded)).toEqual({ SUCCESS: 1 });
+    const huge = lines(20, (i) => ({ price: i === 3 ? 1e300 : 1 }));
+    const limited = await run('--quota tokens=100/100ms --cost tokens=price', huge);
+    expect(states(limited)).toEqual({ SUCCESS: 19, FAILURE: 1 });
+    expect(limited.stderr).toContain('gives 1e+300, more than 1,000 times --quota tokens=100 in 100 ms');
+  });
+
+  test('the last line names the budget that ended the run, and the others as they are', async () => {
+    const input = lines(20, () => ({ price: 4 }));
+    const end = await run('-j 1 --budget usd=10 --cost usd=price --budget requests=1000', input);
+    expect(states(end)).toEqual({ SUCCESS: 2, PENDING: 18 });
+    expect(end.stderr).toContain(
+      'the budget is used up (8 of 10): the next task does not fit; 18 tasks left',
+    );
+    expect(end.stderr).toContain('2 of 1,000 of the budget');
+  });
+
   test('a file that is not a budget is refused and stays as it is', async () => {
     const cwd = freshFolder();
     writeFileSync(join(cwd, 'a.csv'), 'url\nhttp://h/\n');
@@ -121,6 +149,33 @@ describe('budgets', () => {
     expect(end.code).toBe(65);
     expect(end.stderr).toContain('a.csv is not a budget');
     expect(readFileSync(join(cwd, 'a.csv'), 'utf8')).toBe('url\nhttp://h/\n');
+  });
+
+  test('a file of a later version, and claims that are not amounts, are refused: the sum would be too low', async () => {
+    const cwd = freshFolder();
+    const open = (text: string): Promise<Ended> => {
+      writeFileSync(join(cwd, 'spent'), text);
+      return run('--budget usd=1 --budget-file spent --cost usd=price', '', cwd);
+    };
+    const later = await open('\n{"taskpipe":"budget","version":2}\n');
+    expect([later.code, later.stderr]).toEqual([
+      65,
+      expect.stringContaining('is of version 2, which a later'),
+    ]);
+    for (const amount of ['-5', '"12"', 'true', '[1]']) {
+      const wrong = await open(
+        `{"taskpipe":"budget","version":1}\n{"by":"a","claim":1,"amounts":{"usd":${amount}}}\n`,
+      );
+      expect([wrong.code, wrong.stderr]).toEqual([65, expect.stringContaining(`a claim has ${amount} usd`)]);
+    }
+    const options = "--budget usd=9 --budget-file other --cost 'usd=`1`'";
+    const infinite = await run(
+      `${options} --cost usd=result.cost`,
+      lines(3, () => ({ real: 1e308 })),
+      cwd,
+    );
+    expect(states(infinite)).toEqual({ SUCCESS: 3 });
+    expect((await run(options, lines(1), cwd)).stderr).toContain('the budget is used up');
   });
 
   test('records that failed before, and dry runs, cost nothing', async () => {
@@ -207,6 +262,10 @@ describe('quotas', () => {
     expect(await said('--quota tokens=5')).toContain('must be a name and a rate, as in tokens=250000/m');
     expect(await said('--budget usd=0')).toContain('must be a name and an amount above 0, as in usd=120');
     expect(await said("--cost 'usd=length('")).toContain('--cost usd must be a JMESPath expression');
+    for (const wrong of ['len(a)', 'a || length(a, b)'])
+      expect(await said(`--cost 'usd=${wrong}'`)).toMatch(
+        /--cost usd must be .*(Unknown function|Invalid arity)/,
+      );
     expect(await said('--budget-file b')).toContain("--budget-file needs --budget, as in --budget 'usd=120'");
     expect(await said('--lane model')).toContain('must have an attribute in braces, as in {model}');
   });

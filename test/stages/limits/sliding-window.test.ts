@@ -121,3 +121,10 @@ test('a wait is as long as the oldest charges need to leave, not as long as the 
   expect(window.wait(600, 2)).toBeCloseTo(PER - 600, -1);
   expect(window.wait(600, 3)).toBeCloseTo(PER - 100, -1);
 });
+
+test('an absurd cost does not hold up its lane for ever', () => {
+  const window = new SlidingWindow({ count: LIMIT, per: PER });
+  window.charge(0, 1);
+  window.correct(0, 0, 1e300);
+  expect(window.wait(0, 1)).toBeLessThanOrEqual(1002 * PER);
+});

@@ -1,6 +1,8 @@
-import { messageOf, TaskpipeError } from '../../../core/base/errors.ts';
-import { elementsOf, membersOf } from '../../../core/record/json-text.ts';
+import { messageOf } from '../../../core/base/errors.ts';
+import { compileExpression } from '../../../core/options/jmespath-option.ts';
+import { elementsOf, type Member, membersOf } from '../../../core/record/json-text.ts';
 import type { Task } from '../../../core/record/task.ts';
+import { loadJmespath } from '../response/jmespath.ts';
 
 /** Function that returns the items of an answer for the tasks of its batch, as JSON texts; undefined for one that has none. */
 export type FindItems = (
@@ -15,14 +17,9 @@ export type FindItems = (
  */
 export async function openItems(expression: string | undefined): Promise<FindItems> {
   if (expression === undefined) return itemsIn;
-  const { compile, TreeInterpreter } = await import('@jmespath-community/jmespath');
-  let compiled: ReturnType<typeof compile>;
-  try {
-    compiled = compile(expression);
-  } catch (error) {
-    const message = `--batch-answer must be a JMESPath expression; got ${JSON.stringify(expression)}: ${messageOf(error)}`;
-    throw new TaskpipeError('USAGE', message, { cause: error });
-  }
+  const library = await loadJmespath();
+  const compiled = compileExpression(library, '--batch-answer', expression);
+  const { TreeInterpreter } = library;
   return (json, tasks) => {
     try {
       const found = TreeInterpreter.search(compiled, JSON.parse(json));
@@ -33,15 +30,38 @@ export async function openItems(expression: string | undefined): Promise<FindIte
   };
 }
 
-/** Finds items in an array, by the uuids in them or by their places, or in an object by uuid. */
+/** Finds items in an array, by the uuids or the indexes in them or by their places, or in an object by uuid. */
 function itemsIn(json: string, tasks: readonly Task[]): ReturnType<FindItems> {
   if (json.startsWith('{'))
     return found(objectItems(json), tasks) ?? { fault: 'it is an object without their uuids' };
   if (!json.startsWith('[')) return { fault: `it is ${json.length > 100 ? 'one value' : json}` };
   const items = elementsOf(json);
-  const named = found(uuidItems(items), tasks);
-  if (named !== undefined) return named;
+  const members = items.map((item) => (item.startsWith('{') ? membersOf(item) : []));
+  const uuids = items.map((item, i) => uuidIn(item, members[i] as readonly Member[]));
+  const named = found(new Map(items.map((item, i) => [uuids[i] ?? '', item])), tasks);
+  if (named !== undefined) {
+    // One that lacks a uuid, as an error may, is for the task at its place if the others are at theirs.
+    const isInOrder = uuids.every((uuid, i) => uuid === undefined || uuid === tasks[i]?.uuid);
+    return isInOrder && items.length === tasks.length ? items : named;
+  }
+  const indexes = items.map((item, i) => indexIn(item, members[i] as readonly Member[]));
+  const numbered = byIndex(items, indexes, tasks.length);
+  if (numbered !== undefined) return numbered;
   return items.length === tasks.length ? items : { fault: `it has ${items.length} items` };
+}
+
+/** Returns the items by the places that they tell, as OpenAI does; undefined if they do not tell a place each. */
+function byIndex(
+  items: readonly string[],
+  indexes: readonly (number | undefined)[],
+  count: number,
+): readonly (string | undefined)[] | undefined {
+  const places: (string | undefined)[] = new Array(count).fill(undefined);
+  for (const [i, index] of indexes.entries()) {
+    if (index === undefined || index >= count || places[index] !== undefined) return undefined;
+    places[index] = items[i];
+  }
+  return items.length === 0 ? undefined : places;
 }
 
 /** Returns the items of the tasks; undefined if no task has one. */
@@ -57,14 +77,19 @@ function objectItems(json: string): Map<string, string> {
   return new Map(membersOf(json).map(({ key, value, end }) => [key, json.slice(value, end)]));
 }
 
-/** Returns those items that have a uuid. */
-function uuidItems(items: readonly string[]): Map<string, string> {
-  const byUuid = new Map<string, string>();
-  for (const item of items) {
-    if (!item.startsWith('{')) continue;
-    const member = membersOf(item).find(({ key }) => key === 'uuid');
-    const text = member === undefined ? '' : item.slice(member.value, member.end);
-    if (text.startsWith('"')) byUuid.set(JSON.parse(text) as string, item);
-  }
-  return byUuid;
+/** Returns the uuid of an item; undefined if it has none. */
+function uuidIn(item: string, members: readonly Member[]): string | undefined {
+  const text = textOf('uuid', item, members);
+  return text.startsWith('"') ? (JSON.parse(text) as string) : undefined;
+}
+
+/** Returns the place in the request that an item tells, from 0; undefined if it tells none. */
+function indexIn(item: string, members: readonly Member[]): number | undefined {
+  const text = textOf('index', item, members);
+  return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
+function textOf(name: string, item: string, members: readonly Member[]): string {
+  const member = members.find(({ key }) => key === name);
+  return member === undefined ? '' : item.slice(member.value, member.end);
 }

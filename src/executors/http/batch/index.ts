@@ -21,7 +21,7 @@ type Send = (batch: Task, request: Request, attempt: Attempt) => Promise<Outcome
 const JSON_TYPE = 'application/json';
 
 /** Statuses that do not depend on the tasks of a request. */
-const OF_ALL: readonly number[] = [401, 405, 407];
+const OF_ALL: readonly number[] = [401, 402, 405, 407, 429];
 
 /**
  * Returns the functions of an executor for batches.

@@ -1,4 +1,5 @@
-import { messageOf, TaskpipeError } from '../../../core/base/errors.ts';
+import { messageOf } from '../../../core/base/errors.ts';
+import { compileExpression } from '../../../core/options/jmespath-option.ts';
 import { asSent } from '../response/body.ts';
 import { loadJmespath } from '../response/jmespath.ts';
 import type { JudgeThread } from '../response/judge-thread.ts';
@@ -78,15 +79,10 @@ function wellFormed(header: string): string {
 }
 
 async function expressionFinder(expression: string): Promise<NextFinder> {
-  const { compile, TreeInterpreter } = await loadJmespath();
+  const library = await loadJmespath();
   const watch = new NextWatch(expression);
-  let compiled: ReturnType<typeof compile>;
-  try {
-    compiled = compile(expression);
-  } catch (error) {
-    const message = `--next must be link, or a JMESPath expression; got ${JSON.stringify(expression)}: ${messageOf(error)}`;
-    throw new TaskpipeError('USAGE', message, { cause: error });
-  }
+  const compiled = compileExpression(library, '--next', expression, 'must be link, or a JMESPath expression');
+  const { TreeInterpreter } = library;
   let thread: JudgeThread | undefined;
   const onThread = async (result: string): Promise<NextPage> => {
     if (thread === undefined) {

@@ -1,4 +1,5 @@
-import { messageOf, TaskpipeError } from '../../../core/base/errors.ts';
+import { messageOf } from '../../../core/base/errors.ts';
+import { compileExpression } from '../../../core/options/jmespath-option.ts';
 import { InvalidValue } from '../../../core/options/option.ts';
 import type { Failure } from '../../../core/record/task.ts';
 import type { Answer } from '../transport/answer.ts';
@@ -109,15 +110,10 @@ async function openThread(pattern: RegExp, limit: number): Promise<JudgeThread> 
 }
 
 async function expectJson(expression: string, limit: number): Promise<Expectations> {
-  const { compile, TreeInterpreter } = await loadJmespath();
+  const library = await loadJmespath();
   const { JudgeThread: Thread } = await import('./judge-thread.ts');
-  let compiled: ReturnType<typeof compile>;
-  try {
-    compiled = compile(expression);
-  } catch (error) {
-    const message = `--expect-json must be a JMESPath expression; got ${JSON.stringify(expression)}: ${messageOf(error)}`;
-    throw new TaskpipeError('USAGE', message, { cause: error });
-  }
+  const compiled = compileExpression(library, '--expect-json', expression);
+  const { TreeInterpreter } = library;
   const fail = (why: string): Failure => ({
     code: 'EXPECT_JSON',
     message: `${why} (--expect-json ${expression})`,

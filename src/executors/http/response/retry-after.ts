@@ -55,6 +55,7 @@ export function retryOf(
 ): RetryHint | undefined {
   const { status } = answer;
   if (answer.isStored === true) return undefined; // it stays the same
+  if (status === 429 && isAccountEmpty(answer)) return undefined;
   // GitHub and others answer 403 instead of 429.
   const isLimited = status === 403 && usedUpFor(answer) !== undefined;
   if (!isRetried(status) && !(isLimited && isRetried(429))) return undefined;
@@ -63,6 +64,17 @@ export function retryOf(
   if (!isRefused) return {};
   const after = refusedFor(answer);
   return after === undefined ? { pauseLane: true } : { after: Math.min(after, most), pauseLane: true };
+}
+
+/** Error of OpenAI and of servers like it for an account without money. No wait mends that. */
+const EMPTY_ACCOUNT = /"(?:code|type)"\s*:\s*"(?:insufficient_quota|billing_hard_limit_reached)"/;
+
+/** Size of the beginning of a body that is searched for an error, in bytes. */
+const LOOKED = 4096;
+
+/** Returns whether a refusal names an empty account, and no time to wait: others use the same error for a minute's limit. */
+function isAccountEmpty(answer: Answer): boolean {
+  return EMPTY_ACCOUNT.test(answer.body.toString('latin1', 0, LOOKED)) && refusedFor(answer) === undefined;
 }
 
 /**

@@ -303,7 +303,10 @@ export class Batcher {
     }
     const { ordinal } = jobs[0] as Job;
     const attempt = { ...this.#hooks.attempt, number, ordinal, cancelled };
-    return (this.#executor.attemptAll as NonNullable<Executor['attemptAll']>)(tasks, attempt);
+    const made = (this.#executor.attemptAll as NonNullable<Executor['attemptAll']>)(tasks, attempt);
+    return made instanceof Promise
+      ? made.then((settled) => shared(settled, tasks.length))
+      : shared(made, tasks.length);
   }
 
   /** Makes a further call for tasks of a batch that failed, at the rates of calls and within the limits. None after a stop. */
@@ -334,4 +337,9 @@ export class Batcher {
     };
     cancelled.addEventListener('abort', onCancel, { once: true });
   }
+}
+
+/** Returns the outcome of a call; one of the whole call says for how many tasks it is. */
+function shared(made: BatchOutcome, sharedBy: number): BatchOutcome {
+  return isEach(made) ? made : { ...made, whole: { ...made.whole, sharedBy } };
 }

@@ -67,7 +67,9 @@ export class BudgetFile {
    */
   claim(amounts: Amounts): Amounts {
     const claim = ++this.#number;
-    const shown = Object.fromEntries(this.#names.map((name, i) => [name, amounts[i] as number]));
+    // JSON has no infinity, and null would count as nothing.
+    const written = (i: number): number => Math.min(amounts[i] as number, Number.MAX_VALUE);
+    const shown = Object.fromEntries(this.#names.map((name, i) => [name, written(i)]));
     try {
       if (!isFileAt(this.#path, fstatSync(this.#fd)))
         throw new TaskpipeError(
@@ -123,10 +125,19 @@ export class BudgetFile {
     if (typeof by !== 'string' || typeof amounts !== 'object' || amounts === null) return undefined;
     if (by === this.#by) return claim as number;
     const old = this.#others.get(by);
-    const now = this.#names.map((name) => Number(amounts[name] ?? 0) || 0);
+    const now = this.#names.map((name) => this.#amountOf(amounts[name] ?? 0, name));
     this.#others.set(by, now);
     this.#sums = this.#sums.map((sum, i) => sum - (old?.[i] ?? 0) + (now[i] as number));
     return undefined;
+  }
+
+  /** Returns a claimed amount. A wrong one would make the sum too low. @throws {TaskpipeError} `DATA` */
+  #amountOf(value: unknown, name: string): number {
+    if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return value;
+    throw new TaskpipeError(
+      'DATA',
+      `${this.#path}: a claim has ${JSON.stringify(value)} ${name}, not a number of at least 0; correct that line, or delete the file to begin anew`,
+    );
   }
 }
 

@@ -47,6 +47,12 @@ export class Budget {
     return true;
   }
 
+  /** Returns for each amount whether an estimate would exceed its limit if nothing more is given back. */
+  exceeded(estimate: Amounts): boolean[] {
+    const wanted = plus(plus(plus(this.#spent, this.#held), estimate), this.#file?.others ?? []);
+    return wanted.map((amount, i) => amount > (this.limits[i] as number) * (1 + ROUNDING));
+  }
+
   /** Replaces a held estimate by the true cost. @throws {TaskpipeError} `IO` */
   settle(estimate: Amounts, real: Amounts): void {
     this.#held = this.#held.map((held, i) => Math.max(0, held - (estimate[i] as number)));

@@ -1,7 +1,9 @@
 import { createRequire } from 'node:module';
-import { messageOf, TaskpipeError } from '../../../core/base/errors.ts';
+import { TaskpipeError } from '../../../core/base/errors.ts';
+import { compileExpression } from '../../../core/options/jmespath-option.ts';
 import { attribute, type Failure, type Fields, type Task } from '../../../core/record/task.ts';
 import type { Outcome } from '../../../executors/contract.ts';
+import { amountWords } from '../../../reports/cost-words.ts';
 import type { CostExpression } from './limit-options.ts';
 
 /** Amounts by the index of their name in `CostModel.names`. */
@@ -12,28 +14,47 @@ type Evaluate = (record: Fields) => number | undefined;
 
 interface Cost {
   readonly name: string;
-  /** Expressions, those that name the result last. */
-  readonly all: readonly Evaluate[];
-  /** True if one of them names the result, so that the true figure may differ from the estimate. */
-  readonly namesResult: boolean;
+  /** Expressions of the estimate, those that also name the result last. */
+  readonly estimates: readonly Evaluate[];
+  /** Expressions that name the result, so that the true figure may differ from the estimate; the latest first. */
+  readonly figures: readonly Evaluate[];
 }
+
+/** Part of a limit by which rounding errors of estimates may exceed it. */
+const ROUNDING = 1e-9;
 
 /** Name whose cost is 1 unless an expression says otherwise. */
 const REQUESTS = 'requests';
+
+/** Largest estimate that a limit can ever let start. */
+export interface MostCost {
+  readonly name: string;
+  readonly most: number;
+  /** Limit as a message names it. */
+  readonly limit: string;
+}
 
 /** Costs of tasks by name: estimates before an attempt, and true figures after it. */
 export class CostModel {
   readonly names: readonly string[];
   readonly #costs: readonly Cost[];
   readonly #as: string;
+  readonly #mosts: readonly MostCost[];
 
   /**
    * @param names names that have limits; those of expressions are added
    * @param as key of the result in a record
+   * @param mosts estimates above which a task fails
    * @throws {TaskpipeError} `USAGE` if an expression is invalid, or a name has none
    */
-  constructor(names: readonly string[], expressions: readonly CostExpression[], as: string) {
+  constructor(
+    names: readonly string[],
+    expressions: readonly CostExpression[],
+    as: string,
+    mosts: readonly MostCost[] = [],
+  ) {
     this.#as = as;
+    this.#mosts = mosts;
     this.names = [...new Set([...names, ...expressions.map(({ name }) => name)])];
     this.#costs = this.names.map((name) => {
       const own = expressions.filter((one) => one.name === name);
@@ -46,26 +67,40 @@ export class CostModel {
     });
   }
 
-  /** Returns the estimates for a task; a failure `COST` if an expression gives no amount. */
+  /** Returns the estimates for a task; a failure `COST` if an expression gives no amount, or one that never may start. */
   before(task: Task): Amounts | Failure {
     const { fields } = task;
     const record = attribute(fields, this.#as) === undefined ? fields : { ...fields, [this.#as]: null };
     const amounts: number[] = [];
-    for (const { name, all } of this.#costs) {
-      const amount = firstAmount(all, record);
+    for (const { name, estimates } of this.#costs) {
+      const amount = firstAmount(estimates, record);
       if (amount === undefined) return noEstimate(name);
       amounts.push(amount);
+    }
+    for (const { name, most, limit } of this.#mosts) {
+      const amount = amounts[this.names.indexOf(name)] as number;
+      if (amount > most * (1 + ROUNDING)) return tooMuch(name, amount, limit);
     }
     return amounts;
   }
 
-  /** Returns the true costs of an attempt; the estimates for those that the result does not tell. */
-  after(task: Task, { result }: Outcome, estimates: Amounts): Amounts {
-    if (result === undefined || !this.#costs.some(({ namesResult }) => namesResult)) return estimates;
+  /**
+   * Returns the true costs of an attempt; the estimates for those that the result does not tell. If the result is that of
+   * a whole call, each of its tasks has an equal share of what it tells.
+   */
+  after(task: Task, { result, sharedBy = 1 }: Outcome, estimates: Amounts): Amounts {
+    if (result === undefined || this.#costs.every(({ figures }) => figures.length === 0)) return estimates;
     const record = { ...task.fields, [this.#as]: JSON.parse(result) as unknown };
-    return this.#costs.map(({ all, namesResult }, i) => {
+    const bare = { ...task.fields, [this.#as]: null };
+    return this.#costs.map(({ figures }, i) => {
       const estimate = estimates[i] as number;
-      return namesResult ? (firstAmount(all.toReversed(), record) ?? estimate) : estimate;
+      if (sharedBy === 1) return firstAmount(figures, record) ?? estimate;
+      for (const evaluate of figures) {
+        const told = evaluate(record);
+        // The estimate of an expression that falls back to it is for this task alone.
+        if (told !== undefined) return told === evaluate(bare) ? told : told / sharedBy;
+      }
+      return estimate;
     });
   }
 }
@@ -74,6 +109,13 @@ function noEstimate(name: string): Failure {
   return {
     code: 'COST',
     message: `--cost ${name} gives no number of at least 0 for the record before its attempt; add an estimate: EXPR || \`100\``,
+  };
+}
+
+function tooMuch(name: string, amount: number, limit: string): Failure {
+  return {
+    code: 'COST',
+    message: `--cost ${name} gives ${amountWords(amount)}, more than ${limit}, so the task can never start; raise the limit, or correct the estimate`,
   };
 }
 
@@ -86,15 +128,12 @@ function firstAmount(all: readonly Evaluate[], record: Fields): number | undefin
 }
 
 function costOf(name: string, own: readonly CostExpression[], as: string): Cost {
-  if (own.length === 0) return { name, all: [() => 1], namesResult: false };
+  if (own.length === 0) return { name, estimates: [() => 1], figures: [] };
   const compiled = own.map(({ expression }) => compileCost(name, expression, as));
-  const isLate = ({ namesResult }: { namesResult: boolean }): number => (namesResult ? 1 : 0);
-  const sorted = compiled.toSorted((a, b) => isLate(a) - isLate(b));
-  return {
-    name,
-    all: sorted.map(({ evaluate }) => evaluate),
-    namesResult: sorted.some(({ namesResult }) => namesResult),
-  };
+  const evaluates = (late: boolean): Evaluate[] =>
+    compiled.filter(({ namesResult }) => namesResult === late).map(({ evaluate }) => evaluate);
+  const figures = evaluates(true);
+  return { name, estimates: [...evaluates(false), ...figures], figures: figures.toReversed() };
 }
 
 function compileCost(
@@ -106,20 +145,15 @@ function compileCost(
   const jmespath = createRequire(import.meta.url)(
     '@jmespath-community/jmespath',
   ) as typeof import('@jmespath-community/jmespath');
-  try {
-    const tree = jmespath.compile(expression);
-    const evaluate = (record: Fields): number | undefined => {
-      try {
-        return amountOf(jmespath.TreeInterpreter.search(tree, record as never));
-      } catch {
-        return undefined; // as of length(null): the record lacks an attribute
-      }
-    };
-    return { evaluate, namesResult: hasField(tree, as) };
-  } catch (error) {
-    const message = `--cost ${name} must be a JMESPath expression; got ${JSON.stringify(expression)}: ${messageOf(error)}`;
-    throw new TaskpipeError('USAGE', message, { cause: error });
-  }
+  const tree = compileExpression(jmespath, `--cost ${name}`, expression);
+  const evaluate = (record: Fields): number | undefined => {
+    try {
+      return amountOf(jmespath.TreeInterpreter.search(tree, record as never));
+    } catch {
+      return undefined; // as of length(null): the record lacks an attribute
+    }
+  };
+  return { evaluate, namesResult: hasField(tree, as) };
 }
 
 /** Returns a value as an amount; also the text of a number, as the cells of CSV are texts. */

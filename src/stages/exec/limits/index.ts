@@ -3,11 +3,14 @@
  * budget. Must not know how tasks are scheduled or run: the stage asks before an attempt, and tells its outcome.
  */
 import { TaskpipeError } from '../../../core/base/errors.ts';
+import { number } from '../../../core/base/format.ts';
 import type { Task } from '../../../core/record/task.ts';
 import { compileTemplate } from '../../../core/record/template.ts';
+import { MOST_WINDOWS } from '../../../core/schedule/rate.ts';
+import { amountWords, quotaWords } from '../../../reports/cost-words.ts';
 import { Budget } from './budget.ts';
 import { BudgetFile } from './budget-file.ts';
-import { CostModel } from './cost-expressions.ts';
+import { CostModel, type MostCost } from './cost-expressions.ts';
 import type { BudgetLimit, CostExpression, Quota } from './limit-options.ts';
 import { Limits } from './limits.ts';
 import { Quotas } from './quotas.ts';
@@ -37,7 +40,8 @@ export function openLimits({ quota, cost, budget, budgetFile, as }: LimitValues)
   const names = budget.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new TaskpipeError('USAGE', `--budget gives ${twice} twice; give it once`);
-  const model = new CostModel([...quota.map(({ name }) => name), ...names], cost, as);
+  const mosts = [...budget.map(mostOfBudget), ...quota.map(mostOfQuota)];
+  const model = new CostModel([...quota.map(({ name }) => name), ...names], cost, as, mosts);
   const file = budgetFile === undefined ? undefined : new BudgetFile(budgetFile, names);
   const amounts = budget.map(({ amount }) => amount);
   return new Limits({
@@ -46,6 +50,15 @@ export function openLimits({ quota, cost, budget, budgetFile, as }: LimitValues)
     budget: names.length === 0 ? undefined : new Budget(amounts, file),
     budgetOf: names.map((name) => model.names.indexOf(name)),
   });
+}
+
+function mostOfBudget({ name, amount }: BudgetLimit): MostCost {
+  return { name, most: amount, limit: `the whole --budget ${name}=${amountWords(amount)}` };
+}
+
+function mostOfQuota({ name, rate }: Quota): MostCost {
+  const quota = `${name}=${quotaWords({ amount: rate.count, per: rate.per })}`;
+  return { name, most: rate.count * MOST_WINDOWS, limit: `${number(MOST_WINDOWS)} times --quota ${quota}` };
 }
 
 /** Returns the function that gives the lane of a task by `--lane`. Tasks without its attributes share one lane. */

@@ -42,6 +42,8 @@ export class Limits {
   readonly #left: { tasks: number; readonly costs: number[] };
   readonly #began = performance.now();
   #isOver = false;
+  /** For each budget, whether it ended the run. */
+  #reached: readonly boolean[] = [];
   #fault: unknown;
 
   constructor(parts: LimitParts) {
@@ -91,7 +93,7 @@ export class Limits {
     if (wait > 0) return wait;
     if (!this.#take(estimate)) {
       this.#held.add(job.home);
-      if (this.#charges.size === 0) this.#isOver = true;
+      if (this.#charges.size === 0) this.#end(estimate);
       return Number.POSITIVE_INFINITY;
     }
     this.#charge(job, estimate, now);
@@ -112,7 +114,7 @@ export class Limits {
     if (isLater || wait > 0 || !this.#take(sum)) {
       const isForBudget = !isLater && wait <= 0;
       this.#calls.add(call, { lane, isForBudget });
-      if (isForBudget && isAlone) this.#isOver = true;
+      if (isForBudget && isAlone) this.#end(sum);
       return isLater || isForBudget ? Number.POSITIVE_INFINITY : wait;
     }
     for (const [i, job] of call.jobs.entries()) this.#charge(job, estimates[i] as Amounts, now);
@@ -204,7 +206,11 @@ export class Limits {
   }
 
   #budgetReport({ limits, spent }: Budget, at: number): BudgetReport {
-    return { amount: limits[at] as number, spent: spent[at] as number, isReached: this.#isOver };
+    return {
+      amount: limits[at] as number,
+      spent: spent[at] as number,
+      isReached: this.#reached[at] === true,
+    };
   }
 
   /** Returns the cost of the unfinished tasks: their estimates, as much too high or low as those before. */
@@ -227,6 +233,13 @@ export class Limits {
     const { budget, budgetOf } = this.#parts;
     if (budget === undefined) return true;
     return this.#guarded(() => budget.take(budgetOf.map((i) => estimate[i] as number))) ?? false;
+  }
+
+  /** Starts no more attempts, as an estimate does not fit a budget. */
+  #end(estimate: Amounts): void {
+    const { budget, budgetOf } = this.#parts;
+    this.#isOver = true;
+    this.#reached = budget?.exceeded(budgetOf.map((i) => estimate[i] as number)) ?? [];
   }
 
   #settle(estimate: Amounts, real: Amounts): void {

@@ -1,4 +1,4 @@
-import type { Rate } from '../../../core/schedule/rate.ts';
+import { MOST_WINDOWS, type Rate } from '../../../core/schedule/rate.ts';
 
 /** Number of parts of a window. Charges of one part are released together, up to 1/256 of the window late. */
 const PARTS = 256;
@@ -104,7 +104,7 @@ export class SlidingWindow {
   }
 
   #pauseFor(amount: number): number {
-    return (amount * this.#per) / this.limit;
+    return Math.min(amount / this.limit, MOST_WINDOWS) * this.#per;
   }
 
   /** Returns the time of the account's clock. */
