@@ -219,7 +219,7 @@ class PostgresConsumer implements Consumer {
       register(session, name, { instance: this.#instance, worker, lease }),
     );
     this.#renewed = performance.now();
-    // Another worker has given up on this one, and removed what it was told.
+    // Another worker has given up on this one, and removed its news.
     if (isNew && this.out.size + this.#suspects.size > 0)
       await this.#run((session) => this.#compare(session));
     await link.commit((session) => freeExpired(session, name));

@@ -120,7 +120,7 @@ class Push {
   async #repeat(tasks: readonly Task[]): Promise<readonly Task[]> {
     if (tasks.length === 0) return [];
     const { front = false, priority = 0, attempts = ATTEMPTS } = this.#options;
-    // Locked until the end of the transaction: whoever settles one of them sees the repeat.
+    // Locked until the end of the transaction: a process that settles one of them sees the repeat.
     const sql = `
       select uuid from taskpipe_queue_tasks where queue = $1 and uuid = any($2)
       order by uuid for update`;

@@ -9,7 +9,8 @@ import { pushTasks } from './postgres-push.ts';
 import { chargeQuotas, correctQuotas, removeOldLanes, takeTurn } from './postgres-rates.ts';
 import { PostgresSettlement } from './postgres-settle.ts';
 import { causesOf, claimsOf, latencyOf, sizeOf } from './postgres-size.ts';
-import { makeQueueTables, oneAtATime, type QueueTables } from './queue-tables.ts';
+import { oneAtATime } from './queue-link.ts';
+import { makeQueueTables, type QueueTables } from './queue-tables.ts';
 
 /** Opens queues of these names, and creates their tables. @throws {TaskpipeError} `IO` if the server cannot be reached */
 export async function openPostgresQueues(
@@ -32,7 +33,7 @@ export async function openPostgresQueues(
     turn: (lane, rate) => takeTurn(link, lane, rate),
     charge: (lane, asker, charges) => chargeQuotas(link, lane, asker, charges),
     correct: (lane, corrections) => correctQuotas(link, lane, corrections),
-    close: () => void postgres.close(),
+    close: () => postgres.close(),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Rate } from '../../core/schedule/rate.ts';
 import type { QuotaAnswer, QuotaCharge, QuotaCorrection } from '../contract.ts';
-import type { QueueLink } from './queue-tables.ts';
+import type { QueueLink } from './queue-link.ts';
 import { type Charges, charged, corrected, type LaneState } from './quota-windows.ts';
 
 /**

@@ -1,5 +1,6 @@
-import type { PostgresLink, PostgresSession } from '../../core/postgres/contract.ts';
+import type { PostgresSession } from '../../core/postgres/contract.ts';
 import { hasTable, makeLedgerTables } from '../../core/postgres/postgres-marks.ts';
+import type { QueueLink } from './queue-link.ts';
 
 /*
  * Tables of all queues of a database, in its default schema. All times are those of the server. What is finished is in
@@ -59,27 +60,10 @@ export async function makeQueueTables(session: PostgresSession): Promise<void> {
   await session.exec(TABLES);
 }
 
-/** Connection of some queues. Its calls run one after the other: a transaction has the connection for itself. */
-export type QueueLink = Pick<PostgresLink, 'run' | 'commit'>;
-
 /** One queue with its connection, as the functions of this folder share it. */
 export interface QueueTables {
   readonly name: string;
   readonly link: QueueLink;
-}
-
-/** Returns a connection that is used by one call at a time. */
-export function oneAtATime(link: PostgresLink): QueueLink {
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = last.then(work);
-    last = result.catch(() => {});
-    return result;
-  };
-  return {
-    run: (work) => inTurn(() => link.run(work)),
-    commit: (work) => inTurn(() => link.commit(work)),
-  };
 }
 
 /**
@@ -93,7 +77,7 @@ export const IS_LEASED = `exists (
 /** SQL of the start of a block of places, which is the same for all rows of a statement: a subquery runs once. */
 export const NEXT_PLACES = "(select nextval('taskpipe_queue_places') * 1000000)";
 
-/** SQL that gives tasks places at an end of the queue: rows `n (uuid, place)` for an array of uuids. */
+/** Returns SQL that gives tasks places at an end of the queue: rows `n (uuid, place)` for an array of uuids. */
 export function placesAt(where: 'front' | 'back', uuids: string): string {
   // The first of an array is the first in the queue, at both ends.
   const base = where === 'front' ? `-${NEXT_PLACES}` : NEXT_PLACES;
@@ -101,7 +85,7 @@ export function placesAt(where: 'front' | 'back', uuids: string): string {
 }
 
 /**
- * SQL that tells whether a task of the queue `$1` is finished. (Conditions are subqueries, and updates name their uuids,
+ * Returns SQL that tells whether a task of the queue `$1` is finished. (Conditions are subqueries, and updates name their uuids,
  * so that each row is found by an index even before the server has statistics of a table that grows quickly.)
  */
 export function isFinished(uuid: string): string {

@@ -19,7 +19,7 @@ export type Charges = Record<string, Record<string, number>>;
 /** State of a lane, which the functions change. */
 export interface LaneState {
   readonly charges: Charges;
-  /** Who waits longest, and until when it is served first, in milliseconds since the epoch. */
+  /** Asker that waits longest, and the time until which it is served first, in milliseconds since the epoch. */
   asker: string | undefined;
   askedUntil: number;
   readonly now: number;

@@ -1,4 +1,4 @@
-/* What every engine promises to a worker: windows, leases, and which task is suspected when a worker dies. */
+/* Promises of every engine to a worker: windows, leases, and which task is suspected when a worker dies. */
 import { expect } from 'vitest';
 import type { Consumer, Queue } from '../../../src/queues/index.ts';
 import { until } from '../../support/until.ts';
@@ -129,13 +129,13 @@ contract('a consumer', (given) => {
     expect([uuidsOf(await consumer.take(2)), await queue.isPaused()]).toEqual([['a', 'b'], false]);
   });
 
-  given('is told to stop, by its name or with all', async ({ queue }) => {
+  given('is asked to stop, by its name or with all', async ({ queue }) => {
     const [one, two, three] = (await Promise.all(
       ['m1', 'm1', 'm2'].map((worker) => consume(queue, worker)),
     )) as [Consumer, Consumer, Consumer];
     const asked = async (): Promise<boolean[]> => [await one.greet(), await two.greet(), await three.greet()];
     expect(await asked()).toEqual([false, false, false]);
-    expect([await queue.stop('m1'), await queue.stop('nobody')]).toEqual([2, 0]);
+    expect([await queue.stop('m1'), await queue.stop('none')]).toEqual([2, 0]);
     expect(await asked()).toEqual([true, true, false]);
     await two.close();
     expect(await queue.stop()).toBe(2);

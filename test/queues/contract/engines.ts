@@ -74,8 +74,8 @@ export function contract(subject: string, define: (given: Case) => void): void {
         if (server === undefined) context.skip(`${engine.name} is not installed`);
       });
       const opened: Queues[] = [];
-      afterAll(() => {
-        for (const queues of opened) queues.close();
+      afterAll(async () => {
+        await Promise.all(opened.map((queues) => queues.close()));
       });
       const open = async (names: readonly string[]): Promise<Queues> => {
         const queues = await openQueues((server as Server).url, names, { env: {} });

@@ -1,4 +1,4 @@
-/* What every engine promises about its state, about dead tasks, and about rates that machines share. */
+/* Promises of every engine about its state, about dead tasks, and about rates that machines share. */
 import { expect } from 'vitest';
 import type { QuotaCharge } from '../../../src/queues/index.ts';
 import { all, bury, consume, contract, deadOf, drain, numbered, tasks, uuidsOf } from './engines.ts';

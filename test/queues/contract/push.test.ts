@@ -1,4 +1,4 @@
-/* What every engine promises about adding tasks, and about the order in which it delivers them. */
+/* Promises of every engine about adding tasks, and about the order in which it delivers them. */
 import { expect } from 'vitest';
 import { Task, withRun } from '../../../src/core/record/task.ts';
 import { ATTEMPTS } from '../../../src/queues/contract.ts';

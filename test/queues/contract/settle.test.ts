@@ -1,4 +1,4 @@
-/* What every engine promises about settling tasks, in this process or another one. */
+/* Promises of every engine about settling tasks, in this process or another one. */
 import { expect } from 'vitest';
 import { openLedger } from '../../../src/ledgers/index.ts';
 import { ledgerOf } from '../../../src/queues/index.ts';
@@ -103,7 +103,7 @@ contract('settle', (given) => {
   given('without a known worker takes failures of all', async ({ queue }) => {
     await queue.push(tasks('a'));
     await (await consume(queue, 'one')).take(1);
-    expect((await queue.settle(all('failed', 'a'), { worker: 'nobody' })).again).toBe(1);
+    expect((await queue.settle(all('failed', 'a'), { worker: 'none' })).again).toBe(1);
   });
 
   given('finishes a task that waits, is delayed or dead', async ({ queue }) => {
