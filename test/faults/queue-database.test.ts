@@ -15,7 +15,7 @@ test('machines that share a queue in PostgreSQL lose no task when a process or t
     report,
     {
       ...{ pull: EACH, exec: EACH, save: EACH, ack: EACH },
-      ...{ killed: EACH, 'away for longer than a lease': EACH, frozen: EACH },
+      ...{ 'server killed': EACH, 'server away for longer than a lease': EACH, 'server frozen': EACH },
     },
   );
 }, 900_000);

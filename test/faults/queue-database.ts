@@ -12,16 +12,16 @@ import type { Report } from './support/report.ts';
 
 /** Fault of the server, by the name of its figure. It is over when this resolves. */
 const FAULTS: Readonly<Record<string, (server: TestPostgres) => Promise<void>>> = {
-  killed: async (server) => {
+  'server killed': async (server) => {
     await server.kill();
     await server.start();
   },
-  'away for longer than a lease': async (server) => {
+  'server away for longer than a lease': async (server) => {
     await server.stop();
     await after(2500);
     await server.start();
   },
-  frozen: async (server) => {
+  'server frozen': async (server) => {
     server.freeze(true);
     await after(2500); // longer than a lease
     server.freeze(false);
