@@ -13,7 +13,7 @@ export const HEAD = `| ratio | asked | work | beside | ours | theirs | memory, o
 
 /** Benchmarks that are programs of their own, with the headings of their tables. */
 export const SECTIONS = {
-  queue: 'task-queue, beside RQ and Celery on the same Redis',
+  queue: 'task-queue on Redis and PostgreSQL, beside RQ and Celery on the same Redis',
   serve: 'task-serve, beside a bare Fastify route that writes to the same store',
   postgres: 'task-save to PostgreSQL, beside psql and our SQLite',
 };

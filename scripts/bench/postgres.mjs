@@ -1,24 +1,16 @@
 // `npm run bench -- postgres [ROWS]`: task-save to PostgreSQL, beside psql's \copy of the same rows and our SQLite.
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { ready, root } from '../ready.mjs';
-import { freePort } from './nginx.mjs';
+import { startPostgres } from './postgres-server.mjs';
 
-const VERSIONS = '/usr/lib/postgresql';
 const rows = Number(process.argv[2] ?? 200_000);
 const RUNS = 3;
 
 ready();
-const [version] = readdirSync(VERSIONS).sort((a, b) => b - a);
-const bin = (name) => join(VERSIONS, version, 'bin', name);
 const folder = mkdtempSync(join(tmpdir(), 'taskpipe-bench-'));
-const isRoot = process.getuid?.() === 0;
-/** Returns a command as the user of the server, which refuses to run as root. */
-const asUser = (...words) =>
-  isRoot ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups', ...words] : words;
 const env = { ...process.env, PATH: `${root}bin:${process.env.PATH}` };
 
 function seconds(command) {
@@ -50,33 +42,9 @@ function writeTasks() {
   writeFileSync(join(folder, 'tasks.ndjson'), lines.join(''));
 }
 
-const data = join(folder, 'data');
-mkdirSync(data);
-if (isRoot) {
-  const id = (flag) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
-  for (const path of [folder, data]) chownSync(path, id('-u'), id('-g'));
-}
-const [initdb, ...initWords] = asUser(bin('initdb'), '-D', data, '-U', 'postgres', '-A', 'trust');
-execFileSync(initdb, initWords, { stdio: 'pipe', cwd: folder });
-const port = await freePort();
-const [program, ...words] = asUser(
-  bin('postgres'),
-  '-D',
-  data,
-  '-p',
-  String(port),
-  '-k',
-  folder,
-  '-c',
-  'shared_buffers=256MB',
-);
-const server = spawn(program, words, { stdio: ['ignore', 'ignore', 'pipe'], cwd: folder });
+const { server, url } = await startPostgres(folder);
 try {
-  for await (const line of createInterface({ input: server.stderr }))
-    if (line.includes('ready to accept')) break;
-  server.stderr.resume();
   writeTasks();
-  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   const psql = `psql -Xqd '${url}'`;
   const save = `task-save '${url}' --quiet < tasks.ndjson`;
   const ours = median(`${psql} -c 'drop table if exists tasks' 2> /dev/null`, save);

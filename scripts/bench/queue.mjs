@@ -1,5 +1,5 @@
-// `node scripts/bench/queue.mjs [--rows N]`: measures the rates of task-queue, RQ and Celery (Debian's
-// python3-rq, python3-celery) on one Redis with appendonly yes. Prints the rows of a table. Whole processes
+// `node scripts/bench/queue.mjs [--rows N]`: measures the rates of task-queue on PostgreSQL with its default
+// settings, and of task-queue, RQ and Celery (Debian's python3-rq, python3-celery) on one Redis with appendonly yes. Prints the rows of a table. Whole processes
 // are timed. The peers get a tenth of the tasks. Peers that are not installed are skipped with a message.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { ready, root } from '../ready.mjs';
+import { hasPostgres, startPostgres } from './postgres-server.mjs';
 
 const { values } = parseArgs({ options: { rows: { type: 'string', default: '20000' } } });
 const rows = Number(values.rows);
@@ -64,6 +65,35 @@ function measurePeer(module, url) {
   row(`${module}: one worker that does nothing`, few, run('work'));
 }
 
+function measureQueue(engine, url, asked) {
+  const at = `'${url}' --name bench --quiet`;
+  row(`task-queue push, ${engine}`, rows, time(`task-queue push ${at} < ${tasks}`), asked);
+  const pull = `task-queue pull ${at} --until-empty --window 10000`;
+  row(
+    `task-queue pull, ack: one process each, ${engine}`,
+    rows,
+    time(`${pull} | task-queue ack ${at}`),
+    '3,000/s',
+  );
+}
+
+async function measurePostgres() {
+  if (!hasPostgres()) {
+    process.stdout.write('| PostgreSQL | not installed: skipped |\n');
+    return;
+  }
+  const place = mkdtempSync(join(tmpdir(), 'taskpipe-bench-'));
+  const { server, url } = await startPostgres(place);
+  try {
+    measureQueue('PostgreSQL', url, '3,000/s');
+  } finally {
+    const gone = once(server, 'exit');
+    server.kill('SIGINT');
+    await gone;
+    rmSync(place, { recursive: true, force: true });
+  }
+}
+
 const probe = createServer().listen(0, '127.0.0.1');
 await once(probe, 'listening');
 const { port } = probe.address();
@@ -74,11 +104,9 @@ try {
   for await (const line of createInterface({ input: redis.stdout }))
     if (/eady to accept connections/.test(line)) break;
   const url = `redis://127.0.0.1:${port}/0`;
-  const at = `${url} --name bench --quiet`;
   process.stdout.write('| work | tasks | time | rate | asked |\n| --- | --- | --- | --- | --- |\n');
-  row('task-queue push', rows, time(`task-queue push ${at} < ${tasks}`), '5,000/s');
-  const pull = `task-queue pull ${at} --until-empty --window 10000`;
-  row('task-queue pull, ack: one process each', rows, time(`${pull} | task-queue ack ${at}`), '3,000/s');
+  measureQueue('Redis', url, '5,000/s');
+  await measurePostgres();
   for (const module of ['rq', 'celery']) measurePeer(module, url.replace(/0$/, '1'));
 } finally {
   redis.kill();

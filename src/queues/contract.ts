@@ -234,5 +234,6 @@ export interface Queues {
   charge(lane: string, asker: string, charges: readonly QuotaCharge[]): Promise<QuotaAnswer>;
   /** Corrects the charges of an attempt. */
   correct(lane: string, corrections: readonly QuotaCorrection[]): Promise<void>;
-  close(): void;
+  /** Closes the connection. A promise resolves once nothing is left open. */
+  close(): void | Promise<void>;
 }

@@ -3,6 +3,7 @@
  * beyond their uuid.
  */
 import { TaskpipeError } from '../core/base/errors.ts';
+import { isPostgres, queueDatabase } from '../core/postgres/postgres-address.ts';
 import { redisAddress, type Secrets } from '../core/redis/redis-address.ts';
 import type { RedisSettings } from '../core/redis/redis-client.ts';
 import type { Queues } from './contract.ts';
@@ -27,13 +28,26 @@ const bullmq: Open = async (url, names, settings) => {
   );
 };
 
+const postgres: Open = async (url, names, settings) => {
+  const address = queueDatabase(url, settings.passwordFile);
+  const { openPostgresQueues } = await import('./postgres/postgres-queues.ts');
+  return openPostgresQueues(address, names, settings);
+};
+
 /** Engines by the scheme of their urls. */
 const kinds: Readonly<Record<string, Open>> = {
   redis: bullmq,
   rediss: bullmq,
   'redis+sentinel': bullmq,
   'rediss+sentinel': bullmq,
+  postgres,
+  postgresql: postgres,
 };
+
+/** Returns the place of the ledger of a queue: what the queue has finished. @param place place of the queues */
+export function ledgerOf(place: string, name: string): string {
+  return isPostgres(place) ? `${place}?ledger=${encodeURIComponent(name)}` : `${place}#${name}`;
+}
 
 /**
  * Connects to the queues of these names.
@@ -46,7 +60,7 @@ export function openQueues(url: string, names: readonly string[], settings: Queu
     const shown = url.includes('@') ? 'something else' : JSON.stringify(url);
     throw new TaskpipeError(
       'USAGE',
-      `a queue is a url such as redis://HOST:PORT/DB, rediss://… or redis+sentinel://HOST:PORT,HOST:PORT/PRIMARY; got ${shown}`,
+      `a queue is a url such as redis://HOST:PORT/DB, rediss://…, redis+sentinel://HOST:PORT,HOST:PORT/PRIMARY or postgres://HOST/DATABASE; got ${shown}`,
     );
   }
   return open(url, names, settings);

@@ -33,13 +33,22 @@ export async function needsRedis(context: TestContext): Promise<void> {
 }
 
 /** Starts a server. @param more arguments that come last, so that they override the others */
-export async function startRedis(...more: readonly string[]): Promise<TestRedis> {
+export function startRedis(...more: readonly string[]): Promise<TestRedis> {
+  return startServer('redis-server', more);
+}
+
+/** Starts a server. @param program `redis-server`, or `valkey-server`, which has the same options */
+export async function startServer(program: string, more: readonly string[] = []): Promise<TestRedis> {
   const port = await freePort();
   const folder = freshFolder();
   const durable = ['--appendonly', 'yes', '--save', '', '--dir', folder, '--bind', '127.0.0.1'];
   let child: ChildProcess | undefined;
   const start = async (): Promise<void> => {
-    child = await launch(['--port', String(port), ...durable, ...more], /eady to accept connections/);
+    child = await launch(
+      program,
+      ['--port', String(port), ...durable, ...more],
+      /eady to accept connections/,
+    );
   };
   await start();
   return {
@@ -61,8 +70,8 @@ export async function startRedis(...more: readonly string[]): Promise<TestRedis>
 }
 
 /** Starts a server, and waits for a line of its log. */
-async function launch(args: readonly string[], sign: RegExp): Promise<ChildProcess> {
-  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+async function launch(program: string, args: readonly string[], sign: RegExp): Promise<ChildProcess> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   running.add(child);
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
   let log = '';
@@ -71,7 +80,7 @@ async function launch(args: readonly string[], sign: RegExp): Promise<ChildProce
       log += `${line}\n`;
       if (sign.test(line)) resolve();
     });
-    child.once('exit', () => reject(new Error(`redis-server ended:\n${log}`)));
+    child.once('exit', () => reject(new Error(`${program} ended:\n${log}`)));
   });
   return child;
 }
@@ -92,7 +101,7 @@ export async function startSentinel(primary: number, ...lines: readonly string[]
       ...['sentinel down-after-milliseconds main 1000', 'sentinel failover-timeout main 4000', ...lines, ''],
     ].join('\n'),
   );
-  await launch([file, '--sentinel'], /\+monitor master main/);
+  await launch('redis-server', [file, '--sentinel'], /\+monitor master main/);
   return port;
 }
 

@@ -41,7 +41,7 @@ export async function openShared(values: QueueValues, io: Io): Promise<Queues | 
       fail(`--${kebab(key)} has no effect on --http without --next`);
   }
   if (shared && ((hostRate === undefined && quota.length === 0) || !queue))
-    fail('--shared needs --host-rate, as in 5/s, or --quota, and --queue, the Redis that counts for all');
+    fail('--shared needs --host-rate, as in 5/s, or --quota, and --queue, the server that counts for all');
   if (!queue || (!finds && !shared)) return undefined;
   if (spool !== undefined) fail('--spool and --queue both take the tasks that work adds; give one');
   return openQueues(queue, !finds ? [] : namesOf(values.name), settingsOf(values, io));

@@ -218,7 +218,7 @@ export const command: Command = defineCommand({
       } finally {
         limits.close();
         await close();
-        queues?.close();
+        await queues?.close();
       }
     } catch (error) {
       await reporting.broken(tasks.report(), rejects.count);

@@ -71,11 +71,11 @@ function isUrl(operand: string): boolean {
 
 export const command: Command = defineCommand({
   name: 'task-queue',
-  summary: 'Shares tasks between machines: a queue in Redis, or Valkey, through BullMQ.',
+  summary: 'Shares tasks between machines: a queue in Redis, Valkey or PostgreSQL.',
   usage: 'VERB URL --name NAME [UUID...]',
-  about: `URL is redis://USER@HOST:PORT/DB, or rediss:// with TLS (?ca=FILE for an authority of your own, ?cert=FILE&key=FILE for a client certificate), or redis+sentinel://HOST:PORT,HOST:PORT/PRIMARY/DB. The password is in TASK_REDIS_PASSWORD or --password-file, rather than in the url, which others can see.
+  about: `URL is redis://USER@HOST:PORT/DB, or rediss:// with TLS (?ca=FILE for an authority of your own, ?cert=FILE&key=FILE for a client certificate), or redis+sentinel://HOST:PORT,HOST:PORT/PRIMARY/DB. The password is in TASK_REDIS_PASSWORD or --password-file, rather than in the url, which others can see. A queue in PostgreSQL is postgres://USER@HOST:PORT/DATABASE, with the parameters, variables and files of libpq (PGPASSFILE, ?sslmode=verify-full); it makes its tables itself.
 
-What is finished is a ledger with the name of the queue: task-done count redis://HOST/0#NAME.`,
+What is finished is a ledger with the name of the queue: task-done count redis://HOST/0#NAME, or postgres://HOST/DATABASE?ledger=NAME.`,
   verbs: Object.fromEntries(Object.entries(verbs).map(([name, { words }]) => [name, words])),
   options,
   groups: {
@@ -90,6 +90,7 @@ What is finished is a ledger with the name of the queue: task-done count redis:/
     ['task-queue push redis://h/0 --name crawl --front --attempts 5 < urgent.ndjson', 'before all others'],
     ['task-queue size redis://h/0 --name crawl | jq .waiting', 'how many still wait'],
     ['task-queue watch redis://h/0 --name crawl', 'see how it goes'],
+    ['task-load a.csv | task-queue push postgres://h/work --name crawl', 'the same, in PostgreSQL'],
     ['task-queue size redis://h/0 --name crawl --metrics', 'for Prometheus'],
     ['task-queue dead redis://h/0 --name crawl | jq -r .run.error.message', 'why tasks died'],
     ['task-queue retry redis://h/0 --name crawl', 'let the dead in again'],
@@ -119,7 +120,7 @@ What is finished is a ledger with the name of the queue: task-done count redis:/
         const code = await act.run({ queues: queues.all, place: queues.place, values, io, uuids, rejects });
         return rejects.count > 0 ? 1 : code;
       } finally {
-        queues.close();
+        await queues.close();
       }
     } finally {
       await rejects.close();

@@ -4,7 +4,7 @@ import type { Io } from '../../core/options/command.ts';
 import { readTasks } from '../../core/record/ndjson.ts';
 import { type Task, timestamp, withRun } from '../../core/record/task.ts';
 import { flushed } from '../../core/text/rejects.ts';
-import type { PushCounts, Queue } from '../../queues/index.ts';
+import { ledgerOf, type PushCounts, type Queue } from '../../queues/index.ts';
 import { Pull } from '../../stages/queue/pull.ts';
 import { inChunks, shareOut } from '../../stages/queue/push.ts';
 import { asFailed } from '../../stages/queue/settle.ts';
@@ -88,7 +88,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     run: (context) =>
       each(context, async (queue) => {
         await queue.clear();
-        const ledger = `${context.place}#${queue.name}`;
+        const ledger = ledgerOf(context.place, queue.name);
         context.io.info(
           `${queue.name} is empty now; what was finished is still known (task-done clear ${ledger} --yes forgets it)`,
         );

@@ -98,6 +98,22 @@ export function postgresAddress(typed: string): PostgresAddress {
   };
 }
 
+/**
+ * Parses the url of a database that holds queues: it names no table and no ledger.
+ * @param passwordFile file with the password, in place of the one in the url
+ * @throws {TaskpipeError} as `postgresAddress`
+ */
+export function queueDatabase(typed: string, passwordFile: string | undefined): PostgresAddress {
+  const address = postgresAddress(typed);
+  for (const key of ['ledger', 'table'] as const)
+    if (address[key] !== undefined)
+      throw new TaskpipeError(
+        'USAGE',
+        `${address.place}: a queue has its own tables, and its name is --name; leave out ${key}=`,
+      );
+  return passwordFile === undefined ? address : { ...address, password: secretIn(passwordFile) };
+}
+
 /** Returns whether two addresses name the same database. */
 export function isSameDatabase(one: PostgresAddress, other: PostgresAddress): boolean {
   return one.host === other.host && one.port === other.port && one.database === other.database;

@@ -1,39 +1,6 @@
 import type { PostgresSession } from '../../core/postgres/contract.ts';
+import { markTasks } from '../../core/postgres/postgres-marks.ts';
 import type { Entry, Seal } from '../contract.ts';
-
-/*
- * Tables of all ledgers of a database. `taskpipe_marks` has a row per uuid, which is finished or was taken back;
- * `taskpipe_saved` has the uuids whose rows are in an output; `taskpipe_outputs` has the state of each output.
- */
-const TABLES = `
-  create table if not exists taskpipe_marks (
-    ledger text collate "C" not null, uuid text collate "C" not null, finished boolean not null,
-    primary key (ledger, uuid));
-  create table if not exists taskpipe_saved (
-    ledger text collate "C" not null, output text collate "C" not null, uuid text collate "C" not null,
-    primary key (ledger, output, uuid));
-  create table if not exists taskpipe_outputs (
-    ledger text not null, output text not null, known bigint not null, seal text, is_over boolean not null,
-    primary key (ledger, output))`;
-
-/** Returns whether the tables of ledgers exist. A ledger without them is empty. */
-export async function hasLedgerTables({ rows }: PostgresSession): Promise<boolean> {
-  const [[there] = []] = await rows("select to_regclass('taskpipe_outputs')");
-  return typeof there === 'string';
-}
-
-/** Creates the tables of ledgers, unless they exist. Call it in a transaction. */
-export async function makeLedgerTables(session: PostgresSession): Promise<void> {
-  if (await hasLedgerTables(session)) return; // a user who may not create tables may still use them
-  // One process at a time creates them: two at once would fail with a duplicate name.
-  await session.rows("select pg_advisory_xact_lock(hashtext('taskpipe ledgers'))");
-  await session.exec(TABLES);
-}
-
-const MARK = `
-  insert into taskpipe_marks as m (ledger, uuid, finished)
-  select $1, uuid, finished from unnest($2::text[], $3::boolean[]) as n (uuid, finished) order by uuid
-  on conflict (ledger, uuid) do update set finished = excluded.finished where m.finished <> excluded.finished`;
 
 const SAVE = `
   insert into taskpipe_saved (ledger, output, uuid)
@@ -54,7 +21,7 @@ export async function addEntries(
   if (entries.length === 0) return;
   const last = new Map<string, boolean>(); // one statement cannot write a row twice
   for (const { uuid, undone } of entries) last.set(uuid, undone !== true);
-  await session.change(MARK, [name, [...last.keys()], [...last.values()]]);
+  await markTasks(session, name, last);
   if (output === undefined) return;
   const marked = [...last].flatMap(([uuid, isFinished]) => (isFinished ? [uuid] : []));
   const gone = entries.flatMap((entry) => (entry.gone === true ? [entry.uuid] : []));

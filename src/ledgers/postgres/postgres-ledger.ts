@@ -4,6 +4,7 @@ import { TaskpipeError } from '../../core/base/errors.ts';
 import { IdSet } from '../../core/ids/index.ts';
 import type { PostgresLink, PostgresSession } from '../../core/postgres/contract.ts';
 import { type PostgresAddress, postgresAddress } from '../../core/postgres/postgres-address.ts';
+import { hasLedgerTables, makeLedgerTables } from '../../core/postgres/postgres-marks.ts';
 import { sqlText } from '../../core/postgres/postgres-table.ts';
 import { realPath } from '../../core/storage/durable.ts';
 import type {
@@ -15,7 +16,7 @@ import type {
   OutputHistory,
   Seal,
 } from '../contract.ts';
-import { addEntries, hasLedgerTables, knowOutput, makeLedgerTables } from './ledger-tables.ts';
+import { addEntries, knowOutput } from './ledger-tables.ts';
 import { rowsLedger } from './rows-ledger.ts';
 
 /** Number of uuids that are read at a time. */

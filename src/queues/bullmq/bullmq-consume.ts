@@ -80,7 +80,7 @@ class BullConsumer implements Consumer {
     if (this.out.size > 0 && (this.#isTrial || this.#suspects.size > 0)) return [];
     this.#isTrial = this.#suspects.size > 0;
     const tasks = await link.run(async () => {
-      if (this.#isTrial) return this.#suspects.nextGroup();
+      if (this.#isTrial) return this.#suspects.takeGroup();
       const taken = await this.#takeJobs(count, skip);
       // One suspect often comes with others, which may run in its group.
       const more = taken.length === 0 ? this.#suspects.missing : 0;
@@ -149,7 +149,7 @@ class BullConsumer implements Consumer {
       return this.#bury(job, { code: 'LEASE', message });
     }
     if (judgement.size === Number.POSITIVE_INFINITY) return task;
-    this.#suspects.add(task, id, judgement.size);
+    this.#suspects.add(task, judgement.size);
     return undefined;
   }
 

@@ -1,7 +1,8 @@
 import { messageOf } from '../../core/base/errors.ts';
-import { stateOf, type Task, withRun } from '../../core/record/task.ts';
+import type { Task } from '../../core/record/task.ts';
 import { finishedKey, undoneKey } from '../../core/redis/redis-keys.ts';
 import { ATTEMPTS, type PushCounts, type PushOptions } from '../contract.ts';
+import { fresh } from '../fresh-task.ts';
 import { jobIdOf } from '../job-keys.ts';
 import { ADDED, addJobs, FINISHED } from './add-script.ts';
 import type { Bull } from './bull.ts';
@@ -129,12 +130,6 @@ function jobOf(id: string, task: Task, options: PushOptions, timestamp: number) 
       returnvalue: '',
     },
   };
-}
-
-/** Removes the `run` of a failed task, so that it is run again. */
-function fresh(task: Task): Task {
-  const state = stateOf(task);
-  return state === undefined || state === 'SUCCESS' ? task : withRun(task, undefined);
 }
 
 async function leaveOutFinished(

@@ -1,12 +1,10 @@
 import type { Task } from '../../core/record/task.ts';
 import { finishedKey } from '../../core/redis/redis-keys.ts';
+import { jobIdOf } from '../job-keys.ts';
+import { type Judgement, judgeCounts, WaitingSuspects } from '../suspicion.ts';
 import type { Bull } from './bull.ts';
 
-/*
- * Suspects are tasks that were in flight when a process of a pipe died. One of them may have killed it, for example by
- * running out of memory; the others only waited. They are delivered again in smaller and smaller groups, with nothing else
- * in flight, and in the end alone: only a task that kills its worker alone, as often as `--attempts` allows, is dead.
- */
+/* Marks of suspects in the fields of their jobs; see `suspicion.ts`. */
 
 /** Field of a job: number of tasks that were in flight together at its last delivery. */
 const GROUP = 'tpGroup';
@@ -20,11 +18,6 @@ const DEATHS = 'tpDeaths';
 const SEEN = 'tpSeen';
 /** Field of a job: number of deliveries alone that have no verdict. */
 const ALONE = 'tpAlone';
-
-/** Factor by which the groups of suspects become smaller. */
-const SHRINK = 4;
-/** Size of the first group of a task whose lease expired: it is unknown how many were in flight with it. */
-const FIRST = 16;
 
 /** Records the size of the group in which a job is delivered, unless the job is gone. */
 const MARK_GROUP = `
@@ -67,83 +60,35 @@ export async function marksOf(
   return Number(attemptsStarted ?? 0) > 1 ? link.client.hmget(backend.toKey(id), ...MARKS) : [];
 }
 
-/** Decision on a job: deliver it in a group of at most `size`, or call it dead after this many deliveries alone. */
-export type Judgement = { readonly size: number } | { readonly alone: number };
-
 /** Judges a job by its deliveries. The size is infinite for a task that is not a suspect. */
 export function judge(history: JobCounts, marks: Marks, attempts: number): Judgement {
   const [group = 0, died = 0, alone = 0] = marks.map(Number);
   const deaths = Number(history.stalledCounter ?? 0) + died;
-  if (deaths === 0) return { size: Number.POSITIVE_INFINITY };
-  const spent = Number(history.attemptsMade ?? 0) + deaths;
-  if (spent >= attempts && alone > 0) return { alone };
-  // The last attempt is made alone: else a neighbour could be called dead.
-  if (spent + 1 >= attempts) return { size: 1 };
-  return { size: group > 0 ? Math.max(1, Math.floor(group / SHRINK)) : FIRST };
+  return judgeCounts({ failures: Number(history.attemptsMade ?? 0), deaths, group, alone, attempts });
 }
 
-/** Suspect that waits for its delivery. */
-interface Suspect {
-  readonly task: Task;
-  readonly id: string;
-  readonly size: number;
-}
-
-/** Suspects that a consumer has taken and not delivered yet. Their leases are renewed like those of other tasks. */
-export class Suspects {
+/** Suspects that a consumer has taken and not delivered yet, as jobs. */
+export class Suspects extends WaitingSuspects {
   readonly #bull: Bull;
-  readonly #waiting = new Map<string, Suspect>();
 
   constructor(bull: Bull) {
+    super();
     this.#bull = bull;
-  }
-
-  get size(): number {
-    return this.#waiting.size;
-  }
-
-  /** Number of suspects that could be delivered together with those that wait. */
-  get missing(): number {
-    const [first] = this.#waiting.values();
-    return first === undefined ? 0 : Math.max(0, first.size - this.#waiting.size);
   }
 
   /** Job ids of the waiting suspects. */
   get ids(): string[] {
-    return Array.from(this.#waiting.values(), ({ id }) => id);
-  }
-
-  has(uuid: string): boolean {
-    return this.#waiting.has(uuid);
-  }
-
-  delete(uuid: string): void {
-    this.#waiting.delete(uuid);
-  }
-
-  clear(): void {
-    this.#waiting.clear();
-  }
-
-  /** @param size maximum size of the group in which the task is delivered */
-  add(task: Task, id: string, size: number): void {
-    this.#waiting.set(task.uuid, { task, id, size });
+    return this.uuids.map(jobIdOf);
   }
 
   /** Takes the next group out, and records its size before it is delivered. */
-  async nextGroup(): Promise<readonly Task[]> {
-    const group: Suspect[] = [];
-    let limit = Number.POSITIVE_INFINITY;
-    for (const suspect of this.#waiting.values()) {
-      limit = Math.min(limit, suspect.size);
-      if (group.length >= limit) break;
-      group.push(suspect);
-    }
+  async takeGroup(): Promise<readonly Task[]> {
+    const group = this.nextGroup();
     const { link, backend } = this.#bull;
-    const keys = group.map(({ id }) => backend.toKey(id));
+    const keys = group.map(({ uuid }) => backend.toKey(jobIdOf(uuid)));
     await Promise.all(keys.map((key) => link.client.eval(MARK_GROUP, 1, key, group.length)));
-    for (const { task } of group) this.#waiting.delete(task.uuid);
-    return group.map(({ task }) => task);
+    for (const { uuid } of group) this.delete(uuid);
+    return group;
   }
 }
 

@@ -38,8 +38,10 @@ export interface FleetOptions {
   readonly notes: Notes;
   /** The server, for the test. */
   readonly url: string;
-  /** The port of the server that has the data now. */
-  readonly port: () => number;
+  /** The port of the Redis that has the data now; not needed with `finished`. */
+  readonly port?: () => number;
+  /** Returns the uuids that the queue calls finished. Default: as Redis has them. */
+  readonly finished?: (name: string) => Promise<readonly string[]>;
   /** The number of its database. Default 0. */
   readonly db?: number;
   /** Time that a silent machine keeps its tasks, in milliseconds. Default 2 s. */
@@ -59,7 +61,7 @@ export async function withFleet(options: FleetOptions, work: (fleet: Fleet) => P
       await work(fleet);
     } finally {
       fleet.killAll();
-      queues.close();
+      await queues.close();
     }
   });
 }
@@ -246,9 +248,12 @@ export class Fleet {
   }
 
   async #remains(): Promise<FleetRemains> {
-    const { port, db = 0 } = this.#options;
-    const answer = await ask(port(), `-n ${db} smembers taskpipe:${NAME}:finished`);
-    const finished = answer.split('\n').filter((uuid) => uuid !== '');
+    const { port = () => 0, db = 0 } = this.#options;
+    const inRedis = async (): Promise<readonly string[]> => {
+      const answer = await ask(port(), `-n ${db} smembers taskpipe:${NAME}:finished`);
+      return answer.split('\n').filter((uuid) => uuid !== '');
+    };
+    const finished = await (this.#options.finished?.(NAME) ?? inRedis());
     return { folder: this.cwd, names: [...this.#names], lost: this.#lost, finished, notes: this.notes };
   }
 }

@@ -1,0 +1,55 @@
+import type { PostgresLink, PostgresSession } from '../../core/postgres/contract.ts';
+import { isLost, SILENT } from '../../core/postgres/postgres-faults.ts';
+
+/** Connection of some queues. Its calls run one after the other: a transaction has the connection for itself. */
+export interface QueueLink extends Pick<PostgresLink, 'run'> {
+  /** Runs `work` in a transaction that is committed once, even if the answer to its commit is lost. */
+  commit<T>(work: (session: PostgresSession) => Promise<T>): Promise<T>;
+}
+
+/** Returns a connection that is used by one call at a time. */
+export function oneAtATime(link: PostgresLink): QueueLink {
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = last.then(work);
+    last = result.catch(() => {});
+    return result;
+  };
+  return {
+    run: (work) => inTurn(() => link.run(work)),
+    commit: (work) => inTurn(() => commitOnce(link, work)),
+  };
+}
+
+/** Transaction whose commit was sent, with its result. */
+interface Sent<T> {
+  /** Id of the transaction; null if it wrote nothing. */
+  readonly id: string | null | undefined;
+  readonly result: T;
+}
+
+function commitOnce<T>(link: PostgresLink, work: (session: PostgresSession) => Promise<T>): Promise<T> {
+  let sent: Sent<T> | undefined;
+  return link.run(async (session) => {
+    if (sent !== undefined && (await isCommitted(session, sent))) return sent.result;
+    sent = undefined;
+    await session.exec('begin');
+    try {
+      const result = await work(session);
+      const [[id] = []] = await session.rows('select txid_current_if_assigned()');
+      sent = { id, result };
+      await session.exec('commit');
+      return result;
+    } catch (error) {
+      if (!isLost(error)) await session.exec('rollback');
+      throw error;
+    }
+  });
+}
+
+async function isCommitted(session: PostgresSession, { id }: Sent<unknown>): Promise<boolean> {
+  if (typeof id !== 'string') return false; // it can be done again
+  const [[status] = []] = await session.rows('select txid_status($1::bigint)', [id]);
+  if (status === 'in progress') throw new Error(SILENT); // the server has not noticed yet that the connection is lost
+  return status === 'committed';
+}

@@ -1,0 +1,101 @@
+import type { PostgresSession } from '../../core/postgres/contract.ts';
+import { hasTable, makeLedgerTables } from '../../core/postgres/postgres-marks.ts';
+import type { QueueLink } from './queue-link.ts';
+
+/*
+ * Tables of all queues of a database, in its default schema. All times are those of the server. What is finished is in
+ * `taskpipe_marks`, the table of ledgers, under the name of the queue.
+ */
+
+/**
+ * SQL of the tables. `place` orders tasks of one priority. `instance` is the consumer that has an active task, else the
+ * last one that had it. `deaths`, `finished_then`, `group_size` and `alone` are about suspects; see `suspicion.ts`.
+ */
+const TABLES = `
+  create sequence if not exists taskpipe_queue_places;
+  create table if not exists taskpipe_queue_tasks (
+    queue text collate "C" not null, uuid text collate "C" not null, line text not null,
+    state text collate "C" not null check (state in ('waiting', 'delayed', 'active', 'dead')),
+    priority integer not null, place bigint not null, due timestamptz, added timestamptz not null default now(),
+    attempts integer not null, failures integer not null default 0,
+    deaths double precision not null default 0, finished_then bigint,
+    group_size integer not null default 0, alone integer not null default 0,
+    worker text collate "C", instance text collate "C", died timestamptz, code text, message text,
+    primary key (queue, uuid)
+  ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.1);
+  create index if not exists taskpipe_queue_waiting on taskpipe_queue_tasks (queue, priority, place)
+    where state = 'waiting';
+  create index if not exists taskpipe_queue_delayed on taskpipe_queue_tasks (queue, due) where state = 'delayed';
+  create index if not exists taskpipe_queue_active on taskpipe_queue_tasks (queue, instance) where state = 'active';
+  create index if not exists taskpipe_queue_dead on taskpipe_queue_tasks (queue, died, uuid) where state = 'dead';
+  create table if not exists taskpipe_queue_repeats (
+    id bigint generated always as identity primary key,
+    queue text collate "C" not null, uuid text collate "C" not null, line text not null,
+    priority integer not null, is_front boolean not null, attempts integer not null);
+  create index if not exists taskpipe_queue_repeats_by_uuid on taskpipe_queue_repeats (queue, uuid);
+  create table if not exists taskpipe_queue_workers (
+    instance text collate "C" primary key, queue text collate "C" not null, worker text collate "C" not null,
+    lease integer not null, until timestamptz not null, seen timestamptz not null, is_to_stop boolean not null);
+  create table if not exists taskpipe_queue_names (
+    queue text collate "C" not null, worker text collate "C" not null, known timestamptz, settling timestamptz,
+    primary key (queue, worker));
+  create table if not exists taskpipe_queue_news (
+    id bigint generated always as identity primary key,
+    instance text collate "C" not null, uuids text[] not null, is_lost boolean not null);
+  create table if not exists taskpipe_queue_pauses (queue text collate "C" primary key);
+  create table if not exists taskpipe_rates (lane text collate "C" primary key, following timestamptz not null);
+  create table if not exists taskpipe_quotas (
+    lane text collate "C" primary key, charges text not null, asker text, asked_until timestamptz,
+    lasts timestamptz not null)`;
+
+/** Last table that is created. */
+const LAST = 'taskpipe_quotas';
+
+/** Creates the tables of queues, and those of ledgers, unless they exist. Call it in a transaction. */
+export async function makeQueueTables(session: PostgresSession): Promise<void> {
+  await makeLedgerTables(session);
+  if (await hasTable(session, LAST)) return; // a user who may not create tables may still use them
+  // One process at a time creates them: two at once would fail with a duplicate name.
+  await session.rows("select pg_advisory_xact_lock(hashtext('taskpipe queues'))");
+  await session.exec(TABLES);
+}
+
+/** One queue with its connection, as the functions of this folder share it. */
+export interface QueueTables {
+  readonly name: string;
+  readonly link: QueueLink;
+}
+
+/**
+ * SQL that tells whether an active task `t` has a lease. A server that was away must not end the leases of workers that
+ * could not renew them.
+ */
+export const IS_LEASED = `exists (
+  select from taskpipe_queue_workers w where w.instance = t.instance
+    and greatest(w.until, pg_postmaster_start_time() + w.lease * interval '1 ms') > now())`;
+
+/** SQL of the start of a block of places, which is the same for all rows of a statement: a subquery runs once. */
+export const NEXT_PLACES = "(select nextval('taskpipe_queue_places') * 1000000)";
+
+/** Returns SQL that gives tasks places at an end of the queue: rows `n (uuid, place)` for an array of uuids. */
+export function placesAt(where: 'front' | 'back', uuids: string): string {
+  // The first of an array is the first in the queue, at both ends.
+  const base = where === 'front' ? `-${NEXT_PLACES}` : NEXT_PLACES;
+  return `(select uuid, ${base} + i as place from unnest(${uuids}::text[]) with ordinality u (uuid, i))`;
+}
+
+/**
+ * Returns SQL that tells whether a task of the queue `$1` is finished. (Conditions are subqueries, and updates name their uuids,
+ * so that each row is found by an index even before the server has statistics of a table that grows quickly.)
+ */
+export function isFinished(uuid: string): string {
+  return `coalesce((select m.finished from taskpipe_marks m where m.ledger = $1 and m.uuid = ${uuid}), false)`;
+}
+
+/** SQL that removes the marks of a suspect: its worker gave a verdict, and so survived. */
+export const NO_MARKS = 'deaths = 0, finished_then = null, group_size = 0, alone = 0';
+
+/** Returns text that the server can store: text of PostgreSQL has no NUL. */
+export function storable(text: string): string {
+  return text.replaceAll('\0', '\ufffd');
+}
