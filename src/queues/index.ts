@@ -3,6 +3,7 @@
  * beyond their uuid.
  */
 import { TaskpipeError } from '../core/base/errors.ts';
+import { natsAddress } from '../core/nats/nats-address.ts';
 import { redisAddress, type Secrets } from '../core/redis/redis-address.ts';
 import type { RedisSettings } from '../core/redis/redis-client.ts';
 import type { Queues } from './contract.ts';
@@ -27,12 +28,19 @@ const bullmq: Open = async (url, names, settings) => {
   );
 };
 
+const nats: Open = async (url, names, settings) => {
+  const address = natsAddress(url, settings);
+  const { openNatsQueues } = await import('./nats/nats-queue.ts');
+  return openNatsQueues(address, names, settings);
+};
+
 /** Engines by the scheme of their urls. */
 const kinds: Readonly<Record<string, Open>> = {
   redis: bullmq,
   rediss: bullmq,
   'redis+sentinel': bullmq,
   'rediss+sentinel': bullmq,
+  ...{ nats, tls: nats, 'nats+tls': nats },
 };
 
 /**
@@ -46,7 +54,7 @@ export function openQueues(url: string, names: readonly string[], settings: Queu
     const shown = url.includes('@') ? 'something else' : JSON.stringify(url);
     throw new TaskpipeError(
       'USAGE',
-      `a queue is a url such as redis://HOST:PORT/DB, rediss://… or redis+sentinel://HOST:PORT,HOST:PORT/PRIMARY; got ${shown}`,
+      `a queue is a url such as redis://HOST:PORT/DB, rediss://… redis+sentinel://HOST:PORT,HOST:PORT/PRIMARY or nats://HOST:PORT; got ${shown}`,
     );
   }
   return open(url, names, settings);
