@@ -15,6 +15,12 @@ const SCAN_IDLE = 60e9;
 const SCAN_COUNT = 1000;
 const SCAN_BYTES = 16 * 1024 * 1024;
 
+/**
+ * Maximum time for which a request for messages waits, in nanoseconds. A server counts messages as there that were
+ * acknowledged before they were delivered (2.9), and would never answer a request without this time.
+ */
+const FETCH_WAIT = 50e6;
+
 /** Stored message. */
 export interface StoredMessage {
   readonly seq: number;
@@ -170,7 +176,7 @@ function storedOf(message: NatsMessage): StoredMessage {
   return { ...{ subject, data, time, seq: deliveryOf(reply).seq }, header: (name) => message.header(name) };
 }
 
-/** Fetches messages of a consumer: those that are there, without waiting for more. */
+/** Fetches messages of a consumer: those that are there, or come within a moment. */
 export class Fetcher {
   readonly #session: NatsSession;
   readonly #call: string;
@@ -191,7 +197,7 @@ export class Fetcher {
     const status = await this.#session.expect((done) => {
       this.#left = count;
       this.#end = done;
-      const request = JSON.stringify({ batch: count, no_wait: true, max_bytes: bytes });
+      const request = JSON.stringify({ batch: count, no_wait: true, expires: FETCH_WAIT, max_bytes: bytes });
       this.#session.tell(this.#call, request, this.#inbox);
     });
     if (status === NOT_HEARD) throw new JetStreamError(NOT_HEARD, 'no consumer');

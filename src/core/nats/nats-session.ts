@@ -23,6 +23,14 @@ interface Question {
   reject(error: Error): void;
 }
 
+/** Message to send. */
+interface Letter {
+  readonly subject: string;
+  readonly payload: string | Uint8Array;
+  readonly headers: NatsHeaders | undefined;
+  readonly reply: string | undefined;
+}
+
 /** Session that its owner can close. */
 export interface OwnedSession extends NatsSession {
   close(): void;
@@ -64,6 +72,8 @@ class Session implements OwnedSession {
   readonly #inbox = `_INBOX.taskpipe${Math.random().toString(36).slice(2)}${Date.now().toString(36)}.`;
   readonly #questions = new Map<string, Question>();
   readonly #watch: NodeJS.Timeout;
+  /** Messages that this turn of the event loop sends. */
+  #letters: Letter[] = [];
   #asked = 0;
   /** Number of answers, and this number at the last check. */
   #answers = 0;
@@ -87,20 +97,12 @@ class Session implements OwnedSession {
     const id = (this.#asked++).toString(36);
     return new Promise((resolve, reject) => {
       this.#questions.set(id, { resolve, reject });
-      try {
-        const reply = this.#inbox + id;
-        if (headers === undefined) this.#connection.publish(subject, payload, { reply });
-        else this.#connection.publish(subject, payload, { reply, headers: encoded(headers) });
-      } catch (error) {
-        this.#questions.delete(id);
-        reject(error);
-      }
+      this.#send({ subject, payload, headers, reply: this.#inbox + id });
     });
   }
 
   tell(subject: string, payload: string | Uint8Array = '', reply?: string): void {
-    if (this.#error === undefined)
-      this.#connection.publish(subject, payload, reply === undefined ? {} : { reply });
+    if (this.#error === undefined) this.#send({ subject, payload, headers: undefined, reply });
   }
 
   expect<T>(work: (done: (value: T) => void) => void): Promise<T> {
@@ -123,8 +125,30 @@ class Session implements OwnedSession {
 
   flush(): Promise<void> {
     return this.expect((done) => {
+      this.#sendAll();
       this.#connection.flush().then(done, () => {}); // the loss of the connection rejects it
     });
+  }
+
+  /** Sends a message with the others of this turn of the event loop: the client writes each burst at once. */
+  #send(letter: Letter): void {
+    if (this.#letters.push(letter) === 1) setImmediate(() => this.#sendAll());
+  }
+
+  #sendAll(): void {
+    const letters = this.#letters;
+    this.#letters = [];
+    if (this.#error !== undefined) return;
+    for (const { subject, payload, headers, reply = '' } of letters) {
+      try {
+        if (headers === undefined) this.#connection.publish(subject, payload, { reply });
+        else this.#connection.publish(subject, payload, { reply, headers: encoded(headers) });
+      } catch (error) {
+        const id = reply.slice(this.#inbox.length);
+        this.#questions.get(id)?.reject(error as Error);
+        this.#questions.delete(id);
+      }
+    }
   }
 
   close(): void {
