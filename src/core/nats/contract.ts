@@ -31,6 +31,8 @@ export type NatsHeaders = Readonly<Record<string, string | number>>;
 export interface NatsSession {
   /** Version of the server, for example `2.9.10`. */
   readonly version: string;
+  /** Id of the server, another one after each of its starts. */
+  readonly serverId: string;
   /** Maximum size of a message, in bytes. */
   readonly maxPayload: number;
   /** Sends a message, and resolves with the answer. Thousands may be in flight. */

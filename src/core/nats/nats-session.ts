@@ -66,6 +66,7 @@ function tlsOptions({ ca, cert, key, servername }: NonNullable<NatsAddress['tls'
 
 class Session implements OwnedSession {
   readonly version: string;
+  readonly serverId: string;
   readonly maxPayload: number;
   readonly #connection: NatsConnection;
   readonly #options: SessionOptions;
@@ -84,8 +85,9 @@ class Session implements OwnedSession {
   constructor(connection: NatsConnection, options: SessionOptions) {
     this.#connection = connection;
     this.#options = options;
-    const { version = '', max_payload = 1024 * 1024 } = connection.info ?? {};
+    const { version = '', server_id = '', max_payload = 1024 * 1024 } = connection.info ?? {};
     this.version = version;
+    this.serverId = server_id;
     this.maxPayload = max_payload;
     connection.subscribe(`${this.#inbox}*`, { callback: (_, message) => this.#hear(message) });
     void connection.closed().then((error) => this.#lose(error ?? new Error(LOST)));

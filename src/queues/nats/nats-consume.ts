@@ -3,10 +3,18 @@ import type { NatsSession } from '../../core/nats/contract.ts';
 import { deleteMessage, Fetcher, lastMessage, publish, stateOf } from '../../core/nats/jetstream.ts';
 import type { Task } from '../../core/record/task.ts';
 import { type ConsumeOptions, type Consumer, type Returned, SETTLING } from '../contract.ts';
-import { allClaims, deliverAgain, readClaim, type StoredClaim, writeClaim } from './nats-claims.ts';
+import {
+  acknowledge,
+  allClaims,
+  deleteClaim,
+  deliverAgain,
+  readClaim,
+  type StoredClaim,
+  writeClaim,
+} from './nats-claims.ts';
 import { type Hub, isPaused, liveWorkers } from './nats-hub.ts';
 import { CONSUMER } from './nats-names.ts';
-import { consumerOf, makeConsumer } from './nats-streams.ts';
+import { consumerOf, makeConsumer, renewConsumer } from './nats-streams.ts';
 import { Suspects } from './nats-suspects.ts';
 import { type Accepted, Taking } from './nats-take.ts';
 
@@ -52,11 +60,19 @@ class NatsConsumer implements Consumer {
   async agreeOnLease(): Promise<void> {
     const { names } = this.#hub;
     await this.#hub.link.run(async (session) => {
+      await this.#renewConsumer(session);
       const leases = (await liveWorkers(session, this.#hub)).map(({ lease }) => lease);
       const lease = Math.max(this.#options.lease, ...leases);
       const state = await consumerOf(session, names.streams);
       if (state?.config.ack_wait !== lease * 1e6) await makeConsumer(session, names.streams, lease);
     });
+  }
+
+  async #renewConsumer(session: NatsSession): Promise<void> {
+    const { names, clock, link } = this.#hub;
+    const { servers, replicas } = link.address;
+    if (servers.length === 1 && replicas === 1)
+      await renewConsumer(session, names, await clock.now(session, names));
   }
 
   async take(count: number, skip: (uuid: string) => boolean = () => false): Promise<readonly Task[]> {
@@ -185,19 +201,34 @@ class NatsConsumer implements Consumer {
     await Promise.all(Array.from(this.#claims.values(), look));
   }
 
-  /** Gives back tasks that this consumer has claimed without its knowledge, as the answer was lost with a connection. */
+  /**
+   * Mends what a lost connection, or a crash of the server, has left: tasks that this consumer has claimed without its
+   * knowledge, and claims on tasks that are finished or gone. The server may forget its last deletions when it crashes.
+   */
   async #mend(): Promise<void> {
     const { link, names } = this.#hub;
+    await link.run(async () => {}); // connects, if the connection was lost
     if (this.#returns === link.returns) return;
     const { returns } = link;
     await this.renew();
     await link.run(async (session) => {
-      const unheard = (await allClaims(session, names)).filter(
-        (claim) => this.#isHeldHere(claim) && !this.#claims.has(claim.uuid),
-      );
-      await Promise.all(unheard.map((claim) => this.#free(session, claim)));
+      await this.#renewConsumer(session);
+      const claims = await allClaims(session, names);
+      await Promise.all(claims.map((claim) => this.#mendClaim(session, claim)));
     });
     this.#returns = returns;
+  }
+
+  async #mendClaim(session: NatsSession, claim: StoredClaim): Promise<void> {
+    const { names } = this.#hub;
+    const { uuid, seq, ack } = claim;
+    const last = (kind: 'tasks' | 'done') => lastMessage(session, names.streams[kind], names.of(kind, uuid));
+    const [task, done] = await Promise.all([last('tasks'), last('done')]);
+    if (task?.seq !== claim.task) await deleteClaim(session, names, seq);
+    else if (done !== undefined) {
+      await acknowledge(session, ack);
+      await deleteClaim(session, names, seq);
+    } else if (this.#isHeldHere(claim) && !this.#claims.has(uuid)) await this.#free(session, claim);
   }
 
   /** Gives a task back, unless another process has settled it meanwhile. */

@@ -83,6 +83,11 @@ export class Names {
     return `${this.#prefix}.live.paused`;
   }
 
+  /** Returns the subject whose message names the server for whose start the consumer was made. */
+  get server(): string {
+    return `${this.#prefix}.live.server`;
+  }
+
   /** Returns the subject whose message tells the time of the server. */
   get clock(): string {
     return `${this.#prefix}.live.clock`;

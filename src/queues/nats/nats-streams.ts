@@ -1,8 +1,8 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { NatsSession } from '../../core/nats/contract.ts';
-import { callApi } from '../../core/nats/jetstream.ts';
+import { callApi, lastMessage, publish } from '../../core/nats/jetstream.ts';
 import type { NatsAddress } from '../../core/nats/nats-address.ts';
-import { JetStreamError, NO_CONSUMER, NO_STREAM } from '../../core/nats/nats-faults.ts';
+import { JetStreamError, NO_CONSUMER, NO_STREAM, WRONG_LAST } from '../../core/nats/nats-faults.ts';
 import { CONSUMER, type Names, type Streams } from './nats-names.ts';
 
 /** Oldest version of the server that has all we use: it takes a subject only once (`discard_new_per_subject`). */
@@ -111,4 +111,39 @@ export async function makeConsumer(session: NatsSession, { tasks }: Streams, lea
       ...{ replay_policy: 'instant', max_deliver: -1, max_ack_pending: -1, max_waiting: 512 },
     },
   });
+}
+
+/** Time after which another process makes the consumer if the one that began has not, in milliseconds. */
+const MAKING = 5000;
+
+/**
+ * Makes the consumer anew if the server was started since it was made. A server that crashes may forget its last
+ * deletions: tasks that were acknowledged are in the stream again, and a consumer that knows they were would never deliver
+ * them. A new one delivers all tasks, and their claims and marks tell which of them must not be run. In a cluster, copies
+ * keep the deletions.
+ * @param now time of the server, in milliseconds since the epoch
+ */
+export async function renewConsumer(session: NatsSession, names: Names, now: number): Promise<void> {
+  const { tasks, live } = names.streams;
+  const last = await lastMessage(session, live, names.server);
+  const [id, state] = Buffer.from(last?.data ?? '')
+    .toString()
+    .split(':');
+  const isBegun = last !== undefined && state === 'begun' && now - last.time < MAKING;
+  if (id === session.serverId && (state === 'made' || isBegun)) return;
+  const headers = { 'Nats-Expected-Last-Subject-Sequence': last?.seq ?? 0 };
+  try {
+    await publish(session, names.server, `${session.serverId}:begun`, headers);
+  } catch (error) {
+    if (error instanceof JetStreamError && error.number === WRONG_LAST) return; // another process does it
+    throw error;
+  }
+  const lease = (await consumerOf(session, names.streams))?.config.ack_wait ?? FIRST_LEASE * 1e6;
+  if (last !== undefined) await callApi(session, `CONSUMER.DELETE.${tasks}.${CONSUMER}`).catch(ignoreMissing);
+  await makeConsumer(session, names.streams, lease / 1e6);
+  await publish(session, names.server, `${session.serverId}:made`);
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof JetStreamError && error.number === NO_CONSUMER)) throw error;
 }

@@ -138,8 +138,8 @@ export class Taking {
     }
     if (last.instance === this.#options.instance) return this.#options.isOurs(last.uuid) ? undefined : last;
     if (!(await isLeased(this.#session, this.#hub, last))) return { ...last, deaths: last.deaths + 1 };
-    // Its worker lives: it could not renew the lease while the server was away.
-    await deliverAgain(this.#session, reply, Math.min(LATER, last.lease / 2));
+    // Its worker lives: it could not renew the lease while the server was away, and does so before this time.
+    await deliverAgain(this.#session, reply, last.lease / 2);
     return undefined;
   }
 
