@@ -3,6 +3,7 @@
  * beyond their uuid.
  */
 import { TaskpipeError } from '../core/base/errors.ts';
+import { natsAddress } from '../core/nats/nats-address.ts';
 import { isPostgres, queueDatabase } from '../core/postgres/postgres-address.ts';
 import { redisAddress, type Secrets } from '../core/redis/redis-address.ts';
 import type { RedisSettings } from '../core/redis/redis-client.ts';
@@ -34,6 +35,12 @@ const postgres: Open = async (url, names, settings) => {
   return openPostgresQueues(address, names, settings);
 };
 
+const nats: Open = async (url, names, settings) => {
+  const address = natsAddress(url, settings);
+  const { openNatsQueues } = await import('./nats/nats-queue.ts');
+  return openNatsQueues(address, names, settings);
+};
+
 /** Engines by the scheme of their urls. */
 const kinds: Readonly<Record<string, Open>> = {
   redis: bullmq,
@@ -42,6 +49,7 @@ const kinds: Readonly<Record<string, Open>> = {
   'rediss+sentinel': bullmq,
   postgres,
   postgresql: postgres,
+  ...{ nats, tls: nats, 'nats+tls': nats },
 };
 
 /** Returns the place of the ledger of a queue: what the queue has finished. @param place place of the queues */
@@ -60,7 +68,7 @@ export function openQueues(url: string, names: readonly string[], settings: Queu
     const shown = url.includes('@') ? 'something else' : JSON.stringify(url);
     throw new TaskpipeError(
       'USAGE',
-      `a queue is a url such as redis://HOST:PORT/DB, rediss://…, redis+sentinel://HOST:PORT,HOST:PORT/PRIMARY or postgres://HOST/DATABASE; got ${shown}`,
+      `a queue is a url such as redis://HOST:PORT/DB, rediss://…, redis+sentinel://HOST:PORT,HOST:PORT/PRIMARY, postgres://HOST/DATABASE or nats://HOST:PORT; got ${shown}`,
     );
   }
   return open(url, names, settings);

@@ -1,0 +1,104 @@
+import { messageOf, systemCode, TaskpipeError } from '../base/errors.ts';
+import { scrubbed } from '../options/secrets.ts';
+import { NATS_PASSWORD_VARIABLE, type NatsAddress } from './nats-address.ts';
+
+/** Message of a connection that was closed. */
+export const LOST = 'the connection was lost';
+/** Message of a server that does not answer. */
+export const SILENT = 'no answer';
+
+/** Error that JetStream has answered. */
+export class JetStreamError extends Error {
+  /** Number of the error, for example 10077; 503 if no JetStream has heard the question. */
+  readonly number: number;
+
+  constructor(number: number, message: string) {
+    super(message);
+    this.number = number;
+  }
+}
+
+/** Number of the error if JetStream is off, still starting, or lacks the stream. */
+export const NOT_HEARD = 503;
+export const NO_STREAM = 10_059;
+export const NO_CONSUMER = 10_014;
+export const NO_MESSAGE = 10_037;
+/** A message of this subject is there, and the stream keeps one. */
+export const SUBJECT_TAKEN = 10_077;
+/** The last message of the subject is another one than expected. */
+export const WRONG_LAST = 10_071;
+
+/** Errors of JetStream that pass: a cluster without leader, or a server that starts. */
+const PASSING: ReadonlySet<number> = new Set([NOT_HEARD, 10_008, 10_009, 10_005, 10_118]);
+
+/** Returns whether another attempt may succeed. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof TaskpipeError) return false;
+  if (error instanceof JetStreamError) return PASSING.has(error.number);
+  return (
+    !/uthoriz|uthentic|ermission|ENOTFOUND|max_payload|InvalidArgument/.test(wordsOf(error)) &&
+    !isTlsFault(error)
+  );
+}
+
+function isTlsFault(error: unknown): boolean {
+  return /CERT|certificate|self-signed|ALTNAME|altnames|ERR_SSL|ERR_TLS|ERR_OSSL|tls.*not available|secure/i.test(
+    wordsOf(error),
+  );
+}
+
+/** Returns the text of an error with those of its causes: the client wraps system errors. */
+function wordsOf(error: unknown): string {
+  const cause = (error as { cause?: unknown } | null)?.cause;
+  const name = error instanceof Error ? error.name : '';
+  const own = `${name} ${messageOf(error)} ${systemCode(error) ?? ''}`;
+  return cause === undefined ? own : `${own} ${wordsOf(cause)}`;
+}
+
+/** Returns the error of a request or of the connection, with its reason and what to do. */
+export function natsFault(error: unknown, address: NatsAddress): TaskpipeError {
+  if (error instanceof TaskpipeError) return error;
+  return new TaskpipeError('IO', scrubbed(`${address.place}: ${reasonOf(error, address)}`), { cause: error });
+}
+
+/** Patterns of errors, each with its meaning and remedy. */
+const REASONS: readonly (readonly [RegExp, string])[] = [
+  [/ECONNREFUSED|connection refused/, 'connection refused; is nats-server running there?'],
+  [/ENOTFOUND|EAI_AGAIN/, 'no such host; is its name right?'],
+  [
+    /uthoriz|uthentic/,
+    `wrong user, password or token; see ${NATS_PASSWORD_VARIABLE}, --password-file, and ?creds=FILE in the url`,
+  ],
+  [
+    /altnames|ALTNAME/,
+    'the certificate of the server has another name; give it with ?servername=NAME in the url',
+  ],
+  [
+    /CERT|certificate|self-signed/i,
+    'the certificate of the server is not trusted, or it wants a client certificate; see ?ca=FILE and ?cert=FILE&key=FILE in the url',
+  ],
+  [/not available on this server/, 'the server does not speak TLS; use nats:// to connect without it'],
+  [/timeout|ETIMEDOUT|TimeoutError|no answer/i, 'no answer; is the address right, and the server alive?'],
+  [
+    /ECONNRESET|EPIPE|connection was lost|closed|disconnect/i,
+    'the connection was lost; is it a NATS server, and is it up?',
+  ],
+];
+
+/** Returns the meaning of an error, and its remedy. */
+export function reasonOf(error: unknown, { place }: NatsAddress): string {
+  if (error instanceof JetStreamError) return jetStreamReason(error);
+  const words = wordsOf(error);
+  if (error instanceof TaskpipeError) return error.message.replace(`${place}: `, '');
+  return REASONS.find(([pattern]) => pattern.test(words))?.[1] ?? messageOf(error);
+}
+
+function jetStreamReason({ number, message }: JetStreamError): string {
+  if (number === NOT_HEARD)
+    return 'JetStream does not answer; start nats-server with -js, or with jetstream in its configuration';
+  if (number === NO_STREAM || number === NO_CONSUMER)
+    return `${message}: someone has deleted a stream of the queue; run the command again, which makes it anew`;
+  if (/resource|storage|maximum bytes|no space/i.test(message))
+    return `${message}; give JetStream more room (max_file_store), or let workers take tasks`;
+  return `JetStream: ${message} (${number})`;
+}

@@ -1,0 +1,233 @@
+import type { Socket } from 'node:net';
+import type { ConnectionOptions, Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
+import type { NatsHeaders, NatsMessage, NatsSession } from './contract.ts';
+import type { NatsAddress } from './nats-address.ts';
+import { LOST, SILENT } from './nats-faults.ts';
+
+/** Interval of the checks, in milliseconds. */
+const CHECK = 250;
+
+/** Options of `openSession`, with times in milliseconds. */
+export interface SessionOptions {
+  /** Maximum time until the server has accepted the connection. */
+  readonly timeout: number;
+  /** Returns the maximum silence of a server that owes an answer. */
+  readonly silence: () => number;
+  /** Called once when the connection is lost, unless it was closed. */
+  readonly onLost: (error: Error) => void;
+}
+
+/** A question that waits for its answer. */
+interface Question {
+  resolve(answer: NatsMessage): void;
+  reject(error: Error): void;
+}
+
+/** Message to send. */
+interface Letter {
+  readonly subject: string;
+  readonly payload: string | Uint8Array;
+  readonly headers: NatsHeaders | undefined;
+  readonly reply: string | undefined;
+}
+
+/** Session that its owner can close. */
+export interface OwnedSession extends NatsSession {
+  close(): void;
+}
+
+/** Connects once. @throws the error of the client if that fails */
+export async function openSession(address: NatsAddress, options: SessionOptions): Promise<OwnedSession> {
+  const { connect, credsAuthenticator } = await import('@nats-io/transport-node');
+  const { servers, user, password, creds, tls } = address;
+  const login =
+    user === undefined ? (password === undefined ? {} : { token: password }) : { user, pass: password ?? '' };
+  const connection = await connect({
+    ...{ servers: [...servers], timeout: options.timeout, reconnect: false, name: 'taskpipe' },
+    ...{ ignoreClusterUpdates: true, noAsyncTraces: true, pingInterval: 10_000, ...login },
+    ...(creds === undefined ? {} : { authenticator: credsAuthenticator(await bytesOf(creds)) }),
+    ...(tls === undefined ? {} : { tls: tlsOptions(tls) as ConnectionOptions['tls'] }),
+  } as ConnectionOptions);
+  return new Session(connection, options);
+}
+
+async function bytesOf(file: string): Promise<Uint8Array> {
+  const { readFileSync } = await import('node:fs');
+  return readFileSync(file);
+}
+
+function tlsOptions({ ca, cert, key, servername }: NonNullable<NatsAddress['tls']>): object {
+  return {
+    ...(ca === undefined ? {} : { caFile: ca }),
+    ...(cert === undefined ? {} : { certFile: cert, keyFile: key }),
+    ...(servername === undefined ? {} : { servername }),
+  };
+}
+
+class Session implements OwnedSession {
+  readonly version: string;
+  readonly serverId: string;
+  readonly maxPayload: number;
+  readonly #connection: NatsConnection;
+  readonly #options: SessionOptions;
+  readonly #inbox = `_INBOX.taskpipe${Math.random().toString(36).slice(2)}${Date.now().toString(36)}.`;
+  readonly #questions = new Map<string, Question>();
+  readonly #watch: NodeJS.Timeout;
+  /** Messages that this turn of the event loop sends. */
+  #letters: Letter[] = [];
+  #asked = 0;
+  /** Number of answers, and this number at the last check. */
+  #answers = 0;
+  #before = 0;
+  #silentFor = 0;
+  #error: Error | undefined;
+
+  constructor(connection: NatsConnection, options: SessionOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    const { version = '', server_id = '', max_payload = 1024 * 1024 } = connection.info ?? {};
+    this.version = version;
+    this.serverId = server_id;
+    this.maxPayload = max_payload;
+    connection.subscribe(`${this.#inbox}*`, { callback: (_, message) => this.#hear(message) });
+    void connection.closed().then((error) => this.#lose(error ?? new Error(LOST)));
+    this.#watch = setInterval(() => this.#check(), CHECK).unref();
+  }
+
+  ask(subject: string, payload: string | Uint8Array = '', headers?: NatsHeaders): Promise<NatsMessage> {
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    const id = (this.#asked++).toString(36);
+    return new Promise((resolve, reject) => {
+      this.#questions.set(id, { resolve, reject });
+      this.#send({ subject, payload, headers, reply: this.#inbox + id });
+    });
+  }
+
+  tell(subject: string, payload: string | Uint8Array = '', reply?: string): void {
+    if (this.#error === undefined) this.#send({ subject, payload, headers: undefined, reply });
+  }
+
+  expect<T>(work: (done: (value: T) => void) => void): Promise<T> {
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    const id = `=${this.#asked++}`;
+    return new Promise((resolve, reject) => {
+      this.#questions.set(id, { resolve: () => {}, reject });
+      work((value) => {
+        this.#answers++;
+        this.#questions.delete(id);
+        resolve(value);
+      });
+    });
+  }
+
+  listen(subject: string, hear: (message: NatsMessage) => void): void {
+    if (this.#error !== undefined) return;
+    this.#connection.subscribe(subject, { callback: (_, message) => hear(new Heard(message)) });
+  }
+
+  flush(): Promise<void> {
+    return this.expect((done) => {
+      this.#sendAll();
+      this.#connection.flush().then(done, () => {}); // the loss of the connection rejects it
+    });
+  }
+
+  /** Sends a message with the others of this turn of the event loop: the client writes each burst at once. */
+  #send(letter: Letter): void {
+    if (this.#letters.push(letter) === 1) setImmediate(() => this.#sendAll());
+  }
+
+  #sendAll(): void {
+    const letters = this.#letters;
+    this.#letters = [];
+    if (this.#error !== undefined) return;
+    for (const { subject, payload, headers, reply = '' } of letters) {
+      try {
+        if (headers === undefined) this.#connection.publish(subject, payload, { reply });
+        else this.#connection.publish(subject, payload, { reply, headers: encoded(headers) });
+      } catch (error) {
+        const id = reply.slice(this.#inbox.length);
+        this.#questions.get(id)?.reject(error as Error);
+        this.#questions.delete(id);
+      }
+    }
+  }
+
+  close(): void {
+    this.#end(new Error(LOST));
+  }
+
+  #hear(message: Msg): void {
+    const id = message.subject.slice(this.#inbox.length);
+    const question = this.#questions.get(id);
+    if (question === undefined) return;
+    this.#questions.delete(id);
+    this.#answers++;
+    question.resolve(new Heard(message));
+  }
+
+  /** Counts silence in checks, not by the clock: this process may have been blocked or suspended. */
+  #check(): void {
+    const isSilent = this.#questions.size > 0 && this.#answers === this.#before;
+    this.#silentFor = isSilent ? this.#silentFor + CHECK : 0;
+    this.#before = this.#answers;
+    if (this.#silentFor > 0 && this.#silentFor >= this.#options.silence()) this.#lose(new Error(SILENT));
+  }
+
+  #lose(error: Error): void {
+    if (this.#error !== undefined) return;
+    this.#end(error);
+    this.#options.onLost(error);
+  }
+
+  #end(error: Error): void {
+    if (this.#error !== undefined) return;
+    this.#error = error;
+    clearInterval(this.#watch);
+    const questions = [...this.#questions.values()];
+    this.#questions.clear();
+    for (const { reject } of questions) reject(error);
+    this.#connection.close().catch(() => {});
+    socketOf(this.#connection)?.destroy(); // a frozen server would never take the end
+  }
+}
+
+/** Message of the client, behind our interface. */
+class Heard implements NatsMessage {
+  readonly subject: string;
+  readonly #message: Msg;
+
+  constructor(message: Msg) {
+    this.#message = message;
+    this.subject = message.subject;
+  }
+
+  get reply(): string {
+    return this.#message.reply ?? '';
+  }
+
+  get data(): Uint8Array {
+    return this.#message.data;
+  }
+
+  get status(): number {
+    return this.#message.headers?.code ?? 0;
+  }
+
+  header(name: string): string {
+    return this.#message.headers?.get(name) ?? '';
+  }
+}
+
+/** Returns headers as the client sends them: it asks only for their bytes. */
+function encoded(headers: NatsHeaders): MsgHdrs {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const bytes = Buffer.from(`NATS/1.0\r\n${lines.join('')}\r\n`);
+  return { encode: () => bytes } as unknown as MsgHdrs;
+}
+
+/** Returns the socket of a connection, which the types of the client do not show. */
+function socketOf(connection: NatsConnection): Socket | undefined {
+  return (connection as unknown as { protocol?: { transport?: { socket?: Socket } } }).protocol?.transport
+    ?.socket;
+}

@@ -1,0 +1,128 @@
+import type { NatsSession } from '../../core/nats/contract.ts';
+import { deleteMessage, lastMessage, publish, type StoredMessage, scan } from '../../core/nats/jetstream.ts';
+import { JetStreamError, WRONG_LAST } from '../../core/nats/nats-faults.ts';
+import type { Failure } from '../../core/record/task.ts';
+import type { Names } from './nats-names.ts';
+
+/*
+ * A claim is the last message of a subject that each task has. It is written when the task is delivered, before any stage
+ * has it, and says who has it. JetStream stores it only if the last message of the subject is the one that the writer has
+ * read, so that one process wins if several change it: a verdict counts once, whichever process gives it. A claim is
+ * written before the task is acknowledged or given back, so that a verdict survives the death of its process: the next
+ * worker that gets the task reads it.
+ */
+
+/** History of a task, which the next delivery takes over. */
+export interface History {
+  /** Verdicts of failure. */
+  readonly tries: number;
+  /** Deaths of a worker that had the task. */
+  readonly deaths: number;
+  /** Number of tasks that were in flight together at the last death; 0 if it is unknown. */
+  readonly group: number;
+  /** Number of deliveries alone that have no verdict. */
+  readonly alone: number;
+}
+
+export const NO_HISTORY: History = { tries: 0, deaths: 0, group: 0, alone: 0 };
+
+/** Claim on a task. */
+export interface Claim extends History {
+  /**
+   * `held`: a worker has it. `free`: it waits for its next delivery. `dead` and `gone`: it is about to leave the queue, as it
+   * is dead, or was removed.
+   */
+  readonly state: 'held' | 'free' | 'dead' | 'gone';
+  readonly uuid: string;
+  /** Number of the task's message. A claim on an earlier message of the uuid is void. */
+  readonly task: number;
+  /** Subject to which the delivery is acknowledged. */
+  readonly ack: string;
+  readonly attempts: number;
+  readonly worker: string;
+  readonly instance: string;
+  /** Time that the worker keeps the task without a sign of life, in milliseconds. */
+  readonly lease: number;
+  /** Time from which a free task may be delivered, by the clock of the server, in milliseconds since the epoch. */
+  readonly due?: number | undefined;
+  readonly error?: Failure | undefined;
+  /** Mark of the call that has written it. */
+  readonly by?: string | undefined;
+}
+
+/** Claim as it is stored. */
+export interface StoredClaim extends Claim {
+  /** Number of its message. */
+  readonly seq: number;
+  /** Time at which it was written, by the clock of the server, in milliseconds since the epoch. */
+  readonly time: number;
+}
+
+function claimIn(message: StoredMessage): StoredClaim {
+  const claim = JSON.parse(Buffer.from(message.data).toString()) as Claim;
+  return { ...claim, seq: message.seq, time: message.time };
+}
+
+/** Returns the claim on a task; undefined if there is none. */
+export async function readClaim(
+  session: NatsSession,
+  names: Names,
+  uuid: string,
+): Promise<StoredClaim | undefined> {
+  const message = await lastMessage(session, names.streams.claims, names.of('claims', uuid));
+  return message === undefined ? undefined : claimIn(message);
+}
+
+/**
+ * Writes a claim if the last one is the given one.
+ * @param last number of the last claim; 0 if there is none
+ * @returns the number of the claim; undefined if another process has written one meanwhile
+ */
+export async function writeClaim(
+  session: NatsSession,
+  names: Names,
+  claim: Claim,
+  last: number,
+): Promise<number | undefined> {
+  const { state, uuid, task, ack, attempts, worker, instance, lease, due, error, by } = claim;
+  const { tries, deaths, group, alone } = claim;
+  const text = JSON.stringify({
+    ...{ state, uuid, task, ack, attempts, worker, instance, lease, due, error, by },
+    ...{ tries, deaths, group, alone },
+  });
+  try {
+    const headers = { 'Nats-Expected-Last-Subject-Sequence': last };
+    return await publish(session, names.of('claims', uuid), text, headers);
+  } catch (error) {
+    if (error instanceof JetStreamError && error.number === WRONG_LAST) return undefined;
+    throw error;
+  }
+}
+
+/** Deletes a claim, unless another one has taken its place. */
+export function deleteClaim(session: NatsSession, names: Names, seq: number): Promise<boolean> {
+  return deleteMessage(session, names.streams.claims, seq);
+}
+
+/** Returns all claims. */
+export async function allClaims(session: NatsSession, names: Names): Promise<readonly StoredClaim[]> {
+  const claims: StoredClaim[] = [];
+  for await (const batch of scan(session, names.streams.claims, names.all('claims')))
+    for (const message of batch) claims.push(claimIn(message));
+  return claims;
+}
+
+/** Acknowledges a task: it leaves the queue. Harmless if it has left before. */
+export async function acknowledge(session: NatsSession, ack: string): Promise<void> {
+  const { status } = await session.ask(ack, '+ACK');
+  if (status !== 0) throw new JetStreamError(status, 'the consumer does not answer');
+}
+
+/** Gives a delivery back, so that the task is delivered again. @param delay in milliseconds */
+export async function deliverAgain(session: NatsSession, ack: string, delay: number): Promise<void> {
+  const { status } = await session.ask(
+    ack,
+    delay > 0 ? `-NAK {"delay": ${Math.round(delay * 1e6)}}` : '-NAK',
+  );
+  if (status !== 0) throw new JetStreamError(status, 'the consumer does not answer');
+}

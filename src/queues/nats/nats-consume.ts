@@ -1,0 +1,286 @@
+import { randomUUID } from 'node:crypto';
+import type { NatsSession } from '../../core/nats/contract.ts';
+import { deleteMessage, Fetcher, lastMessage, publish, stateOf } from '../../core/nats/jetstream.ts';
+import type { Task } from '../../core/record/task.ts';
+import { type ConsumeOptions, type Consumer, type Returned, SETTLING } from '../contract.ts';
+import {
+  acknowledge,
+  allClaims,
+  deleteClaim,
+  deliverAgain,
+  readClaim,
+  type StoredClaim,
+  writeClaim,
+} from './nats-claims.ts';
+import { type Hub, isPaused, liveWorkers } from './nats-hub.ts';
+import { CONSUMER } from './nats-names.ts';
+import { consumerOf, makeConsumer, renewConsumer } from './nats-streams.ts';
+import { Suspects } from './nats-suspects.ts';
+import { type Accepted, Taking } from './nats-take.ts';
+
+/** Size of the messages of one request, in bytes: a client that is slow to read more is cut off. */
+const MOST_BYTES = 16 * 1024 * 1024;
+
+/** Starts to take tasks for a worker. */
+export async function openConsumer(hub: Hub, options: ConsumeOptions): Promise<Consumer> {
+  const consumer = new NatsConsumer(hub, options);
+  await consumer.greet();
+  await consumer.agreeOnLease();
+  return consumer;
+}
+
+class NatsConsumer implements Consumer {
+  /** Unacknowledged uuids, in the order in which they were taken. */
+  readonly out: Set<string> = new Set();
+  readonly #hub: Hub;
+  readonly #options: ConsumeOptions;
+  readonly #instance = randomUUID();
+  /** Claims of this consumer, on the tasks in flight and on the suspects that wait. */
+  readonly #claims = new Map<string, StoredClaim>();
+  readonly #suspects = new Suspects();
+  /** True while a group of suspects is in flight. */
+  #isTrial = false;
+  /** Settled tasks that `returned()` has not reported yet. */
+  #news: { uuids: string[]; isEnd: boolean } = { uuids: [], isEnd: false };
+  #heardAt = Number.NEGATIVE_INFINITY;
+  readonly #fetchers = new WeakMap<NatsSession, Fetcher>();
+  /** Reconnections after which `#mend` ran, and those that `returned()` has reported. */
+  #returns: number;
+  #reported: number;
+
+  constructor(hub: Hub, options: ConsumeOptions) {
+    this.#hub = hub;
+    this.#options = options;
+    this.#returns = hub.link.returns;
+    this.#reported = hub.link.returns;
+    hub.link.onConnection((session) => this.#listen(session));
+  }
+
+  /** Sets the lease of the queue: JetStream has one for all workers, so it is the longest of those that run. */
+  async agreeOnLease(): Promise<void> {
+    const { names } = this.#hub;
+    await this.#hub.link.run(async (session) => {
+      await this.#renewConsumer(session);
+      const leases = (await liveWorkers(session, this.#hub)).map(({ lease }) => lease);
+      const lease = Math.max(this.#options.lease, ...leases);
+      const state = await consumerOf(session, names.streams);
+      if (state?.config.ack_wait !== lease * 1e6) await makeConsumer(session, names.streams, lease);
+    });
+  }
+
+  async #renewConsumer(session: NatsSession): Promise<void> {
+    const { names, clock, link } = this.#hub;
+    const { servers, replicas } = link.address;
+    if (servers.length === 1 && replicas === 1)
+      await renewConsumer(session, names, await clock.now(session, names));
+  }
+
+  async take(count: number, skip: (uuid: string) => boolean = () => false): Promise<readonly Task[]> {
+    await this.#mend();
+    // Suspects run with nothing else in flight, and nothing is taken beside them.
+    if (this.out.size > 0 && (this.#isTrial || this.#suspects.size > 0)) return [];
+    const tasks = await this.#hub.link.run(async (session) => {
+      if (await isPaused(session, this.#hub)) return [];
+      this.#isTrial = this.#suspects.size > 0;
+      if (!this.#isTrial) {
+        const taken = await this.#takeTasks(session, count, skip);
+        if (taken.length > 0) return taken;
+      }
+      return [];
+    });
+    for (const { uuid } of tasks) this.out.add(uuid);
+    return this.#isTrial ? this.#takeGroup() : tasks;
+  }
+
+  async #takeTasks(
+    session: NatsSession,
+    count: number,
+    skip: (uuid: string) => boolean,
+  ): Promise<readonly Task[]> {
+    const bytes = Math.max(MOST_BYTES, session.maxPayload * 2);
+    const messages = await this.#fetcherOf(session).fetch(count, bytes);
+    if (messages.length === 0) return [];
+    const taking = new Taking(session, this.#hub, {
+      ...{ ...this.#options, instance: this.#instance, skip },
+      isOurs: (uuid) => this.#claims.has(uuid),
+    });
+    const tasks: Task[] = [];
+    for (const accepted of await taking.acceptAll(messages)) {
+      this.#claims.set(accepted.task.uuid, accepted.claim);
+      if (accepted.size === Number.POSITIVE_INFINITY) tasks.push(accepted.task);
+      else this.#suspects.add(accepted as Accepted);
+    }
+    return tasks;
+  }
+
+  /** Delivers the next group of suspects. Its size is recorded before. */
+  async #takeGroup(): Promise<readonly Task[]> {
+    const group = this.#suspects.nextGroup();
+    const tasks: Task[] = [];
+    for (const { task, claim } of group) {
+      const alone = claim.alone + (group.length === 1 ? 1 : 0);
+      if (await this.#rewrite({ ...claim, group: group.length, alone })) tasks.push(task);
+    }
+    for (const { uuid } of tasks) this.out.add(uuid);
+    return tasks;
+  }
+
+  /** Writes a claim of this consumer anew. Returns false, and forgets it, if it is not ours any more. */
+  async #rewrite(claim: StoredClaim): Promise<boolean> {
+    const { link, names } = this.#hub;
+    const { uuid } = claim;
+    return link.run(async (session) => {
+      const seq = await writeClaim(session, names, claim, claim.seq);
+      const last = seq === undefined ? await readClaim(session, names, uuid) : { ...claim, seq };
+      const isOurs = this.#isHeldHere(last);
+      if (isOurs) this.#claims.set(uuid, last as StoredClaim);
+      else this.#forget(uuid);
+      return isOurs;
+    });
+  }
+
+  #isHeldHere(claim: StoredClaim | undefined): boolean {
+    return claim?.state === 'held' && claim.instance === this.#instance;
+  }
+
+  #forget(uuid: string): void {
+    this.#claims.delete(uuid);
+    this.#suspects.delete(uuid);
+    if (this.out.delete(uuid)) this.#news.uuids.push(uuid);
+  }
+
+  #fetcherOf(session: NatsSession): Fetcher {
+    let fetcher = this.#fetchers.get(session);
+    if (fetcher === undefined) {
+      fetcher = new Fetcher(session, this.#hub.names.streams.tasks, CONSUMER);
+      this.#fetchers.set(session, fetcher);
+    }
+    return fetcher;
+  }
+
+  #listen(session: NatsSession): void {
+    const { names } = this.#hub;
+    session.listen(names.settled(this.#instance), ({ data }) => {
+      const told = JSON.parse(Buffer.from(data).toString()) as readonly (readonly [string, number])[];
+      for (const [uuid, seq] of told) if (this.#claims.get(uuid)?.seq === seq) this.#forget(uuid);
+    });
+    session.listen(names.settling(this.#options.worker), ({ data }) => {
+      if (data.length > 0) this.#news.isEnd = true;
+      else this.#heardAt = performance.now();
+    });
+  }
+
+  async returned(): Promise<Returned> {
+    const { link } = this.#hub;
+    const isBack = this.#reported !== link.returns;
+    this.#reported = link.returns;
+    const returned = { ...this.#news, isBack };
+    this.#news = { uuids: [], isEnd: false };
+    return returned;
+  }
+
+  async isHeardOf(): Promise<boolean> {
+    return performance.now() - this.#heardAt < SETTLING * 4;
+  }
+
+  async renew(): Promise<void> {
+    await this.#hub.link.run(async (session) => {
+      await this.#showLife(session);
+      for (const { ack } of this.#claims.values()) session.tell(ack, '+WPI');
+      await this.#lookAfterClaims(session);
+    });
+  }
+
+  /** Forgets tasks that another process has settled without our hearing it, or that another worker has by now. */
+  async #lookAfterClaims(session: NatsSession): Promise<void> {
+    const look = async (known: StoredClaim): Promise<void> => {
+      const claim = await readClaim(session, this.#hub.names, known.uuid);
+      const isCurrent = this.#claims.get(known.uuid)?.seq === known.seq;
+      if (isCurrent && !(this.#isHeldHere(claim) && claim?.task === known.task)) this.#forget(known.uuid);
+    };
+    await Promise.all(Array.from(this.#claims.values(), look));
+  }
+
+  /**
+   * Mends what a lost connection, or a crash of the server, has left: tasks that this consumer has claimed without its
+   * knowledge, and claims on tasks that are finished or gone. The server may forget its last deletions when it crashes.
+   */
+  async #mend(): Promise<void> {
+    const { link, names } = this.#hub;
+    await link.run(async () => {}); // connects, if the connection was lost
+    if (this.#returns === link.returns) return;
+    const { returns } = link;
+    await this.renew();
+    await link.run(async (session) => {
+      await this.#renewConsumer(session);
+      const claims = await allClaims(session, names);
+      await Promise.all(claims.map((claim) => this.#mendClaim(session, claim)));
+    });
+    this.#returns = returns;
+  }
+
+  async #mendClaim(session: NatsSession, claim: StoredClaim): Promise<void> {
+    const { names } = this.#hub;
+    const { uuid, seq, ack } = claim;
+    const last = (kind: 'tasks' | 'done') => lastMessage(session, names.streams[kind], names.of(kind, uuid));
+    const [task, done] = await Promise.all([last('tasks'), last('done')]);
+    if (task?.seq !== claim.task) await deleteClaim(session, names, seq);
+    else if (done !== undefined) {
+      await acknowledge(session, ack);
+      await deleteClaim(session, names, seq);
+    } else if (this.#isHeldHere(claim) && !this.#claims.has(uuid)) await this.#free(session, claim);
+  }
+
+  /** Gives a task back, unless another process has settled it meanwhile. */
+  async #free(session: NatsSession, claim: StoredClaim): Promise<void> {
+    const seq = await writeClaim(session, this.#hub.names, { ...claim, state: 'free' }, claim.seq);
+    if (seq !== undefined) await deliverAgain(session, claim.ack, 0);
+  }
+
+  async #showLife(session: NatsSession): Promise<void> {
+    const { worker, lease } = this.#options;
+    await publish(session, this.#hub.names.worker(this.#instance), JSON.stringify({ worker, lease }));
+  }
+
+  async greet(): Promise<boolean> {
+    const { link, names } = this.#hub;
+    return link.run(async (session) => {
+      const [stop] = await Promise.all([
+        lastMessage(session, names.streams.live, names.stop(this.#instance)),
+        this.#showLife(session),
+        publish(session, names.known(this.#options.worker), ''),
+      ]);
+      return stop !== undefined;
+    });
+  }
+
+  async isEmpty(): Promise<boolean> {
+    const { link, names } = this.#hub;
+    return link.run(async (session) => (await stateOf(session, names.streams.tasks)).messages === 0);
+  }
+
+  async giveBack(isSuspect: (uuid: string) => boolean = () => false): Promise<number> {
+    const claims = [...this.#claims.values()];
+    const group = claims.filter(({ uuid }) => this.out.has(uuid) && isSuspect(uuid)).length;
+    const changed = claims.map((claim): StoredClaim => {
+      const isDeath = this.out.has(claim.uuid) && isSuspect(claim.uuid);
+      return isDeath ? { ...claim, deaths: claim.deaths + 1, group } : claim;
+    });
+    await this.#hub.link.run((session) => Promise.all(changed.map((claim) => this.#free(session, claim))));
+    this.#claims.clear();
+    this.out.clear();
+    this.#suspects.clear();
+    return claims.length;
+  }
+
+  async close(): Promise<void> {
+    const { link, names } = this.#hub;
+    await link.run(async (session) => {
+      const { live } = names.streams;
+      for (const subject of [names.worker(this.#instance), names.stop(this.#instance)]) {
+        const message = await lastMessage(session, live, subject);
+        if (message !== undefined) await deleteMessage(session, live, message.seq);
+      }
+    });
+  }
+}

@@ -1,0 +1,149 @@
+import { TaskpipeError } from '../../core/base/errors.ts';
+import type { NatsSession } from '../../core/nats/contract.ts';
+import { callApi, lastMessage, publish } from '../../core/nats/jetstream.ts';
+import type { NatsAddress } from '../../core/nats/nats-address.ts';
+import { JetStreamError, NO_CONSUMER, NO_STREAM, WRONG_LAST } from '../../core/nats/nats-faults.ts';
+import { CONSUMER, type Names, type Streams } from './nats-names.ts';
+
+/** Oldest version of the server that has all we use: it takes a subject only once (`discard_new_per_subject`). */
+const OLDEST = [2, 9] as const;
+
+/** Lease until the first worker comes, in milliseconds. */
+const FIRST_LEASE = 30_000;
+
+/** Parts of the configuration of a stream that a queue depends on. */
+interface StreamConfig {
+  readonly subjects: readonly string[];
+  readonly retention: 'limits' | 'workqueue';
+  readonly max_msgs_per_subject: number;
+  readonly discard: 'old' | 'new';
+  readonly discard_new_per_subject?: boolean;
+  readonly storage?: 'file' | 'memory';
+  readonly max_age?: number;
+}
+
+/** @throws {TaskpipeError} `IO` if the server is too old */
+export function checkVersion({ version }: NatsSession, { place }: NatsAddress): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return;
+  throw new TaskpipeError('IO', `${place}: needs nats-server ${OLDEST.join('.')} or later; it is ${version}`);
+}
+
+/**
+ * Makes the streams of a queue, unless they are there.
+ * @throws {TaskpipeError} `DATA` if streams of these names belong to another program; `USAGE` if one is only in memory
+ */
+export async function makeStreams(
+  session: NatsSession,
+  names: Names,
+  { place, replicas }: NatsAddress,
+  isVolatile: boolean,
+): Promise<void> {
+  checkVersion(session, { place } as NatsAddress);
+  for (const [kind, name] of Object.entries(names.streams)) {
+    const wanted = configOf(kind as keyof Streams, names);
+    const found = await infoOf(session, name);
+    if (found === undefined) {
+      const copies = { num_replicas: replicas, allow_direct: replicas === 1 };
+      await callApi(session, `STREAM.CREATE.${name}`, { name, storage: 'file', ...wanted, ...copies });
+      continue;
+    }
+    for (const [key, value] of Object.entries(wanted))
+      if (JSON.stringify(found[key as keyof StreamConfig]) !== JSON.stringify(value))
+        throw new TaskpipeError(
+          'DATA',
+          `${place}: the stream ${name} has another ${key} than a queue needs; another program may have made it. Nothing was changed`,
+        );
+    if (found.storage === 'memory' && !isVolatile)
+      throw new TaskpipeError(
+        'USAGE',
+        `${place}: the stream ${name} is only in memory, so that a restart of the server loses tasks; use file storage, or accept it with --volatile`,
+      );
+  }
+  // Without a consumer, nothing could be acknowledged, and so nothing be removed.
+  if ((await consumerOf(session, names.streams)) === undefined)
+    await makeConsumer(session, names.streams, FIRST_LEASE);
+}
+
+function configOf(kind: keyof Streams, names: Names): StreamConfig {
+  const common = { subjects: [names.all(kind)], max_msgs_per_subject: 1 };
+  return kind === 'tasks'
+    ? { ...common, retention: 'workqueue', discard: 'new', discard_new_per_subject: true, max_age: 0 }
+    : { ...common, retention: 'limits', discard: 'old', max_age: 0 };
+}
+
+async function infoOf(session: NatsSession, name: string): Promise<StreamConfig | undefined> {
+  try {
+    return (await callApi<{ config: StreamConfig }>(session, `STREAM.INFO.${name}`)).config;
+  } catch (error) {
+    if (error instanceof JetStreamError && error.number === NO_STREAM) return undefined;
+    throw error;
+  }
+}
+
+/** Parts of the state of a consumer. */
+export interface ConsumerState {
+  /** Time after which a task that was not acknowledged is delivered again, in nanoseconds. */
+  readonly config: { readonly ack_wait: number };
+  readonly delivered: { readonly stream_seq: number };
+  readonly num_pending: number;
+}
+
+/** Returns the state of the consumer; undefined if no worker has made it yet. */
+export async function consumerOf(
+  session: NatsSession,
+  { tasks }: Streams,
+): Promise<ConsumerState | undefined> {
+  try {
+    return await callApi<ConsumerState>(session, `CONSUMER.INFO.${tasks}.${CONSUMER}`);
+  } catch (error) {
+    if (error instanceof JetStreamError && error.number === NO_CONSUMER) return undefined;
+    throw error;
+  }
+}
+
+/** Makes the consumer, or changes its lease. @param lease in milliseconds */
+export async function makeConsumer(session: NatsSession, { tasks }: Streams, lease: number): Promise<void> {
+  await callApi(session, `CONSUMER.DURABLE.CREATE.${tasks}.${CONSUMER}`, {
+    stream_name: tasks,
+    config: {
+      ...{ durable_name: CONSUMER, ack_policy: 'explicit', ack_wait: lease * 1e6, deliver_policy: 'all' },
+      ...{ replay_policy: 'instant', max_deliver: -1, max_ack_pending: -1, max_waiting: 512 },
+    },
+  });
+}
+
+/** Time after which another process makes the consumer if the one that began has not, in milliseconds. */
+const MAKING = 5000;
+
+/**
+ * Makes the consumer anew if the server was started since it was made. A server that crashes may forget its last
+ * deletions: tasks that were acknowledged are in the stream again, and a consumer that knows they were would never deliver
+ * them. A new one delivers all tasks, and their claims and marks tell which of them must not be run. In a cluster, copies
+ * keep the deletions.
+ * @param now time of the server, in milliseconds since the epoch
+ */
+export async function renewConsumer(session: NatsSession, names: Names, now: number): Promise<void> {
+  const { tasks, live } = names.streams;
+  const last = await lastMessage(session, live, names.server);
+  const [id, state] = Buffer.from(last?.data ?? '')
+    .toString()
+    .split(':');
+  const isBegun = last !== undefined && state === 'begun' && now - last.time < MAKING;
+  if (id === session.serverId && (state === 'made' || isBegun)) return;
+  const headers = { 'Nats-Expected-Last-Subject-Sequence': last?.seq ?? 0 };
+  try {
+    await publish(session, names.server, `${session.serverId}:begun`, headers);
+  } catch (error) {
+    if (error instanceof JetStreamError && error.number === WRONG_LAST) return; // another process does it
+    throw error;
+  }
+  const lease = (await consumerOf(session, names.streams))?.config.ack_wait ?? FIRST_LEASE * 1e6;
+  if (last !== undefined) await callApi(session, `CONSUMER.DELETE.${tasks}.${CONSUMER}`).catch(ignoreMissing);
+  await makeConsumer(session, names.streams, lease / 1e6);
+  await publish(session, names.server, `${session.serverId}:made`);
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof JetStreamError && error.number === NO_CONSUMER)) throw error;
+}

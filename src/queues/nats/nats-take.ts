@@ -1,0 +1,164 @@
+import { counted } from '../../core/base/format.ts';
+import type { NatsMessage, NatsSession } from '../../core/nats/contract.ts';
+import { deliveryOf, lastMessage } from '../../core/nats/jetstream.ts';
+import type { Task } from '../../core/record/task.ts';
+import { ATTEMPTS, type ConsumeOptions } from '../contract.ts';
+import {
+  acknowledge,
+  type Claim,
+  deleteClaim,
+  deliverAgain,
+  type History,
+  NO_HISTORY,
+  readClaim,
+  type StoredClaim,
+  writeClaim,
+} from './nats-claims.ts';
+import { bury, finishBurial, taskOf } from './nats-dead.ts';
+import { type Hub, isLeased } from './nats-hub.ts';
+import { ATTEMPTS_HEADER } from './nats-push.ts';
+import { judge } from './nats-suspects.ts';
+
+/** Delay of a task that cannot be taken yet, in milliseconds. */
+const LATER = 1000;
+/** Attempts to claim a task whose claim changes meanwhile. */
+const ROUNDS = 3;
+
+export interface TakeOptions extends ConsumeOptions {
+  readonly instance: string;
+  /** Returns which tasks must not be taken now. */
+  readonly skip: (uuid: string) => boolean;
+  /** Returns whether this consumer has a task already. */
+  readonly isOurs: (uuid: string) => boolean;
+}
+
+/** Task that was taken, with the claim on it. */
+export interface Accepted {
+  readonly task: Task;
+  readonly claim: StoredClaim;
+  /** Maximum number of tasks with which it may be delivered; infinite if it is not a suspect. */
+  readonly size: number;
+}
+
+/** Message with its task. */
+interface Delivered {
+  readonly message: NatsMessage;
+  readonly task: Task;
+  readonly seq: number;
+}
+
+/** Takes messages: claims their tasks, and leaves out those that must not be run. */
+export class Taking {
+  readonly #session: NatsSession;
+  readonly #hub: Hub;
+  readonly #options: TakeOptions;
+
+  constructor(session: NatsSession, hub: Hub, options: TakeOptions) {
+    this.#session = session;
+    this.#hub = hub;
+    this.#options = options;
+  }
+
+  async acceptAll(messages: readonly NatsMessage[]): Promise<readonly Accepted[]> {
+    const accepted = await Promise.all(messages.map((message) => this.#accept(message)));
+    return accepted.filter((one) => one !== undefined);
+  }
+
+  async #accept(message: NatsMessage): Promise<Accepted | undefined> {
+    const { subject, data, reply } = message;
+    const token = subject.slice(subject.lastIndexOf('.') + 1);
+    const task = taskOf(Buffer.from(data).toString(), token);
+    const { seq, count } = deliveryOf(reply);
+    if (task === undefined) return this.#buryAlien(message, token, seq);
+    if (this.#options.skip(task.uuid)) {
+      await deliverAgain(this.#session, reply, LATER);
+      return undefined;
+    }
+    const delivered: Delivered = { message, task, seq };
+    const claim = await this.#claim(delivered, count > 1);
+    if (claim === undefined) return undefined;
+    // Looked at after the claim is written: another worker may have finished the task before it died, or while it was
+    // pushed again.
+    const { names } = this.#hub;
+    if ((await lastMessage(this.#session, names.streams.done, names.of('done', task.uuid))) !== undefined)
+      return this.#letGo(claim);
+    const judgement = judge(claim, claim.attempts);
+    if ('size' in judgement) return { task, claim, ...judgement };
+    const words = `its worker died or lost its connection ${counted(judgement.alone, 'time')} while it had only this task`;
+    const error = { code: 'LEASE', message: words };
+    await bury(this.#session, this.#hub, { ...claim, error }, claim.seq, data);
+    return undefined;
+  }
+
+  /**
+   * Claims a task. Returns undefined if it must not be run now.
+   * @param wasDelivered true if it was delivered before, so that it is likely to have a claim
+   */
+  async #claim({ message, task, seq }: Delivered, wasDelivered: boolean): Promise<StoredClaim | undefined> {
+    const { names } = this.#hub;
+    const { worker, instance, lease } = this.#options;
+    const { uuid } = task;
+    let last = wasDelivered ? await readClaim(this.#session, names, uuid) : undefined;
+    for (let round = 0; round < ROUNDS; round++) {
+      const history = await this.#historyOf(last, message, seq);
+      if (history === undefined) return undefined;
+      const attempts = Number(message.header(ATTEMPTS_HEADER) || ATTEMPTS);
+      const { tries, deaths, group, alone } = history;
+      const claim: Claim = {
+        ...{ state: 'held', uuid, task: seq, ack: message.reply, attempts, worker, instance, lease },
+        ...{ tries, deaths, group, alone },
+      };
+      const written = await writeClaim(this.#session, names, claim, last?.seq ?? 0);
+      if (written !== undefined) return { ...claim, seq: written, time: 0 };
+      last = await readClaim(this.#session, names, uuid);
+    }
+    await deliverAgain(this.#session, message.reply, LATER);
+    return undefined;
+  }
+
+  /** Returns the history of a task that may be run; undefined if it must not be run now, which this then sees to. */
+  async #historyOf(
+    last: StoredClaim | undefined,
+    message: NatsMessage,
+    seq: number,
+  ): Promise<History | undefined> {
+    if (last === undefined || last.task !== seq) return NO_HISTORY;
+    const { reply, data } = message;
+    if (last.state === 'gone') return this.#letGo({ ...last, ack: reply });
+    if (last.state === 'dead') {
+      await finishBurial(this.#session, this.#hub, { ...last, ack: reply }, data);
+      return undefined;
+    }
+    if (last.state === 'free') {
+      const wait =
+        last.due === undefined ? 0 : last.due - (await this.#hub.clock.now(this.#session, this.#hub.names));
+      if (wait <= 0) return last;
+      await deliverAgain(this.#session, reply, wait);
+      return undefined;
+    }
+    if (last.instance === this.#options.instance) return this.#options.isOurs(last.uuid) ? undefined : last;
+    if (!(await isLeased(this.#session, this.#hub, last))) return { ...last, deaths: last.deaths + 1 };
+    // Its worker lives: it could not renew the lease while the server was away, and does so before this time.
+    await deliverAgain(this.#session, reply, last.lease / 2);
+    return undefined;
+  }
+
+  /** Lets a task leave the queue without a run. */
+  async #letGo({ ack, seq }: StoredClaim): Promise<undefined> {
+    await acknowledge(this.#session, ack);
+    await deleteClaim(this.#session, this.#hub.names, seq);
+    return undefined;
+  }
+
+  /** Buries a message of another program that is not a task. */
+  async #buryAlien({ reply, data }: NatsMessage, token: string, task: number): Promise<undefined> {
+    const error = { code: 'TASK', message: 'the message is not a task; another program may have added it' };
+    const { worker, instance, lease } = this.#options;
+    const claim: StoredClaim = {
+      ...{ state: 'dead', uuid: token, task, ack: reply, attempts: ATTEMPTS, worker, instance, lease },
+      ...{ ...NO_HISTORY, error, seq: 0, time: 0 },
+    };
+    await finishBurial(this.#session, this.#hub, claim, data);
+    return undefined;
+  }
+}
