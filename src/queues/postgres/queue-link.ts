@@ -48,7 +48,7 @@ function commitOnce<T>(link: PostgresLink, work: (session: PostgresSession) => P
 }
 
 async function isCommitted(session: PostgresSession, { id }: Sent<unknown>): Promise<boolean> {
-  if (typeof id !== 'string') return false; // it can be done again
+  if (typeof id !== 'string') return false; // it wrote nothing, so it can run again
   const [[status] = []] = await session.rows('select txid_status($1::bigint)', [id]);
   if (status === 'in progress') throw new Error(SILENT); // the server has not noticed yet that the connection is lost
   return status === 'committed';
