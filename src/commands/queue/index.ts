@@ -90,7 +90,7 @@ What is finished is a ledger with the name of the queue: task-done count redis:/
     ['task-queue push redis://h/0 --name crawl --front --attempts 5 < urgent.ndjson', 'before all others'],
     ['task-queue size redis://h/0 --name crawl | jq .waiting', 'how many still wait'],
     ['task-queue watch redis://h/0 --name crawl', 'see how it goes'],
-    ['task-load a.csv | task-queue push postgres://h/work --name crawl', 'the same, in PostgreSQL'],
+    ['task-load a.csv | task-queue push postgres://db.example/shop --name crawl', 'the same, in PostgreSQL'],
     ['task-queue size redis://h/0 --name crawl --metrics', 'for Prometheus'],
     ['task-queue dead redis://h/0 --name crawl | jq -r .run.error.message', 'why tasks died'],
     ['task-queue retry redis://h/0 --name crawl', 'let the dead in again'],

@@ -144,7 +144,10 @@ class Push {
 
 /** Removes the marks of tasks that are finished, and the tasks that are dead. */
 async function forget(session: PostgresSession, name: string, uuids: readonly string[]): Promise<void> {
-  await session.change('delete from taskpipe_marks where ledger = $1 and uuid = any($2)', [name, uuids]);
+  await session.change(
+    'delete from taskpipe_marks m using unnest($2::text[]) n (uuid) where m.ledger = $1 and m.uuid = n.uuid',
+    [name, uuids],
+  );
   await session.change(
     "delete from taskpipe_queue_tasks where queue = $1 and uuid = any($2) and state = 'dead'",
     [name, uuids],

@@ -3,7 +3,7 @@ import { markTasks } from '../../core/postgres/postgres-marks.ts';
 import type { Failure } from '../../core/record/task.ts';
 import { noCounts, SETTLING, type SettleCounts, type SettleOptions, type Verdict } from '../contract.ts';
 import { addRepeats } from './postgres-push.ts';
-import { NO_MARKS, placesAt, type QueueTables, storable } from './queue-tables.ts';
+import { isFinished, NO_MARKS, placesAt, type QueueTables, storable } from './queue-tables.ts';
 
 /** Unknown tasks of a batch that a message may name. */
 const STRANGERS = 10;
@@ -153,7 +153,7 @@ class Batch {
   /** Returns the tasks that are not finished, of those that are not in the queue. */
   async #unknown(uuids: readonly string[]): Promise<ReadonlySet<string>> {
     if (this.#options.onlyKnown !== true || uuids.length === 0) return new Set();
-    const sql = 'select uuid from taskpipe_marks where ledger = $1 and uuid = any($2) and finished';
+    const sql = `select n.uuid from unnest($2::text[]) n (uuid) where ${isFinished('n.uuid')}`;
     const rows = await this.#session.rows(sql, [this.#name, uuids]);
     const finished = new Set(rows.map(([uuid]) => uuid));
     return new Set(uuids.filter((uuid) => !finished.has(uuid)));

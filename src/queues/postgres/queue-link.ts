@@ -7,17 +7,27 @@ export interface QueueLink extends Pick<PostgresLink, 'run'> {
   commit<T>(work: (session: PostgresSession) => Promise<T>): Promise<T>;
 }
 
+/** Settings of the planner: each statement finds its few rows by an index, whatever the statistics say. */
+const SETTINGS = 'set enable_seqscan = off; set enable_bitmapscan = off; set jit = off';
+
 /** Returns a connection that is used by one call at a time. */
-export function oneAtATime(link: PostgresLink): QueueLink {
+export function oneAtATime(postgres: PostgresLink): QueueLink {
   let last: Promise<unknown> = Promise.resolve();
+  let prepared = 0;
+  const run: QueueLink['run'] = (work) =>
+    postgres.run(async (session) => {
+      if (session.number !== prepared) await session.exec(SETTINGS);
+      prepared = session.number;
+      return work(session);
+    });
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const result = last.then(work);
     last = result.catch(() => {});
     return result;
   };
   return {
-    run: (work) => inTurn(() => link.run(work)),
-    commit: (work) => inTurn(() => commitOnce(link, work)),
+    run: (work) => inTurn(() => run(work)),
+    commit: (work) => inTurn(() => commitOnce(run, work)),
   };
 }
 
@@ -28,12 +38,12 @@ interface Sent<T> {
   readonly result: T;
 }
 
-function commitOnce<T>(link: PostgresLink, work: (session: PostgresSession) => Promise<T>): Promise<T> {
+function commitOnce<T>(run: QueueLink['run'], work: (session: PostgresSession) => Promise<T>): Promise<T> {
   let sent: Sent<T> | undefined;
-  return link.run(async (session) => {
+  return run(async (session) => {
     if (sent !== undefined && (await isCommitted(session, sent))) return sent.result;
     sent = undefined;
-    await session.exec('begin');
+    await session.exec('begin isolation level read committed'); // the statements rely on it
     try {
       const result = await work(session);
       const [[id] = []] = await session.rows('select txid_current_if_assigned()');
@@ -48,7 +58,7 @@ function commitOnce<T>(link: PostgresLink, work: (session: PostgresSession) => P
 }
 
 async function isCommitted(session: PostgresSession, { id }: Sent<unknown>): Promise<boolean> {
-  if (typeof id !== 'string') return false; // it can be done again
+  if (typeof id !== 'string') return false; // it wrote nothing, so it can run again
   const [[status] = []] = await session.rows('select txid_status($1::bigint)', [id]);
   if (status === 'in progress') throw new Error(SILENT); // the server has not noticed yet that the connection is lost
   return status === 'committed';

@@ -8,8 +8,10 @@ import type { QueueLink } from './queue-link.ts';
  */
 
 /**
- * SQL of the tables. `place` orders tasks of one priority. `instance` is the consumer that has an active task, else the
- * last one that had it. `deaths`, `finished_then`, `group_size` and `alone` are about suspects; see `suspicion.ts`.
+ * SQL of the tables. The index of uuids does not begin with the queue: a queue grows to millions of rows before the server
+ * has statistics, and a plan would read all of them to find some. `place` orders tasks of one priority. `instance` is the
+ * consumer that has an active task, else the last one that had it. `deaths`, `finished_then`, `group_size` and `alone` are
+ * about suspects; see `suspicion.ts`.
  */
 const TABLES = `
   create sequence if not exists taskpipe_queue_places;
@@ -21,7 +23,7 @@ const TABLES = `
     deaths double precision not null default 0, finished_then bigint,
     group_size integer not null default 0, alone integer not null default 0,
     worker text collate "C", instance text collate "C", died timestamptz, code text, message text,
-    primary key (queue, uuid)
+    primary key (uuid, queue)
   ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.1);
   create index if not exists taskpipe_queue_waiting on taskpipe_queue_tasks (queue, priority, place)
     where state = 'waiting';
@@ -32,7 +34,7 @@ const TABLES = `
     id bigint generated always as identity primary key,
     queue text collate "C" not null, uuid text collate "C" not null, line text not null,
     priority integer not null, is_front boolean not null, attempts integer not null);
-  create index if not exists taskpipe_queue_repeats_by_uuid on taskpipe_queue_repeats (queue, uuid);
+  create index if not exists taskpipe_queue_repeats_by_uuid on taskpipe_queue_repeats (uuid, queue);
   create table if not exists taskpipe_queue_workers (
     instance text collate "C" primary key, queue text collate "C" not null, worker text collate "C" not null,
     lease integer not null, until timestamptz not null, seen timestamptz not null, is_to_stop boolean not null);
@@ -84,10 +86,7 @@ export function placesAt(where: 'front' | 'back', uuids: string): string {
   return `(select uuid, ${base} + i as place from unnest(${uuids}::text[]) with ordinality u (uuid, i))`;
 }
 
-/**
- * Returns SQL that tells whether a task of the queue `$1` is finished. (Conditions are subqueries, and updates name their uuids,
- * so that each row is found by an index even before the server has statistics of a table that grows quickly.)
- */
+/** Returns SQL that tells whether a task of the queue `$1` is finished: a subquery, which is never planned as a join. */
 export function isFinished(uuid: string): string {
   return `coalesce((select m.finished from taskpipe_marks m where m.ledger = $1 and m.uuid = ${uuid}), false)`;
 }

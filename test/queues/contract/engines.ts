@@ -44,6 +44,7 @@ const engines: readonly Engine[] = [
     isInstalled: async () => postgresPrograms !== undefined,
     start: () => startPostgres(),
   },
+  { name: 'NATS', isInstalled: () => has('nats-server'), start: () => startNats() },
 ];
 
 /** A fresh queue of a test. */
