@@ -17,7 +17,7 @@ interface ExecLimitValues extends LimitValues {
   readonly info: (message: string) => void;
   /** Returns what to wait for until events are written. */
   readonly events: (() => Promise<void> | undefined) | undefined;
-  /** Returns the number of running tasks. */
+  /** Returns the number of running calls. */
   readonly running: () => number;
 }
 

@@ -160,7 +160,7 @@ export const command: Command = defineCommand({
       stopping,
       info,
       events: events?.room,
-      running: () => tasks.running,
+      running: () => tasks.calls,
     });
     await io.guarded;
     const made = await executorFor({ ...values }, setting).catch(closing(close));

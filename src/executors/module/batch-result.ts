@@ -105,6 +105,9 @@ function mismatch(value: unknown, tasks: readonly Task[]): string {
 function shown(value: unknown): string {
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (types.isMap(value)) return 'a Map without the uuid of any of them';
+  if (types.isSet(value)) return 'a Set ([...set] is an array)';
+  if (types.isTypedArray(value)) return 'a typed array ([...array] is an array)';
+  if (types.isGeneratorObject(value)) return 'a generator, whose items must be put into an array';
   if (typeof value === 'object' && value !== null) return 'an object without the uuid of any of them';
   return inspect(value).slice(0, 100);
 }

@@ -28,6 +28,8 @@ export interface Execution extends AsyncIterable<readonly Task[]> {
   readonly counts: Readonly<ExecCounts>;
   /** Number of running attempts. */
   readonly running: number;
+  /** Number of calls that these attempts are made by: fewer with batches. */
+  readonly calls: number;
   /** Number of bytes that the work wrote to files so far; undefined if it writes none. */
   readonly bytes: number | undefined;
   /** Returns the report of the run so far. */
@@ -67,6 +69,9 @@ export function exec(
       counts: stage.counts,
       get running() {
         return stage.running;
+      },
+      get calls() {
+        return stage.calls;
       },
       get bytes() {
         return stage.bytes;
@@ -177,7 +182,11 @@ class ExecStage {
   }
 
   get running(): number {
-    return this.#running.size;
+    return this.#running.size - (this.#batcher?.waiting ?? 0);
+  }
+
+  get calls(): number {
+    return this.#batcher?.calls ?? this.#running.size;
   }
 
   get bytes(): number | undefined {

@@ -47,6 +47,12 @@ describe('--module --batch', () => {
     expect(short.errors[9]).toContain('an array of 5 items, in the order of its tasks');
     expect(short.errors[9]).toContain('it returned an array of 4');
     expect(short.stderr).toContain('10 failed (BATCH 10)');
+    for (const [code, what] of [
+      ['(tasks) => new Set(tasks)', 'a Set'],
+      ['(tasks) => new Float64Array(tasks.length)', 'a typed array'],
+      ['async function* (tasks) { yield* tasks; }', 'a generator'],
+    ])
+      expect((await run(`export default ${code}`, '--batch 10')).errors[0]).toContain(`it returned ${what}`);
     const some = await run("export default () => ({ u3: 'yes', other: 1 });", '--batch 10');
     expect(some.results[3]).toBe('yes');
     expect(some.errors[4]).toBe('the function returned nothing for this task of its batch');

@@ -113,6 +113,9 @@ describe('Retry-After', () => {
     ['Sunday, 06-Nov-94 08:49:47 GMT', { date }, 10_000],
     ['Sun Nov  6 08:49:47 1994', { date }, 10_000],
     ['Fri, 31 Dec 9999 23:59:59 GMT', {}, 3_600_000],
+    ['7', { 'retry-after-ms': '250.5' }, 251],
+    ['7', { 'retry-after-ms': 'soon' }, 7000],
+    ['7', { 'retry-after-ms': '0' }, 7000],
   ])('of %s sets the delay and pauses the host', async (value, headers, after) => {
     for (const status of [429, 503]) {
       const { retry } = await tried(status, { 'retry-after': value, ...headers });

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { Task } from '../../../src/core/record/task.ts';
 import type { BatchOutcome, Executor, Outcome } from '../../../src/executors/contract.ts';
 import type { StageHandle } from '../../../src/stages/exec/cancels.ts';
-import { type ExecOptions, exec } from '../../../src/stages/exec/exec.ts';
+import { type ExecOptions, type Execution, exec } from '../../../src/stages/exec/exec.ts';
+import { MachineRoom } from '../../../src/stages/exec/limits/machine-room.ts';
 
 const numbered = (count: number): Task[] =>
   Array.from({ length: count }, (_, n) => new Task(`t${n}`, JSON.stringify({ uuid: `t${n}`, n, of: n % 3 })));
@@ -146,6 +147,31 @@ describe('a batch', () => {
     expect(sizes).toEqual([]);
     expect(states).toEqual({ PENDING: 3 });
     expect(runOf(out[0]).attempts).toBe(0);
+  });
+
+  test('counts as one call for --load, and the tasks in it do not', async () => {
+    const { executor, sizes } = calls(async (tasks) => ok(tasks, 1));
+    let waits = 0;
+    let seen: number[] = [];
+    const machine = new MachineRoom({
+      ...{ load: { most: 8, typed: '8' }, memfree: undefined, processes: () => 1, info: () => {} },
+      ...{ running: () => stage.calls, stopping: new AbortController().signal },
+    });
+    const room = (): Promise<void> | undefined => {
+      const wait = machine.room();
+      if (wait !== undefined) waits++;
+      seen = [stage.running, stage.calls];
+      return wait;
+    };
+    const stage: Execution = exec(executor, { batch: 50, batchWait: 1e6, jobs: 2, room })(
+      chunks(numbered(120)),
+    );
+    const out: Task[] = [];
+    for await (const batch of stage) out.push(...batch);
+    machine.close();
+    expect([sizes, waits, out.length]).toEqual([[50, 50, 20], 0, 120]);
+    expect(seen[0]).toBeLessThanOrEqual(100);
+    expect(seen[1]).toBeLessThanOrEqual(2);
   });
 
   test('loses only a task that is cancelled', async () => {

@@ -237,6 +237,7 @@ describe('quotas', () => {
     );
     expect(states(end)).toEqual({ SUCCESS: 1, FAILURE: 2 });
     expect(end.stderr).toContain('COST, as in u1: --cost tokens gives no number of at least 0');
+    expect(end.stderr).toContain('add an estimate: EXPR || `100`; it gives null');
     expect(end.stderr).toContain('tokens: 7 spent');
   });
 

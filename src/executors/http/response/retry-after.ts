@@ -91,8 +91,14 @@ function refusedFor(answer: Answer): number | undefined {
   return retryAfter(answer) ?? limitReset(answer);
 }
 
-/** Returns the wait that `Retry-After` asks for, in milliseconds; undefined if it is missing, invalid or 0. */
+/**
+ * Returns the wait that `Retry-After` asks for, in milliseconds; undefined if it is missing, invalid or 0. OpenAI and Azure
+ * also send the more exact `retry-after-ms`.
+ */
 function retryAfter({ headers }: Answer): number | undefined {
+  const exact = singleHeader(headers['retry-after-ms']);
+  if (exact !== undefined && /^\d+(\.\d+)?$/.test(exact) && Number(exact) > 0)
+    return Math.ceil(Number(exact));
   const value = singleHeader(headers['retry-after']);
   if (value === undefined) return undefined;
   if (!/^\d+(\.\d+)?$/.test(value)) return millisecondsUntil(value, headers);

@@ -132,6 +132,18 @@ export class Batcher {
     return this.#running === 0;
   }
 
+  /** Number of tasks that wait for a call, or for more tasks. */
+  get waiting(): number {
+    let count = 0;
+    for (const { jobs } of [...this.#ready, ...this.#open.values()]) count += jobs.filter(isUnderWay).length;
+    return count;
+  }
+
+  /** Number of calls that run, or may start: not of batches that wait for more tasks. */
+  get calls(): number {
+    return this.#running + this.#ready.length;
+  }
+
   get #slots(): number {
     return this.#executor.capacity ?? this.#options.jobs;
   }

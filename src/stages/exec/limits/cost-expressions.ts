@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { TaskpipeError } from '../../../core/base/errors.ts';
+import { messageOf, TaskpipeError } from '../../../core/base/errors.ts';
 import { compileExpression } from '../../../core/options/jmespath-option.ts';
 import { attribute, type Failure, type Fields, type Task } from '../../../core/record/task.ts';
 import type { Outcome } from '../../../executors/contract.ts';
@@ -9,8 +9,8 @@ import type { CostExpression } from './limit-options.ts';
 /** Amounts by the index of their name in `CostModel.names`. */
 export type Amounts = readonly number[];
 
-/** Function that evaluates an expression; undefined if the value is not an amount. */
-type Evaluate = (record: Fields) => number | undefined;
+/** Function that evaluates an expression; `wrong` is called if the value is not an amount, and the result undefined. */
+type Evaluate = (record: Fields, wrong?: (shown: string) => void) => number | undefined;
 
 interface Cost {
   readonly name: string;
@@ -74,7 +74,7 @@ export class CostModel {
     const amounts: number[] = [];
     for (const { name, estimates } of this.#costs) {
       const amount = firstAmount(estimates, record);
-      if (amount === undefined) return noEstimate(name);
+      if (amount === undefined) return noEstimate(name, estimates, record);
       amounts.push(amount);
     }
     for (const { name, most, limit } of this.#mosts) {
@@ -105,10 +105,12 @@ export class CostModel {
   }
 }
 
-function noEstimate(name: string): Failure {
+function noEstimate(name: string, estimates: readonly Evaluate[], record: Fields): Failure {
+  const values: string[] = [];
+  for (const evaluate of estimates) evaluate(record, (shown) => values.push(shown));
   return {
     code: 'COST',
-    message: `--cost ${name} gives no number of at least 0 for the record before its attempt; add an estimate: EXPR || \`100\``,
+    message: `--cost ${name} gives no number of at least 0 for the record before its attempt; add an estimate: EXPR || \`100\`; it gives ${values.join(' and ')}`,
   };
 }
 
@@ -146,14 +148,23 @@ function compileCost(
     '@jmespath-community/jmespath',
   ) as typeof import('@jmespath-community/jmespath');
   const tree = compileExpression(jmespath, `--cost ${name}`, expression);
-  const evaluate = (record: Fields): number | undefined => {
+  const evaluate: Evaluate = (record, wrong) => {
     try {
-      return amountOf(jmespath.TreeInterpreter.search(tree, record as never));
-    } catch {
-      return undefined; // as of length(null): the record lacks an attribute
+      const value = jmespath.TreeInterpreter.search(tree, record as never);
+      const amount = amountOf(value);
+      if (amount === undefined) wrong?.(shortJson(value));
+      return amount;
+    } catch (error) {
+      wrong?.(`the error "${messageOf(error)}"`); // as of length(null): the record lacks an attribute
+      return undefined;
     }
   };
   return { evaluate, namesResult: hasField(tree, as) };
+}
+
+function shortJson(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
 /** Returns a value as an amount; also the text of a number, as the cells of CSV are texts. */

@@ -14,7 +14,7 @@ export interface MachineLimits {
   /** Free memory that a start needs, in bytes. */
   readonly memfree: number | undefined;
   readonly load: Load | undefined;
-  /** Returns the number of running tasks. */
+  /** Returns the number of running tasks, or calls of batches. */
   readonly running: () => number;
   /** Aborted if nothing is waited for any more. */
   readonly stopping: AbortSignal;
@@ -28,7 +28,7 @@ export interface MachineLimits {
 export class MachineRoom {
   readonly #limits: MachineLimits;
   #lookedAt = Number.NEGATIVE_INFINITY;
-  /** Number of running tasks up to which more may start until the next look. */
+  /** Number of running tasks or calls up to which more may start until the next look. */
   #most = 0;
   #shortage: string | undefined;
   #shortSince = 0;
