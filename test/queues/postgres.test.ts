@@ -70,6 +70,25 @@ test('push, pull, ack and the ledger of the queue work as commands', async () =>
   );
 });
 
+test('a database whose transactions are serializable by default holds a queue, too', async () => {
+  const url = server.database('strict');
+  server.sql("alter database strict set default_transaction_isolation = 'serializable'");
+  const queues = await openQueues(url, ['q'], { env: {} });
+  const [queue] = queues.all as [Queue];
+  const others = await openQueues(url, ['q'], { env: {} });
+  const [other] = others.all as [Queue];
+  const consumer = await consume(queue);
+  const counts = await Promise.all([queue.push(tasks('a', 'b')), other.push(tasks('b', 'a'))]);
+  expect(counts.map(({ added }) => added).reduce((sum, one) => sum + one)).toBe(2);
+  await consumer.take(2);
+  const settled = await Promise.all([
+    queue.settle(all('done', 'a', 'b')),
+    other.settle(all('done', 'b', 'a')),
+  ]);
+  expect(settled.map(({ done }) => done).reduce((sum, one) => sum + one)).toBe(2);
+  await Promise.all([queues.close(), others.close()]);
+});
+
 test('--shared counts the rates and quotas of all processes', async () => {
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'work.mjs'), 'export default () => 1;\n');
