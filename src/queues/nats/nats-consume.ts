@@ -21,6 +21,9 @@ import { type Accepted, Taking } from './nats-take.ts';
 /** Size of the messages of one request, in bytes: a client that is slow to read more is cut off. */
 const MOST_BYTES = 16 * 1024 * 1024;
 
+/** Maximum time in which tasks are left out until the caller is heard again, in milliseconds. */
+const LONGEST = 250;
+
 /** Starts to take tasks for a worker. */
 export async function openConsumer(hub: Hub, options: ConsumeOptions): Promise<Consumer> {
   const consumer = new NatsConsumer(hub, options);
@@ -79,38 +82,43 @@ class NatsConsumer implements Consumer {
     await this.#mend();
     // Suspects run with nothing else in flight, and nothing is taken beside them.
     if (this.out.size > 0 && (this.#isTrial || this.#suspects.size > 0)) return [];
-    const tasks = await this.#hub.link.run(async (session) => {
-      if (await isPaused(session, this.#hub)) return [];
-      this.#isTrial = this.#suspects.size > 0;
-      if (!this.#isTrial) {
-        const taken = await this.#takeTasks(session, count, skip);
-        if (taken.length > 0) return taken;
-      }
-      return [];
+    const accepted = await this.#hub.link.run(async (session) => {
+      const isToPause = await isPaused(session, this.#hub);
+      this.#isTrial = !isToPause && this.#suspects.size > 0;
+      return isToPause || this.#isTrial ? [] : this.#claimTasks(session, count, skip);
     });
-    for (const { uuid } of tasks) this.out.add(uuid);
-    return this.#isTrial ? this.#takeGroup() : tasks;
+    if (this.#isTrial) return this.#takeGroup();
+    const tasks: Task[] = [];
+    // Noted once the work has succeeded: what a lost connection has left half-way is for `#mend`.
+    for (const { task, claim, size } of accepted) {
+      this.#claims.set(task.uuid, claim);
+      if (size !== Number.POSITIVE_INFINITY) this.#suspects.add({ task, claim, size });
+      else {
+        this.out.add(task.uuid);
+        tasks.push(task);
+      }
+    }
+    return tasks;
   }
 
-  async #takeTasks(
+  async #claimTasks(
     session: NatsSession,
     count: number,
     skip: (uuid: string) => boolean,
-  ): Promise<readonly Task[]> {
+  ): Promise<readonly Accepted[]> {
     const bytes = Math.max(MOST_BYTES, session.maxPayload * 2);
-    const messages = await this.#fetcherOf(session).fetch(count, bytes);
-    if (messages.length === 0) return [];
+    const fetcher = this.#fetcherOf(session);
     const taking = new Taking(session, this.#hub, {
       ...{ ...this.#options, instance: this.#instance, skip },
       isOurs: (uuid) => this.#claims.has(uuid),
     });
-    const tasks: Task[] = [];
-    for (const accepted of await taking.acceptAll(messages)) {
-      this.#claims.set(accepted.task.uuid, accepted.claim);
-      if (accepted.size === Number.POSITIVE_INFINITY) tasks.push(accepted.task);
-      else this.#suspects.add(accepted as Accepted);
+    const end = performance.now() + LONGEST;
+    for (;;) {
+      const messages = await fetcher.fetch(count, bytes);
+      const accepted = await taking.acceptAll(messages);
+      // Tasks that must not be run are no sign of an empty queue.
+      if (messages.length === 0 || accepted.length > 0 || performance.now() > end) return accepted;
     }
-    return tasks;
   }
 
   /** Delivers the next group of suspects. Its size is recorded before. */
