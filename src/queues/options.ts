@@ -8,14 +8,14 @@ import type { QueueSettings } from './index.ts';
 
 /** Options for the connection, for every command that uses queues. */
 export const connectionOptions = {
-  queue: text('url of the queues: redis://HOST:PORT/DB, rediss:// with TLS, or redis+sentinel://', {
+  queue: text('url of the queues: redis://HOST:PORT/DB, rediss:// with TLS, redis+sentinel://, or nats://HOST:PORT', {
     placeholder: 'URL',
   }),
   name: values('name of the queue; may be repeated', 'NAME', toName),
   passwordFile: path(
-    'read the password of Redis from this file; default: TASK_REDIS_PASSWORD, or in the url',
+    'read the password of the server from this file; default: TASK_REDIS_PASSWORD or TASK_NATS_PASSWORD, or in the url',
   ),
-  volatile: flag('accept a Redis that loses its data when it stops, or evicts it when it is full'),
+  volatile: flag('accept a server that loses its data when it stops, or evicts it when it is full'),
   patience,
 };
 

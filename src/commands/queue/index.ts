@@ -71,11 +71,13 @@ function isUrl(operand: string): boolean {
 
 export const command: Command = defineCommand({
   name: 'task-queue',
-  summary: 'Shares tasks between machines: a queue in Redis, or Valkey, through BullMQ.',
+  summary: 'Shares tasks between machines: a queue in Redis or Valkey, through BullMQ, or in NATS JetStream.',
   usage: 'VERB URL --name NAME [UUID...]',
   about: `URL is redis://USER@HOST:PORT/DB, or rediss:// with TLS (?ca=FILE for an authority of your own, ?cert=FILE&key=FILE for a client certificate), or redis+sentinel://HOST:PORT,HOST:PORT/PRIMARY/DB. The password is in TASK_REDIS_PASSWORD or --password-file, rather than in the url, which others can see.
 
-What is finished is a ledger with the name of the queue: task-done count redis://HOST/0#NAME.`,
+nats://HOST:PORT, or tls:// with TLS, is a queue in NATS JetStream, without --front, --priority, push --delay and --shared. Its password or token is in TASK_NATS_PASSWORD or --password-file.
+
+In Redis, what is finished is a ledger with the name of the queue: task-done count redis://HOST/0#NAME.`,
   verbs: Object.fromEntries(Object.entries(verbs).map(([name, { words }]) => [name, words])),
   options,
   groups: {

@@ -88,10 +88,12 @@ export const verbs: Readonly<Record<string, Verb>> = {
     run: (context) =>
       each(context, async (queue) => {
         await queue.clear();
-        const ledger = `${context.place}#${queue.name}`;
-        context.io.info(
-          `${queue.name} is empty now; what was finished is still known (task-done clear ${ledger} --yes forgets it)`,
-        );
+        const { place } = context;
+        // Queues of other engines are no ledgers.
+        const more = /^rediss?[:+]/.test(place)
+          ? ` (task-done clear ${place}#${queue.name} --yes forgets it)`
+          : '';
+        context.io.info(`${queue.name} is empty now; what was finished is still known${more}`);
       }),
   },
   pause: {
