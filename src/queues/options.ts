@@ -8,9 +8,12 @@ import type { QueueSettings } from './index.ts';
 
 /** Options for the connection, for every command that uses queues. */
 export const connectionOptions = {
-  queue: text('url of the queues: redis://HOST:PORT/DB, rediss:// with TLS, redis+sentinel://, or nats://HOST:PORT', {
-    placeholder: 'URL',
-  }),
+  queue: text(
+    'url of the queues: redis://HOST:PORT/DB, rediss:// with TLS, redis+sentinel://, or nats://HOST:PORT',
+    {
+      placeholder: 'URL',
+    },
+  ),
   name: values('name of the queue; may be repeated', 'NAME', toName),
   passwordFile: path(
     'read the password of the server from this file; default: TASK_REDIS_PASSWORD or TASK_NATS_PASSWORD, or in the url',
