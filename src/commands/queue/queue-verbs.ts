@@ -89,7 +89,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
       each(context, async (queue) => {
         await queue.clear();
         const { place } = context;
-        // Queues of other engines are no ledgers.
+        // Only a queue in Redis is a ledger, too.
         const more = /^rediss?[:+]/.test(place)
           ? ` (task-done clear ${place}#${queue.name} --yes forgets it)`
           : '';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { NatsSession } from '../../core/nats/contract.ts';
-import { deleteMessage, Fetcher, lastMessage, publish, stateOf } from '../../core/nats/jetstream.ts';
+import { deleteMessage, lastMessage, MessageFetcher, publish, stateOf } from '../../core/nats/jetstream.ts';
 import type { Task } from '../../core/record/task.ts';
 import { type ConsumeOptions, type Consumer, type Returned, SETTLING } from '../contract.ts';
 import {
@@ -15,7 +15,7 @@ import {
 import { type Hub, isPaused, liveWorkers } from './nats-hub.ts';
 import { CONSUMER } from './nats-names.ts';
 import { consumerOf, makeConsumer, renewConsumer } from './nats-streams.ts';
-import { Suspects } from './nats-suspects.ts';
+import { SuspectGroups } from './nats-suspects.ts';
 import { type Accepted, Taking } from './nats-take.ts';
 
 /** Size of the messages of one request, in bytes: a client that is slow to read more is cut off. */
@@ -40,13 +40,13 @@ class NatsConsumer implements Consumer {
   readonly #instance = randomUUID();
   /** Claims of this consumer, on the tasks in flight and on the suspects that wait. */
   readonly #claims = new Map<string, StoredClaim>();
-  readonly #suspects = new Suspects();
+  readonly #suspects = new SuspectGroups();
   /** True while a group of suspects is in flight. */
   #isTrial = false;
   /** Settled tasks that `returned()` has not reported yet. */
   #news: { uuids: string[]; isEnd: boolean } = { uuids: [], isEnd: false };
   #heardAt = Number.NEGATIVE_INFINITY;
-  readonly #fetchers = new WeakMap<NatsSession, Fetcher>();
+  readonly #fetchers = new WeakMap<NatsSession, MessageFetcher>();
   /** Reconnections after which `#mend` ran, and those that `returned()` has reported. */
   #returns: number;
   #reported: number;
@@ -116,7 +116,7 @@ class NatsConsumer implements Consumer {
     for (;;) {
       const messages = await fetcher.fetch(count, bytes);
       const accepted = await taking.acceptAll(messages);
-      // Tasks that must not be run are no sign of an empty queue.
+      // If all of them were left out, more may wait.
       if (messages.length === 0 || accepted.length > 0 || performance.now() > end) return accepted;
     }
   }
@@ -157,10 +157,10 @@ class NatsConsumer implements Consumer {
     if (this.out.delete(uuid)) this.#news.uuids.push(uuid);
   }
 
-  #fetcherOf(session: NatsSession): Fetcher {
+  #fetcherOf(session: NatsSession): MessageFetcher {
     let fetcher = this.#fetchers.get(session);
     if (fetcher === undefined) {
-      fetcher = new Fetcher(session, this.#hub.names.streams.tasks, CONSUMER);
+      fetcher = new MessageFetcher(session, this.#hub.names.streams.tasks, CONSUMER);
       this.#fetchers.set(session, fetcher);
     }
     return fetcher;

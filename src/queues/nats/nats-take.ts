@@ -8,10 +8,10 @@ import {
   type Claim,
   deleteClaim,
   deliverAgain,
-  type History,
   NO_HISTORY,
   readClaim,
   type StoredClaim,
+  type TaskHistory,
   writeClaim,
 } from './nats-claims.ts';
 import { bury, finishBurial, taskOf } from './nats-dead.ts';
@@ -121,7 +121,7 @@ export class Taking {
     last: StoredClaim | undefined,
     message: NatsMessage,
     seq: number,
-  ): Promise<History | undefined> {
+  ): Promise<TaskHistory | undefined> {
     if (last === undefined || last.task !== seq) return NO_HISTORY;
     const { reply, data } = message;
     if (last.state === 'gone') return this.#letGo({ ...last, ack: reply });

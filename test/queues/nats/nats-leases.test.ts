@@ -120,7 +120,7 @@ test('only a task whose worker dies while it has this task alone is dead', () =>
     expect(await queue.causes()).toEqual({ LEASE: 1 });
   }));
 
-test('what was put back without a death is no suspect', () =>
+test('a task that was put back without a death is not a suspect', () =>
   withTwo(async (queue) => {
     await queue.push(tasks('a', 'b'), { attempts: 1 });
     const consumer = await consume(queue, 'w');

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { Task, uuidFault } from '../../../src/core/record/task.ts';
 import { type Consumer, openQueues, type Queue, type Size } from '../../../src/queues/index.ts';
-import { Names, tokenOf } from '../../../src/queues/nats/nats-names.ts';
+import { QueueNames, tokenOf } from '../../../src/queues/nats/nats-names.ts';
 import { needsNats, startNats, type TestNats } from '../../support/nats.ts';
 import { has } from '../../support/run.ts';
 import { until } from '../../support/until.ts';
@@ -28,7 +28,7 @@ test('a uuid is one token of a subject, and different uuids have different token
 });
 
 test('a long name of a queue has a stream whose name the server can store', () => {
-  const [a, b] = ['é'.repeat(100), `${'é'.repeat(99)}e`].map((name) => new Names(name).streams.tasks);
+  const [a, b] = ['é'.repeat(100), `${'é'.repeat(99)}e`].map((name) => new QueueNames(name).streams.tasks);
   expect(a?.length).toBeLessThan(120);
   expect(a).not.toBe(b);
 });
@@ -305,7 +305,7 @@ test('stop reaches the workers of a name, or all, and size lists them', () =>
       { worker: 'v/1 é', out: 0 },
       { worker: 'w', out: 2 },
     ]);
-    expect([await queue.stop('nobody'), await queue.stop('v/1 é')]).toEqual([0, 1]);
+    expect([await queue.stop('x'), await queue.stop('v/1 é')]).toEqual([0, 1]);
     expect([await v.greet(), await w.greet()]).toEqual([true, false]);
     await v.close();
     expect(await queue.stop()).toBe(1);
