@@ -1,4 +1,4 @@
-// `node scripts/bench/queue.mjs [--rows N]`: measures the rates of task-queue, RQ and Celery (Debian's
+// `node scripts/bench/queue.mjs [--rows N]`: measures the rates of task-queue, also on NATS, and of RQ and Celery (Debian's
 // python3-rq, python3-celery) on one Redis with appendonly yes. Prints the rows of a table. Whole processes
 // are timed. The peers get a tenth of the tasks. Peers that are not installed are skipped with a message.
 import { spawn, spawnSync } from 'node:child_process';
@@ -64,21 +64,52 @@ function measurePeer(module, url) {
   row(`${module}: one worker that does nothing`, few, run('work'));
 }
 
-const probe = createServer().listen(0, '127.0.0.1');
-await once(probe, 'listening');
-const { port } = probe.address();
-probe.close();
+/** Measures task-queue at a server. @param words name of the engine, for the rows */
+function measureQueue(words, url, [pushAsked, pullAsked]) {
+  const at = `${url} --name bench --quiet`;
+  row(`task-queue push${words}`, rows, time(`task-queue push ${at} < ${tasks}`), pushAsked);
+  const pull = `task-queue pull ${at} --until-empty --window 10000`;
+  row(
+    `task-queue pull, ack: one process each${words}`,
+    rows,
+    time(`${pull} | task-queue ack ${at}`),
+    pullAsked,
+  );
+}
+
+async function measureNats(port) {
+  const args = ['-js', '-a', '127.0.0.1', '-p', String(port), '-sd', join(folder, 'nats')];
+  const nats = spawn('nats-server', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  try {
+    await once(nats, 'spawn');
+    for await (const line of createInterface({ input: nats.stderr })) if (/Server is ready/.test(line)) break;
+    measureQueue(', NATS', `nats://127.0.0.1:${port}`, ['10,000/s', '10,000/s']);
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
+    process.stdout.write('| NATS | not installed: skipped |\n');
+  } finally {
+    nats.kill();
+  }
+}
+
+async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  return port;
+}
+
+const port = await freePort();
 const args = ['--port', String(port), '--appendonly', 'yes', '--save', '', '--dir', folder];
 const redis = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
 try {
   for await (const line of createInterface({ input: redis.stdout }))
     if (/eady to accept connections/.test(line)) break;
   const url = `redis://127.0.0.1:${port}/0`;
-  const at = `${url} --name bench --quiet`;
   process.stdout.write('| work | tasks | time | rate | asked |\n| --- | --- | --- | --- | --- |\n');
-  row('task-queue push', rows, time(`task-queue push ${at} < ${tasks}`), '5,000/s');
-  const pull = `task-queue pull ${at} --until-empty --window 10000`;
-  row('task-queue pull, ack: one process each', rows, time(`${pull} | task-queue ack ${at}`), '3,000/s');
+  measureQueue('', url, ['5,000/s', '3,000/s']);
+  await measureNats(await freePort());
   for (const module of ['rq', 'celery']) measurePeer(module, url.replace(/0$/, '1'));
 } finally {
   redis.kill();

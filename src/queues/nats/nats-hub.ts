@@ -66,16 +66,15 @@ export async function liveWorkers(
   return workers;
 }
 
-/** Returns whether the worker that has a task is alive, or its lease has not expired. */
-export async function isLeased(
+/** Returns the time until the worker that has a task is taken for dead, in milliseconds; 0 if it is. */
+export async function leaseLeft(
   session: NatsSession,
   { names, clock }: Hub,
-  claim: StoredClaim,
-): Promise<boolean> {
+  { instance, lease, time }: StoredClaim,
+): Promise<number> {
   const now = await clock.now(session, names);
-  if (now - claim.time < claim.lease) return true;
-  const sign = await lastMessage(session, names.streams.live, names.worker(claim.instance));
-  return sign !== undefined && now - sign.time < claim.lease;
+  const sign = await lastMessage(session, names.streams.live, names.worker(instance));
+  return Math.max(0, lease - (now - Math.max(time, sign?.time ?? 0)));
 }
 
 /** Returns whether the queue is paused. */

@@ -7,7 +7,7 @@ import { IN_QUEUE, type Queue, type Queues } from '../contract.ts';
 import { acknowledge, deleteClaim, NO_HISTORY, writeClaim } from './nats-claims.ts';
 import { openConsumer } from './nats-consume.ts';
 import { causesOf, deadTasks, retryDead, retryThese } from './nats-dead.ts';
-import { ackOf, type Hub, isLeased, isPaused, liveWorkers, ServerClock, setPaused } from './nats-hub.ts';
+import { ackOf, type Hub, isPaused, leaseLeft, liveWorkers, ServerClock, setPaused } from './nats-hub.ts';
 import { QueueNames } from './nats-names.ts';
 import { push } from './nats-push.ts';
 import { find, NatsSettlement } from './nats-settle.ts';
@@ -119,7 +119,7 @@ async function claimOn(
 async function remove(session: NatsSession, hub: Hub, uuid: string): Promise<boolean> {
   const { names } = hub;
   const { claim, task: found, dead } = await find(session, hub, uuid);
-  if (claim?.state === 'held' && (await isLeased(session, hub, claim))) return false;
+  if (claim?.state === 'held' && (await leaseLeft(session, hub, claim)) > 0) return false;
   const task = found ?? (await lastMessage(session, names.streams.tasks, names.of('tasks', uuid)));
   if (dead !== undefined) await deleteMessage(session, names.streams.dead, dead.seq);
   if (task === undefined) return dead !== undefined;

@@ -19,14 +19,14 @@ interface Pipe {
   kill(stage: 'pull' | 'exec'): void;
 }
 
-function startPipe(url: string, folder: string, output: string): Pipe {
+function startPipe(url: string, folder: string, output: string, lease = '1s'): Pipe {
   const stage = (name: string, command: string): string =>
     `(echo $BASHPID > ${output}.${name}; exec ${command})`;
   const child = start(
     [
       stage(
         'pull',
-        `task-queue pull ${url} --name q --until-empty --window 40 --lease 1s --worker ${output}`,
+        `task-queue pull ${url} --name q --until-empty --window 40 --lease ${lease} --worker ${output}`,
       ),
       stage('exec', 'task-exec --module work.mjs -j 4'),
       `task-save ${output}.csv --fields uuid,result --flush 5 --tee`,
@@ -71,8 +71,8 @@ test('each task is done once in the end, although pull, exec and the server are 
   await until(() => finished(80));
   second.kill('exec');
   await second.end;
-  const third = startPipe(nats.url, folder, 'm3');
-  const fourth = startPipe(nats.url, folder, 'm4');
+  const third = startPipe(nats.url, folder, 'm3', '10s');
+  const fourth = startPipe(nats.url, folder, 'm4', '10s');
   await until(() => finished(150));
   await nats.kill();
   await nats.start();

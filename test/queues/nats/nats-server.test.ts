@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 beforeEach(needsNats);
 
-const settings: QueueSettings = { env: {}, patience: 300 };
+const settings: QueueSettings = { env: {}, patience: 20_000 };
 
 /** Returns the error of a server, or `fine`. */
 async function told(url: string, more: Partial<QueueSettings> = {}): Promise<string> {
@@ -71,7 +71,9 @@ test('an unreachable server is reported at once, retried, and ends with 74, with
 
 test('a server without JetStream is named, with what to do', async () => {
   const plain = await startNats([]);
-  expect(await told(plain.url)).toMatch(/JetStream does not answer; start nats-server with -js/);
+  expect(await told(plain.url, { patience: 600 })).toMatch(
+    /JetStream does not answer; start nats-server with -js/,
+  );
   await plain.kill();
 });
 
@@ -166,7 +168,7 @@ test('a task that is too large for the server is named', async () => {
 
 test('a frozen server is named, and ends a push with 74 within --patience', async () => {
   const own = await startNats();
-  const push = start(`exec task-queue push ${own.url} --name q --patience 1s`);
+  const push = start(`exec task-queue push ${own.url} --name q --patience 2s`);
   const end = ended(push);
   push.stdin?.on('error', () => {}); // it ends while we write
   push.stdin?.write('{"uuid":"a"}\n');
@@ -180,7 +182,7 @@ test('a frozen server is named, and ends a push with 74 within --patience', asyn
   own.freeze(false);
   expect(code).toBe(74);
   expect(stderr).toMatch(
-    /went away \(no answer; is the address right, and the server alive\?\); waiting for it up to 1 s/,
+    /went away \(no answer; is the address right, and the server alive\?\); waiting for it up to 2 s/,
   );
   await own.kill();
 });
