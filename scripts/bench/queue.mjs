@@ -1,4 +1,4 @@
-// `node scripts/bench/queue.mjs [--rows N]`: measures the rates of task-queue on PostgreSQL with its default
+// `node scripts/bench/queue.mjs [--rows N]`: measures the rates of task-queue on PostgreSQL and NATS with their default
 // settings, and of task-queue, RQ and Celery (Debian's python3-rq, python3-celery) on one Redis with appendonly yes. Prints the rows of a table. Whole processes
 // are timed. The peers get a tenth of the tasks. Peers that are not installed are skipped with a message.
 import { spawn, spawnSync } from 'node:child_process';
@@ -65,15 +65,16 @@ function measurePeer(module, url) {
   row(`${module}: one worker that does nothing`, few, run('work'));
 }
 
-function measureQueue(engine, url, asked) {
+/** Measures task-queue at a server. @param asked rates that the project aims for, of push, and of pull and ack */
+function measureQueue(engine, url, [pushAsked, pullAsked]) {
   const at = `'${url}' --name bench --quiet`;
-  row(`task-queue push, ${engine}`, rows, time(`task-queue push ${at} < ${tasks}`), asked);
+  row(`task-queue push, ${engine}`, rows, time(`task-queue push ${at} < ${tasks}`), pushAsked);
   const pull = `task-queue pull ${at} --until-empty --window 10000`;
   row(
     `task-queue pull, ack: one process each, ${engine}`,
     rows,
     time(`${pull} | task-queue ack ${at}`),
-    '3,000/s',
+    pullAsked,
   );
 }
 
@@ -85,7 +86,7 @@ async function measurePostgres() {
   const place = mkdtempSync(join(tmpdir(), 'taskpipe-bench-'));
   const { server, url } = await startPostgres(place);
   try {
-    measureQueue('PostgreSQL', url, '3,000/s');
+    measureQueue('PostgreSQL', url, ['3,000/s', '3,000/s']);
   } finally {
     const gone = once(server, 'exit');
     server.kill('SIGINT');
@@ -94,10 +95,30 @@ async function measurePostgres() {
   }
 }
 
-const probe = createServer().listen(0, '127.0.0.1');
-await once(probe, 'listening');
-const { port } = probe.address();
-probe.close();
+async function measureNats(port) {
+  const args = ['-js', '-a', '127.0.0.1', '-p', String(port), '-sd', join(folder, 'nats')];
+  const nats = spawn('nats-server', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  try {
+    await once(nats, 'spawn');
+    for await (const line of createInterface({ input: nats.stderr })) if (/Server is ready/.test(line)) break;
+    measureQueue('NATS', `nats://127.0.0.1:${port}`, ['10,000/s', '10,000/s']);
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
+    process.stdout.write('| NATS | not installed: skipped |\n');
+  } finally {
+    nats.kill();
+  }
+}
+
+async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  return port;
+}
+
+const port = await freePort();
 const args = ['--port', String(port), '--appendonly', 'yes', '--save', '', '--dir', folder];
 const redis = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
 try {
@@ -105,8 +126,9 @@ try {
     if (/eady to accept connections/.test(line)) break;
   const url = `redis://127.0.0.1:${port}/0`;
   process.stdout.write('| work | tasks | time | rate | asked |\n| --- | --- | --- | --- | --- |\n');
-  measureQueue('Redis', url, '5,000/s');
+  measureQueue('Redis', url, ['5,000/s', '3,000/s']);
   await measurePostgres();
+  await measureNats(await freePort());
   for (const module of ['rq', 'celery']) measurePeer(module, url.replace(/0$/, '1'));
 } finally {
   redis.kill();

@@ -52,9 +52,13 @@ const kinds: Readonly<Record<string, Open>> = {
   ...{ nats, tls: nats, 'nats+tls': nats },
 };
 
-/** Returns the place of the ledger of a queue: what the queue has finished. @param place place of the queues */
-export function ledgerOf(place: string, name: string): string {
-  return isPostgres(place) ? `${place}?ledger=${encodeURIComponent(name)}` : `${place}#${name}`;
+/**
+ * Returns the place of the ledger of a queue: what the queue has finished. Undefined for NATS, which keeps no ledger.
+ * @param place place of the queues
+ */
+export function ledgerOf(place: string, name: string): string | undefined {
+  if (isPostgres(place)) return `${place}?ledger=${encodeURIComponent(name)}`;
+  return /^rediss?[:+]/.test(place) ? `${place}#${name}` : undefined;
 }
 
 /**

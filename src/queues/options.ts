@@ -9,16 +9,16 @@ import type { QueueSettings } from './index.ts';
 /** Options for the connection, for every command that uses queues. */
 export const connectionOptions = {
   queue: text(
-    'url of the queues: redis://HOST:PORT/DB, rediss:// with TLS, redis+sentinel://, or postgres://HOST/DATABASE',
+    'url of the queues: redis://HOST:PORT/DB, rediss:// with TLS, redis+sentinel://, postgres://HOST/DATABASE, or nats://HOST:PORT',
     {
       placeholder: 'URL',
     },
   ),
   name: values('name of the queue; may be repeated', 'NAME', toName),
   passwordFile: path(
-    'read the password of the server from this file; default: TASK_REDIS_PASSWORD, or PGPASSWORD and PGPASSFILE',
+    'read the password of the server from this file; default: TASK_REDIS_PASSWORD, TASK_NATS_PASSWORD, or PGPASSWORD and PGPASSFILE',
   ),
-  volatile: flag('accept a Redis that loses its data when it stops, or evicts it when it is full'),
+  volatile: flag('accept a server that loses its data when it stops, or evicts it when it is full'),
   patience,
 };
 

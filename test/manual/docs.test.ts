@@ -69,6 +69,7 @@ const OTHERS = new Set([
     'EXECABORT',
   ],
   ...[
+    'TASK_NATS_PASSWORD',
     'TASK_REDIS_PASSWORD',
     'TASK_SENTINEL_PASSWORD',
     'TASK_UUID',

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { startNats, type TestNats } from './nats.ts';
 import { freePort } from './port.ts';
 import { startRedis, type TestRedis } from './redis.ts';
 import { type Ended, freshFolder, has, root, sh } from './run.ts';
@@ -35,7 +36,7 @@ export function blocksOf(page: string): Block[] {
 /** Programs that are not on every machine. A block that needs a missing one is skipped. */
 const PROGRAMS = [
   ...['make', 'flock', 'jq', 'sqlite3', 'xargs', 'curl', 'parallel', 'split', 'pv', 'python3'],
-  ...['redis-server', 'gzip'],
+  ...['redis-server', 'nats-server', 'gzip'],
 ];
 
 /** Replacements for ssh and scp: a server is a folder of its name. */
@@ -80,6 +81,7 @@ export async function pageRunner(address: string): Promise<PageRunner> {
   let cwd = '';
   let env = {};
   let redis: TestRedis | undefined;
+  let nats: TestNats | undefined;
   const translate = async (body: string): Promise<string> => {
     let text = body
       .replaceAll('127.0.0.1:8080', address)
@@ -91,6 +93,10 @@ export async function pageRunner(address: string): Promise<PageRunner> {
     if (text.includes('redis://127.0.0.1:6379')) {
       redis ??= await startRedis();
       text = text.replaceAll('127.0.0.1:6379', new URL(redis.url).host);
+    }
+    if (text.includes('nats://127.0.0.1:4222')) {
+      nats ??= await startNats();
+      text = text.replaceAll('nats://127.0.0.1:4222', nats.url);
     }
     return text;
   };
@@ -136,7 +142,9 @@ export async function runPage(runner: PageRunner, page: string): Promise<number>
 /** Returns the programs that a block needs, of those that are not everywhere. */
 function needs(body: string): string[] {
   const named = PROGRAMS.filter((program) => new RegExp(`(?<![\\w./-])${program}(?![\\w-])`).test(body));
-  return body.includes('redis://') ? [...named, 'redis-server'] : named;
+  if (body.includes('redis://')) named.push('redis-server');
+  if (body.includes('nats://')) named.push('nats-server');
+  return named;
 }
 
 /**

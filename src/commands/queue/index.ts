@@ -71,11 +71,13 @@ function isUrl(operand: string): boolean {
 
 export const command: Command = defineCommand({
   name: 'task-queue',
-  summary: 'Shares tasks between machines: a queue in Redis, Valkey or PostgreSQL.',
+  summary: 'Shares tasks between machines: a queue in Redis, Valkey, PostgreSQL or NATS JetStream.',
   usage: 'VERB URL --name NAME [UUID...]',
   about: `URL is redis://USER@HOST:PORT/DB, or rediss:// with TLS (?ca=FILE for an authority of your own, ?cert=FILE&key=FILE for a client certificate), or redis+sentinel://HOST:PORT,HOST:PORT/PRIMARY/DB. The password is in TASK_REDIS_PASSWORD or --password-file, rather than in the url, which others can see. A queue in PostgreSQL is postgres://USER@HOST:PORT/DATABASE, with the parameters, variables and files of libpq (PGPASSFILE, ?sslmode=verify-full); it makes its tables itself.
 
-What is finished is a ledger with the name of the queue: task-done count redis://HOST/0#NAME, or postgres://HOST/DATABASE?ledger=NAME.`,
+nats://HOST:PORT, or tls:// with TLS, is a queue in NATS JetStream, without --front, --priority, push --delay and --shared. Its password or token is in TASK_NATS_PASSWORD or --password-file.
+
+What is finished is a ledger with the name of the queue, except in NATS: task-done count redis://HOST/0#NAME, or postgres://HOST/DATABASE?ledger=NAME.`,
   verbs: Object.fromEntries(Object.entries(verbs).map(([name, { words }]) => [name, words])),
   options,
   groups: {

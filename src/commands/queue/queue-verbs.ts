@@ -89,9 +89,8 @@ export const verbs: Readonly<Record<string, Verb>> = {
       each(context, async (queue) => {
         await queue.clear();
         const ledger = ledgerOf(context.place, queue.name);
-        context.io.info(
-          `${queue.name} is empty now; what was finished is still known (task-done clear ${ledger} --yes forgets it)`,
-        );
+        const more = ledger === undefined ? '' : ` (task-done clear ${ledger} --yes forgets it)`;
+        context.io.info(`${queue.name} is empty now; what was finished is still known${more}`);
       }),
   },
   pause: {

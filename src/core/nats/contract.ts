@@ -33,6 +33,8 @@ export interface NatsSession {
   readonly version: string;
   /** Id of the server, another one after each of its starts. */
   readonly serverId: string;
+  /** Time since it was connected, in milliseconds. */
+  readonly age: number;
   /** Maximum size of a message, in bytes. */
   readonly maxPayload: number;
   /** Sends a message, and resolves with the answer. Thousands may be in flight. */

@@ -160,7 +160,7 @@ export async function* scan(
       ...{ replay_policy: 'instant', mem_storage: true, num_replicas: 1, inactive_threshold: SCAN_IDLE },
     },
   });
-  const fetcher = new Fetcher(session, stream, name);
+  const fetcher = new MessageFetcher(session, stream, name);
   for (;;) {
     const messages = await fetcher.fetch(SCAN_COUNT, Math.max(SCAN_BYTES, session.maxPayload * 2));
     if (messages.length > 0) yield messages.map(storedOf);
@@ -177,7 +177,7 @@ function storedOf(message: NatsMessage): StoredMessage {
 }
 
 /** Fetches messages of a consumer: those that are there, or come within a moment. */
-export class Fetcher {
+export class MessageFetcher {
   readonly #session: NatsSession;
   readonly #call: string;
   readonly #inbox = `_INBOX.taskpipe.fetch.${Math.random().toString(36).slice(2)}${Date.now().toString(36)}`;

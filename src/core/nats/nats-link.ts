@@ -100,7 +100,9 @@ class Link implements NatsLink {
   readonly #onStop = (): void => {
     this.#stoppedAt = performance.now();
     // An attempt to connect may last longer.
-    setTimeout(() => this.#awaySince !== undefined && this.#onAbort(), STOPPING).unref();
+    setTimeout(() => {
+      if (this.#session === undefined || this.#awaySince !== undefined) this.#onAbort();
+    }, STOPPING).unref();
   };
 
   /** Gives up what the server owes, if it is away: a server that works answers at once. */

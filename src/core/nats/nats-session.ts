@@ -76,6 +76,7 @@ class Session implements OwnedSession {
   /** Messages that this turn of the event loop sends. */
   #letters: Letter[] = [];
   #asked = 0;
+  readonly #since = performance.now();
   /** Number of answers, and this number at the last check. */
   #answers = 0;
   #before = 0;
@@ -92,6 +93,10 @@ class Session implements OwnedSession {
     connection.subscribe(`${this.#inbox}*`, { callback: (_, message) => this.#hear(message) });
     void connection.closed().then((error) => this.#lose(error ?? new Error(LOST)));
     this.#watch = setInterval(() => this.#check(), CHECK).unref();
+  }
+
+  get age(): number {
+    return performance.now() - this.#since;
   }
 
   ask(subject: string, payload: string | Uint8Array = '', headers?: NatsHeaders): Promise<NatsMessage> {

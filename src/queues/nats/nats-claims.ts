@@ -2,7 +2,7 @@ import type { NatsSession } from '../../core/nats/contract.ts';
 import { deleteMessage, lastMessage, publish, type StoredMessage, scan } from '../../core/nats/jetstream.ts';
 import { JetStreamError, WRONG_LAST } from '../../core/nats/nats-faults.ts';
 import type { Failure } from '../../core/record/task.ts';
-import type { Names } from './nats-names.ts';
+import type { QueueNames } from './nats-names.ts';
 
 /*
  * A claim is the last message of a subject that each task has. It is written when the task is delivered, before any stage
@@ -12,8 +12,8 @@ import type { Names } from './nats-names.ts';
  * worker that gets the task reads it.
  */
 
-/** History of a task, which the next delivery takes over. */
-export interface History {
+/** TaskHistory of a task, which the next delivery takes over. */
+export interface TaskHistory {
   /** Verdicts of failure. */
   readonly tries: number;
   /** Deaths of a worker that had the task. */
@@ -24,10 +24,10 @@ export interface History {
   readonly alone: number;
 }
 
-export const NO_HISTORY: History = { tries: 0, deaths: 0, group: 0, alone: 0 };
+export const NO_HISTORY: TaskHistory = { tries: 0, deaths: 0, group: 0, alone: 0 };
 
 /** Claim on a task. */
-export interface Claim extends History {
+export interface Claim extends TaskHistory {
   /**
    * `held`: a worker has it. `free`: it waits for its next delivery. `dead` and `gone`: it is about to leave the queue, as it
    * is dead, or was removed.
@@ -66,7 +66,7 @@ function claimIn(message: StoredMessage): StoredClaim {
 /** Returns the claim on a task; undefined if there is none. */
 export async function readClaim(
   session: NatsSession,
-  names: Names,
+  names: QueueNames,
   uuid: string,
 ): Promise<StoredClaim | undefined> {
   const message = await lastMessage(session, names.streams.claims, names.of('claims', uuid));
@@ -80,7 +80,7 @@ export async function readClaim(
  */
 export async function writeClaim(
   session: NatsSession,
-  names: Names,
+  names: QueueNames,
   claim: Claim,
   last: number,
 ): Promise<number | undefined> {
@@ -100,12 +100,12 @@ export async function writeClaim(
 }
 
 /** Deletes a claim, unless another one has taken its place. */
-export function deleteClaim(session: NatsSession, names: Names, seq: number): Promise<boolean> {
+export function deleteClaim(session: NatsSession, names: QueueNames, seq: number): Promise<boolean> {
   return deleteMessage(session, names.streams.claims, seq);
 }
 
 /** Returns all claims. */
-export async function allClaims(session: NatsSession, names: Names): Promise<readonly StoredClaim[]> {
+export async function allClaims(session: NatsSession, names: QueueNames): Promise<readonly StoredClaim[]> {
   const claims: StoredClaim[] = [];
   for await (const batch of scan(session, names.streams.claims, names.all('claims')))
     for (const message of batch) claims.push(claimIn(message));

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { NatsSession } from '../../core/nats/contract.ts';
-import { deleteMessage, Fetcher, lastMessage, publish, stateOf } from '../../core/nats/jetstream.ts';
+import { deleteMessage, lastMessage, MessageFetcher, publish, stateOf } from '../../core/nats/jetstream.ts';
 import type { Task } from '../../core/record/task.ts';
 import { type ConsumeOptions, type Consumer, type Returned, SETTLING } from '../contract.ts';
 import {
@@ -15,11 +15,14 @@ import {
 import { type Hub, isPaused, liveWorkers } from './nats-hub.ts';
 import { CONSUMER } from './nats-names.ts';
 import { consumerOf, makeConsumer, renewConsumer } from './nats-streams.ts';
-import { Suspects } from './nats-suspects.ts';
+import { SuspectGroups } from './nats-suspects.ts';
 import { type Accepted, Taking } from './nats-take.ts';
 
 /** Size of the messages of one request, in bytes: a client that is slow to read more is cut off. */
 const MOST_BYTES = 16 * 1024 * 1024;
+
+/** Maximum time in which tasks are left out until the caller is heard again, in milliseconds. */
+const LONGEST = 250;
 
 /** Starts to take tasks for a worker. */
 export async function openConsumer(hub: Hub, options: ConsumeOptions): Promise<Consumer> {
@@ -37,13 +40,13 @@ class NatsConsumer implements Consumer {
   readonly #instance = randomUUID();
   /** Claims of this consumer, on the tasks in flight and on the suspects that wait. */
   readonly #claims = new Map<string, StoredClaim>();
-  readonly #suspects = new Suspects();
+  readonly #suspects = new SuspectGroups();
   /** True while a group of suspects is in flight. */
   #isTrial = false;
   /** Settled tasks that `returned()` has not reported yet. */
   #news: { uuids: string[]; isEnd: boolean } = { uuids: [], isEnd: false };
   #heardAt = Number.NEGATIVE_INFINITY;
-  readonly #fetchers = new WeakMap<NatsSession, Fetcher>();
+  readonly #fetchers = new WeakMap<NatsSession, MessageFetcher>();
   /** Reconnections after which `#mend` ran, and those that `returned()` has reported. */
   #returns: number;
   #reported: number;
@@ -79,38 +82,43 @@ class NatsConsumer implements Consumer {
     await this.#mend();
     // Suspects run with nothing else in flight, and nothing is taken beside them.
     if (this.out.size > 0 && (this.#isTrial || this.#suspects.size > 0)) return [];
-    const tasks = await this.#hub.link.run(async (session) => {
-      if (await isPaused(session, this.#hub)) return [];
-      this.#isTrial = this.#suspects.size > 0;
-      if (!this.#isTrial) {
-        const taken = await this.#takeTasks(session, count, skip);
-        if (taken.length > 0) return taken;
-      }
-      return [];
+    const accepted = await this.#hub.link.run(async (session) => {
+      const isToPause = await isPaused(session, this.#hub);
+      this.#isTrial = !isToPause && this.#suspects.size > 0;
+      return isToPause || this.#isTrial ? [] : this.#claimTasks(session, count, skip);
     });
-    for (const { uuid } of tasks) this.out.add(uuid);
-    return this.#isTrial ? this.#takeGroup() : tasks;
+    if (this.#isTrial) return this.#takeGroup();
+    const tasks: Task[] = [];
+    // Noted once the work has succeeded: what a lost connection has left half-way is for `#mend`.
+    for (const { task, claim, size } of accepted) {
+      this.#claims.set(task.uuid, claim);
+      if (size !== Number.POSITIVE_INFINITY) this.#suspects.add({ task, claim, size });
+      else {
+        this.out.add(task.uuid);
+        tasks.push(task);
+      }
+    }
+    return tasks;
   }
 
-  async #takeTasks(
+  async #claimTasks(
     session: NatsSession,
     count: number,
     skip: (uuid: string) => boolean,
-  ): Promise<readonly Task[]> {
+  ): Promise<readonly Accepted[]> {
     const bytes = Math.max(MOST_BYTES, session.maxPayload * 2);
-    const messages = await this.#fetcherOf(session).fetch(count, bytes);
-    if (messages.length === 0) return [];
+    const fetcher = this.#fetcherOf(session);
     const taking = new Taking(session, this.#hub, {
       ...{ ...this.#options, instance: this.#instance, skip },
       isOurs: (uuid) => this.#claims.has(uuid),
     });
-    const tasks: Task[] = [];
-    for (const accepted of await taking.acceptAll(messages)) {
-      this.#claims.set(accepted.task.uuid, accepted.claim);
-      if (accepted.size === Number.POSITIVE_INFINITY) tasks.push(accepted.task);
-      else this.#suspects.add(accepted as Accepted);
+    const end = performance.now() + LONGEST;
+    for (;;) {
+      const messages = await fetcher.fetch(count, bytes);
+      const accepted = await taking.acceptAll(messages);
+      // If all of them were left out, more may wait.
+      if (messages.length === 0 || accepted.length > 0 || performance.now() > end) return accepted;
     }
-    return tasks;
   }
 
   /** Delivers the next group of suspects. Its size is recorded before. */
@@ -149,10 +157,10 @@ class NatsConsumer implements Consumer {
     if (this.out.delete(uuid)) this.#news.uuids.push(uuid);
   }
 
-  #fetcherOf(session: NatsSession): Fetcher {
+  #fetcherOf(session: NatsSession): MessageFetcher {
     let fetcher = this.#fetchers.get(session);
     if (fetcher === undefined) {
-      fetcher = new Fetcher(session, this.#hub.names.streams.tasks, CONSUMER);
+      fetcher = new MessageFetcher(session, this.#hub.names.streams.tasks, CONSUMER);
       this.#fetchers.set(session, fetcher);
     }
     return fetcher;

@@ -14,7 +14,7 @@ const DEATH_HEADER = 'Taskpipe-Death';
 /** Maximum length of the message of a failure: headers count against the largest message that the server takes. */
 const LONGEST = 1000;
 
-/** How a task died. */
+/** Circumstances of a death. */
 interface Death {
   readonly deliveries: number;
   readonly error: Failure;

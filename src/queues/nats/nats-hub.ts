@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { NatsLink, NatsSession } from '../../core/nats/contract.ts';
 import { deleteMessage, lastMessage, publish, scan } from '../../core/nats/jetstream.ts';
 import type { StoredClaim } from './nats-claims.ts';
-import { CONSUMER, type Names } from './nats-names.ts';
+import { CONSUMER, type QueueNames } from './nats-names.ts';
 
 /** Time after its last sign of life at which a worker is no longer listed, in milliseconds. */
 const GONE = 15_000;
@@ -10,7 +10,7 @@ const GONE = 15_000;
 /** One queue with its connection, as the functions of this folder share it. */
 export interface Hub {
   readonly name: string;
-  readonly names: Names;
+  readonly names: QueueNames;
   readonly link: NatsLink;
   readonly clock: ServerClock;
 }
@@ -21,7 +21,7 @@ export class ServerClock {
   readonly #zeros = new WeakMap<NatsSession, number>();
 
   /** Returns the time of the server, in milliseconds since the epoch. */
-  async now(session: NatsSession, names: Names): Promise<number> {
+  async now(session: NatsSession, names: QueueNames): Promise<number> {
     let zero = this.#zeros.get(session);
     if (zero === undefined) {
       await publish(session, names.clock, '');
@@ -34,7 +34,7 @@ export class ServerClock {
 }
 
 /** Returns the subject to which a task is acknowledged that may not have been delivered. */
-export function ackOf({ streams: { tasks } }: Names, seq: number): string {
+export function ackOf({ streams: { tasks } }: QueueNames, seq: number): string {
   return `$JS.ACK.${tasks}.${CONSUMER}.1.${seq}.0.0.0`;
 }
 
@@ -66,16 +66,15 @@ export async function liveWorkers(
   return workers;
 }
 
-/** Returns whether the worker that has a task is alive, or its lease has not expired. */
-export async function isLeased(
+/** Returns the time until the worker that has a task is taken for dead, in milliseconds; 0 if it is. */
+export async function leaseLeft(
   session: NatsSession,
   { names, clock }: Hub,
-  claim: StoredClaim,
-): Promise<boolean> {
+  { instance, lease, time }: StoredClaim,
+): Promise<number> {
   const now = await clock.now(session, names);
-  if (now - claim.time < claim.lease) return true;
-  const sign = await lastMessage(session, names.streams.live, names.worker(claim.instance));
-  return sign !== undefined && now - sign.time < claim.lease;
+  const sign = await lastMessage(session, names.streams.live, names.worker(instance));
+  return Math.max(0, lease - (now - Math.max(time, sign?.time ?? 0)));
 }
 
 /** Returns whether the queue is paused. */

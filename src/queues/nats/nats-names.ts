@@ -32,8 +32,8 @@ export interface Streams {
 /** Consumer of the tasks, which all workers share. */
 export const CONSUMER = 'workers';
 
-/** Names of the streams and subjects of a queue. */
-export class Names {
+/** QueueNames of the streams and subjects of a queue. */
+export class QueueNames {
   readonly streams: Streams;
   readonly #prefix: string;
 

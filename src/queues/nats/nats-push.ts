@@ -14,7 +14,7 @@ const PUSH_HEADER = 'Taskpipe-Push';
 /** Room for the headers of a message, in bytes. */
 const ROOM = 4096;
 
-/** What a push option would need, by its name. */
+/** Reasons to refuse an option of a push, by its name. */
 const REFUSED: Readonly<Record<string, string>> = {
   front: 'NATS delivers tasks in the order in which they came, and cannot put one in front',
   priority: 'NATS has no priorities',
@@ -66,7 +66,7 @@ export async function push(hub: Hub, tasks: readonly Task[], options: PushOption
   return counts;
 }
 
-/** How a task is added. */
+/** Parts of a push that concern each task. */
 interface Adding {
   readonly headers: NatsHeaders;
   readonly again: boolean;

@@ -7,10 +7,10 @@ import { IN_QUEUE, type Queue, type Queues } from '../contract.ts';
 import { acknowledge, deleteClaim, NO_HISTORY, writeClaim } from './nats-claims.ts';
 import { openConsumer } from './nats-consume.ts';
 import { causesOf, deadTasks, retryDead, retryThese } from './nats-dead.ts';
-import { ackOf, type Hub, isLeased, isPaused, liveWorkers, ServerClock, setPaused } from './nats-hub.ts';
-import { Names } from './nats-names.ts';
+import { ackOf, type Hub, isPaused, leaseLeft, liveWorkers, ServerClock, setPaused } from './nats-hub.ts';
+import { QueueNames } from './nats-names.ts';
 import { push } from './nats-push.ts';
-import { find, Settlement } from './nats-settle.ts';
+import { find, NatsSettlement } from './nats-settle.ts';
 import { latencyOf, sizeOf } from './nats-size.ts';
 import { makeStreams } from './nats-streams.ts';
 
@@ -27,7 +27,7 @@ export async function openNatsQueues(
   if (names.length === 0) refuseShared();
   const link = openNats(address, settings);
   const clock = new ServerClock();
-  const hubs = names.map((name): Hub => ({ name, link, clock, names: new Names(name) }));
+  const hubs = names.map((name): Hub => ({ name, link, clock, names: new QueueNames(name) }));
   try {
     await link.run(async (session) => {
       for (const hub of hubs) await makeStreams(session, hub.names, address, settings.volatile === true);
@@ -55,7 +55,7 @@ function refuseShared(): never {
 
 function natsQueue(hub: Hub): Queue {
   const { name, names, link } = hub;
-  const settlement = new Settlement(hub);
+  const settlement = new NatsSettlement(hub);
   const run = <T>(work: (session: NatsSession, hub: Hub) => Promise<T>): Promise<T> =>
     link.run((session) => work(session, hub));
   return {
@@ -119,7 +119,7 @@ async function claimOn(
 async function remove(session: NatsSession, hub: Hub, uuid: string): Promise<boolean> {
   const { names } = hub;
   const { claim, task: found, dead } = await find(session, hub, uuid);
-  if (claim?.state === 'held' && (await isLeased(session, hub, claim))) return false;
+  if (claim?.state === 'held' && (await leaseLeft(session, hub, claim)) > 0) return false;
   const task = found ?? (await lastMessage(session, names.streams.tasks, names.of('tasks', uuid)));
   if (dead !== undefined) await deleteMessage(session, names.streams.dead, dead.seq);
   if (task === undefined) return dead !== undefined;

@@ -27,7 +27,7 @@ const KNOWN = 86_400_000;
 
 const UNKNOWN: Failure = { code: 'UNKNOWN', message: 'the record does not say why' };
 
-/** Where a task is. */
+/** Places in which a task was found. */
 interface Found {
   readonly claim: StoredClaim | undefined;
   /** Message of the task. Not looked for if a worker has the task. */
@@ -43,7 +43,7 @@ interface Case extends Verdict {
 }
 
 /** Settles delivered tasks; this need not happen in the process that pulled them. */
-export class Settlement {
+export class NatsSettlement {
   readonly #hub: Hub;
   #fence: string | undefined;
 
@@ -95,7 +95,7 @@ export class Settlement {
   }
 }
 
-/** One pass over verdicts of different tasks. It may run again after a lost connection. */
+/** One pass for verdicts on different tasks. It may run again after a lost connection. */
 class Pass {
   readonly #hub: Hub;
   readonly #delay: number;

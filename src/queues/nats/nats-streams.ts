@@ -3,7 +3,7 @@ import type { NatsSession } from '../../core/nats/contract.ts';
 import { callApi, lastMessage, publish } from '../../core/nats/jetstream.ts';
 import type { NatsAddress } from '../../core/nats/nats-address.ts';
 import { JetStreamError, NO_CONSUMER, NO_STREAM, WRONG_LAST } from '../../core/nats/nats-faults.ts';
-import { CONSUMER, type Names, type Streams } from './nats-names.ts';
+import { CONSUMER, type QueueNames, type Streams } from './nats-names.ts';
 
 /** Oldest version of the server that has all we use: it takes a subject only once (`discard_new_per_subject`). */
 const OLDEST = [2, 9] as const;
@@ -35,7 +35,7 @@ export function checkVersion({ version }: NatsSession, { place }: NatsAddress): 
  */
 export async function makeStreams(
   session: NatsSession,
-  names: Names,
+  names: QueueNames,
   { place, replicas }: NatsAddress,
   isVolatile: boolean,
 ): Promise<void> {
@@ -65,7 +65,7 @@ export async function makeStreams(
     await makeConsumer(session, names.streams, FIRST_LEASE);
 }
 
-function configOf(kind: keyof Streams, names: Names): StreamConfig {
+function configOf(kind: keyof Streams, names: QueueNames): StreamConfig {
   const common = { subjects: [names.all(kind)], max_msgs_per_subject: 1 };
   return kind === 'tasks'
     ? { ...common, retention: 'workqueue', discard: 'new', discard_new_per_subject: true, max_age: 0 }
@@ -123,7 +123,7 @@ const MAKING = 5000;
  * keep the deletions.
  * @param now time of the server, in milliseconds since the epoch
  */
-export async function renewConsumer(session: NatsSession, names: Names, now: number): Promise<void> {
+export async function renewConsumer(session: NatsSession, names: QueueNames, now: number): Promise<void> {
   const { tasks, live } = names.streams;
   const last = await lastMessage(session, live, names.server);
   const [id, state] = Buffer.from(last?.data ?? '')

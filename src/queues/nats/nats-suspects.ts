@@ -1,5 +1,5 @@
 import type { Task } from '../../core/record/task.ts';
-import type { History, StoredClaim } from './nats-claims.ts';
+import type { StoredClaim, TaskHistory } from './nats-claims.ts';
 
 /*
  * Suspects are tasks that were in flight when a process of a pipe died. One of them may have killed it; the others only
@@ -13,10 +13,10 @@ const SHRINK = 4;
 const FIRST = 16;
 
 /** Decision on a task: deliver it in a group of at most `size`, or call it dead after this many deliveries alone. */
-export type Judgement = { readonly size: number } | { readonly alone: number };
+export type TrialDecision = { readonly size: number } | { readonly alone: number };
 
 /** Judges a task by its deliveries. The size is infinite for a task that is not a suspect. */
-export function judge({ tries, deaths, group, alone }: History, attempts: number): Judgement {
+export function judge({ tries, deaths, group, alone }: TaskHistory, attempts: number): TrialDecision {
   if (deaths === 0) return { size: Number.POSITIVE_INFINITY };
   const spent = tries + deaths;
   if (spent >= attempts && alone > 0) return { alone };
@@ -33,7 +33,7 @@ export interface Suspect {
 }
 
 /** Suspects that a consumer has taken and not delivered yet. */
-export class Suspects {
+export class SuspectGroups {
   readonly #waiting = new Map<string, Suspect>();
 
   get size(): number {

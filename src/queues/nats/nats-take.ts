@@ -8,14 +8,14 @@ import {
   type Claim,
   deleteClaim,
   deliverAgain,
-  type History,
   NO_HISTORY,
   readClaim,
   type StoredClaim,
+  type TaskHistory,
   writeClaim,
 } from './nats-claims.ts';
 import { bury, finishBurial, taskOf } from './nats-dead.ts';
-import { type Hub, isLeased } from './nats-hub.ts';
+import { type Hub, leaseLeft } from './nats-hub.ts';
 import { ATTEMPTS_HEADER } from './nats-push.ts';
 import { judge } from './nats-suspects.ts';
 
@@ -121,7 +121,7 @@ export class Taking {
     last: StoredClaim | undefined,
     message: NatsMessage,
     seq: number,
-  ): Promise<History | undefined> {
+  ): Promise<TaskHistory | undefined> {
     if (last === undefined || last.task !== seq) return NO_HISTORY;
     const { reply, data } = message;
     if (last.state === 'gone') return this.#letGo({ ...last, ack: reply });
@@ -137,9 +137,11 @@ export class Taking {
       return undefined;
     }
     if (last.instance === this.#options.instance) return this.#options.isOurs(last.uuid) ? undefined : last;
-    if (!(await isLeased(this.#session, this.#hub, last))) return { ...last, deaths: last.deaths + 1 };
-    // Its worker lives: it could not renew the lease while the server was away, and does so before this time.
-    await deliverAgain(this.#session, reply, last.lease / 2);
+    // Its worker may live, and not have renewed the lease because the server was away: it needs some time to reconnect.
+    const left = Math.max(await leaseLeft(this.#session, this.#hub, last), last.lease - this.#session.age);
+    if (left <= 0) return { ...last, deaths: last.deaths + 1 };
+    // A worker that lives renews the lease before this time.
+    await deliverAgain(this.#session, reply, Math.min(left, last.lease / 2));
     return undefined;
   }
 

@@ -11,6 +11,7 @@ import {
   type Queues,
   type Verdict,
 } from '../../../src/queues/index.ts';
+import { startNats } from '../../support/nats.ts';
 import { postgresPrograms, startPostgres } from '../../support/postgres.ts';
 import { startServer } from '../../support/redis.ts';
 import { has } from '../../support/run.ts';

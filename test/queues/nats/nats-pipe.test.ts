@@ -1,0 +1,123 @@
+/* Whole pipes on NATS, whose stages and server are killed. */
+import type { ChildProcess } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { openQueues, type Queue } from '../../../src/queues/index.ts';
+import { needsNats, startNats } from '../../support/nats.ts';
+import { type Ended, ended, freshFolder, sh, start } from '../../support/run.ts';
+import { until } from '../../support/until.ts';
+
+beforeEach(needsNats);
+
+const TASKS = 400;
+
+/** A running pipe, whose stages write their process ids. */
+interface Pipe {
+  readonly end: Promise<Ended>;
+  readonly child: ChildProcess;
+  kill(stage: 'pull' | 'exec'): void;
+}
+
+function startPipe(url: string, folder: string, output: string, lease = '1s'): Pipe {
+  const stage = (name: string, command: string): string =>
+    `(echo $BASHPID > ${output}.${name}; exec ${command})`;
+  const child = start(
+    [
+      stage(
+        'pull',
+        `task-queue pull ${url} --name q --until-empty --window 40 --lease ${lease} --worker ${output}`,
+      ),
+      stage('exec', 'task-exec --module work.mjs -j 4'),
+      `task-save ${output}.csv --fields uuid,result --flush 5 --tee`,
+      `task-queue ack ${url} --name q --worker ${output}`,
+    ].join(' | '),
+    { cwd: folder },
+  );
+  const kill = (name: 'pull' | 'exec'): void => {
+    process.kill(Number(readFileSync(join(folder, `${output}.${name}`), 'utf8')), 'SIGKILL');
+  };
+  return { child, end: ended(child), kill };
+}
+
+/** Returns the uuids in an output. */
+function rows(folder: string, output: string): string[] {
+  const lines = readFileSync(join(folder, `${output}.csv`), 'utf8')
+    .trim()
+    .split('\n')
+    .slice(1);
+  return lines.map((line) => line.split(',')[0] as string);
+}
+
+test('each task is done once in the end, although pull, exec and the server are killed', async () => {
+  const nats = await startNats();
+  const folder = freshFolder();
+  const uuids = Array.from({ length: TASKS }, (_, i) => `t${i}`);
+  writeFileSync(
+    join(folder, 'work.mjs'),
+    'export default async ({ uuid }) => { await new Promise((end) => setTimeout(end, 10)); return uuid.length; };\n',
+  );
+  const input = uuids.map((uuid) => `{"uuid":"${uuid}"}\n`).join('');
+  expect((await sh(`task-queue push ${nats.url} --name q`, { input })).stderr).toMatch(/400 added/);
+  const queues = await openQueues(nats.url, ['q'], { env: {} });
+  const queue = queues.all[0] as Queue;
+  const finished = async (count: number): Promise<boolean> => (await queue.size()).finished >= count;
+
+  const first = startPipe(nats.url, folder, 'm1');
+  await until(() => finished(20));
+  first.kill('pull');
+  await first.end;
+  const second = startPipe(nats.url, folder, 'm2');
+  await until(() => finished(80));
+  second.kill('exec');
+  await second.end;
+  const third = startPipe(nats.url, folder, 'm3', '10s');
+  const fourth = startPipe(nats.url, folder, 'm4', '10s');
+  await until(() => finished(150));
+  await nats.kill();
+  await nats.start();
+  const ends = await Promise.all([third.end, fourth.end]);
+  expect(ends.map(({ code }) => code)).toEqual([0, 0]);
+
+  const { waiting, delayed, active, dead, finished: all } = await queue.size();
+  expect([waiting, delayed, active, dead, all]).toEqual([0, 0, 0, 0, TASKS]);
+  const outputs = ['m1', 'm2', 'm3', 'm4'].map((output) => rows(folder, output));
+  expect([...new Set(outputs.flat())].sort()).toEqual([...uuids].sort());
+  // No process died in the last two pipes: nothing was done twice there.
+  const last = outputs.slice(2).flat();
+  expect(new Set(last).size).toBe(last.length);
+  expect((await sh(`task-queue push ${nats.url} --name q`, { input })).stderr).toMatch(
+    /0 added, 400 finished already/,
+  );
+  queues.close();
+  await nats.kill();
+});
+
+test('a stopped pipe puts its tasks back, and they come first', async () => {
+  const nats = await startNats();
+  const folder = freshFolder();
+  const at = `${nats.url} --name q`;
+  const input = ['a', 'b', 'c'].map((uuid) => `{"uuid":"${uuid}"}\n`).join('');
+  await sh(`task-queue push ${at}`, { input });
+  const queues = await openQueues(nats.url, ['q'], { env: {} });
+  const queue = queues.all[0] as Queue;
+  const pull = start(`exec task-queue pull ${at} --window 2 --worker w`, { cwd: folder });
+  const end = ended(pull);
+  await until(async () => (await queue.size()).active === 2);
+  pull.kill('SIGINT');
+  pull.kill('SIGINT');
+  await until(async () => {
+    pull.kill('SIGINT'); // a later signal gives up the tasks in flight
+    return (await queue.size()).active === 0;
+  });
+  expect((await end).stdout).toBe('{"uuid":"a"}\n{"uuid":"b"}\n');
+  const consumer = await queue.consume({ worker: 'v', lease: 30_000 });
+  let taken: readonly string[] = [];
+  await until(async () => {
+    taken = [...taken, ...(await consumer.take(3)).map(({ uuid }) => uuid)];
+    return taken.length === 3;
+  });
+  expect(taken).toEqual(['a', 'b', 'c']);
+  queues.close();
+  await nats.kill();
+});
