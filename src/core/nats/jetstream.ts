@@ -1,5 +1,5 @@
 import type { NatsHeaders, NatsMessage, NatsSession } from './contract.ts';
-import { JetStreamError, NO_MESSAGE, NOT_HEARD } from './nats-faults.ts';
+import { JetStreamError, NO_MESSAGE, NOT_HEARD, SILENT } from './nats-faults.ts';
 
 /*
  * Calls of JetStream's API (its ADR-2, ADR-15 and ADR-31) over a session. They are messages with JSON, so that thousands
@@ -14,12 +14,19 @@ const SCAN_IDLE = 60e9;
 /** Messages that one request of `scan` asks for, and their bytes. */
 const SCAN_COUNT = 1000;
 const SCAN_BYTES = 16 * 1024 * 1024;
+/** Requests of `scan` without a message, after which it fails and is tried again. */
+const SCAN_MISSES = 5;
 
 /**
  * Maximum time for which a request for messages waits, in nanoseconds. A server counts messages as there that were
  * acknowledged before they were delivered (2.9), and would never answer a request without this time.
  */
 const FETCH_WAIT = 50e6;
+
+/** Time after which a request that the server has lost is given up, in milliseconds. */
+const LATE = 2000;
+/** Status of a request that has ended without all of its messages. */
+const TOO_LATE = 408;
 
 /** Stored message. */
 export interface StoredMessage {
@@ -148,23 +155,30 @@ export async function* scan(
   subject: string,
   from = 1,
 ): AsyncGenerator<readonly StoredMessage[]> {
-  const { name } = await callApi<{ name: string }>(session, `CONSUMER.CREATE.${stream}`, {
-    stream_name: stream,
-    config: {
-      ...{
-        deliver_policy: 'by_start_sequence',
-        opt_start_seq: from,
-        ack_policy: 'none',
-        filter_subject: subject,
+  const { name, num_pending } = await callApi<{ name: string; num_pending: number }>(
+    session,
+    `CONSUMER.CREATE.${stream}`,
+    {
+      stream_name: stream,
+      config: {
+        ...{ deliver_policy: 'by_start_sequence', opt_start_seq: from, ack_policy: 'none' },
+        ...{ filter_subject: subject, replay_policy: 'instant', mem_storage: true },
+        ...{ num_replicas: 1, inactive_threshold: SCAN_IDLE },
       },
-      ...{ replay_policy: 'instant', mem_storage: true, num_replicas: 1, inactive_threshold: SCAN_IDLE },
     },
-  });
+  );
   const fetcher = new MessageFetcher(session, stream, name);
-  for (;;) {
+  for (let left = num_pending, misses = 0; left > 0; ) {
     const messages = await fetcher.fetch(SCAN_COUNT, Math.max(SCAN_BYTES, session.maxPayload * 2));
-    if (messages.length > 0) yield messages.map(storedOf);
-    if (messages.length === 0 || deliveryOf((messages.at(-1) as NatsMessage).reply).pending === 0) break;
+    const last = messages.at(-1);
+    if (last === undefined) {
+      // The rest was deleted meanwhile, or the server is slow.
+      left = (await callApi<{ num_pending: number }>(session, `CONSUMER.INFO.${stream}.${name}`)).num_pending;
+      if (left > 0 && ++misses === SCAN_MISSES) throw new Error(SILENT);
+      continue;
+    }
+    yield messages.map(storedOf);
+    left = deliveryOf(last.reply).pending;
   }
   await callApi(session, `CONSUMER.DELETE.${stream}.${name}`);
 }
@@ -194,16 +208,25 @@ export class MessageFetcher {
   }
 
   async fetch(count: number, bytes: number): Promise<readonly NatsMessage[]> {
-    const status = await this.#session.expect((done) => {
-      this.#left = count;
-      this.#end = done;
-      const request = JSON.stringify({ batch: count, no_wait: true, expires: FETCH_WAIT, max_bytes: bytes });
-      this.#session.tell(this.#call, request, this.#inbox);
-    });
+    if (this.#messages.length >= count) return this.#messages.splice(0, count);
+    let timer: NodeJS.Timeout | undefined;
+    const status = await this.#session
+      .expect<number>((done) => {
+        this.#left = count;
+        this.#end = done;
+        const request = JSON.stringify({
+          batch: count,
+          no_wait: true,
+          expires: FETCH_WAIT,
+          max_bytes: bytes,
+        });
+        this.#session.tell(this.#call, request, this.#inbox);
+        // What comes after this time is for the next call.
+        timer = setTimeout(() => this.#endWith(TOO_LATE), LATE);
+      })
+      .finally(() => clearTimeout(timer));
     if (status === NOT_HEARD) throw new JetStreamError(NOT_HEARD, 'no consumer');
-    const messages = this.#messages;
-    this.#messages = [];
-    return messages;
+    return this.#messages.splice(0, count);
   }
 
   #hear(message: NatsMessage): void {
@@ -211,7 +234,11 @@ export class MessageFetcher {
     const isEnd = message.reply === '';
     if (!isEnd) this.#messages.push(message);
     if (!isEnd && --this.#left > 0) return;
-    this.#end?.(isEnd ? message.status : 0);
+    this.#endWith(isEnd ? message.status : 0);
+  }
+
+  #endWith(status: number): void {
+    this.#end?.(status);
     this.#end = undefined;
   }
 }

@@ -123,6 +123,7 @@ class Link implements NatsLink {
     const session = await openSession(this.address, {
       timeout: Math.max(1, Math.min(this.#limit(), SLOW)),
       silence: () => (aborting?.aborted ? 0 : Math.max(1, Math.min(this.#limit(), SLOW))),
+      patience: () => Math.max(1, this.#limit()),
       onLost: (error) => this.#onLost(error),
     });
     if (this.#isClosed) {

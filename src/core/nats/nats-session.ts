@@ -11,8 +11,10 @@ const CHECK = 250;
 export interface SessionOptions {
   /** Maximum time until the server has accepted the connection. */
   readonly timeout: number;
-  /** Returns the maximum silence of a server that owes an answer. */
+  /** Returns the maximum time in which the server shows no sign of life while it owes an answer. */
   readonly silence: () => number;
+  /** Returns the maximum time without an answer of a server that is alive, as while its disk is busy. */
+  readonly patience: () => number;
   /** Called once when the connection is lost, unless it was closed. */
   readonly onLost: (error: Error) => void;
 }
@@ -80,7 +82,10 @@ class Session implements OwnedSession {
   /** Number of answers, and this number at the last check. */
   #answers = 0;
   #before = 0;
+  /** Time without a sign of life, and without an answer. */
   #silentFor = 0;
+  #unansweredFor = 0;
+  #isPinging = false;
   #error: Error | undefined;
 
   constructor(connection: NatsConnection, options: SessionOptions) {
@@ -173,10 +178,23 @@ class Session implements OwnedSession {
 
   /** Counts silence in checks, not by the clock: this process may have been blocked or suspended. */
   #check(): void {
-    const isSilent = this.#questions.size > 0 && this.#answers === this.#before;
-    this.#silentFor = isSilent ? this.#silentFor + CHECK : 0;
+    const isWaiting = this.#questions.size > 0 && this.#answers === this.#before;
     this.#before = this.#answers;
-    if (this.#silentFor > 0 && this.#silentFor >= this.#options.silence()) this.#lose(new Error(SILENT));
+    this.#silentFor = isWaiting ? this.#silentFor + CHECK : 0;
+    this.#unansweredFor = isWaiting ? this.#unansweredFor + CHECK : 0;
+    if (!isWaiting) return;
+    const { silence, patience } = this.#options;
+    if (this.#silentFor >= silence() || this.#unansweredFor >= patience()) this.#lose(new Error(SILENT));
+    else if (!this.#isPinging) this.#ping();
+  }
+
+  #ping(): void {
+    this.#isPinging = true;
+    const hear = (): void => {
+      this.#isPinging = false;
+      this.#silentFor = 0;
+    };
+    this.#connection.flush().then(hear, () => {}); // the loss of the connection is reported elsewhere
   }
 
   #lose(error: Error): void {
