@@ -65,7 +65,8 @@ export function readJsonRecords(
 /** Reads tasks: records with a `uuid`, the format between two stages. */
 export function readTasks(chunks: AsyncIterable<Buffer>, options: LineOptions): AsyncGenerator<Task[]> {
   const shapes = new Shapes();
-  return parseLines(chunks, options, (line) => {
+  return parseLines(chunks, options, (text) => {
+    const line = trimmed(text);
     const uuid = shapes.match(line);
     if (uuid !== undefined && uuidFault(uuid) === undefined)
       return new Task(uuid, line, undefined, shapes.shape, shapes.values);
@@ -90,13 +91,15 @@ export function parseTask(line: string): Task | RecordReject | undefined {
     : { code: 'UUID', message: fault };
 }
 
+/** Returns a line without white space around it. Most lines have none: only the ends of others are searched. */
+function trimmed(line: string): string {
+  return line.charCodeAt(0) === 123 && line.charCodeAt(line.length - 1) === 125 ? line : line.trim();
+}
+
 /** Returns the record of a line, or the reason to reject the line; undefined for a blank line. */
 export function parseRecord(line: string): { text: string; fields: Fields } | RecordReject | undefined {
-  let text = line;
-  if (line.charCodeAt(0) !== 123 || line.charCodeAt(line.length - 1) !== 125) {
-    text = line.trim();
-    if (text === '') return undefined;
-  }
+  const text = trimmed(line);
+  if (text === '') return undefined;
   // Only long texts can have so many levels that parsing them takes many times the memory of the text.
   if (text.length > LARGE && opensDeeper(text, MAX_DEPTH)) return TOO_DEEP;
   let value: unknown;

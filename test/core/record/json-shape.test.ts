@@ -95,6 +95,20 @@ test('each record equals the result of JSON.parse, whatever came before it', asy
   );
 });
 
+test('white space around a record is not part of it, whatever came before it', async () => {
+  const plain = `{"uuid":"${uuid}","n":1}`;
+  for (const [before, after] of [
+    ['', ' '],
+    ['\t', '\r'],
+    ['\u2028', '\ufeff'],
+  ] as const) {
+    const lines = [...many(`${before}${plain}${after}`), plain, `${plain}${after}`];
+    const tasks = await read(lines);
+    expect(tasks.map(({ line }) => line)).toEqual(lines.map(() => plain));
+    expect(tasks.at(-1)?.shape).toBeDefined();
+  }
+});
+
 test('a shape matches only valid JSON, with the values of JSON.parse', () => {
   fc.assert(
     fc.property(spoilt, ([good, line]) => {
