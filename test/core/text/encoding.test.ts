@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeStart, decodeText, decodeUtf8, encodeUtf8 } from '../../../src/core/text/encoding.ts';
+import { decodeStart, decodeText, decodeUtf8, encodeUtf8, recoded } from '../../../src/core/text/encoding.ts';
 
 async function* cut(bytes: Buffer, length: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
@@ -45,6 +45,25 @@ test('a UTF-16 byte order mark selects the byte order', async () => {
   const little = Buffer.from('\ufeffé,x\n', 'utf16le');
   expect(await decoded(little, 3)).toBe('é,x\n');
   expect(await decoded(Buffer.from(little).swap16(), 3)).toBe('é,x\n');
+});
+
+test('a character of four bytes in UTF-16 and UTF-32 is whole in UTF-8, wherever chunks are cut', async () => {
+  const text = 'a😀é\u{1f480}\u{10ffff}b';
+  const little = Buffer.from(`\ufeff${text}`, 'utf16le');
+  const wide = Buffer.alloc(4 * 7);
+  for (const [i, sign] of [...`\ufeff${text}`].entries())
+    wide.writeUInt32LE(sign.codePointAt(0) as number, 4 * i);
+  for (const bytes of [little, Buffer.from(little).swap16(), wide, Buffer.from(wide).swap32()]) {
+    for (let length = 1; length <= bytes.length; length++) {
+      const pieces: Buffer[] = [];
+      for await (const piece of recoded(cut(bytes, length))) pieces.push(piece);
+      expect(Buffer.concat(pieces).toString()).toBe(text);
+    }
+  }
+});
+
+test('half of a pair at the end of UTF-16 is kept as it is', async () => {
+  expect(await decoded(Buffer.from('\ufeffa\ud83d', 'utf16le'), 3)).toBe('a\ud83d');
 });
 
 test('other encodings are decoded by their label', async () => {
