@@ -69,6 +69,8 @@ test('half of a pair at the end of UTF-16 is kept as it is', async () => {
 test('other encodings are decoded by their label', async () => {
   expect(await decoded(Buffer.of(0xd6, 0xd0, 0xce, 0xc4), 1, 'gbk')).toBe('中文');
   expect(await decoded(Buffer.of(0x61, 0xff, 0x0a, 0x62), 1, 'gbk')).toContain('\ufffd');
+  const cesu = Buffer.from('eda0bdedb8800a', 'hex');
+  expect(await decoded(cesu, 1, 'cesu8')).toBe('😀\n');
 });
 
 test('the start of a file is decoded without its byte order mark, also in UTF-16', () => {
