@@ -217,7 +217,15 @@ function decoderFor(label: string, first: Buffer): (bytes: Buffer, last: boolean
   const marked = encodingByMark(first);
   if (label !== 'utf-8' || marked !== undefined) {
     const decoder = iconv().getDecoder(marked ?? label, { stripBOM: false });
-    return (bytes, last) => decoder.write(bytes) + (last ? (decoder.end() ?? '') : '');
+    // The decoder of CESU-8 ends with the number 0.
+    const rest = (): string => decoder.end() || '';
+    // A chunk may end inside a pair. Its text may be encoded before the next chunk comes, so it must be well-formed.
+    let half = '';
+    return (bytes, last) => {
+      const text = half + decoder.write(bytes) + (last ? rest() : '');
+      half = last ? '' : (/[\ud800-\udbff]$/.exec(text)?.[0] ?? '');
+      return text.slice(0, text.length - half.length);
+    };
   }
   let kept = Buffer.alloc(0);
   return (bytes, last) => {

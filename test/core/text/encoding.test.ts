@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeStart, decodeText, decodeUtf8, encodeUtf8 } from '../../../src/core/text/encoding.ts';
+import { decodeStart, decodeText, decodeUtf8, encodeUtf8, recoded } from '../../../src/core/text/encoding.ts';
 
 async function* cut(bytes: Buffer, length: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
@@ -47,9 +47,30 @@ test('a UTF-16 byte order mark selects the byte order', async () => {
   expect(await decoded(Buffer.from(little).swap16(), 3)).toBe('é,x\n');
 });
 
+test('a character of four bytes in UTF-16 and UTF-32 is whole in UTF-8, wherever chunks are cut', async () => {
+  const text = 'a😀é\u{1f480}\u{10ffff}b';
+  const little = Buffer.from(`\ufeff${text}`, 'utf16le');
+  const wide = Buffer.alloc(4 * 7);
+  for (const [i, sign] of [...`\ufeff${text}`].entries())
+    wide.writeUInt32LE(sign.codePointAt(0) as number, 4 * i);
+  for (const bytes of [little, Buffer.from(little).swap16(), wide, Buffer.from(wide).swap32()]) {
+    for (let length = 1; length <= bytes.length; length++) {
+      const pieces: Buffer[] = [];
+      for await (const piece of recoded(cut(bytes, length))) pieces.push(piece);
+      expect(Buffer.concat(pieces).toString()).toBe(text);
+    }
+  }
+});
+
+test('half of a pair at the end of UTF-16 is kept as it is', async () => {
+  expect(await decoded(Buffer.from('\ufeffa\ud83d', 'utf16le'), 3)).toBe('a\ud83d');
+});
+
 test('other encodings are decoded by their label', async () => {
   expect(await decoded(Buffer.of(0xd6, 0xd0, 0xce, 0xc4), 1, 'gbk')).toBe('中文');
   expect(await decoded(Buffer.of(0x61, 0xff, 0x0a, 0x62), 1, 'gbk')).toContain('\ufffd');
+  const cesu = Buffer.from('eda0bdedb8800a', 'hex');
+  expect(await decoded(cesu, 1, 'cesu8')).toBe('😀\n');
 });
 
 test('the start of a file is decoded without its byte order mark, also in UTF-16', () => {
