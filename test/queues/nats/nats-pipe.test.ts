@@ -1,6 +1,6 @@
 /* Whole pipes on NATS, whose stages and server are killed. */
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { openQueues, type Queue } from '../../../src/queues/index.ts';
@@ -10,13 +10,14 @@ import { until } from '../../support/until.ts';
 
 beforeEach(needsNats);
 
-const TASKS = 400;
+const TASKS = 1200;
 
 /** A running pipe, whose stages write their process ids. */
 interface Pipe {
   readonly end: Promise<Ended>;
   readonly child: ChildProcess;
-  kill(stage: 'pull' | 'exec'): void;
+  /** Kills a stage once it runs. */
+  kill(stage: 'pull' | 'exec'): Promise<void>;
 }
 
 function startPipe(url: string, folder: string, output: string, lease = '1s'): Pipe {
@@ -34,8 +35,10 @@ function startPipe(url: string, folder: string, output: string, lease = '1s'): P
     ].join(' | '),
     { cwd: folder },
   );
-  const kill = (name: 'pull' | 'exec'): void => {
-    process.kill(Number(readFileSync(join(folder, `${output}.${name}`), 'utf8')), 'SIGKILL');
+  const kill = async (name: 'pull' | 'exec'): Promise<void> => {
+    const id = join(folder, `${output}.${name}`);
+    await until(() => existsSync(id) && readFileSync(id, 'utf8').endsWith('\n'));
+    process.kill(Number(readFileSync(id, 'utf8')), 'SIGKILL');
   };
   return { child, end: ended(child), kill };
 }
@@ -58,22 +61,26 @@ test('each task is done once in the end, although pull, exec and the server are 
     'export default async ({ uuid }) => { await new Promise((end) => setTimeout(end, 10)); return uuid.length; };\n',
   );
   const input = uuids.map((uuid) => `{"uuid":"${uuid}"}\n`).join('');
-  expect((await sh(`task-queue push ${nats.url} --name q`, { input })).stderr).toMatch(/400 added/);
+  expect((await sh(`task-queue push ${nats.url} --name q`, { input })).stderr).toMatch(/1,200 added/);
   const queues = await openQueues(nats.url, ['q'], { env: {} });
   const queue = queues.all[0] as Queue;
-  const finished = async (count: number): Promise<boolean> => (await queue.size()).finished >= count;
+  /** Waits until some more tasks are finished. */
+  const works = async (count: number): Promise<void> => {
+    const { finished } = await queue.size();
+    await until(async () => (await queue.size()).finished >= finished + count);
+  };
 
   const first = startPipe(nats.url, folder, 'm1');
-  await until(() => finished(20));
-  first.kill('pull');
+  await works(20);
+  await first.kill('pull');
   await first.end;
   const second = startPipe(nats.url, folder, 'm2');
-  await until(() => finished(80));
-  second.kill('exec');
+  await works(20);
+  await second.kill('exec');
   await second.end;
   const third = startPipe(nats.url, folder, 'm3', '10s');
   const fourth = startPipe(nats.url, folder, 'm4', '10s');
-  await until(() => finished(150));
+  await works(60);
   await nats.kill();
   await nats.start();
   const ends = await Promise.all([third.end, fourth.end]);
@@ -87,7 +94,7 @@ test('each task is done once in the end, although pull, exec and the server are 
   const last = outputs.slice(2).flat();
   expect(new Set(last).size).toBe(last.length);
   expect((await sh(`task-queue push ${nats.url} --name q`, { input })).stderr).toMatch(
-    /0 added, 400 finished already/,
+    /0 added, 1,200 finished already/,
   );
   queues.close();
   await nats.kill();
