@@ -3,6 +3,7 @@ import type { NatsSession } from '../../core/nats/contract.ts';
 import { deleteMessage, lastMessage, MessageFetcher, publish, stateOf } from '../../core/nats/jetstream.ts';
 import type { Task } from '../../core/record/task.ts';
 import { type ConsumeOptions, type Consumer, type Returned, SETTLING } from '../contract.ts';
+import { WaitingSuspects } from '../suspicion.ts';
 import {
   acknowledge,
   allClaims,
@@ -15,7 +16,6 @@ import {
 import { type Hub, isPaused, liveWorkers } from './nats-hub.ts';
 import { CONSUMER } from './nats-names.ts';
 import { consumerOf, makeConsumer, renewConsumer } from './nats-streams.ts';
-import { SuspectGroups } from './nats-suspects.ts';
 import { type Accepted, Taking } from './nats-take.ts';
 
 /** Size of the messages of one request, in bytes: a client that is slow to read more is cut off. */
@@ -40,7 +40,7 @@ class NatsConsumer implements Consumer {
   readonly #instance = randomUUID();
   /** Claims of this consumer, on the tasks in flight and on the suspects that wait. */
   readonly #claims = new Map<string, StoredClaim>();
-  readonly #suspects = new SuspectGroups();
+  readonly #suspects = new WaitingSuspects();
   /** True while a group of suspects is in flight. */
   #isTrial = false;
   /** Settled tasks that `returned()` has not reported yet. */
@@ -92,7 +92,7 @@ class NatsConsumer implements Consumer {
     // Noted once the work has succeeded: what a lost connection has left half-way is for `#mend`.
     for (const { task, claim, size } of accepted) {
       this.#claims.set(task.uuid, claim);
-      if (size !== Number.POSITIVE_INFINITY) this.#suspects.add({ task, claim, size });
+      if (size !== Number.POSITIVE_INFINITY) this.#suspects.add(task, size);
       else {
         this.out.add(task.uuid);
         tasks.push(task);
@@ -125,7 +125,10 @@ class NatsConsumer implements Consumer {
   async #takeGroup(): Promise<readonly Task[]> {
     const group = this.#suspects.nextGroup();
     const tasks: Task[] = [];
-    for (const { task, claim } of group) {
+    for (const task of group) {
+      const claim = this.#claims.get(task.uuid);
+      this.#suspects.delete(task.uuid);
+      if (claim === undefined) continue;
       const alone = claim.alone + (group.length === 1 ? 1 : 0);
       if (await this.#rewrite({ ...claim, group: group.length, alone })) tasks.push(task);
     }

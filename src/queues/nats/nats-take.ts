@@ -3,6 +3,7 @@ import type { NatsMessage, NatsSession } from '../../core/nats/contract.ts';
 import { deliveryOf, lastMessage } from '../../core/nats/jetstream.ts';
 import type { Task } from '../../core/record/task.ts';
 import { ATTEMPTS, type ConsumeOptions } from '../contract.ts';
+import { judgeCounts } from '../suspicion.ts';
 import {
   acknowledge,
   type Claim,
@@ -17,7 +18,6 @@ import {
 import { bury, finishBurial, taskOf } from './nats-dead.ts';
 import { type Hub, leaseLeft } from './nats-hub.ts';
 import { ATTEMPTS_HEADER } from './nats-push.ts';
-import { judge } from './nats-suspects.ts';
 
 /** Delay of a task that cannot be taken yet, in milliseconds. */
 const LATER = 1000;
@@ -82,7 +82,7 @@ export class Taking {
     const { names } = this.#hub;
     if ((await lastMessage(this.#session, names.streams.done, names.of('done', task.uuid))) !== undefined)
       return this.#letGo(claim);
-    const judgement = judge(claim, claim.attempts);
+    const judgement = judgeCounts({ ...claim, failures: claim.tries });
     if ('size' in judgement) return { task, claim, ...judgement };
     const words = `its worker died or lost its connection ${counted(judgement.alone, 'time')} while it had only this task`;
     const error = { code: 'LEASE', message: words };
