@@ -21,6 +21,10 @@ export class JetStreamError extends Error {
 /** Number of the error if JetStream is off, still starting, or lacks the stream. */
 export const NOT_HEARD = 503;
 export const NO_STREAM = 10_059;
+/** A stream of this name has another configuration. */
+export const NAME_TAKEN = 10_058;
+/** Another stream has the subjects of a new one; or the same one, which another process makes at this moment. */
+export const SUBJECTS_TAKEN = 10_065;
 export const NO_CONSUMER = 10_014;
 export const NO_MESSAGE = 10_037;
 /** A message of this subject is there, and the stream keeps one. */

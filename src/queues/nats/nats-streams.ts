@@ -1,8 +1,16 @@
+import { setTimeout as after } from 'node:timers/promises';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { NatsSession } from '../../core/nats/contract.ts';
 import { callApi, lastMessage, publish } from '../../core/nats/jetstream.ts';
 import type { NatsAddress } from '../../core/nats/nats-address.ts';
-import { JetStreamError, NO_CONSUMER, NO_STREAM, WRONG_LAST } from '../../core/nats/nats-faults.ts';
+import {
+  JetStreamError,
+  NAME_TAKEN,
+  NO_CONSUMER,
+  NO_STREAM,
+  SUBJECTS_TAKEN,
+  WRONG_LAST,
+} from '../../core/nats/nats-faults.ts';
 import { CONSUMER, type QueueNames, type Streams } from './nats-names.ts';
 
 /** Oldest version of the server that has all we use: it takes a subject only once (`discard_new_per_subject`). */
@@ -42,12 +50,11 @@ export async function makeStreams(
   checkVersion(session, { place } as NatsAddress);
   for (const [kind, name] of Object.entries(names.streams)) {
     const wanted = configOf(kind as keyof Streams, names);
-    const found = await infoOf(session, name);
-    if (found === undefined) {
-      const copies = { num_replicas: replicas, allow_direct: replicas === 1 };
-      await callApi(session, `STREAM.CREATE.${name}`, { name, storage: 'file', ...wanted, ...copies });
-      continue;
-    }
+    const copies = { num_replicas: replicas, allow_direct: replicas === 1 };
+    const found =
+      (await infoOf(session, name)) ??
+      (await createStream(session, name, { name, storage: 'file', ...wanted, ...copies }));
+    if (found === undefined) continue;
     for (const [key, value] of Object.entries(wanted))
       if (JSON.stringify(found[key as keyof StreamConfig]) !== JSON.stringify(value))
         throw new TaskpipeError(
@@ -63,6 +70,30 @@ export async function makeStreams(
   // Without a consumer, nothing could be acknowledged, and so nothing be removed.
   if ((await consumerOf(session, names.streams)) === undefined)
     await makeConsumer(session, names.streams, FIRST_LEASE);
+}
+
+/** Time for which a stream that another process makes is waited for, in milliseconds. */
+const APPEARS = 2000;
+
+/** Makes a stream. Returns the configuration of the stream if another process makes it at the same time. */
+async function createStream(
+  session: NatsSession,
+  name: string,
+  config: object,
+): Promise<StreamConfig | undefined> {
+  try {
+    await callApi(session, `STREAM.CREATE.${name}`, config);
+    return undefined;
+  } catch (error) {
+    const isTaken =
+      error instanceof JetStreamError && (error.number === SUBJECTS_TAKEN || error.number === NAME_TAKEN);
+    if (!isTaken) throw error;
+    for (const end = performance.now() + APPEARS; performance.now() < end; await after(20)) {
+      const found = await infoOf(session, name);
+      if (found !== undefined) return found;
+    }
+    throw error; // the subjects are those of another stream
+  }
 }
 
 function configOf(kind: keyof Streams, names: QueueNames): StreamConfig {

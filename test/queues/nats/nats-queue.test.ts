@@ -33,6 +33,21 @@ test('a long name of a queue has a stream whose name the server can store', () =
   expect(a).not.toBe(b);
 });
 
+test('many processes that open a new queue at once all get it', async (context) => {
+  await needsNats(context);
+  for (let round = 0; round < 100; round++) {
+    const name = `new${round}`;
+    const opened = await Promise.all(
+      Array.from({ length: 8 }, () => openQueues(nats.url, [name], { env: {} })),
+    );
+    const counts = await Promise.all(
+      opened.map(({ all: [queue] }) => queue?.push([new Task('a', '{"uuid":"a"}')])),
+    );
+    expect(counts.reduce((sum, one) => sum + (one?.added ?? 0), 0)).toBe(1);
+    for (const queues of opened) queues.close();
+  }
+});
+
 let names = 0;
 async function withQueue(work: (queue: Queue, name: string) => Promise<void>): Promise<void> {
   const name = `lib${names++}`;
@@ -160,7 +175,7 @@ test('a task that is given back comes before all others, and the delivery does n
     await queue.push(tasks('a', 'b', 'c'), { attempts: 1 });
     const consumer = await consume(queue, 'w');
     await takeAll(consumer, 2);
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 100; round++) {
       expect(await queue.settle([back('a'), back('b')])).toMatchObject({ back: 2 });
       expect(uuidsOf(await takeAll(consumer, 2))).toEqual(['a', 'b']);
     }
