@@ -3,7 +3,7 @@ import { skipValue } from './json-text.ts';
 
 /*
  * Fast path of the checksum of a JSON record, of records without `--select` and `--rename`. It reads the text once and
- * makes no string of a name. The benchmark rows `load-ndjson` and `load-quoted` justify it.
+ * makes no string of a name. The benchmark rows `load-nested` and `load-quoted` justify it.
  */
 
 const QUOTE = 34;

@@ -28,7 +28,7 @@ function refuse(options: PushOptions): void {
   for (const [key, words] of Object.entries(REFUSED)) {
     if (!options[key as keyof PushOptions]) continue;
     const name = key === 'repeat' ? '' : ` for push --${key}`;
-    throw new TaskpipeError('USAGE', `${words}; use a queue in Redis${name}`);
+    throw new TaskpipeError('USAGE', `${words}; use a queue in Redis or PostgreSQL${name}`);
   }
 }
 

@@ -49,7 +49,7 @@ export async function openNatsQueues(
 function refuseShared(): never {
   throw new TaskpipeError(
     'USAGE',
-    'NATS cannot count starts or costs for all machines in one step, so --shared needs a Redis: --queue redis://HOST:PORT/0',
+    'NATS cannot count starts or costs for all machines in one step, so --shared needs Redis or PostgreSQL: --queue redis://HOST:PORT/0 or postgres://HOST/DATABASE',
   );
 }
 

@@ -39,13 +39,13 @@ test('what NATS cannot do is refused with 2 and the reason, and nothing is pushe
     return stderr;
   };
   expect(await refused(`task-queue push ${at} --priority 3`)).toBe(
-    'task-queue: NATS has no priorities; use a queue in Redis for push --priority\n',
+    'task-queue: NATS has no priorities; use a queue in Redis or PostgreSQL for push --priority\n',
   );
   expect(await refused(`task-queue push ${at} --front`)).toMatch(/NATS delivers tasks in the order in which/);
   expect(await refused(`task-queue push ${at} --delay 5m`)).toMatch(/NATS 2\.9 cannot keep a task back/);
   expect(await refused(`task-queue front ${at} a`)).toMatch(/cannot move one to the front/);
   const shared = `--queue ${nats.url} --shared --host-rate 5/s`;
-  expect(await refused(`task-exec --http ${shared}`)).toMatch(/so --shared needs a Redis/);
+  expect(await refused(`task-exec --http ${shared}`)).toMatch(/so --shared needs Redis or PostgreSQL/);
   expect(await refused(`task-load - --ledger '${nats.url}#q'`)).toMatch(/a ledger is a JSONL file/);
   const { stdout } = await sh(`task-queue size ${at} | jq .waiting`);
   expect(stdout).toBe('0\n');
