@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, type TestContext } from 'vitest';
 import { freePort } from './port.ts';
 import { environment, freshFolder } from './run.ts';
@@ -18,7 +19,7 @@ export interface TestPostgres {
   sql(text: string, database?: string): string;
   /** Creates a database. Returns its url. */
   database(name: string): string;
-  /** Kills the server and all of its sessions with SIGKILL. */
+  /** Kills the server and all of its sessions with SIGKILL. Resolves when none is left. */
   kill(): Promise<void>;
   /** Suspends the server and its sessions, or resumes them. */
   freeze(isFrozen: boolean): void;
@@ -120,7 +121,14 @@ export async function startPostgres(settings: readonly string[] = []): Promise<T
       sql(`create database ${name}`);
       return urlOf(name);
     },
-    kill: () => end(() => signalAll(child, 'SIGKILL')),
+    async kill() {
+      let killed: readonly number[] = [];
+      await end(() => {
+        killed = signalAll(child, 'SIGKILL');
+      });
+      // a session that has not ended yet holds the shared memory, and the next start is refused
+      while (!killed.every((pid) => 'ZX'.includes(stateOf(pid)))) await setTimeout(5);
+    },
     freeze: (isFrozen) => signalAll(child, isFrozen ? 'SIGSTOP' : 'SIGCONT'),
     stop: () => end(() => child.kill('SIGINT')),
   };
@@ -139,16 +147,32 @@ async function ready(child: ChildProcess): Promise<void> {
   });
 }
 
-/** Sends a signal to a server and its sessions, each of which has a process group of its own. */
-function signalAll(child: ChildProcess, signal: NodeJS.Signals): void {
+/**
+ * Sends a signal to a server and its sessions, each of which has a process group of its own. The server is stopped
+ * first: a session that it forks meanwhile would be missed.
+ * @returns the process ids
+ */
+function signalAll(child: ChildProcess, signal: NodeJS.Signals): readonly number[] {
   const { pid } = child;
-  if (pid === undefined) return;
+  if (pid === undefined || !child.kill('SIGSTOP')) return [];
+  while (!'TtZX'.includes(stateOf(pid))); // takes effect within microseconds
   const file = `/proc/${pid}/task/${pid}/children`;
   const sessions = existsSync(file) ? readFileSync(file, 'utf8').trim().split(' ').filter(Boolean) : [];
-  child.kill(signal);
-  for (const session of sessions) {
+  const all = [pid, ...sessions.map(Number)];
+  for (const id of all) {
     try {
-      process.kill(Number(session), signal);
+      process.kill(id, signal);
     } catch {} // it has ended
+  }
+  return all;
+}
+
+/** State of a process as /proc/PID/stat tells it, e.g. `S` sleeping, `T` stopped, `Z` ended; `X` if there is none. */
+function stateOf(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.charAt(stat.lastIndexOf(')') + 2);
+  } catch {
+    return 'X';
   }
 }
