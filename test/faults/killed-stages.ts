@@ -19,6 +19,7 @@ const WAYS: readonly Way[] = [
   { name: 'CSV', format: 'csv', out: 'out.csv', hasLedger: true, marks: false },
   { name: 'NDJSON', format: 'ndjson', out: 'out.ndjson', hasLedger: true, marks: false },
   { name: 'gzip', format: 'csv', out: 'out.csv.gz', hasLedger: true, marks: false },
+  { name: 'zstd', format: 'ndjson', out: 'out.ndjson.zst', hasLedger: true, marks: false },
   { name: 'no ledger', format: 'csv', out: 'out.csv', hasLedger: false, marks: false },
   { name: 'task-done mark', format: 'ndjson', out: 'out.csv', hasLedger: true, marks: true },
 ];
