@@ -140,3 +140,22 @@ test('a server that does not answer holds up no stop, and takes no outcome', asy
     expect([exit, states.sort()]).toEqual([130, ['a SUCCESS', 'b PENDING']]);
   }
 });
+
+test('an invalid option of the work ends the stage, although its server is connected', async (context) => {
+  await needsRedis(context);
+  const { url } = await startRedis();
+  const cwd = freshFolder();
+  writeFileSync(join(cwd, 'no-function.mjs'), 'export default 5;\n');
+  const shared = `--shared --queue ${url} --name q --host-rate 5/s`;
+  const works = [
+    ['--module none.mjs', 74, 'task-exec: cannot read --module none.mjs: no such file or folder\n'],
+    ['--module no-function.mjs', 2, expect.stringMatching(/^.* must export a function.*\n$/)],
+    ['--http --cert none.pem', 74, 'task-exec: cannot read --cert none.pem: no such file or folder\n'],
+    ['--http --cookies none/jar', 74, expect.stringMatching(/^.*cannot write --cookies none\/jar.*\n$/)],
+    ['--worker cat --delay 1s --rate 5/s', 2, expect.stringMatching(/^.*--delay and --rate.*\n$/)],
+  ] as const;
+  for (const [work, code, message] of works)
+    expect(await sh(`task-exec ${work} ${shared}`, { cwd, input: tasks(1) })).toEqual({
+      ...{ code, stdout: '', stderr: message, signal: null },
+    });
+});
