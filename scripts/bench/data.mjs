@@ -48,6 +48,8 @@ export function openData(folder, port) {
     big: (count) => file(`ledger-${count}.jsonl`, (path) => writeLedger(path, count)),
     /** Path of the output of a saver. */
     out: join(folder, 'out.csv'),
+    parquet: join(folder, 'out.parquet'),
+    duckParquet: join(folder, 'duckdb.parquet'),
     ledger: join(folder, 'done.jsonl'),
     flowLog: join(folder, 'flows.jsonl'),
     /** Folder for the states of TaskFlow's flows. */

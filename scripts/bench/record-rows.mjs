@@ -37,13 +37,9 @@ function rowsOf(data, set, count, gets) {
   const http = ours('task-exec', '--http', '-j', '50', quiet);
   const reads = (...stages) => ({ stages, count, input });
   const alone = (...stages) => ({ stages, count });
-  const duck = (verb, threads, path) => [
-    hasModule('@duckdb/node-api') && node,
-    here('duckdb.mjs'),
-    verb,
-    threads,
-    path,
-  ];
+  const few = Math.ceil(count / 5);
+  const ofFew = (...stages) => ({ stages, count: few, input: data.tasks(set, few) });
+  const duck = (...words) => [hasModule('@duckdb/node-api') && node, here('duckdb.mjs'), ...words];
   return {
     load: {
       what: 'to tasks with --uuid-fields url',
@@ -99,6 +95,20 @@ function rowsOf(data, set, count, gets) {
         },
         { ...alone(duck('save', '1', input)), name: 'DuckDB, one thread', least: 1 / 1.5 },
         { ...alone(duck('save', 'all', input)), name: 'DuckDB, all threads' },
+      ],
+    },
+    parquet: {
+      what: 'tasks to a folder of Parquet files',
+      ours: {
+        ...ofFew(ours('task-save', `${data.parquet}/`, quiet, '--sync', 'none')),
+        clear: [data.parquet, `${data.parquet}.rest.ndjson`],
+      },
+      peers: [
+        {
+          ...ofFew(duck('parquet', '1', data.tasks(set, few), data.duckParquet)),
+          clear: [data.duckParquet],
+          name: 'DuckDB, one thread, one file',
+        },
       ],
     },
     commit: {
