@@ -85,7 +85,10 @@ function bytesOf(columns: readonly PartColumn[]): Buffer {
   const writer = new ParquetWriter({ writer: bytes, schema: [root, ...written], createdBy: 'taskpipe' });
   const columnData = columns.map((column) => ({
     name: column.name,
-    data: cellsOf(column),
+    // The writer asks for one column after another, so that the cells of one at a time are in memory.
+    get data() {
+      return cellsOf(column);
+    },
     statistics: column.kind !== 'json',
   }));
   writer.write({ columnData, rowGroupSize: ROW_GROUP });
