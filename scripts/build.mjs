@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { joinChunks } from './join-chunks.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
@@ -40,6 +41,7 @@ await build({
   define: { TASKPIPE_VERSION: JSON.stringify(version) },
   logLevel: 'warning',
 });
+await joinChunks(`${root}dist`);
 // As a dependency, BullMQ would bring msgpackr-extract, an optional native part with an install script: npm warns
 // about it wherever the package is installed.
 await buildVendor(
