@@ -1,6 +1,6 @@
 import { jsonFault } from '../base/errors.ts';
 import { type BadInput, type LineOptions, readLines } from '../text/lines.ts';
-import { stringFinder } from './json-grammar.ts';
+import { recordChecker, stringFinder } from './json-grammar.ts';
 import { minify, opensDeeper } from './json-text.ts';
 import { Shapes } from './shape-cache.ts';
 import { type Fields, Task, uuidFault } from './task.ts';
@@ -139,11 +139,14 @@ export function isDeeper(value: object, levels: number): boolean {
 /** Maximum nesting of a body kept as JSON. Inside a record it must stay within the limit of `readTasks`. */
 const MAX_BODY_DEPTH = 60;
 
-/** Parsed body: its value, and its text on one line with every digit; or the reason it is invalid. */
-export type Json = { readonly value: unknown; readonly text: string } | { readonly fault: string };
+/** Body as JSON on one line, with every digit; or the reason it is invalid. */
+export type JsonBody = { readonly text: string } | { readonly fault: string };
 
-/** Parses text as JSON. */
-export function parseJson(text: string): Json {
+const isPlainRecord = recordChecker();
+
+/** Checks a body, and puts it on one line. @param isPlain tells that a text is certain to be a JSON object of a few levels */
+export function jsonBody(text: string, isPlain: (text: string) => boolean = isPlainRecord): JsonBody {
+  if (isPlain(text)) return { text: minify(text) };
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -153,5 +156,5 @@ export function parseJson(text: string): Json {
   if (typeof value === 'object' && value !== null && isDeeper(value, MAX_BODY_DEPTH)) {
     return { fault: `nested over ${MAX_BODY_DEPTH} levels` };
   }
-  return { value, text: minify(text) };
+  return { text: minify(text) };
 }

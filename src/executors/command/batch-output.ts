@@ -1,4 +1,4 @@
-import { parseJson } from '../../core/record/ndjson.ts';
+import { jsonBody } from '../../core/record/ndjson.ts';
 import type { Task } from '../../core/record/task.ts';
 import { byteFields } from '../../core/text/byte-text.ts';
 import type { BatchOutcome, Outcome } from '../contract.ts';
@@ -50,7 +50,7 @@ function failed(
 function lineOutcome(line: Buffer, stderr: CapturedOutput, { output, name }: JudgedExit): Outcome {
   const errors = JSON.stringify(byteFields('stderr', bytesOf(stderr))).slice(1);
   if (output === 'json') {
-    const json = parseJson(line.toString());
+    const json = jsonBody(line.toString());
     if ('text' in json) return { result: `{"exit":0,"json":${json.text},${errors}` };
     const message = `the line of ${name} for this task is not JSON: ${json.fault}`;
     return { ...textOutcome(line, errors), error: { code: 'OUTPUT_JSON', message } };

@@ -1,4 +1,4 @@
-import { parseJson } from '../../core/record/ndjson.ts';
+import { type JsonBody, jsonBody } from '../../core/record/ndjson.ts';
 import type { Failure } from '../../core/record/task.ts';
 import { byteFields } from '../../core/text/byte-text.ts';
 import { encodeUtf8 } from '../../core/text/encoding.ts';
@@ -92,8 +92,8 @@ function withRetry(error: Failure, again: boolean): Outcome {
   return again ? { error, retry: {} } : { error };
 }
 
-function jsonOf(output: CapturedOutput): ReturnType<typeof parseJson> {
-  if ('text' in output) return parseJson(output.text);
+function jsonOf(output: CapturedOutput): JsonBody {
+  if ('text' in output) return jsonBody(output.text);
   return { fault: 'bytes' in output ? 'it is too long' : 'it is not UTF-8' };
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { stringFinder } from '../../../src/core/record/json-grammar.ts';
-import { parseTask } from '../../../src/core/record/ndjson.ts';
+import { recordChecker, stringFinder } from '../../../src/core/record/json-grammar.ts';
+import { jsonBody, parseTask } from '../../../src/core/record/ndjson.ts';
 import { stateOf, Task, withOutcome } from '../../../src/core/record/task.ts';
 
 const checkedUuid = stringFinder('uuid', 0);
@@ -58,6 +58,19 @@ test('a text with a checked uuid is a record that JSON.parse reads, with that uu
       if (uuid === undefined) return;
       checked++;
       expect((JSON.parse(line) as { uuid: unknown }).uuid).toBe(uuid);
+    }),
+    { numRuns: 20_000 },
+  );
+  expect(checked).toBeGreaterThan(1000);
+});
+
+test('a body is the same, whether the grammar or JSON.parse checks it', () => {
+  const isPlain = recordChecker(0);
+  let checked = 0;
+  fc.assert(
+    fc.property(fc.oneof(record, damaged), (body) => {
+      if (isPlain(body)) checked++;
+      expect(jsonBody(body, isPlain)).toEqual(jsonBody(body, () => false));
     }),
     { numRuns: 20_000 },
   );

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { parseJson } from '../../../core/record/ndjson.ts';
+import { jsonBody } from '../../../core/record/ndjson.ts';
 import type { Failure } from '../../../core/record/task.ts';
 import type { Answer, AnswerHeaders, WrittenBody } from '../transport/answer.ts';
 import { type BodyText, decodeText } from './charset.ts';
@@ -87,7 +87,7 @@ export function result(answer: Answer, method: string, url: string, options: Res
 }
 
 function jsonIn(decoded: BodyText): { readonly text: string } | { readonly fault: string } {
-  return 'text' in decoded ? parseJson(decoded.text) : { fault: `its bytes are not ${decoded.unfit}` };
+  return 'text' in decoded ? jsonBody(decoded.text) : { fault: `its bytes are not ${decoded.unfit}` };
 }
 
 /** Returns the members with the text, or with the bytes of what is not text in its charset. */

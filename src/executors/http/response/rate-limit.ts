@@ -4,8 +4,17 @@ import { millisecondsUntil, serverNow, singleHeader } from './server-time.ts';
 
 /* Rate limits in response headers: RateLimit (drafts of the IETF, old and new), RateLimit-* and X-RateLimit-*. */
 
-/** Families of older headers, the best known first; each has `-remaining` and `-reset`. */
-const FAMILIES = ['ratelimit', 'x-ratelimit', 'x-rate-limit'];
+/** Names of two older headers. */
+interface Family {
+  readonly remaining: string;
+  readonly reset: string;
+}
+
+/** Families of older headers, the best known first. Names that are made for each answer take time. */
+const FAMILIES: readonly Family[] = ['ratelimit', 'x-ratelimit', 'x-rate-limit'].map((family) => ({
+  remaining: `${family}-remaining`,
+  reset: `${family}-reset`,
+}));
 
 /** Seconds from which a reset is a time since 1970, not a wait: 30 years. */
 const EPOCH = 1e9;
@@ -20,7 +29,7 @@ export function usedUpFor(answer: Answer): number | undefined {
   const listed = headers.ratelimit === undefined ? undefined : structured(headers, true);
   if (listed !== undefined) return listed;
   for (const family of FAMILIES) {
-    const remaining = headers[`${family}-remaining`];
+    const remaining = headers[family.remaining];
     if (remaining === undefined) continue;
     const left = singleHeader(remaining) as string;
     return /^[\d.]+$/.test(left) && Number(left) === 0 ? resetOf(headers, family) : undefined;
@@ -32,7 +41,7 @@ export function usedUpFor(answer: Answer): number | undefined {
 export function limitReset({ headers }: Answer): number | undefined {
   const listed = headers.ratelimit === undefined ? undefined : structured(headers, false);
   if (listed !== undefined) return listed;
-  const family = FAMILIES.find((name) => headers[`${name}-reset`] !== undefined);
+  const family = FAMILIES.find(({ reset }) => headers[reset] !== undefined);
   return family === undefined ? undefined : resetOf(headers, family);
 }
 
@@ -63,8 +72,8 @@ function windowOf(headers: AnswerHeaders, item: string): string | undefined {
   return policy === undefined ? undefined : /;\s*w=(\d+)/.exec(policy)?.[1];
 }
 
-function resetOf(headers: AnswerHeaders, family: string): number | undefined {
-  return resetTime(singleHeader(headers[`${family}-reset`]), headers);
+function resetOf(headers: AnswerHeaders, { reset }: Family): number | undefined {
+  return resetTime(singleHeader(headers[reset]), headers);
 }
 
 /** Returns the time until a reset that a header names, in milliseconds: seconds, a time, or a duration such as `6m0s`. */
