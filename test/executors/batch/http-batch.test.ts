@@ -134,6 +134,15 @@ describe('--http --batch', () => {
     expect(seen.length).toBeLessThan(8);
   });
 
+  test('does not halve a batch to single tasks while a server refuses each request', async () => {
+    const input = records(64);
+    const down = answers(() => new Error('down'));
+    const { seen, stderr } = await run(down, '--batch 64 --retries 1', input);
+    // Both attempts, and the halves down to a task alone; the whole batch would be 127 requests each time.
+    expect(seen.length).toBe(2 * (1 + 12));
+    expect(stderr).toContain('64 failed');
+  });
+
   // logstash-output-elasticsearch #1199, fluent-bit #10056: a request that is too large is sent again for ever.
   test('halves a batch that is too large for its server', async () => {
     const answer: Answering = (response, { body }) => {
