@@ -2,10 +2,9 @@ import type { Task } from '../../core/record/task.ts';
 import type { Rate } from '../../core/schedule/rate.ts';
 import type { Executor } from '../../executors/contract.ts';
 import type { Queues } from '../../queues/index.ts';
-import type { CostModel } from '../../stages/exec/limits/cost-expressions.ts';
 import { type Limits, type LimitValues, openLimits } from '../../stages/exec/limits/index.ts';
-import type { Load } from '../../stages/exec/limits/machine-load.ts';
-import { MachineRoom } from '../../stages/exec/limits/machine-room.ts';
+import type { Load } from '../../stages/exec/limits/machine/machine-load.ts';
+import { MachineRoom } from '../../stages/exec/limits/machine/machine-room.ts';
 import { withSharedQuotas } from '../../stages/queue/shared-quotas.ts';
 import { withSharedRate } from '../../stages/queue/shared-rate.ts';
 
@@ -38,19 +37,20 @@ interface SharedValues extends Pick<LimitValues, 'quota'> {
   readonly queues: Queues;
   /** Returns the lane of a task. Default: as the executor says. */
   readonly lane: ((task: Task) => string) | undefined;
-  /** Costs of tasks; undefined if there are no quotas. */
-  readonly model: CostModel | undefined;
+  /** Limits of costs; undefined if there are none. */
+  readonly limits: Limits | undefined;
   readonly stopping: AbortSignal;
 }
 
 /** Returns an executor that waits for rates and quotas which all machines share. */
 export function withShared(executor: Executor, values: SharedValues): Executor {
-  const { hostRate, quota: quotas, queues, lane, model, stopping } = values;
+  const { hostRate, quota: quotas, queues, lane, limits, stopping } = values;
   const laneOf = lane ?? executor.lane?.bind(executor) ?? (() => '');
   const paced =
     hostRate === undefined ? executor : withSharedRate(executor, hostRate, queues, stopping, laneOf);
-  if (model === undefined || quotas.length === 0) return paced;
-  return withSharedQuotas(paced, { queues, quotas, model, laneOf, stopping });
+  if (limits === undefined || quotas.length === 0) return paced;
+  const { model, longWaits } = limits;
+  return withSharedQuotas(paced, { queues, quotas, model, laneOf, stopping, longWaits });
 }
 
 /** Opens the limits that the options ask for. @throws {TaskpipeError} as `openLimits` */

@@ -168,7 +168,7 @@ export const command: Command = defineCommand({
     const executor =
       queues === undefined || !values.shared
         ? made
-        : withShared(made, { ...values, queues, lane, model: limits.costs?.model, stopping });
+        : withShared(made, { ...values, queues, lane, limits: limits.costs, stopping });
     const queue = queues === undefined ? undefined : childQueue(queues.all);
     const watched = new WatchedInput();
     const chunks = io.stdin(stopping);

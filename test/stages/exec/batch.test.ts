@@ -4,7 +4,7 @@ import { Task } from '../../../src/core/record/task.ts';
 import type { BatchOutcome, Executor, Outcome } from '../../../src/executors/contract.ts';
 import type { StageHandle } from '../../../src/stages/exec/cancels.ts';
 import { type ExecOptions, type Execution, exec } from '../../../src/stages/exec/exec.ts';
-import { MachineRoom } from '../../../src/stages/exec/limits/machine-room.ts';
+import { MachineRoom } from '../../../src/stages/exec/limits/machine/machine-room.ts';
 
 const numbered = (count: number): Task[] =>
   Array.from({ length: count }, (_, n) => new Task(`t${n}`, JSON.stringify({ uuid: `t${n}`, n, of: n % 3 })));
@@ -259,7 +259,12 @@ describe('a batch that fails as a whole', () => {
   test('loses no task in an outage that ends before the retries do', async () => {
     let left = 16; // the batch that is halved, and the first call of the next one
     const { executor } = calls((tasks, number) => (left-- > 0 ? bad('down', 'now') : ok(tasks, number)));
-    const { counts } = await run(executor, chunks(numbered(200)), { batch: 100, retries: 3, batchWait: 1e6, jobs: 1 });
+    const { counts } = await run(executor, chunks(numbered(200)), {
+      batch: 100,
+      retries: 3,
+      batchWait: 1e6,
+      jobs: 1,
+    });
     expect(counts).toMatchObject({ succeeded: 200, failed: 0 });
   });
 
