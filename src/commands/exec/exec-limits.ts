@@ -3,6 +3,7 @@ import type { Rate } from '../../core/schedule/rate.ts';
 import type { Executor } from '../../executors/contract.ts';
 import type { Queues } from '../../queues/index.ts';
 import { type Limits, type LimitValues, openLimits } from '../../stages/exec/limits/index.ts';
+import { LongWaits } from '../../stages/exec/limits/long-waits.ts';
 import type { Load } from '../../stages/exec/limits/machine/machine-load.ts';
 import { MachineRoom } from '../../stages/exec/limits/machine/machine-room.ts';
 import { withSharedQuotas } from '../../stages/queue/shared-quotas.ts';
@@ -26,6 +27,8 @@ interface ExecLimits {
   readonly costs: Limits | undefined;
   /** Returns what to wait for before more tasks start; undefined if nothing limits that. */
   readonly room: (() => Promise<void> | undefined) | undefined;
+  /** Notes that a server asked for a pause of a lane. @param ms in milliseconds */
+  paused(lane: string, ms: number): void;
   /** Returns the costs for the progress line. @param share finished part of all tasks, if it is known */
   notes(share?: number): readonly string[];
   close(): void;
@@ -58,8 +61,10 @@ export function openExecLimits(values: ExecLimitValues): ExecLimits {
   const { memfree, load, events } = values;
   const costs = openLimits(values);
   const machine = memfree === undefined && load === undefined ? undefined : new MachineRoom(values);
+  const longWaits = costs?.longWaits ?? new LongWaits(values.info);
   return {
     costs,
+    paused: (lane, ms) => longWaits.note(ms, lane, () => 'the server, which asked for a pause'),
     room: machine === undefined ? events : () => events?.() ?? machine.room(),
     notes: (share) => costs?.notes(share) ?? [],
     close: () => machine?.close(),

@@ -182,6 +182,7 @@ export const command: Command = defineCommand({
       ...rest,
       ...(values.batch === undefined && NO_BATCH),
       ...{ revert, notify, room: limits.room, stopping, drains: true, aborting, limits: limits.costs },
+      paused: limits.paused,
       lane,
       control:
         io.onCancel === undefined

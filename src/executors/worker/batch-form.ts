@@ -117,7 +117,9 @@ export function outcomesOf(
   if (isEcho) return new Array(tasks.length).fill(REPEATED);
   if (whole !== undefined) return outcomeOf(new Task('', whole), new Task('', '{}'), retryOn);
   const isOrdered = items.length === tasks.length;
-  const byUuid = new Map<string, Outcome>();
+  const byUuid = new Map<string, Outcome[]>();
+  /** Places of items that have the uuid of the task there. */
+  const named = new Set<number>();
   const placed = items.map((item, i): Outcome | undefined => {
     const task = isOrdered ? tasks[i] : undefined;
     if (item === task?.line) return REPEATED;
@@ -128,15 +130,25 @@ export function outcomesOf(
     const owner = uuid === undefined || uuid === task?.uuid ? task : tasks.find((one) => one.uuid === uuid);
     if (owner === undefined) return undefined;
     const outcome = outcomeOf(new Task(owner.uuid, made.text, made.fields), owner, retryOn);
-    if (owner === task) return outcome;
-    byUuid.set(owner.uuid, outcome);
+    if (owner === task) {
+      if (uuid !== undefined) named.add(i);
+      return outcome;
+    }
+    const same = byUuid.get(owner.uuid);
+    if (same === undefined) byUuid.set(owner.uuid, [outcome]);
+    else same.push(outcome);
     return undefined;
   });
   const lacking = { error: { code: 'ANSWER', message: `${who} answered a batch without this task of it` } };
-  return tasks.map(
-    ({ uuid }, i) =>
-      (byUuid.size > 0 ? byUuid.get(uuid) : undefined) ?? (isOrdered ? placed[i] : undefined) ?? lacking,
-  );
+  return tasks.map(({ uuid }, i) => {
+    const own = byUuid.size > 0 && !named.has(i) ? nextOf(byUuid.get(uuid)) : undefined;
+    return own ?? (isOrdered ? placed[i] : undefined) ?? lacking;
+  });
+}
+
+/** Takes the first of several items of one uuid, as two tasks of a batch may have the same; the last one stays. */
+function nextOf(outcomes: Outcome[] | undefined): Outcome | undefined {
+  return outcomes !== undefined && outcomes.length > 1 ? outcomes.shift() : outcomes?.[0];
 }
 
 function invalid(who: string, why: string): Failure {

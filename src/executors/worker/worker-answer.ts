@@ -91,7 +91,7 @@ function textAfterUuid({ line, fields }: Task): string | undefined {
   // A later member of the same name would count.
   const hasOthers =
     line.lastIndexOf('"uuid"') > start || line.lastIndexOf('"result"') > start || line.includes('\\u', start);
-  return hasOthers ? undefined : line.slice(start, -1).trimEnd();
+  return hasOthers ? undefined : line.slice(start, -1).trim();
 }
 
 function isOld(key: string, task: Task): boolean {

@@ -7,7 +7,7 @@ import type { Queues } from '../../queues/index.ts';
 import { quotaName } from '../../reports/cost-words.ts';
 import type { Amounts, CostModel } from '../exec/limits/cost-expressions.ts';
 import type { Quota } from '../exec/limits/limit-options.ts';
-import type { LongWaits } from '../exec/limits/long-waits.ts';
+import { CHEAPER, type LongWaits } from '../exec/limits/long-waits.ts';
 import { unlessStopped } from './unless-stopped.ts';
 
 /** Longest time between two questions to the server, in milliseconds: others may have given something back. */
@@ -96,7 +96,7 @@ class SharedCharges {
       }
       const { wait, places } = answer;
       if (wait === 0) return places;
-      longWaits?.note(wait, lane, () => `${quotas.map(quotaName).join(' and ')}, which machines share,`);
+      longWaits?.note(wait, lane, () => `${quotas.map(quotaName).join(' and ')} of all machines`, CHEAPER);
       await sleep(Math.min(wait, OFTEN), undefined, { signal }).catch(() => {});
     }
     return undefined;

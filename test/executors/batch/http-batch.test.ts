@@ -64,6 +64,16 @@ describe('--http --batch', () => {
     expect(stderr).toBe('task-exec: 10 done\n');
   });
 
+  test('keeps the digits of items that --batch-answer leads to by names alone', async () => {
+    const answer: Answering = (response, { body }) => {
+      const items = JSON.parse(body).map(() => '{"id":12345678901234567890,"v":1.50}');
+      response.setHeader('content-type', 'application/json');
+      response.end(`{"a":{"data":[${items}]}}`);
+    };
+    const { stdout } = await run(answer, '--batch 10 --batch-answer a.data');
+    expect(stdout.match(/"json":\{"id":12345678901234567890,"v":1\.50\}/g)).toHaveLength(10);
+  });
+
   test('gives an item without a uuid to the task at its place, unless others moved', async () => {
     const lacking = (items: Record<string, number>[]): unknown[] =>
       items.map((one) => (one.n === 3 ? { error: 'three' } : one));

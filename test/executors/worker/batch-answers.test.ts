@@ -49,6 +49,7 @@ test('an item of an answer for a batch is the same read by text and by search', 
         outcomesOf(tasks, { items: texts }, retryOn, 'w'),
       );
     }),
+    { numRuns: 2000, seed: 20 },
   );
 });
 
@@ -60,9 +61,25 @@ test('the text of a result is the same without reading its members', () => {
       const { result } = outcomeOf(new Task('a', line, fields), tasks[0] as Task, retryOn);
       expect(result).toBe(rawMember(line, 'result'));
     }),
+    { numRuns: 2000, seed: 20 },
   );
 });
 
 test('an answer that repeats a batch is a success of each task, without a result', () => {
   expect(outcomesOf(tasks, ECHO, retryOn, 'w')).toEqual([{}, {}, {}]);
+});
+
+// sglang #4026, accrue #47: of two requests with one id, the answer of one replaced that of the other.
+test('two tasks of one uuid in a batch get an item each, in any order', () => {
+  const twice = ['a', 'a', 'b'].map((uuid, n) => new Task(uuid, JSON.stringify({ uuid, n })));
+  const items = ['{"uuid":"b","result":3}', '{"uuid":"a","result":1}', '{"uuid":"a","result":2}'];
+  for (const order of [
+    [0, 1, 2],
+    [1, 0, 2],
+    [1, 2, 0],
+  ]) {
+    const answer = { items: order.map((i) => items[i] as string) };
+    const [one, two, three] = outcomesOf(twice, answer, retryOn, 'w') as { result: string }[];
+    expect([[one?.result, two?.result].sort(), three?.result]).toEqual([['1', '2'], '3']);
+  }
 });

@@ -237,7 +237,7 @@ describe('quotas', () => {
     const said = words().match(/waiting for .*/g);
     expect(said).toEqual([
       expect.stringMatching(
-        /^waiting for --quota requests=2\/h of [ab]: the next task starts in (1 h|59 min \d+ s), at [\d-]+T[\d:]+Z, /,
+        /^waiting for --quota requests=2\/h \([ab]\): the next task starts in (1 h|59 min \d+ s), at [\d-]+T[\d:]+Z, /,
       ),
     ]);
   });

@@ -6,7 +6,8 @@ import { costNote, quotaName } from '../../../reports/cost-words.ts';
 import type { Budget } from './budget.ts';
 import type { Amounts, CostModel } from './cost-expressions.ts';
 import { LaneCosts } from './lane-costs.ts';
-import { LongWaits } from './long-waits.ts';
+import type { Quota } from './limit-options.ts';
+import { CHEAPER, LongWaits } from './long-waits.ts';
 import type { Quotas } from './quotas.ts';
 import { ToldLimits } from './server-limits.ts';
 import { type FurtherCall, WaitingCalls } from './waiting-calls.ts';
@@ -239,11 +240,10 @@ export class Limits {
     const { quotas } = this.#parts;
     const own = quotas.wait(lane, costs, now);
     const told = this.#told.wait(lane, costs, now);
-    this.longWaits.note(Math.max(own, told), lane, () => {
-      const quota = told > own ? undefined : quotas.longest(lane, costs, now);
-      return quota === undefined ? 'the limit that the server told' : quotaName(quota);
-    });
-    return Math.max(own, told);
+    const wait = Math.max(own, told);
+    if (told > own) this.longWaits.note(wait, lane, () => 'the limit that the server told');
+    else this.longWaits.note(wait, lane, () => quotaName(quotas.longest(lane, costs, now) as Quota), CHEAPER);
+    return wait;
   }
 
   #take(estimate: Amounts): boolean {
