@@ -34,7 +34,7 @@ export const batchOptions = {
     {
       defaultText: 'auto',
       details:
-        'With auto, a failure that may pass is retried first, and halved after the last retry as long as one of two halves succeeds. A call that may have done its work, such as one whose answer does not match its tasks, is not repeated; always repeats these too.',
+        'With auto, a failure that may pass is retried first, and halved after the last retry as long as one of two halves succeeds. If nothing succeeds at all, halving ends at the first task alone. A call that may have done its work, such as one whose answer does not match its tasks, is not repeated; always repeats these too.',
     },
   ),
 };

@@ -22,6 +22,11 @@ export function quotaWords({ amount, per }: Pick<QuotaReport, 'amount' | 'per'>)
     : `${amountWords(amount)}/${unit}`;
 }
 
+/** Formats the option of a quota: `--quota tokens=250,000/m`. */
+export function quotaName({ name, rate }: { name: string; rate: { count: number; per: number } }): string {
+  return `--quota ${name}=${quotaWords({ amount: rate.count, per: rate.per })}`;
+}
+
 /** Returns a line about each cost, those with a budget last: what was spent, what is left, and what it will cost. */
 export function costLines(costs: readonly CostReport[]): string[] {
   const inOrder = costs.toSorted((a, b) => Number(a.budget !== undefined) - Number(b.budget !== undefined));

@@ -61,6 +61,7 @@ export async function runStage(values: ExecValues, io: Io, opened: Opened): Prom
     ...rest,
     ...(values.batch === undefined && NO_BATCH),
     ...{ revert, notify, room: limits.room, stopping, drains: true, aborting, limits: limits.costs },
+    paused: limits.paused,
     lane,
     control:
       io.onCancel === undefined
@@ -83,7 +84,7 @@ export async function runStage(values: ExecValues, io: Io, opened: Opened): Prom
   const executor =
     queues === undefined || !values.shared
       ? made
-      : withShared(made, { ...values, queues, lane, model: limits.costs?.model, stopping });
+      : withShared(made, { ...values, queues, lane, limits: limits.costs, stopping });
   const watched = new WatchedInput();
   const chunks = io.stdin(stopping);
   const input = readTasks(io.rescue === undefined ? chunks : watched.watch(chunks), {

@@ -76,15 +76,20 @@ export function membersOf(text: string): Member[] {
 
 /** Returns the texts of the elements of an array's text, in order. */
 export function elementsOf(text: string): string[] {
+  return elementsFrom(text, text.indexOf('[')).elements;
+}
+
+/** Returns the texts of the elements of the array that begins at `from`, in order, and the index just past it. */
+export function elementsFrom(text: string, from: number): { elements: string[]; end: number } {
   const elements: string[] = [];
-  let i = skipSpace(text, text.indexOf('[') + 1);
+  let i = skipSpace(text, from + 1);
   while (text.charCodeAt(i) !== 93) {
     const end = skipValue(text, i);
     elements.push(text.slice(i, end));
     i = skipSpace(text, end);
     if (text.charCodeAt(i) === 44) i = skipSpace(text, i + 1);
   }
-  return elements;
+  return { elements, end: i + 1 };
 }
 
 /**

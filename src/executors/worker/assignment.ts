@@ -9,6 +9,10 @@ export type BatchForm = 'object' | 'lines';
 export interface BatchAnswer {
   /** Texts of its items. */
   readonly items: readonly string[];
+  /** Values of the items, if they were parsed with the line. */
+  readonly values?: readonly unknown[];
+  /** True if it repeats the batch. */
+  readonly isEcho?: boolean;
   /** Error that counts for all tasks, in place of items: JSON text with a member `error`. */
   readonly whole?: string;
 }

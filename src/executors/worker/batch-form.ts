@@ -1,6 +1,6 @@
-import { elementsOf } from '../../core/record/json-text.ts';
+import { elementsFrom, elementsOf } from '../../core/record/json-text.ts';
 import { parseRecord } from '../../core/record/ndjson.ts';
-import { attribute, type Failure, Task } from '../../core/record/task.ts';
+import { attribute, type Failure, type Fields, Task } from '../../core/record/task.ts';
 import { rawMember } from '../../core/record/template.ts';
 import type { Outcome } from '../contract.ts';
 import type { RetryOn } from '../program/retry-on.ts';
@@ -10,13 +10,20 @@ import { outcomeOf } from './worker-answer.ts';
 /** Outcome of a record that is repeated. */
 const REPEATED: Outcome = {};
 
+/** Answer that repeats a batch. */
+export const ECHO: BatchAnswer = { items: [], isEcho: true };
+
 let batches = 0;
 
 /** Returns tasks as one, whose line is what a worker reads. Its uuid is that of no record. */
 export function batchTask(tasks: readonly Task[], form: BatchForm): Task {
   const lines = tasks.map(({ line }) => line);
-  const text = form === 'lines' ? `${lines.join('\n')}\n` : `{"batch":[${lines.join(',')}]}`;
-  return new Task(`\0${batches++}`, text);
+  const uuid = `\0${batches++}`;
+  if (form === 'lines') return new Task(uuid, `${lines.join('\n')}\n`);
+  // Within the first and the last text: V8 would copy a concatenation of the whole when it is written, and compared.
+  lines[0] = `{"batch":[${lines[0]}`;
+  lines.push(`${lines.pop()}]}`);
+  return new Task(uuid, lines.join(','));
 }
 
 /** Reader of the answers of one worker. */
@@ -44,9 +51,21 @@ export class BatchReader {
 function readObject(line: string): BatchAnswer | undefined {
   const made = line.charCodeAt(0) === 123 ? parseRecord(line) : undefined;
   if (made === undefined || 'code' in made) return undefined;
-  if (Array.isArray(attribute(made.fields, 'batch')))
-    return { items: elementsOf(rawMember(made.text, 'batch') as string) };
+  const values = attribute(made.fields, 'batch');
+  if (Array.isArray(values)) return { items: itemsIn(made.text), values };
   return attribute(made.fields, 'error') === undefined ? undefined : { items: [], whole: made.text };
+}
+
+const START = /^\{ ?"batch" ?: ?\[/;
+
+/** Returns the texts of the items of an answer. Most answers have no member besides them, and are read once. */
+function itemsIn(text: string): string[] {
+  const [start] = START.exec(text) ?? [];
+  if (start !== undefined) {
+    const { elements, end } = elementsFrom(text, start.length - 1);
+    if (text.slice(end).trim() === '}') return elements;
+  }
+  return elementsOf(rawMember(text, 'batch') as string);
 }
 
 /**
@@ -58,18 +77,27 @@ export function batchOf(answer: BatchAnswer, batches: Iterable<Assignment>): Ass
   const [oldest] = all;
   const [first = ''] = answer.items;
   if (all.length <= 1 || first === oldest?.batch?.[0]?.line) return oldest;
-  for (const item of answer.items) {
-    const uuid = uuidOfItem(item);
+  for (const i of answer.items.keys()) {
+    const uuid = uuidOfItem(answer, i);
     if (uuid === undefined) continue;
     const found = all.find(({ batch }) => batch?.some((task) => task.uuid === uuid));
     if (found !== undefined) return found;
   }
-  return uuidOfItem(first) === undefined ? oldest : undefined;
+  return uuidOfItem(answer, 0) === undefined ? oldest : undefined;
+}
+
+/** Returns an item as a record, or the reason it is not one; undefined for a blank one. */
+function recordAt({ items, values }: BatchAnswer, index: number): ReturnType<typeof parseRecord> {
+  const text = items[index] ?? '';
+  // The line that it was in is within the limit of levels, and so is each of its objects.
+  return values === undefined || text.charCodeAt(0) !== 123
+    ? parseRecord(text)
+    : { text, fields: values[index] as Fields };
 }
 
 /** Returns the uuid of an item; undefined if it has none. */
-function uuidOfItem(item: string): string | undefined {
-  const made = parseRecord(item);
+function uuidOfItem(answer: BatchAnswer, index: number): string | undefined {
+  const made = recordAt(answer, index);
   const uuid = made === undefined || 'code' in made ? undefined : attribute(made.fields, 'uuid');
   return typeof uuid === 'string' ? uuid : undefined;
 }
@@ -81,32 +109,46 @@ function uuidOfItem(item: string): string | undefined {
  */
 export function outcomesOf(
   tasks: readonly Task[],
-  { items, whole }: BatchAnswer,
+  answer: BatchAnswer,
   retryOn: RetryOn,
   who: string,
 ): Outcome[] | Outcome {
+  const { items, whole, isEcho = false } = answer;
+  if (isEcho) return new Array(tasks.length).fill(REPEATED);
   if (whole !== undefined) return outcomeOf(new Task('', whole), new Task('', '{}'), retryOn);
   const isOrdered = items.length === tasks.length;
-  const byUuid = new Map<string, Outcome>();
+  const byUuid = new Map<string, Outcome[]>();
+  /** Places of items that have the uuid of the task there. */
+  const named = new Set<number>();
   const placed = items.map((item, i): Outcome | undefined => {
     const task = isOrdered ? tasks[i] : undefined;
     if (item === task?.line) return REPEATED;
-    const made = parseRecord(item);
+    const made = recordAt(answer, i);
     if (made === undefined || 'code' in made)
       return { error: invalid(who, made?.message ?? 'it is not an object') };
     const uuid = attribute(made.fields, 'uuid');
     const owner = uuid === undefined || uuid === task?.uuid ? task : tasks.find((one) => one.uuid === uuid);
     if (owner === undefined) return undefined;
     const outcome = outcomeOf(new Task(owner.uuid, made.text, made.fields), owner, retryOn);
-    if (owner === task) return outcome;
-    byUuid.set(owner.uuid, outcome);
+    if (owner === task) {
+      if (uuid !== undefined) named.add(i);
+      return outcome;
+    }
+    const same = byUuid.get(owner.uuid);
+    if (same === undefined) byUuid.set(owner.uuid, [outcome]);
+    else same.push(outcome);
     return undefined;
   });
   const lacking = { error: { code: 'ANSWER', message: `${who} answered a batch without this task of it` } };
-  return tasks.map(
-    ({ uuid }, i) =>
-      (byUuid.size > 0 ? byUuid.get(uuid) : undefined) ?? (isOrdered ? placed[i] : undefined) ?? lacking,
-  );
+  return tasks.map(({ uuid }, i) => {
+    const own = byUuid.size > 0 && !named.has(i) ? nextOf(byUuid.get(uuid)) : undefined;
+    return own ?? (isOrdered ? placed[i] : undefined) ?? lacking;
+  });
+}
+
+/** Takes the first of several items of one uuid, as two tasks of a batch may have the same; the last one stays. */
+function nextOf(outcomes: Outcome[] | undefined): Outcome | undefined {
+  return outcomes !== undefined && outcomes.length > 1 ? outcomes.shift() : outcomes?.[0];
 }
 
 function invalid(who: string, why: string): Failure {

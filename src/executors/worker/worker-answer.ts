@@ -72,10 +72,26 @@ function isEcho(given: unknown, { fields }: Task): boolean {
 
 /** Returns the result as written in the answer, with all digits. */
 function resultOf(answer: Task, task: Task): string | undefined {
-  if (answer.has('result')) return rawMember(answer.line, 'result');
+  if (answer.has('result')) return textAfterUuid(answer) ?? rawMember(answer.line, 'result');
   if (answer.line === task.line) return undefined;
   const added = membersOf(answer.line).filter(({ key }) => !isOld(key, task));
   return added.length === 0 ? undefined : `{${added.map((member) => textOf(member, answer.line)).join(',')}}`;
+}
+
+/** Beginning of an answer up to its result, if only the uuid is before it. */
+const START = /^\{"uuid": ?"[^"\\]*", ?"result": ?/;
+
+/**
+ * Returns the result of an answer that has only a uuid and a result; undefined if a search must show that. The members of
+ * the result are not read, as `rawMember` reads them: it may be long.
+ */
+function textAfterUuid({ line, fields }: Task): string | undefined {
+  const start = START.exec(line)?.[0].length;
+  if (start === undefined || Object.keys(fields).length !== 2) return undefined;
+  // A later member of the same name would count.
+  const hasOthers =
+    line.lastIndexOf('"uuid"') > start || line.lastIndexOf('"result"') > start || line.includes('\\u', start);
+  return hasOthers ? undefined : line.slice(start, -1).trim();
 }
 
 function isOld(key: string, task: Task): boolean {

@@ -7,7 +7,7 @@ import { pacedChunks } from '../program/paced-reading.ts';
 import { MERCY, signalGroup } from '../program/process-group.ts';
 import { startFault } from '../program/start-faults.ts';
 import type { Assignment, Death, WorkerSetup } from './assignment.ts';
-import { BatchReader, batchOf } from './batch-form.ts';
+import { BatchReader, batchOf, ECHO } from './batch-form.ts';
 import { Prefetch } from './prefetch.ts';
 import { readSpeech } from './stderr-log.ts';
 import { ownerOf, parseAnswer } from './worker-answer.ts';
@@ -254,10 +254,10 @@ export class WorkerProcess {
   #hearBatch(line: string): boolean {
     const oldest = firstOf(this.#assignments);
     const isEcho = oldest?.task.line === line; // needs no parsing
-    const answer = isEcho ? { items: oldest.batch?.map((one) => one.line) ?? [] } : this.#batches?.take(line);
+    const answer = isEcho ? ECHO : this.#batches?.take(line);
     if (answer === undefined) return false;
     if (typeof answer === 'string') return this.#refuse(answer, undefined);
-    const assignment = batchOf(answer, this.#assignments.values());
+    const assignment = isEcho ? oldest : batchOf(answer, this.#assignments.values());
     if (assignment === undefined) {
       this.#setup.said('answered for a batch that it does not have, or twice');
       return false;

@@ -123,6 +123,8 @@ interface OwnExecOptions extends ExecHooks {
   readonly children?: ChildrenOptions | undefined;
   /** Limits of what tasks may cost; the stage closes them. The command makes them of its options. */
   readonly limits?: Limits | undefined;
+  /** Called when a server asks for a pause of a lane, with the key of the lane and the time in milliseconds. */
+  readonly paused?: ((lane: string, ms: number) => void) | undefined;
   /** Returns the lane of a task, in which limits count. Default: as the work says, for HTTP the origin. */
   readonly lane?: ((task: Task) => string) | undefined;
   /** Signal to start no more tasks. Tasks that were read and are not finished come out as PENDING. */
@@ -148,6 +150,7 @@ export const OWN_EXEC_OPTIONS: Names<OwnExecOptions> = {
   room: true,
   children: true,
   limits: true,
+  paused: true,
   lane: true,
   stopping: true,
   drains: true,

@@ -415,7 +415,10 @@ class ExecStage {
     const { retry, children, pause, moved } = outcome;
     if (this.#options.adaptive && moved === undefined && !outcome.isStored)
       this.#scheduler?.measured(job, retry !== undefined);
-    if (pause !== undefined) this.#scheduler?.hold(job, pause);
+    if (pause !== undefined) {
+      this.#scheduler?.hold(job, pause);
+      this.#options.paused?.(job.lane.key, pause);
+    }
     if (moved !== undefined) {
       this.#move(job, moved);
       return;
@@ -515,7 +518,10 @@ class ExecStage {
   #counts(job: Job, { after, pauseLane = false }: RetryHint, backoff: Backoff): boolean {
     const scheduler = this.#scheduler as Scheduler;
     if (!pauseLane) return true;
-    if (after !== undefined) return scheduler.pause(job, after);
+    if (after !== undefined) {
+      this.#options.paused?.(job.lane.key, after);
+      return scheduler.pause(job, after);
+    }
     return scheduler.refuse(job, backoff) && job.attempts - job.countedAttempts > FREE_REFUSALS;
   }
 

@@ -4,8 +4,10 @@ import type { Task } from '../../core/record/task.ts';
 import type { Attempt, Executor, Outcome } from '../../executors/contract.ts';
 import type { QuotaCharge } from '../../queues/contract.ts';
 import type { Queues } from '../../queues/index.ts';
+import { quotaName } from '../../reports/cost-words.ts';
 import type { Amounts, CostModel } from '../exec/limits/cost-expressions.ts';
 import type { Quota } from '../exec/limits/limit-options.ts';
+import { CHEAPER, type LongWaits } from '../exec/limits/long-waits.ts';
 import { unlessStopped } from './unless-stopped.ts';
 
 /** Longest time between two questions to the server, in milliseconds: others may have given something back. */
@@ -20,6 +22,7 @@ export interface SharedQuotas {
   readonly laneOf: (task: Task) => string;
   /** Signal at which attempts that still wait end as PENDING. */
   readonly stopping: AbortSignal;
+  readonly longWaits?: LongWaits | undefined;
 }
 
 /** Outcome of an attempt that was not made; nothing is charged for it. */
@@ -82,7 +85,7 @@ class SharedCharges {
     estimate: Amounts,
     signal: AbortSignal,
   ): Promise<readonly string[] | undefined> {
-    const { queues, quotas } = this.#shared;
+    const { queues, quotas, longWaits } = this.#shared;
     const charges = quotas.map((quota) => ({ ...quota, cost: estimate[this.#indexOf(quota)] as number }));
     while (!signal.aborted) {
       const charging = queues.charge(lane, this.#asker, charges);
@@ -93,6 +96,7 @@ class SharedCharges {
       }
       const { wait, places } = answer;
       if (wait === 0) return places;
+      longWaits?.note(wait, lane, () => `${quotas.map(quotaName).join(' and ')} of all machines`, CHEAPER);
       await sleep(Math.min(wait, OFTEN), undefined, { signal }).catch(() => {});
     }
     return undefined;

@@ -64,6 +64,16 @@ describe('--http --batch', () => {
     expect(stderr).toBe('task-exec: 10 done\n');
   });
 
+  test('keeps the digits of items that --batch-answer leads to by names alone', async () => {
+    const answer: Answering = (response, { body }) => {
+      const items = JSON.parse(body).map(() => '{"id":12345678901234567890,"v":1.50}');
+      response.setHeader('content-type', 'application/json');
+      response.end(`{"a":{"data":[${items}]}}`);
+    };
+    const { stdout } = await run(answer, '--batch 10 --batch-answer a.data');
+    expect(stdout.match(/"json":\{"id":12345678901234567890,"v":1\.50\}/g)).toHaveLength(10);
+  });
+
   test('gives an item without a uuid to the task at its place, unless others moved', async () => {
     const lacking = (items: Record<string, number>[]): unknown[] =>
       items.map((one) => (one.n === 3 ? { error: 'three' } : one));
@@ -132,6 +142,15 @@ describe('--http --batch', () => {
     expect(stderr).toContain('9 done, 1 failed (HTTP_STATUS 400: 1)');
     expect([errors[6], json[6]]).toEqual(['400 Bad Request', { error: 'bad' }]);
     expect(seen.length).toBeLessThan(8);
+  });
+
+  test('does not halve a batch to single tasks while a server refuses each request', async () => {
+    const input = records(64);
+    const down = answers(() => new Error('down'));
+    const { seen, stderr } = await run(down, '--batch 64 --retries 1', input);
+    // Both attempts, and the halves down to a task alone; the whole batch would be 127 requests each time.
+    expect(seen.length).toBe(2 * (1 + 12));
+    expect(stderr).toContain('64 failed');
   });
 
   // logstash-output-elasticsearch #1199, fluent-bit #10056: a request that is too large is sent again for ever.

@@ -4,7 +4,7 @@ import { Task } from '../../../src/core/record/task.ts';
 import type { BatchOutcome, Executor, Outcome } from '../../../src/executors/contract.ts';
 import type { StageHandle } from '../../../src/stages/exec/cancels.ts';
 import { type ExecOptions, type Execution, exec } from '../../../src/stages/exec/exec.ts';
-import { MachineRoom } from '../../../src/stages/exec/limits/machine-room.ts';
+import { MachineRoom } from '../../../src/stages/exec/limits/machine/machine-room.ts';
 
 const numbered = (count: number): Task[] =>
   Array.from({ length: count }, (_, n) => new Task(`t${n}`, JSON.stringify({ uuid: `t${n}`, n, of: n % 3 })));
@@ -237,6 +237,63 @@ describe('a batch that fails as a whole', () => {
     const { counts } = await run(executor, chunks(numbered(64)), { batch: 64, retries: 0 });
     expect(sizes).toEqual([64, 32, 32]);
     expect(counts.failed).toBe(64);
+  });
+
+  test('costs 2·log2(n) more calls if nothing succeeds, whatever n is, and is retried as a whole', async () => {
+    const { executor, sizes } = calls(() => bad('down', 'now'));
+    const { counts } = await run(executor, chunks(numbered(300)), { batch: 100, retries: 0 });
+    expect(sizes.length).toBe(3 * (1 + 14));
+    expect(counts).toMatchObject({ succeeded: 0, failed: 300 });
+    const retried = calls(() => bad('down', 'now'));
+    const ended = await run(retried.executor, chunks(numbered(100)), {
+      batch: 100,
+      retries: 2,
+      batchWait: 50,
+    });
+    // Found at first; after that only the last attempt is halved.
+    expect(retried.sizes.filter((size) => size === 100).length).toBe(3);
+    expect(retried.sizes.length).toBe(3 + 2 * 14);
+    expect(ended.counts).toMatchObject({ failed: 100, retries: 200 });
+  });
+
+  test('loses no task in an outage that ends before the retries do', async () => {
+    let left = 16; // the batch that is halved, and the first call of the next one
+    const { executor } = calls((tasks, number) => (left-- > 0 ? bad('down', 'now') : ok(tasks, number)));
+    const { counts } = await run(executor, chunks(numbered(200)), {
+      batch: 100,
+      retries: 3,
+      batchWait: 1e6,
+      jobs: 1,
+    });
+    expect(counts).toMatchObject({ succeeded: 200, failed: 0 });
+  });
+
+  test('shows each of several bad tasks: all that have failures of their own, or few that fail alike', async () => {
+    const some = fc.uniqueArray(fc.nat(99), { minLength: 1, maxLength: 7 });
+    const many = fc.uniqueArray(fc.nat(99), { minLength: 1, maxLength: 100 });
+    const kind = fc.oneof(
+      fc.record({ poisons: some, isOwn: fc.constant(false) }),
+      fc.record({ poisons: many, isOwn: fc.constant(true) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(kind, async ({ poisons, isOwn }) => {
+        const known = new Set<unknown>(poisons);
+        const { executor, sizes } = calls((tasks, number) => {
+          const found = tasks.filter(({ fields }) => known.has(fields.n)).map(({ fields }) => fields.n);
+          return found.length > 0 ? bad(isOwn ? `bad: ${found}` : 'bad', 'now') : ok(tasks, number);
+        });
+        const { out, counts } = await run(executor, chunks(numbered(100)), {
+          batch: 100,
+          jobs: 1,
+          retries: 0,
+        });
+        expect(counts).toMatchObject({ succeeded: 100 - poisons.length, failed: poisons.length });
+        expect(sizes.length).toBeLessThan(200);
+        for (const { fields, line } of out)
+          if (known.has(fields.n)) expect(line).toContain(isOwn ? `"bad: ${fields.n}"` : '"bad"');
+      }),
+      { numRuns: 100, seed: 2 },
+    );
   });
 
   test('is not halved if it may have done its work, or with --batch-split never', async () => {

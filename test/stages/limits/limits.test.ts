@@ -222,6 +222,26 @@ describe('quotas', () => {
     expect(performance.now() - before).toBeGreaterThan(900);
   });
 
+  test('a wait of a minute or more is named once, with its limit and its end', async () => {
+    const cwd = freshFolder();
+    writeFileSync(join(cwd, 'm.mjs'), ECHO);
+    for (const name of ['out', 'err']) writeFileSync(join(cwd, name), '');
+    const options = "--lane '{lane}' --quota requests=20/s --quota requests=2/h";
+    const child = start(`exec task-exec --module m.mjs ${options} > out 2> err`, { cwd });
+    child.stdin?.end(lines(12, (i) => ({ lane: i % 3 === 0 ? 'a' : 'b' })));
+    const words = (): string => readFileSync(join(cwd, 'err'), 'utf8');
+    const done = (): string[] => readFileSync(join(cwd, 'out'), 'utf8').match(/"SUCCESS"/g) ?? [];
+    await until(() => words().includes('waiting for') && done().length === 4);
+    child.kill('SIGTERM');
+    await ended(child);
+    const said = words().match(/waiting for .*/g);
+    expect(said).toEqual([
+      expect.stringMatching(
+        /^waiting for --quota requests=2\/h \([ab]\): the next task starts in (1 h|59 min \d+ s), at [\d-]+T[\d:]+Z, /,
+      ),
+    ]);
+  });
+
   test('a task that costs more than the whole quota runs alone, and holds up nothing for ever', async () => {
     const end = await run(
       '-j 4 --quota tokens=10/100ms --cost tokens=n',

@@ -3,9 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { runningProcesses, toLoad } from '../../../src/stages/exec/limits/machine-load.ts';
-import { freeMemory } from '../../../src/stages/exec/limits/machine-memory.ts';
-import { type MachineLimits, MachineRoom } from '../../../src/stages/exec/limits/machine-room.ts';
+import { runningProcesses, toLoad } from '../../../src/stages/exec/limits/machine/machine-load.ts';
+import { freeMemory } from '../../../src/stages/exec/limits/machine/machine-memory.ts';
+import { type MachineLimits, MachineRoom } from '../../../src/stages/exec/limits/machine/machine-room.ts';
 import { ended, freshFolder, sh, start } from '../../support/run.ts';
 import { until } from '../../support/until.ts';
 

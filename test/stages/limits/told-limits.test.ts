@@ -1,8 +1,11 @@
 /* Limits that servers tell in headers. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { toldLimitsBy } from '../../../src/executors/http/response/told-limits.ts';
 import { serve } from '../../support/http-server.ts';
-import { sh } from '../../support/run.ts';
+import { ended, freshFolder, sh, start } from '../../support/run.ts';
+import { until } from '../../support/until.ts';
 
 const HOUR = 3_600_000;
 
@@ -63,4 +66,26 @@ test('a task that costs no more than what is left, and one with --quota-headers 
 test('names of headers without a place for the name are refused', async () => {
   const { stderr, code } = await sh('task-exec --http --cost tokens=n --quota-headers x-left');
   expect([code, stderr]).toEqual([2, expect.stringContaining('must be two names of headers with {name}')]);
+});
+
+// BrianV1981/aim #350, mindsdb/anton #349: a pause of an hour that nothing tells is taken for a hang.
+test('a pause of a minute or more that a server asks for is named once, with its end', async () => {
+  const server = await serve((response) => {
+    response.writeHead(429, { 'retry-after': '1800' });
+    response.end();
+  });
+  const cwd = freshFolder();
+  writeFileSync(join(cwd, 'err'), '');
+  const child = start('exec task-exec --http -j 3 > out 2> err', { cwd });
+  for (let i = 0; i < 9; i++) child.stdin?.write(`${JSON.stringify({ uuid: `u${i}`, url: server.url })}\n`);
+  child.stdin?.end();
+  const words = (): string => readFileSync(join(cwd, 'err'), 'utf8');
+  await until(() => words().includes('waiting for'));
+  child.kill('SIGTERM');
+  await ended(child);
+  expect(words().match(/waiting for .*/g)).toEqual([
+    expect.stringMatching(
+      /^waiting for the server, which asked for a pause \(http:.*\): the next task starts in 30 min, at [\d-]+T[\d:]+Z$/,
+    ),
+  ]);
 });

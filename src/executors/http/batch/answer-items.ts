@@ -2,6 +2,7 @@ import { messageOf } from '../../../core/base/errors.ts';
 import { compileExpression } from '../../../core/options/jmespath-option.ts';
 import { elementsOf, type Member, membersOf } from '../../../core/record/json-text.ts';
 import type { Task } from '../../../core/record/task.ts';
+import { rawMember } from '../../../core/record/template.ts';
 import { loadJmespath } from '../response/jmespath.ts';
 
 /** Function that returns the items of an answer for the tasks of its batch, as JSON texts; undefined for one that has none. */
@@ -10,6 +11,16 @@ export type FindItems = (
   tasks: readonly Task[],
 ) => readonly (string | undefined)[] | { readonly fault: string };
 
+/** Expression that is only a path of names: what it leads to keeps its digits. */
+const PATH = /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/;
+
+/** Returns the text at a path, as a JMESPath expression finds it: null if there is none. */
+function textAt(json: string, path: readonly string[]): string {
+  let text: string | undefined = json;
+  for (const name of path) text = text?.startsWith('{') ? rawMember(text, name) : undefined;
+  return text ?? 'null';
+}
+
 /**
  * Returns the function that finds the items of answers.
  * @param expression JMESPath that leads to them. Default: they are the answer itself
@@ -17,6 +28,7 @@ export type FindItems = (
  */
 export async function openItems(expression: string | undefined): Promise<FindItems> {
   if (expression === undefined) return itemsIn;
+  if (PATH.test(expression)) return (json, tasks) => itemsIn(textAt(json, expression.split('.')), tasks);
   const library = await loadJmespath();
   const compiled = compileExpression(library, '--batch-answer', expression);
   const { TreeInterpreter } = library;
@@ -38,7 +50,15 @@ function itemsIn(json: string, tasks: readonly Task[]): ReturnType<FindItems> {
   const items = elementsOf(json);
   const members = items.map((item) => (item.startsWith('{') ? membersOf(item) : []));
   const uuids = items.map((item, i) => uuidIn(item, members[i] as readonly Member[]));
-  const named = found(new Map(items.map((item, i) => [uuids[i] ?? '', item])), tasks);
+  const byUuid = new Map<string, string[]>();
+  for (const [i, item] of items.entries()) {
+    const uuid = uuids[i];
+    if (uuid === undefined) continue;
+    const same = byUuid.get(uuid);
+    if (same === undefined) byUuid.set(uuid, [item]);
+    else same.push(item);
+  }
+  const named = found(byUuid, tasks);
   if (named !== undefined) {
     // One that lacks a uuid, as an error may, is for the task at its place if the others are at theirs.
     const isInOrder = uuids.every((uuid, i) => uuid === undefined || uuid === tasks[i]?.uuid);
@@ -64,17 +84,20 @@ function byIndex(
   return items.length === 0 ? undefined : places;
 }
 
-/** Returns the items of the tasks; undefined if no task has one. */
+/** Returns the items of the tasks; undefined if no task has one. Tasks of one uuid get its items in their order. */
 function found(
-  items: ReadonlyMap<string, string>,
+  items: ReadonlyMap<string, string[]>,
   tasks: readonly Task[],
 ): readonly (string | undefined)[] | undefined {
-  const own = tasks.map(({ uuid }) => items.get(uuid));
+  const own = tasks.map(({ uuid }) => {
+    const left = items.get(uuid);
+    return left !== undefined && left.length > 1 ? left.shift() : left?.[0];
+  });
   return own.some((item) => item !== undefined) ? own : undefined;
 }
 
-function objectItems(json: string): Map<string, string> {
-  return new Map(membersOf(json).map(({ key, value, end }) => [key, json.slice(value, end)]));
+function objectItems(json: string): Map<string, string[]> {
+  return new Map(membersOf(json).map(({ key, value, end }) => [key, [json.slice(value, end)]]));
 }
 
 /** Returns the uuid of an item; undefined if it has none. */

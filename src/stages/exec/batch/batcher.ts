@@ -6,9 +6,12 @@ import { BATCH_BYTES, BATCH_WAIT } from '../../../executors/batch-options.ts';
 import type { Attempt, BatchOutcome, Executor, Outcome, WholeOutcome } from '../../../executors/contract.ts';
 import type { FurtherCall } from '../limits/index.ts';
 import { Batch } from './batch.ts';
+import { isEach, settleAll } from './call-outcomes.ts';
 import { CallPacing, type CallRates } from './call-pacing.ts';
+import type { Halving, SplitMode } from './contract.ts';
 import { FurtherCalls, isUnderWay } from './further-calls.ts';
-import { conclude, type Halving, isEach, isHalved, type SplitMode, settleAll } from './halving.ts';
+import { conclude, isHalved } from './halving.ts';
+import { Outages } from './outages.ts';
 
 /** Most tasks that are gathered for batches of different keys. */
 const MOST_GATHERED = 10_000;
@@ -66,6 +69,7 @@ export class Batcher {
   readonly #hooks: BatcherHooks;
   readonly #limits: CallPacing;
   readonly #halving: Halving;
+  readonly #outages = new Outages();
   /** Batches that wait for more tasks, the oldest first. */
   readonly #open = new Map<string, Batch>();
   /** Batches that wait for a call, in order. */
@@ -104,7 +108,8 @@ export class Batcher {
       waits: () => hooks.freed(), // the stage may be at its end
       givenUp: (further) => hooks.givenUp(further),
     });
-    this.#halving = { mode: options.batchSplit ?? 'auto', call, spent, settle, isLast };
+    const { batchSplit: mode = 'auto' } = options;
+    this.#halving = { mode, outages: this.#outages, call, spent, settle, isLast };
   }
 
   /** Number of tasks that may be under way, gathered ones included. */
@@ -263,13 +268,14 @@ export class Batcher {
     this.#running++;
     this.#limits.count(batch.lane, 1);
     this.#limits.called(batch.lane, now);
+    const answered = this.#outages.answered(batch.lane);
     try {
       const made = this.#call(jobs, batch.cancelled);
       if (!(made instanceof Promise) && !isHalved(jobs, made, this.#halving)) {
         this.#over(batch);
         this.#settle(jobs, made);
         this.#further.wake();
-      } else void this.#finish(batch, jobs, made);
+      } else void this.#finish(batch, jobs, made, answered);
     } catch (error) {
       this.#hooks.failed(error);
     }
@@ -279,11 +285,12 @@ export class Batcher {
     batch: Batch,
     jobs: readonly Job[],
     made: BatchOutcome | Promise<BatchOutcome>,
+    answered: number,
   ): Promise<void> {
     try {
-      const outcome = await made;
+      const outcome = this.#outages.judged(batch.lane, await made);
       if (isHalved(jobs, outcome, this.#halving)) {
-        await conclude(jobs, outcome, this.#halving);
+        await conclude(jobs, outcome, this.#halving, answered);
         this.#over(batch);
       } else {
         this.#over(batch);
@@ -316,9 +323,17 @@ export class Batcher {
     const { ordinal } = jobs[0] as Job;
     const attempt = { ...this.#hooks.attempt, number, ordinal, cancelled };
     const made = (this.#executor.attemptAll as NonNullable<Executor['attemptAll']>)(tasks, attempt);
+    const { lane } = jobs[0] as Job;
     return made instanceof Promise
-      ? made.then((settled) => shared(settled, tasks.length))
-      : shared(made, tasks.length);
+      ? made.then((settled) => this.#called(lane, settled, tasks.length))
+      : this.#called(lane, made, tasks.length);
+  }
+
+  /** Returns the outcome of a call; one of the whole call says for how many tasks it is. */
+  #called(lane: Lane, made: BatchOutcome, sharedBy: number): BatchOutcome {
+    if (!isEach(made)) return { ...made, whole: { ...made.whole, sharedBy } };
+    this.#outages.called(lane);
+    return made;
   }
 
   /** Makes a further call for tasks of a batch that failed, at the rates of calls and within the limits. None after a stop. */
@@ -349,9 +364,4 @@ export class Batcher {
     };
     cancelled.addEventListener('abort', onCancel, { once: true });
   }
-}
-
-/** Returns the outcome of a call; one of the whole call says for how many tasks it is. */
-function shared(made: BatchOutcome, sharedBy: number): BatchOutcome {
-  return isEach(made) ? made : { ...made, whole: { ...made.whole, sharedBy } };
 }

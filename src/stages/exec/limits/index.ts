@@ -7,7 +7,7 @@ import { number } from '../../../core/base/format.ts';
 import type { Task } from '../../../core/record/task.ts';
 import { compileTemplate } from '../../../core/record/template.ts';
 import { MOST_WINDOWS } from '../../../core/schedule/rate.ts';
-import { amountWords, quotaWords } from '../../../reports/cost-words.ts';
+import { amountWords, quotaName } from '../../../reports/cost-words.ts';
 import { Budget } from './budget.ts';
 import { BudgetFile } from './budget-file.ts';
 import { CostModel, type MostCost } from './cost-expressions.ts';
@@ -27,13 +27,15 @@ export interface LimitValues {
   readonly budgetFile: string | undefined;
   /** Key of the result in a record. */
   readonly as: string;
+  /** Writes a message about a long wait. Default: none is written. */
+  readonly info?: ((message: string) => void) | undefined;
 }
 
 /**
  * Opens the limits that the options ask for; undefined if they ask for none.
  * @throws {TaskpipeError} `USAGE` if options are missing or invalid, `DATA` or `IO` for the file of a budget
  */
-export function openLimits({ quota, cost, budget, budgetFile, as }: LimitValues): Limits | undefined {
+export function openLimits({ quota, cost, budget, budgetFile, as, info }: LimitValues): Limits | undefined {
   if (budgetFile !== undefined && budget.length === 0)
     throw new TaskpipeError('USAGE', "--budget-file needs --budget, as in --budget 'usd=120'");
   if (quota.length + cost.length + budget.length === 0) return undefined;
@@ -46,6 +48,7 @@ export function openLimits({ quota, cost, budget, budgetFile, as }: LimitValues)
   const amounts = budget.map(({ amount }) => amount);
   return new Limits({
     model,
+    info,
     quotas: new Quotas(quota, model.names),
     budget: names.length === 0 ? undefined : new Budget(amounts, file),
     budgetOf: names.map((name) => model.names.indexOf(name)),
@@ -56,9 +59,13 @@ function mostOfBudget({ name, amount }: BudgetLimit): MostCost {
   return { name, most: amount, limit: `the whole --budget ${name}=${amountWords(amount)}` };
 }
 
-function mostOfQuota({ name, rate }: Quota): MostCost {
-  const quota = `${name}=${quotaWords({ amount: rate.count, per: rate.per })}`;
-  return { name, most: rate.count * MOST_WINDOWS, limit: `${number(MOST_WINDOWS)} times --quota ${quota}` };
+function mostOfQuota(quota: Quota): MostCost {
+  const { name, rate } = quota;
+  return {
+    name,
+    most: rate.count * MOST_WINDOWS,
+    limit: `${number(MOST_WINDOWS)} times ${quotaName(quota)}`,
+  };
 }
 
 /** Returns the function that gives the lane of a task by `--lane`. Tasks without its attributes share one lane. */

@@ -2,7 +2,7 @@ import { path, size, value, values } from '../../../core/options/declare.ts';
 import { InvalidValue } from '../../../core/options/option.ts';
 import { compileTemplate } from '../../../core/record/template.ts';
 import { type Rate, toRate } from '../../../core/schedule/rate.ts';
-import { type Load, toLoad } from './machine-load.ts';
+import { type Load, toLoad } from './machine/machine-load.ts';
 
 /** Limit of `--quota`: a named amount in any window of time. */
 export interface Quota {

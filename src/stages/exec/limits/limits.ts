@@ -2,10 +2,12 @@ import type { Failure, Task } from '../../../core/record/task.ts';
 import type { Job, Lane } from '../../../core/schedule/lanes/lane.ts';
 import type { Outcome } from '../../../executors/contract.ts';
 import type { BudgetReport, CostReport } from '../../../reports/cost-report.ts';
-import { costNote } from '../../../reports/cost-words.ts';
+import { costNote, quotaName } from '../../../reports/cost-words.ts';
 import type { Budget } from './budget.ts';
 import type { Amounts, CostModel } from './cost-expressions.ts';
 import { LaneCosts } from './lane-costs.ts';
+import type { Quota } from './limit-options.ts';
+import { CHEAPER, LongWaits } from './long-waits.ts';
 import type { Quotas } from './quotas.ts';
 import { ToldLimits } from './server-limits.ts';
 import { type FurtherCall, WaitingCalls } from './waiting-calls.ts';
@@ -18,6 +20,8 @@ export interface LimitParts {
   readonly budget: Budget | undefined;
   /** Index of the cost of each budget. */
   readonly budgetOf: readonly number[];
+  /** Writes a message. Default: none are written. */
+  readonly info?: ((message: string) => void) | undefined;
 }
 
 /** Estimate of a running attempt, and its places in the accounts of the quotas. */
@@ -37,6 +41,8 @@ export class Limits {
   readonly #calls = new WaitingCalls();
   readonly #costs: LaneCosts;
   readonly #told: ToldLimits;
+  /** Messages about long waits, also for limits that machines share. */
+  readonly longWaits: LongWaits;
   /** Sums of the estimates of the tasks in `#costs`, without their retries. */
   readonly #estimated: number[];
   readonly #left: { tasks: number; readonly costs: number[] };
@@ -51,6 +57,7 @@ export class Limits {
     const { names } = parts.model;
     this.#costs = new LaneCosts(names.length);
     this.#told = new ToldLimits(names);
+    this.longWaits = new LongWaits(parts.info ?? (() => {}));
     this.#estimated = names.map(() => 0);
     this.#left = { tasks: 0, costs: names.map(() => 0) };
   }
@@ -83,13 +90,12 @@ export class Limits {
   wait(job: Job, now: number): number {
     const estimate = this.#estimateOf(job);
     if ('code' in estimate) return 0; // it fails when it starts
-    const { quotas } = this.#parts;
     const lane = job.home.key;
     if (this.#calls.hasPriority(lane)) {
       this.#held.add(job.home);
       return Number.POSITIVE_INFINITY;
     }
-    const wait = Math.max(quotas.wait(lane, estimate, now), this.#told.wait(lane, estimate, now));
+    const wait = this.#waitOf(lane, estimate, now);
     if (wait > 0) return wait;
     if (!this.#take(estimate)) {
       this.#held.add(job.home);
@@ -110,7 +116,7 @@ export class Limits {
     const lane = (call.jobs[0] as Job).home.key;
     const sum = this.model.names.map((_, i) => estimates.reduce((all, one) => all + (one[i] as number), 0));
     const isLater = this.#calls.hasPriority(lane, call);
-    const wait = Math.max(this.#parts.quotas.wait(lane, sum, now), this.#told.wait(lane, sum, now));
+    const wait = isLater ? 0 : this.#waitOf(lane, sum, now);
     if (isLater || wait > 0 || !this.#take(sum)) {
       const isForBudget = !isLater && wait <= 0;
       this.#calls.add(call, { lane, isForBudget });
@@ -227,6 +233,17 @@ export class Limits {
       this.#estimates.set(job, estimate);
     }
     return estimate;
+  }
+
+  /** Returns the time until the quotas and the server of a lane have room for costs, in milliseconds. */
+  #waitOf(lane: string, costs: Amounts, now: number): number {
+    const { quotas } = this.#parts;
+    const own = quotas.wait(lane, costs, now);
+    const told = this.#told.wait(lane, costs, now);
+    const wait = Math.max(own, told);
+    if (told > own) this.longWaits.note(wait, lane, () => 'the limit that the server told');
+    else this.longWaits.note(wait, lane, () => quotaName(quotas.longest(lane, costs, now) as Quota), CHEAPER);
+    return wait;
   }
 
   #take(estimate: Amounts): boolean {

@@ -32,6 +32,16 @@ export class Quotas {
     return wait;
   }
 
+  /** Returns the quota that a lane waits for longest. */
+  longest(lane: string, costs: Amounts, now: number): Quota | undefined {
+    let [found, most]: [Quota | undefined, number] = [undefined, 0];
+    for (const [i, window] of this.#windowsOf(lane, now).entries()) {
+      const wait = window.wait(now, costs[this.#costs[i] as number] as number);
+      if (wait > most) [found, most] = [this.#quotas[i], wait];
+    }
+    return found;
+  }
+
   /** Charges the costs of an attempt. Returns their places, for `correct`. */
   charge(lane: string, costs: Amounts, now: number): readonly number[] {
     return this.#windowsOf(lane, now).map((window, i) => {

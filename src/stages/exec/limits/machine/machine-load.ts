@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
-import { InvalidValue } from '../../../core/options/option.ts';
+import { InvalidValue } from '../../../../core/options/option.ts';
 
 /** Limit of `--load`: the number of processes that run. */
 export interface Load {

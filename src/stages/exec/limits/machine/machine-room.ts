@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { bytesText } from '../../../core/base/format.ts';
+import { bytesText } from '../../../../core/base/format.ts';
 import { type Load, runningProcesses } from './machine-load.ts';
 import { freeMemory } from './machine-memory.ts';
 

@@ -1,0 +1,79 @@
+import type { Failure } from '../../../core/record/task.ts';
+import type { Job, Lane } from '../../../core/schedule/lanes/lane.ts';
+import type { BatchOutcome, WholeOutcome } from '../../../executors/contract.ts';
+import { isEach, settleAll } from './call-outcomes.ts';
+import type { Halving } from './contract.ts';
+
+/**
+ * Search for the tasks at fault in a batch that failed. If nothing has succeeded in the lane since the batch was called, and
+ * all calls failed alike, down to a task alone, the failure says nothing about the tasks: the search ends, and the batch is
+ * retried as a whole. Otherwise an outage would cost 2n-1 calls for n tasks.
+ */
+export class FaultSearch {
+  readonly #how: Halving;
+  readonly #lane: Lane;
+  readonly #answered: number;
+  readonly #failure: Failure | undefined;
+  /** Number of further calls from which the search may end: it has then come to a task alone. */
+  readonly #enough: number;
+  #calls = 0;
+  /** True if a call failed with another failure, which may thus be that of a task. */
+  #differs = false;
+  #isHopeless = false;
+  /** Failures of calls, as long as they may be those of an outage. */
+  #held: [jobs: readonly Job[], made: BatchOutcome][] = [];
+
+  /** @param answered number of answered calls of the lane before the batch was called */
+  constructor(jobs: readonly Job[], { whole }: WholeOutcome, how: Halving, answered: number) {
+    this.#how = how;
+    this.#lane = (jobs[0] as Job).lane;
+    this.#answered = answered;
+    this.#failure = whole.error;
+    this.#enough = 2 * Math.ceil(Math.log2(jobs.length));
+  }
+
+  /** True once further calls would not tell more. */
+  get isHopeless(): boolean {
+    this.#isHopeless ||= this.#calls >= this.#enough && this.#isFruitless;
+    return this.#isHopeless;
+  }
+
+  async call(jobs: readonly Job[]): Promise<BatchOutcome> {
+    this.#calls++;
+    const made = await this.#how.call(jobs);
+    if (!isEach(made) && !isAlike(made.whole.error, this.#failure)) this.#differs = true;
+    return made;
+  }
+
+  /** Settles the tasks of a call; failures wait until it is known whether there is an outage. */
+  settle(jobs: readonly Job[], made: BatchOutcome): void {
+    this.#held.push([jobs, made]);
+    if (!this.#isFruitless) this.#settleHeld();
+  }
+
+  end(): void {
+    if (this.#isHopeless) this.#how.outages.found(this.#lane);
+    this.#settleHeld();
+  }
+
+  get #isFruitless(): boolean {
+    const { mode, outages } = this.#how;
+    return mode === 'auto' && !this.#differs && outages.answered(this.#lane) === this.#answered;
+  }
+
+  #settleHeld(): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const [jobs, made] of held) {
+      if (isEach(made) || !this.#isHopeless) settleAll(jobs, made, this.#how.settle);
+      else for (const job of jobs) this.#how.settle(job, { ...made.whole, retry: made.whole.retry ?? {} });
+    }
+  }
+}
+
+/** Returns whether two failures say the same. Failures of workers begin with the number of the worker. */
+function isAlike(one: Failure | undefined, other: Failure | undefined): boolean {
+  const words = (failure: Failure | undefined): string | undefined =>
+    failure?.message.replace(/^worker \d+/, '');
+  return one?.code === other?.code && words(one) === words(other);
+}
