@@ -23,7 +23,7 @@ export function isSqlFault(error: unknown): error is SqlError {
 }
 
 /** Codes of errors that pass: of lost connections, starts and stops of a server, conflicts, and read-only copies. */
-const PASSING = /^(?:08...|57P0[1235]|53300|40001|40P01|25006|57014)$/;
+const PASSING = /^(?:08...|57P0[1235]|25P0[34]|53300|40001|40P01|25006|57014)$/;
 
 /** Returns whether another attempt may succeed. */
 export function isPassing(error: unknown): boolean {
@@ -32,9 +32,20 @@ export function isPassing(error: unknown): boolean {
   return !isHopeless(error);
 }
 
-/** Returns whether the connection is lost. */
+/** Code of a write in a session or on a server that only reads. */
+const READ_ONLY = '25006';
+
+/** Codes after which a connection is of no use. After a failover, that to a former primary only reads for ever. */
+const LOST = /^(?:08...|57P..|25P0[34]|25006)$/;
+
+/** Returns whether the connection is lost, or must not be used again. */
 export function isLost(error: unknown): boolean {
-  return !isSqlFault(error) || /^(?:08|57P)/.test(error.code);
+  return !isSqlFault(error) || LOST.test(error.code);
+}
+
+/** Returns whether a statement wrote where only reading is possible. */
+export function isWrite(error: unknown): error is SqlError {
+  return isSqlFault(error) && error.code === READ_ONLY;
 }
 
 /** Errors of the network or of TLS that retrying cannot fix. */
@@ -99,7 +110,7 @@ function reasonOf(error: SqlError, { user, database }: PostgresAddress): Reason 
   if (code === '53100')
     return ['IO', `the disk of the server is full (${words}); make room, and run the same command again`];
   if (code === '53300') return ['IO', `${words}; raise max_connections of the server, or run fewer commands`];
-  if (code === '25006')
+  if (code === READ_ONLY)
     return ['IO', `the database is read-only (${words}); is this server a copy? Give its primary`];
   if (code === '55P03')
     return [
