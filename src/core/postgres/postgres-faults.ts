@@ -15,6 +15,8 @@ interface SqlError extends Error {
   readonly hint?: string;
   readonly table?: string;
   readonly where?: string;
+  /** Function of the server that reports the error. */
+  readonly routine?: string;
 }
 
 /** Returns whether the server has sent an error. */
@@ -58,9 +60,19 @@ function isHopeless(error: unknown): boolean {
   );
 }
 
+/**
+ * Codes of errors about the values of a row: of their types, of constraints, of views and generated columns, of limits of
+ * a row or an index entry (54), and of triggers (21, 38, 39, P0).
+ */
+const REFUSALS = /^(?:21|22|23|38|39|44|5400[01]|P0|428C9)/;
+
+/** Functions of the server that refuse a row with any code: `RAISE` of a trigger, and the policy of a table. */
+const REFUSING = ['exec_stmt_raise', 'ExecWithCheckOptions'];
+
 /** Returns the reason a row was refused, if the error is about its values; undefined for another error. */
 export function refusalOfRow(error: unknown): string | undefined {
-  if (!isSqlFault(error) || !/^(?:22|23|44|P0001|428C9)/.test(error.code)) return undefined;
+  if (!isSqlFault(error)) return undefined;
+  if (!REFUSALS.test(error.code) && !REFUSING.includes(error.routine ?? '')) return undefined;
   return [error.message, error.detail, error.where?.split('\n')[0]].filter(Boolean).join('; ');
 }
 
