@@ -1,6 +1,9 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { needsPostgres, postgresPrograms, startPostgres, type TestPostgres } from '../support/postgres.ts';
-import { sh } from '../support/run.ts';
+import { freshFolder, sh } from '../support/run.ts';
+import { until } from '../support/until.ts';
 
 let server: TestPostgres;
 beforeAll(async () => {
@@ -99,10 +102,44 @@ test('task-load never writes, and names the fault in the SQL, the table or the c
   expect(await said(`--query "select setval('s', 1) from (select nextval('s')) x"`)).toMatch(
     /^2 .*relation "s" does not exist/,
   );
+  server.sql('create sequence numbers');
+  expect(await said(`--query "select nextval('numbers') as n"`)).toMatch(
+    /^2 postgres:\S+: it may only be read \(cannot execute nextval\(\).*; the statement is select nextval/,
+  );
+  expect(await said(`--query 'select * from kept for update'`)).toMatch(/^2 .* may only be read /);
   expect(await said(`--query 'select 1 as a, 2 as a'`)).toMatch(/^2 --query gives two columns named a/);
   expect(await said('--table nix')).toMatch(/^2 postgres:\S+ has no table nix: it has .*kept/);
   expect(await said('--table kept')).toMatch(
     /^2 a column named result is not read.*--rename result=old_result/,
   );
   expect(server.sql('select count(*) from kept')).toBe('1');
+}, 60_000);
+
+test('task-load ends if the server does not answer any more while it reads', async () => {
+  const query = `"select i, repeat('x', 2000) as text from generate_series(1, 100000) i"`;
+  const load = `task-load '${server.url}' --query ${query} --patience 3s`;
+  const frozen = freshFolder();
+  // The reader takes the rest of the pipe only once the server is frozen.
+  const ended = sh(
+    `${load} | { head -c 1000; touch begun; while ! [ -e frozen ]; do sleep 0.01; done; wc -l; }`,
+    {
+      cwd: frozen,
+    },
+  );
+  await until(() => existsSync(join(frozen, 'begun')));
+  server.freeze(true);
+  writeFileSync(join(frozen, 'frozen'), '');
+  const { stderr } = await ended;
+  server.freeze(false);
+  expect(stderr).toMatch(/^task-load: postgres:\S+: no answer from 127\.0\.0\.1, port \d+\n/);
+}, 60_000);
+
+test('a stop of task-load does not wait for the answer of a query', async () => {
+  const url = server.database('slow');
+  const folder = freshFolder();
+  const stop = `until psql -XAtd '${url}' -c "select query from pg_stat_activity where state = 'active'" | grep -q fetch; do :; done; kill -INT $!; wait $!`;
+  const { code, stderr } = await sh(`task-load '${url}' --query 'select 1 from pg_sleep(1000)' & ${stop}`, {
+    cwd: folder,
+  });
+  expect([code, stderr]).toEqual([130, 'task-load: stopped after 0 tasks\n']);
 }, 60_000);

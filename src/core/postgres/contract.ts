@@ -45,7 +45,10 @@ export interface PostgresSession {
    * @returns number of rows that were written
    */
   copy(sql: string, rows: Buffer): Promise<number>;
-  /** Reads the rows of a query with a cursor, in batches. Call it in a transaction, which must end if the caller leaves early. */
+  /**
+   * Reads the rows of a query with a cursor, in batches of at most `size`, of fewer if rows are long. Call it in a
+   * transaction, which must end if the caller leaves early.
+   */
   batches(sql: string, size: number): AsyncGenerator<readonly (readonly PostgresCell[])[]>;
 }
 
@@ -61,8 +64,17 @@ export interface PostgresLink {
   /** Runs `work` in a transaction, under the conditions of `run`. */
   commit<T>(work: (session: PostgresSession) => Promise<T>): Promise<T>;
   /**
-   * Reads the rows of a query in batches, and ends the connection if the server is silent for too long. Only the start
-   * is repeated: afterwards, rows have been passed on.
+   * Reads the rows of a query in the transaction of a session, as `session.batches`, and ends the connection if the
+   * server is silent for too long.
+   */
+  batches(
+    session: PostgresSession,
+    sql: string,
+    size: number,
+  ): AsyncGenerator<readonly (readonly PostgresCell[])[]>;
+  /**
+   * Reads the rows of a query in batches, as `batches`, in a transaction of its own. Only the start is repeated:
+   * afterwards, rows have been passed on.
    * @param queryFor returns the query; undefined if there is nothing to read
    */
   read(

@@ -15,6 +15,8 @@ interface SqlError extends Error {
   readonly hint?: string;
   readonly table?: string;
   readonly where?: string;
+  /** Function of the server that reports the error. */
+  readonly routine?: string;
 }
 
 /** Returns whether the server has sent an error. */
@@ -23,7 +25,7 @@ export function isSqlFault(error: unknown): error is SqlError {
 }
 
 /** Codes of errors that pass: of lost connections, starts and stops of a server, conflicts, and read-only copies. */
-const PASSING = /^(?:08...|57P0[1235]|53300|40001|40P01|25006|57014)$/;
+const PASSING = /^(?:08...|57P0[1235]|25P0[34]|53300|40001|40P01|25006|57014)$/;
 
 /** Returns whether another attempt may succeed. */
 export function isPassing(error: unknown): boolean {
@@ -32,9 +34,20 @@ export function isPassing(error: unknown): boolean {
   return !isHopeless(error);
 }
 
-/** Returns whether the connection is lost. */
+/** Code of a write in a session or on a server that only reads. */
+const READ_ONLY = '25006';
+
+/** Codes after which a connection is of no use. After a failover, that to a former primary only reads for ever. */
+const LOST = /^(?:08...|57P..|25P0[34]|25006)$/;
+
+/** Returns whether the connection is lost, or must not be used again. */
 export function isLost(error: unknown): boolean {
-  return !isSqlFault(error) || /^(?:08|57P)/.test(error.code);
+  return !isSqlFault(error) || LOST.test(error.code);
+}
+
+/** Returns whether a statement wrote where only reading is possible. */
+export function isWrite(error: unknown): error is SqlError {
+  return isSqlFault(error) && error.code === READ_ONLY;
 }
 
 /** Errors of the network or of TLS that retrying cannot fix. */
@@ -47,9 +60,19 @@ function isHopeless(error: unknown): boolean {
   );
 }
 
+/**
+ * Codes of errors about the values of a row: of their types, of constraints, of views and generated columns, of limits of
+ * a row or an index entry (54), and of triggers (21, 38, 39, P0).
+ */
+const REFUSALS = /^(?:21|22|23|38|39|44|5400[01]|P0|428C9)/;
+
+/** Functions of the server that refuse a row with any code: `RAISE` of a trigger, and the policy of a table. */
+const REFUSING = ['exec_stmt_raise', 'ExecWithCheckOptions'];
+
 /** Returns the reason a row was refused, if the error is about its values; undefined for another error. */
 export function refusalOfRow(error: unknown): string | undefined {
-  if (!isSqlFault(error) || !/^(?:22|23|44|P0001|428C9)/.test(error.code)) return undefined;
+  if (!isSqlFault(error)) return undefined;
+  if (!REFUSALS.test(error.code) && !REFUSING.includes(error.routine ?? '')) return undefined;
   return [error.message, error.detail, error.where?.split('\n')[0]].filter(Boolean).join('; ');
 }
 
@@ -99,7 +122,7 @@ function reasonOf(error: SqlError, { user, database }: PostgresAddress): Reason 
   if (code === '53100')
     return ['IO', `the disk of the server is full (${words}); make room, and run the same command again`];
   if (code === '53300') return ['IO', `${words}; raise max_connections of the server, or run fewer commands`];
-  if (code === '25006')
+  if (code === READ_ONLY)
     return ['IO', `the database is read-only (${words}); is this server a copy? Give its primary`];
   if (code === '55P03')
     return [

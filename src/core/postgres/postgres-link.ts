@@ -8,9 +8,8 @@ import type { PostgresAddress } from './postgres-address.ts';
 import { isLost, isPassing, postgresFault, SILENT } from './postgres-faults.ts';
 import { AS_TEXT, LOCK_WAIT, prepareSession } from './postgres-session.ts';
 import { NO_TLS, postgresTls } from './postgres-tls.ts';
+import { isServerBusy, STOPPING, streamOf, watched } from './postgres-watch.ts';
 
-/** Time for which an unavailable server is waited for after a stop was requested, in milliseconds. */
-const STOPPING = 2000;
 /** Pause before another attempt, in milliseconds. */
 const PAUSE = 250;
 
@@ -85,14 +84,22 @@ class Link implements PostgresLink {
     });
     if (sql === undefined) return;
     try {
-      const batches = session.batches(sql, size);
-      for (;;) {
-        const next = await this.#watched(session, () => batches.next());
-        if (next.done) return;
-        yield next.value;
-      }
+      yield* this.batches(session, sql, size);
     } catch (error) {
       throw this.fault(error);
+    }
+  }
+
+  async *batches(
+    session: PostgresSession,
+    sql: string,
+    size: number,
+  ): AsyncGenerator<readonly (readonly PostgresCell[])[]> {
+    const batches = session.batches(sql, size);
+    for (;;) {
+      const next = await this.#watched(session, () => batches.next(), true);
+      if (next.done) return;
+      yield next.value;
     }
   }
 
@@ -113,18 +120,25 @@ class Link implements PostgresLink {
     return this.#settings.stopping?.aborted ? Math.min(this.#patience, STOPPING) : this.#patience;
   }
 
-  /** Runs `work`, and ends the connection if the server is silent for too long. */
-  async #watched<T>(session: PostgresSession, work: (session: PostgresSession) => Promise<T>): Promise<T> {
-    const stream = streamOf(this.#client as Client);
+  /**
+   * Runs `work`, and ends the connection if the server is silent for too long, unless it works on a statement.
+   * @param isRead true if a stop need not wait for the answer
+   */
+  async #watched<T>(
+    session: PostgresSession,
+    work: (session: PostgresSession) => Promise<T>,
+    isRead = false,
+  ): Promise<T> {
+    const client = this.#client;
+    if (client === undefined) throw new Error('Connection terminated'); // since the last statement
     const silence = Math.max(1, this.#limit()) + (this.#patience < LOCK_WAIT ? 0 : LOCK_WAIT);
-    const end = (): void => void stream.destroy(new Error(SILENT));
-    stream.setTimeout(silence, end);
-    try {
-      return await work(session);
-    } finally {
-      stream.setTimeout(0);
-      stream.off('timeout', end);
-    }
+    const watch = {
+      silence,
+      isBusy: () => isServerBusy(client, () => this.#openClient()),
+      stopping: isRead ? this.#settings.stopping : undefined,
+      warn: (words: string) => this.#warn(words),
+    };
+    return watched(streamOf(client), watch, () => work(session));
   }
 
   async #connected(): Promise<PostgresSession> {
@@ -139,26 +153,42 @@ class Link implements PostgresLink {
     }
   }
 
-  async #connect(): Promise<PostgresSession> {
+  /** Opens a client that is lost if the server does not answer soon. */
+  async #openClient(): Promise<Client> {
     const { default: pg } = await import('pg');
     const { host, port, database, user, password, connectWithin, applicationName } = this.address;
+    const within = Math.min(connectWithin, this.#patience);
     const client = new pg.Client({
       ...{ host, port, database, user, application_name: applicationName, types: AS_TEXT },
       password: () => password ?? passwordInFile(this.address, (words) => this.#settings.warn?.(words)) ?? '',
       ssl: this.#isPlain ? false : postgresTls(this.address),
-      connectionTimeoutMillis: Math.min(connectWithin, this.#patience),
+      connectionTimeoutMillis: within,
       ...{ keepAlive: true, keepAliveInitialDelayMillis: 10_000 },
     });
     client.on('error', () => this.#forget(client)); // the next statement reports it
     client.on('end', () => this.#forget(client));
     try {
       await client.connect();
+    } catch (error) {
+      streamOf(client).destroy();
+      throw error;
+    }
+    const stream = streamOf(client);
+    stream.setTimeout(within, () => stream.destroy(new Error(SILENT)));
+    return client;
+  }
+
+  async #connect(): Promise<PostgresSession> {
+    const client = await this.#openClient();
+    const stream = streamOf(client);
+    try {
       const session = await prepareSession(client, ++this.#connections, this.#settings.sync !== false);
+      stream.setTimeout(0).removeAllListeners('timeout');
       this.#session = session;
       this.#client = client;
       return session;
     } catch (error) {
-      streamOf(client).destroy();
+      stream.destroy();
       throw error;
     }
   }
@@ -183,9 +213,4 @@ class Link implements PostgresLink {
   #warn(words: string): void {
     this.#settings.warn?.(`${this.address.place} ${words}`);
   }
-}
-
-/** Returns the socket of a client, which the types of the library do not show. */
-function streamOf(client: Client): import('node:net').Socket {
-  return (client as unknown as { connection: { stream: import('node:net').Socket } }).connection.stream;
 }

@@ -5,8 +5,19 @@ import type { PostgresCell, PostgresSession } from './contract.ts';
 /** Settings of every connection: texts of values do not depend on the server's configuration. */
 const SETTINGS = [
   ...["datestyle = 'ISO'", "timezone = 'UTC'", "intervalstyle = 'iso_8601'", 'extra_float_digits = 1'],
-  ...["bytea_output = 'hex'", 'standard_conforming_strings = on', "xmlbinary = 'base64'"],
+  ...["bytea_output = 'hex'", 'standard_conforming_strings = on', "xmlbinary = 'base64'", 'array_nulls = on'],
+  ...["default_transaction_isolation = 'read committed'", 'default_transaction_deferrable = off'],
 ];
+
+/**
+ * Turns off the limits of time that the server, a database or a role sets for its sessions: a list is read for as long
+ * as its tasks take, and silence is noticed by `PostgresLink`. Those of `PGOPTIONS` are wanted by the user, and stay. A
+ * server does not have all of these settings.
+ */
+const NO_LIMITS = `
+  select set_config(name, '0', false) from pg_settings
+  where name in ('statement_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout',
+    'transaction_timeout') and setting <> '0' and source <> 'client'`;
 
 /** Longest wait for a lock that another session holds, in milliseconds. */
 export const LOCK_WAIT = 30_000;
@@ -20,6 +31,7 @@ export async function prepareSession(
   const more = [`lock_timeout = ${LOCK_WAIT}`, ...(sync ? [] : ['synchronous_commit = off'])];
   const session = sessionOf(client, number);
   await client.query([...SETTINGS, ...more].map((setting) => `set ${setting}`).join(';'));
+  await client.query(NO_LIMITS);
   if (sync) await client.query(SURE); // a server may be configured to lose the last commits
   return session;
 }
@@ -52,8 +64,13 @@ async function copy(client: Client, sql: string, rows: Buffer): Promise<number> 
 
 let cursors = 0;
 
+/** Number of rows that are read first, when their size is not known. */
+const FIRST = 10;
+/** Characters of rows that are held in memory at once. */
+const HELD = 4_000_000;
+
 /**
- * Reads rows by a cursor of SQL. (A portal of the protocol, as in pg-cursor, waits for ever if the connection is lost
+ * Reads rows by a cursor of SQL, fewer at a time if they are long. (A portal of the protocol, as in pg-cursor, waits for ever if the connection is lost
  * after its last row.)
  */
 async function* batches(
@@ -63,12 +80,20 @@ async function* batches(
 ): AsyncGenerator<readonly (readonly PostgresCell[])[]> {
   const name = `taskpipe_${++cursors}`;
   await ask(`declare ${name} no scroll cursor for ${sql}`);
-  for (;;) {
-    const rows = await ask(`fetch ${size} from ${name}`);
+  for (let count = Math.min(size, FIRST); ; ) {
+    const rows = await ask(`fetch ${count} from ${name}`);
     if (rows.length > 0) yield rows;
-    if (rows.length < size) break;
+    if (rows.length < count) break;
+    const fitting = Math.floor((count * HELD) / Math.max(1, lengthOf(rows)));
+    count = Math.max(1, Math.min(size, count * 4, fitting));
   }
   await ask(`close ${name}`);
+}
+
+function lengthOf(rows: readonly (readonly PostgresCell[])[]): number {
+  let length = 0;
+  for (const row of rows) for (const cell of row) length += cell?.length ?? 0;
+  return length;
 }
 
 /** Parsers of values: each value stays the text that the server sent. */

@@ -23,7 +23,9 @@ export interface DeclaredColumn {
   /** Category of the type in `pg_type`, as `N` for numbers and `A` for arrays. */
   readonly category: string;
   readonly comment: string | undefined;
-  /** SQL of its default. */
+  /** Type under its domain; undefined if its type is not a domain. */
+  readonly baseType: string | undefined;
+  /** SQL of its default, also of that of its domain, or of the next value of its identity. */
   readonly fallback: string | undefined;
   /** True if the database computes it. */
   readonly isGenerated: boolean;
@@ -61,7 +63,11 @@ export function tableName(typed: string): string {
 
 const COLUMNS = `
   select a.attname, t.typname, t.typcategory, col_description(a.attrelid, a.attnum),
-    pg_get_expr(d.adbin, d.adrelid), a.attgenerated <> '' or a.attidentity = 'a'
+    coalesce(pg_get_expr(d.adbin, d.adrelid), pg_get_expr(declared.typdefaultbin, 0),
+      case when a.attidentity = 'd'
+        then format('nextval(%L::regclass)', pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)) end),
+    a.attgenerated <> '' or a.attidentity = 'a',
+    case when declared.typtype = 'd' then format_type(t.oid, declared.typtypmod) end
   from pg_attribute a
     join pg_type declared on declared.oid = a.atttypid
     join pg_type t on t.oid = case when declared.typbasetype = 0 then declared.oid else declared.typbasetype end
@@ -84,11 +90,12 @@ export async function declaredTable(
     oid,
     kind: String(kind),
     isOurs: comment?.includes(SIGN) === true,
-    columns: columns.map(([column, type, category, words, fallback, generated]) => ({
+    columns: columns.map(([column, type, category, words, fallback, generated, base]) => ({
       name: String(column),
       type: String(type),
       category: String(category),
       comment: words ?? undefined,
+      baseType: base ?? undefined,
       fallback: generated === 't' ? undefined : (fallback ?? undefined),
       isGenerated: generated === 't',
     })),

@@ -1,6 +1,7 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { PostgresLink, PostgresSession } from '../../core/postgres/contract.ts';
 import { postgresAddress } from '../../core/postgres/postgres-address.ts';
+import { isWrite } from '../../core/postgres/postgres-faults.ts';
 import { openPostgres } from '../../core/postgres/postgres-link.ts';
 import { declaredTable, TABLE, tableName, visibleTables } from '../../core/postgres/postgres-table.ts';
 import { parseRecord } from '../../core/record/ndjson.ts';
@@ -32,7 +33,7 @@ export async function* postgres(url: string, options: ReadOptions): AsyncGenerat
       );
     const reader = new PostgresRowReader(query.columns, hasBytes);
     let line = 0;
-    for await (const rows of session.batches(query.sql, BATCH)) {
+    for await (const rows of link.batches(session, query.sql, BATCH)) {
       const batch: Loaded[] = [];
       for (const row of rows) {
         const record = recordIn(reader.read(row), ++line, options);
@@ -41,6 +42,7 @@ export async function* postgres(url: string, options: ReadOptions): AsyncGenerat
       yield batch;
     }
   } catch (error) {
+    if (stopping?.aborted) return; // the stage says that it was stopped
     throw queryFault(error, link, options.query);
   } finally {
     await link.close();
@@ -60,8 +62,12 @@ function begin(link: PostgresLink, options: ReadOptions, table: string): Promise
     await session.exec('begin isolation level repeatable read read only');
     const [[encoding] = []] = await session.rows('show server_encoding');
     const text = options.query ?? (await wholeOf(session, link.address.place, table));
-    const query = await prepareRead(session, text, options.rename);
-    return { session, query, hasBytes: encoding === 'SQL_ASCII' };
+    try {
+      const query = await prepareRead(session, text, options.rename);
+      return { session, query, hasBytes: encoding === 'SQL_ASCII' };
+    } catch (error) {
+      throw isWrite(error) ? queryFault(error, link, text) : error; // no other server lets it write
+    }
   });
 }
 
@@ -76,6 +82,13 @@ async function wholeOf(session: PostgresSession, place: string, table: string): 
 
 /** Returns the error of a query; one in its SQL is wrong usage. */
 function queryFault(error: unknown, link: PostgresLink, query: string | undefined): TaskpipeError {
+  if (isWrite(error)) {
+    const statement = query === undefined ? '' : `; the statement is ${query}`;
+    return new TaskpipeError(
+      'USAGE',
+      `${link.address.place}: it may only be read (${error.message})${statement}`,
+    );
+  }
   const fault = link.fault(error);
   if (query === undefined || fault.code !== 'DATA') return fault;
   return new TaskpipeError('USAGE', `--query: ${fault.message}; the statement is ${query}`, { cause: error });

@@ -28,6 +28,8 @@ export interface TargetColumn {
   readonly kind: PostgresKind;
   /** SQL of the value that a new row gets if its record lacks the attribute; undefined: NULL. */
   readonly fallback: string | undefined;
+  /** Type under the domain of the column; undefined if its type is not a domain. */
+  readonly stageType?: string | undefined;
 }
 
 /** Returns the kind of a column of an existing table. */
@@ -110,10 +112,17 @@ export function ownCell(raw: string, kind: PostgresKind): CellValue | undefined 
  */
 export function foreignCell(raw: string, { name, kind }: TargetColumn): CellValue | string {
   if (kind === 'json') return { text: raw };
-  if (kind === 'array' && raw.startsWith('[')) return { text: arrayText(JSON.parse(raw) as unknown[]) };
-  if (!raw.startsWith('"')) return { text: raw };
-  if (!isPlainText(raw))
-    return 'a value has a NUL or half of a surrogate pair, which no column of text can hold; save it to a column of type json';
+  if (kind === 'array' && raw.startsWith('[')) {
+    const text = arrayText(JSON.parse(raw) as unknown[]);
+    return isText(text) ? { text } : NO_TEXT;
+  }
+  if (!raw.startsWith('"')) {
+    const isOther = kind === 'bytes' || (kind === 'array' && raw.startsWith('{'));
+    return isOther
+      ? `the column ${JSON.stringify(name)} ${HELD[kind]}; got ${raw.slice(0, 60)}`
+      : { text: raw };
+  }
+  if (!isPlainText(raw)) return NO_TEXT;
   const text = plain(raw);
   if (
     kind === 'numeric' &&
@@ -123,9 +132,15 @@ export function foreignCell(raw: string, { name, kind }: TargetColumn): CellValu
     return `the column ${JSON.stringify(name)} holds numbers, and the value is the text ${raw.slice(0, 60)}`;
   if (kind !== 'bytes') return { text };
   if (text.length % 4 !== 0 || !/^[\w+/]*={0,2}$/.test(text))
-    return `the column ${JSON.stringify(name)} holds bytes, which a record has as base64; got ${raw.slice(0, 60)}`;
+    return `the column ${JSON.stringify(name)} ${HELD.bytes}; got ${raw.slice(0, 60)}`;
   return { text: `\\x${Buffer.from(text, 'base64').toString('hex')}` };
 }
+
+/** Values of the kinds that do not take every JSON value as its text. */
+const HELD = { bytes: 'holds bytes, which a record has as base64', array: 'holds arrays' } as const;
+
+const NO_TEXT =
+  'a value has a NUL or half of a surrogate pair, which no column of text can hold; save it to a column of type json';
 
 function plain(raw: string): string {
   return raw.includes('\\') ? (JSON.parse(raw) as string) : raw.slice(1, -1);

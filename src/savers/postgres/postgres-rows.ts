@@ -100,17 +100,23 @@ export class ColumnRows implements CopyRows {
   }
 
   encode(task: Task): string | Misfit {
+    const fault = this.#table.uuidFault(task.uuid);
+    if (fault !== undefined) return this.#misfit(fault);
     const cells = new Array<string>(this.#columns.length).fill(NULL_CELL);
     cells[0] = copyCell(task.uuid);
     const draft: RowDraft = { cells, added: [], exact: [], others: [] };
     for (const value of this.#fields === undefined ? valuesOf(task) : chosenValues(task, this.#fields)) {
       const why = this.#put(value, task, draft);
-      if (why !== undefined) return { code: 'VALUE', message: `${this.#place}: ${why}`, columns: [] };
+      if (why !== undefined) return this.#misfit(why);
     }
     if (draft.exact.length > 0) this.#putSide('exact', draft.exact, draft);
     if (draft.others.length > 0) this.#putSide('others', draft.others, draft);
     if (draft.added.length > 0) this.#change([...this.#columns, ...draft.added]);
     return `${cells.join('\t')}\n`;
+  }
+
+  #misfit(why: string): Misfit {
+    return { code: 'VALUE', message: `${this.#place}: ${why}`, columns: [] };
   }
 
   /** Puts a value into its cell, or into `others`. Returns the reason there is no place for it. */

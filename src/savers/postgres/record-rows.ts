@@ -3,6 +3,7 @@ import type { Misfit } from '../contract.ts';
 import { copyCell, type TargetColumn } from './postgres-cells.ts';
 import type { CopyRows } from './postgres-rows.ts';
 import type { TargetTable } from './target-table.ts';
+import type { UuidCheck } from './uuid-column.ts';
 
 /** Escapes that jsonb cannot hold: NUL, and halves of surrogate pairs. */
 const ESCAPED = /\\u(?:0000|d[89a-f])/i;
@@ -15,14 +16,19 @@ export class RecordRows implements CopyRows {
   readonly written = undefined;
   readonly #place: string;
 
-  constructor(place: string, { columns }: TargetTable) {
+  readonly #uuidFault: UuidCheck;
+
+  constructor(place: string, { columns, uuidFault }: TargetTable) {
     this.#place = place;
     this.columns = columns;
+    this.#uuidFault = uuidFault;
   }
 
   adopt(): void {}
 
   encode({ uuid, line }: Task): string | Misfit {
+    const fault = this.#uuidFault(uuid);
+    if (fault !== undefined) return { code: 'VALUE', message: `${this.#place}: ${fault}`, columns: [] };
     if (ESCAPED.test(line) && HALF.test(line.replaceAll('\\\\', '')))
       return {
         code: 'VALUE',

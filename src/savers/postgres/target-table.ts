@@ -13,6 +13,7 @@ import {
 } from '../../core/postgres/postgres-table.ts';
 import { RUN_COLUMNS } from '../../core/record/run-columns.ts';
 import { declaredAs, kindOfColumn, type TargetColumn } from './postgres-cells.ts';
+import { type UuidCheck, uuidCheckOf } from './uuid-column.ts';
 
 /** A table to save to. */
 export interface TargetTable {
@@ -26,6 +27,7 @@ export interface TargetTable {
   readonly isOurs: boolean;
   /** True if a row is a whole record in a column of type jsonb. */
   readonly hasRecords: boolean;
+  readonly uuidFault: UuidCheck;
 }
 
 const CREATE = (sql: string, more: string): string =>
@@ -66,6 +68,7 @@ function targetOf(sql: string, table: DeclaredTable, hasRecords: boolean): Targe
     generated: new Set(table.columns.filter(({ isGenerated }) => isGenerated).map(({ name }) => name)),
     isOurs: table.isOurs,
     hasRecords,
+    uuidFault: uuidCheckOf(table.columns.find(({ name }) => name === 'uuid')),
   };
 }
 
@@ -73,7 +76,10 @@ function columnsFrom({ columns }: DeclaredTable): readonly TargetColumn[] {
   const writable = columns.filter(({ isGenerated }) => !isGenerated);
   const uuidFirst = (name: string): number => (name === 'uuid' ? 0 : 1);
   return writable
-    .map((column) => ({ name: column.name, kind: kindOfColumn(column), fallback: column.fallback }))
+    .map((column) => ({
+      ...{ name: column.name, kind: kindOfColumn(column) },
+      ...{ fallback: column.fallback, stageType: column.baseType },
+    }))
     .sort((a, b) => uuidFirst(a.name) - uuidFirst(b.name));
 }
 
@@ -158,9 +164,12 @@ export const STAGE = 'pg_temp.taskpipe_rows';
 
 /** Returns the statements that make the temporary table for these columns. */
 export function makeStage({ sql }: TargetTable, columns: readonly TargetColumn[]): string {
-  const names = columns.map(({ name }) => sqlName(name)).join(', ');
+  const cells = columns.map(({ name, stageType }) =>
+    // a domain may refuse the NULL that the default of its column replaces
+    stageType === undefined ? sqlName(name) : `${sqlName(name)}::${stageType} as ${sqlName(name)}`,
+  );
   return `drop table if exists ${STAGE};
-    create temporary table taskpipe_rows on commit delete rows as select ${names} from ${sql} with no data`;
+    create temporary table taskpipe_rows on commit delete rows as select ${cells.join(', ')} from ${sql} with no data`;
 }
 
 /**

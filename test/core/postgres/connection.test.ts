@@ -2,6 +2,8 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { postgresAddress } from '../../../src/core/postgres/postgres-address.ts';
+import { openPostgres } from '../../../src/core/postgres/postgres-link.ts';
 import { makeCertificates, needsOpenssl } from '../../support/openssl.ts';
 import { freePort } from '../../support/port.ts';
 import { needsPostgres, postgresPrograms, startPostgres, type TestPostgres } from '../../support/postgres.ts';
@@ -155,4 +157,60 @@ test('a read-only server is waited for, and then named as a copy', async () => {
     'template1',
   );
   expect([code, stderr]).toEqual([74, expect.stringMatching(/the database is read-only .*Give its primary/)]);
+}, 60_000);
+
+test('a connection to a former primary, which only reads, is replaced while the server is waited for', async () => {
+  const url = server.database('moved');
+  server.sql('alter database moved set default_transaction_read_only = on');
+  const warned: string[] = [];
+  // The connection keeps the setting, as that to the old primary of a failover does.
+  const warn = (words: string): void => {
+    if (warned.push(words) === 1) server.sql('alter database moved reset default_transaction_read_only');
+  };
+  const link = openPostgres(postgresAddress(url), { warn });
+  await link.run((session) => session.exec('create table kept (a int)'));
+  await link.close();
+  expect(warned).toEqual([
+    expect.stringMatching(/is read-only .*trying again/),
+    expect.stringMatching(/ is back$/),
+  ]);
+}, 60_000);
+
+test('limits of time that a role has do not end a session, but those of PGOPTIONS do', async () => {
+  server.sql('create role hurried login');
+  for (const name of ['statement_timeout', 'idle_in_transaction_session_timeout'])
+    server.sql(`alter role hurried set ${name} = '1min'`);
+  const read = async (env: Env): Promise<string> => {
+    const query =
+      "select current_setting('statement_timeout') || ' ' || current_setting('idle_in_transaction_session_timeout') as t";
+    const url = `postgres://hurried@127.0.0.1:${server.port}/postgres`;
+    return JSON.parse((await sh(`task-load '${url}' --query "${query}"`, { env })).stdout).t;
+  };
+  expect(await read({})).toBe('0 0');
+  expect(await read({ PGOPTIONS: '-c statement_timeout=7s' })).toBe('7s 0');
+}, 60_000);
+
+test('a statement that takes longer than the patience is waited for while the server works on it', async () => {
+  const holder = openPostgres(postgresAddress(server.url));
+  await holder.run((session) => session.rows('select pg_advisory_lock(7)'));
+  const warned: string[] = [];
+  const warn = (words: string): void => {
+    if (warned.push(words) === 1) void holder.run((session) => session.rows('select pg_advisory_unlock(7)'));
+  };
+  const link = openPostgres(postgresAddress(server.url), { patience: 3000, warn });
+  const rows = await link.run((session) => session.rows('select pg_advisory_lock(7)'));
+  await Promise.all([link.close(), holder.close()]);
+  expect([rows.length, warned]).toEqual([
+    1,
+    [expect.stringMatching(/ has worked on a statement for \d+ s; still waiting for its answer$/)],
+  ]);
+}, 60_000);
+
+test('long rows are read few at a time', async () => {
+  const link = openPostgres(postgresAddress(server.url));
+  const sizes: number[] = [];
+  const queryFor = async (): Promise<string> => "select repeat('x', 1000000) from generate_series(1, 20)";
+  for await (const rows of link.read(queryFor, 500)) sizes.push(rows.length);
+  await link.close();
+  expect(sizes).toEqual([10, 4, 4, 2]);
 }, 60_000);
