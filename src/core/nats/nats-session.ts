@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
-import type { ConnectionOptions, Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
+import type { ConnectionOptions, Msg, NatsConnection } from '@nats-io/transport-node';
 import type { NatsHeaders, NatsMessage, NatsSession } from './contract.ts';
 import type { NatsAddress } from './nats-address.ts';
 import { LOST, SILENT } from './nats-faults.ts';
+import { framesOf, type Letter } from './nats-frames.ts';
 
 /** Interval of the checks, in milliseconds. */
 const CHECK = 250;
@@ -23,14 +24,6 @@ export interface SessionOptions {
 interface Question {
   resolve(answer: NatsMessage): void;
   reject(error: Error): void;
-}
-
-/** Message to send. */
-interface Letter {
-  readonly subject: string;
-  readonly payload: string | Uint8Array;
-  readonly headers: NatsHeaders | undefined;
-  readonly reply: string | undefined;
 }
 
 /** Session that its owner can close. */
@@ -150,17 +143,13 @@ class Session implements OwnedSession {
   #sendAll(): void {
     const letters = this.#letters;
     this.#letters = [];
-    if (this.#error !== undefined) return;
-    for (const { subject, payload, headers, reply = '' } of letters) {
-      try {
-        if (headers === undefined) this.#connection.publish(subject, payload, { reply });
-        else this.#connection.publish(subject, payload, { reply, headers: encoded(headers) });
-      } catch (error) {
-        const id = reply.slice(this.#inbox.length);
-        this.#questions.get(id)?.reject(error as Error);
-        this.#questions.delete(id);
-      }
-    }
+    if (this.#error !== undefined || letters.length === 0) return;
+    const frames = framesOf(letters, this.maxPayload, ({ reply = '' }, reason) => {
+      const id = reply.slice(this.#inbox.length);
+      this.#questions.get(id)?.reject(new Error(reason));
+      this.#questions.delete(id);
+    });
+    protocolOf(this.#connection).sendCommand(frames);
   }
 
   close(): void {
@@ -211,18 +200,20 @@ class Session implements OwnedSession {
     this.#questions.clear();
     for (const { reject } of questions) reject(error);
     this.#connection.close().catch(() => {});
-    socketOf(this.#connection)?.destroy(); // a frozen server would never take the end
+    protocolOf(this.#connection).transport?.socket?.destroy(); // a frozen server would never take the end
   }
 }
 
 /** Message of the client, behind our interface. */
 class Heard implements NatsMessage {
-  readonly subject: string;
   readonly #message: Msg;
 
   constructor(message: Msg) {
     this.#message = message;
-    this.subject = message.subject;
+  }
+
+  get subject(): string {
+    return this.#message.subject;
   }
 
   get reply(): string {
@@ -242,15 +233,13 @@ class Heard implements NatsMessage {
   }
 }
 
-/** Returns headers as the client sends them: it asks only for their bytes. */
-function encoded(headers: NatsHeaders): MsgHdrs {
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  const bytes = Buffer.from(`NATS/1.0\r\n${lines.join('')}\r\n`);
-  return { encode: () => bytes } as unknown as MsgHdrs;
+/** Parts of the client that its types do not show. */
+interface Protocol {
+  readonly transport?: { readonly socket?: Socket };
+  /** Sends bytes in order with the commands of the client. */
+  sendCommand(bytes: Uint8Array): void;
 }
 
-/** Returns the socket of a connection, which the types of the client do not show. */
-function socketOf(connection: NatsConnection): Socket | undefined {
-  return (connection as unknown as { protocol?: { transport?: { socket?: Socket } } }).protocol?.transport
-    ?.socket;
+function protocolOf(connection: NatsConnection): Protocol {
+  return (connection as unknown as { readonly protocol: Protocol }).protocol;
 }

@@ -1,5 +1,12 @@
 import type { NatsSession } from '../../core/nats/contract.ts';
-import { deleteMessage, lastMessage, publish, type StoredMessage, scan } from '../../core/nats/jetstream.ts';
+import {
+  deleteMessage,
+  lastMessage,
+  publish,
+  type StoredMessage,
+  scan,
+  textOf,
+} from '../../core/nats/jetstream.ts';
 import { JetStreamError, SUBJECT_TAKEN } from '../../core/nats/nats-faults.ts';
 import { parseTask } from '../../core/record/ndjson.ts';
 import { type Failure, Task } from '../../core/record/task.ts';
@@ -70,7 +77,7 @@ function deathOf(message: StoredMessage): Death {
 function deadTaskOf(message: StoredMessage): DeadTask {
   const { error, deliveries } = deathOf(message);
   const token = message.subject.slice(message.subject.lastIndexOf('.') + 1);
-  const text = Buffer.from(message.data).toString();
+  const text = textOf(message.data);
   const task = taskOf(text, token) ?? new Task(token, JSON.stringify({ uuid: token, job: jsonOf(text) }));
   return { task, deliveries, at: message.time, error };
 }

@@ -1,7 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { NatsSession } from '../../core/nats/contract.ts';
-import { callApi, lastMessage, publish } from '../../core/nats/jetstream.ts';
+import { callApi, lastMessage, publish, stateOf } from '../../core/nats/jetstream.ts';
 import type { NatsAddress } from '../../core/nats/nats-address.ts';
 import {
   JetStreamError,
@@ -68,8 +68,10 @@ export async function makeStreams(
       );
   }
   // Without a consumer, nothing could be acknowledged, and so nothing be removed.
-  if ((await consumerOf(session, names.streams)) === undefined)
+  if ((await consumerOf(session, names.streams)) === undefined) {
+    await noteRenewal(session, names);
     await makeConsumer(session, names.streams, FIRST_LEASE);
+  }
 }
 
 /** Time for which a stream that another process makes is waited for, in milliseconds. */
@@ -170,9 +172,16 @@ export async function renewConsumer(session: NatsSession, names: QueueNames, now
     throw error;
   }
   const lease = (await consumerOf(session, names.streams))?.config.ack_wait ?? FIRST_LEASE * 1e6;
+  await noteRenewal(session, names);
   if (last !== undefined) await callApi(session, `CONSUMER.DELETE.${tasks}.${CONSUMER}`).catch(ignoreMissing);
   await makeConsumer(session, names.streams, lease / 1e6);
   await publish(session, names.server, `${session.serverId}:made`);
+}
+
+/** Notes that the tasks which are there now are delivered as if for the first time, although some may be finished. */
+async function noteRenewal(session: NatsSession, names: QueueNames): Promise<void> {
+  const { last_seq } = await stateOf(session, names.streams.tasks);
+  if (last_seq > 0) await publish(session, names.renewed, String(last_seq));
 }
 
 function ignoreMissing(error: unknown): void {
