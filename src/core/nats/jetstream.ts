@@ -157,8 +157,12 @@ export interface Delivery {
 export function deliveryOf(reply: string): Delivery {
   const tokens = reply.split('.');
   const at = tokens.length > 9 ? 6 : 4;
-  const [count, seq, order] = tokens.slice(at, at + 3).map(Number) as [number, number, number];
-  return { count, seq, order, pending: Number(tokens[at + 4]) };
+  return {
+    count: Number(tokens[at]),
+    seq: Number(tokens[at + 1]),
+    order: Number(tokens[at + 2]),
+    pending: Number(tokens[at + 4]),
+  };
 }
 
 /** Yields the messages of a stream in order, in batches. @param from number of the first one */

@@ -59,6 +59,11 @@ interface Claimed {
   readonly claim: StoredClaim;
 }
 
+/** Claim whose number is not known until it is written. */
+interface Writable extends Omit<StoredClaim, 'seq'> {
+  seq: number;
+}
+
 /** Takes messages: claims their tasks, and leaves out those that must not be run. */
 export class Taking {
   readonly #session: NatsSession;
@@ -126,12 +131,16 @@ export class Taking {
       if (history === undefined) return undefined;
       const attempts = Number(message.header(ATTEMPTS_HEADER) || ATTEMPTS);
       const { tries, deaths, group, alone } = history;
-      const claim: StoredClaim = {
-        ...{ state: 'held', uuid, task: seq, ack: message.reply, attempts, worker, instance, lease },
-        ...{ tries, deaths, group, alone, seq: 0, time: 0 },
+      // biome-ignore format: one literal, as spreads take a tenth of the time of `pull`
+      const claim: Writable = {
+        state: 'held', uuid, task: seq, ack: message.reply, attempts, worker, instance, lease,
+        tries, deaths, group, alone, seq: 0, time: 0,
       };
       const written = await writeClaim(this.#session, names, claim, last?.seq ?? 0);
-      if (written !== undefined) return { delivered, claim: { ...claim, seq: written } };
+      if (written !== undefined) {
+        claim.seq = written;
+        return { delivered, claim };
+      }
       last = await readClaim(this.#session, names, seq, uuid);
     }
     await deliverAgain(this.#session, message.reply, LATER);
