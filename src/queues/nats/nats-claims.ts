@@ -144,9 +144,15 @@ export async function openClaims(session: NatsSession, names: QueueNames): Promi
   return claims.filter((_, i) => marks[i] === undefined);
 }
 
+/**
+ * Time after which an acknowledgement is taken for unanswered, in milliseconds. Servers since 2.10 do not answer one of a
+ * delivery that a consumer which was made anew has not repeated yet: that will be found to be finished.
+ */
+const UNANSWERED = 2000;
+
 /** Acknowledges a task: it leaves the queue. Harmless if it has left before. */
 export async function acknowledge(session: NatsSession, ack: string): Promise<void> {
-  const { status } = await session.ask(ack, '+ACK');
+  const { status } = (await session.askWithin(UNANSWERED, ack, '+ACK')) ?? { status: 0 };
   if (status !== 0) throw new JetStreamError(status, 'the consumer does not answer');
 }
 

@@ -2,7 +2,7 @@ import type { NatsSession } from '../../core/nats/contract.ts';
 import { deliveryOf, publish } from '../../core/nats/jetstream.ts';
 import { JetStreamError, WRONG_LAST } from '../../core/nats/nats-faults.ts';
 import { acknowledge } from './nats-claims.ts';
-import type { Hint } from './nats-hints.ts';
+import { type Hint, tellSettled } from './nats-hints.ts';
 import type { Hub } from './nats-hub.ts';
 import type { QueueNames } from './nats-names.ts';
 
@@ -52,7 +52,7 @@ export class Completion {
       told.push([uuid, deliveryOf(hint.ack).order]);
       byInstance.set(hint.instance, told);
     }
-    for (const [instance, told] of byInstance) session.tell(names.settled(instance), JSON.stringify(told));
+    tellSettled(session, this.#hub, byInstance);
     // The server handles acknowledgements in order: the answer to the last one is the answer to all. One that is lost
     // leaves a task in the queue that is marked as finished, so that it is not run again.
     for (const { hint } of all.slice(0, -1)) session.tell(hint.ack, '+ACK');

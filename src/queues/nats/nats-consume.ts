@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { NatsSession } from '../../core/nats/contract.ts';
+import type { NatsMessage, NatsSession } from '../../core/nats/contract.ts';
 import {
   deleteMessage,
   deliveryOf,
@@ -8,6 +8,7 @@ import {
   publish,
   textOf,
 } from '../../core/nats/jetstream.ts';
+import { JetStreamError, NOT_HEARD } from '../../core/nats/nats-faults.ts';
 import type { Task } from '../../core/record/task.ts';
 import { type ConsumeOptions, type Consumer, type Returned, SETTLING } from '../contract.ts';
 import { WaitingSuspects } from '../suspicion.ts';
@@ -22,7 +23,7 @@ import {
 } from './nats-claims.ts';
 import { type Hub, isPaused, liveWorkers } from './nats-hub.ts';
 import { CONSUMER } from './nats-names.ts';
-import { consumerOf, makeConsumer, renewConsumer } from './nats-streams.ts';
+import { consumerOf, makeConsumer, renewConsumer, restoreConsumer } from './nats-streams.ts';
 import { type Accepted, Taking } from './nats-take.ts';
 import { purgeIfEmpty, VoidClaims } from './nats-voids.ts';
 
@@ -116,15 +117,13 @@ class NatsConsumer implements Consumer {
     count: number,
     skip: (uuid: string) => boolean,
   ): Promise<readonly Accepted[]> {
-    const bytes = Math.max(MOST_BYTES, session.maxPayload * 2);
-    const fetcher = this.#fetcherOf(session);
     const taking = new Taking(session, this.#hub, {
       ...{ ...this.#options, instance: this.#instance, skip },
       isOurs: (uuid) => this.#claims.has(uuid),
     });
     const end = performance.now() + LONGEST;
     for (;;) {
-      const messages = await fetcher.fetch(count, bytes);
+      const messages = await this.#fetch(session, count);
       const accepted = await taking.acceptAll(messages);
       // If all of them were left out, more may wait.
       if (messages.length === 0 || accepted.length > 0 || performance.now() > end) return accepted;
@@ -177,6 +176,17 @@ class NatsConsumer implements Consumer {
     this.#claims.delete(uuid);
     this.#suspects.delete(uuid);
     if (this.out.delete(uuid)) this.#news.uuids.push(uuid);
+  }
+
+  async #fetch(session: NatsSession, count: number): Promise<readonly NatsMessage[]> {
+    try {
+      return await this.#fetcherOf(session).fetch(count, Math.max(MOST_BYTES, session.maxPayload * 2));
+    } catch (error) {
+      const isGone = error instanceof JetStreamError && error.number === NOT_HEARD;
+      if (!isGone) throw error;
+      if (await restoreConsumer(session, this.#hub.names, this.#options.lease)) return [];
+      throw error; // JetStream itself does not answer
+    }
   }
 
   #fetcherOf(session: NatsSession): MessageFetcher {

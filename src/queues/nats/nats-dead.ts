@@ -7,7 +7,7 @@ import {
   scan,
   textOf,
 } from '../../core/nats/jetstream.ts';
-import { JetStreamError, SUBJECT_TAKEN } from '../../core/nats/nats-faults.ts';
+import { isSubjectTaken } from '../../core/nats/nats-faults.ts';
 import { parseTask } from '../../core/record/ndjson.ts';
 import { type Failure, Task } from '../../core/record/task.ts';
 import { ATTEMPTS, type Causes, type DeadTask } from '../contract.ts';
@@ -151,7 +151,7 @@ async function retry(session: NatsSession, { names }: Hub, message: StoredMessag
     const subject = names.all('tasks').replace('>', token);
     await publish(session, subject, message.data, { [ATTEMPTS_HEADER]: attempts });
   } catch (error) {
-    if (!(error instanceof JetStreamError) || error.number !== SUBJECT_TAKEN) throw error;
+    if (!isSubjectTaken(error)) throw error;
   }
   return deleteMessage(session, names.streams.dead, message.seq);
 }

@@ -9,8 +9,8 @@ import type { Hub } from './nats-hub.ts';
 
 /** Maximum number of hints that are kept: of tasks that another process settles, too. */
 const MOST = 20_000;
-/** Number of tasks in one message. */
-const EACH = 500;
+/** Number of tasks in one message: a server may take 64 KB, and a uuid have a kilobyte. */
+const EACH = 50;
 
 /** Delivery of a task, as its worker has told it. */
 export interface Hint {
@@ -46,6 +46,17 @@ export function tellTaken(
     const tasks = some.map(([uuid, ack]): Taken => [uuid, ack.slice(prefix.length)]);
     session.tell(names.taken(worker), JSON.stringify({ instance, prefix, tasks } satisfies Told));
   }
+}
+
+/** Tells workers which of their tasks were settled. One that does not hear it finds out when it renews leases. */
+export function tellSettled(
+  session: NatsSession,
+  { names }: Hub,
+  byInstance: ReadonlyMap<string, readonly (readonly [uuid: string, order: number])[]>,
+): void {
+  for (const [instance, told] of byInstance)
+    for (let at = 0; at < told.length; at += EACH)
+      session.tell(names.settled(instance), JSON.stringify(told.slice(at, at + EACH)));
 }
 
 /** Hints of the workers of a name. */

@@ -21,7 +21,7 @@ import {
 } from './nats-claims.ts';
 import { Completion, markDone, type ToldVerdict } from './nats-complete.ts';
 import { bury, finishBurial } from './nats-dead.ts';
-import { Hints } from './nats-hints.ts';
+import { Hints, tellSettled } from './nats-hints.ts';
 import type { Hub } from './nats-hub.ts';
 
 type Outcome = (typeof SETTLED)[number];
@@ -185,8 +185,7 @@ class Pass {
       told.push([uuid, deliveryOf(claim.ack).order]);
       byInstance.set(claim.instance, told);
     }
-    for (const [instance, told] of byInstance)
-      session.tell(this.#hub.names.settled(instance), JSON.stringify(told));
+    tellSettled(session, this.#hub, byInstance);
   }
 
   #move(session: NatsSession, one: Case, fence: string | undefined): Promise<Outcome> | Outcome {

@@ -68,10 +68,19 @@ export async function makeStreams(
       );
   }
   // Without a consumer, nothing could be acknowledged, and so nothing be removed.
-  if ((await consumerOf(session, names.streams)) === undefined) {
-    await noteRenewal(session, names);
-    await makeConsumer(session, names.streams, FIRST_LEASE);
-  }
+  await restoreConsumer(session, names, FIRST_LEASE);
+}
+
+/** Makes the consumer anew if another program has deleted it. Returns whether it has. */
+export async function restoreConsumer(
+  session: NatsSession,
+  names: QueueNames,
+  lease: number,
+): Promise<boolean> {
+  if ((await consumerOf(session, names.streams)) !== undefined) return false;
+  await noteRenewal(session, names);
+  await makeConsumer(session, names.streams, lease);
+  return true;
 }
 
 /** Time for which a stream that another process makes is waited for, in milliseconds. */
@@ -99,10 +108,16 @@ async function createStream(
 }
 
 function configOf(kind: keyof Streams, names: QueueNames): StreamConfig {
-  const common = { subjects: [names.all(kind)], max_msgs_per_subject: 1 };
+  // A full stream refuses messages, and never forgets one to make room.
+  const common = {
+    subjects: [names.all(kind)],
+    max_msgs_per_subject: 1,
+    discard: 'new',
+    max_age: 0,
+  } as const;
   return kind === 'tasks'
-    ? { ...common, retention: 'workqueue', discard: 'new', discard_new_per_subject: true, max_age: 0 }
-    : { ...common, retention: 'limits', discard: 'old', max_age: 0 };
+    ? { ...common, retention: 'workqueue', discard_new_per_subject: true }
+    : { ...common, retention: 'limits' };
 }
 
 async function infoOf(session: NatsSession, name: string): Promise<StreamConfig | undefined> {
