@@ -217,6 +217,8 @@ export class MessageFetcher {
   /** Number that is left to come, and what to call then. */
   #left = 0;
   #end: ((status: number) => void) | undefined;
+  /** True if the server has not answered the last request: there may be no such consumer, which it does not say. */
+  isUnanswered = false;
 
   constructor(session: NatsSession, stream: string, consumer: string) {
     this.#session = session;
@@ -230,6 +232,7 @@ export class MessageFetcher {
     const status = await this.#session
       .expect<number>((done) => {
         this.#left = count;
+        this.isUnanswered = false;
         this.#end = done;
         const request = JSON.stringify({
           batch: count,
@@ -239,7 +242,10 @@ export class MessageFetcher {
         });
         this.#session.tell(this.#call, request, this.#inbox);
         // What comes after this time is for the next call.
-        timer = setTimeout(() => this.#endWith(TOO_LATE), LATE);
+        timer = setTimeout(() => {
+          this.isUnanswered = this.#left === count;
+          this.#endWith(TOO_LATE);
+        }, LATE);
       })
       .finally(() => clearTimeout(timer));
     if (status === NOT_HEARD) throw new JetStreamError(NOT_HEARD, 'no consumer');

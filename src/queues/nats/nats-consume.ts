@@ -179,13 +179,17 @@ class NatsConsumer implements Consumer {
   }
 
   async #fetch(session: NatsSession, count: number): Promise<readonly NatsMessage[]> {
+    const restore = (): Promise<boolean> => restoreConsumer(session, this.#hub.names, this.#options.lease);
+    const fetcher = this.#fetcherOf(session);
     try {
-      return await this.#fetcherOf(session).fetch(count, Math.max(MOST_BYTES, session.maxPayload * 2));
+      const messages = await fetcher.fetch(count, Math.max(MOST_BYTES, session.maxPayload * 2));
+      if (fetcher.isUnanswered) await restore();
+      return messages;
     } catch (error) {
+      // Since 2.10, a server says that there is no consumer.
       const isGone = error instanceof JetStreamError && error.number === NOT_HEARD;
-      if (!isGone) throw error;
-      if (await restoreConsumer(session, this.#hub.names, this.#options.lease)) return [];
-      throw error; // JetStream itself does not answer
+      if (isGone && (await restore())) return [];
+      throw error;
     }
   }
 
