@@ -39,6 +39,12 @@ export interface NatsSession {
   readonly maxPayload: number;
   /** Sends a message, and resolves with the answer. Thousands may be in flight. */
   ask(subject: string, payload?: string | Uint8Array, headers?: NatsHeaders): Promise<NatsMessage>;
+  /** Sends a message, and resolves with the answer; with nothing if the server has not answered in time. */
+  askWithin(
+    milliseconds: number,
+    subject: string,
+    payload?: string | Uint8Array,
+  ): Promise<NatsMessage | undefined>;
   /** Sends a message that needs no answer, or one that is answered to a subject that is listened to. */
   tell(subject: string, payload?: string | Uint8Array, reply?: string): void;
   /** Starts `work`, and resolves with the value that it calls `done` with. @throws if the connection is lost before */

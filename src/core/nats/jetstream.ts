@@ -49,11 +49,19 @@ export interface StreamState {
 function answerOf(message: NatsMessage): Record<string, unknown> {
   if (message.status !== 0)
     throw new JetStreamError(message.status, message.header('Description') || 'no answer');
-  const answer = JSON.parse(Buffer.from(message.data).toString());
+  const answer = JSON.parse(textOf(message.data));
   if (answer.error)
     throw new JetStreamError(answer.error.err_code ?? answer.error.code, answer.error.description);
   return answer;
 }
+
+/** Returns bytes as text, without a copy of them. */
+export function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+}
+
+/** Answer to a stored message, such as `{"stream":"NAME", "seq":12}`. */
+const STORED = /^\{"stream":"[^"\\]*", ?"seq":(\d+)[,}]/;
 
 /** Calls the API. @throws {JetStreamError} */
 export async function callApi<T = Record<string, unknown>>(
@@ -72,7 +80,9 @@ export async function publish(
   payload: string | Uint8Array,
   headers?: NatsHeaders,
 ): Promise<number> {
-  return answerOf(await session.ask(subject, payload, headers)).seq as number;
+  const message = await session.ask(subject, payload, headers);
+  const seq = message.status === 0 ? STORED.exec(textOf(message.data))?.[1] : undefined;
+  return seq === undefined ? (answerOf(message).seq as number) : Number(seq);
 }
 
 /** Returns the last message of a subject; undefined if there is none. */
@@ -137,6 +147,8 @@ export interface Delivery {
   readonly count: number;
   /** Number of the message in its stream. */
   readonly seq: number;
+  /** Number of the delivery among all of the consumer. */
+  readonly order: number;
   /** Number of messages that come after it. */
   readonly pending: number;
 }
@@ -145,7 +157,12 @@ export interface Delivery {
 export function deliveryOf(reply: string): Delivery {
   const tokens = reply.split('.');
   const at = tokens.length > 9 ? 6 : 4;
-  return { count: Number(tokens[at]), seq: Number(tokens[at + 1]), pending: Number(tokens[at + 4]) };
+  return {
+    count: Number(tokens[at]),
+    seq: Number(tokens[at + 1]),
+    order: Number(tokens[at + 2]),
+    pending: Number(tokens[at + 4]),
+  };
 }
 
 /** Yields the messages of a stream in order, in batches. @param from number of the first one */
@@ -200,6 +217,8 @@ export class MessageFetcher {
   /** Number that is left to come, and what to call then. */
   #left = 0;
   #end: ((status: number) => void) | undefined;
+  /** True if the server has not answered the last request: there may be no such consumer, which it does not say. */
+  isUnanswered = false;
 
   constructor(session: NatsSession, stream: string, consumer: string) {
     this.#session = session;
@@ -213,6 +232,7 @@ export class MessageFetcher {
     const status = await this.#session
       .expect<number>((done) => {
         this.#left = count;
+        this.isUnanswered = false;
         this.#end = done;
         const request = JSON.stringify({
           batch: count,
@@ -222,7 +242,10 @@ export class MessageFetcher {
         });
         this.#session.tell(this.#call, request, this.#inbox);
         // What comes after this time is for the next call.
-        timer = setTimeout(() => this.#endWith(TOO_LATE), LATE);
+        timer = setTimeout(() => {
+          this.isUnanswered = this.#left === count;
+          this.#endWith(TOO_LATE);
+        }, LATE);
       })
       .finally(() => clearTimeout(timer));
     if (status === NOT_HEARD) throw new JetStreamError(NOT_HEARD, 'no consumer');

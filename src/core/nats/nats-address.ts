@@ -10,6 +10,8 @@ export interface NatsAddress {
   readonly password: string | undefined;
   /** File with credentials (JWT and key), as `nsc` makes it. */
   readonly creds: string | undefined;
+  /** File with the seed of a key, as `nk` makes it. */
+  readonly nkey: string | undefined;
   /** Set for `tls://`. */
   readonly tls: NatsTls | undefined;
   /** Number of copies of each stream that is made. */
@@ -38,10 +40,10 @@ export const NATS_PASSWORD_VARIABLE = 'TASK_NATS_PASSWORD';
 const PORT = 4222;
 const SHAPE = 'nats://HOST:PORT, or tls://HOST:PORT with TLS, or nats://HOST:PORT,HOST:PORT for a cluster';
 const TLS = ['ca', 'cert', 'key', 'servername'] as const;
-const ALL: readonly string[] = ['password-file', 'creds', 'replicas'];
+const ALL: readonly string[] = ['password-file', 'creds', 'nkey', 'replicas'];
 
 /**
- * Parses `nats://user:password@host:4222,host:4222?password-file=FILE&creds=FILE&replicas=3`; all parts but a host are
+ * Parses `nats://user:password@host:4222,host:4222?password-file=FILE&creds=FILE&nkey=FILE&replicas=3`; all parts but a host are
  * optional. A lone word before the `@` is a token.
  * @throws {TaskpipeError} `USAGE` if the url is invalid, `IO` if the password file cannot be read
  */
@@ -70,6 +72,7 @@ export function natsAddress(typed: string, { env, passwordFile }: NatsSecrets): 
   return {
     servers: urls.map((url) => serverOf(new URL(url))),
     ...{ user, password: inUrl ?? secret, creds: query.get('creds') ?? undefined },
+    nkey: query.get('nkey') ?? undefined,
     tls: isTls ? tlsOf(query, place) : undefined,
     ...{ replicas: replicasOf(query.get('replicas'), place), place },
   };

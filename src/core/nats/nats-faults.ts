@@ -27,10 +27,18 @@ export const NAME_TAKEN = 10_058;
 export const SUBJECTS_TAKEN = 10_065;
 export const NO_CONSUMER = 10_014;
 export const NO_MESSAGE = 10_037;
-/** A message of this subject is there, and the stream keeps one. */
-export const SUBJECT_TAKEN = 10_077;
+/** The stream has not stored a message: it is full, its disk is, or it has a message of the subject. */
+const NOT_STORED = 10_077;
+export const NO_JETSTREAM = 10_039;
+/** The account has as many streams, or as many consumers, as it may have. */
+const TOO_MANY: ReadonlySet<number> = new Set([10_026, 10_027]);
 /** The last message of the subject is another one than expected. */
 export const WRONG_LAST = 10_071;
+
+/** Returns whether a message was not stored as there is one of its subject, and the stream keeps one. */
+export function isSubjectTaken(error: unknown): boolean {
+  return error instanceof JetStreamError && error.number === NOT_STORED && /per subject/.test(error.message);
+}
 
 /** Errors of JetStream that pass: a cluster without leader, or a server that starts. */
 const PASSING: ReadonlySet<number> = new Set([NOT_HEARD, 10_008, 10_009, 10_005, 10_118]);
@@ -40,7 +48,7 @@ export function isPassing(error: unknown): boolean {
   if (error instanceof TaskpipeError) return false;
   if (error instanceof JetStreamError) return PASSING.has(error.number);
   return (
-    !/uthoriz|uthentic|ermission|ENOTFOUND|max_payload|InvalidArgument/.test(wordsOf(error)) &&
+    !/uthoriz|uthentic|ermission|redentials|max_payload|InvalidArgument/.test(wordsOf(error)) &&
     !isTlsFault(error)
   );
 }
@@ -71,7 +79,15 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/ENOTFOUND|EAI_AGAIN/, 'no such host; is its name right?'],
   [
     /uthoriz|uthentic/,
-    `wrong user, password or token; see ${NATS_PASSWORD_VARIABLE}, --password-file, and ?creds=FILE in the url`,
+    `wrong user, password or token; see ${NATS_PASSWORD_VARIABLE}, --password-file, and ?creds=FILE or ?nkey=FILE in the url`,
+  ],
+  [
+    /ermission/,
+    'the user lacks permissions: it must publish to $JS.API.>, $JS.ACK.> and taskpipe.>, and subscribe to _INBOX.> and taskpipe.>',
+  ],
+  [
+    /parse credentials|seed|nkey/i,
+    'the file of ?creds= or ?nkey= is not one that nsc or nk makes: a JWT with its seed, or a seed',
   ],
   [
     /altnames|ALTNAME/,
@@ -102,7 +118,11 @@ function jetStreamReason({ number, message }: JetStreamError): string {
     return 'JetStream does not answer; start nats-server with -js, or with jetstream in its configuration';
   if (number === NO_STREAM || number === NO_CONSUMER)
     return `${message}: someone has deleted a stream of the queue; run the command again, which makes it anew`;
-  if (/resource|storage|maximum bytes|no space/i.test(message))
-    return `${message}; give JetStream more room (max_file_store), or let workers take tasks`;
+  if (number === NO_JETSTREAM)
+    return 'the account of this user has no JetStream; enable it in the configuration of the account, or use another user';
+  if (TOO_MANY.has(number))
+    return `${message}; a queue needs five streams, and each of its processes one consumer for a moment`;
+  if (/resource|storage|maximum (bytes|messages)|no space/i.test(message))
+    return `${message}; give JetStream and the streams of the queue more room, or let workers take tasks`;
   return `JetStream: ${message} (${number})`;
 }

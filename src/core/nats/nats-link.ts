@@ -138,7 +138,7 @@ class Link implements NatsLink {
 
   #onLost(error: Error): void {
     this.#session = undefined;
-    this.#noteFault(error);
+    if (isPassing(error)) this.#noteFault(error);
   }
 
   /** Says once that the server is unavailable. */

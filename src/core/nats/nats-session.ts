@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import type { ConnectionOptions, Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
+import type { ConnectionOptions, Msg, NatsConnection } from '@nats-io/transport-node';
+import { ioError } from '../base/errors.ts';
 import type { NatsHeaders, NatsMessage, NatsSession } from './contract.ts';
 import type { NatsAddress } from './nats-address.ts';
 import { LOST, SILENT } from './nats-faults.ts';
+import { framesOf, type Letter } from './nats-frames.ts';
 
 /** Interval of the checks, in milliseconds. */
 const CHECK = 250;
@@ -25,14 +28,6 @@ interface Question {
   reject(error: Error): void;
 }
 
-/** Message to send. */
-interface Letter {
-  readonly subject: string;
-  readonly payload: string | Uint8Array;
-  readonly headers: NatsHeaders | undefined;
-  readonly reply: string | undefined;
-}
-
 /** Session that its owner can close. */
 export interface OwnedSession extends NatsSession {
   close(): void;
@@ -40,22 +35,32 @@ export interface OwnedSession extends NatsSession {
 
 /** Connects once. @throws the error of the client if that fails */
 export async function openSession(address: NatsAddress, options: SessionOptions): Promise<OwnedSession> {
-  const { connect, credsAuthenticator } = await import('@nats-io/transport-node');
-  const { servers, user, password, creds, tls } = address;
+  const { connect, credsAuthenticator, nkeyAuthenticator } = await import('@nats-io/transport-node');
+  const { servers, user, password, creds, nkey, tls } = address;
   const login =
     user === undefined ? (password === undefined ? {} : { token: password }) : { user, pass: password ?? '' };
   const connection = await connect({
     ...{ servers: [...servers], timeout: options.timeout, reconnect: false, name: 'taskpipe' },
     ...{ ignoreClusterUpdates: true, noAsyncTraces: true, pingInterval: 10_000, ...login },
-    ...(creds === undefined ? {} : { authenticator: credsAuthenticator(await bytesOf(creds)) }),
+    ...(creds === undefined ? {} : { authenticator: credsAuthenticator(bytesOf(creds)) }),
+    ...(nkey === undefined ? {} : { authenticator: nkeyAuthenticator(seedIn(bytesOf(nkey))) }),
     ...(tls === undefined ? {} : { tls: tlsOptions(tls) as ConnectionOptions['tls'] }),
   } as ConnectionOptions);
   return new Session(connection, options);
 }
 
-async function bytesOf(file: string): Promise<Uint8Array> {
-  const { readFileSync } = await import('node:fs');
-  return readFileSync(file);
+/** @throws {TaskpipeError} `IO` */
+function bytesOf(file: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw ioError('cannot read the credentials in', file, error);
+  }
+}
+
+/** Returns the seed in a file that `nk` makes, without the end of its line. */
+function seedIn(bytes: Uint8Array): Uint8Array {
+  return Buffer.from(Buffer.from(bytes).toString().trim());
 }
 
 function tlsOptions({ ca, cert, key, servername }: NonNullable<NatsAddress['tls']>): object {
@@ -95,7 +100,10 @@ class Session implements OwnedSession {
     this.version = version;
     this.serverId = server_id;
     this.maxPayload = max_payload;
-    connection.subscribe(`${this.#inbox}*`, { callback: (_, message) => this.#hear(message) });
+    connection.subscribe(`${this.#inbox}*`, {
+      callback: (error, message) => (error === null ? this.#hear(message) : this.#lose(error)),
+    });
+    void this.#watchErrors();
     void connection.closed().then((error) => this.#lose(error ?? new Error(LOST)));
     this.#watch = setInterval(() => this.#check(), CHECK).unref();
   }
@@ -111,6 +119,22 @@ class Session implements OwnedSession {
       this.#questions.set(id, { resolve, reject });
       this.#send({ subject, payload, headers, reply: this.#inbox + id });
     });
+  }
+
+  async askWithin(
+    milliseconds: number,
+    subject: string,
+    payload: string | Uint8Array = '',
+  ): Promise<NatsMessage | undefined> {
+    const id = this.#asked.toString(36); // the one that `ask` takes
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => {
+        this.#questions.delete(id);
+        resolve(undefined);
+      }, milliseconds);
+    });
+    return Promise.race([this.ask(subject, payload), late]).finally(() => clearTimeout(timer));
   }
 
   tell(subject: string, payload: string | Uint8Array = '', reply?: string): void {
@@ -132,7 +156,9 @@ class Session implements OwnedSession {
 
   listen(subject: string, hear: (message: NatsMessage) => void): void {
     if (this.#error !== undefined) return;
-    this.#connection.subscribe(subject, { callback: (_, message) => hear(new Heard(message)) });
+    this.#connection.subscribe(subject, {
+      callback: (error, message) => (error === null ? hear(new Heard(message)) : this.#lose(error)),
+    });
   }
 
   flush(): Promise<void> {
@@ -150,17 +176,13 @@ class Session implements OwnedSession {
   #sendAll(): void {
     const letters = this.#letters;
     this.#letters = [];
-    if (this.#error !== undefined) return;
-    for (const { subject, payload, headers, reply = '' } of letters) {
-      try {
-        if (headers === undefined) this.#connection.publish(subject, payload, { reply });
-        else this.#connection.publish(subject, payload, { reply, headers: encoded(headers) });
-      } catch (error) {
-        const id = reply.slice(this.#inbox.length);
-        this.#questions.get(id)?.reject(error as Error);
-        this.#questions.delete(id);
-      }
-    }
+    if (this.#error !== undefined || letters.length === 0) return;
+    const frames = framesOf(letters, this.maxPayload, ({ reply = '' }, reason) => {
+      const id = reply.slice(this.#inbox.length);
+      this.#questions.get(id)?.reject(new Error(reason));
+      this.#questions.delete(id);
+    });
+    protocolOf(this.#connection).sendCommand(frames);
   }
 
   close(): void {
@@ -174,6 +196,12 @@ class Session implements OwnedSession {
     this.#questions.delete(id);
     this.#answers++;
     question.resolve(new Heard(message));
+  }
+
+  /** Ends the session if the user may not send a message: the server does not answer it. */
+  async #watchErrors(): Promise<void> {
+    for await (const status of this.#connection.status())
+      if (status.type === 'error' && /ermission/.test(String(status.error))) this.#lose(status.error);
   }
 
   /** Counts silence in checks, not by the clock: this process may have been blocked or suspended. */
@@ -211,18 +239,20 @@ class Session implements OwnedSession {
     this.#questions.clear();
     for (const { reject } of questions) reject(error);
     this.#connection.close().catch(() => {});
-    socketOf(this.#connection)?.destroy(); // a frozen server would never take the end
+    protocolOf(this.#connection).transport?.socket?.destroy(); // a frozen server would never take the end
   }
 }
 
 /** Message of the client, behind our interface. */
 class Heard implements NatsMessage {
-  readonly subject: string;
   readonly #message: Msg;
 
   constructor(message: Msg) {
     this.#message = message;
-    this.subject = message.subject;
+  }
+
+  get subject(): string {
+    return this.#message.subject;
   }
 
   get reply(): string {
@@ -242,15 +272,13 @@ class Heard implements NatsMessage {
   }
 }
 
-/** Returns headers as the client sends them: it asks only for their bytes. */
-function encoded(headers: NatsHeaders): MsgHdrs {
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  const bytes = Buffer.from(`NATS/1.0\r\n${lines.join('')}\r\n`);
-  return { encode: () => bytes } as unknown as MsgHdrs;
+/** Parts of the client that its types do not show. */
+interface Protocol {
+  readonly transport?: { readonly socket?: Socket };
+  /** Sends bytes in order with the commands of the client. */
+  sendCommand(bytes: Uint8Array): void;
 }
 
-/** Returns the socket of a connection, which the types of the client do not show. */
-function socketOf(connection: NatsConnection): Socket | undefined {
-  return (connection as unknown as { protocol?: { transport?: { socket?: Socket } } }).protocol?.transport
-    ?.socket;
+function protocolOf(connection: NatsConnection): Protocol {
+  return (connection as unknown as { readonly protocol: Protocol }).protocol;
 }

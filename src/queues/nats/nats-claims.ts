@@ -1,5 +1,12 @@
 import type { NatsSession } from '../../core/nats/contract.ts';
-import { deleteMessage, lastMessage, publish, type StoredMessage, scan } from '../../core/nats/jetstream.ts';
+import {
+  deleteMessage,
+  lastMessage,
+  publish,
+  type StoredMessage,
+  scan,
+  textOf,
+} from '../../core/nats/jetstream.ts';
 import { JetStreamError, WRONG_LAST } from '../../core/nats/nats-faults.ts';
 import type { Failure } from '../../core/record/task.ts';
 import type { QueueNames } from './nats-names.ts';
@@ -12,7 +19,7 @@ import type { QueueNames } from './nats-names.ts';
  * worker that gets the task reads it.
  */
 
-/** TaskHistory of a task, which the next delivery takes over. */
+/** History of a task, which the next delivery takes over. */
 export interface TaskHistory {
   /** Verdicts of failure. */
   readonly tries: number;
@@ -59,17 +66,21 @@ export interface StoredClaim extends Claim {
 }
 
 function claimIn(message: StoredMessage): StoredClaim {
-  const claim = JSON.parse(Buffer.from(message.data).toString()) as Claim;
+  const claim = JSON.parse(textOf(message.data)) as Claim;
   return { ...claim, seq: message.seq, time: message.time };
 }
 
-/** Returns the claim on a task; undefined if there is none. */
+/**
+ * Returns the last claim on a task; undefined if there is none. It may be one on an earlier message of the uuid.
+ * @param task number of its message
+ */
 export async function readClaim(
   session: NatsSession,
   names: QueueNames,
+  task: number,
   uuid: string,
 ): Promise<StoredClaim | undefined> {
-  const message = await lastMessage(session, names.streams.claims, names.of('claims', uuid));
+  const message = await lastMessage(session, names.streams.claims, names.claim(task, uuid));
   return message === undefined ? undefined : claimIn(message);
 }
 
@@ -84,19 +95,28 @@ export async function writeClaim(
   claim: Claim,
   last: number,
 ): Promise<number | undefined> {
-  const { state, uuid, task, ack, attempts, worker, instance, lease, due, error, by } = claim;
-  const { tries, deaths, group, alone } = claim;
-  const text = JSON.stringify({
-    ...{ state, uuid, task, ack, attempts, worker, instance, lease, due, error, by },
-    ...{ tries, deaths, group, alone },
-  });
   try {
     const headers = { 'Nats-Expected-Last-Subject-Sequence': last };
-    return await publish(session, names.of('claims', uuid), text, headers);
+    return await publish(session, names.claim(claim.task, claim.uuid), claimText(claim), headers);
   } catch (error) {
     if (error instanceof JetStreamError && error.number === WRONG_LAST) return undefined;
     throw error;
   }
+}
+
+/** Returns a claim as JSON. There is one for each task: this takes a third of the time of `JSON.stringify`. */
+function claimText({ state, uuid, task, ack, attempts, worker, instance, lease, ...more }: Claim): string {
+  const { tries, deaths, group, alone, due, error, by } = more;
+  const rare = due === undefined && error === undefined && by === undefined ? '' : rareOf({ due, error, by });
+  return (
+    `{"state":"${state}","uuid":${JSON.stringify(uuid)},"task":${task},"ack":${JSON.stringify(ack)},` +
+    `"attempts":${attempts},"worker":${JSON.stringify(worker)},"instance":"${instance}","lease":${lease},` +
+    `"tries":${tries},"deaths":${deaths},"group":${group},"alone":${alone}${rare}}`
+  );
+}
+
+function rareOf(fields: Pick<Claim, 'due' | 'error' | 'by'>): string {
+  return `,${JSON.stringify(fields).slice(1, -1)}`;
 }
 
 /** Deletes a claim, unless another one has taken its place. */
@@ -112,9 +132,27 @@ export async function allClaims(session: NatsSession, names: QueueNames): Promis
   return claims;
 }
 
+/**
+ * Returns the claims whose tasks are not finished. A finished task may leave its claim behind, until all tasks of its bucket
+ * are finished.
+ */
+export async function openClaims(session: NatsSession, names: QueueNames): Promise<readonly StoredClaim[]> {
+  const claims = await allClaims(session, names);
+  const marks = await Promise.all(
+    claims.map(({ uuid }) => lastMessage(session, names.streams.done, names.of('done', uuid))),
+  );
+  return claims.filter((_, i) => marks[i] === undefined);
+}
+
+/**
+ * Time after which an acknowledgement is taken for unanswered, in milliseconds. Servers since 2.10 do not answer one of a
+ * delivery that a consumer which was made anew has not repeated yet: that will be found to be finished.
+ */
+const UNANSWERED = 2000;
+
 /** Acknowledges a task: it leaves the queue. Harmless if it has left before. */
 export async function acknowledge(session: NatsSession, ack: string): Promise<void> {
-  const { status } = await session.ask(ack, '+ACK');
+  const { status } = (await session.askWithin(UNANSWERED, ack, '+ACK')) ?? { status: 0 };
   if (status !== 0) throw new JetStreamError(status, 'the consumer does not answer');
 }
 

@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import type { NatsSession } from '../../core/nats/contract.ts';
-import { deleteMessage, lastMessage, MessageFetcher, publish, stateOf } from '../../core/nats/jetstream.ts';
+import type { NatsMessage, NatsSession } from '../../core/nats/contract.ts';
+import {
+  deleteMessage,
+  deliveryOf,
+  lastMessage,
+  MessageFetcher,
+  publish,
+  textOf,
+} from '../../core/nats/jetstream.ts';
+import { JetStreamError, NOT_HEARD } from '../../core/nats/nats-faults.ts';
 import type { Task } from '../../core/record/task.ts';
 import { type ConsumeOptions, type Consumer, type Returned, SETTLING } from '../contract.ts';
 import { WaitingSuspects } from '../suspicion.ts';
@@ -15,8 +23,9 @@ import {
 } from './nats-claims.ts';
 import { type Hub, isPaused, liveWorkers } from './nats-hub.ts';
 import { CONSUMER } from './nats-names.ts';
-import { consumerOf, makeConsumer, renewConsumer } from './nats-streams.ts';
+import { consumerOf, makeConsumer, renewConsumer, restoreConsumer } from './nats-streams.ts';
 import { type Accepted, Taking } from './nats-take.ts';
+import { purgeIfEmpty, VoidClaims } from './nats-voids.ts';
 
 /** Size of the messages of one request, in bytes: a client that is slow to read more is cut off. */
 const MOST_BYTES = 16 * 1024 * 1024;
@@ -40,6 +49,7 @@ class NatsConsumer implements Consumer {
   readonly #instance = randomUUID();
   /** Claims of this consumer, on the tasks in flight and on the suspects that wait. */
   readonly #claims = new Map<string, StoredClaim>();
+  readonly #voids = new VoidClaims();
   readonly #suspects = new WaitingSuspects();
   /** True while a group of suspects is in flight. */
   #isTrial = false;
@@ -83,6 +93,7 @@ class NatsConsumer implements Consumer {
     // Suspects run with nothing else in flight, and nothing is taken beside them.
     if (this.out.size > 0 && (this.#isTrial || this.#suspects.size > 0)) return [];
     const accepted = await this.#hub.link.run(async (session) => {
+      await this.#voids.purge(session, this.#hub.names);
       const isToPause = await isPaused(session, this.#hub);
       this.#isTrial = !isToPause && this.#suspects.size > 0;
       return isToPause || this.#isTrial ? [] : this.#claimTasks(session, count, skip);
@@ -91,7 +102,7 @@ class NatsConsumer implements Consumer {
     const tasks: Task[] = [];
     // Noted once the work has succeeded: what a lost connection has left half-way is for `#mend`.
     for (const { task, claim, size } of accepted) {
-      this.#claims.set(task.uuid, claim);
+      this.#hold(claim);
       if (size !== Number.POSITIVE_INFINITY) this.#suspects.add(task, size);
       else {
         this.out.add(task.uuid);
@@ -106,15 +117,13 @@ class NatsConsumer implements Consumer {
     count: number,
     skip: (uuid: string) => boolean,
   ): Promise<readonly Accepted[]> {
-    const bytes = Math.max(MOST_BYTES, session.maxPayload * 2);
-    const fetcher = this.#fetcherOf(session);
     const taking = new Taking(session, this.#hub, {
       ...{ ...this.#options, instance: this.#instance, skip },
       isOurs: (uuid) => this.#claims.has(uuid),
     });
     const end = performance.now() + LONGEST;
     for (;;) {
-      const messages = await fetcher.fetch(count, bytes);
+      const messages = await this.#fetch(session, count);
       const accepted = await taking.acceptAll(messages);
       // If all of them were left out, more may wait.
       if (messages.length === 0 || accepted.length > 0 || performance.now() > end) return accepted;
@@ -142,9 +151,9 @@ class NatsConsumer implements Consumer {
     const { uuid } = claim;
     return link.run(async (session) => {
       const seq = await writeClaim(session, names, claim, claim.seq);
-      const last = seq === undefined ? await readClaim(session, names, uuid) : { ...claim, seq };
+      const last = seq === undefined ? await readClaim(session, names, claim.task, uuid) : { ...claim, seq };
       const isOurs = this.#isHeldHere(last);
-      if (isOurs) this.#claims.set(uuid, last as StoredClaim);
+      if (isOurs) this.#hold(last as StoredClaim);
       else this.#forget(uuid);
       return isOurs;
     });
@@ -154,10 +163,34 @@ class NatsConsumer implements Consumer {
     return claim?.state === 'held' && claim.instance === this.#instance;
   }
 
+  #hold(claim: StoredClaim): void {
+    const known = this.#claims.get(claim.uuid);
+    if (known !== undefined) this.#voids.remove(known.task);
+    this.#claims.set(claim.uuid, claim);
+    this.#voids.add(claim.task, claim.seq);
+  }
+
   #forget(uuid: string): void {
+    const claim = this.#claims.get(uuid);
+    if (claim !== undefined) this.#voids.remove(claim.task);
     this.#claims.delete(uuid);
     this.#suspects.delete(uuid);
     if (this.out.delete(uuid)) this.#news.uuids.push(uuid);
+  }
+
+  async #fetch(session: NatsSession, count: number): Promise<readonly NatsMessage[]> {
+    const restore = (): Promise<boolean> => restoreConsumer(session, this.#hub.names, this.#options.lease);
+    const fetcher = this.#fetcherOf(session);
+    try {
+      const messages = await fetcher.fetch(count, Math.max(MOST_BYTES, session.maxPayload * 2));
+      if (fetcher.isUnanswered) await restore();
+      return messages;
+    } catch (error) {
+      // Since 2.10, a server says that there is no consumer.
+      const isGone = error instanceof JetStreamError && error.number === NOT_HEARD;
+      if (isGone && (await restore())) return [];
+      throw error;
+    }
   }
 
   #fetcherOf(session: NatsSession): MessageFetcher {
@@ -172,8 +205,12 @@ class NatsConsumer implements Consumer {
   #listen(session: NatsSession): void {
     const { names } = this.#hub;
     session.listen(names.settled(this.#instance), ({ data }) => {
-      const told = JSON.parse(Buffer.from(data).toString()) as readonly (readonly [string, number])[];
-      for (const [uuid, seq] of told) if (this.#claims.get(uuid)?.seq === seq) this.#forget(uuid);
+      const told = JSON.parse(textOf(data)) as readonly (readonly [string, number])[];
+      for (const [uuid, order] of told) {
+        // The verdict on an earlier delivery is not one on this one.
+        const claim = this.#claims.get(uuid);
+        if (claim !== undefined && deliveryOf(claim.ack).order === order) this.#forget(uuid);
+      }
     });
     session.listen(names.settling(this.#options.worker), ({ data }) => {
       if (data.length > 0) this.#news.isEnd = true;
@@ -199,15 +236,21 @@ class NatsConsumer implements Consumer {
       await this.#showLife(session);
       for (const { ack } of this.#claims.values()) session.tell(ack, '+WPI');
       await this.#lookAfterClaims(session);
+      await this.#voids.purge(session, this.#hub.names, true);
     });
   }
 
   /** Forgets tasks that another process has settled without our hearing it, or that another worker has by now. */
   async #lookAfterClaims(session: NatsSession): Promise<void> {
-    const look = async (known: StoredClaim): Promise<void> => {
-      const claim = await readClaim(session, this.#hub.names, known.uuid);
-      const isCurrent = this.#claims.get(known.uuid)?.seq === known.seq;
-      if (isCurrent && !(this.#isHeldHere(claim) && claim?.task === known.task)) this.#forget(known.uuid);
+    const { names } = this.#hub;
+    const look = async ({ uuid, seq, task }: StoredClaim): Promise<void> => {
+      const [claim, done] = await Promise.all([
+        readClaim(session, names, task, uuid),
+        lastMessage(session, names.streams.done, names.of('done', uuid)),
+      ]);
+      const isCurrent = this.#claims.get(uuid)?.seq === seq;
+      const isOurs = done === undefined && this.#isHeldHere(claim) && claim?.task === task;
+      if (isCurrent && !isOurs) this.#forget(uuid);
     };
     await Promise.all(Array.from(this.#claims.values(), look));
   }
@@ -267,7 +310,7 @@ class NatsConsumer implements Consumer {
 
   async isEmpty(): Promise<boolean> {
     const { link, names } = this.#hub;
-    return link.run(async (session) => (await stateOf(session, names.streams.tasks)).messages === 0);
+    return link.run((session) => purgeIfEmpty(session, names));
   }
 
   async giveBack(isSuspect: (uuid: string) => boolean = () => false): Promise<number> {
@@ -278,6 +321,7 @@ class NatsConsumer implements Consumer {
       return isDeath ? { ...claim, deaths: claim.deaths + 1, group } : claim;
     });
     await this.#hub.link.run((session) => Promise.all(changed.map((claim) => this.#free(session, claim))));
+    for (const { task } of claims) this.#voids.remove(task);
     this.#claims.clear();
     this.out.clear();
     this.#suspects.clear();

@@ -1,6 +1,13 @@
 import type { NatsSession } from '../../core/nats/contract.ts';
-import { deleteMessage, lastMessage, publish, type StoredMessage, scan } from '../../core/nats/jetstream.ts';
-import { JetStreamError, SUBJECT_TAKEN } from '../../core/nats/nats-faults.ts';
+import {
+  deleteMessage,
+  lastMessage,
+  publish,
+  type StoredMessage,
+  scan,
+  textOf,
+} from '../../core/nats/jetstream.ts';
+import { isSubjectTaken } from '../../core/nats/nats-faults.ts';
 import { parseTask } from '../../core/record/ndjson.ts';
 import { type Failure, Task } from '../../core/record/task.ts';
 import { ATTEMPTS, type Causes, type DeadTask } from '../contract.ts';
@@ -70,7 +77,7 @@ function deathOf(message: StoredMessage): Death {
 function deadTaskOf(message: StoredMessage): DeadTask {
   const { error, deliveries } = deathOf(message);
   const token = message.subject.slice(message.subject.lastIndexOf('.') + 1);
-  const text = Buffer.from(message.data).toString();
+  const text = textOf(message.data);
   const task = taskOf(text, token) ?? new Task(token, JSON.stringify({ uuid: token, job: jsonOf(text) }));
   return { task, deliveries, at: message.time, error };
 }
@@ -144,7 +151,7 @@ async function retry(session: NatsSession, { names }: Hub, message: StoredMessag
     const subject = names.all('tasks').replace('>', token);
     await publish(session, subject, message.data, { [ATTEMPTS_HEADER]: attempts });
   } catch (error) {
-    if (!(error instanceof JetStreamError) || error.number !== SUBJECT_TAKEN) throw error;
+    if (!isSubjectTaken(error)) throw error;
   }
   return deleteMessage(session, names.streams.dead, message.seq);
 }

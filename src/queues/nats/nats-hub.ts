@@ -1,8 +1,7 @@
-import { Buffer } from 'node:buffer';
 import type { NatsLink, NatsSession } from '../../core/nats/contract.ts';
-import { deleteMessage, lastMessage, publish, scan } from '../../core/nats/jetstream.ts';
+import { deleteMessage, lastMessage, publish, scan, textOf } from '../../core/nats/jetstream.ts';
 import type { StoredClaim } from './nats-claims.ts';
-import { CONSUMER, type QueueNames } from './nats-names.ts';
+import type { QueueNames } from './nats-names.ts';
 
 /** Time after its last sign of life at which a worker is no longer listed, in milliseconds. */
 const GONE = 15_000;
@@ -33,11 +32,6 @@ export class ServerClock {
   }
 }
 
-/** Returns the subject to which a task is acknowledged that may not have been delivered. */
-export function ackOf({ streams: { tasks } }: QueueNames, seq: number): string {
-  return `$JS.ACK.${tasks}.${CONSUMER}.1.${seq}.0.0.0`;
-}
-
 /** State of a running `pull`. */
 export interface LiveWorker {
   readonly worker: string;
@@ -58,7 +52,7 @@ export async function liveWorkers(
   for await (const batch of scan(session, names.streams.live, names.worker('*')))
     for (const { seq, subject, data, time } of batch) {
       const instance = subject.slice(subject.lastIndexOf('.') + 1);
-      const { worker, lease } = JSON.parse(Buffer.from(data).toString()) as LiveWorker;
+      const { worker, lease } = JSON.parse(textOf(data)) as LiveWorker;
       const silence = now - time;
       if (silence < Math.max(GONE, lease)) workers.push({ worker, instance, lease, silence });
       else await deleteMessage(session, names.streams.live, seq);
@@ -89,4 +83,18 @@ export async function setPaused(session: NatsSession, { names }: Hub, isToPause:
     const mark = await lastMessage(session, names.streams.live, names.paused);
     if (mark !== undefined) await deleteMessage(session, names.streams.live, mark.seq);
   }
+}
+
+/**
+ * Returns the number up to which tasks may be finished although they are delivered for the first time: all, once one was
+ * marked that no worker had; else those that were there when the consumer was made anew.
+ */
+export async function suspectMarks(session: NatsSession, { names }: Hub): Promise<number> {
+  const { live } = names.streams;
+  const [marked, renewed] = await Promise.all([
+    lastMessage(session, live, names.marked),
+    lastMessage(session, live, names.renewed),
+  ]);
+  if (marked !== undefined) return Number.POSITIVE_INFINITY;
+  return renewed === undefined ? 0 : Number(textOf(renewed.data));
 }

@@ -32,7 +32,13 @@ export interface Streams {
 /** Consumer of the tasks, which all workers share. */
 export const CONSUMER = 'workers';
 
-/** QueueNames of the streams and subjects of a queue. */
+/**
+ * Tasks whose claims share a part of their subject: the server removes the claims of a bucket in one step, for a twentieth
+ * of the cost of removing each.
+ */
+export const BUCKET = 1000;
+
+/** Names of the streams and subjects of a queue. */
 export class QueueNames {
   readonly streams: Streams;
   readonly #prefix: string;
@@ -50,7 +56,7 @@ export class QueueNames {
   }
 
   /** Returns the subject of a task in one of the streams. */
-  of(kind: 'tasks' | 'done' | 'dead' | 'claims', uuid: string): string {
+  of(kind: 'tasks' | 'done' | 'dead', uuid: string): string {
     return `${this.#prefix}.${kind}.${tokenOf(uuid)}`;
   }
 
@@ -59,9 +65,14 @@ export class QueueNames {
     return `${this.#prefix}.${kind}.>`;
   }
 
-  /** Returns the subject of a claim on the task of a message. */
-  claimOf(subject: string): string {
-    return `${this.#prefix}.claims.${subject.slice(subject.lastIndexOf('.') + 1)}`;
+  /** Returns the subject of the claims on a task. @param task number of its message */
+  claim(task: number, uuid: string): string {
+    return `${this.#prefix}.claims.${bucketOf(task)}.${tokenOf(uuid)}`;
+  }
+
+  /** Returns the pattern of the claims on the tasks of a bucket. */
+  claimsIn(bucket: number): string {
+    return `${this.#prefix}.claims.${bucket}.>`;
   }
 
   /** Returns the subject of the state of a running `pull`. */
@@ -88,6 +99,16 @@ export class QueueNames {
     return `${this.#prefix}.live.server`;
   }
 
+  /** Returns the subject that has a message once a task was marked as finished that no worker had. */
+  get marked(): string {
+    return `${this.#prefix}.live.marked`;
+  }
+
+  /** Returns the subject whose message has the number of the last task when the consumer was made anew. */
+  get renewed(): string {
+    return `${this.#prefix}.live.renewed`;
+  }
+
   /** Returns the subject whose message tells the time of the server. */
   get clock(): string {
     return `${this.#prefix}.live.clock`;
@@ -98,8 +119,18 @@ export class QueueNames {
     return `${this.#prefix}.told.settled.${instance}`;
   }
 
+  /** Returns the subject of tasks that a worker takes. It is not stored. */
+  taken(worker: string): string {
+    return `${this.#prefix}.told.taken.${tokenOf(worker)}`;
+  }
+
   /** Returns the subject of signs of life of a settling process. It is not stored. */
   settling(worker: string): string {
     return `${this.#prefix}.told.settling.${tokenOf(worker)}`;
   }
+}
+
+/** Returns the bucket of a task. @param task number of its message */
+export function bucketOf(task: number): number {
+  return Math.floor(task / BUCKET);
 }

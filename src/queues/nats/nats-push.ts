@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { NatsHeaders, NatsSession } from '../../core/nats/contract.ts';
 import { deleteMessage, lastMessage, publish, stateOf } from '../../core/nats/jetstream.ts';
-import { JetStreamError, SUBJECT_TAKEN } from '../../core/nats/nats-faults.ts';
+import { isSubjectTaken } from '../../core/nats/nats-faults.ts';
 import { stateOf as runStateOf, type Task, withRun } from '../../core/record/task.ts';
 import { ATTEMPTS, type PushCounts, type PushOptions } from '../contract.ts';
 import type { Hub } from './nats-hub.ts';
@@ -94,7 +94,7 @@ async function add(
     await publish(session, names.of('tasks', uuid), fresh(task).line, headers);
     return 'added';
   } catch (error) {
-    if (!(error instanceof JetStreamError) || error.number !== SUBJECT_TAKEN) throw error;
+    if (!isSubjectTaken(error)) throw error;
     const present = await lastMessage(session, names.streams.tasks, names.of('tasks', uuid));
     return present?.header(PUSH_HEADER) === headers[PUSH_HEADER] ? 'added' : 'seen';
   }

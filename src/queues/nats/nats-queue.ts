@@ -1,13 +1,13 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { NatsSession, NatsSettings } from '../../core/nats/contract.ts';
-import { callApi, deleteMessage, lastMessage, publish } from '../../core/nats/jetstream.ts';
+import { callApi, deleteMessage, publish } from '../../core/nats/jetstream.ts';
 import type { NatsAddress } from '../../core/nats/nats-address.ts';
 import { openNats } from '../../core/nats/nats-link.ts';
 import { IN_QUEUE, type Queue, type Queues } from '../contract.ts';
-import { acknowledge, deleteClaim, NO_HISTORY, writeClaim } from './nats-claims.ts';
+import { deleteClaim, NO_HISTORY, writeClaim } from './nats-claims.ts';
 import { openConsumer } from './nats-consume.ts';
 import { causesOf, deadTasks, retryDead, retryThese } from './nats-dead.ts';
-import { ackOf, type Hub, isPaused, leaseLeft, liveWorkers, ServerClock, setPaused } from './nats-hub.ts';
+import { type Hub, isPaused, leaseLeft, liveWorkers, ServerClock, setPaused } from './nats-hub.ts';
 import { QueueNames } from './nats-names.ts';
 import { push } from './nats-push.ts';
 import { find, NatsSettlement } from './nats-settle.ts';
@@ -64,7 +64,10 @@ function natsQueue(hub: Hub): Queue {
     settle: (verdicts, options = {}) => settlement.settle(verdicts, options),
     claims: (uuids, worker) =>
       run((session) => Promise.all(uuids.map((uuid) => claimOn(session, hub, uuid, worker)))),
-    keepSettling: (worker) => run(async (session) => session.tell(names.settling(worker))),
+    keepSettling: (worker) => {
+      settlement.hints.listenTo(worker);
+      return run(async (session) => session.tell(names.settling(worker)));
+    },
     endSettling: (worker) =>
       run(async (session) => {
         session.tell(names.settling(worker), 'end');
@@ -118,24 +121,23 @@ async function claimOn(
 /** Removes a task. One that a worker has stays. Returns whether it was removed. */
 async function remove(session: NatsSession, hub: Hub, uuid: string): Promise<boolean> {
   const { names } = hub;
-  const { claim, task: found, dead } = await find(session, hub, uuid);
+  const { claim, last, task, dead } = await find(session, hub, uuid);
   if (claim?.state === 'held' && (await leaseLeft(session, hub, claim)) > 0) return false;
-  const task = found ?? (await lastMessage(session, names.streams.tasks, names.of('tasks', uuid)));
   if (dead !== undefined) await deleteMessage(session, names.streams.dead, dead.seq);
   if (task === undefined) return dead !== undefined;
   // The claim decides whether the task is removed, or a worker takes it.
-  const ack = claim?.task === task.seq ? claim.ack : ackOf(names, task.seq);
   const seq = await writeClaim(
     session,
     names,
     {
-      ...{ state: 'gone', uuid, task: task.seq, ack, attempts: 0, worker: '', instance: '', lease: 0 },
+      ...{ state: 'gone', uuid, task: task.seq, ack: '', attempts: 0, worker: '', instance: '', lease: 0 },
       ...NO_HISTORY,
     },
-    claim?.seq ?? 0,
+    last,
   );
   if (seq === undefined) return false;
-  await acknowledge(session, ack);
+  // Deleted, not acknowledged: since 2.10, servers ignore the acknowledgement of a message before its delivery.
+  await deleteMessage(session, names.streams.tasks, task.seq);
   await deleteClaim(session, names, seq);
   return true;
 }

@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { NatsSession } from '../../core/nats/contract.ts';
-import { deleteMessage, lastMessage, publish, type StoredMessage } from '../../core/nats/jetstream.ts';
+import {
+  deleteMessage,
+  deliveryOf,
+  lastMessage,
+  publish,
+  type StoredMessage,
+} from '../../core/nats/jetstream.ts';
 import type { Failure } from '../../core/record/task.ts';
 import { noCounts, type SETTLED, type SettleCounts, type SettleOptions, type Verdict } from '../contract.ts';
 import {
@@ -13,8 +19,10 @@ import {
   type StoredClaim,
   writeClaim,
 } from './nats-claims.ts';
+import { Completion, markDone, type ToldVerdict } from './nats-complete.ts';
 import { bury, finishBurial } from './nats-dead.ts';
-import { ackOf, type Hub } from './nats-hub.ts';
+import { Hints, tellSettled } from './nats-hints.ts';
+import type { Hub } from './nats-hub.ts';
 
 type Outcome = (typeof SETTLED)[number];
 
@@ -30,8 +38,11 @@ const UNKNOWN: Failure = { code: 'UNKNOWN', message: 'the record does not say wh
 /** Places in which a task was found. */
 interface Found {
   readonly claim: StoredClaim | undefined;
-  /** Message of the task. Not looked for if a worker has the task. */
+  /** Number of the last claim on it, which may be void; 0 if there is none. */
+  readonly last: number;
+  /** Message of the task. */
   readonly task: StoredMessage | undefined;
+  /** Not looked for if a worker has the task. */
   readonly isDone: boolean;
   /** Message of the task among the dead. */
   readonly dead: StoredMessage | undefined;
@@ -44,11 +55,14 @@ interface Case extends Verdict {
 
 /** Settles delivered tasks; this need not happen in the process that pulled them. */
 export class NatsSettlement {
+  /** Tasks that the worker has told it takes. */
+  readonly hints: Hints;
   readonly #hub: Hub;
   #fence: string | undefined;
 
   constructor(hub: Hub) {
     this.#hub = hub;
+    this.hints = new Hints(hub);
   }
 
   async settle(verdicts: readonly Verdict[], options: SettleOptions): Promise<SettleCounts> {
@@ -74,15 +88,28 @@ export class NatsSettlement {
     counts: SettleCounts,
   ): Promise<void> {
     const { link } = this.#hub;
+    const told: ToldVerdict[] = [];
+    const others: Verdict[] = [];
+    for (const verdict of verdicts) {
+      const hint = verdict.kind === 'done' ? this.hints.get(verdict.uuid) : undefined;
+      if (hint === undefined) others.push(verdict);
+      else told.push({ uuid: verdict.uuid, hint });
+    }
     const pass = new Pass(this.#hub, delay, onlyKnown);
+    const completion = new Completion(this.#hub);
     const outcomes = await link.run(async (session) => {
+      const completing = completion.run(session, told);
+      if (others.length === 0) return [await completing, []] as const;
       await this.#setFence(session, worker);
-      return pass.run(session, verdicts, this.#fence);
+      return Promise.all([completing, pass.run(session, others, this.#fence)]);
     });
-    for (const [i, outcome] of outcomes.entries()) {
+    for (const { uuid } of told) this.hints.delete(uuid);
+    counts.done += outcomes[0];
+    counts.gone += told.length - outcomes[0];
+    for (const [i, outcome] of outcomes[1].entries()) {
       counts[outcome]++;
       if (outcome === 'unknown' && counts.strangers.length < STRANGERS)
-        counts.strangers.push((verdicts[i] as Verdict).uuid);
+        counts.strangers.push((others[i] as Verdict).uuid);
     }
   }
 
@@ -104,6 +131,9 @@ class Pass {
   readonly #by = randomUUID();
   /** Tasks that this pass has marked as finished, while they were in the queue. */
   readonly #marked = new Set<string>();
+  /** True once it has run; and true while it runs again, so that a mark may be its own. */
+  #hasRun = false;
+  #isAgain = false;
 
   constructor(hub: Hub, delay: number, onlyKnown: boolean) {
     this.#hub = hub;
@@ -120,13 +150,18 @@ class Pass {
       verdicts.map(async (verdict) => ({ ...verdict, found: await find(session, this.#hub, verdict.uuid) })),
     );
     const { names } = this.#hub;
+    this.#isAgain = this.#hasRun;
+    this.#hasRun = true;
     // Tasks are marked before they leave the queue: a crash in between repeats no work.
     const done = cases.filter((one) => one.kind === 'done' && !this.#isUnknown(one));
+    // Workers look for such marks from now on: nothing else tells them that a task which waits is finished.
+    if (done.some(({ found }) => found.claim?.state !== 'held' && !found.isDone))
+      await publish(session, names.marked, '');
     await Promise.all(
       done.map(async ({ uuid, found }) => {
         if (found.isDone) return;
-        await publish(session, names.of('done', uuid), '');
-        if (isInQueue(found)) this.#marked.add(uuid);
+        const isFirst = await markDone(session, names, uuid);
+        if (isInQueue(found) && (isFirst || this.#isAgain)) this.#marked.add(uuid);
       }),
     );
     const ours = cases.filter((one) => one.kind === 'done' || mayTake(one.found, fence));
@@ -147,11 +182,10 @@ class Pass {
       const { claim } = found;
       if (claim?.state !== 'held') continue;
       const told = byInstance.get(claim.instance) ?? [];
-      told.push([uuid, claim.seq]);
+      told.push([uuid, deliveryOf(claim.ack).order]);
       byInstance.set(claim.instance, told);
     }
-    for (const [instance, told] of byInstance)
-      session.tell(this.#hub.names.settled(instance), JSON.stringify(told));
+    tellSettled(session, this.#hub, byInstance);
   }
 
   #move(session: NatsSession, one: Case, fence: string | undefined): Promise<Outcome> | Outcome {
@@ -163,12 +197,14 @@ class Pass {
   async #complete(session: NatsSession, { uuid, found }: Case): Promise<Outcome> {
     const { names } = this.#hub;
     const { claim, task, dead } = found;
-    const wasIn = isInQueue(found) || this.#marked.has(uuid);
-    const acks = [claim?.state === 'held' ? claim.ack : undefined, task && ackOf(names, task.seq)];
+    const wasIn = (found.isDone && isInQueue(found)) || this.#marked.has(uuid);
+    const leave =
+      claim?.state === 'held'
+        ? acknowledge(session, claim.ack)
+        : task && deleteMessage(session, names.streams.tasks, task.seq);
     const [isOurs] = await Promise.all([
       claim === undefined ? true : deleteClaim(session, names, claim.seq),
-      dead && deleteMessage(session, names.streams.dead, dead.seq),
-      ...acks.map((ack) => (ack === undefined ? undefined : acknowledge(session, ack))),
+      ...[dead && deleteMessage(session, names.streams.dead, dead.seq), leave],
     ]);
     return wasIn && isOurs ? 'done' : 'gone';
   }
@@ -234,12 +270,17 @@ function mayTake({ claim }: Found, fence: string | undefined): boolean {
 
 /** Finds out where a task is. */
 export async function find(session: NatsSession, { names }: Hub, uuid: string): Promise<Found> {
-  const claim = await readClaim(session, names, uuid);
-  if (claim?.state === 'held') return { claim, task: undefined, isDone: false, dead: undefined };
   const last = (kind: 'tasks' | 'done' | 'dead'): Promise<StoredMessage | undefined> =>
     lastMessage(session, names.streams[kind], names.of(kind, uuid));
   const task = await last('tasks');
+  const lastClaim = task && (await readClaim(session, names, task.seq, uuid));
+  const found = {
+    task,
+    last: lastClaim?.seq ?? 0,
+    claim: lastClaim?.task === task?.seq ? lastClaim : undefined,
+  };
+  if (found.claim?.state === 'held') return { ...found, isDone: false, dead: undefined };
   const done = await last('done');
   const dead = task === undefined ? await last('dead') : undefined;
-  return { claim, task, isDone: done !== undefined, dead };
+  return { ...found, isDone: done !== undefined, dead };
 }

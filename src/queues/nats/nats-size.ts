@@ -1,7 +1,7 @@
 import type { NatsSession } from '../../core/nats/contract.ts';
 import { messageOf, stateOf } from '../../core/nats/jetstream.ts';
 import type { Size } from '../contract.ts';
-import { allClaims, type StoredClaim } from './nats-claims.ts';
+import { allClaims, openClaims, type StoredClaim } from './nats-claims.ts';
 import { type Hub, isPaused, liveWorkers } from './nats-hub.ts';
 import { consumerOf } from './nats-streams.ts';
 
@@ -9,7 +9,7 @@ import { consumerOf } from './nats-streams.ts';
 export async function sizeOf(session: NatsSession, hub: Hub): Promise<Size> {
   const { names, clock } = hub;
   const [claims, workers, tasks, dead, done, paused, now] = await Promise.all([
-    allClaims(session, names),
+    openClaims(session, names),
     liveWorkers(session, hub),
     stateOf(session, names.streams.tasks),
     stateOf(session, names.streams.dead),

@@ -1,7 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { NatsSession } from '../../core/nats/contract.ts';
-import { callApi, lastMessage, publish } from '../../core/nats/jetstream.ts';
+import { callApi, lastMessage, publish, stateOf } from '../../core/nats/jetstream.ts';
 import type { NatsAddress } from '../../core/nats/nats-address.ts';
 import {
   JetStreamError,
@@ -68,8 +68,19 @@ export async function makeStreams(
       );
   }
   // Without a consumer, nothing could be acknowledged, and so nothing be removed.
-  if ((await consumerOf(session, names.streams)) === undefined)
-    await makeConsumer(session, names.streams, FIRST_LEASE);
+  await restoreConsumer(session, names, FIRST_LEASE);
+}
+
+/** Makes the consumer anew if another program has deleted it. Returns whether it has. */
+export async function restoreConsumer(
+  session: NatsSession,
+  names: QueueNames,
+  lease: number,
+): Promise<boolean> {
+  if ((await consumerOf(session, names.streams)) !== undefined) return false;
+  await noteRenewal(session, names);
+  await makeConsumer(session, names.streams, lease);
+  return true;
 }
 
 /** Time for which a stream that another process makes is waited for, in milliseconds. */
@@ -97,10 +108,16 @@ async function createStream(
 }
 
 function configOf(kind: keyof Streams, names: QueueNames): StreamConfig {
-  const common = { subjects: [names.all(kind)], max_msgs_per_subject: 1 };
+  // A full stream refuses messages, and never forgets one to make room.
+  const common = {
+    subjects: [names.all(kind)],
+    max_msgs_per_subject: 1,
+    discard: 'new',
+    max_age: 0,
+  } as const;
   return kind === 'tasks'
-    ? { ...common, retention: 'workqueue', discard: 'new', discard_new_per_subject: true, max_age: 0 }
-    : { ...common, retention: 'limits', discard: 'old', max_age: 0 };
+    ? { ...common, retention: 'workqueue', discard_new_per_subject: true }
+    : { ...common, retention: 'limits' };
 }
 
 async function infoOf(session: NatsSession, name: string): Promise<StreamConfig | undefined> {
@@ -170,9 +187,16 @@ export async function renewConsumer(session: NatsSession, names: QueueNames, now
     throw error;
   }
   const lease = (await consumerOf(session, names.streams))?.config.ack_wait ?? FIRST_LEASE * 1e6;
+  await noteRenewal(session, names);
   if (last !== undefined) await callApi(session, `CONSUMER.DELETE.${tasks}.${CONSUMER}`).catch(ignoreMissing);
   await makeConsumer(session, names.streams, lease / 1e6);
   await publish(session, names.server, `${session.serverId}:made`);
+}
+
+/** Notes that the tasks which are there now are delivered as if for the first time, although some may be finished. */
+async function noteRenewal(session: NatsSession, names: QueueNames): Promise<void> {
+  const { last_seq } = await stateOf(session, names.streams.tasks);
+  if (last_seq > 0) await publish(session, names.renewed, String(last_seq));
 }
 
 function ignoreMissing(error: unknown): void {

@@ -1,12 +1,11 @@
 import { counted } from '../../core/base/format.ts';
 import type { NatsMessage, NatsSession } from '../../core/nats/contract.ts';
-import { deliveryOf, lastMessage } from '../../core/nats/jetstream.ts';
+import { deliveryOf, lastMessage, textOf } from '../../core/nats/jetstream.ts';
 import type { Task } from '../../core/record/task.ts';
 import { ATTEMPTS, type ConsumeOptions } from '../contract.ts';
 import { judgeCounts } from '../suspicion.ts';
 import {
   acknowledge,
-  type Claim,
   deleteClaim,
   deliverAgain,
   NO_HISTORY,
@@ -16,7 +15,8 @@ import {
   writeClaim,
 } from './nats-claims.ts';
 import { bury, finishBurial, taskOf } from './nats-dead.ts';
-import { type Hub, leaseLeft } from './nats-hub.ts';
+import { type Taken, tellTaken } from './nats-hints.ts';
+import { type Hub, leaseLeft, suspectMarks } from './nats-hub.ts';
 import { ATTEMPTS_HEADER } from './nats-push.ts';
 
 /** Delay of a task that cannot be taken yet, in milliseconds. */
@@ -40,11 +40,28 @@ export interface Accepted {
   readonly size: number;
 }
 
-/** Message with its task. */
-interface Delivered {
+/** Message with its task; without one if it is not a task. */
+interface Read {
   readonly message: NatsMessage;
-  readonly task: Task;
+  readonly task: Task | undefined;
   readonly seq: number;
+  /** Number of this delivery, from 1. */
+  readonly count: number;
+}
+
+interface Delivered extends Read {
+  readonly task: Task;
+}
+
+/** Delivered task with the claim on it. */
+interface Claimed {
+  readonly delivered: Delivered;
+  readonly claim: StoredClaim;
+}
+
+/** Claim whose number is not known until it is written. */
+interface Writable extends Omit<StoredClaim, 'seq'> {
+  seq: number;
 }
 
 /** Takes messages: claims their tasks, and leaves out those that must not be run. */
@@ -60,25 +77,36 @@ export class Taking {
   }
 
   async acceptAll(messages: readonly NatsMessage[]): Promise<readonly Accepted[]> {
-    const accepted = await Promise.all(messages.map((message) => this.#accept(message)));
+    const delivered = messages.map(readDelivered);
+    const taken = delivered.flatMap(({ task, message }): Taken[] =>
+      task === undefined || this.#options.skip(task.uuid) ? [] : [[task.uuid, message.reply]],
+    );
+    tellTaken(this.#session, this.#hub, this.#options, taken);
+    const all = await Promise.all(delivered.map((one) => this.#claimOf(one)));
+    const claimed = all.filter((one) => one !== undefined);
+    if (claimed.length === 0) return [];
+    // Looked at after the claims are written: another worker may have finished a task before it died, or while it was
+    // pushed again.
+    const suspects = await suspectMarks(this.#session, this.#hub);
+    const accepted = await Promise.all(
+      claimed.map((one) =>
+        one.delivered.count > 1 || one.delivered.seq <= suspects || one.claim.deaths > 0
+          ? this.#acceptUnlessDone(one)
+          : { task: one.delivered.task, claim: one.claim, size: Number.POSITIVE_INFINITY },
+      ),
+    );
     return accepted.filter((one) => one !== undefined);
   }
 
-  async #accept(message: NatsMessage): Promise<Accepted | undefined> {
-    const { subject, data, reply } = message;
-    const token = subject.slice(subject.lastIndexOf('.') + 1);
-    const task = taskOf(Buffer.from(data).toString(), token);
-    const { seq, count } = deliveryOf(reply);
-    if (task === undefined) return this.#buryAlien(message, token, seq);
-    if (this.#options.skip(task.uuid)) {
-      await deliverAgain(this.#session, reply, LATER);
-      return undefined;
-    }
-    const delivered: Delivered = { message, task, seq };
-    const claim = await this.#claim(delivered, count > 1);
-    if (claim === undefined) return undefined;
-    // Looked at after the claim is written: another worker may have finished the task before it died, or while it was
-    // pushed again.
+  #claimOf({ message, task, seq, count }: Read): Promise<Claimed | undefined> {
+    if (task === undefined) return this.#buryAlien(message, seq);
+    if (this.#options.skip(task.uuid))
+      return deliverAgain(this.#session, message.reply, LATER).then(() => undefined);
+    return this.#claim({ message, task, seq, count });
+  }
+
+  async #acceptUnlessDone({ delivered, claim }: Claimed): Promise<Accepted | undefined> {
+    const { task, message } = delivered;
     const { names } = this.#hub;
     if ((await lastMessage(this.#session, names.streams.done, names.of('done', task.uuid))) !== undefined)
       return this.#letGo(claim);
@@ -86,43 +114,42 @@ export class Taking {
     if ('size' in judgement) return { task, claim, ...judgement };
     const words = `its worker died or lost its connection ${counted(judgement.alone, 'time')} while it had only this task`;
     const error = { code: 'LEASE', message: words };
-    await bury(this.#session, this.#hub, { ...claim, error }, claim.seq, data);
+    await bury(this.#session, this.#hub, { ...claim, error }, claim.seq, message.data);
     return undefined;
   }
 
-  /**
-   * Claims a task. Returns undefined if it must not be run now.
-   * @param wasDelivered true if it was delivered before, so that it is likely to have a claim
-   */
-  async #claim({ message, task, seq }: Delivered, wasDelivered: boolean): Promise<StoredClaim | undefined> {
+  /** Claims a task. Returns undefined if it must not be run now. */
+  async #claim(delivered: Delivered): Promise<Claimed | undefined> {
+    const { message, task, seq, count } = delivered;
     const { names } = this.#hub;
     const { worker, instance, lease } = this.#options;
     const { uuid } = task;
-    let last = wasDelivered ? await readClaim(this.#session, names, uuid) : undefined;
+    // A task that was delivered before is likely to have a claim.
+    let last = count > 1 ? await readClaim(this.#session, names, seq, uuid) : undefined;
     for (let round = 0; round < ROUNDS; round++) {
-      const history = await this.#historyOf(last, message, seq);
+      const history = last === undefined ? NO_HISTORY : await this.#historyOf(last, message, seq);
       if (history === undefined) return undefined;
       const attempts = Number(message.header(ATTEMPTS_HEADER) || ATTEMPTS);
       const { tries, deaths, group, alone } = history;
-      const claim: Claim = {
-        ...{ state: 'held', uuid, task: seq, ack: message.reply, attempts, worker, instance, lease },
-        ...{ tries, deaths, group, alone },
+      // biome-ignore format: one literal, as spreads take a tenth of the time of `pull`
+      const claim: Writable = {
+        state: 'held', uuid, task: seq, ack: message.reply, attempts, worker, instance, lease,
+        tries, deaths, group, alone, seq: 0, time: 0,
       };
       const written = await writeClaim(this.#session, names, claim, last?.seq ?? 0);
-      if (written !== undefined) return { ...claim, seq: written, time: 0 };
-      last = await readClaim(this.#session, names, uuid);
+      if (written !== undefined) {
+        claim.seq = written;
+        return { delivered, claim };
+      }
+      last = await readClaim(this.#session, names, seq, uuid);
     }
     await deliverAgain(this.#session, message.reply, LATER);
     return undefined;
   }
 
   /** Returns the history of a task that may be run; undefined if it must not be run now, which this then sees to. */
-  async #historyOf(
-    last: StoredClaim | undefined,
-    message: NatsMessage,
-    seq: number,
-  ): Promise<TaskHistory | undefined> {
-    if (last === undefined || last.task !== seq) return NO_HISTORY;
+  async #historyOf(last: StoredClaim, message: NatsMessage, seq: number): Promise<TaskHistory | undefined> {
+    if (last.task !== seq) return NO_HISTORY;
     const { reply, data } = message;
     if (last.state === 'gone') return this.#letGo({ ...last, ack: reply });
     if (last.state === 'dead') {
@@ -153,7 +180,8 @@ export class Taking {
   }
 
   /** Buries a message of another program that is not a task. */
-  async #buryAlien({ reply, data }: NatsMessage, token: string, task: number): Promise<undefined> {
+  async #buryAlien({ reply, data, subject }: NatsMessage, task: number): Promise<undefined> {
+    const token = tokenIn(subject);
     const error = { code: 'TASK', message: 'the message is not a task; another program may have added it' };
     const { worker, instance, lease } = this.#options;
     const claim: StoredClaim = {
@@ -163,4 +191,15 @@ export class Taking {
     await finishBurial(this.#session, this.#hub, claim, data);
     return undefined;
   }
+}
+
+function readDelivered(message: NatsMessage): Read {
+  const task = taskOf(textOf(message.data), tokenIn(message.subject));
+  const { seq, count } = deliveryOf(message.reply);
+  return { message, task, seq, count };
+}
+
+/** Returns the end of a subject, which names the task. */
+function tokenIn(subject: string): string {
+  return subject.slice(subject.lastIndexOf('.') + 1);
 }

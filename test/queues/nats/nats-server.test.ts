@@ -85,7 +85,7 @@ test('invalid urls and parameters are named, and a password is not shown', async
   expect(await told('nats://h?ca=x')).toBe('nats://h: ca is for TLS: use tls://h');
   expect(await told('nats://h?replicas=9')).toMatch(/replicas must be 1 to 5; got "9"$/);
   expect(await told('nats://h?x=1')).toMatch(
-    /after the \? may stand password-file, creds, replicas; got "x"$/,
+    /after the \? may stand password-file, creds, nkey, replicas; got "x"$/,
   );
 });
 
