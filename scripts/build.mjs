@@ -30,32 +30,16 @@ await build({
   packages: 'external',
   plugins: [
     {
-      name: 'bullmq and undici are part of the package',
+      name: 'bullmq is part of the package',
       setup: ({ onResolve }) =>
-        onResolve({ filter: /^(bullmq|undici)$/ }, ({ path }) => ({
-          path: `./${path}-vendor.js`,
-          external: true,
-        })),
+        onResolve({ filter: /^bullmq$/ }, () => ({ path: './bullmq-vendor.js', external: true })),
     },
   ],
   define: { TASKPIPE_VERSION: JSON.stringify(version) },
   logLevel: 'warning',
 });
 await joinChunks(`${root}dist`);
-// As a dependency, BullMQ would bring msgpackr-extract, an optional native part with an install script: npm warns
-// about it wherever the package is installed.
-await buildVendor(
-  'bullmq', // its own index would add its backend of PostgreSQL, and luxon
-  "export { createRedisBackend } from 'bullmq/dist/esm/utils/create-backend.js';",
-);
-// As a dependency, undici would load 110 files at each start of task-exec --http, of which these need 40.
-await buildVendor(
-  'undici',
-  `export { default as Agent } from 'undici/lib/dispatcher/agent.js';
-  export { default as Client } from 'undici/lib/dispatcher/client.js';
-  export { default as Pool } from 'undici/lib/dispatcher/pool.js';
-  export { default as buildConnector } from 'undici/lib/core/connect.js';`,
-);
+await buildBullmq();
 await compileAssembly();
 // The pages of a report and of task-serve: their styles and scripts, with the licence of the library that
 // draws plots.
@@ -121,11 +105,13 @@ async function manPages(edition) {
 }
 
 /**
- * Builds a part of a package, with its dependencies, into `dist/NAME-vendor.js`, which begins with their licences.
- * @param contents module that exports the part
+ * Builds BullMQ and its dependencies into one file that begins with their licences. As a dependency, BullMQ
+ * would bring msgpackr-extract, an optional native part with an install script: npm warns about it wherever
+ * the package is installed. Its own index would add its backend of PostgreSQL, and luxon.
  */
-async function buildVendor(name, contents) {
-  const outfile = `${root}dist/${name}-vendor.js`;
+async function buildBullmq() {
+  const outfile = `${root}dist/bullmq-vendor.js`;
+  const contents = "export { createRedisBackend } from 'bullmq/dist/esm/utils/create-backend.js';";
   const { metafile } = await build({
     absWorkingDir: root,
     stdin: { contents, resolveDir: root },
@@ -137,16 +123,6 @@ async function buildVendor(name, contents) {
     target: 'node20.19',
     mainFields: ['module', 'main'],
     external: ['ioredis', 'msgpackr-extract', 'pg'],
-    plugins: [
-      {
-        // The parser with SIMD saves no time that could be measured, and old processors need the plain one.
-        name: 'one parser of HTTP',
-        setup: ({ onResolve }) =>
-          onResolve({ filter: /llhttp_simd-wasm\.js$/ }, ({ resolveDir }) => ({
-            path: join(resolveDir, '../llhttp/llhttp-wasm.js'),
-          })),
-      },
-    ],
     // CommonJS modules in the bundle need `require`.
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",
