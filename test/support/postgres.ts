@@ -167,7 +167,7 @@ function signalAll(child: ChildProcess, signal: NodeJS.Signals): readonly number
   return all;
 }
 
-/** State of a process as /proc/PID/stat tells it, e.g. `S` sleeping, `T` stopped, `Z` ended; `X` if there is none. */
+/** Returns the state of a process as /proc/PID/stat tells it, e.g. `S` sleeping, `T` stopped, `Z` ended; `X` if there is none. */
 function stateOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
