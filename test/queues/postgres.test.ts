@@ -89,6 +89,37 @@ test('a database whose transactions are serializable by default holds a queue, t
   await Promise.all([queues.close(), others.close()]);
 });
 
+test('a user who may only read looks at a queue', async () => {
+  const url = server.database('seen');
+  await push(`'${url}' --name q`, lines('a'));
+  server.sql('create role looker login; grant select on all tables in schema public to looker', 'seen');
+  const at = `'${url.replace('postgres@', 'looker@')}' --name q`;
+  expect(await size(at, '.waiting')).toBe('[1]');
+});
+
+test('a table of another program is named, and nothing is changed', async () => {
+  const url = server.database('alien');
+  const said = async (command: string): Promise<string> => {
+    const { code, stderr } = await sh(command, { input: lines('a') });
+    return `${code} ${stderr}`;
+  };
+  server.sql('create table taskpipe_queue_tasks (id int, payload text)', 'alien');
+  expect(await said(`task-queue push '${url}' --name q`)).toMatch(
+    /^65 .*the table taskpipe_queue_tasks of the database alien is not one of taskpipe, .* no column queue; rename it/s,
+  );
+  expect(server.sql("select count(*) from pg_class where relname like 'taskpipe%'", 'alien')).toBe('1');
+  server.sql('alter table taskpipe_queue_tasks rename to taskpipe_marks', 'alien');
+  expect(await said(`task-done count '${url}?ledger=l'`)).toMatch(/^65 .*the table taskpipe_marks of /);
+});
+
+test('a number that the engines cannot hold is refused before anything is pushed', async () => {
+  const at = `'${server.url}' --name ranges`;
+  for (const option of ['--priority 3000000000', '--attempts 3000000000']) {
+    const { code, stderr } = await push(`${at} ${option}`, lines('a'));
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/ and at most \d+; got "3000000000"/)]);
+  }
+});
+
 test('--shared counts the rates and quotas of all processes', async () => {
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'work.mjs'), 'export default () => 1;\n');
@@ -191,4 +222,20 @@ test('a worker that is not registered any more registers again, with the tasks t
     await consumer.renew();
     expect([...consumer.out]).toEqual(['a']);
     expect((await queue.size()).workers).toEqual([{ worker: 'w', out: 1 }]);
+  }));
+
+test('an error after tasks were taken leaves none of them without a worker', () =>
+  withQueue(async (queue, name) => {
+    await queue.push(tasks('a', 'b'));
+    // The finished task is removed when it is taken: the server cancels that statement once.
+    server.sql(`insert into taskpipe_marks values ('${name}', 'a', true);
+      create sequence cancelled;
+      create function cancel() returns trigger language plpgsql as $$ begin
+        if nextval('cancelled') = 1 then raise exception 'canceled' using errcode = '57014'; end if;
+        return old; end $$;
+      create trigger cancel before delete on taskpipe_queue_tasks for each row execute function cancel()`);
+    const consumer = await consume(queue);
+    expect(uuidsOf(await consumer.take(10))).toEqual(['b']);
+    server.sql('drop trigger cancel on taskpipe_queue_tasks');
+    expect((await queue.size()).active).toBe(1);
   }));

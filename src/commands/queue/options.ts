@@ -11,12 +11,15 @@ export const options = {
     default: 'skip',
   }),
   front: flag('push: before all waiting tasks'),
-  priority: count('push: after all tasks without a priority; 1 comes before 2'),
+  priority: count('push: after all tasks without a priority; 1 comes before 2', { max: 2_000_000 }),
   delay: duration('push: wait before delivery; ack and nack: wait before a failed task is delivered again', {
     default: 0,
     defaultText: '0',
   }),
-  attempts: count('push: number of deliveries before a task is dead', { default: ATTEMPTS }),
+  attempts: count('push: number of deliveries before a task is dead', {
+    default: ATTEMPTS,
+    max: 1_000_000,
+  }),
   window: count('pull: maximum number of tasks delivered and not acknowledged', { default: WINDOW }),
   lease: duration('pull: time after which the tasks of a silent worker are delivered again', {
     default: LEASE,

@@ -67,18 +67,25 @@ export function path(description: string, more: Valued = {}): Option<string | un
   return { ...option<string | undefined>(description, placeholder, parse, more), pathOf };
 }
 
+/** Limits of a whole number. */
+interface Limits {
+  readonly min?: number;
+  readonly max?: number;
+}
+
 /** Declares an option whose value is a whole number of at least `min` (default 1). */
-export function count(description: string, more: Valued & { min?: number; default: number }): Option<number>;
-export function count(description: string, more?: Valued & { min?: number }): Option<number | undefined>;
+export function count(description: string, more: Valued & Limits & { default: number }): Option<number>;
+export function count(description: string, more?: Valued & Limits): Option<number | undefined>;
 export function count(
   description: string,
-  more: Valued & { min?: number; default?: number } = {},
+  more: Valued & Limits & { default?: number } = {},
 ): Option<number | undefined> {
-  const { min = 1 } = more;
+  const { min = 1, max = Number.MAX_SAFE_INTEGER } = more;
   const parse = (typed: string): number => {
     const value = Number(typed);
-    if (!/^\d+$/.test(typed) || value < min || !Number.isSafeInteger(value)) {
-      throw new InvalidValue(`must be a whole number of at least ${min}`);
+    if (!/^\d+$/.test(typed) || value < min || value > max) {
+      const most = more.max === undefined ? '' : ` and at most ${max}`;
+      throw new InvalidValue(`must be a whole number of at least ${min}${most}`);
     }
     return value;
   };

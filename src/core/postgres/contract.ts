@@ -31,6 +31,13 @@ export interface ResultField {
 export interface PostgresSession {
   /** Number of the connection, from 1; temporary tables of another one are gone. */
   readonly number: number;
+  /**
+   * True if a pooler stands between: each transaction may run in another session of the server, without the settings and
+   * temporary tables of this one.
+   */
+  readonly isPooled: boolean;
+  /** Begins a transaction with the settings of the session. @param mode SQL of its mode, as in `read only` */
+  begin(mode?: string): Promise<void>;
   /** Runs statements without parameters. */
   exec(sql: string): Promise<void>;
   /** Runs a query, and returns the columns of its result. */

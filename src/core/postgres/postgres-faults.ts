@@ -113,11 +113,17 @@ type Reason = readonly ['DATA' | 'IO' | 'LOCKED' | 'USAGE', string];
 
 function reasonOf(error: SqlError, { user, database }: PostgresAddress): Reason {
   const { code } = error;
-  const words = [error.message, error.detail].filter(Boolean).join('; ');
+  const words = [error.message, error.detail?.replace(/\.$/, '')].filter(Boolean).join('; ');
   const table = error.table === undefined ? '' : ` of the table ${error.table}`;
   if (code === '28P01' || code === '28000')
     return ['IO', `the login of ${user} failed (${words}); ${PASSWORD_PLACES}`];
   if (code === '3D000') return ['IO', `${words}; make it with: createdb ${database}`];
+  if (code === '42501' && /must be owner/.test(words))
+    return ['IO', `${words}; run the command as its owner, or add what it lacks with ALTER TABLE`];
+  if (code === '3F000')
+    return ['IO', `${words}; name the schema of ${user} with: ALTER ROLE ${user} SET search_path = public`];
+  if (code === '22P05')
+    return ['DATA', `${words}; a database for all texts is made with: createdb --encoding UTF8`];
   if (code === '42501') return ['IO', `${words}; the owner can allow it with GRANT … TO ${user}`];
   if (code === '53100')
     return ['IO', `the disk of the server is full (${words}); make room, and run the same command again`];

@@ -62,7 +62,7 @@ class Link implements PostgresLink {
 
   commit<T>(work: (session: PostgresSession) => Promise<T>): Promise<T> {
     return this.run(async (session) => {
-      await session.exec('begin');
+      await session.begin();
       try {
         const result = await work(session);
         await session.exec('commit');
@@ -79,7 +79,7 @@ class Link implements PostgresLink {
     size: number,
   ): AsyncGenerator<readonly (readonly PostgresCell[])[]> {
     const { session, sql } = await this.run(async (one) => {
-      await one.exec('begin read only');
+      await one.begin('read only');
       return { session: one, sql: await queryFor(one) };
     });
     if (sql === undefined) return;

@@ -1,4 +1,5 @@
 import type { PostgresSession } from './contract.ts';
+import { hasOwnTables, type TableShapes } from './own-tables.ts';
 
 /*
  * Tables of all ledgers of a database. `taskpipe_marks` has a row per uuid, which is finished or was taken back; the
@@ -16,15 +17,18 @@ const TABLES = `
     ledger text not null, output text not null, known bigint not null, seal text, is_over boolean not null,
     primary key (ledger, output))`;
 
-/** Returns whether a table exists in the schemas that the user need not name. */
-export async function hasTable({ rows }: PostgresSession, name: string): Promise<boolean> {
-  const [[there] = []] = await rows('select to_regclass($1)', [name]);
-  return typeof there === 'string';
-}
+const SHAPES: TableShapes = {
+  taskpipe_marks: ['ledger', 'uuid', 'finished'],
+  taskpipe_saved: ['ledger', 'output', 'uuid'],
+  taskpipe_outputs: ['ledger', 'output', 'known', 'seal', 'is_over'],
+};
 
-/** Returns whether the tables of ledgers exist. A ledger without them is empty. */
+/**
+ * Returns whether the tables of ledgers exist. A ledger without them is empty.
+ * @throws {TaskpipeError} `DATA` if another program has a table of that name
+ */
 export function hasLedgerTables(session: PostgresSession): Promise<boolean> {
-  return hasTable(session, 'taskpipe_outputs');
+  return hasOwnTables(session, SHAPES);
 }
 
 /** Creates the tables of ledgers, unless they exist. Call it in a transaction. */

@@ -10,14 +10,15 @@ const SETTINGS = [
 ];
 
 /**
- * Turns off the limits of time that the server, a database or a role sets for its sessions: a list is read for as long
+ * Returns SQL that turns off the limits of time that the server, a database or a role sets for its sessions: a list is read for as long
  * as its tasks take, and silence is noticed by `PostgresLink`. Those of `PGOPTIONS` are wanted by the user, and stay. A
  * server does not have all of these settings.
  */
-const NO_LIMITS = `
-  select set_config(name, '0', false) from pg_settings
+function noLimits(isLocal: boolean): string {
+  return `select set_config(name, '0', ${isLocal}) from pg_settings
   where name in ('statement_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout',
     'transaction_timeout') and setting <> '0' and source <> 'client'`;
+}
 
 /** Longest wait for a lock that another session holds, in milliseconds. */
 export const LOCK_WAIT = 30_000;
@@ -29,21 +30,41 @@ export async function prepareSession(
   sync: boolean,
 ): Promise<PostgresSession> {
   const more = [`lock_timeout = ${LOCK_WAIT}`, ...(sync ? [] : ['synchronous_commit = off'])];
-  const session = sessionOf(client, number);
-  await client.query([...SETTINGS, ...more].map((setting) => `set ${setting}`).join(';'));
-  await client.query(NO_LIMITS);
-  if (sync) await client.query(SURE); // a server may be configured to lose the last commits
-  return session;
+  const sqlOf = (isLocal: boolean): string => {
+    const sets = [...SETTINGS, ...more].map((setting) => `set ${isLocal ? 'local ' : ''}${setting}`);
+    // a server may be configured to lose the last commits
+    return [...sets, noLimits(isLocal), ...(sync ? [sureCommits(isLocal)] : [])].join(';');
+  };
+  await client.query(sqlOf(false));
+  return sessionOf(client, number, (await isPooled(client)) ? sqlOf(true) : undefined);
 }
 
-const SURE = `select set_config('synchronous_commit', 'on', false)
-  where current_setting('synchronous_commit') = 'off'`;
+function sureCommits(isLocal: boolean): string {
+  return `select set_config('synchronous_commit', 'on', ${isLocal})
+    where current_setting('synchronous_commit') = 'off'`;
+}
 
-function sessionOf(client: Client, number: number): PostgresSession {
+/** Returns whether a pooler stands between: it gives its clients process ids of its own. */
+async function isPooled(client: Client): Promise<boolean> {
+  const { rows } = await client.query<string[]>({ text: 'select pg_backend_pid()', rowMode: 'array' });
+  return Number(rows[0]?.[0]) !== processOf(client);
+}
+
+/** Returns the process id of the session of a client, as the server has told it. */
+export function processOf(client: Client): number | null {
+  return (client as unknown as { processID: number | null }).processID;
+}
+
+/** Returns a session. @param settings SQL that repeats the settings of the session in a transaction; undefined if none is needed */
+function sessionOf(client: Client, number: number, settings: string | undefined): PostgresSession {
   const ask = (text: string, values: readonly unknown[] = []) =>
     client.query<PostgresCell[]>({ text, values: [...values], rowMode: 'array' });
   return {
     number,
+    isPooled: settings !== undefined,
+    async begin(mode = '') {
+      await client.query(settings === undefined ? `begin ${mode}` : `begin ${mode};${settings}`);
+    },
     exec: async (sql) => void (await client.query(sql)),
     fields: async (text) => (await client.query({ text, rowMode: 'array' })).fields,
     rows: async (sql, values) => (await ask(sql, values)).rows,

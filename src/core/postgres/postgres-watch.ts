@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Client } from 'pg';
 import { SILENT } from './postgres-faults.ts';
+import { processOf } from './postgres-session.ts';
 
 /** Time for which a server is waited for after a stop was requested, in milliseconds. */
 export const STOPPING = 2000;
@@ -57,11 +58,10 @@ const BUSY = `
  * @param open opens another connection
  */
 export async function isServerBusy(client: Client, open: () => Promise<Client>): Promise<boolean> {
-  const { processID } = client as unknown as { processID: number | null };
   let other: Client | undefined;
   try {
     other = await open();
-    return (await other.query(BUSY, [processID])).rowCount === 1;
+    return (await other.query(BUSY, [processOf(client)])).rowCount === 1;
   } catch {
     return false;
   } finally {

@@ -59,7 +59,7 @@ interface Begun {
 /** Connects, begins the transaction and prepares the query. */
 function begin(link: PostgresLink, options: ReadOptions, table: string): Promise<Begun> {
   return link.run(async (session) => {
-    await session.exec('begin isolation level repeatable read read only');
+    await session.begin('isolation level repeatable read read only');
     const [[encoding] = []] = await session.rows('show server_encoding');
     const text = options.query ?? (await wholeOf(session, link.address.place, table));
     try {

@@ -64,6 +64,8 @@ class PostgresConsumer implements Consumer {
   #news: { uuids: string[]; isEnd: boolean } = { uuids: [], isEnd: false };
   /** Number of the connection by which the tasks of this consumer are known; 0 before the first one. */
   #connection = 0;
+  /** True after an error: the server may have given this consumer tasks of which it does not know. */
+  #isUnsure = false;
   /** True if another connection was made since the last report. */
   #isBack = false;
   /** Time of the last renewal, by the clock of this process. */
@@ -227,17 +229,22 @@ class PostgresConsumer implements Consumer {
     await this.#run((session) => this.#readNews(session));
   }
 
-  /** Runs `work`. After a lost connection, replies may be missing: the tasks of this consumer are compared first. */
+  /**
+   * Runs `work`. After a lost connection or an error, replies may be missing: the tasks of this consumer are compared
+   * first.
+   */
   #run<T>(work: (session: PostgresSession) => Promise<T>): Promise<T> {
     return this.#queue.link.run(async (session) => {
-      if (this.#connection !== session.number) {
-        if (this.#connection !== 0) {
-          await this.#compare(session);
-          this.#isBack = true;
-        }
-        this.#connection = session.number;
+      const isNew = this.#connection !== session.number;
+      if ((isNew && this.#connection !== 0) || this.#isUnsure) {
+        await this.#compare(session);
+        if (isNew) this.#isBack = true;
       }
-      return work(session);
+      this.#connection = session.number;
+      this.#isUnsure = true;
+      const result = await work(session);
+      this.#isUnsure = false;
+      return result;
     });
   }
 
@@ -276,6 +283,7 @@ class PostgresConsumer implements Consumer {
   }
 
   async giveBack(isSuspect: (uuid: string) => boolean = () => false): Promise<number> {
+    if (this.#isUnsure) await this.#run(async () => {});
     const uuids = [...this.out];
     const dead = uuids.filter(isSuspect);
     const others = [...uuids.filter((uuid) => !isSuspect(uuid)), ...this.#suspects.uuids];

@@ -22,16 +22,21 @@ export async function openPostgresQueues(
   const link = oneAtATime(postgres);
   try {
     await link.commit(makeQueueTables);
-    await removeOldLanes(link);
   } catch (error) {
     await postgres.close();
     throw error;
   }
+  let cleaned: Promise<void> | undefined;
+  /** Removes old lanes once, by a process that uses some: a user who only looks need not write. */
+  const clean = (): Promise<void> => {
+    cleaned ??= removeOldLanes(link);
+    return cleaned;
+  };
   return {
     all: names.map((name) => queueOf({ name, link })),
     place: address.place,
-    turn: (lane, rate) => takeTurn(link, lane, rate),
-    charge: (lane, asker, charges) => chargeQuotas(link, lane, asker, charges),
+    turn: (lane, rate) => clean().then(() => takeTurn(link, lane, rate)),
+    charge: (lane, asker, charges) => clean().then(() => chargeQuotas(link, lane, asker, charges)),
     correct: (lane, corrections) => correctQuotas(link, lane, corrections),
     close: () => postgres.close(),
   };

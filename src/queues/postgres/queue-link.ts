@@ -43,7 +43,7 @@ function commitOnce<T>(run: QueueLink['run'], work: (session: PostgresSession) =
   return run(async (session) => {
     if (sent !== undefined && (await isCommitted(session, sent))) return sent.result;
     sent = undefined;
-    await session.exec('begin isolation level read committed'); // the statements rely on it
+    await session.begin('isolation level read committed'); // the statements rely on it
     try {
       const result = await work(session);
       const [[id] = []] = await session.rows('select txid_current_if_assigned()');

@@ -1,5 +1,6 @@
 import type { PostgresSession } from '../../core/postgres/contract.ts';
-import { hasTable, makeLedgerTables } from '../../core/postgres/postgres-marks.ts';
+import { hasOwnTables, type TableShapes } from '../../core/postgres/own-tables.ts';
+import { makeLedgerTables } from '../../core/postgres/postgres-marks.ts';
 import type { QueueLink } from './queue-link.ts';
 
 /*
@@ -50,13 +51,40 @@ const TABLES = `
     lane text collate "C" primary key, charges text not null, asker text, asked_until timestamptz,
     lasts timestamptz not null)`;
 
-/** Last table that is created. */
-const LAST = 'taskpipe_quotas';
+const SHAPES: TableShapes = {
+  taskpipe_queue_tasks: [
+    ...[
+      'queue',
+      'uuid',
+      'line',
+      'state',
+      'priority',
+      'place',
+      'due',
+      'added',
+      'attempts',
+      'failures',
+      'deaths',
+    ],
+    ...['finished_then', 'group_size', 'alone', 'worker', 'instance', 'died', 'code', 'message'],
+  ],
+  taskpipe_queue_repeats: ['id', 'queue', 'uuid', 'line', 'priority', 'is_front', 'attempts'],
+  taskpipe_queue_workers: ['instance', 'queue', 'worker', 'lease', 'until', 'seen', 'is_to_stop'],
+  taskpipe_queue_names: ['queue', 'worker', 'known', 'settling'],
+  taskpipe_queue_news: ['id', 'instance', 'uuids', 'is_lost'],
+  taskpipe_queue_pauses: ['queue'],
+  taskpipe_rates: ['lane', 'following'],
+  taskpipe_quotas: ['lane', 'charges', 'asker', 'asked_until', 'lasts'],
+};
 
-/** Creates the tables of queues, and those of ledgers, unless they exist. Call it in a transaction. */
+/**
+ * Creates the tables of queues, and those of ledgers, unless they exist. Call it in a transaction.
+ * @throws {TaskpipeError} `DATA` if another program has a table of that name
+ */
 export async function makeQueueTables(session: PostgresSession): Promise<void> {
+  const areThere = await hasOwnTables(session, SHAPES);
   await makeLedgerTables(session);
-  if (await hasTable(session, LAST)) return; // a user who may not create tables may still use them
+  if (areThere) return; // a user who may not create tables may still use them
   // One process at a time creates them: two at once would fail with a duplicate name.
   await session.rows("select pg_advisory_xact_lock(hashtext('taskpipe queues'))");
   await session.exec(TABLES);

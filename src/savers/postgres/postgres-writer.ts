@@ -60,7 +60,9 @@ export class PostgresWriter {
   async #insert(session: PostgresSession, rows: Buffer, count: number, also: AlsoWrite): Promise<boolean> {
     const names = this.#rows.columns.map(({ name }) => sqlName(name)).join(', ');
     try {
-      const written = await session.copy(`begin; copy ${this.#target.sql} (${names}) from stdin`, rows);
+      if (session.isPooled) await session.begin();
+      const begin = session.isPooled ? '' : 'begin; '; // saves a round trip
+      const written = await session.copy(`${begin}copy ${this.#target.sql} (${names}) from stdin`, rows);
       const isWhole = written === count; // else a trigger has left rows out
       if (isWhole) await also(session);
       await session.exec(isWhole ? 'commit' : 'rollback');
@@ -139,10 +141,12 @@ export class PostgresWriter {
     const { version } = this.#rows;
     return this.#link.run(async (session) => {
       const stage = `${session.number} ${version}`;
-      if (this.#stage !== stage) await session.exec(makeStage(this.#target, columns));
+      const isThere = this.#stage === stage;
+      if (!isThere && !session.isPooled) await session.exec(makeStage(this.#target, columns));
       this.#stage = stage;
-      await session.exec('begin');
+      await session.begin();
       try {
+        if (session.isPooled) await session.exec(makeStage(this.#target, columns));
         const result = await work(session);
         await session.exec('commit');
         return result;
