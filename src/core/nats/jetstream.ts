@@ -21,7 +21,7 @@ const SCAN_MISSES = 5;
  * Maximum time for which a request for messages waits, in nanoseconds. A server counts messages as there that were
  * acknowledged before they were delivered (2.9), and would never answer a request without this time.
  */
-const FETCH_WAIT = 50e6;
+const FETCH_WAIT = 250e6;
 
 /** Time after which a request that the server has lost is given up, in milliseconds. */
 const LATE = 2000;

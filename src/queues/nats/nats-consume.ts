@@ -6,6 +6,7 @@ import {
   lastMessage,
   MessageFetcher,
   publish,
+  stateOf,
   textOf,
 } from '../../core/nats/jetstream.ts';
 import { JetStreamError, NOT_HEARD } from '../../core/nats/nats-faults.ts';
@@ -14,6 +15,7 @@ import { type ConsumeOptions, type Consumer, type Returned, SETTLING } from '../
 import { WaitingSuspects } from '../suspicion.ts';
 import {
   acknowledge,
+  afterDeath,
   allClaims,
   deleteClaim,
   deliverAgain,
@@ -56,6 +58,8 @@ class NatsConsumer implements Consumer {
   /** Settled tasks that `returned()` has not reported yet. */
   #news: { uuids: string[]; isEnd: boolean } = { uuids: [], isEnd: false };
   #heardAt = Number.NEGATIVE_INFINITY;
+  /** End of the last call of `take`. */
+  #taking: Promise<void> = Promise.resolve();
   readonly #fetchers = new WeakMap<NatsSession, MessageFetcher>();
   /** Reconnections after which `#mend` ran, and those that `returned()` has reported. */
   #returns: number;
@@ -88,7 +92,14 @@ class NatsConsumer implements Consumer {
       await renewConsumer(session, names, await clock.now(session, names));
   }
 
-  async take(count: number, skip: (uuid: string) => boolean = () => false): Promise<readonly Task[]> {
+  take(count: number, skip: (uuid: string) => boolean = () => false): Promise<readonly Task[]> {
+    // One after the other: a request for messages has its answers to itself.
+    const taking = this.#taking.then(() => this.#take(count, skip));
+    this.#taking = taking.then(noop, noop);
+    return taking;
+  }
+
+  async #take(count: number, skip: (uuid: string) => boolean): Promise<readonly Task[]> {
     await this.#mend();
     // Suspects run with nothing else in flight, and nothing is taken beside them.
     if (this.out.size > 0 && (this.#isTrial || this.#suspects.size > 0)) return [];
@@ -122,11 +133,19 @@ class NatsConsumer implements Consumer {
       isOurs: (uuid) => this.#claims.has(uuid),
     });
     const end = performance.now() + LONGEST;
+    const all: Accepted[] = [];
     for (;;) {
-      const messages = await this.#fetch(session, count);
-      const accepted = await taking.acceptAll(messages);
-      // If all of them were left out, more may wait.
-      if (messages.length === 0 || accepted.length > 0 || performance.now() > end) return accepted;
+      const messages = await this.#fetch(session, count - all.length);
+      all.push(...(await taking.acceptAll(messages)));
+      const last = messages.at(-1);
+      if (all.length >= count || performance.now() > end || (last === undefined && all.length > 0))
+        return all;
+      // Some were left out, or the server is slow: more may wait.
+      const pending =
+        last === undefined
+          ? (await consumerOf(session, this.#hub.names.streams))?.num_pending
+          : deliveryOf(last.reply).pending;
+      if (pending === 0) return all;
     }
   }
 
@@ -220,6 +239,8 @@ class NatsConsumer implements Consumer {
 
   async returned(): Promise<Returned> {
     const { link } = this.#hub;
+    // Of what was settled before this call, it is told by now.
+    await link.run((session) => session.flush());
     const isBack = this.#reported !== link.returns;
     this.#reported = link.returns;
     const returned = { ...this.#news, isBack };
@@ -316,11 +337,15 @@ class NatsConsumer implements Consumer {
   async giveBack(isSuspect: (uuid: string) => boolean = () => false): Promise<number> {
     const claims = [...this.#claims.values()];
     const group = claims.filter(({ uuid }) => this.out.has(uuid) && isSuspect(uuid)).length;
-    const changed = claims.map((claim): StoredClaim => {
-      const isDeath = this.out.has(claim.uuid) && isSuspect(claim.uuid);
-      return isDeath ? { ...claim, deaths: claim.deaths + 1, group } : claim;
+    const { link, names } = this.#hub;
+    await link.run(async (session) => {
+      const finished = group === 0 ? 0 : (await stateOf(session, names.streams.done)).messages;
+      const changed = claims.map((claim): StoredClaim => {
+        const isDeath = this.out.has(claim.uuid) && isSuspect(claim.uuid);
+        return isDeath ? { ...claim, ...afterDeath(claim, finished), group } : claim;
+      });
+      await Promise.all(changed.map((claim) => this.#free(session, claim)));
     });
-    await this.#hub.link.run((session) => Promise.all(changed.map((claim) => this.#free(session, claim))));
     for (const { task } of claims) this.#voids.remove(task);
     this.#claims.clear();
     this.out.clear();
@@ -339,3 +364,5 @@ class NatsConsumer implements Consumer {
     });
   }
 }
+
+function noop(): void {}

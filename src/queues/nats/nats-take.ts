@@ -1,11 +1,12 @@
 import { counted } from '../../core/base/format.ts';
 import type { NatsMessage, NatsSession } from '../../core/nats/contract.ts';
-import { deliveryOf, lastMessage, textOf } from '../../core/nats/jetstream.ts';
+import { deliveryOf, lastMessage, stateOf, textOf } from '../../core/nats/jetstream.ts';
 import type { Task } from '../../core/record/task.ts';
 import { ATTEMPTS, type ConsumeOptions } from '../contract.ts';
 import { judgeCounts } from '../suspicion.ts';
 import {
   acknowledge,
+  afterDeath,
   deleteClaim,
   deliverAgain,
   NO_HISTORY,
@@ -69,6 +70,8 @@ export class Taking {
   readonly #session: NatsSession;
   readonly #hub: Hub;
   readonly #options: TakeOptions;
+  /** Number of finished tasks, once it was asked for. */
+  #finished: Promise<number> | undefined;
 
   constructor(session: NatsSession, hub: Hub, options: TakeOptions) {
     this.#session = session;
@@ -130,11 +133,11 @@ export class Taking {
       const history = last === undefined ? NO_HISTORY : await this.#historyOf(last, message, seq);
       if (history === undefined) return undefined;
       const attempts = Number(message.header(ATTEMPTS_HEADER) || ATTEMPTS);
-      const { tries, deaths, group, alone } = history;
+      const { tries, deaths, group, alone, finished } = history;
       // biome-ignore format: one literal, as spreads take a tenth of the time of `pull`
       const claim: Writable = {
         state: 'held', uuid, task: seq, ack: message.reply, attempts, worker, instance, lease,
-        tries, deaths, group, alone, seq: 0, time: 0,
+        tries, deaths, group, alone, finished, seq: 0, time: 0,
       };
       const written = await writeClaim(this.#session, names, claim, last?.seq ?? 0);
       if (written !== undefined) {
@@ -166,10 +169,16 @@ export class Taking {
     if (last.instance === this.#options.instance) return this.#options.isOurs(last.uuid) ? undefined : last;
     // Its worker may live, and not have renewed the lease because the server was away: it needs some time to reconnect.
     const left = Math.max(await leaseLeft(this.#session, this.#hub, last), last.lease - this.#session.age);
-    if (left <= 0) return { ...last, deaths: last.deaths + 1 };
+    if (left <= 0) return afterDeath(last, await this.#countFinished());
     // A worker that lives renews the lease before this time.
     await deliverAgain(this.#session, reply, Math.min(left, last.lease / 2));
     return undefined;
+  }
+
+  #countFinished(): Promise<number> {
+    const { done } = this.#hub.names.streams;
+    this.#finished ??= stateOf(this.#session, done).then(({ messages }) => messages);
+    return this.#finished;
   }
 
   /** Lets a task leave the queue without a run. */

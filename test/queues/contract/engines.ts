@@ -2,7 +2,7 @@
  * Engines of queues, and what the contract tests need of each. A new engine is one more entry: all cases then run against
  * it.
  */
-import { afterAll, beforeAll, beforeEach, describe, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Task } from '../../../src/core/record/task.ts';
 import {
   type Consumer,
@@ -11,6 +11,7 @@ import {
   type Queues,
   type Verdict,
 } from '../../../src/queues/index.ts';
+import { startNats } from '../../support/nats.ts';
 import { postgresPrograms, startPostgres } from '../../support/postgres.ts';
 import { startServer } from '../../support/redis.ts';
 import { has } from '../../support/run.ts';
@@ -26,7 +27,14 @@ interface Engine {
   isInstalled(): Promise<boolean>;
   /** Starts a server, which ends after the tests of a file. */
   start(): Promise<Server>;
+  /** Parts of the contract that it refuses. Their cases must end with an error of usage. */
+  readonly refuses?: readonly Part[];
+  /** Parts of the contract in which it differs. Their cases are left out. */
+  readonly lacks?: readonly Part[];
 }
+
+/** Part of the contract that not all engines have. */
+export type Part = 'order' | 'repeat' | 'rates' | 'ledger' | 'failed last';
 
 const redisLike = (name: string, program: string): Engine => ({
   name,
@@ -43,6 +51,13 @@ const engines: readonly Engine[] = [
     isInstalled: async () => postgresPrograms !== undefined,
     start: () => startPostgres(),
   },
+  {
+    name: 'NATS',
+    isInstalled: () => has('nats-server'),
+    start: () => startNats(),
+    refuses: ['order', 'repeat', 'rates', 'ledger'],
+    lacks: ['failed last'], // what is delivered again comes before what was never delivered
+  },
 ];
 
 /** A fresh queue of a test. */
@@ -56,8 +71,8 @@ export interface Fresh {
   another(...names: readonly string[]): Promise<Queues>;
 }
 
-/** Defines a case. */
-export type Case = (title: string, work: (fresh: Fresh) => Promise<void>) => void;
+/** Defines a case. @param part part of the contract that it needs, if not all engines have that */
+export type Case = (title: string, work: (fresh: Fresh) => Promise<void>, part?: Part) => void;
 
 let fresh = 0;
 
@@ -81,13 +96,17 @@ export function contract(subject: string, define: (given: Case) => void): void {
         opened.push(queues);
         return queues;
       };
-      define((title, work) => {
-        test(title, async () => {
+      define((title, work, part) => {
+        if (part !== undefined && engine.lacks?.includes(part)) return;
+        const isRefused = part !== undefined && engine.refuses?.includes(part);
+        test(isRefused ? `refuses: ${title}` : title, async () => {
           const name = `q${process.pid}-${fresh++}`;
           const queues = await open([name]);
           const another = (...names: string[]) => open(names.length === 0 ? [name] : names);
           const { url } = server as Server;
-          await work({ queue: queues.all[0] as Queue, name, queues, url, another });
+          const working = work({ queue: queues.all[0] as Queue, name, queues, url, another });
+          if (isRefused) await expect(working).rejects.toMatchObject({ code: 'USAGE' });
+          else await working;
         });
       });
     });

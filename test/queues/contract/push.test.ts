@@ -70,30 +70,38 @@ contract('push', (given) => {
     expect(await queue.size()).toMatchObject({ waiting: 0, active: 0, finished: 50 });
   });
 
-  given('with repeat runs a task once more after its present run', async ({ queue }) => {
-    const line = (round: number): Task => new Task('a', `{"uuid":"a","round":${round}}`);
-    const roundsOf = (some: readonly Task[]): unknown[] => some.map(({ fields }) => fields.round);
-    await queue.push([line(0)]);
-    const consumer = await consume(queue);
-    expect(roundsOf(await consumer.take(10))).toEqual([0]);
-    expect(await queue.push([line(1), line(2)], { again: true, repeat: true })).toMatchObject({ added: 2 });
-    expect(await consumer.take(10)).toEqual([]);
-    expect((await queue.size()).delayed).toBe(1);
-    for (const round of [1, 2]) {
-      expect(await consumer.isEmpty()).toBe(false);
+  given(
+    'with repeat runs a task once more after its present run',
+    async ({ queue }) => {
+      const line = (round: number): Task => new Task('a', `{"uuid":"a","round":${round}}`);
+      const roundsOf = (some: readonly Task[]): unknown[] => some.map(({ fields }) => fields.round);
+      await queue.push([line(0)]);
+      const consumer = await consume(queue);
+      expect(roundsOf(await consumer.take(10))).toEqual([0]);
+      expect(await queue.push([line(1), line(2)], { again: true, repeat: true })).toMatchObject({ added: 2 });
+      expect(await consumer.take(10)).toEqual([]);
+      expect((await queue.size()).delayed).toBe(1);
+      for (const round of [1, 2]) {
+        expect(await consumer.isEmpty()).toBe(false);
+        await queue.settle(all('done', 'a'), { worker: 'w' });
+        expect(roundsOf(await consumer.take(10))).toEqual([round]);
+      }
       await queue.settle(all('done', 'a'), { worker: 'w' });
-      expect(roundsOf(await consumer.take(10))).toEqual([round]);
-    }
-    await queue.settle(all('done', 'a'), { worker: 'w' });
-    expect(await consumer.isEmpty()).toBe(true);
-  });
+      expect(await consumer.isEmpty()).toBe(true);
+    },
+    'repeat',
+  );
 
-  given('with repeat adds tasks that are not in the queue, and dead ones', async ({ queue }) => {
-    await bury(queue, 'dead');
-    expect(await queue.push(tasks('new', 'dead'), { repeat: true })).toMatchObject({ added: 2, seen: 0 });
-    expect((await drain(queue)).sort()).toEqual(['dead', 'new']);
-    expect(await queue.size()).toMatchObject({ waiting: 0, delayed: 0, dead: 0, finished: 2 });
-  });
+  given(
+    'with repeat adds tasks that are not in the queue, and dead ones',
+    async ({ queue }) => {
+      await bury(queue, 'dead');
+      expect(await queue.push(tasks('new', 'dead'), { repeat: true })).toMatchObject({ added: 2, seen: 0 });
+      expect((await drain(queue)).sort()).toEqual(['dead', 'new']);
+      expect(await queue.size()).toMatchObject({ waiting: 0, delayed: 0, dead: 0, finished: 2 });
+    },
+    'repeat',
+  );
 
   given('removes the run of a failed task', async ({ queue }) => {
     const run = {
@@ -160,74 +168,98 @@ contract('push', (given) => {
 });
 
 contract('order', (given) => {
-  given('front comes before all others, in its own order', async ({ queue }) => {
-    await queue.push(tasks('a', 'b'));
-    await queue.push(tasks('c', 'd'), { front: true });
-    await queue.push(tasks('e', 'f'), { front: true });
-    expect(await drain(queue)).toEqual(['e', 'f', 'c', 'd', 'a', 'b']);
-  });
+  given(
+    'front comes before all others, in its own order',
+    async ({ queue }) => {
+      await queue.push(tasks('a', 'b'));
+      await queue.push(tasks('c', 'd'), { front: true });
+      await queue.push(tasks('e', 'f'), { front: true });
+      expect(await drain(queue)).toEqual(['e', 'f', 'c', 'd', 'a', 'b']);
+    },
+    'order',
+  );
 
-  given('tasks without a priority come first, then 1, then 2', async ({ queue }) => {
-    await queue.push(tasks('low', 'low2'), { priority: 2 });
-    await queue.push(tasks('high'), { priority: 1 });
-    await queue.push(tasks('none'));
-    expect(await drain(queue)).toEqual(['none', 'high', 'low', 'low2']);
-  });
+  given(
+    'tasks without a priority come first, then 1, then 2',
+    async ({ queue }) => {
+      await queue.push(tasks('low', 'low2'), { priority: 2 });
+      await queue.push(tasks('high'), { priority: 1 });
+      await queue.push(tasks('none'));
+      expect(await drain(queue)).toEqual(['none', 'high', 'low', 'low2']);
+    },
+    'order',
+  );
 
-  given('a delayed task is delivered once it is due', async ({ queue }) => {
-    await queue.push(tasks('later'), { delay: 3_600_000 });
-    await queue.push(tasks('soon'), { delay: 300 });
-    await queue.push(tasks('now'));
-    expect(await drain(queue)).not.toContain('later');
-    const consumer = await consume(queue);
-    const known = async (): Promise<readonly number[]> => queue.claims(['soon', 'later'], undefined);
-    await until(async () => {
-      await queue.settle(all('done', ...uuidsOf(await consumer.take(10))));
+  given(
+    'a delayed task is delivered once it is due',
+    async ({ queue }) => {
+      await queue.push(tasks('later'), { delay: 3_600_000 });
+      await queue.push(tasks('soon'), { delay: 300 });
+      await queue.push(tasks('now'));
+      expect(await drain(queue)).not.toContain('later');
+      const consumer = await consume(queue);
+      const known = async (): Promise<readonly number[]> => queue.claims(['soon', 'later'], undefined);
+      await until(async () => {
+        await queue.settle(all('done', ...uuidsOf(await consumer.take(10))));
+        await consumer.returned();
+        return (await known())[0] === 1;
+      });
+      expect(await known()).toEqual([1, 2]);
+      expect(await queue.size()).toMatchObject({ delayed: 1, waiting: 0, finished: 2 });
+    },
+    'order',
+  );
+
+  given(
+    'front() moves waiting tasks, in the order of its uuids',
+    async ({ queue }) => {
+      await queue.push(tasks('active'));
+      await (await consume(queue)).take(1);
+      await queue.push(tasks('a', 'b', 'c'));
+      await queue.push(tasks('low'), { priority: 5 });
+      await queue.push(tasks('delayed'), { delay: 60_000 });
+      const moved = await queue.front(['c', 'low', 'delayed', 'active', 'none', 'b']);
+      expect(moved).toEqual(['c', 'low', 'b']);
+      expect(await drain(queue)).toEqual(['c', 'low', 'b', 'a']);
+    },
+    'order',
+  );
+
+  given(
+    'tasks that go back are at the front in their order, failed ones at the end',
+    async ({ queue }) => {
+      await queue.push(tasks('a', 'b', 'c', 'd', 'e'));
+      const consumer = await consume(queue);
+      expect(uuidsOf(await consumer.take(4))).toEqual(['a', 'b', 'c', 'd']);
+      await queue.settle([
+        ...all('back', 'a'),
+        ...all('failed', 'b'),
+        ...all('back', 'c'),
+        ...all('done', 'd'),
+      ]);
       await consumer.returned();
-      return (await known())[0] === 1;
-    });
-    expect(await known()).toEqual([1, 2]);
-    expect(await queue.size()).toMatchObject({ delayed: 1, waiting: 0, finished: 2 });
-  });
+      expect(uuidsOf(await consumer.take(10))).toEqual(['a', 'c', 'e', 'b']);
+    },
+    'failed last',
+  );
 
-  given('front() moves waiting tasks, in the order of its uuids', async ({ queue }) => {
-    await queue.push(tasks('active'));
-    await (await consume(queue)).take(1);
-    await queue.push(tasks('a', 'b', 'c'));
-    await queue.push(tasks('low'), { priority: 5 });
-    await queue.push(tasks('delayed'), { delay: 60_000 });
-    const moved = await queue.front(['c', 'low', 'delayed', 'active', 'none', 'b']);
-    expect(moved).toEqual(['c', 'low', 'b']);
-    expect(await drain(queue)).toEqual(['c', 'low', 'b', 'a']);
-  });
-
-  given('tasks that go back are at the front in their order, failed ones at the end', async ({ queue }) => {
-    await queue.push(tasks('a', 'b', 'c', 'd', 'e'));
-    const consumer = await consume(queue);
-    expect(uuidsOf(await consumer.take(4))).toEqual(['a', 'b', 'c', 'd']);
-    await queue.settle([
-      ...all('back', 'a'),
-      ...all('failed', 'b'),
-      ...all('back', 'c'),
-      ...all('done', 'd'),
-    ]);
-    await consumer.returned();
-    expect(uuidsOf(await consumer.take(10))).toEqual(['a', 'c', 'e', 'b']);
-  });
-
-  given('a failed task keeps its priority', async ({ queue }) => {
-    for (const [uuid, priority] of [
-      ['low', 9],
-      ['high', 1],
-      ['middle', 5],
-    ] as const)
-      await queue.push(tasks(uuid), { priority });
-    const consumer = await consume(queue);
-    expect(uuidsOf(await consumer.take(1))).toEqual(['high']);
-    expect((await queue.settle(all('failed', 'high'))).again).toBe(1);
-    await consumer.returned();
-    expect(uuidsOf(await consumer.take(3))).toEqual(['high', 'middle', 'low']);
-  });
+  given(
+    'a failed task keeps its priority',
+    async ({ queue }) => {
+      for (const [uuid, priority] of [
+        ['low', 9],
+        ['high', 1],
+        ['middle', 5],
+      ] as const)
+        await queue.push(tasks(uuid), { priority });
+      const consumer = await consume(queue);
+      expect(uuidsOf(await consumer.take(1))).toEqual(['high']);
+      expect((await queue.settle(all('failed', 'high'))).again).toBe(1);
+      await consumer.returned();
+      expect(uuidsOf(await consumer.take(3))).toEqual(['high', 'middle', 'low']);
+    },
+    'order',
+  );
 
   given('a failed task waits for its delay', async ({ queue }) => {
     await queue.push(tasks('a'), { attempts: ATTEMPTS });

@@ -1,5 +1,6 @@
 /* Promises of every engine about settling tasks, in this process or another one. */
 import { expect } from 'vitest';
+import { TaskpipeError } from '../../../src/core/base/errors.ts';
 import { openLedger } from '../../../src/ledgers/index.ts';
 import { ledgerOf } from '../../../src/queues/index.ts';
 import { until } from '../../support/until.ts';
@@ -112,14 +113,18 @@ contract('settle', (given) => {
     expect((await queue.settle(all('failed', 'a'), { worker: 'none' })).again).toBe(1);
   });
 
-  given('finishes a task that waits, is delayed or dead', async ({ queue }) => {
-    await bury(queue, 'dead');
-    await queue.push(tasks('waiting'));
-    await queue.push(tasks('delayed'), { delay: 60_000 });
-    expect((await queue.settle(all('done', 'waiting', 'delayed', 'dead'))).done).toBe(3);
-    expect(await queue.size()).toMatchObject({ waiting: 0, delayed: 0, dead: 0, finished: 3 });
-    expect(await queue.settle(all('failed', 'waiting'))).toMatchObject({ gone: 1 });
-  });
+  given(
+    'finishes a task that waits, is delayed or dead',
+    async ({ queue }) => {
+      await bury(queue, 'dead');
+      await queue.push(tasks('waiting'));
+      await queue.push(tasks('delayed'), { delay: 60_000 });
+      expect((await queue.settle(all('done', 'waiting', 'delayed', 'dead'))).done).toBe(3);
+      expect(await queue.size()).toMatchObject({ waiting: 0, delayed: 0, dead: 0, finished: 3 });
+      expect(await queue.settle(all('failed', 'waiting'))).toMatchObject({ gone: 1 });
+    },
+    'order',
+  );
 
   given('marks unknown tasks as finished, unless only known ones are to be settled', async ({ queue }) => {
     await queue.push(tasks('a'));
@@ -162,7 +167,9 @@ contract('the ledger of a queue', (given) => {
   given(
     'has what the queue has finished, and the queue knows what it marks',
     async ({ queue, name, url }) => {
-      const ledger = openLedger(ledgerOf(url, name) as string, () => {});
+      const place = ledgerOf(url, name);
+      if (place === undefined) throw new TaskpipeError('USAGE', 'the queue is not a ledger');
+      const ledger = openLedger(place, () => {});
       await queue.push(tasks('a', 'b'));
       await queue.settle(all('done', 'a'));
       const finished = await ledger.finished();
@@ -174,5 +181,6 @@ contract('the ledger of a queue', (given) => {
       expect(await queue.push(tasks('a', 'b'))).toEqual({ added: 1, seen: 0, done: 1 });
       expect(await queue.size()).toMatchObject({ waiting: 1, finished: 1 });
     },
+    'ledger',
   );
 });

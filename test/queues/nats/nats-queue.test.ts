@@ -90,25 +90,7 @@ async function takeAll(consumer: Consumer, count: number): Promise<readonly Task
   return all;
 }
 
-async function deadOf(queue: Queue) {
-  const all = [];
-  for await (const batch of queue.dead()) all.push(...batch);
-  return all;
-}
-
 beforeEach(needsNats);
-
-test('tasks are delivered once, in the order of their push, with their bytes', () =>
-  withQueue(async (queue) => {
-    const line = '{ "uuid":"b", "n": 1.0, "é":"\\u00e9" }';
-    await queue.push([task('a'), new Task('b', line), task('c')]);
-    const consumer = await consume(queue, 'w');
-    const taken = [...(await takeAll(consumer, 2)), ...(await takeAll(consumer, 1))];
-    expect(taken.map((one) => one.line)).toEqual(['{"uuid":"a"}', line, '{"uuid":"c"}']);
-    expect(await consumer.take(5)).toEqual([]);
-    expect([...consumer.out]).toEqual(['a', 'b', 'c']);
-    expect(counts(await queue.size())).toEqual([0, 0, 3, 0, 0]);
-  }));
 
 test('a push tells which tasks are new, in the queue, dead, and finished', () =>
   withQueue(async (queue) => {
@@ -121,46 +103,6 @@ test('a push tells which tasks are new, in the queue, dead, and finished', () =>
     expect(counts(await queue.size())).toEqual([3, 0, 0, 0, 0]);
   }));
 
-test('of two processes that push the same tasks at once, one adds each', () =>
-  withQueue((queue, name) =>
-    elsewhere(name, async (other) => {
-      const all = Array.from({ length: 500 }, (_, i) => task(`t${i}`));
-      const [a, b] = await Promise.all([queue.push(all), other.push(all)]);
-      expect([a.added + b.added, a.seen + b.seen]).toEqual([500, 500]);
-    }),
-  ));
-
-test('a failed task comes again, before its attempts are used up, and is dead then, with the reason', () =>
-  withQueue(async (queue) => {
-    await queue.push(tasks('a', 'b'), { attempts: 2 });
-    const consumer = await consume(queue, 'w');
-    expect(uuidsOf(await takeAll(consumer, 1))).toEqual(['a']);
-    expect(await queue.settle([failed('a')])).toMatchObject({ again: 1 });
-    expect(uuidsOf(await takeAll(consumer, 2)).sort()).toEqual(['a', 'b']);
-    expect(await queue.settle([failed('a'), { ...failed('b'), isFinal: true }])).toMatchObject({ dead: 2 });
-    expect((await deadOf(queue)).map((one) => [one.task.uuid, one.deliveries, one.error])).toEqual([
-      ['a', 2, { code: 'E', message: 'm' }],
-      ['b', 1, { code: 'E', message: 'm' }],
-    ]);
-    expect(await queue.causes()).toEqual({ E: 2 });
-    expect(await queue.retryThese(['b', 'c'])).toEqual(['b']);
-    expect(await queue.retry()).toBe(1);
-    expect(counts(await queue.size())).toEqual([2, 0, 0, 0, 0]);
-    expect(uuidsOf(await takeAll(consumer, 2))).toEqual(['b', 'a']);
-    expect(await queue.settle([failed('a')])).toMatchObject({ again: 1 }); // all attempts are back
-  }));
-
-test('a failed task is delayed if that is asked for', () =>
-  withQueue(async (queue) => {
-    await queue.push(tasks('a'));
-    const consumer = await consume(queue, 'w');
-    await takeAll(consumer, 1);
-    await queue.settle([failed('a')], { delay: 3_600_000 });
-    expect(await consumer.take(1)).toEqual([]);
-    expect(counts(await queue.size())).toEqual([0, 1, 0, 0, 0]);
-    expect(await consumer.isEmpty()).toBe(false);
-  }));
-
 test('a delay ends', () =>
   withQueue(async (queue) => {
     await queue.push(tasks('a'));
@@ -168,19 +110,6 @@ test('a delay ends', () =>
     await takeAll(consumer, 1);
     await queue.settle([failed('a')], { delay: 100 });
     expect(uuidsOf(await takeAll(consumer, 1))).toEqual(['a']);
-  }));
-
-test('a task that is given back comes before all others, and the delivery does not count', () =>
-  withQueue(async (queue) => {
-    await queue.push(tasks('a', 'b', 'c'), { attempts: 1 });
-    const consumer = await consume(queue, 'w');
-    await takeAll(consumer, 2);
-    for (let round = 0; round < 3; round++) {
-      expect(await queue.settle([back('a'), back('b')])).toMatchObject({ back: 2 });
-      expect(uuidsOf(await takeAll(consumer, 2))).toEqual(['a', 'b']);
-    }
-    expect(await consumer.giveBack()).toBe(2);
-    expect(uuidsOf(await takeAll(consumer, 3))).toEqual(['a', 'b', 'c']);
   }));
 
 test('a verdict counts once, in one batch, in a second one, and from two processes at once', () =>
@@ -199,29 +128,6 @@ test('a verdict counts once, in one batch, in a second one, and from two process
     }),
   ));
 
-test('another process settles, and the worker hears which tasks', () =>
-  withQueue(async (queue, name) => {
-    await queue.push(tasks('a', 'b', 'c'));
-    const consumer = await consume(queue, 'w');
-    await takeAll(consumer, 3);
-    await elsewhere(name, async (other) => {
-      await other.keepSettling('w');
-      expect(await other.settle([done('a'), failed('b')], { worker: 'w', onlyKnown: true })).toMatchObject({
-        ...{ done: 1, again: 1 },
-      });
-      await other.endSettling('w');
-    });
-    const heard: string[] = [];
-    await until(async () => {
-      const { uuids: some, isEnd } = await consumer.returned();
-      heard.push(...some);
-      return isEnd;
-    });
-    expect(heard).toEqual(['a', 'b']);
-    expect([...consumer.out]).toEqual(['c']);
-    expect(await consumer.isHeardOf()).toBe(true);
-  }));
-
 test('a worker that did not hear of a verdict finds out when it renews its leases', () =>
   withQueue(async (queue, name) => {
     await queue.push(tasks('a', 'b'));
@@ -233,32 +139,12 @@ test('a worker that did not hear of a verdict finds out when it renews its lease
     expect((await consumer.returned()).uuids).toEqual(['a', 'b']);
   }));
 
-test('unknown tasks are named, or marked as finished', () =>
-  withQueue(async (queue) => {
-    expect(await queue.settle([done('x'), failed('y')], { onlyKnown: true })).toMatchObject({
-      ...{ unknown: 2, strangers: ['x', 'y'], done: 0 },
-    });
-    expect((await queue.size()).finished).toBe(0);
-    expect(await queue.settle([done('x')])).toMatchObject({ gone: 1 });
-    expect(await queue.push(tasks('x'))).toMatchObject({ done: 1 });
-  }));
-
 test('a task that waits can be finished, and is not delivered then', () =>
   withQueue(async (queue) => {
     await queue.push(tasks('a', 'b', 'c'));
     expect(await queue.settle([done('b')])).toMatchObject({ done: 1 });
     const consumer = await consume(queue, 'w');
     expect(uuidsOf(await takeAll(consumer, 2))).toEqual(['a', 'c']);
-  }));
-
-test('the failure of a worker does not take a task from another one', () =>
-  withQueue(async (queue) => {
-    await queue.push(tasks('a'));
-    await consume(queue, 'v');
-    const consumer = await consume(queue, 'w');
-    await takeAll(consumer, 1);
-    expect(await queue.settle([failed('a'), back('a')], { worker: 'v' })).toMatchObject({ gone: 2 });
-    expect(await queue.claims(['a', 'x'], 'w')).toEqual([3, 0]);
   }));
 
 test('claims tell what a worker has, what waits, and what is finished', () =>
@@ -296,18 +182,6 @@ test('clear forgets tasks, not which ones are finished', () =>
     expect(await queue.push(tasks('a', 'b'))).toEqual({ added: 1, seen: 0, done: 1 });
     await consumer.renew();
     expect(uuidsOf(await takeAll(consumer, 1))).toEqual(['b']);
-  }));
-
-test('nothing is delivered while the queue is paused', () =>
-  withQueue(async (queue) => {
-    await queue.push(tasks('a'));
-    const consumer = await consume(queue, 'w');
-    await queue.pause();
-    expect(await consumer.take(1)).toEqual([]);
-    expect([await queue.isPaused(), (await queue.size()).paused]).toEqual([true, true]);
-    await queue.resume();
-    expect(await queue.isPaused()).toBe(false);
-    expect(uuidsOf(await takeAll(consumer, 1))).toEqual(['a']);
   }));
 
 test('stop reaches the workers of a name, or all, and size lists them', () =>
@@ -351,22 +225,3 @@ test('odd uuids, and an odd name of the queue, go through', async () => {
   expect(await queue.push(all.map(task))).toEqual({ added: 0, seen: 0, done: all.length });
   queues.close();
 });
-
-test('10,000 tasks go through, each once', () =>
-  withQueue(async (queue) => {
-    const all = Array.from({ length: 10_000 }, (_, i) => task(`t${i}`));
-    for (let i = 0; i < all.length; i += 1000) await queue.push(all.slice(i, i + 1000));
-    const consumers = [await consume(queue, 'v'), await consume(queue, 'w')];
-    const taken: string[] = [];
-    const drain = async (consumer: Consumer): Promise<void> => {
-      while (!(await consumer.isEmpty())) {
-        const some = uuidsOf(await consumer.take(700));
-        taken.push(...some);
-        await queue.settle(some.map(done));
-      }
-    };
-    await Promise.all(consumers.map(drain));
-    expect(taken).toHaveLength(10_000);
-    expect(new Set(taken).size).toBe(10_000);
-    expect(counts(await queue.size())).toEqual([0, 0, 0, 0, 10_000]);
-  }));
