@@ -239,7 +239,7 @@ class NatsConsumer implements Consumer {
 
   async returned(): Promise<Returned> {
     const { link } = this.#hub;
-    // Of what was settled before this call, it is told by now.
+    // After it, all messages about tasks that were settled before this call have arrived.
     await link.run((session) => session.flush());
     const isBack = this.#reported !== link.returns;
     this.#reported = link.returns;

@@ -30,8 +30,8 @@ interface Told {
 }
 
 /**
- * Tells the process that settles the tasks of a worker what it is about to take. It is told before the tasks are claimed,
- * so that it hears it before it gets them; of one that is not claimed in the end it hears nothing more.
+ * Announces the tasks that a worker is about to claim to the process that settles them. The message is sent before the
+ * claims, so it arrives before the records. It says nothing about a task that cannot be claimed in the end.
  */
 export function tellTaken(
   session: NatsSession,
@@ -48,7 +48,7 @@ export function tellTaken(
   }
 }
 
-/** Tells workers which of their tasks were settled. One that does not hear it finds out when it renews leases. */
+/** Announces to workers which of their tasks were settled. A worker that misses it finds out when it renews leases. */
 export function tellSettled(
   session: NatsSession,
   { names }: Hub,
@@ -60,7 +60,7 @@ export function tellSettled(
 }
 
 /** Hints of the workers of a name. */
-export class Hints {
+export class WorkerHints {
   readonly #hub: Hub;
   readonly #all = new Map<string, Hint>();
   #worker: string | undefined;
