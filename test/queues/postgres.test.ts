@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { postgresAddress } from '../../src/core/postgres/postgres-address.ts';
 import { openPostgres } from '../../src/core/postgres/postgres-link.ts';
+import { Task } from '../../src/core/record/task.ts';
 import { openQueues, type Queue } from '../../src/queues/index.ts';
 import { oneAtATime } from '../../src/queues/postgres/queue-link.ts';
 import { needsPostgres, postgresPrograms, startPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -238,4 +239,15 @@ test('an error after tasks were taken leaves none of them without a worker', () 
     expect(uuidsOf(await consumer.take(10))).toEqual(['b']);
     server.sql('drop trigger cancel on taskpipe_queue_tasks');
     expect((await queue.size()).active).toBe(1);
+  }));
+
+test('long tasks are taken few at a time', () =>
+  withQueue(async (queue) => {
+    const long = ['a', 'b', 'c'].map(
+      (uuid) => new Task(uuid, `{"uuid":"${uuid}","x":"${'x'.repeat(3_000_000)}"}`),
+    );
+    await queue.push([...long, ...tasks('d')]);
+    const consumer = await consume(queue);
+    expect(uuidsOf(await consumer.take(10))).toEqual(['a', 'b']);
+    expect(uuidsOf(await consumer.take(10))).toEqual(['c', 'd']);
   }));

@@ -25,15 +25,23 @@ const PROMOTE = `
   update taskpipe_queue_tasks t set state = 'waiting', due = null, place = n.place from ${placesAt('back', '$2')} n
   where t.queue = $1 and t.uuid = any($2) and t.uuid = n.uuid and t.state = 'delayed' and t.due <= now()`;
 
-/** Takes waiting tasks that no other transaction has locked, unless the queue is paused. */
+/** Size of the tasks that are taken at once, in bytes: more than one only if they fit. */
+const MOST_BYTES = 8_000_000;
+
+/** Takes waiting tasks that no other transaction has locked, unless the queue is paused; fewer if they are long. */
 const TAKE = `
   with picked as materialized (
-    select uuid from taskpipe_queue_tasks where queue = $1 and state = 'waiting'
+    select uuid, priority, place, octet_length(line) as size from taskpipe_queue_tasks
+    where queue = $1 and state = 'waiting'
       and not exists (select from taskpipe_queue_pauses where queue = $1)
     order by priority, place limit $2 for update skip locked),
+  placed as (
+    select uuid, sum(size) over (order by priority, place, uuid) as upto, row_number() over (order by priority, place, uuid) as i
+    from picked),
   taken as (
     update taskpipe_queue_tasks set state = 'active', worker = $3, instance = $4
-    where queue = $1 and uuid = any (array(select uuid from picked)) returning *)
+    where queue = $1
+      and uuid = any (array(select uuid from placed where i = 1 or upto <= ${MOST_BYTES})) returning *)
   select uuid, line, attempts, failures, deaths, group_size, alone, ${isFinished('taken.uuid')}
   from taken order by priority, place`;
 
