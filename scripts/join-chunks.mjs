@@ -7,6 +7,10 @@ import { build } from 'esbuild';
 /** Files that are loaded at each start, and those of the commands of a pipeline. */
 const ALWAYS = ['cli', 'run'];
 const COMMANDS = ['task-load', 'exec', 'save'];
+/** Files that are loaded without a command, by threads and programs. */
+const ALONE = ['flow', 'thread', 'watchdog'];
+/** Groups that stay apart, since code that task-exec loads late needs a few of their chunks. */
+const APART = new Set(['task-load', 'save', ...ALONE]);
 
 /** An import of a chunk, as esbuild writes it, with its names. */
 const IMPORT = /^import (?:\{([^}]*)\} from )?"\.\/(chunk-\w+\.js)";/gm;
@@ -23,33 +27,36 @@ export async function joinChunks(dist) {
     const file = `shared-${group}.js`;
     texts.set(file, await joined(dist, file, chunks, texts, moved));
   }
+  if (moved.size === 0) throw new Error('dist/ has no imports of chunks as esbuild writes them');
   for (const [name, text] of texts) {
     if (moved.has(name)) rmSync(join(dist, name));
     else writeFileSync(join(dist, name), renamed(name, text, moved));
   }
 }
 
-/** Returns the chunks to join, by the names of the commands that load them. */
+/** Returns the chunks to join, by the names of the files that load them. */
 function groupsOf(texts) {
   const loaders = new Map();
-  for (const start of [...ALWAYS, ...COMMANDS]) {
-    const all = new Set(
-      [...texts.keys()].filter((name) => new RegExp(`^${start}(-[A-Z\\d]{8})?\\.js$`).test(name)),
-    );
-    if (all.size !== 1) throw new Error(`dist/ has ${all.size} files ${start}.js`);
-    for (const name of all) for (const [, , chunk] of texts.get(name).matchAll(IMPORT)) all.add(chunk);
-    for (const name of all)
-      if (name.startsWith('chunk-')) loaders.set(name, [...(loaders.get(name) ?? []), start]);
-  }
+  for (const start of [...ALWAYS, ...COMMANDS, ...ALONE])
+    for (const chunk of loadedBy(start, texts)) loaders.set(chunk, [...(loaders.get(chunk) ?? []), start]);
   const groups = new Map();
   for (const [chunk, starts] of loaders) {
-    const group = ALWAYS.find((start) => starts.includes(start)) ?? starts.join('-');
-    groups.set(group, [...(groups.get(group) ?? []), chunk]);
+    const always = ALWAYS.find((start) => starts.includes(start));
+    const group = starts.filter((start) => always === undefined || start === always || ALONE.includes(start));
+    groups.set(group.join('-'), [...(groups.get(group.join('-')) ?? []), chunk]);
   }
-  // Parts of task-load or task-save alone stay apart: code that task-exec loads late needs a few of them.
-  return [...groups].filter(
-    ([group, chunks]) => chunks.length > 1 && group !== 'task-load' && group !== 'save',
-  );
+  return [...groups].filter(([group, chunks]) => chunks.length > 1 && !APART.has(group));
+}
+
+/** Returns the chunks that an entry imports, and those that they import. An entry that is loaded late has a hash in its name. */
+function loadedBy(start, texts) {
+  const late = [...texts.keys()].filter((name) => new RegExp(`^${start}-[A-Z\\d]{8}\\.js$`).test(name));
+  const [entry, another] = texts.has(`${start}.js`) ? [`${start}.js`] : late;
+  if (entry === undefined || another !== undefined)
+    throw new Error(`dist/ has ${late.length} files ${start}-*.js`);
+  const all = new Set([entry]);
+  for (const name of all) for (const [, , chunk] of texts.get(name).matchAll(IMPORT)) all.add(chunk);
+  return [...all].slice(1);
 }
 
 /** Returns the text of a file with these chunks, and notes in `moved` where their exports are now. */
@@ -84,14 +91,15 @@ async function joined(dist, file, chunks, texts, moved) {
 
 /** Returns a text with the imports of chunks that were joined changed. */
 function renamed(name, text, moved) {
-  for (const [, chunk] of text.matchAll(/\bimport\("\.\/(chunk-\w+\.js)"\)/g))
-    if (moved.has(chunk)) throw new Error(`${name} imports ${chunk} late`);
-  return text.replace(IMPORT, (whole, list, chunk) => {
+  const changed = text.replace(IMPORT, (whole, list, chunk) => {
     const place = moved.get(chunk);
     if (place === undefined) return whole;
     const words = wordsOf(list ?? '').map(({ name, as }) => listed(place.aliases.get(name), as));
     return `import { ${words.join(', ')} } from "./${place.file}";`;
   });
+  for (const [, chunk] of changed.matchAll(/"\.\/(chunk-\w+\.js)"/g))
+    if (moved.has(chunk)) throw new Error(`${name} imports ${chunk} in a way that is not known here`);
+  return changed;
 }
 
 function listed(name, as) {
