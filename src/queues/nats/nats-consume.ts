@@ -239,7 +239,7 @@ class NatsConsumer implements Consumer {
 
   async returned(): Promise<Returned> {
     const { link } = this.#hub;
-    // Of what was settled before this call, it is told by now.
+    // Until the server has answered, news of what was settled before this call may be on its way.
     await link.run((session) => session.flush());
     const isBack = this.#reported !== link.returns;
     this.#reported = link.returns;

@@ -30,8 +30,8 @@ interface Told {
 }
 
 /**
- * Tells the process that settles the tasks of a worker what it is about to take. It is told before the tasks are claimed,
- * so that it hears it before it gets them; of one that is not claimed in the end it hears nothing more.
+ * Tells the process that settles the tasks of a worker what the worker is about to take. The message leaves before the
+ * tasks are claimed, so that it arrives before they do. A hint on a task that is not claimed in the end does no harm.
  */
 export function tellTaken(
   session: NatsSession,
@@ -59,8 +59,8 @@ export function tellSettled(
       session.tell(names.settled(instance), JSON.stringify(told.slice(at, at + EACH)));
 }
 
-/** Hints of the workers of a name. */
-export class Hints {
+/** TakenHints of the workers of a name. */
+export class TakenHints {
   readonly #hub: Hub;
   readonly #all = new Map<string, Hint>();
   #worker: string | undefined;
