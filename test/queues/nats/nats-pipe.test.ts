@@ -81,6 +81,7 @@ test('each task is done once in the end, although pull, exec, ack and the server
   const mute = startPipe(nats.url, folder, 'm5');
   await works(20);
   await mute.kill('ack');
+  await mute.kill('pull'); // which would wait for another ack
   await mute.end;
   const third = startPipe(nats.url, folder, 'm3', '10s');
   const fourth = startPipe(nats.url, folder, 'm4', '10s');
