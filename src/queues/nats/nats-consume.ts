@@ -239,7 +239,7 @@ class NatsConsumer implements Consumer {
 
   async returned(): Promise<Returned> {
     const { link } = this.#hub;
-    // After it, all messages about tasks that were settled before this call have arrived.
+    // Until the server has answered, news of what was settled before this call may be on its way.
     await link.run((session) => session.flush());
     const isBack = this.#reported !== link.returns;
     this.#reported = link.returns;

@@ -30,8 +30,8 @@ interface Told {
 }
 
 /**
- * Announces the tasks that a worker is about to claim to the process that settles them. The message is sent before the
- * claims, so it arrives before the records. It says nothing about a task that cannot be claimed in the end.
+ * Tells the process that settles the tasks of a worker what the worker is about to take. The message leaves before the
+ * tasks are claimed, so that it arrives before they do. A hint on a task that is not claimed in the end does no harm.
  */
 export function tellTaken(
   session: NatsSession,
@@ -48,7 +48,7 @@ export function tellTaken(
   }
 }
 
-/** Announces to workers which of their tasks were settled. A worker that misses it finds out when it renews leases. */
+/** Tells workers which of their tasks were settled. One that does not hear it finds out when it renews leases. */
 export function tellSettled(
   session: NatsSession,
   { names }: Hub,
@@ -60,7 +60,7 @@ export function tellSettled(
 }
 
 /** Hints of the workers of a name. */
-export class WorkerHints {
+export class TakenHints {
   readonly #hub: Hub;
   readonly #all = new Map<string, Hint>();
   #worker: string | undefined;

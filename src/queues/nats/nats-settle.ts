@@ -21,7 +21,7 @@ import {
 } from './nats-claims.ts';
 import { Completion, markDone, type ToldVerdict } from './nats-complete.ts';
 import { bury, finishBurial } from './nats-dead.ts';
-import { tellSettled, WorkerHints } from './nats-hints.ts';
+import { TakenHints, tellSettled } from './nats-hints.ts';
 import type { Hub } from './nats-hub.ts';
 
 type Outcome = (typeof SETTLED)[number];
@@ -56,13 +56,13 @@ interface Case extends Verdict {
 /** Settles delivered tasks; this need not happen in the process that pulled them. */
 export class NatsSettlement {
   /** Tasks that the worker has told it takes. */
-  readonly hints: WorkerHints;
+  readonly hints: TakenHints;
   readonly #hub: Hub;
   #fence: string | undefined;
 
   constructor(hub: Hub) {
     this.#hub = hub;
-    this.hints = new WorkerHints(hub);
+    this.hints = new TakenHints(hub);
   }
 
   async settle(verdicts: readonly Verdict[], options: SettleOptions): Promise<SettleCounts> {

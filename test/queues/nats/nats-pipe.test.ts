@@ -17,7 +17,7 @@ interface Pipe {
   readonly end: Promise<Ended>;
   readonly child: ChildProcess;
   /** Kills a stage once it runs. */
-  kill(stage: 'pull' | 'exec'): Promise<void>;
+  kill(stage: 'pull' | 'exec' | 'ack'): Promise<void>;
 }
 
 function startPipe(url: string, folder: string, output: string, lease = '1s'): Pipe {
@@ -31,11 +31,11 @@ function startPipe(url: string, folder: string, output: string, lease = '1s'): P
       ),
       stage('exec', 'task-exec --module work.mjs -j 4'),
       `task-save ${output}.csv --fields uuid,result --flush 5 --tee`,
-      `task-queue ack ${url} --name q --worker ${output}`,
+      stage('ack', `task-queue ack ${url} --name q --worker ${output}`),
     ].join(' | '),
     { cwd: folder },
   );
-  const kill = async (name: 'pull' | 'exec'): Promise<void> => {
+  const kill = async (name: 'pull' | 'exec' | 'ack'): Promise<void> => {
     const id = join(folder, `${output}.${name}`);
     await until(() => existsSync(id) && readFileSync(id, 'utf8').endsWith('\n'));
     process.kill(Number(readFileSync(id, 'utf8')), 'SIGKILL');
@@ -52,7 +52,7 @@ function rows(folder: string, output: string): string[] {
   return lines.map((line) => line.split(',')[0] as string);
 }
 
-test('each task is done once in the end, although pull, exec and the server are killed', async () => {
+test('each task is done once in the end, although pull, exec, ack and the server are killed', async () => {
   const nats = await startNats();
   const folder = freshFolder();
   const uuids = Array.from({ length: TASKS }, (_, i) => `t${i}`);
@@ -78,6 +78,11 @@ test('each task is done once in the end, although pull, exec and the server are 
   await works(20);
   await second.kill('exec');
   await second.end;
+  const mute = startPipe(nats.url, folder, 'm5');
+  await works(20);
+  await mute.kill('ack');
+  await mute.kill('pull'); // which would wait for another ack
+  await mute.end;
   const third = startPipe(nats.url, folder, 'm3', '10s');
   const fourth = startPipe(nats.url, folder, 'm4', '10s');
   await works(60);
@@ -88,10 +93,10 @@ test('each task is done once in the end, although pull, exec and the server are 
 
   const { waiting, delayed, active, dead, finished: all } = await queue.size();
   expect([waiting, delayed, active, dead, all]).toEqual([0, 0, 0, 0, TASKS]);
-  const outputs = ['m1', 'm2', 'm3', 'm4'].map((output) => rows(folder, output));
+  const outputs = ['m1', 'm2', 'm5', 'm3', 'm4'].map((output) => rows(folder, output));
   expect([...new Set(outputs.flat())].sort()).toEqual([...uuids].sort());
   // No process died in the last two pipes: nothing was done twice there.
-  const last = outputs.slice(2).flat();
+  const last = outputs.slice(3).flat();
   expect(new Set(last).size).toBe(last.length);
   expect((await sh(`task-queue push ${nats.url} --name q`, { input })).stderr).toMatch(
     /0 added, 1,200 finished already/,
