@@ -263,7 +263,9 @@ class ExecStage {
     const order = this.#order;
     const batcher = this.#batcher;
     const jobs = batcher?.capacity ?? calls;
-    const few = order === undefined ? jobs * 2 : jobs * 4;
+    // Batches gather tasks, too: with more, all of them would outlive the young generation of the heap.
+    const ahead = batcher === undefined ? jobs * 2 : Math.min(jobs * 2, Math.max(jobs, 1000));
+    const few = order === undefined ? ahead : jobs * 4;
     // With batches these limit calls, which the batcher starts.
     const rates = batcher === undefined ? { perHost, rate: this.#rate, hostRate } : {};
     return new Scheduler(tasks, {
