@@ -7,6 +7,7 @@ import { openPostgres } from '../../src/core/postgres/postgres-link.ts';
 import { Task } from '../../src/core/record/task.ts';
 import { openQueues, type Queue } from '../../src/queues/index.ts';
 import { oneAtATime } from '../../src/queues/postgres/queue-link.ts';
+import { makeQueueTables } from '../../src/queues/postgres/queue-tables.ts';
 import { needsPostgres, postgresPrograms, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { freshFolder, sh } from '../support/run.ts';
 import { drain, tasks as lines, push, size } from './commands.ts';
@@ -185,6 +186,7 @@ test('a transaction whose commit was answered by a lost connection is not repeat
         }),
       ),
   });
+  await postgres.run((session) => makeQueueTables(session));
   await link.run((session) => session.exec('create table counted (n int)'));
   const runs: number[] = [];
   const insert = await link.commit(async (session) => {
@@ -192,6 +194,37 @@ test('a transaction whose commit was answered by a lost connection is not repeat
     return session.change('insert into counted values (1)');
   });
   expect([insert, lost, runs.length, server.sql('select count(*) from counted')]).toEqual([1, 1, 1, '1']);
+  await postgres.close();
+});
+
+test('a transaction that a crash undid runs again, although another one has got its id', async () => {
+  const own = await startPostgres(['wal_writer_delay=10000', 'autovacuum=off']);
+  own.sql('create table counted (n int); create table others (n int); checkpoint');
+  const postgres = openPostgres(postgresAddress(own.url));
+  let crashes = 1;
+  const crash = async (id: number): Promise<void> => {
+    await own.kill();
+    await own.start();
+    while (Number(own.sql('insert into others values (1) returning txid_current()')) < id);
+  };
+  const link = oneAtATime({
+    ...postgres,
+    run: (work) =>
+      postgres.run((session) =>
+        work({
+          ...session,
+          async exec(sql) {
+            if (sql !== 'commit' || crashes === 0) return session.exec(sql);
+            const [[id] = []] = await session.rows('select txid_current_if_assigned()');
+            if (crashes-- > 0) await crash(Number(id));
+            throw new Error('Connection terminated');
+          },
+        }),
+      ),
+  });
+  await postgres.run((session) => makeQueueTables(session));
+  await link.commit((session) => session.change('insert into counted values (1)'));
+  expect([crashes, own.sql('select count(*) from counted')]).toEqual([0, '1']);
   await postgres.close();
 });
 

@@ -57,7 +57,7 @@ export async function freeExpired(session: PostgresSession, name: string): Promi
   await session.change(tell, [expired.map(([, instance]) => instance), expired.map(([uuid]) => uuid)]);
 }
 
-/** Removes consumers that are gone and have no tasks, with their news, and names that no process uses. */
+/** Removes consumers that are gone and have no tasks, with their news, and names and receipts that no process uses. */
 export async function removeGone(session: PostgresSession, name: string): Promise<void> {
   await session.change(
     `delete from taskpipe_queue_workers w where queue = $1 and until < now() - ${GONE} and seen < now() - ${GONE}
@@ -74,4 +74,5 @@ export async function removeGone(session: PostgresSession, name: string): Promis
       and coalesce(known, '-infinity') < now() - interval '1 day' and coalesce(settling, '-infinity') < now()`,
     [name],
   );
+  await session.change("delete from taskpipe_queue_commits where at < now() - interval '1 day'");
 }

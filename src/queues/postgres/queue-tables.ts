@@ -45,6 +45,8 @@ const TABLES = `
   create table if not exists taskpipe_queue_news (
     id bigint generated always as identity primary key,
     instance text collate "C" not null, uuids text[] not null, is_lost boolean not null);
+  create table if not exists taskpipe_queue_commits (
+    link text collate "C" primary key, number bigint not null, at timestamptz not null);
   create table if not exists taskpipe_queue_pauses (queue text collate "C" primary key);
   create table if not exists taskpipe_rates (lane text collate "C" primary key, following timestamptz not null);
   create table if not exists taskpipe_quotas (
@@ -72,6 +74,7 @@ const SHAPES: TableShapes = {
   taskpipe_queue_workers: ['instance', 'queue', 'worker', 'lease', 'until', 'seen', 'is_to_stop'],
   taskpipe_queue_names: ['queue', 'worker', 'known', 'settling'],
   taskpipe_queue_news: ['id', 'instance', 'uuids', 'is_lost'],
+  taskpipe_queue_commits: ['link', 'number', 'at'],
   taskpipe_queue_pauses: ['queue'],
   taskpipe_rates: ['lane', 'following'],
   taskpipe_quotas: ['lane', 'charges', 'asker', 'asked_until', 'lasts'],
