@@ -194,11 +194,14 @@ test('a statement that takes longer than the patience is waited for while the se
   const holder = openPostgres(postgresAddress(server.url));
   await holder.run((session) => session.rows('select pg_advisory_lock(7)'));
   const warned: string[] = [];
+  let unlocked: Promise<unknown> | undefined;
   const warn = (words: string): void => {
-    if (warned.push(words) === 1) void holder.run((session) => session.rows('select pg_advisory_unlock(7)'));
+    warned.push(words);
+    unlocked ??= holder.run((session) => session.rows('select pg_advisory_unlock(7)'));
   };
   const link = openPostgres(postgresAddress(server.url), { patience: 3000, warn });
   const rows = await link.run((session) => session.rows('select pg_advisory_lock(7)'));
+  await unlocked;
   await Promise.all([link.close(), holder.close()]);
   expect([rows.length, warned]).toEqual([
     1,

@@ -16,11 +16,25 @@ const TASKS = 1200;
 interface Pipe {
   readonly end: Promise<Ended>;
   readonly child: ChildProcess;
-  /** Kills a stage once it runs. */
+  /** Kills a stage once it runs, and lets a held pipe go on. */
   kill(stage: 'pull' | 'exec' | 'ack'): Promise<void>;
 }
 
-function startPipe(url: string, folder: string, output: string, lease = '1s'): Pipe {
+/** Work of the pipes. A held pipe stops after some tasks until a stage of it is killed: it must not end before. */
+const WORK = `
+import { existsSync } from 'node:fs';
+const sleep = () => new Promise((end) => setTimeout(end, 10));
+let count = 0;
+export default async ({ uuid }) => {
+  await sleep();
+  if (++count > 100) while (!existsSync(process.env.OPEN)) await sleep();
+  return uuid.length;
+};
+`;
+
+/** Starts a pipe. One that is not held has a long lease. */
+function startPipe(url: string, folder: string, output: string, isHeld = true): Pipe {
+  const lease = isHeld ? '1s' : '10s';
   const stage = (name: string, command: string): string =>
     `(echo $BASHPID > ${output}.${name}; exec ${command})`;
   const child = start(
@@ -33,12 +47,13 @@ function startPipe(url: string, folder: string, output: string, lease = '1s'): P
       `task-save ${output}.csv --fields uuid,result --flush 5 --tee`,
       stage('ack', `task-queue ack ${url} --name q --worker ${output}`),
     ].join(' | '),
-    { cwd: folder },
+    { cwd: folder, env: { OPEN: isHeld ? `${output}.open` : '.' } },
   );
   const kill = async (name: 'pull' | 'exec' | 'ack'): Promise<void> => {
     const id = join(folder, `${output}.${name}`);
     await until(() => existsSync(id) && readFileSync(id, 'utf8').endsWith('\n'));
     process.kill(Number(readFileSync(id, 'utf8')), 'SIGKILL');
+    writeFileSync(join(folder, `${output}.open`), '');
   };
   return { child, end: ended(child), kill };
 }
@@ -56,39 +71,35 @@ test('each task is done once in the end, although pull, exec, ack and the server
   const nats = await startNats();
   const folder = freshFolder();
   const uuids = Array.from({ length: TASKS }, (_, i) => `t${i}`);
-  writeFileSync(
-    join(folder, 'work.mjs'),
-    'export default async ({ uuid }) => { await new Promise((end) => setTimeout(end, 10)); return uuid.length; };\n',
-  );
+  writeFileSync(join(folder, 'work.mjs'), WORK);
   const input = uuids.map((uuid) => `{"uuid":"${uuid}"}\n`).join('');
   expect((await sh(`task-queue push ${nats.url} --name q`, { input })).stderr).toMatch(/1,200 added/);
   const queues = await openQueues(nats.url, ['q'], { env: {} });
   const queue = queues.all[0] as Queue;
-  /** Waits until some more tasks are finished. */
-  const works = async (count: number): Promise<void> => {
+  /** Starts pipes, and waits until they have finished some tasks. */
+  const working = async (count: number, begin: () => readonly Pipe[]): Promise<readonly Pipe[]> => {
     const { finished } = await queue.size();
+    const pipes = begin();
     await until(async () => (await queue.size()).finished >= finished + count);
+    return pipes;
   };
+  const held = async (output: string): Promise<Pipe> =>
+    (await working(20, () => [startPipe(nats.url, folder, output)]))[0] as Pipe;
 
-  const first = startPipe(nats.url, folder, 'm1');
-  await works(20);
+  const first = await held('m1');
   await first.kill('pull');
   await first.end;
-  const second = startPipe(nats.url, folder, 'm2');
-  await works(20);
+  const second = await held('m2');
   await second.kill('exec');
   await second.end;
-  const mute = startPipe(nats.url, folder, 'm5');
-  await works(20);
+  const mute = await held('m5');
   await mute.kill('ack');
   await mute.kill('pull'); // which would wait for another ack
   await mute.end;
-  const third = startPipe(nats.url, folder, 'm3', '10s');
-  const fourth = startPipe(nats.url, folder, 'm4', '10s');
-  await works(60);
+  const last = await working(60, () => ['m3', 'm4'].map((name) => startPipe(nats.url, folder, name, false)));
   await nats.kill();
   await nats.start();
-  const ends = await Promise.all([third.end, fourth.end]);
+  const ends = await Promise.all(last.map(({ end }) => end));
   expect(ends.map(({ code }) => code)).toEqual([0, 0]);
 
   const { waiting, delayed, active, dead, finished: all } = await queue.size();
@@ -96,8 +107,8 @@ test('each task is done once in the end, although pull, exec, ack and the server
   const outputs = ['m1', 'm2', 'm5', 'm3', 'm4'].map((output) => rows(folder, output));
   expect([...new Set(outputs.flat())].sort()).toEqual([...uuids].sort());
   // No process died in the last two pipes: nothing was done twice there.
-  const last = outputs.slice(3).flat();
-  expect(new Set(last).size).toBe(last.length);
+  const lastRows = outputs.slice(3).flat();
+  expect(new Set(lastRows).size).toBe(lastRows.length);
   expect((await sh(`task-queue push ${nats.url} --name q`, { input })).stderr).toMatch(
     /0 added, 1,200 finished already/,
   );
