@@ -67,7 +67,10 @@ export function checkEnd(remains: FleetRemains, { pushed, guilty, size, allowed 
   const { length: finished } = healthy;
   const wanted = { waiting: 0, delayed: 0, active: 0, dead: bad.size, finished, paused: false };
   if (JSON.stringify(size) !== JSON.stringify(wanted))
-    notes.add('other', `in the end: ${JSON.stringify(size)}`);
+    notes.add('other', `in the end: ${JSON.stringify(size)}, and not ${JSON.stringify(wanted)}`);
+  const finishedThere = new Set(remains.finished);
+  const unfinished = healthy.filter((uuid) => !finishedThere.has(uuid));
+  if (unfinished.length > 0) notes.add('other', `not finished in the end: ${unfinished.join(' ')}`);
 }
 
 /** Returns the number of times that each uuid is in the files of all machines. */
