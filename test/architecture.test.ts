@@ -1,4 +1,5 @@
 /* Design rules that no compiler checks. CONTRIBUTING.md and docs/architecture.md explain them. */
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -141,6 +142,25 @@ describe('names and folders', () => {
     const names = files.map((file) => basename(file));
     const allowed = ['index.ts', 'options.ts', 'contract.ts'];
     expect(names.filter((name, i) => names.indexOf(name) !== i && !allowed.includes(name))).toEqual([]);
+  });
+
+  test('the top level has these folders and files, and nothing that a tool has left', () => {
+    const tracked = execFileSync('git', ['ls-files'], { cwd: root, encoding: 'utf8' }).trim().split('\n');
+    const names = new Set(tracked.map((name) => name.split('/')[0]));
+    expect([...names].sort()).toEqual([
+      ...['.ci', '.editorconfig', '.github', '.gitignore', '.npmrc', 'CHANGELOG.md', 'CONTRIBUTING.md'],
+      ...[
+        'LICENSE',
+        'README.md',
+        'bin',
+        'biome.json',
+        'docs',
+        'examples',
+        'package-lock.json',
+        'package.json',
+      ],
+      ...['scripts', 'src', 'test', 'tsconfig.json'],
+    ]);
   });
 
   test('a folder has at most 14 files', () => {

@@ -2,11 +2,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
+import type { PostgresLink, PostgresSession } from '../../src/core/postgres/contract.ts';
 import { postgresAddress } from '../../src/core/postgres/postgres-address.ts';
 import { openPostgres } from '../../src/core/postgres/postgres-link.ts';
 import { Task } from '../../src/core/record/task.ts';
 import { openQueues, type Queue } from '../../src/queues/index.ts';
-import { oneAtATime } from '../../src/queues/postgres/queue-link.ts';
+import { oneAtATime, type QueueLink } from '../../src/queues/postgres/queue-link.ts';
 import { makeQueueTables } from '../../src/queues/postgres/queue-tables.ts';
 import { needsPostgres, postgresPrograms, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { freshFolder, sh } from '../support/run.ts';
@@ -170,21 +171,21 @@ test('a row of another program that is not a task is dead with the reason', () =
     expect(await queue.remove(['mail'])).toEqual(['mail']);
   }));
 
+/** Returns a connection of queues whose transactions are committed by this function. */
+function committing(postgres: PostgresLink, commit: (session: PostgresSession) => Promise<void>): QueueLink {
+  const sessionOf = (session: PostgresSession): PostgresSession => ({
+    ...session,
+    exec: (sql) => (sql === 'commit' ? commit(session) : session.exec(sql)),
+  });
+  return oneAtATime({ ...postgres, run: (work) => postgres.run((session) => work(sessionOf(session))) });
+}
+
 test('a transaction whose commit was answered by a lost connection is not repeated', async () => {
   const postgres = openPostgres(postgresAddress(server.url));
   let lost = 0;
-  const link = oneAtATime({
-    ...postgres,
-    run: (work) =>
-      postgres.run((session) =>
-        work({
-          ...session,
-          async exec(sql) {
-            await session.exec(sql);
-            if (sql === 'commit' && lost++ === 0) throw new Error('Connection terminated');
-          },
-        }),
-      ),
+  const link = committing(postgres, async (session) => {
+    await session.exec('commit');
+    if (lost++ === 0) throw new Error('Connection terminated');
   });
   await postgres.run((session) => makeQueueTables(session));
   await link.run((session) => session.exec('create table counted (n int)'));
@@ -201,30 +202,19 @@ test('a transaction that a crash undid runs again, although another one has got 
   const own = await startPostgres(['wal_writer_delay=10000', 'autovacuum=off']);
   own.sql('create table counted (n int); create table others (n int); checkpoint');
   const postgres = openPostgres(postgresAddress(own.url));
-  let crashes = 1;
-  const crash = async (id: number): Promise<void> => {
+  let isCrashed = false;
+  const link = committing(postgres, async (session) => {
+    if (isCrashed) return session.exec('commit');
+    const [[id] = []] = await session.rows('select txid_current_if_assigned()');
+    isCrashed = true;
     await own.kill();
     await own.start();
-    while (Number(own.sql('insert into others values (1) returning txid_current()')) < id);
-  };
-  const link = oneAtATime({
-    ...postgres,
-    run: (work) =>
-      postgres.run((session) =>
-        work({
-          ...session,
-          async exec(sql) {
-            if (sql !== 'commit' || crashes === 0) return session.exec(sql);
-            const [[id] = []] = await session.rows('select txid_current_if_assigned()');
-            if (crashes-- > 0) await crash(Number(id));
-            throw new Error('Connection terminated');
-          },
-        }),
-      ),
+    while (Number(own.sql('insert into others values (1) returning txid_current()')) < Number(id));
+    throw new Error('Connection terminated');
   });
   await postgres.run((session) => makeQueueTables(session));
   await link.commit((session) => session.change('insert into counted values (1)'));
-  expect([crashes, own.sql('select count(*) from counted')]).toEqual([0, '1']);
+  expect([isCrashed, own.sql('select count(*) from counted')]).toEqual([true, '1']);
   await postgres.close();
 });
 
