@@ -86,7 +86,7 @@ test('a shared estimate that was too high is given back to the other process', a
   redis.disconnect();
 });
 
-test('a shared overrun is paid back by all, and a stop ends the wait with PENDING tasks', async (context) => {
+test('a shared overrun is paid back by all, its wait is named, and a stop ends it with PENDING tasks', async (context) => {
   await needsRedis(context);
   const { url } = await startRedis();
   const cwd = freshFolder();
@@ -95,12 +95,17 @@ test('a shared overrun is paid back by all, and a stop ends the wait with PENDIN
   const first = await sh(command, { cwd, input: '{"uuid":"a","cost":50}\n' });
   expect(first.code).toBe(0);
   const redis = new Redis(url);
-  const second = start(`exec ${command}`, { cwd });
+  writeFileSync(join(cwd, 'err'), '');
+  const second = start(`exec ${command} 2> err`, { cwd });
+  const words = (): string => readFileSync(join(cwd, 'err'), 'utf8');
   second.stdin?.write('{"uuid":"b","cost":1}\n');
-  await until(async () => (await redis.hexists('taskpipe:rate:quota:', '!by')) === 1);
+  await until(() => words().includes('waiting for'));
   second.kill('SIGINT');
   const { stdout } = await ended(second);
   expect(JSON.parse(stdout)).toMatchObject({ uuid: 'b', run: { state: 'PENDING' } });
+  expect(words()).toMatch(
+    /waiting for --quota tokens=10\/h of all machines: the next task starts in \d h.*, at [\d-]+T[\d:]+Z, or before if /,
+  );
   const parts = Object.entries(await redis.hgetall('taskpipe:rate:quota:')).filter(([name]) =>
     name.startsWith('tokens'),
   );
