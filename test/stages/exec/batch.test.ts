@@ -256,16 +256,19 @@ describe('a batch that fails as a whole', () => {
     expect(ended.counts).toMatchObject({ failed: 100, retries: 200 });
   });
 
-  test('loses no task in an outage that ends before the retries do', async () => {
-    let left = 16; // the batch that is halved, and the first call of the next one
-    const { executor } = calls((tasks, number) => (left-- > 0 ? bad('down', 'now') : ok(tasks, number)));
-    const { counts } = await run(executor, chunks(numbered(200)), {
-      batch: 100,
-      retries: 3,
-      batchWait: 1e6,
-      jobs: 1,
-    });
-    expect(counts).toMatchObject({ succeeded: 200, failed: 0 });
+  test.each([5, 16, 100])('loses no task of batches of %i in an outage, whenever it ends', async (batch) => {
+    const search = 2 * Math.ceil(Math.log2(batch));
+    for (let failing = 1; failing <= search + 2; failing++) {
+      let left = failing;
+      const { executor } = calls((tasks, number) => (left-- > 0 ? bad('down', 'now') : ok(tasks, number)));
+      const { counts } = await run(executor, chunks(numbered(2 * batch)), {
+        batch,
+        retries: 3,
+        batchWait: 1e6,
+        jobs: 1,
+      });
+      expect([failing, counts.succeeded, counts.failed]).toEqual([failing, 2 * batch, 0]);
+    }
   });
 
   test('shows each of several bad tasks: all that have failures of their own, or few that fail alike', async () => {

@@ -20,7 +20,9 @@ export class FaultSearch {
   /** True if a call failed with another failure, which may thus be that of a task. */
   #differs = false;
   #isHopeless = false;
-  /** Failures of calls, as long as they may be those of an outage. */
+  /** Failures before the first success, if they are alike. */
+  readonly #early = new Set<BatchOutcome>();
+  /** Outcomes of calls that are not settled, as long as there may be an outage. */
   #held: [jobs: readonly Job[], made: BatchOutcome][] = [];
 
   /** @param answered number of answered calls of the lane before the batch was called */
@@ -42,6 +44,7 @@ export class FaultSearch {
     this.#calls++;
     const made = await this.#how.call(jobs);
     if (!isEach(made) && !isAlike(made.whole.error, this.#failure)) this.#differs = true;
+    if (this.#isFruitless) this.#early.add(made);
     return made;
   }
 
@@ -65,9 +68,17 @@ export class FaultSearch {
     const held = this.#held;
     this.#held = [];
     for (const [jobs, made] of held) {
-      if (isEach(made) || !this.#isHopeless) settleAll(jobs, made, this.#how.settle);
+      if (isEach(made) || !this.#isOfOutage(made)) settleAll(jobs, made, this.#how.settle);
       else for (const job of jobs) this.#how.settle(job, { ...made.whole, retry: made.whole.retry ?? {} });
     }
+  }
+
+  /**
+   * Returns whether a failure may be that of an outage: one that goes on, or one that has ended during the search. One bad task
+   * fails at most one call before another call succeeds.
+   */
+  #isOfOutage(made: BatchOutcome): boolean {
+    return this.#isHopeless || (!this.#differs && this.#early.size > 1 && this.#early.has(made));
   }
 }
 
