@@ -137,6 +137,19 @@ describe('lines before and between rows', () => {
   });
 });
 
+test.each([
+  ['"a";"b"\n"1";"2"\n', ';', { a: '1', b: '2' }],
+  ['"a"\t"b"\n"1"\t"2"\n', '\t', { a: '1', b: '2' }],
+])('quoted cells with another delimiter suggest --delimiter: %j', async (input, delimiter, task) => {
+  const typed = JSON.stringify(delimiter).slice(1, -1);
+  await expect(loaded(input, csv)).rejects.toThrow(
+    `text follows a closing quote (a quote inside a quoted cell must be doubled); if ${JSON.stringify(delimiter)} separates the cells, add --delimiter '${typed}'`,
+  );
+  expect(await tasksOf(input, { ...csv, delimiter })).toEqual([task]);
+  const { bad } = await loaded('a;b\n"1";"2"\n', csv);
+  expect(bad[0]?.message).toContain(`if ";" separates the cells, add --delimiter ';'`);
+});
+
 test('a title above a table with another delimiter suggests --delimiter and --skip', async () => {
   const input = 'Estrazione\nid;name;x\n1;2;3\n';
   expect((await loaded(input, csv)).notes).toEqual([

@@ -1,6 +1,7 @@
 import { quoted, withoutUser } from '../../core/base/terminal-text.ts';
 import type { Dialect, Row } from '../../core/text/csv.ts';
 import type { ReadOptions } from '../contract.ts';
+import { separatorHint } from './row-faults.ts';
 
 /* Mistakes in the first row of a table. Most are likely, not certain, so they are only warnings. */
 
@@ -103,10 +104,7 @@ function noteDelimiter(
   const most = Math.max(...counts);
   const better = [';', '\t', '|', ','][counts.indexOf(most)] as string;
   if (most === 0 || better === delimiter) return false;
-  const typed = better === '\t' ? '\\t' : better;
-  say(
-    `the header is one column, named ${shown(only)}; if ${quoted(better)} separates the cells, add --delimiter '${typed}'`,
-  );
+  say(`the header is one column, named ${shown(only)}; ${separatorHint(better)}`);
   return true;
 }
 

@@ -19,7 +19,8 @@ export function columnsFor(first: Row, dialect: Dialect, options: ReadOptions): 
   };
   if (options.header && hasLoneReturn(first, dialect))
     fail(`lines end in a lone CR; turn them into newlines with: ${withNewlines(options.source, dialect)}`);
-  if (first.fault !== undefined) fail(`the header is unusable: ${troubleOf(first, { hasQuotes: false })}`);
+  if (first.fault !== undefined)
+    fail(`the header is unusable: ${troubleOf(first, { hasQuotes: false, dialect })}`);
   if (!first.text.isWellFormed())
     fail(`the header is not valid UTF-8${options.encodingHints.hint(first.text)}`);
   if (options.header) checkHeader(first, dialect, options);

@@ -75,7 +75,7 @@ function headerDoubt({ cells, line }: Row, { width, isFirst }: RowContext): stri
 /**
  * Returns the message for a fault that the parser found, with the number of lines in the row and the remedy.
  */
-export function troubleOf(row: Row, table: Pick<RowContext, 'hasQuotes'>): string {
+export function troubleOf(row: Row, table: Pick<RowContext, 'hasQuotes' | 'dialect'>): string {
   const { fault, lines, line, trouble } = row;
   const quoteLine = trouble?.quoteLine;
   const where = quoteLine === undefined || quoteLine === line ? 'here' : `in line ${quoteLine}`;
@@ -87,9 +87,11 @@ export function troubleOf(row: Row, table: Pick<RowContext, 'hasQuotes'>): strin
   if (fault === 'quote') {
     if (lines > 1)
       return `text follows the quote that closes the one opened ${where}; ${taken}${remedy(row, table)}`;
-    return /\\"/.test(row.text)
-      ? `${ROW_FAULTS.quote}; if \\ escapes it here: --escape '\\'`
-      : ROW_FAULTS.quote;
+    if (/\\"/.test(row.text)) return `${ROW_FAULTS.quote}; if \\ escapes it here: --escape '\\'`;
+    const other = [';', '\t', '|', ','].find((one) => row.text.includes(`"${one}"`));
+    return other === undefined || other === table.dialect.delimiter
+      ? ROW_FAULTS.quote
+      : `${ROW_FAULTS.quote}; ${separatorHint(other)}`;
   }
   if (quoteLine === undefined) return 'the row is longer than --max-line';
   return `the row is longer than --max-line; a quote was opened ${where}, and ${taken}${remedy(row, table)}`;
@@ -112,8 +114,16 @@ function remedy(row: Row, { hasQuotes }: Pick<RowContext, 'hasQuotes'>): string 
 export function otherDelimiter(text: string): string | undefined {
   const found = [';', '\t', '|'].find((one) => text.split(one).length > 2);
   if (found === undefined) return undefined;
-  const typed = found === '\t' ? '\\t' : found;
-  return `the header is one column, but the row below it has ${JSON.stringify(found)}; if that separates the cells, add --delimiter '${typed}', and --skip N for N lines before the header`;
+  return `the header is one column, but the row below it has ${JSON.stringify(found)}; if that separates the cells, add --delimiter '${typed(found)}', and --skip N for N lines before the header`;
+}
+
+/** Returns the option to add if another character may separate the cells. */
+export function separatorHint(other: string): string {
+  return `if ${JSON.stringify(other)} separates the cells, add --delimiter '${typed(other)}'`;
+}
+
+function typed(delimiter: string): string {
+  return delimiter === '\t' ? '\\t' : delimiter;
 }
 
 /**
