@@ -1,5 +1,5 @@
 import { DEFECT } from './exits.ts';
-import { rescueNow } from './guest/rescue.ts';
+import { rescueNow, unfinishedWords } from './guest/rescue.ts';
 
 const WAITS =
   'the work cannot finish: an await in a --module or --flow waits for something that never happens';
@@ -25,13 +25,10 @@ export function withoutReallyExit(): void {
   own.reallyExit = (code) => (own._exiting === true ? reallyExit.call(process, code) : process.exit(code));
 }
 
-/** Writes the records that are not written yet. Returns what became of unfinished tasks, in words. */
+/** Writes the records that are not written yet. Returns the end of a message about unfinished tasks. */
 function rescued(): string {
   const unfinished = rescueNow();
-  if (unfinished === undefined) return '';
-  return unfinished < 0
-    ? '; unfinished tasks have no record'
-    : `; ${unfinished} unfinished tasks are PENDING`;
+  return unfinished === undefined ? '' : `; ${unfinishedWords(unfinished)}`;
 }
 
 /**

@@ -73,3 +73,9 @@ async function evaluatePaused(expression: string): Promise<unknown> {
     session.post('Debugger.pause');
   });
 }
+
+/** Returns the end of a message about unfinished tasks; a negative count means that they have no record. */
+export function unfinishedWords(count: number): string {
+  if (count < 0) return 'unfinished tasks have no record';
+  return count === 1 ? '1 unfinished task is PENDING' : `${count} unfinished tasks are PENDING`;
+}

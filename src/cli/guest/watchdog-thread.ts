@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { callRescue } from './rescue.ts';
+import { callRescue, unfinishedWords } from './rescue.ts';
 import type { FromWatchdog, ToWatchdog, WatchdogData } from './watchdog.ts';
 
 /* Thread of the watchdog: see `openWatchdog`. */
@@ -51,11 +51,7 @@ function kill(words: string): void {
 function rescue(why: string, patience: number): void {
   if (isRescuing) return;
   isRescuing = true;
-  callRescue(patience, (unfinished) => {
-    const words =
-      unfinished < 0 ? 'unfinished tasks have no record' : `${unfinished} unfinished tasks are PENDING`;
-    kill(`killed: ${why}; ${words}`);
-  });
+  callRescue(patience, (unfinished) => kill(`killed: ${why}; ${unfinishedWords(unfinished)}`));
 }
 
 /** Calls a function if the main thread does not answer, and another if it does. */
