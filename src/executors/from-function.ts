@@ -55,6 +55,33 @@ export async function settledOf(promise: PromiseLike<unknown>): Promise<Settled>
   }
 }
 
+/**
+ * Calls one of two functions when a promise of user code is settled. Needs no further promises for one that is as Node
+ * made it.
+ */
+export function whenSettled(
+  promise: PromiseLike<unknown>,
+  onValue: (value: unknown) => void,
+  onThrown: (thrown: unknown) => void,
+): void {
+  if (isPlain(promise)) void THEN.call(promise, onValue, onThrown);
+  else
+    void settledOf(promise).then((settled) =>
+      'value' in settled ? onValue(settled.value) : onThrown(settled.thrown),
+    );
+}
+
+const THEN = Promise.prototype.then;
+
+/** Returns true for a promise with the `then` and the `constructor` of all promises. */
+function isPlain(promise: PromiseLike<unknown>): promise is Promise<unknown> {
+  try {
+    return promise instanceof Promise && promise.then === THEN && promise.constructor === Promise;
+  } catch {
+    return false;
+  }
+}
+
 function outcomeOf(settled: Settled): Outcome {
   return 'value' in settled ? success(settled.value) : failure(settled.thrown);
 }

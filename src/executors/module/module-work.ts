@@ -1,7 +1,7 @@
 import { isA } from '../../core/base/thrown.ts';
 import type { Fields, Task } from '../../core/record/task.ts';
 import type { Attempt, BatchOutcome, Outcome, WholeOutcome } from '../contract.ts';
-import { failure, isThenable, settledOf, success } from '../from-function.ts';
+import { failure, isThenable, success, whenSettled } from '../from-function.ts';
 import { type BatchHandler, batchName, batchReader, isError, itemsOf } from './batch-result.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Handlers } from './handlers.ts';
@@ -35,10 +35,11 @@ export function moduleWork(handlers: Handlers, services: Services, timeout: numb
           reject(error);
         }
       };
-      void settledOf(value).then((settled) => {
-        if ('value' in settled) settle(reads.succeeded, settled.value);
-        else settle(reads.failed, settled.thrown);
-      });
+      whenSettled(
+        value,
+        (result) => settle(reads.succeeded, result),
+        (thrown) => settle(reads.failed, thrown),
+      );
     });
   return {
     attempt(task, attempt) {

@@ -1,7 +1,13 @@
-import { columnOf } from '../../core/record/run-columns.ts';
-import { runOf, type Task } from '../../core/record/task.ts';
+import type { Task } from '../../core/record/task.ts';
 import type { Misfit } from '../contract.ts';
 import type { Field } from '../rows/fields.ts';
+import {
+  chosenValues,
+  columnOfChosen,
+  columnOfResult,
+  type FoundValue,
+  valuesOf,
+} from '../rows/record-values.ts';
 import {
   type CellValue,
   canBeColumn,
@@ -14,7 +20,6 @@ import {
   type PostgresOwnKind,
   type TargetColumn,
 } from './postgres-cells.ts';
-import { chosenValues, columnOfChosen, type FoundValue, valuesOf } from './record-values.ts';
 import type { TargetTable } from './target-table.ts';
 
 /** Limit of columns: a row of more would not fit into a page of the server if all of its values were long. */
@@ -170,11 +175,9 @@ export class ColumnRows implements CopyRows {
     return width + added.length - 1;
   }
 
-  #newKind({ attribute, column, raw }: FoundValue, { fields }: Task): PostgresKind {
+  #newKind({ attribute, column, raw }: FoundValue, task: Task): PostgresKind {
     if (attribute === undefined) return RUN_KINDS[column] ?? 'text';
-    const as = runOf(fields)?.as;
-    const isResult = column === (typeof as === 'string' ? columnOf(as) : 'result');
-    return isResult ? 'json' : kindOfFirst(raw ?? 'null'); // later results may be of any type
+    return column === columnOfResult(task) ? 'json' : kindOfFirst(raw ?? 'null');
   }
 
   /** Puts an attribute into `others`, in a table of ours. Returns the reason if it has no place. */

@@ -1,6 +1,6 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { DestinationOptions } from '../contract.ts';
-import { columnOfChosen } from './record-values.ts';
+import { columnOfChosen } from '../rows/record-values.ts';
 
 /** Checks options. @throws {TaskpipeError} `USAGE` for those that a table cannot use */
 export function checkTableOptions(options: DestinationOptions, place: string): void {

@@ -18,9 +18,10 @@ import {
 import type { LedgerWriter } from '../../ledgers/index.ts';
 import type { Destination, DestinationOptions, Misfit, RowBatch } from '../contract.ts';
 import type { OpenLedger } from '../file/missing-rows.ts';
+import { columnOfChosen } from '../rows/record-values.ts';
 import { DatabaseFiles } from './database-files.ts';
 import { agree, checkNeverSaved, openLedgerOf, TABLE } from './table-agreement.ts';
-import { columnOfField, TableRows } from './table-rows.ts';
+import { TableRows } from './table-rows.ts';
 import { type EncodedRow, parseRows, TableWriter } from './table-writer.ts';
 import { prepareTable } from './user-table.ts';
 
@@ -75,7 +76,7 @@ function checkOptions(options: DestinationOptions): void {
   const other = fields.find((field) => field.path === 'uuid' && field.name !== 'uuid');
   if (other !== undefined)
     refuse(`--fields: the column uuid is the key of a table of ${path}; got ${other.name}=uuid`);
-  const columns = fields.map((field) => columnOfField(field).toLowerCase());
+  const columns = fields.map((field) => columnOfChosen(field).toLowerCase());
   const twice = fields.find((_, i) => columns.indexOf(columns[i] as string) < i);
   if (twice !== undefined) refuse(`--fields: ${twice.name} is a column that another field has already`);
   if (escapeFormulas) refuse('--escape-formulas is for CSV: no spreadsheet opens a database');

@@ -1,9 +1,14 @@
-import { type Member, membersOf } from '../../core/record/json-text.ts';
-import { columnOf, RUN_COLUMNS } from '../../core/record/run-columns.ts';
-import { runOf, type Task } from '../../core/record/task.ts';
+import { RUN_COLUMNS } from '../../core/record/run-columns.ts';
+import type { Task } from '../../core/record/task.ts';
 import type { Misfit } from '../contract.ts';
 import type { Field } from '../rows/fields.ts';
-import { rawAt } from '../rows/ndjson-rows.ts';
+import {
+  chosenValues,
+  columnOfChosen,
+  columnOfResult,
+  type FoundValue,
+  valuesOf,
+} from '../rows/record-values.ts';
 import {
   cellText,
   exactFor,
@@ -20,20 +25,14 @@ import type { UserTable } from './user-table.ts';
  */
 const MOST_COLUMNS = 1000;
 
-/** A value of a record. */
-interface Value {
-  /** Name or path of the attribute; undefined for a member of `run`. */
-  readonly attribute: string | undefined;
-  readonly column: string;
-  /** JSON text; undefined if the record has no such value. */
-  readonly raw: string | undefined;
-}
+const RUN_NAMES = Object.keys(RUN_COLUMNS);
 
 /** A row under construction. */
 interface Draft {
+  /** JSON text of each cell, for the columns so far and then the new ones. */
+  readonly cells: string[];
   /** New columns by lower-case name. */
   readonly added: Map<string, TableColumn>;
-  readonly placed: { readonly column: TableColumn; readonly raw: string }[];
   /** Members of the columns `exact` and `others`. */
   readonly exact: string[];
   readonly others: string[];
@@ -58,7 +57,7 @@ export class TableRows {
     this.#table = table;
     this.#fields = fields?.filter((field) => field.path !== 'uuid');
     this.isPartial = fields !== undefined;
-    const chosen = new Set(['uuid', ...(this.#fields ?? []).map(columnOfField)]);
+    const chosen = new Set(['uuid', ...(this.#fields ?? []).map(columnOfChosen)]);
     this.#columns = table.columns.filter(
       (column) => !this.isPartial || chosen.has(column.name) || isSide(column),
     );
@@ -77,7 +76,7 @@ export class TableRows {
 
   /** Names of the columns and attributes that `--fields` chooses. */
   get written(): ReadonlySet<string> {
-    return new Set((this.#fields ?? []).flatMap((field) => [field.path, columnOfField(field)]));
+    return new Set((this.#fields ?? []).flatMap((field) => [field.path, columnOfChosen(field)]));
   }
 
   /** Adopts the columns of the table: another task-save may have added some meanwhile, of another kind. */
@@ -102,40 +101,54 @@ export class TableRows {
 
   /** Returns a row as JSON text with a comma at its end: the generation, then the cells. See `cellsOf`. */
   encode(task: Task): string | Misfit {
-    const draft: Draft = { added: new Map(), placed: [], exact: [], others: [] };
-    for (const value of this.#fields === undefined ? allOf(task) : chosenOf(task, this.#fields)) {
+    const cells = new Array<string>(this.#columns.length).fill('null');
+    cells[0] = JSON.stringify(task.uuid);
+    const draft: Draft = { cells, added: new Map(), exact: [], others: [] };
+    const values = this.#fields === undefined ? valuesOf(task) : chosenValues(task, this.#fields);
+    for (const value of values) {
+      if (value.attribute === undefined && !this.isPartial) this.#addRun(task, draft);
       const misfit = this.#place(value, task, draft);
       if (misfit !== undefined) return misfit;
     }
-    this.#placeSide('exact', draft.exact, draft);
-    this.#placeSide('others', draft.others, draft);
+    if (draft.exact.length > 0) this.#placeSide('exact', draft.exact, draft);
+    if (draft.others.length > 0) this.#placeSide('others', draft.others, draft);
     for (const [key, column] of draft.added) {
       this.#places.set(column.name, this.#columns.length);
       this.#twins.set(key, this.#columns.length);
       this.#columns.push(column);
     }
-    const cells = new Array<string>(this.#columns.length).fill('null');
-    cells[0] = JSON.stringify(task.uuid);
-    for (const { column, raw } of draft.placed) {
-      cells[this.#places.get(column.name) as number] = cellText(raw, column.kind);
-    }
+    while (cells.length < this.#columns.length) cells.push('null');
     return `[${this.#generation},${cells.join(',')}],`;
   }
 
+  /** Adds the columns of `run` that the table lacks: all of them with the first one, in one order. */
+  #addRun(task: Task, draft: Draft): void {
+    for (const column of RUN_NAMES) {
+      if (this.#columnFor(column, draft) === undefined)
+        this.#added({ attribute: undefined, column, raw: undefined }, task, draft);
+    }
+  }
+
   /** Puts a value into a column, or into `others`. Returns the misfit if there is no place for it. */
-  #place(value: Value, task: Task, draft: Draft): Misfit | undefined {
+  #place(value: FoundValue, task: Task, draft: Draft): Misfit | undefined {
     const { attribute, raw = 'null' } = value;
     const column = this.#columnFor(value.column, draft) ?? this.#added(value, task, draft);
     if (column === undefined || column.name !== value.column || isSide(column))
       return this.#placeOutside(value, column, draft);
     const why = spoilt(raw, column);
     if (why !== undefined) return { code: 'VALUE', message: `${this.#path}: ${why}`, columns: [] };
-    draft.placed.push({ column, raw });
+    this.#fill(column, raw, draft);
     if (attribute === undefined || value.raw === undefined) return undefined;
     const entry = exactFor(raw, column);
     if (entry !== undefined && (raw !== 'null' || this.#table.isOurs))
       draft.exact.push(`${JSON.stringify(column.name)}:${entry}`);
     return undefined;
+  }
+
+  #fill(column: TableColumn, raw: string, { cells, added }: Draft): void {
+    const place = this.#places.get(column.name) ?? this.#columns.length + [...added.values()].indexOf(column);
+    while (cells.length < place) cells.push('null');
+    cells[place] = cellText(raw, column.kind);
   }
 
   #columnFor(name: string, { added }: Draft): TableColumn | undefined {
@@ -146,13 +159,17 @@ export class TableRows {
   }
 
   /** Adds a column for a value. Returns undefined if the value needs none or cannot have one. */
-  #added({ column: name, raw, attribute }: Value, task: Task, { added }: Draft): TableColumn | undefined {
+  #added(
+    { column: name, raw, attribute }: FoundValue,
+    task: Task,
+    { added }: Draft,
+  ): TableColumn | undefined {
     const isWanted = this.isPartial || attribute === undefined || (raw ?? 'null') !== 'null';
     const { isStrict, generated } = this.#table;
     if (!isWanted || isStrict || !isColumnName(name) || generated.has(name.toLowerCase())) return undefined;
     if (attribute !== undefined && this.#columns.length + added.size >= MOST_COLUMNS) return undefined;
     const kind =
-      attribute === undefined ? 'any' : name === resultOf(task) ? 'json' : kindOfValue(raw ?? 'null');
+      attribute === undefined ? 'any' : name === columnOfResult(task) ? 'json' : kindOfValue(raw ?? 'null');
     const column = newColumn(name, kind);
     added.set(name.toLowerCase(), column);
     return column;
@@ -163,7 +180,7 @@ export class TableRows {
    * @param twin column that takes its name
    */
   #placeOutside(
-    { attribute, column, raw }: Value,
+    { attribute, column, raw }: FoundValue,
     twin: TableColumn | undefined,
     draft: Draft,
   ): Misfit | undefined {
@@ -195,11 +212,10 @@ export class TableRows {
 
   /** Adds the cell of `exact` or `others`, and the column for it if the table has none. */
   #placeSide(kind: 'exact' | 'others', members: readonly string[], draft: Draft): void {
-    if (members.length === 0) return;
     const found = this.#columns.find((column) => column.kind === kind);
     const column = found ?? newColumn(this.#freeName(kind, draft), kind);
     if (found === undefined) draft.added.set(column.name.toLowerCase(), column);
-    draft.placed.push({ column, raw: JSON.stringify(`{${members.join(',')}}`) });
+    this.#fill(column, JSON.stringify(`{${members.join(',')}}`), draft);
   }
 
   #freeName(name: string, draft: Draft): string {
@@ -210,51 +226,4 @@ export class TableRows {
 
 function isSide({ kind }: TableColumn): boolean {
   return kind === 'exact' || kind === 'others';
-}
-
-/** Returns all values of a record. */
-function allOf({ line, fields }: Task): readonly Value[] {
-  const run = runOf(fields);
-  // Like JSON.parse, takes the last of several members of one name.
-  const members = new Map<string, Member>(membersOf(line).map((member) => [member.key, member]));
-  members.delete('uuid');
-  if (run !== undefined) members.delete('run');
-  const values: Value[] = [...members].map(([key, { value, end }]) => ({
-    attribute: key,
-    column: columnOf(key),
-    raw: line.slice(value, end),
-  }));
-  if (run === undefined) return values;
-  const ran = Object.entries(RUN_COLUMNS).map(([column, path]) => ({
-    attribute: undefined,
-    column,
-    raw: rawAt(line, path),
-  }));
-  return [...values, ...ran];
-}
-
-function chosenOf({ line }: Task, fields: readonly Field[]): readonly Value[] {
-  return fields.map((field) => {
-    const column = columnOfField(field);
-    const attribute = Object.hasOwn(RUN_COLUMNS, column) ? undefined : field.path;
-    return { attribute, column, raw: rawAt(line, field.path) };
-  });
-}
-
-/**
- * Returns the column of a field. A member of `run` without its own name gets the same column as in a whole
- * record.
- */
-export function columnOfField({ name, path }: Field): string {
-  const column = Object.keys(RUN_COLUMNS).find((key) => RUN_COLUMNS[key] === path);
-  return column !== undefined && (name === path || name === column) ? column : columnOf(name);
-}
-
-/**
- * Returns the column of the result. It is always JSON: after a first number, the next result may be an
- * object.
- */
-function resultOf({ fields }: Task): string {
-  const as = runOf(fields)?.as;
-  return typeof as === 'string' ? columnOf(as) : 'result';
 }

@@ -1,8 +1,9 @@
+/* Values of a record by the columns of a table: see `run-columns.ts`. */
 import { type Member, membersOf } from '../../core/record/json-text.ts';
 import { columnOf, RUN_COLUMNS } from '../../core/record/run-columns.ts';
-import { stateOf, type Task } from '../../core/record/task.ts';
-import type { Field } from '../rows/fields.ts';
-import { rawAt } from '../rows/ndjson-rows.ts';
+import { runOf, stateOf, type Task } from '../../core/record/task.ts';
+import type { Field } from './fields.ts';
+import { rawAt } from './ndjson-rows.ts';
 
 /** A value of a record. */
 export interface FoundValue {
@@ -60,8 +61,14 @@ export function chosenValues({ line }: Task, fields: readonly Field[]): readonly
   });
 }
 
-/** Returns the column of a field. A member of `run` gets the same column as in a whole record. */
+/** Returns the column of a field. A member of `run` without its own name gets the same column as in a whole record. */
 export function columnOfChosen({ name, path }: Field): string {
   const column = RUN_PATHS.find(([, of]) => of === path)?.[0];
   return column !== undefined && (name === path || name === column) ? column : columnOf(name);
+}
+
+/** Returns the column of the result of a task, which may be of another type in each record. */
+export function columnOfResult({ fields }: Task): string {
+  const as = runOf(fields)?.as;
+  return typeof as === 'string' ? columnOf(as) : 'result';
 }
