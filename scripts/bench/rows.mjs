@@ -138,8 +138,8 @@ export function table(data, rows) {
     },
     worker: {
       what: 'tasks through one worker that echoes: --worker cat -j 1',
-      ours: reads(part(10), ours('task-exec', '--worker', 'cat', '-j', '1', quiet)),
-      peers: [{ ...reads(part(10), ['jq', '-c', '--unbuffered', '.']), name: 'jq -c --unbuffered .' }],
+      ours: reads(rows, ours('task-exec', '--worker', 'cat', '-j', '1', quiet)),
+      peers: [{ ...reads(rows, ['jq', '-c', '--unbuffered', '.']), name: 'jq -c --unbuffered .', least: 1 }],
     },
     batch: {
       what: 'tasks through --module of an empty function, 100 in a call: --batch 100',
