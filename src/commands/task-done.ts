@@ -170,7 +170,7 @@ async function* fromOperands(uuids: readonly string[]): AsyncGenerator<readonly 
 const MARKING = ['mark', 'unmark'];
 
 /**
- * Refuses one file for two uses: a ledger that is marked with its own lines would grow for ever.
+ * Refuses one file for two uses: a ledger that is marked with its own lines would grow forever.
  * @throws {TaskpipeError} `USAGE`
  */
 function checkFiles(verb: string, ledger: string, rejects: string | undefined, hasOperands: boolean): void {

@@ -1,6 +1,6 @@
 import { stuckThreads } from '../../core/base/stuck-threads.ts';
 
-/** Time that a process has to end by itself after its work, in milliseconds. */
+/** Time to wait for a process to exit after its work, in milliseconds. */
 const PATIENCE = 300;
 
 /** Kinds of open resources by their names in Node, with their plural. */

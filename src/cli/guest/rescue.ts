@@ -1,6 +1,6 @@
 /*
- * Last work of a process that user code blocks or ends: a function writes the records which are not written yet. If the
- * main thread is blocked, the watchdog pauses it, as a debugger does, and has it call that function.
+ * Last work of a process that user code blocks or ends: a function writes the remaining records. If the main
+ * thread is blocked, the watchdog pauses it, as a debugger does, and makes it call that function.
  */
 import { killDescendants } from '../../core/base/descendants.ts';
 
@@ -58,7 +58,7 @@ export function callRescue(patience: number, then: (unfinished: number) => void)
   );
 }
 
-/** Evaluates an expression on the main thread, in the middle of what that does. */
+/** Evaluates an expression on the main thread, in the middle of other work. */
 async function evaluatePaused(expression: string): Promise<unknown> {
   const { Session } = await import('node:inspector');
   const session = new Session();

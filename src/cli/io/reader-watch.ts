@@ -37,7 +37,8 @@ export function watchReader(gone: () => void): ReaderWatch {
 
 /**
  * Starts tail with our output as descriptor 3; a shell makes that its standard output. libuv would make a
- * descriptor passed as 0, 1 or 2 blocking, for us too. tail also ends with this process, however that ends.
+ * descriptor passed as 0, 1 or 2 blocking, for this process too. tail also ends with this process, however that
+ * ends.
  */
 function spawnTail(): ChildProcess {
   const command = `exec tail -f --pid=${process.pid} /dev/null >&3 3>&-`;

@@ -12,14 +12,14 @@ export interface Terminal extends Screen {
 
 /**
  * Escape sequence: carriage return, then erase to the end of the screen, which also removes a line that wrapped
- * when the terminal became narrower. The cursor rests at the left of the progress line, so any process can
+ * when the terminal became narrower. The cursor rests at the left of the progress line, so that any process can
  * erase it.
  */
 const ERASE_LINE = '\r\x1b[J';
 
 /**
  * Opens the terminal; undefined if stderr is not one, or cannot erase. From then on all writes of this process
- * to stderr first erase the progress line, which may be one that another stage drew.
+ * to stderr first erase the progress line, even if another stage drew it.
  */
 export function openTerminal(): Terminal | undefined {
   const { stderr, env } = process;

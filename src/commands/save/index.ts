@@ -92,7 +92,7 @@ After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input.
       truncated: io.truncated,
       maxLine: values.maxLine,
     };
-    // Reads on after the first signal: what earlier stages still write is saved too.
+    // Continues to read after the first signal, to save the records that earlier stages still write.
     const tasks = flushed(readTasks(io.stdin(io.aborting), lineOptions), rejects);
     try {
       const given = {
