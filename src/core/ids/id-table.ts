@@ -87,7 +87,7 @@ export class IdTable {
     const buckets = first.tags.length / LINE;
     if (buckets < BUCKETS) this.#shards = [newShard(buckets * 2)];
     else {
-      // Reuses the shards: freed ones would stay in memory for a while, beside the new ones.
+      // Reuses the shards: freed ones would stay in memory for a while, in addition to the new ones.
       for (const shard of this.#shards) {
         shard.tags.fill(0);
         shard.size = 0;

@@ -61,7 +61,7 @@ function isOfLibrary(error: unknown): error is Error & { readonly rawCode: numbe
   return error instanceof Error && typeof (error as { rawCode?: unknown }).rawCode === 'number';
 }
 
-/** Messages of SQLite whose reason is the schema of the database, and not a value. */
+/** Messages of SQLite that are caused by the schema of the database, and not by a value. */
 const OF_THE_SCHEMA =
   /no such (table|column|function|module)|has no column named|cannot modify|already exists|duplicate column/;
 
