@@ -51,8 +51,8 @@ export const commandOptions = {
     },
   ),
   /**
-   * Silence after which a command that has exited is over although a background process holds its output open, in
-   * milliseconds. Default 2 s.
+   * Silence after which a command that has exited counts as ended even if a background process holds its output open,
+   * in milliseconds. Default 2 s.
    */
   linger: duration('how long to wait for output that a background process of a finished command holds open', {
     default: LINGER,

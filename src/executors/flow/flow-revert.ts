@@ -24,7 +24,7 @@ export interface RevertSource {
 }
 
 /**
- * Checks that a flow can be reverted with what will be known.
+ * Checks that a flow can be reverted with the data that will be available.
  * @throws {TaskpipeError} `USAGE` if nothing in it reverts, or if it needs a log
  */
 export function checkRevert(compiled: Compiled, hasLog: boolean): void {
@@ -38,7 +38,7 @@ export function checkRevert(compiled: Compiled, hasLog: boolean): void {
     throw new TaskpipeError('USAGE', `--revert of the flow "${compiled.name}": ${lost}`);
 }
 
-/** Returns why the results in a record are not enough; undefined if they are. */
+/** Returns the reason the results in a record are not enough; undefined if they are. */
 function lostResults(compiled: Compiled): string | undefined {
   const { unrecorded } = revertPlanOf(compiled);
   if (unrecorded.length === 0) return undefined;

@@ -39,7 +39,7 @@ interface OwnFlowOptions {
   readonly jobs?: number | undefined;
   /** Timeout of each call of an atom, in milliseconds. Default: none. */
   readonly timeout?: number | undefined;
-  /** Suspends flows that are recorded in the log: they end after the atoms that run. */
+  /** Signal that suspends flows that are recorded in the log: each ends after its running atoms. */
   readonly stopping?: AbortSignal | undefined;
   /** Writes a message to stderr. */
   readonly info?: ((message: string) => void) | undefined;

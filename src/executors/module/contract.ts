@@ -10,7 +10,7 @@ export interface ModuleOptions {
   readonly revert?: boolean | undefined;
   /** Folder for the log of each task. Default: none. */
   readonly logDir?: string | undefined;
-  /** Shows what tasks log. Default false. */
+  /** Shows the log lines of tasks. Default false. */
   readonly shows?: boolean | undefined;
   /** Options of `ctx.fetch`. */
   readonly http?: HttpOptions | undefined;

@@ -7,7 +7,7 @@ import type { Logger, LoggerOf } from './logger.ts';
 
 /** Context of a module function, besides its task. */
 export interface ModuleContext {
-  /** Aborted when the work should be given up: its timeout is over, it is cancelled, or the stage leaves. */
+  /** Aborted when the work should stop: it timed out, it was cancelled, or the stage leaves. */
   readonly signal: AbortSignal;
   /** Number of the attempt, from 1. */
   readonly attempt: number;

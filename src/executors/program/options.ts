@@ -28,7 +28,7 @@ export const processOptions = {
         'Secrets are often variables, so a program gets none that it does not need. NAME passes a variable on, NAME=VALUE sets it, AWS_* passes on all that begin with AWS_.',
     },
   ),
-  /** Most bytes that a program may write for one task, on both outputs together. Default 16 MiB. */
+  /** Maximum number of bytes that a program may write for one task, on both outputs together. Default 16 MiB. */
   maxOutput: size('most bytes that a program may write for one task before it is killed', {
     default: MAX_OUTPUT,
     defaultText: '16MB',

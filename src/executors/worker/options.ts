@@ -36,7 +36,7 @@ type WorkerTable = typeof processOptions & typeof workerOptions;
 interface OwnWorkerOptions extends OwnProcessOptions {
   /** Number of processes. Default 10. */
   readonly jobs?: number | undefined;
-  /** Maximum number of tasks of one call: batches are sent as such. Default: each line is a task. */
+  /** Maximum number of tasks of one call: tasks are sent in batches. Default: each line is a task. */
   readonly batch?: number | undefined;
   /** Time that workers have to end when there are no more tasks, in milliseconds. Default 10 s. */
   readonly grace?: number | undefined;

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import split2 from 'split2';
 import { paceReading } from '../program/paced-reading.ts';
 
-/** Most lines per second that are shown, of all workers together. */
+/** Maximum number of lines per second to show, for all workers together. */
 const LINES = 100;
 
 /** Longest line, in characters; the rest of it is cut off. */

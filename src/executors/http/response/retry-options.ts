@@ -27,7 +27,7 @@ export const retryOptions = {
     details:
       'They count for --follow, and turn the request into a GET. A page that reloads itself, or that waits more than 30 s, is not followed. Comments, scripts and noscript are ignored.',
   }),
-  /** Accepts answers whose body may end elsewhere than the server meant. */
+  /** Accepts answers with an uncertain end of the body. */
   lenient: flag('accept answers that leave the end of their body or their place uncertain', {
     details:
       'They are refused otherwise, because such an answer may be taken for another one (request smuggling). Of several lengths or redirect places the first counts; bytes after the body, invalid header lines, and "chunked" before other codings are accepted. Use it for single servers that you trust.',
