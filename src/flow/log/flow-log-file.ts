@@ -17,7 +17,7 @@ export type { RunEnd } from './flow-log-line.ts';
 export interface FlowLog {
   /**
    * Returns what was stored of a task's run: its changes, or its end if it succeeded or could not be reverted.
-   * Returns undefined if there is nothing to resume. Changes can be taken once, an end any number of times.
+   * Returns undefined if there is nothing to resume. Changes can be read once, an end any number of times.
    */
   take(flow: string, uuid: string): KeptFlow | undefined;
   /** Returns a journal that stores the changes of a task's run. */
@@ -31,10 +31,10 @@ export interface FlowLog {
   close(): Promise<void>;
 }
 
-/** Changes of a run to resume, or the end of one that does not run again. */
+/** Changes of a run to resume, or the end of a run that does not run again. */
 export type KeptFlow = { readonly changes: readonly FlowChange[] } | { readonly end: RunEnd };
 
-/** Log that is open and locked, and what was read from it. */
+/** Open and locked log, with the data that was read from it. */
 export interface OpenedLog {
   readonly path: string;
   readonly fd: number;
@@ -72,7 +72,7 @@ export class JsonlFlowLog implements FlowLog {
   #limit: number;
   /** Runs that ended for good. */
   #ends: RunEnds;
-  /** Changes of runs that have not ended, and were not taken yet, by their keys. */
+  /** Changes of runs that have not ended, and were not read yet, by their keys. */
   readonly #changes: Map<string, FlowChange[]>;
   readonly #keys = new RunKeys();
   /** Short keys of the runs that have not ended and go on in this process. */
@@ -214,7 +214,7 @@ export class JsonlFlowLog implements FlowLog {
   async compact(): Promise<void> {
     try {
       const live = new Set(this.#changes.keys());
-      for (const key of this.#live) live.add(this.#keys.long(key)); // as of now: runs end while it is written
+      for (const key of this.#live) live.add(this.#keys.long(key)); // a snapshot: runs may end while it is written
       const { fd, ends } = await compactFlowLog(this.#absolute, this.#fd, live, this.#finals);
       closeSync(this.#fd);
       this.#fd = fd;

@@ -27,7 +27,7 @@ export interface CompiledAtom {
   readonly retry: Retry | undefined;
   readonly sources: readonly Source[];
   readonly provisions: readonly Provision[];
-  /** Retry controller to ask when it fails; -1 if there is none. */
+  /** Retry controller to ask when it fails; -1 if it has none. */
   readonly controller: number;
   /** Deciders that it has to pass. */
   readonly gates: readonly Gate[];
@@ -38,7 +38,7 @@ export interface Need {
   readonly name: string;
   /** Atom that requires it. */
   readonly atom: CompiledAtom;
-  /** True if only the `revert` of the atom does. */
+  /** True if only the `revert` of the atom requires it. */
   readonly isForRevert: boolean;
 }
 

@@ -101,7 +101,7 @@ function resetAfter(storage: Storage, controller: number): void {
   }
 }
 
-/** Returns true if an atom is reverted and no retry will run it again: the flow as a whole has failed. */
+/** Returns true if an atom is reverted and no retry will run it again: the whole flow has failed. */
 export function isReverting({ records, compiled }: Storage): boolean {
   const retried = new Set<number>();
   for (const [index, { intention }] of records.entries()) {
