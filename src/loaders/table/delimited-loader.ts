@@ -64,7 +64,7 @@ class RecordReader {
   #columns: Columns | undefined;
   /** Reader of plain rows, made when the columns are known; `none` if the rows cannot be plain. */
   #plain: PlainRowReader | 'none' | undefined;
-  /** True if the bytes that it read last end inside a row. */
+  /** True if the last bytes that it read end inside a row. */
   #isCut = false;
   /**
    * Minimum number of bytes, extended to the end of a line, that become records after a row that is not

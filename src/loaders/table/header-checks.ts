@@ -2,7 +2,7 @@ import { quoted, withoutUser } from '../../core/base/terminal-text.ts';
 import type { Dialect, Row } from '../../core/text/csv.ts';
 import type { ReadOptions } from '../contract.ts';
 
-/* Mistakes in the first row of a table. Most are likely, not certain, so they are only warnings. */
+/* Mistakes in the first row of a table. Most are likely but not certain, so they are only warnings. */
 
 /** Number of characters of a name that a message shows. */
 const SHOWN = 60;
@@ -44,7 +44,7 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
   [/^(?:\d{1,3}\.){3}\d{1,3}$/, 'an IP address'],
   [/^(?:\.{0,2}\/|[a-z]:\\)\S*\.\w+$/i, 'the path of a file'],
 ];
-/** Numbers, dates and times. As the name of a column they are data, except some behind a name: see `canBeNames`. */
+/** Numbers, dates and times. In a header they are probably data, except some that follow a name: see `canBeNames`. */
 const NUMBER_OR_DATE =
   /^(?:[-+]?[$€£]?\d[\d.,\u00a0 ]*%?|[-+]?\d+(?:\.\d+)?e[-+]?\d+|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ][\d:.]+(?:Z|[-+]\d\d:?\d\d)?)?|[\d:]+)$/i;
 const DATE = /^\d{1,4}[-/.]\d{1,2}[-/.]\d|^\d+:\d/;
@@ -65,8 +65,8 @@ export function dataIn(cells: readonly string[]): { cell: string; kind: string }
 }
 
 /**
- * Returns true if numbers or dates behind a name can be column names, as in pivot tables: all are dates, or years, or
- * they count in equal steps.
+ * Returns true if numbers or dates that follow a name can be column names, as in pivot tables: all are dates, or
+ * years, or they count in equal steps.
  */
 function canBeNames(values: readonly string[]): boolean {
   if (values.every((value) => DATE.test(value)) || values.every((value) => YEAR.test(value))) return true;
