@@ -27,7 +27,7 @@ export async function* deadTasks({ name, link }: QueueTables): AsyncGenerator<re
   }
 }
 
-/** Returns the task of a dead row. One of another program that is not a task has its data as `job`. */
+/** Returns the task of a dead row. A row of another program that is not a task has its data as `job`. */
 function taskOf(uuid: string, line: string): Task {
   const task = parseTask(line);
   if (task instanceof Task && task.uuid === uuid) return task;
@@ -112,7 +112,7 @@ function inOrder(uuids: readonly string[], rows: readonly (readonly unknown[])[]
   return uuids.filter((uuid) => found.has(uuid));
 }
 
-/** Removes all tasks of a queue, and tells the workers that have some. */
+/** Removes all tasks of a queue, and notifies the workers that have some. */
 export async function clearQueue({ name, link }: QueueTables): Promise<void> {
   await link.commit(async (session) => {
     await session.change('delete from taskpipe_queue_repeats where queue = $1', [name]);
