@@ -77,7 +77,7 @@ export class Tally {
     this.#timeline?.count('failed', now);
     this.#ofFailed.record(ms);
     const cause = this.#causeOf(why, task.uuid);
-    // A task that failed in the end is a better example than one that was tried again.
+    // A task that finally failed is a better example than one that was retried.
     if (cause.failed++ === 0) cause.example = exampleOf(why, task.uuid);
     this.#hosts.ended(lane.key, ms, cause.code);
   }

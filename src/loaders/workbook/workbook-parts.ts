@@ -88,7 +88,7 @@ async function bookPart(zip: ZipParts, path: string): Promise<string> {
   return part;
 }
 
-/** Reference from one file to another. */
+/** Target of a reference between files. */
 interface Target {
   readonly part: string;
   readonly type: string;

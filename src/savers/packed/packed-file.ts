@@ -16,7 +16,8 @@ export interface PackedOptions {
 /**
  * Returns an output whose members are packed, as a file of their contents: its size and places are those of the
  * contents. Moves a member that a crash has torn to a file beside it.
- * @throws {TaskpipeError} `DATA` if another program has packed it, or a member is damaged that no crash can have torn
+ * @throws {TaskpipeError} `DATA` if another program has packed it, or a member is damaged and a crash cannot have
+ *   torn it
  */
 export async function openPacked(file: OutputFile, options: PackedOptions): Promise<OutputFile> {
   const { codec, markedEnd, warn } = options;

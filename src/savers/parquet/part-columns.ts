@@ -3,8 +3,9 @@ import { isInteger64 } from '../../core/record/exact-values.ts';
 import { membersOf } from '../../core/record/json-text.ts';
 
 /**
- * Kinds of columns. A number that neither a 64-bit integer nor a double holds makes its column text. Text and JSON are
- * final: DuckDB reads parts of different kinds as one table if the later ones are text, or JSON after no text.
+ * Kinds of columns. A number that neither a 64-bit integer nor a double holds makes its column text. Text and JSON do
+ * not change any more: DuckDB reads parts of different kinds as one table if the later ones are text, or JSON without
+ * earlier text.
  */
 export type PartKind = 'boolean' | 'integer' | 'double' | 'text' | 'json';
 
@@ -77,7 +78,7 @@ export class PartTable {
   readonly #columns = new Map<string, Gathered>();
   #count = 0;
 
-  /** @param known columns of earlier parts, which the part gets too */
+  /** @param known columns of earlier parts, which are also added to this part */
   constructor(known: ReadonlyMap<string, PartKind>) {
     this.#known = known;
     for (const [name, kind] of known) this.#columns.set(name, { kind, isNested: false, raws: [] });

@@ -43,7 +43,7 @@ export class PartRows {
     return { code, message: `${this.#path}: ${why}`, columns: [] };
   }
 
-  /** Returns true if each attribute has a column, or may get one. */
+  /** Returns true if each attribute has a column or may get one. */
   #hasColumns({ shape, fields }: Task): boolean {
     if (shape !== undefined && this.#shapes.has(shape)) return true;
     const added = Object.keys(fields).filter((name) => !this.#names.has(name));

@@ -26,7 +26,7 @@ export function parseRows(text: string): readonly EncodedRow[] {
   return rows.map((values, index) => ({ index, values }));
 }
 
-/** Called with rows that the table does not take. */
+/** Called with rows that the table refuses. */
 export type Refuse = (index: number, why: Misfit) => void;
 
 /** Writes rows to a table. */
