@@ -23,7 +23,7 @@ export interface QueryParameter {
   readonly example?: unknown;
 }
 
-/** A request of the API: its check and its description come from here. */
+/** A request of the API. Its check and its description are made from this. */
 export interface Operation {
   readonly id: string;
   readonly method: 'GET' | 'POST' | 'DELETE';

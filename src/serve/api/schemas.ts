@@ -1,6 +1,6 @@
 import { STATES } from '../store/stored-record.ts';
 
-/* Schemas of what the API takes and answers, as JSON Schema 2020-12 (OpenAPI 3.1). */
+/* Schemas of the requests and answers of the API, as JSON Schema 2020-12 (OpenAPI 3.1). */
 
 /** A schema. */
 export type ApiSchema = Readonly<Record<string, unknown>>;
@@ -13,7 +13,7 @@ function orNull({ type, ...more }: ApiSchema): ApiSchema {
   return { type: [type, 'null'], ...more };
 }
 
-/** Returns the schema of an object whose members are all there. */
+/** Returns the schema of an object with required members only. */
 export function objectOf(properties: Readonly<Record<string, ApiSchema>>, more: ApiSchema = {}): ApiSchema {
   return { type: 'object', required: Object.keys(properties), properties, ...more };
 }
@@ -152,7 +152,7 @@ export const BAD: ApiSchema = objectOf({
   error_msg: { type: 'string', description: 'the messages of `error_data`, joined' },
 });
 
-/** Schemas that the document names. */
+/** Schemas to which the OpenAPI document refers. */
 export const NAMED_SCHEMAS: Readonly<Record<string, ApiSchema>> = {
   Task: TASK,
   ListedTask: LISTED,

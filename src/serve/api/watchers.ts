@@ -1,7 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import type { Service, StateChange } from '../work/service.ts';
 
-/** Maximum number of watchers, and of bytes that wait for one: a watcher that does not read is disconnected. */
+/**
+ * Maximum number of watchers, and of bytes that wait for one of them: a watcher that does not read is disconnected.
+ */
 const MOST = 100;
 const FULL = 1024 * 1024;
 /** Intervals of messages and of keep-alives, in milliseconds. */
