@@ -119,22 +119,22 @@ interface OwnExecOptions extends ExecHooks {
   readonly unfinished?: ((task: Task) => void) | undefined;
   /** Returns what to wait for before more tasks start, while events of `notify` are waiting to be written. */
   readonly room?: (() => Promise<void> | undefined) | undefined;
-  /** Options for tasks that the work finds: where they are kept, and which are finished. */
+  /** Options for added tasks: where they are kept, and which are finished. */
   readonly children?: ChildrenOptions | undefined;
-  /** Limits of what tasks may cost; the stage closes them. The command makes them of its options. */
+  /** Limits of what tasks may cost; the stage closes them. The command makes them from its options. */
   readonly limits?: Limits | undefined;
   /** Called when a server asks for a pause of a lane, with the key of the lane and the time in milliseconds. */
   readonly paused?: ((lane: string, ms: number) => void) | undefined;
-  /** Returns the lane of a task, in which limits count. Default: as the work says, for HTTP the origin. */
+  /** Returns the lane of a task, in which limits count. Default: the lane of the executor, for HTTP the origin. */
   readonly lane?: ((task: Task) => string) | undefined;
   /** Signal to start no more tasks. Tasks that were read and are not finished come out as PENDING. */
   readonly stopping?: AbortSignal | undefined;
   /**
-   * Set if the input ends by itself once `stopping` is aborted. The input is then read to its end, and the
-   * rest of it comes out as PENDING. Default: reading stops.
+   * Set if the input ends on its own once `stopping` is aborted. The input is then read to its end, and the rest of
+   * it comes out as PENDING. Default: reading stops.
    */
   readonly drains?: boolean | undefined;
-  /** Signal to give up running tasks too. */
+  /** Signal to abort running tasks too. */
   readonly aborting?: AbortSignal | undefined;
 }
 

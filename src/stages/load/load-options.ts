@@ -11,7 +11,7 @@ import { formats } from '../../loaders/index.ts';
 /** Options of a load: of `task-load` and of `load()`. */
 export const loadOptions = {
   ...identityOptions,
-  /** Ledger whose finished tasks are left out. */
+  /** Ledger with the finished tasks, which are left out. */
   ledger: path('leave out the tasks that are finished according to this ledger', { placeholder: 'LEDGER' }),
   /** Loads finished tasks too. Default false. */
   again: flag('load finished tasks too'),
@@ -102,15 +102,15 @@ interface OwnLoadOptions {
   /** Called with messages that may interest the user. */
   readonly info?: ((message: string) => void) | undefined;
   /**
-   * Opens standard input, for the path `-`. Once `signal` is aborted it must end by itself; what was read
-   * until then is loaded.
+   * Opens standard input, for the path `-`. Once `signal` is aborted it must end on its own; data that was read until
+   * then is loaded.
    */
   readonly stdin?: (() => AsyncIterable<Buffer>) | undefined;
-  /** Signal to end the load after what it has read. */
+  /** Signal to end the load after the data that it has read. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Options of `load()`. The table that is spread is named again, because its doc comments are lost where it is spread. */
+/** Options of `load()`. `typeof loadOptions` is repeated, because a spread table loses its doc comments. */
 export type LoadOptions = LibraryOptions<typeof identityOptions & typeof loadOptions, OwnLoadOptions>;
 
 /** Names of the options of `OwnLoadOptions`. */

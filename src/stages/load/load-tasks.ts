@@ -12,7 +12,7 @@ export interface LoadCounts {
   read: number;
   /** Tasks that came out. */
   loaded: number;
-  /** Tasks left out because the ledger has them as finished. */
+  /** Tasks left out because they are finished according to the ledger. */
   finished: number;
   /** Tasks left out because their uuid occurred before. */
   duplicates: number;
@@ -22,7 +22,7 @@ export interface LoadCounts {
   last: string | undefined;
 }
 
-/** Uuids whose tasks are left out. */
+/** Uuids of the tasks to leave out. */
 export interface LeftOut {
   /** Uuids that are finished according to the ledger. */
   readonly finished: IdSet | undefined;

@@ -110,7 +110,7 @@ export async function* readRecords(
   yield* loadBytes(format, checked.encoding === undefined ? read.encodingHints.watch(all) : all, checked);
 }
 
-/** Returns whether these bytes are enough to tell the format of a file and its encoding. */
+/** Returns whether these bytes are enough to detect the format of a file and its encoding. */
 function hasStart(first: Buffer): boolean {
   return isTelling(first) && !needsMoreForEncoding(first);
 }

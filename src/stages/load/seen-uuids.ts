@@ -28,7 +28,7 @@ export class Seen {
     return this.#counted(this.#ids.addUuid(uuid));
   }
 
-  /** Stores the place and the checksum of a record whose uuid is new and was added last. */
+  /** Stores the place and the checksum of a record. Its uuid must be new, and the last one added. */
   keepFirst(source: string, line: number, checksum: number): void {
     const { added } = this.#ids;
     if (this.#source !== source) {
@@ -38,7 +38,7 @@ export class Seen {
     this.#firsts.set(added, checksum, line);
   }
 
-  /** Compares a duplicate, whose uuid was added last, with the first record of that uuid. */
+  /** Compares a duplicate with the first record of its uuid, which must be the last one added. */
   compare(source: string, line: number, checksum: number): void {
     const [first] = this.#firsts.get(this.#ids.added);
     if (checksum === 0 || first === 0 || first === checksum) return;

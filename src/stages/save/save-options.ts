@@ -36,8 +36,8 @@ export const saveOptions = {
   /** Adds columns for attributes that have none; otherwise their records go to the rest file, with code `COLUMNS`. */
   widen: flag('add a column for an attribute that has none'),
   /**
-   * Accepts edits of the output since the last run: removed rows are taken out of the ledger, rows without a
-   * uuid are kept, and an incomplete last row is moved aside. Otherwise these are errors.
+   * Accepts edits of the output since the last run: removed rows are deleted from the ledger, rows without a uuid are
+   * kept, and an incomplete last row is moved aside. Otherwise these are errors.
    */
   acceptEdits: flag('accept that rows were removed from OUT: their tasks run again'),
   /** Replaces the output with a new file at the end. */
@@ -61,7 +61,7 @@ export const saveOptions = {
   ),
   /** Table of a database. Default `tasks`. */
   table: text('table of a database', { placeholder: 'NAME', defaultText: 'tasks' }),
-  /** Attribute, by name or path, for whose values OUT is divided: `DIR/NAME=VALUE/FILE` for an OUT of `DIR/FILE`. */
+  /** Attribute, by name or path, by which OUT is divided: `DIR/NAME=VALUE/FILE` for an OUT of `DIR/FILE`. */
   partitionBy: text('write OUT, DIR/FILE, as one file per value of this attribute: DIR/NAME=VALUE/FILE', {
     placeholder: 'NAME',
   }),
@@ -82,7 +82,7 @@ interface OwnSaveOptions {
   readonly tee?: ((lines: string) => Promise<void>) | undefined;
   /** Writes to standard output, for the path `-`. */
   readonly write?: ((text: string) => Promise<void>) | undefined;
-  /** Aborted if the run was stopped: what came is saved, but nothing is overwritten. */
+  /** Aborted if the run was stopped: records that arrived are saved, but nothing is overwritten. */
   readonly stopped?: AbortSignal | undefined;
   /** Called once at the start, with the summary that grows during the run. */
   readonly watch?: ((summary: Readonly<SaveSummary>) => void) | undefined;
