@@ -35,7 +35,7 @@ function calledIn(cwd: string): number[] {
   return readFileSync(join(cwd, 'calls'), 'utf8').trim().split('\n').map(Number);
 }
 
-test('what killed processes spent of a budget is never forgotten, and the budget holds in all runs together', async () => {
+test('the spending of killed processes is never forgotten, and the budget holds in all runs together', async () => {
   const cwd = freshFolder();
   const breaches: Breach[] = [];
   const input = Array.from({ length: 5000 }, (_, i) => JSON.stringify({ uuid: `u${i}`, cost: 1 + (i % 10) }));

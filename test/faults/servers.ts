@@ -90,7 +90,7 @@ function goodOnes(count: number, { ill, secure, ipv6 = ill, dying }: Places): As
   });
 }
 
-/** Returns the others with the ones evenly between them. */
+/** Returns the second list with the items of the first evenly distributed in it. */
 function mixed<T>(ones: readonly T[], others: readonly T[]): T[] {
   const step = Math.max(1, Math.floor(others.length / ones.length));
   const parts = ones.map((one, i) => [one, ...others.slice(i * step, (i + 1) * step)]);

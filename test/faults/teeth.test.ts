@@ -83,7 +83,7 @@ const others: readonly Bite[] = [
     tried: (program) =>
       signals(
         program,
-        // Blocked: while its output is not read, the stage has read ahead for certain.
+        // Blocked: while its output is not read, the stage has certainly read ahead.
         ({ name, mood, event }) => name === 'task-exec' && mood === 'blocked' && event === 'SIGTERM',
       ),
   },

@@ -1,4 +1,4 @@
-/* Retry controllers: their decisions, and how far these reach. */
+/* Retry controllers: their decisions, and the scope of these. */
 import { describe, expect, test } from 'vitest';
 import {
   alwaysRevert,

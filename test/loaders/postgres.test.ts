@@ -48,7 +48,7 @@ const TYPES: Readonly<Record<string, string>> = {
   "'NULL'::text": '"NULL"',
 };
 
-test('task-load gives each type of PostgreSQL as documented, and no attribute for NULL', async () => {
+test('task-load converts each type of PostgreSQL as documented, and NULL to no attribute', async () => {
   const columns = Object.keys(TYPES).map((sql, i) => `${sql} as c${i}`);
   const { stdout, stderr } = await load(
     `--query "$(cat <<'SQL'\nselect ${columns.join(', ')}, null::int as absent\nSQL\n)"`,

@@ -50,7 +50,7 @@ export interface LargeServer extends TestServer {
 
 export const ETAG = '"one"';
 
-/** Serves a file; by default as a good server does, with ranges. */
+/** Serves a file; by default correctly, with ranges. */
 export async function serveLarge(
   file: LargeFile,
   answer: (serving: Serving) => unknown = (serving) => sendWell(file, serving),

@@ -22,7 +22,7 @@ describe('placeholders', () => {
     }
   });
 
-  test('give parts of a path: without ending, base name, folder, and base name without ending', async () => {
+  test('return parts of a path: without ending, base name, folder, and base name without ending', async () => {
     const files = [
       'd/a.tar.gz',
       'plain',

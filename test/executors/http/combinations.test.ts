@@ -22,7 +22,7 @@ const redirecting = (to: TestServer, status = 302): Promise<TestServer> =>
 const paths = (url: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${url}/${i}`);
 
-/** Expects that each record has a file of its own with the right bytes, and that nothing else is left in the folder. */
+/** Expects that each record has its own file with the right bytes, and that the folder has no other files. */
 function expectFiles({ records }: Run, dir: string): void {
   const names = records.map(({ result }) => String(result?.file));
   expect(new Set(names).size).toBe(records.length);

@@ -232,7 +232,7 @@ test('a result that is not JSON fails its atom, and the atom is reverted', async
   await log.close();
 });
 
-test('a log begins with its kind, also after a crash tore that line, and other files are rejected', async () => {
+test('a log begins with its kind, even after a crash has torn that line, and other files are rejected', async () => {
   const path = join(freshFolder(), 'l');
   await (await openFlowLog(path, quiet)).close();
   const header = '{"taskpipe":"flow log","version":1}\n';

@@ -1,4 +1,4 @@
-/* Which task killed a worker: those that were in flight are delivered in smaller groups, and in the end alone. */
+/* Which task killed a worker: tasks that were in flight are delivered in smaller groups, and finally alone. */
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { Task } from '../../../src/core/record/task.ts';
 import { judge } from '../../../src/queues/bullmq/suspects.ts';

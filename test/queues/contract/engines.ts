@@ -56,7 +56,7 @@ const engines: readonly Engine[] = [
     isInstalled: () => has('nats-server'),
     start: () => startNats(),
     refuses: ['order', 'repeat', 'rates', 'ledger'],
-    lacks: ['failed last'], // what is delivered again comes before what was never delivered
+    lacks: ['failed last'], // redelivered tasks come before new ones
   },
 ];
 

@@ -1,4 +1,4 @@
-/* Limits that servers tell in headers. */
+/* Limits in the headers of servers. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -35,7 +35,7 @@ test('headers without a number or a reset tell nothing, and none follows none', 
   expect(toldLimitsBy('none', HOUR)).toBeUndefined();
 });
 
-/** Runs tasks against a server that tells 5 tokens to be left. Returns the times of its requests. */
+/** Runs tasks with a server that reports 5 tokens left. Returns the times of its requests. */
 async function run(costs: readonly number[], reset: string, options = ''): Promise<number[]> {
   const times: number[] = [];
   const server = await serve((response) => {
@@ -68,7 +68,7 @@ test('names of headers without a place for the name are refused', async () => {
   expect([code, stderr]).toEqual([2, expect.stringContaining('must be two names of headers with {name}')]);
 });
 
-// BrianV1981/aim #350, mindsdb/anton #349: a pause of an hour that nothing tells is taken for a hang.
+// BrianV1981/aim #350, mindsdb/anton #349: an unreported pause of an hour is mistaken for a hang.
 test('a pause of a minute or more that a server asks for is named once, with its end', async () => {
   const server = await serve((response) => {
     response.writeHead(429, { 'retry-after': '1800' });

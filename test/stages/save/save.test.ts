@@ -594,7 +594,7 @@ describe('recovery after a crash', () => {
     expect(statSync(out.path).size).toBe(10);
   });
 
-  test('does not take rows widened without the ledger for torn', async () => {
+  test('does not mistake rows widened without the ledger for torn ones', async () => {
     const { out, ledger } = await crashed('out.csv', '');
     await out.save([{ uuid: 'c', longer: 'z' }], { widen: true });
     expect(await out.save([{ uuid: 'a', x: 'é' }, { uuid: 'c' }, { uuid: 'd' }], { ledger })).toMatchObject({
