@@ -33,7 +33,7 @@ try {
     'task-load out.csv.rest.ndjson | task-exec --http | task-save out.csv --fields uuid,id,state,result.status,result.json.ok',
   );
   shell('wc -l out.csv; task-done count done.jsonl');
-  say('All of it once more: the ledger knows that nothing is left to do.');
+  say('Run it again: the ledger shows that no task is left.');
   shell(
     'task-load a.csv --uuid-fields url | task-exec --http | task-save out.csv --fields uuid,id,state,result.status,result.json.ok',
   );

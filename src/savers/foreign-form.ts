@@ -61,7 +61,7 @@ export function jsonForm(
   if (end === undefined) return undefined;
   const fault = 'several records are in one line';
   if (next === '{') return told(fault, 'jq -c .', path);
-  return { fault: `${fault}, with commas between them`, remedy: 'Put each record in a line of its own' };
+  return { fault: `${fault}, with commas between them`, remedy: 'Put each record on its own line' };
 }
 
 function told(fault: string, tool: string, path: string): Pick<FoundRow, 'fault' | 'remedy'> {

@@ -64,7 +64,7 @@ describe('without a log', () => {
     const { code, stderr, stdout } = await piped(cwd, 'task-exec --flow f.mjs --revert', '{"uuid":"u1"}\n');
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(
-      'a record does not have the result of "a", "b"; give the --flow-log that the flow ran with, or give each result a name of its own by provides',
+      'a record does not have the result of "a", "b"; give the --flow-log that the flow ran with, or give each result its own name with provides',
     );
   });
 

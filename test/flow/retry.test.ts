@@ -204,7 +204,7 @@ describe('a custom controller', () => {
     [
       'returns an invalid decision',
       () => 'AGAIN' as never,
-      'onFailure must give RETRY, REVERT or REVERT_ALL; got "AGAIN"',
+      'onFailure must return RETRY, REVERT or REVERT_ALL; got "AGAIN"',
     ],
   ])('that %s reverts everything and is named', async (_, onFailure, message) => {
     const trace = newTrace();

@@ -67,7 +67,7 @@ test('an atom with a missing input fails, and the flow is reverted', async () =>
   expect(await run(flow)).toMatchObject({
     state: 'REVERTED',
     provided: {},
-    failures: { out: { code: 'INPUT', message: expect.stringContaining('its input "x" is nowhere') } },
+    failures: { out: { code: 'INPUT', message: expect.stringContaining('its input "x" is not available') } },
   });
 });
 

@@ -107,7 +107,7 @@ test('task-load never writes, and names the fault in the SQL, the table or the c
     /^2 postgres:\S+: it may only be read \(cannot execute nextval\(\).*; the statement is select nextval/,
   );
   expect(await said(`--query 'select * from kept for update'`)).toMatch(/^2 .* may only be read /);
-  expect(await said(`--query 'select 1 as a, 2 as a'`)).toMatch(/^2 --query gives two columns named a/);
+  expect(await said(`--query 'select 1 as a, 2 as a'`)).toMatch(/^2 --query returns two columns named a/);
   expect(await said('--table nix')).toMatch(/^2 postgres:\S+ has no table nix: it has .*kept/);
   expect(await said('--table kept')).toMatch(
     /^2 a column named result is not read.*--rename result=old_result/,

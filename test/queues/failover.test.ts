@@ -211,7 +211,7 @@ describe('Sentinel', () => {
     const { code, stderr } = await sh(`task-queue push ${url} --name q`, { input: numbers(0, 1) });
     expect([code, stderr]).toEqual([
       0,
-      `task-queue: ${url}: no replica confirms what is written; a failover now would lose it\ntask-queue: 1 added\n`,
+      `task-queue: ${url}: no replica confirms the written data; a failover now would lose it\ntask-queue: 1 added\n`,
     ]);
   });
 });

@@ -64,7 +64,7 @@ export class Replicas {
       const state = await this.#rules.state();
       if (state === 'moved') return this.#move();
       if (wasAlone || state === 'alone' || this.#rules.isEnding() || performance.now() - began > ALONE) {
-        if (!wasAlone) this.#rules.warn('no replica confirms what is written; a failover now would lose it');
+        if (!wasAlone) this.#rules.warn('no replica confirms the written data; a failover now would lose it');
         this.#unconfirmedUntil = performance.now() + UNCONFIRMED;
         return;
       }

@@ -33,7 +33,7 @@ export function sqliteError(doing: string, path: string, error: unknown): Error 
   if (code === CORRUPT || words.includes('disk image is malformed'))
     return fail(
       'DATA',
-      `the database is damaged (${words}); what is in it may be saved with: sqlite3 ${quote(path)} .recover | sqlite3 ${quote(`${path}.recovered`)}`,
+      `the database is damaged (${words}); its contents may be recovered with: sqlite3 ${quote(path)} .recover | sqlite3 ${quote(`${path}.recovered`)}`,
     );
   if (LOCKED.has(code) || words.includes('database is locked')) return fail('LOCKED', BUSY);
   if (code === FULL || (isOfLibrary(error) && NO_ROOM.has(error.rawCode)))

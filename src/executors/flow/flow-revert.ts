@@ -43,7 +43,7 @@ function lostResults(compiled: Compiled): string | undefined {
   const { unrecorded } = revertPlanOf(compiled);
   if (unrecorded.length === 0) return undefined;
   const names = unrecorded.map((index) => `"${compiled.atoms[index]?.name}"`).join(', ');
-  return `a record does not have the result of ${names}; give the --flow-log that the flow ran with, or give each result a name of its own by provides`;
+  return `a record does not have the result of ${names}; give the --flow-log that the flow ran with, or give each result its own name with provides`;
 }
 
 /** Returns the run of a task that failed in a later stage, set to be reverted. */

@@ -188,7 +188,7 @@ export class WorkerPool {
     // While the stage has more tasks, or waits for them, it does not call drained().
     if (perWorker !== undefined && perWorker > 1 && areFull && this.#quiet === undefined)
       info(
-        `${who}: all workers have the ${perWorker} tasks that --per-worker allows, and the input has more or has not ended. If they read all of their input first, they wait for ever: raise --per-worker or -j until -j times --per-worker is at least the number of tasks, or let them answer as they go`,
+        `${who}: all workers have the ${perWorker} tasks that --per-worker allows, and the input has more or has not ended. If they read all of their input first, they wait forever: raise --per-worker or -j until -j times --per-worker is at least the number of tasks, or let them answer as they go`,
       );
     else
       info(

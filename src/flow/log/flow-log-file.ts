@@ -222,7 +222,7 @@ export class JsonlFlowLog implements FlowLog {
       this.#ends = ends;
       this.#size = fstatSync(fd).size;
     } catch (error) {
-      this.#warn(`${ioError('cannot compact the flow log', this.#path, error).message}; it goes on growing`);
+      this.#warn(`${ioError('cannot compact the flow log', this.#path, error).message}; it keeps growing`);
     } finally {
       this.#compacting = undefined;
       this.#limit = Math.max(this.#compactAt, 2 * this.#size);

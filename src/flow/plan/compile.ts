@@ -116,7 +116,7 @@ function namesOf(flow: string, { placed }: Layout, nodes: readonly number[]): Ma
       const first = placed.get(nodes[other] as number)?.flow;
       throw new TaskpipeError(
         'USAGE',
-        `flow "${flow}": two atoms are called "${name}" (one in "${first}", one in "${where}"); each needs a name of its own`,
+        `flow "${flow}": two atoms are called "${name}" (one in "${first}", one in "${where}"); each needs its own name`,
       );
     }
     indexes.set(name, index);

@@ -153,6 +153,6 @@ function isKept(value: unknown): boolean {
 function noInput(name: string): Failure {
   return {
     code: 'INPUT',
-    message: `its input "${name}" is nowhere: what provides it was left out, or did not give it`,
+    message: `its input "${name}" is not available: its provider was left out, or did not return it`,
   };
 }

@@ -191,7 +191,7 @@ export class Steps {
     try {
       const decision = await compiled.retry?.onFailure(this.storage.historyOf(index), inputs);
       if (decision === 'RETRY' || decision === 'REVERT' || decision === 'REVERT_ALL') return decision;
-      throw new Error(`onFailure must give RETRY, REVERT or REVERT_ALL; got ${JSON.stringify(decision)}`);
+      throw new Error(`onFailure must return RETRY, REVERT or REVERT_ALL; got ${JSON.stringify(decision)}`);
     } catch (error) {
       put(this.faults, compiled.name, failed(error).failure);
       put(this.errors, compiled.name, error);

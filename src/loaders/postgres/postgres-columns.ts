@@ -49,7 +49,7 @@ export async function prepareRead(
   if (!/^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/|\()*(?:select|with|values|table)\b/i.test(bare))
     throw new TaskpipeError('USAGE', `--query must be one SELECT, which only reads; got ${query}`);
   const fields = await session.fields(`select * from (${bare}\n) as q limit 0`);
-  if (fields.length === 0) throw new TaskpipeError('USAGE', '--query gives no columns');
+  if (fields.length === 0) throw new TaskpipeError('USAGE', '--query returns no columns');
   const types = await typesOf(session, fields);
   const own = await ownTables(session, fields);
   const whole = wholeTables(fields, own);
@@ -151,7 +151,7 @@ function checkColumns(columns: readonly ReadColumn[], renamed: ReadonlyMap<strin
   if (twice !== undefined)
     throw new TaskpipeError(
       'USAGE',
-      `--query gives two columns named ${twice.name}; give one of them another name with AS, as in "t.${twice.name} as ${twice.name}2"`,
+      `--query returns two columns named ${twice.name}; give one of them another name with AS, as in "t.${twice.name} as ${twice.name}2"`,
     );
   const areRecords = columns.some(({ role }) => role === 'run');
   const own = ['result', 'run'].find(

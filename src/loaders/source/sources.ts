@@ -168,7 +168,7 @@ function through(stream: Duplex, bytes: AsyncIterable<Buffer>): AsyncIterable<Bu
 function brokenWords(error: unknown, name: Unpacker['name'], path: string): string {
   const what = messageOf(error);
   if (what === 'unexpected end of file')
-    return `the ${name} data is cut short; what came before was loaded, so copy the file again and repeat the command`;
+    return `the ${name} data is cut short; the part before that was loaded, so copy the file again and repeat the command`;
   if (what === 'incorrect header check')
     return `something else follows the ${name} data; leave it out with: ${name} -dc ${path === '-' ? 'FILE' : quote(path)} 2>/dev/null | task-load --format FORMAT`;
   return `the ${name} data is broken: ${what}`;

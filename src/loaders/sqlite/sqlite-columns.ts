@@ -179,7 +179,7 @@ function checkNames(
   if (twice !== undefined)
     throw new TaskpipeError(
       'USAGE',
-      `--query gives two columns named ${twice.name}; give one of them another name with AS, as in "t.${twice.name} as ${twice.name}2"`,
+      `--query returns two columns named ${twice.name}; give one of them another name with AS, as in "t.${twice.name} as ${twice.name}2"`,
     );
   const own = ['result', 'run'].find(
     (name) =>

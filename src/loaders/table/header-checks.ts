@@ -83,10 +83,10 @@ function dataWarning(
 ): string {
   const looks = `the first row looks like data, as ${shown(cell)} is ${kind}`;
   if (columns !== undefined)
-    return `${looks}, but it is taken for a header, which --columns replaces; if the file has no header, add --no-header`;
+    return `${looks}, but it is read as a header, which --columns replaces; if the file has no header, add --no-header`;
   const names = cells.slice(0, 3).map(shown).join(', ');
   const more = cells.length > 3 ? `, … (${cells.length})` : '';
-  return `${looks}, but it is taken for the header: the columns are named ${names}${more}; if the file has no header, add --no-header`;
+  return `${looks}, but it is read as the header: the columns are named ${names}${more}; if the file has no header, add --no-header`;
 }
 
 /**

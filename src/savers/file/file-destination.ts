@@ -281,7 +281,7 @@ class FileDestination implements Destination {
     await this.#writer?.check();
     if (!overwrite) return true;
     if (!isWhole) {
-      warn(`stopped: ${path} is as it was, and what came is in ${this.#place}`);
+      warn(`stopped: ${path} is unchanged, and the new rows are in ${this.#place}`);
       return false;
     }
     await this.#output.sync();

@@ -41,7 +41,7 @@ function damaged(path: string, { name, tool }: Codec, at: number, { words }: Dam
   const remedy =
     at === 0
       ? `unpack it with ${tool}, and save to that file, or to a new one`
-      : `put the file back, or unpack what is whole with ${tool}, and save to that file`;
+      : `put the file back, or unpack the intact part with ${tool}, and save to that file`;
   return new TaskpipeError('DATA', `${path}: at byte ${at} ${words}; to add rows to ${name} data, ${remedy}`);
 }
 

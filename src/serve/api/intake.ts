@@ -105,6 +105,6 @@ function idOf(text: string, fields: Readonly<Record<string, unknown>>, idFields:
   });
   const name = values.join('\u001f');
   if (!name.isWellFormed())
-    throw new Refusal(400, 'DATA', 'a member that the id is made of contains a lone surrogate');
+    throw new Refusal(400, 'DATA', 'a member used for the id contains a lone surrogate');
   return nameUuid(name, 3);
 }

@@ -60,7 +60,7 @@ export const TASK: ApiSchema = {
     ...HEAD,
     data: DATA,
     result: {
-      description: 'what the work returned: any JSON; null if there is none',
+      description: 'result of the work: any JSON; null if there is none',
       examples: [{ twice: 42 }],
     },
   }),
@@ -68,12 +68,12 @@ export const TASK: ApiSchema = {
     ...HEAD,
     data: DATA,
     result: {
-      description: 'what the work returned: any JSON; null if there is none',
+      description: 'result of the work: any JSON; null if there is none',
       examples: [{ twice: 42 }],
     },
     stack: {
       type: ['string', 'null'],
-      description: 'stack of what the work threw; only if `stack=true` was asked for',
+      description: 'stack of the value that the work threw; only with `stack=true`',
     },
   },
   examples: [
@@ -114,7 +114,7 @@ export const PAGE: ApiSchema = objectOf({
 
 export const LOG: ApiSchema = objectOf({
   log: { type: 'string', description: 'at most 1 MiB' },
-  next: { type: 'integer', minimum: 0, description: '`from` of what will be written next' },
+  next: { type: 'integer', minimum: 0, description: '`from` of the next piece' },
 });
 
 export const HISTORY: ApiSchema = objectOf({

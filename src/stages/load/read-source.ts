@@ -84,7 +84,7 @@ export async function* readRecords(
   if (typeof path !== 'string')
     return yield* loadBytes('ndjson', bytesOf(path, read.reject, options.signal), read);
   const noStdin = (): never => {
-    throw new TaskpipeError('USAGE', 'load() reads "-" only where the option stdin says how');
+    throw new TaskpipeError('USAGE', 'load() reads "-" only with the option stdin');
   };
   const hints = hintsOf(options, typed);
   const known = formatByName(path, hints);

@@ -128,7 +128,7 @@ async function keepRecords(
   const done = error.tasks.filter((task) => stateOf(task) !== undefined);
   if (done.length > 0) {
     await rest.add(textOf(done), true);
-    warn(`${counted(done.length, 'finished record')} that came before the error: see ${rest.path}`);
+    warn(`${counted(done.length, 'finished record')} that arrived before the error: see ${rest.path}`);
   }
   await rest.merge({ has: () => false });
   throw error;
@@ -188,7 +188,7 @@ function checkSaveOptions(out: string, options: SaveOptions): void {
     if (overwrite) refuse('--overwrite needs a file');
     if (acceptEdits) refuse('--accept-edits needs a file: standard output has no earlier rows');
     if (partitionBy !== undefined) refuse('--partition-by needs a file, as in out/rows.csv');
-    if (widen) refuse('--widen needs a file: what is on the standard output cannot be changed');
+    if (widen) refuse('--widen needs a file: rows on the standard output cannot be changed');
   } else if (overwrite) {
     if (partitionBy !== undefined)
       refuse('--overwrite cannot be used with --partition-by: remove the folders of the partitions first');

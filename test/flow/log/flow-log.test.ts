@@ -205,7 +205,7 @@ test('a log from another form of the flow is rejected', async () => {
   truncateSync(path, text.lastIndexOf('{'));
   const again = await openFlowLog(path, quiet);
   await expect(runLogged(again, telling([], ['a', 'c']))).rejects.toThrow(
-    'what was kept does not fit the flow "f" as it is now: the flow "f" has no atom "b"',
+    'the stored run does not fit the flow "f" as it is now: the flow "f" has no atom "b"',
   );
   await again.close();
 });

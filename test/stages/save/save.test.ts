@@ -387,7 +387,7 @@ describe('a repeated save', () => {
     await out.save([{ uuid: 'a' }]);
     await out.save([{ uuid: 'b' }], { overwrite: true, stopped: AbortSignal.abort() });
     expect(out.text()).toBe('uuid\na\n');
-    expect(out.said).toEqual(['stopped: /out.csv is as it was, and what came is in /out.csv.new']);
+    expect(out.said).toEqual(['stopped: /out.csv is unchanged, and the new rows are in /out.csv.new']);
   });
 
   test.each([

@@ -173,7 +173,7 @@ export function timeoutFault(
   const message = !isSent
     ? `no connection to ${host} within ${span}`
     : isAnswered
-      ? `the body from ${host} did not end within ${span} (${received} bytes came)`
+      ? `the body from ${host} did not end within ${span} (${received} bytes arrived)`
       : `no answer from ${host} within ${span}`;
   return { code: 'TIMEOUT', message, again: isSent ? 'idempotent' : 'always' };
 }

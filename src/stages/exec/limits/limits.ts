@@ -241,7 +241,7 @@ export class Limits {
     const own = quotas.wait(lane, costs, now);
     const told = this.#told.wait(lane, costs, now);
     const wait = Math.max(own, told);
-    if (told > own) this.longWaits.note(wait, lane, () => 'the limit that the server told');
+    if (told > own) this.longWaits.note(wait, lane, () => 'the limit that the server reported');
     else this.longWaits.note(wait, lane, () => quotaName(quotas.longest(lane, costs, now) as Quota), CHEAPER);
     return wait;
   }

@@ -131,7 +131,7 @@ export class BodyFile implements BodySink {
     try {
       const body = await this.#target.open();
       this.#body = body;
-      if (this.#input.destroyed) return undefined; // `pipeline` would wait for ever if it had also ended
+      if (this.#input.destroyed) return undefined; // `pipeline` would wait forever if it had also ended
       await pipeline([this.#input, ...decoders, this.#sink(body, maxBody)]);
       return this.#incomplete(host, body.bytes);
     } catch (error) {
