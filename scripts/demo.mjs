@@ -24,7 +24,7 @@ try {
     'task-load a.csv --uuid-fields url | task-exec --http --retries 1 --backoff 10ms..50ms | task-save out.csv --fields uuid,id,state,result.status,result.json.ok',
   );
   shell('head -4 out.csv');
-  say('What failed, and why, is in a file of its own.');
+  say('The failed tasks, with the reasons, are in a separate file.');
   shell('cut -c1-60 out.csv.rest.ndjson');
   say('The server is mended. What failed goes into the same pipeline again.');
   await stopServer(server);

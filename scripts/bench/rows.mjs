@@ -132,7 +132,7 @@ export function table(data, rows) {
         { ...reads(part(1000), ['parallel', '-j2', '/bin/true']), name: 'GNU parallel -j2', least: 5 },
         {
           ...reads(few, ['xargs', '-d', '\\n', '-P2', '-n1', '/bin/true']),
-          name: 'xargs -P2, which keeps nothing of what they write (the aim)',
+          name: 'xargs -P2, which keeps none of their output (the aim)',
         },
       ],
     },

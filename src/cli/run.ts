@@ -160,7 +160,7 @@ function ioOf(parts: Parts): Io {
     stdin(until) {
       begun();
       if (isTyped()) {
-        shown.end(); // the line would be drawn over what the user types
+        shown.end(); // the line would be drawn over the input of the user
         if (!isQuiet) warn('reading from the terminal; end with Ctrl-D');
       }
       return stdin(AbortSignal.any([until, stop.aborting, ended]), (stream) => {

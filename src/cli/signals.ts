@@ -61,7 +61,7 @@ const STARTING = 500;
 /**
  * Listens for signals: the first asks to stop, the second to leave at once. The process ends by the signal if it does
  * not leave within a second, for example because a file cannot be opened; a third signal ends it at once.
- * @param isStarting tells whether the stage has begun no work yet. If so, the first signal acts as the second.
+ * @param isStarting returns whether the stage has begun no work yet. If so, the first signal acts as the second.
  */
 export function listenForSignals(isStarting: () => boolean): Stop {
   const stopping = new AbortController();

@@ -15,7 +15,7 @@ export interface Outcome {
   readonly state?: State;
   /** Present if the failure may be temporary, so that another attempt makes sense. */
   readonly retry?: RetryHint;
-  /** Stack of what was thrown, for events. */
+  /** Stack of the thrown value, for events. */
   readonly stack?: string;
   /** Record to pass on in place of the task, with further attributes: the place of a page, for example. */
   readonly task?: Task;

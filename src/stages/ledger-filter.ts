@@ -13,7 +13,7 @@ export interface Named {
 }
 
 /**
- * Reads records and bare uuids, one a line. A uuid between double quotes is read as JSON, which is what `jq .uuid`
+ * Reads records and bare uuids, one per line. A uuid between double quotes is read as JSON, which is what `jq .uuid`
  * without `-r` writes. Blank lines are skipped; all else is rejected.
  */
 export function readNamed(

@@ -9,7 +9,7 @@ import { type Breach, prove, trials } from './support/report.ts';
 const KILLS = trials(50, 8);
 const BUDGET = 100_000;
 
-/** Each call notes what it costs before it works; the estimate is 10. */
+/** Each call logs its cost before it works; the estimate is 10. */
 const MODULE = `
 import { appendFileSync } from 'node:fs';
 export default async ({ cost }) => {

@@ -116,7 +116,7 @@ async function run(program: Program, cwd: string, asked: readonly Asked[]): Prom
   return sh(`timeout ${MOST_TIME} task-exec --http ${rules} ${secrets}`, { cwd, env, input });
 }
 
-/** Returns the peak memory of the run in megabytes; NaN if it did not end by itself. */
+/** Returns the peak memory of the run in megabytes; NaN if it did not end on its own. */
 function peakOf(cwd: string): number {
   const file = join(cwd, 'peak');
   return existsSync(file) ? Math.round(Number(readFileSync(file, 'utf8')) / 1024) : Number.NaN;

@@ -104,7 +104,7 @@ describe('task-done --patience', { timeout: 120_000 }, () => {
   });
 });
 
-/** Commands with a ledger, and what they read. */
+/** Commands with a ledger, and their input. */
 const STAGES = [
   'task-load a.txt --ledger LEDGER',
   'task-exec --module work.mjs --ledger LEDGER < tasks.ndjson',

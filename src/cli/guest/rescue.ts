@@ -12,7 +12,7 @@ const REPEAT = 100;
 
 /**
  * Sets the function that a blocked main thread calls before the process is killed.
- * @param rescue writes what is not written yet; it must be synchronous. Returns the number of unfinished tasks
+ * @param rescue writes the remaining records; it must be synchronous. Returns the number of unfinished tasks
  */
 export function offerRescue(rescue: () => number): void {
   const value = (): number => {

@@ -109,7 +109,7 @@ export interface OutputOptions {
    * nothing is written. Without this callback, only a write notices it.
    */
   readonly onGone?: (() => void) | undefined;
-  /** Aborted when the stage leaves: a reader that does not read is then no longer waited for. */
+  /** Aborted when the stage leaves: then the stage no longer waits for a reader that does not read. */
   readonly aborting: AbortSignal;
 }
 

@@ -12,9 +12,9 @@ export interface ReaderWatch {
 }
 
 /**
- * Notices that the reader of our pipe left while nothing is written. Only poll(2) tells that, and Node does not
- * offer it. GNU tail polls its output (from coreutils 8.28 on) and ends by SIGPIPE, so an idle stage starts
- * one. Without such a tail the next write notices.
+ * Notices that the reader of our pipe left while nothing is written. Only poll(2) reports that, and Node does not
+ * offer it. GNU tail polls its output (from coreutils 8.28 on) and ends by SIGPIPE, so an idle stage starts one.
+ * Without such a tail the next write notices.
  */
 export function watchReader(gone: () => void): ReaderWatch {
   let child: ChildProcess | undefined;

@@ -73,7 +73,7 @@ function endsLine(chunk: string | Uint8Array): boolean {
   return typeof chunk === 'string' ? chunk.endsWith('\n') : chunk.at(-1) === 10;
 }
 
-/** Returns whether this is not a background job, which would draw over what the user types. True if unknown. */
+/** Returns whether this is not a background job, which would draw over the input of the user. True if unknown. */
 function isInForeground(): boolean {
   try {
     // Fields after the name, which may contain anything: state, parent, group, session, terminal, foreground

@@ -17,7 +17,7 @@ export interface QueueValues extends OptionValues<typeof connectionOptions> {
   readonly ledger?: string | undefined;
 }
 
-/** Returns an error handler that closes what is open and throws the error again. */
+/** Returns an error handler that closes open resources and rethrows the error. */
 export function closing(close: () => Promise<void>): (error: unknown) => Promise<never> {
   return async (error) => {
     await close();

@@ -1,6 +1,6 @@
 /*
- * task-save: its options, and the words about what was saved and what to type next. Must not know formats: these are in
- * savers/.
+ * task-save: its options, and the messages about saved records and the next command. Must not know formats: these are
+ * in savers/.
  */
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Progress } from '../../core/base/progress.ts';

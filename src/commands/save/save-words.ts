@@ -38,7 +38,7 @@ export function lastWords(summary: SaveSummary, told: Told): string[] {
   return isCutShort ? stopWords(summary, told) : endWords(summary, told);
 }
 
-/** Returns the message about an interrupted run. The last line tells how to continue. */
+/** Returns the message about an interrupted run. The last line says how to continue. */
 function stopWords(summary: SaveSummary, told: Told): string[] {
   const counts = countsOf(summary, told).join(', ');
   const line = `${told.isStopped ? 'stopped: ' : ''}${counts}`;

@@ -57,7 +57,7 @@ export class IdTable {
     }
   }
 
-  /** Gives a number a slot. Returns false if the table must grow first. */
+  /** Assigns a slot to a number. Returns false if the table must grow first. */
   place(h: number, g: number, number: number): boolean {
     const shard = this.#shardOf(h);
     const { tags, words } = shard;

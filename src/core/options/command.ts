@@ -10,7 +10,7 @@ export interface Io {
    * @throws {TaskpipeError} `PIPE` once the reader is gone, `IO` if writing failed
    */
   write(data: string | Buffer): Promise<void>;
-  /** Closes standard output while the process goes on, so that its reader sees the end. */
+  /** Closes standard output while the process continues, so that its reader sees the end. */
   end(): Promise<void>;
   /** Writes a message to stderr, after the name of the command. */
   warn(message: string): void;

@@ -3,10 +3,10 @@ import type { Client } from 'pg';
 import { SILENT } from './postgres-faults.ts';
 import { processOf } from './postgres-session.ts';
 
-/** Time for which a server is waited for after a stop was requested, in milliseconds. */
+/** Time to wait for a server after a stop was requested, in milliseconds. */
 export const STOPPING = 2000;
 
-/** Conditions under which an answer is waited for. */
+/** Conditions of the wait for an answer. */
 export interface Watch {
   /** Time without a byte of the server after which it is asked whether it still works, in milliseconds. */
   readonly silence: number;

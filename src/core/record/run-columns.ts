@@ -64,7 +64,7 @@ export const COLUMN_TYPES: Readonly<Record<OwnKind, string>> = {
 
 const KINDS = Object.entries(COLUMN_TYPES) as readonly (readonly [OwnKind, string])[];
 
-/** Returns the kind of a column. A table that another program made may have types of its own. */
+/** Returns the kind of a column. A table that another program made may have other types. */
 export function kindOf(type: string | null): ColumnKind {
   const declared = (type ?? '').trim();
   const ours = KINDS.find(([, name]) => name === declared.toUpperCase());

@@ -20,7 +20,7 @@ import { primaryState } from './redis-sentinel.ts';
 import { rejectUnanswered, watchSilence } from './redis-silence.ts';
 import { probe } from './redis-tls.ts';
 
-/** Time for which an unavailable server is waited for after a stop was requested, in milliseconds. */
+/** Time to wait for an unavailable server after a stop was requested, in milliseconds. */
 const STOPPING = 2000;
 /** Pause before a command that the server refused is sent again, in milliseconds. */
 const PAUSE = 250;
@@ -128,7 +128,7 @@ class Link implements RedisLink {
     return this.address.sentinels === undefined ? this.run(work) : this.#replicas.keep(work);
   }
 
-  /** Time for which an unavailable server is waited for, in milliseconds. */
+  /** Time to wait for an unavailable server, in milliseconds. */
   #limit(): number {
     return this.#settings.stopping?.aborted ? Math.min(this.#patience, STOPPING) : this.#patience;
   }

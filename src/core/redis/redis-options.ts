@@ -47,8 +47,8 @@ export function makeClient(classes: Classes, address: RedisAddress, rules: Conne
 }
 
 /**
- * Watches the answers to INFO by which ioredis tells whether a server is ready. A missing permission is an error
- * here: ioredis alone prints a warning, and continues as if the server were ready.
+ * Watches the answers to INFO with which ioredis determines whether a server is ready. A missing permission is an
+ * error here: ioredis alone prints a warning, and continues as if the server were ready.
  */
 function watchInfo(client: Redis, address: RedisAddress, rules: ConnectionRules): void {
   const ask = client.info.bind(client) as (...args: unknown[]) => Promise<string>;

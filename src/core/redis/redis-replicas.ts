@@ -20,7 +20,7 @@ const UNCONFIRMED = 10_000;
 export interface ReplicaRules {
   /** Asks the sentinels about the primary of the connection. */
   state(): Promise<PrimaryState>;
-  /** Returns whether the process is to end soon. */
+  /** Returns whether the process will end soon. */
   isEnding(): boolean;
   warn(words: string): void;
 }
@@ -75,7 +75,7 @@ export class Replicas {
 
   async #isConfirmed(): Promise<boolean> {
     const { client, returns } = this.#link;
-    // Without a replica, as just after a failover, WAIT would wait in vain.
+    // Without a replica, as just after a failover, WAIT would wait until its timeout.
     if (this.#known !== returns || this.#unconfirmedUntil !== 0) {
       const info = await this.#link.run(() => client.info('replication'));
       if (infoReader(info)('connected_slaves') === '0') return false;

@@ -109,7 +109,7 @@ export class Scheduler {
     this.#release(lane);
   }
 
-  /** Starts nothing of the lane of a job for a time: see `Lane.hold`. */
+  /** Starts no jobs of the lane of a job for a time: see `Lane.hold`. */
   hold(job: Job, milliseconds: number): void {
     this.#isTimed = true;
     job.lane.hold(performance.now(), milliseconds);
@@ -121,7 +121,7 @@ export class Scheduler {
     return job.lane.pause(performance.now(), milliseconds);
   }
 
-  /** Returns the job of a task that is not to be started. */
+  /** Returns the job of a task that will not be started. */
   late(task: Task): Job {
     return newJob(task, this.#laneOf(task), this.#read++);
   }

@@ -170,7 +170,7 @@ export async function inTransaction<T>(database: Database, act: () => Promise<T>
     await database.exec('commit');
     return result;
   } catch (error) {
-    await database.exec('rollback').catch(() => {}); // fails if SQLite has rolled back by itself
+    await database.exec('rollback').catch(() => {}); // fails if SQLite has rolled back already
     throw error;
   }
 }

@@ -46,7 +46,7 @@ export class CsvParser {
   #line = 1;
   /** State at the end of the rest, if that is large: such a row is scanned piece by piece. */
   #open: OpenRow | undefined;
-  /** True while the open row is too long: nothing of it is kept. */
+  /** True while the open row is too long: its text is not kept. */
   #isSkipping = false;
 
   constructor({ maxRow = Number.POSITIVE_INFINITY, comment = '', ...dialect }: CsvOptions = {}) {

@@ -47,7 +47,7 @@ export const commandOptions = {
     toTemplate,
     {
       details:
-        'The output goes to the files directly, so it needs no memory, and --max-output does not apply. The result then has stdout_file and stderr_file. A slash in a value is written as %2F. Each task needs a name of its own.',
+        'The output goes to the files directly, so it needs no memory, and --max-output does not apply. The result then has stdout_file and stderr_file. A slash in a value is written as %2F. Each task needs its own name.',
     },
   ),
   /**

@@ -27,7 +27,7 @@ export interface RequestLoop {
   readonly idle?: number | undefined;
   /** Returns the limits in an answer. Default: limits are ignored. */
   readonly toldBy?: ((answer: Answer) => readonly ToldLimit[]) | undefined;
-  /** Returns the url that a page leads to. Default: pages lead nowhere. */
+  /** Returns the url to which a page leads. Default: pages are not followed. */
   readonly metaOf?: ((answer: Answer, url: string) => string | undefined) | undefined;
   /** True if the result has the chain of redirects. */
   readonly keepsRedirects?: boolean;

@@ -117,7 +117,7 @@ export class WorkerPool {
     for (const { worker } of this.#places) if (worker !== undefined && worker.load > 0) worker.end();
   }
 
-  /** Gives a task to the worker with the fewest. A new worker is started before any gets a second task. */
+  /** Assigns a task to the worker with the fewest. A new worker is started before any gets a second task. */
   #give(assignment: Assignment): boolean {
     let best: Place | undefined;
     let least = Number.POSITIVE_INFINITY;

@@ -16,7 +16,7 @@ export type { RunEnd } from './flow-log-line.ts';
 /** Log of flow runs for many tasks, in one file. After a crash, the next process resumes the runs from it. */
 export interface FlowLog {
   /**
-   * Returns what was stored of a task's run: its changes, or its end if it succeeded or could not be reverted.
+   * Returns the stored data of a task's run: its changes, or its end if it succeeded or could not be reverted.
    * Returns undefined if there is nothing to resume. Changes can be read once, an end any number of times.
    */
   take(flow: string, uuid: string): KeptFlow | undefined;
@@ -210,7 +210,7 @@ export class JsonlFlowLog implements FlowLog {
     }
   }
 
-  /** Removes lines that are no longer needed. Writes wait for it. If it fails, the log goes on as it is. */
+  /** Removes lines that are no longer needed. Writes wait for it. If that fails, the old log stays in use. */
   async compact(): Promise<void> {
     try {
       const live = new Set(this.#changes.keys());

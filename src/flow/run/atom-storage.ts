@@ -91,7 +91,7 @@ export class Storage {
     this.#failures = undefined;
   }
 
-  /** Returns true if an atom is to be executed, and all before it are done or ignored. */
+  /** Returns true if an atom must be executed, and all before it are done or ignored. */
   isReadyToExecute(index: number): boolean {
     const { state, intention } = this.record(index);
     if (intention !== 'EXECUTE' || (state !== 'PENDING' && state !== 'RETRYING')) return false;

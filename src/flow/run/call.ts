@@ -5,7 +5,7 @@ import { missedTime } from '../../core/schedule/missed-time.ts';
 import type { AtomContext, Inputs } from '../atom.ts';
 import type { AtomState } from './states.ts';
 
-/** Failure of a call, with what was thrown. */
+/** Failure of a call, with the thrown value. */
 export interface Failed {
   readonly failure: Failure;
   /** Absent if the engine itself failed the call, for example after a timeout. */

@@ -99,7 +99,8 @@ class RecordReader {
   }
 
   /**
-   * Yields plain rows and records. Returns the end of what it has read: it leaves a row whose end may be in the next chunk.
+   * Yields plain rows and records. Returns the end of the bytes that it has read: it leaves a row whose end may be in
+   * the next chunk.
    * @param bytes up to the end of a line, except for a very long line
    */
   *pushRows(bytes: Buffer): Generator<Batch, number> {

@@ -29,7 +29,7 @@ export interface Workbook {
 }
 
 /**
- * Reads what the cells of a sheet refer to.
+ * Reads the parts of a workbook to which the cells of a sheet refer.
  * @param wanted name of the sheet; default: the first one that is not hidden
  * @throws {TaskpipeError} `USAGE` if there is no such sheet, `DATA` if it is not a workbook in XML
  */

@@ -34,7 +34,7 @@ export function answerBadPath(error: FastifyError, _request: unknown, reply: Fas
   sendText(reply.headers(HEADERS), error.statusCode ?? 400, bad([{ code: 'PATH', message }]));
 }
 
-/** Gives all answers one form, errors included. */
+/** Formats all answers in the same way, including errors. */
 export function addAnswers(server: FastifyInstance, metrics: Metrics, warn: (message: string) => void): void {
   const say = withoutRepeats(warn);
   const methods = new Map<string, Set<string>>();

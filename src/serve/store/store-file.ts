@@ -21,7 +21,7 @@ export function makePrivate(path: string): void {
 }
 
 /**
- * Files of an open database. If they are deleted, replaced or moved, SQLite goes on with files that the path no
+ * Files of an open database. If they are deleted, replaced or moved, SQLite continues with files that the path no
  * longer names, so all stored data would be lost at the next start.
  */
 export class StoreFile {

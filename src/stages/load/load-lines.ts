@@ -55,7 +55,7 @@ function needsTasks(options: LoadOptions): boolean {
   return limit !== undefined || sample !== undefined || shard !== undefined;
 }
 
-/** Returns a function that tells whether a uuid is a duplicate, as its namesake in load-tasks.ts does. */
+/** Returns a function that returns whether a uuid is a duplicate, like the one of the same name in load-tasks.ts. */
 function duplicateFinder(isMade: boolean) {
   return (seen: Seen, uuid: DataView, rows: PlainRows, row: number, source: string): boolean => {
     const isNew = seen.addUuid(uuid);

@@ -77,9 +77,7 @@ export function taskMaker(options: LoadOptions, counts: LoadCounts, { finished, 
   };
 }
 
-/**
- * Returns a function that tells whether a uuid is a duplicate, and compares such a record with the first one.
- */
+/** Returns a function that returns whether a uuid is a duplicate, and compares such a record with the first one. */
 function duplicateFinder(
   isMade: boolean,
 ): (seen: Seen, uuid: string, record: Loaded, source: string) => boolean {

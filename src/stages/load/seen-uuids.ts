@@ -2,9 +2,9 @@ import { number } from '../../core/base/format.ts';
 import { IdSet, Pairs } from '../../core/ids/index.ts';
 
 /**
- * Uuids of a load so far, with the place and a checksum of the first record of each. The checksum tells
- * whether later records with the uuid differ; for a uuid made of the whole record it is 0. Most of this is in
- * a temporary file, see `Pairs`.
+ * Uuids of a load so far, with the place and a checksum of the first record of each. The checksum shows whether later
+ * records with the uuid differ; for a uuid made of the whole record it is 0. Most of this is in a temporary file, see
+ * `Pairs`.
  */
 export class Seen {
   readonly #ids = new IdSet();

@@ -81,7 +81,7 @@ export class TaskDrawer {
     await this.#follow(uuid).catch(() => {}); // logs may not be enabled
   }
 
-  /** Shows what was added to the log. */
+  /** Shows new lines of the log. */
   async #follow(uuid: string): Promise<void> {
     const from = this.#read === 0 ? '' : `&from=${this.#read}`;
     const { log, next } = await call<{ log: string; next: number }>(

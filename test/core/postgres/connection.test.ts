@@ -159,7 +159,7 @@ test('a command waits for a read-only server, and then names it as a copy', asyn
   expect([code, stderr]).toEqual([74, expect.stringMatching(/the database is read-only .*Give its primary/)]);
 }, 60_000);
 
-test('a connection to a former primary, which only reads, is replaced while the server is waited for', async () => {
+test('a connection to a former primary, which only reads, is replaced during the wait for the server', async () => {
   const url = server.database('moved');
   server.sql('alter database moved set default_transaction_read_only = on');
   const warned: string[] = [];

@@ -40,7 +40,7 @@ describe('--worker --batch', () => {
   });
 
   test.each(['', '--batch-lines'])(
-    'takes the records of cat for successes without results %s',
+    'treats the records of cat as successes without results %s',
     async (lines) => {
       const { rows, results } = await run(`--worker cat --batch 4 ${lines}`);
       expect(rows.every(({ run }) => Object(run).state === 'SUCCESS')).toBe(true);

@@ -56,7 +56,7 @@ test(`a download of ${SIZE} MB that is killed five times is whole, and was not f
   expect(readdirSync(join(cwd, 'pdfs'))).toHaveLength(1);
   expect(server.seen).toHaveLength(6);
   expect(step).toBeGreaterThan(4 * MB);
-  expect(server.sent).toBeLessThanOrEqual(file.size + 5 * 4 * MB); // what was not noted yet
+  expect(server.sent).toBeLessThanOrEqual(file.size + 5 * 4 * MB); // bytes that were not noted yet
 }, 600_000);
 
 test.each(['SIGINT', 'SIGTERM'] as const)(

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { root } from '../../support/run.ts';
 
-/** Broken promise: its kind, and what was observed. */
+/** Broken promise: its kind, and the observation. */
 export interface Breach {
   readonly kind:
     | 'lost'

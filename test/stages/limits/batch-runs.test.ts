@@ -86,7 +86,7 @@ const scenario = fc.record({
   part: fc.integer({ min: 10, max: 90 }),
 });
 
-test('every task ends as exactly one record of its own, and the budget holds over a stop, a kill and resumed runs', async () => {
+test('every task ends as exactly one record, and the budget holds over a stop, a kill and resumed runs', async () => {
   const ends = new Map<string, number>();
   const property = fc.asyncProperty(scenario, async (of) => {
     const cwd = freshFolder();

@@ -269,7 +269,7 @@ describe('quotas', () => {
     expect(lastLine(end)).toContain('tokens: 8 spent');
   });
 
-  test('an estimate may be named after the true figure', async () => {
+  test('an estimate may follow the actual cost', async () => {
     const end = await run(
       "--as out --cost 'tokens=out.cost' --cost 'tokens=`3`'",
       lines(2, (i) => (i === 0 ? { real: 4 } : {})),

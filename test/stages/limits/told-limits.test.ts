@@ -28,7 +28,7 @@ test('headers of OpenAI and Anthropic are read, with durations, times and second
   expect(told(own, 'X-Left-{name},x-reset-{name}')).toEqual([{ name: 'usd', left: 0.5, wait: HOUR }]);
 });
 
-test('headers without a number or a reset tell nothing, and none follows none', () => {
+test('headers without a number or a reset are ignored, and so are all headers with none', () => {
   expect(told({ 'x-ratelimit-remaining-tokens': 'many', 'x-ratelimit-reset-tokens': '1s' })).toEqual([]);
   expect(told({ 'x-ratelimit-remaining-tokens': '5' })).toEqual([]);
   expect(told({ 'x-ratelimit-remaining-': '5', 'x-ratelimit-reset-': '1s' })).toEqual([]);
@@ -63,7 +63,7 @@ test('a task that costs no more than what is left, and one with --quota-headers 
   expect(await run([5, 50], '1h', '--quota-headers none')).toHaveLength(2);
 });
 
-test('names of headers without a place for the name are refused', async () => {
+test('names of headers without {name} are refused', async () => {
   const { stderr, code } = await sh('task-exec --http --cost tokens=n --quota-headers x-left');
   expect([code, stderr]).toEqual([2, expect.stringContaining('must be two names of headers with {name}')]);
 });

@@ -445,7 +445,7 @@ describe('a repeated save', () => {
 });
 
 describe('recovery after a crash', () => {
-  /** Makes an output of two rows with a ledger, and appends what a crash leaves. */
+  /** Makes an output of two rows with a ledger, and appends the remains of a crash. */
   async function crashed(name: string, tail: string | Buffer) {
     const out = saver(freshFolder(), name);
     const ledger = join(out.path, '../done.jsonl');

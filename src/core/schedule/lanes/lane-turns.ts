@@ -9,7 +9,7 @@ export class LaneTurns {
   /** Jobs that wait for a retry, the next one last. */
   #delayed: { job: Job; at: number }[] = [];
 
-  /** Adds a lane, unless it is there. */
+  /** Adds a lane, unless it was added before. */
   add(lane: Lane): void {
     if (lane.isReady) return;
     lane.isReady = true;

@@ -9,7 +9,7 @@ export interface NetrcEntry {
   password?: string;
 }
 
-/** Word of a netrc file, plain or in quotes; the groups tell whether the quotes are closed. */
+/** Word of a netrc file, plain or in quotes; the groups show whether the quotes are closed. */
 const WORD = /\s*(?:"((?:[^"\\]|\\.)*)("?)|([^\s"]\S*))/sy;
 /** Macro, which an empty line ends. */
 const MACRO = /.*?(?:\n[ \t]*\n|$)/sy;

@@ -28,7 +28,7 @@ export interface FilePlace {
   /** True if its name is made of attributes: then it is used only for bodies of expected responses. */
   readonly isNamed: boolean;
   /**
-   * Gives the body of a response its name.
+   * Moves the body of a response to its final name.
    * @param ending extension of its content type, with its dot
    * @param isFinal true if the partial body of an earlier attempt is not needed any more
    * @returns the file, or the failure of the task

@@ -19,7 +19,7 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(
   ].flatMap((names) => names.split(' ')),
 );
 
-/** Rules of what is retried. */
+/** Rules for retries. */
 export interface RetryRules {
   /** Returns whether a status may be temporary. */
   readonly isRetried: (status: number) => boolean;

@@ -1,7 +1,7 @@
 import { duration, flag, value } from '../../../core/options/declare.ts';
 import { compileRetryStatus, RETRY_STATUS } from './retry-after.ts';
 
-/** Options of `--http` about what is retried, followed and accepted. */
+/** Options of `--http` for retries, redirects and accepted answers. */
 export const retryOptions = {
   /** Statuses to retry, such as `429,5xx,520-530`, or `none`. Default `408,425,429,500,502-504`. */
   retryStatus: value('statuses to retry, such as 429,5xx,520-530, or none', 'LIST', toRetryStatus, {
@@ -30,7 +30,7 @@ export const retryOptions = {
   /** Accepts answers with an uncertain end of the body. */
   lenient: flag('accept answers that leave the end of their body or their place uncertain', {
     details:
-      'They are refused otherwise, because such an answer may be taken for another one (request smuggling). Of several lengths or redirect places the first counts; bytes after the body, invalid header lines, and "chunked" before other codings are accepted. Use it for single servers that you trust.',
+      'They are refused otherwise, because such an answer may be mistaken for another one (request smuggling). Of several lengths or redirect places the first counts; bytes after the body, invalid header lines, and "chunked" before other codings are accepted. Use it for single servers that you trust.',
   }),
 };
 

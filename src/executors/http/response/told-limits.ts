@@ -14,7 +14,7 @@ const KNOWN =
 
 /** Option for the headers with the limits of servers. */
 export const quotaHeaderOptions = {
-  /** Names of headers, in pairs: what is left of a limit, and when it is reset. */
+  /** Names of headers, in pairs: the remaining amount of a limit, and the time of its reset. */
   quotaHeaders: value(
     'headers that tell what is left of a --quota or --cost and when it is reset; {name} is its name, none follows none',
     'LEFT,RESET',

@@ -71,7 +71,7 @@ export class Connection {
     return this.#isPaused;
   }
 
-  /** Takes a new socket, and watches what it reads. */
+  /** Takes a new socket, and watches the bytes that it reads. */
   open(socket: Socket): void {
     this.socket = socket;
     this.hasExcess = false;

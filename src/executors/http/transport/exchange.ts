@@ -24,7 +24,7 @@ const EMPTY = Buffer.alloc(0);
  */
 const MAX_SKIPPED = 65_536;
 
-/** Time for which the rest of the body of a redirect is waited for, in milliseconds. Then its connection is closed. */
+/** Time to wait for the rest of the body of a redirect, in milliseconds. Then its connection is closed. */
 const SKIP_TIME = 1000;
 
 /** Limits of an exchange. */

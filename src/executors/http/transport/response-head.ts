@@ -20,7 +20,7 @@ const CR = 13;
  */
 export function headLength(bytes: Uint8Array): number {
   const first = bytes[9] as number;
-  // 0xx and 1xx, and the two statuses whose headers do not tell the length of the body.
+  // 0xx and 1xx, and the two statuses with headers that do not describe the body.
   let isOdd = first < 50 || (bytes[11] === 52 && bytes[10] === 48 && (first === 50 || first === 51));
   let lengths = 0;
   for (let i = 8; i < bytes.length; i++) {

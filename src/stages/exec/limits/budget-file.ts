@@ -62,7 +62,7 @@ export class BudgetFile {
 
   /**
    * Writes a claim of this process, durably.
-   * @returns what the others had claimed before it
+   * @returns the earlier claims of other processes
    * @throws {TaskpipeError} `IO`
    */
   claim(amounts: Amounts): Amounts {
@@ -136,7 +136,7 @@ export class BudgetFile {
     if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return value;
     throw new TaskpipeError(
       'DATA',
-      `${this.#path}: a claim has ${JSON.stringify(value)} ${name}, not a number of at least 0; correct that line, or delete the file to begin anew`,
+      `${this.#path}: a claim has ${JSON.stringify(value)} ${name}, not a number of at least 0; correct that line, or delete the file to start over`,
     );
   }
 }

@@ -24,7 +24,10 @@ export class SlidingWindow {
   /** Charges of the window, the oldest first. */
   readonly #parts: Part[] = [];
   #sum = 0;
-  /** Time for which the clock of the account has stood still to pay back overruns, and the time from which it goes on. */
+  /**
+   * Time for which the clock of the account has stood still to pay back overruns, and the time from which it
+   * continues.
+   */
   #lag = 0;
   #resume = 0;
 

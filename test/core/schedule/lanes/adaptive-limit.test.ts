@@ -62,7 +62,7 @@ const models: readonly (readonly [name: string, model: Model])[] = [
 
 describe('the limit of a server', () => {
   test.each(models)(
-    '%s gives 80 % of the best fixed concurrency, with less than 1 % failures',
+    '%s reaches 80 % of the best fixed concurrency, with less than 1 % failures',
     (_, model) => {
       const { rate, failures } = simulate(model, new AdaptiveLimit(100));
       expect(rate).toBeGreaterThan(best(model) * 0.8);

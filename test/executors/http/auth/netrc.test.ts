@@ -65,7 +65,7 @@ test.each([
   ],
   ['a user without a password (479)', 'machine x login a password b\ndefault login bob', undefined, 'bob:'],
   ['a default with nothing in it (486)', 'machine x login a password b\ndefault', undefined, undefined],
-  ['the default for a user of its own', 'default login bob password p', 'bob', 'bob:p'],
+  ['the default for its own user', 'default login bob password p', 'bob', 'bob:p'],
   ['the default for no other user', 'default login bob password p', 'jo', undefined],
   [
     'quotes and escapes (679)',

@@ -19,7 +19,7 @@ function clientFile(server: Pick<TokenServer, 'url'>, more: object = {}, start =
   return file;
 }
 
-/** Returns tasks, one a line. */
+/** Returns tasks, one per line. */
 function tasks(url: string, count: number): string {
   return Array.from({ length: count }, (_, i) => `{"uuid":"${i}","url":"${url}/${i}"}\n`).join('');
 }

@@ -51,7 +51,7 @@ describe('the url', () => {
   });
 
   test.each(['{page}', '{page}&z={id}'])(
-    'of the template %s takes a value at its start as it is',
+    'of the template %s inserts a value at its start unchanged',
     async (url) => {
       const server = await echo();
       const executor = await open({ url });

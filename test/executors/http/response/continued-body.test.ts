@@ -35,7 +35,7 @@ async function fetchOne(record: object, options: HttpOptions): Promise<Tried> {
 async function breakOff(serving: Serving, headers?: Readonly<Record<string, string>>): Promise<void> {
   const start = headOf(file, serving, headers);
   await serving.send(start, start + 3 * MB);
-  setTimeout(() => serving.response.destroy(), 50); // what was sent arrives
+  setTimeout(() => serving.response.destroy(), 50); // the sent bytes arrive
 }
 
 /** Breaks off the first answer, then answers with `second`. Returns both results. */
@@ -132,7 +132,7 @@ describe('a body that breaks off', () => {
     await expect.poll(() => readdirSync(dir)).toEqual([]);
   });
 
-  test('is not continued for another url, a POST, or a request with a Range of its own', async () => {
+  test('is not continued for another url, a POST, or a request with its own Range', async () => {
     const { server, whole, dir } = await twice(well(), { path: ['/a', '/b'] });
     expect(server.seen[1]?.headers.range).toBeUndefined();
     expect(whole.result?.sha256).toBe(file.sha256);

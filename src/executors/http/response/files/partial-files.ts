@@ -165,7 +165,7 @@ export class PartialFiles {
     }
   }
 
-  /** Waits for what is being written, and removes the folder if nothing is left in it. */
+  /** Waits for running writes, and removes the folder if it is empty. */
   async close(): Promise<void> {
     await Promise.all(this.#busy.values());
     const lock = this.#lock;

@@ -107,6 +107,6 @@ async function verified(path: string, noted: readonly Noted[]): Promise<Progress
   } finally {
     await file.close();
   }
-  if (good === undefined) throw new Error('nothing of the file can be used');
+  if (good === undefined) throw new Error('no part of the file can be used');
   return good;
 }

@@ -35,7 +35,7 @@ const MOST = 10_000;
 const SHORTEST = 1000;
 const LONGEST = 3_600_000;
 
-/** Time to wait for the other kind of address once one kind is there, in milliseconds (RFC 8305, 3). */
+/** Time to wait for the other kind of address after the first kind has arrived, in milliseconds (RFC 8305, 3). */
 const GRACE = 50;
 
 /** Codes by which DNS says that a name has no address. */
@@ -154,7 +154,7 @@ async function firstWithGrace(asked: readonly Promise<readonly unknown[]>[]): Pr
 
 type Timed = Address & { readonly ttl: number };
 
-/** Returns what a promise has resolved to so far; nothing if it is pending or rejected. */
+/** Returns the value of a promise that has resolved; undefined if it is pending or rejected. */
 async function settledNow(asked: Promise<readonly Timed[]>): Promise<readonly Timed[]> {
   const none: readonly Timed[] = [];
   return Promise.race([

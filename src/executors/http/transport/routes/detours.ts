@@ -17,7 +17,10 @@ export interface Detours {
   placesFor(place: Endpoint): readonly Endpoint[] | undefined;
 }
 
-/** Rule of `--connect-to`. An undefined part matches all, or keeps what was asked for. */
+/**
+ * Rule of `--connect-to`. An undefined part of the source matches all; an undefined part of the target keeps the
+ * requested one.
+ */
 interface Redirection {
   readonly from: Partial<Endpoint>;
   readonly to: Partial<Endpoint>;

@@ -5,7 +5,10 @@ import { toRedirection, toResolution } from './detours.ts';
 
 /** Options of the way from this process to the servers. */
 export const routeOptions = {
-  /** Url of a proxy for all requests (`http://`, `https://`, `socks5://` or `socks5h://`), or `@FILE` with one a line. */
+  /**
+   * Url of a proxy for all requests (`http://`, `https://`, `socks5://` or `socks5h://`), or `@FILE` with one per
+   * line.
+   */
   proxy: text('HTTP or SOCKS5 proxy for all requests; default: http_proxy and related variables', {
     placeholder: 'URL|@FILE',
     redact: (typed) => typed.replace(/^([a-z][a-z\d+.-]*:\/\/)?(?!@)[^/]*@/i, `$1${CONCEALED}@`),
