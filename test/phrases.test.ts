@@ -62,9 +62,19 @@ const BANNED_IN_CODE: typeof BANNED = [
 /** Files that other work rewrites at this time. Remove one from the list once the tests pass without it. */
 const NOT_YET = new RegExp(
   [
-    ...['src/core/nats/', 'src/queues/nats/', 'test/queues/nats/', 'src/savers/postgres/', 'test/savers/postgres'],
+    ...[
+      'src/core/nats/',
+      'src/queues/nats/',
+      'test/queues/nats/',
+      'src/savers/postgres/',
+      'test/savers/postgres',
+    ],
     ...['src/stages/exec/exec\\.ts', 'src/stages/exec/batch/batcher\\.ts', 'src/stages/queue/pull\\.ts'],
-    ...['src/serve/work/feeder\\.ts', 'src/executors/http/options\\.ts', 'src/executors/worker/worker-program\\.ts'],
+    ...[
+      'src/serve/work/feeder\\.ts',
+      'src/executors/http/options\\.ts',
+      'src/executors/worker/worker-program\\.ts',
+    ],
   ]
     .map((path) => `^${path}`)
     .join('|'),
@@ -79,6 +89,14 @@ const DOC_OPENING = /\/\*\*\s+(?:\*\s+)?(Most|Has|Tells|Gives(?! up)|One that|No
 /** Doc comment of a function, unless it has only tags, with its first word. */
 const FUNCTION =
   /\/\*\*\s+(?:\*\s+)?([^\s@*]\S*)(?:(?!\*\/).)*\*\/\n\s*(?:export |default |async )*function\b/gs;
+
+/** Doc comment of a class, an interface, a type or a property that is true or false, with its first word. */
+const THING =
+  /\/\*\*\s+(?:\*\s+)?([^\s@*]\S*)(?:(?!\*\/).)*\*\/\n\s*(?:export |abstract )*(?:(?:class|interface|type) \w|(?:readonly )?\w+\??: boolean\b)/gs;
+
+/** Verbs that such a comment must not begin with: "Writer of", "True to write". Words that may be nouns are missing. */
+const ACTION =
+  /^(Accepts|Adds|Appends|Asks|Closes|Commits|Converts|Decides|Draws|Finds|Follows|Gathers|Keeps|Loads|Makes|Opens|Passes|Puts|Reads|Receives|Removes|Replaces|Resolves|Returns|Saves|Sends|Settles|Shows|Skips|Sorts|Splits|Takes|Turns|Uses|Warns|Writes)$/;
 
 /** First word of a sentence about a function: "Returns", "Type-checks". */
 const VERB = /^[A-Z][a-z-]+s[,.]?$/;
@@ -155,6 +173,16 @@ test('the doc comment of a function begins with a verb', () => {
     ...text.matchAll(FUNCTION),
   ]);
   expect(bad?.[1]).toBe('The');
+});
+
+test('the doc comment of a class, an interface, a type or a boolean begins with a noun', () => {
+  const own = sources.filter((name) => code.includes(name));
+  expect(own.flatMap((name) => wordsIn(name, THING, (word) => !ACTION.test(word)))).toEqual([]);
+  const bad = [
+    '/** Writes rows. */\nexport class Rows {}',
+    '/** Writes rows. */\n  readonly writes?: boolean;',
+  ];
+  for (const text of bad) expect([...text.matchAll(THING)].map(([, word]) => word)).toEqual(['Writes']);
 });
 
 test('no sentence of a page is longer than 40 words', () => {

@@ -6,7 +6,7 @@ export const ATTEMPTS = 3;
 
 /** Options for adding tasks to a queue. */
 export interface PushOptions {
-  /** Adds tasks at the front of the queue. Default false. */
+  /** True to add tasks at the front of the queue. Default false. */
   readonly front?: boolean | undefined;
   /** Priority: 1 is served before 2, and tasks without a priority before all others. Default: none. */
   readonly priority?: number | undefined;
@@ -14,9 +14,12 @@ export interface PushOptions {
   readonly delay?: number | undefined;
   /** Maximum number of deliveries. Default `ATTEMPTS`. */
   readonly attempts?: number | undefined;
-  /** Adds tasks even if they are finished or dead. Default false. */
+  /** True to add tasks even if they are finished or dead. Default false. */
   readonly again?: boolean | undefined;
-  /** Adds tasks that are in the queue once more, to run after their current run. Default false: they are `seen`. */
+  /**
+   * True to add tasks that are in the queue once more, to run after their current run. Default false: they are
+   * `seen`.
+   */
   readonly repeat?: boolean | undefined;
 }
 
@@ -66,11 +69,13 @@ export const SETTLED = ['done', 'back', 'again', 'dead', 'gone', 'unknown'] as c
 
 /** Options for settling tasks. */
 export interface SettleOptions {
-  /** Settles only failures of deliveries to this worker; of all workers if no worker has this name. */
+  /** Worker whose failures are settled; failures of all workers if no worker has this name. */
   readonly worker?: string | undefined;
   /** Delay before a failed task is delivered again, in milliseconds. Default 0. */
   readonly delay?: number | undefined;
-  /** Skips tasks that are neither in the queue nor finished. Default false: a success marks them as finished. */
+  /**
+   * True to skip tasks that are neither in the queue nor finished. Default false: a success marks them as finished.
+   */
   readonly onlyKnown?: boolean | undefined;
 }
 

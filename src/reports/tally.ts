@@ -33,7 +33,7 @@ export type Measured = Pick<
   'started' | 'ended' | 'ms' | 'rate' | 'latency' | 'throughput' | 'causes' | 'hosts' | 'otherHosts'
 >;
 
-/** Measures a run of a stage. Takes less than 5 MB, and some nanoseconds per task. */
+/** Measurements of a run of a stage. Takes less than 5 MB, and a few nanoseconds per task. */
 export class Tally {
   readonly #latencies = new Histogram(6);
   readonly #ofFailed = new Histogram(6);

@@ -104,7 +104,7 @@ function encode(batch: Gathering): void {
 }
 
 /**
- * Commits records in batches. The next batch gathers while the previous one is synced, so slow syncs do not
+ * Committer of records in batches. The next batch gathers while the previous one is synced, so slow syncs do not
  * limit the rate. Commits run one at a time, in the order of arrival.
  */
 export class Committer {

@@ -118,7 +118,7 @@ export interface Rows {
 }
 
 /**
- * Opens the rows of an output in one format.
+ * Function that opens the rows of an output in one format.
  * @param head bytes of an existing output from its start; empty for a new output
  * @returns undefined if a crash has torn the output before its first row
  * @throws {TaskpipeError} `USAGE` or `DATA` if the tasks cannot be saved to the output

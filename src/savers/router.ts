@@ -44,7 +44,7 @@ export interface RouterOptions {
   readonly stopped?: AbortSignal | undefined;
 }
 
-/** Sends each record to the output or to the rest file, and skips those that are already saved. */
+/** Router of records to the output or to the rest file, which skips those that are already saved. */
 export class Router {
   readonly summary: SaveSummary;
   /** Error that ended `--tee`. Records that arrived before it are still saved. */

@@ -22,8 +22,8 @@ export interface WatchdogData {
 /** Thread that ends a process whose main thread is blocked by user code. */
 export interface Watchdog {
   /**
-   * Resolves once every signal is heard, also those before. User code must not run earlier: it could block the
-   * main thread before a signal is handled that arrived before the watchdog started.
+   * Promise that resolves once every signal is received, including earlier ones. User code must not run earlier: it
+   * could block the main thread before a signal is handled that arrived before the watchdog started.
    */
   readonly ready: Promise<unknown>;
   /** Called at the first signal: the watchdog does not hear those that come while it starts. */

@@ -58,7 +58,10 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted if we cut standard input short, so that its last line is incomplete. */
   readonly truncated: AbortSignal;
-  /** Resolves when user code may run: until then it could block the main thread unnoticed. Undefined: at once. */
+  /**
+   * Promise that resolves when user code may run: before that, it could block the main thread unnoticed. Undefined:
+   * at once.
+   */
   readonly guarded: Promise<unknown> | undefined;
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP: finish what runs. */
   readonly stopping: AbortSignal;

@@ -42,7 +42,7 @@ function causeOf(error: unknown): unknown {
   return first ?? error;
 }
 
-/** Finds the text of a Lua script by its SHA-1; undefined if it is unknown. */
+/** Function that returns the text of a Lua script by its SHA-1; undefined if it is unknown. */
 export type ScriptOf = (sha: string) => string | undefined;
 
 /**

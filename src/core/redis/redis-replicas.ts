@@ -26,8 +26,8 @@ export interface ReplicaRules {
 }
 
 /**
- * Waits for the replicas of a primary. Redis answers a write before a replica has it: if the primary is lost at that
- * moment, the new one does not have the acknowledged data.
+ * Replicas of a primary, and waits for their confirmations. Redis answers a write before a replica has it: if the
+ * primary is lost at that moment, the new one does not have the acknowledged data.
  */
 export class Replicas {
   readonly #link: RedisLink;

@@ -11,9 +11,9 @@ import { ReadAhead } from './read-ahead.ts';
 import type { SchedulerOptions } from './scheduler-options.ts';
 
 /**
- * Decides which task may start next. It reads tasks ahead, sorts them into lanes, and releases one whenever the number
- * of jobs, its lane and the rates allow it; lanes take turns. The caller must report the end of each job with `finish`
- * or `again`, and then take the next.
+ * Scheduler that decides which task may start next. It reads tasks ahead, sorts them into lanes, and releases one
+ * whenever the number of jobs, its lane and the rates allow it; lanes take turns. The caller must report the end of
+ * each job with `finish` or `again`, and then take the next.
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;

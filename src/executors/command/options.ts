@@ -34,7 +34,7 @@ export const commandOptions = {
     default: 'text',
     details: 'With json, a task whose output is not JSON fails with OUTPUT_JSON.',
   }),
-  /** Shows the output of commands with `print` while they run, line by line. */
+  /** True to show the output of commands with `print` while they run, line by line. */
   live: flag('show the output of commands on stderr while they run, each line with its task'),
   /** Text before each shown line, such as `{file}`; implies `live`. Default `{uuid}`. */
   tag: value('like --live, with this text before each line; {field} is an attribute', 'TEXT', toTemplate, {

@@ -46,13 +46,13 @@ interface OwnFlowOptions {
   /** Called for every change of state of flows and atoms, and for progress. */
   readonly notify?: Notify | undefined;
   /**
-   * Reverts the flows of tasks that failed in a later stage: for a stage with `revert`. With `flowLog`, their results are
-   * read from the log, else from the record. Default false.
+   * True to revert the flows of tasks that failed in a later stage: for a stage with `revert`. With `flowLog`, their
+   * results are read from the log, else from the record. Default false.
    */
   readonly revert?: boolean | undefined;
   /** Key of the result in the record, for `revert`. Default `result`. */
   readonly as?: string | undefined;
-  /** Measures the atoms for the report. Default true. */
+  /** True to measure the atoms for the report. Default true. */
   readonly measures?: boolean | undefined;
 }
 

@@ -15,7 +15,7 @@ export interface RequestLoop {
   readonly client: Client;
   readonly judge: Judge;
   readonly follow: number;
-  /** Holds back requests that robots.txt disallows or delays. Default: it is not read. */
+  /** Gate that holds back requests that robots.txt disallows or delays. Default: it is not read. */
   readonly robots?: RobotsGate | undefined;
   /** Returns the time for which an answer pauses its host. Default: it does not. */
   readonly pauseOf?: ((answer: Answer) => number | undefined) | undefined;

@@ -6,9 +6,9 @@ import type { Child } from '../contract.ts';
 
 /** Options of an added task. */
 export interface AddOptions {
-  /** Runs it before all waiting tasks. Default false. */
+  /** True to run it before all waiting tasks. Default false. */
   readonly front?: boolean | undefined;
-  /** Runs it even if its uuid was seen or is finished. Default false. */
+  /** True to run it even if its uuid was seen or is finished. Default false. */
   readonly again?: boolean | undefined;
   /** Uuid of the task that adds it: one of the batch, which must succeed. Required with `--batch`. */
   readonly parent?: string | undefined;

@@ -13,7 +13,7 @@ export interface ModuleContext {
   readonly attempt: number;
   /** Logger of the task. */
   readonly logger: Logger;
-  /** Fetches a url by the rules of `--http`: see `Fetch`. */
+  /** Function that fetches a url by the rules of `--http`: see `Fetch`. */
   readonly fetch: Fetch;
   /**
    * Adds a task, which runs too once this one has succeeded. A task whose uuid was seen is skipped.

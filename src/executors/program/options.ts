@@ -11,7 +11,7 @@ export const MAX_OUTPUT: number = 16 * 1024 * 1024;
 
 /** Options of `--command` and `--worker`. */
 export const processOptions = {
-  /** Runs the command with `sh -c`; values are variables. Default: no shell. */
+  /** True to run the command with `sh -c`; values are variables. Default: no shell. */
   shell: flag('run CMD with sh; attributes are variables, such as "$TASK_url"', {
     details: 'Values never become text of the command, so no value can be run as code: {name} is refused.',
   }),

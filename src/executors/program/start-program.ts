@@ -35,7 +35,7 @@ export interface Program {
 }
 
 export interface ProgramOptions extends BatchNames {
-  /** Runs the command with `sh -c`. */
+  /** True to run the command with `sh -c`. */
   readonly shell?: boolean | undefined;
   readonly cwd?: string | undefined;
   /** Variables to pass on, see `toVariable`. */

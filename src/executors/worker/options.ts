@@ -21,7 +21,10 @@ export const workerOptions = {
     details:
       'A fast worker would otherwise wait for its next task most of the time. Set 1 if tasks must not wait behind a slow one. With --batch, the number of batches.',
   }),
-  /** Writes a batch as a line for each record and an empty line, and reads answers of this form. Default: one line. */
+  /**
+   * True to write a batch as a line for each record and an empty line, and to read answers of this form. Default: one
+   * line.
+   */
   batchLines: flag(
     'with --batch: write the records of a batch line by line, then an empty line; answers too',
     {

@@ -8,7 +8,7 @@ const LINES = 100;
 /** Longest line, in characters; the rest of it is cut off. */
 const LONG = 1000;
 
-/** Shows the stderr of workers, limited to an amount that a person can read. */
+/** Log of the stderr of workers, limited to an amount that a person can read. */
 export class StderrLog {
   readonly #tell: (line: string) => void;
   #shown = 0;

@@ -69,7 +69,7 @@ export function drawingOf(flow: Flow): Drawing {
 
 const STORE = 'store';
 
-/** Draws the frames of flows with their contents. It needs no recursion: flows may nest deep. */
+/** Frames of flows with their contents. They are drawn without recursion, because flows may nest deep. */
 class Frames {
   readonly shapes: DrawnShape[] = [];
   readonly arrows: Arrow[] = [];

@@ -38,9 +38,9 @@ interface Named {
 }
 
 /**
- * Finds the atoms whose values another atom can see: earlier parts of its own flow, then of the flow around it, and
- * so on, the nearest first. Modelled on `ScopeWalker` of TaskFlow. Only providers of the wanted name are checked, so
- * that the cost does not grow with the number of preceding atoms.
+ * Atoms with values that another atom can see: earlier parts of its own flow, then of the flow around it, and so on,
+ * the nearest first. Modelled on `ScopeWalker` of TaskFlow. Only providers of the wanted name are checked, so that
+ * the cost does not grow with the number of preceding atoms.
  */
 export class Scope {
   readonly #names = new Map<string, Named>();

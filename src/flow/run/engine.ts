@@ -18,7 +18,7 @@ import { type StepOptions, Steps } from './steps.ts';
 
 export type { EngineKind, EngineOptions, FlowResult } from './engine-options.ts';
 
-/** Runs one flow: once, and again after each `reset()`. */
+/** Engine of one flow, which runs it once, and again after each `reset()`. */
 export class Engine {
   /** Notifier of the state changes of the flow. */
   readonly notifier: Notifier<FlowState> = new Notifier();

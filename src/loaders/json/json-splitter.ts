@@ -25,8 +25,8 @@ function isSpace(code: number): boolean {
 }
 
 /**
- * Splits text into JSON values by brackets and quotes alone; each value is parsed later. Returns the elements
- * of an array, or values that follow one another: on several lines, side by side, or with separators (RFC
+ * Splitter of text into JSON values by brackets and quotes alone; each value is parsed later. The values are the
+ * elements of an array, or values that follow one another: on several lines, side by side, or with separators (RFC
  * 7464).
  */
 export class JsonSplitter {

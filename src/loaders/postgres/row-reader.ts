@@ -24,7 +24,7 @@ interface CellPlace {
 
 type Row = readonly PostgresCell[];
 
-/** Turns rows into the text of records. */
+/** Converter of rows to the text of records. */
 export class PostgresRowReader {
   readonly #attributes: readonly CellPlace[];
   readonly #run: readonly CellPlace[];

@@ -52,7 +52,7 @@ async function* inRows(bytes: AsyncIterable<Buffer>, reader: RecordReader): Asyn
 /** Number of plain rows that is worth a switch from records to plain rows: each switch costs a write. */
 const WORTH = 64;
 
-/** Turns chunks of bytes into records. */
+/** Converter of chunks of bytes to records. */
 class RecordReader {
   readonly #options: ReadOptions;
   readonly #decoder: ChunkDecoder;

@@ -19,7 +19,7 @@ export interface TableHead {
   readonly text: string;
 }
 
-/** Reads the lines before the first row of a table: lines to skip, and a line `sep=;`. */
+/** Reader of the lines before the first row of a table: lines to skip, and a line `sep=;`. */
 export class TableStart {
   readonly #format: Dialect;
   readonly #options: ReadOptions;

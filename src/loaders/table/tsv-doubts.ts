@@ -7,7 +7,7 @@ const DOUBLED = /^"[^"]*(?:""[^"]*)+"$/;
 /** Backslash that is not an escape of TSV, or that belongs to a Windows path. */
 const BACKSLASH = /(?<!\\)(?:\\\\)*\\(?![\\tnrN])|^[a-z]:\\[tnr]/i;
 
-/** Warns of signs that a TSV has quotes or has no escapes, once for each. */
+/** Warnings about signs that a TSV has quotes or has no escapes, one for each. */
 export class TsvDoubts {
   readonly #options: ReadOptions;
   #saidQuotes = false;

@@ -47,7 +47,7 @@ function noteCells({ unstored, hasMerged }: SheetParser, path: string, { info }:
     info(`${path}: cells are merged: only the first of them has the value, the others are empty`);
 }
 
-/** Turns rows of a sheet into records. */
+/** Converter of rows of a sheet to records. */
 class SheetRecords {
   readonly #path: string;
   readonly #options: ReadOptions;

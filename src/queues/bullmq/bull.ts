@@ -14,7 +14,7 @@ export interface Bull {
   readonly backend: RedisQueueBackend;
 }
 
-/** Disables BullMQ's own limit: `Consumer.take` counts stalls against the attempts of each task. */
+/** Number that disables BullMQ's own limit: `Consumer.take` counts stalls against the attempts of each task. */
 const NO_LIMIT = 1_000_000_000;
 
 /** Makes the backend of one queue over a connection. @param lease in milliseconds */

@@ -28,7 +28,7 @@ const KNOWN = 86_400_000;
 /** Delay of a task that cannot be taken yet, in milliseconds. */
 const LATER = 1000;
 
-/** Locks an active job that has no lock, in one atomic step, because it may be settled at any time. */
+/** Script that locks an active job without a lock, in one atomic step, because it may be settled at any time. */
 const TAKE_UP = `
 if not redis.call('LPOS', KEYS[1], ARGV[1]) then return 0 end
 return redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3], 'NX') and 1 or 0`;

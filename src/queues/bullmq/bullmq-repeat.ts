@@ -11,12 +11,12 @@ import { push } from './bullmq-push.ts';
 /** Marks before the line of a task: for the front of the queue, and for the back. */
 const [FRONT, BACK] = ['1', '0'];
 
-/** Appends a line to those of a uuid. */
+/** Script that appends a line to those of a uuid. */
 const APPEND = `
 local lines = redis.call('HGET', KEYS[1], ARGV[1])
 return redis.call('HSET', KEYS[1], ARGV[1], lines and lines .. '\\n' .. ARGV[2] or ARGV[2])`;
 
-/** Removes the first line of a uuid, unless another process has removed it. */
+/** Script that removes the first line of a uuid, unless another process has removed it. */
 const REMOVE = `
 local lines = redis.call('HGET', KEYS[1], ARGV[1])
 if lines == ARGV[2] then return redis.call('HDEL', KEYS[1], ARGV[1]) end

@@ -36,7 +36,7 @@ const UNREAD = 3_600_000;
 
 const UNKNOWN: Failure = { code: 'UNKNOWN', message: 'the record does not say why' };
 
-/** Settles delivered tasks; this need not happen in the process that pulled them. */
+/** Settlement of delivered tasks, in the process that pulled them or in another one. */
 export class Settlement {
   readonly #bull: Bull;
   #fence: string | undefined;

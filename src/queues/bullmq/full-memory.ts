@@ -30,7 +30,7 @@ function megabytes(bytes: number): string {
 }
 
 /**
- * Runs a write even if the memory is full: Redis lets a script write on that has deleted something
+ * Script that writes even if the memory is full: Redis lets a script write on that has deleted something
  * (`scriptVerifyOOM` in its script.c).
  */
 const FORCED = `redis.call('DEL', KEYS[2]) return redis.call(ARGV[1], KEYS[1], unpack(ARGV, 2))`;

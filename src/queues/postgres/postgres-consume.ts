@@ -15,12 +15,12 @@ const LATER = 1000;
 /** Maximum number of delayed tasks that are moved to the waiting ones together. */
 const PROMOTED = 1000;
 
-/** Finds delayed tasks that are due. */
+/** SQL that finds delayed tasks that are due. */
 const DUE = `
   select uuid from taskpipe_queue_tasks where queue = $1 and state = 'delayed' and due <= now()
   order by due, place limit ${PROMOTED}`;
 
-/** Moves them to the waiting ones. */
+/** SQL that moves them to the waiting ones. */
 const PROMOTE = `
   update taskpipe_queue_tasks t set state = 'waiting', due = null, place = n.place from ${placesAt('back', '$2')} n
   where t.queue = $1 and t.uuid = any($2) and t.uuid = n.uuid and t.state = 'delayed' and t.due <= now()`;
@@ -28,7 +28,10 @@ const PROMOTE = `
 /** Maximum size of the tasks that are taken at once, in bytes. A larger task is taken alone. */
 const MOST_BYTES = 8_000_000;
 
-/** Takes waiting tasks that no other transaction has locked, unless the queue is paused; fewer if they are long. */
+/**
+ * SQL that takes waiting tasks that no other transaction has locked, unless the queue is paused; fewer if they are
+ * long.
+ */
 const TAKE = `
   with picked as materialized (
     select uuid, priority, place, octet_length(line) as size from taskpipe_queue_tasks

@@ -42,7 +42,7 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** Finds dead tasks, the oldest first. */
+/** SQL that finds dead tasks, the oldest first. */
 const DEAD = `
   select uuid from taskpipe_queue_tasks where queue = $1 and state = 'dead' and ($2::text[] is null or uuid = any($2))
   order by died, uuid limit $3 for update`;

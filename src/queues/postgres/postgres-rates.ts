@@ -19,7 +19,7 @@ export async function takeTurn(link: QueueLink, lane: string, { per, count }: Ra
   return Math.max(0, Math.ceil(Number(rows[0]?.[0] ?? 0) - 0.001));
 }
 
-/** Locks a lane until the end of the transaction, and reads it. */
+/** SQL that locks a lane until the end of the transaction, and reads it. */
 const LOCK = `
   insert into taskpipe_quotas (lane, charges, lasts) values ($1, '{}', now())
   on conflict (lane) do update set lane = excluded.lane

@@ -21,7 +21,7 @@ interface Holding {
   readonly attempts: number;
 }
 
-/** Settles delivered tasks; this need not happen in the process that pulled them. */
+/** Settlement of delivered tasks, in the process that pulled them or in another one. */
 export class PostgresSettlement {
   readonly #queue: QueueTables;
   /** Worker of this name, once one is known. */

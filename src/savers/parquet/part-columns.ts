@@ -72,7 +72,7 @@ export function joined(a: PartKind | undefined, b: PartKind): PartKind {
   return a === 'boolean' || b === 'boolean' ? 'text' : 'double';
 }
 
-/** Sorts the values of a part into columns. */
+/** Table that sorts the values of a part into columns. */
 export class PartTable {
   readonly #known: ReadonlyMap<string, PartKind>;
   readonly #columns = new Map<string, Gathered>();

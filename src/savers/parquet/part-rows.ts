@@ -12,7 +12,7 @@ const MOST_COLUMNS = 1000;
 const ESCAPED = /\\ud[89a-f]/i;
 const HALF = /\\ud[89ab][\da-f]{2}(?!\\ud[c-f])|(?<!\\ud[89ab][\da-f]{2})\\ud[c-f]/i;
 
-/** Turns records into rows of a part, and checks that they fit. */
+/** Converter of records to rows of a part, which checks that they fit. */
 export class PartRows {
   readonly #path: string;
   readonly #fields: readonly Field[] | undefined;

@@ -8,7 +8,7 @@ import { folderOf, sameName, twinOf } from './partition-names.ts';
 /** Maximum number of open files; opening another one closes the least recently used one. */
 const MOST_OPEN = 200;
 
-/** Opens the output of one partition. @param onRow called with the uuid of each of its rows */
+/** Function that opens the output of one partition. @param onRow called with the uuid of each of its rows */
 export type OpenPartition = (path: string, onRow?: (uuid: string) => void) => Promise<Destination>;
 
 /** Files of the partitions of an output `DIR/FILE`: `DIR/NAME=VALUE/FILE`. */

@@ -56,9 +56,9 @@ const NOWHERE: Slot = {
 };
 
 /**
- * Puts records into columns. A nested attribute goes to the column of its path (`result.status`). An array,
- * or an object that has its own column, becomes JSON text. Numbers keep their digits: `1.10` stays `1.10`.
- * Null is an empty cell and needs no column; an empty object needs none if there are columns below it.
+ * Mapper of records to columns. A nested attribute goes to the column of its path (`result.status`). An array, or an
+ * object that has its own column, becomes JSON text. Numbers keep their digits: `1.10` stays `1.10`. Null is an empty
+ * cell and needs no column; an empty object needs none if there are columns below it.
  */
 export class ColumnMapper {
   readonly names: readonly string[];

@@ -6,7 +6,7 @@ import { absentFields, isOptional } from './field-check.ts';
 import type { Field } from './fields.ts';
 import { leafPaths } from './leaf-paths.ts';
 
-/** Reports fields that no record has: often a typo, which results in an empty column. */
+/** Watch that reports fields that no record has: often a typo, which results in an empty column. */
 export class FieldWatch {
   readonly #fields: readonly Field[] | undefined;
   readonly #note: (message: string) => void;

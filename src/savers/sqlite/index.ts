@@ -218,7 +218,9 @@ class TableDestination implements Destination {
     await this.#parts.writer?.check();
     if (!overwrite) return true;
     if (!isWhole) {
-      warn(`stopped: the table ${table} of ${path} is unchanged, and the new rows are in its table ${target}`);
+      warn(
+        `stopped: the table ${table} of ${path} is unchanged, and the new rows are in its table ${target}`,
+      );
       return false;
     }
     await inTransaction(database, async () => {

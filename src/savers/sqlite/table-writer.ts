@@ -29,7 +29,7 @@ export function parseRows(text: string): readonly EncodedRow[] {
 /** Called with rows that the table refuses. */
 export type Refuse = (index: number, why: Misfit) => void;
 
-/** Writes rows to a table. */
+/** Writer of rows to a table. */
 export class TableWriter {
   readonly #database: Database;
   readonly #table: string;

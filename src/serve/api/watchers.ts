@@ -12,7 +12,7 @@ const ALIVE = 15_000;
 /** Maximum number of changes in a message; the counts include all. */
 const TOLD = 200;
 
-/** Sends changes to watchers as server-sent events: `data: {"counts":{…},"changes":[{"task_id","status"}]}`. */
+/** Watchers, which receive changes as server-sent events: `data: {"counts":{…},"changes":[{"task_id","status"}]}`. */
 export class Watchers {
   readonly #service: Service;
   readonly #watching = new Set<ServerResponse>();

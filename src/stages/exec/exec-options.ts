@@ -35,7 +35,7 @@ export const execOptions = {
     }),
     min: 1,
   },
-  /** Passes tasks on in the order of the input. Default: in the order in which they finish. */
+  /** True to pass tasks on in the order of the input. Default: in the order in which they finish. */
   keepOrder: flag('write tasks in input order; default: as they finish'),
   /** Key of the result in a record. Default `result`. */
   as: value('key of the result in the record', 'NAME', toKey, { default: 'result' }),
@@ -56,7 +56,9 @@ export const execOptions = {
    * one lane, else a fair share.
    */
   perHost: count('tasks at once per host; default: all if there is one host, else a fair share'),
-  /** Learns from latency how many tasks of one lane may run at once: for HTTP, of one origin. Default false. */
+  /**
+   * True to learn from latency how many tasks of one lane may run at once: for HTTP, of one origin. Default false.
+   */
   adaptive: flag('find out how many tasks at once each host bears, by the time that its answers take', {
     details:
       'Each host begins with 2 tasks at once. The number grows while answers take as long as without load, up to --jobs and --per-host, and shrinks when they take longer, or after failures that are retried. If a host states a limit, give --host-rate as well.',
@@ -88,7 +90,7 @@ export const execOptions = {
     default: DEFAULTS.grace,
     defaultText: '10s',
   }),
-  /** Reverts tasks that failed in this work or after it; all others are passed on. Default false. */
+  /** True to revert tasks that failed in this work or after it; all others are passed on. Default false. */
   revert: flag(
     'undo tasks that failed here or in a later stage: run the work for them, or the revert of a --module or --flow',
   ),

@@ -13,7 +13,7 @@ export const loadOptions = {
   ...identityOptions,
   /** Ledger with the finished tasks, which are left out. */
   ledger: path('leave out the tasks that are finished according to this ledger', { placeholder: 'LEDGER' }),
-  /** Loads finished tasks too. Default false. */
+  /** True to load finished tasks too. Default false. */
   again: flag('load finished tasks too'),
   /** Treatment of a uuid that occurred before in this load. Default `skip`. */
   duplicates: choice('treatment of a uuid that came before in this load', ['skip', 'keep', 'fail'], {
@@ -47,7 +47,7 @@ export const loadOptions = {
   encoding: value('encoding, such as gbk, windows-1252 or utf-16le (default: UTF-8)', 'NAME', toEncoding),
   /** Attribute that a plain line becomes. Default `line`. */
   field: text('attribute that a plain line becomes', { defaultText: 'line', placeholder: 'NAME' }),
-  /** Reads a list whose items end with NUL, instead of lines. Default false. */
+  /** True to read a list whose items end with NUL, instead of lines. Default false. */
   null: flag('read a list whose items end with NUL, not with a newline, as from find -print0', {
     alias: ['0'],
     details:
@@ -97,7 +97,7 @@ interface OwnLoadOptions {
    * command has `--no-header` instead, because a flag is false unless it is given.
    */
   readonly header?: boolean | undefined;
-  /** Receives all rejected input. Default: the first rejection ends the load with an error. */
+  /** Function that receives all rejected input. Default: the first rejection ends the load with an error. */
   readonly reject?: Reject | undefined;
   /** Called with messages that may interest the user. */
   readonly info?: ((message: string) => void) | undefined;

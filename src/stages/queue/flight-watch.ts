@@ -21,7 +21,7 @@ interface Flight {
 }
 
 /**
- * Notices tasks that left the pipe between `pull` and `ack`, for example by a filter that drops records: tasks that
+ * Watch for tasks that left the pipe between `pull` and `ack`, for example by a filter that drops records: tasks that
  * were delivered after them came back, and they did not. If the pipe is idle, a task that was missing before is
  * missing again, even without later tasks: it may be the last one. All times are in milliseconds, by one clock.
  */

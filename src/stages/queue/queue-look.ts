@@ -26,7 +26,7 @@ const REST = 10;
 /** Time after which the causes are counted again even if the number of dead tasks is the same, in milliseconds. */
 const RECOUNT = 10_000;
 
-/** Reads the state of one queue repeatedly, and computes its rates. */
+/** Watch that reads the state of one queue repeatedly, and computes its rates. */
 export class QueueWatch {
   readonly #queue: Queue;
   readonly #samples: Sample[] = [];

@@ -115,7 +115,7 @@ describe('--body-dir with redirects', () => {
     expect(digest(JSON.parse(ended[0]?.result as string).file)).toBe(file.sha256);
   });
 
-  test('writes no file for a redirect to an invalid location', async () => {
+  test('writes no file for a redirect loop', async () => {
     const server = await serve((response) => response.writeHead(302, { location: '/again' }).end('moved'));
     const bodyDir = join(freshFolder(), 'pages', '{uuid}.txt');
     const ran = await runAll([server.url], { jobs: 1, retries: 0 }, { bodyDir, follow: 2 });

@@ -60,7 +60,11 @@ export const sqliteEdits: readonly Edit[] = [
   sql('another table', 'harmless', 'create table notes (uuid text, note text)'),
   sql('the rows in another order', 'harmless', ...recreated('uuid text not null primary key, n, text')),
   sql('the columns in another order', 'harmless', ...recreated('text, n, uuid text not null primary key')),
-  sql('recreated without rowid', 'harmless', ...recreated('uuid text primary key, n, text', ' without rowid')),
+  sql(
+    'recreated without rowid',
+    'harmless',
+    ...recreated('uuid text primary key, n, text', ' without rowid'),
+  ),
   sql(
     'recreated with a unique index',
     'harmless',

@@ -12,7 +12,7 @@ export interface Shell {
   readonly isGone: boolean;
   /** Everything it said since the last text; if it was not started, the system error code. */
   readonly said: string;
-  /** Resolves when it has ended. */
+  /** Promise that resolves when it has ended. */
   readonly gone: Promise<void>;
   /**
    * Runs a text that ends with a report. Texts must not overlap. Lone surrogates are bytes, see `encoding.ts`.

@@ -14,7 +14,7 @@ export interface HostLogins {
   ofUser?(target: Target, user: string): Login | undefined;
 }
 
-/** Makes the login of an account with the scheme of `--auth`. */
+/** Function that makes the login of an account with the scheme of `--auth`. */
 export type AccountLogin = (account: HttpAccount, words: readonly string[]) => Login;
 
 /**

@@ -4,7 +4,10 @@ import type { Answer } from '../transport/answer.ts';
 import type { HttpFault } from '../transport/http-failure.ts';
 import type { Deadline } from '../transport/request-deadline.ts';
 
-/** Sends a request with these headers. The first argument is the request of the login, or one that prepares it. */
+/**
+ * Function that sends a request with these headers. The first argument is the request of the login, or one that
+ * prepares it.
+ */
 export type SendWith = (hop: HttpRequest, headers: HeaderList) => Promise<Answer | HttpFault>;
 
 /** Credentials, and the way to send them to a server. */

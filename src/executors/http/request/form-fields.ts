@@ -27,7 +27,7 @@ interface FormPart {
   readonly type: string | undefined;
 }
 
-/** Returns the content type of a path by its ending; null if it is unknown. */
+/** Function that returns the content type of a path by its ending; null if it is unknown. */
 type TypeOfPath = (path: string) => string | null;
 
 /** Returns the source of multipart bodies, from fields as `curl --form` has them. @throws {TaskpipeError} `USAGE` */

@@ -17,7 +17,7 @@ import { MAX_ROBOTS, parseRobots, productOf, type RobotsRules } from './robots-r
 /** Reason that keeps a request from being sent: an outcome of the task, or a time to wait in milliseconds. */
 export type HeldBack = { readonly outcome: Outcome } | { readonly wait: number };
 
-/** Returns what holds back a request; undefined if it may be sent now. */
+/** Function that returns the reason to hold back a request; undefined if it may be sent now. */
 export type RobotsGate = (hop: HttpRequest, attempt: Attempt) => Promise<HeldBack | undefined>;
 
 /** State of the robots.txt of an origin. */

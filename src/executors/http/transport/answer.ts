@@ -28,7 +28,7 @@ export interface WrittenBody {
 
 /** Place outside of memory that a body goes to. */
 export interface BodySink {
-  /** Resolves when the body is complete, or to the fault that ended it. Never rejects. */
+  /** Promise that resolves when the body is complete, or to the fault that ended it. Never rejects. */
   readonly finished: Promise<HttpFault | undefined>;
   /** Returns false if no more bytes should be written before `onRoom` is called. */
   write(chunk: Buffer, onRoom: () => void): boolean;

@@ -15,7 +15,7 @@ export interface Dispatch extends Dispatcher.DispatchOptions {
   readonly by?: Sender;
 }
 
-/** Sends requests on pooled connections: the part of undici's dispatchers that is used here. */
+/** Sender of requests on pooled connections: the part of undici's dispatchers that is used here. */
 export interface Sender {
   dispatch(options: Dispatch, handler: Dispatcher.DispatchHandler): boolean;
   destroy(): Promise<void>;
@@ -43,14 +43,14 @@ export interface PoolOptions {
   readonly detours?: Detours | undefined;
 }
 
-/** Makes connections, and aborts those that are being made. */
+/** Maker of connections, which can abort those that are being made. */
 export interface Connector {
   /** Longest time to make a connection, in milliseconds. */
   readonly timeout: number;
   readonly lenient: boolean;
   readonly detours: Detours | undefined;
   readonly connect: buildConnector.connector;
-  /** Connects to a proxy, whose address need not be allowed. */
+  /** Connector to a proxy, which does not check the address. */
   readonly toProxy: buildConnector.connector;
   /** Looks up the address of a place. Rejects if it is not allowed. */
   resolve(place: Endpoint): Promise<Endpoint>;

@@ -32,7 +32,7 @@ export interface ThreadsOptions {
 
 /** Thread that is restarted when it ends. */
 export class WorkerThread {
-  /** Resolves once it can work; rejects if that is impossible. */
+  /** Promise that resolves once it can work, and rejects if that is impossible. */
   ready: Promise<void>;
   readonly #module: ModuleOptions;
   readonly #timeout: number;

@@ -4,7 +4,7 @@ import type { HttpFault } from '../http-failure.ts';
 import { proxyHost } from '../tunnel.ts';
 import type { Route } from './route.ts';
 
-/** Sends one request by a route. */
+/** Function that sends one request by a route. */
 export type SendBy = (route: Route) => Promise<Answer | HttpFault>;
 
 /** Request that is sent by the proxies of a list. */

@@ -92,16 +92,19 @@ describe.skipIf(!hasMicrosocks)('a SOCKS5 proxy (microsocks)', () => {
   });
 });
 
-test.skipIf(!hasDanted)('danted forwards requests, and a request that its rules forbid is reported', async () => {
-  const proxy = await danted();
-  const server = await serve((response) => response.end('by danted'));
-  const options = { proxy: `socks5h://${proxy.host}` };
-  expect((await fetchOne({ url: server.url }, options)).result).toMatchObject({ text: 'by danted' });
-  const { error } = await fetchOne({ url: 'http://127.0.0.2/' }, options);
-  expect(error?.message).toBe(
-    `the proxy ${proxy.host} refuses a tunnel to 127.0.0.2:80: its rules do not allow it`,
-  );
-});
+test.skipIf(!hasDanted)(
+  'danted forwards requests, and a request that its rules forbid is reported',
+  async () => {
+    const proxy = await danted();
+    const server = await serve((response) => response.end('by danted'));
+    const options = { proxy: `socks5h://${proxy.host}` };
+    expect((await fetchOne({ url: server.url }, options)).result).toMatchObject({ text: 'by danted' });
+    const { error } = await fetchOne({ url: 'http://127.0.0.2/' }, options);
+    expect(error?.message).toBe(
+      `the proxy ${proxy.host} refuses a tunnel to 127.0.0.2:80: its rules do not allow it`,
+    );
+  },
+);
 
 // danted knows only users of the system. If this test cannot add one, the test with microsocks covers the login.
 test.skipIf(!(await canLogInAtDanted()))(
